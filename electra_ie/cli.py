@@ -1,0 +1,136 @@
+"""The command line. torch is imported only once a command runs, so that --help is instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from electra_ie.errors import UserError, first_process
+
+app = typer.Typer(
+    help="Train text information extractors from a handful of labels and a pile of unlabelled text.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: it starts faster, and square brackets in it are text
+)
+Run = Annotated[str, typer.Argument(help="Folder of a run, as train wrote it.", show_default=False)]
+Data = Annotated[str | None, typer.Option(help="Folder of the task's files, in place of its own.", show_default=False)]
+
+
+@app.command()
+def tasks(
+    name: Annotated[str | None, typer.Argument(help="Show this one: fields, labels, sizes, card.")] = None,
+) -> None:
+    """List the tasks, or show one."""
+    from electra_ie.listing import list_all, show
+
+    show(name) if name else list_all()
+
+
+@app.command()
+def train(
+    task: Annotated[str, typer.Argument(help="Name of a task, or path of a task.yaml.", show_default=False)],
+    output: Annotated[
+        str | None, typer.Option(help="Folder of the run [default: runs/TASK-PRESET-SEED].", show_default=False)
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Name or directory of an encoder [default: all-MiniLM-L6-v2].", show_default=False),
+    ] = None,
+    data: Data = None,
+    unlabeled: Annotated[
+        list[str] | None,
+        typer.Option(help="Text file, folder or .jsonl to add to the unlabelled pool.", show_default=False),
+    ] = None,
+    labels: Annotated[
+        int | None, typer.Option(help="Keep this many labelled documents; the rest joins the pool.", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Decides all that is random [default: 0].", show_default=False)
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="control or adversarial [default: control].", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value of the recipe, e.g. steps=300.", show_default=False)
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="YAML file of settings, such as the run.yaml of a run.", show_default=False)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
+) -> None:
+    """Train a model for a task, and save it as a run."""
+    from electra_ie.commands import train as do
+    from electra_ie.console import notice
+    from electra_ie.listing import show_scores
+
+    given: dict[str, Any] = {"encoder": encoder, "data": data, "labels": labels, "seed": seed, "preset": preset}
+    given["unlabeled"] = tuple(unlabeled) if unlabeled else None
+    folder = do(task, output, recipe=recipe, settings=set_ or (), resume=resume, **given)
+    if first_process():
+        show_scores(folder, "dev")
+        notice(f"run saved in {folder}: model folders, run.yaml, scores.json, log.jsonl, curves.png, README.md")
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    split: Annotated[str, typer.Option(help="Split of the task to score.")] = "test",
+    data: Data = None,
+    json: Annotated[str | None, typer.Option(help="Write the scores to this file too.", show_default=False)] = None,
+) -> None:
+    """Score a run on a split of its task."""
+    from electra_ie.commands import evaluate as do
+    from electra_ie.listing import show_scores
+
+    do(run, split, data=data, file=json)
+    show_scores(Path(run), split)
+
+
+@app.command()
+def extract(
+    run: Run,
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help="Text files, folders, .jsonl files, or - for standard input.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File of the findings, one JSON line a document [default: standard output].",
+            show_default=False,
+        ),
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option(help="Write a page with the findings highlighted.", show_default=False)
+    ] = None,
+) -> None:
+    """Find in texts what a run was trained to find."""
+    from electra_ie.commands import extract as do
+    from electra_ie.console import notice
+
+    counts = do(run, paths, output or sys.stdout, html)
+    notice(", ".join(f"{number:,} {name}" for name, number in counts.items()) + (f" -> {output}" if output else ""))
+
+
+def main() -> None:
+    """Entry point of `electra-ie`: a user's mistake is one line on standard error and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        if first_process():
+            sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
+    except OSError as error:  # no space, no permission: the machine's fault and the user's to mend, not a bug of ours
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"error: {error.filename}: {error.strerror}. Check the path, its permissions and the space.\n")
+        sys.exit(2)

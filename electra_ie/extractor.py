@@ -1,0 +1,181 @@
+"""Texts -> findings with exact offsets, the same whatever else is read beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from electra_ie.batching import Labelled, Window, Windows, collate
+from electra_ie.discriminator import Discriminator
+from electra_ie.document import Document, Finding, Span
+from electra_ie.labels import Field, best_tags, to_spans
+from electra_ie.persistence import load_run
+
+TOKENS_AT_ONCE = 4096
+"""Padded tokens in a forward pass: enough to fill two cores, little enough for any GPU."""
+WINDOWS_AT_ONCE = 512
+"""Windows gathered before they are sorted by length and judged: bounds the memory over any number of documents."""
+
+
+@dataclass
+class Reading:
+    """All that was found in one document. `answers`: for each field the class, the tuple of flags, or the spans."""
+
+    document: Document
+    windows: int
+    answers: dict[str, Any]
+    findings: list[Finding]
+
+    def record(self) -> dict[str, Any]:
+        """The JSON line of `electra-ie extract`."""
+        return {
+            "id": self.document.id,
+            "file": self.document.file,
+            "characters": len(self.document.text),
+            "windows": self.windows,
+            "findings": [
+                {name: getattr(each, name) for name in ("field", "label", "start", "end", "text", "score")}
+                for each in self.findings
+            ],
+        }
+
+
+@dataclass
+class _Pending:
+    """A document whose windows are being judged; `logits` of each window by field."""
+
+    document: Document
+    windows: list[Window]
+    logits: list[dict[str, np.ndarray]] = field(default_factory=list)
+
+
+class Extractor:
+    """Reads texts with a trained discriminator. `Extractor.load(run)` gives one from a folder."""
+
+    def __init__(self, discriminator: Discriminator, cutter: Windows, fields: Sequence[Field]):
+        self.discriminator, self.cutter, self.fields = discriminator, cutter, tuple(fields)
+
+    @classmethod
+    def load(cls, run: str, device: str | None = None) -> Extractor:
+        """The extractor of a run's folder, on `device` (default: a GPU if there is one).
+
+        Raises UserError where the folder holds no finished run.
+        """
+        discriminator, cutter, fields = load_run(run)
+        discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return cls(discriminator, cutter, fields)
+
+    def __call__(self, text: str) -> list[Finding]:
+        """The findings of one text as they stand in it; `finding.text == text[finding.start:finding.end]`."""
+        return next(self.read([Document("", text)])).findings
+
+    def read(self, documents: Iterable[Document]) -> Iterator[Reading]:
+        """Read documents in their order. Windows of several documents share a forward pass; padding is masked, so
+        that a document's answers do not depend on its neighbours."""
+        pending: list[_Pending] = []
+        waiting = 0
+        for document in documents:
+            pending.append(_Pending(document, self.cutter(document.text)))
+            waiting += len(pending[-1].windows)
+            if waiting >= WINDOWS_AT_ONCE:
+                yield from self._judge(pending)
+                pending, waiting = [], 0
+        yield from self._judge(pending)
+
+    def _judge(self, pending: Sequence[_Pending]) -> Iterator[Reading]:
+        places = [(each, number) for each in pending for number in range(len(each.windows))]
+        places.sort(key=lambda place: len(place[0].windows[place[1]].ids), reverse=True)
+        for each in pending:
+            each.logits = [{} for _ in each.windows]
+        training = self.discriminator.training
+        self.discriminator.eval()
+        while places:
+            longest = len(places[0][0].windows[places[0][1]].ids) + len(self.cutter.before) + len(self.cutter.after)
+            size = max(1, TOKENS_AT_ONCE // longest)
+            self._forward(places[:size])
+            places = places[size:]
+        self.discriminator.train(training)
+        for each in pending:
+            yield self._reading(each)
+
+    def _forward(self, places: Sequence[tuple[_Pending, int]]) -> None:
+        rows = [Labelled(each.windows[number], {}) for each, number in places]
+        batch = collate(rows, self.cutter, ()).to(self.discriminator.encoder.device)
+        logits = {name: value.float().cpu().numpy() for name, value in self.discriminator.answers(batch).items()}
+        begins = len(self.cutter.before)
+        for row, (each, number) in enumerate(places):
+            window = each.windows[number]
+            own = slice(begins + window.first, begins + window.last)
+            for one in self.fields:
+                each.logits[number][one.name] = (
+                    logits[one.name][row, own] if one.kind == "spans" else logits[one.name][row]
+                )
+
+    def _reading(self, each: _Pending) -> Reading:
+        findings: list[Finding] = []
+        answers = {}
+        for one in self.fields:
+            logits = [window[one.name] for window in each.logits]
+            read = _read_spans if one.kind == "spans" else _read_text
+            answers[one.name], found = read(one, each, logits)
+            findings += found
+        findings.sort(key=lambda finding: (finding.start, finding.end, finding.field, finding.label))
+        return Reading(each.document, len(each.windows), answers, findings)
+
+
+def _read_spans(one: Field, each: _Pending, logits: Sequence[np.ndarray]) -> tuple[list[Span], list[Finding]]:
+    """Spans are spelt over the whole document's tokens, each judged in the window that owns it: a window's edge cuts
+    none. A finding's score is the mean probability of its tokens' tags."""
+    text = each.document.text
+    offsets = [offset for window in each.windows for offset in window.owned]
+    seen = [place for place, (start, end) in enumerate(offsets) if start < end]
+    offsets = [offsets[place] for place in seen]
+    scores = np.concatenate(logits)[seen]
+    tags = best_tags(one, scores)
+    sure = _softmax(scores)
+    findings = [
+        Finding(
+            one.name,
+            span.label,
+            span.start,
+            span.end,
+            text[span.start : span.end],
+            _rounded(sure[tokens, tags[tokens]].mean()),
+        )
+        for span, tokens in to_spans(one, tags.tolist(), offsets)
+    ]
+    return [Span(found.start, found.end, found.label) for found in findings], findings
+
+
+def _read_text(one: Field, each: _Pending, logits: Sequence[np.ndarray]) -> tuple[Any, list[Finding]]:
+    """A text's logits are the mean over its windows. The finding is grounded in the window that speaks most for it."""
+    stacked = np.stack(logits)
+    mean = stacked.mean(axis=0)
+    sure = 1 / (1 + np.exp(-mean)) if one.kind == "flags" else _softmax(mean[None])[0]
+    chosen = [place for place in range(len(mean)) if sure[place] > 0.5] if one.kind == "flags" else [int(mean.argmax())]
+    text = each.document.text
+    findings = []
+    for place in chosen:
+        start, end = 0, len(text)
+        if len(each.windows) > 1:
+            offsets = [
+                offset for offset in each.windows[int(stacked[:, place].argmax())].owned if offset[0] < offset[1]
+            ]
+            start, end = (offsets[0][0], offsets[-1][1]) if offsets else (start, end)
+        findings.append(Finding(one.name, one.labels[place], start, end, text[start:end], _rounded(sure[place])))
+    names = tuple(one.labels[place] for place in chosen)
+    return (names if one.kind == "flags" else names[0]), findings
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True)) if len(logits) else logits
+    return raised / raised.sum(axis=-1, keepdims=True) if len(logits) else raised
+
+
+def _rounded(probability: float) -> float:
+    """Four decimals: what differs beyond them is rounding in the arithmetic, not evidence."""
+    return round(float(probability), 4)

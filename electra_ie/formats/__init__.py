@@ -1,0 +1,64 @@
+"""Readers of annotated text, one a format. To add a format: one module, and one line in `READERS`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from electra_ie.document import Document
+from electra_ie.errors import UserError
+from electra_ie.formats import brat, conll, jsonl, plain, separated
+from electra_ie.formats.options import Option, settle
+from electra_ie.formats.plain import read_texts, read_unlabelled
+from electra_ie.labels import Field
+
+__all__ = ["READERS", "Reader", "read_texts", "read_unlabelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One format: how its records are read, which options there are, and which kinds of field it can hold."""
+
+    name: str
+    records: Callable[[Path, Sequence[Field], Mapping[str, Any]], Iterator[Document]]
+    options: Mapping[str, Option]
+    kinds: tuple[str, ...]
+
+    def settle(
+        self, given: Mapping[str, Any], file: str | os.PathLike[str] | None = None, line: int | None = None
+    ) -> dict[str, Any]:
+        """Every option with its value; `file` and `line` are where `given` was written, for the message."""
+        return settle(given, self.options, self.name, file, line)
+
+    def check(self, field: Field, file: str | os.PathLike[str] | None = None, line: int | None = None) -> None:
+        """Raises UserError for a field whose gold this format has no place for."""
+        if field.kind not in self.kinds:
+            able = ", ".join(name for name, reader in READERS.items() if field.kind in reader.kinds)
+            message = f"the format {self.name} cannot hold the field {field.name}, which is of kind {field.kind}."
+            raise UserError(message, file=file, line=line, remedy=f"Formats that can: {able}.")
+
+    def read(
+        self, path: str | os.PathLike[str], fields: Sequence[Field], options: Mapping[str, Any] | None = None
+    ) -> Iterator[Document]:
+        """The documents of a file (or folder), one at a time, with the gold of `fields`.
+
+        Raises:
+            UserError: at once for an option or a field that the format does not know, and while reading for
+                whatever in the file is not as it should be, by file and line.
+        """
+        for field in fields:
+            self.check(field)
+        return self.records(Path(path), fields, self.settle(options or {}))
+
+
+READERS = {
+    "jsonl": Reader("jsonl", jsonl.read, jsonl.OPTIONS, jsonl.KINDS),
+    "csv": Reader("csv", separated.read, separated.options(","), separated.KINDS),
+    "tsv": Reader("tsv", separated.read, separated.options("\t"), separated.KINDS),
+    "conll": Reader("conll", conll.read, conll.OPTIONS, conll.KINDS),
+    "brat": Reader("brat", brat.read, brat.OPTIONS, brat.KINDS),
+    "text": Reader("text", plain.read, plain.OPTIONS, plain.KINDS),
+}

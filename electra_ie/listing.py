@@ -1,0 +1,105 @@
+"""What `tasks`, `train` and `evaluate` print: tables of tasks and of scores."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from electra_ie.console import notice, output, print_table, score_table
+from electra_ie.document import Document
+from electra_ie.labels import Field
+from electra_ie.run_files import SCORES
+from electra_ie.task import Task, list_tasks
+
+
+def list_all() -> None:
+    """A line for each shipped task."""
+    rows = []
+    for name in list_tasks():
+        task = Task.load(name)
+        rows.append(
+            {
+                "task": name,
+                "fields": ", ".join(f"{field.name} ({field.kind}, {len(field.labels)})" for field in task.fields),
+                "splits": ", ".join(task.splits),
+                "data": "here" if task.folder.is_dir() else "give --data",
+                "what": task.description,
+            }
+        )
+    print_table(rows)
+    notice("One of them in full: electra-ie tasks NAME. Any other: electra-ie train path/to/task.yaml")
+
+
+def show(name: str) -> None:
+    """One task: what it is, its fields, how much there is of each label, and its card."""
+    task = Task.load(name)
+    output().print(f"{task.name}: {task.description}", markup=False, highlight=False)
+    print_table([{"field": field.name, "kind": field.kind, "labels": ", ".join(field.labels)} for field in task.fields])
+    if not task.folder.is_dir():
+        notice(f"its files are not at {task.folder}: give their folder with --data when training")
+    else:
+        _sizes(task)
+    card = task.card
+    output().print(f"data card: {card or 'none'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _sizes(task: Task) -> None:
+    """Documents, characters and labels of each split."""
+    read = {split: task.read(split) for split in task.splits}
+    rows: list[dict[str, Any]] = [
+        {
+            "split": split,
+            "documents": len(documents),
+            "labelled": sum(bool(document.gold) for document in documents),
+            "characters": sum(len(document.text) for document in documents),
+        }
+        for split, documents in read.items()
+    ]
+    print_table(rows)
+    for field in task.fields:
+        counts = {split: _counts(field, documents) for split, documents in read.items() if split != "unlabeled"}
+        labels = [*field.labels, *(["(none)"] if field.kind == "flags" else [])]
+        print_table(
+            [{field.name: label, **{split: count[label] for split, count in counts.items()}} for label in labels]
+        )
+
+
+def _counts(field: Field, documents: list[Document]) -> Counter[str]:
+    """How often each label of a field stands in the gold; `(none)` for documents known to bear no flag."""
+    counts: Counter[str] = Counter()
+    for document in documents:
+        gold = document.gold.get(field.name)
+        if gold is None:
+            continue
+        if field.kind == "classes":
+            counts[gold] += 1
+        elif field.kind == "flags":
+            counts.update(gold or ["(none)"])
+        else:
+            counts.update(span.label for span in gold)
+    return counts
+
+
+def show_scores(run: Path, split: str) -> None:
+    """The scores of a split as they stand in the run: one line a field, then its labels."""
+    scores = json.loads((run / SCORES).read_text("utf-8")).get(split)
+    if not scores:
+        return
+    rows = []
+    for name, each in scores.items():
+        numbers = {key: value for key, value in each.items() if isinstance(value, float)}
+        shown = ", ".join(f"{key} {value:.3f}" for key, value in numbers.items() if key != each["main"])
+        rows.append(
+            {
+                "field": name,
+                "score": each["main"],
+                split: each[each["main"]],
+                "documents": each["documents"],
+                "also": shown,
+            }
+        )
+    print_table(rows)
+    for name, each in scores.items():
+        score_table(each["labels"], title=f"{name}, {split}")

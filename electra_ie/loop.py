@@ -1,0 +1,174 @@
+"""The one adversarial loop, on Accelerate: every preset, one process or several, runs through `play`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from electra_ie.batching import Batch, Batches
+from electra_ie.discriminator import Discriminator
+from electra_ie.generators import LatentGenerators
+from electra_ie.objectives import weigh
+from electra_ie.recipe import Recipe
+from electra_ie.verdict import Verdict
+
+
+class LossNotFinite(Exception):
+    """A loss became NaN or infinite at `step`; the weights are those before it."""
+
+    def __init__(self, step: int, player: str):
+        self.step, self.player = step, player
+        super().__init__(f"the {player}'s loss is not a finite number at step {step}")
+
+
+@dataclass
+class Step:
+    """What one step was like. realness: mean p(real) of real and of fake rows, None without a generator."""
+
+    number: int
+    losses: dict[str, float]
+    parts: dict[str, float]
+    realness: tuple[float, float] | None
+
+
+class Mean:
+    """Weighted means over the rows of all processes, right in value and, once DDP has averaged it, in gradient."""
+
+    def __init__(self, accelerator: Accelerator):
+        self.accelerator = accelerator
+
+    def __call__(self, values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """values (N, ...), weights (N,) -> (...); 0 where no row has a weight."""
+        values = values.float()
+        weights = weights.to(values.dtype)
+        total = (values * weights.view(-1, *[1] * (values.dim() - 1))).sum(0)
+        count = weights.sum()
+        processes = self.accelerator.num_processes
+        if processes > 1:
+            # The value is the global one; the gradient is this process's part times the number of processes,
+            # since DDP divides the sum of the processes' gradients by it.
+            everywhere, count = self.accelerator.reduce((total.detach(), count), reduction="sum")  # type: ignore[misc]
+            total = everywhere + processes * (total - total.detach())
+        return total / count.clamp(min=1e-8)
+
+
+@dataclass
+class Players:
+    """Both players and the one optimiser, prepared for the processes and the precision at hand."""
+
+    accelerator: Accelerator
+    discriminator: nn.Module
+    generator: nn.Module | None
+    optimizer: torch.optim.Optimizer
+
+    @property
+    def judge(self) -> Discriminator:
+        """The discriminator itself, without what distributed training wraps around it."""
+        return self.accelerator.unwrap_model(self.discriminator)
+
+    @property
+    def maker(self) -> LatentGenerators | None:
+        return self.accelerator.unwrap_model(self.generator) if self.generator is not None else None
+
+
+def prepare(
+    accelerator: Accelerator, discriminator: Discriminator, generator: LatentGenerators | None, recipe: Recipe
+) -> Players:
+    """Freeze what the recipe freezes, sort the weights into groups by learning rate, hand all to Accelerate."""
+    if recipe.freeze_embeddings:
+        discriminator.encoder.get_input_embeddings().requires_grad_(False)
+    encoder = [each for each in discriminator.encoder.parameters() if each.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": encoder, "peak": recipe.rate},
+        {"params": list(discriminator.heads.parameters()), "peak": recipe.head_rate},
+    ]
+    if generator is not None:
+        groups.append({"params": list(generator.parameters()), "peak": recipe.generator_rate})
+    optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=recipe.weight_decay)
+    wrapped = accelerator.prepare(discriminator)
+    made = accelerator.prepare(generator) if generator is not None else None
+    return Players(accelerator, wrapped, made, accelerator.prepare(optimizer))
+
+
+def play(players: Players, batches: Batches | Sequence[Batch], recipe: Recipe, start: int = 0) -> Iterator[Step]:
+    """Play the steps from `start` to `recipe.steps`; yield a `Step` after each. No file is touched here.
+
+    Each player learns from its own loss only. Without a generator this is plain supervised training. Everything
+    random in a step follows from the seed and its number, so that a run resumed at any step goes on as if never
+    stopped. Raises `LossNotFinite` before a bad loss reaches the weights.
+    """
+    accelerator, discriminator, generator = players.accelerator, players.discriminator, players.generator
+    mean = Mean(accelerator)
+    for number in range(start, recipe.steps or 0):
+        torch.manual_seed((recipe.seed * 1_000_003 + number) * 1_009 + accelerator.process_index)
+        set_rates(players.optimizer, number, recipe)
+        discriminator.train()
+        batch = batches[number].to(accelerator.device)
+        fakes = generator(batch, number) if generator is not None else {}
+
+        # The discriminator's turn: it sees fakes cut off from whoever made them.
+        real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
+        loss, parts = weigh("discriminator", recipe.discriminator, real, fake, mean)
+        losses = {"discriminator": _finite(loss, number, "discriminator")}
+        accelerator.backward(loss)
+
+        # The generator's turn: the discriminator judges but does not learn.
+        if generator is not None:
+            with frozen(discriminator):
+                answer = players.judge.judge(fakes)
+                loss, more = weigh("generator", recipe.generator, real, answer, mean)
+                losses["generator"] = _finite(loss, number, "generator")
+                accelerator.backward(loss)
+            parts.update(more)
+            accelerator.clip_grad_norm_(generator.parameters(), recipe.clip)
+
+        accelerator.clip_grad_norm_(discriminator.parameters(), recipe.clip)
+        players.optimizer.step()
+        players.optimizer.zero_grad()
+        yield Step(number, losses, parts, (_realness(real, mean), _realness(fake, mean)) if fake else None)
+
+
+def rate_at(step: int, steps: int, warmup: float) -> float:
+    """Share of the highest rate: up on a line over the first `warmup` of the steps, then down on a line to 0."""
+    rising = warmup * steps
+    return (step + 1) / rising if step + 1 < rising else (steps - step) / max(steps - rising, 1)
+
+
+def set_rates(optimizer: torch.optim.Optimizer, step: int, recipe: Recipe) -> None:
+    """The learning rates follow from the step alone: there is no scheduler whose state could be lost."""
+    share = min(1.0, rate_at(step, recipe.steps or 1, recipe.warmup))
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * share
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Within, no weight of the model takes a gradient; gradients still pass through it."""
+    trained = [each for each in model.parameters() if each.requires_grad]
+    for each in trained:
+        each.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for each in trained:
+            each.requires_grad_(True)
+
+
+def _finite(loss: torch.Tensor, step: int, player: str) -> float:
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise LossNotFinite(step, player)
+    return value
+
+
+def _realness(verdicts: dict[str, Verdict], mean: Mean) -> float:
+    """Mean p(real) over the rows, then over the fields."""
+    values = [float(mean(each.realness.detach().sigmoid(), each.weight)) for each in verdicts.values()]
+    return sum(values) / len(values)

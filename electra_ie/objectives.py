@@ -1,0 +1,96 @@
+"""The terms of both players' losses: pure functions of verdicts. None asks at which level the game is played.
+
+Each takes `mean`, which averages over the rows of all processes (see `loop.Mean`), and returns a scalar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch.nn import functional
+
+from electra_ie.errors import UserError, nearest
+from electra_ie.labels import IGNORED
+from electra_ie.verdict import Verdict
+
+Mean = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""(values (N, ...), weights (N,)) -> weighted mean (...), over all processes."""
+
+
+def _classification(verdict: Verdict, mean: Mean) -> torch.Tensor:
+    """Cross entropy, over the rows whose label is known; for flags binary, averaged over the K flags."""
+    if verdict.field.kind == "flags":
+        known = (verdict.labels != IGNORED).all(-1)
+        target = verdict.labels.clamp(min=0).to(verdict.logits.dtype)
+        values = functional.binary_cross_entropy_with_logits(verdict.logits, target, reduction="none").mean(-1)
+    else:
+        known = verdict.labels != IGNORED
+        values = functional.cross_entropy(verdict.logits, verdict.labels, reduction="none", ignore_index=IGNORED)
+    return mean(values, verdict.weight * known)
+
+
+def knows_classes(real: Verdict, fake: Verdict | None, mean: Mean) -> torch.Tensor:
+    """Supervised loss on labelled rows: -log p(class | text), given that the row is real."""
+    return _classification(real, mean)
+
+
+def rejects_fakes(real: Verdict, fake: Verdict | None, mean: Mean) -> torch.Tensor:
+    """-log p(real | real row) - log p(fake | fake row), with p(real) = sigmoid(realness); labelled and unlabelled rows
+    alike (L_unsupervised of Salimans et al. 2016, section 5; Croce et al. 2020, equation 2)."""
+    assert fake is not None
+    on_real = mean(functional.softplus(-real.realness), real.weight)
+    return on_real + mean(functional.softplus(fake.realness), fake.weight)
+
+
+def passes_for_real(real: Verdict, fake: Verdict, mean: Mean) -> torch.Tensor:
+    """-log p(real | fake row): the generator's non-saturating loss (Goodfellow et al. 2014, section 3)."""
+    return mean(functional.softplus(-fake.realness), fake.weight)
+
+
+def matches_features(real: Verdict, fake: Verdict, mean: Mean) -> torch.Tensor:
+    """Feature matching (Salimans et al. 2016, section 3.1): squared distance between the mean features of real and of
+    fake rows, averaged over the features so that its weight does not depend on the encoder's width."""
+    target = mean(real.features.detach(), real.weight)
+    return (target - mean(fake.features, fake.weight)).square().mean()
+
+
+def shows_its_class(real: Verdict, fake: Verdict, mean: Mean) -> torch.Tensor:
+    """Cross entropy of a fake under the class it was made for: what keeps mu_c and sigma_c those of their class
+    (the generator's part of AC-GAN's L_C, Odena et al. 2017)."""
+    return _classification(fake, mean)
+
+
+TERMS: dict[str, dict[str, Callable[..., torch.Tensor]]] = {
+    "discriminator": {"knows_classes": knows_classes, "rejects_fakes": rejects_fakes},
+    "generator": {
+        "passes_for_real": passes_for_real,
+        "matches_features": matches_features,
+        "shows_its_class": shows_its_class,
+    },
+}
+
+
+def check_terms(weights: Mapping[str, Mapping[str, float]]) -> None:
+    """Raise UserError for a term that does not exist, or a discriminator that should reject fakes nobody makes."""
+    for player, terms in weights.items():
+        for name in terms:
+            if name not in TERMS[player]:
+                raise UserError(f'unknown term "{name}" of the {player}.', remedy=nearest(name, TERMS[player]))
+    if "rejects_fakes" in weights["discriminator"] and not weights["generator"]:
+        raise UserError("rejects_fakes needs a generator.", remedy="Set a term of the generator, or drop it.")
+
+
+def weigh(
+    player: str, terms: Mapping[str, float], real: Mapping[str, Verdict], fake: Mapping[str, Verdict], mean: Mean
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """A player's loss, summed over fields and terms, and its parts (unweighted) for the log."""
+    total: torch.Tensor | None = None
+    parts = {}
+    for name, weight in terms.items():
+        for field, verdict in real.items():
+            value = TERMS[player][name](verdict, fake.get(field), mean)
+            parts[f"{field}.{name}"] = float(value.detach())
+            total = weight * value if total is None else total + weight * value
+    assert total is not None
+    return total, parts

@@ -1,0 +1,150 @@
+"""A run on disk: checkpoints while it trains, stock folders when it is done. Everything is written beside its place
+and then moved there: a file is whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import yaml
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from electra_ie.batching import Windows
+from electra_ie.discriminator import Discriminator
+from electra_ie.encoders import hushed, load_tokenizer
+from electra_ie.errors import UserError
+from electra_ie.labels import Field
+from electra_ie.loop import Players
+from electra_ie.run_files import BEST, LAST, TASK
+from electra_ie.task import Task
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come: steps done, the step and dev score of the best weights (None before the first)."""
+
+    step: int = 0
+    best_step: int | None = None
+    best_score: float | None = None
+
+
+def trained_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """What training can change: the weights that take a gradient, and the buffers."""
+    still = {name for name, each in module.named_parameters() if not each.requires_grad}
+    return {name: value.detach() for name, value in module.state_dict().items() if name not in still}
+
+
+def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], progress: Progress) -> None:
+    """One safetensors file, its progress in the header."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    save_file(plain, part, metadata={"progress": json.dumps(vars(progress))})
+    os.replace(part, path)
+
+
+def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], Progress]:
+    """Tensors and progress of a checkpoint. Raises UserError where the file is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            return tensors, Progress(**json.loads(file.metadata()["progress"]))
+    except (SafetensorError, OSError, TypeError, KeyError, json.JSONDecodeError) as error:
+        raise UserError(
+            "the checkpoint cannot be read.", file=path, remedy="Delete the run and train again."
+        ) from error
+
+
+def save_checkpoint(run: Path, players: Players, progress: Progress) -> None:
+    """All that the next step depends on: both players' weights and the optimiser's moments. There is no random state
+    to save: the randomness of a step follows from its number."""
+    tensors = {f"discriminator.{name}": value for name, value in trained_state(players.judge).items()}
+    if players.maker is not None:
+        tensors.update({f"generator.{name}": value for name, value in players.maker.state_dict().items()})
+    for number, state in players.optimizer.state_dict()["state"].items():
+        tensors.update({f"optimizer.{number}.{name}": value for name, value in state.items()})
+    save_weights(run / LAST, tensors, progress)
+
+
+def load_checkpoint(run: Path, players: Players) -> Progress:
+    """Put the players and the optimiser where the last checkpoint left them."""
+    tensors, progress = read_weights(run / LAST)
+    parts: dict[str, dict[str, torch.Tensor]] = {"discriminator": {}, "generator": {}, "optimizer": {}}
+    for name, value in tensors.items():
+        player, _, rest = name.partition(".")
+        parts[player][rest] = value
+    players.judge.load_state_dict(parts["discriminator"], strict=False)
+    if players.maker is not None:
+        players.maker.load_state_dict(parts["generator"])
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in parts["optimizer"].items():
+        number, _, moment = name.partition(".")
+        state.setdefault(int(number), {})[moment] = value
+    groups = players.optimizer.state_dict()["param_groups"]
+    players.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    return progress
+
+
+def save_best(run: Path, discriminator: Discriminator, progress: Progress) -> None:
+    save_weights(run / BEST, trained_state(discriminator), progress)
+
+
+def load_best(run: Path, discriminator: Discriminator) -> None:
+    discriminator.load_state_dict(read_weights(run / BEST)[0], strict=False)
+
+
+def save_fields(run: Path, discriminator: Discriminator, cutter: Windows) -> None:
+    """A stock folder for each field: config, weights, tokenizer. The `electra_ie` block of the config says how texts
+    were cut, and how to decode."""
+    for field in discriminator.fields:
+        part = run / f".{field.name}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        with hushed(), discriminator.stock(field) as model:
+            model.config.electra_ie = {
+                "field": field.name,
+                "kind": field.kind,
+                "window": cutter.size,
+                "margin": cutter.margin,
+                "whole_words": cutter.whole_words,
+            }
+            model.save_pretrained(part)
+        cutter.tokenizer.save_pretrained(part)
+        shutil.rmtree(run / field.name, ignore_errors=True)
+        os.replace(part, run / field.name)
+
+
+def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, Windows, tuple[Field, ...]]:
+    """The discriminator of a finished run, how it cuts texts, and its fields. Nothing is fetched by name."""
+    folder = Path(run)
+    fields = load_task(folder).fields
+    for field in fields:
+        if not (folder / field.name / "model.safetensors").is_file():
+            raise UserError(
+                f'the run has no model for the field "{field.name}".',
+                file=folder,
+                remedy="Finish it with: electra-ie train ... --resume"
+                if (folder / LAST).exists()
+                else "Train it again.",
+            )
+    discriminator = Discriminator.from_saved({field.name: str(folder / field.name) for field in fields}, fields)
+    first = discriminator.head(fields[0]).model.config.electra_ie
+    tokenizer = load_tokenizer(str(folder / fields[0].name))
+    return discriminator, Windows(tokenizer, first["window"], first["margin"], first["whole_words"]), fields
+
+
+def load_task(run: str | os.PathLike[str], data: str | None = None) -> Task:
+    """The task of a run, as it was when the run began; `data` replaces its folder. Raises UserError for no run."""
+    file = Path(run) / TASK
+    if not file.is_file():
+        raise UserError(
+            "this is not the folder of a run (no task.yaml in it).",
+            file=run,
+            remedy="Give what train wrote to --output.",
+        )
+    return Task.from_dict(yaml.safe_load(file.read_text("utf-8")), file, data)

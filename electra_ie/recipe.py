@@ -1,0 +1,230 @@
+"""Recipe: everything that decides a run, in one frozen record that reads from and writes to YAML."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+from electra_ie.errors import UserError, nearest
+
+EMBEDDED = "all-MiniLM-L6-v2"
+"""The default encoder: ships in a package, needs no hub."""
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "control": {"discriminator": {"knows_classes": 1.0}, "generator": {}},
+    "adversarial": {
+        "discriminator": {"knows_classes": 1.0, "rejects_fakes": 0.1},
+        "generator": {"passes_for_real": 1.0, "matches_features": 1.0, "shows_its_class": 1.0},
+    },
+}
+"""What each player is trained for: terms of `objectives.TERMS` and their weights. No generator term: no generator."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a run. The string under a field is its help; `None` is filled from the data or the encoder."""
+
+    task: str = ""
+    "Name of a task, or path to a task.yaml."
+    data: str | None = None
+    "Folder of the task's files, in place of the one that the task names."
+    unlabeled: tuple[str, ...] = ()
+    "Text files, folders or .jsonl files that are added to the unlabelled pool."
+    labels: int | None = None
+    "Keep this many labelled documents; the rest of train joins the unlabelled pool. None keeps all."
+    seed: int = 0
+    "Decides the label draw, the order of batches, new weights, dropout and the generator's noise."
+    preset: str = "control"
+    "control (plain supervised training; the default until the game is shown to win) or adversarial (the game)."
+    encoder: str = EMBEDDED
+    "Name or directory of a Hugging Face encoder."
+    pooling: str | None = None
+    "How a text becomes one vector: stock (what the encoder's own class does) or mean. None: see the README."
+    window: int | None = None
+    "Tokens in a window, special ones included. None: 128, or 256 where whole texts are judged; at most the encoder's."
+    margin: int = 16
+    "Tokens of context on each side of a cut that falls inside a sentence."
+    steps: int | None = None
+    "Optimiser steps. None: 20 * sqrt(labelled windows), at least 100."
+    batch: int | None = None
+    "Labelled windows in a step, over all processes. None: 16; 8 for spans below 1,000 labelled windows."
+    unlabeled_batch: int | None = None
+    "Unlabelled windows in a step when there is a generator. None: as many as labelled ones."
+    rate: float | None = None
+    "Highest learning rate of the encoder. None: 384 / hidden size times 2e-4, or 1e-4 for spans below 1,000 windows."
+    head_rate: float = 1e-3
+    "Highest learning rate of the heads."
+    generator_rate: float = 1e-3
+    "Highest learning rate of the generator."
+    warmup: float = 0.1
+    "Share of the steps over which the rates rise; then they fall to 0 on a line."
+    weight_decay: float = 0.01
+    "Weight decay of AdamW."
+    clip: float = 1.0
+    "Largest norm of each player's gradient."
+    freeze_embeddings: bool = True
+    "Leave the encoder's word embeddings as they are."
+    latent: int = 64
+    "Size of the generator's latent vector z."
+    evaluations: int = 5
+    "How often the dev split is scored, evenly over the second half of the steps."
+    dev_limit: int = 500
+    "Documents of dev that choose the checkpoint, drawn by the seed."
+    discriminator: Mapping[str, float] = field(default_factory=dict)
+    "Terms of the discriminator's loss and their weights. Empty: those of the preset."
+    generator: Mapping[str, float] = field(default_factory=dict)
+    "Terms of the generator's loss and their weights. Empty: those of the preset."
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise UserError(f'unknown preset "{self.preset}".', remedy=nearest(self.preset, PRESETS))
+        for player in ("discriminator", "generator"):
+            if not getattr(self, player):
+                object.__setattr__(self, player, dict(PRESETS[self.preset][player]))
+        for name, low in LOWEST.items():
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise UserError(f"{name} is {value}.", remedy=f"It must be at least {low}.")
+
+    @property
+    def game(self) -> bool:
+        """Is there a generator?"""
+        return bool(self.generator)
+
+    def with_window(self, most: int, whole_texts: bool) -> Recipe:
+        """The recipe with its window written out. most: tokens the encoder takes; whole_texts: are texts judged?"""
+        window = self.window or min(256 if whole_texts else 128, most)
+        if window > most:
+            raise UserError(
+                f"window is {window}; the encoder takes {most} tokens.", remedy=f"Set it to {most} or less."
+            )
+        return dataclasses.replace(self, window=window)
+
+    def with_schedule(self, labelled: int, hidden: int, spans: bool = True) -> Recipe:
+        """The recipe with steps, batch and rate written out.
+
+        labelled: labelled windows; hidden: the encoder's width; spans: are there tokens to judge? Where there are none
+        a window gives one row only, and a step takes more of them.
+        """
+        many = labelled >= 1000 or not spans
+        batch = self.batch or (16 if many else 8)
+        return dataclasses.replace(
+            self,
+            batch=batch,
+            unlabeled_batch=batch if self.unlabeled_batch is None else self.unlabeled_batch,
+            steps=self.steps or max(100, round(20 * math.sqrt(labelled))),
+            rate=self.rate or (2e-4 if many else 1e-4) * 384 / hidden,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, in the order of the fields: what run.yaml holds."""
+        plain = dataclasses.asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+
+    @classmethod
+    def build(cls, file: str | os.PathLike[str] | None = None, settings: tuple[str, ...] = (), **given: Any) -> Recipe:
+        """Defaults, then a YAML file, then `given` (those that are not None), then `key=value` settings."""
+        values: dict[str, Any] = {}
+        if file:
+            values.update(_check(_read_yaml(Path(file)), str(file)))
+        _update(values, _check({name: value for name, value in given.items() if value is not None}, None))
+        for setting in settings:
+            _assign(values, setting)
+        return cls(**values)
+
+
+LOWEST: dict[str, float] = {
+    "labels": 1, "window": 8, "margin": 0, "steps": 1, "batch": 1, "unlabeled_batch": 0, "rate": 0, "head_rate": 0,
+    "generator_rate": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "latent": 1, "evaluations": 1, "dev_limit": 1,
+}  # fmt: skip
+FIELDS = {each.name: each for each in dataclasses.fields(Recipe)}
+TYPES = get_type_hints(Recipe)
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the recipe: {error.strerror}.", file=file) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise UserError("the recipe is not valid YAML.", file=file, line=mark.line + 1 if mark else None) from error
+    if not isinstance(values, dict):
+        raise UserError("the recipe must be a mapping of keys to values.", file=file)
+    return values
+
+
+def _assign(values: dict[str, Any], setting: str) -> None:
+    """Apply one `key=value`; `generator.passes_for_real=0.5` sets one weight."""
+    name, equals, text = setting.partition("=")
+    if not equals:
+        raise UserError(f'--set {setting}: no "=" in it.', remedy="Write --set key=value.")
+    name, _, part = name.strip().partition(".")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {setting}: the value is not valid YAML.") from error
+    if isinstance(value, str):
+        value = _number(value)
+    if part:
+        weights = dict(values.get(name) or PRESETS.get(values.get("preset", Recipe.preset), {}).get(name, {}))
+        value = {**weights, part: value}
+    _update(values, _check({name: value}, f"--set {setting}"))
+
+
+def _update(values: dict[str, Any], later: Mapping[str, Any]) -> None:
+    """Put `later` over `values`: another preset than before brings its own terms."""
+    before = values.get("preset", Recipe.preset)
+    if later.get("preset", before) != before:
+        for player in ("discriminator", "generator"):
+            values.pop(player, None)
+    values.update(later)
+
+
+def _number(text: str) -> str | float:
+    """YAML 1.1 reads 1e-4 as a string; a user means the number."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _check(values: Mapping[str, Any], source: str | None) -> dict[str, Any]:
+    """Refuse unknown keys and values of the wrong type, by name."""
+    checked: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in FIELDS:
+            raise UserError(f'unknown key "{name}" in the recipe.', file=source, remedy=nearest(name, FIELDS))
+        checked[name] = _convert(name, value, source)
+    return checked
+
+
+def _convert(name: str, value: Any, source: str | None) -> Any:
+    hint = TYPES[name]
+    kinds = getattr(hint, "__args__", (hint,)) if not hasattr(hint, "__origin__") else (hint,)
+    if value is None and type(None) in kinds:
+        return None
+    if name == "unlabeled" and isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    if name in ("discriminator", "generator") and isinstance(value, Mapping):
+        if all(isinstance(weight, (int, float)) and not isinstance(weight, bool) for weight in value.values()):
+            return {str(term): float(weight) for term, weight in value.items()}
+    if float in kinds and isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        number = _number(str(value))
+        if isinstance(number, float):
+            return number
+    if bool in kinds and isinstance(value, bool):
+        return value
+    if int in kinds and not isinstance(value, bool) and isinstance(value, (int, float)) and value == int(value):
+        return int(value)
+    if str in kinds and isinstance(value, str):
+        return value
+    words = " or ".join(getattr(kind, "__name__", str(kind)).replace("NoneType", "null") for kind in kinds)
+    raise UserError(f'"{name}" is {value!r}.', file=source, remedy=f"It must be {words}.")

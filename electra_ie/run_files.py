@@ -1,0 +1,37 @@
+"""The files of a run: their names, and writing them whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+RECIPE, TASK, SCORES, LOG, CARD = "run.yaml", "task.yaml", "scores.json", "log.jsonl", "README.md"
+LAST, BEST = "checkpoint/last.safetensors", "checkpoint/best.safetensors"
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text file whole, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def read_log(run: Path) -> list[dict[str, Any]]:
+    """The rows of log.jsonl; none where there is no log yet."""
+    file = run / LOG
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.is_file() else []
+
+
+def write_log(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    write(run / LOG, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_scores(run: Path, split: str, scores: Mapping[str, Any]) -> None:
+    """Put a split's scores into scores.json, beside those of other splits."""
+    file = run / SCORES
+    known = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    write(file, json.dumps({**known, split: scores}, indent=2, ensure_ascii=False) + "\n")

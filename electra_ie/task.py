@@ -1,0 +1,242 @@
+"""A data set and what is asked of it: tasks/<name>/task.yaml, a closed vocabulary without code, and its data card."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from electra_ie.document import Document
+from electra_ie.errors import UserError, nearest, warn
+from electra_ie.formats import READERS, read_unlabelled
+from electra_ie.formats.plain import ENDINGS
+from electra_ie.labels import KINDS, Field
+from electra_ie.yaml_source import Source
+
+KEYS = ("description", "format", "data", "files", "options", "fields")
+FIELD_KEYS = ("kind", "labels", "from", "overlaps")
+OVERLAPS = ("error", "count")
+UNLABELED = "unlabeled"
+SPLITS = ("train", "dev", "test", UNLABELED)
+FILE = "task.yaml"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def shipped(folder: str) -> Path:
+    """`folder` as shipped: within the package in an installed wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    return package / folder if (package / folder).is_dir() else package.parent / folder
+
+
+def list_tasks() -> list[str]:
+    """The names of the shipped tasks."""
+    return sorted(file.parent.name for file in shipped("tasks").glob(f"*/{FILE}"))
+
+
+@dataclass(frozen=True)
+class Task:
+    """The files of a data set by split, how to read them, and the fields a model is to fill in.
+
+    `folder` holds the files; it need not exist until a split is read.
+    """
+
+    name: str
+    description: str
+    format: str
+    folder: Path
+    files: Mapping[str, tuple[str, ...]]
+    options: Mapping[str, Any]
+    fields: tuple[Field, ...]
+    file: Path
+
+    @classmethod
+    def load(cls, name_or_path: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Task:
+        """The task of a task.yaml, of a folder that holds one, or of a shipped name; `data` replaces its folder.
+
+        Raises:
+            UserError: there is no such task, or its file says something it may not say (by line).
+        """
+        file = locate(name_or_path)
+        mapping, source = Source.read(file)
+        source.check_keys((), mapping, KEYS)
+        name = file.absolute().parent.name if file.name == FILE else file.stem
+        return build(name, mapping, source, data)
+
+    @classmethod
+    def from_dict(
+        cls, mapping: Mapping[str, Any], file: str | os.PathLike[str], data: str | os.PathLike[str] | None = None
+    ) -> Task:
+        """The task that `as_dict` wrote into `file`."""
+        source = Source(Path(file), {})
+        source.check_keys((), mapping, ("name", *KEYS))
+        rest = {key: value for key, value in mapping.items() if key != "name"}
+        return build(str(mapping.get("name", "")) or Path(file).stem, rest, source, data)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The task in the vocabulary of task.yaml, its folder as an absolute path: for a run to embed."""
+        fields = {}
+        for field in self.fields:
+            fields[field.name] = {"kind": field.kind, "labels": list(field.labels)}
+            if field.source:
+                fields[field.name]["from"] = field.source
+            if field.overlaps != "error":
+                fields[field.name]["overlaps"] = field.overlaps
+        return {
+            "name": self.name,
+            "description": self.description,
+            "format": self.format,
+            "data": self.folder.absolute().as_posix(),
+            "files": {split: list(files) for split, files in self.files.items()},
+            "options": dict(self.options),
+            "fields": fields,
+        }
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that have files, in the order train, dev, test, unlabeled."""
+        return tuple(split for split in SPLITS if split in self.files)
+
+    @property
+    def card(self) -> Path | None:
+        """The data card, if there is one."""
+        path = shipped("data_cards") / f"{self.name}.md"
+        return path if path.is_file() else None
+
+    def read(self, split: str) -> list[Document]:
+        """The documents of a split, in the order of its files; those of `unlabeled` without any gold.
+
+        Raises:
+            UserError: there is no such split, it is empty, two documents have one id, or a file is not as it
+                should be.
+        """
+        if split not in self.files:
+            message = f'the task {self.name} has no split "{split}".'
+            raise UserError(message, file=self.file, remedy=nearest(split, self.splits))
+        if not self.folder.is_dir():
+            card = f"; its data card says where they come from (electra-ie tasks {self.name})" if self.card else ""
+            remedy = f"Give their folder with --data{card}."
+            raise UserError(f"the data of the task {self.name} are not here.", file=self.folder, remedy=remedy)
+        documents = list(self._documents(split))
+        if not documents:
+            names = ", ".join(self.files[split])
+            remedy = "Give it at least one record, or leave the split out of the task."
+            raise UserError(f'the split "{split}" is empty ({names}).', file=self.folder, remedy=remedy)
+        refuse_repeated_ids(documents)
+        if split == UNLABELED:
+            return [document.unlabelled() for document in documents]
+        for field in self.fields:
+            if not any(field.name in document.gold for document in documents):
+                warn(f'{self.name}: no record of the split "{split}" says anything of the field {field.name}.')
+        return documents
+
+    def _documents(self, split: str) -> Iterator[Document]:
+        """The documents of each file of a split; bare texts may stand in the pool of a task of any format."""
+        fields = () if split == UNLABELED else self.fields
+        for name in self.files[split]:
+            path = self.folder / name
+            bare = path.is_dir() or path.suffix.lower() in ENDINGS
+            if split == UNLABELED and bare and path.suffix.lower() != f".{self.format}":
+                yield from read_unlabelled(path)
+            else:
+                yield from READERS[self.format].read(path, fields, self.options)
+
+
+def refuse_repeated_ids(documents: Iterable[Document]) -> None:
+    """Raises UserError for two documents with one id: what is found in them could not be told apart."""
+    first: dict[str, Document] = {}
+    for document in documents:
+        other = first.setdefault(document.id, document)
+        if other is not document:
+            message = f'the id "{document.id}" is taken by {other.file}:{other.line}.'
+            remedy = "Give each record its own id; without ids, each file its own name."
+            raise UserError(message, file=document.file, line=document.line, remedy=remedy)
+
+
+def locate(name_or_path: str | os.PathLike[str]) -> Path:
+    """The task.yaml of a path or of a shipped name."""
+    path = Path(name_or_path)
+    for file in (path, path / FILE, shipped("tasks") / path / FILE):
+        if file.is_file():
+            return file
+    names = list_tasks()
+    remedy = f"{nearest(str(path), names)} Or give the path of a {FILE}."
+    raise UserError(f'there is no task "{os.fspath(name_or_path)}".', remedy=remedy)
+
+
+def build(name: str, mapping: Mapping[str, Any], source: Source, data: str | os.PathLike[str] | None) -> Task:
+    """The task of a mapping whose keys are known to be valid."""
+    for key in ("format", "files", "fields"):
+        if key not in mapping:
+            raise source.error((), f"the task has no {key}.", f"Add the key {key}.")
+    for key in ("format", "description", "data"):
+        if not isinstance(mapping.get(key, ""), str):
+            raise source.error((key,), f"{key} is {mapping[key]!r}, not text.", "Put it in quotes.")
+    if mapping["format"] not in READERS:
+        message = f'there is no format "{mapping["format"]}".'
+        raise source.error(("format",), message, nearest(mapping["format"], READERS))
+    reader = READERS[mapping["format"]]
+    options = {} if mapping.get("options") is None else mapping["options"]
+    source.check_mapping(("options",), options)
+    for key, value in options.items():
+        reader.settle({key: value}, source.file, source.line(("options", key)))
+    fields = tuple(fields_of(mapping["fields"], source))
+    for field in fields:
+        reader.check(field, source.file, source.line(("fields", field.name, "kind")))
+    folder = Path(data) if data is not None else Path(os.path.normpath(source.file.parent / mapping.get("data", ".")))
+    files = files_of(mapping["files"], source)
+    return Task(name, mapping.get("description", ""), reader.name, folder, files, dict(options), fields, source.file)
+
+
+def files_of(value: Any, source: Source) -> dict[str, tuple[str, ...]]:
+    """The files of each split; paths that stay within the folder of the data."""
+    source.check_keys(("files",), value, SPLITS)
+    if not value:
+        raise source.error(("files",), "the task names no files.", f"Splits: {', '.join(SPLITS)}.")
+    files = {}
+    for split, names in value.items():
+        files[split] = source.texts(("files", split), names)
+        for name in files[split]:
+            paths = PurePosixPath(name), PureWindowsPath(name)
+            if any(path.anchor or ".." in path.parts for path in paths):
+                remedy = "Give it relative to data, without .., and the folder by data or --data."
+                raise source.error(("files", split), f'the path "{name}" may leave the folder of the data.', remedy)
+    return files
+
+
+def fields_of(value: Any, source: Source) -> Iterator[Field]:
+    """The fields, each with its kind and labels."""
+    source.check_mapping(("fields",), value)
+    if not value:
+        raise source.error(("fields",), "the task has no fields.", "Add at least one.")
+    for name, told in value.items():
+        yield field_of(name, told, source)
+
+
+def field_of(name: str, told: Any, source: Source) -> Field:
+    """One field. Its labels are a list of texts: two or more where one must be chosen."""
+    keys = ("fields", name)
+    if not NAME.fullmatch(name):
+        remedy = "Use letters, digits and _, no digit first."
+        raise source.error(keys, f'"{name}" cannot be the name of a field.', remedy)
+    source.check_keys(keys, told, FIELD_KEYS)
+    for key in ("kind", "labels"):
+        if key not in told:
+            raise source.error(keys, f"the field {name} has no {key}.", f"Add the key {key}.")
+    kind, labels, origin = told["kind"], told["labels"], told.get("from", "")
+    if kind not in KINDS:
+        raise source.error((*keys, "kind"), f'there is no kind "{kind}".', nearest(kind, KINDS))
+    if not isinstance(labels, list):
+        raise source.error((*keys, "labels"), f"labels is {labels!r}.", "Write a list: [one, other].")
+    if not isinstance(origin, str):
+        raise source.error((*keys, "from"), f"from is {origin!r}, not text.", "Put it in quotes.")
+    names = source.texts((*keys, "labels"), labels)
+    if kind == "classes" and len(names) < 2:
+        raise source.error((*keys, "labels"), f"the field {name} has one class only.", "Give two or more.")
+    overlaps = told.get("overlaps", OVERLAPS[0])
+    if overlaps not in OVERLAPS or (kind != "spans" and "overlaps" in told):
+        remedy = f"Only fields of spans have it: {' or '.join(OVERLAPS)}."
+        raise source.error((*keys, "overlaps"), f"overlaps is {overlaps!r} in a field of kind {kind}.", remedy)
+    return Field(name, kind, names, origin, overlaps)

@@ -1,0 +1,203 @@
+"""One training run: play the game, score dev, keep the best, save, and prove that what is saved is what was trained."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from accelerate import Accelerator
+
+from electra_ie import plots
+from electra_ie.batching import Batches, collate
+from electra_ie.card import model_card
+from electra_ie.console import progress
+from electra_ie.corpus import Corpus
+from electra_ie.discriminator import Discriminator
+from electra_ie.encoders import load_tokenizer, locate, longest
+from electra_ie.errors import UserError
+from electra_ie.evaluation import Scores, answer, draw, judge, mean_score
+from electra_ie.extractor import Extractor
+from electra_ie.generators import build_generator
+from electra_ie.loop import LossNotFinite, Step, play, prepare
+from electra_ie.objectives import check_terms
+from electra_ie.persistence import Progress, load_best, load_checkpoint, save_best, save_checkpoint, save_fields
+from electra_ie.pooling import choose
+from electra_ie.recipe import Recipe
+from electra_ie.run_files import CARD, LAST, RECIPE, TASK, read_log, write, write_log, write_scores
+from electra_ie.task import Task
+
+
+class Training:
+    """A task, a recipe and a corpus, about to become a run in `folder`. Nothing is written before `run`."""
+
+    def __init__(self, task: Task, recipe: Recipe, corpus: Corpus, folder: Path):
+        check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator})
+        self.task, self.corpus, self.folder = task, corpus, folder
+        self.accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
+        tokenizer = load_tokenizer(recipe.encoder)
+        pooling = recipe.pooling or choose(locate(recipe.encoder))
+        torch.manual_seed(recipe.seed)  # decides the weights of the new heads and of the generator
+        self.discriminator = Discriminator.load(recipe.encoder, task.fields, pooling, recipe.game)
+        hidden = self.discriminator.hidden
+        self.generator = build_generator(recipe.generator, task.fields, hidden, recipe.latent, recipe.seed)
+        whole_texts = any(field.kind != "spans" for field in task.fields)
+        recipe = replace(recipe, pooling=pooling).with_window(
+            longest(tokenizer, self.discriminator.encoder.config), whole_texts
+        )
+        self.cutter = corpus.cutter(tokenizer, recipe.window or 0, recipe.margin, task.fields)
+        self.labelled, self.pool = corpus.windows(self.cutter, task.fields)
+        spans = any(field.kind == "spans" for field in task.fields)
+        self.recipe = recipe.with_schedule(len(self.labelled), hidden, spans)
+        self.players = prepare(self.accelerator, self.discriminator, self.generator, self.recipe)
+        self.extractor = Extractor(self.discriminator, self.cutter, task.fields)
+        self.rows: list[dict[str, Any]] = []
+        self.done = Progress()
+
+    def run(self, resume: bool = False) -> None:
+        """Train, and leave a complete run. With `resume`, go on from the last checkpoint, to the very same weights.
+
+        Raises UserError where a loss is no finite number (the last good checkpoint stays), or where the run to
+        resume was begun with another recipe.
+        """
+        main = self.accelerator.is_main_process
+        if resume:
+            self._restore()
+        elif main:
+            write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
+            write(self.folder / TASK, yaml.safe_dump(self.task.as_dict(), sort_keys=False, allow_unicode=True))
+        try:
+            self._play(main)
+        except LossNotFinite as error:
+            # No checkpoint here: the weights at hand are those that gave the bad loss.
+            if main:
+                write_log(self.folder, self.rows)
+            last = self.folder / LAST
+            kept = f"The weights of step {self.done.step} are in {last}. " if last.is_file() else ""
+            remedy = f"{kept}Train again more gently: --set rate={(self.recipe.rate or 0) / 10:g}"
+            raise UserError(f"{error}.", file=self.folder, remedy=remedy) from error
+        if main:
+            self._finish()
+        self.accelerator.wait_for_everyone()
+
+    def _restore(self) -> None:
+        begun = Recipe.build(self.folder / RECIPE).as_dict()
+        mine = self.recipe.as_dict()
+        other = [f"{name} ({begun[name]}, now {mine[name]})" for name in mine if begun[name] != mine[name]]
+        if other:
+            remedy = "Resume without these options, or begin another run."
+            raise UserError(
+                f"the run was begun with another recipe: {', '.join(other)}.", file=self.folder, remedy=remedy
+            )
+        if (self.folder / LAST).is_file():
+            self.done = load_checkpoint(self.folder, self.players)
+            self.rows = [row for row in read_log(self.folder) if row["step"] <= self.done.step]
+
+    def _play(self, main: bool) -> None:
+        steps, place = self.recipe.steps or 0, self.accelerator.process_index
+        batches = Batches(
+            self.labelled, self.pool, (self.recipe.batch or 0, self.recipe.unlabeled_batch or 0), self.cutter,
+            self.task.fields, self.recipe.seed, place, self.accelerator.num_processes,
+        )  # fmt: skip
+        scored = set(self._scored_steps())
+        kept = scored | {round(steps * tenth / 10) for tenth in range(1, 11)}
+        before = max((row.get("seconds", 0.0) for row in self.rows), default=0.0)
+        began = time.monotonic()
+        with self._shown(main, steps) as report:
+            for step in play(self.players, batches, self.recipe, self.done.step):
+                if not main:
+                    continue
+                done = step.number + 1
+                self.rows.append(_row(step, before + time.monotonic() - began))
+                if done in scored:
+                    self._score(done)
+                if done in kept:
+                    self._checkpoint(done)
+                report(done, loss=step.losses["discriminator"], dev=self.done.best_score)
+
+    def _shown(self, main: bool, steps: int) -> AbstractContextManager[Any]:
+        """The progress bar, on one process only."""
+        name = f"training {self.task.name} ({self.recipe.preset})"
+        return progress(steps, name, start=self.done.step) if main else nullcontext()
+
+    def _scored_steps(self) -> Iterator[int]:
+        """Evenly over the second half, the last step always; none without a dev split."""
+        steps, times = self.recipe.steps or 0, self.recipe.evaluations
+        if self.corpus.dev:
+            yield from (round(steps * (0.5 + 0.5 * number / times)) for number in range(1, times + 1))
+
+    def _score(self, done: int) -> None:
+        """Score dev; keep these weights if they are the best so far (the earlier ones, where two are equal)."""
+        began = time.monotonic()
+        scores = judge(self.task.fields, self.corpus.dev, answer(self.extractor, self.corpus.dev))
+        value = mean_score(scores)
+        better = self.done.best_score is None or value > self.done.best_score
+        by_name = {name: each[each["main"]] for name, each in scores.items()}
+        row = {"step": done, "dev": {**by_name, "mean": value}, "best": better}
+        self.rows.append({**row, "seconds_scoring": round(time.monotonic() - began, 3)})
+        if better:
+            self.done = replace(self.done, best_step=done, best_score=value)
+            save_best(self.folder, self.discriminator, self.done)
+
+    def _checkpoint(self, done: int) -> None:
+        self.done = replace(self.done, step=done)
+        write_log(self.folder, self.rows)
+        save_checkpoint(self.folder, self.players, self.done)
+
+    def _finish(self) -> None:
+        """Save the best weights as stock folders, prove that they are those, and leave scores, plots and card."""
+        if self.done.best_step is not None:
+            load_best(self.folder, self.discriminator)
+        save_fields(self.folder, self.discriminator, self.cutter)
+        saved = Extractor.load(str(self.folder), str(self.accelerator.device))
+        self._verify_answers(saved)
+        answers = answer(saved, self.corpus.dev)
+        scores = judge(self.task.fields, self.corpus.dev, answers)
+        self._verify_scores(scores)
+        summary = {
+            "labelled": {"documents": len(self.corpus.train), "windows": len(self.labelled)},
+            "unlabelled": {"documents": len(self.corpus.pool), "windows": len(self.pool)},
+            "steps": self.recipe.steps,
+            "best_step": self.done.best_step,
+            "seconds": round(max((row.get("seconds", 0.0) for row in self.rows), default=0.0), 1),
+            "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in self.rows), 1),
+        }
+        write_scores(self.folder, "training", summary)
+        if scores:
+            write_scores(self.folder, "dev", scores)
+            draw(self.folder, "dev", self.task.fields, self.corpus.dev, answers)
+        plots.curves(self.rows, self.folder / "curves.png")
+        write(self.folder / CARD, model_card(self.task, self.recipe, summary, scores))
+        write_log(self.folder, self.rows)
+        shutil.rmtree(self.folder / Path(LAST).parent)
+
+    @torch.no_grad()
+    def _verify_answers(self, saved: Extractor) -> None:
+        """The saved folders, loaded anew, must answer as the model in memory does."""
+        batch = collate(self.labelled[:16], self.cutter, self.task.fields).to(self.accelerator.device)
+        self.discriminator.eval()
+        saved.discriminator.eval()
+        other = saved.discriminator.answers(batch)
+        for name, logits in self.discriminator.answers(batch).items():
+            if not torch.allclose(logits, other[name], atol=1e-4):
+                raise RuntimeError(f"the saved model of the field {name} does not answer as the trained one does")
+
+    def _verify_scores(self, scores: Scores) -> None:
+        """What the saved folders score on dev must be what the log says of the best step."""
+        if self.done.best_score is not None and abs(mean_score(scores) - self.done.best_score) > 1e-6:
+            logged = self.done.best_score
+            raise RuntimeError(f"the saved model scores {mean_score(scores)} on dev, the log says {logged}")
+
+
+def _row(step: Step, seconds: float) -> dict[str, Any]:
+    """A line of log.jsonl."""
+    row: dict[str, Any] = {"step": step.number + 1, "seconds": round(seconds, 3), **step.losses}
+    if step.realness:
+        row.update(realness_real=step.realness[0], realness_fake=step.realness[1])
+    return {**row, **step.parts}

@@ -1,0 +1,42 @@
+"""What passes between the two players: fakes from the generator, verdicts from the discriminator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from electra_ie.labels import Field
+
+
+@dataclass
+class Fakes:
+    """States that no text produced, for one field.
+
+    states: (N, L, H) as an encoder would return; L is 1 where whole texts are judged. mask: (N, L), 0 at padding.
+    judged: (N, L) boolean, the positions that count. labels: the gold under which each was made, as in `Batch`.
+    """
+
+    states: torch.Tensor
+    mask: torch.Tensor
+    judged: torch.Tensor
+    labels: torch.Tensor
+
+    def detach(self) -> Fakes:
+        return replace(self, states=self.states.detach())
+
+
+@dataclass
+class Verdict:
+    """The discriminator's view of N rows of one field. A row is one judged unit: a text, or a token.
+
+    logits: (N, K). features: (N, F), what the last layer reads. realness: (N,), the logit of "not from the generator".
+    labels: (N,) ids, or (N, K) zeros and ones for flags; `IGNORED` where unknown. weight: (N,).
+    """
+
+    field: Field
+    logits: torch.Tensor
+    features: torch.Tensor
+    realness: torch.Tensor
+    labels: torch.Tensor
+    weight: torch.Tensor
