@@ -1,0 +1,183 @@
+"""The terminal: results and notices on their own streams, and nothing from a document acts on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from rich.cells import cell_len
+
+from electra_ie import console
+
+EVIL = "\x1b[31m[bold]red[/bold]\x1b]0;title\x07\r\n\x9b2J \u202etxt\u2066 \x00\x7f \ud800"
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Make a stream of the test look like a terminal of 100 columns with colours."""
+
+    def pretend(*names):
+        for name in ("NO_COLOR", "FORCE_COLOR", "CI", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("COLUMNS", "100")
+        monkeypatch.setenv("TERM", "xterm-256color")
+        for name in names:
+            monkeypatch.setattr(getattr(sys, name), "isatty", lambda: True, raising=False)
+
+    return pretend
+
+
+def test_visible_leaves_one_line_that_cannot_act():
+    shown = console.visible(EVIL)
+    assert shown == "␛[31m[bold]red[/bold]␛]0;title␇␍↵<U+009B>2J <U+202E>txt<U+2066> ␀␡ <U+D800>"
+    assert console.visible("Zoë\tWeiß 👩‍👧 نص") == "Zoë⇥Weiß 👩‍👧 نص"
+
+
+def test_tables_go_to_standard_output_with_their_text_as_it_is(capsys):
+    rows = [{"label": EVIL, "f1": 0.12345, "n": 1200}, {"label": "[red]x[/]", "f1": None, "ok": True}]
+    console.print_table(rows, title="[b]scores")
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "[red]x[/]" in out and "[b]scores" in out and console.visible(EVIL) in out
+    assert "0.123" in out and "1,200" in out and "yes" in out
+    assert not set(out) & set("\x1b\x07\r\x9b\u202e")
+
+
+def test_a_wide_table_is_whole_in_a_log(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    console.print_table([{"a": "x" * 60, "b": "y" * 60}])
+    assert "x" * 60 + "   " + "y" * 60 in capsys.readouterr().out
+
+
+def test_score_table_is_sorted_and_a_label_without_gold_has_no_scores(capsys):
+    some, none = {"precision": 1, "recall": 0.5, "f1": 0.667, "support": 4}, dict.fromkeys(
+        ("precision", "recall", "f1", "support"), 0)  # fmt: skip
+    console.score_table({"EMPTY": none, "LOW": {**some, "f1": 0.1}, "HIGH": some}, title="entities")
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["HIGH", "1.000", "0.500", "0.667", "4"] in rows
+    order = [row[0] for row in rows if row and row[0] in ("EMPTY", "LOW", "HIGH")]
+    assert order == ["HIGH", "LOW", "EMPTY"]
+    assert ["EMPTY", "0"] in rows
+
+
+def test_notices_go_to_standard_error(capsys):
+    console.notice("[b]done " + EVIL)
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "[b]done " + console.visible(EVIL) + "\n")
+
+
+def test_progress_in_a_log_is_a_line_about_every_tenth(capsys):
+    with console.progress(205, "training") as report:
+        for step in range(1, 206):
+            report(step, loss=1 / step, dev=0.5 if step == 41 else None)
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert len(lines) == 10
+    assert lines[0].startswith("training: 21/205 steps 10%, loss 0.048, 0 s")
+    assert "dev" not in lines[0] and "dev 0.500" in lines[2], "the last dev score stays"
+    assert lines[-1].startswith("training: 205/205 steps 100%, loss 0.005 dev 0.500")
+
+
+def test_progress_of_a_resumed_and_of_a_shortened_loop(capsys):
+    with console.progress(100, "training", start=55) as report:
+        for step in range(56, 73):
+            report(step)
+    counts = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
+    assert counts == ["60/100", "70/100", "72/100"]
+
+
+def test_time_left_counts_only_the_steps_of_this_run(capsys, monkeypatch):
+    now = iter([0.0, 10.0, 20.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    with console.progress(100, "training", start=80) as report:
+        report(90)
+        report(100)
+    assert capsys.readouterr().err.splitlines() == [
+        "training: 90/100 steps 90%, 10 s, 10 s left",
+        "training: 100/100 steps 100%, 20 s",
+    ]
+
+
+def test_progress_towards_an_unknown_end(capsys):
+    with console.progress(None, "extracting", unit="documents") as report:
+        for done in range(1, 101):
+            report(done)
+    counts = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
+    assert counts == ["1", "2", "4", "8", "16", "32", "64", "100"]
+
+
+def test_progress_on_a_terminal_is_a_bar(capsys, terminal):
+    terminal("stderr")
+    with console.progress(10, "training [b]") as report:
+        for step in range(1, 11):
+            report(step, loss=0.25, dev=0.5)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "training [b]" in err and "10/10" in err and "loss 0.250 dev 0.500" in err and "━" in err
+
+
+def test_a_loop_that_fails_reports_no_end(capsys):
+    with pytest.raises(ZeroDivisionError), console.progress(100, "training") as report:
+        report(5)
+        raise ZeroDivisionError
+    assert capsys.readouterr().err == ""
+
+
+def a_finding(text, passage, label="COUNTERPARTY"):
+    start = text.index(passage)
+    return {"field": "entities", "label": label, "start": start, "end": start + len(passage), "score": 0.978}
+
+
+def test_a_finding_is_one_line_in_its_context(capsys):
+    text = "x" * 50 + " paid\r\nto Acme LLP in Cyprus " + "y" * 50
+    console.show_finding("in/a.txt", a_finding(text, "Acme LLP"), text, context=12)
+    assert capsys.readouterr().out == "in/a.txt  …xx paid␍↵to «Acme LLP» in Cyprus y…  COUNTERPARTY 0.98\n"
+    console.show_finding("a", a_finding("Acme", "Acme"), "Acme")
+    assert capsys.readouterr().out == "a  «Acme»  COUNTERPARTY 0.98\n"
+
+
+def test_a_finding_cannot_act_on_the_terminal(capsys, terminal):
+    terminal("stdout")
+    text = EVIL + "Acme" + EVIL
+    console.show_finding(EVIL, a_finding(text, "Acme" + EVIL, EVIL), text)
+    out = capsys.readouterr().out
+    assert out.endswith("\n") and "\n" not in out[:-1]
+    assert not set(out) & set("\x07\r\x9b\u202e\x00")
+    assert "␛[31m[bold]red[/bold]" in out
+
+
+def test_colour_only_on_a_terminal_and_not_against_the_users_wish(capsys, terminal, monkeypatch):
+    text = "paid to Acme LLP in Cyprus"
+    terminal("stdout")
+    console.show_finding("a.txt", a_finding(text, "Acme LLP"), text)
+    coloured = capsys.readouterr().out
+    assert "\x1b[" in coloured and "«" not in coloured
+    monkeypatch.setenv("NO_COLOR", "1")
+    console.show_finding("a.txt", a_finding(text, "Acme LLP"), text)
+    plain = capsys.readouterr().out
+    assert "«Acme LLP»" in plain
+    assert not any(f"{code}m" in plain for code in range(31, 38)), "no colour code"
+
+
+def test_a_finding_fits_the_terminal_and_a_long_one_is_shortened(capsys, terminal, monkeypatch):
+    terminal("stdout")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    text = "before " * 20 + "Acme LLP" + " after" * 20
+    console.show_finding("inbox/a.txt", a_finding(text, "Acme LLP"), text)
+    line = capsys.readouterr().out.rstrip("\n")
+    assert 60 < cell_len(line) <= 100
+    long = "Entry one. " * 100
+    console.show_finding("a.txt", {"label": "flag", "start": 0, "end": len(long), "score": 1.0}, long)
+    assert len(capsys.readouterr().out) < 120
+
+
+def test_a_terminal_of_ascii_does_not_break_it():
+    code = "from electra_ie.console import *; print_table([{'a': 'Zoë'}]); notice('Søns')"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert "Zo\\xeb" in done.stdout and "S\\xf8ns" in done.stderr

@@ -1,0 +1,120 @@
+"""What a run learns from: what cannot be learnt is refused or counted aloud."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tiny
+
+from electra_ie.batching import Windows
+from electra_ie.corpus import Corpus
+from electra_ie.document import Span
+from electra_ie.errors import UserError
+from electra_ie.metrics import score
+from electra_ie.recipe import Recipe
+from electra_ie.task import Task
+
+OVERLAP = {"id": "o", "text": "Arden Brisk paid", "topic": "trade", "risks": [], "names": [
+    {"start": 0, "end": 11, "label": "person"}, {"start": 6, "end": 11, "label": "person"},
+    {"start": 12, "end": 16, "label": "amount"}]}  # fmt: skip
+
+
+def read(file, **given) -> Corpus:
+    return Corpus.read(Task.load(file), Recipe.build(None, (), **given))
+
+
+def add(file, name, *records):
+    with (file.parent / name).open("a", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(each) + "\n" for each in records)
+
+
+def test_a_corpus_holds_what_the_recipe_asks_for(task, tmp_path):
+    control = read(task, preset="control")
+    assert (len(control.train), len(control.pool), len(control.dev)) == (40, 0, 20)
+    assert len(read(task, preset="control", labels=10).pool) == 0, "without a generator nothing unlabelled is read"
+    game = read(task, preset="adversarial", labels=10, dev_limit=7)
+    assert (len(game.train), len(game.pool), len(game.dev)) == (10, 60, 7)
+    assert all(document.gold for document in game.train) and not any(document.gold for document in game.pool)
+    (tmp_path / "more.txt").write_text("another text", encoding="utf-8")
+    assert len(read(task, preset="adversarial", unlabeled=(str(tmp_path / "more.txt"),)).pool) == 31
+
+
+def test_one_draw_of_labels_for_both_presets(task):
+    one, other = (read(task, preset=preset, labels=12, seed=4).train for preset in ("control", "adversarial"))
+    assert [document.id for document in one] == [document.id for document in other]
+
+
+def test_a_budget_above_what_there_is_is_refused(task):
+    with pytest.raises(UserError, match="--labels 41: train has 40 labelled documents"):
+        read(task, labels=41)
+
+
+def test_train_without_a_label_is_refused(task):
+    tiny.write_records(task.parent / "train.jsonl", [{"id": "a", "text": "bare"}])
+    with pytest.raises(UserError, match='no record of the split "train" has a label'):
+        read(task)
+
+
+@pytest.mark.parametrize("split, line", [("train", 41), ("dev", 21)])
+def test_gold_that_bio_cannot_spell_is_refused_with_its_place(task, split, line):
+    add(task, f"{split}.jsonl", OVERLAP)
+    with pytest.raises(UserError) as caught:
+        read(task)
+    message = str(caught.value)
+    assert f"{split}.jsonl:{line}: 1 of {2 * (40 + 20) + 3} gold spans" in message, message
+    assert '"names"' in message and "characters 6 to 11 of o" in message and "overlaps: count" in message
+
+
+def test_it_is_counted_where_the_task_allows_it_and_stays_missed_in_the_score(task, capsys):
+    text = task.read_text("utf-8").replace("labels: [person, amount]}", "labels: [person, amount], overlaps: count}")
+    task.write_text(text, encoding="utf-8")
+    add(task, "train.jsonl", OVERLAP)
+    corpus = read(task)
+    assert "warning: 1 of 123 gold spans" in capsys.readouterr().err
+    document = next(each for each in corpus.train if each.id == "o")
+    assert len(document.gold["names"]) == 3, "the gold keeps every span"
+    best = (Span(0, 11, "person"), Span(12, 16, "amount"))  # all that BIO can spell
+    ours = score(tiny.NAMED, [document.gold["names"]], [best])
+    assert (ours["support"], ours["recall"]) == (3, 2 / 3)
+    run = Task.from_dict(Task.load(task).as_dict(), task)
+    assert run.fields[2].overlaps == "count", "a run remembers it"
+
+
+@pytest.mark.parametrize("told", ["overlaps: counted", "overlaps: [count]", "overlaps: true"])
+def test_overlaps_are_an_error_or_counted_and_nothing_else(task, told):
+    text = task.read_text("utf-8").replace("[person, amount]}", f"[person, amount], {told}}}")
+    task.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="task.yaml:7: overlaps is .* error or count"):
+        Task.load(task)
+
+
+def test_a_label_without_an_example_is_named(task, capsys):
+    text = task.read_text("utf-8")
+    for last, added in (("other", "sport"), ("cash", "gold"), ("amount", "city")):
+        text = text.replace(f"{last}]", f"{last}, {added}]")
+    task.write_text(text, encoding="utf-8")
+    read(task)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    for line, field, label in zip(lines, ("topic", "risks", "names"), ("sport", "gold", "city"), strict=True):
+        assert f'field "{field}": no labelled example of 1 of' in line and line.endswith(f"labels: {label}.")
+
+
+def cut(file, encoder) -> Windows:
+    return read(file).cutter(tiny.cutter_of(encoder("bert")).tokenizer, 48, 4, tiny.FIELDS)
+
+
+def test_words_are_judged_where_they_can_spell_all_gold_else_tokens(task, encoder, capsys):
+    assert cut(task, encoder).whole_words is True
+    part = {"id": "i", "text": "the Ardens paid", "names": [{"start": 4, "end": 9, "label": "person"}]}
+    add(task, "train.jsonl", part)
+    cutter = cut(task, encoder)
+    assert (4, 9) in cutter.tokens(part["text"])[1] and cutter.whole_words is False
+    assert "inside a token" not in capsys.readouterr().err
+
+
+def test_spans_inside_a_token_are_counted(task, encoder, capsys):
+    add(task, "train.jsonl", {"id": "i", "text": "the bank", "names": [{"start": 4, "end": 7, "label": "person"}]})
+    cut(task, encoder)
+    assert "warning: 1 of 81 gold spans of train begin or end inside a token" in capsys.readouterr().err

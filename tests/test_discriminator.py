@@ -1,0 +1,159 @@
+"""The discriminator answers as the stock model it is saved as does, whatever the encoder and the padding."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+
+from electra_ie.batching import Labelled, collate
+from electra_ie.discriminator import Discriminator
+from electra_ie.document import Document
+from electra_ie.errors import UserError
+from electra_ie.labels import Field
+from electra_ie.objectives import TERMS
+from electra_ie.persistence import save_fields
+
+SHORT = "Arden paid 5.975,74 to the bank."
+LONG = "the old house by the river was sold in march and the bank sent a letter to Brisk about it, " * 2
+CLOSE = {"atol": 2e-5, "rtol": 0.0}
+
+
+def plain_mean(values, weights):
+    """What `loop.Mean` is where there is one process."""
+    return (values * weights.view(-1, *[1] * (values.dim() - 1))).sum(0) / weights.sum().clamp(min=1e-8)
+
+
+@pytest.fixture(scope="module", params=tiny.FAMILIES)
+def judged(request, encoder):
+    """A family's discriminator with answers far from zero, and its windows."""
+    folder = encoder(request.param)
+    return tiny.discriminator_of(folder, sharp=1.0).eval(), tiny.cutter_of(folder, 160)
+
+
+def row(cutter, text):
+    return Labelled(cutter(text)[0], {})
+
+
+def test_padding_changes_no_answer(judged):
+    discriminator, cutter = judged
+    short, long = row(cutter, SHORT), row(cutter, LONG)
+    assert len(long.window.ids) >= len(short.window.ids) + 25
+    alone = collate([short], cutter, ())
+    length = alone.input_ids.shape[1]
+    padded = collate([short, row(cutter, LONG[:20]), long], cutter, ())
+    answers, beside = discriminator.answers(alone), discriminator.answers(padded)
+    more = alone.__class__(
+        torch.nn.functional.pad(alone.input_ids, (0, 50), value=cutter.tokenizer.pad_token_id),
+        torch.nn.functional.pad(alone.attention_mask, (0, 50)), alone.owned, {}, alone.share, alone.places,
+    )  # fmt: skip
+    for other in (beside, discriminator.answers(more)):
+        for name, logits in answers.items():
+            same = other[name][:1, :length] if name == "names" else other[name][:1]
+            torch.testing.assert_close(same, logits, **CLOSE)
+            assert logits.std() > 0.05, "answers so alike that any would do"
+
+
+def test_heads_answer_as_the_stock_models_do(judged):
+    discriminator, cutter = judged
+    batch = collate([row(cutter, SHORT), row(cutter, LONG)], cutter, ())
+    answers = discriminator.answers(batch)
+    for field in discriminator.fields:
+        with discriminator.stock(field) as model, torch.no_grad():
+            expected = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
+        torch.testing.assert_close(answers[field.name], expected, atol=0, rtol=0)
+    again = discriminator.answers(batch)
+    assert all(torch.equal(answers[name], again[name]) for name in answers), "stock() undoes what it did"
+
+
+def test_saved_folders_answer_the_same_and_hold_k_outputs(judged, tmp_path):
+    discriminator, cutter = judged
+    batch = collate([row(cutter, SHORT), row(cutter, LONG)], cutter, ())
+    save_fields(tmp_path, discriminator, cutter)
+    answers = discriminator.answers(batch)
+    folders = {field.name: str(tmp_path / field.name) for field in tiny.FIELDS}
+    again = Discriminator.from_saved(folders, tiny.FIELDS).eval().answers(batch)
+    for field, outputs in zip(tiny.FIELDS, (3, 2, 5), strict=True):
+        auto = AutoModelForTokenClassification if field.kind == "spans" else AutoModelForSequenceClassification
+        model = auto.from_pretrained(folders[field.name]).eval()
+        with torch.no_grad():
+            stock = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
+        assert stock.shape[-1] == model.config.num_labels == outputs
+        torch.testing.assert_close(stock, answers[field.name], **CLOSE)
+        torch.testing.assert_close(again[field.name], answers[field.name], **CLOSE)
+        config = json.loads((tmp_path / field.name / "config.json").read_text("utf-8"))
+        assert [config["id2label"][str(number)] for number in range(outputs)] == list(field.names)
+
+
+def test_a_head_that_reads_more_than_states_is_refused_by_name(encoder):
+    with pytest.raises(UserError, match=r"albert.*topic.*AlbertForSequenceClassification.*Choose another encoder"):
+        tiny.discriminator_of(encoder("albert"))
+    tiny.discriminator_of(encoder("albert"), [tiny.NAMED])  # its token head reads the states alone
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "modernbert"])
+def test_mean_pooling_is_the_mean_of_the_states_that_are_text(encoder, family):
+    discriminator = tiny.discriminator_of(encoder(family), [tiny.TOPIC], "mean", sharp=1.0).eval()
+    cutter = tiny.cutter_of(encoder(family))
+    batch = collate([row(cutter, SHORT), row(cutter, SHORT + " the bank was closed today")], cutter, ())
+    head = discriminator.heads["topic"].last
+    with torch.no_grad():
+        states = discriminator.states(batch)
+        length = int(batch.attention_mask[0].sum())
+        assert length < states.shape[1]
+        expected = head(states[0, :length].mean(0))
+    torch.testing.assert_close(discriminator.answers(batch)["topic"][0], expected, **CLOSE)
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_k_labels_make_k_outputs(encoder, size):
+    labels = tuple(f"label{number}" for number in range(size))
+    fields = [Field("topic", "classes", labels), Field("risks", "flags", labels), Field("names", "spans", labels)]
+    discriminator = tiny.discriminator_of(encoder("bert"), fields, game=True)
+    outputs = {name: head.last.out_features for name, head in discriminator.heads.items()}
+    assert outputs == {"topic": size, "risks": size, "names": 2 * size + 1}
+    extra = {name for name, head in discriminator.heads.items() if head.extra is not None}
+    assert extra == {"risks"}, "only flags learn a logit of being real, and only for the game"
+    assert all(head.extra is None for head in tiny.discriminator_of(encoder("bert"), fields).heads.values())
+
+
+def test_the_extra_logit_of_flags_is_not_saved(encoder, tmp_path):
+    discriminator = tiny.discriminator_of(encoder("bert"), game=True)
+    save_fields(tmp_path, discriminator, tiny.cutter_of(encoder("bert")))
+    saved = load_file(tmp_path / "risks" / "model.safetensors")
+    assert not [name for name in saved if "extra" in name]
+    assert saved["classifier.weight"].shape == (2, 32)
+    stock = AutoModelForSequenceClassification.from_pretrained(tmp_path / "risks").state_dict()
+    assert set(saved) == set(stock)
+
+
+@pytest.mark.parametrize("kind", ["topic", "risks", "names"])
+def test_an_unlabelled_document_is_no_class(encoder, kind):
+    """Neither the loss nor its gradient changes when unlabelled texts join the batch."""
+    cutter = tiny.cutter_of(encoder("bert"))
+    discriminator = tiny.discriminator_of(encoder("bert")).eval()
+    known = tiny.rows(cutter, tiny.documents(4))
+    bare = tiny.rows(cutter, [each.unlabelled() for each in tiny.documents(5, seed=9)])
+    found = []
+    for rows in (known, known + bare):
+        real, _ = discriminator(collate(rows, cutter, tiny.FIELDS))
+        loss = TERMS["discriminator"]["knows_classes"](real[kind], None, plain_mean)
+        loss.backward()
+        found.append((float(loss.detach()), discriminator.heads[kind].last.weight.grad.clone()))
+        discriminator.zero_grad()
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5) and found[0][0] > 0
+    torch.testing.assert_close(found[0][1], found[1][1])
+    real, _ = discriminator(collate(bare, cutter, tiny.FIELDS))
+    assert float(TERMS["discriminator"]["knows_classes"](real[kind], None, plain_mean).detach()) == 0
+
+
+def test_an_empty_text_is_judged(judged):
+    discriminator, cutter = judged
+    batch = collate([row(cutter, ""), row(cutter, SHORT)], cutter, ())
+    assert all(torch.isfinite(each).all() for each in discriminator.answers(batch).values())
+    assert not batch.owned[0].any()
+    assert tiny.rows(cutter, [Document("e", "")])[0].window.share == 1

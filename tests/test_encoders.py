@@ -1,0 +1,107 @@
+"""Where encoders come from, and one clear line for one that cannot be had."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from importlib.machinery import ModuleSpec
+from types import SimpleNamespace
+
+import pytest
+import tiny
+from transformers import AutoConfig
+
+from electra_ie import encoders
+from electra_ie.encoders import load_tokenizer, locate, longest
+from electra_ie.errors import UserError
+from electra_ie.recipe import EMBEDDED
+
+
+@pytest.mark.parametrize("name, words", [
+    ("no-such-encoder-anywhere", ["neither a directory here nor to be had from the hub", "needs no network"]),
+    ("./nowhere", ["./nowhere: there is no such encoder directory"]),
+    ("/not/a/folder", ["no such encoder directory"]),
+    ("a/b/c", ["no such encoder directory"]),
+])  # fmt: skip
+def test_an_encoder_that_is_not_there_is_named(name, words):
+    with pytest.raises(UserError) as caught:
+        load_tokenizer(name)
+    assert all(word in str(caught.value) for word in words), caught.value
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_is_no_encoder_is_named(tmp_path, encoder):
+    with pytest.raises(UserError, match="holds no config.json"):
+        locate(str(tmp_path))
+    copy = shutil.copytree(encoder("bert"), tmp_path / "copy")
+    (copy / "config.json").write_text("{ not JSON", encoding="utf-8")
+    with pytest.raises(UserError, match="copy: the encoder cannot be loaded"):
+        tiny.discriminator_of(str(copy))
+
+
+@pytest.mark.parametrize("damage", ["model.safetensors", "model_type"])
+def test_an_encoder_without_what_it_needs_is_named(tmp_path, encoder, damage):
+    copy = shutil.copytree(encoder("bert"), tmp_path / "copy")
+    if damage == "model_type":
+        config = json.loads((copy / "config.json").read_text("utf-8"))
+        (copy / "config.json").write_text(json.dumps({**config, "model_type": "unheard_of"}), encoding="utf-8")
+    else:
+        (copy / damage).unlink()
+        (copy / "pytorch_model.bin").write_bytes(b"a pickle, which is never opened")
+    with pytest.raises(UserError, match="copy: the encoder cannot be loaded"):
+        tiny.discriminator_of(str(copy))
+
+
+def embedded_at(monkeypatch, folder) -> None:
+    spec = ModuleSpec(encoders.PACKAGE, None, is_package=True)
+    spec.submodule_search_locations = [str(folder)]
+    monkeypatch.setattr(encoders.importlib.util, "find_spec", lambda name: spec if folder else None)
+
+
+def test_the_embedded_encoder_is_what_its_authors_published(tmp_path, monkeypatch):
+    embedded_at(monkeypatch, tmp_path)
+    with pytest.raises(UserError, match="has lost its weights.*--force-reinstall"):
+        locate(EMBEDDED)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"other weights")
+    with pytest.raises(UserError, match="SHA-256 differs.*--force-reinstall"):
+        locate(EMBEDDED)
+    monkeypatch.setattr(encoders, "SHA256", hashlib.sha256(b"other weights").hexdigest())
+    assert locate(EMBEDDED) == str(tmp_path / "model")
+
+
+def test_the_embedded_encoder_that_is_not_installed_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(encoders.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="not installed. Run: pip install"):
+        locate(EMBEDDED)
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_an_encoder_takes_as_many_tokens_as_it_says(encoder, family):
+    """The longest window runs, for the families too that count positions from behind the padding."""
+    folder = encoder(family)
+    most = longest(load_tokenizer(folder), AutoConfig.from_pretrained(folder))
+    assert most == tiny.PLACES
+    from electra_ie.batching import collate
+    from electra_ie.document import Document
+
+    cutter = tiny.cutter_of(folder, most)
+    rows = tiny.rows(cutter, [Document("d", "bank, " * 300)])
+    batch = collate(rows, cutter, ())
+    assert batch.input_ids.shape[1] > most - 10
+    tiny.discriminator_of(folder, [tiny.NAMED]).eval().answers(batch)
+
+
+def test_without_the_tokenizers_own_limit_the_positions_decide():
+    endless = SimpleNamespace(model_max_length=10**30)
+    config = SimpleNamespace(max_position_embeddings=514, model_type="roberta", pad_token_id=1)
+    assert longest(endless, config) == 512
+    assert longest(endless, SimpleNamespace(max_position_embeddings=512, model_type="bert", pad_token_id=0)) == 512
+
+
+def test_a_tokenizer_without_offsets_is_refused(monkeypatch):
+    slow = SimpleNamespace(is_fast=False)
+    monkeypatch.setattr(encoders.AutoTokenizer, "from_pretrained", lambda *_, **__: slow)
+    with pytest.raises(UserError, match="gives no character offsets"):
+        load_tokenizer("any")

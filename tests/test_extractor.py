@@ -1,0 +1,182 @@
+"""Findings: exact offsets, whole wherever they lie, the same in any company."""
+
+from __future__ import annotations
+
+import random
+import unicodedata
+from types import SimpleNamespace
+
+import pytest
+import tiny
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_batching import FORM, TEXT, without_halves
+
+from electra_ie import extractor as module
+from electra_ie.batching import Windows
+from electra_ie.document import Document, Span
+from electra_ie.extractor import Extractor
+from electra_ie.metrics import score
+
+ENTITY = "7345 8692"
+PERSON = [tiny.NAMED]
+
+
+class Oracle(SimpleNamespace):
+    """In the discriminator's place: it knows the pieces of one name by heart, and nothing of their position."""
+
+    def __init__(self, answers):
+        super().__init__(answers=answers, encoder=SimpleNamespace(device=torch.device("cpu")), training=False)
+        self.eval = self.train = lambda *_: self
+
+
+def knowing(cutter: Windows) -> Extractor:
+    """An extractor that finds ENTITY: a piece with a 7 begins it, a piece with another digit goes on."""
+    pieces = cutter.tokenizer.convert_ids_to_tokens(list(range(len(cutter.tokenizer))))
+    kinds = torch.tensor([1 if "7" in piece else 2 if any(map(str.isdigit, piece)) else 0 for piece in pieces])
+
+    def answers(batch):
+        return {"names": torch.nn.functional.one_hot(kinds[batch.input_ids], 5).float() * 5}
+
+    return Extractor(Oracle(answers), cutter, PERSON)
+
+
+@pytest.fixture(scope="module", params=tiny.TOKENIZERS)
+def folder(request, encoder):
+    return encoder(request.param)
+
+
+def test_a_name_every_hundredth_word_of_ten_thousand_is_found_everywhere(folder):
+    """Recall does not depend on where in a long text a name stands: nothing is cut off, nothing is passed over."""
+    draw = random.Random(1)
+    extractor = knowing(tiny.cutter_of(folder, 48, 4))
+    words, gold, length = [], [], 0
+    for number in range(1, 10_001):
+        word = ENTITY if number % 100 == 0 else draw.choice(tiny.WORDS) + draw.choice(("", "", "", "", ",", "."))
+        if word is ENTITY:
+            gold.append(Span(length, length + len(word), "person"))
+        words.append(word)
+        length += len(word) + 1
+    text = " ".join(words)
+    reading = next(extractor.read([Document("long", text)]))
+    assert reading.windows > 200
+    assert reading.answers["names"] == gold and len(gold) == 100
+    assert reading.record()["characters"] == len(text)
+    assert score(tiny.NAMED, [gold], [reading.answers["names"]])["recall"] == 1
+
+
+@pytest.mark.parametrize("size, margin, whole", [(14, 0, False), (20, 3, False), (33, 8, False), (20, 3, True)])
+def test_a_name_that_lies_across_a_cut_is_found_whole(folder, size, margin, whole):
+    cutter = Windows(tiny.cutter_of(folder).tokenizer, size, margin, whole)
+    extractor = knowing(cutter)
+    crossed = 0
+    for number in range(1, 60):  # at the very beginning a tokenizer may put its word mark on the first digit
+        before = "bank " * number
+        text = before + ENTITY + " river" * 30
+        windows = cutter(text)
+        edges = [window.owned[0][0] for window in windows[1:]]
+        crossed += any(len(before) < edge < len(before) + len(ENTITY) for edge in edges)
+        found = [(each.start, each.end, each.text, each.label) for each in extractor(text)]
+        assert found == [(len(before), len(before) + len(ENTITY), ENTITY, "person")], number
+    assert crossed > 3, "no cut went through the name: the test tests nothing"
+
+
+def scattered(batch):
+    """Logits that follow from the token alone, as wild as can be."""
+    ids = batch.input_ids.double()
+    tags = torch.stack([torch.sin(ids * (place + 1) * 12.9898) * 4 for place in range(5)], -1)
+    return {"names": tags, "topic": tags[:, 0, :3] + 1, "risks": tags[:, 1, :2]}
+
+
+@settings(max_examples=150)
+@given(TEXT, FORM, st.integers(10, 40))
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_finding_is_a_passage_without_white_space_at_its_edges(folder, whole, text, form, size):
+    text = without_halves(unicodedata.normalize(form, text) if form else text)
+    cutter = Windows(tiny.cutter_of(folder).tokenizer, size, 3, whole)
+    found = Extractor(Oracle(scattered), cutter, tiny.FIELDS)(text)
+    for each in found:
+        assert 0 <= each.start <= each.end <= len(text)
+        assert each.text == text[each.start : each.end]
+        if each.field == "names":
+            assert each.text and each.text == each.text.strip()
+        assert 0 <= each.score <= 1
+    assert [each.field for each in found].count("topic") == 1
+    assert found == sorted(found, key=lambda each: (each.start, each.end, each.field, each.label))
+
+
+@pytest.fixture(scope="module")
+def reader(folder):
+    """A real discriminator whose answers differ from text to text."""
+    discriminator = tiny.discriminator_of(folder, sharp=3.0).eval()
+    return Extractor(discriminator, tiny.cutter_of(folder, 32, 4), tiny.FIELDS)
+
+
+def test_company_changes_no_answer(reader, monkeypatch):
+    """Documents in any order, any number of windows at once: the same findings, scores to 1e-4."""
+    draw = random.Random(2)
+    documents = [
+        Document(str(number), " ".join(draw.choices([*tiny.WORDS, *tiny.NAMES, "5.975,74"], k=draw.randint(0, 90))))
+        for number in range(25)
+    ]
+    alone = {each.document.id: each for each in reader.read(documents)}
+    assert list(alone) == [each.id for each in documents], "documents come back in their order"
+    names = {finding.label for each in alone.values() for finding in each.findings}
+    assert len(names) >= 3, f"answers so alike that any would do: {names}"
+    for tokens, windows in ((4096, 512), (64, 3), (1, 1), (300, 10)):
+        monkeypatch.setattr(module, "TOKENS_AT_ONCE", tokens)
+        monkeypatch.setattr(module, "WINDOWS_AT_ONCE", windows)
+        draw.shuffle(documents)
+        for reading in reader.read(documents):
+            expected = alone[reading.document.id]
+            assert reading.answers == expected.answers and reading.windows == expected.windows
+            for one, other in zip(reading.findings, expected.findings, strict=True):
+                assert (one.field, one.label, one.start, one.end) == (other.field, other.label, other.start, other.end)
+                assert one.score == pytest.approx(other.score, abs=1.01e-4)
+
+
+def test_one_text_is_read_as_among_many(reader):
+    text = "Arden paid 5.975,74 to Brisk. " * 6
+    assert reader(text) == next(reader.read([Document("x", text)])).findings
+
+
+def test_a_record_says_what_was_read(reader):
+    text = "Arden paid 5.975,74 to Brisk. " * 6
+    reading = next(reader.read([Document("x", text, file="a.txt")]))
+    record = reading.record()
+    assert list(record) == ["id", "file", "characters", "windows", "findings"]
+    assert (record["id"], record["file"], record["characters"]) == ("x", "a.txt", len(text))
+    assert record["windows"] == len(reader.cutter(text)) > 1
+    for finding in record["findings"]:
+        assert list(finding) == ["field", "label", "start", "end", "text", "score"]
+
+
+def test_a_text_without_characters_has_one_class_and_no_spans(reader):
+    for text in ("", " \n "):
+        found = reader(text)
+        assert [each.field for each in found].count("topic") == 1
+        assert not [each for each in found if each.field == "names"]
+
+
+def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in_the_loudest(encoder):
+    cutter = tiny.cutter_of(encoder("bert"), 24, 4)
+    bank, river = cutter.tokens("bank")[0][0], cutter.tokens("river")[0][0]
+
+    def answers(batch):
+        trade, travel = ((batch.input_ids == each).any(1).float() for each in (bank, river))
+        logits = torch.stack([trade * 3, travel * 8, torch.zeros_like(trade)], 1)
+        return {"topic": logits, "risks": torch.stack([trade * 8 - 4, travel * 16 - 4], 1)}
+
+    text = "the bank was closed. " * 8 + "the river was red. " * 4
+    found = Extractor(Oracle(answers), cutter, [tiny.TOPIC, tiny.RISKS])(text)
+    windows = cutter(text)
+    loud = [window for window in windows if "river" in text[window.owned[0][0] : window.owned[-1][1]]]
+    quiet = [window for window in windows if "bank" in text[window.owned[0][0] : window.owned[-1][1]]]
+    mean = {"trade": 3 * len(quiet) / len(windows), "travel": 8 * len(loud) / len(windows)}
+    topic = next(each for each in found if each.field == "topic")
+    assert topic.label == max(mean, key=mean.get) == "travel"
+    assert (topic.start, topic.end) == (loud[0].owned[0][0], loud[0].owned[-1][1])
+    flags = {each.label for each in found if each.field == "risks"}
+    sure = {"late": 8 * len(quiet) / len(windows) - 4, "cash": 16 * len(loud) / len(windows) - 4}
+    assert flags == {label for label, logit in sure.items() if logit > 0} and 0 < len(flags)

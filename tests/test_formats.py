@@ -1,0 +1,470 @@
+"""Readers: what they read, character for character, and how they refuse what they cannot."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from electra_ie.document import Span
+from electra_ie.errors import UserError
+from electra_ie.formats import READERS, read_texts, read_unlabelled
+from electra_ie.formats.conll import chunks
+from electra_ie.formats.files import Place
+from electra_ie.labels import Field
+
+TOPIC = Field("topic", "classes", ("fraud", "other"))
+RISKS = Field("risks", "flags", ("shell", "mule", "none of these"))
+ENTITIES = Field("entities", "spans", ("PER", "LOC"))
+
+AWKWARD = "Zoë İ e\u0301 👩‍👩‍👧 1️⃣ ﬁ ½\r\nnext\u2028\u200bＡ\n\tend"
+"""Characters that some step or other likes to normalise, cut or count twice."""
+
+
+def write(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def read(format: str, path: Path, *fields: Field, **options: object) -> list:
+    return list(READERS[format].read(path, fields, options))
+
+
+def refusal(format: str, path: Path, *fields: Field, **options: object) -> str:
+    with pytest.raises(UserError) as caught:
+        read(format, path, *fields, **options)
+    return str(caught.value)
+
+
+# --- Files: text, or a refusal that says where
+
+
+@pytest.mark.parametrize(
+    ("format", "name"), [("jsonl", "a.jsonl"), ("csv", "a.csv"), ("conll", "a.tsv"), ("text", "a.txt")]
+)
+@pytest.mark.parametrize(
+    ("content", "line", "says"),
+    [
+        ("LINE\nLINE é\n".encode("latin-1"), 2, "0xe9 is not UTF-8"),
+        (b"LINE\nLINE\nLI\0NE\n", 3, "binary"),
+        ("LINE\n".encode("utf-16"), 1, "UTF-16"),
+    ],
+)
+def test_what_is_not_utf8_text_is_refused_by_line(tmp_path, format, name, content, line, says):
+    path = write(tmp_path, name, content.replace(b"LINE", b'{"text": ""}' if format == "jsonl" else b"line"))
+    message = refusal(format, path, **({"columns": ["text"], "header": False} if format == "csv" else {}))
+    assert message.startswith(f"{path}:{line}: ") and says in message and "UTF-8" in message
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "conll", "text", "brat"])
+def test_a_missing_file_is_named(tmp_path, format):
+    message = refusal(format, tmp_path / "absent")
+    assert message.startswith(f"{tmp_path / 'absent'}: there is no such")
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "conll"])
+def test_a_folder_is_no_file(tmp_path, format):
+    assert "not a file" in refusal(format, tmp_path)
+
+
+def test_an_unreadable_file_is_named(tmp_path, monkeypatch):
+    path = write(tmp_path, "a.txt", "x")
+
+    def forbid(self):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_bytes", forbid)
+    assert "may not be read" in refusal("text", path)
+
+
+def test_a_byte_order_mark_is_no_content_except_in_plain_text(tmp_path):
+    mark = "\ufeff"
+    assert read("csv", write(tmp_path, "a.csv", mark + "text,topic\nhi,fraud\n"), TOPIC)[0].text == "hi"
+    assert read("jsonl", write(tmp_path, "a.jsonl", mark + '{"text": "hi"}\n'))[0].text == "hi"
+    assert read("conll", write(tmp_path, "a.tsv", mark + "hi\tO\n"), ENTITIES)[0].text == "hi"
+    assert read("text", write(tmp_path, "a.txt", mark + "hi"))[0].text == mark + "hi"
+
+
+@pytest.mark.parametrize("format", list(READERS))
+def test_an_unknown_option_is_refused_with_the_nearest(tmp_path, format):
+    message = refusal(format, tmp_path, colour="red")
+    assert f'the format {format} has no option "colour"' in message
+
+
+def test_an_option_of_the_wrong_type_is_refused(tmp_path):
+    assert 'Did you mean "header"' in refusal("csv", tmp_path, headers=True)
+    assert "must be true or false" in refusal("csv", tmp_path, header="no")
+    assert "must be a whole number" in refusal("conll", tmp_path, word=True)
+    assert "must be a list of texts" in refusal("jsonl", tmp_path, unlabelled=[1])
+    assert "must be error or hull" in refusal("brat", tmp_path, discontinuous="cut")
+
+
+def test_a_field_that_a_format_cannot_hold_is_refused(tmp_path):
+    assert "Formats that can: jsonl, conll, brat, text." in refusal("csv", tmp_path, ENTITIES)
+    assert "cannot hold the field topic" in refusal("conll", tmp_path, TOPIC)
+    assert "cannot hold the field risks" in refusal("brat", tmp_path, RISKS)
+
+
+# --- csv and tsv
+
+
+def test_csv_reads_quotes_line_ends_ids_and_the_unknown(tmp_path):
+    rows = 'id,text,topic,risks\r\na,"two, ""words""\r\nand a line",fraud,shell|mule\r\nb,plain,,\r\nc,x,?,?\r\n'
+    first, second, third = read("csv", write(tmp_path, "a.csv", rows), TOPIC, RISKS, unlabelled=["?"])
+    assert first.text == 'two, "words"\r\nand a line'
+    assert first.gold == {"topic": "fraud", "risks": ("shell", "mule")}
+    assert (first.id, first.line, second.line) == ("a", 2, 4)
+    assert second.gold == {"risks": ()}, "an empty cell is a known none for flags and unknown for a class"
+    assert third.gold == {}
+
+
+def test_csv_without_the_column_of_a_field_is_unlabelled(tmp_path):
+    (only,) = read("tsv", write(tmp_path, "a.tsv", "text\nhi\n"), TOPIC, RISKS)
+    assert only.gold == {} and only.id == "a-2"
+
+
+def test_csv_composes_a_text_of_columns(tmp_path):
+    path = write(tmp_path, "a.csv", "amount,memo\n5.975,rent\n7,\n")
+    first, second = read("csv", path, text=["memo", "amount"])
+    assert (first.text, second.text) == ("memo: rent\namount: 5.975", "memo:\namount: 7")
+
+
+def test_without_quotes_the_last_column_is_the_rest_of_the_line(tmp_path):
+    path = write(tmp_path, "a.tsv", 'label question\nfraud "Who is\nother What  "is" it ?\n')
+    field = Field("topic", "classes", TOPIC.labels, "label")
+    documents = read("csv", path, field, delimiter=" ", quotes=False, text="question")
+    assert [each.text for each in documents] == ['"Who is', 'What  "is" it ?']
+    assert [each.gold["topic"] for each in documents] == ["fraud", "other"]
+
+
+def test_a_very_long_cell_is_read(tmp_path):
+    assert len(read("csv", write(tmp_path, "a.csv", "text\n" + "x" * 200_000 + "\n"))[0].text) == 200_000
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "line", "says"),
+    [
+        ("text,topic\nhi\n", {}, 2, "this row has 1 columns, not 2 (text, topic)."),
+        ("text,topic\nhi,frau\n", {}, 2, 'no class "frau". Did you mean "fraud"?'),
+        ("text,risks\nhi,shell|mul\n", {}, 2, 'no flag "mul". Did you mean "mule"?'),
+        ("txt,topic\nhi,fraud\n", {}, 1, 'no column "text". Did you mean "txt"?'),
+        ("text,topic\nhi,fraud\n", {"id": "key"}, 1, 'no column "key".'),
+        ("text,text\na,b\n", {}, 1, 'two columns are called "text".'),
+        ("text,topic\na,b\n", {"columns": ["text"]}, 1, "the file has 2 columns, the option columns 1."),
+        ('text,topic\n"hi,fraud\n', {}, 2, "set the option quotes: false"),
+        ("id,text\n,a\n", {}, 2, "the id is empty."),
+    ],
+)
+def test_csv_refuses_by_line(tmp_path, content, options, line, says):
+    path = write(tmp_path, "a.csv", content)
+    message = refusal("csv", path, TOPIC, RISKS, **options)
+    assert message.startswith(f"{path}:{line}: ") and says in message
+
+
+def test_csv_refuses_settings_it_cannot_read_by(tmp_path):
+    path = write(tmp_path, "a.csv", "hi\n")
+    assert "Name them in the option columns" in refusal("csv", path, header=False)
+    assert "must be one character" in refusal("csv", path, delimiter="||")
+
+
+# --- conll
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ("I-PER I-PER O I-PER", [(0, 1, "PER"), (3, 3, "PER")]),  # IO
+        ("I-PER B-PER I-LOC", [(0, 0, "PER"), (1, 1, "PER"), (2, 2, "LOC")]),  # IOB1
+        ("B-PER I-PER B-PER O", [(0, 1, "PER"), (2, 2, "PER")]),  # IOB2
+        ("B-PER E-PER I-PER S-PER S-LOC", [(0, 1, "PER"), (2, 2, "PER"), (3, 3, "PER"), (4, 4, "LOC")]),  # IOBES
+        ("B-PER L-PER U-LOC", [(0, 1, "PER"), (2, 2, "LOC")]),  # BILOU
+        ("O O", []),
+    ],
+)
+def test_chunks_begin_where_conlleval_begins_them(tags, expected):
+    places = [Place("a", 1)] * len(tags.split())
+    assert list(chunks(tags.split(), places, [ENTITIES])) == expected
+
+
+def test_conll_reads_sentences_and_their_lines(tmp_path):
+    content = "-DOCSTART- -X- O\r\n\r\nAnn NN B-PER\r\nof NN O\r\n\r\n\r\nRio NN I-LOC\r\nBo\u00a0y NN I-LOC"
+    first, second = read("conll", write(tmp_path, "a.txt", content), ENTITIES)
+    assert (first.id, first.line, first.text) == ("a-3", 3, "Ann of")
+    assert first.gold == {"entities": (Span(0, 3, "PER"),)}
+    assert (second.id, second.text) == ("a-7", "Rio Bo\u00a0y")
+    assert second.gold == {"entities": (Span(0, 8, "LOC"),)}
+
+
+def test_conll_gives_each_field_its_own_labels_and_one_column_none(tmp_path):
+    people, places = Field("people", "spans", ("PER",)), Field("places", "spans", ("LOC",))
+    (both,) = read("conll", write(tmp_path, "a.txt", "Ann B-PER\nRio B-LOC\n"), people, places)
+    assert both.gold == {"people": (Span(0, 3, "PER"),), "places": (Span(4, 7, "LOC"),)}
+    (bare,) = read("conll", write(tmp_path, "b.txt", "Ann\nRio\n"), people, places)
+    assert bare.gold == {} and bare.text == "Ann Rio"
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "line", "says"),
+    [
+        ("Ann B-PER\nRio B-LOX\n", {}, 2, 'no field has the label "LOX". Did you mean "LOC"?'),
+        ("Ann B-PER\nRio LOC\n", {}, 2, '"LOC" is not a tag. Did you mean "I-LOC"?'),
+        ("Ann NN O\nRio O\n", {}, 2, "this line has 2 columns, the first has 3."),
+        ("Ann\tO\n\tO\n", {"delimiter": "\t"}, 2, "a tag and no word"),
+        ("Ann O\n", {"tag": 3}, 1, "the option tag is 3, and this line has 2 columns. It must be -2 to 1."),
+    ],
+)
+def test_conll_refuses_by_line(tmp_path, content, options, line, says):
+    path = write(tmp_path, "a.txt", content)
+    message = refusal("conll", path, ENTITIES, **options)
+    assert message.startswith(f"{path}:{line}: ") and says in message
+
+
+word = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=6).filter(
+    lambda text: not text[:1].isspace() and text != "-DOCSTART-" and text[0] != "\ufeff"
+)
+
+
+@given(st.lists(st.tuples(word, st.sampled_from([None, "PER", "LOC"]), st.integers(1, 3)), min_size=1, max_size=6))
+def test_conll_spans_are_the_joined_words(tmp_path_factory, chunks):
+    rows, expected = [], []
+    for text, label, length in chunks:
+        words = [text] * length
+        tags = ["O"] * length if label is None else [f"B-{label}"] + [f"I-{label}"] * (length - 1)
+        rows += [f"{word}\t{tag}" for word, tag in zip(words, tags, strict=True)]
+        expected += [(label, " ".join(words))] if label else []
+    path = write(tmp_path_factory.mktemp("conll"), "a.tsv", "\n".join(rows))
+    (document,) = read("conll", path, ENTITIES, delimiter="\t")
+    found = [(span.label, document.text[span.start : span.end]) for span in document.gold["entities"]]
+    assert found == expected
+
+
+# --- jsonl
+
+
+def record(folder: Path, **values: object) -> Path:
+    return write(folder, "a.jsonl", '{"text": "ok"}\n\n' + json.dumps(values, ensure_ascii=False) + "\n")
+
+
+def test_jsonl_tells_unknown_from_none(tmp_path):
+    path = record(tmp_path, id=7, text="x", topic=None, risks=[], entities=[])
+    first, second = read("jsonl", path, TOPIC, RISKS, ENTITIES)
+    assert (first.id, first.gold) == ("a-1", {})
+    assert (second.id, second.line, second.gold) == ("7", 3, {"risks": (), "entities": ()})
+
+
+def test_jsonl_keys_can_be_named(tmp_path):
+    path = write(tmp_path, "a.jsonl", '{"body": "x", "key": "k", "kind": "UNK"}\n{"body": "y", "kind": "fraud"}\n')
+    field = Field("topic", "classes", TOPIC.labels, "kind")
+    first, second = read("jsonl", path, field, text="body", id="key", unlabelled=["UNK"])
+    assert (first.id, first.gold, second.gold) == ("k", {}, {"topic": "fraud"})
+
+
+def test_white_space_at_the_edge_of_a_span_is_cut_and_counted_once(tmp_path, capsys):
+    spans = [{"start": 0, "end": 4, "label": "PER"}, {"start": 1, "end": 3, "label": "PER"}]
+    path = record(tmp_path, text=" Al \n", entities=spans)
+    assert read("jsonl", path, ENTITIES)[1].gold["entities"] == (Span(1, 3, "PER"),)
+    error = capsys.readouterr().err
+    assert error.count("warning:") == 1
+    assert f"{path}: cut the white space off the edges of 1 spans, left out 1 spans given twice." in error
+
+
+SPAN = {"start": 0, "end": 3, "label": "PER"}
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"text": 5}, '"text" is 5, not a text.'),
+        ({"txt": "x"}, 'no "text". Did you mean "txt"?'),
+        ({"text": "x", "id": ""}, "An id must be a text, not empty"),
+        ({"text": "x", "id": True}, '"id" is true.'),
+        ({"text": "x", "topic": ["fraud"]}, "It must be one label"),
+        ({"text": "x", "topic": "frod"}, 'no class "frod". Did you mean "fraud"?'),
+        ({"text": "x", "risks": "shell"}, "It must be a list of labels"),
+        ({"text": "x", "risks": ["shel"]}, 'no flag "shel". Did you mean "shell"?'),
+        ({"text": "Ann", "entities": {}}, "It must be a list of objects"),
+        ({"text": "Ann", "entities": [{**SPAN, "end": True}]}, "It must be a list of objects"),
+        ({"text": "Ann", "entities": [{**SPAN, "label": "PERS"}]}, 'no label "PERS". Did you mean "PER"?'),
+        ({"text": "Ann", "entities": [{**SPAN, "end": 4}]}, "the span 0 to 4 lies outside the text of 3 characters."),
+        ({"text": "Ann", "entities": [{**SPAN, "start": -1}]}, "lies outside the text"),
+        ({"text": "Ann", "entities": [{**SPAN, "end": 0}]}, "the span 0 to 0 is empty. start must be smaller"),
+        ({"text": "   ", "entities": [SPAN]}, "holds white space only"),
+        ({"text": "Ann Bo", "entities": [{**SPAN, "text": "Bo"}]}, "is 'Ann', and not 'Bo'. Offsets must count"),
+        ({"text": "Anna", "entities": [{**SPAN, "text": "Anna"}]}, "the end is inclusive: add 1"),
+        (
+            {"text": "😀 Ann", "entities": [{"start": 3, "end": 6, "label": "PER", "text": "Ann"}]},
+            "Here they count UTF-16 code units",
+        ),
+        (
+            {"text": "é Ann", "entities": [{"start": 3, "end": 6, "label": "PER", "text": "Ann"}]},
+            "Here they count UTF-8 bytes",
+        ),
+        (
+            {"text": "a\r\nAnn", "entities": [{"start": 2, "end": 5, "label": "PER", "text": "Ann"}]},
+            "count a line end of two characters (CRLF) as one",
+        ),
+    ],
+)
+def test_jsonl_refuses_by_line(tmp_path, values, says):
+    path = record(tmp_path, **values)
+    message = refusal("jsonl", path, TOPIC, RISKS, ENTITIES)
+    assert message.startswith(f"{path}:3: ") and says in message
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"text": "x",}', "this is not JSON"),
+        ('["x"]', "not a JSON object"),
+        ('{"text": "half \\ud83d"}', "character 5 of the text is half of a surrogate pair (\\ud83d)"),
+        ("[" * 100_000, "nested too deep"),
+    ],
+)
+def test_jsonl_refuses_what_is_no_record(tmp_path, line, says):
+    path = write(tmp_path, "a.jsonl", f'{{"text": "ok"}}\n{line}\n')
+    message = refusal("jsonl", path)
+    assert message.startswith(f"{path}:2: ") and says in message
+
+
+@st.composite
+def spanned(draw):
+    text = draw(st.text(st.one_of(st.sampled_from(AWKWARD), st.characters(exclude_categories=["Cs"])), min_size=1))
+    cuts = st.integers(0, len(text))
+    pairs = draw(st.lists(st.tuples(cuts, cuts).map(sorted), max_size=4))
+    return text, [(start, end) for start, end in pairs if text[start:end].strip()]
+
+
+@given(spanned(), st.booleans())
+def test_jsonl_gives_back_text_and_spans_unchanged(tmp_path_factory, case, ascii):
+    text, pairs = case
+    spans = [{"start": start, "end": end, "label": "PER", "text": text[start:end]} for start, end in pairs]
+    line = json.dumps({"text": text, "entities": spans}, ensure_ascii=ascii)
+    (document,) = read("jsonl", write(tmp_path_factory.mktemp("jsonl"), "a.jsonl", line + "\n"), ENTITIES)
+    assert document.text == text
+    found = {document.text[span.start : span.end] for span in document.gold["entities"]}
+    assert found == {text[start:end].strip() for start, end in pairs}
+
+
+# --- brat
+
+
+def standoff(folder: Path, text: str, *marks: str) -> Path:
+    write(folder, "set/a.txt", text)
+    write(folder, "set/a.ann", "".join(f"{mark}\n" for mark in marks))
+    return folder / "set"
+
+
+def test_brat_reads_nested_spans_of_several_fields_and_passes_over_the_rest(tmp_path):
+    people, places = Field("people", "spans", ("PER",)), Field("places", "spans", ("LOC",))
+    spans = ["T1\tPER 3 9\tof Rio", "T2\tLOC 6 9\tRio", "T3\tJUNK 0 1\tA"]
+    marks = [*spans, "R1\tin Arg1:T1 Arg2:T2", "#1\tNote T1\tx", ""]
+    path = standoff(tmp_path, "A\r\nof Rio", *marks)
+    write(tmp_path, "set/deep/b.txt", "bare")
+    first, second = read("brat", path, people, places, ignore=["JUNK"])
+    assert (first.id, first.text) == ("a", "A\r\nof Rio")
+    assert first.gold == {"people": (Span(3, 9, "PER"),), "places": (Span(6, 9, "LOC"),)}
+    assert (second.id, second.gold) == ("deep/b", {})
+
+
+def test_brat_accepts_the_blank_that_stands_for_a_line_end(tmp_path):
+    path = standoff(tmp_path, "Ann\nLee", "T1\tPER 0 7\tAnn Lee")
+    assert read("brat", path, ENTITIES)[0].gold["entities"] == (Span(0, 7, "PER"),)
+
+
+def test_brat_takes_the_hull_of_a_discontinuous_span_only_if_told(tmp_path):
+    path = standoff(tmp_path, "Ann and Bo Lee", "T1\tPER 0 3;11 14\tAnn Lee")
+    assert "discontinuous: hull" in refusal("brat", path, ENTITIES)
+    assert read("brat", path, ENTITIES, discontinuous="hull")[0].gold["entities"] == (Span(0, 14, "PER"),)
+
+
+def test_brat_cuts_edges_and_says_so_once_a_folder(tmp_path, capsys):
+    path = standoff(tmp_path, " Ann ", "T1\tPER 0 4\t Ann", "T2\tPER 1 5\tAnn ", "T3\tPER 1 4\tAnn")
+    assert read("brat", path, ENTITIES)[0].gold["entities"] == (Span(1, 4, "PER"),)
+    assert capsys.readouterr().err == (
+        f"warning: {path}: cut the white space off the edges of 2 spans, left out 2 spans given twice.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("mark", "says"),
+    [
+        ("T1\tPER 0 3\tBob", "is 'Ann', and not 'Bob'"),
+        ("T1\tPEER 0 3\tAnn", 'no field has the label "PEER". Did you mean "PER"?'),
+        ("T1\tPER 0 x\tAnn", "no standoff annotation"),
+        ("nonsense", "no standoff annotation"),
+        ("T1\tPER 0 90\tAnn", "outside the text of 3 characters"),
+    ],
+)
+def test_brat_refuses_by_line(tmp_path, mark, says):
+    path = standoff(tmp_path, "Ann", "T0\tPER 0 3\tAnn", mark)
+    message = refusal("brat", path, ENTITIES)
+    assert message.startswith(f"{path / 'a.ann'}:2: ") and says in message
+
+
+def test_brat_refuses_marks_without_a_text(tmp_path):
+    path = write(tmp_path, "set/a.ann", "").parent
+    assert refusal("brat", path, ENTITIES).startswith(f"{path / 'a.ann'}: there is no .txt")
+    assert "not a folder" in refusal("brat", path / "a.ann", ENTITIES)
+
+
+# --- texts
+
+
+def test_plain_text_is_kept_code_point_for_code_point(tmp_path):
+    path = write(tmp_path, "a.log", AWKWARD)
+    for documents in (read("text", path, ENTITIES), list(read_texts(path))):
+        assert [(each.id, each.text, each.gold) for each in documents] == [("a.log", AWKWARD, {})]
+
+
+def test_a_folder_is_read_by_name_and_other_files_are_counted_aloud(tmp_path, capsys):
+    write(tmp_path, "b.txt", "B")
+    write(tmp_path, "a/c.TXT", "C")
+    write(tmp_path, "a/d.jsonl", '{"text": "D"}\n{"id": "own", "text": "E"}\n')
+    write(tmp_path, "a/e.pdf", b"\0")
+    assert [(each.id, each.text) for each in read_texts(tmp_path)] == [
+        ("a/c.TXT", "C"),
+        ("a/d-1", "D"),
+        ("own", "E"),
+        ("b.txt", "B"),
+    ]
+    assert capsys.readouterr().err.startswith(f"warning: {tmp_path}: 1 files of 4 are neither .txt nor .jsonl")
+    assert [each.id for each in read("text", tmp_path)] == ["b.txt"]
+
+
+def test_texts_are_read_one_at_a_time(tmp_path):
+    write(tmp_path, "a.txt", "A")
+    write(tmp_path, "b.txt", b"\0")
+    texts = read_texts(tmp_path)
+    assert next(texts).text == "A"
+    with pytest.raises(UserError, match="b.txt:1: this is binary"):
+        next(texts)
+
+
+def test_standard_input_is_one_document(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("é\r\n".encode())))
+    assert [(each.id, each.text) for each in read_texts("-")] == [("stdin", "é\r\n")]
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"ok\n\xff")))
+    with pytest.raises(UserError, match="^<standard input>:2: the byte 0xff"):
+        list(read_texts("-"))
+
+
+def test_an_unlabelled_pool_is_text_jsonl_or_a_folder_of_them(tmp_path):
+    write(tmp_path, "a.txt", "A")
+    write(tmp_path, "b.jsonl", '{"text": "B", "topic": "fraud"}\n')
+    assert [each.text for each in read_unlabelled(tmp_path)] == ["A", "B"]
+    assert [each.gold for each in read_unlabelled(tmp_path / "b.jsonl")] == [{}]
+    with pytest.raises(UserError, match="cannot be read as unlabelled text. Give a .txt, a .jsonl"):
+        read_unlabelled(write(tmp_path, "c.csv", "x"))
+    with pytest.raises(UserError, match="there is no such file"):
+        list(read_unlabelled(tmp_path / "absent"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no .txt and no .jsonl"):
+        list(read_unlabelled(tmp_path / "empty"))

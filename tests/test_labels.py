@@ -1,0 +1,135 @@
+"""Spans to tags and back, for each way of cutting words, and the best valid sequence of tags."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+import tiny
+from hypothesis import given
+from hypothesis import strategies as st
+
+from electra_ie.document import Span
+from electra_ie.labels import IGNORED, Field, best_tags, flatten, forbidden, to_spans, to_tags
+
+FIELD = Field("names", "spans", ("x", "y"))
+HARD = [
+    ("paid 5.975,74 today", ["5.975,74"]),
+    ("the well-known Arden-Brisk house", ["well-known", "Arden-Brisk"]),
+    ("paid5.975,74EUR", ["5.975,74"]),
+    ("(Arden)", ["Arden"]),
+    ("Arden", ["Arden"]),
+    ("ArdenBrisk", ["ArdenBrisk"]),
+    ("a,b,c", ["a", "b", "c"]),
+    ("Cafe\u0301 Ro\u0308sti", ["Cafe\u0301", "Ro\u0308sti"]),
+    ("in \u0130zmir \uff11\uff12\uff13 \u6771\u4eac", ["\u0130zmir", "\uff11\uff12\uff13", "\u6771\u4eac"]),
+    ("a\r\nb\r\nArden", ["a", "b", "Arden"]),
+    ("see \U0001f469\u200d\U0001f467 by \U0001f44d\U0001f3fd.", ["\U0001f469\u200d\U0001f467", "\U0001f44d\U0001f3fd"]),
+]
+"""Texts, and the passages in them that are gold."""
+
+
+@pytest.fixture(scope="module", params=tiny.TOKENIZERS)
+def cutter(request, encoder):
+    return tiny.cutter_of(encoder(request.param))
+
+
+def there_and_back(field, spans, offsets):
+    return [span for span, _ in to_spans(field, to_tags(field, spans, offsets), offsets)]
+
+
+def test_spans_have_two_outputs_a_label_and_one():
+    assert FIELD.names == ("O", "B-x", "I-x", "B-y", "I-y")
+    assert Field("topic", "classes", ("p", "q")).names == ("p", "q")
+
+
+@pytest.mark.parametrize("text, passages", HARD)
+def test_gold_survives_the_tags(cutter, text, passages):
+    spans, place = [], 0
+    for number, passage in enumerate(passages):
+        start = text.index(passage, place)
+        place = start + len(passage)
+        spans.append(Span(start, place, "xy"[number % 2]))
+    assert there_and_back(FIELD, spans, cutter.tokens(text)[1]) == spans
+
+
+WORD = st.text("abcdeXYZ0123456789", min_size=1, max_size=8)
+PUNCTUATED = st.builds(
+    lambda words, marks: "".join(word + mark for word, mark in zip(words, marks, strict=False)),
+    st.lists(WORD, min_size=1, max_size=12),
+    st.lists(st.sampled_from(["", "-", ".", ",", " ", "  ", " (", ") ", "\r\n", "/"]), min_size=12, max_size=12),
+)
+
+
+@given(st.data())
+def test_any_run_of_tokens_is_a_span_that_survives(cutter, data):
+    """Mid-word beginnings, neighbours without a gap, punctuation: whatever the edges of tokens allow."""
+    text = data.draw(PUNCTUATED)
+    offsets = cutter.tokens(text)[1]
+    # A tokenizer may put two tokens on one character (a mark for the beginning of a word); neither is an edge alone.
+    edges = [place for place, (start, end) in enumerate(offsets) if start < end]
+    edges = [place for last, place in zip([None, *edges], edges, strict=False)
+             if last is None or offsets[last][1] <= offsets[place][0]]  # fmt: skip
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(edges)), max_size=8)))
+    spans = []
+    for first, last in zip(cuts, cuts[1:], strict=False):
+        label = data.draw(st.sampled_from(["x", "y", None]))
+        if label:
+            spans.append(Span(offsets[edges[first]][0], offsets[edges[last - 1]][1], label))
+    assert there_and_back(FIELD, spans, offsets) == spans
+
+
+def test_a_span_within_a_token_takes_the_whole_token_and_neighbours_stay_apart():
+    offsets = [(0, 5), (5, 5), (6, 9)]
+    assert to_tags(FIELD, [Span(1, 3, "x")], offsets) == [1, IGNORED, 0]
+    assert there_and_back(FIELD, [Span(1, 3, "x")], offsets) == [Span(0, 5, "x")]
+    assert there_and_back(FIELD, [Span(0, 5, "x"), Span(6, 9, "x")], offsets) == [Span(0, 5, "x"), Span(6, 9, "x")]
+    assert there_and_back(FIELD, [Span(0, 9, "y")], offsets) == [Span(0, 9, "y")]
+
+
+def test_the_positions_of_a_spans_tokens_are_told():
+    tags = [1, IGNORED, 2, 3, 0]
+    found = to_spans(FIELD, tags, [(0, 1), (1, 1), (2, 3), (4, 5), (6, 7)])
+    assert found == [(Span(0, 3, "x"), [0, 2]), (Span(4, 5, "y"), [3])]
+
+
+@given(st.lists(st.builds(lambda start, size, label: Span(start, start + size, label),
+                          st.integers(0, 20), st.integers(1, 8), st.sampled_from("xy")), max_size=8))  # fmt: skip
+def test_flatten_loses_no_span_and_keeps_none_that_overlap(spans):
+    kept, lost = flatten(spans)
+    assert sorted(kept + lost) == sorted(spans)
+    assert all(one.end <= other.start for one, other in zip(kept, kept[1:], strict=False))
+    for span in lost:  # each lost to one that is at least as long
+        rivals = [each for each in kept if each.start < span.end and span.start < each.end]
+        assert max(each.end - each.start for each in rivals) >= span.end - span.start
+
+
+def valid(tags):
+    names = [FIELD.names[tag] for tag in tags]
+    before = ["O", *names]
+    return all(not name.startswith("I-") or last[2:] == name[2:] for last, name in zip(before, names, strict=False))
+
+
+def test_an_inside_tag_follows_only_its_own_kind():
+    rules = forbidden(FIELD)
+    for before, after in product(range(5), repeat=2):
+        assert rules[before, after] == (not valid([before, after]) and valid([before]) or FIELD.names[after][0] == "I"
+                                        and FIELD.names[before][2:] != FIELD.names[after][2:])  # fmt: skip
+
+
+LOGIT = st.integers(-40, 40).map(lambda number: number / 8)
+
+
+@given(st.lists(st.lists(LOGIT, min_size=5, max_size=5), max_size=4))
+def test_the_best_tags_are_those_of_a_search_through_all(logits):
+    scores = np.array(logits, dtype=np.float32).reshape(-1, 5)
+    tags = best_tags(FIELD, scores)
+    assert len(tags) == len(logits)
+    assert valid(tags)
+    best = max(
+        sum(scores[place, tag] for place, tag in enumerate(each))
+        for each in product(range(5), repeat=len(logits))
+        if valid(each)
+    )
+    assert sum(scores[place, tag] for place, tag in enumerate(tags)) == pytest.approx(best)

@@ -1,0 +1,246 @@
+"""The one loop: each player learns from its own loss only, alone or in several processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from accelerate import Accelerator
+
+from electra_ie import loop
+from electra_ie.generators import build_generator
+from electra_ie.loop import LossNotFinite, play, prepare, rate_at, set_rates
+from electra_ie.objectives import TERMS, weigh
+from electra_ie.recipe import Recipe
+
+GAME = {
+    "discriminator": {"knows_classes": 1.0, "rejects_fakes": 0.5},
+    "generator": {"passes_for_real": 1.0, "matches_features": 1.0, "shows_its_class": 1.0},
+}
+PLAIN = {"preset": "control", "discriminator": {"knows_classes": 1.0}}
+
+
+def players_of(folder, recipe, pooling="stock"):
+    """Both players with weights from a fixed seed, without dropout, prepared for the processes at hand."""
+    discriminator = tiny.discriminator_of(folder, pooling=pooling, game=recipe.game)
+    torch.manual_seed(2)
+    generator = build_generator(recipe.generator, tiny.FIELDS, 32, recipe.latent, recipe.seed)
+    return prepare(Accelerator(cpu=True), discriminator, generator, recipe)
+
+
+def recipe_of(terms, **more):
+    return Recipe(**{"steps": 4, "rate": 1e-3, "head_rate": 1e-2, "generator_rate": 1e-2, "latent": 8, **terms, **more})
+
+
+def losses_of(folder, terms, process=0, processes=1):
+    """The losses of each step of five, on batches of 5 labelled and 4 unlabelled windows: odd, so that two processes
+    have unlike shares."""
+    recipe = recipe_of(terms, steps=5)
+    batches = tiny.batches_of(tiny.cutter_of(folder), (5, 4 if recipe.game else 0), process, processes)
+    players = players_of(folder, recipe)
+    assert players.accelerator.num_processes == processes
+    steps = list(play(players, batches, recipe))
+    return [{**step.losses, **step.parts, "real": (step.realness or (0, 0))[0]} for step in steps]
+
+
+def gradients(module):
+    """Of every weight that takes one; zeros where there is none."""
+    return {
+        name: torch.zeros_like(each) if each.grad is None else each.grad.clone()
+        for name, each in module.named_parameters()
+    }
+
+
+@pytest.fixture
+def game(encoder):
+    """Both players, a batch, and the fakes for it."""
+    folder = encoder("bert")
+    recipe = recipe_of(GAME, clip=1e9)
+    players = players_of(folder, recipe)
+    batches = tiny.batches_of(tiny.cutter_of(folder))
+    return players, batches, recipe
+
+
+def single(values, weights):
+    return (values * weights.view(-1, *[1] * (values.dim() - 1))).sum(0) / weights.sum().clamp(min=1e-8)
+
+
+def own_gradients(players, batch, recipe):
+    """What each player's own loss, and nothing else, asks of it."""
+    discriminator, generator = players.judge.train(), players.maker
+    fakes = generator(batch, 0)
+    real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
+    of_discriminator, _ = weigh("discriminator", recipe.discriminator, real, fake, single)
+    of_generator, _ = weigh("generator", recipe.generator, real, discriminator.judge(fakes), single)
+    found = []
+    for loss, module in ((of_discriminator, discriminator), (of_generator, generator)):
+        names, weights = zip(*((n, each) for n, each in module.named_parameters() if each.requires_grad), strict=True)
+        grads = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+        whole = [torch.zeros_like(w) if g is None else g for w, g in zip(weights, grads, strict=True)]
+        found.append(dict(zip(names, whole, strict=True)))
+    return found
+
+
+def test_neither_loss_reaches_the_other_player(game):
+    players, batches, recipe = game
+    discriminator, generator = players.judge, players.maker
+    fakes = generator(batches[0], 0)
+    real, fake = discriminator(batches[0], {name: each.detach() for name, each in fakes.items()})
+    loss, _ = weigh("discriminator", recipe.discriminator, real, fake, single)
+    loss.backward()
+    assert all(each.grad is None for each in generator.parameters()), "d(discriminator loss) / d(generator) is zero"
+    before = gradients(discriminator)
+    assert sum(float(each.abs().sum()) for each in before.values()) > 0
+    with loop.frozen(discriminator):
+        loss, _ = weigh("generator", recipe.generator, real, discriminator.judge(fakes), single)
+        loss.backward()
+    after = gradients(discriminator)
+    still = [torch.equal(before[name], after[name]) for name in before]
+    assert all(still), "d(generator loss) / d(discriminator) is zero"
+    moved = {name for name, each in gradients(generator).items() if each.abs().sum() > 0}
+    assert moved == {name for name, _ in generator.named_parameters()}, "all of the generator learns"
+    assert [name for name, each in discriminator.named_parameters() if not each.requires_grad] == [
+        name for name, _ in discriminator.named_parameters() if "word_embeddings" in name
+    ], "frozen() gives back what it took, and only that"
+
+
+def test_a_step_applies_each_players_own_gradient(game, monkeypatch):
+    players, batches, recipe = game
+    expected = own_gradients(players, batches[0], recipe)
+    applied = []
+    modules = (players.judge, players.maker)
+    monkeypatch.setattr(players.optimizer, "step", lambda: applied.extend(map(gradients, modules)))
+    next(play(players, batches, recipe))
+    for own, given in zip(expected, applied, strict=True):
+        assert sum(float(each.abs().sum()) for each in own.values()) > 1e-3
+        for name, grad in own.items():
+            torch.testing.assert_close(given[name], grad, atol=1e-6, rtol=1e-4)
+
+
+def test_without_a_generator_the_loop_is_plain_training(encoder):
+    folder = encoder("bert")
+    recipe = recipe_of(PLAIN)
+    players = players_of(folder, recipe)
+    assert players.generator is None
+    steps = list(play(players, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), recipe))
+    assert [step.number for step in steps] == [0, 1, 2, 3]
+    assert all(step.realness is None and set(step.losses) == {"discriminator"} for step in steps)
+    assert steps[-1].losses["discriminator"] < steps[0].losses["discriminator"]
+
+
+def test_word_embeddings_stay_where_they_are_when_asked(encoder):
+    folder = encoder("bert")
+    for freeze in (True, False):
+        recipe = recipe_of(PLAIN, freeze_embeddings=freeze)
+        players = players_of(folder, recipe)
+        table = players.judge.encoder.get_input_embeddings().weight
+        before = table.detach().clone()
+        list(play(players, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), recipe))
+        assert torch.equal(before, table.detach()) == freeze
+
+
+@pytest.mark.parametrize("pooling", ["stock", "mean"])
+def test_steps_from_the_middle_are_those_of_a_run_from_the_beginning(encoder, pooling):
+    """The randomness of a step follows from its number: the fakes and the dropout too."""
+    folder = encoder("bert")
+    recipe = recipe_of(GAME)
+    found = []
+    for pause in (None, 2):
+        players = players_of(folder, recipe, pooling)
+        for module in players.judge.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.3
+        batches = tiny.batches_of(tiny.cutter_of(folder))
+        steps = []
+        for step in play(players, batches, recipe):
+            steps.append(step.losses)
+            if step.number + 1 == pause:
+                break
+        torch.manual_seed(99)
+        steps += [step.losses for step in play(players, batches, recipe, len(steps))]
+        found.append(steps)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("player, term", [("discriminator", "knows_classes"), ("generator", "matches_features")])
+def test_a_loss_that_is_no_number_never_reaches_the_weights(game, monkeypatch, player, term):
+    players, batches, recipe = game
+    true = TERMS[player][term]
+    calls = []
+
+    def breaks(*arguments):
+        calls.append(1)
+        return true(*arguments) * (float("nan") if len(calls) > 2 * len(tiny.FIELDS) else 1.0)
+
+    monkeypatch.setitem(TERMS[player], term, breaks)
+    steps = play(players, batches, recipe)
+    next(steps), next(steps)
+    before = [each.detach().clone() for each in players.judge.parameters()]
+    with pytest.raises(LossNotFinite, match=f"the {player}'s loss is not a finite number at step 2"):
+        next(steps)
+    assert all(torch.equal(one, each) for one, each in zip(before, players.judge.parameters(), strict=True))
+
+
+def test_rates_rise_and_fall():
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "peak": 2.0}], lr=0.0)
+    rates = []
+    for step in range(100):
+        set_rates(optimizer, step, recipe_of(PLAIN, steps=100, warmup=0.1))
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates[0] == pytest.approx(0.2) and max(rates) == rates[9] == 2.0
+    assert rates[:10] == sorted(rates[:10]) and rates[9:] == sorted(rates[9:], reverse=True)
+    assert 0 < rates[-1] < 0.05 and rate_at(0, 100, 0.0) == 1.0
+
+
+def play_in_processes(folder: str, output: Path) -> list[dict[str, list]]:
+    """Two processes, each a Python of its own, as `accelerate launch` starts them; what each saw of the losses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    started = []
+    for rank in range(2):
+        settings = {
+            "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": 1, "HF_HUB_OFFLINE": 1,
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(loop.__file__).parents[1])]),
+        }  # fmt: skip
+        environment = {**os.environ, **{name: str(value) for name, value in settings.items()}}
+        command = [sys.executable, "-W", "ignore", __file__, folder, str(output / f"{rank}.json")]
+        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+    try:
+        for process in started:
+            _, messages = process.communicate(timeout=180)
+            assert process.returncode == 0, messages
+    finally:
+        for process in started:
+            process.kill()
+    return [json.loads((output / f"{rank}.json").read_text("utf-8")) for rank in range(2)]
+
+
+def test_two_processes_have_the_losses_of_one(encoder, tmp_path):
+    folder = encoder("bert")
+    one, other = play_in_processes(folder, tmp_path)
+    for name, terms in (("control", PLAIN), ("game", GAME)):
+        alone = losses_of(folder, terms)
+        assert len(alone) == len(one[name]) == 5
+        for expected, first, second in zip(alone, one[name], other[name], strict=True):
+            assert set(expected) == set(first)
+            assert first == pytest.approx(expected, abs=1e-4)
+            assert second == pytest.approx(expected, abs=1e-4)
+        assert abs(alone[0]["discriminator"] - alone[-1]["discriminator"]) > 1e-2, "nothing was learnt, nothing shown"
+
+
+if __name__ == "__main__":  # one of the two processes
+    torch.set_num_threads(1)
+    rank = int(os.environ["RANK"])
+    result = {name: losses_of(sys.argv[1], terms, rank, 2) for name, terms in (("control", PLAIN), ("game", GAME))}
+    Path(sys.argv[2]).write_text(json.dumps(result), encoding="utf-8")
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -1,0 +1,91 @@
+"""Scores against referees: seqeval for spans, scikit-learn for classes and flags."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tiny
+from hypothesis import given
+from hypothesis import strategies as st
+from seqeval.metrics import f1_score, precision_score, recall_score
+from seqeval.scheme import IOB2
+from sklearn.metrics import accuracy_score
+from sklearn.metrics import f1_score as sklearn_f1
+
+from electra_ie.document import Span
+from electra_ie.labels import to_spans
+from electra_ie.metrics import score
+
+TAGS = st.lists(st.integers(0, 4), min_size=6, max_size=6)
+
+
+def mended(tags):
+    """Valid BIO: an inside tag that follows nothing of its kind begins a span."""
+    out, before = [], "O"
+    for tag in tags:
+        name = tiny.NAMED.names[tag]
+        out.append(tag - 1 if name.startswith("I-") and before[2:] != name[2:] else tag)
+        before = tiny.NAMED.names[out[-1]]
+    return out
+
+
+@given(st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=5))
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.filterwarnings("ignore:.*ill-defined.*")
+def test_span_scores_are_those_of_seqeval(pairs):
+    offsets = [(place * 2, place * 2 + 1) for place in range(6)]
+    gold, found = ([mended(pair[side]) for pair in pairs] for side in (0, 1))
+    spans = [[[span for span, _ in to_spans(tiny.NAMED, tags, offsets)] for tags in side] for side in (gold, found)]
+    names = [[[tiny.NAMED.names[tag] for tag in tags] for tags in side] for side in (gold, found)]
+    ours = score(tiny.NAMED, *spans)
+    strict = {"mode": "strict", "scheme": IOB2, "zero_division": 0}
+    assert ours["main"] == "f1"
+    assert ours["f1"] == pytest.approx(f1_score(*names, **strict))
+    assert ours["precision"] == pytest.approx(precision_score(*names, **strict))
+    assert ours["recall"] == pytest.approx(recall_score(*names, **strict))
+
+
+CLASS = st.sampled_from(tiny.TOPIC.labels)
+
+
+@given(st.lists(st.tuples(CLASS, CLASS), min_size=1, max_size=12))
+def test_class_scores_are_those_of_scikit_learn(pairs):
+    gold, found = zip(*pairs, strict=True)
+    ours = score(tiny.TOPIC, gold, found)
+    assert ours["accuracy"] == pytest.approx(accuracy_score(gold, found))
+    assert ours["macro_f1"] == pytest.approx(
+        sklearn_f1(gold, found, average="macro", labels=sorted(set(gold)), zero_division=0)
+    )
+
+
+FLAGS = st.sets(st.sampled_from(tiny.RISKS.labels))
+
+
+@given(st.lists(st.tuples(FLAGS, FLAGS), min_size=1, max_size=12))
+def test_flag_scores_are_those_of_scikit_learn(pairs):
+    gold, found = zip(*pairs, strict=True)
+    ours = score(tiny.RISKS, [tuple(each) for each in gold], [tuple(each) for each in found])
+    known, answers = (
+        np.array([[label in each for label in tiny.RISKS.labels] for each in side]) for side in (gold, found)
+    )
+    occurring = [place for place in range(2) if known[:, place].any()]
+    assert ours["exact"] == pytest.approx(accuracy_score(known, answers))
+    assert ours["micro_f1"] == pytest.approx(sklearn_f1(known, answers, average="micro", zero_division=0))
+    if occurring:
+        expected = sklearn_f1(known, answers, average="macro", labels=occurring, zero_division=0)
+        assert ours["macro_f1"] == pytest.approx(expected)
+
+
+def test_every_gold_span_counts_also_what_no_tags_can_spell():
+    gold = (Span(0, 20, "person"), Span(5, 9, "person"), Span(5, 9, "amount"), Span(30, 32, "amount"))
+    found = (Span(0, 20, "person"), Span(30, 35, "amount"))  # the last token of the text is 30 to 35
+    ours = score(tiny.NAMED, [gold, ()], [found, ()])
+    assert (ours["support"], ours["documents"]) == (4, 2)
+    assert (ours["precision"], ours["recall"]) == (1 / 2, 1 / 4)
+    assert ours["labels"]["person"]["support"] == ours["labels"]["amount"]["support"] == 2
+
+
+def test_nothing_found_and_nothing_known_is_zero():
+    assert score(tiny.NAMED, [()], [()])["f1"] == 0
+    assert score(tiny.RISKS, [()], [()])["macro_f1"] == 0
+    assert score(tiny.RISKS, [()], [()])["exact"] == 1

@@ -1,0 +1,102 @@
+"""The terms of the losses: the implicit fake class is the explicit one, and unknown rows teach nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from electra_ie.errors import UserError
+from electra_ie.labels import IGNORED
+from electra_ie.objectives import TERMS, check_terms, weigh
+from electra_ie.verdict import Verdict
+
+
+def mean(values, weights):
+    return (values * weights.view(-1, *[1] * (values.dim() - 1))).sum(0) / weights.sum().clamp(min=1e-8)
+
+
+def verdict(logits, labels=None, weight=None, features=None):
+    logits = torch.tensor(logits)
+    rows = len(logits)
+    return Verdict(
+        tiny.TOPIC, logits, torch.zeros(rows, 2) if features is None else features, logits.logsumexp(-1),
+        torch.full((rows,), IGNORED) if labels is None else torch.tensor(labels),
+        torch.ones(rows) if weight is None else torch.tensor(weight),
+    )  # fmt: skip
+
+
+def with_fake_class(logits):
+    """Log-probabilities of K + 1 classes, the last being "fake" with logit 0."""
+    return torch.cat([torch.tensor(logits), torch.zeros(4, 1, dtype=torch.float64)], 1).log_softmax(1)
+
+
+LOGITS = arrays(np.float64, (4, 3), elements=st.floats(-15, 15))
+
+
+@given(LOGITS, LOGITS)
+def test_the_fake_class_needs_no_weight_of_its_own(real, fake):
+    """K logits and p(real) = sigmoid(logsumexp) are the softmax over K + 1 classes whose last logit is 0."""
+    on_real, on_fake = (with_fake_class(each) for each in (real, fake))
+    as_real = [each[:, :3].logsumexp(1).mean() for each in (on_real, on_fake)]
+    rejects = TERMS["discriminator"]["rejects_fakes"](verdict(real), verdict(fake), mean)
+    torch.testing.assert_close(rejects, -as_real[0] - on_fake[:, 3].mean())
+    passes = TERMS["generator"]["passes_for_real"](verdict(real), verdict(fake), mean)
+    torch.testing.assert_close(passes, -as_real[1])
+
+
+@given(LOGITS, st.lists(st.integers(0, 2), min_size=4, max_size=4))
+def test_knowing_classes_is_knowing_them_given_that_the_row_is_real(logits, labels):
+    whole = with_fake_class(logits)
+    given_real = whole[:, :3] - whole[:, :3].logsumexp(1, keepdim=True)
+    expected = -given_real[torch.arange(4), labels].mean()
+    torch.testing.assert_close(TERMS["discriminator"]["knows_classes"](verdict(logits, labels), None, mean), expected)
+
+
+def test_flags_are_binary_and_unknown_rows_are_left_out():
+    logits = torch.tensor([[2.0, -1.0], [0.5, 0.5], [9.0, 9.0]])
+    labels = torch.tensor([[1.0, 0.0], [0.0, 0.0], [IGNORED, IGNORED]])
+    real = Verdict(tiny.RISKS, logits, torch.zeros(3, 2), torch.zeros(3), labels, torch.ones(3))
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:2], labels[:2])
+    torch.testing.assert_close(TERMS["discriminator"]["knows_classes"](real, None, mean), expected)
+
+
+def test_a_text_in_many_windows_counts_as_one():
+    logits = [[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
+    shared = verdict(logits, [0, 1, 1], [1.0, 0.5, 0.5])
+    one = verdict(logits[:2], [0, 1], [1.0, 1.0])
+    for name in ("knows_classes", "rejects_fakes"):
+        term = TERMS["discriminator"][name]
+        torch.testing.assert_close(term(shared, one, mean), term(one, one, mean))
+
+
+def test_features_are_matched_in_the_mean_and_only_the_generator_learns_by_it():
+    seen = torch.tensor([[1.0, 3.0], [3.0, 5.0]], requires_grad=True)
+    made = torch.tensor([[0.0, 0.0], [2.0, 2.0]], requires_grad=True)
+    logits = [[0.0] * 3] * 2
+    loss = TERMS["generator"]["matches_features"](verdict(logits, features=seen), verdict(logits, features=made), mean)
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(((2 - 1) ** 2 + (4 - 1) ** 2) / 2)
+    assert seen.grad is None and made.grad.abs().sum() > 0
+
+
+def test_weights_multiply_terms_and_the_log_has_them_unweighted():
+    real = {"topic": verdict([[1.0, 0.0, 0.0]], [0])}
+    fake = {"topic": verdict([[0.0, 0.0, 1.0]], [2])}
+    total, parts = weigh("discriminator", {"knows_classes": 2.0, "rejects_fakes": 0.5}, real, fake, mean)
+    assert set(parts) == {"topic.knows_classes", "topic.rejects_fakes"}
+    assert float(total) == pytest.approx(2 * parts["topic.knows_classes"] + 0.5 * parts["topic.rejects_fakes"])
+
+
+@pytest.mark.parametrize("discriminator, generator, message", [
+    ({"know_classes": 1.0}, {}, 'unknown term "know_classes" of the discriminator. Did you mean "knows_classes"'),
+    ({"knows_classes": 1.0}, {"passes": 1.0}, 'unknown term "passes" of the generator'),
+    ({"rejects_fakes": 1.0}, {}, "rejects_fakes needs a generator"),
+])  # fmt: skip
+def test_terms_that_cannot_be_are_refused(discriminator, generator, message):
+    with pytest.raises(UserError, match=message.replace("?", r"\?")):
+        check_terms({"discriminator": discriminator, "generator": generator})

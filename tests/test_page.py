@@ -1,0 +1,287 @@
+"""The page of findings: true to the text, safe with any text, whole or not there at all."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import subprocess
+import sys
+import tracemalloc
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from electra_ie.errors import UserError
+from electra_ie.page import Page
+from electra_ie.page_style import DARK, LIGHT, NIGHT, PAPER, STYLE
+
+KINDS = {"entities": "spans", "parties": "spans", "flags": "flags"}
+
+
+class Reading(HTMLParser):
+    """What a reader of the page gets: the panes' texts, and for each of their characters the classes around it."""
+
+    def __init__(self, page):
+        super().__init__(convert_charrefs=True)
+        self.open, self.panes, self.around, self.tags, self.attributes, self.words = [], [], [], [], [], []
+        self.sources = {}
+        self.feed(page.replace("\r\n", "\n").replace("\r", "\n"))  # as a browser does before it parses
+        self.close()
+        assert self.open == [], "every element is closed"
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.tags.append(tag)
+        self.attributes.append((tag, values))
+        if tag not in ("meta", "input"):
+            self.open.append((tag, values.get("class", "").split()))
+        if "text" in values.get("class", "").split():
+            self.panes.append("")
+            self.around.append([])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        if any("text" in classes for _, classes in self.open):
+            self.panes[-1] += data
+            self.around[-1] += [{name for _, classes in self.open for name in classes}] * len(data)
+        elif self.open and self.open[-1][0] in ("style", "script"):
+            self.sources.setdefault(self.open[-1][0], []).append(data)
+        else:
+            self.words.append(data)
+
+    def where(self, name, document=0):
+        """The offsets of the characters of a pane that are inside an element of this class."""
+        return {offset for offset, classes in enumerate(self.around[document]) if name in classes}
+
+    def values(self, name):
+        return [values[name] for _, values in self.attributes if name in values]
+
+
+def finding(text, start, end, label="AMOUNT", field="entities", score=0.5):
+    return {"field": field, "label": label, "start": start, "end": end, "text": text[start:end], "score": score}
+
+
+def record(text, *findings, file="a.txt", identity="a", windows=1):
+    return {"id": identity, "file": file, "characters": len(text), "windows": windows, "findings": list(findings)}
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "page.html"
+
+    def write(*documents, title="Review"):
+        with Page(path, title, KINDS) as page:
+            for each, text in documents:
+                page.add(each, text)
+        return path.read_bytes().decode("utf-8")
+
+    return write
+
+
+CHARACTERS = st.one_of(
+    st.sampled_from("\n\r\t <>&\"'];\x01\x1b\x7f\x85\x9b\u2028\u202e\u202c\u2066\ufeff\u200d\u0301e👩İ١"),
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+)
+
+
+@st.composite
+def documents(draw):
+    text = draw(st.text(CHARACTERS, max_size=40))
+    places = st.tuples(st.integers(0, len(text)), st.integers(0, len(text))).filter(lambda place: place[0] < place[1])
+    names = st.sampled_from([("entities", "A"), ("entities", "B"), ("parties", "A"), ("flags", "F"), ("flags", "G")])
+    chosen = draw(st.lists(st.tuples(places, names), max_size=7)) if text else []
+    return text, [finding(text, start, end, label, field) for (start, end), (field, label) in chosen]
+
+
+@given(documents())
+@example(("\r\n\ta\rb\n", []))
+@example(("\n\nleading", []))
+@example(("", []))
+@example(("abcdefghij", [finding("abcdefghij", *place) for place in ((0, 9), (1, 2), (3, 5), (3, 6))]))
+@example(("abc", [finding("abc", 0, 3, "A"), finding("abc", 1, 2, "B"), finding("abc", 1, 3, "A", "parties")]))
+def test_the_pane_is_the_text_and_the_marks_are_the_findings(written, document):
+    text, findings = document
+    page = written((record(text, *findings), text))
+    reading = Reading(page)
+    assert reading.panes == [text]
+    spans = [each for each in findings if each["field"] != "flags"]
+    numbers = {}
+    for each in findings:
+        numbers.setdefault((each["field"], each["label"]), len(numbers))
+    for (field, label), _ in numbers.items():
+        own = [each for each in spans if (each["field"], each["label"]) == (field, label)]
+        drawn = reading.where(f"label{_numbers(page)[field, label]}")
+        assert drawn == {offset for each in own for offset in range(each["start"], each["end"])}
+    assert len(reading.values("data-tag")) == len(spans), "each mark is named once"
+    for offset, classes in enumerate(reading.around[0]):
+        lanes = [name for name in classes if name.startswith("lane")]
+        assert len(lanes) == sum(each["start"] <= offset < each["end"] for each in spans), "a line each"
+    windows = sorted({(e["start"], e["end"]) for e in findings if e["field"] == "flags" and e["text"] != text})
+    for number, (start, end) in enumerate(windows, 1):
+        assert reading.where(f"window{number}") == set(range(start, end))
+    assert len(set(reading.values("id"))) == len(reading.values("id"))
+
+
+def _numbers(page):
+    """The number of each label, as the legend has it."""
+    numbers = {}
+    for field, rows in re.findall(r"<fieldset><legend>(\w+).*?</legend>(.*?)</fieldset>", page, re.S):
+        for number, label in re.findall(r'value="(\d+)" checked><span class="name label\d+"><span>(\w+)<', rows):
+            numbers[field, label] = number
+    return numbers
+
+
+def test_what_html_cannot_hold_keeps_its_place(written):
+    text = "a\0b\ud800c"
+    reading = Reading(written((record(text, finding(text, 4, 5)), text)))
+    assert reading.panes == ["a␀b\ufffdc"]
+    assert reading.where("lane0") == {4}
+
+
+EVIL = "</div></span><script>alert('1')</script><img src=x onerror=\"alert(1)\">&lt;&#13;]]><!-- \u202etxt.exe"
+
+
+def test_nothing_from_outside_is_markup(written):
+    each = record(EVIL, finding(EVIL, 3, 20, EVIL), finding(EVIL, 0, 9, EVIL, "flags"), file=EVIL, identity=EVIL + "2")
+    page = written((each, EVIL), title=EVIL)
+    reading = Reading(page)
+    allowed = set("html head meta title style body header h1 p div nav fieldset legend small button label input span "
+                  "main article h2 a ul li mark script".split())  # fmt: skip
+    assert set(reading.tags) <= allowed
+    assert reading.tags.count("script") == 1
+    assert reading.panes == [EVIL]
+    shown = EVIL.replace("\u202e", "<U+202E>")
+    assert reading.words.count(shown) == 5, "title, heading, file name, chip and legend each show it whole"
+    assert f"{shown}2" in reading.words
+    assert not any(name.startswith("on") for _, values in reading.attributes for name in values)
+    outside_the_text = page.replace('<span class="hidden" data-code="U+202E">\u202e</span>', "")
+    assert "\u202e" not in outside_the_text
+
+
+def test_nothing_is_fetched_and_only_the_own_script_may_run(written):
+    reading = Reading(written((record("abc", finding("abc", 0, 1)), "abc")))
+    policy = next(values["content"] for _, values in reading.attributes if "http-equiv" in values)
+    assert policy.startswith("default-src 'none'; ")
+    for kind in ("style", "script"):
+        digest = base64.b64encode(hashlib.sha256("".join(reading.sources[kind]).encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+        assert not re.search(r"https?:|url\(|@import|fetch|src=", "".join(reading.sources[kind]))
+    assert not {"src", "style", "srcset"} & {name for _, values in reading.attributes for name in values}
+    assert all(link.startswith("#") for link in reading.values("href"))
+
+
+def test_overlapping_marks_have_a_line_each_and_outer_ones_lie_lower(written):
+    text = "Acme LLP, Limassol, Cyprus; Kestrel"
+    inner, outer = finding(text, 0, 8, "A"), finding(text, 0, 26, "O", "parties")
+    crossing, alone = finding(text, 20, 30, "X"), finding(text, 30, 35, "B")
+    page = written((record(text, outer, inner, crossing, alone), text))
+    reading, numbers = Reading(page), _numbers(page)
+    lanes = {}
+    for (_, label), number in numbers.items():
+        classes = re.search(rf'<mark class="label{number} lane(\d)"', page)
+        lanes[label] = int(classes[1])
+    assert lanes == {"A": 0, "O": 1, "X": 0, "B": 0}
+    assert reading.where("lane1") == set(range(26))
+    last_pieces = re.findall(r'data-tag="(\w) 0.50">(?:<mark[^>]*>)?([^<]*)<', page)
+    assert last_pieces == [("A", "Acme LLP"), ("O", "Cyprus"), ("X", "; Ke"), ("B", "strel")]
+    heights = [int(value) for value in re.findall(r"\.lane\d+\{padding-bottom:(\d+)px", page)]
+    assert heights == sorted(set(heights)) and len(heights) == 2
+
+
+def test_answers_stand_above_the_text_and_lead_to_their_window(written):
+    text = "first part. second part."
+    whole = finding(text, 0, len(text), "structuring", "flags", 0.931)
+    part = finding(text, 12, 24, "sanctions", "flags", 0.5)
+    page = written((record(text, whole, part, windows=2), text), (record("x", identity="b", file=""), "x"))
+    reading = Reading(page)
+    assert "0.93" in reading.words
+    assert "structuring " in reading.words and "none" in reading.words
+    links = [values for tag, values in reading.attributes if tag == "a" and "data-window" in values]
+    assert [link["href"] for link in links] == ["#d1w1"], "a chip of the whole text leads nowhere"
+    assert "d1w1" in reading.values("id")
+    assert reading.where("window1") == set(range(12, 24))
+    assert "24 characters read in 2 windows" in reading.words and "1 character read in 1 window" in reading.words
+
+
+def test_the_legend_counts_by_field_and_label_and_articles_name_theirs(written):
+    text = "abcdef"
+    one = record(text, finding(text, 0, 1, "A"), finding(text, 2, 3, "A"), finding(text, 1, 2, "A", "parties"))
+    two = record(text, finding(text, 0, 1, "A"), finding(text, 3, 4, "B"), identity="b")
+    page = written((one, text), (two, text))
+    rows = re.findall(r'value="(\d)" checked>.*?<span>(\w)</span></span><span class="number">(\d)<', page)
+    assert rows == [("0", "A", "3"), ("2", "B", "1"), ("1", "A", "1")]
+    assert re.findall(r'data-labels="([^"]*)"', page) == ["0 1", "0 2"]
+    assert "2 documents · 12 characters · 5 findings" in page
+
+
+def test_a_page_that_fails_leaves_the_old_one_and_nothing_else(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), Page(path, "t", KINDS) as page:
+        page.add(record("abc"), "abc")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["page.html"]
+    with Page(path, "t", KINDS) as page:
+        page.add(record("abc"), "abc")
+        assert path.read_text() == "old"
+    assert "abc" in path.read_text()
+    assert [each.name for each in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_page_that_cannot_be_written_says_so_before_the_work(tmp_path):
+    with pytest.raises(UserError, match=r"missing/page\.html: cannot be written: .*Choose a folder"):
+        Page(tmp_path / "missing" / "page.html", "t", KINDS).__enter__()
+    with pytest.raises(UserError, match="is a folder"):
+        Page(tmp_path, "t", KINDS).__enter__()
+
+
+def test_memory_stays_flat(tmp_path):
+    text = "Paid EUR 100.00 to Acme. " * 400
+    each = record(text, *(finding(text, start, start + 4) for start in range(0, 2000, 25)))
+    with Page(tmp_path / "page.html", "t", KINDS) as page:
+        page.add(each, text)
+        tracemalloc.start()
+        for _ in range(200):
+            page.add(each, text)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 1_000_000 < (tmp_path / "page.html").stat().st_size
+
+
+def _luminance(colour):
+    parts = [value / 255 for value in colour]
+    red, green, blue = (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one, other):
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _mixed(colour, ground, share):
+    return [share * above + (1 - share) * below for above, below in zip(colour, ground, strict=True)]
+
+
+def test_every_label_is_readable_in_light_and_dark():
+    """WCAG AA: 4.5 to 1, on the label's own tint, on two tints, and on a window that is lit."""
+    lit = re.findall(r"--lit:(#\w{6})", STYLE)
+    for hues, ground, marked in ((LIGHT, PAPER, lit[0]), (DARK, NIGHT, lit[1])):
+        for hue in hues:
+            colour, paper, lamp = (bytes.fromhex(each[1:]) for each in (hue, ground, marked))
+            once = _mixed(colour, paper, 0.11)
+            for behind in (once, _mixed(colour, once, 0.11), _mixed(colour, lamp, 0.11)):
+                assert _contrast(colour, behind) >= 4.5, (hue, behind)
+
+
+def test_importing_the_page_loads_nothing_heavy():
+    heavy = "{'torch', 'transformers', 'matplotlib', 'rich', 'numpy'} & set(sys.modules)"
+    code = f"import sys, electra_ie.page, electra_ie.console; print({heavy})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

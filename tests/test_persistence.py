@@ -1,0 +1,274 @@
+"""Runs on disk: the same seed gives the same bytes, a resumed run too, and what is saved is what was trained."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from electra_ie import evaluate, train
+from electra_ie import training as module
+from electra_ie.errors import UserError
+from electra_ie.objectives import TERMS
+from electra_ie.persistence import Progress, load_run, read_weights, save_weights
+from electra_ie.training import Training
+
+NAMES = [field.name for field in tiny.FIELDS]
+LAST = Path("checkpoint/last.safetensors")
+
+
+@pytest.fixture(scope="module")
+def rough(tmp_path_factory):
+    """A BERT with dropout, whose randomness a resumed run must repeat."""
+    return tiny.build("bert", tmp_path_factory.mktemp("rough") / "bert", dropout=0.2)
+
+
+def weights(run: Path) -> dict[str, bytes]:
+    return {name: (run / name / "model.safetensors").read_bytes() for name in NAMES}
+
+
+def finite(tensors) -> bool:
+    return all(bool(torch.isfinite(each).all()) for each in tensors.values())
+
+
+def log(run: Path) -> list[dict]:
+    """What the log says, but for the time it took."""
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    return [{name: value for name, value in row.items() if "seconds" not in name} for row in rows]
+
+
+class Stopped(Exception):
+    """As if the machine had gone."""
+
+
+def stop_after(monkeypatch, saves: int) -> None:
+    """End the run behind its checkpoint of that number."""
+    save, done = Training._checkpoint, []
+
+    def checkpoint(self, step):
+        save(self, step)
+        done.append(step)
+        if len(done) == saves:
+            raise Stopped
+
+    monkeypatch.setattr(Training, "_checkpoint", checkpoint)
+
+
+@pytest.mark.parametrize("preset, pooling", [("control", "mean"), ("adversarial", "stock")])
+def test_same_seed_same_bytes_and_a_resumed_run_has_them_too(task, tmp_path, rough, preset, pooling):
+    settings = tiny.settings(rough, preset, pooling=pooling)
+    once, again = (train(str(task), tmp_path / name, **settings) for name in ("once", "again"))
+    assert weights(once) == weights(again)
+    other = train(str(task), tmp_path / "other", **settings, seed=1)
+    assert all(weights(once)[name] != weights(other)[name] for name in NAMES)
+    for saves in (3, 8):  # before the first dev score, and right behind it
+        halted = tmp_path / f"halted{saves}"
+        with pytest.MonkeyPatch.context() as patch:
+            stop_after(patch, saves)
+            with pytest.raises(Stopped):
+                train(str(task), halted, **settings)
+        step = read_weights(halted / LAST)[1].step
+        assert 0 < step < 12 and not (halted / "topic").exists()
+        torch.manual_seed(12345)
+        train(str(task), halted, resume=True)
+        assert weights(halted) == weights(once), f"resumed at step {step}"
+        assert log(halted) == log(once)
+        scores = [json.loads((run / "scores.json").read_text("utf-8"))["dev"] for run in (halted, once)]
+        assert scores[0] == scores[1]
+
+
+def test_run_yaml_repeats_the_run(task, tmp_path, rough):
+    first = train(str(task), tmp_path / "first", **tiny.settings(rough, "adversarial"))
+    written = yaml.safe_load((first / "run.yaml").read_text("utf-8"))
+    assert written["steps"] == 12 and None not in (written["window"], written["rate"], written["pooling"])
+    second = train(str(task), tmp_path / "second", recipe=first / "run.yaml")
+    assert weights(first) == weights(second)
+
+
+def test_a_run_is_resumed_only_with_its_own_recipe(task, tmp_path, rough, monkeypatch):
+    settings = tiny.settings(rough)
+    with pytest.raises(UserError, match="there is no run to resume"):
+        train(str(task), tmp_path / "none", resume=True, **settings)
+    stop_after(monkeypatch, 1)
+    with pytest.raises(Stopped):
+        train(str(task), tmp_path / "run", **settings)
+    with pytest.raises(UserError, match=r"begun with another recipe: .*rate \(0.002, now 0.5\)"):
+        train(str(task), tmp_path / "run", resume=True, settings=["rate=0.5"])
+    with pytest.raises(UserError, match="output folder is not empty"):
+        train(str(task), tmp_path / "run", **settings)
+    with pytest.raises(UserError, match="no model for the field.*--resume"):
+        load_run(tmp_path / "run")
+
+
+def test_a_damaged_checkpoint_is_named(task, tmp_path, rough, monkeypatch):
+    stop_after(monkeypatch, 1)
+    with pytest.raises(Stopped):
+        train(str(task), tmp_path / "run", **tiny.settings(rough))
+    file = tmp_path / "run" / LAST
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(UserError, match="last.safetensors: the checkpoint cannot be read"):
+        train(str(task), tmp_path / "run", resume=True)
+
+
+def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
+    file = tmp_path / "deep" / "last.safetensors"
+    save_weights(file, {"a": torch.ones(3)}, Progress(4, 3, 0.5))
+    monkeypatch.setattr("electra_ie.persistence.os.replace", lambda *_: (_ for _ in ()).throw(Stopped))
+    with pytest.raises(Stopped):
+        save_weights(file, {"a": torch.zeros(3)}, Progress(5))
+    tensors, progress = read_weights(file)
+    assert tensors["a"].tolist() == [1, 1, 1] and progress == Progress(4, 3, 0.5)
+
+
+def test_train_never_reads_the_test_split(task, tmp_path, rough):
+    (task.parent / "test.jsonl").write_bytes(b"\xff\xfe this is { no JSON\n")
+    run = train(str(task), tmp_path / "run", **tiny.settings(rough))
+    with pytest.raises(UserError, match="test.jsonl"):
+        evaluate(run)
+    (task.parent / "test.jsonl").unlink()
+    assert weights(run) == weights(train(str(task), tmp_path / "without", **tiny.settings(rough)))
+
+
+def failing(player: str, term: str, step: int, how):
+    """A term that fails at a step (three fields: three calls a step)."""
+    true, calls = TERMS[player][term], []
+
+    def fails(*arguments):
+        calls.append(1)
+        return how(true(*arguments)) if len(calls) > step * 3 else true(*arguments)
+
+    return fails
+
+
+def test_an_error_in_the_loop_ends_the_run(task, tmp_path, rough, monkeypatch):
+    def error(_):
+        raise ZeroDivisionError("broken term")
+
+    monkeypatch.setitem(TERMS["generator"], "passes_for_real", failing("generator", "passes_for_real", 4, error))
+    with pytest.raises(ZeroDivisionError, match="broken term"):
+        train(str(task), tmp_path / "run", **tiny.settings(rough))
+    assert not (tmp_path / "run" / "topic").exists() and not (tmp_path / "run" / "scores.json").exists()
+
+
+@pytest.mark.parametrize("player, term", [("discriminator", "knows_classes"), ("generator", "passes_for_real")])
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_good_weights(task, tmp_path, rough, monkeypatch, player, term):
+    monkeypatch.setitem(TERMS[player], term, failing(player, term, 3, lambda value: value * math.nan))
+    message = f"the {player}'s loss is not a finite number at step 3.*of step 2 .*--set rate="
+    with pytest.raises(UserError, match=message):
+        train(str(task), tmp_path / "run", **tiny.settings(rough))
+    tensors, progress = read_weights(tmp_path / "run" / LAST)
+    assert progress.step == 2 and finite(tensors)
+    assert len((tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()) == 3
+
+
+def test_weights_that_give_no_finite_loss_never_replace_good_ones(task, tmp_path, rough):
+    """A rate so high that the first step ruins the weights."""
+    settings = {**tiny.settings(rough, "control"), "rate": 1e38, "head_rate": 1e38, "steps": 200}
+    with pytest.raises(UserError, match="is not a finite number at step 1. Train again"):
+        train(str(task), tmp_path / "run", **settings)
+    assert not (tmp_path / "run" / LAST).exists()
+
+
+def test_the_best_score_of_the_log_is_the_saved_models(run):
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    scored = [row for row in rows if "dev" in row]
+    best = [row for row in scored if row["best"]][-1]
+    assert best["dev"]["mean"] == max(row["dev"]["mean"] for row in scored) > 0.3
+    summary = json.loads((run / "scores.json").read_text("utf-8"))
+    assert summary["training"]["best_step"] == best["step"]
+    scores = summary["dev"]
+    again = evaluate_copy(run)
+    for name in NAMES:
+        main = scores[name]["main"]
+        assert scores[name][main] == best["dev"][name] == again[name][main]
+
+
+def evaluate_copy(run):
+    """Scores on dev of the run as it lies on disk, without writing into it."""
+    from electra_ie.evaluation import answer, judge
+    from electra_ie.extractor import Extractor
+    from electra_ie.persistence import load_task
+
+    extractor = Extractor.load(str(run))
+    documents = load_task(run).read("dev")
+    return judge(extractor.fields, documents, answer(extractor, documents))
+
+
+def test_the_best_weights_are_saved_and_not_the_last(task, tmp_path, rough, monkeypatch):
+    """Dev scores are told to fall: the weights of the first scoring must be those in the folders."""
+    told = iter([0.9, 0.1, 0.05])
+    monkeypatch.setattr(module, "mean_score", lambda scores: next(told, 0.9))
+    kept = {}
+    save = module.save_best
+
+    def keep(run, judge, done):
+        kept[done.best_step] = judge.heads["topic"].last.weight.detach().clone()
+        save(run, judge, done)
+
+    monkeypatch.setattr(module, "save_best", keep)
+    run = train(str(task), tmp_path / "run", **tiny.settings(rough, "control", evaluations=3))
+    saved = load_file(run / "topic" / "model.safetensors")["classifier.weight"]
+    assert list(kept) == [8] and torch.equal(saved, kept[8])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_model_that_is_not_the_trained_one_is_an_error(task, tmp_path, rough, monkeypatch, name):
+    true = module.save_fields
+
+    def tampered(run, *rest):
+        from safetensors.torch import save_file
+
+        true(run, *rest)
+        file = run / name / "model.safetensors"
+        tensors = load_file(file)
+        key = next(each for each in tensors if each.endswith("bias") and "classifier" in each)
+        save_file({**tensors, key: tensors[key] + 0.01}, file, metadata={"format": "pt"})
+
+    monkeypatch.setattr(module, "save_fields", tampered)
+    with pytest.raises(RuntimeError, match=f"the saved model of the field {name} does not answer"):
+        train(str(task), tmp_path / "run", **tiny.settings(rough, "control"))
+    assert not (tmp_path / "run" / "scores.json").exists()
+
+
+def test_a_log_that_promises_more_than_the_saved_model_scores_is_an_error(task, tmp_path, rough, monkeypatch):
+    true, calls = module.mean_score, []
+
+    def optimist(scores):
+        calls.append(1)
+        return true(scores) + (0.01 if len(calls) <= 2 else 0)
+
+    monkeypatch.setattr(module, "mean_score", optimist)
+    with pytest.raises(RuntimeError, match="the log says"):
+        train(str(task), tmp_path / "run", **tiny.settings(rough, "control"))
+
+
+def test_a_finished_run_is_complete_and_needs_no_encoder(task, tmp_path, rough):
+    own = shutil.copytree(rough, tmp_path / "own")
+    run = train(str(task), tmp_path / "run", **tiny.settings(str(own)))
+    present = {path.name for path in run.iterdir()}
+    assert {*NAMES, "run.yaml", "task.yaml", "scores.json", "log.jsonl", "curves.png", "README.md"} <= present
+    assert "checkpoint" not in present and not [name for name in present if name.startswith(".")]
+    shutil.rmtree(own)
+    discriminator, cutter, fields = load_run(run)
+    assert [field.name for field in fields] == NAMES and cutter.size == 48
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match="not the folder of a run"):
+        load_run(tmp_path)
+
+
+def test_a_card_holds_no_text_of_the_data(run):
+    card = (run / "README.md").read_text("utf-8")
+    files = [file.read_text("utf-8") for file in (run.parent / "three_kinds").glob("*.jsonl")]
+    texts = [json.loads(line)["text"] for file in files for line in file.splitlines()]
+    words = {word for text in texts for word in re.findall(r"[A-Z]\w+|\d{3}", text)}
+    assert len(words) > 20 and not [word for word in words if re.search(rf"\b{word}\b", card)]

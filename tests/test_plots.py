@@ -1,0 +1,169 @@
+"""The pictures of a run: they show the numbers they were given, and the same numbers give the same file."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from electra_ie import plots
+
+LABELS = [f"class {number}" for number in range(60)]
+
+
+def a_log(steps=100, *, generator=True):
+    rows = []
+    for step in range(1, steps + 1):
+        row = {"step": step, "seconds": step * 0.1, "discriminator": 3 / step, "entities.knows_classes": 1.0}
+        if generator:
+            row |= {"generator": 1 + step / steps, "realness_real": 0.9, "realness_fake": 0.1}
+        rows.append(row)
+        if step % 20 == 0:
+            scores = {"entities": step / 200, "flags": 0.2, "mean": step / 400 + 0.1}
+            rows.append({"step": step, "dev": scores, "best": step <= 60})
+    return rows
+
+
+def lines(panel):
+    return {line.get_label(): line for line in panel.get_lines() if not line.get_label().startswith("_")}
+
+
+def words(panel):
+    return [text.get_text() for text in panel.texts]
+
+
+def test_curves_show_three_panels_on_one_axis_of_steps():
+    losses, realness, dev = plots.curves_figure(a_log()).axes
+    assert set(lines(losses)) == {"discriminator", "generator"}
+    assert {"of real text", "of fakes"} < set(lines(realness))
+    assert lines(realness)["of fakes"].get_ydata() == pytest.approx([0.1] * 100)
+    assert realness.get_ylim() == pytest.approx((-0.03, 1.03))
+    assert list(lines(dev)["entities"].get_xdata()) == [20, 40, 60, 80, 100]
+    assert list(lines(dev)["mean"].get_ydata()) == pytest.approx([0.15, 0.2, 0.25, 0.3, 0.35])
+    assert losses.get_xlim() == dev.get_xlim()
+    assert dev.get_xlabel() == "step"
+    assert all(panel.get_title(loc="left") or panel.get_title() for panel in (losses, realness, dev))
+
+
+def test_the_kept_checkpoint_is_the_last_that_was_best():
+    dev = plots.curves_figure(a_log()).axes[-1]
+    star = lines(dev)["kept: 0.250 at step 60"]
+    assert (list(star.get_xdata()), list(star.get_ydata())) == ([60], [pytest.approx(0.25)])
+
+
+def test_a_control_run_has_no_panel_of_realness_and_no_generator():
+    losses, dev = plots.curves_figure(a_log(generator=False)).axes
+    assert set(lines(losses)) == {"discriminator"}
+    assert "entities" in lines(dev)
+    (only,) = plots.curves_figure([{"step": 1, "seconds": 0.1, "discriminator": 2.0}]).axes
+    assert only.get_xlabel() == "step"
+
+
+def test_one_field_is_not_drawn_twice():
+    log = [{"step": 5, "dev": {"entities": 0.5, "mean": 0.5}, "best": True}]
+    (dev,) = plots.curves_figure(log).axes
+    assert set(lines(dev)) == {"entities", "kept: 0.500 at step 5"}
+
+
+def test_the_smoothed_line_is_the_mean_around_each_step_and_leaves_nan_out():
+    values = np.array([1.0, 2.0, math.nan, 4.0, 6.0])
+    assert plots._mean_around(values, 3) == pytest.approx([1.5, 1.5, math.nan, 5.0, 5.0], nan_ok=True)
+    assert plots._mean_around(values, 1) == pytest.approx(values, nan_ok=True)
+
+
+def test_raw_values_lie_lightly_behind_the_smoothed_ones():
+    panel = plots.curves_figure(a_log(generator=False)).axes[0]
+    raw, smoothed = panel.get_lines()
+    assert list(raw.get_ydata()) == pytest.approx([3 / step for step in range(1, 101)])
+    assert raw.get_alpha() < 0.5 and smoothed.get_alpha() is None
+    assert np.std(np.diff(smoothed.get_ydata())) < np.std(np.diff(raw.get_ydata()))
+
+
+def test_confusion_has_gold_in_rows_and_shares_of_the_row_as_colours():
+    gold, found = ["a", "a", "a", "a", "b", "b"], ["a", "a", "a", "b", "a", "a"]
+    panel = plots.confusion_figure(["a", "never", "b"], gold, found, "outcome").axes[0]
+    assert np.asarray(panel.images[0].get_array()) == pytest.approx(np.array([[0.75, 0.25], [1, 0]]))
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["a", "b"]
+    assert [text.get_text() for text in panel.get_yticklabels()] == ["a  (4)", "b  (2)"]
+    assert {(text.get_position(), text.get_text()) for text in panel.texts} == {
+        ((0, 0), "3"), ((1, 0), "1"), ((0, 1), "2")}  # fmt: skip
+    assert (panel.get_ylabel(), panel.get_xlabel()) == ("gold  (documents)", "found")
+    assert "3 of 6 right (50.0%)" in panel.get_title(loc="left") + panel.get_title()
+
+
+def test_a_confusion_of_many_labels_grows_and_prints_no_counts():
+    few, many = (plots.confusion_figure(LABELS, LABELS[:size], LABELS[:size], "t") for size in (25, 60))
+    assert len(few.axes[0].texts) == 25
+    assert few.axes[0].texts[0].get_text() == "1"
+    assert len(many.axes[0].texts) == 0
+    assert many.get_size_inches()[0] > few.get_size_inches()[0]
+    assert len(many.axes[0].get_xticklabels()) == 60
+
+
+def test_a_label_that_is_not_of_the_field_is_no_silent_skip():
+    with pytest.raises(KeyError):
+        plots.confusion_figure(["a"], ["a", "b"], ["a", "a"], "t")
+
+
+def test_scores_are_sorted_and_labels_without_gold_say_so():
+    scores = {
+        "LOW": {"precision": 0.2, "recall": 0.4, "f1": 0.3, "support": 5},
+        "NONE": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0},
+        "HIGH": {"precision": 0.9, "recall": 0.7, "f1": 0.8, "support": 1200},
+        "ZERO": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 3},
+    }
+    panel = plots.per_label_figure(scores, "entities").axes[0]
+    names = [text.get_text() for text in panel.get_yticklabels()]
+    assert names == ["HIGH  (1,200)", "LOW  (5)", "ZERO  (3)", "NONE  (0)"]
+    assert panel.get_ylim()[0] > panel.get_ylim()[1], "the first is on top"
+    widths = {bars.get_label(): [bar.get_width() for bar in bars] for bars in panel.containers}
+    assert widths == {"F1": [0.8, 0.3, 0], "precision": [0.9, 0.2, 0], "recall": [0.7, 0.4, 0]}
+    (remark,) = [text for text in panel.texts if "no gold" in text.get_text()]
+    assert remark.get_position()[1] == 3
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        lambda path: plots.curves(a_log(30), path),
+        lambda path: plots.confusion(["$a$", r"\frac"], ["$a$"], [r"\frac"], path, r"US$\frac$"),
+        lambda path: plots.per_label({"$_{": {"precision": 1, "recall": 1, "f1": 1, "support": 2}}, path, r"$\frac$"),
+        lambda path: plots.curves([{"step": 1, "dev": {r"$\frac$": 0.5}, "best": False}], path),
+        lambda path: plots.curves([], path),
+        lambda path: plots.confusion([], [], [], path, "t"),
+        lambda path: plots.per_label({}, path, "t"),
+    ],
+)
+def test_saving_twice_gives_the_same_bytes_at_150_dots_an_inch(tmp_path, save):
+    one, two = tmp_path / "one.png", tmp_path / "two.png"
+    save(one)
+    save(str(two))
+    data = one.read_bytes()
+    assert data == two.read_bytes()
+    assert data.startswith(b"\x89PNG") and b"Matplotlib" not in data
+    at = data.index(b"pHYs") + 4
+    assert int.from_bytes(data[at : at + 4], "big") == round(150 / 0.0254)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["one.png", "two.png"]
+
+
+def test_the_users_own_settings_change_nothing_and_are_kept(tmp_path):
+    import matplotlib
+
+    plots.curves(a_log(30), tmp_path / "one.png")
+    with matplotlib.rc_context(
+        {"font.size": 30, "savefig.facecolor": "red", "lines.linewidth": 9, "text.usetex": True}
+    ):
+        plots.curves(a_log(30), tmp_path / "two.png")
+        assert matplotlib.rcParams["font.size"] == 30
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_a_picture_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "curves.png"
+    path.write_text("old")
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        plots.curves(a_log(5), path)
+    assert [each.name for each in tmp_path.iterdir()] == ["curves.png"]
+    assert path.read_text() == "old"

@@ -1,0 +1,177 @@
+"""The data of the two generated tasks: the cards tell the truth, and the generator rewrites it byte for byte."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import unicodedata
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+SIZES = {
+    "transaction_risk": {"train": 200, "dev": 120, "test": 400, "unlabeled": 1360},
+    "medical_case": {"train": 200, "dev": 100, "test": 300, "unlabeled": 800},
+}
+SPLITS = [(task, split) for task, sizes in SIZES.items() for split in sizes]
+LIMITS_AND_ROUND_SUMS = {"10000", "15000", "20000", "55000", "100", "1000", "2500", "5000", "12000"}
+PRICED = re.compile(r"(pric\w*|gives|pays|(was|is) (about|around))( (was|is))?( (about|around))? $", re.IGNORECASE)
+"""What stands before a market price."""
+UNSEEN = {
+    "transaction_risk": {"COUNTERPARTY": 0.9, "COUNTRY": 0.5, "ACCOUNT": 0.9},
+    "medical_case": {"FINDING": 0.45, "CONDITION": 0.45, "MEDICATION": 0.45},
+}
+"""The least share of a label's test spans whose text, in any capitals, is no span of that label in train."""
+
+
+def records(task: str, split: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (ROOT / "tasks" / task / f"{split}.jsonl").read_text("utf-8").splitlines()]
+
+
+def labelled(task: str) -> list[dict[str, Any]]:
+    return [record for split in ("train", "dev", "test") for record in records(task, split)]
+
+
+def fields(task: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "tasks" / task / "task.yaml").read_text("utf-8"))["fields"]
+
+
+def module(*arguments: str) -> str:
+    """What a command of the generator prints, run in a process of its own, with a hash seed of its own."""
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_generator_rewrites_the_same_bytes(tmp_path: Path) -> None:
+    module("tasks.generation", str(tmp_path))
+    for task, split in SPLITS:
+        name = f"{task}/{split}.jsonl"
+        assert (tmp_path / name).read_bytes() == (ROOT / "tasks" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(("task", "split"), SPLITS)
+def test_sizes_and_keys(task: str, split: str) -> None:
+    found = records(task, split)
+    assert len(found) == SIZES[task][split]
+    expected = {"id", "text"} if split == "unlabeled" else {"id", "text", *fields(task)}
+    assert all(set(record) == expected for record in found)
+
+
+@pytest.mark.parametrize("task", SIZES)
+def test_ids_and_texts_are_unique_over_all_splits(task: str) -> None:
+    found = [record for split in SIZES[task] for record in records(task, split)]
+    for key in ("id", "text"):
+        assert [value for value, times in Counter(record[key] for record in found).items() if times > 1] == []
+
+
+@pytest.mark.parametrize("task", SIZES)
+def test_spans_are_their_text_without_white_space_at_the_edges(task: str) -> None:
+    allowed = fields(task)["entities"]["labels"]
+    for record in labelled(task):
+        spans = sorted(record["entities"], key=lambda span: span["start"])
+        for span in spans:
+            assert record["text"][span["start"] : span["end"]] == span["text"] == span["text"].strip() != ""
+            assert span["label"] in allowed
+        assert all(one["end"] <= other["start"] for one, other in zip(spans, spans[1:], strict=False))
+
+
+@pytest.mark.parametrize("task", SIZES)
+def test_a_labelled_text_is_labelled_wherever_it_stands(task: str) -> None:
+    for record in labelled(task):
+        covered = [(span["start"], span["end"]) for span in record["entities"]]
+        for span in record["entities"]:
+            for match in re.finditer(rf"(?<!\w){re.escape(span['text'])}(?!\w)", record["text"], re.IGNORECASE):
+                inside = any(start <= match.start() and match.end() <= end for start, end in covered)
+                assert inside, (record["id"], match)
+
+
+def test_money_that_is_no_amount_is_a_limit_a_price_or_a_round_sum() -> None:
+    number = r"\d{1,3}(?:[ .,]\d{3})+(?:[.,]\d\d)?|\d+(?:[.,]\d\d)?"
+    currency = r"(?:USD|EUR|GBP|CHF|SGD|CAD|AED)"
+    money = re.compile(rf"{currency} (?:{number})|(?:{number}) {currency}\b", re.IGNORECASE)
+    unlabelled = 0
+    for record in labelled("transaction_risk"):
+        text, covered = record["text"], [(span["start"], span["end"]) for span in record["entities"]]
+        for match in money.finditer(text):
+            if any(start < match.end() and match.start() < end for start, end in covered):
+                continue
+            unlabelled += 1
+            whole = re.sub(r"[.,]\d\d(?!\d)|\D", "", match[0])
+            priced = text[match.end() :].lower().startswith(" per ") or bool(PRICED.search(text[: match.start()]))
+            assert priced or whole in LIMITS_AND_ROUND_SUMS, (record["id"], match[0])
+    assert unlabelled > 50
+
+
+def test_labels_of_the_whole_text_are_in_the_task_and_out_of_balance() -> None:
+    allowed = fields("transaction_risk")["flags"]["labels"]
+    for split in ("train", "dev", "test"):
+        flags = [record["flags"] for record in records("transaction_risk", split)]
+        counts = Counter(flag for each in flags for flag in each)
+        assert set(counts) == set(allowed)
+        assert all(len(set(each)) == len(each) for each in flags)
+        assert 0.5 < flags.count([]) / len(flags) < 0.6
+        assert 0.04 < min(counts.values()) / len(flags) < 0.08
+    outcomes = fields("medical_case")["outcome"]["labels"]
+    for split in ("train", "dev", "test"):
+        counts = Counter(record["outcome"] for record in records("medical_case", split))
+        assert set(counts) == set(outcomes)
+        assert counts["recovered"] > 3 * counts["died"]
+
+
+@pytest.mark.parametrize("task", SIZES)
+def test_names_of_the_test_split_are_unseen_as_the_card_claims(task: str) -> None:
+    def names(split: str, label: str) -> list[str]:
+        spans = [span for record in records(task, split) for span in record["entities"]]
+        return [span["text"].lower() for span in spans if span["label"] == label]
+
+    for label, least in UNSEEN[task].items():
+        known, found = set(names("train", label)), names("test", label)
+        assert sum(name not in known for name in found) / len(found) >= least, label
+
+
+def test_lengths_are_what_the_cards_claim() -> None:
+    for split in SIZES["transaction_risk"]:
+        assert max(len(record["text"]) for record in records("transaction_risk", split)) <= 430
+    for split in SIZES["medical_case"]:
+        assert all(60 <= len(record["text"].split()) <= 180 for record in records("medical_case", split))
+
+
+def test_account_numbers_that_look_like_an_iban_fail_its_check_sum() -> None:
+    seen = 0
+    for record in labelled("transaction_risk"):
+        for span in record["entities"]:
+            if re.fullmatch(r"[A-Z]{2}\d{18}", number := span["text"].upper()):
+                seen += 1
+                assert int("".join(str(int(char, 36)) for char in number[4:] + number[:4])) % 97 != 1
+    assert seen > 20
+
+
+def test_cards_quote_the_keyword_baseline_and_the_sizes() -> None:
+    tables = module("tasks.generation.keyword_baseline").strip().split("\n\n")
+    for task, table in zip(SIZES, tables, strict=True):
+        card = (ROOT / "data_cards" / f"{task}.md").read_text("utf-8")
+        assert table in card, f"{task}: the card does not hold this table:\n{table}"
+        for split, size in SIZES[task].items():
+            assert re.search(rf"\| {split} \| {size:,} \|", card), split
+
+
+def test_inbox_holds_what_breaks_careless_readers() -> None:
+    inbox = ROOT / "tasks/transaction_risk/inbox"
+    texts = {file.name: file.read_bytes().decode("utf-8") for file in inbox.glob("*.txt")}
+    assert len(texts) == 6
+    assert len(list((ROOT / "tasks/medical_case/inbox").glob("*.txt"))) == 3
+    assert any(len(text) > 2000 for text in texts.values())
+    odd = texts["app_transfers_muenchen.txt"]
+    assert "\r\n" in odd
+    assert "\N{ZERO WIDTH JOINER}" in odd
+    assert unicodedata.normalize("NFC", odd) != odd
+    known = {record["text"] for split in SIZES["transaction_risk"] for record in records("transaction_risk", split)}
+    assert not known & {text.strip() for text in texts.values()}

@@ -1,0 +1,92 @@
+"""A saved folder is a stock folder: it loads where electra_ie cannot be imported, and answers the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import tiny
+import torch
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+from electra_ie import Extractor, train
+from electra_ie.batching import collate
+from electra_ie.document import Document
+from electra_ie.pooling import choose
+
+TEXTS = ["invoice goods Arden paid 5.975,74 later.", "river winter Brisk paid 3.100,25 to the bank and all in green."]
+
+STOCK = """
+import json, sys
+sys.modules["electra_ie"] = None  # from here on it cannot be imported
+import torch
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+asked = json.load(sys.stdin)
+told = {}
+for name, folder in asked["folders"].items():
+    auto = AutoModelForTokenClassification if name == "names" else AutoModelForSequenceClassification
+    model = auto.from_pretrained(folder).eval()
+    batch = AutoTokenizer.from_pretrained(folder)(asked["texts"], padding=True, return_tensors="pt")
+    with torch.no_grad():
+        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    told[name] = {"logits": logits.tolist(), "labels": model.config.id2label, "class": type(model).__module__}
+try:
+    AutoModelForSequenceClassification.from_pretrained(asked["mean"])
+    told["mean"] = "loaded"
+except Exception as error:
+    told["mean"] = f"{type(error).__name__}: {error}"
+json.dump(told, sys.stdout)
+"""
+
+
+def answers(extractor: Extractor) -> dict[str, torch.Tensor]:
+    rows = tiny.rows(extractor.cutter, [Document("t", text) for text in TEXTS])
+    return extractor.discriminator.eval().answers(collate(rows, extractor.cutter, ()))
+
+
+@pytest.fixture(scope="module")
+def mean_run(encoder, tmp_path_factory):
+    """A run whose class field pools by the mean; word pieces of RoBERTa, for another tokenizer than `run`'s."""
+    folder = tmp_path_factory.mktemp("mean")
+    settings = tiny.settings(encoder("roberta"), "control", pooling="mean")
+    return train(str(tiny.write_task(folder / "task")), folder / "run", **settings)
+
+
+def test_folders_load_and_answer_without_electra_ie(run, mean_run, tmp_path):
+    folders = {field.name: str(run / field.name) for field in tiny.FIELDS}
+    asked = json.dumps({"folders": folders, "texts": TEXTS, "mean": str(mean_run / "topic")})
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "ignore", "-c", STOCK], input=asked, capture_output=True, encoding="utf-8",
+        timeout=120, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    extractor = Extractor.load(str(run))
+    for field in tiny.FIELDS:
+        assert told[field.name]["class"].startswith("transformers.models.bert")
+        assert list(told[field.name]["labels"].values()) == list(field.names)
+        logits = torch.tensor(told[field.name]["logits"])
+        torch.testing.assert_close(logits, answers(extractor)[field.name], atol=1e-5, rtol=0)
+    assert told["mean"].startswith("ValueError") and "electra_ie_mean_pooled" in told["mean"], "refused, and by name"
+
+
+def test_a_mean_pooled_folder_loads_once_its_class_is_registered(mean_run):
+    """This process has imported electra_ie.pooling."""
+    extractor = Extractor.load(str(mean_run))
+    for name in ("topic", "risks"):
+        model = AutoModelForSequenceClassification.from_pretrained(mean_run / name).eval()
+        batch = AutoTokenizer.from_pretrained(mean_run / name)(TEXTS, padding=True, return_tensors="pt")
+        with torch.no_grad():
+            logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        torch.testing.assert_close(logits, answers(extractor)[name], atol=1e-5, rtol=0)
+        assert AutoConfig.from_pretrained(mean_run / name).id2label == dict(enumerate(tiny.LABELS[name]))
+
+
+def test_pooling_follows_what_the_encoder_says_of_itself(tmp_path):
+    assert choose(str(tmp_path)) == "stock"
+    (tmp_path / "1_Pooling").mkdir()
+    for told, expected in ((True, "mean"), (False, "stock")):
+        (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": told}), "utf-8")
+        assert choose(str(tmp_path)) == expected

@@ -1,0 +1,250 @@
+"""Tasks: the vocabulary of task.yaml, the splits, and the shipped tasks on the data they describe."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from electra_ie.document import Span
+from electra_ie.errors import UserError
+from electra_ie.task import Task, list_tasks
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("ELECTRA_IE_DATA", ROOT.parent / "shared" / "data"))
+
+YAML = """\
+description: A task for tests.
+format: jsonl
+files:
+  train: [one.jsonl, two.jsonl]
+  unlabeled: pool.jsonl
+options:
+  text: body
+fields:
+  topic: {kind: classes, labels: [fraud, other], from: kind}
+  entities:
+    kind: spans
+    labels: [PER]
+"""
+
+
+BOMB = "a0: &a0 {x: y}\n" + "".join(f"a{i}: &a{i} {{x: *a{i - 1}, y: *a{i - 1}}}\n" for i in range(1, 40))
+"""Aliases of aliases: 2**40 keys for whoever follows them all."""
+
+
+def make(folder: Path, text: str = YAML) -> Path:
+    folder.mkdir(exist_ok=True)
+    file = folder / "task.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def records(folder: Path, name: str, *values: dict) -> None:
+    (folder / name).write_text("".join(json.dumps(value) + "\n" for value in values), encoding="utf-8")
+
+
+def refusal(path: Path, text: str) -> str:
+    with pytest.raises(UserError) as caught:
+        Task.load(make(path, text))
+    return str(caught.value)
+
+
+@pytest.fixture
+def task(tmp_path):
+    span = {"start": 0, "end": 3, "label": "PER"}
+    records(tmp_path, "one.jsonl", {"body": "Ann", "kind": "fraud", "entities": [span]})
+    records(tmp_path, "two.jsonl", {"id": "x", "body": "Bo", "kind": None})
+    records(tmp_path, "pool.jsonl", {"body": "Rio", "kind": "no class at all"})
+    return Task.load(make(tmp_path))
+
+
+def test_a_task_reads_its_splits(task):
+    assert task.splits == ("train", "unlabeled")
+    assert task.name == task.folder.name == task.file.parent.name
+    first, second = task.read("train")
+    assert (first.id, first.gold) == ("one-1", {"topic": "fraud", "entities": (Span(0, 3, "PER"),)})
+    assert (second.id, second.gold) == ("x", {})
+    assert [(each.text, each.gold) for each in task.read("unlabeled")] == [("Rio", {})]
+
+
+def test_a_task_is_loaded_by_its_folder_and_data_can_be_elsewhere(task, tmp_path):
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    records(other, "one.jsonl", {"body": "moved", "kind": "other", "entities": []})
+    records(other, "two.jsonl")
+    assert [each.text for each in Task.load(tmp_path, data=other).read("train")] == ["moved"]
+
+
+def test_a_run_can_embed_a_task(task, tmp_path):
+    again = Task.from_dict(json.loads(json.dumps(task.as_dict())), file=tmp_path / "run.yaml")
+    assert again.as_dict() == task.as_dict()
+    assert (again.name, again.fields, again.read("train")) == (task.name, task.fields, task.read("train"))
+    with pytest.raises(UserError, match="run.yaml: the task has no format"):
+        Task.from_dict({"name": "x", "files": {}, "fields": {}}, file=tmp_path / "run.yaml")
+
+
+def test_an_unlabelled_pool_may_be_bare_text_in_a_task_of_any_format(tmp_path):
+    text = YAML.replace("jsonl", "conll").replace("  text: body", "  word: 0")
+    text = text.replace("pool.conll", "[pool, more.txt, last.jsonl, own.tsv]")
+    text = text.replace("  topic: {kind: classes, labels: [fraud, other], from: kind}\n", "")
+    task = Task.load(make(tmp_path, text))
+    (tmp_path / "pool").mkdir()
+    for name in ("pool/a.txt", "more.txt"):
+        (tmp_path / name).write_text("two words", encoding="utf-8")
+    records(tmp_path, "last.jsonl", {"text": "three"})
+    (tmp_path / "own.tsv").write_text("four I-UNHEARD\nfive O\n", encoding="utf-8")
+    texts = [each.text for each in task.read("unlabeled")]
+    assert texts == ["two words", "two words", "three", "four five"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("format: jsonl", "formt: jsonl", 2, 'unknown key "formt". Did you mean "format"?'),
+        ("format: jsonl", "format: json", 2, 'there is no format "json". Did you mean "jsonl"?'),
+        ("format: jsonl", "name: x\nformat: jsonl", 2, 'unknown key "name".'),
+        ("format: jsonl", "format: jsonl\nformat: csv", 3, 'the key "format" is given twice. Keep one of them.'),
+        ("  train:", "  trian:", 4, 'unknown key "trian" in files. Did you mean "train"?'),
+        ("[one.jsonl, two.jsonl]", "[]", 4, "files.train is empty."),
+        ("[one.jsonl, two.jsonl]", "[one.jsonl, one.jsonl]", 4, 'files.train holds "one.jsonl" twice.'),
+        ("pool.jsonl", "../pool.jsonl", 5, 'the path "../pool.jsonl" may leave the folder'),
+        ("pool.jsonl", "/pool.jsonl", 5, 'the path "/pool.jsonl" may leave the folder'),
+        ("pool.jsonl", "C:\\pool.jsonl", 5, "may leave the folder"),
+        ("text: body", "txt: body", 7, 'has no option "txt". Did you mean "text"?'),
+        ("text: body", "text: [body]", 7, "the option text is ['body']. It must be text."),
+        ("kind: spans", "kind: span", 11, 'there is no kind "span". Did you mean "spans"?'),
+        ("kind: spans", "kinds: spans", 11, 'unknown key "kinds" in fields.entities. Did you mean "kind"?'),
+        ("    kind: spans\n", "", 10, "the field entities has no kind."),
+        ("labels: [PER]", "labels: [PER, PER]", 12, 'fields.entities.labels holds "PER" twice.'),
+        ("labels: [PER]", "labels: []", 12, "fields.entities.labels is empty."),
+        ("labels: [PER]", "labels: PER", 12, "Write a list"),
+        ("labels: [PER]", "labels: [PER, no]", 12, "holds False, which YAML does not take for text. Put it in quotes"),
+        ("labels: [PER]", "labels: [PER, 1]", 12, "holds 1, which YAML does not take for text. Put it in quotes"),
+        ("[fraud, other]", "[fraud]", 9, "the field topic has one class only."),
+        ("from: kind", "from: 3", 9, "from is 3, not text."),
+        ("  entities:", "  1st entity:", 10, '"1st entity" cannot be the name of a field.'),
+        ("  entities:", "  no:", 10, "the key no is not text to YAML. Put it in quotes"),
+        ("format: jsonl", "format: csv", 11, "the format csv cannot hold the field entities"),
+        ("labels: [PER]", "labels: [PER", 13, "this is not valid YAML"),
+        ("labels: [PER]", "labels: !!python/name:os.system", 12, "this is not valid YAML"),
+    ],
+)
+def test_a_mistake_in_a_task_is_shown_where_it_stands(tmp_path, old, new, line, says):
+    assert old in YAML
+    message = refusal(tmp_path, YAML.replace(old, new))
+    assert message.startswith(f"{tmp_path / 'task.yaml'}:{line}: ") and says in message
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "format: jsonl\nfields: {}\n", "&a {format: *a}", BOMB])
+def test_a_file_that_is_no_task_is_refused(tmp_path, text):
+    assert refusal(tmp_path, text).startswith(f"{tmp_path / 'task.yaml'}:")
+
+
+def test_an_unknown_task_is_refused_with_the_nearest():
+    with pytest.raises(UserError, match='there is no task "trec_fin". Did you mean "trec_fine"?'):
+        Task.load("trec_fin")
+
+
+def test_an_absent_split_is_refused_with_those_there_are(task):
+    with pytest.raises(UserError, match='has no split "dev". Valid: train, unlabeled.'):
+        task.read("dev")
+
+
+def test_absent_data_are_refused_with_what_to_do(tmp_path):
+    with pytest.raises(UserError) as caught:
+        Task.load("bc5cdr", data=tmp_path / "absent").read("train")
+    assert str(caught.value) == (
+        f"{tmp_path / 'absent'}: the data of the task bc5cdr are not here. Give their folder with --data; "
+        "its data card says where they come from (electra-ie tasks bc5cdr)."
+    )
+
+
+def test_an_empty_split_is_refused(task, tmp_path):
+    records(tmp_path, "pool.jsonl")
+    with pytest.raises(UserError, match=r'the split "unlabeled" is empty \(pool.jsonl\)'):
+        task.read("unlabeled")
+
+
+def test_an_id_given_twice_is_refused_with_both_places(task, tmp_path):
+    records(tmp_path, "one.jsonl", {"body": "y"}, {"body": "y", "id": "x"})
+    with pytest.raises(UserError) as caught:
+        task.read("train")
+    message = str(caught.value)
+    assert message.startswith(f'{tmp_path / "two.jsonl"}:1: the id "x" is taken by {tmp_path / "one.jsonl"}:2.')
+
+
+def test_a_field_that_no_record_speaks_of_is_named(task, tmp_path, capsys):
+    records(tmp_path, "one.jsonl", {"body": "y", "kind": "fraud", "entitties": []})
+    task.read("train")
+    assert capsys.readouterr().err.endswith('no record of the split "train" says anything of the field entities.\n')
+
+
+def test_reading_a_task_needs_no_torch():
+    code = "import sys, electra_ie.task; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+# --- The shipped tasks
+
+
+@pytest.mark.parametrize("name", list_tasks())
+def test_each_shipped_task_loads_and_has_a_card(name):
+    task = Task.load(name)
+    assert task.name == name and task.description and "train" in task.splits
+    assert task.card and task.card.read_text(encoding="utf-8").startswith(f"# {name}\n")
+
+
+def real(name: str) -> Task:
+    task = Task.load(name)
+    folder = DATA / task.folder.name
+    if not folder.is_dir():
+        pytest.skip(f"the files of {name} are not in {folder}: not shipped; set ELECTRA_IE_DATA to their parent")
+    return Task.load(name, data=folder)
+
+
+def labels(task: Task, split: str) -> Counter:
+    counts: Counter = Counter()
+    for document in task.read(split):
+        for value in document.gold.values():
+            counts.update([value] if isinstance(value, str) else [span.label for span in value])
+            assert isinstance(value, str) or all(0 <= span.start < span.end <= len(document.text) for span in value)
+    return counts
+
+
+def test_trec_fine_reads_as_its_card_says():
+    task = real("trec_fine")
+    train, test = labels(task, "train"), labels(task, "test")
+    assert (train.total(), len(train), test.total(), len(test)) == (109, 29, 500, 42)
+    assert sum(count for label, count in test.items() if label not in train) == 60
+    assert len(task.read("unlabeled")) == 5343 and len(task.fields[0].labels) == 50
+    assert task.read("train")[8].text == '"What islands got their name from the Spanish baja mar'
+
+
+def test_bc5cdr_reads_as_its_card_says():
+    task = real("bc5cdr")
+    assert [len(task.read(split)) for split in task.splits] == [4560, 4581, 4797]
+    assert labels(task, "train") == {"Chemical": 5203, "Disease": 4182}
+    assert labels(task, "dev") == {"Chemical": 5347, "Disease": 4246}
+    assert labels(task, "test") == {"Chemical": 5385, "Disease": 4424}
+
+
+def test_sec_filings_reads_as_its_card_says():
+    task = real("sec_filings")
+    assert [len(task.read(split)) for split in task.splits] == [1164, 303]
+    assert labels(task, "train") == {"PER": 747, "ORG": 243, "LOC": 171, "MISC": 7}
+    assert labels(task, "test") == {"PER": 216, "ORG": 56, "LOC": 39, "MISC": 7}
+
+
+def test_medical_cases_real_reads_as_its_card_says(capsys):
+    task = real("medical_cases_real")
+    assert [len(task.read(split)) for split in task.splits] == [32, 8]
+    error = capsys.readouterr().err
+    assert "edges of 15 spans, left out 475 spans given twice" in error and "left out 129 spans given twice" in error
+    assert labels(task, "train") == {"finding": 1244, "factor": 170, "modifier": 157, "condition": 135}
+    assert labels(task, "test") == {"finding": 273, "condition": 51, "factor": 50, "modifier": 32}
