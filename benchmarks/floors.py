@@ -1,0 +1,115 @@
+"""`control` and `adversarial` at their defaults on real sets: mean and spread over seeds, test touched once.
+
+    python benchmarks/floors.py                       # every cell, three seeds (hours on two cores)
+    python benchmarks/floors.py --cells bc5cdr:100    # one cell
+    python benchmarks/floors.py --table               # only print what results/floors.json holds
+
+Finished trainings are kept in results/floors.json and not repeated, so that an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import statistics
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+CELLS = {"bc5cdr:all": 81.5, "bc5cdr:100": 59.0, "trec_fine:all": 57.0}
+"""Task and label budget, and the floor that `control` must reach there (strict F1 or accuracy, %)."""
+PRESETS = ("control", "adversarial")
+RESULTS = Path(__file__).parent / "results" / "floors.json"
+
+
+def measure(task: str, labels: int | None, preset: str, seed: int) -> dict[str, Any]:
+    """Train once with the defaults, score test once."""
+    import torch
+    import transformers
+
+    import electra_ie
+
+    folder = Path(tempfile.mkdtemp()) / "run"
+    electra_ie.train(task, folder, labels=labels, preset=preset, seed=seed)
+    scores = electra_ie.evaluate(folder, "test")
+    training = json.loads((folder / "scores.json").read_text("utf-8"))["training"]
+    shutil.rmtree(folder.parent)
+    each = next(iter(scores.values()))
+    return {
+        "score": round(100 * each[each["main"]], 2),
+        "metric": each["main"],
+        "seconds": training["seconds"],  # by the clock, whatever else ran: cost.py compares costs
+        "steps": training["steps"],
+        "date": date.today().isoformat(),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "versions": f"torch {torch.__version__}, transformers {transformers.__version__}",
+    }
+
+
+def run(cells: list[str], presets: list[str], seeds: list[int]) -> None:
+    """Fill what is missing, saving after each training."""
+    for seed in seeds:
+        for cell in cells:
+            task, _, budget = cell.partition(":")
+            for preset in presets:
+                results = load()
+                key = f"{cell} {preset} {seed}"
+                if key not in results:
+                    print(f"-- {key}", flush=True)
+                    found = measure(task, None if budget == "all" else int(budget), preset, seed)
+                    results = load() | {key: found}  # read again: another process may have filled other cells
+                    RESULTS.parent.mkdir(exist_ok=True)
+                    RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def load() -> dict[str, Any]:
+    return json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
+
+
+def table() -> str:
+    """Markdown: a row for each cell."""
+    results = load()
+    lines = ["| set | metric | floor | control | adversarial | seeds |"]
+    lines.append("| --- | --- | ---: | ---: | ---: | --- |")
+    for cell, floor in CELLS.items():
+        found = {preset: _of(results, cell, preset) for preset in PRESETS}
+        known = next((each for each in found.values() if each), None)
+        if not known:
+            continue
+        seeds = "; ".join(f"{preset} {', '.join(map(str, each))}" for preset, each in found.items() if each)
+        shown = [_mean(found[preset]) for preset in PRESETS]
+        metric = next(iter(known.values()))["metric"]
+        lines.append(f"| {cell} | {metric} | {floor} | {shown[0]} | {shown[1]} | {seeds} |")
+    return "\n".join(lines)
+
+
+def _of(results: dict[str, Any], cell: str, preset: str) -> dict[int, Any]:
+    begin = f"{cell} {preset} "
+    return {int(key[len(begin) :]): value for key, value in sorted(results.items()) if key.startswith(begin)}
+
+
+def _mean(found: dict[int, Any]) -> str:
+    scores = [each["score"] for each in found.values()]
+    if not scores:
+        return "-"
+    spread = f" ± {statistics.stdev(scores):.1f}" if len(scores) > 1 else ""
+    return f"{statistics.mean(scores):.1f}{spread}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=list(CELLS))
+    parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=PRESETS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--table", action="store_true")
+    given = parser.parse_args()
+    if not given.table:
+        run(given.cells, given.presets, given.seeds)
+    print(table())
+
+
+if __name__ == "__main__":
+    main()
