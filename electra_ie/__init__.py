@@ -1,7 +1,8 @@
 """Train text information extractors from a handful of labels and a pile of unlabelled text.
 
-Public names: `train`, `evaluate`, `extract` (what the commands do), `Extractor` (texts -> findings), `Recipe`, `Task`,
-`Document`, `Span`, `Finding`, `UserError`. They are imported on first use: `import electra_ie` alone costs nothing.
+Public names: `pretrain`, `train`, `evaluate`, `extract` (what the commands do), `Extractor` (texts -> findings),
+`Recipe`, `PretrainRecipe`, `Task`, `Document`, `Span`, `Finding`, `UserError`. They are imported on first use:
+`import electra_ie` alone costs nothing.
 """
 
 from __future__ import annotations
@@ -12,21 +13,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from electra_ie.commands import evaluate as evaluate
     from electra_ie.commands import extract as extract
+    from electra_ie.commands import pretrain as pretrain
     from electra_ie.commands import train as train
     from electra_ie.document import Document as Document
     from electra_ie.document import Finding as Finding
     from electra_ie.document import Span as Span
     from electra_ie.errors import UserError as UserError
     from electra_ie.extractor import Extractor as Extractor
+    from electra_ie.pretraining.recipe import PretrainRecipe as PretrainRecipe
     from electra_ie.recipe import Recipe as Recipe
     from electra_ie.task import Task as Task
 
 _HOMES = {
-    "train": "commands", "evaluate": "commands", "extract": "commands", "Extractor": "extractor", "Recipe": "recipe",
-    "Task": "task", "Document": "document", "Span": "document", "Finding": "document", "UserError": "errors",
+    "pretrain": "commands", "train": "commands", "evaluate": "commands", "extract": "commands",
+    "Extractor": "extractor", "Recipe": "recipe", "PretrainRecipe": "pretraining.recipe", "Task": "task",
+    "Document": "document", "Span": "document", "Finding": "document", "UserError": "errors",
 }  # fmt: skip
 __all__ = [
-    "Document", "Extractor", "Finding", "Recipe", "Span", "Task", "UserError", "evaluate", "extract", "train",
+    "Document", "Extractor", "Finding", "PretrainRecipe", "Recipe", "Span", "Task", "UserError", "evaluate", "extract",
+    "pretrain", "train",
 ]  # fmt: skip
 
 

@@ -77,6 +77,62 @@ def train(
 
 
 @app.command()
+def pretrain(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH...",
+            help="Text files, folders, .jsonl (each also as .gz), or hub:ORG/NAME; none with --resume.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[str, typer.Option(help="Folder of the encoder to make.", show_default=False)] = ...,  # type: ignore[assignment]
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Name or directory of the encoder to go on from [default: all-MiniLM-L6-v2].", show_default=False
+        ),
+    ] = None,
+    from_scratch: Annotated[
+        str | None,
+        typer.Option(help="New weights and a new vocabulary instead: tiny, small or base.", show_default=False),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help="electra, adversarial or mlm (the control) [default: electra].", show_default=False),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Optimiser steps [default: one pass over the text].", show_default=False)
+    ] = None,
+    hours: Annotated[float | None, typer.Option(help="Time to train, in place of steps.", show_default=False)] = None,
+    vocab: Annotated[
+        int | None, typer.Option(help="Entries of a new vocabulary [default: 30522].", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Decides all that is random [default: 0].", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value of the recipe, e.g. batch=64.", show_default=False)
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="YAML file of settings, such as the run.yaml of a run.", show_default=False)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
+) -> None:
+    """Pretrain an encoder on plain text by replaced-token detection (ELECTRA), or adapt one to a domain."""
+    from electra_ie.commands import pretrain as do
+    from electra_ie.console import notice
+    from electra_ie.listing import show_pretraining
+
+    given: dict[str, Any] = {"encoder": encoder, "from_scratch": from_scratch, "objective": objective}
+    given |= {"steps": steps, "hours": hours, "vocab": vocab, "seed": seed}
+    folder = do(paths or (), output, recipe=recipe, settings=set_ or (), resume=resume, **given)
+    if first_process():
+        show_pretraining(folder)
+        notice(f"encoder saved in {folder}; use it with: electra-ie train TASK --encoder {folder}")
+
+
+@app.command()
 def evaluate(
     run: Run,
     split: Annotated[str, typer.Option(help="Split of the task to score.")] = "test",

@@ -1,4 +1,4 @@
-"""train, evaluate and extract: what the commands do, as functions. Composition only."""
+"""pretrain, train, evaluate and extract: what the commands do, as functions. Composition only."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from electra_ie.extractor import Extractor
 from electra_ie.formats import read_texts
 from electra_ie.page import Page
 from electra_ie.persistence import load_task
+from electra_ie.pretraining.recipe import PretrainRecipe
+from electra_ie.pretraining.session import Pretraining
 from electra_ie.recipe import Recipe
-from electra_ie.run_files import RECIPE, write, write_scores
+from electra_ie.run_files import RECIPE, check_output, write, write_scores
 from electra_ie.task import Task
 from electra_ie.training import Training
 
@@ -45,15 +47,38 @@ def train(
     plan = Recipe.build(recipe, tuple(settings), task=task, **given)
     made = Task.load(plan.task, plan.data)
     folder = Path(output or f"runs/{made.name}-{plan.preset}-{plan.seed}")
-    if folder.exists() and not folder.is_dir():
-        raise UserError("the output is a file.", file=folder, remedy="Give a folder with --output.")
-    if not resume and folder.is_dir() and any(folder.iterdir()):
-        raise UserError(
-            "the output folder is not empty.", file=folder, remedy="Add --resume to go on, or give another --output."
-        )
-    if resume and not (folder / RECIPE).is_file():
-        raise UserError("there is no run to resume.", file=folder, remedy="Leave --resume out to begin one.")
+    check_output(folder, resume)
     Training(made, plan, Corpus.read(made, plan), folder).run(resume)
+    return folder
+
+
+def pretrain(
+    paths: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    *,
+    recipe: str | os.PathLike[str] | None = None,
+    settings: Sequence[str] = (),
+    resume: bool = False,
+    **given: Any,
+) -> Path:
+    """Pretrain an encoder on plain text and save it in `output`, a folder that `train` takes as its encoder.
+
+    paths: text files, folders of them, .jsonl files, each also as .gz, or `hub:ORG/NAME`; none where a run is resumed.
+    recipe: a YAML file such as the run.yaml of another run. given: fields of `PretrainRecipe` (`objective="mlm"`,
+    `from_scratch="small"`, `steps=10_000`). settings: `key=value` strings, as --set. resume: go on with the run in
+    `output`.
+
+    Raises UserError for whatever is wrong with the input, before anything is written.
+    """
+    folder = Path(output)
+    check_output(folder, resume)
+    if resume and recipe is None:
+        recipe = folder / RECIPE
+    texts = tuple(os.fspath(path) for path in paths) or None
+    plan = PretrainRecipe.build(recipe, tuple(settings), paths=texts, **given)
+    if not plan.paths:
+        raise UserError("no text is given.", remedy="Give files or folders of text.")
+    Pretraining(plan, folder).run(resume)
     return folder
 
 

@@ -80,9 +80,7 @@ class LatentGenerators(nn.Module):
         """eps: (N, L, Z). A row's noise follows from the seed, the step and its place in the global batch alone, so
         that it is the same whether one process plays or several, and whatever the padding."""
         rows = []
-        width = (
-            math.ceil(self.latent / 16) * 16
-        )  # torch draws 16 at a time: so long noise begins as short does
+        width = math.ceil(self.latent / 16) * 16  # torch draws 16 at a time: so long noise begins as short does
         for place in places.tolist():
             draw = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4_099 + place)
             rows.append(torch.randn(length, width, generator=draw)[:, : self.latent])

@@ -10,7 +10,7 @@ from typing import Any
 from electra_ie.console import notice, output, print_table, score_table
 from electra_ie.document import Document
 from electra_ie.labels import Field
-from electra_ie.run_files import SCORES
+from electra_ie.run_files import PRETRAINING, SCORES
 from electra_ie.task import Task, list_tasks
 
 
@@ -103,3 +103,19 @@ def show_scores(run: Path, split: str) -> None:
     print_table(rows)
     for name, each in scores.items():
         score_table(each["labels"], title=f"{name}, {split}")
+
+
+def show_pretraining(folder: Path) -> None:
+    """What an encoder was trained on, and how it does on held-out text."""
+    from electra_ie.pretraining.card import WORDS
+
+    summary = json.loads((folder / PRETRAINING).read_text("utf-8"))
+    rows: list[dict[str, object]] = [
+        {"": "steps", "value": summary["steps"]},
+        {"": "tokens", "value": summary["tokens"]},
+        {"": "passes over the text", "value": summary["passes"]},
+        {"": "tokens per second", "value": summary["tokens_per_second"]},
+        {"": "peak memory, MiB", "value": summary["peak_memory_mib"]},
+    ]
+    rows += [{"": f"{WORDS[name]}, held-out", "value": value} for name, value in summary["held_out"].items()]
+    print_table(rows)

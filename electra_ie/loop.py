@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
 from torch import nn
 
-from electra_ie.batching import Batch, Batches
 from electra_ie.discriminator import Discriminator
 from electra_ie.generators import LatentGenerators
 from electra_ie.objectives import weigh
 from electra_ie.recipe import Recipe
-from electra_ie.verdict import Verdict
 
 
 class LossNotFinite(Exception):
@@ -36,6 +34,15 @@ class Step:
     losses: dict[str, float]
     parts: dict[str, float]
     realness: tuple[float, float] | None
+
+    def add(self, other: Step, parts: int) -> None:
+        """Take in one of the `parts` of this step: every number becomes the mean over them."""
+        for mine, its in ((self.losses, other.losses), (self.parts, other.parts)):
+            for name, value in its.items():
+                mine[name] = mine.get(name, 0.0) + value / parts
+        if other.realness:
+            real, fake = self.realness or (0.0, 0.0)
+            self.realness = real + other.realness[0] / parts, fake + other.realness[1] / parts
 
 
 class Mean:
@@ -59,23 +66,72 @@ class Mean:
         return total / count.clamp(min=1e-8)
 
 
+class Rules(Protocol):
+    """What the loop asks of a recipe."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def steps(self) -> int | None: ...
+    @property
+    def warmup(self) -> float: ...
+    @property
+    def clip(self) -> float: ...
+    @property
+    def discriminator(self) -> Mapping[str, float]: ...
+    @property
+    def generator(self) -> Mapping[str, float]: ...
+
+
+class SharedWeights(Protocol):
+    """Weights of which each player has a copy (see `pretraining.sharing.Ties`)."""
+
+    def gather(self) -> None: ...
+    def follow(self) -> None: ...
+
+
 @dataclass
 class Players:
-    """Both players and the one optimiser, prepared for the processes and the precision at hand."""
+    """Both players and the one optimiser, prepared for the processes and the precision at hand.
+
+    discriminator: called with a batch and fakes, returns the verdicts on real and on fake rows by field; its `judge`
+    takes fakes alone. generator: called with a batch and the step's number, returns fakes by field. parts: into how
+    many batches a step is divided. jointly: is the gradient of both players clipped as one?
+    """
 
     accelerator: Accelerator
     discriminator: nn.Module
     generator: nn.Module | None
     optimizer: torch.optim.Optimizer
+    shared: SharedWeights | None = None
+    parts: int = 1
+    jointly: bool = False
 
     @property
-    def judge(self) -> Discriminator:
+    def judge(self) -> Any:
         """The discriminator itself, without what distributed training wraps around it."""
         return self.accelerator.unwrap_model(self.discriminator)
 
     @property
-    def maker(self) -> LatentGenerators | None:
+    def maker(self) -> Any:
+        """The generator itself, or None."""
         return self.accelerator.unwrap_model(self.generator) if self.generator is not None else None
+
+    @property
+    def both(self) -> list[nn.Module]:
+        return [self.discriminator] if self.generator is None else [self.generator, self.discriminator]
+
+    def step(self, clip: float) -> None:
+        """One step of the optimiser on the gradients at hand, each player's of a norm of at most `clip`."""
+        if self.shared:
+            self.shared.gather()
+        weights = [list(each.parameters()) for each in self.both]
+        for some in [sum(weights, [])] if self.jointly else weights:
+            self.accelerator.clip_grad_norm_(some, clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.shared:
+            self.shared.follow()
 
 
 def prepare(
@@ -97,42 +153,58 @@ def prepare(
     return Players(accelerator, wrapped, made, accelerator.prepare(optimizer))
 
 
-def play(players: Players, batches: Batches | Sequence[Batch], recipe: Recipe, start: int = 0) -> Iterator[Step]:
+def play(players: Players, batches: Any, recipe: Rules, start: int = 0) -> Iterator[Step]:
     """Play the steps from `start` to `recipe.steps`; yield a `Step` after each. No file is touched here.
 
-    Each player learns from its own loss only. Without a generator this is plain supervised training. Everything
-    random in a step follows from the seed and its number, so that a run resumed at any step goes on as if never
-    stopped. Raises `LossNotFinite` before a bad loss reaches the weights.
+    batches: `batches[n]` is batch number n, which can be moved `.to` a device. Each player learns from its own loss
+    only. Without a generator this is plain supervised training. Everything random in a step follows from the seed and
+    its number, so that a run resumed at any step goes on as if never stopped. Raises `LossNotFinite` before a bad loss
+    reaches the weights.
     """
-    accelerator, discriminator, generator = players.accelerator, players.discriminator, players.generator
-    mean = Mean(accelerator)
+    mean = Mean(players.accelerator)
     for number in range(start, recipe.steps or 0):
-        torch.manual_seed((recipe.seed * 1_000_003 + number) * 1_009 + accelerator.process_index)
+        torch.manual_seed((recipe.seed * 1_000_003 + number) * 1_009 + players.accelerator.process_index)
         set_rates(players.optimizer, number, recipe)
-        discriminator.train()
-        batch = batches[number].to(accelerator.device)
-        fakes = generator(batch, number) if generator is not None else {}
+        for each in players.both:
+            each.train()
+        step = Step(number, {}, {}, None)
+        for part in range(players.parts):
+            batch = batches[number * players.parts + part].to(players.accelerator.device)
+            with _gathering(players, last=part + 1 == players.parts):
+                step.add(_turns(players, batch, recipe, number, mean), players.parts)
+        players.step(recipe.clip)
+        yield step
 
-        # The discriminator's turn: it sees fakes cut off from whoever made them.
-        real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
-        loss, parts = weigh("discriminator", recipe.discriminator, real, fake, mean)
-        losses = {"discriminator": _finite(loss, number, "discriminator")}
-        accelerator.backward(loss)
 
-        # The generator's turn: the discriminator judges but does not learn.
-        if generator is not None:
-            with frozen(discriminator):
-                answer = players.judge.judge(fakes)
-                loss, more = weigh("generator", recipe.generator, real, answer, mean)
-                losses["generator"] = _finite(loss, number, "generator")
-                accelerator.backward(loss)
-            parts.update(more)
-            accelerator.clip_grad_norm_(generator.parameters(), recipe.clip)
+def _turns(players: Players, batch: Any, recipe: Rules, number: int, mean: Mean) -> Step:
+    """Both players' turns on one batch: their gradients, and what they were like."""
+    accelerator, discriminator, generator = players.accelerator, players.discriminator, players.generator
+    fakes = generator(batch, number) if generator is not None else {}
 
-        accelerator.clip_grad_norm_(discriminator.parameters(), recipe.clip)
-        players.optimizer.step()
-        players.optimizer.zero_grad()
-        yield Step(number, losses, parts, (_realness(real, mean), _realness(fake, mean)) if fake else None)
+    # The discriminator's turn: it sees fakes cut off from whoever made them.
+    real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
+    loss, parts = weigh("discriminator", recipe.discriminator, real, fake, mean)
+    losses = {"discriminator": _finite(loss, number, "discriminator")}
+    accelerator.backward(loss / players.parts)
+
+    # The generator's turn: the discriminator judges but does not learn.
+    if generator is not None:
+        with frozen(discriminator):
+            answer = players.judge.judge(fakes)
+            loss, more = weigh("generator", recipe.generator, real, answer, mean)
+            losses["generator"] = _finite(loss, number, "generator")
+            accelerator.backward(loss / players.parts)
+        parts.update(more)
+    return Step(number, losses, parts, (_realness(real, mean), _realness(fake, mean)) if fake else None)
+
+
+@contextmanager
+def _gathering(players: Players, last: bool) -> Iterator[None]:
+    """Within, gradients are not exchanged between processes, unless this is the last part of a step."""
+    with ExitStack() as stack:
+        for each in [] if last else players.both:
+            stack.enter_context(players.accelerator.no_sync(each))
+        yield
 
 
 def rate_at(step: int, steps: int, warmup: float) -> float:
@@ -141,7 +213,7 @@ def rate_at(step: int, steps: int, warmup: float) -> float:
     return (step + 1) / rising if step + 1 < rising else (steps - step) / max(steps - rising, 1)
 
 
-def set_rates(optimizer: torch.optim.Optimizer, step: int, recipe: Recipe) -> None:
+def set_rates(optimizer: torch.optim.Optimizer, step: int, recipe: Rules) -> None:
     """The learning rates follow from the step alone: there is no scheduler whose state could be lost."""
     share = min(1.0, rate_at(step, recipe.steps or 1, recipe.warmup))
     for group in optimizer.param_groups:
@@ -168,7 +240,7 @@ def _finite(loss: torch.Tensor, step: int, player: str) -> float:
     return value
 
 
-def _realness(verdicts: dict[str, Verdict], mean: Mean) -> float:
+def _realness(verdicts: Mapping[str, Any], mean: Mean) -> float:
     """Mean p(real) over the rows, then over the fields."""
     values = [float(mean(each.realness.detach().sigmoid(), each.weight)) for each in verdicts.values()]
     return sum(values) / len(values)

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from electra_ie.errors import UserError, nearest
 from electra_ie.labels import IGNORED
-from electra_ie.verdict import Verdict
+from electra_ie.verdict import Filled, Verdict
 
 Mean = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(values (N, ...), weights (N,)) -> weighted mean (...), over all processes."""
@@ -61,12 +61,44 @@ def shows_its_class(real: Verdict, fake: Verdict, mean: Mean) -> torch.Tensor:
     return _classification(fake, mean)
 
 
+def finds_replaced(real: Verdict, fake: Verdict, mean: Mean) -> torch.Tensor:
+    """Replaced-token detection (Clark et al. 2020, section 3, L_Disc): binary cross entropy of "original", averaged
+    over all tokens, original (the rows of `real`) and replaced (those of `fake`) alike."""
+    values = torch.cat([functional.softplus(-real.realness), functional.softplus(fake.realness)])
+    return mean(values, torch.cat([real.weight, fake.weight]))
+
+
+def fills_masks(real: Verdict | Filled, fake: Filled | None, mean: Mean) -> torch.Tensor:
+    """Masked language modelling: cross entropy of the token that stood in each chosen place (L_MLM of Clark et al.
+    2020, section 3), by the generator, or by the discriminator's encoder where there is no generator."""
+    filled = real if isinstance(real, Filled) else fake
+    assert filled is not None
+    return mean(functional.cross_entropy(filled.logits, filled.labels, reduction="none"), filled.weight)
+
+
+def fools_discriminator(real: Verdict, fake: Filled, mean: Mean) -> torch.Tensor:
+    """The generator rewarded, by REINFORCE, with the discriminator's loss in each chosen place (Clark et al. 2020,
+    appendix F). The baseline is the mean reward of the batch, where the paper learns one."""
+    realness = real.realness.detach()[fake.places]
+    replaced = fake.drawn != fake.labels
+    reward = torch.where(replaced, functional.softplus(realness), functional.softplus(-realness))
+    likelihood = fake.logits.log_softmax(-1).gather(-1, fake.drawn[:, None]).squeeze(-1)
+    return -mean((reward - mean(reward, fake.weight)) * likelihood, fake.weight)
+
+
 TERMS: dict[str, dict[str, Callable[..., torch.Tensor]]] = {
-    "discriminator": {"knows_classes": knows_classes, "rejects_fakes": rejects_fakes},
+    "discriminator": {
+        "knows_classes": knows_classes,
+        "rejects_fakes": rejects_fakes,
+        "finds_replaced": finds_replaced,
+        "fills_masks": fills_masks,
+    },
     "generator": {
         "passes_for_real": passes_for_real,
         "matches_features": matches_features,
         "shows_its_class": shows_its_class,
+        "fills_masks": fills_masks,
+        "fools_discriminator": fools_discriminator,
     },
 }
 

@@ -22,6 +22,7 @@ from electra_ie.errors import UserError
 from electra_ie.labels import Field
 from electra_ie.loop import Players
 from electra_ie.run_files import BEST, LAST, TASK
+from electra_ie.settings import Settings
 from electra_ie.task import Task
 
 
@@ -89,6 +90,15 @@ def load_checkpoint(run: Path, players: Players) -> Progress:
     groups = players.optimizer.state_dict()["param_groups"]
     players.optimizer.load_state_dict({"state": state, "param_groups": groups})
     return progress
+
+
+def refuse_other_recipe(begun: Settings, mine: Settings, folder: Path) -> None:
+    """Raises UserError where a run would be resumed with another recipe than it was begun with."""
+    before, now = begun.as_dict(), mine.as_dict()
+    other = [f"{name} ({before[name]}, now {now[name]})" for name in now if before[name] != now[name]]
+    if other:
+        remedy = "Resume without these options, or begin another run."
+        raise UserError(f"the run was begun with another recipe: {', '.join(other)}.", file=folder, remedy=remedy)
 
 
 def save_best(run: Path, discriminator: Discriminator, progress: Progress) -> None:

@@ -91,6 +91,45 @@ def curves_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
+def pretraining(log: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
+    """Save the curves of a pretraining log (see `pretraining_figure`) as a PNG."""
+    with _look():
+        _save(pretraining_figure(log), path)
+
+
+def pretraining_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
+    """Losses, realness, held-out losses and how well replaced tokens are found, over the steps, a panel each.
+
+    `log` holds rows as `curves_figure` describes them; a row of an evaluation has `held_out`, the numbers of
+    `pretraining.evaluation.score`.
+    """
+    held = [{"step": row["step"], **row["held_out"]} for row in log if "held_out" in row]
+    trained = [row for row in log if "held_out" not in row]
+    panels: list[tuple[str, str, Sequence[Mapping[str, Any]], dict[str, str]]] = [
+        ("Losses", "loss", trained, {"discriminator": "discriminator", "generator": "generator"}),
+        ("Realness, as the discriminator judges it", "p(original)", trained,
+         {"realness_real": "of original tokens", "realness_fake": "of replaced tokens"}),
+        ("Filling masks, on held-out text", "loss", held, {"filling_loss": "cross entropy"}),
+        ("Finding replaced tokens, on held-out text", "share", held, {"precision": "precision", "recall": "recall"}),
+    ]  # fmt: skip
+    shown = [panel for panel in panels if any(key in row for row in panel[2] for key in panel[3])]
+    if not shown:
+        return _nothing("The log has no steps.")
+    figure = Figure(figsize=(8, 0.6 + 2.3 * len(shown)), layout="constrained")
+    axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, (title, unit, rows, names) in zip(axes, shown, strict=True):
+        for (key, name), colour, line in zip(names.items(), (BLUE, ORANGE), ("-", "--"), strict=False):
+            if rows is trained:
+                _smoothed(panel, rows, key, name, color=colour, linestyle=line)
+            elif points := [(row["step"], row[key]) for row in rows if key in row]:
+                panel.plot(*zip(*points, strict=True), label=name, color=colour, linestyle=line, marker=".")
+        panel.set(title=title, ylabel=unit)
+        _legend(panel)
+    axes[-1].set_xlabel("step")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
 def _losses(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
     _smoothed(panel, log, "discriminator", "discriminator", color=BLUE, linestyle="-")
     _smoothed(panel, log, "generator", "generator", color=ORANGE, linestyle="--")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, ClassVar
 
-import yaml
-
-from electra_ie.errors import UserError, nearest
+from electra_ie.errors import UserError
+from electra_ie.settings import Settings
 
 EMBEDDED = "all-MiniLM-L6-v2"
 """The default encoder: ships in a package, needs no hub."""
@@ -28,7 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Settings):
     """All that decides a run. The string under a field is its help; `None` is filled from the data or the encoder."""
 
     task: str = ""
@@ -82,16 +79,12 @@ class Recipe:
     generator: Mapping[str, float] = field(default_factory=dict)
     "Terms of the generator's loss and their weights. Empty: those of the preset."
 
-    def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise UserError(f'unknown preset "{self.preset}".', remedy=nearest(self.preset, PRESETS))
-        for player in ("discriminator", "generator"):
-            if not getattr(self, player):
-                object.__setattr__(self, player, dict(PRESETS[self.preset][player]))
-        for name, low in LOWEST.items():
-            value = getattr(self, name)
-            if value is not None and value < low:
-                raise UserError(f"{name} is {value}.", remedy=f"It must be at least {low}.")
+    CHOICE: ClassVar[str] = "preset"
+    TABLE: ClassVar[Mapping[str, Any]] = PRESETS
+    LOWEST: ClassVar[Mapping[str, float]] = {
+        "labels": 1, "window": 8, "margin": 0, "steps": 1, "batch": 1, "unlabeled_batch": 0, "rate": 0, "head_rate": 0,
+        "generator_rate": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "latent": 1, "evaluations": 1, "dev_limit": 1,
+    }  # fmt: skip
 
     @property
     def game(self) -> bool:
@@ -122,109 +115,3 @@ class Recipe:
             steps=self.steps or max(100, round(20 * math.sqrt(labelled))),
             rate=self.rate or (2e-4 if many else 1e-4) * 384 / hidden,
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, in the order of the fields: what run.yaml holds."""
-        plain = dataclasses.asdict(self)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
-
-    @classmethod
-    def build(cls, file: str | os.PathLike[str] | None = None, settings: tuple[str, ...] = (), **given: Any) -> Recipe:
-        """Defaults, then a YAML file, then `given` (those that are not None), then `key=value` settings."""
-        values: dict[str, Any] = {}
-        if file:
-            values.update(_check(_read_yaml(Path(file)), str(file)))
-        _update(values, _check({name: value for name, value in given.items() if value is not None}, None))
-        for setting in settings:
-            _assign(values, setting)
-        return cls(**values)
-
-
-LOWEST: dict[str, float] = {
-    "labels": 1, "window": 8, "margin": 0, "steps": 1, "batch": 1, "unlabeled_batch": 0, "rate": 0, "head_rate": 0,
-    "generator_rate": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "latent": 1, "evaluations": 1, "dev_limit": 1,
-}  # fmt: skip
-FIELDS = {each.name: each for each in dataclasses.fields(Recipe)}
-TYPES = get_type_hints(Recipe)
-
-
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(file.read_text("utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read the recipe: {error.strerror}.", file=file) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise UserError("the recipe is not valid YAML.", file=file, line=mark.line + 1 if mark else None) from error
-    if not isinstance(values, dict):
-        raise UserError("the recipe must be a mapping of keys to values.", file=file)
-    return values
-
-
-def _assign(values: dict[str, Any], setting: str) -> None:
-    """Apply one `key=value`; `generator.passes_for_real=0.5` sets one weight."""
-    name, equals, text = setting.partition("=")
-    if not equals:
-        raise UserError(f'--set {setting}: no "=" in it.', remedy="Write --set key=value.")
-    name, _, part = name.strip().partition(".")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"--set {setting}: the value is not valid YAML.") from error
-    if isinstance(value, str):
-        value = _number(value)
-    if part:
-        weights = dict(values.get(name) or PRESETS.get(values.get("preset", Recipe.preset), {}).get(name, {}))
-        value = {**weights, part: value}
-    _update(values, _check({name: value}, f"--set {setting}"))
-
-
-def _update(values: dict[str, Any], later: Mapping[str, Any]) -> None:
-    """Put `later` over `values`: another preset than before brings its own terms."""
-    before = values.get("preset", Recipe.preset)
-    if later.get("preset", before) != before:
-        for player in ("discriminator", "generator"):
-            values.pop(player, None)
-    values.update(later)
-
-
-def _number(text: str) -> str | float:
-    """YAML 1.1 reads 1e-4 as a string; a user means the number."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _check(values: Mapping[str, Any], source: str | None) -> dict[str, Any]:
-    """Refuse unknown keys and values of the wrong type, by name."""
-    checked: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in FIELDS:
-            raise UserError(f'unknown key "{name}" in the recipe.', file=source, remedy=nearest(name, FIELDS))
-        checked[name] = _convert(name, value, source)
-    return checked
-
-
-def _convert(name: str, value: Any, source: str | None) -> Any:
-    hint = TYPES[name]
-    kinds = getattr(hint, "__args__", (hint,)) if not hasattr(hint, "__origin__") else (hint,)
-    if value is None and type(None) in kinds:
-        return None
-    if name == "unlabeled" and isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
-        return tuple(value)
-    if name in ("discriminator", "generator") and isinstance(value, Mapping):
-        if all(isinstance(weight, (int, float)) and not isinstance(weight, bool) for weight in value.values()):
-            return {str(term): float(weight) for term, weight in value.items()}
-    if float in kinds and isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        number = _number(str(value))
-        if isinstance(number, float):
-            return number
-    if bool in kinds and isinstance(value, bool):
-        return value
-    if int in kinds and not isinstance(value, bool) and isinstance(value, (int, float)) and value == int(value):
-        return int(value)
-    if str in kinds and isinstance(value, str):
-        return value
-    words = " or ".join(getattr(kind, "__name__", str(kind)).replace("NoneType", "null") for kind in kinds)
-    raise UserError(f'"{name}" is {value!r}.', file=source, remedy=f"It must be {words}.")

@@ -8,8 +8,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from electra_ie.errors import UserError
+
 RECIPE, TASK, SCORES, LOG, CARD = "run.yaml", "task.yaml", "scores.json", "log.jsonl", "README.md"
+CORPUS, PRETRAINING = "corpus.json", "pretraining.json"
 LAST, BEST = "checkpoint/last.safetensors", "checkpoint/best.safetensors"
+
+
+def check_output(folder: Path, resume: bool) -> None:
+    """Raises UserError for a file, a folder with something in it, or one without the run that is to be resumed."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError("the output is a file.", file=folder, remedy="Give a folder with --output.")
+    if not resume and folder.is_dir() and any(folder.iterdir()):
+        raise UserError(
+            "the output folder is not empty.", file=folder, remedy="Add --resume to go on, or give another --output."
+        )
+    if resume and not (folder / RECIPE).is_file():
+        raise UserError("there is no run to resume.", file=folder, remedy="Leave --resume out to begin one.")
 
 
 def write(path: Path, text: str) -> None:

@@ -27,7 +27,15 @@ from electra_ie.extractor import Extractor
 from electra_ie.generators import build_generator
 from electra_ie.loop import LossNotFinite, Step, play, prepare
 from electra_ie.objectives import check_terms
-from electra_ie.persistence import Progress, load_best, load_checkpoint, save_best, save_checkpoint, save_fields
+from electra_ie.persistence import (
+    Progress,
+    load_best,
+    load_checkpoint,
+    refuse_other_recipe,
+    save_best,
+    save_checkpoint,
+    save_fields,
+)
 from electra_ie.pooling import choose
 from electra_ie.recipe import Recipe
 from electra_ie.run_files import CARD, LAST, RECIPE, TASK, read_log, write, write_log, write_scores
@@ -87,14 +95,7 @@ class Training:
         self.accelerator.wait_for_everyone()
 
     def _restore(self) -> None:
-        begun = Recipe.build(self.folder / RECIPE).as_dict()
-        mine = self.recipe.as_dict()
-        other = [f"{name} ({begun[name]}, now {mine[name]})" for name in mine if begun[name] != mine[name]]
-        if other:
-            remedy = "Resume without these options, or begin another run."
-            raise UserError(
-                f"the run was begun with another recipe: {', '.join(other)}.", file=self.folder, remedy=remedy
-            )
+        refuse_other_recipe(Recipe.build(self.folder / RECIPE), self.recipe, self.folder)
         if (self.folder / LAST).is_file():
             self.done = load_checkpoint(self.folder, self.players)
             self.rows = [row for row in read_log(self.folder) if row["step"] <= self.done.step]

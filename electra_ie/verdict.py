@@ -40,3 +40,23 @@ class Verdict:
     realness: torch.Tensor
     labels: torch.Tensor
     weight: torch.Tensor
+
+
+@dataclass
+class Filled:
+    """Places of a text, as a masked language model fills them: N rows of one field.
+
+    logits: (N, V). labels: (N,), the tokens that stand there in the text. drawn: (N,), tokens sampled from the logits
+    (the labels where none are). weight: (N,), 0 for a row that does not count. places: (N,), indices into the B * L
+    rows of the discriminator's verdict.
+    """
+
+    field: Field
+    logits: torch.Tensor
+    labels: torch.Tensor
+    drawn: torch.Tensor
+    weight: torch.Tensor
+    places: torch.Tensor
+
+    def detach(self) -> Filled:
+        return replace(self, logits=self.logits.detach())

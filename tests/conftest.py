@@ -38,6 +38,14 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     return folder
 
 
+@pytest.fixture(autouse=True, scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tokenised corpora are kept during the tests: not in the user's own cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["ELECTRA_IE_CACHE"] = str(folder)
+    return folder
+
+
 @pytest.fixture
 def task(tmp_path: Path) -> Path:
     """The task.yaml of a task of three fields; its files lie beside it."""

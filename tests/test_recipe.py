@@ -130,5 +130,5 @@ def test_every_field_has_its_help():
     tree = ast.parse(Path(recipe.__file__).read_text("utf-8"))
     body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
     for node, behind in zip(body, body[1:], strict=False):
-        if isinstance(node, ast.AnnAssign):
+        if isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(node.annotation):
             assert isinstance(behind, ast.Expr) and isinstance(behind.value, ast.Constant), ast.unparse(node.target)

@@ -54,14 +54,22 @@ TOKENIZERS = ("bert", "roberta", "deberta-v2")
 
 def wordpiece() -> PreTrainedTokenizerFast:
     """As BERT: lower case, no accents, control characters left out."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer.train_from_iterator(
-        TEXTS, trainers.WordPieceTrainer(vocab_size=600, special_tokens=special, show_progress=False)
-    )
+
+    def bert(model: models.WordPiece) -> Tokenizer:
+        made = Tokenizer(model)
+        made.normalizer = normalizers.BertNormalizer()
+        made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        made.decoder = decoders.WordPiece()
+        return made
+
+    learner = bert(models.WordPiece(unk_token="[UNK]"))
+    # The trainer breaks ties by the number of an entry; those within words get theirs here, or it would be by chance.
+    within = sorted({f"##{character}" for text in TEXTS for character in text.lower() if not character.isspace()})
+    trainer = trainers.WordPieceTrainer(vocab_size=600, special_tokens=special + within, show_progress=False)
+    learner.train_from_iterator(TEXTS, trainer)
+    tokenizer = bert(models.WordPiece(vocab=learner.get_vocab(), unk_token="[UNK]"))
+    tokenizer.add_special_tokens(special)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
@@ -88,13 +96,23 @@ def bytes_pairs() -> PreTrainedTokenizerFast:
 
 def unigram() -> PreTrainedTokenizerFast:
     """As SentencePiece: NFKC, white space as a mark before the word, unknown characters together."""
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(r"\s+"), " ")])
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    tokenizer.decoder = decoders.Metaspace()
+
+    def sentence_pieces(model: models.Unigram) -> Tokenizer:
+        made = Tokenizer(model)
+        made.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(r"\s+"), " ")])
+        made.pre_tokenizer = pre_tokenizers.Metaspace()
+        made.decoder = decoders.Metaspace()
+        return made
+
+    learner = sentence_pieces(models.Unigram())
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=special, unk_token="<unk>", show_progress=False)
-    tokenizer.train_from_iterator(TEXTS, trainer)
+    learner.train_from_iterator(TEXTS, trainer)
+    # The trainer's sums, and with them the order of the pieces, differ in the last digits from run to run.
+    learnt = [(piece, round(score, 3)) for piece, score in json.loads(learner.to_str())["model"]["vocab"]]
+    rest = sorted(learnt[len(special) :], key=lambda each: (-each[1], each[0]))
+    tokenizer = sentence_pieces(models.Unigram(learnt[: len(special)] + rest, special.index("<unk>")))
+    tokenizer.add_special_tokens(special)
     return _angled(tokenizer, 0, 2)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from electra_ie.errors import UserError
 
@@ -62,6 +65,9 @@ def reading(path: Path) -> Iterator[None]:
     except PermissionError:
         remedy = "Give yourself the right to read it."
         raise UserError("this file may not be read.", file=path, remedy=remedy) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        remedy = "Copy it again, or pack it again with gzip."
+        raise UserError("this .gz file is damaged or cut short.", file=path, remedy=remedy) from None
     except OSError as error:
         raise UserError(f"this file cannot be read: {error.strerror}.", file=path) from None
 
@@ -74,10 +80,15 @@ def read_text(path: Path) -> str:
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The numbered lines of a file, their ends kept, a leading byte order mark left out; memory stays flat."""
-    with reading(path), path.open("rb") as file:
+    """The numbered lines of a file, of a `.gz` unpacked, their ends kept, a leading byte order mark left out; memory
+    stays flat."""
+    with reading(path), _open(path) as file:
         for number, raw in enumerate(file, start=1):
             yield number, decode(raw.removeprefix(MARK) if number == 1 else raw, path, number)
+
+
+def _open(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def relative(path: Path, folder: Path) -> str:

@@ -1,0 +1,102 @@
+"""Blocks of tokens -> batches with places to fill. A batch is a pure function of the seed and its number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from electra_ie.pretraining.blocks import Blocks
+
+
+@dataclass
+class TokenBatch:
+    """B blocks of L tokens, in each of which k places are chosen to be filled.
+
+    input_ids: (B, L), as in the text. masked_ids: (B, L), as the generator reads them. mask: (B, L), 0 at padding.
+    places: (B, k), indices into L. weight: (B, k), 0 for a place that a block of fewer tokens does not have.
+    chance: (B, k), uniform in [0, 1), one number for each token to be sampled.
+    """
+
+    input_ids: torch.Tensor
+    masked_ids: torch.Tensor
+    mask: torch.Tensor
+    places: torch.Tensor
+    weight: torch.Tensor
+    chance: torch.Tensor
+
+    def to(self, device: torch.device) -> TokenBatch:
+        return TokenBatch(*(getattr(self, each.name).to(device, non_blocking=True) for each in fields(self)))
+
+
+class Masker:
+    """Chooses the places to fill: `share` of the tokens of a block that are not special, at least one.
+
+    Of these, `kept` stay as they are and the rest become the mask token; none becomes a random token (google-research
+    electra, `pretrain_helpers.mask`).
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int, share: float, kept: float):
+        self.special = torch.tensor(sorted(tokenizer.all_special_ids))
+        self.pad, self.mask_id, self.kept = tokenizer.pad_token_id, tokenizer.mask_token_id, kept
+        self.share, self.most = share, max(1, round(share * length))
+
+    def __call__(self, ids: torch.Tensor, draw: torch.Generator) -> TokenBatch:
+        """Ids (B, L) -> a batch; what is drawn for a row depends on its place among the rows, not on their tokens."""
+        free = ~torch.isin(ids, self.special)
+        score = torch.rand(ids.shape, generator=draw).masked_fill(~free, -1.0)
+        kept = torch.rand(len(ids), self.most, generator=draw) < self.kept
+        chance = torch.rand(len(ids), self.most, generator=draw)
+        places = score.topk(self.most, dim=-1).indices
+        wanted = (free.sum(-1, keepdim=True) * self.share).round().clamp(min=1)
+        weight = (torch.arange(self.most) < wanted) & free.gather(-1, places)
+        shown = torch.where(weight & ~kept, self.mask_id, ids.gather(-1, places))
+        masked = ids.scatter(-1, places, shown)
+        return TokenBatch(ids, masked, (ids != self.pad).long(), places, weight.float(), chance)
+
+
+class TokenBatches:
+    """Batch number n of a run: `size` blocks, each block once an epoch, of which a process gets its own.
+
+    Blocks, masks and chances follow from the seed and n alone, whatever the number of processes: a process takes every
+    `processes`-th row of the global batch.
+    """
+
+    def __init__(
+        self,
+        blocks: Blocks,
+        trained: np.ndarray,
+        masker: Masker,
+        size: int,
+        seed: int,
+        process: int = 0,
+        processes: int = 1,
+    ):
+        self.blocks, self.trained, self.masker, self.size, self.seed = blocks, trained, masker, size, seed
+        self.process, self.processes = process, processes
+        self.epoch = -1
+
+    def __getitem__(self, number: int) -> TokenBatch:
+        spots = np.arange(number * self.size, (number + 1) * self.size)
+        places = np.array([self._place(*divmod(int(spot), len(self.trained))) for spot in spots])
+        # Where two draws are seeded with like numbers they are alike; a product of primes keeps steps and seeds apart.
+        draw = torch.Generator().manual_seed((self.seed * 1_000_003 + number) * 4_099 + 1)
+        mine = slice(self.process, None, self.processes)
+        whole = self.masker(torch.from_numpy(self.blocks.rows(places)), draw)
+        return TokenBatch(*(getattr(whole, each.name)[mine] for each in fields(whole)))
+
+    def _place(self, epoch: int, spot: int) -> int:
+        if epoch != self.epoch:
+            self.order = np.random.default_rng([self.seed, epoch]).permutation(self.trained)
+            self.epoch = epoch
+        return int(self.order[spot])
+
+
+def hold_out(blocks: int, share: float, seed: int, most: int = 500) -> tuple[np.ndarray, np.ndarray]:
+    """The places of the blocks that are trained on, and of those held out: `share` of them, at least one, at most
+    `most`; none where there is but one block or the share is 0."""
+    order = np.random.default_rng([seed, blocks]).permutation(blocks)
+    kept = min(most, max(1, round(share * blocks))) if share and blocks > 1 else 0
+    return np.sort(order[kept:]), np.sort(order[:kept])

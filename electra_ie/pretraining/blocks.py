@@ -1,0 +1,192 @@
+"""A corpus as blocks of tokens: tokenised once, packed to full length, kept in an Arrow file named by its content.
+
+The file is mapped into memory, never read whole: a corpus may be larger than the machine's memory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from transformers import PreTrainedTokenizerBase
+
+from electra_ie.errors import UserError
+from electra_ie.pretraining.sources import END, Counts
+
+CACHE = "ELECTRA_IE_CACHE"
+"""The environment variable that names the folder of the cache."""
+LINES_AT_ONCE, BLOCKS_AT_ONCE = 1_000, 1_000
+VERSION = "1"
+"""Of the packing: raised when the same text would give other blocks."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How a tokenizer frames a text: ids before it, after it, and between two documents in one block."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    pad: int
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> Frame:
+        """Raises UserError for a tokenizer without a mask token or without special tokens."""
+        for name in ("mask", "pad", "cls", "sep"):
+            if getattr(tokenizer, f"{name}_token_id") is None:
+                raise UserError(
+                    f"the tokenizer has no {name} token.", remedy="Choose an encoder that was trained to fill masks."
+                )
+        return cls((tokenizer.cls_token_id,), (tokenizer.sep_token_id,), tokenizer.pad_token_id)
+
+
+def pack(tokens: Iterator[list[int] | None], frame: Frame, length: int) -> Iterator[list[int]]:
+    """Lists of ids, None at the end of a document -> blocks of `length` ids.
+
+    Blocks are filled across the ends of documents, with a separator there (FULL-SENTENCES of Liu et al. 2019, section
+    4.2); the last one is padded. Nothing is left out.
+    """
+    room = length - len(frame.after)
+    block = list(frame.before)
+    for ids in tokens:
+        if ids is None:
+            if len(frame.before) < len(block) < room:
+                block += frame.after
+            ids = []
+        while len(block) + len(ids) >= room:
+            cut = room - len(block)
+            yield [*block, *ids[:cut], *frame.after]
+            block, ids = list(frame.before), ids[cut:]
+        block += ids
+    if len(block) > len(frame.before):
+        block = block if tuple(block[-len(frame.after) :]) == frame.after else [*block, *frame.after]
+        yield [*block, *[frame.pad] * (length - len(block))]
+
+
+class Blocks:
+    """N blocks of L tokens, mapped from an Arrow file."""
+
+    def __init__(self, file: Path):
+        with pa.memory_map(os.fspath(file)) as source:
+            self.table = pa.ipc.open_stream(source).read_all()
+        facts = self.table.schema.metadata or {}
+        self.length = self.table.schema.field("input_ids").type.list_size
+        chunks = self.table.column("input_ids").chunks
+        self.chunks = [chunk.flatten().to_numpy().reshape(-1, self.length) for chunk in chunks]
+        self.starts = np.cumsum([0, *(len(chunk) for chunk in self.chunks)])
+        self.hash = facts[b"hash"].decode()
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def rows(self, places: np.ndarray) -> np.ndarray:
+        """Places (B,) -> ids (B, L), int64."""
+        which = np.searchsorted(self.starts, places, side="right") - 1
+        found = np.empty((len(places), self.length), dtype=np.int64)
+        for row, (chunk, place) in enumerate(zip(which, places, strict=True)):
+            found[row] = self.chunks[chunk][place - self.starts[chunk]]
+        return found
+
+
+def cached(
+    lines: Callable[[Counts], Iterator[str]],
+    tokenizer: PreTrainedTokenizerBase,
+    length: int,
+    content: str,
+    report: Callable[[int], None] = lambda _: None,
+) -> tuple[Blocks, dict[str, Any]]:
+    """The blocks of a corpus, from the cache where they are there, and what was counted when they were made.
+
+    lines: reads the corpus. content: the hash of what it reads, and of how. Raises UserError for a corpus without text.
+    """
+    name = _name(tokenizer, length, content)
+    folder = cache_folder()
+    file, facts = folder / f"{name}.arrow", folder / f"{name}.json"
+    if not (file.is_file() and facts.is_file()):
+        folder.mkdir(parents=True, exist_ok=True)
+        counts = Counts()
+        with _whole(file) as part:
+            tokens, blocks = _write(lines(counts), tokenizer, length, part, name, report, counts)
+            if not blocks:
+                raise UserError("there is no text in the corpus.", remedy="Give files with text in them.")
+        with _whole(facts) as part:
+            part.write_text(json.dumps({**dataclasses.asdict(counts), "tokens": tokens, "blocks": blocks}), "utf-8")
+    return Blocks(file), json.loads(facts.read_text("utf-8"))
+
+
+def cache_folder() -> Path:
+    """Where tokenised corpora are kept: $ELECTRA_IE_CACHE, else the user's cache folder."""
+    given = os.environ.get(CACHE)
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(given) if given else base / "electra_ie" / "corpora"
+
+
+def _name(tokenizer: PreTrainedTokenizerBase, length: int, content: str) -> str:
+    """A hash of all that decides the blocks."""
+    backend = tokenizer.backend_tokenizer.to_str()
+    ids = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
+    return hashlib.sha256(json.dumps([VERSION, content, backend, ids, length]).encode()).hexdigest()[:32]
+
+
+@contextmanager
+def _whole(file: Path) -> Iterator[Path]:
+    """A file that takes its place when it is complete, and leaves nothing behind when it is not."""
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        yield part
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _some(each: Iterable[T], most: int) -> Iterator[list[T]]:
+    """Lists of up to `most`."""
+    source = iter(each)
+    while found := list(islice(source, most)):
+        yield found
+
+
+def _write(
+    lines: Iterator[str],
+    tokenizer: PreTrainedTokenizerBase,
+    length: int,
+    file: Path,
+    name: str,
+    report: Callable[[int], None],
+    counts: Counts,
+) -> tuple[int, int]:
+    """Tokenise and pack into an Arrow stream; returns the number of tokens of text, and of blocks."""
+    small = len(tokenizer) <= np.iinfo(np.uint16).max
+    kind = pa.list_(pa.uint16() if small else pa.int32(), length)
+    schema = pa.schema([("input_ids", kind)], metadata={"hash": name})
+    total = tokens = 0
+
+    def ids() -> Iterator[list[int] | None]:
+        nonlocal tokens
+        for some in _some(lines, LINES_AT_ONCE):
+            texts = [line for line in some if line != END]
+            read = iter(tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else [])
+            for line in some:
+                found = None if line == END else next(read)
+                tokens += len(found or ())
+                yield found
+            report(counts.lines)
+
+    with pa.OSFile(os.fspath(file), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+        for some in _some(pack(ids(), Frame.of(tokenizer), length), BLOCKS_AT_ONCE):
+            values = pa.array(list(chain.from_iterable(some)), kind.value_type)
+            writer.write_batch(pa.record_batch([pa.FixedSizeListArray.from_arrays(values, length)], schema=schema))
+            total += len(some)
+    return tokens, total

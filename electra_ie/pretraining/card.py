@@ -1,0 +1,51 @@
+"""The model card of an encoder: what it was trained from, on how much text, and how it does. No text of the corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from electra_ie.pretraining.recipe import PretrainRecipe
+
+WORDS = {
+    "filling_loss": "cross entropy of the masked tokens",
+    "filling_accuracy": "masked tokens filled rightly",
+    "finding_loss": "binary cross entropy of original against replaced",
+    "precision": "precision of replaced tokens",
+    "recall": "recall of replaced tokens",
+    "replaced": "share of tokens that were replaced",
+}
+
+
+def encoder_card(recipe: PretrainRecipe, summary: Mapping[str, Any]) -> str:
+    """Markdown. `summary` as pretraining.json holds it."""
+    corpus = summary["corpus"]
+    origin = f"new weights, shape {recipe.from_scratch}" if recipe.from_scratch else f"`{recipe.start}`"
+    method = {
+        "electra": "replaced-token detection (ELECTRA; Clark et al., ICLR 2020, arXiv 2003.10555)",
+        "adversarial": "replaced-token detection with a generator rewarded for fooling the discriminator "
+        "(Clark et al., ICLR 2020, arXiv 2003.10555, appendix F)",
+        "mlm": "masked language modelling (Devlin et al. 2019)",
+    }[recipe.objective]
+    lines = [
+        "# Encoder",
+        "",
+        f"Trained by electra_ie {version('electra_ie')} with {method}, from {origin}, seed {recipe.seed}.",
+        "",
+        f"Corpus: {corpus['documents']:,} documents, {corpus['lines']:,} lines, {corpus['tokens']:,} tokens in "
+        f"{corpus['blocks']:,} blocks of {recipe.length} (content hash `{corpus['hash']}`). Trained on "
+        f"{summary['tokens']:,} tokens ({summary['passes']} passes) in {summary['steps']:,} steps, "
+        f"{summary['seconds']:,} s, {summary['device']}, {summary['processes']} process(es), precision "
+        f"{summary['precision']}. Every setting stands in `run.yaml`; `electra-ie pretrain` with `--recipe run.yaml` "
+        "repeats the run.",
+        "",
+    ]
+    if summary["held_out"]:
+        lines += ["| on held-out text | |", "| --- | ---: |"]
+        lines += [f"| {WORDS[name]} | {value:.3f} |" for name, value in summary["held_out"].items()]
+        lines.append("")
+    lines += ["## Use", "", "```", "electra-ie train TASK --encoder <this folder>", "```", ""]
+    if recipe.generator:
+        lines += ["The generator lies in `generator/`, a stock masked language model.", ""]
+    return "\n".join(lines)

@@ -1,0 +1,54 @@
+"""Adam as ELECTRA was trained with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class UncorrectedAdamW(torch.optim.AdamW):
+    """AdamW without the correction of the moments' bias (google-research electra, AdamWeightDecayOptimizer).
+
+    The step is lr * (m / (sqrt(v) + eps) + weight_decay * w). torch divides m by a = 1 - beta1^t and sqrt(v) by
+    b = sqrt(1 - beta2^t); with lr * a / b, eps / b and weight_decay * b / a it computes just that.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        before = [dict(group) for group in self.param_groups]
+        for group in self.param_groups:
+            time = 1 + max((self._steps(each) for each in group["params"]), default=0)
+            first, second = group["betas"]
+            a, b = 1 - first**time, math.sqrt(1 - second**time)
+            group.update(lr=group["lr"] * a / b, eps=group["eps"] / b, weight_decay=group["weight_decay"] * b / a)
+        try:
+            return super().step(closure)
+        finally:
+            for group, values in zip(self.param_groups, before, strict=True):
+                group.update({name: values[name] for name in ("lr", "eps", "weight_decay")})
+
+    def _steps(self, weight: torch.Tensor) -> int:
+        return int(self.state[weight]["step"]) if weight in self.state else 0
+
+
+def groups(models: Sequence[nn.Module], leave_out: set[int], rate: float, decay: float) -> list[dict[str, Any]]:
+    """The weights of all models, once each, in two groups: those with weight decay, and biases and norms without.
+
+    leave_out: the ids of weights that are not the optimiser's to change.
+    """
+    seen = set(leave_out)
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for model in models:
+        for each in model.parameters():
+            if each.requires_grad and id(each) not in seen:
+                seen.add(id(each))
+                (matrices if each.dim() > 1 else rest).append(each)
+    return [
+        {"params": matrices, "peak": rate, "weight_decay": decay},
+        {"params": rest, "peak": rate, "weight_decay": 0.0},
+    ]

@@ -1,0 +1,124 @@
+"""The recipe of a pretraining run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from electra_ie.errors import UserError, nearest
+from electra_ie.recipe import EMBEDDED
+from electra_ie.settings import Settings
+
+OBJECTIVES: dict[str, dict[str, dict[str, float]]] = {
+    "electra": {"discriminator": {"finds_replaced": 50.0}, "generator": {"fills_masks": 1.0}},
+    "adversarial": {"discriminator": {"finds_replaced": 50.0}, "generator": {"fools_discriminator": 1.0}},
+    "mlm": {"discriminator": {"fills_masks": 1.0}, "generator": {}},
+}
+"""What each player is trained for. electra: section 3 of the paper. adversarial: its appendix F, the generator rewarded
+for fooling the discriminator. mlm: no generator; the encoder itself fills the masks (BERT's objective, the control)."""
+
+SHAPES = ("tiny", "small", "base")
+SHARINGS = ("plain", "disentangled", "none")
+BOUNDARIES = ("blank", "line", "file")
+PRECISIONS = ("auto", "no", "bf16")
+
+
+@dataclass(frozen=True)
+class PretrainRecipe(Settings):
+    """All that decides a pretraining run. The string under a field is its help."""
+
+    paths: tuple[str, ...] = ()
+    "The corpus: text files, folders, .jsonl, each also as .gz; or hub:ORG/NAME."
+    objective: str = "electra"
+    "electra (replaced-token detection), adversarial (its variant with a rewarded generator) or mlm (the control)."
+    encoder: str | None = None
+    "Name or directory of the encoder to go on from. None: all-MiniLM-L6-v2, unless from_scratch is given."
+    from_scratch: str | None = None
+    "Begin with new weights and a new vocabulary, in the shape of ELECTRA tiny, small or base."
+    generator_encoder: str | None = None
+    "Name or directory of a masked language model as the generator. None: the encoder's own, else one is made from it."
+    generator_layers: int | None = None
+    "Layers of a generator that is made from the encoder's lower ones. None: a third of the encoder's."
+    sharing: str = "plain"
+    "Embeddings of both players: plain (one table), disentangled (as DeBERTaV3: a residual on a detached table), none."
+    seed: int = 0
+    "Decides new weights, the order of the blocks, the masks, the sampled tokens and dropout."
+    length: int = 128
+    "Tokens in a block, special ones included."
+    boundary: str = "blank"
+    "What ends a document within a text file: blank (an empty line), line (each line is one) or file (nothing)."
+    unique: bool = False
+    "Leave out lines that occurred before, exactly."
+    vocab: int = 30522
+    "Entries of a new vocabulary."
+    lowercase: bool = True
+    "Does a new vocabulary ignore case (and accents)?"
+    held_out: float = 0.01
+    "Share of the blocks that is kept for the loss curves and never trained on."
+    steps: int | None = None
+    "Optimiser steps. None: as many as give one pass over the corpus."
+    hours: float | None = None
+    "Time to train: steps then follow from a trial of the first ones. Beside steps: the longest it may take."
+    batch: int = 32
+    "Blocks in a step, over all processes and accumulated parts."
+    accumulate: int = 1
+    "Parts into which a step's blocks are divided, one after another, where memory is short."
+    rate: float | None = None
+    "Highest learning rate. None: 5e-4 from scratch, 5e-5 when going on from an encoder."
+    warmup: float = 0.1
+    "Share of the steps over which the rate rises; then it falls to 0 on a line."
+    weight_decay: float = 0.01
+    "Weight decay, on all weights but biases and layer norms."
+    clip: float = 1.0
+    "Largest norm of the gradient of both players together."
+    mask: float = 0.15
+    "Share of a block's tokens that are chosen to be filled."
+    kept: float = 0.15
+    "Share of the chosen tokens that the generator is shown as they are, in place of the mask token."
+    evaluations: int = 20
+    "How often the held-out blocks are scored, evenly over the steps."
+    save_minutes: float = 10.0
+    "Minutes between two checkpoints."
+    precision: str = "auto"
+    "bf16, no (float32) or auto (bf16 on a GPU)."
+    compile: bool = False
+    "Compile both players with torch.compile: a slow first step, faster ones after it."
+    discriminator: Mapping[str, float] = field(default_factory=dict)
+    "Terms of the discriminator's loss and their weights. Empty: those of the objective."
+    generator: Mapping[str, float] = field(default_factory=dict)
+    "Terms of the generator's loss and their weights. Empty: those of the objective."
+
+    CHOICE: ClassVar[str] = "objective"
+    TABLE: ClassVar[Mapping[str, Any]] = OBJECTIVES
+    LOWEST: ClassVar[Mapping[str, float]] = {
+        "generator_layers": 1, "length": 8, "vocab": 100, "held_out": 0, "steps": 1, "hours": 0, "batch": 1,
+        "accumulate": 1, "rate": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "mask": 0.01, "kept": 0,
+        "evaluations": 1, "save_minutes": 0,
+    }  # fmt: skip
+    WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "from_scratch": SHAPES, "sharing": SHARINGS, "boundary": BOUNDARIES, "precision": PRECISIONS,
+    }  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, words in self.WORDS.items():
+            value = getattr(self, name)
+            if value is not None and value not in words:
+                raise UserError(f'{name} is "{value}".', remedy=nearest(value, words))
+        for name in ("mask", "kept", "held_out"):
+            if getattr(self, name) >= 1:
+                raise UserError(f"{name} is {getattr(self, name)}.", remedy="It is a share: give less than 1.")
+        for one, other in (("encoder", "from_scratch"), ("generator_encoder", "from_scratch")):
+            if getattr(self, one) is not None and getattr(self, other) is not None:
+                raise UserError(f"{one} and {other} are both given.", remedy="Give one of them.")
+        if self.batch % self.accumulate:
+            raise UserError(
+                f"a batch of {self.batch} cannot be divided into {self.accumulate} equal parts.",
+                remedy="Give an accumulate that divides the batch.",
+            )
+
+    @property
+    def start(self) -> str:
+        """The encoder to go on from; only where `from_scratch` is not given."""
+        return self.encoder or EMBEDDED

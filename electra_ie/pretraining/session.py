@@ -1,0 +1,395 @@
+"""One pretraining run: read the corpus, play the game, score the held-out blocks, save encoder and generator."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.models.electra.modeling_electra import ElectraForPreTraining
+
+from electra_ie import plots
+from electra_ie.console import notice, progress
+from electra_ie.encoders import hushed, load_tokenizer, locate, longest
+from electra_ie.errors import UserError
+from electra_ie.loop import LossNotFinite, Players, Step, play
+from electra_ie.objectives import check_terms
+from electra_ie.persistence import Progress, load_checkpoint, refuse_other_recipe, save_checkpoint
+from electra_ie.pretraining import models, sources
+from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, hold_out
+from electra_ie.pretraining.blocks import cached
+from electra_ie.pretraining.card import encoder_card
+from electra_ie.pretraining.evaluation import score
+from electra_ie.pretraining.optimizer import UncorrectedAdamW, groups
+from electra_ie.pretraining.players import MaskedLanguageModel, MaskFiller, TokenDiscriminator, TokenGenerator, probe
+from electra_ie.pretraining.recipe import PretrainRecipe
+from electra_ie.pretraining.sharing import Ties, disentangle, entangled
+from electra_ie.pretraining.vocabulary import train_tokenizer
+from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, read_log, write, write_log
+
+ROWS = 1_000
+"""Rows of losses that log.jsonl holds at most, each the mean of the steps since the one before."""
+SCORED_AT_ONCE = 32
+TRIAL = 8
+"""Steps that are timed, behind two that are not, to learn how many fit into the hours given."""
+SPARE = 0.03
+"""Share of the hours that is left for scoring and saving."""
+
+
+class Pretraining:
+    """A recipe about to become an encoder in `folder`. Nothing is written there before `run`; the tokens of the corpus
+    are kept in the cache."""
+
+    def __init__(self, recipe: PretrainRecipe, folder: Path):
+        check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator})
+        self.folder, self.began, self.done = folder, time.monotonic(), Progress()
+        self.accelerator = Accelerator(mixed_precision=_precision(recipe.precision))
+        self.main = self.accelerator.is_main_process
+        content = sources.content_hash(recipe.paths)
+        with self.accelerator.local_main_process_first():
+            self.tokenizer = self._tokenizer(recipe)
+            config = models.encoder_config(recipe, self.tokenizer)
+            self._check_length(recipe, config)
+            self.blocks, self.corpus = self._read(recipe, content)
+        torch.manual_seed(recipe.seed)  # decides all new weights
+        self.players = prepare(self.accelerator, recipe, config, self.tokenizer)
+        trained, held_out = hold_out(len(self.blocks), recipe.held_out, recipe.seed)
+        masker = Masker(self.tokenizer, recipe.length, recipe.mask, recipe.kept)
+        self.held_out = list(self._held_out_batches(masker, held_out))
+        part = recipe.batch // recipe.accumulate
+        place, places = self.accelerator.process_index, self.accelerator.num_processes
+        self.batches = TokenBatches(self.blocks, trained, masker, part, recipe.seed, place, places)
+        self.recipe = replace(recipe, rate=recipe.rate or (5e-4 if recipe.from_scratch else 5e-5))
+        self.one_pass = math.ceil(len(trained) / recipe.batch)
+        self.rows: list[dict[str, Any]] = []
+
+    def run(self, resume: bool = False) -> None:
+        """Pretrain, and leave a complete encoder. With `resume`, go on from the last checkpoint, to the very same
+        weights.
+
+        Raises UserError where a loss is no finite number (the last good checkpoint stays), or where the run to resume
+        was begun with another recipe or another corpus.
+        """
+        if resume:
+            self._restore()
+        self.recipe = self._with_steps()
+        self._set_peaks()
+        if not resume and self.main:
+            write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
+            write(self.folder / CORPUS, json.dumps({"hash": self.blocks.hash, **self.corpus}, indent=2) + "\n")
+            self.tokenizer.save_pretrained(self.folder)
+        try:
+            self._play()
+        except LossNotFinite as error:
+            if self.main:
+                write_log(self.folder, self.rows)
+            last = self.folder / LAST
+            kept = f"The weights of step {self.done.step} are in {last}. " if last.is_file() else ""
+            remedy = f"{kept}Train again more gently: --set rate={(self.recipe.rate or 0) / 10:g}"
+            raise UserError(f"{error}.", file=self.folder, remedy=remedy) from error
+        if self.main:
+            self._finish()
+        self.accelerator.wait_for_everyone()
+
+    # Before the first step
+
+    def _tokenizer(self, recipe: PretrainRecipe) -> PreTrainedTokenizerBase:
+        """The encoder's; or a new one, which a run that is resumed has kept."""
+        if not recipe.from_scratch:
+            return load_tokenizer(recipe.start)
+        if (self.folder / "tokenizer.json").is_file():
+            return AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False)
+
+        def lines() -> Iterator[str]:
+            return sources.read(recipe.paths, recipe.boundary, recipe.unique, sources.Counts())
+
+        return train_tokenizer(lines, recipe.vocab, recipe.lowercase, max(512, recipe.length))
+
+    def _check_length(self, recipe: PretrainRecipe, config: Any) -> None:
+        most = longest(self.tokenizer, config)
+        if recipe.length > most:
+            raise UserError(
+                f"length is {recipe.length}; the encoder takes {most} tokens.", remedy=f"Set it to {most} or less."
+            )
+
+    def _read(self, recipe: PretrainRecipe, content: str) -> tuple[Any, dict[str, Any]]:
+        """The blocks of the corpus, tokenised now or before."""
+        key = json.dumps([content, recipe.boundary, recipe.unique])
+        with self._shown(None, "reading the corpus", "lines") as report:
+            blocks, counts = cached(
+                lambda counts: sources.read(recipe.paths, recipe.boundary, recipe.unique, counts),
+                self.tokenizer, recipe.length, key, report,
+            )  # fmt: skip
+        if self.main:
+            repeated = f", {counts['repeated']:,} repeated lines left out" if recipe.unique else ""
+            notice(
+                f"corpus: {counts['documents']:,} documents, {counts['lines']:,} lines{repeated}, "
+                f"{counts['tokens']:,} tokens in {counts['blocks']:,} blocks of {recipe.length}; "
+                f"peak memory {_peak_memory():,} MiB"
+            )
+        return blocks, counts
+
+    def _held_out_batches(self, masker: Masker, places: Any) -> Iterator[TokenBatch]:
+        draw = torch.Generator().manual_seed(0)
+        for start in range(0, len(places), SCORED_AT_ONCE):
+            yield masker(torch.from_numpy(self.blocks.rows(places[start : start + SCORED_AT_ONCE])), draw)
+
+    def _with_steps(self) -> PretrainRecipe:
+        """The recipe with its steps written out: those given, or those that fit into the hours, or one pass."""
+        if self.recipe.steps:
+            return self.recipe
+        steps = self._steps_in(self.recipe.hours) if self.recipe.hours else self.one_pass
+        return replace(self.recipe, steps=steps)
+
+    def _steps_in(self, hours: float) -> int:
+        """How many steps fit: some are played with a learning rate of 0, then all is as it was before."""
+        trial = replace(self.recipe, steps=2 + TRIAL, rate=0.0)
+        self._set_peaks(0.0)
+        began = 0.0
+        for step in play(self.players, self.batches, trial):
+            if step.number == 1:
+                began = time.monotonic()
+        each = (time.monotonic() - began) / TRIAL
+        self.players.optimizer.state.clear()
+        slowest = max(self.accelerator.gather(torch.tensor([each], device=self.accelerator.device)).tolist())
+        left = hours * 3600 * (1 - SPARE) - (time.monotonic() - self.began)
+        steps = max(1, int(left / slowest))
+        steps = int(broadcast_object_list([steps])[0])
+        if self.main:
+            notice(f"{slowest:.3f} s a step: {steps:,} steps in {hours:g} hours")
+        return steps
+
+    def _set_peaks(self, rate: float | None = None) -> None:
+        for group in self.players.optimizer.param_groups:
+            group["peak"] = self.recipe.rate if rate is None else rate
+
+    def _restore(self) -> None:
+        refuse_other_recipe(PretrainRecipe.build(self.folder / RECIPE), self.recipe, self.folder)
+        known = json.loads((self.folder / CORPUS).read_text("utf-8"))
+        if known["hash"] != self.blocks.hash:
+            raise UserError(
+                "the corpus is not the one that the run was begun with.", file=self.folder,
+                remedy="Give the same texts, or begin another run.",
+            )  # fmt: skip
+        if (self.folder / LAST).is_file():
+            self.done = load_checkpoint(self.folder, self.players)
+            self.rows = [row for row in read_log(self.folder) if row["step"] <= self.done.step]
+
+    # The steps
+
+    def _play(self) -> None:
+        steps = self.recipe.steps or 0
+        every = max(1, steps // ROWS)
+        scored = {round(steps * number / self.recipe.evaluations) for number in range(1, self.recipe.evaluations + 1)}
+        before = max((row["seconds"] for row in self.rows), default=0.0)
+        began = saved = time.monotonic()
+        row = Row()
+        with self._shown(steps, f"pretraining ({self.recipe.objective})") as report:
+            for step in play(self.players, self.batches, self.recipe, self.done.step):
+                done = step.number + 1
+                row.add(step)
+                late = False
+                if done % every == 0 or done in scored or done == steps:
+                    seconds = before + time.monotonic() - began
+                    late = self._late(seconds)
+                    self.rows.append(row.close(done, seconds, self._tokens(done)))
+                    row = Row()
+                    if done in scored or late:
+                        self._score(done)
+                    if self.main and (
+                        done == steps or late or time.monotonic() - saved > 60 * self.recipe.save_minutes
+                    ):
+                        self._checkpoint(done)
+                        saved = time.monotonic()
+                report(done, loss=step.losses["discriminator"])
+                if late:
+                    return
+
+    def _shown(self, total: int | None, name: str, unit: str = "steps") -> AbstractContextManager[Any]:
+        """A progress bar, on one process only."""
+        return (
+            progress(total, name, unit=unit, start=self.done.step) if self.main else nullcontext(lambda *_, **__: None)
+        )
+
+    def _late(self, seconds: float) -> bool:
+        """Is the time up that the recipe gives? All processes answer as the first one does."""
+        if self.recipe.hours is None:
+            return False
+        return bool(broadcast_object_list([seconds > self.recipe.hours * 3600])[0])
+
+    def _tokens(self, steps: int) -> int:
+        """Tokens read in so many steps, special ones included."""
+        return steps * self.recipe.batch * self.recipe.length
+
+    def _score(self, done: int) -> None:
+        if self.main and self.held_out:
+            self.rows.append({**self.rows[-1], "held_out": score(self.players, self.held_out)})
+
+    def _checkpoint(self, done: int) -> None:
+        self.done = replace(self.done, step=done)
+        write_log(self.folder, self.rows)
+        save_checkpoint(self.folder, self.players, self.done)
+
+    # Behind the last step
+
+    def _finish(self) -> None:
+        """Save stock folders, prove that they are what was trained, and leave numbers, plot and card."""
+        judge, maker = self.players.judge, self.players.maker
+        save_encoder(judge, self.folder, self.tokenizer)
+        if maker is not None:
+            save_encoder(maker, self.folder / models.GENERATOR, self.tokenizer)
+        pooling = Path(locate(self.recipe.start)) / "1_Pooling" / "config.json"
+        if not self.recipe.from_scratch and pooling.is_file():  # so that `train` pools as before
+            write(self.folder / "1_Pooling" / "config.json", pooling.read_text("utf-8"))
+        if self.held_out:
+            verify(self.players, self.held_out[0], self.folder)
+        summary = self._summary()
+        write(self.folder / PRETRAINING, json.dumps(summary, indent=2) + "\n")
+        plots.pretraining(self.rows, self.folder / "curves.png")
+        write(self.folder / CARD, encoder_card(self.recipe, summary))
+        write_log(self.folder, self.rows)
+        shutil.rmtree(self.folder / Path(LAST).parent)
+
+    def _summary(self) -> dict[str, Any]:
+        last = self.rows[-1]
+        seconds = last["seconds"]
+        kind = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+        return {
+            "corpus": {"hash": self.blocks.hash, **self.corpus},
+            "steps": last["step"],
+            "steps_planned": self.recipe.steps,
+            "tokens": last["tokens"],
+            "passes": round(last["step"] / self.one_pass, 3),
+            "seconds": round(seconds, 1),
+            "tokens_per_second": round(last["tokens"] / seconds) if seconds else None,
+            "processes": self.accelerator.num_processes,
+            "device": kind,
+            "precision": self.accelerator.mixed_precision,
+            "peak_memory_mib": _peak_memory(),
+            "held_out": next((row["held_out"] for row in reversed(self.rows) if "held_out" in row), {}),
+        }
+
+
+class Row:
+    """The mean of some steps."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    def add(self, step: Step) -> None:
+        self.steps.append(step)
+
+    def close(self, done: int, seconds: float, tokens: int) -> dict[str, Any]:
+        total = Step(done, {}, {}, None)
+        for each in self.steps:
+            total.add(each, len(self.steps))
+        row: dict[str, Any] = {"step": done, "seconds": round(seconds, 3), "tokens": tokens, **total.losses}
+        if total.realness:
+            row.update(realness_real=total.realness[0], realness_fake=total.realness[1])
+        return {**row, **total.parts}
+
+
+def prepare(
+    accelerator: Accelerator, recipe: PretrainRecipe, config: Any, tokenizer: PreTrainedTokenizerBase
+) -> Players:
+    """Both players of a recipe, their embeddings shared as it says, handed to Accelerate with their optimiser."""
+    generator: TokenGenerator | None = None
+    discriminator: MaskedLanguageModel | TokenDiscriminator
+    if not recipe.generator:
+        discriminator = MaskedLanguageModel(models.load_filler(recipe, config))
+        probe(discriminator, recipe.start)
+    else:
+        discriminator = TokenDiscriminator(models.load_encoder(recipe, config))
+        generator = TokenGenerator(models.load_generator(recipe, config, tokenizer))
+        probe(generator, recipe.generator_encoder or recipe.start)
+    ties = _share(recipe.sharing, generator, discriminator) if generator is not None else None
+    both = [each for each in (generator, discriminator) if each is not None]
+    followers = {id(follower) for _, follower in ties.pairs} if ties else set()
+    optimizer = UncorrectedAdamW(groups(both, followers, recipe.rate or 0.0, recipe.weight_decay), lr=0.0, eps=1e-6)
+    if recipe.compile:
+        for each in both:
+            each.encoder.compile()
+    return Players(
+        accelerator,
+        accelerator.prepare(discriminator),
+        accelerator.prepare(generator) if generator is not None else None,
+        accelerator.prepare(optimizer),
+        ties,
+        parts=recipe.accumulate,
+        jointly=True,
+    )
+
+
+def _share(sharing: str, generator: TokenGenerator, discriminator: Any) -> Ties | None:
+    if sharing == "plain":
+        return Ties(_embeddings(generator.encoder), _embeddings(discriminator.encoder))
+    if sharing == "disentangled":
+        disentangle(discriminator.encoder, generator.encoder.get_input_embeddings().weight)
+    return None
+
+
+def _embeddings(encoder: PreTrainedModel) -> torch.nn.Module:
+    """All that an encoder adds up for a token, position and norm included; else its word embeddings."""
+    found = getattr(encoder, "embeddings", None)
+    return found if isinstance(found, torch.nn.Module) else encoder.get_input_embeddings()
+
+
+def save_encoder(player: Any, folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    """A stock folder of a player: `ElectraForPreTraining`, a masked language model, or a plain encoder."""
+    part = folder / ".model.part"
+    shutil.rmtree(part, ignore_errors=True)
+    with hushed(), player.stock() as model, entangled(player.encoder):
+        model.save_pretrained(part)
+    tokenizer.save_pretrained(part)
+    for file in sorted(part.iterdir(), key=lambda file: file.name == "config.json"):  # what makes it a folder, last
+        os.replace(file, folder / file.name)
+    part.rmdir()
+
+
+@torch.no_grad()
+def verify(players: Players, batch: TokenBatch, folder: Path) -> None:
+    """The saved folders, loaded anew by stock classes, must answer as the players in memory do.
+
+    Raises RuntimeError where they do not: a fault of this program.
+    """
+    judge, maker = players.judge, players.maker
+    device = players.accelerator.device
+    batch = TokenBatch(*(getattr(batch, each.name)[:4] for each in fields(batch))).to(device)
+    for player, place in ((judge, folder), (maker, folder / models.GENERATOR)):
+        if player is None:
+            continue
+        player.eval()
+        kind: Any = AutoModelForMaskedLM if isinstance(player, MaskFiller) else AutoModel
+        if isinstance(player, TokenDiscriminator) and player.electra:
+            kind = ElectraForPreTraining
+        with hushed():
+            saved = kind.from_pretrained(place, use_safetensors=True, dtype=torch.float32).to(device).eval()
+        given = {"input_ids": batch.masked_ids, "attention_mask": batch.mask}
+        with player.stock() as model:
+            mine, other = model(**given)[0], saved(**given)[0]
+        if not torch.allclose(mine, other, atol=1e-4):
+            raise RuntimeError(f"the model saved in {place} does not answer as the trained one does")
+
+
+def _precision(asked: str) -> str:
+    return ("bf16" if torch.cuda.is_available() else "no") if asked == "auto" else asked
+
+
+def _peak_memory() -> int:
+    """The most memory that this process held, in MiB."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most // (2**20 if sys.platform == "darwin" else 2**10)

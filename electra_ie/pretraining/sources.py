@@ -1,0 +1,170 @@
+"""The text of a corpus, line by line: files, folders, .gz files, JSON lines, data sets on the hub; memory stays flat.
+
+What a line is does not matter to the model; what a document is does: the end of one is marked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from electra_ie.errors import UserError, nearest, warn
+from electra_ie.formats import jsonl
+from electra_ie.formats.files import lines, reading
+
+HUB = "hub:"
+HUB_KEYS = ("config", "split", "column", "revision")
+TEXTS, RECORDS = (".txt", ".txt.gz"), (".jsonl", ".jsonl.gz")
+
+END = ""
+"""What stands between two documents; a line has at least its line end."""
+
+
+@dataclass
+class Counts:
+    """What a corpus was made of, counted while it is read."""
+
+    files: int = 0
+    documents: int = 0
+    lines: int = 0
+    characters: int = 0
+    repeated: int = 0
+
+
+def read(paths: Sequence[str], boundary: str, unique: bool, counts: Counts) -> Iterator[str]:
+    """The lines of a corpus, not one of them empty, `END` after each document; `counts` grows as they are read.
+
+    boundary: what ends a document within a text file (`blank`, `line` or `file`); a record of a `.jsonl` or a row of a
+    data set is a document. unique: leave out lines that occurred before (32 bytes of memory for each, and what Python
+    needs around them). Raises UserError for what is missing or is not text.
+    """
+    seen: set[bytes] = set()
+    within = False  # has the document at hand a line?
+    for path in paths:
+        for line in _lines(path, boundary, counts):
+            if not line.strip():
+                if not line and within:
+                    within = False
+                    counts.documents += 1
+                    yield END
+                continue
+            counts.lines += 1
+            if unique:
+                mark = hashlib.blake2b(line.strip().encode("utf-8", "surrogatepass"), digest_size=16).digest()
+                if mark in seen:
+                    counts.repeated += 1
+                    continue
+                seen.add(mark)
+            within = True
+            counts.characters += len(line)
+            yield line
+
+
+def content_hash(paths: Sequence[str]) -> str:
+    """SHA-256 over the bytes of all files in order; of a data set on the hub, over its name and revision."""
+    digest = hashlib.sha256()
+    for path in paths:
+        if path.startswith(HUB):
+            digest.update(f"{path} {_revision(path)}\n".encode())
+            continue
+        for file in files(path):
+            with reading(file), file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+            digest.update(file.suffix.encode())
+    return digest.hexdigest()
+
+
+def files(path: str) -> list[Path]:
+    """The files of a path: itself, or the texts below a folder, by name. Raises UserError where there are none."""
+    found = Path(path)
+    if not found.is_dir():
+        if not found.exists():
+            raise UserError("there is no such file or folder.", file=path, remedy=f"Check the path, or give {HUB}NAME.")
+        return [found]
+    every = sorted(file for file in found.rglob("*") if file.is_file())
+    texts = [file for file in every if file.name.lower().endswith(TEXTS + RECORDS)]
+    if not texts:
+        raise UserError(
+            "there is no .txt and no .jsonl (or .gz of one) in this folder.",
+            file=path,
+            remedy="Give a folder of texts.",
+        )
+    if len(texts) < len(every):
+        warn(f"{path}: {len(every) - len(texts)} files of {len(every)} are neither .txt nor .jsonl and are not read.")
+    return texts
+
+
+def _lines(path: str, boundary: str, counts: Counts) -> Iterator[str]:
+    if path.startswith(HUB):
+        yield from _documents(_hub_texts(path))
+        return
+    for file in files(path):
+        counts.files += 1
+        if file.name.lower().endswith(RECORDS):
+            defaults = {name: option.default for name, option in jsonl.OPTIONS.items()}
+            yield from _documents(each.text for each in jsonl.read(file, (), defaults))
+            continue
+        for _, line in lines(file):
+            yield line
+            if boundary == "line" or boundary == "blank" and not line.strip():
+                yield END
+        yield END
+
+
+def _documents(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        yield from text.splitlines(keepends=True)
+        yield END
+
+
+# Data sets on the hub
+
+
+def _hub_name(path: str) -> tuple[str, dict[str, str]]:
+    """`hub:ORG/NAME?config=C&split=train&column=text&revision=R` -> the name, and what is asked of it."""
+    name, _, query = path.removeprefix(HUB).partition("?")
+    asked = {key: values[-1] for key, values in parse_qs(query).items()}
+    for key in asked:
+        if key not in HUB_KEYS:
+            raise UserError(f'unknown key "{key}".', file=path, remedy=nearest(key, HUB_KEYS))
+    return name, asked
+
+
+def _hub_texts(path: str) -> Iterator[str]:
+    import datasets
+
+    name, asked = _hub_name(path)
+    column = asked.get("column", "text")
+    try:
+        rows: Iterable[dict[str, Any]] = datasets.load_dataset(
+            name, asked.get("config"), split=asked.get("split", "train"), revision=asked.get("revision"), streaming=True
+        )
+        for row in rows:
+            if not isinstance(row.get(column), str):
+                known = ", ".join(row)
+                raise UserError(
+                    f'there is no text in the column "{column}".', file=path, remedy=f"Add ?column= one of: {known}."
+                )
+            yield row[column]
+    except (OSError, ValueError, RuntimeError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        remedy = "Check the name, the network, and ?config= and ?split=."
+        raise UserError(f"the data set cannot be read: {first}", file=path, remedy=remedy) from error
+
+
+def _revision(path: str) -> str:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    name, asked = _hub_name(path)
+    try:
+        return HfApi().dataset_info(name, revision=asked.get("revision")).sha or ""
+    except (OSError, ValueError, HfHubHTTPError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise UserError(
+            f"the data set cannot be found: {first}", file=path, remedy="Check the name and the network."
+        ) from error

@@ -1,0 +1,53 @@
+"""A new vocabulary, learnt from the corpus: WordPiece as BERT's and ELECTRA's, by the tokenizers library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import BertTokenizer, PreTrainedTokenizerBase
+
+from electra_ie.errors import UserError
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+PREFIX = "##"
+"""Before an entry that goes on with a word."""
+
+
+def train_tokenizer(
+    lines: Callable[[], Iterable[str]], size: int, lowercase: bool, length: int
+) -> PreTrainedTokenizerBase:
+    """A tokenizer of exactly `size` entries, for inputs of at most `length` tokens; the same lines give the same one.
+
+    lines: called for each of two passes over the text. lowercase: ignore case and accents. Chinese characters are
+    entries of their own, as in BERT. Raises UserError where the lines do not support so many entries.
+    """
+    # The trainer numbers the characters within words in an order that changes from run to run, and breaks ties by
+    # number. A first pass, without merges, finds them; the second is told their order.
+    alphabet = sorted(entry for entry in _learn(lines(), 0, lowercase, []) if entry.startswith(PREFIX))
+    entries = _learn(lines(), size, lowercase, alphabet)
+    if len(entries) < size:
+        raise UserError(
+            f"the corpus supports a vocabulary of {len(entries)} entries, {size} are asked for.",
+            remedy=f"Give --vocab {len(entries)} or less, or more text.",
+        )
+    if len(entries) > size:
+        raise UserError(
+            f"the characters of the corpus alone need {len(entries)} entries, {size} are asked for.",
+            remedy=f"Give --vocab {2 * len(entries)}.",
+        )
+    return BertTokenizer(vocab=entries, do_lower_case=lowercase, model_max_length=length)
+
+
+def _learn(lines: Iterable[str], size: int, lowercase: bool, first: Sequence[str]) -> dict[str, int]:
+    learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    # As BertTokenizer, which is built from the entries.
+    learner.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size, special_tokens=[*SPECIAL, *first], continuing_subword_prefix=PREFIX, show_progress=False
+    )
+    learner.train_from_iterator((line for line in lines if line), trainer)
+    return learner.get_vocab()

@@ -1,0 +1,142 @@
+"""Settings: what a recipe of any kind is made of, frozen, read from YAML and `key=value`, checked by name and type."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self, get_type_hints
+
+import yaml
+
+from electra_ie.errors import UserError, nearest
+
+PLAYERS = ("discriminator", "generator")
+
+
+class Settings:
+    """Base of the recipes, which are frozen dataclasses with a field `discriminator` and a field `generator`: the terms
+    of each player's loss and their weights. Where these are empty, a row of `TABLE` fills them, the one that the field
+    named by `CHOICE` names.
+    """
+
+    CHOICE: ClassVar[str]
+    TABLE: ClassVar[Mapping[str, Mapping[str, Mapping[str, float]]]]
+    LOWEST: ClassVar[Mapping[str, float]]
+    """The smallest value that a number may have."""
+
+    def __post_init__(self) -> None:
+        chosen = getattr(self, self.CHOICE)
+        if chosen not in self.TABLE:
+            raise UserError(f'unknown {self.CHOICE} "{chosen}".', remedy=nearest(chosen, self.TABLE))
+        for player in PLAYERS:
+            if not getattr(self, player):
+                object.__setattr__(self, player, dict(self.TABLE[chosen][player]))
+        for name, low in self.LOWEST.items():
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise UserError(f"{name} is {value}.", remedy=f"It must be at least {low}.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, in the order of the fields: what run.yaml holds."""
+        plain = dataclasses.asdict(self)  # type: ignore[call-overload]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+
+    @classmethod
+    def build(cls, file: str | os.PathLike[str] | None = None, settings: tuple[str, ...] = (), **given: Any) -> Self:
+        """Defaults, then a YAML file, then `given` (those that are not None), then `key=value` settings."""
+        values: dict[str, Any] = {}
+        if file:
+            values.update(cls._check(_read_yaml(Path(file)), str(file)))
+        cls._update(values, cls._check({name: value for name, value in given.items() if value is not None}, None))
+        for setting in settings:
+            cls._assign(values, setting)
+        return cls(**values)
+
+    @classmethod
+    def _assign(cls, values: dict[str, Any], setting: str) -> None:
+        """Apply one `key=value`; `generator.passes_for_real=0.5` sets one weight."""
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise UserError(f'--set {setting}: no "=" in it.', remedy="Write --set key=value.")
+        name, _, part = name.strip().partition(".")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {setting}: the value is not valid YAML.") from error
+        if isinstance(value, str):
+            value = _number(value)
+        if part:
+            weights = dict(values.get(name) or cls.TABLE.get(cls._chosen(values), {}).get(name, {}))
+            value = {**weights, part: value}
+        cls._update(values, cls._check({name: value}, f"--set {setting}"))
+
+    @classmethod
+    def _chosen(cls, values: Mapping[str, Any]) -> str:
+        return values.get(cls.CHOICE, getattr(cls, cls.CHOICE))
+
+    @classmethod
+    def _update(cls, values: dict[str, Any], later: Mapping[str, Any]) -> None:
+        """Put `later` over `values`: another row of the table than before brings its own terms."""
+        before = cls._chosen(values)
+        if later.get(cls.CHOICE, before) != before:
+            for player in PLAYERS:
+                values.pop(player, None)
+        values.update(later)
+
+    @classmethod
+    def _check(cls, values: Mapping[str, Any], source: str | None) -> dict[str, Any]:
+        """Refuse unknown keys and values of the wrong type, by name."""
+        names = [each.name for each in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        hints = get_type_hints(cls)
+        checked: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in names:
+                raise UserError(f'unknown key "{name}" in the recipe.', file=source, remedy=nearest(name, names))
+            checked[name] = _convert(name, hints[name], value, source)
+        return checked
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the recipe: {error.strerror}.", file=file) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise UserError("the recipe is not valid YAML.", file=file, line=mark.line + 1 if mark else None) from error
+    if not isinstance(values, dict):
+        raise UserError("the recipe must be a mapping of keys to values.", file=file)
+    return values
+
+
+def _number(text: str) -> str | float:
+    """YAML 1.1 reads 1e-4 as a string; a user means the number."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _convert(name: str, hint: Any, value: Any, source: str | None) -> Any:
+    kinds = getattr(hint, "__args__", (hint,)) if not hasattr(hint, "__origin__") else (hint,)
+    if value is None and type(None) in kinds:
+        return None
+    if hint == tuple[str, ...] and isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    if name in PLAYERS and isinstance(value, Mapping):
+        if all(isinstance(weight, (int, float)) and not isinstance(weight, bool) for weight in value.values()):
+            return {str(term): float(weight) for term, weight in value.items()}
+    if float in kinds and isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        number = _number(str(value))
+        if isinstance(number, float):
+            return number
+    if bool in kinds and isinstance(value, bool):
+        return value
+    if int in kinds and not isinstance(value, bool) and isinstance(value, (int, float)) and value == int(value):
+        return int(value)
+    if str in kinds and isinstance(value, str):
+        return value
+    words = " or ".join(getattr(kind, "__name__", str(kind)).replace("NoneType", "null") for kind in kinds)
+    raise UserError(f'"{name}" is {value!r}.', file=source, remedy=f"It must be {words}.")

@@ -1,0 +1,211 @@
+"""From files to blocks of tokens: nothing lost, documents kept apart, done once."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+import tiny
+from hypothesis import given
+from hypothesis import strategies as st
+
+from electra_ie.errors import UserError
+from electra_ie.pretraining import blocks as blocks_module
+from electra_ie.pretraining import sources
+from electra_ie.pretraining.blocks import Blocks, Frame, cached, pack
+from electra_ie.pretraining.sources import END, Counts
+from electra_ie.pretraining.vocabulary import SPECIAL, train_tokenizer
+
+FRAME = Frame((101,), (102,), 0)
+TEXT = "one a\none b\n\ntwo a\n\n\nthree"
+
+
+def read(*paths, boundary="blank", unique=False):
+    counts = Counts()
+    return list(sources.read([str(path) for path in paths], boundary, unique, counts)), counts
+
+
+@pytest.mark.parametrize("boundary, expected", [
+    ("blank", ["one a\n", "one b\n", END, "two a\n", END, "three", END]),
+    ("line", ["one a\n", END, "one b\n", END, "two a\n", END, "three", END]),
+    ("file", ["one a\n", "one b\n", "two a\n", "three", END]),
+])  # fmt: skip
+def test_what_ends_a_document(tmp_path, boundary, expected):
+    file = tmp_path / "a.txt"
+    file.write_text(TEXT, encoding="utf-8")
+    lines, counts = read(file, boundary=boundary)
+    assert lines == expected
+    assert (counts.files, counts.documents, counts.lines) == (1, expected.count(END), 4)
+    assert counts.characters == sum(map(len, lines))
+
+
+def test_folders_packed_files_and_records(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "b.txt").write_text("bee\n", encoding="utf-8")
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress("\ufeffägypten\n".encode()))
+    tiny.write_records(tmp_path / "in" / "c.jsonl", [{"text": "see\nmore"}, {"text": "sea"}])
+    (tmp_path / "in" / "d.jsonl.gz").write_bytes(gzip.compress(json.dumps({"text": "deep"}).encode()))
+    (tmp_path / "notes.pdf").write_bytes(b"%PDF")
+    lines, counts = read(tmp_path)
+    assert lines == ["ägypten\n", END, "bee\n", END, "see\n", "more", END, "sea", END, "deep", END]
+    assert counts.files == 4 and counts.documents == 5
+    assert "1 files of 5 are neither .txt nor .jsonl and are not read" in capsys.readouterr().err
+    assert read(tmp_path / "b.txt", tmp_path / "b.txt")[0] == ["bee\n", END] * 2
+
+
+def test_repeated_lines_are_left_out_on_request_and_counted(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("same\nother\n same \nsame thing\n\nsame\n", encoding="utf-8")
+    lines, counts = read(file, unique=True)
+    assert lines == ["same\n", "other\n", "same thing\n", END]
+    assert (counts.repeated, counts.lines, counts.documents) == (2, 5, 1)
+
+
+@pytest.mark.parametrize("name, content, words", [
+    ("a.txt", b"good\nbad \xff\n", ["a.txt:2", "not UTF-8"]),
+    ("a.txt", b"good\n\x00\x01", ["a.txt:2", "binary"]),
+    ("a.txt.gz", b"not packed", ["a.txt.gz", "damaged"]),
+    ("a.txt.gz", gzip.compress(b"text " * 1000)[:-20], ["a.txt.gz", "damaged or cut short"]),
+    ("a.jsonl", b'{"text": "x"}\n{"words": "y"}\n', ["a.jsonl:2", 'no "text"']),
+    ("a.jsonl", b"{", ["a.jsonl:1", "not JSON"]),
+])  # fmt: skip
+def test_bad_files_are_named(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read(tmp_path / name)
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+@pytest.mark.parametrize("path, word", [
+    ("none.txt", "no such file"), ("empty", "no .txt"), ("hub:none/such", "data set"), ("hub:a/b?colum=x", '"column"'),
+])  # fmt: skip
+def test_paths_that_lead_nowhere(tmp_path, path, word):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=word):
+        read(path if path.startswith("hub:") else tmp_path / path)
+    with pytest.raises(UserError, match=word):
+        sources.content_hash([path if path.startswith("hub:") else str(tmp_path / path)])
+
+
+def test_a_data_set_is_read_by_its_column(tmp_path):
+    """A local folder stands for the hub: `datasets` reads both alike."""
+    tiny.write_records(tmp_path / "train.jsonl", [{"body": "first\nline"}, {"body": "second"}])
+    lines, counts = read(f"hub:{tmp_path}?column=body")
+    assert lines == ["first\n", "line", END, "second", END] and counts.documents == 2
+    with pytest.raises(UserError, match='no text in the column "text". Add [?]column= one of: body'):
+        read(f"hub:{tmp_path}")
+
+
+def test_the_hash_is_of_the_content(tmp_path):
+    one, two = tmp_path / "one.txt", tmp_path / "two.txt"
+    for file in (one, two):
+        file.write_text("alike", encoding="utf-8")
+    first = sources.content_hash([str(one)])
+    assert sources.content_hash([str(two)]) == first
+    two.write_text("alik3", encoding="utf-8")
+    assert sources.content_hash([str(two)]) != first != sources.content_hash([str(one), str(one)])
+
+
+DOCUMENTS = st.lists(st.lists(st.lists(st.integers(1000, 2000), min_size=1, max_size=30), min_size=1, max_size=3), min_size=1, max_size=8)
+
+
+@given(DOCUMENTS, st.integers(4, 20))
+def test_packing_loses_nothing_and_keeps_documents_apart(documents, length):
+    lines = [line for document in documents for line in [*document, None]]
+    made = list(pack(iter(lines), FRAME, length))
+    assert all(len(block) == length and block[0] == 101 for block in made)
+    inner = [ids for block in made for ids in block if ids >= 1000]
+    assert inner == [ids for document in documents for line in document for ids in line]
+    for block in made[:-1]:
+        assert block[-1] == 102 and 0 not in block, "only the last block is padded"
+    assert 102 in made[-1]
+    # Between the last token of a document and the first of the next there is a separator, or the end of a block.
+    flat = [ids for block in made for ids in block]
+    tokens = [place for place, ids in enumerate(flat) if ids >= 1000]
+    end = 0
+    for document in documents[:-1]:
+        end += sum(map(len, document))
+        between = flat[tokens[end - 1] + 1 : tokens[end]]
+        assert 102 in between
+
+
+@pytest.fixture
+def tokenizer(encoder):
+    from electra_ie.encoders import load_tokenizer
+
+    return load_tokenizer(encoder("bert"))
+
+
+def source(lines):
+    def reader(counts):
+        counts.lines = len(lines)
+        yield from lines
+
+    return reader
+
+
+def test_blocks_are_made_once_and_mapped(tokenizer, monkeypatch):
+    monkeypatch.setattr(blocks_module, "BLOCKS_AT_ONCE", 3)  # several batches of records in the file
+    lines = ["invoice goods paid\n", END] * 40
+    made, facts = cached(source(lines), tokenizer, 12, "content one")
+    assert facts["tokens"] == 120 and facts["blocks"] == len(made) > 9 and made.length == 12
+    expected = list(pack(iter([tokenizer("invoice goods paid", add_special_tokens=False)["input_ids"], None] * 40), Frame.of(tokenizer), 12))
+    order = np.array([len(made) - 1, 0, 4, 4])
+    assert made.rows(order).tolist() == [expected[place] for place in order]
+
+    def never(counts):
+        raise AssertionError("read again")
+
+    again, same = cached(never, tokenizer, 12, "content one")
+    assert same == facts and again.hash == made.hash
+    with pytest.raises(AssertionError):
+        cached(never, tokenizer, 14, "content one")
+
+
+def test_an_empty_corpus_is_refused_and_leaves_nothing(tokenizer, cache):
+    before = set(cache.iterdir())
+    with pytest.raises(UserError, match="no text in the corpus"):
+        cached(source([]), tokenizer, 12, "content of nothing")
+
+    def broken(counts):
+        yield "invoice goods paid\n" * 100
+        raise UserError("in the middle")
+
+    with pytest.raises(UserError, match="in the middle"):
+        cached(broken, tokenizer, 12, "content that breaks")
+    assert set(cache.iterdir()) == before
+
+
+def test_a_corpus_larger_than_what_is_held_at_once(tokenizer, cache):
+    """The rows of a mapped file are not copied until they are asked for."""
+    made, _ = cached(source(["invoice goods paid the bank\n"] * 5000), tokenizer, 16, "content, long")
+    assert all(not chunk.flags.owndata for chunk in made.chunks) and len(made.chunks) > 1
+    assert isinstance(made, Blocks)
+
+
+def test_a_new_vocabulary(tmp_path):
+    lines = ["The Bank of Arden paid.\n", END, "银行支付\n", "Banks pay.\n"] * 5
+    tokenizer = train_tokenizer(lambda: lines, 40, True, 64)
+    assert len(tokenizer) == 40 and tokenizer.all_special_tokens != [] and tokenizer.model_max_length == 64
+    assert {tokenizer.convert_tokens_to_ids(name) for name in SPECIAL} == {tokenizer.get_vocab()[name] for name in SPECIAL}
+    assert tokenizer.tokenize("银行") == ["银", "行"] and tokenizer.tokenize("BANK") == tokenizer.tokenize("bank")
+    for _ in range(5):
+        again = train_tokenizer(lambda: lines, 40, True, 64).get_vocab()
+        assert again == tokenizer.get_vocab(), "the same entries each time"
+    tokenizer.save_pretrained(tmp_path)
+    from transformers import AutoTokenizer
+
+    again = AutoTokenizer.from_pretrained(tmp_path)
+    assert again("The Bank 银")["input_ids"] == tokenizer("The Bank 银")["input_ids"]
+    assert again("The Bank 银").tokens()[0] == "[CLS]"
+    cased = train_tokenizer(lambda: lines, 40, False, 64)
+    assert "B" in cased.get_vocab() and "B" not in tokenizer.get_vocab()
+
+
+@pytest.mark.parametrize("size, words", [(5000, ["supports a vocabulary of", "5000 are asked for", "--vocab"]), (8, ["characters of the corpus alone", "--vocab"])])
+def test_a_vocabulary_that_does_not_fit_the_corpus(size, words):
+    with pytest.raises(UserError) as caught:
+        train_tokenizer(lambda: ["the bank paid\n"], size, True, 64)
+    assert all(word in str(caught.value) for word in words), caught.value

@@ -1,0 +1,340 @@
+"""Replaced-token detection: what is masked, what is sampled, who learns from what, and what both players share."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from accelerate import Accelerator
+from torch.nn import functional
+from transformers import AutoConfig
+
+from electra_ie.encoders import load_tokenizer
+from electra_ie.errors import UserError
+from electra_ie.loop import Mean, Players, play
+from electra_ie.objectives import finds_replaced, fools_discriminator
+from electra_ie.pretraining import models
+from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, hold_out
+from electra_ie.pretraining.optimizer import UncorrectedAdamW
+from electra_ie.pretraining.players import TOKENS, MaskFiller, TokenDiscriminator, TokenGenerator, probe, sample
+from electra_ie.pretraining.recipe import PretrainRecipe
+from electra_ie.pretraining.session import prepare
+from electra_ie.pretraining.sharing import Disentangled, entangled
+from electra_ie.verdict import Filled, Verdict
+
+LENGTH = 24
+
+
+def text_ids(tokenizer, rows=6, length=LENGTH, padded=0) -> torch.Tensor:
+    """Blocks of words, the last one padded."""
+    draw = np.random.default_rng(1)
+    free = [each for each in range(len(tokenizer)) if each not in tokenizer.all_special_ids]
+    ids = torch.tensor(draw.choice(free, (rows, length)))
+    ids[:, 0], ids[:, -1] = tokenizer.cls_token_id, tokenizer.sep_token_id
+    if padded:
+        ids[-1, -padded:] = tokenizer.pad_token_id
+    return ids
+
+
+def batch_of(tokenizer, seed=0, share=0.3, kept=0.15, **form) -> TokenBatch:
+    ids = text_ids(tokenizer, **form)
+    return Masker(tokenizer, ids.shape[1], share, kept)(ids, torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def tokenizer(encoder):
+    return load_tokenizer(encoder("bert"))
+
+
+def players_of(folder, **settings) -> Players:
+    torch.manual_seed(3)
+    recipe = PretrainRecipe(encoder=folder, rate=1e-2, **settings)
+    config = AutoConfig.from_pretrained(folder)
+    players = prepare(Accelerator(cpu=True), recipe, config, load_tokenizer(folder))
+    for group in players.optimizer.param_groups:
+        group["peak"] = recipe.rate
+    return players
+
+
+# What is masked
+
+
+def test_only_the_chosen_places_change_and_special_tokens_are_never_chosen(tokenizer):
+    for seed in range(20):
+        batch = batch_of(tokenizer, seed, padded=15)
+        chosen = torch.zeros_like(batch.input_ids, dtype=torch.bool)
+        for row in range(len(chosen)):
+            places = batch.places[row][batch.weight[row] > 0]
+            assert len(places) == len(set(places.tolist()))
+            chosen[row, places] = True
+        assert torch.equal(batch.masked_ids[~chosen], batch.input_ids[~chosen])
+        shown = batch.masked_ids[chosen]
+        assert ((shown == tokenizer.mask_token_id) | (shown == batch.input_ids[chosen])).all(), "none becomes random"
+        assert not torch.isin(batch.input_ids[chosen], torch.tensor(tokenizer.all_special_ids)).any()
+        assert chosen[:-1].sum(1).tolist() == [round(0.3 * (LENGTH - 2))] * 5
+        assert chosen[-1].sum() == round(0.3 * (LENGTH - 15 - 1)), "a padded block has fewer"
+        assert torch.equal(batch.mask, (batch.input_ids != tokenizer.pad_token_id).long())
+
+
+def test_about_one_in_seven_of_the_chosen_is_shown_as_it_is(tokenizer):
+    batch = batch_of(tokenizer, rows=400)
+    kept = (batch.masked_ids.gather(1, batch.places) != tokenizer.mask_token_id)[batch.weight > 0].float()
+    assert kept.mean() == pytest.approx(0.15, abs=0.02)
+    assert (batch_of(tokenizer, kept=0.0).masked_ids == tokenizer.mask_token_id).sum() == 6 * 7
+
+
+class Rows:
+    """Blocks in memory."""
+
+    def __init__(self, tokenizer, number):
+        self.ids = text_ids(tokenizer, number).numpy()
+
+    def rows(self, places):
+        return self.ids[places]
+
+
+def batches_of(tokenizer, number=10, size=4, process=0, processes=1, seed=0):
+    trained, _ = hold_out(number, 0.1, seed)
+    return TokenBatches(Rows(tokenizer, number), trained, Masker(tokenizer, LENGTH, 0.2, 0.1), size, seed, process, processes)  # type: ignore[arg-type]
+
+
+def test_batches_follow_from_seed_and_number_whatever_the_processes(tokenizer):
+    whole, again = batches_of(tokenizer), batches_of(tokenizer)
+    parts = [batches_of(tokenizer, process=process, processes=2) for process in range(2)]
+    for number in (0, 7, 3):
+        for name in vars(whole[number]):
+            mine = getattr(whole[number], name)
+            assert torch.equal(mine, getattr(again[number], name))
+            for process, part in enumerate(parts):
+                assert torch.equal(mine[process::2], getattr(part[number], name))
+    assert not torch.equal(whole[0].places, whole[1].places)
+    assert not torch.equal(whole[0].input_ids, batches_of(tokenizer, seed=1)[0].input_ids)
+
+
+def test_each_block_is_read_once_in_each_pass_and_held_out_ones_never(tokenizer):
+    batches = batches_of(tokenizer, number=10, size=3)
+    trained, held_out = hold_out(10, 0.1, 0)
+    assert len(held_out) == 1 and sorted([*trained, *held_out]) == list(range(10))
+    read = torch.cat([batches[number].input_ids for number in range(6)])
+    for one_pass in (read[:9], read[9:]):
+        assert sorted(one_pass.tolist()) == sorted(batches.blocks.rows(trained).tolist())
+    assert hold_out(1, 0.5, 0)[1].size == 0 and hold_out(100, 0.0, 0)[1].size == 0
+
+
+# What is sampled
+
+
+def test_tokens_are_sampled_from_the_softmax():
+    """Chances that cover the interval evenly give each token its share: no argmax, no other law."""
+    logits = torch.tensor([2.0, -1.0, 0.0, 1.0, -float("inf")])
+    chance = (torch.arange(10_000) + 0.5) / 10_000
+    drawn = sample(logits.repeat(10_000, 1), chance)
+    assert torch.bincount(drawn, minlength=5) / 10_000 == pytest.approx(logits.softmax(-1), abs=2e-4)
+    edges = sample(torch.tensor([[-float("inf"), 0.0, 0.0]] * 2), torch.tensor([0.0, 1 - 2**-24]))
+    assert edges.tolist() == [1, 2], "what has no probability is never drawn"
+
+
+def test_a_perfect_generator_leaves_all_tokens_original(encoder, tokenizer, monkeypatch):
+    generator = players_of(encoder("bert")).maker
+    batch = batch_of(tokenizer)
+    made = generator(batch)[TOKENS.name]
+    assert made.replaced.any() and torch.equal(made.replaced, made.input_ids != batch.input_ids)
+    fill = generator.fill
+
+    def perfect(batch):
+        filled = fill(batch)
+        return replace(filled, logits=1e4 * functional.one_hot(filled.labels, filled.logits.shape[-1]).float())
+
+    monkeypatch.setattr(generator, "fill", perfect)
+    made = generator(batch)[TOKENS.name]
+    assert not made.replaced.any() and torch.equal(made.input_ids, batch.input_ids)
+
+
+def test_places_that_were_not_chosen_never_change(encoder, tokenizer):
+    generator = players_of(encoder("bert")).maker
+    batch = batch_of(tokenizer, padded=15)
+    made = generator(batch)[TOKENS.name]
+    chosen = torch.zeros_like(made.replaced).scatter(1, batch.places, batch.weight > 0)
+    assert not (made.replaced & ~chosen).any() and (made.replaced & chosen).any()
+
+
+# Who learns from what
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_every_family_plays_and_only_the_chosen_places_reach_the_vocabulary(encoder, family):
+    folder = encoder(family)
+    players = players_of(folder, sharing="none")
+    batch = batch_of(load_tokenizer(folder))
+    seen = []
+    with players.maker.stock() as model:
+        model.get_output_embeddings().register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[:-1].numel()))
+    step = next(play(players, [batch], replace(PretrainRecipe(encoder=folder), steps=1, rate=1e-2)))
+    assert seen == [batch.places.numel()]
+    assert set(step.losses) == {"discriminator", "generator"} and 0 < step.realness[0] < 1
+    assert players.maker.encoder.config.num_hidden_layers == 1 < players.judge.encoder.config.num_hidden_layers
+
+
+def test_neither_loss_reaches_the_other_player(encoder, tokenizer):
+    players = players_of(encoder("bert"), sharing="none")
+    mean, batch = Mean(players.accelerator), batch_of(tokenizer)
+    fakes = players.generator(batch, 0)
+    real, fake = players.discriminator(batch, {name: each.detach() for name, each in fakes.items()})
+    finds_replaced(real["tokens"], fake["tokens"], mean).backward()
+    assert all(each.grad is None for each in players.maker.parameters())
+    assert any(each.grad.abs().sum() > 0 for each in players.judge.encoder.parameters() if each.grad is not None)
+    players.optimizer.zero_grad()
+    filled = players.judge.judge(fakes)["tokens"]
+    functional.cross_entropy(filled.logits, filled.labels).backward()
+    assert all(each.grad is None for each in players.judge.parameters())
+    assert all(each.grad is not None for each in players.maker.encoder.embeddings.parameters())
+
+
+def test_the_loss_is_binary_cross_entropy_over_all_tokens_but_padding(encoder, tokenizer):
+    players = players_of(encoder("electra"))
+    judge, batch = players.judge.eval(), batch_of(tokenizer, padded=15)
+    fakes = players.maker.eval()(batch)
+    loss = finds_replaced(*(each["tokens"] for each in judge(batch, fakes)), Mean(players.accelerator))
+    with judge.stock() as model:
+        logits = model(input_ids=fakes["tokens"].input_ids, attention_mask=batch.mask).logits
+    counted = batch.mask.bool()
+    target = (fakes["tokens"].input_ids != batch.input_ids).float()
+    # ElectraForPreTraining says "replaced" with a positive logit.
+    assert loss.item() == pytest.approx(functional.binary_cross_entropy_with_logits(logits[counted], target[counted]).item(), abs=1e-6)
+
+
+def test_the_rewarded_generator_is_pushed_towards_what_fools():
+    """Three places: one replaced and taken for original, one replaced and found out, one restored and believed."""
+    logits = torch.zeros(3, 4, requires_grad=True)
+    filled = Filled(TOKENS, logits, torch.tensor([0, 0, 2]), torch.tensor([1, 1, 2]), torch.ones(3), torch.tensor([5, 1, 3]))
+    realness = torch.tensor([0.0, -3.0, 0.0, 2.0, 0.0, 3.0])
+    real = Verdict(TOKENS, realness[:, None], realness, realness, torch.zeros(6), torch.ones(6))
+    fools_discriminator(real, filled, Mean(Accelerator(cpu=True))).backward()
+    reward = torch.tensor([functional.softplus(torch.tensor(each)) for each in (3.0, -3.0, -2.0)])
+    chosen = functional.one_hot(filled.drawn, 4) - 0.25  # the gradient of the log-likelihood
+    expected = -(reward - reward.mean())[:, None] * chosen / 3
+    assert torch.allclose(logits.grad, expected, atol=1e-6)
+    assert logits.grad[0, 1] < 0 < logits.grad[1, 1], "descent makes the first draw likelier, the second less so"
+
+
+# What both share
+
+
+def steps_of(players, tokenizer, number=3):
+    batches = [batch_of(tokenizer, seed, padded=seed) for seed in range(number)]
+    recipe = PretrainRecipe(steps=number, rate=1e-2, clip=1e3)
+    return list(play(players, batches, recipe)), batches
+
+
+def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer):
+    """Against a reference in which both players hold the very same tensors."""
+    players = players_of(encoder("electra"), sharing="plain")
+    judge, maker = copy.deepcopy(players.judge), copy.deepcopy(players.maker)
+    steps, batches = steps_of(players, tokenizer)
+    table = players.judge.encoder.embeddings.word_embeddings.weight
+    assert torch.equal(table, players.maker.encoder.embeddings.word_embeddings.weight)
+    assert table is not players.maker.encoder.embeddings.word_embeddings.weight
+
+    judge.encoder.embeddings = maker.encoder.embeddings
+    weights = list({id(each): each for player in (maker, judge) for each in player.parameters()}.values())
+    groups = [{"params": [each for each in weights if (each.dim() > 1) is wide], "weight_decay": 0.01 * wide} for wide in (True, False)]
+    optimizer = UncorrectedAdamW(groups, lr=1e-2, eps=1e-6)
+    mean = Mean(players.accelerator)
+    for number, batch in enumerate(batches):
+        torch.manual_seed(number * 1_009)
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-2 * (3 - number) / 2.7 if number else 1e-2
+        fakes = maker.train()(batch)
+        real, fake = judge.train()(batch, fakes)
+        filled = fakes["tokens"].filled
+        loss = 50 * finds_replaced(real["tokens"], fake["tokens"], mean)
+        loss = loss + mean(functional.cross_entropy(filled.logits, filled.labels, reduction="none"), filled.weight)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    for name, value in judge.state_dict().items():
+        if "key.bias" not in name:  # the softmax cancels it: its gradient is rounding, which Adam blows up
+            assert torch.allclose(value, players.judge.state_dict()[name], atol=1e-4), name
+    assert not torch.allclose(table, players_of(encoder("electra")).judge.encoder.embeddings.word_embeddings.weight, atol=1e-3)
+
+
+def test_disentangled_sharing_keeps_the_losses_apart(encoder, tokenizer):
+    players = players_of(encoder("electra"), sharing="disentangled")
+    shared = players.judge.encoder.get_input_embeddings()
+    base = players.maker.encoder.get_input_embeddings().weight
+    assert isinstance(shared, Disentangled) and not shared.residual.any()
+    assert all(each is not base for each in players.judge.parameters())
+    batch = batch_of(tokenizer)
+    fakes = players.maker(batch)
+    real, fake = players.judge(batch, {name: each.detach() for name, each in fakes.items()})
+    finds_replaced(real["tokens"], fake["tokens"], Mean(players.accelerator)).backward()
+    assert base.grad is None and shared.residual.grad.abs().sum() > 0
+    players.optimizer.zero_grad()
+    before = base.detach().clone()
+    steps_of(players, tokenizer)
+    ids = torch.arange(5, 20)
+    assert torch.allclose(shared(ids), base[ids] + shared.residual[ids]) and shared.residual.any()
+    assert not torch.equal(before, base), "the generator's own loss moves the table"
+    with entangled(players.judge.encoder):
+        stock = players.judge.encoder.get_input_embeddings()
+        assert type(stock) is torch.nn.Embedding and torch.equal(stock.weight, base + shared.residual)
+    assert players.judge.encoder.get_input_embeddings() is shared
+
+
+def test_a_generator_of_another_vocabulary_or_shape_is_refused(encoder, tmp_path):
+    with pytest.raises(UserError, match="has another vocabulary than the encoder"):
+        players_of(encoder("bert"), generator_encoder=encoder("roberta"))
+    with pytest.raises(UserError, match="embeddings differ from the encoder's .*LayerNorm.*--set sharing=none"):
+        players_of(encoder("bert"), generator_encoder=encoder("electra"))
+    with pytest.raises(UserError, match=r"word embeddings are .*16\), the encoder's .*32\)"):
+        players_of(encoder("bert"), generator_encoder=encoder("electra"), sharing="disentangled")
+    assert players_of(encoder("bert"), generator_encoder=encoder("electra"), sharing="none").maker.encoder.config.model_type == "electra"
+    with pytest.raises(UserError, match="generator_layers is 3; the encoder has 2"):
+        players_of(encoder("bert"), generator_layers=3)
+
+
+def test_a_head_that_reads_more_than_the_states_is_refused(encoder, monkeypatch):
+    filler = players_of(encoder("bert")).maker
+    monkeypatch.setattr(filler, "fill", lambda batch: replace(MaskFiller.fill(filler, batch), logits=torch.zeros(4, 600)))
+    with pytest.raises(UserError, match='"some/encoder" cannot be used to fill masks'):
+        probe(filler, "some/encoder")
+
+
+# The optimiser
+
+
+def test_adam_without_bias_correction():
+    torch.manual_seed(0)
+    weight = torch.nn.Parameter(torch.randn(5))
+    expected, first, second = weight.detach().clone(), torch.zeros(5), torch.zeros(5)
+    optimizer = UncorrectedAdamW([weight], lr=0.1, eps=1e-2, weight_decay=0.3)
+    for rate in (0.1, 0.2, 0.05):
+        gradient = torch.randn(5)
+        weight.grad = gradient.clone()
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.step()
+        first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+        expected = expected - rate * (first / (second.sqrt() + 1e-2) + 0.3 * expected)
+        assert torch.allclose(weight, expected, atol=1e-6)
+    assert optimizer.param_groups[0] | {"params": 0} == optimizer.param_groups[0] | {"params": 0, "lr": 0.05, "eps": 1e-2, "weight_decay": 0.3}
+
+
+def test_new_shapes_are_those_of_the_paper(tokenizer):
+    for name, width, heads, generator in (("small", 256, 4, (64, 1)), ("base", 768, 12, (256, 4))):
+        recipe = PretrainRecipe(from_scratch=name)
+        config = models.shape(recipe, tokenizer, generator=False)
+        made = models.shape(recipe, tokenizer, generator=True)
+        assert (config.hidden_size, config.num_attention_heads, config.num_hidden_layers) == (width, heads, 12)
+        assert (made.hidden_size, made.num_attention_heads, made.num_hidden_layers) == (*generator, 12)
+        assert made.embedding_size == config.embedding_size and config.intermediate_size == 4 * width
+
+
+def test_the_probe_lets_every_family_pass(encoder):
+    for family in tiny.FAMILIES:
+        generator = TokenGenerator(models.load_filler(PretrainRecipe(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family))))
+        probe(generator, family)
+        assert isinstance(TokenDiscriminator(models.load_encoder(PretrainRecipe(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family)))), TokenDiscriminator)
