@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -147,22 +148,29 @@ class Labelled:
 
 def label(document: Document, windows: Sequence[Window], fields: Sequence[Field]) -> list[Labelled]:
     """The windows of a document with its gold. Each window of a long text bears the text's classes and flags."""
+    gold = {field.name: _gold(document, windows, field) for field in fields if field.name in document.gold}
     return [
-        Labelled(
-            window, {field.name: _gold(document, window, field) for field in fields if field.name in document.gold}
-        )
-        for window in windows
+        Labelled(window, {name: values[number] for name, values in gold.items()})
+        for number, window in enumerate(windows)
     ]
 
 
-def _gold(document: Document, window: Window, field: Field) -> Sequence[int] | int | Sequence[float]:
+def _gold(
+    document: Document, windows: Sequence[Window], field: Field
+) -> Sequence[Sequence[int] | int | Sequence[float]]:
+    """The gold of each window."""
     value = document.gold[field.name]
     if field.kind == "classes":
-        return field.labels.index(value)
+        return [field.labels.index(value)] * len(windows)
     if field.kind == "flags":
-        return [float(name in value) for name in field.labels]
-    tags = to_tags(field, flatten(value)[0], window.offsets)
-    return [tag if window.first <= place < window.last else IGNORED for place, tag in enumerate(tags)]
+        return [[float(name in value) for name in field.labels]] * len(windows)
+    # Over the whole document, each token once: a span that goes on in another window is not a new one there.
+    tags = iter(to_tags(field, flatten(value)[0], [offset for window in windows for offset in window.owned]))
+    gold = []
+    for window in windows:
+        own = list(islice(tags, window.last - window.first))
+        gold.append([IGNORED] * window.first + own + [IGNORED] * (len(window.ids) - window.last))
+    return gold
 
 
 @dataclass
@@ -249,10 +257,6 @@ class Batches:
         rows += [*enumerate(self.pool[number], start=len(rows))]
         mine = rows[self.process :: self.processes]
         return collate([row for _, row in mine], self.cutter, self.fields, [place for place, _ in mine])
-
-    def epoch(self, number: int) -> float:
-        """How often the labelled windows have been read when batch `number` begins."""
-        return number / self.known.batches
 
 
 class _Deck:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -173,12 +174,15 @@ def extract(
     from electra_ie.commands import extract as do
     from electra_ie.console import notice
 
+    if not output and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the terminal's encoding
     counts = do(run, paths, output or sys.stdout, html)
     notice(", ".join(f"{number:,} {name}" for name, number in counts.items()) + (f" -> {output}" if output else ""))
 
 
 def main() -> None:
     """Entry point of `electra-ie`: a user's mistake is one line on standard error and exit code 2."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that half-written files are cleared away
     try:
         app()
     except UserError as error:
@@ -186,7 +190,7 @@ def main() -> None:
             sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
     except OSError as error:  # no space, no permission: the machine's fault and the user's to mend, not a bug of ours
-        if error.filename is None:
-            raise
-        sys.stderr.write(f"error: {error.filename}: {error.strerror}. Check the path, its permissions and the space.\n")
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"error: {place}{error.strerror or error}. Check the path, its permissions and the space.\n")
+        sys.stdout = None  # type: ignore[assignment]  # what it could not write it would try again at the end
         sys.exit(2)

@@ -119,6 +119,9 @@ def extract(
     grow with their number. A file that cannot be read ends all with a UserError, and nothing is left half-written.
     Returns how many documents, characters, windows and findings there were.
     """
+    places = [Path(place) for place in (output, html) if isinstance(place, (str, os.PathLike))]
+    _check_places(places)
+    leave_out = {place.resolve() for place in places}
     extractor = Extractor.load(os.fspath(run))
     counts = dict.fromkeys(("documents", "characters", "windows", "findings"), 0)
     with ExitStack() as stack:
@@ -126,7 +129,7 @@ def extract(
         kinds = {field.name: field.kind for field in extractor.fields}
         page = stack.enter_context(Page(html, f"Findings of {Path(run).name}", kinds)) if html else None
         report = stack.enter_context(progress(None, "extracting", unit="documents"))
-        documents = (document for path in paths for document in read_texts(path))
+        documents = (document for path in paths for document in read_texts(path, leave_out))
         for reading in extractor.read(documents):
             record = reading.record()
             lines.write(json.dumps(record, ensure_ascii=False) + "\n")
@@ -143,10 +146,10 @@ def extract(
 @contextmanager
 def _whole(path: Path) -> Iterator[TextIO]:
     """A text file that takes its place when it is complete, and leaves nothing behind when it is not."""
-    if not path.absolute().parent.is_dir():
-        raise UserError(
-            "the folder of the output does not exist.", file=path, remedy="Make it first, or write elsewhere."
-        )
+    if path.exists() and not path.is_file():  # a device, a pipe: nothing to be replaced
+        with path.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+        return
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", encoding="utf-8", newline="\n") as stream:
@@ -154,3 +157,18 @@ def _whole(path: Path) -> Iterator[TextIO]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _check_places(places: Sequence[Path]) -> None:
+    """Raises UserError for outputs that cannot be written, before anything is read."""
+    for place in places:
+        if place.is_dir():
+            raise UserError("the output is a folder.", file=place, remedy="Give the name of a file.")
+        if not place.absolute().parent.is_dir():
+            remedy = "Make it first, or write elsewhere."
+            raise UserError("the folder of the output does not exist.", file=place, remedy=remedy)
+        if not os.access(place if place.exists() else place.absolute().parent, os.W_OK):
+            remedy = "Write elsewhere, or give yourself the right."
+            raise UserError("the output may not be written.", file=place, remedy=remedy)
+    if len({place.resolve() for place in places}) < len(places):
+        raise UserError("two outputs have one name.", file=places[0], remedy="Give each its own.")

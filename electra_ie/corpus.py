@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
 
@@ -24,6 +26,16 @@ class Corpus:
     train: list[Document]
     pool: list[Document]
     dev: list[Document]
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of all texts and their gold, in order."""
+        digest = hashlib.sha256()
+        for split in (self.train, self.pool, self.dev):
+            for document in split:
+                digest.update(repr((document.id, document.text, sorted(document.gold.items()))).encode("utf-8"))
+            digest.update(b"\n")
+        return digest.hexdigest()
 
     @classmethod
     def read(cls, task: Task, recipe: Recipe) -> Corpus:
@@ -47,6 +59,13 @@ class Corpus:
             )
         train, rest = keep_labels(documents, task.fields, recipe.labels or len(train), recipe.seed)
         dev = sample(task.read("dev"), recipe.dev_limit, recipe.seed) if "dev" in task.splits else []
+        if dev and not any(document.gold for document in dev):
+            raise UserError(
+                'no record of the split "dev" has a label.',
+                file=task.folder,
+                remedy="Label some, or leave the split out: the last step is kept then.",
+            )
+        warn_of_shared_texts(dev, documents)
         pool: list[Document] = []  # plain training would read it for nothing
         if recipe.game:
             pool += rest
@@ -54,6 +73,8 @@ class Corpus:
             added = [document for path in recipe.unlabeled for document in read_unlabelled(path)]
             refuse_repeated_ids(added)
             pool += [document.unlabelled() for document in added]
+        elif recipe.unlabeled:
+            warn(f"--unlabeled: the preset {recipe.preset} reads no unlabelled text. --preset adversarial does.")
         for field in task.fields:
             refuse_lost_spans(field, [*train, *dev], task)
             warn_of_missing_labels(field, train)
@@ -101,6 +122,14 @@ def refuse_lost_spans(field: Field, documents: Sequence[Document], task: Task) -
         line=document.line,
         remedy="Give the labels fields of their own, or write `overlaps: count` in the field to train without them.",
     )
+
+
+def warn_of_shared_texts(dev: Sequence[Document], train: Sequence[Document]) -> None:
+    """One line where documents of dev stand in train too: scores on them prove nothing."""
+    known = {document.text for document in train}
+    shared = sum(document.text in known for document in dev)
+    if shared:
+        warn(f"{shared} of {len(dev)} documents of dev stand in train too, word for word: their scores prove nothing.")
 
 
 def warn_of_missing_labels(field: Field, train: Sequence[Document]) -> None:

@@ -31,7 +31,13 @@ STOCK = {
 }
 
 
+LOADING: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "dtype": torch.float32}
 PROBLEMS = {"classes": "single_label_classification", "flags": "multi_label_classification"}
+
+
+def key(field: Field) -> str:
+    """The name of a field's part of a player: a field may be called `type` or `train`, a module's part may not."""
+    return f"field_{field.name}"
 
 
 class Playback(nn.Module):
@@ -97,7 +103,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.fields = tuple(fields)
         self.encoder = models[fields[0].name].base_model
-        self.heads = nn.ModuleDict({field.name: Head(field, models[field.name], game) for field in fields})
+        self.heads = nn.ModuleDict({key(field): Head(field, models[field.name], game) for field in fields})
         if getattr(self.encoder, "pooler", None) is not None:
             self.encoder.pooler = None  # it went to its head
 
@@ -113,11 +119,14 @@ class Discriminator(nn.Module):
 
     @classmethod
     def from_saved(cls, folders: Mapping[str, str], fields: Sequence[Field]) -> Discriminator:
-        """The discriminator of a run: for each field the folder of its stock model."""
-        return cls({field.name: _load(folders[field.name], field) for field in fields}, fields)
+        """The discriminator of a run: for each field the folder of its stock model.
+
+        Raises UserError for weights that are missing or left over, or labels that are not the field's.
+        """
+        return cls({field.name: _saved(folders[field.name], field) for field in fields}, fields)
 
     def head(self, field: Field) -> Head:
-        return cast(Head, self.heads[field.name])
+        return cast(Head, self.heads[key(field)])
 
     @property
     def hidden(self) -> int:
@@ -227,6 +236,24 @@ def _new(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
 
 def _load(name: str, field: Field, **config: Any) -> PreTrainedModel:
     with readable(name):
-        return STOCK[field.kind].from_pretrained(
-            locate(name), trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **config
+        return STOCK[field.kind].from_pretrained(locate(name), **LOADING, **config)
+
+
+def _saved(folder: str, field: Field) -> PreTrainedModel:
+    with readable(folder):
+        model, found = STOCK[field.kind].from_pretrained(folder, output_loading_info=True, **LOADING)
+    wrong = sorted([*found["missing_keys"], *found["unexpected_keys"], *found["mismatched_keys"]], key=str)
+    if wrong:
+        raise UserError(
+            f"these are not the weights that were saved here: {wrong[0]} is missing, left over or of another shape.",
+            file=folder,
+            remedy="Restore the folder, or train again.",
         )
+    names = tuple(model.config.id2label[number] for number in sorted(model.config.id2label))
+    if names != field.names:
+        raise UserError(
+            f'the labels of this model are not those of the field "{field.name}" in the run\'s task.yaml.',
+            file=folder,
+            remedy="Restore both, or train again.",
+        )
+    return model

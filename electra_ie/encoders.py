@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
@@ -104,11 +105,13 @@ def readable(name: str) -> Iterator[None]:
     try:
         with hushed():
             yield
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        first = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    except (OSError, ValueError, ImportError, KeyError, SafetensorError) as error:
+        first = str(error).strip().splitlines()[0][:200].rstrip(". ") if str(error).strip() else type(error).__name__
         if Path(name).is_dir():
-            raise UserError(f"the encoder cannot be loaded: {first}", file=name) from error
+            remedy = "Restore the folder: it wants config.json, model.safetensors and tokenizer.json."
+            raise UserError(f"this model cannot be loaded: {first}.", file=name, remedy=remedy) from error
         raise UserError(
             f'the encoder "{name}" is neither a directory here nor to be had from the hub ({first}).',
-            remedy=f'Check the name and the network, or give a directory; "{EMBEDDED}" needs no network.',
+            remedy=f'Check the name and the network, or give a directory; "{EMBEDDED}" needs no network. '
+            "HF_HUB_OFFLINE=1 spares the attempts.",
         ) from error

@@ -122,7 +122,7 @@ class Extractor:
             logits = [window[one.name] for window in each.logits]
             read = _read_spans if one.kind == "spans" else _read_text
             answers[one.name], found = read(one, each, logits)
-            findings += found
+            findings += found if each.document.text.strip() else []  # nothing is found in nothing
         findings.sort(key=lambda finding: (finding.start, finding.end, finding.field, finding.label))
         return Reading(each.document, len(each.windows), answers, findings)
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from electra_ie.batching import Batch
+from electra_ie.discriminator import key
 from electra_ie.labels import IGNORED, Field
 from electra_ie.verdict import Fakes
 
@@ -58,11 +59,11 @@ class LatentGenerators(nn.Module):
     def __init__(self, fields: Sequence[Field], hidden: int, latent: int, seed: int):
         super().__init__()
         self.latent, self.seed = latent, seed
-        self.players = nn.ModuleDict({field.name: LatentGenerator(field, hidden, latent) for field in fields})
+        self.players = nn.ModuleDict({key(field): LatentGenerator(field, hidden, latent) for field in fields})
 
     def forward(self, batch: Batch, step: int) -> dict[str, Fakes]:
         """Fakes by field, N of them for N labelled rows of the batch."""
-        return {name: self._fakes(player, batch, step) for name, player in self.players.items()}  # type: ignore[arg-type]
+        return {player.field.name: self._fakes(player, batch, step) for player in self.players.values()}  # type: ignore
 
     def _fakes(self, player: LatentGenerator, batch: Batch, step: int) -> Fakes:
         labels = batch.labels[player.field.name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,12 +45,16 @@ class Field:
 
 def flatten(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
     """Split spans of one field into those that BIO can express (longest first, none overlapping) and the rest."""
-    kept: list[Span] = []
+    kept: list[Span] = []  # in order: only the neighbours of a span can clash with it
     lost: list[Span] = []
     for span in sorted(spans, key=lambda each: (each.start - each.end, each.start)):
-        clash = any(span.start < other.end and other.start < span.end for other in kept)
-        (lost if clash else kept).append(span)
-    return sorted(kept), sorted(lost)
+        place = bisect(kept, span)
+        beside = kept[max(0, place - 1) : place + 1]
+        if any(span.start < other.end and other.start < span.end for other in beside):
+            lost.append(span)
+        else:
+            kept.insert(place, span)
+    return kept, sorted(lost)
 
 
 def to_tags(field: Field, spans: Iterable[Span], offsets: Sequence[tuple[int, int]]) -> list[int]:
@@ -88,6 +93,8 @@ def to_spans(field: Field, tags: Sequence[int], offsets: Sequence[tuple[int, int
     for position, tag in enumerate(tags):
         if tag == IGNORED:
             continue
+        if tokens and offsets[position][0] < offsets[tokens[-1]][1]:
+            continue  # two tokens of one character, as byte-level vocabularies have: the first has spoken for it
         prefix, _, name = field.names[tag].partition("-")
         if prefix != "I" or name != label:
             close()

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import nn
 
 from electra_ie.discriminator import Discriminator
@@ -19,11 +20,11 @@ from electra_ie.recipe import Recipe
 
 
 class LossNotFinite(Exception):
-    """A loss became NaN or infinite at `step`; the weights are those before it."""
+    """A loss, or a weight, became NaN or infinite at `step`."""
 
-    def __init__(self, step: int, player: str):
+    def __init__(self, step: int, player: str, what: str = "loss is"):
         self.step, self.player = step, player
-        super().__init__(f"the {player}'s loss is not a finite number at step {step}")
+        super().__init__(f"the {player}'s {what} not a finite number at step {step}")
 
 
 @dataclass
@@ -190,7 +191,8 @@ def _turns(players: Players, batch: Any, recipe: Rules, number: int, mean: Mean)
     # The generator's turn: the discriminator judges but does not learn.
     if generator is not None:
         with frozen(discriminator):
-            answer = players.judge.judge(fakes)
+            with accelerator.autocast():  # as within the wrapped forward pass, which is not the one called here
+                answer = players.judge.judge(fakes)
             loss, more = weigh("generator", recipe.generator, real, answer, mean)
             losses["generator"] = _finite(loss, number, "generator")
             accelerator.backward(loss / players.parts)
@@ -207,6 +209,13 @@ def _gathering(players: Players, last: bool) -> Iterator[None]:
         yield
 
 
+def check_weights(players: Players, step: int) -> None:
+    """Raises `LossNotFinite` for weights that must not become a checkpoint."""
+    for name, player in (("discriminator", players.judge), ("generator", players.maker)):
+        if player is not None and not all(bool(each.isfinite().all()) for each in player.parameters()):
+            raise LossNotFinite(step, name, "weights are")
+
+
 def rate_at(step: int, steps: int, warmup: float) -> float:
     """Share of the highest rate: up on a line over the first `warmup` of the steps, then down on a line to 0."""
     rising = warmup * steps
@@ -218,6 +227,15 @@ def set_rates(optimizer: torch.optim.Optimizer, step: int, recipe: Rules) -> Non
     share = min(1.0, rate_at(step, recipe.steps or 1, recipe.warmup))
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share
+
+
+def accelerator_of(precision: str) -> Accelerator:
+    """A new Accelerator: `bf16`, `no` (float32) or `auto`, bf16 on a GPU. A Python session may hold several, one after
+    another, of different precision, which Accelerate by itself refuses."""
+    AcceleratorState._reset_state()
+    return Accelerator(
+        mixed_precision=("bf16" if torch.cuda.is_available() else "no") if precision == "auto" else precision
+    )
 
 
 @contextmanager

@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -21,9 +21,10 @@ from electra_ie.encoders import hushed, load_tokenizer
 from electra_ie.errors import UserError
 from electra_ie.labels import Field
 from electra_ie.loop import Players
-from electra_ie.run_files import BEST, LAST, TASK
+from electra_ie.run_files import BEST, CORPUS, LAST, TASK
 from electra_ie.settings import Settings
 from electra_ie.task import Task
+from electra_ie.yaml_source import Source
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,27 @@ def load_checkpoint(run: Path, players: Players) -> Progress:
 def refuse_other_recipe(begun: Settings, mine: Settings, folder: Path) -> None:
     """Raises UserError where a run would be resumed with another recipe than it was begun with."""
     before, now = begun.as_dict(), mine.as_dict()
-    other = [f"{name} ({before[name]}, now {now[name]})" for name in now if before[name] != now[name]]
+    other = [f"{name} ({before[name]}, now {now[name]})" for name in now if not _same(before[name], now[name])]
     if other:
         remedy = "Resume without these options, or begin another run."
         raise UserError(f"the run was begun with another recipe: {', '.join(other)}.", file=folder, remedy=remedy)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Are two settings alike? `./task` and `task` lead to the same place."""
+    if isinstance(one, str) and isinstance(other, str) and os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
+
+
+def refuse_other_corpus(folder: Path, mine: str) -> None:
+    """Raises UserError where a run would be resumed on other texts than it was begun with."""
+    file = folder / CORPUS
+    if not file.is_file() or json.loads(file.read_text("utf-8"))["hash"] != mine:
+        remedy = "Give the same texts, or begin another run."
+        raise UserError("the corpus is not the one that the run was begun with.", file=folder, remedy=remedy)
 
 
 def save_best(run: Path, discriminator: Discriminator, progress: Progress) -> None:
@@ -134,18 +152,27 @@ def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, Windows, tuple
     folder = Path(run)
     fields = load_task(folder).fields
     for field in fields:
-        if not (folder / field.name / "model.safetensors").is_file():
-            raise UserError(
-                f'the run has no model for the field "{field.name}".',
-                file=folder,
-                remedy="Finish it with: electra-ie train ... --resume"
-                if (folder / LAST).exists()
-                else "Train it again.",
-            )
+        for file in ("model.safetensors", "config.json", "tokenizer.json"):
+            if not (folder / field.name / file).is_file():
+                raise UserError(
+                    f'the run has no {file} for the field "{field.name}".',
+                    file=folder,
+                    remedy="Finish it with: electra-ie train ... --resume"
+                    if (folder / LAST).exists()
+                    else "Restore it, or train again.",
+                )
     discriminator = Discriminator.from_saved({field.name: str(folder / field.name) for field in fields}, fields)
-    first = discriminator.head(fields[0]).model.config.electra_ie
-    tokenizer = load_tokenizer(str(folder / fields[0].name))
-    return discriminator, Windows(tokenizer, first["window"], first["margin"], first["whole_words"]), fields
+    first = getattr(discriminator.head(fields[0]).model.config, "electra_ie", None)
+    try:
+        tokenizer = load_tokenizer(str(folder / fields[0].name))
+        cutter = Windows(tokenizer, first["window"], first["margin"], first["whole_words"])  # type: ignore[index]
+    except (TypeError, KeyError, ValueError) as error:
+        raise UserError(
+            "the config.json does not say how texts are cut (its block electra_ie).",
+            file=folder / fields[0].name,
+            remedy="Restore it, or train again.",
+        ) from error
+    return discriminator, cutter, fields
 
 
 def load_task(run: str | os.PathLike[str], data: str | None = None) -> Task:
@@ -157,4 +184,4 @@ def load_task(run: str | os.PathLike[str], data: str | None = None) -> Task:
             file=run,
             remedy="Give what train wrote to --output.",
         )
-    return Task.from_dict(yaml.safe_load(file.read_text("utf-8")), file, data)
+    return Task.from_dict(Source.read(file)[0], file, data)

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers.utils import cached_file
 
 
 class MeanPooledConfig(PreTrainedConfig):
@@ -79,8 +80,11 @@ AutoModelForSequenceClassification.register(MeanPooledConfig, MeanPooledForSeque
 
 
 def choose(folder: str) -> str:
-    """`mean` for an encoder that says it was trained so (a sentence encoder's 1_Pooling/config.json), else `stock`."""
-    file = Path(folder) / "1_Pooling" / "config.json"
-    if not file.is_file():
-        return "stock"
-    return "mean" if json.loads(file.read_text("utf-8")).get("pooling_mode_mean_tokens") else "stock"
+    """`mean` for an encoder, a folder or a name on the hub, that says it was trained so (1_Pooling/config.json of a
+    sentence encoder), else `stock`."""
+    file = cached_file(
+        folder, "1_Pooling/config.json", _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )  # fmt: skip
+    told = json.loads(Path(file).read_text("utf-8")) if file else {}
+    return "mean" if told.get("pooling_mode_mean_tokens") else "stock"

@@ -14,6 +14,9 @@ from electra_ie.settings import Settings
 EMBEDDED = "all-MiniLM-L6-v2"
 """The default encoder: ships in a package, needs no hub."""
 
+MOST_SEEDS = 2**32 - 1
+"""The greatest seed: with it and the number of a step torch's generator is seeded, which takes 64 bits."""
+
 PRESETS: dict[str, dict[str, Any]] = {
     "control": {"discriminator": {"knows_classes": 1.0}, "generator": {}},
     "adversarial": {
@@ -82,9 +85,13 @@ class Recipe(Settings):
     CHOICE: ClassVar[str] = "preset"
     TABLE: ClassVar[Mapping[str, Any]] = PRESETS
     LOWEST: ClassVar[Mapping[str, float]] = {
-        "labels": 1, "window": 8, "margin": 0, "steps": 1, "batch": 1, "unlabeled_batch": 0, "rate": 0, "head_rate": 0,
-        "generator_rate": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "latent": 1, "evaluations": 1, "dev_limit": 1,
+        "labels": 1, "seed": 0, "window": 8, "margin": 0, "steps": 1, "batch": 1, "unlabeled_batch": 0, "rate": 0,
+        "head_rate": 0, "generator_rate": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "latent": 1, "evaluations": 1,
+        "dev_limit": 1,
     }  # fmt: skip
+
+    HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1}
+    WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {"pooling": ("stock", "mean")}
 
     @property
     def game(self) -> bool:
@@ -113,5 +120,5 @@ class Recipe(Settings):
             batch=batch,
             unlabeled_batch=batch if self.unlabeled_batch is None else self.unlabeled_batch,
             steps=self.steps or max(100, round(20 * math.sqrt(labelled))),
-            rate=self.rate or (2e-4 if many else 1e-4) * 384 / hidden,
+            rate=(2e-4 if many else 1e-4) * 384 / hidden if self.rate is None else self.rate,
         )

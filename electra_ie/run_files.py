@@ -27,6 +27,11 @@ def check_output(folder: Path, resume: bool) -> None:
         raise UserError("there is no run to resume.", file=folder, remedy="Leave --resume out to begin one.")
 
 
+def is_finished(folder: Path) -> bool:
+    """Is nothing left to do? The card is written last, and then the checkpoint goes."""
+    return (folder / CARD).is_file() and not (folder / LAST).is_file()
+
+
 def write(path: Path, text: str) -> None:
     """Write a text file whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +43,17 @@ def write(path: Path, text: str) -> None:
 def read_log(run: Path) -> list[dict[str, Any]]:
     """The rows of log.jsonl; none where there is no log yet."""
     file = run / LOG
-    return [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.is_file() else []
+    if not file.is_file():
+        return []
+    return [_parse(line, file, number) for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1)]
+
+
+def _parse(text: str, file: Path, line: int = 1) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        remedy = "Restore the file, or delete it."
+        raise UserError("this is not the JSON that was written here.", file=file, line=line, remedy=remedy) from error
 
 
 def write_log(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -48,5 +63,5 @@ def write_log(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def write_scores(run: Path, split: str, scores: Mapping[str, Any]) -> None:
     """Put a split's scores into scores.json, beside those of other splits."""
     file = run / SCORES
-    known = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    known = _parse(file.read_text("utf-8"), file) if file.is_file() else {}
     write(file, json.dumps({**known, split: scores}, indent=2, ensure_ascii=False) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, ClassVar, Self, get_type_hints
 import yaml
 
 from electra_ie.errors import UserError, nearest
+from electra_ie.yaml_source import Source
 
 PLAYERS = ("discriminator", "generator")
 
@@ -25,6 +27,10 @@ class Settings:
     TABLE: ClassVar[Mapping[str, Mapping[str, Mapping[str, float]]]]
     LOWEST: ClassVar[Mapping[str, float]]
     """The smallest value that a number may have."""
+    HIGHEST: ClassVar[Mapping[str, float]] = {}
+    """The greatest value, where there is one."""
+    WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """The words among which a text is chosen."""
 
     def __post_init__(self) -> None:
         chosen = getattr(self, self.CHOICE)
@@ -33,10 +39,22 @@ class Settings:
         for player in PLAYERS:
             if not getattr(self, player):
                 object.__setattr__(self, player, dict(self.TABLE[chosen][player]))
+        self._check_values()
+
+    def _check_values(self) -> None:
         for name, low in self.LOWEST.items():
+            value, high = getattr(self, name), self.HIGHEST.get(name)
+            if value is not None and not (low <= value and (high is None or value <= high)):
+                most = "" if high is None else f" and at most {high}"
+                raise UserError(f"{name} is {value}.", remedy=f"It must be at least {low}{most}.")
+        for player in PLAYERS:
+            for term, weight in getattr(self, player).items():
+                if not 0 <= weight < math.inf:
+                    raise UserError(f"{player}.{term} is {weight}.", remedy="A weight must be at least 0.")
+        for name, words in self.WORDS.items():
             value = getattr(self, name)
-            if value is not None and value < low:
-                raise UserError(f"{name} is {value}.", remedy=f"It must be at least {low}.")
+            if value is not None and value not in words:
+                raise UserError(f'{name} is "{value}".', remedy=nearest(value, words))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, in the order of the fields: what run.yaml holds."""
@@ -48,7 +66,8 @@ class Settings:
         """Defaults, then a YAML file, then `given` (those that are not None), then `key=value` settings."""
         values: dict[str, Any] = {}
         if file:
-            values.update(cls._check(_read_yaml(Path(file)), str(file)))
+            given_there, source = _read_yaml(Path(file))
+            values.update(cls._check(given_there, source))
         cls._update(values, cls._check({name: value for name, value in given.items() if value is not None}, None))
         for setting in settings:
             cls._assign(values, setting)
@@ -86,29 +105,22 @@ class Settings:
         values.update(later)
 
     @classmethod
-    def _check(cls, values: Mapping[str, Any], source: str | None) -> dict[str, Any]:
+    def _check(cls, values: Mapping[str, Any], source: Source | str | None) -> dict[str, Any]:
         """Refuse unknown keys and values of the wrong type, by name."""
         names = [each.name for each in dataclasses.fields(cls)]  # type: ignore[arg-type]
         hints = get_type_hints(cls)
         checked: dict[str, Any] = {}
         for name, value in values.items():
             if name not in names:
-                raise UserError(f'unknown key "{name}" in the recipe.', file=source, remedy=nearest(name, names))
+                raise _mistake(f'unknown key "{name}" in the recipe.', name, source, nearest(name, names))
             checked[name] = _convert(name, hints[name], value, source)
         return checked
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(file.read_text("utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read the recipe: {error.strerror}.", file=file) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise UserError("the recipe is not valid YAML.", file=file, line=mark.line + 1 if mark else None) from error
-    if not isinstance(values, dict):
-        raise UserError("the recipe must be a mapping of keys to values.", file=file)
-    return values
+def _read_yaml(file: Path) -> tuple[dict[str, Any], Source]:
+    values, source = Source.read(file)
+    source.check_mapping((), values)
+    return values, source
 
 
 def _number(text: str) -> str | float:
@@ -119,7 +131,7 @@ def _number(text: str) -> str | float:
         return text
 
 
-def _convert(name: str, hint: Any, value: Any, source: str | None) -> Any:
+def _convert(name: str, hint: Any, value: Any, source: Source | str | None) -> Any:
     kinds = getattr(hint, "__args__", (hint,)) if not hasattr(hint, "__origin__") else (hint,)
     if value is None and type(None) in kinds:
         return None
@@ -130,13 +142,20 @@ def _convert(name: str, hint: Any, value: Any, source: str | None) -> Any:
             return {str(term): float(weight) for term, weight in value.items()}
     if float in kinds and isinstance(value, (int, float, str)) and not isinstance(value, bool):
         number = _number(str(value))
-        if isinstance(number, float):
+        if isinstance(number, float) and math.isfinite(number):
             return number
     if bool in kinds and isinstance(value, bool):
         return value
-    if int in kinds and not isinstance(value, bool) and isinstance(value, (int, float)) and value == int(value):
+    if int in kinds and not isinstance(value, bool) and isinstance(value, (int, float)) and value % 1 == 0:
         return int(value)
     if str in kinds and isinstance(value, str):
         return value
     words = " or ".join(getattr(kind, "__name__", str(kind)).replace("NoneType", "null") for kind in kinds)
-    raise UserError(f'"{name}" is {value!r}.', file=source, remedy=f"It must be {words}.")
+    raise _mistake(f'"{name}" is {value!r}.', name, source, f"It must be {words}.")
+
+
+def _mistake(message: str, name: str, source: Source | str | None, remedy: str) -> UserError:
+    """Where the mistake stands: a line of a file, a --set, or nowhere that can be shown."""
+    if isinstance(source, Source):
+        return source.error((name,), message, remedy)
+    return UserError(message, file=source, remedy=remedy)

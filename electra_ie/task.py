@@ -22,6 +22,8 @@ OVERLAPS = ("error", "count")
 UNLABELED = "unlabeled"
 SPLITS = ("train", "dev", "test", UNLABELED)
 FILE = "task.yaml"
+TAKEN = ("checkpoint", "generator")
+"""Names of folders that runs and encoders have beside those of the fields."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -161,6 +163,8 @@ def locate(name_or_path: str | os.PathLike[str]) -> Path:
     for file in (path, path / FILE, shipped("tasks") / path / FILE):
         if file.is_file():
             return file
+    if path.is_dir():
+        raise UserError(f"there is no {FILE} in this folder.", file=path, remedy="Write one, as the README shows.")
     names = list_tasks()
     remedy = f"{nearest(str(path), names)} Or give the path of a {FILE}."
     raise UserError(f'there is no task "{os.fspath(name_or_path)}".', remedy=remedy)
@@ -221,6 +225,8 @@ def field_of(name: str, told: Any, source: Source) -> Field:
     if not NAME.fullmatch(name):
         remedy = "Use letters, digits and _, no digit first."
         raise source.error(keys, f'"{name}" cannot be the name of a field.', remedy)
+    if name in TAKEN:
+        raise source.error(keys, f'a field cannot be called "{name}": a run has a folder of that name.', "Rename it.")
     source.check_keys(keys, told, FIELD_KEYS)
     for key in ("kind", "labels"):
         if key not in told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,12 +13,11 @@ from typing import Any
 
 import torch
 import yaml
-from accelerate import Accelerator
 
 from electra_ie import plots
 from electra_ie.batching import Batches, collate
 from electra_ie.card import model_card
-from electra_ie.console import progress
+from electra_ie.console import notice, progress
 from electra_ie.corpus import Corpus
 from electra_ie.discriminator import Discriminator
 from electra_ie.encoders import load_tokenizer, locate, longest
@@ -25,12 +25,14 @@ from electra_ie.errors import UserError
 from electra_ie.evaluation import Scores, answer, draw, judge, mean_score
 from electra_ie.extractor import Extractor
 from electra_ie.generators import build_generator
-from electra_ie.loop import LossNotFinite, Step, play, prepare
+from electra_ie.loop import LossNotFinite, Step, accelerator_of, check_weights, play, prepare
 from electra_ie.objectives import check_terms
 from electra_ie.persistence import (
     Progress,
     load_best,
     load_checkpoint,
+    load_task,
+    refuse_other_corpus,
     refuse_other_recipe,
     save_best,
     save_checkpoint,
@@ -38,7 +40,18 @@ from electra_ie.persistence import (
 )
 from electra_ie.pooling import choose
 from electra_ie.recipe import Recipe
-from electra_ie.run_files import CARD, LAST, RECIPE, TASK, read_log, write, write_log, write_scores
+from electra_ie.run_files import (
+    CARD,
+    CORPUS,
+    LAST,
+    RECIPE,
+    TASK,
+    is_finished,
+    read_log,
+    write,
+    write_log,
+    write_scores,
+)
 from electra_ie.task import Task
 
 
@@ -48,7 +61,7 @@ class Training:
     def __init__(self, task: Task, recipe: Recipe, corpus: Corpus, folder: Path):
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator})
         self.task, self.corpus, self.folder = task, corpus, folder
-        self.accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
+        self.accelerator = accelerator_of("auto")
         tokenizer = load_tokenizer(recipe.encoder)
         pooling = recipe.pooling or choose(locate(recipe.encoder))
         torch.manual_seed(recipe.seed)  # decides the weights of the new heads and of the generator
@@ -75,11 +88,15 @@ class Training:
         resume was begun with another recipe.
         """
         main = self.accelerator.is_main_process
+        if resume and is_finished(self.folder):
+            notice(f"{self.folder}: this run is finished; there is nothing to resume.")
+            return
         if resume:
             self._restore()
         elif main:
             write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
             write(self.folder / TASK, yaml.safe_dump(self.task.as_dict(), sort_keys=False, allow_unicode=True))
+            write(self.folder / CORPUS, json.dumps({"hash": self.corpus.hash}) + "\n")
         try:
             self._play(main)
         except LossNotFinite as error:
@@ -88,14 +105,23 @@ class Training:
                 write_log(self.folder, self.rows)
             last = self.folder / LAST
             kept = f"The weights of step {self.done.step} are in {last}. " if last.is_file() else ""
-            remedy = f"{kept}Train again more gently: --set rate={(self.recipe.rate or 0) / 10:g}"
+            remedy = f"{kept}Train again more gently: --set rate={min((self.recipe.rate or 0) / 10, 1e-4):g}"
             raise UserError(f"{error}.", file=self.folder, remedy=remedy) from error
         if main:
             self._finish()
         self.accelerator.wait_for_everyone()
 
     def _restore(self) -> None:
-        refuse_other_recipe(Recipe.build(self.folder / RECIPE), self.recipe, self.folder)
+        begun_with = Recipe.build(self.folder / RECIPE)
+        refuse_other_recipe(replace(begun_with, task=self.recipe.task), self.recipe, self.folder)
+        begun = load_task(self.folder).as_dict()
+        for part, value in self.task.as_dict().items():
+            if begun[part] != value and part not in ("name", "description", "data"):
+                raise UserError(
+                    f"the run was begun with another task: its {part} differ.", file=self.folder / TASK,
+                    remedy="Give the task as it was, or begin another run.",
+                )  # fmt: skip
+        refuse_other_corpus(self.folder, self.corpus.hash)
         if (self.folder / LAST).is_file():
             self.done = load_checkpoint(self.folder, self.players)
             self.rows = [row for row in read_log(self.folder) if row["step"] <= self.done.step]
@@ -143,10 +169,12 @@ class Training:
         row = {"step": done, "dev": {**by_name, "mean": value}, "best": better}
         self.rows.append({**row, "seconds_scoring": round(time.monotonic() - began, 3)})
         if better:
+            check_weights(self.players, done)
             self.done = replace(self.done, best_step=done, best_score=value)
             save_best(self.folder, self.discriminator, self.done)
 
     def _checkpoint(self, done: int) -> None:
+        check_weights(self.players, done)
         self.done = replace(self.done, step=done)
         write_log(self.folder, self.rows)
         save_checkpoint(self.folder, self.players, self.done)

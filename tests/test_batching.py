@@ -178,7 +178,6 @@ def test_every_labelled_window_is_read_once_an_epoch(encoder, size):
         read = [id(row) for number in numbers for row in batches.known[number]]
         assert set(read) == {id(row) for row in rows}
         assert len(read) == len(numbers) * size and len(read) - len(rows) < size  # the last batch is filled up
-    assert batches.epoch(2 * batches.known.batches) == 2
 
 
 @pytest.mark.parametrize("processes", [2, 3])
@@ -198,3 +197,16 @@ def test_processes_divide_the_batch_between_them(encoder, processes):
     assert sorted(places) == whole.places.tolist() == list(range(9))
     for place in places:
         assert texts[place] == whole.input_ids[place][whole.attention_mask[place] == 1].tolist()
+
+
+def test_a_span_that_goes_on_in_another_window_is_no_new_one_there(encoder):
+    """A window ends at the line's end, within a name of two lines: the second part continues the first."""
+    cutter = tiny.cutter_of(encoder("bert"), 12, 2)
+    text = "the bank paid Arden and sons\nof river city the old house by the red river"
+    start, end = text.index("Arden"), text.index(" the old")
+    document = Document("d", text, {"names": (Span(start, end, "person"),)})
+    rows = label(document, cutter(text), [tiny.NAMED])
+    tags = [tag for each in rows for tag in each.gold["names"][each.window.first : each.window.last]]
+    names = [tiny.NAMED.names[tag] for tag in tags if tag >= 0]
+    assert len(rows) > 1 and any(each.window.owned[0][0] == text.index("of river") for each in rows)
+    assert names.count("B-person") == 1 and names.count("I-person") > 3

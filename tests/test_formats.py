@@ -108,7 +108,7 @@ def test_an_option_of_the_wrong_type_is_refused(tmp_path):
 
 
 def test_a_field_that_a_format_cannot_hold_is_refused(tmp_path):
-    assert "Formats that can: jsonl, conll, brat, text." in refusal("csv", tmp_path, ENTITIES)
+    assert "Formats that can: jsonl, conll, brat." in refusal("csv", tmp_path, ENTITIES)
     assert "cannot hold the field topic" in refusal("conll", tmp_path, TOPIC)
     assert "cannot hold the field risks" in refusal("brat", tmp_path, RISKS)
 

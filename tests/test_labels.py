@@ -133,3 +133,19 @@ def test_the_best_tags_are_those_of_a_search_through_all(logits):
         if valid(each)
     )
     assert sum(scores[place, tag] for place, tag in enumerate(tags)) == pytest.approx(best)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 8)), max_size=20))
+def test_what_bio_cannot_express_is_what_clashes_with_a_longer_span(pairs):
+    spans = {Span(start, start + length, "x") for start, length in pairs}
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda each: (each.start - each.end, each.start)):
+        if not any(span.start < other.end and other.start < span.end for other in kept):
+            kept.append(span)
+    assert flatten(spans) == (sorted(kept), sorted(spans - set(kept)))
+
+
+def test_two_tokens_of_one_character_spell_one_span():
+    """As byte-level vocabularies cut an emoji: both tokens stand for the same character."""
+    field = Field("names", "spans", ("x",))
+    assert [span for span, _ in to_spans(field, [1, 1, 2, 0], [(0, 1), (0, 1), (1, 3), (3, 4)])] == [Span(0, 3, "x")]

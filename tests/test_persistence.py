@@ -104,7 +104,7 @@ def test_a_run_is_resumed_only_with_its_own_recipe(task, tmp_path, rough, monkey
         train(str(task), tmp_path / "run", resume=True, settings=["rate=0.5"])
     with pytest.raises(UserError, match="output folder is not empty"):
         train(str(task), tmp_path / "run", **settings)
-    with pytest.raises(UserError, match="no model for the field.*--resume"):
+    with pytest.raises(UserError, match="no model.safetensors for the field.*--resume"):
         load_run(tmp_path / "run")
 
 
@@ -210,7 +210,7 @@ def test_the_best_weights_are_saved_and_not_the_last(task, tmp_path, rough, monk
     save = module.save_best
 
     def keep(run, judge, done):
-        kept[done.best_step] = judge.heads["topic"].last.weight.detach().clone()
+        kept[done.best_step] = judge.heads["field_topic"].last.weight.detach().clone()
         save(run, judge, done)
 
     monkeypatch.setattr(module, "save_best", keep)

@@ -47,6 +47,14 @@ def test_one_weight_of_a_preset_is_set_and_the_others_stay():
     (["preset=advers"], ['unknown preset "advers"', '"adversarial"']),
     (["generator.passes_for_real=lots"], ['"generator" is']),
     (["unlabeled=3"], ['"unlabeled" is 3']),
+    (["seed=99999999999999"], ["seed is 99999999999999", "at most 4294967295"]),
+    (["seed=-1"], ["seed is -1"]),
+    (["steps=.inf"], ['"steps" is inf']),
+    (["steps=.nan"], ['"steps" is nan']),
+    (["rate=nan"], ['"rate" is']),
+    (["warmup=1.5"], ["warmup is 1.5"]),
+    (["pooling=foo"], ['pooling is "foo"', "stock, mean"]),
+    (["discriminator.knows_classes=-1"], ["discriminator.knows_classes is -1", "at least 0"]),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused(settings, words):
     message = refusal(*settings)
@@ -66,7 +74,8 @@ def test_defaults_then_file_then_given_then_settings(tmp_path):
 
 
 @pytest.mark.parametrize("text, words", [
-    ("seed: 1\nstep: 3\n", ['unknown key "step"', 'Did you mean "steps"']),
+    ("seed: 1\nstep: 3\n", ["mine.yaml:2", 'unknown key "step"', 'Did you mean "steps"']),
+    ("seed: 1\nsteps: x\n", ["mine.yaml:2", '"steps" is']),
     ("seed: [1\n", ["not valid YAML", "mine.yaml:2"]),
     ("- 1\n", ["must be a mapping"]),
 ])  # fmt: skip
@@ -119,6 +128,10 @@ def test_what_is_not_given_follows_from_data_and_encoder():
     assert wide < narrow
     with pytest.raises(UserError, match="window is 600; the encoder takes 512"):
         Recipe(window=600).with_window(512, True)
+
+
+def test_a_rate_of_nought_is_a_rate():
+    assert Recipe(rate=0.0).with_schedule(100, 384).rate == 0.0
 
 
 def test_every_field_has_its_help():

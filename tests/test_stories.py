@@ -47,7 +47,7 @@ def check(records, folder: Path, window: int = 48):
             assert list(finding) == ["field", "label", "start", "end", "text", "score"]
             assert finding["text"] == text[finding["start"] : finding["end"]]
             assert finding["label"] in tiny.LABELS[finding["field"]] and 0 < finding["score"] <= 1
-        assert [each["field"] for each in record["findings"]].count("topic") == 1
+        assert [each["field"] for each in record["findings"]].count("topic") == (1 if text else 0)
     assert records[0]["windows"] == records[3]["windows"] == 1 < 5 < records[1]["windows"]
 
 

@@ -36,7 +36,7 @@ class Reader:
     def check(self, field: Field, file: str | os.PathLike[str] | None = None, line: int | None = None) -> None:
         """Raises UserError for a field whose gold this format has no place for."""
         if field.kind not in self.kinds:
-            able = ", ".join(name for name, reader in READERS.items() if field.kind in reader.kinds)
+            able = ", ".join(name for name, reader in READERS.items() if field.kind in reader.kinds and name != "text")
             message = f"the format {self.name} cannot hold the field {field.name}, which is of kind {field.kind}."
             raise UserError(message, file=file, line=line, remedy=f"Formats that can: {able}.")
 

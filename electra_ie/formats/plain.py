@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from electra_ie.document import Document
 from electra_ie.errors import UserError, warn
 from electra_ie.formats import jsonl
-from electra_ie.formats.files import decode, read_text, relative
+from electra_ie.formats.files import decode, printable, read_text, relative
 from electra_ie.formats.options import Option
 from electra_ie.labels import KINDS as KINDS
 from electra_ie.labels import Field
@@ -30,11 +30,12 @@ def read(path: Path, fields: Sequence[Field], options: Mapping[str, Any]) -> Ite
         yield whole(file, relative(file, path))
 
 
-def read_texts(path: str | os.PathLike[str]) -> Iterator[Document]:
+def read_texts(path: str | os.PathLike[str], leave_out: Collection[Path] = ()) -> Iterator[Document]:
     """The texts to extract from, one at a time: memory stays flat.
 
     `path` is a text file (whatever its ending), a `.jsonl` with a `text` a line, a folder (each `.txt` and `.jsonl`
-    below it, by name), or `-` for standard input as one document. Other files of a folder are counted aloud.
+    below it, by name), or `-` for standard input as one document. Other files of a folder are counted aloud, but for
+    those of `leave_out` (resolved): what a command writes there itself.
 
     Raises:
         UserError: the path does not exist, a folder holds no text, or a file is not UTF-8 text.
@@ -44,8 +45,8 @@ def read_texts(path: str | os.PathLike[str]) -> Iterator[Document]:
         return iter([Document("stdin", decode(sys.stdin.buffer.read(), name), {}, name, 1)])
     found = Path(path)
     if found.is_dir():
-        return folder(found)
-    return one(found, found.name)
+        return folder(found, leave_out)
+    return one(found, printable(found.name))
 
 
 def read_unlabelled(path: str | os.PathLike[str]) -> Iterator[Document]:
@@ -57,9 +58,9 @@ def read_unlabelled(path: str | os.PathLike[str]) -> Iterator[Document]:
     return read_texts(found)
 
 
-def folder(path: Path) -> Iterator[Document]:
+def folder(path: Path, leave_out: Collection[Path] = ()) -> Iterator[Document]:
     """The texts below a folder, by name."""
-    files = sorted(file for file in path.rglob("*") if not file.is_dir())
+    files = sorted(file for file in path.rglob("*") if not file.is_dir() and file.resolve() not in leave_out)
     texts = [file for file in files if file.suffix.lower() in ENDINGS]
     if not texts:
         raise UserError("there is no .txt and no .jsonl in this folder.", file=path, remedy="Give a folder of texts.")
@@ -80,4 +81,4 @@ def one(file: Path, id: str) -> Iterator[Document]:
 
 def whole(file: Path, id: str) -> Document:
     """A file as one document."""
-    return Document(id, read_text(file), {}, str(file), 1)
+    return Document(id, read_text(file), {}, printable(str(file)), 1)

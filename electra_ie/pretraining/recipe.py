@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from electra_ie.errors import UserError, nearest
-from electra_ie.recipe import EMBEDDED
+from electra_ie.errors import UserError
+from electra_ie.recipe import EMBEDDED, MOST_SEEDS
 from electra_ie.settings import Settings
 
 OBJECTIVES: dict[str, dict[str, dict[str, float]]] = {
@@ -92,20 +92,17 @@ class PretrainRecipe(Settings):
     CHOICE: ClassVar[str] = "objective"
     TABLE: ClassVar[Mapping[str, Any]] = OBJECTIVES
     LOWEST: ClassVar[Mapping[str, float]] = {
-        "generator_layers": 1, "length": 8, "vocab": 100, "held_out": 0, "steps": 1, "hours": 0, "batch": 1,
+        "seed": 0, "generator_layers": 1, "length": 8, "vocab": 100, "held_out": 0, "steps": 1, "hours": 0, "batch": 1,
         "accumulate": 1, "rate": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "mask": 0.01, "kept": 0,
         "evaluations": 1, "save_minutes": 0,
     }  # fmt: skip
+    HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1}
     WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "from_scratch": SHAPES, "sharing": SHARINGS, "boundary": BOUNDARIES, "precision": PRECISIONS,
     }  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, words in self.WORDS.items():
-            value = getattr(self, name)
-            if value is not None and value not in words:
-                raise UserError(f'{name} is "{value}".', remedy=nearest(value, words))
         for name in ("mask", "kept", "held_out"):
             if getattr(self, name) >= 1:
                 raise UserError(f"{name} is {getattr(self, name)}.", remedy="It is a share: give less than 1.")

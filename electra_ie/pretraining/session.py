@@ -26,9 +26,9 @@ from electra_ie import plots
 from electra_ie.console import notice, progress
 from electra_ie.encoders import hushed, load_tokenizer, locate, longest
 from electra_ie.errors import UserError
-from electra_ie.loop import LossNotFinite, Players, Step, play
+from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, check_weights, play
 from electra_ie.objectives import check_terms
-from electra_ie.persistence import Progress, load_checkpoint, refuse_other_recipe, save_checkpoint
+from electra_ie.persistence import Progress, load_checkpoint, refuse_other_corpus, refuse_other_recipe, save_checkpoint
 from electra_ie.pretraining import models, sources
 from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, hold_out
 from electra_ie.pretraining.blocks import cached
@@ -39,7 +39,7 @@ from electra_ie.pretraining.players import MaskedLanguageModel, MaskFiller, Toke
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.sharing import Ties, disentangle, entangled
 from electra_ie.pretraining.vocabulary import train_tokenizer
-from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, read_log, write, write_log
+from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, is_finished, read_log, write, write_log
 
 ROWS = 1_000
 """Rows of losses that log.jsonl holds at most, each the mean of the steps since the one before."""
@@ -57,7 +57,7 @@ class Pretraining:
     def __init__(self, recipe: PretrainRecipe, folder: Path):
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator})
         self.folder, self.began, self.done = folder, time.monotonic(), Progress()
-        self.accelerator = Accelerator(mixed_precision=_precision(recipe.precision))
+        self.accelerator = accelerator_of(recipe.precision)
         self.main = self.accelerator.is_main_process
         content = sources.content_hash(recipe.paths)
         with self.accelerator.local_main_process_first():
@@ -73,7 +73,9 @@ class Pretraining:
         part = recipe.batch // recipe.accumulate
         place, places = self.accelerator.process_index, self.accelerator.num_processes
         self.batches = TokenBatches(self.blocks, trained, masker, part, recipe.seed, place, places)
-        self.recipe = replace(recipe, rate=recipe.rate or (5e-4 if recipe.from_scratch else 5e-5))
+        self.recipe = replace(
+            recipe, rate=(5e-4 if recipe.from_scratch else 5e-5) if recipe.rate is None else recipe.rate
+        )
         self.one_pass = math.ceil(len(trained) / recipe.batch)
         self.rows: list[dict[str, Any]] = []
 
@@ -84,6 +86,9 @@ class Pretraining:
         Raises UserError where a loss is no finite number (the last good checkpoint stays), or where the run to resume
         was begun with another recipe or another corpus.
         """
+        if resume and is_finished(self.folder):
+            notice(f"{self.folder}: this encoder is finished; there is nothing to resume.")
+            return
         if resume:
             self._restore()
         self.recipe = self._with_steps()
@@ -99,7 +104,7 @@ class Pretraining:
                 write_log(self.folder, self.rows)
             last = self.folder / LAST
             kept = f"The weights of step {self.done.step} are in {last}. " if last.is_file() else ""
-            remedy = f"{kept}Train again more gently: --set rate={(self.recipe.rate or 0) / 10:g}"
+            remedy = f"{kept}Train again more gently: --set rate={min((self.recipe.rate or 0) / 10, 1e-4):g}"
             raise UserError(f"{error}.", file=self.folder, remedy=remedy) from error
         if self.main:
             self._finish()
@@ -179,12 +184,7 @@ class Pretraining:
 
     def _restore(self) -> None:
         refuse_other_recipe(PretrainRecipe.build(self.folder / RECIPE), self.recipe, self.folder)
-        known = json.loads((self.folder / CORPUS).read_text("utf-8"))
-        if known["hash"] != self.blocks.hash:
-            raise UserError(
-                "the corpus is not the one that the run was begun with.", file=self.folder,
-                remedy="Give the same texts, or begin another run.",
-            )  # fmt: skip
+        refuse_other_corpus(self.folder, self.blocks.hash)
         if (self.folder / LAST).is_file():
             self.done = load_checkpoint(self.folder, self.players)
             self.rows = [row for row in read_log(self.folder) if row["step"] <= self.done.step]
@@ -240,6 +240,7 @@ class Pretraining:
             self.rows.append({**self.rows[-1], "held_out": score(self.players, self.held_out)})
 
     def _checkpoint(self, done: int) -> None:
+        check_weights(self.players, done)
         self.done = replace(self.done, step=done)
         write_log(self.folder, self.rows)
         save_checkpoint(self.folder, self.players, self.done)
@@ -383,10 +384,6 @@ def verify(players: Players, batch: TokenBatch, folder: Path) -> None:
             mine, other = model(**given)[0], saved(**given)[0]
         if not torch.allclose(mine, other, atol=1e-4):
             raise RuntimeError(f"the model saved in {place} does not answer as the trained one does")
-
-
-def _precision(asked: str) -> str:
-    return ("bf16" if torch.cuda.is_available() else "no") if asked == "auto" else asked
 
 
 def _peak_memory() -> int:
