@@ -92,7 +92,7 @@ class PretrainRecipe(Settings):
     CHOICE: ClassVar[str] = "objective"
     TABLE: ClassVar[Mapping[str, Any]] = OBJECTIVES
     LOWEST: ClassVar[Mapping[str, float]] = {
-        "seed": 0, "generator_layers": 1, "length": 8, "vocab": 100, "held_out": 0, "steps": 1, "hours": 0, "batch": 1,
+        "seed": 0, "generator_layers": 1, "length": 8, "vocab": 10, "held_out": 0, "steps": 1, "hours": 0, "batch": 1,
         "accumulate": 1, "rate": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "mask": 0.01, "kept": 0,
         "evaluations": 1, "save_minutes": 0,
     }  # fmt: skip

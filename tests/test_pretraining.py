@@ -1,0 +1,343 @@
+"""The whole path of `pretrain` on tiny models: what it saves, what resumes it, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+import yaml
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, ElectraForMaskedLM, ElectraForPreTraining
+
+from electra_ie import UserError, evaluate, pretrain, train
+from electra_ie.cli import main
+from electra_ie.pretraining.session import Pretraining
+from electra_ie.recipe import MOST_SEEDS
+
+SETTINGS = {"length": 16, "batch": 4, "steps": 6, "evaluations": 2, "rate": 1e-3, "held_out": 0.1}
+LAST = Path("checkpoint/last.safetensors")
+
+
+def write_corpus(folder: Path, documents=60, name="corpus.txt") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = [tiny.record(number, random.Random(number))["text"] for number in range(documents)]
+    (folder / name).write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    return folder / name
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return write_corpus(tmp_path / "texts")
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("model.safetensors"))}
+
+
+def rows(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("family, objective, sharing", [
+    ("electra", "electra", "plain"), ("bert", "electra", "disentangled"), ("roberta", "adversarial", "none"),
+    ("deberta-v2", "mlm", "plain"),
+])  # fmt: skip
+def test_an_encoder_is_adapted_and_trained_on(corpus, task, tmp_path, encoder, family, objective, sharing):
+    made = pretrain([corpus], tmp_path / "made", encoder=encoder(family), objective=objective, sharing=sharing, **SETTINGS)
+    files = {file.name for file in made.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "run.yaml", "log.jsonl", "curves.png", "README.md",
+            "pretraining.json", "corpus.json"} <= files  # fmt: skip
+    assert not any(name.startswith(".") for name in files) and "checkpoint" not in files
+    assert (made / "generator").exists() == (objective != "mlm")
+    before, after = load_file(Path(encoder(family)) / "model.safetensors"), AutoModel.from_pretrained(made).state_dict()
+    moved = [name for name, value in before.items() if name in after and not torch.equal(value, after[name])]
+    assert len(moved) > 10
+
+    summary = json.loads((made / "pretraining.json").read_text("utf-8"))
+    assert (summary["steps"], summary["tokens"]) == (6, 6 * 4 * 16) and summary["tokens_per_second"] > 0
+    expected = {"filling_loss", "filling_accuracy"}
+    expected |= set() if objective == "mlm" else {"finding_loss", "precision", "recall", "replaced"}
+    assert set(summary["held_out"]) == expected
+    log = rows(made)
+    assert [row["step"] for row in log if "held_out" not in row] == [1, 2, 3, 4, 5, 6]
+    assert [row["step"] for row in log if "held_out" in row] == [3, 6]
+    assert all(row["tokens"] == row["step"] * 64 for row in log)
+
+    run = train(str(task), tmp_path / "run", **tiny.settings(str(made), "control"))
+    assert set(evaluate(run)) == {"topic", "risks", "names"}
+
+
+def test_new_weights_and_a_new_vocabulary_also_for_chinese(tmp_path):
+    text = tmp_path / "zh.txt"
+    text.write_text("银行支付了货款。\n\n公司向客户付款。\n\nThe bank paid.\n\n" * 30, encoding="utf-8")
+    with pytest.raises(UserError, match="supports a vocabulary of"):
+        pretrain([text], tmp_path / "made", from_scratch="tiny", **SETTINGS)
+    assert not (tmp_path / "made").exists(), "nothing is written before all is known to be well"
+    with pytest.raises(UserError) as caught:
+        pretrain([text], tmp_path / "made", from_scratch="tiny", vocab=5000, **SETTINGS)
+    most = int(re.search(r"--vocab (\d+)", str(caught.value))[1])
+    made = pretrain([text], tmp_path / "made", from_scratch="tiny", vocab=most, **SETTINGS)
+    tokenizer = AutoTokenizer.from_pretrained(made)
+    assert tokenizer.tokenize("银行") == ["银", "行"] and len(tokenizer) == most
+    judge, maker = ElectraForPreTraining.from_pretrained(made), ElectraForMaskedLM.from_pretrained(made / "generator")
+    assert judge.config.hidden_size == 4 * maker.config.hidden_size and judge.config.vocab_size == most
+
+
+def test_stock_classes_answer_as_the_players_did_and_a_positive_logit_means_replaced(corpus, tmp_path, encoder, monkeypatch):
+    kept = {}
+    finish = Pretraining._finish
+    monkeypatch.setattr(Pretraining, "_finish", lambda self: (finish(self), kept.update(players=self.players, batch=self.held_out[0])))
+    made = pretrain([corpus], tmp_path / "made", encoder=encoder("electra"), sharing="disentangled", **SETTINGS)
+    judge, maker = kept["players"].judge.eval(), kept["players"].maker.eval()
+    batch = kept["batch"]
+    fakes = maker(batch)
+    ids, mask = fakes["tokens"].input_ids, batch.mask
+    stock = ElectraForPreTraining.from_pretrained(made).eval()
+    with torch.no_grad():
+        logits = stock(input_ids=ids, attention_mask=mask).logits
+        filled = AutoModelForMaskedLM.from_pretrained(made / "generator").eval()(input_ids=batch.masked_ids, attention_mask=mask).logits
+        realness = judge(batch, fakes)[0]["tokens"].realness.view_as(logits)
+    torch.testing.assert_close(logits, -realness, atol=1e-4, rtol=1e-4)
+    chosen = filled.gather(1, batch.places[..., None].expand(-1, -1, filled.shape[-1])).flatten(0, 1)
+    torch.testing.assert_close(chosen, fakes["tokens"].filled.logits.detach(), atol=1e-4, rtol=1e-4)
+
+
+def test_a_saved_model_that_is_not_the_trained_one_is_an_error(corpus, tmp_path, encoder, monkeypatch):
+    from electra_ie.pretraining import session
+
+    save = session.save_encoder
+
+    def spoil(player, folder, tokenizer):
+        save(player, folder, tokenizer)
+        with torch.no_grad():
+            next(player.encoder.parameters()).add_(1.0)
+
+    monkeypatch.setattr(session, "save_encoder", spoil)
+    with pytest.raises(RuntimeError, match="does not answer as the trained one does"):
+        pretrain([corpus], tmp_path / "made", encoder=encoder("electra"), sharing="none", **SETTINGS)
+
+
+def test_it_learns_to_find_what_was_replaced(tmp_path, encoder):
+    """Three sentences over and over: what is replaced can be known."""
+    text = tmp_path / "same.txt"
+    text.write_text("the bank paid the invoice and the goods were sent to the city\n" * 200, encoding="utf-8")
+    settings = {**SETTINGS, "steps": 150, "batch": 8, "rate": 2e-3}
+    made = pretrain([text], tmp_path / "made", encoder=encoder("electra"), **settings)
+    first, last = [row["held_out"] for row in rows(made) if "held_out" in row]
+    assert last["filling_loss"] < first["filling_loss"]
+    assert last["recall"] > 0.5 and last["precision"] > 0.5
+
+
+# The same answer twice
+
+
+def test_the_same_seed_gives_the_same_bytes(corpus, tmp_path, encoder):
+    rough = tiny.build("bert", tmp_path / "rough", dropout=0.2)
+    one = pretrain([corpus], tmp_path / "one", encoder=rough, **SETTINGS)
+    two = pretrain([], tmp_path / "two", recipe=one / "run.yaml")
+    assert weights(one) == weights(two) and len(weights(one)) == 2
+    other = pretrain([corpus], tmp_path / "other", encoder=rough, seed=MOST_SEEDS, **SETTINGS)
+    assert weights(other) != weights(one)
+
+
+def kill_after(folder: Path, command: list[str], checkpoints: int) -> None:
+    """Run a command and kill it, without any warning, once a checkpoint has been replaced so many times."""
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        seen: set[int] = set()
+        while len(seen) < checkpoints:
+            assert process.poll() is None, "it ended before it was killed"
+            if (folder / LAST).exists():
+                seen.add((folder / LAST).stat().st_ino)
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("sharing", ["plain", "disentangled"])
+def test_a_killed_run_resumes_to_the_very_same_weights(corpus, tmp_path, sharing):
+    rough = tiny.build("electra", tmp_path / "rough", dropout=0.2)
+    settings = {**SETTINGS, "steps": 40, "save_minutes": 0.0, "sharing": sharing}
+    whole = pretrain([corpus], tmp_path / "whole", encoder=rough, **settings)
+    command = [sys.executable, "-m", "electra_ie", "pretrain", str(corpus), "--output", str(tmp_path / "cut"), "--encoder", rough]
+    kill_after(tmp_path / "cut", [*command, *(part for name, value in settings.items() for part in ("--set", f"{name}={value}"))], 3)
+    assert (tmp_path / "cut" / LAST).is_file() and not (tmp_path / "cut" / "README.md").exists()
+    cut = pretrain([], tmp_path / "cut", resume=True)
+    assert weights(cut) == weights(whole)
+
+    def log(folder):
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in rows(folder)]
+
+    assert log(cut) == log(whole)
+
+
+def test_a_new_vocabulary_is_kept_for_resuming(corpus, tmp_path):
+    settings = {**SETTINGS, "steps": 40, "save_minutes": 0.0, "from_scratch": "tiny", "vocab": 150}
+    whole = pretrain([corpus], tmp_path / "whole", **settings)
+    command = [sys.executable, "-m", "electra_ie", "pretrain", str(corpus), "--output", str(tmp_path / "cut")]
+    kill_after(tmp_path / "cut", [*command, *(part for name, value in settings.items() for part in ("--set", f"{name}={value}"))], 2)
+    assert weights(pretrain([], tmp_path / "cut", resume=True)) == weights(whole)
+
+
+def test_a_run_is_resumed_only_as_it_was_begun(corpus, tmp_path, encoder, monkeypatch, capsys):
+    class Stopped(Exception):
+        pass
+
+    save = Pretraining._checkpoint
+
+    def checkpoint(self, done):
+        save(self, done)
+        raise Stopped
+
+    monkeypatch.setattr(Pretraining, "_checkpoint", checkpoint)
+    settings = {"encoder": encoder("bert"), **SETTINGS, "save_minutes": 0.0}
+    with pytest.raises(Stopped):
+        pretrain([corpus], tmp_path / "made", **settings)
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="output folder is not empty"):
+        pretrain([corpus], tmp_path / "made", **settings)
+    with pytest.raises(UserError, match=r"begun with another recipe: batch \(4, now 5\)"):
+        pretrain([corpus], tmp_path / "made", resume=True, batch=5)
+    with pytest.raises(UserError, match="there is no run to resume"):
+        pretrain([corpus], tmp_path / "none", resume=True)
+    text = corpus.read_text("utf-8")
+    corpus.write_text(text.replace("paid", "sent"), encoding="utf-8")
+    with pytest.raises(UserError, match="corpus is not the one that the run was begun with"):
+        pretrain([], tmp_path / "made", resume=True)
+    corpus.write_text(text, encoding="utf-8")
+    made = pretrain([], tmp_path / "made", resume=True)
+    before = {file: file.stat().st_mtime_ns for file in made.rglob("*")}
+    pretrain([], made, resume=True)
+    assert {file: file.stat().st_mtime_ns for file in made.rglob("*")} == before
+    assert "this encoder is finished" in capsys.readouterr().err
+
+
+def test_parts_of_a_step_add_up(corpus, tmp_path, encoder):
+    """A step in two parts is the step of the whole batch: no dropout here, and full blocks."""
+    one = pretrain([corpus], tmp_path / "one", encoder=encoder("bert"), objective="mlm", **{**SETTINGS, "steps": 2})
+    recipe = yaml.safe_load((one / "run.yaml").read_text("utf-8"))
+    assert recipe["accumulate"] == 1
+    two = pretrain([corpus], tmp_path / "two", encoder=encoder("bert"), objective="mlm", accumulate=2, **{**SETTINGS, "steps": 2})
+    assert [row["tokens"] for row in rows(one)] == [row["tokens"] for row in rows(two)]
+    assert rows(one)[0]["discriminator"] != rows(two)[0]["discriminator"], "other masks are drawn for each part"
+    assert rows(one)[0]["discriminator"] == pytest.approx(rows(two)[0]["discriminator"], rel=0.2)
+
+
+def test_hours_decide_the_steps_and_end_with_a_whole_encoder(corpus, tmp_path, encoder, capsys):
+    settings = {name: value for name, value in SETTINGS.items() if name != "steps"}
+    made = pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), hours=0.002, **settings)
+    recipe = yaml.safe_load((made / "run.yaml").read_text("utf-8"))
+    summary = json.loads((made / "pretraining.json").read_text("utf-8"))
+    assert recipe["steps"] >= 1 and 1 <= summary["steps"] <= summary["steps_planned"] == recipe["steps"]
+    assert "steps in 0.002 hours" in capsys.readouterr().err and (made / "README.md").is_file()
+    # The trial steps leave no trace: with these steps given, the first losses are the same.
+    again = pretrain([corpus], tmp_path / "again", encoder=encoder("bert"), steps=recipe["steps"], **settings)
+    assert rows(again)[0]["discriminator"] == pytest.approx(rows(made)[0]["discriminator"], rel=1e-6)
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize("given, words", [
+    ({"objective": "elektra"}, ['unknown objective "elektra"', '"electra"']),
+    ({"length": 400}, ["length is 400; the encoder takes 160 tokens"]),
+    ({"sharing": "all"}, ['sharing is "all"', "plain, disentangled, none"]),
+    ({"mask": 1.0}, ["mask is 1.0", "less than 1"]),
+    ({"batch": 4, "accumulate": 3}, ["batch of 4 cannot be divided into 3"]),
+    ({"from_scratch": "tiny"}, ["encoder and from_scratch are both given"]),
+    ({"generator": {"fills_mask": 1.0}}, ['unknown term "fills_mask"', '"fills_masks"']),
+    ({"steps": 0}, ["steps is 0"]),
+])  # fmt: skip
+def test_what_cannot_be_is_refused_before_anything_is_written(corpus, tmp_path, encoder, given, words):
+    with pytest.raises(UserError) as caught:
+        pretrain([corpus], tmp_path / "made", **{"encoder": encoder("bert"), **SETTINGS, **given})
+    assert all(word in str(caught.value) for word in words), caught.value
+    assert not (tmp_path / "made").exists()
+
+
+def test_by_the_command_line(corpus, tmp_path, encoder, monkeypatch, capsys):
+    def call(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["electra-ie", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    shared = [str(corpus.parent), "--encoder", encoder("electra"), "--set", "length=16", "--set", "batch=4"]
+    assert call("pretrain", *shared, "--output", str(tmp_path / "made"), "--steps", "3") == 0
+    told = capsys.readouterr()
+    assert "tokens per second" in told.out and "encoder saved in" in told.err and "60 documents" in told.err
+    assert call("pretrain", "--output", str(tmp_path / "none")) == 2
+    assert "error: no text is given" in capsys.readouterr().err
+    (tmp_path / "bad.txt").write_bytes(b"\xff\xfe")
+    assert call("pretrain", str(tmp_path / "bad.txt"), "--output", str(tmp_path / "none")) == 2
+    assert "bad.txt:1: this is UTF-16 text" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_card_holds_no_text_of_the_corpus(tmp_path, encoder):
+    text = tmp_path / "canary.txt"
+    canary = "Zebulon Quixworth paid 77.123,45 to the secret house of Vexley under oath today"
+    text.write_text((canary + "\n") * 30, encoding="utf-8")
+    made = pretrain([text], tmp_path / "made", encoder=encoder("bert"), **SETTINGS)
+    for file in made.rglob("*"):
+        if file.is_file() and file.suffix != ".safetensors":
+            content = file.read_bytes()
+            assert b"Quixworth" not in content and b"quixworth" not in content, file
+    card = (made / "README.md").read_text("utf-8")
+    assert "Clark et al., ICLR 2020" in card and "electra-ie train TASK --encoder" in card
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_good_weights(corpus, tmp_path, encoder):
+    settings = {**SETTINGS, "rate": 1e30, "save_minutes": 0.0}
+    with pytest.raises(UserError, match="not a finite number at step .*more gently: --set rate=0.0001"):
+        pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), **settings)
+    if (tmp_path / "made" / LAST).exists():
+        assert all(bool(value.isfinite().all()) for value in load_file(tmp_path / "made" / LAST).values())
+
+
+# Several processes
+
+
+def test_two_processes_have_the_losses_of_one(corpus, tmp_path, encoder):
+    import socket
+
+    from electra_ie import loop
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {**SETTINGS, "batch": 5}  # odd: the processes have unlike shares
+    for sharing in ("plain", "disentangled"):
+        started = []
+        told = [part for name, value in {**settings, "sharing": sharing}.items() for part in ("--set", f"{name}={value}")]
+        for rank in range(2):
+            environment = {
+                "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true",
+                "PYTHONPATH": os.pathsep.join([str(Path(loop.__file__).parents[1])]),
+            }  # fmt: skip
+            command = [sys.executable, "-W", "ignore", "-m", "electra_ie", "pretrain", str(corpus), "--encoder", encoder("electra")]
+            command += ["--output", str(tmp_path / f"two-{sharing}"), *told]
+            environment = {**os.environ, **{name: str(value) for name, value in environment.items()}}
+            started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True))
+        try:
+            for process in started:
+                _, messages = process.communicate(timeout=180)
+                assert process.returncode == 0, messages
+        finally:
+            for process in started:
+                process.kill()
+        one = pretrain([corpus], tmp_path / f"one-{sharing}", encoder=encoder("electra"), sharing=sharing, **settings)
+        for mine, other in zip(rows(one), rows(tmp_path / f"two-{sharing}"), strict=True):
+            for name in ("discriminator", "generator", "realness_real", "realness_fake"):
+                assert mine[name] == pytest.approx(other[name], rel=1e-3), (sharing, mine["step"], name)
+        summary = json.loads((tmp_path / f"two-{sharing}" / "pretraining.json").read_text("utf-8"))
+        assert summary["processes"] == 2
