@@ -20,6 +20,15 @@ app = typer.Typer(
 )
 Run = Annotated[str, typer.Argument(help="Folder of a run, as train wrote it.", show_default=False)]
 Data = Annotated[str | None, typer.Option(help="Folder of the task's files, in place of its own.", show_default=False)]
+Seed = Annotated[int | None, typer.Option(help="Decides all that is random [default: 0].", show_default=False)]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value of the recipe, e.g. steps=300.", show_default=False),
+]
+RecipeFile = Annotated[
+    str | None, typer.Option(help="YAML file of settings, such as the run.yaml of a run.", show_default=False)
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")]
 
 
 @app.command()
@@ -50,19 +59,13 @@ def train(
     labels: Annotated[
         int | None, typer.Option(help="Keep this many labelled documents; the rest joins the pool.", show_default=False)
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Decides all that is random [default: 0].", show_default=False)
-    ] = None,
+    seed: Seed = None,
     preset: Annotated[
         str | None, typer.Option(help="control or adversarial [default: control].", show_default=False)
     ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value of the recipe, e.g. steps=300.", show_default=False)
-    ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="YAML file of settings, such as the run.yaml of a run.", show_default=False)
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
+    set_: Set = None,
+    recipe: RecipeFile = None,
+    resume: Resume = False,
 ) -> None:
     """Train a model for a task, and save it as a run."""
     from electra_ie.commands import train as do
@@ -109,16 +112,10 @@ def pretrain(
     vocab: Annotated[
         int | None, typer.Option(help="Entries of a new vocabulary [default: 30522].", show_default=False)
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Decides all that is random [default: 0].", show_default=False)
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value of the recipe, e.g. batch=64.", show_default=False)
-    ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="YAML file of settings, such as the run.yaml of a run.", show_default=False)
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
+    seed: Seed = None,
+    set_: Set = None,
+    recipe: RecipeFile = None,
+    resume: Resume = False,
 ) -> None:
     """Pretrain an encoder on plain text by replaced-token detection (ELECTRA), or adapt one to a domain."""
     from electra_ie.commands import pretrain as do

@@ -129,7 +129,7 @@ def warn_of_shared_texts(dev: Sequence[Document], train: Sequence[Document]) -> 
     known = {document.text for document in train}
     shared = sum(document.text in known for document in dev)
     if shared:
-        warn(f"{shared} of {len(dev)} documents of dev stand in train too, word for word: these say nothing about new texts.")
+        warn(f"{shared} of {len(dev)} documents of dev stand in train too, word for word, and prove nothing.")
 
 
 def warn_of_missing_labels(field: Field, train: Sequence[Document]) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 import tiny
 import torch
 from accelerate import Accelerator
+from processes import run_two
 
 from electra_ie import loop
 from electra_ie.generators import build_generator
@@ -200,27 +199,8 @@ def test_rates_rise_and_fall():
 
 
 def play_in_processes(folder: str, output: Path) -> list[dict[str, list]]:
-    """Two processes, each a Python of its own, as `accelerate launch` starts them; what each saw of the losses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    started = []
-    for rank in range(2):
-        settings = {
-            "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": 1, "HF_HUB_OFFLINE": 1,
-            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(loop.__file__).parents[1])]),
-        }  # fmt: skip
-        environment = {**os.environ, **{name: str(value) for name, value in settings.items()}}
-        command = [sys.executable, "-W", "ignore", __file__, folder, str(output / f"{rank}.json")]
-        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
-    try:
-        for process in started:
-            _, messages = process.communicate(timeout=180)
-            assert process.returncode == 0, messages
-    finally:
-        for process in started:
-            process.kill()
+    """Two processes, each a Python of its own; what each saw of the losses."""
+    run_two(lambda rank: [__file__, folder, str(output / f"{rank}.json")])
     return [json.loads((output / f"{rank}.json").read_text("utf-8")) for rank in range(2)]
 
 

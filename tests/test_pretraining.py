@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import signal
@@ -16,6 +15,7 @@ import pytest
 import tiny
 import torch
 import yaml
+from processes import run_two
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, ElectraForMaskedLM, ElectraForPreTraining
 
@@ -128,14 +128,13 @@ def test_a_saved_model_that_is_not_the_trained_one_is_an_error(corpus, tmp_path,
 
 
 def test_it_learns_to_find_what_was_replaced(tmp_path, encoder):
-    """Three sentences over and over: what is replaced can be known."""
+    """A generator that learns nothing replaces words of one sentence by any others: they are easy to find."""
     text = tmp_path / "same.txt"
     text.write_text("the bank paid the invoice and the goods were sent to the city\n" * 200, encoding="utf-8")
-    settings = {**SETTINGS, "steps": 150, "batch": 8, "rate": 2e-3}
+    settings = {**SETTINGS, "steps": 60, "batch": 8, "rate": 3e-3, "generator": {"fills_masks": 0.0}, "sharing": "none"}
     made = pretrain([text], tmp_path / "made", encoder=encoder("electra"), **settings)
-    first, last = [row["held_out"] for row in rows(made) if "held_out" in row]
-    assert last["filling_loss"] < first["filling_loss"]
-    assert last["recall"] > 0.5 and last["precision"] > 0.5
+    held_out = [row["held_out"] for row in rows(made) if "held_out" in row][-1]
+    assert held_out["recall"] > 0.8 and held_out["precision"] > 0.8 and held_out["replaced"] > 0.1
 
 
 # The same answer twice
@@ -306,38 +305,14 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_good_weights(corpus, tm
 # Several processes
 
 
-def test_two_processes_have_the_losses_of_one(corpus, tmp_path, encoder):
-    import socket
-
-    from electra_ie import loop
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = {**SETTINGS, "batch": 5}  # odd: the processes have unlike shares
-    for sharing in ("plain", "disentangled"):
-        started = []
-        told = [part for name, value in {**settings, "sharing": sharing}.items() for part in ("--set", f"{name}={value}")]
-        for rank in range(2):
-            environment = {
-                "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true",
-                "PYTHONPATH": os.pathsep.join([str(Path(loop.__file__).parents[1])]),
-            }  # fmt: skip
-            command = [sys.executable, "-W", "ignore", "-m", "electra_ie", "pretrain", str(corpus), "--encoder", encoder("electra")]
-            command += ["--output", str(tmp_path / f"two-{sharing}"), *told]
-            environment = {**os.environ, **{name: str(value) for name, value in environment.items()}}
-            started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True))
-        try:
-            for process in started:
-                _, messages = process.communicate(timeout=180)
-                assert process.returncode == 0, messages
-        finally:
-            for process in started:
-                process.kill()
-        one = pretrain([corpus], tmp_path / f"one-{sharing}", encoder=encoder("electra"), sharing=sharing, **settings)
-        for mine, other in zip(rows(one), rows(tmp_path / f"two-{sharing}"), strict=True):
-            for name in ("discriminator", "generator", "realness_real", "realness_fake"):
-                assert mine[name] == pytest.approx(other[name], rel=1e-3), (sharing, mine["step"], name)
-        summary = json.loads((tmp_path / f"two-{sharing}" / "pretraining.json").read_text("utf-8"))
-        assert summary["processes"] == 2
+@pytest.mark.parametrize("sharing", ["plain", "disentangled"])
+def test_two_processes_have_the_losses_of_one(corpus, tmp_path, encoder, sharing):
+    settings = {**SETTINGS, "batch": 5, "sharing": sharing}  # odd: the processes have unlike shares
+    told = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    shared = ["-m", "electra_ie", "pretrain", str(corpus), "--encoder", encoder("electra"), *told]
+    run_two(lambda rank: [*shared, "--output", str(tmp_path / "two")])
+    one = pretrain([corpus], tmp_path / "one", encoder=encoder("electra"), **settings)
+    for mine, other in zip(rows(one), rows(tmp_path / "two"), strict=True):
+        for name in ("discriminator", "generator", "realness_real", "realness_fake"):
+            assert mine[name] == pytest.approx(other[name], rel=1e-3), (mine["step"], name)
+    assert json.loads((tmp_path / "two" / "pretraining.json").read_text("utf-8"))["processes"] == 2

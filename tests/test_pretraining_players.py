@@ -19,7 +19,7 @@ from electra_ie.loop import Mean, Players, play
 from electra_ie.objectives import finds_replaced, fools_discriminator
 from electra_ie.pretraining import models
 from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, hold_out
-from electra_ie.pretraining.optimizer import UncorrectedAdamW
+from electra_ie.pretraining.optimizer import ElectraAdamW
 from electra_ie.pretraining.players import TOKENS, MaskFiller, TokenDiscriminator, TokenGenerator, probe, sample
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.session import prepare
@@ -242,7 +242,7 @@ def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer):
     judge.encoder.embeddings = maker.encoder.embeddings
     weights = list({id(each): each for player in (maker, judge) for each in player.parameters()}.values())
     groups = [{"params": [each for each in weights if (each.dim() > 1) is wide], "weight_decay": 0.01 * wide} for wide in (True, False)]
-    optimizer = UncorrectedAdamW(groups, lr=1e-2, eps=1e-6)
+    optimizer = ElectraAdamW(groups, lr=1e-2, eps=1e-6)
     mean = Mean(players.accelerator)
     for number, batch in enumerate(batches):
         torch.manual_seed(number * 1_009)
@@ -311,7 +311,8 @@ def test_adam_without_bias_correction():
     torch.manual_seed(0)
     weight = torch.nn.Parameter(torch.randn(5))
     expected, first, second = weight.detach().clone(), torch.zeros(5), torch.zeros(5)
-    optimizer = UncorrectedAdamW([weight], lr=0.1, eps=1e-2, weight_decay=0.3)
+    optimizer = ElectraAdamW([weight], lr=0.1, eps=1e-2, weight_decay=0.3)
+    optimizer.corrected = False
     for rate in (0.1, 0.2, 0.05):
         gradient = torch.randn(5)
         weight.grad = gradient.clone()

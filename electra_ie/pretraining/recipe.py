@@ -68,6 +68,8 @@ class PretrainRecipe(Settings):
     "Highest learning rate. None: 5e-4 from scratch, 5e-5 when going on from an encoder."
     warmup: float = 0.1
     "Share of the steps over which the rate rises; then it falls to 0 on a line."
+    bias_correction: bool | None = None
+    "Correct the bias of Adam's moments? None: yes, unless the rate rises over 1,000 steps or more (as ELECTRA's did)."
     weight_decay: float = 0.01
     "Weight decay, on all weights but biases and layer norms."
     clip: float = 1.0

@@ -34,7 +34,7 @@ from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, ho
 from electra_ie.pretraining.blocks import cached
 from electra_ie.pretraining.card import encoder_card
 from electra_ie.pretraining.evaluation import score
-from electra_ie.pretraining.optimizer import UncorrectedAdamW, groups
+from electra_ie.pretraining.optimizer import ElectraAdamW, groups
 from electra_ie.pretraining.players import MaskedLanguageModel, MaskFiller, TokenDiscriminator, TokenGenerator, probe
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.sharing import Ties, disentangle, entangled
@@ -44,6 +44,8 @@ from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, is_fin
 ROWS = 1_000
 """Rows of losses that log.jsonl holds at most, each the mean of the steps since the one before."""
 SCORED_AT_ONCE = 32
+LONG_WARMUP = 1_000
+"""Steps of warm-up from which on Adam's moments need no correction."""
 TRIAL = 8
 """Steps that are timed, behind two that are not, to learn how many fit into the hours given."""
 SPARE = 0.03
@@ -155,10 +157,11 @@ class Pretraining:
 
     def _with_steps(self) -> PretrainRecipe:
         """The recipe with its steps written out: those given, or those that fit into the hours, or one pass."""
-        if self.recipe.steps:
-            return self.recipe
-        steps = self._steps_in(self.recipe.hours) if self.recipe.hours else self.one_pass
-        return replace(self.recipe, steps=steps)
+        steps = self.recipe.steps or (self._steps_in(self.recipe.hours) if self.recipe.hours else self.one_pass)
+        corrected = self.recipe.bias_correction
+        if corrected is None:
+            corrected = self.recipe.warmup * steps < LONG_WARMUP
+        return replace(self.recipe, steps=steps, bias_correction=corrected)
 
     def _steps_in(self, hours: float) -> int:
         """How many steps fit: some are played with a learning rate of 0, then all is as it was before."""
@@ -181,6 +184,8 @@ class Pretraining:
     def _set_peaks(self, rate: float | None = None) -> None:
         for group in self.players.optimizer.param_groups:
             group["peak"] = self.recipe.rate if rate is None else rate
+        optimizer: Any = self.players.optimizer
+        optimizer.optimizer.corrected = self.recipe.bias_correction is not False
 
     def _restore(self) -> None:
         refuse_other_recipe(PretrainRecipe.build(self.folder / RECIPE), self.recipe, self.folder)
@@ -320,7 +325,7 @@ def prepare(
     ties = _share(recipe.sharing, generator, discriminator) if generator is not None else None
     both = [each for each in (generator, discriminator) if each is not None]
     followers = {id(follower) for _, follower in ties.pairs} if ties else set()
-    optimizer = UncorrectedAdamW(groups(both, followers, recipe.rate or 0.0, recipe.weight_decay), lr=0.0, eps=1e-6)
+    optimizer = ElectraAdamW(groups(both, followers, recipe.rate or 0.0, recipe.weight_decay), lr=0.0, eps=1e-6)
     if recipe.compile:
         for each in both:
             each.encoder.compile()
