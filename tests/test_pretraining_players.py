@@ -242,7 +242,7 @@ def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer):
     judge.encoder.embeddings = maker.encoder.embeddings
     weights = list({id(each): each for player in (maker, judge) for each in player.parameters()}.values())
     groups = [{"params": [each for each in weights if (each.dim() > 1) is wide], "weight_decay": 0.01 * wide} for wide in (True, False)]
-    optimizer = ElectraAdamW(groups, lr=1e-2, eps=1e-6)
+    optimizer = ElectraAdamW(groups, lr=1e-2, eps=1e-6, fused=True)
     mean = Mean(players.accelerator)
     for number, batch in enumerate(batches):
         torch.manual_seed(number * 1_009)

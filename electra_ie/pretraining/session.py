@@ -325,7 +325,7 @@ def prepare(
     ties = _share(recipe.sharing, generator, discriminator) if generator is not None else None
     both = [each for each in (generator, discriminator) if each is not None]
     followers = {id(follower) for _, follower in ties.pairs} if ties else set()
-    optimizer = ElectraAdamW(groups(both, followers, recipe.rate or 0.0, recipe.weight_decay), lr=0.0, eps=1e-6)
+    optimizer = ElectraAdamW(groups(both, followers, recipe.rate or 0.0, recipe.weight_decay), lr=0.0, eps=1e-6, fused=True)
     if recipe.compile:
         for each in both:
             each.encoder.compile()
