@@ -169,7 +169,7 @@ def times(case: str, given: argparse.Namespace) -> dict[str, float]:
     tokenizer = AutoTokenizer.from_pretrained(locate(EMBEDDED))
     recipe = PretrainRecipe(
         from_scratch="small", sharing=sharing, length=given.length, batch=given.batch, steps=10_000, rate=1e-4
-    )
+    ).settled()
     config = models.shape(recipe, tokenizer, False) if case == "ELECTRA-small" else deberta(recipe, tokenizer)
     running = {}
     for name, contestant in contestants.items():

@@ -52,7 +52,8 @@ def tokenizer(encoder):
 
 def players_of(folder, **settings) -> Players:
     torch.manual_seed(3)
-    recipe = PretrainRecipe(encoder=folder, rate=1e-2, **settings)
+    rates = {"rate": 1e-2, "head_rate": 1e-2, "generator_rate": 1e-2, "freeze_embeddings": False}
+    recipe = PretrainRecipe(encoder=folder, **{**rates, **settings}).settled()
     config = AutoConfig.from_pretrained(folder)
     players = prepare(Accelerator(cpu=True), recipe, config, load_tokenizer(folder))
     for group in players.optimizer.param_groups:
@@ -289,7 +290,7 @@ def test_a_generator_of_another_vocabulary_or_shape_is_refused(encoder, tmp_path
     with pytest.raises(UserError, match="has another vocabulary than the encoder"):
         players_of(encoder("bert"), generator_encoder=encoder("roberta"))
     with pytest.raises(UserError, match="embeddings differ from the encoder's .*LayerNorm.*--set sharing=none"):
-        players_of(encoder("bert"), generator_encoder=encoder("electra"))
+        players_of(encoder("bert"), generator_encoder=encoder("electra"), sharing="plain")
     with pytest.raises(UserError, match=r"word embeddings are .*16\), the encoder's .*32\)"):
         players_of(encoder("bert"), generator_encoder=encoder("electra"), sharing="disentangled")
     assert players_of(encoder("bert"), generator_encoder=encoder("electra"), sharing="none").maker.encoder.config.model_type == "electra"
@@ -339,3 +340,16 @@ def test_the_probe_lets_every_family_pass(encoder):
         generator = TokenGenerator(models.load_filler(PretrainRecipe(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family))))
         probe(generator, family)
         assert isinstance(TokenDiscriminator(models.load_encoder(PretrainRecipe(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family)))), TokenDiscriminator)
+
+
+def test_weights_have_the_rates_of_their_part_and_frozen_ones_none(encoder):
+    players = players_of(encoder("bert"), freeze_embeddings=True, rate=1e-4, head_rate=2e-4, generator_rate=3e-4)
+    rates = {id(each): group["rate"] for group in players.optimizer.param_groups for each in group["params"]}
+    decays = {id(each): group["weight_decay"] for group in players.optimizer.param_groups for each in group["params"]}
+    judge, maker = players.judge, players.maker
+    assert {rates.get(id(each)) for each in judge.predictions.parameters()} == {"head_rate"}
+    assert {rates.get(id(each)) for each in judge.encoder.encoder.parameters()} == {"rate"}
+    assert {rates.get(id(each)) for each in maker.encoder.encoder.parameters()} == {"generator_rate"}
+    for player in (judge, maker):
+        assert id(player.encoder.get_input_embeddings().weight) not in rates
+    assert all((decays[id(each)] > 0) is (each.dim() > 1) for each in judge.predictions.parameters())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -41,20 +41,19 @@ class ElectraAdamW(torch.optim.AdamW):
         return int(self.state[weight]["step"]) if weight in self.state else 0
 
 
-def groups(models: Sequence[nn.Module], leave_out: set[int], rate: float, decay: float) -> list[dict[str, Any]]:
-    """The weights of all models, once each, in two groups: those with weight decay, and biases and norms without.
+def groups(
+    parts: Sequence[tuple[str, Iterable[nn.Parameter]]], leave_out: set[int], decay: float
+) -> list[dict[str, Any]]:
+    """The weights of all parts, once each: those with weight decay, and biases and norms without.
 
-    leave_out: the ids of weights that are not the optimiser's to change.
+    parts: the name of a learning rate of the recipe, and the weights that have it; a weight that stands in two belongs
+    to the first. leave_out: the ids of weights that are not the optimiser's to change.
     """
-    seen = set(leave_out)
-    matrices: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
-    for model in models:
-        for each in model.parameters():
-            if each.requires_grad and id(each) not in seen:
-                seen.add(id(each))
-                (matrices if each.dim() > 1 else rest).append(each)
-    return [
-        {"params": matrices, "peak": rate, "weight_decay": decay},
-        {"params": rest, "peak": rate, "weight_decay": 0.0},
-    ]
+    seen, found = set(leave_out), []
+    for rate, weights in parts:
+        new = [each for each in dict.fromkeys(weights) if each.requires_grad and id(each) not in seen]
+        seen |= {id(each) for each in new}
+        for some, its_decay in (([x for x in new if x.dim() > 1], decay), ([x for x in new if x.dim() <= 1], 0.0)):
+            if some:
+                found.append({"params": some, "rate": rate, "weight_decay": its_decay})
+    return found

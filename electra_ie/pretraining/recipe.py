@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -40,8 +41,10 @@ class PretrainRecipe(Settings):
     "Name or directory of a masked language model as the generator. None: the encoder's own, else one is made from it."
     generator_layers: int | None = None
     "Layers of a generator that is made from the encoder's lower ones. None: a third of the encoder's."
-    sharing: str = "plain"
-    "Embeddings of both players: plain (one table), disentangled (as DeBERTaV3: a residual on a detached table), none."
+    sharing: str | None = None
+    "Of the embeddings: plain (one table), disentangled (as DeBERTaV3) or none. None: plain from scratch, else none."
+    freeze_embeddings: bool | None = None
+    "Leave the word embeddings of both players as they are? None: not from scratch, else yes."
     seed: int = 0
     "Decides new weights, the order of the blocks, the masks, the sampled tokens and dropout."
     length: int = 128
@@ -65,7 +68,11 @@ class PretrainRecipe(Settings):
     accumulate: int = 1
     "Parts into which a step's blocks are divided, one after another, where memory is short."
     rate: float | None = None
-    "Highest learning rate. None: 5e-4 from scratch, 5e-5 when going on from an encoder."
+    "Highest learning rate of the encoder. None: 5e-4 from scratch, else 5e-5."
+    head_rate: float | None = None
+    "Highest learning rate of the head on the encoder. None: rate from scratch, else 1e-3."
+    generator_rate: float | None = None
+    "Highest learning rate of the generator. None: rate from scratch, else 5e-4."
     warmup: float = 0.1
     "Share of the steps over which the rate rises; then it falls to 0 on a line."
     bias_correction: bool | None = None
@@ -95,8 +102,8 @@ class PretrainRecipe(Settings):
     TABLE: ClassVar[Mapping[str, Any]] = OBJECTIVES
     LOWEST: ClassVar[Mapping[str, float]] = {
         "seed": 0, "generator_layers": 1, "length": 8, "vocab": 10, "held_out": 0, "steps": 1, "hours": 0, "batch": 1,
-        "accumulate": 1, "rate": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "mask": 0.01, "kept": 0,
-        "evaluations": 1, "save_minutes": 0,
+        "accumulate": 1, "rate": 0, "head_rate": 0, "generator_rate": 0, "warmup": 0, "weight_decay": 0,
+        "clip": 0, "mask": 0.01, "kept": 0, "evaluations": 1, "save_minutes": 0,
     }  # fmt: skip
     HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1}
     WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -116,6 +123,20 @@ class PretrainRecipe(Settings):
                 f"a batch of {self.batch} cannot be divided into {self.accumulate} equal parts.",
                 remedy="Give an accumulate that divides the batch.",
             )
+
+    def settled(self) -> PretrainRecipe:
+        """The recipe with what follows from the start written out. An encoder that has learnt something is changed
+        gently; its new head and its generator, which have everything to learn, are not."""
+        new = self.from_scratch is not None
+        rate = (5e-4 if new else 5e-5) if self.rate is None else self.rate
+        return dataclasses.replace(
+            self,
+            rate=rate,
+            head_rate=(rate if new else 1e-3) if self.head_rate is None else self.head_rate,
+            generator_rate=(rate if new else 5e-4) if self.generator_rate is None else self.generator_rate,
+            sharing=self.sharing or ("plain" if new else "none"),
+            freeze_embeddings=(not new) if self.freeze_embeddings is None else self.freeze_embeddings,
+        )
 
     @property
     def start(self) -> str:

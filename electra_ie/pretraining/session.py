@@ -58,6 +58,7 @@ class Pretraining:
 
     def __init__(self, recipe: PretrainRecipe, folder: Path):
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator})
+        recipe = recipe.settled()
         self.folder, self.began, self.done = folder, time.monotonic(), Progress()
         self.accelerator = accelerator_of(recipe.precision)
         self.main = self.accelerator.is_main_process
@@ -75,9 +76,7 @@ class Pretraining:
         part = recipe.batch // recipe.accumulate
         place, places = self.accelerator.process_index, self.accelerator.num_processes
         self.batches = TokenBatches(self.blocks, trained, masker, part, recipe.seed, place, places)
-        self.recipe = replace(
-            recipe, rate=(5e-4 if recipe.from_scratch else 5e-5) if recipe.rate is None else recipe.rate
-        )
+        self.recipe = recipe
         self.one_pass = math.ceil(len(trained) / recipe.batch)
         self.rows: list[dict[str, Any]] = []
 
@@ -183,7 +182,7 @@ class Pretraining:
 
     def _set_peaks(self, rate: float | None = None) -> None:
         for group in self.players.optimizer.param_groups:
-            group["peak"] = self.recipe.rate if rate is None else rate
+            group["peak"] = getattr(self.recipe, group["rate"]) if rate is None else rate
         optimizer: Any = self.players.optimizer
         optimizer.optimizer.corrected = self.recipe.bias_correction is not False
 
@@ -322,10 +321,16 @@ def prepare(
         discriminator = TokenDiscriminator(models.load_encoder(recipe, config))
         generator = TokenGenerator(models.load_generator(recipe, config, tokenizer))
         probe(generator, recipe.generator_encoder or recipe.start)
-    ties = _share(recipe.sharing, generator, discriminator) if generator is not None else None
     both = [each for each in (generator, discriminator) if each is not None]
+    if recipe.freeze_embeddings:
+        for each in both:
+            each.encoder.get_input_embeddings().requires_grad_(False)
+    ties = _share(recipe.sharing, generator, discriminator) if generator is not None else None
     followers = {id(follower) for _, follower in ties.pairs} if ties else set()
-    optimizer = ElectraAdamW(groups(both, followers, recipe.rate or 0.0, recipe.weight_decay), lr=0.0, eps=1e-6, fused=True)
+    parts = [("rate", discriminator.encoder.parameters()), ("head_rate", discriminator.parameters())]
+    if generator is not None:
+        parts.append(("generator_rate", generator.parameters()))
+    optimizer = ElectraAdamW(groups(parts, followers, recipe.weight_decay), lr=0.0, eps=1e-6, fused=True)
     if recipe.compile:
         for each in both:
             each.encoder.compile()
@@ -340,7 +345,7 @@ def prepare(
     )
 
 
-def _share(sharing: str, generator: TokenGenerator, discriminator: Any) -> Ties | None:
+def _share(sharing: str | None, generator: TokenGenerator, discriminator: Any) -> Ties | None:
     if sharing == "plain":
         return Ties(_embeddings(generator.encoder), _embeddings(discriminator.encoder))
     if sharing == "disentangled":
