@@ -11,25 +11,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import shutil
-import statistics
 import tempfile
-from datetime import date
 from pathlib import Path
 from typing import Any
+
+from cells import Cells, spread
 
 CELLS = {"bc5cdr:all": 81.5, "bc5cdr:100": 59.0, "trec_fine:all": 57.0}
 """Task and label budget, and the floor that `control` must reach there (strict F1 or accuracy, %)."""
 PRESETS = ("control", "adversarial")
-RESULTS = Path(__file__).parent / "results" / "floors.json"
+RESULTS = Cells("floors")
 
 
 def measure(task: str, labels: int | None, preset: str, seed: int) -> dict[str, Any]:
     """Train once with the defaults, score test once."""
-    import torch
-    import transformers
-
     import electra_ie
 
     folder = Path(tempfile.mkdtemp()) / "run"
@@ -43,9 +39,6 @@ def measure(task: str, labels: int | None, preset: str, seed: int) -> dict[str, 
         "metric": each["main"],
         "seconds": training["seconds"],  # by the clock, whatever else ran: cost.py compares costs
         "steps": training["steps"],
-        "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        "versions": f"torch {torch.__version__}, transformers {transformers.__version__}",
     }
 
 
@@ -54,49 +47,25 @@ def run(cells: list[str], presets: list[str], seeds: list[int]) -> None:
     for seed in seeds:
         for cell in cells:
             task, _, budget = cell.partition(":")
+            labels = None if budget == "all" else int(budget)
             for preset in presets:
-                results = load()
-                key = f"{cell} {preset} {seed}"
-                if key not in results:
-                    print(f"-- {key}", flush=True)
-                    found = measure(task, None if budget == "all" else int(budget), preset, seed)
-                    results = load() | {key: found}  # read again: another process may have filled other cells
-                    RESULTS.parent.mkdir(exist_ok=True)
-                    RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
-
-
-def load() -> dict[str, Any]:
-    return json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
+                RESULTS.fill(f"{cell} {preset} {seed}", lambda: measure(task, labels, preset, seed))  # noqa: B023
 
 
 def table() -> str:
     """Markdown: a row for each cell."""
-    results = load()
     lines = ["| set | metric | floor | control | adversarial | seeds |"]
     lines.append("| --- | --- | ---: | ---: | ---: | --- |")
     for cell, floor in CELLS.items():
-        found = {preset: _of(results, cell, preset) for preset in PRESETS}
+        found = {preset: RESULTS.matching(f"{cell} {preset} ") for preset in PRESETS}
         known = next((each for each in found.values() if each), None)
         if not known:
             continue
         seeds = "; ".join(f"{preset} {', '.join(map(str, each))}" for preset, each in found.items() if each)
-        shown = [_mean(found[preset]) for preset in PRESETS]
+        shown = [spread(each["score"] for each in found[preset].values()) for preset in PRESETS]
         metric = next(iter(known.values()))["metric"]
         lines.append(f"| {cell} | {metric} | {floor} | {shown[0]} | {shown[1]} | {seeds} |")
     return "\n".join(lines)
-
-
-def _of(results: dict[str, Any], cell: str, preset: str) -> dict[int, Any]:
-    begin = f"{cell} {preset} "
-    return {int(key[len(begin) :]): value for key, value in sorted(results.items()) if key.startswith(begin)}
-
-
-def _mean(found: dict[int, Any]) -> str:
-    scores = [each["score"] for each in found.values()]
-    if not scores:
-        return "-"
-    spread = f" ± {statistics.stdev(scores):.1f}" if len(scores) > 1 else ""
-    return f"{statistics.mean(scores):.1f}{spread}"
 
 
 def main() -> None:

@@ -131,7 +131,8 @@ def test_it_learns_to_find_what_was_replaced(tmp_path, encoder):
     """A generator that learns nothing replaces words of one sentence by any others: they are easy to find."""
     text = tmp_path / "same.txt"
     text.write_text("the bank paid the invoice and the goods were sent to the city\n" * 200, encoding="utf-8")
-    settings = {**SETTINGS, "steps": 60, "batch": 8, "rate": 3e-3, "generator": {"fills_masks": 0.0}, "sharing": "none"}
+    settings = {**SETTINGS, "steps": 60, "batch": 8, "rate": 3e-3, "head_rate": 3e-3, "freeze_embeddings": False}
+    settings["generator"] = {"fills_masks": 0.0}
     made = pretrain([text], tmp_path / "made", encoder=encoder("electra"), **settings)
     held_out = [row["held_out"] for row in rows(made) if "held_out" in row][-1]
     assert held_out["recall"] > 0.8 and held_out["precision"] > 0.8 and held_out["replaced"] > 0.1

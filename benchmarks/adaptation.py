@@ -1,0 +1,112 @@
+"""Does adapting an encoder to a domain pay? Fine-tuning on few labels after `pretrain`, against no adaptation.
+
+    python benchmarks/adaptation.py                           # dev scores, both objectives, over budgets of text: a day
+    python benchmarks/adaptation.py --steps 150 --labels 100  # part of it
+    python benchmarks/adaptation.py --test                    # score test, once, for what dev has chosen
+    python benchmarks/adaptation.py --table                   # only print what results/adaptation.json holds
+
+The embedded encoder is adapted on biomedical sentences (BC5CDR's dev and test are not among them) for so many steps of
+4,096 tokens, a run of its own for each number: the learning rate of each falls to 0. Then `control` fine-tunes it on
+bc5cdr with the seeds 0, 1, 2. What is chosen is chosen on dev. Encoders are kept in --work, out of the repository.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from cells import Cells, spread
+
+TEXT = Path(__file__).parents[2] / "shared" / "data" / "biomedical_text"
+RESULTS = Cells("adaptation")
+NONE = "none"
+TOKENS = 32 * 128
+"""Tokens in a step of the defaults."""
+
+
+def adapted(objective: str, steps: int, work: Path, settings: list[str]) -> str:
+    """The encoder of that budget, made now or before."""
+    import electra_ie
+    from electra_ie.recipe import EMBEDDED
+
+    if objective == NONE:
+        return EMBEDDED
+    folder = work / "-".join([objective, str(steps), *settings])
+    resume = (folder / "run.yaml").is_file()
+    electra_ie.pretrain([TEXT], folder, objective=objective, steps=steps, settings=settings, resume=resume)
+    return str(folder)
+
+
+def fine_tune(encoder: str, labels: int, seed: int, split: str) -> dict[str, Any]:
+    """Strict F1 (%) of `control` on bc5cdr."""
+    import electra_ie
+
+    folder = Path(tempfile.mkdtemp()) / "run"
+    electra_ie.train("bc5cdr", folder, encoder=encoder, labels=labels, seed=seed)
+    if split == "test":
+        electra_ie.evaluate(folder, "test")
+    (scores,) = json.loads((folder / "scores.json").read_text("utf-8"))[split].values()
+    shutil.rmtree(folder.parent)
+    return {"f1": round(100 * scores["f1"], 2)}
+
+
+def key(objective: str, steps: int, settings: list[str]) -> str:
+    return " ".join([objective] if objective == NONE else [objective, str(steps), *settings])
+
+
+def fill(given: argparse.Namespace, split: str) -> None:
+    variants = [(NONE, 0), *((objective, steps) for steps in given.steps for objective in given.objectives)]
+    for objective, steps in variants:
+        for labels in given.labels:
+            for seed in given.seeds:
+
+                def measure() -> dict[str, Any]:
+                    encoder = adapted(objective, steps, given.work, given.set)  # noqa: B023
+                    return fine_tune(encoder, labels, seed, split)  # noqa: B023
+
+                RESULTS.fill(f"{split} | {key(objective, steps, given.set)} | {labels} | {seed}", measure)
+
+
+def table(split: str) -> str:
+    """Markdown: a row for each encoder, a column for each number of labels."""
+    found: dict[str, dict[int, list[float]]] = {}
+    for name, each in RESULTS.matching(f"{split} | ").items():
+        encoder, labels, _ = name.split(" | ")
+        found.setdefault(encoder, {}).setdefault(int(labels), []).append(each["f1"])
+    columns = sorted({labels for each in found.values() for labels in each})
+    lines = [f"| encoder, {split} | tokens seen | " + " | ".join(f"{each} labels" for each in columns) + " |"]
+    lines.append("| --- | ---: |" + " ---: |" * len(columns))
+    for encoder, each in sorted(found.items(), key=lambda item: (_steps(item[0]), item[0])):
+        cells = [f"{spread(each.get(labels, []))} ({len(each.get(labels, []))})" for labels in columns]
+        lines.append(f"| {encoder} | {_steps(encoder) * TOKENS / 1e6:.1f} M | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _steps(encoder: str) -> int:
+    words = encoder.split()
+    return int(words[1]) if len(words) > 1 else 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--objectives", nargs="+", default=["electra", "mlm"])
+    parser.add_argument("--steps", nargs="+", type=int, default=[40, 150, 600, 1100])
+    parser.add_argument("--labels", nargs="+", type=int, default=[50, 100, 500])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--set", nargs="+", default=[], help="settings of pretrain, key=value")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "electra_ie_adaptation")
+    parser.add_argument("--test", action="store_true")
+    parser.add_argument("--table", action="store_true")
+    given = parser.parse_args()
+    split = "test" if given.test else "dev"
+    if not given.table:
+        fill(given, split)
+    print(table(split))
+
+
+if __name__ == "__main__":
+    main()
