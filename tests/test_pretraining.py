@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import signal
@@ -15,6 +16,7 @@ import pytest
 import tiny
 import torch
 import yaml
+from hub_server import hub
 from processes import run_two
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, ElectraForMaskedLM, ElectraForPreTraining
@@ -48,12 +50,13 @@ def rows(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("family, objective, sharing", [
-    ("electra", "electra", "plain"), ("bert", "electra", "disentangled"), ("roberta", "adversarial", "none"),
-    ("deberta-v2", "mlm", "plain"),
+@pytest.mark.parametrize("family, objective, sharing, precision", [
+    ("electra", "electra", "plain", "no"), ("bert", "electra", "disentangled", "bf16"),
+    ("roberta", "adversarial", "none", "no"), ("deberta-v2", "mlm", "none", "bf16"),
 ])  # fmt: skip
-def test_an_encoder_is_adapted_and_trained_on(corpus, task, tmp_path, encoder, family, objective, sharing):
-    made = pretrain([corpus], tmp_path / "made", encoder=encoder(family), objective=objective, sharing=sharing, **SETTINGS)
+def test_an_encoder_is_adapted_and_trained_on(corpus, task, tmp_path, encoder, family, objective, sharing, precision):
+    settings = {**SETTINGS, "objective": objective, "sharing": sharing, "precision": precision}
+    made = pretrain([corpus], tmp_path / "made", encoder=encoder(family), **settings)
     files = {file.name for file in made.iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "run.yaml", "log.jsonl", "curves.png", "README.md",
             "pretraining.json", "corpus.json"} <= files  # fmt: skip
@@ -280,6 +283,30 @@ def test_by_the_command_line(corpus, tmp_path, encoder, monkeypatch, capsys):
     assert call("pretrain", str(tmp_path / "bad.txt"), "--output", str(tmp_path / "none")) == 2
     assert "bad.txt:1: this is UTF-16 text" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+
+
+def test_a_data_set_of_the_hub_is_a_corpus(tmp_path, encoder):
+    """By the real client, from a server on this machine; the same revision again comes from the cache of tokens."""
+    lines = b"".join(json.dumps({"body": f"the bank paid the invoice {number}"}).encode() + b"\n" for number in range(60))
+    with hub({"datasets/acme/notes": {"train.jsonl": lines, "README.md": b"---\nlicense: mit\n---\n"}}) as (url, asked):
+        environment = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+
+        def call(corpus: str, output: str) -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-m", "electra_ie", "pretrain", corpus, "--output", str(tmp_path / output)]
+            command += ["--encoder", encoder("bert"), "--steps", "2", "--set", "length=16", "--set", "batch=4"]
+            return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+        done = call("hub:acme/notes?column=body", "made")
+        assert done.returncode == 0, done.stderr
+        assert "60 documents, 60 lines" in done.stderr and (tmp_path / "made" / "README.md").is_file()
+        read = sum("train.jsonl" in each for each in asked)
+        assert read > 0
+        assert call("hub:acme/notes?column=body", "again").returncode == 0
+        assert sum("train.jsonl" in each for each in asked) == read, "tokenised once"
+        for corpus, words in (("hub:acme/notes", "column= one of: body"), ("hub:acme/none", "cannot be found")):
+            done = call(corpus, "none")
+            assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
+        assert not (tmp_path / "none").exists()
 
 
 def test_a_card_holds_no_text_of_the_corpus(tmp_path, encoder):
