@@ -94,9 +94,10 @@ class Training:
         if resume:
             self._restore()
         elif main:
-            write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
             write(self.folder / TASK, yaml.safe_dump(self.task.as_dict(), sort_keys=False, allow_unicode=True))
             write(self.folder / CORPUS, json.dumps({"hash": self.corpus.hash}) + "\n")
+            # Last: with it the run can be resumed.
+            write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
         try:
             self._play(main)
         except LossNotFinite as error:

@@ -94,7 +94,7 @@ class TokenBatches:
         return int(self.order[spot])
 
 
-def hold_out(blocks: int, share: float, seed: int, most: int = 500) -> tuple[np.ndarray, np.ndarray]:
+def hold_out(blocks: int, share: float, seed: int, most: int = 256) -> tuple[np.ndarray, np.ndarray]:
     """The places of the blocks that are trained on, and of those held out: `share` of them, at least one, at most
     `most`; none where there is but one block or the share is 0."""
     order = np.random.default_rng([seed, blocks]).permutation(blocks)

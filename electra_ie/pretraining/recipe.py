@@ -85,7 +85,7 @@ class PretrainRecipe(Settings):
     "Share of a block's tokens that are chosen to be filled."
     kept: float = 0.15
     "Share of the chosen tokens that the generator is shown as they are, in place of the mask token."
-    evaluations: int = 20
+    evaluations: int = 10
     "How often the held-out blocks are scored, evenly over the steps."
     save_minutes: float = 10.0
     "Minutes between two checkpoints."

@@ -95,9 +95,10 @@ class Pretraining:
         self.recipe = self._with_steps()
         self._set_peaks()
         if not resume and self.main:
-            write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
             write(self.folder / CORPUS, json.dumps({"hash": self.blocks.hash, **self.corpus}, indent=2) + "\n")
             self.tokenizer.save_pretrained(self.folder)
+            # Last: with it the run can be resumed.
+            write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
         try:
             self._play()
         except LossNotFinite as error:

@@ -1,0 +1,92 @@
+"""From scratch at equal compute: an ELECTRA against a masked language model of the same shape, on the same text.
+
+    python benchmarks/scratch.py                     # three seeds, shape tiny: some hours on two cores
+    python benchmarks/scratch.py --shape small --steps 20000
+
+The electra run gets --steps; the mlm run as many as cost the same, by the CPU time of a step of each, measured turn by
+turn in this process (which counts for ELECTRA its generator). Both learn one vocabulary, and are compared by fine-tuning
+(`control`) on bc5cdr, dev split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from adaptation import TEXT, fine_tune
+from cells import Cells, spread
+
+RESULTS = Cells("scratch")
+OBJECTIVES = ("electra", "mlm")
+
+
+def cost(shape: str, vocab: int) -> float:
+    """What a step of electra costs, in steps of mlm."""
+    from electra_ie.loop import play
+    from electra_ie.pretraining.recipe import PretrainRecipe
+    from electra_ie.pretraining.session import Pretraining
+
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+    running, taken = {}, {name: [] for name in OBJECTIVES}
+    for name in OBJECTIVES:
+        recipe = PretrainRecipe(paths=(str(TEXT),), objective=name, from_scratch=shape, vocab=vocab, steps=1_000)
+        session = Pretraining(recipe, Path(tempfile.gettempdir()) / "none")
+        session.recipe = session._with_steps()
+        session._set_peaks()
+        running[name] = play(session.players, session.batches, session.recipe)
+    for _ in range(8):
+        for name, steps in running.items():
+            began = clock()
+            next(steps)
+            taken[name].append(clock() - began)
+    return statistics.median(taken["electra"]) / statistics.median(taken["mlm"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shape", default="tiny", choices=("tiny", "small", "base"))
+    parser.add_argument("--vocab", type=int, default=8_000)
+    parser.add_argument("--steps", type=int, default=2_200, help="of electra; 1,100 are one pass over the text")
+    parser.add_argument("--labels", nargs="+", type=int, default=[500, 4_000])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "electra_ie_scratch")
+    given = parser.parse_args()
+    case = f"{given.shape} {given.vocab} {given.steps}"
+    ratio = RESULTS.fill(f"{case} | cost", lambda: {"ratio": round(cost(given.shape, given.vocab), 3)})["ratio"]
+    steps = {"electra": given.steps, "mlm": round(given.steps * ratio)}
+    for seed in given.seeds:
+        for name in OBJECTIVES:
+            for labels in given.labels:
+
+                def measure() -> dict[str, Any]:
+                    import electra_ie
+
+                    folder = given.work / f"{case} {name} {seed}".replace(" ", "-")
+                    resume = (folder / "run.yaml").is_file()
+                    shape = {"from_scratch": given.shape, "vocab": given.vocab}
+                    told = {"objective": name, "steps": steps[name], "seed": seed, **shape}  # noqa: B023
+                    electra_ie.pretrain([TEXT], folder, resume=resume, **told)
+                    return fine_tune(str(folder), labels, seed, "dev")  # noqa: B023
+
+                RESULTS.fill(f"{case} | {name} | {labels} | {seed}", measure)
+    print(
+        f"| {given.shape}, vocabulary {given.vocab:,} | steps | "
+        + " | ".join(f"{x:,} labels" for x in given.labels)
+        + " |"
+    )
+    print("| --- | ---: |" + " ---: |" * len(given.labels))
+    for name in OBJECTIVES:
+        cells = [
+            spread(each["f1"] for each in RESULTS.matching(f"{case} | {name} | {x} | ").values()) for x in given.labels
+        ]
+        print(f"| {name} | {steps[name]:,} | " + " | ".join(cells) + " |")
+    print(f"\nA step of electra costs {ratio} steps of mlm.")
+
+
+if __name__ == "__main__":
+    main()
