@@ -16,6 +16,7 @@ import argparse
 import json
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,14 @@ def fill(given: argparse.Namespace, split: str) -> None:
     for objective, steps in variants:
         for labels in given.labels:
             for seed in given.seeds:
+                name = f"{split} | {key(objective, steps, given.set)} | {labels} | {seed}"
+                RESULTS.fill(name, partial(measure, objective, steps, labels, seed, split, given))
 
-                def measure() -> dict[str, Any]:
-                    encoder = adapted(objective, steps, given.work, given.set)  # noqa: B023
-                    return fine_tune(encoder, labels, seed, split)  # noqa: B023
 
-                RESULTS.fill(f"{split} | {key(objective, steps, given.set)} | {labels} | {seed}", measure)
+def measure(
+    objective: str, steps: int, labels: int, seed: int, split: str, given: argparse.Namespace
+) -> dict[str, Any]:
+    return fine_tune(adapted(objective, steps, given.work, given.set), labels, seed, split)
 
 
 def table(split: str) -> str:

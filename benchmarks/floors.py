@@ -13,6 +13,7 @@ import argparse
 import json
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def run(cells: list[str], presets: list[str], seeds: list[int]) -> None:
             task, _, budget = cell.partition(":")
             labels = None if budget == "all" else int(budget)
             for preset in presets:
-                RESULTS.fill(f"{cell} {preset} {seed}", lambda: measure(task, labels, preset, seed))  # noqa: B023
+                RESULTS.fill(f"{cell} {preset} {seed}", partial(measure, task, labels, preset, seed))
 
 
 def table() -> str:

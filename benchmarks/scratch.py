@@ -4,8 +4,8 @@
     python benchmarks/scratch.py --shape small --steps 20000
 
 The electra run gets --steps; the mlm run as many as cost the same, by the CPU time of a step of each, measured turn by
-turn in this process (which counts for ELECTRA its generator). Both learn one vocabulary, and are compared by fine-tuning
-(`control`) on bc5cdr, dev split.
+turn in this process (ELECTRA's counts its generator). Both learn one vocabulary, and are compared by fine-tuning with
+`control` on bc5cdr, dev split.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,14 @@ def cost(shape: str, vocab: int) -> float:
     return statistics.median(taken["electra"]) / statistics.median(taken["mlm"])
 
 
+def measure(folder: Path, told: dict[str, Any], labels: int, seed: int) -> dict[str, Any]:
+    """Pretrain, unless it was done before, and fine-tune."""
+    import electra_ie
+
+    electra_ie.pretrain([TEXT], folder, resume=(folder / "run.yaml").is_file(), **told)
+    return fine_tune(str(folder), labels, seed, "dev")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", default="tiny", choices=("tiny", "small", "base"))
@@ -62,18 +71,10 @@ def main() -> None:
     for seed in given.seeds:
         for name in OBJECTIVES:
             for labels in given.labels:
-
-                def measure() -> dict[str, Any]:
-                    import electra_ie
-
-                    folder = given.work / f"{case} {name} {seed}".replace(" ", "-")
-                    resume = (folder / "run.yaml").is_file()
-                    shape = {"from_scratch": given.shape, "vocab": given.vocab}
-                    told = {"objective": name, "steps": steps[name], "seed": seed, **shape}  # noqa: B023
-                    electra_ie.pretrain([TEXT], folder, resume=resume, **told)
-                    return fine_tune(str(folder), labels, seed, "dev")  # noqa: B023
-
-                RESULTS.fill(f"{case} | {name} | {labels} | {seed}", measure)
+                folder = given.work / f"{case} {name} {seed}".replace(" ", "-")
+                told = {"objective": name, "steps": steps[name], "seed": seed}
+                told |= {"from_scratch": given.shape, "vocab": given.vocab}
+                RESULTS.fill(f"{case} | {name} | {labels} | {seed}", partial(measure, folder, told, labels, seed))
     print(
         f"| {given.shape}, vocabulary {given.vocab:,} | steps | "
         + " | ".join(f"{x:,} labels" for x in given.labels)
