@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from electra_ie.console import progress
+from electra_ie.console import notice, progress
 from electra_ie.corpus import Corpus
 from electra_ie.errors import UserError
 from electra_ie.evaluation import Scores, answer, draw, judge
@@ -20,7 +20,7 @@ from electra_ie.persistence import load_task
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.session import Pretraining
 from electra_ie.recipe import Recipe
-from electra_ie.run_files import RECIPE, check_output, write, write_scores
+from electra_ie.run_files import RECIPE, check_output, is_finished, write, write_scores
 from electra_ie.task import Task
 from electra_ie.training import Training
 
@@ -48,12 +48,15 @@ def train(
     made = Task.load(plan.task, plan.data)
     folder = Path(output or f"runs/{made.name}-{plan.preset}-{plan.seed}")
     check_output(folder, resume)
+    if resume and is_finished(folder):
+        notice(f"{folder}: this run is finished; there is nothing to resume.")
+        return folder
     Training(made, plan, Corpus.read(made, plan), folder).run(resume)
     return folder
 
 
 def pretrain(
-    paths: Sequence[str | os.PathLike[str]],
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
     *,
     recipe: str | os.PathLike[str] | None = None,
@@ -72,12 +75,20 @@ def pretrain(
     """
     folder = Path(output)
     check_output(folder, resume)
+    if resume and is_finished(folder):
+        notice(f"{folder}: this encoder is finished; there is nothing to resume.")
+        return folder
     if resume and recipe is None:
         recipe = folder / RECIPE
-    texts = tuple(os.fspath(path) for path in paths) or None
+    several = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+    texts = tuple(os.fspath(path) for path in several) or None
     plan = PretrainRecipe.build(recipe, tuple(settings), paths=texts, **given)
     if not plan.paths:
         raise UserError("no text is given.", remedy="Give files or folders of text.")
+    for path in plan.paths:
+        if Path(path).is_dir() and folder.resolve().is_relative_to(Path(path).resolve()):
+            remedy = "Give another --output: its own files would be read as texts."
+            raise UserError("the output lies within the folder of the texts.", file=folder, remedy=remedy)
     Pretraining(plan, folder).run(resume)
     return folder
 

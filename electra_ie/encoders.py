@@ -105,7 +105,7 @@ def readable(name: str) -> Iterator[None]:
     try:
         with hushed():
             yield
-    except (OSError, ValueError, ImportError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
         first = str(error).strip().splitlines()[0][:200].rstrip(". ") if str(error).strip() else type(error).__name__
         if Path(name).is_dir():
             remedy = "Restore the folder: it wants config.json, model.safetensors and tokenizer.json."

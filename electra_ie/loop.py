@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import InitProcessGroupKwargs
 from torch import nn
 
 from electra_ie.discriminator import Discriminator
@@ -233,9 +235,10 @@ def accelerator_of(precision: str) -> Accelerator:
     """A new Accelerator: `bf16`, `no` (float32) or `auto`, bf16 on a GPU. A Python session may hold several, one after
     another, of different precision, which Accelerate by itself refuses."""
     AcceleratorState._reset_state()
-    return Accelerator(
-        mixed_precision=("bf16" if torch.cuda.is_available() else "no") if precision == "auto" else precision
-    )
+    # The first process reads and tokenises a corpus while the others wait: longer than the ten minutes of the default.
+    patience = InitProcessGroupKwargs(timeout=timedelta(hours=12))
+    chosen = ("bf16" if torch.cuda.is_available() else "no") if precision == "auto" else precision
+    return Accelerator(mixed_precision=chosen, kwargs_handlers=[patience])
 
 
 @contextmanager

@@ -86,31 +86,37 @@ def fools_discriminator(real: Verdict, fake: Filled, mean: Mean) -> torch.Tensor
     return -mean((reward - mean(reward, fake.weight)) * likelihood, fake.weight)
 
 
-TERMS: dict[str, dict[str, Callable[..., torch.Tensor]]] = {
-    "discriminator": {
-        "knows_classes": knows_classes,
-        "rejects_fakes": rejects_fakes,
-        "finds_replaced": finds_replaced,
-        "fills_masks": fills_masks,
-    },
+Table = dict[str, dict[str, Callable[..., torch.Tensor]]]
+ROW_TERMS: Table = {
+    "discriminator": {"knows_classes": knows_classes, "rejects_fakes": rejects_fakes},
     "generator": {
         "passes_for_real": passes_for_real,
         "matches_features": matches_features,
         "shows_its_class": shows_its_class,
-        "fills_masks": fills_masks,
-        "fools_discriminator": fools_discriminator,
     },
 }
+"""The game of `train`: fakes are states."""
+TOKEN_TERMS: Table = {
+    "discriminator": {"finds_replaced": finds_replaced, "fills_masks": fills_masks},
+    "generator": {"fills_masks": fills_masks, "fools_discriminator": fools_discriminator},
+}
+"""The game of `pretrain`: fakes are tokens."""
+TERMS: Table = {player: {**ROW_TERMS[player], **TOKEN_TERMS[player]} for player in ROW_TERMS}
 
 
-def check_terms(weights: Mapping[str, Mapping[str, float]]) -> None:
-    """Raise UserError for a term that does not exist, or a discriminator that should reject fakes nobody makes."""
+def check_terms(weights: Mapping[str, Mapping[str, float]], table: Table) -> None:
+    """Raise UserError for a term that the game does not have, one that needs a generator where there is none, or one
+    that leaves no place for it."""
     for player, terms in weights.items():
         for name in terms:
-            if name not in TERMS[player]:
-                raise UserError(f'unknown term "{name}" of the {player}.', remedy=nearest(name, TERMS[player]))
-    if "rejects_fakes" in weights["discriminator"] and not weights["generator"]:
-        raise UserError("rejects_fakes needs a generator.", remedy="Set a term of the generator, or drop it.")
+            if name not in table[player]:
+                raise UserError(f'unknown term "{name}" of the {player}.', remedy=nearest(name, table[player]))
+    for name in ("rejects_fakes", "finds_replaced"):
+        if name in weights["discriminator"] and not weights["generator"]:
+            raise UserError(f"{name} needs a generator.", remedy="Set a term of the generator, or drop it.")
+    if "fills_masks" in weights["discriminator"] and weights["generator"]:
+        remedy = "Take --objective mlm, or give fills_masks to the generator."
+        raise UserError("the discriminator fills masks only where there is no generator.", remedy=remedy)
 
 
 def weigh(

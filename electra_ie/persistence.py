@@ -21,7 +21,7 @@ from electra_ie.encoders import hushed, load_tokenizer
 from electra_ie.errors import UserError
 from electra_ie.labels import Field
 from electra_ie.loop import Players
-from electra_ie.run_files import BEST, CORPUS, LAST, TASK
+from electra_ie.run_files import BEST, CORPUS, LAST, TASK, parse
 from electra_ie.settings import Settings
 from electra_ie.task import Task
 from electra_ie.yaml_source import Source
@@ -108,13 +108,13 @@ def _same(one: Any, other: Any) -> bool:
         return os.path.samefile(one, other)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
-    return bool(one == other)
+    return other is None or bool(one == other)  # what is not given now is as it was
 
 
 def refuse_other_corpus(folder: Path, mine: str) -> None:
     """Raises UserError where a run would be resumed on other texts than it was begun with."""
     file = folder / CORPUS
-    if not file.is_file() or json.loads(file.read_text("utf-8"))["hash"] != mine:
+    if not file.is_file() or parse(file.read_text("utf-8"), file)["hash"] != mine:
         remedy = "Give the same texts, or begin another run."
         raise UserError("the corpus is not the one that the run was begun with.", file=folder, remedy=remedy)
 

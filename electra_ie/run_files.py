@@ -45,10 +45,11 @@ def read_log(run: Path) -> list[dict[str, Any]]:
     file = run / LOG
     if not file.is_file():
         return []
-    return [_parse(line, file, number) for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1)]
+    return [parse(line, file, number) for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1)]
 
 
-def _parse(text: str, file: Path, line: int = 1) -> Any:
+def parse(text: str, file: Path, line: int = 1) -> Any:
+    """JSON of a run. Raises UserError where it is not."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -63,5 +64,5 @@ def write_log(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def write_scores(run: Path, split: str, scores: Mapping[str, Any]) -> None:
     """Put a split's scores into scores.json, beside those of other splits."""
     file = run / SCORES
-    known = _parse(file.read_text("utf-8"), file) if file.is_file() else {}
+    known = parse(file.read_text("utf-8"), file) if file.is_file() else {}
     write(file, json.dumps({**known, split: scores}, indent=2, ensure_ascii=False) + "\n")

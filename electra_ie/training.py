@@ -17,7 +17,7 @@ import yaml
 from electra_ie import plots
 from electra_ie.batching import Batches, collate
 from electra_ie.card import model_card
-from electra_ie.console import notice, progress
+from electra_ie.console import progress
 from electra_ie.corpus import Corpus
 from electra_ie.discriminator import Discriminator
 from electra_ie.encoders import load_tokenizer, locate, longest
@@ -26,7 +26,7 @@ from electra_ie.evaluation import Scores, answer, draw, judge, mean_score
 from electra_ie.extractor import Extractor
 from electra_ie.generators import build_generator
 from electra_ie.loop import LossNotFinite, Step, accelerator_of, check_weights, play, prepare
-from electra_ie.objectives import check_terms
+from electra_ie.objectives import ROW_TERMS, check_terms
 from electra_ie.persistence import (
     Progress,
     load_best,
@@ -46,7 +46,6 @@ from electra_ie.run_files import (
     LAST,
     RECIPE,
     TASK,
-    is_finished,
     read_log,
     write,
     write_log,
@@ -59,7 +58,7 @@ class Training:
     """A task, a recipe and a corpus, about to become a run in `folder`. Nothing is written before `run`."""
 
     def __init__(self, task: Task, recipe: Recipe, corpus: Corpus, folder: Path):
-        check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator})
+        check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
         self.accelerator = accelerator_of("auto")
         tokenizer = load_tokenizer(recipe.encoder)
@@ -88,9 +87,6 @@ class Training:
         resume was begun with another recipe.
         """
         main = self.accelerator.is_main_process
-        if resume and is_finished(self.folder):
-            notice(f"{self.folder}: this run is finished; there is nothing to resume.")
-            return
         if resume:
             self._restore()
         elif main:

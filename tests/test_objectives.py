@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from electra_ie.errors import UserError
 from electra_ie.labels import IGNORED
-from electra_ie.objectives import TERMS, check_terms, weigh
+from electra_ie.objectives import ROW_TERMS, TERMS, check_terms, weigh
 from electra_ie.verdict import Verdict
 
 
@@ -99,4 +99,4 @@ def test_weights_multiply_terms_and_the_log_has_them_unweighted():
 ])  # fmt: skip
 def test_terms_that_cannot_be_are_refused(discriminator, generator, message):
     with pytest.raises(UserError, match=message.replace("?", r"\?")):
-        check_terms({"discriminator": discriminator, "generator": generator})
+        check_terms({"discriminator": discriminator, "generator": generator}, ROW_TERMS)

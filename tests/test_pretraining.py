@@ -258,12 +258,28 @@ def test_hours_decide_the_steps_and_end_with_a_whole_encoder(corpus, tmp_path, e
     ({"from_scratch": "tiny"}, ["encoder and from_scratch are both given"]),
     ({"generator": {"fills_mask": 1.0}}, ['unknown term "fills_mask"', '"fills_masks"']),
     ({"steps": 0}, ["steps is 0"]),
+    ({"hours": 0.0}, ["hours is 0.0"]),
+    ({"generator": {"passes_for_real": 1.0}}, ['unknown term "passes_for_real"']),
+    ({"objective": "mlm", "discriminator": {"finds_replaced": 1.0}}, ["finds_replaced needs a generator"]),
+    ({"discriminator": {"fills_masks": 1.0}}, ["only where there is no generator"]),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused_before_anything_is_written(corpus, tmp_path, encoder, given, words):
     with pytest.raises(UserError) as caught:
         pretrain([corpus], tmp_path / "made", **{"encoder": encoder("bert"), **SETTINGS, **given})
     assert all(word in str(caught.value) for word in words), caught.value
     assert not (tmp_path / "made").exists()
+
+
+def test_the_output_may_not_lie_within_the_texts(corpus, encoder):
+    with pytest.raises(UserError, match="output lies within the folder of the texts"):
+        pretrain(corpus.parent, corpus.parent / "made", encoder=encoder("bert"), **SETTINGS)
+
+
+def test_a_block_is_always_left_to_train_on(tmp_path, encoder):
+    text = tmp_path / "short.txt"
+    text.write_text("the bank paid the invoice " * 8, encoding="utf-8")
+    made = pretrain(text, tmp_path / "made", encoder=encoder("bert"), **{**SETTINGS, "held_out": 0.9})
+    assert json.loads((made / "pretraining.json").read_text("utf-8"))["passes"] > 1
 
 
 def test_by_the_command_line(corpus, tmp_path, encoder, monkeypatch, capsys):

@@ -209,3 +209,35 @@ def test_a_vocabulary_that_does_not_fit_the_corpus(size, words):
     with pytest.raises(UserError) as caught:
         train_tokenizer(lambda: ["the bank paid\n"], size, True, 64)
     assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_what_looks_like_a_special_token_in_a_text_is_text(tokenizer):
+    made, _ = cached(source(["bank [MASK] goods [PAD] [SEP] paid\n", END]), tokenizer, 32, "content, special")
+    row = made.rows(np.array([0]))[0].tolist()
+    inner = row[1 : row.index(tokenizer.sep_token_id)]
+    assert not set(inner) & {tokenizer.mask_token_id, tokenizer.pad_token_id, tokenizer.cls_token_id}
+    assert tokenizer.convert_tokens_to_ids("paid") in row
+
+
+def test_a_damaged_cache_is_made_again(tokenizer, cache):
+    first, facts = cached(source(["invoice goods paid\n"] * 9), tokenizer, 12, "content, damaged")
+    before = set(cache.iterdir())
+    for ending, spoil in ((".arrow", lambda raw: raw[:-40]), (".json", lambda raw: b"")):
+        file = max((each for each in before if each.suffix == ending), key=lambda each: each.stat().st_mtime_ns)
+        file.write_bytes(spoil(file.read_bytes()))
+        again, same = cached(source(["invoice goods paid\n"] * 9), tokenizer, 12, "content, damaged")
+        assert same == facts and len(again) == len(first)
+
+
+def test_how_a_file_is_read_is_part_of_the_hash(tmp_path):
+    content = gzip.compress(b'{"text": "the bank"}\n')
+    for name in ("a.txt.gz", "a.jsonl.gz"):
+        (tmp_path / name).write_bytes(content)
+    assert sources.content_hash([str(tmp_path / "a.txt.gz")]) != sources.content_hash([str(tmp_path / "a.jsonl.gz")])
+
+
+def test_long_lines_are_tokenised_a_few_at_once(monkeypatch):
+    monkeypatch.setattr(blocks_module, "CHARACTERS_AT_ONCE", 10)
+    lines = ["abcdef", "abcdef", "ab", END, "abcdefghijklmno", "a"]
+    portions = list(blocks_module._portions(lines))
+    assert sum(portions, []) == lines and [len(each) for each in portions] == [2, 3, 1]

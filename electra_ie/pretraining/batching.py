@@ -98,5 +98,5 @@ def hold_out(blocks: int, share: float, seed: int, most: int = 256) -> tuple[np.
     """The places of the blocks that are trained on, and of those held out: `share` of them, at least one, at most
     `most`; none where there is but one block or the share is 0."""
     order = np.random.default_rng([seed, blocks]).permutation(blocks)
-    kept = min(most, max(1, round(share * blocks))) if share and blocks > 1 else 0
+    kept = min(most, blocks - 1, max(1, round(share * blocks))) if share and blocks > 1 else 0
     return np.sort(order[kept:]), np.sort(order[:kept])

@@ -25,8 +25,8 @@ from electra_ie.pretraining.sources import END, Counts
 
 CACHE = "ELECTRA_IE_CACHE"
 """The environment variable that names the folder of the cache."""
-LINES_AT_ONCE, BLOCKS_AT_ONCE = 1_000, 1_000
-VERSION = "1"
+LINES_AT_ONCE, CHARACTERS_AT_ONCE, BLOCKS_AT_ONCE = 1_000, 1_000_000, 1_000
+VERSION = "2"
 """Of the packing: raised when the same text would give other blocks."""
 
 
@@ -65,11 +65,12 @@ def pack(tokens: Iterator[list[int] | None], frame: Frame, length: int) -> Itera
             if len(frame.before) < len(block) < room:
                 block += frame.after
             ids = []
-        while len(block) + len(ids) >= room:
-            cut = room - len(block)
-            yield [*block, *ids[:cut], *frame.after]
-            block, ids = list(frame.before), ids[cut:]
-        block += ids
+        start = 0  # not `ids = ids[cut:]`: a line may be a whole book
+        while len(block) + len(ids) - start >= room:
+            cut = start + room - len(block)
+            yield [*block, *ids[start:cut], *frame.after]
+            block, start = list(frame.before), cut
+        block += ids[start:]
     if len(block) > len(frame.before):
         block = block if tuple(block[-len(frame.after) :]) == frame.after else [*block, *frame.after]
         yield [*block, *[frame.pad] * (length - len(block))]
@@ -111,19 +112,30 @@ def cached(
 
     lines: reads the corpus. content: the hash of what it reads, and of how. Raises UserError for a corpus without text.
     """
+    frame = Frame.of(tokenizer)
     name = _name(tokenizer, length, content)
     folder = cache_folder()
     file, facts = folder / f"{name}.arrow", folder / f"{name}.json"
-    if not (file.is_file() and facts.is_file()):
+    found = _kept(file, facts)
+    if found is None:
         folder.mkdir(parents=True, exist_ok=True)
         counts = Counts()
         with _whole(file) as part:
-            tokens, blocks = _write(lines(counts), tokenizer, length, part, name, report, counts)
+            tokens, blocks = _write(lines(counts), tokenizer, frame, length, part, name, report, counts)
             if not blocks:
                 raise UserError("there is no text in the corpus.", remedy="Give files with text in them.")
         with _whole(facts) as part:
             part.write_text(json.dumps({**dataclasses.asdict(counts), "tokens": tokens, "blocks": blocks}), "utf-8")
-    return Blocks(file), json.loads(facts.read_text("utf-8"))
+        found = Blocks(file), json.loads(facts.read_text("utf-8"))
+    return found
+
+
+def _kept(file: Path, facts: Path) -> tuple[Blocks, dict[str, Any]] | None:
+    """What the cache holds; None where it holds nothing, or something damaged, which is then made again."""
+    try:
+        return Blocks(file), json.loads(facts.read_text("utf-8"))
+    except (OSError, ValueError, KeyError, AttributeError):  # pyarrow's errors are of these kinds
+        return None
 
 
 def cache_folder() -> Path:
@@ -151,6 +163,20 @@ def _whole(file: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def _portions(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Lists of lines, short enough to be tokenised at once, however long a line is."""
+    some: list[str] = []
+    size = 0
+    for line in lines:
+        some.append(line)
+        size += len(line)
+        if len(some) >= LINES_AT_ONCE or size >= CHARACTERS_AT_ONCE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
 def _some(each: Iterable[T], most: int) -> Iterator[list[T]]:
     """Lists of up to `most`."""
     source = iter(each)
@@ -161,6 +187,7 @@ def _some(each: Iterable[T], most: int) -> Iterator[list[T]]:
 def _write(
     lines: Iterator[str],
     tokenizer: PreTrainedTokenizerBase,
+    frame: Frame,
     length: int,
     file: Path,
     name: str,
@@ -175,9 +202,11 @@ def _write(
 
     def ids() -> Iterator[list[int] | None]:
         nonlocal tokens
-        for some in _some(lines, LINES_AT_ONCE):
+        for some in _portions(lines):
             texts = [line for line in some if line != END]
-            read = iter(tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else [])
+            # What looks like a special token in a text is text.
+            told = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
+            read = iter(tokenizer(texts, **told)["input_ids"] if texts else [])
             for line in some:
                 found = None if line == END else next(read)
                 tokens += len(found or ())
@@ -185,7 +214,7 @@ def _write(
             report(counts.lines)
 
     with pa.OSFile(os.fspath(file), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
-        for some in _some(pack(ids(), Frame.of(tokenizer), length), BLOCKS_AT_ONCE):
+        for some in _some(pack(ids(), frame, length), BLOCKS_AT_ONCE):
             values = pa.array(list(chain.from_iterable(some)), kind.value_type)
             writer.write_batch(pa.record_batch([pa.FixedSizeListArray.from_arrays(values, length)], schema=schema))
             total += len(some)

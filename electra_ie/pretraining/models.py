@@ -19,7 +19,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from electra_ie.encoders import load_tokenizer, locate, readable
+from electra_ie.encoders import load_tokenizer, locate, longest, readable
 from electra_ie.errors import UserError
 from electra_ie.pretraining.recipe import PretrainRecipe
 
@@ -93,7 +93,9 @@ def load_generator(
                 f'the generator "{name}" has another vocabulary than the encoder "{recipe.start}".',
                 remedy="Give the generator that was trained with this encoder, or none.",
             )
-        return _load(AutoModelForMaskedLM, name)
+        model = _load(AutoModelForMaskedLM, name)
+        _check_generator(model, name, config, recipe.length)
+        return model
     layers = recipe.generator_layers or max(1, round(config.num_hidden_layers / 3))
     if layers > config.num_hidden_layers:
         raise UserError(
@@ -104,6 +106,17 @@ def load_generator(
     if getattr(shallow, "layer_types", None):  # families whose layers differ list them
         shallow.layer_types = shallow.layer_types[:layers]
     return _load(AutoModelForMaskedLM, recipe.start, shallow)
+
+
+def _check_generator(model: PreTrainedModel, name: str, config: PreTrainedConfig, length: int) -> None:
+    if model.config.vocab_size != config.vocab_size:
+        raise UserError(
+            f'the generator "{name}" has {model.config.vocab_size} embeddings, the encoder {config.vocab_size}.',
+            remedy="Give the generator that was trained with this encoder, or none.",
+        )
+    most = longest(load_tokenizer(name), model.config)
+    if length > most:
+        raise UserError(f'length is {length}; the generator "{name}" takes {most} tokens.', remedy="Set it to less.")
 
 
 def _load(kind: Any, name: str, config: PreTrainedConfig | None = None) -> PreTrainedModel:

@@ -44,7 +44,7 @@ class PretrainRecipe(Settings):
     sharing: str | None = None
     "Of the embeddings: plain (one table), disentangled (as DeBERTaV3) or none. None: plain from scratch, else none."
     freeze_embeddings: bool | None = None
-    "Leave the word embeddings of both players as they are? None: not from scratch, else yes."
+    "Leave the word embeddings of both players as they are? None: yes, but not from scratch or where they are shared."
     seed: int = 0
     "Decides new weights, the order of the blocks, the masks, the sampled tokens and dropout."
     length: int = 128
@@ -101,8 +101,8 @@ class PretrainRecipe(Settings):
     CHOICE: ClassVar[str] = "objective"
     TABLE: ClassVar[Mapping[str, Any]] = OBJECTIVES
     LOWEST: ClassVar[Mapping[str, float]] = {
-        "seed": 0, "generator_layers": 1, "length": 8, "vocab": 10, "held_out": 0, "steps": 1, "hours": 0, "batch": 1,
-        "accumulate": 1, "rate": 0, "head_rate": 0, "generator_rate": 0, "warmup": 0, "weight_decay": 0,
+        "seed": 0, "generator_layers": 1, "length": 8, "vocab": 10, "held_out": 0, "steps": 1, "hours": 1e-6,
+        "batch": 1, "accumulate": 1, "rate": 0, "head_rate": 0, "generator_rate": 0, "warmup": 0, "weight_decay": 0,
         "clip": 0, "mask": 0.01, "kept": 0, "evaluations": 1, "save_minutes": 0,
     }  # fmt: skip
     HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1}
@@ -128,6 +128,7 @@ class PretrainRecipe(Settings):
         """The recipe with what follows from the start written out. An encoder that has learnt something is changed
         gently; its new head and its generator, which have everything to learn, are not."""
         new = self.from_scratch is not None
+        shared = self.sharing in ("plain", "disentangled")
         rate = (5e-4 if new else 5e-5) if self.rate is None else self.rate
         return dataclasses.replace(
             self,
@@ -135,7 +136,7 @@ class PretrainRecipe(Settings):
             head_rate=(rate if new else 1e-3) if self.head_rate is None else self.head_rate,
             generator_rate=(rate if new else 5e-4) if self.generator_rate is None else self.generator_rate,
             sharing=self.sharing or ("plain" if new else "none"),
-            freeze_embeddings=(not new) if self.freeze_embeddings is None else self.freeze_embeddings,
+            freeze_embeddings=not (new or shared) if self.freeze_embeddings is None else self.freeze_embeddings,
         )
 
     @property

@@ -27,7 +27,7 @@ from electra_ie.console import notice, progress
 from electra_ie.encoders import hushed, load_tokenizer, locate, longest
 from electra_ie.errors import UserError
 from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, check_weights, play
-from electra_ie.objectives import check_terms
+from electra_ie.objectives import TOKEN_TERMS, check_terms
 from electra_ie.persistence import Progress, load_checkpoint, refuse_other_corpus, refuse_other_recipe, save_checkpoint
 from electra_ie.pretraining import models, sources
 from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, hold_out
@@ -39,7 +39,7 @@ from electra_ie.pretraining.players import MaskedLanguageModel, MaskFiller, Toke
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.sharing import Ties, disentangle, entangled
 from electra_ie.pretraining.vocabulary import train_tokenizer
-from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, is_finished, read_log, write, write_log
+from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, read_log, write, write_log
 
 ROWS = 1_000
 """Rows of losses that log.jsonl holds at most, each the mean of the steps since the one before."""
@@ -57,7 +57,7 @@ class Pretraining:
     are kept in the cache."""
 
     def __init__(self, recipe: PretrainRecipe, folder: Path):
-        check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator})
+        check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, TOKEN_TERMS)
         recipe = recipe.settled()
         self.folder, self.began, self.done = folder, time.monotonic(), Progress()
         self.accelerator = accelerator_of(recipe.precision)
@@ -74,6 +74,11 @@ class Pretraining:
         masker = Masker(self.tokenizer, recipe.length, recipe.mask, recipe.kept)
         self.held_out = list(self._held_out_batches(masker, held_out))
         part = recipe.batch // recipe.accumulate
+        if part < self.accelerator.num_processes:
+            raise UserError(
+                f"a part of a step has {part} blocks for {self.accelerator.num_processes} processes.",
+                remedy="Give a larger batch or a smaller accumulate.",
+            )
         place, places = self.accelerator.process_index, self.accelerator.num_processes
         self.batches = TokenBatches(self.blocks, trained, masker, part, recipe.seed, place, places)
         self.recipe = recipe
@@ -87,12 +92,12 @@ class Pretraining:
         Raises UserError where a loss is no finite number (the last good checkpoint stays), or where the run to resume
         was begun with another recipe or another corpus.
         """
-        if resume and is_finished(self.folder):
-            notice(f"{self.folder}: this encoder is finished; there is nothing to resume.")
-            return
         if resume:
             self._restore()
-        self.recipe = self._with_steps()
+        try:
+            self.recipe = self._with_steps()
+        except LossNotFinite as error:
+            raise UserError(f"{error}, in a trial of the first ones.", remedy="Check the encoder's weights.") from error
         self._set_peaks()
         if not resume and self.main:
             write(self.folder / CORPUS, json.dumps({"hash": self.blocks.hash, **self.corpus}, indent=2) + "\n")
@@ -279,7 +284,7 @@ class Pretraining:
             "steps": last["step"],
             "steps_planned": self.recipe.steps,
             "tokens": last["tokens"],
-            "passes": round(last["step"] / self.one_pass, 3),
+            "passes": round(last["step"] * self.recipe.batch / len(self.batches.trained), 3),
             "seconds": round(seconds, 1),
             "tokens_per_second": round(last["tokens"] / seconds) if seconds else None,
             "processes": self.accelerator.num_processes,
@@ -350,7 +355,9 @@ def _share(sharing: str | None, generator: TokenGenerator, discriminator: Any) -
     if sharing == "plain":
         return Ties(_embeddings(generator.encoder), _embeddings(discriminator.encoder))
     if sharing == "disentangled":
-        disentangle(discriminator.encoder, generator.encoder.get_input_embeddings().weight)
+        base = generator.encoder.get_input_embeddings().weight
+        disentangle(discriminator.encoder, base)
+        discriminator.encoder.get_input_embeddings().requires_grad_(base.requires_grad)
     return None
 
 

@@ -57,7 +57,9 @@ class Ties:
                 remedy="Give a generator of the same family and embedding size, or --set sharing=none.",
             )
         self.pairs = [(mine[name], other[name]) for name in mine]
-        self.follow()
+        with torch.no_grad():
+            for lead, follow in self.pairs:  # the encoder that is trained keeps what it knows
+                lead.copy_(follow)
 
     def gather(self) -> None:
         """Before a step: what the discriminator's loss asks of the shared weights is added to the generator's part."""

@@ -74,7 +74,7 @@ def content_hash(paths: Sequence[str]) -> str:
         for file in files(path):
             with reading(file), file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
-            digest.update(file.suffix.encode())
+            digest.update("".join(file.suffixes[-2:]).encode())  # decides how it is read
     return digest.hexdigest()
 
 
@@ -150,7 +150,9 @@ def _hub_texts(path: str) -> Iterator[str]:
                     f'there is no text in the column "{column}".', file=path, remedy=f"Add ?column= one of: {known}."
                 )
             yield row[column]
-    except (OSError, ValueError, RuntimeError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # the client has errors of many kinds for a network that fails
         first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         remedy = "Check the name, the network, and ?config= and ?split=."
         raise UserError(f"the data set cannot be read: {first}", file=path, remedy=remedy) from error
@@ -158,12 +160,11 @@ def _hub_texts(path: str) -> Iterator[str]:
 
 def _revision(path: str) -> str:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
     name, asked = _hub_name(path)
     try:
         return HfApi().dataset_info(name, revision=asked.get("revision")).sha or ""
-    except (OSError, ValueError, HfHubHTTPError) as error:
+    except Exception as error:  # as above
         first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise UserError(
             f"the data set cannot be found: {first}", file=path, remedy="Check the name and the network."
