@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from electra_ie.errors import first_process
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -126,7 +128,11 @@ def progress(total: int | None, description: str, *, unit: str = "steps", start:
 
     A bar on a terminal; elsewhere a line about every tenth of the way, so that logs stay readable. Where `total`
     is None (not known), a line each time the number has doubled. `start` is what an earlier run has done already.
+    Of several processes only the first shows anything.
     """
+    if not first_process():
+        yield lambda done, *, loss=None, dev=None: None
+        return
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         lines = _Lines(total, description, unit, start)
         yield lines

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from electra_ie.discriminator import Discriminator
 from electra_ie.encoders import hushed, load_tokenizer
 from electra_ie.errors import UserError
 from electra_ie.labels import Field
-from electra_ie.loop import Players
-from electra_ie.run_files import BEST, CORPUS, LAST, TASK, parse
+from electra_ie.loop import LossNotFinite, Players, check_weights
+from electra_ie.run_files import BEST, CORPUS, LAST, TASK, parse, read_log, write_log
 from electra_ie.settings import Settings
 from electra_ie.task import Task
 from electra_ie.yaml_source import Source
@@ -117,6 +117,30 @@ def refuse_other_corpus(folder: Path, mine: str) -> None:
     if not file.is_file() or parse(file.read_text("utf-8"), file)["hash"] != mine:
         remedy = "Give the same texts, or begin another run."
         raise UserError("the corpus is not the one that the run was begun with.", file=folder, remedy=remedy)
+
+
+def checkpoint(run: Path, players: Players, progress: Progress, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Log and checkpoint of a step. Raises `LossNotFinite` for weights that must not become one."""
+    check_weights(players, progress.step)
+    write_log(run, rows)
+    save_checkpoint(run, players, progress)
+
+
+def restore(run: Path, players: Players) -> tuple[Progress, list[dict[str, Any]]]:
+    """Put the players where the last checkpoint left them, at the beginning where there is none; how far that is, and
+    the rows of the log up to there."""
+    if not (run / LAST).is_file():
+        return Progress(), []
+    progress = load_checkpoint(run, players)
+    return progress, [row for row in read_log(run) if row["step"] <= progress.step]
+
+
+def not_finite(error: LossNotFinite, run: Path, done: Progress, rate: float | None) -> UserError:
+    """What a user is told of a loss that is no number. No checkpoint is made of the weights at hand: they gave it."""
+    last = run / LAST
+    kept = f"The weights of step {done.step} are in {last}. " if last.is_file() else ""
+    remedy = f"{kept}Train again more gently: --set rate={min((rate or 0) / 10, 1e-4):g}"
+    return UserError(f"{error}.", file=run, remedy=remedy)
 
 
 def save_best(run: Path, discriminator: Discriminator, progress: Progress) -> None:

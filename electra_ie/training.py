@@ -6,7 +6,6 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,13 +28,14 @@ from electra_ie.loop import LossNotFinite, Step, accelerator_of, check_weights, 
 from electra_ie.objectives import ROW_TERMS, check_terms
 from electra_ie.persistence import (
     Progress,
+    checkpoint,
     load_best,
-    load_checkpoint,
     load_task,
+    not_finite,
     refuse_other_corpus,
     refuse_other_recipe,
+    restore,
     save_best,
-    save_checkpoint,
     save_fields,
 )
 from electra_ie.pooling import choose
@@ -46,7 +46,6 @@ from electra_ie.run_files import (
     LAST,
     RECIPE,
     TASK,
-    read_log,
     write,
     write_log,
     write_scores,
@@ -97,13 +96,9 @@ class Training:
         try:
             self._play(main)
         except LossNotFinite as error:
-            # No checkpoint here: the weights at hand are those that gave the bad loss.
             if main:
                 write_log(self.folder, self.rows)
-            last = self.folder / LAST
-            kept = f"The weights of step {self.done.step} are in {last}. " if last.is_file() else ""
-            remedy = f"{kept}Train again more gently: --set rate={min((self.recipe.rate or 0) / 10, 1e-4):g}"
-            raise UserError(f"{error}.", file=self.folder, remedy=remedy) from error
+            raise not_finite(error, self.folder, self.done, self.recipe.rate) from error
         if main:
             self._finish()
         self.accelerator.wait_for_everyone()
@@ -119,9 +114,7 @@ class Training:
                     remedy="Give the task as it was, or begin another run.",
                 )  # fmt: skip
         refuse_other_corpus(self.folder, self.corpus.hash)
-        if (self.folder / LAST).is_file():
-            self.done = load_checkpoint(self.folder, self.players)
-            self.rows = [row for row in read_log(self.folder) if row["step"] <= self.done.step]
+        self.done, self.rows = restore(self.folder, self.players)
 
     def _play(self, main: bool) -> None:
         steps, place = self.recipe.steps or 0, self.accelerator.process_index
@@ -133,7 +126,8 @@ class Training:
         kept = scored | {round(steps * tenth / 10) for tenth in range(1, 11)}
         before = max((row.get("seconds", 0.0) for row in self.rows), default=0.0)
         began = time.monotonic()
-        with self._shown(main, steps) as report:
+        name = f"training {self.task.name} ({self.recipe.preset})"
+        with progress(steps, name, start=self.done.step) as report:
             for step in play(self.players, batches, self.recipe, self.done.step):
                 if not main:
                     continue
@@ -144,11 +138,6 @@ class Training:
                 if done in kept:
                     self._checkpoint(done)
                 report(done, loss=step.losses["discriminator"], dev=self.done.best_score)
-
-    def _shown(self, main: bool, steps: int) -> AbstractContextManager[Any]:
-        """The progress bar, on one process only."""
-        name = f"training {self.task.name} ({self.recipe.preset})"
-        return progress(steps, name, start=self.done.step) if main else nullcontext()
 
     def _scored_steps(self) -> Iterator[int]:
         """Evenly over the second half, the last step always; none without a dev split."""
@@ -171,10 +160,9 @@ class Training:
             save_best(self.folder, self.discriminator, self.done)
 
     def _checkpoint(self, done: int) -> None:
-        check_weights(self.players, done)
-        self.done = replace(self.done, step=done)
-        write_log(self.folder, self.rows)
-        save_checkpoint(self.folder, self.players, self.done)
+        reached = replace(self.done, step=done)
+        checkpoint(self.folder, self.players, reached, self.rows)
+        self.done = reached
 
     def _finish(self) -> None:
         """Save the best weights as stock folders, prove that they are those, and leave scores, plots and card."""

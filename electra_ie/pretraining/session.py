@@ -10,7 +10,6 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,16 @@ from electra_ie import plots
 from electra_ie.console import notice, progress
 from electra_ie.encoders import hushed, load_tokenizer, locate, longest
 from electra_ie.errors import UserError
-from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, check_weights, play
+from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, play
 from electra_ie.objectives import TOKEN_TERMS, check_terms
-from electra_ie.persistence import Progress, load_checkpoint, refuse_other_corpus, refuse_other_recipe, save_checkpoint
+from electra_ie.persistence import (
+    Progress,
+    checkpoint,
+    not_finite,
+    refuse_other_corpus,
+    refuse_other_recipe,
+    restore,
+)
 from electra_ie.pretraining import models, sources
 from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, hold_out
 from electra_ie.pretraining.blocks import cached
@@ -39,7 +45,7 @@ from electra_ie.pretraining.players import MaskedLanguageModel, MaskFiller, Toke
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.sharing import Ties, disentangle, entangled
 from electra_ie.pretraining.vocabulary import train_tokenizer
-from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, read_log, write, write_log
+from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, write, write_log
 
 ROWS = 1_000
 """Rows of losses that log.jsonl holds at most, each the mean of the steps since the one before."""
@@ -109,10 +115,7 @@ class Pretraining:
         except LossNotFinite as error:
             if self.main:
                 write_log(self.folder, self.rows)
-            last = self.folder / LAST
-            kept = f"The weights of step {self.done.step} are in {last}. " if last.is_file() else ""
-            remedy = f"{kept}Train again more gently: --set rate={min((self.recipe.rate or 0) / 10, 1e-4):g}"
-            raise UserError(f"{error}.", file=self.folder, remedy=remedy) from error
+            raise not_finite(error, self.folder, self.done, self.recipe.rate) from error
         if self.main:
             self._finish()
         self.accelerator.wait_for_everyone()
@@ -141,7 +144,7 @@ class Pretraining:
     def _read(self, recipe: PretrainRecipe, content: str) -> tuple[Any, dict[str, Any]]:
         """The blocks of the corpus, tokenised now or before."""
         key = json.dumps([content, recipe.boundary, recipe.unique])
-        with self._shown(None, "reading the corpus", "lines") as report:
+        with progress(None, "reading the corpus", unit="lines") as report:
             blocks, counts = cached(
                 lambda counts: sources.read(recipe.paths, recipe.boundary, recipe.unique, counts),
                 self.tokenizer, recipe.length, key, report,
@@ -195,9 +198,7 @@ class Pretraining:
     def _restore(self) -> None:
         refuse_other_recipe(PretrainRecipe.build(self.folder / RECIPE), self.recipe, self.folder)
         refuse_other_corpus(self.folder, self.blocks.hash)
-        if (self.folder / LAST).is_file():
-            self.done = load_checkpoint(self.folder, self.players)
-            self.rows = [row for row in read_log(self.folder) if row["step"] <= self.done.step]
+        self.done, self.rows = restore(self.folder, self.players)
 
     # The steps
 
@@ -208,7 +209,7 @@ class Pretraining:
         before = max((row["seconds"] for row in self.rows), default=0.0)
         began = saved = time.monotonic()
         row = Row()
-        with self._shown(steps, f"pretraining ({self.recipe.objective})") as report:
+        with progress(steps, f"pretraining ({self.recipe.objective})", start=self.done.step) as report:
             for step in play(self.players, self.batches, self.recipe, self.done.step):
                 done = step.number + 1
                 row.add(step)
@@ -229,12 +230,6 @@ class Pretraining:
                 if late:
                     return
 
-    def _shown(self, total: int | None, name: str, unit: str = "steps") -> AbstractContextManager[Any]:
-        """A progress bar, on one process only."""
-        return (
-            progress(total, name, unit=unit, start=self.done.step) if self.main else nullcontext(lambda *_, **__: None)
-        )
-
     def _late(self, seconds: float) -> bool:
         """Is the time up that the recipe gives? All processes answer as the first one does."""
         if self.recipe.hours is None:
@@ -250,10 +245,9 @@ class Pretraining:
             self.rows.append({**self.rows[-1], "held_out": score(self.players, self.held_out)})
 
     def _checkpoint(self, done: int) -> None:
-        check_weights(self.players, done)
-        self.done = replace(self.done, step=done)
-        write_log(self.folder, self.rows)
-        save_checkpoint(self.folder, self.players, self.done)
+        reached = replace(self.done, step=done)
+        checkpoint(self.folder, self.players, reached, self.rows)
+        self.done = reached
 
     # Behind the last step
 
