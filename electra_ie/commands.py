@@ -20,7 +20,7 @@ from electra_ie.persistence import load_task
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.session import Pretraining
 from electra_ie.recipe import Recipe
-from electra_ie.run_files import RECIPE, check_output, is_finished, write, write_scores
+from electra_ie.run_files import RECIPE, check_output, is_finished, whole, write, write_scores
 from electra_ie.task import Task
 from electra_ie.training import Training
 
@@ -136,7 +136,7 @@ def extract(
     extractor = Extractor.load(os.fspath(run))
     counts = dict.fromkeys(("documents", "characters", "windows", "findings"), 0)
     with ExitStack() as stack:
-        lines = stack.enter_context(_whole(Path(output))) if isinstance(output, (str, os.PathLike)) else output
+        lines = stack.enter_context(_stream(Path(output))) if isinstance(output, (str, os.PathLike)) else output
         kinds = {field.name: field.kind for field in extractor.fields}
         page = stack.enter_context(Page(html, f"Findings of {Path(run).name}", kinds)) if html else None
         report = stack.enter_context(progress(None, "extracting", unit="documents"))
@@ -155,19 +155,14 @@ def extract(
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[TextIO]:
+def _stream(path: Path) -> Iterator[TextIO]:
     """A text file that takes its place when it is complete, and leaves nothing behind when it is not."""
     if path.exists() and not path.is_file():  # a device, a pipe: nothing to be replaced
         with path.open("w", encoding="utf-8", newline="\n") as stream:
             yield stream
         return
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as stream:
-            yield stream
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
+        yield stream
 
 
 def _check_places(places: Sequence[Path]) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -26,7 +27,7 @@ PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer"
 def locate(name: str) -> str:
     """The directory of an encoder, or its hub name where it is in none.
 
-    The embedded encoder is verified against its hash on every call (90 MB, well under a second).
+    The embedded encoder is verified against its hash, once while its file does not change.
     """
     if name in (EMBEDDED, f"sentence-transformers/{EMBEDDED}"):
         return str(_embedded())
@@ -55,14 +56,21 @@ def _embedded() -> Path:
         raise UserError(
             "the embedded encoder has lost its weights.", file=weights, remedy=f"Run: {INSTALL} --force-reinstall"
         )
-    with weights.open("rb") as stream:
-        if hashlib.file_digest(stream, "sha256").hexdigest() != SHA256:
-            raise UserError(
-                "these weights are not those of all-MiniLM-L6-v2 (SHA-256 differs).",
-                file=weights,
-                remedy=f"Run: {INSTALL} --force-reinstall",
-            )
+    state = weights.stat()
+    if _sha256(weights, state.st_mtime_ns, state.st_size) != SHA256:
+        raise UserError(
+            "these weights are not those of all-MiniLM-L6-v2 (SHA-256 differs).",
+            file=weights,
+            remedy=f"Run: {INSTALL} --force-reinstall",
+        )
     return folder
+
+
+@cache
+def _sha256(file: Path, changed: int, size: int) -> str:
+    """Of a file, read again only where its time or its size are not as before."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:

@@ -25,6 +25,7 @@ from typing import IO, Any
 from electra_ie.console import HIDDEN, visible
 from electra_ie.errors import UserError
 from electra_ie.page_style import DARK, LIGHT, LINES, NIGHT, PAPER, SCRIPT, STYLE
+from electra_ie.run_files import whole
 
 POLICY = "base-uri 'none'; form-action 'none'"
 SPECIAL = re.compile(f"[&<>\"']|{HIDDEN.pattern}")
@@ -159,16 +160,11 @@ class Page:
 
     def _finish(self) -> None:
         """Write the head, which counts what the body holds, and the body behind it; then move the page in place."""
-        unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
-            with open(unfinished, "wb") as page:
-                page.write(self._head().encode("utf-8"))
-                self._body.seek(0)
-                shutil.copyfileobj(self._body, page)
-                page.write(f"</main>\n</div>\n<script>{SCRIPT}</script>\n</body>\n</html>\n".encode())
-            os.replace(unfinished, self.path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with whole(self.path) as part, part.open("wb") as page:
+            page.write(self._head().encode("utf-8"))
+            self._body.seek(0)
+            shutil.copyfileobj(self._body, page)
+            page.write(f"</main>\n</div>\n<script>{SCRIPT}</script>\n</body>\n</html>\n".encode())
 
     def _head(self) -> str:
         style, title = self._style(), _plain(self.title)

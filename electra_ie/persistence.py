@@ -21,7 +21,7 @@ from electra_ie.encoders import hushed, load_tokenizer
 from electra_ie.errors import UserError
 from electra_ie.labels import Field
 from electra_ie.loop import LossNotFinite, Players, check_weights
-from electra_ie.run_files import BEST, CORPUS, LAST, TASK, parse, read_log, write_log
+from electra_ie.run_files import BEST, CORPUS, LAST, TASK, parse, read_log, whole, write_log
 from electra_ie.settings import Settings
 from electra_ie.task import Task
 from electra_ie.yaml_source import Source
@@ -45,10 +45,9 @@ def trained_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], progress: Progress) -> None:
     """One safetensors file, its progress in the header."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    save_file(plain, part, metadata={"progress": json.dumps(vars(progress))})
-    os.replace(part, path)
+    with whole(path) as part:
+        save_file(plain, part, metadata={"progress": json.dumps(vars(progress))})
 
 
 def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], Progress]:

@@ -20,6 +20,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from electra_ie.run_files import whole
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -327,9 +329,5 @@ def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a PNG whole or not at all, without the version of matplotlib in it."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=150, bbox_inches="tight", pad_inches=0.15, metadata={"Software": None})
-    unfinished = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(drawn.getvalue())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole(Path(path)) as part:
+        part.write_bytes(drawn.getvalue())

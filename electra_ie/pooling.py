@@ -19,6 +19,8 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import cached_file
 
+TOLD = "1_Pooling/config.json"
+
 
 class MeanPooledConfig(PreTrainedConfig):
     """`encoder`: the configuration of the encoder inside, as a dictionary with its `model_type`."""
@@ -82,9 +84,14 @@ AutoModelForSequenceClassification.register(MeanPooledConfig, MeanPooledForSeque
 def choose(folder: str) -> str:
     """`mean` for an encoder, a folder or a name on the hub, that says it was trained so (1_Pooling/config.json of a
     sentence encoder), else `stock`."""
-    file = cached_file(
-        folder, "1_Pooling/config.json", _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-    )  # fmt: skip
-    told = json.loads(Path(file).read_text("utf-8")) if file else {}
+    file = told_in(folder)
+    told = json.loads(file.read_text("utf-8")) if file else {}
     return "mean" if told.get("pooling_mode_mean_tokens") else "stock"
+
+
+def told_in(folder: str) -> Path | None:
+    """The file in which a sentence encoder, a folder or a name on the hub, says how it pools."""
+    file = cached_file(
+        folder, TOLD, _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False
+    )
+    return Path(file) if file else None

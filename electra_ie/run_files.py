@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,26 @@ def is_finished(folder: Path) -> bool:
     return (folder / CARD).is_file() and not (folder / LAST).is_file()
 
 
+@contextmanager
+def whole(path: Path, shared: bool = False) -> Iterator[Path]:
+    """A file beside `path`, to be written; it takes that place when it is complete, and is gone when it is not.
+
+    It has one name, so that what a killed process left is written over; with `shared`, where several processes may
+    write it at once, a name for each process.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part" if shared else f".{path.name}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def write(path: Path, text: str) -> None:
     """Write a text file whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:

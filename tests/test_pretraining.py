@@ -23,6 +23,7 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, Electra
 
 from electra_ie import UserError, evaluate, pretrain, train
 from electra_ie.cli import main
+from electra_ie.pooling import choose
 from electra_ie.pretraining.session import Pretraining
 from electra_ie.recipe import MOST_SEEDS
 
@@ -246,6 +247,39 @@ def test_hours_decide_the_steps_and_end_with_a_whole_encoder(corpus, tmp_path, e
     assert rows(again)[0]["discriminator"] == pytest.approx(rows(made)[0]["discriminator"], rel=1e-6)
 
 
+def test_a_run_that_is_resumed_when_its_time_is_up_plays_no_more(corpus, tmp_path, encoder, monkeypatch):
+    class Stopped(Exception):
+        pass
+
+    def stop(self):
+        raise Stopped
+
+    monkeypatch.setattr(Pretraining, "_finish", stop)
+    settings = {name: value for name, value in SETTINGS.items() if name != "steps"}
+    with pytest.raises(Stopped):  # killed behind the last checkpoint
+        pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), hours=1e-6, steps=10_000, **settings)
+    before = load_file(tmp_path / "made" / LAST)
+    monkeypatch.undo()
+    made = pretrain([], tmp_path / "made", resume=True)
+    after = load_file(made / "model.safetensors")
+    assert all(torch.equal(value, after[name.removeprefix("discriminator.encoder.")])
+               for name, value in before.items() if name.startswith("discriminator.encoder."))  # fmt: skip
+
+
+def test_an_encoder_keeps_its_pooler_and_how_it_pools(corpus, tmp_path, encoder):
+    """Masked language models have no pooler: the encoder's own is saved again with what it became."""
+    start = Path(tiny.build("bert", tmp_path / "start"))
+    (start / "1_Pooling").mkdir()
+    (start / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}', encoding="utf-8")
+    pooler = {name: value for name, value in load_file(start / "model.safetensors").items() if "pooler" in name}
+    assert pooler
+    for objective in ("mlm", "electra"):
+        made = pretrain([corpus], tmp_path / objective, encoder=str(start), objective=objective, **SETTINGS)
+        state = AutoModel.from_pretrained(made).state_dict()
+        assert all(torch.equal(value, state[name]) for name, value in pooler.items()), objective
+        assert choose(str(made)) == "mean"
+
+
 # What it refuses
 
 
@@ -262,6 +296,9 @@ def test_hours_decide_the_steps_and_end_with_a_whole_encoder(corpus, tmp_path, e
     ({"generator": {"passes_for_real": 1.0}}, ['unknown term "passes_for_real"']),
     ({"objective": "mlm", "discriminator": {"finds_replaced": 1.0}}, ["finds_replaced needs a generator"]),
     ({"discriminator": {"fills_masks": 1.0}}, ["only where there is no generator"]),
+    ({"vocab": 100}, ["vocab does nothing without from_scratch"]),
+    ({"objective": "mlm", "generator_layers": 1}, ["generator_layers does nothing without a generator"]),
+    ({"objective": "mlm", "sharing": "plain"}, ["sharing does nothing without a generator"]),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused_before_anything_is_written(corpus, tmp_path, encoder, given, words):
     with pytest.raises(UserError) as caught:

@@ -16,7 +16,7 @@ from electra_ie.pretraining import blocks as blocks_module
 from electra_ie.pretraining import sources
 from electra_ie.pretraining.blocks import Blocks, Frame, cached, pack
 from electra_ie.pretraining.sources import END, Counts
-from electra_ie.pretraining.vocabulary import SPECIAL, train_tokenizer
+from electra_ie.pretraining.vocabulary import SPECIAL, new_tokenizer
 
 FRAME = Frame((101,), (102,), 0)
 TEXT = "one a\none b\n\ntwo a\n\n\nthree"
@@ -45,7 +45,7 @@ def test_folders_packed_files_and_records(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     (tmp_path / "b.txt").write_text("bee\n", encoding="utf-8")
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress("\ufeffägypten\n".encode()))
-    tiny.write_records(tmp_path / "in" / "c.jsonl", [{"text": "see\nmore"}, {"text": "sea"}])
+    tiny.write_records(tmp_path / "in" / "c.jsonl", [{"id": "", "text": "see\nmore"}, {"text": "sea"}])
     (tmp_path / "in" / "d.jsonl.gz").write_bytes(gzip.compress(json.dumps({"text": "deep"}).encode()))
     (tmp_path / "notes.pdf").write_bytes(b"%PDF")
     lines, counts = read(tmp_path)
@@ -89,11 +89,19 @@ def test_paths_that_lead_nowhere(tmp_path, path, word):
         sources.content_hash([path if path.startswith("hub:") else str(tmp_path / path)])
 
 
+def test_files_without_text_are_counted_and_named_where_there_is_no_other(tmp_path):
+    for name, text in (("a.txt", ""), ("b.txt", " \n\n"), ("c.txt", "text")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert read(tmp_path)[1].empty == 2
+    with pytest.raises(UserError, match=r"a\.txt: there is no text in it \(nor in 1 more\)"):
+        read(tmp_path / "a.txt", tmp_path / "b.txt")
+
+
 def test_a_data_set_is_read_by_its_column(tmp_path):
     """A local folder stands for the hub: `datasets` reads both alike."""
-    tiny.write_records(tmp_path / "train.jsonl", [{"body": "first\nline"}, {"body": "second"}])
+    tiny.write_records(tmp_path / "train.jsonl", [{"body": "first\nline"}, {"body": None}, {"body": "second"}])
     lines, counts = read(f"hub:{tmp_path}?column=body")
-    assert lines == ["first\n", "line", END, "second", END] and counts.documents == 2
+    assert lines == ["first\n", "line", END, "second", END] and counts.documents == 2 and counts.textless == 1
     with pytest.raises(UserError, match='no text in the column "text". Add [?]column= one of: body'):
         read(f"hub:{tmp_path}")
 
@@ -166,7 +174,7 @@ def test_blocks_are_made_once_and_mapped(tokenizer, monkeypatch):
 
 def test_an_empty_corpus_is_refused_and_leaves_nothing(tokenizer, cache):
     before = set(cache.iterdir())
-    with pytest.raises(UserError, match="no text in the corpus"):
+    with pytest.raises(UserError, match="the tokenizer finds nothing"):
         cached(source([]), tokenizer, 12, "content of nothing")
 
     def broken(counts):
@@ -187,27 +195,28 @@ def test_a_corpus_larger_than_what_is_held_at_once(tokenizer, cache):
 
 def test_a_new_vocabulary(tmp_path):
     lines = ["The Bank of Arden paid.\n", END, "银行支付\n", "Banks pay.\n"] * 5
-    tokenizer = train_tokenizer(lambda: lines, 40, True, 64)
+    tokenizer = new_tokenizer(lambda: lines, 40, True, 64, "vocabulary")
     assert len(tokenizer) == 40 and tokenizer.all_special_tokens != [] and tokenizer.model_max_length == 64
     assert {tokenizer.convert_tokens_to_ids(name) for name in SPECIAL} == {tokenizer.get_vocab()[name] for name in SPECIAL}
     assert tokenizer.tokenize("银行") == ["银", "行"] and tokenizer.tokenize("BANK") == tokenizer.tokenize("bank")
-    for _ in range(5):
-        again = train_tokenizer(lambda: lines, 40, True, 64).get_vocab()
+    for number in range(5):
+        again = new_tokenizer(lambda: lines, 40, True, 64, f"vocabulary {number}").get_vocab()
         assert again == tokenizer.get_vocab(), "the same entries each time"
+    assert new_tokenizer(lambda: pytest.fail("learnt again"), 40, True, 64, "vocabulary").get_vocab() == again
     tokenizer.save_pretrained(tmp_path)
     from transformers import AutoTokenizer
 
     again = AutoTokenizer.from_pretrained(tmp_path)
     assert again("The Bank 银")["input_ids"] == tokenizer("The Bank 银")["input_ids"]
     assert again("The Bank 银").tokens()[0] == "[CLS]"
-    cased = train_tokenizer(lambda: lines, 40, False, 64)
+    cased = new_tokenizer(lambda: lines, 40, False, 64, "vocabulary")
     assert "B" in cased.get_vocab() and "B" not in tokenizer.get_vocab()
 
 
 @pytest.mark.parametrize("size, words", [(5000, ["supports a vocabulary of", "5000 are asked for", "--vocab"]), (8, ["characters of the corpus alone", "--vocab"])])
 def test_a_vocabulary_that_does_not_fit_the_corpus(size, words):
     with pytest.raises(UserError) as caught:
-        train_tokenizer(lambda: ["the bank paid\n"], size, True, 64)
+        new_tokenizer(lambda: ["the bank paid\n"], size, True, 64, "small vocabulary")
     assert all(word in str(caught.value) for word in words), caught.value
 
 

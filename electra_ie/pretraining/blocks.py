@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -22,11 +21,12 @@ from transformers import PreTrainedTokenizerBase
 
 from electra_ie.errors import UserError
 from electra_ie.pretraining.sources import END, Counts
+from electra_ie.run_files import whole
 
 CACHE = "ELECTRA_IE_CACHE"
 """The environment variable that names the folder of the cache."""
 LINES_AT_ONCE, CHARACTERS_AT_ONCE, BLOCKS_AT_ONCE = 1_000, 1_000_000, 1_000
-VERSION = "2"
+VERSION = "3"
 """Of the packing: raised when the same text would give other blocks."""
 
 
@@ -110,7 +110,8 @@ def cached(
 ) -> tuple[Blocks, dict[str, Any]]:
     """The blocks of a corpus, from the cache where they are there, and what was counted when they were made.
 
-    lines: reads the corpus. content: the hash of what it reads, and of how. Raises UserError for a corpus without text.
+    lines: reads the corpus. content: the hash of what it reads, and of how. Raises UserError for a corpus without
+    tokens.
     """
     frame = Frame.of(tokenizer)
     name = _name(tokenizer, length, content)
@@ -120,11 +121,11 @@ def cached(
     if found is None:
         folder.mkdir(parents=True, exist_ok=True)
         counts = Counts()
-        with _whole(file) as part:
+        with whole(file, shared=True) as part:
             tokens, blocks = _write(lines(counts), tokenizer, frame, length, part, name, report, counts)
             if not blocks:
-                raise UserError("there is no text in the corpus.", remedy="Give files with text in them.")
-        with _whole(facts) as part:
+                raise UserError("the tokenizer finds nothing in the corpus.", remedy="Give files with words in them.")
+        with whole(facts, shared=True) as part:
             part.write_text(json.dumps({**dataclasses.asdict(counts), "tokens": tokens, "blocks": blocks}), "utf-8")
         found = Blocks(file), json.loads(facts.read_text("utf-8"))
     return found
@@ -150,17 +151,6 @@ def _name(tokenizer: PreTrainedTokenizerBase, length: int, content: str) -> str:
     backend = tokenizer.backend_tokenizer.to_str()
     ids = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
     return hashlib.sha256(json.dumps([VERSION, content, backend, ids, length]).encode()).hexdigest()[:32]
-
-
-@contextmanager
-def _whole(file: Path) -> Iterator[Path]:
-    """A file that takes its place when it is complete, and leaves nothing behind when it is not."""
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        yield part
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _portions(lines: Iterable[str]) -> Iterator[list[str]]:

@@ -74,6 +74,11 @@ def load_filler(recipe: PretrainRecipe, config: PreTrainedConfig) -> PreTrainedM
     return _load(AutoModelForMaskedLM, recipe.start, config)
 
 
+def load_pooler(recipe: PretrainRecipe, config: PreTrainedConfig) -> torch.nn.Module | None:
+    """The pooler that some families keep in their encoder."""
+    return None if recipe.from_scratch else getattr(_load(AutoModel, recipe.start, config), "pooler", None)
+
+
 def load_generator(
     recipe: PretrainRecipe, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase
 ) -> PreTrainedModel:

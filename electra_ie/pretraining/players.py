@@ -157,6 +157,21 @@ class TokenDiscriminator(nn.Module):
 class MaskedLanguageModel(MaskFiller):
     """The control: the encoder itself fills the masks, alone."""
 
+    def __init__(self, model: PreTrainedModel, pooler: nn.Module | None):
+        """pooler: the encoder's, which masked language models leave out; it is saved again with the encoder."""
+        super().__init__(model)
+        self.poolers = [pooler]  # in a list: not registered
+
+    @contextmanager
+    def stock(self) -> Iterator[PreTrainedModel]:
+        if self.poolers[0] is not None:
+            self.encoder.pooler = self.poolers[0]
+        try:
+            with super().stock() as model:
+                yield model
+        finally:
+            _leave_out_pooler(self.encoder)
+
     def forward(
         self, batch: TokenBatch, fakes: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Filled], dict[str, Filled]]:

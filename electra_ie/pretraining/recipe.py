@@ -53,10 +53,10 @@ class PretrainRecipe(Settings):
     "What ends a document within a text file: blank (an empty line), line (each line is one) or file (nothing)."
     unique: bool = False
     "Leave out lines that occurred before, exactly."
-    vocab: int = 30522
-    "Entries of a new vocabulary."
-    lowercase: bool = True
-    "Does a new vocabulary ignore case (and accents)?"
+    vocab: int | None = None
+    "Entries of a new vocabulary. None: 30,522, as BERT's and ELECTRA's."
+    lowercase: bool | None = None
+    "Does a new vocabulary ignore case (and accents)? None: yes."
     held_out: float = 0.01
     "Share of the blocks that is kept for the loss curves and never trained on."
     steps: int | None = None
@@ -118,11 +118,26 @@ class PretrainRecipe(Settings):
         for one, other in (("encoder", "from_scratch"), ("generator_encoder", "from_scratch")):
             if getattr(self, one) is not None and getattr(self, other) is not None:
                 raise UserError(f"{one} and {other} are both given.", remedy="Give one of them.")
+        self._check_use()
         if self.batch % self.accumulate:
             raise UserError(
                 f"a batch of {self.batch} cannot be divided into {self.accumulate} equal parts.",
                 remedy="Give an accumulate that divides the batch.",
             )
+
+    def _check_use(self) -> None:
+        """Raises UserError for a setting that would do nothing."""
+        idle = {
+            "from_scratch": (self.from_scratch is None, ("vocab", "lowercase")),
+            "a generator": (not self.generator, ("generator_encoder", "generator_layers", "generator_rate")),
+            "an encoder to go on from": (self.from_scratch is not None, ("generator_layers",)),
+        }
+        for wanted, (lacking, names) in idle.items():
+            given = [name for name in names if lacking and getattr(self, name) is not None]
+            if given:
+                raise UserError(f"{given[0]} does nothing without {wanted}.", remedy=f"Leave {given[0]} out.")
+        if not self.generator and self.sharing in ("plain", "disentangled"):
+            raise UserError("sharing does nothing without a generator.", remedy="Leave sharing out.")
 
     def settled(self) -> PretrainRecipe:
         """The recipe with what follows from the start written out. An encoder that has learnt something is changed
@@ -134,8 +149,11 @@ class PretrainRecipe(Settings):
             self,
             rate=rate,
             head_rate=(rate if new else 1e-3) if self.head_rate is None else self.head_rate,
-            generator_rate=(rate if new else 5e-4) if self.generator_rate is None else self.generator_rate,
-            sharing=self.sharing or ("plain" if new else "none"),
+            generator_rate=(rate if new else 5e-4) if self.generator and self.generator_rate is None
+            else self.generator_rate,
+            sharing=self.sharing or ("plain" if new and self.generator else "none"),
+            vocab=self.vocab or (30_522 if new else None),
+            lowercase=True if new and self.lowercase is None else self.lowercase,
             freeze_embeddings=not (new or shared) if self.freeze_embeddings is None else self.freeze_embeddings,
         )
 

@@ -35,6 +35,7 @@ from electra_ie.persistence import (
     refuse_other_recipe,
     restore,
 )
+from electra_ie.pooling import TOLD, told_in
 from electra_ie.pretraining import models, sources
 from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, hold_out
 from electra_ie.pretraining.blocks import cached
@@ -44,7 +45,7 @@ from electra_ie.pretraining.optimizer import ElectraAdamW, groups
 from electra_ie.pretraining.players import MaskedLanguageModel, MaskFiller, TokenDiscriminator, TokenGenerator, probe
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.sharing import Ties, disentangle, entangled
-from electra_ie.pretraining.vocabulary import train_tokenizer
+from electra_ie.pretraining.vocabulary import new_tokenizer
 from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, write, write_log
 
 ROWS = 1_000
@@ -70,7 +71,7 @@ class Pretraining:
         self.main = self.accelerator.is_main_process
         content = sources.content_hash(recipe.paths)
         with self.accelerator.local_main_process_first():
-            self.tokenizer = self._tokenizer(recipe)
+            self.tokenizer = self._tokenizer(recipe, content)
             config = models.encoder_config(recipe, self.tokenizer)
             self._check_length(recipe, config)
             self.blocks, self.corpus = self._read(recipe, content)
@@ -122,7 +123,7 @@ class Pretraining:
 
     # Before the first step
 
-    def _tokenizer(self, recipe: PretrainRecipe) -> PreTrainedTokenizerBase:
+    def _tokenizer(self, recipe: PretrainRecipe, content: str) -> PreTrainedTokenizerBase:
         """The encoder's; or a new one, which a run that is resumed has kept."""
         if not recipe.from_scratch:
             return load_tokenizer(recipe.start)
@@ -132,7 +133,8 @@ class Pretraining:
         def lines() -> Iterator[str]:
             return sources.read(recipe.paths, recipe.boundary, recipe.unique, sources.Counts())
 
-        return train_tokenizer(lines, recipe.vocab, recipe.lowercase, max(512, recipe.length))
+        key = json.dumps([content, recipe.boundary, recipe.unique])
+        return new_tokenizer(lines, recipe.vocab or 0, bool(recipe.lowercase), max(512, recipe.length), key)
 
     def _check_length(self, recipe: PretrainRecipe, config: Any) -> None:
         most = longest(self.tokenizer, config)
@@ -150,9 +152,10 @@ class Pretraining:
                 self.tokenizer, recipe.length, key, report,
             )  # fmt: skip
         if self.main:
-            repeated = f", {counts['repeated']:,} repeated lines left out" if recipe.unique else ""
+            left_out = {"repeated": "repeated lines left out", "empty": "files without text", "textless": "null texts"}
+            said = "".join(f", {counts[name]:,} {words}" for name, words in left_out.items() if counts[name])
             notice(
-                f"corpus: {counts['documents']:,} documents, {counts['lines']:,} lines{repeated}, "
+                f"corpus: {counts['documents']:,} documents, {counts['lines']:,} lines{said}, "
                 f"{counts['tokens']:,} tokens in {counts['blocks']:,} blocks of {recipe.length}; "
                 f"peak memory {_peak_memory():,} MiB"
             )
@@ -209,8 +212,9 @@ class Pretraining:
         before = max((row["seconds"] for row in self.rows), default=0.0)
         began = saved = time.monotonic()
         row = Row()
+        first = steps if self._late(before) else self.done.step  # resumed when the time was up already
         with progress(steps, f"pretraining ({self.recipe.objective})", start=self.done.step) as report:
-            for step in play(self.players, self.batches, self.recipe, self.done.step):
+            for step in play(self.players, self.batches, self.recipe, first):
                 done = step.number + 1
                 row.add(step)
                 late = False
@@ -257,9 +261,9 @@ class Pretraining:
         save_encoder(judge, self.folder, self.tokenizer)
         if maker is not None:
             save_encoder(maker, self.folder / models.GENERATOR, self.tokenizer)
-        pooling = Path(locate(self.recipe.start)) / "1_Pooling" / "config.json"
-        if not self.recipe.from_scratch and pooling.is_file():  # so that `train` pools as before
-            write(self.folder / "1_Pooling" / "config.json", pooling.read_text("utf-8"))
+        pooling = None if self.recipe.from_scratch else told_in(locate(self.recipe.start))
+        if pooling:  # so that `train` pools as before
+            write(self.folder / TOLD, pooling.read_text("utf-8"))
         if self.held_out:
             verify(self.players, self.held_out[0], self.folder)
         summary = self._summary()
@@ -315,7 +319,7 @@ def prepare(
     generator: TokenGenerator | None = None
     discriminator: MaskedLanguageModel | TokenDiscriminator
     if not recipe.generator:
-        discriminator = MaskedLanguageModel(models.load_filler(recipe, config))
+        discriminator = MaskedLanguageModel(models.load_filler(recipe, config), models.load_pooler(recipe, config))
         probe(discriminator, recipe.start)
     else:
         discriminator = TokenDiscriminator(models.load_encoder(recipe, config))

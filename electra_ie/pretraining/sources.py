@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 from electra_ie.errors import UserError, nearest, warn
 from electra_ie.formats import jsonl
-from electra_ie.formats.files import lines, reading
+from electra_ie.formats.files import Place, lines, reading
 
 HUB = "hub:"
 HUB_KEYS = ("config", "split", "column", "revision")
@@ -29,10 +29,14 @@ class Counts:
     """What a corpus was made of, counted while it is read."""
 
     files: int = 0
+    empty: int = 0
+    """Files without text."""
     documents: int = 0
     lines: int = 0
     characters: int = 0
     repeated: int = 0
+    textless: int = 0
+    """Rows of a data set on the hub whose text is null."""
 
 
 def read(paths: Sequence[str], boundary: str, unique: bool, counts: Counts) -> Iterator[str]:
@@ -40,7 +44,7 @@ def read(paths: Sequence[str], boundary: str, unique: bool, counts: Counts) -> I
 
     boundary: what ends a document within a text file (`blank`, `line` or `file`); a record of a `.jsonl` or a row of a
     data set is a document. unique: leave out lines that occurred before (32 bytes of memory for each, and what Python
-    needs around them). Raises UserError for what is missing or is not text.
+    needs around them). Raises UserError for what is missing or is not text, and where there is no text at all.
     """
     seen: set[bytes] = set()
     within = False  # has the document at hand a line?
@@ -62,6 +66,9 @@ def read(paths: Sequence[str], boundary: str, unique: bool, counts: Counts) -> I
             within = True
             counts.characters += len(line)
             yield line
+    if not counts.lines:
+        more = f" (nor in {len(paths) - 1} more)" if len(paths) > 1 else ""
+        raise UserError(f"there is no text in it{more}.", file=paths[0], remedy="Give files with text in them.")
 
 
 def content_hash(paths: Sequence[str]) -> str:
@@ -100,19 +107,32 @@ def files(path: str) -> list[Path]:
 
 def _lines(path: str, boundary: str, counts: Counts) -> Iterator[str]:
     if path.startswith(HUB):
-        yield from _documents(_hub_texts(path))
+        yield from _documents(_hub_texts(path, counts))
         return
     for file in files(path):
         counts.files += 1
+        before = counts.lines
         if file.name.lower().endswith(RECORDS):
-            defaults = {name: option.default for name, option in jsonl.OPTIONS.items()}
-            yield from _documents(each.text for each in jsonl.read(file, (), defaults))
-            continue
-        for _, line in lines(file):
-            yield line
-            if boundary == "line" or boundary == "blank" and not line.strip():
-                yield END
-        yield END
+            yield from _documents(_records(file))
+        else:
+            yield from _plain(file, boundary)
+        counts.empty += counts.lines == before
+
+
+def _plain(file: Path, boundary: str) -> Iterator[str]:
+    for _, line in lines(file):
+        yield line
+        if boundary == "line" or boundary == "blank" and not line.strip():
+            yield END
+    yield END
+
+
+def _records(file: Path) -> Iterator[str]:
+    """The texts of a .jsonl file; whatever else a record holds does not matter here."""
+    for number, line in lines(file):
+        if line.strip():
+            place = Place(str(file), number)
+            yield jsonl.text_of(jsonl.parse(line, place), "text", place)
 
 
 def _documents(texts: Iterable[str]) -> Iterator[str]:
@@ -134,7 +154,7 @@ def _hub_name(path: str) -> tuple[str, dict[str, str]]:
     return name, asked
 
 
-def _hub_texts(path: str) -> Iterator[str]:
+def _hub_texts(path: str, counts: Counts) -> Iterator[str]:
     import datasets
 
     name, asked = _hub_name(path)
@@ -144,12 +164,15 @@ def _hub_texts(path: str) -> Iterator[str]:
             name, asked.get("config"), split=asked.get("split", "train"), revision=asked.get("revision"), streaming=True
         )
         for row in rows:
-            if not isinstance(row.get(column), str):
+            if column in row and row[column] is None:
+                counts.textless += 1
+            elif isinstance(row.get(column), str):
+                yield row[column]
+            else:
                 known = ", ".join(row)
                 raise UserError(
                     f'there is no text in the column "{column}".', file=path, remedy=f"Add ?column= one of: {known}."
                 )
-            yield row[column]
     except UserError:
         raise
     except Exception as error:  # the client has errors of many kinds for a network that fails

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Sequence
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import BertTokenizer, PreTrainedTokenizerBase
 
 from electra_ie.errors import UserError
+from electra_ie.pretraining.blocks import cache_folder
+from electra_ie.run_files import whole
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-
-
 PREFIX = "##"
 """Before an entry that goes on with a word."""
 
 
-def train_tokenizer(
-    lines: Callable[[], Iterable[str]], size: int, lowercase: bool, length: int
+def new_tokenizer(
+    lines: Callable[[], Iterable[str]], size: int, lowercase: bool, length: int, content: str
 ) -> PreTrainedTokenizerBase:
     """A tokenizer of exactly `size` entries, for inputs of at most `length` tokens; the same lines give the same one.
 
     lines: called for each of two passes over the text. lowercase: ignore case and accents. Chinese characters are
-    entries of their own, as in BERT. Raises UserError where the lines do not support so many entries.
+    entries of their own, as in BERT. content: the hash of the lines; a vocabulary is learnt once from them, and kept
+    in the cache. Raises UserError where the lines do not support so many entries.
     """
+    name = hashlib.sha256(json.dumps([content, size, lowercase]).encode()).hexdigest()[:32]
+    file = cache_folder() / f"{name}.vocabulary.json"
+    if not file.is_file():
+        entries = _entries(lines, size, lowercase)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with whole(file, shared=True) as part:
+            part.write_text(json.dumps(entries), "utf-8")
+    entries = json.loads(file.read_text("utf-8"))
+    return BertTokenizer(vocab=entries, do_lower_case=lowercase, model_max_length=length)
+
+
+def _entries(lines: Callable[[], Iterable[str]], size: int, lowercase: bool) -> dict[str, int]:
     # The trainer numbers the characters within words in an order that changes from run to run, and breaks ties by
     # number. A first pass, without merges, finds them; the second is told their order.
     alphabet = sorted(entry for entry in _learn(lines(), 0, lowercase, []) if entry.startswith(PREFIX))
@@ -38,7 +53,7 @@ def train_tokenizer(
             f"the characters of the corpus alone need {len(entries)} entries, {size} are asked for.",
             remedy=f"Give --vocab {2 * len(entries)}.",
         )
-    return BertTokenizer(vocab=entries, do_lower_case=lowercase, model_max_length=length)
+    return entries
 
 
 def _learn(lines: Iterable[str], size: int, lowercase: bool, first: Sequence[str]) -> dict[str, int]:
