@@ -81,6 +81,8 @@ class Rules(Protocol):
     @property
     def clip(self) -> float: ...
     @property
+    def dropout(self) -> bool: ...
+    @property
     def discriminator(self) -> Mapping[str, float]: ...
     @property
     def generator(self) -> Mapping[str, float]: ...
@@ -169,7 +171,7 @@ def play(players: Players, batches: Any, recipe: Rules, start: int = 0) -> Itera
         torch.manual_seed((recipe.seed * 1_000_003 + number) * 1_009 + players.accelerator.process_index)
         set_rates(players.optimizer, number, recipe)
         for each in players.both:
-            each.train()
+            each.train(recipe.dropout)  # no module of a player but dropout knows the difference
         step = Step(number, {}, {}, None)
         for part in range(players.parts):
             batch = batches[number * players.parts + part].to(players.accelerator.device)

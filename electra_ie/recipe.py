@@ -82,6 +82,8 @@ class Recipe(Settings):
     generator: Mapping[str, float] = field(default_factory=dict)
     "Terms of the generator's loss and their weights. Empty: those of the preset."
 
+    dropout: ClassVar[bool] = True
+    """Few labels are read many times over: here units are always dropped out, as the encoder's configuration says."""
     CHOICE: ClassVar[str] = "preset"
     TABLE: ClassVar[Mapping[str, Any]] = PRESETS
     LOWEST: ClassVar[Mapping[str, float]] = {

@@ -147,11 +147,22 @@ def test_it_learns_to_find_what_was_replaced(tmp_path, encoder):
 
 def test_the_same_seed_gives_the_same_bytes(corpus, tmp_path, encoder):
     rough = tiny.build("bert", tmp_path / "rough", dropout=0.2)
-    one = pretrain([corpus], tmp_path / "one", encoder=rough, **SETTINGS)
+    one = pretrain([corpus], tmp_path / "one", encoder=rough, dropout=True, **SETTINGS)
     two = pretrain([], tmp_path / "two", recipe=one / "run.yaml")
     assert weights(one) == weights(two) and len(weights(one)) == 2
-    other = pretrain([corpus], tmp_path / "other", encoder=rough, seed=MOST_SEEDS, **SETTINGS)
+    other = pretrain([corpus], tmp_path / "other", encoder=rough, dropout=True, seed=MOST_SEEDS, **SETTINGS)
     assert weights(other) != weights(one)
+
+
+def test_units_are_dropped_out_on_request_only(corpus, tmp_path):
+    """Without dropout an encoder that asks for it learns as one that does not; it is saved as it was, asking."""
+    smooth, rough = tiny.build("bert", tmp_path / "smooth"), tiny.build("bert", tmp_path / "rough", dropout=0.5)
+    one = pretrain([corpus], tmp_path / "one", encoder=smooth, **SETTINGS)
+    two = pretrain([corpus], tmp_path / "two", encoder=rough, **SETTINGS)
+    assert weights(one) == weights(two)
+    assert json.loads((two / "config.json").read_text("utf-8"))["hidden_dropout_prob"] == 0.5
+    three = pretrain([corpus], tmp_path / "three", encoder=rough, dropout=True, **SETTINGS)
+    assert weights(three) != weights(two)
 
 
 def kill_after(folder: Path, command: list[str], checkpoints: int) -> None:
@@ -169,7 +180,7 @@ def kill_after(folder: Path, command: list[str], checkpoints: int) -> None:
 @pytest.mark.parametrize("sharing", ["plain", "disentangled"])
 def test_a_killed_run_resumes_to_the_very_same_weights(corpus, tmp_path, sharing):
     rough = tiny.build("electra", tmp_path / "rough", dropout=0.2)
-    settings = {**SETTINGS, "steps": 40, "save_minutes": 0.0, "sharing": sharing}
+    settings = {**SETTINGS, "steps": 40, "save_minutes": 0.0, "sharing": sharing, "dropout": True}
     whole = pretrain([corpus], tmp_path / "whole", encoder=rough, **settings)
     command = [sys.executable, "-m", "electra_ie", "pretrain", str(corpus), "--output", str(tmp_path / "cut"), "--encoder", rough]
     kill_after(tmp_path / "cut", [*command, *(part for name, value in settings.items() for part in ("--set", f"{name}={value}"))], 3)

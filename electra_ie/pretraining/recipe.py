@@ -81,6 +81,8 @@ class PretrainRecipe(Settings):
     "Weight decay, on all weights but biases and layer norms."
     clip: float = 1.0
     "Largest norm of the gradient of both players together."
+    dropout: bool = False
+    "Drop units out, at the rates that the encoder's configuration gives? A text that is read about once needs none."
     mask: float = 0.15
     "Share of a block's tokens that are chosen to be filled."
     kept: float = 0.15
