@@ -18,7 +18,7 @@ from electra_ie.errors import UserError
 from electra_ie.loop import Mean, Players, play
 from electra_ie.objectives import finds_replaced, fools_discriminator
 from electra_ie.pretraining import models
-from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, hold_out
+from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, continuing, hold_out
 from electra_ie.pretraining.optimizer import ElectraAdamW
 from electra_ie.pretraining.players import TOKENS, MaskFiller, TokenDiscriminator, TokenGenerator, probe, sample
 from electra_ie.pretraining.recipe import PretrainRecipe
@@ -86,6 +86,37 @@ def test_about_one_in_seven_of_the_chosen_is_shown_as_it_is(tokenizer):
     kept = (batch.masked_ids.gather(1, batch.places) != tokenizer.mask_token_id)[batch.weight > 0].float()
     assert kept.mean() == pytest.approx(0.15, abs=0.02)
     assert (batch_of(tokenizer, kept=0.0).masked_ids == tokenizer.mask_token_id).sum() == 6 * 7
+
+
+@pytest.mark.parametrize("family", tiny.TOKENIZERS)
+def test_words_are_the_tokens_that_stand_by_themselves(encoder, family):
+    """By the characters on both sides of a token, in a text of plain words, numbers and punctuation."""
+    tokenizer = load_tokenizer(encoder(family))
+    text = "the bank, Brisk. paid 12 of banker the invoices. invoice, Arden-Corvo xyzzy"
+    read = tokenizer(text, return_offsets_mapping=True)
+    ids = torch.tensor([read["input_ids"]])
+    alone = set()
+    for number, (start, end) in enumerate(read["offset_mapping"]):
+        start += len(text[start:end]) - len(text[start:end].lstrip())
+        around = text[max(start - 1, 0) : start] + text[end : end + 1]
+        if start < end and not (text[start:end].isalnum() and any(each.isalnum() for each in around)):
+            alone.add(number)
+    batch = Masker(tokenizer, ids.shape[1], 0.999, 0.0, words=True)(ids, torch.Generator().manual_seed(0))
+    chosen = set(batch.places[0][batch.weight[0] > 0].tolist())
+    assert chosen <= alone and len(chosen) > 4
+    if family == "bert":  # elsewhere a space may be a token, and what stands behind it looks as within a word
+        assert chosen == alone and len(alone) < ids.shape[1] - 8
+    few = Masker(tokenizer, ids.shape[1], 0.2, 0.0, words=True)(ids, torch.Generator().manual_seed(0))
+    assert set(few.places[0][few.weight[0] > 0].tolist()) < chosen
+    assert few.weight.sum() == round(0.2 * len(chosen))
+
+
+def test_what_goes_on_with_a_word_in_byte_pairs(encoder):
+    """A Chinese character is several tokens there, none of which is known to go on with a word."""
+    tokenizer = load_tokenizer(encoder("roberta"))
+    marked = continuing(tokenizer)
+    for text, expected in {"银行": False, " bank": False, ",": False, "the": True, "7": True}.items():
+        assert set(marked[tokenizer(text, add_special_tokens=False)["input_ids"]].tolist()) == {expected}, text
 
 
 class Rows:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from electra_ie.pretraining.blocks import Blocks
+
+SPACES = ("\u0120", "\u2581", " ")
+"""How a token begins that has a space before it: in byte-level BPE, in SentencePiece, and plainly."""
 
 
 @dataclass
@@ -32,20 +37,26 @@ class TokenBatch:
 
 
 class Masker:
-    """Chooses the places to fill: `share` of the tokens of a block that are not special, at least one.
+    """Chooses the places to fill: `share` of the tokens of a block that are not special, at least one where there is
+    one; with `words`, of those among them that are words by themselves.
 
     Of these, `kept` stay as they are and the rest become the mask token; none becomes a random token (google-research
     electra, `pretrain_helpers.mask`).
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int, share: float, kept: float):
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int, share: float, kept: float, words: bool = False):
         self.special = torch.tensor(sorted(tokenizer.all_special_ids))
+        self.continues = continuing(tokenizer) if words else None
         self.pad, self.mask_id, self.kept = tokenizer.pad_token_id, tokenizer.mask_token_id, kept
         self.share, self.most = share, max(1, round(share * length))
 
     def __call__(self, ids: torch.Tensor, draw: torch.Generator) -> TokenBatch:
         """Ids (B, L) -> a batch; what is drawn for a row depends on its place among the rows, not on their tokens."""
         free = ~torch.isin(ids, self.special)
+        if self.continues is not None:
+            within = self.continues[ids]
+            within[:, 1:] &= free[:, :-1]  # behind a special token a word begins, whatever it looks like
+            free &= ~within & ~torch.cat([within[:, 1:], torch.zeros_like(within[:, :1])], dim=-1)
         score = torch.rand(ids.shape, generator=draw).masked_fill(~free, -1.0)
         kept = torch.rand(len(ids), self.most, generator=draw) < self.kept
         chance = torch.rand(len(ids), self.most, generator=draw)
@@ -55,6 +66,25 @@ class Masker:
         shown = torch.where(weight & ~kept, self.mask_id, ids.gather(-1, places))
         masked = ids.scatter(-1, places, shown)
         return TokenBatch(ids, masked, (ids != self.pad).long(), places, weight.float(), chance)
+
+
+def continuing(tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:
+    """(V,) boolean: the tokens that go on with the word before them.
+
+    WordPiece marks these; byte-level BPE and SentencePiece mark those that begin a word, and among the others only
+    cased letters and digits go on with one: punctuation does not, nor do scripts without spaces or case.
+    """
+    backend: Any = tokenizer.backend_tokenizer.model
+    prefix = getattr(backend, "continuing_subword_prefix", None)
+    tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+    if prefix:
+        return torch.tensor([token.startswith(prefix) for token in tokens])
+
+    def goes_on(token: str) -> bool:
+        text = "" if token[:1] in SPACES else tokenizer.convert_tokens_to_string([token])
+        return bool(text) and unicodedata.category(text[0]) in ("Ll", "Lu", "Lt", "Lm", "Mn", "Nd")
+
+    return torch.tensor([goes_on(token) for token in tokens])
 
 
 class TokenBatches:

@@ -22,6 +22,7 @@ for fooling the discriminator. mlm: no generator; the encoder itself fills the m
 SHAPES = ("tiny", "small", "base")
 SHARINGS = ("plain", "disentangled", "none")
 BOUNDARIES = ("blank", "line", "file")
+MASKABLE = ("tokens", "words")
 PRECISIONS = ("auto", "no", "bf16")
 
 
@@ -83,8 +84,11 @@ class PretrainRecipe(Settings):
     "Largest norm of the gradient of both players together."
     dropout: bool = False
     "Drop units out, at the rates that the encoder's configuration gives? A text that is read about once needs none."
+    maskable: str | None = None
+    """What may be chosen to be filled: tokens (any) or words (those that one token spells: what is put in their place is
+    a word too, and cannot be told by its spelling alone). None: tokens from scratch and for mlm, else words."""
     mask: float = 0.15
-    "Share of a block's tokens that are chosen to be filled."
+    "Share of the maskable tokens of a block that are chosen."
     kept: float = 0.15
     "Share of the chosen tokens that the generator is shown as they are, in place of the mask token."
     evaluations: int = 10
@@ -109,7 +113,7 @@ class PretrainRecipe(Settings):
     }  # fmt: skip
     HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1}
     WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "from_scratch": SHAPES, "sharing": SHARINGS, "boundary": BOUNDARIES, "precision": PRECISIONS,
+        "from_scratch": SHAPES, "sharing": SHARINGS, "boundary": BOUNDARIES, "maskable": MASKABLE, "precision": PRECISIONS,
     }  # fmt: skip
 
     def __post_init__(self) -> None:
@@ -154,6 +158,7 @@ class PretrainRecipe(Settings):
             generator_rate=(rate if new else 5e-4) if self.generator and self.generator_rate is None
             else self.generator_rate,
             sharing=self.sharing or ("plain" if new and self.generator else "none"),
+            maskable=self.maskable or ("tokens" if new or not self.generator else "words"),
             vocab=self.vocab or (30_522 if new else None),
             lowercase=True if new and self.lowercase is None else self.lowercase,
             freeze_embeddings=not (new or shared) if self.freeze_embeddings is None else self.freeze_embeddings,

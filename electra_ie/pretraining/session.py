@@ -78,7 +78,7 @@ class Pretraining:
         torch.manual_seed(recipe.seed)  # decides all new weights
         self.players = prepare(self.accelerator, recipe, config, self.tokenizer)
         trained, held_out = hold_out(len(self.blocks), recipe.held_out, recipe.seed)
-        masker = Masker(self.tokenizer, recipe.length, recipe.mask, recipe.kept)
+        masker = Masker(self.tokenizer, recipe.length, recipe.mask, recipe.kept, recipe.maskable == "words")
         self.held_out = list(self._held_out_batches(masker, held_out))
         part = recipe.batch // recipe.accumulate
         if part < self.accelerator.num_processes:
