@@ -246,6 +246,21 @@ def test_parts_of_a_step_add_up(corpus, tmp_path, encoder):
     assert rows(one)[0]["discriminator"] == pytest.approx(rows(two)[0]["discriminator"], rel=0.2)
 
 
+def test_a_compiled_run_learns_the_same(corpus, tmp_path, encoder, monkeypatch):
+    """torch.compile traces both players; its slow part, the generation of code, is torch's own and left out here."""
+    compiled = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled(self, backend="eager"))
+    told = {**SETTINGS, "encoder": encoder("electra"), "steps": 2, "evaluations": 1}
+    one, two = (pretrain([corpus], tmp_path / str(flag), compile=flag, **told) for flag in (False, True))
+    assert load_file(one / "model.safetensors").keys() == load_file(two / "model.safetensors").keys()
+    for mine, other in zip(rows(one), rows(two), strict=True):
+        assert mine["discriminator"] == pytest.approx(other["discriminator"], rel=1e-4)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(UserError, match="compile needs a C[+][+] compiler"):
+        pretrain([corpus], tmp_path / "none", compile=True, **told)
+    assert not (tmp_path / "none").exists()
+
+
 def test_hours_decide_the_steps_and_end_with_a_whole_encoder(corpus, tmp_path, encoder, capsys):
     settings = {name: value for name, value in SETTINGS.items() if name != "steps"}
     made = pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), hours=0.002, **settings)

@@ -336,6 +336,7 @@ def prepare(
         parts.append(("generator_rate", generator.parameters()))
     optimizer = ElectraAdamW(groups(parts, followers, recipe.weight_decay), lr=0.0, eps=1e-6, fused=True)
     if recipe.compile:
+        _check_compiler(accelerator)
         for each in both:
             each.encoder.compile()
     return Players(
@@ -347,6 +348,14 @@ def prepare(
         parts=recipe.accumulate,
         jointly=True,
     )
+
+
+def _check_compiler(accelerator: Accelerator) -> None:
+    """Raises UserError where torch.compile would fail at the first step: on a CPU it writes C++."""
+    names = [os.environ["CXX"]] if "CXX" in os.environ else ["g++", "clang++", "c++"]
+    if accelerator.device.type == "cpu" and not any(shutil.which(name) for name in names):
+        remedy = "Install g++, or leave compile out."
+        raise UserError("compile needs a C++ compiler, and there is none.", remedy=remedy)
 
 
 def _share(sharing: str | None, generator: TokenGenerator, discriminator: Any) -> Ties | None:
