@@ -1,12 +1,12 @@
 """Does adapting an encoder to a domain pay? Fine-tuning on few labels after `pretrain`, against no adaptation.
 
-    python benchmarks/adaptation.py                           # dev scores, both objectives, over budgets of text: a day
-    python benchmarks/adaptation.py --steps 150 --labels 100  # part of it
+    python benchmarks/adaptation.py --set precision=bf16      # dev scores, both objectives, over budgets of text: a day
+    python benchmarks/adaptation.py --steps 300 --labels 100  # part of it
     python benchmarks/adaptation.py --test                    # score test, once, for what dev has chosen
     python benchmarks/adaptation.py --table                   # only print what results/adaptation.json holds
 
 The embedded encoder is adapted on biomedical sentences (BC5CDR's dev and test are not among them) for so many steps of
-4,096 tokens, a run of its own for each number: the learning rate of each falls to 0. Then `control` fine-tunes it on
+2,048 tokens, a run of its own for each number: the learning rate of each falls to 0. Then `control` fine-tunes it on
 bc5cdr with the seeds 0, 1, 2. What is chosen is chosen on dev. Encoders are kept in --work, out of the repository.
 """
 
@@ -25,7 +25,7 @@ from cells import Cells, spread
 TEXT = Path(__file__).parents[2] / "shared" / "data" / "biomedical_text"
 RESULTS = Cells("adaptation")
 NONE = "none"
-TOKENS = 32 * 128
+TOKENS = 16 * 128
 """Tokens in a step of the defaults."""
 
 
@@ -97,7 +97,7 @@ def _steps(encoder: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--objectives", nargs="+", default=["electra", "mlm"])
-    parser.add_argument("--steps", nargs="+", type=int, default=[40, 150, 600, 1100])
+    parser.add_argument("--steps", nargs="+", type=int, default=[300, 1130, 2260])
     parser.add_argument("--labels", nargs="+", type=int, default=[50, 100, 500])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--set", nargs="+", default=[], help="settings of pretrain, key=value")

@@ -283,7 +283,7 @@ def test_a_run_that_is_resumed_when_its_time_is_up_plays_no_more(corpus, tmp_pat
     monkeypatch.setattr(Pretraining, "_finish", stop)
     settings = {name: value for name, value in SETTINGS.items() if name != "steps"}
     with pytest.raises(Stopped):  # killed behind the last checkpoint
-        pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), hours=1e-6, steps=10_000, **settings)
+        pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), hours=1e-6, steps=10_000, blend=1.0, **settings)
     before = load_file(tmp_path / "made" / LAST)
     monkeypatch.undo()
     made = pretrain([], tmp_path / "made", resume=True)
@@ -306,6 +306,22 @@ def test_an_encoder_keeps_its_pooler_and_how_it_pools(corpus, tmp_path, encoder)
         assert choose(str(made)) == "mean"
 
 
+@pytest.mark.parametrize("family, sharing", [("bert", "disentangled"), ("electra", "plain"), ("electra", "none")])
+def test_the_saved_encoder_lies_between_the_start_and_the_trained_one(corpus, tmp_path, encoder, family, sharing):
+    told = {**SETTINGS, "encoder": encoder(family), "sharing": sharing, "freeze_embeddings": False}
+    start, trained = (pretrain([corpus], tmp_path / str(share), blend=share, **told) for share in (0.0, 1.0))
+    middle = pretrain([corpus], tmp_path / "middle", **told)
+    states = [AutoModel.from_pretrained(each).state_dict() for each in (encoder(family), start, trained, middle)]
+    moved = 0
+    for name, value in states[0].items():
+        if "pooler" not in name and value.is_floating_point():
+            torch.testing.assert_close(states[1][name], value)
+            torch.testing.assert_close(states[3][name], (states[1][name] + states[2][name]) / 2)
+            moved += not torch.equal(states[2][name], value)
+    assert moved > 10 and any("word_embeddings" in name and not torch.equal(states[2][name], states[0][name]) for name in states[0])
+    assert "Wortsman" in (middle / "README.md").read_text("utf-8")
+
+
 # What it refuses
 
 
@@ -315,6 +331,7 @@ def test_an_encoder_keeps_its_pooler_and_how_it_pools(corpus, tmp_path, encoder)
     ({"sharing": "all"}, ['sharing is "all"', "plain, disentangled, none"]),
     ({"mask": 1.0}, ["mask is 1.0", "less than 1"]),
     ({"batch": 4, "accumulate": 3}, ["batch of 4 cannot be divided into 3"]),
+    ({"encoder": None, "from_scratch": "tiny", "blend": 0.5}, ["blend does nothing without an encoder to go on from"]),
     ({"from_scratch": "tiny"}, ["encoder and from_scratch are both given"]),
     ({"generator": {"fills_mask": 1.0}}, ['unknown term "fills_mask"', '"fills_masks"']),
     ({"steps": 0}, ["steps is 0"]),

@@ -41,6 +41,12 @@ def encoder_card(recipe: PretrainRecipe, summary: Mapping[str, Any]) -> str:
         "repeats the run.",
         "",
     ]
+    if recipe.blend is not None:
+        lines += [
+            f"The weights lie at {recipe.blend:g} of the way from the encoder it went on from to the one that was "
+            "trained (Wortsman et al. 2022, arXiv 2109.01903).",
+            "",
+        ]
     if summary["held_out"]:
         lines += ["| on held-out text | |", "| --- | ---: |"]
         lines += [f"| {WORDS[name]} | {value:.3f} |" for name, value in summary["held_out"].items()]

@@ -74,9 +74,14 @@ def load_filler(recipe: PretrainRecipe, config: PreTrainedConfig) -> PreTrainedM
     return _load(AutoModelForMaskedLM, recipe.start, config)
 
 
-def load_pooler(recipe: PretrainRecipe, config: PreTrainedConfig) -> torch.nn.Module | None:
+def load_start(recipe: PretrainRecipe) -> PreTrainedModel:
+    """The encoder that is gone on from, without any head."""
+    return _load(AutoModel, recipe.start)
+
+
+def load_pooler(recipe: PretrainRecipe) -> torch.nn.Module | None:
     """The pooler that some families keep in their encoder."""
-    return None if recipe.from_scratch else getattr(_load(AutoModel, recipe.start, config), "pooler", None)
+    return None if recipe.from_scratch else getattr(load_start(recipe), "pooler", None)
 
 
 def load_generator(

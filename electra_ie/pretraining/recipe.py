@@ -64,12 +64,12 @@ class PretrainRecipe(Settings):
     "Optimiser steps. None: as many as give one pass over the corpus."
     hours: float | None = None
     "Time to train: steps then follow from a trial of the first ones. Beside steps: the longest it may take."
-    batch: int = 32
-    "Blocks in a step, over all processes and accumulated parts."
+    batch: int | None = None
+    "Blocks in a step, over all processes and accumulated parts. None: 32 from scratch, else 16."
     accumulate: int = 1
     "Parts into which a step's blocks are divided, one after another, where memory is short."
     rate: float | None = None
-    "Highest learning rate of the encoder. None: 5e-4 from scratch, else 5e-5."
+    "Highest learning rate of the encoder. None: 5e-4 from scratch, else 1e-4."
     head_rate: float | None = None
     "Highest learning rate of the head on the encoder. None: rate from scratch, else 1e-3."
     generator_rate: float | None = None
@@ -82,11 +82,14 @@ class PretrainRecipe(Settings):
     "Weight decay, on all weights but biases and layer norms."
     clip: float = 1.0
     "Largest norm of the gradient of both players together."
+    blend: float | None = None
+    """The encoder that is saved lies between the one that was gone on from (0) and the one that was trained (1), weight
+    by weight (Wortsman et al. 2022): it keeps what the start knew. None: 0.5; 1 from scratch."""
     dropout: bool = False
-    "Drop units out, at the rates that the encoder's configuration gives? A text that is read about once needs none."
+    "Drop units out, at the rates that the encoder's configuration gives? A text read about once needs none."
     maskable: str | None = None
-    """What may be chosen to be filled: tokens (any) or words (those that one token spells: what is put in their place is
-    a word too, and cannot be told by its spelling alone). None: tokens from scratch and for mlm, else words."""
+    """What may be chosen to be filled: tokens (any) or words (those that one token spells: what is put in their place
+    is a word too, and cannot be told by its spelling alone). None: tokens from scratch and for mlm, else words."""
     mask: float = 0.15
     "Share of the maskable tokens of a block that are chosen."
     kept: float = 0.15
@@ -108,12 +111,13 @@ class PretrainRecipe(Settings):
     TABLE: ClassVar[Mapping[str, Any]] = OBJECTIVES
     LOWEST: ClassVar[Mapping[str, float]] = {
         "seed": 0, "generator_layers": 1, "length": 8, "vocab": 10, "held_out": 0, "steps": 1, "hours": 1e-6,
-        "batch": 1, "accumulate": 1, "rate": 0, "head_rate": 0, "generator_rate": 0, "warmup": 0, "weight_decay": 0,
-        "clip": 0, "mask": 0.01, "kept": 0, "evaluations": 1, "save_minutes": 0,
+        "batch": 1, "accumulate": 1, "rate": 0, "head_rate": 0, "generator_rate": 0, "warmup": 0, "blend": 0,
+        "weight_decay": 0, "clip": 0, "mask": 0.01, "kept": 0, "evaluations": 1, "save_minutes": 0,
     }  # fmt: skip
-    HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1}
+    HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1, "blend": 1}
     WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "from_scratch": SHAPES, "sharing": SHARINGS, "boundary": BOUNDARIES, "maskable": MASKABLE, "precision": PRECISIONS,
+        "from_scratch": SHAPES, "sharing": SHARINGS, "boundary": BOUNDARIES, "maskable": MASKABLE,
+        "precision": PRECISIONS,
     }  # fmt: skip
 
     def __post_init__(self) -> None:
@@ -125,7 +129,7 @@ class PretrainRecipe(Settings):
             if getattr(self, one) is not None and getattr(self, other) is not None:
                 raise UserError(f"{one} and {other} are both given.", remedy="Give one of them.")
         self._check_use()
-        if self.batch % self.accumulate:
+        if self.batch is not None and self.batch % self.accumulate:
             raise UserError(
                 f"a batch of {self.batch} cannot be divided into {self.accumulate} equal parts.",
                 remedy="Give an accumulate that divides the batch.",
@@ -136,7 +140,7 @@ class PretrainRecipe(Settings):
         idle = {
             "from_scratch": (self.from_scratch is None, ("vocab", "lowercase")),
             "a generator": (not self.generator, ("generator_encoder", "generator_layers", "generator_rate")),
-            "an encoder to go on from": (self.from_scratch is not None, ("generator_layers",)),
+            "an encoder to go on from": (self.from_scratch is not None, ("generator_layers", "blend")),
         }
         for wanted, (lacking, names) in idle.items():
             given = [name for name in names if lacking and getattr(self, name) is not None]
@@ -150,10 +154,12 @@ class PretrainRecipe(Settings):
         gently; its new head and its generator, which have everything to learn, are not."""
         new = self.from_scratch is not None
         shared = self.sharing in ("plain", "disentangled")
-        rate = (5e-4 if new else 5e-5) if self.rate is None else self.rate
+        rate = (5e-4 if new else 1e-4) if self.rate is None else self.rate
         return dataclasses.replace(
             self,
+            batch=self.batch or (32 if new else 16),
             rate=rate,
+            blend=0.5 if self.blend is None and not new else self.blend,
             head_rate=(rate if new else 1e-3) if self.head_rate is None else self.head_rate,
             generator_rate=(rate if new else 5e-4) if self.generator and self.generator_rate is None
             else self.generator_rate,

@@ -44,7 +44,7 @@ from electra_ie.pretraining.evaluation import score
 from electra_ie.pretraining.optimizer import ElectraAdamW, groups
 from electra_ie.pretraining.players import MaskedLanguageModel, MaskFiller, TokenDiscriminator, TokenGenerator, probe
 from electra_ie.pretraining.recipe import PretrainRecipe
-from electra_ie.pretraining.sharing import Ties, disentangle, entangled
+from electra_ie.pretraining.sharing import Disentangled, Ties, disentangle, entangled
 from electra_ie.pretraining.vocabulary import new_tokenizer
 from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, write, write_log
 
@@ -80,7 +80,7 @@ class Pretraining:
         trained, held_out = hold_out(len(self.blocks), recipe.held_out, recipe.seed)
         masker = Masker(self.tokenizer, recipe.length, recipe.mask, recipe.kept, recipe.maskable == "words")
         self.held_out = list(self._held_out_batches(masker, held_out))
-        part = recipe.batch // recipe.accumulate
+        part = (recipe.batch or 0) // recipe.accumulate
         if part < self.accelerator.num_processes:
             raise UserError(
                 f"a part of a step has {part} blocks for {self.accelerator.num_processes} processes.",
@@ -89,7 +89,7 @@ class Pretraining:
         place, places = self.accelerator.process_index, self.accelerator.num_processes
         self.batches = TokenBatches(self.blocks, trained, masker, part, recipe.seed, place, places)
         self.recipe = recipe
-        self.one_pass = math.ceil(len(trained) / recipe.batch)
+        self.one_pass = math.ceil(len(trained) / (recipe.batch or 1))
         self.rows: list[dict[str, Any]] = []
 
     def run(self, resume: bool = False) -> None:
@@ -242,7 +242,7 @@ class Pretraining:
 
     def _tokens(self, steps: int) -> int:
         """Tokens read in so many steps, special ones included."""
-        return steps * self.recipe.batch * self.recipe.length
+        return steps * (self.recipe.batch or 0) * self.recipe.length
 
     def _score(self, done: int) -> None:
         if self.main and self.held_out:
@@ -258,6 +258,8 @@ class Pretraining:
     def _finish(self) -> None:
         """Save stock folders, prove that they are what was trained, and leave numbers, plot and card."""
         judge, maker = self.players.judge, self.players.maker
+        if self.recipe.blend is not None:
+            blend(judge.encoder, models.load_start(self.recipe), self.recipe.blend)
         save_encoder(judge, self.folder, self.tokenizer)
         if maker is not None:
             save_encoder(maker, self.folder / models.GENERATOR, self.tokenizer)
@@ -282,14 +284,14 @@ class Pretraining:
             "steps": last["step"],
             "steps_planned": self.recipe.steps,
             "tokens": last["tokens"],
-            "passes": round(last["step"] * self.recipe.batch / len(self.batches.trained), 3),
+            "passes": round(last["step"] * (self.recipe.batch or 0) / len(self.batches.trained), 3),
             "seconds": round(seconds, 1),
             "tokens_per_second": round(last["tokens"] / seconds) if seconds else None,
             "processes": self.accelerator.num_processes,
             "device": kind,
             "precision": self.accelerator.mixed_precision,
             "peak_memory_mib": _peak_memory(),
-            "held_out": next((row["held_out"] for row in reversed(self.rows) if "held_out" in row), {}),
+            "held_out": score(self.players, self.held_out) if self.held_out else {},
         }
 
 
@@ -319,7 +321,7 @@ def prepare(
     generator: TokenGenerator | None = None
     discriminator: MaskedLanguageModel | TokenDiscriminator
     if not recipe.generator:
-        discriminator = MaskedLanguageModel(models.load_filler(recipe, config), models.load_pooler(recipe, config))
+        discriminator = MaskedLanguageModel(models.load_filler(recipe, config), models.load_pooler(recipe))
         probe(discriminator, recipe.start)
     else:
         discriminator = TokenDiscriminator(models.load_encoder(recipe, config))
@@ -372,6 +374,20 @@ def _embeddings(encoder: PreTrainedModel) -> torch.nn.Module:
     """All that an encoder adds up for a token, position and norm included; else its word embeddings."""
     found = getattr(encoder, "embeddings", None)
     return found if isinstance(found, torch.nn.Module) else encoder.get_input_embeddings()
+
+
+@torch.no_grad()
+def blend(encoder: PreTrainedModel, start: PreTrainedModel, share: float) -> None:
+    """Move an encoder's weights to `share` of the way from `start` to where they are (WiSE-FT; Wortsman et al. 2022,
+    section 3)."""
+    begun = dict(start.to(encoder.device).named_parameters())  # type: ignore[arg-type]
+    words: Any = encoder.get_input_embeddings()
+    if isinstance(words, Disentangled):
+        (name,) = (name for name, each in begun.items() if each is start.get_input_embeddings().weight)
+        words.residual.copy_(torch.lerp(begun[name], words.weight, share) - words.bases[0])
+    for name, weight in encoder.named_parameters():
+        if name in begun:
+            weight.copy_(torch.lerp(begun[name], weight, share))
 
 
 def save_encoder(player: Any, folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
