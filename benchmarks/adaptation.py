@@ -50,9 +50,10 @@ def fine_tune(encoder: str, labels: int, seed: int, split: str) -> dict[str, Any
     electra_ie.train("bc5cdr", folder, encoder=encoder, labels=labels, seed=seed)
     if split == "test":
         electra_ie.evaluate(folder, "test")
-    (scores,) = json.loads((folder / "scores.json").read_text("utf-8"))[split].values()
+    scores = json.loads((folder / "scores.json").read_text("utf-8"))
     shutil.rmtree(folder.parent)
-    return {"f1": round(100 * scores["f1"], 2)}
+    (dev,), (f1,) = ([round(100 * each["f1"], 2) for each in scores[name].values()] for name in ("dev", split))
+    return {"f1": f1, "dev": dev}
 
 
 def key(objective: str, steps: int, settings: list[str]) -> str:

@@ -131,6 +131,52 @@ def pretrain(
 
 
 @app.command()
+def compare(
+    task: Annotated[str, typer.Argument(help="Name of a task, or path of a task.yaml.", show_default=False)],
+    output: Annotated[
+        str | None, typer.Option(help="Folder to make [default: runs/TASK-comparison].", show_default=False)
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Label budgets, e.g. 50,100,500 [default: all labels].", show_default=False)
+    ] = None,
+    presets: Annotated[str, typer.Option(help="What is compared; the first is the baseline.")] = "control,adversarial",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each, with the seeds 0, 1, ...")] = 3,
+    split: Annotated[str, typer.Option(help="Split that is scored; dev chooses checkpoints in any case.")] = "dev",
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Runs at once [default: one a GPU].", show_default=False)
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Name or directory of an encoder [default: all-MiniLM-L6-v2].", show_default=False),
+    ] = None,
+    data: Data = None,
+    unlabeled: Annotated[
+        list[str] | None,
+        typer.Option(help="Text file, folder or .jsonl to add to the unlabelled pool.", show_default=False),
+    ] = None,
+    set_: Set = None,
+    recipe: RecipeFile = None,
+    resume: Resume = False,
+) -> None:
+    """Train several presets on the same labels, and say in one sentence which to keep."""
+    from electra_ie.comparing import compare as do
+    from electra_ie.console import notice
+    from electra_ie.listing import show_comparison
+
+    try:
+        budgets = [int(each) for each in labels.split(",")] if labels else []
+    except ValueError:
+        raise UserError(f'--labels is "{labels}".', remedy="Give numbers with commas: 50,100,500.") from None
+    told: dict[str, Any] = {"encoder": encoder, "data": data, "unlabeled": tuple(unlabeled) if unlabeled else None}
+    folder = do(
+        task, output, labels=budgets, presets=presets.split(","), seeds=seeds, split=split, jobs=jobs, recipe=recipe,
+        settings=set_ or (), resume=resume, **told,
+    )  # fmt: skip
+    show_comparison(folder)
+    notice(f"comparison saved in {folder}: compare.json, curve.png, runs/; the run to use is {folder}/winner")
+
+
+@app.command()
 def evaluate(
     run: Run,
     split: Annotated[str, typer.Option(help="Split of the task to score.")] = "test",

@@ -119,3 +119,28 @@ def show_pretraining(folder: Path) -> None:
     ]
     rows += [{"": f"{WORDS[name]}, held-out", "value": value} for name, value in summary["held_out"].items()]
     print_table(rows)
+
+
+def show_comparison(folder: Path) -> None:
+    """Scores of the presets at each label budget, what they differ by and cost, and the verdict."""
+    found = json.loads((folder / "compare.json").read_text("utf-8"))
+    rows = []
+    for budget in found["budgets"]:
+        for preset, score in budget["presets"].items():
+            gain = budget["differences"].get(preset)
+            row: dict[str, object] = {"labels": budget["labels"] or "all", "preset": preset}
+            row[f"{found['unit']}, {found['split']}"] = _between(score["mean"], score["deviation"])
+            row["difference"] = _interval(gain) if gain else None
+            row["cost"] = f"{gain['cost']:.1f} x" if gain else None
+            rows.append(row)
+    print_table(rows)
+    output().print(found["verdict"], markup=False, highlight=False, soft_wrap=True)
+
+
+def _between(mean: float, deviation: float | None) -> str:
+    return f"{mean:.1f}" + ("" if deviation is None else f" ± {deviation:.1f}")
+
+
+def _interval(gain: dict[str, float | None]) -> str:
+    ends = "" if gain["low"] is None else f" ({gain['low']:.1f} to {gain['high']:.1f})"
+    return f"{gain['mean']:+.1f}{ends}"

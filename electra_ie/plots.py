@@ -8,6 +8,7 @@ numbers give the same file, byte for byte.
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -304,6 +305,41 @@ def per_label_figure(scores: Mapping[str, Mapping[str, float]], title: str) -> F
     panel.set_title(title, parse_math=False)
     if supported:
         figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+# Scores over label budgets
+
+
+def learning_curve(
+    budgets: Sequence[Mapping[str, Any]], unit: str, path: str | os.PathLike[str], title: str
+) -> None:
+    """Save the scores of presets over label budgets (see `learning_curve_figure`) as a PNG."""
+    with _look():
+        _save(learning_curve_figure(budgets, unit, title), path)
+
+
+def learning_curve_figure(budgets: Sequence[Mapping[str, Any]], unit: str, title: str) -> Figure:
+    """A line a preset over the label budgets, with a band of one standard deviation over the seeds.
+
+    `budgets` as compare.json holds them: `labels` (None: all) and, by preset, `mean` and `deviation` (None: one seed).
+    """
+    figure = Figure(figsize=(8, 4.2), layout="constrained")
+    panel = figure.subplots()
+    names = ["all" if each["labels"] is None else f"{each['labels']:,}" for each in budgets]
+    places = np.arange(len(budgets))
+    looks = zip((BLUE, ORANGE, SKY, BLACK), ("-", "--", "-.", ":"), ("o", "s", "^", "D"), strict=True)
+    for preset, (colour, line, marker) in zip(budgets[0]["presets"], itertools.cycle(looks), strict=False):
+        means = np.array([each["presets"][preset]["mean"] for each in budgets])
+        spread = np.array([each["presets"][preset]["deviation"] or 0.0 for each in budgets])
+        panel.plot(places, means, label=preset, color=colour, linestyle=line, marker=marker)
+        panel.fill_between(places, means - spread, means + spread, color=colour, alpha=0.15, linewidth=0)
+        if len(budgets) == 1:  # a band of no width
+            panel.errorbar(places, means, spread, color=colour, capsize=4)
+    panel.set_xticks(places, names)
+    panel.set(xlabel="labelled documents", ylabel=unit)
+    panel.set_title(title, parse_math=False)
+    _legend(panel)
     return figure
 
 

@@ -1,0 +1,143 @@
+"""Comparing presets: the statistics, the sentence, and the whole path from labels to a winner."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+
+import yaml
+from scipy import stats
+
+from electra_ie import Extractor, UserError, compare, comparing
+from electra_ie.cli import main
+from electra_ie.comparison import Cell, Comparison, Outcome
+
+SHORT = {"steps": 6, "batch": 6, "rate": 2e-3, "latent": 8, "window": 48, "margin": 4, "evaluations": 1}
+
+
+def comparison_of(scores: dict[str, list[list[float]]], kinds=("spans",)) -> Comparison:
+    """scores: by preset, a list a budget of a score a seed."""
+    cells = {
+        Cell([50, 100][budget], seed, preset): Outcome(score, score, 10.0 if preset == "control" else 25.0)
+        for preset, budgets in scores.items() for budget, some in enumerate(budgets) for seed, score in enumerate(some)
+    }  # fmt: skip
+    return Comparison(cells, list(scores), kinds)
+
+
+def test_the_interval_is_that_of_a_paired_t_test():
+    draw = np.random.default_rng(0)
+    control, other = draw.normal(60, 3, (2, 5)), draw.normal(62, 3, (2, 5))
+    found = comparison_of({"control": control.tolist(), "adversarial": other.tolist()})
+    for budgets, mine, base in ((None, other.mean(0), control.mean(0)), ([50], other[0], control[0])):
+        gain = found.difference("adversarial", budgets)
+        expected = stats.ttest_rel(mine, base).confidence_interval(0.95)
+        assert (gain.low, gain.high) == pytest.approx((expected.low, expected.high))
+        assert gain.mean == pytest.approx((mine - base).mean()) and gain.cost == pytest.approx(2.5)
+    budget = found.as_dict()["budgets"][1]
+    assert budget["presets"]["control"]["mean"] == pytest.approx(control[1].mean())
+    assert budget["presets"]["control"]["deviation"] == pytest.approx(control[1].std(ddof=1))
+
+
+@pytest.mark.parametrize("gains, winner, words", [
+    ([3.0, 3.2, 2.8], "adversarial", r"adversarial adds 3\.0 F1 \(2\.5 to 3\.5\): keep it\."),
+    ([3.0, -1.0, 1.0], "control", r"no measurable gain from adversarial \(\+1\.0 F1, -4\.0 to 6\.0\): ship control\."),
+    ([-3.0, -3.2, -2.8], "control", r"adversarial loses \(-3\.0 F1, -3\.5 to -2\.5\): ship control\."),
+    ([9.0], "control", r"one seed proves nothing \(adversarial: \+9\.0 F1\): run three"),
+])  # fmt: skip
+def test_one_plain_sentence(gains, winner, words):
+    base = [60.0 + 5 * seed for seed in range(len(gains))]  # the spread over seeds is not the spread of the difference
+    scores = {"control": [base] * 2, "adversarial": [[one + gain for one, gain in zip(base, gains, strict=True)]] * 2}
+    found = comparison_of(scores)
+    assert re.fullmatch(words + ".*", found.verdict), found.verdict
+    assert found.winner == winner and found.best.preset == winner and found.best.labels == 100
+    assert found.best.seed == len(gains) - 1, "the run that dev likes best"
+
+
+def test_several_kinds_of_field_have_no_common_unit():
+    assert comparison_of({"control": [[1.0]]}, ("spans", "classes")).unit == "points"
+    assert comparison_of({"control": [[1.0]]}, ("flags",)).unit == "macro F1"
+
+
+def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder, monkeypatch, capsys):
+    class Stopped(Exception):
+        pass
+
+    told = {"labels": [20, 10], "seeds": 2, "encoder": encoder("bert"), **SHORT}
+    real, trained = comparing.train, []
+
+    def stopping(*given, **more):
+        if len(trained) == 3:
+            raise Stopped
+        trained.append(more)
+        return real(*given, **more)
+
+    monkeypatch.setattr(comparing, "train", stopping)
+    with pytest.raises(Stopped):
+        compare(str(task), tmp_path / "made", **told)
+    assert [(each["labels"], each["preset"], each["seed"]) for each in trained] == [
+        (10, "control", 0), (10, "adversarial", 0), (20, "control", 0)]  # fmt: skip
+    monkeypatch.setattr(comparing, "train", lambda *given, **more: trained.append(more) or real(*given, **more))
+    with pytest.raises(UserError, match="not empty"):
+        compare(str(task), tmp_path / "made", **told)
+    with pytest.raises(UserError, match="begun with another recipe: steps"):
+        compare(str(task), tmp_path / "made", resume=True, **{**told, "steps": 7})
+    made = compare(str(task), tmp_path / "made", resume=True, **told)
+    assert len(trained) == 8, "what was trained before is not trained again"
+
+    found = json.loads((made / "compare.json").read_text("utf-8"))
+    assert len(found["runs"]) == 8 and {each["labels"] for each in found["runs"]} == {10, 20}
+    for each in found["runs"]:
+        run = made / "runs" / f"{each['labels']}-{each['preset']}-{each['seed']}"
+        recipe = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
+        assert (recipe["labels"], recipe["preset"], recipe["seed"]) == (each["labels"], each["preset"], each["seed"])
+        scores = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
+        assert each["score"] == pytest.approx(100 * np.mean([score[score["main"]] for score in scores.values()]))
+    assert (made / "curve.png").stat().st_size > 1000 and found["verdict"].endswith(".")
+    assert len(list(Extractor.load(str(made / "winner"))("Arden paid the bank"))) >= 0
+    assert yaml.safe_load((made / "winner" / "run.yaml").read_text("utf-8"))["preset"] == found["winner"]
+
+    more = compare(str(task), made, resume=True, split="test", **told)
+    assert len(trained) == 8 and json.loads((more / "compare.json").read_text("utf-8"))["split"] == "test"
+
+
+def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encoder, monkeypatch, capsys):
+    told = [str(task), "--presets", "control", "--seeds", "2", "--encoder", encoder("bert")]
+    told += [part for name, value in SHORT.items() for part in ("--set", f"{name}={value}")]
+
+    def call(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["electra-ie", "compare", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    assert call(*told, "--output", str(tmp_path / "one")) == 0
+    assert call(*told, "--output", str(tmp_path / "two"), "--jobs", "2") == 0
+    shown = capsys.readouterr()
+    assert "control alone was run: nothing to compare." in shown.out and "run 2 of 2 done" in shown.err
+    for name in ("runs/all-control-0", "runs/all-control-1"):
+        one, two = (tmp_path / made / name / "names" / "model.safetensors" for made in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize("told, words", [
+    ({"presets": ["control", "adverserial"]}, ['unknown preset "adverserial"', '"adversarial"']),
+    ({"presets": ["control", "control"]}, ["a preset is given twice"]),
+    ({"split": "validation"}, ['no split "validation"', "dev"]),
+    ({"labels": [400]}, ["--labels 400: train has 40 labelled documents"]),
+    ({"discriminator": {"knows_classes": 2.0}}, ["terms of a player are set"]),
+])  # fmt: skip
+def test_what_cannot_be_compared(task, tmp_path, encoder, told, words):
+    with pytest.raises(UserError) as caught:
+        compare(str(task), tmp_path / "made", **{"encoder": encoder("bert"), **SHORT, **told})
+    assert all(word in str(caught.value) for word in words), caught.value
+    assert not (tmp_path / "made" / "runs").exists()
+
+
+def test_a_run_that_fails_in_its_process_is_named(task, tmp_path, encoder):
+    (task.parent / "train.jsonl").write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"all-control-\d: .*train\.jsonl:1: this is not JSON"):
+        compare(str(task), tmp_path / "made", presets=["control"], seeds=2, jobs=2, encoder=encoder("bert"), **SHORT)
