@@ -1,8 +1,8 @@
 """Train text information extractors from a handful of labels and a pile of unlabelled text.
 
-Public names: `pretrain`, `train`, `compare`, `evaluate`, `extract` (what the commands do), `Extractor` (texts -> findings),
-`Recipe`, `PretrainRecipe`, `Task`, `Document`, `Span`, `Finding`, `UserError`. They are imported on first use:
-`import electra_ie` alone costs nothing.
+Public names: `pretrain`, `train`, `compare`, `evaluate`, `extract` (what the commands do), `Extractor` (texts ->
+findings), `Recipe`, `PretrainRecipe`, `Task`, `Document`, `Span`, `Finding`, `UserError`. They are imported on first
+use: `import electra_ie` alone costs nothing.
 """
 
 from __future__ import annotations

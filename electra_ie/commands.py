@@ -9,20 +9,19 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from electra_ie.comparing import AUTO, train_winner
 from electra_ie.console import notice, progress
-from electra_ie.corpus import Corpus
 from electra_ie.errors import UserError
-from electra_ie.evaluation import Scores, answer, draw, judge
+from electra_ie.evaluation import Scores, score_run
 from electra_ie.extractor import Extractor
 from electra_ie.formats import read_texts
 from electra_ie.page import Page
-from electra_ie.persistence import load_task
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.session import Pretraining
 from electra_ie.recipe import Recipe
-from electra_ie.run_files import RECIPE, check_output, is_finished, whole, write, write_scores
+from electra_ie.run_files import RECIPE, check_output, is_finished, whole, write
 from electra_ie.task import Task
-from electra_ie.training import Training
+from electra_ie.training import train_run
 
 
 def train(
@@ -38,20 +37,19 @@ def train(
 
     task: a shipped name or the path of a task.yaml. output: the folder to make (default runs/<task>-<preset>-<seed>).
     recipe: a YAML file such as the run.yaml of another run. given: fields of `Recipe` (`labels=100`,
-    `preset="control"`, `encoder=...`). settings: `key=value` strings, as --set. resume: go on with the run in `output`.
+    `preset="control"`, `encoder=...`); the preset `auto` is the winner of a comparison with three seeds where the task
+    has a dev split, else control. settings: `key=value` strings, as --set. resume: go on with the run in `output`.
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
+    if given.get("preset") == AUTO:
+        return train_winner(task, output, recipe=recipe, settings=settings, resume=resume, **{**given, "preset": None})
     if resume and output and recipe is None and (Path(output) / RECIPE).is_file():
         recipe = Path(output) / RECIPE
     plan = Recipe.build(recipe, tuple(settings), task=task, **given)
     made = Task.load(plan.task, plan.data)
     folder = Path(output or f"runs/{made.name}-{plan.preset}-{plan.seed}")
-    check_output(folder, resume)
-    if resume and is_finished(folder):
-        notice(f"{folder}: this run is finished; there is nothing to resume.")
-        return folder
-    Training(made, plan, Corpus.read(made, plan), folder).run(resume)
+    train_run(made, plan, folder, resume)
     return folder
 
 
@@ -104,15 +102,7 @@ def evaluate(
 
     data: the folder of the task's files, in place of the one it was trained from. file: write the scores there too.
     """
-    extractor = Extractor.load(os.fspath(run))
-    documents = load_task(run, data).read(split)
-    with progress(len(documents), f"reading {split}", unit="documents") as report:
-        answers = answer(extractor, documents, report)
-    scores = judge(extractor.fields, documents, answers)
-    if not scores:
-        raise UserError(f'no document of the split "{split}" has a label.', file=run, remedy="Choose another split.")
-    write_scores(Path(run), split, scores)
-    draw(Path(run), split, extractor.fields, documents, answers)
+    scores = score_run(Path(run), split, data)
     if file:
         write(Path(file), json.dumps({"run": os.fspath(run), "split": split, "scores": scores}, indent=2) + "\n")
     return scores

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie import plots
-from electra_ie.console import Report
+from electra_ie.console import Report, progress
 from electra_ie.corpus import by_field
 from electra_ie.document import Document
+from electra_ie.errors import UserError
 from electra_ie.extractor import Extractor
 from electra_ie.labels import Field
 from electra_ie.metrics import score
+from electra_ie.persistence import load_task
+from electra_ie.run_files import write_scores
 
 Scores = dict[str, dict[str, Any]]
 """What `metrics.score` returns, by field."""
@@ -43,6 +46,24 @@ def judge(fields: Sequence[Field], documents: Sequence[Document], answers: Seque
 def mean_score(scores: Scores) -> float:
     """The mean over the fields of the number that decides: what a checkpoint is chosen by."""
     return sum(each[each["main"]] for each in scores.values()) / len(scores)
+
+
+def score_run(run: Path, split: str, data: str | None = None) -> Scores:
+    """Read a split of a run's task with the run, score it, and put scores and pictures into the run's folder.
+
+    data: the folder of the task's files, in place of the one it was trained from. Raises UserError for a split without
+    labels.
+    """
+    extractor = Extractor.load(str(run))
+    documents = load_task(run, data).read(split)
+    with progress(len(documents), f"reading {split}", unit="documents") as report:
+        answers = answer(extractor, documents, report)
+    scores = judge(extractor.fields, documents, answers)
+    if not scores:
+        raise UserError(f'no document of the split "{split}" has a label.', file=run, remedy="Choose another split.")
+    write_scores(run, split, scores)
+    draw(run, split, extractor.fields, documents, answers)
+    return scores
 
 
 def draw(

@@ -22,7 +22,7 @@ OVERLAPS = ("error", "count")
 UNLABELED = "unlabeled"
 SPLITS = ("train", "dev", "test", UNLABELED)
 FILE = "task.yaml"
-TAKEN = ("checkpoint", "generator")
+TAKEN = ("checkpoint", "generator", "comparison")
 """Names of folders that runs and encoders have beside those of the fields."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

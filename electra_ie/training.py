@@ -16,7 +16,7 @@ import yaml
 from electra_ie import plots
 from electra_ie.batching import Batches, collate
 from electra_ie.card import model_card
-from electra_ie.console import progress
+from electra_ie.console import notice, progress
 from electra_ie.corpus import Corpus
 from electra_ie.discriminator import Discriminator
 from electra_ie.encoders import load_tokenizer, locate, longest
@@ -46,6 +46,8 @@ from electra_ie.run_files import (
     LAST,
     RECIPE,
     TASK,
+    check_output,
+    is_finished,
     write,
     write_log,
     write_scores,
@@ -207,6 +209,18 @@ class Training:
         if self.done.best_score is not None and abs(mean_score(scores) - self.done.best_score) > 1e-6:
             logged = self.done.best_score
             raise RuntimeError(f"the saved model scores {mean_score(scores)} on dev, the log says {logged}")
+
+
+def train_run(task: Task, recipe: Recipe, folder: Path, resume: bool = False) -> None:
+    """Read the corpus, train, and leave a complete run; a finished one is left alone.
+
+    Raises UserError for whatever is wrong with the input, before anything is written.
+    """
+    check_output(folder, resume)
+    if resume and is_finished(folder):
+        notice(f"{folder}: this run is finished; there is nothing to resume.")
+        return
+    Training(task, recipe, Corpus.read(task, recipe), folder).run(resume)
 
 
 def _row(step: Step, seconds: float) -> dict[str, Any]:

@@ -8,11 +8,10 @@ import sys
 
 import numpy as np
 import pytest
-
 import yaml
 from scipy import stats
 
-from electra_ie import Extractor, UserError, compare, comparing
+from electra_ie import Extractor, UserError, compare, comparing, train
 from electra_ie.cli import main
 from electra_ie.comparison import Cell, Comparison, Outcome
 
@@ -67,20 +66,19 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
         pass
 
     told = {"labels": [20, 10], "seeds": 2, "encoder": encoder("bert"), **SHORT}
-    real, trained = comparing.train, []
+    real, trained = comparing.train_run, []
 
-    def stopping(*given, **more):
+    def stopping(task, recipe, folder, resume):
         if len(trained) == 3:
             raise Stopped
-        trained.append(more)
-        return real(*given, **more)
+        trained.append((recipe.labels, recipe.preset, recipe.seed))
+        real(task, recipe, folder, resume)
 
-    monkeypatch.setattr(comparing, "train", stopping)
+    monkeypatch.setattr(comparing, "train_run", stopping)
     with pytest.raises(Stopped):
         compare(str(task), tmp_path / "made", **told)
-    assert [(each["labels"], each["preset"], each["seed"]) for each in trained] == [
-        (10, "control", 0), (10, "adversarial", 0), (20, "control", 0)]  # fmt: skip
-    monkeypatch.setattr(comparing, "train", lambda *given, **more: trained.append(more) or real(*given, **more))
+    assert trained == [(10, "control", 0), (10, "adversarial", 0), (20, "control", 0)]
+    monkeypatch.setattr(comparing, "train_run", lambda *given, **more: trained.append(given) or real(*given, **more))
     with pytest.raises(UserError, match="not empty"):
         compare(str(task), tmp_path / "made", **told)
     with pytest.raises(UserError, match="begun with another recipe: steps"):
@@ -102,6 +100,27 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
 
     more = compare(str(task), made, resume=True, split="test", **told)
     assert len(trained) == 8 and json.loads((more / "compare.json").read_text("utf-8"))["split"] == "test"
+
+
+def test_the_preset_auto_is_what_wins_on_dev_and_control_without_dev(task, tmp_path, encoder, capsys):
+    told = {"preset": "auto", "labels": 20, "seed": 4, "encoder": encoder("bert"), **SHORT}
+    made = train(str(task), tmp_path / "made", **told)
+    found = json.loads((made / "comparison" / "compare.json").read_text("utf-8"))
+    assert {each["seed"] for each in found["runs"]} == {4, 5, 6} and found["verdict"] in capsys.readouterr().err
+    recipe = yaml.safe_load((made / "run.yaml").read_text("utf-8"))
+    assert (recipe["preset"], recipe["seed"], recipe["labels"]) == (found["winner"], 4, 20)
+    assert {file.name for file in (made / "comparison").iterdir()} == {"compare.json", "curve.png", "run.yaml"}
+    Extractor.load(str(made))
+    before = (made / "names" / "model.safetensors").stat().st_mtime_ns
+    train(str(task), made, resume=True, **told)
+    assert "nothing to resume" in capsys.readouterr().err and (made / "names" / "model.safetensors").stat().st_mtime_ns == before
+
+    told_task = yaml.safe_load(task.read_text("utf-8"))
+    del told_task["files"]["dev"]
+    task.write_text(yaml.safe_dump(told_task), encoding="utf-8")
+    made = train(str(task), tmp_path / "other", **told)
+    assert yaml.safe_load((made / "run.yaml").read_text("utf-8"))["preset"] == "control"
+    assert "without a dev split" in capsys.readouterr().err
 
 
 def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encoder, monkeypatch, capsys):
