@@ -20,6 +20,13 @@ app = typer.Typer(
 )
 Run = Annotated[str, typer.Argument(help="Folder of a run, as train wrote it.", show_default=False)]
 Data = Annotated[str | None, typer.Option(help="Folder of the task's files, in place of its own.", show_default=False)]
+Encoder = Annotated[
+    str | None, typer.Option(help="Name or directory of an encoder [default: all-MiniLM-L6-v2].", show_default=False)
+]
+Unlabeled = Annotated[
+    list[str] | None,
+    typer.Option(help="Text file, folder or .jsonl to add to the unlabelled pool.", show_default=False),
+]
 Seed = Annotated[int | None, typer.Option(help="Decides all that is random [default: 0].", show_default=False)]
 Set = Annotated[
     list[str] | None,
@@ -47,15 +54,9 @@ def train(
     output: Annotated[
         str | None, typer.Option(help="Folder of the run [default: runs/TASK-PRESET-SEED].", show_default=False)
     ] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(help="Name or directory of an encoder [default: all-MiniLM-L6-v2].", show_default=False),
-    ] = None,
+    encoder: Encoder = None,
     data: Data = None,
-    unlabeled: Annotated[
-        list[str] | None,
-        typer.Option(help="Text file, folder or .jsonl to add to the unlabelled pool.", show_default=False),
-    ] = None,
+    unlabeled: Unlabeled = None,
     labels: Annotated[
         int | None, typer.Option(help="Keep this many labelled documents; the rest joins the pool.", show_default=False)
     ] = None,
@@ -148,15 +149,9 @@ def compare(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Runs at once [default: one a GPU].", show_default=False)
     ] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(help="Name or directory of an encoder [default: all-MiniLM-L6-v2].", show_default=False),
-    ] = None,
+    encoder: Encoder = None,
     data: Data = None,
-    unlabeled: Annotated[
-        list[str] | None,
-        typer.Option(help="Text file, folder or .jsonl to add to the unlabelled pool.", show_default=False),
-    ] = None,
+    unlabeled: Unlabeled = None,
     set_: Set = None,
     recipe: RecipeFile = None,
     resume: Resume = False,
