@@ -25,6 +25,8 @@ class Settings:
 
     CHOICE: ClassVar[str]
     TABLE: ClassVar[Mapping[str, Mapping[str, Mapping[str, float]]]]
+    FOLLOWING: ClassVar[tuple[str, ...]] = ()
+    """Fields whose value in a file followed from that choice: with another one they are decided anew."""
     LOWEST: ClassVar[Mapping[str, float]]
     """The smallest value that a number may have."""
     HIGHEST: ClassVar[Mapping[str, float]] = {}
@@ -100,8 +102,8 @@ class Settings:
         """Put `later` over `values`: another row of the table than before brings its own terms."""
         before = cls._chosen(values)
         if later.get(cls.CHOICE, before) != before:
-            for player in PLAYERS:
-                values.pop(player, None)
+            for name in (*PLAYERS, *cls.FOLLOWING):
+                values.pop(name, None)
         values.update(later)
 
     @classmethod

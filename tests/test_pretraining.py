@@ -24,6 +24,7 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, Electra
 from electra_ie import UserError, evaluate, pretrain, train
 from electra_ie.cli import main
 from electra_ie.pooling import choose
+from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator
 from electra_ie.pretraining.session import Pretraining
 from electra_ie.recipe import MOST_SEEDS
 
@@ -249,6 +250,7 @@ def test_parts_of_a_step_add_up(corpus, tmp_path, encoder):
 def test_a_compiled_run_learns_the_same(corpus, tmp_path, encoder, monkeypatch):
     """torch.compile traces both players; its slow part, the generation of code, is torch's own and left out here."""
     compiled = torch.nn.Module.compile
+    monkeypatch.setenv("CXX", sys.executable)  # some program, so that no compiler is needed here
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled(self, backend="eager"))
     told = {**SETTINGS, "encoder": encoder("electra"), "steps": 2, "evaluations": 1}
     one, two = (pretrain([corpus], tmp_path / str(flag), compile=flag, **told) for flag in (False, True))
@@ -256,7 +258,7 @@ def test_a_compiled_run_learns_the_same(corpus, tmp_path, encoder, monkeypatch):
     for mine, other in zip(rows(one), rows(two), strict=True):
         assert mine["discriminator"] == pytest.approx(other["discriminator"], rel=1e-4)
     monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(UserError, match="compile needs a C[+][+] compiler"):
+    with pytest.raises(UserError, match="needs the C[+][+] compiler no-such-compiler"):
         pretrain([corpus], tmp_path / "none", compile=True, **told)
     assert not (tmp_path / "none").exists()
 
@@ -306,9 +308,12 @@ def test_an_encoder_keeps_its_pooler_and_how_it_pools(corpus, tmp_path, encoder)
         assert choose(str(made)) == "mean"
 
 
-@pytest.mark.parametrize("family, sharing", [("bert", "disentangled"), ("electra", "plain"), ("electra", "none")])
-def test_the_saved_encoder_lies_between_the_start_and_the_trained_one(corpus, tmp_path, encoder, family, sharing):
-    told = {**SETTINGS, "encoder": encoder(family), "sharing": sharing, "freeze_embeddings": False}
+@pytest.mark.parametrize("family, objective, sharing", [
+    ("bert", "electra", "disentangled"), ("electra", "electra", "plain"), ("electra", "electra", "none"),
+    ("bert", "mlm", "none"), ("roberta", "electra", "none"), ("deberta-v2", "mlm", "none"),
+])  # fmt: skip
+def test_the_saved_encoder_lies_between_the_start_and_the_trained_one(corpus, tmp_path, encoder, family, objective, sharing):
+    told = {**SETTINGS, "encoder": encoder(family), "objective": objective, "sharing": sharing, "freeze_embeddings": False}
     start, trained = (pretrain([corpus], tmp_path / str(share), blend=share, **told) for share in (0.0, 1.0))
     middle = pretrain([corpus], tmp_path / "middle", **told)
     states = [AutoModel.from_pretrained(each).state_dict() for each in (encoder(family), start, trained, middle)]
@@ -319,7 +324,28 @@ def test_the_saved_encoder_lies_between_the_start_and_the_trained_one(corpus, tm
             torch.testing.assert_close(states[3][name], (states[1][name] + states[2][name]) / 2)
             moved += not torch.equal(states[2][name], value)
     assert moved > 10 and any("word_embeddings" in name and not torch.equal(states[2][name], states[0][name]) for name in states[0])
+    if sharing == "plain":
+        shared = AutoModel.from_pretrained(middle / "generator").state_dict()
+        assert torch.equal(shared["embeddings.word_embeddings.weight"], states[3]["embeddings.word_embeddings.weight"])
     assert "Wortsman" in (middle / "README.md").read_text("utf-8")
+
+
+def test_another_objective_than_in_a_recipe_decides_its_own_settings(corpus, tmp_path, encoder):
+    one = pretrain([corpus], tmp_path / "one", encoder=encoder("electra"), sharing="plain", **SETTINGS)
+    two = pretrain([], tmp_path / "two", recipe=one / "run.yaml", objective="mlm")
+    recipe = yaml.safe_load((two / "run.yaml").read_text("utf-8"))
+    assert (recipe["maskable"], recipe["sharing"], recipe["generator_rate"]) == ("tokens", "none", None)
+
+
+def test_a_pooler_goes_where_its_encoder_is(encoder):
+    """Kept apart from the weights that are handed to Accelerate, it has to follow them to their device."""
+    judge = TokenDiscriminator(AutoModel.from_pretrained(encoder("bert")))
+    filler = MaskedLanguageModel(AutoModelForMaskedLM.from_pretrained(encoder("bert")), AutoModel.from_pretrained(encoder("bert")).pooler)
+    for player in (judge, filler):
+        player.to("meta")
+        with player.stock():
+            assert {each.device.type for each in player.encoder.pooler.parameters()} == {"meta"}
+        assert player.encoder.pooler is None
 
 
 # What it refuses
@@ -339,6 +365,7 @@ def test_the_saved_encoder_lies_between_the_start_and_the_trained_one(corpus, tm
     ({"generator": {"passes_for_real": 1.0}}, ['unknown term "passes_for_real"']),
     ({"objective": "mlm", "discriminator": {"finds_replaced": 1.0}}, ["finds_replaced needs a generator"]),
     ({"discriminator": {"fills_masks": 1.0}}, ["only where there is no generator"]),
+    ({"generator_encoder": "x", "generator_layers": 1}, ["generator_layers does nothing with a generator_encoder"]),
     ({"vocab": 100}, ["vocab does nothing without from_scratch"]),
     ({"objective": "mlm", "generator_layers": 1}, ["generator_layers does nothing without a generator"]),
     ({"objective": "mlm", "sharing": "plain"}, ["sharing does nothing without a generator"]),

@@ -18,7 +18,7 @@ from electra_ie.errors import UserError
 from electra_ie.loop import Mean, Players, play
 from electra_ie.objectives import finds_replaced, fools_discriminator
 from electra_ie.pretraining import models
-from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, continuing, hold_out
+from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, _goes_on, continuing, hold_out
 from electra_ie.pretraining.optimizer import ElectraAdamW
 from electra_ie.pretraining.players import TOKENS, MaskFiller, TokenDiscriminator, TokenGenerator, probe, sample
 from electra_ie.pretraining.recipe import PretrainRecipe
@@ -112,11 +112,32 @@ def test_words_are_the_tokens_that_stand_by_themselves(encoder, family):
 
 
 def test_what_goes_on_with_a_word_in_byte_pairs(encoder):
-    """A Chinese character is several tokens there, none of which is known to go on with a word."""
+    """Parts of a character do; a space and the end of a line begin a word."""
     tokenizer = load_tokenizer(encoder("roberta"))
-    marked = continuing(tokenizer)
-    for text, expected in {"银行": False, " bank": False, ",": False, "the": True, "7": True}.items():
+    marked, breaks = continuing(tokenizer)
+    for text, expected in {"é": True, "银": True, " bank": False, ",": False, "the": True, "7": True}.items():
         assert set(marked[tokenizer(text, add_special_tokens=False)["input_ids"]].tolist()) == {expected}, text
+    ids = torch.tensor([tokenizer("the bank\nthe paid xyz")["input_ids"]])
+    batch = Masker(tokenizer, ids.shape[1], 0.999, 0.0, words=True)(ids, torch.Generator().manual_seed(0))
+    chosen = tokenizer.convert_ids_to_tokens(ids[0, batch.places[0][batch.weight[0] > 0].sort().values].tolist())
+    assert chosen == ["the", "Ġbank", "Ċ", "the", "Ġpaid"] and breaks.any()
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("bank", True), ("7", True), ("\ufffd", True), ("ب", True), ("अ", True), ("ा", True), ("한", True),
+    ("银", False), ("か", False), ("ไ", False), (",", False), (" ", False), ("", False), ("€", False),
+])  # fmt: skip
+def test_scripts_with_and_without_spaces(text, expected):
+    assert _goes_on(text) == expected
+
+
+def test_a_tokenizer_that_marks_the_ends_of_words_is_refused(encoder):
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE({"a</w>": 0}, [], end_of_word_suffix="</w>")))
+    with pytest.raises(UserError, match="maskable=tokens"):
+        continuing(tokenizer)
 
 
 class Rows:

@@ -10,10 +10,13 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from electra_ie.errors import UserError
 from electra_ie.pretraining.blocks import Blocks
 
 SPACES = ("\u0120", "\u2581", " ")
 """How a token begins that has a space before it: in byte-level BPE, in SentencePiece, and plainly."""
+UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "MYANMAR", "KHMER")
+"""How Unicode names the characters of scripts that put no spaces between words."""
 
 
 @dataclass
@@ -46,16 +49,18 @@ class Masker:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int, share: float, kept: float, words: bool = False):
         self.special = torch.tensor(sorted(tokenizer.all_special_ids))
-        self.continues = continuing(tokenizer) if words else None
+        self.words = continuing(tokenizer) if words else None
         self.pad, self.mask_id, self.kept = tokenizer.pad_token_id, tokenizer.mask_token_id, kept
         self.share, self.most = share, max(1, round(share * length))
 
     def __call__(self, ids: torch.Tensor, draw: torch.Generator) -> TokenBatch:
         """Ids (B, L) -> a batch; what is drawn for a row depends on its place among the rows, not on their tokens."""
         free = ~torch.isin(ids, self.special)
-        if self.continues is not None:
-            within = self.continues[ids]
-            within[:, 1:] &= free[:, :-1]  # behind a special token a word begins, whatever it looks like
+        if self.words is not None:
+            goes_on, breaks = self.words
+            within = goes_on[ids]
+            # Behind a special token or the end of a line a word begins, whatever it looks like.
+            within[:, 1:] &= free[:, :-1] & ~breaks[ids[:, :-1]]
             free &= ~within & ~torch.cat([within[:, 1:], torch.zeros_like(within[:, :1])], dim=-1)
         score = torch.rand(ids.shape, generator=draw).masked_fill(~free, -1.0)
         kept = torch.rand(len(ids), self.most, generator=draw) < self.kept
@@ -68,23 +73,29 @@ class Masker:
         return TokenBatch(ids, masked, (ids != self.pad).long(), places, weight.float(), chance)
 
 
-def continuing(tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:
-    """(V,) boolean: the tokens that go on with the word before them.
+def continuing(tokenizer: PreTrainedTokenizerBase) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two masks (V,): the tokens that go on with the word before them, and those behind which a word begins anew.
 
-    WordPiece marks these; byte-level BPE and SentencePiece mark those that begin a word, and among the others only
-    cased letters and digits go on with one: punctuation does not, nor do scripts without spaces or case.
+    WordPiece marks the first. Byte-level BPE and SentencePiece mark tokens with a space before them; of the others,
+    letters, digits and parts of a character go on with a word, but not in a script that is written without spaces.
+    Raises UserError for a tokenizer that marks the ends of words.
     """
     backend: Any = tokenizer.backend_tokenizer.model
+    if getattr(backend, "end_of_word_suffix", None):
+        remedy = "Add --set maskable=tokens."
+        raise UserError("which tokens are words cannot be told with this tokenizer.", remedy=remedy)
     prefix = getattr(backend, "continuing_subword_prefix", None)
     tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     if prefix:
-        return torch.tensor([token.startswith(prefix) for token in tokens])
+        return torch.tensor([token.startswith(prefix) for token in tokens]), torch.zeros(len(tokens), dtype=torch.bool)
+    texts = ["" if token[:1] in SPACES else tokenizer.convert_tokens_to_string([token]) for token in tokens]
+    return torch.tensor([_goes_on(text) for text in texts]), torch.tensor([text.endswith("\n") for text in texts])
 
-    def goes_on(token: str) -> bool:
-        text = "" if token[:1] in SPACES else tokenizer.convert_tokens_to_string([token])
-        return bool(text) and unicodedata.category(text[0]) in ("Ll", "Lu", "Lt", "Lm", "Mn", "Nd")
 
-    return torch.tensor([goes_on(token) for token in tokens])
+def _goes_on(text: str) -> bool:
+    if not text or unicodedata.name(text[0], "").startswith(UNSPACED):
+        return False
+    return text[0] == "\ufffd" or unicodedata.category(text[0])[0] in "LMN"
 
 
 class TokenBatches:

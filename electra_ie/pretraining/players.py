@@ -123,7 +123,7 @@ class TokenDiscriminator(nn.Module):
     def stock(self) -> Iterator[PreTrainedModel]:
         """The stock model as it is saved: with its head for an ELECTRA, else the plain encoder with its pooler."""
         if self.poolers[0] is not None:
-            self.encoder.pooler = self.poolers[0]
+            self.encoder.pooler = self.poolers[0].to(self.encoder.device)
         try:
             yield self.whole[0]
         finally:
@@ -165,7 +165,7 @@ class MaskedLanguageModel(MaskFiller):
     @contextmanager
     def stock(self) -> Iterator[PreTrainedModel]:
         if self.poolers[0] is not None:
-            self.encoder.pooler = self.poolers[0]
+            self.encoder.pooler = self.poolers[0].to(self.encoder.device)
         try:
             with super().stock() as model:
                 yield model

@@ -89,7 +89,7 @@ class PretrainRecipe(Settings):
     "Drop units out, at the rates that the encoder's configuration gives? A text read about once needs none."
     maskable: str | None = None
     """What may be chosen to be filled: tokens (any) or words (those that one token spells: what is put in their place
-    is a word too, and cannot be told by its spelling alone). None: tokens from scratch and for mlm, else words."""
+    is nearly always a word too, and not told by its spelling). None: tokens from scratch and for mlm, else words."""
     mask: float = 0.15
     "Share of the maskable tokens of a block that are chosen."
     kept: float = 0.15
@@ -109,6 +109,7 @@ class PretrainRecipe(Settings):
 
     CHOICE: ClassVar[str] = "objective"
     TABLE: ClassVar[Mapping[str, Any]] = OBJECTIVES
+    FOLLOWING: ClassVar[tuple[str, ...]] = ("sharing", "maskable", "generator_rate")
     LOWEST: ClassVar[Mapping[str, float]] = {
         "seed": 0, "generator_layers": 1, "length": 8, "vocab": 10, "held_out": 0, "steps": 1, "hours": 1e-6,
         "batch": 1, "accumulate": 1, "rate": 0, "head_rate": 0, "generator_rate": 0, "warmup": 0, "blend": 0,
@@ -146,6 +147,8 @@ class PretrainRecipe(Settings):
             given = [name for name in names if lacking and getattr(self, name) is not None]
             if given:
                 raise UserError(f"{given[0]} does nothing without {wanted}.", remedy=f"Leave {given[0]} out.")
+        if self.generator_encoder is not None and self.generator_layers is not None:
+            raise UserError("generator_layers does nothing with a generator_encoder.", remedy="Leave one of them out.")
         if not self.generator and self.sharing in ("plain", "disentangled"):
             raise UserError("sharing does nothing without a generator.", remedy="Leave sharing out.")
 

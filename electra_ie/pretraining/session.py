@@ -80,6 +80,9 @@ class Pretraining:
         trained, held_out = hold_out(len(self.blocks), recipe.held_out, recipe.seed)
         masker = Masker(self.tokenizer, recipe.length, recipe.mask, recipe.kept, recipe.maskable == "words")
         self.held_out = list(self._held_out_batches(masker, held_out))
+        if self.held_out and not any(batch.weight.any() for batch in self.held_out):
+            remedy = "Add --set maskable=tokens."
+            raise UserError("no word of the corpus is a token of this encoder.", remedy=remedy)
         part = (recipe.batch or 0) // recipe.accumulate
         if part < self.accelerator.num_processes:
             raise UserError(
@@ -260,6 +263,8 @@ class Pretraining:
         judge, maker = self.players.judge, self.players.maker
         if self.recipe.blend is not None:
             blend(judge.encoder, models.load_start(self.recipe), self.recipe.blend)
+            if self.players.shared:
+                self.players.shared.lead()
         save_encoder(judge, self.folder, self.tokenizer)
         if maker is not None:
             save_encoder(maker, self.folder / models.GENERATOR, self.tokenizer)
@@ -354,10 +359,10 @@ def prepare(
 
 def _check_compiler(accelerator: Accelerator) -> None:
     """Raises UserError where torch.compile would fail at the first step: on a CPU it writes C++."""
-    names = [os.environ["CXX"]] if "CXX" in os.environ else ["g++", "clang++", "c++"]
-    if accelerator.device.type == "cpu" and not any(shutil.which(name) for name in names):
-        remedy = "Install g++, or leave compile out."
-        raise UserError("compile needs a C++ compiler, and there is none.", remedy=remedy)
+    name = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")  # what torch looks for
+    if accelerator.device.type == "cpu" and not shutil.which(name):
+        remedy = f"Install {name}, or leave compile out."
+        raise UserError(f"compile needs the C++ compiler {name}, which is not here.", remedy=remedy)
 
 
 def _share(sharing: str | None, generator: TokenGenerator, discriminator: Any) -> Ties | None:
@@ -379,14 +384,14 @@ def _embeddings(encoder: PreTrainedModel) -> torch.nn.Module:
 @torch.no_grad()
 def blend(encoder: PreTrainedModel, start: PreTrainedModel, share: float) -> None:
     """Move an encoder's weights to `share` of the way from `start` to where they are (WiSE-FT; Wortsman et al. 2022,
-    section 3)."""
+    section 3). Heads stay as they are trained: most begin as noise, and a way from there has no middle worth having."""
     begun = dict(start.to(encoder.device).named_parameters())  # type: ignore[arg-type]
     words: Any = encoder.get_input_embeddings()
     if isinstance(words, Disentangled):
         (name,) = (name for name, each in begun.items() if each is start.get_input_embeddings().weight)
         words.residual.copy_(torch.lerp(begun[name], words.weight, share) - words.bases[0])
     for name, weight in encoder.named_parameters():
-        if name in begun:
+        if weight is not getattr(words, "residual", None):
             weight.copy_(torch.lerp(begun[name], weight, share))
 
 

@@ -74,6 +74,12 @@ class Ties:
         for leader, follower in self.pairs:
             follower.copy_(leader)
 
+    @torch.no_grad()
+    def lead(self) -> None:
+        """Where the discriminator's copy was changed: both copies are the same again."""
+        for leader, follower in self.pairs:
+            leader.copy_(follower)
+
 
 def disentangle(encoder: nn.Module, base: nn.Parameter) -> None:
     """Let an encoder's word embeddings read the generator's table."""

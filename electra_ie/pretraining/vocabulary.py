@@ -14,6 +14,8 @@ from electra_ie.pretraining.blocks import cache_folder
 from electra_ie.run_files import whole
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+VERSION = "1"
+"""Of the learning: raised when the same text would give other entries."""
 PREFIX = "##"
 """Before an entry that goes on with a word."""
 
@@ -27,14 +29,15 @@ def new_tokenizer(
     entries of their own, as in BERT. content: the hash of the lines; a vocabulary is learnt once from them, and kept
     in the cache. Raises UserError where the lines do not support so many entries.
     """
-    name = hashlib.sha256(json.dumps([content, size, lowercase]).encode()).hexdigest()[:32]
+    name = hashlib.sha256(json.dumps([VERSION, content, size, lowercase]).encode()).hexdigest()[:32]
     file = cache_folder() / f"{name}.vocabulary.json"
-    if not file.is_file():
+    try:
+        entries = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):  # not there, or damaged
         entries = _entries(lines, size, lowercase)
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole(file, shared=True) as part:
             part.write_text(json.dumps(entries), "utf-8")
-    entries = json.loads(file.read_text("utf-8"))
     return BertTokenizer(vocab=entries, do_lower_case=lowercase, model_max_length=length)
 
 
