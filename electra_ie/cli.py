@@ -63,7 +63,7 @@ def train(
     seed: Seed = None,
     preset: Annotated[
         str | None, typer.Option(
-            help="control, adversarial, or auto: what wins on dev with three seeds [default: control].",
+            help="control, adversarial, or auto: what wins on dev, in six trainings [default: control].",
             show_default=False,
         ),
     ] = None,
@@ -143,9 +143,17 @@ def compare(
     labels: Annotated[
         str | None, typer.Option(help="Label budgets, e.g. 50,100,500 [default: all labels].", show_default=False)
     ] = None,
-    presets: Annotated[str, typer.Option(help="What is compared; the first is the baseline.")] = "control,adversarial",
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each, with the seeds 0, 1, ...")] = 3,
-    split: Annotated[str, typer.Option(help="Split that is scored; dev chooses checkpoints in any case.")] = "dev",
+    presets: Annotated[
+        str | None,
+        typer.Option(help="What is compared, the baseline first [default: control,adversarial].", show_default=False),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Runs of each, with the seeds 0, 1, ... [default: 3].", show_default=False)
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="What is scored [default: dev]; dev chooses checkpoints in any case.", show_default=False),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Runs at once [default: one a GPU].", show_default=False)
     ] = None,
@@ -162,14 +170,12 @@ def compare(
     from electra_ie.listing import show_comparison
 
     try:
-        budgets = [int(each) for each in labels.split(",")] if labels else []
+        budgets = [int(each) for each in labels.split(",")] if labels else None
     except ValueError:
         raise UserError(f'--labels is "{labels}".', remedy="Give numbers with commas: 50,100,500.") from None
     told: dict[str, Any] = {"encoder": encoder, "data": data, "unlabeled": tuple(unlabeled) if unlabeled else None}
-    folder = do(
-        task, output, labels=budgets, presets=presets.split(","), seeds=seeds, split=split, jobs=jobs, recipe=recipe,
-        settings=set_ or (), resume=resume, **told,
-    )  # fmt: skip
+    told |= {"labels": budgets, "presets": presets.split(",") if presets else None, "seeds": seeds, "split": split}
+    folder = do(task, output, jobs=jobs, recipe=recipe, settings=set_ or (), resume=resume, **told)
     show_comparison(folder)
     notice(f"comparison saved in {folder}: compare.json, curve.png, runs/; the run to use is {folder}/winner")
 

@@ -19,7 +19,7 @@ from electra_ie.page import Page
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.session import Pretraining
 from electra_ie.recipe import Recipe
-from electra_ie.run_files import RECIPE, check_output, is_finished, whole, write
+from electra_ie.run_files import RECIPE, check_output, claimed, is_finished, whole, write
 from electra_ie.task import Task
 from electra_ie.training import train_run
 
@@ -87,7 +87,9 @@ def pretrain(
         if Path(path).is_dir() and folder.resolve().is_relative_to(Path(path).resolve()):
             remedy = "Give another --output: its own files would be read as texts."
             raise UserError("the output lies within the folder of the texts.", file=folder, remedy=remedy)
-    Pretraining(plan, folder).run(resume)
+    pretraining = Pretraining(plan, folder)
+    with claimed(folder):
+        pretraining.run(resume)
     return folder
 
 

@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
-import torch
 import yaml
 
 from electra_ie import plots
 from electra_ie.comparison import Cell, Comparison, Outcome
 from electra_ie.console import notice
+from electra_ie.corpus import Corpus, check_budget
+from electra_ie.encoders import load_tokenizer
 from electra_ie.errors import UserError, nearest
 from electra_ie.evaluation import mean_score, score_run
+from electra_ie.jobs import train_apart
 from electra_ie.persistence import refuse_other_recipe
 from electra_ie.recipe import PRESETS, Recipe
-from electra_ie.run_files import CARD, RECIPE, SCORES, check_output, is_finished, write
+from electra_ie.run_files import CARD, RECIPE, SCORES, check_output, claimed, is_finished, parse, write
 from electra_ie.settings import PLAYERS
-from electra_ie.task import Task
+from electra_ie.task import UNLABELED, Task
 from electra_ie.training import train_run
 
-RESULT, PLOT, RUNS, WINNER = "compare.json", "curve.png", "runs", "winner"
-AUTO, CONTROL, COMPARISON, SEEDS = "auto", "control", "comparison", 3
-"""The preset that stands for the winner of a comparison, the safe one, where the comparison lies, its seeds."""
+PLAN, BASE, RESULT, PLOT = "comparison.json", "recipe.yaml", "compare.json", "curve.png"
+RUNS, WINNER = "runs", "winner"
+AUTO, CONTROL, COMPARISON = "auto", "control", "comparison"
+"""The preset that stands for the winner of a comparison, the safe one, and where in a run that comparison lies."""
+DEFAULTS: dict[str, Any] = {"labels": [None], "presets": ["control", "adversarial"], "seeds": [0, 1, 2], "split": "dev"}
 VARIED = ("labels", "seed", "preset")
 """What differs between the runs of a comparison; all else is alike."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared. labels: the budgets, None for all labels. The first preset is the baseline."""
+
+    labels: list[int | None]
+    presets: list[str]
+    seeds: list[int]
+    split: str
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Seed by seed, so that an interrupted comparison has whole seeds."""
+        return [Cell(labels, seed, preset) for seed in self.seeds for labels in self.labels for preset in self.presets]
 
 
 def compare(
     task: str,
     output: str | os.PathLike[str] | None = None,
     *,
-    labels: Sequence[int] = (),
-    presets: Sequence[str] = ("control", "adversarial"),
-    seeds: int | Sequence[int] = 3,
-    split: str = "dev",
+    labels: Sequence[int] | None = None,
+    presets: Sequence[str] | None = None,
+    seeds: int | None = None,
+    split: str | None = None,
     jobs: int | None = None,
     recipe: str | os.PathLike[str] | None = None,
     settings: Sequence[str] = (),
@@ -52,32 +69,25 @@ def compare(
     """Train every preset at every label budget with several seeds, and say whether the others beat the first.
 
     output: a folder for compare.json, curve.png, the runs, and the winner as a ready run (default
-    runs/<task>-comparison). labels: the budgets; none means all labels. seeds: how many, from 0 on, or which. split:
-    what is scored; dev chooses checkpoints whichever it is. jobs: runs at once, each a process with a GPU of its own
-    where there are several (default: one a GPU). recipe, settings, given: as for `train`, for all runs alike. resume:
-    go on with the comparison in `output`; it may have more budgets, presets or seeds than before.
+    runs/<task>-comparison). labels: the budgets (default: all labels). presets: the baseline first (default: control,
+    adversarial). seeds: how many, from 0 on (default 3). split: what is scored (default dev); dev chooses checkpoints
+    whichever it is. jobs: runs at once, each a process with a GPU of its own where there are several (default: one a
+    GPU). recipe, settings, given: as for `train`, for all runs alike. resume: go on with the comparison in `output`;
+    what is not given is as it was, and there may be more budgets, presets and seeds.
 
     Raises UserError for whatever is wrong with the input, before anything is trained.
     """
-    plan = Recipe.build(recipe, tuple(settings), task=task, **given)
-    made = Task.load(plan.task, plan.data)
-    folder = Path(output or f"runs/{made.name}-comparison")
-    budgets: list[int | None] = [*sorted(set(labels))] or [None]
-    _check(made, plan, presets, split)
-    check_output(folder, resume)
-    if resume:
-        refuse_other_recipe(Recipe.build(folder / RECIPE), plan, folder)
-    else:
-        write(folder / RECIPE, yaml.safe_dump(_base(plan), sort_keys=False, allow_unicode=True))
-    several = range(seeds) if isinstance(seeds, int) else seeds
-    cells = [Cell(budget, seed, preset) for seed in several for budget in budgets for preset in presets]
-    _train_all([cell for cell in cells if not is_finished(folder / RUNS / cell.name)], folder, plan, jobs)
-    outcomes = {cell: _outcome(folder / RUNS / cell.name, split) for cell in cells}
-    found = Comparison(outcomes, presets, [field.kind for field in made.fields])
-    write(folder / RESULT, json.dumps({"task": made.name, "split": split, **found.as_dict()}, indent=2) + "\n")
-    plots.learning_curve(found.as_dict()["budgets"], found.unit, folder / PLOT, f"{made.name}, {split}")
-    shutil.rmtree(folder / WINNER, ignore_errors=True)
-    shutil.copytree(folder / RUNS / found.best.name, folder / WINNER)
+    folder = Path(output or f"runs/{Task.load(task, given.get('data')).name}-comparison")
+    if resume and not (folder / PLAN).is_file():
+        raise UserError("there is no comparison to resume.", file=folder, remedy="Leave --resume out to begin one.")
+    plan = Recipe.build(folder / BASE if resume else recipe, tuple(settings), task=task, **given)
+    _refuse(plan, (*VARIED, *PLAYERS))
+    asked: dict[str, Any] = {
+        "labels": sorted(set(labels)) if labels else None,
+        "presets": list(presets) if presets else None,
+    }
+    asked |= {"seeds": None if seeds is None else list(range(seeds)), "split": split}
+    run_comparison(folder, plan, asked, jobs, resume)
     return folder
 
 
@@ -93,111 +103,150 @@ def train_winner(
     """A run of the preset that wins a comparison with three seeds at the labels given; of control where there is no dev
     split to compare on. The comparison's result is kept in the run's folder. Arguments as for `commands.train`."""
     plan = Recipe.build(recipe, tuple(settings), task=task, **given)
+    _refuse(plan, ("preset", *PLAYERS))
     made = Task.load(plan.task, plan.data)
     folder = Path(output or f"runs/{made.name}-{AUTO}-{plan.seed}")
+    inner = folder / COMPARISON
     if "dev" not in made.splits:
         notice(f"preset {AUTO}: without a dev split nothing can be compared; {CONTROL} it is.")
-        train_run(made, plan, folder, resume)
-        return folder
-    inner = folder / COMPARISON
-    if resume and is_finished(folder):
-        notice(f"{folder}: this run is finished; there is nothing to resume.")
+        train_run(made, dataclasses.replace(_base(plan), labels=plan.labels, seed=plan.seed), folder, resume)
         return folder
     if not resume:
         check_output(folder, resume)
-    same = {name: value for name, value in given.items() if name not in VARIED}
-    compare(
-        task, inner, labels=[plan.labels] if plan.labels else [], presets=list(PRESETS), recipe=recipe,
-        seeds=range(plan.seed, plan.seed + SEEDS), settings=settings, resume=(inner / RECIPE).is_file(), **same,
-    )  # fmt: skip
-    found = json.loads((inner / RESULT).read_text("utf-8"))
-    notice(f"preset {AUTO}: {found['verdict']}")
-    winner = Cell(plan.labels, plan.seed, found["winner"])
-    run = inner / RUNS / winner.name
+    elif is_finished(folder):
+        notice(f"{folder}: this run is finished; there is nothing to resume.")
+        _clear(inner)
+        return folder
+    elif not (inner / PLAN).is_file():
+        raise UserError(f"there is no run of the preset {AUTO} to resume.", file=folder, remedy="Begin another.")
+    asked = {"labels": [plan.labels], "seeds": [plan.seed + number for number in range(3)], "presets": list(PRESETS)}
+    found = run_comparison(inner, plan, asked, None, resume)
+    notice(f"preset {AUTO}: {found.verdict}")
+    run = inner / RUNS / Cell(plan.labels, plan.seed, found.winner).name
     shutil.copytree(run, folder, ignore=shutil.ignore_patterns(CARD), dirs_exist_ok=True)
     write(folder / CARD, (run / CARD).read_text("utf-8"))  # last: with it the run is finished
-    for rest in (RUNS, WINNER):
-        shutil.rmtree(inner / rest)
+    _clear(inner)
     return folder
 
 
-def _check(task: Task, plan: Recipe, presets: Sequence[str], split: str) -> None:
-    """Raises UserError for a comparison that cannot be."""
-    if split not in task.splits:
-        raise UserError(
-            f'the task has no split "{split}".',
-            file=task.file,
-            remedy=f"Give --split, one of: {', '.join(task.splits)}.",
-        )
-    for preset in presets:
+def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: int | None, resume: bool) -> Comparison:
+    """Train what is not trained yet, compare all, and leave result, plot and winner in `folder`.
+
+    asked: fields of `Plan`; None, or nothing, for what it was before, or else by default.
+    """
+    base = _base(recipe)
+    task = Task.load(base.task, base.data)
+    known = parse((folder / PLAN).read_text("utf-8"), folder / PLAN) if resume else {}
+    told = {name: value for name, value in asked.items() if value is not None}
+    plan = Plan(**{name: told.get(name, known.get(name, default)) for name, default in DEFAULTS.items()})
+    corpus = _check(task, base, plan)
+    if resume:
+        refuse_other_recipe(Recipe.build(folder / BASE), base, folder)
+        if known.get("corpus") != corpus.hash:
+            remedy = "Begin another comparison: runs on other labels cannot be compared with these."
+            raise UserError("train or dev are not what the comparison was begun with.", file=folder, remedy=remedy)
+    else:
+        check_output(folder, resume=False)
+    with claimed(folder):
+        common = {name: value for name, value in base.as_dict().items() if name not in (*VARIED, *PLAYERS)}
+        write(folder / BASE, yaml.safe_dump(common, sort_keys=False, allow_unicode=True))
+        write(folder / PLAN, json.dumps({**vars(plan), "corpus": corpus.hash}, indent=2) + "\n")
+        _train_all(plan.cells, folder, jobs)
+        found = Comparison(
+            {cell: _outcome(folder / RUNS / cell.name, plan.split) for cell in plan.cells},
+            plan.presets, [field.kind for field in task.fields],
+        )  # fmt: skip
+        plots.learning_curve(found.as_dict()["budgets"], found.unit, folder / PLOT, f"{task.name}, {plan.split}")
+        part = folder / f".{WINNER}.part"
+        for old in (part, folder / WINNER):
+            shutil.rmtree(old, ignore_errors=True)
+        shutil.copytree(folder / RUNS / found.best.name, part)
+        os.replace(part, folder / WINNER)
+        told = {"task": task.name, "split": plan.split, **found.as_dict()}
+        write(folder / RESULT, json.dumps(told, indent=2) + "\n")
+    return found
+
+
+def _base(plan: Recipe) -> Recipe:
+    """The recipe that all runs have in common."""
+    return dataclasses.replace(plan, labels=None, seed=0, preset=CONTROL, discriminator={}, generator={})
+
+
+def _refuse(plan: Recipe, names: Sequence[str]) -> None:
+    """Raises UserError where the recipe decides what the runs of a comparison differ by."""
+    for name in names:
+        if getattr(plan, name) != getattr(_base(plan), name):
+            remedy = (
+                "Leave it out: labels, seeds and presets are given to the comparison, and presets decide the terms."
+            )
+            raise UserError(f"{name} is set in the recipe of a comparison.", remedy=remedy)
+
+
+def _clear(comparison: Path) -> None:
+    """Leave of a comparison only what it found."""
+    for rest in (RUNS, WINNER):
+        shutil.rmtree(comparison / rest, ignore_errors=True)
+
+
+def _check(task: Task, base: Recipe, plan: Plan) -> Corpus:
+    """All labels and dev of the task. Raises UserError for a comparison that cannot be."""
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        remedy = "Start it without accelerate launch: --jobs N trains N runs at once."
+        raise UserError("a comparison starts its processes itself.", remedy=remedy)
+    splits = [split for split in task.splits if split != UNLABELED]
+    if plan.split not in splits:
+        remedy = f"Give --split, one of: {', '.join(splits)}."
+        raise UserError(f'the task has no split "{plan.split}" to score.', file=task.file, remedy=remedy)
+    for preset in plan.presets:
         if preset not in PRESETS:
             raise UserError(f'unknown preset "{preset}".', remedy=nearest(preset, PRESETS))
-    if len(set(presets)) < len(presets):
-        raise UserError("a preset is given twice.", remedy="Give each once; the first is the baseline.")
-    if any(getattr(plan, player) != PRESETS[plan.preset][player] for player in PLAYERS):
-        raise UserError(
-            "terms of a player are set.", remedy="Leave them out: the presets that are compared decide them."
-        )
+    for name in ("presets", "seeds"):
+        values = getattr(plan, name)
+        if not values or len(set(values)) < len(values):
+            raise UserError(f"{name} is {values}.", remedy="Give at least one, and each once.")
+    for cell in plan.cells:
+        dataclasses.replace(base, labels=cell.labels, seed=cell.seed)  # checks the values
+    load_tokenizer(base.encoder)
+    if not any(document.gold for document in task.read(plan.split)):
+        raise UserError(f'no document of the split "{plan.split}" has a label.', file=task.file)
+    corpus = Corpus.read(task, base)
+    check_budget(max((labels for labels in plan.labels if labels is not None), default=None), corpus.train)
+    return corpus
 
 
-def _base(plan: Recipe) -> dict[str, Any]:
-    """The settings that all runs have in common."""
-    return {name: value for name, value in plan.as_dict().items() if name not in (*VARIED, *PLAYERS)}
-
-
-def _train_all(cells: Sequence[Cell], folder: Path, plan: Recipe, jobs: int | None) -> None:
+def _train_all(cells: Sequence[Cell], folder: Path, jobs: int | None) -> None:
     """Train what is not trained yet: one after another here, or several at once in processes of their own."""
-    gpus = torch.cuda.device_count()
-    at_once = jobs or max(1, gpus)
-    for cell in cells:
+    import torch
+
+    left = [cell for cell in cells if not is_finished(folder / RUNS / cell.name)]
+    for cell in left:
         run = folder / RUNS / cell.name
         if run.is_dir() and not (run / RECIPE).is_file():  # killed before there was anything to resume
             shutil.rmtree(run)
-    if at_once == 1:
-        for number, cell in enumerate(cells, start=1):
-            notice(f"run {number} of {len(cells)}: {cell.name}")
-            run = folder / RUNS / cell.name
-            mine = Recipe.build(folder / RECIPE, **vars(cell))
-            train_run(Task.load(mine.task, mine.data), mine, run, resume=(run / RECIPE).is_file())
+    at_once = jobs or max(1, torch.cuda.device_count())
+    if at_once > 1:
+        train_apart([(cell.name, _command(cell, folder)) for cell in left], folder / RUNS, at_once)
         return
-    free: SimpleQueue[int] = SimpleQueue()
-    for number in range(at_once):
-        free.put(number)
-    with ThreadPoolExecutor(at_once) as pool:
-        waiting = [pool.submit(_train_apart, cell, folder, plan, free, gpus, at_once) for cell in cells]
-        try:
-            for number, each in enumerate(as_completed(waiting), start=1):
-                notice(f"run {number} of {len(cells)} done: {each.result()}")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    for number, cell in enumerate(left, start=1):
+        notice(f"run {number} of {len(left)}: {cell.name}")
+        run = folder / RUNS / cell.name
+        mine = Recipe.build(folder / BASE, **vars(cell))
+        train_run(Task.load(mine.task, mine.data), mine, run, resume=(run / RECIPE).is_file())
 
 
-def _train_apart(cell: Cell, folder: Path, plan: Recipe, free: SimpleQueue[int], gpus: int, at_once: int) -> str:
-    """Train a run in a process of its own; its name. Raises UserError with what that process says is wrong."""
-    run, place = folder / RUNS / cell.name, free.get()
-    command = [sys.executable, "-m", "electra_ie", "train", plan.task, "--output", str(run)]
-    command += ["--recipe", str(folder / RECIPE), "--seed", str(cell.seed), "--preset", cell.preset]
-    command += ["--labels", str(cell.labels)] if cell.labels else []
-    command += ["--resume"] if (run / RECIPE).is_file() else []
-    environment = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once)), **os.environ}
-    if gpus > 1:
-        environment["CUDA_VISIBLE_DEVICES"] = str(place % gpus)
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    finally:
-        free.put(place)
-    if done.returncode:
-        last = (done.stderr.strip() or "it ended without a word").splitlines()[-1].removeprefix("error: ")
-        raise UserError(f"{cell.name}: {last}", remedy="Go on with --resume when it is mended.")
-    return cell.name
+def _command(cell: Cell, folder: Path) -> list[str]:
+    """The command that trains a run, without the program's name."""
+    run = folder / RUNS / cell.name
+    told = ["train", Recipe.build(folder / BASE).task, "--output", str(run), "--recipe", str(folder / BASE)]
+    told += ["--seed", str(cell.seed), "--preset", cell.preset]
+    told += [] if cell.labels is None else ["--labels", str(cell.labels)]
+    return [*told, *(["--resume"] if (run / RECIPE).is_file() else [])]
 
 
 def _outcome(run: Path, split: str) -> Outcome:
     """What a finished run scores; a split that it was not scored on yet is scored now."""
-    scores = json.loads((run / SCORES).read_text("utf-8"))
+    scores = parse((run / SCORES).read_text("utf-8"), run / SCORES)
     if split not in scores:
-        score_run(run, split)
-        scores = json.loads((run / SCORES).read_text("utf-8"))
+        scores = {**scores, split: score_run(run, split)}
     dev = 100 * mean_score(scores["dev"]) if "dev" in scores else None
     return Outcome(100 * mean_score(scores[split]), dev, scores["training"]["seconds"])

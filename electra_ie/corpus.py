@@ -52,11 +52,7 @@ class Corpus:
                 file=task.folder,
                 remedy="Label some, or check the names of the columns.",
             )
-        if recipe.labels is not None and recipe.labels > len(train):
-            raise UserError(
-                f"--labels {recipe.labels}: train has {len(train)} labelled documents.",
-                remedy="Ask for fewer, or leave --labels out to use all.",
-            )
+        check_budget(recipe.labels, train)
         train, rest = keep_labels(documents, task.fields, recipe.labels or len(train), recipe.seed)
         dev = sample(task.read("dev"), recipe.dev_limit, recipe.seed) if "dev" in task.splits else []
         if dev and not any(document.gold for document in dev):
@@ -98,6 +94,15 @@ class Corpus:
         """The windows of `train` and of `pool`."""
         labelled = [row for document in self.train for row in label(document, cutter(document.text), fields)]
         return labelled, [row for document in self.pool for row in label(document, cutter(document.text), fields)]
+
+
+def check_budget(labels: int | None, train: Sequence[Document]) -> None:
+    """Raises UserError for a label budget above what there is."""
+    if labels is not None and labels > len(train):
+        raise UserError(
+            f"--labels {labels}: train has {len(train)} labelled documents.",
+            remedy="Ask for fewer, or leave --labels out to use all.",
+        )
 
 
 def refuse_lost_spans(field: Field, documents: Sequence[Document], task: Task) -> None:

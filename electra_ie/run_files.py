@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from electra_ie.errors import UserError
+from electra_ie.errors import UserError, first_process
 
 RECIPE, TASK, SCORES, LOG, CARD = "run.yaml", "task.yaml", "scores.json", "log.jsonl", "README.md"
 CORPUS, PRETRAINING = "corpus.json", "pretraining.json"
@@ -31,6 +31,29 @@ def check_output(folder: Path, resume: bool) -> None:
 def is_finished(folder: Path) -> bool:
     """Is nothing left to do? The card is written last, and then the checkpoint goes."""
     return (folder / CARD).is_file() and not (folder / LAST).is_file()
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Within, no other process may work in the folder, which is made if need be. Of several processes of one training
+    the first speaks for all. Raises UserError where another one is at work."""
+    from filelock import FileLock, Timeout
+
+    if not first_process():
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        remedy = "Wait for it, or end it."
+        raise UserError("another process is at work in this folder.", file=folder, remedy=remedy) from None
+    try:
+        yield
+    finally:
+        (folder / ".lock").unlink(missing_ok=True)
+        lock.release()
 
 
 @contextmanager

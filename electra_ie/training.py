@@ -47,6 +47,7 @@ from electra_ie.run_files import (
     RECIPE,
     TASK,
     check_output,
+    claimed,
     is_finished,
     write,
     write_log,
@@ -220,7 +221,9 @@ def train_run(task: Task, recipe: Recipe, folder: Path, resume: bool = False) ->
     if resume and is_finished(folder):
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         return
-    Training(task, recipe, Corpus.read(task, recipe), folder).run(resume)
+    training = Training(task, recipe, Corpus.read(task, recipe), folder)
+    with claimed(folder):
+        training.run(resume)
 
 
 def _row(step: Step, seconds: float) -> dict[str, Any]:
