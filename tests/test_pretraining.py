@@ -173,7 +173,7 @@ def kill_after(folder: Path, command: list[str], checkpoints: int) -> None:
         while len(seen) < checkpoints:
             assert process.poll() is None, "it ended before it was killed"
             if (folder / LAST).exists():
-                seen.add((folder / LAST).stat().st_ino)
+                seen.add((folder / LAST).stat().st_mtime_ns)  # not its inode, which is used again
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
 
