@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from electra_ie import plots
@@ -23,12 +24,12 @@ from electra_ie.evaluation import mean_score, score_run
 from electra_ie.jobs import train_apart
 from electra_ie.persistence import refuse_other_recipe
 from electra_ie.recipe import PRESETS, Recipe
-from electra_ie.run_files import CARD, RECIPE, SCORES, check_output, claimed, is_finished, parse, write
+from electra_ie.run_files import CARD, COMPARED, RECIPE, SCORES, check_output, claimed, is_finished, parse, write
 from electra_ie.settings import PLAYERS
 from electra_ie.task import UNLABELED, Task
 from electra_ie.training import train_run
 
-PLAN, BASE, RESULT, PLOT = "comparison.json", "recipe.yaml", "compare.json", "curve.png"
+PLAN, BASE, PLOT = "comparison.json", "recipe.yaml", "curve.png"
 RUNS, WINNER = "runs", "winner"
 AUTO, CONTROL, COMPARISON = "auto", "control", "comparison"
 """The preset that stands for the winner of a comparison, the safe one, and where in a run that comparison lies."""
@@ -156,14 +157,14 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
             {cell: _outcome(folder / RUNS / cell.name, plan.split) for cell in plan.cells},
             plan.presets, [field.kind for field in task.fields],
         )  # fmt: skip
-        plots.learning_curve(found.as_dict()["budgets"], found.unit, folder / PLOT, f"{task.name}, {plan.split}")
+        result = {"task": task.name, "split": plan.split, **found.as_dict()}
+        plots.learning_curve(result["budgets"], found.unit, folder / PLOT, f"{task.name}, {plan.split}")
         part = folder / f".{WINNER}.part"
         for old in (part, folder / WINNER):
             shutil.rmtree(old, ignore_errors=True)
         shutil.copytree(folder / RUNS / found.best.name, part)
         os.replace(part, folder / WINNER)
-        told = {"task": task.name, "split": plan.split, **found.as_dict()}
-        write(folder / RESULT, json.dumps(told, indent=2) + "\n")
+        write(folder / COMPARED, json.dumps(result, indent=2) + "\n")
     return found
 
 
@@ -216,8 +217,6 @@ def _check(task: Task, base: Recipe, plan: Plan) -> Corpus:
 
 def _train_all(cells: Sequence[Cell], folder: Path, jobs: int | None) -> None:
     """Train what is not trained yet: one after another here, or several at once in processes of their own."""
-    import torch
-
     left = [cell for cell in cells if not is_finished(folder / RUNS / cell.name)]
     for cell in left:
         run = folder / RUNS / cell.name

@@ -16,7 +16,7 @@ SURE = 0.95
 WORDS = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1"}
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Cell:
     """A run of the comparison: its label budget (None: all labels), seed and preset."""
 

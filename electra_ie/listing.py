@@ -10,7 +10,7 @@ from typing import Any
 from electra_ie.console import notice, output, print_table, score_table
 from electra_ie.document import Document
 from electra_ie.labels import Field
-from electra_ie.run_files import PRETRAINING, SCORES
+from electra_ie.run_files import COMPARED, PRETRAINING, SCORES
 from electra_ie.task import Task, list_tasks
 
 
@@ -123,7 +123,7 @@ def show_pretraining(folder: Path) -> None:
 
 def show_comparison(folder: Path) -> None:
     """Scores of the presets at each label budget, what they differ by and cost, and the verdict."""
-    found = json.loads((folder / "compare.json").read_text("utf-8"))
+    found = json.loads((folder / COMPARED).read_text("utf-8"))
     rows = []
     for budget in found["budgets"]:
         for preset, score in budget["presets"].items():

@@ -12,7 +12,7 @@ from typing import Any
 from electra_ie.errors import UserError, first_process
 
 RECIPE, TASK, SCORES, LOG, CARD = "run.yaml", "task.yaml", "scores.json", "log.jsonl", "README.md"
-CORPUS, PRETRAINING = "corpus.json", "pretraining.json"
+CORPUS, PRETRAINING, COMPARED = "corpus.json", "pretraining.json", "compare.json"
 LAST, BEST = "checkpoint/last.safetensors", "checkpoint/best.safetensors"
 
 

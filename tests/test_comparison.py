@@ -220,7 +220,7 @@ def test_each_process_has_a_gpu_of_those_that_this_one_may_use(tmp_path, monkeyp
     assert jobs.visible_gpus() == []
 
 
-def test_two_processes_do_not_work_in_one_folder(task, tmp_path, encoder):
+def test_two_processes_do_not_work_in_one_folder(tmp_path):
     with claimed(tmp_path / "made"), pytest.raises(UserError, match="another process is at work in this folder"):
         with claimed(tmp_path / "made"):
             pytest.fail("let in")

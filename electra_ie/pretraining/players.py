@@ -122,12 +122,8 @@ class TokenDiscriminator(nn.Module):
     @contextmanager
     def stock(self) -> Iterator[PreTrainedModel]:
         """The stock model as it is saved: with its head for an ELECTRA, else the plain encoder with its pooler."""
-        if self.poolers[0] is not None:
-            self.encoder.pooler = self.poolers[0].to(self.encoder.device)
-        try:
+        with _pooling(self.encoder, self.poolers[0]):
             yield self.whole[0]
-        finally:
-            _leave_out_pooler(self.encoder)
 
     def forward(
         self, batch: TokenBatch, fakes: Mapping[str, Replaced]
@@ -164,13 +160,8 @@ class MaskedLanguageModel(MaskFiller):
 
     @contextmanager
     def stock(self) -> Iterator[PreTrainedModel]:
-        if self.poolers[0] is not None:
-            self.encoder.pooler = self.poolers[0].to(self.encoder.device)
-        try:
-            with super().stock() as model:
-                yield model
-        finally:
-            _leave_out_pooler(self.encoder)
+        with _pooling(self.encoder, self.poolers[0]), super().stock() as model:
+            yield model
 
     def forward(
         self, batch: TokenBatch, fakes: Mapping[str, Any] | None = None
@@ -182,6 +173,17 @@ def _leave_out_pooler(encoder: Any) -> None:
     """It takes no part in this game, and a weight without a gradient would stop distributed training."""
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
+
+
+@contextmanager
+def _pooling(encoder: Any, pooler: nn.Module | None) -> Iterator[None]:
+    """Within, the encoder has its pooler again, where the encoder is."""
+    if pooler is not None:
+        encoder.pooler = pooler.to(encoder.device)
+    try:
+        yield
+    finally:
+        _leave_out_pooler(encoder)
 
 
 def _states(encoder: nn.Module, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

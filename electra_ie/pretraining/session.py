@@ -69,7 +69,7 @@ class Pretraining:
         self.folder, self.began, self.done = folder, time.monotonic(), Progress()
         self.accelerator = accelerator_of(recipe.precision)
         self.main = self.accelerator.is_main_process
-        content = sources.content_hash(recipe.paths)
+        content = json.dumps([sources.content_hash(recipe.paths), recipe.boundary, recipe.unique])
         with self.accelerator.local_main_process_first():
             self.tokenizer = self._tokenizer(recipe, content)
             config = models.encoder_config(recipe, self.tokenizer)
@@ -136,8 +136,7 @@ class Pretraining:
         def lines() -> Iterator[str]:
             return sources.read(recipe.paths, recipe.boundary, recipe.unique, sources.Counts())
 
-        key = json.dumps([content, recipe.boundary, recipe.unique])
-        return new_tokenizer(lines, recipe.vocab or 0, bool(recipe.lowercase), max(512, recipe.length), key)
+        return new_tokenizer(lines, recipe.vocab or 0, bool(recipe.lowercase), max(512, recipe.length), content)
 
     def _check_length(self, recipe: PretrainRecipe, config: Any) -> None:
         most = longest(self.tokenizer, config)
@@ -148,11 +147,10 @@ class Pretraining:
 
     def _read(self, recipe: PretrainRecipe, content: str) -> tuple[Any, dict[str, Any]]:
         """The blocks of the corpus, tokenised now or before."""
-        key = json.dumps([content, recipe.boundary, recipe.unique])
         with progress(None, "reading the corpus", unit="lines") as report:
             blocks, counts = cached(
                 lambda counts: sources.read(recipe.paths, recipe.boundary, recipe.unique, counts),
-                self.tokenizer, recipe.length, key, report,
+                self.tokenizer, recipe.length, content, report,
             )  # fmt: skip
         if self.main:
             left_out = {"repeated": "repeated lines left out", "empty": "files without text", "textless": "null texts"}
