@@ -334,7 +334,7 @@ def test_another_objective_than_in_a_recipe_decides_its_own_settings(corpus, tmp
     one = pretrain([corpus], tmp_path / "one", encoder=encoder("electra"), sharing="plain", **SETTINGS)
     two = pretrain([], tmp_path / "two", recipe=one / "run.yaml", objective="mlm")
     recipe = yaml.safe_load((two / "run.yaml").read_text("utf-8"))
-    assert (recipe["maskable"], recipe["sharing"], recipe["generator_rate"]) == ("tokens", "none", None)
+    assert (recipe["maskable"], recipe["sharing"], recipe["generator_rate"]) == ("words", "none", None)
 
 
 def test_a_pooler_goes_where_its_encoder_is(encoder):

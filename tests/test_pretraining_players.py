@@ -101,14 +101,41 @@ def test_words_are_the_tokens_that_stand_by_themselves(encoder, family):
         around = text[max(start - 1, 0) : start] + text[end : end + 1]
         if start < end and not (text[start:end].isalnum() and any(each.isalnum() for each in around)):
             alone.add(number)
-    batch = Masker(tokenizer, ids.shape[1], 0.999, 0.0, words=True)(ids, torch.Generator().manual_seed(0))
+    batch = Masker(tokenizer, ids.shape[1], 0.999, 0.0, "single")(ids, torch.Generator().manual_seed(0))
     chosen = set(batch.places[0][batch.weight[0] > 0].tolist())
     assert chosen <= alone and len(chosen) > 4
     if family == "bert":  # elsewhere a space may be a token, and what stands behind it looks as within a word
         assert chosen == alone and len(alone) < ids.shape[1] - 8
-    few = Masker(tokenizer, ids.shape[1], 0.2, 0.0, words=True)(ids, torch.Generator().manual_seed(0))
+    few = Masker(tokenizer, ids.shape[1], 0.2, 0.0, "single")(ids, torch.Generator().manual_seed(0))
     assert set(few.places[0][few.weight[0] > 0].tolist()) < chosen
     assert few.weight.sum() == round(0.2 * len(chosen))
+
+
+def test_whole_words_are_chosen_all_or_not_at_all(encoder):
+    tokenizer = load_tokenizer(encoder("bert"))
+    text = "xyzzy paid the Arden-Corvo bank of banker invoices 4711 plugh. " * 6
+    ids = torch.tensor([tokenizer(text)["input_ids"][: 3 * LENGTH - 1] + [tokenizer.sep_token_id]] * 40)
+    words = [number for number, token in enumerate(tokenizer.convert_ids_to_tokens(ids[0].tolist())) if token[:2] != "##"]
+    words = [set(range(first, last)) for first, last in zip(words, [*words[1:], ids.shape[1]], strict=True)]
+    sizes = []
+    for share in (0.15, 0.3):
+        batch = Masker(tokenizer, ids.shape[1], share, 0.0, "words")(ids, torch.Generator().manual_seed(0))
+        for places, weight in zip(batch.places, batch.weight, strict=True):
+            chosen = set(places[weight > 0].tolist())
+            assert all(word <= chosen or not word & chosen for word in words), "no word is cut"
+            wanted = round(share * (ids.shape[1] - 2))
+            assert wanted - max(map(len, words)) < len(chosen) <= wanted
+            sizes += [len(word) for word in words if word & chosen]
+    assert {1, 2} < set(sizes)
+    assert np.mean(sizes) == pytest.approx(np.mean([len(word) for word in words[1:-1]]), rel=0.1), "long words too"
+
+
+def test_the_only_word_of_a_block_is_masked_in_part_where_it_is_longer_than_the_share(encoder):
+    tokenizer = load_tokenizer(encoder("bert"))
+    ids = torch.tensor([tokenizer("xyzzyplughxyzzy")["input_ids"]])
+    assert ids.shape[1] > 8
+    batch = Masker(tokenizer, ids.shape[1], 0.2, 0.0, "words")(ids, torch.Generator().manual_seed(0))
+    assert batch.weight.sum() == round(0.2 * (ids.shape[1] - 2))
 
 
 def test_what_goes_on_with_a_word_in_byte_pairs(encoder):
@@ -118,7 +145,7 @@ def test_what_goes_on_with_a_word_in_byte_pairs(encoder):
     for text, expected in {"é": True, "银": True, " bank": False, ",": False, "the": True, "7": True}.items():
         assert set(marked[tokenizer(text, add_special_tokens=False)["input_ids"]].tolist()) == {expected}, text
     ids = torch.tensor([tokenizer("the bank\nthe paid xyz")["input_ids"]])
-    batch = Masker(tokenizer, ids.shape[1], 0.999, 0.0, words=True)(ids, torch.Generator().manual_seed(0))
+    batch = Masker(tokenizer, ids.shape[1], 0.999, 0.0, "single")(ids, torch.Generator().manual_seed(0))
     chosen = tokenizer.convert_ids_to_tokens(ids[0, batch.places[0][batch.weight[0] > 0].sort().values].tolist())
     assert chosen == ["the", "Ġbank", "Ċ", "the", "Ġpaid"] and breaks.any()
 

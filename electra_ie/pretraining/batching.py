@@ -40,37 +40,56 @@ class TokenBatch:
 
 
 class Masker:
-    """Chooses the places to fill: `share` of the tokens of a block that are not special, at least one where there is
-    one; with `words`, of those among them that are words by themselves.
+    """Chooses the places to fill: `share` of the maskable tokens of a block, at least one where there is one.
 
-    Of these, `kept` stay as they are and the rest become the mask token; none becomes a random token (google-research
+    maskable: "tokens", all that are not special; "words", the same, but chosen word by word, all tokens of a word
+    together (whole word masking, as in BERT of May 2019; a word that would exceed the share is left out); "single", of
+    the tokens that are words by themselves.
+
+    Of the chosen, `kept` stay as they are and the rest become the mask token; none becomes a random token (google-research
     electra, `pretrain_helpers.mask`).
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int, share: float, kept: float, words: bool = False):
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int, share: float, kept: float, maskable: str = "tokens"):
         self.special = torch.tensor(sorted(tokenizer.all_special_ids))
-        self.words = continuing(tokenizer) if words else None
+        self.maskable = maskable
+        self.continuing = None if maskable == "tokens" else continuing(tokenizer)
         self.pad, self.mask_id, self.kept = tokenizer.pad_token_id, tokenizer.mask_token_id, kept
         self.share, self.most = share, max(1, round(share * length))
 
     def __call__(self, ids: torch.Tensor, draw: torch.Generator) -> TokenBatch:
         """Ids (B, L) -> a batch; what is drawn for a row depends on its place among the rows, not on their tokens."""
         free = ~torch.isin(ids, self.special)
-        if self.words is not None:
-            goes_on, breaks = self.words
-            within = goes_on[ids]
-            # Behind a special token or the end of a line a word begins, whatever it looks like.
-            within[:, 1:] &= free[:, :-1] & ~breaks[ids[:, :-1]]
+        within = self._within(ids, free)
+        if self.maskable == "single":
             free &= ~within & ~torch.cat([within[:, 1:], torch.zeros_like(within[:, :1])], dim=-1)
-        score = torch.rand(ids.shape, generator=draw).masked_fill(~free, -1.0)
+        # Of a word all tokens get the score of its first.
+        first = torch.where(within, 0, torch.arange(ids.shape[1])).cummax(-1).values
+        score = torch.rand(ids.shape, generator=draw).gather(-1, first).masked_fill(~free, -1.0)
         kept = torch.rand(len(ids), self.most, generator=draw) < self.kept
         chance = torch.rand(len(ids), self.most, generator=draw)
-        places = score.topk(self.most, dim=-1).indices
+        best, order = score.topk(min(self.most + 1, ids.shape[1]), dim=-1)
+        best = torch.cat([best, torch.full_like(best[:, :1], -1.0)], dim=-1)
+        places = order[:, : self.most]
         wanted = (free.sum(-1, keepdim=True) * self.share).round().clamp(min=1)
         weight = (torch.arange(self.most) < wanted) & free.gather(-1, places)
+        # A word that is cut off is left out, unless it is the only one.
+        cut = best.gather(-1, wanted.long()) == best[:, : self.most]
+        weight &= ~cut | cut[:, :1]
         shown = torch.where(weight & ~kept, self.mask_id, ids.gather(-1, places))
         masked = ids.scatter(-1, places, shown)
         return TokenBatch(ids, masked, (ids != self.pad).long(), places, weight.float(), chance)
+
+    def _within(self, ids: torch.Tensor, free: torch.Tensor) -> torch.Tensor:
+        """(B, L), true for a token that goes on with the word before it."""
+        if self.continuing is None:
+            return torch.zeros_like(free)
+        goes_on, breaks = self.continuing
+        within = goes_on[ids]
+        # Behind a special token or the end of a line a word begins, whatever it looks like.
+        within[:, 1:] &= free[:, :-1] & ~breaks[ids[:, :-1]]
+        within[:, 0] = False
+        return within & free
 
 
 def continuing(tokenizer: PreTrainedTokenizerBase) -> tuple[torch.Tensor, torch.Tensor]:

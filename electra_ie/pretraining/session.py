@@ -78,7 +78,7 @@ class Pretraining:
         torch.manual_seed(recipe.seed)  # decides all new weights
         self.players = prepare(self.accelerator, recipe, config, self.tokenizer)
         trained, held_out = hold_out(len(self.blocks), recipe.held_out, recipe.seed)
-        masker = Masker(self.tokenizer, recipe.length, recipe.mask, recipe.kept, recipe.maskable == "words")
+        masker = Masker(self.tokenizer, recipe.length, recipe.mask, recipe.kept, recipe.maskable or "tokens")
         self.held_out = list(self._held_out_batches(masker, held_out))
         if self.held_out and not any(batch.weight.any() for batch in self.held_out):
             remedy = "Add --set maskable=tokens."
