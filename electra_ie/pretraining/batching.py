@@ -42,15 +42,17 @@ class TokenBatch:
 class Masker:
     """Chooses the places to fill: `share` of the maskable tokens of a block, at least one where there is one.
 
-    maskable: "tokens", all that are not special; "words", the same, but chosen word by word, all tokens of a word
-    together (whole word masking, as in BERT of May 2019; a word that would exceed the share is left out); "single", of
-    the tokens that are words by themselves.
+    maskable: "tokens", all that are not special; "words", the same, chosen word by word, all tokens of a word together
+    (whole word masking, as in BERT of May 2019; a word that would exceed the share is left out); "single", the tokens
+    that are words by themselves.
 
     Of the chosen, `kept` stay as they are and the rest become the mask token; none becomes a random token (google-research
     electra, `pretrain_helpers.mask`).
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int, share: float, kept: float, maskable: str = "tokens"):
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, length: int, share: float, kept: float, maskable: str = "tokens"
+    ):
         self.special = torch.tensor(sorted(tokenizer.all_special_ids))
         self.maskable = maskable
         self.continuing = None if maskable == "tokens" else continuing(tokenizer)

@@ -88,9 +88,9 @@ class PretrainRecipe(Settings):
     dropout: bool = False
     "Drop units out, at the rates that the encoder's configuration gives? A text read about once needs none."
     maskable: str | None = None
-    """What may be chosen to be filled: tokens (any), words (all tokens of a word together) or single (words that one token
-    spells: what a generator puts in their place is nearly always a word too, and not told by its spelling). None: tokens
-    from scratch; else words for mlm, and single with a generator."""
+    """What may be chosen to be filled: tokens (any), words (all tokens of a word together) or single (words that one
+    token spells: what a generator puts in their place is nearly always a word too, and not told by its spelling).
+    None: tokens from scratch; else words for mlm, and single with a generator."""
     mask: float = 0.15
     "Share of the maskable tokens of a block that are chosen."
     kept: float = 0.15
