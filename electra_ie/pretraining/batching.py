@@ -46,8 +46,8 @@ class Masker:
     (whole word masking, as in BERT of May 2019; a word that would exceed the share is left out); "single", the tokens
     that are words by themselves.
 
-    Of the chosen, `kept` stay as they are and the rest become the mask token; none becomes a random token (google-research
-    electra, `pretrain_helpers.mask`).
+    Of the chosen, `kept` stay as they are and the rest become the mask token; none becomes a random token
+    (google-research electra, `pretrain_helpers.mask`).
     """
 
     def __init__(
