@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,7 +74,7 @@ class Corpus:
             warn(f"--unlabeled: the preset {recipe.preset} reads no unlabelled text. --preset adversarial does.")
         for field in task.fields:
             refuse_lost_spans(field, [*train, *dev], task)
-            warn_of_missing_labels(field, train)
+            warn_of_rare_labels(field, train)
         return cls(train, pool, dev)
 
     def cutter(self, tokenizer: PreTrainedTokenizerBase, size: int, margin: int, fields: Sequence[Field]) -> Windows:
@@ -137,20 +138,19 @@ def warn_of_shared_texts(dev: Sequence[Document], train: Sequence[Document]) -> 
         warn(f"{shared} of {len(dev)} documents of dev stand in train too, word for word, and prove nothing.")
 
 
-def warn_of_missing_labels(field: Field, train: Sequence[Document]) -> None:
-    """One line that names the labels no training document has: a model cannot learn what it never sees."""
-    seen: set[str] = set()
+def warn_of_rare_labels(field: Field, train: Sequence[Document]) -> None:
+    """A line that names the labels no training document has, and one for those that one document alone has: a model
+    cannot learn what it never sees, and hardly what it sees once."""
+    seen: Counter[str] = Counter()
     for document in train:
         gold = document.gold.get(field.name, ())
         seen.update(
-            {gold} if field.kind == "classes" else gold if field.kind == "flags" else {span.label for span in gold}
+            {gold} if field.kind == "classes" else set(gold) if field.kind == "flags" else {span.label for span in gold}
         )
-    missing = [name for name in field.labels if name not in seen]
-    if missing:
-        warn(
-            f'field "{field.name}": no labelled example of {len(missing)} of {len(field.labels)} labels: '
-            f"{', '.join(missing)}."
-        )
+    for number, told in enumerate(("no labelled example", "one labelled document only")):
+        rare = [name for name in field.labels if seen[name] == number]
+        if rare:
+            warn(f'field "{field.name}": {told} of {len(rare)} of {len(field.labels)} labels: {", ".join(rare)}.')
 
 
 def blurred_spans(train: Sequence[Document], cutter: Windows, fields: Sequence[Field]) -> tuple[int, int]:

@@ -8,9 +8,10 @@ import pytest
 import tiny
 
 from electra_ie.batching import Windows
-from electra_ie.corpus import Corpus
-from electra_ie.document import Span
+from electra_ie.corpus import Corpus, warn_of_rare_labels
+from electra_ie.document import Document, Span
 from electra_ie.errors import UserError
+from electra_ie.labels import Field
 from electra_ie.metrics import score
 from electra_ie.recipe import Recipe
 from electra_ie.task import Task
@@ -99,6 +100,19 @@ def test_a_label_without_an_example_is_named(task, capsys):
     assert len(lines) == 3
     for line, field, label in zip(lines, ("topic", "risks", "names"), ("sport", "gold", "city"), strict=True):
         assert f'field "{field}": no labelled example of 1 of' in line and line.endswith(f"labels: {label}.")
+
+
+def test_labels_that_one_document_alone_bears_are_named(capsys):
+    topic, names = (Field(name, kind, ("a", "b", "c")) for name, kind in (("topic", "classes"), ("names", "spans")))
+    spans = {"a": Span(0, 1, "a"), "b": Span(2, 3, "b")}
+    train = [Document("1", "a b", {"topic": "a", "names": (spans["a"], spans["a"], spans["b"])})]
+    train += [Document(str(number), "a b", {"topic": "b", "names": (spans["b"],)}) for number in (2, 3)]
+    for field in (topic, names):
+        warn_of_rare_labels(field, train)
+    told = [f'field "{name}": {what} of 1 of 3 labels: {label}.' for name in ("topic", "names")
+            for what, label in (("no labelled example", "c"), ("one labelled document only", "a"))]  # fmt: skip
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition("warning: ")[2] for line in lines] == told
 
 
 def cut(file, encoder) -> Windows:
