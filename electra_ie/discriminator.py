@@ -9,7 +9,7 @@ and would count as fake, so there an extra realness logit is learnt beside the s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -21,7 +21,7 @@ from electra_ie.batching import Batch
 from electra_ie.encoders import locate, readable
 from electra_ie.errors import UserError
 from electra_ie.labels import Field
-from electra_ie.pooling import MeanPooledForSequenceClassification
+from electra_ie.pooling import FAMILIES, averaged, averaging, drop_layer
 from electra_ie.verdict import Fakes, Verdict
 
 STOCK = {
@@ -32,6 +32,8 @@ STOCK = {
 
 
 LOADING: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "dtype": torch.float32}
+AVERAGES = "averages"
+"""The entry of a configuration that tells of an averaging layer."""
 PROBLEMS = {"classes": "single_label_classification", "flags": "multi_label_classification"}
 
 
@@ -43,20 +45,22 @@ def key(field: Field) -> str:
 class Playback(nn.Module):
     """Stands in a stock model where its encoder stood, and returns the states it is given as if it had read them.
 
-    The pooler, which some families keep inside the encoder, belongs to the head and stays here.
+    The pooler, which some families keep inside the encoder, belongs to the head and stays here; and so does the
+    averaging layer (see `pooling`), which other fields on the same encoder do without.
     """
 
-    def __init__(self, pooler: nn.Module | None):
+    def __init__(self, pooler: nn.Module | None, averages: bool = False):
         super().__init__()
-        self.pooler = pooler
+        self.pooler, self.averages = pooler, averages
 
     def forward(
-        self, input_ids: Any = None, inputs_embeds: torch.Tensor | None = None, **_: Any
+        self, input_ids: Any = None, inputs_embeds: torch.Tensor | None = None, attention_mask: Any = None, **_: Any
     ) -> BaseModelOutputWithPoolingAndCrossAttentions:
         if inputs_embeds is None:
             raise RuntimeError("the head does not hand its encoder `inputs_embeds`")
-        pooled = self.pooler(inputs_embeds) if self.pooler is not None else None
-        return BaseModelOutputWithPoolingAndCrossAttentions(last_hidden_state=inputs_embeds, pooler_output=pooled)
+        states = averaged(inputs_embeds, attention_mask) if self.averages else inputs_embeds
+        pooled = self.pooler(states) if self.pooler is not None else None
+        return BaseModelOutputWithPoolingAndCrossAttentions(last_hidden_state=states, pooler_output=pooled)
 
 
 class Head(nn.Module):
@@ -67,7 +71,9 @@ class Head(nn.Module):
     def __init__(self, field: Field, model: PreTrainedModel, game: bool):
         super().__init__()
         self.field, self.model = field, model
-        setattr(model, model.base_model_prefix, Playback(getattr(model.base_model, "pooler", None)))
+        self.averages = _averages(model)
+        playback = Playback(getattr(model.base_model, "pooler", None), self.averages)
+        setattr(model, model.base_model_prefix, playback)
         self.last = _last_linear(model)
         self.last.register_forward_pre_hook(self._keep_features)
         self.features = torch.empty(0)
@@ -190,7 +196,8 @@ class Discriminator(nn.Module):
         if playback.pooler is not None:
             self.encoder.pooler = playback.pooler
         try:
-            yield model
+            with averaging(model) if playback.averages else nullcontext():
+                yield model
         finally:
             setattr(model, prefix, playback)
             if playback.pooler is not None:
@@ -228,10 +235,19 @@ def _new(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
     config: dict[str, Any] = {"id2label": names, "label2id": {name: number for number, name in names.items()}}
     if field.kind != "spans":
         config["problem_type"] = PROBLEMS[field.kind]
-        if pooling == "mean":
-            with readable(encoder):
-                return MeanPooledForSequenceClassification.on(locate(encoder), **config)
-    return _load(encoder, field, **config)
+    model = _load(encoder, field, **config)
+    if field.kind != "spans" and pooling == "mean":
+        if model.config.model_type in FAMILIES:
+            model.config.electra_ie = {AVERAGES: True}
+        else:
+            model.config.classifier_pooling = "mean"
+    return model
+
+
+def _averages(model: PreTrainedModel) -> bool:
+    """Does the first token hold the mean, by way of an averaging layer?"""
+    told = getattr(model.config, "electra_ie", None)
+    return isinstance(told, dict) and told.get(AVERAGES) is True
 
 
 def _load(name: str, field: Field, **config: Any) -> PreTrainedModel:
@@ -256,4 +272,6 @@ def _saved(folder: str, field: Field) -> PreTrainedModel:
             file=folder,
             remedy="Restore both, or train again.",
         )
+    if _averages(model):
+        drop_layer(model)
     return model

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from electra_ie.batching import Windows
-from electra_ie.discriminator import Discriminator
+from electra_ie.discriminator import AVERAGES, Discriminator
 from electra_ie.encoders import hushed, load_tokenizer
 from electra_ie.errors import UserError
 from electra_ie.labels import Field
@@ -163,6 +163,7 @@ def save_fields(run: Path, discriminator: Discriminator, cutter: Windows) -> Non
                 "window": cutter.size,
                 "margin": cutter.margin,
                 "whole_words": cutter.whole_words,
+                AVERAGES: discriminator.head(field).averages,
             }
             model.save_pretrained(part)
         cutter.tokenizer.save_pretrained(part)

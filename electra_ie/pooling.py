@@ -1,92 +1,119 @@
-"""Mean pooling, for encoders whose own class reads the first token only.
+"""Mean pooling that stock classes can express, for encoders whose own class reads the first token only.
 
-On 109 labelled TREC questions (5-fold cross-validation, three seeds, embedded encoder) the mean of the states gives
-55.6 % accuracy where the stock BERT head on the first token gives 43.4 % (benchmarks/pooling.py): sentence encoders are
-trained with the mean and leave the first token unused. The stock class cannot express it, so this one is saved under a
-model type of its own: stock transformers refuses such a folder rather than reading it wrongly, and with
-`import electra_ie.pooling` it loads through AutoModelForSequenceClassification like any other.
+Sentence encoders are trained with the mean of their states and leave the first token unused (what that costs:
+benchmarks/pooling.py). The stock heads of the BERT family read the first token all the same. So the encoder gets one
+more layer, in which every token attends to all alike: behind it the first token holds the mean. It is a stock layer
+with weights that are written, not learnt, and stock transformers loads it like any other.
 """
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
-from transformers.modeling_outputs import SequenceClassifierOutput
+from torch.nn.functional import layer_norm
+from transformers import AutoConfig
 from transformers.utils import cached_file
 
+from electra_ie.encoders import locate, readable
+from electra_ie.errors import UserError, warn
+
 TOLD = "1_Pooling/config.json"
+STRENGTH = 30.0
+"""How much more the mean weighs than what the residual connection of the layer lets through: the first token."""
+
+BERT_LAYER = {
+    "query": "attention.self.query", "key": "attention.self.key", "value": "attention.self.value",
+    "mixed": "attention.output.dense", "norm": "attention.output.LayerNorm",
+    "wide": "intermediate.dense", "narrow": "output.dense", "last": "output.LayerNorm",
+}  # fmt: skip
+DISTILBERT_LAYER = {
+    "query": "attention.q_lin", "key": "attention.k_lin", "value": "attention.v_lin", "mixed": "attention.out_lin",
+    "norm": "sa_layer_norm", "wide": "ffn.lin1", "narrow": "ffn.lin2", "last": "output_layer_norm",
+}  # fmt: skip
+FAMILIES = {
+    "bert": BERT_LAYER, "roberta": BERT_LAYER, "xlm-roberta": BERT_LAYER, "camembert": BERT_LAYER,
+    "electra": BERT_LAYER, "distilbert": DISTILBERT_LAYER,
+}  # fmt: skip
+"""By model type, where the parts of a layer are. In these families attention knows no positions, and each half of a
+layer ends in a layer norm."""
 
 
-class MeanPooledConfig(PreTrainedConfig):
-    """`encoder`: the configuration of the encoder inside, as a dictionary with its `model_type`."""
+def averaged(states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """What the layer makes of states (B, L, H) and mask (B, L): all but the mean over the tokens that are no padding.
 
-    model_type = "electra_ie_mean_pooled"
-
-    def __init__(self, encoder: dict[str, Any] | None = None, dropout: float = 0.1, **rest: Any):
-        super().__init__(**rest)
-        self.encoder, self.dropout = encoder or {}, dropout
-
-    def encoder_config(self) -> PreTrainedConfig:
-        values = dict(self.encoder)
-        return AutoConfig.for_model(values.pop("model_type"), **values)
+    The layer norms of the layer have no weights of their own, so that the second changes nothing.
+    """
+    weights = torch.ones_like(states[..., :1]) if mask is None else mask[..., None].to(states.dtype)
+    mean = (states * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True)
+    return layer_norm(STRENGTH * mean + states, states.shape[-1:], eps=1e-12)
 
 
-class MeanPooledForSequenceClassification(PreTrainedModel):
-    """Mean of the encoder's states over the tokens that are not padding, dropout, one linear layer."""
-
-    config_class = MeanPooledConfig
-    base_model_prefix = "encoder"
-    _supports_sdpa = True
-
-    def __init__(self, config: MeanPooledConfig):
-        super().__init__(config)
-        inner = config.encoder_config()
-        self.encoder = AutoModel.from_config(inner)
-        if getattr(self.encoder, "pooler", None) is not None:
-            self.encoder.pooler = None
-        self.dropout = nn.Dropout(config.dropout)
-        self.classifier = nn.Linear(inner.hidden_size, len(config.id2label or ()))
-        self.post_init()
-
-    @classmethod
-    def on(cls, folder: str, **config: Any) -> MeanPooledForSequenceClassification:
-        """A new head on the encoder of a folder or hub name."""
-        encoder = AutoModel.from_pretrained(folder, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
-        model = cls(MeanPooledConfig(encoder=encoder.config.to_dict(), **config))
-        if getattr(encoder, "pooler", None) is not None:
-            encoder.pooler = None
-        model.encoder = encoder
-        return model
-
-    def forward(
-        self, input_ids: Any = None, attention_mask: Any = None, inputs_embeds: Any = None, **rest: Any
-    ) -> SequenceClassifierOutput:
-        """(B, L) ids or (B, L, H) states, (B, L) mask -> logits (B, K)."""
-        rest = {name: value for name, value in rest.items() if name == "token_type_ids"}
-        read = self.encoder(input_ids=input_ids, attention_mask=attention_mask, inputs_embeds=inputs_embeds, **rest)
-        states = read.last_hidden_state
-        mask = (
-            torch.ones_like(states[..., :1]) if attention_mask is None else attention_mask[..., None].to(states.dtype)
-        )
-        pooled = (states * mask).sum(1) / mask.sum(1)
-        return SequenceClassifierOutput(logits=self.classifier(self.dropout(pooled)))
+@contextmanager
+def averaging(model: Any) -> Iterator[None]:
+    """Within, the encoder of a stock model has its averaging layer, as it is saved."""
+    layers = _layers(model)
+    layers.append(_layer(layers[-1], FAMILIES[model.config.model_type]))
+    model.config.num_hidden_layers = len(layers)
+    try:
+        yield
+    finally:
+        drop_layer(model)
 
 
-AutoConfig.register(MeanPooledConfig.model_type, MeanPooledConfig)
-AutoModelForSequenceClassification.register(MeanPooledConfig, MeanPooledForSequenceClassification)
+def drop_layer(model: Any) -> None:
+    """Take the averaging layer off a stock model that was saved with it."""
+    layers = _layers(model)
+    del layers[-1]
+    model.config.num_hidden_layers = len(layers)
 
 
-def choose(folder: str) -> str:
-    """`mean` for an encoder, a folder or a name on the hub, that says it was trained so (1_Pooling/config.json of a
-    sentence encoder), else `stock`."""
+def _layers(model: Any) -> nn.ModuleList:
+    encoder = model.base_model
+    return encoder.transformer.layer if model.config.model_type == "distilbert" else encoder.encoder.layer
+
+
+@torch.no_grad()
+def _layer(like: nn.Module, names: dict[str, str]) -> nn.Module:
+    layer: Any = copy.deepcopy(like)
+    for each in layer.parameters():
+        each.zero_()
+    for part, size in (("value", 1.0), ("mixed", STRENGTH)):
+        nn.init.eye_(layer.get_submodule(names[part]).weight).mul_(size)
+    for part in ("norm", "last"):
+        nn.init.ones_(layer.get_submodule(names[part]).weight)
+    return layer
+
+
+def choose(encoder: str, asked: str | None = None) -> str:
+    """`mean` or `stock`: what is asked for, else the mean for an encoder, a folder or a name on the hub, that says it
+    was trained so (1_Pooling/config.json of a sentence encoder).
+
+    Raises UserError where the mean is asked for and the stock class of the family cannot be made to judge by it; where
+    it is not asked for, one line tells of that.
+    """
+    if asked == "stock":
+        return asked
+    folder = locate(encoder)
     file = told_in(folder)
     told = json.loads(file.read_text("utf-8")) if file else {}
-    return "mean" if told.get("pooling_mode_mean_tokens") else "stock"
+    if not (asked or told.get("pooling_mode_mean_tokens")):
+        return "stock"
+    with readable(encoder):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    if config.model_type in FAMILIES or hasattr(config, "classifier_pooling"):
+        return "mean"
+    message = f"the stock class of {config.model_type} cannot judge texts by the mean of their states"
+    if asked:
+        raise UserError(f"{message}.", remedy="Set pooling=stock, or choose an encoder of the BERT family.")
+    warn(f"{message}, as this encoder was trained to: it judges them by their first token.")
+    return "stock"
 
 
 def told_in(folder: str) -> Path | None:
