@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -17,8 +17,10 @@ from torch import nn
 
 from electra_ie.discriminator import Discriminator
 from electra_ie.generators import LatentGenerators
+from electra_ie.labels import IGNORED
 from electra_ie.objectives import weigh
 from electra_ie.recipe import Recipe
+from electra_ie.verdict import Verdict
 
 
 class LossNotFinite(Exception):
@@ -31,12 +33,14 @@ class LossNotFinite(Exception):
 
 @dataclass
 class Step:
-    """What one step was like. realness: mean p(real) of real and of fake rows, None without a generator."""
+    """What one step was like. realness: mean p(real) of real and of fake rows, None without a generator. answers: for
+    each field how many different answers labelled rows got, and how many would have been right."""
 
     number: int
     losses: dict[str, float]
     parts: dict[str, float]
     realness: tuple[float, float] | None
+    answers: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, other: Step, parts: int) -> None:
         """Take in one of the `parts` of this step: every number becomes the mean over them."""
@@ -46,6 +50,7 @@ class Step:
         if other.realness:
             real, fake = self.realness or (0.0, 0.0)
             self.realness = real + other.realness[0] / parts, fake + other.realness[1] / parts
+        self.answers |= other.answers
 
 
 class Mean:
@@ -202,7 +207,8 @@ def _turns(players: Players, batch: Any, recipe: Rules, number: int, mean: Mean)
             losses["generator"] = _finite(loss, number, "generator")
             accelerator.backward(loss / players.parts)
         parts.update(more)
-    return Step(number, losses, parts, (_realness(real, mean), _realness(fake, mean)) if fake else None)
+    realness = (_realness(real, mean), _realness(fake, mean)) if fake else None
+    return Step(number, losses, parts, realness, _answers(real, accelerator))
 
 
 @contextmanager
@@ -268,3 +274,25 @@ def _realness(verdicts: Mapping[str, Any], mean: Mean) -> float:
     """Mean p(real) over the rows, then over the fields."""
     values = [float(mean(each.realness.detach().sigmoid(), each.weight)) for each in verdicts.values()]
     return sum(values) / len(values)
+
+
+def _answers(verdicts: Mapping[str, Any], accelerator: Accelerator) -> dict[str, tuple[int, int]]:
+    """For each field of several classes, how many different answers its labelled rows got, and how many would have been
+    right, over all processes. Of flags there are two: none, and some."""
+    found = {}
+    for name, verdict in verdicts.items():
+        if isinstance(verdict, Verdict) and verdict.logits.shape[-1] > 1:
+            given, right = accelerator.reduce(_counts(verdict), reduction="sum").count_nonzero(-1).tolist()  # type: ignore[union-attr]
+            found[name] = given, right
+    return found
+
+
+@torch.no_grad()
+def _counts(verdict: Verdict) -> torch.Tensor:
+    """(2, K): how often each answer was given to labelled rows, and how often it would have been right."""
+    flags = verdict.field.kind == "flags"
+    given = (verdict.logits > 0).any(-1).long() if flags else verdict.logits.argmax(-1)
+    right = (verdict.labels > 0).any(-1).long() if flags else verdict.labels
+    known = (verdict.labels != IGNORED).all(-1) if flags else verdict.labels != IGNORED
+    classes = 2 if flags else verdict.logits.shape[-1]
+    return torch.stack([torch.bincount(each[known], minlength=classes) for each in (given, right)])

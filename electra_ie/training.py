@@ -16,11 +16,12 @@ import yaml
 from electra_ie import plots
 from electra_ie.batching import Batches, collate
 from electra_ie.card import model_card
+from electra_ie.collapse import Watch
 from electra_ie.console import notice, progress
 from electra_ie.corpus import Corpus
 from electra_ie.discriminator import Discriminator
-from electra_ie.encoders import load_tokenizer, locate, longest
-from electra_ie.errors import UserError
+from electra_ie.encoders import load_tokenizer, longest
+from electra_ie.errors import UserError, warn
 from electra_ie.evaluation import Scores, answer, draw, judge, mean_score
 from electra_ie.extractor import Extractor
 from electra_ie.generators import build_generator
@@ -30,6 +31,7 @@ from electra_ie.persistence import (
     Progress,
     checkpoint,
     load_best,
+    load_checkpoint,
     load_task,
     not_finite,
     refuse_other_corpus,
@@ -64,7 +66,7 @@ class Training:
         self.task, self.corpus, self.folder = task, corpus, folder
         self.accelerator = accelerator_of("auto")
         tokenizer = load_tokenizer(recipe.encoder)
-        pooling = recipe.pooling or choose(locate(recipe.encoder))
+        pooling = choose(recipe.encoder, recipe.pooling)
         torch.manual_seed(recipe.seed)  # decides the weights of the new heads and of the generator
         self.discriminator = Discriminator.load(recipe.encoder, task.fields, pooling, recipe.game)
         hidden = self.discriminator.hidden
@@ -125,22 +127,28 @@ class Training:
             self.labelled, self.pool, (self.recipe.batch or 0, self.recipe.unlabeled_batch or 0), self.cutter,
             self.task.fields, self.recipe.seed, place, self.accelerator.num_processes,
         )  # fmt: skip
+        done = 0
         scored = set(self._scored_steps())
         kept = scored | {round(steps * tenth / 10) for tenth in range(1, 11)}
         before = max((row.get("seconds", 0.0) for row in self.rows), default=0.0)
+        watch = Watch(steps)
         began = time.monotonic()
         name = f"training {self.task.name} ({self.recipe.preset})"
         with progress(steps, name, start=self.done.step) as report:
             for step in play(self.players, batches, self.recipe, self.done.step):
-                if not main:
-                    continue
                 done = step.number + 1
-                self.rows.append(_row(step, before + time.monotonic() - began))
-                if done in scored:
-                    self._score(done)
-                if done in kept:
-                    self._checkpoint(done)
-                report(done, loss=step.losses["discriminator"], dev=self.done.best_score)
+                collapsed = watch.see(step)  # the numbers of a step are those of all processes: all decide alike
+                if main:
+                    self.rows.append(_row(step, before + time.monotonic() - began))
+                    if done in scored and not watch.sign:
+                        self._score(done)
+                    if done in kept and not watch.sign:
+                        self._checkpoint(done)
+                    report(done, loss=step.losses["discriminator"], dev=self.done.best_score)
+                if collapsed:
+                    break
+        if main and watch.sign:
+            self._fall_back(done, watch.sign)
 
     def _scored_steps(self) -> Iterator[int]:
         """Evenly over the second half, the last step always; none without a dev split."""
@@ -166,6 +174,16 @@ class Training:
         reached = replace(self.done, step=done)
         checkpoint(self.folder, self.players, reached, self.rows)
         self.done = reached
+
+    def _fall_back(self, step: int, what: str) -> None:
+        """End the run with the last good weights. Raises UserError where there are none."""
+        if self.done.best_step is None and not self.done.step:
+            remedy = f"Train more gently (--set rate={(self.recipe.rate or 0) / 10:g}), or with --preset control."
+            raise UserError(f"the training has collapsed at step {step}: {what}.", file=self.folder, remedy=remedy)
+        if self.done.best_step is None:
+            load_checkpoint(self.folder, self.players)
+        good = self.done.best_step or self.done.step
+        warn(f"the training has collapsed at step {step}: {what}. The run keeps the weights of step {good}.")
 
     def _finish(self) -> None:
         """Save the best weights as stock folders, prove that they are those, and leave scores, plots and card."""

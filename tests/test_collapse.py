@@ -1,0 +1,62 @@
+"""A training that collapses is noticed, named, and ends with the last good weights."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import tiny
+
+from electra_ie import train
+from electra_ie.collapse import Watch
+from electra_ie.loop import Step
+
+
+def seen(watch, count, first=0, loss=1.0, fake=0.3, answers=(3, 3)):
+    """What the watch says of `count` like steps."""
+    told = [watch.see(Step(first + number, {"discriminator": loss}, {}, (0.7, fake), {"topic": answers})) for number in range(count)]
+    return [number for number, each in enumerate(told) if each], told[-1]
+
+
+@pytest.mark.parametrize("sign, told", [
+    ({"loss": 50.0}, "the loss has exploded"),
+    ({"loss": math.inf}, "the loss has exploded"),
+    ({"fake": 0.001}, "the generator is found out"),
+    ({"answers": (1, 3)}, "the field topic gets one answer"),
+])  # fmt: skip
+def test_a_sign_that_stands_is_named(sign, told):
+    watch = Watch(400)
+    assert seen(watch, 300) == ([], None)
+    when, name = seen(watch, 60, 300, **sign)
+    assert when[0] == 39 and told in name
+    assert watch.sign == name
+
+
+@pytest.mark.parametrize("steps, sign", [
+    (30, {"loss": 50.0}), (30, {"fake": 0.001}), (30, {"answers": (1, 3)}), (60, {"answers": (1, 1)}), (60, {"loss": 9.0}),
+])  # fmt: skip
+def test_what_passes_is_no_collapse(steps, sign):
+    watch = Watch(400)
+    seen(watch, 300)
+    assert seen(watch, steps, 300, **sign) == ([], None)
+    assert seen(watch, 20, 300 + steps) == ([], None) and watch.sign is None
+
+
+def test_what_has_not_learnt_has_not_collapsed():
+    watch = Watch(400)
+    assert seen(watch, 400, answers=(1, 3)) == ([], None)
+
+
+def test_a_run_that_collapses_keeps_its_last_good_weights(task, tmp_path, encoder, capsys):
+    """A generator that cannot learn is found out by a discriminator that does little else."""
+    settings = tiny.settings(encoder("bert"), "adversarial", steps=120, batch=4, head_rate=0.05)
+    settings |= {"generator_rate": 0.0, "discriminator": {"knows_classes": 1.0, "rejects_fakes": 100.0}}
+    run = train(str(task), tmp_path / "run", **settings)
+    told = capsys.readouterr().err
+    assert "the generator is found out" in told and "The run keeps the weights of step" in told
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    fakes = {row["step"]: row["realness_fake"] for row in rows if "realness_fake" in row}
+    kept = int(told.split("The run keeps the weights of step ")[1].split(".")[0])
+    assert max(fakes) < 120 and max(list(fakes.values())[-20:]) < 0.005 < fakes[kept]
+    assert (run / "topic" / "model.safetensors").is_file()
