@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,11 @@ import torch
 import yaml
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
-from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.models.electra.modeling_electra import ElectraForPreTraining
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from electra_ie import plots
 from electra_ie.console import notice, progress
-from electra_ie.encoders import hushed, load_tokenizer, locate, longest
+from electra_ie.encoders import load_tokenizer, locate, longest
 from electra_ie.errors import UserError
 from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, play
 from electra_ie.objectives import TOKEN_TERMS, check_terms
@@ -42,9 +41,10 @@ from electra_ie.pretraining.blocks import cached
 from electra_ie.pretraining.card import encoder_card
 from electra_ie.pretraining.evaluation import score
 from electra_ie.pretraining.optimizer import ElectraAdamW, groups
-from electra_ie.pretraining.players import MaskedLanguageModel, MaskFiller, TokenDiscriminator, TokenGenerator, probe
+from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator, TokenGenerator, probe
 from electra_ie.pretraining.recipe import PretrainRecipe
-from electra_ie.pretraining.sharing import Disentangled, Ties, disentangle, entangled
+from electra_ie.pretraining.saving import blend, save_encoder, verify
+from electra_ie.pretraining.sharing import Ties, disentangle
 from electra_ie.pretraining.vocabulary import new_tokenizer
 from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, write, write_log
 
@@ -377,57 +377,6 @@ def _embeddings(encoder: PreTrainedModel) -> torch.nn.Module:
     """All that an encoder adds up for a token, position and norm included; else its word embeddings."""
     found = getattr(encoder, "embeddings", None)
     return found if isinstance(found, torch.nn.Module) else encoder.get_input_embeddings()
-
-
-@torch.no_grad()
-def blend(encoder: PreTrainedModel, start: PreTrainedModel, share: float) -> None:
-    """Move an encoder's weights to `share` of the way from `start` to where they are (WiSE-FT; Wortsman et al. 2022,
-    section 3). Heads stay as they are trained: most begin as noise, and a way from there has no middle worth having."""
-    begun = dict(start.to(encoder.device).named_parameters())  # type: ignore[arg-type]
-    words: Any = encoder.get_input_embeddings()
-    if isinstance(words, Disentangled):
-        (name,) = (name for name, each in begun.items() if each is start.get_input_embeddings().weight)
-        words.residual.copy_(torch.lerp(begun[name], words.weight, share) - words.bases[0])
-    for name, weight in encoder.named_parameters():
-        if weight is not getattr(words, "residual", None):
-            weight.copy_(torch.lerp(begun[name], weight, share))
-
-
-def save_encoder(player: Any, folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
-    """A stock folder of a player: `ElectraForPreTraining`, a masked language model, or a plain encoder."""
-    part = folder / ".model.part"
-    shutil.rmtree(part, ignore_errors=True)
-    with hushed(), player.stock() as model, entangled(player.encoder):
-        model.save_pretrained(part)
-    tokenizer.save_pretrained(part)
-    for file in sorted(part.iterdir(), key=lambda file: file.name == "config.json"):  # what makes it a folder, last
-        os.replace(file, folder / file.name)
-    part.rmdir()
-
-
-@torch.no_grad()
-def verify(players: Players, batch: TokenBatch, folder: Path) -> None:
-    """The saved folders, loaded anew by stock classes, must answer as the players in memory do.
-
-    Raises RuntimeError where they do not: a fault of this program.
-    """
-    judge, maker = players.judge, players.maker
-    device = players.accelerator.device
-    batch = TokenBatch(*(getattr(batch, each.name)[:4] for each in fields(batch))).to(device)
-    for player, place in ((judge, folder), (maker, folder / models.GENERATOR)):
-        if player is None:
-            continue
-        player.eval()
-        kind: Any = AutoModelForMaskedLM if isinstance(player, MaskFiller) else AutoModel
-        if isinstance(player, TokenDiscriminator) and player.electra:
-            kind = ElectraForPreTraining
-        with hushed():
-            saved = kind.from_pretrained(place, use_safetensors=True, dtype=torch.float32).to(device).eval()
-        given = {"input_ids": batch.masked_ids, "attention_mask": batch.mask}
-        with player.stock() as model:
-            mine, other = model(**given)[0], saved(**given)[0]
-        if not torch.allclose(mine, other, atol=1e-4):
-            raise RuntimeError(f"the model saved in {place} does not answer as the trained one does")
 
 
 def _peak_memory() -> int:
