@@ -75,12 +75,13 @@ def train(
     from electra_ie.commands import train as do
     from electra_ie.console import notice
     from electra_ie.listing import show_scores
+    from electra_ie.run_files import read_scores
 
     given: dict[str, Any] = {"encoder": encoder, "data": data, "labels": labels, "seed": seed, "preset": preset}
     given["unlabeled"] = tuple(unlabeled) if unlabeled else None
     folder = do(task, output, recipe=recipe, settings=set_ or (), resume=resume, **given)
     if first_process():
-        show_scores(folder, "dev")
+        show_scores(read_scores(folder).get("dev", {}), "dev")
         notice(f"run saved in {folder}: model folders, run.yaml, scores.json, log.jsonl, curves.png, README.md")
 
 
@@ -191,8 +192,7 @@ def evaluate(
     from electra_ie.commands import evaluate as do
     from electra_ie.listing import show_scores
 
-    do(run, split, data=data, file=json)
-    show_scores(Path(run), split)
+    show_scores(do(run, split, data=data, file=json), split)
 
 
 @app.command()

@@ -104,7 +104,7 @@ def evaluate(
 
     data: the folder of the task's files, in place of the one it was trained from. file: write the scores there too.
     """
-    scores = score_run(Path(run), split, data)
+    scores = score_run(run, split, data)
     if file:
         write(Path(file), json.dumps({"run": os.fspath(run), "split": split, "scores": scores}, indent=2) + "\n")
     return scores

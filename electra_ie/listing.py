@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from electra_ie.console import notice, output, print_table, score_table
 from electra_ie.document import Document
 from electra_ie.labels import Field
-from electra_ie.run_files import COMPARED, PRETRAINING, SCORES
+from electra_ie.run_files import COMPARED, PRETRAINING
 from electra_ie.task import Task, list_tasks
 
 
@@ -82,9 +83,8 @@ def _counts(field: Field, documents: list[Document]) -> Counter[str]:
     return counts
 
 
-def show_scores(run: Path, split: str) -> None:
-    """The scores of a split as they stand in the run: one line a field, then its labels."""
-    scores = json.loads((run / SCORES).read_text("utf-8")).get(split)
+def show_scores(scores: Mapping[str, Mapping[str, Any]], split: str) -> None:
+    """The scores of a split: one line a field, then its labels; nothing where there are none."""
     if not scores:
         return
     rows = []

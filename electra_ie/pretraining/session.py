@@ -46,7 +46,7 @@ from electra_ie.pretraining.players import MaskedLanguageModel, MaskFiller, Toke
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.sharing import Disentangled, Ties, disentangle, entangled
 from electra_ie.pretraining.vocabulary import new_tokenizer
-from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, write, write_log
+from electra_ie.run_files import CARD, CORPUS, CURVES, LAST, PRETRAINING, RECIPE, write, write_log
 
 ROWS = 1_000
 """Rows of losses that log.jsonl holds at most, each the mean of the steps since the one before."""
@@ -273,7 +273,7 @@ class Pretraining:
             verify(self.players, self.held_out[0], self.folder)
         summary = self._summary()
         write(self.folder / PRETRAINING, json.dumps(summary, indent=2) + "\n")
-        plots.pretraining(self.rows, self.folder / "curves.png")
+        plots.pretraining(self.rows, self.folder / CURVES)
         write(self.folder / CARD, encoder_card(self.recipe, summary))
         write_log(self.folder, self.rows)
         shutil.rmtree(self.folder / Path(LAST).parent)
