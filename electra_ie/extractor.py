@@ -80,8 +80,8 @@ class Extractor:
     ) -> Extractor:
         """As `load`, by the names that users of transformers know.
 
-        revision: a branch, tag or commit on the hub; a folder that exists here has none. token: in place of the one that
-        the hub's client knows. local_files_only: take what was fetched before, without any network.
+        revision: a branch, tag or commit on the hub; a folder that exists here has none. token: in place of the one
+        that the hub's client knows. local_files_only: take what was fetched before, without any network.
         """
         there = named(run)
         if there and revision:

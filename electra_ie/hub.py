@@ -28,7 +28,7 @@ RUN_PATTERNS = (*RUN_FILES, *(f"*/{name}" for name in MODEL_FILES))
 
 NO_TOKEN = "Run: hf auth login, or set HF_TOKEN."
 READING = {
-    401: ("it is not on the hub, or is private and not yours to read.", f"Check the name; for a private one: {NO_TOKEN}"),
+    401: ("it is not on the hub, or is private.", f"Check the name; for what is private you need a token. {NO_TOKEN}"),
     403: ("the hub does not let you read it.", "Ask for access on its page there."),
     404: ("it is not on the hub.", "Check the name and the revision, or give a folder that exists."),
 }
@@ -113,7 +113,7 @@ def run_folder(run: str | os.PathLike[str], *, token: str | None = None, local_f
 def download(
     name: HubName, patterns: Sequence[str], *, token: str | None = None, local_files_only: bool = False
 ) -> Path:
-    """The folder in the client's cache that holds a repository's files of these patterns; it is called by its commit."""
+    """The folder in the client's cache that holds a repository's files of these patterns. Its name is the commit."""
     from huggingface_hub import snapshot_download
 
     with speaking(name, READING, token):
@@ -158,7 +158,7 @@ def upload(
         if name.revision:
             api.create_branch(**where, branch=name.revision, exist_ok=True)
             there = api.repo_info(**where, revision=name.revision)
-        old = [each.rfilename for each in there.siblings or () if replaces(each.rfilename)]
+        old = [path for path in api.list_repo_files(**where, revision=there.sha) if replaces(path)]
         operations: list[Any] = [CommitOperationDelete(path) for path in old if path not in files]
         operations += [CommitOperationAdd(path, content) for path, content in files.items()]
         done = api.create_commit(
@@ -213,7 +213,8 @@ def speaking(name: HubName, told: Mapping[int, tuple[str, str]], token: str | No
             raise
         raise _user_error(error, name, told, token) from None
     for each in heard:
-        warn(_without(token, str(each.message)))
+        if issubclass(each.category, UserWarning):  # others are between the client and its libraries
+            warn(_without(token, str(each.message)))
 
 
 @contextmanager
@@ -233,17 +234,16 @@ def _bars_on_terminals() -> Iterator[None]:
 def _user_error(
     error: Exception, name: HubName, told: Mapping[int, tuple[str, str]], token: str | None
 ) -> UserError:
-    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
     writing = told is WRITING
     again = "Push again: nothing is seen of it yet, and what was sent is not sent twice." if writing else "Try again."
     chain = list(_chain(error))
-    answers = [each.response for each in chain if getattr(each, "response", None) is not None]
-    if answers:
-        message, remedy = _answered(answers[0], told, again)
-        said = next((each.server_message for each in chain if getattr(each, "server_message", None)), None)
-        if said and answers[0].status_code in (400, 402, 403):
-            message = f"{message.rstrip('.')} ({_first_line(said)})."
+    answer: Any = next((each for each in chain if isinstance(each, HfHubHTTPError)), None)
+    if answer:
+        message, remedy = _answered(answer.response, told, again)
+        if answer.server_message and answer.response.status_code in (400, 402, 403):
+            message = f"{message.rstrip('.')} ({_first_line(answer.server_message)})."
     elif any(isinstance(each, OfflineModeIsEnabled) for each in chain):
         message = "HF_HUB_OFFLINE is set" + ("." if writing else ", and it is not in the cache.")
         remedy = "Unset it to push." if writing else "Unset it once, to fetch it."
@@ -264,8 +264,9 @@ def _answered(response: Any, told: Mapping[int, tuple[str, str]], again: str) ->
     if status in told:
         return told[status]
     if status == 429:
-        wait = response.headers.get("Retry-After", "")
-        return "the hub has had too many requests.", f"Wait {wait + ' seconds' if wait.isdigit() else 'a while'}. {again}"
+        asked = response.headers.get("Retry-After", "")
+        wait = f"{asked} seconds" if asked.isdigit() else "a while"
+        return "the hub has had too many requests.", f"Wait {wait}. {again}"
     if status >= 500:
         return f"the hub fails (HTTP {status}).", f"Wait a while. {again}"
     return f"the hub refuses this (HTTP {status}).", "Check the name, and that the client is not too old."
@@ -283,5 +284,6 @@ def _first_line(text: str) -> str:
 
 
 def _without(token: str | None, text: str) -> str:
-    text = SECRET.sub(b"hf_***", text.encode()).decode()
-    return text.replace(token, "***") if token else text
+    """A text that may quote a request, with stars for whatever in it is a token."""
+    hidden = text.replace(token, "***") if token else text
+    return SECRET.sub(b"***", hidden.encode()).decode()

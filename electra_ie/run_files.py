@@ -15,7 +15,7 @@ RECIPE, TASK, SCORES, LOG, CARD = "run.yaml", "task.yaml", "scores.json", "log.j
 CORPUS, PRETRAINING, COMPARED = "corpus.json", "pretraining.json", "compare.json"
 LAST, BEST = "checkpoint/last.safetensors", "checkpoint/best.safetensors"
 CURVES = "curves.png"
-RUN_FILES = (CARD, RECIPE, TASK, SCORES, LOG, CORPUS, PRETRAINING, COMPARED)
+RUN_FILES = (CARD, RECIPE, TASK, SCORES, LOG, CORPUS)
 """What a run holds beside its models and pictures. A file of another name is not the run's: it may hold texts."""
 MODEL_FILES = (
     "config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",

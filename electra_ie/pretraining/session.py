@@ -23,7 +23,7 @@ from transformers.models.electra.modeling_electra import ElectraForPreTraining
 
 from electra_ie import plots
 from electra_ie.console import notice, progress
-from electra_ie.encoders import hushed, load_tokenizer, locate, longest
+from electra_ie.encoders import hushed, load_tokenizer, locate, longest, pinned
 from electra_ie.errors import UserError
 from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, play
 from electra_ie.objectives import TOKEN_TERMS, check_terms
@@ -65,7 +65,8 @@ class Pretraining:
 
     def __init__(self, recipe: PretrainRecipe, folder: Path):
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, TOKEN_TERMS)
-        recipe = recipe.settled()
+        encoder, generator = (name and pinned(name) for name in (recipe.encoder, recipe.generator_encoder))
+        recipe = replace(recipe.settled(), encoder=encoder, generator_encoder=generator)
         self.folder, self.began, self.done = folder, time.monotonic(), Progress()
         self.accelerator = accelerator_of(recipe.precision)
         self.main = self.accelerator.is_main_process
