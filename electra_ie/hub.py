@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from electra_ie.console import notice
 from electra_ie.errors import UserError, warn
 from electra_ie.run_files import MODEL_FILES, RUN_FILES, TASK
 
@@ -159,6 +160,7 @@ def upload(
             api.create_branch(**where, branch=name.revision, exist_ok=True)
             there = api.repo_info(**where, revision=name.revision)
         old = [path for path in api.list_repo_files(**where, revision=there.sha) if replaces(path)]
+        notice(f"sending {len(files)} files to {name}, which is {'private' if there.private else 'PUBLIC'}")
         operations: list[Any] = [CommitOperationDelete(path) for path in old if path not in files]
         operations += [CommitOperationAdd(path, content) for path, content in files.items()]
         done = api.create_commit(

@@ -54,8 +54,9 @@ def sent(hub: Hub, part: str) -> int:
     return sum(part in each for each in hub.asked)
 
 
-def test_a_run_goes_to_the_hub_and_comes_back(hub, run, monkeypatch):
+def test_a_run_goes_to_the_hub_and_comes_back(hub, run, monkeypatch, capsys):
     pushed = push_to_hub(run, NAME, private=True)
+    assert f"sending 22 files to {NAME}, which is private" in capsys.readouterr().err
     assert hub.repositories[NAME].private and pushed == f"{NAME}@{hub.repositories[NAME].branches['main']}"
     there = hub.files(NAME)
     ours = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
@@ -161,8 +162,9 @@ def test_two_who_push_at_once_do_not_mix(hub, run, copy):
     assert hub.files(NAME)["log.jsonl"] == (run / "log.jsonl").read_bytes()
 
 
-def test_a_private_push_goes_to_no_public_repository(hub, run):
+def test_a_private_push_goes_to_no_public_repository(hub, run, capsys):
     push_to_hub(run, NAME)
+    assert "which is PUBLIC" in capsys.readouterr().err
     asked = len(hub.asked)
     with pytest.raises(UserError, match="exists and is public; nothing was sent. Make it private"):
         push_to_hub(run, NAME, private=True, revision="trial")
