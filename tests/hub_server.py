@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,6 +75,8 @@ class Hub:
     objects: dict[str, bytes] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
+    """What happens just before the first request that matches."""
     asked: list[str] = field(default_factory=list)
     """Each request as "METHOD /path"."""
 
@@ -120,6 +122,8 @@ class Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         request = f"{self.command} {path}"
         self.hub.asked.append(request)
+        for each in [each for each in self.hub.meanwhile if re.search(each, request)]:
+            self.hub.meanwhile.pop(each)()
         fault = self.hub.fault(request)
         if fault and fault.status == DROPPED:
             self.close_connection = True

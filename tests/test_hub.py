@@ -155,11 +155,14 @@ def test_a_hiccup_is_waited_out(hub, run):
 
 def test_two_who_push_at_once_do_not_mix(hub, run, copy):
     push_to_hub(run, NAME)
-    hub.fail("/commit/", 412)
-    (copy / "log.jsonl").write_text("{}\n", encoding="utf-8")
+    theirs = {**hub.files(NAME), "log.jsonl": b"theirs"}
+    hub.meanwhile["/preupload/"] = lambda: hub.repositories[NAME].commit("main", theirs)
+    (copy / "scores.json").write_text("{}\n", encoding="utf-8")
     with pytest.raises(UserError, match="somebody else has changed it in the meantime. Push again"):
         push_to_hub(copy, NAME)
-    assert hub.files(NAME)["log.jsonl"] == (run / "log.jsonl").read_bytes()
+    assert hub.files(NAME) == theirs
+    push_to_hub(copy, NAME)
+    assert hub.files(NAME)["log.jsonl"] == (copy / "log.jsonl").read_bytes()
 
 
 def test_a_private_push_goes_to_no_public_repository(hub, run, capsys):
@@ -182,16 +185,18 @@ def test_a_private_push_goes_to_no_public_repository(hub, run, capsys):
     (DROPPED, "the hub cannot be reached (RemoteProtocolError: Server disconnected"),
 ])  # fmt: skip
 def test_what_the_hub_refuses_is_one_line_without_the_token(hub, run, caplog, capsys, status, words):
-    """The server here repeats the token, as a proxy's error page may."""
-    said = f"no, Bearer {CANARY}, you may not"
+    """The server here repeats the token, as a proxy's error page may; this one looks like none of the hub's."""
+    canary = "canary.of.another.form"
+    hub.tokens[canary] = "write"
+    said = f"no, Bearer {canary}, you may not"
     hub.fail("POST /api/models/.*/commit", status, message=said, headers={"Retry_After": "60"})
     with pytest.raises(UserError) as caught:
-        push_to_hub(run, NAME)
+        push_to_hub(run, NAME, token=canary)
     message = str(caught.value)
     assert message.startswith(f"{NAME}: {words}") and "\n" not in message
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
     captured = capsys.readouterr()
-    assert CANARY not in message + caplog.text + captured.out + captured.err
+    assert canary not in message + caplog.text + captured.out + captured.err
     assert set(hub.files(NAME)) == {".gitattributes"}
 
 
