@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +17,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: it starts faster, and square brackets in it are text
 )
-Run = Annotated[str, typer.Argument(help="Folder of a run, as train wrote it.", show_default=False)]
+Run = Annotated[
+    str,
+    typer.Argument(help="Folder of a run, as train wrote it; or ORG/NAME[@REVISION] on the hub.", show_default=False),
+]
+Repository = Annotated[str, typer.Argument(metavar="ORG/NAME", help="Repository on the hub.", show_default=False)]
+Private = Annotated[bool, typer.Option("--private", help="Refuse a public repository; make a new one private.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the files, their sizes and the card; send nothing.")]
 Data = Annotated[str | None, typer.Option(help="Folder of the task's files, in place of its own.", show_default=False)]
 Encoder = Annotated[
     str | None, typer.Option(help="Name or directory of an encoder [default: all-MiniLM-L6-v2].", show_default=False)
@@ -75,12 +80,13 @@ def train(
     from electra_ie.commands import train as do
     from electra_ie.console import notice
     from electra_ie.listing import show_scores
+    from electra_ie.run_files import read_scores
 
     given: dict[str, Any] = {"encoder": encoder, "data": data, "labels": labels, "seed": seed, "preset": preset}
     given["unlabeled"] = tuple(unlabeled) if unlabeled else None
     folder = do(task, output, recipe=recipe, settings=set_ or (), resume=resume, **given)
     if first_process():
-        show_scores(folder, "dev")
+        show_scores(read_scores(folder).get("dev", {}), "dev")
         notice(f"run saved in {folder}: model folders, run.yaml, scores.json, log.jsonl, curves.png, README.md")
 
 
@@ -191,8 +197,7 @@ def evaluate(
     from electra_ie.commands import evaluate as do
     from electra_ie.listing import show_scores
 
-    do(run, split, data=data, file=json)
-    show_scores(Path(run), split)
+    show_scores(do(run, split, data=data, file=json), split)
 
 
 @app.command()
@@ -225,6 +230,48 @@ def extract(
         sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the terminal's encoding
     counts = do(run, paths, output or sys.stdout, html)
     notice(", ".join(f"{number:,} {name}" for name, number in counts.items()) + (f" -> {output}" if output else ""))
+
+
+@app.command()
+def push(
+    run: Annotated[str, typer.Argument(help="Folder of a run, as train wrote it.", show_default=False)],
+    repository: Repository,
+    private: Private = False,
+    revision: Annotated[str | None, typer.Option(help="Branch to push to [default: main].", show_default=False)] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Send a run to the Hugging Face hub: models, settings, scores and card. No text is sent."""
+    from electra_ie.commands import plan_push, push_to_hub
+    from electra_ie.console import notice
+    from electra_ie.listing import show_upload
+
+    if dry_run:
+        show_upload(plan_push(run, repository, revision))
+        return
+    pushed = push_to_hub(run, repository, private=private, revision=revision)
+    notice(f"pushed; use it with: electra-ie extract {pushed} PATH...")
+
+
+@app.command()
+def push_data(
+    task: Annotated[str, typer.Argument(help="Name of a task, or path of a task.yaml.", show_default=False)],
+    repository: Repository,
+    data: Data = None,
+    private: Private = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Send a task's data to the Hugging Face hub: its texts and labels as JSON lines, and its data card."""
+    from electra_ie.commands import plan_push_data
+    from electra_ie.commands import push_data as do
+    from electra_ie.console import notice
+    from electra_ie.listing import show_upload
+
+    if dry_run:
+        show_upload(plan_push_data(task, repository, data))
+        return
+    pushed = do(task, repository, data=data, private=private)
+    name, _, commit = pushed.partition("@")
+    notice(f'pushed; read it with: datasets.load_dataset("{name}", revision="{commit}")')
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""pretrain, train, evaluate and extract: what the commands do, as functions. Composition only."""
+"""pretrain, train, evaluate, extract and push: what the commands do, as functions. Composition only."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from electra_ie.errors import UserError
 from electra_ie.evaluation import Scores, score_run
 from electra_ie.extractor import Extractor
 from electra_ie.formats import read_texts
+from electra_ie.hub import refuse_secrets, target, upload
 from electra_ie.page import Page
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.session import Pretraining
+from electra_ie.publishing import Upload, is_of_some_task, of_run, of_task, part_of
 from electra_ie.recipe import Recipe
 from electra_ie.run_files import RECIPE, check_output, claimed, is_finished, whole, write
 from electra_ie.task import Task
@@ -102,9 +104,10 @@ def evaluate(
 ) -> Scores:
     """Score a run on a split of its task; returns and saves (scores.json of the run) the numbers of each field.
 
-    data: the folder of the task's files, in place of the one it was trained from. file: write the scores there too.
+    run: a folder, or `ORG/NAME[@REVISION]` on the hub, where nothing is saved. data: the folder of the task's files, in
+    place of the one it was trained from. file: write the scores there too.
     """
-    scores = score_run(Path(run), split, data)
+    scores = score_run(run, split, data)
     if file:
         write(Path(file), json.dumps({"run": os.fspath(run), "split": split, "scores": scores}, indent=2) + "\n")
     return scores
@@ -118,8 +121,9 @@ def extract(
 ) -> dict[str, int]:
     """Write one JSON line a document to `output` (a path, or an open text file), and a page to `html` if asked.
 
-    Paths are text files, folders, .jsonl files with a `text` a line, or `-`. Documents are streamed: memory does not
-    grow with their number. A file that cannot be read ends all with a UserError, and nothing is left half-written.
+    The run is a folder, or `ORG/NAME[@REVISION]` on the hub. Paths are text files, folders, .jsonl files with a `text`
+    a line, or `-`. Documents are streamed: memory does not grow with their number. A file that cannot be read ends all
+    with a UserError, and nothing is left half-written.
     Returns how many documents, characters, windows and findings there were.
     """
     places = [Path(place) for place in (output, html) if isinstance(place, (str, os.PathLike))]
@@ -144,6 +148,57 @@ def extract(
             counts["windows"] += reading.windows
             report(counts["documents"])
     return counts
+
+
+def push_to_hub(
+    run: str | os.PathLike[str],
+    repository: str,
+    *,
+    private: bool = False,
+    revision: str | None = None,
+    token: str | None = None,
+) -> str:
+    """Send a finished run to `ORG/NAME` on the hub, as one commit; returns `ORG/NAME@COMMIT`, which loads just this.
+
+    private: make the repository so, and refuse one that exists and is public. revision: the branch (default: main).
+    token: in place of the one that the hub's client knows (HF_TOKEN, `hf auth login`). The branch then holds this run
+    and no file of an earlier one. Raises UserError for whatever is wrong, with nothing to be seen on the hub.
+    """
+    to = target(repository, revision)
+    sent = of_run(Path(run)).files
+    commit = upload(sent, to, private=private, token=token, replaces=lambda path: part_of(path) is not None)
+    return f"{repository}@{commit}"
+
+
+def push_data(
+    task: str, repository: str, *, data: str | None = None, private: bool = False, token: str | None = None
+) -> str:
+    """Send a task and its documents, texts and all, to the data set `ORG/NAME` on the hub; returns `ORG/NAME@COMMIT`.
+
+    data: the folder of the task's files, in place of its own. private, token: as `push_to_hub`. What is sent is read by
+    `datasets.load_dataset`, and its download is a task. Raises UserError for whatever is wrong.
+    """
+    to = target(repository)
+    sent = of_task(Task.load(task, data), repository).files
+    commit = upload(sent, to, "dataset", private=private, token=token, replaces=is_of_some_task)
+    return f"{repository}@{commit}"
+
+
+def plan_push(run: str | os.PathLike[str], repository: str, revision: str | None = None) -> Upload:
+    """What `push_to_hub` would send. No network. Raises UserError for what it would refuse by itself."""
+    target(repository, revision)
+    return _checked(of_run(Path(run)))
+
+
+def plan_push_data(task: str, repository: str, data: str | None = None) -> Upload:
+    """What `push_data` would send. No network. Raises UserError for what it would refuse by itself."""
+    target(repository)
+    return _checked(of_task(Task.load(task, data), repository))
+
+
+def _checked(planned: Upload) -> Upload:
+    refuse_secrets(planned.files, os.environ.get("HF_TOKEN"))
+    return planned
 
 
 @contextmanager

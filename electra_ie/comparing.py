@@ -18,7 +18,7 @@ from electra_ie import plots
 from electra_ie.comparison import Cell, Comparison, Outcome
 from electra_ie.console import notice
 from electra_ie.corpus import Corpus, check_budget
-from electra_ie.encoders import load_tokenizer
+from electra_ie.encoders import load_tokenizer, pinned
 from electra_ie.errors import UserError, nearest
 from electra_ie.evaluation import mean_score, score_run
 from electra_ie.jobs import train_apart
@@ -135,7 +135,7 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
 
     asked: fields of `Plan`; None, or nothing, for what it was before, or else by default.
     """
-    base = _base(recipe)
+    base = dataclasses.replace(_base(recipe), encoder=pinned(recipe.encoder))  # one for all runs
     task = Task.load(base.task, base.data)
     known = parse((folder / PLAN).read_text("utf-8"), folder / PLAN) if resume else {}
     told = {name: value for name, value in asked.items() if value is not None}

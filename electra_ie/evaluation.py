@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from electra_ie.corpus import by_field
 from electra_ie.document import Document
 from electra_ie.errors import UserError
 from electra_ie.extractor import Extractor
+from electra_ie.hub import named, run_folder
 from electra_ie.labels import Field
 from electra_ie.metrics import score
 from electra_ie.persistence import load_task
@@ -48,21 +50,28 @@ def mean_score(scores: Scores) -> float:
     return sum(each[each["main"]] for each in scores.values()) / len(scores)
 
 
-def score_run(run: Path, split: str, data: str | None = None) -> Scores:
-    """Read a split of a run's task with the run, score it, and put scores and pictures into the run's folder.
+def score_run(run: str | os.PathLike[str], split: str, data: str | None = None) -> Scores:
+    """Read a split of a run's task with the run, score it, and put scores and pictures into the run's folder; of a run
+    on the hub nothing is changed.
 
     data: the folder of the task's files, in place of the one it was trained from. Raises UserError for a split without
     labels.
     """
-    extractor = Extractor.load(str(run))
-    documents = load_task(run, data).read(split)
+    there = named(run)
+    if there and data is None:
+        remedy = "Give the folder of the task's files with --data."
+        raise UserError("a run on the hub has no data to be scored on.", file=str(there), remedy=remedy)
+    folder = run_folder(run)
+    extractor = Extractor.load(str(folder))
+    documents = load_task(folder, data).read(split)
     with progress(len(documents), f"reading {split}", unit="documents") as report:
         answers = answer(extractor, documents, report)
     scores = judge(extractor.fields, documents, answers)
     if not scores:
         raise UserError(f'no document of the split "{split}" has a label.', file=run, remedy="Choose another split.")
-    write_scores(run, split, scores)
-    draw(run, split, extractor.fields, documents, answers)
+    if not there:
+        write_scores(folder, split, scores)
+        draw(folder, split, extractor.fields, documents, answers)
     return scores
 
 

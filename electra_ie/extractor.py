@@ -12,6 +12,7 @@ import torch
 from electra_ie.batching import Labelled, Window, Windows, collate
 from electra_ie.discriminator import Discriminator
 from electra_ie.document import Document, Finding, Span
+from electra_ie.hub import HubName, named, run_folder
 from electra_ie.labels import Field, best_tags, to_spans
 from electra_ie.persistence import load_run
 
@@ -54,18 +55,38 @@ class _Pending:
 
 
 class Extractor:
-    """Reads texts with a trained discriminator. `Extractor.load(run)` gives one from a folder."""
+    """Reads texts with a trained discriminator. `Extractor.load(run)` gives one from a folder, or from the hub."""
 
     def __init__(self, discriminator: Discriminator, cutter: Windows, fields: Sequence[Field]):
         self.discriminator, self.cutter, self.fields = discriminator, cutter, tuple(fields)
 
     @classmethod
     def load(cls, run: str, device: str | None = None) -> Extractor:
-        """The extractor of a run's folder, on `device` (default: a GPU if there is one).
+        """The extractor of a run, on `device` (default: a GPU if there is one).
 
-        Raises UserError where the folder holds no finished run.
+        run: a folder; or `ORG/NAME` or `ORG/NAME@REVISION` on the hub. Raises UserError where there is no finished run.
         """
-        discriminator, cutter, fields = load_run(run)
+        return cls.from_pretrained(run, device=device)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        run: str,
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        local_files_only: bool = False,
+        device: str | None = None,
+    ) -> Extractor:
+        """As `load`, by the names that users of transformers know.
+
+        revision: a branch, tag or commit on the hub; a folder that exists here has none. token: in place of the one
+        that the hub's client knows. local_files_only: take what was fetched before, without any network.
+        """
+        there = named(run)
+        if there and revision:
+            run = str(HubName(there.repository, revision))
+        discriminator, cutter, fields = load_run(run_folder(run, token=token, local_files_only=local_files_only))
         discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         return cls(discriminator, cutter, fields)
 

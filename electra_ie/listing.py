@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from electra_ie.console import notice, output, print_table, score_table
+from electra_ie.console import notice, output, print_table, score_table, visible
 from electra_ie.document import Document
 from electra_ie.labels import Field
-from electra_ie.run_files import COMPARED, PRETRAINING, SCORES
+from electra_ie.run_files import CARD, COMPARED, PRETRAINING
 from electra_ie.task import Task, list_tasks
+
+if TYPE_CHECKING:
+    from electra_ie.publishing import Upload
 
 
 def list_all() -> None:
@@ -82,9 +86,8 @@ def _counts(field: Field, documents: list[Document]) -> Counter[str]:
     return counts
 
 
-def show_scores(run: Path, split: str) -> None:
-    """The scores of a split as they stand in the run: one line a field, then its labels."""
-    scores = json.loads((run / SCORES).read_text("utf-8")).get(split)
+def show_scores(scores: Mapping[str, Mapping[str, Any]], split: str) -> None:
+    """The scores of a split: one line a field, then its labels; nothing where there are none."""
     if not scores:
         return
     rows = []
@@ -135,6 +138,18 @@ def show_comparison(folder: Path) -> None:
             rows.append(row)
     print_table(rows)
     output().print(found["verdict"], markup=False, highlight=False, soft_wrap=True)
+
+
+def show_upload(planned: Upload) -> None:
+    """What a push would send: files and sizes, what stays here, and the card as it would be seen."""
+    sizes = planned.sizes
+    rows: list[dict[str, object]] = [{"file": path, "bytes": size} for path, size in sorted(sizes.items())]
+    print_table([*rows, {"file": f"{len(sizes)} files", "bytes": sum(sizes.values())}])
+    stay = dict.fromkeys(path.partition("/")[0] for path in planned.left_out)
+    if stay:
+        output().print(f"stays here: {visible(', '.join(stay))}\n", markup=False, highlight=False, soft_wrap=True)
+    card = "\n".join(map(visible, planned.card.splitlines()))
+    output().print(f"{CARD}:\n\n{card}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _between(mean: float, deviation: float | None) -> str:

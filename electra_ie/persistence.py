@@ -175,16 +175,7 @@ def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, Windows, tuple
     """The discriminator of a finished run, how it cuts texts, and its fields. Nothing is fetched by name."""
     folder = Path(run)
     fields = load_task(folder).fields
-    for field in fields:
-        for file in ("model.safetensors", "config.json", "tokenizer.json"):
-            if not (folder / field.name / file).is_file():
-                raise UserError(
-                    f'the run has no {file} for the field "{field.name}".',
-                    file=folder,
-                    remedy="Finish it with: electra-ie train ... --resume"
-                    if (folder / LAST).exists()
-                    else "Restore it, or train again.",
-                )
+    check_models(folder, fields)
     discriminator = Discriminator.from_saved({field.name: str(folder / field.name) for field in fields}, fields)
     first = getattr(discriminator.head(fields[0]).model.config, "electra_ie", None)
     try:
@@ -197,6 +188,20 @@ def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, Windows, tuple
             remedy="Restore it, or train again.",
         ) from error
     return discriminator, cutter, fields
+
+
+def check_models(folder: Path, fields: Sequence[Field]) -> None:
+    """Raises UserError where a run lacks a file of a field's model, naming it."""
+    for field in fields:
+        for file in ("model.safetensors", "config.json", "tokenizer.json"):
+            if not (folder / field.name / file).is_file():
+                raise UserError(
+                    f'the run has no {file} for the field "{field.name}".',
+                    file=folder,
+                    remedy="Finish it with: electra-ie train ... --resume"
+                    if (folder / LAST).exists()
+                    else "Restore it, or train again.",
+                )
 
 
 def load_task(run: str | os.PathLike[str], data: str | None = None) -> Task:

@@ -14,6 +14,14 @@ from electra_ie.errors import UserError, first_process
 RECIPE, TASK, SCORES, LOG, CARD = "run.yaml", "task.yaml", "scores.json", "log.jsonl", "README.md"
 CORPUS, PRETRAINING, COMPARED = "corpus.json", "pretraining.json", "compare.json"
 LAST, BEST = "checkpoint/last.safetensors", "checkpoint/best.safetensors"
+CURVES = "curves.png"
+RUN_FILES = (CARD, RECIPE, TASK, SCORES, LOG, CORPUS)
+"""What a run holds beside its models and pictures. A file of another name is not the run's: it may hold texts."""
+MODEL_FILES = (
+    "config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "*.model",
+)  # fmt: skip
+"""What the folder of a model holds: weights as safetensors and a tokenizer. `*.model` is SentencePiece's."""
 
 
 def check_output(folder: Path, resume: bool) -> None:
@@ -99,8 +107,12 @@ def write_log(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write(run / LOG, "".join(json.dumps(row) + "\n" for row in rows))
 
 
+def read_scores(run: Path) -> dict[str, Any]:
+    """What scores.json says, by split; nothing where there is none."""
+    file = run / SCORES
+    return dict(parse(file.read_text("utf-8"), file)) if file.is_file() else {}
+
+
 def write_scores(run: Path, split: str, scores: Mapping[str, Any]) -> None:
     """Put a split's scores into scores.json, beside those of other splits."""
-    file = run / SCORES
-    known = parse(file.read_text("utf-8"), file) if file.is_file() else {}
-    write(file, json.dumps({**known, split: scores}, indent=2, ensure_ascii=False) + "\n")
+    write(run / SCORES, json.dumps({**read_scores(run), split: scores}, indent=2, ensure_ascii=False) + "\n")

@@ -20,7 +20,7 @@ from electra_ie.collapse import Watch
 from electra_ie.console import notice, progress
 from electra_ie.corpus import Corpus
 from electra_ie.discriminator import Discriminator
-from electra_ie.encoders import load_tokenizer, longest
+from electra_ie.encoders import load_tokenizer, longest, pinned
 from electra_ie.errors import UserError, warn
 from electra_ie.evaluation import Scores, answer, draw, judge, mean_score
 from electra_ie.extractor import Extractor
@@ -45,6 +45,7 @@ from electra_ie.recipe import Recipe
 from electra_ie.run_files import (
     CARD,
     CORPUS,
+    CURVES,
     LAST,
     RECIPE,
     TASK,
@@ -65,6 +66,7 @@ class Training:
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
         self.accelerator = accelerator_of("auto")
+        recipe = replace(recipe, encoder=pinned(recipe.encoder))
         tokenizer = load_tokenizer(recipe.encoder)
         pooling = choose(recipe.encoder, recipe.pooling)
         torch.manual_seed(recipe.seed)  # decides the weights of the new heads and of the generator
@@ -207,7 +209,7 @@ class Training:
         if scores:
             write_scores(self.folder, "dev", scores)
             draw(self.folder, "dev", self.task.fields, self.corpus.dev, answers)
-        plots.curves(self.rows, self.folder / "curves.png")
+        plots.curves(self.rows, self.folder / CURVES)
         write(self.folder / CARD, model_card(self.task, self.recipe, summary, scores))
         write_log(self.folder, self.rows)
         shutil.rmtree(self.folder / Path(LAST).parent)

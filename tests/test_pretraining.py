@@ -16,7 +16,7 @@ import pytest
 import tiny
 import torch
 import yaml
-from hub_server import hub
+from hub_server import running
 from processes import run_two
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, ElectraForMaskedLM, ElectraForPreTraining
@@ -411,8 +411,8 @@ def test_by_the_command_line(corpus, tmp_path, encoder, monkeypatch, capsys):
 def test_a_data_set_of_the_hub_is_a_corpus(tmp_path, encoder):
     """By the real client, from a server on this machine; the same revision again comes from the cache of tokens."""
     lines = b"".join(json.dumps({"body": f"the bank paid the invoice {number}"}).encode() + b"\n" for number in range(60))
-    with hub({"datasets/acme/notes": {"train.jsonl": lines, "README.md": b"---\nlicense: mit\n---\n"}}) as (url, asked):
-        environment = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+    with running({"datasets/acme/notes": {"train.jsonl": lines, "README.md": b"---\nlicense: mit\n---\n"}}) as hub:
+        environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
 
         def call(corpus: str, output: str) -> subprocess.CompletedProcess[str]:
             command = [sys.executable, "-m", "electra_ie", "pretrain", corpus, "--output", str(tmp_path / output)]
@@ -422,10 +422,10 @@ def test_a_data_set_of_the_hub_is_a_corpus(tmp_path, encoder):
         done = call("hub:acme/notes?column=body", "made")
         assert done.returncode == 0, done.stderr
         assert "60 documents, 60 lines" in done.stderr and (tmp_path / "made" / "README.md").is_file()
-        read = sum("train.jsonl" in each for each in asked)
+        read = sum("train.jsonl" in each for each in hub.asked)
         assert read > 0
         assert call("hub:acme/notes?column=body", "again").returncode == 0
-        assert sum("train.jsonl" in each for each in asked) == read, "tokenised once"
+        assert sum("train.jsonl" in each for each in hub.asked) == read, "tokenised once"
         for corpus, words in (("hub:acme/notes", "column= one of: body"), ("hub:acme/none", "cannot be found")):
             done = call(corpus, "none")
             assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr, done.stderr

@@ -115,3 +115,14 @@ def span_of(value: Any, field: Field, text: str, spans: Spans, place: Place) -> 
         message = f"the span {start} to {end} is {text[max(start, 0) : max(end, 0)][:40]!r}, and not {quoted[:40]!r}."
         raise place.error(message, explain(text, start, end, quoted))
     return spans.span(text, start, end, label, place)
+
+
+def record_of(document: Document, fields: Sequence[Field]) -> dict[str, Any]:
+    """The record of a document, which `read` takes back: each field under its name, null where it is not known."""
+    record: dict[str, Any] = {"id": document.id, "text": document.text}
+    for field in fields:
+        gold = document.gold.get(field.name)
+        if gold is not None and field.kind == "spans":
+            gold = [{"start": span.start, "end": span.end, "label": span.label} for span in gold]
+        record[field.name] = list(gold) if isinstance(gold, tuple) else gold
+    return record

@@ -22,7 +22,7 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from electra_ie import plots
 from electra_ie.console import notice, progress
-from electra_ie.encoders import load_tokenizer, locate, longest
+from electra_ie.encoders import load_tokenizer, locate, longest, pinned
 from electra_ie.errors import UserError
 from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, play
 from electra_ie.objectives import TOKEN_TERMS, check_terms
@@ -46,7 +46,7 @@ from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.saving import blend, save_encoder, verify
 from electra_ie.pretraining.sharing import Ties, disentangle
 from electra_ie.pretraining.vocabulary import new_tokenizer
-from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, write, write_log
+from electra_ie.run_files import CARD, CORPUS, CURVES, LAST, PRETRAINING, RECIPE, write, write_log
 
 ROWS = 1_000
 """Rows of losses that log.jsonl holds at most, each the mean of the steps since the one before."""
@@ -65,7 +65,8 @@ class Pretraining:
 
     def __init__(self, recipe: PretrainRecipe, folder: Path):
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, TOKEN_TERMS)
-        recipe = recipe.settled()
+        encoder, generator = (name and pinned(name) for name in (recipe.encoder, recipe.generator_encoder))
+        recipe = replace(recipe.settled(), encoder=encoder, generator_encoder=generator)
         self.folder, self.began, self.done = folder, time.monotonic(), Progress()
         self.accelerator = accelerator_of(recipe.precision)
         self.main = self.accelerator.is_main_process
@@ -273,7 +274,7 @@ class Pretraining:
             verify(self.players, self.held_out[0], self.folder)
         summary = self._summary()
         write(self.folder / PRETRAINING, json.dumps(summary, indent=2) + "\n")
-        plots.pretraining(self.rows, self.folder / "curves.png")
+        plots.pretraining(self.rows, self.folder / CURVES)
         write(self.folder / CARD, encoder_card(self.recipe, summary))
         write_log(self.folder, self.rows)
         shutil.rmtree(self.folder / Path(LAST).parent)

@@ -1,0 +1,386 @@
+"""Runs, encoders and data on the hub: the real client against a server on this machine, which also fails to order."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tiny
+import yaml
+from hub_server import DROPPED, Hub, running
+from huggingface_hub import close_session, constants, snapshot_download
+
+import electra_ie
+from electra_ie import Extractor, Task, UserError, evaluate, push_data, push_to_hub, train
+from electra_ie.cli import main
+from electra_ie.encoders import locate
+from electra_ie.hub import named
+
+CANARY = "hf_canary" + "0123456789abcdefghij" * 2
+READER = "hf_reader" + "9876543210zyxwvutsrq" * 2
+NAME = "acme/payments"
+TEXT = "invoice goods Arden paid 5.975,74 later than monday."
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path) -> Iterator[Hub]:
+    """A hub that the client of this process asks, an empty cache, and a token that may write."""
+    with running(tokens={CANARY: "write", READER: "read"}) as server:
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, server.url)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
+        monkeypatch.setenv("HF_TOKEN", CANARY)
+        yield server
+        close_session()
+
+
+@pytest.fixture
+def copy(run, tmp_path) -> Path:
+    """A finished run that may be written into."""
+    return Path(shutil.copytree(run, tmp_path / "copy"))
+
+
+def sent(hub: Hub, part: str) -> int:
+    return sum(part in each for each in hub.asked)
+
+
+def test_a_run_goes_to_the_hub_and_comes_back(hub, run, monkeypatch, capsys):
+    pushed = push_to_hub(run, NAME, private=True)
+    assert f"sending 22 files to {NAME}, which is private" in capsys.readouterr().err
+    assert hub.repositories[NAME].private and pushed == f"{NAME}@{hub.repositories[NAME].branches['main']}"
+    there = hub.files(NAME)
+    ours = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert set(there) == {*ours, ".gitattributes"}, "a run as train leaves it goes whole"
+    assert {path for path in ours if there[path] != ours[path]} == {"task.yaml"}
+    assert "data" not in yaml.safe_load(there["task.yaml"]), "a folder of this machine is nobody's business"
+    expected = Extractor.load(str(run))(TEXT)
+    assert expected and Extractor.load(NAME)(TEXT) == expected
+    assert Extractor.from_pretrained(NAME, revision=pushed.partition("@")[2])(TEXT) == expected
+    asked = len(hub.asked)
+    assert Extractor.load(pushed)(TEXT) == expected and len(hub.asked) == asked, "a commit is in the cache"
+    assert Extractor.from_pretrained(NAME, local_files_only=True)(TEXT) == expected and len(hub.asked) == asked
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert Extractor.load(NAME)(TEXT) == expected and len(hub.asked) == asked, "usable without a network"
+
+
+def test_only_what_a_run_has_is_sent(hub, copy):
+    texts = ["findings.jsonl", "notes.txt", ".lock", ".README.md.part", "names/.config.json.part", "names/notes.txt"]
+    code = ["names/pytorch_model.bin", "names/modeling.py", "names/deeper/config.json", "old/config.json", "dev_old.png"]
+    for name in [*texts, *code, ".env"]:
+        (copy / name).parent.mkdir(exist_ok=True)
+        (copy / name).write_text(f"not to be sent {CANARY}", encoding="utf-8")
+    push_to_hub(copy, NAME)
+    assert not [path for path, content in hub.files(NAME).items() if b"not to be sent" in content]
+    assert {"run.yaml", "README.md", "names/model.safetensors", "dev_names.png"} <= set(hub.files(NAME))
+
+
+@pytest.mark.parametrize("damage, words", [
+    ("link", "this is a link.*copy in its place"),
+    ("linked folder", "this is a link"),
+    ("token", "run.yaml:2: this looks like an access token; nothing was sent"),
+    ("checkpoint", "not finished. Finish it with: electra-ie train ... --resume"),
+    ("no card", "not finished"),
+    ("no weights", 'has no model.safetensors for the field "names"'),
+    ("no run", "this is not the folder of a run"),
+])  # fmt: skip
+def test_what_must_not_be_sent_is_refused(hub, copy, tmp_path, damage, words):
+    match damage:
+        case "link":
+            (tmp_path / "secret").write_text("secret", encoding="utf-8")
+            (copy / "names" / "vocab.txt").unlink(missing_ok=True)
+            (copy / "names" / "vocab.txt").symlink_to(tmp_path / "secret")
+        case "linked folder":
+            (copy / "names").rename(tmp_path / "names")
+            (copy / "names").symlink_to(tmp_path / "names")
+        case "token":
+            (copy / "run.yaml").write_text(f"task: tiny\nencoder: {CANARY}\n", encoding="utf-8")
+        case "checkpoint":
+            (copy / "checkpoint").mkdir()
+            (copy / "checkpoint" / "last.safetensors").touch()
+        case "no card":
+            (copy / "README.md").unlink()
+        case "no weights":
+            (copy / "names" / "model.safetensors").unlink()
+        case "no run":
+            copy = tmp_path
+    with pytest.raises(UserError, match=words) as caught:
+        push_to_hub(copy, NAME)
+    assert CANARY not in str(caught.value) and hub.asked == []
+
+
+def test_a_second_push_leaves_nothing_of_the_first(hub, copy):
+    first = push_to_hub(copy, NAME)
+    assert push_to_hub(copy, NAME) == first, "nothing has changed: no commit"
+    hub.repositories[NAME].commit("main", {**hub.files(NAME), "old/model.safetensors": b"old", "LICENSE": b"theirs"})
+    (copy / "log.jsonl").write_text("{}\n", encoding="utf-8")
+    second = push_to_hub(copy, NAME)
+    assert second != first and hub.files(NAME)["log.jsonl"] == b"{}\n"
+    assert "old/model.safetensors" not in hub.files(NAME) and hub.files(NAME)["LICENSE"] == b"theirs"
+    (copy / "log.jsonl").write_text("[]\n", encoding="utf-8")
+    third = push_to_hub(copy, NAME, revision="trial")
+    assert hub.files(NAME)["log.jsonl"] == b"{}\n" and hub.files(NAME, "trial")["log.jsonl"] == b"[]\n"
+    assert third == f"{NAME}@{hub.repositories[NAME].branches['trial']}"
+
+
+@pytest.mark.parametrize("request_, status", [
+    ("/commit/", DROPPED), ("/commit/", 503), ("PUT /objects", 403), ("POST .*/verify", 404),
+])  # fmt: skip
+def test_a_push_that_breaks_off_leaves_nothing_to_be_seen_and_the_next_completes(hub, run, request_, status):
+    hub.fail(request_, status)
+    with pytest.raises(UserError, match="nothing is seen of it yet|may not write|is not on the hub"):
+        push_to_hub(run, NAME)
+    assert set(hub.files(NAME)) == {".gitattributes"}
+    before = sent(hub, "PUT /objects")
+    push_to_hub(run, NAME)
+    assert "names/model.safetensors" in hub.files(NAME)
+    if "commit" in request_:
+        assert sent(hub, "PUT /objects") == before, "what was sent is not sent again"
+
+
+def test_a_hiccup_is_waited_out(hub, run):
+    hub.fail("PUT /objects", 503)
+    push_to_hub(run, NAME)
+    assert "names/model.safetensors" in hub.files(NAME)
+
+
+def test_two_who_push_at_once_do_not_mix(hub, run, copy):
+    push_to_hub(run, NAME)
+    theirs = {**hub.files(NAME), "log.jsonl": b"theirs"}
+    hub.meanwhile["/preupload/"] = lambda: hub.repositories[NAME].commit("main", theirs)
+    (copy / "scores.json").write_text("{}\n", encoding="utf-8")
+    with pytest.raises(UserError, match="somebody else has changed it in the meantime. Push again"):
+        push_to_hub(copy, NAME)
+    assert hub.files(NAME) == theirs
+    push_to_hub(copy, NAME)
+    assert hub.files(NAME)["log.jsonl"] == (copy / "log.jsonl").read_bytes()
+
+
+def test_a_private_push_goes_to_no_public_repository(hub, run, capsys):
+    push_to_hub(run, NAME)
+    assert "which is PUBLIC" in capsys.readouterr().err
+    asked = len(hub.asked)
+    with pytest.raises(UserError, match="exists and is public; nothing was sent. Make it private"):
+        push_to_hub(run, NAME, private=True, revision="trial")
+    assert not [each for each in hub.asked[asked:] if "preupload" in each or "branch" in each]
+
+
+@pytest.mark.parametrize("status, words", [
+    (401, "the hub does not accept the token. Run: hf auth login, or set HF_TOKEN"),
+    (403, "the token may not write here (no, Bearer ***, you may not). Give one with the right to write"),
+    (404, "it is not on the hub, or not yours to see. Check the name"),
+    (409, "somebody else is changing it. Push again"),
+    (429, "the hub has had too many requests. Wait 60 seconds. Push again"),
+    (500, "the hub fails (HTTP 500). Wait a while. Push again"),
+    (413, "the hub refuses this (HTTP 413)"),
+    (DROPPED, "the hub cannot be reached (RemoteProtocolError: Server disconnected"),
+])  # fmt: skip
+def test_what_the_hub_refuses_is_one_line_without_the_token(hub, run, caplog, capsys, status, words):
+    """The server here repeats the token, as a proxy's error page may; this one looks like none of the hub's."""
+    canary = "canary.of.another.form"
+    hub.tokens[canary] = "write"
+    said = f"no, Bearer {canary}, you may not"
+    hub.fail("POST /api/models/.*/commit", status, message=said, headers={"Retry_After": "60"})
+    with pytest.raises(UserError) as caught:
+        push_to_hub(run, NAME, token=canary)
+    message = str(caught.value)
+    assert message.startswith(f"{NAME}: {words}") and "\n" not in message
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+    captured = capsys.readouterr()
+    assert canary not in message + caplog.text + captured.out + captured.err
+    assert set(hub.files(NAME)) == {".gitattributes"}
+
+
+@pytest.mark.parametrize("status, words", [
+    (401, "it is not on the hub, or is private. Check the name; for what is private you need a token"),
+    (403, "the hub does not let you read it (ask its owner). Ask for access"),
+    (404, "it is not on the hub. Check the name and the revision"),
+    (429, "the hub has had too many requests. Wait a while. Try again"),
+    (503, "the hub fails (HTTP 503). Wait a while. Try again"),
+    (DROPPED, "the hub cannot be reached (RemoteProtocolError"),
+])  # fmt: skip
+def test_what_cannot_be_fetched_is_one_line(hub, status, words):
+    hub.fail("GET /api/models", status, message="ask its owner")
+    with pytest.raises(UserError) as caught:
+        Extractor.load(NAME)
+    assert str(caught.value).startswith(f"{NAME}: {words}") and "\n" not in str(caught.value)
+
+
+def test_what_is_not_there_is_told_apart(hub, run, monkeypatch, tmp_path):
+    push_to_hub(run, NAME, private=True)
+    hub.repositories["acme/bare"] = hub.repositories[NAME].__class__()
+    hub.repositories["acme/bare"].commit("main", {"README.md": b"a model of another kind", "model.safetensors": b""})
+    for name, words in (
+        ("acme/none", "acme/none: it is not on the hub."),
+        (f"{NAME}@none", f"{NAME}@none: it is not on the hub. Check the name and the revision"),
+        ("acme/bare", r"acme/bare: this is not a run \(no task.yaml in it\)"),
+    ):
+        with pytest.raises(UserError, match=words):
+            Extractor.load(name)
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(UserError, match="is private. Check the name; for what is private you need a token"):
+        Extractor.load(NAME)
+    assert Extractor.from_pretrained(NAME, token=READER)(TEXT)
+    with pytest.raises(UserError, match="no token of the hub is known. Run: hf auth login"):
+        push_to_hub(run, NAME)
+    with pytest.raises(UserError, match="the token may not write here"):
+        push_to_hub(run, NAME, token=READER)
+    with pytest.raises(UserError, match="the hub does not accept the token"):
+        push_to_hub(run, NAME, token="hf_wrong")
+    with pytest.raises(UserError, match="a character that no token has") as caught:
+        push_to_hub(run, NAME, token="hf_ wrong")
+    assert "wrong" not in str(caught.value)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match="acme/other: HF_HUB_OFFLINE is set, and it is not in the cache"):
+        Extractor.load("acme/other")
+    with pytest.raises(UserError, match="HF_HUB_OFFLINE is set. Unset it to push"):
+        push_to_hub(run, NAME, token=CANARY)
+
+
+def test_a_folder_wins_over_a_name_and_a_mistyped_path_is_told_to_nobody(hub, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, tmp_path / "runs" / "mine")
+    assert Extractor.load("runs/mine")(TEXT)
+    with pytest.raises(UserError, match='runs/mien: there is no such folder in "runs".*write runs/mien@main'):
+        Extractor.load("runs/mien")
+    for name in ("mien", "./acme/none", "a/b/c", "/acme/none", "acme/..", "acme/no--ne", "acme/none@", "~/none"):
+        with pytest.raises(UserError, match="not the folder of a run"):
+            Extractor.load(name)
+        assert named(name) is None
+    assert hub.asked == []
+    assert named("runs/mien@main") == ("runs/mien", "main") and named("acme/none") == ("acme/none", None)
+
+
+@pytest.mark.parametrize("name, revision, words", [
+    ("payments", None, "not of the form ORG/NAME"), ("a/b/c", None, "not of the form ORG/NAME"),
+    ("acme/pay ments", None, "alphanumeric"), ("acme/x--y", None, "Cannot have -- or .."),
+    (NAME, "0" * 40, "cannot be pushed to"), (NAME, "no branch", "cannot be pushed to"),
+])  # fmt: skip
+def test_a_push_to_no_possible_name_is_refused(hub, run, name, revision, words):
+    with pytest.raises(UserError, match=words):
+        push_to_hub(run, name, revision=revision)
+    assert hub.asked == []
+
+
+def test_nothing_that_could_run_is_fetched(hub, run):
+    push_to_hub(run, NAME)
+    evil = {"names/pytorch_model.bin": b"", "names/modeling.py": b"", "state.pkl": b"", "x.pt": b"", "names/a.txt": b""}
+    hub.repositories[NAME].commit("main", {**hub.files(NAME), **evil})
+    assert Extractor.load(NAME)(TEXT)
+    assert not [each for each in hub.asked if any(each.endswith(name) for name in evil)]
+
+
+def test_a_run_on_the_hub_is_scored_on_data_from_here(hub, run):
+    push_to_hub(run, NAME)
+    with pytest.raises(UserError, match="a run on the hub has no data to be scored on. Give .* --data"):
+        evaluate(NAME)
+    data = str(run.parent / "three_kinds")
+    scores = evaluate(NAME, data=data)
+    assert scores["names"]["documents"] == 20
+    assert "test" not in json.loads((Path(snapshot_download(NAME)) / "scores.json").read_text("utf-8")), "left as it is"
+
+
+def test_an_encoder_of_the_hub_is_pinned_by_its_commit(hub, encoder, task, tmp_path):
+    files = {path.name: path.read_bytes() for path in Path(encoder("bert")).iterdir()}
+    more = {"1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}', "pytorch_model.bin": b"", "onnx/model.onnx": b""}
+    with running({"acme/encoder": {**files, **more}}) as other:
+        hub.repositories.update(other.repositories)
+    commit = hub.repositories["acme/encoder"].branches["main"]
+    run = train(str(task), tmp_path / "run", **tiny.settings("acme/encoder", "control", steps=2))
+    recipe = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
+    assert recipe["encoder"] == f"acme/encoder@{commit}" and recipe["pooling"] == "mean"
+    assert not [each for each in hub.asked if "pytorch_model" in each or "onnx" in each]
+    hub.repositories["acme/encoder"].commit("main", {"config.json": b"{}"})
+    asked = len(hub.asked)
+    kept = Path(locate(recipe["encoder"]))
+    assert (kept / "model.safetensors").read_bytes() == files["model.safetensors"] and len(hub.asked) == asked
+    for file in (run / "names").glob("*.json"):
+        assert str(tmp_path) not in file.read_text("utf-8"), "no path of this machine"
+
+
+def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, encoder):
+    records = [json.loads(line) for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
+    del records[0]["risks"], records[1]["topic"]
+    tiny.write_records(task.parent / "train.jsonl", records)
+    task.write_text(task.read_text("utf-8").replace("topic: {kind", "subject: {from: topic, kind"), encoding="utf-8")
+    (task.parent / "README.md").write_text("---\nlicense: mit\nconfigs: mine\n---\n# Ours\n\nOf the tests.\n", encoding="utf-8")
+    pushed = push_data(str(task), "acme/three", private=True)
+    there = hub.files("datasets/acme/three")
+    assert set(there) == {".gitattributes", "README.md", "task.yaml", *(f"{each}.jsonl" for each in ("train", "dev", "test", "unlabeled"))}
+    assert pushed == f"acme/three@{hub.repositories['datasets/acme/three'].branches['main']}"
+    card = there["README.md"].decode()
+    assert "license: mit\n" in card and "# Ours" in card and "configs: mine" not in card
+    folder = snapshot_download("acme/three", repo_type="dataset", local_dir=tmp_path / "three")
+    ours, theirs = Task.load(task), Task.load(folder)
+    for split in ours.splits:
+        read = [[(each.id, each.text, each.gold) for each in one.read(split)] for one in (ours, theirs)]
+        assert read[0] == read[1], split
+    settings = {**tiny.settings(encoder("bert"), "control", steps=2), "evaluations": 1}
+    assert train(str(folder), tmp_path / "run", **settings)
+
+
+STORY = """
+import json, sys
+from electra_ie.cli import main
+for line in sys.stdin.read().splitlines():
+    sys.argv = ["electra-ie", *line.split("|")]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, end.code
+import datasets
+found = datasets.load_dataset("acme/three")
+print(json.dumps({"rows": {name: len(each) for name, each in found.items()}, "first": found["train"][0],
+                  "pool": found["unlabeled"][0]["names"], "columns": found["train"].column_names}))
+"""
+
+
+def test_the_story_by_the_command_line(hub, run, task, tmp_path):
+    """In a Python of its own, which knows the hub by HF_ENDPOINT and the token by HF_TOKEN."""
+    home = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": CANARY}
+    (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
+    lines = [
+        ["push", str(run), NAME, "--private"],
+        ["extract", NAME, "a.txt", "-o", "found.jsonl"],
+        ["push-data", str(task), "acme/three"],
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", STORY], input="\n".join("|".join(line) for line in lines), capture_output=True,
+        encoding="utf-8", cwd=tmp_path, env={**os.environ, **home, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert CANARY not in done.stdout + done.stderr
+    assert f"extract {NAME}@{hub.repositories[NAME].branches['main']} PATH" in done.stderr
+    record = json.loads((tmp_path / "found.jsonl").read_text("utf-8"))
+    assert record["findings"] == [vars_of(each) for each in Extractor.load(str(run))(TEXT)]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["rows"] == {"train": 40, "dev": 20, "test": 20, "unlabeled": 30} and told["pool"] is None
+    assert told["columns"] == ["id", "text", "topic", "risks", "names"]
+    gold = Task.load(task).read("train")[0].gold["names"]
+    assert told["first"]["names"] == [{"start": each.start, "end": each.end, "label": each.label} for each in gold]
+
+
+def vars_of(finding: electra_ie.Finding) -> dict:
+    return {name: getattr(finding, name) for name in ("field", "label", "start", "end", "text", "score")}
+
+
+@pytest.mark.parametrize("command", ["push", "push-data"])
+def test_a_dry_run_shows_all_and_asks_nobody(hub, run, task, monkeypatch, capsys, command):
+    monkeypatch.delenv("HF_TOKEN")
+    what = str(run) if command == "push" else str(task)
+    monkeypatch.setattr(sys, "argv", ["electra-ie", command, what, NAME, "--dry-run"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    shown = capsys.readouterr().out
+    assert caught.value.code == 0 and hub.asked == []
+    expected = ["names/model.safetensors", "dev_names.png"] if command == "push" else ["unlabeled.jsonl", "dev.jsonl"]
+    assert all(word in shown for word in [*expected, "task.yaml", "README.md:", "# "])
