@@ -1,7 +1,7 @@
 """Train text information extractors from a handful of labels and a pile of unlabelled text.
 
-Public names: `pretrain`, `train`, `compare`, `evaluate`, `extract` (what the commands do), `Extractor` (texts ->
-findings), `Recipe`, `PretrainRecipe`, `Task`, `Document`, `Span`, `Finding`, `UserError`. They are imported on first
+Public names: `pretrain`, `train`, `compare`, `evaluate`, `extract`, `verify` (what the commands do), `Extractor` (texts
+-> findings), `Recipe`, `PretrainRecipe`, `Task`, `Document`, `Span`, `Finding`, `UserError`. They are imported on first
 use: `import electra_ie` alone costs nothing.
 """
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from electra_ie.commands import extract as extract
     from electra_ie.commands import pretrain as pretrain
     from electra_ie.commands import train as train
+    from electra_ie.commands import verify as verify
     from electra_ie.comparing import compare as compare
     from electra_ie.document import Document as Document
     from electra_ie.document import Finding as Finding
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "pretrain": "commands", "train": "commands", "evaluate": "commands", "extract": "commands",
-    "compare": "comparing",
+    "verify": "commands", "compare": "comparing",
     "Extractor": "extractor", "Recipe": "recipe", "PretrainRecipe": "pretraining.recipe", "Task": "task",
     "Document": "document", "Span": "document", "Finding": "document", "UserError": "errors",
 }  # fmt: skip
 __all__ = [
     "Document", "Extractor", "Finding", "PretrainRecipe", "Recipe", "Span", "Task", "UserError", "compare", "evaluate",
-    "extract", "pretrain", "train",
+    "extract", "pretrain", "train", "verify",
 ]  # fmt: skip
 
 

@@ -227,6 +227,23 @@ def extract(
     notice(", ".join(f"{number:,} {name}" for name, number in counts.items()) + (f" -> {output}" if output else ""))
 
 
+@app.command()
+def verify(run: Run, data: Data = None) -> None:
+    """Check a run against its audit: weights, recipe, data, splits, code and environment; exit code 1 if any differs."""
+    from electra_ie.commands import verify as do
+    from electra_ie.console import notice, output, visible
+
+    found = do(run, data=data)
+    for each in found.differences:
+        output().print(visible(str(each)), markup=False, highlight=False, soft_wrap=True)
+    for reason in found.unchecked:
+        notice(f"not checked: {reason}")
+    if found.same:
+        notice(f"{run}: all that was checked is as the audit says.")
+    else:
+        raise typer.Exit(1)
+
+
 def main() -> None:
     """Entry point of `electra-ie`: a user's mistake is one line on standard error and exit code 2."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that half-written files are cleared away

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from electra_ie.batching import Labelled, Windows, label
 from electra_ie.document import Document
 from electra_ie.errors import UserError, warn
+from electra_ie.fingerprint import as_bytes
 from electra_ie.formats import read_unlabelled
 from electra_ie.labels import Field, flatten
 from electra_ie.recipe import Recipe
@@ -33,7 +34,7 @@ class Corpus:
         digest = hashlib.sha256()
         for split in (self.train, self.pool, self.dev):
             for document in split:
-                digest.update(repr((document.id, document.text, sorted(document.gold.items()))).encode("utf-8"))
+                digest.update(as_bytes(document))
             digest.update(b"\n")
         return digest.hexdigest()
 

@@ -12,7 +12,7 @@ from typing import Any
 from electra_ie.errors import UserError, first_process
 
 RECIPE, TASK, SCORES, LOG, CARD = "run.yaml", "task.yaml", "scores.json", "log.jsonl", "README.md"
-CORPUS, PRETRAINING, COMPARED = "corpus.json", "pretraining.json", "compare.json"
+CORPUS, PRETRAINING, COMPARED, AUDIT = "corpus.json", "pretraining.json", "compare.json", "audit.json"
 LAST, BEST = "checkpoint/last.safetensors", "checkpoint/best.safetensors"
 
 
