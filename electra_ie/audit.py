@@ -38,7 +38,7 @@ def write_audit(run: Path, task: Task, recipe: Recipe, corpus: Corpus) -> dict[s
     files = fingerprint.model_files(run, [field.name for field in task.fields])
     splits: dict[str, list[Document]] = {"train": corpus.train, "pool": corpus.pool, "dev": corpus.dev}
     splits |= _read_test(task)
-    environment = environment_now()
+    environment, overlap = environment_now(), overlaps(splits)
     audit = {
         "model": fingerprint.of_sums(files),
         "weights": files,
@@ -50,10 +50,10 @@ def write_audit(run: Path, task: Task, recipe: Recipe, corpus: Corpus) -> dict[s
         "revision": git_revision(Path(__file__).parent.parent),
         "environment": environment,
         "environment_hash": fingerprint.of_sums(environment),
-        "overlap": overlaps(splits),
+        "overlap": overlap,
     }
     write(run / AUDIT, json.dumps(audit, indent=2, ensure_ascii=False) + "\n")
-    _warn_of_test(audit["overlap"])
+    _warn_of_test(overlap)
     return audit
 
 
@@ -219,7 +219,7 @@ def verify(run: Path, data: str | None = None) -> Verification:
         else:
             unchecked.append("splits: they cannot be drawn from the data as they are now.")
     else:
-        unchecked.append(f"data and splits: {task.folder} is not here. Give the folder of the task's files with --data.")
+        unchecked.append(f"data and splits: {task.folder} is not here. Give their folder with --data.")
     return Verification([each for part in CHECKED if part in now for each in _compare(part, then, now)], unchecked)
 
 

@@ -67,6 +67,9 @@ def train(
             show_default=False,
         ),
     ] = None,
+    include_examples: Annotated[
+        bool, typer.Option("--include-examples", help="Show some documents of dev in the model card.")
+    ] = False,
     set_: Set = None,
     recipe: RecipeFile = None,
     resume: Resume = False,
@@ -78,10 +81,12 @@ def train(
 
     given: dict[str, Any] = {"encoder": encoder, "data": data, "labels": labels, "seed": seed, "preset": preset}
     given["unlabeled"] = tuple(unlabeled) if unlabeled else None
+    given["include_examples"] = include_examples or None
     folder = do(task, output, recipe=recipe, settings=set_ or (), resume=resume, **given)
     if first_process():
         show_scores(folder, "dev")
-        notice(f"run saved in {folder}: model folders, run.yaml, scores.json, log.jsonl, curves.png, README.md")
+        files = "model folders, run.yaml, scores.json, audit.json, log.jsonl, curves.png, README.md"
+        notice(f"run saved in {folder}: {files}")
 
 
 @app.command()
@@ -229,7 +234,7 @@ def extract(
 
 @app.command()
 def verify(run: Run, data: Data = None) -> None:
-    """Check a run against its audit: weights, recipe, data, splits, code and environment; exit code 1 if any differs."""
+    """Check a run against its audit: weights, recipe, data, splits, code, environment. Exit code 1 if one differs."""
     from electra_ie.commands import verify as do
     from electra_ie.console import notice, output, visible
 

@@ -65,7 +65,9 @@ class Extractor:
     `model`: the first digits of the hash of its files, as in the run's audit.json; None for one that was not loaded.
     """
 
-    def __init__(self, discriminator: Discriminator, cutter: Windows, fields: Sequence[Field], model: str | None = None):
+    def __init__(
+        self, discriminator: Discriminator, cutter: Windows, fields: Sequence[Field], model: str | None = None
+    ):
         self.discriminator, self.cutter, self.fields, self.model = discriminator, cutter, tuple(fields), model
 
     @classmethod

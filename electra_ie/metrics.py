@@ -92,9 +92,7 @@ def intervals(field: Field, gold: Sequence[Any], found: Sequence[Any]) -> dict[s
     The documents are drawn anew with replacement. What differs between two trainings is not in it.
     """
     counts = _counts(field, gold, found)
-    draw = np.random.default_rng(0)  # the same documents give the same interval
-    times = draw.multinomial(len(gold), np.full(len(gold), 1 / len(gold)), size=DRAWS) if len(gold) else np.zeros((1, 0))
-    right, proposed, support = np.einsum("dn,nlc->cdl", times, counts)
+    right, proposed, support = _redrawn(counts)
     f1 = _f1(right, proposed, support)
     if field.kind == "spans":
         main = _f1(right.sum(1), proposed.sum(1), support.sum(1))
@@ -119,6 +117,16 @@ def _counts(field: Field, gold: Sequence[Any], found: Sequence[Any]) -> np.ndarr
             for each in some:
                 counts[row, place[each.label if isinstance(each, Span) else each], column] += 1
     return counts
+
+
+def _redrawn(counts: np.ndarray) -> np.ndarray:
+    """(N, L, 3) -> (3, D, L): the sums over as many documents, drawn with replacement, D times."""
+    size = len(counts)
+    draw = np.random.default_rng(0)  # the same documents give the same interval
+    at_once = 50  # bounds the memory
+    times = (draw.multinomial(size, np.full(size, 1 / max(size, 1)), size=at_once) for _ in range(DRAWS // at_once))
+    sums = [each.astype(float) @ counts.reshape(size, -1) for each in times]
+    return np.moveaxis(np.concatenate(sums).reshape(DRAWS, -1, 3), 2, 0)
 
 
 def _f1(right: np.ndarray, proposed: np.ndarray, support: np.ndarray) -> np.ndarray:

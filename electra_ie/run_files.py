@@ -13,6 +13,8 @@ from electra_ie.errors import UserError, first_process
 
 RECIPE, TASK, SCORES, LOG, CARD = "run.yaml", "task.yaml", "scores.json", "log.jsonl", "README.md"
 CORPUS, PRETRAINING, COMPARED, AUDIT = "corpus.json", "pretraining.json", "compare.json", "audit.json"
+COMPARISON, WINNER = "comparison", "winner"
+"""Folders: of the comparison that chose a run's preset, within that run; of the best run, within a comparison."""
 LAST, BEST = "checkpoint/last.safetensors", "checkpoint/best.safetensors"
 
 
