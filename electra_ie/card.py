@@ -42,7 +42,8 @@ LIMITS = {
     "Weights can keep traces of what they were trained on: protect them as you protect the texts. `run.yaml` and "
     "`task.yaml` hold paths, `audit.json` paths and some ids of documents.",
     "Where did a value come from?": "Every line of `electra-ie extract` bears the hash of the model (`{model}`) and "
-    "the version of the package. `audit.json` ties that hash to data, settings and code; `electra-ie verify` checks it.",
+    "the version of the package. `audit.json` ties that hash to data, settings and code; `electra-ie verify` checks "
+    "it.",
 }
 """What a bank or a hospital asks before it lets a model read."""
 
@@ -207,7 +208,7 @@ def _not_expressed(facts: Facts) -> Iterator[str]:
     if lost["overlapping"] or lost["inside"]:
         yield (
             f"Of the {lost['spans']:,} gold spans of train {lost['overlapping']:,} overlap a longer one and were not "
-            f"learnt; {lost['inside']:,} begin or end inside one of its {unit}. Such spans count as missed in all scores."
+            f"learnt; {lost['inside']:,} begin or end inside one of its {unit}. Such spans count as missed when scored."
         )
     else:
         yield f"All of the {lost['spans']:,} gold spans of train can be said so."

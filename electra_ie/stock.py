@@ -172,15 +172,15 @@ def _loading_spans(folder: StockFolder) -> Iterator[str]:
     name = folder.field.name
     if folder.strategy is None:
         yield (
-            f"- No pipeline reads `{name}` rightly: the model judges the first token of each word, and the pipelines do "
-            "not know the words of this tokenizer."
+            f"- No pipeline reads `{name}` rightly: the model judges the first token of each word, and the pipelines "
+            "do not know the words of this tokenizer."
         )
     else:
         yield (
             f'- `aggregation_strategy="{folder.strategy}"` is the one for `{name}`: {FITS[folder.strategy]}. Where the '
-            "best tags of neighbours do not fit together (`I-x` without `B-x` before it) the pipeline divides them, while "
-            "`extract` takes the best sequence that fits (Viterbi). With few labels that costs points: once measured, "
-            "F1 68.5 against 74.1."
+            "best tags of neighbours do not fit together (`I-x` without `B-x` before it) the pipeline divides them, "
+            "while `extract` takes the best sequence that fits (Viterbi). With few labels that costs points: once "
+            "measured, F1 68.5 against 74.1."
         )
     yield ""
     yield f"In stock transformers, this finds in a text what `extract` finds, with the same scores (`{name}`):"
