@@ -81,5 +81,6 @@ def _results(task: Task, scores: Mapping[str, Any]) -> Iterator[EvalResult]:
                 value = round(scores[split][field.name][MAIN[field.kind]], 4)
                 yield EvalResult(
                     task_type=PIPELINES[field.kind], task_name=field.name, dataset_type=task.name,
-                    dataset_name=task.name, dataset_split=split, metric_type=kind, metric_name=name, metric_value=value,
+                    dataset_name=task.name, dataset_config=field.name, dataset_split=split, metric_type=kind,
+                    metric_name=name, metric_value=value,
                 )  # fmt: skip

@@ -155,11 +155,12 @@ def loading(folders: Sequence[StockFolder], window: int) -> Iterator[str]:
     yield "```"
     yield ""
     yield f"- Texts of more than {window - 2} tokens: `electra-ie extract` reads them in windows, the pipelines do not."
-    kinds = {each.field.kind for each in folders}
-    if "flags" in kinds:
-        yield "- A flag holds where its score is above 0.5."
-    if "classes" in kinds:
-        yield "- Of the classes in an answer the first holds."
+    for each in folders:
+        name = each.field.name
+        if each.field.kind == "flags":
+            yield f"- `read_{name}(text)[0]` are all flags; one holds where its score is above 0.5."
+        elif each.field.kind == "classes":
+            yield f"- `read_{name}(text)[0]` are all classes, the one that holds first."
     if needed:
         told = ", ".join(f"`{each.field.name}`" for each in folders if each.needs)
         yield f"- Without that first line stock transformers refuses {told}, rather than reading it wrongly."

@@ -128,7 +128,7 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
     assert tensors["a"].tolist() == [1, 1, 1] and progress == Progress(4, 3, 0.5)
 
 
-def test_train_never_reads_the_test_split(task, tmp_path, rough):
+def test_train_does_without_the_test_split(task, tmp_path, rough):
     (task.parent / "test.jsonl").write_bytes(b"\xff\xfe this is { no JSON\n")
     run = train(str(task), tmp_path / "run", **tiny.settings(rough))
     with pytest.raises(UserError, match="test.jsonl"):
@@ -254,7 +254,7 @@ def test_a_finished_run_is_complete_and_needs_no_encoder(task, tmp_path, rough):
     own = shutil.copytree(rough, tmp_path / "own")
     run = train(str(task), tmp_path / "run", **tiny.settings(str(own)))
     present = {path.name for path in run.iterdir()}
-    assert {*NAMES, "run.yaml", "task.yaml", "scores.json", "log.jsonl", "curves.png", "README.md"} <= present
+    assert {*NAMES, "run.yaml", "task.yaml", "scores.json", "audit.json", "log.jsonl", "curves.png", "README.md"} <= present
     assert "checkpoint" not in present and not [name for name in present if name.startswith(".")]
     shutil.rmtree(own)
     discriminator, cutter, fields = load_run(run)
