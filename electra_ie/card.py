@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.audit import read_audit
-from electra_ie.card_data import DataCard, base_model, front_matter
+from electra_ie.card_data import DataCard, front_matter
 from electra_ie.errors import UserError
 from electra_ie.fingerprint import SHOWN, WEIGHTS
 from electra_ie.labels import Field
@@ -99,7 +99,7 @@ def _what(facts: Facts) -> Iterator[str]:
         yield _plain(facts.task.description)
         yield ""
     best = "" if training["best_step"] is None else f" (the best on dev: those of step {training['best_step']})"
-    encoder = base_model(recipe.encoder) or Path(recipe.encoder).name  # a path says more than a card should
+    encoder = training["base_model"] or Path(recipe.encoder).name  # a path says more than a card should
     yield (
         f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder `{encoder}` from "
         f"{training['labelled']['documents']:,} labelled and {training['unlabelled']['documents']:,} unlabelled "

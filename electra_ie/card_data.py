@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
@@ -49,14 +50,14 @@ class DataCard:
 
 
 def base_model(encoder: str) -> str | None:
-    """The encoder's name on the hub; None for a folder."""
+    """The encoder's name on the hub; None for a folder, which may have a name of that form here and now only."""
     if encoder in (EMBEDDED, EMBEDDED_ON_HUB):
         return EMBEDDED_ON_HUB
-    return encoder if re.fullmatch(r"[\w.-]+/[\w.-]+", encoder) and not encoder.startswith(".") else None
+    return encoder if re.fullmatch(r"\w[\w.-]*/[\w.-]+", encoder) and not Path(encoder).is_dir() else None
 
 
 def front_matter(task: Task, recipe: Recipe, scores: Mapping[str, Any], card: DataCard | None) -> str:
-    """The metadata between two lines of `---`."""
+    """The metadata between two lines of `---`. `scores` as scores.json holds them."""
     kinds = {field.kind for field in task.fields}
     results = list(_results(task, scores))
     known = {
@@ -64,7 +65,7 @@ def front_matter(task: Task, recipe: Recipe, scores: Mapping[str, Any], card: Da
         "license": card.hub_licence if card else None,
         "library_name": "transformers",
         "pipeline_tag": PIPELINES["spans" if "spans" in kinds else "classes"],
-        "base_model": base_model(recipe.encoder),
+        "base_model": scores["training"]["base_model"],
         "tags": ["electra_ie", "information-extraction", *sorted({PIPELINES[kind] for kind in kinds})],
     }
     data: dict[str, Any] = {name: value for name, value in known.items() if value}

@@ -17,6 +17,7 @@ from electra_ie import plots
 from electra_ie.audit import write_audit
 from electra_ie.batching import Batches, collate
 from electra_ie.card import model_card
+from electra_ie.card_data import base_model
 from electra_ie.console import notice, progress
 from electra_ie.corpus import Corpus
 from electra_ie.discriminator import Discriminator
@@ -183,6 +184,7 @@ class Training:
             "unlabelled": {"documents": len(self.corpus.pool), "windows": len(self.pool)},
             "labels": self.corpus.label_counts(self.task.fields),
             "not_expressed": self.corpus.not_expressed(self.cutter, self.task.fields),
+            "base_model": base_model(self.recipe.encoder),
             "steps": self.recipe.steps,
             "best_step": self.done.best_step,
             "seconds": round(max((row.get("seconds", 0.0) for row in self.rows), default=0.0), 1),

@@ -135,8 +135,11 @@ def test_the_metadata_are_what_the_hub_reads(run):
     ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"), ("google/electra-small-discriminator",) * 2,
     ("./mine", None), ("/home/somebody/mine", None), ("mine", None),
 ])  # fmt: skip
-def test_the_base_model_is_a_name_on_the_hub_or_nothing(encoder, name):
+def test_the_base_model_is_a_name_on_the_hub_or_nothing(encoder, name, tmp_path, monkeypatch):
     assert base_model(encoder) == name
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "google" / "electra-small-discriminator").mkdir(parents=True)
+    assert base_model("google/electra-small-discriminator") is None, "a folder of that name is taken first"
 
 
 def test_the_data_card_is_that_of_the_very_task(task):

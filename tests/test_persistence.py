@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import shutil
 from pathlib import Path
 
@@ -264,11 +263,3 @@ def test_a_finished_run_is_complete_and_needs_no_encoder(task, tmp_path, rough):
 def test_what_is_no_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="not the folder of a run"):
         load_run(tmp_path)
-
-
-def test_a_card_holds_no_text_of_the_data(run):
-    card = (run / "README.md").read_text("utf-8")
-    files = [file.read_text("utf-8") for file in (run.parent / "three_kinds").glob("*.jsonl")]
-    texts = [json.loads(line)["text"] for file in files for line in file.splitlines()]
-    words = {word for text in texts for word in re.findall(r"[A-Z]\w+|\d{3}", text)}
-    assert len(words) > 20 and not [word for word in words if re.search(rf"\b{word}\b", card)]
