@@ -202,8 +202,8 @@ def verify(run: Path, data: str | None = None) -> Verification:
     data: the folder of the task's files, in place of the one it was trained from. Raises UserError for a run without
     an audit, or whose run.yaml or task.yaml cannot be read.
     """
-    then = read_audit(run)
     task, recipe = load_task(run, data), Recipe.build(run / RECIPE)
+    then = read_audit(run)
     now: dict[str, Mapping[str, str]] = {
         "weights": fingerprint.model_files(run, [field.name for field in task.fields]),
         "recipe": recipe_files(run),

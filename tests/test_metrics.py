@@ -7,7 +7,7 @@ import pytest
 import tiny
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import bootstrap
+from scipy.stats import binom, bootstrap
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.scheme import IOB2
 from sklearn.metrics import accuracy_score
@@ -124,6 +124,13 @@ def test_intervals_are_those_of_scipy(field):
     low, high = ours[MAIN[field.kind]]
     assert low == pytest.approx(made.low, abs=0.03) and high == pytest.approx(made.high, abs=0.03)
     assert low < number(range(60)) < high and ours == intervals(field, gold, found), "the same each time"
+
+
+def test_an_interval_holds_95_in_100():
+    """Of accuracy the bootstrap's own distribution is known: a binomial one."""
+    gold, found = ["trade"] * 400, ["trade"] * 280 + ["other"] * 120
+    ends = intervals(tiny.TOPIC, gold, found)["accuracy"]
+    assert ends == pytest.approx([binom.ppf(share, 400, 0.7) / 400 for share in (0.025, 0.975)], abs=0.005)
 
 
 def test_intervals_of_what_is_not_there():
