@@ -68,10 +68,13 @@ def _told(pair: tuple[str, str], found: Shared, documents: int) -> dict[str, Any
 def _find_exact(names: Sequence[str], splits: Mapping[str, Sequence[Document]], shared: dict[Any, Shared]) -> None:
     known: dict[bytes, list[tuple[str, int]]] = {}
     for name in names:
+        met: set[bytes] = set()  # a text that stands there a million times is looked up once
         for document in splits[name]:
-            for one, number in known.get(_digest(document.text), ()):
-                if one != name:
-                    shared[one, name].exact.setdefault(number, (splits[one][number].id, document.id))
+            digest = _digest(document.text)
+            if digest in known and digest not in met:
+                met.add(digest)
+                for one, number in known[digest]:
+                    shared[one, name].exact[number] = (splits[one][number].id, document.id)
         if name != names[-1]:
             for number, document in enumerate(splits[name]):
                 known.setdefault(_digest(document.text), []).append((name, number))
@@ -86,19 +89,22 @@ def _find_near(
     blank = MinHash(num_perm=PERMUTATIONS)
     for name in names:
         hashed = []
+        met: set[bytes] = set()
         for place in drawn[name]:
             document = splits[name][place]
             pieces = shingles(document.text)
             sketch = blank.copy()
             for start in range(0, len(pieces), AT_ONCE):
                 sketch.update_batch(pieces[start : start + AT_ONCE])
-            for one, number in index.query(sketch):
+            digest = _digest(document.text)
+            for one, number in () if digest in met else index.query(sketch):
                 found = shared[one, name]
                 if number in found.exact or number in found.near:
                     continue
                 other = splits[one][number]
                 if jaccard(pieces, shingles(other.text)) >= ALIKE:
                     found.near[number] = (other.id, document.id)
+            met.add(digest)
             if name != names[-1]:
                 hashed.append((place, sketch))
         for place, sketch in hashed:
