@@ -22,7 +22,7 @@ BANDS = (21, 6)
 """Bands of the index and rows in each: of pairs as alike as `ALIKE` it proposes 99.8 %, of pairs half alike 28 %. What
 it proposes is then compared shingle by shingle."""
 MOST_CHARACTERS = 30_000_000
-"""What near-duplicates are looked for in at most, a split: about half a minute on one core. Above it every n-th
+"""What near-duplicates are looked for in at most, a split: about twenty seconds on one core. Above it every n-th
 document is compared. Word for word all are."""
 AT_ONCE = 10_000
 """Shingles hashed at once: bounds the memory over a text of any length."""
