@@ -1,8 +1,8 @@
 """Train text information extractors from a handful of labels and a pile of unlabelled text.
 
-Public names: `pretrain`, `train`, `compare`, `evaluate`, `extract`, `push_to_hub`, `push_data` (what the commands do),
-`Extractor` (texts -> findings), `Recipe`, `PretrainRecipe`, `Task`, `Document`, `Span`, `Finding`, `UserError`. They
-are imported on first use: `import electra_ie` alone costs nothing.
+Public names: `pretrain`, `train`, `compare`, `evaluate`, `extract`, `verify`, `push_to_hub`, `push_data` (what the
+commands do), `Extractor` (texts -> findings), `Recipe`, `PretrainRecipe`, `Task`, `Document`, `Span`, `Finding`,
+`UserError`. They are imported on first use: `import electra_ie` alone costs nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from electra_ie.commands import push_data as push_data
     from electra_ie.commands import push_to_hub as push_to_hub
     from electra_ie.commands import train as train
+    from electra_ie.commands import verify as verify
     from electra_ie.comparing import compare as compare
     from electra_ie.document import Document as Document
     from electra_ie.document import Finding as Finding
@@ -29,14 +30,13 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "pretrain": "commands", "train": "commands", "evaluate": "commands", "extract": "commands",
-    "push_data": "commands", "push_to_hub": "commands",
-    "compare": "comparing",
+    "verify": "commands", "push_data": "commands", "push_to_hub": "commands", "compare": "comparing",
     "Extractor": "extractor", "Recipe": "recipe", "PretrainRecipe": "pretraining.recipe", "Task": "task",
     "Document": "document", "Span": "document", "Finding": "document", "UserError": "errors",
 }  # fmt: skip
 __all__ = [
     "Document", "Extractor", "Finding", "PretrainRecipe", "Recipe", "Span", "Task", "UserError", "compare", "evaluate",
-    "extract", "pretrain", "push_data", "push_to_hub", "train",
+    "extract", "pretrain", "push_data", "push_to_hub", "train", "verify",
 ]  # fmt: skip
 
 

@@ -1,56 +1,318 @@
-"""The model card of a run: what it was made from and what it scores. It holds no text of any document."""
+"""The model card of a run, made from the run's own files. It holds no text of any document, unless asked to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from electra_ie.audit import read_audit
+from electra_ie.card_data import DataCard, front_matter
+from electra_ie.errors import UserError
+from electra_ie.fingerprint import SHOWN, WEIGHTS
+from electra_ie.labels import Field
+from electra_ie.metrics import INTERVAL, MAIN
+from electra_ie.persistence import load_task
 from electra_ie.recipe import Recipe
+from electra_ie.run_files import COMPARED, COMPARISON, RECIPE, SCORES, WINNER, parse
+from electra_ie.stock import StockFolder, loading
 from electra_ie.task import Task
 
-STOCK = {
-    "spans": "AutoModelForTokenClassification",
-    "classes": "AutoModelForSequenceClassification",
-    "flags": "AutoModelForSequenceClassification",
+SCORED = ("dev", "test")
+SHOWN_EXAMPLES = 3
+NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1, strict: same label, same first and last character"}
+
+LIMITS = {
+    "Who decides?": "A person who reads the passage. A finding points at characters of a text, so that it can be "
+    "checked there; it is no decision.",
+    "What must it not decide?": "Alone: anything that touches a person or an account, such as refusing or closing an "
+    "account, a payment, a credit or a claim; reporting somebody; choosing or withholding a treatment; a diagnosis.",
+    "Does no finding mean that there is nothing?": "No. The recall above says how much was found on that split; on "
+    "other texts it may be less.",
+    "Which texts?": "Such as it was trained on. Another language, source, form or time: label a hundred texts and "
+    "score them first (`electra-ie evaluate`).",
+    "What if the texts change?": "Scores fall unseen. Score newly labelled texts at set times, and train again when "
+    "they are below what you accept.",
+    "Is a score of 0.9 right nine times in ten?": "Not measured: scores are the model's own probabilities, not "
+    "calibrated. They order findings; choose a threshold on labelled texts of your own.",
+    "Is it fair to groups of people?": "Not measured. Names, places and spellings that are rare in training are found "
+    "less well; score them apart where that matters.",
+    "Does it hold personal data?": "This card, the configs and the tokenizers hold no text of the corpus{examples}. "
+    "Weights can keep traces of what they were trained on: protect them as you protect the texts. `run.yaml` and "
+    "`task.yaml` hold paths, `audit.json` paths and some ids of documents.",
+    "Where did a value come from?": "Every line of `electra-ie extract` bears the hash of the model (`{model}`) and "
+    "the version of the package. `audit.json` ties that hash to data, settings and code; `electra-ie verify` checks "
+    "it.",
 }
+"""What a bank or a hospital asks before it lets a model read."""
 
 
-def model_card(task: Task, recipe: Recipe, summary: Mapping[str, Any], scores: Mapping[str, Any]) -> str:
-    """Markdown. `summary` and `scores` as training writes them to scores.json (`scores` empty without a dev split)."""
-    budget, pool = summary["labelled"], summary["unlabelled"]
-    lines = [
-        f"# {task.name}, {recipe.preset}",
-        "",
-        task.description,
-        "",
-        f"Trained by electra_ie {version('electra_ie')} on the encoder `{recipe.encoder}`, seed {recipe.seed}: "
-        f"{budget['documents']} labelled documents ({budget['windows']} windows), {pool['documents']} unlabelled, "
-        f"{summary['steps']} steps, {summary['seconds']} s. Every setting stands in `run.yaml`; "
-        "`electra-ie train` with `--recipe run.yaml` repeats the run.",
-        "",
-        "| field | kind | labels | score on dev |",
-        "| --- | --- | --- | --- |",
-    ]
-    for field in task.fields:
-        known = scores.get(field.name)
-        score = (
-            f"{known['main']} {known[known['main']]:.3f} on {known['documents']} documents" if known else "no dev split"
+@dataclass(frozen=True)
+class Facts:
+    """What the files of a run say."""
+
+    run: Path
+    task: Task
+    recipe: Recipe
+    scores: Mapping[str, Any]
+    audit: Mapping[str, Any]
+    data_card: DataCard | None
+    comparison: Mapping[str, Any] | None
+    folders: Sequence[StockFolder]
+
+    @classmethod
+    def read(cls, run: Path) -> Facts:
+        task = load_task(run)
+        scores = parse((run / SCORES).read_text("utf-8"), run / SCORES)
+        folders = [StockFolder.read(run, field) for field in task.fields]
+        return cls(
+            run, task, Recipe.build(run / RECIPE), scores, read_audit(run), DataCard.of(task), _comparison(run), folders
+        )  # fmt: skip
+
+    @property
+    def training(self) -> Mapping[str, Any]:
+        return self.scores["training"]
+
+
+def model_card(run: Path) -> str:
+    """Markdown with the hub's metadata in front, made from what lies in the folder of a finished run: settings, scores,
+    audit, and the comparison that it stands in."""
+    facts = Facts.read(run)
+    parts = (_what, _fields, _scores, _compared, _limits, _data, _examples, _loading, _repeating)
+    sections = ("\n".join(part(facts)) for part in parts)
+    front = front_matter(facts.task, facts.recipe, facts.scores, facts.data_card)
+    return front + "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _comparison(run: Path) -> Mapping[str, Any] | None:
+    """What compare.json says, where the run won a comparison."""
+    places = [run / COMPARISON / COMPARED] + ([run.parent / COMPARED] if run.name == WINNER else [])
+    return next((parse(file.read_text("utf-8"), file) for file in places if file.is_file()), None)
+
+
+def _what(facts: Facts) -> Iterator[str]:
+    recipe, training = facts.recipe, facts.training
+    yield f"# {_plain(facts.task.name)}, {recipe.preset}"
+    yield ""
+    if facts.task.description:
+        yield _plain(facts.task.description)
+        yield ""
+    best = "" if training["best_step"] is None else f" (the best on dev: those of step {training['best_step']})"
+    encoder = training["base_model"] or Path(recipe.encoder).name  # a path says more than a card should
+    yield (
+        f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder `{encoder}` from "
+        f"{training['labelled']['documents']:,} labelled and {training['unlabelled']['documents']:,} unlabelled "
+        f"documents, seed {recipe.seed}, {training['steps']:,} steps{best}. Model `{facts.audit['model'][:SHOWN]}`."
+    )
+
+
+def _fields(facts: Facts) -> Iterator[str]:
+    yield "| field | kind | labels |"
+    yield "| --- | --- | --- |"
+    kinds = {"classes": "one of", "flags": "any of, or none", "spans": "passages"}
+    for field in facts.task.fields:
+        yield f"| {field.name} | {field.kind}: {kinds[field.kind]} | {', '.join(map(_plain, field.labels))} |"
+
+
+def _scores(facts: Facts) -> Iterator[str]:
+    yield "## Scores"
+    yield ""
+    splits = [split for split in SCORED if split in facts.scores]
+    if not splits:
+        yield "There was no dev split: nothing is known of how well it does. Score it before you use it."
+        return
+    yield (
+        f"In brackets: {INTERVAL}. What another training would change is not in it, and with few documents of a "
+        "label it is too narrow."
+    )
+    if "dev" in splits:
+        yield "The weights were chosen on dev, so its scores flatter a little."
+    if "test" in facts.task.splits and "test" not in splits:
+        yield "When this card was written, test had not been scored: `electra-ie evaluate` does."
+    for split in splits:
+        for field in facts.task.fields:
+            if field.name in facts.scores[split]:
+                yield ""
+                yield from _field_scores(field, split, facts.scores[split][field.name])
+
+
+def _field_scores(field: Field, split: str, score: Mapping[str, Any]) -> Iterator[str]:
+    main, ends = MAIN[field.kind], score["intervals"]
+    yield (
+        f"**{field.name}, {split}: {score[main]:.3f} {_between(ends[main])}** ({NAMES[main]}) "
+        f"on {score['documents']:,} documents."
+    )
+    yield ""
+    yield "| label | gold | precision | recall | F1 |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    for label, each in score["labels"].items():
+        if not each["support"]:
+            yield f"| {_plain(label)} | 0 | | | not known |"
+            continue
+        f1 = f"{each['f1']:.3f} {_between(ends['labels'][label])}"
+        yield f"| {_plain(label)} | {each['support']:,} | {each['precision']:.3f} | {each['recall']:.3f} | {f1} |"
+
+
+def _compared(facts: Facts) -> Iterator[str]:
+    yield "## Compared with plain training"
+    yield ""
+    found = facts.comparison
+    if found is None:
+        plain = "It is plain supervised training itself" if not facts.recipe.game else "It was not compared"
+        yield f"{plain}. To compare presets on the same labels and seeds: `electra-ie compare`."
+        return
+    seeds = len({run["seed"] for run in found["runs"]})
+    yield found["verdict"]
+    yield f"({found['unit']} on {found['split']}, {seeds} seeds; intervals: Student's, 95 %, over the seeds.)"
+    yield ""
+    yield "| labels | preset | mean | deviation | difference |"
+    yield "| ---: | --- | ---: | ---: | --- |"
+    for budget in found["budgets"]:
+        for preset, score in budget["presets"].items():
+            gain, spread = budget["differences"].get(preset), score["deviation"]
+            told = "" if gain is None else f"{gain['mean']:+.1f}"
+            told += "" if gain is None or gain["low"] is None else f" ({gain['low']:.1f} to {gain['high']:.1f})"
+            deviation = "" if spread is None else f"{spread:.1f}"
+            yield f"| {budget['labels'] or 'all'} | {preset} | {score['mean']:.1f} | {deviation} | {told} |"
+
+
+def _limits(facts: Facts) -> Iterator[str]:
+    yield "## Intended use and limits"
+    yield ""
+    language = facts.data_card.language if facts.data_card and facts.data_card.language else "not recorded"
+    yield "To find in texts what the table of fields names, for people who check what was found."
+    yield f"Language of the texts: {language}."
+    yield ""
+    yield "| question | answer |"
+    yield "| --- | --- |"
+    told = {"model": facts.audit["model"][:SHOWN], "examples": ""}
+    if facts.recipe.include_examples:
+        told["examples"] = ", but for the examples below"
+    yield from (f"| {question} | {answer.format(**told)} |" for question, answer in LIMITS.items())
+    yield ""
+    yield from _not_expressed(facts)
+
+
+def _not_expressed(facts: Facts) -> Iterator[str]:
+    """What the scheme of the labels has no way to say."""
+    spans = [field for field in facts.task.fields if field.kind == "spans"]
+    if not spans:
+        return
+    lost = facts.training["not_expressed"]
+    unit = "words" if facts.folders[facts.task.fields.index(spans[0])].whole_words else "tokens"
+    yield (
+        "What it cannot say: spans are BIO tags. Two spans of one field that overlap cannot both be found, nor one in "
+        f"several pieces, and spans begin and end at the edges of {unit}."
+    )
+    if lost["overlapping"] or lost["inside"]:
+        yield (
+            f"Of the {lost['spans']:,} gold spans of train {lost['overlapping']:,} overlap a longer one and were not "
+            f"learnt; {lost['inside']:,} begin or end inside one of its {unit}. Such spans count as missed when scored."
         )
-        lines.append(f"| {field.name} | {field.kind} | {', '.join(field.labels)} | {score} |")
-    lines += ["", "## Loading", "", "Each field is a folder of its own.", "", "```python"]
-    if recipe.pooling == "mean" and any(field.kind != "spans" for field in task.fields):
-        lines.append("import electra_ie.pooling  # registers the class of the fields that judge whole texts")
-    lines.append(f"from transformers import {', '.join(sorted({STOCK[field.kind] for field in task.fields}))}")
-    lines += [f'{field.name} = {STOCK[field.kind]}.from_pretrained("{field.name}")' for field in task.fields]
-    lines += ["```", ""]
-    if recipe.pooling == "mean" and any(field.kind != "spans" for field in task.fields):
-        lines += [
-            "Fields of kind classes and flags pool by the mean of the states, which the encoder's stock class cannot "
-            "express: they need `electra_ie` installed, and stock transformers refuses them. Fields of kind spans are "
-            "stock folders.",
-            "",
-        ]
-    if any(field.kind == "spans" for field in task.fields):
-        lines += ["Spans are BIO tags: spans of one field that overlap cannot be found.", ""]
-    return "\n".join(lines)
+    else:
+        yield f"All of the {lost['spans']:,} gold spans of train can be said so."
+
+
+def _data(facts: Facts) -> Iterator[str]:
+    yield "## Data"
+    yield ""
+    card, training = facts.data_card, facts.training
+    if card:
+        yield f"Data set `{facts.task.name}`. Licence: {card.licence}. Source and revision: {card.source}."
+        if card.hub_licence:
+            yield "The licence in the metadata is that of the data; the encoder has its own."
+    else:
+        yield "There is no data card: origin, licence and revision of the texts are not recorded here."
+    yield ""
+    budget = "all that train has" if facts.recipe.labels is None else "a budget, drawn by the seed"
+    pool = training["unlabelled"]
+    known = training["labelled"]
+    yield (
+        f"Labelled: {known['documents']:,} documents in {known['windows']:,} windows, {budget}. "
+        f"Unlabelled: {pool['documents']:,} documents in {pool['windows']:,} windows. In the labelled ones:"
+    )
+    yield ""
+    for field in facts.task.fields:
+        counts = training["labels"][field.name]
+        told = [f"{_plain(label)} {count:,}" for label, count in sorted(counts.items(), key=lambda each: -each[1])]
+        never = [_plain(label) for label in field.labels if label not in counts]
+        unseen = f" **Never: {', '.join(never)}.**" if never else ""
+        yield f"- `{field.name}`: {', '.join(told)}.{unseen}"
+    yield from _overlap(facts.audit["overlap"])
+
+
+def _overlap(overlap: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    yield f"Documents of one split that stand in another ({overlap['method']}):"
+    yield ""
+    yield "| of | in | documents | word for word | nearly |"
+    yield "| --- | --- | ---: | ---: | ---: |"
+    for pair in overlap["pairs"]:
+        yield f"| {pair['of']} | {pair['in']} | {pair['documents']:,} | {pair['exact']:,} | {pair['near']:,} |"
+    if overlap["capped"]:
+        told = ", ".join(f"{overlap['compared_for_near'][name]:,} of {name}" for name in overlap["capped"])
+        yield ""
+        yield f"Near-duplicates were looked for among {told} only, evenly drawn."
+
+
+def _examples(facts: Facts) -> Iterator[str]:
+    """A few documents of dev, where train was told to show them."""
+    if not facts.recipe.include_examples or "dev" not in facts.task.splits:
+        return
+    yield "## Examples"
+    yield ""
+    try:
+        documents = facts.task.read("dev")[:SHOWN_EXAMPLES]
+    except UserError:
+        yield "The data are not here any more."
+        return
+    yield "The first documents of dev, as `--include-examples` asked."
+    for document in documents:
+        yield ""
+        yield "> " + _plain(document.text)
+
+
+def _loading(facts: Facts) -> Iterator[str]:
+    yield "## Loading in stock transformers"
+    yield ""
+    yield from loading(facts.folders, facts.recipe.window or 0)
+
+
+def _repeating(facts: Facts) -> Iterator[str]:
+    audit, training = facts.audit, facts.training
+    environment = audit["environment"]
+    yield "## Repeating and checking it"
+    yield ""
+    shipped = facts.data_card is not None
+    task = facts.task.name if shipped else "path/to/task.yaml"
+    data = " --data path/to/data" if facts.data_card and not facts.data_card.shipped else ""
+    versions = [f"{name}=={environment[name].partition('+')[0]}" for name in ("torch", "transformers")]
+    yield "```"
+    yield f"pip install electra_ie=={audit['code']['electra_ie']} {' '.join(versions)}"
+    yield f"electra-ie train {task}{data} --recipe run.yaml --output again"
+    yield "electra-ie verify .                    # is this folder what its audit.json says?"
+    yield "sha256sum again/*/model.safetensors    # as below, on the same kind of machine (CPU)"
+    yield "```"
+    yield ""
+    seconds = training["seconds"] + training["seconds_scoring"]
+    revision = f", revision `{audit['revision']}`" if audit["revision"] else ""
+    yield (
+        f"Trained in {seconds:,.0f} s on {environment['device']} (processes: {training['processes']}, threads: "
+        f"{training['threads']}); {environment['platform']}, Python {environment['python']}{revision}."
+    )
+    yield ""
+    yield "| weights | SHA-256 |"
+    yield "| --- | --- |"
+    for name, value in audit["weights"].items():
+        if name.endswith(WEIGHTS):
+            yield f"| `{name}` | `{value}` |"
+
+
+def _plain(text: str) -> str:
+    """One line that can neither be markup nor end the cell of a table."""
+    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+
+
+def _between(ends: Sequence[float]) -> str:
+    return f"({ends[0]:.3f} to {ends[1]:.3f})"

@@ -72,6 +72,9 @@ def train(
             show_default=False,
         ),
     ] = None,
+    include_examples: Annotated[
+        bool, typer.Option("--include-examples", help="Show some documents of dev in the model card.")
+    ] = False,
     set_: Set = None,
     recipe: RecipeFile = None,
     resume: Resume = False,
@@ -84,10 +87,12 @@ def train(
 
     given: dict[str, Any] = {"encoder": encoder, "data": data, "labels": labels, "seed": seed, "preset": preset}
     given["unlabeled"] = tuple(unlabeled) if unlabeled else None
+    given["include_examples"] = include_examples or None
     folder = do(task, output, recipe=recipe, settings=set_ or (), resume=resume, **given)
     if first_process():
         show_scores(read_scores(folder).get("dev", {}), "dev")
-        notice(f"run saved in {folder}: model folders, run.yaml, scores.json, log.jsonl, curves.png, README.md")
+        files = "model folders, run.yaml, scores.json, audit.json, log.jsonl, curves.png, README.md"
+        notice(f"run saved in {folder}: {files}")
 
 
 @app.command()
@@ -230,6 +235,23 @@ def extract(
         sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the terminal's encoding
     counts = do(run, paths, output or sys.stdout, html)
     notice(", ".join(f"{number:,} {name}" for name, number in counts.items()) + (f" -> {output}" if output else ""))
+
+
+@app.command()
+def verify(run: Run, data: Data = None) -> None:
+    """Check a run against its audit: weights, recipe, data, splits, code, environment. Exit code 1 if one differs."""
+    from electra_ie.commands import verify as do
+    from electra_ie.console import notice, output, visible
+
+    found = do(run, data=data)
+    for each in found.differences:
+        output().print(visible(str(each)), markup=False, highlight=False, soft_wrap=True)
+    for reason in found.unchecked:
+        notice(f"not checked: {reason}")
+    if found.same:
+        notice(f"{run}: all that was checked is as the audit says.")
+    else:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""pretrain, train, evaluate, extract and push: what the commands do, as functions. Composition only."""
+"""pretrain, train, evaluate, extract, verify and push: what the commands do, as functions. Composition only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from electra_ie import audit
 from electra_ie.comparing import AUTO, train_winner
 from electra_ie.console import notice, progress
 from electra_ie.errors import UserError
@@ -148,6 +149,15 @@ def extract(
             counts["windows"] += reading.windows
             report(counts["documents"])
     return counts
+
+
+def verify(run: str | os.PathLike[str], *, data: str | None = None) -> audit.Verification:
+    """Is all as the run's audit.json says: weights, recipe, data, splits, code and environment? What differs from it.
+
+    data: the folder of the task's files, in place of the one it was trained from. Raises UserError for a run without
+    an audit.
+    """
+    return audit.verify(Path(run), data)
 
 
 def push_to_hub(

@@ -15,6 +15,7 @@ import torch
 import yaml
 
 from electra_ie import plots
+from electra_ie.card import model_card
 from electra_ie.comparison import Cell, Comparison, Outcome
 from electra_ie.console import notice
 from electra_ie.corpus import Corpus, check_budget
@@ -24,15 +25,27 @@ from electra_ie.evaluation import mean_score, score_run
 from electra_ie.jobs import train_apart
 from electra_ie.persistence import refuse_other_recipe
 from electra_ie.recipe import PRESETS, Recipe
-from electra_ie.run_files import CARD, COMPARED, RECIPE, SCORES, check_output, claimed, is_finished, parse, write
+from electra_ie.run_files import (
+    CARD,
+    COMPARED,
+    COMPARISON,
+    RECIPE,
+    SCORES,
+    WINNER,
+    check_output,
+    claimed,
+    is_finished,
+    parse,
+    write,
+)
 from electra_ie.settings import PLAYERS
 from electra_ie.task import UNLABELED, Task
 from electra_ie.training import train_run
 
 PLAN, BASE, PLOT = "comparison.json", "recipe.yaml", "curve.png"
-RUNS, WINNER = "runs", "winner"
-AUTO, CONTROL, COMPARISON = "auto", "control", "comparison"
-"""The preset that stands for the winner of a comparison, the safe one, and where in a run that comparison lies."""
+RUNS = "runs"
+AUTO, CONTROL = "auto", "control"
+"""The preset that stands for the winner of a comparison, and the safe one."""
 DEFAULTS: dict[str, Any] = {"labels": [None], "presets": ["control", "adversarial"], "seeds": [0, 1, 2], "split": "dev"}
 VARIED = ("labels", "seed", "preset")
 """What differs between the runs of a comparison; all else is alike."""
@@ -125,7 +138,7 @@ def train_winner(
     notice(f"preset {AUTO}: {found.verdict}")
     run = inner / RUNS / Cell(plan.labels, plan.seed, found.winner).name
     shutil.copytree(run, folder, ignore=shutil.ignore_patterns(CARD), dirs_exist_ok=True)
-    write(folder / CARD, (run / CARD).read_text("utf-8"))  # last: with it the run is finished
+    write(folder / CARD, model_card(folder))  # last: with it the run is finished
     _clear(inner)
     return folder
 
@@ -165,6 +178,7 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
         shutil.copytree(folder / RUNS / found.best.name, part)
         os.replace(part, folder / WINNER)
         write(folder / COMPARED, json.dumps(result, indent=2) + "\n")
+        write(folder / WINNER / CARD, model_card(folder / WINNER))  # anew: it tells of the comparison
     return found
 
 

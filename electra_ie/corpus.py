@@ -13,8 +13,9 @@ from transformers import PreTrainedTokenizerBase
 from electra_ie.batching import Labelled, Windows, label
 from electra_ie.document import Document
 from electra_ie.errors import UserError, warn
+from electra_ie.fingerprint import as_bytes
 from electra_ie.formats import read_unlabelled
-from electra_ie.labels import Field, flatten
+from electra_ie.labels import Field, count_labels, flatten
 from electra_ie.recipe import Recipe
 from electra_ie.sampling import keep_labels, sample
 from electra_ie.task import Task, refuse_repeated_ids
@@ -34,7 +35,7 @@ class Corpus:
         digest = hashlib.sha256()
         for split in (self.train, self.pool, self.dev):
             for document in split:
-                digest.update(repr((document.id, document.text, sorted(document.gold.items()))).encode("utf-8"))
+                digest.update(as_bytes(document))
             digest.update(b"\n")
         return digest.hexdigest()
 
@@ -95,6 +96,20 @@ class Corpus:
         """The windows of `train` and of `pool`."""
         labelled = [row for document in self.train for row in label(document, cutter(document.text), fields)]
         return labelled, [row for document in self.pool for row in label(document, cutter(document.text), fields)]
+
+
+    def label_counts(self, fields: Sequence[Field]) -> dict[str, dict[str, int]]:
+        """How often each label of each field stands in the gold of train."""
+        golds = {field: [each.gold[field.name] for each in self.train if field.name in each.gold] for field in fields}
+        return {field.name: dict(count_labels(field, gold)) for field, gold in golds.items()}
+
+    def not_expressed(self, cutter: Windows, fields: Sequence[Field]) -> dict[str, int]:
+        """Gold spans of train: how many, how many overlap a longer one of their field, and how many begin or end inside
+        a unit that the cutter judges."""
+        inside, total = blurred_spans(self.train, cutter, fields)
+        names = [field.name for field in fields if field.kind == "spans"]
+        lost = sum(len(flatten(each.gold.get(name, ()))[1]) for each in self.train for name in names)
+        return {"spans": total, "overlapping": lost, "inside": inside}
 
 
 def check_budget(labels: int | None, train: Sequence[Document]) -> None:

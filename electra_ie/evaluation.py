@@ -15,7 +15,7 @@ from electra_ie.errors import UserError
 from electra_ie.extractor import Extractor
 from electra_ie.hub import named, run_folder
 from electra_ie.labels import Field
-from electra_ie.metrics import score
+from electra_ie.metrics import intervals, score
 from electra_ie.persistence import load_task
 from electra_ie.run_files import write_scores
 
@@ -45,6 +45,18 @@ def judge(fields: Sequence[Field], documents: Sequence[Document], answers: Seque
     }
 
 
+def with_intervals(
+    scores: Scores, fields: Sequence[Field], documents: Sequence[Document], answers: Sequence[dict[str, Any]]
+) -> Scores:
+    """The scores, each field's with its 95 % intervals (see `metrics.intervals`) under `intervals`."""
+    found = {}
+    for field, places in by_field(documents, fields):
+        gold = [documents[place].gold[field.name] for place in places]
+        ends = intervals(field, gold, [answers[place][field.name] for place in places])
+        found[field.name] = {**scores[field.name], "intervals": ends}
+    return found
+
+
 def mean_score(scores: Scores) -> float:
     """The mean over the fields of the number that decides: what a checkpoint is chosen by."""
     return sum(each[each["main"]] for each in scores.values()) / len(scores)
@@ -69,6 +81,7 @@ def score_run(run: str | os.PathLike[str], split: str, data: str | None = None) 
     scores = judge(extractor.fields, documents, answers)
     if not scores:
         raise UserError(f'no document of the split "{split}" has a label.', file=run, remedy="Choose another split.")
+    scores = with_intervals(scores, extractor.fields, documents, answers)
     if not there:
         write_scores(folder, split, scores)
         draw(folder, split, extractor.fields, documents, answers)

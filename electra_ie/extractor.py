@@ -12,6 +12,7 @@ import torch
 from electra_ie.batching import Labelled, Window, Windows, collate
 from electra_ie.discriminator import Discriminator
 from electra_ie.document import Document, Finding, Span
+from electra_ie.fingerprint import SHOWN, model_files, of_sums, package_version
 from electra_ie.hub import HubName, named, run_folder
 from electra_ie.labels import Field, best_tags, to_spans
 from electra_ie.persistence import load_run
@@ -24,12 +25,14 @@ WINDOWS_AT_ONCE = 512
 
 @dataclass
 class Reading:
-    """All that was found in one document. `answers`: for each field the class, the tuple of flags, or the spans."""
+    """All that was found in one document. `answers`: for each field the class, the tuple of flags, or the spans.
+    `model`: the first digits of the hash of the saved model that found it (see `Extractor`)."""
 
     document: Document
     windows: int
     answers: dict[str, Any]
     findings: list[Finding]
+    model: str | None = None
 
     def record(self) -> dict[str, Any]:
         """The JSON line of `electra-ie extract`."""
@@ -38,6 +41,8 @@ class Reading:
             "file": self.document.file,
             "characters": len(self.document.text),
             "windows": self.windows,
+            "model": self.model,
+            "version": package_version(),
             "findings": [
                 {name: getattr(each, name) for name in ("field", "label", "start", "end", "text", "score")}
                 for each in self.findings
@@ -55,10 +60,15 @@ class _Pending:
 
 
 class Extractor:
-    """Reads texts with a trained discriminator. `Extractor.load(run)` gives one from a folder, or from the hub."""
+    """Reads texts with a trained discriminator. `Extractor.load(run)` gives one from a folder, or from the hub.
 
-    def __init__(self, discriminator: Discriminator, cutter: Windows, fields: Sequence[Field]):
-        self.discriminator, self.cutter, self.fields = discriminator, cutter, tuple(fields)
+    `model`: the first digits of the hash of its files, as in the run's audit.json; None for one that was not loaded.
+    """
+
+    def __init__(
+        self, discriminator: Discriminator, cutter: Windows, fields: Sequence[Field], model: str | None = None
+    ):
+        self.discriminator, self.cutter, self.fields, self.model = discriminator, cutter, tuple(fields), model
 
     @classmethod
     def load(cls, run: str, device: str | None = None) -> Extractor:
@@ -86,9 +96,11 @@ class Extractor:
         there = named(run)
         if there and revision:
             run = str(HubName(there.repository, revision))
-        discriminator, cutter, fields = load_run(run_folder(run, token=token, local_files_only=local_files_only))
+        folder = run_folder(run, token=token, local_files_only=local_files_only)
+        discriminator, cutter, fields = load_run(folder)
         discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        return cls(discriminator, cutter, fields)
+        files = model_files(folder, [field.name for field in fields])  # as they are, whatever audit.json says
+        return cls(discriminator, cutter, fields, of_sums(files)[:SHOWN])
 
     def __call__(self, text: str) -> list[Finding]:
         """The findings of one text as they stand in it; `finding.text == text[finding.start:finding.end]`."""
@@ -145,7 +157,7 @@ class Extractor:
             answers[one.name], found = read(one, each, logits)
             findings += found if each.document.text.strip() else []  # nothing is found in nothing
         findings.sort(key=lambda finding: (finding.start, finding.end, finding.field, finding.label))
-        return Reading(each.document, len(each.windows), answers, findings)
+        return Reading(each.document, len(each.windows), answers, findings, self.model)
 
 
 def _read_spans(one: Field, each: _Pending, logits: Sequence[np.ndarray]) -> tuple[list[Span], list[Finding]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +43,19 @@ class Field:
         if self.kind != "spans":
             return self.labels
         return ("O", *(f"{prefix}-{label}" for label in self.labels for prefix in "BI"))
+
+
+def count_labels(field: Field, gold: Iterable[Any]) -> Counter[str]:
+    """How often each label of a field stands in the gold of documents; `(none)` for those known to bear no flag."""
+    counts: Counter[str] = Counter()
+    for value in gold:
+        if field.kind == "classes":
+            counts[value] += 1
+        elif field.kind == "flags":
+            counts.update(value or ["(none)"])
+        else:
+            counts.update(span.label for span in value)
+    return counts
 
 
 def flatten(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from electra_ie.console import notice, output, print_table, score_table, visible
-from electra_ie.document import Document
-from electra_ie.labels import Field
+from electra_ie.labels import count_labels
 from electra_ie.run_files import CARD, COMPARED, PRETRAINING
 from electra_ie.task import Task, list_tasks
 
@@ -63,27 +61,15 @@ def _sizes(task: Task) -> None:
     ]
     print_table(rows)
     for field in task.fields:
-        counts = {split: _counts(field, documents) for split, documents in read.items() if split != "unlabeled"}
+        counts = {
+            split: count_labels(field, (each.gold[field.name] for each in documents if field.name in each.gold))
+            for split, documents in read.items()
+            if split != "unlabeled"
+        }
         labels = [*field.labels, *(["(none)"] if field.kind == "flags" else [])]
         print_table(
             [{field.name: label, **{split: count[label] for split, count in counts.items()}} for label in labels]
         )
-
-
-def _counts(field: Field, documents: list[Document]) -> Counter[str]:
-    """How often each label of a field stands in the gold; `(none)` for documents known to bear no flag."""
-    counts: Counter[str] = Counter()
-    for document in documents:
-        gold = document.gold.get(field.name)
-        if gold is None:
-            continue
-        if field.kind == "classes":
-            counts[gold] += 1
-        elif field.kind == "flags":
-            counts.update(gold or ["(none)"])
-        else:
-            counts.update(span.label for span in gold)
-    return counts
 
 
 def show_scores(scores: Mapping[str, Mapping[str, Any]], split: str) -> None:

@@ -77,6 +77,8 @@ class Recipe(Settings):
     "How often the dev split is scored, evenly over the second half of the steps."
     dev_limit: int = 500
     "Documents of dev that choose the checkpoint, drawn by the seed."
+    include_examples: bool = False
+    "Show the first documents of dev in the model card, which else holds no text of the corpus."
     discriminator: Mapping[str, float] = field(default_factory=dict)
     "Terms of the discriminator's loss and their weights. Empty: those of the preset."
     generator: Mapping[str, float] = field(default_factory=dict)

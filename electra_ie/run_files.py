@@ -12,10 +12,12 @@ from typing import Any
 from electra_ie.errors import UserError, first_process
 
 RECIPE, TASK, SCORES, LOG, CARD = "run.yaml", "task.yaml", "scores.json", "log.jsonl", "README.md"
-CORPUS, PRETRAINING, COMPARED = "corpus.json", "pretraining.json", "compare.json"
+CORPUS, PRETRAINING, COMPARED, AUDIT = "corpus.json", "pretraining.json", "compare.json", "audit.json"
+COMPARISON, WINNER = "comparison", "winner"
+"""Folders: of the comparison that chose a run's preset, within that run; of the best run, within a comparison."""
 LAST, BEST = "checkpoint/last.safetensors", "checkpoint/best.safetensors"
 CURVES = "curves.png"
-RUN_FILES = (CARD, RECIPE, TASK, SCORES, LOG, CORPUS)
+RUN_FILES = (CARD, RECIPE, TASK, SCORES, LOG, CORPUS, AUDIT)
 """What a run holds beside its models and pictures. A file of another name is not the run's: it may hold texts."""
 MODEL_FILES = (
     "config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",

@@ -14,15 +14,17 @@ import torch
 import yaml
 
 from electra_ie import plots
+from electra_ie.audit import write_audit
 from electra_ie.batching import Batches, collate
 from electra_ie.card import model_card
+from electra_ie.card_data import base_model
 from electra_ie.collapse import Watch
 from electra_ie.console import notice, progress
 from electra_ie.corpus import Corpus
 from electra_ie.discriminator import Discriminator
 from electra_ie.encoders import load_tokenizer, longest, pinned
 from electra_ie.errors import UserError, warn
-from electra_ie.evaluation import Scores, answer, draw, judge, mean_score
+from electra_ie.evaluation import Scores, answer, draw, judge, mean_score, with_intervals
 from electra_ie.extractor import Extractor
 from electra_ie.generators import build_generator
 from electra_ie.loop import LossNotFinite, Step, accelerator_of, check_weights, play, prepare
@@ -200,18 +202,25 @@ class Training:
         summary = {
             "labelled": {"documents": len(self.corpus.train), "windows": len(self.labelled)},
             "unlabelled": {"documents": len(self.corpus.pool), "windows": len(self.pool)},
+            "labels": self.corpus.label_counts(self.task.fields),
+            "not_expressed": self.corpus.not_expressed(self.cutter, self.task.fields),
+            "base_model": base_model(self.recipe.encoder),
             "steps": self.recipe.steps,
             "best_step": self.done.best_step,
             "seconds": round(max((row.get("seconds", 0.0) for row in self.rows), default=0.0), 1),
             "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in self.rows), 1),
+            "processes": self.accelerator.num_processes,
+            "threads": torch.get_num_threads(),
         }
         write_scores(self.folder, "training", summary)
         if scores:
+            scores = with_intervals(scores, self.task.fields, self.corpus.dev, answers)
             write_scores(self.folder, "dev", scores)
             draw(self.folder, "dev", self.task.fields, self.corpus.dev, answers)
         plots.curves(self.rows, self.folder / CURVES)
-        write(self.folder / CARD, model_card(self.task, self.recipe, summary, scores))
         write_log(self.folder, self.rows)
+        write_audit(self.folder, self.task, self.recipe, self.corpus)
+        write(self.folder / CARD, model_card(self.folder))
         shutil.rmtree(self.folder / Path(LAST).parent)
 
     @torch.no_grad()

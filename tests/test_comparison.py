@@ -106,6 +106,7 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
         assert each["score"] == pytest.approx(100 * np.mean([score[score["main"]] for score in scores.values()]))
     assert (made / "curve.png").stat().st_size > 1000 and found["verdict"].endswith(".")
     Extractor.load(str(made / "winner"))
+    assert found["verdict"] in (made / "winner" / "README.md").read_text("utf-8"), "its card tells of the comparison"
     assert yaml.safe_load((made / "winner" / "run.yaml").read_text("utf-8"))["preset"] == found["winner"]
 
     compare(str(task), made, resume=True, split="test")

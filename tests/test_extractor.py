@@ -145,7 +145,7 @@ def test_a_record_says_what_was_read(reader):
     text = "Arden paid 5.975,74 to Brisk. " * 6
     reading = next(reader.read([Document("x", text, file="a.txt")]))
     record = reading.record()
-    assert list(record) == ["id", "file", "characters", "windows", "findings"]
+    assert list(record) == ["id", "file", "characters", "windows", "model", "version", "findings"]
     assert (record["id"], record["file"], record["characters"]) == ("x", "a.txt", len(text))
     assert record["windows"] == len(reader.cutter(text)) > 1
     for finding in record["findings"]:

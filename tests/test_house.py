@@ -12,12 +12,12 @@ from pathlib import Path
 import electra_ie
 
 ROOT = Path(electra_ie.__file__).parent
-LIGHT = ("errors", "document", "recipe", "labels", "formats", "yaml_source", "task", "sampling", "metrics", "run_files",
+LIGHT = ("errors", "document", "fingerprint", "recipe", "labels", "formats", "yaml_source", "task", "sampling", "metrics", "run_files",
          "console", "listing", "page", "hub", "data_card", "cli")  # fmt: skip
 """Modules whose import must cost nothing."""
 ORDER = (
-    "errors", "document", "recipe", "labels", "formats", "task", "sampling", "metrics", "hub", "batching", "discriminator",
-    "generators", "objectives", "loop", "persistence", "publishing", "extractor", "training", "comparing", "commands", "cli",
+    "errors", "document", "fingerprint", "recipe", "labels", "formats", "task", "sampling", "metrics", "hub", "batching", "discriminator",
+    "generators", "objectives", "loop", "persistence", "publishing", "extractor", "audit", "card", "training", "comparing", "commands", "cli",
 )  # fmt: skip
 """The rooms that matter, from left to right: each imports only from its left. Others may stand anywhere between."""
 

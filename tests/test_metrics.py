@@ -7,6 +7,7 @@ import pytest
 import tiny
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom, bootstrap
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.scheme import IOB2
 from sklearn.metrics import accuracy_score
@@ -14,7 +15,7 @@ from sklearn.metrics import f1_score as sklearn_f1
 
 from electra_ie.document import Span
 from electra_ie.labels import to_spans
-from electra_ie.metrics import score
+from electra_ie.metrics import MAIN, intervals, score
 
 TAGS = st.lists(st.integers(0, 4), min_size=6, max_size=6)
 
@@ -89,3 +90,49 @@ def test_nothing_found_and_nothing_known_is_zero():
     assert score(tiny.NAMED, [()], [()])["f1"] == 0
     assert score(tiny.RISKS, [()], [()])["macro_f1"] == 0
     assert score(tiny.RISKS, [()], [()])["exact"] == 1
+
+
+def answers_of(field, size: int, right: float):
+    """Gold, and answers of which that share is right."""
+    draw = np.random.default_rng(3)
+
+    def one() -> str:
+        return str(draw.choice(field.labels))
+
+    if field.kind == "classes":
+        gold = [one() for _ in range(size)]
+        return gold, [each if draw.random() < right else one() for each in gold]
+    if field.kind == "flags":
+        gold = [tuple(name for name in field.labels if draw.random() < 0.5) for _ in range(size)]
+        return gold, [each if draw.random() < right else field.labels[:1] for each in gold]
+    gold = [tuple(Span(at, at + 1, one()) for at in range(draw.integers(0, 4))) for _ in range(size)]
+    return gold, [tuple(span if draw.random() < right else Span(9, 10, "person") for span in each) for each in gold]
+
+
+@pytest.mark.parametrize("field", tiny.FIELDS, ids=[field.kind for field in tiny.FIELDS])
+def test_intervals_are_those_of_scipy(field):
+    """scipy draws the documents anew and scores them one draw after the other; ours counts all draws at once."""
+    gold, found = answers_of(field, 60, 0.7)
+
+    def number(places, axis=-1):
+        return score(field, [gold[place] for place in places], [found[place] for place in places])[MAIN[field.kind]]
+
+    made = bootstrap(
+        (np.arange(60),), number, vectorized=False, n_resamples=400, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    ours = intervals(field, gold, found)
+    low, high = ours[MAIN[field.kind]]
+    assert low == pytest.approx(made.low, abs=0.03) and high == pytest.approx(made.high, abs=0.03)
+    assert low < number(range(60)) < high and ours == intervals(field, gold, found), "the same each time"
+
+
+def test_an_interval_holds_95_in_100():
+    """Of accuracy the bootstrap's own distribution is known: a binomial one."""
+    gold, found = ["trade"] * 400, ["trade"] * 280 + ["other"] * 120
+    ends = intervals(tiny.TOPIC, gold, found)["accuracy"]
+    assert ends == pytest.approx([binom.ppf(share, 400, 0.7) / 400 for share in (0.025, 0.975)], abs=0.005)
+
+
+def test_intervals_of_what_is_not_there():
+    label_ends = intervals(tiny.TOPIC, ["trade"] * 5, ["trade"] * 5)["labels"]
+    assert label_ends == {"trade": [1.0, 1.0], "travel": None, "other": None}

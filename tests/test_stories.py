@@ -41,7 +41,7 @@ def check(records, folder: Path, window: int = 48):
     sources = [(folder / name).read_bytes().decode("utf-8") for name in ("a.txt", "b.txt")]
     sources += [json.loads(line)["text"] for line in (folder / "c.jsonl").read_text("utf-8").splitlines()]
     for record, text in zip(records, sources, strict=True):
-        assert list(record) == ["id", "file", "characters", "windows", "findings"]
+        assert list(record) == ["id", "file", "characters", "windows", "model", "version", "findings"]
         assert record["characters"] == len(text)
         for finding in record["findings"]:
             assert list(finding) == ["field", "label", "start", "end", "text", "score"]

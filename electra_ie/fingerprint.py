@@ -1,0 +1,62 @@
+"""SHA-256 sums of files, models and documents: what tells one from another. `sha256sum` gives the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from electra_ie.document import Document
+
+PACKAGE = "electra_ie"
+WEIGHTS = "model.safetensors"
+MODEL = ("config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json")
+"""The files of a field's folder that decide what is found."""
+SHOWN = 16
+"""Digits of a model's hash that a finding bears: no two models of anybody share 64 bits by chance."""
+
+
+@cache
+def package_version() -> str:
+    """The installed version of this package."""
+    return version(PACKAGE)
+
+
+def of_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def of_sums(sums: Mapping[str, str]) -> str:
+    """One sum for several files: of the lines that `sha256sum` prints of them, in the order of their names."""
+    lines = (f"{sums[name]}  {name}\n" for name in sorted(sums))
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def of_path(path: Path, pattern: str = "*") -> str:
+    """Of a file; of a folder `of_sums` of the files in it, at any depth, whose names match the pattern."""
+    if not path.is_dir():
+        return of_file(path)
+    files = (file for file in path.rglob(pattern) if file.is_file())
+    return of_sums({file.relative_to(path).as_posix(): of_file(file) for file in files})
+
+
+def model_files(run: Path, fields: Sequence[str]) -> dict[str, str]:
+    """The sum of each file of a run that decides what is found, by `<field>/<file>`."""
+    files = [run / name / file for name in fields for file in MODEL]
+    return {file.relative_to(run).as_posix(): of_file(file) for file in files if file.is_file()}
+
+
+def of_documents(documents: Iterable[Document]) -> str:
+    """Of ids, texts and gold, in order."""
+    digest = hashlib.sha256()
+    for document in documents:
+        digest.update(as_bytes(document))
+    return digest.hexdigest()
+
+
+def as_bytes(document: Document) -> bytes:
+    """All that is known of a document, but for where it was read."""
+    return repr((document.id, document.text, sorted(document.gold.items()))).encode("utf-8")

@@ -1,0 +1,195 @@
+"""audit.json says what a run was made from, and `verify` names whatever is not so any more."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+import yaml
+
+import electra_ie
+from electra_ie import Extractor, UserError, train, verify
+from electra_ie.audit import git_revision
+from electra_ie.cli import main
+from electra_ie.publishing import of_run
+
+NAMES = [field.name for field in tiny.FIELDS]
+
+
+@pytest.fixture
+def mine(run, tmp_path) -> Path:
+    """A copy of the finished run and of its data, to be changed."""
+    shutil.copytree(run.parent / "three_kinds", tmp_path / "data")
+    return Path(shutil.copytree(run, tmp_path / "mine"))
+
+
+def audit_of(run: Path) -> dict:
+    return json.loads((run / "audit.json").read_text("utf-8"))
+
+
+def lines(run: Path) -> list[str]:
+    return [str(each) for each in verify(run, data=str(run.parent / "data")).differences]
+
+
+def sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_the_audit_says_what_the_run_was_made_from(run):
+    audit, data = audit_of(run), run.parent / "three_kinds"
+    assert audit["data"] == {name: sha256(data / name) for name in ("train.jsonl", "dev.jsonl", "test.jsonl", "pool.jsonl")}
+    assert audit["recipe"]["run.yaml"] == sha256(run / "run.yaml")
+    assert audit["seeds"] == {"seed": 0} and set(audit["splits"]) == {"train", "pool", "dev", "test"}
+    for name in NAMES:
+        assert audit["weights"][f"{name}/model.safetensors"] == sha256(run / name / "model.safetensors")
+        assert f"{name}/config.json" in audit["weights"] and f"{name}/tokenizer.json" in audit["weights"]
+    environment = audit["environment"]
+    assert environment["torch"] == torch.__version__ and environment["transformers"] == version("transformers")
+    assert environment["python"] == platform.python_version() and environment["device"]
+    assert audit["code"]["electra_ie"] == version("electra_ie") and len(audit["environment_hash"]) == 64
+    # As a shell would count it: sha256sum of the files in the order of their names, and of what that printed.
+    printed = "".join(f"{audit['weights'][name]}  {name}\n" for name in sorted(audit["weights"]))
+    assert audit["model"] == hashlib.sha256(printed.encode()).hexdigest()
+    texts = [json.loads(line)["text"] for line in (data / "train.jsonl").read_text("utf-8").splitlines()]
+    assert not [text for text in texts if text in (run / "audit.json").read_text("utf-8")]
+
+
+def test_every_line_of_extract_names_model_and_version(run, mine, tmp_path):
+    (tmp_path / "a.txt").write_text("invoice goods Arden paid 5.975,74", encoding="utf-8")
+    electra_ie.extract(run, [tmp_path / "a.txt"], tmp_path / "found.jsonl")
+    record = json.loads((tmp_path / "found.jsonl").read_text("utf-8"))
+    assert record["model"] == audit_of(run)["model"][:16] and record["version"] == version("electra_ie")
+    spoil(mine / "risks" / "model.safetensors")
+    assert Extractor.load(str(mine)).model not in (record["model"], None), "of the files, not of what audit.json says"
+
+
+def spoil(file: Path) -> None:
+    """Change the last byte."""
+    raw = file.read_bytes()
+    file.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+
+
+def test_an_untouched_run_is_as_its_audit_says(mine, monkeypatch, capsys):
+    assert lines(mine) == []
+    monkeypatch.setattr(sys, "argv", ["electra-ie", "verify", str(mine)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    told = capsys.readouterr()
+    assert (caught.value.code or 0, told.out) == (0, "") and "as the audit says" in told.err
+
+
+def test_a_run_is_as_its_audit_says_where_it_was_pushed_to(mine):
+    """What is sent is all that is checked; the folder of the data is not, and not looked for."""
+    for name, content in of_run(mine).files.items():
+        file = mine.parent / "pulled" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
+    found = verify(mine.parent / "pulled")
+    assert found.same and found.unchecked == ["data and splits: they are not here. Give their folder with --data."]
+    assert lines(mine.parent / "pulled") == []
+
+
+def change_yaml(file: Path, **values) -> None:
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text("utf-8")), **values}), encoding="utf-8")
+
+
+def change_audit(run: Path, part: str, name: str) -> None:
+    audit = audit_of(run)
+    audit[part][name] = "0.0.1"
+    (run / "audit.json").write_text(json.dumps(audit), encoding="utf-8")
+
+
+def relabel(file: Path) -> None:
+    records = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    records[0]["topic"] = "other" if records[0]["topic"] != "other" else "trade"
+    tiny.write_records(file, records)
+
+
+@pytest.mark.parametrize("change, told", [
+    (lambda run: spoil(run / "risks" / "model.safetensors"), ["weights: risks/model.safetensors"]),
+    (lambda run: (run / "names" / "tokenizer.json").unlink(), ["weights: names/tokenizer.json: missing"]),
+    (lambda run: change_yaml(run / "run.yaml", rate=0.5), ["recipe: run.yaml"]),
+    (lambda run: change_yaml(run / "run.yaml", labels=20), ["recipe: run.yaml", "splits: train", "splits: pool"]),
+    (lambda run: change_yaml(run / "task.yaml", description="Another."), ["recipe: task.yaml"]),
+    (lambda run: relabel(run.parent / "data" / "dev.jsonl"), ["data: dev.jsonl", "splits: dev"]),
+    (lambda run: (run.parent / "data" / "pool.jsonl").unlink(), ["data: pool.jsonl: missing"]),
+    (lambda run: relabel(run.parent / "data" / "test.jsonl"), ["data: test.jsonl", "splits: test"]),
+    (lambda run: change_audit(run, "environment", "torch"), [f"environment: torch: 0.0.1 then, {torch.__version__} now"]),
+    (lambda run: change_audit(run, "code", "modules"), ["code: modules: 0.0.1 then"]),
+])  # fmt: skip
+def test_what_differs_is_named(mine, change, told):
+    change(mine)
+    found = lines(mine)
+    assert len(found) == len(told) and all(line.startswith(words) for line, words in zip(found, told, strict=True)), found
+
+
+def test_differences_are_lines_and_exit_code_1(mine, monkeypatch, capsys):
+    spoil(mine / "topic" / "model.safetensors")
+    shutil.rmtree(mine.parent / "data")
+    monkeypatch.setattr(sys, "argv", ["electra-ie", "verify", str(mine), "--data", str(mine.parent / "data")])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    told = capsys.readouterr()
+    assert caught.value.code == 1 and told.out.count("\n") == 1 and told.out.startswith("weights: topic/model.safetensors: ")
+    assert "not checked: data and splits" in told.err and "--data" in told.err
+
+
+def test_a_run_without_an_audit_is_refused(mine):
+    (mine / "audit.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(UserError, match="not an audit.json"):
+        verify(mine)
+    (mine / "audit.json").unlink()
+    with pytest.raises(UserError, match="the run has no audit.json"):
+        verify(mine)
+
+
+def test_trained_again_from_run_yaml_the_weights_have_the_same_hash(task, tmp_path, encoder):
+    first = train(str(task), tmp_path / "first", **tiny.settings(encoder("bert"), "control"), labels=30)
+    again = train(str(task), tmp_path / "again", recipe=first / "run.yaml")
+    assert audit_of(first)["weights"] == audit_of(again)["weights"] and audit_of(first)["model"] == audit_of(again)["model"]
+    assert audit_of(first)["splits"] == audit_of(again)["splits"]
+    assert "pool.jsonl" not in audit_of(first)["data"], "control reads no pool"
+
+
+def test_test_documents_that_stand_in_train_are_warned_of(task, tmp_path, encoder, capsys):
+    train_records = [json.loads(line) for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
+    test_records = [json.loads(line) for line in (task.parent / "test.jsonl").read_text("utf-8").splitlines()]
+    copied = {**train_records[3], "id": "copied", "text": train_records[3]["text"].replace(" ", "  "), "names": []}
+    tiny.write_records(task.parent / "test.jsonl", [*test_records, copied])
+    made = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=2))
+    told = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
+    assert told == [
+        "warning: 1 of 21 documents of test stand in train too (1 word for word, 0 nearly): scores on test flatter. "
+        "See audit.json."
+    ]
+    pair = next(each for each in audit_of(made)["overlap"]["pairs"] if (each["of"], each["in"]) == ("test", "train"))
+    assert pair["examples"] == [["copied", "r3"]]
+
+
+def test_the_revision_is_read_without_git(tmp_path):
+    commit, other = "a" * 40, "b" * 40
+    git = tmp_path / "checkout" / ".git"
+    (git / "refs" / "heads").mkdir(parents=True)
+    assert git_revision(tmp_path) is None and git_revision(git.parent) is None
+    (git / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
+    (git / "packed-refs").write_text(f"# pack-refs\n{other} refs/heads/other\n{commit} refs/heads/main\n", encoding="utf-8")
+    assert git_revision(git.parent) == commit
+    (git / "refs" / "heads" / "main").write_text(f"{other}\n", encoding="utf-8")
+    assert git_revision(git.parent) == other, "newer than the packed one"
+    tree = git / "worktrees" / "tree"
+    tree.mkdir(parents=True)
+    (tree / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
+    (tree / "commondir").write_text("../..\n", encoding="utf-8")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / ".git").write_text(f"gitdir: {tree}\n", encoding="utf-8")
+    assert git_revision(tmp_path / "tree") == other
+    (tree / "HEAD").write_text(f"{commit}\n", encoding="utf-8")
+    assert git_revision(tmp_path / "tree") == commit

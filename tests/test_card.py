@@ -1,0 +1,238 @@
+"""The model card: its code works without this package and finds what extract finds; its metadata are the hub's; it holds
+no text of the corpus."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny
+import yaml
+from huggingface_hub import ModelCard
+
+from electra_ie import Extractor, train
+from electra_ie.batching import Windows, collate
+from electra_ie.card import model_card
+from electra_ie.card_data import DataCard, base_model
+from electra_ie.comparison import Cell, Comparison, Outcome
+from electra_ie.corpus import Corpus
+from electra_ie.document import Document
+from electra_ie.labels import best_tags
+from electra_ie.stock import StockFolder
+from electra_ie.task import Task
+
+EXECUTE = """
+import json, sys
+sys.modules["electra_ie"] = None  # from here on it cannot be imported
+import os
+told = {}
+for run, (folder, blocks, texts) in json.load(sys.stdin).items():
+    os.chdir(folder)
+    names = {}
+    for block in blocks:
+        exec(block, names)
+    told[run] = {name: [names[name](text) for text in texts] for name in names if name.startswith(("read_", "find_"))}
+json.dump(told, sys.stdout, default=float)
+"""
+
+
+def blocks(card: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", card, re.MULTILINE | re.DOTALL)
+
+
+def texts_of(extractor: Extractor) -> list[str]:
+    """Texts of one window each; marks that combine, blanks of other widths and characters unknown to the vocabulary."""
+    texts = [document.text for document in tiny.documents(90, seed=6)]
+    texts += ["Café\u0301  Brisk\u00a0paid\n3.100,25 to the \u4e2d\u6587 bank.", "Arden", "paid 5.975,74, Corvo"]
+    return [text for text in texts if len(extractor.cutter(text)) == 1]
+
+
+def valid(extractor: Extractor, text: str) -> bool:
+    """Are the most probable tags of the field of spans a valid sequence as they are?"""
+    rows = tiny.rows(extractor.cutter, [Document("", text)])
+    batch = collate(rows, extractor.cutter, ())
+    logits = extractor.discriminator.eval().answers(batch)["names"][0][batch.owned[0]].numpy()
+    return bool((best_tags(tiny.NAMED, logits) == logits.argmax(1)).all())
+
+
+@pytest.fixture(scope="module")
+def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
+    """By name: word pieces of which words or tokens are judged, and a tokenizer whose words no pipeline knows."""
+    folder = tmp_path_factory.mktemp("cards")
+    task, settings = str(tiny.write_task(folder / "task")), {"preset": "control", "steps": 90, "pooling": "stock"}
+    other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), **settings))
+    with pytest.MonkeyPatch.context() as patch:  # as where words cannot spell the gold
+        patch.setattr(Corpus, "cutter", lambda _, tokenizer, size, margin, fields: Windows(tokenizer, size, margin))
+        tokens = train(task, folder / "tokens", **tiny.settings(encoder("bert"), **settings))
+    return {"words": run, "tokens": tokens, "bytes": other}
+
+
+@pytest.fixture(scope="module")
+def answers(runs, tmp_path_factory) -> dict[str, dict[str, list]]:
+    """What the code of each card says to each text, as it stands there; one Python for all, since torch loads slowly."""
+    asked = {
+        name: [str(run), blocks((run / "README.md").read_text("utf-8")), texts_of(Extractor.load(str(run)))]
+        for name, run in runs.items()
+    }
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "ignore", "-c", EXECUTE], input=json.dumps(asked), capture_output=True,
+        encoding="utf-8", cwd=tmp_path_factory.mktemp("elsewhere"), timeout=180,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name, strategy", [("words", "first"), ("tokens", "simple"), ("bytes", None)])
+def test_the_code_of_the_card_finds_what_extract_finds(runs, answers, name, strategy):
+    run, told = runs[name], answers[name]
+    assert StockFolder.read(run, tiny.NAMED).strategy == strategy
+    assert set(told) == {"read_topic", "read_risks", "find_names"} | ({"read_names"} if strategy else set())
+    extractor = Extractor.load(str(run))
+    texts = texts_of(extractor)
+    readings = list(extractor.read(Document("", text) for text in texts))
+    compared = 0
+    for number, (text, reading) in enumerate(zip(texts, readings, strict=True)):
+        found = {field.name: [each for each in reading.findings if each.field == field.name] for field in tiny.FIELDS}
+        topic = told["read_topic"][number][0][0]
+        assert (topic["label"], near(topic)) == (found["topic"][0].label, found["topic"][0].score)
+        risks = [each for each in told["read_risks"][number][0] if each["score"] > 0.5]
+        assert {each["label"]: near(each) for each in risks} == {each.label: each.score for each in found["risks"]}
+        spans = [(each.label, each.start, each.end, each.score) for each in found["names"]]
+        exact = [(each["label"], each["start"], each["end"], near(each)) for each in told["find_names"][number]]
+        assert spans == exact, text
+        if strategy and valid(extractor, text) and "\u0301" not in text:
+            compared += bool(spans)
+            piped = [(each["entity_group"], each["start"], each["end"], near(each)) for each in told["read_names"][number]]
+            assert spans == piped, text
+    assert compared >= 5 or not strategy, f"tags were valid in {compared} texts: too little was compared"
+
+
+def near(answer: dict):
+    return pytest.approx(answer["score"], abs=1e-4)
+
+
+def test_the_metadata_are_what_the_hub_reads(run):
+    data = ModelCard((run / "README.md").read_text("utf-8")).data
+    assert (data.library_name, data.pipeline_tag) == ("transformers", "token-classification")
+    assert data.base_model is None and data.license is None and data.datasets is None, "nothing that is not known"
+    assert {"electra_ie", "text-classification", "token-classification"} <= set(data.tags)
+    scores = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
+    told = {each.task_name: (each.dataset_split, each.metric_type, each.metric_value) for each in data.eval_results}
+    assert told == {
+        "topic": ("dev", "accuracy", round(scores["topic"]["accuracy"], 4)),
+        "risks": ("dev", "f1", round(scores["risks"]["macro_f1"], 4)),
+        "names": ("dev", "f1", round(scores["names"]["f1"], 4)),
+    }
+
+
+@pytest.mark.parametrize("encoder, name", [
+    ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"), ("google/electra-small-discriminator",) * 2,
+    ("./mine", None), ("/home/somebody/mine", None), ("mine", None),
+])  # fmt: skip
+def test_the_base_model_is_a_name_on_the_hub_or_nothing(encoder, name, tmp_path, monkeypatch):
+    assert base_model(encoder) == name
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "google" / "electra-small-discriminator").mkdir(parents=True)
+    assert base_model("google/electra-small-discriminator") is None, "a folder of that name is taken first"
+
+
+def test_the_data_card_is_that_of_the_very_task(task):
+    card = DataCard.of(Task.load("transaction_risk"))
+    assert card and (card.language, card.hub_licence, card.shipped) == ("English", "apache-2.0", True)
+    real = DataCard.of(Task.load("bc5cdr"))
+    assert real and real.hub_licence == "cc-by-4.0" and "MTL-Bioinformatics-2016" in real.source and not real.shipped
+    unknown = DataCard.of(Task.load("trec_fine"))
+    assert unknown and unknown.hub_licence is None and unknown.licence.startswith("None is stated")
+    assert DataCard.of(Task.load(task)) is None
+    named = task.parent.parent / "trec_fine"
+    shutil.copytree(task.parent, named)
+    assert DataCard.of(Task.load(named)) is None, "a task of that name is not yet that task"
+
+
+@pytest.fixture
+def mine(run, tmp_path) -> Path:
+    """A copy of the finished run, whose card is made anew."""
+    return Path(shutil.copytree(run, tmp_path / "mine"))
+
+
+def test_a_card_says_what_its_reader_must_know(run):
+    card = (run / "README.md").read_text("utf-8")
+    scores = json.loads((run / "scores.json").read_text("utf-8"))["dev"]["names"]
+    low, high = scores["intervals"]["f1"]
+    assert f"**names, dev: {scores['f1']:.3f} ({low:.3f} to {high:.3f})**" in card
+    for words in ("Who decides?", "personal data", "not calibrated", "overlap cannot both be found", "--recipe run.yaml",
+                  "electra-ie verify", "There is no data card", "| test | train | 20 |", "threads"):  # fmt: skip
+        assert words in card, words
+    audit = json.loads((run / "audit.json").read_text("utf-8"))
+    assert audit["model"][:16] in card and audit["weights"]["names/model.safetensors"] in card
+    assert str(run.parent) not in card, "no path of the machine"
+
+
+def test_labels_and_descriptions_are_no_markup(mine):
+    file = mine / "task.yaml"
+    task = yaml.safe_load(file.read_text("utf-8"))
+    task["description"] = "Notes\n# of <script>alert(1)</script> | x"
+    file.write_text(yaml.safe_dump(task), encoding="utf-8")
+    card = model_card(mine)
+    assert "Notes # of &lt;script>alert(1)&lt;/script> \\| x" in card and "<script" not in card
+
+
+def test_the_comparison_is_in_the_card_of_the_run_that_won(mine):
+    cells = {Cell(40, seed, preset): Outcome(60.0 + seed + 3 * (preset == "adversarial"), 50.0, 5.0)
+             for preset in ("control", "adversarial") for seed in range(3)}  # fmt: skip
+    found = Comparison(cells, ["control", "adversarial"], ["spans"])
+    assert "It was not compared" in model_card(mine)
+    told = json.dumps({"task": "t", "split": "dev", **found.as_dict()})
+    (mine / "comparison").mkdir()
+    (mine / "comparison" / "compare.json").write_text(told, encoding="utf-8")
+    card = model_card(mine)
+    assert found.verdict in card and "| 40 | adversarial | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
+    winner = mine.rename(mine.parent / "winner")
+    shutil.move(winner / "comparison" / "compare.json", winner.parent / "compare.json")
+    assert found.verdict in model_card(winner)
+
+
+def test_examples_are_shown_only_where_they_were_asked_for(mine):
+    from electra_ie.persistence import load_task
+
+    texts = [document.text for document in load_task(mine).read("dev")]
+    assert not [text for text in texts if text in model_card(mine)]
+    recipe = yaml.safe_load((mine / "run.yaml").read_text("utf-8"))
+    assert recipe["include_examples"] is False
+    (mine / "run.yaml").write_text(yaml.safe_dump({**recipe, "include_examples": True}), encoding="utf-8")
+    card = model_card(mine)
+    assert [text for text in texts if text in card] == texts[:3] and "but for the examples below" in card
+
+
+def test_a_corpus_leaves_no_trace_in_the_run(task, tmp_path, encoder):
+    """Words that stand nowhere else: no eight characters of any text are in any file, weights and pictures included."""
+    draw = random.Random(9)
+
+    def secret() -> str:
+        return " ".join("".join(draw.choices("bcdfghjklmnpqrstvwxz", k=draw.randint(5, 9))) for _ in range(8))
+
+    grams: set[bytes] = set()
+    for name in ("train", "dev", "test", "pool"):
+        file = task.parent / f"{name}.jsonl"
+        records = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+        for record in records:
+            record["text"] = secret()
+            grams |= {record["text"].encode()[at : at + 8] for at in range(len(record["text"]) - 7)}
+            if name != "pool":
+                record["names"] = [{"start": 0, "end": record["text"].index(" "), "label": "person"}]
+        records[-1]["text"] = records[0]["text"]  # a copy, which the audit points at by ids
+        if name != "pool":
+            records[-1]["names"] = records[0]["names"]
+        tiny.write_records(file, records)
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", pooling="stock"))
+    files = [file for file in run.rglob("*") if file.is_file()]
+    assert len(files) > 15 and len(grams) > 4000
+    for file in files:
+        raw = file.read_bytes().lower()
+        assert not [gram for gram in {raw[at : at + 8] for at in range(len(raw))} & grams], file
