@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from electra_ie.comparing import AUTO, train_winner
 from electra_ie.console import notice, progress
-from electra_ie.errors import UserError
+from electra_ie.errors import UserError, inert
 from electra_ie.evaluation import Scores, score_run
 from electra_ie.extractor import Extractor
 from electra_ie.formats import read_texts
@@ -135,7 +135,7 @@ def extract(
         documents = (document for path in paths for document in read_texts(path, leave_out))
         for reading in extractor.read(documents):
             record = reading.record()
-            lines.write(json.dumps(record, ensure_ascii=False) + "\n")
+            lines.write(inert(json.dumps(record, ensure_ascii=False)) + "\n")
             if page:
                 page.add(record, reading.document.text)
             counts["documents"] += 1

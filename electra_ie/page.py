@@ -22,8 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from electra_ie.console import HIDDEN, visible
-from electra_ie.errors import UserError
+from electra_ie.errors import HIDDEN, UserError, visible
 from electra_ie.page_style import DARK, LIGHT, LINES, NIGHT, PAPER, SCRIPT, STYLE
 from electra_ie.run_files import whole
 

@@ -19,6 +19,8 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import cached_file
 
+from electra_ie.inspection import forget_code
+
 TOLD = "1_Pooling/config.json"
 
 
@@ -57,7 +59,9 @@ class MeanPooledForSequenceClassification(PreTrainedModel):
     def on(cls, folder: str, **config: Any) -> MeanPooledForSequenceClassification:
         """A new head on the encoder of a folder or hub name."""
         encoder = AutoModel.from_pretrained(folder, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
-        model = cls(MeanPooledConfig(encoder=encoder.config.to_dict(), **config))
+        inner = encoder.config.to_dict()
+        forget_code(inner)
+        model = cls(MeanPooledConfig(encoder=inner, **config))
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None
         model.encoder = encoder

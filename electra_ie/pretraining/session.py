@@ -25,6 +25,7 @@ from electra_ie import plots
 from electra_ie.console import notice, progress
 from electra_ie.encoders import hushed, load_tokenizer, locate, longest
 from electra_ie.errors import UserError
+from electra_ie.inspection import forget_code
 from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, play
 from electra_ie.objectives import TOKEN_TERMS, check_terms
 from electra_ie.persistence import (
@@ -398,6 +399,7 @@ def save_encoder(player: Any, folder: Path, tokenizer: PreTrainedTokenizerBase) 
     part = folder / ".model.part"
     shutil.rmtree(part, ignore_errors=True)
     with hushed(), player.stock() as model, entangled(player.encoder):
+        forget_code(vars(model.config))
         model.save_pretrained(part)
     tokenizer.save_pretrained(part)
     for file in sorted(part.iterdir(), key=lambda file: file.name == "config.json"):  # what makes it a folder, last
