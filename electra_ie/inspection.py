@@ -10,6 +10,8 @@ from typing import Any
 
 from electra_ie.errors import UserError
 
+CONFIG, TOKENIZER, ADAPTER = "config.json", "tokenizer_config.json", "adapter_config.json"
+INDEX = "model.safetensors.index.json"
 CODE = ("auto_map", "custom_pipelines", "quantization_config")
 """Keys by which a configuration names code: in an encoder's they are passed over, in a run's they are never written."""
 RESTORE = "Do not use a stranger's folder; restore one of your own, or train again."
@@ -22,23 +24,19 @@ def inspect_model(folder: Path, saved: bool = False) -> None:
     Raises UserError for attention code to be fetched, an adapter of another model, weights or a tokenizer outside the
     folder, weights that are no safetensors; and in a run for whatever names code.
     """
-    config = _values(folder / "config.json")
-    for key, value in _pairs(config):
-        if key.endswith("_implementation") and isinstance(value, str) and "/" in value:
-            raise UserError(f'"{key}" names code to be fetched: {value!r}.', file=folder / "config.json", remedy=RESTORE)
-    if (folder / "adapter_config.json").exists():
+    files = {name: _values(folder / name) for name in (CONFIG, TOKENIZER, INDEX)}
+    for key, value in _pairs(files[CONFIG]):
+        if key.endswith("_implementation") and "/" in json.dumps(value):
+            raise UserError(f'"{key}" names code to be fetched: {value}.', file=folder / CONFIG, remedy=RESTORE)
+    if (folder / ADAPTER).exists():
         remedy = "Merge the adapter into its model, save that, and give its folder."
-        raise UserError("this is an adapter of another model.", file=folder / "adapter_config.json", remedy=remedy)
-    told = _values(folder / "tokenizer_config.json")
-    index = _values(folder / "model.safetensors.index.json").get("weight_map")
-    _refuse_paths(told.get("fast_tokenizer_files"), ".json", folder / "tokenizer_config.json")
-    _refuse_paths(list(index.values()) if isinstance(index, dict) else index, ".safetensors",
-                  folder / "model.safetensors.index.json")  # fmt: skip
-    if saved:
-        for name, values in (("config.json", config), ("tokenizer_config.json", told)):
-            found = [key for key, _ in _pairs(values) if key in CODE]
-            if found:
-                raise UserError(f'"{found[0]}" names code, which a run never does.', file=folder / name, remedy=RESTORE)
+        raise UserError("this is an adapter of another model.", file=folder / ADAPTER, remedy=remedy)
+    _refuse_paths(files[TOKENIZER].get("fast_tokenizer_files"), ".json", folder / TOKENIZER)
+    _refuse_paths(files[INDEX].get("weight_map"), ".safetensors", folder / INDEX)
+    for name in (CONFIG, TOKENIZER) if saved else ():
+        found = [key for key, _ in _pairs(files[name]) if key in CODE]
+        if found:
+            raise UserError(f'"{found[0]}" names code, which a run never does.', file=folder / name, remedy=RESTORE)
 
 
 def forget_code(values: dict[str, Any]) -> None:
@@ -71,8 +69,9 @@ def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
             yield from _pairs(inner)
 
 
-def _refuse_paths(names: Any, ending: str, file: Path) -> None:
-    """Raises UserError unless every one of `names` is that of a file of this kind in the same folder."""
-    for name in names or ():
+def _refuse_paths(told: Any, ending: str, file: Path) -> None:
+    """Raises UserError unless all that is named, in a list or by the values of an object, is a file of this kind in the
+    same folder."""
+    for name in told.values() if isinstance(told, dict) else told or ():
         if not isinstance(name, str) or not name.endswith(ending) or set("/\\:") & set(name):
             raise UserError(f"it names {name!r}, which is no {ending} file of this folder.", file=file, remedy=RESTORE)

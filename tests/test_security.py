@@ -84,7 +84,7 @@ def test_a_run_that_names_code_is_refused_and_nothing_of_it_is_run(mine, file, v
 @pytest.mark.parametrize("values, words", [
     ({**MAP, "model_type": "evil"}, ["this model cannot be loaded", "theirs"]),
     ({"_attn_implementation": "evil/kernel"}, ["names code to be fetched"]),
-    ({"attn_implementation": {"": "evil/kernel"}}, ["theirs"]),
+    ({"attn_implementation": {"": "evil/kernel"}}, ["names code to be fetched"]),
 ])  # fmt: skip
 def test_an_encoder_that_needs_code_is_refused(theirs, task, tmp_path, values, words):
     mark = plant(theirs)
