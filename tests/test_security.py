@@ -70,7 +70,7 @@ MAP = {"auto_map": {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil", "AutoMo
     ("config.json", {**MAP, "model_type": "evil"}, ["config.json", "names code"]),
     ("config.json", {"inner": [MAP]}, ["config.json", '"auto_map" names code']),
     ("config.json", {"quantization_config": {"quant_method": "evil"}}, ['"quantization_config" names code']),
-    ("config.json", {"_attn_implementation": "evil/kernel"}, ["names code to be fetched: 'evil/kernel'"]),
+    ("config.json", {"_attn_implementation": "evil/kernel"}, ["names code to be fetched: evil/kernel"]),
     ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}, ["tokenizer_config.json", "names code"]),
     ("adapter_config.json", {"base_model_name_or_path": "evil/model"}, ["adapter of another model"]),
 ])  # fmt: skip
