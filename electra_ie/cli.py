@@ -36,6 +36,12 @@ RecipeFile = Annotated[
     str | None, typer.Option(help="YAML file of settings, such as the run.yaml of a run.", show_default=False)
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        help="Send losses and scores to tensorboard, wandb, mlflow or trackio [default: none].", show_default=False
+    ),
+]
 
 
 @app.command()
@@ -70,6 +76,7 @@ def train(
     set_: Set = None,
     recipe: RecipeFile = None,
     resume: Resume = False,
+    track: Track = None,
 ) -> None:
     """Train a model for a task, and save it as a run."""
     from electra_ie.commands import train as do
@@ -78,7 +85,7 @@ def train(
 
     given: dict[str, Any] = {"encoder": encoder, "data": data, "labels": labels, "seed": seed, "preset": preset}
     given["unlabeled"] = tuple(unlabeled) if unlabeled else None
-    folder = do(task, output, recipe=recipe, settings=set_ or (), resume=resume, **given)
+    folder = do(task, output, recipe=recipe, settings=set_ or (), resume=resume, track=track, **given)
     if first_process():
         show_scores(folder, "dev")
         notice(f"run saved in {folder}: model folders, run.yaml, scores.json, log.jsonl, curves.png, README.md")
@@ -120,6 +127,7 @@ def pretrain(
     set_: Set = None,
     recipe: RecipeFile = None,
     resume: Resume = False,
+    track: Track = None,
 ) -> None:
     """Pretrain an encoder on plain text by replaced-token detection (ELECTRA), or adapt one to a domain."""
     from electra_ie.commands import pretrain as do
@@ -128,7 +136,7 @@ def pretrain(
 
     given: dict[str, Any] = {"encoder": encoder, "from_scratch": from_scratch, "objective": objective}
     given |= {"steps": steps, "hours": hours, "vocab": vocab, "seed": seed}
-    folder = do(paths or (), output, recipe=recipe, settings=set_ or (), resume=resume, **given)
+    folder = do(paths or (), output, recipe=recipe, settings=set_ or (), resume=resume, track=track, **given)
     if first_process():
         show_pretraining(folder)
         notice(f"encoder saved in {folder}; use it with: electra-ie train TASK --encoder {folder}")

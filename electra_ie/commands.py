@@ -21,6 +21,7 @@ from electra_ie.pretraining.session import Pretraining
 from electra_ie.recipe import Recipe
 from electra_ie.run_files import RECIPE, check_output, claimed, is_finished, whole, write
 from electra_ie.task import Task
+from electra_ie.tracking import check_tracker
 from electra_ie.training import train_run
 
 
@@ -31,6 +32,7 @@ def train(
     recipe: str | os.PathLike[str] | None = None,
     settings: Sequence[str] = (),
     resume: bool = False,
+    track: str | None = None,
     **given: Any,
 ) -> Path:
     """Train a model for a task and save it as a run; returns the run's folder.
@@ -39,17 +41,21 @@ def train(
     recipe: a YAML file such as the run.yaml of another run. given: fields of `Recipe` (`labels=100`,
     `preset="control"`, `encoder=...`); the preset `auto` is the winner of a comparison with three seeds where the task
     has a dev split, else control. settings: `key=value` strings, as --set. resume: go on with the run in `output`.
+    track: tensorboard, wandb, mlflow or trackio, which then gets the numbers of log.jsonl, and nothing else.
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
     if given.get("preset") == AUTO:
+        if track:
+            remedy = f"Train the preset that wins with --track, or --preset {AUTO} without."
+            raise UserError(f"--track follows one run; --preset {AUTO} trains several.", remedy=remedy)
         return train_winner(task, output, recipe=recipe, settings=settings, resume=resume, **{**given, "preset": None})
     if resume and output and recipe is None and (Path(output) / RECIPE).is_file():
         recipe = Path(output) / RECIPE
     plan = Recipe.build(recipe, tuple(settings), task=task, **given)
     made = Task.load(plan.task, plan.data)
     folder = Path(output or f"runs/{made.name}-{plan.preset}-{plan.seed}")
-    train_run(made, plan, folder, resume)
+    train_run(made, plan, folder, resume, track)
     return folder
 
 
@@ -60,6 +66,7 @@ def pretrain(
     recipe: str | os.PathLike[str] | None = None,
     settings: Sequence[str] = (),
     resume: bool = False,
+    track: str | None = None,
     **given: Any,
 ) -> Path:
     """Pretrain an encoder on plain text and save it in `output`, a folder that `train` takes as its encoder.
@@ -67,11 +74,12 @@ def pretrain(
     paths: text files, folders of them, .jsonl files, each also as .gz, or `hub:ORG/NAME`; none where a run is resumed.
     recipe: a YAML file such as the run.yaml of another run. given: fields of `PretrainRecipe` (`objective="mlm"`,
     `from_scratch="small"`, `steps=10_000`). settings: `key=value` strings, as --set. resume: go on with the run in
-    `output`.
+    `output`. track: as for `train`.
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
     folder = Path(output)
+    check_tracker(track)
     check_output(folder, resume)
     if resume and is_finished(folder):
         notice(f"{folder}: this encoder is finished; there is nothing to resume.")
@@ -87,7 +95,7 @@ def pretrain(
         if Path(path).is_dir() and folder.resolve().is_relative_to(Path(path).resolve()):
             remedy = "Give another --output: its own files would be read as texts."
             raise UserError("the output lies within the folder of the texts.", file=folder, remedy=remedy)
-    pretraining = Pretraining(plan, folder)
+    pretraining = Pretraining(plan, folder, track)
     with claimed(folder):
         pretraining.run(resume)
     return folder

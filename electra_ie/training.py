@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import yaml
 
-from electra_ie import plots
+from electra_ie import plots, tracking
 from electra_ie.batching import Batches, collate
 from electra_ie.card import model_card
 from electra_ie.console import notice, progress
@@ -59,10 +59,10 @@ from electra_ie.task import Task
 class Training:
     """A task, a recipe and a corpus, about to become a run in `folder`. Nothing is written before `run`."""
 
-    def __init__(self, task: Task, recipe: Recipe, corpus: Corpus, folder: Path):
+    def __init__(self, task: Task, recipe: Recipe, corpus: Corpus, folder: Path, tracker: str | None = None):
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
-        self.accelerator = accelerator_of("auto")
+        self.accelerator = accelerator_of("auto", tracker, folder / tracking.FOLDER)
         tokenizer = load_tokenizer(recipe.encoder)
         pooling = recipe.pooling or choose(locate(recipe.encoder))
         torch.manual_seed(recipe.seed)  # decides the weights of the new heads and of the generator
@@ -130,14 +130,19 @@ class Training:
         before = max((row.get("seconds", 0.0) for row in self.rows), default=0.0)
         began = time.monotonic()
         name = f"training {self.task.name} ({self.recipe.preset})"
-        with progress(steps, name, start=self.done.step) as report:
+        with (
+            progress(steps, name, start=self.done.step) as report,
+            tracking.tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
+        ):
             for step in play(self.players, batches, self.recipe, self.done.step):
                 if not main:
                     continue
                 done = step.number + 1
                 self.rows.append(_row(step, before + time.monotonic() - began))
+                track(self.rows[-1])
                 if done in scored:
                     self._score(done)
+                    track(self.rows[-1])
                 if done in kept:
                     self._checkpoint(done)
                 report(done, loss=step.losses["discriminator"], dev=self.done.best_score)
@@ -212,16 +217,17 @@ class Training:
             raise RuntimeError(f"the saved model scores {mean_score(scores)} on dev, the log says {logged}")
 
 
-def train_run(task: Task, recipe: Recipe, folder: Path, resume: bool = False) -> None:
+def train_run(task: Task, recipe: Recipe, folder: Path, resume: bool = False, tracker: str | None = None) -> None:
     """Read the corpus, train, and leave a complete run; a finished one is left alone.
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
+    tracking.check_tracker(tracker)
     check_output(folder, resume)
     if resume and is_finished(folder):
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         return
-    training = Training(task, recipe, Corpus.read(task, recipe), folder)
+    training = Training(task, recipe, Corpus.read(task, recipe), folder, tracker)
     with claimed(folder):
         training.run(resume)
 

@@ -17,7 +17,7 @@ LIGHT = ("errors", "document", "recipe", "labels", "formats", "yaml_source", "ta
 """Modules whose import must cost nothing."""
 ORDER = (
     "errors", "document", "recipe", "labels", "formats", "task", "sampling", "metrics", "batching", "discriminator",
-    "generators", "objectives", "loop", "persistence", "extractor", "training", "comparing", "commands", "cli",
+    "generators", "objectives", "loop", "tracking", "persistence", "extractor", "training", "comparing", "commands", "cli",
 )  # fmt: skip
 """The rooms that matter, from left to right: each imports only from its left. Others may stand anywhere between."""
 

@@ -21,7 +21,7 @@ from accelerate.utils import broadcast_object_list
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.electra.modeling_electra import ElectraForPreTraining
 
-from electra_ie import plots
+from electra_ie import plots, tracking
 from electra_ie.console import notice, progress
 from electra_ie.encoders import hushed, load_tokenizer, locate, longest
 from electra_ie.errors import UserError
@@ -64,11 +64,11 @@ class Pretraining:
     """A recipe about to become an encoder in `folder`. Nothing is written there before `run`; the tokens of the corpus
     are kept in the cache."""
 
-    def __init__(self, recipe: PretrainRecipe, folder: Path):
+    def __init__(self, recipe: PretrainRecipe, folder: Path, tracker: str | None = None):
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, TOKEN_TERMS)
         recipe = recipe.settled()
         self.folder, self.began, self.done = folder, time.monotonic(), Progress()
-        self.accelerator = accelerator_of(recipe.precision)
+        self.accelerator = accelerator_of(recipe.precision, tracker, folder / tracking.FOLDER)
         self.main = self.accelerator.is_main_process
         content = json.dumps([sources.content_hash(recipe.paths), recipe.boundary, recipe.unique])
         with self.accelerator.local_main_process_first():
@@ -215,7 +215,10 @@ class Pretraining:
         began = saved = time.monotonic()
         row = Row()
         first = steps if self._late(before) else self.done.step  # resumed when the time was up already
-        with progress(steps, f"pretraining ({self.recipe.objective})", start=self.done.step) as report:
+        with (
+            progress(steps, f"pretraining ({self.recipe.objective})", start=self.done.step) as report,
+            tracking.tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
+        ):
             for step in play(self.players, self.batches, self.recipe, first):
                 done = step.number + 1
                 row.add(step)
@@ -227,6 +230,7 @@ class Pretraining:
                     row = Row()
                     if done in scored or late:
                         self._score(done)
+                    track(self.rows[-1])
                     if self.main and (
                         done == steps or late or time.monotonic() - saved > 60 * self.recipe.save_minutes
                     ):
