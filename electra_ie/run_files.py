@@ -13,6 +13,7 @@ from electra_ie.errors import UserError, first_process
 
 RECIPE, TASK, SCORES, LOG, CARD = "run.yaml", "task.yaml", "scores.json", "log.jsonl", "README.md"
 CORPUS, PRETRAINING, COMPARED = "corpus.json", "pretraining.json", "compare.json"
+TRACKING = "tracking"
 LAST, BEST = "checkpoint/last.safetensors", "checkpoint/best.safetensors"
 
 
@@ -32,10 +33,12 @@ def check_output(folder: Path, resume: bool) -> None:
 
 def refuse_links(folder: Path) -> None:
     """Raises UserError for a link below `folder` that leads out of it: what is read, written or uploaded there would be
-    another file. In the hub's cache the files are links to others of the same repository."""
+    another file. In the hub's cache the files are links to others of the same repository; what trackers write is never
+    read, and some put links there."""
     home = repository_of(folder) or folder.resolve()
     for path in sorted(folder.rglob("*")):
-        if path.is_symlink() and not path.resolve().is_relative_to(home):
+        ours = folder / TRACKING not in path.parents
+        if ours and path.is_symlink() and not path.resolve().is_relative_to(home):
             remedy = "Put the file itself in its place."
             raise UserError("this is a link that leads out of the run's folder.", file=path, remedy=remedy)
 

@@ -12,10 +12,11 @@ from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 
 from electra_ie.errors import UserError, nearest, warn
+from electra_ie.run_files import TRACKING
 from electra_ie.settings import Settings
 
-PROJECT, FOLDER = "electra_ie", "tracking"
-"""What the trackers call all our runs together, and where in a run's folder they write."""
+PROJECT = "electra_ie"
+"""What the trackers call all our runs together."""
 TRACKERS: dict[str, dict[str, str]] = {
     "tensorboard": {},
     "wandb": {
@@ -51,7 +52,7 @@ def tracking(accelerator: Accelerator, folder: Path, recipe: Settings, start: in
     if not accelerator.log_with:
         yield lambda row: None
         return
-    with _environment(TRACKERS[str(accelerator.log_with[0])], (folder / FOLDER).absolute()):
+    with _environment(TRACKERS[str(accelerator.log_with[0])], (folder / TRACKING).absolute()):
         _begin(accelerator, folder, recipe, start)
 
         def track(row: Mapping[str, Any]) -> None:
@@ -70,7 +71,7 @@ def _begin(accelerator: Accelerator, folder: Path, recipe: Settings, start: int)
     given = {"wandb": called, "trackio": called, "mlflow": {"run_name": called["name"]}}
     given["tensorboard"] = {"purge_step": start + 1} if start else {}  # type: ignore[dict-item]
     config = {**numbers(recipe.as_dict()), recipe.CHOICE: getattr(recipe, recipe.CHOICE)}
-    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    (folder / TRACKING).mkdir(parents=True, exist_ok=True)
     try:
         accelerator.init_trackers(PROJECT, config=config, init_kwargs=given)
     except Exception as error:  # whatever another package may raise

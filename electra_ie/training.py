@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import yaml
 
-from electra_ie import plots, tracking
+from electra_ie import plots
 from electra_ie.batching import Batches, collate
 from electra_ie.card import model_card
 from electra_ie.console import notice, progress
@@ -46,6 +46,7 @@ from electra_ie.run_files import (
     LAST,
     RECIPE,
     TASK,
+    TRACKING,
     check_output,
     claimed,
     is_finished,
@@ -54,6 +55,7 @@ from electra_ie.run_files import (
     write_scores,
 )
 from electra_ie.task import Task
+from electra_ie.tracking import check_tracker, tracking
 
 
 class Training:
@@ -62,7 +64,7 @@ class Training:
     def __init__(self, task: Task, recipe: Recipe, corpus: Corpus, folder: Path, tracker: str | None = None):
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
-        self.accelerator = accelerator_of("auto", tracker, folder / tracking.FOLDER)
+        self.accelerator = accelerator_of("auto", tracker, folder / TRACKING)
         tokenizer = load_tokenizer(recipe.encoder)
         pooling = recipe.pooling or choose(locate(recipe.encoder))
         torch.manual_seed(recipe.seed)  # decides the weights of the new heads and of the generator
@@ -132,7 +134,7 @@ class Training:
         name = f"training {self.task.name} ({self.recipe.preset})"
         with (
             progress(steps, name, start=self.done.step) as report,
-            tracking.tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
+            tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
         ):
             for step in play(self.players, batches, self.recipe, self.done.step):
                 if not main:
@@ -222,7 +224,7 @@ def train_run(task: Task, recipe: Recipe, folder: Path, resume: bool = False, tr
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
-    tracking.check_tracker(tracker)
+    check_tracker(tracker)
     check_output(folder, resume)
     if resume and is_finished(folder):
         notice(f"{folder}: this run is finished; there is nothing to resume.")

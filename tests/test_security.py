@@ -177,6 +177,13 @@ def test_a_link_out_of_a_run_is_not_resumed_into(mine, task, encoder):
     refused(lambda: train(str(task), mine, resume=True, **tiny.settings(encoder("bert"))), "leads out of the run's folder")
 
 
+def test_what_a_tracker_linked_to_is_left_alone(mine, tmp_path):
+    """wandb puts a link to a log in the user's cache beside its own files."""
+    (mine / "tracking").mkdir()
+    (mine / "tracking" / "debug.log").symlink_to(tmp_path / "cache.log")
+    assert Extractor.load(str(mine))(TEXT)
+
+
 def test_a_run_in_the_hubs_cache_is_links_and_is_read(run, tmp_path):
     repository = tmp_path / "models--bank--risks"
     snapshot = repository / "snapshots" / "0f3a"

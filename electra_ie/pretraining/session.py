@@ -21,7 +21,7 @@ from accelerate.utils import broadcast_object_list
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.electra.modeling_electra import ElectraForPreTraining
 
-from electra_ie import plots, tracking
+from electra_ie import plots
 from electra_ie.console import notice, progress
 from electra_ie.encoders import hushed, load_tokenizer, locate, longest
 from electra_ie.errors import UserError
@@ -47,7 +47,8 @@ from electra_ie.pretraining.players import MaskedLanguageModel, MaskFiller, Toke
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.sharing import Disentangled, Ties, disentangle, entangled
 from electra_ie.pretraining.vocabulary import new_tokenizer
-from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, write, write_log
+from electra_ie.run_files import CARD, CORPUS, LAST, PRETRAINING, RECIPE, TRACKING, write, write_log
+from electra_ie.tracking import tracking
 
 ROWS = 1_000
 """Rows of losses that log.jsonl holds at most, each the mean of the steps since the one before."""
@@ -68,7 +69,7 @@ class Pretraining:
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, TOKEN_TERMS)
         recipe = recipe.settled()
         self.folder, self.began, self.done = folder, time.monotonic(), Progress()
-        self.accelerator = accelerator_of(recipe.precision, tracker, folder / tracking.FOLDER)
+        self.accelerator = accelerator_of(recipe.precision, tracker, folder / TRACKING)
         self.main = self.accelerator.is_main_process
         content = json.dumps([sources.content_hash(recipe.paths), recipe.boundary, recipe.unique])
         with self.accelerator.local_main_process_first():
@@ -217,7 +218,7 @@ class Pretraining:
         first = steps if self._late(before) else self.done.step  # resumed when the time was up already
         with (
             progress(steps, f"pretraining ({self.recipe.objective})", start=self.done.step) as report,
-            tracking.tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
+            tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
         ):
             for step in play(self.players, self.batches, self.recipe, first):
                 done = step.number + 1
