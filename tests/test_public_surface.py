@@ -21,7 +21,7 @@ def uses() -> None:
     assert_type(electra_ie.extract(run, ["inbox/"], "findings.jsonl", html="page.html"), dict[str, int])
     extractor = Extractor.load(str(run))
     assert_type(extractor, Extractor)
-    found: list[Finding] = list(extractor("ACME Ltd paid EUR 9,800"))
+    found: list[Finding] = extractor("ACME Ltd paid EUR 9,800")
     assert_type(found[0].text, str)
     assert_type(found[0].score, float)
     for reading in extractor.read([Document("1", "text")]):
