@@ -41,6 +41,12 @@ RecipeFile = Annotated[
     str | None, typer.Option(help="YAML file of settings, such as the run.yaml of a run.", show_default=False)
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        help="Send losses and scores to tensorboard, wandb, mlflow or trackio [default: none].", show_default=False
+    ),
+]
 
 
 @app.command()
@@ -78,6 +84,7 @@ def train(
     set_: Set = None,
     recipe: RecipeFile = None,
     resume: Resume = False,
+    track: Track = None,
 ) -> None:
     """Train a model for a task, and save it as a run."""
     from electra_ie.commands import train as do
@@ -88,7 +95,7 @@ def train(
     given: dict[str, Any] = {"encoder": encoder, "data": data, "labels": labels, "seed": seed, "preset": preset}
     given["unlabeled"] = tuple(unlabeled) if unlabeled else None
     given["include_examples"] = include_examples or None
-    folder = do(task, output, recipe=recipe, settings=set_ or (), resume=resume, **given)
+    folder = do(task, output, recipe=recipe, settings=set_ or (), resume=resume, track=track, **given)
     if first_process():
         show_scores(read_scores(folder).get("dev", {}), "dev")
         files = "model folders, run.yaml, scores.json, audit.json, log.jsonl, curves.png, README.md"
@@ -131,6 +138,7 @@ def pretrain(
     set_: Set = None,
     recipe: RecipeFile = None,
     resume: Resume = False,
+    track: Track = None,
 ) -> None:
     """Pretrain an encoder on plain text by replaced-token detection (ELECTRA), or adapt one to a domain."""
     from electra_ie.commands import pretrain as do
@@ -139,7 +147,7 @@ def pretrain(
 
     given: dict[str, Any] = {"encoder": encoder, "from_scratch": from_scratch, "objective": objective}
     given |= {"steps": steps, "hours": hours, "vocab": vocab, "seed": seed}
-    folder = do(paths or (), output, recipe=recipe, settings=set_ or (), resume=resume, **given)
+    folder = do(paths or (), output, recipe=recipe, settings=set_ or (), resume=resume, track=track, **given)
     if first_process():
         show_pretraining(folder)
         notice(f"encoder saved in {folder}; use it with: electra-ie train TASK --encoder {folder}")

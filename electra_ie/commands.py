@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from electra_ie import audit
 from electra_ie.comparing import AUTO, train_winner
 from electra_ie.console import notice, progress
-from electra_ie.errors import UserError
+from electra_ie.errors import UserError, inert
 from electra_ie.evaluation import Scores, score_run
 from electra_ie.extractor import Extractor
 from electra_ie.formats import read_texts
@@ -24,6 +24,7 @@ from electra_ie.publishing import Upload, is_of_some_task, of_run, of_task, part
 from electra_ie.recipe import Recipe
 from electra_ie.run_files import RECIPE, check_output, claimed, is_finished, whole, write
 from electra_ie.task import Task
+from electra_ie.tracking import check_tracker
 from electra_ie.training import train_run
 
 
@@ -34,6 +35,7 @@ def train(
     recipe: str | os.PathLike[str] | None = None,
     settings: Sequence[str] = (),
     resume: bool = False,
+    track: str | None = None,
     **given: Any,
 ) -> Path:
     """Train a model for a task and save it as a run; returns the run's folder.
@@ -42,17 +44,21 @@ def train(
     recipe: a YAML file such as the run.yaml of another run. given: fields of `Recipe` (`labels=100`,
     `preset="control"`, `encoder=...`); the preset `auto` is the winner of a comparison with three seeds where the task
     has a dev split, else control. settings: `key=value` strings, as --set. resume: go on with the run in `output`.
+    track: tensorboard, wandb, mlflow or trackio, which then gets the numbers of log.jsonl, and nothing else.
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
     if given.get("preset") == AUTO:
+        if track:
+            remedy = f"Train the preset that wins with --track, or --preset {AUTO} without."
+            raise UserError(f"--track follows one run; --preset {AUTO} trains several.", remedy=remedy)
         return train_winner(task, output, recipe=recipe, settings=settings, resume=resume, **{**given, "preset": None})
     if resume and output and recipe is None and (Path(output) / RECIPE).is_file():
         recipe = Path(output) / RECIPE
     plan = Recipe.build(recipe, tuple(settings), task=task, **given)
     made = Task.load(plan.task, plan.data)
     folder = Path(output or f"runs/{made.name}-{plan.preset}-{plan.seed}")
-    train_run(made, plan, folder, resume)
+    train_run(made, plan, folder, resume, track)
     return folder
 
 
@@ -63,6 +69,7 @@ def pretrain(
     recipe: str | os.PathLike[str] | None = None,
     settings: Sequence[str] = (),
     resume: bool = False,
+    track: str | None = None,
     **given: Any,
 ) -> Path:
     """Pretrain an encoder on plain text and save it in `output`, a folder that `train` takes as its encoder.
@@ -70,11 +77,12 @@ def pretrain(
     paths: text files, folders of them, .jsonl files, each also as .gz, or `hub:ORG/NAME`; none where a run is resumed.
     recipe: a YAML file such as the run.yaml of another run. given: fields of `PretrainRecipe` (`objective="mlm"`,
     `from_scratch="small"`, `steps=10_000`). settings: `key=value` strings, as --set. resume: go on with the run in
-    `output`.
+    `output`. track: as for `train`.
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
     folder = Path(output)
+    check_tracker(track)
     check_output(folder, resume)
     if resume and is_finished(folder):
         notice(f"{folder}: this encoder is finished; there is nothing to resume.")
@@ -90,7 +98,7 @@ def pretrain(
         if Path(path).is_dir() and folder.resolve().is_relative_to(Path(path).resolve()):
             remedy = "Give another --output: its own files would be read as texts."
             raise UserError("the output lies within the folder of the texts.", file=folder, remedy=remedy)
-    pretraining = Pretraining(plan, folder)
+    pretraining = Pretraining(plan, folder, track)
     with claimed(folder):
         pretraining.run(resume)
     return folder
@@ -140,7 +148,7 @@ def extract(
         documents = (document for path in paths for document in read_texts(path, leave_out))
         for reading in extractor.read(documents):
             record = reading.record()
-            lines.write(json.dumps(record, ensure_ascii=False) + "\n")
+            lines.write(inert(json.dumps(record, ensure_ascii=False)) + "\n")
             if page:
                 page.add(record, reading.document.text)
             counts["documents"] += 1

@@ -7,7 +7,6 @@ goes through `visible` and `rich.text.Text`: it can neither move the cursor nor 
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 import zlib
@@ -15,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from electra_ie.errors import first_process
+from electra_ie.errors import first_process, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,23 +22,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters that act instead of showing: controls, line separators, bidi controls; and halves of surrogate pairs."""
-SYMBOLS = {"\n": "↵", "\t": "⇥", "\x7f": "␡"}
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red")
 WIDTH_OF_A_FILE = 160
 """Columns where there is no terminal to ask: rich would fold tables at 80, which makes logs hard to search."""
-
-
-def visible(text: str) -> str:
-    """`text` on one line, every hidden character as a symbol (`↵`, `␛`) or as its number (`<U+202E>`)."""
-
-    def name(match: re.Match[str]) -> str:
-        character = match[0]
-        picture = chr(0x2400 + ord(character)) if character < " " else f"<U+{ord(character):04X}>"
-        return SYMBOLS.get(character, picture)
-
-    return HIDDEN.sub(name, text)
 
 
 def output() -> Console:

@@ -256,15 +256,19 @@ def _load(name: str, field: Field, **config: Any) -> PreTrainedModel:
 
 
 def _saved(folder: str, field: Field) -> PreTrainedModel:
+    given = {**LOADING, "output_loading_info": True, "ignore_mismatched_sizes": True}  # refused below, by name
     with readable(folder):
-        model, found = STOCK[field.kind].from_pretrained(folder, output_loading_info=True, **LOADING)
-    wrong = sorted([*found["missing_keys"], *found["unexpected_keys"], *found["mismatched_keys"]], key=str)
+        model, found = STOCK[field.kind].from_pretrained(folder, **given)
+    other_shape = [name for name, *_ in found["mismatched_keys"]]
+    wrong = sorted([*found["missing_keys"], *found["unexpected_keys"], *other_shape])
     if wrong:
         raise UserError(
             f"these are not the weights that were saved here: {wrong[0]} is missing, left over or of another shape.",
             file=folder,
             remedy="Restore the folder, or train again.",
         )
+    if not all(bool(each.isfinite().all()) for each in model.parameters()):
+        raise UserError("these weights hold values that are no numbers.", file=folder, remedy="Train again.")
     names = tuple(model.config.id2label[number] for number in sorted(model.config.id2label))
     if names != field.names:
         raise UserError(

@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 
 from electra_ie import hub
 from electra_ie.errors import UserError
+from electra_ie.inspection import forget_code, inspect_model
 from electra_ie.recipe import EMBEDDED
 from electra_ie.run_files import MODEL_FILES
 
@@ -24,6 +25,11 @@ SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of the embedded model.safetensors: all-MiniLM-L6-v2 as its authors published it."""
 PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer", "xlm-roberta-xl", "data2vec-text")
 """Families that count positions from behind the padding index: they take that many tokens fewer than positions."""
+REFUSALS = (
+    OSError, ValueError, ImportError, LookupError, RuntimeError, TypeError, AttributeError, ArithmeticError,
+    SafetensorError,
+)  # fmt: skip
+"""What transformers raises for a folder with something wrong in it: its files are checked by use."""
 
 EMBEDDED_NAMES = (EMBEDDED, f"sentence-transformers/{EMBEDDED}")
 PATTERNS = (*MODEL_FILES, "1_Pooling/config.json", *(f"generator/{name}" for name in MODEL_FILES))
@@ -45,13 +51,18 @@ def locate(name: str) -> str:
                 file=name,
                 remedy="Give the folder that save_pretrained wrote.",
             )
+        inspect_model(Path(name))
         return name
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise UserError(
             "there is no such encoder directory.", file=name, remedy="Give an existing folder, or a name on the hub."
         )
     there = hub.named(name)
-    return str(hub.download(there, PATTERNS)) if there else name
+    if there is None:
+        return name
+    folder = hub.download(there, PATTERNS)
+    inspect_model(folder)
+    return str(folder)
 
 
 def pinned(name: str) -> str:
@@ -91,6 +102,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     """The encoder's tokenizer, refused unless it tells which characters each token stands for."""
     with readable(name):
         tokenizer = AutoTokenizer.from_pretrained(locate(name), trust_remote_code=False)
+    forget_code(getattr(tokenizer, "init_kwargs", {}))
     if not tokenizer.is_fast:
         raise UserError(
             f'the tokenizer of "{name}" gives no character offsets.',
@@ -127,7 +139,7 @@ def readable(name: str) -> Iterator[None]:
     try:
         with hushed():
             yield
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
+    except REFUSALS as error:
         first = str(error).strip().splitlines()[0][:200].rstrip(". ") if str(error).strip() else type(error).__name__
         if Path(name).is_dir():
             remedy = "Restore the folder: it wants config.json, model.safetensors and tokenizer.json."

@@ -15,12 +15,15 @@ from electra_ie.document import Document, Finding, Span
 from electra_ie.fingerprint import SHOWN, model_files, of_sums, package_version
 from electra_ie.hub import HubName, named, run_folder
 from electra_ie.labels import Field, best_tags, to_spans
+from electra_ie.page import frame
 from electra_ie.persistence import load_run
 
 TOKENS_AT_ONCE = 4096
 """Padded tokens in a forward pass: enough to fill two cores, little enough for any GPU."""
 WINDOWS_AT_ONCE = 512
 """Windows gathered before they are sorted by length and judged: bounds the memory over any number of documents."""
+KINDS: dict[type, str] = {str: "classes", tuple: "flags", list: "spans"}
+"""The kind of a field by the type of its answer."""
 
 
 @dataclass
@@ -48,6 +51,23 @@ class Reading:
                 for each in self.findings
             ],
         }
+
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the text with its findings marked."""
+        kinds = {name: KINDS[type(answer)] for name, answer in self.answers.items()}
+        return frame(self.document.id or "Findings", kinds, self.record(), self.document.text)
+
+
+class Findings(list[Finding]):
+    """The findings of one text: a list, which a notebook shows as the text with its findings marked."""
+
+    def __init__(self, reading: Reading):
+        super().__init__(reading.findings)
+        self.reading = reading
+
+    def _repr_html_(self) -> str:
+        return self.reading._repr_html_()
 
 
 @dataclass
@@ -102,9 +122,9 @@ class Extractor:
         files = model_files(folder, [field.name for field in fields])  # as they are, whatever audit.json says
         return cls(discriminator, cutter, fields, of_sums(files)[:SHOWN])
 
-    def __call__(self, text: str) -> list[Finding]:
+    def __call__(self, text: str) -> Findings:
         """The findings of one text as they stand in it; `finding.text == text[finding.start:finding.end]`."""
-        return next(self.read([Document("", text)])).findings
+        return Findings(next(self.read([Document("", text)])))
 
     def read(self, documents: Iterable[Document]) -> Iterator[Reading]:
         """Read documents in their order. Windows of several documents share a forward pass; padding is masked, so

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -240,14 +241,16 @@ def set_rates(optimizer: torch.optim.Optimizer, step: int, recipe: Rules) -> Non
         group["lr"] = group["peak"] * share
 
 
-def accelerator_of(precision: str) -> Accelerator:
-    """A new Accelerator: `bf16`, `no` (float32) or `auto`, bf16 on a GPU. A Python session may hold several, one after
-    another, of different precision, which Accelerate by itself refuses."""
+def accelerator_of(precision: str, tracker: str | None = None, home: Path | None = None) -> Accelerator:
+    """A new Accelerator: `bf16`, `no` (float32) or `auto`, bf16 on a GPU; `tracker` writes into the folder `home`.
+
+    A Python session may hold several, one after another, of different precision, which Accelerate by itself refuses.
+    """
     AcceleratorState._reset_state()
     # The first process reads and tokenises a corpus while the others wait: longer than the ten minutes of the default.
     patience = InitProcessGroupKwargs(timeout=timedelta(hours=12))
     chosen = ("bf16" if torch.cuda.is_available() else "no") if precision == "auto" else precision
-    return Accelerator(mixed_precision=chosen, kwargs_handlers=[patience])
+    return Accelerator(mixed_precision=chosen, kwargs_handlers=[patience], log_with=tracker, project_dir=home)
 
 
 @contextmanager

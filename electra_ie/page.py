@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -22,12 +23,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from electra_ie.console import HIDDEN, visible
-from electra_ie.errors import UserError
+from electra_ie.errors import HIDDEN, UserError, visible
 from electra_ie.page_style import DARK, LIGHT, LINES, NIGHT, PAPER, SCRIPT, STYLE
 from electra_ie.run_files import whole
 
 POLICY = "base-uri 'none'; form-action 'none'"
+LINE, LOWEST, HIGHEST = 90, 320, 700
+"""Of a frame in a notebook: characters of a line, about, and pixels of height."""
 SPECIAL = re.compile(f"[&<>\"']|{HIDDEN.pattern}")
 
 
@@ -159,12 +161,16 @@ class Page:
         return piece
 
     def _finish(self) -> None:
-        """Write the head, which counts what the body holds, and the body behind it; then move the page in place."""
+        """Write the page beside its place, then move it there."""
         with whole(self.path) as part, part.open("wb") as page:
-            page.write(self._head().encode("utf-8"))
-            self._body.seek(0)
-            shutil.copyfileobj(self._body, page)
-            page.write(f"</main>\n</div>\n<script>{SCRIPT}</script>\n</body>\n</html>\n".encode())
+            self._compose(page)
+
+    def _compose(self, page: IO[bytes]) -> None:
+        """The head, which counts what the body holds, and the body behind it."""
+        page.write(self._head().encode("utf-8"))
+        self._body.seek(0)
+        shutil.copyfileobj(self._body, page)
+        page.write(f"</main>\n</div>\n<script>{SCRIPT}</script>\n</body>\n</html>\n".encode())
 
     def _head(self) -> str:
         style, title = self._style(), _plain(self.title)
@@ -219,6 +225,19 @@ class Page:
             rules.append(f".lane{lane}{{padding-bottom:{1 + 5 * lane}px}}")
             rules.append(f".deep{lane}{{line-height:calc(1.8em + {6 * lane}px)}}")
         return "\n".join(rules)
+
+
+def frame(title: str, kinds: Mapping[str, str], record: Mapping[str, Any], text: str) -> str:
+    """The page of one document as an element for a notebook: a frame of its own, in which nothing can reach the
+    notebook, and whose style and script are not the notebook's."""
+    page, whole_page = Page(os.devnull, title, kinds), io.BytesIO()
+    page._body = io.BytesIO()
+    page.add(record, text)
+    page._compose(whole_page)
+    lines = sum(1 + len(line) // LINE for line in text.splitlines())
+    style = f"width:100%;height:{min(HIGHEST, LOWEST + 30 * lines)}px;border:0"
+    inside = escape(whole_page.getvalue().decode("utf-8"))
+    return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{inside}"></iframe>'
 
 
 def _in_lanes(marks: list[_Mark]) -> list[_Mark]:

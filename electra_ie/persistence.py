@@ -17,11 +17,12 @@ from safetensors.torch import save_file
 
 from electra_ie.batching import Windows
 from electra_ie.discriminator import AVERAGES, Discriminator
-from electra_ie.encoders import hushed, load_tokenizer
+from electra_ie.encoders import hushed, load_tokenizer, longest
 from electra_ie.errors import UserError
+from electra_ie.inspection import forget_code, inspect_model
 from electra_ie.labels import Field
 from electra_ie.loop import LossNotFinite, Players, check_weights
-from electra_ie.run_files import BEST, CORPUS, LAST, TASK, parse, read_log, whole, write_log
+from electra_ie.run_files import BEST, CORPUS, LAST, TASK, parse, read_log, refuse_links, whole, write_log
 from electra_ie.settings import Settings
 from electra_ie.task import Task
 from electra_ie.yaml_source import Source
@@ -165,6 +166,7 @@ def save_fields(run: Path, discriminator: Discriminator, cutter: Windows) -> Non
                 "whole_words": cutter.whole_words,
                 AVERAGES: discriminator.head(field).averages,
             }
+            forget_code(vars(model.config))
             model.save_pretrained(part)
         cutter.tokenizer.save_pretrained(part)
         shutil.rmtree(run / field.name, ignore_errors=True)
@@ -174,17 +176,26 @@ def save_fields(run: Path, discriminator: Discriminator, cutter: Windows) -> Non
 def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, Windows, tuple[Field, ...]]:
     """The discriminator of a finished run, how it cuts texts, and its fields. Nothing is fetched by name."""
     folder = Path(run)
+    refuse_links(folder)
     fields = load_task(folder).fields
     check_models(folder, fields)
+    for field in fields:
+        inspect_model(folder / field.name, saved=True)
     discriminator = Discriminator.from_saved({field.name: str(folder / field.name) for field in fields}, fields)
-    first = getattr(discriminator.head(fields[0]).model.config, "electra_ie", None)
+    place = folder / fields[0].name
+    tokenizer = load_tokenizer(str(place))
+    config = discriminator.head(fields[0]).model.config
+    told = getattr(config, "electra_ie", None)
+    most = longest(tokenizer, discriminator.encoder.config)
     try:
-        tokenizer = load_tokenizer(str(folder / fields[0].name))
-        cutter = Windows(tokenizer, first["window"], first["margin"], first["whole_words"])  # type: ignore[index]
+        window, margin, whole_words = (told[name] for name in ("window", "margin", "whole_words"))  # type: ignore[index]
+        if not (0 < window <= most and 0 <= margin < window and isinstance(whole_words, bool)):
+            raise ValueError
+        cutter = Windows(tokenizer, window, margin, whole_words)
     except (TypeError, KeyError, ValueError) as error:
         raise UserError(
             "the config.json does not say how texts are cut (its block electra_ie).",
-            file=folder / fields[0].name,
+            file=place,
             remedy="Restore it, or train again.",
         ) from error
     return discriminator, cutter, fields

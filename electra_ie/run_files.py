@@ -13,6 +13,7 @@ from electra_ie.errors import UserError, first_process
 
 RECIPE, TASK, SCORES, LOG, CARD = "run.yaml", "task.yaml", "scores.json", "log.jsonl", "README.md"
 CORPUS, PRETRAINING, COMPARED, AUDIT = "corpus.json", "pretraining.json", "compare.json", "audit.json"
+TRACKING = "tracking"
 COMPARISON, WINNER = "comparison", "winner"
 """Folders: of the comparison that chose a run's preset, within that run; of the best run, within a comparison."""
 LAST, BEST = "checkpoint/last.safetensors", "checkpoint/best.safetensors"
@@ -36,6 +37,28 @@ def check_output(folder: Path, resume: bool) -> None:
         )
     if resume and not (folder / RECIPE).is_file():
         raise UserError("there is no run to resume.", file=folder, remedy="Leave --resume out to begin one.")
+    if resume:
+        refuse_links(folder)
+
+
+def refuse_links(folder: Path) -> None:
+    """Raises UserError for a link below `folder` that leads out of it: what is read, written or uploaded there would be
+    another file. In the hub's cache the files are links to others of the same repository; what trackers write is never
+    read, and some put links there."""
+    home = repository_of(folder) or folder.resolve()
+    for path in sorted(folder.rglob("*")):
+        ours = folder / TRACKING not in path.parents
+        if ours and path.is_symlink() and not path.resolve().is_relative_to(home):
+            remedy = "Put the file itself in its place."
+            raise UserError("this is a link that leads out of the run's folder.", file=path, remedy=remedy)
+
+
+def repository_of(folder: Path) -> Path | None:
+    """The repository's folder in the hub's cache, for a folder that was fetched; None for any other."""
+    for place in (folder.resolve(), *folder.resolve().parents):
+        if place.name == "snapshots" and place.parent.name.startswith(("models--", "datasets--")):
+            return place.parent
+    return None
 
 
 def is_finished(folder: Path) -> bool:
@@ -100,7 +123,7 @@ def parse(text: str, file: Path, line: int = 1) -> Any:
     """JSON of a run. Raises UserError where it is not."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         remedy = "Restore the file, or delete it."
         raise UserError("this is not the JSON that was written here.", file=file, line=line, remedy=remedy) from error
 

@@ -84,7 +84,7 @@ class Settings:
         name, _, part = name.strip().partition(".")
         try:
             value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise UserError(f"--set {setting}: the value is not valid YAML.") from error
         if isinstance(value, str):
             value = _number(value)

@@ -14,6 +14,7 @@ from electra_ie.errors import UserError, nearest, warn
 from electra_ie.formats import READERS, read_unlabelled
 from electra_ie.formats.plain import ENDINGS
 from electra_ie.labels import KINDS, Field
+from electra_ie.run_files import repository_of
 from electra_ie.yaml_source import Source
 
 KEYS = ("description", "format", "data", "files", "options", "fields")
@@ -22,9 +23,11 @@ OVERLAPS = ("error", "count")
 UNLABELED = "unlabeled"
 SPLITS = ("train", "dev", "test", UNLABELED)
 FILE = "task.yaml"
-TAKEN = ("checkpoint", "generator", "comparison")
+TAKEN = ("checkpoint", "generator", "comparison", "tracking")
 """Names of folders that runs and encoders have beside those of the fields."""
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
+"""What can be no folder on Windows."""
 
 
 def shipped(folder: str) -> Path:
@@ -103,9 +106,9 @@ class Task:
 
     @property
     def card(self) -> Path | None:
-        """The data card, if there is one."""
+        """The data card, if there is one. A run's task may be called anything, and its name is no path."""
         path = shipped("data_cards") / f"{self.name}.md"
-        return path if path.is_file() else None
+        return path if path.is_file() and path.parent == shipped("data_cards") else None
 
     def read(self, split: str) -> list[Document]:
         """The documents of a split, in the order of its files; those of `unlabeled` without any gold.
@@ -139,11 +142,23 @@ class Task:
         fields = () if split == UNLABELED else self.fields
         for name in self.files[split]:
             path = self.folder / name
+            self._refuse_strays(path)
             bare = path.is_dir() or path.suffix.lower() in ENDINGS
             if split == UNLABELED and bare and path.suffix.lower() != f".{self.format}":
                 yield from read_unlabelled(path)
             else:
                 yield from READERS[self.format].read(path, fields, self.options)
+
+    def _refuse_strays(self, path: Path) -> None:
+        """Raises UserError for a file of the data, or one of a folder of them, that is none, or a link out of `folder`;
+        what the hub's cache holds are links to files of the same repository."""
+        home = repository_of(self.folder) or self.folder.resolve()
+        for each in (path, *sorted(path.rglob("*"))) if path.is_dir() else (path,):
+            if each.exists() and not (each.is_file() or each.is_dir()):
+                raise UserError("this is a device or a pipe.", file=each, remedy="Put a file in its place.")
+            if not each.resolve().is_relative_to(home):
+                remedy = "Put the file itself there, or name its folder by data or --data."
+                raise UserError("this is a link that leads out of the folder of the data.", file=each, remedy=remedy)
 
 
 def refuse_repeated_ids(documents: Iterable[Document]) -> None:
@@ -215,18 +230,31 @@ def fields_of(value: Any, source: Source) -> Iterator[Field]:
     source.check_mapping(("fields",), value)
     if not value:
         raise source.error(("fields",), "the task has no fields.", "Add at least one.")
+    folders: dict[str, str] = {}
     for name, told in value.items():
+        other = folders.setdefault(name.lower(), name)
+        if other != name:
+            message = f'the fields "{other}" and "{name}" would share a folder where capitals do not count.'
+            raise source.error(("fields", name), message, "Rename one.")
         yield field_of(name, told, source)
+
+
+def check_name(name: str, source: Source) -> None:
+    """Raises UserError for a field that cannot have a folder of its name in a run, on any system."""
+    keys = ("fields", name)
+    if not NAME.fullmatch(name):
+        remedy = "Use letters, digits and _, no digit first, 64 at most."
+        raise source.error(keys, f'"{name[:80]}" cannot be the name of a field.', remedy)
+    if DEVICES.fullmatch(name):
+        raise source.error(keys, f'a field cannot be called "{name}": Windows makes no such folder.', "Rename it.")
+    if name.lower() in TAKEN:
+        raise source.error(keys, f'a field cannot be called "{name}": a run has a folder of that name.', "Rename it.")
 
 
 def field_of(name: str, told: Any, source: Source) -> Field:
     """One field. Its labels are a list of texts: two or more where one must be chosen."""
     keys = ("fields", name)
-    if not NAME.fullmatch(name):
-        remedy = "Use letters, digits and _, no digit first."
-        raise source.error(keys, f'"{name}" cannot be the name of a field.', remedy)
-    if name in TAKEN:
-        raise source.error(keys, f'a field cannot be called "{name}": a run has a folder of that name.', "Rename it.")
+    check_name(name, source)
     source.check_keys(keys, told, FIELD_KEYS)
     for key in ("kind", "labels"):
         if key not in told:

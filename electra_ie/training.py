@@ -51,6 +51,7 @@ from electra_ie.run_files import (
     LAST,
     RECIPE,
     TASK,
+    TRACKING,
     check_output,
     claimed,
     is_finished,
@@ -59,15 +60,16 @@ from electra_ie.run_files import (
     write_scores,
 )
 from electra_ie.task import Task
+from electra_ie.tracking import check_tracker, tracking
 
 
 class Training:
     """A task, a recipe and a corpus, about to become a run in `folder`. Nothing is written before `run`."""
 
-    def __init__(self, task: Task, recipe: Recipe, corpus: Corpus, folder: Path):
+    def __init__(self, task: Task, recipe: Recipe, corpus: Corpus, folder: Path, tracker: str | None = None):
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
-        self.accelerator = accelerator_of("auto")
+        self.accelerator = accelerator_of("auto", tracker, folder / TRACKING)
         recipe = replace(recipe, encoder=pinned(recipe.encoder))
         tokenizer = load_tokenizer(recipe.encoder)
         pooling = choose(recipe.encoder, recipe.pooling)
@@ -138,14 +140,19 @@ class Training:
         watch = Watch(steps)
         began = time.monotonic()
         name = f"training {self.task.name} ({self.recipe.preset})"
-        with progress(steps, name, start=self.done.step) as report:
+        with (
+            progress(steps, name, start=self.done.step) as report,
+            tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
+        ):
             for step in play(self.players, batches, self.recipe, self.done.step):
                 done = step.number + 1
                 collapsed = watch.see(step)  # the numbers of a step are those of all processes: all decide alike
                 if main:
                     self.rows.append(_row(step, before + time.monotonic() - began))
+                    track(self.rows[-1])
                     if done in scored and not watch.sign:
                         self._score(done)
+                        track(self.rows[-1])
                     if done in kept and not watch.sign:
                         self._checkpoint(done)
                     report(done, loss=step.losses["discriminator"], dev=self.done.best_score)
@@ -241,16 +248,17 @@ class Training:
             raise RuntimeError(f"the saved model scores {mean_score(scores)} on dev, the log says {logged}")
 
 
-def train_run(task: Task, recipe: Recipe, folder: Path, resume: bool = False) -> None:
+def train_run(task: Task, recipe: Recipe, folder: Path, resume: bool = False, tracker: str | None = None) -> None:
     """Read the corpus, train, and leave a complete run; a finished one is left alone.
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
+    check_tracker(tracker)
     check_output(folder, resume)
     if resume and is_finished(folder):
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         return
-    training = Training(task, recipe, Corpus.read(task, recipe), folder)
+    training = Training(task, recipe, Corpus.read(task, recipe), folder, tracker)
     with claimed(folder):
         training.run(resume)
 

@@ -10,10 +10,12 @@ from typing import Any
 import yaml
 
 from electra_ie.errors import UserError, nearest
-from electra_ie.formats.files import read_text
+from electra_ie.formats.files import read_text, reading
 
 QUOTE = "Put it in quotes: yes, no, on, off, null, numbers and dates are not text without."
 TEXT = "tag:yaml.org,2002:str"
+MOST_BYTES, MOST_VALUES = 2**20, 200_000
+"""What a file of declarations may measure: as it is, and with every alias written out."""
 
 Keys = tuple[str, ...]
 """Where a value stands in a file: the keys that lead to it."""
@@ -31,16 +33,25 @@ class Source:
         """What a YAML file says, in plain values, and where it says it.
 
         Raises:
-            UserError: the file is not text, not YAML, asks for more than plain values, or names a key twice.
+            UserError: the file is not text, not YAML, asks for more than plain values, names a key twice, or is too
+                large, by itself or by its aliases.
         """
+        with reading(file):
+            size = file.stat().st_size
+        if size > MOST_BYTES:
+            remedy = "Data belongs in the files that it names."
+            raise UserError(f"{size:,} bytes of YAML; {MOST_BYTES:,} are the most.", file=file, remedy=remedy)
         try:
             loader = yaml.SafeLoader(read_text(file).removeprefix("\ufeff"))
             node = loader.get_single_node()
+            if node and written_out(node, {}, file) > MOST_VALUES:
+                message = f"its aliases stand for more than {MOST_VALUES:,} values."
+                raise UserError(message, file=file, remedy="Write out what they stand for.")
             lines = dict(key_lines(node, file, (), set()))
             value = loader.construct_document(node) if node else {}
-        except (yaml.YAMLError, RecursionError) as error:
+        except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: no date, or a number without end
             mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or "a character or a nesting that it forbids"
+            problem = getattr(error, "problem", None) or "a character, a date, a number or a nesting that it forbids"
             message = f"this is not valid YAML: {problem}."
             line = mark.line + 1 if mark else None
             raise UserError(message, file=file, line=line, remedy="Check indents, colons and quotes.") from None
@@ -85,6 +96,24 @@ class Source:
         if not found:
             raise self.error(keys, f"{'.'.join(keys)} is empty.", "Give at least one.")
         return tuple(found)
+
+
+def written_out(node: yaml.Node, known: dict[int, int], file: Path) -> int:
+    """How many values a node stands for, those of an alias counted each time. `known` holds what is counted already.
+
+    Raises:
+        UserError: an alias leads back to what it stands in.
+    """
+    if id(node) in known:
+        if not known[id(node)]:
+            line = node.start_mark.line + 1
+            raise UserError("an alias leads back to itself.", file=file, line=line, remedy="Write it out.")
+        return known[id(node)]
+    known[id(node)] = 0
+    inner = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+    parts = inner if isinstance(node, yaml.CollectionNode) else ()
+    known[id(node)] = 1 + sum(written_out(part, known, file) for part in parts)
+    return known[id(node)]
 
 
 def key_lines(node: yaml.Node | None, file: Path, above: Keys, seen: set[int]) -> Iterator[tuple[Keys, int]]:

@@ -36,7 +36,7 @@ def test_a_folder_that_is_no_encoder_is_named(tmp_path, encoder):
         locate(str(tmp_path))
     copy = shutil.copytree(encoder("bert"), tmp_path / "copy")
     (copy / "config.json").write_text("{ not JSON", encoding="utf-8")
-    with pytest.raises(UserError, match="copy: this model cannot be loaded"):
+    with pytest.raises(UserError, match="copy/config.json: this model cannot be loaded"):
         tiny.discriminator_of(str(copy))
 
 

@@ -17,7 +17,8 @@ LIGHT = ("errors", "document", "fingerprint", "recipe", "labels", "formats", "ya
 """Modules whose import must cost nothing."""
 ORDER = (
     "errors", "document", "fingerprint", "recipe", "labels", "formats", "task", "sampling", "metrics", "hub", "batching", "discriminator",
-    "generators", "objectives", "loop", "persistence", "publishing", "extractor", "audit", "card", "training", "comparing", "commands", "cli",
+    "generators", "objectives", "loop", "tracking", "persistence", "publishing", "extractor", "audit", "card", "training", "comparing",
+    "commands", "cli",
 )  # fmt: skip
 """The rooms that matter, from left to right: each imports only from its left. Others may stand anywhere between."""
 

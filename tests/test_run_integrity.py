@@ -158,7 +158,7 @@ def test_both_presets_train_in_bf16(task, tmp_path, encoder, monkeypatch, preset
     from electra_ie import training
     from electra_ie.loop import accelerator_of
 
-    monkeypatch.setattr(training, "accelerator_of", lambda precision: accelerator_of("bf16"))
+    monkeypatch.setattr(training, "accelerator_of", lambda precision, *rest: accelerator_of("bf16", *rest))
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), preset))
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     assert len([row for row in rows if "discriminator" in row]) == 12

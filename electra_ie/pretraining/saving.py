@@ -13,6 +13,7 @@ from transformers import AutoModel, AutoModelForMaskedLM, PreTrainedModel, PreTr
 from transformers.models.electra.modeling_electra import ElectraForPreTraining
 
 from electra_ie.encoders import hushed
+from electra_ie.inspection import forget_code
 from electra_ie.loop import Players
 from electra_ie.pretraining import models
 from electra_ie.pretraining.batching import TokenBatch
@@ -39,6 +40,7 @@ def save_encoder(player: Any, folder: Path, tokenizer: PreTrainedTokenizerBase) 
     part = folder / ".model.part"
     shutil.rmtree(part, ignore_errors=True)
     with hushed(), player.stock() as model, entangled(player.encoder):
+        forget_code(vars(model.config))
         model.save_pretrained(part)
     tokenizer.save_pretrained(part)
     for file in sorted(part.iterdir(), key=lambda file: file.name == "config.json"):  # what makes it a folder, last

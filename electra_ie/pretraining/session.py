@@ -46,7 +46,8 @@ from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.saving import blend, save_encoder, verify
 from electra_ie.pretraining.sharing import Ties, disentangle
 from electra_ie.pretraining.vocabulary import new_tokenizer
-from electra_ie.run_files import CARD, CORPUS, CURVES, LAST, PRETRAINING, RECIPE, write, write_log
+from electra_ie.run_files import CARD, CORPUS, CURVES, LAST, PRETRAINING, RECIPE, TRACKING, write, write_log
+from electra_ie.tracking import tracking
 
 ROWS = 1_000
 """Rows of losses that log.jsonl holds at most, each the mean of the steps since the one before."""
@@ -63,12 +64,12 @@ class Pretraining:
     """A recipe about to become an encoder in `folder`. Nothing is written there before `run`; the tokens of the corpus
     are kept in the cache."""
 
-    def __init__(self, recipe: PretrainRecipe, folder: Path):
+    def __init__(self, recipe: PretrainRecipe, folder: Path, tracker: str | None = None):
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, TOKEN_TERMS)
         encoder, generator = (name and pinned(name) for name in (recipe.encoder, recipe.generator_encoder))
         recipe = replace(recipe.settled(), encoder=encoder, generator_encoder=generator)
         self.folder, self.began, self.done = folder, time.monotonic(), Progress()
-        self.accelerator = accelerator_of(recipe.precision)
+        self.accelerator = accelerator_of(recipe.precision, tracker, folder / TRACKING)
         self.main = self.accelerator.is_main_process
         content = json.dumps([sources.content_hash(recipe.paths), recipe.boundary, recipe.unique])
         with self.accelerator.local_main_process_first():
@@ -215,7 +216,10 @@ class Pretraining:
         began = saved = time.monotonic()
         row = Row()
         first = steps if self._late(before) else self.done.step  # resumed when the time was up already
-        with progress(steps, f"pretraining ({self.recipe.objective})", start=self.done.step) as report:
+        with (
+            progress(steps, f"pretraining ({self.recipe.objective})", start=self.done.step) as report,
+            tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
+        ):
             for step in play(self.players, self.batches, self.recipe, first):
                 done = step.number + 1
                 row.add(step)
@@ -227,6 +231,7 @@ class Pretraining:
                     row = Row()
                     if done in scored or late:
                         self._score(done)
+                    track(self.rows[-1])
                     if self.main and (
                         done == steps or late or time.monotonic() - saved > 60 * self.recipe.save_minutes
                     ):

@@ -1,0 +1,43 @@
+"""What users import is typed for them: mypy reads this file (`make lint`), and a name that it knew as Any would fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, assert_type
+
+import electra_ie
+from electra_ie import Document, Extractor, Finding, PretrainRecipe, Recipe, Span, Task, UserError
+
+
+def uses() -> None:
+    """As a user would write it; for mypy alone, never run."""
+    encoder = electra_ie.pretrain(["texts/"], "encoders/ours", objective="mlm", steps=100, track="tensorboard")
+    assert_type(encoder, Path)
+    run = electra_ie.train("task", Path("runs/mine"), labels=100, preset="adversarial", settings=["steps=300"])
+    assert_type(run, Path)
+    assert_type(electra_ie.compare("task", "runs/compared", labels=[50, 100], seeds=3), Path)
+    scores = electra_ie.evaluate(run, "dev", data="elsewhere")
+    assert_type(scores, dict[str, dict[str, Any]])
+    assert_type(electra_ie.extract(run, ["inbox/"], "findings.jsonl", html="page.html"), dict[str, int])
+    extractor = Extractor.load(str(run))
+    assert_type(extractor, Extractor)
+    found: list[Finding] = extractor("ACME Ltd paid EUR 9,800")
+    assert_type(found[0].text, str)
+    assert_type(found[0].score, float)
+    for reading in extractor.read([Document("1", "text")]):
+        assert_type(reading.document, Document)
+        assert_type(reading.findings, list[Finding])
+    assert_type(Task.load("task").read("train"), list[Document])
+    assert_type(Recipe.build(None, ("steps=3",)).steps, int | None)
+    assert_type(PretrainRecipe().seed, int)
+    assert_type(Span(0, 1, "x").label, str)
+    assert_type(UserError("wrong", file="x", line=1).line, int | None)
+
+
+def test_every_public_name_is_there_and_typed() -> None:
+    source = Path(electra_ie.__file__).read_text("utf-8")
+    for name in electra_ie.__all__:
+        assert getattr(electra_ie, name).__name__ == name
+        assert f" import {name} as {name}\n" in source, f"{name} is not declared for type checkers"
+    assert sorted(electra_ie.__all__) == sorted(electra_ie._HOMES)
+    assert (Path(electra_ie.__file__).parent / "py.typed").is_file()

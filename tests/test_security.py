@@ -1,0 +1,419 @@
+"""What a stranger may have made (a run, an encoder, a task, a document) does no harm: it is refused in one line, or it
+is only text. See SECURITY.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+from test_page import Reading
+
+from electra_ie import Extractor, Task, UserError, evaluate, extract, train
+from electra_ie.encoders import load_tokenizer
+from electra_ie.errors import warn
+
+TEXT = "invoice goods Arden paid 5.975,74 later than monday."
+EVIL = "\x1b]0;title\x07<script>alert(1)</script>\u202e=cmd|' /C calc'!A0"
+
+
+@pytest.fixture
+def mine(run, tmp_path) -> Path:
+    """A copy of the finished run, for a stranger to spoil."""
+    return Path(shutil.copytree(run, tmp_path / "mine"))
+
+
+@pytest.fixture
+def theirs(encoder, tmp_path) -> Path:
+    """A copy of an encoder, for a stranger to spoil."""
+    return Path(shutil.copytree(encoder("bert"), tmp_path / "theirs"))
+
+
+def change(file: Path, **values) -> None:
+    """Put values into a JSON file."""
+    known = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    file.write_text(json.dumps({**known, **values}), encoding="utf-8")
+
+
+def refused(call, *words) -> None:
+    """The call ends in one line, which has these words."""
+    with pytest.raises(UserError) as caught:
+        call()
+    line = str(caught.value)
+    assert "\n" not in line and all(word in line for word in words), line
+
+
+# Code in a model's folder
+
+
+def plant(folder: Path) -> Path:
+    """Python files in a model's folder, which leave a mark when they are run; the mark."""
+    mark = folder / "ran"
+    code = f"open({str(mark)!r}, 'w').close()\nclass Evil: pass\n"
+    for name in ("evil.py", "configuration_evil.py", "__init__.py"):
+        (folder / name).write_text(code, encoding="utf-8")
+    return mark
+
+
+MAP = {"auto_map": {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil", "AutoModelForTokenClassification": "evil.Evil"}}
+
+
+@pytest.mark.parametrize("file, values, words", [
+    ("config.json", MAP, ["names/config.json", '"auto_map" names code']),
+    ("config.json", {**MAP, "model_type": "evil"}, ["config.json", "names code"]),
+    ("config.json", {"inner": [MAP]}, ["config.json", '"auto_map" names code']),
+    ("config.json", {"quantization_config": {"quant_method": "evil"}}, ['"quantization_config" names code']),
+    ("config.json", {"_attn_implementation": "evil/kernel"}, ["names code to be fetched: evil/kernel"]),
+    ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}, ["tokenizer_config.json", "names code"]),
+    ("adapter_config.json", {"base_model_name_or_path": "evil/model"}, ["adapter of another model"]),
+])  # fmt: skip
+def test_a_run_that_names_code_is_refused_and_nothing_of_it_is_run(mine, file, values, words):
+    mark = plant(mine / "names")
+    change(mine / "names" / file, **values)
+    refused(lambda: Extractor.load(str(mine)), *words)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("values, words", [
+    ({**MAP, "model_type": "evil"}, ["this model cannot be loaded", "theirs"]),
+    ({"_attn_implementation": "evil/kernel"}, ["names code to be fetched"]),
+    ({"attn_implementation": {"": "evil/kernel"}}, ["names code to be fetched"]),
+])  # fmt: skip
+def test_an_encoder_that_needs_code_is_refused(theirs, task, tmp_path, values, words):
+    mark = plant(theirs)
+    change(theirs / "config.json", **values)
+    refused(lambda: train(str(task), tmp_path / "run", **tiny.settings(str(theirs))), *words)
+    assert not mark.exists() and not (tmp_path / "run").exists()
+
+
+def test_code_beside_a_known_encoder_is_passed_over_and_not_handed_on(theirs, task, tmp_path):
+    """Encoders of families that transformers knows may name code from before it did: the stock class is taken."""
+    mark = plant(theirs)
+    change(theirs / "config.json", **MAP)
+    change(theirs / "tokenizer_config.json", auto_map={"AutoTokenizer": ["evil.Evil", None]}, tokenizer_class="Evil")
+    for pooling in ("stock", "mean"):
+        run = train(str(task), tmp_path / pooling, **tiny.settings(str(theirs), "control", steps=2, pooling=pooling))
+        assert not mark.exists()
+        assert not [file for file in run.rglob("*config.json") if "auto_map" in file.read_text("utf-8")]
+        assert Extractor.load(str(run))(TEXT)
+
+
+@pytest.mark.parametrize("architecture", ["os.system", "EvilForTokenClassification"])
+def test_the_class_that_a_config_names_is_not_looked_up(mine, architecture):
+    change(mine / "names" / "config.json", architectures=[architecture])
+    assert Extractor.load(str(mine))(TEXT)
+
+
+class Pickled:
+    """Leaves a mark when it is unpickled."""
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self):
+        return open, (str(self.mark), "w")
+
+
+def test_nothing_is_unpickled(theirs, mine, tmp_path):
+    mark = tmp_path / "unpickled"
+    for folder in (theirs, mine / "names"):
+        (folder / "model.safetensors").unlink()
+        with (folder / "pytorch_model.bin").open("wb") as file:
+            pickle.dump(Pickled(mark), file)
+    refused(lambda: tiny.discriminator_of(str(theirs)), "this model cannot be loaded")
+    refused(lambda: Extractor.load(str(mine)), "no model.safetensors")
+    index = {"metadata": {}, "weight_map": {"x": "pytorch_model.bin"}}
+    change(theirs / "model.safetensors.index.json", **index)
+    refused(lambda: tiny.discriminator_of(str(theirs)), "names 'pytorch_model.bin'", "no .safetensors file")
+    assert not mark.exists()
+
+
+# Paths and links in a model's folder
+
+
+@pytest.mark.parametrize("name", ["../tokenizer.4.0.json", "/tmp/tokenizer.4.0.json", "a\\tokenizer.4.0.json"])
+def test_a_tokenizer_outside_the_folder_is_refused(theirs, name):
+    change(theirs / "tokenizer_config.json", fast_tokenizer_files=[name])
+    refused(lambda: load_tokenizer(str(theirs)), "tokenizer_config.json", "no .json file of this folder")
+
+
+def test_files_that_a_tokenizers_config_names_are_not_read(theirs, tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("password-of-the-bank\n", encoding="utf-8")
+    before = load_tokenizer(str(theirs)).get_vocab()
+    names = ("vocab_file", "tokenizer_file", "merges_file", "special_tokens_map_file", "added_tokens_file")
+    change(theirs / "tokenizer_config.json", **dict.fromkeys(names, str(secret)))
+    assert load_tokenizer(str(theirs)).get_vocab() == before
+
+
+def test_weights_outside_the_folder_are_refused(theirs):
+    (theirs / "model.safetensors").rename(theirs.parent / "other.safetensors")
+    index = {"metadata": {}, "weight_map": {"x": "../other.safetensors"}}
+    change(theirs / "model.safetensors.index.json", **index)
+    refused(lambda: tiny.discriminator_of(str(theirs)), "index.json", "../other.safetensors")
+
+
+@pytest.mark.parametrize("name", ["names", "names/model.safetensors", "task.yaml", ".scores.json.part"])
+def test_a_link_out_of_a_run_is_refused(mine, tmp_path, name):
+    outside = tmp_path / "outside"
+    link = mine / name
+    link.rename(outside) if link.exists() else outside.write_text("precious", encoding="utf-8")
+    link.symlink_to(outside)
+    before = outside.read_bytes() if outside.is_file() else b""
+    for use in (lambda: Extractor.load(str(mine)), lambda: evaluate(mine)):
+        refused(use, str(link), "a link that leads out of the run's folder")
+    assert not outside.is_file() or outside.read_bytes() == before
+
+
+def test_a_link_out_of_a_run_is_not_resumed_into(mine, task, encoder):
+    (mine / ".log.jsonl.part").symlink_to(mine.parent / "outside")
+    refused(lambda: train(str(task), mine, resume=True, **tiny.settings(encoder("bert"))), "leads out of the run's folder")
+
+
+def test_what_a_tracker_linked_to_is_left_alone(mine, tmp_path):
+    """wandb puts a link to a log in the user's cache beside its own files."""
+    (mine / "tracking").mkdir()
+    (mine / "tracking" / "debug.log").symlink_to(tmp_path / "cache.log")
+    assert Extractor.load(str(mine))(TEXT)
+
+
+def test_a_run_in_the_hubs_cache_is_links_and_is_read(run, tmp_path):
+    repository = tmp_path / "models--bank--risks"
+    snapshot = repository / "snapshots" / "0f3a"
+    shutil.copytree(run, snapshot)
+    (repository / "blobs").mkdir()
+    for number, file in enumerate(path for path in list(snapshot.rglob("*")) if path.is_file()):
+        blob = repository / "blobs" / str(number)
+        file.rename(blob)
+        file.symlink_to(os.path.relpath(blob, file.parent))
+    assert Extractor.load(str(snapshot))(TEXT) == Extractor.load(str(run))(TEXT)
+    refused(lambda: evaluate(snapshot), "a run from the hub does not decide what is read here", "--data")
+    (snapshot / "names" / "more.json").symlink_to(tmp_path / "elsewhere")
+    refused(lambda: Extractor.load(str(snapshot)), "leads out of the run's folder")
+
+
+# Weights
+
+
+def spoil_weights(run: Path, change) -> None:
+    file = run / "names" / "model.safetensors"
+    tensors = load_file(file)
+    change(tensors)
+    save_file(tensors, file, {"format": "pt"})
+
+
+def reshape(tensors) -> None:
+    tensors["classifier.weight"] = tensors["classifier.weight"][:, :-1].contiguous()
+
+
+def rename(tensors) -> None:
+    tensors["classifier.weight_"] = tensors.pop("classifier.weight")
+
+
+def add(tensors) -> None:
+    tensors["more.weight"] = torch.zeros(2)
+
+
+def poison(tensors) -> None:
+    tensors["classifier.bias"][0] = torch.nan
+
+
+@pytest.mark.parametrize("how, words", [
+    (reshape, ["names", "classifier.weight"]),
+    (rename, ["names", "classifier.weight"]),
+    (add, ["names", "more.weight"]),
+    (poison, ["names", "values that are no numbers"]),
+])  # fmt: skip
+def test_weights_that_are_not_those_of_the_model_are_refused(mine, how, words):
+    spoil_weights(mine, how)
+    refused(lambda: Extractor.load(str(mine)), *words)
+
+
+HUGE = (2**62).to_bytes(8, "little") + b"{}"
+OVERLAPPING = b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+BEYOND = b'{"a":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4000000000000]}}'
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"\x00" * 7, HUGE, b"\x80\x02}q\x00.", len(OVERLAPPING).to_bytes(8, "little") + OVERLAPPING + b"\x00" * 8,
+    len(BEYOND).to_bytes(8, "little") + BEYOND,
+])  # fmt: skip
+def test_a_damaged_file_of_weights_is_refused(mine, theirs, content):
+    for folder in (mine / "names", theirs):
+        (folder / "model.safetensors").write_bytes(content)
+    refused(lambda: Extractor.load(str(mine)), "names: this model cannot be loaded")
+    refused(lambda: tiny.discriminator_of(str(theirs)), "theirs: this model cannot be loaded")
+
+
+@pytest.mark.parametrize("values", [{"vocab_size": 10**12}, {"hidden_size": 2**40}, {"hidden_size": -1}, {"num_attention_heads": 0}])
+def test_a_config_of_another_size_than_the_weights_is_refused(mine, values):
+    change(mine / "names" / "config.json", **values)
+    refused(lambda: Extractor.load(str(mine)), "names")
+
+
+@pytest.mark.parametrize("block", [
+    {"window": 10**9}, {"window": -1}, {"window": "48"}, {"margin": -4}, {"whole_words": "no"}, {"window": None},
+])  # fmt: skip
+def test_how_texts_are_cut_is_checked(mine, block):
+    file = mine / "topic" / "config.json"
+    told = json.loads(file.read_text("utf-8"))["electra_ie"]
+    change(file, electra_ie={**told, **block})
+    refused(lambda: Extractor.load(str(mine)), "topic", "how texts are cut")
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"[]", b"\xff\xfe", b'{"a": ' + b"9" * 5000 + b"}"])
+def test_a_config_that_is_none_is_refused(mine, file, content):
+    (mine / "names" / file).write_bytes(content)
+    refused(lambda: Extractor.load(str(mine)), file)
+
+
+# Tasks
+
+
+def levels(count: int) -> str:
+    """Aliases of aliases: ten times as many values with each level."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, count)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("text, words", [
+    (levels(10), ["aliases stand for more than 200,000 values"]),
+    ("fields: &a {topic: *a}", ["task.yaml:1", "leads back to itself"]),
+    ("fields: &a [*a]", ["leads back to itself"]),
+    ("[" * 5000, ["not valid YAML"]),
+    ("description: " + "x" * 2**20, ["1,048,589 bytes of YAML"]),
+    ("description: !!python/object/apply:os.system [id]", ["task.yaml:1", "not valid YAML"]),
+    ("description: !!python/name:os.system", ["not valid YAML"]),
+    ("description: 2001-99-99", ["not valid YAML"]),
+    ("description: " + "9" * 5000, ["not valid YAML"]),
+    ("<<: &a {format: jsonl}\nfields: {}", ["the key << is not text"]),
+    ("format: jsonl\nfiles: {train: /etc/passwd}\nfields: {a: {kind: spans, labels: [x]}}", ["task.yaml:2", "/etc/passwd", "may leave the folder"]),
+    ("format: jsonl\nfiles: {train: ../../x.jsonl}\nfields: {a: {kind: spans, labels: [x]}}", ["may leave the folder"]),
+    ("format: jsonl\nfiles: {train: 'C:\\x.jsonl'}\nfields: {a: {kind: spans, labels: [x]}}", ["may leave the folder"]),
+])  # fmt: skip
+def test_a_task_that_is_a_bomb_or_a_way_out_is_refused(tmp_path, text, words):
+    file = tmp_path / "task.yaml"
+    file.write_text(text, encoding="utf-8")
+    refused(lambda: Task.load(file), *words)
+
+
+def test_aliases_that_say_little_are_fine(task):
+    text = task.read_text("utf-8").replace("labels: [late, cash]", "labels: &flags [late, cash]")
+    task.write_text(text + "  more: {kind: flags, labels: *flags, from: risks}\n", encoding="utf-8")
+    assert Task.load(task).fields[-1].labels == ("late", "cash")
+
+
+@pytest.mark.parametrize("name, words", [
+    ("../x", "cannot be the name"), ("a/b", "cannot be the name"), ("", "cannot be the name"), (".", "cannot be the name"),
+    ("a\\b", "cannot be the name"), ("x" * 300, "cannot be the name"), ("con", "Windows"), ("LPT1", "Windows"),
+    ("Checkpoint", "a run has a folder of that name"), ("Topic", "would share a folder"), ("na\u00efve", "cannot be the name"),
+])  # fmt: skip
+def test_a_field_whose_folder_could_not_be_is_refused(task, name, words):
+    values = yaml.safe_load(task.read_text("utf-8"))
+    values["fields"][name] = values["fields"]["names"]
+    task.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    refused(lambda: Task.load(task), "task.yaml:", words)
+
+
+def test_a_link_out_of_the_folder_of_the_data_is_refused(task, tmp_path):
+    file = task.parent / "train.jsonl"
+    file.rename(tmp_path / "elsewhere.jsonl")
+    file.symlink_to(tmp_path / "elsewhere.jsonl")
+    refused(lambda: Task.load(task).read("train"), "train.jsonl: this is a link that leads out", "by data or --data")
+    file.unlink()
+    file.symlink_to("dev.jsonl")
+    assert Task.load(task).read("train"), "a link within the folder is a file like any other"
+
+
+def test_a_link_out_of_a_folder_of_texts_is_refused(task, tmp_path):
+    (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
+    texts = task.parent / "texts"
+    texts.mkdir()
+    (texts / "a.txt").write_text("harmless", encoding="utf-8")
+    task.write_text(task.read_text("utf-8").replace("pool.jsonl", "texts"), encoding="utf-8")
+    assert len(Task.load(task).read("unlabeled")) == 1
+    (texts / "b.txt").symlink_to(tmp_path / "secret.txt")
+    refused(lambda: Task.load(task).read("unlabeled"), "b.txt: this is a link that leads out")
+
+
+def test_the_name_of_a_task_is_no_path(mine):
+    values = yaml.safe_load((mine / "task.yaml").read_text("utf-8"))
+    assert Task.from_dict({**values, "name": "bc5cdr"}, "task.yaml").card
+    assert Task.from_dict({**values, "name": "../README"}, "task.yaml").card is None
+
+
+def test_a_pipe_in_the_place_of_data_is_refused(task):
+    (task.parent / "dev.jsonl").unlink()
+    os.mkfifo(task.parent / "dev.jsonl")
+    refused(lambda: Task.load(task).read("dev"), "this is a device or a pipe")
+
+
+def test_what_a_run_would_read_is_said_before_it_is_read(mine, tmp_path, capsys):
+    file = mine / "task.yaml"
+    values = yaml.safe_load(file.read_text("utf-8"))
+    folder = values["data"]
+    values["data"] = str(tmp_path / "private")
+    file.write_text(yaml.safe_dump(values), encoding="utf-8")
+    refused(lambda: evaluate(mine), "private: the data of the task")
+    assert f"data: {tmp_path / 'private'}, as the run's task.yaml says" in capsys.readouterr().err
+    assert evaluate(mine, data=folder)
+    assert "as the run's task.yaml says" not in capsys.readouterr().err
+
+
+# Documents, labels, ids and names of files
+
+
+def test_labels_and_ids_are_never_paths(task, tmp_path, encoder):
+    labels = ["../x", "a/b", "con", "=1+1", EVIL]
+    values = yaml.safe_load(task.read_text("utf-8"))
+    values["fields"] = {"topic": {"kind": "classes", "labels": labels}, "risks": {"kind": "flags", "labels": labels}}
+    task.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    for split in ("train", "dev", "test"):
+        rows = [{"id": f"../../{split}{number}{label}", "text": TEXT, "topic": label, "risks": [label]}
+                for number, label in enumerate(labels * 2)]  # fmt: skip
+        tiny.write_records(task.parent / f"{split}.jsonl", rows)
+    before = set(tmp_path.rglob("*"))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=2))
+    evaluate(run)
+    assert all(path.is_relative_to(run) for path in set(tmp_path.rglob("*")) - before)
+    assert Extractor.load(str(run)).fields[0].labels == tuple(labels)
+
+
+def test_a_label_or_a_field_without_a_name_is_refused(task):
+    task.write_text(task.read_text("utf-8").replace("[late, cash]", "[late, '']"), encoding="utf-8")
+    refused(lambda: Task.load(task), "task.yaml:6", "an empty text")
+
+
+def test_a_report_of_evil_documents_is_only_text(mine, tmp_path, capsys):
+    """Text, id and file name of a document, and the name of the run: nothing becomes an element, nothing acts."""
+    evil = mine.rename(tmp_path / "<img src=x onerror=alert(1)>\x1b[31m")
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    (inbox / "<script>alert(2)<\x07script>.txt").write_text(EVIL + TEXT, encoding="utf-8")
+    tiny.write_records(inbox / "b.jsonl", [{"id": EVIL, "text": TEXT + EVIL}])
+    out, html = tmp_path / "out.jsonl", tmp_path / "page.html"
+    extract(evil, [inbox], out, html)
+    page = html.read_text("utf-8")
+    reading = Reading(page)
+    assert reading.tags.count("script") == 1 and "img" not in reading.tags
+    assert not {name for _, values in reading.attributes for name in values if name.startswith("on")}
+    assert reading.panes == [EVIL + TEXT, TEXT + EVIL], "the text is the document's, character for character"
+    raw = out.read_text("utf-8")
+    assert not set(raw) & set("\x1b\x07\u202e") and json.loads(raw.splitlines()[1])["id"] == EVIL
+    assert raw.count("\n") == 2
+    assert not set(capsys.readouterr().err) & set("\x1b\x07\u202e")
+
+
+def test_messages_cannot_act_on_the_terminal(capsys):
+    assert str(UserError(EVIL, file=f"{EVIL}.txt", line=1)).isprintable()
+    warn(EVIL)
+    assert not set(capsys.readouterr().err) & set("\x1b\x07\u202e")
