@@ -16,7 +16,7 @@ from electra_ie.errors import UserError, inert
 from electra_ie.evaluation import Scores, score_run
 from electra_ie.extractor import Extractor
 from electra_ie.formats import read_texts
-from electra_ie.hub import refuse_secrets, target, upload
+from electra_ie.hub import refuse_secrets, run_folder, target, upload
 from electra_ie.page import Page
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.session import Pretraining
@@ -162,10 +162,10 @@ def extract(
 def verify(run: str | os.PathLike[str], *, data: str | None = None) -> audit.Verification:
     """Is all as the run's audit.json says: weights, recipe, data, splits, code and environment? What differs from it.
 
-    data: the folder of the task's files, in place of the one it was trained from. Raises UserError for a run without
-    an audit.
+    run: its folder, or `ORG/NAME[@REVISION]` on the hub. data: the folder of the task's files, in place of the one it
+    was trained from. Raises UserError for a run without an audit.
     """
-    return audit.verify(Path(run), data)
+    return audit.verify(run_folder(run), data)
 
 
 def push_to_hub(

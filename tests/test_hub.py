@@ -17,7 +17,7 @@ from hub_server import DROPPED, Hub, running
 from huggingface_hub import close_session, constants, snapshot_download
 
 import electra_ie
-from electra_ie import Extractor, Task, UserError, evaluate, push_data, push_to_hub, train
+from electra_ie import Extractor, Task, UserError, evaluate, push_data, push_to_hub, train, verify
 from electra_ie.cli import main
 from electra_ie.encoders import locate
 from electra_ie.hub import named
@@ -56,7 +56,7 @@ def sent(hub: Hub, part: str) -> int:
 
 def test_a_run_goes_to_the_hub_and_comes_back(hub, run, monkeypatch, capsys):
     pushed = push_to_hub(run, NAME, private=True)
-    assert f"sending 22 files to {NAME}, which is private" in capsys.readouterr().err
+    assert f"sending 23 files to {NAME}, which is private" in capsys.readouterr().err
     assert hub.repositories[NAME].private and pushed == f"{NAME}@{hub.repositories[NAME].branches['main']}"
     there = hub.files(NAME)
     ours = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
@@ -71,6 +71,7 @@ def test_a_run_goes_to_the_hub_and_comes_back(hub, run, monkeypatch, capsys):
     assert Extractor.from_pretrained(NAME, local_files_only=True)(TEXT) == expected and len(hub.asked) == asked
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert Extractor.load(NAME)(TEXT) == expected and len(hub.asked) == asked, "usable without a network"
+    assert verify(NAME).same, "what came back is what the audit tells of"
 
 
 def test_only_what_a_run_has_is_sent(hub, copy):
