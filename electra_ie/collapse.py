@@ -29,7 +29,7 @@ class Watch:
 
     @property
     def sign(self) -> str | None:
-        """What has begun to show, in words; while something does, the weights are not to be kept."""
+        """What has begun to show, in words; while something does, no checkpoint is to be made to fall back to."""
         return self._longest(self.patience // 4)
 
     def see(self, step: Step) -> str | None:

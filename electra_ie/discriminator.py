@@ -21,7 +21,7 @@ from electra_ie.batching import Batch
 from electra_ie.encoders import locate, readable
 from electra_ie.errors import UserError
 from electra_ie.labels import Field
-from electra_ie.pooling import FAMILIES, averaged, averaging, drop_layer
+from electra_ie.pooling import AVERAGES, averaged, averages, averaging, can_average, drop_layer
 from electra_ie.verdict import Fakes, Verdict
 
 STOCK = {
@@ -32,8 +32,6 @@ STOCK = {
 
 
 LOADING: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "dtype": torch.float32}
-AVERAGES = "averages"
-"""The entry of a configuration that tells of an averaging layer."""
 PROBLEMS = {"classes": "single_label_classification", "flags": "multi_label_classification"}
 
 
@@ -71,7 +69,7 @@ class Head(nn.Module):
     def __init__(self, field: Field, model: PreTrainedModel, game: bool):
         super().__init__()
         self.field, self.model = field, model
-        self.averages = _averages(model)
+        self.averages = averages(model.config)
         playback = Playback(getattr(model.base_model, "pooler", None), self.averages)
         setattr(model, model.base_model_prefix, playback)
         self.last = _last_linear(model)
@@ -236,18 +234,15 @@ def _new(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
     if field.kind != "spans":
         config["problem_type"] = PROBLEMS[field.kind]
     model = _load(encoder, field, **config)
+    if averages(model.config):  # the field of a run, which is now an encoder
+        drop_layer(model)
+    model.config.electra_ie = None
     if field.kind != "spans" and pooling == "mean":
-        if model.config.model_type in FAMILIES:
+        if can_average(model.config):
             model.config.electra_ie = {AVERAGES: True}
         else:
             model.config.classifier_pooling = "mean"
     return model
-
-
-def _averages(model: PreTrainedModel) -> bool:
-    """Does the first token hold the mean, by way of an averaging layer?"""
-    told = getattr(model.config, "electra_ie", None)
-    return isinstance(told, dict) and told.get(AVERAGES) is True
 
 
 def _load(name: str, field: Field, **config: Any) -> PreTrainedModel:
@@ -276,6 +271,6 @@ def _saved(folder: str, field: Field) -> PreTrainedModel:
             file=folder,
             remedy="Restore both, or train again.",
         )
-    if _averages(model):
+    if averages(model.config):
         drop_layer(model)
     return model

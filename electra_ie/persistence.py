@@ -16,12 +16,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from electra_ie.batching import Windows
-from electra_ie.discriminator import AVERAGES, Discriminator
+from electra_ie.discriminator import Discriminator
 from electra_ie.encoders import hushed, load_tokenizer, longest
 from electra_ie.errors import UserError
 from electra_ie.inspection import forget_code, inspect_model
 from electra_ie.labels import Field
 from electra_ie.loop import LossNotFinite, Players, check_weights
+from electra_ie.pooling import AVERAGES
 from electra_ie.run_files import BEST, CORPUS, LAST, TASK, parse, read_log, refuse_links, whole, write_log
 from electra_ie.settings import Settings
 from electra_ie.task import Task

@@ -18,13 +18,15 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.functional import layer_norm
-from transformers import AutoConfig
+from transformers import AutoConfig, PreTrainedConfig
 from transformers.utils import cached_file
 
 from electra_ie.encoders import locate, readable
 from electra_ie.errors import UserError, warn
 
 TOLD = "1_Pooling/config.json"
+AVERAGES = "averages"
+"""The entry of a configuration's block `electra_ie` that tells of an averaging layer."""
 STRENGTH = 30.0
 """How much more the mean weighs than what the residual connection of the layer lets through: the first token."""
 
@@ -91,6 +93,17 @@ def _layer(like: nn.Module, names: dict[str, str]) -> nn.Module:
     return layer
 
 
+def can_average(config: PreTrainedConfig) -> bool:
+    """Can an encoder of this configuration have an averaging layer?"""
+    return config.model_type in FAMILIES and config.num_hidden_layers > 0
+
+
+def averages(config: PreTrainedConfig) -> bool:
+    """Does this saved model end in an averaging layer?"""
+    told = getattr(config, "electra_ie", None)
+    return can_average(config) and isinstance(told, dict) and told.get(AVERAGES) is True
+
+
 def choose(encoder: str, asked: str | None = None) -> str:
     """`mean` or `stock`: what is asked for, else the mean for an encoder, a folder or a name on the hub, that says it
     was trained so (1_Pooling/config.json of a sentence encoder).
@@ -107,7 +120,7 @@ def choose(encoder: str, asked: str | None = None) -> str:
         return "stock"
     with readable(encoder):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    if config.model_type in FAMILIES or hasattr(config, "classifier_pooling"):
+    if can_average(config) or hasattr(config, "classifier_pooling"):
         return "mean"
     message = f"the stock class of {config.model_type} cannot judge texts by the mean of their states"
     if asked:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
+from accelerate.utils import broadcast_object_list
 
 from electra_ie import plots
 from electra_ie.audit import write_audit
@@ -89,6 +90,7 @@ class Training:
         self.extractor = Extractor(self.discriminator, self.cutter, task.fields)
         self.rows: list[dict[str, Any]] = []
         self.done = Progress()
+        self.collapsed: dict[str, Any] | None = None
 
     def run(self, resume: bool = False) -> None:
         """Train, and leave a complete run. With `resume`, go on from the last checkpoint, to the very same weights.
@@ -133,11 +135,14 @@ class Training:
             self.labelled, self.pool, (self.recipe.batch or 0, self.recipe.unlabeled_batch or 0), self.cutter,
             self.task.fields, self.recipe.seed, place, self.accelerator.num_processes,
         )  # fmt: skip
-        done = 0
+        done, collapsed = self.done.step, None
         scored = set(self._scored_steps())
         kept = scored | {round(steps * tenth / 10) for tenth in range(1, 11)}
         before = max((row.get("seconds", 0.0) for row in self.rows), default=0.0)
         watch = Watch(steps)
+        for row in self.rows:  # of a run that is resumed
+            if "discriminator" in row:
+                watch.see(_step(row))
         began = time.monotonic()
         name = f"training {self.task.name} ({self.recipe.preset})"
         with (
@@ -150,7 +155,7 @@ class Training:
                 if main:
                     self.rows.append(_row(step, before + time.monotonic() - began))
                     track(self.rows[-1])
-                    if done in scored and not watch.sign:
+                    if done in scored:
                         self._score(done)
                         track(self.rows[-1])
                     if done in kept and not watch.sign:
@@ -158,8 +163,8 @@ class Training:
                     report(done, loss=step.losses["discriminator"], dev=self.done.best_score)
                 if collapsed:
                     break
-        if main and watch.sign:
-            self._fall_back(done, watch.sign)
+        if collapsed:
+            self._fall_back(done, collapsed)
 
     def _scored_steps(self) -> Iterator[int]:
         """Evenly over the second half, the last step always; none without a dev split."""
@@ -187,13 +192,16 @@ class Training:
         self.done = reached
 
     def _fall_back(self, step: int, what: str) -> None:
-        """End the run with the last good weights. Raises UserError where there are none."""
-        if self.done.best_step is None and not self.done.step:
-            remedy = f"Train more gently (--set rate={(self.recipe.rate or 0) / 10:g}), or with --preset control."
+        """End the run with the last good weights. Raises UserError, in every process, where there are none."""
+        (good,) = broadcast_object_list([self.done.best_step or self.done.step])
+        if not good:
+            write_log(self.folder, self.rows)
+            other = ", or with --preset control" if self.recipe.game else ""
+            remedy = f"Train more gently: --set rate={(self.recipe.rate or 0) / 10:g}{other}."
             raise UserError(f"the training has collapsed at step {step}: {what}.", file=self.folder, remedy=remedy)
-        if self.done.best_step is None:
+        if self.done.best_step is None and self.accelerator.is_main_process:
             load_checkpoint(self.folder, self.players)
-        good = self.done.best_step or self.done.step
+        self.collapsed = {"step": step, "what": what, "kept": good}
         warn(f"the training has collapsed at step {step}: {what}. The run keeps the weights of step {good}.")
 
     def _finish(self) -> None:
@@ -214,6 +222,7 @@ class Training:
             "base_model": base_model(self.recipe.encoder),
             "steps": self.recipe.steps,
             "best_step": self.done.best_step,
+            **({"collapsed": self.collapsed} if self.collapsed else {}),
             "seconds": round(max((row.get("seconds", 0.0) for row in self.rows), default=0.0), 1),
             "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in self.rows), 1),
             "processes": self.accelerator.num_processes,
@@ -268,4 +277,11 @@ def _row(step: Step, seconds: float) -> dict[str, Any]:
     row: dict[str, Any] = {"step": step.number + 1, "seconds": round(seconds, 3), **step.losses}
     if step.realness:
         row.update(realness_real=step.realness[0], realness_fake=step.realness[1])
-    return {**row, **step.parts}
+    return {**row, **step.parts, "answers": step.answers}
+
+
+def _step(row: Mapping[str, Any]) -> Step:
+    """What a line of log.jsonl says of its step."""
+    realness = (row["realness_real"], row["realness_fake"]) if "realness_fake" in row else None
+    answers = {name: (given, right) for name, (given, right) in row.get("answers", {}).items()}
+    return Step(row["step"] - 1, {"discriminator": row["discriminator"]}, {}, realness, answers)

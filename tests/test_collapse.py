@@ -8,7 +8,7 @@ import math
 import pytest
 import tiny
 
-from electra_ie import train
+from electra_ie import train, training
 from electra_ie.collapse import Watch
 from electra_ie.loop import Step
 
@@ -59,4 +59,27 @@ def test_a_run_that_collapses_keeps_its_last_good_weights(task, tmp_path, encode
     fakes = {row["step"]: row["realness_fake"] for row in rows if "realness_fake" in row}
     kept = int(told.split("The run keeps the weights of step ")[1].split(".")[0])
     assert max(fakes) < 120 and max(list(fakes.values())[-20:]) < 0.005 < fakes[kept]
-    assert (run / "topic" / "model.safetensors").is_file()
+    assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]["kept"] == kept
+
+
+def test_a_run_resumed_amid_a_collapse_notices_it_at_the_same_step(task, tmp_path, encoder, monkeypatch):
+    """What the watch has seen is in the log: of the run that is begun anew nothing is forgotten."""
+    settings = tiny.settings(encoder("bert"), "adversarial", steps=120, batch=4, head_rate=0.05)
+    settings |= {"generator_rate": 0.0, "discriminator": {"knows_classes": 1.0, "rejects_fakes": 100.0}}
+    whole = train(str(task), tmp_path / "whole", **settings)
+    collapsed = json.loads((whole / "scores.json").read_text("utf-8"))["training"]["collapsed"]
+
+    def stop(self, step):
+        checkpoint(self, step)
+        if step >= collapsed["kept"]:
+            raise KeyboardInterrupt
+
+    checkpoint = training.Training._checkpoint
+    monkeypatch.setattr(training.Training, "_checkpoint", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(str(task), tmp_path / "again", **settings)
+    monkeypatch.undo()
+    again = train(str(task), tmp_path / "again", resume=True, **settings)
+    assert json.loads((again / "scores.json").read_text("utf-8"))["training"]["collapsed"] == collapsed
+    name = "topic/model.safetensors"
+    assert (again / name).read_bytes() == (whole / name).read_bytes()

@@ -11,8 +11,9 @@ import pytest
 import tiny
 import torch
 
-from electra_ie import Extractor, train
+from electra_ie import Extractor, pretrain, train
 from electra_ie.batching import collate
+from electra_ie.discriminator import Discriminator
 from electra_ie.document import Document
 from electra_ie.errors import UserError
 from electra_ie.pooling import choose
@@ -80,3 +81,21 @@ def test_pooling_follows_what_the_encoder_says_of_itself(encoder, tmp_path, caps
     assert "deberta-v2 cannot judge texts by the mean" in capsys.readouterr().err
     with pytest.raises(UserError, match=r"deberta-v2.*Set pooling=stock"):
         choose(str(folder), "mean")
+
+
+def test_the_field_of_a_run_is_an_encoder_without_its_averaging_layer(mean_run, tmp_path):
+    made = Discriminator.load(str(mean_run / "topic"), tiny.FIELDS[:1], "stock")
+    assert made.encoder.config.num_hidden_layers == len(made.encoder.encoder.layer) == tiny.SIZES["num_hidden_layers"]
+    assert not made.head(tiny.FIELDS[0]).averages
+    with pytest.raises(UserError, match="whose last layer only averages. Give the encoder"):
+        pretrain(mean_run / "task.yaml", tmp_path / "more", encoder=str(mean_run / "topic"))
+
+
+@pytest.mark.parametrize("family", ["modernbert", "distilbert"])
+def test_what_a_stranger_writes_into_a_config_takes_off_no_layer(encoder, tmp_path, family):
+    folder = shutil.copytree(encoder(family), tmp_path / family)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    told = {"electra_ie": ["averages"] if family == "distilbert" else {"averages": True}}
+    (folder / "config.json").write_text(json.dumps({**config, **told}), "utf-8")
+    plain, other = (Discriminator.load(str(each), tiny.FIELDS, "stock") for each in (encoder(family), folder))
+    assert sum(each.numel() for each in other.parameters()) == sum(each.numel() for each in plain.parameters())

@@ -21,6 +21,7 @@ from transformers import (
 
 from electra_ie.encoders import load_tokenizer, locate, longest, readable
 from electra_ie.errors import UserError
+from electra_ie.pooling import averages
 from electra_ie.pretraining.recipe import PretrainRecipe
 
 GENERATOR = "generator"
@@ -52,11 +53,15 @@ def shape(recipe: PretrainRecipe, tokenizer: PreTrainedTokenizerBase, generator:
 
 
 def encoder_config(recipe: PretrainRecipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
-    """The configuration of the encoder that is trained."""
+    """The configuration of the encoder that is trained. Raises UserError for one that ends in an averaging layer."""
     if recipe.from_scratch:
         return shape(recipe, tokenizer, generator=False)
     with readable(recipe.start):
-        return AutoConfig.from_pretrained(locate(recipe.start), trust_remote_code=False)
+        config = AutoConfig.from_pretrained(locate(recipe.start), trust_remote_code=False)
+    if averages(config):
+        remedy = "Give the encoder that the run was trained from (run.yaml names it)."
+        raise UserError("this is the field of a run, whose last layer only averages.", file=recipe.start, remedy=remedy)
+    return config
 
 
 def load_encoder(recipe: PretrainRecipe, config: PreTrainedConfig) -> PreTrainedModel:
