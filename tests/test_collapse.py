@@ -74,12 +74,15 @@ def test_a_run_resumed_amid_a_collapse_notices_it_at_the_same_step(task, tmp_pat
         if step >= collapsed["kept"]:
             raise KeyboardInterrupt
 
-    checkpoint = training.Training._checkpoint
+    checkpoint, see = training.Training._checkpoint, Watch.see
     monkeypatch.setattr(training.Training, "_checkpoint", stop)
     with pytest.raises(KeyboardInterrupt):
         train(str(task), tmp_path / "again", **settings)
     monkeypatch.undo()
+    seen_again: list[int] = []
+    monkeypatch.setattr(Watch, "see", lambda self, step: (seen_again.append(step.number), see(self, step))[1])
     again = train(str(task), tmp_path / "again", resume=True, **settings)
     assert json.loads((again / "scores.json").read_text("utf-8"))["training"]["collapsed"] == collapsed
+    assert seen_again == list(range(collapsed["step"]))
     name = "topic/model.safetensors"
     assert (again / name).read_bytes() == (whole / name).read_bytes()
