@@ -99,12 +99,19 @@ def _what(facts: Facts) -> Iterator[str]:
         yield _plain(facts.task.description)
         yield ""
     best = "" if training["best_step"] is None else f" (the best on dev: those of step {training['best_step']})"
-    encoder = training["base_model"] or Path(recipe.encoder).name  # a path says more than a card should
     yield (
-        f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder `{encoder}` from "
+        f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder {_encoder(facts)} from "
         f"{training['labelled']['documents']:,} labelled and {training['unlabelled']['documents']:,} unlabelled "
         f"documents, seed {recipe.seed}, {training['steps']:,} steps{best}. Model `{facts.audit['model'][:SHOWN]}`."
     )
+
+
+def _encoder(facts: Facts) -> str:
+    """Name and revision; of a folder the last part of its path, which whole says more than a card should."""
+    known, revision = facts.training["base_model"], facts.recipe.encoder.partition("@")[2]
+    if known is None:
+        return f"`{Path(facts.recipe.encoder).name}`"
+    return f"`{known}`, revision `{revision}`," if revision else f"`{known}`"
 
 
 def _fields(facts: Facts) -> Iterator[str]:

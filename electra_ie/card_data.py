@@ -50,10 +50,13 @@ class DataCard:
 
 
 def base_model(encoder: str) -> str | None:
-    """The encoder's name on the hub; None for a folder, which may have a name of that form here and now only."""
+    """The encoder's name on the hub, without its revision; None for a folder, which may have a name of that form here
+    and now only. A name without an organisation is the hub's where it bears a revision."""
     if encoder in (EMBEDDED, EMBEDDED_ON_HUB):
         return EMBEDDED_ON_HUB
-    return encoder if re.fullmatch(r"\w[\w.-]*/[\w.-]+", encoder) and not Path(encoder).is_dir() else None
+    name, revision, _ = encoder.partition("@")
+    form = r"\w[\w.-]*(/[\w.-]+)?" if revision else r"\w[\w.-]*/[\w.-]+"
+    return name if re.fullmatch(form, name) and not Path(encoder).is_dir() else None
 
 
 def front_matter(task: Task, recipe: Recipe, scores: Mapping[str, Any], card: DataCard | None) -> str:

@@ -133,7 +133,8 @@ def test_the_metadata_are_what_the_hub_reads(run):
 
 @pytest.mark.parametrize("encoder, name", [
     ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"), ("google/electra-small-discriminator",) * 2,
-    ("./mine", None), ("/home/somebody/mine", None), ("mine", None),
+    ("google/electra-small-discriminator@" + 40 * "a", "google/electra-small-discriminator"), ("bert@main", "bert"),
+    ("./mine", None), ("/home/somebody/mine", None), ("mine", None), ("./mine@2", None), ("/mine/or@2", None),
 ])  # fmt: skip
 def test_the_base_model_is_a_name_on_the_hub_or_nothing(encoder, name, tmp_path, monkeypatch):
     assert base_model(encoder) == name

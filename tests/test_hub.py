@@ -14,7 +14,7 @@ import pytest
 import tiny
 import yaml
 from hub_server import DROPPED, Hub, running
-from huggingface_hub import close_session, constants, snapshot_download
+from huggingface_hub import ModelCard, close_session, constants, snapshot_download
 
 import electra_ie
 from electra_ie import Extractor, Task, UserError, evaluate, push_data, push_to_hub, train, verify
@@ -299,6 +299,8 @@ def test_an_encoder_of_the_hub_is_pinned_by_its_commit(hub, encoder, task, tmp_p
     run = train(str(task), tmp_path / "run", **tiny.settings("acme/encoder", "control", steps=2))
     recipe = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
     assert recipe["encoder"] == f"acme/encoder@{commit}" and recipe["pooling"] == "mean"
+    card = ModelCard((run / "README.md").read_text("utf-8"))
+    assert card.data.base_model == "acme/encoder" and f"`acme/encoder`, revision `{commit}`," in card.text
     assert not [each for each in hub.asked if "pytorch_model" in each or "onnx" in each]
     hub.repositories["acme/encoder"].commit("main", {"config.json": b"{}"})
     asked = len(hub.asked)
