@@ -9,13 +9,13 @@ from typing import Any
 
 from electra_ie.audit import read_audit
 from electra_ie.card_data import DataCard, front_matter
-from electra_ie.errors import UserError
+from electra_ie.errors import UserError, warn
 from electra_ie.fingerprint import SHOWN, WEIGHTS
 from electra_ie.labels import Field
 from electra_ie.metrics import INTERVAL, MAIN
 from electra_ie.persistence import load_task
 from electra_ie.recipe import Recipe
-from electra_ie.run_files import COMPARED, COMPARISON, RECIPE, SCORES, WINNER, parse
+from electra_ie.run_files import AUDIT, CARD, COMPARED, COMPARISON, RECIPE, SCORES, WINNER, parse, write
 from electra_ie.stock import StockFolder, loading
 from electra_ie.task import Task
 
@@ -62,9 +62,9 @@ class Facts:
     folders: Sequence[StockFolder]
 
     @classmethod
-    def read(cls, run: Path) -> Facts:
+    def read(cls, run: Path, scores: Mapping[str, Any] | None = None) -> Facts:
         task = load_task(run)
-        scores = parse((run / SCORES).read_text("utf-8"), run / SCORES)
+        scores = parse((run / SCORES).read_text("utf-8"), run / SCORES) if scores is None else scores
         folders = [StockFolder.read(run, field) for field in task.fields]
         return cls(
             run, task, Recipe.build(run / RECIPE), scores, read_audit(run), DataCard.of(task), _comparison(run), folders
@@ -75,14 +75,34 @@ class Facts:
         return self.scores["training"]
 
 
-def model_card(run: Path) -> str:
+def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:
     """Markdown with the hub's metadata in front, made from what lies in the folder of a finished run: settings, scores,
-    audit, and the comparison that it stands in."""
-    facts = Facts.read(run)
+    audit, and the comparison that it stands in. scores: in place of those in scores.json."""
+    facts = Facts.read(run, scores)
     parts = (_what, _fields, _scores, _compared, _limits, _data, _examples, _loading, _repeating)
     sections = ("\n".join(part(facts)) for part in parts)
     front = front_matter(facts.task, facts.recipe, facts.scores, facts.data_card)
     return front + "\n\n".join(section for section in sections if section) + "\n"
+
+
+def renew(run: Path, before: Mapping[str, Any]) -> None:
+    """Make the card anew after new scores; `before`: those that it was made from. A card that is not as it was made,
+    such as one that somebody has edited, is left as it is, with a warning. Nothing where no audit or no card is.
+
+    Raises UserError where the run's files are not as training writes them.
+    """
+    card = run / CARD
+    if not (run / AUDIT).is_file() or not card.is_file():
+        return
+    try:
+        ours, new = model_card(run, before), model_card(run)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        remedy = "The scores are saved; restore the other files, and score again."
+        raise UserError(f"the card cannot be made anew from {SCORES} and {AUDIT}.", file=run, remedy=remedy) from error
+    if card.read_text("utf-8", "replace") == ours:
+        write(card, new)
+    else:
+        warn(f"{card}: left as it is, since it is not as it was made. The new scores are in {SCORES} alone.")
 
 
 def _comparison(run: Path) -> Mapping[str, Any] | None:

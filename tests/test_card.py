@@ -16,7 +16,7 @@ import tiny
 import yaml
 from huggingface_hub import ModelCard
 
-from electra_ie import Extractor, train
+from electra_ie import Extractor, UserError, evaluate, train
 from electra_ie.batching import Windows, collate
 from electra_ie.card import model_card
 from electra_ie.card_data import DataCard, base_model
@@ -197,6 +197,24 @@ def test_the_comparison_is_in_the_card_of_the_run_that_won(mine):
     winner = mine.rename(mine.parent / "winner")
     shutil.move(winner / "comparison" / "compare.json", winner.parent / "compare.json")
     assert found.verdict in model_card(winner)
+
+
+def test_scores_on_test_get_into_the_card_unless_somebody_has_edited_it(mine, capsys):
+    card = mine / "README.md"
+    assert "test had not been scored" in card.read_text("utf-8")
+    edited = card.read_text("utf-8") + "Ask the desk of payments.\n"
+    scores = evaluate(mine)
+    new = card.read_text("utf-8")
+    assert f"**names, test: {scores['names']['f1']:.3f}" in new and "test had not been scored" not in new
+    assert {each.dataset_split for each in ModelCard(new).data.eval_results} == {"dev", "test"}
+    assert evaluate(mine) and card.read_text("utf-8") == new and "warning" not in capsys.readouterr().err
+    card.write_text(edited, encoding="utf-8")
+    evaluate(mine, "dev")
+    assert card.read_text("utf-8") == edited and "README.md: left as it is" in capsys.readouterr().err
+    audit = json.loads((mine / "audit.json").read_text("utf-8"))
+    (mine / "audit.json").write_text(json.dumps({**audit, "overlap": []}), encoding="utf-8")
+    with pytest.raises(UserError, match="the card cannot be made anew from scores.json and audit.json"):
+        evaluate(mine, "dev")
 
 
 def test_examples_are_shown_only_where_they_were_asked_for(mine):
