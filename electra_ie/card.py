@@ -9,6 +9,7 @@ from typing import Any
 
 from electra_ie.audit import read_audit
 from electra_ie.card_data import DataCard, front_matter
+from electra_ie.encoders import EMBEDDED_NAMES, INSTALL
 from electra_ie.errors import UserError, warn
 from electra_ie.fingerprint import SHOWN, WEIGHTS
 from electra_ie.labels import Field
@@ -317,6 +318,8 @@ def _repeating(facts: Facts) -> Iterator[str]:
     versions = [f"{name}=={environment[name].partition('+')[0]}" for name in ("torch", "transformers")]
     yield "```"
     yield f"pip install electra_ie=={audit['code']['electra_ie']} {' '.join(versions)}"
+    if facts.recipe.encoder in EMBEDDED_NAMES:
+        yield INSTALL
     yield f"electra-ie train {task}{data} --recipe run.yaml --output again"
     yield "electra-ie verify .                    # is this folder what its audit.json says?"
     yield "sha256sum again/*/model.safetensors    # as below, on the same kind of machine (CPU)"

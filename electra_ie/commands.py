@@ -112,7 +112,7 @@ def evaluate(
     data: str | None = None,
     file: str | os.PathLike[str] | None = None,
 ) -> Scores:
-    """Score a run on a split of its task; returns and saves (scores.json and card of the run) the numbers of each field.
+    """Score a run on a split of its task; returns the numbers of each field, and saves them in scores.json and card.
 
     run: a folder, or `ORG/NAME[@REVISION]` on the hub, where nothing is saved. data: the folder of the task's files, in
     place of the one it was trained from. file: write the scores there too. A card that somebody has edited is left.

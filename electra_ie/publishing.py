@@ -55,7 +55,8 @@ def of_run(folder: Path) -> Upload:
     """What of a finished run goes to the hub, and what lies beside it and does not.
 
     Only files that a run is known to have go, and no link does: whatever else was put into the folder, such as findings
-    with their texts, stays here. Raises UserError where there is no finished run.
+    with their texts, stays here. A card with examples goes too, with a warning. Raises UserError where there is no
+    finished run.
     """
     if not (folder / RECIPE).is_file() or not (folder / TASK).is_file():
         remedy = "Give what train wrote to --output."
@@ -74,7 +75,10 @@ def of_run(folder: Path) -> Upload:
         if path.is_symlink():
             raise UserError("this is a link: it may lead out of the run.", file=path, remedy="Put a copy in its place.")
     files[TASK] = yaml.safe_dump(_without_folder(task), sort_keys=False, allow_unicode=True).encode()
-    _warn_of_paths(folder / RECIPE)
+    settings = Source.read(folder / RECIPE)[0]
+    _warn_of_paths(folder / RECIPE, settings)
+    if settings.get("include_examples"):
+        warn(f"{folder / CARD}: what is sent holds texts: the examples of dev that --include-examples put there.")
     return Upload(files, tuple(name for name in names if name not in files))
 
 
@@ -93,9 +97,8 @@ def _without_folder(task: Task) -> dict[str, Any]:
     return {key: value for key, value in task.as_dict().items() if key != "data"}
 
 
-def _warn_of_paths(file: Path) -> None:
+def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:
     """run.yaml goes as it is, or it would not be what the run was made by: say which folders it tells of."""
-    settings = Source.read(file)[0]
     told = [each for value in settings.values() for each in (value if isinstance(value, list) else [value])]
     paths = [each for each in told if isinstance(each, str) and Path(each).is_absolute()]
     if paths:

@@ -23,7 +23,9 @@ from electra_ie.card_data import DataCard, base_model
 from electra_ie.comparison import Cell, Comparison, Outcome
 from electra_ie.corpus import Corpus
 from electra_ie.document import Document
+from electra_ie.encoders import INSTALL
 from electra_ie.labels import best_tags
+from electra_ie.recipe import EMBEDDED
 from electra_ie.stock import StockFolder
 from electra_ie.task import Task
 
@@ -173,6 +175,14 @@ def test_a_card_says_what_its_reader_must_know(run):
     audit = json.loads((run / "audit.json").read_text("utf-8"))
     assert audit["model"][:16] in card and audit["weights"]["names/model.safetensors"] in card
     assert str(run.parent) not in card, "no path of the machine"
+
+
+def test_the_commands_to_repeat_it_install_the_embedded_encoder_where_it_was_used(mine):
+    assert INSTALL not in model_card(mine)
+    settings = yaml.safe_load((mine / "run.yaml").read_text("utf-8"))
+    (mine / "run.yaml").write_text(yaml.safe_dump({**settings, "encoder": EMBEDDED}), encoding="utf-8")
+    commands = model_card(mine).partition("## Repeating")[2].split("```")[1].split("\n")
+    assert commands[1].startswith("pip install electra_ie==") and commands[2] == INSTALL
 
 
 def test_labels_and_descriptions_are_no_markup(mine):

@@ -19,6 +19,7 @@ from huggingface_hub import ModelCard, close_session, constants, snapshot_downlo
 import electra_ie
 from electra_ie import Extractor, Task, UserError, evaluate, push_data, push_to_hub, train, verify
 from electra_ie.cli import main
+from electra_ie.commands import plan_push
 from electra_ie.encoders import locate
 from electra_ie.hub import named
 
@@ -83,6 +84,15 @@ def test_only_what_a_run_has_is_sent(hub, copy):
     push_to_hub(copy, NAME)
     assert not [path for path, content in hub.files(NAME).items() if b"not to be sent" in content]
     assert {"run.yaml", "README.md", "names/model.safetensors", "dev_names.png"} <= set(hub.files(NAME))
+
+
+def test_a_card_with_texts_is_not_sent_unnoticed(copy, capsys):
+    plan_push(copy, NAME)
+    assert "holds texts" not in capsys.readouterr().err
+    settings = yaml.safe_load((copy / "run.yaml").read_text("utf-8"))
+    (copy / "run.yaml").write_text(yaml.safe_dump({**settings, "include_examples": True}), encoding="utf-8")
+    plan_push(copy, NAME)
+    assert "README.md: what is sent holds texts" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage, words", [
@@ -334,6 +344,7 @@ def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, 
 STORY = """
 import json, sys
 from electra_ie.cli import main
+from electra_ie.commands import plan_push
 for line in sys.stdin.read().splitlines():
     sys.argv = ["electra-ie", *line.split("|")]
     try:
