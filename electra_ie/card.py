@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.audit import read_audit
-from electra_ie.card_data import DataCard, front_matter
+from electra_ie.card_data import front_matter
+from electra_ie.data_card import DataCard
 from electra_ie.encoders import EMBEDDED_NAMES, INSTALL
 from electra_ie.errors import UserError, warn
 from electra_ie.fingerprint import SHOWN, WEIGHTS
@@ -250,6 +251,8 @@ def _data(facts: Facts) -> Iterator[str]:
         yield f"Data set `{facts.task.name}`. Licence: {card.licence}. Source and revision: {card.source}."
         if card.hub_licence:
             yield "The licence in the metadata is that of the data; the encoder has its own."
+    elif training.get("dataset"):
+        yield f"Data set `{training['dataset']}` on the hub: its page says what is known of origin and licence."
     else:
         yield "There is no data card: origin, licence and revision of the texts are not recorded here."
     yield ""

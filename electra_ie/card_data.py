@@ -1,52 +1,23 @@
-"""What the hub wants to know of a model, the YAML in front of its card; and what the data card says of the texts."""
+"""What the hub wants to know of a model: the YAML in front of its card."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from electra_ie.data_card import LANGUAGES, DataCard
 from electra_ie.metrics import MAIN
 from electra_ie.recipe import EMBEDDED, Recipe
 from electra_ie.stock import PIPELINES
-from electra_ie.task import Task, list_tasks
+from electra_ie.task import Task
 
 EMBEDDED_ON_HUB = f"sentence-transformers/{EMBEDDED}"
-LICENCES = {"Apache-2.0": "apache-2.0", "CC BY 4.0": "cc-by-4.0", "CC BY 3.0": "cc-by-3.0", "MIT": "mit"}
-"""How licences that data cards name are called on the hub."""
-LANGUAGES = {"English": "en", "Chinese": "zh", "German": "de", "French": "fr", "Spanish": "es"}
 METRICS = {"accuracy": ("accuracy", "accuracy"), "macro_f1": ("f1", "macro F1"), "f1": ("f1", "F1, strict")}
 """Name on the hub, name for people."""
-
-
-@dataclass(frozen=True)
-class DataCard:
-    """What the data card of a shipped task says: `Source`, `Licence`, `Shipped`, and the language it names."""
-
-    source: str
-    licence: str
-    shipped: bool
-    language: str | None
-
-    @classmethod
-    def of(cls, task: Task) -> DataCard | None:
-        """None for a task of the user's own, also where it bears the name of a shipped one."""
-        if task.card is None or task.name not in list_tasks() or Task.load(task.name).fields != task.fields:
-            return None
-        text = task.card.read_text("utf-8")
-        rows = dict(re.findall(r"^\| (\w+) \| (.+) \|$", text, re.MULTILINE))
-        summary = text.partition("| | |")[0]
-        language = next((name for name in LANGUAGES if re.search(rf"\b{name}\.", summary)), None)
-        shipped = rows.get("Shipped", "").startswith("Yes")
-        return cls(rows.get("Source", "not recorded"), rows.get("Licence", "not recorded"), shipped, language)
-
-    @property
-    def hub_licence(self) -> str | None:
-        return next((LICENCES[name] for name in LICENCES if self.licence.startswith(name)), None)
 
 
 def base_model(encoder: str) -> str | None:
@@ -62,13 +33,14 @@ def base_model(encoder: str) -> str | None:
 def front_matter(task: Task, recipe: Recipe, scores: Mapping[str, Any], card: DataCard | None) -> str:
     """The metadata between two lines of `---`. `scores` as scores.json holds them."""
     kinds = {field.kind for field in task.fields}
-    results = list(_results(task, scores))
+    results, dataset = list(_results(task, scores)), scores["training"].get("dataset")
     known = {
         "language": LANGUAGES[card.language] if card and card.language else None,
         "license": card.hub_licence if card else None,
         "library_name": "transformers",
         "pipeline_tag": PIPELINES["spans" if "spans" in kinds else "classes"],
         "base_model": scores["training"]["base_model"],
+        "datasets": [dataset] if dataset else None,
         "tags": ["electra_ie", "information-extraction", *sorted({PIPELINES[kind] for kind in kinds})],
     }
     data: dict[str, Any] = {name: value for name, value in known.items() if value}

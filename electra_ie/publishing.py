@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from electra_ie.data_card import data_card
+from electra_ie.dataset_page import dataset_page
 from electra_ie.document import Document
 from electra_ie.errors import UserError, warn
 from electra_ie.formats import jsonl
@@ -119,7 +119,7 @@ def of_task(task: Task, repository: str) -> Upload:
             message = f'there is no place for a field called "{field.name}" beside the column of that name.'
             raise UserError(message, file=task.file, remedy="Rename it.")
     read = {split: task.read(split) for split in task.splits}
-    files: dict[str, Content] = {CARD: data_card(task, read, repository).encode()}
+    files: dict[str, Content] = {CARD: dataset_page(task, read, repository).encode()}
     files[TASK] = yaml.safe_dump(_as_jsonl(task), sort_keys=False, allow_unicode=True).encode()
     files |= {f"{split}.jsonl": _lines(task, documents) for split, documents in read.items()}
     return Upload(files)

@@ -19,9 +19,10 @@ from huggingface_hub import ModelCard
 from electra_ie import Extractor, UserError, evaluate, train
 from electra_ie.batching import Windows, collate
 from electra_ie.card import model_card
-from electra_ie.card_data import DataCard, base_model
+from electra_ie.card_data import base_model
 from electra_ie.comparison import Cell, Comparison, Outcome
 from electra_ie.corpus import Corpus
+from electra_ie.data_card import DataCard
 from electra_ie.document import Document
 from electra_ie.encoders import INSTALL
 from electra_ie.labels import best_tags
@@ -156,6 +157,15 @@ def test_the_data_card_is_that_of_the_very_task(task):
     named = task.parent.parent / "trec_fine"
     shutil.copytree(task.parent, named)
     assert DataCard.of(Task.load(named)) is None, "a task of that name is not yet that task"
+
+
+@pytest.mark.parametrize("row, licence", [
+    ("| Licence | CC BY 4.0 |", "cc-by-4.0"), ("| Licence | MIT, see the file | all |", "mit"), ("|Licence|CC0 1.0|", "cc0-1.0"),
+    ("| Licence | Creative Commons, as stated |", None), ("| Licence | MIT-like |", None),
+])  # fmt: skip
+def test_the_licence_of_a_data_card_has_the_name_that_the_hub_has_for_it(row, licence):
+    card = DataCard.parse(f"# ours\n\nNotes. German.\n\n| | |\n| --- | --- |\n{row}\n\n| Licence | Apache-2.0, of the code |\n")
+    assert (card.hub_licence, card.language, card.shipped) == (licence, "German", False)
 
 
 @pytest.fixture

@@ -338,7 +338,9 @@ def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, 
         read = [[(each.id, each.text, each.gold) for each in one.read(split)] for one in (ours, theirs)]
         assert read[0] == read[1], split
     settings = {**tiny.settings(encoder("bert"), "control", steps=2), "evaluations": 1}
-    assert train(str(folder), tmp_path / "run", **settings)
+    run = train(str(folder), tmp_path / "run", **settings)
+    card = ModelCard((run / "README.md").read_text("utf-8"))
+    assert card.data.datasets == ["acme/three"] and "Data set `acme/three` on the hub" in card.text
 
 
 STORY = """
