@@ -14,7 +14,7 @@ from electra_ie.encoders import EMBEDDED_NAMES, INSTALL
 from electra_ie.errors import UserError, warn
 from electra_ie.fingerprint import SHOWN, WEIGHTS
 from electra_ie.labels import Field
-from electra_ie.metrics import INTERVAL, MAIN
+from electra_ie.metrics import INTERVAL, MAIN, NAMES
 from electra_ie.persistence import load_task
 from electra_ie.recipe import Recipe
 from electra_ie.run_files import AUDIT, CARD, COMPARED, COMPARISON, RECIPE, SCORES, WINNER, parse, write
@@ -23,7 +23,6 @@ from electra_ie.task import Task
 
 SCORED = ("dev", "test")
 SHOWN_EXAMPLES = 3
-NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1, strict: same label, same first and last character"}
 
 LIMITS = {
     "Who decides?": "A person who reads the passage. A finding points at characters of a text, so that it can be "
@@ -168,8 +167,9 @@ def _scores(facts: Facts) -> Iterator[str]:
 
 def _field_scores(field: Field, split: str, score: Mapping[str, Any]) -> Iterator[str]:
     main, ends = MAIN[field.kind], score["intervals"]
+    strict = ", strict: same label, same first and last character" if field.kind == "spans" else ""
     yield (
-        f"**{field.name}, {split}: {score[main]:.3f} {_between(ends[main])}** ({NAMES[main]}) "
+        f"**{field.name}, {split}: {score[main]:.3f} {_between(ends[main])}** ({NAMES[main]}{strict}) "
         f"on {score['documents']:,} documents."
     )
     yield ""

@@ -10,21 +10,21 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from electra_ie.data_card import LANGUAGES, DataCard
-from electra_ie.metrics import MAIN
-from electra_ie.recipe import EMBEDDED, Recipe
+from electra_ie.encoders import EMBEDDED_NAMES
+from electra_ie.metrics import MAIN, NAMES
+from electra_ie.recipe import Recipe
 from electra_ie.stock import PIPELINES
 from electra_ie.task import Task
 
-EMBEDDED_ON_HUB = f"sentence-transformers/{EMBEDDED}"
-METRICS = {"accuracy": ("accuracy", "accuracy"), "macro_f1": ("f1", "macro F1"), "f1": ("f1", "F1, strict")}
-"""Name on the hub, name for people."""
+METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "f1": "f1"}
+"""By the names that the hub has for them."""
 
 
 def base_model(encoder: str) -> str | None:
     """The encoder's name on the hub, without its revision; None for a folder, which may have a name of that form here
     and now only. A name without an organisation is the hub's where it bears a revision."""
-    if encoder in (EMBEDDED, EMBEDDED_ON_HUB):
-        return EMBEDDED_ON_HUB
+    if encoder in EMBEDDED_NAMES:
+        return EMBEDDED_NAMES[-1]
     name, revision, _ = encoder.partition("@")
     form = r"\w[\w.-]*(/[\w.-]+)?" if revision else r"\w[\w.-]*/[\w.-]+"
     return name if re.fullmatch(form, name) and not Path(encoder).is_dir() else None
@@ -53,10 +53,11 @@ def _results(task: Task, scores: Mapping[str, Any]) -> Iterator[EvalResult]:
     for split in ("dev", "test"):
         for field in task.fields:
             if field.name in scores.get(split, {}):
-                kind, name = METRICS[MAIN[field.kind]]
-                value = round(scores[split][field.name][MAIN[field.kind]], 4)
+                main = MAIN[field.kind]
+                name = f"{NAMES[main]}, strict" if field.kind == "spans" else NAMES[main]
                 yield EvalResult(
                     task_type=PIPELINES[field.kind], task_name=field.name, dataset_type=task.name,
-                    dataset_name=task.name, dataset_config=field.name, dataset_split=split, metric_type=kind,
-                    metric_name=name, metric_value=value,
+                    dataset_name=task.name, dataset_config=field.name, dataset_split=split,
+                    metric_type=METRICS[main], metric_name=name,
+                    metric_value=round(scores[split][field.name][main], 4),
                 )  # fmt: skip
