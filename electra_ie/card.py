@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.audit import read_audit
-from electra_ie.card_data import DataCard, front_matter
-from electra_ie.errors import UserError
+from electra_ie.card_data import front_matter
+from electra_ie.data_card import DataCard
+from electra_ie.encoders import EMBEDDED_NAMES, INSTALL
+from electra_ie.errors import UserError, warn
 from electra_ie.fingerprint import SHOWN, WEIGHTS
 from electra_ie.labels import Field
-from electra_ie.metrics import INTERVAL, MAIN
+from electra_ie.metrics import INTERVAL, MAIN, NAMES
 from electra_ie.persistence import load_task
 from electra_ie.recipe import Recipe
-from electra_ie.run_files import COMPARED, COMPARISON, RECIPE, SCORES, WINNER, parse
+from electra_ie.run_files import AUDIT, CARD, COMPARED, COMPARISON, RECIPE, SCORES, WINNER, parse, write
 from electra_ie.stock import StockFolder, loading
 from electra_ie.task import Task
 
 SCORED = ("dev", "test")
 SHOWN_EXAMPLES = 3
-NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1, strict: same label, same first and last character"}
 
 LIMITS = {
     "Who decides?": "A person who reads the passage. A finding points at characters of a text, so that it can be "
@@ -62,9 +63,9 @@ class Facts:
     folders: Sequence[StockFolder]
 
     @classmethod
-    def read(cls, run: Path) -> Facts:
+    def read(cls, run: Path, scores: Mapping[str, Any] | None = None) -> Facts:
         task = load_task(run)
-        scores = parse((run / SCORES).read_text("utf-8"), run / SCORES)
+        scores = parse((run / SCORES).read_text("utf-8"), run / SCORES) if scores is None else scores
         folders = [StockFolder.read(run, field) for field in task.fields]
         return cls(
             run, task, Recipe.build(run / RECIPE), scores, read_audit(run), DataCard.of(task), _comparison(run), folders
@@ -75,14 +76,34 @@ class Facts:
         return self.scores["training"]
 
 
-def model_card(run: Path) -> str:
+def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:
     """Markdown with the hub's metadata in front, made from what lies in the folder of a finished run: settings, scores,
-    audit, and the comparison that it stands in."""
-    facts = Facts.read(run)
+    audit, and the comparison that it stands in. scores: in place of those in scores.json."""
+    facts = Facts.read(run, scores)
     parts = (_what, _fields, _scores, _compared, _limits, _data, _examples, _loading, _repeating)
     sections = ("\n".join(part(facts)) for part in parts)
     front = front_matter(facts.task, facts.recipe, facts.scores, facts.data_card)
     return front + "\n\n".join(section for section in sections if section) + "\n"
+
+
+def renew(run: Path, before: Mapping[str, Any]) -> None:
+    """Make the card anew after new scores; `before`: those that it was made from. A card that is not as it was made,
+    such as one that somebody has edited, is left as it is, with a warning. Nothing where no audit or no card is.
+
+    Raises UserError where the run's files are not as training writes them.
+    """
+    card = run / CARD
+    if not (run / AUDIT).is_file() or not card.is_file():
+        return
+    try:
+        ours, new = model_card(run, before), model_card(run)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        remedy = "The scores are saved; restore the other files, and score again."
+        raise UserError(f"the card cannot be made anew from {SCORES} and {AUDIT}.", file=run, remedy=remedy) from error
+    if card.read_text("utf-8", "replace") == ours:
+        write(card, new)
+    else:
+        warn(f"{card}: left as it is, since it is not as it was made. The new scores are in {SCORES} alone.")
 
 
 def _comparison(run: Path) -> Mapping[str, Any] | None:
@@ -99,12 +120,19 @@ def _what(facts: Facts) -> Iterator[str]:
         yield _plain(facts.task.description)
         yield ""
     best = "" if training["best_step"] is None else f" (the best on dev: those of step {training['best_step']})"
-    encoder = training["base_model"] or Path(recipe.encoder).name  # a path says more than a card should
     yield (
-        f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder `{encoder}` from "
+        f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder {_encoder(facts)} from "
         f"{training['labelled']['documents']:,} labelled and {training['unlabelled']['documents']:,} unlabelled "
         f"documents, seed {recipe.seed}, {training['steps']:,} steps{best}. Model `{facts.audit['model'][:SHOWN]}`."
     )
+
+
+def _encoder(facts: Facts) -> str:
+    """Name and revision; of a folder the last part of its path, which whole says more than a card should."""
+    known, revision = facts.training["base_model"], facts.recipe.encoder.partition("@")[2]
+    if known is None:
+        return f"`{Path(facts.recipe.encoder).name}`"
+    return f"`{known}`, revision `{revision}`," if revision else f"`{known}`"
 
 
 def _fields(facts: Facts) -> Iterator[str]:
@@ -139,8 +167,9 @@ def _scores(facts: Facts) -> Iterator[str]:
 
 def _field_scores(field: Field, split: str, score: Mapping[str, Any]) -> Iterator[str]:
     main, ends = MAIN[field.kind], score["intervals"]
+    strict = ", strict: same label, same first and last character" if field.kind == "spans" else ""
     yield (
-        f"**{field.name}, {split}: {score[main]:.3f} {_between(ends[main])}** ({NAMES[main]}) "
+        f"**{field.name}, {split}: {score[main]:.3f} {_between(ends[main])}** ({NAMES[main]}{strict}) "
         f"on {score['documents']:,} documents."
     )
     yield ""
@@ -222,6 +251,8 @@ def _data(facts: Facts) -> Iterator[str]:
         yield f"Data set `{facts.task.name}`. Licence: {card.licence}. Source and revision: {card.source}."
         if card.hub_licence:
             yield "The licence in the metadata is that of the data; the encoder has its own."
+    elif training.get("dataset"):
+        yield f"Data set `{training['dataset']}` on the hub: its page says what is known of origin and licence."
     else:
         yield "There is no data card: origin, licence and revision of the texts are not recorded here."
     yield ""
@@ -290,6 +321,8 @@ def _repeating(facts: Facts) -> Iterator[str]:
     versions = [f"{name}=={environment[name].partition('+')[0]}" for name in ("torch", "transformers")]
     yield "```"
     yield f"pip install electra_ie=={audit['code']['electra_ie']} {' '.join(versions)}"
+    if facts.recipe.encoder in EMBEDDED_NAMES:
+        yield INSTALL
     yield f"electra-ie train {task}{data} --recipe run.yaml --output again"
     yield "electra-ie verify .                    # is this folder what its audit.json says?"
     yield "sha256sum again/*/model.safetensors    # as below, on the same kind of machine (CPU)"

@@ -1,71 +1,46 @@
-"""What the hub wants to know of a model, the YAML in front of its card; and what the data card says of the texts."""
+"""What the hub wants to know of a model: the YAML in front of its card."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from electra_ie.metrics import MAIN
-from electra_ie.recipe import EMBEDDED, Recipe
+from electra_ie.data_card import LANGUAGES, DataCard
+from electra_ie.encoders import EMBEDDED_NAMES
+from electra_ie.metrics import MAIN, NAMES
+from electra_ie.recipe import Recipe
 from electra_ie.stock import PIPELINES
-from electra_ie.task import Task, list_tasks
+from electra_ie.task import Task
 
-EMBEDDED_ON_HUB = f"sentence-transformers/{EMBEDDED}"
-LICENCES = {"Apache-2.0": "apache-2.0", "CC BY 4.0": "cc-by-4.0", "CC BY 3.0": "cc-by-3.0", "MIT": "mit"}
-"""How licences that data cards name are called on the hub."""
-LANGUAGES = {"English": "en", "Chinese": "zh", "German": "de", "French": "fr", "Spanish": "es"}
-METRICS = {"accuracy": ("accuracy", "accuracy"), "macro_f1": ("f1", "macro F1"), "f1": ("f1", "F1, strict")}
-"""Name on the hub, name for people."""
-
-
-@dataclass(frozen=True)
-class DataCard:
-    """What the data card of a shipped task says: `Source`, `Licence`, `Shipped`, and the language it names."""
-
-    source: str
-    licence: str
-    shipped: bool
-    language: str | None
-
-    @classmethod
-    def of(cls, task: Task) -> DataCard | None:
-        """None for a task of the user's own, also where it bears the name of a shipped one."""
-        if task.card is None or task.name not in list_tasks() or Task.load(task.name).fields != task.fields:
-            return None
-        text = task.card.read_text("utf-8")
-        rows = dict(re.findall(r"^\| (\w+) \| (.+) \|$", text, re.MULTILINE))
-        summary = text.partition("| | |")[0]
-        language = next((name for name in LANGUAGES if re.search(rf"\b{name}\.", summary)), None)
-        shipped = rows.get("Shipped", "").startswith("Yes")
-        return cls(rows.get("Source", "not recorded"), rows.get("Licence", "not recorded"), shipped, language)
-
-    @property
-    def hub_licence(self) -> str | None:
-        return next((LICENCES[name] for name in LICENCES if self.licence.startswith(name)), None)
+METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "f1": "f1"}
+"""By the names that the hub has for them."""
 
 
 def base_model(encoder: str) -> str | None:
-    """The encoder's name on the hub; None for a folder, which may have a name of that form here and now only."""
-    if encoder in (EMBEDDED, EMBEDDED_ON_HUB):
-        return EMBEDDED_ON_HUB
-    return encoder if re.fullmatch(r"\w[\w.-]*/[\w.-]+", encoder) and not Path(encoder).is_dir() else None
+    """The encoder's name on the hub, without its revision; None for a folder, which may have a name of that form here
+    and now only. A name without an organisation is the hub's where it bears a revision."""
+    if encoder in EMBEDDED_NAMES:
+        return EMBEDDED_NAMES[-1]
+    name, revision, _ = encoder.partition("@")
+    form = r"\w[\w.-]*(/[\w.-]+)?" if revision else r"\w[\w.-]*/[\w.-]+"
+    return name if re.fullmatch(form, name) and not Path(encoder).is_dir() else None
 
 
 def front_matter(task: Task, recipe: Recipe, scores: Mapping[str, Any], card: DataCard | None) -> str:
     """The metadata between two lines of `---`. `scores` as scores.json holds them."""
     kinds = {field.kind for field in task.fields}
-    results = list(_results(task, scores))
+    results, dataset = list(_results(task, scores)), scores["training"].get("dataset")
     known = {
         "language": LANGUAGES[card.language] if card and card.language else None,
         "license": card.hub_licence if card else None,
         "library_name": "transformers",
         "pipeline_tag": PIPELINES["spans" if "spans" in kinds else "classes"],
         "base_model": scores["training"]["base_model"],
+        "datasets": [dataset] if dataset else None,
         "tags": ["electra_ie", "information-extraction", *sorted({PIPELINES[kind] for kind in kinds})],
     }
     data: dict[str, Any] = {name: value for name, value in known.items() if value}
@@ -78,10 +53,11 @@ def _results(task: Task, scores: Mapping[str, Any]) -> Iterator[EvalResult]:
     for split in ("dev", "test"):
         for field in task.fields:
             if field.name in scores.get(split, {}):
-                kind, name = METRICS[MAIN[field.kind]]
-                value = round(scores[split][field.name][MAIN[field.kind]], 4)
+                main = MAIN[field.kind]
+                name = f"{NAMES[main]}, strict" if field.kind == "spans" else NAMES[main]
                 yield EvalResult(
                     task_type=PIPELINES[field.kind], task_name=field.name, dataset_type=task.name,
-                    dataset_name=task.name, dataset_config=field.name, dataset_split=split, metric_type=kind,
-                    metric_name=name, metric_value=value,
+                    dataset_name=task.name, dataset_config=field.name, dataset_split=split,
+                    metric_type=METRICS[main], metric_name=name,
+                    metric_value=round(scores[split][field.name][main], 4),
                 )  # fmt: skip

@@ -270,7 +270,8 @@ def push(
     revision: Annotated[str | None, typer.Option(help="Branch to push to [default: main].", show_default=False)] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Send a run to the Hugging Face hub: models, settings, scores and card. No text is sent."""
+    """Send a run to the Hugging Face hub: models, settings, scores and card. No text is sent but what
+    --include-examples put into the card."""
     from electra_ie.commands import plan_push, push_to_hub
     from electra_ie.console import notice
     from electra_ie.listing import show_upload

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from electra_ie import audit
+from electra_ie.card import renew
 from electra_ie.comparing import AUTO, train_winner
 from electra_ie.console import notice, progress
 from electra_ie.errors import UserError, inert
@@ -22,7 +23,7 @@ from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.session import Pretraining
 from electra_ie.publishing import Upload, is_of_some_task, of_run, of_task, part_of
 from electra_ie.recipe import Recipe
-from electra_ie.run_files import RECIPE, check_output, claimed, is_finished, whole, write
+from electra_ie.run_files import RECIPE, check_output, claimed, is_finished, read_scores, whole, write
 from electra_ie.task import Task
 from electra_ie.tracking import check_tracker
 from electra_ie.training import train_run
@@ -111,14 +112,16 @@ def evaluate(
     data: str | None = None,
     file: str | os.PathLike[str] | None = None,
 ) -> Scores:
-    """Score a run on a split of its task; returns and saves (scores.json of the run) the numbers of each field.
+    """Score a run on a split of its task; returns the numbers of each field, and saves them in scores.json and card.
 
     run: a folder, or `ORG/NAME[@REVISION]` on the hub, where nothing is saved. data: the folder of the task's files, in
-    place of the one it was trained from. file: write the scores there too.
+    place of the one it was trained from. file: write the scores there too. A card that somebody has edited is left.
     """
+    before = read_scores(Path(run))
     scores = score_run(run, split, data)
     if file:
         write(Path(file), json.dumps({"run": os.fspath(run), "split": split, "scores": scores}, indent=2) + "\n")
+    renew(Path(run), before)
     return scores
 
 

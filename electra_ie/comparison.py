@@ -9,11 +9,10 @@ from typing import Any
 
 from scipy.stats import t as student
 
-from electra_ie.metrics import MAIN
+from electra_ie.metrics import MAIN, NAMES
 
 SURE = 0.95
 """How much of the time an interval is to hold the true difference."""
-WORDS = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Comparison:
         self.outcomes, self.presets = outcomes, list(presets)
         self.budgets = list(dict.fromkeys(cell.labels for cell in outcomes))
         self.seeds = sorted({cell.seed for cell in outcomes})
-        names = {WORDS[MAIN[kind]] for kind in kinds}
+        names = {NAMES[MAIN[kind]] for kind in kinds}
         self.unit = names.pop() if len(names) == 1 else "points"
 
     @property

@@ -97,7 +97,6 @@ class Corpus:
         labelled = [row for document in self.train for row in label(document, cutter(document.text), fields)]
         return labelled, [row for document in self.pool for row in label(document, cutter(document.text), fields)]
 
-
     def label_counts(self, fields: Sequence[Field]) -> dict[str, dict[str, int]]:
         """How often each label of each field stands in the gold of train."""
         golds = {field: [each.gold[field.name] for each in self.train if field.name in each.gold] for field in fields}

@@ -1,121 +1,60 @@
-"""The card of a task's data on the hub: its data card, and above it what the hub and `datasets` read."""
+"""What the data card of a task says of its texts, and the data set on the hub that a task was fetched from."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
-import yaml
-
-from electra_ie.document import Document
-from electra_ie.errors import UserError
-from electra_ie.formats.files import read_text
-from electra_ie.labels import Field
 from electra_ie.run_files import CARD
-from electra_ie.task import Task
+from electra_ie.task import Task, list_tasks
 
-CATEGORIES = {"spans": "token-classification", "classes": "text-classification", "flags": "text-classification"}
 LICENCES = (
     "apache-2.0", "mit", "cc0-1.0", "cc-by-3.0", "cc-by-sa-3.0", "cc-by-nc-3.0", "cc-by-4.0", "cc-by-sa-4.0",
     "cc-by-nc-4.0",
 )  # fmt: skip
 """Licences by the names that the hub has for them, as far as data cards may be expected to name them."""
-FRONT = re.compile(r"---[ \t]*\n(.*?\n)---[ \t]*\n", re.DOTALL)
+LANGUAGES = {"English": "en", "Chinese": "zh", "German": "de", "French": "fr", "Spanish": "es"}
+LOADED = 'data = datasets.load_dataset("{}")'
+"""The line by which the page of a data set on the hub says how it is loaded, and so which one it is."""
 
 
-def data_card(task: Task, read: Mapping[str, Sequence[Document]], repository: str) -> str:
-    """Markdown with the metadata that the hub wants. `read`: the documents of each split.
+@dataclass(frozen=True)
+class DataCard:
+    """What a data card says: its rows `Source`, `Licence`, `Shipped`, and the language that it names above them."""
 
-    The card is the README.md beside the user's task.yaml, whose own metadata stay, else the shipped data card, else one
-    made here. Raises UserError for a README.md whose metadata are not YAML.
-    """
-    own, body = _card_of(task, read)
-    metadata = {**_metadata(task, body), **own, "configs": _configs(read), "dataset_info": _info(task.fields)}
-    front = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True, width=120)
-    return f"---\n{front}---\n\n{body.strip()}\n\n{_use(repository)}"
+    source: str
+    licence: str
+    shipped: bool
+    language: str | None
+
+    @classmethod
+    def of(cls, task: Task) -> DataCard | None:
+        """The card of a shipped task; None for one of the user's own, also where it bears the name of a shipped one."""
+        if task.card is None or task.name not in list_tasks() or Task.load(task.name).fields != task.fields:
+            return None
+        return cls.parse(task.card.read_text("utf-8"))
+
+    @classmethod
+    def parse(cls, text: str) -> DataCard:
+        rows = dict(reversed(re.findall(r"^\| *(\w+) *\| *([^|]+?) *\|", text, re.MULTILINE)))  # the first of a name
+        summary = text.partition("| | |")[0]
+        language = next((name for name in LANGUAGES if re.search(rf"\b{name}\.", summary)), None)
+        shipped = rows.get("Shipped", "").startswith("Yes")
+        return cls(rows.get("Source", "not recorded"), rows.get("Licence", "not recorded"), shipped, language)
+
+    @property
+    def hub_licence(self) -> str | None:
+        """The licence (`CC BY 4.0`) by the hub's name for it, if the hub has one."""
+        name = "-".join(self.licence.partition(",")[0].lower().split())
+        return name if name in LICENCES else None
 
 
-def _card_of(task: Task, read: Mapping[str, Sequence[Document]]) -> tuple[dict[str, Any], str]:
-    """The metadata that a card has already, and its text."""
-    beside = task.file.parent / CARD
-    file = beside if beside.is_file() else task.card
-    if file is None:
-        return {}, _made(task, read)
-    text = read_text(file)
-    match = FRONT.match(text)
-    if not match:
-        return {}, text
+def dataset_on_hub(task: Task) -> str | None:
+    """`ORG/NAME` of the data set whose download the task's files are, as the page beside them says; None for others."""
     try:
-        told = yaml.safe_load(match[1])
-    except yaml.YAMLError:
-        told = None
-    if not isinstance(told, dict):
-        raise UserError("the metadata between the lines --- are not YAML.", file=file, line=1, remedy="Mend them.")
-    return told, text[match.end() :]
-
-
-def _made(task: Task, read: Mapping[str, Sequence[Document]]) -> str:
-    """A card for a task that has none: what can be counted, and what cannot be known."""
-    lines = [f"# {task.name}", "", task.description, "", "| split | documents | labelled |", "| --- | ---: | ---: |"]
-    lines += [f"| {split} | {len(each):,} | {sum(bool(one.gold) for one in each):,} |" for split, each in read.items()]
-    lines += ["", "| field | kind | labels |", "| --- | --- | --- |"]
-    lines += [f"| {field.name} | {field.kind} | {', '.join(field.labels)} |" for field in task.fields]
-    lines += ["", "Source, licence and the way the labels were made are not stated: ask whoever published this."]
-    return "\n".join(lines)
-
-
-def _metadata(task: Task, body: str) -> dict[str, Any]:
-    told: dict[str, Any] = {"pretty_name": task.name}
-    licence = licence_of(body)
-    if licence:
-        told["license"] = licence
-    told["task_categories"] = list(dict.fromkeys(CATEGORIES[field.kind] for field in task.fields))
-    return told
-
-
-def licence_of(card: str) -> str | None:
-    """The licence that a data card states (`| Licence | CC BY 4.0 |`) by the hub's name for it, if the hub has one."""
-    stated = re.search(r"^\| Licence \|([^|,]*)", card, re.MULTILINE)
-    name = "-".join(stated[1].lower().split()) if stated else ""
-    return name if name in LICENCES else None
-
-
-def _configs(read: Mapping[str, Sequence[Document]]) -> list[dict[str, Any]]:
-    return [{"config_name": "default", "data_files": [{"split": each, "path": f"{each}.jsonl"} for each in read]}]
-
-
-def _info(fields: Sequence[Field]) -> dict[str, Any]:
-    """The columns and their types: guessed from the data, a field unknown at first would have the wrong one."""
-    text = [{"name": "id", "dtype": "string"}, {"name": "text", "dtype": "string"}]
-    return {"config_name": "default", "features": [*text, *map(_feature, fields)]}
-
-
-def _feature(field: Field) -> dict[str, Any]:
-    if field.kind == "classes":
-        return {"name": field.name, "dtype": "string"}
-    if field.kind == "flags":
-        return {"name": field.name, "list": "string"}
-    places = [{"name": name, "dtype": "int64"} for name in ("start", "end")]
-    return {"name": field.name, "list": [*places, {"name": "label", "dtype": "string"}]}
-
-
-def _use(repository: str) -> str:
-    """How to read the data, and how to train on them."""
-    folder = repository.partition("/")[2]
-    return f"""\
-## Use
-
-```python
-import datasets
-
-data = datasets.load_dataset("{repository}")
-```
-
-A field that is not known of a document is null. Offsets count Unicode code points, the end exclusive. To train on it:
-
-```
-hf download --repo-type dataset {repository} --local-dir {folder}
-electra-ie train {folder}
-```
-"""
+        page = (task.folder / CARD).read_text("utf-8", "replace")
+    except OSError:
+        return None
+    line = re.escape(LOADED).replace(re.escape("{}"), r"([\w.-]+/[\w.-]+)")
+    told = re.findall(f"^{line}$", page, re.MULTILINE | re.ASCII)
+    return told[-1] if told else None

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBas
 from transformers.utils import logging as transformers_logging
 
 from electra_ie import hub
-from electra_ie.errors import UserError
+from electra_ie.errors import UserError, first_line
 from electra_ie.inspection import forget_code, inspect_model
 from electra_ie.recipe import EMBEDDED
 from electra_ie.run_files import MODEL_FILES
@@ -140,7 +140,7 @@ def readable(name: str) -> Iterator[None]:
         with hushed():
             yield
     except REFUSALS as error:
-        first = str(error).strip().splitlines()[0][:200].rstrip(". ") if str(error).strip() else type(error).__name__
+        first = first_line(error)
         if Path(name).is_dir():
             remedy = "Restore the folder: it wants config.json, model.safetensors and tokenizer.json."
             raise UserError(f"this model cannot be loaded: {first}.", file=name, remedy=remedy) from error

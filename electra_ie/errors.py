@@ -48,6 +48,12 @@ def nearest(word: object, words: Iterable[object]) -> str:
     return (f'Did you mean "{close[0]}"? ' if close else "") + f"Valid: {listed}."
 
 
+def first_line(told: str | BaseException) -> str:
+    """The first line that says anything, cut short, without its full stop; the kind of an error that says nothing."""
+    nothing = type(told).__name__ if isinstance(told, BaseException) else ""
+    return next((line.strip() for line in str(told).splitlines() if line.strip()), nothing)[:200].rstrip(". ")
+
+
 def first_process() -> bool:
     """Is this the process that speaks? Of several, as `accelerate launch` starts them, only the first does."""
     return os.environ.get("RANK", "0") == "0"

@@ -52,7 +52,6 @@ class Reading:
             ],
         }
 
-
     def _repr_html_(self) -> str:
         """What a notebook shows: the text with its findings marked."""
         kinds = {name: KINDS[type(answer)] for name, answer in self.answers.items()}

@@ -8,12 +8,12 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from electra_ie.console import notice
-from electra_ie.errors import UserError, warn
+from electra_ie.errors import UserError, first_line, warn
+from electra_ie.fingerprint import PACKAGE, package_version
 from electra_ie.run_files import MODEL_FILES, RUN_FILES, TASK
 
 Kind = Literal["model", "dataset"]
@@ -148,7 +148,7 @@ def upload(
 
     token = known_token(token)
     refuse_secrets(files, token)
-    api = HfApi(token=token, library_name="electra_ie", library_version=version("electra_ie"))
+    api = HfApi(token=token, library_name=PACKAGE, library_version=package_version())
     where: dict[str, Any] = {"repo_id": name.repository, "repo_type": kind}
     with speaking(name, WRITING, token):
         api.create_repo(**where, private=private or None, exist_ok=True)
@@ -245,7 +245,7 @@ def _user_error(
     if answer:
         message, remedy = _answered(answer.response, told, again)
         if answer.server_message and answer.response.status_code in (400, 402, 403):
-            message = f"{message.rstrip('.')} ({_first_line(answer.server_message)})."
+            message = f"{message.rstrip('.')} ({first_line(answer.server_message)})."
     elif any(isinstance(each, OfflineModeIsEnabled) for each in chain):
         message = "HF_HUB_OFFLINE is set" + ("." if writing else ", and it is not in the cache.")
         remedy = "Unset it to push." if writing else "Unset it once, to fetch it."
@@ -255,7 +255,7 @@ def _user_error(
         cause = chain[-1]
         network = isinstance(cause, OSError) or type(cause).__module__.startswith("http")
         what = "the hub cannot be reached" if network else "the hub's client gives up"
-        message = f"{what} ({type(cause).__name__}: {_first_line(str(cause))})."
+        message = f"{what} ({type(cause).__name__}: {first_line(str(cause))})."
         remedy = f"Check the network and HF_ENDPOINT. {again}"
     return UserError(_without(token, message), file=str(name), remedy=remedy)
 
@@ -279,10 +279,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")[:200].rstrip(".")
 
 
 def _without(token: str | None, text: str) -> str:

@@ -13,6 +13,8 @@ from electra_ie.labels import Field
 
 MAIN = {"classes": "accuracy", "flags": "macro_f1", "spans": "f1"}
 """The one number by which a checkpoint is chosen, by kind of field."""
+NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1"}
+"""These numbers for people."""
 DRAWS = 1000
 INTERVAL = f"95 % percentile bootstrap over documents, {DRAWS:,} draws"
 """How intervals are made (Efron and Tibshirani 1993, chapter 13)."""

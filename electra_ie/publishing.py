@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from electra_ie.data_card import data_card
+from electra_ie.dataset_page import dataset_page
 from electra_ie.document import Document
 from electra_ie.errors import UserError, warn
 from electra_ie.formats import jsonl
@@ -55,7 +55,8 @@ def of_run(folder: Path) -> Upload:
     """What of a finished run goes to the hub, and what lies beside it and does not.
 
     Only files that a run is known to have go, and no link does: whatever else was put into the folder, such as findings
-    with their texts, stays here. Raises UserError where there is no finished run.
+    with their texts, stays here. A card with examples goes too, with a warning. Raises UserError where there is no
+    finished run.
     """
     if not (folder / RECIPE).is_file() or not (folder / TASK).is_file():
         remedy = "Give what train wrote to --output."
@@ -74,7 +75,10 @@ def of_run(folder: Path) -> Upload:
         if path.is_symlink():
             raise UserError("this is a link: it may lead out of the run.", file=path, remedy="Put a copy in its place.")
     files[TASK] = yaml.safe_dump(_without_folder(task), sort_keys=False, allow_unicode=True).encode()
-    _warn_of_paths(folder / RECIPE)
+    settings = Source.read(folder / RECIPE)[0]
+    _warn_of_paths(folder / RECIPE, settings)
+    if settings.get("include_examples"):
+        warn(f"{folder / CARD}: what is sent holds texts: the examples of dev that --include-examples put there.")
     return Upload(files, tuple(name for name in names if name not in files))
 
 
@@ -93,9 +97,8 @@ def _without_folder(task: Task) -> dict[str, Any]:
     return {key: value for key, value in task.as_dict().items() if key != "data"}
 
 
-def _warn_of_paths(file: Path) -> None:
+def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:
     """run.yaml goes as it is, or it would not be what the run was made by: say which folders it tells of."""
-    settings = Source.read(file)[0]
     told = [each for value in settings.values() for each in (value if isinstance(value, list) else [value])]
     paths = [each for each in told if isinstance(each, str) and Path(each).is_absolute()]
     if paths:
@@ -116,7 +119,7 @@ def of_task(task: Task, repository: str) -> Upload:
             message = f'there is no place for a field called "{field.name}" beside the column of that name.'
             raise UserError(message, file=task.file, remedy="Rename it.")
     read = {split: task.read(split) for split in task.splits}
-    files: dict[str, Content] = {CARD: data_card(task, read, repository).encode()}
+    files: dict[str, Content] = {CARD: dataset_page(task, read, repository).encode()}
     files[TASK] = yaml.safe_dump(_as_jsonl(task), sort_keys=False, allow_unicode=True).encode()
     files |= {f"{split}.jsonl": _lines(task, documents) for split, documents in read.items()}
     return Upload(files)

@@ -11,7 +11,7 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 
-from electra_ie.errors import UserError, nearest, warn
+from electra_ie.errors import UserError, first_line, nearest, warn
 from electra_ie.run_files import TRACKING
 from electra_ie.settings import Settings
 
@@ -76,7 +76,7 @@ def _begin(accelerator: Accelerator, folder: Path, recipe: Settings, start: int)
         accelerator.init_trackers(PROJECT, config=config, init_kwargs=given)
     except Exception as error:  # whatever another package may raise
         remedy = "Set it up, or leave --track out."
-        raise UserError(f"the tracker does not start: {_first_line(error)}.", remedy=remedy) from error
+        raise UserError(f"the tracker does not start: {first_line(error)}.", remedy=remedy) from error
 
 
 def _try(accelerator: Accelerator, call: Callable[[], Any]) -> None:
@@ -84,11 +84,7 @@ def _try(accelerator: Accelerator, call: Callable[[], Any]) -> None:
         call()
     except Exception as error:  # training is worth more than its picture
         accelerator.trackers.clear()
-        warn(f"the tracker is left out from here on: {_first_line(error)}. log.jsonl goes on.")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        warn(f"the tracker is left out from here on: {first_line(error)}. log.jsonl goes on.")
 
 
 def numbers(values: Mapping[str, Any], above: str = "") -> dict[str, float]:

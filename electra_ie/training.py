@@ -22,6 +22,7 @@ from electra_ie.card_data import base_model
 from electra_ie.collapse import Watch
 from electra_ie.console import notice, progress
 from electra_ie.corpus import Corpus
+from electra_ie.data_card import dataset_on_hub
 from electra_ie.discriminator import Discriminator
 from electra_ie.encoders import load_tokenizer, longest, pinned
 from electra_ie.errors import UserError, warn
@@ -220,6 +221,7 @@ class Training:
             "labels": self.corpus.label_counts(self.task.fields),
             "not_expressed": self.corpus.not_expressed(self.cutter, self.task.fields),
             "base_model": base_model(self.recipe.encoder),
+            "dataset": dataset_on_hub(self.task),
             "steps": self.recipe.steps,
             "best_step": self.done.best_step,
             **({"collapsed": self.collapsed} if self.collapsed else {}),

@@ -16,14 +16,17 @@ import tiny
 import yaml
 from huggingface_hub import ModelCard
 
-from electra_ie import Extractor, train
+from electra_ie import Extractor, UserError, evaluate, train
 from electra_ie.batching import Windows, collate
 from electra_ie.card import model_card
-from electra_ie.card_data import DataCard, base_model
+from electra_ie.card_data import base_model
 from electra_ie.comparison import Cell, Comparison, Outcome
 from electra_ie.corpus import Corpus
+from electra_ie.data_card import DataCard
 from electra_ie.document import Document
+from electra_ie.encoders import INSTALL
 from electra_ie.labels import best_tags
+from electra_ie.recipe import EMBEDDED
 from electra_ie.stock import StockFolder
 from electra_ie.task import Task
 
@@ -133,7 +136,8 @@ def test_the_metadata_are_what_the_hub_reads(run):
 
 @pytest.mark.parametrize("encoder, name", [
     ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"), ("google/electra-small-discriminator",) * 2,
-    ("./mine", None), ("/home/somebody/mine", None), ("mine", None),
+    ("google/electra-small-discriminator@" + 40 * "a", "google/electra-small-discriminator"), ("bert@main", "bert"),
+    ("./mine", None), ("/home/somebody/mine", None), ("mine", None), ("./mine@2", None), ("/mine/or@2", None),
 ])  # fmt: skip
 def test_the_base_model_is_a_name_on_the_hub_or_nothing(encoder, name, tmp_path, monkeypatch):
     assert base_model(encoder) == name
@@ -155,6 +159,15 @@ def test_the_data_card_is_that_of_the_very_task(task):
     assert DataCard.of(Task.load(named)) is None, "a task of that name is not yet that task"
 
 
+@pytest.mark.parametrize("row, licence", [
+    ("| Licence | CC BY 4.0 |", "cc-by-4.0"), ("| Licence | MIT, see the file | all |", "mit"), ("|Licence|CC0 1.0|", "cc0-1.0"),
+    ("| Licence | Creative Commons, as stated |", None), ("| Licence | MIT-like |", None),
+])  # fmt: skip
+def test_the_licence_of_a_data_card_has_the_name_that_the_hub_has_for_it(row, licence):
+    card = DataCard.parse(f"# ours\n\nNotes. German.\n\n| | |\n| --- | --- |\n{row}\n\n| Licence | Apache-2.0, of the code |\n")
+    assert (card.hub_licence, card.language, card.shipped) == (licence, "German", False)
+
+
 @pytest.fixture
 def mine(run, tmp_path) -> Path:
     """A copy of the finished run, whose card is made anew."""
@@ -172,6 +185,14 @@ def test_a_card_says_what_its_reader_must_know(run):
     audit = json.loads((run / "audit.json").read_text("utf-8"))
     assert audit["model"][:16] in card and audit["weights"]["names/model.safetensors"] in card
     assert str(run.parent) not in card, "no path of the machine"
+
+
+def test_the_commands_to_repeat_it_install_the_embedded_encoder_where_it_was_used(mine):
+    assert INSTALL not in model_card(mine)
+    settings = yaml.safe_load((mine / "run.yaml").read_text("utf-8"))
+    (mine / "run.yaml").write_text(yaml.safe_dump({**settings, "encoder": EMBEDDED}), encoding="utf-8")
+    commands = model_card(mine).partition("## Repeating")[2].split("```")[1].split("\n")
+    assert commands[1].startswith("pip install electra_ie==") and commands[2] == INSTALL
 
 
 def test_labels_and_descriptions_are_no_markup(mine):
@@ -196,6 +217,24 @@ def test_the_comparison_is_in_the_card_of_the_run_that_won(mine):
     winner = mine.rename(mine.parent / "winner")
     shutil.move(winner / "comparison" / "compare.json", winner.parent / "compare.json")
     assert found.verdict in model_card(winner)
+
+
+def test_scores_on_test_get_into_the_card_unless_somebody_has_edited_it(mine, capsys):
+    card = mine / "README.md"
+    assert "test had not been scored" in card.read_text("utf-8")
+    edited = card.read_text("utf-8") + "Ask the desk of payments.\n"
+    scores = evaluate(mine)
+    new = card.read_text("utf-8")
+    assert f"**names, test: {scores['names']['f1']:.3f}" in new and "test had not been scored" not in new
+    assert {each.dataset_split for each in ModelCard(new).data.eval_results} == {"dev", "test"}
+    assert evaluate(mine) and card.read_text("utf-8") == new and "warning" not in capsys.readouterr().err
+    card.write_text(edited, encoding="utf-8")
+    evaluate(mine, "dev")
+    assert card.read_text("utf-8") == edited and "README.md: left as it is" in capsys.readouterr().err
+    audit = json.loads((mine / "audit.json").read_text("utf-8"))
+    (mine / "audit.json").write_text(json.dumps({**audit, "overlap": []}), encoding="utf-8")
+    with pytest.raises(UserError, match="the card cannot be made anew from scores.json and audit.json"):
+        evaluate(mine, "dev")
 
 
 def test_examples_are_shown_only_where_they_were_asked_for(mine):

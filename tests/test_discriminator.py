@@ -116,7 +116,6 @@ def test_behind_the_averaging_layer_the_first_token_holds_the_mean_of_what_is_te
         assert torch.nn.functional.cosine_similarity(first[number], states[number, 0], dim=0) < 0.9, "not the first token"
 
 
-
 @pytest.mark.parametrize("size", [2, 3, 7])
 def test_k_labels_make_k_outputs(encoder, size):
     labels = tuple(f"label{number}" for number in range(size))

@@ -14,11 +14,12 @@ import pytest
 import tiny
 import yaml
 from hub_server import DROPPED, Hub, running
-from huggingface_hub import close_session, constants, snapshot_download
+from huggingface_hub import ModelCard, close_session, constants, snapshot_download
 
 import electra_ie
 from electra_ie import Extractor, Task, UserError, evaluate, push_data, push_to_hub, train, verify
 from electra_ie.cli import main
+from electra_ie.commands import plan_push
 from electra_ie.encoders import locate
 from electra_ie.hub import named
 
@@ -83,6 +84,15 @@ def test_only_what_a_run_has_is_sent(hub, copy):
     push_to_hub(copy, NAME)
     assert not [path for path, content in hub.files(NAME).items() if b"not to be sent" in content]
     assert {"run.yaml", "README.md", "names/model.safetensors", "dev_names.png"} <= set(hub.files(NAME))
+
+
+def test_a_card_with_texts_is_not_sent_unnoticed(copy, capsys):
+    plan_push(copy, NAME)
+    assert "holds texts" not in capsys.readouterr().err
+    settings = yaml.safe_load((copy / "run.yaml").read_text("utf-8"))
+    (copy / "run.yaml").write_text(yaml.safe_dump({**settings, "include_examples": True}), encoding="utf-8")
+    plan_push(copy, NAME)
+    assert "README.md: what is sent holds texts" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage, words", [
@@ -299,6 +309,8 @@ def test_an_encoder_of_the_hub_is_pinned_by_its_commit(hub, encoder, task, tmp_p
     run = train(str(task), tmp_path / "run", **tiny.settings("acme/encoder", "control", steps=2))
     recipe = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
     assert recipe["encoder"] == f"acme/encoder@{commit}" and recipe["pooling"] == "mean"
+    card = ModelCard((run / "README.md").read_text("utf-8"))
+    assert card.data.base_model == "acme/encoder" and f"`acme/encoder`, revision `{commit}`," in card.text
     assert not [each for each in hub.asked if "pytorch_model" in each or "onnx" in each]
     hub.repositories["acme/encoder"].commit("main", {"config.json": b"{}"})
     asked = len(hub.asked)
@@ -326,12 +338,15 @@ def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, 
         read = [[(each.id, each.text, each.gold) for each in one.read(split)] for one in (ours, theirs)]
         assert read[0] == read[1], split
     settings = {**tiny.settings(encoder("bert"), "control", steps=2), "evaluations": 1}
-    assert train(str(folder), tmp_path / "run", **settings)
+    run = train(str(folder), tmp_path / "run", **settings)
+    card = ModelCard((run / "README.md").read_text("utf-8"))
+    assert card.data.datasets == ["acme/three"] and "Data set `acme/three` on the hub" in card.text
 
 
 STORY = """
 import json, sys
 from electra_ie.cli import main
+from electra_ie.commands import plan_push
 for line in sys.stdin.read().splitlines():
     sys.argv = ["electra-ie", *line.split("|")]
     try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
+from electra_ie.fingerprint import package_version
 from electra_ie.pretraining.recipe import PretrainRecipe
 
 WORDS = {
@@ -31,7 +31,7 @@ def encoder_card(recipe: PretrainRecipe, summary: Mapping[str, Any]) -> str:
     lines = [
         "# Encoder",
         "",
-        f"Trained by electra_ie {version('electra_ie')} with {method}, from {origin}, seed {recipe.seed}.",
+        f"Trained by electra_ie {package_version()} with {method}, from {origin}, seed {recipe.seed}.",
         "",
         f"Corpus: {corpus['documents']:,} documents, {corpus['lines']:,} lines, {corpus['tokens']:,} tokens in "
         f"{corpus['blocks']:,} blocks of {recipe.length} (content hash `{corpus['hash']}`). Trained on "
