@@ -125,6 +125,11 @@ def _what(facts: Facts) -> Iterator[str]:
         f"{training['labelled']['documents']:,} labelled and {training['unlabelled']['documents']:,} unlabelled "
         f"documents, seed {recipe.seed}, {training['steps']:,} steps{best}. Model `{facts.audit['model'][:SHOWN]}`."
     )
+    if fallen := training.get("collapsed"):
+        yield (
+            f"The training collapsed at step {fallen['step']} ({fallen['what']}) and ended there, with the weights of "
+            f"step {fallen['kept']}."
+        )
 
 
 def _encoder(facts: Facts) -> str:

@@ -60,6 +60,7 @@ def test_a_run_that_collapses_keeps_its_last_good_weights(task, tmp_path, encode
     kept = int(told.split("The run keeps the weights of step ")[1].split(".")[0])
     assert max(fakes) < 120 and max(list(fakes.values())[-20:]) < 0.005 < fakes[kept]
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]["kept"] == kept
+    assert "The training collapsed at step" in (run / "README.md").read_text("utf-8")
 
 
 def test_a_run_resumed_amid_a_collapse_notices_it_at_the_same_step(task, tmp_path, encoder, monkeypatch):
