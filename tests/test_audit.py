@@ -116,6 +116,8 @@ def relabel(file: Path) -> None:
 @pytest.mark.parametrize("change, told", [
     (lambda run: spoil(run / "risks" / "model.safetensors"), ["weights: risks/model.safetensors"]),
     (lambda run: (run / "names" / "tokenizer.json").unlink(), ["weights: names/tokenizer.json: missing"]),
+    (lambda run: (run / "names" / "special_tokens_map.json").write_text('{"cls_token": "paid"}'), ["weights: names/special_tokens_map.json: new"]),
+    (lambda run: (run / "names" / "added_tokens.json").write_text('{"ard": 5}'), ["weights: names/added_tokens.json: new"]),
     (lambda run: change_yaml(run / "run.yaml", rate=0.5), ["recipe: run.yaml"]),
     (lambda run: change_yaml(run / "run.yaml", labels=20), ["recipe: run.yaml", "splits: train", "splits: pool"]),
     (lambda run: change_yaml(run / "task.yaml", description="Another."), ["recipe: task.yaml"]),
