@@ -43,8 +43,8 @@ def of_path(path: Path, pattern: str = "*") -> str:
 
 
 def model_files(run: Path, fields: Sequence[str]) -> dict[str, str]:
-    """The sum of each file of a run that decides what is found, by `<field>/<file>`: of all that may be read of a model,
-    for a file that was not there when the run was made may change what is found."""
+    """The sum of each file of a run that decides what is found, by `<field>/<file>`: of all that may be read of a
+    model, for a file that was not there when the run was made may change what is found."""
     files = {file for name in fields for pattern in MODEL_FILES for file in (run / name).glob(pattern)}
     return {file.relative_to(run).as_posix(): of_file(file) for file in sorted(files) if file.is_file()}
 

@@ -9,7 +9,6 @@ with weights that are written, not learnt, and stock transformers loads it like 
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from transformers.utils import cached_file
 
 from electra_ie.encoders import locate, readable
 from electra_ie.errors import UserError, warn
+from electra_ie.inspection import values_of
 
 TOLD = "1_Pooling/config.json"
 STRENGTH = 30.0
@@ -102,7 +102,7 @@ def choose(encoder: str, asked: str | None = None) -> str:
         return asked
     folder = locate(encoder)
     file = told_in(folder)
-    told = json.loads(file.read_text("utf-8")) if file else {}
+    told = values_of(file) if file else {}
     if not (asked or told.get("pooling_mode_mean_tokens")):
         return "stock"
     with readable(encoder):
