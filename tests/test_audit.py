@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import shutil
 import sys
@@ -97,6 +98,46 @@ def test_a_run_is_as_its_audit_says_where_it_was_pushed_to(mine):
     assert lines(mine.parent / "pulled") == []
 
 
+def test_what_a_run_would_have_read_is_said_or_not_read(mine, tmp_path, capsys):
+    assert verify(mine).same and "as the run's task.yaml says" in capsys.readouterr().err
+    fetched = tmp_path / "models--bank--risks" / "snapshots" / "0f3a"
+    shutil.copytree(mine, fetched)
+    found = verify(fetched)
+    assert found.same and found.unchecked[0].startswith("data and splits: a run from the hub does not decide what is read")
+    assert verify(fetched, data=str(mine.parent / "data")).unchecked == [] and "task.yaml says" not in capsys.readouterr().err
+    (tmp_path / "notes.txt").write_text("private", encoding="utf-8")
+    for run in (mine, fetched):
+        change_yaml(run / "run.yaml", unlabeled=[str(tmp_path / "notes.txt")])
+    found = verify(fetched, data=str(mine.parent / "data"))
+    assert len(found.differences) == 1 and "does not decide that" in found.unchecked[0] and "notes.txt" in found.unchecked[0]
+    assert [line.partition(": ")[0] for line in lines(mine)] == ["recipe", "data", "splits"]
+    assert f"unlabelled texts: {tmp_path / 'notes.txt'}" in capsys.readouterr().err
+
+
+def test_a_run_whose_data_are_not_here_says_so_though_its_pool_is(mine, tmp_path):
+    change_yaml(mine / "task.yaml", data=str(tmp_path / "none"))
+    change_yaml(mine / "run.yaml", unlabeled=[str(tmp_path / "data")])
+    found = verify(mine)
+    assert [each.part for each in found.differences] == ["recipe"] and "they are not here" in found.unchecked[0]
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_pipe_in_the_place_of_data_is_not_waited_for(mine, split, capsys):
+    file = mine.parent / "data" / f"{split}.jsonl"
+    file.unlink()
+    os.mkfifo(file)
+    found = verify(mine, data=str(file.parent))
+    told = [str(each) for each in found.differences]
+    assert told[0] == f"data: {split}.jsonl: missing"
+    assert "this is a device or a pipe" in capsys.readouterr().err + " ".join(found.unchecked)
+
+
+def test_a_link_out_of_a_run_is_not_hashed(mine, tmp_path):
+    (mine / "names" / "vocab.txt").symlink_to(tmp_path / "private.txt")
+    with pytest.raises(UserError, match="a link that leads out of the run's folder"):
+        verify(mine)
+
+
 def change_yaml(file: Path, **values) -> None:
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text("utf-8")), **values}), encoding="utf-8")
 
@@ -145,9 +186,10 @@ def test_differences_are_lines_and_exit_code_1(mine, monkeypatch, capsys):
 
 
 def test_a_run_without_an_audit_is_refused(mine):
-    (mine / "audit.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(UserError, match="not an audit.json"):
-        verify(mine)
+    for content, told in ((b"{}", "not an audit.json"), (b"[]", "not the JSON"), (b"\xff\xfe", "not the JSON")):
+        (mine / "audit.json").write_bytes(content)
+        with pytest.raises(UserError, match=told):
+            verify(mine)
     (mine / "audit.json").unlink()
     with pytest.raises(UserError, match="the run has no audit.json"):
         verify(mine)
