@@ -30,6 +30,8 @@ from electra_ie.task import UNLABELED, Task
 CHECKED = ("weights", "recipe", "data", "splits", "code", "environment")
 """The parts of the audit that `verify` makes anew and compares."""
 TEST = "test"
+TASKS = "tasks"
+"""The folder that a wheel has within the package and a checkout beside it. What is in it is no part of the code."""
 
 
 def write_audit(run: Path, task: Task, recipe: Recipe, corpus: Corpus) -> dict[str, Any]:
@@ -113,7 +115,10 @@ def split_sum(documents: Sequence[Document]) -> str:
 
 def code_now() -> dict[str, str]:
     """The version of this package, and the sum of its modules: what a checkout with changes differs by."""
-    code = fingerprint.of_path(Path(__file__).parent, "*.py")
+    package = Path(__file__).parent
+    names = {file: file.relative_to(package) for file in package.rglob("*.py")}
+    ours = {file: name for file, name in names.items() if name.parts[0] != TASKS}
+    code = fingerprint.of_sums({name.as_posix(): fingerprint.of_file(file) for file, name in ours.items()})
     return {fingerprint.PACKAGE: fingerprint.package_version(), "modules": code}
 
 

@@ -34,11 +34,11 @@ def of_sums(sums: Mapping[str, str]) -> str:
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def of_path(path: Path, pattern: str = "*") -> str:
-    """Of a file; of a folder `of_sums` of the files in it, at any depth, whose names match the pattern."""
+def of_path(path: Path) -> str:
+    """Of a file; of a folder `of_sums` of the files in it, at any depth."""
     if not path.is_dir():
         return of_file(path)
-    files = (file for file in path.rglob(pattern) if file.is_file())
+    files = (file for file in path.rglob("*") if file.is_file())
     return of_sums({file.relative_to(path).as_posix(): of_file(file) for file in files})
 
 
