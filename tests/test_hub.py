@@ -247,6 +247,18 @@ def test_what_is_not_there_is_told_apart(hub, run, monkeypatch, tmp_path):
         push_to_hub(run, NAME, token=CANARY)
 
 
+def test_a_revision_says_that_the_hub_is_meant(hub, run, tmp_path, monkeypatch):
+    """As `@REVISION` does, also where a folder here has the name of the organisation."""
+    commit = push_to_hub(run, NAME).partition("@")[2]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "acme").mkdir()
+    assert Extractor.from_pretrained(NAME, revision=commit)(TEXT)
+    assert Extractor.from_pretrained(f"{NAME}@main", revision=commit)(TEXT)
+    asked = len(hub.asked)
+    shutil.copytree(run, tmp_path / NAME)
+    assert Extractor.from_pretrained(NAME, revision="none")(TEXT) and len(hub.asked) == asked, "a folder has none"
+
+
 def test_a_folder_wins_over_a_name_and_a_mistyped_path_is_told_to_nobody(hub, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(run, tmp_path / "runs" / "mine")
