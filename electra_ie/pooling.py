@@ -18,7 +18,6 @@ import torch
 from torch import nn
 from torch.nn.functional import layer_norm
 from transformers import AutoConfig
-from transformers.utils import cached_file
 
 from electra_ie.encoders import locate, readable
 from electra_ie.errors import UserError, warn
@@ -117,8 +116,6 @@ def choose(encoder: str, asked: str | None = None) -> str:
 
 
 def told_in(folder: str) -> Path | None:
-    """The file in which a sentence encoder, a folder or a name on the hub, says how it pools."""
-    file = cached_file(
-        folder, TOLD, _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False
-    )
-    return Path(file) if file else None
+    """The file in which a sentence encoder says how it pools."""
+    file = Path(folder) / TOLD
+    return file if file.is_file() else None

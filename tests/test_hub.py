@@ -320,6 +320,21 @@ def test_an_encoder_of_the_hub_is_pinned_by_its_commit(hub, encoder, task, tmp_p
         assert str(tmp_path) not in file.read_text("utf-8"), "no path of this machine"
 
 
+def test_an_encoder_without_an_organisation_is_pinned_and_looked_through_too(hub, encoder, task, tmp_path):
+    """As the first encoders on the hub are called: bert-base-uncased."""
+    files = {path.name: path.read_bytes() for path in Path(encoder("bert")).iterdir()}
+    evil = json.dumps({**json.loads(files["config.json"]), "_attn_implementation": "evil/kernel"}).encode()
+    with running({"plain": {**files, "pytorch_model.bin": b""}, "strange": {**files, "config.json": evil}}) as other:
+        hub.repositories.update(other.repositories)
+    commit = hub.repositories["plain"].branches["main"]
+    run = train(str(task), tmp_path / "run", **tiny.settings("plain", "control", steps=2))
+    assert yaml.safe_load((run / "run.yaml").read_text("utf-8"))["encoder"] == f"plain@{commit}"
+    assert Path(locate(f"plain@{commit}")).name == commit and not sent(hub, "pytorch_model")
+    for name, words in (("strange", "names code to be fetched: evil/kernel"), ("plane", 'encoder "plane" is neither a dir')):
+        with pytest.raises(UserError, match=words):
+            tiny.discriminator_of(name)
+
+
 def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, encoder):
     records = [json.loads(line) for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
     del records[0]["risks"], records[1]["topic"]
