@@ -44,7 +44,7 @@ WRITING = {
 
 
 class HubName(NamedTuple):
-    """`ORG/NAME` on the hub, where a few old models have no ORG, and a branch, tag or commit; None is the main branch."""
+    """`ORG/NAME` on the hub (`NAME` for some old models), and a branch, tag or commit; None is the main branch."""
 
     repository: str
     revision: str | None
