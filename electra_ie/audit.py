@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from electra_ie.task import UNLABELED, Task
 CHECKED = ("weights", "recipe", "data", "splits", "code", "environment")
 """The parts of the audit that `verify` makes anew and compares."""
 TEST = "test"
+LOCK = "constraints.txt"
+"""The exact versions that a checkout is installed by. A wheel has none."""
 TASKS = "tasks"
 """The folder that a wheel has within the package and a checkout beside it. What is in it is no part of the code."""
 
@@ -42,7 +44,7 @@ def write_audit(run: Path, task: Task, recipe: Recipe, corpus: Corpus) -> dict[s
     files = fingerprint.model_files(run, [field.name for field in task.fields])
     splits: dict[str, list[Document]] = {"train": corpus.train, "pool": corpus.pool, "dev": corpus.dev}
     splits |= _read_test(task)
-    environment, overlap = environment_now(), overlaps(splits)
+    environment, overlap, checkout = environment_now(), overlaps(splits), Path(__file__).parent.parent
     audit = {
         "model": fingerprint.of_sums(files),
         "weights": files,
@@ -51,7 +53,8 @@ def write_audit(run: Path, task: Task, recipe: Recipe, corpus: Corpus) -> dict[s
         "data": dict(data_files(task, recipe)),
         "splits": {name: split_sum(documents) for name, documents in splits.items()},
         "code": code_now(),
-        "revision": git_revision(Path(__file__).parent.parent),
+        "revision": git_revision(checkout),
+        "lock": fingerprint.of_file(checkout / LOCK) if (checkout / LOCK).is_file() else None,
         "environment": environment,
         "environment_hash": fingerprint.of_sums(environment),
         "overlap": overlap,
@@ -123,14 +126,22 @@ def code_now() -> dict[str, str]:
 
 
 def environment_now() -> dict[str, str]:
-    """Python, the machine, and the installed version of each package that this one asks for."""
+    """Python, the machine, the installed version of each package that this one asks for, and a sum of all packages."""
     found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
     found["device"] = device_name()
     for line in requires(fingerprint.PACKAGE) or ():
         name = re.match(r"[\w.-]+", line)
         if name and "extra ==" not in line:
             found[name.group()] = _version(name.group())
-    return found
+    return {**found, "packages": packages_sum()}
+
+
+def packages_sum() -> str:
+    """Sum and number of all packages that are installed: of lines `name==version` in their order, names as an index
+    spells them."""
+    told = {(re.sub(r"[-_.]+", "-", each.name).lower(), each.version) for each in distributions() if each.name}
+    lines = "".join(f"{name}=={version}\n" for name, version in sorted(told))
+    return f"{hashlib.sha256(lines.encode()).hexdigest()} ({len(told)} packages)"
 
 
 def _version(package: str) -> str:

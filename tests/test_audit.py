@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import sys
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ import yaml
 
 import electra_ie
 from electra_ie import Extractor, UserError, train, verify
-from electra_ie.audit import git_revision
+from electra_ie.audit import git_revision, packages_sum
 from electra_ie.cli import main
 from electra_ie.publishing import of_run
 
@@ -56,6 +56,9 @@ def test_the_audit_says_what_the_run_was_made_from(run):
     assert environment["torch"] == torch.__version__ and environment["transformers"] == version("transformers")
     assert environment["python"] == platform.python_version() and environment["device"]
     assert audit["code"]["electra_ie"] == version("electra_ie") and len(audit["environment_hash"]) == 64
+    installed = {(each.name.lower().replace("_", "-"), each.version) for each in distributions()}
+    assert environment["packages"].endswith(" packages)") and int(environment["packages"].split("(")[1].split()[0]) <= len(installed)
+    assert audit["lock"] == sha256(Path(electra_ie.__file__).parents[1] / "constraints.txt")
     # As a shell would count it: sha256sum of the files in the order of their names, and of what that printed.
     printed = "".join(f"{audit['weights'][name]}  {name}\n" for name in sorted(audit["weights"]))
     assert audit["model"] == hashlib.sha256(printed.encode()).hexdigest()
@@ -172,6 +175,15 @@ def test_what_differs_is_named(mine, change, told):
     change(mine)
     found = lines(mine)
     assert len(found) == len(told) and all(line.startswith(words) for line, words in zip(found, told, strict=True)), found
+
+
+def test_another_package_is_another_environment(tmp_path, monkeypatch):
+    before = packages_sum()
+    (tmp_path / "more-1.0.dist-info").mkdir()
+    (tmp_path / "more-1.0.dist-info" / "METADATA").write_text("Name: more\nVersion: 1.0\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    after = packages_sum()
+    assert after[:64] != before[:64] and int(after[66:].split()[0]) == int(before[66:].split()[0]) + 1
 
 
 def test_differences_are_lines_and_exit_code_1(mine, monkeypatch, capsys):
