@@ -8,27 +8,32 @@ import json
 import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from electra_ie import fingerprint
+from electra_ie.console import notice
 from electra_ie.corpus import Corpus
 from electra_ie.document import Document
 from electra_ie.errors import UserError, warn
 from electra_ie.overlap import overlaps
-from electra_ie.persistence import load_task
+from electra_ie.persistence import load_task, say_where
 from electra_ie.recipe import Recipe
-from electra_ie.run_files import AUDIT, RECIPE, TASK, parse, write
+from electra_ie.run_files import AUDIT, RECIPE, TASK, parse, refuse_links, repository_of, write
 from electra_ie.task import UNLABELED, Task
 
 CHECKED = ("weights", "recipe", "data", "splits", "code", "environment")
 """The parts of the audit that `verify` makes anew and compares."""
 TEST = "test"
+LOCK = "constraints.txt"
+"""The exact versions that a checkout is installed by. A wheel has none."""
+TASKS = "tasks"
+"""The folder that a wheel has within the package and a checkout beside it. What is in it is no part of the code."""
 
 
 def write_audit(run: Path, task: Task, recipe: Recipe, corpus: Corpus) -> dict[str, Any]:
@@ -39,7 +44,7 @@ def write_audit(run: Path, task: Task, recipe: Recipe, corpus: Corpus) -> dict[s
     files = fingerprint.model_files(run, [field.name for field in task.fields])
     splits: dict[str, list[Document]] = {"train": corpus.train, "pool": corpus.pool, "dev": corpus.dev}
     splits |= _read_test(task)
-    environment, overlap = environment_now(), overlaps(splits)
+    environment, overlap, checkout = environment_now(), overlaps(splits), Path(__file__).parent.parent
     audit = {
         "model": fingerprint.of_sums(files),
         "weights": files,
@@ -48,7 +53,9 @@ def write_audit(run: Path, task: Task, recipe: Recipe, corpus: Corpus) -> dict[s
         "data": dict(data_files(task, recipe)),
         "splits": {name: split_sum(documents) for name, documents in splits.items()},
         "code": code_now(),
-        "revision": git_revision(Path(__file__).parent.parent),
+        "revision": git_revision(checkout),
+        "packages": packages_sum(),
+        "lock": fingerprint.of_file(checkout / LOCK) if (checkout / LOCK).is_file() else None,
         "environment": environment,
         "environment_hash": fingerprint.of_sums(environment),
         "overlap": overlap,
@@ -64,8 +71,8 @@ def read_audit(run: Path) -> dict[str, Any]:
     if not file.is_file():
         remedy = "Runs have one once they are finished; one of an older version must be trained again."
         raise UserError("the run has no audit.json.", file=run, remedy=remedy)
-    audit = parse(file.read_text("utf-8"), file)
-    if not isinstance(audit, dict) or not all(isinstance(audit.get(part), dict) for part in CHECKED):
+    audit = parse(file.read_bytes(), file)
+    if not all(isinstance(audit.get(part), dict) for part in CHECKED):
         raise UserError("this is not an audit.json as training writes it.", file=file, remedy="Restore the file.")
     return audit
 
@@ -82,13 +89,27 @@ def recipe_files(run: Path) -> dict[str, str]:
 
 def data_files(task: Task, recipe: Recipe) -> Iterator[tuple[str, str]]:
     """The sum of each file, or folder of files, that the run read; those of the task by their names in it."""
+    for name in task_files(task, recipe):
+        yield name, fingerprint.of_path(task.folder / name)
+    for path in texts_added(recipe):
+        if Path(path).is_file() or Path(path).is_dir():
+            yield path, fingerprint.of_path(Path(path))
+
+
+def task_files(task: Task, recipe: Recipe) -> Iterator[str]:
+    """The names of the task's files that the run reads and that are here: no device, no pipe, no link out of their
+    folder."""
     read = [split for split in task.splits if split != UNLABELED or recipe.game]
     for name in dict.fromkeys(name for split in read for name in task.files[split]):
-        if (task.folder / name).exists():
-            yield name, fingerprint.of_path(task.folder / name)
-    for path in recipe.unlabeled if recipe.game else ():
-        if Path(path).exists():
-            yield path, fingerprint.of_path(Path(path))
+        with suppress(UserError):  # whoever reads the split is told
+            task.refuse_strays(task.folder / name)
+            if (task.folder / name).exists():
+                yield name
+
+
+def texts_added(recipe: Recipe) -> tuple[str, ...]:
+    """The paths of unlabelled text that the run reads beside the task's files."""
+    return recipe.unlabeled if recipe.game else ()
 
 
 def split_sum(documents: Sequence[Document]) -> str:
@@ -98,7 +119,10 @@ def split_sum(documents: Sequence[Document]) -> str:
 
 def code_now() -> dict[str, str]:
     """The version of this package, and the sum of its modules: what a checkout with changes differs by."""
-    code = fingerprint.of_path(Path(__file__).parent, "*.py")
+    package = Path(__file__).parent
+    names = {file: file.relative_to(package) for file in package.rglob("*.py")}
+    ours = {file: name for file, name in names.items() if name.parts[0] != TASKS}
+    code = fingerprint.of_sums({name.as_posix(): fingerprint.of_file(file) for file, name in ours.items()})
     return {fingerprint.PACKAGE: fingerprint.package_version(), "modules": code}
 
 
@@ -111,6 +135,14 @@ def environment_now() -> dict[str, str]:
         if name and "extra ==" not in line:
             found[name.group()] = _version(name.group())
     return found
+
+
+def packages_sum() -> str:
+    """Sum and number of all packages that are installed: of lines `name==version` in their order, names as an index
+    spells them."""
+    told = {(re.sub(r"[-_.]+", "-", each.name).lower(), each.version) for each in distributions() if each.name}
+    lines = "".join(f"{name}=={version}\n" for name, version in sorted(told))
+    return f"{hashlib.sha256(lines.encode()).hexdigest()} ({len(told)} packages)"
 
 
 def _version(package: str) -> str:
@@ -204,8 +236,9 @@ def verify(run: Path, data: str | None = None) -> Verification:
     """Make the audit of a run anew, as far as its files and data are here, and compare.
 
     data: the folder of the task's files, in place of the one it was trained from. Raises UserError for a run without
-    an audit, or whose run.yaml or task.yaml cannot be read.
+    an audit, with a link out of its folder, or whose run.yaml or task.yaml cannot be read.
     """
+    refuse_links(run)
     task, recipe = load_task(run, data), Recipe.build(run / RECIPE)
     then = read_audit(run)
     now: dict[str, Mapping[str, str]] = {
@@ -214,27 +247,38 @@ def verify(run: Path, data: str | None = None) -> Verification:
         "code": code_now(),
         "environment": environment_now(),
     }
-    unchecked = []
-    files = dict(data_files(task, recipe))
-    if files:
-        now["data"] = files
-        drawn = _splits_now(task, recipe)
-        if drawn:
-            now["splits"] = drawn
-        else:
-            unchecked.append("splits: they cannot be drawn from the data as they are now.")
-    else:
-        unchecked.append("data and splits: they are not here. Give their folder with --data.")
+    unchecked = _not_to_be_read(run, task, recipe, data)
+    if not unchecked:
+        if data is None:
+            say_where(run, task)
+        if texts_added(recipe):
+            notice(f"unlabelled texts: {', '.join(texts_added(recipe))}, as the run's run.yaml says")
+        now["data"] = dict(data_files(task, recipe))
+        try:
+            now["splits"] = _splits_now(task, recipe)
+        except UserError as error:
+            unchecked.append(f"splits: they cannot be drawn from the data as they are now: {error}")
     return Verification([each for part in CHECKED if part in now for each in _compare(part, then, now)], unchecked)
 
 
+def _not_to_be_read(run: Path, task: Task, recipe: Recipe, data: str | None) -> list[str]:
+    """Why data and splits cannot be looked at, if so: what a run names beside its own files is read as `say_where`
+    says."""
+    fetched, what = repository_of(run) is not None, "data and splits: "
+    if fetched and data is None:
+        return [f"{what}a run from the hub does not decide what is read here. Give their folder with --data."]
+    if fetched and texts_added(recipe):
+        remedy = "Fetch it into a folder of yours (hf download ... --local-dir) if these are your texts."
+        return [f"{what}a run from the hub does not decide that {', '.join(texts_added(recipe))} is read. {remedy}"]
+    if not any(task_files(task, recipe)):
+        return [f"{what}they are not here. Give their folder with --data."]
+    return []
+
+
 def _splits_now(task: Task, recipe: Recipe) -> dict[str, str]:
-    """The sums of the splits, drawn anew; none where the data do not allow it."""
-    try:
-        with redirect_stderr(io.StringIO()):  # the warnings of training
-            corpus = Corpus.read(task, recipe)
-    except UserError:
-        return {}
+    """The sums of the splits, drawn anew. Raises UserError where the data do not allow it."""
+    with redirect_stderr(io.StringIO()):  # the warnings of training
+        corpus = Corpus.read(task, recipe)
     splits = {"train": corpus.train, "pool": corpus.pool, "dev": corpus.dev, **_read_test(task)}
     return {name: split_sum(documents) for name, documents in splits.items()}
 

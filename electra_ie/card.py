@@ -65,7 +65,7 @@ class Facts:
     @classmethod
     def read(cls, run: Path, scores: Mapping[str, Any] | None = None) -> Facts:
         task = load_task(run)
-        scores = parse((run / SCORES).read_text("utf-8"), run / SCORES) if scores is None else scores
+        scores = parse((run / SCORES).read_bytes(), run / SCORES) if scores is None else scores
         folders = [StockFolder.read(run, field) for field in task.fields]
         return cls(
             run, task, Recipe.build(run / RECIPE), scores, read_audit(run), DataCard.of(task), _comparison(run), folders
@@ -109,7 +109,7 @@ def renew(run: Path, before: Mapping[str, Any]) -> None:
 def _comparison(run: Path) -> Mapping[str, Any] | None:
     """What compare.json says, where the run won a comparison."""
     places = [run / COMPARISON / COMPARED] + ([run.parent / COMPARED] if run.name == WINNER else [])
-    return next((parse(file.read_text("utf-8"), file) for file in places if file.is_file()), None)
+    return next((parse(file.read_bytes(), file) for file in places if file.is_file()), None)
 
 
 def _what(facts: Facts) -> Iterator[str]:

@@ -30,12 +30,12 @@ from electra_ie.run_files import (
     COMPARED,
     COMPARISON,
     RECIPE,
-    SCORES,
     WINNER,
     check_output,
     claimed,
     is_finished,
     parse,
+    read_scores,
     write,
 )
 from electra_ie.settings import PLAYERS
@@ -150,7 +150,7 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
     """
     base = dataclasses.replace(_base(recipe), encoder=pinned(recipe.encoder))  # one for all runs
     task = Task.load(base.task, base.data)
-    known = parse((folder / PLAN).read_text("utf-8"), folder / PLAN) if resume else {}
+    known = parse((folder / PLAN).read_bytes(), folder / PLAN) if resume else {}
     told = {name: value for name, value in asked.items() if value is not None}
     plan = Plan(**{name: told.get(name, known.get(name, default)) for name, default in DEFAULTS.items()})
     corpus = _check(task, base, plan)
@@ -258,7 +258,7 @@ def _command(cell: Cell, folder: Path) -> list[str]:
 
 def _outcome(run: Path, split: str) -> Outcome:
     """What a finished run scores; a split that it was not scored on yet is scored now."""
-    scores = parse((run / SCORES).read_text("utf-8"), run / SCORES)
+    scores = read_scores(run)
     if split not in scores:
         scores = {**scores, split: score_run(run, split)}
     dev = 100 * mean_score(scores["dev"]) if "dev" in scores else None

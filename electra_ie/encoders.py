@@ -37,8 +37,8 @@ PATTERNS = (*MODEL_FILES, "1_Pooling/config.json", *(f"generator/{name}" for nam
 
 
 def locate(name: str) -> str:
-    """The directory of an encoder, that of `ORG/NAME[@REVISION]` in the cache of what comes from the hub; or the name
-    itself, where it has no organisation.
+    """The directory of an encoder, looked through: the one here; or that of `[ORG/]NAME[@REVISION]` in the cache of
+    what comes from the hub. Raises UserError where there is none.
 
     The embedded encoder is verified against its hash, once while its file does not change.
     """
@@ -53,21 +53,22 @@ def locate(name: str) -> str:
             )
         inspect_model(Path(name))
         return name
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+    there = None if name.startswith((".", "/", "~")) else hub.named(name, bare=True)
+    if there is None:
         raise UserError(
             "there is no such encoder directory.", file=name, remedy="Give an existing folder, or a name on the hub."
         )
-    there = hub.named(name)
-    if there is None:
-        return name
-    folder = hub.download(there, PATTERNS)
+    try:
+        folder = hub.download(there, PATTERNS)
+    except UserError as error:
+        raise error if "/" in there.repository else _neither(name, error.message) from None
     inspect_model(folder)
     return str(folder)
 
 
 def pinned(name: str) -> str:
     """The name, of an encoder on the hub with the commit at hand: what is trained on it can be trained again."""
-    there = None if name in EMBEDDED_NAMES else hub.named(name)
+    there = None if name in EMBEDDED_NAMES else hub.named(name, bare=True)
     return f"{there.repository}@{Path(locate(name)).name}" if there else name
 
 
@@ -144,8 +145,12 @@ def readable(name: str) -> Iterator[None]:
         if Path(name).is_dir():
             remedy = "Restore the folder: it wants config.json, model.safetensors and tokenizer.json."
             raise UserError(f"this model cannot be loaded: {first}.", file=name, remedy=remedy) from error
-        raise UserError(
-            f'the encoder "{name}" is neither a directory here nor to be had from the hub ({first}).',
-            remedy=f'Check the name and the network, or give a directory; "{EMBEDDED}" needs no network. '
-            "HF_HUB_OFFLINE=1 spares the attempts.",
-        ) from error
+        raise _neither(name, first) from error
+
+
+def _neither(name: str, why: str) -> UserError:
+    return UserError(
+        f'the encoder "{name}" is neither a directory here nor to be had from the hub ({why.rstrip(". ")}).',
+        remedy=f'Check the name and the network, or give a directory; "{EMBEDDED}" needs no network. '
+        "HF_HUB_OFFLINE=1 spares the attempts.",
+    )

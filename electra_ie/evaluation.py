@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie import plots
-from electra_ie.console import Report, notice, progress
+from electra_ie.console import Report, progress
 from electra_ie.corpus import by_field
 from electra_ie.document import Document
 from electra_ie.errors import UserError
@@ -16,9 +16,8 @@ from electra_ie.extractor import Extractor
 from electra_ie.hub import named, run_folder
 from electra_ie.labels import Field
 from electra_ie.metrics import intervals, score
-from electra_ie.persistence import load_task
-from electra_ie.run_files import repository_of, write_scores
-from electra_ie.task import Task
+from electra_ie.persistence import load_task, say_where
+from electra_ie.run_files import write_scores
 
 Scores = dict[str, dict[str, Any]]
 """What `metrics.score` returns, by field."""
@@ -78,7 +77,7 @@ def score_run(run: str | os.PathLike[str], split: str, data: str | None = None) 
     extractor = Extractor.load(str(folder))
     task = load_task(folder, data)
     if data is None:
-        _say_where(folder, task)
+        say_where(folder, task)
     documents = task.read(split)
     with progress(len(documents), f"reading {split}", unit="documents") as report:
         answers = answer(extractor, documents, report)
@@ -90,15 +89,6 @@ def score_run(run: str | os.PathLike[str], split: str, data: str | None = None) 
         write_scores(folder, split, scores)
         draw(folder, split, extractor.fields, documents, answers)
     return scores
-
-
-def _say_where(run: Path, task: Task) -> None:
-    """A run names its data by a path of the machine it was trained on: which one is said before anything there is read,
-    and a run that was fetched has no say in it."""
-    if repository_of(run):
-        remedy = "Give the folder of the data with --data."
-        raise UserError("a run from the hub does not decide what is read here.", file=run, remedy=remedy)
-    notice(f"data: {task.folder}, as the run's task.yaml says; --data takes another folder")
 
 
 def draw(

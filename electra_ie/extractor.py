@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from electra_ie.batching import Labelled, Window, Windows, collate
 from electra_ie.discriminator import Discriminator
 from electra_ie.document import Document, Finding, Span
 from electra_ie.fingerprint import SHOWN, model_files, of_sums, package_version
-from electra_ie.hub import HubName, named, run_folder
+from electra_ie.hub import named, run_folder
 from electra_ie.labels import Field, best_tags, to_spans
 from electra_ie.page import frame
 from electra_ie.persistence import load_run
@@ -112,9 +113,8 @@ class Extractor:
         revision: a branch, tag or commit on the hub; a folder that exists here has none. token: in place of the one
         that the hub's client knows. local_files_only: take what was fetched before, without any network.
         """
-        there = named(run)
-        if there and revision:
-            run = str(HubName(there.repository, revision))
+        if revision and not os.path.exists(run):
+            run = str(named(f"{os.fspath(run).partition('@')[0]}@{revision}") or run)
         folder = run_folder(run, token=token, local_files_only=local_files_only)
         discriminator, cutter, fields = load_run(folder)
         discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))

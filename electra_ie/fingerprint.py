@@ -9,11 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from electra_ie.document import Document
+from electra_ie.run_files import MODEL_FILES
 
 PACKAGE = "electra_ie"
 WEIGHTS = "model.safetensors"
-MODEL = ("config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json")
-"""The files of a field's folder that decide what is found."""
 SHOWN = 16
 """Digits of a model's hash that a finding bears: no two models of anybody share 64 bits by chance."""
 
@@ -35,18 +34,19 @@ def of_sums(sums: Mapping[str, str]) -> str:
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def of_path(path: Path, pattern: str = "*") -> str:
-    """Of a file; of a folder `of_sums` of the files in it, at any depth, whose names match the pattern."""
+def of_path(path: Path) -> str:
+    """Of a file; of a folder `of_sums` of the files in it, at any depth."""
     if not path.is_dir():
         return of_file(path)
-    files = (file for file in path.rglob(pattern) if file.is_file())
+    files = (file for file in path.rglob("*") if file.is_file())
     return of_sums({file.relative_to(path).as_posix(): of_file(file) for file in files})
 
 
 def model_files(run: Path, fields: Sequence[str]) -> dict[str, str]:
-    """The sum of each file of a run that decides what is found, by `<field>/<file>`."""
-    files = [run / name / file for name in fields for file in MODEL]
-    return {file.relative_to(run).as_posix(): of_file(file) for file in files if file.is_file()}
+    """The sum of each file of a run that decides what is found, by `<field>/<file>`: of all that may be read of a
+    model, for a file that was not there when the run was made may change what is found."""
+    files = {file for name in fields for pattern in MODEL_FILES for file in (run / name).glob(pattern)}
+    return {file.relative_to(run).as_posix(): of_file(file) for file in sorted(files) if file.is_file()}
 
 
 def of_documents(documents: Iterable[Document]) -> str:

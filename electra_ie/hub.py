@@ -20,7 +20,7 @@ Kind = Literal["model", "dataset"]
 Content = Path | bytes
 """What a file of a repository holds: the bytes of a file here, or these bytes."""
 
-NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
+NAME = re.compile(r"(?P<repository>(?:[\w.-]+/)?[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 COMMIT = re.compile("[0-9a-f]{40}")
 SECRET = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b")
 """What an access token of the hub looks like."""
@@ -44,7 +44,7 @@ WRITING = {
 
 
 class HubName(NamedTuple):
-    """`ORG/NAME` on the hub, and a branch, tag or commit of it; None is the main branch."""
+    """`ORG/NAME` on the hub (`NAME` for some old models), and a branch, tag or commit; None is the main branch."""
 
     repository: str
     revision: str | None
@@ -53,15 +53,17 @@ class HubName(NamedTuple):
         return f"{self.repository}@{self.revision}" if self.revision else self.repository
 
 
-def named(name: str | os.PathLike[str]) -> HubName | None:
+def named(name: str | os.PathLike[str], bare: bool = False) -> HubName | None:
     """What `ORG/NAME` or `ORG/NAME@REVISION` names on the hub; None for all else, and for what exists here.
+
+    bare: also `NAME` alone, as the first encoders on the hub are called.
 
     Raises UserError for a name below a folder that exists here: that is rather a path with a mistake in it, and is not
     told to anybody.
     """
     text = os.fspath(name)
     match = NAME.fullmatch(text)
-    if not match or os.path.exists(text) or _invalid(match["repository"]):
+    if not match or os.path.exists(text) or _invalid(match["repository"]) or not (bare or "/" in match["repository"]):
         return None
     above = text.partition("/")[0]
     if not match["revision"] and os.path.isdir(above):

@@ -24,7 +24,7 @@ def inspect_model(folder: Path, saved: bool = False) -> None:
     Raises UserError for attention code to be fetched, an adapter of another model, weights or a tokenizer outside the
     folder, weights that are no safetensors; and in a run for whatever names code.
     """
-    files = {name: _values(folder / name) for name in (CONFIG, TOKENIZER, INDEX)}
+    files = {name: values_of(folder / name) for name in (CONFIG, TOKENIZER, INDEX)}
     for key, value in _pairs(files[CONFIG]):
         if key.endswith("_implementation") and "/" in json.dumps(value):
             raise UserError(f'"{key}" names code to be fetched: {value}.', file=folder / CONFIG, remedy=RESTORE)
@@ -45,7 +45,7 @@ def forget_code(values: dict[str, Any]) -> None:
         values.pop(name, None)
 
 
-def _values(file: Path) -> dict[str, Any]:
+def values_of(file: Path) -> dict[str, Any]:
     """The object of a JSON file; nothing where there is no such file."""
     if not file.is_file():
         return {}

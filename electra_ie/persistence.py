@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from electra_ie.batching import Windows
+from electra_ie.console import notice
 from electra_ie.discriminator import Discriminator
 from electra_ie.encoders import hushed, load_tokenizer, longest
 from electra_ie.errors import UserError
@@ -23,7 +24,18 @@ from electra_ie.inspection import forget_code, inspect_model
 from electra_ie.labels import Field
 from electra_ie.loop import LossNotFinite, Players, check_weights
 from electra_ie.pooling import AVERAGES
-from electra_ie.run_files import BEST, CORPUS, LAST, TASK, parse, read_log, refuse_links, whole, write_log
+from electra_ie.run_files import (
+    BEST,
+    CORPUS,
+    LAST,
+    TASK,
+    parse,
+    read_log,
+    refuse_links,
+    repository_of,
+    whole,
+    write_log,
+)
 from electra_ie.settings import Settings
 from electra_ie.task import Task
 from electra_ie.yaml_source import Source
@@ -115,7 +127,7 @@ def _same(one: Any, other: Any) -> bool:
 def refuse_other_corpus(folder: Path, mine: str) -> None:
     """Raises UserError where a run would be resumed on other texts than it was begun with."""
     file = folder / CORPUS
-    if not file.is_file() or parse(file.read_text("utf-8"), file)["hash"] != mine:
+    if not file.is_file() or parse(file.read_bytes(), file).get("hash") != mine:
         remedy = "Give the same texts, or begin another run."
         raise UserError("the corpus is not the one that the run was begun with.", file=folder, remedy=remedy)
 
@@ -214,6 +226,15 @@ def check_models(folder: Path, fields: Sequence[Field]) -> None:
                     if (folder / LAST).exists()
                     else "Restore it, or train again.",
                 )
+
+
+def say_where(run: Path, task: Task) -> None:
+    """A run names its data by a path of the machine it was trained on: which one is said before anything there is read,
+    and a run that was fetched has no say in it. Raises UserError for one."""
+    if repository_of(run):
+        remedy = "Give the folder of the data with --data."
+        raise UserError("a run from the hub does not decide what is read here.", file=run, remedy=remedy)
+    notice(f"data: {task.folder}, as the run's task.yaml says; --data takes another folder")
 
 
 def load_task(run: str | os.PathLike[str], data: str | None = None) -> Task:

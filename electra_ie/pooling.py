@@ -9,7 +9,6 @@ with weights that are written, not learnt, and stock transformers loads it like 
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +18,10 @@ import torch
 from torch import nn
 from torch.nn.functional import layer_norm
 from transformers import AutoConfig, PreTrainedConfig
-from transformers.utils import cached_file
 
 from electra_ie.encoders import locate, readable
 from electra_ie.errors import UserError, warn
+from electra_ie.inspection import values_of
 
 TOLD = "1_Pooling/config.json"
 AVERAGES = "averages"
@@ -115,7 +114,7 @@ def choose(encoder: str, asked: str | None = None) -> str:
         return asked
     folder = locate(encoder)
     file = told_in(folder)
-    told = json.loads(file.read_text("utf-8")) if file else {}
+    told = values_of(file) if file else {}
     if not (asked or told.get("pooling_mode_mean_tokens")):
         return "stock"
     with readable(encoder):
@@ -130,8 +129,6 @@ def choose(encoder: str, asked: str | None = None) -> str:
 
 
 def told_in(folder: str) -> Path | None:
-    """The file in which a sentence encoder, a folder or a name on the hub, says how it pools."""
-    file = cached_file(
-        folder, TOLD, _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False
-    )
-    return Path(file) if file else None
+    """The file in which a sentence encoder says how it pools."""
+    file = Path(folder) / TOLD
+    return file if file.is_file() else None

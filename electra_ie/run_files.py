@@ -48,9 +48,18 @@ def refuse_links(folder: Path) -> None:
     home = repository_of(folder) or folder.resolve()
     for path in sorted(folder.rglob("*")):
         ours = folder / TRACKING not in path.parents
-        if ours and path.is_symlink() and not path.resolve().is_relative_to(home):
+        if ours and path.is_symlink() and leads_out(path, home):
             remedy = "Put the file itself in its place."
-            raise UserError("this is a link that leads out of the run's folder.", file=path, remedy=remedy)
+            raise UserError("this is a link that leads out of the run's folder, or nowhere.", file=path, remedy=remedy)
+
+
+def leads_out(path: Path, home: Path) -> bool:
+    """Does a path end outside `home`, a folder without links in its own path, or nowhere, as links in a circle do?"""
+    try:
+        end = path.resolve()
+    except (OSError, RuntimeError):  # how Python before 3.13 tells of a circle; later it stops at one of its links
+        return True
+    return end.is_symlink() or not end.is_relative_to(home)
 
 
 def repository_of(folder: Path) -> Path | None:
@@ -116,16 +125,19 @@ def read_log(run: Path) -> list[dict[str, Any]]:
     file = run / LOG
     if not file.is_file():
         return []
-    return [parse(line, file, number) for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1)]
+    return [parse(line, file, number) for number, line in enumerate(file.read_bytes().splitlines(), start=1)]
 
 
-def parse(text: str, file: Path, line: int = 1) -> Any:
-    """JSON of a run. Raises UserError where it is not."""
+def parse(text: str | bytes, file: Path, line: int = 1) -> dict[str, Any]:
+    """A JSON object of a run. Raises UserError where it is none."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = json.loads(text)
+    except (ValueError, RecursionError):  # bytes that are not UTF-8 are a ValueError too
+        found = None
+    if not isinstance(found, dict):
         remedy = "Restore the file, or delete it."
-        raise UserError("this is not the JSON that was written here.", file=file, line=line, remedy=remedy) from error
+        raise UserError("this is not the JSON that was written here.", file=file, line=line, remedy=remedy)
+    return found
 
 
 def write_log(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -135,7 +147,7 @@ def write_log(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def read_scores(run: Path) -> dict[str, Any]:
     """What scores.json says, by split; nothing where there is none."""
     file = run / SCORES
-    return dict(parse(file.read_text("utf-8"), file)) if file.is_file() else {}
+    return parse(file.read_bytes(), file) if file.is_file() else {}
 
 
 def write_scores(run: Path, split: str, scores: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from electra_ie.errors import UserError, nearest, warn
 from electra_ie.formats import READERS, read_unlabelled
 from electra_ie.formats.plain import ENDINGS
 from electra_ie.labels import KINDS, Field
-from electra_ie.run_files import repository_of
+from electra_ie.run_files import leads_out, repository_of
 from electra_ie.yaml_source import Source
 
 KEYS = ("description", "format", "data", "files", "options", "fields")
@@ -142,21 +142,21 @@ class Task:
         fields = () if split == UNLABELED else self.fields
         for name in self.files[split]:
             path = self.folder / name
-            self._refuse_strays(path)
+            self.refuse_strays(path)
             bare = path.is_dir() or path.suffix.lower() in ENDINGS
             if split == UNLABELED and bare and path.suffix.lower() != f".{self.format}":
                 yield from read_unlabelled(path)
             else:
                 yield from READERS[self.format].read(path, fields, self.options)
 
-    def _refuse_strays(self, path: Path) -> None:
+    def refuse_strays(self, path: Path) -> None:
         """Raises UserError for a file of the data, or one of a folder of them, that is none, or a link out of `folder`;
         what the hub's cache holds are links to files of the same repository."""
         home = repository_of(self.folder) or self.folder.resolve()
         for each in (path, *sorted(path.rglob("*"))) if path.is_dir() else (path,):
             if each.exists() and not (each.is_file() or each.is_dir()):
                 raise UserError("this is a device or a pipe.", file=each, remedy="Put a file in its place.")
-            if not each.resolve().is_relative_to(home):
+            if leads_out(each, home):
                 remedy = "Put the file itself there, or name its folder by data or --data."
                 raise UserError("this is a link that leads out of the folder of the data.", file=each, remedy=remedy)
 

@@ -293,8 +293,8 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-API = r"/api/(?P<kind>models|datasets)/(?P<name>[^/]+/[^/]+)"
-PLAIN = r"/(?P<name>(?:datasets/)?[^/]+/[^/]+?)"
+API = r"/api/(?P<kind>models|datasets)/(?P<name>(?:[^/]+/)?[^/]+)"
+PLAIN = r"/(?P<name>(?:datasets/)?(?:[^/]+/)?[^/]+?)"
 ROUTES = (
     (rf"GET {API}", Handler.info),
     (rf"GET {API}/revision/(?P<revision>[^/]+)", Handler.info),

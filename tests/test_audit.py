@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import shutil
 import sys
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import yaml
 
 import electra_ie
 from electra_ie import Extractor, UserError, train, verify
-from electra_ie.audit import git_revision
+from electra_ie.audit import git_revision, packages_sum
 from electra_ie.cli import main
 from electra_ie.publishing import of_run
 
@@ -55,6 +56,9 @@ def test_the_audit_says_what_the_run_was_made_from(run):
     assert environment["torch"] == torch.__version__ and environment["transformers"] == version("transformers")
     assert environment["python"] == platform.python_version() and environment["device"]
     assert audit["code"]["electra_ie"] == version("electra_ie") and len(audit["environment_hash"]) == 64
+    installed = {(each.name.lower().replace("_", "-"), each.version) for each in distributions()}
+    assert audit["packages"].endswith(" packages)") and int(audit["packages"].split("(")[1].split()[0]) <= len(installed)
+    assert audit["lock"] == sha256(Path(electra_ie.__file__).parents[1] / "constraints.txt")
     # As a shell would count it: sha256sum of the files in the order of their names, and of what that printed.
     printed = "".join(f"{audit['weights'][name]}  {name}\n" for name in sorted(audit["weights"]))
     assert audit["model"] == hashlib.sha256(printed.encode()).hexdigest()
@@ -97,6 +101,46 @@ def test_a_run_is_as_its_audit_says_where_it_was_pushed_to(mine):
     assert lines(mine.parent / "pulled") == []
 
 
+def test_what_a_run_would_have_read_is_said_or_not_read(mine, tmp_path, capsys):
+    assert verify(mine).same and "as the run's task.yaml says" in capsys.readouterr().err
+    fetched = tmp_path / "models--bank--risks" / "snapshots" / "0f3a"
+    shutil.copytree(mine, fetched)
+    found = verify(fetched)
+    assert found.same and found.unchecked[0].startswith("data and splits: a run from the hub does not decide what is read")
+    assert verify(fetched, data=str(mine.parent / "data")).unchecked == [] and "task.yaml says" not in capsys.readouterr().err
+    (tmp_path / "notes.txt").write_text("private", encoding="utf-8")
+    for run in (mine, fetched):
+        change_yaml(run / "run.yaml", unlabeled=[str(tmp_path / "notes.txt")])
+    found = verify(fetched, data=str(mine.parent / "data"))
+    assert len(found.differences) == 1 and "does not decide that" in found.unchecked[0] and "notes.txt" in found.unchecked[0]
+    assert [line.partition(": ")[0] for line in lines(mine)] == ["recipe", "data", "splits"]
+    assert f"unlabelled texts: {tmp_path / 'notes.txt'}" in capsys.readouterr().err
+
+
+def test_a_run_whose_data_are_not_here_says_so_though_its_pool_is(mine, tmp_path):
+    change_yaml(mine / "task.yaml", data=str(tmp_path / "none"))
+    change_yaml(mine / "run.yaml", unlabeled=[str(tmp_path / "data")])
+    found = verify(mine)
+    assert [each.part for each in found.differences] == ["recipe"] and "they are not here" in found.unchecked[0]
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_pipe_in_the_place_of_data_is_not_waited_for(mine, split, capsys):
+    file = mine.parent / "data" / f"{split}.jsonl"
+    file.unlink()
+    os.mkfifo(file)
+    found = verify(mine, data=str(file.parent))
+    told = [str(each) for each in found.differences]
+    assert told[0] == f"data: {split}.jsonl: missing"
+    assert "this is a device or a pipe" in capsys.readouterr().err + " ".join(found.unchecked)
+
+
+def test_a_link_out_of_a_run_is_not_hashed(mine, tmp_path):
+    (mine / "names" / "vocab.txt").symlink_to(tmp_path / "private.txt")
+    with pytest.raises(UserError, match="a link that leads out of the run's folder"):
+        verify(mine)
+
+
 def change_yaml(file: Path, **values) -> None:
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text("utf-8")), **values}), encoding="utf-8")
 
@@ -116,6 +160,8 @@ def relabel(file: Path) -> None:
 @pytest.mark.parametrize("change, told", [
     (lambda run: spoil(run / "risks" / "model.safetensors"), ["weights: risks/model.safetensors"]),
     (lambda run: (run / "names" / "tokenizer.json").unlink(), ["weights: names/tokenizer.json: missing"]),
+    (lambda run: (run / "names" / "special_tokens_map.json").write_text('{"cls_token": "paid"}'), ["weights: names/special_tokens_map.json: new"]),
+    (lambda run: (run / "names" / "added_tokens.json").write_text('{"ard": 5}'), ["weights: names/added_tokens.json: new"]),
     (lambda run: change_yaml(run / "run.yaml", rate=0.5), ["recipe: run.yaml"]),
     (lambda run: change_yaml(run / "run.yaml", labels=20), ["recipe: run.yaml", "splits: train", "splits: pool"]),
     (lambda run: change_yaml(run / "task.yaml", description="Another."), ["recipe: task.yaml"]),
@@ -131,6 +177,15 @@ def test_what_differs_is_named(mine, change, told):
     assert len(found) == len(told) and all(line.startswith(words) for line, words in zip(found, told, strict=True)), found
 
 
+def test_another_package_is_another_sum(tmp_path, monkeypatch):
+    before = packages_sum()
+    (tmp_path / "more-1.0.dist-info").mkdir()
+    (tmp_path / "more-1.0.dist-info" / "METADATA").write_text("Name: more\nVersion: 1.0\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    after = packages_sum()
+    assert after[:64] != before[:64] and int(after[66:].split()[0]) == int(before[66:].split()[0]) + 1
+
+
 def test_differences_are_lines_and_exit_code_1(mine, monkeypatch, capsys):
     spoil(mine / "topic" / "model.safetensors")
     shutil.rmtree(mine.parent / "data")
@@ -143,9 +198,10 @@ def test_differences_are_lines_and_exit_code_1(mine, monkeypatch, capsys):
 
 
 def test_a_run_without_an_audit_is_refused(mine):
-    (mine / "audit.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(UserError, match="not an audit.json"):
-        verify(mine)
+    for content, told in ((b"{}", "not an audit.json"), (b"[]", "not the JSON"), (b"\xff\xfe", "not the JSON")):
+        (mine / "audit.json").write_bytes(content)
+        with pytest.raises(UserError, match=told):
+            verify(mine)
     (mine / "audit.json").unlink()
     with pytest.raises(UserError, match="the run has no audit.json"):
         verify(mine)

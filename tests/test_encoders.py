@@ -23,6 +23,7 @@ from electra_ie.recipe import EMBEDDED
     ("./nowhere", ["./nowhere: there is no such encoder directory"]),
     ("/not/a/folder", ["no such encoder directory"]),
     ("a/b/c", ["no such encoder directory"]),
+    ("no such encoder", ["no such encoder directory"]),
 ])  # fmt: skip
 def test_an_encoder_that_is_not_there_is_named(name, words):
     with pytest.raises(UserError) as caught:
@@ -100,8 +101,8 @@ def test_without_the_tokenizers_own_limit_the_positions_decide():
     assert longest(endless, SimpleNamespace(max_position_embeddings=512, model_type="bert", pad_token_id=0)) == 512
 
 
-def test_a_tokenizer_without_offsets_is_refused(monkeypatch):
+def test_a_tokenizer_without_offsets_is_refused(monkeypatch, encoder):
     slow = SimpleNamespace(is_fast=False)
     monkeypatch.setattr(encoders.AutoTokenizer, "from_pretrained", lambda *_, **__: slow)
     with pytest.raises(UserError, match="gives no character offsets"):
-        load_tokenizer("any")
+        load_tokenizer(encoder("bert"))

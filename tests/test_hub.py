@@ -257,6 +257,18 @@ def test_what_is_not_there_is_told_apart(hub, run, monkeypatch, tmp_path):
         push_to_hub(run, NAME, token=CANARY)
 
 
+def test_a_revision_says_that_the_hub_is_meant(hub, run, tmp_path, monkeypatch):
+    """As `@REVISION` does, also where a folder here has the name of the organisation."""
+    commit = push_to_hub(run, NAME).partition("@")[2]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "acme").mkdir()
+    assert Extractor.from_pretrained(NAME, revision=commit)(TEXT)
+    assert Extractor.from_pretrained(f"{NAME}@main", revision=commit)(TEXT)
+    asked = len(hub.asked)
+    shutil.copytree(run, tmp_path / NAME)
+    assert Extractor.from_pretrained(NAME, revision="none")(TEXT) and len(hub.asked) == asked, "a folder has none"
+
+
 def test_a_folder_wins_over_a_name_and_a_mistyped_path_is_told_to_nobody(hub, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(run, tmp_path / "runs" / "mine")
@@ -318,6 +330,21 @@ def test_an_encoder_of_the_hub_is_pinned_by_its_commit(hub, encoder, task, tmp_p
     assert (kept / "model.safetensors").read_bytes() == files["model.safetensors"] and len(hub.asked) == asked
     for file in (run / "names").glob("*.json"):
         assert str(tmp_path) not in file.read_text("utf-8"), "no path of this machine"
+
+
+def test_an_encoder_without_an_organisation_is_pinned_and_looked_through_too(hub, encoder, task, tmp_path):
+    """As the first encoders on the hub are called: bert-base-uncased."""
+    files = {path.name: path.read_bytes() for path in Path(encoder("bert")).iterdir()}
+    evil = json.dumps({**json.loads(files["config.json"]), "_attn_implementation": "evil/kernel"}).encode()
+    with running({"plain": {**files, "pytorch_model.bin": b""}, "strange": {**files, "config.json": evil}}) as other:
+        hub.repositories.update(other.repositories)
+    commit = hub.repositories["plain"].branches["main"]
+    run = train(str(task), tmp_path / "run", **tiny.settings("plain", "control", steps=2))
+    assert yaml.safe_load((run / "run.yaml").read_text("utf-8"))["encoder"] == f"plain@{commit}"
+    assert Path(locate(f"plain@{commit}")).name == commit and not sent(hub, "pytorch_model")
+    for name, words in (("strange", "names code to be fetched: evil/kernel"), ("plane", 'encoder "plane" is neither a dir')):
+        with pytest.raises(UserError, match=words):
+            tiny.discriminator_of(name)
 
 
 def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, encoder):

@@ -58,6 +58,26 @@ def test_near_means_the_measured_likeness():
     assert pair(found, "dev", "train")["near"] == 40 and pair(found, "test", "train")["near"] == 0
 
 
+def test_form_letters_are_told_apart_by_their_sketches(monkeypatch):
+    """The index proposes pairs by the thousand that are half alike; few of them are compared shingle by shingle."""
+    form = words(50)
+
+    def letter() -> str:
+        written = list(form)
+        for place in DRAW.sample(range(50), 3):
+            written[place] = DRAW.choice("abc") * DRAW.randrange(2, 99)
+        return " ".join(written)
+
+    pool = documents("pool", [letter() for _ in range(60)])
+    test = documents("test", [letter() for _ in range(20)] + [pool[7].text + " yours"])
+    expected = sum(any(jaccard(shingles(one.text), shingles(other.text)) >= overlap.ALIKE for other in pool) for one in test)
+    compared = []
+    monkeypatch.setattr(overlap, "jaccard", lambda one, other: compared.append(one) or jaccard(one, other))
+    found = pair(overlaps({"test": test, "pool": pool}), "test", "pool")
+    assert expected >= 1 and found["near"] == expected
+    assert expected <= len(compared) < 100, "of 1,260 pairs"
+
+
 def test_a_document_counts_once_however_often_it_stands_there():
     text = " ".join(words(50))
     found = overlaps({"train": documents("a", [text] * 5), "dev": documents("b", [text, text + " more"])})

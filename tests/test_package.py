@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from electra_ie.audit import code_now
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -75,4 +77,6 @@ def test_it_runs_where_nothing_else_is(wheel, tmp_path, encoder):
     assert "transaction_risk" in done.stdout and "bc5cdr" in done.stdout
     assert json.loads((empty / "out.jsonl").read_text("utf-8"))["characters"] == 23
     assert (empty / "run" / "README.md").is_file()
+    audit = json.loads((empty / "run" / "audit.json").read_text("utf-8"))
+    assert audit["code"] == code_now(), "a checkout and its wheel are the same code"
     assert (target / "bin" / "electra-ie").is_file() or (target / "Scripts").is_dir()

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from electra_ie import Extractor, UserError, evaluate, extract, train
 from electra_ie.formats import read_texts
+from electra_ie.run_files import read_log
 from electra_ie.training import Training
 
 TEXT = "invoice goods Arden paid 5.975,74 later than monday."
@@ -76,10 +77,17 @@ def test_a_run_that_is_not_whole_is_refused_by_name(mine, spoil, words):
     assert all(word in str(caught.value) for word in words), caught.value
 
 
-def test_a_broken_file_of_scores_is_named(mine):
-    (mine / "scores.json").write_text("{", encoding="utf-8")
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"a": "\xff"}', b"[" * 100_000])
+def test_a_broken_file_of_scores_is_named(mine, content):
+    (mine / "scores.json").write_bytes(content)
     with pytest.raises(UserError, match="scores.json:1: this is not the JSON that was written here"):
         evaluate(mine)
+
+
+def test_a_broken_log_is_named(mine):
+    (mine / "log.jsonl").write_bytes(b'{"step": 1}\n{"step": "\xff"}\n')
+    with pytest.raises(UserError, match="log.jsonl:2: this is not the JSON that was written here"):
+        read_log(mine)
 
 
 # Resuming

@@ -19,6 +19,7 @@ from test_page import Reading
 from electra_ie import Extractor, Task, UserError, evaluate, extract, train
 from electra_ie.encoders import load_tokenizer
 from electra_ie.errors import warn
+from electra_ie.pooling import choose
 
 TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 EVIL = "\x1b]0;title\x07<script>alert(1)</script>\u202e=cmd|' /C calc'!A0"
@@ -135,6 +136,13 @@ def test_nothing_is_unpickled(theirs, mine, tmp_path):
     assert not mark.exists()
 
 
+@pytest.mark.parametrize("content", [b"{", b"[true]", b"\xff\xfe"])
+def test_a_pooling_that_is_none_is_refused(theirs, content):
+    (theirs / "1_Pooling").mkdir()
+    (theirs / "1_Pooling" / "config.json").write_bytes(content)
+    refused(lambda: choose(str(theirs)), "1_Pooling/config.json: this model cannot be loaded")
+
+
 # Paths and links in a model's folder
 
 
@@ -170,6 +178,15 @@ def test_a_link_out_of_a_run_is_refused(mine, tmp_path, name):
     for use in (lambda: Extractor.load(str(mine)), lambda: evaluate(mine)):
         refused(use, str(link), "a link that leads out of the run's folder")
     assert not outside.is_file() or outside.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["names/vocab.txt", "loop"])
+def test_a_link_that_leads_nowhere_is_refused(mine, task, name):
+    for link in (mine / name, task.parent / "loop.jsonl"):
+        link.symlink_to(link.name)
+    refused(lambda: Extractor.load(str(mine)), name, "leads out of the run's folder, or nowhere")
+    task.write_text(task.read_text("utf-8").replace("dev.jsonl", "loop.jsonl"), encoding="utf-8")
+    refused(lambda: Task.load(task).read("dev"), "loop.jsonl", "a link that leads out of the folder of the data")
 
 
 def test_a_link_out_of_a_run_is_not_resumed_into(mine, task, encoder):
