@@ -196,7 +196,8 @@ class Training:
         """End the run with the last good weights. Raises UserError, in every process, where there are none."""
         (good,) = broadcast_object_list([self.done.best_step or self.done.step])
         if not good:
-            write_log(self.folder, self.rows)
+            if self.accelerator.is_main_process:  # the others have no rows
+                write_log(self.folder, self.rows)
             other = ", or with --preset control" if self.recipe.game else ""
             remedy = f"Train more gently: --set rate={(self.recipe.rate or 0) / 10:g}{other}."
             raise UserError(f"the training has collapsed at step {step}: {what}.", file=self.folder, remedy=remedy)

@@ -10,6 +10,7 @@ import tiny
 
 from electra_ie import train, training
 from electra_ie.collapse import Watch
+from electra_ie.errors import UserError
 from electra_ie.loop import Step
 
 
@@ -61,6 +62,14 @@ def test_a_run_that_collapses_keeps_its_last_good_weights(task, tmp_path, encode
     assert max(fakes) < 120 and max(list(fakes.values())[-20:]) < 0.005 < fakes[kept]
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]["kept"] == kept
     assert "The training collapsed at step" in (run / "README.md").read_text("utf-8")
+
+
+def test_without_good_weights_the_log_stays_and_a_line_says_what_to_do(task, tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr(Watch, "see", lambda self, step: "the loss has exploded" if step.number == 2 else None)
+    with pytest.raises(UserError, match=r"collapsed at step 3: the loss has exploded. Train more gently: --set rate=0.0002\."):
+        train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=60))
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3]
 
 
 def test_a_run_resumed_amid_a_collapse_notices_it_at_the_same_step(task, tmp_path, encoder, monkeypatch):
