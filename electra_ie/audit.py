@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import platform
@@ -82,9 +81,8 @@ def read_audit(run: Path) -> dict[str, Any]:
 
 def recipe_files(run: Path) -> dict[str, str]:
     """The sums of run.yaml, and of task.yaml without the folder of its files: a push leaves that out."""
-    task = {key: value for key, value in load_task(run).as_dict().items() if key != "data"}
-    sum_of_task = hashlib.sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()
-    return {RECIPE: fingerprint.of_file(run / RECIPE), TASK: sum_of_task}
+    task = json.dumps(load_task(run).without_folder(), sort_keys=True)
+    return {RECIPE: fingerprint.of_file(run / RECIPE), TASK: fingerprint.of_text(task)}
 
 
 def data_files(task: Task, recipe: Recipe) -> Iterator[tuple[str, str]]:
@@ -142,7 +140,7 @@ def packages_sum() -> str:
     spells them."""
     told = {(re.sub(r"[-_.]+", "-", each.name).lower(), each.version) for each in distributions() if each.name}
     lines = "".join(f"{name}=={version}\n" for name, version in sorted(told))
-    return f"{hashlib.sha256(lines.encode()).hexdigest()} ({len(told)} packages)"
+    return f"{fingerprint.of_text(lines)} ({len(told)} packages)"
 
 
 def _version(package: str) -> str:

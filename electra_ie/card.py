@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.audit import read_audit
-from electra_ie.card_data import front_matter
+from electra_ie.card_data import SCORED, front_matter
 from electra_ie.data_card import DataCard
 from electra_ie.encoders import EMBEDDED_NAMES, INSTALL
 from electra_ie.errors import UserError, warn
@@ -21,7 +21,6 @@ from electra_ie.run_files import AUDIT, CARD, COMPARED, COMPARISON, RECIPE, SCOR
 from electra_ie.stock import StockFolder, loading
 from electra_ie.task import Task
 
-SCORED = ("dev", "test")
 SHOWN_EXAMPLES = 3
 
 LIMITS = {

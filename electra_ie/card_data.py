@@ -16,6 +16,8 @@ from electra_ie.recipe import Recipe
 from electra_ie.stock import PIPELINES
 from electra_ie.task import Task
 
+SCORED = ("dev", "test")
+"""The splits whose scores a card shows."""
 METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "f1": "f1"}
 """By the names that the hub has for them."""
 
@@ -50,7 +52,7 @@ def front_matter(task: Task, recipe: Recipe, scores: Mapping[str, Any], card: Da
 
 
 def _results(task: Task, scores: Mapping[str, Any]) -> Iterator[EvalResult]:
-    for split in ("dev", "test"):
+    for split in SCORED:
         for field in task.fields:
             if field.name in scores.get(split, {}):
                 main = MAIN[field.kind]

@@ -194,7 +194,7 @@ class Discriminator(nn.Module):
         if playback.pooler is not None:
             self.encoder.pooler = playback.pooler
         try:
-            with averaging(model) if playback.averages else nullcontext():
+            with averaging(model) if self.head(field).averages else nullcontext():
                 yield model
         finally:
             setattr(model, prefix, playback)

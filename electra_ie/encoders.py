@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from electra_ie import hub
 from electra_ie.errors import UserError, first_line
+from electra_ie.fingerprint import of_file
 from electra_ie.inspection import forget_code, inspect_model
 from electra_ie.recipe import EMBEDDED
 from electra_ie.run_files import MODEL_FILES
@@ -95,8 +95,7 @@ def _embedded() -> Path:
 @cache
 def _sha256(file: Path, changed: int, size: int) -> str:
     """Of a file, read again only where its time or its size are not as before."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return of_file(file)
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:

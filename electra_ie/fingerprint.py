@@ -28,10 +28,14 @@ def of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def of_text(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def of_sums(sums: Mapping[str, str]) -> str:
     """One sum for several files: of the lines that `sha256sum` prints of them, in the order of their names."""
     lines = (f"{sums[name]}  {name}\n" for name in sorted(sums))
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    return of_text("".join(lines))
 
 
 def of_path(path: Path) -> str:

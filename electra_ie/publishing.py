@@ -74,7 +74,7 @@ def of_run(folder: Path) -> Upload:
     for path in [*(folder / field for field in fields), *(names[name] for name in files)]:
         if path.is_symlink():
             raise UserError("this is a link: it may lead out of the run.", file=path, remedy="Put a copy in its place.")
-    files[TASK] = yaml.safe_dump(_without_folder(task), sort_keys=False, allow_unicode=True).encode()
+    files[TASK] = yaml.safe_dump(task.without_folder(), sort_keys=False, allow_unicode=True).encode()
     settings = Source.read(folder / RECIPE)[0]
     _warn_of_paths(folder / RECIPE, settings)
     if settings.get("include_examples"):
@@ -90,11 +90,6 @@ def part_of(path: str) -> str | None:
         return above if model else None
     picture = PICTURE.fullmatch(name)
     return picture["field"] if picture else "" if name in (*RUN_FILES, CURVES) else None
-
-
-def _without_folder(task: Task) -> dict[str, Any]:
-    """The task without the place of its files, which says nothing elsewhere and perhaps too much."""
-    return {key: value for key, value in task.as_dict().items() if key != "data"}
 
 
 def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:
@@ -132,7 +127,7 @@ def is_of_some_task(path: str) -> bool:
 
 def _as_jsonl(task: Task) -> dict[str, Any]:
     """What task.yaml says of the task once its files are JSON lines beside it."""
-    told = _without_folder(task)
+    told = task.without_folder()
     del told["name"], told["options"]
     told["format"] = "jsonl"
     told["files"] = {split: f"{split}.jsonl" for split in task.splits}

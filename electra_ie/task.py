@@ -104,6 +104,10 @@ class Task:
         """The splits that have files, in the order train, dev, test, unlabeled."""
         return tuple(split for split in SPLITS if split in self.files)
 
+    def without_folder(self) -> dict[str, Any]:
+        """`as_dict` without the place of its files, which says nothing elsewhere and perhaps too much."""
+        return {key: value for key, value in self.as_dict().items() if key != "data"}
+
     @property
     def card(self) -> Path | None:
         """The data card, if there is one. A run's task may be called anything, and its name is no path."""

@@ -87,8 +87,11 @@ def test_the_field_of_a_run_is_an_encoder_without_its_averaging_layer(mean_run, 
     made = Discriminator.load(str(mean_run / "topic"), tiny.FIELDS[:1], "stock")
     assert made.encoder.config.num_hidden_layers == len(made.encoder.encoder.layer) == tiny.SIZES["num_hidden_layers"]
     assert not made.head(tiny.FIELDS[0]).averages
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "memo.txt").write_text("Arden paid the invoice.", encoding="utf-8")
     with pytest.raises(UserError, match="whose last layer only averages. Give the encoder"):
-        pretrain(mean_run / "task.yaml", tmp_path / "more", encoder=str(mean_run / "topic"))
+        pretrain(texts / "memo.txt", tmp_path / "more", encoder=str(mean_run / "topic"))
 
 
 @pytest.mark.parametrize("family", ["modernbert", "distilbert"])
