@@ -103,8 +103,8 @@ class StockFolder:
     def strategy(self) -> str | None:
         """The aggregation of the pipeline that joins what this model judges; None where there is none.
 
-        Measured on 200 records of transaction_risk with a model that judges first tokens: F1 68.5 with `first`, 44.3
-        with `simple`. Where a tokenizer does not mark the tokens within words, the pipeline takes all between two
+        Measured on 200 records of transaction_risk with models that judge first tokens: F1 67.2 with `first`, 47.2 with
+        `simple` (benchmarks/stock_reading.py). Where a tokenizer does not mark the tokens within words, the pipeline takes all between two
         blanks for a word, punctuation too.
         """
         if not self.whole_words:
@@ -169,7 +169,7 @@ def _loading_spans(folder: StockFolder) -> Iterator[str]:
             f'- `aggregation_strategy="{folder.strategy}"` is the one for `{name}`: {FITS[folder.strategy]}. Where the '
             "best tags of neighbours do not fit together (`I-x` without `B-x` before it) the pipeline divides them, "
             "while `extract` takes the best sequence that fits (Viterbi). With few labels that costs points: once "
-            "measured, F1 68.5 against 74.1."
+            "measured, F1 67.2 against 73.1."
         )
     yield ""
     yield f"In stock transformers, this finds in a text what `extract` finds, with the same scores (`{name}`):"
