@@ -104,8 +104,8 @@ class StockFolder:
         """The aggregation of the pipeline that joins what this model judges; None where there is none.
 
         Measured on 200 records of transaction_risk with models that judge first tokens: F1 67.2 with `first`, 47.2 with
-        `simple` (benchmarks/stock_reading.py). Where a tokenizer does not mark the tokens within words, the pipeline takes all between two
-        blanks for a word, punctuation too.
+        `simple` (benchmarks/stock_reading.py). Where a tokenizer does not mark the tokens within words, the pipeline
+        takes all between two blanks for a word, punctuation too.
         """
         if not self.whole_words:
             return "simple"
