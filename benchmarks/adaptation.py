@@ -16,6 +16,7 @@ import argparse
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,12 @@ def adapted(objective: str, steps: int, work: Path, settings: list[str]) -> str:
     return str(folder)
 
 
-def fine_tune(encoder: str, labels: int, seed: int, split: str) -> dict[str, Any]:
+def fine_tune(encoder: str, labels: int, seed: int, split: str, settings: Sequence[str] = ()) -> dict[str, Any]:
     """Strict F1 (%) of `control` on bc5cdr."""
     import electra_ie
 
     folder = Path(tempfile.mkdtemp()) / "run"
-    electra_ie.train("bc5cdr", folder, encoder=encoder, labels=labels, seed=seed)
+    electra_ie.train("bc5cdr", folder, encoder=encoder, labels=labels, seed=seed, settings=list(settings))
     if split == "test":
         electra_ie.evaluate(folder, "test")
     scores = json.loads((folder / "scores.json").read_text("utf-8"))

@@ -1,16 +1,17 @@
 """From scratch at equal compute: an ELECTRA against a masked language model of the same shape, on the same text.
 
-    python benchmarks/scratch.py                     # three seeds, shape tiny: some hours on two cores
-    python benchmarks/scratch.py --shape small --steps 20000
+    python benchmarks/scratch.py                     # shape tiny: two hours of one core
+    python benchmarks/scratch.py --shape small --steps 20000 --runs 3
 
 The electra run gets --steps; the mlm run as many as cost the same, by the CPU time of a step of each, measured turn by
 turn in this process (ELECTRA's counts its generator). Both learn one vocabulary, and are compared by fine-tuning with
-`control` on bc5cdr, dev split.
+`control` on bc5cdr, dev split: every run of pretraining with the seeds 0, 1, 2.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import tempfile
 import time
@@ -26,7 +27,7 @@ RESULTS = Cells("scratch")
 OBJECTIVES = ("electra", "mlm")
 
 
-def cost(shape: str, vocab: int) -> float:
+def cost(shape: str, vocab: int, batch: int) -> float:
     """What a step of electra costs, in steps of mlm."""
     from electra_ie.loop import play
     from electra_ie.pretraining.recipe import PretrainRecipe
@@ -35,7 +36,9 @@ def cost(shape: str, vocab: int) -> float:
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time
     running, taken = {}, {name: [] for name in OBJECTIVES}
     for name in OBJECTIVES:
-        recipe = PretrainRecipe(paths=(str(TEXT),), objective=name, from_scratch=shape, vocab=vocab, steps=1_000)
+        recipe = PretrainRecipe(
+            paths=(str(TEXT),), objective=name, from_scratch=shape, vocab=vocab, steps=1_000, batch=batch
+        )
         session = Pretraining(recipe, Path(tempfile.gettempdir()) / "none")
         session.recipe = session._with_steps()
         session._set_peaks()
@@ -49,32 +52,35 @@ def cost(shape: str, vocab: int) -> float:
 
 
 def measure(folder: Path, told: dict[str, Any], labels: int, seed: int) -> dict[str, Any]:
-    """Pretrain, unless it was done before, and fine-tune."""
+    """Pretrain, unless it was done before, and fine-tune (new word embeddings are not to be frozen)."""
     import electra_ie
 
     electra_ie.pretrain([TEXT], folder, resume=(folder / "run.yaml").is_file(), **told)
-    return fine_tune(str(folder), labels, seed, "dev")
+    return fine_tune(str(folder), labels, seed, "dev", ["freeze_embeddings=false"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", default="tiny", choices=("tiny", "small", "base"))
     parser.add_argument("--vocab", type=int, default=8_000)
-    parser.add_argument("--steps", type=int, default=2_200, help="of electra; 1,100 are one pass over the text")
-    parser.add_argument("--labels", nargs="+", type=int, default=[500, 4_000])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--batch", type=int, default=8, help="blocks of 128 tokens in a step")
+    parser.add_argument("--steps", type=int, default=16_000, help="of electra; 4,500 are one pass over the text")
+    parser.add_argument("--runs", type=int, default=1, help="pretraining runs of each objective, each with its seed")
+    parser.add_argument("--labels", nargs="+", type=int, default=[500])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of fine-tuning")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "electra_ie_scratch")
     given = parser.parse_args()
-    case = f"{given.shape} {given.vocab} {given.steps}"
-    ratio = RESULTS.fill(f"{case} | cost", lambda: {"ratio": round(cost(given.shape, given.vocab), 3)})["ratio"]
+    case = f"{given.shape} {given.vocab} {given.batch} {given.steps}"
+    ratio = RESULTS.fill(f"{case} | cost", lambda: {"ratio": round(cost(given.shape, given.vocab, given.batch), 3)})[
+        "ratio"
+    ]
     steps = {"electra": given.steps, "mlm": round(given.steps * ratio)}
-    for seed in given.seeds:
+    for run, labels, seed in itertools.product(range(given.runs), given.labels, given.seeds):
         for name in OBJECTIVES:
-            for labels in given.labels:
-                folder = given.work / f"{case} {name} {seed}".replace(" ", "-")
-                told = {"objective": name, "steps": steps[name], "seed": seed}
-                told |= {"from_scratch": given.shape, "vocab": given.vocab}
-                RESULTS.fill(f"{case} | {name} | {labels} | {seed}", partial(measure, folder, told, labels, seed))
+            folder = given.work / f"{case} {name} {run}".replace(" ", "-")
+            told = {"objective": name, "steps": steps[name], "seed": run, "batch": given.batch}
+            told |= {"from_scratch": given.shape, "vocab": given.vocab}
+            RESULTS.fill(f"{case} | {name} | {labels} | {run} {seed}", partial(measure, folder, told, labels, seed))
     print(
         f"| {given.shape}, vocabulary {given.vocab:,} | steps | "
         + " | ".join(f"{x:,} labels" for x in given.labels)

@@ -168,7 +168,12 @@ def times(case: str, given: argparse.Namespace) -> dict[str, float]:
     sharing, contestants = CASES[case]
     tokenizer = AutoTokenizer.from_pretrained(locate(EMBEDDED))
     recipe = PretrainRecipe(
-        from_scratch="small", sharing=sharing, length=given.length, batch=given.batch, steps=10_000, rate=1e-4,
+        from_scratch="small",
+        sharing=sharing,
+        length=given.length,
+        batch=given.batch,
+        steps=10_000,
+        rate=1e-4,
         dropout=True,  # as all the others do
     ).settled()
     config = models.shape(recipe, tokenizer, False) if case == "ELECTRA-small" else deberta(recipe, tokenizer)
