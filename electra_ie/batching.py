@@ -195,6 +195,23 @@ class Batch:
         ids, mask, owned, share, places = (each.to(device) for each in tensors)
         return Batch(ids, mask, owned, labels, share, places)
 
+    def known(self) -> torch.Tensor:
+        """(B,) boolean: is anything known of the row?"""
+        found = torch.zeros(len(self.input_ids), dtype=torch.bool, device=self.input_ids.device)
+        for value in self.labels.values():
+            found |= (value != IGNORED).flatten(1).any(1) if value.dim() > 1 else value != IGNORED
+        return found
+
+    def rows(self, chosen: torch.Tensor) -> Batch:
+        """The rows that are chosen, (B,) boolean, without the padding that only others needed."""
+        length = int(self.attention_mask[chosen].sum(1).amax()) if chosen.any() else self.input_ids.shape[1]
+        labels = {
+            name: value[chosen, :length] if value.dim() > 1 and not value.is_floating_point() else value[chosen]
+            for name, value in self.labels.items()
+        }
+        ids, mask, owned = (each[chosen, :length] for each in (self.input_ids, self.attention_mask, self.owned))
+        return Batch(ids, mask, owned, labels, self.share[chosen], self.places[chosen])
+
 
 def collate(rows: Sequence[Labelled], cutter: Windows, fields: Sequence[Field], places: Sequence[int] = ()) -> Batch:
     """Pad windows into a batch. Padding is masked: it changes no answer."""

@@ -118,7 +118,8 @@ def _what(facts: Facts) -> Iterator[str]:
     if facts.task.description:
         yield _plain(facts.task.description)
         yield ""
-    best = "" if training["best_step"] is None else f" (the best on dev: those of step {training['best_step']})"
+    kept = f"those of step {training['best_step']}" if training["best_step"] else "the teacher's, unbeaten by the game"
+    best = "" if training["best_step"] is None else f" (the best on dev: {kept})"
     yield (
         f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder {_encoder(facts)} from "
         f"{training['labelled']['documents']:,} labelled and {training['unlabelled']['documents']:,} unlabelled "

@@ -133,7 +133,11 @@ def train_winner(
         return folder
     elif not (inner / PLAN).is_file():
         raise UserError(f"there is no run of the preset {AUTO} to resume.", file=folder, remedy="Begin another.")
-    asked = {"labels": [plan.labels], "seeds": [plan.seed + number for number in range(3)], "presets": list(PRESETS)}
+    asked = {
+        "labels": [plan.labels],
+        "seeds": [plan.seed + number for number in range(3)],
+        "presets": DEFAULTS["presets"],
+    }
     found = run_comparison(inner, plan, asked, None, resume)
     notice(f"preset {AUTO}: {found.verdict}")
     run = inner / RUNS / Cell(plan.labels, plan.seed, found.winner).name

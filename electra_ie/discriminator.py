@@ -22,7 +22,7 @@ from electra_ie.encoders import locate, readable
 from electra_ie.errors import UserError
 from electra_ie.labels import Field
 from electra_ie.pooling import AVERAGES, averaged, averages, averaging, can_average, drop_layer
-from electra_ie.verdict import Fakes, Verdict
+from electra_ie.verdict import TEXTS, Fakes, Hidden, Verdict
 
 STOCK = {
     "classes": AutoModelForSequenceClassification,
@@ -141,23 +141,51 @@ class Discriminator(nn.Module):
         return self.encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
 
     def forward(
-        self, batch: Batch, fakes: Mapping[str, Fakes] | None = None
+        self, batch: Batch, fakes: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Verdict], dict[str, Verdict]]:
-        """Judge a batch, and fakes if there are any: the verdicts on each, by field."""
-        states = self.states(batch)
-        real = {}
-        for field in self.fields:
-            judged = batch.owned if field.kind == "spans" else None
-            real[field.name] = self._verdict(
-                field, states, batch.attention_mask, judged, batch.labels[field.name], batch.share
-            )
-        return real, self.judge(fakes) if fakes else {}
+        """Judge a batch, and fakes if there are any: the verdicts on each, by field.
 
-    def judge(self, fakes: Mapping[str, Fakes]) -> dict[str, Verdict]:
-        """The verdicts on states that no text produced, by field."""
+        fakes: `Fakes` by field; or `Hidden` under `TEXTS`, which takes the place of the batch's unlabelled rows.
+        """
+        if fakes and TEXTS in fakes:
+            labelled = batch.rows(batch.known())
+            return self._read(self.states(labelled), labelled), self._read_hidden(fakes[TEXTS])
+        return self._read(self.states(batch), batch), self.judge(fakes) if fakes else {}
+
+    def _read(self, states: torch.Tensor, batch: Batch) -> dict[str, Verdict]:
+        """The verdicts on texts, (B, L, H) states of theirs, by field."""
         verdicts = {}
         for field in self.fields:
-            made = fakes[field.name]
+            judged = batch.owned if field.kind == "spans" else None
+            verdicts[field.name] = self._verdict(
+                field, states, batch.attention_mask, judged, batch.labels[field.name], batch.share
+            )
+        return verdicts
+
+    def _read_hidden(self, made: Hidden) -> dict[str, Verdict]:
+        """The verdicts on texts with hidden tokens, beside what the teacher says of the whole ones."""
+        table = self.encoder.get_input_embeddings()
+        whole = table(made.texts.input_ids)
+        instead = table(torch.tensor(made.token, device=whole.device))
+        given = whole + made.hidden[..., None].to(whole.dtype) * (instead - whole)
+        if len(given):
+            states = self.encoder(inputs_embeds=given, attention_mask=made.texts.attention_mask).last_hidden_state
+        else:  # a process without unlabelled rows; the families differ in what they make of an empty batch
+            states = given.new_zeros(*given.shape[:2], self.hidden)
+        verdicts = self._read(states, made.texts)
+        for field in self.fields:
+            taught = made.taught[field.name]
+            verdicts[field.name].taught = taught[made.texts.owned] if field.kind == "spans" else taught
+        return verdicts
+
+    def judge(self, fakes: Mapping[str, Any]) -> dict[str, Any]:
+        """The verdicts on states that no text produced, by field. Texts with hidden tokens come back as they are: what
+        hiding did to the answers they know from the discriminator's turn."""
+        if TEXTS in fakes:
+            return dict(fakes)
+        verdicts = {}
+        for field in self.fields:
+            made: Fakes = fakes[field.name]
             judged = made.judged if field.kind == "spans" else None
             ones = made.states.new_ones(len(made.states))
             verdicts[field.name] = self._verdict(field, made.states, made.mask, judged, made.labels, ones)
@@ -177,6 +205,15 @@ class Discriminator(nn.Module):
             return Verdict(field, logits, features, realness, labels, share)
         weight = realness.new_ones(int(judged.sum()))
         return Verdict(field, logits[judged], features[judged], realness[judged], labels[judged], weight)
+
+    @torch.no_grad()
+    def opinions(self, states: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        """The probabilities of the answers to a batch whose states are known, by field: shaped as `answers`."""
+        found = {}
+        for field in self.fields:
+            logits = self.head(field)(states, batch.attention_mask)[0]
+            found[field.name] = logits.sigmoid() if field.kind == "flags" else logits.softmax(-1)
+        return found
 
     @torch.no_grad()
     def answers(self, batch: Batch) -> dict[str, torch.Tensor]:
@@ -224,6 +261,27 @@ class Discriminator(nn.Module):
                     f"{family} reads more than the encoder's states.",
                     remedy="Choose another encoder, such as a BERT, RoBERTa, ELECTRA, DeBERTa or ModernBERT.",
                 )
+        self.train(training)
+
+    @torch.no_grad()
+    def probe_hiding(self, name: str) -> None:
+        """Refuse, by name, an encoder that reads its own word embeddings otherwise than its tokens."""
+        ids = torch.arange(5, 13, device=self.encoder.device).view(2, 4) % self.encoder.config.vocab_size
+        mask = torch.ones_like(ids)
+        training = self.training
+        self.eval()
+        expected = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        try:
+            given = self.encoder.get_input_embeddings()(ids)
+            found = self.encoder(inputs_embeds=given, attention_mask=mask).last_hidden_state
+            same = torch.allclose(found, expected, atol=1e-5)
+        except (TypeError, RuntimeError, AttributeError, ValueError):
+            same = False
+        if not same:
+            raise UserError(
+                f'no token can be hidden from the encoder "{name}": it does not take word embeddings.',
+                remedy="Choose another encoder, or --preset control.",
+            )
         self.train(training)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -86,10 +86,3 @@ class LatentGenerators(nn.Module):
             draw = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4_099 + place)
             rows.append(torch.randn(length, width, generator=draw)[:, : self.latent])
         return torch.stack(rows) if rows else torch.empty(0, length, self.latent)
-
-
-def build_generator(
-    terms: Mapping[str, float], fields: Sequence[Field], hidden: int, latent: int, seed: int
-) -> LatentGenerators | None:
-    """The generator for a recipe's terms; None where it has none to learn from."""
-    return LatentGenerators(fields, hidden, latent, seed) if terms else None

@@ -17,7 +17,6 @@ from accelerate.utils import InitProcessGroupKwargs
 from torch import nn
 
 from electra_ie.discriminator import Discriminator
-from electra_ie.generators import LatentGenerators
 from electra_ie.labels import IGNORED
 from electra_ie.objectives import weigh
 from electra_ie.recipe import Recipe
@@ -147,7 +146,7 @@ class Players:
 
 
 def prepare(
-    accelerator: Accelerator, discriminator: Discriminator, generator: LatentGenerators | None, recipe: Recipe
+    accelerator: Accelerator, discriminator: Discriminator, generator: nn.Module | None, recipe: Recipe
 ) -> Players:
     """Freeze what the recipe freezes, sort the weights into groups by learning rate, hand all to Accelerate."""
     if recipe.freeze_embeddings:
@@ -208,7 +207,7 @@ def _turns(players: Players, batch: Any, recipe: Rules, number: int, mean: Mean)
             losses["generator"] = _finite(loss, number, "generator")
             accelerator.backward(loss / players.parts)
         parts.update(more)
-    realness = (_realness(real, mean), _realness(fake, mean)) if fake else None
+    realness = (_realness(real, mean), _realness(fake, mean)) if _judged(fake) else None
     return Step(number, losses, parts, realness, _answers(real, accelerator))
 
 
@@ -271,6 +270,11 @@ def _finite(loss: torch.Tensor, step: int, player: str) -> float:
     if not math.isfinite(value):
         raise LossNotFinite(step, player)
     return value
+
+
+def _judged(fake: Mapping[str, Any]) -> bool:
+    """Is there anything whose realness is asked? A text with hidden tokens is as real as it was."""
+    return bool(fake) and all(getattr(each, "taught", None) is None for each in fake.values())
 
 
 def _realness(verdicts: Mapping[str, Any], mean: Mean) -> float:

@@ -6,13 +6,14 @@ Each takes `mean`, which averages over the rows of all processes (see `loop.Mean
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch.nn import functional
 
 from electra_ie.errors import UserError, nearest
 from electra_ie.labels import IGNORED
-from electra_ie.verdict import Filled, Verdict
+from electra_ie.verdict import Filled, Hidden, Verdict
 
 Mean = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(values (N, ...), weights (N,)) -> weighted mean (...), over all processes."""
@@ -61,6 +62,25 @@ def shows_its_class(real: Verdict, fake: Verdict, mean: Mean) -> torch.Tensor:
     return _classification(fake, mean)
 
 
+def agrees_with_teacher(real: Verdict, fake: Verdict | None, mean: Mean) -> torch.Tensor:
+    """Cross entropy between the teacher's answer to a whole text and the answer to it with tokens hidden (Hinton et al.
+    2015, arXiv 1503.02531, section 2, at temperature 1); for flags binary, averaged over the K flags."""
+    assert fake is not None and fake.taught is not None
+    if fake.field.kind == "flags":
+        values = functional.binary_cross_entropy_with_logits(fake.logits, fake.taught, reduction="none").mean(-1)
+    else:
+        values = -(fake.taught * fake.logits.log_softmax(-1)).sum(-1)
+    return mean(values, fake.weight)
+
+
+def hides_what_decides(real: None, fake: Hidden, mean: Mean) -> torch.Tensor:
+    """The discriminator's loss, which the generator is to raise, as far as hiding more or less of each token changes
+    it: -<hidden, dL_D / dhidden>, whose gradient in the generator's weights is that of -L_D; its value says nothing."""
+    assert fake.shown is not None
+    felt = fake.shown.grad if fake.shown.grad is not None else torch.zeros_like(fake.hidden)
+    return -(fake.hidden * felt).sum()
+
+
 def finds_replaced(real: Verdict, fake: Verdict, mean: Mean) -> torch.Tensor:
     """Replaced-token detection (Clark et al. 2020, section 3, L_Disc): binary cross entropy of "original", averaged
     over all tokens, original (the rows of `real`) and replaced (those of `fake`) alike."""
@@ -88,14 +108,19 @@ def fools_discriminator(real: Verdict, fake: Filled, mean: Mean) -> torch.Tensor
 
 Table = dict[str, dict[str, Callable[..., torch.Tensor]]]
 ROW_TERMS: Table = {
-    "discriminator": {"knows_classes": knows_classes, "rejects_fakes": rejects_fakes},
+    "discriminator": {
+        "knows_classes": knows_classes,
+        "rejects_fakes": rejects_fakes,
+        "agrees_with_teacher": agrees_with_teacher,
+    },
     "generator": {
+        "hides_what_decides": hides_what_decides,
         "passes_for_real": passes_for_real,
         "matches_features": matches_features,
         "shows_its_class": shows_its_class,
     },
 }
-"""The game of `train`: fakes are states."""
+"""The games of `train`: fakes are states, or texts with tokens hidden."""
 TOKEN_TERMS: Table = {
     "discriminator": {"finds_replaced": finds_replaced, "fills_masks": fills_masks},
     "generator": {"fills_masks": fills_masks, "fools_discriminator": fools_discriminator},
@@ -114,20 +139,28 @@ def check_terms(weights: Mapping[str, Mapping[str, float]], table: Table) -> Non
     for name in ("rejects_fakes", "finds_replaced"):
         if name in weights["discriminator"] and not weights["generator"]:
             raise UserError(f"{name} needs a generator.", remedy="Set a term of the generator, or drop it.")
+    hides = "hides_what_decides" in weights["generator"]
+    if hides != ("agrees_with_teacher" in weights["discriminator"]):
+        remedy = "Give both, or neither."
+        raise UserError("agrees_with_teacher and hides_what_decides are terms of one game.", remedy=remedy)
+    if hides and (len(weights["generator"]) > 1 or "rejects_fakes" in weights["discriminator"]):
+        remedy = "Take the terms of one of them."
+        raise UserError("a generator hides tokens or makes states, not both.", remedy=remedy)
     if "fills_masks" in weights["discriminator"] and weights["generator"]:
         remedy = "Take --objective mlm, or give fills_masks to the generator."
         raise UserError("the discriminator fills masks only where there is no generator.", remedy=remedy)
 
 
 def weigh(
-    player: str, terms: Mapping[str, float], real: Mapping[str, Verdict], fake: Mapping[str, Verdict], mean: Mean
+    player: str, terms: Mapping[str, float], real: Mapping[str, Verdict], fake: Mapping[str, Any], mean: Mean
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """A player's loss, summed over fields and terms, and its parts (unweighted) for the log."""
+    """A player's loss, summed over fields and terms, and its parts (unweighted) for the log. The discriminator answers
+    for every field that there is; the generator for what it made, which may be one thing for all fields."""
     total: torch.Tensor | None = None
     parts = {}
     for name, weight in terms.items():
-        for field, verdict in real.items():
-            value = TERMS[player][name](verdict, fake.get(field), mean)
+        for field in real if player == "discriminator" else fake:
+            value = TERMS[player][name](real.get(field), fake.get(field), mean)
             parts[f"{field}.{name}"] = float(value.detach())
             total = weight * value if total is None else total + weight * value
     assert total is not None

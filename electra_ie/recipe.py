@@ -20,11 +20,16 @@ MOST_SEEDS = 2**32 - 1
 PRESETS: dict[str, dict[str, Any]] = {
     "control": {"discriminator": {"knows_classes": 1.0}, "generator": {}},
     "adversarial": {
+        "discriminator": {"knows_classes": 1.0, "agrees_with_teacher": 1.0},
+        "generator": {"hides_what_decides": 1.0},
+    },
+    "latent": {
         "discriminator": {"knows_classes": 1.0, "rejects_fakes": 0.1},
         "generator": {"passes_for_real": 1.0, "matches_features": 1.0, "shows_its_class": 1.0},
     },
 }
-"""What each player is trained for: terms of `objectives.TERMS` and their weights. No generator term: no generator."""
+"""What each player is trained for: terms of `objectives.TERMS` and their weights. No generator term: no generator.
+adversarial: texts, see `hiding`. latent: states, as GAN-BERT (Croce et al. 2020), see `generators`."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class Recipe(Settings):
     seed: int = 0
     "Decides the label draw, the order of batches, new weights, dropout and the generator's noise."
     preset: str = "control"
-    "control (plain supervised training; the default until the game is shown to win) or adversarial (the game)."
+    """control (plain supervised training), adversarial (learns from unlabelled texts too: a generator hides tokens, a
+    teacher answers) or latent (a generator fakes states, as in GAN-BERT)."""
     encoder: str = EMBEDDED
     "Name or directory of a Hugging Face encoder."
     pooling: str | None = None
@@ -71,6 +77,10 @@ class Recipe(Settings):
     "Largest norm of each player's gradient."
     freeze_embeddings: bool = True
     "Leave the encoder's word embeddings as they are."
+    hide: float = 0.15
+    "Share of the tokens of an unlabelled text that the generator hides."
+    precision: str = "auto"
+    "bf16, no (float32) or auto (bf16 on a GPU). Answers are always computed in float32."
     latent: int = 64
     "Size of the generator's latent vector z."
     evaluations: int = 5
@@ -91,16 +101,27 @@ class Recipe(Settings):
     LOWEST: ClassVar[Mapping[str, float]] = {
         "labels": 1, "seed": 0, "window": 8, "margin": 0, "steps": 1, "batch": 1, "unlabeled_batch": 0, "rate": 0,
         "head_rate": 0, "generator_rate": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "latent": 1, "evaluations": 1,
-        "dev_limit": 1,
+        "dev_limit": 1, "hide": 0,
     }  # fmt: skip
 
-    HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1}
-    WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {"pooling": ("stock", "mean")}
+    HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1, "hide": 0.9}
+    WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {"pooling": ("stock", "mean"), "precision": ("auto", "bf16", "no")}
 
     @property
     def game(self) -> bool:
         """Is there a generator?"""
         return bool(self.generator)
+
+    @property
+    def taught(self) -> bool:
+        """Does the discriminator learn from a teacher's answers too?"""
+        return "agrees_with_teacher" in self.discriminator
+
+    @property
+    def of_the_teacher(self) -> Recipe:
+        """What the teacher is trained with: the labels alone, and another seed, so that the two err differently."""
+        terms = PRESETS["control"]
+        return dataclasses.replace(self, preset="control", seed=(self.seed + 1) * 7_919 % MOST_SEEDS, **terms)
 
     def with_window(self, most: int, whole_texts: bool) -> Recipe:
         """The recipe with its window written out. most: tokens the encoder takes; whole_texts: are texts judged?"""

@@ -17,6 +17,8 @@ TRACKING = "tracking"
 COMPARISON, WINNER = "comparison", "winner"
 """Folders: of the comparison that chose a run's preset, within that run; of the best run, within a comparison."""
 LAST, BEST = "checkpoint/last.safetensors", "checkpoint/best.safetensors"
+TEACHER, TAUGHT = "checkpoint/teacher", "checkpoint/teacher.safetensors"
+"""The run of a teacher, within the folder of checkpoints that a finished run has no more; within it, its weights."""
 CURVES = "curves.png"
 RUN_FILES = (CARD, RECIPE, TASK, SCORES, LOG, CORPUS, AUDIT)
 """What a run holds beside its models and pictures. A file of another name is not the run's: it may hold texts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import yaml
 from accelerate.utils import broadcast_object_list
+from transformers import PreTrainedTokenizerBase
 
 from electra_ie import plots
 from electra_ie.audit import write_audit
@@ -28,7 +29,8 @@ from electra_ie.encoders import load_tokenizer, longest, pinned
 from electra_ie.errors import UserError, warn
 from electra_ie.evaluation import Scores, answer, draw, judge, mean_score, with_intervals
 from electra_ie.extractor import Extractor
-from electra_ie.generators import build_generator
+from electra_ie.generators import LatentGenerators
+from electra_ie.hiding import HidingGenerator
 from electra_ie.loop import LossNotFinite, Step, accelerator_of, check_weights, play, prepare
 from electra_ie.objectives import ROW_TERMS, check_terms
 from electra_ie.persistence import (
@@ -38,25 +40,32 @@ from electra_ie.persistence import (
     load_checkpoint,
     load_task,
     not_finite,
+    read_weights,
     refuse_other_corpus,
     refuse_other_recipe,
     restore,
     save_best,
     save_fields,
+    save_weights,
+    trained_state,
 )
 from electra_ie.pooling import choose
 from electra_ie.recipe import Recipe
 from electra_ie.run_files import (
+    BEST,
     CARD,
     CORPUS,
     CURVES,
     LAST,
     RECIPE,
     TASK,
+    TAUGHT,
+    TEACHER,
     TRACKING,
     check_output,
     claimed,
     is_finished,
+    read_log,
     write,
     write_log,
     write_scores,
@@ -71,14 +80,19 @@ class Training:
     def __init__(self, task: Task, recipe: Recipe, corpus: Corpus, folder: Path, tracker: str | None = None):
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
-        self.accelerator = accelerator_of("auto", tracker, folder / TRACKING)
+        self.accelerator = accelerator_of(recipe.precision, tracker, folder / TRACKING)
         recipe = replace(recipe, encoder=pinned(recipe.encoder))
         tokenizer = load_tokenizer(recipe.encoder)
         pooling = choose(recipe.encoder, recipe.pooling)
         torch.manual_seed(recipe.seed)  # decides the weights of the new heads and of the generator
-        self.discriminator = Discriminator.load(recipe.encoder, task.fields, pooling, recipe.game)
+        fakes = recipe.game and not recipe.taught
+        self.discriminator = Discriminator.load(recipe.encoder, task.fields, pooling, fakes)
         hidden = self.discriminator.hidden
-        self.generator = build_generator(recipe.generator, task.fields, hidden, recipe.latent, recipe.seed)
+        self.generator: LatentGenerators | HidingGenerator | None = None
+        if fakes:
+            self.generator = LatentGenerators(task.fields, hidden, recipe.latent, recipe.seed)
+        elif recipe.taught:
+            self.generator = _hiding(self.discriminator, tokenizer, recipe)
         whole_texts = any(field.kind != "spans" for field in task.fields)
         recipe = replace(recipe, pooling=pooling).with_window(
             longest(tokenizer, self.discriminator.encoder.config), whole_texts
@@ -99,6 +113,13 @@ class Training:
         Raises UserError where a loss is no finite number (the last good checkpoint stays), or where the run to
         resume was begun with another recipe.
         """
+        self._learn(resume)
+        if self.accelerator.is_main_process:
+            self._finish()
+        self.accelerator.wait_for_everyone()
+
+    def _learn(self, resume: bool) -> None:
+        """Play the game, or what is left of it."""
         main = self.accelerator.is_main_process
         if resume:
             self._restore()
@@ -107,15 +128,38 @@ class Training:
             write(self.folder / CORPUS, json.dumps({"hash": self.corpus.hash}) + "\n")
             # Last: with it the run can be resumed.
             write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
+        if isinstance(self.generator, HidingGenerator):
+            self.generator.learn_from(self._train_teacher())
         try:
             self._play(main)
         except LossNotFinite as error:
             if main:
                 write_log(self.folder, self.rows)
             raise not_finite(error, self.folder, self.done, self.recipe.rate) from error
-        if main:
-            self._finish()
+
+    def _train_teacher(self) -> Discriminator:
+        """The discriminator that learns from the labels alone. It is the first candidate, too, for the weights that are
+        kept: the game has to beat it on dev."""
+        folder, weights = self.folder / TEACHER, self.folder / TAUGHT
+        inner = Training(self.task, self.recipe.of_the_teacher, replace(self.corpus, pool=[]), folder)
+        main = self.accelerator.is_main_process
+        if not weights.is_file():
+            notice("first the teacher learns, from the labels alone")
+            inner._learn((folder / RECIPE).is_file())
+            if main:
+                if inner.done.best_step is not None:
+                    load_best(folder, inner.discriminator)
+                write_log(folder, inner.rows)
+                save_weights(weights, trained_state(inner.discriminator), inner.done)
         self.accelerator.wait_for_everyone()
+        state, progress = read_weights(weights)
+        inner.discriminator.load_state_dict(state, strict=False)
+        if main and not self.done.step:
+            self.rows = [_teachers_row(read_log(folder))]
+            if progress.best_score is not None:
+                self.done = Progress(0, 0, progress.best_score)
+                save_weights(self.folder / BEST, state, self.done)
+        return inner.discriminator
 
     def _restore(self) -> None:
         begun_with = Recipe.build(self.folder / RECIPE)
@@ -194,22 +238,25 @@ class Training:
 
     def _fall_back(self, step: int, what: str) -> None:
         """End the run with the last good weights. Raises UserError, in every process, where there are none."""
-        (good,) = broadcast_object_list([self.done.best_step or self.done.step])
-        if not good:
+        best, good = broadcast_object_list([self.done.best_step, self.done.best_step or self.done.step])
+        if best is None and not good:
             if self.accelerator.is_main_process:  # the others have no rows
                 write_log(self.folder, self.rows)
             other = ", or with --preset control" if self.recipe.game else ""
             remedy = f"Train more gently: --set rate={(self.recipe.rate or 0) / 10:g}{other}."
             raise UserError(f"the training has collapsed at step {step}: {what}.", file=self.folder, remedy=remedy)
-        if self.done.best_step is None and self.accelerator.is_main_process:
+        if best is None and self.accelerator.is_main_process:
             load_checkpoint(self.folder, self.players)
         self.collapsed = {"step": step, "what": what, "kept": good}
-        warn(f"the training has collapsed at step {step}: {what}. The run keeps the weights of step {good}.")
+        kept = f"the weights of step {good}" if good else "the teacher's weights"
+        warn(f"the training has collapsed at step {step}: {what}. The run keeps {kept}.")
 
     def _finish(self) -> None:
         """Save the best weights as stock folders, prove that they are those, and leave scores, plots and card."""
         if self.done.best_step is not None:
             load_best(self.folder, self.discriminator)
+        if self.done.best_step == 0:
+            notice("on dev the game did not beat the teacher, whose weights are kept.")
         save_fields(self.folder, self.discriminator, self.cutter)
         saved = Extractor.load(str(self.folder), str(self.accelerator.device))
         self._verify_answers(saved)
@@ -273,6 +320,29 @@ def train_run(task: Task, recipe: Recipe, folder: Path, resume: bool = False, tr
     training = Training(task, recipe, Corpus.read(task, recipe), folder, tracker)
     with claimed(folder):
         training.run(resume)
+
+
+def _hiding(discriminator: Discriminator, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> HidingGenerator:
+    """Raises UserError where no token can be hidden from the encoder."""
+    if tokenizer.mask_token_id is None:
+        raise UserError(
+            f'the tokenizer of the encoder "{recipe.encoder}" has no mask token: no token can be hidden.',
+            remedy="Choose another encoder, or --preset control.",
+        )
+    discriminator.probe_hiding(recipe.encoder)
+    special = tokenizer.all_special_ids
+    return HidingGenerator(discriminator.hidden, tokenizer.mask_token_id, special, recipe.hide, recipe.seed)
+
+
+def _teachers_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a run's log says of the teacher: step 0, the best dev scores, and the time it took."""
+    scored = [row for row in rows if row.get("best")]
+    return {
+        "step": 0,
+        "seconds": max((row.get("seconds", 0.0) for row in rows), default=0.0),
+        "seconds_scoring": sum(row.get("seconds_scoring", 0.0) for row in rows),
+        **({"dev": scored[-1]["dev"], "best": True} if scored else {}),
+    }
 
 
 def _row(step: Step, seconds: float) -> dict[str, Any]:

@@ -6,7 +6,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from electra_ie.batching import Batch
 from electra_ie.labels import Field
+
+TEXTS = "texts"
+"""The one name under which whole texts are altered, for all fields at once."""
 
 
 @dataclass
@@ -31,7 +35,8 @@ class Verdict:
     """The discriminator's view of N rows of one field. A row is one judged unit: a text, or a token.
 
     logits: (N, K). features: (N, F), what the last layer reads. realness: (N,), the logit of "not from the generator".
-    labels: (N,) ids, or (N, K) zeros and ones for flags; `IGNORED` where unknown. weight: (N,).
+    labels: (N,) ids, or (N, K) zeros and ones for flags; `IGNORED` where unknown. weight: (N,). taught: (N, K), the
+    probabilities that a teacher gives; None where there is none.
     """
 
     field: Field
@@ -40,6 +45,28 @@ class Verdict:
     realness: torch.Tensor
     labels: torch.Tensor
     weight: torch.Tensor
+    taught: torch.Tensor | None = None
+
+
+@dataclass
+class Hidden:
+    """N texts of which some tokens are hidden.
+
+    texts: as they are, whole. hidden: (N, L), 1 where a token is hidden. token: the id that stands there. taught: by
+    field, the probabilities that a teacher gives to the whole texts, (N, K), or (N, L, K) for spans.
+    """
+
+    texts: Batch
+    hidden: torch.Tensor
+    token: int
+    taught: dict[str, torch.Tensor]
+    shown: torch.Tensor | None = None
+    """What the discriminator sees of `hidden`: its gradient tells, after the discriminator's turn, how much more it
+    would have been wrong for each token hidden."""
+
+    def detach(self) -> Hidden:
+        self.shown = self.hidden.detach().requires_grad_()
+        return replace(self, hidden=self.shown)
 
 
 @dataclass

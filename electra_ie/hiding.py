@@ -1,0 +1,80 @@
+"""The generator that hides: of unlabelled texts it covers those tokens without which the discriminator no longer
+answers as its teacher did, who read the whole text.
+
+The teacher is a discriminator that was trained on the labels alone. Its answers to texts without labels are what the
+discriminator learns beside the labels (self-training; with an altered text and a student that begins anew, as in Noisy
+Student, Xie et al. 2020, arXiv 1911.04252). What is altered is decided by the generator: one linear layer on the
+teacher's states scores the tokens, and is trained to make the discriminator disagree (adversarial masking, Shi et al.
+2022, arXiv 2201.13100, there for images).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from electra_ie.batching import Batch
+from electra_ie.discriminator import Discriminator
+from electra_ie.verdict import TEXTS, Hidden
+
+
+class HidingGenerator(nn.Module):
+    """Hides `share` of the tokens of each unlabelled text, drawn by score without putting back.
+
+    token: the id that stands where one is hidden, the tokenizer's mask. special: ids that are never hidden.
+    """
+
+    special: torch.Tensor
+
+    SCALE = 3.0
+    """Scores lie between this and its negative, so that there is always chance in what is hidden."""
+
+    def __init__(self, width: int, token: int, special: Sequence[int], share: float, seed: int):
+        super().__init__()
+        self.token, self.share, self.seed = token, share, seed
+        self.register_buffer("special", torch.tensor(sorted(special)), persistent=False)
+        self.score = nn.Linear(width, 1)
+        # All tokens alike at first: what decides an answer is to be found out, not guessed.
+        nn.init.zeros_(self.score.weight)
+        nn.init.zeros_(self.score.bias)
+        self.teachers: list[Discriminator] = []  # in a list: no part of this player, which would train and save it
+
+    def learn_from(self, teacher: Discriminator) -> None:
+        self.teachers = [teacher.eval()]
+
+    def forward(self, batch: Batch, step: int) -> dict[str, Hidden]:
+        """The unlabelled rows of the batch, with tokens hidden, and the teacher's answers to them whole."""
+        texts = batch.rows(~batch.known())
+        (teacher,) = self.teachers
+        with torch.no_grad():
+            states = teacher.states(texts)
+            taught = teacher.opinions(states, texts)
+        free = texts.attention_mask.bool() & ~torch.isin(texts.input_ids, self.special)
+        scores = self.SCALE * torch.tanh(self.score(functional.layer_norm(states.float(), states.shape[-1:])))
+        return {TEXTS: Hidden(texts, self.choose(scores.squeeze(-1), free, texts.places, step), self.token, taught)}
+
+    def choose(self, scores: torch.Tensor, free: torch.Tensor, places: torch.Tensor, step: int) -> torch.Tensor:
+        """Scores (N, L), free (N, L): where a token may be hidden -> (N, L), 1 where one is.
+
+        The highest scores with Gumbel noise: a draw without putting back (Kool et al. 2019, arXiv 1903.06059). The
+        gradient is that of a sigmoid around the lowest score chosen (straight-through, Bengio et al. 2013).
+        """
+        noisy = (scores + self._noise(places, scores.shape[1], step).to(scores)).masked_fill(~free, -torch.inf)
+        count = (free.sum(1, keepdim=True) * self.share).round().long()
+        ranks = noisy.argsort(1, descending=True).argsort(1)
+        hidden = ((ranks < count) & free).to(scores.dtype)
+        lowest = noisy.masked_fill(hidden == 0, torch.inf).amin(1, keepdim=True).detach()
+        soft = torch.where(free, torch.sigmoid(scores + (noisy - scores).detach() - lowest), 0.0)
+        return hidden + soft - soft.detach()
+
+    def _noise(self, places: torch.Tensor, length: int, step: int) -> torch.Tensor:
+        """(N, L), Gumbel. A row's noise follows from the seed, the step and its place in the global batch alone."""
+        rows = []
+        for place in places.tolist():
+            draw = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4_099 + place)
+            rows.append(torch.rand(length, generator=draw).clamp(1e-6, 1 - 1e-6))
+        chance = torch.stack(rows) if rows else torch.empty(0, length)
+        return -torch.log(-torch.log(chance))
