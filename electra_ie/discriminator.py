@@ -138,7 +138,12 @@ class Discriminator(nn.Module):
 
     def states(self, batch: Batch) -> torch.Tensor:
         """(B, L, H), the encoder's last states."""
-        return self.encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
+        return self._encode(batch.attention_mask, input_ids=batch.input_ids)
+
+    def _encode(self, mask: torch.Tensor, **given: torch.Tensor) -> torch.Tensor:
+        if not len(mask):  # a process may have no unlabelled rows; not every family takes an empty batch
+            return torch.zeros(*mask.shape, self.hidden, device=mask.device)
+        return self.encoder(attention_mask=mask, **given).last_hidden_state
 
     def forward(
         self, batch: Batch, fakes: Mapping[str, Any] | None = None
@@ -168,11 +173,7 @@ class Discriminator(nn.Module):
         whole = table(made.texts.input_ids)
         instead = table(torch.tensor(made.token, device=whole.device))
         given = whole + made.hidden[..., None].to(whole.dtype) * (instead - whole)
-        if len(given):
-            states = self.encoder(inputs_embeds=given, attention_mask=made.texts.attention_mask).last_hidden_state
-        else:  # a process without unlabelled rows; the families differ in what they make of an empty batch
-            states = given.new_zeros(*given.shape[:2], self.hidden)
-        verdicts = self._read(states, made.texts)
+        verdicts = self._read(self._encode(made.texts.attention_mask, inputs_embeds=given), made.texts)
         for field in self.fields:
             taught = made.taught[field.name]
             verdicts[field.name].taught = taught[made.texts.owned] if field.kind == "spans" else taught

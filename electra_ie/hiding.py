@@ -68,7 +68,7 @@ class HidingGenerator(nn.Module):
         hidden = ((ranks < count) & free).to(scores.dtype)
         lowest = noisy.masked_fill(hidden == 0, torch.inf).amin(1, keepdim=True).detach()
         soft = torch.where(free, torch.sigmoid(scores + (noisy - scores).detach() - lowest), 0.0)
-        return hidden + soft - soft.detach()
+        return hidden + (soft - soft.detach())
 
     def _noise(self, places: torch.Tensor, length: int, step: int) -> torch.Tensor:
         """(N, L), Gumbel. A row's noise follows from the seed, the step and its place in the global batch alone."""

@@ -269,7 +269,7 @@ def test_a_corpus_leaves_no_trace_in_the_run(task, tmp_path, encoder):
         if name != "pool":
             records[-1]["names"] = records[0]["names"]
         tiny.write_records(file, records)
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", pooling="stock"))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "latent", pooling="stock"))
     files = [file for file in run.rglob("*") if file.is_file()]
     assert len(files) > 15 and len(grams) > 4000
     for file in files:

@@ -51,7 +51,7 @@ def test_what_has_not_learnt_has_not_collapsed():
 
 def test_a_run_that_collapses_keeps_its_last_good_weights(task, tmp_path, encoder, capsys):
     """A generator that cannot learn is found out by a discriminator that does little else."""
-    settings = tiny.settings(encoder("bert"), "adversarial", steps=120, batch=4, head_rate=0.05)
+    settings = tiny.settings(encoder("bert"), "latent", steps=120, batch=4, head_rate=0.05)
     settings |= {"generator_rate": 0.0, "discriminator": {"knows_classes": 1.0, "rejects_fakes": 100.0}}
     run = train(str(task), tmp_path / "run", **settings)
     told = capsys.readouterr().err
@@ -74,7 +74,7 @@ def test_without_good_weights_the_log_stays_and_a_line_says_what_to_do(task, tmp
 
 def test_a_run_resumed_amid_a_collapse_notices_it_at_the_same_step(task, tmp_path, encoder, monkeypatch):
     """What the watch has seen is in the log: of the run that is begun anew nothing is forgotten."""
-    settings = tiny.settings(encoder("bert"), "adversarial", steps=120, batch=4, head_rate=0.05)
+    settings = tiny.settings(encoder("bert"), "latent", steps=120, batch=4, head_rate=0.05)
     settings |= {"generator_rate": 0.0, "discriminator": {"knows_classes": 1.0, "rejects_fakes": 100.0}}
     whole = train(str(task), tmp_path / "whole", **settings)
     collapsed = json.loads((whole / "scores.json").read_text("utf-8"))["training"]["collapsed"]

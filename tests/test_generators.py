@@ -8,17 +8,12 @@ import torch
 
 from electra_ie.batching import collate
 from electra_ie.document import Document
-from electra_ie.generators import LatentGenerator, LatentGenerators, build_generator
+from electra_ie.generators import LatentGenerator, LatentGenerators
 
 
 def generators(seed=0):
     torch.manual_seed(1)
     return LatentGenerators(tiny.FIELDS, 32, 8, seed)
-
-
-def test_no_terms_no_generator():
-    assert build_generator({}, tiny.FIELDS, 32, 8, 0) is None
-    assert isinstance(build_generator({"passes_for_real": 1.0}, tiny.FIELDS, 32, 8, 0), LatentGenerators)
 
 
 def test_a_fake_for_each_labelled_row_under_its_label(encoder):

@@ -14,7 +14,8 @@ from accelerate import Accelerator
 from processes import run_two
 
 from electra_ie import loop
-from electra_ie.generators import build_generator
+from electra_ie.generators import LatentGenerators
+from electra_ie.hiding import HidingGenerator
 from electra_ie.loop import LossNotFinite, play, prepare, rate_at, set_rates
 from electra_ie.objectives import TERMS, weigh
 from electra_ie.recipe import Recipe
@@ -23,14 +24,20 @@ GAME = {
     "discriminator": {"knows_classes": 1.0, "rejects_fakes": 0.5},
     "generator": {"passes_for_real": 1.0, "matches_features": 1.0, "shows_its_class": 1.0},
 }
+HIDING = tiny.HIDING
 PLAIN = {"preset": "control", "discriminator": {"knows_classes": 1.0}}
 
 
 def players_of(folder, recipe, pooling="stock"):
     """Both players with weights from a fixed seed, without dropout, prepared for the processes at hand."""
-    discriminator = tiny.discriminator_of(folder, pooling=pooling, game=recipe.game)
+    fakes = recipe.game and not recipe.taught
+    discriminator = tiny.discriminator_of(folder, pooling=pooling, game=fakes)
     torch.manual_seed(2)
-    generator = build_generator(recipe.generator, tiny.FIELDS, 32, recipe.latent, recipe.seed)
+    generator = LatentGenerators(tiny.FIELDS, 32, recipe.latent, recipe.seed) if fakes else None
+    if recipe.taught:
+        generator = HidingGenerator(32, 4, (0, 1, 2, 3, 4), 0.3, recipe.seed)
+        torch.nn.init.normal_(generator.score.weight)
+        generator.learn_from(tiny.discriminator_of(folder, pooling=pooling, sharp=20.0))
     return prepare(Accelerator(cpu=True), discriminator, generator, recipe)
 
 
@@ -57,11 +64,11 @@ def gradients(module):
     }
 
 
-@pytest.fixture
-def game(encoder):
+@pytest.fixture(params=[GAME, HIDING], ids=["latent", "hiding"])
+def game(encoder, request):
     """Both players, a batch, and the fakes for it."""
     folder = encoder("bert")
-    recipe = recipe_of(GAME, clip=1e9)
+    recipe = recipe_of(request.param, clip=1e9)
     players = players_of(folder, recipe)
     batches = tiny.batches_of(tiny.cutter_of(folder))
     return players, batches, recipe
@@ -75,9 +82,13 @@ def own_gradients(players, batch, recipe):
     """What each player's own loss, and nothing else, asks of it."""
     discriminator, generator = players.judge.train(), players.maker
     fakes = generator(batch, 0)
-    real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
-    of_discriminator, _ = weigh("discriminator", recipe.discriminator, real, fake, single)
-    of_generator, _ = weigh("generator", recipe.generator, real, discriminator.judge(fakes), single)
+    if recipe.taught:  # it wants just what the discriminator does not
+        of_discriminator, _ = weigh("discriminator", recipe.discriminator, *discriminator(batch, fakes), single)
+        of_generator = -of_discriminator
+    else:
+        real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
+        of_discriminator, _ = weigh("discriminator", recipe.discriminator, real, fake, single)
+        of_generator, _ = weigh("generator", recipe.generator, real, discriminator.judge(fakes), single)
     found = []
     for loss, module in ((of_discriminator, discriminator), (of_generator, generator)):
         names, weights = zip(*((n, each) for n, each in module.named_parameters() if each.requires_grad), strict=True)
@@ -169,6 +180,7 @@ def test_steps_from_the_middle_are_those_of_a_run_from_the_beginning(encoder, po
 
 
 @pytest.mark.parametrize("player, term", [("discriminator", "knows_classes"), ("generator", "matches_features")])
+@pytest.mark.parametrize("game", [GAME], ids=["latent"], indirect=True)
 def test_a_loss_that_is_no_number_never_reaches_the_weights(game, monkeypatch, player, term):
     players, batches, recipe = game
     true = TERMS[player][term]
@@ -207,11 +219,16 @@ def play_in_processes(folder: str, output: Path) -> list[dict[str, list]]:
 def test_two_processes_have_the_losses_of_one(encoder, tmp_path):
     folder = encoder("bert")
     one, other = play_in_processes(folder, tmp_path)
-    for name, terms in (("control", PLAIN), ("game", GAME)):
+    for name, terms in (("control", PLAIN), ("game", GAME), ("hiding", HIDING)):
         alone = losses_of(folder, terms)
         assert len(alone) == len(one[name]) == 5
         for expected, first, second in zip(alone, one[name], other[name], strict=True):
             assert set(expected) == set(first)
+            if name == "hiding":  # its generator's loss is each process's own, and a number without meaning
+                expected, first, second = (
+                    {key: each[key] for key in each if key not in ("generator", "texts.hides_what_decides")}
+                    for each in (expected, first, second)
+                )
             assert first == pytest.approx(expected, abs=1e-4)
             assert second == pytest.approx(expected, abs=1e-4)
         assert abs(alone[0]["discriminator"] - alone[-1]["discriminator"]) > 1e-2, "nothing was learnt, nothing shown"
@@ -220,7 +237,7 @@ def test_two_processes_have_the_losses_of_one(encoder, tmp_path):
 if __name__ == "__main__":  # one of the two processes
     torch.set_num_threads(1)
     rank = int(os.environ["RANK"])
-    result = {name: losses_of(sys.argv[1], terms, rank, 2) for name, terms in (("control", PLAIN), ("game", GAME))}
+    result = {name: losses_of(sys.argv[1], terms, rank, 2) for name, terms in (("control", PLAIN), ("game", GAME), ("hiding", HIDING))}
     Path(sys.argv[2]).write_text(json.dumps(result), encoding="utf-8")
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

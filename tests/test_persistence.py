@@ -21,7 +21,7 @@ from electra_ie.persistence import Progress, load_run, read_weights, save_weight
 from electra_ie.training import Training
 
 NAMES = [field.name for field in tiny.FIELDS]
-LAST = Path("checkpoint/last.safetensors")
+LAST, TEACHER = Path("checkpoint/last.safetensors"), Path("checkpoint/teacher")
 
 
 @pytest.fixture(scope="module")
@@ -61,20 +61,21 @@ def stop_after(monkeypatch, saves: int) -> None:
     monkeypatch.setattr(Training, "_checkpoint", checkpoint)
 
 
-@pytest.mark.parametrize("preset, pooling", [("control", "mean"), ("adversarial", "stock")])
+@pytest.mark.parametrize("preset, pooling", [("control", "mean"), ("latent", "stock"), ("adversarial", "mean")])
 def test_same_seed_same_bytes_and_a_resumed_run_has_them_too(task, tmp_path, rough, preset, pooling):
     settings = tiny.settings(rough, preset, pooling=pooling)
     once, again = (train(str(task), tmp_path / name, **settings) for name in ("once", "again"))
     assert weights(once) == weights(again)
     other = train(str(task), tmp_path / "other", **settings, seed=1)
     assert all(weights(once)[name] != weights(other)[name] for name in NAMES)
-    for saves in (3, 8):  # before the first dev score, and right behind it
+    teacher = 10 if preset == "adversarial" else 0  # its checkpoints come first
+    for saves in {3, 8, teacher + 3, teacher + 8}:  # before the first dev score, and right behind it
         halted = tmp_path / f"halted{saves}"
         with pytest.MonkeyPatch.context() as patch:
             stop_after(patch, saves)
             with pytest.raises(Stopped):
                 train(str(task), halted, **settings)
-        step = read_weights(halted / LAST)[1].step
+        step = read_weights((halted if saves > teacher else halted / TEACHER) / LAST)[1].step
         assert 0 < step < 12 and not (halted / "topic").exists()
         torch.manual_seed(12345)
         train(str(task), halted, resume=True)

@@ -160,8 +160,8 @@ def test_a_field_may_not_take_the_name_of_a_folder_of_the_run(task):
         train(str(task))
 
 
-@pytest.mark.parametrize("preset", ["control", "adversarial"])
-def test_both_presets_train_in_bf16(task, tmp_path, encoder, monkeypatch, preset):
+@pytest.mark.parametrize("preset", ["control", "latent", "adversarial"])
+def test_all_presets_train_in_bf16(task, tmp_path, encoder, monkeypatch, preset):
     """As on a GPU, whose precision it is by default."""
     from electra_ie import training
     from electra_ie.loop import accelerator_of

@@ -51,7 +51,7 @@ def check(records, folder: Path, window: int = 48):
     assert records[0]["windows"] == records[3]["windows"] == 1 < 5 < records[1]["windows"]
 
 
-@pytest.mark.parametrize("preset, pooling", [("control", "mean"), ("adversarial", "stock")])
+@pytest.mark.parametrize("preset, pooling", [("control", "mean"), ("latent", "stock"), ("adversarial", "mean")])
 def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling):
     settings = tiny.settings(encoder("bert"), preset, steps=120, pooling=pooling)
     run = train(str(task), tmp_path / "run", **settings, labels=30)
@@ -62,7 +62,7 @@ def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling)
     saved = json.loads((run / "scores.json").read_text("utf-8"))
     assert saved["test"] == scores and set(saved) == {"training", "dev", "test"}
     assert saved["training"]["labelled"]["documents"] == 30
-    assert saved["training"]["unlabelled"]["documents"] == (40 if preset == "adversarial" else 0)
+    assert saved["training"]["unlabelled"]["documents"] == (0 if preset == "control" else 40)
     assert all((run / f"test_{name}.png").stat().st_size > 1000 for name in ("topic", "risks", "names"))
 
     counts = extract(run, [texts], tmp_path / "findings.jsonl", tmp_path / "page.html")
@@ -130,7 +130,7 @@ def test_fields_that_only_some_documents_have_are_trained_together(task, tmp_pat
             record[name] = None
     records[0]["risks"] = ["late"]
     tiny.write_records(task.parent / "train.jsonl", records)
-    for preset in ("control", "adversarial"):
+    for preset in ("control", "latent", "adversarial"):
         run = train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset, batch=2))
         assert evaluate(run)["names"]["support"] == 40
 

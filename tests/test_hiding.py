@@ -1,0 +1,166 @@
+"""The generator that hides: what it may hide, what the discriminator then reads, and whom each of them learns from."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tiny
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from electra_ie import train
+from electra_ie.encoders import load_tokenizer
+from electra_ie.errors import UserError
+from electra_ie.hiding import HidingGenerator
+from electra_ie.training import Training
+from electra_ie.verdict import TEXTS
+
+FAMILIES = ["bert", "roberta", "electra", "deberta-v2", "distilbert", "modernbert", "xlm-roberta"]
+
+
+def generator_of(folder, share=0.3, seed=0, **more):
+    tokenizer = load_tokenizer(folder)
+    made = HidingGenerator(32, tokenizer.mask_token_id, tokenizer.all_special_ids, share, seed)
+    torch.manual_seed(3)
+    torch.nn.init.normal_(made.score.weight)
+    made.learn_from(tiny.discriminator_of(folder, sharp=20.0, **more))
+    return made
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=5), st.floats(0, 0.9), st.integers(0, 99))
+def test_so_many_are_hidden_and_never_what_may_not_be(lengths, share, step):
+    made = HidingGenerator(8, 4, (0, 1, 2, 3, 4), share, 0)
+    width = max(lengths) + 2
+    free = torch.zeros(len(lengths), width, dtype=torch.bool)
+    for row, length in enumerate(lengths):
+        free[row, 1 : 1 + length] = True
+    torch.manual_seed(step)
+    scores = torch.randn(len(lengths), width, requires_grad=True)
+    hidden = made.choose(scores, free, torch.arange(len(lengths)), step)
+    assert set(hidden.unique().tolist()) <= {0.0, 1.0} and not hidden[~free].any()
+    assert hidden.sum(1).tolist() == (free.sum(1) * share).round().tolist()
+    hidden.sum().backward()
+    assert scores.grad.isfinite().all() and not scores.grad[~free].any()
+
+
+def test_what_is_hidden_follows_from_seed_step_and_place_and_from_the_scores():
+    made = HidingGenerator(8, 4, (), 0.3, seed=5)
+    free, places = torch.ones(2, 20, dtype=torch.bool), torch.tensor([3, 1])
+    draw = [made.choose(torch.zeros(2, 20), free, places, step) for step in range(400)]
+    assert torch.equal(draw[0], made.choose(torch.zeros(2, 20), free, places, 0))
+    assert torch.equal(draw[0][1:], made.choose(torch.zeros(1, 20), free[:1], places[1:], 0)), "whatever the other rows"
+    longer = made.choose(torch.zeros(2, 30), torch.nn.functional.pad(free, (0, 10)), places, 0)
+    assert torch.equal(draw[0], longer[:, :20]), "whatever the padding"
+    share = torch.stack(draw).mean((0, 1))
+    assert (share - 0.3).abs().max() < 0.08, "all alike while nothing is known"
+    scores = torch.zeros(2, 20)
+    scores[:, 7] = 3.0
+    likely = torch.stack([made.choose(scores, free, places, step) for step in range(200)]).mean((0, 1))
+    assert likely[7] > 0.9 and likely[8] < 0.4
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_hidden_token_reads_as_the_mask(encoder, family):
+    """With hidden tokens the discriminator gives the very answers that it gives to a text with the mask in place."""
+    folder = encoder(family)
+    batch, made = tiny.batch_of(tiny.cutter_of(folder)), generator_of(folder)
+    discriminator = tiny.discriminator_of(folder, sharp=5.0).eval()
+    discriminator.probe_hiding(folder)
+    fakes = made(batch, 0)
+    hidden = fakes[TEXTS]
+    real, fake = discriminator(batch, fakes)
+    texts = batch.rows(~batch.known())
+    assert torch.equal(hidden.texts.input_ids, texts.input_ids) and len(texts.input_ids) == 4
+    assert hidden.hidden.sum() > 0
+    masked = texts.input_ids.masked_fill(hidden.hidden.bool(), load_tokenizer(folder).mask_token_id)
+    texts.input_ids = masked
+    expected = discriminator.answers(texts)
+    taught = made.teachers[0].answers(batch.rows(~batch.known()))
+    known = discriminator.answers(batch.rows(batch.known()))
+    for field in tiny.FIELDS:
+        spans = field.kind == "spans"
+        want, told = ((each[field.name][texts.owned] if spans else each[field.name]) for each in (expected, taught))
+        torch.testing.assert_close(fake[field.name].logits, want, atol=1e-5, rtol=1e-4)
+        told = told.sigmoid() if field.kind == "flags" else told.softmax(-1)
+        torch.testing.assert_close(fake[field.name].taught, told, atol=1e-5, rtol=1e-4)
+        mine = known[field.name][batch.rows(batch.known()).owned] if spans else known[field.name]
+        torch.testing.assert_close(real[field.name].logits, mine, atol=1e-5, rtol=1e-4)
+
+
+def test_the_teacher_is_no_player(encoder):
+    made = generator_of(encoder("bert"))
+    assert [name for name, _ in made.named_parameters()] == ["score.weight", "score.bias"]
+    assert set(made.state_dict()) == {"score.weight", "score.bias"}
+
+
+def test_a_batch_without_unlabelled_rows_teaches_nothing_new(encoder):
+    folder = encoder("bert")
+    batch = tiny.batch_of(tiny.cutter_of(folder))
+    made, discriminator = generator_of(folder), tiny.discriminator_of(folder)
+    labelled = batch.rows(batch.known())
+    _, fake = discriminator(labelled, made(labelled, 0))
+    assert all(len(each.logits) == 0 for each in fake.values())
+
+
+def test_an_encoder_without_a_mask_or_without_embeddings_is_refused(task, tmp_path, encoder, monkeypatch):
+    from electra_ie import training
+
+    folder = encoder("bert")
+    settings = tiny.settings(folder, "adversarial")
+    with monkeypatch.context() as patch:
+        tokenizer = load_tokenizer(folder)
+        tokenizer.mask_token = None
+        patch.setattr(training, "load_tokenizer", lambda name: tokenizer)
+        with pytest.raises(UserError, match="has no mask token"):
+            train(str(task), tmp_path / "run", **settings)
+    discriminator = tiny.discriminator_of(folder)
+    forward = discriminator.encoder.forward
+    monkeypatch.setattr(
+        discriminator.encoder, "forward",
+        lambda **given: forward(**{k: v * 2 if k == "inputs_embeds" else v for k, v in given.items()}),
+    )  # fmt: skip
+    with pytest.raises(UserError, match="does not take word embeddings"):
+        discriminator.probe_hiding(folder)
+    assert not (tmp_path / "run").exists()
+
+
+def rows(run):
+    return [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_the_teacher_is_the_first_candidate(task, tmp_path, encoder, monkeypatch, capsys):
+    """What does not beat it on dev is not kept, and the run says so."""
+    settings = tiny.settings(encoder("bert"), "adversarial", steps=40)
+    run = train(str(task), tmp_path / "run", **settings)
+    teacher = rows(run)[0]
+    assert teacher["step"] == 0 and teacher["dev"]["mean"] > 0 and teacher["seconds"] > 0
+    assert "agrees_with_teacher" in json.dumps(rows(run)[1])
+    assert not (run / "checkpoint").exists()
+
+    true = Training._score
+
+    def spoilt(self, done):
+        if self.recipe.taught:
+            with torch.no_grad():
+                for head in self.discriminator.heads.values():
+                    head.last.weight.zero_()
+        true(self, done)
+
+    monkeypatch.setattr(Training, "_score", spoilt)
+    kept = train(str(task), tmp_path / "kept", **settings)
+    scores = json.loads((kept / "scores.json").read_text("utf-8"))
+    assert scores["training"]["best_step"] == 0 and rows(kept)[0]["dev"]["mean"] == teacher["dev"]["mean"]
+    by_name = {name: each[each["main"]] for name, each in scores["dev"].items()}
+    assert by_name == pytest.approx({name: teacher["dev"][name] for name in by_name})
+    assert "did not beat the teacher" in capsys.readouterr().err
+    assert "the teacher's, unbeaten by the game" in (kept / "README.md").read_text("utf-8")
+
+
+def test_without_unlabelled_texts_those_with_labels_are_read(task, tmp_path, encoder, capsys):
+    task.write_text(task.read_text("utf-8").replace(", unlabeled: pool.jsonl", ""), encoding="utf-8")
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial"))
+    training = json.loads((run / "scores.json").read_text("utf-8"))["training"]
+    assert training["unlabelled"]["documents"] == training["labelled"]["documents"] == 40
+    assert "there are no unlabelled texts" in capsys.readouterr().err
