@@ -1,4 +1,4 @@
-"""`control` and `adversarial` at their defaults on real sets: mean and spread over seeds, test touched once.
+"""`control` and `latent` at their defaults on real sets: mean and spread over seeds, test touched once.
 
     python benchmarks/floors.py                       # every cell, three seeds (hours on two cores)
     python benchmarks/floors.py --cells bc5cdr:100    # one cell
@@ -21,7 +21,7 @@ from cells import Cells, spread
 
 CELLS = {"bc5cdr:all": 81.5, "bc5cdr:100": 59.0, "trec_fine:all": 57.0}
 """Task and label budget, and the floor that `control` must reach there (strict F1 or accuracy, %)."""
-PRESETS = ("control", "adversarial")
+PRESETS = ("control", "latent")
 RESULTS = Cells("floors")
 
 
@@ -55,7 +55,7 @@ def run(cells: list[str], presets: list[str], seeds: list[int]) -> None:
 
 def table() -> str:
     """Markdown: a row for each cell."""
-    lines = ["| set | metric | floor | control | adversarial | seeds |"]
+    lines = ["| set | metric | floor | control | latent | seeds |"]
     lines.append("| --- | --- | ---: | ---: | ---: | --- |")
     for cell, floor in CELLS.items():
         found = {preset: RESULTS.matching(f"{cell} {preset} ") for preset in PRESETS}

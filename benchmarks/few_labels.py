@@ -1,0 +1,109 @@
+"""Few labels: `adversarial` against `control`, the same labels, dev and defaults; test scored once.
+
+    python benchmarks/few_labels.py --set precision=bf16               # every cell, three seeds: a day of one core
+    python benchmarks/few_labels.py --cells trec_fine:all --set precision=bf16
+    python benchmarks/few_labels.py --encoder adapted=DIR --cells bc5cdr:100 --set precision=bf16
+    python benchmarks/few_labels.py --table                            # only print what results/few_labels.json holds
+
+An encoder of another name, such as one that `electra-ie pretrain` has adapted, makes rows of its own. Finished
+trainings are kept in results/few_labels.json and not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cells import Cells, spread
+
+CELLS = (
+    "trec_fine:all", "bc5cdr:50", "bc5cdr:100", "bc5cdr:500", "medical_cases_real:8", "medical_cases_real:32",
+    "sec_filings:50", "transaction_risk:60", "transaction_risk:200",
+)  # fmt: skip
+"""Task and label budget."""
+PRESETS = ("control", "adversarial")
+DEFAULT = "default"
+RESULTS = Cells("few_labels")
+
+
+def measure(cell: str, preset: str, seed: int, encoder: str | None, settings: list[str]) -> dict[str, Any]:
+    """Train once, score test once: main scores (%) by field, and the CPU seconds of the training."""
+    import electra_ie
+
+    task, _, budget = cell.partition(":")
+    folder = Path(tempfile.mkdtemp()) / "run"
+    began = time.process_time()
+    electra_ie.train(
+        task, folder, labels=None if budget == "all" else int(budget), preset=preset, seed=seed, encoder=encoder,
+        settings=settings,
+    )  # fmt: skip
+    spent = time.process_time() - began
+    electra_ie.evaluate(folder, "test")
+    scores = json.loads((folder / "scores.json").read_text("utf-8"))
+    shutil.rmtree(folder.parent)
+    found = {
+        split: {name: round(100 * each[each["main"]], 2) for name, each in scores[split].items()}
+        for split in ("dev", "test")
+        if split in scores
+    }
+    return {**found, "cpu_seconds": round(spent), "best_step": scores["training"]["best_step"]}
+
+
+def fill(given: argparse.Namespace) -> None:
+    name, _, folder = given.encoder.partition("=")
+    for seed in given.seeds:
+        for cell in given.cells:
+            for preset in given.presets:
+                key = f"{name} | {cell} | {preset} | {seed}"
+                RESULTS.fill(key, partial(measure, cell, preset, seed, folder or None, given.set))
+
+
+def table(split: str = "test") -> str:
+    """Markdown: a row for each cell and field; the gain is over the seeds that both presets have."""
+    lines = ["| encoder | set | field | control | adversarial | gain, by seed | gain | cost |"]
+    lines.append("| --- | --- | --- | ---: | ---: | --- | ---: | ---: |")
+    gains = []
+    names = sorted({key.partition(" | ")[0] for key in RESULTS.load()}, key=lambda name: (name != DEFAULT, name))
+    for name in names:
+        for cell in CELLS:
+            plain, game = (RESULTS.matching(f"{name} | {cell} | {preset} | ") for preset in PRESETS)
+            seeds = sorted(plain.keys() & game.keys())
+            if not seeds:
+                continue
+            cost = sum(game[seed]["cpu_seconds"] for seed in seeds) / sum(plain[seed]["cpu_seconds"] for seed in seeds)
+            for field in plain[seeds[0]].get(split, {}):
+                before, after = ([each[seed][split][field] for seed in seeds] for each in (plain, game))
+                gain = [two - one for one, two in zip(before, after, strict=True)]
+                gains.append(statistics.mean(gain))
+                by_seed = ", ".join(f"{each:+.1f}" for each in gain)
+                shown = [name, cell, field, spread(before), spread(after), by_seed, f"{gains[-1]:+.1f}", f"{cost:.1f}"]
+                lines.append(f"| {' | '.join(shown)} |")
+    if gains:
+        lines.append(f"\nMean gain over the rows: {statistics.mean(gains):+.1f}; the least: {min(gains):+.1f}.")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=CELLS)
+    parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=PRESETS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--encoder", default=DEFAULT, help="NAME=DIR: another encoder, and what its rows are called")
+    parser.add_argument("--set", nargs="+", default=[], help="settings of train, key=value")
+    parser.add_argument("--split", default="test", choices=("dev", "test"), help="what the table shows")
+    parser.add_argument("--table", action="store_true")
+    given = parser.parse_args()
+    if not given.table:
+        fill(given)
+    print(table(given.split))
+
+
+if __name__ == "__main__":
+    main()
