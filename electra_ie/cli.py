@@ -74,7 +74,7 @@ def train(
     seed: Seed = None,
     preset: Annotated[
         str | None, typer.Option(
-            help="control, adversarial, or auto: what wins on dev, in six trainings [default: control].",
+            help="control, adversarial, latent, or auto: what wins on dev, in six trainings [default: control].",
             show_default=False,
         ),
     ] = None,

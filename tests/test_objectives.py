@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny
@@ -92,10 +94,29 @@ def test_weights_multiply_terms_and_the_log_has_them_unweighted():
     assert float(total) == pytest.approx(2 * parts["topic.knows_classes"] + 0.5 * parts["topic.rejects_fakes"])
 
 
+def test_agreeing_is_cross_entropy_with_the_teachers_answer():
+    """Least where the answer is the teacher's own, unknown labels or not; a row weighs what it weighs."""
+    taught = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
+    fake = verdict(taught.log().tolist(), weight=[1.0, 3.0])
+    fake.taught = taught
+    agrees = TERMS["discriminator"]["agrees_with_teacher"]
+    entropy = -(taught * taught.log()).sum(-1)
+    assert float(agrees(None, fake, mean)) == pytest.approx(float((entropy[0] + 3 * entropy[1]) / 4))
+    other = verdict(taught.flip(0).log().tolist(), weight=[1.0, 3.0])
+    other.taught = taught
+    assert agrees(None, other, mean) > agrees(None, fake, mean)
+    flags = replace(fake, field=tiny.RISKS, logits=taught.logit())
+    binary = -(taught * taught.log() + (1 - taught) * (1 - taught).log()).mean(-1)
+    assert float(agrees(None, flags, mean)) == pytest.approx(float((binary[0] + 3 * binary[1]) / 4), rel=1e-5)
+
+
 @pytest.mark.parametrize("discriminator, generator, message", [
     ({"know_classes": 1.0}, {}, 'unknown term "know_classes" of the discriminator. Did you mean "knows_classes"'),
     ({"knows_classes": 1.0}, {"passes": 1.0}, 'unknown term "passes" of the generator'),
     ({"rejects_fakes": 1.0}, {}, "rejects_fakes needs a generator"),
+    ({"agrees_with_teacher": 1.0}, {}, "are terms of one game"),
+    ({"knows_classes": 1.0}, {"hides_what_decides": 1.0}, "are terms of one game"),
+    ({"agrees_with_teacher": 1.0}, {"hides_what_decides": 1.0, "matches_features": 1.0}, "not both"),
 ])  # fmt: skip
 def test_terms_that_cannot_be_are_refused(discriminator, generator, message):
     with pytest.raises(UserError, match=message.replace("?", r"\?")):

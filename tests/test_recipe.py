@@ -30,9 +30,9 @@ def test_settings(setting, name, value):
 
 def test_one_weight_of_a_preset_is_set_and_the_others_stay():
     settings = ("generator.passes_for_real=0.25", "discriminator.rejects_fakes=3")
-    recipe = Recipe.build(None, settings, preset="adversarial")
-    assert recipe.generator == {**PRESETS["adversarial"]["generator"], "passes_for_real": 0.25}
-    assert recipe.discriminator == {**PRESETS["adversarial"]["discriminator"], "rejects_fakes": 3.0}
+    recipe = Recipe.build(None, settings, preset="latent")
+    assert recipe.generator == {**PRESETS["latent"]["generator"], "passes_for_real": 0.25}
+    assert recipe.discriminator == {**PRESETS["latent"]["discriminator"], "rejects_fakes": 3.0}
 
 
 @pytest.mark.parametrize("settings, words", [
