@@ -118,7 +118,7 @@ def _what(facts: Facts) -> Iterator[str]:
     if facts.task.description:
         yield _plain(facts.task.description)
         yield ""
-    kept = f"those of step {training['best_step']}" if training["best_step"] else "the teacher's, unbeaten by the game"
+    kept = f"those of step {training['best_step']}" if training["best_step"] else "the teacher's, ahead of the game"
     best = "" if training["best_step"] is None else f" (the best on dev: {kept})"
     yield (
         f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder {_encoder(facts)} from "
@@ -127,8 +127,8 @@ def _what(facts: Facts) -> Iterator[str]:
     )
     if fallen := training.get("collapsed"):
         yield (
-            f"The training collapsed at step {fallen['step']} ({fallen['what']}) and ended there, with the weights of "
-            f"step {fallen['kept']}."
+            f"The training collapsed at step {fallen['step']} ({fallen['what']}) and ended there, with "
+            + (f"the weights of step {fallen['kept']}." if fallen["kept"] else "the teacher's weights.")
         )
 
 

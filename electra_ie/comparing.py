@@ -19,7 +19,7 @@ from electra_ie.card import model_card
 from electra_ie.comparison import Cell, Comparison, Outcome
 from electra_ie.console import notice
 from electra_ie.corpus import Corpus, check_budget
-from electra_ie.encoders import load_tokenizer, pinned
+from electra_ie.encoders import load_tokenizer, mask_token, pinned
 from electra_ie.errors import UserError, nearest
 from electra_ie.evaluation import mean_score, score_run
 from electra_ie.jobs import train_apart
@@ -225,7 +225,9 @@ def _check(task: Task, base: Recipe, plan: Plan) -> Corpus:
             raise UserError(f"{name} is {values}.", remedy="Give at least one, and each once.")
     for cell in plan.cells:
         dataclasses.replace(base, labels=cell.labels, seed=cell.seed)  # checks the values
-    load_tokenizer(base.encoder)
+    tokenizer = load_tokenizer(base.encoder)
+    if any(PRESETS[preset]["generator"].get("hides_what_decides") for preset in plan.presets):
+        mask_token(tokenizer, base.encoder)
     if not any(document.gold for document in task.read(plan.split)):
         raise UserError(f'no document of the split "{plan.split}" has a label.', file=task.file)
     corpus = Corpus.read(task, base)

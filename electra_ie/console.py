@@ -33,10 +33,11 @@ def output() -> Console:
 
 
 def notice(message: str) -> None:
-    """One line on standard error, for what is neither a result nor a warning."""
+    """One line on standard error, neither result nor warning; of several processes the first says it."""
     from rich.text import Text
 
-    _console(sys.stderr).print(Text(visible(message)), soft_wrap=True)
+    if first_process():
+        _console(sys.stderr).print(Text(visible(message)), soft_wrap=True)
 
 
 def _console(stream: TextIO) -> Console:

@@ -72,9 +72,9 @@ class Corpus:
             added = [document for path in recipe.unlabeled for document in read_unlabelled(path)]
             refuse_repeated_ids(added)
             pool += [document.unlabelled() for document in added]
-        if recipe.taught and not pool:
-            notice("there are no unlabelled texts; those with labels are read in their place.")
-            pool = [document.unlabelled() for document in train]
+            if recipe.taught and not pool:
+                notice("there are no unlabelled texts; those with labels are read in their place.")
+                pool = [document.unlabelled() for document in train]
         elif recipe.unlabeled:
             warn(f"--unlabeled: the preset {recipe.preset} reads no unlabelled text. --preset adversarial does.")
         for field in task.fields:

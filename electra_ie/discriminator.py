@@ -66,7 +66,7 @@ class Head(nn.Module):
 
     model: PreTrainedModel
 
-    def __init__(self, field: Field, model: PreTrainedModel, game: bool):
+    def __init__(self, field: Field, model: PreTrainedModel, fakes: bool):
         super().__init__()
         self.field, self.model = field, model
         self.averages = averages(model.config)
@@ -76,7 +76,7 @@ class Head(nn.Module):
         self.last.register_forward_pre_hook(self._keep_features)
         self.features = torch.empty(0)
         # Made only for the game: a layer without a gradient would stop distributed training.
-        self.extra = nn.Linear(self.last.in_features, 1) if game and field.kind == "flags" else None
+        self.extra = nn.Linear(self.last.in_features, 1) if fakes and field.kind == "flags" else None
 
     def _keep_features(self, _: nn.Module, arguments: tuple[torch.Tensor, ...]) -> None:
         self.features = arguments[0]
@@ -103,21 +103,22 @@ class Discriminator(nn.Module):
 
     encoder: Any
 
-    def __init__(self, models: Mapping[str, PreTrainedModel], fields: Sequence[Field], game: bool = False):
+    def __init__(self, models: Mapping[str, PreTrainedModel], fields: Sequence[Field], fakes: bool = False):
         super().__init__()
         self.fields = tuple(fields)
         self.encoder = models[fields[0].name].base_model
-        self.heads = nn.ModuleDict({key(field): Head(field, models[field.name], game) for field in fields})
+        self.heads = nn.ModuleDict({key(field): Head(field, models[field.name], fakes) for field in fields})
         if getattr(self.encoder, "pooler", None) is not None:
             self.encoder.pooler = None  # it went to its head
 
     @classmethod
-    def load(cls, encoder: str, fields: Sequence[Field], pooling: str, game: bool = False) -> Discriminator:
-        """New heads on the encoder of that name or directory; `pooling` is `stock` or `mean`.
+    def load(cls, encoder: str, fields: Sequence[Field], pooling: str, fakes: bool = False) -> Discriminator:
+        """New heads on the encoder of that name or directory; `pooling` is `stock` or `mean`. fakes: is it to judge
+        states that a generator faked?
 
         Raises UserError for an encoder that cannot be had, or whose stock head reads more than its states.
         """
-        discriminator = cls({field.name: _new(encoder, field, pooling) for field in fields}, fields, game)
+        discriminator = cls({field.name: _new(encoder, field, pooling) for field in fields}, fields, fakes)
         discriminator.probe(encoder)
         return discriminator
 
@@ -152,9 +153,10 @@ class Discriminator(nn.Module):
 
         fakes: `Fakes` by field; or `Hidden` under `TEXTS`, which takes the place of the batch's unlabelled rows.
         """
-        if fakes and TEXTS in fakes:
+        hidden = fakes.get(TEXTS) if fakes else None
+        if isinstance(hidden, Hidden):  # a field may be called so too
             labelled = batch.rows(batch.known())
-            return self._read(self.states(labelled), labelled), self._read_hidden(fakes[TEXTS])
+            return self._read(self.states(labelled), labelled), self._read_hidden(hidden)
         return self._read(self.states(batch), batch), self.judge(fakes) if fakes else {}
 
     def _read(self, states: torch.Tensor, batch: Batch) -> dict[str, Verdict]:
@@ -182,7 +184,7 @@ class Discriminator(nn.Module):
     def judge(self, fakes: Mapping[str, Any]) -> dict[str, Any]:
         """The verdicts on states that no text produced, by field. Texts with hidden tokens come back as they are: what
         hiding did to the answers they know from the discriminator's turn."""
-        if TEXTS in fakes:
+        if isinstance(fakes.get(TEXTS), Hidden):
             return dict(fakes)
         verdicts = {}
         for field in self.fields:
@@ -265,8 +267,14 @@ class Discriminator(nn.Module):
         self.train(training)
 
     @torch.no_grad()
-    def probe_hiding(self, name: str) -> None:
-        """Refuse, by name, an encoder that reads its own word embeddings otherwise than its tokens."""
+    def probe_hiding(self, name: str, token: int) -> None:
+        """Refuse, by name, an encoder without an embedding for `token`, which is to stand where one is hidden, or one
+        that reads its own word embeddings otherwise than its tokens."""
+        if token >= self.encoder.get_input_embeddings().num_embeddings:
+            raise UserError(
+                f'the encoder "{name}" has no embedding for the mask token of its tokenizer: no token can be hidden.',
+                remedy="Choose another encoder, or --preset control.",
+            )
         ids = torch.arange(5, 13, device=self.encoder.device).view(2, 4) % self.encoder.config.vocab_size
         mask = torch.ones_like(ids)
         training = self.training

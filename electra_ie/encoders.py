@@ -111,6 +111,16 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def mask_token(tokenizer: PreTrainedTokenizerBase, name: str) -> int:
+    """The id that stands where a token is hidden. Raises UserError where the tokenizer has none."""
+    if tokenizer.mask_token_id is None:
+        raise UserError(
+            f'the tokenizer of the encoder "{name}" has no mask token: no token can be hidden.',
+            remedy="Choose another encoder, or --preset control.",
+        )
+    return int(tokenizer.mask_token_id)
+
+
 def longest(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> int:
     """The most tokens, special ones included, that an encoder takes at once."""
     positions = getattr(config, "max_position_embeddings", None) or 512

@@ -35,7 +35,7 @@ class HidingGenerator(nn.Module):
     def __init__(self, width: int, token: int, special: Sequence[int], share: float, seed: int):
         super().__init__()
         self.token, self.share, self.seed = token, share, seed
-        self.register_buffer("special", torch.tensor(sorted(special)), persistent=False)
+        self.register_buffer("special", torch.tensor(sorted(special), dtype=torch.long), persistent=False)
         self.score = nn.Linear(width, 1)
         # All tokens alike at first: what decides an answer is to be found out, not guessed.
         nn.init.zeros_(self.score.weight)
@@ -53,8 +53,10 @@ class HidingGenerator(nn.Module):
             states = teacher.states(texts)
             taught = teacher.opinions(states, texts)
         free = texts.attention_mask.bool() & ~torch.isin(texts.input_ids, self.special)
-        scores = self.SCALE * torch.tanh(self.score(functional.layer_norm(states.float(), states.shape[-1:])))
-        return {TEXTS: Hidden(texts, self.choose(scores.squeeze(-1), free, texts.places, step), self.token, taught)}
+        with torch.autocast(states.device.type, enabled=False):  # in bf16 scores tie, and a tie falls as it likes
+            scores = self.score(functional.layer_norm(states.float(), states.shape[-1:])).squeeze(-1)
+            hidden = self.choose(self.SCALE * torch.tanh(scores), free, texts.places, step)
+        return {TEXTS: Hidden(texts, hidden, self.token, taught)}
 
     def choose(self, scores: torch.Tensor, free: torch.Tensor, places: torch.Tensor, step: int) -> torch.Tensor:
         """Scores (N, L), free (N, L): where a token may be hidden -> (N, L), 1 where one is.

@@ -33,8 +33,8 @@ class LossNotFinite(Exception):
 
 @dataclass
 class Step:
-    """What one step was like. realness: mean p(real) of real and of fake rows, None without a generator. answers: for
-    each field how many different answers labelled rows got, and how many would have been right."""
+    """What one step was like. realness: mean p(real) of real and of fake rows, None where nothing is faked. answers:
+    for each field how many different answers labelled rows got, and how many would have been right."""
 
     number: int
     losses: dict[str, float]
@@ -57,7 +57,7 @@ class Mean:
     """Weighted means over the rows of all processes, right in value and, once DDP has averaged it, in gradient."""
 
     def __init__(self, accelerator: Accelerator):
-        self.accelerator = accelerator
+        self.accelerator, self.processes = accelerator, accelerator.num_processes
 
     def __call__(self, values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """values (N, ...), weights (N,) -> (...); 0 where no row has a weight."""
@@ -65,7 +65,7 @@ class Mean:
         weights = weights.to(values.dtype)
         total = (values * weights.view(-1, *[1] * (values.dim() - 1))).sum(0)
         count = weights.sum()
-        processes = self.accelerator.num_processes
+        processes = self.processes
         if processes > 1:
             # The value is the global one; the gradient is this process's part times the number of processes,
             # since DDP divides the sum of the processes' gradients by it.

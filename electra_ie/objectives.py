@@ -78,7 +78,11 @@ def hides_what_decides(real: None, fake: Hidden, mean: Mean) -> torch.Tensor:
     it: -<hidden, dL_D / dhidden>, whose gradient in the generator's weights is that of -L_D; its value says nothing."""
     assert fake.shown is not None
     felt = fake.shown.grad if fake.shown.grad is not None else torch.zeros_like(fake.hidden)
-    return -(fake.hidden * felt).sum()
+    rows = -(fake.hidden * felt).sum(1)
+    # The value is that of all processes, which so notice alike when it is no number; the gradient is this one's part.
+    # What each felt is its part of L_D times their number, since distributed training divides by it (see loop.Mean).
+    value = mean(rows.detach() / getattr(mean, "processes", 1), torch.ones_like(rows.detach()))
+    return value + (rows.sum() - rows.sum().detach())
 
 
 def finds_replaced(real: Verdict, fake: Verdict, mean: Mean) -> torch.Tensor:

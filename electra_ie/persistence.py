@@ -223,7 +223,7 @@ def check_models(folder: Path, fields: Sequence[Field]) -> None:
                     f'the run has no {file} for the field "{field.name}".',
                     file=folder,
                     remedy="Finish it with: electra-ie train ... --resume"
-                    if (folder / LAST).exists()
+                    if (folder / LAST).parent.exists()
                     else "Restore it, or train again.",
                 )
 

@@ -62,7 +62,7 @@ def of_run(folder: Path) -> Upload:
         remedy = "Give what train wrote to --output."
         raise UserError(f"this is not the folder of a run (no {RECIPE} and {TASK} in it).", file=folder, remedy=remedy)
     if not is_finished(folder):
-        goes_on = (folder / LAST).is_file()
+        goes_on = (folder / LAST).parent.exists()
         remedy = f"Finish it with: electra-ie train ... {'--resume' if goes_on else ''}"
         raise UserError("this run is not finished.", file=folder, remedy=f"{remedy.strip()}.")
     task = load_task(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 
 from electra_ie import plots
 from electra_ie.audit import write_audit
-from electra_ie.batching import Batches, collate
+from electra_ie.batching import Batches, Windows, collate
 from electra_ie.card import model_card
 from electra_ie.card_data import base_model
 from electra_ie.collapse import Watch
@@ -25,7 +26,7 @@ from electra_ie.console import notice, progress
 from electra_ie.corpus import Corpus
 from electra_ie.data_card import dataset_on_hub
 from electra_ie.discriminator import Discriminator
-from electra_ie.encoders import load_tokenizer, longest, pinned
+from electra_ie.encoders import load_tokenizer, longest, mask_token, pinned
 from electra_ie.errors import UserError, warn
 from electra_ie.evaluation import Scores, answer, draw, judge, mean_score, with_intervals
 from electra_ie.extractor import Extractor
@@ -77,7 +78,16 @@ from electra_ie.tracking import check_tracker, tracking
 class Training:
     """A task, a recipe and a corpus, about to become a run in `folder`. Nothing is written before `run`."""
 
-    def __init__(self, task: Task, recipe: Recipe, corpus: Corpus, folder: Path, tracker: str | None = None):
+    def __init__(
+        self,
+        task: Task,
+        recipe: Recipe,
+        corpus: Corpus,
+        folder: Path,
+        tracker: str | None = None,
+        cutter: Windows | None = None,
+    ):
+        """cutter: what cuts the texts; made for the encoder and the corpus where none is given."""
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
         self.accelerator = accelerator_of(recipe.precision, tracker, folder / TRACKING)
@@ -97,7 +107,7 @@ class Training:
         recipe = replace(recipe, pooling=pooling).with_window(
             longest(tokenizer, self.discriminator.encoder.config), whole_texts
         )
-        self.cutter = corpus.cutter(tokenizer, recipe.window or 0, recipe.margin, task.fields)
+        self.cutter = cutter or corpus.cutter(tokenizer, recipe.window or 0, recipe.margin, task.fields)
         self.labelled, self.pool = corpus.windows(self.cutter, task.fields)
         spans = any(field.kind == "spans" for field in task.fields)
         self.recipe = recipe.with_schedule(len(self.labelled), hidden, spans)
@@ -106,6 +116,7 @@ class Training:
         self.rows: list[dict[str, Any]] = []
         self.done = Progress()
         self.collapsed: dict[str, Any] | None = None
+        self.teacher: Progress | None = None
 
     def run(self, resume: bool = False) -> None:
         """Train, and leave a complete run. With `resume`, go on from the last checkpoint, to the very same weights.
@@ -138,28 +149,43 @@ class Training:
             raise not_finite(error, self.folder, self.done, self.recipe.rate) from error
 
     def _train_teacher(self) -> Discriminator:
-        """The discriminator that learns from the labels alone. It is the first candidate, too, for the weights that are
-        kept: the game has to beat it on dev."""
+        """The discriminator that learns from the labels alone, in a run within this one."""
         folder, weights = self.folder / TEACHER, self.folder / TAUGHT
-        inner = Training(self.task, self.recipe.of_the_teacher, replace(self.corpus, pool=[]), folder)
         main = self.accelerator.is_main_process
-        if not weights.is_file():
-            notice("first the teacher learns, from the labels alone")
-            inner._learn((folder / RECIPE).is_file())
+        corpus = replace(self.corpus, pool=[])
+        inner = Training(self.task, self.recipe.of_the_teacher, corpus, folder, cutter=self.cutter)
+        learnt, begun = broadcast_object_list([weights.is_file(), (folder / RECIPE).is_file()])
+        if not learnt:
+            inner._learn(begun)
             if main:
                 if inner.done.best_step is not None:
                     load_best(folder, inner.discriminator)
-                write_log(folder, inner.rows)
+                write_log(folder, [*inner.rows, {"step": inner.done.step, "collapsed": inner.collapsed}])
                 save_weights(weights, trained_state(inner.discriminator), inner.done)
+                shutil.rmtree(folder / Path(LAST).parent)
         self.accelerator.wait_for_everyone()
-        state, progress = read_weights(weights)
+        state, self.teacher = read_weights(weights)
         inner.discriminator.load_state_dict(state, strict=False)
         if main and not self.done.step:
             self.rows = [_teachers_row(read_log(folder))]
-            if progress.best_score is not None:
-                self.done = Progress(0, 0, progress.best_score)
-                save_weights(self.folder / BEST, state, self.done)
         return inner.discriminator
+
+    def _take_teacher(self) -> None:
+        """Let the teacher's weights be those that are kept."""
+        assert self.teacher is not None
+        self.done = Progress(self.done.step, 0, self.teacher.best_score)
+        save_weights(self.folder / BEST, read_weights(self.folder / TAUGHT)[0], self.done)
+
+    def _settle(self) -> None:
+        """The best weights on dev are kept; but the teacher's where the game has fallen behind them by more than one
+        standard error of a share. (To keep whichever is ahead would favour the game in a comparison on that dev.)"""
+        best, taught = self.done.best_score, self.teacher.best_score if self.teacher else None
+        if best is None or taught is None or self.done.best_step == 0:
+            return
+        if best < taught - math.sqrt(taught * (1 - taught) / len(self.corpus.dev)):
+            told = f"the game scores {best:.3f} on dev and the teacher {taught:.3f}: the teacher's weights are kept."
+            self._take_teacher()
+            warn(told)
 
     def _restore(self) -> None:
         begun_with = Recipe.build(self.folder / RECIPE)
@@ -189,11 +215,13 @@ class Training:
             if "discriminator" in row:
                 watch.see(_step(row))
         began = time.monotonic()
-        name = f"training {self.task.name} ({self.recipe.preset})"
+        name = f"training {self._role}"
         with (
             progress(steps, name, start=self.done.step) as report,
             tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
         ):
+            if main and not self.done.step and self.rows:
+                track(self.rows[0])
             for step in play(self.players, batches, self.recipe, self.done.step):
                 done = step.number + 1
                 collapsed = watch.see(step)  # the numbers of a step are those of all processes: all decide alike
@@ -210,6 +238,12 @@ class Training:
                     break
         if collapsed:
             self._fall_back(done, collapsed)
+
+    @property
+    def _role(self) -> str:
+        """What is trained, in words."""
+        teacher = self.folder.name == Path(TEACHER).name and self.folder.parent.name == Path(LAST).parent.name
+        return f"{self.task.name} ({'teacher' if teacher else self.recipe.preset})"
 
     def _scored_steps(self) -> Iterator[int]:
         """Evenly over the second half, the last step always; none without a dev split."""
@@ -238,25 +272,27 @@ class Training:
 
     def _fall_back(self, step: int, what: str) -> None:
         """End the run with the last good weights. Raises UserError, in every process, where there are none."""
-        best, good = broadcast_object_list([self.done.best_step, self.done.best_step or self.done.step])
+        if self.teacher and self.done.best_step is None and self.accelerator.is_main_process:
+            self._take_teacher()
+        good = self.done.step if self.done.best_step is None else self.done.best_step
+        best, good = broadcast_object_list([self.done.best_step, good])
         if best is None and not good:
             if self.accelerator.is_main_process:  # the others have no rows
                 write_log(self.folder, self.rows)
             other = ", or with --preset control" if self.recipe.game else ""
             remedy = f"Train more gently: --set rate={(self.recipe.rate or 0) / 10:g}{other}."
-            raise UserError(f"the training has collapsed at step {step}: {what}.", file=self.folder, remedy=remedy)
+            raise UserError(f"{self._role} has collapsed at step {step}: {what}.", file=self.folder, remedy=remedy)
         if best is None and self.accelerator.is_main_process:
             load_checkpoint(self.folder, self.players)
         self.collapsed = {"step": step, "what": what, "kept": good}
         kept = f"the weights of step {good}" if good else "the teacher's weights"
-        warn(f"the training has collapsed at step {step}: {what}. The run keeps {kept}.")
+        warn(f"{self._role} has collapsed at step {step}: {what}. The run keeps {kept}.")
 
     def _finish(self) -> None:
         """Save the best weights as stock folders, prove that they are those, and leave scores, plots and card."""
+        self._settle()
         if self.done.best_step is not None:
             load_best(self.folder, self.discriminator)
-        if self.done.best_step == 0:
-            notice("on dev the game did not beat the teacher, whose weights are kept.")
         save_fields(self.folder, self.discriminator, self.cutter)
         saved = Extractor.load(str(self.folder), str(self.accelerator.device))
         self._verify_answers(saved)
@@ -273,6 +309,7 @@ class Training:
             "steps": self.recipe.steps,
             "best_step": self.done.best_step,
             **({"collapsed": self.collapsed} if self.collapsed else {}),
+            **({"teacher": _teacher_of(self.rows)} if self.teacher else {}),
             "seconds": round(max((row.get("seconds", 0.0) for row in self.rows), default=0.0), 1),
             "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in self.rows), 1),
             "processes": self.accelerator.num_processes,
@@ -287,7 +324,7 @@ class Training:
         write_log(self.folder, self.rows)
         write_audit(self.folder, self.task, self.recipe, self.corpus)
         write(self.folder / CARD, model_card(self.folder))
-        shutil.rmtree(self.folder / Path(LAST).parent)
+        clear(self.folder)
 
     @torch.no_grad()
     def _verify_answers(self, saved: Extractor) -> None:
@@ -316,6 +353,7 @@ def train_run(task: Task, recipe: Recipe, folder: Path, resume: bool = False, tr
     check_output(folder, resume)
     if resume and is_finished(folder):
         notice(f"{folder}: this run is finished; there is nothing to resume.")
+        clear(folder)  # a kill may have left what it was about to remove
         return
     training = Training(task, recipe, Corpus.read(task, recipe), folder, tracker)
     with claimed(folder):
@@ -324,25 +362,32 @@ def train_run(task: Task, recipe: Recipe, folder: Path, resume: bool = False, tr
 
 def _hiding(discriminator: Discriminator, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> HidingGenerator:
     """Raises UserError where no token can be hidden from the encoder."""
-    if tokenizer.mask_token_id is None:
-        raise UserError(
-            f'the tokenizer of the encoder "{recipe.encoder}" has no mask token: no token can be hidden.',
-            remedy="Choose another encoder, or --preset control.",
-        )
-    discriminator.probe_hiding(recipe.encoder)
-    special = tokenizer.all_special_ids
-    return HidingGenerator(discriminator.hidden, tokenizer.mask_token_id, special, recipe.hide, recipe.seed)
+    token = mask_token(tokenizer, recipe.encoder)
+    discriminator.probe_hiding(recipe.encoder, token)
+    return HidingGenerator(discriminator.hidden, token, tokenizer.all_special_ids, recipe.hide, recipe.seed)
+
+
+def clear(folder: Path) -> None:
+    """Remove the checkpoints of a finished run. The last one first: without it the run counts as finished."""
+    (folder / LAST).unlink(missing_ok=True)
+    shutil.rmtree(folder / Path(LAST).parent, ignore_errors=True)
 
 
 def _teachers_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a run's log says of the teacher: step 0, the best dev scores, and the time it took."""
+    """What a run's log says of the teacher: step 0, the best dev scores, whether it collapsed, the time it took."""
     scored = [row for row in rows if row.get("best")]
     return {
         "step": 0,
         "seconds": max((row.get("seconds", 0.0) for row in rows), default=0.0),
         "seconds_scoring": sum(row.get("seconds_scoring", 0.0) for row in rows),
         **({"dev": scored[-1]["dev"], "best": True} if scored else {}),
+        "collapsed": rows[-1]["collapsed"],
     }
+
+
+def _teacher_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Dev scores of the teacher, if there are any, and what it collapsed by, from the run's log."""
+    return {name: rows[0][name] for name in ("dev", "collapsed") if rows[0].get(name)}
 
 
 def _row(step: Step, seconds: float) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def add(file, name, *records):
         stream.writelines(json.dumps(each) + "\n" for each in records)
 
 
-def test_a_corpus_holds_what_the_recipe_asks_for(task, tmp_path):
+def test_a_corpus_holds_what_the_recipe_asks_for(task, tmp_path, capsys):
     control = read(task, preset="control")
     assert (len(control.train), len(control.pool), len(control.dev)) == (40, 0, 20)
     assert len(read(task, preset="control", labels=10).pool) == 0, "without a generator nothing unlabelled is read"
@@ -38,7 +38,9 @@ def test_a_corpus_holds_what_the_recipe_asks_for(task, tmp_path):
     assert (len(game.train), len(game.pool), len(game.dev)) == (10, 60, 7)
     assert all(document.gold for document in game.train) and not any(document.gold for document in game.pool)
     (tmp_path / "more.txt").write_text("another text", encoding="utf-8")
+    capsys.readouterr()
     assert len(read(task, preset="adversarial", unlabeled=(str(tmp_path / "more.txt"),)).pool) == 31
+    assert not capsys.readouterr().err
 
 
 def test_one_draw_of_labels_for_both_presets(task):

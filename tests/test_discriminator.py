@@ -120,7 +120,7 @@ def test_behind_the_averaging_layer_the_first_token_holds_the_mean_of_what_is_te
 def test_k_labels_make_k_outputs(encoder, size):
     labels = tuple(f"label{number}" for number in range(size))
     fields = [Field("topic", "classes", labels), Field("risks", "flags", labels), Field("names", "spans", labels)]
-    discriminator = tiny.discriminator_of(encoder("bert"), fields, game=True)
+    discriminator = tiny.discriminator_of(encoder("bert"), fields, fakes=True)
     outputs = {head.field.name: head.last.out_features for head in discriminator.heads.values()}
     assert outputs == {"topic": size, "risks": size, "names": 2 * size + 1}
     extra = {head.field.name for head in discriminator.heads.values() if head.extra is not None}
@@ -129,7 +129,7 @@ def test_k_labels_make_k_outputs(encoder, size):
 
 
 def test_the_extra_logit_of_flags_is_not_saved(encoder, tmp_path):
-    discriminator = tiny.discriminator_of(encoder("bert"), game=True)
+    discriminator = tiny.discriminator_of(encoder("bert"), fakes=True)
     save_fields(tmp_path, discriminator, tiny.cutter_of(encoder("bert")))
     saved = load_file(tmp_path / "risks" / "model.safetensors")
     assert not [name for name in saved if "extra" in name]

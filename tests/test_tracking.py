@@ -47,7 +47,7 @@ def test_tensorboard_holds_losses_realness_and_dev_scores_by_step(task, tmp_path
     texts = [json.loads(line)["text"] for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
     assert not [text for text in texts if text[:20].encode() in written]
     assert str(tmp_path).encode() not in written and encoder("bert").encode() not in written
-    assert b"head_rate" in written and b"adversarial" in written
+    assert b"head_rate" in written and b"latent" in written
     alone = train(str(task), tmp_path / "alone", **settings)
     assert not (alone / "tracking").exists(), "off unless asked for"
     assert weights(alone) == weights(run), "who watches changes nothing"

@@ -247,11 +247,11 @@ def cutter_of(folder: str, size: int = 64, margin: int = 4) -> Windows:
 
 
 def discriminator_of(
-    folder: str, fields: Sequence[Field] = FIELDS, pooling: str = "stock", game: bool = False, sharp: float = 1.0
+    folder: str, fields: Sequence[Field] = FIELDS, pooling: str = "stock", fakes: bool = False, sharp: float = 1.0
 ) -> Discriminator:
     """A discriminator with new heads from a fixed seed; `sharp` multiplies their weights, so that answers differ."""
     torch.manual_seed(11)
-    made = Discriminator.load(folder, fields, pooling, game)
+    made = Discriminator.load(folder, fields, pooling, fakes)
     for module in made.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
