@@ -16,6 +16,7 @@ from scipy import stats
 from electra_ie import Extractor, UserError, compare, comparing, jobs, train
 from electra_ie.cli import main
 from electra_ie.comparison import Cell, Comparison, Outcome
+from electra_ie.encoders import load_tokenizer
 from electra_ie.run_files import claimed
 
 SHORT = {"steps": 6, "batch": 6, "rate": 2e-3, "latent": 8, "window": 48, "margin": 4, "evaluations": 1}
@@ -175,6 +176,15 @@ def test_what_cannot_be_compared(task, tmp_path, encoder, told, words):
     with pytest.raises(UserError) as caught:
         compare(str(task), tmp_path / "made", **{"encoder": encoder("bert"), **SHORT, **told})
     assert all(word in str(caught.value) for word in words), caught.value
+    assert not (tmp_path / "made").exists()
+
+
+def test_an_encoder_without_a_mask_is_refused_before_anything_is_trained(task, tmp_path, encoder, monkeypatch):
+    tokenizer = load_tokenizer(encoder("bert"))
+    tokenizer.mask_token = None
+    monkeypatch.setattr(comparing, "load_tokenizer", lambda name: tokenizer)
+    with pytest.raises(UserError, match="has no mask token: no token can be hidden"):
+        compare(str(task), tmp_path / "made", encoder=encoder("bert"), **SHORT)
     assert not (tmp_path / "made").exists()
 
 
