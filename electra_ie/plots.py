@@ -72,7 +72,8 @@ def curves_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
 
     `log` holds the rows that training writes: one a step with `step`, `discriminator` and, where there is a
     generator, `generator`, `realness_real` and `realness_fake` (both 0 to 1); and one an evaluation with `step`,
-    `dev` (a score by field, and `mean`) and `best`, true where that checkpoint was the best so far.
+    `dev` (a score by field, and `mean`) and `best`, true where that checkpoint was the best so far. One may hold
+    `teacher`, the dev scores of one, and one `kept` where these weights were kept in the end.
     """
     panels = [
         draw
@@ -190,7 +191,14 @@ def _dev(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
             label="mean",
         )
     panel.set(title="Score on dev", ylabel="score")
-    _best(panel, rows, "mean" if several and "mean" in names else (fields or names)[0])
+    decides = "mean" if several and "mean" in names else (fields or names)[0]
+    taught = [row["teacher"][decides] for row in log if "teacher" in row]
+    kept = any("kept" in row for row in log)
+    if taught:
+        told = f"teacher{', kept' if kept else ''}: {taught[0]:.3f}"
+        panel.axhline(taught[0], color=BLACK, linewidth=1.2, linestyle=":", label=told)
+    if not kept:
+        _best(panel, rows, decides)
     _legend(panel)
 
 

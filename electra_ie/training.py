@@ -174,6 +174,7 @@ class Training:
         """Let the teacher's weights be those that are kept."""
         assert self.teacher is not None
         self.done = Progress(self.done.step, 0, self.teacher.best_score)
+        self.rows.append({"step": self.done.step, "kept": "teacher"})
         save_weights(self.folder / BEST, read_weights(self.folder / TAUGHT)[0], self.done)
 
     def _settle(self) -> None:
@@ -380,14 +381,15 @@ def _teachers_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "step": 0,
         "seconds": max((row.get("seconds", 0.0) for row in rows), default=0.0),
         "seconds_scoring": sum(row.get("seconds_scoring", 0.0) for row in rows),
-        **({"dev": scored[-1]["dev"], "best": True} if scored else {}),
+        **({"teacher": scored[-1]["dev"]} if scored else {}),
         "collapsed": rows[-1]["collapsed"],
     }
 
 
 def _teacher_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Dev scores of the teacher, if there are any, and what it collapsed by, from the run's log."""
-    return {name: rows[0][name] for name in ("dev", "collapsed") if rows[0].get(name)}
+    found = {"dev": rows[0].get("teacher"), "collapsed": rows[0]["collapsed"]}
+    return {name: value for name, value in found.items() if value}
 
 
 def _row(step: Step, seconds: float) -> dict[str, Any]:

@@ -154,18 +154,18 @@ def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(task, tmp
     settings = tiny.settings(encoder("bert"), "adversarial", steps=60)
     run = train(str(task), tmp_path / "run", **settings)
     teacher = rows(run)[0]
-    assert teacher["step"] == 0 and teacher["dev"]["mean"] > 0.3 and teacher["seconds"] > 0
+    assert teacher["step"] == 0 and teacher["teacher"]["mean"] > 0.3 and teacher["seconds"] > 0
     assert "names.agrees_with_teacher" in rows(run)[1] and "texts.hides_what_decides" in rows(run)[1]
     assert not (run / "checkpoint").exists()
     saved = json.loads((run / "scores.json").read_text("utf-8"))["training"]
-    assert saved["best_step"] > 0 and saved["teacher"] == {"dev": teacher["dev"]}
+    assert saved["best_step"] > 0 and saved["teacher"] == {"dev": teacher["teacher"]}
 
     spoil(monkeypatch)
     kept = train(str(task), tmp_path / "kept", **settings)
     scores = json.loads((kept / "scores.json").read_text("utf-8"))
-    assert scores["training"]["best_step"] == 0 and rows(kept)[0]["dev"]["mean"] == teacher["dev"]["mean"]
+    assert scores["training"]["best_step"] == 0 and rows(kept)[0] == {**teacher, **{name: rows(kept)[0][name] for name in ("seconds", "seconds_scoring")}}
     by_name = {name: each[each["main"]] for name, each in scores["dev"].items()}
-    assert by_name == pytest.approx({name: teacher["dev"][name] for name in by_name})
+    assert by_name == pytest.approx({name: teacher["teacher"][name] for name in by_name})
     assert "the teacher's weights are kept" in capsys.readouterr().err
     assert "the teacher's, ahead of the game" in (kept / "README.md").read_text("utf-8")
 
@@ -203,7 +203,7 @@ def test_a_game_that_collapses_ends_with_the_teacher(task, tmp_path, encoder, mo
     assert saved["training"]["best_step"] == 0
     if dev:
         by_name = {name: each[each["main"]] for name, each in saved["dev"].items()}
-        assert by_name == pytest.approx({name: rows(run)[0]["dev"][name] for name in by_name})
+        assert by_name == pytest.approx({name: rows(run)[0]["teacher"][name] for name in by_name})
     message = capsys.readouterr().err
     assert "(adversarial) has collapsed at step 14" in message and "keeps the teacher's weights" in message
     assert "with the teacher's weights" in (run / "README.md").read_text("utf-8")

@@ -33,6 +33,16 @@ def words(panel):
     return [text.get_text() for text in panel.texts]
 
 
+def test_a_teacher_is_a_line_of_its_own():
+    log = [{"step": 0, "seconds": 3.0, "teacher": {"mean": 0.61, "a": 0.61}}, *a_log(generator=False)]
+    dev = plots.curves_figure(log).axes[-1]
+    told = [text.get_text() for text in dev.get_legend().get_texts()]
+    assert "teacher: 0.610" in told and any(name.startswith("kept") for name in told)
+    dev = plots.curves_figure([*log, {"step": 9, "kept": "teacher"}]).axes[-1]
+    told = [text.get_text() for text in dev.get_legend().get_texts()]
+    assert "teacher, kept: 0.610" in told and not any(name.startswith("kept") for name in told)
+
+
 def test_curves_show_three_panels_on_one_axis_of_steps():
     losses, realness, dev = plots.curves_figure(a_log()).axes
     assert set(lines(losses)) == {"discriminator", "generator"}
