@@ -29,8 +29,9 @@ class HidingGenerator(nn.Module):
 
     special: torch.Tensor
 
-    SCALE = 3.0
-    """Scores lie between this and its negative, so that there is always chance in what is hidden."""
+    SCALE = 1.0
+    """Scores lie between this and its negative, so that there is always chance in what is hidden. With 3 hardly another
+    token than those of names was ever hidden, and names were hardly ever seen."""
 
     def __init__(self, width: int, token: int, special: Sequence[int], share: float, seed: int):
         super().__init__()
