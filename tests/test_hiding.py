@@ -76,6 +76,8 @@ def test_a_hidden_token_reads_as_the_mask(encoder, family):
     texts = batch.rows(~batch.known())
     assert torch.equal(hidden.texts.input_ids, texts.input_ids) and len(texts.input_ids) == 4
     assert hidden.hidden.sum() > 0
+    never = torch.isin(texts.input_ids, torch.tensor(load_tokenizer(folder).all_special_ids))
+    assert not any(made(batch, step)[TEXTS].hidden[never].any() for step in range(20)), "special tokens stay"
     masked = texts.input_ids.masked_fill(hidden.hidden.bool(), load_tokenizer(folder).mask_token_id)
     texts.input_ids = masked
     expected = discriminator.answers(texts)
@@ -207,6 +209,18 @@ def test_a_game_that_collapses_ends_with_the_teacher(task, tmp_path, encoder, mo
     message = capsys.readouterr().err
     assert "(adversarial) has collapsed at step 14" in message and "keeps the teacher's weights" in message
     assert "with the teacher's weights" in (run / "README.md").read_text("utf-8")
+
+
+def test_a_teacher_is_trained_once(task, tmp_path, encoder, monkeypatch, capsys):
+    settings = tiny.settings(encoder("bert"), "adversarial", steps=20)
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_score", lambda self, done: 1 / 0 if self.recipe.taught else None)
+        with pytest.raises(ZeroDivisionError):
+            train(str(task), tmp_path / "run", **settings)
+    assert "(teacher)" in capsys.readouterr().err
+    train(str(task), tmp_path / "run", resume=True)
+    shown = capsys.readouterr().err
+    assert "(adversarial)" in shown and "(teacher)" not in shown
 
 
 def test_a_field_may_be_called_texts(task, tmp_path, encoder):
