@@ -38,7 +38,7 @@ def measure(task: str, labels: int | None, preset: str, seed: int) -> dict[str, 
     return {
         "score": round(100 * each[each["main"]], 2),
         "metric": each["main"],
-        "seconds": training["seconds"],  # by the clock, whatever else ran: cost.py compares costs
+        "seconds": training["seconds"],  # by the clock, whatever else ran: few_labels.py compares costs
         "steps": training["steps"],
     }
 
