@@ -173,6 +173,11 @@ def _gold(
     return gold
 
 
+def known_rows(labels: torch.Tensor) -> torch.Tensor:
+    """Labels of a field as in `Batch` -> (B,) boolean: is anything known of the row?"""
+    return (labels != IGNORED).flatten(1).any(1) if labels.dim() > 1 else labels != IGNORED
+
+
 @dataclass
 class Batch:
     """B windows, padded to L tokens.
@@ -199,7 +204,7 @@ class Batch:
         """(B,) boolean: is anything known of the row?"""
         found = torch.zeros(len(self.input_ids), dtype=torch.bool, device=self.input_ids.device)
         for value in self.labels.values():
-            found |= (value != IGNORED).flatten(1).any(1) if value.dim() > 1 else value != IGNORED
+            found |= known_rows(value)
         return found
 
     def rows(self, chosen: torch.Tensor) -> Batch:

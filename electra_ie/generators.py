@@ -8,10 +8,15 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from electra_ie.batching import Batch
+from electra_ie.batching import Batch, known_rows
 from electra_ie.discriminator import key
-from electra_ie.labels import IGNORED, Field
+from electra_ie.labels import Field
 from electra_ie.verdict import Fakes
+
+
+def draw_of(seed: int, step: int, place: int) -> torch.Generator:
+    """What the noise of a row is drawn from: it follows from the seed, the step and its place in the global batch."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + step) * 4_099 + place)
 
 
 class LatentGenerator(nn.Module):
@@ -67,7 +72,7 @@ class LatentGenerators(nn.Module):
 
     def _fakes(self, player: LatentGenerator, batch: Batch, step: int) -> Fakes:
         labels = batch.labels[player.field.name]
-        known = (labels != IGNORED).flatten(1).any(1) if labels.dim() > 1 else labels != IGNORED
+        known = known_rows(labels)
         labels, length = labels[known], batch.input_ids.shape[1]
         if player.field.kind == "spans":
             mask, judged = batch.attention_mask[known], batch.owned[known]
@@ -83,6 +88,6 @@ class LatentGenerators(nn.Module):
         rows = []
         width = math.ceil(self.latent / 16) * 16  # torch draws 16 at a time: so long noise begins as short does
         for place in places.tolist():
-            draw = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4_099 + place)
+            draw = draw_of(self.seed, step, place)
             rows.append(torch.randn(length, width, generator=draw)[:, : self.latent])
         return torch.stack(rows) if rows else torch.empty(0, length, self.latent)

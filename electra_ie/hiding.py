@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from electra_ie.batching import Batch
 from electra_ie.discriminator import Discriminator
+from electra_ie.generators import draw_of
 from electra_ie.verdict import TEXTS, Hidden
 
 
@@ -77,7 +78,6 @@ class HidingGenerator(nn.Module):
         """(N, L), Gumbel. A row's noise follows from the seed, the step and its place in the global batch alone."""
         rows = []
         for place in places.tolist():
-            draw = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4_099 + place)
-            rows.append(torch.rand(length, generator=draw).clamp(1e-6, 1 - 1e-6))
+            rows.append(torch.rand(length, generator=draw_of(self.seed, step, place)).clamp(1e-6, 1 - 1e-6))
         chance = torch.stack(rows) if rows else torch.empty(0, length)
         return -torch.log(-torch.log(chance))

@@ -85,9 +85,9 @@ class Training:
         corpus: Corpus,
         folder: Path,
         tracker: str | None = None,
-        cutter: Windows | None = None,
+        within: Training | None = None,
     ):
-        """cutter: what cuts the texts; made for the encoder and the corpus where none is given."""
+        """within: the run whose teacher this one trains; it cuts the texts alike."""
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
         self.accelerator = accelerator_of(recipe.precision, tracker, folder / TRACKING)
@@ -107,7 +107,10 @@ class Training:
         recipe = replace(recipe, pooling=pooling).with_window(
             longest(tokenizer, self.discriminator.encoder.config), whole_texts
         )
-        self.cutter = cutter or corpus.cutter(tokenizer, recipe.window or 0, recipe.margin, task.fields)
+        self.role = f"{task.name} ({'teacher' if within else recipe.preset})"
+        self.cutter: Windows = (
+            within.cutter if within else corpus.cutter(tokenizer, recipe.window or 0, recipe.margin, task.fields)
+        )
         self.labelled, self.pool = corpus.windows(self.cutter, task.fields)
         spans = any(field.kind == "spans" for field in task.fields)
         self.recipe = recipe.with_schedule(len(self.labelled), hidden, spans)
@@ -153,7 +156,7 @@ class Training:
         folder, weights = self.folder / TEACHER, self.folder / TAUGHT
         main = self.accelerator.is_main_process
         corpus = replace(self.corpus, pool=[])
-        inner = Training(self.task, self.recipe.of_the_teacher, corpus, folder, cutter=self.cutter)
+        inner = Training(self.task, self.recipe.of_the_teacher, corpus, folder, within=self)
         learnt, begun = broadcast_object_list([weights.is_file(), (folder / RECIPE).is_file()])
         if not learnt:
             inner._learn(begun)
@@ -216,7 +219,7 @@ class Training:
             if "discriminator" in row:
                 watch.see(_step(row))
         began = time.monotonic()
-        name = f"training {self._role}"
+        name = f"training {self.role}"
         with (
             progress(steps, name, start=self.done.step) as report,
             tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
@@ -239,12 +242,6 @@ class Training:
                     break
         if collapsed:
             self._fall_back(done, collapsed)
-
-    @property
-    def _role(self) -> str:
-        """What is trained, in words."""
-        teacher = self.folder.name == Path(TEACHER).name and self.folder.parent.name == Path(LAST).parent.name
-        return f"{self.task.name} ({'teacher' if teacher else self.recipe.preset})"
 
     def _scored_steps(self) -> Iterator[int]:
         """Evenly over the second half, the last step always; none without a dev split."""
@@ -282,12 +279,12 @@ class Training:
                 write_log(self.folder, self.rows)
             other = ", or with --preset control" if self.recipe.game else ""
             remedy = f"Train more gently: --set rate={(self.recipe.rate or 0) / 10:g}{other}."
-            raise UserError(f"{self._role} has collapsed at step {step}: {what}.", file=self.folder, remedy=remedy)
+            raise UserError(f"{self.role} has collapsed at step {step}: {what}.", file=self.folder, remedy=remedy)
         if best is None and self.accelerator.is_main_process:
             load_checkpoint(self.folder, self.players)
         self.collapsed = {"step": step, "what": what, "kept": good}
         kept = f"the weights of step {good}" if good else "the teacher's weights"
-        warn(f"{self._role} has collapsed at step {step}: {what}. The run keeps {kept}.")
+        warn(f"{self.role} has collapsed at step {step}: {what}. The run keeps {kept}.")
 
     def _finish(self) -> None:
         """Save the best weights as stock folders, prove that they are those, and leave scores, plots and card."""
