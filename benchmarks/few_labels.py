@@ -3,10 +3,11 @@
     python benchmarks/few_labels.py --set precision=bf16               # every cell, three seeds: a day of one core
     python benchmarks/few_labels.py --cells trec_fine:all --set precision=bf16
     python benchmarks/few_labels.py --encoder adapted=DIR --cells bc5cdr:100 --set precision=bf16
-    python benchmarks/few_labels.py --table                            # only print what results/few_labels.json holds
+    python benchmarks/few_labels.py --table                            # only show what results/few_labels.json holds
 
 An encoder of another name, such as one that `electra-ie pretrain` has adapted, makes rows of its own. Finished
-trainings are kept in results/few_labels.json and not repeated.
+trainings are kept in results/few_labels.json and not repeated. Beside the table, which is printed, there is a learning
+curve for each set that was trained with two budgets or more: results/few_labels_<set>.png.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Iterable
 from functools import partial
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +73,7 @@ def table(split: str = "test") -> str:
     lines = ["| encoder | set | field | control | adversarial | gain, by seed | gain | cost |"]
     lines.append("| --- | --- | --- | ---: | ---: | --- | ---: | ---: |")
     gains = []
-    names = sorted({key.partition(" | ")[0] for key in RESULTS.load()}, key=lambda name: (name != DEFAULT, name))
-    for name in names:
+    for name in _encoders(RESULTS.load()):
         for cell in CELLS:
             plain, game = (RESULTS.matching(f"{name} | {cell} | {preset} | ") for preset in PRESETS)
             seeds = sorted(plain.keys() & game.keys())
@@ -90,6 +92,41 @@ def table(split: str = "test") -> str:
     return "\n".join(lines)
 
 
+def learning_curves(split: str = "test") -> list[Path]:
+    """A picture for each set with two label budgets or more: the mean over its fields, a line for each encoder and
+    preset that all its budgets have."""
+    from electra_ie import plots
+
+    pictures = []
+    for task, cells in groupby(CELLS, lambda cell: cell.partition(":")[0]):
+        budgets, fields = [], set()
+        for cell in cells:
+            lines = {}
+            for name, preset in product(_encoders(RESULTS.load()), PRESETS):
+                found = [each[split] for each in RESULTS.matching(f"{name} | {cell} | {preset} | ").values()]
+                scores = [statistics.mean(each.values()) for each in found]
+                if scores:
+                    told = preset if name == DEFAULT else f"{preset}, {name} encoder"
+                    deviation = statistics.stdev(scores) if len(scores) > 1 else None
+                    lines[told] = {"mean": statistics.mean(scores), "deviation": deviation}
+                    fields |= found[0].keys()
+            if lines:
+                budgets.append({"labels": cell.partition(":")[2], "presets": lines})
+        if len(budgets) < 2:
+            continue
+        for each in budgets:
+            shared = [line for line in each["presets"] if all(line in other["presets"] for other in budgets)]
+            each |= {"labels": int(each["labels"]), "presets": {line: each["presets"][line] for line in shared}}
+        pictures.append(RESULTS.file.with_name(f"few_labels_{task}.png"))
+        plots.learning_curve(budgets, f"{', '.join(sorted(fields))}: {split}, %", pictures[-1], task)
+    return pictures
+
+
+def _encoders(keys: Iterable[str]) -> list[str]:
+    """Their names, the default one first."""
+    return sorted({key.partition(" | ")[0] for key in keys}, key=lambda name: (name != DEFAULT, name))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=CELLS)
@@ -103,6 +140,8 @@ def main() -> None:
     if not given.table:
         fill(given)
     print(table(given.split))
+    for picture in learning_curves(given.split):
+        print(picture)
 
 
 if __name__ == "__main__":

@@ -125,6 +125,13 @@ def _what(facts: Facts) -> Iterator[str]:
         f"{training['labelled']['documents']:,} labelled and {training['unlabelled']['documents']:,} unlabelled "
         f"documents, seed {recipe.seed}, {training['steps']:,} steps{best}. Model `{facts.audit['model'][:SHOWN]}`."
     )
+    if recipe.taught:
+        taught = training["teacher"].get("dev")
+        yield (
+            f"On the unlabelled documents it learnt to answer as a teacher, with {recipe.hide:.0%} of their tokens "
+            f"hidden: a model trained on the same labels alone, with another seed"
+            + (f", which scores {taught['mean']:.3f} on dev." if taught else ".")
+        )
     if fallen := training.get("collapsed"):
         yield (
             f"The training collapsed at step {fallen['step']} ({fallen['what']}) and ended there, with "

@@ -161,6 +161,8 @@ def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(task, tmp
     assert not (run / "checkpoint").exists()
     saved = json.loads((run / "scores.json").read_text("utf-8"))["training"]
     assert saved["best_step"] > 0 and saved["teacher"] == {"dev": teacher["teacher"]}
+    told = f"which scores {teacher['teacher']['mean']:.3f} on dev"
+    assert told in (run / "README.md").read_text("utf-8")
 
     spoil(monkeypatch)
     kept = train(str(task), tmp_path / "kept", **settings)
