@@ -26,6 +26,7 @@ from electra_ie.loop import LossNotFinite, Players, check_weights
 from electra_ie.pooling import AVERAGES
 from electra_ie.run_files import (
     BEST,
+    CHECKPOINT,
     CORPUS,
     LAST,
     TASK,
@@ -223,7 +224,7 @@ def check_models(folder: Path, fields: Sequence[Field]) -> None:
                     f'the run has no {file} for the field "{field.name}".',
                     file=folder,
                     remedy="Finish it with: electra-ie train ... --resume"
-                    if (folder / LAST).parent.exists()
+                    if (folder / CHECKPOINT).exists()
                     else "Restore it, or train again.",
                 )
 

@@ -18,7 +18,7 @@ from electra_ie.errors import UserError, warn
 from electra_ie.formats import jsonl
 from electra_ie.hub import Content
 from electra_ie.persistence import check_models, load_task
-from electra_ie.run_files import CARD, CURVES, LAST, MODEL_FILES, RECIPE, RUN_FILES, TASK, is_finished
+from electra_ie.run_files import CARD, CHECKPOINT, CURVES, MODEL_FILES, RECIPE, RUN_FILES, TASK, is_finished
 from electra_ie.task import SPLITS, Task
 from electra_ie.yaml_source import Source
 
@@ -62,7 +62,7 @@ def of_run(folder: Path) -> Upload:
         remedy = "Give what train wrote to --output."
         raise UserError(f"this is not the folder of a run (no {RECIPE} and {TASK} in it).", file=folder, remedy=remedy)
     if not is_finished(folder):
-        goes_on = (folder / LAST).parent.exists()
+        goes_on = (folder / CHECKPOINT).exists()
         remedy = f"Finish it with: electra-ie train ... {'--resume' if goes_on else ''}"
         raise UserError("this run is not finished.", file=folder, remedy=f"{remedy.strip()}.")
     task = load_task(folder)

@@ -55,6 +55,7 @@ from electra_ie.recipe import Recipe
 from electra_ie.run_files import (
     BEST,
     CARD,
+    CHECKPOINT,
     CORPUS,
     CURVES,
     LAST,
@@ -165,7 +166,7 @@ class Training:
                     load_best(folder, inner.discriminator)
                 write_log(folder, [*inner.rows, {"step": inner.done.step, "collapsed": inner.collapsed}])
                 save_weights(weights, trained_state(inner.discriminator), inner.done)
-                shutil.rmtree(folder / Path(LAST).parent)
+                shutil.rmtree(folder / CHECKPOINT)
         self.accelerator.wait_for_everyone()
         state, self.teacher = read_weights(weights)
         inner.discriminator.load_state_dict(state, strict=False)
@@ -368,7 +369,7 @@ def _hiding(discriminator: Discriminator, tokenizer: PreTrainedTokenizerBase, re
 def clear(folder: Path) -> None:
     """Remove the checkpoints of a finished run. The last one first: without it the run counts as finished."""
     (folder / LAST).unlink(missing_ok=True)
-    shutil.rmtree(folder / Path(LAST).parent, ignore_errors=True)
+    shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
 
 
 def _teachers_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

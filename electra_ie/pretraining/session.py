@@ -46,7 +46,7 @@ from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.saving import blend, save_encoder, verify
 from electra_ie.pretraining.sharing import Ties, disentangle
 from electra_ie.pretraining.vocabulary import new_tokenizer
-from electra_ie.run_files import CARD, CORPUS, CURVES, LAST, PRETRAINING, RECIPE, TRACKING, write, write_log
+from electra_ie.run_files import CARD, CHECKPOINT, CORPUS, CURVES, PRETRAINING, RECIPE, TRACKING, write, write_log
 from electra_ie.tracking import tracking
 
 ROWS = 1_000
@@ -282,7 +282,7 @@ class Pretraining:
         plots.pretraining(self.rows, self.folder / CURVES)
         write(self.folder / CARD, encoder_card(self.recipe, summary))
         write_log(self.folder, self.rows)
-        shutil.rmtree(self.folder / Path(LAST).parent)
+        shutil.rmtree(self.folder / CHECKPOINT)
 
     def _summary(self) -> dict[str, Any]:
         last = self.rows[-1]

@@ -1,0 +1,89 @@
+"""How many steps, where there is no dev split to say: the rule of `Recipe.steps`, and half and twice as many.
+
+    python benchmarks/steps.py --set precision=bf16        # every cell, three seeds; about two hours of one core
+    python benchmarks/steps.py --table                     # only print what results/steps.json holds
+
+`control` is trained as without a dev split, so that the last step is kept, and scored on documents that chose nothing:
+those of dev, or, where the set has none, labelled ones of train that the label budget leaves over. Test is not read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cells import Cells, spread
+
+CELLS = ("trec_fine:82", "bc5cdr:50", "bc5cdr:100", "sec_filings:50", "transaction_risk:60")
+"""Task and label budget."""
+TIMES = (0.5, 1.0, 2.0)
+MOST = 500
+"""Documents that are scored at most."""
+RESULTS = Cells("steps")
+
+
+def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str, Any]:
+    """The mean over the fields of what the last step scores (%), and how many steps there were."""
+    from electra_ie.corpus import Corpus
+    from electra_ie.evaluation import answer, judge, mean_score
+    from electra_ie.extractor import Extractor
+    from electra_ie.recipe import Recipe
+    from electra_ie.sampling import sample
+    from electra_ie.task import Task
+    from electra_ie.training import Training
+
+    name, _, budget = cell.partition(":")
+    task = Task.load(name)
+    recipe = Recipe.build(None, settings, task=name, labels=int(budget), seed=seed, preset="control")
+    read = Corpus.read(task, recipe)
+    taught = {each.id for each in read.train}
+    others = [each for each in task.read("train") if each.gold and each.id not in taught]
+    scored = read.dev or sample(others, MOST, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        make = partial(Training, task, corpus=replace(read, dev=[]), folder=Path(folder) / "run")
+        steps = round(times * (make(recipe).recipe.steps or 0))
+        make(replace(recipe, steps=steps)).run()
+        scores = judge(task.fields, scored, answer(Extractor.load(f"{folder}/run"), scored))
+    return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored)}
+
+
+def table() -> str:
+    """Markdown: a row for each cell, a column for each number of steps."""
+    lines = ["| set | steps by the rule | half | the rule | twice | documents scored |"]
+    lines.append("| --- | ---: | ---: | ---: | ---: | ---: |")
+    means: dict[float, list[float]] = {times: [] for times in TIMES}
+    for cell in CELLS:
+        found = {times: list(RESULTS.matching(f"{cell} | {times:g} | ").values()) for times in TIMES}
+        if not all(found.values()):
+            continue
+        for times in TIMES:
+            means[times].append(statistics.mean(each["score"] for each in found[times]))
+        scores = " | ".join(spread(each["score"] for each in found[times]) for times in TIMES)
+        rule = found[1.0][0]
+        lines.append(f"| {cell} | {rule['steps']} | {scores} | {rule['scored']} |")
+    if means[1.0]:
+        lines.append(f"| mean | | {' | '.join(f'{statistics.mean(each):.1f}' for each in means.values())} | |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=CELLS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--set", nargs="+", default=[], help="settings of train, key=value")
+    parser.add_argument("--table", action="store_true")
+    given = parser.parse_args()
+    for seed in [] if given.table else given.seeds:
+        for cell in given.cells:
+            for times in TIMES:
+                RESULTS.fill(f"{cell} | {times:g} | {seed}", partial(measure, cell, times, seed, given.set))
+    print(table())
+
+
+if __name__ == "__main__":
+    main()
