@@ -85,6 +85,13 @@ def train(
     recipe: RecipeFile = None,
     resume: Resume = False,
     track: Track = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="Run of control with the same labels and seed, for --preset adversarial [default: trains one].",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train a model for a task, and save it as a run."""
     from electra_ie.commands import train as do
@@ -95,7 +102,7 @@ def train(
     given: dict[str, Any] = {"encoder": encoder, "data": data, "labels": labels, "seed": seed, "preset": preset}
     given["unlabeled"] = tuple(unlabeled) if unlabeled else None
     given["include_examples"] = include_examples or None
-    folder = do(task, output, recipe=recipe, settings=set_ or (), resume=resume, track=track, **given)
+    folder = do(task, output, recipe=recipe, settings=set_ or (), resume=resume, track=track, teacher=teacher, **given)
     if first_process():
         show_scores(read_scores(folder).get("dev", {}), "dev")
         files = "model folders, run.yaml, scores.json, audit.json, log.jsonl, curves.png, README.md"

@@ -37,6 +37,7 @@ def train(
     settings: Sequence[str] = (),
     resume: bool = False,
     track: str | None = None,
+    teacher: str | os.PathLike[str] | None = None,
     **given: Any,
 ) -> Path:
     """Train a model for a task and save it as a run; returns the run's folder.
@@ -45,7 +46,9 @@ def train(
     recipe: a YAML file such as the run.yaml of another run. given: fields of `Recipe` (`labels=100`,
     `preset="control"`, `encoder=...`); the preset `auto` is the winner of a comparison with three seeds where the task
     has a dev split, else control. settings: `key=value` strings, as --set. resume: go on with the run in `output`.
-    track: tensorboard, wandb, mlflow or trackio, which then gets the numbers of log.jsonl, and nothing else.
+    track: tensorboard, wandb, mlflow or trackio, which then gets the numbers of log.jsonl, and nothing else. teacher:
+    for the preset adversarial, the finished run of control with the same labels, seed and settings, which else is
+    trained once more.
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
@@ -53,13 +56,15 @@ def train(
         if track:
             remedy = f"Train the preset that wins with --track, or --preset {AUTO} without."
             raise UserError(f"--track follows one run; --preset {AUTO} trains several.", remedy=remedy)
+        if teacher:
+            raise UserError(f"--teacher: --preset {AUTO} trains its own.", remedy="Leave one of them out.")
         return train_winner(task, output, recipe=recipe, settings=settings, resume=resume, **{**given, "preset": None})
     if resume and output and recipe is None and (Path(output) / RECIPE).is_file():
         recipe = Path(output) / RECIPE
     plan = Recipe.build(recipe, tuple(settings), task=task, **given)
     made = Task.load(plan.task, plan.data)
     folder = Path(output or f"runs/{made.name}-{plan.preset}-{plan.seed}")
-    train_run(made, plan, folder, resume, track)
+    train_run(made, plan, folder, resume, track, Path(teacher) if teacher else None)
     return folder
 
 

@@ -62,8 +62,9 @@ class Plan:
 
     @property
     def cells(self) -> list[Cell]:
-        """Seed by seed, so that an interrupted comparison has whole seeds."""
-        return [Cell(labels, seed, preset) for seed in self.seeds for labels in self.labels for preset in self.presets]
+        """Seed by seed, so that an interrupted comparison has whole seeds; who has a teacher comes last."""
+        presets = sorted(self.presets, key=_is_taught)
+        return [Cell(labels, seed, preset) for seed in self.seeds for labels in self.labels for preset in presets]
 
 
 def compare(
@@ -226,7 +227,7 @@ def _check(task: Task, base: Recipe, plan: Plan) -> Corpus:
     for cell in plan.cells:
         dataclasses.replace(base, labels=cell.labels, seed=cell.seed)  # checks the values
     tokenizer = load_tokenizer(base.encoder)
-    if any(PRESETS[preset]["generator"].get("hides_what_decides") for preset in plan.presets):
+    if any(_is_taught(preset) for preset in plan.presets):
         mask_token(tokenizer, base.encoder)
     if not any(document.gold for document in task.read(plan.split)):
         raise UserError(f'no document of the split "{plan.split}" has a label.', file=task.file)
@@ -244,13 +245,16 @@ def _train_all(cells: Sequence[Cell], folder: Path, jobs: int | None) -> None:
             shutil.rmtree(run)
     at_once = jobs or max(1, torch.cuda.device_count())
     if at_once > 1:
-        train_apart([(cell.name, _command(cell, folder)) for cell in left], folder / RUNS, at_once)
+        for taught in (False, True):  # the runs of control first, which teach the others
+            some = [cell for cell in left if _is_taught(cell.preset) == taught]
+            train_apart([(cell.name, _command(cell, folder)) for cell in some], folder / RUNS, at_once)
         return
     for number, cell in enumerate(left, start=1):
         notice(f"run {number} of {len(left)}: {cell.name}")
         run = folder / RUNS / cell.name
         mine = Recipe.build(folder / BASE, **vars(cell))
-        train_run(Task.load(mine.task, mine.data), mine, run, resume=(run / RECIPE).is_file())
+        resume = (run / RECIPE).is_file()
+        train_run(Task.load(mine.task, mine.data), mine, run, resume, teacher=_teacher(cell, folder))
 
 
 def _command(cell: Cell, folder: Path) -> list[str]:
@@ -259,7 +263,19 @@ def _command(cell: Cell, folder: Path) -> list[str]:
     told = ["train", Recipe.build(folder / BASE).task, "--output", str(run), "--recipe", str(folder / BASE)]
     told += ["--seed", str(cell.seed), "--preset", cell.preset]
     told += [] if cell.labels is None else ["--labels", str(cell.labels)]
+    if teacher := _teacher(cell, folder):
+        told += ["--teacher", str(teacher)]
     return [*told, *(["--resume"] if (run / RECIPE).is_file() else [])]
+
+
+def _is_taught(preset: str) -> bool:
+    return Recipe.build(preset=preset).taught
+
+
+def _teacher(cell: Cell, folder: Path) -> Path | None:
+    """The run that teaches this one, if it has a teacher and the comparison has that run."""
+    run = folder / RUNS / dataclasses.replace(cell, preset=CONTROL).name
+    return run if _is_taught(cell.preset) and is_finished(run) else None
 
 
 def _outcome(run: Path, split: str) -> Outcome:

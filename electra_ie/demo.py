@@ -24,7 +24,8 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     rows: list[dict[str, Any]] = []
     for preset in PRESETS:
-        run = train(TASK, FOLDER / preset, labels=LABELS, seed=SEED, preset=preset)
+        teacher = FOLDER / PRESETS[0] if rows else None
+        run = train(TASK, FOLDER / preset, labels=LABELS, seed=SEED, preset=preset, teacher=teacher)
         scores = evaluate(run)
         spent = json.loads((run / "scores.json").read_text("utf-8"))["training"]
         numbers = {f"{name} ({each['main']})": each[each["main"]] for name, each in scores.items()}

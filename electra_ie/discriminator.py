@@ -21,7 +21,7 @@ from electra_ie.batching import Batch
 from electra_ie.encoders import locate, readable
 from electra_ie.errors import UserError
 from electra_ie.labels import Field
-from electra_ie.pooling import AVERAGES, averaged, averages, averaging, can_average, drop_layer
+from electra_ie.pooling import AVERAGES, averaged, averages, averaging, can_average, drop_layer, hand_on
 from electra_ie.verdict import TEXTS, Fakes, Hidden, Verdict
 
 STOCK = {
@@ -301,12 +301,15 @@ def _new(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
     if field.kind != "spans":
         config["problem_type"] = PROBLEMS[field.kind]
     model = _load(encoder, field, **config)
-    if averages(model.config):  # the field of a run, which is now an encoder
+    known = averages(model.config)  # the field of a run, which is now an encoder
+    if known:
         drop_layer(model)
     model.config.electra_ie = None
     if field.kind != "spans" and pooling == "mean":
         if can_average(model.config):
             model.config.electra_ie = {AVERAGES: True}
+            if not known:
+                hand_on(model)
         else:
             model.config.classifier_pooling = "mean"
     return model

@@ -109,11 +109,15 @@ def load_checkpoint(run: Path, players: Players) -> Progress:
 
 def refuse_other_recipe(begun: Settings, mine: Settings, folder: Path) -> None:
     """Raises UserError where a run would be resumed with another recipe than it was begun with."""
-    before, now = begun.as_dict(), mine.as_dict()
-    other = [f"{name} ({before[name]}, now {now[name]})" for name in now if not _same(before[name], now[name])]
-    if other:
+    if other := differences(begun, mine):
         remedy = "Resume without these options, or begin another run."
         raise UserError(f"the run was begun with another recipe: {', '.join(other)}.", file=folder, remedy=remedy)
+
+
+def differences(begun: Settings, mine: Settings) -> list[str]:
+    """What a run was begun with and what is wanted now, where they differ: `steps (100, now 200)`."""
+    before, now = begun.as_dict(), mine.as_dict()
+    return [f"{name} ({before[name]}, now {now[name]})" for name in now if not _same(before[name], now[name])]
 
 
 def _same(one: Any, other: Any) -> bool:

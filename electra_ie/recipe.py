@@ -104,6 +104,8 @@ class Recipe(Settings):
         "dev_limit": 1, "hide": 0,
     }  # fmt: skip
 
+    OF_THE_GAME: ClassVar[tuple[str, ...]] = ("unlabeled", "unlabeled_batch", "generator_rate", "latent", "hide")
+    """What plain training knows nothing of."""
     HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1, "hide": 0.9}
     WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {"pooling": ("stock", "mean"), "precision": ("auto", "bf16", "no")}
 
@@ -119,9 +121,16 @@ class Recipe(Settings):
 
     @property
     def of_the_teacher(self) -> Recipe:
-        """What the teacher is trained with: the labels alone, and another seed, so that the two err differently."""
-        terms = PRESETS["control"]
-        return dataclasses.replace(self, preset="control", seed=(self.seed + 1) * 7_919 % MOST_SEEDS, **terms)
+        """What the teacher is trained with: it is the run of control with the same seed."""
+        known = {each.name: each.default for each in dataclasses.fields(self)}
+        plain: dict[str, Any] = {name: known[name] for name in self.OF_THE_GAME}
+        return dataclasses.replace(self, preset="control", **plain, **PRESETS["control"])
+
+    @property
+    def chance(self) -> int:
+        """What new weights, batches, dropout and noise are drawn from: the seed; but another number where there is a
+        teacher, whose seed it is, so that the two err differently."""
+        return (self.seed + 1) * 7_919 % MOST_SEEDS if self.taught else self.seed
 
     def with_window(self, most: int, whole_texts: bool) -> Recipe:
         """The recipe with its window written out. most: tokens the encoder takes; whole_texts: are texts judged?"""

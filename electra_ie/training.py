@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,7 @@ from electra_ie.run_files import (
     write_scores,
 )
 from electra_ie.task import Task
+from electra_ie.teacher import row_of, row_of_the_end, take_over, told_of
 from electra_ie.tracking import check_tracker, tracking
 
 
@@ -87,21 +88,23 @@ class Training:
         folder: Path,
         tracker: str | None = None,
         within: Training | None = None,
+        teacher: Path | None = None,
     ):
-        """within: the run whose teacher this one trains; it cuts the texts alike."""
+        """within: the run whose teacher this one trains; it cuts the texts alike. teacher: a finished run that is to be
+        this one's teacher; without, one is trained."""
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
         self.accelerator = accelerator_of(recipe.precision, tracker, folder / TRACKING)
         recipe = replace(recipe, encoder=pinned(recipe.encoder))
         tokenizer = load_tokenizer(recipe.encoder)
         pooling = choose(recipe.encoder, recipe.pooling)
-        torch.manual_seed(recipe.seed)  # decides the weights of the new heads and of the generator
+        torch.manual_seed(recipe.chance)  # decides the weights of the new heads and of the generator
         fakes = recipe.game and not recipe.taught
         self.discriminator = Discriminator.load(recipe.encoder, task.fields, pooling, fakes)
         hidden = self.discriminator.hidden
         self.generator: LatentGenerators | HidingGenerator | None = None
         if fakes:
-            self.generator = LatentGenerators(task.fields, hidden, recipe.latent, recipe.seed)
+            self.generator = LatentGenerators(task.fields, hidden, recipe.latent, recipe.chance)
         elif recipe.taught:
             self.generator = _hiding(self.discriminator, tokenizer, recipe)
         whole_texts = any(field.kind != "spans" for field in task.fields)
@@ -121,6 +124,9 @@ class Training:
         self.done = Progress()
         self.collapsed: dict[str, Any] | None = None
         self.teacher: Progress | None = None
+        self.given = (
+            take_over(teacher, task, self.recipe.of_the_teacher, self._of_the_teacher.hash) if teacher else None
+        )
 
     def run(self, resume: bool = False) -> None:
         """Train, and leave a complete run. With `resume`, go on from the last checkpoint, to the very same weights.
@@ -152,26 +158,36 @@ class Training:
                 write_log(self.folder, self.rows)
             raise not_finite(error, self.folder, self.done, self.recipe.rate) from error
 
+    @property
+    def _of_the_teacher(self) -> Corpus:
+        """What the teacher learns from."""
+        return replace(self.corpus, pool=[])
+
     def _train_teacher(self) -> Discriminator:
-        """The discriminator that learns from the labels alone, in a run within this one."""
+        """The discriminator that learns from the labels alone, in a run within this one, or before it."""
         folder, weights = self.folder / TEACHER, self.folder / TAUGHT
         main = self.accelerator.is_main_process
-        corpus = replace(self.corpus, pool=[])
-        inner = Training(self.task, self.recipe.of_the_teacher, corpus, folder, within=self)
+        inner = Training(self.task, self.recipe.of_the_teacher, self._of_the_teacher, folder, within=self)
         learnt, begun = broadcast_object_list([weights.is_file(), (folder / RECIPE).is_file()])
-        if not learnt:
+        if not learnt and self.given:
+            teacher, reached, rows = self.given
+            inner.discriminator.load_state_dict(teacher.state_dict())
+            if main:
+                write_log(folder, rows)
+                save_weights(weights, trained_state(inner.discriminator), reached)
+        elif not learnt:
             inner._learn(begun)
             if main:
                 if inner.done.best_step is not None:
                     load_best(folder, inner.discriminator)
-                write_log(folder, [*inner.rows, {"step": inner.done.step, "collapsed": inner.collapsed}])
+                write_log(folder, [*inner.rows, row_of_the_end(inner.done.step, inner.collapsed)])
                 save_weights(weights, trained_state(inner.discriminator), inner.done)
                 shutil.rmtree(folder / CHECKPOINT)
         self.accelerator.wait_for_everyone()
         state, self.teacher = read_weights(weights)
         inner.discriminator.load_state_dict(state, strict=False)
         if main and not self.done.step:
-            self.rows = [_teachers_row(read_log(folder))]
+            self.rows = [row_of(read_log(folder))]
         return inner.discriminator
 
     def _take_teacher(self) -> None:
@@ -209,7 +225,7 @@ class Training:
         steps, place = self.recipe.steps or 0, self.accelerator.process_index
         batches = Batches(
             self.labelled, self.pool, (self.recipe.batch or 0, self.recipe.unlabeled_batch or 0), self.cutter,
-            self.task.fields, self.recipe.seed, place, self.accelerator.num_processes,
+            self.task.fields, self.recipe.chance, place, self.accelerator.num_processes,
         )  # fmt: skip
         done, collapsed = self.done.step, None
         scored = set(self._scored_steps())
@@ -227,7 +243,7 @@ class Training:
         ):
             if main and not self.done.step and self.rows:
                 track(self.rows[0])
-            for step in play(self.players, batches, self.recipe, self.done.step):
+            for step in play(self.players, batches, replace(self.recipe, seed=self.recipe.chance), self.done.step):
                 done = step.number + 1
                 collapsed = watch.see(step)  # the numbers of a step are those of all processes: all decide alike
                 if main:
@@ -308,7 +324,7 @@ class Training:
             "steps": self.recipe.steps,
             "best_step": self.done.best_step,
             **({"collapsed": self.collapsed} if self.collapsed else {}),
-            **({"teacher": _teacher_of(self.rows)} if self.teacher else {}),
+            **({"teacher": told_of(self.rows)} if self.teacher else {}),
             "seconds": round(max((row.get("seconds", 0.0) for row in self.rows), default=0.0), 1),
             "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in self.rows), 1),
             "processes": self.accelerator.num_processes,
@@ -343,8 +359,15 @@ class Training:
             raise RuntimeError(f"the saved model scores {mean_score(scores)} on dev, the log says {logged}")
 
 
-def train_run(task: Task, recipe: Recipe, folder: Path, resume: bool = False, tracker: str | None = None) -> None:
-    """Read the corpus, train, and leave a complete run; a finished one is left alone.
+def train_run(
+    task: Task,
+    recipe: Recipe,
+    folder: Path,
+    resume: bool = False,
+    tracker: str | None = None,
+    teacher: Path | None = None,
+) -> None:
+    """Read the corpus, train, and leave a complete run; a finished one is left alone. teacher: see `Training`.
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
@@ -354,7 +377,10 @@ def train_run(task: Task, recipe: Recipe, folder: Path, resume: bool = False, tr
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         clear(folder)  # a kill may have left what it was about to remove
         return
-    training = Training(task, recipe, Corpus.read(task, recipe), folder, tracker)
+    if teacher and not recipe.taught:
+        remedy = "Leave --teacher out, or give --preset adversarial."
+        raise UserError(f"--teacher: the preset {recipe.preset} has no teacher.", remedy=remedy)
+    training = Training(task, recipe, Corpus.read(task, recipe), folder, tracker, teacher=teacher)
     with claimed(folder):
         training.run(resume)
 
@@ -363,31 +389,13 @@ def _hiding(discriminator: Discriminator, tokenizer: PreTrainedTokenizerBase, re
     """Raises UserError where no token can be hidden from the encoder."""
     token = mask_token(tokenizer, recipe.encoder)
     discriminator.probe_hiding(recipe.encoder, token)
-    return HidingGenerator(discriminator.hidden, token, tokenizer.all_special_ids, recipe.hide, recipe.seed)
+    return HidingGenerator(discriminator.hidden, token, tokenizer.all_special_ids, recipe.hide, recipe.chance)
 
 
 def clear(folder: Path) -> None:
     """Remove the checkpoints of a finished run. The last one first: without it the run counts as finished."""
     (folder / LAST).unlink(missing_ok=True)
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
-
-
-def _teachers_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a run's log says of the teacher: step 0, the best dev scores, whether it collapsed, the time it took."""
-    scored = [row for row in rows if row.get("best")]
-    return {
-        "step": 0,
-        "seconds": max((row.get("seconds", 0.0) for row in rows), default=0.0),
-        "seconds_scoring": sum(row.get("seconds_scoring", 0.0) for row in rows),
-        **({"teacher": scored[-1]["dev"]} if scored else {}),
-        "collapsed": rows[-1]["collapsed"],
-    }
-
-
-def _teacher_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Dev scores of the teacher, if there are any, and what it collapsed by, from the run's log."""
-    found = {"dev": rows[0].get("teacher"), "collapsed": rows[0]["collapsed"]}
-    return {name: value for name, value in found.items() if value}
 
 
 def _row(step: Step, seconds: float) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from electra_ie.errors import UserError
 from electra_ie.labels import Field
 from electra_ie.objectives import TERMS
 from electra_ie.persistence import save_fields
+from electra_ie.pooling import averaged
 
 SHORT = "Arden paid 5.975,74 to the bank."
 LONG = "the old house by the river was sold in march and the bank sent a letter to Brisk about it, " * 2
@@ -164,3 +165,14 @@ def test_an_empty_text_is_judged(judged):
     assert all(torch.isfinite(each).all() for each in discriminator.answers(batch).values())
     assert not batch.owned[0].any()
     assert tiny.rows(cutter, [Document("e", "")])[0].window.share == 1
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_a_new_head_hands_the_mean_on_to_its_classifier(encoder, family):
+    """But a head that was trained on the mean stays as it is (see test_stock)."""
+    discriminator = tiny.discriminator_of(encoder(family), pooling="mean").eval()
+    field = next(field for field in discriminator.fields if field.kind == "classes")
+    mask = torch.ones(2, 5, dtype=torch.long)
+    states = torch.randn(2, 5, discriminator.hidden)
+    features = discriminator.head(field)(states, mask)[1]
+    assert torch.allclose(features, torch.tanh(averaged(states, mask)[:, 0] / 2), atol=1e-6)

@@ -252,3 +252,52 @@ def test_without_unlabelled_texts_those_with_labels_are_read(task, tmp_path, enc
     training = json.loads((run / "scores.json").read_text("utf-8"))["training"]
     assert training["unlabelled"]["documents"] == training["labelled"]["documents"] == 40
     assert "there are no unlabelled texts" in capsys.readouterr().err
+
+
+def test_the_teacher_is_the_run_of_control_with_the_same_seed(task, tmp_path, encoder, monkeypatch, capsys):
+    """Trained within, or taken from there: the same run in the end, to the byte."""
+    folder = encoder("bert")
+    control = train(str(task), tmp_path / "control", **tiny.settings(folder, "control", steps=40))
+    capsys.readouterr()
+    settings = tiny.settings(folder, "adversarial", steps=40)
+    own = train(str(task), tmp_path / "own", **settings)
+    assert "(teacher)" in capsys.readouterr().err
+    given = train(str(task), tmp_path / "given", teacher=control, **settings)
+    assert "(teacher)" not in capsys.readouterr().err
+    for part in ("names", "topic"):
+        assert (own / part / "model.safetensors").read_bytes() == (given / part / "model.safetensors").read_bytes()
+        assert (own / part / "model.safetensors").read_bytes() != (control / part / "model.safetensors").read_bytes()
+    assert rows(own)[0]["teacher"] == rows(given)[0]["teacher"]
+    assert rows(given)[0]["seconds"] == max(row.get("seconds", 0) for row in rows(control)), "its time is part of the run's"
+
+    spoil(monkeypatch)
+    kept = train(str(task), tmp_path / "kept", teacher=control, **settings)
+    for part in ("names", "topic"):
+        assert (kept / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        ({"seed": 1}, "seed (0, now 1)"),
+        ({"labels": 20}, "labels (None, now 20)"),
+        ({"settings": ["rate=1e-5"]}, "rate"),
+    ],
+)
+def test_another_run_is_no_teacher(task, tmp_path, encoder, change, told):
+    folder = encoder("bert")
+    control = train(str(task), tmp_path / "control", **tiny.settings(folder, "control"))
+    given = tiny.settings(folder, "adversarial")
+    given |= {name: [*given.get(name, []), *value] if name == "settings" else value for name, value in change.items()}
+    with pytest.raises(UserError, match="cannot be the teacher, it differs in") as raised:
+        train(str(task), tmp_path / "run", teacher=control, **given)
+    assert told in str(raised.value) and not (tmp_path / "run").exists()
+
+
+def test_a_teacher_must_be_there_and_be_asked_for(task, tmp_path, encoder):
+    settings = tiny.settings(encoder("bert"), "adversarial")
+    with pytest.raises(UserError, match="no finished run to be the teacher"):
+        train(str(task), tmp_path / "run", teacher=tmp_path / "none", **settings)
+    with pytest.raises(UserError, match="the preset control has no teacher"):
+        train(str(task), tmp_path / "run", teacher=tmp_path, **tiny.settings(settings["encoder"], "control"))
+    assert not (tmp_path / "run").exists()
