@@ -72,11 +72,12 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     told = {"labels": [20, 10], "seeds": 2, "encoder": encoder("bert"), **SHORT}
     real, trained = comparing.train_run, []
 
-    def stopping(task, recipe, folder, resume):
+    def stopping(task, recipe, folder, resume, teacher):
         if len(trained) == 3:
             raise Stopped
         trained.append((recipe.labels, recipe.preset, recipe.seed))
-        real(task, recipe, folder, resume)
+        assert teacher == (None if recipe.preset == "control" else folder.with_name("10-control-0"))
+        real(task, recipe, folder, resume, teacher=teacher)
 
     monkeypatch.setattr(comparing, "train_run", stopping)
     with pytest.raises(Stopped):

@@ -90,7 +90,7 @@ def test_the_field_of_a_run_is_an_encoder_without_its_averaging_layer(mean_run, 
     assert not made.head(tiny.FIELDS[0]).averages
     again = Discriminator.load(str(mean_run / "topic"), tiny.FIELDS[:1], "mean").head(tiny.FIELDS[0]).model
     saved = load_file(mean_run / "topic" / "model.safetensors")
-    assert torch.equal(again.bert.pooler.dense.weight, saved["bert.pooler.dense.weight"]), "it was trained on the mean"
+    assert torch.equal(again.classifier.dense.weight, saved["classifier.dense.weight"]), "it was trained on the mean"
     texts = tmp_path / "texts"
     texts.mkdir()
     (texts / "memo.txt").write_text("Arden paid the invoice.", encoding="utf-8")
