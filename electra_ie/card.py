@@ -126,11 +126,12 @@ def _what(facts: Facts) -> Iterator[str]:
         f"documents, seed {recipe.seed}, {training['steps']:,} steps{best}. Model `{facts.audit['model'][:SHOWN]}`."
     )
     if recipe.taught:
-        taught = training["teacher"].get("dev")
+        taught, lost = (training["teacher"].get(what) for what in ("dev", "collapsed"))
         yield (
             f"On the unlabelled documents it learnt to answer as a teacher, with {recipe.hide:.0%} of their tokens "
-            f"hidden: a model trained on the same labels alone, with another seed"
-            + (f", which scores {taught['mean']:.3f} on dev." if taught else ".")
+            "hidden: the run of control with the same seed"
+            + (f", which scores {taught['mean']:.3f} on dev" if taught else "")
+            + (f", and collapsed at its step {lost['step']}." if lost else ".")
         )
     if fallen := training.get("collapsed"):
         yield (

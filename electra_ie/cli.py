@@ -88,7 +88,8 @@ def train(
     teacher: Annotated[
         str | None,
         typer.Option(
-            help="Run of control with the same labels and seed, for --preset adversarial [default: trains one].",
+            help="For --preset adversarial: folder of the run of control with the same labels and seed "
+            "[default: trains it].",
             show_default=False,
         ),
     ] = None,

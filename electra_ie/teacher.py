@@ -7,26 +7,35 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from electra_ie.audit import code_now, environment_now, read_audit
 from electra_ie.discriminator import Discriminator
-from electra_ie.errors import UserError
+from electra_ie.errors import UserError, warn
+from electra_ie.fingerprint import model_files
 from electra_ie.persistence import Progress, differences, load_run, load_task
 from electra_ie.recipe import Recipe
-from electra_ie.run_files import CORPUS, RECIPE, is_finished, parse, read_log, read_scores
+from electra_ie.run_files import CORPUS, RECIPE, is_finished, parse, read_log, read_scores, refuse_links
 from electra_ie.task import Task
 
 Rows = Sequence[Mapping[str, Any]]
+REMEDY = (
+    "Give the folder of the run of control with the same labels, seed, settings, code and machine, or leave --teacher "
+    "out: it is trained. In a comparison, delete that run and resume."
+)
 
 
-def take_over(run: Path, task: Task, recipe: Recipe, corpus: str) -> tuple[Discriminator, Progress, Rows]:
+def take_over(
+    run: Path, task: Task, recipe: Recipe, corpus: str, pupil: Discriminator
+) -> tuple[Discriminator, Progress, Rows]:
     """The discriminator of a finished run, how far it came, and its log.
 
-    recipe: what the teacher would be trained with. corpus: the hash of what it would learn from. Raises UserError where
-    the run is another than that.
+    recipe: what the teacher would be trained with. corpus: the hash of what it would learn from. pupil: whom it is to
+    teach. Raises UserError where the run is not just what would be trained here and now.
     """
-    remedy = "Give the run of control with the same labels, seed and settings; or leave --teacher out: one is trained."
-    if not (run / RECIPE).is_file() or not is_finished(run):
-        raise UserError("there is no finished run to be the teacher.", file=run, remedy=remedy)
-    made = Recipe.build(run / RECIPE)
+    refuse_unfinished(run)
+    refuse_links(run)
+    made, audit, names = Recipe.build(run / RECIPE), read_audit(run), [field.name for field in task.fields]
     of_no_account = {name: getattr(recipe, name) for name in ("task", "data", "include_examples", *Recipe.OF_THE_GAME)}
     other = differences(replace(made, **of_no_account), recipe)
     known = run / CORPUS
@@ -34,12 +43,39 @@ def take_over(run: Path, task: Task, recipe: Recipe, corpus: str) -> tuple[Discr
         other.append("the texts or their labels")
     if load_task(run).fields != task.fields:
         other.append("the fields of the task")
+    elif model_files(run, names) != audit["weights"]:
+        other.append("its models, which are not as its audit.json says")
+    if audit["code"] != code_now():
+        other.append("the code of this package")
+    if audit["environment"] != environment_now():
+        other.append("the machine or the packages on it")
+    if not other and not _begins_alike(teacher := load_run(run)[0], pupil):
+        other.append("the weights of its encoder")
     if other:
-        raise UserError(f"this run cannot be the teacher, it differs in {', '.join(other)}.", file=run, remedy=remedy)
-    rows, told = read_log(run), read_scores(run)["training"]
+        raise UserError(f"this run cannot be the teacher, it differs in {', '.join(other)}.", file=run, remedy=REMEDY)
+    rows, told = read_log(run), read_scores(run).get("training", {})
     best = [row["dev"]["mean"] for row in rows if row.get("best")]
+    if "steps" not in told or (told.get("best_step") is not None and not best):
+        raise UserError("what the log or the scores of this run said is missing.", file=run, remedy=REMEDY)
+    if fallen := told.get("collapsed"):
+        warn(f"{run}: the teacher collapsed at step {fallen['step']}: {fallen['what']}.")
     reached = Progress(told["steps"], told["best_step"], best[-1] if best else None)
-    return load_run(run)[0], reached, [*rows, row_of_the_end(reached.step, told.get("collapsed"))]
+    return teacher, reached, [*rows, row_of_the_end(reached.step, fallen)]
+
+
+def refuse_unfinished(run: Path) -> None:
+    """Raises UserError where there is no finished run."""
+    if not (run / RECIPE).is_file() or not is_finished(run):
+        raise UserError("there is no finished run to be the teacher.", file=run, remedy=REMEDY)
+
+
+def _begins_alike(teacher: Discriminator, pupil: Discriminator) -> bool:
+    """Have both all weights in the same shapes, and the same values in those that training leaves as they are?"""
+    ours, theirs = pupil.state_dict(), teacher.state_dict()
+    if {name: each.shape for name, each in ours.items()} != {name: each.shape for name, each in theirs.items()}:
+        return False
+    still = [name for name, each in pupil.named_parameters() if not each.requires_grad]
+    return all(torch.equal(ours[name].cpu(), theirs[name].cpu()) for name in still)
 
 
 def row_of_the_end(step: int, collapsed: Mapping[str, Any] | None) -> dict[str, Any]:

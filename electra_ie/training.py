@@ -73,7 +73,7 @@ from electra_ie.run_files import (
     write_scores,
 )
 from electra_ie.task import Task
-from electra_ie.teacher import row_of, row_of_the_end, take_over, told_of
+from electra_ie.teacher import refuse_unfinished, row_of, row_of_the_end, take_over, told_of
 from electra_ie.tracking import check_tracker, tracking
 
 
@@ -125,7 +125,9 @@ class Training:
         self.collapsed: dict[str, Any] | None = None
         self.teacher: Progress | None = None
         self.given = (
-            take_over(teacher, task, self.recipe.of_the_teacher, self._of_the_teacher.hash) if teacher else None
+            take_over(teacher, task, self.recipe.of_the_teacher, self._of_the_teacher.hash, self.discriminator)
+            if teacher
+            else None
         )
 
     def run(self, resume: bool = False) -> None:
@@ -380,6 +382,8 @@ def train_run(
     if teacher and not recipe.taught:
         remedy = "Leave --teacher out, or give --preset adversarial."
         raise UserError(f"--teacher: the preset {recipe.preset} has no teacher.", remedy=remedy)
+    if teacher:
+        refuse_unfinished(teacher)  # before anything is read, which may take a while
     training = Training(task, recipe, Corpus.read(task, recipe), folder, tracker, teacher=teacher)
     with claimed(folder):
         training.run(resume)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import tiny
@@ -11,6 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from processes import run_two
+from safetensors.torch import load_file, save_file
 
 from electra_ie import train
 from electra_ie.encoders import load_tokenizer
@@ -161,7 +164,7 @@ def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(task, tmp
     assert not (run / "checkpoint").exists()
     saved = json.loads((run / "scores.json").read_text("utf-8"))["training"]
     assert saved["best_step"] > 0 and saved["teacher"] == {"dev": teacher["teacher"]}
-    told = f"which scores {teacher['teacher']['mean']:.3f} on dev"
+    told = f"the run of control with the same seed, which scores {teacher['teacher']['mean']:.3f} on dev"
     assert told in (run / "README.md").read_text("utf-8")
 
     spoil(monkeypatch)
@@ -292,6 +295,43 @@ def test_another_run_is_no_teacher(task, tmp_path, encoder, change, told):
     with pytest.raises(UserError, match="cannot be the teacher, it differs in") as raised:
         train(str(task), tmp_path / "run", teacher=control, **given)
     assert told in str(raised.value) and not (tmp_path / "run").exists()
+
+
+def of_other_code(run, folder):
+    audit = json.loads((run / "audit.json").read_text("utf-8"))
+    audit["code"]["modules"] = "0" * 64
+    (run / "audit.json").write_text(json.dumps(audit), "utf-8")
+
+
+def of_other_weights(run, folder):
+    shutil.copy(run / "topic" / "model.safetensors", run / "names" / "model.safetensors")
+
+
+def without_log(run, folder):
+    (run / "log.jsonl").unlink()
+
+
+def on_another_encoder(run, folder):
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: each + 1 if "word_emb" in name else each for name, each in weights.items()}, folder / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        (of_other_code, "differs in the code of this package"),
+        (of_other_weights, "differs in its models"),
+        (on_another_encoder, "differs in the weights of its encoder"),
+        (without_log, "the log or the scores of this run said is missing"),
+    ],
+)
+def test_a_run_that_is_not_what_would_be_trained_now_is_no_teacher(task, tmp_path, encoder, change, told):
+    folder = Path(shutil.copytree(encoder("bert"), tmp_path / "encoder"))
+    control = train(str(task), tmp_path / "control", **tiny.settings(str(folder), "control"))
+    change(control, folder)
+    with pytest.raises(UserError, match=told):
+        train(str(task), tmp_path / "run", teacher=control, **tiny.settings(str(folder), "adversarial"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_teacher_must_be_there_and_be_asked_for(task, tmp_path, encoder):
