@@ -5,9 +5,10 @@
     python benchmarks/few_labels.py --encoder adapted=DIR --cells bc5cdr:100 --set precision=bf16
     python benchmarks/few_labels.py --table                            # only show what results/few_labels.json holds
 
-An encoder of another name, such as one that `electra-ie pretrain` has adapted, makes rows of its own. Finished
-trainings are kept in results/few_labels.json and not repeated. Beside the table, which is printed, there is a learning
-curve for each set that was trained with two budgets or more: results/few_labels_<set>.png.
+An encoder of another name, such as one that `electra-ie pretrain` has adapted, makes rows of its own; `--encoder NAME`
+is the default one, for settings that no row tells of. The run of `control` teaches `adversarial`. Finished trainings
+are kept in results/few_labels.json and not repeated. Beside the table, which is printed, there is a learning curve for
+each set that was trained with two budgets or more: results/few_labels_<set>.png.
 """
 
 from __future__ import annotations
@@ -103,34 +104,38 @@ def table(split: str = "test") -> str:
     return "\n".join(lines)
 
 
-def learning_curves(split: str = "test") -> list[Path]:
-    """A picture for each set with two label budgets or more: the mean over its fields, a line for each encoder and
-    preset that all its budgets have."""
+def learning_curves() -> list[Path]:
+    """A picture for each set with two label budgets or more: the mean over its fields on test, a line for each encoder
+    and preset that all its budgets have, over the seeds that both presets have."""
     from electra_ie import plots
 
     pictures = []
     for task, cells in groupby(CELLS, lambda cell: cell.partition(":")[0]):
-        budgets, fields = [], set()
-        for cell in cells:
-            lines = {}
-            for name, preset in product(_encoders(RESULTS.load()), PRESETS):
-                found = [each[split] for each in RESULTS.matching(f"{name} | {cell} | {preset} | ").values()]
-                scores = [statistics.mean(each.values()) for each in found]
-                if scores:
-                    told = preset if name == DEFAULT else f"{preset}, {name} encoder"
-                    deviation = statistics.stdev(scores) if len(scores) > 1 else None
-                    lines[told] = {"mean": statistics.mean(scores), "deviation": deviation}
-                    fields |= found[0].keys()
-            if lines:
-                budgets.append({"labels": cell.partition(":")[2], "presets": lines})
-        if len(budgets) < 2:
+        budgets: dict[str, dict[str, list[float]]] = {}
+        fields: set[str] = set()
+        for cell, name in product(list(cells), _encoders(RESULTS.load())):
+            found = [RESULTS.matching(f"{name} | {cell} | {preset} | ") for preset in PRESETS]
+            seeds = sorted(found[0].keys() & found[1].keys())
+            for preset, known in zip(PRESETS, found, strict=True) if seeds else ():
+                fields |= known[seeds[0]]["test"].keys()
+                line = preset if name == DEFAULT else f"{preset}, {name} encoder"
+                scores = [statistics.mean(known[seed]["test"].values()) for seed in seeds]
+                budgets.setdefault(cell.partition(":")[2], {})[line] = scores
+        lines = [line for line in next(iter(budgets.values()), ()) if all(line in each for each in budgets.values())]
+        if len(budgets) < 2 or not lines:
             continue
-        for each in budgets:
-            shared = [line for line in each["presets"] if all(line in other["presets"] for other in budgets)]
-            each |= {"labels": int(each["labels"]), "presets": {line: each["presets"][line] for line in shared}}
+        shown = [
+            {"labels": int(budget), "presets": {line: _mean_and_deviation(scores[line]) for line in lines}}
+            for budget, scores in budgets.items()
+        ]
         pictures.append(RESULTS.file.with_name(f"few_labels_{task}.png"))
-        plots.learning_curve(budgets, f"{', '.join(sorted(fields))}: {split}, %", pictures[-1], task)
+        plots.learning_curve(shown, f"{', '.join(sorted(fields))}: test, %", pictures[-1], task)
     return pictures
+
+
+def _mean_and_deviation(scores: list[float]) -> dict[str, float | None]:
+    deviation = statistics.stdev(scores) if len(scores) > 1 else None
+    return {"mean": statistics.mean(scores), "deviation": deviation}
 
 
 def _encoders(keys: Iterable[str]) -> list[str]:
@@ -151,7 +156,7 @@ def main() -> None:
     if not given.table:
         fill(given)
     print(table(given.split))
-    for picture in learning_curves(given.split):
+    for picture in learning_curves():
         print(picture)
 
 

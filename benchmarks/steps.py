@@ -4,7 +4,7 @@
     python benchmarks/steps.py --table                     # only print what results/steps.json holds
 
 `control` is trained as without a dev split, so that the last step is kept, and scored on documents that chose nothing:
-those of dev, or, where the set has none, labelled ones of train that the label budget leaves over. Test is not read.
+those of dev, or, where the set has none, labelled ones of train that the label budget leaves over. Test is not scored.
 """
 
 from __future__ import annotations
@@ -53,21 +53,22 @@ def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str
 
 
 def table() -> str:
-    """Markdown: a row for each cell, a column for each number of steps."""
+    """Markdown: a row for each cell, a column for each number of steps, over the seeds that all columns have."""
     lines = ["| set | steps by the rule | half | the rule | twice | documents scored |"]
     lines.append("| --- | ---: | ---: | ---: | ---: | ---: |")
-    means: dict[float, list[float]] = {times: [] for times in TIMES}
+    means: list[list[float]] = []
     for cell in CELLS:
-        found = {times: list(RESULTS.matching(f"{cell} | {times:g} | ").values()) for times in TIMES}
-        if not all(found.values()):
+        found = [RESULTS.matching(f"{cell} | {times:g} | ") for times in TIMES]
+        seeds = sorted(set.intersection(*(set(each) for each in found)))
+        if not seeds:
             continue
-        for times in TIMES:
-            means[times].append(statistics.mean(each["score"] for each in found[times]))
-        scores = " | ".join(spread(each["score"] for each in found[times]) for times in TIMES)
-        rule = found[1.0][0]
-        lines.append(f"| {cell} | {rule['steps']} | {scores} | {rule['scored']} |")
-    if means[1.0]:
-        lines.append(f"| mean | | {' | '.join(f'{statistics.mean(each):.1f}' for each in means.values())} | |")
+        scores = [[each[seed]["score"] for seed in seeds] for each in found]
+        means.append([statistics.mean(each) for each in scores])
+        rule = found[TIMES.index(1.0)][seeds[0]]
+        lines.append(f"| {cell} | {rule['steps']} | {' | '.join(map(spread, scores))} | {rule['scored']} |")
+    if means:
+        shown = " | ".join(f"{statistics.mean(each):.1f}" for each in zip(*means, strict=True))
+        lines.append(f"| mean | | {shown} | |")
     return "\n".join(lines)
 
 
