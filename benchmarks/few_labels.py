@@ -33,15 +33,15 @@ CELLS = (
 """Task and label budget."""
 CONTROL = "control"
 PRESETS = (CONTROL, "adversarial")
-SPENT = "cpu_seconds"
-"""A file in a run's folder."""
 DEFAULT = "default"
 RESULTS = Cells("few_labels")
 
 
-def measure(
-    cell: str, preset: str, seed: int, encoder: str | None, settings: list[str], runs: Path
-) -> dict[str, Any]:
+def key(encoder: str, cell: str, preset: str, seed: int) -> str:
+    return f"{encoder} | {cell} | {preset} | {seed}"
+
+
+def measure(cell: str, preset: str, seed: int, encoder: str, settings: list[str], runs: Path) -> dict[str, Any]:
     """Train once, score test once: main scores (%) by field, and the CPU seconds of the training.
 
     The run of control in `runs`, if it is there, is the teacher of adversarial, whose seconds then hold its own.
@@ -49,17 +49,17 @@ def measure(
     import electra_ie
 
     task, _, budget = cell.partition(":")
+    name, _, directory = encoder.partition("=")
     control = runs / CONTROL
     teacher = control if preset != CONTROL and control.is_dir() else None
     began = time.process_time()
     run = electra_ie.train(
-        task, runs / preset, labels=None if budget == "all" else int(budget), preset=preset, seed=seed, encoder=encoder,
-        settings=settings, teacher=teacher,
+        task, runs / preset, labels=None if budget == "all" else int(budget), preset=preset, seed=seed,
+        encoder=directory or None, settings=settings, teacher=teacher,
     )  # fmt: skip
     spent = time.process_time() - began
-    (run / SPENT).write_text(str(spent))
     if teacher:
-        spent += float((teacher / SPENT).read_text())
+        spent += RESULTS.load()[key(name, cell, CONTROL, seed)]["cpu_seconds"]
     electra_ie.evaluate(run, "test")
     scores = json.loads((run / "scores.json").read_text("utf-8"))
     found = {
@@ -71,13 +71,13 @@ def measure(
 
 
 def fill(given: argparse.Namespace) -> None:
-    name, _, folder = given.encoder.partition("=")
+    name = given.encoder.partition("=")[0]
     for seed in given.seeds:
         for cell in given.cells:
             with tempfile.TemporaryDirectory() as runs:
                 for preset in given.presets:
-                    key = f"{name} | {cell} | {preset} | {seed}"
-                    RESULTS.fill(key, partial(measure, cell, preset, seed, folder or None, given.set, Path(runs)))
+                    found = partial(measure, cell, preset, seed, given.encoder, given.set, Path(runs))
+                    RESULTS.fill(key(name, cell, preset, seed), found)
 
 
 def table(split: str = "test") -> str:

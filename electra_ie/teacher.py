@@ -28,12 +28,11 @@ REMEDY = (
 def take_over(
     run: Path, task: Task, recipe: Recipe, corpus: str, pupil: Discriminator
 ) -> tuple[Discriminator, Progress, Rows]:
-    """The discriminator of a finished run, how far it came, and its log.
+    """The discriminator of a finished run (see `refuse_unfinished`), how far it came, and its log.
 
     recipe: what the teacher would be trained with. corpus: the hash of what it would learn from. pupil: whom it is to
     teach. Raises UserError where the run is not just what would be trained here and now.
     """
-    refuse_unfinished(run)
     refuse_links(run)
     made, audit, names = Recipe.build(run / RECIPE), read_audit(run), [field.name for field in task.fields]
     of_no_account = {name: getattr(recipe, name) for name in ("task", "data", "include_examples", *Recipe.OF_THE_GAME)}

@@ -160,6 +160,12 @@ def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encode
         assert one.read_bytes() == two.read_bytes()
 
 
+def test_the_runs_of_control_teach_processes_of_their_own_too(task, tmp_path, encoder):
+    made = compare(str(task), tmp_path / "made", labels=[12], seeds=1, jobs=2, encoder=encoder("bert"), **SHORT)
+    log = (made / "runs" / "12-adversarial-0.log").read_text("utf-8")
+    assert "(adversarial)" in log and "(teacher)" not in log
+
+
 @pytest.mark.parametrize("told, words", [
     ({"presets": ["control", "adverserial"]}, ['unknown preset "adverserial"', '"adversarial"']),
     ({"presets": ["control", "control"]}, ["presets is ['control', 'control']", "each once"]),

@@ -130,6 +130,12 @@ def test_what_is_not_given_follows_from_data_and_encoder():
         Recipe(window=600).with_window(512, True)
 
 
+def test_the_teacher_has_the_seed_and_the_game_another():
+    game = Recipe.build(preset="adversarial", seed=3, unlabeled=("texts",), hide=0.3)
+    assert game.of_the_teacher == Recipe.build(preset="control", seed=3)
+    assert game.of_the_teacher.chance == Recipe.build(preset="latent", seed=3).chance == 3 != game.chance
+
+
 def test_a_rate_of_nought_is_a_rate():
     assert Recipe(rate=0.0).with_schedule(100, 384).rate == 0.0
 
