@@ -51,6 +51,7 @@ from electra_ie.persistence import (
     trained_state,
 )
 from electra_ie.pooling import choose
+from electra_ie.prior import begin_at_shares
 from electra_ie.recipe import Recipe
 from electra_ie.run_files import (
     BEST,
@@ -116,6 +117,7 @@ class Training:
             within.cutter if within else corpus.cutter(tokenizer, recipe.window or 0, recipe.margin, task.fields)
         )
         self.labelled, self.pool = corpus.windows(self.cutter, task.fields)
+        begin_at_shares(self.discriminator, self.labelled)
         spans = any(field.kind == "spans" for field in task.fields)
         self.recipe = recipe.with_schedule(len(self.labelled), hidden, spans)
         self.players = prepare(self.accelerator, self.discriminator, self.generator, self.recipe)
