@@ -1,6 +1,6 @@
 """How many steps, where there is no dev split to say: the rule of `Recipe.steps`, and half and twice as many.
 
-    python benchmarks/steps.py --set precision=bf16        # every cell, three seeds; about two hours of one core
+    python benchmarks/steps.py --set precision=bf16        # every cell, three seeds; about four hours of one core
     python benchmarks/steps.py --table                     # only print what results/steps.json holds
 
 `control` is trained as without a dev split, so that the last step is kept, and scored on documents that chose nothing:
@@ -19,7 +19,7 @@ from typing import Any
 
 from cells import Cells, spread
 
-CELLS = ("trec_fine:82", "bc5cdr:50", "bc5cdr:100", "sec_filings:50", "transaction_risk:60")
+CELLS = ("trec_fine:82", "bc5cdr:50", "bc5cdr:100", "sec_filings:50", "transaction_risk:60", "medical_cases_real:8")
 """Task and label budget."""
 TIMES = (0.5, 1.0, 2.0)
 MOST = 500

@@ -58,7 +58,7 @@ class Recipe(Settings):
     margin: int = 16
     "Tokens of context on each side of a cut that falls inside a sentence."
     steps: int | None = None
-    "Optimiser steps. None: 20 * sqrt(labelled windows), at least 100."
+    "Optimiser steps. None: as many as read 320 * sqrt(labelled windows) of them, at least 100."
     batch: int | None = None
     "Labelled windows in a step, over all processes. None: 16; 8 for spans below 1,000 labelled windows."
     unlabeled_batch: int | None = None
@@ -153,6 +153,6 @@ class Recipe(Settings):
             self,
             batch=batch,
             unlabeled_batch=batch if self.unlabeled_batch is None else self.unlabeled_batch,
-            steps=self.steps or max(100, round(20 * math.sqrt(labelled))),
+            steps=self.steps or max(100, round(320 * math.sqrt(labelled) / batch)),
             rate=(2e-4 if many else 1e-4) * 384 / hidden if self.rate is None else self.rate,
         )
