@@ -245,9 +245,10 @@ def _train_all(cells: Sequence[Cell], folder: Path, jobs: int | None) -> None:
             shutil.rmtree(run)
     at_once = jobs or max(1, torch.cuda.device_count())
     if at_once > 1:
-        for taught in (False, True):  # the runs of control first, which teach the others
-            some = [cell for cell in left if _is_taught(cell.preset) == taught]
-            train_apart([(cell.name, _command(cell, folder)) for cell in some], folder / RUNS, at_once)
+        named = {cell.name: cell for cell in left}
+        # The runs of control first: they teach the others.
+        waves = [[name for name in named if _is_taught(named[name].preset) == taught] for taught in (False, True)]
+        train_apart(waves, lambda name: _command(named[name], folder), folder / RUNS, at_once)
         return
     for number, cell in enumerate(left, start=1):
         notice(f"run {number} of {len(left)}: {cell.name}")

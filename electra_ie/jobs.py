@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -18,29 +18,34 @@ LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR
 """What tells a process that it is one of several of the same training."""
 
 
-def train_apart(commands: Sequence[tuple[str, Sequence[str]]], logs: Path, at_once: int) -> None:
-    """Run `electra-ie COMMAND` for every (name, COMMAND), `at_once` at a time; what it prints goes to `logs`/name.log.
+def train_apart(
+    waves: Sequence[Sequence[str]], command: Callable[[str], Sequence[str]], logs: Path, at_once: int
+) -> None:
+    """Run `electra-ie COMMAND` for every name, `at_once` at a time; what it prints goes to `logs`/name.log. A wave
+    begins when the one before has ended, and what is to be run is asked when it starts.
 
     Their warnings are passed on, each once. Raises UserError for the first that fails, with what it says is wrong, and
     ends the others: they can be resumed.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    waiting, running, warned = list(commands), dict[int, tuple[str, subprocess.Popen[bytes]]](), set[str]()
-    done = 0
+    running, warned = dict[int, tuple[str, subprocess.Popen[bytes]]](), set[str]()
+    done, total = 0, sum(map(len, waves))
     try:
-        while waiting or running:
-            for place in range(at_once):
-                if waiting and place not in running:
-                    name, command = waiting.pop(0)
-                    running[place] = name, _start(command, logs / f"{name}.log", place, at_once)
-            time.sleep(0.2)
-            for place, (name, process) in list(running.items()):
-                if process.poll() is None:
-                    continue
-                del running[place]
-                _report(name, process.returncode, logs / f"{name}.log", warned)
-                done += 1
-                notice(f"run {done} of {len(commands)} done: {name}")
+        for wave in waves:
+            waiting = list(wave)
+            while waiting or running:
+                for place in range(at_once):
+                    if waiting and place not in running:
+                        name = waiting.pop(0)
+                        running[place] = name, _start(command(name), logs / f"{name}.log", place, at_once)
+                time.sleep(0.2)
+                for place, (name, process) in list(running.items()):
+                    if process.poll() is None:
+                        continue
+                    del running[place]
+                    _report(name, process.returncode, logs / f"{name}.log", warned)
+                    done += 1
+                    notice(f"run {done} of {total} done: {name}")
     finally:
         for _, process in running.values():
             process.terminate()

@@ -68,7 +68,7 @@ def valid(extractor: Extractor, text: str) -> bool:
 def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
     """By name: word pieces of which words or tokens are judged, and a tokenizer whose words no pipeline knows."""
     folder = tmp_path_factory.mktemp("cards")
-    task, settings = str(tiny.write_task(folder / "task")), {"preset": "control", "steps": 90, "pooling": "stock"}
+    task, settings = str(tiny.write_task(folder / "task")), {"preset": "control", "steps": 140, "pooling": "stock"}
     other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), **settings))
     with pytest.MonkeyPatch.context() as patch:  # as where words cannot spell the gold
         patch.setattr(Corpus, "cutter", lambda _, tokenizer, size, margin, fields: Windows(tokenizer, size, margin))

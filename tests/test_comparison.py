@@ -217,12 +217,12 @@ def test_a_process_that_fails_is_named_and_ends_the_others(tmp_path, monkeypatch
 
     monkeypatch.setattr(jobs, "_start", start)
     with pytest.raises(UserError, match=r"bad: a\.txt:1: bad\. Mend it\. Go on with --resume"):
-        jobs.train_apart([(name, [name]) for name in ("good", "bad", "long")], tmp_path, 3)
+        jobs.train_apart([["good"], ["bad", "long"]], lambda name: [name], tmp_path, 3)
     assert all(each.poll() is not None for each in started) and len(started) == 3
     shown = capsys.readouterr().err
     assert shown.count("warning: odd") == 1 and "run 1 of 3 done: good" in shown
     with pytest.raises(UserError, match=r"killed: it ended with status 9; see .*killed\.log"):
-        jobs.train_apart([("killed", ["killed"])], tmp_path, 2)
+        jobs.train_apart([["killed"]], lambda name: [name], tmp_path, 2)
 
 
 def test_each_process_has_a_gpu_of_those_that_this_one_may_use(tmp_path, monkeypatch):
