@@ -27,7 +27,9 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for preset in PRESETS:
         teacher = FOLDER / PRESETS[0] if rows else None
-        run = train(TASK, FOLDER / preset, labels=LABELS, seed=SEED, preset=preset, settings=[f"steps={STEPS}"], teacher=teacher)
+        run = train(
+            TASK, FOLDER / preset, labels=LABELS, seed=SEED, preset=preset, teacher=teacher, settings=[f"steps={STEPS}"]
+        )
         scores = evaluate(run)
         spent = json.loads((run / "scores.json").read_text("utf-8"))["training"]
         numbers = {f"{name} ({each['main']})": each[each["main"]] for name, each in scores.items()}
