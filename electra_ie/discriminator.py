@@ -14,7 +14,13 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions
 
 from electra_ie.batching import Batch
@@ -300,7 +306,11 @@ def _new(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
     config: dict[str, Any] = {"id2label": names, "label2id": {name: number for number, name in names.items()}}
     if field.kind != "spans":
         config["problem_type"] = PROBLEMS[field.kind]
-    model = _load(encoder, field, **config)
+    with readable(encoder):
+        before = AutoConfig.from_pretrained(locate(encoder), trust_remote_code=False)
+        given = {**LOADING, "output_loading_info": True, "ignore_mismatched_sizes": True}
+        model, found = STOCK[field.kind].from_pretrained(locate(encoder), **given, **config)
+    _renew_head(model, encoder, found, same=_names(before) == field.names)
     known = averages(model.config)  # the field of a run, which is now an encoder
     if known:
         drop_layer(model)
@@ -315,9 +325,32 @@ def _new(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
     return model
 
 
-def _load(name: str, field: Field, **config: Any) -> PreTrainedModel:
-    with readable(name):
-        return STOCK[field.kind].from_pretrained(locate(name), **LOADING, **config)
+def _names(config: PreTrainedConfig) -> tuple[str, ...]:
+    """The names of a model's outputs, by id."""
+    by_id = cast(dict[int, str], config.id2label)
+    return tuple(by_id[number] for number in sorted(by_id))
+
+
+def _renew_head(model: PreTrainedModel, name: str, found: Mapping[str, Any], same: bool) -> None:
+    """Where a folder holds a classifier, let another begin in its place, unless it has the same labels.
+
+    found: what loading says. Raises UserError for other weights that are not of the model's shape.
+    """
+    last = _last_linear(model)
+    place = next(each for each, module in model.named_modules() if module is last)
+    absent = set(found["missing_keys"])
+    for key, *_ in found["mismatched_keys"]:
+        absent.add(key)
+        if not key.startswith(f"{place}."):
+            raise UserError(
+                f"the weights of {key} are not of the shape that its config.json says.",
+                file=name,
+                remedy="Restore the folder.",
+            )
+    if f"{place}.weight" not in absent and not same:
+        nn.init.normal_(last.weight, std=getattr(model.config, "initializer_range", 0.02))
+        if last.bias is not None:
+            nn.init.zeros_(last.bias)
 
 
 def _saved(folder: str, field: Field) -> PreTrainedModel:
@@ -334,8 +367,7 @@ def _saved(folder: str, field: Field) -> PreTrainedModel:
         )
     if not all(bool(each.isfinite().all()) for each in model.parameters()):
         raise UserError("these weights hold values that are no numbers.", file=folder, remedy="Train again.")
-    names = tuple(model.config.id2label[number] for number in sorted(model.config.id2label))
-    if names != field.names:
+    if _names(model.config) != field.names:
         raise UserError(
             f'the labels of this model are not those of the field "{field.name}" in the run\'s task.yaml.',
             file=folder,

@@ -22,7 +22,8 @@ def train_apart(
     waves: Sequence[Sequence[str]], command: Callable[[str], Sequence[str]], logs: Path, at_once: int
 ) -> None:
     """Run `electra-ie COMMAND` for every name, `at_once` at a time; what it prints goes to `logs`/name.log. A wave
-    begins when the one before has ended, and what is to be run is asked when it starts.
+    begins when the one before has ended, and COMMAND is asked for when it starts, since a run of the wave before may
+    teach it.
 
     Their warnings are passed on, each once. Raises UserError for the first that fails, with what it says is wrong, and
     ends the others: they can be resumed.

@@ -1,9 +1,9 @@
 """New heads begin at the shares of the labels.
 
-A head that begins with all answers alike spends its first steps on learning how rare most of them are, and where few
-labels make few steps it may do nothing else: of a field with one token of interest in 250 it finds none. So the bias of
-the last layer begins where it answers every text as often as the labels do (Lin et al. 2017, "Focal loss for dense
-object detection", arXiv 1708.02002, section 3.3).
+A head that begins with all answers alike spends its first steps on learning how rare most of them are; of a field with
+one token of interest in 250 it may have found none by the end. So the bias of the last layer begins where, before
+anything is learnt, it gives each answer as often as the labels do (after Lin et al. 2017, "Focal loss for dense object
+detection", arXiv 1708.02002, section 4.1, who set one small share for what is rare).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 from electra_ie.batching import Labelled
 from electra_ie.discriminator import Discriminator
@@ -21,8 +20,8 @@ from electra_ie.labels import IGNORED, Field
 
 
 def begin_at_shares(discriminator: Discriminator, labelled: Sequence[Labelled]) -> None:
-    """Set the bias of each head's last layer by the labels of these windows; a head that was trained before keeps its
-    own."""
+    """Set the bias of each head's last layer by the labels of these windows. Only a head that was trained before, for
+    the same labels, has a bias that is not 0; it is kept."""
     for field in discriminator.fields:
         bias = discriminator.head(field).last.bias
         if bias is None or bias.any():
@@ -33,23 +32,20 @@ def begin_at_shares(discriminator: Discriminator, labelled: Sequence[Labelled]) 
 
 def prior_logits(labelled: Sequence[Labelled], field: Field) -> torch.Tensor:
     """(K,) logits whose softmax, or sigmoid for flags, are the shares of a field's answers among the units that are
-    judged, one added to each count so that none is 0. For a softmax their logsumexp is log K, as if all were 0: a text
-    begins no more and no less real than without (see `discriminator`)."""
-    answers, weights = _judged(labelled, field)
-    counts = (answers * weights[:, None]).sum(0) + 1
-    if field.kind == "flags":
-        return torch.logit(counts / (weights.sum() + 2))
-    return (counts / counts.sum()).log() + math.log(len(counts))
+    judged, as they weigh in the loss; one is added to each count (for flags: of those that bear one, and of those that
+    do not), so that no share is 0.
 
-
-def _judged(labelled: Sequence[Labelled], field: Field) -> tuple[torch.Tensor, torch.Tensor]:
-    """(N, K) zeros and ones, the answers to all units that are judged, and (N,), what each weighs in the loss."""
+    The logsumexp of a softmax's logits is log K, as if all were 0: shares make no state more or less real (see
+    `discriminator`).
+    """
     known = [(row.window, row.gold[field.name]) for row in labelled if field.name in row.gold]
     answers: list[Any] = [gold for _, gold in known]
     weights = torch.tensor([window.share for window, _ in known])
     if field.kind == "flags":
-        return torch.tensor(answers).view(-1, len(field.names)), weights
+        borne = torch.tensor(answers).view(-1, len(field.names))
+        return torch.logit(((borne * weights[:, None]).sum(0) + 1) / (weights.sum() + 2))
     if field.kind == "spans":
         answers = [tag for tags in answers for tag in tags if tag != IGNORED]
         weights = torch.ones(len(answers))
-    return functional.one_hot(torch.tensor(answers, dtype=torch.long), len(field.names)).float(), weights
+    counts = torch.bincount(torch.tensor(answers, dtype=torch.long), weights, minlength=len(field.names)) + 1
+    return (counts / counts.sum()).log() + math.log(len(counts))

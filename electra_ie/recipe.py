@@ -58,7 +58,7 @@ class Recipe(Settings):
     margin: int = 16
     "Tokens of context on each side of a cut that falls inside a sentence."
     steps: int | None = None
-    "Optimiser steps. None: as many as read 320 * sqrt(labelled windows) of them, at least 100."
+    "Optimiser steps. None: 320 / batch * sqrt(labelled windows), at least 100; a larger batch takes fewer."
     batch: int | None = None
     "Labelled windows in a step, over all processes. None: 16; 8 for spans below 1,000 labelled windows."
     unlabeled_batch: int | None = None

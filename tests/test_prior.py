@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import tiny
 import torch
+from safetensors.torch import load_file
 
 from electra_ie.batching import Labelled, Window
-from electra_ie.labels import IGNORED
+from electra_ie.discriminator import Discriminator
+from electra_ie.labels import IGNORED, Field
 from electra_ie.prior import begin_at_shares, prior_logits
-from electra_ie.recipe import Recipe
+from electra_ie.recipe import PRESETS, Recipe
 from electra_ie.task import Task
 from electra_ie.training import Corpus, Training
 
@@ -22,7 +22,7 @@ def window(size: int, share: float = 1.0) -> Window:
 
 def test_spans_begin_at_the_shares_of_tags_among_judged_tokens():
     rows = [
-        Labelled(window(4), {"names": [IGNORED, 0, 1, 2]}),
+        Labelled(window(4, 0.25), {"names": [IGNORED, 0, 1, 2]}),  # tokens all weigh the same in the loss
         Labelled(window(5), {"names": [0, 0, 0, 0, IGNORED]}),
         Labelled(window(9), {}),  # nothing is known of it
     ]
@@ -43,31 +43,39 @@ def test_a_field_of_which_nothing_is_known_begins_with_all_answers_alike(field):
     torch.testing.assert_close(logits, torch.zeros(len(field.names)))
 
 
-def test_a_text_begins_no_more_real_than_without():
+def test_shares_make_no_state_more_real():
     """With the fake's logit at 0, realness is the logsumexp: log K, whatever the shares."""
-    rows = [Labelled(window(50), {"names": [0] * 49 + [1]})]
-    assert math.isclose(float(prior_logits(rows, tiny.NAMED).logsumexp(-1)), math.log(5), rel_tol=1e-6)
+    spans = prior_logits([Labelled(window(50), {"names": [0] * 49 + [1]})], tiny.NAMED)
+    classes = prior_logits([Labelled(window(3), {"topic": 1})] * 9, tiny.TOPIC)
+    assert spans.std() > 0.5 and classes.std() > 0.5
+    torch.testing.assert_close(spans.logsumexp(-1), torch.tensor(5.0).log())
+    torch.testing.assert_close(classes.logsumexp(-1), torch.tensor(3.0).log())
 
 
-def test_a_head_that_was_trained_before_keeps_its_bias(encoder):
-    folder = encoder("bert")
-    discriminator = tiny.discriminator_of(folder)
-    rows = tiny.rows(tiny.cutter_of(folder), tiny.documents(20))
-    trained = torch.tensor([0.5, -0.25, 0.0])
-    with torch.no_grad():
-        discriminator.head(tiny.TOPIC).last.bias.copy_(trained)
-    begin_at_shares(discriminator, rows)
-    assert torch.equal(discriminator.head(tiny.TOPIC).last.bias, trained)
-    assert discriminator.head(tiny.NAMED).last.bias.argmax() == 0
-
-
+@pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_training_begins_with_the_answers_that_labels_have(family, encoder, tmp_path):
-    """Before the first step, the mean answer to the labelled windows is near the shares of the labels."""
+def test_a_training_begins_with_the_shares_of_its_labels(family, preset, encoder, tmp_path):
     task = Task.load(str(tiny.write_task(tmp_path / "task")))
-    recipe = Recipe(**tiny.settings(encoder(family), "control"))
+    recipe = Recipe(**tiny.settings(encoder(family), preset))
     training = Training(task, recipe, Corpus.read(task, recipe), tmp_path / "run")
     for field in training.task.fields:
         bias = training.discriminator.head(field).last.bias.detach()
         torch.testing.assert_close(bias, prior_logits(training.labelled, field))
         assert bias.abs().max() > 0.1, "shares so even that any would do"
+
+
+def test_the_head_of_a_run_is_kept_for_the_same_labels_only(run):
+    """A run's field is an encoder like another; but who goes on with the same labels goes on with what was learnt."""
+    others = (
+        Field("same", "classes", tiny.TOPIC.labels),
+        Field("fewer", "classes", tiny.TOPIC.labels[:2]),
+        Field("renamed", "classes", ("a", "b", "c")),
+        Field("spans", "spans", ("a",)),
+    )
+    rows = [Labelled(window(3), {each.name: [1, 0, 0] if each.kind == "spans" else 0 for each in others})]
+    trained = load_file(run / "topic" / "model.safetensors")["classifier.bias"]
+    for field in others:
+        discriminator = Discriminator.load(str(run / "topic"), [field], "stock")
+        begin_at_shares(discriminator, rows)
+        bias = discriminator.head(field).last.bias.detach()
+        torch.testing.assert_close(bias, trained if field.name == "same" else prior_logits(rows, field))

@@ -124,7 +124,7 @@ def test_what_is_not_given_follows_from_data_and_encoder():
     texts = Recipe().with_window(512, True).with_schedule(100, 384, spans=False)
     assert (texts.batch, texts.rate, texts.steps) == (16, many.rate, 200)
     assert few.steps == 400, "half the batch, twice the steps"
-    assert Recipe(batch=32).with_schedule(100, 384).steps == 100
+    assert Recipe(batch=20).with_schedule(100, 384).steps == 160, "a larger batch, fewer steps"
     assert Recipe().with_schedule(4, 384).steps == 100
     assert Recipe(steps=5, batch=3, rate=0.5).with_schedule(100, 384).steps == 5
     wide, narrow = (Recipe().with_schedule(100, width).rate for width in (1024, 128))
