@@ -37,7 +37,10 @@ STOCK = {
 }
 
 
-LOADING: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "dtype": torch.float32}
+LOADING: dict[str, Any] = {
+    "trust_remote_code": False, "use_safetensors": True, "dtype": torch.float32, "output_loading_info": True,
+    "ignore_mismatched_sizes": True,  # whoever loads refuses them, by name
+}  # fmt: skip
 PROBLEMS = {"classes": "single_label_classification", "flags": "multi_label_classification"}
 
 
@@ -308,8 +311,7 @@ def _new(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
         config["problem_type"] = PROBLEMS[field.kind]
     with readable(encoder):
         before = AutoConfig.from_pretrained(locate(encoder), trust_remote_code=False)
-        given = {**LOADING, "output_loading_info": True, "ignore_mismatched_sizes": True}
-        model, found = STOCK[field.kind].from_pretrained(locate(encoder), **given, **config)
+        model, found = STOCK[field.kind].from_pretrained(locate(encoder), **LOADING, **config)
     _renew_head(model, encoder, found, same=_names(before) == field.names)
     known = averages(model.config)  # the field of a run, which is now an encoder
     if known:
@@ -338,25 +340,22 @@ def _renew_head(model: PreTrainedModel, name: str, found: Mapping[str, Any], sam
     """
     last = _last_linear(model)
     place = next(each for each, module in model.named_modules() if module is last)
-    absent = set(found["missing_keys"])
-    for key, *_ in found["mismatched_keys"]:
-        absent.add(key)
-        if not key.startswith(f"{place}."):
-            raise UserError(
-                f"the weights of {key} are not of the shape that its config.json says.",
-                file=name,
-                remedy="Restore the folder.",
-            )
-    if f"{place}.weight" not in absent and not same:
+    wrong = sorted(key for key, *_ in found["mismatched_keys"] if not key.startswith(f"{place}."))
+    if wrong:
+        raise UserError(
+            f"the weights of {wrong[0]} are not of the shape that config.json says.",
+            file=name,
+            remedy="Restore the folder.",
+        )
+    if not same and f"{place}.weight" not in found["missing_keys"]:
         nn.init.normal_(last.weight, std=getattr(model.config, "initializer_range", 0.02))
         if last.bias is not None:
             nn.init.zeros_(last.bias)
 
 
 def _saved(folder: str, field: Field) -> PreTrainedModel:
-    given = {**LOADING, "output_loading_info": True, "ignore_mismatched_sizes": True}  # refused below, by name
     with readable(folder):
-        model, found = STOCK[field.kind].from_pretrained(folder, **given)
+        model, found = STOCK[field.kind].from_pretrained(folder, **LOADING)
     other_shape = [name for name, *_ in found["mismatched_keys"]]
     wrong = sorted([*found["missing_keys"], *found["unexpected_keys"], *other_shape])
     if wrong:

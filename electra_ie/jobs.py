@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import torch
@@ -29,24 +30,31 @@ def train_apart(
     ends the others: they can be resumed.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    running, warned = dict[int, tuple[str, subprocess.Popen[bytes]]](), set[str]()
-    done, total = 0, sum(map(len, waves))
+    warned, done, total = set[str](), 0, sum(map(len, waves))
+    for wave in waves:
+        with closing(_run(wave, command, logs, at_once)) as ended:
+            for name, status in ended:
+                _report(name, status, logs / f"{name}.log", warned)
+                done += 1
+                notice(f"run {done} of {total} done: {name}")
+
+
+def _run(
+    names: Sequence[str], command: Callable[[str], Sequence[str]], logs: Path, at_once: int
+) -> Generator[tuple[str, int], None, None]:
+    """Yields the name and the status of each process as it ends; when closed, ends those that run."""
+    waiting, running = list(names), dict[int, tuple[str, subprocess.Popen[bytes]]]()
     try:
-        for wave in waves:
-            waiting = list(wave)
-            while waiting or running:
-                for place in range(at_once):
-                    if waiting and place not in running:
-                        name = waiting.pop(0)
-                        running[place] = name, _start(command(name), logs / f"{name}.log", place, at_once)
-                time.sleep(0.2)
-                for place, (name, process) in list(running.items()):
-                    if process.poll() is None:
-                        continue
+        while waiting or running:
+            for place in range(at_once):
+                if waiting and place not in running:
+                    name = waiting.pop(0)
+                    running[place] = name, _start(command(name), logs / f"{name}.log", place, at_once)
+            time.sleep(0.2)
+            for place, (name, process) in list(running.items()):
+                if process.poll() is not None:
                     del running[place]
-                    _report(name, process.returncode, logs / f"{name}.log", warned)
-                    done += 1
-                    notice(f"run {done} of {total} done: {name}")
+                    yield name, process.returncode
     finally:
         for _, process in running.values():
             process.terminate()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import pytest
 import tiny
 import torch
@@ -9,6 +12,7 @@ from safetensors.torch import load_file
 
 from electra_ie.batching import Labelled, Window
 from electra_ie.discriminator import Discriminator
+from electra_ie.errors import UserError
 from electra_ie.labels import IGNORED, Field
 from electra_ie.prior import begin_at_shares, prior_logits
 from electra_ie.recipe import PRESETS, Recipe
@@ -79,3 +83,13 @@ def test_the_head_of_a_run_is_kept_for_the_same_labels_only(run):
         begin_at_shares(discriminator, rows)
         bias = discriminator.head(field).last.bias.detach()
         torch.testing.assert_close(bias, trained if field.name == "same" else prior_logits(rows, field))
+
+
+def test_an_encoder_whose_weights_have_another_shape_is_refused_by_name(encoder, tmp_path):
+    folder = tmp_path / "encoder"
+    shutil.copytree(encoder("bert"), folder)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 64}), "utf-8")
+    with pytest.raises(UserError, match=r"the weights of .*intermediate.* config\.json says\. Restore") as caught:
+        Discriminator.load(str(folder), [tiny.TOPIC], "stock")
+    assert caught.value.file == str(folder)

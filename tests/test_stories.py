@@ -53,7 +53,7 @@ def check(records, folder: Path, window: int = 48):
 
 @pytest.mark.parametrize("preset, pooling", [("control", "mean"), ("latent", "stock"), ("adversarial", "mean")])
 def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling):
-    settings = tiny.settings(encoder("bert"), preset, steps=200, pooling=pooling)
+    settings = tiny.settings(encoder("bert"), preset, steps=200, pooling=pooling, seed=1)
     run = train(str(task), tmp_path / "run", **settings, labels=30)
     scores = evaluate(run, file=tmp_path / "scores.json")
     assert {name: each["documents"] for name, each in scores.items()} == {"topic": 20, "risks": 20, "names": 20}
@@ -71,7 +71,7 @@ def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling)
     assert counts["documents"] == 4
     for name in ("characters", "windows"):
         assert counts[name] == sum(each[name] for each in records)
-    assert counts["findings"] == sum(len(each["findings"]) for each in records)
+    assert counts["findings"] == sum(len(each["findings"]) for each in records) > 20
     places = [each["start"] / records[1]["characters"] for each in records[1]["findings"] if each["field"] == "names"]
     assert len(places) >= 8 and {int(5 * place) for place in places} == set(range(5)), "found all along the long text"
     assert "Arden" in (tmp_path / "page.html").read_text("utf-8")
