@@ -1,13 +1,13 @@
 """Few labels: `adversarial` against `control`, the same labels, dev and defaults; test scored once.
 
-    python benchmarks/few_labels.py --set precision=bf16               # every cell, three seeds: a day of one core
+    python benchmarks/few_labels.py                                    # every cell, three seeds: a day of one core
     python benchmarks/few_labels.py --cells trec_fine:all --set precision=bf16
-    python benchmarks/few_labels.py --encoder adapted=DIR --cells bc5cdr:100 --set precision=bf16
+    python benchmarks/few_labels.py --encoder adapted=DIR --cells bc5cdr:100
     python benchmarks/few_labels.py --table                            # only show what results/few_labels.json holds
 
 An encoder of another name, such as one that `electra-ie pretrain` has adapted, makes rows of its own; `--encoder NAME`
 is the default one, for settings that no row tells of. The run of `control` teaches `adversarial`. Finished trainings
-are kept in results/few_labels.json and not repeated. Beside the table, which is printed, there is a learning curve for
+are kept in results/few_labels.json, with the settings they were given, and not repeated. Beside the table, which is printed, there is a learning curve for
 each set that was trained with two budgets or more: results/few_labels_<set>.png.
 """
 
@@ -67,7 +67,7 @@ def measure(cell: str, preset: str, seed: int, encoder: str, settings: list[str]
         for split in ("dev", "test")
         if split in scores
     }
-    return {**found, "cpu_seconds": round(spent), "best_step": scores["training"]["best_step"]}
+    return {**found, "cpu_seconds": round(spent), "best_step": scores["training"]["best_step"], "settings": settings}
 
 
 def fill(given: argparse.Namespace) -> None:
