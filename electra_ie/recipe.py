@@ -80,7 +80,8 @@ class Recipe(Settings):
     hide: float = 0.15
     "Share of the tokens of an unlabelled text that the generator hides."
     precision: str = "auto"
-    "bf16, no (float32) or auto (bf16 on a GPU). Answers are always computed in float32."
+    """bf16 (quicker on a GPU, or a CPU with AMX), no (float32) or auto (bf16 on a GPU). Answers are always computed in
+    float32."""
     latent: int = 64
     "Size of the generator's latent vector z."
     evaluations: int = 5

@@ -115,6 +115,8 @@ class Settings:
         for name, value in values.items():
             if name not in names:
                 raise _mistake(f'unknown key "{name}" in the recipe.', name, source, nearest(name, names))
+            if value is False and "no" in cls.WORDS.get(name, ()):
+                value = "no"  # YAML 1.1 reads the word as false
             checked[name] = _convert(name, hints[name], value, source)
         return checked
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from electra_ie.errors import UserError
+from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.recipe import PRESETS, Recipe
 
 
@@ -26,6 +27,13 @@ def refusal(*settings, **given):
 def test_settings(setting, name, value):
     found = getattr(Recipe.build(None, (setting,)), name)
     assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize("recipe", [Recipe, PretrainRecipe])
+def test_no_is_a_word_and_not_false(tmp_path, recipe):
+    file = tmp_path / "mine.yaml"
+    file.write_text("precision: no\n", encoding="utf-8")
+    assert recipe.build(None, ("precision=no",)).precision == recipe.build(file).precision == "no"
 
 
 def test_one_weight_of_a_preset_is_set_and_the_others_stay():
