@@ -15,12 +15,13 @@ import torch
 import yaml
 
 from electra_ie import plots
+from electra_ie.audit import code_now, read_audit
 from electra_ie.card import model_card
 from electra_ie.comparison import Cell, Comparison, Outcome
 from electra_ie.console import notice
 from electra_ie.corpus import Corpus, check_budget
 from electra_ie.encoders import load_tokenizer, mask_token, pinned
-from electra_ie.errors import UserError, nearest
+from electra_ie.errors import UserError, nearest, warn
 from electra_ie.evaluation import mean_score, score_run
 from electra_ie.jobs import train_apart
 from electra_ie.persistence import refuse_other_recipe
@@ -170,6 +171,7 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
         common = {name: value for name, value in base.as_dict().items() if name not in (*VARIED, *PLAYERS)}
         write(folder / BASE, yaml.safe_dump(common, sort_keys=False, allow_unicode=True))
         write(folder / PLAN, json.dumps({**vars(plan), "corpus": corpus.hash}, indent=2) + "\n")
+        _warn_of_other_code([cell for cell in plan.cells if is_finished(folder / RUNS / cell.name)], folder)
         _train_all(plan.cells, folder, jobs)
         found = Comparison(
             {cell: _outcome(folder / RUNS / cell.name, plan.split) for cell in plan.cells},
@@ -234,6 +236,16 @@ def _check(task: Task, base: Recipe, plan: Plan) -> Corpus:
     corpus = Corpus.read(task, base)
     check_budget(max((labels for labels in plan.labels if labels is not None), default=None), corpus.train)
     return corpus
+
+
+def _warn_of_other_code(finished: Sequence[Cell], folder: Path) -> None:
+    """Runs that another version of this package has trained are compared all the same, but not silently."""
+    now = code_now()
+    if other := [cell.name for cell in finished if read_audit(folder / RUNS / cell.name)["code"] != now]:
+        warn(
+            f"{folder / RUNS}: another version of this package trained {len(other)} of these runs: {', '.join(other)}. "
+            "The comparison takes them as they are; delete them and resume to train them anew."
+        )
 
 
 def _train_all(cells: Sequence[Cell], folder: Path, jobs: int | None) -> None:

@@ -111,7 +111,11 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     assert found["verdict"] in (made / "winner" / "README.md").read_text("utf-8"), "its card tells of the comparison"
     assert yaml.safe_load((made / "winner" / "run.yaml").read_text("utf-8"))["preset"] == found["winner"]
 
+    audit = made / "runs" / "10-control-1" / "audit.json"
+    audit.write_text(json.dumps({**json.loads(audit.read_text("utf-8")), "code": {"electra_ie": "0"}}), "utf-8")
+    capsys.readouterr()
     compare(str(task), made, resume=True, split="test")
+    assert "another version of this package trained 1 of these runs: 10-control-1." in capsys.readouterr().err
     found = json.loads((made / "compare.json").read_text("utf-8"))
     assert len(trained) == 8 and found["split"] == "test" and found["budgets"][0]["labels"] == 10
     scores = json.loads((made / "runs" / "10-control-1" / "scores.json").read_text("utf-8"))["test"]
