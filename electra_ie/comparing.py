@@ -215,9 +215,10 @@ def _check(task: Task, base: Recipe, plan: Plan) -> Corpus:
     if os.environ.get("WORLD_SIZE", "1") != "1":
         remedy = "Start it without accelerate launch: --jobs N trains N runs at once."
         raise UserError("a comparison starts its processes itself.", remedy=remedy)
-    splits = [split for split in task.splits if split != UNLABELED]
+    splits = [split for split in task.splits if split not in ("train", UNLABELED)]  # what the runs do not learn from
     if plan.split not in splits:
-        remedy = f"Give --split, one of: {', '.join(splits)}."
+        instead = f"Give --split {' or '.join(splits)}, or set" if splits else "Set"
+        remedy = f"{instead} labelled documents of train aside as another."
         raise UserError(f'the task has no split "{plan.split}" to score.', file=task.file, remedy=remedy)
     for preset in plan.presets:
         if preset not in PRESETS:

@@ -175,6 +175,7 @@ def test_the_runs_of_control_teach_processes_of_their_own_too(task, tmp_path, en
     ({"presets": ["control", "control"]}, ["presets is ['control', 'control']", "each once"]),
     ({"seeds": 0}, ["seeds is []"]),
     ({"split": "validation"}, ['no split "validation"', "dev"]),
+    ({"split": "train"}, ['no split "train" to score', "Give --split dev or test, or set labelled documents"]),
     ({"split": "unlabeled"}, ['no split "unlabeled" to score']),
     ({"labels": [10, 400]}, ["--labels 400: train has 40 labelled documents"]),
     ({"labels": [0]}, ["labels is 0"]),
