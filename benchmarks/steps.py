@@ -1,6 +1,6 @@
 """How many steps, where there is no dev split to say: the rule of `Recipe.steps`, and half and twice as many.
 
-    python benchmarks/steps.py --set precision=bf16        # every cell, three seeds; about four hours of one core
+    python benchmarks/steps.py                             # every cell, three seeds; about four hours of one core
     python benchmarks/steps.py --table                     # only print what results/steps.json holds
 
 `control` is trained as without a dev split, so that the last step is kept, and scored on documents that chose nothing:
