@@ -91,7 +91,8 @@ def table(split: str = "test") -> str:
             seeds = sorted(plain.keys() & game.keys())
             if not seeds:
                 continue
-            settings = {" ".join(each[seed]["settings"]) or "defaults" for each in (plain, game) for seed in seeds}
+            told = {" ".join(each[seed]["settings"]) or "defaults" for each in (plain, game) for seed in seeds}
+            settings = ", ".join(sorted(told))
             cost = sum(game[seed]["cpu_seconds"] for seed in seeds) / sum(plain[seed]["cpu_seconds"] for seed in seeds)
             for field in plain[seeds[0]].get(split, {}):
                 before, after = ([each[seed][split][field] for seed in seeds] for each in (plain, game))
@@ -99,7 +100,7 @@ def table(split: str = "test") -> str:
                 gains.append(statistics.mean(gain))
                 by_seed = ", ".join(f"{each:+.1f}" for each in gain)
                 shown = [name, cell, field, spread(before), spread(after), by_seed, f"{gains[-1]:+.1f}", f"{cost:.1f}"]
-                lines.append(f"| {' | '.join([*shown, ', '.join(sorted(settings))])} |")
+                lines.append(f"| {' | '.join(shown)} | {settings} |")
     if gains:
         lines.append(f"\nMean gain over the rows: {statistics.mean(gains):+.1f}; the least: {min(gains):+.1f}.")
     return "\n".join(lines)

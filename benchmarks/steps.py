@@ -49,7 +49,7 @@ def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str
         steps = round(times * (make(recipe).recipe.steps or 0))
         make(replace(recipe, steps=steps)).run()
         scores = judge(task.fields, scored, answer(Extractor.load(f"{folder}/run"), scored))
-    return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored)}
+    return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored), "settings": settings}
 
 
 def table() -> str:

@@ -165,13 +165,13 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
         if known.get("corpus") != corpus.hash:
             remedy = "Begin another comparison: runs on other labels cannot be compared with these."
             raise UserError("train or dev are not what the comparison was begun with.", file=folder, remedy=remedy)
+        _warn_of_other_code(plan.cells, folder / RUNS)
     else:
         check_output(folder, resume=False)
     with claimed(folder):
         common = {name: value for name, value in base.as_dict().items() if name not in (*VARIED, *PLAYERS)}
         write(folder / BASE, yaml.safe_dump(common, sort_keys=False, allow_unicode=True))
         write(folder / PLAN, json.dumps({**vars(plan), "corpus": corpus.hash}, indent=2) + "\n")
-        _warn_of_other_code([cell for cell in plan.cells if is_finished(folder / RUNS / cell.name)], folder)
         _train_all(plan.cells, folder, jobs)
         found = Comparison(
             {cell: _outcome(folder / RUNS / cell.name, plan.split) for cell in plan.cells},
@@ -218,7 +218,7 @@ def _check(task: Task, base: Recipe, plan: Plan) -> Corpus:
     splits = [split for split in task.splits if split not in ("train", UNLABELED)]  # what the runs do not learn from
     if plan.split not in splits:
         instead = f"Give --split {' or '.join(splits)}, or set" if splits else "Set"
-        remedy = f"{instead} labelled documents of train aside as another."
+        remedy = f"{instead} labelled documents of train aside as another split."
         raise UserError(f'the task has no split "{plan.split}" to score.', file=task.file, remedy=remedy)
     for preset in plan.presets:
         if preset not in PRESETS:
@@ -239,12 +239,12 @@ def _check(task: Task, base: Recipe, plan: Plan) -> Corpus:
     return corpus
 
 
-def _warn_of_other_code(finished: Sequence[Cell], folder: Path) -> None:
+def _warn_of_other_code(cells: Sequence[Cell], runs: Path) -> None:
     """Runs that another version of this package has trained are compared all the same, but not silently."""
-    now = code_now()
-    if other := [cell.name for cell in finished if read_audit(folder / RUNS / cell.name)["code"] != now]:
+    now, finished = code_now(), [cell.name for cell in cells if is_finished(runs / cell.name)]
+    if other := [name for name in finished if read_audit(runs / name)["code"] != now]:
         warn(
-            f"{folder / RUNS}: another version of this package trained {len(other)} of these runs: {', '.join(other)}. "
+            f"{runs}: another version of this package trained {len(other)} of these runs: {', '.join(other)}. "
             "The comparison takes them as they are; delete them and resume to train them anew."
         )
 
