@@ -127,11 +127,13 @@ def _what(facts: Facts) -> Iterator[str]:
     )
     if recipe.taught:
         taught, lost = (training["teacher"].get(what) for what in ("dev", "collapsed"))
+        control, before = "the run of control with the same seed", recipe.generations - 1
         yield (
             f"On the unlabelled documents it learnt to answer as a teacher, with {recipe.hide:.0%} of their tokens "
-            "hidden: the run of control with the same seed"
+            f"hidden: {f'generation {before} of this game' if before else control}"
             + (f", which scores {taught['mean']:.3f} on dev" if taught else "")
             + (f", and collapsed at its step {lost['step']}." if lost else ".")
+            + (f" The teacher of generation 1 was {control}." if before else "")
         )
     if fallen := training.get("collapsed"):
         yield (

@@ -77,6 +77,8 @@ class Recipe(Settings):
     "Largest norm of each player's gradient."
     freeze_embeddings: bool = True
     "Leave the encoder's word embeddings as they are."
+    generations: int = 1
+    "How often the game with a teacher is played: each discriminator teaches the next, the last one is kept."
     hide: float = 0.15
     "Share of the tokens of an unlabelled text that the generator hides."
     precision: str = "auto"
@@ -102,10 +104,12 @@ class Recipe(Settings):
     LOWEST: ClassVar[Mapping[str, float]] = {
         "labels": 1, "seed": 0, "window": 8, "margin": 0, "steps": 1, "batch": 1, "unlabeled_batch": 0, "rate": 0,
         "head_rate": 0, "generator_rate": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "latent": 1, "evaluations": 1,
-        "dev_limit": 1, "hide": 0,
+        "dev_limit": 1, "generations": 1, "hide": 0,
     }  # fmt: skip
 
-    OF_THE_GAME: ClassVar[tuple[str, ...]] = ("unlabeled", "unlabeled_batch", "generator_rate", "latent", "hide")
+    OF_THE_GAME: ClassVar[tuple[str, ...]] = (
+        "unlabeled", "unlabeled_batch", "generator_rate", "latent", "generations", "hide",
+    )  # fmt: skip
     """What plain training knows nothing of."""
     HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1, "hide": 0.9}
     WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {"pooling": ("stock", "mean"), "precision": ("auto", "bf16", "no")}
@@ -122,16 +126,22 @@ class Recipe(Settings):
 
     @property
     def of_the_teacher(self) -> Recipe:
-        """What the teacher is trained with: it is the run of control with the same seed."""
+        """What the teacher is trained with: it is the generation before, and before the first the run of control."""
+        before = self.generations - 1
+        return dataclasses.replace(self, generations=before) if before else self.of_control
+
+    @property
+    def of_control(self) -> Recipe:
+        """The run of control with the same seed, which the first generation learns from."""
         known = {each.name: each.default for each in dataclasses.fields(self)}
         plain: dict[str, Any] = {name: known[name] for name in self.OF_THE_GAME}
         return dataclasses.replace(self, preset="control", **plain, **PRESETS["control"])
 
     @property
     def chance(self) -> int:
-        """What new weights, batches, dropout and noise are drawn from: the seed; but another number where there is a
-        teacher, whose seed it is, so that the two err differently."""
-        return (self.seed + 1) * 7_919 % MOST_SEEDS if self.taught else self.seed
+        """What new weights, batches, dropout and noise are drawn from: the seed; but another number in each generation
+        that has a teacher, so that the two err differently."""
+        return ((self.seed + 1) * 7_919 + (self.generations - 1) * 104_729) % MOST_SEEDS if self.taught else self.seed
 
     def with_window(self, most: int, whole_texts: bool) -> Recipe:
         """The recipe with its window written out. most: tokens the encoder takes; whole_texts: are texts judged?"""

@@ -83,14 +83,16 @@ def row_of_the_end(step: int, collapsed: Mapping[str, Any] | None) -> dict[str, 
 
 
 def row_of(rows: Rows) -> dict[str, Any]:
-    """What a run's log says of the teacher whose log this is: step 0, the best dev scores, whether it collapsed, the
-    time it took."""
-    scored = [row for row in rows if row.get("best")]
+    """What a run's log says of the teacher whose log this is: step 0, the dev scores of the weights it kept, whether it
+    collapsed, the time it took."""
+    scored = [row["dev"] for row in rows if row.get("best")]
+    if any("kept" in row for row in rows):  # an earlier generation, which kept its own teacher's
+        scored = [row["teacher"] for row in rows if "teacher" in row]
     return {
         "step": 0,
         "seconds": max((row.get("seconds", 0.0) for row in rows), default=0.0),
         "seconds_scoring": sum(row.get("seconds_scoring", 0.0) for row in rows),
-        **({"teacher": scored[-1]["dev"]} if scored else {}),
+        **({"teacher": scored[-1]} if scored else {}),
         "collapsed": rows[-1]["collapsed"],
     }
 

@@ -74,7 +74,7 @@ from electra_ie.run_files import (
     write_scores,
 )
 from electra_ie.task import Task
-from electra_ie.teacher import refuse_unfinished, row_of, row_of_the_end, take_over, told_of
+from electra_ie.teacher import Rows, refuse_unfinished, row_of, row_of_the_end, take_over, told_of
 from electra_ie.tracking import check_tracker, tracking
 
 
@@ -91,8 +91,8 @@ class Training:
         within: Training | None = None,
         teacher: Path | None = None,
     ):
-        """within: the run whose teacher this one trains; it cuts the texts alike. teacher: a finished run that is to be
-        this one's teacher; without, one is trained."""
+        """within: the run whose teacher this one trains; it cuts the texts alike. teacher: a finished run of control
+        that is to teach the first generation; without, one is trained."""
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
         self.accelerator = accelerator_of(recipe.precision, tracker, folder / TRACKING)
@@ -112,7 +112,7 @@ class Training:
         recipe = replace(recipe, pooling=pooling).with_window(
             longest(tokenizer, self.discriminator.encoder.config), whole_texts
         )
-        self.role = f"{task.name} ({'teacher' if within else recipe.preset})"
+        self.role = f"{task.name} ({_role(recipe, within is not None)})"
         self.cutter: Windows = (
             within.cutter if within else corpus.cutter(tokenizer, recipe.window or 0, recipe.margin, task.fields)
         )
@@ -126,11 +126,10 @@ class Training:
         self.done = Progress()
         self.collapsed: dict[str, Any] | None = None
         self.teacher: Progress | None = None
-        self.given = (
-            take_over(teacher, task, self.recipe.of_the_teacher, self._of_the_teacher.hash, self.discriminator)
-            if teacher
-            else None
-        )
+        self.given: tuple[Discriminator, Progress, Rows] | None = within.given if within else None
+        if teacher:
+            learnt_from = replace(corpus, pool=[]).hash
+            self.given = take_over(teacher, task, self.recipe.of_control, learnt_from, self.discriminator)
 
     def run(self, resume: bool = False) -> None:
         """Train, and leave a complete run. With `resume`, go on from the last checkpoint, to the very same weights.
@@ -162,18 +161,16 @@ class Training:
                 write_log(self.folder, self.rows)
             raise not_finite(error, self.folder, self.done, self.recipe.rate) from error
 
-    @property
-    def _of_the_teacher(self) -> Corpus:
-        """What the teacher learns from."""
-        return replace(self.corpus, pool=[])
-
     def _train_teacher(self) -> Discriminator:
-        """The discriminator that learns from the labels alone, in a run within this one, or before it."""
+        """The generation before, or the discriminator that learns from the labels alone: trained in a run within this
+        one, or before it."""
         folder, weights = self.folder / TEACHER, self.folder / TAUGHT
         main = self.accelerator.is_main_process
-        inner = Training(self.task, self.recipe.of_the_teacher, self._of_the_teacher, folder, within=self)
+        recipe = self.recipe.of_the_teacher
+        corpus = self.corpus if recipe.taught else replace(self.corpus, pool=[])
+        inner = Training(self.task, recipe, corpus, folder, within=self)
         learnt, begun = broadcast_object_list([weights.is_file(), (folder / RECIPE).is_file()])
-        if not learnt and self.given:
+        if not learnt and self.given and not recipe.taught:
             teacher, reached, rows = self.given
             inner.discriminator.load_state_dict(teacher.state_dict())
             if main:
@@ -182,6 +179,7 @@ class Training:
         elif not learnt:
             inner._learn(begun)
             if main:
+                inner._settle()
                 if inner.done.best_step is not None:
                     load_best(folder, inner.discriminator)
                 write_log(folder, [*inner.rows, row_of_the_end(inner.done.step, inner.collapsed)])
@@ -208,9 +206,9 @@ class Training:
         if best is None or taught is None or self.done.best_step == 0:
             return
         if best < taught - math.sqrt(taught * (1 - taught) / len(self.corpus.dev)):
-            told = f"the game scores {best:.3f} on dev and the teacher {taught:.3f}: the teacher's weights are kept."
             self._take_teacher()
-            warn(told)
+            scored = f"the game scores {best:.3f} on dev and the teacher {taught:.3f}"
+            warn(f"{self.role}: {scored}: the teacher's weights are kept.")
 
     def _restore(self) -> None:
         begun_with = Recipe.build(self.folder / RECIPE)
@@ -389,6 +387,14 @@ def train_run(
     training = Training(task, recipe, Corpus.read(task, recipe), folder, tracker, teacher=teacher)
     with claimed(folder):
         training.run(resume)
+
+
+def _role(recipe: Recipe, teaches: bool) -> str:
+    """What a run is called where its progress is told."""
+    if teaches and not recipe.taught:
+        return "teacher"
+    one_of_several = recipe.taught and (teaches or recipe.generations > 1)
+    return f"{recipe.preset}, generation {recipe.generations}" if one_of_several else recipe.preset
 
 
 def _hiding(discriminator: Discriminator, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> HidingGenerator:

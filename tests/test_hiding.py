@@ -279,6 +279,33 @@ def test_the_teacher_is_the_run_of_control_with_the_same_seed(task, tmp_path, en
         assert (kept / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
 
 
+def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encoder, monkeypatch, capsys):
+    folder = encoder("bert")
+    control = train(str(task), tmp_path / "control", **tiny.settings(folder, "control", steps=40))
+    settings = tiny.settings(folder, "adversarial", steps=40, settings=["generations=2"])
+    own = train(str(task), tmp_path / "own", **settings)
+    shown = capsys.readouterr().err
+    assert "(teacher)" in shown and "(adversarial, generation 1)" in shown and "(adversarial, generation 2)" in shown
+    given = train(str(task), tmp_path / "given", teacher=control, **settings)
+    shown = capsys.readouterr().err
+    assert "(teacher)" not in shown and "(adversarial, generation 1)" in shown
+    for part in ("names", "topic"):
+        assert (own / part / "model.safetensors").read_bytes() == (given / part / "model.safetensors").read_bytes()
+    card = (own / "README.md").read_text("utf-8")
+    told = f"generation 1 of this game, which scores {rows(own)[0]['teacher']['mean']:.3f} on dev. The teacher of generation 1"
+    assert f"{told} was the run of control with the same seed." in card
+    before = max(row.get("seconds", 0) for row in rows(control))
+    assert rows(given)[0]["seconds"] > before, "the time of all before it is part of the run's"
+
+    spoil(monkeypatch)
+    kept = train(str(task), tmp_path / "kept", teacher=control, **settings)
+    assert capsys.readouterr().err.count("the teacher's weights are kept") == 2, "each generation falls back"
+    for part in ("names", "topic"):
+        assert (kept / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
+    dev = [row["dev"]["mean"] for row in rows(control) if row.get("best")][-1]
+    assert rows(kept)[0]["teacher"]["mean"] == dev, "what generation 1 kept, not what it scored"
+
+
 @pytest.mark.parametrize(
     "change, told",
     [

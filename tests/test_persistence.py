@@ -85,6 +85,26 @@ def test_same_seed_same_bytes_and_a_resumed_run_has_them_too(task, tmp_path, rou
         assert scores[0] == scores[1]
 
 
+def test_a_run_of_two_generations_is_resumed_in_each(task, tmp_path, rough):
+    settings = tiny.settings(rough, "adversarial", settings=["generations=2"])
+    once = train(str(task), tmp_path / "once", **settings)
+    first = train(str(task), tmp_path / "first", **tiny.settings(rough, "adversarial"))
+    kept = [row for row in log(first) if row.get("best")][-1]["dev"]
+    assert log(once)[0]["teacher"] == kept, "generation 1 is the run of one generation"
+    assert log(once)[1]["discriminator"] != log(first)[1]["discriminator"], "generation 2 draws otherwise"
+    places = {4: TEACHER / TEACHER, 14: TEACHER, 24: Path()}
+    for saves, place in places.items():
+        halted = tmp_path / f"halted{saves}"
+        with pytest.MonkeyPatch.context() as patch:
+            stop_after(patch, saves)
+            with pytest.raises(Stopped):
+                train(str(task), halted, **settings)
+        assert 0 < read_weights(halted / place / LAST)[1].step < 12
+        train(str(task), halted, resume=True)
+        assert weights(halted) == weights(once) and log(halted) == log(once), place
+        assert not (halted / "checkpoint").exists()
+
+
 def test_run_yaml_repeats_the_run(task, tmp_path, rough):
     first = train(str(task), tmp_path / "first", **tiny.settings(rough, "adversarial"))
     written = yaml.safe_load((first / "run.yaml").read_text("utf-8"))

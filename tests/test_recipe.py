@@ -147,6 +147,16 @@ def test_the_teacher_has_the_seed_and_the_game_another():
     assert game.of_the_teacher.chance == Recipe.build(preset="latent", seed=3).chance == 3 != game.chance
 
 
+def test_a_generation_learns_from_the_one_before_and_draws_otherwise():
+    third = Recipe.build(preset="adversarial", seed=3, unlabeled=("texts",), generations=3)
+    second, first = third.of_the_teacher, third.of_the_teacher.of_the_teacher
+    assert first == Recipe.build(preset="adversarial", seed=3, unlabeled=("texts",)) and second.generations == 2
+    assert first.of_the_teacher == third.of_control == Recipe.build(preset="control", seed=3)
+    assert len({each.chance for each in (first, second, third, third.of_control)}) == 4
+    with pytest.raises(UserError, match="generations is 0"):
+        Recipe.build(preset="adversarial", generations=0)
+
+
 def test_a_rate_of_nought_is_a_rate():
     assert Recipe(rate=0.0).with_schedule(100, 384).rate == 0.0
 
