@@ -86,12 +86,13 @@ def test_same_seed_same_bytes_and_a_resumed_run_has_them_too(task, tmp_path, rou
 
 
 def test_a_run_of_two_generations_is_resumed_in_each(task, tmp_path, rough):
-    settings = tiny.settings(rough, "adversarial", settings=["generations=2"])
+    settings = tiny.settings(rough, "adversarial", steps=24, settings=["generations=2"])
     once = train(str(task), tmp_path / "once", **settings)
-    first = train(str(task), tmp_path / "first", **tiny.settings(rough, "adversarial"))
+    first = train(str(task), tmp_path / "first", **tiny.settings(rough, "adversarial", steps=24))
     kept = [row for row in log(first) if row.get("best")][-1]["dev"]
     assert log(once)[0]["teacher"] == kept, "generation 1 is the run of one generation"
     assert log(once)[1]["discriminator"] != log(first)[1]["discriminator"], "generation 2 draws otherwise"
+    assert json.loads((once / "scores.json").read_text("utf-8"))["training"]["best_step"] > 0, "its own weights are kept"
     places = {4: TEACHER / TEACHER, 14: TEACHER, 24: Path()}
     for saves, place in places.items():
         halted = tmp_path / f"halted{saves}"
@@ -99,7 +100,7 @@ def test_a_run_of_two_generations_is_resumed_in_each(task, tmp_path, rough):
             stop_after(patch, saves)
             with pytest.raises(Stopped):
                 train(str(task), halted, **settings)
-        assert 0 < read_weights(halted / place / LAST)[1].step < 12
+        assert 0 < read_weights(halted / place / LAST)[1].step < 24
         train(str(task), halted, resume=True)
         assert weights(halted) == weights(once) and log(halted) == log(once), place
         assert not (halted / "checkpoint").exists()
