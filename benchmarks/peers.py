@@ -34,28 +34,16 @@ from electra_ie.encoders import load_tokenizer, locate
 from electra_ie.labels import Field
 from electra_ie.metrics import score
 from electra_ie.recipe import EMBEDDED, Recipe
+from electra_ie.second_view import self_trained
 from electra_ie.task import Task
 
 RESULTS = Cells("peers")
-ROUNDS = 5
 
 
 def regression(field: Field, corpus: Corpus, test: Sequence[Document]) -> list[Any]:
-    from sklearn.linear_model import LogisticRegression
-
     known, pool, asked = (features([each.text for each in some]) for some in (corpus.train, corpus.pool, test))
     labels = np.array([each.gold[field.name] for each in corpus.train])
-    model = LogisticRegression(C=10, max_iter=1000).fit(known, labels)
-    names, counts = np.unique(labels, return_counts=True)
-    for number in range(1, ROUNDS + 1):
-        chances = model.predict_proba(pool)
-        said, sure = chances.argmax(1), chances.max(1)
-        chosen: list[int] = []
-        for place, share in enumerate(counts / counts.sum()):
-            mine = np.flatnonzero(said == place)
-            chosen += mine[np.argsort(-sure[mine])][: round(0.8 * share * len(pool) * number / ROUNDS)].tolist()
-        more = names[said[chosen]]
-        model = LogisticRegression(C=10, max_iter=1000).fit(np.vstack([known, pool[chosen]]), [*labels, *more])
+    model = self_trained(known, labels, np.ones(len(labels)), pool)
     return model.predict(asked).tolist()
 
 

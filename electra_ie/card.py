@@ -134,12 +134,23 @@ def _what(facts: Facts) -> Iterator[str]:
             + (f", which scores {taught['mean']:.3f} on dev" if taught else "")
             + (f", and collapsed at its step {lost['step']}." if lost else ".")
             + (f" The teacher of generation 1 was {control}." if before else "")
+            + _second_view(facts)
         )
     if fallen := training.get("collapsed"):
         yield (
             f"The training collapsed at step {fallen['step']} ({fallen['what']}) and ended there, with "
             + (f"the weights of step {fallen['kept']}." if fallen["kept"] else "the teacher's weights.")
         )
+
+
+def _second_view(facts: Facts) -> str:
+    names = [f"`{_plain(field.name)}`" for field in facts.task.fields if field.kind == "classes"]
+    if not names or not facts.recipe.second_view:
+        return ""
+    return (
+        f" What it learnt for {' and '.join(names)} is the geometric mean of that teacher's answers and those of "
+        "logistic regression on the encoder as it came."
+    )
 
 
 def _encoder(facts: Facts) -> str:

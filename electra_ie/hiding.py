@@ -19,6 +19,7 @@ from torch.nn import functional
 from electra_ie.batching import Batch
 from electra_ie.discriminator import Discriminator
 from electra_ie.generators import draw_of
+from electra_ie.second_view import SecondView
 from electra_ie.verdict import TEXTS, Hidden
 
 
@@ -43,9 +44,11 @@ class HidingGenerator(nn.Module):
         nn.init.zeros_(self.score.weight)
         nn.init.zeros_(self.score.bias)
         self.teachers: list[Discriminator] = []  # in a list: no part of this player, which would train and save it
+        self.view: SecondView | None = None
 
-    def learn_from(self, teacher: Discriminator) -> None:
-        self.teachers = [teacher.eval()]
+    def learn_from(self, teacher: Discriminator, view: SecondView | None = None) -> None:
+        """view: what else is asked of classes."""
+        self.teachers, self.view = [teacher.eval()], view
 
     def forward(self, batch: Batch, step: int) -> dict[str, Hidden]:
         """The unlabelled rows of the batch, with tokens hidden, and the teacher's answers to them whole."""
@@ -54,6 +57,8 @@ class HidingGenerator(nn.Module):
         with torch.no_grad():
             states = teacher.states(texts)
             taught = teacher.opinions(states, texts)
+            if self.view:
+                taught = self.view.beside(taught, texts)
         free = texts.attention_mask.bool() & ~torch.isin(texts.input_ids, self.special)
         with torch.autocast(states.device.type, enabled=False):  # in bf16 scores tie, and a tie falls as it likes
             scores = self.score(functional.layer_norm(states.float(), states.shape[-1:])).squeeze(-1)

@@ -79,6 +79,8 @@ class Recipe(Settings):
     "Leave the encoder's word embeddings as they are."
     generations: int = 1
     "How often the game with a teacher is played: each discriminator teaches the next, the last one is kept."
+    second_view: bool = True
+    "Have regression on the untouched encoder answer beside the teacher, where it says which class a text has."
     hide: float = 0.15
     "Share of the tokens of an unlabelled text that the generator hides."
     precision: str = "auto"
@@ -108,7 +110,7 @@ class Recipe(Settings):
     }  # fmt: skip
 
     OF_THE_GAME: ClassVar[tuple[str, ...]] = (
-        "unlabeled", "unlabeled_batch", "generator_rate", "latent", "generations", "hide",
+        "unlabeled", "unlabeled_batch", "generator_rate", "latent", "generations", "second_view", "hide",
     )  # fmt: skip
     """What plain training knows nothing of."""
     HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1, "hide": 0.9}

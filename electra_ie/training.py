@@ -73,6 +73,7 @@ from electra_ie.run_files import (
     write_log,
     write_scores,
 )
+from electra_ie.second_view import SecondView
 from electra_ie.task import Task
 from electra_ie.teacher import Rows, refuse_unfinished, row_of, row_of_the_end, take_over, told_of
 from electra_ie.tracking import check_tracker, tracking
@@ -121,6 +122,10 @@ class Training:
         spans = any(field.kind == "spans" for field in task.fields)
         self.recipe = recipe.with_schedule(len(self.labelled), hidden, spans)
         self.players = prepare(self.accelerator, self.discriminator, self.generator, self.recipe)
+        self.view: SecondView | None = within.view if within else None
+        asked = recipe.taught and recipe.second_view and any(field.kind == "classes" for field in task.fields)
+        if asked and not self.view:
+            self.view = SecondView(self.discriminator)  # now: it keeps the encoder as it is before anything is trained
         self.extractor = Extractor(self.discriminator, self.cutter, task.fields)
         self.rows: list[dict[str, Any]] = []
         self.done = Progress()
@@ -153,7 +158,10 @@ class Training:
             # Last: with it the run can be resumed.
             write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
         if isinstance(self.generator, HidingGenerator):
-            self.generator.learn_from(self._train_teacher())
+            teacher = self._train_teacher()
+            if self.view:
+                self.view.learn(self.labelled, self.pool, self.cutter, self.recipe.seed)
+            self.generator.learn_from(teacher, self.view)
         try:
             self._play(main)
         except LossNotFinite as error:

@@ -1,0 +1,127 @@
+"""A second view beside the teacher's, on classes of whole texts: logistic regression on the encoder as it came.
+
+Fine-tuning on few labels and regression on states that it never touched err in different texts, above all where there
+are many classes with few labels each; what both say is a better teacher than either (after Blum and Mitchell 1998,
+"Combining labeled and unlabeled data with co-training", COLT). The regression first learns by itself from texts that
+have no labels, the surest first, of each class so many that the classes keep the shares they have among the labels
+(self-training class by class, after Zou et al. 2018, arXiv 1810.07911).
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+from torch.nn import functional
+
+from electra_ie.batching import Batch, Labelled, Windows, collate
+from electra_ie.console import progress
+from electra_ie.discriminator import Discriminator
+from electra_ie.labels import Field
+
+MOST = 2_000
+"""Windows without labels that the regression learns from at most: with three times as many it was no better."""
+ROUNDS = 5
+TAKEN = 0.8
+"""Share of the texts without labels that the last round learns from: the least sure stay out."""
+INVERSE_PENALTY = 10.0
+LEAST = 1e-9
+"""Below this a probability counts as this, so that a class that one view rules out is not nothing at all."""
+
+
+class SecondView:
+    """The regressions of the fields of kind `classes` that have two classes or more among their labels."""
+
+    def __init__(self, discriminator: Discriminator):
+        """discriminator: one that nothing has trained yet; a copy of its encoder is kept."""
+        self.fields = [field for field in discriminator.fields if field.kind == "classes"]
+        self.encoder = copy.deepcopy(discriminator.encoder).eval().requires_grad_(False)
+        self.layers: dict[str, nn.Linear] = {}
+
+    def learn(self, labelled: Sequence[Labelled], pool: Sequence[Labelled], cutter: Windows, seed: int) -> None:
+        """Fit each field to the windows of which it is known, and to `pool`, of which `seed` draws what is read. Once:
+        all generations of a game ask the same view."""
+        if self.layers:
+            return
+        drawn = random.Random(f"second view {seed}").sample(range(len(pool)), min(MOST, len(pool)))
+        bare = self._read([pool[place] for place in drawn], cutter)
+        for field in self.fields:
+            rows = [row for row in labelled if field.name in row.gold]
+            gold = np.array([row.gold[field.name] for row in rows])
+            if len(set(gold.tolist())) < 2:
+                continue
+            weights = np.array([row.window.share for row in rows])
+            model = self_trained(self._read(rows, cutter), gold, weights, bare)
+            self.layers[field.name] = _layer(model, field).to(self.encoder.device)
+
+    def beside(self, taught: Mapping[str, torch.Tensor], texts: Batch) -> dict[str, torch.Tensor]:
+        """A teacher's probabilities by field, with those of the classes (N, K) made the normalised geometric mean of
+        what both views say: neither overrules the other where that one is sure."""
+        told = dict(taught)
+        if not self.layers or not len(texts.input_ids):
+            return told
+        states = self._states(texts)
+        for name, layer in self.layers.items():
+            ours = layer(states).softmax(-1)
+            told[name] = (0.5 * (_log(taught[name].float()) + _log(ours))).softmax(-1)
+        return told
+
+    @torch.no_grad()
+    def _states(self, texts: Batch) -> torch.Tensor:
+        """(N, H): the mean of the encoder's states, of length one."""
+        states = self.encoder(input_ids=texts.input_ids, attention_mask=texts.attention_mask).last_hidden_state.float()
+        mask = texts.attention_mask[..., None]
+        return functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
+
+    def _read(self, rows: Sequence[Labelled], cutter: Windows) -> np.ndarray:
+        """(N, H), windows of like length together."""
+        order = sorted(range(len(rows)), key=lambda place: len(rows[place].window.ids))
+        found = np.zeros((len(rows), self.encoder.config.hidden_size), dtype=np.float32)
+        with progress(len(rows), "reading for the teacher's second view", unit="texts") as report:
+            for start in range(0, len(order), 64):
+                places = order[start : start + 64]
+                batch = collate([rows[place] for place in places], cutter, ()).to(self.encoder.device)
+                found[places] = self._states(batch).cpu().numpy()
+                report(start + len(places))
+        return found
+
+
+def self_trained(known: np.ndarray, gold: np.ndarray, weights: np.ndarray, bare: np.ndarray) -> LogisticRegression:
+    """Logistic regression on `known` (N, H) with `gold` (N,) and `weights` (N,), then in each round on the surest of
+    `bare` (M, H) as well, of every class so many that it keeps its share of the weights."""
+    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1_000).fit(known, gold, weights)
+    shares = np.array([weights[gold == each].sum() for each in model.classes_]) / weights.sum()
+    for number in range(1, ROUNDS + 1 if len(bare) else 1):
+        chances = model.predict_proba(bare)
+        said, sure = chances.argmax(1), chances.max(1)
+        chosen: list[int] = []
+        for place, share in enumerate(shares):
+            mine = np.flatnonzero(said == place)
+            most = round(TAKEN * share * len(bare) * number / ROUNDS)
+            chosen += mine[np.argsort(-sure[mine], kind="stable")][:most].tolist()
+        texts, labels = np.vstack([known, bare[chosen]]), [*gold, *model.classes_[said[chosen]]]
+        counted = [*weights, *np.ones(len(chosen))]
+        model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1_000).fit(texts, labels, counted)
+    return model
+
+
+def _layer(model: LogisticRegression, field: Field) -> nn.Linear:
+    """The regression as a layer that gives the logits of all K classes; one without a label is never answered."""
+    weights, bias = model.coef_, model.intercept_
+    if len(model.classes_) == 2:  # of two classes the second one's logit, where the first one's is 0
+        weights, bias = np.vstack([np.zeros_like(weights), weights]), np.array([0.0, *bias])
+    layer = nn.Linear(weights.shape[1], len(field.names)).requires_grad_(False)
+    layer.weight.zero_()
+    layer.bias.fill_(-torch.inf)
+    layer.weight[model.classes_] = torch.tensor(weights, dtype=torch.float32)
+    layer.bias[model.classes_] = torch.tensor(bias, dtype=torch.float32)
+    return layer
+
+
+def _log(probabilities: torch.Tensor) -> torch.Tensor:
+    return probabilities.clamp_min(LEAST).log()

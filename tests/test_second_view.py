@@ -1,0 +1,142 @@
+"""The second view: regression on the encoder as it came, and what the teacher says beside it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from electra_ie import train
+from electra_ie.batching import Batch
+from electra_ie.second_view import TAKEN, SecondView, self_trained
+
+TOPIC = next(field for field in tiny.FIELDS if field.kind == "classes")
+
+
+def view_of(folder: str, size: int = 40, fields=tiny.FIELDS) -> tuple[SecondView, Batch]:
+    """One that has learnt from so many labelled texts and thirty others, and a batch of the others."""
+    cutter = tiny.cutter_of(folder)
+    made = SecondView(tiny.discriminator_of(folder, fields))
+    pool = tiny.rows(cutter, [each.unlabelled() for each in tiny.documents(30, seed=8)], fields)
+    made.learn(tiny.rows(cutter, tiny.documents(size), fields), pool, cutter, seed=0)
+    batch = tiny.batch_of(cutter)
+    return made, batch.rows(~batch.known())
+
+
+def test_it_judges_the_classes_of_texts_it_has_not_read(encoder):
+    view, _ = view_of(encoder("bert"))
+    cutter = tiny.cutter_of(encoder("bert"))
+    asked = tiny.documents(60, seed=21)
+    states = torch.tensor(view._read(tiny.rows(cutter, asked), cutter))
+    said = view.layers[TOPIC.name](states).argmax(1).tolist()
+    right = sum(TOPIC.labels[each] == document.gold[TOPIC.name] for each, document in zip(said, asked, strict=True))
+    assert right > 24  # by chance 20: this small encoder was never trained
+
+
+def test_what_both_views_say_is_their_geometric_mean_and_other_fields_are_left_alone(encoder):
+    view, texts = view_of(encoder("bert"))
+    count = len(texts.input_ids)
+    even = torch.full((count, len(TOPIC.labels)), 1 / len(TOPIC.labels))
+    taught = {TOPIC.name: even, "other": torch.rand(count, 3)}
+    with torch.no_grad():
+        ours = view.layers[TOPIC.name](view._states(texts)).softmax(-1)
+    told = view.beside(taught, texts)
+    assert told["other"] is taught["other"]
+    expected = ours.sqrt() / ours.sqrt().sum(-1, keepdim=True)
+    torch.testing.assert_close(told[TOPIC.name], expected, atol=1e-4, rtol=1e-3)
+    swapped = view.beside({TOPIC.name: ours}, texts)[TOPIC.name]
+    torch.testing.assert_close(swapped, ours, atol=1e-4, rtol=1e-3)
+
+
+def test_a_class_without_a_label_is_left_to_the_teacher(encoder):
+    folder, cutter = encoder("bert"), tiny.cutter_of(encoder("bert"))
+    first, second, *_ = TOPIC.labels
+    for kept in ((first,), (first, second)):
+        documents = [each for each in tiny.documents(40) if each.gold[TOPIC.name] in kept]
+        view = SecondView(tiny.discriminator_of(folder))
+        view.learn(tiny.rows(cutter, documents), [], cutter, seed=0)
+        batch = tiny.batch_of(cutter)
+        sure = torch.zeros(len(batch.input_ids), len(TOPIC.labels))
+        sure[:, -1] = 1.0
+        told = view.beside({TOPIC.name: sure}, batch)[TOPIC.name]
+        assert bool(torch.isfinite(told).all())
+        if len(kept) == 1:  # there is nothing to tell apart
+            assert not view.layers and told is sure
+        else:
+            assert view.layers[TOPIC.name].bias.isinf().sum() == len(TOPIC.labels) - 2
+            assert bool((told[:, -1] < 1).all()) and bool((told[:, -1] > 0).all())
+
+
+def test_texts_without_labels_move_the_border_and_classes_keep_their_shares():
+    """Two clouds with one label each at their edges: the border of the labels alone is askew."""
+    draw = np.random.default_rng(0)
+    clouds = np.concatenate([draw.normal((side, 0), (0.3, 0.5), (200, 2)) for side in (-1, 1)])
+    truth = np.repeat([0, 1], 200)
+    known, gold = np.array([[-0.5, -1.0], [0.5, 1.0]]), np.array([0, 1])
+    alone = self_trained(known, gold, np.ones(2), np.empty((0, 2)))
+    taught = self_trained(known, gold, np.ones(2), clouds)
+    right = [float((model.predict(clouds) == truth).mean()) for model in (alone, taught)]
+    assert right[0] < 0.9 and right[1] > 0.98
+
+    counted = []
+    fit = type(alone).fit
+
+    def count(self, states, labels, weights=None):
+        counted.append(np.bincount(labels, minlength=2))
+        return fit(self, states, labels, weights)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(alone), "fit", count)
+        self_trained(np.vstack([known, [[1.0, 1.0], [1.1, 1.0]]]), np.array([0, 1, 1, 1]), np.ones(4), clouds)
+    assert counted[-1][0] <= 1 + round(TAKEN * 0.25 * 400) and counted[-1][1] <= 3 + round(TAKEN * 0.75 * 400)
+    assert counted[0].tolist() == [1, 3] and len(counted) == 6
+
+
+def test_the_encoder_is_the_one_of_before_the_training(encoder):
+    discriminator = tiny.discriminator_of(encoder("bert"))
+    view = SecondView(discriminator)
+    before = {name: each.clone() for name, each in view.encoder.state_dict().items()}
+    with torch.no_grad():
+        for each in discriminator.encoder.parameters():
+            each.add_(1.0)
+    assert all(torch.equal(each, before[name]) for name, each in view.encoder.state_dict().items())
+    assert not any(each.requires_grad for each in view.encoder.parameters())
+
+
+def test_a_run_learns_from_it_and_one_without_classes_does_not(task, tmp_path, encoder, monkeypatch):
+    settings = tiny.settings(encoder("bert"), "adversarial")
+    asked = []
+    beside = SecondView.beside
+
+    def ask(self, taught, texts):
+        asked.append(sorted(self.layers))
+        return beside(self, taught, texts)
+
+    monkeypatch.setattr(SecondView, "beside", ask)
+    run = train(str(task), tmp_path / "run", **settings)
+    assert asked == [["topic"]] * 12
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    monkeypatch.setattr(SecondView, "beside", lambda self, taught, texts: taught)
+    other = train(str(task), tmp_path / "other", **settings)
+    logs = [json.loads(line) for line in (other / "log.jsonl").read_text("utf-8").splitlines()]
+    assert log[1]["topic.agrees_with_teacher"] != logs[1]["topic.agrees_with_teacher"]
+    assert log[1]["names.agrees_with_teacher"] == logs[1]["names.agrees_with_teacher"]
+    told = "What it learnt for `topic` is the geometric mean of that teacher's answers and those of logistic regression"
+    assert told in (run / "README.md").read_text("utf-8")
+
+    monkeypatch.setattr(SecondView, "beside", ask)
+    asked.clear()
+    kept = [line for line in task.read_text("utf-8").splitlines() if "topic" not in line]
+    task.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    spans = train(str(task), tmp_path / "spans", **settings)
+    assert not asked and "logistic regression" not in (spans / "README.md").read_text("utf-8")
+
+
+def test_it_may_be_left_out(task, tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr(SecondView, "learn", lambda *given: pytest.fail("it was asked"))
+    settings = tiny.settings(encoder("bert"), "adversarial", settings=["second_view=false"])
+    run = train(str(task), tmp_path / "run", **settings)
+    assert "logistic regression" not in (run / "README.md").read_text("utf-8")
