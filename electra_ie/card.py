@@ -144,8 +144,8 @@ def _what(facts: Facts) -> Iterator[str]:
 
 
 def _second_view(facts: Facts) -> str:
-    names = [f"`{_plain(field.name)}`" for field in facts.task.fields if field.kind == "classes"]
-    if not names or not facts.recipe.second_view:
+    names = [f"`{_plain(name)}`" for name in facts.training.get("second_view", ())]
+    if not names:
         return ""
     return (
         f" What it learnt for {' and '.join(names)} is the geometric mean of that teacher's answers and those of "

@@ -98,8 +98,7 @@ class Corpus:
 
     def windows(self, cutter: Windows, fields: Sequence[Field]) -> tuple[list[Labelled], list[Labelled]]:
         """The windows of `train` and of `pool`."""
-        labelled = [row for document in self.train for row in label(document, cutter(document.text), fields)]
-        return labelled, [row for document in self.pool for row in label(document, cutter(document.text), fields)]
+        return windows_of(self.train, cutter, fields), windows_of(self.pool, cutter, fields)
 
     def label_counts(self, fields: Sequence[Field]) -> dict[str, dict[str, int]]:
         """How often each label of each field stands in the gold of train."""
@@ -113,6 +112,11 @@ class Corpus:
         names = [field.name for field in fields if field.kind == "spans"]
         lost = sum(len(flatten(each.gold.get(name, ()))[1]) for each in self.train for name in names)
         return {"spans": total, "overlapping": lost, "inside": inside}
+
+
+def windows_of(documents: Sequence[Document], cutter: Windows, fields: Sequence[Field]) -> list[Labelled]:
+    """The windows of documents, with what is known of them."""
+    return [row for document in documents for row in label(document, cutter(document.text), fields)]
 
 
 def check_budget(labels: int | None, train: Sequence[Document]) -> None:

@@ -80,7 +80,7 @@ class Recipe(Settings):
     generations: int = 1
     "How often the game with a teacher is played: each discriminator teaches the next, the last one is kept."
     second_view: bool = True
-    "Have regression on the untouched encoder answer beside the teacher, where it says which class a text has."
+    "May regression on the untouched encoder answer beside the teacher, on classes? It does where it helps."
     hide: float = 0.15
     "Share of the tokens of an unlabelled text that the generator hides."
     precision: str = "auto"

@@ -23,7 +23,7 @@ from electra_ie.card import model_card
 from electra_ie.card_data import base_model
 from electra_ie.collapse import Watch
 from electra_ie.console import notice, progress
-from electra_ie.corpus import Corpus
+from electra_ie.corpus import Corpus, windows_of
 from electra_ie.data_card import dataset_on_hub
 from electra_ie.discriminator import Discriminator
 from electra_ie.encoders import load_tokenizer, longest, mask_token, pinned
@@ -51,7 +51,7 @@ from electra_ie.persistence import (
     trained_state,
 )
 from electra_ie.pooling import choose
-from electra_ie.prior import begin_at_shares
+from electra_ie.prior import begin_at_shares, bring_to_shares
 from electra_ie.recipe import Recipe
 from electra_ie.run_files import (
     BEST,
@@ -122,9 +122,8 @@ class Training:
         spans = any(field.kind == "spans" for field in task.fields)
         self.recipe = recipe.with_schedule(len(self.labelled), hidden, spans)
         self.players = prepare(self.accelerator, self.discriminator, self.generator, self.recipe)
-        self.view: SecondView | None = within.view if within else None
-        asked = recipe.taught and recipe.second_view and any(field.kind == "classes" for field in task.fields)
-        if asked and not self.view:
+        self.view: SecondView | None = None
+        if recipe.taught and recipe.second_view and any(field.kind == "classes" for field in task.fields):
             self.view = SecondView(self.discriminator)  # now: it keeps the encoder as it is before anything is trained
         self.extractor = Extractor(self.discriminator, self.cutter, task.fields)
         self.rows: list[dict[str, Any]] = []
@@ -159,8 +158,10 @@ class Training:
             write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
         if isinstance(self.generator, HidingGenerator):
             teacher = self._train_teacher()
+            bring_to_shares(teacher, self.labelled, self.pool, self.cutter, self.recipe.seed)
             if self.view:
-                self.view.learn(self.labelled, self.pool, self.cutter, self.recipe.seed)
+                dev = windows_of(self.corpus.dev, self.cutter, self.task.fields)
+                self.view.learn(self.labelled, self.pool, dev, teacher, self.cutter, self.recipe.seed)
             self.generator.learn_from(teacher, self.view)
         try:
             self._play(main)
@@ -335,6 +336,7 @@ class Training:
             "best_step": self.done.best_step,
             **({"collapsed": self.collapsed} if self.collapsed else {}),
             **({"teacher": told_of(self.rows)} if self.teacher else {}),
+            **({"second_view": list(self.view.layers)} if self.view else {}),
             "seconds": round(max((row.get("seconds", 0.0) for row in self.rows), default=0.0), 1),
             "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in self.rows), 1),
             "processes": self.accelerator.num_processes,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import tiny
 import torch
 from safetensors.torch import load_file
 
-from electra_ie.batching import Labelled, Window
+from electra_ie import train
+from electra_ie import training as module
+from electra_ie.batching import Labelled, Window, collate
 from electra_ie.discriminator import Discriminator
 from electra_ie.errors import UserError
 from electra_ie.labels import IGNORED, Field
-from electra_ie.prior import begin_at_shares, prior_logits
+from electra_ie.prior import begin_at_shares, bring_to_shares, prior_logits
 from electra_ie.recipe import PRESETS, Recipe
 from electra_ie.task import Task
 from electra_ie.training import Corpus, Training
@@ -93,3 +96,63 @@ def test_an_encoder_whose_weights_have_another_shape_is_refused_by_name(encoder,
     with pytest.raises(UserError, match=r"the weights of .*intermediate.* config\.json says\. Restore") as caught:
         Discriminator.load(str(folder), [tiny.TOPIC], "stock")
     assert caught.value.file == str(folder)
+
+
+def test_a_teachers_flags_are_brought_to_the_shares_of_the_labels(encoder):
+    """The mean over texts that it has not learnt from; who ranks before whom stays, and so do the other fields."""
+    folder = encoder("bert")
+    cutter = tiny.cutter_of(folder)
+    teacher = tiny.discriminator_of(folder, sharp=20.0)
+    with torch.no_grad():
+        teacher.head(tiny.RISKS).last.bias.copy_(torch.tensor([-4.0, 3.0]))
+    pool = tiny.rows(cutter, [each.unlabelled() for each in tiny.documents(30, seed=8)])
+    labelled = tiny.rows(cutter, tiny.documents(40))
+    batch = collate(pool, cutter, tiny.FIELDS)
+    before = teacher.eval().answers(batch)
+    bring_to_shares(teacher, labelled, pool, cutter, seed=0)
+    after = teacher.answers(batch)
+    shares = torch.tensor([row.gold["risks"] for row in labelled]).mean(0)
+    torch.testing.assert_close(after["risks"].sigmoid().mean(0), shares, atol=1e-4, rtol=1e-3)
+    moved = after["risks"] - before["risks"]
+    torch.testing.assert_close(moved, moved[:1].expand_as(moved), atol=1e-4, rtol=1e-4)
+    assert all(torch.equal(after[name], before[name]) for name in ("topic", "names"))
+
+
+def test_flags_that_all_bear_or_none_and_flags_without_a_pool_stay(encoder):
+    folder = encoder("bert")
+    cutter, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder)
+    rows = tiny.rows(cutter, [each.unlabelled() for each in tiny.documents(9)])
+    labelled = [replace(row, gold={"risks": [1.0, 0.0]}) for row in rows]
+    before = teacher.head(tiny.RISKS).last.bias.clone()
+    bring_to_shares(teacher, labelled, rows, cutter, seed=0)
+    bring_to_shares(teacher, tiny.rows(cutter, tiny.documents(9)), [], cutter, seed=0)
+    bring_to_shares(teacher, [], rows, cutter, seed=0)
+    assert torch.equal(teacher.head(tiny.RISKS).last.bias, before)
+
+
+def test_windows_of_a_long_text_weigh_less_when_shares_are_counted(encoder):
+    folder = encoder("bert")
+    cutter, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=20.0)
+    rows = tiny.rows(cutter, tiny.documents(12))
+    light = [
+        replace(row, window=replace(row.window, share=1.0 if place < 4 else 0.1)) for place, row in enumerate(rows)
+    ]
+    bring_to_shares(teacher, rows, light, cutter, seed=0)
+    said = teacher.answers(collate(light, cutter, tiny.FIELDS))["risks"].sigmoid()
+    weights = torch.tensor([row.window.share for row in light])
+    shares = torch.tensor([row.gold["risks"] for row in rows]).mean(0)
+    torch.testing.assert_close((said * weights[:, None]).sum(0) / weights.sum(), shares, atol=1e-4, rtol=1e-3)
+
+
+def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task, tmp_path, encoder, monkeypatch):
+    """And where the game is lost, the teacher that is kept is the run of control, as it was."""
+    settings = tiny.settings(encoder("bert"), "adversarial")
+    run = train(str(task), tmp_path / "run", **settings)
+    monkeypatch.setattr(module, "bring_to_shares", lambda *given: None)
+    plain = train(str(task), tmp_path / "plain", **settings)
+    logs = [
+        [json.loads(line) for line in (each / "log.jsonl").read_text("utf-8").splitlines()] for each in (run, plain)
+    ]
+    assert logs[0][0]["teacher"] == logs[1][0]["teacher"], "its own scores are not touched"
+    assert logs[0][1]["risks.agrees_with_teacher"] != logs[1][1]["risks.agrees_with_teacher"]
+    assert logs[0][1]["names.agrees_with_teacher"] == logs[1][1]["names.agrees_with_teacher"]

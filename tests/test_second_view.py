@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,9 +20,10 @@ TOPIC = next(field for field in tiny.FIELDS if field.kind == "classes")
 def view_of(folder: str, size: int = 40, fields=tiny.FIELDS) -> tuple[SecondView, Batch]:
     """One that has learnt from so many labelled texts and thirty others, and a batch of the others."""
     cutter = tiny.cutter_of(folder)
-    made = SecondView(tiny.discriminator_of(folder, fields))
+    teacher = tiny.discriminator_of(folder, fields)
+    made = SecondView(teacher)
     pool = tiny.rows(cutter, [each.unlabelled() for each in tiny.documents(30, seed=8)], fields)
-    made.learn(tiny.rows(cutter, tiny.documents(size), fields), pool, cutter, seed=0)
+    made.learn(tiny.rows(cutter, tiny.documents(size), fields), pool, [], teacher, cutter, seed=0)
     batch = tiny.batch_of(cutter)
     return made, batch.rows(~batch.known())
 
@@ -51,23 +53,55 @@ def test_what_both_views_say_is_their_geometric_mean_and_other_fields_are_left_a
     torch.testing.assert_close(swapped, ours, atol=1e-4, rtol=1e-3)
 
 
+def learnt(folder: str, documents, dev=(), sharp: float = 1.0) -> SecondView:
+    """One that has learnt from these documents alone, beside a teacher that nothing has trained."""
+    cutter, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=sharp)
+    made = SecondView(teacher)
+    made.learn(tiny.rows(cutter, documents), [], tiny.rows(cutter, dev), teacher, cutter, seed=0)
+    return made
+
+
+def of_class(*names: str, size: int = 40):
+    return [each for each in tiny.documents(size) if each.gold[TOPIC.name] in names]
+
+
 def test_a_class_without_a_label_is_left_to_the_teacher(encoder):
-    folder, cutter = encoder("bert"), tiny.cutter_of(encoder("bert"))
-    first, second, *_ = TOPIC.labels
-    for kept in ((first,), (first, second)):
-        documents = [each for each in tiny.documents(40) if each.gold[TOPIC.name] in kept]
-        view = SecondView(tiny.discriminator_of(folder))
-        view.learn(tiny.rows(cutter, documents), [], cutter, seed=0)
-        batch = tiny.batch_of(cutter)
-        sure = torch.zeros(len(batch.input_ids), len(TOPIC.labels))
-        sure[:, -1] = 1.0
-        told = view.beside({TOPIC.name: sure}, batch)[TOPIC.name]
-        assert bool(torch.isfinite(told).all())
-        if len(kept) == 1:  # there is nothing to tell apart
-            assert not view.layers and told is sure
-        else:
-            assert view.layers[TOPIC.name].bias.isinf().sum() == len(TOPIC.labels) - 2
-            assert bool((told[:, -1] < 1).all()) and bool((told[:, -1] > 0).all())
+    first, second, last = TOPIC.labels
+    assert not learnt(encoder("bert"), of_class(first)).layers, "there is nothing to tell apart"
+    view = learnt(encoder("bert"), of_class(first, second))
+    batch = tiny.batch_of(tiny.cutter_of(encoder("bert")))
+    sure = torch.zeros(len(batch.input_ids), len(TOPIC.labels))
+    sure[:, TOPIC.labels.index(last)] = 1.0
+    told = view.beside({TOPIC.name: sure}, batch)[TOPIC.name]
+    assert view.layers[TOPIC.name].bias.isinf().tolist() == [each == last for each in TOPIC.labels]
+    assert bool(torch.isfinite(told).all()) and bool((told[:, TOPIC.labels.index(last)] > 0.3).all())
+
+
+def answered_by(view: SecondView, folder: str, away: int = 0):
+    """Sixty documents whose class is what the view says, or so many places away from it."""
+    documents, cutter = tiny.documents(60, seed=21), tiny.cutter_of(folder)
+    states = torch.tensor(view._read(tiny.rows(cutter, documents), cutter))
+    said = (view.layers[TOPIC.name](states).argmax(1) + away) % len(TOPIC.labels)
+    return [
+        replace(each, gold={**each.gold, TOPIC.name: TOPIC.labels[place]})
+        for each, place in zip(documents, said.tolist(), strict=True)
+    ]
+
+
+def test_without_dev_no_class_may_have_a_single_label(encoder):
+    folder, (first, second, last) = encoder("bert"), TOPIC.labels
+    few = [*of_class(first, second), *of_class(last)[:1]]
+    assert not learnt(folder, few).layers
+    more = learnt(folder, [*few, *of_class(last)[1:2]])
+    assert list(more.layers) == [TOPIC.name]
+    assert learnt(folder, few, dev=answered_by(more, folder)).layers, "dev says that it helps"
+
+
+def test_with_dev_it_is_asked_only_where_both_are_right_more_often(encoder):
+    folder = encoder("bert")
+    view = learnt(folder, tiny.documents(40))
+    assert learnt(folder, tiny.documents(40), answered_by(view, folder)).layers
+    assert not learnt(folder, tiny.documents(40), answered_by(view, folder, away=1), sharp=20.0).layers
 
 
 def test_texts_without_labels_move_the_border_and_classes_keep_their_shares():
@@ -107,6 +141,7 @@ def test_the_encoder_is_the_one_of_before_the_training(encoder):
 
 
 def test_a_run_learns_from_it_and_one_without_classes_does_not(task, tmp_path, encoder, monkeypatch):
+    task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     settings = tiny.settings(encoder("bert"), "adversarial")
     asked = []
     beside = SecondView.beside
@@ -124,6 +159,7 @@ def test_a_run_learns_from_it_and_one_without_classes_does_not(task, tmp_path, e
     logs = [json.loads(line) for line in (other / "log.jsonl").read_text("utf-8").splitlines()]
     assert log[1]["topic.agrees_with_teacher"] != logs[1]["topic.agrees_with_teacher"]
     assert log[1]["names.agrees_with_teacher"] == logs[1]["names.agrees_with_teacher"]
+    assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["second_view"] == ["topic"]
     told = "What it learnt for `topic` is the geometric mean of that teacher's answers and those of logistic regression"
     assert told in (run / "README.md").read_text("utf-8")
 
