@@ -176,3 +176,9 @@ def test_it_may_be_left_out(task, tmp_path, encoder, monkeypatch):
     settings = tiny.settings(encoder("bert"), "adversarial", settings=["second_view=false"])
     run = train(str(task), tmp_path / "run", **settings)
     assert "logistic regression" not in (run / "README.md").read_text("utf-8")
+
+
+def test_where_labels_are_many_it_is_not_asked(encoder, monkeypatch):
+    monkeypatch.setattr("electra_ie.second_view.MOST", 40)
+    assert learnt(encoder("bert"), tiny.documents(40)).layers
+    assert not learnt(encoder("bert"), tiny.documents(41)).layers
