@@ -237,6 +237,16 @@ def collate(rows: Sequence[Labelled], cutter: Windows, fields: Sequence[Field], 
     return Batch(ids, mask, owned, labels, share, torch.tensor(list(places) or range(len(rows))))
 
 
+def in_batches(
+    rows: Sequence[Labelled], size: int, cutter: Windows, fields: Sequence[Field]
+) -> Iterator[tuple[list[int], Batch]]:
+    """All rows, `size` at once, windows of like length together: a batch, and which of the rows are in it."""
+    order = sorted(range(len(rows)), key=lambda place: len(rows[place].window.ids))
+    for start in range(0, len(order), size):
+        places = order[start : start + size]
+        yield places, collate([rows[place] for place in places], cutter, fields)
+
+
 def _stack(rows: Sequence[Labelled], field: Field, before: int, length: int) -> torch.Tensor:
     values = [row.gold.get(field.name) for row in rows]
     if field.kind == "classes":

@@ -23,7 +23,7 @@ import torch
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from electra_ie.batching import Labelled, Windows, collate
+from electra_ie.batching import Labelled, Windows, in_batches
 from electra_ie.discriminator import Discriminator
 from electra_ie.labels import IGNORED, Field
 
@@ -73,12 +73,12 @@ def bring_to_shares(
     if not fields or not pool:
         return
     drawn = random.Random(f"shares {seed}").sample(list(pool), min(READ, len(pool)))
-    drawn.sort(key=lambda row: len(row.window.ids))
-    weights = np.array([row.window.share for row in drawn])
     device = next(teacher.parameters()).device
-    batches = [collate(drawn[start : start + 32], cutter, teacher.fields) for start in range(0, len(drawn), 32)]
     teacher.eval()
-    said = [teacher.answers(batch.to(device)) for batch in batches]
+    weights, said = [], []
+    for places, batch in in_batches(drawn, 32, cutter, fields):
+        weights += [drawn[place].window.share for place in places]
+        said.append(teacher.answers(batch.to(device)))
     for field in fields:
         logits = torch.cat([each[field.name] for each in said]).double().cpu().numpy()
         rows = [row for row in labelled if field.name in row.gold]
@@ -89,7 +89,7 @@ def bring_to_shares(
                 teacher.head(field).last.bias[place] += _shift(logits[:, place], weights, share)
 
 
-def _shift(logits: np.ndarray, weights: np.ndarray, share: float) -> float:
+def _shift(logits: np.ndarray, weights: Sequence[float], share: float) -> float:
     """What is to be added to logits (N,) so that the mean of their probabilities is `share`."""
     reach = float(np.abs(logits).max()) + 40.0
     return float(brentq(lambda more: np.average(expit(logits + more), weights=weights) - share, -reach, reach))

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional
 
-from electra_ie.batching import Batch, Labelled, Windows, collate
+from electra_ie.batching import Batch, Labelled, Windows, in_batches
 from electra_ie.console import progress
 from electra_ie.discriminator import Discriminator
 from electra_ie.labels import Field
@@ -84,8 +84,8 @@ class SecondView:
         """Are both views together right about more texts than the teacher alone?"""
         gained = 0.0
         teacher.eval()
-        for start in range(0, len(rows), AT_ONCE):
-            batch = collate(rows[start : start + AT_ONCE], cutter, (field,)).to(self.encoder.device)
+        for _, given in in_batches(rows, AT_ONCE, cutter, (field,)):
+            batch = given.to(self.encoder.device)
             alone = teacher.opinions(teacher.states(batch), batch)[field.name]
             both = _together(alone, layer(self._states(batch)))
             right = [(each.argmax(-1) == batch.labels[field.name]).double() for each in (alone, both)]
@@ -112,14 +112,13 @@ class SecondView:
 
     def _read(self, rows: Sequence[Labelled], cutter: Windows) -> np.ndarray:
         """(N, H), windows of like length together."""
-        order = sorted(range(len(rows)), key=lambda place: len(rows[place].window.ids))
         found = np.zeros((len(rows), self.encoder.config.hidden_size), dtype=np.float32)
+        done = 0
         with progress(len(rows), "reading for the teacher's second view", unit="texts") as report:
-            for start in range(0, len(order), AT_ONCE):
-                places = order[start : start + AT_ONCE]
-                batch = collate([rows[place] for place in places], cutter, ()).to(self.encoder.device)
-                found[places] = self._states(batch).cpu().numpy()
-                report(start + len(places))
+            for places, batch in in_batches(rows, AT_ONCE, cutter, ()):
+                found[places] = self._states(batch.to(self.encoder.device)).cpu().numpy()
+                done += len(places)
+                report(done)
         return found
 
 

@@ -156,3 +156,9 @@ def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task
     assert logs[0][0]["teacher"] == logs[1][0]["teacher"], "its own scores are not touched"
     assert logs[0][1]["risks.agrees_with_teacher"] != logs[1][1]["risks.agrees_with_teacher"]
     assert logs[0][1]["names.agrees_with_teacher"] == logs[1][1]["names.agrees_with_teacher"]
+
+    monkeypatch.undo()
+    control = train(str(task), tmp_path / "control", **tiny.settings(encoder("bert"), "control"))
+    monkeypatch.setattr(Training, "_settle", lambda self: self._take_teacher() if self.teacher else None)
+    lost = train(str(task), tmp_path / "lost", teacher=control, **settings)
+    assert (lost / "risks" / "model.safetensors").read_bytes() == (control / "risks" / "model.safetensors").read_bytes()

@@ -11,25 +11,26 @@ import tiny
 import torch
 
 from electra_ie import train
-from electra_ie.batching import Batch
-from electra_ie.second_view import TAKEN, SecondView, self_trained
+from electra_ie.second_view import TAKEN, SecondView, _layer, self_trained
 
-TOPIC = next(field for field in tiny.FIELDS if field.kind == "classes")
+TOPIC = tiny.TOPIC
 
 
-def view_of(folder: str, size: int = 40, fields=tiny.FIELDS) -> tuple[SecondView, Batch]:
-    """One that has learnt from so many labelled texts and thirty others, and a batch of the others."""
-    cutter = tiny.cutter_of(folder)
-    teacher = tiny.discriminator_of(folder, fields)
+def learnt(folder: str, documents, pool=(), dev=(), sharp: float = 1.0) -> SecondView:
+    """One that has learnt from these documents, beside a teacher that nothing has trained."""
+    cutter, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=sharp)
     made = SecondView(teacher)
-    pool = tiny.rows(cutter, [each.unlabelled() for each in tiny.documents(30, seed=8)], fields)
-    made.learn(tiny.rows(cutter, tiny.documents(size), fields), pool, [], teacher, cutter, seed=0)
-    batch = tiny.batch_of(cutter)
-    return made, batch.rows(~batch.known())
+    labelled, bare, scored = (tiny.rows(cutter, each) for each in (documents, pool, dev))
+    made.learn(labelled, bare, scored, teacher, cutter, seed=0)
+    return made
+
+
+def pool():
+    return [each.unlabelled() for each in tiny.documents(30, seed=8)]
 
 
 def test_it_judges_the_classes_of_texts_it_has_not_read(encoder):
-    view, _ = view_of(encoder("bert"))
+    view = learnt(encoder("bert"), tiny.documents(40), pool())
     cutter = tiny.cutter_of(encoder("bert"))
     asked = tiny.documents(60, seed=21)
     states = torch.tensor(view._read(tiny.rows(cutter, asked), cutter))
@@ -39,7 +40,9 @@ def test_it_judges_the_classes_of_texts_it_has_not_read(encoder):
 
 
 def test_what_both_views_say_is_their_geometric_mean_and_other_fields_are_left_alone(encoder):
-    view, texts = view_of(encoder("bert"))
+    view = learnt(encoder("bert"), tiny.documents(40), pool())
+    batch = tiny.batch_of(tiny.cutter_of(encoder("bert")))
+    texts = batch.rows(~batch.known())
     count = len(texts.input_ids)
     even = torch.full((count, len(TOPIC.labels)), 1 / len(TOPIC.labels))
     taught = {TOPIC.name: even, "other": torch.rand(count, 3)}
@@ -51,14 +54,6 @@ def test_what_both_views_say_is_their_geometric_mean_and_other_fields_are_left_a
     torch.testing.assert_close(told[TOPIC.name], expected, atol=1e-4, rtol=1e-3)
     swapped = view.beside({TOPIC.name: ours}, texts)[TOPIC.name]
     torch.testing.assert_close(swapped, ours, atol=1e-4, rtol=1e-3)
-
-
-def learnt(folder: str, documents, dev=(), sharp: float = 1.0) -> SecondView:
-    """One that has learnt from these documents alone, beside a teacher that nothing has trained."""
-    cutter, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=sharp)
-    made = SecondView(teacher)
-    made.learn(tiny.rows(cutter, documents), [], tiny.rows(cutter, dev), teacher, cutter, seed=0)
-    return made
 
 
 def of_class(*names: str, size: int = 40):
@@ -100,8 +95,8 @@ def test_without_dev_no_class_may_have_a_single_label(encoder):
 def test_with_dev_it_is_asked_only_where_both_are_right_more_often(encoder):
     folder = encoder("bert")
     view = learnt(folder, tiny.documents(40))
-    assert learnt(folder, tiny.documents(40), answered_by(view, folder)).layers
-    assert not learnt(folder, tiny.documents(40), answered_by(view, folder, away=1), sharp=20.0).layers
+    assert learnt(folder, tiny.documents(40), dev=answered_by(view, folder)).layers
+    assert not learnt(folder, tiny.documents(40), dev=answered_by(view, folder, away=1), sharp=20.0).layers
 
 
 def test_texts_without_labels_move_the_border_and_classes_keep_their_shares():
@@ -127,6 +122,18 @@ def test_texts_without_labels_move_the_border_and_classes_keep_their_shares():
         self_trained(np.vstack([known, [[1.0, 1.0], [1.1, 1.0]]]), np.array([0, 1, 1, 1]), np.ones(4), clouds)
     assert counted[-1][0] <= 1 + round(TAKEN * 0.25 * 400) and counted[-1][1] <= 3 + round(TAKEN * 0.75 * 400)
     assert counted[0].tolist() == [1, 3] and len(counted) == 6
+
+
+@pytest.mark.parametrize("kept", [(0, 1, 2), (0, 2), (1, 2)])
+def test_the_layer_answers_as_the_regression(kept):
+    draw = np.random.default_rng(1)
+    gold = np.array(kept * 10)
+    states = draw.normal(size=(len(gold), 4)) + gold[:, None]
+    model = self_trained(states, gold, np.ones(len(gold)), np.empty((0, 4)))
+    found = _layer(model, TOPIC)(torch.tensor(states, dtype=torch.float32)).softmax(-1)
+    expected = torch.zeros_like(found)
+    expected[:, list(kept)] = torch.tensor(model.predict_proba(states), dtype=torch.float32)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
 
 
 def test_the_encoder_is_the_one_of_before_the_training(encoder):
