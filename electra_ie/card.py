@@ -134,6 +134,7 @@ def _what(facts: Facts) -> Iterator[str]:
             + (f", which scores {taught['mean']:.3f} on dev" if taught else "")
             + (f", and collapsed at its step {lost['step']}." if lost else ".")
             + (f" The teacher of generation 1 was {control}." if before else "")
+            + _at_shares(facts)
             + _second_view(facts)
         )
     if fallen := training.get("collapsed"):
@@ -141,6 +142,16 @@ def _what(facts: Facts) -> Iterator[str]:
             f"The training collapsed at step {fallen['step']} ({fallen['what']}) and ended there, with "
             + (f"the weights of step {fallen['kept']}." if fallen["kept"] else "the teacher's weights.")
         )
+
+
+def _at_shares(facts: Facts) -> str:
+    names = [f"`{_plain(field.name)}`" for field in facts.task.fields if field.kind == "flags"]
+    if not names or not facts.training["unlabelled"]["windows"]:
+        return ""
+    return (
+        f" Before it learnt from them, that teacher's answers for {' and '.join(names)} were moved until it gave each "
+        "flag, on average, as often as the labels do."
+    )
 
 
 def _second_view(facts: Facts) -> str:

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from accelerate.utils import broadcast_object_list
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional
@@ -59,7 +60,8 @@ class SecondView:
         seed: int,
     ) -> None:
         """Fit each field to the windows of which it is known, and to `pool`, of which `seed` draws what is read; keep
-        what helps the teacher on the windows of dev, of which there may be none."""
+        what helps the teacher on the windows of dev, of which there may be none. Of several processes the first
+        decides, since on cards that round otherwise two could part about it."""
         chosen = random.Random(f"second view {seed}").sample(list(pool), min(MOST, len(pool)))
         bare: np.ndarray | None = None
         for field in self.fields:
@@ -73,9 +75,11 @@ class SecondView:
                 continue
             bare = self._read(chosen, cutter) if bare is None else bare
             model = self_trained(self._read(rows, cutter), gold, weights, bare)
-            layer = _layer(model, field).to(self.encoder.device)
-            if not scored or self._helps(field, layer, teacher, scored, cutter):
-                self.layers[field.name] = layer
+            layer = _layer(model, field)
+            if not scored or self._helps(field, layer.to(self.encoder.device), teacher, scored, cutter):
+                self.layers[field.name] = layer.cpu()
+        (agreed,) = broadcast_object_list([self.layers])
+        self.layers = {name: layer.to(self.encoder.device) for name, layer in agreed.items()}
 
     @torch.no_grad()
     def _helps(

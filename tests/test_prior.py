@@ -149,6 +149,8 @@ def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task
     settings = tiny.settings(encoder("bert"), "adversarial")
     run = train(str(task), tmp_path / "run", **settings)
     monkeypatch.setattr(module, "bring_to_shares", lambda *given: None)
+    told = "that teacher's answers for `risks` were moved until it gave each flag, on average, as often as the labels do"
+    assert told in (run / "README.md").read_text("utf-8")
     plain = train(str(task), tmp_path / "plain", **settings)
     logs = [
         [json.loads(line) for line in (each / "log.jsonl").read_text("utf-8").splitlines()] for each in (run, plain)
@@ -160,5 +162,6 @@ def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task
     monkeypatch.undo()
     control = train(str(task), tmp_path / "control", **tiny.settings(encoder("bert"), "control"))
     monkeypatch.setattr(Training, "_settle", lambda self: self._take_teacher() if self.teacher else None)
+    assert "were moved" not in (control / "README.md").read_text("utf-8")
     lost = train(str(task), tmp_path / "lost", teacher=control, **settings)
     assert (lost / "risks" / "model.safetensors").read_bytes() == (control / "risks" / "model.safetensors").read_bytes()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tiny
 import torch
+from accelerate import Accelerator
+from processes import run_two
+from safetensors.torch import load_file, save_file
 
 from electra_ie import train
 from electra_ie.second_view import TAKEN, SecondView, _layer, self_trained
@@ -189,3 +193,18 @@ def test_where_labels_are_many_it_is_not_asked(encoder, monkeypatch):
     monkeypatch.setattr("electra_ie.second_view.MOST", 40)
     assert learnt(encoder("bert"), tiny.documents(40)).layers
     assert not learnt(encoder("bert"), tiny.documents(41)).layers
+
+
+def test_of_two_processes_the_first_decides(encoder, tmp_path):
+    folder = encoder("bert")
+    run_two(lambda rank: [__file__, folder, str(tmp_path / str(rank))])
+    one, other = (load_file(tmp_path / str(rank)) for rank in range(2))
+    assert torch.equal(one["weight"], other["weight"])
+    alone = learnt(folder, tiny.documents(40, seed=0)).layers[TOPIC.name]
+    torch.testing.assert_close(one["weight"], alone.weight, atol=1e-3, rtol=1e-3)
+
+
+if __name__ == "__main__":  # one of the two processes: what the second was told would teach it another layer
+    rank = Accelerator(cpu=True).process_index
+    layer = learnt(sys.argv[1], tiny.documents(40, seed=rank)).layers[TOPIC.name]
+    save_file(layer.state_dict(), sys.argv[2])
