@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from functools import partial
-from itertools import groupby, product
+from itertools import chain, groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +84,9 @@ def table(split: str = "test") -> str:
     """Markdown: a row for each cell and field; the gain is over the seeds that both presets have."""
     lines = ["| encoder | set | field | control | adversarial | gain, by seed | gain | cost | settings |"]
     lines.append("| --- | --- | --- | ---: | ---: | --- | ---: | ---: | --- |")
-    gains = []
+    told_below = []
     for name in _encoders(RESULTS.load()):
+        gains: dict[str, list[float]] = {}  # by cell, of each field
         for cell in CELLS:
             plain, game = (RESULTS.matching(f"{name} | {cell} | {preset} | ") for preset in PRESETS)
             seeds = sorted(plain.keys() & game.keys())
@@ -97,13 +98,22 @@ def table(split: str = "test") -> str:
             for field in plain[seeds[0]].get(split, {}):
                 before, after = ([each[seed][split][field] for seed in seeds] for each in (plain, game))
                 gain = [two - one for one, two in zip(before, after, strict=True)]
-                gains.append(statistics.mean(gain))
+                mean = statistics.mean(gain)
+                gains.setdefault(cell, []).append(mean)
                 by_seed = ", ".join(f"{each:+.1f}" for each in gain)
-                shown = [name, cell, field, spread(before), spread(after), by_seed, f"{gains[-1]:+.1f}", f"{cost:.1f}"]
+                shown = [name, cell, field, spread(before), spread(after), by_seed, f"{mean:+.1f}", f"{cost:.1f}"]
                 lines.append(f"| {' | '.join(shown)} | {settings} |")
-    if gains:
-        lines.append(f"\nMean gain over the rows: {statistics.mean(gains):+.1f}; the least: {min(gains):+.1f}.")
-    return "\n".join(lines)
+        if gains:
+            told_below.append(
+                f"{name}: mean gain over its rows {_mean_and_least(chain(*gains.values()))}; "
+                f"over its sets, fields averaged, {_mean_and_least(map(statistics.mean, gains.values()))}."
+            )
+    return "\n".join([*lines, "", *told_below])
+
+
+def _mean_and_least(gains: Iterable[float]) -> str:
+    all_of_them = list(gains)
+    return f"{statistics.mean(all_of_them):+.1f}, the least {min(all_of_them):+.1f}"
 
 
 def learning_curves() -> list[Path]:
