@@ -15,7 +15,8 @@ from processes import run_two
 from safetensors.torch import load_file, save_file
 
 from electra_ie import train
-from electra_ie.second_view import TAKEN, SecondView, _layer, self_trained
+from electra_ie.batching import collate
+from electra_ie.second_view import TAKEN, SecondView, _layer, _surprise, self_trained
 
 TOPIC = tiny.TOPIC
 
@@ -76,14 +77,18 @@ def test_a_class_without_a_label_is_left_to_the_teacher(encoder):
     assert bool(torch.isfinite(told).all()) and bool((told[:, TOPIC.labels.index(last)] > 0.3).all())
 
 
-def answered_by(view: SecondView, folder: str, away: int = 0):
-    """Sixty documents whose class is what the view says, or so many places away from it."""
-    documents, cutter = tiny.documents(60, seed=21), tiny.cutter_of(folder)
-    states = torch.tensor(view._read(tiny.rows(cutter, documents), cutter))
-    said = (view.layers[TOPIC.name](states).argmax(1) + away) % len(TOPIC.labels)
+def answered_by(view: SecondView, folder: str):
+    """Sixty documents whose class is what the view says."""
+    cutter = tiny.cutter_of(folder)
+    states = torch.tensor(view._read(tiny.rows(cutter, tiny.documents(60, seed=21)), cutter))
+    return of_these_classes(view.layers[TOPIC.name](states))
+
+
+def of_these_classes(logits: torch.Tensor):
+    """Sixty documents, each of the class with the highest logit (60, K)."""
     return [
         replace(each, gold={**each.gold, TOPIC.name: TOPIC.labels[place]})
-        for each, place in zip(documents, said.tolist(), strict=True)
+        for each, place in zip(tiny.documents(60, seed=21), logits.argmax(1).tolist(), strict=True)
     ]
 
 
@@ -96,11 +101,25 @@ def test_without_dev_no_class_may_have_a_single_label(encoder):
     assert learnt(folder, few, dev=answered_by(more, folder)).layers, "dev says that it helps"
 
 
-def test_with_dev_it_is_asked_only_where_both_are_right_more_often(encoder):
+def test_with_dev_it_is_asked_only_where_both_tell_the_right_classes_better(encoder):
     folder = encoder("bert")
     view = learnt(folder, tiny.documents(40))
     assert learnt(folder, tiny.documents(40), dev=answered_by(view, folder)).layers
-    assert not learnt(folder, tiny.documents(40), dev=answered_by(view, folder, away=1), sharp=20.0).layers
+    cutter, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=20.0).eval()
+    batch = collate(tiny.rows(cutter, tiny.documents(60, seed=21)), cutter, tiny.FIELDS)
+    of_the_teacher = of_these_classes(teacher.answers(batch)[TOPIC.name])
+    assert not learnt(folder, tiny.documents(40), dev=of_the_teacher, sharp=20.0).layers
+
+
+def test_that_one_is_only_too_sure_is_not_held_against_it():
+    chances = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.6, 0.3], [0.3, 0.1, 0.6]])
+    gold, weights = np.array([0, 1, 2, 2]), np.array([1.0, 1.0, 0.5, 1.0])
+    least = _surprise(chances, gold, weights)
+    surer = chances**3 / (chances**3).sum(1, keepdims=True)
+    assert _surprise(surer, gold, weights) == pytest.approx(least, abs=1e-5)
+    assert least < -np.average(np.log(chances[range(4), gold]), weights=weights)
+    wrong = chances[:, [1, 2, 0]]
+    assert _surprise(wrong, gold, weights) > np.log(3) - 1e-2 > least  # no better than not to know
 
 
 def test_texts_without_labels_move_the_border_and_classes_keep_their_shares():
