@@ -118,14 +118,20 @@ def _what(facts: Facts) -> Iterator[str]:
     if facts.task.description:
         yield _plain(facts.task.description)
         yield ""
+    played = not recipe.taught or training["unlabelled"]["documents"]
     kept = f"those of step {training['best_step']}" if training["best_step"] else "the teacher's, ahead of the game"
-    best = "" if training["best_step"] is None else f" (the best on dev: {kept})"
+    best = "" if training["best_step"] is None or not played else f" (the best on dev: {kept})"
     yield (
         f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder {_encoder(facts)} from "
         f"{training['labelled']['documents']:,} labelled and {training['unlabelled']['documents']:,} unlabelled "
         f"documents, seed {recipe.seed}, {training['steps']:,} steps{best}. Model `{facts.audit['model'][:SHOWN]}`."
     )
-    if recipe.taught:
+    if not played:
+        yield (
+            "There was no unlabelled document to learn from, so the game was not played: these are the weights of its "
+            "teacher, the run of control with the same seed."
+        )
+    elif recipe.taught:
         taught, lost = (training["teacher"].get(what) for what in ("dev", "collapsed"))
         control, before = "the run of control with the same seed", recipe.generations - 1
         yield (

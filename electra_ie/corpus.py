@@ -11,7 +11,6 @@ from functools import cached_property
 from transformers import PreTrainedTokenizerBase
 
 from electra_ie.batching import Labelled, Windows, label
-from electra_ie.console import notice
 from electra_ie.document import Document
 from electra_ie.errors import UserError, warn
 from electra_ie.fingerprint import as_bytes
@@ -72,9 +71,6 @@ class Corpus:
             added = [document for path in recipe.unlabeled for document in read_unlabelled(path)]
             refuse_repeated_ids(added)
             pool += [document.unlabelled() for document in added]
-            if recipe.taught and not pool:
-                notice("there are no unlabelled texts; those with labels are read in their place.")
-                pool = [document.unlabelled() for document in train]
         elif recipe.unlabeled:
             warn(f"--unlabeled: the preset {recipe.preset} reads no unlabelled text. --preset adversarial does.")
         for field in task.fields:

@@ -85,7 +85,8 @@ def curves_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
         if any(key in row for row in log for key in keys)
     ]
     if not panels:
-        return _nothing("The log has no steps.")
+        kept = any("kept" in row for row in log)
+        return _nothing("There was no game: the teacher's weights are kept." if kept else "The log has no steps.")
     figure = Figure(figsize=(8, 0.6 + 2.5 * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for draw, panel in zip(panels, axes, strict=True):

@@ -158,6 +158,13 @@ class Training:
             write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
         if isinstance(self.generator, HidingGenerator):
             teacher = self._train_teacher()
+            if not self.pool:
+                # Tried: the labelled texts in place of others. Of what it knows by heart a teacher has nothing to say.
+                told = "there are no unlabelled texts to learn from; the teacher's weights are kept"
+                notice(f"{self.role}: {told}. Add texts with --unlabeled.")
+                if main:
+                    self._take_teacher()
+                return
             bring_to_shares(teacher, self.labelled, self.pool, self.cutter, self.recipe.seed)
             if self.view:
                 dev = windows_of(self.corpus.dev, self.cutter, self.task.fields)

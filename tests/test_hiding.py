@@ -19,6 +19,7 @@ from electra_ie import train
 from electra_ie.encoders import load_tokenizer
 from electra_ie.errors import UserError
 from electra_ie.hiding import HidingGenerator
+from electra_ie.plots import curves_figure
 from electra_ie.training import Training
 from electra_ie.verdict import TEXTS
 
@@ -173,7 +174,7 @@ def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(task, tmp
     assert scores["training"]["best_step"] == 0 and rows(kept)[0] == {**teacher, **{name: rows(kept)[0][name] for name in ("seconds", "seconds_scoring")}}
     by_name = {name: each[each["main"]] for name, each in scores["dev"].items()}
     assert by_name == pytest.approx({name: teacher["teacher"][name] for name in by_name})
-    assert "the teacher's weights are kept" in capsys.readouterr().err
+    assert "the teacher's weights are kept." in capsys.readouterr().err
     assert "the teacher's, ahead of the game" in (kept / "README.md").read_text("utf-8")
 
 
@@ -249,12 +250,23 @@ def test_two_processes_train_the_teacher_and_the_game(task, tmp_path, encoder):
             assert both[name] == pytest.approx(one[name], abs=2e-3), (one["step"], name)
 
 
-def test_without_unlabelled_texts_those_with_labels_are_read(task, tmp_path, encoder, capsys):
-    task.write_text(task.read_text("utf-8").replace(", unlabeled: pool.jsonl", ""), encoding="utf-8")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial"))
-    training = json.loads((run / "scores.json").read_text("utf-8"))["training"]
-    assert training["unlabelled"]["documents"] == training["labelled"]["documents"] == 40
-    assert "there are no unlabelled texts" in capsys.readouterr().err
+@pytest.mark.parametrize("generations, dev", [(1, True), (1, False), (2, True)])
+def test_without_unlabelled_texts_there_is_no_game_and_the_run_is_control(
+    task, tmp_path, encoder, capsys, generations, dev
+):
+    bare = task.read_text("utf-8").replace(", unlabeled: pool.jsonl", "")
+    task.write_text(bare if dev else bare.replace("dev: dev.jsonl, ", ""), encoding="utf-8")
+    control = train(str(task), tmp_path / "control", **tiny.settings(encoder("bert"), "control"))
+    settings = tiny.settings(encoder("bert"), "adversarial", settings=[f"generations={generations}"])
+    run = train(str(task), tmp_path / "run", **settings)
+    assert "there are no unlabelled texts to learn from; the teacher's weights are kept. Add texts" in capsys.readouterr().err
+    for part in ("names", "topic", "risks"):
+        assert (run / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
+    found = [json.loads((each / "scores.json").read_text("utf-8")) for each in (run, control)]
+    assert found[0].get("dev") == found[1].get("dev") and ("dev" in found[0]) == dev
+    assert curves_figure(rows(run)).texts[0].get_text() == "There was no game: the teacher's weights are kept."
+    assert "the game was not played: these are the weights of its teacher" in (run / "README.md").read_text("utf-8")
+    assert not (run / "checkpoint").exists()
 
 
 def test_the_teacher_is_the_run_of_control_with_the_same_seed(task, tmp_path, encoder, monkeypatch, capsys):
