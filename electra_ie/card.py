@@ -118,7 +118,7 @@ def _what(facts: Facts) -> Iterator[str]:
     if facts.task.description:
         yield _plain(facts.task.description)
         yield ""
-    played = not recipe.taught or training["unlabelled"]["documents"]
+    played = not recipe.taught or training["unlabelled"]["windows"]
     kept = f"those of step {training['best_step']}" if training["best_step"] else "the teacher's, ahead of the game"
     best = "" if training["best_step"] is None or not played else f" (the best on dev: {kept})"
     yield (
@@ -152,7 +152,7 @@ def _what(facts: Facts) -> Iterator[str]:
 
 def _at_shares(facts: Facts) -> str:
     names = [f"`{_plain(field.name)}`" for field in facts.task.fields if field.kind == "flags"]
-    if not names or not facts.training["unlabelled"]["windows"]:
+    if not names:
         return ""
     return (
         f" Before it learnt from them, that teacher's answers for {' and '.join(names)} were moved until it gave each "
