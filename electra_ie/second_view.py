@@ -165,11 +165,10 @@ def _layer(model: LogisticRegression, field: Field) -> nn.Linear:
 def _surprise(chances: np.ndarray, gold: np.ndarray, weights: np.ndarray) -> float:
     """The mean negative logarithm of the probabilities (N, K) of the right classes (N,), at the temperature at which it
     is least: who is only too sure, or not sure enough, is not the worse for it (Guo et al. 2017, arXiv 1706.04599)."""
-    logits = np.log(chances.clip(LEAST))
+    logits, right = np.log(chances.clip(LEAST)), (np.arange(len(gold)), gold.astype(int))
 
     def at(power: float) -> float:
-        scaled = log_softmax(logits * np.exp(power), axis=1)
-        return -float(np.average(scaled[np.arange(len(gold)), gold.astype(int)], weights=weights))
+        return -float(np.average(log_softmax(logits * np.exp(power), axis=1)[right], weights=weights))
 
     return float(minimize_scalar(at, bounds=(-POWERS, POWERS), method="bounded").fun)
 
