@@ -1,4 +1,4 @@
-"""One training run: play the game, score dev, keep the best, save, and prove that what is saved is what was trained."""
+"""One training run: play the game, with a teacher or without, score dev, and keep the best."""
 
 from __future__ import annotations
 
@@ -16,19 +16,15 @@ import yaml
 from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedTokenizerBase
 
-from electra_ie import plots
-from electra_ie.audit import write_audit
-from electra_ie.batching import Batches, Windows, collate
-from electra_ie.card import model_card
-from electra_ie.card_data import base_model
+from electra_ie.batching import Batches, Windows
 from electra_ie.collapse import Watch
+from electra_ie.completion import complete
 from electra_ie.console import notice, progress
 from electra_ie.corpus import Corpus, windows_of
-from electra_ie.data_card import dataset_on_hub
 from electra_ie.discriminator import Discriminator
 from electra_ie.encoders import load_tokenizer, longest, mask_token, pinned
 from electra_ie.errors import UserError, warn
-from electra_ie.evaluation import Scores, answer, draw, judge, mean_score, with_intervals
+from electra_ie.evaluation import answer, judge, mean_score
 from electra_ie.extractor import Extractor
 from electra_ie.generators import LatentGenerators
 from electra_ie.hiding import HidingGenerator
@@ -46,7 +42,6 @@ from electra_ie.persistence import (
     refuse_other_recipe,
     restore,
     save_best,
-    save_fields,
     save_weights,
     trained_state,
 )
@@ -55,10 +50,8 @@ from electra_ie.prior import begin_at_shares, bring_to_shares
 from electra_ie.recipe import Recipe
 from electra_ie.run_files import (
     BEST,
-    CARD,
     CHECKPOINT,
     CORPUS,
-    CURVES,
     LAST,
     RECIPE,
     TASK,
@@ -71,11 +64,10 @@ from electra_ie.run_files import (
     read_log,
     write,
     write_log,
-    write_scores,
 )
 from electra_ie.second_view import SecondView
 from electra_ie.task import Task
-from electra_ie.teacher import Rows, refuse_unfinished, row_of, row_of_the_end, take_over, told_of
+from electra_ie.teacher import Rows, refuse_unfinished, row_of, row_of_the_end, take_over
 from electra_ie.tracking import check_tracker, tracking
 
 
@@ -104,11 +96,6 @@ class Training:
         fakes = recipe.game and not recipe.taught
         self.discriminator = Discriminator.load(recipe.encoder, task.fields, pooling, fakes)
         hidden = self.discriminator.hidden
-        self.generator: LatentGenerators | HidingGenerator | None = None
-        if fakes:
-            self.generator = LatentGenerators(task.fields, hidden, recipe.latent, recipe.chance)
-        elif recipe.taught:
-            self.generator = _hiding(self.discriminator, tokenizer, recipe)
         whole_texts = any(field.kind != "spans" for field in task.fields)
         recipe = replace(recipe, pooling=pooling).with_window(
             longest(tokenizer, self.discriminator.encoder.config), whole_texts
@@ -119,11 +106,16 @@ class Training:
         )
         self.labelled, self.pool = corpus.windows(self.cutter, task.fields)
         begin_at_shares(self.discriminator, self.labelled)
+        self.generator: LatentGenerators | HidingGenerator | None = None
+        if fakes:
+            self.generator = LatentGenerators(task.fields, hidden, recipe.latent, recipe.chance)
+        elif recipe.taught and self.pool:  # of labelled texts, read in place of others, a teacher has nothing to say
+            self.generator = _hiding(self.discriminator, tokenizer, recipe)
         spans = any(field.kind == "spans" for field in task.fields)
         self.recipe = recipe.with_schedule(len(self.labelled), hidden, spans)
         self.players = prepare(self.accelerator, self.discriminator, self.generator, self.recipe)
         self.view: SecondView | None = None
-        if recipe.taught and recipe.second_view and any(field.kind == "classes" for field in task.fields):
+        if recipe.taught and self.pool and recipe.second_view and any(field.kind == "classes" for field in task.fields):
             self.view = SecondView(self.discriminator)  # now: it keeps the encoder as it is before anything is trained
         self.extractor = Extractor(self.discriminator, self.cutter, task.fields)
         self.rows: list[dict[str, Any]] = []
@@ -143,7 +135,9 @@ class Training:
         """
         self._learn(resume)
         if self.accelerator.is_main_process:
-            self._finish()
+            self._settle()
+            complete(self)
+            clear(self.folder)
         self.accelerator.wait_for_everyone()
 
     def _learn(self, resume: bool) -> None:
@@ -156,10 +150,9 @@ class Training:
             write(self.folder / CORPUS, json.dumps({"hash": self.corpus.hash}) + "\n")
             # Last: with it the run can be resumed.
             write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
-        if isinstance(self.generator, HidingGenerator):
+        if self.recipe.taught:
             teacher = self._train_teacher()
-            if not self.pool:
-                # Tried: the labelled texts in place of others. Of what it knows by heart a teacher has nothing to say.
+            if not isinstance(self.generator, HidingGenerator):
                 told = "there are no unlabelled texts to learn from; the teacher's weights are kept"
                 notice(f"{self.role}: {told}. Add texts with --unlabeled.")
                 if main:
@@ -182,7 +175,7 @@ class Training:
         one, or before it."""
         folder, weights = self.folder / TEACHER, self.folder / TAUGHT
         main = self.accelerator.is_main_process
-        recipe = self.recipe.of_the_teacher
+        recipe = self.recipe.of_the_teacher if self.pool else self.recipe.of_control
         corpus = self.corpus if recipe.taught else replace(self.corpus, pool=[])
         inner = Training(self.task, recipe, corpus, folder, within=self)
         learnt, begun = broadcast_object_list([weights.is_file(), (folder / RECIPE).is_file()])
@@ -320,62 +313,6 @@ class Training:
         self.collapsed = {"step": step, "what": what, "kept": good}
         kept = f"the weights of step {good}" if good else "the teacher's weights"
         warn(f"{self.role} has collapsed at step {step}: {what}. The run keeps {kept}.")
-
-    def _finish(self) -> None:
-        """Save the best weights as stock folders, prove that they are those, and leave scores, plots and card."""
-        self._settle()
-        if self.done.best_step is not None:
-            load_best(self.folder, self.discriminator)
-        save_fields(self.folder, self.discriminator, self.cutter)
-        saved = Extractor.load(str(self.folder), str(self.accelerator.device))
-        self._verify_answers(saved)
-        answers = answer(saved, self.corpus.dev)
-        scores = judge(self.task.fields, self.corpus.dev, answers)
-        self._verify_scores(scores)
-        summary = {
-            "labelled": {"documents": len(self.corpus.train), "windows": len(self.labelled)},
-            "unlabelled": {"documents": len(self.corpus.pool), "windows": len(self.pool)},
-            "labels": self.corpus.label_counts(self.task.fields),
-            "not_expressed": self.corpus.not_expressed(self.cutter, self.task.fields),
-            "base_model": base_model(self.recipe.encoder),
-            "dataset": dataset_on_hub(self.task),
-            "steps": self.recipe.steps,
-            "best_step": self.done.best_step,
-            **({"collapsed": self.collapsed} if self.collapsed else {}),
-            **({"teacher": told_of(self.rows)} if self.teacher else {}),
-            **({"second_view": list(self.view.layers)} if self.view else {}),
-            "seconds": round(max((row.get("seconds", 0.0) for row in self.rows), default=0.0), 1),
-            "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in self.rows), 1),
-            "processes": self.accelerator.num_processes,
-            "threads": torch.get_num_threads(),
-        }
-        write_scores(self.folder, "training", summary)
-        if scores:
-            scores = with_intervals(scores, self.task.fields, self.corpus.dev, answers)
-            write_scores(self.folder, "dev", scores)
-            draw(self.folder, "dev", self.task.fields, self.corpus.dev, answers)
-        plots.curves(self.rows, self.folder / CURVES)
-        write_log(self.folder, self.rows)
-        write_audit(self.folder, self.task, self.recipe, self.corpus)
-        write(self.folder / CARD, model_card(self.folder))
-        clear(self.folder)
-
-    @torch.no_grad()
-    def _verify_answers(self, saved: Extractor) -> None:
-        """The saved folders, loaded anew, must answer as the model in memory does."""
-        batch = collate(self.labelled[:16], self.cutter, self.task.fields).to(self.accelerator.device)
-        self.discriminator.eval()
-        saved.discriminator.eval()
-        other = saved.discriminator.answers(batch)
-        for name, logits in self.discriminator.answers(batch).items():
-            if not torch.allclose(logits, other[name], atol=1e-4):
-                raise RuntimeError(f"the saved model of the field {name} does not answer as the trained one does")
-
-    def _verify_scores(self, scores: Scores) -> None:
-        """What the saved folders score on dev must be what the log says of the best step."""
-        if self.done.best_score is not None and abs(mean_score(scores) - self.done.best_score) > 1e-6:
-            logged = self.done.best_score
-            raise RuntimeError(f"the saved model scores {mean_score(scores)} on dev, the log says {logged}")
 
 
 def train_run(

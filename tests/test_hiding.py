@@ -123,6 +123,11 @@ def test_an_encoder_without_a_mask_or_without_embeddings_is_refused(task, tmp_pa
         patch.setattr(training, "load_tokenizer", lambda name: tokenizer)
         with pytest.raises(UserError, match="has no mask token"):
             train(str(task), tmp_path / "run", **settings)
+        assert not (tmp_path / "run").exists()
+        written = task.read_text("utf-8")
+        task.write_text(written.replace(", unlabeled: pool.jsonl", ""), encoding="utf-8")
+        train(str(task), tmp_path / "bare", **settings)  # nothing is hidden where there are no texts to hide it in
+        task.write_text(written, encoding="utf-8")
     discriminator = tiny.discriminator_of(folder)
     forward = discriminator.encoder.forward
     monkeypatch.setattr(
@@ -259,7 +264,8 @@ def test_without_unlabelled_texts_there_is_no_game_and_the_run_is_control(
     control = train(str(task), tmp_path / "control", **tiny.settings(encoder("bert"), "control"))
     settings = tiny.settings(encoder("bert"), "adversarial", settings=[f"generations={generations}"])
     run = train(str(task), tmp_path / "run", **settings)
-    assert "there are no unlabelled texts to learn from; the teacher's weights are kept. Add texts" in capsys.readouterr().err
+    told = "there are no unlabelled texts to learn from; the teacher's weights are kept. Add texts"
+    assert capsys.readouterr().err.count(told) == 1
     for part in ("names", "topic", "risks"):
         assert (run / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
     found = [json.loads((each / "scores.json").read_text("utf-8")) for each in (run, control)]

@@ -1,0 +1,79 @@
+"""What makes a trained run complete: stock folders, proof that they are what was trained, scores, plots and card."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from electra_ie import plots
+from electra_ie.audit import write_audit
+from electra_ie.batching import collate
+from electra_ie.card import model_card
+from electra_ie.card_data import base_model
+from electra_ie.data_card import dataset_on_hub
+from electra_ie.evaluation import Scores, answer, draw, judge, mean_score, with_intervals
+from electra_ie.extractor import Extractor
+from electra_ie.persistence import load_best, save_fields
+from electra_ie.run_files import CARD, CURVES, write, write_log, write_scores
+from electra_ie.teacher import told_of
+
+if TYPE_CHECKING:
+    from electra_ie.training import Training
+
+
+def complete(run: Training) -> None:
+    """Save the best weights as stock folders, prove that they are those, and leave scores, plots and card."""
+    if run.done.best_step is not None:
+        load_best(run.folder, run.discriminator)
+    save_fields(run.folder, run.discriminator, run.cutter)
+    saved = Extractor.load(str(run.folder), str(run.accelerator.device))
+    _verify_answers(run, saved)
+    answers = answer(saved, run.corpus.dev)
+    scores = judge(run.task.fields, run.corpus.dev, answers)
+    _verify_scores(run, scores)
+    summary = {
+        "labelled": {"documents": len(run.corpus.train), "windows": len(run.labelled)},
+        "unlabelled": {"documents": len(run.corpus.pool), "windows": len(run.pool)},
+        "labels": run.corpus.label_counts(run.task.fields),
+        "not_expressed": run.corpus.not_expressed(run.cutter, run.task.fields),
+        "base_model": base_model(run.recipe.encoder),
+        "dataset": dataset_on_hub(run.task),
+        "steps": run.recipe.steps,
+        "best_step": run.done.best_step,
+        **({"collapsed": run.collapsed} if run.collapsed else {}),
+        **({"teacher": told_of(run.rows)} if run.teacher else {}),
+        **({"second_view": list(run.view.layers)} if run.view else {}),
+        "seconds": round(max((row.get("seconds", 0.0) for row in run.rows), default=0.0), 1),
+        "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in run.rows), 1),
+        "processes": run.accelerator.num_processes,
+        "threads": torch.get_num_threads(),
+    }
+    write_scores(run.folder, "training", summary)
+    if scores:
+        scores = with_intervals(scores, run.task.fields, run.corpus.dev, answers)
+        write_scores(run.folder, "dev", scores)
+        draw(run.folder, "dev", run.task.fields, run.corpus.dev, answers)
+    plots.curves(run.rows, run.folder / CURVES)
+    write_log(run.folder, run.rows)
+    write_audit(run.folder, run.task, run.recipe, run.corpus)
+    write(run.folder / CARD, model_card(run.folder))
+
+
+@torch.no_grad()
+def _verify_answers(run: Training, saved: Extractor) -> None:
+    """The saved folders, loaded anew, must answer as the model in memory does."""
+    batch = collate(run.labelled[:16], run.cutter, run.task.fields).to(run.accelerator.device)
+    run.discriminator.eval()
+    saved.discriminator.eval()
+    other = saved.discriminator.answers(batch)
+    for name, logits in run.discriminator.answers(batch).items():
+        if not torch.allclose(logits, other[name], atol=1e-4):
+            raise RuntimeError(f"the saved model of the field {name} does not answer as the trained one does")
+
+
+def _verify_scores(run: Training, scores: Scores) -> None:
+    """What the saved folders score on dev must be what the log says of the best step."""
+    if run.done.best_score is not None and abs(mean_score(scores) - run.done.best_score) > 1e-6:
+        logged = run.done.best_score
+        raise RuntimeError(f"the saved model scores {mean_score(scores)} on dev, the log says {logged}")
