@@ -45,9 +45,17 @@ def circumstances() -> dict[str, str]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} threads"
     return {
         "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, {device}",
+        "machine": f"{_processor()}, {device}",
         "versions": f"torch {torch.__version__}, transformers {transformers.__version__}",
     }
+
+
+def _processor() -> str:
+    """Its name, where Linux tells it."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text("utf-8").splitlines() if told.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{platform.machine()} {names[0]}" if names else platform.machine()
 
 
 def spread(scores: Iterable[float]) -> str:

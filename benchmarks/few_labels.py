@@ -18,7 +18,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import chain, groupby, product
 from pathlib import Path
@@ -94,14 +94,14 @@ def table(split: str = "test") -> str:
                 continue
             told = {" ".join(each[seed]["settings"]) or "defaults" for each in (plain, game) for seed in seeds}
             settings = ", ".join(sorted(told))
-            cost = sum(game[seed]["cpu_seconds"] for seed in seeds) / sum(plain[seed]["cpu_seconds"] for seed in seeds)
+            cost = _cost([(plain[seed], game[seed]) for seed in seeds])
             for field in plain[seeds[0]].get(split, {}):
                 before, after = ([each[seed][split][field] for seed in seeds] for each in (plain, game))
                 gain = [two - one for one, two in zip(before, after, strict=True)]
                 mean = statistics.mean(gain)
                 gains.setdefault(cell, []).append(mean)
                 by_seed = ", ".join(f"{each:+.1f}" for each in gain)
-                shown = [name, cell, field, spread(before), spread(after), by_seed, f"{mean:+.1f}", f"{cost:.1f}"]
+                shown = [name, cell, field, spread(before), spread(after), by_seed, f"{mean:+.1f}", cost]
                 lines.append(f"| {' | '.join(shown)} | {settings} |")
         if gains:
             told_below.append(
@@ -109,6 +109,12 @@ def table(split: str = "test") -> str:
                 f"over its sets, fields averaged, {_mean_and_least(map(statistics.mean, gains.values()))}."
             )
     return "\n".join([*lines, "", *told_below])
+
+
+def _cost(pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
+    """How many times the seconds of control, of those pairs that one machine trained."""
+    alike = [(one["cpu_seconds"], two["cpu_seconds"]) for one, two in pairs if one["machine"] == two["machine"]]
+    return f"{sum(two for _, two in alike) / sum(one for one, _ in alike):.1f}" if alike else "-"
 
 
 def _mean_and_least(gains: Iterable[float]) -> str:
