@@ -148,6 +148,9 @@ def _what(facts: Facts) -> Iterator[str]:
             f"The training collapsed at step {fallen['step']} ({fallen['what']}) and ended there, with "
             + (f"the weights of step {fallen['kept']}." if fallen["kept"] else "the teacher's weights.")
         )
+    if alike := [f"`{_plain(name)}`" for name in training.get("answered_alike", ())]:
+        read = "of dev" if "dev" in facts.scores else "that was looked at"
+        yield f"Do not rely on it for {' and '.join(alike)}: every document {read} gets the same answer there."
 
 
 def _at_shares(facts: Facts) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -11,15 +12,21 @@ from electra_ie.audit import write_audit
 from electra_ie.batching import collate
 from electra_ie.card import model_card
 from electra_ie.card_data import base_model
+from electra_ie.corpus import by_field
 from electra_ie.data_card import dataset_on_hub
+from electra_ie.errors import warn
 from electra_ie.evaluation import Scores, answer, draw, judge, mean_score, with_intervals
 from electra_ie.extractor import Extractor
 from electra_ie.persistence import load_best, save_fields
 from electra_ie.run_files import CARD, CURVES, write, write_log, write_scores
+from electra_ie.sampling import sample
 from electra_ie.teacher import told_of
 
 if TYPE_CHECKING:
     from electra_ie.training import Training
+
+READ = 100
+"""Labelled documents that tell, where there is no dev split, whether a field gets one answer."""
 
 
 def complete(run: Training) -> None:
@@ -32,6 +39,7 @@ def complete(run: Training) -> None:
     answers = answer(saved, run.corpus.dev)
     scores = judge(run.task.fields, run.corpus.dev, answers)
     _verify_scores(run, scores)
+    alike = _answered_alike(run, saved, answers)
     summary = {
         "labelled": {"documents": len(run.corpus.train), "windows": len(run.labelled)},
         "unlabelled": {"documents": len(run.corpus.pool), "windows": len(run.pool)},
@@ -42,6 +50,7 @@ def complete(run: Training) -> None:
         "steps": run.recipe.steps,
         "best_step": run.done.best_step,
         **({"collapsed": run.collapsed} if run.collapsed else {}),
+        **({"answered_alike": alike} if alike else {}),
         **({"teacher": told_of(run.rows)} if run.teacher else {}),
         **({"second_view": list(run.view.layers)} if run.view else {}),
         "seconds": round(max((row.get("seconds", 0.0) for row in run.rows), default=0.0), 1),
@@ -58,6 +67,24 @@ def complete(run: Training) -> None:
     write_log(run.folder, run.rows)
     write_audit(run.folder, run.task, run.recipe, run.corpus)
     write(run.folder / CARD, model_card(run.folder))
+
+
+def _answered_alike(run: Training, saved: Extractor, of_dev: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The fields that get the same answer in every document, of dev or else of those learnt from, where they bear
+    several; each is said aloud. A training that never learnt has no better weights to fall back to."""
+    documents, answers = run.corpus.dev, of_dev
+    if not documents:
+        documents = sample(run.corpus.train, READ, run.recipe.seed)
+        answers = answer(saved, documents)
+    found = []
+    for field, places in by_field(documents, run.task.fields):
+        gold = [documents[place].gold[field.name] for place in places]
+        given = [answers[place][field.name] for place in places]
+        if all(each == given[0] for each in given) and any(each != gold[0] for each in gold):
+            found.append(field.name)
+            remedy = "Label more, train longer (--set steps=N) or more gently (--set rate=R)."
+            warn(f"{run.role}: the field {field.name} gets one answer, whatever the text. {remedy}")
+    return found
 
 
 @torch.no_grad()

@@ -27,8 +27,8 @@ class LossNotFinite(Exception):
     """A loss, or a weight, became NaN or infinite at `step`."""
 
     def __init__(self, step: int, player: str, what: str = "loss is"):
-        self.step, self.player = step, player
-        super().__init__(f"the {player}'s {what} not a finite number at step {step}")
+        self.step, self.what = step, f"the {player}'s {what} not a finite number"
+        super().__init__(f"{self.what} at step {step}")
 
 
 @dataclass

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,6 @@ from electra_ie.persistence import (
     load_best,
     load_checkpoint,
     load_task,
-    not_finite,
     read_weights,
     refuse_other_corpus,
     refuse_other_recipe,
@@ -130,7 +129,7 @@ class Training:
     def run(self, resume: bool = False) -> None:
         """Train, and leave a complete run. With `resume`, go on from the last checkpoint, to the very same weights.
 
-        Raises UserError where a loss is no finite number (the last good checkpoint stays), or where the run to
+        Raises UserError where the training collapses before there are weights to fall back to, or where the run to
         resume was begun with another recipe.
         """
         self._learn(resume)
@@ -150,8 +149,10 @@ class Training:
             write(self.folder / CORPUS, json.dumps({"hash": self.corpus.hash}) + "\n")
             # Last: with it the run can be resumed.
             write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
+        preparing = 0.0
         if self.recipe.taught:
             teacher = self._train_teacher()
+            began = time.monotonic()
             if not isinstance(self.generator, HidingGenerator):
                 told = "there are no unlabelled texts to learn from; the teacher's weights are kept"
                 notice(f"{self.role}: {told}. Add texts with --unlabeled.")
@@ -163,12 +164,11 @@ class Training:
                 dev = windows_of(self.corpus.dev, self.cutter, self.task.fields)
                 self.view.learn(self.labelled, self.pool, dev, teacher, self.cutter, self.recipe.seed)
             self.generator.learn_from(teacher, self.view)
+            preparing = time.monotonic() - began
         try:
-            self._play(main)
+            self._play(main, preparing)
         except LossNotFinite as error:
-            if main:
-                write_log(self.folder, self.rows)
-            raise not_finite(error, self.folder, self.done, self.recipe.rate) from error
+            self._fall_back(error.step, error.what)
 
     def _train_teacher(self) -> Discriminator:
         """The generation before, or the discriminator that learns from the labels alone: trained in a run within this
@@ -232,7 +232,8 @@ class Training:
         refuse_other_corpus(self.folder, self.corpus.hash)
         self.done, self.rows = restore(self.folder, self.players)
 
-    def _play(self, main: bool) -> None:
+    def _play(self, main: bool, preparing: float) -> None:
+        """preparing: the seconds that it took to mend what the teacher says, which are part of the training's."""
         steps, place = self.recipe.steps or 0, self.accelerator.process_index
         batches = Batches(
             self.labelled, self.pool, (self.recipe.batch or 0, self.recipe.unlabeled_batch or 0), self.cutter,
@@ -241,7 +242,7 @@ class Training:
         done, collapsed = self.done.step, None
         scored = set(self._scored_steps())
         kept = scored | {round(steps * tenth / 10) for tenth in range(1, 11)}
-        before = max((row.get("seconds", 0.0) for row in self.rows), default=0.0)
+        before = max((row.get("seconds", 0.0) for row in self.rows), default=0.0) + preparing
         watch = Watch(steps)
         for row in self.rows:  # of a run that is resumed
             if "discriminator" in row:
@@ -260,11 +261,9 @@ class Training:
                 if main:
                     self.rows.append(_row(step, before + time.monotonic() - began))
                     track(self.rows[-1])
-                    if done in scored:
-                        self._score(done)
-                        track(self.rows[-1])
-                    if done in kept and not watch.sign:
-                        self._checkpoint(done)
+                if done in kept:
+                    self._keep(done, done in scored, not watch.sign, track)
+                if main:
                     report(done, loss=step.losses["discriminator"], dev=self.done.best_score)
                 if collapsed:
                     break
@@ -287,9 +286,22 @@ class Training:
         row = {"step": done, "dev": {**by_name, "mean": value}, "best": better}
         self.rows.append({**row, "seconds_scoring": round(time.monotonic() - began, 3)})
         if better:
-            check_weights(self.players, done)
             self.done = replace(self.done, best_step=done, best_score=value)
             save_best(self.folder, self.discriminator, self.done)
+
+    def _keep(self, done: int, scored: bool, sound: bool, track: Callable[[Mapping[str, Any]], None]) -> None:
+        """Score dev, if it is time to, and make a checkpoint of what is sound.
+
+        Raises `LossNotFinite` for weights that must not be kept, in every process: all fall back, or none.
+        """
+        check_weights(self.players, done)
+        if not self.accelerator.is_main_process:
+            return
+        if scored:
+            self._score(done)
+            track(self.rows[-1])
+        if sound:
+            self._checkpoint(done)
 
     def _checkpoint(self, done: int) -> None:
         reached = replace(self.done, step=done)
@@ -306,7 +318,7 @@ class Training:
             if self.accelerator.is_main_process:  # the others have no rows
                 write_log(self.folder, self.rows)
             other = ", or with --preset control" if self.recipe.game else ""
-            remedy = f"Train more gently: --set rate={(self.recipe.rate or 0) / 10:g}{other}."
+            remedy = f"Train more gently: --set rate={min((self.recipe.rate or 0) / 10, 1e-4):g}{other}."
             raise UserError(f"{self.role} has collapsed at step {step}: {what}.", file=self.folder, remedy=remedy)
         if best is None and self.accelerator.is_main_process:
             load_checkpoint(self.folder, self.players)

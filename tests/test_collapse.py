@@ -7,6 +7,7 @@ import math
 
 import pytest
 import tiny
+import torch
 
 from electra_ie import train, training
 from electra_ie.collapse import Watch
@@ -64,9 +65,31 @@ def test_a_run_that_collapses_keeps_its_last_good_weights(task, tmp_path, encode
     assert "The training collapsed at step" in (run / "README.md").read_text("utf-8")
 
 
+@pytest.mark.parametrize("dev", [True, False])
+def test_what_never_learnt_is_said(task, tmp_path, encoder, capsys, monkeypatch, dev):
+    """There is nothing better to fall back to; but whoever uses the run is told."""
+
+    def begin_with_one_answer(discriminator, labelled):
+        for field in discriminator.fields:
+            torch.nn.init.constant_(discriminator.head(field).last.bias[:1], 50.0)
+
+    if not dev:
+        task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "begin_at_shares", begin_with_one_answer)
+        run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=2))
+    told = capsys.readouterr().err
+    alike = json.loads((run / "scores.json").read_text("utf-8"))["training"]["answered_alike"]
+    assert sorted(alike) == ["names", "topic"] and "(control): the field names gets one answer, whatever the text. Label more" in told
+    assert "Do not rely on it for `topic` and `names`" in (run / "README.md").read_text("utf-8")
+    learnt = train(str(task), tmp_path / "learnt", **tiny.settings(encoder("bert"), "control", steps=60))
+    assert "answered_alike" not in json.loads((learnt / "scores.json").read_text("utf-8"))["training"]
+    assert "gets one answer" not in capsys.readouterr().err
+
+
 def test_without_good_weights_the_log_stays_and_a_line_says_what_to_do(task, tmp_path, encoder, monkeypatch):
     monkeypatch.setattr(Watch, "see", lambda self, step: "the loss has exploded" if step.number == 2 else None)
-    with pytest.raises(UserError, match=r"collapsed at step 3: the loss has exploded. Train more gently: --set rate=0.0002\."):
+    with pytest.raises(UserError, match=r"collapsed at step 3: the loss has exploded. Train more gently: --set rate=0.0001\."):
         train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=60))
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3]
