@@ -17,7 +17,7 @@ from electra_ie.labels import Field
 from electra_ie.metrics import INTERVAL, MAIN, NAMES
 from electra_ie.persistence import load_task
 from electra_ie.recipe import Recipe
-from electra_ie.run_files import AUDIT, CARD, COMPARED, COMPARISON, RECIPE, SCORES, WINNER, parse, write
+from electra_ie.run_files import AUDIT, CARD, COMPARED, COMPARISON, RECIPE, SCORES, parse, write
 from electra_ie.stock import StockFolder, loading
 from electra_ie.task import Task
 
@@ -107,8 +107,8 @@ def renew(run: Path, before: Mapping[str, Any]) -> None:
 
 def _comparison(run: Path) -> Mapping[str, Any] | None:
     """What compare.json says, where the run won a comparison."""
-    places = [run / COMPARISON / COMPARED] + ([run.parent / COMPARED] if run.name == WINNER else [])
-    return next((parse(file.read_bytes(), file) for file in places if file.is_file()), None)
+    file = run / COMPARISON / COMPARED
+    return parse(file.read_bytes(), file) if file.is_file() else None
 
 
 def _what(facts: Facts) -> Iterator[str]:
@@ -238,7 +238,7 @@ def _compared(facts: Facts) -> Iterator[str]:
         yield f"{plain}. To compare presets on the same labels and seeds: `electra-ie compare`."
         return
     seeds = len({run["seed"] for run in found["runs"]})
-    yield found["verdict"]
+    yield " ".join([*found["notes"], found["verdict"]])
     yield f"({found['unit']} on {found['split']}, {seeds} seeds; intervals: Student's, 95 %, over the seeds.)"
     yield ""
     yield "| labels | preset | mean | deviation | difference |"

@@ -201,7 +201,8 @@ def compare(
     except ValueError:
         raise UserError(f'--labels is "{labels}".', remedy="Give numbers with commas: 50,100,500.") from None
     told: dict[str, Any] = {"encoder": encoder, "data": data, "unlabeled": tuple(unlabeled) if unlabeled else None}
-    told |= {"labels": budgets, "presets": presets.split(",") if presets else None, "seeds": seeds, "split": split}
+    names = [each.strip() for each in presets.split(",")] if presets else None
+    told |= {"labels": budgets, "presets": names, "seeds": seeds, "split": split}
     folder = do(task, output, jobs=jobs, recipe=recipe, settings=set_ or (), resume=resume, **told)
     show_comparison(folder)
     notice(f"comparison saved in {folder}: compare.json, curve.png, runs/; the run to use is {folder}/winner")

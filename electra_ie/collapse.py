@@ -1,4 +1,4 @@
-"""How a training collapses, told from its steps: exploding losses, a generator that is found out, one answer to all."""
+"""How a training collapses, told from its steps: exploding losses, fakes that are all told, one answer."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ class Watch:
             self.usual.append(loss)
         yield "the loss has exploded", exploded
         if step.realness:
-            yield "the generator is found out, every fake is told from the real", step.realness[1] < FOUND_OUT
+            told = "the generator teaches nothing any more, every fake is told from the real"
+            yield told, step.realness[1] < FOUND_OUT
         for name, (given, right) in step.answers.items():
             if right > 1 and step.number >= self.steps / 5:
                 self.able[name] += given > 1

@@ -13,7 +13,7 @@ from electra_ie import audit
 from electra_ie.card import renew
 from electra_ie.comparing import AUTO, train_winner
 from electra_ie.console import notice, progress
-from electra_ie.errors import UserError, inert
+from electra_ie.errors import UserError, inert, nearest
 from electra_ie.evaluation import Scores, score_run
 from electra_ie.extractor import Extractor
 from electra_ie.formats import read_texts
@@ -22,7 +22,7 @@ from electra_ie.page import Page
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.session import Pretraining
 from electra_ie.publishing import Upload, is_of_some_task, of_run, of_task, part_of
-from electra_ie.recipe import Recipe
+from electra_ie.recipe import PRESETS, Recipe
 from electra_ie.run_files import RECIPE, check_output, claimed, is_finished, read_scores, whole, write
 from electra_ie.task import Task
 from electra_ie.tracking import check_tracker
@@ -52,6 +52,8 @@ def train(
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
+    if given.get("preset") not in (None, AUTO, *PRESETS):
+        raise UserError(f'unknown preset "{given["preset"]}".', remedy=nearest(given["preset"], [*PRESETS, AUTO]))
     if given.get("preset") == AUTO:
         if track:
             remedy = f"Train the preset that wins with --track, or --preset {AUTO} without."

@@ -19,7 +19,7 @@ from electra_ie.audit import code_now, read_audit
 from electra_ie.card import model_card
 from electra_ie.comparison import Cell, Comparison, Outcome
 from electra_ie.console import notice
-from electra_ie.corpus import Corpus, check_budget
+from electra_ie.corpus import Corpus, check_budget, unlabelled
 from electra_ie.encoders import load_tokenizer, mask_token, pinned
 from electra_ie.errors import UserError, nearest, warn
 from electra_ie.evaluation import mean_score, score_run
@@ -43,7 +43,7 @@ from electra_ie.settings import PLAYERS
 from electra_ie.task import UNLABELED, Task
 from electra_ie.training import train_run
 
-PLAN, BASE, PLOT = "comparison.json", "recipe.yaml", "curve.png"
+PLAN, BASE, PLOT = "plan.json", "recipe.yaml", "curve.png"
 RUNS = "runs"
 AUTO, CONTROL = "auto", "control"
 """The preset that stands for the winner of a comparison, and the safe one."""
@@ -159,19 +159,21 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
     known = parse((folder / PLAN).read_bytes(), folder / PLAN) if resume else {}
     told = {name: value for name, value in asked.items() if value is not None}
     plan = Plan(**{name: told.get(name, known.get(name, default)) for name, default in DEFAULTS.items()})
-    corpus = _check(task, base, plan)
+    corpus, pool = _check(task, base, plan)
+    hashes = {"corpus": corpus, "pool": pool if pool else known.get("pool")}
     if resume:
         refuse_other_recipe(Recipe.build(folder / BASE), base, folder)
-        if known.get("corpus") != corpus.hash:
-            remedy = "Begin another comparison: runs on other labels cannot be compared with these."
-            raise UserError("train or dev are not what the comparison was begun with.", file=folder, remedy=remedy)
-        _warn_of_other_code(plan.cells, folder / RUNS)
+        for what, named in (("corpus", "train or dev are"), ("pool", "the unlabelled texts are")):
+            if known.get(what) not in (None, hashes[what]):
+                remedy = "Begin another comparison: runs on other texts cannot be compared with these."
+                raise UserError(f"{named} not what the comparison was begun with.", file=folder, remedy=remedy)
+        _tell_of_old_runs(plan, Plan(**{name: known[name] for name in DEFAULTS}), folder / RUNS)
     else:
         check_output(folder, resume=False)
     with claimed(folder):
         common = {name: value for name, value in base.as_dict().items() if name not in (*VARIED, *PLAYERS)}
         write(folder / BASE, yaml.safe_dump(common, sort_keys=False, allow_unicode=True))
-        write(folder / PLAN, json.dumps({**vars(plan), "corpus": corpus.hash}, indent=2) + "\n")
+        write(folder / PLAN, json.dumps({**vars(plan), **hashes}, indent=2) + "\n")
         _train_all(plan.cells, folder, jobs)
         found = Comparison(
             {cell: _outcome(folder / RUNS / cell.name, plan.split) for cell in plan.cells},
@@ -183,9 +185,11 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
         for old in (part, folder / WINNER):
             shutil.rmtree(old, ignore_errors=True)
         shutil.copytree(folder / RUNS / found.best.name, part)
+        for place in (part / COMPARISON, folder):  # with the winner too: it may be taken elsewhere
+            place.mkdir(exist_ok=True)
+            write(place / COMPARED, json.dumps(result, indent=2) + "\n")
+        write(part / CARD, model_card(part))  # anew: it tells of the comparison
         os.replace(part, folder / WINNER)
-        write(folder / COMPARED, json.dumps(result, indent=2) + "\n")
-        write(folder / WINNER / CARD, model_card(folder / WINNER))  # anew: it tells of the comparison
     return found
 
 
@@ -210,8 +214,9 @@ def _clear(comparison: Path) -> None:
         shutil.rmtree(comparison / rest, ignore_errors=True)
 
 
-def _check(task: Task, base: Recipe, plan: Plan) -> Corpus:
-    """All labels and dev of the task. Raises UserError for a comparison that cannot be."""
+def _check(task: Task, base: Recipe, plan: Plan) -> tuple[str, str | None]:
+    """The hashes of all labels and dev of the task, and of its unlabelled texts where a preset reads them. Raises
+    UserError for a comparison that cannot be."""
     if os.environ.get("WORLD_SIZE", "1") != "1":
         remedy = "Start it without accelerate launch: --jobs N trains N runs at once."
         raise UserError("a comparison starts its processes itself.", remedy=remedy)
@@ -234,14 +239,18 @@ def _check(task: Task, base: Recipe, plan: Plan) -> Corpus:
         mask_token(tokenizer, base.encoder)
     if not any(document.gold for document in task.read(plan.split)):
         raise UserError(f'no document of the split "{plan.split}" has a label.', file=task.file)
-    corpus = Corpus.read(task, base)
+    reading = any(_reads_pool(preset) for preset in plan.presets)
+    corpus = Corpus.read(task, dataclasses.replace(base, unlabeled=()) if reading else base)
     check_budget(max((labels for labels in plan.labels if labels is not None), default=None), corpus.train)
-    return corpus
+    return corpus.hash, Corpus([], unlabelled(task, base), []).hash if reading else None
 
 
-def _warn_of_other_code(cells: Sequence[Cell], runs: Path) -> None:
-    """Runs that another version of this package has trained are compared all the same, but not silently."""
-    now, finished = code_now(), [cell.name for cell in cells if is_finished(runs / cell.name)]
+def _tell_of_old_runs(plan: Plan, before: Plan, runs: Path) -> None:
+    """Runs that are not asked for any more are left out, and those that another version of this package has trained
+    are compared all the same: neither silently."""
+    if gone := sorted({cell.name for cell in before.cells} - {cell.name for cell in plan.cells}):
+        notice(f"{runs}: left out of the comparison this time: {', '.join(gone)}.")
+    now, finished = code_now(), [cell.name for cell in plan.cells if is_finished(runs / cell.name)]
     if other := [name for name in finished if read_audit(runs / name)["code"] != now]:
         warn(
             f"{runs}: another version of this package trained {len(other)} of these runs: {', '.join(other)}. "
@@ -266,7 +275,7 @@ def _train_all(cells: Sequence[Cell], folder: Path, jobs: int | None) -> None:
     for number, cell in enumerate(left, start=1):
         notice(f"run {number} of {len(left)}: {cell.name}")
         run = folder / RUNS / cell.name
-        mine = Recipe.build(folder / BASE, **vars(cell))
+        mine = Recipe.build(folder / BASE, **vars(cell), **_without_pool(cell))
         resume = (run / RECIPE).is_file()
         train_run(Task.load(mine.task, mine.data), mine, run, resume, teacher=_teacher(cell, folder))
 
@@ -277,6 +286,7 @@ def _command(cell: Cell, folder: Path) -> list[str]:
     told = ["train", Recipe.build(folder / BASE).task, "--output", str(run), "--recipe", str(folder / BASE)]
     told += ["--seed", str(cell.seed), "--preset", cell.preset]
     told += [] if cell.labels is None else ["--labels", str(cell.labels)]
+    told += [f"--set={name}=[]" for name in _without_pool(cell)]
     if teacher := _teacher(cell, folder):
         told += ["--teacher", str(teacher)]
     return [*told, *(["--resume"] if (run / RECIPE).is_file() else [])]
@@ -284,6 +294,15 @@ def _command(cell: Cell, folder: Path) -> list[str]:
 
 def _is_taught(preset: str) -> bool:
     return Recipe.build(preset=preset).taught
+
+
+def _reads_pool(preset: str) -> bool:
+    return Recipe.build(preset=preset).game
+
+
+def _without_pool(cell: Cell) -> dict[str, tuple[str, ...]]:
+    """What a run that reads no unlabelled text is not given, so that it need not say that it reads none."""
+    return {} if _reads_pool(cell.preset) else {"unlabeled": ()}
 
 
 def _teacher(cell: Cell, folder: Path) -> Path | None:
@@ -298,4 +317,5 @@ def _outcome(run: Path, split: str) -> Outcome:
     if split not in scores:
         scores = {**scores, split: score_run(run, split)}
     dev = 100 * mean_score(scores["dev"]) if "dev" in scores else None
-    return Outcome(100 * mean_score(scores[split]), dev, scores["training"]["seconds"])
+    training = scores["training"]
+    return Outcome(100 * mean_score(scores[split]), dev, training["seconds"], training["best_step"] == 0)

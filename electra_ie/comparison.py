@@ -13,6 +13,8 @@ from electra_ie.metrics import MAIN, NAMES
 
 SURE = 0.95
 """How much of the time an interval is to hold the true difference."""
+LEAST = 0.05
+"""Points that a gain must have: what is shown as 0.0 is none."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,13 @@ class Cell:
 @dataclass(frozen=True)
 class Outcome:
     """What a run scored on the split that is compared and on dev (None without one), in points (0 to 100), and the
-    seconds that its training took."""
+    seconds that its training took. teachers: are its weights those of its teacher, since the game fell behind it on
+    dev, collapsed, or was not played?"""
 
     score: float
     dev: float | None
     seconds: float
+    teachers: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Difference:
 
     @property
     def better(self) -> bool:
-        return self.low is not None and self.low > 0
+        return self.low is not None and self.low > 0 and self.mean >= LEAST
 
     @property
     def worse(self) -> bool:
@@ -100,9 +104,10 @@ class Comparison:
 
     @property
     def winner(self) -> str:
-        """The preset that is surely better than the baseline, the best of several; else the baseline."""
+        """The preset that is surely better than the baseline, the best of several; else the baseline. One that surely
+        loses at the largest budget, whose runs are the ready ones, does not win by smaller ones."""
         found = {preset: self.difference(preset) for preset in self.presets[1:]}
-        better = [preset for preset in found if found[preset].better]
+        better = [preset for preset in found if found[preset].better and not self._at_last(preset).worse]
         return max(better, key=lambda preset: found[preset].mean, default=self.baseline)
 
     @property
@@ -118,16 +123,46 @@ class Comparison:
             return f"{self.baseline} alone was run: nothing to compare."
         if self.winner != self.baseline:
             gain = self.difference(self.winner)
-            return f"{self.winner} adds {gain.mean:.1f} {self.unit} ({gain.low:.1f} to {gain.high:.1f}): keep it."
+            between = f"({gain.low:.1f} to {gain.high:.1f}{self._budgets_told})"
+            return f"{self.winner} adds {gain.mean:.1f} {self.unit} {between}: keep it."
         preset = max(self.presets[1:], key=lambda each: self.difference(each).mean)
         gain = self.difference(preset)
         if gain.low is None:
             told = f"one seed proves nothing ({preset}: {gain.mean:+.1f} {self.unit})"
             return f"{told}: run three, and until then ship {self.baseline}."
-        between = f"({gain.mean:+.1f} {self.unit}, {gain.low:.1f} to {gain.high:.1f})"
+        between = f"({gain.mean:+.1f} {self.unit}, {gain.low:.1f} to {gain.high:.1f}{self._budgets_told})"
+        if gain.better:
+            last = self._at_last(preset)
+            lost = f"{-last.mean:.1f} ({-last.high:.1f} to {-last.low:.1f})"  # type: ignore[operator]
+            most = f"with {self.budgets[-1] or 'all'} labels, which the ready run has"
+            return f"{preset} gains {between} but loses {lost} {most}: ship {self.baseline}."
         if gain.worse:
             return f"{preset} loses {between}: ship {self.baseline}."
         return f"no measurable gain from {preset} {between}: ship {self.baseline}."
+
+    @property
+    def notes(self) -> list[str]:
+        """What else is to be known of the comparison, a sentence each."""
+        told = []
+        for preset in self.presets[1:]:
+            mine = [outcome for cell, outcome in self.outcomes.items() if cell.preset == preset]
+            if kept := sum(outcome.teachers for outcome in mine):
+                told.append(
+                    f"{kept} of the {len(mine)} runs of {preset} kept the weights of their teacher: their game fell "
+                    "behind it on dev, collapsed, or was not played."
+                )
+        return told
+
+    def _at_last(self, preset: str) -> Difference:
+        """At the largest budget."""
+        return self.difference(preset, self.budgets[-1:])
+
+    @property
+    def _budgets_told(self) -> str:
+        if len(self.budgets) == 1:
+            return ""
+        *others, last = (str(labels or "all") for labels in self.budgets)
+        return f", the mean over {', '.join(others)} and {last} labels"
 
     def as_dict(self) -> dict[str, Any]:
         """What compare.json holds."""
@@ -138,6 +173,7 @@ class Comparison:
             "differences": {preset: vars(self.difference(preset)) for preset in self.presets[1:]},
             "winner": self.winner,
             "verdict": self.verdict,
+            "notes": self.notes,
         }
 
     def _budget(self, labels: int | None) -> dict[str, Any]:

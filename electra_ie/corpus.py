@@ -66,11 +66,7 @@ class Corpus:
         warn_of_shared_texts(dev, documents)
         pool: list[Document] = []  # plain training would read it for nothing
         if recipe.game:
-            pool += rest
-            pool += task.read("unlabeled") if "unlabeled" in task.splits else []
-            added = [document for path in recipe.unlabeled for document in read_unlabelled(path)]
-            refuse_repeated_ids(added)
-            pool += [document.unlabelled() for document in added]
+            pool = [*rest, *unlabelled(task, recipe)]
         elif recipe.unlabeled:
             warn(f"--unlabeled: the preset {recipe.preset} reads no unlabelled text. --preset adversarial does.")
         for field in task.fields:
@@ -108,6 +104,13 @@ class Corpus:
         names = [field.name for field in fields if field.kind == "spans"]
         lost = sum(len(flatten(each.gold.get(name, ()))[1]) for each in self.train for name in names)
         return {"spans": total, "overlapping": lost, "inside": inside}
+
+
+def unlabelled(task: Task, recipe: Recipe) -> list[Document]:
+    """The unlabelled texts of the task, and those that the recipe adds. Raises UserError as `Task.read` does."""
+    added = [document.unlabelled() for path in recipe.unlabeled for document in read_unlabelled(path)]
+    refuse_repeated_ids(added)
+    return [*(task.read("unlabeled") if "unlabeled" in task.splits else []), *added]
 
 
 def windows_of(documents: Sequence[Document], cutter: Windows, fields: Sequence[Field]) -> list[Labelled]:
@@ -165,10 +168,12 @@ def warn_of_rare_labels(field: Field, train: Sequence[Document]) -> None:
         seen.update(
             {gold} if field.kind == "classes" else set(gold) if field.kind == "flags" else {span.label for span in gold}
         )
-    for number, told in enumerate(("no labelled example", "one labelled document only")):
+    for number, told in enumerate(("no labelled document", "one labelled document only")):
         rare = [name for name in field.labels if seen[name] == number]
         if rare:
-            warn(f'field "{field.name}": {told} of {len(rare)} of {len(field.labels)} labels: {", ".join(rare)}.')
+            have = "has" if len(rare) == 1 else "have"
+            of = f"{len(rare)} of {len(field.labels)} labels"
+            warn(f'field "{field.name}": {of} {have} {told}: {", ".join(rare)}.')
 
 
 def blurred_spans(train: Sequence[Document], cutter: Windows, fields: Sequence[Field]) -> tuple[int, int]:

@@ -111,7 +111,7 @@ def show_pretraining(folder: Path) -> None:
 
 
 def show_comparison(folder: Path) -> None:
-    """Scores of the presets at each label budget, what they differ by and cost, and the verdict."""
+    """Scores of the presets by label budget, their difference and cost, what else is to know, and the verdict."""
     found = json.loads((folder / COMPARED).read_text("utf-8"))
     rows = []
     for budget in found["budgets"]:
@@ -123,7 +123,8 @@ def show_comparison(folder: Path) -> None:
             row["cost"] = f"{gain['cost']:.1f} x" if gain else None
             rows.append(row)
     print_table(rows)
-    output().print(found["verdict"], markup=False, highlight=False, soft_wrap=True)
+    for line in (*found["notes"], found["verdict"]):
+        output().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_upload(planned: Upload) -> None:

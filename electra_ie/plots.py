@@ -347,6 +347,8 @@ def learning_curve_figure(budgets: Sequence[Mapping[str, Any]], unit: str, title
             panel.errorbar(places, means, spread, color=colour, capsize=4)
     panel.set_xticks(places, names)
     panel.set(xlabel="labelled documents", ylabel=unit)
+    if any(each["deviation"] for budget in budgets for each in budget["presets"].values()):
+        title += " (mean over seeds, and one standard deviation)"
     panel.set_title(title, parse_math=False)
     _legend(panel)
     return figure

@@ -3,6 +3,7 @@ no text of the corpus."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import re
@@ -214,9 +215,12 @@ def test_the_comparison_is_in_the_card_of_the_run_that_won(mine):
     (mine / "comparison" / "compare.json").write_text(told, encoding="utf-8")
     card = model_card(mine)
     assert found.verdict in card and "| 40 | adversarial | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
-    winner = mine.rename(mine.parent / "winner")
-    shutil.move(winner / "comparison" / "compare.json", winner.parent / "compare.json")
-    assert found.verdict in model_card(winner)
+    assert "kept the weights of their teacher" not in card
+    kept = Cell(40, 2, "adversarial")
+    found.outcomes[kept] = dataclasses.replace(found.outcomes[kept], teachers=True)
+    told = json.dumps({"task": "t", "split": "dev", **found.as_dict()})
+    (mine / "comparison" / "compare.json").write_text(told, encoding="utf-8")
+    assert "1 of the 3 runs of adversarial kept the weights of their teacher" in model_card(mine)
 
 
 def test_scores_on_test_get_into_the_card_unless_somebody_has_edited_it(mine, capsys):

@@ -24,7 +24,7 @@ def seen(watch, count, first=0, loss=1.0, fake=0.3, answers=(3, 3)):
 @pytest.mark.parametrize("sign, told", [
     ({"loss": 50.0}, "the loss has exploded"),
     ({"loss": math.inf}, "the loss has exploded"),
-    ({"fake": 0.001}, "the generator is found out"),
+    ({"fake": 0.001}, "the generator teaches nothing any more"),
     ({"answers": (1, 3)}, "the field topic gets one answer"),
 ])  # fmt: skip
 def test_a_sign_that_stands_is_named(sign, told):
@@ -56,7 +56,7 @@ def test_a_run_that_collapses_keeps_its_last_good_weights(task, tmp_path, encode
     settings |= {"generator_rate": 0.0, "discriminator": {"knows_classes": 1.0, "rejects_fakes": 100.0}}
     run = train(str(task), tmp_path / "run", **settings)
     told = capsys.readouterr().err
-    assert "the generator is found out" in told and "The run keeps the weights of step" in told
+    assert "the generator teaches nothing any more" in told and "The run keeps the weights of step" in told
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     fakes = {row["step"]: row["realness_fake"] for row in rows if "realness_fake" in row}
     kept = int(told.split("The run keeps the weights of step ")[1].split(".")[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -13,7 +14,7 @@ import pytest
 import yaml
 from scipy import stats
 
-from electra_ie import Extractor, UserError, compare, comparing, jobs, train
+from electra_ie import Extractor, UserError, compare, comparing, evaluate, jobs, train
 from electra_ie.cli import main
 from electra_ie.comparison import Cell, Comparison, Outcome
 from electra_ie.encoders import load_tokenizer
@@ -46,9 +47,10 @@ def test_the_interval_is_that_of_a_paired_t_test():
 
 
 @pytest.mark.parametrize("gains, winner, words", [
-    ([3.0, 3.2, 2.8], "adversarial", r"adversarial adds 3\.0 F1 \(2\.5 to 3\.5\): keep it\."),
-    ([3.0, -1.0, 1.0], "control", r"no measurable gain from adversarial \(\+1\.0 F1, -4\.0 to 6\.0\): ship control\."),
-    ([-3.0, -3.2, -2.8], "control", r"adversarial loses \(-3\.0 F1, -3\.5 to -2\.5\): ship control\."),
+    ([3.0, 3.2, 2.8], "adversarial", r"adversarial adds 3\.0 F1 \(2\.5 to 3\.5, the mean over 50 and 100 labels\): keep it\."),
+    ([3.0, -1.0, 1.0], "control", r"no measurable gain from adversarial \(\+1\.0 F1, -4\.0 to 6\.0, the mean over 50 and 100"),
+    ([-3.0, -3.2, -2.8], "control", r"adversarial loses \(-3\.0 F1, -3\.5 to -2\.5, the mean over 50 and 100 labels\): ship control\."),
+    ([0.02, 0.02, 0.02], "control", r"no measurable gain from adversarial \(\+0\.0 F1, 0\.0 to 0\.0"),
     ([9.0], "control", r"one seed proves nothing \(adversarial: \+9\.0 F1\): run three"),
 ])  # fmt: skip
 def test_one_plain_sentence(gains, winner, words):
@@ -58,6 +60,29 @@ def test_one_plain_sentence(gains, winner, words):
     assert re.fullmatch(words + ".*", found.verdict), found.verdict
     assert found.winner == winner and found.best.preset == winner and found.best.labels == 100
     assert found.best.seed == len(gains) - 1, "the run that dev likes best"
+
+
+def test_of_one_budget_the_sentence_names_none():
+    found = comparison_of({"control": [[60.0, 61.0, 62.0]], "adversarial": [[63.0, 64.2, 64.8]]})
+    assert found.verdict == "adversarial adds 3.0 F1 (2.5 to 3.5): keep it."
+
+
+def test_a_preset_that_loses_where_it_would_be_shipped_does_not_win():
+    base = [60.0, 61.0, 62.0]
+    few, many = [70.0, 71.1, 71.9], [58.0, 59.1, 59.9]
+    found = comparison_of({"control": [base, base], "adversarial": [few, many], "latent": [base, base]})
+    assert found.winner == found.best.preset == "control"
+    told = r"adversarial gains \(\+4\.0 F1, .* labels\) but loses 2\.0 \(1\.8 to 2\.2\) with 100 labels, which the ready run has: ship control\."
+    assert re.fullmatch(told, found.verdict), found.verdict
+
+
+def test_runs_that_kept_their_teacher_are_counted():
+    found = comparison_of({"control": [[60.0, 61.0]], "adversarial": [[63.0, 61.0]]})
+    assert found.notes == []
+    kept = Cell(50, 1, "adversarial")
+    found.outcomes[kept] = dataclasses.replace(found.outcomes[kept], teachers=True)
+    assert found.notes[0].startswith("1 of the 2 runs of adversarial kept the weights of their teacher")
+    assert found.as_dict()["runs"][-1]["teachers"] and found.as_dict()["notes"] == found.notes
 
 
 def test_several_kinds_of_field_have_no_common_unit():
@@ -94,6 +119,12 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     with pytest.raises(UserError, match="train or dev are not what the comparison was begun with"):
         compare(str(task), tmp_path / "made", resume=True)
     train_file.write_text(lines, encoding="utf-8")
+    pool_file = task.parent / "pool.jsonl"
+    lines = pool_file.read_text("utf-8")
+    pool_file.write_text(lines.replace("Arden", "Ardon"), encoding="utf-8")
+    with pytest.raises(UserError, match="the unlabelled texts are not what the comparison was begun with"):
+        compare(str(task), tmp_path / "made", resume=True)
+    pool_file.write_text(lines, encoding="utf-8")
     shutil.rmtree(tmp_path / "made" / "winner", ignore_errors=True)
     made = compare(str(task), tmp_path / "made", resume=True)
     assert len(trained) == 8, "what was trained before is not trained again"
@@ -108,7 +139,10 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
         assert each["score"] == pytest.approx(100 * np.mean([score[score["main"]] for score in scores.values()]))
     assert (made / "curve.png").stat().st_size > 1000 and found["verdict"].endswith(".")
     Extractor.load(str(made / "winner"))
-    assert found["verdict"] in (made / "winner" / "README.md").read_text("utf-8"), "its card tells of the comparison"
+    moved = shutil.copytree(made / "winner", tmp_path / "moved")
+    evaluate(moved, "test")
+    for run in (made / "winner", moved):
+        assert found["verdict"] in (run / "README.md").read_text("utf-8"), "its card tells of the comparison"
     assert yaml.safe_load((made / "winner" / "run.yaml").read_text("utf-8"))["preset"] == found["winner"]
 
     audit = made / "runs" / "10-control-1" / "audit.json"
@@ -123,6 +157,11 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     assert run["score"] == pytest.approx(100 * np.mean([score[score["main"]] for score in scores.values()]))
     assert run["score"] != run["dev"]
 
+    compare(str(task), made, resume=True, seeds=1)
+    told = "left out of the comparison this time: 10-adversarial-1, 10-control-1, 20-adversarial-1, 20-control-1."
+    assert told in capsys.readouterr().err and len(trained) == 8
+    assert {each["seed"] for each in json.loads((made / "compare.json").read_text("utf-8"))["runs"]} == {0}
+
 
 def test_the_preset_auto_is_what_wins_on_dev_and_control_without_dev(task, tmp_path, encoder, capsys):
     told = {"preset": "auto", "labels": 20, "seed": 4, "encoder": encoder("bert"), **SHORT}
@@ -131,7 +170,7 @@ def test_the_preset_auto_is_what_wins_on_dev_and_control_without_dev(task, tmp_p
     assert {each["seed"] for each in found["runs"]} == {4, 5, 6} and found["verdict"] in capsys.readouterr().err
     recipe = yaml.safe_load((made / "run.yaml").read_text("utf-8"))
     assert (recipe["preset"], recipe["seed"], recipe["labels"]) == (found["winner"], 4, 20)
-    assert {file.name for file in (made / "comparison").iterdir()} == {"compare.json", "comparison.json", "curve.png", "recipe.yaml"}
+    assert {file.name for file in (made / "comparison").iterdir()} == {"compare.json", "plan.json", "curve.png", "recipe.yaml"}
     Extractor.load(str(made))
     before = (made / "names" / "model.safetensors").stat().st_mtime_ns
     train(str(task), made, resume=True, **told)
@@ -165,7 +204,15 @@ def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encode
 
 
 def test_the_runs_of_control_teach_processes_of_their_own_too(task, tmp_path, encoder):
-    made = compare(str(task), tmp_path / "made", labels=[12], seeds=1, jobs=2, encoder=encoder("bert"), **SHORT)
+    more = tmp_path / "more.txt"
+    more.write_text("Arden pays Berg.", "utf-8")
+    told = {"labels": [12], "seeds": 1, "jobs": 2, "encoder": encoder("bert"), "unlabeled": (str(more),), **SHORT}
+    made = compare(str(task), tmp_path / "made", **told)
+    plain = (made / "runs" / "12-control-0.log").read_text("utf-8")
+    assert "reads no unlabelled text" not in plain
+    read = [json.loads((made / "runs" / f"12-{preset}-0" / "scores.json").read_text("utf-8"))["training"]["unlabelled"]
+            for preset in ("control", "adversarial")]  # fmt: skip
+    assert read[0]["documents"] == 0 and read[1]["documents"] == 40 - 12 + 30 + 1
     log = (made / "runs" / "12-adversarial-0.log").read_text("utf-8")
     assert "(adversarial)" in log and "(teacher)" not in log
 
@@ -189,6 +236,16 @@ def test_what_cannot_be_compared(task, tmp_path, encoder, told, words):
         compare(str(task), tmp_path / "made", **{"encoder": encoder("bert"), **SHORT, **told})
     assert all(word in str(caught.value) for word in words), caught.value
     assert not (tmp_path / "made").exists()
+
+
+def test_unlabelled_texts_are_read_before_anything_is_trained(task, tmp_path, encoder, capsys):
+    (tmp_path / "empty").mkdir()
+    broken = tmp_path / "more.jsonl"
+    broken.write_text('{"text": "Arden pays."}\n{"text": \n', "utf-8")
+    for place, words in ((tmp_path / "empty", "no .txt and no .jsonl"), (broken, "more.jsonl:2")):
+        with pytest.raises(UserError, match=words):
+            compare(str(task), tmp_path / "made", encoder=encoder("bert"), unlabeled=(str(place),), **SHORT)
+        assert not (tmp_path / "made").exists() and "reads no unlabelled text" not in capsys.readouterr().err
 
 
 def test_an_encoder_without_a_mask_is_refused_before_anything_is_trained(task, tmp_path, encoder, monkeypatch):

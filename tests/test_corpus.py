@@ -101,7 +101,7 @@ def test_a_label_without_an_example_is_named(task, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     for line, field, label in zip(lines, ("topic", "risks", "names"), ("sport", "gold", "city"), strict=True):
-        assert f'field "{field}": no labelled example of 1 of' in line and line.endswith(f"labels: {label}.")
+        assert f'field "{field}": 1 of' in line and "has no labelled document" in line and line.endswith(f": {label}.")
 
 
 def test_labels_that_one_document_alone_bears_are_named(capsys):
@@ -111,8 +111,8 @@ def test_labels_that_one_document_alone_bears_are_named(capsys):
     train += [Document(str(number), "a b", {"topic": "b", "names": (spans["b"],)}) for number in (2, 3)]
     for field in (topic, names):
         warn_of_rare_labels(field, train)
-    told = [f'field "{name}": {what} of 1 of 3 labels: {label}.' for name in ("topic", "names")
-            for what, label in (("no labelled example", "c"), ("one labelled document only", "a"))]  # fmt: skip
+    told = [f'field "{name}": 1 of 3 labels has {what}: {label}.' for name in ("topic", "names")
+            for what, label in (("no labelled document", "c"), ("one labelled document only", "a"))]  # fmt: skip
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition("warning: ")[2] for line in lines] == told
 
