@@ -23,9 +23,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import peers
 import yaml
 from cells import Cells, spread
-from peers import regression
 
 KINDS, LEAST, MOST = 77, 60, 260
 SPLITS = {"train": 3, "dev": 3, "test": 20}
@@ -102,19 +102,13 @@ def measure(variant: str, seed: int, folder: Path) -> dict[str, Any]:
     """Accuracy (%) on test, and CPU seconds. The run of control in `folder`, if it is there, is the teacher of the
     others, whose seconds then hold its own."""
     import electra_ie
-    from electra_ie.corpus import Corpus
-    from electra_ie.recipe import Recipe
 
-    began = time.process_time()
     if variant == REGRESSION:
-        task = electra_ie.Task.load(str(folder))
-        corpus, test = Corpus.read(task, Recipe(task=task.name, preset="adversarial")), task.read("test")
-        answers = regression(task.fields[0], corpus, test)
-        right = [answer == each.gold["kind"] for answer, each in zip(answers, test, strict=True)]
-        return {"test": round(100 * statistics.mean(right), 2), "cpu_seconds": round(time.process_time() - began)}
+        return peers.measure(variant, f"{folder}:all", seed)
     preset, *settings = variant.split()
     run, control = folder / variant, folder / CONTROL
     teacher = control if preset != CONTROL and control.is_dir() else None
+    began = time.process_time()
     electra_ie.train(str(folder), run, preset=preset, seed=seed, settings=settings, teacher=teacher)
     spent = time.process_time() - began
     if teacher:

@@ -158,16 +158,19 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
     task = Task.load(base.task, base.data)
     known = parse((folder / PLAN).read_bytes(), folder / PLAN) if resume else {}
     told = {name: value for name, value in asked.items() if value is not None}
-    plan = Plan(**{name: told.get(name, known.get(name, default)) for name, default in DEFAULTS.items()})
+    before = {name: known.get(name, default) for name, default in DEFAULTS.items()}
+    plan = Plan(**{**before, **told})
     corpus, pool = _check(task, base, plan)
-    hashes = {"corpus": corpus, "pool": pool if pool else known.get("pool")}
+    hashes = {"corpus": corpus, "pool": pool or known.get("pool")}
     if resume:
         refuse_other_recipe(Recipe.build(folder / BASE), base, folder)
+        # None of its presets may have read the pool so far.
+        read = {"corpus": known.get("corpus"), "pool": known.get("pool") or pool}
         for what, named in (("corpus", "train or dev are"), ("pool", "the unlabelled texts are")):
-            if known.get(what) not in (None, hashes[what]):
+            if read[what] != hashes[what]:
                 remedy = "Begin another comparison: runs on other texts cannot be compared with these."
                 raise UserError(f"{named} not what the comparison was begun with.", file=folder, remedy=remedy)
-        _tell_of_old_runs(plan, Plan(**{name: known[name] for name in DEFAULTS}), folder / RUNS)
+        _tell_of_old_runs(plan, Plan(**before), folder / RUNS)
     else:
         check_output(folder, resume=False)
     with claimed(folder):

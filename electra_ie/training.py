@@ -114,7 +114,8 @@ class Training:
         self.recipe = recipe.with_schedule(len(self.labelled), hidden, spans)
         self.players = prepare(self.accelerator, self.discriminator, self.generator, self.recipe)
         self.view: SecondView | None = None
-        if recipe.taught and self.pool and recipe.second_view and any(field.kind == "classes" for field in task.fields):
+        hiding = isinstance(self.generator, HidingGenerator)
+        if hiding and recipe.second_view and any(field.kind == "classes" for field in task.fields):
             self.view = SecondView(self.discriminator)  # now: it keeps the encoder as it is before anything is trained
         self.extractor = Extractor(self.discriminator, self.cutter, task.fields)
         self.rows: list[dict[str, Any]] = []

@@ -220,9 +220,8 @@ def test_test_documents_that_stand_in_train_are_warned_of(task, tmp_path, encode
     test_records = [json.loads(line) for line in (task.parent / "test.jsonl").read_text("utf-8").splitlines()]
     copied = {**train_records[3], "id": "copied", "text": train_records[3]["text"].replace(" ", "  "), "names": []}
     tiny.write_records(task.parent / "test.jsonl", [*test_records, copied])
-    made = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=2))
-    lines = capsys.readouterr().err.splitlines()
-    told = [line for line in lines if "warning: " in line and "gets one answer" not in line]  # two steps teach little
+    made = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=60))
+    told = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
     assert told == [
         "warning: 1 of 21 documents of test stand in train too (1 word for word, 0 nearly): scores on test flatter. "
         "See audit.json."

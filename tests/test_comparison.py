@@ -185,7 +185,7 @@ def test_the_preset_auto_is_what_wins_on_dev_and_control_without_dev(task, tmp_p
 
 
 def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encoder, monkeypatch, capsys):
-    told = [str(task), "--labels", "12", "--presets", "adversarial", "--seeds", "2", "--encoder", encoder("bert")]
+    told = [str(task), "--labels", "12", "--presets", " adversarial", "--seeds", "2", "--encoder", encoder("bert")]
     told += [part for name, value in SHORT.items() for part in ("--set", f"{name}={value}")]
 
     def call(*arguments: str) -> int:
@@ -236,6 +236,11 @@ def test_what_cannot_be_compared(task, tmp_path, encoder, told, words):
         compare(str(task), tmp_path / "made", **{"encoder": encoder("bert"), **SHORT, **told})
     assert all(word in str(caught.value) for word in words), caught.value
     assert not (tmp_path / "made").exists()
+
+
+def test_a_misspelt_auto_is_told_from_the_presets(task, tmp_path):
+    with pytest.raises(UserError, match='unknown preset "aut". Did you mean "auto"'):
+        train(str(task), tmp_path / "made", preset="aut")
 
 
 def test_unlabelled_texts_are_read_before_anything_is_trained(task, tmp_path, encoder, capsys):

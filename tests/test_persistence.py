@@ -61,18 +61,6 @@ def stop_after(monkeypatch, saves: int) -> None:
     monkeypatch.setattr(Training, "_checkpoint", checkpoint)
 
 
-def stop_at(step: int):
-    """A `_checkpoint` that ends the run behind that of this step."""
-    true = Training._checkpoint
-
-    def checkpoint(self, done):
-        true(self, done)
-        if done == step:
-            raise Stopped
-
-    return checkpoint
-
-
 @pytest.mark.parametrize(
     "preset, pooling, dev",
     [("control", "mean", True), ("latent", "stock", True), ("adversarial", "mean", True), ("adversarial", "mean", False)],
@@ -203,17 +191,20 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_weights(
     good = train(str(task), tmp_path / "good", **tiny.settings(rough))
     capsys.readouterr()
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "_checkpoint", stop_at(2))
+        stop_after(patch, 2)
         with pytest.raises(Stopped):
             train(str(task), tmp_path / "kept", **tiny.settings(rough))
-    sound = read_weights(tmp_path / "kept" / LAST)[0]
+    sound, progress = read_weights(tmp_path / "kept" / LAST)
+    assert progress.step == 2
     monkeypatch.setitem(TERMS[player], term, failing(player, term, 3, lambda value: value * math.nan))
     run = train(str(task), tmp_path / "run", **tiny.settings(rough))
     told = f"has collapsed at step 3: the {player}'s loss is not a finite number. The run keeps the weights of step 2."
     assert told in capsys.readouterr().err
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]["kept"] == 2
     assert "The training collapsed at step 3" in (run / "README.md").read_text("utf-8")
+    assert len(log(run)) == 3
     saved = load_file(run / "topic" / "model.safetensors")
+    assert finite(saved)
     layer = "encoder.layer.0.attention.self.query.weight"
     (ours,), (theirs,) = ([value for name, value in each.items() if name.endswith(layer)] for each in (saved, sound))
     assert torch.equal(ours, theirs) and weights(run) != weights(good)
