@@ -3,10 +3,13 @@
     python benchmarks/few_labels.py                                    # every cell, three seeds: a day of one core
     python benchmarks/few_labels.py --cells trec_fine:all --set precision=bf16
     python benchmarks/few_labels.py --encoder adapted=DIR --cells bc5cdr:100
+    python benchmarks/few_labels.py --adapt 300 --cells sec_filings:50 # first adapt the encoder to the set's own text
     python benchmarks/few_labels.py --table                            # only show what results/few_labels.json holds
 
 An encoder of another name, such as one that `electra-ie pretrain` has adapted, makes rows of its own; `--encoder NAME`
-is the default one, for settings that no row tells of. The run of `control` teaches `adversarial`. Finished trainings
+is the default one, for settings that no row tells of. `--adapt` is `electra-ie pretrain --objective mlm` for so many
+steps on the texts of train and of the unlabelled split, once for each set; these encoders are kept in --work, out of the
+repository, and their rows are called "own text". The run of `control` teaches `adversarial`. Finished trainings
 are kept in results/few_labels.json, with the settings they were given, and not repeated. Beside the table, which is
 printed, there is a learning curve for each set that was trained with two budgets or more: results/few_labels_<set>.png.
 """
@@ -34,6 +37,7 @@ CELLS = (
 CONTROL = "control"
 PRESETS = (CONTROL, "adversarial")
 DEFAULT = "default"
+OWN = "own text"
 RESULTS = Cells("few_labels")
 
 
@@ -70,13 +74,30 @@ def measure(cell: str, preset: str, seed: int, encoder: str, settings: list[str]
     return {**found, "cpu_seconds": round(spent), "best_step": scores["training"]["best_step"], "settings": settings}
 
 
+def adapted(task: str, steps: int, work: Path) -> Path:
+    """The embedded encoder, adapted to the texts that the task learns from, now or before."""
+    import electra_ie
+
+    folder = work / f"{task}-{steps}"
+    read = electra_ie.Task.load(task)
+    documents = [each for split in ("train", "unlabeled") if split in read.splits for each in read.read(split)]
+    texts = folder.with_suffix(".jsonl")
+    texts.parent.mkdir(parents=True, exist_ok=True)
+    texts.write_text("".join(json.dumps({"text": each.text}) + "\n" for each in documents), "utf-8")
+    electra_ie.pretrain([texts], folder, objective="mlm", steps=steps, resume=(folder / "run.yaml").is_file())
+    return folder
+
+
 def fill(given: argparse.Namespace) -> None:
-    name = given.encoder.partition("=")[0]
     for seed in given.seeds:
         for cell in given.cells:
+            encoder = given.encoder
+            if given.adapt:
+                encoder = f"{OWN}={adapted(cell.partition(':')[0], given.adapt, given.work)}"
+            name = encoder.partition("=")[0]
             with tempfile.TemporaryDirectory() as runs:
                 for preset in given.presets:
-                    found = partial(measure, cell, preset, seed, given.encoder, given.set, Path(runs))
+                    found = partial(measure, cell, preset, seed, encoder, given.set, Path(runs))
                     RESULTS.fill(key(name, cell, preset, seed), found)
 
 
@@ -166,7 +187,10 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=CELLS)
     parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=PRESETS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--encoder", default=DEFAULT, help="NAME=DIR: another encoder, and what its rows are called")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--encoder", default=DEFAULT, help="NAME=DIR: another encoder, and what its rows are called")
+    which.add_argument("--adapt", type=int, metavar="STEPS", help="first adapt the encoder to the texts of each set")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "electra_ie_few_labels")
     parser.add_argument("--set", nargs="+", default=[], help="settings of train, key=value")
     parser.add_argument("--split", default="test", choices=("dev", "test"), help="what the table shows")
     parser.add_argument("--table", action="store_true")

@@ -22,7 +22,7 @@ from electra_ie.encoders import hushed, load_tokenizer, longest
 from electra_ie.errors import UserError
 from electra_ie.inspection import forget_code, inspect_model
 from electra_ie.labels import Field
-from electra_ie.loop import LossNotFinite, Players, check_weights
+from electra_ie.loop import LossNotFinite, Players
 from electra_ie.pooling import AVERAGES
 from electra_ie.run_files import (
     BEST,
@@ -138,8 +138,7 @@ def refuse_other_corpus(folder: Path, mine: str) -> None:
 
 
 def checkpoint(run: Path, players: Players, progress: Progress, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Log and checkpoint of a step. Raises `LossNotFinite` for weights that must not become one."""
-    check_weights(players, progress.step)
+    """Log and checkpoint of a step, whose weights `check_weights` has passed."""
     write_log(run, rows)
     save_checkpoint(run, players, progress)
 

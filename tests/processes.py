@@ -12,8 +12,8 @@ from pathlib import Path
 import electra_ie
 
 
-def run_two(arguments: Callable[[int], Sequence[str]]) -> None:
-    """Run `python ARGUMENTS(rank)` for the ranks 0 and 1, and wait for both; an error of one is an error here."""
+def run_two(arguments: Callable[[int], Sequence[str]], code: int = 0) -> None:
+    """Run `python ARGUMENTS(rank)` for the ranks 0 and 1, and wait for both; another exit code of one is an error."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -31,7 +31,7 @@ def run_two(arguments: Callable[[int], Sequence[str]]) -> None:
     try:
         for process in started:
             _, messages = process.communicate(timeout=180)
-            assert process.returncode == 0, messages
+            assert process.returncode == code, messages
     finally:
         for process in started:
             process.kill()

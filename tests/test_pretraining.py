@@ -467,3 +467,11 @@ def test_two_processes_have_the_losses_of_one(corpus, tmp_path, encoder, sharing
         for name in ("discriminator", "generator", "realness_real", "realness_fake"):
             assert mine[name] == pytest.approx(other[name], rel=1e-3), (mine["step"], name)
     assert json.loads((tmp_path / "two" / "pretraining.json").read_text("utf-8"))["processes"] == 2
+
+
+def test_two_processes_both_end_on_weights_that_are_no_numbers(corpus, tmp_path, encoder):
+    command = ["-m", "electra_ie", "pretrain", str(corpus), "--encoder", encoder("bert"), "--output", str(tmp_path / "two")]
+    settings = {**SETTINGS, "rate": 1e39, "warmup": 0.0}  # beyond float32: the first step ruins the weights
+    told = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    run_two(lambda rank: [*command, *told], code=2)
+    assert not (tmp_path / "two" / LAST).exists()

@@ -24,7 +24,7 @@ from electra_ie import plots
 from electra_ie.console import notice, progress
 from electra_ie.encoders import load_tokenizer, locate, longest, pinned
 from electra_ie.errors import UserError
-from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, play
+from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, check_weights, play
 from electra_ie.objectives import TOKEN_TERMS, check_terms
 from electra_ie.persistence import (
     Progress,
@@ -227,6 +227,7 @@ class Pretraining:
                 if done % every == 0 or done in scored or done == steps:
                     seconds = before + time.monotonic() - began
                     late = self._late(seconds)
+                    check_weights(self.players, done)  # in every process: all end, or none
                     self.rows.append(row.close(done, seconds, self._tokens(done)))
                     row = Row()
                     if done in scored or late:
