@@ -8,10 +8,11 @@
 
 An encoder of another name, such as one that `electra-ie pretrain` has adapted, makes rows of its own; `--encoder NAME`
 is the default one, for settings that no row tells of. `--adapt` is `electra-ie pretrain --objective mlm` for so many
-steps on the texts of train and of the unlabelled split, once for each set; these encoders are kept in --work, out of the
-repository, and their rows are called "own text". The run of `control` teaches `adversarial`. Finished trainings
+steps on the texts of train and of the unlabelled split, once for each set; these encoders are kept in --work, out of
+the repository, and their rows are called "own text". The run of `control` teaches `adversarial`. Finished trainings
 are kept in results/few_labels.json, with the settings they were given, and not repeated. Beside the table, which is
-printed, there is a learning curve for each set that was trained with two budgets or more: results/few_labels_<set>.png.
+printed, there is a learning curve for each set that was trained with two budgets or more:
+results/few_labels_<set>.png.
 """
 
 from __future__ import annotations
