@@ -8,9 +8,9 @@
 
 An encoder of another name, such as one that `electra-ie pretrain` has adapted, makes rows of its own; `--encoder NAME`
 is the default one, for settings that no row tells of. `--adapt` is `electra-ie pretrain --objective mlm` for so many
-steps on the texts of train and of the unlabelled split, once for each set; these encoders are kept in --work, out of
-the repository, and their rows are called "own text". The run of `control` teaches `adversarial`. Finished trainings
-are kept in results/few_labels.json, with the settings they were given, and not repeated. Beside the table, which is
+steps on the set itself (its splits train and unlabeled), made once; these encoders are kept in --work, out of the
+repository, and their rows are called "own text". The run of `control` teaches `adversarial`. Finished trainings are
+kept in results/few_labels.json, with the settings they were given, and not repeated. Beside the table, which is
 printed, there is a learning curve for each set that was trained with two budgets or more:
 results/few_labels_<set>.png.
 """
@@ -80,12 +80,7 @@ def adapted(task: str, steps: int, work: Path) -> Path:
     import electra_ie
 
     folder = work / f"{task}-{steps}"
-    read = electra_ie.Task.load(task)
-    documents = [each for split in ("train", "unlabeled") if split in read.splits for each in read.read(split)]
-    texts = folder.with_suffix(".jsonl")
-    texts.parent.mkdir(parents=True, exist_ok=True)
-    texts.write_text("".join(json.dumps({"text": each.text}) + "\n" for each in documents), "utf-8")
-    electra_ie.pretrain([texts], folder, objective="mlm", steps=steps, resume=(folder / "run.yaml").is_file())
+    electra_ie.pretrain(task, folder, objective="mlm", steps=steps, resume=(folder / "run.yaml").is_file())
     return folder
 
 

@@ -116,7 +116,7 @@ def pretrain(
         list[str] | None,
         typer.Argument(
             metavar="PATH...",
-            help="Text files, folders, .jsonl (each also as .gz), or hub:ORG/NAME; none with --resume.",
+            help="Text files, folders, .jsonl (each also as .gz), hub:ORG/NAME, or a task; none with --resume.",
             show_default=False,
         ),
     ] = None,

@@ -82,7 +82,8 @@ def pretrain(
 ) -> Path:
     """Pretrain an encoder on plain text and save it in `output`, a folder that `train` takes as its encoder.
 
-    paths: text files, folders of them, .jsonl files, each also as .gz, or `hub:ORG/NAME`; none where a run is resumed.
+    paths: text files, folders of them, .jsonl files, each also as .gz, or `hub:ORG/NAME`; or a task, as `train` takes
+    it: the texts of its splits train and unlabeled; none where a run is resumed.
     recipe: a YAML file such as the run.yaml of another run. given: fields of `PretrainRecipe` (`objective="mlm"`,
     `from_scratch="small"`, `steps=10_000`). settings: `key=value` strings, as --set. resume: go on with the run in
     `output`. track: as for `train`.

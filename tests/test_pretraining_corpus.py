@@ -55,6 +55,40 @@ def test_folders_packed_files_and_records(tmp_path, capsys):
     assert read(tmp_path / "b.txt", tmp_path / "b.txt")[0] == ["bee\n", END] * 2
 
 
+def test_of_a_task_the_texts_that_a_run_learns_from_and_no_others(tmp_path):
+    (tmp_path / "task.yaml").write_text(
+        "format: conll\n"
+        "files: {train: train.txt, dev: dev.txt, test: test.txt, unlabeled: [more.jsonl, bare.txt]}\n"
+        "fields: {names: {kind: spans, labels: [PER]}}\n",
+        encoding="utf-8",
+    )
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.txt").write_text(f"Ada B-PER\nwrote O\n\nthe O\n{split} O\n", encoding="utf-8")
+    tiny.write_records(tmp_path / "more.jsonl", [{"id": "m", "text": "see\nmore"}])
+    (tmp_path / "bare.txt").write_text("bare\n", encoding="utf-8")
+    expected = ["Ada wrote", END, "the train", END, "see\n", "more", END, "bare\n", END]
+    for path in (tmp_path, tmp_path / "task.yaml"):
+        lines, counts = read(path)
+        assert lines == expected and counts.documents == 4
+    before = sources.content_hash([str(tmp_path)])
+    (tmp_path / "test.txt").write_text("Bob B-PER\n", encoding="utf-8")
+    assert sources.content_hash([str(tmp_path)]) == before
+    (tmp_path / "bare.txt").write_text("bear\n", encoding="utf-8")
+    assert sources.content_hash([str(tmp_path)]) != before
+
+
+def test_a_shipped_task_by_its_name_and_one_whose_data_are_not_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines, counts = read("transaction_risk")
+    assert counts.documents == 1560 and not any("{" in line for line in lines)
+    (tmp_path / "task.yaml").write_text(
+        "{format: jsonl, data: away, files: {train: a.jsonl}, fields: {topic: {kind: classes, labels: [a, b]}}}",
+        encoding="utf-8",
+    )
+    with pytest.raises(UserError, match=r"away.*the data of the task .* are not here.*Let the data: of a task.yaml"):
+        read(tmp_path)
+
+
 def test_repeated_lines_are_left_out_on_request_and_counted(tmp_path):
     file = tmp_path / "a.txt"
     file.write_text("same\nother\n same \nsame thing\n\nsame\n", encoding="utf-8")

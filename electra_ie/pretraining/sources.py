@@ -1,4 +1,5 @@
 """The text of a corpus, line by line: files, folders, .gz files, JSON lines, data sets on the hub; memory stays flat.
+Of a task, the texts that a run learns from.
 
 What a line is does not matter to the model; what a document is does: the end of one is marked.
 """
@@ -15,6 +16,7 @@ from urllib.parse import parse_qs
 from electra_ie.errors import UserError, nearest, warn
 from electra_ie.formats import jsonl
 from electra_ie.formats.files import Place, lines, reading
+from electra_ie.task import FILE, UNLABELED, Task, list_tasks
 
 HUB = "hub:"
 HUB_KEYS = ("config", "split", "column", "revision")
@@ -72,9 +74,14 @@ def read(paths: Sequence[str], boundary: str, unique: bool, counts: Counts) -> I
 
 
 def content_hash(paths: Sequence[str]) -> str:
-    """SHA-256 over the bytes of all files in order; of a data set on the hub, over its name and revision."""
+    """SHA-256 over the bytes of all files in order, over the texts of a task, over the name and revision of a data set on
+    the hub."""
     digest = hashlib.sha256()
     for path in paths:
+        if task := _task(path):
+            for text in _learnt(task):
+                digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+            continue
         if path.startswith(HUB):
             digest.update(f"{path} {_revision(path)}\n".encode())
             continue
@@ -90,7 +97,8 @@ def files(path: str) -> list[Path]:
     found = Path(path)
     if not found.is_dir():
         if not found.exists():
-            raise UserError("there is no such file or folder.", file=path, remedy=f"Check the path, or give {HUB}NAME.")
+            remedy = f"Check the path, or give {HUB}NAME or a task."
+            raise UserError("there is no such file or folder.", file=path, remedy=remedy)
         return [found]
     every = sorted(file for file in found.rglob("*") if file.is_file())
     texts = [file for file in every if file.name.lower().endswith(TEXTS + RECORDS)]
@@ -108,6 +116,9 @@ def files(path: str) -> list[Path]:
 def _lines(path: str, boundary: str, counts: Counts) -> Iterator[str]:
     if path.startswith(HUB):
         yield from _documents(_hub_texts(path, counts))
+        return
+    if task := _task(path):
+        yield from _documents(_learnt(task))
         return
     for file in files(path):
         counts.files += 1
@@ -139,6 +150,27 @@ def _documents(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         yield from text.splitlines(keepends=True)
         yield END
+
+
+# Tasks
+
+
+def _task(path: str) -> Task | None:
+    """The task of a task.yaml, of a folder that holds one, or of a shipped name; None for a path of texts."""
+    place = Path(path)
+    if place.name == FILE or (place / FILE).is_file() or not place.exists() and path in list_tasks():
+        return Task.load(path)
+    return None
+
+
+def _learnt(task: Task) -> Iterator[str]:
+    """The texts of the splits that a run learns from: never those that it is scored on."""
+    if not task.folder.is_dir():
+        remedy = f"Let the data: of a {FILE} lead to them, or give files of text."
+        raise UserError(f"the data of the task {task.name} are not here.", file=task.folder, remedy=remedy)
+    for split in ("train", UNLABELED):
+        if split in task.splits:
+            yield from (document.text for document in task.read(split))
 
 
 # Data sets on the hub
