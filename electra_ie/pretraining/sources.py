@@ -74,8 +74,8 @@ def read(paths: Sequence[str], boundary: str, unique: bool, counts: Counts) -> I
 
 
 def content_hash(paths: Sequence[str]) -> str:
-    """SHA-256 over the bytes of all files in order, over the texts of a task, over the name and revision of a data set on
-    the hub."""
+    """SHA-256 over the bytes of all files in order; of a task, over its texts; of a data set on the hub, over its name
+    and revision."""
     digest = hashlib.sha256()
     for path in paths:
         if task := _task(path):
