@@ -9,7 +9,7 @@
 An encoder of another name, such as one that `electra-ie pretrain` has adapted, makes rows of its own; `--encoder NAME`
 is the default one, for settings that no row tells of. `--adapt` is `electra-ie pretrain --objective mlm` for so many
 steps on the set itself (its splits train and unlabeled), made once; these encoders are kept in --work, out of the
-repository, and their rows are called "own text". The run of `control` teaches `adversarial`. Finished trainings are
+repository, and their rows are called adapted. The run of `control` teaches `adversarial`. Finished trainings are
 kept in results/few_labels.json, with the settings they were given, and not repeated. Beside the table, which is
 printed, there is a learning curve for each set that was trained with two budgets or more:
 results/few_labels_<set>.png.
@@ -38,7 +38,7 @@ CELLS = (
 CONTROL = "control"
 PRESETS = (CONTROL, "adversarial")
 DEFAULT = "default"
-OWN = "own text"
+ADAPTED = "adapted"
 RESULTS = Cells("few_labels")
 
 
@@ -89,7 +89,7 @@ def fill(given: argparse.Namespace) -> None:
         for cell in given.cells:
             encoder = given.encoder
             if given.adapt:
-                encoder = f"{OWN}={adapted(cell.partition(':')[0], given.adapt, given.work)}"
+                encoder = f"{ADAPTED}={adapted(cell.partition(':')[0], given.adapt, given.work)}"
             name = encoder.partition("=")[0]
             with tempfile.TemporaryDirectory() as runs:
                 for preset in given.presets:
@@ -98,45 +98,57 @@ def fill(given: argparse.Namespace) -> None:
 
 
 def table(split: str = "test") -> str:
-    """Markdown: a row for each cell and field; the gain is over the seeds that both presets have."""
-    lines = ["| encoder | set | field | control | adversarial | gain, by seed | gain | cost | settings |"]
-    lines.append("| --- | --- | --- | ---: | ---: | --- | ---: | ---: | --- |")
+    """Markdown: a row for each cell and field; the gain is over the seeds that both presets have.
+
+    "in all" is what adversarial gains over control on the default encoder. The means below leave out single seeds.
+    """
+    lines = ["| encoder | set | field | control | adversarial | gain, by seed | gain | in all | cost | settings |"]
+    lines.append("| --- | --- | --- | ---: | ---: | --- | ---: | ---: | ---: | --- |")
     told_below = []
     for name in _encoders(RESULTS.load()):
         gains: dict[str, list[float]] = {}  # by cell, of each field
+        in_all: dict[str, list[float]] = {}
         for cell in CELLS:
-            plain, game = (RESULTS.matching(f"{name} | {cell} | {preset} | ") for preset in PRESETS)
+            base, plain, game = (
+                RESULTS.matching(f"{encoder} | {cell} | {preset} | ")
+                for encoder, preset in ((DEFAULT, CONTROL), *product([name], PRESETS))
+            )
             seeds = sorted(plain.keys() & game.keys())
             if not seeds:
                 continue
             told = {" ".join(each[seed]["settings"]) or "defaults" for each in (plain, game) for seed in seeds}
-            settings = ", ".join(sorted(told))
             cost = _cost([(plain[seed], game[seed]) for seed in seeds])
             for field in plain[seeds[0]].get(split, {}):
-                before, after = ([each[seed][split][field] for seed in seeds] for each in (plain, game))
+                start, before, after = (
+                    [each[seed][split][field] for seed in seeds if seed in each] for each in (base, plain, game)
+                )
                 gain = [two - one for one, two in zip(before, after, strict=True)]
-                mean = statistics.mean(gain)
-                gains.setdefault(cell, []).append(mean)
                 by_seed = ", ".join(f"{each:+.1f}" for each in gain)
-                shown = [name, cell, field, spread(before), spread(after), by_seed, f"{mean:+.1f}", cost]
-                lines.append(f"| {' | '.join(shown)} | {settings} |")
-        if gains:
-            told_below.append(
-                f"{name}: mean gain over its rows {_mean_and_least(chain(*gains.values()))}; "
-                f"over its sets, fields averaged, {_mean_and_least(map(statistics.mean, gains.values()))}."
-            )
+                mean = statistics.mean(gain)
+                whole = statistics.mean(after) - statistics.mean(start) if len(start) == len(seeds) else None
+                if len(seeds) > 1:
+                    gains.setdefault(cell, []).append(mean)
+                    if whole is not None and name != DEFAULT:
+                        in_all.setdefault(cell, []).append(whole)
+                shown = [name, cell, field, spread(before), spread(after), by_seed, f"{mean:+.1f}"]
+                shown += ["-" if whole is None else f"{whole:+.1f}", cost, ", ".join(sorted(told))]
+                lines.append(f"| {' | '.join(shown)} |")
+        told_below += _means(f"{name}: gain", gains)
+        told_below += _means(f"{name}: in all", in_all)
     return "\n".join([*lines, "", *told_below])
+
+
+def _means(what: str, gains: Mapping[str, list[float]]) -> list[str]:
+    """A line about the gains of each cell, if there are any."""
+    rows, sets = list(chain(*gains.values())), list(map(statistics.mean, gains.values()))
+    told = (f"{statistics.mean(each):+.1f}, the least {min(each):+.1f}" for each in (rows, sets) if each)
+    return [f"{what}, mean over its rows {'; over its sets, fields averaged, '.join(told)}."] if gains else []
 
 
 def _cost(pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
     """How many times the seconds of control, of those pairs that one machine trained."""
     alike = [(one["cpu_seconds"], two["cpu_seconds"]) for one, two in pairs if one["machine"] == two["machine"]]
     return f"{sum(two for _, two in alike) / sum(one for one, _ in alike):.1f}" if alike else "-"
-
-
-def _mean_and_least(gains: Iterable[float]) -> str:
-    all_of_them = list(gains)
-    return f"{statistics.mean(all_of_them):+.1f}, the least {min(all_of_them):+.1f}"
 
 
 def learning_curves() -> list[Path]:
