@@ -105,6 +105,7 @@ def table(split: str = "test") -> str:
     lines = ["| encoder | set | field | control | adversarial | gain, by seed | gain | in all | cost | settings |"]
     lines.append("| --- | --- | --- | ---: | ---: | --- | ---: | ---: | ---: | --- |")
     told_below = []
+    on_default: dict[str, list[float]] = {}
     for name in _encoders(RESULTS.load()):
         gains: dict[str, list[float]] = {}  # by cell, of each field
         in_all: dict[str, list[float]] = {}
@@ -135,6 +136,10 @@ def table(split: str = "test") -> str:
                 lines.append(f"| {' | '.join(shown)} |")
         told_below += _means(f"{name}: gain", gains)
         told_below += _means(f"{name}: in all", in_all)
+        if name == DEFAULT:
+            on_default = gains
+        elif in_all:
+            told_below += _means(f"{name}, where it was measured, else {DEFAULT}: in all", on_default | in_all)
     return "\n".join([*lines, "", *told_below])
 
 
