@@ -55,7 +55,7 @@ def test_folders_packed_files_and_records(tmp_path, capsys):
     assert read(tmp_path / "b.txt", tmp_path / "b.txt")[0] == ["bee\n", END] * 2
 
 
-def test_of_a_task_the_texts_that_a_run_learns_from_and_no_others(tmp_path):
+def test_of_a_task_the_texts_that_a_run_learns_from_and_no_others(tmp_path, capsys):
     (tmp_path / "task.yaml").write_text(
         "format: conll\n"
         "files: {train: train.txt, dev: dev.txt, test: test.txt, unlabeled: [more.jsonl, bare.txt]}\n"
@@ -70,6 +70,7 @@ def test_of_a_task_the_texts_that_a_run_learns_from_and_no_others(tmp_path):
     for path in (tmp_path, tmp_path / "task.yaml"):
         lines, counts = read(path)
         assert lines == expected and counts.documents == 4
+        assert f"{path}: of this task the texts of train and unlabeled are read, no others." in capsys.readouterr().err
     before = sources.content_hash([str(tmp_path)])
     (tmp_path / "test.txt").write_text("Bob B-PER\n", encoding="utf-8")
     assert sources.content_hash([str(tmp_path)]) == before

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from electra_ie.console import notice
 from electra_ie.errors import UserError, nearest, warn
 from electra_ie.formats import jsonl
 from electra_ie.formats.files import Place, lines, reading
@@ -118,6 +119,7 @@ def _lines(path: str, boundary: str, counts: Counts) -> Iterator[str]:
         yield from _documents(_hub_texts(path, counts))
         return
     if task := _task(path):
+        notice(f"{path}: of this task the texts of {' and '.join(_learnt_splits(task))} are read, no others.")
         yield from _documents(_learnt(task))
         return
     for file in files(path):
@@ -168,9 +170,12 @@ def _learnt(task: Task) -> Iterator[str]:
     if not task.folder.is_dir():
         remedy = f"Let the data: of a {FILE} lead to them, or give files of text."
         raise UserError(f"the data of the task {task.name} are not here.", file=task.folder, remedy=remedy)
-    for split in ("train", UNLABELED):
-        if split in task.splits:
-            yield from (document.text for document in task.read(split))
+    for split in _learnt_splits(task):
+        yield from (document.text for document in task.read(split))
+
+
+def _learnt_splits(task: Task) -> list[str]:
+    return [split for split in ("train", UNLABELED) if split in task.splits]
 
 
 # Data sets on the hub
