@@ -87,14 +87,16 @@ def adapted(task: str, steps: int, work: Path) -> Path:
 def fill(given: argparse.Namespace) -> None:
     for seed in given.seeds:
         for cell in given.cells:
+            name = ADAPTED if given.adapt else given.encoder.partition("=")[0]
+            keys = {preset: key(name, cell, preset, seed) for preset in given.presets}
+            if RESULTS.load().keys() >= set(keys.values()):
+                continue
             encoder = given.encoder
             if given.adapt:
-                encoder = f"{ADAPTED}={adapted(cell.partition(':')[0], given.adapt, given.work)}"
-            name = encoder.partition("=")[0]
+                encoder = f"{name}={adapted(cell.partition(':')[0], given.adapt, given.work)}"
             with tempfile.TemporaryDirectory() as runs:
-                for preset in given.presets:
-                    found = partial(measure, cell, preset, seed, encoder, given.set, Path(runs))
-                    RESULTS.fill(key(name, cell, preset, seed), found)
+                for preset, place in keys.items():
+                    RESULTS.fill(place, partial(measure, cell, preset, seed, encoder, given.set, Path(runs)))
 
 
 def table(split: str = "test") -> str:
