@@ -228,7 +228,10 @@ def extract(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...", help="Text files, folders, .jsonl files, or - for standard input.", show_default=False
+            metavar="PATH...",
+            help="Text files, .jsonl, .csv and .tsv files, folders, or - for standard input. Of a folder each .txt and "
+            ".jsonl is read, and tables where the run was trained on such.",
+            show_default=False,
         ),
     ],
     output: Annotated[
@@ -243,15 +246,37 @@ def extract(
     html: Annotated[
         str | None, typer.Option(help="Write a page with the findings highlighted.", show_default=False)
     ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            help="Key or column of the text in .jsonl, .csv and .tsv [default: as the run's task says].",
+            show_default=False,
+        ),
+    ] = None,
+    id_: Annotated[
+        str | None,
+        typer.Option("--id", help="Key or column of the id [default: as the run's task says].", show_default=False),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="End at the first input that cannot be read.")] = False,
 ) -> None:
-    """Find in texts what a run was trained to find."""
+    """Find in texts what a run was trained to find.
+
+    Exit codes: 0, all is read; 2, a mistake, and nothing is written; 3, done, but for inputs that could not be read and
+    are listed.
+    """
     from electra_ie.commands import extract as do
     from electra_ie.console import notice
 
     if not output and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the terminal's encoding
-    counts = do(run, paths, output or sys.stdout, html)
-    notice(", ".join(f"{number:,} {name}" for name, number in counts.items()) + (f" -> {output}" if output else ""))
+    counts = do(run, paths, output or sys.stdout, html, text=text, id=id_, strict=strict)
+    done = ", ".join(f"{number:,} {name}" for name, number in counts.items()) + (f" -> {output}" if output else "")
+    if not counts.faults:
+        notice(done)
+        return
+    failed = len(counts.faults)
+    notice(f"{done}; {failed:,} of {counts['documents'] + failed:,} could not be read")
+    raise typer.Exit(3)
 
 
 @app.command()

@@ -7,26 +7,43 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from electra_ie import audit
-from electra_ie.card import renew
-from electra_ie.comparing import AUTO, train_winner
 from electra_ie.console import notice, progress
 from electra_ie.errors import UserError, inert, nearest
-from electra_ie.evaluation import Scores, score_run
-from electra_ie.extractor import Extractor
-from electra_ie.formats import read_texts
-from electra_ie.hub import refuse_secrets, run_folder, target, upload
+from electra_ie.hub import named, refuse_secrets, run_folder, target, upload
+from electra_ie.inbox import Inbox
 from electra_ie.page import Page
-from electra_ie.pretraining.recipe import PretrainRecipe
-from electra_ie.pretraining.session import Pretraining
-from electra_ie.publishing import Upload, is_of_some_task, of_run, of_task, part_of
 from electra_ie.recipe import PRESETS, Recipe
-from electra_ie.run_files import RECIPE, check_output, claimed, is_finished, read_scores, whole, write
-from electra_ie.task import Task
-from electra_ie.tracking import check_tracker
-from electra_ie.training import train_run
+from electra_ie.run_files import (
+    RECIPE,
+    check_output,
+    claimed,
+    is_finished,
+    read_scores,
+    refuse_overwriting,
+    refuse_within,
+    whole,
+    write,
+)
+from electra_ie.task import FILE, Task
+
+if TYPE_CHECKING:  # these load torch: each command imports what it needs
+    from electra_ie.audit import Verification
+    from electra_ie.evaluation import Scores
+    from electra_ie.publishing import Upload
+
+SHOWN_FAULTS = 100
+"""Inputs that cannot be read and are named one by one; of more the number is given."""
+
+
+class Extraction(dict[str, int]):
+    """How many documents, characters, windows and findings there were, by these names. `faults`: a UserError for each
+    file, record or rest of a table that could not be read and was left out."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(("documents", "characters", "windows", "findings"), 0))
+        self.faults: list[UserError] = []
 
 
 def train(
@@ -52,6 +69,9 @@ def train(
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
+    from electra_ie.comparing import AUTO, train_winner
+    from electra_ie.training import train_run
+
     if given.get("preset") not in (None, AUTO, *PRESETS):
         raise UserError(f'unknown preset "{given["preset"]}".', remedy=nearest(given["preset"], [*PRESETS, AUTO]))
     if given.get("preset") == AUTO:
@@ -90,6 +110,10 @@ def pretrain(
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
+    from electra_ie.pretraining.recipe import PretrainRecipe
+    from electra_ie.pretraining.session import Pretraining
+    from electra_ie.tracking import check_tracker
+
     folder = Path(output)
     check_tracker(track)
     check_output(folder, resume)
@@ -103,10 +127,7 @@ def pretrain(
     plan = PretrainRecipe.build(recipe, tuple(settings), paths=texts, **given)
     if not plan.paths:
         raise UserError("no text is given.", remedy="Give files or folders of text.")
-    for path in plan.paths:
-        if Path(path).is_dir() and folder.resolve().is_relative_to(Path(path).resolve()):
-            remedy = "Give another --output: its own files would be read as texts."
-            raise UserError("the output lies within the folder of the texts.", file=folder, remedy=remedy)
+    refuse_within(folder, plan.paths)
     pretraining = Pretraining(plan, folder, track)
     with claimed(folder):
         pretraining.run(resume)
@@ -124,7 +145,16 @@ def evaluate(
 
     run: a folder, or `ORG/NAME[@REVISION]` on the hub, where nothing is saved. data: the folder of the task's files, in
     place of the one it was trained from. file: write the scores there too. A card that somebody has edited is left.
+
+    Raises UserError where `file` is a file of the data or of the run, before anything is read.
     """
+    from electra_ie.card import renew
+    from electra_ie.evaluation import score_run
+    from electra_ie.persistence import load_task
+
+    if file and (data or not named(run)):
+        folder = run_folder(run)
+        refuse_overwriting([Path(file)], [*_own_files(folder), *_data_files(load_task(folder, data))])
     before = read_scores(Path(run))
     scores = score_run(run, split, data)
     if file:
@@ -138,45 +168,69 @@ def extract(
     paths: Iterable[str | os.PathLike[str]],
     output: str | os.PathLike[str] | TextIO,
     html: str | os.PathLike[str] | None = None,
-) -> dict[str, int]:
+    *,
+    text: str | None = None,
+    id: str | None = None,
+    strict: bool = False,
+) -> Extraction:
     """Write one JSON line a document to `output` (a path, or an open text file), and a page to `html` if asked.
 
-    The run is a folder, or `ORG/NAME[@REVISION]` on the hub. Paths are text files, folders, .jsonl files with a `text`
-    a line, or `-`. Documents are streamed: memory does not grow with their number. A file that cannot be read ends all
-    with a UserError, and nothing is left half-written.
-    Returns how many documents, characters, windows and findings there were.
+    The run is a folder, or `ORG/NAME[@REVISION]` on the hub. Paths are text files, tables (.csv, .tsv), .jsonl files,
+    folders, or `-`; what of them is read and how is said at `inbox.Inbox`, and so are text and id, the names of keys or
+    columns. Documents are streamed: memory grows with the number of ids only.
+
+    What cannot be read is left out, named on standard error, and returned as `faults` beside the counts. strict: the
+    first of it is raised.
+
+    Raises UserError, with nothing written, for a path that does not exist, for an output that is a file to be read, and
+    where nothing at all can be read.
     """
+    from electra_ie.extractor import Extractor
+    from electra_ie.persistence import load_task
+
     places = [Path(place) for place in (output, html) if isinstance(place, (str, os.PathLike))]
     _check_places(places)
-    leave_out = {place.resolve() for place in places}
-    extractor = Extractor.load(os.fspath(run))
-    counts = dict.fromkeys(("documents", "characters", "windows", "findings"), 0)
+    folder = run_folder(run)
+    task = load_task(folder)
+    inbox = Inbox(paths, task, text, id)
+    refuse_overwriting([*places, *_number(output)], [*_own_files(folder), *(each.path for each in inbox.files)])
+    extractor = Extractor.load(str(folder))
+    counts = Extraction()
+
+    def fail(fault: UserError) -> None:
+        if strict:
+            raise fault
+        counts.faults.append(fault.with_traceback(None))  # a traceback would keep the text in memory
+
     with ExitStack() as stack:
         lines = stack.enter_context(_stream(Path(output))) if isinstance(output, (str, os.PathLike)) else output
         kinds = {field.name: field.kind for field in extractor.fields}
-        page = stack.enter_context(Page(html, f"Findings of {Path(run).name}", kinds)) if html else None
+        page = stack.enter_context(Page(html, _title(task, run), kinds)) if html else None
         report = stack.enter_context(progress(None, "extracting", unit="documents"))
-        documents = (document for path in paths for document in read_texts(path, leave_out))
-        for reading in extractor.read(documents):
+        for reading in extractor.read(inbox.read(fail)):
             record = reading.record()
             lines.write(inert(json.dumps(record, ensure_ascii=False)) + "\n")
             if page:
-                page.add(record, reading.document.text)
+                page.add({**record, "file": inbox.shown(record["file"])}, reading.document.text)
             counts["documents"] += 1
             counts["findings"] += len(reading.findings)
             counts["characters"] += record["characters"]
             counts["windows"] += reading.windows
             report(counts["documents"])
+        _refuse_nothing(counts)
+    _tell(counts.faults)
     return counts
 
 
-def verify(run: str | os.PathLike[str], *, data: str | None = None) -> audit.Verification:
+def verify(run: str | os.PathLike[str], *, data: str | None = None) -> Verification:
     """Is all as the run's audit.json says: weights, recipe, data, splits, code and environment? What differs from it.
 
     run: its folder, or `ORG/NAME[@REVISION]` on the hub. data: the folder of the task's files, in place of the one it
     was trained from. Raises UserError for a run without an audit.
     """
-    return audit.verify(run_folder(run), data)
+    from electra_ie.audit import verify as check
+
+    return check(run_folder(run), data)
 
 
 def push_to_hub(
@@ -193,6 +247,8 @@ def push_to_hub(
     token: in place of the one that the hub's client knows (HF_TOKEN, `hf auth login`). The branch then holds this run
     and no file of an earlier one. Raises UserError for whatever is wrong, with nothing to be seen on the hub.
     """
+    from electra_ie.publishing import of_run, part_of
+
     to = target(repository, revision)
     sent = of_run(Path(run)).files
     commit = upload(sent, to, private=private, token=token, replaces=lambda path: part_of(path) is not None)
@@ -207,6 +263,8 @@ def push_data(
     data: the folder of the task's files, in place of its own. private, token: as `push_to_hub`. What is sent is read by
     `datasets.load_dataset`, and its download is a task. Raises UserError for whatever is wrong.
     """
+    from electra_ie.publishing import is_of_some_task, of_task
+
     to = target(repository)
     sent = of_task(Task.load(task, data), repository).files
     commit = upload(sent, to, "dataset", private=private, token=token, replaces=is_of_some_task)
@@ -215,12 +273,16 @@ def push_data(
 
 def plan_push(run: str | os.PathLike[str], repository: str, revision: str | None = None) -> Upload:
     """What `push_to_hub` would send. No network. Raises UserError for what it would refuse by itself."""
+    from electra_ie.publishing import of_run
+
     target(repository, revision)
     return _checked(of_run(Path(run)))
 
 
 def plan_push_data(task: str, repository: str, data: str | None = None) -> Upload:
     """What `push_data` would send. No network. Raises UserError for what it would refuse by itself."""
+    from electra_ie.publishing import of_task
+
     target(repository)
     return _checked(of_task(Task.load(task, data), repository))
 
@@ -254,3 +316,50 @@ def _check_places(places: Sequence[Path]) -> None:
             raise UserError("the output may not be written.", file=place, remedy=remedy)
     if len({place.resolve() for place in places}) < len(places):
         raise UserError("two outputs have one name.", file=places[0], remedy="Give each its own.")
+
+
+def _own_files(run: Path) -> list[Path]:
+    """The files of a run: those that it is read from, and those that hold what came of it."""
+    from electra_ie.publishing import part_of
+
+    return [file for file in run.rglob("*") if part_of(file.relative_to(run).as_posix()) is not None]
+
+
+def _data_files(task: Task) -> Iterator[Path]:
+    """The files that hold a task's data, and its task.yaml."""
+    for path in task.paths:
+        yield from path.rglob("*") if path.is_dir() else (path,)
+    yield task.folder / FILE
+
+
+def _number(output: object) -> list[int]:
+    """The number of an open file, so that `extract RUN inbox > inbox/findings.jsonl` is known for what it is."""
+    try:
+        return [output.fileno()]  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):  # a path, or a stream in memory
+        return []
+
+
+def _title(task: Task, run: str | os.PathLike[str]) -> str:
+    """The title of a page: of a run that is named by an absolute path, the folder's name will do."""
+    name = Path(run).name if os.path.isabs(run) else os.fspath(run)
+    return f"{task.name}: findings of {name}"
+
+
+def _refuse_nothing(counts: Extraction) -> None:
+    """Raises UserError where no document could be read and something could not."""
+    faults = counts.faults
+    if counts["documents"] or not faults:
+        return
+    if len(faults) == 1:
+        raise faults[0]
+    _tell(faults)
+    raise UserError(f"none of {len(faults)} inputs could be read; nothing is written.")
+
+
+def _tell(faults: Sequence[UserError]) -> None:
+    """Names what could not be read, a line each."""
+    for fault in faults[:SHOWN_FAULTS]:
+        notice(str(fault))
+    if len(faults) > SHOWN_FAULTS:
+        notice(f"... and {len(faults) - SHOWN_FAULTS:,} more that could not be read.")

@@ -37,6 +37,7 @@ from electra_ie.run_files import (
     is_finished,
     parse,
     read_scores,
+    refuse_within,
     write,
 )
 from electra_ie.settings import PLAYERS
@@ -156,6 +157,7 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
     """
     base = dataclasses.replace(_base(recipe), encoder=pinned(recipe.encoder))  # one for all runs
     task = Task.load(base.task, base.data)
+    refuse_within(folder, [*task.paths, *base.unlabeled])
     known = parse((folder / PLAN).read_bytes(), folder / PLAN) if resume else {}
     told = {name: value for name, value in asked.items() if value is not None}
     before = {name: known.get(name, default) for name, default in DEFAULTS.items()}

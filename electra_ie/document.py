@@ -43,15 +43,17 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a model found in a document: `text == document.text[start:end]`, always.
+    """What a model found in a document.
 
-    A class or a flag is grounded in the passage that spoke for it most: the whole text, or one window of
-    a text longer than a window. `score` is the model's probability, from 0 to 1.
+    A finding of spans has its passage as `text`, which is `document.text[start:end]`. A class or a flag is a finding
+    about the whole text: it has no `text`, and `window` is the number (from 1) of the window that speaks for it most,
+    whose characters are `start` to `end`. `score` is the model's probability, from 0 to 1.
     """
 
     field: str
     label: str
     start: int
     end: int
-    text: str
+    text: str | None
     score: float
+    window: int | None = None

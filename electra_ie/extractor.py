@@ -47,10 +47,7 @@ class Reading:
             "windows": self.windows,
             "model": self.model,
             "version": package_version(),
-            "findings": [
-                {name: getattr(each, name) for name in ("field", "label", "start", "end", "text", "score")}
-                for each in self.findings
-            ],
+            "findings": [_finding_record(each) for each in self.findings],
         }
 
     def _repr_html_(self) -> str:
@@ -122,7 +119,7 @@ class Extractor:
         return cls(discriminator, cutter, fields, of_sums(files)[:SHOWN])
 
     def __call__(self, text: str) -> Findings:
-        """The findings of one text as they stand in it; `finding.text == text[finding.start:finding.end]`."""
+        """The findings of one text as they stand in it."""
         return Findings(next(self.read([Document("", text)])))
 
     def read(self, documents: Iterable[Document]) -> Iterator[Reading]:
@@ -179,6 +176,12 @@ class Extractor:
         return Reading(each.document, len(each.windows), answers, findings, self.model)
 
 
+def _finding_record(finding: Finding) -> dict[str, Any]:
+    """A finding in a JSON line: the text of a passage, the window of a finding about the whole text."""
+    own = "text" if finding.window is None else "window"
+    return {name: getattr(finding, name) for name in ("field", "label", "start", "end", own, "score")}
+
+
 def _read_spans(one: Field, each: _Pending, logits: Sequence[np.ndarray]) -> tuple[list[Span], list[Finding]]:
     """Spans are spelt over the whole document's tokens, each judged in the window that owns it: a window's edge cuts
     none. A finding's score is the mean probability of its tokens' tags."""
@@ -212,13 +215,11 @@ def _read_text(one: Field, each: _Pending, logits: Sequence[np.ndarray]) -> tupl
     text = each.document.text
     findings = []
     for place in chosen:
-        start, end = 0, len(text)
+        start, end, window = 0, len(text), int(stacked[:, place].argmax())
         if len(each.windows) > 1:
-            offsets = [
-                offset for offset in each.windows[int(stacked[:, place].argmax())].owned if offset[0] < offset[1]
-            ]
+            offsets = [offset for offset in each.windows[window].owned if offset[0] < offset[1]]
             start, end = (offsets[0][0], offsets[-1][1]) if offsets else (start, end)
-        findings.append(Finding(one.name, one.labels[place], start, end, text[start:end], _rounded(sure[place])))
+        findings.append(Finding(one.name, one.labels[place], start, end, None, _rounded(sure[place]), window + 1))
     names = tuple(one.labels[place] for place in chosen)
     return (names if one.kind == "flags" else names[0]), findings
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,36 @@ def check_output(folder: Path, resume: bool) -> None:
         raise UserError("there is no run to resume.", file=folder, remedy="Leave --resume out to begin one.")
     if resume:
         refuse_links(folder)
+
+
+def refuse_overwriting(outputs: Iterable[Path | int], inputs: Iterable[Path]) -> None:
+    """Raises UserError for an output (a path, or the number of an open file) that is one of the files to be read, by
+    whatever name, link or case it is called."""
+    places = {identity: place for place in outputs if (identity := _identity(place))}
+    for file in inputs if places else ():
+        if (identity := _identity(file)) in places:
+            place = places[identity]
+            remedy = "Write to another file, best outside the folder of what is read."
+            message = "the output is a file that is read."
+            raise UserError(message, file=file if isinstance(place, int) else place, remedy=remedy)
+
+
+def _identity(place: Path | int) -> tuple[int, int] | None:
+    """What is the same for all names of a file; None where there is no such file."""
+    try:
+        status = os.stat(place)
+    except (OSError, ValueError):
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def refuse_within(output: Path, paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Raises UserError for an output folder in a folder of texts, among which its own files would be read."""
+    above = [place for place in (output.resolve(), *output.resolve().parents) if place.exists()]
+    for path in paths:
+        if os.path.isdir(path) and any(os.path.samefile(place, path) for place in above):
+            remedy = "Give another --output: its own files would be read as texts."
+            raise UserError("the output lies within the folder of the texts.", file=output, remedy=remedy)
 
 
 def refuse_links(folder: Path) -> None:

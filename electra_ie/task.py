@@ -104,6 +104,11 @@ class Task:
         """The splits that have files, in the order train, dev, test, unlabeled."""
         return tuple(split for split in SPLITS if split in self.files)
 
+    @property
+    def paths(self) -> list[Path]:
+        """The files and folders of all splits."""
+        return [self.folder / name for names in self.files.values() for name in names]
+
     def without_folder(self) -> dict[str, Any]:
         """`as_dict` without the place of its files, which says nothing elsewhere and perhaps too much."""
         return {key: value for key, value in self.as_dict().items() if key != "data"}

@@ -61,6 +61,7 @@ from electra_ie.run_files import (
     claimed,
     is_finished,
     read_log,
+    refuse_within,
     write,
     write_log,
 )
@@ -342,6 +343,7 @@ def train_run(
     """
     check_tracker(tracker)
     check_output(folder, resume)
+    refuse_within(folder, [*task.paths, *recipe.unlabeled])
     if resume and is_finished(folder):
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         clear(folder)  # a kill may have left what it was about to remove

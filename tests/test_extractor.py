@@ -98,9 +98,11 @@ def test_a_finding_is_a_passage_without_white_space_at_its_edges(folder, whole, 
     found = Extractor(Oracle(scattered), cutter, tiny.FIELDS)(text)
     for each in found:
         assert 0 <= each.start <= each.end <= len(text)
-        assert each.text == text[each.start : each.end]
         if each.field == "names":
-            assert each.text and each.text == each.text.strip()
+            assert each.text == text[each.start : each.end] == each.text.strip() != ""
+            assert each.window is None
+        else:
+            assert each.text is None and 1 <= each.window <= len(cutter(text))
         assert 0 <= each.score <= 1
     assert [each.field for each in found].count("topic") == (1 if text.strip() else 0)
     assert found == sorted(found, key=lambda each: (each.start, each.end, each.field, each.label))
@@ -148,8 +150,10 @@ def test_a_record_says_what_was_read(reader):
     assert list(record) == ["id", "file", "characters", "windows", "model", "version", "findings"]
     assert (record["id"], record["file"], record["characters"]) == ("x", "a.txt", len(text))
     assert record["windows"] == len(reader.cutter(text)) > 1
+    assert {finding["field"] for finding in record["findings"]} >= {"topic"}
     for finding in record["findings"]:
-        assert list(finding) == ["field", "label", "start", "end", "text", "score"]
+        own = "text" if finding["field"] == "names" else "window"
+        assert list(finding) == ["field", "label", "start", "end", own, "score"]
 
 
 def test_nothing_is_found_in_a_text_without_characters(reader):
@@ -176,6 +180,7 @@ def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in
     topic = next(each for each in found if each.field == "topic")
     assert topic.label == max(mean, key=mean.get) == "travel"
     assert (topic.start, topic.end) == (loud[0].owned[0][0], loud[0].owned[-1][1])
+    assert topic.window == windows.index(loud[0]) + 1 > 1 and topic.text is None
     flags = {each.label for each in found if each.field == "risks"}
     sure = {"late": 8 * len(quiet) / len(windows) - 4, "cash": 16 * len(loud) / len(windows) - 4}
     assert flags == {label for label, logit in sure.items() if logit > 0} and 0 < len(flags)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -14,7 +11,7 @@ from hypothesis import strategies as st
 
 from electra_ie.document import Span
 from electra_ie.errors import UserError
-from electra_ie.formats import READERS, read_texts, read_unlabelled
+from electra_ie.formats import READERS, read_unlabelled
 from electra_ie.formats.conll import chunks
 from electra_ie.formats.files import Place
 from electra_ie.labels import Field
@@ -420,8 +417,7 @@ def test_brat_refuses_marks_without_a_text(tmp_path):
 
 def test_plain_text_is_kept_code_point_for_code_point(tmp_path):
     path = write(tmp_path, "a.log", AWKWARD)
-    for documents in (read("text", path, ENTITIES), list(read_texts(path))):
-        assert [(each.id, each.text, each.gold) for each in documents] == [("a.log", AWKWARD, {})]
+    assert [(each.id, each.text, each.gold) for each in read("text", path, ENTITIES)] == [("a.log", AWKWARD, {})]
 
 
 def test_a_folder_is_read_by_name_and_other_files_are_counted_aloud(tmp_path, capsys):
@@ -429,31 +425,23 @@ def test_a_folder_is_read_by_name_and_other_files_are_counted_aloud(tmp_path, ca
     write(tmp_path, "a/c.TXT", "C")
     write(tmp_path, "a/d.jsonl", '{"text": "D"}\n{"id": "own", "text": "E"}\n')
     write(tmp_path, "a/e.pdf", b"\0")
-    assert [(each.id, each.text) for each in read_texts(tmp_path)] == [
+    assert [(each.id, each.text) for each in read_unlabelled(tmp_path)] == [
         ("a/c.TXT", "C"),
         ("a/d-1", "D"),
         ("own", "E"),
         ("b.txt", "B"),
     ]
-    assert capsys.readouterr().err.startswith(f"warning: {tmp_path}: 1 files of 4 are neither .txt nor .jsonl")
-    assert [each.id for each in read("text", tmp_path)] == ["b.txt"]
+    assert capsys.readouterr().err == f"warning: {tmp_path}: left out: 1 file with an ending other than .txt or .jsonl.\n"
+    assert [each.id for each in read("text", tmp_path)] == ["a/c.TXT", "b.txt"]
 
 
 def test_texts_are_read_one_at_a_time(tmp_path):
     write(tmp_path, "a.txt", "A")
     write(tmp_path, "b.txt", b"\0")
-    texts = read_texts(tmp_path)
+    texts = read_unlabelled(tmp_path)
     assert next(texts).text == "A"
     with pytest.raises(UserError, match="b.txt:1: this is binary"):
         next(texts)
-
-
-def test_standard_input_is_one_document(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("é\r\n".encode())))
-    assert [(each.id, each.text) for each in read_texts("-")] == [("stdin", "é\r\n")]
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"ok\n\xff")))
-    with pytest.raises(UserError, match="^<standard input>:2: the byte 0xff"):
-        list(read_texts("-"))
 
 
 def test_an_unlabelled_pool_is_text_jsonl_or_a_folder_of_them(tmp_path):
@@ -466,5 +454,5 @@ def test_an_unlabelled_pool_is_text_jsonl_or_a_folder_of_them(tmp_path):
     with pytest.raises(UserError, match="there is no such file"):
         list(read_unlabelled(tmp_path / "absent"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="no .txt and no .jsonl"):
+    with pytest.raises(UserError, match="there is no .txt or .jsonl in this folder."):
         list(read_unlabelled(tmp_path / "empty"))

@@ -13,7 +13,7 @@ import electra_ie
 
 ROOT = Path(electra_ie.__file__).parent
 LIGHT = ("errors", "document", "fingerprint", "recipe", "labels", "formats", "yaml_source", "task", "sampling", "metrics", "run_files",
-         "console", "listing", "page", "hub", "data_card", "dataset_page", "cli")  # fmt: skip
+         "console", "listing", "page", "hub", "data_card", "dataset_page", "inbox", "commands", "cli")  # fmt: skip
 """Modules whose import must cost nothing."""
 ORDER = (
     "errors", "document", "fingerprint", "recipe", "labels", "formats", "task", "sampling", "metrics", "hub", "batching", "discriminator",

@@ -20,7 +20,7 @@ from accelerate.state import AcceleratorState
 from safetensors.torch import load_file, save_file
 
 from electra_ie import Extractor, UserError, evaluate, extract, train
-from electra_ie.formats import read_texts
+from electra_ie.formats import read_unlabelled
 from electra_ie.run_files import read_log
 from electra_ie.training import Training
 
@@ -218,7 +218,7 @@ def test_a_file_whose_name_is_not_text(tmp_path):
     with open(file, "w", encoding="utf-8") as stream:
         stream.write("text")
     for path in (os.fsdecode(file), tmp_path):
-        (document,) = read_texts(path)
+        (document,) = read_unlabelled(path)
         assert document.id == "caf\\xe9.txt" and document.file.endswith("caf\\xe9.txt")
 
 

@@ -12,10 +12,10 @@ from electra_ie.document import Document
 from electra_ie.errors import UserError
 from electra_ie.formats import brat, conll, jsonl, plain, separated
 from electra_ie.formats.options import Option, settle
-from electra_ie.formats.plain import read_texts, read_unlabelled
+from electra_ie.formats.plain import read_unlabelled
 from electra_ie.labels import Field
 
-__all__ = ["READERS", "Reader", "read_texts", "read_unlabelled"]
+__all__ = ["READERS", "Reader", "read_unlabelled"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 from electra_ie.document import Document, Span
 from electra_ie.errors import UserError
 from electra_ie.formats.files import Place, lines, read_text, relative
+from electra_ie.formats.folders import files_of
 from electra_ie.formats.gold import Spans, explain, owners
 from electra_ie.formats.options import Option
 from electra_ie.labels import Field
@@ -29,15 +30,33 @@ def read(path: Path, fields: Sequence[Field], options: Mapping[str, Any]) -> Ite
     if not path.is_dir():
         remedy = "Give the folder of the .txt and .ann files."
         raise UserError("there is no such folder." if not path.exists() else "not a folder.", file=path, remedy=remedy)
-    for file in sorted(path.rglob("*.ann")):
-        if not file.with_suffix(".txt").exists():
-            raise UserError("there is no .txt of this name.", file=file, remedy="Add the text or remove the .ann.")
+    files = files_of(path, (".txt", ".ann"))
     spans = Spans(str(path))
-    for file in sorted(path.rglob("*.txt")):
-        text, notes = read_text(file), file.with_suffix(".ann")
-        gold = spans_of(notes, text, fields, options, spans) if notes.exists() else {}
+    for file, notes in pairs(files):
+        text = read_text(file)
+        gold = spans_of(notes, text, fields, options, spans) if notes else {}
         yield Document(relative(file.with_suffix(""), path), text, gold, str(file), 1)
     spans.report()
+
+
+def pairs(files: Sequence[Path]) -> list[tuple[Path, Path | None]]:
+    """Each text with its `.ann`, if it has one: of the same name, or else of a name that differs in case only.
+
+    Raises:
+        UserError: an `.ann` has no text.
+    """
+    bare = [file for file in files if file.suffix.lower() == ".txt"]
+    left = dict.fromkeys(file for file in files if file.suffix.lower() == ".ann")
+    found: dict[Path, Path] = {}
+    for name in (lambda file: file.with_suffix(""), lambda file: file.with_name(file.stem.lower())):
+        named = {name(notes): notes for notes in left}
+        for file in bare:
+            if file not in found and (notes := named.pop(name(file), None)):
+                found[file] = notes
+                del left[notes]
+    for notes in left:
+        raise UserError("there is no .txt of this name.", file=notes, remedy="Add the text or remove the .ann.")
+    return [(file, found.get(file)) for file in bare]
 
 
 def spans_of(

@@ -59,6 +59,9 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
+        if path.is_symlink():
+            remedy = "Put the file itself in its place, or remove the link."
+            raise UserError("this is a link that leads nowhere.", file=path, remedy=remedy) from None
         raise UserError("there is no such file.", file=path, remedy="Check the path.") from None
     except (IsADirectoryError, NotADirectoryError):
         raise UserError("this is not a file.", file=path, remedy="Give a file here.") from None

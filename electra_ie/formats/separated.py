@@ -39,8 +39,11 @@ def options(delimiter: str) -> dict[str, Option]:
     }
 
 
-def read(path: Path, fields: Sequence[Field], options: Mapping[str, Any]) -> Iterator[Document]:
-    """The records of a table. A column that is not there, or an empty cell for `classes`, is unknown."""
+def read(
+    path: Path, fields: Sequence[Field], options: Mapping[str, Any], stem: str | None = None
+) -> Iterator[Document]:
+    """The records of a table. A column that is not there, or an empty cell for `classes`, is unknown. A record without
+    an id is called `<stem>-<line>`; the stem is the file's by default."""
     place = Place(str(path), 0)
     if len(options["delimiter"]) != 1 or options["delimiter"] in '\r\n"':
         raise place.error(f"the option delimiter is {options['delimiter']!r}.", "It must be one character.")
@@ -56,7 +59,7 @@ def read(path: Path, fields: Sequence[Field], options: Mapping[str, Any]) -> Ite
         if len(cells) != len(columns):
             message = f"this row has {len(cells)} columns, not {len(columns)} ({', '.join(columns)})."
             raise place.error(message, "Add or quote the cells, or set the option delimiter or quotes.")
-        yield document(dict(zip(columns, cells, strict=True)), fields, options, place)
+        yield document(dict(zip(columns, cells, strict=True)), fields, options, place, stem or path.stem)
 
 
 def rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[Place, list[str]]]:
@@ -112,7 +115,9 @@ def text_columns(options: Mapping[str, Any]) -> list[str]:
     return text if isinstance(text, list) else [text]
 
 
-def document(row: Mapping[str, str], fields: Sequence[Field], options: Mapping[str, Any], place: Place) -> Document:
+def document(
+    row: Mapping[str, str], fields: Sequence[Field], options: Mapping[str, Any], place: Place, stem: str
+) -> Document:
     """One row as a document."""
     text = row[options["text"]] if isinstance(options["text"], str) else compose(row, options["text"])
     id = row.get(options["id"] or "id")
@@ -128,7 +133,7 @@ def document(row: Mapping[str, str], fields: Sequence[Field], options: Mapping[s
             gold[field.name] = flags(names, field, place)
         elif cell:
             gold[field.name] = known(cell, field, place)
-    return Document(id or f"{Path(place.file).stem}-{place.line}", text, gold, place.file, place.line)
+    return Document(id or f"{stem}-{place.line}", text, gold, place.file, place.line)
 
 
 def compose(row: Mapping[str, str], columns: Sequence[str]) -> str:

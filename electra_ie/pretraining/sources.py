@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from electra_ie.console import notice
-from electra_ie.errors import UserError, nearest, warn
+from electra_ie.errors import UserError, nearest
 from electra_ie.formats import jsonl
 from electra_ie.formats.files import Place, lines, reading
+from electra_ie.formats.folders import files_of
 from electra_ie.task import FILE, UNLABELED, Task, list_tasks
 
 HUB = "hub:"
@@ -76,7 +77,7 @@ def read(paths: Sequence[str], boundary: str, unique: bool, counts: Counts) -> I
 
 def content_hash(paths: Sequence[str]) -> str:
     """SHA-256 over the bytes of all files in order; of a task, over its texts; of a data set on the hub, over its name
-    and revision."""
+    and revision. Warns of what is left out of a folder."""
     digest = hashlib.sha256()
     for path in paths:
         if task := _task(path):
@@ -86,14 +87,14 @@ def content_hash(paths: Sequence[str]) -> str:
         if path.startswith(HUB):
             digest.update(f"{path} {_revision(path)}\n".encode())
             continue
-        for file in files(path):
+        for file in files(path, report=True):
             with reading(file), file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
             digest.update("".join(file.suffixes[-2:]).encode())  # decides how it is read
     return digest.hexdigest()
 
 
-def files(path: str) -> list[Path]:
+def files(path: str, report: bool = False) -> list[Path]:
     """The files of a path: itself, or the texts below a folder, by name. Raises UserError where there are none."""
     found = Path(path)
     if not found.is_dir():
@@ -101,17 +102,7 @@ def files(path: str) -> list[Path]:
             remedy = f"Check the path, or give {HUB}NAME or a task."
             raise UserError("there is no such file or folder.", file=path, remedy=remedy)
         return [found]
-    every = sorted(file for file in found.rglob("*") if file.is_file())
-    texts = [file for file in every if file.name.lower().endswith(TEXTS + RECORDS)]
-    if not texts:
-        raise UserError(
-            "there is no .txt and no .jsonl (or .gz of one) in this folder.",
-            file=path,
-            remedy="Give a folder of texts.",
-        )
-    if len(texts) < len(every):
-        warn(f"{path}: {len(every) - len(texts)} files of {len(every)} are neither .txt nor .jsonl and are not read.")
-    return texts
+    return files_of(found, TEXTS + RECORDS, report)
 
 
 def _lines(path: str, boundary: str, counts: Counts) -> Iterator[str]:
