@@ -1,0 +1,440 @@
+"""Texts in, findings out: which files are read and under which id, what is left out and what is said of it, and that no
+output is written over an input."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import tiny
+
+from electra_ie import Extractor, Task, UserError, compare, evaluate, extract, pretrain, train
+from electra_ie.cli import main
+from electra_ie.formats import READERS, read_unlabelled
+from electra_ie.formats.folders import walk
+from electra_ie.inbox import NOT_TEXT, Inbox
+from electra_ie.pretraining import sources
+
+TEXT = "invoice goods Arden paid 5.975,74 later than monday."
+NUL = b"Paid USD 1,200.00 to Kestrel\0Wharf Ltd."
+CSV = """\
+description: A table.
+format: csv
+files: {train: train.csv}
+options: {text: memo, id: number, delimiter: ";"}
+fields: {topic: {kind: classes, labels: [trade, other]}}
+"""
+
+
+def write(folder: Path, **files: str | bytes) -> Path:
+    """Write files below a folder; `__` in a name stands for `/`, `_` for `.`."""
+    for name, content in files.items():
+        put(folder / name.replace("__", "/").replace("_", "."), content)
+    return folder
+
+
+def put(path: Path, content: str | bytes = TEXT) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def command(monkeypatch, *arguments) -> int:
+    """Run the command line; its exit code."""
+    monkeypatch.setattr(sys, "argv", ["electra-ie", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as end:
+        return end.code or 0
+    return 0
+
+
+def read(file: Path) -> list[dict]:
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+
+
+@pytest.fixture
+def at_home(tmp_path, monkeypatch) -> Path:
+    """An empty folder to work in, so that paths are relative as a user types them."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path / "home")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def task_of_lines(tmp_path) -> Task:
+    return Task.load(tiny.write_task(tmp_path / "lines"))
+
+
+@pytest.fixture
+def task_of_rows(tmp_path) -> Task:
+    put(tmp_path / "rows" / "task.yaml", CSV)
+    return Task.load(tmp_path / "rows")
+
+
+def documents(task: Task, *paths, **options) -> tuple[list[tuple[str, str]], list[str]]:
+    """Ids and texts of what is read, and what is said of the rest."""
+    faults: list[UserError] = []
+    found = list(Inbox(paths, task, **options).read(faults.append))
+    return [(each.id, each.text) for each in found], [str(fault) for fault in faults]
+
+
+# Folders
+
+
+@pytest.fixture
+def tree(tmp_path) -> Path:
+    """A folder as archives and shares leave it."""
+    top = tmp_path / "top"
+    write(top, b__memo_txt="B", a__memo_txt="A", a__SCAN_TXT="S", c_pdf="%PDF")
+    for hidden in ("._memo.txt", ".DS_Store", ".cache/old.txt", "a/.x.txt"):
+        put(top / hidden, "hidden")
+    put(tmp_path / "elsewhere" / "far.txt", "F")
+    for name, target in (
+        ("again", "a"), ("again.txt", "a/memo.txt"), ("circle", "circle"), ("up", "."), ("share", "../elsewhere"),
+        ("far.txt", "../elsewhere/far.txt"), ("kept", ".cache"),
+    ):  # fmt: skip
+        (top / name).symlink_to(target)
+    return top
+
+
+LEFT_OUT = (
+    "4 hidden files or folders, 2 links out of the folder (far.txt -> ../elsewhere/far.txt, share -> ../elsewhere; give "
+    "the target too to read it), 4 links to what is read already, 1 file with an ending other than .txt"
+)
+
+
+def test_a_folder_is_walked_by_one_rule(tree):
+    """Hidden names are left out; what only a link leads to is read, once; a circle is counted."""
+    found = walk(tree, (".txt",))
+    names = [file.relative_to(tree).as_posix() for file in found.files]
+    assert names == ["a/SCAN.TXT", "a/memo.txt", "b/memo.txt", "kept/old.txt"]
+    assert (found.hidden, found.repeated, found.others) == (4, 4, 1)
+    assert found.left_out() == LEFT_OUT
+
+
+@pytest.mark.parametrize("reader", ["unlabelled", "text", "pretrain", "extract"])
+def test_every_reader_of_folders_goes_by_it_and_says_what_is_left_out(tree, task_of_lines, capsys, reader):
+    expected = [("a/SCAN.TXT", "S"), ("a/memo.txt", "A"), ("b/memo.txt", "B"), ("kept/old.txt", "hidden")]
+    if reader == "pretrain":
+        assert sources.files(str(tree)) == [tree / name for name, _ in expected]
+        sources.content_hash([str(tree)])
+    elif reader == "extract":
+        assert documents(task_of_lines, tree) == (expected, [])
+    else:
+        found = READERS["text"].read(tree, ()) if reader == "text" else read_unlabelled(tree)
+        assert [(each.id, each.text) for each in found] == expected
+    line = capsys.readouterr().err
+    assert line.startswith(f"warning: {tree}: left out: {LEFT_OUT}") and line.count("\n") == 1
+
+
+def test_a_link_that_leads_nowhere_is_an_error_where_it_may_have_led_to_texts(tmp_path):
+    (tmp_path / "gone.txt").symlink_to("nothing.txt")
+    with pytest.raises(UserError, match="gone.txt: this is a link that leads nowhere."):
+        list(read_unlabelled(tmp_path))
+    (tmp_path / "gone.txt").rename(tmp_path / "gone")
+    with pytest.raises(UserError, match="gone: this is a link that leads nowhere."):
+        list(read_unlabelled(tmp_path))
+    (tmp_path / "gone").rename(tmp_path / "gone.pdf")
+    put(tmp_path / "a.txt", "A")
+    assert [each.text for each in read_unlabelled(tmp_path)] == ["A"]
+
+
+def test_files_of_the_hubs_cache_are_read_whatever_they_share(tmp_path):
+    """There every file is a link, and two files of the same content are links to one."""
+    cache = tmp_path / "datasets--org--name"
+    put(cache / "blobs" / "0", "same")
+    snapshot = cache / "snapshots" / "1"
+    snapshot.mkdir(parents=True)
+    for name in ("a.txt", "b.txt"):
+        (snapshot / name).symlink_to("../../blobs/0")
+    assert [(each.id, each.text) for each in read_unlabelled(snapshot)] == [("a.txt", "same"), ("b.txt", "same")]
+
+
+def test_brat_finds_texts_and_annotations_whatever_their_case(tmp_path, capsys):
+    mark = "T1\tperson 0 5\tArden\n"
+    write(tmp_path / "set", a_txt="Arden", a_ann=mark, b_TXT="Arden", b_ann=mark, c_TXT="Arden", C_ANN=mark, d_txt="Arden")
+    put(tmp_path / "set" / "._a.txt", "x")
+    found = {each.id: len(each.gold.get("names", ())) for each in READERS["brat"].read(tmp_path / "set", [tiny.NAMED])}
+    assert found == {"a": 1, "b": 1, "c": 1, "d": 0}
+    assert capsys.readouterr().err == f"warning: {tmp_path / 'set'}: left out: 1 hidden file or folder.\n"
+    write(tmp_path / "two", a_txt="Arden", a_ann=mark, A_ann=mark)
+    with pytest.raises(UserError, match="A.ann: there is no .txt of this name"):
+        list(READERS["brat"].read(tmp_path / "two", [tiny.NAMED]))
+
+
+# Ids
+
+
+def test_two_files_of_one_name_have_two_ids(at_home, task_of_lines):
+    write(at_home, north__memo_txt="N", south__memo_txt="S", memo_txt="M")
+    assert documents(task_of_lines, "north", "memo.txt")[0] == [("north/memo.txt", "N"), ("memo.txt", "M")]
+    assert documents(task_of_lines, "north", "south")[0] == [("north/memo.txt", "N"), ("south/memo.txt", "S")]
+    assert documents(task_of_lines, ".")[0] == [("memo.txt", "M"), ("north/memo.txt", "N"), ("south/memo.txt", "S")]
+    assert documents(task_of_lines, "north")[0] == [("memo.txt", "N")]
+
+
+def test_a_file_that_two_paths_lead_to_is_read_once(at_home, task_of_lines, capsys):
+    put(at_home / "north" / "memo.txt", "N")
+    (at_home / "link").symlink_to("north")
+    assert documents(task_of_lines, "north", "north/memo.txt", "link") == ([("memo.txt", "N")], [])
+    assert capsys.readouterr().err == "warning: 2 files are named more than once and read once.\n"
+
+
+def test_records_of_two_files_never_share_an_id(at_home, task_of_lines):
+    write(at_home, a_jsonl='{"text": "one"}\n{"id": 7, "text": "two"}', a_csv="text\nthree\n", b_jsonl='{"id": "7", "text": "four"}')
+    found, faults = documents(task_of_lines, "a.jsonl", "a.csv", "b.jsonl")
+    assert found == [("a.jsonl-1", "one"), ("7", "two"), ("a.csv-2", "three")]
+    assert faults == ['b.jsonl:1: the id "7" is taken by a.jsonl:2. Give each record its own id.']
+
+
+def test_standard_input_is_one_document(task_of_lines, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("é\r\n".encode())))
+    assert documents(task_of_lines, "-") == ([("stdin", "é\r\n")], [])
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"ok\n\xff")))
+    assert documents(task_of_lines, "-")[1][0].startswith("<standard input>:2: the byte 0xff")
+
+
+# Tables and JSON lines
+
+
+def test_a_table_is_read_by_rows(at_home, task_of_lines, task_of_rows, capsys):
+    write(at_home, inbox__m_csv='id,text\n1,"Paid USD 1,200.00"\n2,Paid EUR\n', inbox__a_txt="A", inbox__m_TSV="n\tmemo\n5\tPaid\n")
+    write(at_home, inbox__own_csv="number;memo\n9;Paid\n")
+    assert documents(task_of_lines, "inbox/m.csv") == ([("1", "Paid USD 1,200.00"), ("2", "Paid EUR")], [])
+    assert documents(task_of_lines, "inbox/m.TSV", text="memo", id="n") == ([("5", "Paid")], [])
+    (fault,) = documents(task_of_lines, "inbox/m.TSV")[1]
+    assert fault.startswith('inbox/m.TSV:1: there is no column "text".') and "n, memo" in fault
+    assert documents(task_of_rows, "inbox/own.csv") == ([("9", "Paid")], []), "with the options of the run's task"
+    assert documents(task_of_rows, "inbox/own.csv", text="number", id="memo") == ([("Paid", "9")], [])
+    capsys.readouterr()
+    assert documents(task_of_lines, "inbox") == ([("a.txt", "A")], []), "of a folder, only where the task is of tables"
+    assert "left out: 3 files with an ending other than .txt or .jsonl." in capsys.readouterr().err
+    found, (fault,) = documents(task_of_rows, "inbox")
+    assert found == [("a.txt", "A"), ("9", "Paid")] and fault.startswith("inbox/m.csv:1: there is no column")
+
+
+def test_a_table_that_breaks_off_is_read_up_to_there(at_home, task_of_lines):
+    write(at_home, t_csv="id,text\n1,one\n2,two,more\n3,three\n", a_txt="A")
+    found, (fault,) = documents(task_of_lines, "t.csv", "a.txt")
+    assert found == [("1", "one"), ("a.txt", "A")]
+    assert fault.startswith("t.csv:3: this row has 3 columns, not 2") and fault.endswith("The rows from here on are not read.")
+
+
+def test_json_lines_are_read_by_the_keys_of_the_task_or_the_options(at_home, task_of_lines, tmp_path):
+    write(at_home, m_jsonl='{"n": 1, "memo": "Paid"}\n')
+    (fault,) = documents(task_of_lines, "m.jsonl")[1]
+    assert fault.startswith('m.jsonl:1: the record has no "text". Valid: n, memo.')
+    assert documents(task_of_lines, "m.jsonl", text="memo", id="n") == ([("1", "Paid")], [])
+    assert documents(task_of_lines, "m.jsonl", text="memo") == ([("m-1", "Paid")], [])
+    (fault,) = documents(task_of_lines, "m.jsonl", text="memo", id="nn")[1]
+    assert fault == 'm.jsonl:1: the record has no "nn". Did you mean "n"? Valid: n, memo.'
+    own = put(tmp_path / "own" / "task.yaml", tiny.YAML + "options: {text: memo, id: n}\n")
+    assert documents(Task.load(own), "m.jsonl") == ([("1", "Paid")], [])
+
+
+@pytest.mark.parametrize("ending", NOT_TEXT)
+def test_markup_is_not_read_as_text(at_home, task_of_lines, ending):
+    put(at_home / f"a{ending.upper()}", '[{"text": "Paid"}]')
+    assert documents(task_of_lines, f"a{ending.upper()}") == (
+        [], [f"a{ending.upper()}: a {ending} file is not read as text. Convert it to .txt, or to .jsonl with a text a line."],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.log", "README"])
+def test_a_file_of_another_ending_is_a_text(at_home, task_of_lines, name):
+    put(at_home / name, "Paid")
+    assert documents(task_of_lines, name) == ([(name, "Paid")], [])
+
+
+# What cannot be read
+
+
+@pytest.fixture
+def inbox(at_home) -> Path:
+    """Three good texts, and three inputs that cannot be read."""
+    write(at_home / "inbox", a_txt=TEXT, m_txt=NUL, z_txt=TEXT)
+    write(at_home / "inbox", r_jsonl=b'{"text": "one"}\n{"text": }\n\xff\n{"text": "two"}\n')
+    (at_home / "inbox" / "gone.txt").symlink_to("nowhere")
+    return at_home / "inbox"
+
+
+BAD = [
+    ("inbox/gone.txt: ", "this is a link that leads nowhere."),
+    ("inbox/m.txt:1: ", "this is binary data (a NUL byte), not text."),
+    ("inbox/r.jsonl:2: ", "this is not JSON"),
+    ("inbox/r.jsonl:3: ", "the byte 0xff is not UTF-8 text."),
+]
+
+
+def test_one_bad_file_does_not_end_all(run, inbox, monkeypatch, capsys):
+    assert command(monkeypatch, "extract", run, "inbox", "-o", "findings.jsonl") == 3
+    assert [each["id"] for each in read(Path("findings.jsonl"))] == ["a.txt", "r-1", "r-4", "z.txt"]
+    *lines, summary = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("extracting")]
+    assert re.fullmatch(r"4 documents, 110 characters, 4 windows, \d+ findings -> findings.jsonl; 4 of 8 could not be read", summary)
+    for line, (place, words) in zip(lines, BAD, strict=True):
+        assert line.startswith(place) and words in line
+
+
+def test_strict_ends_at_the_first_and_writes_nothing(run, inbox, monkeypatch, capsys):
+    assert command(monkeypatch, "extract", run, "inbox", "-o", "findings.jsonl", "--html", "page.html", "--strict") == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: inbox/gone.txt: this is a link")
+    assert os.listdir() == ["inbox"]
+
+
+def test_python_gets_the_faults_beside_the_counts(run, inbox):
+    counts = extract(run, ["inbox"], io.StringIO())
+    assert counts["documents"] == 4 and set(counts) == {"documents", "characters", "windows", "findings"}
+    assert [(str(each.file), each.line) for each in counts.faults] == [
+        ("inbox/gone.txt", None), ("inbox/m.txt", 1), ("inbox/r.jsonl", 2), ("inbox/r.jsonl", 3),
+    ]  # fmt: skip
+    (inbox / "gone.txt").unlink()
+    assert not extract(run, ["inbox/a.txt"], io.StringIO()).faults
+
+
+def test_where_nothing_can_be_read_it_is_a_mistake(run, inbox, monkeypatch, capsys):
+    put(inbox.parent / "memos.json", "[]")
+    for paths, last in (
+        (["inbox/m.txt"], "error: inbox/m.txt:1: this is binary data"),
+        (["inbox/m.txt", "inbox/gone.txt"], "error: none of 2 inputs could be read; nothing is written."),
+        (["memos.json"], "error: memos.json: a .json file is not read as text."),
+    ):
+        assert command(monkeypatch, "extract", run, *paths, "-o", "f.jsonl", "--html", "p.html") == 2
+        assert capsys.readouterr().err.splitlines()[-1].startswith(last)
+    (inbox.parent / "empty" / ".hidden").mkdir(parents=True)
+    assert command(monkeypatch, "extract", run, "empty") == 2
+    assert "empty: there is no .txt or .jsonl in this folder (left out: 1 hidden file or folder)." in capsys.readouterr().err
+    assert sorted(os.listdir()) == ["empty", "inbox", "memos.json"]
+
+
+def test_a_path_that_does_not_exist_ends_all_before_anything_is_read(run, inbox, monkeypatch, capsys):
+    monkeypatch.setattr(Extractor, "load", None)
+    assert command(monkeypatch, "extract", run, "inbox", "inbx", "-o", "findings.jsonl") == 2
+    assert capsys.readouterr().err == "error: inbx: there is no such file or folder. Check the path.\n"
+
+
+def test_a_long_list_of_faults_is_cut(run, at_home, monkeypatch, capsys):
+    put(at_home / "many.jsonl", '{"text": "one"}\n' + "{}\n" * 120)
+    assert command(monkeypatch, "extract", run, "many.jsonl", "-o", "f.jsonl") == 3
+    lines = capsys.readouterr().err.splitlines()
+    assert sum(line.startswith("many.jsonl:") for line in lines) == 100
+    assert lines[-2] == "... and 20 more that could not be read."
+
+
+# Outputs
+
+
+@pytest.mark.parametrize("option", ["--output", "--html"])
+@pytest.mark.parametrize("paths, place", [
+    (["memo.txt"], "memo.txt"), (["memo.txt"], "../home/./memo.txt"), (["memo.txt"], "soft.txt"), (["memo.txt"], "hard.txt"),
+    (["soft.txt"], "memo.txt"), (["inbox"], "inbox/a.txt"), (["inbox"], "inbox/B.TXT"), (["inbox"], "inbox/r.jsonl"),
+    (["."], "inbox/a.txt"), (["linked"], "inbox/a.txt"),
+])  # fmt: skip
+def test_no_output_is_written_over_an_input(run, at_home, monkeypatch, capsys, option, paths, place):
+    write(at_home, memo_txt=TEXT, inbox__a_txt=TEXT, inbox__B_TXT=TEXT, inbox__r_jsonl='{"text": "x"}\n')
+    (at_home / "soft.txt").symlink_to("memo.txt")
+    (at_home / "linked").symlink_to("inbox")
+    os.link("memo.txt", "hard.txt")
+    before = {path: path.read_bytes() for path in at_home.rglob("*.*") if path.is_file()}
+    monkeypatch.setattr(Extractor, "load", None)  # nothing may be read
+    other = ["-o", "f.jsonl"] if option == "--html" else []
+    assert command(monkeypatch, "extract", run, *paths, *other, option, place) == 2
+    assert f"error: {Path(place)}: the output is a file that is read." in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in at_home.rglob("*.*") if path.is_file()} == before
+
+
+def test_standard_output_is_no_input_either(run, at_home):
+    put(at_home / "inbox" / "a.txt")
+    with open("inbox/findings.jsonl", "w+", encoding="utf-8") as stream, pytest.raises(UserError, match="is a file that is read"):
+        extract(run, ["inbox"], stream)
+
+
+def test_no_output_is_written_over_the_run(run, at_home, tmp_path):
+    mine = Path(shutil.copytree(run, tmp_path / "mine"))
+    put(at_home / "a.txt")
+    for name in ("scores.json", "names/config.json", "README.md"):
+        before = (mine / name).read_bytes()
+        with pytest.raises(UserError, match=f"{name}: the output is a file that is read"):
+            extract(mine, ["a.txt"], mine / name)
+        with pytest.raises(UserError, match=f"{name}: the output is a file that is read"):
+            evaluate(mine, file=mine / name)
+        assert (mine / name).read_bytes() == before
+    assert extract(mine, ["a.txt"], mine / "findings.jsonl")["documents"] == 1
+
+
+def test_the_scores_are_not_written_over_the_data(task, run, tmp_path, monkeypatch, capsys):
+    mine = Path(shutil.copytree(run, tmp_path / "mine"))
+    monkeypatch.setattr(Extractor, "load", None)
+    for name in ("test.jsonl", "pool.jsonl", "task.yaml"):
+        before = (task.parent / name).read_bytes()
+        assert command(monkeypatch, "evaluate", mine, "--data", task.parent, "--json", task.parent / name) == 2
+        assert f"{name}: the output is a file that is read." in capsys.readouterr().err
+        assert (task.parent / name).read_bytes() == before
+
+
+def test_new_files_in_the_folder_that_is_read_and_findings_of_before_are_no_inputs(run, at_home, capsys):
+    put(at_home / "inbox" / "a.txt")
+    for _ in range(2):
+        assert extract(run, ["inbox"], "inbox/findings.jsonl", "inbox/page.html")["documents"] == 1
+    assert "warning: left out: 1 file of findings, written by extract." in capsys.readouterr().err
+    assert [each["id"] for each in read(Path("inbox/findings.jsonl"))] == ["a.txt"]
+
+
+def test_no_run_or_encoder_is_made_in_a_folder_of_texts(task, tmp_path, encoder):
+    put(tmp_path / "pool" / "a.txt")
+    (tmp_path / "link").symlink_to("pool")
+    settings = tiny.settings(encoder("bert"), "control")
+    calls = (
+        lambda out: train(str(task), out, unlabeled=(str(tmp_path / "pool"),), **settings),
+        lambda out: compare(str(task), out, unlabeled=(str(tmp_path / "pool"),), encoder=encoder("bert")),
+        lambda out: pretrain([tmp_path / "pool"], out, encoder=encoder("bert")),
+    )
+    for call in calls:
+        for out in (tmp_path / "pool" / "run", tmp_path / "link" / "deep" / "run"):
+            with pytest.raises(UserError, match="the output lies within the folder of the texts"):
+                call(out)
+    assert os.listdir(tmp_path / "pool") == ["a.txt"]
+
+
+# What is written
+
+
+def test_a_finding_about_a_whole_text_does_not_repeat_it(run, at_home):
+    text = "river winter Arden paid 5.975,74 to the bank. " * 30
+    put(at_home / "long.txt", text)
+    extract(run, ["long.txt"], "findings.jsonl")
+    (record,) = read(Path("findings.jsonl"))
+    (topic,) = [each for each in record["findings"] if each["field"] == "topic"]
+    assert list(topic) == ["field", "label", "start", "end", "window", "score"]
+    assert record["windows"] > 5 and 1 <= topic["window"] <= record["windows"]
+    assert 0 <= topic["start"] < topic["end"] < len(text)
+    assert "river winter" not in Path("findings.jsonl").read_text("utf-8")
+    for finding in Extractor.load(str(run))(text):
+        assert (finding.text is None) == (finding.window is not None) == (finding.field != "names")
+
+
+@pytest.mark.parametrize("named, shown", [("inbox", "inbox/a/memo.txt"), ("{}/inbox", "a/memo.txt"), ("{}/inbox/a/memo.txt", "memo.txt")])
+def test_the_page_shows_paths_as_they_were_named(run, at_home, named, shown):
+    put(at_home / "inbox" / "a" / "memo.txt")
+    extract(run, [named.format(at_home)], "findings.jsonl", "page.html")
+    page = Path("page.html").read_text("utf-8")
+    assert f'<a href="#d1">{shown}</a>' in page and str(at_home) not in page
+    assert f"<h1>three_kinds: findings of {run.name}</h1>" in page
+    assert read(Path("findings.jsonl"))[0]["file"] == (named.format(at_home) + "/a/memo.txt" if named.endswith("inbox") else named.format(at_home))
+    (at_home / "runs").mkdir()
+    (at_home / "runs" / "mine").symlink_to(run)
+    extract("runs/mine", ["inbox"], "findings.jsonl", "page.html")
+    assert "<title>three_kinds: findings of runs/mine</title>" in Path("page.html").read_text("utf-8")
+
+
+def test_the_help_of_extract_says_its_exit_codes(monkeypatch, capsys):
+    assert command(monkeypatch, "extract", "--help") == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "Exit codes: 0, all is read; 2, a mistake, and nothing is written; 3, done, but for inputs" in words
