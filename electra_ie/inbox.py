@@ -13,7 +13,7 @@ from pathlib import Path
 from electra_ie.document import Document
 from electra_ie.errors import UserError, nearest, warn
 from electra_ie.formats import READERS, jsonl, separated
-from electra_ie.formats.files import MARK, Place, decode, printable, reading, relative
+from electra_ie.formats.files import MARK, UTF_16, Place, decode, printable, reading, relative
 from electra_ie.formats.folders import Listing, count, walk
 from electra_ie.formats.plain import ENDINGS, whole
 from electra_ie.task import Task
@@ -95,11 +95,10 @@ class Inbox:
         listing = walk(found, self.endings)
         self.folders.append(found)
         self.listings.append(listing)
-        for file in listing.files:
-            if file.suffix.lower() == ".jsonl" and _holds_findings(file):
-                self.findings += 1
-            else:
-                self.files.append(_File(file, relative(file, found)))
+        texts = [file for file in listing.files if not (file.suffix.lower() == ".jsonl" and _holds_findings(file))]
+        self.findings += len(listing.files) - len(texts)
+        listing.files = texts
+        self.files += [_File(file, relative(file, found)) for file in texts]
 
     def _leave_repeated_out(self) -> None:
         """A file that several paths lead to is read once."""
@@ -177,6 +176,8 @@ class Inbox:
                         yield self._record(line, Place(printable(str(file.path)), number), file.stem)
                 except UserError as error:
                     fail(error)
+                    if number == 1 and raw.startswith(UTF_16):  # nor is any other line
+                        return
 
     def _record(self, line: str, place: Place, stem: str) -> Document:
         options = self.options["jsonl"]

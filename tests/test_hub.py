@@ -413,7 +413,8 @@ def test_the_story_by_the_command_line(hub, run, task, tmp_path):
 
 
 def vars_of(finding: electra_ie.Finding) -> dict:
-    return {name: getattr(finding, name) for name in ("field", "label", "start", "end", "text", "score")}
+    own = "text" if finding.field == "names" else "window"
+    return {name: getattr(finding, name) for name in ("field", "label", "start", "end", own, "score")}
 
 
 @pytest.mark.parametrize("command", ["push", "push-data"])

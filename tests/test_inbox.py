@@ -320,6 +320,11 @@ def test_a_path_that_does_not_exist_ends_all_before_anything_is_read(run, inbox,
     assert capsys.readouterr().err == "error: inbx: there is no such file or folder. Check the path.\n"
 
 
+def test_lines_of_utf_16_are_one_fault(at_home, task_of_lines):
+    put(at_home / "a.jsonl", '{"text": "one"}\n{"text": "two"}\n'.encode("utf-16"))
+    assert documents(task_of_lines, "a.jsonl") == ([], ["a.jsonl:1: this is UTF-16 text. Save it as UTF-8."])
+
+
 def test_a_long_list_of_faults_is_cut(run, at_home, monkeypatch, capsys):
     put(at_home / "many.jsonl", '{"text": "one"}\n' + "{}\n" * 120)
     assert command(monkeypatch, "extract", run, "many.jsonl", "-o", "f.jsonl") == 3
@@ -385,6 +390,9 @@ def test_new_files_in_the_folder_that_is_read_and_findings_of_before_are_no_inpu
         assert extract(run, ["inbox"], "inbox/findings.jsonl", "inbox/page.html")["documents"] == 1
     assert "warning: left out: 1 file of findings, written by extract." in capsys.readouterr().err
     assert [each["id"] for each in read(Path("inbox/findings.jsonl"))] == ["a.txt"]
+    (at_home / "inbox" / "a.txt").unlink()
+    with pytest.raises(UserError, match="there is no .txt or .jsonl in this folder"):
+        extract(run, ["inbox"], "findings.jsonl")
 
 
 def test_no_run_or_encoder_is_made_in_a_folder_of_texts(task, tmp_path, encoder):

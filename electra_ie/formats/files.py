@@ -15,6 +15,8 @@ from electra_ie.errors import UserError
 
 MARK = b"\xef\xbb\xbf"
 """The byte order mark some editors put before UTF-8."""
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""The byte order marks of UTF-16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def decode(raw: bytes, file: str | os.PathLike[str], line: int = 1) -> str:
     Raises:
         UserError: binary data, or bytes that are not UTF-8; it names the line of the first bad byte.
     """
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if raw.startswith(UTF_16):
         raise UserError("this is UTF-16 text.", file=file, line=line, remedy="Save it as UTF-8.")
     null = raw.find(b"\0")
     if null >= 0:
