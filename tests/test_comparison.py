@@ -247,7 +247,7 @@ def test_unlabelled_texts_are_read_before_anything_is_trained(task, tmp_path, en
     (tmp_path / "empty").mkdir()
     broken = tmp_path / "more.jsonl"
     broken.write_text('{"text": "Arden pays."}\n{"text": \n', "utf-8")
-    for place, words in ((tmp_path / "empty", "no .txt and no .jsonl"), (broken, "more.jsonl:2")):
+    for place, words in ((tmp_path / "empty", "there is no .txt or .jsonl"), (broken, "more.jsonl:2")):
         with pytest.raises(UserError, match=words):
             compare(str(task), tmp_path / "made", encoder=encoder("bert"), unlabeled=(str(place),), **SHORT)
         assert not (tmp_path / "made").exists() and "reads no unlabelled text" not in capsys.readouterr().err
