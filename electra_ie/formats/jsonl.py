@@ -114,6 +114,8 @@ def span_of(value: Any, field: Field, text: str, spans: Spans, place: Place) -> 
     if quoted is not None and text[max(start, 0) : max(end, 0)] != quoted:
         message = f"the span {start} to {end} is {text[max(start, 0) : max(end, 0)][:40]!r}, and not {quoted[:40]!r}."
         raise place.error(message, explain(text, start, end, quoted))
+    if quoted is None:
+        spans.units.see(text, start, end, place)
     return spans.span(text, start, end, label, place)
 
 
