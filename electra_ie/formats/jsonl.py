@@ -155,12 +155,18 @@ def text_of(record: Mapping[str, Any], key: str, place: Place) -> str:
     text = record[key]
     if not isinstance(text, str):
         raise place.error(f'"{key}" is {json.dumps(text)[:40]}, not a text.', "Put the text in quotes.")
+    refuse_half(text, "text", place)
+    return text
+
+
+def refuse_half(text: str, name: str, place: Place) -> None:
+    """Raises UserError for half of a surrogate pair, which JSON can escape and no file can hold."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        message = f"character {error.start} of the text is half of a surrogate pair (\\u{ord(text[error.start]):04x})."
+        character = f"\\u{ord(text[error.start]):04x}"
+        message = f"character {error.start} of the {name} is half of a surrogate pair ({character})."
         raise place.error(message, "Write the character whole, as UTF-8 or as both halves of the pair.") from None
-    return text
 
 
 def id_of(record: Mapping[str, Any], key: str, place: Place) -> str:
@@ -170,6 +176,7 @@ def id_of(record: Mapping[str, Any], key: str, place: Place) -> str:
         return ""
     if isinstance(id, bool) or not isinstance(id, str | int) or id == "":
         raise place.error(f'"{key}" is {json.dumps(id)[:40]}.', "An id must be a text, not empty, or a whole number.")
+    refuse_half(str(id), "id", place)
     return str(id)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from difflib import SequenceMatcher, get_close_matches
+from difflib import SequenceMatcher
 
 from electra_ie.errors import warn
 from electra_ie.formats.files import Place
@@ -15,6 +16,7 @@ ADDED = ("meta", "metadata", "tokens")
 ALIKE = 0.8
 """The similarity (of difflib) from which a key is taken for a field's key misspelt: "name" for "names"."""
 SHOWN = 10
+NUMBER = re.compile(r"\d+$")
 
 
 class Keys:
@@ -44,8 +46,8 @@ class Keys:
         counted = [f'"{key}"' + self._count(number) for key, number in self.unread.most_common(SHOWN)]
         more = [f"{len(self.unread) - SHOWN} more"] if len(self.unread) > SHOWN else []
         plural = "s" if len(self.unread) > 1 else ""
-        close = {key: get_close_matches(key, self.known, n=1) for key, _ in self.unread.most_common(SHOWN)}
-        meant = ", ".join(f'"{near[0]}" for "{key}"' for key, near in close.items() if near)
+        close = [(key, near) for key, _ in self.unread.most_common(SHOWN) for near in self.known if alike(key, near)]
+        meant = ", ".join(f'"{near}" for "{key}"' for key, near in close)
         listed = f"the {self.word}{plural} {', '.join(counted + more)} {'are' if plural else 'is'} not read."
         warn(f"{self.file}: {listed}" + (f" Did you mean {meant}?" if meant else ""))
 
@@ -54,6 +56,17 @@ class Keys:
 
 
 def alike(key: str, column: str) -> bool:
-    """Whether `key` may be `column` misspelt. Capitals, blanks, hyphens and underscores do not count."""
-    first, second = ("".join(each for each in word.casefold() if each not in " -_") for word in (key, column))
+    """Whether `key` may be `column` misspelt: "Names", "entity-name" for "entity_names", but not its sibling, as
+    "topic_b" is of "topic_a" and "name2" of "name1". Capitals do not count."""
+    first, second = (re.split("[ _-]+", word.casefold()) for word in (key, column))
+    if len(first) == len(second):
+        return all(map(similar, first, second))
+    return similar("".join(first), "".join(second))
+
+
+def similar(first: str, second: str) -> bool:
+    """Whether two words are nearly the same, and do not differ in a number alone."""
+    numbered = NUMBER.search(first) and NUMBER.search(second)
+    if first != second and numbered and NUMBER.sub("", first) == NUMBER.sub("", second):
+        return False
     return SequenceMatcher(None, first, second).ratio() >= ALIKE

@@ -182,24 +182,28 @@ def check_row(row: Row, columns: Sequence[str], fields: Sequence[Field], options
 
 
 def swallows(row: Row, columns: Sequence[str], fields: Sequence[Field], options: Mapping[str, Any]) -> bool:
-    """Whether a row over several lines holds rows within the quotes of a cell.
+    """Whether a cell over several lines holds other rows, which a stray quote makes part of it.
 
-    A text may have line breaks, and commas in its lines. A line other than the last is a row where its cells, quotes
-    aside, are enough for the columns, and one of them, from the left or from the right, is a label of its column. Tabs
-    stand in no text: they are enough alone.
+    A text may have line breaks, and commas in its lines. One of its lines is a row where the cells, quotes aside, are
+    enough for the columns, and that of a field holds labels. Tabs stand in no text: one is enough.
     """
-    for line in row.lines[:-1]:
-        cells = line.rstrip("\r\n").split(options["delimiter"])
-        if len(cells) < max(2, len(columns)):
+    delimiter, width = options["delimiter"], len(columns)
+    several = [place for place, cell in enumerate(row.cells) if "\n" in cell or "\r" in cell]
+    if delimiter == "\t":
+        return any(delimiter in row.cells[place] for place in several)
+    for field in fields if several else ():
+        place = columns.index(field.column) if field.column in columns else several[0]
+        # The row's own labels are on its first line before the cell, and on its last line behind it.
+        if place < several[0]:
+            inner = row.lines[1:]
+        elif place > several[-1]:
+            inner, place = row.lines[:-1], place - width
+        else:
             continue
-        if options["delimiter"] == "\t":
+        parts = [line.rstrip("\r\n").split(delimiter) for line in inner]
+        held = [cells[place].strip('"') for cells in parts if len(cells) >= width]
+        if any(set(cell.split(options["separator"])) <= set(field.labels) for cell in held):
             return True
-        for field in fields:
-            if field.column in columns:
-                place = columns.index(field.column)
-                held = {cells[place].strip('"'), cells[place - len(columns)].strip('"')}
-                if any(set(cell.split(options["separator"])) <= set(field.labels) for cell in held):
-                    return True
     return False
 
 
