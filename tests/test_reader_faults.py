@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from electra_ie.document import Span
 from electra_ie.errors import UserError
 from electra_ie.formats import READERS
+from electra_ie.formats.brat import gaps_of
 from electra_ie.formats.keys import alike
 from electra_ie.labels import Field
 from electra_ie.scripts import continues_word
@@ -238,10 +239,12 @@ def test_conll_names_the_cause(tmp_path, rows, line, says):
 
 
 def test_comments_before_a_sentence_are_left_out_and_a_word_is_not(tmp_path):
-    rows = ["# id 1f domain=en", "# x", "EU _ _ B-ORG", "# # O O", "", "# # _ I-PER", "is _ _ O", "", "#key = a", "so _ _ O"]
+    rows = ["# id 1f domain=en", "# x", "EU _ _ B-ORG", "# # O O", "", "# # _ I-PER", "is _ _ O", "", "#key = a", "# _ _ O"]
     found = read("conll", write(tmp_path, "a.conll", "\n".join(rows)), NAMES)
-    assert [(each.text, each.line) for each in found] == [("EU #", 3), ("# is", 6), ("so", 10)]
+    assert [(each.text, each.line) for each in found] == [("EU #", 3), ("# is", 6), ("#", 10)]
     assert [spans(each) for each in found] == [{(0, 2, "ORG")}, {(0, 1, "PER")}, set()]
+    io = sentence(tmp_path, "# a", "# ORG", "is O")
+    assert (io.text, spans(io)) == ("# is", {(0, 1, "ORG")})
     bare = read("conll", write(tmp_path, "b.conll", "# text = EU is\nEU\n#\nis\n"), NAMES)
     assert [(each.text, each.gold) for each in bare] == [("EU # is", {})]
 
@@ -481,6 +484,7 @@ def test_what_lies_between_the_pieces_of_a_span_is_counted(tmp_path, capsys):
         f"warning: {path}: 2 spans in several pieces are read from the first character to the last "
         "(discontinuous: hull), with the 13 characters between the pieces; 1 other spans share characters with those.\n"
     )
+    assert gaps_of([(7, 9), (0, 3), (3, 5), (4, 6)]) == [(6, 7)], "pieces that touch or overlap have no gap"
     first, second = collected("brat", path, NAMES)
     assert first.startswith(f"{path / 'a.ann'}:1: this span is in 2 pieces") and second.startswith(f"{path / 'a.ann'}:4: ")
     assert "discontinuous: hull keeps it as one span" in first and "(' and Bo and ')" in first and "ignore: [ORG]" in first
