@@ -18,7 +18,7 @@ from electra_ie.formats import read_unlabelled
 from electra_ie.labels import Field, count_labels, flatten, to_spans, to_tags
 from electra_ie.recipe import Recipe
 from electra_ie.sampling import keep_labels, sample
-from electra_ie.task import Task, refuse_repeated_ids
+from electra_ie.task import Task, repeated_ids
 
 MOST_LOST = 0.05
 """Share of the gold spans that words may fail to spell, and tokens not, before tokens are judged."""
@@ -51,7 +51,8 @@ class Corpus:
         Raises UserError for whatever in the files is not as it should be, a label budget above what there is, or
         gold that BIO cannot express where the task does not allow for it.
         """
-        documents = task.read("train")
+        read = task.read_splits(split for split in ("train", "dev") if split == "train" or split in task.splits)
+        documents = read["train"]
         train = [document for document in documents if document.gold]
         if not train:
             raise UserError(
@@ -61,7 +62,7 @@ class Corpus:
             )
         check_budget(recipe.labels, train)
         train, rest = keep_labels(documents, task.fields, recipe.labels or len(train), recipe.seed)
-        dev = sample(task.read("dev"), recipe.dev_limit, recipe.seed) if "dev" in task.splits else []
+        dev = sample(read.get("dev", []), recipe.dev_limit, recipe.seed)
         if dev and not any(document.gold for document in dev):
             raise UserError(
                 'no record of the split "dev" has a label.',
@@ -117,7 +118,8 @@ class Corpus:
 def unlabelled(task: Task, recipe: Recipe) -> list[Document]:
     """The unlabelled texts of the task, and those that the recipe adds. Raises UserError as `Task.read` does."""
     added = [document.unlabelled() for path in recipe.unlabeled for document in read_unlabelled(path)]
-    refuse_repeated_ids(added)
+    for error in repeated_ids(added):
+        raise error
     return [*(task.read("unlabeled") if "unlabeled" in task.splits else []), *added]
 
 

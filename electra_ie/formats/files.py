@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from electra_ie.errors import UserError
 
 MARK = b"\xef\xbb\xbf"
 """The byte order mark some editors put before UTF-8."""
+LINE = re.compile(rb"[^\r\n]*(?:\r+\n|\r|\n)|[^\r\n]+")
+"""A line and its end: LF, CRLF, the CR of old Macs, or the CR CR LF of a file that was converted twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     """The numbered lines of a file, of a `.gz` unpacked, their ends kept, a leading byte order mark left out; memory
     stays flat."""
     with reading(path), _open(path) as file:
-        for number, raw in enumerate(file, start=1):
+        for number, raw in enumerate((raw for part in file for raw in LINE.findall(part)), start=1):
             yield number, decode(raw.removeprefix(MARK) if number == 1 else raw, path, number)
 
 
