@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from electra_ie.document import Document
 from electra_ie.labels import IGNORED, Field, flatten, to_tags
+from electra_ie.scripts import continues_word
 
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+|[。！？；]|\n+")
 """Where a window should end rather than elsewhere. A wrong guess ("Dr. Who") costs context, never correctness."""
@@ -43,8 +44,9 @@ class Window:
 class Windows:
     """Cuts texts into windows for one tokenizer: `size` tokens, special tokens included; `margin` tokens of context.
 
-    With `whole_words` only the first token of a word is judged, and stands for all its characters; a word is what the
-    tokenizer splits a text into before it looks at its vocabulary.
+    With `whole_words` only the first token of a word is judged, and stands for all its characters. A word ends where
+    the tokenizer splits a text before it looks at its vocabulary, and where `scripts.continues_word` ends one:
+    tokenizers of SentencePiece split at blanks alone, which would make one word of `Ltd,` and of a Chinese sentence.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, size: int, margin: int, whole_words: bool = False):
@@ -58,11 +60,19 @@ class Windows:
             raise ValueError(f"a window of {size} tokens leaves {self.room} for text; it needs at least 4")
         self.margin = min(margin, self.room // 4)
 
+    def by_tokens(self) -> Windows:
+        """The same windows with every token judged."""
+        return Windows(self.tokenizer, self.size, self.margin)
+
     def tokens(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """Token ids of a whole text and their characters, without white space and with the marks that combine."""
+        """Token ids of a whole text and the characters that each stands for, which no other does.
+
+        They are without white space at the edges and with the marks that combine. A token that stands for no character
+        of its own (white space, the second part of one character) has an empty range.
+        """
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-        offsets = [_visible(text, start, end) for start, end in encoded["offset_mapping"]]
-        return encoded["input_ids"], _by_word(offsets, encoded.word_ids()) if self.whole_words else offsets
+        offsets = _disjoint(text, [_visible(text, start, end) for start, end in encoded["offset_mapping"]])
+        return encoded["input_ids"], _by_word(text, offsets, encoded.word_ids()) if self.whole_words else offsets
 
     def __call__(self, text: str) -> list[Window]:
         """At least one window, also for an empty text."""
@@ -109,13 +119,39 @@ class Windows:
         return next((place for place in places if offsets[place - 1][1] < offsets[place][0]), end)
 
 
-def _by_word(offsets: Sequence[tuple[int, int]], words: Sequence[int | None]) -> list[tuple[int, int]]:
+def _disjoint(text: str, offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Give every character to one token, so that tags and spans translate into each other without loss.
+
+    Of tokens that begin at one character the first has them all, as the first token of a word is judged for the word:
+    the lone mark of a word's start, to which SentencePiece tokenizers (XLM-R, CamemBERT, ALBERT) give the first
+    character of the next token, and the first of the tokens into which byte-level vocabularies cut an emoji.
+    """
+    found: list[tuple[int, int]] = []
+    last = -1  # the last token with characters
+    for start, end in offsets:
+        if last >= 0 and start < end:
+            before, reach = found[last]
+            if start == before and end > reach:
+                found[last] = (before, end)
+                start = end
+            else:
+                start, end = max(start, reach), max(end, reach)
+                while start < end and text[start].isspace():
+                    start += 1
+        found.append((start, end))
+        if start < end:
+            last = len(found) - 1
+    return found
+
+
+def _by_word(text: str, offsets: Sequence[tuple[int, int]], words: Sequence[int | None]) -> list[tuple[int, int]]:
     """The first visible token of each word gets all the word's characters, the others get none."""
     merged: list[tuple[int, int]] = []
     first = word = None
     for place, (start, end) in enumerate(offsets):
-        if first is not None and word is not None and words[place] == word and start < end:
-            merged[first] = (merged[first][0], max(merged[first][1], end))
+        same = first is not None and word is not None and words[place] == word
+        if first is not None and same and start < end and continues_word(text, start):
+            merged[first] = (merged[first][0], end)
             merged.append((end, end))
             continue
         merged.append((start, end))

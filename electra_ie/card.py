@@ -287,6 +287,16 @@ def _not_expressed(facts: Facts) -> Iterator[str]:
         )
     else:
         yield f"All of the {lost['spans']:,} gold spans of train can be said so."
+    yield from _rules(facts, spans)
+
+
+def _rules(facts: Facts, spans: Sequence[Field]) -> Iterator[str]:
+    """Where the spans of each field end beside their tags."""
+    for field in spans:
+        edges = facts.folders[facts.task.fields.index(field)].edges
+        line = "ends where its line ends" if edges.lines else "may go on in the next line"
+        picture = "neither begins nor ends" if edges.pictures else "may begin or end"
+        yield f"A span of `{field.name}` {line}, and {picture} with an emoji, arrow or bullet, as in the gold of train."
 
 
 def _data(facts: Facts) -> Iterator[str]:

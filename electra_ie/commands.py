@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from electra_ie.console import notice, progress
-from electra_ie.errors import UserError, inert, nearest
+from electra_ie.errors import SHOWN_FAULTS, UserError, inert, nearest
 from electra_ie.hub import named, refuse_secrets, run_folder, target, upload
 from electra_ie.inbox import Inbox
 from electra_ie.page import Page
@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # these load torch: each command imports what it needs
     from electra_ie.evaluation import Scores
     from electra_ie.publishing import Upload
 
-SHOWN_FAULTS = 100
+LISTED = 100
 """Inputs that cannot be read and are named one by one; of more the number is given."""
 
 
@@ -353,13 +353,14 @@ def _refuse_nothing(counts: Extraction) -> None:
         return
     if len(faults) == 1:
         raise faults[0]
-    _tell(faults)
-    raise UserError(f"none of {len(faults)} inputs could be read; nothing is written.")
+    first = f". The first {SHOWN_FAULTS}:" if len(faults) > SHOWN_FAULTS else ":"
+    message = f"none of {len(faults):,} inputs could be read; nothing is written{first}"
+    raise UserError(message, faults=faults[:SHOWN_FAULTS])
 
 
 def _tell(faults: Sequence[UserError]) -> None:
     """Names what could not be read, a line each."""
-    for fault in faults[:SHOWN_FAULTS]:
+    for fault in faults[:LISTED]:
         notice(str(fault))
-    if len(faults) > SHOWN_FAULTS:
-        notice(f"... and {len(faults) - SHOWN_FAULTS:,} more that could not be read.")
+    if len(faults) > LISTED:
+        notice(f"... and {len(faults) - LISTED:,} more that could not be read.")

@@ -33,7 +33,7 @@ def complete(run: Training) -> None:
     """Save the best weights as stock folders, prove that they are those, and leave scores, plots and card."""
     if run.done.best_step is not None:
         load_best(run.folder, run.discriminator)
-    save_fields(run.folder, run.discriminator, run.cutter)
+    save_fields(run.folder, run.discriminator, run.cutter, run.extractor.edges)
     saved = Extractor.load(str(run.folder), str(run.accelerator.device))
     _verify_answers(run, saved)
     answers = answer(saved, run.corpus.dev)

@@ -11,14 +11,19 @@ from functools import cached_property
 from transformers import PreTrainedTokenizerBase
 
 from electra_ie.batching import Labelled, Windows, label
-from electra_ie.document import Document
+from electra_ie.document import Document, Span
 from electra_ie.errors import UserError, warn
 from electra_ie.fingerprint import as_bytes
 from electra_ie.formats import read_unlabelled
-from electra_ie.labels import Field, count_labels, flatten
+from electra_ie.labels import Field, count_labels, flatten, to_spans, to_tags
 from electra_ie.recipe import Recipe
 from electra_ie.sampling import keep_labels, sample
-from electra_ie.task import Task, refuse_repeated_ids
+from electra_ie.task import Task, repeated_ids
+
+MOST_LOST = 0.05
+"""Share of the gold spans that words may fail to spell, and tokens not, before tokens are judged."""
+SHOWN = 5
+"""Gold spans that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class Corpus:
         Raises UserError for whatever in the files is not as it should be, a label budget above what there is, or
         gold that BIO cannot express where the task does not allow for it.
         """
-        documents = task.read("train")
+        read = task.read_splits(split for split in ("train", "dev") if split == "train" or split in task.splits)
+        documents = read["train"]
         train = [document for document in documents if document.gold]
         if not train:
             raise UserError(
@@ -56,7 +62,7 @@ class Corpus:
             )
         check_budget(recipe.labels, train)
         train, rest = keep_labels(documents, task.fields, recipe.labels or len(train), recipe.seed)
-        dev = sample(task.read("dev"), recipe.dev_limit, recipe.seed) if "dev" in task.splits else []
+        dev = sample(read.get("dev", []), recipe.dev_limit, recipe.seed)
         if dev and not any(document.gold for document in dev):
             raise UserError(
                 'no record of the split "dev" has a label.',
@@ -74,19 +80,22 @@ class Corpus:
             warn_of_rare_labels(field, train)
         return cls(train, pool, dev)
 
-    def cutter(self, tokenizer: PreTrainedTokenizerBase, size: int, margin: int, fields: Sequence[Field]) -> Windows:
-        """How this corpus is cut: into whole words where they can spell all gold that tokens can, else into tokens.
+    def cutter(
+        self, tokenizer: PreTrainedTokenizerBase, size: int, margin: int, fields: Sequence[Field], units: str = "auto"
+    ) -> Windows:
+        """How this corpus is cut: into words or tokens, as `units` says (see `Recipe`).
 
-        Gold that begins or ends inside a token is counted aloud.
+        Gold spans of train and of dev that these units cannot spell are counted aloud.
         """
         words, tokens = (Windows(tokenizer, size, margin, whole) for whole in (True, False))
-        (by_words, _), (by_tokens, total) = (blurred_spans(self.train, each, fields) for each in (words, tokens))
-        if by_tokens:
-            warn(
-                f"{by_tokens} of {total} gold spans of train begin or end inside a token of this encoder: "
-                "they are found up to the token's edges."
-            )
-        return words if by_words == by_tokens else tokens
+        if units == "auto":
+            total = count_spans(self.train, fields)
+            lost = len(misaligned(self.train, words, fields)) - len(misaligned(self.train, tokens, fields))
+            units = "tokens" if lost > MOST_LOST * total else "words"
+        chosen = words if units == "words" else tokens
+        for split in ("train", "dev"):
+            warn_of_misaligned(getattr(self, split), chosen, fields, split)
+        return chosen
 
     def windows(self, cutter: Windows, fields: Sequence[Field]) -> tuple[list[Labelled], list[Labelled]]:
         """The windows of `train` and of `pool`."""
@@ -98,18 +107,19 @@ class Corpus:
         return {field.name: dict(count_labels(field, gold)) for field, gold in golds.items()}
 
     def not_expressed(self, cutter: Windows, fields: Sequence[Field]) -> dict[str, int]:
-        """Gold spans of train: how many, how many overlap a longer one of their field, and how many begin or end inside
-        a unit that the cutter judges."""
-        inside, total = blurred_spans(self.train, cutter, fields)
+        """Gold spans of train: how many, how many overlap a longer one of their field, and how many of the others begin
+        or end inside a unit that the cutter judges."""
         names = [field.name for field in fields if field.kind == "spans"]
         lost = sum(len(flatten(each.gold.get(name, ()))[1]) for each in self.train for name in names)
-        return {"spans": total, "overlapping": lost, "inside": inside}
+        inside = len(misaligned(self.train, cutter, fields))
+        return {"spans": count_spans(self.train, fields), "overlapping": lost, "inside": inside}
 
 
 def unlabelled(task: Task, recipe: Recipe) -> list[Document]:
     """The unlabelled texts of the task, and those that the recipe adds. Raises UserError as `Task.read` does."""
     added = [document.unlabelled() for path in recipe.unlabeled for document in read_unlabelled(path)]
-    refuse_repeated_ids(added)
+    for error in repeated_ids(added):
+        raise error
     return [*(task.read("unlabeled") if "unlabeled" in task.splits else []), *added]
 
 
@@ -176,17 +186,48 @@ def warn_of_rare_labels(field: Field, train: Sequence[Document]) -> None:
             warn(f'field "{field.name}": {of} {have} {told}: {", ".join(rare)}.')
 
 
-def blurred_spans(train: Sequence[Document], cutter: Windows, fields: Sequence[Field]) -> tuple[int, int]:
-    """How many gold spans begin or end inside a unit that the cutter judges, token or word; and how many there are."""
+def count_spans(documents: Sequence[Document], fields: Sequence[Field]) -> int:
+    """How many gold spans the documents have, over all fields of spans."""
     names = [field.name for field in fields if field.kind == "spans"]
-    total = blurred = 0
-    for document in train:
-        spans = [span for name in names for span in document.gold.get(name, ())]
-        edges = [edge for edge in cutter.tokens(document.text)[1] if edge[0] < edge[1]] if spans else []
-        starts, ends = {start for start, _ in edges}, {end for _, end in edges}
-        total += len(spans)
-        blurred += sum(span.start not in starts or span.end not in ends for span in spans)
-    return blurred, total
+    return sum(len(document.gold.get(name, ())) for document in documents for name in names)
+
+
+def misaligned(
+    documents: Sequence[Document], cutter: Windows, fields: Sequence[Field]
+) -> list[tuple[Document, Field, Span]]:
+    """The gold spans that gold -> tags -> spans does not give back: they begin or end inside a unit of the cutter.
+
+    Spans that overlap a longer one of their field are not among them (see `refuse_lost_spans`).
+    """
+    found = []
+    for document in documents:
+        golds = [(field, flatten(document.gold.get(field.name, ()))[0]) for field in fields if field.kind == "spans"]
+        if any(gold for _, gold in golds):
+            offsets = cutter.tokens(document.text)[1]
+            for field, gold in golds:
+                back = {span for span, _ in to_spans(field, to_tags(field, gold, offsets), offsets)}
+                found += [(document, field, span) for span in gold if span not in back]
+    return found
+
+
+def warn_of_misaligned(documents: Sequence[Document], cutter: Windows, fields: Sequence[Field], split: str) -> None:
+    """One line that counts the gold spans of a split that the units of the cutter cannot spell, with the first five."""
+    lost = misaligned(documents, cutter, fields)
+    if not lost:
+        return
+    unit = "word" if cutter.whole_words else "token"
+    first = sorted(lost, key=lambda each: (each[0].file, each[0].line, each[2]))[:SHOWN]
+    shown = ", ".join(
+        f"{document.id} (line {document.line}, characters {span.start} to {span.end})" for document, _, span in first
+    )
+    remedy = "They are found up to its edges at best, and count as missed."
+    if cutter.whole_words and (better := len(lost) - len(misaligned(documents, cutter.by_tokens(), fields))):
+        remedy += f" --set units=tokens can find {better} of them."
+    total = count_spans(documents, fields)
+    warn(
+        f"{len(lost)} of {total} gold spans of {split} begin or end inside a {unit} of this encoder: {shown}"
+        f"{', ...' if len(lost) > SHOWN else ''}. {remedy}"
+    )
 
 
 def by_field(documents: Sequence[Document], fields: Sequence[Field]) -> Iterator[tuple[Field, list[int]]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from electra_ie import plots
 from electra_ie.console import Report, progress
-from electra_ie.corpus import by_field
+from electra_ie.corpus import by_field, warn_of_misaligned
 from electra_ie.document import Document
 from electra_ie.errors import UserError
 from electra_ie.extractor import Extractor
@@ -79,6 +79,7 @@ def score_run(run: str | os.PathLike[str], split: str, data: str | None = None) 
     if data is None:
         say_where(folder, task)
     documents = task.read(split)
+    warn_of_misaligned(documents, extractor.cutter, extractor.fields, split)
     with progress(len(documents), f"reading {split}", unit="documents") as report:
         answers = answer(extractor, documents, report)
     scores = judge(extractor.fields, documents, answers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from electra_ie.batching import Labelled, Window, Windows, collate
 from electra_ie.discriminator import Discriminator
 from electra_ie.document import Document, Finding, Span
+from electra_ie.edges import Edges
 from electra_ie.fingerprint import SHOWN, model_files, of_sums, package_version
 from electra_ie.hub import named, run_folder
 from electra_ie.labels import Field, best_tags, to_spans
@@ -83,9 +84,16 @@ class Extractor:
     """
 
     def __init__(
-        self, discriminator: Discriminator, cutter: Windows, fields: Sequence[Field], model: str | None = None
+        self,
+        discriminator: Discriminator,
+        cutter: Windows,
+        fields: Sequence[Field],
+        model: str | None = None,
+        edges: Mapping[str, Edges] | None = None,
     ):
+        """edges: the rules for the spans of each field; those of a field that is not there are the defaults."""
         self.discriminator, self.cutter, self.fields, self.model = discriminator, cutter, tuple(fields), model
+        self.edges = {field.name: (edges or {}).get(field.name, Edges()) for field in fields}
 
     @classmethod
     def load(cls, run: str, device: str | None = None) -> Extractor:
@@ -113,10 +121,10 @@ class Extractor:
         if revision and not os.path.exists(run):
             run = str(named(f"{os.fspath(run).partition('@')[0]}@{revision}") or run)
         folder = run_folder(run, token=token, local_files_only=local_files_only)
-        discriminator, cutter, fields = load_run(folder)
+        discriminator, cutter, fields, edges = load_run(folder)
         discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         files = model_files(folder, [field.name for field in fields])  # as they are, whatever audit.json says
-        return cls(discriminator, cutter, fields, of_sums(files)[:SHOWN])
+        return cls(discriminator, cutter, fields, of_sums(files)[:SHOWN], edges)
 
     def __call__(self, text: str) -> Findings:
         """The findings of one text as they stand in it."""
@@ -169,8 +177,10 @@ class Extractor:
         answers = {}
         for one in self.fields:
             logits = [window[one.name] for window in each.logits]
-            read = _read_spans if one.kind == "spans" else _read_text
-            answers[one.name], found = read(one, each, logits)
+            if one.kind == "spans":
+                answers[one.name], found = _read_spans(one, each, logits, self.edges[one.name])
+            else:
+                answers[one.name], found = _read_text(one, each, logits)
             findings += found if each.document.text.strip() else []  # nothing is found in nothing
         findings.sort(key=lambda finding: (finding.start, finding.end, finding.field, finding.label))
         return Reading(each.document, len(each.windows), answers, findings, self.model)
@@ -182,7 +192,9 @@ def _finding_record(finding: Finding) -> dict[str, Any]:
     return {name: getattr(finding, name) for name in ("field", "label", "start", "end", own, "score")}
 
 
-def _read_spans(one: Field, each: _Pending, logits: Sequence[np.ndarray]) -> tuple[list[Span], list[Finding]]:
+def _read_spans(
+    one: Field, each: _Pending, logits: Sequence[np.ndarray], edges: Edges
+) -> tuple[list[Span], list[Finding]]:
     """Spans are spelt over the whole document's tokens, each judged in the window that owns it: a window's edge cuts
     none. A finding's score is the mean probability of its tokens' tags."""
     text = each.document.text
@@ -190,20 +202,16 @@ def _read_spans(one: Field, each: _Pending, logits: Sequence[np.ndarray]) -> tup
     seen = [place for place, (start, end) in enumerate(offsets) if start < end]
     offsets = [offsets[place] for place in seen]
     scores = np.concatenate(logits)[seen]
-    tags = best_tags(one, scores)
+    tags = best_tags(one, scores, edges.breaks(text, offsets))
     sure = _softmax(scores)
-    findings = [
-        Finding(
-            one.name,
-            span.label,
-            span.start,
-            span.end,
-            text[span.start : span.end],
-            _rounded(sure[tokens, tags[tokens]].mean()),
-        )
-        for span, tokens in to_spans(one, tags.tolist(), offsets)
-    ]
-    return [Span(found.start, found.end, found.label) for found in findings], findings
+    spans, findings = [], []
+    for whole, tokens in to_spans(one, tags.tolist(), offsets):
+        span = edges.trim(text, whole)
+        if span:
+            score = _rounded(sure[tokens, tags[tokens]].mean())
+            spans.append(span)
+            findings.append(Finding(one.name, span.label, span.start, span.end, text[span.start : span.end], score))
+    return spans, findings
 
 
 def _read_text(one: Field, each: _Pending, logits: Sequence[np.ndarray]) -> tuple[Any, list[Finding]]:

@@ -6,14 +6,14 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from electra_ie.document import Document
-from electra_ie.errors import UserError, nearest, warn
+from electra_ie.errors import Fault, UserError, warn
 from electra_ie.formats import READERS, jsonl, separated
-from electra_ie.formats.files import MARK, UTF_16, Place, decode, printable, reading, relative
+from electra_ie.formats.files import Place, decode, printable, relative
 from electra_ie.formats.folders import Listing, count, walk
 from electra_ie.formats.plain import ENDINGS, whole
 from electra_ie.task import Task
@@ -119,11 +119,11 @@ class Inbox:
             for each, stem in zip(self.files, stems, strict=True)
         ]
 
-    def read(self, fail: Callable[[UserError], None]) -> Iterator[Document]:
+    def read(self, fail: Fault) -> Iterator[Document]:
         """The documents, one at a time; no two have one id. Memory grows with the ids only.
 
-        fail: gets what cannot be read, by file and line. If it returns, the reading goes on behind that: in a `.jsonl`
-        with the next line, else with the next file.
+        fail: gets what cannot be read, by file and line. If it returns, the reading goes on behind that: with the
+        next line or row, or where this is not safe with the next file.
         """
         self._report()
         for listing in self.listings:
@@ -149,7 +149,7 @@ class Inbox:
         if self.repeated:
             warn(f"{count(self.repeated, 'file is', 'files are')} named more than once and read once.")
 
-    def _documents(self, fail: Callable[[UserError], None]) -> Iterator[Document]:
+    def _documents(self, fail: Fault) -> Iterator[Document]:
         for each in self.files:
             try:
                 if each.path is STANDARD_INPUT:
@@ -158,7 +158,7 @@ class Inbox:
                 elif each.ending == ".jsonl":
                     yield from self._records(each, fail)
                 elif each.ending in TABLES:
-                    yield from self._rows(each)
+                    yield from self._rows(each, fail)
                 elif each.ending in NOT_TEXT:
                     remedy = "Convert it to .txt, or to .jsonl with a text a line."
                     raise UserError(f"a {each.ending} file is not read as text.", file=each.path, remedy=remedy)
@@ -167,29 +167,16 @@ class Inbox:
             except UserError as error:
                 fail(error)
 
-    def _records(self, file: _File, fail: Callable[[UserError], None]) -> Iterator[Document]:
-        with reading(file.path), file.path.open("rb") as lines:
-            for number, raw in enumerate(lines, start=1):
-                try:
-                    line = decode(raw.removeprefix(MARK) if number == 1 else raw, file.path, number)
-                    if line.strip():
-                        yield self._record(line, Place(printable(str(file.path)), number), file.stem)
-                except UserError as error:
-                    fail(error)
-                    if number == 1 and raw.startswith(UTF_16):  # nor is any other line
-                        return
+    def _records(self, file: _File, fail: Fault) -> Iterator[Document]:
+        for document in jsonl.read(file.path, (), self.options["jsonl"], fail, file.stem):
+            if self.required and document.id == f"{file.stem}-{document.line}":
+                fail(Place(document.file, document.line).error(f'the record has no "{self.required}".', "See --id."))
+                continue
+            yield document
 
-    def _record(self, line: str, place: Place, stem: str) -> Document:
-        options = self.options["jsonl"]
-        record = jsonl.parse(line, place)
-        text, id = jsonl.text_of(record, options["text"], place), jsonl.id_of(record, options["id"], place)
-        if self.required and not id:
-            raise place.error(f'the record has no "{self.required}".', nearest(self.required, record))
-        return Document(id or f"{stem}-{place.line}", text, {}, place.file, place.line)
-
-    def _rows(self, file: _File) -> Iterator[Document]:
+    def _rows(self, file: _File, fail: Fault) -> Iterator[Document]:
         try:
-            yield from separated.read(file.path, (), self.options[TABLES[file.ending]], file.stem)
+            yield from separated.read(file.path, (), self.options[TABLES[file.ending]], fail, file.stem)
         except UserError as error:
             remedy = f"{error.remedy} The rows from here on are not read."
             raise UserError(error.message, file=error.file, line=error.line, remedy=remedy) from None

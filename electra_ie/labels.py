@@ -95,7 +95,10 @@ def to_tags(field: Field, spans: Iterable[Span], offsets: Sequence[tuple[int, in
 
 
 def to_spans(field: Field, tags: Sequence[int], offsets: Sequence[tuple[int, int]]) -> list[tuple[Span, list[int]]]:
-    """The spans that valid BIO tags spell, each with the positions of its tokens. `IGNORED` tokens are passed over."""
+    """The spans that valid BIO tags spell, each with the positions of its tokens. `IGNORED` tokens are passed over.
+
+    offsets: the characters of each token, no character in two of them (see `Windows.tokens`).
+    """
     found: list[tuple[Span, list[int]]] = []
     tokens: list[int] = []
     label = ""
@@ -108,8 +111,6 @@ def to_spans(field: Field, tags: Sequence[int], offsets: Sequence[tuple[int, int
     for position, tag in enumerate(tags):
         if tag == IGNORED:
             continue
-        if tokens and offsets[position][0] < offsets[tokens[-1]][1]:
-            continue  # two tokens of one character, as byte-level vocabularies have: the first has spoken for it
         prefix, _, name = field.names[tag].partition("-")
         if prefix != "I" or name != label:
             close()
@@ -129,15 +130,24 @@ def forbidden(field: Field) -> np.ndarray:
     return rules
 
 
-def best_tags(field: Field, logits: np.ndarray) -> np.ndarray:
-    """The valid tag sequence of the highest summed score (Viterbi 1967) for (T, K) logits: (T,) ids."""
+def best_tags(field: Field, logits: np.ndarray, breaks: Sequence[int] = ()) -> np.ndarray:
+    """The valid tag sequence of the highest summed score (Viterbi 1967) for (T, K) logits: (T,) ids.
+
+    breaks: places at which a span cannot go on; the tags from there on are a sequence of their own.
+    """
     greedy = logits.argmax(axis=1)
     rules = forbidden(field)
     if len(greedy) == 0:
         return greedy
     starts = np.array([name.startswith("I-") for name in field.names])
-    if not starts[greedy[0]] and not rules[greedy[:-1], greedy[1:]].any():
+    first = [0, *breaks]
+    if not starts[greedy[first]].any() and not rules[greedy[:-1], greedy[1:]].any():
         return greedy  # the unconstrained best is valid, hence also the constrained best
+    return np.concatenate([_viterbi(part, starts, rules) for part in np.split(logits, first[1:])])
+
+
+def _viterbi(logits: np.ndarray, starts: np.ndarray, rules: np.ndarray) -> np.ndarray:
+    """The best tags of one sequence. starts: (K,), which tag cannot be the first; rules: as `forbidden`."""
     penalty = np.where(rules, -np.inf, 0.0)
     score = np.where(starts, -np.inf, logits[0].astype(np.float64))
     back = np.zeros(logits.shape, dtype=np.int64)

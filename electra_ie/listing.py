@@ -49,7 +49,7 @@ def show(name: str) -> None:
 
 def _sizes(task: Task) -> None:
     """Documents, characters and labels of each split."""
-    read = {split: task.read(split) for split in task.splits}
+    read = task.read_splits(task.splits)
     rows: list[dict[str, Any]] = [
         {
             "split": split,

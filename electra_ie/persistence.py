@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from electra_ie.batching import Windows
 from electra_ie.console import notice
 from electra_ie.discriminator import Discriminator
+from electra_ie.edges import Edges, edges_from
 from electra_ie.encoders import hushed, load_tokenizer, longest
 from electra_ie.errors import UserError
 from electra_ie.inspection import forget_code, inspect_model
@@ -168,9 +169,9 @@ def load_best(run: Path, discriminator: Discriminator) -> None:
     discriminator.load_state_dict(read_weights(run / BEST)[0], strict=False)
 
 
-def save_fields(run: Path, discriminator: Discriminator, cutter: Windows) -> None:
+def save_fields(run: Path, discriminator: Discriminator, cutter: Windows, edges: Mapping[str, Edges]) -> None:
     """A stock folder for each field: config, weights, tokenizer. The `electra_ie` block of the config says how texts
-    were cut, and how to decode."""
+    were cut, and how to decode. edges: the rules for the spans of each field of spans."""
     for field in discriminator.fields:
         part = run / f".{field.name}.part"
         shutil.rmtree(part, ignore_errors=True)
@@ -182,6 +183,7 @@ def save_fields(run: Path, discriminator: Discriminator, cutter: Windows) -> Non
                 "margin": cutter.margin,
                 "whole_words": cutter.whole_words,
                 AVERAGES: discriminator.head(field).averages,
+                **({"edges": asdict(edges[field.name])} if field.kind == "spans" else {}),
             }
             forget_code(vars(model.config))
             model.save_pretrained(part)
@@ -190,8 +192,11 @@ def save_fields(run: Path, discriminator: Discriminator, cutter: Windows) -> Non
         os.replace(part, run / field.name)
 
 
-def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, Windows, tuple[Field, ...]]:
-    """The discriminator of a finished run, how it cuts texts, and its fields. Nothing is fetched by name."""
+def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, Windows, tuple[Field, ...], dict[str, Edges]]:
+    """The discriminator of a finished run, how it cuts texts, its fields, and the rules for the spans of each field.
+
+    Nothing is fetched by name.
+    """
     folder = Path(run)
     refuse_links(folder)
     fields = load_task(folder).fields
@@ -215,7 +220,18 @@ def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, Windows, tuple
             file=place,
             remedy="Restore it, or train again.",
         ) from error
-    return discriminator, cutter, fields
+    spans = [field for field in fields if field.kind == "spans"]
+    edges = {field.name: _edges(folder / field.name, discriminator.head(field).model.config) for field in spans}
+    return discriminator, cutter, fields, edges
+
+
+def _edges(folder: Path, config: Any) -> Edges:
+    """The rules for the spans of a field, from its configuration. Raises UserError where it has none."""
+    try:
+        return edges_from(config.electra_ie["edges"])
+    except (AttributeError, TypeError, KeyError, ValueError) as error:
+        message = "the config.json does not say where spans end (edges in its block electra_ie)."
+        raise UserError(message, file=folder, remedy="Restore it, or train again.") from error
 
 
 def check_models(folder: Path, fields: Sequence[Field]) -> None:

@@ -113,7 +113,7 @@ def of_task(task: Task, repository: str) -> Upload:
         if field.name in ("id", "text"):
             message = f'there is no place for a field called "{field.name}" beside the column of that name.'
             raise UserError(message, file=task.file, remedy="Rename it.")
-    read = {split: task.read(split) for split in task.splits}
+    read = task.read_splits(task.splits)
     files: dict[str, Content] = {CARD: dataset_page(task, read, repository).encode()}
     files[TASK] = yaml.safe_dump(_as_jsonl(task), sort_keys=False, allow_unicode=True).encode()
     files |= {f"{split}.jsonl": _lines(task, documents) for split, documents in read.items()}

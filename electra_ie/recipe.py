@@ -57,6 +57,9 @@ class Recipe(Settings):
     "Tokens in a window, special ones included. None: 128, or 256 where whole texts are judged; at most the encoder's."
     margin: int = 16
     "Tokens of context on each side of a cut that falls inside a sentence."
+    units: str = "auto"
+    """What a tag is given to: words (by their first token), tokens, or auto (words, unless more than one gold span in
+    twenty begins or ends inside one)."""
     steps: int | None = None
     "Optimiser steps. None: 320 / batch * sqrt(labelled windows), at least 100; a larger batch takes fewer."
     batch: int | None = None
@@ -114,7 +117,11 @@ class Recipe(Settings):
     )  # fmt: skip
     """What plain training knows nothing of."""
     HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "warmup": 1, "hide": 0.9}
-    WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {"pooling": ("stock", "mean"), "precision": ("auto", "bf16", "no")}
+    WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "pooling": ("stock", "mean"),
+        "precision": ("auto", "bf16", "no"),
+        "units": ("auto", "words", "tokens"),
+    }
 
     @property
     def game(self) -> bool:

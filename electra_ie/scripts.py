@@ -11,6 +11,9 @@ UNSPACED = re.compile(
 )
 """A character of a script without blanks between words: Thai, Lao, Burmese, Khmer, Japanese, Bopomofo, Chinese."""
 
+COMBINING = ("Mn", "Mc", "Me", "Cf")
+"""Categories of characters that belong to the one before them: marks, and format characters such as joiners."""
+
 
 def is_unspaced(character: str) -> bool:
     """Whether `character` belongs to a script that puts no blank between words."""
@@ -20,14 +23,15 @@ def is_unspaced(character: str) -> bool:
 def continues_word(text: str, at: int) -> bool:
     """Whether the characters before and at `at` belong to one word.
 
-    A word is a run of letters and digits of a script with blanks, marks that combine with them included. Punctuation,
-    symbols and characters of scripts without blanks are words of their own.
+    A word is a run of letters and digits of a script with blanks; marks that combine with them and format characters
+    between them (a soft hyphen, a joiner) are part of it. Punctuation, symbols and characters of scripts without blanks
+    are words of their own.
     """
     return 0 < at < len(text) and _in_word(text, at - 1) and _in_word(text, at)
 
 
 def _in_word(text: str, at: int) -> bool:
-    """Whether the character at `at` is a letter or a digit of a script with blanks, or a mark behind one."""
-    while at > 0 and unicodedata.category(text[at]).startswith("M"):
+    """Whether the character at `at` is a letter or a digit of a script with blanks, or what combines with one."""
+    while at > 0 and unicodedata.category(text[at]) in COMBINING:
         at -= 1
     return text[at].isalnum() and not is_unspaced(text[at])

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from electra_ie.document import Document
-from electra_ie.errors import UserError, nearest, warn
+from electra_ie.errors import Fault, Faults, UserError, nearest, warn
 from electra_ie.formats import READERS, read_unlabelled
 from electra_ie.formats.plain import ENDINGS
 from electra_ie.labels import KINDS, Field
@@ -123,9 +123,24 @@ class Task:
         """The documents of a split, in the order of its files; those of `unlabeled` without any gold.
 
         Raises:
-            UserError: there is no such split, it is empty, two documents have one id, or a file is not as it
-                should be.
+            UserError: as `read_splits`.
         """
+        return self.read_splits([split])[split]
+
+    def read_splits(self, splits: Iterable[str]) -> dict[str, list[Document]]:
+        """The documents of several splits. All their files are read before any mistake in them is raised.
+
+        Raises:
+            UserError: there is no such split, it is empty, two documents have one id, or records or files are not as
+                they should be; several mistakes are one UserError, with the first ten in `faults`.
+        """
+        faults = Faults()
+        found = {split: self._read(split, faults) for split in splits}
+        faults.refuse(f"the data of the task {self.name}")
+        return found
+
+    def _read(self, split: str, faults: Faults) -> list[Document]:
+        """The documents of a split that can be read; mistakes in them go to `faults`."""
         if split not in self.files:
             message = f'the task {self.name} has no split "{split}".'
             raise UserError(message, file=self.file, remedy=nearest(split, self.splits))
@@ -133,12 +148,16 @@ class Task:
             card = f"; its data card says where they come from (electra-ie tasks {self.name})" if self.card else ""
             remedy = f"Give their folder with --data{card}."
             raise UserError(f"the data of the task {self.name} are not here.", file=self.folder, remedy=remedy)
-        documents = list(self._documents(split))
+        before = faults.number
+        documents = list(self._documents(split, faults.add))
+        for error in repeated_ids(documents):
+            faults.add(error)
+        if faults.number > before:
+            return documents
         if not documents:
             names = ", ".join(self.files[split])
             remedy = "Give it at least one record, or leave the split out of the task."
-            raise UserError(f'the split "{split}" is empty ({names}).', file=self.folder, remedy=remedy)
-        refuse_repeated_ids(documents)
+            faults.add(UserError(f'the split "{split}" is empty ({names}).', file=self.folder, remedy=remedy))
         if split == UNLABELED:
             return [document.unlabelled() for document in documents]
         for field in self.fields:
@@ -146,17 +165,20 @@ class Task:
                 warn(f'{self.name}: no record of the split "{split}" says anything of the field {field.name}.')
         return documents
 
-    def _documents(self, split: str) -> Iterator[Document]:
+    def _documents(self, split: str, fault: Fault) -> Iterator[Document]:
         """The documents of each file of a split; bare texts may stand in the pool of a task of any format."""
         fields = () if split == UNLABELED else self.fields
         for name in self.files[split]:
             path = self.folder / name
-            self.refuse_strays(path)
             bare = path.is_dir() or path.suffix.lower() in ENDINGS
-            if split == UNLABELED and bare and path.suffix.lower() != f".{self.format}":
-                yield from read_unlabelled(path)
-            else:
-                yield from READERS[self.format].read(path, fields, self.options)
+            try:
+                self.refuse_strays(path)
+                if split == UNLABELED and bare and path.suffix.lower() != f".{self.format}":
+                    yield from read_unlabelled(path)
+                else:
+                    yield from READERS[self.format].read(path, fields, self.options, fault)
+            except UserError as error:  # the rest of this file cannot be read; the others can
+                fault(error)
 
     def refuse_strays(self, path: Path) -> None:
         """Raises UserError for a file of the data, or one of a folder of them, that is none, or a link out of `folder`;
@@ -170,15 +192,15 @@ class Task:
                 raise UserError("this is a link that leads out of the folder of the data.", file=each, remedy=remedy)
 
 
-def refuse_repeated_ids(documents: Iterable[Document]) -> None:
-    """Raises UserError for two documents with one id: what is found in them could not be told apart."""
+def repeated_ids(documents: Iterable[Document]) -> Iterator[UserError]:
+    """A mistake for each document with the id of an earlier one: what is found in them could not be told apart."""
     first: dict[str, Document] = {}
     for document in documents:
         other = first.setdefault(document.id, document)
         if other is not document:
             message = f'the id "{document.id}" is taken by {other.file}:{other.line}.'
             remedy = "Give each record its own id; without ids, each file its own name."
-            raise UserError(message, file=document.file, line=document.line, remedy=remedy)
+            yield UserError(message, file=document.file, line=document.line, remedy=remedy)
 
 
 def locate(name_or_path: str | os.PathLike[str]) -> Path:

@@ -22,6 +22,7 @@ from electra_ie.completion import complete
 from electra_ie.console import notice, progress
 from electra_ie.corpus import Corpus, windows_of
 from electra_ie.discriminator import Discriminator
+from electra_ie.edges import edges_of
 from electra_ie.encoders import load_tokenizer, longest, mask_token, pinned
 from electra_ie.errors import UserError, warn
 from electra_ie.evaluation import answer, judge, mean_score
@@ -102,7 +103,9 @@ class Training:
         )
         self.role = f"{task.name} ({_role(recipe, within is not None)})"
         self.cutter: Windows = (
-            within.cutter if within else corpus.cutter(tokenizer, recipe.window or 0, recipe.margin, task.fields)
+            within.cutter
+            if within
+            else corpus.cutter(tokenizer, recipe.window or 0, recipe.margin, task.fields, recipe.units)
         )
         self.labelled, self.pool = corpus.windows(self.cutter, task.fields)
         begin_at_shares(self.discriminator, self.labelled)
@@ -118,7 +121,8 @@ class Training:
         hiding = isinstance(self.generator, HidingGenerator)
         if hiding and recipe.second_view and any(field.kind == "classes" for field in task.fields):
             self.view = SecondView(self.discriminator)  # now: it keeps the encoder as it is before anything is trained
-        self.extractor = Extractor(self.discriminator, self.cutter, task.fields)
+        edges = edges_of(corpus.train, task.fields)
+        self.extractor = Extractor(self.discriminator, self.cutter, task.fields, edges=edges)
         self.rows: list[dict[str, Any]] = []
         self.done = Progress()
         self.collapsed: dict[str, Any] | None = None

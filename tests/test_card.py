@@ -54,6 +54,7 @@ def texts_of(extractor: Extractor) -> list[str]:
     """Texts of one window each; marks that combine, blanks of other widths and characters unknown to the vocabulary."""
     texts = [document.text for document in tiny.documents(90, seed=6)]
     texts += ["Café\u0301  Brisk\u00a0paid\n3.100,25 to the \u4e2d\u6587 bank.", "Arden", "paid 5.975,74, Corvo"]
+    texts += ["Arden\nBrisk\r\nCorvo paid 5.975,74\n3.100,25", "\U0001f3e6 Arden \U0001f44d\U0001f3fd paid 5.975,74 \u2713"]
     return [text for text in texts if len(extractor.cutter(text)) == 1]
 
 
@@ -72,7 +73,7 @@ def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
     task, settings = str(tiny.write_task(folder / "task")), {"preset": "control", "steps": 140, "pooling": "stock"}
     other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), **settings))
     with pytest.MonkeyPatch.context() as patch:  # as where words cannot spell the gold
-        patch.setattr(Corpus, "cutter", lambda _, tokenizer, size, margin, fields: Windows(tokenizer, size, margin))
+        patch.setattr(Corpus, "cutter", lambda _, tokenizer, size, margin, *others: Windows(tokenizer, size, margin))
         tokens = train(task, folder / "tokens", **tiny.settings(encoder("bert"), **settings))
     return {"words": run, "tokens": tokens, "bytes": other}
 
@@ -110,7 +111,7 @@ def test_the_code_of_the_card_finds_what_extract_finds(runs, answers, name, stra
         spans = [(each.label, each.start, each.end, each.score) for each in found["names"]]
         exact = [(each["label"], each["start"], each["end"], near(each)) for each in told["find_names"][number]]
         assert spans == exact, text
-        if strategy and valid(extractor, text) and "\u0301" not in text:
+        if strategy and valid(extractor, text) and text.isascii() and "\n" not in text:
             compared += bool(spans)
             piped = [(each["entity_group"], each["start"], each["end"], near(each)) for each in told["read_names"][number]]
             assert spans == piped, text

@@ -117,23 +117,51 @@ def test_labels_that_one_document_alone_bears_are_named(capsys):
     assert [line.partition("warning: ")[2] for line in lines] == told
 
 
-def cut(file, encoder) -> Windows:
-    return read(file).cutter(tiny.cutter_of(encoder("bert")).tokenizer, 48, 4, tiny.FIELDS)
+def cut(file, encoder, units="auto") -> Windows:
+    return read(file).cutter(tiny.cutter_of(encoder("bert")).tokenizer, 48, 4, tiny.FIELDS, units)
 
 
-def test_words_are_judged_where_they_can_spell_all_gold_else_tokens(task, encoder, capsys):
-    assert cut(task, encoder).whole_words is True
-    part = {"id": "i", "text": "the Ardens paid", "names": [{"start": 4, "end": 9, "label": "person"}]}
-    add(task, "train.jsonl", part)
+def inside_words(task, size):
+    part = {"text": "the Ardens paid", "names": [{"start": 4, "end": 9, "label": "person", "text": "Arden"}]}
+    for number in range(size):
+        add(task, "train.jsonl", {"id": f"i{number}", **part})
+    return part["text"]
+
+
+def test_a_few_spans_inside_words_do_not_turn_words_into_tokens(task, encoder, capsys):
+    assert cut(task, encoder).whole_words is True and capsys.readouterr().err == ""
+    text = inside_words(task, 2)
     cutter = cut(task, encoder)
-    assert (4, 9) in cutter.tokens(part["text"])[1] and cutter.whole_words is False
-    assert "inside a token" not in capsys.readouterr().err
+    assert cutter.whole_words is True and (4, 10) in cutter.tokens(text)[1]
+    line = capsys.readouterr().err
+    assert "warning: 2 of 82 gold spans of train begin or end inside a word of this encoder: " in line
+    assert "i0 (line 41, characters 4 to 9), i1 (line 42, characters 4 to 9)." in line
+    assert "--set units=tokens can find 2 of them." in line
 
 
-def test_spans_inside_a_token_are_counted(task, encoder, capsys):
-    add(task, "train.jsonl", {"id": "i", "text": "the bank", "names": [{"start": 4, "end": 7, "label": "person"}]})
-    cut(task, encoder)
-    assert "warning: 1 of 81 gold spans of train begin or end inside a token" in capsys.readouterr().err
+def test_tokens_are_judged_where_words_cannot_spell_much_of_the_gold(task, encoder, capsys):
+    text = inside_words(task, 8)
+    cutter = cut(task, encoder)
+    assert (4, 9) in cutter.tokens(text)[1] and cutter.whole_words is False
+    assert capsys.readouterr().err == ""
+
+
+def test_the_setting_decides_what_is_judged(task, encoder):
+    assert cut(task, encoder, "tokens").whole_words is False
+    inside_words(task, 8)
+    assert cut(task, encoder, "words").whole_words is True
+
+
+def test_spans_inside_a_token_are_counted_and_the_first_five_named(task, encoder, capsys):
+    for number in range(6):
+        part = {"id": f"i{number}", "text": "the bank", "names": [{"start": 4, "end": 7, "label": "person", "text": "ban"}]}
+        add(task, "train.jsonl", part)
+    add(task, "dev.jsonl", {**part, "id": "d", "text": "the bank opened"})
+    cut(task, encoder, "tokens")
+    train, dev = capsys.readouterr().err.splitlines()
+    assert "warning: 6 of 86 gold spans of train begin or end inside a token" in train and train.count("(line ") == 5
+    assert "i4 (line 45, characters 4 to 7), ..." in train and "units=tokens" not in train
+    assert "warning: 1 of 41 gold spans of dev" in dev and "d (line 21, characters 4 to 7)." in dev
 
 
 def test_a_dev_split_without_labels_is_refused(task):

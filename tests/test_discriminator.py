@@ -13,6 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoModelForTokenCl
 from electra_ie.batching import Labelled, collate
 from electra_ie.discriminator import Discriminator
 from electra_ie.document import Document
+from electra_ie.edges import edges_of
 from electra_ie.errors import UserError
 from electra_ie.labels import Field
 from electra_ie.objectives import TERMS
@@ -79,7 +80,7 @@ def test_heads_answer_as_the_stock_models_do(judged):
 def test_saved_folders_answer_the_same_and_hold_k_outputs(judged, tmp_path):
     discriminator, cutter = judged
     batch = collate([row(cutter, SHORT), row(cutter, LONG)], cutter, ())
-    save_fields(tmp_path, discriminator, cutter)
+    save_fields(tmp_path, discriminator, cutter, edges_of((), tiny.FIELDS))
     answers = discriminator.answers(batch)
     folders = {field.name: str(tmp_path / field.name) for field in tiny.FIELDS}
     again = Discriminator.from_saved(folders, tiny.FIELDS).eval().answers(batch)
@@ -131,7 +132,7 @@ def test_k_labels_make_k_outputs(encoder, size):
 
 def test_the_extra_logit_of_flags_is_not_saved(encoder, tmp_path):
     discriminator = tiny.discriminator_of(encoder("bert"), fakes=True)
-    save_fields(tmp_path, discriminator, tiny.cutter_of(encoder("bert")))
+    save_fields(tmp_path, discriminator, tiny.cutter_of(encoder("bert")), edges_of((), tiny.FIELDS))
     saved = load_file(tmp_path / "risks" / "model.safetensors")
     assert not [name for name in saved if "extra" in name]
     assert saved["classifier.weight"].shape == (2, 32)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from electra_ie.document import Span
 from electra_ie.errors import UserError
 from electra_ie.formats import READERS, read_unlabelled
-from electra_ie.formats.conll import chunks
+from electra_ie.formats.conll import Scheme, chunks
 from electra_ie.formats.files import Place
 from electra_ie.labels import Field
 
@@ -115,11 +115,11 @@ def test_a_field_that_a_format_cannot_hold_is_refused(tmp_path):
 
 def test_csv_reads_quotes_line_ends_ids_and_the_unknown(tmp_path):
     rows = 'id,text,topic,risks\r\na,"two, ""words""\r\nand a line",fraud,shell|mule\r\nb,plain,,\r\nc,x,?,?\r\n'
-    first, second, third = read("csv", write(tmp_path, "a.csv", rows), TOPIC, RISKS, unlabelled=["?"])
+    first, second, third = read("csv", write(tmp_path, "a.csv", rows), TOPIC, RISKS, unlabelled=["?"], blank="none")
     assert first.text == 'two, "words"\r\nand a line'
     assert first.gold == {"topic": "fraud", "risks": ("shell", "mule")}
     assert (first.id, first.line, second.line) == ("a", 2, 4)
-    assert second.gold == {"risks": ()}, "an empty cell is a known none for flags and unknown for a class"
+    assert second.gold == {"risks": ()}, "an empty cell of flags is a known none here, of a class unknown"
     assert third.gold == {}
 
 
@@ -187,8 +187,8 @@ def test_csv_refuses_settings_it_cannot_read_by(tmp_path):
     ],
 )
 def test_chunks_begin_where_conlleval_begins_them(tags, expected):
-    places = [Place("a", 1)] * len(tags.split())
-    assert list(chunks(tags.split(), places, [ENTITIES])) == expected
+    scheme = Scheme([ENTITIES], tags.split())
+    assert list(chunks([scheme.parse(tag, Place("a", 1)) for tag in tags.split()])) == expected
 
 
 def test_conll_reads_sentences_and_their_lines(tmp_path):
@@ -212,8 +212,8 @@ def test_conll_gives_each_field_its_own_labels_and_one_column_none(tmp_path):
     ("content", "options", "line", "says"),
     [
         ("Ann B-PER\nRio B-LOX\n", {}, 2, 'no field has the label "LOX". Did you mean "LOC"?'),
-        ("Ann B-PER\nRio LOC\n", {}, 2, '"LOC" is not a tag. Did you mean "I-LOC"?'),
-        ("Ann NN O\nRio O\n", {}, 2, "this line has 2 columns, the first has 3."),
+        ("Ann B-PER\nRio LOC\n", {}, 2, 'the tag "LOC" has no prefix'),
+        ("Ann NN O\nRio O\n", {}, 2, "this line has 2 columns, and most lines have 3."),
         ("Ann\tO\n\tO\n", {"delimiter": "\t"}, 2, "a tag and no word"),
         ("Ann O\n", {"tag": 3}, 1, "the option tag is 3, and this line has 2 columns. It must be -2 to 1."),
     ],
@@ -238,7 +238,7 @@ def test_conll_spans_are_the_joined_words(tmp_path_factory, chunks):
         rows += [f"{word}\t{tag}" for word, tag in zip(words, tags, strict=True)]
         expected += [(label, " ".join(words))] if label else []
     path = write(tmp_path_factory.mktemp("conll"), "a.tsv", "\n".join(rows))
-    (document,) = read("conll", path, ENTITIES, delimiter="\t")
+    (document,) = read("conll", path, ENTITIES, delimiter="\t", join="blank")
     found = [(span.label, document.text[span.start : span.end]) for span in document.gold["entities"]]
     assert found == expected
 
@@ -288,7 +288,7 @@ SPAN = {"start": 0, "end": 3, "label": "PER"}
         ({"text": "x", "risks": "shell"}, "It must be a list of labels"),
         ({"text": "x", "risks": ["shel"]}, 'no flag "shel". Did you mean "shell"?'),
         ({"text": "Ann", "entities": {}}, "It must be a list of objects"),
-        ({"text": "Ann", "entities": [{**SPAN, "end": True}]}, "It must be a list of objects"),
+        ({"text": "Ann", "entities": [{**SPAN, "end": True}]}, '"end" of a span of "entities" is true'),
         ({"text": "Ann", "entities": [{**SPAN, "label": "PERS"}]}, 'no label "PERS". Did you mean "PER"?'),
         ({"text": "Ann", "entities": [{**SPAN, "end": 4}]}, "the span 0 to 4 lies outside the text of 3 characters."),
         ({"text": "Ann", "entities": [{**SPAN, "start": -1}]}, "lies outside the text"),

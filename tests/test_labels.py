@@ -67,10 +67,7 @@ def test_any_run_of_tokens_is_a_span_that_survives(cutter, data):
     """Mid-word beginnings, neighbours without a gap, punctuation: whatever the edges of tokens allow."""
     text = data.draw(PUNCTUATED)
     offsets = cutter.tokens(text)[1]
-    # A tokenizer may put two tokens on one character (a mark for the beginning of a word); neither is an edge alone.
     edges = [place for place, (start, end) in enumerate(offsets) if start < end]
-    edges = [place for last, place in zip([None, *edges], edges, strict=False)
-             if last is None or offsets[last][1] <= offsets[place][0]]  # fmt: skip
     cuts = sorted(data.draw(st.sets(st.integers(0, len(edges)), max_size=8)))
     spans = []
     for first, last in zip(cuts, cuts[1:], strict=False):
@@ -135,6 +132,14 @@ def test_the_best_tags_are_those_of_a_search_through_all(logits):
     assert sum(scores[place, tag] for place, tag in enumerate(tags)) == pytest.approx(best)
 
 
+@given(st.lists(st.lists(LOGIT, min_size=5, max_size=5), min_size=1, max_size=5), st.sets(st.integers(1, 4)))
+def test_behind_a_break_the_best_tags_are_those_of_a_text_of_its_own(logits, breaks):
+    scores = np.array(logits, dtype=np.float32).reshape(-1, 5)
+    places = sorted(each for each in breaks if each < len(logits))
+    parts = [best_tags(FIELD, part) for part in np.split(scores, places)]
+    assert best_tags(FIELD, scores, places).tolist() == np.concatenate(parts).tolist()
+
+
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 8)), max_size=20))
 def test_what_bio_cannot_express_is_what_clashes_with_a_longer_span(pairs):
     spans = {Span(start, start + length, "x") for start, length in pairs}
@@ -143,9 +148,3 @@ def test_what_bio_cannot_express_is_what_clashes_with_a_longer_span(pairs):
         if not any(span.start < other.end and other.start < span.end for other in kept):
             kept.append(span)
     assert flatten(spans) == (sorted(kept), sorted(spans - set(kept)))
-
-
-def test_two_tokens_of_one_character_spell_one_span():
-    """As byte-level vocabularies cut an emoji: both tokens stand for the same character."""
-    field = Field("names", "spans", ("x",))
-    assert [span for span, _ in to_spans(field, [1, 1, 2, 0], [(0, 1), (0, 1), (1, 3), (3, 4)])] == [Span(0, 3, "x")]

@@ -295,7 +295,7 @@ def test_a_finished_run_is_complete_and_needs_no_encoder(task, tmp_path, rough):
     assert {*NAMES, "run.yaml", "task.yaml", "scores.json", "audit.json", "log.jsonl", "curves.png", "README.md"} <= present
     assert "checkpoint" not in present and not [name for name in present if name.startswith(".")]
     shutil.rmtree(own)
-    discriminator, cutter, fields = load_run(run)
+    discriminator, cutter, fields, edges = load_run(run)
     assert [field.name for field in fields] == NAMES and cutter.size == 48
 
 

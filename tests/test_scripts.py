@@ -14,6 +14,7 @@ from electra_ie.scripts import continues_word, is_unspaced
         ("don't", "don|'|t"),
         ("Müßiggang🏦", "Müßiggang|🏦"),
         ("e\u0301te\u0301", "e\u0301te\u0301"),
+        ("co\u00adop", "co\u00adop"),
         ("£300", "£|300"),
         ("a_b", "a|_|b"),
         ("10kg", "10kg"),

@@ -180,7 +180,7 @@ def test_an_id_given_twice_is_refused_with_both_places(task, tmp_path):
 
 
 def test_a_field_that_no_record_speaks_of_is_named(task, tmp_path, capsys):
-    records(tmp_path, "one.jsonl", {"body": "y", "kind": "fraud", "entitties": []})
+    records(tmp_path, "one.jsonl", {"body": "y", "kind": "fraud", "persons": []})
     task.read("train")
     assert capsys.readouterr().err.endswith('no record of the split "train" says anything of the field entities.\n')
 

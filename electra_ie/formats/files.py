@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from electra_ie.errors import UserError
+from electra_ie.errors import Fault, UserError, stop
 
 MARK = b"\xef\xbb\xbf"
 """The byte order mark some editors put before UTF-8."""
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 """The byte order marks of UTF-16."""
+LINE = re.compile(rb"[^\r\n]*(?:\r+\n|\r|\n)|[^\r\n]+")
+"""A line and its end: LF, CRLF, the CR of old Macs, or the CR CR LF of a file that was converted twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,20 @@ def read_text(path: Path) -> str:
     return decode(raw, path)
 
 
-def lines(path: Path) -> Iterator[tuple[int, str]]:
+def lines(path: Path, fault: Fault = stop) -> Iterator[tuple[int, str]]:
     """The numbered lines of a file, of a `.gz` unpacked, their ends kept, a leading byte order mark left out; memory
-    stays flat."""
+    stays flat. fault: gets each line that is not UTF-8 text, and may go on with the next; by default it ends the
+    reading."""
     with reading(path), _open(path) as file:
-        for number, raw in enumerate(file, start=1):
-            yield number, decode(raw.removeprefix(MARK) if number == 1 else raw, path, number)
+        for number, raw in enumerate((raw for part in file for raw in LINE.findall(part)), start=1):
+            try:
+                line = decode(raw.removeprefix(MARK) if number == 1 else raw, path, number)
+            except UserError as error:
+                if number == 1 and raw.startswith(UTF_16):  # nor is any other line
+                    raise
+                fault(error)
+                continue
+            yield number, line
 
 
 def _open(path: Path) -> BinaryIO:

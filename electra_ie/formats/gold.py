@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from electra_ie.document import Span
 from electra_ie.errors import nearest, warn
 from electra_ie.formats.files import Place
+from electra_ie.formats.units import Units, hint
 from electra_ie.labels import Field
 
 WORDS = {"classes": "class", "flags": "flag", "spans": "label"}
@@ -51,7 +52,7 @@ class Spans:
     """Makes the spans of one file and counts what it had to mend: white space at an edge, a span given twice."""
 
     def __init__(self, file: str):
-        self.file, self.trimmed, self.repeated = file, 0, 0
+        self.file, self.trimmed, self.repeated, self.units = file, 0, 0, Units()
 
     def span(self, text: str, start: int, end: int, label: str, place: Place) -> Span:
         """Characters `start` to `end` of `text` without white space at the edges.
@@ -63,7 +64,7 @@ class Spans:
             remedy = "start must be smaller than end; end is exclusive."
             raise place.error(f"the span {start} to {end} is empty.", remedy)
         if start < 0 or end > len(text):
-            remedy = "Offsets must count Unicode code points of the text as it is in the file."
+            remedy = f"Offsets must count Unicode code points of the text as it is in the file.{hint(text, start, end)}"
             raise place.error(f"the span {start} to {end} lies outside the text of {len(text)} characters.", remedy)
         piece = text[start:end]
         if piece.isspace():
@@ -80,7 +81,12 @@ class Spans:
         return tuple(distinct)
 
     def report(self) -> None:
-        """Says, in one line and only if there is anything to say, what was mended."""
+        """Says, in one line and only if there is anything to say, what was mended.
+
+        Raises:
+            UserError: the offsets that no quotation proves count another unit than code points (see `units`).
+        """
+        self.units.check()
         mended = []
         if self.trimmed:
             mended.append(f"cut the white space off the edges of {self.trimmed} spans")

@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from electra_ie.document import Document
-from electra_ie.errors import nearest
+from electra_ie.errors import Fault, UserError, nearest, stop, warn
 from electra_ie.formats.files import Place, lines
 from electra_ie.formats.gold import flags, known
+from electra_ie.formats.keys import Keys
 from electra_ie.formats.options import Option
 from electra_ie.labels import Field
 
 KINDS = ("classes", "flags")
 LONGEST = 2**31 - 1
 """Characters of a cell that the csv module shall accept: a document may exceed its default of 131,072."""
+DELIMITERS = ",;\t|"
+ORDINARY = "If quotes are ordinary characters in this file, set the option quotes: false."
+WRAPPED = re.compile(r'"[^"]*(?:""[^"]*)+"')
+"""A cell as csv writes one that holds quotes."""
 
 
-def options(delimiter: str) -> dict[str, Option]:
+def options(delimiter: str, quotes: bool) -> dict[str, Option]:
     """The options of a table whose columns are divided by `delimiter`.
 
     header: the first line names the columns. columns: their names, in place of the header's. quotes: cells may be
     quoted as in csv; without, quotes are ordinary characters and the last column is the rest of the line.
     text: the column of the text, or several, composed as lines "name: value". id: the column of the ids.
-    unlabelled: what stands for "not known". separator: what divides the flags of a cell.
+    unlabelled: what stands for "not known". separator: what divides the flags of a cell. blank: what an empty cell of
+    flags says, that none holds or nothing; where it is not set, nothing, aloud.
     """
     return {
         "header": Option(True),
         "delimiter": Option(delimiter),
-        "quotes": Option(True),
+        "quotes": Option(quotes),
         "columns": Option([]),
         "text": Option("text", (str, list)),
         "id": Option(""),
         "unlabelled": Option([]),
         "separator": Option("|"),
+        "blank": Option("", choices=("none", "unknown")),
     }
 
 
 def read(
-    path: Path, fields: Sequence[Field], options: Mapping[str, Any], stem: str | None = None
+    path: Path, fields: Sequence[Field], options: Mapping[str, Any], fault: Fault = stop, stem: str | None = None
 ) -> Iterator[Document]:
     """The records of a table. A column that is not there, or an empty cell for `classes`, is unknown. A record without
     an id is called `<stem>-<line>`; the stem is the file's by default."""
@@ -52,18 +61,44 @@ def read(
     found = rows(path, options)
     columns = list(options["columns"])
     if options["header"]:
-        place, header = next(found, (place, []))
-        columns = name_columns(header, columns, place)
+        header = next(found, None)
+        place, cells = (header.place, header.cells) if header else (place, [])
+        columns = name_columns(cells, columns, options, place)
     check_columns(columns, options, place)
-    for place, cells in found:
-        if len(cells) != len(columns):
-            message = f"this row has {len(cells)} columns, not {len(columns)} ({', '.join(columns)})."
-            raise place.error(message, "Add or quote the cells, or set the option delimiter or quotes.")
-        yield document(dict(zip(columns, cells, strict=True)), fields, options, place, stem or path.stem)
+    keys = Keys(str(path), fields, [*text_columns(options), options["id"] or "id"], "column")
+    keys.check(columns, place)
+    blanks, quoted = Blanks(fields, options), 0
+    for row in found:
+        quoted += not options["quotes"] and any(WRAPPED.fullmatch(cell) for cell in row.cells)
+        try:
+            check_row(row, columns, fields, options)
+            named = dict(zip(columns, row.cells, strict=True))
+            read = document(named, fields, options, blanks, row.place, stem or path.stem)
+        except UserError as error:
+            fault(error)
+            continue
+        yield read
+    if not options["columns"]:
+        keys.report()
+    blanks.report(str(path))
+    if quoted:
+        warn(
+            f"{path}: {quoted} rows hold a cell in quotes, with doubled quotes in it: all are part of the text. "
+            "Set the option quotes: true if they are quotes as in csv."
+        )
 
 
-def rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[Place, list[str]]]:
-    """The cells of each row that is not blank, with the line at which it begins."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells of a row, and the lines that it takes up."""
+
+    place: Place
+    cells: list[str]
+    lines: list[str]
+
+
+def rows(path: Path, options: Mapping[str, Any]) -> Iterator[Row]:
+    """Each row that is not blank, with the line at which it begins."""
     delimiter = options["delimiter"]
     if not options["quotes"]:
         splits = len(options["columns"]) - 1
@@ -73,29 +108,49 @@ def rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[Place, list[s
                 cells = line.split(delimiter, splits)
                 # Only the first line shows how many columns there are when nobody named them.
                 splits = splits if splits >= 0 else len(cells) - 1
-                yield Place(str(path), number), cells
+                yield Row(Place(str(path), number), cells, [line])
         return
     csv.field_size_limit(LONGEST)
+    taken: list[str] = []
+
+    def take() -> Iterator[str]:
+        for _, line in lines(path):
+            taken.append(line)
+            yield line
+
     # strict: a stray quote would else swallow the rows behind it without a word.
-    table = csv.reader((line for _, line in lines(path)), delimiter=delimiter, strict=True)
+    table = csv.reader(take(), delimiter=delimiter, strict=True)
     while True:
         place = Place(str(path), table.line_num + 1)
+        taken.clear()
         try:
             cells = next(table)
         except StopIteration:
             return
         except csv.Error as error:
-            remedy = "If quotes are ordinary characters in this file, set the option quotes: false."
-            raise place.error(f"this row cannot be read: {error}.", remedy) from None
+            raise place.error(f"this row cannot be read: {error}.", ORDINARY) from None
         if cells:
-            yield place, cells
+            yield Row(place, cells, list(taken))
 
 
-def name_columns(header: Sequence[str], names: Sequence[str], place: Place) -> list[str]:
+def name_columns(
+    header: Sequence[str], names: Sequence[str], options: Mapping[str, Any], place: Place
+) -> list[str]:
     """The names of the columns: the header's, or `names` where the task gives them."""
     if names and len(names) != len(header):
-        raise place.error(f"the file has {len(header)} columns, the option columns {len(names)}.", "Name each once.")
+        remedy = better_delimiter(header, len(names)) or "Name each once."
+        raise place.error(f"the file has {len(header)} columns, the option columns {len(names)}.", remedy)
     return list(names or header)
+
+
+def better_delimiter(cells: Sequence[str], columns: int, names: Collection[str] = ()) -> str:
+    """The remedy for a row of one cell that another common delimiter divides into `columns`, with `names` in it."""
+    for delimiter in DELIMITERS if len(cells) == 1 else ():
+        parts = [part.strip('"') for part in cells[0].split(delimiter)]
+        if (len(parts) == columns or columns == 0 and len(parts) > 1) and all(name in parts for name in names):
+            shown = "\\t" if delimiter == "\t" else delimiter
+            return f'The columns are divided by another character: set the option delimiter: "{shown}".'
+    return ""
 
 
 def check_columns(columns: Sequence[str], options: Mapping[str, Any], place: Place) -> None:
@@ -103,10 +158,79 @@ def check_columns(columns: Sequence[str], options: Mapping[str, Any], place: Pla
     for name in columns:
         if columns.count(name) > 1:
             raise place.error(f'two columns are called "{name}".', "Name each column once.")
-    for name in filter(None, [*text_columns(options), options["id"]]):
+    wanted = [name for name in (*text_columns(options), options["id"]) if name]
+    for name in wanted:
         if name not in columns:
-            message = f'there is no column "{name}".'
-            raise place.error(message, f"{nearest(name, columns)} See the options text, id and columns.")
+            remedy = better_delimiter(columns, 0, wanted)
+            if not remedy and f'"{name}"' in columns:
+                remedy = "The cells are in quotes: set the option quotes: true."
+            remedy = remedy or f"{nearest(name, columns)} See the options text, id and columns."
+            raise place.error(f'there is no column "{name}".', remedy)
+
+
+def check_row(row: Row, columns: Sequence[str], fields: Sequence[Field], options: Mapping[str, Any]) -> None:
+    """Raises UserError for a row of other columns than the header, or one whose quotes hold other rows."""
+    if swallows(row, columns, fields, options):
+        message = f"a quote opens a cell of {len(row.lines)} lines here, and some of these are rows of their own."
+        raise row.place.error(message, f"{ORDINARY} If not, close the cell with a second quote where it ends.")
+    if len(row.cells) != len(columns):
+        message = f"this row has {len(row.cells)} columns, not {len(columns)} ({', '.join(columns)})."
+        remedy = better_delimiter(row.cells, len(columns))
+        if not remedy and options["quotes"]:
+            remedy = f'Give each row {len(columns)} cells; put a cell that holds "{options["delimiter"]}" in quotes.'
+        elif not remedy:
+            quotes = any('"' in line for line in row.lines)
+            remedy = f"Give each row {len(columns)} cells."
+            remedy += " If cells are in quotes, as in csv, set the option quotes: true." if quotes else ""
+        raise row.place.error(message, remedy)
+
+
+def swallows(row: Row, columns: Sequence[str], fields: Sequence[Field], options: Mapping[str, Any]) -> bool:
+    """Whether a cell over several lines holds other rows, which a stray quote makes part of it.
+
+    A text may have line breaks, and commas in its lines. One of its lines is a row where the cells, quotes aside, are
+    enough for the columns, and that of a field holds labels. Tabs stand in no text: one is enough.
+    """
+    delimiter, width = options["delimiter"], len(columns)
+    several = [place for place, cell in enumerate(row.cells) if "\n" in cell or "\r" in cell]
+    if delimiter == "\t":
+        return any(delimiter in row.cells[place] for place in several)
+    for field in fields if several else ():
+        place = columns.index(field.column) if field.column in columns else several[0]
+        # The row's own labels are on its first line before the cell, and on its last line behind it.
+        if place < several[0]:
+            inner = row.lines[1:]
+        elif place > several[-1]:
+            inner, place = row.lines[:-1], place - width
+        else:
+            continue
+        parts = [line.rstrip("\r\n").split(delimiter) for line in inner]
+        held = [cells[place].strip('"') for cells in parts if len(cells) >= width]
+        if any(set(cell.split(options["separator"])) <= set(field.labels) for cell in held):
+            return True
+    return False
+
+
+class Blanks:
+    """Counts, for each field of flags, the rows with flags and those with an empty cell."""
+
+    def __init__(self, fields: Sequence[Field], options: Mapping[str, Any]):
+        self.blank, self.held = options["blank"], {field.name: 0 for field in fields}
+        self.empty = dict(self.held)
+
+    def report(self, file: str) -> None:
+        """Says, in one line a field and only where cells are empty, what they are taken for."""
+        for name, empty in self.empty.items():
+            if not empty or self.blank == "unknown":
+                continue
+            counts = f"{file}: {empty} cells of the field {name} are empty and {self.held[name]} name flags"
+            if self.blank == "none":
+                warn(f"{counts}: {empty} rows are known to have none (blank: none).")
+            else:
+                warn(
+                    f"{counts}: the empty ones are taken as unknown, and no row is known to have none. Set the option "
+                    "blank: none if an empty cell says that no flag holds, or blank: unknown."
+                )
 
 
 def text_columns(options: Mapping[str, Any]) -> list[str]:
@@ -116,7 +240,12 @@ def text_columns(options: Mapping[str, Any]) -> list[str]:
 
 
 def document(
-    row: Mapping[str, str], fields: Sequence[Field], options: Mapping[str, Any], place: Place, stem: str
+    row: Mapping[str, str],
+    fields: Sequence[Field],
+    options: Mapping[str, Any],
+    blanks: Blanks,
+    place: Place,
+    stem: str,
 ) -> Document:
     """One row as a document."""
     text = row[options["text"]] if isinstance(options["text"], str) else compose(row, options["text"])
@@ -128,11 +257,15 @@ def document(
         cell = row.get(field.column)
         if cell is None or cell in options["unlabelled"]:
             continue
-        if field.kind == "flags":
-            names = [name.strip() for name in cell.split(options["separator"])] if cell.strip() else []
-            gold[field.name] = flags(names, field, place)
-        elif cell:
+        if field.kind == "classes" and cell.strip():
             gold[field.name] = known(cell, field, place)
+        elif field.kind == "flags" and cell.strip():
+            blanks.held[field.name] += 1
+            gold[field.name] = flags([name.strip() for name in cell.split(options["separator"])], field, place)
+        elif field.kind == "flags":
+            blanks.empty[field.name] += 1
+            if options["blank"] == "none":
+                gold[field.name] = ()
     return Document(id or f"{stem}-{place.line}", text, gold, place.file, place.line)
 
 

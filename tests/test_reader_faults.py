@@ -1,0 +1,490 @@
+"""Labelled data are read whole or refused whole: all faults by file and line, and no gold lost without a word."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from electra_ie.document import Span
+from electra_ie.errors import UserError
+from electra_ie.formats import READERS
+from electra_ie.formats.brat import gaps_of
+from electra_ie.formats.keys import alike
+from electra_ie.labels import Field
+from electra_ie.scripts import continues_word
+from electra_ie.task import Task
+
+TOPIC = Field("topic", "classes", ("cards", "parts"))
+TAGS = Field("tags", "flags", ("late", "cash"))
+NAMES = Field("names", "spans", ("PER", "ORG", "Trading Name"))
+GOOD = {"text": "Ann paid", "names": [{"start": 0, "end": 3, "label": "PER"}]}
+BAD = {"text": "Ann paid", "names": [{"start": 0, "end": 30, "label": "PER"}]}
+
+
+def write(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def read(format: str, path: Path, *fields: Field, **options: object) -> list:
+    return list(READERS[format].read(path, fields, options))
+
+
+def collected(format: str, path: Path, *fields: Field, **options: object) -> list[str]:
+    """All faults of a file, in the order of its lines."""
+    found: list[UserError] = []
+    list(READERS[format].read(path, fields, options, found.append))
+    return [str(each) for each in found]
+
+
+def refusal(format: str, path: Path, *fields: Field, **options: object) -> str:
+    with pytest.raises(UserError) as caught:
+        read(format, path, *fields, **options)
+    return str(caught.value)
+
+
+def spans(document) -> set[tuple[int, int, str]]:
+    return {(each.start, each.end, each.label) for each in document.gold["names"]}
+
+
+def lines_of(*records: dict) -> str:
+    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in records)
+
+
+# --- All faults, then nothing
+
+
+def task_of(folder: Path, **files: str) -> Task:
+    write(
+        folder,
+        "task.yaml",
+        "format: jsonl\nfiles: {train: [a.jsonl, b.jsonl, c.jsonl], dev: dev.jsonl}\n"
+        "fields:\n  names: {kind: spans, labels: [PER, ORG]}\n",
+    )
+    for name, content in files.items():
+        write(folder, f"{name}.jsonl", content)
+    return Task.load(folder)
+
+
+def test_the_first_ten_faults_of_all_files_and_splits_are_listed(tmp_path):
+    files = {"a": lines_of(GOOD, *[BAD] * 5), "c": lines_of(*[BAD] * 4), "dev": lines_of(*[BAD] * 4)}
+    task = task_of(tmp_path, **files)
+    with pytest.raises(UserError) as caught:
+        task.read_splits(task.splits)
+    first, *rest = str(caught.value).split("\n")
+    assert first == f"14 faults in the data of the task {tmp_path.name}; nothing is written. The first 10:"
+    outside = "the span 0 to 30 lies outside the text of 8 characters."
+    places = [*(f"a.jsonl:{line}: {outside}" for line in range(2, 7)), "b.jsonl: there is no such file."]
+    places += [f"c.jsonl:{line}: {outside}" for line in range(1, 5)]
+    assert len(rest) == len(caught.value.faults) == 10
+    for line, place in zip(rest, places, strict=True):
+        assert line.startswith(f"{tmp_path / place}")
+
+
+def test_a_single_fault_is_raised_as_it_is_and_a_few_without_a_first_ten(tmp_path):
+    task = task_of(tmp_path, a=lines_of(GOOD, BAD), b=lines_of(GOOD), c=lines_of(GOOD), dev=lines_of(GOOD))
+    with pytest.raises(UserError) as caught:
+        task.read("train")
+    assert str(caught.value).startswith(f"{tmp_path / 'a.jsonl'}:2: the span 0 to 30 lies")
+    assert not caught.value.faults
+    assert [each.id for each in task.read("dev")] == ["dev-1"]
+    write(tmp_path, "b.jsonl", lines_of({**GOOD, "id": "a-1"}))
+    write(tmp_path, "c.jsonl", b'{"text": "\xe9"}')
+    with pytest.raises(UserError) as caught:
+        task.read("train")
+    assert [each.line for each in caught.value.faults] == [2, 1, 1]
+    assert str(caught.value).startswith(f"3 faults in the data of the task {tmp_path.name}; nothing is written:\n")
+    assert "c.jsonl:1: the byte 0xe9" in str(caught.value) and 'the id "a-1" is taken by' in str(caught.value)
+
+
+def test_the_command_line_prints_the_faults_and_writes_nothing(tmp_path):
+    task_of(tmp_path / "data", a=lines_of(BAD, BAD), b=lines_of(GOOD), c=lines_of(GOOD), dev=lines_of(BAD))
+    command = [sys.executable, "-m", "electra_ie", "train", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    first, *rest = [line for line in done.stderr.splitlines() if "warning:" not in line]
+    assert first == "error: 3 faults in the data of the task data; nothing is written:"
+    assert [line.partition(": ")[0].rpartition(os.sep)[2] for line in rest] == ["a.jsonl:1", "a.jsonl:2", "dev.jsonl:1"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_reader_collects_faults_line_by_line(tmp_path):
+    table = write(tmp_path, "a.csv", "text,topic\na,cads\nb\nc,parts\nd,prts\n")
+    assert [each.split(": ")[0] for each in collected("csv", table, TOPIC)] == [f"{table}:{line}" for line in (2, 3, 5)]
+    words = write(tmp_path, "a.conll", "Ann B-PER\nLee B-PR\nis\n\nBo X\nso O\n")
+    assert [each.split(": ")[0] for each in collected("conll", words, NAMES)] == [f"{words}:{n}" for n in (3, 2, 5)]
+    write(tmp_path, "set/a.txt", "Ann Lee")
+    marks = write(tmp_path, "set/a.ann", "T1\tPR 0 3\tAnn\nT2\tPER 0 3\tAnn\nT3\tPER 4 9\tLee\n")
+    write(tmp_path, "set/b.txt", b"\xff")
+    lone = write(tmp_path, "set/c.ann", "")
+    found = [each.split(": ")[0] for each in collected("brat", marks.parent, NAMES)]
+    assert found == [str(lone), f"{marks}:1", f"{marks}:3", f"{tmp_path / 'set' / 'b.txt'}:1"]
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\r\r\n"])
+def test_every_line_end_is_one(tmp_path, end):
+    (first, second) = read("conll", write(tmp_path, "a", f"Ann B-PER{end}is O{end}{end}Bo B-PER{end}"), NAMES)
+    assert (first.text, spans(first), second.text, second.line) == ("Ann is", {(0, 3, "PER")}, "Bo", 4)
+    table = write(tmp_path, "a.csv", f"text,topic{end}a,cards{end}b,parts{end}")
+    assert [(each.text, each.gold["topic"]) for each in read("csv", table, TOPIC)] == [("a", "cards"), ("b", "parts")]
+    records = write(tmp_path, "a.jsonl", end.join([json.dumps(GOOD)] * 2))
+    assert [each.line for each in read("jsonl", records, NAMES)] == [1, 2]
+    write(tmp_path, "set/a.txt", "Ann\rLee")
+    write(tmp_path, "set/a.ann", f"T1\tPER 0 3\tAnn{end}T2\tORG 4 7\tLee{end}")
+    (document,) = read("brat", tmp_path / "set", NAMES)
+    assert document.text == "Ann\rLee" and spans(document) == {(0, 3, "PER"), (4, 7, "ORG")}
+
+
+# --- conll
+
+
+def sentence(folder: Path, *rows: str, **options: object):
+    (document,) = read("conll", write(folder, "a.conll", "\n".join(rows) + "\n"), NAMES, **options)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("rows", "text", "expected"),
+    [
+        ("王 B-PER|小 M-PER|明 E-PER|存 O|2 O|0 O|0 O|0 O|元 O|。 O", "王小明存2000元。", {(0, 3, "PER")}),
+        ("小明 S-PER|在 O|New B-ORG|York I-ORG|买 O|A O|P O|P O", "小明在New York买APP", {(0, 2, "PER"), (3, 11, "ORG")}),
+        ("東京 B-ORG|銀行 I-ORG|に O|e\u0301ts O|ab B-PER", "東京銀行にe\u0301ts ab", {(0, 4, "ORG"), (10, 12, "PER")}),
+        ("ฉัน O|รัก O|กรุงเทพ B-ORG", "ฉันรักกรุงเทพ", {(6, 13, "ORG")}),
+        ("The O|bank O|中国 B-ORG|has O|paid O", "The bank 中国 has paid", {(9, 11, "ORG")}),
+        ("한국 B-ORG|은행 I-ORG", "한국 은행", {(0, 5, "ORG")}),
+    ],
+)
+def test_words_are_joined_as_their_script_joins_them(tmp_path, rows, text, expected):
+    document = sentence(tmp_path, *rows.split("|"))
+    assert (document.text, spans(document)) == (text, expected)
+
+
+def test_a_sentence_without_letters_is_joined_as_the_others_of_the_file(tmp_path, capsys):
+    path = write(tmp_path, "a.conll", "王 B-PER\n元 O\n\n3 O\n. O\n5 O\n")
+    assert [each.text for each in read("conll", path, NAMES)] == ["王元", "3.5"]
+    said = capsys.readouterr().err
+    assert said.startswith(f"warning: {path}: 2 of 2 sentences are joined without blanks") and "join: blank" in said
+    assert [each.text for each in read("conll", path, NAMES, join="blank")] == ["王 元", "3 . 5"]
+    assert capsys.readouterr().err == ""
+    path = write(tmp_path, "b.conll", "Ann B-PER\nLee I-PER\n\n3 O\n. O\n")
+    assert [each.text for each in read("conll", path, NAMES)] == ["Ann Lee", "3 ."]
+    assert [each.text for each in read("conll", path, NAMES, join="none")] == ["AnnLee", "3."]
+
+
+word = st.text(st.sampled_from("ab1é\u0301王京กの.。"), min_size=1, max_size=3)
+chunk = st.tuples(word, st.sampled_from([None, "PER", "ORG"]), st.integers(1, 3))
+
+
+@given(st.lists(chunk, min_size=1, max_size=6), st.sampled_from(["auto", "blank", "none"]))
+def test_spans_of_joined_words_hold_these_words(tmp_path_factory, chunks, how):
+    rows, expected = [], []
+    for text, label, length in chunks:
+        tags = ["O"] * length if label is None else [f"B-{label}"] + [f"M-{label}"] * (length - 1)
+        rows += [f"{text}\t{tag}" for tag in tags]
+        expected += [(text * length, label)] if label else []
+    path = write(tmp_path_factory.mktemp("join"), "a.tsv", "\n".join(rows) + "\n")
+    (document,) = read("conll", path, NAMES, delimiter="\t", join=how)
+    found = [(document.text[each.start : each.end], each.label) for each in document.gold["names"]]
+    assert [(text.replace(" ", ""), label) for text, label in found] == expected
+    assert all(text == text.strip() for text, _ in found)
+    words = [row.split("\t")[0] for row in rows]
+    assert document.text.replace(" ", "") == "".join(words)
+    if how == "none":
+        assert " " not in document.text
+    if how == "auto" and " " in document.text and " ".join(words) != document.text:
+        blanks = [at for at, character in enumerate(document.text) if character == " "]
+        bare = document.text.replace(" ", "")
+        assert all(continues_word(bare, at - number) for number, at in enumerate(blanks))
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (["EU B_ORG", "is O", "Ann b-PER", "Lee i-PER", "so o"], {(0, 2, "ORG"), (6, 13, "PER")}),
+        (["EU ORG", "is O", "Ann PER", "Lee PER"], {(0, 2, "ORG"), (6, 13, "PER")}),
+        (["Bo B-PER", "Le M-PER", "E. E-PER", "X S-ORG"], {(0, 8, "PER"), (9, 10, "ORG")}),
+        (["EU X _ B-Trading Name", "Fish X _ I-Trading Name", "is X _ O"], {(0, 7, "Trading Name")}),
+    ],
+)
+def test_tags_of_other_tools_are_read(tmp_path, rows, expected):
+    assert spans(sentence(tmp_path, *rows)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "line", "says"),
+    [
+        (["EU b-org", "is o"], 1, 'no field has the label "org". Did you mean "ORG"?'),
+        (["EU ORG", "Ann B-PER"], 1, 'the tag "ORG" has no prefix, and other tags of the file are no labels ("B-PER")'),
+        (["EU B", "is O"], 1, 'the tag "B" names no label. Write B-PER'),
+        (["EU (ORG*", "is O"], 1, '"(ORG*" is not a tag. Tags are O, and labels behind B-, I-, M-'),
+        (["EU B-Trading Nam", "is O", "so O"], 1, 'no field has the label "Trading Nam". Did you mean "Trading Name"?'),
+        (["is O", "# more of it", "so O"], 2, "A comment can only stand before the first word of a sentence."),
+        (["New York\tB-ORG", "is\tO", "so\tO"], 1, 'set the option delimiter: "\\t"'),
+    ],
+)
+def test_conll_names_the_cause(tmp_path, rows, line, says):
+    path = write(tmp_path, "a.conll", "\n".join(rows) + "\n")
+    message = refusal("conll", path, NAMES)
+    assert message.startswith(f"{path}:{line}: ") and says in message
+
+
+def test_comments_before_a_sentence_are_left_out_and_a_word_is_not(tmp_path):
+    rows = ["# id 1f domain=en", "# x", "EU _ _ B-ORG", "# # O O", "", "# # _ I-PER", "is _ _ O", "", "#key = a", "# _ _ O"]
+    found = read("conll", write(tmp_path, "a.conll", "\n".join(rows)), NAMES)
+    assert [(each.text, each.line) for each in found] == [("EU #", 3), ("# is", 6), ("#", 10)]
+    assert [spans(each) for each in found] == [{(0, 2, "ORG")}, {(0, 1, "PER")}, set()]
+    io = sentence(tmp_path, "# a", "# ORG", "is O")
+    assert (io.text, spans(io)) == ("# is", {(0, 1, "ORG")})
+    bare = read("conll", write(tmp_path, "b.conll", "# text = EU is\nEU\n#\nis\n"), NAMES)
+    assert [(each.text, each.gold) for each in bare] == [("EU # is", {})]
+
+
+def test_conllu_ranges_and_empty_nodes_are_no_words(tmp_path):
+    rows = ["# text = del Rio", "1-2\tdel\t_", "1\tde\tO", "2\tel\tO", "3\tRio\tB-ORG", "3.1\te\t_"]
+    document = sentence(tmp_path, *rows, word=1)
+    assert (document.text, spans(document)) == ("de el Rio", {(6, 9, "ORG")})
+
+
+def test_unlabelled_columns_are_read_whatever_their_tags(tmp_path):
+    path = write(tmp_path, "a.conll", "EU X B-Trading Name\nis X O\nso X O\n")
+    assert [each.text for each in read("conll", path)] == ["EU is so"]
+
+
+# --- jsonl
+
+
+def test_what_prodigy_rejects_or_ignores_is_unlabelled(tmp_path, capsys):
+    answers = ("accept", "reject", "ignore", "reject")
+    path = write(tmp_path, "a.jsonl", lines_of(*({**GOOD, "_task_hash": 1, "answer": each} for each in answers)))
+    assert [each.gold for each in read("jsonl", path, NAMES)] == [{"names": (Span(0, 3, "PER"),)}, {}, {}, {}]
+    assert capsys.readouterr().err == (
+        f'warning: {path}: "answer" (of Prodigy) is reject in 2 and ignore in 1 of 4 records: these are unlabelled.\n'
+    )
+    odd = write(tmp_path, "b.jsonl", lines_of({**GOOD, "_task_hash": 1, "answer": "maybe"}))
+    assert f'{odd}:1: "answer" is "maybe". It must be accept, reject or ignore.' == refusal("jsonl", odd, NAMES)
+
+
+def test_a_field_or_a_text_called_answer_is_no_answer_of_prodigy(tmp_path):
+    field = Field("answer", "classes", ("accept", "reject"))
+    path = write(tmp_path, "a.jsonl", lines_of({"text": "x", "answer": "reject", "_task_hash": 1}))
+    assert read("jsonl", path, field)[0].gold == {"answer": "reject"}
+    path = write(tmp_path, "b.jsonl", lines_of({"answer": "reject", "topic": "cards"}))
+    assert [(each.text, each.gold) for each in read("jsonl", path, TOPIC, text="answer")] == [
+        ("reject", {"topic": "cards"})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"text": "a", "text": "b"}', 'the key "text" is given twice'),
+        ('{"text": "a", "names": [{"start": 0, "start": 0, "end": 1, "label": "PER"}]}', 'the key "start" is given twice'),
+        ('{"text": "a", "score": NaN}', "this is not JSON: it holds NaN."),
+        ('{"text": "a", "score": -Infinity}', "this is not JSON: it holds -Infinity."),
+        ('{"text": "a", "id": "\\ud83d"}', "character 0 of the id is half of a surrogate pair"),
+    ],
+)
+def test_records_that_no_two_programs_read_alike_are_refused_as_texts_too(tmp_path, line, says):
+    path = write(tmp_path, "a.jsonl", f'{{"text": "ok"}}\n{line}\n')
+    for fields in ((), (NAMES,)):
+        message = refusal("jsonl", path, *fields)
+        assert message.startswith(f"{path}:2: ") and says in message
+
+
+def test_a_misspelt_key_of_a_field_is_a_fault_and_other_keys_are_named_once(tmp_path, capsys):
+    typo = {"text": "Ann paid", "name": GOOD["names"]}
+    path = write(tmp_path, "a.jsonl", lines_of(typo, {"text": "x", "names": []}, {**typo, "names": None}))
+    assert collected("jsonl", path, NAMES) == [
+        f'{path}:1: there is no key "names" for the field names, but "name". Rename it, or set from: "name" in the field; '
+        'if it is something else, write "names": null.'
+    ]
+    capsys.readouterr()
+    extra = {**GOOD, "lang": "en", "_input_hash": 1, "meta": {}}
+    path = write(tmp_path, "b.jsonl", lines_of(extra, {**extra, "ID": 7}))
+    assert len(read("jsonl", path, NAMES)) == 2
+    assert capsys.readouterr().err == (
+        f'warning: {path}: the keys "lang" (2 records), "ID" (1 record) are not read. Did you mean "id" for "ID"?\n'
+    )
+    assert len(read("jsonl", path)) == 2 and capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "column", "is_alike"),
+    [
+        ("name", "names", True),
+        ("Entity Names", "entity_names", True),
+        ("entitynames", "entity_names", True),
+        ("lables", "labels", True),
+        ("topic_b", "topic_a", False),
+        ("name2", "name1", False),
+        ("start_date", "end_date", False),
+        ("lang", "label", False),
+    ],
+)
+def test_a_sibling_of_a_key_is_no_misspelling(key, column, is_alike):
+    assert alike(key, column) == is_alike
+
+
+@pytest.mark.parametrize(
+    ("span", "says"),
+    [
+        ({"start": 0.0, "end": 3.0, "label": "PER"}, '"start" of a span of "names" is 0.0, not a whole number. Write 0.'),
+        ({"start": 0, "end": "3", "label": "PER"}, '"end" of a span of "names" is "3", not a whole number. Write 3.'),
+        ({"start_offset": 0, "end_offset": 3, "label": "PER"}, 'has no "start"; its keys are start_offset, end_offset'),
+        ({"start": 0, "end": 3, "labels": ["PER"]}, 'has no "label"; its keys are start, end, labels.'),
+        ({"start": 0, "end": 3, "label": ["PER"]}, '"label" of a span of "names" is ["PER"], not a text.'),
+        ([0, 3, "PER"], 'It must be {"start": 0, "end": 3, "label": "PER"}. Convert the file: jq -c \'.["names"] |= map('),
+    ],
+)
+def test_a_span_of_another_shape_is_refused_with_its_cause(tmp_path, span, says):
+    path = write(tmp_path, "a.jsonl", lines_of(GOOD, {"text": "Ann paid", "names": [span]}))
+    message = refusal("jsonl", path, NAMES)
+    assert message.startswith(f"{path}:2: ") and says in message
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (json.dumps([GOOD]), "this is a JSON array, and not one JSON object a line. Convert it: jq -c '.[]' a.json"),
+        (json.dumps([GOOD], indent=2), "this is a JSON array"),
+        (json.dumps([{"id": 1, "annotations": [], "data": GOOD}], indent=2), "Export CONLL2003 from Label Studio"),
+        (json.dumps(GOOD, indent=2), "this is a JSON object over several lines"),
+        (json.dumps(GOOD, indent=2) * 2, "Convert it: jq -c . a.json"),
+    ],
+)
+def test_json_that_is_no_json_lines_is_called_what_it_is(tmp_path, content, says):
+    path = write(tmp_path, "a.json", content)
+    found: list[UserError] = []
+    with pytest.raises(UserError) as caught:
+        list(READERS["jsonl"].read(path, [NAMES], {}, found.append))
+    assert str(caught.value).startswith(f"{path}: ") and says in str(caught.value) and not found
+
+
+# --- csv and tsv
+
+
+def test_tsv_has_no_quotes_unless_they_are_asked_for(tmp_path, capsys):
+    rows = '"Where is my card?\tcards\nMy card\tcards\nThe bolt of 3"\tparts\n'
+    found = read("tsv", write(tmp_path, "a.tsv", "text\ttopic\n" + rows), TOPIC)
+    assert [(each.text, each.gold["topic"]) for each in found] == [
+        ('"Where is my card?', "cards"), ("My card", "cards"), ('The bolt of 3"', "parts"),
+    ]
+    assert capsys.readouterr().err == ""
+    path = write(tmp_path, "b.tsv", 'text\ttopic\n"He said ""no"""\tcards\n')
+    assert read("tsv", path, TOPIC)[0].text == '"He said ""no"""'
+    assert f"warning: {path}: 1 rows hold a cell in quotes" in capsys.readouterr().err
+    assert read("tsv", path, TOPIC, quotes=True)[0].text == 'He said "no"'
+    path = write(tmp_path, "c.tsv", 'text\ttopic\n"one\ntwo"\tcards\n')
+    assert "set the option quotes: true" in refusal("tsv", path, TOPIC)
+    assert read("tsv", path, TOPIC, quotes=True)[0].text == "one\ntwo"
+
+
+@pytest.mark.parametrize(("format", "delimiter"), [("csv", ","), ("tsv", "\t"), ("csv", ";")])
+def test_a_quote_that_swallows_rows_is_refused_by_line(tmp_path, format, delimiter):
+    content = 'text,topic\nx,parts\n"Where is it?,cards\nMy card,cards\nClose it",parts\nlast,cards\n'
+    path = write(tmp_path, "a", content.replace(",", delimiter))
+    (message,) = collected(format, path, TOPIC, delimiter=delimiter, quotes=True)
+    assert message.startswith(f"{path}:3: a quote opens a cell of 3 lines here") and "quotes: false" in message
+    first = write(tmp_path, "b", 'topic,text\ncards,"Where is it\nparts,close it"\n'.replace(",", delimiter))
+    assert len(collected(format, first, TOPIC, delimiter=delimiter, quotes=True)) == 1
+    flags = write(tmp_path, "c", 'text,tags\n"a,late|cash\nb",late\n'.replace(",", delimiter))
+    assert len(collected(format, flags, TAGS, delimiter=delimiter, quotes=True)) == 1
+
+
+def test_a_letter_with_commas_is_one_text_over_several_lines(tmp_path):
+    text = "Dear Sir,\nplease, do pay, now\n\nbye"
+    path = write(tmp_path, "a.csv", f'text,topic\n"{text}",cards\nx,parts\n')
+    assert [(each.text, each.line) for each in read("csv", path, TOPIC)] == [(text, 2), ("x", 6)]
+    path = write(tmp_path, "b.csv", f'topic,text,tags\ncards,"{text}",late\nparts,x,cash\n')
+    assert [each.text for each in read("csv", path, TOPIC, TAGS)] == [text, "x"]
+    path = write(tmp_path, "c.tsv", f'topic\ttext\ncards\t"{text}"\nparts\tx\n')
+    assert [each.text for each in read("tsv", path, TOPIC, quotes=True)] == [text, "x"]
+
+
+@pytest.mark.parametrize(
+    ("format", "content", "options", "says"),
+    [
+        ("csv", "id;text;topic\n1;a;cards\n", {}, 'set the option delimiter: ";"'),
+        ("csv", "text\ttopic\na\tcards\n", {}, 'set the option delimiter: "\\t"'),
+        ("tsv", "text,topic\na,cards\n", {}, 'set the option delimiter: ","'),
+        ("csv", "a;cards\n", {"header": False, "columns": ["text", "topic"]}, 'set the option delimiter: ";"'),
+        ("tsv", '"text"\t"topic"\n"a"\t"cards"\n', {}, "set the option quotes: true"),
+        ("csv", "text,topics\na,cards\n", {}, 'there is no column "topic" for the field topic, but "topics".'),
+    ],
+)
+def test_a_header_that_is_misread_or_misspelt_names_the_option_that_helps(tmp_path, format, content, options, says):
+    path = write(tmp_path, "a", content)
+    message = refusal(format, path, TOPIC, **options)
+    assert message.startswith(f"{path}:1: ") and says in message
+
+
+def test_no_delimiter_is_proposed_where_none_helps(tmp_path):
+    path = write(tmp_path, "a.csv", "text,topic\na,b,cards\nc\n")
+    assert not [each for each in collected("csv", path, TOPIC) if "option delimiter" in each]
+    path = write(tmp_path, "a.conll", "Ann NN O\nLee O\nis NN O\n")
+    assert "option delimiter" not in refusal("conll", path, NAMES)
+
+
+def test_columns_that_are_not_read_are_named_once(tmp_path, capsys):
+    path = write(tmp_path, "a.csv", "ID,text,topic,annotator\n1,a,cards,x\n2,b,parts,x\n")
+    assert len(read("csv", path, TOPIC)) == 2
+    assert capsys.readouterr().err == (
+        f'warning: {path}: the columns "ID", "annotator" are not read. Did you mean "id" for "ID"?\n'
+    )
+
+
+def test_an_empty_cell_of_flags_is_unknown_unless_it_means_none(tmp_path, capsys):
+    path = write(tmp_path, "a.csv", "text,tags\na,late\nb,\nc, \nd,cash|late\n")
+    assert [each.gold for each in read("csv", path, TAGS)] == [
+        {"tags": ("late",)}, {}, {}, {"tags": ("late", "cash")},
+    ]
+    said = capsys.readouterr().err
+    assert said.startswith(f"warning: {path}: 2 cells of the field tags are empty and 2 name flags: the empty ones are ")
+    assert "no row is known to have none" in said and "blank: none" in said and said.count("\n") == 1
+    none = read("csv", path, TAGS, blank="none")
+    assert [each.gold["tags"] for each in none] == [("late",), (), (), ("late", "cash")]
+    assert "2 rows are known to have none (blank: none)." in capsys.readouterr().err
+    assert [each.gold for each in read("csv", path, TAGS, blank="unknown")][1:3] == [{}, {}]
+    assert [each.gold for each in read("csv", path, TAGS, unlabelled=["", " "])][1:3] == [{}, {}]
+    assert capsys.readouterr().err == ""
+
+
+# --- brat
+
+
+def standoff(folder: Path, text: str, *marks: str) -> Path:
+    write(folder, "set/a.txt", text)
+    return write(folder, "set/a.ann", "".join(f"{mark}\n" for mark in marks)).parent
+
+
+def test_labels_with_blanks_are_read(tmp_path):
+    path = standoff(tmp_path, "Ann Lee", "T1\tTrading Name 0 3\tAnn", "T2\tTrading Name 4 7\tLee")
+    assert spans(read("brat", path, NAMES)[0]) == {(0, 3, "Trading Name"), (4, 7, "Trading Name")}
+    numbered = Field("names", "spans", ("Site 2",))
+    path = standoff(tmp_path / "b", "Ann Lee", "T1\tSite 2 0 3\tAnn")
+    assert spans(read("brat", path, numbered)[0]) == {(0, 3, "Site 2")}
+
+
+def test_what_lies_between_the_pieces_of_a_span_is_counted(tmp_path, capsys):
+    marks = ["T1\tORG 0 3;15 18\tbay tax", "T2\tPER 8 10\tBo", "T3\tPER 0 3\tbay", "T4\tORG 19 20;21 22\tx y"]
+    path = standoff(tmp_path, "bay and Bo and tax x y", *marks)
+    (document,) = read("brat", path, NAMES, discontinuous="hull")
+    assert spans(document) == {(0, 18, "ORG"), (8, 10, "PER"), (0, 3, "PER"), (19, 22, "ORG")}
+    assert capsys.readouterr().err == (
+        f"warning: {path}: 2 spans in several pieces are read from the first character to the last "
+        "(discontinuous: hull), with the 13 characters between the pieces; 1 other spans share characters with those.\n"
+    )
+    assert gaps_of([(7, 9), (0, 3), (3, 5), (4, 6)]) == [(6, 7)], "pieces that touch or overlap have no gap"
+    first, second = collected("brat", path, NAMES)
+    assert first.startswith(f"{path / 'a.ann'}:1: this span is in 2 pieces") and second.startswith(f"{path / 'a.ann'}:4: ")
+    assert "discontinuous: hull keeps it as one span" in first and "(' and Bo and ')" in first and "ignore: [ORG]" in first
