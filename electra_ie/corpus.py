@@ -153,12 +153,11 @@ def refuse_lost_spans(field: Field, documents: Sequence[Document], task: Task) -
     )
     if field.overlaps == "count":
         return warn(f"{message} They are not trained on, and count as missed in every score.")
-    raise UserError(
-        message,
-        file=document.file,
-        line=document.line,
-        remedy="Give the labels fields of their own, or write `overlaps: count` in the field to train without them.",
-    )
+    alone = [[each for each in spans if each.label == name] for _, spans in gold for name in field.labels]
+    helps = sum(len(flatten(spans)[1]) for spans in alone) < len(lost)  # not where spans of one label overlap
+    remedy = "Give the labels fields of their own, or write" if helps else "Write"
+    remedy += " `overlaps: count` in the field to train without them."
+    raise UserError(message, file=document.file, line=document.line, remedy=remedy)
 
 
 def warn_of_shared_texts(dev: Sequence[Document], train: Sequence[Document]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from electra_ie.corpus import refuse_lost_spans
 from electra_ie.document import Span
 from electra_ie.errors import UserError
 from electra_ie.formats import READERS
@@ -339,7 +340,7 @@ def test_a_sibling_of_a_key_is_no_misspelling(key, column, is_alike):
     ("span", "says"),
     [
         ({"start": 0.0, "end": 3.0, "label": "PER"}, '"start" of a span of "names" is 0.0, not a whole number. Write 0.'),
-        ({"start": 0, "end": "3", "label": "PER"}, '"end" of a span of "names" is "3", not a whole number. Write 3.'),
+        ({"start": 0, "end": "3", "label": "PER"}, '"end" of a span of "names" is "3", not a whole number. Write 3, without quotes.'),
         ({"start_offset": 0, "end_offset": 3, "label": "PER"}, 'has no "start"; its keys are start_offset, end_offset'),
         ({"start": 0, "end": 3, "labels": ["PER"]}, 'has no "label"; its keys are start, end, labels.'),
         ({"start": 0, "end": 3, "label": ["PER"]}, '"label" of a span of "names" is ["PER"], not a text.'),
@@ -368,6 +369,15 @@ def test_json_that_is_no_json_lines_is_called_what_it_is(tmp_path, content, says
     with pytest.raises(UserError) as caught:
         list(READERS["jsonl"].read(path, [NAMES], {}, found.append))
     assert str(caught.value).startswith(f"{path}: ") and says in str(caught.value) and not found
+
+
+@pytest.mark.parametrize(("label", "helps"), [("ORG", True), ("PER", False)])
+def test_fields_of_their_own_are_proposed_only_where_they_help(tmp_path, label, helps):
+    path = write(tmp_path, "a.jsonl", lines_of({**GOOD, "names": [*GOOD["names"], {"start": 0, "end": 8, "label": label}]}))
+    documents = read("jsonl", path, NAMES)
+    with pytest.raises(UserError, match=r"write `overlaps: count`|Write `overlaps: count`") as caught:
+        refuse_lost_spans(NAMES, documents, None)
+    assert ("fields of their own" in str(caught.value)) == helps
 
 
 # --- csv and tsv

@@ -226,7 +226,8 @@ def check_span(value: Mapping[str, Any], field: Field, place: Place) -> None:
         offset = value[key]
         if type(offset) is not int:
             whole = isinstance(offset, float | str) and str(offset).strip().removesuffix(".0")
-            remedy = f"Write {whole}." if whole and whole.isdecimal() else "Write the number of a character, from 0."
+            bare = ", without quotes" if isinstance(offset, str) else ""
+            remedy = f"Write {whole}{bare}." if whole and whole.isdecimal() else "Give a number of characters."
             message = f'"{key}" of a span of "{field.column}" is {json.dumps(offset)[:40]}, not a whole number.'
             raise place.error(message, remedy)
     for key in ("label", "text"):
