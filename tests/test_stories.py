@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import tiny
 
-import electra_ie
 from electra_ie import Extractor, UserError, evaluate, extract, train
 from electra_ie import extractor as extractor_module
 from electra_ie.cli import main
