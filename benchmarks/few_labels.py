@@ -51,7 +51,7 @@ LINE_ENDS = {
     (DEFAULT, "transaction_risk:60"): "fa920f0", (DEFAULT, "transaction_risk:200"): "4598466",
     (ADAPTED, "transaction_risk:60"): "197592e", (ADAPTED, "transaction_risk:200"): "56afb13",
 }  # fmt: skip
-"""Rows of texts with line ends, which have split a finding since: the commit whose code they were measured with."""
+"""Rows of texts with line ends, which have split a finding since: the commit that their numbers came with."""
 MARK = " †"
 RESULTS = Cells("few_labels")
 

@@ -341,6 +341,7 @@ def test_jsonl_refuses_what_is_no_record(tmp_path, line, says):
 @st.composite
 def spanned(draw):
     text = draw(st.text(st.one_of(st.sampled_from(AWKWARD), st.characters(exclude_categories=["Cs"])), min_size=1))
+    text *= draw(st.integers(1, 2))  # all of it stands there twice
     cuts = st.integers(0, len(text))
     pairs = draw(st.lists(st.tuples(cuts, cuts).map(sorted), max_size=4))
     labels = st.sampled_from(ENTITIES.labels)
