@@ -150,6 +150,11 @@ def test_special_tokens_padding_and_context_are_not_judged(encoder):
     batch = collate(rows, cutter, ())
     owned = sum(start < end for text in ("bank " * 40, "bank") for start, end in cutter.tokens(text)[1])
     assert int(batch.owned.sum()) == owned
+    assert any(each.window.first for each in rows), "no window has context before its own tokens"
+    for place, each in enumerate(rows):
+        window = each.window
+        seen = [token for token in range(window.first, window.last) if window.offsets[token][0] < window.offsets[token][1]]
+        assert batch.owned[place].nonzero().flatten().tolist() == [len(cutter.before) + token for token in seen]
     assert not batch.owned[:, 0].any() and not (batch.owned & (batch.attention_mask == 0)).any()
 
 
