@@ -2,7 +2,7 @@
 
     python benchmarks/adaptation.py --set precision=bf16      # dev scores, both objectives, over budgets of text: a day
     python benchmarks/adaptation.py --steps 300 --labels 100  # part of it
-    python benchmarks/adaptation.py --test                    # score test, once, for what dev has chosen
+    python benchmarks/adaptation.py --test                    # score test, each run once, for what dev has chosen
     python benchmarks/adaptation.py --table                   # only print what results/adaptation.json holds
 
 The embedded encoder is adapted on biomedical sentences (BC5CDR's dev and test are not among them) for so many steps of
@@ -28,6 +28,8 @@ RESULTS = Cells("adaptation")
 NONE = "none"
 TOKENS = 16 * 128
 """Tokens in a step of the defaults."""
+USUAL = "precision=bf16"
+"""The setting that all encoders of the table were made with, and which it does not name."""
 
 
 def adapted(objective: str, steps: int, work: Path, settings: list[str]) -> str:
@@ -78,7 +80,7 @@ def measure(
 
 
 def table(split: str) -> str:
-    """Markdown: a row for each encoder, a column for each number of labels."""
+    """Markdown: a row for each encoder, a column for each number of labels; a cell that was not measured is empty."""
     cells = RESULTS.matching(f"{split} | ")
     if split == "dev":  # a run that is scored on test has been scored on dev before
         cells |= {name: {**each, "f1": each["dev"]} for name, each in RESULTS.matching("test | ").items()}
@@ -90,8 +92,9 @@ def table(split: str) -> str:
     lines = [f"| encoder, {split} | tokens seen | " + " | ".join(f"{each} labels" for each in columns) + " |"]
     lines.append("| --- | ---: |" + " ---: |" * len(columns))
     for encoder, each in sorted(found.items(), key=lambda item: (_steps(item[0]), item[0])):
-        told = [f"{spread(each.get(labels, []))} ({len(each.get(labels, []))})" for labels in columns]
-        lines.append(f"| {encoder} | {_steps(encoder) * TOKENS / 1e6:.1f} M | " + " | ".join(told) + " |")
+        told = [spread(each[labels]) if labels in each else "" for labels in columns]
+        name = " ".join(word for word in encoder.split() if word not in (str(_steps(encoder)), USUAL))
+        lines.append(f"| {name} | {_steps(encoder) * TOKENS / 1e6:.1f} M | " + " | ".join(told) + " |")
     return "\n".join(lines)
 
 

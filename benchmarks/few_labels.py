@@ -1,4 +1,4 @@
-"""Few labels: `adversarial` against `control`, the same labels, dev and defaults; test scored once.
+"""Few labels: `adversarial` against `control`, the same labels, dev and defaults, each run scored on test once.
 
     python benchmarks/few_labels.py                                    # every cell, three seeds: a day of one core
     python benchmarks/few_labels.py --cells trec_fine:all --set precision=bf16
@@ -13,6 +13,9 @@ repository, and their rows are called adapted. The run of `control` teaches `adv
 kept in results/few_labels.json, with the settings they were given, and not repeated. Beside the table, which is
 printed, there is a learning curve for each set that was trained with two budgets or more:
 results/few_labels_<set>.png.
+
+A run is scored on test once and test chooses nothing in it, but the package was scored on test in several forms before
+this one: the git history of results/few_labels.json and benchmarks/README.md hold what they scored.
 """
 
 from __future__ import annotations
@@ -22,13 +25,16 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from itertools import chain, groupby, product
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
 from cells import Cells, spread
+
+from electra_ie.comparison import Cell, Comparison, Difference, Outcome
 
 CELLS = (
     "trec_fine:all", "bc5cdr:50", "bc5cdr:100", "bc5cdr:500", "medical_cases_real:8", "medical_cases_real:32",
@@ -39,6 +45,14 @@ CONTROL = "control"
 PRESETS = (CONTROL, "adversarial")
 DEFAULT = "default"
 ADAPTED = "adapted"
+FLAGS = "flags"
+"""The field whose gain is mostly that of a threshold (benchmarks/README.md): the means are given without it, too."""
+LINE_ENDS = {
+    (DEFAULT, "transaction_risk:60"): "fa920f0", (DEFAULT, "transaction_risk:200"): "4598466",
+    (ADAPTED, "transaction_risk:60"): "197592e", (ADAPTED, "transaction_risk:200"): "56afb13",
+}  # fmt: skip
+"""Rows of texts with line ends, which have split a finding since: the commit that their numbers came with."""
+MARK = " †"
 RESULTS = Cells("few_labels")
 
 
@@ -102,58 +116,127 @@ def fill(given: argparse.Namespace) -> None:
 def table(split: str = "test") -> str:
     """Markdown: a row for each cell and field; the gain is over the seeds that both presets have.
 
-    "in all" is what adversarial gains over control on the default encoder. The means below leave out single seeds.
+    The interval is that of `electra-ie compare`: 95 %, Student's t over the seeds, each paired with itself. "in all" is
+    what adversarial gains over control on the default encoder; where that control had other settings they are named.
+    The lines below leave out rows of single seeds. Deviations are those of a sample (n - 1).
     """
-    lines = ["| encoder | set | field | control | adversarial | gain, by seed | gain | in all | cost | settings |"]
-    lines.append("| --- | --- | --- | ---: | ---: | --- | ---: | ---: | ---: | --- |")
-    told_below = []
-    on_default: dict[str, list[float]] = {}
-    for name in _encoders(RESULTS.load()):
-        gains: dict[str, list[float]] = {}  # by cell, of each field
-        in_all: dict[str, list[float]] = {}
-        for cell in CELLS:
-            base, plain, game = (
-                RESULTS.matching(f"{encoder} | {cell} | {preset} | ")
-                for encoder, preset in ((DEFAULT, CONTROL), *product([name], PRESETS))
+    found = rows(split)
+    head = "encoder | set | field | control | adversarial | gain, by seed | gain | interval | in all | cost | settings"
+    lines = [f"| {head} |", "| --- | --- | --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | --- |"]
+    return "\n".join([*lines, *(row.line for row in found), "", *means(found)])
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A cell and field: the scores of both presets by seed, and what adversarial gains over control."""
+
+    encoder: str
+    cell: str
+    field: str
+    control: list[float]
+    adversarial: list[float]
+    difference: Difference
+    in_all: float | None
+    cost: str
+    settings: str
+
+    @property
+    def sure(self) -> bool:
+        """Does the interval leave out 0?"""
+        return self.difference.better or self.difference.worse
+
+    @property
+    def line(self) -> str:
+        gain = self.difference
+        by_seed = (f"{two - one:+.1f}" for one, two in zip(self.control, self.adversarial, strict=True))
+        interval = "-" if gain.low is None else f"{gain.low:.1f} to {gain.high:.1f}"
+        mark = MARK if (self.encoder, self.cell) in LINE_ENDS else ""
+        shown = [self.encoder, self.cell + mark, self.field, spread(self.control), spread(self.adversarial)]
+        shown += [", ".join(by_seed), f"{gain.mean:+.1f}", interval]
+        shown += ["-" if self.in_all is None else f"{self.in_all:+.1f}", self.cost, self.settings]
+        return f"| {' | '.join(shown)} |"
+
+
+def rows(split: str = "test") -> list[Row]:
+    """Those of the table."""
+    found = []
+    for name, cell in product(_encoders(RESULTS.load()), CELLS):
+        base, plain, game = (
+            RESULTS.matching(f"{encoder} | {cell} | {preset} | ")
+            for encoder, preset in ((DEFAULT, CONTROL), *product([name], PRESETS))
+        )
+        seeds = sorted(plain.keys() & game.keys())
+        whole = seeds and base.keys() >= set(seeds)
+        told = ", ".join(_settings([plain, game], seeds))
+        if whole and _settings([base], seeds) != _settings([plain], seeds):
+            told += f"; in all from {', '.join(_settings([base], seeds))}"
+        for field in plain[seeds[0]].get(split, {}) if seeds else ():
+            start, before, after = (
+                [each[seed][split][field] for seed in seeds if seed in each] for each in (base, plain, game)
             )
-            seeds = sorted(plain.keys() & game.keys())
-            if not seeds:
-                continue
-            told = {" ".join(each[seed]["settings"]) or "defaults" for each in (plain, game) for seed in seeds}
+            gained = statistics.mean(after) - statistics.mean(start) if whole else None
             cost = _cost([(plain[seed], game[seed]) for seed in seeds])
-            for field in plain[seeds[0]].get(split, {}):
-                start, before, after = (
-                    [each[seed][split][field] for seed in seeds if seed in each] for each in (base, plain, game)
-                )
-                gain = [two - one for one, two in zip(before, after, strict=True)]
-                by_seed = ", ".join(f"{each:+.1f}" for each in gain)
-                mean = statistics.mean(gain)
-                whole = statistics.mean(after) - statistics.mean(start) if len(start) == len(seeds) else None
-                if len(seeds) > 1:
-                    gains.setdefault(cell, []).append(mean)
-                    if whole is not None and name != DEFAULT:
-                        in_all.setdefault(cell, []).append(whole)
-                shown = [name, cell, field, spread(before), spread(after), by_seed, f"{mean:+.1f}"]
-                shown += ["-" if whole is None else f"{whole:+.1f}", cost, ", ".join(sorted(told))]
-                lines.append(f"| {' | '.join(shown)} |")
-        told_below += _means(f"{name}: gain", gains)
-        told_below += _means(f"{name}: in all", in_all)
-        if name == DEFAULT:
-            on_default = gains
-        elif in_all:
-            told_below += _means(f"{name}, where it was measured, else {DEFAULT}: in all", on_default | in_all)
-    return "\n".join([*lines, "", *told_below])
+            difference = _difference(before, after)
+            found.append(Row(name, cell, field, before, after, difference, gained, cost, told))
+    return found
 
 
-def _means(what: str, gains: Mapping[str, list[float]]) -> list[str]:
-    """A line about the gains of each cell, if there are any."""
-    rows, sets = list(chain(*gains.values())), list(map(statistics.mean, gains.values()))
-    told = (f"{statistics.mean(each):+.1f}, the least {min(each):+.1f}" for each in (rows, sets) if each)
-    return [f"{what}, mean over its rows {'; over its sets, fields averaged, '.join(told)}."] if gains else []
+def _settings(runs: Iterable[Mapping[str, Any]], seeds: Iterable[str]) -> list[str]:
+    return sorted({" ".join(each[seed]["settings"]) or "defaults" for each, seed in product(runs, seeds)})
+
+
+def _difference(before: Sequence[float], after: Sequence[float]) -> Difference:
+    """As `electra-ie compare` reckons it."""
+    outcomes = {
+        Cell(None, seed, preset): Outcome(score, None, 1.0)
+        for preset, scores in zip(PRESETS, (before, after), strict=True)
+        for seed, score in enumerate(scores)
+    }
+    return Comparison(outcomes, PRESETS, ()).difference(PRESETS[1])
+
+
+def means(found: Sequence[Row]) -> list[str]:
+    """What can be said of all rows of an encoder with several seeds, a line each: over the rows, and over the data
+    sets, each set's fields averaged, then its label budgets."""
+    several = [row for row in found if len(row.control) > 1]
+    told = []
+    for name in dict.fromkeys(row.encoder for row in several):
+        mine = [row for row in several if row.encoder == name]
+        if len(mine) < 2:
+            continue
+        for what, some in ((name, mine), (f"{name}, without {FLAGS}", [row for row in mine if row.field != FLAGS])):
+            told.append(f"{what}: gain {_both(some, {})}")
+        told.append(f"{name}: the interval excludes 0 in {sum(row.sure for row in mine)} of {len(mine)} rows.")
+        if name != DEFAULT:
+            told.append(f"{name}: in all {_both(mine, _in_all(mine))}")
+    adapted_rows = {(row.cell, row.field): row for row in several if row.encoder == ADAPTED}
+    default_rows = {(row.cell, row.field): row for row in several if row.encoder == DEFAULT}
+    if adapted_rows:
+        best = [adapted_rows.get(key, row) for key, row in default_rows.items()]
+        told.append(f"{ADAPTED}, where it was measured, else {DEFAULT}: in all {_both(best, _in_all(best))}")
+        pairs = [default_rows[key] for key in adapted_rows if key in default_rows]
+        told.append(f"{DEFAULT}, over the rows that are {ADAPTED} too: gain {_both(pairs, {})}")
+    return told
+
+
+def _in_all(some: Iterable[Row]) -> dict[Row, float]:
+    return {row: row.in_all for row in some if row.in_all is not None}
+
+
+def _both(some: Sequence[Row], instead: Mapping[Row, float]) -> str:
+    """The mean over rows and over data sets, with the least of each. instead: what counts in place of the gain."""
+    gains = [instead.get(row, row.difference.mean) for row in some]
+    sets: dict[str, dict[str, list[float]]] = {}
+    for row, gain in zip(some, gains, strict=True):
+        sets.setdefault(row.cell.partition(":")[0], {}).setdefault(row.cell, []).append(gain)
+    of_sets = [statistics.mean(map(statistics.mean, cells.values())) for cells in sets.values()]
+    shown = (f"{statistics.mean(each):+.1f}, the least {min(each):+.1f}" for each in (gains, of_sets))
+    return f"{' over its rows; '.join(shown)} over its {len(of_sets)} data sets ({len(gains)} rows)."
 
 
 def _cost(pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
-    """How many times the seconds of control, of those pairs that one machine trained."""
+    """How many times the CPU seconds of control, of those pairs whose machines have one name. In most results that name
+    says nothing of the processor: such a pair may have been trained on two kinds."""
     alike = [(one["cpu_seconds"], two["cpu_seconds"]) for one, two in pairs if one["machine"] == two["machine"]]
     return f"{sum(two for _, two in alike) / sum(one for one, _ in alike):.1f}" if alike else "-"
 

@@ -1,4 +1,4 @@
-"""Peers on the same labels as few_labels.py: what one gets without us. Test scored once.
+"""Peers on the same labels as few_labels.py: what one gets without us. Each model is scored on test once.
 
     pip install setfit spacy                       # in an environment of their own, beside this package
     python benchmarks/peers.py                     # hours: SetFit compares all pairs of labelled texts
@@ -22,35 +22,39 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import few_labels
 import numpy as np
-import torch
 from cells import Cells, spread
 
-from electra_ie.corpus import Corpus
 from electra_ie.document import Document, Span
-from electra_ie.encoders import load_tokenizer, locate
 from electra_ie.labels import Field
 from electra_ie.metrics import score
 from electra_ie.recipe import EMBEDDED, Recipe
-from electra_ie.second_view import self_trained
 from electra_ie.task import Task
+
+if TYPE_CHECKING:
+    from electra_ie.corpus import Corpus
 
 RESULTS = Cells("peers")
 
 
 def regression(field: Field, corpus: Corpus, test: Sequence[Document]) -> list[Any]:
+    from electra_ie.second_view import self_trained
+
     known, pool, asked = (features([each.text for each in some]) for some in (corpus.train, corpus.pool, test))
     labels = np.array([each.gold[field.name] for each in corpus.train])
     model = self_trained(known, labels, np.ones(len(labels)), pool)
     return model.predict(asked).tolist()
 
 
-@torch.no_grad()
 def features(texts: Sequence[str]) -> np.ndarray:
     """(N, H): the mean of the encoder's states, of length one."""
+    import torch
     from transformers import AutoModel
+
+    from electra_ie.encoders import load_tokenizer, locate
 
     tokenizer, model = load_tokenizer(EMBEDDED), AutoModel.from_pretrained(locate(EMBEDDED)).eval()
     found = []
@@ -59,7 +63,8 @@ def features(texts: Sequence[str]) -> np.ndarray:
             list(texts[start : start + 64]), return_tensors="pt", padding=True, truncation=True, max_length=256
         )
         mask = batch["attention_mask"][..., None]
-        states = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
+        with torch.no_grad():
+            states = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
         found.append(torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1))
     return torch.cat(found).numpy()
 
@@ -67,6 +72,8 @@ def features(texts: Sequence[str]) -> np.ndarray:
 def setfit(field: Field, corpus: Corpus, test: Sequence[Document]) -> list[Any]:
     import datasets
     from setfit import SetFitModel, Trainer, TrainingArguments
+
+    from electra_ie.encoders import locate
 
     rows = {"text": [each.text for each in corpus.train]}
     rows["label"] = [field.labels.index(each.gold[field.name]) for each in corpus.train]
@@ -120,6 +127,10 @@ def measure(peer: str, cell: str, seed: int) -> dict[str, Any]:
     """The main score (%) of a peer on the test split, and its CPU seconds, those of its processes too."""
     import resource
 
+    import torch
+
+    from electra_ie.corpus import Corpus
+
     name, _, budget = cell.partition(":")
     task = Task.load(name)
     labels = None if budget == "all" else int(budget)
@@ -136,6 +147,29 @@ def measure(peer: str, cell: str, seed: int) -> dict[str, Any]:
     return {"test": round(100 * found[found["main"]], 2), "cpu_seconds": round(spent)}
 
 
+OURS = {(few_labels.DEFAULT, "question"), (few_labels.DEFAULT, "entities")}
+"""The encoder and the fields whose scores stand beside those of the peers."""
+NAMES = {
+    "regression": "logistic regression on frozen states, self-training", "setfit": "SetFit", "spacy": "spaCy",
+}  # fmt: skip
+
+
+def table() -> str:
+    """Markdown: a row for each peer and cell, beside both presets of few_labels.py on the encoder as it is."""
+    lines = ["| peer | set | peer | control | adversarial | CPU s of the peer |"]
+    lines.append("| --- | --- | ---: | ---: | ---: | ---: |")
+    ours = {row.cell: row for row in few_labels.rows() if (row.encoder, row.field) in OURS}
+    for peer, cells in CELLS.items():
+        for cell in cells:
+            if found := RESULTS.matching(f"{peer} | {cell} | ").values():
+                shown = [spread(each["test"] for each in found)]
+                shown += [spread(ours[cell].control), spread(ours[cell].adversarial)]
+                place = f"{cell}, {ours[cell].field}" if cell.startswith("transaction_risk") else cell
+                spent = statistics.mean(each["cpu_seconds"] for each in found)
+                lines.append(f"| {NAMES[peer]} | {place} | {' | '.join(shown)} | {spent:.0f} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
@@ -147,12 +181,7 @@ def main() -> None:
         for peer in given.peers:
             for cell in given.cells or CELLS[peer]:
                 RESULTS.fill(f"{peer} | {cell} | {seed}", partial(measure, peer, cell, seed))
-    print("| peer | set | test | CPU s |\n| --- | --- | ---: | ---: |")
-    for peer, cells in CELLS.items():
-        for cell in cells:
-            if found := RESULTS.matching(f"{peer} | {cell} | ").values():
-                spent = statistics.mean(each["cpu_seconds"] for each in found)
-                print(f"| {peer} | {cell} | {spread(each['test'] for each in found)} ({len(found)}) | {spent:.0f} |")
+    print(table())
 
 
 if __name__ == "__main__":

@@ -47,6 +47,14 @@ def accuracy(pooling: str, seed: int) -> float:
     return 100 * right / len(documents)
 
 
+def table() -> str:
+    """Markdown: a row for each pooling."""
+    lines = ["| pooling | accuracy, mean | by seed |", "| --- | ---: | --- |"]
+    for pooling, known in json.loads(RESULTS.read_text("utf-8")).items():
+        lines.append(f"| {pooling} | {statistics.mean(known.values()):.1f} | {', '.join(map(str, known.values()))} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
@@ -56,9 +64,7 @@ def main() -> None:
             known[str(seed)] = round(accuracy(pooling, seed), 1)
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    print("| pooling | accuracy, mean | by seed |\n| --- | ---: | --- |")
-    for pooling, known in found.items():
-        print(f"| {pooling} | {statistics.mean(known.values()):.1f} | {', '.join(map(str, known.values()))} |")
+    print(table())
 
 
 if __name__ == "__main__":

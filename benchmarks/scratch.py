@@ -19,16 +19,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from adaptation import TEXT, fine_tune
 from cells import Cells, spread
 
 RESULTS = Cells("scratch")
 OBJECTIVES = ("electra", "mlm")
+LENGTH = 128
+"""Tokens in a block."""
 
 
 def cost(shape: str, vocab: int, batch: int) -> float:
     """What a step of electra costs, in steps of mlm."""
+    import torch
+
     from electra_ie.loop import play
     from electra_ie.pretraining.recipe import PretrainRecipe
     from electra_ie.pretraining.session import Pretraining
@@ -59,6 +62,24 @@ def measure(folder: Path, told: dict[str, Any], labels: int, seed: int) -> dict[
     return fine_tune(str(folder), labels, seed, "dev", ["freeze_embeddings=false"])
 
 
+def table(shape: str = "tiny", vocab: int = 8_000, batch: int = 8, steps: int = 16_000, labels: int = 500) -> str:
+    """Markdown: a row for each objective."""
+    case = f"{shape} {vocab} {batch} {steps}"
+    ratio = RESULTS.load()[f"{case} | cost"]["ratio"]
+    lines = [f"A step of electra costs {ratio:.2f} steps of mlm.", ""]
+    lines += ["| objective | steps | tokens seen | F1 | by seed |", "| --- | ---: | ---: | ---: | --- |"]
+    for name, many in _steps(steps, ratio).items():
+        found = [each["f1"] for each in RESULTS.matching(f"{case} | {name} | {labels} | ").values()]
+        by_seed = ", ".join(f"{each:.1f}" for each in found)
+        lines.append(f"| {name} | {many:,} | {many * batch * LENGTH / 1e6:.1f} M | {spread(found)} | {by_seed} |")
+    return "\n".join(lines)
+
+
+def _steps(of_electra: int, ratio: float) -> dict[str, int]:
+    """Of each objective, at equal cost."""
+    return {"electra": of_electra, "mlm": round(of_electra * ratio)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", default="tiny", choices=("tiny", "small", "base"))
@@ -74,25 +95,15 @@ def main() -> None:
     ratio = RESULTS.fill(f"{case} | cost", lambda: {"ratio": round(cost(given.shape, given.vocab, given.batch), 3)})[
         "ratio"
     ]
-    steps = {"electra": given.steps, "mlm": round(given.steps * ratio)}
+    steps = _steps(given.steps, ratio)
     for run, labels, seed in itertools.product(range(given.runs), given.labels, given.seeds):
         for name in OBJECTIVES:
             folder = given.work / f"{case} {name} {run}".replace(" ", "-")
             told = {"objective": name, "steps": steps[name], "seed": run, "batch": given.batch}
             told |= {"from_scratch": given.shape, "vocab": given.vocab}
             RESULTS.fill(f"{case} | {name} | {labels} | {run} {seed}", partial(measure, folder, told, labels, seed))
-    print(
-        f"| {given.shape}, vocabulary {given.vocab:,} | steps | "
-        + " | ".join(f"{x:,} labels" for x in given.labels)
-        + " |"
-    )
-    print("| --- | ---: |" + " ---: |" * len(given.labels))
-    for name in OBJECTIVES:
-        cells = [
-            spread(each["f1"] for each in RESULTS.matching(f"{case} | {name} | {x} | ").values()) for x in given.labels
-        ]
-        print(f"| {name} | {steps[name]:,} | " + " | ".join(cells) + " |")
-    print(f"\nA step of electra costs {ratio} steps of mlm.")
+    for labels in given.labels:
+        print(f"{labels} labels. {table(given.shape, given.vocab, given.batch, given.steps, labels)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""compare: every preset on the same labels, dev split and effort; what it brings and what it costs, in one sentence."""
+"""compare: every preset on the same labels, dev split and seeds; what it brings and what it costs, in one sentence."""
 
 from __future__ import annotations
 

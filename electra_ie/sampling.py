@@ -16,6 +16,9 @@ def ordered(documents: Sequence[Document], fields: Sequence[Field], seed: int) -
     Any prefix is a sample, and a longer prefix holds the shorter one. Where a field of kind `classes` or `flags`
     gives each document one stratum, prefixes have the strata in their proportions: the k-th of n documents of a
     stratum stands at (k + u) / n of the way, u uniform. Spans alone give a plain permutation.
+
+    The strata are those of the gold of all these documents: a small budget has truer shares than texts that somebody
+    drew without knowing their labels, and a benchmark with few labels is easier by that.
     """
     draw = random.Random(f"electra_ie labels {seed}")
     shuffled = list(documents)

@@ -25,6 +25,7 @@ TRICKY = (
 """Marks that combine, ligatures, full-width digits, joiners, controls, line ends: what normalising moves about."""
 PIECE = st.one_of(st.sampled_from(TRICKY), st.text(max_size=6), st.sampled_from(tiny.WORDS).map(lambda word: word + " "))
 TEXT = st.lists(PIECE, max_size=40).map("".join)
+MARKS = "".join(character for character in map(chr, range(0x110000)) if unicodedata.category(character)[0] == "M")
 FORM = st.sampled_from(["NFC", "NFD", "NFKC", "NFKD", ""])
 
 
@@ -66,10 +67,12 @@ def test_tokens_cover_every_visible_character_in_order(tokenizer, whole, text, f
     starts = [start for start, end in offsets if start < end]
     assert starts == sorted(starts)
     # What may stand in no token: white space, controls and format characters, the replacement character (left out by
-    # BERT), and a combining mark that follows none of its letters.
+    # BERT), and a combining mark that follows none of its letters: the character before its marks is in no token either.
     for place in set(range(len(text))) - covered:
         kind = unicodedata.category(text[place])
-        assert text[place].isspace() or kind[0] in "CZM" or text[place] == "\ufffd", (place, text[place])
+        letter = len(text[:place].rstrip(MARKS)) - 1
+        orphan = kind[0] == "M" and letter not in covered
+        assert text[place].isspace() or kind[0] in "CZ" or orphan or text[place] == "\ufffd", (place, text[place])
 
 
 @pytest.mark.parametrize("text", [
@@ -147,6 +150,11 @@ def test_special_tokens_padding_and_context_are_not_judged(encoder):
     batch = collate(rows, cutter, ())
     owned = sum(start < end for text in ("bank " * 40, "bank") for start, end in cutter.tokens(text)[1])
     assert int(batch.owned.sum()) == owned
+    assert any(each.window.first for each in rows), "no window has context before its own tokens"
+    for place, each in enumerate(rows):
+        window = each.window
+        seen = [token for token in range(window.first, window.last) if window.offsets[token][0] < window.offsets[token][1]]
+        assert batch.owned[place].nonzero().flatten().tolist() == [len(cutter.before) + token for token in seen]
     assert not batch.owned[:, 0].any() and not (batch.owned & (batch.attention_mask == 0)).any()
 
 

@@ -43,6 +43,15 @@ def test_a_corpus_holds_what_the_recipe_asks_for(task, tmp_path, capsys):
     assert not capsys.readouterr().err
 
 
+def test_gold_is_read_from_the_offsets_of_the_file_also_where_its_text_stands_twice(task):
+    records = [json.loads(line) for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
+    gold = {each["id"]: {(span["start"], span["end"], span["label"]) for span in each["names"]} for each in records}
+    learnt = {each.id: each for each in read(task, preset="control").train}
+    assert {name: {(span.start, span.end, span.label) for span in each.gold["names"]} for name, each in learnt.items()} == gold
+    twice = [each for each in learnt.values() if any(each.text.index(each.text[s.start : s.end]) < s.start for s in each.gold["names"])]
+    assert len(twice) == 10
+
+
 def test_one_draw_of_labels_for_both_presets(task):
     one, other = (read(task, preset=preset, labels=12, seed=4).train for preset in ("control", "adversarial"))
     assert [document.id for document in one] == [document.id for document in other]

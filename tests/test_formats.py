@@ -230,17 +230,21 @@ word = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, 
 
 
 @given(st.lists(st.tuples(word, st.sampled_from([None, "PER", "LOC"]), st.integers(1, 3)), min_size=1, max_size=6))
-def test_conll_spans_are_the_joined_words(tmp_path_factory, chunks):
-    rows, expected = [], []
+def test_conll_spans_lie_where_their_words_do(tmp_path_factory, chunks):
+    rows = []
     for text, label, length in chunks:
-        words = [text] * length
         tags = ["O"] * length if label is None else [f"B-{label}"] + [f"I-{label}"] * (length - 1)
-        rows += [f"{word}\t{tag}" for word, tag in zip(words, tags, strict=True)]
-        expected += [(label, " ".join(words))] if label else []
-    path = write(tmp_path_factory.mktemp("conll"), "a.tsv", "\n".join(rows))
-    (document,) = read("conll", path, ENTITIES, delimiter="\t", join="blank")
-    found = [(span.label, document.text[span.start : span.end]) for span in document.gold["entities"]]
-    assert found == expected
+        rows += [(text, tag) for tag in tags]
+    path = write(tmp_path_factory.mktemp("conll"), "a.tsv", "\n".join(map("\t".join, rows)))
+    (document,) = read("conll", path, ENTITIES, delimiter="\t")
+    expected, place = [], 0
+    for text, label, length in chunks:  # each word is looked for behind the one before it
+        starts = []
+        for _ in range(length):
+            starts.append(document.text.index(text, place))
+            place = starts[-1] + len(text)
+        expected += [Span(starts[0], place, label)] if label else []
+    assert list(document.gold["entities"]) == expected
 
 
 # --- jsonl
@@ -334,20 +338,51 @@ def test_jsonl_refuses_what_is_no_record(tmp_path, line, says):
 @st.composite
 def spanned(draw):
     text = draw(st.text(st.one_of(st.sampled_from(AWKWARD), st.characters(exclude_categories=["Cs"])), min_size=1))
+    text *= draw(st.integers(1, 2))  # all of it stands there twice
     cuts = st.integers(0, len(text))
     pairs = draw(st.lists(st.tuples(cuts, cuts).map(sorted), max_size=4))
-    return text, [(start, end) for start, end in pairs if text[start:end].strip()]
+    labels = st.sampled_from(ENTITIES.labels)
+    return text, [(start, end, draw(labels)) for start, end in pairs if text[start:end].strip()]
+
+
+def without_edges(text: str, start: int, end: int, label: str) -> Span:
+    """The span without the white space at its edges."""
+    while text[start].isspace():
+        start += 1
+    while text[end - 1].isspace():
+        end -= 1
+    return Span(start, end, label)
 
 
 @given(spanned(), st.booleans())
 def test_jsonl_gives_back_text_and_spans_unchanged(tmp_path_factory, case, ascii):
-    text, pairs = case
-    spans = [{"start": start, "end": end, "label": "PER", "text": text[start:end]} for start, end in pairs]
+    text, given = case
+    spans = [{"start": start, "end": end, "label": label, "text": text[start:end]} for start, end, label in given]
     line = json.dumps({"text": text, "entities": spans}, ensure_ascii=ascii)
     (document,) = read("jsonl", write(tmp_path_factory.mktemp("jsonl"), "a.jsonl", line + "\n"), ENTITIES)
     assert document.text == text
-    found = {document.text[span.start : span.end] for span in document.gold["entities"]}
-    assert found == {text[start:end].strip() for start, end in pairs}
+    assert list(document.gold["entities"]) == sorted({without_edges(text, *each) for each in given})
+
+
+TWICE = "Rio, says Ann; Ann of Rio is not the Ann of Rio."
+AGAIN = (Span(15, 18, "PER"), Span(22, 25, "LOC"), Span(37, 40, "PER"))
+"""Names that stand in TWICE before, where they are no spans."""
+
+
+def test_a_span_stays_where_it_is_though_its_text_stands_before_it_too(tmp_path):
+    assert all(TWICE.index(TWICE[each.start : each.end]) < each.start for each in AGAIN)
+    spans = [{"start": each.start, "end": each.end, "label": each.label, "text": TWICE[each.start : each.end]} for each in AGAIN]
+    marks = [f"T{number}\t{each.label} {each.start} {each.end}\t{TWICE[each.start : each.end]}" for number, each in enumerate(AGAIN)]
+    words = {"Ann": "B-PER", "Rio": "B-LOC"}
+    rows = [(word, "O") for word in "Rio , says Ann ;".split()]
+    rows += [(word, words.get(word, "O")) for word in "Ann of Rio is not the Ann".split()] + [("Rio", "O")]
+    columns = write(tmp_path, "a.tsv", "\n".join(map("\t".join, rows)))
+    (from_lines,) = read("jsonl", write(tmp_path, "a.jsonl", json.dumps({"text": TWICE, "entities": spans})), ENTITIES)
+    (from_marks,) = read("brat", standoff(tmp_path, TWICE, *marks), ENTITIES)
+    (from_columns,) = read("conll", columns, ENTITIES, delimiter="\t")
+    assert from_lines.gold["entities"] == from_marks.gold["entities"] == AGAIN
+    assert from_columns.text == "Rio , says Ann ; Ann of Rio is not the Ann Rio"
+    assert from_columns.gold["entities"] == (Span(17, 20, "PER"), Span(24, 27, "LOC"), Span(39, 42, "PER"))
 
 
 # --- brat

@@ -15,6 +15,7 @@ import tiny
 import yaml
 from hub_server import DROPPED, Hub, running
 from huggingface_hub import ModelCard, close_session, constants, snapshot_download
+from safetensors.torch import load_file, save_file
 
 import electra_ie
 from electra_ie import Extractor, Task, UserError, evaluate, push_data, push_to_hub, train, verify
@@ -58,6 +59,7 @@ def sent(hub: Hub, part: str) -> int:
 def test_a_run_goes_to_the_hub_and_comes_back(hub, run, monkeypatch, capsys):
     pushed = push_to_hub(run, NAME, private=True)
     assert f"sending 23 files to {NAME}, which is private" in capsys.readouterr().err
+    assert sent(hub, "/commit/") == 1
     assert hub.repositories[NAME].private and pushed == f"{NAME}@{hub.repositories[NAME].branches['main']}"
     there = hub.files(NAME)
     ours = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
@@ -143,19 +145,49 @@ def test_a_second_push_leaves_nothing_of_the_first(hub, copy):
     assert third == f"{NAME}@{hub.repositories[NAME].branches['trial']}"
 
 
-@pytest.mark.parametrize("request_, status", [
-    ("/commit/", DROPPED), ("/commit/", 503), ("PUT /objects", 403), ("POST .*/verify", 404),
-])  # fmt: skip
-def test_a_push_that_breaks_off_leaves_nothing_to_be_seen_and_the_next_completes(hub, run, request_, status):
+BREAKS = [
+    ("/commit/", DROPPED, r"the hub cannot be reached \(RemoteProtocolError.*Push again: nothing is seen of it yet"),
+    ("/commit/", 503, r"the hub fails \(HTTP 503\). Wait a while. Push again: nothing is seen of it yet"),
+    ("PUT /objects", 403, "the token may not write here"),
+    ("POST .*/verify", 404, "it is not on the hub, or not yours to see"),
+]
+"""A request, how it fails, and what is said of it."""
+
+
+@pytest.mark.parametrize("request_, status, words", BREAKS)
+def test_a_push_that_breaks_off_leaves_nothing_to_be_seen_and_the_next_completes(hub, run, request_, status, words):
     hub.fail(request_, status)
-    with pytest.raises(UserError, match="nothing is seen of it yet|may not write|is not on the hub"):
+    with pytest.raises(UserError, match=words):
         push_to_hub(run, NAME)
     assert set(hub.files(NAME)) == {".gitattributes"}
-    before = sent(hub, "PUT /objects")
+    before, commits = sent(hub, "PUT /objects"), sent(hub, "/commit/")
     push_to_hub(run, NAME)
-    assert "names/model.safetensors" in hub.files(NAME)
+    assert "names/model.safetensors" in hub.files(NAME) and sent(hub, "/commit/") == commits + 1
     if "commit" in request_:
         assert sent(hub, "PUT /objects") == before, "what was sent is not sent again"
+
+
+@pytest.mark.parametrize("request_, status, words", BREAKS)
+def test_a_push_that_breaks_off_over_another_leaves_that_one_whole(hub, copy, request_, status, words):
+    """New weights, a changed log and a file that goes: none of them, then all of them, by one commit."""
+    push_to_hub(copy, NAME)
+    assert sent(hub, "/commit/") == 1
+    hub.repositories[NAME].commit("main", {**hub.files(NAME), "old/model.safetensors": b"old"})
+    whole, head = dict(hub.files(NAME)), hub.repositories[NAME].branches["main"]
+    weights = load_file(copy / "names" / "model.safetensors")
+    save_file({name: value + 1 for name, value in weights.items()}, copy / "names" / "model.safetensors", {"format": "pt"})
+    (copy / "log.jsonl").write_text("{}\n", encoding="utf-8")
+    hub.fail(request_, status)
+    with pytest.raises(UserError, match=words):
+        push_to_hub(copy, NAME)
+    assert hub.files(NAME) == whole and hub.repositories[NAME].branches["main"] == head
+    commits = sent(hub, "/commit/")
+    assert commits == 1 + ("commit" in request_), "one request a push"
+    push_to_hub(copy, NAME)
+    assert sent(hub, "/commit/") == commits + 1
+    there = hub.files(NAME)
+    assert there["names/model.safetensors"] == (copy / "names" / "model.safetensors").read_bytes()
+    assert there["log.jsonl"] == b"{}\n" and "old/model.safetensors" not in there
 
 
 def test_a_hiccup_is_waited_out(hub, run):
@@ -354,6 +386,7 @@ def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, 
     task.write_text(task.read_text("utf-8").replace("topic: {kind", "subject: {from: topic, kind"), encoding="utf-8")
     (task.parent / "README.md").write_text("---\nlicense: mit\nconfigs: mine\n---\n# Ours\n\nOf the tests.\n", encoding="utf-8")
     pushed = push_data(str(task), "acme/three", private=True)
+    assert sent(hub, "/commit/") == 1
     there = hub.files("datasets/acme/three")
     assert set(there) == {".gitattributes", "README.md", "task.yaml", *(f"{each}.jsonl" for each in ("train", "dev", "test", "unlabeled"))}
     assert pushed == f"acme/three@{hub.repositories['datasets/acme/three'].branches['main']}"

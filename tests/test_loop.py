@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ GAME = {
 }
 HIDING = tiny.HIDING
 PLAIN = {"preset": "control", "discriminator": {"knows_classes": 1.0}}
+CASES = {"control": (PLAIN, 1), "game": (GAME, 1), "hiding": (HIDING, 1), "game in two parts": (GAME, 2)}
+"""By name, the terms and the parts of a step."""
 
 
 def players_of(folder, recipe, pooling="stock"):
@@ -45,12 +48,13 @@ def recipe_of(terms, **more):
     return Recipe(**{"steps": 4, "rate": 1e-3, "head_rate": 1e-2, "generator_rate": 1e-2, "latent": 8, **terms, **more})
 
 
-def losses_of(folder, terms, process=0, processes=1):
+def losses_of(folder, terms, parts, process=0, processes=1):
     """The losses of each step of five, on batches of 5 labelled and 4 unlabelled windows: odd, so that two processes
     have unlike shares."""
     recipe = recipe_of(terms, steps=5)
     batches = tiny.batches_of(tiny.cutter_of(folder), (5, 4 if recipe.game else 0), process, processes)
     players = players_of(folder, recipe)
+    players.parts = parts
     assert players.accelerator.num_processes == processes
     steps = list(play(players, batches, recipe))
     return [{**step.losses, **step.parts, "real": (step.realness or (0, 0))[0]} for step in steps]
@@ -79,7 +83,7 @@ def single(values, weights):
 
 
 def own_gradients(players, batch, recipe):
-    """What each player's own loss, and nothing else, asks of it."""
+    """What each player's own loss, and nothing else, asks of it in the first step."""
     discriminator, generator = players.judge.train(), players.maker
     fakes = generator(batch, 0)
     if recipe.taught:  # it wants just what the discriminator does not
@@ -132,6 +136,36 @@ def test_a_step_applies_each_players_own_gradient(game, monkeypatch):
         assert sum(float(each.abs().sum()) for each in own.values()) > 1e-3
         for name, grad in own.items():
             torch.testing.assert_close(given[name], grad, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("jointly", [False, True])
+@pytest.mark.parametrize("game", [GAME], ids=["latent"], indirect=True)
+def test_gradients_are_clipped_each_players_or_both_as_one(game, monkeypatch, jointly):
+    players, batches, recipe = game
+    players.jointly = jointly
+    expected = own_gradients(players, batches[0], recipe)
+    applied = []
+    monkeypatch.setattr(players.optimizer, "step", lambda: applied.extend(map(gradients, (players.judge, players.maker))))
+    next(play(players, batches, replace(recipe, clip=0.1)))
+    norms = [torch.stack([each.norm() for each in player.values()]).norm() for player in expected]
+    assert min(norms) > 0.2, "clipping has nothing to do"
+    norms = [torch.stack(norms).norm()] * 2 if jointly else norms
+    for own, given, norm in zip(expected, applied, norms, strict=True):
+        for name, grad in own.items():
+            torch.testing.assert_close(given[name], grad * 0.1 / norm, atol=1e-6, rtol=1e-3)
+
+
+@pytest.mark.parametrize("game", [GAME], ids=["latent"], indirect=True)
+def test_a_step_in_parts_applies_the_mean_of_the_parts_gradients(game, monkeypatch):
+    players, batches, recipe = game
+    one, other = (own_gradients(players, batches[number], recipe) for number in (0, 1))
+    players.parts = 2
+    applied = []
+    monkeypatch.setattr(players.optimizer, "step", lambda: applied.extend(map(gradients, (players.judge, players.maker))))
+    list(play(players, batches, replace(recipe, steps=1)))
+    for first, second, given in zip(one, other, applied, strict=True):
+        for name in first:
+            torch.testing.assert_close(given[name], (first[name] + second[name]) / 2, atol=1e-6, rtol=1e-4)
 
 
 def test_without_a_generator_the_loop_is_plain_training(encoder):
@@ -219,8 +253,8 @@ def play_in_processes(folder: str, output: Path) -> list[dict[str, list]]:
 def test_two_processes_have_the_losses_of_one(encoder, tmp_path):
     folder = encoder("bert")
     one, other = play_in_processes(folder, tmp_path)
-    for name, terms in (("control", PLAIN), ("game", GAME), ("hiding", HIDING)):
-        alone = losses_of(folder, terms)
+    for name, case in CASES.items():
+        alone = losses_of(folder, *case)
         assert len(alone) == len(one[name]) == 5
         for expected, first, second in zip(alone, one[name], other[name], strict=True):
             assert set(expected) == set(first)
@@ -232,7 +266,7 @@ def test_two_processes_have_the_losses_of_one(encoder, tmp_path):
 if __name__ == "__main__":  # one of the two processes
     torch.set_num_threads(1)
     rank = int(os.environ["RANK"])
-    result = {name: losses_of(sys.argv[1], terms, rank, 2) for name, terms in (("control", PLAIN), ("game", GAME), ("hiding", HIDING))}
+    result = {name: losses_of(sys.argv[1], *case, rank, 2) for name, case in CASES.items()}
     Path(sys.argv[2]).write_text(json.dumps(result), encoding="utf-8")
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

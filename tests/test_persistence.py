@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,6 +91,51 @@ def test_same_seed_same_bytes_and_a_resumed_run_has_them_too(task, tmp_path, rou
         assert log(halted) == log(once)
         scores = [json.loads((run / "scores.json").read_text("utf-8")).get("dev") for run in (halted, once)]
         assert scores[0] == scores[1]
+
+
+KILLED = """
+import json, os, signal, sys
+from electra_ie import completion, train, training
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def play(players, batches, recipe, *rest):
+    for step in true(players, batches, recipe, *rest):
+        if recipe.taught and step.number + 1 == 16:
+            die()
+        yield step
+
+task, folder, place, settings = sys.argv[1:]
+true = training.play
+if place == "between two checkpoints":
+    training.play = play
+elif place == "behind the saved folders":
+    completion._verify_answers = die
+train(task, folder, resume=place == "resumed", **json.loads(settings))
+"""
+
+
+@pytest.mark.parametrize("place, preset, step", [
+    ("between two checkpoints", "adversarial", 14), ("behind the saved folders", "control", 24),
+])  # fmt: skip
+def test_a_killed_run_resumes_to_the_very_same_bytes_in_another_process(task, tmp_path, rough, place, preset, step):
+    settings = tiny.settings(rough, preset, steps=24)
+
+    def child(place: str) -> int:
+        command = [sys.executable, "-W", "ignore", "-c", KILLED, str(task), str(tmp_path / "cut"), place, json.dumps(settings)]
+        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+
+    assert child(place) == -signal.SIGKILL
+    assert read_weights(tmp_path / "cut" / LAST)[1].step == step and not (tmp_path / "cut" / "scores.json").exists()
+    if preset == "adversarial":
+        assert child("resumed") == 0
+    else:  # this process is another one, too
+        train(str(task), tmp_path / "cut", resume=True)
+    whole = train(str(task), tmp_path / "whole", **settings)
+    assert weights(tmp_path / "cut") == weights(whole) and log(tmp_path / "cut") == log(whole)
+    for name in ("run.yaml", "task.yaml", "corpus.json", "curves.png", "dev_topic.png"):
+        assert (tmp_path / "cut" / name).read_bytes() == (whole / name).read_bytes(), name
 
 
 def test_a_run_of_two_generations_is_resumed_in_each(task, tmp_path, rough):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 
 from electra_ie import plots
+from electra_ie.document import Document, Span
+from electra_ie.evaluation import draw
 
 LABELS = [f"class {number}" for number in range(60)]
 
@@ -131,6 +135,42 @@ def test_scores_are_sorted_and_labels_without_gold_say_so():
     assert widths == {"F1": [0.8, 0.3, 0], "precision": [0.9, 0.2, 0], "recall": [0.7, 0.4, 0]}
     (remark,) = [text for text in panel.texts if "no gold" in text.get_text()]
     assert remark.get_position()[1] == 3
+
+
+def test_a_learning_curve_has_a_line_a_preset_with_a_band_of_its_deviation():
+    budgets = [
+        {"labels": 50, "presets": {"control": {"mean": 60.0, "deviation": 2.0}, "adversarial": {"mean": 63.0, "deviation": 1.0}}},
+        {"labels": None, "presets": {"control": {"mean": 80.0, "deviation": None}, "adversarial": {"mean": 79.0, "deviation": 0.5}}},
+    ]
+    panel = plots.learning_curve_figure(budgets, "F1, %", "task, dev").axes[0]
+    shown = {name: list(line.get_ydata()) for name, line in lines(panel).items()}
+    assert shown == {"control": [60.0, 80.0], "adversarial": [63.0, 79.0]}
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["50", "all"]
+    bands = [sorted({round(y, 6) for _, y in band.get_paths()[0].vertices}) for band in panel.collections]
+    assert bands == [[58.0, 62.0, 80.0], [62.0, 64.0, 78.5, 79.5]]
+    assert panel.get_ylabel() == "F1, %" and panel.get_title().startswith("task, dev (mean over seeds")
+
+
+def test_the_pictures_of_a_split_show_its_gold_and_answers(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(plots, "_save", lambda figure, path: drawn.update({Path(path).name: figure.axes[0]}))
+    gold = [("trade", ("late",), ()), ("trade", (), ()), ("travel", ("late", "cash"), (Span(0, 4, "person"),))]
+    documents = [Document(str(place), "Arno", {"topic": one, "risks": two, "names": three}) for place, (one, two, three) in enumerate(gold)]
+    answers = [
+        {"topic": "travel", "risks": ("late",), "names": (Span(0, 4, "person"),)},
+        {"topic": "trade", "risks": ("late",), "names": ()},
+        {"topic": "travel", "risks": (), "names": (Span(0, 4, "person"),)},
+    ]
+    files = draw(tmp_path, "test", tiny.FIELDS, documents, answers)
+    assert [file.name for file in files] == list(drawn) == ["test_topic.png", "test_risks.png", "test_names.png"]
+    assert np.asarray(drawn["test_topic.png"].images[0].get_array()) == pytest.approx(np.array([[0.5, 0.5], [0, 1]]))
+    for name, label, expected in (
+        ("test_risks.png", "late", {"F1": 0.5, "precision": 0.5, "recall": 0.5}),
+        ("test_names.png", "person", {"F1": 2 / 3, "precision": 0.5, "recall": 1.0}),
+    ):
+        names = [text.get_text().split()[0] for text in drawn[name].get_yticklabels()]
+        bars = {bars.get_label(): bars[names.index(label)].get_width() for bars in drawn[name].containers}
+        assert bars == pytest.approx(expected), name
 
 
 @pytest.mark.parametrize(

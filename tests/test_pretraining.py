@@ -143,6 +143,18 @@ def test_it_learns_to_find_what_was_replaced(tmp_path, encoder):
     assert held_out["recall"] > 0.8 and held_out["precision"] > 0.8 and held_out["replaced"] > 0.1
 
 
+@pytest.mark.parametrize("objective, learnt", [("mlm", ["filling_accuracy"]), ("adversarial", ["precision", "recall"])])
+def test_each_objective_learns_what_it_is_to_learn(tmp_path, encoder, objective, learnt):
+    """Each document is one word, again and again: the others of a block say what a mask hides, and what was replaced."""
+    text = tmp_path / "same.txt"
+    words = ["bank", "river", "goods", "house", "city"] * 8
+    text.write_text("\n\n".join(" ".join([word] * 90) for word in words), encoding="utf-8")
+    settings = {**SETTINGS, "steps": 60, "batch": 8, "rate": 1e-2, "head_rate": 1e-2, "freeze_embeddings": False, "blend": 1.0}
+    made = pretrain([text], tmp_path / "made", encoder=encoder("bert"), objective=objective, **settings)
+    held_out = [row["held_out"] for row in rows(made) if "held_out" in row][-1]
+    assert {name: held_out[name] > 0.8 for name in learnt} == dict.fromkeys(learnt, True), held_out
+
+
 # The same answer twice
 
 
@@ -236,15 +248,14 @@ def test_a_run_is_resumed_only_as_it_was_begun(corpus, tmp_path, encoder, monkey
     assert "this encoder is finished" in capsys.readouterr().err
 
 
-def test_parts_of_a_step_add_up(corpus, tmp_path, encoder):
-    """A step in two parts is the step of the whole batch: no dropout here, and full blocks."""
+def test_a_step_in_parts_reads_as_many_tokens(corpus, tmp_path, encoder):
+    """What its gradient is: `test_pretraining_players.py`."""
     one = pretrain([corpus], tmp_path / "one", encoder=encoder("bert"), objective="mlm", **{**SETTINGS, "steps": 2})
     recipe = yaml.safe_load((one / "run.yaml").read_text("utf-8"))
     assert recipe["accumulate"] == 1
     two = pretrain([corpus], tmp_path / "two", encoder=encoder("bert"), objective="mlm", accumulate=2, **{**SETTINGS, "steps": 2})
     assert [row["tokens"] for row in rows(one)] == [row["tokens"] for row in rows(two)]
     assert rows(one)[0]["discriminator"] != rows(two)[0]["discriminator"], "other masks are drawn for each part"
-    assert rows(one)[0]["discriminator"] == pytest.approx(rows(two)[0]["discriminator"], rel=0.2)
 
 
 def test_a_compiled_run_learns_the_same(corpus, tmp_path, encoder, monkeypatch):
@@ -446,11 +457,11 @@ def test_a_card_holds_no_text_of_the_corpus(tmp_path, encoder):
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_good_weights(corpus, tmp_path, encoder):
+    """The rate rises with the steps, so that the first ones are well and a later one is not."""
     settings = {**SETTINGS, "rate": 1e30, "save_minutes": 0.0}
     with pytest.raises(UserError, match="not a finite number at step .*more gently: --set rate=0.0001"):
         pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), **settings)
-    if (tmp_path / "made" / LAST).exists():
-        assert all(bool(value.isfinite().all()) for value in load_file(tmp_path / "made" / LAST).values())
+    assert all(bool(value.isfinite().all()) for value in load_file(tmp_path / "made" / LAST).values())
 
 
 # Several processes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -304,17 +305,36 @@ def test_the_rewarded_generator_is_pushed_towards_what_fools():
 # What both share
 
 
-def steps_of(players, tokenizer, number=3):
+def steps_of(players, tokenizer, number=3, clip=1e3):
     batches = [batch_of(tokenizer, seed, padded=seed) for seed in range(number)]
-    recipe = PretrainRecipe(steps=number, rate=1e-2, clip=1e3)
+    recipe = PretrainRecipe(steps=number, rate=1e-2, clip=clip)
     return list(play(players, batches, recipe)), batches
 
 
-def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer):
-    """Against a reference in which both players hold the very same tensors."""
+def test_a_step_in_two_parts_has_the_gradient_of_the_whole_batch(encoder, tokenizer, monkeypatch):
+    """The same masks; blocks of one length, so that each part counts as much."""
+    whole = batch_of(tokenizer)
+    halves = [TokenBatch(*(getattr(whole, each.name)[rows] for each in fields(whole))) for rows in (slice(3), slice(3, 6))]
+    found = []
+    for parts, batches in ((1, [whole]), (2, halves)):
+        players = players_of(encoder("electra"), sharing="none")
+        players.parts = parts
+        weights = [*players.judge.named_parameters(), *players.maker.named_parameters()]
+        keep = partial(lambda all_of_them: found.append([(name, each.grad.clone()) for name, each in all_of_them]), weights)
+        monkeypatch.setattr(players.optimizer, "step", keep)
+        list(play(players, batches, PretrainRecipe(steps=1, clip=1e3)))
+    one, two = found
+    assert sum(float(grad.abs().sum()) for _, grad in one) > 1
+    for (name, grad), (_, other) in zip(one, two, strict=True):
+        torch.testing.assert_close(other, grad, atol=1e-6, rtol=1e-4, msg=name)
+
+
+@pytest.mark.parametrize("clip", [1e3, 0.5])
+def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, clip):
+    """Against a reference in which both players hold the very same tensors, and one norm is that of all gradients."""
     players = players_of(encoder("electra"), sharing="plain")
     judge, maker = copy.deepcopy(players.judge), copy.deepcopy(players.maker)
-    steps, batches = steps_of(players, tokenizer)
+    steps, batches = steps_of(players, tokenizer, clip=clip)
     table = players.judge.encoder.embeddings.word_embeddings.weight
     assert torch.equal(table, players.maker.encoder.embeddings.word_embeddings.weight)
     assert table is not players.maker.encoder.embeddings.word_embeddings.weight
@@ -334,6 +354,8 @@ def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer):
         loss = 50 * finds_replaced(real["tokens"], fake["tokens"], mean)
         loss = loss + mean(functional.cross_entropy(filled.logits, filled.labels, reduction="none"), filled.weight)
         loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(weights, clip)
+        assert (norm > clip) == (clip < 1), "the smaller bound clips, the larger does not"
         optimizer.step()
         optimizer.zero_grad()
     for name, value in judge.state_dict().items():

@@ -1,16 +1,21 @@
-"""What users import is typed for them: mypy reads this file (`make lint`), and a name that it knew as Any would fail."""
+"""What users import is there and typed for them: mypy reads this file (`make lint`), and a name that it knew as Any would
+fail; the tests hold each call of `uses` against the signature that is there when it runs."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 from pathlib import Path
 from typing import Any, assert_type
+
+import pytest
 
 import electra_ie
 from electra_ie import Document, Extractor, Finding, PretrainRecipe, Recipe, Span, Task, UserError
 
 
 def uses() -> None:
-    """As a user would write it; for mypy alone, never run."""
+    """As a user would write it; read by mypy and by the test below, never run."""
     encoder = electra_ie.pretrain(["texts/"], "encoders/ours", objective="mlm", steps=100, track="tensorboard")
     assert_type(encoder, Path)
     run = electra_ie.train("task", Path("runs/mine"), labels=100, preset="adversarial", settings=["steps=300"])
@@ -37,6 +42,23 @@ def uses() -> None:
     assert_type(UserError("wrong", file="x", line=1).line, int | None)
 
 
+def test_what_users_write_fits_the_signatures() -> None:
+    """Every call of `uses` to a public name has the arguments that it takes, and those called by name are typed."""
+    seen = set()
+    for call in ast.walk(ast.parse(inspect.getsource(uses))):
+        name = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+        public = name.partition(".")[0] in {"electra_ie", *electra_ie.__all__} and "(" not in name
+        if not isinstance(call, ast.Call) or not public:
+            continue
+        called = eval(name)
+        signature = inspect.signature(called)
+        keywords = {each.arg: each.value for each in call.keywords if each.arg}
+        signature.bind(*call.args, **keywords)
+        assert isinstance(called, type) or signature.return_annotation not in (inspect.Signature.empty, "Any"), name
+        seen.add(name.removeprefix("electra_ie."))
+    assert {"train", "pretrain", "compare", "evaluate", "extract", "Extractor.load", "Task.load", "Recipe.build"} <= seen
+
+
 def test_every_public_name_is_there_and_typed() -> None:
     source = Path(electra_ie.__file__).read_text("utf-8")
     for name in electra_ie.__all__:
@@ -44,3 +66,5 @@ def test_every_public_name_is_there_and_typed() -> None:
         assert f" import {name} as {name}\n" in source, f"{name} is not declared for type checkers"
     assert sorted(electra_ie.__all__) == sorted(electra_ie._HOMES)
     assert (Path(electra_ie.__file__).parent / "py.typed").is_file()
+    with pytest.raises(AttributeError, match="no attribute 'models'"):
+        electra_ie.models  # noqa: B018

@@ -29,6 +29,7 @@ def test_a_larger_budget_holds_the_smaller_one():
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("budget", [8, 20, 40])
 def test_classes_are_drawn_in_their_proportions(budget, seed):
+    """Those of all of train, whose gold decides the draw: a benchmark's few labels have truer shares than a user's."""
     kept, _ = keep_labels(MANY, tiny.FIELDS, budget, seed)
     counts = Counter(document.gold["topic"] for document in kept)
     for topic, share in (("trade", 0.25), ("travel", 0.5), ("other", 0.25)):

@@ -72,6 +72,8 @@ MAP = {"auto_map": {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil", "AutoMo
     ("config.json", {"inner": [MAP]}, ["config.json", '"auto_map" names code']),
     ("config.json", {"quantization_config": {"quant_method": "evil"}}, ['"quantization_config" names code']),
     ("config.json", {"_attn_implementation": "evil/kernel"}, ["names code to be fetched: evil/kernel"]),
+    ("config.json", {"text_config": {"_attn_implementation": "evil/kernel"}}, ["names code to be fetched: evil/kernel"]),
+    ("config.json", {"inner": [{"_experts_implementation": "evil/kernel"}]}, ["names code to be fetched: evil/kernel"]),
     ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}, ["tokenizer_config.json", "names code"]),
     ("adapter_config.json", {"base_model_name_or_path": "evil/model"}, ["adapter of another model"]),
 ])  # fmt: skip
@@ -86,6 +88,8 @@ def test_a_run_that_names_code_is_refused_and_nothing_of_it_is_run(mine, file, v
     ({**MAP, "model_type": "evil"}, ["this model cannot be loaded", "theirs"]),
     ({"_attn_implementation": "evil/kernel"}, ["names code to be fetched"]),
     ({"attn_implementation": {"": "evil/kernel"}}, ["names code to be fetched"]),
+    ({"text_config": {"_attn_implementation": "evil/kernel"}}, ["names code to be fetched"]),
+    ({"text_config": {"attn_implementation": {"vision": "evil/kernel"}}}, ["names code to be fetched"]),
 ])  # fmt: skip
 def test_an_encoder_that_needs_code_is_refused(theirs, task, tmp_path, values, words):
     mark = plant(theirs)

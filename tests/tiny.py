@@ -194,10 +194,15 @@ CUES = {"trade": "invoice goods", "travel": "river winter", "other": "quiet hous
 
 
 def record(number: int, draw: random.Random) -> dict[str, Any]:
-    """A text that a small model can learn: cue words for the class and the flags, names and amounts to find."""
+    """A text that a small model can learn: cue words for the class and the flags, names and amounts to find.
+
+    In every fourth text the name stands before the gold span as well, where it is none: `moved to Arden ... Arden paid`.
+    """
     topic = draw.choice(TOPIC.labels)
     risks = [flag for flag in RISKS.labels if draw.random() < 0.4]
-    pieces: list[tuple[str, str]] = [(CUES[topic], ""), (draw.choice(NAMES), "person"), ("paid", "")]
+    name = draw.choice(NAMES)
+    pieces: list[tuple[str, str]] = [(f"moved to {name}", "")] if number % 4 == 3 else []
+    pieces += [(CUES[topic], ""), (name, "person"), ("paid", "")]
     pieces += [(f"{draw.randint(1, 9)}.{draw.randint(100, 999)},{draw.randint(10, 99)}", "amount")]
     pieces += [({"late": "later than monday", "cash": "all in green"}[flag], "") for flag in risks]
     pieces += [(" ".join(draw.choices(WORDS, k=draw.randint(1, 6))), "")]
