@@ -20,10 +20,10 @@ from electra_ie.formats import read_texts
 from electra_ie.hub import refuse_secrets, run_folder, target, upload
 from electra_ie.page import Page
 from electra_ie.pretraining.recipe import PretrainRecipe
-from electra_ie.pretraining.session import Pretraining
+from electra_ie.pretraining.session import pretrain_run
 from electra_ie.publishing import Upload, is_of_some_task, of_run, of_task, part_of
 from electra_ie.recipe import PRESETS, Recipe
-from electra_ie.run_files import RECIPE, check_output, claimed, is_finished, read_scores, whole, write
+from electra_ie.run_files import RECIPE, check_output, is_finished, read_scores, whole, write
 from electra_ie.task import Task
 from electra_ie.tracking import check_tracker
 from electra_ie.training import train_run
@@ -107,9 +107,7 @@ def pretrain(
         if Path(path).is_dir() and folder.resolve().is_relative_to(Path(path).resolve()):
             remedy = "Give another --output: its own files would be read as texts."
             raise UserError("the output lies within the folder of the texts.", file=folder, remedy=remedy)
-    pretraining = Pretraining(plan, folder, track)
-    with claimed(folder):
-        pretraining.run(resume)
+    pretrain_run(plan, folder, resume, track)
     return folder
 
 

@@ -28,7 +28,7 @@ from electra_ie.evaluation import answer, judge, mean_score
 from electra_ie.extractor import Extractor
 from electra_ie.generators import LatentGenerators
 from electra_ie.hiding import HidingGenerator
-from electra_ie.loop import LossNotFinite, Step, accelerator_of, check_weights, play, prepare
+from electra_ie.loop import LossNotFinite, Step, accelerator_of, check_weights, own_states, play, prepare
 from electra_ie.objectives import ROW_TERMS, check_terms
 from electra_ie.persistence import (
     Progress,
@@ -328,6 +328,7 @@ class Training:
         warn(f"{self.role} has collapsed at step {step}: {what}. The run keeps {kept}.")
 
 
+@own_states()
 def train_run(
     task: Task,
     recipe: Recipe,
