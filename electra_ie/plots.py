@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,7 +59,7 @@ def confusion(
         _save(confusion_figure(labels, gold, found, title), path)
 
 
-def per_label(scores: Mapping[str, Mapping[str, float]], path: str | os.PathLike[str], title: str) -> None:
+def per_label(scores: Mapping[str, Mapping[str, float | None]], path: str | os.PathLike[str], title: str) -> None:
     """Save the scores of each label (see `per_label_figure`) as a PNG."""
     with _look():
         _save(per_label_figure(scores, title), path)
@@ -126,7 +127,7 @@ def pretraining_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
         for (key, name), colour, line in zip(names.items(), (BLUE, ORANGE), ("-", "--"), strict=False):
             if rows is trained:
                 _smoothed(panel, rows, key, name, color=colour, linestyle=line)
-            elif points := [(row["step"], row[key]) for row in rows if key in row]:
+            elif points := [(row["step"], row[key]) for row in rows if row.get(key) is not None]:
                 panel.plot(*zip(*points, strict=True), label=name, color=colour, linestyle=line, marker=".")
         panel.set(title=title, ylabel=unit)
         _legend(panel)
@@ -174,12 +175,16 @@ def _mean_around(values: np.ndarray, width: int) -> np.ndarray:
 
 def _dev(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
     rows = [row for row in log if "dev" in row]
-    names = list(dict.fromkeys(name for row in rows for name in row["dev"]))
+    names = list(dict.fromkeys(name for row in rows for name, score in row["dev"].items() if score is not None))
+    if not names:
+        panel.set(title="Score on dev", ylabel="score")
+        panel.text(0.5, 0.5, "no score is defined: dev has no gold", transform=panel.transAxes, ha="center")
+        return
     fields = [name for name in names if name != "mean"]
     several = len(fields) > 1
     for number, name in enumerate(fields):
-        steps = [row["step"] for row in rows if name in row["dev"]]
-        scores = [row["dev"][name] for row in rows if name in row["dev"]]
+        steps = [row["step"] for row in rows if row["dev"].get(name) is not None]
+        scores = [row["dev"][name] for row in rows if row["dev"].get(name) is not None]
         colour, marker = (BLUE, ORANGE, GREEN, PURPLE, SKY)[number % 5], "osD^v"[number % 5]
         panel.plot(steps, scores, color=colour, marker=marker, markersize=4, linewidth=1.4, label=name)
     if several and "mean" in names:
@@ -286,28 +291,31 @@ def _print_counts(panel: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
 # Scores by label
 
 
-def per_label_figure(scores: Mapping[str, Mapping[str, float]], title: str) -> Figure:
-    """Bars of precision, recall and F1 for each label (`precision`, `recall`, `f1`, `support`), best F1 on top.
+def per_label_figure(scores: Mapping[str, Mapping[str, float | None]], title: str) -> Figure:
+    """Bars of precision, recall and F1 for each label (`precision`, `recall`, `f1`, `support`, `found`, `false`), best
+    F1 on top; no bar for a number that is not defined.
 
-    Labels without gold come last and have a remark instead of bars, because nothing can be said of them.
+    Labels without gold come last and have a remark in place of bars: only their false findings can be counted.
     """
     if not scores:
         return _nothing(f"{title}\nno label")
-    ordered = sorted(scores, key=lambda label: (not scores[label]["support"], -scores[label]["f1"], label))
+    ordered = sorted(scores, key=lambda label: (not scores[label]["support"], -(scores[label]["f1"] or 0.0), label))
     figure = Figure(figsize=(8, 1.5 + 0.5 * len(ordered)), layout="constrained")
     panel = figure.subplots()
     supported = [number for number, label in enumerate(ordered) if scores[label]["support"]]
     bars = (("f1", "F1", BLUE, ""), ("precision", "precision", SKY, "///"), ("recall", "recall", ORANGE, "..."))
     for (key, name, colour, hatch), offset in zip(bars, (-0.27, 0.0, 0.27), strict=True):
         places = [number + offset for number in supported]
-        values = [scores[ordered[number]][key] for number in supported]
+        values = [math.nan if (value := scores[ordered[number]][key]) is None else value for number in supported]
         panel.barh(places, values, height=0.25, color=colour, hatch=hatch, edgecolor="white", linewidth=0.4, label=name)
         if key == "f1":
             for place, value in zip(places, values, strict=True):
                 panel.text(value + 0.008, place, f"{value:.2f}", va="center", fontsize=8, color=BLACK)
     for number in range(len(supported), len(ordered)):
-        panel.text(0.008, number, "no gold in this split", va="center", style="italic", color="#666666")
-    names = [f"{label}  ({int(scores[label]['support']):,})" for label in ordered]
+        false = scores[ordered[number]].get("false")
+        remark = "no gold in this split" + (f"; {false:,} false findings" if false else "")
+        panel.text(0.008, number, remark, va="center", style="italic", color="#666666")
+    names = [f"{label}  ({scores[label]['support']:,})" for label in ordered]
     panel.set_yticks(range(len(ordered)), names, parse_math=False)
     panel.set(xlim=(0, 1.06), ylim=(len(ordered) - 0.4, -0.6), xlabel="score", ylabel="label  (gold)")
     panel.grid(visible=False, axis="y")

@@ -24,7 +24,7 @@ from electra_ie.corpus import Corpus, windows_of
 from electra_ie.discriminator import Discriminator
 from electra_ie.encoders import load_tokenizer, longest, mask_token, pinned
 from electra_ie.errors import UserError, warn
-from electra_ie.evaluation import answer, judge, mean_score
+from electra_ie.evaluation import answer, judge, mean_score, without_gold
 from electra_ie.extractor import Extractor
 from electra_ie.generators import LatentGenerators
 from electra_ie.hiding import HidingGenerator
@@ -278,11 +278,12 @@ class Training:
             yield from (round(steps * (0.5 + 0.5 * number / times)) for number in range(1, times + 1))
 
     def _score(self, done: int) -> None:
-        """Score dev; keep these weights if they are the best so far (the earlier ones, where two are equal)."""
+        """Score dev; keep these weights if they are the best so far (the earlier ones, where two are equal). None are
+        the best where no score is defined: the last ones are kept then, as without dev."""
         began = time.monotonic()
         scores = judge(self.task.fields, self.corpus.dev, answer(self.extractor, self.corpus.dev))
         value = mean_score(scores)
-        better = self.done.best_score is None or value > self.done.best_score
+        better = value is not None and (self.done.best_score is None or value > self.done.best_score)
         by_name = {name: each[each["main"]] for name, each in scores.items()}
         row = {"step": done, "dev": {**by_name, "mean": value}, "best": better}
         self.rows.append({**row, "seconds_scoring": round(time.monotonic() - began, 3)})
@@ -352,9 +353,21 @@ def train_run(
         raise UserError(f"--teacher: the preset {recipe.preset} has no teacher.", remedy=remedy)
     if teacher:
         refuse_unfinished(teacher)  # before anything is read, which may take a while
-    training = Training(task, recipe, Corpus.read(task, recipe), folder, tracker, teacher=teacher)
+    corpus = Corpus.read(task, recipe)
+    _tell_of_bare_fields(task, corpus)
+    training = Training(task, recipe, corpus, folder, tracker, teacher=teacher)
     with claimed(folder):
         training.run(resume)
+
+
+def _tell_of_bare_fields(task: Task, corpus: Corpus) -> None:
+    """Warn of fields that dev says nothing about, since the weights are not chosen by them."""
+    bare = without_gold(task.fields, corpus.dev) if corpus.dev else []
+    if len(bare) == len(task.fields):
+        warn("no document of dev has a label of any field: no score is defined there, and the last weights are kept.")
+    elif bare:
+        named = ", ".join(bare)
+        warn(f"no document of dev has a label of {named}: no score is defined there, nor are weights chosen by it.")
 
 
 def _role(recipe: Recipe, teaches: bool) -> str:

@@ -118,19 +118,30 @@ def test_a_label_that_is_not_of_the_field_is_no_silent_skip():
 
 def test_scores_are_sorted_and_labels_without_gold_say_so():
     scores = {
-        "LOW": {"precision": 0.2, "recall": 0.4, "f1": 0.3, "support": 5},
-        "NONE": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0},
-        "HIGH": {"precision": 0.9, "recall": 0.7, "f1": 0.8, "support": 1200},
-        "ZERO": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 3},
+        "LOW": {"precision": 0.2, "recall": 0.4, "f1": 0.3, "support": 5, "found": 10, "false": 8},
+        "NONE": {"precision": None, "recall": None, "f1": None, "support": 0, "found": 0, "false": 0},
+        "FALSE": {"precision": 0.0, "recall": None, "f1": None, "support": 0, "found": 1200, "false": 1200},
+        "HIGH": {"precision": 0.9, "recall": 0.7, "f1": 0.8, "support": 1200, "found": 900, "false": 90},
+        "ZERO": {"precision": None, "recall": 0.0, "f1": 0.0, "support": 3, "found": 0, "false": 0},
     }
     panel = plots.per_label_figure(scores, "entities").axes[0]
     names = [text.get_text() for text in panel.get_yticklabels()]
-    assert names == ["HIGH  (1,200)", "LOW  (5)", "ZERO  (3)", "NONE  (0)"]
+    assert names == ["HIGH  (1,200)", "LOW  (5)", "ZERO  (3)", "FALSE  (0)", "NONE  (0)"]
     assert panel.get_ylim()[0] > panel.get_ylim()[1], "the first is on top"
     widths = {bars.get_label(): [bar.get_width() for bar in bars] for bars in panel.containers}
-    assert widths == {"F1": [0.8, 0.3, 0], "precision": [0.9, 0.2, 0], "recall": [0.7, 0.4, 0]}
-    (remark,) = [text for text in panel.texts if "no gold" in text.get_text()]
-    assert remark.get_position()[1] == 3
+    assert widths["F1"] == [0.8, 0.3, 0] and widths["recall"] == [0.7, 0.4, 0]
+    assert widths["precision"] == pytest.approx([0.9, 0.2, math.nan], nan_ok=True), "no bar for what is not defined"
+    remarks = {text.get_position()[1]: text.get_text() for text in panel.texts if "no gold" in text.get_text()}
+    assert remarks == {3: "no gold in this split; 1,200 false findings", 4: "no gold in this split"}
+
+
+def test_a_score_on_dev_that_is_not_defined_is_not_drawn():
+    log = [{"step": 5, "dev": {"a": 0.5, "b": None, "mean": 0.5}, "best": True}]
+    (dev,) = plots.curves_figure(log).axes
+    assert set(lines(dev)) == {"a", "kept: 0.500 at step 5"}
+    log = [{"step": 5, "dev": {"a": None, "mean": None}, "best": False}]
+    (dev,) = plots.curves_figure(log).axes
+    assert not lines(dev) and words(dev) == ["no score is defined: dev has no gold"]
 
 
 @pytest.mark.parametrize(
