@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from electra_ie.run_files import whole
+from electra_ie.run_files import ACHIEVED, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +41,8 @@ LOOK = {
     "grid.color": "#e3e6ea",
     "legend.frameon": False,
 }
+HIDES = "texts.hides_what_decides"
+"""What log.jsonl calls the loss of a generator that hides."""
 MOST_COUNTS = 25
 """Labels up to which a confusion matrix has room to print its counts."""
 
@@ -69,17 +71,20 @@ def per_label(scores: Mapping[str, Mapping[str, float | None]], path: str | os.P
 
 
 def curves_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
-    """Losses, realness and dev scores over the steps, a panel each; a panel with nothing to show is left out.
+    """Losses, what a generator that hides achieves, realness and dev scores over the steps, a panel each; a panel with
+    nothing to show is left out.
 
     `log` holds the rows that training writes: one a step with `step`, `discriminator` and, where there is a
     generator, `generator`, `realness_real` and `realness_fake` (both 0 to 1); and one an evaluation with `step`,
-    `dev` (a score by field, and `mean`) and `best`, true where that checkpoint was the best so far. One may hold
+    `dev` (a score by field, and `mean`) and `best`, true where that checkpoint was the best so far. Some of the steps
+    of a generator that hides hold the two numbers of `ACHIEVED`. One may hold
     `teacher`, the dev scores of one, and one `kept` where these weights were kept in the end.
     """
     panels = [
         draw
         for draw, keys in (
             (_losses, ("discriminator", "generator")),
+            (_achieved, ACHIEVED),
             (_realness, ("realness_real", "realness_fake")),
             (_dev, ("dev",)),
         )
@@ -138,8 +143,19 @@ def pretraining_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
 
 def _losses(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
     _smoothed(panel, log, "discriminator", "discriminator", color=BLUE, linestyle="-")
-    _smoothed(panel, log, "generator", "generator", color=ORANGE, linestyle="--")
+    if not any(HIDES in row for row in log):  # of that loss only the gradient means something, its value does not
+        _smoothed(panel, log, "generator", "generator", color=ORANGE, linestyle="--")
     panel.set(title="Losses", ylabel="loss")
+    _legend(panel)
+
+
+def _achieved(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
+    looks = (("by the generator", ORANGE, "--", "s"), ("by chance", BLUE, "-", "o"))
+    for key, (name, colour, line, marker) in zip(ACHIEVED, looks, strict=True):
+        points = [(row["step"], row[key]) for row in log if key in row]
+        panel.plot(*zip(*points, strict=True), label=name, color=colour, linestyle=line, marker=marker, markersize=4)
+    panel.set(title="Disagreement with the teacher, by who hides the tokens", ylabel="divergence, nats")
+    panel.set_ylim(bottom=0)
     _legend(panel)
 
 
@@ -337,10 +353,13 @@ def learning_curve(
 
 
 def learning_curve_figure(budgets: Sequence[Mapping[str, Any]], unit: str, title: str) -> Figure:
-    """A line a preset over the label budgets, with a band of one standard deviation over the seeds.
+    """A line a preset over the label budgets, with a band of one standard deviation over the seeds; of one budget, a
+    group a preset (see `seeds_figure`).
 
     `budgets` as compare.json holds them: `labels` (None: all) and, by preset, `mean` and `deviation` (None: one seed).
     """
+    if len(budgets) == 1:
+        return seeds_figure(budgets[0], unit, title)
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     panel = figure.subplots()
     names = ["all" if each["labels"] is None else f"{each['labels']:,}" for each in budgets]
@@ -351,14 +370,40 @@ def learning_curve_figure(budgets: Sequence[Mapping[str, Any]], unit: str, title
         spread = np.array([each["presets"][preset]["deviation"] or 0.0 for each in budgets])
         panel.plot(places, means, label=preset, color=colour, linestyle=line, marker=marker)
         panel.fill_between(places, means - spread, means + spread, color=colour, alpha=0.15, linewidth=0)
-        if len(budgets) == 1:  # a band of no width
-            panel.errorbar(places, means, spread, color=colour, capsize=4)
     panel.set_xticks(places, names)
     panel.set(xlabel="labelled documents", ylabel=unit)
     if any(each["deviation"] for budget in budgets for each in budget["presets"].values()):
         title += " (mean over seeds, and one standard deviation)"
     panel.set_title(title, parse_math=False)
     _legend(panel)
+    return figure
+
+
+def seeds_figure(budget: Mapping[str, Any], unit: str, title: str) -> Figure:
+    """A group a preset: a dot a seed, those of one seed joined, and beside them the mean with its 95 % interval.
+
+    `budget` as compare.json holds it: `labels` (None: all) and, by preset, `mean`, `scores` (one a seed, the seeds in
+    one order), `low` and `high` (None: one seed).
+    """
+    presets = budget["presets"]
+    figure = Figure(figsize=(2.6 + 1.6 * len(presets), 4.2), layout="constrained")
+    panel = figure.subplots()
+    for scores in zip(*(each["scores"] for each in presets.values()), strict=True):
+        panel.plot(range(len(presets)), scores, color="#aaaaaa", linewidth=0.8, zorder=1)
+    looks = zip((BLUE, ORANGE, SKY, BLACK), ("o", "s", "^", "D"), strict=True)
+    for place, (each, (colour, marker)) in enumerate(zip(presets.values(), itertools.cycle(looks), strict=False)):
+        dots: dict[str, Any] = {"linestyle": "", "markersize": 5, "markerfacecolor": "white"}
+        panel.plot([place] * len(each["scores"]), each["scores"], color=colour, marker=marker, **dots)
+        reach = None if each["low"] is None else (each["high"] - each["low"]) / 2
+        panel.errorbar([place + 0.17], [each["mean"]], reach, color=colour, marker=marker, capsize=4, linewidth=1.6)
+        panel.text(place + 0.23, each["mean"], f"{each['mean']:.1f}", va="center", fontsize=9, color=BLACK)
+    panel.set_xticks(range(len(presets)), list(presets), parse_math=False)
+    panel.set(xlim=(-0.4, len(presets) - 0.4), ylabel=unit)
+    panel.grid(visible=False, axis="x")
+    labels = "all labels" if budget["labels"] is None else f"{budget['labels']:,} labelled documents"
+    seeds = len(next(iter(presets.values()))["scores"])
+    told = "one seed" if seeds == 1 else "a dot a seed, joined by seed; mean and 95 % interval"
+    panel.set_title(f"{title}: {labels}\n({told})", parse_math=False)
     return figure
 
 

@@ -69,6 +69,10 @@ from electra_ie.task import Task
 from electra_ie.teacher import Rows, refuse_unfinished, row_of, row_of_the_end, take_over
 from electra_ie.tracking import check_tracker, tracking
 
+MEASURED, MEASURED_APART = 20, 25
+"""How often at most it is measured what a generator that hides achieves, and the steps between at least: once costs
+about half a step."""
+
 
 class Training:
     """A task, a recipe and a corpus, about to become a run in `folder`. Nothing is written before `run`."""
@@ -243,6 +247,8 @@ class Training:
         done, collapsed = self.done.step, None
         scored = set(self._scored_steps())
         kept = scored | {round(steps * tenth / 10) for tenth in range(1, 11)}
+        every = max(MEASURED_APART, math.ceil(steps / MEASURED))
+        measured = {*range(every, steps, every), steps}
         before = max((row.get("seconds", 0.0) for row in self.rows), default=0.0) + preparing
         watch = Watch(steps)
         for row in self.rows:  # of a run that is resumed
@@ -260,7 +266,8 @@ class Training:
                 done = step.number + 1
                 collapsed = watch.see(step)  # the numbers of a step are those of all processes: all decide alike
                 if main:
-                    self.rows.append(_row(step, before + time.monotonic() - began))
+                    told = self._achieved(batches, done) if done in measured else {}
+                    self.rows.append({**_row(step, before + time.monotonic() - began), **told})
                     track(self.rows[-1])
                 if done in kept:
                     self._keep(done, done in scored, not watch.sign, track)
@@ -270,6 +277,16 @@ class Training:
                     break
         if collapsed:
             self._fall_back(done, collapsed)
+
+    def _achieved(self, batches: Batches, done: int) -> dict[str, float]:
+        """What the generator that hides achieves on the texts of the next step (see `HidingGenerator.achieved`), on
+        this process alone: nothing is exchanged, and no weight changes."""
+        if not isinstance(self.generator, HidingGenerator):
+            return {}
+        with self.accelerator.autocast():
+            batch = batches[done].to(self.accelerator.device)
+            found = self.generator.achieved(self.discriminator, batch, done)
+        return found if all(map(math.isfinite, found.values())) else {}
 
     def _scored_steps(self) -> Iterator[int]:
         """Evenly over the second half, the last step always; none without a dev split."""

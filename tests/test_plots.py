@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
 from electra_ie import plots
+from electra_ie.comparison import Cell, Comparison, Outcome
 
 LABELS = [f"class {number}" for number in range(60)]
 
@@ -68,6 +70,22 @@ def test_a_control_run_has_no_panel_of_realness_and_no_generator():
     assert "entities" in lines(dev)
     (only,) = plots.curves_figure([{"step": 1, "seconds": 0.1, "discriminator": 2.0}]).axes
     assert only.get_xlabel() == "step"
+
+
+def test_of_a_generator_that_hides_it_is_drawn_what_it_achieves_and_not_its_loss():
+    log = a_log(60)
+    for row in log:
+        if "discriminator" in row:
+            del row["realness_real"], row["realness_fake"]
+            row |= {"generator": 0.0, "texts.hides_what_decides": 0.0}
+        if row["step"] in (25, 50) and "discriminator" in row:
+            row |= {"disagreement_hidden_by_generator": row["step"] / 100, "disagreement_hidden_by_chance": 0.125}
+    losses, achieved, dev = plots.curves_figure(log).axes
+    assert set(lines(losses)) == {"discriminator"}
+    drawn = {name: (list(line.get_xdata()), list(line.get_ydata())) for name, line in lines(achieved).items()}
+    assert drawn == {"by the generator": ([25, 50], [0.25, 0.5]), "by chance": ([25, 50], [0.125, 0.125])}
+    assert achieved.get_ylim()[0] == 0 and "entities" in lines(dev)
+    assert set(lines(plots.curves_figure(a_log()).axes[0])) == {"discriminator", "generator"}, "a loss that means something"
 
 
 def test_one_field_is_not_drawn_twice():
@@ -144,6 +162,42 @@ def test_a_score_on_dev_that_is_not_defined_is_not_drawn():
     assert not lines(dev) and words(dev) == ["no score is defined: dev has no gold"]
 
 
+def a_budget(labels, **scores):
+    cells = {Cell(labels, seed, preset): Outcome(value, None, 1.0) for preset, some in scores.items() for seed, value in enumerate(some)}
+    return Comparison(cells, list(scores), ["spans"]).as_dict()["budgets"][0]
+
+
+def test_one_budget_is_a_group_a_preset_with_its_seeds():
+    budget = a_budget(60, control=[60.0, 62.0, 67.0], adversarial=[64.0, 63.0, 71.0])
+    panel = plots.learning_curve_figure([budget], "F1", "t").axes[0]
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["control", "adversarial"]
+    assert "t: 60 labelled documents\n(a dot a seed, joined by seed; mean and 95 % interval)" in panel.get_title(loc="left") + panel.get_title()
+    drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in panel.get_lines()]
+    assert drawn[:3] == [([0, 1], [60.0, 64.0]), ([0, 1], [62.0, 63.0]), ([0, 1], [67.0, 71.0])], "one seed, one line"
+    assert ([0, 0, 0], [60.0, 62.0, 67.0]) in drawn and ([1, 1, 1], [64.0, 63.0, 71.0]) in drawn, "each seed is a dot"
+    for place, scores in enumerate(([60.0, 62.0, 67.0], [64.0, 63.0, 71.0])):
+        marker, _, (bar,) = panel.containers[place].lines
+        ends = ttest_1samp(scores, 0).confidence_interval(0.95)
+        assert marker.get_ydata() == pytest.approx([np.mean(scores)])
+        assert bar.get_segments()[0][:, 1] == pytest.approx([ends.low, ends.high])
+    assert words(panel) == ["63.0", "66.0"]
+
+
+def test_one_budget_of_one_seed_has_no_interval():
+    panel = plots.learning_curve_figure([a_budget(None, control=[60.0], adversarial=[64.0])], "F1", "t").axes[0]
+    assert "all labels\n(one seed)" in panel.get_title(loc="left") + panel.get_title()
+    assert [len(each.lines[2]) for each in panel.containers] == [0, 0] and words(panel) == ["60.0", "64.0"]
+
+
+def test_several_budgets_are_lines_over_them():
+    budgets = [a_budget(60, control=[60.0, 62.0], adversarial=[64.0, 64.0]), a_budget(None, control=[70.0, 74.0], adversarial=[73.0, 73.0])]
+    panel = plots.learning_curve_figure(budgets, "F1", "t").axes[0]
+    assert {name: list(line.get_ydata()) for name, line in lines(panel).items()} == {"control": [61.0, 72.0], "adversarial": [64.0, 73.0]}
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["60", "all"]
+    band = panel.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == pytest.approx((61 - 2**0.5, 72 + 8**0.5)), "one standard deviation"
+
+
 @pytest.mark.parametrize(
     "save",
     [
@@ -152,6 +206,7 @@ def test_a_score_on_dev_that_is_not_defined_is_not_drawn():
         lambda path: plots.per_label({"$_{": {"precision": 1, "recall": 1, "f1": 1, "support": 2}}, path, r"$\frac$"),
         lambda path: plots.curves([{"step": 1, "dev": {r"$\frac$": 0.5}, "best": False}], path),
         lambda path: plots.curves([], path),
+        lambda path: plots.learning_curve([a_budget(60, control=[1.0, 2.0])], "F1", path, r"$\frac$"),
         lambda path: plots.confusion([], [], [], path, "t"),
         lambda path: plots.per_label({}, path, "t"),
     ],
