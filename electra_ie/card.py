@@ -14,7 +14,7 @@ from electra_ie.encoders import EMBEDDED_NAMES, INSTALL
 from electra_ie.errors import UserError, warn
 from electra_ie.fingerprint import SHOWN, WEIGHTS
 from electra_ie.labels import Field
-from electra_ie.metrics import INTERVAL, MAIN, NAMES
+from electra_ie.metrics import COUNTS, INTERVAL, MAIN, NAMES
 from electra_ie.persistence import load_task
 from electra_ie.recipe import Recipe
 from electra_ie.run_files import AUDIT, CARD, COMPARED, COMPARISON, RECIPE, SCORES, parse, write
@@ -22,6 +22,8 @@ from electra_ie.stock import StockFolder, loading
 from electra_ie.task import Task
 
 SHOWN_EXAMPLES = 3
+DASH = "–"
+"""What stands in a card for a number that is not defined."""
 
 LIMITS = {
     "Who decides?": "A person who reads the passage. A finding points at characters of a text, so that it can be "
@@ -200,8 +202,9 @@ def _scores(facts: Facts) -> Iterator[str]:
         f"In brackets: {INTERVAL}. What another training would change is not in it, and with few documents of a "
         "label it is too narrow."
     )
-    if "dev" in splits:
+    if "dev" in splits and facts.training["best_step"] is not None:
         yield "The weights were chosen on dev, so its scores flatter a little."
+    yield f"{DASH} is for a number that is not defined: nothing was found, or the split has no gold of that label."
     if "test" in facts.task.splits and "test" not in splits:
         yield "When this card was written, test had not been scored: `electra-ie evaluate` does."
     for split in splits:
@@ -215,18 +218,17 @@ def _field_scores(field: Field, split: str, score: Mapping[str, Any]) -> Iterato
     main, ends = MAIN[field.kind], score["intervals"]
     strict = ", strict: same label, same first and last character" if field.kind == "spans" else ""
     yield (
-        f"**{field.name}, {split}: {score[main]:.3f} {_between(ends[main])}** ({NAMES[main]}{strict}) "
-        f"on {score['documents']:,} documents."
+        f"**{field.name}, {split}: {_number(score[main])}{_between(ends[main])}** ({NAMES[main]}{strict}) "
+        f"on {score['documents']:,} documents, gold {score['support']:,}, found {score['found']:,}, "
+        f"false {score['false']:,}."
     )
     yield ""
-    yield "| label | gold | precision | recall | F1 |"
-    yield "| --- | ---: | ---: | ---: | ---: |"
+    yield "| label | gold | found | false | precision | recall | F1 |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
     for label, each in score["labels"].items():
-        if not each["support"]:
-            yield f"| {_plain(label)} | 0 | | | not known |"
-            continue
-        f1 = f"{each['f1']:.3f} {_between(ends['labels'][label])}"
-        yield f"| {_plain(label)} | {each['support']:,} | {each['precision']:.3f} | {each['recall']:.3f} | {f1} |"
+        counts = " | ".join(f"{each[name]:,}" for name in COUNTS)
+        numbers = " | ".join(_number(each[name]) for name in ("precision", "recall", "f1"))
+        yield f"| {_plain(label)} | {counts} | {numbers}{_between(ends['labels'][label])} |"
 
 
 def _compared(facts: Facts) -> Iterator[str]:
@@ -403,5 +405,9 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
 
 
-def _between(ends: Sequence[float]) -> str:
-    return f"({ends[0]:.3f} to {ends[1]:.3f})"
+def _number(value: float | None) -> str:
+    return DASH if value is None else f"{value:.3f}"
+
+
+def _between(ends: Sequence[float] | None) -> str:
+    return "" if ends is None else f" ({ends[0]:.3f} to {ends[1]:.3f})"

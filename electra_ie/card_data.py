@@ -54,12 +54,13 @@ def front_matter(task: Task, recipe: Recipe, scores: Mapping[str, Any], card: Da
 def _results(task: Task, scores: Mapping[str, Any]) -> Iterator[EvalResult]:
     for split in SCORED:
         for field in task.fields:
-            if field.name in scores.get(split, {}):
-                main = MAIN[field.kind]
+            main = MAIN[field.kind]
+            value = scores.get(split, {}).get(field.name, {}).get(main)
+            if value is not None:  # the hub takes numbers only
                 name = f"{NAMES[main]}, strict" if field.kind == "spans" else NAMES[main]
                 yield EvalResult(
                     task_type=PIPELINES[field.kind], task_name=field.name, dataset_type=task.name,
                     dataset_name=task.name, dataset_config=field.name, dataset_split=split,
                     metric_type=METRICS[main], metric_name=name,
-                    metric_value=round(scores[split][field.name][main], 4),
+                    metric_value=round(value, 4),
                 )  # fmt: skip

@@ -18,7 +18,6 @@ from electra_ie.recipe import PRESETS, Recipe
 from electra_ie.run_files import (
     RECIPE,
     check_output,
-    claimed,
     is_finished,
     read_scores,
     refuse_overwriting,
@@ -111,7 +110,7 @@ def pretrain(
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
     from electra_ie.pretraining.recipe import PretrainRecipe
-    from electra_ie.pretraining.session import Pretraining
+    from electra_ie.pretraining.session import pretrain_run
     from electra_ie.tracking import check_tracker
 
     folder = Path(output)
@@ -128,9 +127,7 @@ def pretrain(
     if not plan.paths:
         raise UserError("no text is given.", remedy="Give files or folders of text.")
     refuse_within(folder, plan.paths)
-    pretraining = Pretraining(plan, folder, track)
-    with claimed(folder):
-        pretraining.run(resume)
+    pretrain_run(plan, folder, resume, track)
     return folder
 
 

@@ -22,7 +22,7 @@ from electra_ie.console import notice
 from electra_ie.corpus import Corpus, check_budget, unlabelled
 from electra_ie.encoders import load_tokenizer, mask_token, pinned
 from electra_ie.errors import UserError, nearest, warn
-from electra_ie.evaluation import mean_score, score_run
+from electra_ie.evaluation import mean_score, score_run, without_gold
 from electra_ie.jobs import train_apart
 from electra_ie.persistence import refuse_other_recipe
 from electra_ie.recipe import PRESETS, Recipe
@@ -40,6 +40,7 @@ from electra_ie.run_files import (
     refuse_within,
     write,
 )
+from electra_ie.sampling import sample
 from electra_ie.settings import PLAYERS
 from electra_ie.task import UNLABELED, Task
 from electra_ie.training import train_run
@@ -242,12 +243,26 @@ def _check(task: Task, base: Recipe, plan: Plan) -> tuple[str, str | None]:
     tokenizer = load_tokenizer(base.encoder)
     if any(_is_taught(preset) for preset in plan.presets):
         mask_token(tokenizer, base.encoder)
-    if not any(document.gold for document in task.read(plan.split)):
-        raise UserError(f'no document of the split "{plan.split}" has a label.', file=task.file)
+    _refuse_bare(task, plan, base)
     reading = any(_reads_pool(preset) for preset in plan.presets)
     corpus = Corpus.read(task, dataclasses.replace(base, unlabeled=()) if reading else base)
     check_budget(max((labels for labels in plan.labels if labels is not None), default=None), corpus.train)
     return corpus.hash, Corpus([], unlabelled(task, base), []).hash if reading else None
+
+
+def _refuse_bare(task: Task, plan: Plan, base: Recipe) -> None:
+    """Raises UserError for a split without a label of any field: no score is defined there, so none can be compared. Of
+    dev a run may read a part only, which its seed draws."""
+    documents = task.read(plan.split)
+    drawn = [(documents, "")]
+    if plan.split == "dev" and len(documents) > base.dev_limit:
+        drawn = [(sample(documents, base.dev_limit, seed), f" that seed {seed} draws") for seed in plan.seeds]
+    for some, told in drawn:
+        if len(without_gold(task.fields, some)) == len(task.fields):
+            raise UserError(
+                f'no document of the split "{plan.split}"{told} has a label: no score is defined there.',
+                file=task.file, remedy="Label some, raise dev_limit, or compare on another split.",
+            )  # fmt: skip
 
 
 def _tell_of_old_runs(plan: Plan, before: Plan, runs: Path) -> None:
@@ -321,6 +336,9 @@ def _outcome(run: Path, split: str) -> Outcome:
     scores = read_scores(run)
     if split not in scores:
         scores = {**scores, split: score_run(run, split)}
-    dev = 100 * mean_score(scores["dev"]) if "dev" in scores else None
+    score, dev = (mean_score(scores[name]) if name in scores else None for name in (split, "dev"))
+    if score is None:
+        raise UserError(f'no score on the split "{split}" is defined for this run.', file=run, remedy="Label some.")
     training = scores["training"]
-    return Outcome(100 * mean_score(scores[split]), dev, training["seconds"], training["best_step"] == 0)
+    points = None if dev is None else 100 * dev
+    return Outcome(100 * score, points, training["seconds"], training["best_step"] == 0)

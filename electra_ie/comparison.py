@@ -96,11 +96,7 @@ class Comparison:
             for pair in zip(mine, base, strict=True)
         ]
         cost = _seconds(mine) / max(_seconds(base), 1e-9)
-        mean = statistics.mean(gains)
-        if len(gains) < 2:
-            return Difference(mean, None, None, cost)
-        reach = student.ppf((1 + SURE) / 2, len(gains) - 1) * statistics.stdev(gains) / len(gains) ** 0.5
-        return Difference(mean, mean - reach, mean + reach, cost)
+        return Difference(statistics.mean(gains), *_interval(gains), cost)
 
     @property
     def winner(self) -> str:
@@ -181,7 +177,12 @@ class Comparison:
         return {
             "labels": labels,
             "presets": {
-                preset: {"mean": statistics.mean(scores), "deviation": _deviation(scores)}
+                preset: {
+                    "mean": statistics.mean(scores),
+                    "deviation": _deviation(scores),
+                    **dict(zip(("low", "high"), _interval(scores), strict=True)),
+                    "scores": scores,
+                }
                 for preset, scores in found.items()
             },
             "differences": {preset: vars(self.difference(preset, [labels])) for preset in self.presets[1:]},
@@ -190,6 +191,14 @@ class Comparison:
 
 def _seconds(runs: Iterable[Iterable[Outcome]]) -> float:
     return sum(each.seconds for some in runs for each in some)
+
+
+def _interval(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """The ends of a 95 % interval of the mean (Student's t); None for one value."""
+    if len(values) < 2:
+        return None, None
+    reach = student.ppf((1 + SURE) / 2, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
+    return statistics.mean(values) - reach, statistics.mean(values) + reach
 
 
 def _deviation(scores: Sequence[float]) -> float | None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red")
+DASH = "-"
+"""What stands in a table for a number that is not defined. None, an empty cell, is for what does not apply."""
 WIDTH_OF_A_FILE = 160
 """Columns where there is no terminal to ask: rich would fold tables at 80, which makes logs hard to search."""
 
@@ -55,12 +57,13 @@ def _console(stream: TextIO) -> Console:
 def print_table(rows: Sequence[Mapping[str, object]], *, title: str = "", styles: Sequence[str] = ()) -> None:
     """Print rows as a table on standard output; the keys of the rows, in order of appearance, are its columns.
 
-    Numbers are right-aligned, floats with three decimals; None is an empty cell. `styles` holds a rich style a row.
+    Numbers are right-aligned, floats with three decimals, `DASH` where one is not defined; None is an empty cell.
+    `styles` holds a rich style a row.
     """
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = _table(title)
     for name in names:
-        words = any(isinstance(row.get(name), str | bool) for row in rows)
+        words = any(isinstance(row.get(name), str | bool) and row[name] != DASH for row in rows)
         table.add_column(_text(name), justify="left" if words else "right", overflow="fold")
     for number, row in enumerate(rows):
         cells = [_text(row.get(name)) for name in names]
@@ -68,14 +71,25 @@ def print_table(rows: Sequence[Mapping[str, object]], *, title: str = "", styles
     output().print(table)
 
 
-def score_table(scores: Mapping[str, Mapping[str, float]], *, title: str = "") -> None:
-    """Print precision, recall, F1 and support of each label, best F1 first; labels without gold last and dimmed."""
-    ordered = sorted(scores.items(), key=lambda item: (not item[1]["support"], -item[1]["f1"], item[0]))
-    rows: list[dict[str, object]] = []
-    for label, score in ordered:
-        shown = {name: float(score[name]) if score["support"] else None for name in ("precision", "recall", "f1")}
-        rows.append({"label": label, **shown, "gold": int(score["support"])})
+def score_table(scores: Mapping[str, Mapping[str, float | None]], *, title: str = "") -> None:
+    """Print of each label how often the gold has it, how often it was found and how often falsely, precision, recall
+    and F1; best F1 first, labels without gold last and dimmed, `DASH` for what is not defined."""
+    ordered = sorted(scores.items(), key=lambda item: (not item[1]["support"], -(item[1]["f1"] or 0.0), item[0]))
+    rows: list[dict[str, object]] = [
+        {
+            "label": label,
+            "gold": score["support"],
+            **{name: score.get(name) for name in ("found", "false")},  # None in scores of an earlier version
+            **{name: or_dash(score[name]) for name in ("precision", "recall", "f1")},
+        }
+        for label, score in ordered
+    ]
     print_table(rows, title=title, styles=["" if row["gold"] else "dim" for row in rows])
+
+
+def or_dash(number: float | None) -> float | str:
+    """The number, or `DASH` where it is not defined."""
+    return DASH if number is None else float(number)
 
 
 def _table(title: str) -> Table:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from electra_ie.console import notice, output, print_table, show_finding
+from electra_ie.console import notice, or_dash, output, print_table, show_finding
 from electra_ie.errors import UserError
 from electra_ie.task import shipped
 
@@ -32,7 +32,7 @@ def main() -> None:
         )
         scores = evaluate(run)
         spent = json.loads((run / "scores.json").read_text("utf-8"))["training"]
-        numbers = {f"{name} ({each['main']})": each[each["main"]] for name, each in scores.items()}
+        numbers = {f"{name} ({each['main']})": or_dash(each[each["main"]]) for name, each in scores.items()}
         rows.append({"preset": preset, **numbers, "steps": spent["steps"], "training, s": spent["seconds"]})
     inbox = shipped("tasks") / TASK / "inbox"
     findings, page = FOLDER / "findings.jsonl", FOLDER / "findings.html"

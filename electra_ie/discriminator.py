@@ -165,7 +165,7 @@ class Discriminator(nn.Module):
         hidden = fakes.get(TEXTS) if fakes else None
         if isinstance(hidden, Hidden):  # a field may be called so too
             labelled = batch.rows(batch.known())
-            return self._read(self.states(labelled), labelled), self._read_hidden(hidden)
+            return self._read(self.states(labelled), labelled), self.read_hidden(hidden)
         return self._read(self.states(batch), batch), self.judge(fakes) if fakes else {}
 
     def _read(self, states: torch.Tensor, batch: Batch) -> dict[str, Verdict]:
@@ -178,7 +178,7 @@ class Discriminator(nn.Module):
             )
         return verdicts
 
-    def _read_hidden(self, made: Hidden) -> dict[str, Verdict]:
+    def read_hidden(self, made: Hidden) -> dict[str, Verdict]:
         """The verdicts on texts with hidden tokens, beside what the teacher says of the whole ones."""
         table = self.encoder.get_input_embeddings()
         whole = table(made.texts.input_ids)

@@ -57,9 +57,17 @@ def with_intervals(
     return found
 
 
-def mean_score(scores: Scores) -> float:
-    """The mean over the fields of the number that decides: what a checkpoint is chosen by."""
-    return sum(each[each["main"]] for each in scores.values()) / len(scores)
+def mean_score(scores: Scores) -> float | None:
+    """The mean of the number that decides, over the fields where it is defined: what a checkpoint is chosen by. None
+    where it is defined for no field."""
+    known = [each[each["main"]] for each in scores.values() if each[each["main"]] is not None]
+    return sum(known) / len(known) if known else None
+
+
+def without_gold(fields: Sequence[Field], documents: Sequence[Document]) -> list[str]:
+    """The fields that cannot be scored on these documents, since none of them has a label of theirs: no score of such
+    a field is defined but for the number of false findings."""
+    return [field.name for field in fields if not any(document.gold.get(field.name) for document in documents)]
 
 
 def score_run(run: str | os.PathLike[str], split: str, data: str | None = None) -> Scores:

@@ -11,6 +11,7 @@ teacher's states scores the tokens, and is trained to make the discriminator dis
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -19,6 +20,8 @@ from torch.nn import functional
 from electra_ie.batching import Batch
 from electra_ie.discriminator import Discriminator
 from electra_ie.generators import draw_of
+from electra_ie.objectives import divergence
+from electra_ie.run_files import ACHIEVED
 from electra_ie.second_view import SecondView
 from electra_ie.verdict import TEXTS, Hidden
 
@@ -59,11 +62,37 @@ class HidingGenerator(nn.Module):
             taught = teacher.opinions(states, texts)
             if self.view:
                 taught = self.view.beside(taught, texts)
-        free = texts.attention_mask.bool() & ~torch.isin(texts.input_ids, self.special)
+        free = self._free(texts)
         with torch.autocast(states.device.type, enabled=False):  # in bf16 scores tie, and a tie falls as it likes
             scores = self.score(functional.layer_norm(states.float(), states.shape[-1:])).squeeze(-1)
             hidden = self.choose(self.SCALE * torch.tanh(scores), free, texts.places, step)
         return {TEXTS: Hidden(texts, hidden, self.token, taught)}
+
+    @torch.no_grad()
+    def achieved(self, discriminator: Discriminator, batch: Batch, step: int) -> dict[str, float]:
+        """What hiding by score achieves, which the generator's loss does not say: how far the discriminator is from the
+        teacher on the unlabelled texts of a batch with the tokens hidden that the generator chooses, and with as many
+        hidden by chance; the mean over the fields of `objectives.divergence`. {} for a batch without such texts.
+
+        Both draws have the noise of the step, so that they are the same while the generator knows nothing. No weight
+        takes a gradient, and no random state is used.
+        """
+        made = self(batch, step)[TEXTS]
+        if not len(made.texts.input_ids):
+            return {}
+        alike = self.choose(torch.zeros_like(made.hidden), self._free(made.texts), made.texts.places, step)
+        training = discriminator.training
+        discriminator.eval()
+        found = {}
+        for name, hidden in zip(ACHIEVED, (made.hidden, alike), strict=True):
+            verdicts = discriminator.read_hidden(replace(made, hidden=hidden))
+            found[name] = sum(float(divergence(each, _mean)) for each in verdicts.values()) / len(verdicts)
+        discriminator.train(training)
+        return found
+
+    def _free(self, texts: Batch) -> torch.Tensor:
+        """(N, L): where a token may be hidden."""
+        return texts.attention_mask.bool() & ~torch.isin(texts.input_ids, self.special)
 
     def choose(self, scores: torch.Tensor, free: torch.Tensor, places: torch.Tensor, step: int) -> torch.Tensor:
         """Scores (N, L), free (N, L): where a token may be hidden -> (N, L), 1 where one is.
@@ -86,3 +115,8 @@ class HidingGenerator(nn.Module):
             rows.append(torch.rand(length, generator=draw_of(self.seed, step, place)).clamp(1e-6, 1 - 1e-6))
         chance = torch.stack(rows) if rows else torch.empty(0, length)
         return -torch.log(-torch.log(chance))
+
+
+def _mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The weighted mean over the rows of this process alone."""
+    return (values * weights).sum() / weights.sum().clamp(min=1e-8)

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from electra_ie.console import notice, output, print_table, score_table, visible
+from electra_ie.console import DASH, notice, or_dash, output, print_table, score_table, visible
 from electra_ie.labels import count_labels
 from electra_ie.run_files import CARD, COMPARED, PRETRAINING
 from electra_ie.task import Task, list_tasks
 
 if TYPE_CHECKING:
     from electra_ie.publishing import Upload
+
+ALSO = ("precision", "recall", "accuracy", "f1", "macro_f1", "micro_f1", "exact")
+"""The numbers of a field that are shown beside its main one."""
 
 
 def list_all() -> None:
@@ -78,18 +81,23 @@ def show_scores(scores: Mapping[str, Mapping[str, Any]], split: str) -> None:
         return
     rows = []
     for name, each in scores.items():
-        numbers = {key: value for key, value in each.items() if isinstance(value, float)}
-        shown = ", ".join(f"{key} {value:.3f}" for key, value in numbers.items() if key != each["main"])
+        others = [key for key in ALSO if key in each and key != each["main"]]
+        shown = ", ".join(f"{key} {DASH if each[key] is None else format(each[key], '.3f')}" for key in others)
         rows.append(
             {
                 "field": name,
                 "score": each["main"],
-                split: each[each["main"]],
+                split: or_dash(each[each["main"]]),
                 "documents": each["documents"],
+                "gold": each.get("support"),  # these three are absent in scores of an earlier version
+                "found": each.get("found"),
+                "false": each.get("false"),
                 "also": shown,
             }
         )
     print_table(rows)
+    if bare := [name for name, each in scores.items() if each[each["main"]] is None]:
+        notice(f"no score of {', '.join(bare)}: no document of {split} has a label of it. False findings are counted.")
     for name, each in scores.items():
         score_table(each["labels"], title=f"{name}, {split}")
 
@@ -103,10 +111,10 @@ def show_pretraining(folder: Path) -> None:
         {"": "steps", "value": summary["steps"]},
         {"": "tokens", "value": summary["tokens"]},
         {"": "passes over the text", "value": summary["passes"]},
-        {"": "tokens per second", "value": summary["tokens_per_second"]},
-        {"": "peak memory, MiB", "value": summary["peak_memory_mib"]},
+        {"": "tokens per second", "value": summary["tokens_per_second"] or DASH},
+        {"": "peak memory, MiB", "value": DASH if summary["peak_memory_mib"] is None else summary["peak_memory_mib"]},
     ]
-    rows += [{"": f"{WORDS[name]}, held-out", "value": value} for name, value in summary["held_out"].items()]
+    rows += [{"": f"{WORDS[name]}, held-out", "value": or_dash(value)} for name, value in summary["held_out"].items()]
     print_table(rows)
 
 

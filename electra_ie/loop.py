@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, GradientState, PartialState
 from accelerate.utils import InitProcessGroupKwargs
 from torch import nn
 
@@ -243,13 +243,41 @@ def set_rates(optimizer: torch.optim.Optimizer, step: int, recipe: Rules) -> Non
 def accelerator_of(precision: str, tracker: str | None = None, home: Path | None = None) -> Accelerator:
     """A new Accelerator: `bf16`, `no` (float32) or `auto`, bf16 on a GPU; `tracker` writes into the folder `home`.
 
-    A Python session may hold several, one after another, of different precision, which Accelerate by itself refuses.
+    A Python session may hold several, of different precision, which Accelerate by itself refuses: each has its own
+    precision and its own count of accumulation steps.
     """
-    AcceleratorState._reset_state()
+    _begin_states(AcceleratorState, GradientState)
     # The first process reads and tokenises a corpus while the others wait: longer than the ten minutes of the default.
     patience = InitProcessGroupKwargs(timeout=timedelta(hours=12))
     chosen = ("bf16" if torch.cuda.is_available() else "no") if precision == "auto" else precision
     return Accelerator(mixed_precision=chosen, kwargs_handlers=[patience], log_with=tracker, project_dir=home)
+
+
+@contextmanager
+def own_states() -> Iterator[None]:
+    """Within, the states that Accelerate shares between all its objects are this run's; afterwards they are the
+    caller's again, as they were, so that a program that trains something else with Accelerate can go on.
+
+    The device and the processes stay those that the caller has chosen, if it has. Every object of Accelerate keeps the
+    dictionary of its state that was the class's when it was made, so the caller's objects do not notice the exchange.
+    """
+    classes = (PartialState, AcceleratorState, GradientState)
+    callers = [vars(each)["_shared_state"] for each in classes]
+    environment = dict(PartialState._shared_state)
+    _begin_states(*classes)
+    PartialState._shared_state.update(environment)
+    try:
+        yield
+    finally:
+        for each, state in zip(classes, callers, strict=True):
+            each._shared_state = state
+
+
+def _begin_states(*classes: Any) -> None:
+    """Give classes of Accelerate an empty state; what was made with the former one keeps it. (`_reset_state` empties
+    the dictionary itself, under the hands of all that share it.)"""
+    for each in classes:
+        each._shared_state = type(vars(each)["_shared_state"])()  # a dict, or a descriptor of one on a TPU
 
 
 @contextmanager

@@ -15,6 +15,8 @@ MAIN = {"classes": "accuracy", "flags": "macro_f1", "spans": "f1"}
 """The one number by which a checkpoint is chosen, by kind of field."""
 NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1"}
 """These numbers for people."""
+COUNTS = ("support", "found", "false")
+"""The counts of a score: of gold, of answers, and of answers that are not in the gold."""
 DRAWS = 1000
 INTERVAL = f"95 % percentile bootstrap over documents, {DRAWS:,} draws"
 """How intervals are made (Efron and Tibshirani 1993, chapter 13)."""
@@ -23,8 +25,15 @@ INTERVAL = f"95 % percentile bootstrap over documents, {DRAWS:,} draws"
 def score(field: Field, gold: Sequence[Any], found: Sequence[Any]) -> dict[str, Any]:
     """Compare answers, document by document.
 
-    Returns the numbers of the kind (0 to 1), `labels` (precision, recall, f1 and support of each label),
-    `documents`, and under `main` the name of the number that decides.
+    Returns the numbers of the kind (0 to 1), `labels` (precision, recall, f1 and counts of each label), `documents`,
+    and under `main` the name of the number that decides. The counts, also in total: `support`, what the gold holds;
+    `found`, what was answered; `false`, what of that is not in the gold.
+
+    A number that is not defined is None. Precision is right / found: not defined where nothing was found. Recall is
+    right / support, and F1 is 2 * right / (found + support): not defined without gold, where nothing could be found
+    rightly and only the false findings can be counted. (scikit-learn and seqeval give F1 0 there, or what
+    `zero_division` says.) Where there is gold and nothing was found, F1 is 0. Macro F1 is the mean over the labels
+    with gold.
     """
     scorers: dict[str, Callable[..., dict[str, Any]]] = {"classes": _classes, "flags": _flags, "spans": _spans}
     scorer = scorers[field.kind]
@@ -44,19 +53,25 @@ def _spans(field: Field, gold: Sequence[Sequence[Span]], found: Sequence[Sequenc
 
 
 def _ratios(right: int, proposed: int, support: int) -> dict[str, Any]:
-    """Precision, recall and F1; 0 where undefined."""
+    """Precision, recall and F1, None where not defined (see `score`), and the counts."""
     return {
-        "precision": right / proposed if proposed else 0.0,
-        "recall": right / support if support else 0.0,
-        "f1": 2 * right / (proposed + support) if proposed + support else 0.0,
+        "precision": _share(right, proposed),
+        "recall": _share(right, support),
+        "f1": 2 * right / (proposed + support) if support else None,
         "support": support,
+        "found": proposed,
+        "false": proposed - right,
     }
+
+
+def _share(part: float, whole: int) -> float | None:
+    return part / whole if whole else None
 
 
 def _classes(field: Field, gold: Sequence[str], found: Sequence[str]) -> dict[str, Any]:
     """Accuracy, and macro F1 over the classes that occur in the gold."""
     return {
-        "accuracy": sum(one == other for one, other in zip(gold, found, strict=True)) / len(gold) if gold else 0.0,
+        "accuracy": _share(sum(one == other for one, other in zip(gold, found, strict=True)), len(gold)),
         **_by_label(field, [{each} for each in gold], [{each} for each in found]),
     }
 
@@ -65,7 +80,7 @@ def _flags(field: Field, gold: Sequence[Sequence[str]], found: Sequence[Sequence
     """Macro and micro F1 over the flags that occur in the gold, and the share of documents with every flag right."""
     known, answers = [set(each) for each in gold], [set(each) for each in found]
     exact = sum(one == other for one, other in zip(known, answers, strict=True))
-    return {**_by_label(field, known, answers), "exact": exact / len(known) if known else 0.0}
+    return {**_by_label(field, known, answers), "exact": _share(exact, len(known))}
 
 
 def _by_label(field: Field, gold: Sequence[set[str]], found: Sequence[set[str]]) -> dict[str, Any]:
@@ -79,19 +94,22 @@ def _by_label(field: Field, gold: Sequence[set[str]], found: Sequence[set[str]])
     }
     labels = {label: _ratios(*count) for label, count in counts.items()}
     occurring = [each["f1"] for each in labels.values() if each["support"]]
-    totals = [sum(column) for column in zip(*counts.values(), strict=True)]
+    total = _ratios(*(sum(column) for column in zip(*counts.values(), strict=True)))
     return {
-        "macro_f1": sum(occurring) / len(occurring) if occurring else 0.0,
-        "micro_f1": _ratios(*totals)["f1"],
+        "macro_f1": _share(sum(occurring), len(occurring)),
+        "micro_f1": total["f1"],
+        **{name: total[name] for name in COUNTS},
         "labels": labels,
     }
 
 
 def intervals(field: Field, gold: Sequence[Any], found: Sequence[Any]) -> dict[str, Any]:
     """How far the numbers of `score` would lie apart on other documents of the same kind: the ends of 95 % intervals of
-    the number that decides, under its name, and under `labels` of each label's F1 (None for one without gold).
+    the number that decides, under its name, and under `labels` of each label's F1; None where the number is not
+    defined.
 
-    The documents are drawn anew with replacement. What differs between two trainings is not in it.
+    The documents are drawn again with replacement. What differs between two trainings is not in it. A draw without any
+    gold counts as 0: without these draws the interval of a label that few documents have would be narrower still.
     """
     counts = _counts(field, gold, found)
     right, proposed, support = _redrawn(counts)
@@ -106,7 +124,8 @@ def intervals(field: Field, gold: Sequence[Any], found: Sequence[Any]) -> dict[s
     labels = {
         label: _ends(f1[:, place]) if counts[:, place, 2].any() else None for place, label in enumerate(field.labels)
     }
-    return {MAIN[field.kind]: _ends(main), "labels": labels}
+    known = len(gold) > 0 if field.kind == "classes" else bool(counts[:, :, 2].any())
+    return {MAIN[field.kind]: _ends(main) if known else None, "labels": labels}
 
 
 def _counts(field: Field, gold: Sequence[Any], found: Sequence[Any]) -> np.ndarray:

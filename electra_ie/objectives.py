@@ -73,6 +73,17 @@ def agrees_with_teacher(real: Verdict, fake: Verdict | None, mean: Mean) -> torc
     return mean(values, fake.weight)
 
 
+def divergence(fake: Verdict, mean: Mean) -> torch.Tensor:
+    """How far the answer to a text with tokens hidden is from the teacher's to the whole text: the Kullback-Leibler
+    divergence in nats, 0 where both are the same; for flags binary, averaged over the K flags. It is the value of
+    `agrees_with_teacher` without what the teacher itself is unsure of."""
+    assert fake.taught is not None
+    unsure = torch.special.entr(fake.taught)
+    if fake.field.kind == "flags":
+        unsure = (unsure + torch.special.entr(1 - fake.taught)) / unsure.shape[-1]
+    return agrees_with_teacher(fake, fake, mean) - mean(unsure.sum(-1), fake.weight)
+
+
 def hides_what_decides(real: None, fake: Hidden, mean: Mean) -> torch.Tensor:
     """The discriminator's loss, which the generator is to raise, as far as hiding more or less of each token changes
     it: -<hidden, dL_D / dhidden>, whose gradient in the generator's weights is that of -L_D; its value says nothing."""

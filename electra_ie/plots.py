@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from electra_ie.run_files import whole
+from electra_ie.run_files import ACHIEVED, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,6 +41,8 @@ LOOK = {
     "grid.color": "#e3e6ea",
     "legend.frameon": False,
 }
+HIDES = "texts.hides_what_decides"
+"""What log.jsonl calls the loss of a generator that hides."""
 MOST_COUNTS = 25
 """Labels up to which a confusion matrix has room to print its counts."""
 
@@ -58,7 +61,7 @@ def confusion(
         _save(confusion_figure(labels, gold, found, title), path)
 
 
-def per_label(scores: Mapping[str, Mapping[str, float]], path: str | os.PathLike[str], title: str) -> None:
+def per_label(scores: Mapping[str, Mapping[str, float | None]], path: str | os.PathLike[str], title: str) -> None:
     """Save the scores of each label (see `per_label_figure`) as a PNG."""
     with _look():
         _save(per_label_figure(scores, title), path)
@@ -68,17 +71,20 @@ def per_label(scores: Mapping[str, Mapping[str, float]], path: str | os.PathLike
 
 
 def curves_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
-    """Losses, realness and dev scores over the steps, a panel each; a panel with nothing to show is left out.
+    """Losses, what a generator that hides achieves, realness and dev scores over the steps, a panel each; a panel with
+    nothing to show is left out.
 
     `log` holds the rows that training writes: one a step with `step`, `discriminator` and, where there is a
     generator, `generator`, `realness_real` and `realness_fake` (both 0 to 1); and one an evaluation with `step`,
-    `dev` (a score by field, and `mean`) and `best`, true where that checkpoint was the best so far. One may hold
+    `dev` (a score by field, and `mean`) and `best`, true where that checkpoint was the best so far. Some of the steps
+    of a generator that hides hold the two numbers of `ACHIEVED`. One may hold
     `teacher`, the dev scores of one, and one `kept` where these weights were kept in the end.
     """
     panels = [
         draw
         for draw, keys in (
             (_losses, ("discriminator", "generator")),
+            (_achieved, ACHIEVED),
             (_realness, ("realness_real", "realness_fake")),
             (_dev, ("dev",)),
         )
@@ -126,7 +132,7 @@ def pretraining_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
         for (key, name), colour, line in zip(names.items(), (BLUE, ORANGE), ("-", "--"), strict=False):
             if rows is trained:
                 _smoothed(panel, rows, key, name, color=colour, linestyle=line)
-            elif points := [(row["step"], row[key]) for row in rows if key in row]:
+            elif points := [(row["step"], row[key]) for row in rows if row.get(key) is not None]:
                 panel.plot(*zip(*points, strict=True), label=name, color=colour, linestyle=line, marker=".")
         panel.set(title=title, ylabel=unit)
         _legend(panel)
@@ -137,8 +143,19 @@ def pretraining_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
 
 def _losses(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
     _smoothed(panel, log, "discriminator", "discriminator", color=BLUE, linestyle="-")
-    _smoothed(panel, log, "generator", "generator", color=ORANGE, linestyle="--")
+    if not any(HIDES in row for row in log):  # of that loss only the gradient means something, its value does not
+        _smoothed(panel, log, "generator", "generator", color=ORANGE, linestyle="--")
     panel.set(title="Losses", ylabel="loss")
+    _legend(panel)
+
+
+def _achieved(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
+    looks = (("by the generator", ORANGE, "--", "s"), ("by chance", BLUE, "-", "o"))
+    for key, (name, colour, line, marker) in zip(ACHIEVED, looks, strict=True):
+        points = [(row["step"], row[key]) for row in log if key in row]
+        panel.plot(*zip(*points, strict=True), label=name, color=colour, linestyle=line, marker=marker, markersize=4)
+    panel.set(title="Disagreement with the teacher, by who hides the tokens", ylabel="divergence, nats")
+    panel.set_ylim(bottom=0)
     _legend(panel)
 
 
@@ -174,12 +191,16 @@ def _mean_around(values: np.ndarray, width: int) -> np.ndarray:
 
 def _dev(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
     rows = [row for row in log if "dev" in row]
-    names = list(dict.fromkeys(name for row in rows for name in row["dev"]))
+    names = list(dict.fromkeys(name for row in rows for name, score in row["dev"].items() if score is not None))
+    if not names:
+        panel.set(title="Score on dev", ylabel="score")
+        panel.text(0.5, 0.5, "no score is defined: dev has no gold", transform=panel.transAxes, ha="center")
+        return
     fields = [name for name in names if name != "mean"]
     several = len(fields) > 1
     for number, name in enumerate(fields):
-        steps = [row["step"] for row in rows if name in row["dev"]]
-        scores = [row["dev"][name] for row in rows if name in row["dev"]]
+        steps = [row["step"] for row in rows if row["dev"].get(name) is not None]
+        scores = [row["dev"][name] for row in rows if row["dev"].get(name) is not None]
         colour, marker = (BLUE, ORANGE, GREEN, PURPLE, SKY)[number % 5], "osD^v"[number % 5]
         panel.plot(steps, scores, color=colour, marker=marker, markersize=4, linewidth=1.4, label=name)
     if several and "mean" in names:
@@ -286,28 +307,31 @@ def _print_counts(panel: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
 # Scores by label
 
 
-def per_label_figure(scores: Mapping[str, Mapping[str, float]], title: str) -> Figure:
-    """Bars of precision, recall and F1 for each label (`precision`, `recall`, `f1`, `support`), best F1 on top.
+def per_label_figure(scores: Mapping[str, Mapping[str, float | None]], title: str) -> Figure:
+    """Bars of precision, recall and F1 for each label (`precision`, `recall`, `f1`, `support`, `found`, `false`), best
+    F1 on top; no bar for a number that is not defined.
 
-    Labels without gold come last and have a remark instead of bars, because nothing can be said of them.
+    Labels without gold come last and have a remark in place of bars: only their false findings can be counted.
     """
     if not scores:
         return _nothing(f"{title}\nno label")
-    ordered = sorted(scores, key=lambda label: (not scores[label]["support"], -scores[label]["f1"], label))
+    ordered = sorted(scores, key=lambda label: (not scores[label]["support"], -(scores[label]["f1"] or 0.0), label))
     figure = Figure(figsize=(8, 1.5 + 0.5 * len(ordered)), layout="constrained")
     panel = figure.subplots()
     supported = [number for number, label in enumerate(ordered) if scores[label]["support"]]
     bars = (("f1", "F1", BLUE, ""), ("precision", "precision", SKY, "///"), ("recall", "recall", ORANGE, "..."))
     for (key, name, colour, hatch), offset in zip(bars, (-0.27, 0.0, 0.27), strict=True):
         places = [number + offset for number in supported]
-        values = [scores[ordered[number]][key] for number in supported]
+        values = [math.nan if (value := scores[ordered[number]][key]) is None else value for number in supported]
         panel.barh(places, values, height=0.25, color=colour, hatch=hatch, edgecolor="white", linewidth=0.4, label=name)
         if key == "f1":
             for place, value in zip(places, values, strict=True):
                 panel.text(value + 0.008, place, f"{value:.2f}", va="center", fontsize=8, color=BLACK)
     for number in range(len(supported), len(ordered)):
-        panel.text(0.008, number, "no gold in this split", va="center", style="italic", color="#666666")
-    names = [f"{label}  ({int(scores[label]['support']):,})" for label in ordered]
+        false = scores[ordered[number]].get("false")
+        remark = "no gold in this split" + (f"; {false:,} false findings" if false else "")
+        panel.text(0.008, number, remark, va="center", style="italic", color="#666666")
+    names = [f"{label}  ({scores[label]['support']:,})" for label in ordered]
     panel.set_yticks(range(len(ordered)), names, parse_math=False)
     panel.set(xlim=(0, 1.06), ylim=(len(ordered) - 0.4, -0.6), xlabel="score", ylabel="label  (gold)")
     panel.grid(visible=False, axis="y")
@@ -329,10 +353,13 @@ def learning_curve(
 
 
 def learning_curve_figure(budgets: Sequence[Mapping[str, Any]], unit: str, title: str) -> Figure:
-    """A line a preset over the label budgets, with a band of one standard deviation over the seeds.
+    """A line a preset over the label budgets, with a band of one standard deviation over the seeds; of one budget, a
+    group a preset (see `seeds_figure`).
 
     `budgets` as compare.json holds them: `labels` (None: all) and, by preset, `mean` and `deviation` (None: one seed).
     """
+    if len(budgets) == 1:
+        return seeds_figure(budgets[0], unit, title)
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     panel = figure.subplots()
     names = ["all" if each["labels"] is None else f"{each['labels']:,}" for each in budgets]
@@ -343,14 +370,40 @@ def learning_curve_figure(budgets: Sequence[Mapping[str, Any]], unit: str, title
         spread = np.array([each["presets"][preset]["deviation"] or 0.0 for each in budgets])
         panel.plot(places, means, label=preset, color=colour, linestyle=line, marker=marker)
         panel.fill_between(places, means - spread, means + spread, color=colour, alpha=0.15, linewidth=0)
-        if len(budgets) == 1:  # a band of no width
-            panel.errorbar(places, means, spread, color=colour, capsize=4)
     panel.set_xticks(places, names)
     panel.set(xlabel="labelled documents", ylabel=unit)
     if any(each["deviation"] for budget in budgets for each in budget["presets"].values()):
         title += " (mean over seeds, and one standard deviation)"
     panel.set_title(title, parse_math=False)
     _legend(panel)
+    return figure
+
+
+def seeds_figure(budget: Mapping[str, Any], unit: str, title: str) -> Figure:
+    """A group a preset: a dot a seed, those of one seed joined, and beside them the mean with its 95 % interval.
+
+    `budget` as compare.json holds it: `labels` (None: all) and, by preset, `mean`, `scores` (one a seed, the seeds in
+    one order), `low` and `high` (None: one seed).
+    """
+    presets = budget["presets"]
+    figure = Figure(figsize=(2.6 + 1.6 * len(presets), 4.2), layout="constrained")
+    panel = figure.subplots()
+    for scores in zip(*(each["scores"] for each in presets.values()), strict=True):
+        panel.plot(range(len(presets)), scores, color="#aaaaaa", linewidth=0.8, zorder=1)
+    looks = zip((BLUE, ORANGE, SKY, BLACK), ("o", "s", "^", "D"), strict=True)
+    for place, (each, (colour, marker)) in enumerate(zip(presets.values(), itertools.cycle(looks), strict=False)):
+        dots: dict[str, Any] = {"linestyle": "", "markersize": 5, "markerfacecolor": "white"}
+        panel.plot([place] * len(each["scores"]), each["scores"], color=colour, marker=marker, **dots)
+        reach = None if each["low"] is None else (each["high"] - each["low"]) / 2
+        panel.errorbar([place + 0.17], [each["mean"]], reach, color=colour, marker=marker, capsize=4, linewidth=1.6)
+        panel.text(place + 0.23, each["mean"], f"{each['mean']:.1f}", va="center", fontsize=9, color=BLACK)
+    panel.set_xticks(range(len(presets)), list(presets), parse_math=False)
+    panel.set(xlim=(-0.4, len(presets) - 0.4), ylabel=unit)
+    panel.grid(visible=False, axis="x")
+    labels = "all labels" if budget["labels"] is None else f"{budget['labels']:,} labelled documents"
+    seeds = len(next(iter(presets.values()))["scores"])
+    told = "one seed" if seeds == 1 else "a dot a seed, joined by seed; mean and 95 % interval"
+    panel.set_title(f"{title}: {labels}\n({told})", parse_math=False)
     return figure
 
 

@@ -23,6 +23,9 @@ LAST, BEST = f"{CHECKPOINT}/last.safetensors", f"{CHECKPOINT}/best.safetensors"
 TEACHER, TAUGHT = f"{CHECKPOINT}/teacher", f"{CHECKPOINT}/teacher.safetensors"
 """The run of a teacher, and the weights that it ended with."""
 CURVES = "curves.png"
+ACHIEVED = ("disagreement_hidden_by_generator", "disagreement_hidden_by_chance")
+"""What log.jsonl calls how far the discriminator is from its teacher on texts of which the generator hides tokens, and
+on those of which as many are hidden by chance."""
 RUN_FILES = (CARD, RECIPE, TASK, SCORES, LOG, CORPUS, AUDIT)
 """What a run holds beside its models and pictures. A file of another name is not the run's: it may hold texts."""
 MODEL_FILES = (

@@ -25,11 +25,11 @@ from electra_ie.discriminator import Discriminator
 from electra_ie.edges import edges_of
 from electra_ie.encoders import load_tokenizer, longest, mask_token, pinned
 from electra_ie.errors import UserError, warn
-from electra_ie.evaluation import answer, judge, mean_score
+from electra_ie.evaluation import answer, judge, mean_score, without_gold
 from electra_ie.extractor import Extractor
 from electra_ie.generators import LatentGenerators
 from electra_ie.hiding import HidingGenerator
-from electra_ie.loop import LossNotFinite, Step, accelerator_of, check_weights, play, prepare
+from electra_ie.loop import LossNotFinite, Step, accelerator_of, check_weights, own_states, play, prepare
 from electra_ie.objectives import ROW_TERMS, check_terms
 from electra_ie.persistence import (
     Progress,
@@ -70,6 +70,10 @@ from electra_ie.second_view import SecondView
 from electra_ie.task import Task
 from electra_ie.teacher import Rows, refuse_unfinished, row_of, row_of_the_end, take_over
 from electra_ie.tracking import check_tracker, tracking
+
+MEASURED, MEASURED_APART = 20, 25
+"""How often at most it is measured what a generator that hides achieves, and the steps between at least: once costs
+about half a step."""
 
 
 class Training:
@@ -248,6 +252,8 @@ class Training:
         done, collapsed = self.done.step, None
         scored = set(self._scored_steps())
         kept = scored | {round(steps * tenth / 10) for tenth in range(1, 11)}
+        every = max(MEASURED_APART, math.ceil(steps / MEASURED))
+        measured = {*range(every, steps, every), steps}
         before = max((row.get("seconds", 0.0) for row in self.rows), default=0.0) + preparing
         watch = Watch(steps)
         for row in self.rows:  # of a run that is resumed
@@ -265,7 +271,8 @@ class Training:
                 done = step.number + 1
                 collapsed = watch.see(step)  # the numbers of a step are those of all processes: all decide alike
                 if main:
-                    self.rows.append(_row(step, before + time.monotonic() - began))
+                    told = self._achieved(batches, done) if done in measured else {}
+                    self.rows.append({**_row(step, before + time.monotonic() - began), **told})
                     track(self.rows[-1])
                 if done in kept:
                     self._keep(done, done in scored, not watch.sign, track)
@@ -276,6 +283,16 @@ class Training:
         if collapsed:
             self._fall_back(done, collapsed)
 
+    def _achieved(self, batches: Batches, done: int) -> dict[str, float]:
+        """What the generator that hides achieves on the texts of the next step (see `HidingGenerator.achieved`), on
+        this process alone: nothing is exchanged, and no weight changes."""
+        if not isinstance(self.generator, HidingGenerator):
+            return {}
+        with self.accelerator.autocast():
+            batch = batches[done].to(self.accelerator.device)
+            found = self.generator.achieved(self.discriminator, batch, done)
+        return found if all(map(math.isfinite, found.values())) else {}
+
     def _scored_steps(self) -> Iterator[int]:
         """Evenly over the second half, the last step always; none without a dev split."""
         steps, times = self.recipe.steps or 0, self.recipe.evaluations
@@ -283,11 +300,12 @@ class Training:
             yield from (round(steps * (0.5 + 0.5 * number / times)) for number in range(1, times + 1))
 
     def _score(self, done: int) -> None:
-        """Score dev; keep these weights if they are the best so far (the earlier ones, where two are equal)."""
+        """Score dev; keep these weights if they are the best so far (the earlier ones, where two are equal). None are
+        the best where no score is defined: the last ones are kept then, as without dev."""
         began = time.monotonic()
         scores = judge(self.task.fields, self.corpus.dev, answer(self.extractor, self.corpus.dev))
         value = mean_score(scores)
-        better = self.done.best_score is None or value > self.done.best_score
+        better = value is not None and (self.done.best_score is None or value > self.done.best_score)
         by_name = {name: each[each["main"]] for name, each in scores.items()}
         row = {"step": done, "dev": {**by_name, "mean": value}, "best": better}
         self.rows.append({**row, "seconds_scoring": round(time.monotonic() - began, 3)})
@@ -333,6 +351,7 @@ class Training:
         warn(f"{self.role} has collapsed at step {step}: {what}. The run keeps {kept}.")
 
 
+@own_states()
 def train_run(
     task: Task,
     recipe: Recipe,
@@ -357,9 +376,21 @@ def train_run(
         raise UserError(f"--teacher: the preset {recipe.preset} has no teacher.", remedy=remedy)
     if teacher:
         refuse_unfinished(teacher)  # before anything is read, which may take a while
-    training = Training(task, recipe, Corpus.read(task, recipe), folder, tracker, teacher=teacher)
+    corpus = Corpus.read(task, recipe)
+    _tell_of_bare_fields(task, corpus)
+    training = Training(task, recipe, corpus, folder, tracker, teacher=teacher)
     with claimed(folder):
         training.run(resume)
+
+
+def _tell_of_bare_fields(task: Task, corpus: Corpus) -> None:
+    """Warn of fields that dev says nothing about, since the weights are not chosen by them."""
+    bare = without_gold(task.fields, corpus.dev) if corpus.dev else []
+    if len(bare) == len(task.fields):
+        warn("no document of dev has a label of any field: no score is defined there, and the last weights are kept.")
+    elif bare:
+        named = ", ".join(bare)
+        warn(f"no document of dev has a label of {named}: no score is defined there, nor are weights chosen by it.")
 
 
 def _role(recipe: Recipe, teaches: bool) -> str:

@@ -17,7 +17,7 @@ import tiny
 import yaml
 from huggingface_hub import ModelCard
 
-from electra_ie import Extractor, UserError, evaluate, train
+from electra_ie import Extractor, UserError, compare, evaluate, train
 from electra_ie.batching import Windows, collate
 from electra_ie.card import model_card
 from electra_ie.card_data import base_model
@@ -27,6 +27,7 @@ from electra_ie.data_card import DataCard
 from electra_ie.document import Document
 from electra_ie.encoders import INSTALL
 from electra_ie.labels import best_tags
+from electra_ie.listing import show_scores
 from electra_ie.recipe import EMBEDDED
 from electra_ie.stock import StockFolder
 from electra_ie.task import Task
@@ -240,6 +241,49 @@ def test_scores_on_test_get_into_the_card_unless_somebody_has_edited_it(mine, ca
     (mine / "audit.json").write_text(json.dumps({**audit, "overlap": []}), encoding="utf-8")
     with pytest.raises(UserError, match="the card cannot be made anew from scores.json and audit.json"):
         evaluate(mine, "dev")
+
+
+def bare_of(task, split, *names):
+    """Take the gold of these fields, which are known, out of a split."""
+    file = task.parent / f"{split}.jsonl"
+    records = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    tiny.write_records(file, [{**each, **{name: [] for name in names}} for each in records])
+
+
+def test_a_field_without_gold_in_dev_has_no_score_there_and_no_say(task, tmp_path, encoder, capsys):
+    bare_of(task, "dev", "risks", "names")
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=60))
+    assert "no document of dev has a label of risks, names: no score is defined there" in capsys.readouterr().err
+    dev = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
+    assert dev["names"]["f1"] is dev["risks"]["macro_f1"] is dev["names"]["intervals"]["f1"] is None
+    assert dev["names"]["false"] == dev["names"]["found"] > 0 and dev["names"]["labels"]["person"]["found"] > 0
+    rows = [json.loads(line)["dev"] for line in (run / "log.jsonl").read_text("utf-8").splitlines() if '"dev"' in line]
+    assert all(row["mean"] == row["topic"] and row["names"] is None for row in rows) and len(rows) == 2
+    card = (run / "README.md").read_text("utf-8")
+    told = f"**names, dev: –** (F1, strict: same label, same first and last character) on 20 documents, gold 0, found {dev['names']['found']}, false {dev['names']['found']}."
+    assert told in card and f"| person | 0 | {dev['names']['labels']['person']['found']} |" in card
+    assert {each.dataset_config for each in ModelCard(card).data.eval_results} == {"topic"}, "the hub takes numbers only"
+    show_scores(dev, "dev")
+    shown = capsys.readouterr()
+    rows = [line.split() for line in shown.out.splitlines()]
+    false = str(dev["names"]["false"])
+    assert ["names", "f1", "-", "20", "0", false, false, "precision", "0.000,", "recall", "-"] in rows
+    assert "no score of risks, names: no document of dev has a label of it" in shown.err
+
+
+def test_without_any_gold_in_dev_the_last_weights_are_kept(task, tmp_path, encoder, capsys):
+    task.write_text(re.sub(r"  (topic|names): .*\n", "", task.read_text("utf-8")), encoding="utf-8")
+    bare_of(task, "dev", "risks")
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial"))
+    shown = capsys.readouterr().err
+    assert shown.count("no document of dev has a label of any field: no score is defined there, and the last weights") == 1
+    scores = json.loads((run / "scores.json").read_text("utf-8"))
+    assert scores["training"]["best_step"] is None and scores["dev"]["risks"]["macro_f1"] is None
+    card = (run / "README.md").read_text("utf-8")
+    assert "**risks, dev: –** (macro F1)" in card and "weights were chosen on dev" not in card
+    with pytest.raises(UserError, match='no document of the split "dev" has a label: no score is defined there'):
+        compare(str(task), tmp_path / "compared", encoder=encoder("bert"))
+    assert not (tmp_path / "compared").exists()
 
 
 def test_examples_are_shown_only_where_they_were_asked_for(mine):

@@ -53,14 +53,27 @@ def test_a_wide_table_is_whole_in_a_log(capsys, monkeypatch):
 
 
 def test_score_table_is_sorted_and_a_label_without_gold_has_no_scores(capsys):
-    some, none = {"precision": 1, "recall": 0.5, "f1": 0.667, "support": 4}, dict.fromkeys(
-        ("precision", "recall", "f1", "support"), 0)  # fmt: skip
-    console.score_table({"EMPTY": none, "LOW": {**some, "f1": 0.1}, "HIGH": some}, title="entities")
+    some = {"precision": 1, "recall": 0.5, "f1": 0.667, "support": 4, "found": 1200, "false": 0}
+    none = {"precision": None, "recall": None, "f1": None, "support": 0, "found": 0, "false": 0}
+    false = {**none, "precision": 0.0, "found": 10, "false": 10}
+    zero = {**some, "precision": None, "recall": 0.0, "f1": 0.0, "found": 0}
+    scores = {"EMPTY": none, "FALSE": false, "ZERO": zero, "LOW": {**some, "f1": 0.1}, "HIGH": some}
+    console.score_table(scores, title="entities")
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["HIGH", "1.000", "0.500", "0.667", "4"] in rows
-    order = [row[0] for row in rows if row and row[0] in ("EMPTY", "LOW", "HIGH")]
-    assert order == ["HIGH", "LOW", "EMPTY"]
-    assert ["EMPTY", "0"] in rows
+    assert ["label", "gold", "found", "false", "precision", "recall", "f1"] in rows
+    assert ["HIGH", "4", "1,200", "0", "1.000", "0.500", "0.667"] in rows
+    assert ["ZERO", "4", "0", "0", "-", "0.000", "0.000"] in rows
+    assert ["EMPTY", "0", "0", "0", "-", "-", "-"] in rows
+    assert ["FALSE", "0", "10", "10", "0.000", "-", "-"] in rows
+    order = [row[0] for row in rows if row and row[0] in scores]
+    assert order == ["HIGH", "LOW", "ZERO", "EMPTY", "FALSE"]
+
+
+def test_a_dash_is_a_number_that_is_not_defined_and_stands_to_the_right(capsys):
+    console.print_table([{"a": 1234.5}, {"a": console.DASH}, {"a": None}])
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip(" ─")]
+    assert [line.strip() for line in lines] == ["a", "1234.500", "-"]
+    assert len(lines[1]) == len(lines[2]), "its last character is below the last of the number"
 
 
 def test_notices_go_to_standard_error(capsys):

@@ -20,6 +20,7 @@ from electra_ie.encoders import load_tokenizer
 from electra_ie.errors import UserError
 from electra_ie.hiding import HidingGenerator
 from electra_ie.plots import curves_figure
+from electra_ie.run_files import ACHIEVED
 from electra_ie.training import Training
 from electra_ie.verdict import TEXTS
 
@@ -95,6 +96,60 @@ def test_a_hidden_token_reads_as_the_mask(encoder, family):
         torch.testing.assert_close(fake[field.name].taught, told, atol=1e-5, rtol=1e-4)
         mine = known[field.name][batch.rows(batch.known()).owned] if spans else known[field.name]
         torch.testing.assert_close(real[field.name].logits, mine, atol=1e-5, rtol=1e-4)
+
+
+def test_what_hiding_achieves_is_the_disagreement_on_the_texts_it_makes(encoder):
+    """The numbers are those of the texts with the mask in place; nothing random is used, no weight changes."""
+    folder = encoder("bert")
+    batch, made = tiny.batch_of(tiny.cutter_of(folder)), generator_of(folder)
+    discriminator = tiny.discriminator_of(folder, sharp=5.0).train()
+    for module in discriminator.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.5
+    before = {name: each.clone() for name, each in (*discriminator.state_dict().items(), *made.state_dict().items())}
+    state = torch.get_rng_state()
+    found = made.achieved(discriminator, batch, 7)
+    assert torch.equal(torch.get_rng_state(), state) and discriminator.training
+    after = {**discriminator.state_dict(), **made.state_dict()}
+    assert all(torch.equal(each, after[name]) for name, each in before.items())
+    assert all(each.grad is None for each in (*discriminator.parameters(), *made.parameters()))
+
+    texts = batch.rows(~batch.known())
+    zero = HidingGenerator(32, made.token, made.special.tolist(), made.share, made.seed)  # all tokens alike
+    zero.learn_from(made.teachers[0])
+    taught = made(batch, 7)[TEXTS].taught
+    discriminator.eval()
+    for name, player in zip(ACHIEVED, (made, zero), strict=True):
+        masked = replace(texts, input_ids=texts.input_ids.masked_fill(player(batch, 7)[TEXTS].hidden.bool(), made.token))
+        told = []
+        for field in tiny.FIELDS:
+            logits, by_teacher = discriminator.answers(masked)[field.name], taught[field.name]
+            if field.kind == "flags":
+                whole, some = (torch.stack([each, 1 - each]) for each in (by_teacher, logits.sigmoid()))
+                rows = (torch.xlogy(whole, whole) - torch.xlogy(whole, some)).sum(0).mean(-1)
+            else:
+                rows = (torch.xlogy(by_teacher, by_teacher) - by_teacher * logits.log_softmax(-1)).sum(-1)
+            weights = texts.owned.float() if field.kind == "spans" else texts.share
+            told.append((rows * weights).sum() / weights.sum())
+        assert found[name] == pytest.approx(float(sum(told)) / 3, rel=1e-4) and found[name] > 0.01
+    one, other = (found[name] for name in ACHIEVED)
+    assert one != other
+    one, other = (zero.achieved(discriminator, batch, 7)[name] for name in ACHIEVED)
+    assert one == other, "a generator that knows nothing hides by chance"
+    assert made.achieved(discriminator, batch.rows(batch.known()), 7) == {}
+
+
+def test_a_run_logs_what_hiding_achieves_and_ends_in_the_same_weights(task, tmp_path, encoder, monkeypatch):
+    settings = tiny.settings(encoder("bert"), "adversarial", steps=60)
+    run = train(str(task), tmp_path / "run", **settings)
+    told = {row["step"]: [row[name] for name in ACHIEVED] for row in rows(run) if ACHIEVED[0] in row}
+    assert list(told) == [25, 50, 60] and all(0 < each < 5 for some in told.values() for each in some)
+    assert any(one != other for one, other in told.values())
+    monkeypatch.setattr(Training, "_achieved", lambda *_: {})
+    without = train(str(task), tmp_path / "without", **settings)
+    assert not any(ACHIEVED[0] in row for row in rows(without))
+    for part in ("names", "topic", "risks"):
+        assert (run / part / "model.safetensors").read_bytes() == (without / part / "model.safetensors").read_bytes()
 
 
 def test_the_teacher_is_no_player(encoder):

@@ -13,7 +13,8 @@ from seqeval.scheme import IOB2
 from sklearn.metrics import accuracy_score
 from sklearn.metrics import f1_score as sklearn_f1
 
-from electra_ie.document import Span
+from electra_ie.document import Document, Span
+from electra_ie.evaluation import mean_score, without_gold
 from electra_ie.labels import to_spans
 from electra_ie.metrics import MAIN, intervals, score
 
@@ -41,9 +42,10 @@ def test_span_scores_are_those_of_seqeval(pairs):
     ours = score(tiny.NAMED, *spans)
     strict = {"mode": "strict", "scheme": IOB2, "zero_division": 0}
     assert ours["main"] == "f1"
-    assert ours["f1"] == pytest.approx(f1_score(*names, **strict))
-    assert ours["precision"] == pytest.approx(precision_score(*names, **strict))
-    assert ours["recall"] == pytest.approx(recall_score(*names, **strict))
+    known, found = (sum(map(len, side)) for side in spans)
+    for name, referee, defined in (("f1", f1_score, known), ("precision", precision_score, found), ("recall", recall_score, known)):
+        expected = pytest.approx(referee(*names, **strict)) if defined else None
+        assert ours[name] == expected, name
 
 
 CLASS = st.sampled_from(tiny.TOPIC.labels)
@@ -71,10 +73,13 @@ def test_flag_scores_are_those_of_scikit_learn(pairs):
     )
     occurring = [place for place in range(2) if known[:, place].any()]
     assert ours["exact"] == pytest.approx(accuracy_score(known, answers))
-    assert ours["micro_f1"] == pytest.approx(sklearn_f1(known, answers, average="micro", zero_division=0))
+    micro = pytest.approx(sklearn_f1(known, answers, average="micro", zero_division=0))
+    assert ours["micro_f1"] == (micro if occurring else None)
     if occurring:
         expected = sklearn_f1(known, answers, average="macro", labels=occurring, zero_division=0)
         assert ours["macro_f1"] == pytest.approx(expected)
+    else:
+        assert ours["macro_f1"] is None
 
 
 def test_every_gold_span_counts_also_what_no_tags_can_spell():
@@ -86,10 +91,51 @@ def test_every_gold_span_counts_also_what_no_tags_can_spell():
     assert ours["labels"]["person"]["support"] == ours["labels"]["amount"]["support"] == 2
 
 
-def test_nothing_found_and_nothing_known_is_zero():
-    assert score(tiny.NAMED, [()], [()])["f1"] == 0
-    assert score(tiny.RISKS, [()], [()])["macro_f1"] == 0
-    assert score(tiny.RISKS, [()], [()])["exact"] == 1
+def numbers(score):
+    return [score[name] for name in ("precision", "recall", "f1", "support", "found", "false")]
+
+
+def test_without_gold_nothing_is_defined_but_what_was_found_falsely():
+    nothing, false = (score(tiny.NAMED, [(), ()], [found, ()]) for found in ((), (Span(0, 4, "person"), Span(5, 9, "person"))))
+    assert numbers(nothing) == [None, None, None, 0, 0, 0]
+    assert numbers(false) == numbers(false["labels"]["person"]) == [0.0, None, None, 0, 2, 2]
+    assert numbers(false["labels"]["amount"]) == [None, None, None, 0, 0, 0]
+    flags = score(tiny.RISKS, [(), ()], [("late",), ()])
+    assert (flags["macro_f1"], flags["micro_f1"], flags["exact"]) == (None, None, 0.5)
+    assert (flags["support"], flags["found"], flags["false"]) == (0, 1, 1)
+    assert numbers(flags["labels"]["late"]) == [0.0, None, None, 0, 1, 1]
+
+
+def test_gold_of_which_nothing_is_found_scores_zero_and_has_no_precision():
+    found = score(tiny.NAMED, [(Span(0, 4, "person"),)], [()])
+    assert numbers(found) == numbers(found["labels"]["person"]) == [None, 0.0, 0.0, 1, 0, 0]
+    assert score(tiny.RISKS, [("late",)], [()])["macro_f1"] == 0.0
+
+
+def test_findings_and_false_ones_are_counted_by_label_and_in_total():
+    gold = [(Span(0, 4, "person"), Span(9, 12, "amount")), ()]
+    found = [(Span(0, 4, "person"), Span(9, 12, "person")), (Span(0, 2, "amount"),)]
+    ours = score(tiny.NAMED, gold, found)
+    assert numbers(ours) == pytest.approx([1 / 3, 1 / 2, 2 / 5, 2, 3, 2])
+    assert numbers(ours["labels"]["person"]) == pytest.approx([1 / 2, 1, 2 / 3, 1, 2, 1])
+    assert numbers(ours["labels"]["amount"]) == [0.0, 0.0, 0.0, 1, 1, 1]
+    classes = score(tiny.TOPIC, ["trade", "trade", "other"], ["trade", "other", "other"])
+    assert (classes["support"], classes["found"], classes["false"]) == (3, 3, 1)
+    assert numbers(classes["labels"]["other"]) == pytest.approx([1 / 2, 1, 2 / 3, 1, 2, 1])
+    assert numbers(classes["labels"]["travel"]) == [None, None, None, 0, 0, 0]
+    assert classes["macro_f1"] == pytest.approx(2 / 3), "over the classes with gold"
+
+
+def test_the_mean_is_over_the_fields_with_a_score():
+    some, none = {"main": "f1", "f1": 0.4}, {"main": "f1", "f1": None}
+    assert mean_score({"a": some, "b": none, "c": {"main": "accuracy", "accuracy": 0.8}}) == pytest.approx(0.6)
+    assert mean_score({"b": none}) is None
+
+
+def test_fields_without_gold():
+    documents = [Document("a", "x", {"topic": "other", "risks": (), "names": ()}), Document("b", "x", {"names": ()})]
+    assert without_gold(tiny.FIELDS, documents) == ["risks", "names"]
+    assert without_gold(tiny.FIELDS, []) == ["topic", "risks", "names"]
 
 
 def answers_of(field, size: int, right: float):
@@ -136,3 +182,7 @@ def test_an_interval_holds_95_in_100():
 def test_intervals_of_what_is_not_there():
     label_ends = intervals(tiny.TOPIC, ["trade"] * 5, ["trade"] * 5)["labels"]
     assert label_ends == {"trade": [1.0, 1.0], "travel": None, "other": None}
+    false = (Span(0, 4, "person"),)
+    assert intervals(tiny.NAMED, [()] * 5, [false] * 5) == {"f1": None, "labels": {"person": None, "amount": None}}
+    assert intervals(tiny.RISKS, [()] * 5, [("late",)] * 5) == {"macro_f1": None, "labels": {"late": None, "cash": None}}
+    assert intervals(tiny.NAMED, [false] * 5, [()] * 5)["f1"] == [0.0, 0.0], "there was gold: 0 is right"

@@ -11,10 +11,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.special import rel_entr
 
 from electra_ie.errors import UserError
 from electra_ie.labels import IGNORED
-from electra_ie.objectives import ROW_TERMS, TERMS, check_terms, weigh
+from electra_ie.objectives import ROW_TERMS, TERMS, check_terms, divergence, weigh
 from electra_ie.verdict import Verdict
 
 
@@ -35,6 +36,19 @@ def verdict(logits, labels=None, weight=None, features=None):
 def with_fake_class(logits):
     """Log-probabilities of K + 1 classes, the last being "fake" with logit 0."""
     return torch.cat([torch.tensor(logits), torch.zeros(4, 1, dtype=torch.float64)], 1).log_softmax(1)
+
+
+def test_the_divergence_from_the_teacher_is_that_of_scipy():
+    logits, taught = np.array([[2.0, 0.0, -1.0], [0.0, 3.0, 0.0]]), np.array([[0.7, 0.2, 0.1], [0.0, 1.0, 0.0]])
+    made = replace(verdict(logits, weight=[1.0, 3.0]), taught=torch.tensor(taught))
+    rows = [rel_entr(taught[row], np.exp(logits[row]) / np.exp(logits[row]).sum()).sum() for row in range(2)]
+    assert float(divergence(made, mean)) == pytest.approx((rows[0] + 3 * rows[1]) / 4)
+    same = replace(made, taught=made.logits.softmax(-1))
+    assert float(divergence(same, mean)) == pytest.approx(0, abs=1e-9)
+    flags = replace(made, field=tiny.RISKS, logits=made.logits[:, :2], taught=made.taught[:, :2])
+    found = 1 / (1 + np.exp(-logits[:, :2]))
+    rows = (rel_entr(taught[:, :2], found) + rel_entr(1 - taught[:, :2], 1 - found)).mean(1)
+    assert float(divergence(flags, mean)) == pytest.approx((rows[0] + 3 * rows[1]) / 4)
 
 
 LOGITS = arrays(np.float64, (4, 3), elements=st.floats(-15, 15))

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
+from scipy.stats import ttest_1samp
 
 from electra_ie import plots
+from electra_ie.comparison import Cell, Comparison, Outcome
 from electra_ie.document import Document, Span
 from electra_ie.evaluation import draw
 
@@ -74,6 +76,22 @@ def test_a_control_run_has_no_panel_of_realness_and_no_generator():
     assert only.get_xlabel() == "step"
 
 
+def test_of_a_generator_that_hides_it_is_drawn_what_it_achieves_and_not_its_loss():
+    log = a_log(60)
+    for row in log:
+        if "discriminator" in row:
+            del row["realness_real"], row["realness_fake"]
+            row |= {"generator": 0.0, "texts.hides_what_decides": 0.0}
+        if row["step"] in (25, 50) and "discriminator" in row:
+            row |= {"disagreement_hidden_by_generator": row["step"] / 100, "disagreement_hidden_by_chance": 0.125}
+    losses, achieved, dev = plots.curves_figure(log).axes
+    assert set(lines(losses)) == {"discriminator"}
+    drawn = {name: (list(line.get_xdata()), list(line.get_ydata())) for name, line in lines(achieved).items()}
+    assert drawn == {"by the generator": ([25, 50], [0.25, 0.5]), "by chance": ([25, 50], [0.125, 0.125])}
+    assert achieved.get_ylim()[0] == 0 and "entities" in lines(dev)
+    assert set(lines(plots.curves_figure(a_log()).axes[0])) == {"discriminator", "generator"}, "a loss that means something"
+
+
 def test_one_field_is_not_drawn_twice():
     log = [{"step": 5, "dev": {"entities": 0.5, "mean": 0.5}, "best": True}]
     (dev,) = plots.curves_figure(log).axes
@@ -122,19 +140,57 @@ def test_a_label_that_is_not_of_the_field_is_no_silent_skip():
 
 def test_scores_are_sorted_and_labels_without_gold_say_so():
     scores = {
-        "LOW": {"precision": 0.2, "recall": 0.4, "f1": 0.3, "support": 5},
-        "NONE": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0},
-        "HIGH": {"precision": 0.9, "recall": 0.7, "f1": 0.8, "support": 1200},
-        "ZERO": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 3},
+        "LOW": {"precision": 0.2, "recall": 0.4, "f1": 0.3, "support": 5, "found": 10, "false": 8},
+        "NONE": {"precision": None, "recall": None, "f1": None, "support": 0, "found": 0, "false": 0},
+        "FALSE": {"precision": 0.0, "recall": None, "f1": None, "support": 0, "found": 1200, "false": 1200},
+        "HIGH": {"precision": 0.9, "recall": 0.7, "f1": 0.8, "support": 1200, "found": 900, "false": 90},
+        "ZERO": {"precision": None, "recall": 0.0, "f1": 0.0, "support": 3, "found": 0, "false": 0},
     }
     panel = plots.per_label_figure(scores, "entities").axes[0]
     names = [text.get_text() for text in panel.get_yticklabels()]
-    assert names == ["HIGH  (1,200)", "LOW  (5)", "ZERO  (3)", "NONE  (0)"]
+    assert names == ["HIGH  (1,200)", "LOW  (5)", "ZERO  (3)", "FALSE  (0)", "NONE  (0)"]
     assert panel.get_ylim()[0] > panel.get_ylim()[1], "the first is on top"
     widths = {bars.get_label(): [bar.get_width() for bar in bars] for bars in panel.containers}
-    assert widths == {"F1": [0.8, 0.3, 0], "precision": [0.9, 0.2, 0], "recall": [0.7, 0.4, 0]}
-    (remark,) = [text for text in panel.texts if "no gold" in text.get_text()]
-    assert remark.get_position()[1] == 3
+    assert widths["F1"] == [0.8, 0.3, 0] and widths["recall"] == [0.7, 0.4, 0]
+    assert widths["precision"] == pytest.approx([0.9, 0.2, math.nan], nan_ok=True), "no bar for what is not defined"
+    remarks = {text.get_position()[1]: text.get_text() for text in panel.texts if "no gold" in text.get_text()}
+    assert remarks == {3: "no gold in this split; 1,200 false findings", 4: "no gold in this split"}
+
+
+def test_a_score_on_dev_that_is_not_defined_is_not_drawn():
+    log = [{"step": 5, "dev": {"a": 0.5, "b": None, "mean": 0.5}, "best": True}]
+    (dev,) = plots.curves_figure(log).axes
+    assert set(lines(dev)) == {"a", "kept: 0.500 at step 5"}
+    log = [{"step": 5, "dev": {"a": None, "mean": None}, "best": False}]
+    (dev,) = plots.curves_figure(log).axes
+    assert not lines(dev) and words(dev) == ["no score is defined: dev has no gold"]
+
+
+def a_budget(labels, **scores):
+    cells = {Cell(labels, seed, preset): Outcome(value, None, 1.0) for preset, some in scores.items() for seed, value in enumerate(some)}
+    return Comparison(cells, list(scores), ["spans"]).as_dict()["budgets"][0]
+
+
+def test_one_budget_is_a_group_a_preset_with_its_seeds():
+    budget = a_budget(60, control=[60.0, 62.0, 67.0], adversarial=[64.0, 63.0, 71.0])
+    panel = plots.learning_curve_figure([budget], "F1", "t").axes[0]
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["control", "adversarial"]
+    assert "t: 60 labelled documents\n(a dot a seed, joined by seed; mean and 95 % interval)" in panel.get_title(loc="left") + panel.get_title()
+    drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in panel.get_lines()]
+    assert drawn[:3] == [([0, 1], [60.0, 64.0]), ([0, 1], [62.0, 63.0]), ([0, 1], [67.0, 71.0])], "one seed, one line"
+    assert ([0, 0, 0], [60.0, 62.0, 67.0]) in drawn and ([1, 1, 1], [64.0, 63.0, 71.0]) in drawn, "each seed is a dot"
+    for place, scores in enumerate(([60.0, 62.0, 67.0], [64.0, 63.0, 71.0])):
+        marker, _, (bar,) = panel.containers[place].lines
+        ends = ttest_1samp(scores, 0).confidence_interval(0.95)
+        assert marker.get_ydata() == pytest.approx([np.mean(scores)])
+        assert bar.get_segments()[0][:, 1] == pytest.approx([ends.low, ends.high])
+    assert words(panel) == ["63.0", "66.0"]
+
+
+def test_one_budget_of_one_seed_has_no_interval():
+    panel = plots.learning_curve_figure([a_budget(None, control=[60.0], adversarial=[64.0])], "F1", "t").axes[0]
+    assert "all labels\n(one seed)" in panel.get_title(loc="left") + panel.get_title()
+    assert [len(each.lines[2]) for each in panel.containers] == [0, 0] and words(panel) == ["60.0", "64.0"]
 
 
 def test_a_learning_curve_has_a_line_a_preset_with_a_band_of_its_deviation():
@@ -181,6 +237,7 @@ def test_the_pictures_of_a_split_show_its_gold_and_answers(tmp_path, monkeypatch
         lambda path: plots.per_label({"$_{": {"precision": 1, "recall": 1, "f1": 1, "support": 2}}, path, r"$\frac$"),
         lambda path: plots.curves([{"step": 1, "dev": {r"$\frac$": 0.5}, "best": False}], path),
         lambda path: plots.curves([], path),
+        lambda path: plots.learning_curve([a_budget(60, control=[1.0, 2.0])], "F1", path, r"$\frac$"),
         lambda path: plots.confusion([], [], [], path, "t"),
         lambda path: plots.per_label({}, path, "t"),
     ],

@@ -49,7 +49,8 @@ def encoder_card(recipe: PretrainRecipe, summary: Mapping[str, Any]) -> str:
         ]
     if summary["held_out"]:
         lines += ["| on held-out text | |", "| --- | ---: |"]
-        lines += [f"| {WORDS[name]} | {value:.3f} |" for name, value in summary["held_out"].items()]
+        told = {name: "–" if value is None else f"{value:.3f}" for name, value in summary["held_out"].items()}
+        lines += [f"| {WORDS[name]} | {value} |" for name, value in told.items()]
         lines.append("")
     lines += ["## Use", "", "```", "electra-ie train TASK --encoder <this folder>", "```", ""]
     if recipe.generator:

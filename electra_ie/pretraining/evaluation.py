@@ -15,12 +15,12 @@ from electra_ie.verdict import Filled, Verdict
 
 
 @torch.no_grad()
-def score(players: Players, batches: Iterable[TokenBatch]) -> dict[str, float]:
+def score(players: Players, batches: Iterable[TokenBatch]) -> dict[str, float | None]:
     """Means over the held-out blocks, on this process alone.
 
     filling_loss, filling_accuracy: cross entropy and accuracy in the chosen places, of the generator or of the encoder
     that fills masks itself. finding_loss: binary cross entropy over all tokens; precision and recall of "replaced" at
-    the threshold of one half; replaced: the share of tokens that were.
+    the threshold of one half, None where nothing was found or replaced; replaced: the share of tokens that were.
     """
     sums: dict[str, float] = {}
 
@@ -62,12 +62,12 @@ def _finding(real: Verdict, fake: Verdict) -> dict[str, torch.Tensor]:
     }
 
 
-def _means(sums: dict[str, float]) -> dict[str, float]:
+def _means(sums: dict[str, float]) -> dict[str, float | None]:
     chosen = max(sums["chosen"], 1.0)
-    means = {"filling_loss": sums["loss"] / chosen, "filling_accuracy": sums["right"] / chosen}
+    means: dict[str, float | None] = {"filling_loss": sums["loss"] / chosen, "filling_accuracy": sums["right"] / chosen}
     if "tokens" in sums:
         means["finding_loss"] = sums["finding"] / max(sums["tokens"], 1.0)
-        means["precision"] = sums["hits"] / max(sums["found"], 1.0)
-        means["recall"] = sums["hits"] / max(sums["replaced"], 1.0)
+        means["precision"] = sums["hits"] / sums["found"] if sums["found"] else None
+        means["recall"] = sums["hits"] / sums["replaced"] if sums["replaced"] else None
         means["replaced"] = sums["replaced"] / max(sums["tokens"], 1.0)
     return means

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import resource
 import shutil
 import sys
 import time
@@ -24,7 +23,7 @@ from electra_ie import plots
 from electra_ie.console import notice, progress
 from electra_ie.encoders import load_tokenizer, locate, longest, pinned
 from electra_ie.errors import UserError
-from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, check_weights, play
+from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, check_weights, own_states, play
 from electra_ie.objectives import TOKEN_TERMS, check_terms
 from electra_ie.persistence import (
     Progress,
@@ -40,13 +39,25 @@ from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, ho
 from electra_ie.pretraining.blocks import cached
 from electra_ie.pretraining.card import encoder_card
 from electra_ie.pretraining.evaluation import score
+from electra_ie.pretraining.memory import peak_memory
 from electra_ie.pretraining.optimizer import ElectraAdamW, groups
 from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator, TokenGenerator, probe
 from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.saving import blend, save_encoder, verify
 from electra_ie.pretraining.sharing import Ties, disentangle
 from electra_ie.pretraining.vocabulary import new_tokenizer
-from electra_ie.run_files import CARD, CHECKPOINT, CORPUS, CURVES, PRETRAINING, RECIPE, TRACKING, write, write_log
+from electra_ie.run_files import (
+    CARD,
+    CHECKPOINT,
+    CORPUS,
+    CURVES,
+    PRETRAINING,
+    RECIPE,
+    TRACKING,
+    claimed,
+    write,
+    write_log,
+)
 from electra_ie.tracking import tracking
 
 ROWS = 1_000
@@ -159,8 +170,7 @@ class Pretraining:
             said = "".join(f", {counts[name]:,} {words}" for name, words in left_out.items() if counts[name])
             notice(
                 f"corpus: {counts['documents']:,} documents, {counts['lines']:,} lines{said}, "
-                f"{counts['tokens']:,} tokens in {counts['blocks']:,} blocks of {recipe.length}; "
-                f"peak memory {_peak_memory():,} MiB"
+                f"{counts['tokens']:,} tokens in {counts['blocks']:,} blocks of {recipe.length}{_peak_told()}"
             )
         return blocks, counts
 
@@ -300,9 +310,20 @@ class Pretraining:
             "processes": self.accelerator.num_processes,
             "device": kind,
             "precision": self.accelerator.mixed_precision,
-            "peak_memory_mib": _peak_memory(),
+            "peak_memory_mib": peak_memory(),
             "held_out": score(self.players, self.held_out) if self.held_out else {},
         }
+
+
+@own_states()
+def pretrain_run(recipe: PretrainRecipe, folder: Path, resume: bool = False, tracker: str | None = None) -> None:
+    """Read the corpus, pretrain, and leave a complete encoder.
+
+    Raises UserError for whatever is wrong with the input, before anything is written.
+    """
+    pretraining = Pretraining(recipe, folder, tracker)
+    with claimed(folder):
+        pretraining.run(resume)
 
 
 class Row:
@@ -386,7 +407,6 @@ def _embeddings(encoder: PreTrainedModel) -> torch.nn.Module:
     return found if isinstance(found, torch.nn.Module) else encoder.get_input_embeddings()
 
 
-def _peak_memory() -> int:
-    """The most memory that this process held, in MiB."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most // (2**20 if sys.platform == "darwin" else 2**10)
+def _peak_told() -> str:
+    most = peak_memory()
+    return "" if most is None else f"; peak memory {most:,} MiB"

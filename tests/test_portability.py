@@ -1,0 +1,54 @@
+"""Systems without the modules of Unix: every module of the package can be imported there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import psutil
+
+from electra_ie.pretraining.memory import peak_memory
+from electra_ie.pretraining.session import _peak_told
+
+UNIX_ONLY = ("resource", "fcntl", "pwd", "grp", "termios")
+
+
+def test_every_module_is_imported_where_the_modules_of_unix_are_absent():
+    """Absent for this package alone: on Unix the standard library itself needs them."""
+    script = (
+        "import builtins, importlib, pkgutil\n"
+        "true = builtins.__import__\n"
+        "def absent(name, globals=None, *rest, **more):\n"
+        f"    if name in {UNIX_ONLY!r} and str((globals or {{}}).get('__name__')).startswith('electra_ie'):\n"
+        "        raise ModuleNotFoundError(f'no module {name}')\n"
+        "    return true(name, globals, *rest, **more)\n"
+        "builtins.__import__ = absent\n"
+        "import electra_ie\n"
+        "names = [each.name for each in pkgutil.walk_packages(electra_ie.__path__, 'electra_ie.')]\n"
+        "for name in names:\n"
+        "    if not name.endswith('__main__'):  # it runs the command\n"
+        "        importlib.import_module(name)\n"
+        "assert 'electra_ie.pretraining.session' in names\n"
+        "from electra_ie.pretraining.memory import peak_memory\n"
+        "assert peak_memory() is None, 'the module resource is not absent here'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+def test_peak_memory_is_in_mib_and_none_where_the_system_does_not_say(monkeypatch):
+    import resource
+
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=3 * 2**20))  # KiB, as on Linux
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert peak_memory() == 3 * 2**10
+    monkeypatch.setattr(sys, "platform", "darwin")  # bytes
+    assert peak_memory() == 3 and _peak_told() == "; peak memory 3 MiB"
+    monkeypatch.setitem(sys.modules, "resource", None)
+    of_windows = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=1, peak_wset=7 * 2**20))
+    monkeypatch.setattr(psutil, "Process", lambda: of_windows)
+    assert peak_memory() == 7
+    of_another = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=1))
+    monkeypatch.setattr(psutil, "Process", lambda: of_another)
+    assert peak_memory() is None and _peak_told() == ""
