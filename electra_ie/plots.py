@@ -150,7 +150,9 @@ def _losses(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _achieved(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
-    looks = (("by the generator", ORANGE, "--", "s"), ("by chance", BLUE, "-", "o"))
+    sums = [sum(row[key] for row in log if key in row) for key in ACHIEVED]
+    more = f"\n{sums[0] / sums[1]:.2f} x chance, over all" if sums[1] else ""
+    looks = ((f"by the generator{more}", ORANGE, "--", "s"), ("by chance", BLUE, "-", "o"))
     for key, (name, colour, line, marker) in zip(ACHIEVED, looks, strict=True):
         points = [(row["step"], row[key]) for row in log if key in row]
         panel.plot(*zip(*points, strict=True), label=name, color=colour, linestyle=line, marker=marker, markersize=4)

@@ -73,7 +73,7 @@ from electra_ie.tracking import check_tracker, tracking
 
 MEASURED, MEASURED_APART = 20, 25
 """How often at most it is measured what a generator that hides achieves, and the steps between at least: once costs
-about half a step."""
+a quarter of a step to half of one."""
 
 
 class Training:

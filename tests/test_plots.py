@@ -87,7 +87,7 @@ def test_of_a_generator_that_hides_it_is_drawn_what_it_achieves_and_not_its_loss
     losses, achieved, dev = plots.curves_figure(log).axes
     assert set(lines(losses)) == {"discriminator"}
     drawn = {name: (list(line.get_xdata()), list(line.get_ydata())) for name, line in lines(achieved).items()}
-    assert drawn == {"by the generator": ([25, 50], [0.25, 0.5]), "by chance": ([25, 50], [0.125, 0.125])}
+    assert drawn == {"by the generator\n3.00 x chance, over all": ([25, 50], [0.25, 0.5]), "by chance": ([25, 50], [0.125, 0.125])}
     assert achieved.get_ylim()[0] == 0 and "entities" in lines(dev)
     assert set(lines(plots.curves_figure(a_log()).axes[0])) == {"discriminator", "generator"}, "a loss that means something"
 

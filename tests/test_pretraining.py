@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,9 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, Electra
 
 from electra_ie import UserError, evaluate, pretrain, train
 from electra_ie.cli import main
+from electra_ie.listing import show_pretraining
 from electra_ie.pooling import choose
+from electra_ie.pretraining import session
 from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator
 from electra_ie.pretraining.session import Pretraining
 from electra_ie.recipe import MOST_SEEDS
@@ -42,6 +45,26 @@ def write_corpus(folder: Path, documents=60, name="corpus.txt") -> Path:
 @pytest.fixture
 def corpus(tmp_path):
     return write_corpus(tmp_path / "texts")
+
+
+def test_where_nothing_is_found_there_is_no_precision(corpus, tmp_path, encoder, monkeypatch, capsys):
+    """Nor is there a peak of memory where the system does not say it."""
+    forward = TokenDiscriminator.forward
+
+    def sure(self, *given):
+        real, fake = forward(self, *given)
+        return tuple({name: replace(each, realness=each.realness.abs() + 1) for name, each in some.items()} for some in (real, fake))
+
+    monkeypatch.setattr(TokenDiscriminator, "forward", sure)
+    monkeypatch.setattr(session, "peak_memory", lambda: None)
+    made = pretrain([corpus], tmp_path / "made", encoder=encoder("electra"), length=16, batch=4, steps=2, evaluations=1, held_out=0.1)
+    told = json.loads((made / "pretraining.json").read_text("utf-8"))
+    assert told["held_out"]["precision"] is None and told["held_out"]["recall"] == 0.0 and told["peak_memory_mib"] is None
+    assert "| precision of replaced tokens | – |" in (made / "README.md").read_text("utf-8")
+    assert "peak memory" not in capsys.readouterr().err
+    show_pretraining(made)
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["peak", "memory,", "MiB", "-"] in shown and "precision of replaced tokens, held-out -".split() in shown
 
 
 def weights(folder: Path) -> dict[str, bytes]:
