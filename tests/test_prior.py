@@ -137,10 +137,13 @@ def test_windows_of_a_long_text_weigh_less_when_shares_are_counted(encoder):
     light = [
         replace(row, window=replace(row.window, share=1.0 if place < 4 else 0.1)) for place, row in enumerate(rows)
     ]
-    bring_to_shares(teacher, rows, light, cutter, seed=0)
+    heavy = [replace(row, window=replace(row.window, share=0.1 if place < 8 else 1.0)) for place, row in enumerate(rows)]
+    bring_to_shares(teacher, heavy, light, cutter, seed=0)
     said = teacher.answers(collate(light, cutter, tiny.FIELDS))["risks"].sigmoid()
     weights = torch.tensor([row.window.share for row in light])
-    shares = torch.tensor([row.gold["risks"] for row in rows]).mean(0)
+    borne, labels = torch.tensor([row.gold["risks"] for row in heavy]), torch.tensor([row.window.share for row in heavy])
+    shares = (borne * labels[:, None]).sum(0) / labels.sum()
+    assert (shares - borne.mean(0)).abs().min() > 0.05, "weights that change nothing"
     torch.testing.assert_close((said * weights[:, None]).sum(0) / weights.sum(), shares, atol=1e-4, rtol=1e-3)
 
 
