@@ -191,7 +191,7 @@ def test_a_run_learns_from_it_and_one_without_classes_does_not(task, tmp_path, e
 
     monkeypatch.setattr(SecondView, "beside", ask)
     run = train(str(task), tmp_path / "run", **settings)
-    assert asked == [["topic"]] * 12
+    assert asked == [["topic"]] * 13, "at each step, and where it is measured what hiding achieves"
     log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     monkeypatch.setattr(SecondView, "beside", lambda self, taught, texts: taught)
     other = train(str(task), tmp_path / "other", **settings)
