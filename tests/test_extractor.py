@@ -184,3 +184,16 @@ def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in
     flags = {each.label for each in found if each.field == "risks"}
     sure = {"late": 8 * len(quiet) / len(windows) - 4, "cash": 16 * len(loud) / len(windows) - 4}
     assert flags == {label for label, logit in sure.items() if logit > 0} and 0 < len(flags)
+
+
+def test_a_flag_holds_from_a_half_upwards_and_a_span_has_the_mean_probability_of_the_tags_it_was_given(encoder):
+    """The second token would rather go on with an amount, which nothing began: its tag is the best that may follow."""
+    cutter = tiny.cutter_of(encoder("bert"))
+    tags = torch.zeros(1, 4, 5)  # [CLS] bank paid [SEP]; O, B-person, I-person, B-amount, I-amount
+    tags[0, 1, 1], tags[0, 2, 2], tags[0, 2, 4] = 5.0, 2.0, 2.5
+    extractor = Extractor(Oracle(lambda batch: {"names": tags, "risks": torch.tensor([[0.02, -0.02]])}), cutter, [tiny.RISKS, tiny.NAMED])
+    flag, span = sorted(extractor("bank paid"), key=lambda each: each.field, reverse=True)
+    assert (flag.label, flag.score) == ("late", pytest.approx(torch.sigmoid(torch.tensor(0.02)).item(), abs=1e-4))
+    assert (span.start, span.end, span.label) == (0, 9, "person")
+    given = tags.softmax(-1)[0]
+    assert span.score == pytest.approx(float(given[1, 1] + given[2, 2]) / 2, abs=1e-4)

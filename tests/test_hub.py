@@ -101,6 +101,9 @@ def test_a_card_with_texts_is_not_sent_unnoticed(copy, capsys):
     ("link", "this is a link.*copy in its place"),
     ("linked folder", "this is a link"),
     ("token", "run.yaml:2: this looks like an access token; nothing was sent"),
+    ("token in the card", "README.md:[0-9]+: this looks like an access token; nothing was sent"),
+    ("token in a config", "names/config.json:[0-9]+: this looks like an access token; nothing was sent"),
+    ("token in a tokenizer", "topic/tokenizer.json:[0-9]+: this looks like an access token; nothing was sent"),
     ("checkpoint", "not finished. Finish it with: electra-ie train ... --resume"),
     ("no card", "not finished"),
     ("no weights", 'has no model.safetensors for the field "names"'),
@@ -117,6 +120,9 @@ def test_what_must_not_be_sent_is_refused(hub, copy, tmp_path, damage, words):
             (copy / "names").symlink_to(tmp_path / "names")
         case "token":
             (copy / "run.yaml").write_text(f"task: tiny\nencoder: {CANARY}\n", encoding="utf-8")
+        case "token in the card" | "token in a config" | "token in a tokenizer":
+            file = {"card": "README.md", "config": "names/config.json", "tokenizer": "topic/tokenizer.json"}[damage.split()[-1]]
+            (copy / file).write_text((copy / file).read_text("utf-8") + f"\n{CANARY}\n", encoding="utf-8")
         case "checkpoint":
             (copy / "checkpoint").mkdir()
             (copy / "checkpoint" / "last.safetensors").touch()
