@@ -206,6 +206,14 @@ def test_ends_that_are_included_are_refused(tmp_path):
         spans(write(tmp_path / "a.jsonl", [f"to {name} paid" for name in NAMES], NAMES, last=1))
 
 
+def test_spans_that_fit_as_code_points_outweigh_others(tmp_path):
+    """A span that cuts a word and by chance cuts none in another unit refuses no file of right ones."""
+    texts = ["😀 xMara Lind", "😀 Otto Veen", "😀 Karl Ruiz"]
+    assert len(spans(write(tmp_path / "a.jsonl", texts, ["Mara Lin", *NAMES[1:]]))) == 3
+    doses = [*(f"take {number}g now" for number in range(3)), "to Karl Ruiz paid"]
+    assert len(spans(write(tmp_path / "b.jsonl", doses, ["0", "1", "2", "Karl Ruiz"]))) == 4
+
+
 def test_a_quotation_proves_the_offsets(tmp_path):
     parts = [name[:-1] for name in NAMES]
     assert len(spans(write(tmp_path / "a.jsonl", [f"to {name} paid" for name in NAMES], parts, quote=True))) == 3
@@ -276,6 +284,21 @@ def test_a_line_end_splits_a_finding_unless_gold_crosses_one(tokenizer, end):
         assert found == [("300 EUR", "SUM"), ("700 USD", "SUM"), ("300 EUR", "SUM")]
     whole = constant(tokenizer, inside, {"who": Edges(lines=False, pictures=False)})(text)
     assert [(each.start, each.end) for each in whole] == [(0, len(text))]
+
+
+def test_a_run_keeps_the_rules_of_its_gold_and_evaluate_counts_what_tags_cannot_spell(tmp_path, encoder, capsys):
+    texts = ["to Mara\nLind", "to Otto Veen", "to Karl\nRuiz"]
+    write(tmp_path / "train.jsonl", texts, [text[3:] for text in texts])
+    write(tmp_path / "test.jsonl", ["the bank paid", "to Otto Veen"], ["ban", "Otto Veen"], quote=True)
+    (tmp_path / "task.yaml").write_text(
+        "format: jsonl\nfiles: {train: train.jsonl, test: test.jsonl}\nfields: {who: {kind: spans, labels: [PAYEE]}}\n"
+    )
+    run = train(str(tmp_path), tmp_path / "run", encoder=encoder("bert"), steps=2)
+    assert Extractor.load(str(run)).edges == {"who": Edges(lines=False, pictures=True)}
+    assert "A span of `who` may go on in the next line, and neither begins nor ends with" in (run / "README.md").read_text("utf-8")
+    capsys.readouterr()
+    evaluate(run, "test")
+    assert "1 of 2 gold spans of test begin or end inside a word of this encoder: r0 (line 1, characters 4 to 7)." in capsys.readouterr().err
 
 
 def test_a_run_on_an_encoder_with_lone_marks_finds_whole_words(tmp_path, monkeypatch):
