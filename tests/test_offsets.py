@@ -208,8 +208,8 @@ def test_ends_that_are_included_are_refused(tmp_path):
 
 def test_spans_that_fit_as_code_points_outweigh_others(tmp_path):
     """A span that cuts a word and by chance cuts none in another unit refuses no file of right ones."""
-    texts = ["😀 xMara Lind", "😀 Otto Veen", "😀 Karl Ruiz"]
-    assert len(spans(write(tmp_path / "a.jsonl", texts, ["Mara Lin", *NAMES[1:]]))) == 3
+    texts = ["😀 Mara Lind, Malta", "😀 Otto Veen", "😀 Karl Ruiz"]
+    assert len(spans(write(tmp_path / "a.jsonl", texts, ["ara Lind,", *NAMES[1:]]))) == 3
     doses = [*(f"take {number}g now" for number in range(3)), "to Karl Ruiz paid"]
     assert len(spans(write(tmp_path / "b.jsonl", doses, ["0", "1", "2", "Karl Ruiz"]))) == 4
 
