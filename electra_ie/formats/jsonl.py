@@ -151,10 +151,12 @@ def refuse_constant(name: str, place: Place) -> None:
 def text_of(record: Mapping[str, Any], key: str, place: Place) -> str:
     """The text of a record."""
     if key not in record:
-        raise place.error(f'the record has no "{key}".', f"{nearest(key, record)} The option text names the key.")
+        remedy = f"{nearest(key, record)} The option text names the key, for extract --text."
+        raise place.error(f'the record has no "{key}".', remedy)
     text = record[key]
     if not isinstance(text, str):
-        raise place.error(f'"{key}" is {json.dumps(text)[:40]}, not a text.', "Put the text in quotes.")
+        remedy = "Put the text in quotes." if text is not None else "Give the record a text, or leave it out."
+        raise place.error(f'"{key}" is {json.dumps(text)[:40]}, not a text.', remedy)
     refuse_half(text, "text", place)
     return text
 

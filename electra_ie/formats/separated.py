@@ -164,7 +164,8 @@ def check_columns(columns: Sequence[str], options: Mapping[str, Any], place: Pla
             remedy = better_delimiter(columns, 0, wanted)
             if not remedy and f'"{name}"' in columns:
                 remedy = "The cells are in quotes: set the option quotes: true."
-            remedy = remedy or f"{nearest(name, columns)} See the options text, id and columns."
+            see = "See the options text, id and columns, for extract --text and --id."
+            remedy = remedy or f"{nearest(name, columns)} {see}"
             raise place.error(f'there is no column "{name}".', remedy)
 
 
