@@ -185,6 +185,8 @@ class Task:
         what the hub's cache holds are links to files of the same repository."""
         home = repository_of(self.folder) or self.folder.resolve()
         for each in (path, *sorted(path.rglob("*"))) if path.is_dir() else (path,):
+            if each != path and any(part.startswith(".") for part in each.relative_to(path).parts):
+                continue  # hidden: no reader takes it
             if each.exists() and not (each.is_file() or each.is_dir()):
                 raise UserError("this is a device or a pipe.", file=each, remedy="Put a file in its place.")
             if leads_out(each, home):

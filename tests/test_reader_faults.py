@@ -498,3 +498,82 @@ def test_what_lies_between_the_pieces_of_a_span_is_counted(tmp_path, capsys):
     first, second = collected("brat", path, NAMES)
     assert first.startswith(f"{path / 'a.ann'}:1: this span is in 2 pieces") and second.startswith(f"{path / 'a.ann'}:4: ")
     assert "discontinuous: hull keeps it as one span" in first and "(' and Bo and ')" in first and "ignore: [ORG]" in first
+
+
+# Inputs that were tried on what had landed
+
+
+def conll(folder: Path, rows: str, **options: object) -> list:
+    return read("conll", write(folder, "a.conll", rows), NAMES, **options)
+
+
+@pytest.mark.parametrize("rows, text", [
+    ("win won O\n2-0 2-0 O\nAnna Anna B-PER\n", "won 2-0 Anna"), ("1-1\tAnna\tB-PER\n1-2\tmet\tO\n", "Anna met"),
+])  # fmt: skip
+def test_only_files_with_ids_of_conllu_have_ranges(tmp_path, rows, text):
+    assert [each.text for each in conll(tmp_path, rows, word=1)] == [text]
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "|"])
+def test_columns_divided_by_another_character_are_named(tmp_path, delimiter):
+    rows = f"Anna{delimiter}B-PER\nmet{delimiter}O\n\nBob{delimiter}B-PER\n"
+    with pytest.raises(UserError, match=rf'\.conll:1: this file has one column, .* Set the option delimiter: "\{delimiter}"'):
+        conll(tmp_path, rows)
+    assert len(conll(tmp_path, rows, delimiter=delimiter)) == 2
+
+
+def test_a_line_that_looks_like_a_comment_is_named_as_one(tmp_path):
+    with pytest.raises(UserError, match='"note" is not a tag. If this is a comment, begin it with "# "'):
+        conll(tmp_path, "Anna B-PER\n# note\nmet O\n")
+
+
+def test_bmewo_is_read(tmp_path):
+    (document,) = conll(tmp_path, "王 B-PER\n小 M-PER\n伟 E-PER\n李 W-PER\n")
+    assert [(span.start, span.end) for span in document.gold["names"]] == [(0, 3), (3, 4)]
+
+
+def jsonl(folder: Path, *records: dict) -> list:
+    return read("jsonl", write(folder, "a.jsonl", lines_of(*records)), Field("entities", "spans", ("PER",)))
+
+
+def test_answers_are_obeyed_in_any_case_and_of_single_spans(tmp_path):
+    span = {"start": 0, "end": 4, "label": "PER"}
+    one, other = jsonl(tmp_path, {"text": "Anna", "entities": [span], "answer": "REJECT"}, {"text": "Anna", "entities": [span]})
+    assert one.gold == {} and len(other.gold["entities"]) == 1
+    with pytest.raises(UserError, match='a.jsonl:1: a span of "entities" has "answer": "reject"'):
+        jsonl(tmp_path, {"text": "Anna", "entities": [{**span, "answer": "reject"}], "answer": "accept"})
+
+
+def test_a_singular_is_a_misspelt_plural(tmp_path):
+    with pytest.raises(UserError, match='a.jsonl:1: there is no key "entities" for the field entities, but "entity"'):
+        jsonl(tmp_path, {"text": "Anna", "entity": []})
+
+
+@pytest.mark.parametrize("body, refused", [
+    ('1,"Hello\n2,World,\n3,said ",fraud\n', True), ('1,"Hello\n2,World,?\n3,said ",fraud\n', True),
+    ('1,"Dear all,\nplease, pay, \nthanks",fraud\n', False), ('1,"Dear,\nAnna Lee, Bob,\nbye",fraud\n', False),
+])  # fmt: skip
+def test_swallowed_rows_without_labels_are_recognised(tmp_path, body, refused):
+    file = tmp_path / "a.csv"
+    file.write_text(f"id,text,risk\n{body}9,x,scam\n", encoding="utf-8")
+    read = READERS["csv"].read(file, [Field("risk", "flags", ("fraud", "scam"))], {"unlabelled": ["?"]})
+    if refused:
+        with pytest.raises(UserError, match=r"a.csv:2: a quote opens a cell of 3 lines"):
+            list(read)
+    else:
+        assert [each.id for each in read] == ["1", "9"]
+
+
+def test_a_delimiter_is_proposed_where_names_differ_in_case(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("id;Text;risk\n1;x, y;fraud\n", encoding="utf-8")
+    with pytest.raises(UserError, match='set the option delimiter: ";"'):
+        list(READERS["csv"].read(file, [Field("risk", "flags", ("fraud", "scam"))]))
+
+
+def test_a_hidden_link_of_a_data_folder_is_left_out(tmp_path):
+    (tmp_path / "t" / "pool" / ".cache").mkdir(parents=True)
+    (tmp_path / "t" / "pool" / "memo.txt").write_text("Anna met")
+    (tmp_path / "t" / "pool" / ".cache" / "out").symlink_to(tmp_path)
+    (tmp_path / "t" / "task.yaml").write_text("format: jsonl\nfiles: {unlabeled: pool}\nfields: {e: {kind: spans, labels: [PER]}}\n")
+    assert [each.id for each in Task.load(tmp_path / "t").read("unlabeled")] == ["memo.txt"]

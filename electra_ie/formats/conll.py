@@ -32,12 +32,13 @@ nothing in sentences of a script without blanks (see `join`)."""
 
 BREAK = "-DOCSTART-"
 OUTSIDE = ("O", "o")
-TAG = re.compile(r"([BIMESLUbimeslu])[-_](.+)")
+TAG = re.compile(r"([BIMESLUWbimesluw])[-_](.+)")
 """A tag with a prefix; `_` and small letters are read as well."""
 COMMENT = re.compile(r"#(\s|$|[^\s=]+\s*=)")
 """How a comment begins: `# text`, `#key = value`."""
 RANGE = re.compile(r"\d+[-.]\d+")
 """The id of a line of CoNLL-U that is no word of the sentence: a range of words (1-2) or an empty node (1.1)."""
+OTHER_DELIMITERS = ";,|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,9 @@ def sentences(path: Path, fields: Sequence[Field], options: Mapping[str, Any], f
         Row(Place(str(path), number), split(line, options["delimiter"], endings), line) for number, line in lines(path)
     ]
     width = width_of(every, options)
+    if fields and width == 1:
+        refuse_other_delimiter(every)
+    numbered = options["word"] == 1 and is_numbered(every)
     labels = {label for field in fields for label in field.labels}
     rows: list[Row] = []
     for row in every:
@@ -84,7 +88,9 @@ def sentences(path: Path, fields: Sequence[Field], options: Mapping[str, Any], f
             if rows:
                 yield rows
             rows = []
-        elif not (not rows and is_comment(row, width, options["tag"], labels) or is_no_word(row, options["word"])):
+        elif not rows and is_comment(row, width, options["tag"], labels):
+            continue
+        elif not (numbered and RANGE.fullmatch(row.cells[0])):
             try:
                 check(row, width, fields, options)
             except UserError as error:
@@ -137,9 +143,20 @@ def is_comment(row: Row, width: int, tag: int, labels: Iterable[str]) -> bool:
     return not (row.cells[tag] in (*OUTSIDE, *labels) or TAG.fullmatch(row.cells[tag]))
 
 
-def is_no_word(row: Row, word: int) -> bool:
-    """Whether a line of CoNLL-U, whose words are in its second column behind an id, is a range or an empty node."""
-    return word == 1 and RANGE.fullmatch(row.cells[0]) is not None
+def is_numbered(rows: Sequence[Row]) -> bool:
+    """Whether the first column holds the ids of CoNLL-U: whole numbers, and ranges or empty nodes between them."""
+    ids = [row.cells[0] for row in rows if row.cells and row.cells[0] != BREAK and not row.line.startswith("#")]
+    return any(map(str.isdecimal, ids)) and all(each.isdecimal() or RANGE.fullmatch(each) for each in ids)
+
+
+def refuse_other_delimiter(rows: Sequence[Row]) -> None:
+    """Raises UserError where each line of one column is a word and a tag with another character between them."""
+    filled = [row for row in rows if row.cells and row.cells[0] != BREAK]
+    for delimiter in OTHER_DELIMITERS if filled else ():
+        tags = [row.line.strip().rpartition(delimiter)[2] for row in filled if delimiter in row.line]
+        if len(tags) == len(filled) and all(tag in OUTSIDE or TAG.fullmatch(tag) for tag in tags):
+            message = f'this file has one column, and "{delimiter}" stands between words and tags.'
+            raise filled[0].place.error(message, f'Set the option delimiter: "{delimiter}".')
 
 
 def check(row: Row, width: int, fields: Sequence[Field], options: Mapping[str, Any]) -> None:
@@ -210,6 +227,9 @@ def spans_of(
         try:
             tags.append(scheme.parse(row.cells[tag], row.place))
         except UserError as error:
+            if row.line.startswith("#"):
+                remedy = 'If this is a comment, begin it with "# " and put it before the first word of a sentence.'
+                error = row.place.error(error.message, remedy)
             fault(error)
             tags.append(("", ""))
     gold: dict[str, list[Span]] = {field.name: [] for field in scheme.fields}
@@ -253,8 +273,8 @@ class Scheme:
         if TAG.fullmatch(f"{tag}-{example}"):
             raise place.error(f'the tag "{tag}" names no label.', f"Write {tag}-{example}, with a label of the task.")
         remedy = (
-            f"Tags are O, and labels behind B-, I-, M-, E-, S-, L- or U- (B-{example}), or in the whole file without "
-            "prefixes. The option tag names their column."
+            f"Tags are O, and labels behind B-, I-, M-, E-, S-, W-, L- or U- (B-{example}), or in the whole file "
+            "without prefixes. The option tag names their column."
         )
         raise place.error(f'"{tag}" is not a tag.', remedy)
 
@@ -263,15 +283,15 @@ def chunks(tags: Sequence[tuple[str, str]]) -> Iterator[tuple[int, int, str]]:
     """First word, last word and label of each chunk, by the rule of conlleval, which covers IO, IOB1, IOB2, IOBES.
 
     A chunk begins at B- and S-, and wherever a tag follows O, another label, or the end of a chunk (E-, S-).
-    L- and U- of BILOU are E- and S-, M- of BMES is I-.
+    L- and U- of BILOU are E- and S-, M- of BMES is I-, W- of BMEWO is S-.
     """
     first, label, over = 0, "", False
     for index, (prefix, following) in enumerate(tags):
-        begins = bool(following) and (prefix in "BSU" or following != label or over)
+        begins = bool(following) and (prefix in "BSUW" or following != label or over)
         if label and (begins or not following):
             yield first, index - 1, label
         if begins:
             first = index
-        label, over = following, bool(following) and prefix in "ESLU"
+        label, over = following, bool(following) and prefix in "ESLUW"
     if label:
         yield first, len(tags) - 1, label

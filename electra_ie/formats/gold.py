@@ -43,6 +43,8 @@ def explain(text: str, start: int, end: int, quoted: str) -> str:
     for unit, codec, width in (("UTF-16 code units", "utf-16-le", 2), ("UTF-8 bytes", "utf-8", 1)):
         if text.encode(codec)[start * width : end * width] == quoted.encode(codec, "replace"):
             return f"{exact} Here they count {unit}: convert them."
+    if text.startswith("\ufeff") and text[start + 1 : end + 1] == quoted:
+        return f"{exact} Here they leave out the byte order mark at the beginning: save the text without it."
     if text.replace("\r\n", "\n")[start:end] == quoted.replace("\r\n", "\n"):
         return f"{exact} Here they count a line end of two characters (CRLF) as one: save the text with LF."
     return exact

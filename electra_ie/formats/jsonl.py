@@ -95,8 +95,8 @@ def refuse_other_json(path: Path, line: str, fields: Sequence[Field]) -> None:
 def answer_of(record: Mapping[str, Any], place: Place) -> str:
     """What the annotator says of a record in Prodigy, empty where the record says nothing of the kind."""
     answer = record.get(ANSWER)
-    if answer in ANSWERS:
-        return str(answer)
+    if isinstance(answer, str) and answer.lower() in ANSWERS:
+        return answer.lower()
     if ANSWER in record and any(key in record for key in HASHES):
         raise place.error(f'"{ANSWER}" is {json.dumps(answer)[:40]}.', "It must be accept, reject or ignore.")
     return ""
@@ -220,6 +220,9 @@ def span_of(value: Any, field: Field, text: str, spans: Spans, place: Place) -> 
 
 def check_span(value: Mapping[str, Any], field: Field, place: Place) -> None:
     """Raises UserError for a span without start, end and label, or where one is not of its type."""
+    if isinstance(value.get(ANSWER), str) and value[ANSWER].lower() in ("reject", "ignore"):
+        message = f'a span of "{field.column}" has "{ANSWER}": {json.dumps(value[ANSWER])}.'
+        raise place.error(message, "Leave this span out, or the whole record if its spans are not complete.")
     for key in ("start", "end", "label"):
         if key not in value:
             message = f'a span of "{field.column}" has no "{key}"; its keys are {", ".join(value) or "none"}.'

@@ -65,7 +65,8 @@ def alike(key: str, column: str) -> bool:
 
 
 def similar(first: str, second: str) -> bool:
-    """Whether two words are nearly the same, and do not differ in a number alone."""
+    """Whether two words are nearly the same, and do not differ in a number alone. A plural is its singular."""
+    first, second = (re.sub("ies$", "y", word).removesuffix("s") for word in (first, second))
     numbered = NUMBER.search(first) and NUMBER.search(second)
     if first != second and numbered and NUMBER.sub("", first) == NUMBER.sub("", second):
         return False

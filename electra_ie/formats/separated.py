@@ -146,8 +146,9 @@ def name_columns(
 def better_delimiter(cells: Sequence[str], columns: int, names: Collection[str] = ()) -> str:
     """The remedy for a row of one cell that another common delimiter divides into `columns`, with `names` in it."""
     for delimiter in DELIMITERS if len(cells) == 1 else ():
-        parts = [part.strip('"') for part in cells[0].split(delimiter)]
-        if (len(parts) == columns or columns == 0 and len(parts) > 1) and all(name in parts for name in names):
+        parts = [part.strip('" ').casefold() for part in cells[0].split(delimiter)]
+        right = len(parts) == columns or columns == 0 and len(parts) > 1
+        if right and all(name.casefold() in parts for name in names):
             shown = "\\t" if delimiter == "\t" else delimiter
             return f'The columns are divided by another character: set the option delimiter: "{shown}".'
     return ""
@@ -190,7 +191,8 @@ def swallows(row: Row, columns: Sequence[str], fields: Sequence[Field], options:
     """Whether a cell over several lines holds other rows, which a stray quote makes part of it.
 
     A text may have line breaks, and commas in its lines. One of its lines is a row where the cells, quotes aside, are
-    enough for the columns, and that of a field holds labels. Tabs stand in no text: one is enough.
+    enough for the columns, and that of a field holds labels, a value for "not known", or nothing behind an id. Tabs
+    stand in no text: one is enough.
     """
     delimiter, width = options["delimiter"], len(columns)
     several = [place for place, cell in enumerate(row.cells) if "\n" in cell or "\r" in cell]
@@ -207,9 +209,21 @@ def swallows(row: Row, columns: Sequence[str], fields: Sequence[Field], options:
             continue
         parts = [line.rstrip("\r\n").split(delimiter) for line in inner]
         held = [cells[place].strip('"') for cells in parts if len(cells) >= width]
-        if any(set(cell.split(options["separator"])) <= set(field.labels) for cell in held):
+        known = {*field.labels, *options["unlabelled"]}
+        if any(cell and set(cell.split(options["separator"])) <= known for cell in held):
+            return True
+        if any(_is_unlabelled_row(line, columns, place, options) for line in row.lines[1:-1]):
             return True
     return False
+
+
+def _is_unlabelled_row(line: str, columns: Sequence[str], place: int, options: Mapping[str, Any]) -> bool:
+    """Whether a line has just the cells of a row: an id, one word with a digit, and nothing in the cell of a field."""
+    cells, id = line.rstrip("\r\n").split(options["delimiter"]), options["id"] or "id"
+    if len(cells) != len(columns) or id not in columns:
+        return False
+    found = cells[columns.index(id)].split()
+    return len(found) == 1 and any(map(str.isdigit, found[0])) and not cells[place].strip()
 
 
 class Blanks:

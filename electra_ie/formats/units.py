@@ -37,8 +37,8 @@ UNITS: dict[str, Width] = {
 """Other units than code points: how many of them the character at a place takes."""
 INCLUSIVE = "code points with the last one included"
 LEAST = {UTF_16: 1, INCLUSIVE: 3}
-"""Spans that must speak for a unit, where two are not enough or one is: a number before its unit ("5g") looks as if its
-end were included."""
+"""Spans that must speak for a unit, where two are not enough or one is: a stem before a short ending ("CEO" in "CEOs")
+looks as if its end were included."""
 SHOWN = 5
 
 
@@ -71,7 +71,7 @@ class Units:
         for unit, found in self.evidence.items():
             spans = found.places
             few = len(spans) < LEAST.get(unit, 2)
-            doubtful = found.against if unit == INCLUSIVE else found.against >= len(spans)
+            doubtful = found.against * (4 if unit == INCLUSIVE else 1) >= len(spans)
             if not few and not doubtful:
                 shown = ", ".join(f"line {place.line} ({start} to {end})" for place, start, end in spans[:SHOWN])
                 message = (
@@ -121,7 +121,10 @@ def _passed(text: str, unit: str) -> Sequence[int]:
 
 
 def _on_word_edges(text: str, start: int, end: int) -> bool:
-    """Whether a span lies in the text, holds no white space at its edges, and cuts no word."""
+    """Whether a span lies in the text, holds no white space at its edges, and cuts no word.
+
+    A number may stand before its unit without a blank ("5g").
+    """
     if not 0 <= start < end <= len(text) or text[start].isspace() or text[end - 1].isspace():
         return False
-    return not continues_word(text, start) and not continues_word(text, end)
+    return not any(continues_word(text, at) and text[at - 1].isdigit() == text[at].isdigit() for at in (start, end))
