@@ -149,6 +149,8 @@ def evaluate(
     from electra_ie.evaluation import score_run
     from electra_ie.persistence import load_task
 
+    if file:
+        _check_places([Path(file)])
     if file and (data or not named(run)):
         folder = run_folder(run)
         refuse_overwriting([Path(file)], [*_own_files(folder), *_data_files(load_task(folder, data))])
@@ -190,7 +192,7 @@ def extract(
     folder = run_folder(run)
     task = load_task(folder)
     inbox = Inbox(paths, task, text, id)
-    refuse_overwriting([*places, *_number(output)], [*_own_files(folder), *(each.path for each in inbox.files)])
+    refuse_overwriting([*places, *_number(output)], [*_own_files(folder), *inbox.sources()])
     extractor = Extractor.load(str(folder))
     counts = Extraction()
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -180,6 +181,15 @@ class Inbox:
         except UserError as error:
             remedy = f"{error.remedy} The rows from here on are not read."
             raise UserError(error.message, file=error.file, line=error.line, remedy=remedy) from None
+
+    def sources(self) -> Iterator[Path | int]:
+        """The files that are read: their paths, and of standard input the number of the open file."""
+        for each in self.files:
+            if each.path is not STANDARD_INPUT:
+                yield each.path
+            else:
+                with suppress(OSError, ValueError):  # a stream in memory has no number
+                    yield sys.stdin.fileno()
 
     def shown(self, file: str) -> str:
         """A document's file for people to read: of an absolute path what is below the folder that was named."""

@@ -49,16 +49,17 @@ def check_output(folder: Path, resume: bool) -> None:
         refuse_links(folder)
 
 
-def refuse_overwriting(outputs: Iterable[Path | int], inputs: Iterable[Path]) -> None:
-    """Raises UserError for an output (a path, or the number of an open file) that is one of the files to be read, by
-    whatever name, link or case it is called."""
+def refuse_overwriting(outputs: Iterable[Path | int], inputs: Iterable[Path | int]) -> None:
+    """Raises UserError for an output that is one of the files to be read, by whatever name, link or case it is called.
+    Each is a path, or the number of an open file."""
     places = {identity: place for place in outputs if (identity := _identity(place))}
     for file in inputs if places else ():
         if (identity := _identity(file)) in places:
             place = places[identity]
             remedy = "Write to another file, best outside the folder of what is read."
             message = "the output is a file that is read."
-            raise UserError(message, file=file if isinstance(place, int) else place, remedy=remedy)
+            name = next((each for each in (place, file) if isinstance(each, Path)), "<standard input>")
+            raise UserError(message, file=name, remedy=remedy)
 
 
 def _identity(place: Path | int) -> tuple[int, int] | None:

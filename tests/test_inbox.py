@@ -449,3 +449,29 @@ def test_the_help_of_extract_says_its_exit_codes(monkeypatch, capsys):
     assert command(monkeypatch, "extract", "--help") == 0
     words = " ".join(capsys.readouterr().out.split())
     assert "Exit codes: 0, all is read; 2, a mistake, and nothing is written; 3, done, but for inputs" in words
+
+
+def test_standard_input_is_not_written_over(run, at_home, monkeypatch, capsys):
+    """`extract RUN - -o memo.txt < memo.txt`, by its own name and by a link."""
+    memo = put(at_home / "memo.txt")
+    (at_home / "link.txt").symlink_to("memo.txt")
+    for output in ("memo.txt", "link.txt"):
+        with memo.open() as stream, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", stream)
+            assert command(patch, "extract", run, "-", "-o", output) == 2
+        assert f"error: {output}: the output is a file that is read." in capsys.readouterr().err
+        assert memo.read_text() == TEXT
+    with memo.open() as stream, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdin", stream)
+        assert command(patch, "extract", run, "-", "-o", "out.jsonl") == 0
+    assert [each["characters"] for each in read(at_home / "out.jsonl")] == [len(TEXT)]
+
+
+def test_evaluate_refuses_a_place_that_cannot_be_written_before_it_scores(run, at_home, monkeypatch, capsys):
+    own = shutil.copytree(run, at_home / "own")
+    (at_home / "folder").mkdir()
+    before = {file: file.read_bytes() for file in own.rglob("*") if file.is_file()}
+    for place in ("folder", "nowhere/scores.json"):
+        assert command(monkeypatch, "evaluate", own, "--json", place) == 2
+        assert "error: " in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in own.rglob("*") if file.is_file()} == before

@@ -577,3 +577,12 @@ def test_a_hidden_link_of_a_data_folder_is_left_out(tmp_path):
     (tmp_path / "t" / "pool" / ".cache" / "out").symlink_to(tmp_path)
     (tmp_path / "t" / "task.yaml").write_text("format: jsonl\nfiles: {unlabeled: pool}\nfields: {e: {kind: spans, labels: [PER]}}\n")
     assert [each.id for each in Task.load(tmp_path / "t").read("unlabeled")] == ["memo.txt"]
+
+
+def test_a_line_of_ann_that_is_no_annotation_is_a_fault_whatever_its_first_letter(tmp_path):
+    write(tmp_path, "a/1.txt", "Anna met")
+    good = "T1\tPER 0 4\tAnna\nR1\tfoo Arg1:T1 Arg2:T1\nA1\tNeg T1\nE1\tPER:T1\nN1\tReference T1 x\n#1\tNotes T1\tx\n*\tEquiv T1 T1\n"
+    write(tmp_path, "a/1.ann", good)
+    assert len(read("brat", tmp_path / "a", NAMES)) == 1
+    write(tmp_path, "a/1.ann", good + "Anna PER 0 4\nReally wrong\n")
+    assert [fault.partition(": ")[0][-2:] for fault in collected("brat", tmp_path / "a", NAMES)] == [":8", ":9"]

@@ -22,7 +22,7 @@ OPTIONS = {"ignore": Option([]), "discontinuous": Option("error", choices=("erro
 its last."""
 
 SPAN = re.compile(r"T\S*\t([^\t]+?) (\d+ \d+(?:;\d+ \d+)*)\t(.*)", re.DOTALL)
-OTHER = tuple("RAEMN#*")
+OTHER = re.compile(r"[RAEMN]\d\S*[\t ]|[#*]")
 """How the lines of relations, attributes, events and notes begin: they say nothing of spans."""
 
 Offsets = tuple[int, int]
@@ -99,7 +99,7 @@ def spans_of(
     gaps: list[Offsets] = []
     for number, line in lines(file):
         line = line.rstrip("\r\n")
-        if not line.strip() or line.startswith(OTHER):
+        if not line.strip() or OTHER.match(line):
             continue
         place = Place(str(file), number)
         try:
