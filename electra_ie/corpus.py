@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from electra_ie.formats import read_unlabelled
 from electra_ie.labels import Field, count_labels, flatten, to_spans, to_tags
 from electra_ie.recipe import Recipe
 from electra_ie.sampling import keep_labels, sample
-from electra_ie.task import Task, repeated_ids
+from electra_ie.task import Task, repeated_ids, with_paths
 
 MOST_LOST = 0.05
 """Share of the gold spans that words may fail to spell, and tokens not, before tokens are judged."""
@@ -117,7 +118,8 @@ class Corpus:
 
 def unlabelled(task: Task, recipe: Recipe) -> list[Document]:
     """The unlabelled texts of the task, and those that the recipe adds. Raises UserError as `Task.read` does."""
-    added = [document.unlabelled() for path in recipe.unlabeled for document in read_unlabelled(path)]
+    read = [(os.fspath(path), list(read_unlabelled(path))) for path in recipe.unlabeled]
+    added = [document.unlabelled() for document in with_paths(read)]
     for error in repeated_ids(added):
         raise error
     return [*(task.read("unlabeled") if "unlabeled" in task.splits else []), *added]

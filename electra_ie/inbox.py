@@ -23,7 +23,8 @@ STANDARD_INPUT = Path("-")
 TABLES = {".csv": "csv", ".tsv": "tsv"}
 RECORDS = (".jsonl", *TABLES)
 NOT_TEXT = (
-    ".json", ".ndjson", ".xml", ".html", ".htm", ".xhtml", ".yaml", ".yml", ".parquet", ".pdf", ".rtf", ".doc", ".docx",
+    ".json", ".ndjson", ".jsonlines", ".jl", ".ndj", ".ipynb", ".geojson", ".svg", ".eml",
+    ".tab", ".psv", ".xml", ".html", ".htm", ".xhtml", ".yaml", ".yml", ".parquet", ".pdf", ".rtf", ".doc", ".docx",
     ".odt", ".xls", ".xlsx", ".ods", ".ppt", ".pptx", ".zip", ".gz", ".ann", ".conll", ".conllu",
 )  # fmt: skip
 """Endings of files whose characters are not those of a text: their markup would be read as words."""
@@ -169,11 +170,7 @@ class Inbox:
                 fail(error)
 
     def _records(self, file: _File, fail: Fault) -> Iterator[Document]:
-        for document in jsonl.read(file.path, (), self.options["jsonl"], fail, file.stem):
-            if self.required and document.id == f"{file.stem}-{document.line}":
-                fail(Place(document.file, document.line).error(f'the record has no "{self.required}".', "See --id."))
-                continue
-            yield document
+        yield from jsonl.read(file.path, (), self.options["jsonl"], fail, file.stem, bool(self.required))
 
     def _rows(self, file: _File, fail: Fault) -> Iterator[Document]:
         try:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from electra_ie.document import Document
 from electra_ie.errors import Fault, Faults, UserError, nearest, warn
 from electra_ie.formats import READERS, read_unlabelled
+from electra_ie.formats.files import printable
 from electra_ie.formats.plain import ENDINGS
 from electra_ie.labels import KINDS, Field
 from electra_ie.run_files import leads_out, repository_of
@@ -149,7 +151,8 @@ class Task:
             remedy = f"Give their folder with --data{card}."
             raise UserError(f"the data of the task {self.name} are not here.", file=self.folder, remedy=remedy)
         before = faults.number
-        documents = list(self._documents(split, faults.add))
+        read = [(name, list(self._documents(name, split, faults.add))) for name in self.files.get(split, ())]
+        documents = with_paths(read)
         for error in repeated_ids(documents):
             faults.add(error)
         if faults.number > before:
@@ -165,20 +168,19 @@ class Task:
                 warn(f'{self.name}: no record of the split "{split}" says anything of the field {field.name}.')
         return documents
 
-    def _documents(self, split: str, fault: Fault) -> Iterator[Document]:
-        """The documents of each file of a split; bare texts may stand in the pool of a task of any format."""
+    def _documents(self, name: str, split: str, fault: Fault) -> Iterator[Document]:
+        """The documents of one file of a split; bare texts may stand in the pool of a task of any format."""
         fields = () if split == UNLABELED else self.fields
-        for name in self.files[split]:
-            path = self.folder / name
-            bare = path.is_dir() or path.suffix.lower() in ENDINGS
-            try:
-                self.refuse_strays(path)
-                if split == UNLABELED and bare and path.suffix.lower() != f".{self.format}":
-                    yield from read_unlabelled(path)
-                else:
-                    yield from READERS[self.format].read(path, fields, self.options, fault)
-            except UserError as error:  # the rest of this file cannot be read; the others can
-                fault(error)
+        path = self.folder / name
+        bare = path.is_dir() or path.suffix.lower() in ENDINGS
+        try:
+            self.refuse_strays(path)
+            if split == UNLABELED and bare and path.suffix.lower() != f".{self.format}":
+                yield from read_unlabelled(path)
+            else:
+                yield from READERS[self.format].read(path, fields, self.options, fault)
+        except UserError as error:  # the rest of this file cannot be read; the others can
+            fault(error)
 
     def refuse_strays(self, path: Path) -> None:
         """Raises UserError for a file of the data, or one of a folder of them, that is none, or a link out of `folder`;
@@ -192,6 +194,31 @@ class Task:
             if leads_out(each, home):
                 remedy = "Put the file itself there, or name its folder by data or --data."
                 raise UserError("this is a link that leads out of the folder of the data.", file=each, remedy=remedy)
+
+
+def with_paths(read: Iterable[tuple[str, Sequence[Document]]]) -> list[Document]:
+    """The documents of several files or folders, each given with its name.
+
+    Where two of these would have a document of one id, ids that come from file names get the path of the folder in
+    front: `a/memo.txt` and `b/memo.txt`. Ids that the records have stay as they are.
+    """
+    groups = list(read)
+    owners = Counter(id for _, documents in groups for id in {each.id for each in documents})
+    found = []
+    for name, documents in groups:
+        for each in documents:
+            path = PurePath(each.file)
+            if owners[each.id] > 1 and is_of_file(each.id, path, each.line):
+                folder = PurePath(name) if Path(each.file).name != PurePath(name).name else PurePath(name).parent
+                each = replace(each, id=printable((folder / each.id).as_posix()))
+            found.append(each)
+    return found
+
+
+def is_of_file(id: str, file: PurePath, line: int) -> bool:
+    """Whether an id is the end of a file's path, with or without its ending, or that and the line."""
+    whole, stem = file.as_posix(), file.with_suffix("").as_posix()
+    return any(f"/{each}".endswith(f"/{id}") for each in (whole, stem, f"{stem}-{line}"))
 
 
 def repeated_ids(documents: Iterable[Document]) -> Iterator[UserError]:

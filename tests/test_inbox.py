@@ -475,3 +475,19 @@ def test_evaluate_refuses_a_place_that_cannot_be_written_before_it_scores(run, a
         assert command(monkeypatch, "evaluate", own, "--json", place) == 2
         assert "error: " in capsys.readouterr().err
     assert {file: file.read_bytes() for file in own.rglob("*") if file.is_file()} == before
+
+
+def test_an_id_of_the_form_of_a_default_is_the_records_own(run, at_home, monkeypatch, capsys):
+    put(at_home / "memos.jsonl", '{"id": "memos-1", "text": "Pay"}\n{"text": "Pay"}\n')
+    assert command(monkeypatch, "extract", run, "memos.jsonl", "--id", "id", "-o", "out.jsonl") == 3
+    assert 'memos.jsonl:2: the record has no "id". See --id.' in capsys.readouterr().err
+    assert [each["id"] for each in read(at_home / "out.jsonl")] == ["memos-1"]
+
+
+def test_rows_that_a_quote_swallows_are_a_fault_of_extract_too(run, at_home, monkeypatch, capsys):
+    put(at_home / "sw.csv", 'id,text\n1,"Hello\n2,World\n3,said "\n4,x\n')
+    put(at_home / "good.csv", 'id,text\n1,"Dear Anna,\nplease, pay\nsoon"\n4,x\n')
+    assert command(monkeypatch, "extract", run, "sw.csv", "-o", "out.jsonl") == 3
+    assert "sw.csv:2: a quote opens a cell of 3 lines" in capsys.readouterr().err
+    assert command(monkeypatch, "extract", run, "good.csv", "-o", "out.jsonl") == 0
+    assert len(read(at_home / "out.jsonl")) == 2

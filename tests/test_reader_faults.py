@@ -586,3 +586,32 @@ def test_a_line_of_ann_that_is_no_annotation_is_a_fault_whatever_its_first_lette
     assert len(read("brat", tmp_path / "a", NAMES)) == 1
     write(tmp_path, "a/1.ann", good + "Anna PER 0 4\nReally wrong\n")
     assert [fault.partition(": ")[0][-2:] for fault in collected("brat", tmp_path / "a", NAMES)] == [":8", ":9"]
+
+
+def test_ids_of_two_folders_are_their_paths(tmp_path):
+    for folder in ("a", "b"):
+        write(tmp_path, f"{folder}/memo.txt", "Anna")
+        write(tmp_path, f"{folder}/memo.ann", "T1\tPER 0 4\tAnna\n")
+        write(tmp_path, f"{folder}/train.jsonl", '{"text": "Anna"}\n{"id": "own", "text": "Bob"}\n')
+    fields = "fields: {e: {kind: spans, labels: [PER]}}\n"
+    brat = write(tmp_path, "brat.yaml", f"format: brat\nfiles: {{train: [a, b], unlabeled: [a]}}\n{fields}")
+    assert [each.id for each in Task.load(brat).read("train")] == ["a/memo", "b/memo"]
+    pool = write(tmp_path, "pool.yaml", f"format: jsonl\nfiles: {{unlabeled: [a/memo.txt, b/memo.txt]}}\n{fields}")
+    assert [each.id for each in Task.load(pool).read("unlabeled")] == ["a/memo.txt", "b/memo.txt"]
+    lines = write(tmp_path, "lines.yaml", f"format: jsonl\nfiles: {{train: [a/train.jsonl, b/train.jsonl]}}\n{fields}")
+    with pytest.raises(UserError, match='b/train.jsonl:2: the id "own" is taken by'):
+        Task.load(lines).read("train")
+    one = write(tmp_path, "one.yaml", f"format: brat\nfiles: {{train: a}}\n{fields}")
+    assert [each.id for each in Task.load(one).read("train")] == ["memo"], "as before where nothing clashes"
+
+
+@pytest.mark.parametrize("separator", [";", ",", "/"])
+def test_flags_divided_by_another_separator_are_named(tmp_path, separator):
+    path = write(tmp_path, "a.csv", f'id,text,tags\n1,x,"late{separator}cash"\n')
+    assert f'Set the option separator: "{separator}".' in refusal("csv", path, TAGS)
+    assert read("csv", path, TAGS, separator=separator)[0].gold["tags"] == ("late", "cash")
+
+
+def test_the_first_line_of_excel_is_named(tmp_path):
+    path = write(tmp_path, "a.csv", "sep=;\nid;text;tags\n1;x;late\n")
+    assert "The first line is Excel's note of the delimiter: remove it" in refusal("csv", path, TAGS)

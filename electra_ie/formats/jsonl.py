@@ -39,9 +39,17 @@ SHAPES = {
 
 
 def read(
-    path: Path, fields: Sequence[Field], options: Mapping[str, Any], fault: Fault = stop, stem: str | None = None
+    path: Path,
+    fields: Sequence[Field],
+    options: Mapping[str, Any],
+    fault: Fault = stop,
+    stem: str | None = None,
+    with_id: bool = False,
 ) -> Iterator[Document]:
-    """The records of a file. A record without an id is called `<stem>-<line>`; the stem is the file's by default."""
+    """The records of a file. A record without an id is called `<stem>-<line>`; the stem is the file's by default.
+
+    with_id: a record without an id is a fault.
+    """
     spans, keys = Spans(str(path)), Keys(str(path), fields, (options["text"], options["id"]))
     answers = Counter[str]()
     begun = False
@@ -56,6 +64,8 @@ def read(
             keys.check([key for key in record if key != ANSWER or not answer], place)
             text = text_of(record, options["text"], place)
             id = id_of(record, options["id"], place)
+            if with_id and not id:
+                raise place.error(f'the record has no "{options["id"]}".', "See --id.")
             known = () if answer in ("reject", "ignore") else fields
             gold = golds(record, known, options, text, spans, place)
         except UserError as error:

@@ -21,6 +21,7 @@ KINDS = ("classes", "flags")
 LONGEST = 2**31 - 1
 """Characters of a cell that the csv module shall accept: a document may exceed its default of 131,072."""
 DELIMITERS = ",;\t|"
+SEPARATORS = ";,/|"
 ORDINARY = "If quotes are ordinary characters in this file, set the option quotes: false."
 WRAPPED = re.compile(r'"[^"]*(?:""[^"]*)+"')
 """A cell as csv writes one that holds quotes."""
@@ -163,6 +164,8 @@ def check_columns(columns: Sequence[str], options: Mapping[str, Any], place: Pla
     for name in wanted:
         if name not in columns:
             remedy = better_delimiter(columns, 0, wanted)
+            if any(each.lower().startswith("sep=") for each in columns[:1]):
+                remedy = "The first line is Excel's note of the delimiter: remove it, and set the option delimiter."
             if not remedy and f'"{name}"' in columns:
                 remedy = "The cells are in quotes: set the option quotes: true."
             see = "See the options text, id and columns, for extract --text and --id."
@@ -198,6 +201,8 @@ def swallows(row: Row, columns: Sequence[str], fields: Sequence[Field], options:
     several = [place for place, cell in enumerate(row.cells) if "\n" in cell or "\r" in cell]
     if delimiter == "\t":
         return any(delimiter in row.cells[place] for place in several)
+    if several and not fields:
+        return any(_is_row_with_id(line, columns, options) for line in row.lines[1:-1])
     for field in fields if several else ():
         place = columns.index(field.column) if field.column in columns else several[0]
         # The row's own labels are on its first line before the cell, and on its last line behind it.
@@ -218,12 +223,18 @@ def swallows(row: Row, columns: Sequence[str], fields: Sequence[Field], options:
 
 
 def _is_unlabelled_row(line: str, columns: Sequence[str], place: int, options: Mapping[str, Any]) -> bool:
-    """Whether a line has just the cells of a row: an id, one word with a digit, and nothing in the cell of a field."""
+    """Whether a line is a row with an id, and nothing in the cell of a field."""
+    cells = line.rstrip("\r\n").split(options["delimiter"])
+    return _is_row_with_id(line, columns, options) and not cells[place].strip()
+
+
+def _is_row_with_id(line: str, columns: Sequence[str], options: Mapping[str, Any]) -> bool:
+    """Whether a line has just the cells of a row, and that of the id is one word with a digit."""
     cells, id = line.rstrip("\r\n").split(options["delimiter"]), options["id"] or "id"
     if len(cells) != len(columns) or id not in columns:
         return False
     found = cells[columns.index(id)].split()
-    return len(found) == 1 and any(map(str.isdigit, found[0])) and not cells[place].strip()
+    return len(found) == 1 and any(map(str.isdigit, found[0]))
 
 
 class Blanks:
@@ -276,12 +287,24 @@ def document(
             gold[field.name] = known(cell, field, place)
         elif field.kind == "flags" and cell.strip():
             blanks.held[field.name] += 1
-            gold[field.name] = flags([name.strip() for name in cell.split(options["separator"])], field, place)
+            names = [name.strip() for name in cell.split(options["separator"])]
+            refuse_other_separator(names, field, place)
+            gold[field.name] = flags(names, field, place)
         elif field.kind == "flags":
             blanks.empty[field.name] += 1
             if options["blank"] == "none":
                 gold[field.name] = ()
     return Document(id or f"{stem}-{place.line}", text, gold, place.file, place.line)
+
+
+def refuse_other_separator(names: Sequence[str], field: Field, place: Place) -> None:
+    """Raises UserError for flags that another separator divides: to correct one to its nearest would lose the rest."""
+    for name in names:
+        for separator in SEPARATORS if name not in field.labels else ():
+            parts = [part.strip() for part in name.split(separator)]
+            if len(parts) > 1 and set(parts) <= set(field.labels):
+                message = f'the flags "{name}" of the field {field.name} are divided by "{separator}".'
+                raise place.error(message, f'Set the option separator: "{separator}".')
 
 
 def compose(row: Mapping[str, str], columns: Sequence[str]) -> str:
