@@ -615,3 +615,10 @@ def test_flags_divided_by_another_separator_are_named(tmp_path, separator):
 def test_the_first_line_of_excel_is_named(tmp_path):
     path = write(tmp_path, "a.csv", "sep=;\nid;text;tags\n1;x;late\n")
     assert "The first line is Excel's note of the delimiter: remove it" in refusal("csv", path, TAGS)
+
+
+def test_a_line_of_a_tsv_that_is_no_text_does_not_end_the_rest(tmp_path):
+    path = write(tmp_path, "a.tsv", b"id\ttext\n1\tPay\n2\tcaf\xe9\n3\tx\n")
+    found: list[UserError] = []
+    assert [each.id for each in READERS["tsv"].read(path, [], {}, found.append)] == ["1", "3"]
+    assert [str(each).partition(": ")[0].rpartition(":")[2] for each in found] == ["3"]

@@ -59,7 +59,7 @@ def read(
         raise place.error(f"the option delimiter is {options['delimiter']!r}.", "It must be one character.")
     if not options["header"] and not options["columns"]:
         raise place.error("the columns have no names.", "Name them in the option columns.")
-    found = rows(path, options)
+    found = rows(path, options, fault)
     columns = list(options["columns"])
     if options["header"]:
         header = next(found, None)
@@ -98,12 +98,13 @@ class Row:
     lines: list[str]
 
 
-def rows(path: Path, options: Mapping[str, Any]) -> Iterator[Row]:
-    """Each row that is not blank, with the line at which it begins."""
+def rows(path: Path, options: Mapping[str, Any], fault: Fault) -> Iterator[Row]:
+    """Each row that is not blank, with the line at which it begins. Without quotes a line that is no text is a fault of
+    its own; with them it ends the file."""
     delimiter = options["delimiter"]
     if not options["quotes"]:
         splits = len(options["columns"]) - 1
-        for number, line in lines(path):
+        for number, line in lines(path, fault):
             line = line.rstrip("\r\n")
             if line:
                 cells = line.split(delimiter, splits)
