@@ -23,7 +23,7 @@ from electra_ie.task import Task
 
 SHOWN_EXAMPLES = 3
 DASH = "–"
-"""What stands in a card for a number that is not defined."""
+"""A card shows this for a number that is not defined."""
 
 LIMITS = {
     "Who decides?": "A person who reads the passage. A finding points at characters of a text, so that it can be "

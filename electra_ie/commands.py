@@ -19,6 +19,7 @@ from electra_ie.run_files import (
     RECIPE,
     check_output,
     is_finished,
+    number_of,
     read_scores,
     refuse_overwriting,
     refuse_within,
@@ -192,7 +193,8 @@ def extract(
     folder = run_folder(run)
     task = load_task(folder)
     inbox = Inbox(paths, task, text, id)
-    refuse_overwriting([*places, *_number(output)], [*_own_files(folder), *inbox.sources()])
+    # The number of an open output: `extract RUN inbox > inbox/findings.jsonl` is known for what it is.
+    refuse_overwriting([*places, *number_of(output)], [*_own_files(folder), *inbox.sources()])
     extractor = Extractor.load(str(folder))
     counts = Extraction()
 
@@ -329,14 +331,6 @@ def _data_files(task: Task) -> Iterator[Path]:
     for path in task.paths:
         yield from path.rglob("*") if path.is_dir() else (path,)
     yield task.folder / FILE
-
-
-def _number(output: object) -> list[int]:
-    """The number of an open file, so that `extract RUN inbox > inbox/findings.jsonl` is known for what it is."""
-    try:
-        return [output.fileno()]  # type: ignore[attr-defined]
-    except (AttributeError, OSError, ValueError):  # a path, or a stream in memory
-        return []
 
 
 def _title(task: Task, run: str | os.PathLike[str]) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red")
 DASH = "-"
-"""What stands in a table for a number that is not defined. None, an empty cell, is for what does not apply."""
+"""A table shows this for a number that is not defined. A number that does not apply is None, an empty cell."""
 WIDTH_OF_A_FILE = 160
 """Columns where there is no terminal to ask: rich would fold tables at 80, which makes logs hard to search."""
 

@@ -88,12 +88,13 @@ class Corpus:
 
         Gold spans of train and of dev that these units cannot spell are counted aloud.
         """
-        words, tokens = (Windows(tokenizer, size, margin, whole) for whole in (True, False))
-        if units == "auto":
-            total = count_spans(self.train, fields)
-            lost = len(misaligned(self.train, words, fields)) - len(misaligned(self.train, tokens, fields))
-            units = "tokens" if lost > MOST_LOST * total else "words"
-        chosen = words if units == "words" else tokens
+        chosen = words = Windows(tokenizer, size, margin, whole_words=True)
+        tokens = words.by_tokens()
+        if units == "tokens":
+            chosen = tokens
+        elif units == "auto" and (by_words := len(misaligned(self.train, words, fields))):
+            lost = by_words - len(misaligned(self.train, tokens, fields))
+            chosen = tokens if lost > MOST_LOST * count_spans(self.train, fields) else words
         for split in ("train", "dev"):
             warn_of_misaligned(getattr(self, split), chosen, fields, split)
         return chosen

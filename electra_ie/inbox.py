@@ -7,7 +7,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from electra_ie.formats import READERS, jsonl, separated
 from electra_ie.formats.files import Place, decode, printable, relative
 from electra_ie.formats.folders import Listing, count, walk
 from electra_ie.formats.plain import ENDINGS, whole
+from electra_ie.run_files import number_of
 from electra_ie.task import Task
 
 STANDARD_INPUT = Path("-")
@@ -182,11 +182,7 @@ class Inbox:
     def sources(self) -> Iterator[Path | int]:
         """The files that are read: their paths, and of standard input the number of the open file."""
         for each in self.files:
-            if each.path is not STANDARD_INPUT:
-                yield each.path
-            else:
-                with suppress(OSError, ValueError):  # a stream in memory has no number
-                    yield sys.stdin.fileno()
+            yield from number_of(sys.stdin) if each.path is STANDARD_INPUT else [each.path]
 
     def shown(self, file: str) -> str:
         """A document's file for people to read: of an absolute path what is below the folder that was named."""

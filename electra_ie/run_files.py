@@ -62,6 +62,14 @@ def refuse_overwriting(outputs: Iterable[Path | int], inputs: Iterable[Path | in
             raise UserError(message, file=name, remedy=remedy)
 
 
+def number_of(stream: object) -> list[int]:
+    """The number of an open file, which `refuse_overwriting` takes; none of a path, or of a stream in memory."""
+    try:
+        return [stream.fileno()]  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):
+        return []
+
+
 def _identity(place: Path | int) -> tuple[int, int] | None:
     """What is the same for all names of a file; None where there is no such file."""
     try:

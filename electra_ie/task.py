@@ -209,7 +209,7 @@ def with_paths(read: Iterable[tuple[str, Sequence[Document]]]) -> list[Document]
         for each in documents:
             path = PurePath(each.file)
             if owners[each.id] > 1 and is_of_file(each.id, path, each.line):
-                folder = PurePath(name) if Path(each.file).name != PurePath(name).name else PurePath(name).parent
+                folder = PurePath(name) if path.name != PurePath(name).name else PurePath(name).parent
                 each = replace(each, id=printable((folder / each.id).as_posix()))
             found.append(each)
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_formats import read, refusal, write
 
 from electra_ie.corpus import refuse_lost_spans
 from electra_ie.document import Span
@@ -29,28 +30,11 @@ GOOD = {"text": "Ann paid", "names": [{"start": 0, "end": 3, "label": "PER"}]}
 BAD = {"text": "Ann paid", "names": [{"start": 0, "end": 30, "label": "PER"}]}
 
 
-def write(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
-
-
-def read(format: str, path: Path, *fields: Field, **options: object) -> list:
-    return list(READERS[format].read(path, fields, options))
-
-
 def collected(format: str, path: Path, *fields: Field, **options: object) -> list[str]:
     """All faults of a file, in the order of its lines."""
     found: list[UserError] = []
     list(READERS[format].read(path, fields, options, found.append))
     return [str(each) for each in found]
-
-
-def refusal(format: str, path: Path, *fields: Field, **options: object) -> str:
-    with pytest.raises(UserError) as caught:
-        read(format, path, *fields, **options)
-    return str(caught.value)
 
 
 def spans(document) -> set[tuple[int, int, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from electra_ie.document import Span
 from electra_ie.errors import nearest, warn
 from electra_ie.formats.files import Place
-from electra_ie.formats.units import Units, hint
+from electra_ie.formats.units import UTF_8, UTF_16, Units, hint, read_as
 from electra_ie.labels import Field
 
 WORDS = {"classes": "class", "flags": "flag", "spans": "label"}
@@ -40,8 +40,9 @@ def explain(text: str, start: int, end: int, quoted: str) -> str:
     exact = "Offsets must count Unicode code points of the text as it is in the file, the end exclusive."
     if text[start : end + 1] == quoted:
         return f"{exact} Here the end is inclusive: add 1 to every end."
-    for unit, codec, width in (("UTF-16 code units", "utf-16-le", 2), ("UTF-8 bytes", "utf-8", 1)):
-        if text.encode(codec)[start * width : end * width] == quoted.encode(codec, "replace"):
+    for unit in (UTF_16, UTF_8):
+        found = read_as(text, unit, start, end)
+        if found and text[slice(*found)] == quoted:
             return f"{exact} Here they count {unit}: convert them."
     if text.startswith("\ufeff") and text[start + 1 : end + 1] == quoted:
         return f"{exact} Here they leave out the byte order mark at the beginning: save the text without it."

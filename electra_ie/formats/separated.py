@@ -164,13 +164,14 @@ def check_columns(columns: Sequence[str], options: Mapping[str, Any], place: Pla
     wanted = [name for name in (*text_columns(options), options["id"]) if name]
     for name in wanted:
         if name not in columns:
-            remedy = better_delimiter(columns, 0, wanted)
             if any(each.lower().startswith("sep=") for each in columns[:1]):
                 remedy = "The first line is Excel's note of the delimiter: remove it, and set the option delimiter."
-            if not remedy and f'"{name}"' in columns:
+            elif other := better_delimiter(columns, 0, wanted):
+                remedy = other
+            elif f'"{name}"' in columns:
                 remedy = "The cells are in quotes: set the option quotes: true."
-            see = "See the options text, id and columns, for extract --text and --id."
-            remedy = remedy or f"{nearest(name, columns)} {see}"
+            else:
+                remedy = f"{nearest(name, columns)} See the options text, id and columns, for extract --text and --id."
             raise place.error(f'there is no column "{name}".', remedy)
 
 
@@ -200,38 +201,35 @@ def swallows(row: Row, columns: Sequence[str], fields: Sequence[Field], options:
     """
     delimiter, width = options["delimiter"], len(columns)
     several = [place for place, cell in enumerate(row.cells) if "\n" in cell or "\r" in cell]
+    if not several:
+        return False
     if delimiter == "\t":
         return any(delimiter in row.cells[place] for place in several)
-    if several and not fields:
-        return any(_is_row_with_id(line, columns, options) for line in row.lines[1:-1])
-    for field in fields if several else ():
+    lines = [line.rstrip("\r\n").split(delimiter) for line in row.lines]
+    with_id = [cells for cells in lines[1:-1] if has_id(cells, columns, options)]
+    if not fields:
+        return bool(with_id)
+    for field in fields:
         place = columns.index(field.column) if field.column in columns else several[0]
         # The row's own labels are on its first line before the cell, and on its last line behind it.
         if place < several[0]:
-            inner = row.lines[1:]
+            inner = lines[1:]
         elif place > several[-1]:
-            inner, place = row.lines[:-1], place - width
+            inner, place = lines[:-1], place - width
         else:
             continue
-        parts = [line.rstrip("\r\n").split(delimiter) for line in inner]
-        held = [cells[place].strip('"') for cells in parts if len(cells) >= width]
+        held = [cells[place].strip('"') for cells in inner if len(cells) >= width]
         known = {*field.labels, *options["unlabelled"]}
         if any(cell and set(cell.split(options["separator"])) <= known for cell in held):
             return True
-        if any(_is_unlabelled_row(line, columns, place, options) for line in row.lines[1:-1]):
+        if any(not cells[place].strip() for cells in with_id):
             return True
     return False
 
 
-def _is_unlabelled_row(line: str, columns: Sequence[str], place: int, options: Mapping[str, Any]) -> bool:
-    """Whether a line is a row with an id, and nothing in the cell of a field."""
-    cells = line.rstrip("\r\n").split(options["delimiter"])
-    return _is_row_with_id(line, columns, options) and not cells[place].strip()
-
-
-def _is_row_with_id(line: str, columns: Sequence[str], options: Mapping[str, Any]) -> bool:
-    """Whether a line has just the cells of a row, and that of the id is one word with a digit."""
-    cells, id = line.rstrip("\r\n").split(options["delimiter"]), options["id"] or "id"
+def has_id(cells: Sequence[str], columns: Sequence[str], options: Mapping[str, Any]) -> bool:
+    """Whether the cells of a line are just those of a row, and that of the id is one word with a digit."""
+    id = options["id"] or "id"
     if len(cells) != len(columns) or id not in columns:
         return False
     found = cells[columns.index(id)].split()

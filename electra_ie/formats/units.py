@@ -6,6 +6,7 @@ refused: trained on as it is, it would teach shifted spans, and nothing would fa
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -27,14 +28,14 @@ def _line_end_as_two(text: str, at: int) -> int:
     return 2 if text[at] == "\n" and not text.startswith("\r", at - 1) else 1
 
 
-UTF_16 = "UTF-16 code units"
-UNITS: dict[str, Width] = {
-    UTF_16: lambda text, at: 1 + (text[at] > "\uffff"),
-    "UTF-8 bytes": lambda text, at: len(text[at].encode("utf-8", "replace")),
-    "characters with a line end of two (CRLF) as one": _line_end_as_one,
-    "characters with a line end of one (LF) as two": _line_end_as_two,
+UTF_16, UTF_8 = "UTF-16 code units", "UTF-8 bytes"
+UNITS: dict[str, tuple[re.Pattern[str], Width]] = {
+    UTF_16: (re.compile("[\U00010000-\U0010ffff]"), lambda text, at: 1 + (text[at] > "\uffff")),
+    UTF_8: (re.compile("[^\x00-\x7f]"), lambda text, at: len(text[at].encode("utf-8", "replace"))),
+    "characters with a line end of two (CRLF) as one": (re.compile("\r\n"), _line_end_as_one),
+    "characters with a line end of one (LF) as two": (re.compile("(?<!\r)\n"), _line_end_as_two),
 }
-"""Other units than code points: how many of them the character at a place takes."""
+"""Other units than code points: where they count otherwise, and how many of them the character at a place takes."""
 INCLUSIVE = "code points with the last one included"
 LEAST = {UTF_16: 1, INCLUSIVE: 3}
 """Spans that must speak for a unit, where two are not enough or one is: a stem before a short ending ("CEO" in "CEOs")
@@ -98,11 +99,17 @@ def hint(text: str, start: int, end: int) -> str:
 def _read_otherwise(text: str, start: int, end: int) -> Iterator[tuple[str, tuple[int, int]]]:
     """The characters that a span means in each other unit, where they are others than in code points."""
     for unit in UNITS:
-        first, last = _place(text, unit, start), _place(text, unit, end)
-        if first is not None and last is not None and (first, last) != (start, end):
-            yield unit, (first, last)
+        found = read_as(text, unit, start, end)
+        if found and found != (start, end):
+            yield unit, found
     if end < len(text):
         yield INCLUSIVE, (start, end + 1)
+
+
+def read_as(text: str, unit: str, start: int, end: int) -> tuple[int, int] | None:
+    """The characters between two offsets in a unit; None where one falls inside a character or behind the text."""
+    first, last = _place(text, unit, start), _place(text, unit, end)
+    return None if first is None or last is None else (first, last)
 
 
 def _place(text: str, unit: str, offset: int) -> int | None:
@@ -115,13 +122,14 @@ def _place(text: str, unit: str, offset: int) -> int | None:
 @lru_cache(maxsize=len(UNITS))  # the spans of a text come one after another
 def _passed(text: str, unit: str) -> Sequence[int]:
     """How many units have passed before each character of a text, and at its end."""
-    if text.isascii() and "\n" not in text:
+    differs, width = UNITS[unit]
+    if not differs.search(text):
         return range(len(text) + 1)
-    return [0, *accumulate(UNITS[unit](text, at) for at in range(len(text)))]
+    return [0, *accumulate(width(text, at) for at in range(len(text)))]
 
 
 def _on_word_edges(text: str, start: int, end: int) -> bool:
-    """Whether a span lies in the text, holds no white space at its edges, and cuts no word.
+    """Whether a span is inside the text, has no white space at its edges, and cuts no word.
 
     A number may stand before its unit without a blank ("5g").
     """
