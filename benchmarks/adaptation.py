@@ -35,7 +35,7 @@ USUAL = "precision=bf16"
 def adapted(objective: str, steps: int, work: Path, settings: list[str]) -> str:
     """The encoder of that budget, made now or before."""
     import electra_ie
-    from electra_ie.recipe import EMBEDDED
+    from electra_ie.config.train import EMBEDDED
 
     if objective == NONE:
         return EMBEDDED

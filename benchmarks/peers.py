@@ -28,10 +28,10 @@ import few_labels
 import numpy as np
 from cells import Cells, spread
 
+from electra_ie.config.train import EMBEDDED, Recipe
 from electra_ie.document import Document, Span
 from electra_ie.labels import Field
 from electra_ie.metrics import score
-from electra_ie.recipe import EMBEDDED, Recipe
 from electra_ie.task import Task
 
 if TYPE_CHECKING:

@@ -32,8 +32,8 @@ def cost(shape: str, vocab: int, batch: int) -> float:
     """What a step of electra costs, in steps of mlm."""
     import torch
 
+    from electra_ie.config.pretrain import PretrainRecipe
     from electra_ie.loop import play
-    from electra_ie.pretraining.recipe import PretrainRecipe
     from electra_ie.pretraining.session import Pretraining
 
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time

@@ -26,12 +26,12 @@ import torch
 from torch.nn import functional
 from transformers import AutoTokenizer, DebertaV2Config, DebertaV2ForMaskedLM, DebertaV2Model
 
+from electra_ie.config.pretrain import PretrainRecipe
+from electra_ie.config.train import EMBEDDED
 from electra_ie.encoders import locate
 from electra_ie.loop import accelerator_of, play
 from electra_ie.pretraining import models, session
 from electra_ie.pretraining.batching import Masker, TokenBatches
-from electra_ie.pretraining.recipe import PretrainRecipe
-from electra_ie.recipe import EMBEDDED
 
 Steps = Iterator[None]
 

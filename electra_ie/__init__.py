@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from electra_ie.commands import push_to_hub as push_to_hub
     from electra_ie.commands import train as train
     from electra_ie.commands import verify as verify
+    from electra_ie.common.errors import UserError as UserError
     from electra_ie.comparing import compare as compare
+    from electra_ie.config.pretrain import PretrainRecipe as PretrainRecipe
+    from electra_ie.config.train import Recipe as Recipe
     from electra_ie.document import Document as Document
     from electra_ie.document import Finding as Finding
     from electra_ie.document import Span as Span
-    from electra_ie.errors import UserError as UserError
     from electra_ie.extractor import Extractor as Extractor
-    from electra_ie.pretraining.recipe import PretrainRecipe as PretrainRecipe
-    from electra_ie.recipe import Recipe as Recipe
     from electra_ie.task import Task as Task
 
 _HOMES = {
     "pretrain": "commands", "train": "commands", "evaluate": "commands", "extract": "commands",
     "verify": "commands", "push_data": "commands", "push_to_hub": "commands", "compare": "comparing",
-    "Extractor": "extractor", "Recipe": "recipe", "PretrainRecipe": "pretraining.recipe", "Task": "task",
-    "Document": "document", "Span": "document", "Finding": "document", "UserError": "errors",
+    "Extractor": "extractor", "Recipe": "config.train", "PretrainRecipe": "config.pretrain", "Task": "task",
+    "Document": "document", "Span": "document", "Finding": "document", "UserError": "common.errors",
 }  # fmt: skip
 __all__ = [
     "Document", "Extractor", "Finding", "PretrainRecipe", "Recipe", "Span", "Task", "UserError", "compare", "evaluate",

@@ -15,15 +15,16 @@ from typing import Any
 
 import torch
 
-from electra_ie import fingerprint
-from electra_ie.console import notice
+from electra_ie.common import hashing as fingerprint
+from electra_ie.common.errors import UserError, warn
+from electra_ie.common.files import parse, repository_of, write
+from electra_ie.common.progress import notice
+from electra_ie.config.train import Recipe
 from electra_ie.corpus import Corpus
-from electra_ie.document import Document
-from electra_ie.errors import UserError, warn
+from electra_ie.document import Document, of_documents
 from electra_ie.overlap import overlaps
 from electra_ie.persistence import load_task, say_where
-from electra_ie.recipe import Recipe
-from electra_ie.run_files import AUDIT, RECIPE, TASK, parse, refuse_links, repository_of, write
+from electra_ie.run_files import AUDIT, RECIPE, TASK, refuse_links
 from electra_ie.task import UNLABELED, Task
 
 CHECKED = ("weights", "recipe", "data", "splits", "code", "environment")
@@ -112,7 +113,7 @@ def texts_added(recipe: Recipe) -> tuple[str, ...]:
 
 def split_sum(documents: Sequence[Document]) -> str:
     """Sum and size of a split, as it was drawn."""
-    return f"{fingerprint.of_documents(documents)} ({len(documents)} documents)"
+    return f"{of_documents(documents)} ({len(documents)} documents)"
 
 
 def code_now() -> dict[str, str]:

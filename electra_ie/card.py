@@ -9,15 +9,16 @@ from typing import Any
 
 from electra_ie.audit import read_audit
 from electra_ie.card_data import SCORED, front_matter
+from electra_ie.common.errors import UserError, warn
+from electra_ie.common.files import parse, write
+from electra_ie.common.hashing import SHOWN, WEIGHTS
+from electra_ie.config.train import Recipe
 from electra_ie.data_card import DataCard
 from electra_ie.encoders import EMBEDDED_NAMES, INSTALL
-from electra_ie.errors import UserError, warn
-from electra_ie.fingerprint import SHOWN, WEIGHTS
 from electra_ie.labels import Field
 from electra_ie.metrics import COUNTS, INTERVAL, MAIN, NAMES
 from electra_ie.persistence import load_task
-from electra_ie.recipe import Recipe
-from electra_ie.run_files import AUDIT, CARD, COMPARED, COMPARISON, RECIPE, SCORES, parse, write
+from electra_ie.run_files import AUDIT, CARD, COMPARED, COMPARISON, RECIPE, SCORES
 from electra_ie.stock import StockFolder, loading
 from electra_ie.task import Task
 

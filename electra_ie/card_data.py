@@ -9,10 +9,10 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from electra_ie.config.train import Recipe
 from electra_ie.data_card import LANGUAGES, DataCard
 from electra_ie.encoders import EMBEDDED_NAMES
 from electra_ie.metrics import MAIN, NAMES
-from electra_ie.recipe import Recipe
 from electra_ie.stock import PIPELINES
 from electra_ie.task import Task
 

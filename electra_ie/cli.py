@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from electra_ie.errors import UserError, first_process
+from electra_ie.common.errors import UserError, first_process
 
 app = typer.Typer(
     help="Train text information extractors from a handful of labels and a pile of unlabelled text.",
@@ -96,7 +96,7 @@ def train(
 ) -> None:
     """Train a model for a task, and save it as a run."""
     from electra_ie.commands import train as do
-    from electra_ie.console import notice
+    from electra_ie.common.progress import notice
     from electra_ie.listing import show_scores
     from electra_ie.run_files import read_scores
 
@@ -150,7 +150,7 @@ def pretrain(
 ) -> None:
     """Pretrain an encoder on plain text by replaced-token detection (ELECTRA), or adapt one to a domain."""
     from electra_ie.commands import pretrain as do
-    from electra_ie.console import notice
+    from electra_ie.common.progress import notice
     from electra_ie.listing import show_pretraining
 
     given: dict[str, Any] = {"encoder": encoder, "from_scratch": from_scratch, "objective": objective}
@@ -192,8 +192,8 @@ def compare(
     resume: Resume = False,
 ) -> None:
     """Train several presets on the same labels, and say in one sentence which to keep."""
+    from electra_ie.common.progress import notice
     from electra_ie.comparing import compare as do
-    from electra_ie.console import notice
     from electra_ie.listing import show_comparison
 
     try:
@@ -265,7 +265,7 @@ def extract(
     are listed.
     """
     from electra_ie.commands import extract as do
-    from electra_ie.console import notice
+    from electra_ie.common.progress import notice
 
     if not output and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the terminal's encoding
@@ -283,7 +283,7 @@ def extract(
 def verify(run: Run, data: Data = None) -> None:
     """Check a run against its audit: weights, recipe, data, splits, code, environment. Exit code 1 if one differs."""
     from electra_ie.commands import verify as do
-    from electra_ie.console import notice, output, visible
+    from electra_ie.common.progress import notice, output, visible
 
     found = do(run, data=data)
     for each in found.differences:
@@ -307,7 +307,7 @@ def push(
     """Send a run to the Hugging Face hub: models, settings, scores and card. No text is sent but what
     --include-examples put into the card."""
     from electra_ie.commands import plan_push, push_to_hub
-    from electra_ie.console import notice
+    from electra_ie.common.progress import notice
     from electra_ie.listing import show_upload
 
     if dry_run:
@@ -328,7 +328,7 @@ def push_data(
     """Send a task's data to the Hugging Face hub: its texts and labels as JSON lines, and its data card."""
     from electra_ie.commands import plan_push_data
     from electra_ie.commands import push_data as do
-    from electra_ie.console import notice
+    from electra_ie.common.progress import notice
     from electra_ie.listing import show_upload
 
     if dry_run:

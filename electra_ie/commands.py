@@ -9,23 +9,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from electra_ie.console import notice, progress
-from electra_ie.errors import SHOWN_FAULTS, UserError, inert, nearest
-from electra_ie.hub import named, refuse_secrets, run_folder, target, upload
+from electra_ie.common.errors import SHOWN_FAULTS, UserError, nearest
+from electra_ie.common.escaping import inert
+from electra_ie.common.files import number_of, refuse_overwriting, refuse_within, whole, write
+from electra_ie.common.hub_client import named, refuse_secrets, run_folder, target, upload
+from electra_ie.common.progress import notice, progress
+from electra_ie.config.train import PRESETS, Recipe
 from electra_ie.inbox import Inbox
 from electra_ie.page import Page
-from electra_ie.recipe import PRESETS, Recipe
-from electra_ie.run_files import (
-    RECIPE,
-    check_output,
-    is_finished,
-    number_of,
-    read_scores,
-    refuse_overwriting,
-    refuse_within,
-    whole,
-    write,
-)
+from electra_ie.run_files import RECIPE, check_output, is_finished, read_scores
 from electra_ie.task import FILE, Task
 
 if TYPE_CHECKING:  # these load torch: each command imports what it needs
@@ -110,7 +102,7 @@ def pretrain(
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
-    from electra_ie.pretraining.recipe import PretrainRecipe
+    from electra_ie.config.pretrain import PretrainRecipe
     from electra_ie.pretraining.session import pretrain_run
     from electra_ie.tracking import check_tracker
 

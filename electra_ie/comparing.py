@@ -17,31 +17,19 @@ import yaml
 from electra_ie import plots
 from electra_ie.audit import code_now, read_audit
 from electra_ie.card import model_card
+from electra_ie.common.errors import UserError, nearest, warn
+from electra_ie.common.files import claimed, parse, refuse_within, write
+from electra_ie.common.progress import notice
 from electra_ie.comparison import Cell, Comparison, Outcome
-from electra_ie.console import notice
+from electra_ie.config.base import PLAYERS
+from electra_ie.config.train import PRESETS, Recipe
 from electra_ie.corpus import Corpus, check_budget, unlabelled
 from electra_ie.encoders import load_tokenizer, mask_token, pinned
-from electra_ie.errors import UserError, nearest, warn
 from electra_ie.evaluation import mean_score, score_run, without_gold
 from electra_ie.jobs import train_apart
 from electra_ie.persistence import refuse_other_recipe
-from electra_ie.recipe import PRESETS, Recipe
-from electra_ie.run_files import (
-    CARD,
-    COMPARED,
-    COMPARISON,
-    RECIPE,
-    WINNER,
-    check_output,
-    claimed,
-    is_finished,
-    parse,
-    read_scores,
-    refuse_within,
-    write,
-)
+from electra_ie.run_files import CARD, COMPARED, COMPARISON, RECIPE, WINNER, check_output, is_finished, read_scores
 from electra_ie.sampling import sample
-from electra_ie.settings import PLAYERS
 from electra_ie.task import UNLABELED, Task
 from electra_ie.training import train_run
 

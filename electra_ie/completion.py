@@ -12,13 +12,14 @@ from electra_ie.audit import write_audit
 from electra_ie.batching import collate
 from electra_ie.card import model_card
 from electra_ie.card_data import base_model
+from electra_ie.common.errors import warn
+from electra_ie.common.files import write
 from electra_ie.corpus import by_field
 from electra_ie.data_card import dataset_on_hub
-from electra_ie.errors import warn
 from electra_ie.evaluation import Scores, answer, draw, judge, mean_score, with_intervals
 from electra_ie.extractor import Extractor
 from electra_ie.persistence import load_best, save_fields
-from electra_ie.run_files import CARD, CURVES, write, write_log, write_scores
+from electra_ie.run_files import CARD, CURVES, write_log, write_scores
 from electra_ie.sampling import sample
 from electra_ie.teacher import told_of
 

@@ -12,12 +12,11 @@ from functools import cached_property
 from transformers import PreTrainedTokenizerBase
 
 from electra_ie.batching import Labelled, Windows, label
-from electra_ie.document import Document, Span
-from electra_ie.errors import UserError, warn
-from electra_ie.fingerprint import as_bytes
+from electra_ie.common.errors import UserError, warn
+from electra_ie.config.train import Recipe
+from electra_ie.document import Document, Span, as_bytes
 from electra_ie.formats import read_unlabelled
 from electra_ie.labels import Field, count_labels, flatten, to_spans, to_tags
-from electra_ie.recipe import Recipe
 from electra_ie.sampling import keep_labels, sample
 from electra_ie.task import Task, repeated_ids, with_paths
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
+from electra_ie.common.errors import UserError
+from electra_ie.common.text_files import read_text
 from electra_ie.data_card import LOADED, DataCard
 from electra_ie.document import Document
-from electra_ie.errors import UserError
-from electra_ie.formats.files import read_text
 from electra_ie.labels import Field
 from electra_ie.run_files import CARD
 from electra_ie.stock import PIPELINES

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from electra_ie.console import notice, or_dash, output, print_table, show_finding
-from electra_ie.errors import UserError
+from electra_ie.common.errors import UserError
+from electra_ie.common.progress import notice, or_dash, output, print_table, show_finding
 from electra_ie.task import shipped
 
 TASK, LABELS, SEED = "transaction_risk", 60, 0

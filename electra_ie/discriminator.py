@@ -24,8 +24,8 @@ from transformers import (
 from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions
 
 from electra_ie.batching import Batch
+from electra_ie.common.errors import UserError
 from electra_ie.encoders import locate, readable
-from electra_ie.errors import UserError
 from electra_ie.labels import Field
 from electra_ie.pooling import AVERAGES, averaged, averages, averaging, can_average, drop_layer, hand_on
 from electra_ie.verdict import TEXTS, Fakes, Hidden, Verdict

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,3 +58,16 @@ class Finding:
     text: str | None
     score: float
     window: int | None = None
+
+
+def of_documents(documents: Iterable[Document]) -> str:
+    """Of ids, texts and gold, in order."""
+    digest = hashlib.sha256()
+    for document in documents:
+        digest.update(as_bytes(document))
+    return digest.hexdigest()
+
+
+def as_bytes(document: Document) -> bytes:
+    """All that is known of a document, but for where it was read."""
+    return repr((document.id, document.text, sorted(document.gold.items()))).encode("utf-8")

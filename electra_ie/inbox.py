@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from electra_ie.common.errors import Fault, UserError, warn
+from electra_ie.common.files import number_of
+from electra_ie.common.text_files import Place, decode, printable, relative
 from electra_ie.document import Document
-from electra_ie.errors import Fault, UserError, warn
 from electra_ie.formats import READERS, jsonl, separated
-from electra_ie.formats.files import Place, decode, printable, relative
 from electra_ie.formats.folders import Listing, count, walk
 from electra_ie.formats.plain import ENDINGS, whole
-from electra_ie.run_files import number_of
 from electra_ie.task import Task
 
 STANDARD_INPUT = Path("-")

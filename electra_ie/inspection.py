@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from electra_ie.errors import UserError
+from electra_ie.common.errors import UserError
 
 CONFIG, TOKENIZER, ADAPTER = "config.json", "tokenizer_config.json", "adapter_config.json"
 INDEX = "model.safetensors.index.json"

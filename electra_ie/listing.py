@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from electra_ie.console import DASH, notice, or_dash, output, print_table, score_table, visible
+from electra_ie.common.progress import DASH, notice, or_dash, output, print_table, score_table, visible
 from electra_ie.labels import count_labels
 from electra_ie.run_files import CARD, COMPARED, PRETRAINING
 from electra_ie.task import Task, list_tasks

@@ -16,10 +16,10 @@ from accelerate.state import AcceleratorState, GradientState, PartialState
 from accelerate.utils import InitProcessGroupKwargs
 from torch import nn
 
+from electra_ie.config.train import Recipe
 from electra_ie.discriminator import Discriminator
 from electra_ie.labels import IGNORED
 from electra_ie.objectives import weigh
-from electra_ie.recipe import Recipe
 from electra_ie.verdict import Verdict
 
 

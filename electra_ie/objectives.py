@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from electra_ie.errors import UserError, nearest
+from electra_ie.common.errors import UserError, nearest
 from electra_ie.labels import IGNORED
 from electra_ie.verdict import Filled, Hidden, Verdict
 

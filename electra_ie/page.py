@@ -23,9 +23,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from electra_ie.errors import HIDDEN, UserError, visible
+from electra_ie.common.errors import UserError
+from electra_ie.common.escaping import HIDDEN, visible
+from electra_ie.common.files import whole
 from electra_ie.page_style import DARK, LIGHT, LINES, NIGHT, PAPER, SCRIPT, STYLE
-from electra_ie.run_files import whole
 
 POLICY = "base-uri 'none'; form-action 'none'"
 LINE, LOWEST, HIGHEST = 90, 320, 700

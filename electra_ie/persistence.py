@@ -16,31 +16,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from electra_ie.batching import Windows
-from electra_ie.console import notice
+from electra_ie.common.errors import UserError
+from electra_ie.common.files import parse, repository_of, whole
+from electra_ie.common.progress import notice
+from electra_ie.common.yaml_source import Source
+from electra_ie.config.base import Settings
 from electra_ie.discriminator import Discriminator
 from electra_ie.edges import Edges, edges_from
 from electra_ie.encoders import hushed, load_tokenizer, longest
-from electra_ie.errors import UserError
 from electra_ie.inspection import forget_code, inspect_model
 from electra_ie.labels import Field
 from electra_ie.loop import LossNotFinite, Players
 from electra_ie.pooling import AVERAGES
-from electra_ie.run_files import (
-    BEST,
-    CHECKPOINT,
-    CORPUS,
-    LAST,
-    TASK,
-    parse,
-    read_log,
-    refuse_links,
-    repository_of,
-    whole,
-    write_log,
-)
-from electra_ie.settings import Settings
+from electra_ie.run_files import BEST, CHECKPOINT, CORPUS, LAST, TASK, read_log, refuse_links, write_log
 from electra_ie.task import Task
-from electra_ie.yaml_source import Source
 
 
 @dataclass(frozen=True)

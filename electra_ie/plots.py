@@ -22,7 +22,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from electra_ie.run_files import ACHIEVED, whole
+from electra_ie.common.files import whole
+from electra_ie.run_files import ACHIEVED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

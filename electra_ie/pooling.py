@@ -19,8 +19,8 @@ from torch import nn
 from torch.nn.functional import layer_norm
 from transformers import AutoConfig, PreTrainedConfig
 
+from electra_ie.common.errors import UserError, warn
 from electra_ie.encoders import locate, readable
-from electra_ie.errors import UserError, warn
 from electra_ie.inspection import values_of
 
 TOLD = "1_Pooling/config.json"

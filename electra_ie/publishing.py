@@ -12,15 +12,16 @@ from typing import Any
 
 import yaml
 
+from electra_ie.common.errors import UserError, warn
+from electra_ie.common.files import MODEL_FILES
+from electra_ie.common.hub_client import Content
+from electra_ie.common.yaml_source import Source
 from electra_ie.dataset_page import dataset_page
 from electra_ie.document import Document
-from electra_ie.errors import UserError, warn
 from electra_ie.formats import jsonl
-from electra_ie.hub import Content
 from electra_ie.persistence import check_models, load_task
-from electra_ie.run_files import CARD, CHECKPOINT, CURVES, MODEL_FILES, RECIPE, RUN_FILES, TASK, is_finished
+from electra_ie.run_files import CARD, CHECKPOINT, CURVES, RECIPE, RUN_FILES, TASK, is_finished
 from electra_ie.task import SPLITS, Task
-from electra_ie.yaml_source import Source
 
 PICTURE = re.compile(rf"(?:{'|'.join(SPLITS)})_(?P<field>\w+)\.png")
 """The scores of a split, drawn."""

@@ -28,7 +28,7 @@ from torch import nn
 from torch.nn import functional
 
 from electra_ie.batching import Batch, Labelled, Windows, in_batches
-from electra_ie.console import progress
+from electra_ie.common.progress import progress
 from electra_ie.discriminator import Discriminator
 from electra_ie.labels import Field
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from electra_ie.common.errors import Fault, Faults, UserError, nearest, warn
+from electra_ie.common.files import leads_out, repository_of
+from electra_ie.common.text_files import printable
+from electra_ie.common.yaml_source import Source
 from electra_ie.document import Document
-from electra_ie.errors import Fault, Faults, UserError, nearest, warn
 from electra_ie.formats import READERS, read_unlabelled
-from electra_ie.formats.files import printable
 from electra_ie.formats.plain import ENDINGS
 from electra_ie.labels import KINDS, Field
-from electra_ie.run_files import leads_out, repository_of
-from electra_ie.yaml_source import Source
 
 KEYS = ("description", "format", "data", "files", "options", "fields")
 FIELD_KEYS = ("kind", "labels", "from", "overlaps")

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 
 from electra_ie.audit import code_now, environment_now, read_audit
+from electra_ie.common.errors import UserError, warn
+from electra_ie.common.files import parse
+from electra_ie.common.hashing import model_files
+from electra_ie.config.train import Recipe
 from electra_ie.discriminator import Discriminator
-from electra_ie.errors import UserError, warn
-from electra_ie.fingerprint import model_files
 from electra_ie.persistence import Progress, differences, load_run, load_task
-from electra_ie.recipe import Recipe
-from electra_ie.run_files import CORPUS, RECIPE, is_finished, parse, read_log, read_scores, refuse_links
+from electra_ie.run_files import CORPUS, RECIPE, is_finished, read_log, read_scores, refuse_links
 from electra_ie.task import Task
 
 Rows = Sequence[Mapping[str, Any]]

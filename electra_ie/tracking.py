@@ -11,9 +11,9 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 
-from electra_ie.errors import UserError, first_line, nearest, warn
+from electra_ie.common.errors import UserError, first_line, nearest, warn
+from electra_ie.config.base import Settings
 from electra_ie.run_files import TRACKING
-from electra_ie.settings import Settings
 
 PROJECT = "electra_ie"
 """What the trackers call all our runs together."""

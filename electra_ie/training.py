@@ -18,13 +18,15 @@ from transformers import PreTrainedTokenizerBase
 
 from electra_ie.batching import Batches, Windows
 from electra_ie.collapse import Watch
+from electra_ie.common.errors import UserError, warn
+from electra_ie.common.files import claimed, refuse_within, write
+from electra_ie.common.progress import notice, progress
 from electra_ie.completion import complete
-from electra_ie.console import notice, progress
+from electra_ie.config.train import Recipe
 from electra_ie.corpus import Corpus, windows_of
 from electra_ie.discriminator import Discriminator
 from electra_ie.edges import edges_of
 from electra_ie.encoders import load_tokenizer, longest, mask_token, pinned
-from electra_ie.errors import UserError, warn
 from electra_ie.evaluation import answer, judge, mean_score, without_gold
 from electra_ie.extractor import Extractor
 from electra_ie.generators import LatentGenerators
@@ -47,7 +49,6 @@ from electra_ie.persistence import (
 )
 from electra_ie.pooling import choose
 from electra_ie.prior import begin_at_shares, bring_to_shares
-from electra_ie.recipe import Recipe
 from electra_ie.run_files import (
     BEST,
     CHECKPOINT,
@@ -59,11 +60,8 @@ from electra_ie.run_files import (
     TEACHER,
     TRACKING,
     check_output,
-    claimed,
     is_finished,
     read_log,
-    refuse_within,
-    write,
     write_log,
 )
 from electra_ie.second_view import SecondView

@@ -22,13 +22,13 @@ from electra_ie.batching import Windows, collate
 from electra_ie.card import model_card
 from electra_ie.card_data import base_model
 from electra_ie.comparison import Cell, Comparison, Outcome
+from electra_ie.config.train import EMBEDDED
 from electra_ie.corpus import Corpus
 from electra_ie.data_card import DataCard
 from electra_ie.document import Document
 from electra_ie.encoders import INSTALL
 from electra_ie.labels import best_tags
 from electra_ie.listing import show_scores
-from electra_ie.recipe import EMBEDDED
 from electra_ie.stock import StockFolder
 from electra_ie.task import Task
 

@@ -11,7 +11,7 @@ import torch
 
 from electra_ie import train, training
 from electra_ie.collapse import Watch
-from electra_ie.errors import UserError
+from electra_ie.common.errors import UserError
 from electra_ie.loop import Step
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 from rich.cells import cell_len
 
-from electra_ie import console
+from electra_ie.common import progress as console
 
 EVIL = "\x1b[31m[bold]red[/bold]\x1b]0;title\x07\r\n\x9b2J \u202etxt\u2066 \x00\x7f \ud800"
 
@@ -190,7 +190,7 @@ def test_a_finding_fits_the_terminal_and_a_long_one_is_shortened(capsys, termina
 
 
 def test_a_terminal_of_ascii_does_not_break_it():
-    code = "from electra_ie.console import *; print_table([{'a': 'Zoë'}]); notice('Søns')"
+    code = "from electra_ie.common.progress import *; print_table([{'a': 'Zoë'}]); notice('Søns')"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert "Zo\\xeb" in done.stdout and "S\\xf8ns" in done.stderr

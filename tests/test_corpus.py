@@ -8,12 +8,12 @@ import pytest
 import tiny
 
 from electra_ie.batching import Windows
+from electra_ie.common.errors import UserError
+from electra_ie.config.train import Recipe
 from electra_ie.corpus import Corpus, warn_of_rare_labels
 from electra_ie.document import Document, Span
-from electra_ie.errors import UserError
 from electra_ie.labels import Field
 from electra_ie.metrics import score
-from electra_ie.recipe import Recipe
 from electra_ie.task import Task
 
 OVERLAP = {"id": "o", "text": "Arden Brisk paid", "topic": "trade", "risks": [], "names": [

@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from electra_ie.batching import Labelled, collate
+from electra_ie.common.errors import UserError
 from electra_ie.discriminator import Discriminator
 from electra_ie.document import Document
 from electra_ie.edges import edges_of
-from electra_ie.errors import UserError
 from electra_ie.labels import Field
 from electra_ie.objectives import TERMS
 from electra_ie.persistence import save_fields

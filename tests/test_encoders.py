@@ -13,9 +13,9 @@ import tiny
 from transformers import AutoConfig
 
 from electra_ie import encoders
+from electra_ie.common.errors import UserError
+from electra_ie.config.train import EMBEDDED
 from electra_ie.encoders import load_tokenizer, locate, longest
-from electra_ie.errors import UserError
-from electra_ie.recipe import EMBEDDED
 
 
 @pytest.mark.parametrize("name, words", [

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from electra_ie.common.errors import UserError
+from electra_ie.common.text_files import Place
 from electra_ie.document import Span
-from electra_ie.errors import UserError
 from electra_ie.formats import READERS, read_unlabelled
 from electra_ie.formats.conll import Scheme, chunks
-from electra_ie.formats.files import Place
 from electra_ie.labels import Field
 
 TOPIC = Field("topic", "classes", ("fraud", "other"))

@@ -16,8 +16,8 @@ from processes import run_two
 from safetensors.torch import load_file, save_file
 
 from electra_ie import train
+from electra_ie.common.errors import UserError
 from electra_ie.encoders import load_tokenizer
-from electra_ie.errors import UserError
 from electra_ie.hiding import HidingGenerator
 from electra_ie.plots import curves_figure
 from electra_ie.run_files import ACHIEVED

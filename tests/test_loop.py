@@ -15,11 +15,11 @@ from accelerate import Accelerator
 from processes import run_two
 
 from electra_ie import loop
+from electra_ie.config.train import Recipe
 from electra_ie.generators import LatentGenerators
 from electra_ie.hiding import HidingGenerator
 from electra_ie.loop import LossNotFinite, play, prepare, rate_at, set_rates
 from electra_ie.objectives import TERMS, weigh
-from electra_ie.recipe import Recipe
 
 GAME = {
     "discriminator": {"knows_classes": 1.0, "rejects_fakes": 0.5},

@@ -11,7 +11,8 @@ import re
 import pytest
 from test_page import Reading as Parsed
 
-from electra_ie import Extractor, console
+from electra_ie import Extractor
+from electra_ie.common import progress as console
 from electra_ie.document import Document
 
 EVIL = """</iframe>"><script>alert(1)</script>\x1b[31m' onload='x\u202e"""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import rel_entr
 
-from electra_ie.errors import UserError
+from electra_ie.common.errors import UserError
 from electra_ie.labels import IGNORED
 from electra_ie.objectives import ROW_TERMS, TERMS, check_terms, divergence, weigh
 from electra_ie.verdict import Verdict

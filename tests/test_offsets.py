@@ -29,9 +29,9 @@ from transformers import (
 
 from electra_ie import evaluate, train
 from electra_ie.batching import Windows
+from electra_ie.common.errors import UserError
 from electra_ie.document import Document, Span
 from electra_ie.edges import Edges, edges_of
-from electra_ie.errors import UserError
 from electra_ie.extractor import Extractor
 from electra_ie.formats import READERS
 from electra_ie.labels import Field, to_spans, to_tags

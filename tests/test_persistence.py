@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from electra_ie import completion, evaluate, train
 from electra_ie import training as module
-from electra_ie.errors import UserError
+from electra_ie.common.errors import UserError
 from electra_ie.objectives import TERMS
 from electra_ie.persistence import Progress, load_run, read_weights, save_weights
 from electra_ie.training import Training

@@ -24,12 +24,12 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, Electra
 
 from electra_ie import UserError, evaluate, pretrain, train
 from electra_ie.cli import main
+from electra_ie.config.train import MOST_SEEDS
 from electra_ie.listing import show_pretraining
 from electra_ie.pooling import choose
 from electra_ie.pretraining import session
 from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator
 from electra_ie.pretraining.session import Pretraining
-from electra_ie.recipe import MOST_SEEDS
 
 SETTINGS = {"length": 16, "batch": 4, "steps": 6, "evaluations": 2, "rate": 1e-3, "held_out": 0.1}
 LAST = Path("checkpoint/last.safetensors")

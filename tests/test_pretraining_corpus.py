@@ -11,7 +11,7 @@ import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
-from electra_ie.errors import UserError
+from electra_ie.common.errors import UserError
 from electra_ie.pretraining import blocks as blocks_module
 from electra_ie.pretraining import sources
 from electra_ie.pretraining.blocks import Blocks, Frame, cached, pack

@@ -14,11 +14,11 @@ from safetensors.torch import load_file
 from electra_ie import train
 from electra_ie import training as module
 from electra_ie.batching import Labelled, Window, collate
+from electra_ie.common.errors import UserError
+from electra_ie.config.train import PRESETS, Recipe
 from electra_ie.discriminator import Discriminator
-from electra_ie.errors import UserError
 from electra_ie.labels import IGNORED, Field
 from electra_ie.prior import begin_at_shares, bring_to_shares, prior_logits
-from electra_ie.recipe import PRESETS, Recipe
 from electra_ie.task import Task
 from electra_ie.training import Corpus, Training
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_formats import read, refusal, write
 
+from electra_ie.common.errors import UserError
 from electra_ie.corpus import refuse_lost_spans
 from electra_ie.document import Span
-from electra_ie.errors import UserError
 from electra_ie.formats import READERS
 from electra_ie.formats.brat import gaps_of
 from electra_ie.formats.keys import alike

@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 import yaml
 
-from electra_ie.errors import UserError
-from electra_ie.pretraining.recipe import PretrainRecipe
-from electra_ie.recipe import PRESETS, Recipe
+from electra_ie.common.errors import UserError
+from electra_ie.config.pretrain import PretrainRecipe
+from electra_ie.config.train import PRESETS, Recipe
 
 
 def refusal(*settings, **given):
@@ -165,7 +165,7 @@ def test_every_field_has_its_help():
     import ast
     from pathlib import Path
 
-    from electra_ie import recipe
+    from electra_ie.config import train as recipe
 
     tree = ast.parse(Path(recipe.__file__).read_text("utf-8"))
     body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body

@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from test_page import Reading
 
 from electra_ie import Extractor, Task, UserError, evaluate, extract, train
+from electra_ie.common.errors import warn
 from electra_ie.encoders import load_tokenizer
-from electra_ie.errors import warn
 from electra_ie.pooling import choose
 
 TEXT = "invoice goods Arden paid 5.975,74 later than monday."

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 
 from electra_ie import Extractor, pretrain, train
 from electra_ie.batching import collate
+from electra_ie.common.errors import UserError
 from electra_ie.discriminator import Discriminator
 from electra_ie.document import Document
-from electra_ie.errors import UserError
 from electra_ie.pooling import choose
 
 TEXTS = ["invoice goods Arden paid 5.975,74 later.", "river winter Brisk paid 3.100,25 to the bank and all in green."]

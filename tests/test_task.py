@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from electra_ie.common.errors import UserError
 from electra_ie.document import Span
-from electra_ie.errors import UserError
 from electra_ie.task import Task, list_tasks
 
 ROOT = Path(__file__).parents[1]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from electra_ie.common.errors import Fault, UserError, stop
 from electra_ie.document import Document
-from electra_ie.errors import Fault, UserError, stop
 from electra_ie.formats import brat, conll, jsonl, plain, separated
 from electra_ie.formats.options import Option, settle
 from electra_ie.formats.plain import read_unlabelled

@@ -11,9 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from electra_ie.common.errors import Fault, UserError, stop, warn
+from electra_ie.common.text_files import Place, lines
 from electra_ie.document import Document, Span
-from electra_ie.errors import Fault, UserError, stop, warn
-from electra_ie.formats.files import Place, lines
 from electra_ie.formats.gold import Spans, owners
 from electra_ie.formats.options import Option
 from electra_ie.labels import Field

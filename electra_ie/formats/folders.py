@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from electra_ie.errors import UserError, warn
-from electra_ie.run_files import repository_of
+from electra_ie.common.errors import UserError, warn
+from electra_ie.common.files import repository_of
 
 NAMED = 3
 """Links out of a folder that a warning names; of more it gives the number."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from electra_ie.common.errors import nearest, warn
+from electra_ie.common.text_files import Place
 from electra_ie.document import Span
-from electra_ie.errors import nearest, warn
-from electra_ie.formats.files import Place
 from electra_ie.formats.units import UTF_8, UTF_16, Units, hint, read_as
 from electra_ie.labels import Field
 

@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from electra_ie.common.errors import Fault, UserError, nearest, stop, warn
+from electra_ie.common.text_files import Place, lines
 from electra_ie.document import Document, Span
-from electra_ie.errors import Fault, UserError, nearest, stop, warn
-from electra_ie.formats.files import Place, lines
 from electra_ie.formats.gold import Spans, explain, flags, known
 from electra_ie.formats.keys import Keys
 from electra_ie.formats.options import Option

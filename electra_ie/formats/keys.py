@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from difflib import SequenceMatcher
 
-from electra_ie.errors import warn
-from electra_ie.formats.files import Place
+from electra_ie.common.errors import warn
+from electra_ie.common.text_files import Place
 from electra_ie.labels import Field
 
 ADDED = ("meta", "metadata", "tokens")

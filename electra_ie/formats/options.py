@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from electra_ie.errors import UserError, nearest
+from electra_ie.common.errors import UserError, nearest
 
 WORDS = {bool: "true or false", int: "a whole number", str: "text", list: "a list of texts"}
 

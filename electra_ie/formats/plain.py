@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from electra_ie.common.errors import UserError
+from electra_ie.common.text_files import printable, read_text, relative
 from electra_ie.document import Document
-from electra_ie.errors import UserError
 from electra_ie.formats import jsonl
-from electra_ie.formats.files import printable, read_text, relative
 from electra_ie.formats.folders import files_of
 from electra_ie.formats.options import Option
 from electra_ie.labels import KINDS as KINDS

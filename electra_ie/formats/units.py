@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
 
-from electra_ie.formats.files import Place
+from electra_ie.common.text_files import Place
 from electra_ie.scripts import continues_word
 
 Width = Callable[[str, int], int]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from electra_ie.errors import UserError
+from electra_ie.common.errors import UserError
 from electra_ie.pretraining.blocks import Blocks
 
 SPACES = ("\u0120", "\u2581", " ")

@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
-from electra_ie.errors import UserError
+from electra_ie.common.errors import UserError
+from electra_ie.common.files import whole
 from electra_ie.pretraining.sources import END, Counts
-from electra_ie.run_files import whole
 
 CACHE = "ELECTRA_IE_CACHE"
 """The environment variable that names the folder of the cache."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from electra_ie.fingerprint import package_version
-from electra_ie.pretraining.recipe import PretrainRecipe
+from electra_ie.common.hashing import package_version
+from electra_ie.config.pretrain import PretrainRecipe
 
 WORDS = {
     "filling_loss": "cross entropy of the masked tokens",

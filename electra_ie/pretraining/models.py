@@ -19,10 +19,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from electra_ie.common.errors import UserError
+from electra_ie.config.pretrain import PretrainRecipe
 from electra_ie.encoders import load_tokenizer, locate, longest, readable
-from electra_ie.errors import UserError
 from electra_ie.pooling import averages
-from electra_ie.pretraining.recipe import PretrainRecipe
 
 GENERATOR = "generator"
 """The folder, beside an encoder's files, of the generator that it was trained with."""

@@ -16,8 +16,8 @@ from torch import nn
 from transformers import ElectraConfig, PreTrainedModel
 from transformers.models.electra.modeling_electra import ElectraDiscriminatorPredictions, ElectraForPreTraining
 
+from electra_ie.common.errors import UserError
 from electra_ie.discriminator import Playback
-from electra_ie.errors import UserError
 from electra_ie.labels import Field
 from electra_ie.pretraining.batching import TokenBatch
 from electra_ie.verdict import Filled, Verdict

@@ -20,9 +20,11 @@ from accelerate.utils import broadcast_object_list
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from electra_ie import plots
-from electra_ie.console import notice, progress
+from electra_ie.common.errors import UserError
+from electra_ie.common.files import claimed, write
+from electra_ie.common.progress import notice, progress
+from electra_ie.config.pretrain import PretrainRecipe
 from electra_ie.encoders import load_tokenizer, locate, longest, pinned
-from electra_ie.errors import UserError
 from electra_ie.loop import LossNotFinite, Players, Step, accelerator_of, check_weights, own_states, play
 from electra_ie.objectives import TOKEN_TERMS, check_terms
 from electra_ie.persistence import (
@@ -42,22 +44,10 @@ from electra_ie.pretraining.evaluation import score
 from electra_ie.pretraining.memory import peak_memory
 from electra_ie.pretraining.optimizer import ElectraAdamW, groups
 from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator, TokenGenerator, probe
-from electra_ie.pretraining.recipe import PretrainRecipe
 from electra_ie.pretraining.saving import blend, save_encoder, verify
 from electra_ie.pretraining.sharing import Ties, disentangle
 from electra_ie.pretraining.vocabulary import new_tokenizer
-from electra_ie.run_files import (
-    CARD,
-    CHECKPOINT,
-    CORPUS,
-    CURVES,
-    PRETRAINING,
-    RECIPE,
-    TRACKING,
-    claimed,
-    write,
-    write_log,
-)
+from electra_ie.run_files import CARD, CHECKPOINT, CORPUS, CURVES, PRETRAINING, RECIPE, TRACKING, write_log
 from electra_ie.tracking import tracking
 
 ROWS = 1_000

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from electra_ie.errors import UserError
+from electra_ie.common.errors import UserError
 
 
 class Disentangled(nn.Module):

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from electra_ie.console import notice
-from electra_ie.errors import UserError, nearest
+from electra_ie.common.errors import UserError, nearest
+from electra_ie.common.progress import notice
+from electra_ie.common.text_files import Place, lines, reading
 from electra_ie.formats import jsonl
-from electra_ie.formats.files import Place, lines, reading
 from electra_ie.formats.folders import files_of
 from electra_ie.task import FILE, UNLABELED, Task, list_tasks
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from electra_ie.errors import UserError
-from electra_ie.recipe import EMBEDDED, MOST_SEEDS
-from electra_ie.settings import Settings
+from electra_ie.common.errors import UserError
+from electra_ie.config.base import Settings
+from electra_ie.config.train import EMBEDDED, MOST_SEEDS
 
 OBJECTIVES: dict[str, dict[str, dict[str, float]]] = {
     "electra": {"discriminator": {"finds_replaced": 50.0}, "generator": {"fills_masks": 1.0}},

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from electra_ie.errors import UserError
-from electra_ie.settings import Settings
+from electra_ie.common.errors import UserError
+from electra_ie.config.base import Settings
 
 EMBEDDED = "all-MiniLM-L6-v2"
 """The default encoder: ships in a package, needs no hub."""

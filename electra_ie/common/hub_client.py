@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from electra_ie.console import notice
-from electra_ie.errors import UserError, first_line, warn
-from electra_ie.fingerprint import PACKAGE, package_version
-from electra_ie.run_files import MODEL_FILES, RUN_FILES, TASK
+from electra_ie.common.errors import UserError, first_line, warn
+from electra_ie.common.files import MODEL_FILES
+from electra_ie.common.hashing import PACKAGE, package_version
+from electra_ie.common.progress import notice
+from electra_ie.run_files import RUN_FILES, TASK
 
 Kind = Literal["model", "dataset"]
 Content = Path | bytes

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from electra_ie.errors import Fault, UserError, stop
+from electra_ie.common.errors import Fault, UserError, stop
 
 MARK = b"\xef\xbb\xbf"
 """The byte order mark some editors put before UTF-8."""

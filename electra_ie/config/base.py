@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Self, get_type_hints
 
 import yaml
 
-from electra_ie.errors import UserError, nearest
-from electra_ie.yaml_source import Source
+from electra_ie.common.errors import UserError, nearest
+from electra_ie.common.yaml_source import Source
 
 PLAYERS = ("discriminator", "generator")
 

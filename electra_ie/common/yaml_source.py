@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from electra_ie.errors import UserError, nearest
-from electra_ie.formats.files import read_text, reading
+from electra_ie.common.errors import UserError, nearest
+from electra_ie.common.text_files import read_text, reading
 
 QUOTE = "Put it in quotes: yes, no, on, off, null, numbers and dates are not text without."
 TEXT = "tag:yaml.org,2002:str"

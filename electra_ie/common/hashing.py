@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from electra_ie.document import Document
-from electra_ie.run_files import MODEL_FILES
+from electra_ie.common.files import MODEL_FILES
 
 PACKAGE = "electra_ie"
 WEIGHTS = "model.safetensors"
@@ -52,15 +51,3 @@ def model_files(run: Path, fields: Sequence[str]) -> dict[str, str]:
     files = {file for name in fields for pattern in MODEL_FILES for file in (run / name).glob(pattern)}
     return {file.relative_to(run).as_posix(): of_file(file) for file in sorted(files) if file.is_file()}
 
-
-def of_documents(documents: Iterable[Document]) -> str:
-    """Of ids, texts and gold, in order."""
-    digest = hashlib.sha256()
-    for document in documents:
-        digest.update(as_bytes(document))
-    return digest.hexdigest()
-
-
-def as_bytes(document: Document) -> bytes:
-    """All that is known of a document, but for where it was read."""
-    return repr((document.id, document.text, sorted(document.gold.items()))).encode("utf-8")

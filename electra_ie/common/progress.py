@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from electra_ie.errors import first_process, visible
+from electra_ie.common.errors import first_process
+from electra_ie.common.escaping import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
