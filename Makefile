@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .PHONY: demo test lint clean
 
 demo: $(VENV)/installed
-	$(BIN)/python -m electra_ie.demo
+	$(BIN)/python -m electra_ie.cli.demo
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest

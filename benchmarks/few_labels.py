@@ -34,7 +34,7 @@ from typing import Any
 
 from cells import Cells, spread
 
-from electra_ie.comparison import Cell, Comparison, Difference, Outcome
+from electra_ie.comparison.statistics import Cell, Comparison, Difference, Outcome
 
 CELLS = (
     "trec_fine:all", "bc5cdr:50", "bc5cdr:100", "bc5cdr:500", "medical_cases_real:8", "medical_cases_real:32",
@@ -244,7 +244,7 @@ def _cost(pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
 def learning_curves() -> list[Path]:
     """A picture for each set with two label budgets or more: the mean over its fields on test, a line for each encoder
     and preset that all its budgets have, over the seeds that both presets have."""
-    from electra_ie import plots
+    from electra_ie.runs import plots
 
     pictures = []
     for task, cells in groupby(CELLS, lambda cell: cell.partition(":")[0]):

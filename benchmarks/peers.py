@@ -29,19 +29,19 @@ import numpy as np
 from cells import Cells, spread
 
 from electra_ie.config.train import EMBEDDED, Recipe
-from electra_ie.document import Document, Span
-from electra_ie.labels import Field
+from electra_ie.data.document import Document, Span
+from electra_ie.data.fields import Field
+from electra_ie.data.task import Task
 from electra_ie.metrics import score
-from electra_ie.task import Task
 
 if TYPE_CHECKING:
-    from electra_ie.corpus import Corpus
+    from electra_ie.data.training_data import Corpus
 
 RESULTS = Cells("peers")
 
 
 def regression(field: Field, corpus: Corpus, test: Sequence[Document]) -> list[Any]:
-    from electra_ie.second_view import self_trained
+    from electra_ie.training.co_training import self_trained
 
     known, pool, asked = (features([each.text for each in some]) for some in (corpus.train, corpus.pool, test))
     labels = np.array([each.gold[field.name] for each in corpus.train])
@@ -54,7 +54,7 @@ def features(texts: Sequence[str]) -> np.ndarray:
     import torch
     from transformers import AutoModel
 
-    from electra_ie.encoders import load_tokenizer, locate
+    from electra_ie.models.encoders import load_tokenizer, locate
 
     tokenizer, model = load_tokenizer(EMBEDDED), AutoModel.from_pretrained(locate(EMBEDDED)).eval()
     found = []
@@ -73,7 +73,7 @@ def setfit(field: Field, corpus: Corpus, test: Sequence[Document]) -> list[Any]:
     import datasets
     from setfit import SetFitModel, Trainer, TrainingArguments
 
-    from electra_ie.encoders import locate
+    from electra_ie.models.encoders import locate
 
     rows = {"text": [each.text for each in corpus.train]}
     rows["label"] = [field.labels.index(each.gold[field.name]) for each in corpus.train]
@@ -129,7 +129,7 @@ def measure(peer: str, cell: str, seed: int) -> dict[str, Any]:
 
     import torch
 
-    from electra_ie.corpus import Corpus
+    from electra_ie.data.training_data import Corpus
 
     name, _, budget = cell.partition(":")
     task = Task.load(name)

@@ -33,8 +33,8 @@ def cost(shape: str, vocab: int, batch: int) -> float:
     import torch
 
     from electra_ie.config.pretrain import PretrainRecipe
-    from electra_ie.loop import play
-    from electra_ie.pretraining.session import Pretraining
+    from electra_ie.pretraining.trainer import Pretraining
+    from electra_ie.training.loop import play
 
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time
     running, taken = {}, {name: [] for name in OBJECTIVES}

@@ -30,12 +30,12 @@ RESULTS = Cells("steps")
 def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str, Any]:
     """The mean over the fields of what the last step scores (%), and how many steps there were."""
     from electra_ie.config.train import Recipe
-    from electra_ie.corpus import Corpus
-    from electra_ie.evaluation import answer, judge, mean_score
-    from electra_ie.extractor import Extractor
-    from electra_ie.sampling import sample
-    from electra_ie.task import Task
-    from electra_ie.training import Training
+    from electra_ie.data.label_budget import sample
+    from electra_ie.data.task import Task
+    from electra_ie.data.training_data import Corpus
+    from electra_ie.inference.extractor import Extractor
+    from electra_ie.inference.scoring import answer, judge, mean_score
+    from electra_ie.training.trainer import Training
 
     name, _, budget = cell.partition(":")
     task = Task.load(name)

@@ -26,9 +26,9 @@ def measure(seed: int) -> dict[str, Any]:
     from transformers import pipeline
 
     import electra_ie
-    from electra_ie.document import Span
+    from electra_ie.data.document import Span
     from electra_ie.metrics import score
-    from electra_ie.stock import StockFolder
+    from electra_ie.runs.usage_snippets import StockFolder
 
     task = electra_ie.Task.load(TASK)
     (field,) = (each for each in task.fields if each.kind == "spans")

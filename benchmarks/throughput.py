@@ -28,10 +28,11 @@ from transformers import AutoTokenizer, DebertaV2Config, DebertaV2ForMaskedLM, D
 
 from electra_ie.config.pretrain import PretrainRecipe
 from electra_ie.config.train import EMBEDDED
-from electra_ie.encoders import locate
-from electra_ie.loop import accelerator_of, play
-from electra_ie.pretraining import models, session
-from electra_ie.pretraining.batching import Masker, TokenBatches
+from electra_ie.models.encoders import locate
+from electra_ie.pretraining import model_factory as models
+from electra_ie.pretraining import trainer as session
+from electra_ie.pretraining.masking import Masker, TokenBatches
+from electra_ie.training.loop import accelerator_of, play
 
 Steps = Iterator[None]
 

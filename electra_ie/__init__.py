@@ -11,28 +11,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from electra_ie.commands import evaluate as evaluate
-    from electra_ie.commands import extract as extract
-    from electra_ie.commands import pretrain as pretrain
-    from electra_ie.commands import push_data as push_data
-    from electra_ie.commands import push_to_hub as push_to_hub
-    from electra_ie.commands import train as train
-    from electra_ie.commands import verify as verify
+    from electra_ie.api import evaluate as evaluate
+    from electra_ie.api import extract as extract
+    from electra_ie.api import pretrain as pretrain
+    from electra_ie.api import push_data as push_data
+    from electra_ie.api import push_to_hub as push_to_hub
+    from electra_ie.api import train as train
+    from electra_ie.api import verify as verify
     from electra_ie.common.errors import UserError as UserError
-    from electra_ie.comparing import compare as compare
+    from electra_ie.comparison.runner import compare as compare
     from electra_ie.config.pretrain import PretrainRecipe as PretrainRecipe
     from electra_ie.config.train import Recipe as Recipe
-    from electra_ie.document import Document as Document
-    from electra_ie.document import Finding as Finding
-    from electra_ie.document import Span as Span
-    from electra_ie.extractor import Extractor as Extractor
-    from electra_ie.task import Task as Task
+    from electra_ie.data.document import Document as Document
+    from electra_ie.data.document import Finding as Finding
+    from electra_ie.data.document import Span as Span
+    from electra_ie.data.task import Task as Task
+    from electra_ie.inference.extractor import Extractor as Extractor
 
 _HOMES = {
-    "pretrain": "commands", "train": "commands", "evaluate": "commands", "extract": "commands",
-    "verify": "commands", "push_data": "commands", "push_to_hub": "commands", "compare": "comparing",
-    "Extractor": "extractor", "Recipe": "config.train", "PretrainRecipe": "config.pretrain", "Task": "task",
-    "Document": "document", "Span": "document", "Finding": "document", "UserError": "common.errors",
+    "pretrain": "api", "train": "api", "evaluate": "api", "extract": "api",
+    "verify": "api", "push_data": "api", "push_to_hub": "api", "compare": "comparison.runner",
+    "Extractor": "inference.extractor", "Recipe": "config.train", "PretrainRecipe": "config.pretrain",
+    "Task": "data.task", "Document": "data.document", "Span": "data.document", "Finding": "data.document",
+    "UserError": "common.errors",
 }  # fmt: skip
 __all__ = [
     "Document", "Extractor", "Finding", "PretrainRecipe", "Recipe", "Span", "Task", "UserError", "compare", "evaluate",

@@ -1,5 +1,5 @@
 """`python -m electra_ie`, which is also what `accelerate launch -m electra_ie` starts."""
 
-from electra_ie.cli import main
+from electra_ie.cli.app import main
 
 main()

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from electra_ie.document import Span
-from electra_ie.labels import Field
+from electra_ie.data.document import Span
+from electra_ie.data.fields import Field
 
 MAIN = {"classes": "accuracy", "flags": "macro_f1", "spans": "f1"}
 """The one number by which a checkpoint is chosen, by kind of field."""
@@ -156,3 +156,8 @@ def _f1(right: np.ndarray, proposed: np.ndarray, support: np.ndarray) -> np.ndar
 
 def _ends(values: np.ndarray) -> list[float]:
     return [round(float(end), 4) for end in np.percentile(values, (2.5, 97.5))]
+
+
+ACHIEVED = ("disagreement_hidden_by_generator", "disagreement_hidden_by_chance")
+"""What log.jsonl calls how far the discriminator is from its teacher on texts of which the generator hides tokens, and
+on those of which as many are hidden by chance."""

@@ -18,9 +18,9 @@ import yaml
 
 import electra_ie
 from electra_ie import Extractor, UserError, train, verify
-from electra_ie.audit import git_revision, packages_sum
-from electra_ie.cli import main
-from electra_ie.publishing import of_run
+from electra_ie.cli.app import main
+from electra_ie.runs.provenance import git_revision, packages_sum
+from electra_ie.runs.upload import of_run
 
 NAMES = [field.name for field in tiny.FIELDS]
 

@@ -12,9 +12,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from electra_ie.batching import Batches, Labelled, Windows, collate, label
-from electra_ie.document import Document, Span
-from electra_ie.labels import IGNORED
+from electra_ie.data.batching import Batches, collate
+from electra_ie.data.document import Document, Span
+from electra_ie.data.fields import IGNORED
+from electra_ie.data.windowing import Labelled, Windows, label
 
 TRICKY = (
     "Cafe\u0301 ", "\u00e9t\u00e9 ", "\u0130stanbul ", "\uff11\uff12\uff13 ", "\ufb01ne ", "x\u200bz ", "\u200d", "\ufeff",

@@ -18,19 +18,20 @@ import yaml
 from huggingface_hub import ModelCard
 
 from electra_ie import Extractor, UserError, compare, evaluate, train
-from electra_ie.batching import Windows, collate
-from electra_ie.card import model_card
-from electra_ie.card_data import base_model
-from electra_ie.comparison import Cell, Comparison, Outcome
+from electra_ie.cli.listing import show_scores
+from electra_ie.comparison.statistics import Cell, Comparison, Outcome
 from electra_ie.config.train import EMBEDDED
-from electra_ie.corpus import Corpus
-from electra_ie.data_card import DataCard
-from electra_ie.document import Document
-from electra_ie.encoders import INSTALL
-from electra_ie.labels import best_tags
-from electra_ie.listing import show_scores
-from electra_ie.stock import StockFolder
-from electra_ie.task import Task
+from electra_ie.data.batching import collate
+from electra_ie.data.bio import best_tags
+from electra_ie.data.dataset_card import DataCard
+from electra_ie.data.document import Document
+from electra_ie.data.task import Task
+from electra_ie.data.training_data import Corpus
+from electra_ie.data.windowing import Windows
+from electra_ie.models.encoders import INSTALL
+from electra_ie.runs.model_card import model_card
+from electra_ie.runs.model_card_metadata import base_model
+from electra_ie.runs.usage_snippets import StockFolder
 
 EXECUTE = """
 import json, sys
@@ -287,7 +288,7 @@ def test_without_any_gold_in_dev_the_last_weights_are_kept(task, tmp_path, encod
 
 
 def test_examples_are_shown_only_where_they_were_asked_for(mine):
-    from electra_ie.persistence import load_task
+    from electra_ie.runs.layout import load_task
 
     texts = [document.text for document in load_task(mine).read("dev")]
     assert not [text for text in texts if text in model_card(mine)]

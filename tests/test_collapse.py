@@ -9,10 +9,11 @@ import pytest
 import tiny
 import torch
 
-from electra_ie import train, training
-from electra_ie.collapse import Watch
+from electra_ie import train
 from electra_ie.common.errors import UserError
-from electra_ie.loop import Step
+from electra_ie.training import trainer as training
+from electra_ie.training.divergence import Watch
+from electra_ie.training.loop import Step
 
 
 def seen(watch, count, first=0, loss=1.0, fake=0.3, answers=(3, 3)):

@@ -14,11 +14,14 @@ import pytest
 import yaml
 from scipy import stats
 
-from electra_ie import Extractor, UserError, compare, comparing, evaluate, jobs, plots, train
-from electra_ie.cli import main
+from electra_ie import Extractor, UserError, compare, evaluate, train
+from electra_ie.cli.app import main
 from electra_ie.common.files import claimed
-from electra_ie.comparison import Cell, Comparison, Outcome
-from electra_ie.encoders import load_tokenizer
+from electra_ie.comparison import runner as comparing
+from electra_ie.comparison import workers as jobs
+from electra_ie.comparison.statistics import Cell, Comparison, Outcome
+from electra_ie.models.encoders import load_tokenizer
+from electra_ie.runs import plots
 
 SHORT = {"steps": 6, "batch": 6, "rate": 2e-3, "latent": 8, "window": 48, "margin": 4, "evaluations": 1}
 

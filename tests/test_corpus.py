@@ -7,14 +7,15 @@ import json
 import pytest
 import tiny
 
-from electra_ie.batching import Windows
 from electra_ie.common.errors import UserError
 from electra_ie.config.train import Recipe
-from electra_ie.corpus import Corpus, warn_of_rare_labels
-from electra_ie.document import Document, Span
-from electra_ie.labels import Field
+from electra_ie.data.document import Document, Span
+from electra_ie.data.fields import Field
+from electra_ie.data.gold_checks import warn_of_rare_labels
+from electra_ie.data.task import Task
+from electra_ie.data.training_data import Corpus
+from electra_ie.data.windowing import Windows
 from electra_ie.metrics import score
-from electra_ie.task import Task
 
 OVERLAP = {"id": "o", "text": "Arden Brisk paid", "topic": "trade", "risks": [], "names": [
     {"start": 0, "end": 11, "label": "person"}, {"start": 6, "end": 11, "label": "person"},

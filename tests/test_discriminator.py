@@ -10,15 +10,16 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
-from electra_ie.batching import Labelled, collate
 from electra_ie.common.errors import UserError
-from electra_ie.discriminator import Discriminator
-from electra_ie.document import Document
-from electra_ie.edges import edges_of
-from electra_ie.labels import Field
-from electra_ie.objectives import TERMS
-from electra_ie.persistence import save_fields
-from electra_ie.pooling import averaged
+from electra_ie.data.batching import collate
+from electra_ie.data.document import Document
+from electra_ie.data.fields import Field
+from electra_ie.data.span_boundaries import edges_of
+from electra_ie.data.windowing import Labelled
+from electra_ie.models.discriminator import Discriminator
+from electra_ie.models.losses import TERMS
+from electra_ie.models.pooling import averaged
+from electra_ie.runs.storage import save_fields
 
 SHORT = "Arden paid 5.975,74 to the bank."
 LONG = "the old house by the river was sold in march and the bank sent a letter to Brisk about it, " * 2

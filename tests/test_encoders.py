@@ -12,10 +12,10 @@ import pytest
 import tiny
 from transformers import AutoConfig
 
-from electra_ie import encoders
 from electra_ie.common.errors import UserError
 from electra_ie.config.train import EMBEDDED
-from electra_ie.encoders import load_tokenizer, locate, longest
+from electra_ie.models import encoders
+from electra_ie.models.encoders import load_tokenizer, locate, longest
 
 
 @pytest.mark.parametrize("name, words", [
@@ -84,8 +84,8 @@ def test_an_encoder_takes_as_many_tokens_as_it_says(encoder, family):
     folder = encoder(family)
     most = longest(load_tokenizer(folder), AutoConfig.from_pretrained(folder))
     assert most == tiny.PLACES
-    from electra_ie.batching import collate
-    from electra_ie.document import Document
+    from electra_ie.data.batching import collate
+    from electra_ie.data.document import Document
 
     cutter = tiny.cutter_of(folder, most)
     rows = tiny.rows(cutter, [Document("d", "bank, " * 300)])

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_batching import FORM, TEXT, without_halves
 
-from electra_ie import extractor as module
-from electra_ie.batching import Windows
-from electra_ie.document import Document, Span
-from electra_ie.extractor import Extractor
+from electra_ie.data.document import Document, Span
+from electra_ie.data.windowing import Windows
+from electra_ie.inference import extractor as module
+from electra_ie.inference.extractor import Extractor
 from electra_ie.metrics import score
 
 ENTITY = "7345 8692"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.text_files import Place
-from electra_ie.document import Span
-from electra_ie.formats import READERS, read_unlabelled
-from electra_ie.formats.conll import Scheme, chunks
-from electra_ie.labels import Field
+from electra_ie.data.document import Span
+from electra_ie.data.fields import Field
+from electra_ie.data.readers import READERS, read_unlabelled
+from electra_ie.data.readers.conll import Scheme, chunks
 
 TOPIC = Field("topic", "classes", ("fraud", "other"))
 RISKS = Field("risks", "flags", ("shell", "mule", "none of these"))

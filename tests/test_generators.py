@@ -6,9 +6,9 @@ import pytest
 import tiny
 import torch
 
-from electra_ie.batching import collate
-from electra_ie.document import Document
-from electra_ie.generators import LatentGenerator, LatentGenerators
+from electra_ie.data.batching import collate
+from electra_ie.data.document import Document
+from electra_ie.models.latent_generator import LatentGenerator, LatentGenerators
 
 
 def generators(seed=0):

@@ -17,12 +17,13 @@ from safetensors.torch import load_file, save_file
 
 from electra_ie import train
 from electra_ie.common.errors import UserError
-from electra_ie.encoders import load_tokenizer
-from electra_ie.hiding import HidingGenerator
-from electra_ie.plots import curves_figure
-from electra_ie.run_files import ACHIEVED
-from electra_ie.training import Training
-from electra_ie.verdict import TEXTS
+from electra_ie.metrics import ACHIEVED
+from electra_ie.models.encoders import load_tokenizer
+from electra_ie.models.masking_generator import HidingGenerator
+from electra_ie.models.outputs import TEXTS
+from electra_ie.runs.plots import curves_figure
+from electra_ie.training.self_training import answers_of
+from electra_ie.training.trainer import Training
 
 FAMILIES = ["bert", "roberta", "electra", "deberta-v2", "distilbert", "modernbert", "xlm-roberta"]
 
@@ -32,7 +33,7 @@ def generator_of(folder, share=0.3, seed=0, **more):
     made = HidingGenerator(32, tokenizer.mask_token_id, tokenizer.all_special_ids, share, seed)
     torch.manual_seed(3)
     torch.nn.init.normal_(made.score.weight)
-    made.learn_from(tiny.discriminator_of(folder, sharp=20.0, **more))
+    made.teacher = answers_of(tiny.discriminator_of(folder, sharp=20.0, **more))
     return made
 
 
@@ -86,7 +87,7 @@ def test_a_hidden_token_reads_as_the_mask(encoder, family):
     masked = texts.input_ids.masked_fill(hidden.hidden.bool(), load_tokenizer(folder).mask_token_id)
     texts.input_ids = masked
     expected = discriminator.answers(texts)
-    taught = made.teachers[0].answers(batch.rows(~batch.known()))
+    taught = tiny.discriminator_of(folder, sharp=20.0).eval().answers(batch.rows(~batch.known()))
     known = discriminator.answers(batch.rows(batch.known()))
     for field in tiny.FIELDS:
         spans = field.kind == "spans"
@@ -116,7 +117,7 @@ def test_what_hiding_achieves_is_the_disagreement_on_the_texts_it_makes(encoder)
 
     texts = batch.rows(~batch.known())
     zero = HidingGenerator(32, made.token, made.special.tolist(), made.share, made.seed)  # all tokens alike
-    zero.learn_from(made.teachers[0])
+    zero.teacher = made.teacher
     taught = made(batch, 7)[TEXTS].taught
     discriminator.eval()
     for name, player in zip(ACHIEVED, (made, zero), strict=True):
@@ -168,7 +169,7 @@ def test_a_batch_without_unlabelled_rows_teaches_nothing_new(encoder):
 
 
 def test_an_encoder_without_a_mask_or_without_embeddings_is_refused(task, tmp_path, encoder, monkeypatch):
-    from electra_ie import training
+    from electra_ie.training import trainer as training
 
     folder = encoder("bert")
     settings = tiny.settings(folder, "adversarial")
@@ -254,7 +255,7 @@ def test_a_game_that_is_slightly_behind_its_teacher_is_kept(task, tmp_path, enco
 
 @pytest.mark.parametrize("dev", [True, False])
 def test_a_game_that_collapses_ends_with_the_teacher(task, tmp_path, encoder, monkeypatch, capsys, dev):
-    from electra_ie import training
+    from electra_ie.training import trainer as training
 
     if not dev:
         task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")

@@ -19,10 +19,10 @@ from safetensors.torch import load_file, save_file
 
 import electra_ie
 from electra_ie import Extractor, Task, UserError, evaluate, push_data, push_to_hub, train, verify
-from electra_ie.cli import main
-from electra_ie.commands import plan_push
+from electra_ie.api import plan_push
+from electra_ie.cli.app import main
 from electra_ie.common.hub_client import named
-from electra_ie.encoders import locate
+from electra_ie.models.encoders import locate
 
 CANARY = "hf_canary" + "0123456789abcdefghij" * 2
 READER = "hf_reader" + "9876543210zyxwvutsrq" * 2

@@ -16,11 +16,11 @@ import pytest
 import tiny
 
 from electra_ie import Extractor, Task, UserError, compare, evaluate, extract, pretrain, train
-from electra_ie.cli import main
-from electra_ie.formats import READERS, read_unlabelled
-from electra_ie.formats.folders import walk
-from electra_ie.inbox import NOT_TEXT, Inbox
-from electra_ie.pretraining import sources
+from electra_ie.cli.app import main
+from electra_ie.data.readers import READERS, read_unlabelled
+from electra_ie.data.readers.folders import walk
+from electra_ie.inference.inputs import NOT_TEXT, Inbox
+from electra_ie.pretraining import corpus_reader as sources
 
 TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 NUL = b"Paid USD 1,200.00 to Kestrel\0Wharf Ltd."

@@ -10,8 +10,9 @@ import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
-from electra_ie.document import Span
-from electra_ie.labels import IGNORED, Field, best_tags, flatten, forbidden, to_spans, to_tags
+from electra_ie.data.bio import best_tags, forbidden, to_spans, to_tags
+from electra_ie.data.document import Span
+from electra_ie.data.fields import IGNORED, Field, flatten
 
 FIELD = Field("names", "spans", ("x", "y"))
 HARD = [

@@ -14,12 +14,13 @@ import torch
 from accelerate import Accelerator
 from processes import run_two
 
-from electra_ie import loop
 from electra_ie.config.train import Recipe
-from electra_ie.generators import LatentGenerators
-from electra_ie.hiding import HidingGenerator
-from electra_ie.loop import LossNotFinite, play, prepare, rate_at, set_rates
-from electra_ie.objectives import TERMS, weigh
+from electra_ie.models.latent_generator import LatentGenerators
+from electra_ie.models.losses import TERMS, weigh
+from electra_ie.models.masking_generator import HidingGenerator
+from electra_ie.training import loop
+from electra_ie.training.loop import LossNotFinite, play, prepare, rate_at, set_rates
+from electra_ie.training.self_training import answers_of
 
 GAME = {
     "discriminator": {"knows_classes": 1.0, "rejects_fakes": 0.5},
@@ -40,7 +41,7 @@ def players_of(folder, recipe, pooling="stock"):
     if recipe.taught:
         generator = HidingGenerator(32, 4, (0, 1, 2, 3, 4), 0.3, recipe.seed)
         torch.nn.init.normal_(generator.score.weight)
-        generator.learn_from(tiny.discriminator_of(folder, pooling=pooling, sharp=20.0))
+        generator.teacher = answers_of(tiny.discriminator_of(folder, pooling=pooling, sharp=20.0))
     return prepare(Accelerator(cpu=True), discriminator, generator, recipe)
 
 

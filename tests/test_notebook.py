@@ -13,7 +13,7 @@ from test_page import Reading as Parsed
 
 from electra_ie import Extractor
 from electra_ie.common import progress as console
-from electra_ie.document import Document
+from electra_ie.data.document import Document
 
 EVIL = """</iframe>"><script>alert(1)</script>\x1b[31m' onload='x\u202e"""
 TEXT = "invoice goods Arden paid 5.975,74 later than monday. "

@@ -14,9 +14,9 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import rel_entr
 
 from electra_ie.common.errors import UserError
-from electra_ie.labels import IGNORED
-from electra_ie.objectives import ROW_TERMS, TERMS, check_terms, divergence, weigh
-from electra_ie.verdict import Verdict
+from electra_ie.data.fields import IGNORED
+from electra_ie.models.losses import ROW_TERMS, TERMS, check_terms, divergence, weigh
+from electra_ie.models.outputs import Verdict
 
 
 def mean(values, weights):

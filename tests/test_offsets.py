@@ -28,14 +28,15 @@ from transformers import (
 )
 
 from electra_ie import evaluate, train
-from electra_ie.batching import Windows
 from electra_ie.common.errors import UserError
-from electra_ie.document import Document, Span
-from electra_ie.edges import Edges, edges_of
-from electra_ie.extractor import Extractor
-from electra_ie.formats import READERS
-from electra_ie.labels import Field, to_spans, to_tags
-from electra_ie.stock import StockFolder
+from electra_ie.data.bio import to_spans, to_tags
+from electra_ie.data.document import Document, Span
+from electra_ie.data.fields import Field
+from electra_ie.data.readers import READERS
+from electra_ie.data.span_boundaries import Edges, edges_of
+from electra_ie.data.windowing import Windows
+from electra_ie.inference.extractor import Extractor
+from electra_ie.runs.usage_snippets import StockFolder
 
 FIELD = Field("who", "spans", ("PAYEE", "SUM"))
 STARTED = "paid to in by on the was for Monday Friday EUR USD Malta account closed".split()

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from electra_ie import overlap
-from electra_ie.document import Document
-from electra_ie.overlap import jaccard, overlaps, shingles
+from electra_ie.data import leakage as overlap
+from electra_ie.data.document import Document
+from electra_ie.data.leakage import jaccard, overlaps, shingles
 
 DRAW = random.Random(1)
 

@@ -9,8 +9,8 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
 
 from electra_ie import pretrain, train
-from electra_ie.loop import accelerator_of, own_states
-from electra_ie.training import Training
+from electra_ie.training.loop import accelerator_of, own_states
+from electra_ie.training.trainer import Training
 
 CLASSES = (PartialState, AcceleratorState, GradientState)
 

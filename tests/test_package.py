@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from electra_ie.audit import code_now
+from electra_ie.runs.provenance import code_now
 
 ROOT = Path(__file__).parents[1]
 
@@ -56,7 +56,7 @@ def test_it_runs_where_nothing_else_is(wheel, tmp_path, encoder):
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile")
     call(*pip, "--target", str(target), str(wheel), where=empty)
     script = (
-        "import sys, electra_ie; from electra_ie.cli import main\n"
+        "import sys, electra_ie; from electra_ie.cli.app import main\n"
         f"assert electra_ie.__file__.startswith({str(target)!r}), electra_ie.__file__\n"
         "for line in sys.argv[1:]:\n"
         "    sys.argv = ['electra-ie', *line.split('|')]\n"

@@ -15,8 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from electra_ie.common.errors import UserError
-from electra_ie.page import Page
-from electra_ie.page_style import DARK, LIGHT, NIGHT, PAPER, STYLE
+from electra_ie.inference.html_report import Page
+from electra_ie.inference.page_style import DARK, LIGHT, NIGHT, PAPER, STYLE
 
 KINDS = {"entities": "spans", "parties": "spans", "flags": "flags"}
 
@@ -282,6 +282,6 @@ def test_every_label_is_readable_in_light_and_dark():
 
 def test_importing_the_page_loads_nothing_heavy():
     heavy = "{'torch', 'transformers', 'matplotlib', 'rich', 'numpy'} & set(sys.modules)"
-    code = f"import sys, electra_ie.page, electra_ie.common.progress; print({heavy})"
+    code = f"import sys, electra_ie.inference.html_report, electra_ie.common.progress; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

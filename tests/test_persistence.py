@@ -16,12 +16,14 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from electra_ie import completion, evaluate, train
-from electra_ie import training as module
+from electra_ie import evaluate, train
 from electra_ie.common.errors import UserError
-from electra_ie.objectives import TERMS
-from electra_ie.persistence import Progress, load_run, read_weights, save_weights
-from electra_ie.training import Training
+from electra_ie.models.losses import TERMS
+from electra_ie.runs.storage import load_run
+from electra_ie.training import finalize as completion
+from electra_ie.training import trainer as module
+from electra_ie.training.checkpoints import Progress, read_weights, save_weights
+from electra_ie.training.trainer import Training
 
 NAMES = [field.name for field in tiny.FIELDS]
 LAST, TEACHER = Path("checkpoint/last.safetensors"), Path("checkpoint/teacher")
@@ -196,7 +198,7 @@ def test_a_damaged_checkpoint_is_named(task, tmp_path, rough, monkeypatch):
 def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
     file = tmp_path / "deep" / "last.safetensors"
     save_weights(file, {"a": torch.ones(3)}, Progress(4, 3, 0.5))
-    monkeypatch.setattr("electra_ie.persistence.os.replace", lambda *_: (_ for _ in ()).throw(Stopped))
+    monkeypatch.setattr("electra_ie.training.trainer.checkpoints.os.replace", lambda *_: (_ for _ in ()).throw(Stopped))
     with pytest.raises(Stopped):
         save_weights(file, {"a": torch.zeros(3)}, Progress(5))
     tensors, progress = read_weights(file)
@@ -284,9 +286,9 @@ def test_the_best_score_of_the_log_is_the_saved_models(run):
 
 def evaluate_copy(run):
     """Scores on dev of the run as it lies on disk, without writing into it."""
-    from electra_ie.evaluation import answer, judge
-    from electra_ie.extractor import Extractor
-    from electra_ie.persistence import load_task
+    from electra_ie.inference.extractor import Extractor
+    from electra_ie.inference.scoring import answer, judge
+    from electra_ie.runs.layout import load_task
 
     extractor = Extractor.load(str(run))
     documents = load_task(run).read("dev")

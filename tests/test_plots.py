@@ -10,10 +10,10 @@ import pytest
 import tiny
 from scipy.stats import ttest_1samp
 
-from electra_ie import plots
-from electra_ie.comparison import Cell, Comparison, Outcome
-from electra_ie.document import Document, Span
-from electra_ie.evaluation import draw
+from electra_ie.comparison.statistics import Cell, Comparison, Outcome
+from electra_ie.data.document import Document, Span
+from electra_ie.inference.scoring import draw
+from electra_ie.runs import plots
 
 LABELS = [f"class {number}" for number in range(60)]
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import psutil
 
 from electra_ie.pretraining.memory import peak_memory
-from electra_ie.pretraining.session import _peak_told
+from electra_ie.pretraining.trainer import _peak_told
 
 UNIX_ONLY = ("resource", "fcntl", "pwd", "grp", "termios")
 
@@ -29,7 +29,7 @@ def test_every_module_is_imported_where_the_modules_of_unix_are_absent():
         "for name in names:\n"
         "    if not name.endswith('__main__'):  # it runs the command\n"
         "        importlib.import_module(name)\n"
-        "assert 'electra_ie.pretraining.session' in names\n"
+        "assert 'electra_ie.pretraining.trainer' in names\n"
         "from electra_ie.pretraining.memory import peak_memory\n"
         "assert peak_memory() is None, 'the module resource is not absent here'\n"
     )

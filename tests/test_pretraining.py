@@ -23,13 +23,13 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, ElectraForMaskedLM, ElectraForPreTraining
 
 from electra_ie import UserError, evaluate, pretrain, train
-from electra_ie.cli import main
+from electra_ie.cli.app import main
+from electra_ie.cli.listing import show_pretraining
 from electra_ie.config.train import MOST_SEEDS
-from electra_ie.listing import show_pretraining
-from electra_ie.pooling import choose
-from electra_ie.pretraining import session
+from electra_ie.models.pooling import choose
+from electra_ie.pretraining import trainer as session
 from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator
-from electra_ie.pretraining.session import Pretraining
+from electra_ie.pretraining.trainer import Pretraining
 
 SETTINGS = {"length": 16, "batch": 4, "steps": 6, "evaluations": 2, "rate": 1e-3, "held_out": 0.1}
 LAST = Path("checkpoint/last.safetensors")
@@ -141,7 +141,7 @@ def test_stock_classes_answer_as_the_players_did_and_a_positive_logit_means_repl
 
 
 def test_a_saved_model_that_is_not_the_trained_one_is_an_error(corpus, tmp_path, encoder, monkeypatch):
-    from electra_ie.pretraining import session
+    from electra_ie.pretraining import trainer as session
 
     save = session.save_encoder
 

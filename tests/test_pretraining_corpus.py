@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from electra_ie.common.errors import UserError
-from electra_ie.pretraining import blocks as blocks_module
-from electra_ie.pretraining import sources
-from electra_ie.pretraining.blocks import Blocks, Frame, cached, pack
-from electra_ie.pretraining.sources import END, Counts
+from electra_ie.pretraining import corpus_reader as sources
+from electra_ie.pretraining import token_blocks as blocks_module
+from electra_ie.pretraining.corpus_reader import END, Counts
+from electra_ie.pretraining.token_blocks import Blocks, Frame, cached, pack
 from electra_ie.pretraining.vocabulary import SPECIAL, new_tokenizer
 
 FRAME = Frame((101,), (102,), 0)
@@ -179,7 +179,7 @@ def test_packing_loses_nothing_and_keeps_documents_apart(documents, length):
 
 @pytest.fixture
 def tokenizer(encoder):
-    from electra_ie.encoders import load_tokenizer
+    from electra_ie.models.encoders import load_tokenizer
 
     return load_tokenizer(encoder("bert"))
 

@@ -16,16 +16,16 @@ from transformers import AutoConfig
 
 from electra_ie.common.errors import UserError
 from electra_ie.config.pretrain import PretrainRecipe
-from electra_ie.encoders import load_tokenizer
-from electra_ie.loop import Mean, Players, play
-from electra_ie.objectives import finds_replaced, fools_discriminator
-from electra_ie.pretraining import models
-from electra_ie.pretraining.batching import Masker, TokenBatch, TokenBatches, _goes_on, continuing, hold_out
+from electra_ie.models.encoders import load_tokenizer
+from electra_ie.models.losses import finds_replaced, fools_discriminator
+from electra_ie.models.outputs import Filled, Verdict
+from electra_ie.pretraining import model_factory as models
+from electra_ie.pretraining.embedding_sharing import Disentangled, entangled
+from electra_ie.pretraining.masking import Masker, TokenBatch, TokenBatches, _goes_on, continuing, hold_out
 from electra_ie.pretraining.optimizer import ElectraAdamW
 from electra_ie.pretraining.players import TOKENS, MaskFiller, TokenDiscriminator, TokenGenerator, probe, sample
-from electra_ie.pretraining.session import prepare
-from electra_ie.pretraining.sharing import Disentangled, entangled
-from electra_ie.verdict import Filled, Verdict
+from electra_ie.pretraining.trainer import prepare
+from electra_ie.training.loop import Mean, Players, play
 
 LENGTH = 24
 

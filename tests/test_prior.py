@@ -12,15 +12,17 @@ import torch
 from safetensors.torch import load_file
 
 from electra_ie import train
-from electra_ie import training as module
-from electra_ie.batching import Labelled, Window, collate
 from electra_ie.common.errors import UserError
 from electra_ie.config.train import PRESETS, Recipe
-from electra_ie.discriminator import Discriminator
-from electra_ie.labels import IGNORED, Field
-from electra_ie.prior import begin_at_shares, bring_to_shares, prior_logits
-from electra_ie.task import Task
-from electra_ie.training import Corpus, Training
+from electra_ie.data.batching import collate
+from electra_ie.data.fields import IGNORED, Field
+from electra_ie.data.task import Task
+from electra_ie.data.windowing import Labelled, Window
+from electra_ie.models.bias_init import begin_at_shares, prior_logits
+from electra_ie.models.discriminator import Discriminator
+from electra_ie.training import trainer as module
+from electra_ie.training.distribution_alignment import bring_to_shares
+from electra_ie.training.trainer import Corpus, Training
 
 
 def window(size: int, share: float = 1.0) -> Window:

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from test_formats import read, refusal, write
 
 from electra_ie.common.errors import UserError
-from electra_ie.corpus import refuse_lost_spans
-from electra_ie.document import Span
-from electra_ie.formats import READERS
-from electra_ie.formats.brat import gaps_of
-from electra_ie.formats.keys import alike
-from electra_ie.labels import Field
-from electra_ie.scripts import continues_word
-from electra_ie.task import Task
+from electra_ie.data.document import Span
+from electra_ie.data.fields import Field
+from electra_ie.data.gold_checks import refuse_lost_spans
+from electra_ie.data.readers import READERS
+from electra_ie.data.readers.brat import gaps_of
+from electra_ie.data.readers.keys import alike
+from electra_ie.data.scripts import continues_word
+from electra_ie.data.task import Task
 
 TOPIC = Field("topic", "classes", ("cards", "parts"))
 TAGS = Field("tags", "flags", ("late", "cash"))

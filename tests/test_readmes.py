@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from electra_ie.publishing import part_of
-from electra_ie.run_files import COMPARISON, CURVES, RUN_FILES, TRACKING
+from electra_ie.runs.layout import COMPARISON, CURVES, RUN_FILES, TRACKING
+from electra_ie.runs.upload import part_of
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh.md"))

@@ -19,9 +19,9 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from electra_ie import Extractor, UserError, evaluate, extract, train
-from electra_ie.formats import read_unlabelled
-from electra_ie.run_files import read_log
-from electra_ie.training import Training
+from electra_ie.data.readers import read_unlabelled
+from electra_ie.runs.layout import read_log
+from electra_ie.training.trainer import Training
 
 TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 
@@ -166,8 +166,8 @@ def losses(run: Path) -> list[float]:
 @pytest.mark.parametrize("preset", ["control", "latent", "adversarial"])
 def test_all_presets_train_in_bf16(task, tmp_path, encoder, monkeypatch, preset):
     """As on a GPU, whose precision it is by default. A number of eight bits is right to 0.4 %; a step's loss is a mean."""
-    from electra_ie import training
-    from electra_ie.loop import accelerator_of
+    from electra_ie.training import trainer as training
+    from electra_ie.training.loop import accelerator_of
 
     settings = tiny.settings(encoder("bert"), preset)
     exact = losses(train(str(task), tmp_path / "exact", **settings))

@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 import tiny
 
-from electra_ie.document import Document, Span
-from electra_ie.sampling import keep_labels, ordered, sample
+from electra_ie.data.document import Document, Span
+from electra_ie.data.label_budget import keep_labels, ordered, sample
 
 MANY = [
     Document(f"d{number}", f"text {number}", {"topic": ("trade", "travel", "travel", "other")[number % 4], "names": ()})

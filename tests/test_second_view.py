@@ -16,9 +16,9 @@ from processes import run_two
 from safetensors.torch import load_file, save_file
 
 from electra_ie import train
-from electra_ie.batching import collate
-from electra_ie.document import Document
-from electra_ie.second_view import TAKEN, SecondView, _layer, _surprise, self_trained
+from electra_ie.data.batching import collate
+from electra_ie.data.document import Document
+from electra_ie.training.co_training import TAKEN, SecondView, _layer, _surprise, self_trained
 
 TOPIC = tiny.TOPIC
 
@@ -218,7 +218,7 @@ def test_it_may_be_left_out(task, tmp_path, encoder, monkeypatch):
 
 
 def test_where_labels_are_many_it_is_not_asked(encoder, monkeypatch):
-    monkeypatch.setattr("electra_ie.second_view.MOST", 40)
+    monkeypatch.setattr("electra_ie.training.trainer.co_training.MOST", 40)
     assert learnt(encoder("bert"), tiny.documents(40)).layers
     assert not learnt(encoder("bert"), tiny.documents(41)).layers
 

@@ -18,8 +18,8 @@ from test_page import Reading
 
 from electra_ie import Extractor, Task, UserError, evaluate, extract, train
 from electra_ie.common.errors import warn
-from electra_ie.encoders import load_tokenizer
-from electra_ie.pooling import choose
+from electra_ie.models.encoders import load_tokenizer
+from electra_ie.models.pooling import choose
 
 TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 EVIL = "\x1b]0;title\x07<script>alert(1)</script>\u202e=cmd|' /C calc'!A0"

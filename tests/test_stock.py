@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 from electra_ie import Extractor, pretrain, train
-from electra_ie.batching import collate
 from electra_ie.common.errors import UserError
-from electra_ie.discriminator import Discriminator
-from electra_ie.document import Document
-from electra_ie.pooling import choose
+from electra_ie.data.batching import collate
+from electra_ie.data.document import Document
+from electra_ie.models.discriminator import Discriminator
+from electra_ie.models.pooling import choose
 
 TEXTS = ["invoice goods Arden paid 5.975,74 later.", "river winter Brisk paid 3.100,25 to the bank and all in green."]
 

@@ -12,8 +12,8 @@ import pytest
 import tiny
 
 from electra_ie import Extractor, UserError, evaluate, extract, train
-from electra_ie import extractor as extractor_module
-from electra_ie.cli import main
+from electra_ie.cli.app import main
+from electra_ie.inference import extractor as extractor_module
 
 BAD = b"\xff\xfe\x00 not UTF-8 \x80"
 

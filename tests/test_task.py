@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from electra_ie.common.errors import UserError
-from electra_ie.document import Span
-from electra_ie.task import Task, list_tasks
+from electra_ie.data.document import Span
+from electra_ie.data.task import Task, list_tasks
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ELECTRA_IE_DATA", ROOT.parent / "shared" / "data"))
@@ -186,7 +186,7 @@ def test_a_field_that_no_record_speaks_of_is_named(task, tmp_path, capsys):
 
 
 def test_reading_a_task_needs_no_torch():
-    code = "import sys, electra_ie.task; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    code = "import sys, electra_ie.data.task; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

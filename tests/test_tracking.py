@@ -10,8 +10,8 @@ import tiny
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from electra_ie import UserError, pretrain, train
-from electra_ie.run_files import LAST, read_log
-from electra_ie.training import Training
+from electra_ie.runs.layout import LAST, read_log
+from electra_ie.training.trainer import Training
 
 EVENTS = Path("tracking/electra_ie")
 
@@ -84,7 +84,7 @@ def test_a_resumed_run_has_each_step_once(task, tmp_path, encoder, monkeypatch):
     ("tensorbord", 'there is no tracker "tensorbord". Did you mean "tensorboard"'),
 ])  # fmt: skip
 def test_a_tracker_that_is_not_there_is_named_before_anything_is_written(task, tmp_path, encoder, monkeypatch, name, words):
-    monkeypatch.setattr("electra_ie.tracking.get_available_trackers", lambda: ["tensorboard"])
+    monkeypatch.setattr("electra_ie.training.tracking.get_available_trackers", lambda: ["tensorboard"])
     with pytest.raises(UserError, match=words):
         train(str(task), tmp_path / "run", track=name, **tiny.settings(encoder("bert")))
     with pytest.raises(UserError, match=words):

@@ -27,11 +27,12 @@ from transformers import (
     XLMRobertaConfig,
 )
 
-from electra_ie.batching import Batch, Batches, Labelled, Windows, label
-from electra_ie.discriminator import Discriminator
-from electra_ie.document import Document, Span
-from electra_ie.encoders import load_tokenizer
-from electra_ie.labels import Field
+from electra_ie.data.batching import Batch, Batches
+from electra_ie.data.document import Document, Span
+from electra_ie.data.fields import Field
+from electra_ie.data.windowing import Labelled, Windows, label
+from electra_ie.models.discriminator import Discriminator
+from electra_ie.models.encoders import load_tokenizer
 
 WORDS = """the a of to and in for on with by from at as is was be were will has had not no all any some many more most
 bank branch account transfer payment invoice goods city river house report letter sent paid received opened closed

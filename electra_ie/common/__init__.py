@@ -1,4 +1,4 @@
-"""What knows nothing of text extraction: errors, files, hashes, progress, YAML, the hub's client.
+"""Code that knows nothing of text extraction: errors, files, hashes, progress, YAML and the client of the hub.
 
-Imports nothing else of the package.
+May import nothing else of the package, and no torch.
 """

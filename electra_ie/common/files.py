@@ -12,6 +12,8 @@ from typing import Any
 
 from electra_ie.common.errors import UserError, first_process
 
+CARD = "README.md"
+"""The card of a model, a run or a data set, as the hub names it."""
 MODEL_FILES = (
     "config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
     "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "*.model",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-
-from electra_ie.common.files import MODEL_FILES
 
 PACKAGE = "electra_ie"
 WEIGHTS = "model.safetensors"
@@ -43,11 +41,4 @@ def of_path(path: Path) -> str:
         return of_file(path)
     files = (file for file in path.rglob("*") if file.is_file())
     return of_sums({file.relative_to(path).as_posix(): of_file(file) for file in files})
-
-
-def model_files(run: Path, fields: Sequence[str]) -> dict[str, str]:
-    """The sum of each file of a run that decides what is found, by `<field>/<file>`: of all that may be read of a
-    model, for a file that was not there when the run was made may change what is found."""
-    files = {file for name in fields for pattern in MODEL_FILES for file in (run / name).glob(pattern)}
-    return {file.relative_to(run).as_posix(): of_file(file) for file in sorted(files) if file.is_file()}
 

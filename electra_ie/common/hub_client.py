@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from electra_ie.common.errors import UserError, first_line, warn
-from electra_ie.common.files import MODEL_FILES
 from electra_ie.common.hashing import PACKAGE, package_version
 from electra_ie.common.progress import notice
-from electra_ie.run_files import RUN_FILES, TASK
 
 Kind = Literal["model", "dataset"]
 Content = Path | bytes
@@ -25,9 +23,6 @@ NAME = re.compile(r"(?P<repository>(?:[\w.-]+/)?[\w.-]+)(?:@(?P<revision>[\w./-]
 COMMIT = re.compile("[0-9a-f]{40}")
 SECRET = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b")
 """What an access token of the hub looks like."""
-RUN_PATTERNS = (*RUN_FILES, *(f"*/{name}" for name in MODEL_FILES))
-"""What of a run is fetched. Of what others may have put beside it nothing is: no pickle, no code."""
-
 NO_TOKEN = "Run: hf auth login, or set HF_TOKEN."
 READING = {
     401: ("it is not on the hub, or is private.", f"Check the name; for what is private you need a token. {NO_TOKEN}"),
@@ -97,21 +92,6 @@ def _invalid(repository: str) -> str:
 
 
 # Downloads
-
-
-def run_folder(run: str | os.PathLike[str], *, token: str | None = None, local_files_only: bool = False) -> Path:
-    """The folder of a run: the one here; or that of `ORG/NAME[@REVISION]`, fetched into the client's cache.
-
-    A revision that is no commit is looked up each time; a commit that is in the cache takes no network. Raises
-    UserError where the hub has no such run.
-    """
-    name = named(run)
-    if name is None:
-        return Path(run)
-    folder = download(name, RUN_PATTERNS, token=token, local_files_only=local_files_only)
-    if not (folder / TASK).is_file():
-        raise UserError(f"this is not a run (no {TASK} in it).", file=str(name), remedy="Name what push has sent.")
-    return folder
 
 
 def download(

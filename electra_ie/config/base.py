@@ -163,3 +163,25 @@ def _mistake(message: str, name: str, source: Source | str | None, remedy: str) 
     if isinstance(source, Source):
         return source.error((name,), message, remedy)
     return UserError(message, file=source, remedy=remedy)
+
+
+def refuse_other_recipe(begun: Settings, mine: Settings, folder: Path) -> None:
+    """Raises UserError where a run would be resumed with another recipe than it was begun with."""
+    if other := differences(begun, mine):
+        remedy = "Resume without these options, or begin another run."
+        raise UserError(f"the run was begun with another recipe: {', '.join(other)}.", file=folder, remedy=remedy)
+
+
+def differences(begun: Settings, mine: Settings) -> list[str]:
+    """What a run was begun with and what is wanted now, where they differ: `steps (100, now 200)`."""
+    before, now = begun.as_dict(), mine.as_dict()
+    return [f"{name} ({before[name]}, now {now[name]})" for name in now if not _same(before[name], now[name])]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Are two settings alike? `./task` and `task` lead to the same place."""
+    if isinstance(one, str) and isinstance(other, str) and os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return other is None or bool(one == other)  # what is not given now is as it was

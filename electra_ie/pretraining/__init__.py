@@ -1,2 +1,5 @@
-"""ELECTRA pretraining: replaced-token detection on plain text, through the same loop as `train` (Clark et al., ICLR
-2020, arXiv 2003.10555)."""
+"""Pretraining of an encoder on plain text: replaced-token detection (ELECTRA, Clark et al., ICLR 2020, arXiv
+2003.10555) and masked language modelling, by the loop that `training` uses.
+
+May import everything from `common` to `training`.
+"""

@@ -17,10 +17,10 @@ from transformers import ElectraConfig, PreTrainedModel
 from transformers.models.electra.modeling_electra import ElectraDiscriminatorPredictions, ElectraForPreTraining
 
 from electra_ie.common.errors import UserError
-from electra_ie.discriminator import Playback
-from electra_ie.labels import Field
-from electra_ie.pretraining.batching import TokenBatch
-from electra_ie.verdict import Filled, Verdict
+from electra_ie.data.fields import Field
+from electra_ie.models.heads import Playback
+from electra_ie.models.outputs import Filled, Verdict
+from electra_ie.pretraining.masking import TokenBatch
 
 TOKENS = Field("tokens", "spans", ("original",))
 """The one field of this game: is a token the original one?"""

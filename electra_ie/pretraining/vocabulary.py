@@ -11,7 +11,7 @@ from transformers import BertTokenizer, PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import whole
-from electra_ie.pretraining.blocks import cache_folder
+from electra_ie.pretraining.token_blocks import cache_folder
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 VERSION = "1"

@@ -1,0 +1,301 @@
+"""One self-contained HTML page of documents with their findings highlighted, for a person to review.
+
+Nothing is fetched and nothing from a document, a label or a file name is ever markup. The text in a document's pane
+is the document's, character for character, so what is copied from the page is what was read; labels and marks of
+hidden characters are drawn by the style sheet.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import re
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from electra_ie.common.errors import UserError
+from electra_ie.common.escaping import HIDDEN, visible
+from electra_ie.common.files import whole
+from electra_ie.inference.page_style import DARK, LIGHT, LINES, NIGHT, PAPER, SCRIPT, STYLE
+
+POLICY = "base-uri 'none'; form-action 'none'"
+LINE, LOWEST, HIGHEST = 90, 320, 700
+"""Of a frame in a notebook: characters of a line, about, and pixels of height."""
+SPECIAL = re.compile(f"[&<>\"']|{HIDDEN.pattern}")
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A finding as it is drawn: the number of its label, and its lane, 0 being the line next to the text."""
+
+    start: int
+    end: int
+    label: int
+    tag: str
+    lane: int = 0
+
+
+class Page:
+    """A page that grows by one document a call and needs no more memory for it.
+
+    `with Page(path, title, kinds) as page: page.add(record, text)`. `kinds` maps the name of each field to its kind:
+    findings of spans are marked in the text, the answers of classes and flags stand above it. The documents go to
+    a nameless temporary file, because the legend before them counts them; `path` appears whole when the block
+    ends, and stays as it was when the block raises. Raises UserError where the page cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], title: str, kinds: Mapping[str, str]) -> None:
+        self.path, self.title, self.kinds = Path(path), title, dict(kinds)
+        self.labels: dict[tuple[str, str], int] = {}
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.documents = self.characters = self.lanes = 0
+
+    def __enter__(self) -> Page:
+        if self.path.is_dir():
+            raise UserError("is a folder.", file=self.path, remedy="Give the name of a file for the page.")
+        try:
+            self._body: IO[bytes] = tempfile.TemporaryFile(dir=self.path.parent)
+        except OSError as error:
+            remedy = "Choose a folder that exists and can be written to."
+            raise UserError(f"cannot be written: {error.strerror}.", file=self.path, remedy=remedy) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._body:
+            if kind is None:
+                self._finish()
+
+    def add(self, record: Mapping[str, Any], text: str) -> None:
+        """Add one document: its record as `extract` writes it, and the whole text that the offsets count in."""
+        self.documents += 1
+        self.characters += record["characters"]
+        spans: list[Mapping[str, Any]] = []
+        answers: list[Mapping[str, Any]] = []
+        for finding in record["findings"]:
+            self.counts[finding["field"], finding["label"]] += 1
+            (spans if self.kinds[finding["field"]] == "spans" else answers).append(finding)
+        windows = {(each["start"], each["end"]) for each in answers if each["end"] - each["start"] < len(text)}
+        places = {place: number for number, place in enumerate(sorted(windows), 1)}
+        numbers = sorted({self._number(finding) for finding in record["findings"]})
+        own = f'id="d{self.documents}" aria-labelledby="h{self.documents}"'
+        lines = [
+            f'<article {own} data-labels="{" ".join(map(str, numbers))}">',
+            self._heading(record),
+            self._answers(answers, places),
+            self._pane(text, self._marks(spans), places),
+            "</article>\n",
+        ]
+        self._body.write("\n".join(lines).encode("utf-8"))
+
+    def _number(self, finding: Mapping[str, Any]) -> int:
+        return self.labels.setdefault((finding["field"], finding["label"]), len(self.labels))
+
+    def _heading(self, record: Mapping[str, Any]) -> str:
+        name = str(record["file"] or record["id"])
+        identity = f'<p class="id">{_plain(record["id"])}</p>' if str(record["id"]) != name else ""
+        facts = f"{_count(record['characters'], 'character')} read in {_count(record['windows'], 'window')}"
+        link = f'<a href="#d{self.documents}">{_plain(name)}</a>'
+        return f'<div class="top"><h2 id="h{self.documents}">{link}</h2><p class="facts">{facts}</p></div>{identity}'
+
+    def _answers(self, answers: list[Mapping[str, Any]], places: Mapping[tuple[int, int], int]) -> str:
+        """What was found of the text as a whole, a list item each; a field that found nothing says `none`."""
+        items = []
+        for field in (name for name, kind in self.kinds.items() if kind != "spans"):
+            items.append(f'<li class="field">{_plain(field)}</li>')
+            chips = [self._chip(each, places) for each in answers if each["field"] == field]
+            items += chips or ["<li>none</li>"]
+        return f'<ul class="answers">{"".join(items)}</ul>' if items else ""
+
+    def _chip(self, answer: Mapping[str, Any], places: Mapping[tuple[int, int], int]) -> str:
+        inside = f"{_plain(answer['label'])} <small>{answer['score']:.2f}</small>"
+        style = f'class="chip label{self._number(answer)}"'
+        place = places.get((answer["start"], answer["end"]))
+        if place is None:
+            return f"<li {style}>{inside}</li>"
+        where = f"<small>characters {answer['start']:,}–{answer['end']:,}</small>"
+        return f'<li><a {style} href="#d{self.documents}w{place}" data-window="{place}">{inside} {where}</a></li>'
+
+    def _marks(self, spans: Iterable[Mapping[str, Any]]) -> list[_Mark]:
+        marks = []
+        for each in spans:
+            tag = f"{visible(each['label'])} {each['score']:.2f}"
+            marks.append(_Mark(each["start"], each["end"], self._number(each), tag))
+        return _in_lanes(marks)
+
+    def _pane(self, text: str, marks: list[_Mark], places: Mapping[tuple[int, int], int]) -> str:
+        """The text, cut where a mark or a window begins or ends; each piece is wrapped in all that hold it."""
+        depth = max((mark.lane for mark in marks), default=0)
+        self.lanes = max(self.lanes, depth)
+        cuts = {0, len(text), *(cut for place in places for cut in place)}
+        cuts.update(cut for mark in marks for cut in (mark.start, mark.end))
+        waiting = sorted(marks, key=lambda mark: mark.start, reverse=True)
+        active: list[_Mark] = []
+        pieces = []
+        for start, end in pairwise(sorted(cuts)):
+            active = [mark for mark in active if mark.end > start]
+            while waiting and waiting[-1].start == start:
+                active.append(waiting.pop())
+            piece = _exact(text[start:end])
+            for mark in sorted(active, key=lambda mark: mark.lane):
+                tag = f' data-tag="{escape(mark.tag)}"' if mark.end == end else ""
+                piece = f'<mark class="label{mark.label} lane{mark.lane}"{tag}>{piece}</mark>'
+            pieces.append(self._in_windows(piece, start, end, places))
+        return f'<div class="text deep{depth}" dir="auto">{"".join(pieces)}</div>'
+
+    def _in_windows(self, piece: str, start: int, end: int, places: Mapping[tuple[int, int], int]) -> str:
+        for (first, last), number in places.items():
+            if first <= start and end <= last:
+                anchor = f' id="d{self.documents}w{number}"' if first == start else ""
+                piece = f'<span class="window window{number}"{anchor}>{piece}</span>'
+        return piece
+
+    def _finish(self) -> None:
+        """Write the page beside its place, then move it there."""
+        with whole(self.path) as part, part.open("wb") as page:
+            self._compose(page)
+
+    def _compose(self, page: IO[bytes]) -> None:
+        """The head, which counts what the body holds, and the body behind it."""
+        page.write(self._head().encode("utf-8"))
+        self._body.seek(0)
+        shutil.copyfileobj(self._body, page)
+        page.write(f"</main>\n</div>\n<script>{SCRIPT}</script>\n</body>\n</html>\n".encode())
+
+    def _head(self) -> str:
+        style, title = self._style(), _plain(self.title)
+        policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(SCRIPT)}; {POLICY}"
+        totals = (_count(self.documents, "document"), _count(self.characters, "character"))
+        facts = " · ".join((*totals, _count(self.counts.total(), "finding")))
+        return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<header><h1>{title}</h1><p class="facts">{facts}</p></header>
+<div class="columns">
+<nav aria-label="Labels">
+{"".join(self._legend(field) for field in self.kinds)}
+<label class="only"><input type="checkbox" id="only">Only documents with a ticked label</label>
+<p role="status"></p>
+</nav>
+<main>
+"""
+
+    def _legend(self, field: str) -> str:
+        rows = []
+        for (owner, label), count in sorted(self.counts.items(), key=lambda item: (-item[1], item[0])):
+            if owner == field:
+                number = self.labels[owner, label]
+                box = f'<input type="checkbox" value="{number}" checked>'
+                name = f'<span class="name label{number}"><span>{_plain(label)}</span></span>'
+                rows.append(f'<label>{box}{name}<span class="number">{count:,}</span></label>')
+        found = "".join(rows) or "<p>nothing found</p>"
+        kind = f" <small>{_plain(self.kinds[field])}</small>" if self.kinds[field] != field else ""
+        button = '<button type="button">all / none</button>' if rows else ""
+        return f"<fieldset><legend>{_plain(field)}{kind} {button}</legend>{found}</fieldset>"
+
+    def _style(self) -> str:
+        light, dark = (";".join(f"--hue{n}:{hue}" for n, hue in enumerate(hues)) for hues in (LIGHT, DARK))
+        rules = [STYLE % {"paper": PAPER, "night": NIGHT, "light": light, "dark": dark}]
+        drawn: Counter[bool] = Counter()  # marks and chips look different, so each begin with the first hue
+        for (field, _), number in self.labels.items():
+            line, hue = divmod(drawn[self.kinds[field] == "spans"], len(LIGHT))
+            drawn[self.kinds[field] == "spans"] += 1
+            rules.append(f".label{number}{{--c:var(--hue{hue});--s:{LINES[line % len(LINES)]}}}")
+            rules.append(f".without{number} mark.label{number}{{--c:transparent}}")
+            rules.append(f".without{number} mark.label{number}::after{{display:none}}")
+            rules.append(f".without{number} .chip.label{number}{{display:none}}")
+        for lane in range(self.lanes + 1):
+            rules.append(f".lane{lane}{{padding-bottom:{1 + 5 * lane}px}}")
+            rules.append(f".deep{lane}{{line-height:calc(1.8em + {6 * lane}px)}}")
+        return "\n".join(rules)
+
+
+def frame(title: str, kinds: Mapping[str, str], record: Mapping[str, Any], text: str) -> str:
+    """The page of one document as an element for a notebook: a frame of its own, in which nothing can reach the
+    notebook, and whose style and script are not the notebook's."""
+    page, whole_page = Page(os.devnull, title, kinds), io.BytesIO()
+    page._body = io.BytesIO()
+    page.add(record, text)
+    page._compose(whole_page)
+    lines = sum(1 + len(line) // LINE for line in text.splitlines())
+    style = f"width:100%;height:{min(HIGHEST, LOWEST + 30 * lines)}px;border:0"
+    inside = escape(whole_page.getvalue().decode("utf-8"))
+    return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{inside}"></iframe>'
+
+
+def _in_lanes(marks: list[_Mark]) -> list[_Mark]:
+    """Give each mark the first line under the text that is free along it, short marks first, so that outer marks
+    lie below the ones they hold. Only marks that touch through others are compared, for the sake of long texts."""
+    done: list[_Mark] = []
+    group: list[_Mark] = []
+    reach = 0
+    for mark in sorted(marks, key=lambda mark: mark.start):
+        if mark.start >= reach:
+            done += _stack(group)
+            group = []
+        group.append(mark)
+        reach = max(reach, mark.end)
+    return done + _stack(group)
+
+
+def _stack(group: list[_Mark]) -> list[_Mark]:
+    placed: list[_Mark] = []
+    for mark in sorted(group, key=lambda mark: (mark.end - mark.start, mark.start)):
+        taken = {each.lane for each in placed if each.start < mark.end and mark.start < each.end}
+        lane = next(number for number in range(len(group)) if number not in taken)
+        placed.append(_Mark(mark.start, mark.end, mark.label, mark.tag, lane))
+    return placed
+
+
+def _exact(text: str) -> str:
+    """A document's characters as HTML that reads back as the same ones.
+
+    A control or bidi character is shown by its number and cannot act on what follows it. HTML has no way to write
+    U+0000 and half a surrogate pair: they are shown as ␀ and U+FFFD.
+    """
+
+    def write(match: re.Match[str]) -> str:
+        character = match[0]
+        if character in "\n\t":
+            return character
+        if character in "&<>\"'":
+            return escape(character)
+        if character == "\r":  # as it is, it would be read as a line feed
+            return "&#13;"
+        if character == "\0" or "\ud800" <= character <= "\udfff":
+            return "␀" if character == "\0" else "\ufffd"
+        return f'<span class="hidden" data-code="U+{ord(character):04X}">{character}</span>'
+
+    return SPECIAL.sub(write, text)
+
+
+def _plain(value: object) -> str:
+    """Any other text (a label, a file name) as HTML, hidden characters written out."""
+    return escape(visible(str(value)))
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _hash(source: str) -> str:
+    """The one inline style or script that the page's security policy lets in."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"

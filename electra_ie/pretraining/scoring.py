@@ -1,0 +1,73 @@
+"""How both players do on the blocks that were held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from electra_ie.models.outputs import Filled, Verdict
+from electra_ie.pretraining.masking import TokenBatch
+from electra_ie.pretraining.players import TOKENS
+from electra_ie.training.loop import Players
+
+
+@torch.no_grad()
+def score(players: Players, batches: Iterable[TokenBatch]) -> dict[str, float | None]:
+    """Means over the held-out blocks, on this process alone.
+
+    filling_loss, filling_accuracy: cross entropy and accuracy in the chosen places, of the generator or of the encoder
+    that fills masks itself. finding_loss: binary cross entropy over all tokens; precision and recall of "replaced" at
+    the threshold of one half, None where nothing was found or replaced; replaced: the share of tokens that were.
+    """
+    sums: dict[str, float] = {}
+
+    def add(**values: Any) -> None:
+        for name, value in values.items():
+            sums[name] = sums.get(name, 0.0) + float(value)
+
+    discriminator, generator = players.judge, players.maker
+    for each in (discriminator, generator):
+        if each is not None:
+            each.eval()
+    for batch in batches:
+        batch = batch.to(players.accelerator.device)
+        with players.accelerator.autocast():
+            fakes = generator(batch) if generator is not None else {}
+            real, fake = discriminator(batch, fakes)
+        filled = fakes[TOKENS.name].filled if fakes else real[TOKENS.name]
+        add(**_filling(filled))
+        if fakes:
+            add(**_finding(real[TOKENS.name], fake[TOKENS.name]))
+    return _means(sums)
+
+
+def _filling(filled: Filled) -> dict[str, torch.Tensor]:
+    loss = functional.cross_entropy(filled.logits, filled.labels, reduction="none")
+    right = filled.logits.argmax(-1) == filled.labels
+    return {"loss": (loss * filled.weight).sum(), "right": (right * filled.weight).sum(), "chosen": filled.weight.sum()}
+
+
+def _finding(real: Verdict, fake: Verdict) -> dict[str, torch.Tensor]:
+    loss = functional.softplus(-real.realness) * real.weight + functional.softplus(fake.realness) * fake.weight
+    found = real.realness < 0
+    return {
+        "finding": loss.sum(),
+        "tokens": real.weight.sum() + fake.weight.sum(),
+        "replaced": fake.weight.sum(),
+        "found": (found * (real.weight + fake.weight)).sum(),
+        "hits": (found * fake.weight).sum(),
+    }
+
+
+def _means(sums: dict[str, float]) -> dict[str, float | None]:
+    chosen = max(sums["chosen"], 1.0)
+    means: dict[str, float | None] = {"filling_loss": sums["loss"] / chosen, "filling_accuracy": sums["right"] / chosen}
+    if "tokens" in sums:
+        means["finding_loss"] = sums["finding"] / max(sums["tokens"], 1.0)
+        means["precision"] = sums["hits"] / sums["found"] if sums["found"] else None
+        means["recall"] = sums["hits"] / sums["replaced"] if sums["replaced"] else None
+        means["replaced"] = sums["replaced"] / max(sums["tokens"], 1.0)
+    return means

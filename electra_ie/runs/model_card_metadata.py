@@ -1,0 +1,66 @@
+"""What the hub wants to know of a model: the YAML in front of its card."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from electra_ie.config.train import Recipe
+from electra_ie.data.dataset_card import LANGUAGES, DataCard
+from electra_ie.models.encoders import EMBEDDED_NAMES
+from electra_ie.metrics import MAIN, NAMES
+from electra_ie.runs.usage_snippets import PIPELINES
+from electra_ie.data.task import Task
+
+SCORED = ("dev", "test")
+"""The splits whose scores a card shows."""
+METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "f1": "f1"}
+"""By the names that the hub has for them."""
+
+
+def base_model(encoder: str) -> str | None:
+    """The encoder's name on the hub, without its revision; None for a folder, which may have a name of that form here
+    and now only. A name without an organisation is the hub's where it bears a revision."""
+    if encoder in EMBEDDED_NAMES:
+        return EMBEDDED_NAMES[-1]
+    name, revision, _ = encoder.partition("@")
+    form = r"\w[\w.-]*(/[\w.-]+)?" if revision else r"\w[\w.-]*/[\w.-]+"
+    return name if re.fullmatch(form, name) and not Path(encoder).is_dir() else None
+
+
+def front_matter(task: Task, recipe: Recipe, scores: Mapping[str, Any], card: DataCard | None) -> str:
+    """The metadata between two lines of `---`. `scores` as scores.json holds them."""
+    kinds = {field.kind for field in task.fields}
+    results, dataset = list(_results(task, scores)), scores["training"].get("dataset")
+    known = {
+        "language": LANGUAGES[card.language] if card and card.language else None,
+        "license": card.hub_licence if card else None,
+        "library_name": "transformers",
+        "pipeline_tag": PIPELINES["spans" if "spans" in kinds else "classes"],
+        "base_model": scores["training"]["base_model"],
+        "datasets": [dataset] if dataset else None,
+        "tags": ["electra_ie", "information-extraction", *sorted({PIPELINES[kind] for kind in kinds})],
+    }
+    data: dict[str, Any] = {name: value for name, value in known.items() if value}
+    if results:
+        data |= {"model_name": f"{task.name}-{recipe.preset}", "eval_results": results}
+    return f"---\n{ModelCardData(**data).to_yaml()}\n---\n\n"
+
+
+def _results(task: Task, scores: Mapping[str, Any]) -> Iterator[EvalResult]:
+    for split in SCORED:
+        for field in task.fields:
+            main = MAIN[field.kind]
+            value = scores.get(split, {}).get(field.name, {}).get(main)
+            if value is not None:  # the hub takes numbers only
+                name = f"{NAMES[main]}, strict" if field.kind == "spans" else NAMES[main]
+                yield EvalResult(
+                    task_type=PIPELINES[field.kind], task_name=field.name, dataset_type=task.name,
+                    dataset_name=task.name, dataset_config=field.name, dataset_split=split,
+                    metric_type=METRICS[main], metric_name=name,
+                    metric_value=round(value, 4),
+                )  # fmt: skip

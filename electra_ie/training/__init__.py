@@ -1,0 +1,4 @@
+"""Fine-tuning on a task: the adversarial loop, checkpoints, self-training, and what completes a run.
+
+May import everything from `common` to `inference`. `loop` holds the training step of every preset and objective.
+"""

@@ -1,0 +1,121 @@
+"""The teacher of a run: what is logged of it, and a finished run of control that becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from electra_ie.common.errors import UserError, warn
+from electra_ie.common.files import parse
+from electra_ie.config.base import differences
+from electra_ie.config.train import Recipe
+from electra_ie.data.batching import Batch
+from electra_ie.data.task import Task
+from electra_ie.models.discriminator import Discriminator
+from electra_ie.models.masking_generator import Teacher
+from electra_ie.runs.layout import CORPUS, RECIPE, is_finished, load_task, read_log, read_scores, refuse_links
+from electra_ie.runs.provenance import code_now, environment_now, read_audit
+from electra_ie.runs.storage import load_run, model_files
+from electra_ie.training.checkpoints import Progress
+from electra_ie.training.co_training import SecondView
+
+Rows = Sequence[Mapping[str, Any]]
+REMEDY = (
+    "Give the folder of the run of control with the same labels, seed, settings, code and machine, or leave --teacher "
+    "out: it is trained. In a comparison, delete that run and resume."
+)
+
+
+def answers_of(teacher: Discriminator, view: SecondView | None = None) -> Teacher:
+    """What a masking generator asks of a teacher. view: what is asked of classes beside it."""
+    teacher.eval()
+
+    @torch.no_grad()
+    def answer(texts: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        states = teacher.states(texts)
+        probabilities = teacher.opinions(states, texts)
+        return states, view.beside(probabilities, texts) if view else probabilities
+
+    return answer
+
+
+def take_over(
+    run: Path, task: Task, recipe: Recipe, corpus: str, pupil: Discriminator
+) -> tuple[Discriminator, Progress, Rows]:
+    """The discriminator of a finished run (see `refuse_unfinished`), how far it came, and its log.
+
+    recipe: what the teacher would be trained with. corpus: the hash of what it would learn from. pupil: whom it is to
+    teach. Raises UserError where the run is not just what would be trained here and now.
+    """
+    refuse_links(run)
+    made, audit, names = Recipe.build(run / RECIPE), read_audit(run), [field.name for field in task.fields]
+    of_no_account = {name: getattr(recipe, name) for name in ("task", "data", "include_examples", *Recipe.OF_THE_GAME)}
+    other = differences(replace(made, **of_no_account), recipe)
+    known = run / CORPUS
+    if not known.is_file() or parse(known.read_bytes(), known).get("hash") != corpus:
+        other.append("the texts or their labels")
+    if load_task(run).fields != task.fields:
+        other.append("the fields of the task")
+    elif model_files(run, names) != audit["weights"]:
+        other.append("its models, which are not as its audit.json says")
+    if audit["code"] != code_now():
+        other.append("the code of this package")
+    if audit["environment"] != environment_now():
+        other.append("the machine or the packages on it")
+    if not other and not _begins_alike(teacher := load_run(run)[0], pupil):
+        other.append("the weights of its encoder")
+    if other:
+        raise UserError(f"this run cannot be the teacher, it differs in {', '.join(other)}.", file=run, remedy=REMEDY)
+    rows, told = read_log(run), read_scores(run).get("training", {})
+    best = [row["dev"]["mean"] for row in rows if row.get("best")]
+    if "steps" not in told or (told.get("best_step") is not None and not best):
+        raise UserError("what the log or the scores of this run said is missing.", file=run, remedy=REMEDY)
+    if fallen := told.get("collapsed"):
+        warn(f"{run}: the teacher collapsed at step {fallen['step']}: {fallen['what']}.")
+    reached = Progress(told["steps"], told["best_step"], best[-1] if best else None)
+    return teacher, reached, [*rows, row_of_the_end(reached.step, fallen)]
+
+
+def refuse_unfinished(run: Path) -> None:
+    """Raises UserError where there is no finished run."""
+    if not (run / RECIPE).is_file() or not is_finished(run):
+        raise UserError("there is no finished run to be the teacher.", file=run, remedy=REMEDY)
+
+
+def _begins_alike(teacher: Discriminator, pupil: Discriminator) -> bool:
+    """Have both all weights in the same shapes, and the same values in those that training leaves as they are?"""
+    ours, theirs = pupil.state_dict(), teacher.state_dict()
+    if {name: each.shape for name, each in ours.items()} != {name: each.shape for name, each in theirs.items()}:
+        return False
+    still = [name for name, each in pupil.named_parameters() if not each.requires_grad]
+    return all(torch.equal(ours[name].cpu(), theirs[name].cpu()) for name in still)
+
+
+def row_of_the_end(step: int, collapsed: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The last row of a teacher's log."""
+    return {"step": step, "collapsed": collapsed}
+
+
+def row_of(rows: Rows) -> dict[str, Any]:
+    """What a run's log says of the teacher whose log this is: step 0, the dev scores of the weights it kept, whether it
+    collapsed, the time it took."""
+    scored = [row["dev"] for row in rows if row.get("best")]
+    if any("kept" in row for row in rows):  # an earlier generation, which kept its own teacher's
+        scored = [row["teacher"] for row in rows if "teacher" in row]
+    return {
+        "step": 0,
+        "seconds": max((row.get("seconds", 0.0) for row in rows), default=0.0),
+        "seconds_scoring": sum(row.get("seconds_scoring", 0.0) for row in rows),
+        **({"teacher": scored[-1]} if scored else {}),
+        "collapsed": rows[-1]["collapsed"],
+    }
+
+
+def told_of(rows: Rows) -> dict[str, Any]:
+    """Dev scores of the teacher, if there are any, and what it collapsed by, from the log of the run that it taught."""
+    found = {"dev": rows[0].get("teacher"), "collapsed": rows[0]["collapsed"]}
+    return {name: value for name, value in found.items() if value}

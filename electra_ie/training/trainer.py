@@ -1,0 +1,429 @@
+"""One training run: play the game, with a teacher or without, score dev, and keep the best."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from accelerate.utils import broadcast_object_list
+from transformers import PreTrainedTokenizerBase
+
+from electra_ie.common.errors import UserError, warn
+from electra_ie.common.files import claimed, refuse_within, write
+from electra_ie.common.progress import notice, progress
+from electra_ie.config.base import refuse_other_recipe
+from electra_ie.config.train import Recipe
+from electra_ie.data.batching import Batches
+from electra_ie.data.span_boundaries import edges_of
+from electra_ie.data.task import Task
+from electra_ie.data.training_data import Corpus, windows_of
+from electra_ie.data.windowing import Windows
+from electra_ie.inference.extractor import Extractor
+from electra_ie.inference.scoring import answer, judge, mean_score, without_gold
+from electra_ie.models.bias_init import begin_at_shares
+from electra_ie.models.discriminator import Discriminator
+from electra_ie.models.encoders import load_tokenizer, longest, mask_token, pinned
+from electra_ie.models.latent_generator import LatentGenerators
+from electra_ie.models.losses import ROW_TERMS, check_terms
+from electra_ie.models.masking_generator import HidingGenerator
+from electra_ie.models.pooling import choose
+from electra_ie.runs.layout import (
+    BEST,
+    CHECKPOINT,
+    CORPUS,
+    LAST,
+    RECIPE,
+    TASK,
+    TAUGHT,
+    TEACHER,
+    TRACKING,
+    check_output,
+    is_finished,
+    load_task,
+    read_log,
+    write_log,
+)
+from electra_ie.training.checkpoints import (
+    Progress,
+    checkpoint,
+    load_best,
+    load_checkpoint,
+    read_weights,
+    refuse_other_corpus,
+    restore,
+    save_best,
+    save_weights,
+    trained_state,
+)
+from electra_ie.training.co_training import SecondView
+from electra_ie.training.distribution_alignment import bring_to_shares
+from electra_ie.training.divergence import Watch
+from electra_ie.training.finalize import complete
+from electra_ie.training.loop import LossNotFinite, Step, accelerator_of, check_weights, own_states, play, prepare
+from electra_ie.training.self_training import Rows, answers_of, refuse_unfinished, row_of, row_of_the_end, take_over
+from electra_ie.training.tracking import check_tracker, tracking
+
+MEASURED, MEASURED_APART = 20, 25
+"""How often at most it is measured what a generator that hides achieves, and the steps between at least: once costs
+a quarter of a step to half of one."""
+
+
+class Training:
+    """A task, a recipe and a corpus, about to become a run in `folder`. Nothing is written before `run`."""
+
+    def __init__(
+        self,
+        task: Task,
+        recipe: Recipe,
+        corpus: Corpus,
+        folder: Path,
+        tracker: str | None = None,
+        within: Training | None = None,
+        teacher: Path | None = None,
+    ):
+        """within: the run whose teacher this one trains; it cuts the texts alike. teacher: a finished run of control
+        that is to teach the first generation; without, one is trained."""
+        check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
+        self.task, self.corpus, self.folder = task, corpus, folder
+        self.accelerator = accelerator_of(recipe.precision, tracker, folder / TRACKING)
+        recipe = replace(recipe, encoder=pinned(recipe.encoder))
+        tokenizer = load_tokenizer(recipe.encoder)
+        pooling = choose(recipe.encoder, recipe.pooling)
+        torch.manual_seed(recipe.chance)  # decides the weights of the new heads and of the generator
+        fakes = recipe.game and not recipe.taught
+        self.discriminator = Discriminator.load(recipe.encoder, task.fields, pooling, fakes)
+        hidden = self.discriminator.hidden
+        whole_texts = any(field.kind != "spans" for field in task.fields)
+        recipe = replace(recipe, pooling=pooling).with_window(
+            longest(tokenizer, self.discriminator.encoder.config), whole_texts
+        )
+        self.role = f"{task.name} ({_role(recipe, within is not None)})"
+        self.cutter: Windows = (
+            within.cutter
+            if within
+            else corpus.cutter(tokenizer, recipe.window or 0, recipe.margin, task.fields, recipe.units)
+        )
+        self.labelled, self.pool = corpus.windows(self.cutter, task.fields)
+        begin_at_shares(self.discriminator, self.labelled)
+        self.generator: LatentGenerators | HidingGenerator | None = None
+        if fakes:
+            self.generator = LatentGenerators(task.fields, hidden, recipe.latent, recipe.chance)
+        elif recipe.taught and self.pool:  # of labelled texts, read in place of others, a teacher has nothing to say
+            self.generator = _hiding(self.discriminator, tokenizer, recipe)
+        spans = any(field.kind == "spans" for field in task.fields)
+        self.recipe = recipe.with_schedule(len(self.labelled), hidden, spans)
+        self.players = prepare(self.accelerator, self.discriminator, self.generator, self.recipe)
+        self.view: SecondView | None = None
+        hiding = isinstance(self.generator, HidingGenerator)
+        if hiding and recipe.second_view and any(field.kind == "classes" for field in task.fields):
+            self.view = SecondView(self.discriminator)  # now: it keeps the encoder as it is before anything is trained
+        edges = edges_of(corpus.train, task.fields)
+        self.extractor = Extractor(self.discriminator, self.cutter, task.fields, edges=edges)
+        self.rows: list[dict[str, Any]] = []
+        self.done = Progress()
+        self.collapsed: dict[str, Any] | None = None
+        self.teacher: Progress | None = None
+        self.given: tuple[Discriminator, Progress, Rows] | None = within.given if within else None
+        if teacher:
+            learnt_from = replace(corpus, pool=[]).hash
+            self.given = take_over(teacher, task, self.recipe.of_control, learnt_from, self.discriminator)
+
+    def run(self, resume: bool = False) -> None:
+        """Train, and leave a complete run. With `resume`, go on from the last checkpoint, to the very same weights.
+
+        Raises UserError where the training collapses before there are weights to fall back to, or where the run to
+        resume was begun with another recipe.
+        """
+        self._learn(resume)
+        if self.accelerator.is_main_process:
+            self._settle()
+            complete(self)
+            clear(self.folder)
+        self.accelerator.wait_for_everyone()
+
+    def _learn(self, resume: bool) -> None:
+        """Play the game, or what is left of it."""
+        main = self.accelerator.is_main_process
+        if resume:
+            self._restore()
+        elif main:
+            write(self.folder / TASK, yaml.safe_dump(self.task.as_dict(), sort_keys=False, allow_unicode=True))
+            write(self.folder / CORPUS, json.dumps({"hash": self.corpus.hash}) + "\n")
+            # Last: with it the run can be resumed.
+            write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
+        preparing = 0.0
+        if self.recipe.taught:
+            teacher = self._train_teacher()
+            began = time.monotonic()
+            if not isinstance(self.generator, HidingGenerator):
+                told = "there are no unlabelled texts to learn from; the teacher's weights are kept"
+                notice(f"{self.role}: {told}. Add texts with --unlabeled.")
+                if main:
+                    self._take_teacher()
+                return
+            bring_to_shares(teacher, self.labelled, self.pool, self.cutter, self.recipe.seed)
+            if self.view:
+                dev = windows_of(self.corpus.dev, self.cutter, self.task.fields)
+                self.view.learn(self.labelled, self.pool, dev, teacher, self.cutter, self.recipe.seed)
+            self.generator.teacher = answers_of(teacher, self.view)
+            preparing = time.monotonic() - began
+        try:
+            self._play(main, preparing)
+        except LossNotFinite as error:
+            self._fall_back(error.step, error.what)
+
+    def _train_teacher(self) -> Discriminator:
+        """The generation before, or the discriminator that learns from the labels alone: trained in a run within this
+        one, or before it."""
+        folder, weights = self.folder / TEACHER, self.folder / TAUGHT
+        main = self.accelerator.is_main_process
+        recipe = self.recipe.of_the_teacher if self.pool else self.recipe.of_control
+        corpus = self.corpus if recipe.taught else replace(self.corpus, pool=[])
+        inner = Training(self.task, recipe, corpus, folder, within=self)
+        learnt, begun = broadcast_object_list([weights.is_file(), (folder / RECIPE).is_file()])
+        if not learnt and self.given and not recipe.taught:
+            teacher, reached, rows = self.given
+            inner.discriminator.load_state_dict(teacher.state_dict())
+            if main:
+                write_log(folder, rows)
+                save_weights(weights, trained_state(inner.discriminator), reached)
+        elif not learnt:
+            inner._learn(begun)
+            if main:
+                inner._settle()
+                if inner.done.best_step is not None:
+                    load_best(folder, inner.discriminator)
+                write_log(folder, [*inner.rows, row_of_the_end(inner.done.step, inner.collapsed)])
+                save_weights(weights, trained_state(inner.discriminator), inner.done)
+                shutil.rmtree(folder / CHECKPOINT)
+        self.accelerator.wait_for_everyone()
+        state, self.teacher = read_weights(weights)
+        inner.discriminator.load_state_dict(state, strict=False)
+        if main and not self.done.step:
+            self.rows = [row_of(read_log(folder))]
+        return inner.discriminator
+
+    def _take_teacher(self) -> None:
+        """Let the teacher's weights be those that are kept."""
+        assert self.teacher is not None
+        self.done = Progress(self.done.step, 0, self.teacher.best_score)
+        self.rows.append({"step": self.done.step, "kept": "teacher"})
+        save_weights(self.folder / BEST, read_weights(self.folder / TAUGHT)[0], self.done)
+
+    def _settle(self) -> None:
+        """The best weights on dev are kept; but the teacher's where the game has fallen behind them by more than one
+        standard error of a share. (To keep whichever is ahead would favour the game in a comparison on that dev.)"""
+        best, taught = self.done.best_score, self.teacher.best_score if self.teacher else None
+        if best is None or taught is None or self.done.best_step == 0:
+            return
+        if best < taught - math.sqrt(taught * (1 - taught) / len(self.corpus.dev)):
+            self._take_teacher()
+            scored = f"the game scores {best:.3f} on dev and the teacher {taught:.3f}"
+            warn(f"{self.role}: {scored}: the teacher's weights are kept.")
+
+    def _restore(self) -> None:
+        begun_with = Recipe.build(self.folder / RECIPE)
+        refuse_other_recipe(replace(begun_with, task=self.recipe.task), self.recipe, self.folder)
+        begun = load_task(self.folder).as_dict()
+        for part, value in self.task.as_dict().items():
+            if begun[part] != value and part not in ("name", "description", "data"):
+                raise UserError(
+                    f"the run was begun with another task: its {part} differ.", file=self.folder / TASK,
+                    remedy="Give the task as it was, or begin another run.",
+                )  # fmt: skip
+        refuse_other_corpus(self.folder, self.corpus.hash)
+        self.done, self.rows = restore(self.folder, self.players)
+
+    def _play(self, main: bool, preparing: float) -> None:
+        """preparing: the seconds that it took to mend what the teacher says, which are part of the training's."""
+        steps, place = self.recipe.steps or 0, self.accelerator.process_index
+        batches = Batches(
+            self.labelled, self.pool, (self.recipe.batch or 0, self.recipe.unlabeled_batch or 0), self.cutter,
+            self.task.fields, self.recipe.chance, place, self.accelerator.num_processes,
+        )  # fmt: skip
+        done, collapsed = self.done.step, None
+        scored = set(self._scored_steps())
+        kept = scored | {round(steps * tenth / 10) for tenth in range(1, 11)}
+        every = max(MEASURED_APART, math.ceil(steps / MEASURED))
+        measured = {*range(every, steps, every), steps}
+        before = max((row.get("seconds", 0.0) for row in self.rows), default=0.0) + preparing
+        watch = Watch(steps)
+        for row in self.rows:  # of a run that is resumed
+            if "discriminator" in row:
+                watch.see(_step(row))
+        began = time.monotonic()
+        name = f"training {self.role}"
+        with (
+            progress(steps, name, start=self.done.step) as report,
+            tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
+        ):
+            if main and not self.done.step and self.rows:
+                track(self.rows[0])
+            for step in play(self.players, batches, replace(self.recipe, seed=self.recipe.chance), self.done.step):
+                done = step.number + 1
+                collapsed = watch.see(step)  # the numbers of a step are those of all processes: all decide alike
+                if main:
+                    told = self._achieved(batches, done) if done in measured else {}
+                    self.rows.append({**_row(step, before + time.monotonic() - began), **told})
+                    track(self.rows[-1])
+                if done in kept:
+                    self._keep(done, done in scored, not watch.sign, track)
+                if main:
+                    report(done, loss=step.losses["discriminator"], dev=self.done.best_score)
+                if collapsed:
+                    break
+        if collapsed:
+            self._fall_back(done, collapsed)
+
+    def _achieved(self, batches: Batches, done: int) -> dict[str, float]:
+        """What the generator that hides achieves on the texts of the next step (see `HidingGenerator.achieved`), on
+        this process alone: nothing is exchanged, and no weight changes."""
+        if not isinstance(self.generator, HidingGenerator):
+            return {}
+        with self.accelerator.autocast():
+            batch = batches[done].to(self.accelerator.device)
+            found = self.generator.achieved(self.discriminator, batch, done)
+        return found if all(map(math.isfinite, found.values())) else {}
+
+    def _scored_steps(self) -> Iterator[int]:
+        """Evenly over the second half, the last step always; none without a dev split."""
+        steps, times = self.recipe.steps or 0, self.recipe.evaluations
+        if self.corpus.dev:
+            yield from (round(steps * (0.5 + 0.5 * number / times)) for number in range(1, times + 1))
+
+    def _score(self, done: int) -> None:
+        """Score dev; keep these weights if they are the best so far (the earlier ones, where two are equal). None are
+        the best where no score is defined: the last ones are kept then, as without dev."""
+        began = time.monotonic()
+        scores = judge(self.task.fields, self.corpus.dev, answer(self.extractor, self.corpus.dev))
+        value = mean_score(scores)
+        better = value is not None and (self.done.best_score is None or value > self.done.best_score)
+        by_name = {name: each[each["main"]] for name, each in scores.items()}
+        row = {"step": done, "dev": {**by_name, "mean": value}, "best": better}
+        self.rows.append({**row, "seconds_scoring": round(time.monotonic() - began, 3)})
+        if better:
+            self.done = replace(self.done, best_step=done, best_score=value)
+            save_best(self.folder, self.discriminator, self.done)
+
+    def _keep(self, done: int, scored: bool, sound: bool, track: Callable[[Mapping[str, Any]], None]) -> None:
+        """Score dev, if it is time to, and make a checkpoint of what is sound.
+
+        Raises `LossNotFinite` for weights that must not be kept, in every process: all fall back, or none.
+        """
+        check_weights(self.players, done)
+        if not self.accelerator.is_main_process:
+            return
+        if scored:
+            self._score(done)
+            track(self.rows[-1])
+        if sound:
+            self._checkpoint(done)
+
+    def _checkpoint(self, done: int) -> None:
+        reached = replace(self.done, step=done)
+        checkpoint(self.folder, self.players, reached, self.rows)
+        self.done = reached
+
+    def _fall_back(self, step: int, what: str) -> None:
+        """End the run with the last good weights. Raises UserError, in every process, where there are none."""
+        if self.teacher and self.done.best_step is None and self.accelerator.is_main_process:
+            self._take_teacher()
+        good = self.done.step if self.done.best_step is None else self.done.best_step
+        best, good = broadcast_object_list([self.done.best_step, good])
+        if best is None and not good:
+            if self.accelerator.is_main_process:  # the others have no rows
+                write_log(self.folder, self.rows)
+            other = ", or with --preset control" if self.recipe.game else ""
+            remedy = f"Train more gently: --set rate={min((self.recipe.rate or 0) / 10, 1e-4):g}{other}."
+            raise UserError(f"{self.role} has collapsed at step {step}: {what}.", file=self.folder, remedy=remedy)
+        if best is None and self.accelerator.is_main_process:
+            load_checkpoint(self.folder, self.players)
+        self.collapsed = {"step": step, "what": what, "kept": good}
+        kept = f"the weights of step {good}" if good else "the teacher's weights"
+        warn(f"{self.role} has collapsed at step {step}: {what}. The run keeps {kept}.")
+
+
+@own_states()
+def train_run(
+    task: Task,
+    recipe: Recipe,
+    folder: Path,
+    resume: bool = False,
+    tracker: str | None = None,
+    teacher: Path | None = None,
+) -> None:
+    """Read the corpus, train, and leave a complete run; a finished one is left alone. teacher: see `Training`.
+
+    Raises UserError for whatever is wrong with the input, before anything is written.
+    """
+    check_tracker(tracker)
+    check_output(folder, resume)
+    refuse_within(folder, [*task.paths, *recipe.unlabeled])
+    if resume and is_finished(folder):
+        notice(f"{folder}: this run is finished; there is nothing to resume.")
+        clear(folder)  # a kill may have left what it was about to remove
+        return
+    if teacher and not recipe.taught:
+        remedy = "Leave --teacher out, or give --preset adversarial."
+        raise UserError(f"--teacher: the preset {recipe.preset} has no teacher.", remedy=remedy)
+    if teacher:
+        refuse_unfinished(teacher)  # before anything is read, which may take a while
+    corpus = Corpus.read(task, recipe)
+    _tell_of_bare_fields(task, corpus)
+    training = Training(task, recipe, corpus, folder, tracker, teacher=teacher)
+    with claimed(folder):
+        training.run(resume)
+
+
+def _tell_of_bare_fields(task: Task, corpus: Corpus) -> None:
+    """Warn of fields that dev says nothing about, since the weights are not chosen by them."""
+    bare = without_gold(task.fields, corpus.dev) if corpus.dev else []
+    if len(bare) == len(task.fields):
+        warn("no document of dev has a label of any field: no score is defined there, and the last weights are kept.")
+    elif bare:
+        named = ", ".join(bare)
+        warn(f"no document of dev has a label of {named}: no score is defined there, nor are weights chosen by it.")
+
+
+def _role(recipe: Recipe, teaches: bool) -> str:
+    """What a run is called where its progress is told."""
+    if teaches and not recipe.taught:
+        return "teacher"
+    one_of_several = recipe.taught and (teaches or recipe.generations > 1)
+    return f"{recipe.preset}, generation {recipe.generations}" if one_of_several else recipe.preset
+
+
+def _hiding(discriminator: Discriminator, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> HidingGenerator:
+    """Raises UserError where no token can be hidden from the encoder."""
+    token = mask_token(tokenizer, recipe.encoder)
+    discriminator.probe_hiding(recipe.encoder, token)
+    return HidingGenerator(discriminator.hidden, token, tokenizer.all_special_ids, recipe.hide, recipe.chance)
+
+
+def clear(folder: Path) -> None:
+    """Remove the checkpoints of a finished run. The last one first: without it the run counts as finished."""
+    (folder / LAST).unlink(missing_ok=True)
+    shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
+
+
+def _row(step: Step, seconds: float) -> dict[str, Any]:
+    """A line of log.jsonl."""
+    row: dict[str, Any] = {"step": step.number + 1, "seconds": round(seconds, 3), **step.losses}
+    if step.realness:
+        row.update(realness_real=step.realness[0], realness_fake=step.realness[1])
+    return {**row, **step.parts, "answers": step.answers}
+
+
+def _step(row: Mapping[str, Any]) -> Step:
+    """What a line of log.jsonl says of its step."""
+    realness = (row["realness_real"], row["realness_fake"]) if "realness_fake" in row else None
+    answers = {name: (given, right) for name, (given, right) in row.get("answers", {}).items()}
+    return Step(row["step"] - 1, {"discriminator": row["discriminator"]}, {}, realness, answers)
