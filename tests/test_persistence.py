@@ -198,7 +198,7 @@ def test_a_damaged_checkpoint_is_named(task, tmp_path, rough, monkeypatch):
 def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
     file = tmp_path / "deep" / "last.safetensors"
     save_weights(file, {"a": torch.ones(3)}, Progress(4, 3, 0.5))
-    monkeypatch.setattr("electra_ie.training.trainer.checkpoints.os.replace", lambda *_: (_ for _ in ()).throw(Stopped))
+    monkeypatch.setattr("electra_ie.common.files.os.replace", lambda *_: (_ for _ in ()).throw(Stopped))
     with pytest.raises(Stopped):
         save_weights(file, {"a": torch.zeros(3)}, Progress(5))
     tensors, progress = read_weights(file)

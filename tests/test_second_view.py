@@ -218,7 +218,7 @@ def test_it_may_be_left_out(task, tmp_path, encoder, monkeypatch):
 
 
 def test_where_labels_are_many_it_is_not_asked(encoder, monkeypatch):
-    monkeypatch.setattr("electra_ie.training.trainer.co_training.MOST", 40)
+    monkeypatch.setattr("electra_ie.training.co_training.MOST", 40)
     assert learnt(encoder("bert"), tiny.documents(40)).layers
     assert not learnt(encoder("bert"), tiny.documents(41)).layers
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from electra_ie.common.errors import UserError, first_process
 
+ROOT = Path(__file__).parents[1]
+"""The folder of this package."""
 CARD = "README.md"
 """The card of a model, a run or a data set, as the hub names it."""
 MODEL_FILES = (

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from electra_ie.common.errors import Fault, Faults, UserError, nearest, warn
-from electra_ie.common.files import leads_out, repository_of
+from electra_ie.common.files import ROOT, leads_out, repository_of
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.document import Document
 from electra_ie.data.document_ids import repeated_ids, with_paths
@@ -33,8 +33,7 @@ DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 
 def shipped(folder: str) -> Path:
     """`folder` as shipped: within the package in an installed wheel, beside it in a checkout."""
-    package = Path(__file__).parent
-    return package / folder if (package / folder).is_dir() else package.parent / folder
+    return ROOT / folder if (ROOT / folder).is_dir() else ROOT.parent / folder
 
 
 def list_tasks() -> list[str]:

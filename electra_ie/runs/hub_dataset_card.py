@@ -9,13 +9,13 @@ from typing import Any
 import yaml
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.files import CARD
 from electra_ie.common.text_files import read_text
 from electra_ie.data.dataset_card import LOADED, DataCard
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
-from electra_ie.common.files import CARD
-from electra_ie.runs.usage_snippets import PIPELINES
 from electra_ie.data.task import Task
+from electra_ie.runs.usage_snippets import PIPELINES
 
 FRONT = re.compile(r"---[ \t]*\n(.*?\n)---[ \t]*\n", re.DOTALL)
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, leads_out, parse, repository_of, write
-import json
-import os
-from collections.abc import Sequence
-from pathlib import Path
-from electra_ie.common.errors import UserError
-from electra_ie.common.files import repository_of
 from electra_ie.common.progress import notice
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.fields import Field

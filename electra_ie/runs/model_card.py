@@ -7,21 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from electra_ie.runs.provenance import read_audit
-from electra_ie.runs.model_card_metadata import SCORED, front_matter
 from electra_ie.common.errors import UserError, warn
-from electra_ie.common.files import parse, write
+from electra_ie.common.files import CARD, parse, write
 from electra_ie.common.hashing import SHOWN, WEIGHTS
 from electra_ie.config.train import Recipe
 from electra_ie.data.dataset_card import DataCard
-from electra_ie.models.encoders import EMBEDDED_NAMES, INSTALL
 from electra_ie.data.fields import Field
-from electra_ie.metrics import COUNTS, INTERVAL, MAIN, NAMES
-from electra_ie.runs.layout import load_task
-from electra_ie.runs.layout import AUDIT, COMPARED, COMPARISON, RECIPE, SCORES
-from electra_ie.common.files import CARD
-from electra_ie.runs.usage_snippets import StockFolder, loading
 from electra_ie.data.task import Task
+from electra_ie.metrics import COUNTS, INTERVAL, MAIN, NAMES
+from electra_ie.models.encoders import EMBEDDED_NAMES, INSTALL
+from electra_ie.runs.layout import AUDIT, COMPARED, COMPARISON, RECIPE, SCORES, load_task
+from electra_ie.runs.model_card_metadata import SCORED, front_matter
+from electra_ie.runs.provenance import read_audit
+from electra_ie.runs.usage_snippets import StockFolder, loading
 
 SHOWN_EXAMPLES = 3
 DASH = "–"

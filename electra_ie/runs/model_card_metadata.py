@@ -11,10 +11,10 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from electra_ie.config.train import Recipe
 from electra_ie.data.dataset_card import LANGUAGES, DataCard
-from electra_ie.models.encoders import EMBEDDED_NAMES
-from electra_ie.metrics import MAIN, NAMES
-from electra_ie.runs.usage_snippets import PIPELINES
 from electra_ie.data.task import Task
+from electra_ie.metrics import MAIN, NAMES
+from electra_ie.models.encoders import EMBEDDED_NAMES
+from electra_ie.runs.usage_snippets import PIPELINES
 
 SCORED = ("dev", "test")
 """The splits whose scores a card shows."""

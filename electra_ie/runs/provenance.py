@@ -17,16 +17,15 @@ import torch
 
 from electra_ie.common import hashing
 from electra_ie.common.errors import UserError, warn
-from electra_ie.common.files import parse, repository_of, write
+from electra_ie.common.files import ROOT, parse, repository_of, write
 from electra_ie.common.progress import notice
 from electra_ie.config.train import Recipe
-from electra_ie.data.training_data import Corpus
 from electra_ie.data.document import Document, of_documents
 from electra_ie.data.leakage import overlaps
-from electra_ie.runs.storage import model_files
-from electra_ie.runs.layout import load_task, say_where
-from electra_ie.runs.layout import AUDIT, RECIPE, TASK, refuse_links
 from electra_ie.data.task import UNLABELED, Task
+from electra_ie.data.training_data import Corpus
+from electra_ie.runs.layout import AUDIT, RECIPE, TASK, load_task, refuse_links, say_where
+from electra_ie.runs.storage import model_files
 
 CHECKED = ("weights", "recipe", "data", "splits", "code", "environment")
 """The parts of the audit that `verify` makes anew and compares."""
@@ -45,7 +44,7 @@ def write_audit(run: Path, task: Task, recipe: Recipe, corpus: Corpus) -> dict[s
     files = model_files(run, [field.name for field in task.fields])
     splits: dict[str, list[Document]] = {"train": corpus.train, "pool": corpus.pool, "dev": corpus.dev}
     splits |= _read_test(task)
-    environment, overlap, checkout = environment_now(), overlaps(splits), Path(__file__).parent.parent
+    environment, overlap, checkout = environment_now(), overlaps(splits), ROOT.parent
     audit = {
         "model": hashing.of_sums(files),
         "weights": files,
@@ -119,8 +118,7 @@ def split_sum(documents: Sequence[Document]) -> str:
 
 def code_now() -> dict[str, str]:
     """The version of this package, and the sum of its modules: what a checkout with changes differs by."""
-    package = Path(__file__).parent
-    names = {file: file.relative_to(package) for file in package.rglob("*.py")}
+    names = {file: file.relative_to(ROOT) for file in ROOT.rglob("*.py")}
     ours = {file: name for file, name in names.items() if name.parts[0] != TASKS}
     code = hashing.of_sums({name.as_posix(): hashing.of_file(file) for file, name in ours.items()})
     return {hashing.PACKAGE: hashing.package_version(), "modules": code}

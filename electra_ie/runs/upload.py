@@ -13,16 +13,14 @@ from typing import Any
 import yaml
 
 from electra_ie.common.errors import UserError, warn
-from electra_ie.common.files import MODEL_FILES
+from electra_ie.common.files import CARD, MODEL_FILES
 from electra_ie.common.hub_client import Content
 from electra_ie.common.yaml_source import Source
-from electra_ie.runs.hub_dataset_card import dataset_page
 from electra_ie.data.document import Document
 from electra_ie.data.readers import jsonl
-from electra_ie.runs.layout import check_models, load_task
-from electra_ie.common.files import CARD
-from electra_ie.runs.layout import CHECKPOINT, CURVES, RECIPE, RUN_FILES, TASK, is_finished
 from electra_ie.data.task import SPLITS, Task
+from electra_ie.runs.hub_dataset_card import dataset_page
+from electra_ie.runs.layout import CHECKPOINT, CURVES, RECIPE, RUN_FILES, TASK, check_models, is_finished, load_task
 
 PICTURE = re.compile(rf"(?:{'|'.join(SPLITS)})_(?P<field>\w+)\.png")
 """The scores of a split, drawn."""
