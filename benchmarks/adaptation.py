@@ -59,7 +59,7 @@ def fine_tune(encoder: str, labels: int, seed: int, split: str, settings: Sequen
     return {"f1": f1, "dev": dev}
 
 
-def key(objective: str, steps: int, settings: list[str]) -> str:
+def module_key(objective: str, steps: int, settings: list[str]) -> str:
     return " ".join([objective] if objective == NONE else [objective, str(steps), *settings])
 
 
@@ -69,7 +69,7 @@ def fill(given: argparse.Namespace, split: str) -> None:
     for objective, steps in variants:
         for labels in given.labels:
             for seed in given.seeds:
-                name = f"{split} | {key(objective, steps, given.set)} | {labels} | {seed}"
+                name = f"{split} | {module_key(objective, steps, given.set)} | {labels} | {seed}"
                 RESULTS.fill(name, partial(measure, objective, steps, labels, seed, split, given))
 
 

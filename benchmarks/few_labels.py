@@ -34,7 +34,7 @@ from typing import Any
 
 from cells import Cells, spread
 
-from electra_ie.comparison.statistics import Cell, Comparison, Difference, Outcome
+from electra_ie.comparison.statistics import Comparison, Difference, RunKey, RunScore
 
 CELLS = (
     "trec_fine:all", "bc5cdr:50", "bc5cdr:100", "bc5cdr:500", "medical_cases_real:8", "medical_cases_real:32",
@@ -56,7 +56,7 @@ MARK = " †"
 RESULTS = Cells("few_labels")
 
 
-def key(encoder: str, cell: str, preset: str, seed: int) -> str:
+def module_key(encoder: str, cell: str, preset: str, seed: int) -> str:
     return f"{encoder} | {cell} | {preset} | {seed}"
 
 
@@ -78,7 +78,7 @@ def measure(cell: str, preset: str, seed: int, encoder: str, settings: list[str]
     )  # fmt: skip
     spent = time.process_time() - began
     if teacher:
-        spent += RESULTS.load()[key(name, cell, CONTROL, seed)]["cpu_seconds"]
+        spent += RESULTS.load()[module_key(name, cell, CONTROL, seed)]["cpu_seconds"]
     electra_ie.evaluate(run, "test")
     scores = json.loads((run / "scores.json").read_text("utf-8"))
     found = {
@@ -102,7 +102,7 @@ def fill(given: argparse.Namespace) -> None:
     for seed in given.seeds:
         for cell in given.cells:
             name = ADAPTED if given.adapt else given.encoder.partition("=")[0]
-            keys = {preset: key(name, cell, preset, seed) for preset in given.presets}
+            keys = {preset: module_key(name, cell, preset, seed) for preset in given.presets}
             if RESULTS.load().keys() >= set(keys.values()):
                 continue
             encoder = given.encoder
@@ -188,7 +188,7 @@ def _settings(runs: Iterable[Mapping[str, Any]], seeds: Iterable[str]) -> list[s
 def _difference(before: Sequence[float], after: Sequence[float]) -> Difference:
     """As `electra-ie compare` reckons it."""
     outcomes = {
-        Cell(None, seed, preset): Outcome(score, None, 1.0)
+        RunKey(None, seed, preset): RunScore(score, None, 1.0)
         for preset, scores in zip(PRESETS, (before, after), strict=True)
         for seed, score in enumerate(scores)
     }

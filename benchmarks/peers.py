@@ -35,12 +35,12 @@ from electra_ie.data.task import Task
 from electra_ie.metrics import score
 
 if TYPE_CHECKING:
-    from electra_ie.data.training_data import Corpus
+    from electra_ie.data.training_data import TrainingData
 
 RESULTS = Cells("peers")
 
 
-def regression(field: Field, corpus: Corpus, test: Sequence[Document]) -> list[Any]:
+def regression(field: Field, corpus: TrainingData, test: Sequence[Document]) -> list[Any]:
     from electra_ie.training.co_training import self_trained
 
     known, pool, asked = (features([each.text for each in some]) for some in (corpus.train, corpus.pool, test))
@@ -54,9 +54,9 @@ def features(texts: Sequence[str]) -> np.ndarray:
     import torch
     from transformers import AutoModel
 
-    from electra_ie.models.encoders import load_tokenizer, locate
+    from electra_ie.models.encoders import load_tokenizer, resolve_encoder
 
-    tokenizer, model = load_tokenizer(EMBEDDED), AutoModel.from_pretrained(locate(EMBEDDED)).eval()
+    tokenizer, model = load_tokenizer(EMBEDDED), AutoModel.from_pretrained(resolve_encoder(EMBEDDED)).eval()
     found = []
     for start in range(0, len(texts), 64):
         batch = tokenizer(
@@ -69,22 +69,22 @@ def features(texts: Sequence[str]) -> np.ndarray:
     return torch.cat(found).numpy()
 
 
-def setfit(field: Field, corpus: Corpus, test: Sequence[Document]) -> list[Any]:
+def setfit(field: Field, corpus: TrainingData, test: Sequence[Document]) -> list[Any]:
     import datasets
     from setfit import SetFitModel, Trainer, TrainingArguments
 
-    from electra_ie.models.encoders import locate
+    from electra_ie.models.encoders import resolve_encoder
 
     rows = {"text": [each.text for each in corpus.train]}
     rows["label"] = [field.labels.index(each.gold[field.name]) for each in corpus.train]
-    model = SetFitModel.from_pretrained(locate(EMBEDDED))
+    model = SetFitModel.from_pretrained(resolve_encoder(EMBEDDED))
     with tempfile.TemporaryDirectory() as folder:
         told = TrainingArguments(output_dir=folder, report_to="none")
         Trainer(model=model, args=told, train_dataset=datasets.Dataset.from_dict(rows)).train()
         return [field.labels[int(each)] for each in model.predict([each.text for each in test])]
 
 
-def spacy(field: Field, corpus: Corpus, test: Sequence[Document]) -> list[Any]:
+def spacy(field: Field, corpus: TrainingData, test: Sequence[Document]) -> list[Any]:
     import spacy as library
     from spacy.tokens import DocBin
 
@@ -113,7 +113,7 @@ def spacy(field: Field, corpus: Corpus, test: Sequence[Document]) -> list[Any]:
         ]
 
 
-PEERS: dict[str, Callable[[Field, Corpus, Sequence[Document]], list[Any]]] = {
+PEERS: dict[str, Callable[[Field, TrainingData, Sequence[Document]], list[Any]]] = {
     "regression": regression, "setfit": setfit, "spacy": spacy,
 }  # fmt: skip
 CELLS = {
@@ -129,12 +129,12 @@ def measure(peer: str, cell: str, seed: int) -> dict[str, Any]:
 
     import torch
 
-    from electra_ie.data.training_data import Corpus
+    from electra_ie.data.training_data import TrainingData
 
     name, _, budget = cell.partition(":")
     task = Task.load(name)
     labels = None if budget == "all" else int(budget)
-    corpus = Corpus.read(task, Recipe(task=name, labels=labels, seed=seed, preset="adversarial"))
+    corpus = TrainingData.read(task, Recipe(task=name, labels=labels, seed=seed, preset="adversarial"))
     kind = "spans" if peer == "spacy" else "classes"
     (field,) = (each for each in task.fields if each.kind == kind)
     test = task.read("test")

@@ -34,7 +34,7 @@ def cost(shape: str, vocab: int, batch: int) -> float:
 
     from electra_ie.config.pretrain import PretrainRecipe
     from electra_ie.pretraining.trainer import Pretraining
-    from electra_ie.training.loop import play
+    from electra_ie.training.loop import training_steps
 
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time
     running, taken = {}, {name: [] for name in OBJECTIVES}
@@ -45,7 +45,7 @@ def cost(shape: str, vocab: int, batch: int) -> float:
         session = Pretraining(recipe, Path(tempfile.gettempdir()) / "none")
         session.recipe = session._with_steps()
         session._set_peaks()
-        running[name] = play(session.players, session.batches, session.recipe)
+        running[name] = training_steps(session.players, session.batches, session.recipe)
     for _ in range(8):
         for name, steps in running.items():
             began = clock()

@@ -32,7 +32,7 @@ def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str
     from electra_ie.config.train import Recipe
     from electra_ie.data.label_budget import sample
     from electra_ie.data.task import Task
-    from electra_ie.data.training_data import Corpus
+    from electra_ie.data.training_data import TrainingData
     from electra_ie.inference.extractor import Extractor
     from electra_ie.inference.scoring import answer, judge, mean_score
     from electra_ie.training.trainer import Training
@@ -40,7 +40,7 @@ def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str
     name, _, budget = cell.partition(":")
     task = Task.load(name)
     recipe = Recipe.build(None, settings, task=name, labels=int(budget), seed=seed, preset="control")
-    read = Corpus.read(task, recipe)
+    read = TrainingData.read(task, recipe)
     taught = {each.id for each in read.train}
     others = [each for each in task.read("train") if each.gold and each.id not in taught]
     scored = read.dev or sample(others, MOST, seed)

@@ -28,11 +28,11 @@ from transformers import AutoTokenizer, DebertaV2Config, DebertaV2ForMaskedLM, D
 
 from electra_ie.config.pretrain import PretrainRecipe
 from electra_ie.config.train import EMBEDDED
-from electra_ie.models.encoders import locate
+from electra_ie.models.encoders import resolve_encoder
 from electra_ie.pretraining import model_factory as models
 from electra_ie.pretraining import trainer as session
-from electra_ie.pretraining.masking import Masker, TokenBatches
-from electra_ie.training.loop import accelerator_of, play
+from electra_ie.pretraining.masking import MaskingCollator, TokenBatches
+from electra_ie.training.loop import make_accelerator, training_steps
 
 Steps = Iterator[None]
 
@@ -52,7 +52,7 @@ class Blocks:
 def ours(players: Any, batches: TokenBatches, recipe: PretrainRecipe) -> Steps:
     for group in players.optimizer.param_groups:
         group["peak"] = 1e-4
-    for _ in play(players, batches, recipe):
+    for _ in training_steps(players, batches, recipe):
         yield
 
 
@@ -167,7 +167,7 @@ CASES: dict[str, tuple[str, dict[str, Callable[..., Steps]]]] = {
 def times(case: str, given: argparse.Namespace) -> dict[str, float]:
     """Median seconds of a step of each contestant."""
     sharing, contestants = CASES[case]
-    tokenizer = AutoTokenizer.from_pretrained(locate(EMBEDDED))
+    tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(EMBEDDED))
     recipe = PretrainRecipe(
         from_scratch="small",
         sharing=sharing,
@@ -176,13 +176,13 @@ def times(case: str, given: argparse.Namespace) -> dict[str, float]:
         steps=10_000,
         rate=1e-4,
         dropout=True,  # as all the others do
-    ).settled()
+    ).with_defaults()
     config = models.shape(recipe, tokenizer, False) if case == "ELECTRA-small" else deberta(recipe, tokenizer)
     running = {}
     for name, contestant in contestants.items():
         torch.manual_seed(0)
-        players = session.prepare(accelerator_of(given.precision), recipe, config, tokenizer)
-        masker = Masker(tokenizer, given.length, recipe.mask, recipe.kept)
+        players = session.prepare(make_accelerator(given.precision), recipe, config, tokenizer)
+        masker = MaskingCollator(tokenizer, given.length, recipe.mask, recipe.kept)
         batches = TokenBatches(Blocks(tokenizer, given.length), np.arange(100_000), masker, given.batch, 0)  # type: ignore[arg-type]
         running[name] = contestant(players, batches, recipe)
         try:

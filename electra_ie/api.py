@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from electra_ie.common.errors import SHOWN_FAULTS, UserError, nearest
-from electra_ie.common.escaping import inert
-from electra_ie.common.files import number_of, refuse_overwriting, refuse_within, whole, write
+from electra_ie.common.escaping import escape_json
+from electra_ie.common.files import atomic_path, number_of, refuse_overwriting, refuse_within, write
 from electra_ie.common.hub_client import named, refuse_secrets, target, upload
 from electra_ie.common.progress import notice, progress
 from electra_ie.config.train import PRESETS, Recipe
@@ -141,7 +141,7 @@ def evaluate(
     """
     from electra_ie.inference.scoring import score_run
     from electra_ie.runs.layout import load_task
-    from electra_ie.runs.model_card import renew
+    from electra_ie.runs.model_card import update_model_card
 
     if file:
         _check_places([Path(file)])
@@ -152,7 +152,7 @@ def evaluate(
     scores = score_run(run, split, data)
     if file:
         write(Path(file), json.dumps({"run": os.fspath(run), "split": split, "scores": scores}, indent=2) + "\n")
-    renew(Path(run), before)
+    update_model_card(Path(run), before)
     return scores
 
 
@@ -203,7 +203,7 @@ def extract(
         report = stack.enter_context(progress(None, "extracting", unit="documents"))
         for reading in extractor.read(inbox.read(fail)):
             record = reading.record()
-            lines.write(inert(json.dumps(record, ensure_ascii=False)) + "\n")
+            lines.write(escape_json(json.dumps(record, ensure_ascii=False)) + "\n")
             if page:
                 page.add({**record, "file": inbox.shown(record["file"])}, reading.document.text)
             counts["documents"] += 1
@@ -241,11 +241,11 @@ def push_to_hub(
     token: in place of the one that the hub's client knows (HF_TOKEN, `hf auth login`). The branch then holds this run
     and no file of an earlier one. Raises UserError for whatever is wrong, with nothing to be seen on the hub.
     """
-    from electra_ie.runs.upload import of_run, part_of
+    from electra_ie.runs.upload import plan_run_upload, run_path_field
 
     to = target(repository, revision)
-    sent = of_run(Path(run)).files
-    commit = upload(sent, to, private=private, token=token, replaces=lambda path: part_of(path) is not None)
+    sent = plan_run_upload(Path(run)).files
+    commit = upload(sent, to, private=private, token=token, replaces=lambda path: run_path_field(path) is not None)
     return f"{repository}@{commit}"
 
 
@@ -257,28 +257,28 @@ def push_data(
     data: the folder of the task's files, in place of its own. private, token: as `push_to_hub`. What is sent is read by
     `datasets.load_dataset`, and its download is a task. Raises UserError for whatever is wrong.
     """
-    from electra_ie.runs.upload import is_of_some_task, of_task
+    from electra_ie.runs.upload import is_data_path, plan_data_upload
 
     to = target(repository)
-    sent = of_task(Task.load(task, data), repository).files
-    commit = upload(sent, to, "dataset", private=private, token=token, replaces=is_of_some_task)
+    sent = plan_data_upload(Task.load(task, data), repository).files
+    commit = upload(sent, to, "dataset", private=private, token=token, replaces=is_data_path)
     return f"{repository}@{commit}"
 
 
 def plan_push(run: str | os.PathLike[str], repository: str, revision: str | None = None) -> Upload:
     """What `push_to_hub` would send. No network. Raises UserError for what it would refuse by itself."""
-    from electra_ie.runs.upload import of_run
+    from electra_ie.runs.upload import plan_run_upload
 
     target(repository, revision)
-    return _checked(of_run(Path(run)))
+    return _checked(plan_run_upload(Path(run)))
 
 
 def plan_push_data(task: str, repository: str, data: str | None = None) -> Upload:
     """What `push_data` would send. No network. Raises UserError for what it would refuse by itself."""
-    from electra_ie.runs.upload import of_task
+    from electra_ie.runs.upload import plan_data_upload
 
     target(repository)
-    return _checked(of_task(Task.load(task, data), repository))
+    return _checked(plan_data_upload(Task.load(task, data), repository))
 
 
 def _checked(planned: Upload) -> Upload:
@@ -293,7 +293,7 @@ def _stream(path: Path) -> Iterator[TextIO]:
         with path.open("w", encoding="utf-8", newline="\n") as stream:
             yield stream
         return
-    with whole(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
+    with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
         yield stream
 
 
@@ -314,9 +314,9 @@ def _check_places(places: Sequence[Path]) -> None:
 
 def _own_files(run: Path) -> list[Path]:
     """The files of a run: those that it is read from, and those that hold what came of it."""
-    from electra_ie.runs.upload import part_of
+    from electra_ie.runs.upload import run_path_field
 
-    return [file for file in run.rglob("*") if part_of(file.relative_to(run).as_posix()) is not None]
+    return [file for file in run.rglob("*") if run_path_field(file.relative_to(run).as_posix()) is not None]
 
 
 def _data_files(task: Task) -> Iterator[Path]:

@@ -150,7 +150,11 @@ class Handler(BaseHTTPRequestHandler):
         """`write`, `read`, or nothing without a token."""
         told = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if told and told not in self.hub.tokens:
-            raise Refusal(401, "Invalid credentials in Authorization header", X_Error_Message="Invalid credentials in Authorization header")
+            raise Refusal(
+                401,
+                "Invalid credentials in Authorization header",
+                X_Error_Message="Invalid credentials in Authorization header",
+            )
         return self.hub.tokens.get(told, "")
 
     def repository(self, name: str, write: bool = False) -> Repository:
@@ -221,7 +225,14 @@ class Handler(BaseHTTPRequestHandler):
         for each in json.loads(self.body)["files"]:
             path = each["path"]
             known = oid(path, files[path]) if path in files else None
-            told.append({"path": path, "uploadMode": "lfs" if is_large(path) else "regular", "shouldIgnore": False, "oid": known})
+            told.append(
+                {
+                    "path": path,
+                    "uploadMode": "lfs" if is_large(path) else "regular",
+                    "shouldIgnore": False,
+                    "oid": known,
+                }
+            )
         self.tell({"files": told})
 
     def batch(self, name: str) -> None:
@@ -313,7 +324,9 @@ ROUTES = (
 
 
 @contextmanager
-def running(files: Mapping[str, dict[str, bytes]] | None = None, tokens: Mapping[str, str] | None = None) -> Iterator[Hub]:
+def running(
+    files: Mapping[str, dict[str, bytes]] | None = None, tokens: Mapping[str, str] | None = None
+) -> Iterator[Hub]:
     """A running hub. `files`: what it holds, by repository (`datasets/ORG/NAME`, `ORG/NAME`); `tokens`: `write` or
     `read` by token."""
     hub = Hub(tokens=dict(tokens or {}))

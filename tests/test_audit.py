@@ -20,7 +20,7 @@ import electra_ie
 from electra_ie import Extractor, UserError, train, verify
 from electra_ie.cli.app import main
 from electra_ie.runs.provenance import git_revision, packages_sum
-from electra_ie.runs.upload import of_run
+from electra_ie.runs.upload import plan_run_upload
 
 NAMES = [field.name for field in tiny.FIELDS]
 
@@ -46,7 +46,9 @@ def sha256(file: Path) -> str:
 
 def test_the_audit_says_what_the_run_was_made_from(run):
     audit, data = audit_of(run), run.parent / "three_kinds"
-    assert audit["data"] == {name: sha256(data / name) for name in ("train.jsonl", "dev.jsonl", "test.jsonl", "pool.jsonl")}
+    assert audit["data"] == {
+        name: sha256(data / name) for name in ("train.jsonl", "dev.jsonl", "test.jsonl", "pool.jsonl")
+    }
     assert audit["recipe"]["run.yaml"] == sha256(run / "run.yaml")
     assert audit["seeds"] == {"seed": 0} and set(audit["splits"]) == {"train", "pool", "dev", "test"}
     for name in NAMES:
@@ -57,7 +59,9 @@ def test_the_audit_says_what_the_run_was_made_from(run):
     assert environment["python"] == platform.python_version() and environment["device"]
     assert audit["code"]["electra_ie"] == version("electra_ie") and len(audit["environment_hash"]) == 64
     installed = {(each.name.lower().replace("_", "-"), each.version) for each in distributions()}
-    assert audit["packages"].endswith(" packages)") and int(audit["packages"].split("(")[1].split()[0]) <= len(installed)
+    assert audit["packages"].endswith(" packages)") and int(audit["packages"].split("(")[1].split()[0]) <= len(
+        installed
+    )
     assert audit["lock"] == sha256(Path(electra_ie.__file__).parents[1] / "constraints.txt")
     # As a shell would count it: sha256sum of the files in the order of their names, and of what that printed.
     printed = "".join(f"{audit['weights'][name]}  {name}\n" for name in sorted(audit["weights"]))
@@ -92,7 +96,7 @@ def test_an_untouched_run_is_as_its_audit_says(mine, monkeypatch, capsys):
 
 def test_a_run_is_as_its_audit_says_where_it_was_pushed_to(mine):
     """What is sent is all that is checked; the folder of the data is not, and not looked for."""
-    for name, content in of_run(mine).files.items():
+    for name, content in plan_run_upload(mine).files.items():
         file = mine.parent / "pulled" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
@@ -106,13 +110,22 @@ def test_what_a_run_would_have_read_is_said_or_not_read(mine, tmp_path, capsys):
     fetched = tmp_path / "models--bank--risks" / "snapshots" / "0f3a"
     shutil.copytree(mine, fetched)
     found = verify(fetched)
-    assert found.same and found.unchecked[0].startswith("data and splits: a run from the hub does not decide what is read")
-    assert verify(fetched, data=str(mine.parent / "data")).unchecked == [] and "task.yaml says" not in capsys.readouterr().err
+    assert found.same and found.unchecked[0].startswith(
+        "data and splits: a run from the hub does not decide what is read"
+    )
+    assert (
+        verify(fetched, data=str(mine.parent / "data")).unchecked == []
+        and "task.yaml says" not in capsys.readouterr().err
+    )
     (tmp_path / "notes.txt").write_text("private", encoding="utf-8")
     for run in (mine, fetched):
         change_yaml(run / "run.yaml", unlabeled=[str(tmp_path / "notes.txt")])
     found = verify(fetched, data=str(mine.parent / "data"))
-    assert len(found.differences) == 1 and "does not decide that" in found.unchecked[0] and "notes.txt" in found.unchecked[0]
+    assert (
+        len(found.differences) == 1
+        and "does not decide that" in found.unchecked[0]
+        and "notes.txt" in found.unchecked[0]
+    )
     assert [line.partition(": ")[0] for line in lines(mine)] == ["recipe", "data", "splits"]
     assert f"unlabelled texts: {tmp_path / 'notes.txt'}" in capsys.readouterr().err
 
@@ -174,7 +187,9 @@ def relabel(file: Path) -> None:
 def test_what_differs_is_named(mine, change, told):
     change(mine)
     found = lines(mine)
-    assert len(found) == len(told) and all(line.startswith(words) for line, words in zip(found, told, strict=True)), found
+    assert len(found) == len(told) and all(line.startswith(words) for line, words in zip(found, told, strict=True)), (
+        found
+    )
 
 
 def test_another_package_is_another_sum(tmp_path, monkeypatch):
@@ -193,7 +208,11 @@ def test_differences_are_lines_and_exit_code_1(mine, monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         main()
     told = capsys.readouterr()
-    assert caught.value.code == 1 and told.out.count("\n") == 1 and told.out.startswith("weights: topic/model.safetensors: ")
+    assert (
+        caught.value.code == 1
+        and told.out.count("\n") == 1
+        and told.out.startswith("weights: topic/model.safetensors: ")
+    )
     assert "not checked: data and splits" in told.err and "--data" in told.err
 
 
@@ -210,7 +229,10 @@ def test_a_run_without_an_audit_is_refused(mine):
 def test_trained_again_from_run_yaml_the_weights_have_the_same_hash(task, tmp_path, encoder):
     first = train(str(task), tmp_path / "first", **tiny.settings(encoder("bert"), "control"), labels=30)
     again = train(str(task), tmp_path / "again", recipe=first / "run.yaml")
-    assert audit_of(first)["weights"] == audit_of(again)["weights"] and audit_of(first)["model"] == audit_of(again)["model"]
+    assert (
+        audit_of(first)["weights"] == audit_of(again)["weights"]
+        and audit_of(first)["model"] == audit_of(again)["model"]
+    )
     assert audit_of(first)["splits"] == audit_of(again)["splits"]
     assert "pool.jsonl" not in audit_of(first)["data"], "control reads no pool"
 
@@ -236,7 +258,9 @@ def test_the_revision_is_read_without_git(tmp_path):
     (git / "refs" / "heads").mkdir(parents=True)
     assert git_revision(tmp_path) is None and git_revision(git.parent) is None
     (git / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
-    (git / "packed-refs").write_text(f"# pack-refs\n{other} refs/heads/other\n{commit} refs/heads/main\n", encoding="utf-8")
+    (git / "packed-refs").write_text(
+        f"# pack-refs\n{other} refs/heads/other\n{commit} refs/heads/main\n", encoding="utf-8"
+    )
     assert git_revision(git.parent) == commit
     (git / "refs" / "heads" / "main").write_text(f"{other}\n", encoding="utf-8")
     assert git_revision(git.parent) == other, "newer than the packed one"

@@ -86,7 +86,7 @@ def parts(*spreads: str) -> list[str]:
     return [each for one in spreads for each in one.split(" ± ")]
 
 
-def row_of(encoder: str, cell: str, field: str = "entities") -> few_labels.Row:
+def teacher_log_row(encoder: str, cell: str, field: str = "entities") -> few_labels.Row:
     (found,) = (row for row in ROWS if (row.encoder, row.cell, row.field) == (encoder, cell, field))
     return found
 
@@ -100,15 +100,30 @@ def less(one: list[float], other: list[float]) -> list[float]:
 
 
 def of_adaptation(split: str, encoder: str, labels: int) -> str:
-    table = dict(row.strip("| ").split(" | ", 1) for row in rows(adaptation.table(split)) if "0.6 M" in row or "0.0 M" in row)
-    table |= {f"{row.split(' | ')[0].strip('| ')} later": row.split(" | ", 1)[1].strip("| ") for row in rows(adaptation.table(split)) if "2.3 M" in row}
+    table = dict(
+        row.strip("| ").split(" | ", 1) for row in rows(adaptation.table(split)) if "0.6 M" in row or "0.0 M" in row
+    )
+    table |= {
+        f"{row.split(' | ')[0].strip('| ')} later": row.split(" | ", 1)[1].strip("| ")
+        for row in rows(adaptation.table(split))
+        if "2.3 M" in row
+    }
     return [cell.strip() for cell in table[encoder].split("|")][1 + [50, 100, 500].index(labels)]
 
 
 def adapting() -> list[float]:
     """What adapting the encoder gives control: sec_filings, trec_fine, bc5cdr:50, the flags of transaction_risk:60."""
-    cells = ("sec_filings:50", "entities"), ("trec_fine:all", "question"), ("bc5cdr:50", "entities"), ("transaction_risk:60", "flags")
-    return [statistics.mean(row_of("adapted", *each).control) - statistics.mean(row_of("default", *each).control) for each in cells]
+    cells = (
+        ("sec_filings:50", "entities"),
+        ("trec_fine:all", "question"),
+        ("bc5cdr:50", "entities"),
+        ("transaction_risk:60", "flags"),
+    )
+    return [
+        statistics.mean(teacher_log_row("adapted", *each).control)
+        - statistics.mean(teacher_log_row("default", *each).control)
+        for each in cells
+    ]
 
 
 def of_means(name: str) -> list[str]:
@@ -123,11 +138,25 @@ LANGUAGES = pytest.mark.parametrize("text, place", [(ENGLISH, 0), (CHINESE, 1)],
 
 @LANGUAGES
 def test_what_is_said_of_all_rows_follows_from_them(text, place):
-    opening, end = (("On the encoder as it is", "For sec_filings and"), ("在原编码器上，", "sec_filings 和 transaction_risk 用的"))[place]
+    opening, end = (
+        ("On the encoder as it is", "For sec_filings and"),
+        ("在原编码器上，", "sec_filings 和 transaction_risk 用的"),
+    )[place]
     plain, bare = of_means("default: gain"), of_means("default, without flags: gain")
     later, later_bare = of_means("adapted: gain"), of_means("adapted, without flags: gain")
     whole, best = of_means("adapted: in all"), of_means("adapted, where it was measured, else default: in all")
-    expected = [*plain, bare[0], bare[2], later[0], later[2], later_bare[0], later_bare[2], *whole[:3], best[0], best[2]]
+    expected = [
+        *plain,
+        bare[0],
+        bare[2],
+        later[0],
+        later[2],
+        later_bare[0],
+        later_bare[2],
+        *whole[:3],
+        best[0],
+        best[2],
+    ]
     assert between(text, opening, end) == expected
     for encoder in ("default", "adapted"):
         mine = [row for row in SHOWN if row.encoder == encoder]
@@ -138,29 +167,48 @@ def test_what_is_said_of_all_rows_follows_from_them(text, place):
 
 @LANGUAGES
 def test_what_is_said_of_single_sets_follows_from_their_rows(text, place):
-    opening, end = (("definitions of WordNet (", "; one generation in bf16"), ("（WordNet 的释义，", "；一代的那一行是 bf16"))[place]
+    opening, end = (
+        ("definitions of WordNet (", "; one generation in bf16"),
+        ("（WordNet 的释义，", "；一代的那一行是 bf16"),
+    )[place]
     control, game, view = map(of_wordnet, ("control", "adversarial", "adversarial second_view=false"))
-    twice, once = row_of("generations2", "bc5cdr:50"), row_of("default", "bc5cdr:50")
+    twice, once = teacher_log_row("generations2", "bc5cdr:50"), teacher_log_row("default", "bc5cdr:50")
     again = less(twice.adversarial, once.adversarial)
-    expected = [*parts(spread(control), spread(game)), *gains(*less(game, control)), *points(statistics.mean(less(game, view)))]
+    expected = [
+        *parts(spread(control), spread(game)),
+        *gains(*less(game, control)),
+        *points(statistics.mean(less(game, view))),
+    ]
     expected += [*parts(spread(of_wordnet("regression"))), *points(*adapting())]
     expected += [of_means("adapted: gain")[0], of_means("default, over the rows that are adapted too: gain")[0]]
     expected += [*points(statistics.mean(again)), *gains(*again)]
     assert between(text, opening, end) == expected
     assert f"{twice.cost} times the cost" in flat(text) if place == 0 else f"成本为 control 的 {twice.cost} 倍" in text
     for cell in ("bc5cdr:100", "bc5cdr:500"):
-        assert statistics.mean(row_of("adapted", cell).control) - statistics.mean(row_of("default", cell).control) < 0.55
+        assert (
+            statistics.mean(teacher_log_row("adapted", cell).control)
+            - statistics.mean(teacher_log_row("default", cell).control)
+            < 0.55
+        )
 
 
 @LANGUAGES
 def test_what_peers_score_is_said_as_it_was_measured(text, place):
-    opening, end = (("Others on the same labels", "Least is gained"), ("别的工具用各自的默认设置", "增益最小的是"))[place]
+    opening, end = (("Others on the same labels", "Least is gained"), ("别的工具用各自的默认设置", "增益最小的是"))[
+        place
+    ]
     keys = ["setfit | trec_fine:all", "regression | trec_fine:all"]
-    keys += [f"spacy | {cell}" for cell in ("bc5cdr:50", "bc5cdr:100", "sec_filings:50", "transaction_risk:60", "transaction_risk:200")]
+    keys += [
+        f"spacy | {cell}"
+        for cell in ("bc5cdr:50", "bc5cdr:100", "sec_filings:50", "transaction_risk:60", "transaction_risk:200")
+    ]
     scores = [spread(each["test"] for each in peers.RESULTS.matching(f"{key} | ").values()) for key in keys]
     assert between(text, opening, end) == parts(*scores)
     medical = [row for row in SHOWN if row.cell == "medical_cases_real:8"]
-    opening, end = (("Least is gained on medical_cases_real,", "points"), ("增益最小的是 medical_cases_real：", "分，"))[place]
+    opening, end = (
+        ("Least is gained on medical_cases_real,", "points"),
+        ("增益最小的是 medical_cases_real：", "分，"),
+    )[place]
     assert between(text, opening, end) == points(statistics.mean(row.difference.mean for row in medical))
 
 
@@ -168,20 +216,40 @@ def test_what_peers_score_is_said_as_it_was_measured(text, place):
 def test_other_numbers_of_the_readme_are_those_of_their_results(text, place):
     reading = {row.split(" | ")[0].strip("| "): row.split(" | ")[1] for row in rows(stock_reading.table())}
     assert reading["extract"] == reading["exact"]
-    opening, end = (("three seeds, give F1", "the wrong strategy"), ("三个种子，在 transaction_risk 的 200 条记录上", "因为对只判断"))[place]
+    opening, end = (
+        ("three seeds, give F1", "the wrong strategy"),
+        ("三个种子，在 transaction_risk 的 200 条记录上", "因为对只判断"),
+    )[place]
     assert between(text, opening, end) == parts(reading["extract"], reading["first"], reading["simple"])
     mean, stock = (row.split(" | ")[1] for row in rows(pooling.table()))
-    opening, end = (("5-fold cross-validation,", "from the first token, means"), ("5 折交叉验证，三个种子的平均：", "；`python benchmarks/pooling.py`"))[place]
+    opening, end = (
+        ("5-fold cross-validation,", "from the first token, means"),
+        ("5 折交叉验证，三个种子的平均：", "；`python benchmarks/pooling.py`"),
+    )[place]
     assert between(text, opening, end) == [mean, stock]
     made = [row.split(" | ")[3] for row in rows(scratch.table())]
-    opening, end = (("with 500 labels has", "(`python benchmarks/scratch.py`)"), ("bc5cdr 用 500 条标注，在 dev 上", "（`python benchmarks/scratch.py`）"))[place]
+    opening, end = (
+        ("with 500 labels has", "(`python benchmarks/scratch.py`)"),
+        ("bc5cdr 用 500 条标注，在 dev 上", "（`python benchmarks/scratch.py`）"),
+    )[place]
     assert between(text, opening, end) == parts(*made)
     half, rule, twice = (each.strip() for each in rows(steps.table())[-1].split("|")[3:6])
-    opening, end = (("but for what seeds differ by:", "the mean of five sets"), ("种子间的差异外相同：", "（`python benchmarks/steps.py`）"))[place]
+    opening, end = (
+        ("but for what seeds differ by:", "the mean of five sets"),
+        ("种子间的差异外相同：", "（`python benchmarks/steps.py`）"),
+    )[place]
     assert between(text, opening, end) == [half, twice, rule]
-    opening, end = (("and is worse here as it was there:", "(bc5cdr, dev"), ("和论文中一样，它在这里更差：", "（bc5cdr，dev"))[place]
-    assert between(text, opening, end) == parts(*(of_adaptation("dev", each, 100) for each in ("adversarial", "electra")))
-    opening, end = (("with 100 labels `mlm` has", "The little text"), ("用 100 条标注，`mlm` 在", "数据集自己不多的文本"))[place]
+    opening, end = (
+        ("and is worse here as it was there:", "(bc5cdr, dev"),
+        ("和论文中一样，它在这里更差：", "（bc5cdr，dev"),
+    )[place]
+    assert between(text, opening, end) == parts(
+        *(of_adaptation("dev", each, 100) for each in ("adversarial", "electra"))
+    )
+    opening, end = (
+        ("with 100 labels `mlm` has", "The little text"),
+        ("用 100 条标注，`mlm` 在", "数据集自己不多的文本"),
+    )[place]
     found = [each for each in between(text, opening, end) if each not in ("0.6", "2.3")]
     assert found == [of_adaptation("dev", each, 100).split(" ± ")[0] for each in ("mlm", "mlm later", "none")]
     for name, row in zip(("none", "electra", "mlm"), rows(adaptation.table("test")), strict=True):
@@ -198,28 +266,41 @@ def test_numbers_in_the_text_of_the_benchmarks_are_those_of_their_results():
     assert said == points(*less(game, view), cost)
     by_seed = []
     for cell in ("trec_fine:82", "bc5cdr:50", "sec_filings:50", "transaction_risk:60", "medical_cases_real:8"):
-        rule, twice = ([each["score"] for each in steps.RESULTS.matching(f"{cell} | {times} | ").values()] for times in (1, 2))
-        by_seed += [each if each.strip("+-0.") else "0.0" for each in gains(*(two - one for one, two in zip(rule, twice, strict=False)))]
+        rule, twice = (
+            [each["score"] for each in steps.RESULTS.matching(f"{cell} | {times} | ").values()] for times in (1, 2)
+        )
+        by_seed += [
+            each if each.strip("+-0.") else "0.0"
+            for each in gains(*(two - one for one, two in zip(rule, twice, strict=False)))
+        ]
     assert between(BENCHMARKS, "By seed, twice less the rule:", "medical_cases_real, where half") == by_seed
-    filings = row_of("default", "sec_filings:50")
+    filings = teacher_log_row("default", "sec_filings:50")
     assert f"sec_filings:50 has {spread(filings.control)} for `control`" in flat(BENCHMARKS)
     assert f"to {spread(filings.adversarial)}." in flat(BENCHMARKS)
-    flags = row_of("default", "transaction_risk:60", "flags")
+    flags = teacher_log_row("default", "transaction_risk:60", "flags")
     said = between(BENCHMARKS, "the flags of transaction_risk:60 went from", "(the former in bf16)")
     assert said[2:4] == parts(spread(flags.adversarial)) and said[-1] == points(flags.difference.mean)[0]
     assert "had 1.9 and 13.9 on 1,000 labelled sentences" in flat(BENCHMARKS)
-    first = [[each["f1"] for each in scratch.RESULTS.matching(f"tiny 8000 550 | {name} | 1000 | ").values()] for name in ("electra", "mlm")]
+    first = [
+        [each["f1"] for each in scratch.RESULTS.matching(f"tiny 8000 550 | {name} | 1000 | ").values()]
+        for name in ("electra", "mlm")
+    ]
     assert [statistics.mean(each) for each in first] == pytest.approx([1.9, 13.9], abs=0.051)
     fields = ("conditions", "factors", "findings", "modifiers")
     told = []
     for preset in few_labels.PRESETS:
-        scores = few_labels.RESULTS.load()[few_labels.key("adapted", "medical_cases_real:8", preset, 0)]["test"]
+        scores = few_labels.RESULTS.load()[few_labels.module_key("adapted", "medical_cases_real:8", preset, 0)]["test"]
         told += points(statistics.mean(scores.values()), *(scores[name] for name in fields))
-    assert between(BENCHMARKS, "the biomedical encoder gives the mean of the four fields", "; the encoder as it is has") == told
+    assert (
+        between(BENCHMARKS, "the biomedical encoder gives the mean of the four fields", "; the encoder as it is has")
+        == told
+    )
 
 
 def test_rows_of_texts_with_line_ends_name_their_commit():
-    named = {commit for (encoder, cell), commit in few_labels.LINE_ENDS.items() if f"{cell}{few_labels.MARK}" in ENGLISH}
+    named = {
+        commit for (encoder, cell), commit in few_labels.LINE_ENDS.items() if f"{cell}{few_labels.MARK}" in ENGLISH
+    }
     assert named == set(few_labels.LINE_ENDS.values())
     for text in (ENGLISH, CHINESE):
         marked = next(line for line in re.split(r"\n\n", text) if line.startswith("† "))

@@ -19,15 +19,15 @@ from huggingface_hub import ModelCard
 
 from electra_ie import Extractor, UserError, compare, evaluate, train
 from electra_ie.cli.listing import show_scores
-from electra_ie.comparison.statistics import Cell, Comparison, Outcome
+from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.config.train import EMBEDDED
 from electra_ie.data.batching import collate
-from electra_ie.data.bio import best_tags
+from electra_ie.data.bio import viterbi
 from electra_ie.data.dataset_card import DataCard
 from electra_ie.data.document import Document
 from electra_ie.data.task import Task
-from electra_ie.data.training_data import Corpus
-from electra_ie.data.windowing import Windows
+from electra_ie.data.training_data import TrainingData
+from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.models.encoders import INSTALL
 from electra_ie.runs.model_card import model_card
 from electra_ie.runs.model_card_metadata import base_model
@@ -56,16 +56,19 @@ def texts_of(extractor: Extractor) -> list[str]:
     """Texts of one window each; marks that combine, blanks of other widths and characters unknown to the vocabulary."""
     texts = [document.text for document in tiny.documents(90, seed=6)]
     texts += ["Café\u0301  Brisk\u00a0paid\n3.100,25 to the \u4e2d\u6587 bank.", "Arden", "paid 5.975,74, Corvo"]
-    texts += ["Arden\nBrisk\r\nCorvo paid 5.975,74\n3.100,25", "\U0001f3e6 Arden \U0001f44d\U0001f3fd paid 5.975,74 \u2713"]
-    return [text for text in texts if len(extractor.cutter(text)) == 1]
+    texts += [
+        "Arden\nBrisk\r\nCorvo paid 5.975,74\n3.100,25",
+        "\U0001f3e6 Arden \U0001f44d\U0001f3fd paid 5.975,74 \u2713",
+    ]
+    return [text for text in texts if len(extractor.windower(text)) == 1]
 
 
 def valid(extractor: Extractor, text: str) -> bool:
     """Are the most probable tags of the field of spans a valid sequence as they are?"""
-    rows = tiny.rows(extractor.cutter, [Document("", text)])
-    batch = collate(rows, extractor.cutter, ())
+    rows = tiny.rows(extractor.windower, [Document("", text)])
+    batch = collate(rows, extractor.windower, ())
     logits = extractor.discriminator.eval().answers(batch)["names"][0][batch.owned[0]].numpy()
-    return bool((best_tags(tiny.NAMED, logits) == logits.argmax(1)).all())
+    return bool((viterbi(tiny.NAMED, logits) == logits.argmax(1)).all())
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +78,11 @@ def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
     task, settings = str(tiny.write_task(folder / "task")), {"preset": "control", "steps": 140, "pooling": "stock"}
     other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), **settings))
     with pytest.MonkeyPatch.context() as patch:  # as where words cannot spell the gold
-        patch.setattr(Corpus, "cutter", lambda _, tokenizer, size, margin, *others: Windows(tokenizer, size, margin))
+        patch.setattr(
+            TrainingData,
+            "windower",
+            lambda _, tokenizer, size, margin, *others: WindowTokenizer(tokenizer, size, margin),
+        )
         tokens = train(task, folder / "tokens", **tiny.settings(encoder("bert"), **settings))
     return {"words": run, "tokens": tokens, "bytes": other}
 
@@ -115,7 +122,9 @@ def test_the_code_of_the_card_finds_what_extract_finds(runs, answers, name, stra
         assert spans == exact, text
         if strategy and valid(extractor, text) and text.isascii() and "\n" not in text:
             compared += bool(spans)
-            piped = [(each["entity_group"], each["start"], each["end"], near(each)) for each in told["read_names"][number]]
+            piped = [
+                (each["entity_group"], each["start"], each["end"], near(each)) for each in told["read_names"][number]
+            ]
             assert spans == piped, text
     assert compared >= 5 or not strategy, f"tags were valid in {compared} texts: too little was compared"
 
@@ -168,7 +177,9 @@ def test_the_data_card_is_that_of_the_very_task(task):
     ("| Licence | Creative Commons, as stated |", None), ("| Licence | MIT-like |", None),
 ])  # fmt: skip
 def test_the_licence_of_a_data_card_has_the_name_that_the_hub_has_for_it(row, licence):
-    card = DataCard.parse(f"# ours\n\nNotes. German.\n\n| | |\n| --- | --- |\n{row}\n\n| Licence | Apache-2.0, of the code |\n")
+    card = DataCard.parse(
+        f"# ours\n\nNotes. German.\n\n| | |\n| --- | --- |\n{row}\n\n| Licence | Apache-2.0, of the code |\n"
+    )
     assert (card.hub_licence, card.language, card.shipped) == (licence, "German", False)
 
 
@@ -209,7 +220,7 @@ def test_labels_and_descriptions_are_no_markup(mine):
 
 
 def test_the_comparison_is_in_the_card_of_the_run_that_won(mine):
-    cells = {Cell(40, seed, preset): Outcome(60.0 + seed + 3 * (preset == "adversarial"), 50.0, 5.0)
+    cells = {RunKey(40, seed, preset): RunScore(60.0 + seed + 3 * (preset == "adversarial"), 50.0, 5.0)
              for preset in ("control", "adversarial") for seed in range(3)}  # fmt: skip
     found = Comparison(cells, ["control", "adversarial"], ["spans"])
     assert "It was not compared" in model_card(mine)
@@ -219,7 +230,7 @@ def test_the_comparison_is_in_the_card_of_the_run_that_won(mine):
     card = model_card(mine)
     assert found.verdict in card and "| 40 | adversarial | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
     assert "kept the weights of their teacher" not in card
-    kept = Cell(40, 2, "adversarial")
+    kept = RunKey(40, 2, "adversarial")
     found.outcomes[kept] = dataclasses.replace(found.outcomes[kept], teachers=True)
     told = json.dumps({"task": "t", "split": "dev", **found.as_dict()})
     (mine / "comparison" / "compare.json").write_text(told, encoding="utf-8")
@@ -263,7 +274,9 @@ def test_a_field_without_gold_in_dev_has_no_score_there_and_no_say(task, tmp_pat
     card = (run / "README.md").read_text("utf-8")
     told = f"**names, dev: –** (F1, strict: same label, same first and last character) on 20 documents, gold 0, found {dev['names']['found']}, false {dev['names']['found']}."
     assert told in card and f"| person | 0 | {dev['names']['labels']['person']['found']} |" in card
-    assert {each.dataset_config for each in ModelCard(card).data.eval_results} == {"topic"}, "the hub takes numbers only"
+    assert {each.dataset_config for each in ModelCard(card).data.eval_results} == {"topic"}, (
+        "the hub takes numbers only"
+    )
     show_scores(dev, "dev")
     shown = capsys.readouterr()
     rows = [line.split() for line in shown.out.splitlines()]
@@ -277,7 +290,9 @@ def test_without_any_gold_in_dev_the_last_weights_are_kept(task, tmp_path, encod
     bare_of(task, "dev", "risks")
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial"))
     shown = capsys.readouterr().err
-    assert shown.count("no document of dev has a label of any field: no score is defined there, and the last weights") == 1
+    assert (
+        shown.count("no document of dev has a label of any field: no score is defined there, and the last weights") == 1
+    )
     scores = json.loads((run / "scores.json").read_text("utf-8"))
     assert scores["training"]["best_step"] is None and scores["dev"]["risks"]["macro_f1"] is None
     card = (run / "README.md").read_text("utf-8")

@@ -12,13 +12,16 @@ import torch
 from electra_ie import train
 from electra_ie.common.errors import UserError
 from electra_ie.training import trainer as training
-from electra_ie.training.divergence import Watch
+from electra_ie.training.divergence import DivergenceMonitor
 from electra_ie.training.loop import Step
 
 
 def seen(watch, count, first=0, loss=1.0, fake=0.3, answers=(3, 3)):
     """What the watch says of `count` like steps."""
-    told = [watch.see(Step(first + number, {"discriminator": loss}, {}, (0.7, fake), {"topic": answers})) for number in range(count)]
+    told = [
+        watch.see(Step(first + number, {"discriminator": loss}, {}, (0.7, fake), {"topic": answers}))
+        for number in range(count)
+    ]
     return [number for number, each in enumerate(told) if each], told[-1]
 
 
@@ -29,7 +32,7 @@ def seen(watch, count, first=0, loss=1.0, fake=0.3, answers=(3, 3)):
     ({"answers": (1, 3)}, "the field topic gets one answer"),
 ])  # fmt: skip
 def test_a_sign_that_stands_is_named(sign, told):
-    watch = Watch(400)
+    watch = DivergenceMonitor(400)
     assert seen(watch, 300) == ([], None)
     when, name = seen(watch, 60, 300, **sign)
     assert when[0] == 39 and told in name
@@ -40,14 +43,14 @@ def test_a_sign_that_stands_is_named(sign, told):
     (30, {"loss": 50.0}), (30, {"fake": 0.001}), (30, {"answers": (1, 3)}), (60, {"answers": (1, 1)}), (60, {"loss": 9.0}),
 ])  # fmt: skip
 def test_what_passes_is_no_collapse(steps, sign):
-    watch = Watch(400)
+    watch = DivergenceMonitor(400)
     seen(watch, 300)
     assert seen(watch, steps, 300, **sign) == ([], None)
     assert seen(watch, 20, 300 + steps) == ([], None) and watch.sign is None
 
 
 def test_what_has_not_learnt_has_not_collapsed():
-    watch = Watch(400)
+    watch = DivergenceMonitor(400)
     assert seen(watch, 400, answers=(1, 3)) == ([], None)
 
 
@@ -77,11 +80,14 @@ def test_what_never_learnt_is_said(task, tmp_path, encoder, capsys, monkeypatch,
     if not dev:
         task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     with monkeypatch.context() as patch:
-        patch.setattr(training, "begin_at_shares", begin_with_one_answer)
+        patch.setattr(training, "init_bias_to_prior", begin_with_one_answer)
         run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=2))
     told = capsys.readouterr().err
     alike = json.loads((run / "scores.json").read_text("utf-8"))["training"]["answered_alike"]
-    assert sorted(alike) == ["names", "topic"] and "(control): the field names gets one answer, whatever the text. Label more" in told
+    assert (
+        sorted(alike) == ["names", "topic"]
+        and "(control): the field names gets one answer, whatever the text. Label more" in told
+    )
     assert "Do not rely on it for `topic` and `names`" in (run / "README.md").read_text("utf-8")
     learnt = train(str(task), tmp_path / "learnt", **tiny.settings(encoder("bert"), "control", steps=60))
     assert "answered_alike" not in json.loads((learnt / "scores.json").read_text("utf-8"))["training"]
@@ -89,8 +95,12 @@ def test_what_never_learnt_is_said(task, tmp_path, encoder, capsys, monkeypatch,
 
 
 def test_without_good_weights_the_log_stays_and_a_line_says_what_to_do(task, tmp_path, encoder, monkeypatch):
-    monkeypatch.setattr(Watch, "see", lambda self, step: "the loss has exploded" if step.number == 2 else None)
-    with pytest.raises(UserError, match=r"collapsed at step 3: the loss has exploded. Train more gently: --set rate=0.0001\."):
+    monkeypatch.setattr(
+        DivergenceMonitor, "see", lambda self, step: "the loss has exploded" if step.number == 2 else None
+    )
+    with pytest.raises(
+        UserError, match=r"collapsed at step 3: the loss has exploded. Train more gently: --set rate=0.0001\."
+    ):
         train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=60))
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3]
@@ -108,13 +118,15 @@ def test_a_run_resumed_amid_a_collapse_notices_it_at_the_same_step(task, tmp_pat
         if step >= collapsed["kept"]:
             raise KeyboardInterrupt
 
-    checkpoint, see = training.Training._checkpoint, Watch.see
+    checkpoint, see = training.Training._checkpoint, DivergenceMonitor.see
     monkeypatch.setattr(training.Training, "_checkpoint", stop)
     with pytest.raises(KeyboardInterrupt):
         train(str(task), tmp_path / "again", **settings)
     monkeypatch.undo()
     seen_again: list[int] = []
-    monkeypatch.setattr(Watch, "see", lambda self, step: (seen_again.append(step.number), see(self, step))[1])
+    monkeypatch.setattr(
+        DivergenceMonitor, "see", lambda self, step: (seen_again.append(step.number), see(self, step))[1]
+    )
     again = train(str(task), tmp_path / "again", resume=True, **settings)
     assert json.loads((again / "scores.json").read_text("utf-8"))["training"]["collapsed"] == collapsed
     assert seen_again == list(range(collapsed["step"]))

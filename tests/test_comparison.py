@@ -16,10 +16,10 @@ from scipy import stats
 
 from electra_ie import Extractor, UserError, compare, evaluate, train
 from electra_ie.cli.app import main
-from electra_ie.common.files import claimed
+from electra_ie.common.files import locked
 from electra_ie.comparison import runner as comparing
 from electra_ie.comparison import workers as jobs
-from electra_ie.comparison.statistics import Cell, Comparison, Outcome
+from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.models.encoders import load_tokenizer
 from electra_ie.runs import plots
 
@@ -29,7 +29,7 @@ SHORT = {"steps": 6, "batch": 6, "rate": 2e-3, "latent": 8, "window": 48, "margi
 def comparison_of(scores: dict[str, list[list[float]]], kinds=("spans",)) -> Comparison:
     """scores: by preset, a list a budget of a score a seed."""
     cells = {
-        Cell([50, 100][budget], seed, preset): Outcome(score, score, 10.0 if preset == "control" else 25.0)
+        RunKey([50, 100][budget], seed, preset): RunScore(score, score, 10.0 if preset == "control" else 25.0)
         for preset, budgets in scores.items() for budget, some in enumerate(budgets) for seed, score in enumerate(some)
     }  # fmt: skip
     return Comparison(cells, list(scores), kinds)
@@ -82,7 +82,7 @@ def test_a_preset_that_loses_where_it_would_be_shipped_does_not_win():
 def test_runs_that_kept_their_teacher_are_counted():
     found = comparison_of({"control": [[60.0, 61.0]], "adversarial": [[63.0, 61.0]]})
     assert found.notes == []
-    kept = Cell(50, 1, "adversarial")
+    kept = RunKey(50, 1, "adversarial")
     found.outcomes[kept] = dataclasses.replace(found.outcomes[kept], teachers=True)
     assert found.notes[0].startswith("1 of the 2 runs of adversarial kept the weights of their teacher")
     assert found.as_dict()["runs"][-1]["teachers"] and found.as_dict()["notes"] == found.notes
@@ -175,11 +175,19 @@ def test_the_preset_auto_is_what_wins_on_dev_and_control_without_dev(task, tmp_p
     assert {each["seed"] for each in found["runs"]} == {4, 5, 6} and found["verdict"] in capsys.readouterr().err
     recipe = yaml.safe_load((made / "run.yaml").read_text("utf-8"))
     assert (recipe["preset"], recipe["seed"], recipe["labels"]) == (found["winner"], 4, 20)
-    assert {file.name for file in (made / "comparison").iterdir()} == {"compare.json", "plan.json", "curve.png", "recipe.yaml"}
+    assert {file.name for file in (made / "comparison").iterdir()} == {
+        "compare.json",
+        "plan.json",
+        "curve.png",
+        "recipe.yaml",
+    }
     Extractor.load(str(made))
     before = (made / "names" / "model.safetensors").stat().st_mtime_ns
     train(str(task), made, resume=True, **told)
-    assert "nothing to resume" in capsys.readouterr().err and (made / "names" / "model.safetensors").stat().st_mtime_ns == before
+    assert (
+        "nothing to resume" in capsys.readouterr().err
+        and (made / "names" / "model.safetensors").stat().st_mtime_ns == before
+    )
 
     told_task = yaml.safe_load(task.read_text("utf-8"))
     del told_task["files"]["dev"]
@@ -284,17 +292,19 @@ def test_a_process_that_fails_is_named_and_ends_the_others(tmp_path, monkeypatch
 
     def start(command, log, place, at_once):
         with log.open("ab") as stream:
-            started.append(subprocess.Popen([sys.executable, "-c", script.format(*programs[command[0]])], stderr=stream))
+            started.append(
+                subprocess.Popen([sys.executable, "-c", script.format(*programs[command[0]])], stderr=stream)
+            )
         return started[-1]
 
     monkeypatch.setattr(jobs, "_start", start)
     with pytest.raises(UserError, match=r"bad: a\.txt:1: bad\. Mend it\. Go on with --resume"):
-        jobs.train_apart([["good"], ["bad", "long"]], lambda name: [name], tmp_path, 3)
+        jobs.run_processes([["good"], ["bad", "long"]], lambda name: [name], tmp_path, 3)
     assert all(each.poll() is not None for each in started) and len(started) == 3
     shown = capsys.readouterr().err
     assert shown.count("warning: odd") == 1 and "run 1 of 3 done: good" in shown
     with pytest.raises(UserError, match=r"killed: it ended with status 9; see .*killed\.log"):
-        jobs.train_apart([["killed"]], lambda name: [name], tmp_path, 2)
+        jobs.run_processes([["killed"]], lambda name: [name], tmp_path, 2)
 
 
 def test_each_process_has_a_gpu_of_those_that_this_one_may_use(tmp_path, monkeypatch):
@@ -311,7 +321,7 @@ def test_each_process_has_a_gpu_of_those_that_this_one_may_use(tmp_path, monkeyp
 
 
 def test_two_processes_do_not_work_in_one_folder(tmp_path):
-    with claimed(tmp_path / "made"), pytest.raises(UserError, match="another process is at work in this folder"):
-        with claimed(tmp_path / "made"):
+    with locked(tmp_path / "made"), pytest.raises(UserError, match="another process is at work in this folder"):
+        with locked(tmp_path / "made"):
             pytest.fail("let in")
     assert list((tmp_path / "made").iterdir()) == []

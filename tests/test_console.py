@@ -10,7 +10,9 @@ import time
 import pytest
 from rich.cells import cell_len
 
+from electra_ie.cli import tables
 from electra_ie.common import progress as console
+from electra_ie.common.escaping import escape_controls
 
 EVIL = "\x1b[31m[bold]red[/bold]\x1b]0;title\x07\r\n\x9b2J \u202etxt\u2066 \x00\x7f \ud800"
 
@@ -31,24 +33,24 @@ def terminal(monkeypatch):
 
 
 def test_visible_leaves_one_line_that_cannot_act():
-    shown = console.visible(EVIL)
+    shown = escape_controls(EVIL)
     assert shown == "␛[31m[bold]red[/bold]␛]0;title␇␍↵<U+009B>2J <U+202E>txt<U+2066> ␀␡ <U+D800>"
-    assert console.visible("Zoë\tWeiß 👩‍👧 نص") == "Zoë⇥Weiß 👩‍👧 نص"
+    assert escape_controls("Zoë\tWeiß 👩‍👧 نص") == "Zoë⇥Weiß 👩‍👧 نص"
 
 
 def test_tables_go_to_standard_output_with_their_text_as_it_is(capsys):
     rows = [{"label": EVIL, "f1": 0.12345, "n": 1200}, {"label": "[red]x[/]", "f1": None, "ok": True}]
-    console.print_table(rows, title="[b]scores")
+    tables.print_table(rows, title="[b]scores")
     out, err = capsys.readouterr()
     assert err == ""
-    assert "[red]x[/]" in out and "[b]scores" in out and console.visible(EVIL) in out
+    assert "[red]x[/]" in out and "[b]scores" in out and escape_controls(EVIL) in out
     assert "0.123" in out and "1,200" in out and "yes" in out
     assert not set(out) & set("\x1b\x07\r\x9b\u202e")
 
 
 def test_a_wide_table_is_whole_in_a_log(capsys, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
-    console.print_table([{"a": "x" * 60, "b": "y" * 60}])
+    tables.print_table([{"a": "x" * 60, "b": "y" * 60}])
     assert "x" * 60 + "   " + "y" * 60 in capsys.readouterr().out
 
 
@@ -58,7 +60,7 @@ def test_score_table_is_sorted_and_a_label_without_gold_has_no_scores(capsys):
     false = {**none, "precision": 0.0, "found": 10, "false": 10}
     zero = {**some, "precision": None, "recall": 0.0, "f1": 0.0, "found": 0}
     scores = {"EMPTY": none, "FALSE": false, "ZERO": zero, "LOW": {**some, "f1": 0.1}, "HIGH": some}
-    console.score_table(scores, title="entities")
+    tables.score_table(scores, title="entities")
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["label", "gold", "found", "false", "precision", "recall", "f1"] in rows
     assert ["HIGH", "4", "1,200", "0", "1.000", "0.500", "0.667"] in rows
@@ -70,7 +72,7 @@ def test_score_table_is_sorted_and_a_label_without_gold_has_no_scores(capsys):
 
 
 def test_a_dash_is_a_number_that_is_not_defined_and_stands_to_the_right(capsys):
-    console.print_table([{"a": 1234.5}, {"a": console.DASH}, {"a": None}])
+    tables.print_table([{"a": 1234.5}, {"a": tables.DASH}, {"a": None}])
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip(" ─")]
     assert [line.strip() for line in lines] == ["a", "1234.500", "-"]
     assert len(lines[1]) == len(lines[2]), "its last character is below the last of the number"
@@ -79,7 +81,7 @@ def test_a_dash_is_a_number_that_is_not_defined_and_stands_to_the_right(capsys):
 def test_notices_go_to_standard_error(capsys):
     console.notice("[b]done " + EVIL)
     out, err = capsys.readouterr()
-    assert (out, err) == ("", "[b]done " + console.visible(EVIL) + "\n")
+    assert (out, err) == ("", "[b]done " + escape_controls(EVIL) + "\n")
 
 
 def test_progress_in_a_log_is_a_line_about_every_tenth(capsys):
@@ -147,16 +149,16 @@ def a_finding(text, passage, label="COUNTERPARTY"):
 
 def test_a_finding_is_one_line_in_its_context(capsys):
     text = "x" * 50 + " paid\r\nto Acme LLP in Cyprus " + "y" * 50
-    console.show_finding("in/a.txt", a_finding(text, "Acme LLP"), text, context=12)
+    tables.show_finding("in/a.txt", a_finding(text, "Acme LLP"), text, context=12)
     assert capsys.readouterr().out == "in/a.txt  …xx paid␍↵to «Acme LLP» in Cyprus y…  COUNTERPARTY 0.98\n"
-    console.show_finding("a", a_finding("Acme", "Acme"), "Acme")
+    tables.show_finding("a", a_finding("Acme", "Acme"), "Acme")
     assert capsys.readouterr().out == "a  «Acme»  COUNTERPARTY 0.98\n"
 
 
 def test_a_finding_cannot_act_on_the_terminal(capsys, terminal):
     terminal("stdout")
     text = EVIL + "Acme" + EVIL
-    console.show_finding(EVIL, a_finding(text, "Acme" + EVIL, EVIL), text)
+    tables.show_finding(EVIL, a_finding(text, "Acme" + EVIL, EVIL), text)
     out = capsys.readouterr().out
     assert out.endswith("\n") and "\n" not in out[:-1]
     assert not set(out) & set("\x07\r\x9b\u202e\x00")
@@ -166,11 +168,11 @@ def test_a_finding_cannot_act_on_the_terminal(capsys, terminal):
 def test_colour_only_on_a_terminal_and_not_against_the_users_wish(capsys, terminal, monkeypatch):
     text = "paid to Acme LLP in Cyprus"
     terminal("stdout")
-    console.show_finding("a.txt", a_finding(text, "Acme LLP"), text)
+    tables.show_finding("a.txt", a_finding(text, "Acme LLP"), text)
     coloured = capsys.readouterr().out
     assert "\x1b[" in coloured and "«" not in coloured
     monkeypatch.setenv("NO_COLOR", "1")
-    console.show_finding("a.txt", a_finding(text, "Acme LLP"), text)
+    tables.show_finding("a.txt", a_finding(text, "Acme LLP"), text)
     plain = capsys.readouterr().out
     assert "«Acme LLP»" in plain
     assert not any(f"{code}m" in plain for code in range(31, 38)), "no colour code"
@@ -181,16 +183,16 @@ def test_a_finding_fits_the_terminal_and_a_long_one_is_shortened(capsys, termina
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
     text = "before " * 20 + "Acme LLP" + " after" * 20
-    console.show_finding("inbox/a.txt", a_finding(text, "Acme LLP"), text)
+    tables.show_finding("inbox/a.txt", a_finding(text, "Acme LLP"), text)
     line = capsys.readouterr().out.rstrip("\n")
     assert 60 < cell_len(line) <= 100
     long = "Entry one. " * 100
-    console.show_finding("a.txt", {"label": "flag", "start": 0, "end": len(long), "score": 1.0}, long)
+    tables.show_finding("a.txt", {"label": "flag", "start": 0, "end": len(long), "score": 1.0}, long)
     assert len(capsys.readouterr().out) < 120
 
 
 def test_a_terminal_of_ascii_does_not_break_it():
-    code = "from electra_ie.common.progress import *; print_table([{'a': 'Zoë'}]); notice('Søns')"
+    code = "from electra_ie.cli.tables import *; from electra_ie.common.progress import *; print_table([{'a': 'Zoë'}]); notice('Søns')"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert "Zo\\xeb" in done.stdout and "S\\xf8ns" in done.stderr

@@ -13,8 +13,8 @@ from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.gold_checks import warn_of_rare_labels
 from electra_ie.data.task import Task
-from electra_ie.data.training_data import Corpus
-from electra_ie.data.windowing import Windows
+from electra_ie.data.training_data import TrainingData
+from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.metrics import score
 
 OVERLAP = {"id": "o", "text": "Arden Brisk paid", "topic": "trade", "risks": [], "names": [
@@ -22,8 +22,8 @@ OVERLAP = {"id": "o", "text": "Arden Brisk paid", "topic": "trade", "risks": [],
     {"start": 12, "end": 16, "label": "amount"}]}  # fmt: skip
 
 
-def read(file, **given) -> Corpus:
-    return Corpus.read(Task.load(file), Recipe.build(None, (), **given))
+def read(file, **given) -> TrainingData:
+    return TrainingData.read(Task.load(file), Recipe.build(None, (), **given))
 
 
 def add(file, name, *records):
@@ -48,8 +48,14 @@ def test_gold_is_read_from_the_offsets_of_the_file_also_where_its_text_stands_tw
     records = [json.loads(line) for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
     gold = {each["id"]: {(span["start"], span["end"], span["label"]) for span in each["names"]} for each in records}
     learnt = {each.id: each for each in read(task, preset="control").train}
-    assert {name: {(span.start, span.end, span.label) for span in each.gold["names"]} for name, each in learnt.items()} == gold
-    twice = [each for each in learnt.values() if any(each.text.index(each.text[s.start : s.end]) < s.start for s in each.gold["names"])]
+    assert {
+        name: {(span.start, span.end, span.label) for span in each.gold["names"]} for name, each in learnt.items()
+    } == gold
+    twice = [
+        each
+        for each in learnt.values()
+        if any(each.text.index(each.text[s.start : s.end]) < s.start for s in each.gold["names"])
+    ]
     assert len(twice) == 10
 
 
@@ -127,8 +133,8 @@ def test_labels_that_one_document_alone_bears_are_named(capsys):
     assert [line.partition("warning: ")[2] for line in lines] == told
 
 
-def cut(file, encoder, units="auto") -> Windows:
-    return read(file).cutter(tiny.cutter_of(encoder("bert")).tokenizer, 48, 4, tiny.FIELDS, units)
+def cut(file, encoder, units="auto") -> WindowTokenizer:
+    return read(file).windower(tiny.cutter_of(encoder("bert")).tokenizer, 48, 4, tiny.FIELDS, units)
 
 
 def inside_words(task, size):
@@ -141,8 +147,8 @@ def inside_words(task, size):
 def test_a_few_spans_inside_words_do_not_turn_words_into_tokens(task, encoder, capsys):
     assert cut(task, encoder).whole_words is True and capsys.readouterr().err == ""
     text = inside_words(task, 2)
-    cutter = cut(task, encoder)
-    assert cutter.whole_words is True and (4, 10) in cutter.tokens(text)[1]
+    windower = cut(task, encoder)
+    assert windower.whole_words is True and (4, 10) in windower.tokens(text)[1]
     line = capsys.readouterr().err
     assert "warning: 2 of 82 gold spans of train begin or end inside a word of this encoder: " in line
     assert "i0 (line 41, characters 4 to 9), i1 (line 42, characters 4 to 9)." in line
@@ -151,8 +157,8 @@ def test_a_few_spans_inside_words_do_not_turn_words_into_tokens(task, encoder, c
 
 def test_tokens_are_judged_where_words_cannot_spell_much_of_the_gold(task, encoder, capsys):
     text = inside_words(task, 8)
-    cutter = cut(task, encoder)
-    assert (4, 9) in cutter.tokens(text)[1] and cutter.whole_words is False
+    windower = cut(task, encoder)
+    assert (4, 9) in windower.tokens(text)[1] and windower.whole_words is False
     assert capsys.readouterr().err == ""
 
 
@@ -164,7 +170,11 @@ def test_the_setting_decides_what_is_judged(task, encoder):
 
 def test_spans_inside_a_token_are_counted_and_the_first_five_named(task, encoder, capsys):
     for number in range(6):
-        part = {"id": f"i{number}", "text": "the bank", "names": [{"start": 4, "end": 7, "label": "person", "text": "ban"}]}
+        part = {
+            "id": f"i{number}",
+            "text": "the bank",
+            "names": [{"start": 4, "end": 7, "label": "person", "text": "ban"}],
+        }
         add(task, "train.jsonl", part)
     add(task, "dev.jsonl", {**part, "id": "d", "text": "the bank opened"})
     cut(task, encoder, "tokens")

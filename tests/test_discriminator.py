@@ -15,7 +15,7 @@ from electra_ie.data.batching import collate
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import edges_of
-from electra_ie.data.windowing import Labelled
+from electra_ie.data.windowing import LabeledWindow
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.losses import TERMS
 from electra_ie.models.pooling import averaged
@@ -42,20 +42,20 @@ def judged(request, encoder):
     return tiny.discriminator_of(folder, pooling=pooling, sharp=1.0).eval(), tiny.cutter_of(folder, 160)
 
 
-def row(cutter, text):
-    return Labelled(cutter(text)[0], {})
+def row(windower, text):
+    return LabeledWindow(windower(text)[0], {})
 
 
 def test_padding_changes_no_answer(judged):
-    discriminator, cutter = judged
-    short, long = row(cutter, SHORT), row(cutter, LONG)
+    discriminator, windower = judged
+    short, long = row(windower, SHORT), row(windower, LONG)
     assert len(long.window.ids) >= len(short.window.ids) + 25
-    alone = collate([short], cutter, ())
+    alone = collate([short], windower, ())
     length = alone.input_ids.shape[1]
-    padded = collate([short, row(cutter, LONG[:20]), long], cutter, ())
+    padded = collate([short, row(windower, LONG[:20]), long], windower, ())
     answers, beside = discriminator.answers(alone), discriminator.answers(padded)
     more = alone.__class__(
-        torch.nn.functional.pad(alone.input_ids, (0, 50), value=cutter.tokenizer.pad_token_id),
+        torch.nn.functional.pad(alone.input_ids, (0, 50), value=windower.tokenizer.pad_token_id),
         torch.nn.functional.pad(alone.attention_mask, (0, 50)), alone.owned, {}, alone.share, alone.places,
     )  # fmt: skip
     for other in (beside, discriminator.answers(more)):
@@ -66,8 +66,8 @@ def test_padding_changes_no_answer(judged):
 
 
 def test_heads_answer_as_the_stock_models_do(judged):
-    discriminator, cutter = judged
-    batch = collate([row(cutter, SHORT), row(cutter, LONG)], cutter, ())
+    discriminator, windower = judged
+    batch = collate([row(windower, SHORT), row(windower, LONG)], windower, ())
     answers = discriminator.answers(batch)
     for field in discriminator.fields:
         with discriminator.stock(field) as model, torch.no_grad():
@@ -79,9 +79,9 @@ def test_heads_answer_as_the_stock_models_do(judged):
 
 
 def test_saved_folders_answer_the_same_and_hold_k_outputs(judged, tmp_path):
-    discriminator, cutter = judged
-    batch = collate([row(cutter, SHORT), row(cutter, LONG)], cutter, ())
-    save_fields(tmp_path, discriminator, cutter, edges_of((), tiny.FIELDS))
+    discriminator, windower = judged
+    batch = collate([row(windower, SHORT), row(windower, LONG)], windower, ())
+    save_fields(tmp_path, discriminator, windower, edges_of((), tiny.FIELDS))
     answers = discriminator.answers(batch)
     folders = {field.name: str(tmp_path / field.name) for field in tiny.FIELDS}
     again = Discriminator.from_saved(folders, tiny.FIELDS).eval().answers(batch)
@@ -106,8 +106,8 @@ def test_a_head_that_reads_more_than_states_is_refused_by_name(encoder):
 @pytest.mark.parametrize("family", ["bert", "roberta", "electra", "distilbert"])
 def test_behind_the_averaging_layer_the_first_token_holds_the_mean_of_what_is_text(encoder, family):
     discriminator = tiny.discriminator_of(encoder(family), [tiny.TOPIC], "mean").eval()
-    cutter = tiny.cutter_of(encoder(family))
-    batch = collate([row(cutter, SHORT), row(cutter, SHORT + " the bank was closed today")], cutter, ())
+    windower = tiny.cutter_of(encoder(family))
+    batch = collate([row(windower, SHORT), row(windower, SHORT + " the bank was closed today")], windower, ())
     told = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     with torch.no_grad():
         states = discriminator.states(batch)
@@ -116,7 +116,9 @@ def test_behind_the_averaging_layer_the_first_token_holds_the_mean_of_what_is_te
     for number, length in enumerate(batch.attention_mask.sum(1).tolist()):
         mean = states[number, :length].mean(0)
         assert torch.nn.functional.cosine_similarity(first[number], mean - mean.mean(), dim=0) > 0.999
-        assert torch.nn.functional.cosine_similarity(first[number], states[number, 0], dim=0) < 0.9, "not the first token"
+        assert torch.nn.functional.cosine_similarity(first[number], states[number, 0], dim=0) < 0.9, (
+            "not the first token"
+        )
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])
@@ -144,29 +146,29 @@ def test_the_extra_logit_of_flags_is_not_saved(encoder, tmp_path):
 @pytest.mark.parametrize("kind", ["topic", "risks", "names"])
 def test_an_unlabelled_document_is_no_class(encoder, kind):
     """Neither the loss nor its gradient changes when unlabelled texts join the batch."""
-    cutter = tiny.cutter_of(encoder("bert"))
+    windower = tiny.cutter_of(encoder("bert"))
     discriminator = tiny.discriminator_of(encoder("bert")).eval()
-    known = tiny.rows(cutter, tiny.documents(4))
-    bare = tiny.rows(cutter, [each.unlabelled() for each in tiny.documents(5, seed=9)])
+    known = tiny.rows(windower, tiny.documents(4))
+    bare = tiny.rows(windower, [each.unlabeled() for each in tiny.documents(5, seed=9)])
     found = []
     for rows in (known, known + bare):
-        real, _ = discriminator(collate(rows, cutter, tiny.FIELDS))
+        real, _ = discriminator(collate(rows, windower, tiny.FIELDS))
         loss = TERMS["discriminator"]["knows_classes"](real[kind], None, plain_mean)
         loss.backward()
         found.append((float(loss.detach()), discriminator.heads[f"field_{kind}"].last.weight.grad.clone()))
         discriminator.zero_grad()
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-5) and found[0][0] > 0
     torch.testing.assert_close(found[0][1], found[1][1])
-    real, _ = discriminator(collate(bare, cutter, tiny.FIELDS))
+    real, _ = discriminator(collate(bare, windower, tiny.FIELDS))
     assert float(TERMS["discriminator"]["knows_classes"](real[kind], None, plain_mean).detach()) == 0
 
 
 def test_an_empty_text_is_judged(judged):
-    discriminator, cutter = judged
-    batch = collate([row(cutter, ""), row(cutter, SHORT)], cutter, ())
+    discriminator, windower = judged
+    batch = collate([row(windower, ""), row(windower, SHORT)], windower, ())
     assert all(torch.isfinite(each).all() for each in discriminator.answers(batch).values())
     assert not batch.owned[0].any()
-    assert tiny.rows(cutter, [Document("e", "")])[0].window.share == 1
+    assert tiny.rows(windower, [Document("e", "")])[0].window.share == 1
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])

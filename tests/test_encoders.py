@@ -15,7 +15,7 @@ from transformers import AutoConfig
 from electra_ie.common.errors import UserError
 from electra_ie.config.train import EMBEDDED
 from electra_ie.models import encoders
-from electra_ie.models.encoders import load_tokenizer, locate, longest
+from electra_ie.models.encoders import load_tokenizer, max_length, resolve_encoder
 
 
 @pytest.mark.parametrize("name, words", [
@@ -34,7 +34,7 @@ def test_an_encoder_that_is_not_there_is_named(name, words):
 
 def test_a_folder_that_is_no_encoder_is_named(tmp_path, encoder):
     with pytest.raises(UserError, match="holds no config.json"):
-        locate(str(tmp_path))
+        resolve_encoder(str(tmp_path))
     copy = shutil.copytree(encoder("bert"), tmp_path / "copy")
     (copy / "config.json").write_text("{ not JSON", encoding="utf-8")
     with pytest.raises(UserError, match="copy/config.json: this model cannot be loaded"):
@@ -63,33 +63,33 @@ def embedded_at(monkeypatch, folder) -> None:
 def test_the_embedded_encoder_is_what_its_authors_published(tmp_path, monkeypatch):
     embedded_at(monkeypatch, tmp_path)
     with pytest.raises(UserError, match="has lost its weights.*--force-reinstall"):
-        locate(EMBEDDED)
+        resolve_encoder(EMBEDDED)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_bytes(b"other weights")
     with pytest.raises(UserError, match="SHA-256 differs.*--force-reinstall"):
-        locate(EMBEDDED)
+        resolve_encoder(EMBEDDED)
     monkeypatch.setattr(encoders, "SHA256", hashlib.sha256(b"other weights").hexdigest())
-    assert locate(EMBEDDED) == str(tmp_path / "model")
+    assert resolve_encoder(EMBEDDED) == str(tmp_path / "model")
 
 
 def test_the_embedded_encoder_that_is_not_installed_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(encoders.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="not installed. Run: pip install"):
-        locate(EMBEDDED)
+        resolve_encoder(EMBEDDED)
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_an_encoder_takes_as_many_tokens_as_it_says(encoder, family):
     """The longest window runs, for the families too that count positions from behind the padding."""
     folder = encoder(family)
-    most = longest(load_tokenizer(folder), AutoConfig.from_pretrained(folder))
+    most = max_length(load_tokenizer(folder), AutoConfig.from_pretrained(folder))
     assert most == tiny.PLACES
     from electra_ie.data.batching import collate
     from electra_ie.data.document import Document
 
-    cutter = tiny.cutter_of(folder, most)
-    rows = tiny.rows(cutter, [Document("d", "bank, " * 300)])
-    batch = collate(rows, cutter, ())
+    windower = tiny.cutter_of(folder, most)
+    rows = tiny.rows(windower, [Document("d", "bank, " * 300)])
+    batch = collate(rows, windower, ())
     assert batch.input_ids.shape[1] > most - 10
     tiny.discriminator_of(folder, [tiny.NAMED]).eval().answers(batch)
 
@@ -97,8 +97,8 @@ def test_an_encoder_takes_as_many_tokens_as_it_says(encoder, family):
 def test_without_the_tokenizers_own_limit_the_positions_decide():
     endless = SimpleNamespace(model_max_length=10**30)
     config = SimpleNamespace(max_position_embeddings=514, model_type="roberta", pad_token_id=1)
-    assert longest(endless, config) == 512
-    assert longest(endless, SimpleNamespace(max_position_embeddings=512, model_type="bert", pad_token_id=0)) == 512
+    assert max_length(endless, config) == 512
+    assert max_length(endless, SimpleNamespace(max_position_embeddings=512, model_type="bert", pad_token_id=0)) == 512
 
 
 def test_a_tokenizer_without_offsets_is_refused(monkeypatch, encoder):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_batching import FORM, TEXT, without_halves
 
 from electra_ie.data.document import Document, Span
-from electra_ie.data.windowing import Windows
+from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference import extractor as module
 from electra_ie.inference.extractor import Extractor
 from electra_ie.metrics import score
@@ -31,15 +31,15 @@ class Oracle(SimpleNamespace):
         self.eval = self.train = lambda *_: self
 
 
-def knowing(cutter: Windows) -> Extractor:
+def knowing(windower: WindowTokenizer) -> Extractor:
     """An extractor that finds ENTITY: a piece with a 7 begins it, a piece with another digit goes on."""
-    pieces = cutter.tokenizer.convert_ids_to_tokens(list(range(len(cutter.tokenizer))))
+    pieces = windower.tokenizer.convert_ids_to_tokens(list(range(len(windower.tokenizer))))
     kinds = torch.tensor([1 if "7" in piece else 2 if any(map(str.isdigit, piece)) else 0 for piece in pieces])
 
     def answers(batch):
         return {"names": torch.nn.functional.one_hot(kinds[batch.input_ids], 5).float() * 5}
 
-    return Extractor(Oracle(answers), cutter, PERSON)
+    return Extractor(Oracle(answers), windower, PERSON)
 
 
 @pytest.fixture(scope="module", params=tiny.TOKENIZERS)
@@ -68,13 +68,13 @@ def test_a_name_every_hundredth_word_of_ten_thousand_is_found_everywhere(folder)
 
 @pytest.mark.parametrize("size, margin, whole", [(14, 0, False), (20, 3, False), (33, 8, False), (20, 3, True)])
 def test_a_name_that_lies_across_a_cut_is_found_whole(folder, size, margin, whole):
-    cutter = Windows(tiny.cutter_of(folder).tokenizer, size, margin, whole)
-    extractor = knowing(cutter)
+    windower = WindowTokenizer(tiny.cutter_of(folder).tokenizer, size, margin, whole)
+    extractor = knowing(windower)
     crossed = 0
     for number in range(1, 60):  # at the very beginning a tokenizer may put its word mark on the first digit
         before = "bank " * number
         text = before + ENTITY + " river" * 30
-        windows = cutter(text)
+        windows = windower(text)
         edges = [window.owned[0][0] for window in windows[1:]]
         crossed += any(len(before) < edge < len(before) + len(ENTITY) for edge in edges)
         found = [(each.start, each.end, each.text, each.label) for each in extractor(text)]
@@ -94,15 +94,15 @@ def scattered(batch):
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_finding_is_a_passage_without_white_space_at_its_edges(folder, whole, text, form, size):
     text = without_halves(unicodedata.normalize(form, text) if form else text)
-    cutter = Windows(tiny.cutter_of(folder).tokenizer, size, 3, whole)
-    found = Extractor(Oracle(scattered), cutter, tiny.FIELDS)(text)
+    windower = WindowTokenizer(tiny.cutter_of(folder).tokenizer, size, 3, whole)
+    found = Extractor(Oracle(scattered), windower, tiny.FIELDS)(text)
     for each in found:
         assert 0 <= each.start <= each.end <= len(text)
         if each.field == "names":
             assert each.text == text[each.start : each.end] == each.text.strip() != ""
             assert each.window is None
         else:
-            assert each.text is None and 1 <= each.window <= len(cutter(text))
+            assert each.text is None and 1 <= each.window <= len(windower(text))
         assert 0 <= each.score <= 1
     assert [each.field for each in found].count("topic") == (1 if text.strip() else 0)
     assert found == sorted(found, key=lambda each: (each.start, each.end, each.field, each.label))
@@ -149,7 +149,7 @@ def test_a_record_says_what_was_read(reader):
     record = reading.record()
     assert list(record) == ["id", "file", "characters", "windows", "model", "version", "findings"]
     assert (record["id"], record["file"], record["characters"]) == ("x", "a.txt", len(text))
-    assert record["windows"] == len(reader.cutter(text)) > 1
+    assert record["windows"] == len(reader.windower(text)) > 1
     assert {finding["field"] for finding in record["findings"]} >= {"topic"}
     for finding in record["findings"]:
         own = "text" if finding["field"] == "names" else "window"
@@ -163,8 +163,8 @@ def test_nothing_is_found_in_a_text_without_characters(reader):
 
 
 def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in_the_loudest(encoder):
-    cutter = tiny.cutter_of(encoder("bert"), 24, 4)
-    bank, river = cutter.tokens("bank")[0][0], cutter.tokens("river")[0][0]
+    windower = tiny.cutter_of(encoder("bert"), 24, 4)
+    bank, river = windower.tokens("bank")[0][0], windower.tokens("river")[0][0]
 
     def answers(batch):
         trade, travel = ((batch.input_ids == each).any(1).float() for each in (bank, river))
@@ -172,8 +172,8 @@ def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in
         return {"topic": logits, "risks": torch.stack([trade * 8 - 4, travel * 16 - 4], 1)}
 
     text = "the bank was closed. " * 8 + "the river was red. " * 4
-    found = Extractor(Oracle(answers), cutter, [tiny.TOPIC, tiny.RISKS])(text)
-    windows = cutter(text)
+    found = Extractor(Oracle(answers), windower, [tiny.TOPIC, tiny.RISKS])(text)
+    windows = windower(text)
     loud = [window for window in windows if "river" in text[window.owned[0][0] : window.owned[-1][1]]]
     quiet = [window for window in windows if "bank" in text[window.owned[0][0] : window.owned[-1][1]]]
     mean = {"trade": 3 * len(quiet) / len(windows), "travel": 8 * len(loud) / len(windows)}
@@ -188,10 +188,14 @@ def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in
 
 def test_a_flag_holds_from_a_half_upwards_and_a_span_has_the_mean_probability_of_the_tags_it_was_given(encoder):
     """The second token would rather go on with an amount, which nothing began: its tag is the best that may follow."""
-    cutter = tiny.cutter_of(encoder("bert"))
+    windower = tiny.cutter_of(encoder("bert"))
     tags = torch.zeros(1, 4, 5)  # [CLS] bank paid [SEP]; O, B-person, I-person, B-amount, I-amount
     tags[0, 1, 1], tags[0, 2, 2], tags[0, 2, 4] = 5.0, 2.0, 2.5
-    extractor = Extractor(Oracle(lambda batch: {"names": tags, "risks": torch.tensor([[0.02, -0.02]])}), cutter, [tiny.RISKS, tiny.NAMED])
+    extractor = Extractor(
+        Oracle(lambda batch: {"names": tags, "risks": torch.tensor([[0.02, -0.02]])}),
+        windower,
+        [tiny.RISKS, tiny.NAMED],
+    )
     flag, span = sorted(extractor("bank paid"), key=lambda each: each.field, reverse=True)
     assert (flag.label, flag.score) == ("late", pytest.approx(torch.sigmoid(torch.tensor(0.02)).item(), abs=1e-4))
     assert (span.start, span.end, span.label) == (0, 9, "person")

@@ -371,8 +371,14 @@ AGAIN = (Span(15, 18, "PER"), Span(22, 25, "LOC"), Span(37, 40, "PER"))
 
 def test_a_span_stays_where_it_is_though_its_text_stands_before_it_too(tmp_path):
     assert all(TWICE.index(TWICE[each.start : each.end]) < each.start for each in AGAIN)
-    spans = [{"start": each.start, "end": each.end, "label": each.label, "text": TWICE[each.start : each.end]} for each in AGAIN]
-    marks = [f"T{number}\t{each.label} {each.start} {each.end}\t{TWICE[each.start : each.end]}" for number, each in enumerate(AGAIN)]
+    spans = [
+        {"start": each.start, "end": each.end, "label": each.label, "text": TWICE[each.start : each.end]}
+        for each in AGAIN
+    ]
+    marks = [
+        f"T{number}\t{each.label} {each.start} {each.end}\t{TWICE[each.start : each.end]}"
+        for number, each in enumerate(AGAIN)
+    ]
     words = {"Ann": "B-PER", "Rio": "B-LOC"}
     rows = [(word, "O") for word in "Rio , says Ann ;".split()]
     rows += [(word, words.get(word, "O")) for word in "Ann of Rio is not the Ann".split()] + [("Rio", "O")]
@@ -466,7 +472,9 @@ def test_a_folder_is_read_by_name_and_other_files_are_counted_aloud(tmp_path, ca
         ("own", "E"),
         ("b.txt", "B"),
     ]
-    assert capsys.readouterr().err == f"warning: {tmp_path}: left out: 1 file with an ending other than .txt or .jsonl.\n"
+    assert (
+        capsys.readouterr().err == f"warning: {tmp_path}: left out: 1 file with an ending other than .txt or .jsonl.\n"
+    )
     assert [each.id for each in read("text", tmp_path)] == ["a/c.TXT", "b.txt"]
 
 

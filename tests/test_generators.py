@@ -8,17 +8,17 @@ import torch
 
 from electra_ie.data.batching import collate
 from electra_ie.data.document import Document
-from electra_ie.models.latent_generator import LatentGenerator, LatentGenerators
+from electra_ie.models.latent_generator import LatentGenerator
 
 
 def generators(seed=0):
     torch.manual_seed(1)
-    return LatentGenerators(tiny.FIELDS, 32, 8, seed)
+    return LatentGenerator(tiny.FIELDS, 32, 8, seed)
 
 
 def test_a_fake_for_each_labelled_row_under_its_label(encoder):
-    cutter = tiny.cutter_of(encoder("bert"))
-    batch = tiny.batch_of(cutter)
+    windower = tiny.cutter_of(encoder("bert"))
+    batch = tiny.batch_of(windower)
     fakes = generators()(batch, 0)
     length = batch.input_ids.shape[1]
     assert fakes["topic"].states.shape == fakes["risks"].states.shape == (6, 1, 32)
@@ -60,8 +60,8 @@ def test_noise_follows_from_seed_step_and_place(encoder):
 
 @pytest.mark.parametrize("known", ["topic", "names"])
 def test_a_batch_in_which_a_field_is_unknown_has_no_fakes_for_it(encoder, known):
-    cutter = tiny.cutter_of(encoder("bert"))
+    windower = tiny.cutter_of(encoder("bert"))
     gold = {"topic": "trade"} if known == "topic" else {"names": ()}
-    batch = collate(tiny.rows(cutter, [Document("d", "the bank paid", gold)]), cutter, tiny.FIELDS)
+    batch = collate(tiny.rows(windower, [Document("d", "the bank paid", gold)]), windower, tiny.FIELDS)
     fakes = generators()(batch, 0)
     assert {name: len(each.states) for name, each in fakes.items()} == {"topic": 0, "risks": 0, "names": 0, known: 1}

@@ -19,7 +19,7 @@ from electra_ie import train
 from electra_ie.common.errors import UserError
 from electra_ie.metrics import ACHIEVED
 from electra_ie.models.encoders import load_tokenizer
-from electra_ie.models.masking_generator import HidingGenerator
+from electra_ie.models.masking_generator import MaskingGenerator
 from electra_ie.models.outputs import TEXTS
 from electra_ie.runs.plots import curves_figure
 from electra_ie.training.self_training import answers_of
@@ -30,7 +30,7 @@ FAMILIES = ["bert", "roberta", "electra", "deberta-v2", "distilbert", "modernber
 
 def generator_of(folder, share=0.3, seed=0, **more):
     tokenizer = load_tokenizer(folder)
-    made = HidingGenerator(32, tokenizer.mask_token_id, tokenizer.all_special_ids, share, seed)
+    made = MaskingGenerator(32, tokenizer.mask_token_id, tokenizer.all_special_ids, share, seed)
     torch.manual_seed(3)
     torch.nn.init.normal_(made.score.weight)
     made.teacher = answers_of(tiny.discriminator_of(folder, sharp=20.0, **more))
@@ -39,7 +39,7 @@ def generator_of(folder, share=0.3, seed=0, **more):
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=5), st.floats(0, 0.9), st.integers(0, 99))
 def test_so_many_are_hidden_and_never_what_may_not_be(lengths, share, step):
-    made = HidingGenerator(8, 4, (0, 1, 2, 3, 4), share, 0)
+    made = MaskingGenerator(8, 4, (0, 1, 2, 3, 4), share, 0)
     width = max(lengths) + 2
     free = torch.zeros(len(lengths), width, dtype=torch.bool)
     for row, length in enumerate(lengths):
@@ -54,7 +54,7 @@ def test_so_many_are_hidden_and_never_what_may_not_be(lengths, share, step):
 
 
 def test_what_is_hidden_follows_from_seed_step_and_place_and_from_the_scores():
-    made = HidingGenerator(8, 4, (), 0.3, seed=5)
+    made = MaskingGenerator(8, 4, (), 0.3, seed=5)
     free, places = torch.ones(2, 20, dtype=torch.bool), torch.tensor([3, 1])
     draw = [made.choose(torch.zeros(2, 20), free, places, step) for step in range(400)]
     assert torch.equal(draw[0], made.choose(torch.zeros(2, 20), free, places, 0))
@@ -116,12 +116,14 @@ def test_what_hiding_achieves_is_the_disagreement_on_the_texts_it_makes(encoder)
     assert all(each.grad is None for each in (*discriminator.parameters(), *made.parameters()))
 
     texts = batch.rows(~batch.known())
-    zero = HidingGenerator(32, made.token, made.special.tolist(), made.share, made.seed)  # all tokens alike
+    zero = MaskingGenerator(32, made.token, made.special.tolist(), made.share, made.seed)  # all tokens alike
     zero.teacher = made.teacher
     taught = made(batch, 7)[TEXTS].taught
     discriminator.eval()
     for name, player in zip(ACHIEVED, (made, zero), strict=True):
-        masked = replace(texts, input_ids=texts.input_ids.masked_fill(player(batch, 7)[TEXTS].hidden.bool(), made.token))
+        masked = replace(
+            texts, input_ids=texts.input_ids.masked_fill(player(batch, 7)[TEXTS].hidden.bool(), made.token)
+        )
         told = []
         for field in tiny.FIELDS:
             logits, by_teacher = discriminator.answers(masked)[field.name], taught[field.name]
@@ -232,7 +234,10 @@ def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(task, tmp
     spoil(monkeypatch)
     kept = train(str(task), tmp_path / "kept", **settings)
     scores = json.loads((kept / "scores.json").read_text("utf-8"))
-    assert scores["training"]["best_step"] == 0 and rows(kept)[0] == {**teacher, **{name: rows(kept)[0][name] for name in ("seconds", "seconds_scoring")}}
+    assert scores["training"]["best_step"] == 0 and rows(kept)[0] == {
+        **teacher,
+        **{name: rows(kept)[0][name] for name in ("seconds", "seconds_scoring")},
+    }
     by_name = {name: each[each["main"]] for name, each in scores["dev"].items()}
     assert by_name == pytest.approx({name: teacher["teacher"][name] for name in by_name})
     assert "the teacher's weights are kept." in capsys.readouterr().err
@@ -241,14 +246,14 @@ def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(task, tmp
 
 def test_a_game_that_is_slightly_behind_its_teacher_is_kept(task, tmp_path, encoder, monkeypatch):
     """Else a comparison on dev would be one of two chances against one."""
-    true = Training._settle
+    true = Training._select_final_weights
 
     def settle(self):
         if self.teacher:
             self.teacher = replace(self.teacher, best_score=self.done.best_score + 0.01)
         true(self)
 
-    monkeypatch.setattr(Training, "_settle", settle)
+    monkeypatch.setattr(Training, "_select_final_weights", settle)
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", steps=40))
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["best_step"] > 0
 
@@ -260,12 +265,12 @@ def test_a_game_that_collapses_ends_with_the_teacher(task, tmp_path, encoder, mo
     if not dev:
         task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
 
-    class Watch(training.Watch):
+    class DivergenceMonitor(training.DivergenceMonitor):
         def see(self, step):
             hides = any("hides" in name for name in step.parts)
             return "the loss has exploded" if hides and step.number == 13 else super().see(step)
 
-    monkeypatch.setattr(training, "Watch", Watch)
+    monkeypatch.setattr(training, "DivergenceMonitor", DivergenceMonitor)
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", steps=40))
     saved = json.loads((run / "scores.json").read_text("utf-8"))
     assert saved["training"]["collapsed"] == {"step": 14, "what": "the loss has exploded", "kept": 0}
@@ -345,7 +350,9 @@ def test_the_teacher_is_the_run_of_control_with_the_same_seed(task, tmp_path, en
         assert (own / part / "model.safetensors").read_bytes() == (given / part / "model.safetensors").read_bytes()
         assert (own / part / "model.safetensors").read_bytes() != (control / part / "model.safetensors").read_bytes()
     assert rows(own)[0]["teacher"] == rows(given)[0]["teacher"]
-    assert rows(given)[0]["seconds"] == max(row.get("seconds", 0) for row in rows(control)), "its time is part of the run's"
+    assert rows(given)[0]["seconds"] == max(row.get("seconds", 0) for row in rows(control)), (
+        "its time is part of the run's"
+    )
 
     spoil(monkeypatch)
     kept = train(str(task), tmp_path / "kept", teacher=control, **settings)
@@ -414,7 +421,9 @@ def without_log(run, folder):
 
 def on_another_encoder(run, folder):
     weights = load_file(folder / "model.safetensors")
-    save_file({name: each + 1 if "word_emb" in name else each for name, each in weights.items()}, folder / "model.safetensors")
+    save_file(
+        {name: each + 1 if "word_emb" in name else each for name, each in weights.items()}, folder / "model.safetensors"
+    )
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,9 @@ def test_the_modules_form_no_cycle():
     list(TopologicalSorter(GRAPH).static_order())  # raises CycleError
 
 
-@pytest.mark.parametrize("folder", sorted(path.parent.relative_to(ROOT).as_posix() for path in ROOT.rglob("__init__.py")))
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent.relative_to(ROOT).as_posix() for path in ROOT.rglob("__init__.py"))
+)
 def test_every_folder_says_what_it_holds_and_what_it_may_import(folder):
     said = ast.get_docstring(ast.parse((ROOT / folder / "__init__.py").read_text("utf-8")))
     assert said and (folder == "." or "mport" in said)

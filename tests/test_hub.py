@@ -22,7 +22,7 @@ from electra_ie import Extractor, Task, UserError, evaluate, push_data, push_to_
 from electra_ie.api import plan_push
 from electra_ie.cli.app import main
 from electra_ie.common.hub_client import named
-from electra_ie.models.encoders import locate
+from electra_ie.models.encoders import resolve_encoder
 
 CANARY = "hf_canary" + "0123456789abcdefghij" * 2
 READER = "hf_reader" + "9876543210zyxwvutsrq" * 2
@@ -79,7 +79,13 @@ def test_a_run_goes_to_the_hub_and_comes_back(hub, run, monkeypatch, capsys):
 
 def test_only_what_a_run_has_is_sent(hub, copy):
     texts = ["findings.jsonl", "notes.txt", ".lock", ".README.md.part", "names/.config.json.part", "names/notes.txt"]
-    code = ["names/pytorch_model.bin", "names/modeling.py", "names/deeper/config.json", "old/config.json", "dev_old.png"]
+    code = [
+        "names/pytorch_model.bin",
+        "names/modeling.py",
+        "names/deeper/config.json",
+        "old/config.json",
+        "dev_old.png",
+    ]
     for name in [*texts, *code, ".env"]:
         (copy / name).parent.mkdir(exist_ok=True)
         (copy / name).write_text(f"not to be sent {CANARY}", encoding="utf-8")
@@ -121,7 +127,9 @@ def test_what_must_not_be_sent_is_refused(hub, copy, tmp_path, damage, words):
         case "token":
             (copy / "run.yaml").write_text(f"task: tiny\nencoder: {CANARY}\n", encoding="utf-8")
         case "token in the card" | "token in a config" | "token in a tokenizer":
-            file = {"card": "README.md", "config": "names/config.json", "tokenizer": "topic/tokenizer.json"}[damage.split()[-1]]
+            file = {"card": "README.md", "config": "names/config.json", "tokenizer": "topic/tokenizer.json"}[
+                damage.split()[-1]
+            ]
             (copy / file).write_text((copy / file).read_text("utf-8") + f"\n{CANARY}\n", encoding="utf-8")
         case "checkpoint":
             (copy / "checkpoint").mkdir()
@@ -181,7 +189,9 @@ def test_a_push_that_breaks_off_over_another_leaves_that_one_whole(hub, copy, re
     hub.repositories[NAME].commit("main", {**hub.files(NAME), "old/model.safetensors": b"old"})
     whole, head = dict(hub.files(NAME)), hub.repositories[NAME].branches["main"]
     weights = load_file(copy / "names" / "model.safetensors")
-    save_file({name: value + 1 for name, value in weights.items()}, copy / "names" / "model.safetensors", {"format": "pt"})
+    save_file(
+        {name: value + 1 for name, value in weights.items()}, copy / "names" / "model.safetensors", {"format": "pt"}
+    )
     (copy / "log.jsonl").write_text("{}\n", encoding="utf-8")
     hub.fail(request_, status)
     with pytest.raises(UserError, match=words):
@@ -352,7 +362,11 @@ def test_a_run_on_the_hub_is_scored_on_data_from_here(hub, run):
 
 def test_an_encoder_of_the_hub_is_pinned_by_its_commit(hub, encoder, task, tmp_path):
     files = {path.name: path.read_bytes() for path in Path(encoder("bert")).iterdir()}
-    more = {"1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}', "pytorch_model.bin": b"", "onnx/model.onnx": b""}
+    more = {
+        "1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}',
+        "pytorch_model.bin": b"",
+        "onnx/model.onnx": b"",
+    }
     with running({"acme/encoder": {**files, **more}}) as other:
         hub.repositories.update(other.repositories)
     commit = hub.repositories["acme/encoder"].branches["main"]
@@ -364,7 +378,7 @@ def test_an_encoder_of_the_hub_is_pinned_by_its_commit(hub, encoder, task, tmp_p
     assert not [each for each in hub.asked if "pytorch_model" in each or "onnx" in each]
     hub.repositories["acme/encoder"].commit("main", {"config.json": b"{}"})
     asked = len(hub.asked)
-    kept = Path(locate(recipe["encoder"]))
+    kept = Path(resolve_encoder(recipe["encoder"]))
     assert (kept / "model.safetensors").read_bytes() == files["model.safetensors"] and len(hub.asked) == asked
     for file in (run / "names").glob("*.json"):
         assert str(tmp_path) not in file.read_text("utf-8"), "no path of this machine"
@@ -379,8 +393,11 @@ def test_an_encoder_without_an_organisation_is_pinned_and_looked_through_too(hub
     commit = hub.repositories["plain"].branches["main"]
     run = train(str(task), tmp_path / "run", **tiny.settings("plain", "control", steps=2))
     assert yaml.safe_load((run / "run.yaml").read_text("utf-8"))["encoder"] == f"plain@{commit}"
-    assert Path(locate(f"plain@{commit}")).name == commit and not sent(hub, "pytorch_model")
-    for name, words in (("strange", "names code to be fetched: evil/kernel"), ("plane", 'encoder "plane" is neither a dir')):
+    assert Path(resolve_encoder(f"plain@{commit}")).name == commit and not sent(hub, "pytorch_model")
+    for name, words in (
+        ("strange", "names code to be fetched: evil/kernel"),
+        ("plane", 'encoder "plane" is neither a dir'),
+    ):
         with pytest.raises(UserError, match=words):
             tiny.discriminator_of(name)
 
@@ -390,11 +407,18 @@ def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, 
     del records[0]["risks"], records[1]["topic"]
     tiny.write_records(task.parent / "train.jsonl", records)
     task.write_text(task.read_text("utf-8").replace("topic: {kind", "subject: {from: topic, kind"), encoding="utf-8")
-    (task.parent / "README.md").write_text("---\nlicense: mit\nconfigs: mine\n---\n# Ours\n\nOf the tests.\n", encoding="utf-8")
+    (task.parent / "README.md").write_text(
+        "---\nlicense: mit\nconfigs: mine\n---\n# Ours\n\nOf the tests.\n", encoding="utf-8"
+    )
     pushed = push_data(str(task), "acme/three", private=True)
     assert sent(hub, "/commit/") == 1
     there = hub.files("datasets/acme/three")
-    assert set(there) == {".gitattributes", "README.md", "task.yaml", *(f"{each}.jsonl" for each in ("train", "dev", "test", "unlabeled"))}
+    assert set(there) == {
+        ".gitattributes",
+        "README.md",
+        "task.yaml",
+        *(f"{each}.jsonl" for each in ("train", "dev", "test", "unlabeled")),
+    }
     assert pushed == f"acme/three@{hub.repositories['datasets/acme/three'].branches['main']}"
     card = there["README.md"].decode()
     assert "license: mit\n" in card and "# Ours" in card and "configs: mine" not in card
@@ -411,8 +435,8 @@ def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, 
 
 STORY = """
 import json, sys
-from electra_ie.cli import main
-from electra_ie.commands import plan_push
+from electra_ie.cli.app import main
+from electra_ie.api import plan_push
 for line in sys.stdin.read().splitlines():
     sys.argv = ["electra-ie", *line.split("|")]
     try:

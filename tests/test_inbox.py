@@ -160,7 +160,9 @@ def test_files_of_the_hubs_cache_are_read_whatever_they_share(tmp_path):
 
 def test_brat_finds_texts_and_annotations_whatever_their_case(tmp_path, capsys):
     mark = "T1\tperson 0 5\tArden\n"
-    write(tmp_path / "set", a_txt="Arden", a_ann=mark, b_TXT="Arden", b_ann=mark, c_TXT="Arden", C_ANN=mark, d_txt="Arden")
+    write(
+        tmp_path / "set", a_txt="Arden", a_ann=mark, b_TXT="Arden", b_ann=mark, c_TXT="Arden", C_ANN=mark, d_txt="Arden"
+    )
     put(tmp_path / "set" / "._a.txt", "x")
     found = {each.id: len(each.gold.get("names", ())) for each in READERS["brat"].read(tmp_path / "set", [tiny.NAMED])}
     assert found == {"a": 1, "b": 1, "c": 1, "d": 0}
@@ -189,7 +191,12 @@ def test_a_file_that_two_paths_lead_to_is_read_once(at_home, task_of_lines, caps
 
 
 def test_records_of_two_files_never_share_an_id(at_home, task_of_lines):
-    write(at_home, a_jsonl='{"text": "one"}\n{"id": 7, "text": "two"}', a_csv="text\nthree\n", b_jsonl='{"id": "7", "text": "four"}')
+    write(
+        at_home,
+        a_jsonl='{"text": "one"}\n{"id": 7, "text": "two"}',
+        a_csv="text\nthree\n",
+        b_jsonl='{"id": "7", "text": "four"}',
+    )
     found, faults = documents(task_of_lines, "a.jsonl", "a.csv", "b.jsonl")
     assert found == [("a.jsonl-1", "one"), ("7", "two"), ("a.csv-2", "three")]
     assert faults == ['b.jsonl:1: the id "7" is taken by a.jsonl:2. Give each record its own id.']
@@ -206,7 +213,12 @@ def test_standard_input_is_one_document(task_of_lines, monkeypatch):
 
 
 def test_a_table_is_read_by_rows(at_home, task_of_lines, task_of_rows, capsys):
-    write(at_home, inbox__m_csv='id,text\n1,"Paid USD 1,200.00"\n2,Paid EUR\n', inbox__a_txt="A", inbox__m_TSV="n\tmemo\n5\tPaid\n")
+    write(
+        at_home,
+        inbox__m_csv='id,text\n1,"Paid USD 1,200.00"\n2,Paid EUR\n',
+        inbox__a_txt="A",
+        inbox__m_TSV="n\tmemo\n5\tPaid\n",
+    )
     write(at_home, inbox__own_csv="number;memo\n9;Paid\n")
     assert documents(task_of_lines, "inbox/m.csv") == ([("1", "Paid USD 1,200.00"), ("2", "Paid EUR")], [])
     assert documents(task_of_lines, "inbox/m.TSV", text="memo", id="n") == ([("5", "Paid")], [])
@@ -279,7 +291,9 @@ def test_one_bad_file_does_not_end_all(run, inbox, monkeypatch, capsys):
     assert command(monkeypatch, "extract", run, "inbox", "-o", "findings.jsonl") == 3
     assert [each["id"] for each in read(Path("findings.jsonl"))] == ["a.txt", "r-1", "r-4", "z.txt"]
     *lines, summary = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("extracting")]
-    assert re.fullmatch(r"4 documents, 110 characters, 4 windows, \d+ findings -> findings.jsonl; 4 of 8 could not be read", summary)
+    assert re.fullmatch(
+        r"4 documents, 110 characters, 4 windows, \d+ findings -> findings.jsonl; 4 of 8 could not be read", summary
+    )
     for line, (place, words) in zip(lines, BAD, strict=True):
         assert line.startswith(place) and words in line
 
@@ -313,7 +327,10 @@ def test_where_nothing_can_be_read_it_is_a_mistake(run, inbox, monkeypatch, caps
         assert len(paths) == 1 or [line.split(": ")[0] for line in said[-2:]] == ["inbox/m.txt:1", "inbox/gone.txt"]
     (inbox.parent / "empty" / ".hidden").mkdir(parents=True)
     assert command(monkeypatch, "extract", run, "empty") == 2
-    assert "empty: there is no .txt or .jsonl in this folder (left out: 1 hidden file or folder)." in capsys.readouterr().err
+    assert (
+        "empty: there is no .txt or .jsonl in this folder (left out: 1 hidden file or folder)."
+        in capsys.readouterr().err
+    )
     assert sorted(os.listdir()) == ["empty", "inbox", "memos.json"]
 
 
@@ -360,7 +377,10 @@ def test_no_output_is_written_over_an_input(run, at_home, monkeypatch, capsys, o
 
 def test_standard_output_is_no_input_either(run, at_home):
     put(at_home / "inbox" / "a.txt")
-    with open("inbox/findings.jsonl", "w+", encoding="utf-8") as stream, pytest.raises(UserError, match="is a file that is read"):
+    with (
+        open("inbox/findings.jsonl", "w+", encoding="utf-8") as stream,
+        pytest.raises(UserError, match="is a file that is read"),
+    ):
         extract(run, ["inbox"], stream)
 
 
@@ -431,14 +451,18 @@ def test_a_finding_about_a_whole_text_does_not_repeat_it(run, at_home):
         assert (finding.text is None) == (finding.window is not None) == (finding.field != "names")
 
 
-@pytest.mark.parametrize("named, shown", [("inbox", "inbox/a/memo.txt"), ("{}/inbox", "a/memo.txt"), ("{}/inbox/a/memo.txt", "memo.txt")])
+@pytest.mark.parametrize(
+    "named, shown", [("inbox", "inbox/a/memo.txt"), ("{}/inbox", "a/memo.txt"), ("{}/inbox/a/memo.txt", "memo.txt")]
+)
 def test_the_page_shows_paths_as_they_were_named(run, at_home, named, shown):
     put(at_home / "inbox" / "a" / "memo.txt")
     extract(run, [named.format(at_home)], "findings.jsonl", "page.html")
     page = Path("page.html").read_text("utf-8")
     assert f'<a href="#d1">{shown}</a>' in page and str(at_home) not in page
     assert f"<h1>three_kinds: findings of {run.name}</h1>" in page
-    assert read(Path("findings.jsonl"))[0]["file"] == (named.format(at_home) + "/a/memo.txt" if named.endswith("inbox") else named.format(at_home))
+    assert read(Path("findings.jsonl"))[0]["file"] == (
+        named.format(at_home) + "/a/memo.txt" if named.endswith("inbox") else named.format(at_home)
+    )
     (at_home / "runs").mkdir()
     (at_home / "runs" / "mine").symlink_to(run)
     extract("runs/mine", ["inbox"], "findings.jsonl", "page.html")

@@ -10,9 +10,9 @@ import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
-from electra_ie.data.bio import best_tags, forbidden, to_spans, to_tags
+from electra_ie.data.bio import invalid_transitions, to_spans, to_tags, viterbi
 from electra_ie.data.document import Span
-from electra_ie.data.fields import IGNORED, Field, flatten
+from electra_ie.data.fields import IGNORED, Field, drop_overlapping
 
 FIELD = Field("names", "spans", ("x", "y"))
 HARD = [
@@ -32,7 +32,7 @@ HARD = [
 
 
 @pytest.fixture(scope="module", params=tiny.TOKENIZERS)
-def cutter(request, encoder):
+def windower(request, encoder):
     return tiny.cutter_of(encoder(request.param))
 
 
@@ -46,13 +46,13 @@ def test_spans_have_two_outputs_a_label_and_one():
 
 
 @pytest.mark.parametrize("text, passages", HARD)
-def test_gold_survives_the_tags(cutter, text, passages):
+def test_gold_survives_the_tags(windower, text, passages):
     spans, place = [], 0
     for number, passage in enumerate(passages):
         start = text.index(passage, place)
         place = start + len(passage)
         spans.append(Span(start, place, "xy"[number % 2]))
-    assert there_and_back(FIELD, spans, cutter.tokens(text)[1]) == spans
+    assert there_and_back(FIELD, spans, windower.tokens(text)[1]) == spans
 
 
 WORD = st.text("abcdeXYZ0123456789", min_size=1, max_size=8)
@@ -64,10 +64,10 @@ PUNCTUATED = st.builds(
 
 
 @given(st.data())
-def test_any_run_of_tokens_is_a_span_that_survives(cutter, data):
+def test_any_run_of_tokens_is_a_span_that_survives(windower, data):
     """Mid-word beginnings, neighbours without a gap, punctuation: whatever the edges of tokens allow."""
     text = data.draw(PUNCTUATED)
-    offsets = cutter.tokens(text)[1]
+    offsets = windower.tokens(text)[1]
     edges = [place for place, (start, end) in enumerate(offsets) if start < end]
     cuts = sorted(data.draw(st.sets(st.integers(0, len(edges)), max_size=8)))
     spans = []
@@ -95,7 +95,7 @@ def test_the_positions_of_a_spans_tokens_are_told():
 @given(st.lists(st.builds(lambda start, size, label: Span(start, start + size, label),
                           st.integers(0, 20), st.integers(1, 8), st.sampled_from("xy")), max_size=8))  # fmt: skip
 def test_flatten_loses_no_span_and_keeps_none_that_overlap(spans):
-    kept, lost = flatten(spans)
+    kept, lost = drop_overlapping(spans)
     assert sorted(kept + lost) == sorted(spans)
     assert all(one.end <= other.start for one, other in zip(kept, kept[1:], strict=False))
     for span in lost:  # each lost to one that is at least as long
@@ -110,7 +110,7 @@ def valid(tags):
 
 
 def test_an_inside_tag_follows_only_its_own_kind():
-    rules = forbidden(FIELD)
+    rules = invalid_transitions(FIELD)
     for before, after in product(range(5), repeat=2):
         assert rules[before, after] == (not valid([before, after]) and valid([before]) or FIELD.names[after][0] == "I"
                                         and FIELD.names[before][2:] != FIELD.names[after][2:])  # fmt: skip
@@ -122,7 +122,7 @@ LOGIT = st.integers(-40, 40).map(lambda number: number / 8)
 @given(st.lists(st.lists(LOGIT, min_size=5, max_size=5), max_size=4))
 def test_the_best_tags_are_those_of_a_search_through_all(logits):
     scores = np.array(logits, dtype=np.float32).reshape(-1, 5)
-    tags = best_tags(FIELD, scores)
+    tags = viterbi(FIELD, scores)
     assert len(tags) == len(logits)
     assert valid(tags)
     best = max(
@@ -137,8 +137,8 @@ def test_the_best_tags_are_those_of_a_search_through_all(logits):
 def test_behind_a_break_the_best_tags_are_those_of_a_text_of_its_own(logits, breaks):
     scores = np.array(logits, dtype=np.float32).reshape(-1, 5)
     places = sorted(each for each in breaks if each < len(logits))
-    parts = [best_tags(FIELD, part) for part in np.split(scores, places)]
-    assert best_tags(FIELD, scores, places).tolist() == np.concatenate(parts).tolist()
+    parts = [viterbi(FIELD, part) for part in np.split(scores, places)]
+    assert viterbi(FIELD, scores, places).tolist() == np.concatenate(parts).tolist()
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 8)), max_size=20))
@@ -148,4 +148,4 @@ def test_what_bio_cannot_express_is_what_clashes_with_a_longer_span(pairs):
     for span in sorted(spans, key=lambda each: (each.start - each.end, each.start)):
         if not any(span.start < other.end and other.start < span.end for other in kept):
             kept.append(span)
-    assert flatten(spans) == (sorted(kept), sorted(spans - set(kept)))
+    assert drop_overlapping(spans) == (sorted(kept), sorted(spans - set(kept)))

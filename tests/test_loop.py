@@ -15,11 +15,11 @@ from accelerate import Accelerator
 from processes import run_two
 
 from electra_ie.config.train import Recipe
-from electra_ie.models.latent_generator import LatentGenerators
-from electra_ie.models.losses import TERMS, weigh
-from electra_ie.models.masking_generator import HidingGenerator
+from electra_ie.models.latent_generator import LatentGenerator
+from electra_ie.models.losses import TERMS, weighted_loss
+from electra_ie.models.masking_generator import MaskingGenerator
 from electra_ie.training import loop
-from electra_ie.training.loop import LossNotFinite, play, prepare, rate_at, set_rates
+from electra_ie.training.loop import LossNotFinite, prepare, rate_at, set_rates, training_steps
 from electra_ie.training.self_training import answers_of
 
 GAME = {
@@ -34,12 +34,12 @@ CASES = {"control": (PLAIN, 1), "game": (GAME, 1), "hiding": (HIDING, 1), "game 
 
 def players_of(folder, recipe, pooling="stock"):
     """Both players with weights from a fixed seed, without dropout, prepared for the processes at hand."""
-    fakes = recipe.game and not recipe.taught
+    fakes = recipe.has_generator and not recipe.taught
     discriminator = tiny.discriminator_of(folder, pooling=pooling, fakes=fakes)
     torch.manual_seed(2)
-    generator = LatentGenerators(tiny.FIELDS, 32, recipe.latent, recipe.seed) if fakes else None
+    generator = LatentGenerator(tiny.FIELDS, 32, recipe.latent, recipe.seed) if fakes else None
     if recipe.taught:
-        generator = HidingGenerator(32, 4, (0, 1, 2, 3, 4), 0.3, recipe.seed)
+        generator = MaskingGenerator(32, 4, (0, 1, 2, 3, 4), 0.3, recipe.seed)
         torch.nn.init.normal_(generator.score.weight)
         generator.teacher = answers_of(tiny.discriminator_of(folder, pooling=pooling, sharp=20.0))
     return prepare(Accelerator(cpu=True), discriminator, generator, recipe)
@@ -53,11 +53,11 @@ def losses_of(folder, terms, parts, process=0, processes=1):
     """The losses of each step of five, on batches of 5 labelled and 4 unlabelled windows: odd, so that two processes
     have unlike shares."""
     recipe = recipe_of(terms, steps=5)
-    batches = tiny.batches_of(tiny.cutter_of(folder), (5, 4 if recipe.game else 0), process, processes)
+    batches = tiny.batches_of(tiny.cutter_of(folder), (5, 4 if recipe.has_generator else 0), process, processes)
     players = players_of(folder, recipe)
     players.parts = parts
     assert players.accelerator.num_processes == processes
-    steps = list(play(players, batches, recipe))
+    steps = list(training_steps(players, batches, recipe))
     return [{**step.losses, **step.parts, "real": (step.realness or (0, 0))[0]} for step in steps]
 
 
@@ -88,12 +88,12 @@ def own_gradients(players, batch, recipe):
     discriminator, generator = players.judge.train(), players.maker
     fakes = generator(batch, 0)
     if recipe.taught:  # it wants just what the discriminator does not
-        of_discriminator, _ = weigh("discriminator", recipe.discriminator, *discriminator(batch, fakes), single)
+        of_discriminator, _ = weighted_loss("discriminator", recipe.discriminator, *discriminator(batch, fakes), single)
         of_generator = -of_discriminator
     else:
         real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
-        of_discriminator, _ = weigh("discriminator", recipe.discriminator, real, fake, single)
-        of_generator, _ = weigh("generator", recipe.generator, real, discriminator.judge(fakes), single)
+        of_discriminator, _ = weighted_loss("discriminator", recipe.discriminator, real, fake, single)
+        of_generator, _ = weighted_loss("generator", recipe.generator, real, discriminator.judge(fakes), single)
     found = []
     for loss, module in ((of_discriminator, discriminator), (of_generator, generator)):
         names, weights = zip(*((n, each) for n, each in module.named_parameters() if each.requires_grad), strict=True)
@@ -108,13 +108,13 @@ def test_neither_loss_reaches_the_other_player(game):
     discriminator, generator = players.judge, players.maker
     fakes = generator(batches[0], 0)
     real, fake = discriminator(batches[0], {name: each.detach() for name, each in fakes.items()})
-    loss, _ = weigh("discriminator", recipe.discriminator, real, fake, single)
+    loss, _ = weighted_loss("discriminator", recipe.discriminator, real, fake, single)
     loss.backward()
     assert all(each.grad is None for each in generator.parameters()), "d(discriminator loss) / d(generator) is zero"
     before = gradients(discriminator)
     assert sum(float(each.abs().sum()) for each in before.values()) > 0
     with loop.frozen(discriminator):
-        loss, _ = weigh("generator", recipe.generator, real, discriminator.judge(fakes), single)
+        loss, _ = weighted_loss("generator", recipe.generator, real, discriminator.judge(fakes), single)
         loss.backward()
     after = gradients(discriminator)
     still = [torch.equal(before[name], after[name]) for name in before]
@@ -132,7 +132,7 @@ def test_a_step_applies_each_players_own_gradient(game, monkeypatch):
     applied = []
     modules = (players.judge, players.maker)
     monkeypatch.setattr(players.optimizer, "step", lambda: applied.extend(map(gradients, modules)))
-    next(play(players, batches, recipe))
+    next(training_steps(players, batches, recipe))
     for own, given in zip(expected, applied, strict=True):
         assert sum(float(each.abs().sum()) for each in own.values()) > 1e-3
         for name, grad in own.items():
@@ -146,8 +146,10 @@ def test_gradients_are_clipped_each_players_or_both_as_one(game, monkeypatch, jo
     players.jointly = jointly
     expected = own_gradients(players, batches[0], recipe)
     applied = []
-    monkeypatch.setattr(players.optimizer, "step", lambda: applied.extend(map(gradients, (players.judge, players.maker))))
-    next(play(players, batches, replace(recipe, clip=0.1)))
+    monkeypatch.setattr(
+        players.optimizer, "step", lambda: applied.extend(map(gradients, (players.judge, players.maker)))
+    )
+    next(training_steps(players, batches, replace(recipe, clip=0.1)))
     norms = [torch.stack([each.norm() for each in player.values()]).norm() for player in expected]
     assert min(norms) > 0.2, "clipping has nothing to do"
     norms = [torch.stack(norms).norm()] * 2 if jointly else norms
@@ -162,8 +164,10 @@ def test_a_step_in_parts_applies_the_mean_of_the_parts_gradients(game, monkeypat
     one, other = (own_gradients(players, batches[number], recipe) for number in (0, 1))
     players.parts = 2
     applied = []
-    monkeypatch.setattr(players.optimizer, "step", lambda: applied.extend(map(gradients, (players.judge, players.maker))))
-    list(play(players, batches, replace(recipe, steps=1)))
+    monkeypatch.setattr(
+        players.optimizer, "step", lambda: applied.extend(map(gradients, (players.judge, players.maker)))
+    )
+    list(training_steps(players, batches, replace(recipe, steps=1)))
     for first, second, given in zip(one, other, applied, strict=True):
         for name in first:
             torch.testing.assert_close(given[name], (first[name] + second[name]) / 2, atol=1e-6, rtol=1e-4)
@@ -174,7 +178,7 @@ def test_without_a_generator_the_loop_is_plain_training(encoder):
     recipe = recipe_of(PLAIN)
     players = players_of(folder, recipe)
     assert players.generator is None
-    steps = list(play(players, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), recipe))
+    steps = list(training_steps(players, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), recipe))
     assert [step.number for step in steps] == [0, 1, 2, 3]
     assert all(step.realness is None and set(step.losses) == {"discriminator"} for step in steps)
     assert steps[-1].losses["discriminator"] < steps[0].losses["discriminator"]
@@ -187,7 +191,7 @@ def test_word_embeddings_stay_where_they_are_when_asked(encoder):
         players = players_of(folder, recipe)
         table = players.judge.encoder.get_input_embeddings().weight
         before = table.detach().clone()
-        list(play(players, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), recipe))
+        list(training_steps(players, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), recipe))
         assert torch.equal(before, table.detach()) == freeze
 
 
@@ -204,12 +208,12 @@ def test_steps_from_the_middle_are_those_of_a_run_from_the_beginning(encoder, po
                 module.p = 0.3
         batches = tiny.batches_of(tiny.cutter_of(folder))
         steps = []
-        for step in play(players, batches, recipe):
+        for step in training_steps(players, batches, recipe):
             steps.append(step.losses)
             if step.number + 1 == pause:
                 break
         torch.manual_seed(99)
-        steps += [step.losses for step in play(players, batches, recipe, len(steps))]
+        steps += [step.losses for step in training_steps(players, batches, recipe, len(steps))]
         found.append(steps)
     assert found[0] == found[1]
 
@@ -226,7 +230,7 @@ def test_a_loss_that_is_no_number_never_reaches_the_weights(game, monkeypatch, p
         return true(*arguments) * (float("nan") if len(calls) > 2 * len(tiny.FIELDS) else 1.0)
 
     monkeypatch.setitem(TERMS[player], term, breaks)
-    steps = play(players, batches, recipe)
+    steps = training_steps(players, batches, recipe)
     next(steps), next(steps)
     before = [each.detach().clone() for each in players.judge.parameters()]
     with pytest.raises(LossNotFinite, match=f"the {player}'s loss is not a finite number at step 2"):

@@ -43,7 +43,11 @@ def test_span_scores_are_those_of_seqeval(pairs):
     strict = {"mode": "strict", "scheme": IOB2, "zero_division": 0}
     assert ours["main"] == "f1"
     known, found = (sum(map(len, side)) for side in spans)
-    for name, referee, defined in (("f1", f1_score, known), ("precision", precision_score, found), ("recall", recall_score, known)):
+    for name, referee, defined in (
+        ("f1", f1_score, known),
+        ("precision", precision_score, found),
+        ("recall", recall_score, known),
+    ):
         expected = pytest.approx(referee(*names, **strict)) if defined else None
         assert ours[name] == expected, name
 
@@ -96,7 +100,9 @@ def numbers(score):
 
 
 def test_without_gold_nothing_is_defined_but_what_was_found_falsely():
-    nothing, false = (score(tiny.NAMED, [(), ()], [found, ()]) for found in ((), (Span(0, 4, "person"), Span(5, 9, "person"))))
+    nothing, false = (
+        score(tiny.NAMED, [(), ()], [found, ()]) for found in ((), (Span(0, 4, "person"), Span(5, 9, "person")))
+    )
     assert numbers(nothing) == [None, None, None, 0, 0, 0]
     assert numbers(false) == numbers(false["labels"]["person"]) == [0.0, None, None, 0, 2, 2]
     assert numbers(false["labels"]["amount"]) == [None, None, None, 0, 0, 0]
@@ -184,5 +190,8 @@ def test_intervals_of_what_is_not_there():
     assert label_ends == {"trade": [1.0, 1.0], "travel": None, "other": None}
     false = (Span(0, 4, "person"),)
     assert intervals(tiny.NAMED, [()] * 5, [false] * 5) == {"f1": None, "labels": {"person": None, "amount": None}}
-    assert intervals(tiny.RISKS, [()] * 5, [("late",)] * 5) == {"macro_f1": None, "labels": {"late": None, "cash": None}}
+    assert intervals(tiny.RISKS, [()] * 5, [("late",)] * 5) == {
+        "macro_f1": None,
+        "labels": {"late": None, "cash": None},
+    }
     assert intervals(tiny.NAMED, [false] * 5, [()] * 5)["f1"] == [0.0, 0.0], "there was gold: 0 is right"

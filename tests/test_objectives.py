@@ -15,8 +15,8 @@ from scipy.special import rel_entr
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.fields import IGNORED
-from electra_ie.models.losses import ROW_TERMS, TERMS, check_terms, divergence, weigh
-from electra_ie.models.outputs import Verdict
+from electra_ie.models.losses import ROW_TERMS, TERMS, check_terms, divergence, weighted_loss
+from electra_ie.models.outputs import DiscriminatorOutput
 
 
 def mean(values, weights):
@@ -26,7 +26,7 @@ def mean(values, weights):
 def verdict(logits, labels=None, weight=None, features=None):
     logits = torch.tensor(logits)
     rows = len(logits)
-    return Verdict(
+    return DiscriminatorOutput(
         tiny.TOPIC, logits, torch.zeros(rows, 2) if features is None else features, logits.logsumexp(-1),
         torch.full((rows,), IGNORED) if labels is None else torch.tensor(labels),
         torch.ones(rows) if weight is None else torch.tensor(weight),
@@ -76,7 +76,7 @@ def test_knowing_classes_is_knowing_them_given_that_the_row_is_real(logits, labe
 def test_flags_are_binary_and_unknown_rows_are_left_out():
     logits = torch.tensor([[2.0, -1.0], [0.5, 0.5], [9.0, 9.0]])
     labels = torch.tensor([[1.0, 0.0], [0.0, 0.0], [IGNORED, IGNORED]])
-    real = Verdict(tiny.RISKS, logits, torch.zeros(3, 2), torch.zeros(3), labels, torch.ones(3))
+    real = DiscriminatorOutput(tiny.RISKS, logits, torch.zeros(3, 2), torch.zeros(3), labels, torch.ones(3))
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:2], labels[:2])
     torch.testing.assert_close(TERMS["discriminator"]["knows_classes"](real, None, mean), expected)
 
@@ -103,7 +103,7 @@ def test_features_are_matched_in_the_mean_and_only_the_generator_learns_by_it():
 def test_weights_multiply_terms_and_the_log_has_them_unweighted():
     real = {"topic": verdict([[1.0, 0.0, 0.0]], [0])}
     fake = {"topic": verdict([[0.0, 0.0, 1.0]], [2])}
-    total, parts = weigh("discriminator", {"knows_classes": 2.0, "rejects_fakes": 0.5}, real, fake, mean)
+    total, parts = weighted_loss("discriminator", {"knows_classes": 2.0, "rejects_fakes": 0.5}, real, fake, mean)
     assert set(parts) == {"topic.knows_classes", "topic.rejects_fakes"}
     assert float(total) == pytest.approx(2 * parts["topic.knows_classes"] + 0.5 * parts["topic.rejects_fakes"])
 

@@ -34,7 +34,7 @@ from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import READERS
 from electra_ie.data.span_boundaries import Edges, edges_of
-from electra_ie.data.windowing import Windows
+from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference.extractor import Extractor
 from electra_ie.runs.usage_snippets import StockFolder
 
@@ -94,7 +94,9 @@ MAKERS: dict[str, Callable[[], PreTrainedTokenizerBase]] = {
     "bert": bert,
     "whole texts": whole_texts,
 }
-WORD = st.sampled_from([*STARTED, *BARE, "Ltd,", "x", "5.975,74", "Cafe\u0301", "é", "😀", "👩\u200d⚕️", "½", "\u00ad", "ﬁne"])
+WORD = st.sampled_from(
+    [*STARTED, *BARE, "Ltd,", "x", "5.975,74", "Cafe\u0301", "é", "😀", "👩\u200d⚕️", "½", "\u00ad", "ﬁne"]
+)
 GAP = st.sampled_from([" ", "  ", "", "\n", "\r\n", "\t", "\u3000", ", ", "-"])
 TEXT = st.lists(st.tuples(WORD, GAP), min_size=1, max_size=14).map(lambda pairs: "".join(map("".join, pairs)))
 
@@ -111,7 +113,7 @@ def there_and_back(spans, offsets):
 @pytest.mark.parametrize("whole", [False, True])
 @given(text=TEXT, data=st.data())
 def test_gold_on_the_edges_of_units_survives_the_tags(tokenizer, whole, text, data):
-    offsets = Windows(tokenizer, 64, 4, whole).tokens(text)[1]
+    offsets = WindowTokenizer(tokenizer, 64, 4, whole).tokens(text)[1]
     units = [(start, end) for start, end in offsets if start < end]
     assert all(one[1] <= other[0] for one, other in zip(units, units[1:], strict=False)), "a character has two tokens"
     assert all(text[start:end] == text[start:end].strip() for start, end in units)
@@ -127,13 +129,13 @@ def test_gold_on_the_edges_of_units_survives_the_tags(tokenizer, whole, text, da
 @pytest.mark.parametrize("whole", [False, True])
 def test_no_visible_character_is_lost(tokenizer, whole):
     text = "paid 300 to Kestrel, on Monday. 张伟 在 北京银行 存款。 Osprey"
-    offsets = Windows(tokenizer, 64, 4, whole).tokens(text)[1]
+    offsets = WindowTokenizer(tokenizer, 64, 4, whole).tokens(text)[1]
     covered = {place for start, end in offsets for place in range(start, end)}
     assert {place for place, each in enumerate(text) if not each.isspace()} <= covered
 
 
 def units_of(tokenizer: PreTrainedTokenizerBase, text: str, whole: bool) -> list[str]:
-    return [text[start:end] for start, end in Windows(tokenizer, 64, 4, whole).tokens(text)[1] if start < end]
+    return [text[start:end] for start, end in WindowTokenizer(tokenizer, 64, 4, whole).tokens(text)[1] if start < end]
 
 
 @pytest.mark.parametrize("name", ["xlm-roberta", "camembert", "deberta-v2", "t5"])
@@ -195,7 +197,10 @@ def test_offsets_in_another_unit_are_refused_by_its_name(tmp_path, count, texts,
     file = write(tmp_path / "a.jsonl", texts, NAMES, count)
     with pytest.raises(UserError) as error:
         spans(file)
-    assert f"{file}:1: the offsets seem to count {'characters with a ' if 'CRLF' in unit or 'LF' in unit else ''}{unit}" in str(error.value)
+    assert (
+        f"{file}:1: the offsets seem to count {'characters with a ' if 'CRLF' in unit or 'LF' in unit else ''}{unit}"
+        in str(error.value)
+    )
     assert "3 spans cut words as code points" in str(error.value) and "(line 1 (" in str(error.value)
     assert [[each.start for each in one] for one in spans(write(file, texts, NAMES))] == [
         [text.index(name)] for text, name in zip(texts, NAMES, strict=True)
@@ -225,7 +230,9 @@ def test_a_span_outside_its_text_names_the_unit_in_which_it_is_inside(tmp_path):
         spans(write(tmp_path / "a.jsonl", ["😀 Mara Lind"], ["Mara Lind"], utf_16))
 
 
-@given(st.lists(st.tuples(st.text("ab😀é \n", max_size=6), st.sampled_from(["Mara", "Otto Veen"])), min_size=3, max_size=5))
+@given(
+    st.lists(st.tuples(st.text("ab😀é \n", max_size=6), st.sampled_from(["Mara", "Otto Veen"])), min_size=3, max_size=5)
+)
 def test_right_offsets_are_never_refused(tmp_path_factory, pairs):
     texts = [f"{before} {name} paid" for before, name in pairs]
     names = [name for _, name in pairs]
@@ -266,12 +273,13 @@ def test_pictures_at_the_edges_are_left_out(text, kept):
 
 def constant(tokenizer, tag, edges=None):
     """An extractor that gives every token one tag."""
+
     def answers(batch):
         return {"who": torch.nn.functional.one_hot(torch.full_like(batch.input_ids, tag), 5).float() * 5}
 
     fake = SimpleNamespace(answers=answers, encoder=SimpleNamespace(device=torch.device("cpu")), training=False)
     fake.eval = fake.train = lambda *_: fake
-    return Extractor(fake, Windows(tokenizer, 64, 4), [FIELD], edges=edges)
+    return Extractor(fake, WindowTokenizer(tokenizer, 64, 4), [FIELD], edges=edges)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n", " \n ", "\u2028"])
@@ -279,7 +287,9 @@ def test_a_line_end_splits_a_finding_unless_gold_crosses_one(tokenizer, end):
     text = f"300 EUR{end}700 USD{end}300 EUR 🏦"
     inside = FIELD.names.index("I-SUM")
     found = [(each.text, each.label) for each in constant(tokenizer, inside)(text)]
-    if tokenizer.backend_tokenizer.pre_tokenizer is not None and "split=False" in str(tokenizer.backend_tokenizer.pre_tokenizer):
+    if tokenizer.backend_tokenizer.pre_tokenizer is not None and "split=False" in str(
+        tokenizer.backend_tokenizer.pre_tokenizer
+    ):
         assert "".join(each for each, _ in found).count("EUR") == 2  # a piece may hold a line end
     else:
         assert found == [("300 EUR", "SUM"), ("700 USD", "SUM"), ("300 EUR", "SUM")]
@@ -296,10 +306,15 @@ def test_a_run_keeps_the_rules_of_its_gold_and_evaluate_counts_what_tags_cannot_
     )
     run = train(str(tmp_path), tmp_path / "run", encoder=encoder("bert"), steps=2)
     assert Extractor.load(str(run)).edges == {"who": Edges(lines=False, pictures=True)}
-    assert "A span of `who` may go on in the next line, and neither begins nor ends with" in (run / "README.md").read_text("utf-8")
+    assert "A span of `who` may go on in the next line, and neither begins nor ends with" in (
+        run / "README.md"
+    ).read_text("utf-8")
     capsys.readouterr()
     evaluate(run, "test")
-    assert "1 of 2 gold spans of test begin or end inside a word of this encoder: r0 (line 1, characters 4 to 7)." in capsys.readouterr().err
+    assert (
+        "1 of 2 gold spans of test begin or end inside a word of this encoder: r0 (line 1, characters 4 to 7)."
+        in capsys.readouterr().err
+    )
 
 
 def test_a_run_on_an_encoder_with_lone_marks_finds_whole_words(tmp_path, monkeypatch):
@@ -314,7 +329,9 @@ def test_a_run_on_an_encoder_with_lone_marks_finds_whole_words(tmp_path, monkeyp
     AutoModel.from_config(config).save_pretrained(tmp_path / "encoder")
     tokenizer.save_pretrained(tmp_path / "encoder")
     names = ["Kestrel", "Osprey", "Halvorsen", "张伟"]
-    texts = [f"paid {sum_} EUR to {name}, on {day}" for sum_ in (300, 700) for name in names for day in ("Monday", "Friday")]
+    texts = [
+        f"paid {sum_} EUR to {name}, on {day}" for sum_ in (300, 700) for name in names for day in ("Monday", "Friday")
+    ]
     found = [name for _ in (300, 700) for name in names for _ in range(2)]
     write(tmp_path / "train.jsonl", texts, found)
     (tmp_path / "task.yaml").write_text(

@@ -40,7 +40,11 @@ def test_copies_and_near_copies_are_counted_and_named():
     ])  # fmt: skip
     pool = documents("pool", [" ".join(words(60)) for _ in range(30)] + [changed(third, 2)])
     found = overlaps({"train": train, "pool": pool, "dev": [], "test": test})
-    assert {(each["of"], each["in"]) for each in found["pairs"]} == {("test", "train"), ("test", "pool"), ("train", "pool")}
+    assert {(each["of"], each["in"]) for each in found["pairs"]} == {
+        ("test", "train"),
+        ("test", "pool"),
+        ("train", "pool"),
+    }
     inside = pair(found, "test", "train")
     assert (inside["documents"], inside["exact"], inside["near"]) == (6, 2, 1), "white space and case do not part texts"
     assert inside["examples"] == [["test1", "train0"], ["test3", "train3"], ["test2", "train1"]]
@@ -53,8 +57,13 @@ def test_near_means_the_measured_likeness():
     texts = [words(100) for _ in range(40)]
     near = [changed(text, 3) for text in texts]
     far = [" ".join(text[:70] + words(30)) for text in texts]
-    assert all(jaccard(shingles(" ".join(text)), shingles(other)) >= overlap.ALIKE for text, other in zip(texts, near, strict=True))
-    found = overlaps({"train": documents("t", map(" ".join, texts)), "dev": documents("n", near), "test": documents("f", far)})
+    assert all(
+        jaccard(shingles(" ".join(text)), shingles(other)) >= overlap.ALIKE
+        for text, other in zip(texts, near, strict=True)
+    )
+    found = overlaps(
+        {"train": documents("t", map(" ".join, texts)), "dev": documents("n", near), "test": documents("f", far)}
+    )
     assert pair(found, "dev", "train")["near"] == 40 and pair(found, "test", "train")["near"] == 0
 
 
@@ -70,7 +79,9 @@ def test_form_letters_are_told_apart_by_their_sketches(monkeypatch):
 
     pool = documents("pool", [letter() for _ in range(60)])
     test = documents("test", [letter() for _ in range(20)] + [pool[7].text + " yours"])
-    expected = sum(any(jaccard(shingles(one.text), shingles(other.text)) >= overlap.ALIKE for other in pool) for one in test)
+    expected = sum(
+        any(jaccard(shingles(one.text), shingles(other.text)) >= overlap.ALIKE for other in pool) for one in test
+    )
     compared = []
     monkeypatch.setattr(overlap, "jaccard", lambda one, other: compared.append(one) or jaccard(one, other))
     found = pair(overlaps({"test": test, "pool": pool}), "test", "pool")

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
 
 from electra_ie import pretrain, train
-from electra_ie.training.loop import accelerator_of, own_states
+from electra_ie.training.loop import make_accelerator, own_states
 from electra_ie.training.trainer import Training
 
 CLASSES = (PartialState, AcceleratorState, GradientState)
@@ -108,7 +108,7 @@ def test_a_run_that_fails_gives_the_states_back(task, tmp_path, encoder, monkeyp
 
 
 def test_accelerators_of_several_precisions_live_beside_one_another():
-    one, other = accelerator_of("bf16"), accelerator_of("no")
+    one, other = make_accelerator("bf16"), make_accelerator("no")
     assert (one.mixed_precision, other.mixed_precision) == ("bf16", "no")
     one.gradient_accumulation_steps = 5
     assert other.gradient_accumulation_steps == 1

@@ -21,7 +21,7 @@ from electra_ie.inference.page_style import DARK, LIGHT, NIGHT, PAPER, STYLE
 KINDS = {"entities": "spans", "parties": "spans", "flags": "flags"}
 
 
-class Reading(HTMLParser):
+class DocumentResult(HTMLParser):
     """What a reader of the page gets: the panes' texts, and for each of their characters the classes around it."""
 
     def __init__(self, page):
@@ -107,7 +107,7 @@ def documents(draw):
 def test_the_pane_is_the_text_and_the_marks_are_the_findings(written, document):
     text, findings = document
     page = written((record(text, *findings), text))
-    reading = Reading(page)
+    reading = DocumentResult(page)
     assert reading.panes == [text]
     spans = [each for each in findings if each["field"] != "flags"]
     numbers = {}
@@ -138,7 +138,7 @@ def _numbers(page):
 
 def test_what_html_cannot_hold_keeps_its_place(written):
     text = "a\0b\ud800c"
-    reading = Reading(written((record(text, finding(text, 4, 5)), text)))
+    reading = DocumentResult(written((record(text, finding(text, 4, 5)), text)))
     assert reading.panes == ["a␀b\ufffdc"]
     assert reading.where("lane0") == {4}
 
@@ -149,7 +149,7 @@ EVIL = "</div></span><script>alert('1')</script><img src=x onerror=\"alert(1)\">
 def test_nothing_from_outside_is_markup(written):
     each = record(EVIL, finding(EVIL, 3, 20, EVIL), finding(EVIL, 0, 9, EVIL, "flags"), file=EVIL, identity=EVIL + "2")
     page = written((each, EVIL), title=EVIL)
-    reading = Reading(page)
+    reading = DocumentResult(page)
     allowed = set("html head meta title style body header h1 p div nav fieldset legend small button label input span "
                   "main article h2 a ul li mark script".split())  # fmt: skip
     assert set(reading.tags) <= allowed
@@ -164,7 +164,7 @@ def test_nothing_from_outside_is_markup(written):
 
 
 def test_nothing_is_fetched_and_only_the_own_script_may_run(written):
-    reading = Reading(written((record("abc", finding("abc", 0, 1)), "abc")))
+    reading = DocumentResult(written((record("abc", finding("abc", 0, 1)), "abc")))
     policy = next(values["content"] for _, values in reading.attributes if "http-equiv" in values)
     assert policy.startswith("default-src 'none'; ")
     for kind in ("style", "script"):
@@ -180,7 +180,7 @@ def test_overlapping_marks_have_a_line_each_and_outer_ones_lie_lower(written):
     inner, outer = finding(text, 0, 8, "A"), finding(text, 0, 26, "O", "parties")
     crossing, alone = finding(text, 20, 30, "X"), finding(text, 30, 35, "B")
     page = written((record(text, outer, inner, crossing, alone), text))
-    reading, numbers = Reading(page), _numbers(page)
+    reading, numbers = DocumentResult(page), _numbers(page)
     lanes = {}
     for (_, label), number in numbers.items():
         classes = re.search(rf'<mark class="label{number} lane(\d)"', page)
@@ -198,7 +198,7 @@ def test_answers_stand_above_the_text_and_lead_to_their_window(written):
     whole = finding(text, 0, len(text), "structuring", "flags", 0.931)
     part = finding(text, 12, 24, "sanctions", "flags", 0.5)
     page = written((record(text, whole, part, windows=2), text), (record("x", identity="b", file=""), "x"))
-    reading = Reading(page)
+    reading = DocumentResult(page)
     assert "0.93" in reading.words
     assert "structuring " in reading.words and "none" in reading.words
     links = [values for tag, values in reading.attributes if tag == "a" and "data-window" in values]

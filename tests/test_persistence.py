@@ -68,7 +68,12 @@ def stop_after(monkeypatch, saves: int) -> None:
 
 @pytest.mark.parametrize(
     "preset, pooling, dev",
-    [("control", "mean", True), ("latent", "stock", True), ("adversarial", "mean", True), ("adversarial", "mean", False)],
+    [
+        ("control", "mean", True),
+        ("latent", "stock", True),
+        ("adversarial", "mean", True),
+        ("adversarial", "mean", False),
+    ],
 )
 def test_same_seed_same_bytes_and_a_resumed_run_has_them_too(task, tmp_path, rough, preset, pooling, dev):
     if not dev:
@@ -97,7 +102,8 @@ def test_same_seed_same_bytes_and_a_resumed_run_has_them_too(task, tmp_path, rou
 
 KILLED = """
 import json, os, signal, sys
-from electra_ie import completion, train, training
+from electra_ie import train
+from electra_ie.training import finalize, trainer
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -109,11 +115,11 @@ def play(players, batches, recipe, *rest):
         yield step
 
 task, folder, place, settings = sys.argv[1:]
-true = training.play
+true = trainer.training_steps
 if place == "between two checkpoints":
-    training.play = play
+    trainer.training_steps = play
 elif place == "behind the saved folders":
-    completion._verify_answers = die
+    finalize._verify_answers = die
 train(task, folder, resume=place == "resumed", **json.loads(settings))
 """
 
@@ -125,7 +131,17 @@ def test_a_killed_run_resumes_to_the_very_same_bytes_in_another_process(task, tm
     settings = tiny.settings(rough, preset, steps=24)
 
     def child(place: str) -> int:
-        command = [sys.executable, "-W", "ignore", "-c", KILLED, str(task), str(tmp_path / "cut"), place, json.dumps(settings)]
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-c",
+            KILLED,
+            str(task),
+            str(tmp_path / "cut"),
+            place,
+            json.dumps(settings),
+        ]
         return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
 
     assert child(place) == -signal.SIGKILL
@@ -148,7 +164,9 @@ def test_a_run_of_two_generations_is_resumed_in_each(task, tmp_path, rough):
     kept = [row for row in log(first) if row.get("best")][-1]["dev"]
     assert log(once)[0]["teacher"] == kept, "generation 1 is the run of one generation"
     assert log(once)[1]["discriminator"] != log(first)[1]["discriminator"], "generation 2 draws otherwise"
-    assert json.loads((once / "scores.json").read_text("utf-8"))["training"]["best_step"] > 0, "its own weights are kept"
+    assert json.loads((once / "scores.json").read_text("utf-8"))["training"]["best_step"] > 0, (
+        "its own weights are kept"
+    )
     places = {4: TEACHER / TEACHER, 14: TEACHER, 24: Path()}
     for saves, place in places.items():
         halted = tmp_path / f"halted{saves}"
@@ -265,7 +283,9 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_weights(
 def test_weights_that_give_no_finite_loss_never_replace_good_ones(task, tmp_path, rough):
     """A rate so high that the first step ruins the weights."""
     settings = {**tiny.settings(rough, "control"), "rate": 1e38, "head_rate": 1e38, "steps": 200}
-    with pytest.raises(UserError, match=r"collapsed at step 1: the discriminator's loss is not a finite number. Train more"):
+    with pytest.raises(
+        UserError, match=r"collapsed at step 1: the discriminator's loss is not a finite number. Train more"
+    ):
         train(str(task), tmp_path / "run", **settings)
     assert not (tmp_path / "run" / LAST).exists()
 
@@ -343,11 +363,20 @@ def test_a_finished_run_is_complete_and_needs_no_encoder(task, tmp_path, rough):
     own = shutil.copytree(rough, tmp_path / "own")
     run = train(str(task), tmp_path / "run", **tiny.settings(str(own)))
     present = {path.name for path in run.iterdir()}
-    assert {*NAMES, "run.yaml", "task.yaml", "scores.json", "audit.json", "log.jsonl", "curves.png", "README.md"} <= present
+    assert {
+        *NAMES,
+        "run.yaml",
+        "task.yaml",
+        "scores.json",
+        "audit.json",
+        "log.jsonl",
+        "curves.png",
+        "README.md",
+    } <= present
     assert "checkpoint" not in present and not [name for name in present if name.startswith(".")]
     shutil.rmtree(own)
-    discriminator, cutter, fields, edges = load_run(run)
-    assert [field.name for field in fields] == NAMES and cutter.size == 48
+    discriminator, windower, fields, edges = load_run(run)
+    assert [field.name for field in fields] == NAMES and windower.size == 48
 
 
 def test_what_is_no_run_is_refused(tmp_path):

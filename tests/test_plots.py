@@ -10,7 +10,7 @@ import pytest
 import tiny
 from scipy.stats import ttest_1samp
 
-from electra_ie.comparison.statistics import Cell, Comparison, Outcome
+from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.data.document import Document, Span
 from electra_ie.inference.scoring import draw
 from electra_ie.runs import plots
@@ -87,9 +87,14 @@ def test_of_a_generator_that_hides_it_is_drawn_what_it_achieves_and_not_its_loss
     losses, achieved, dev = plots.curves_figure(log).axes
     assert set(lines(losses)) == {"discriminator"}
     drawn = {name: (list(line.get_xdata()), list(line.get_ydata())) for name, line in lines(achieved).items()}
-    assert drawn == {"by the generator\n3.00 x chance, over all": ([25, 50], [0.25, 0.5]), "by chance": ([25, 50], [0.125, 0.125])}
+    assert drawn == {
+        "by the generator\n3.00 x chance, over all": ([25, 50], [0.25, 0.5]),
+        "by chance": ([25, 50], [0.125, 0.125]),
+    }
     assert achieved.get_ylim()[0] == 0 and "entities" in lines(dev)
-    assert set(lines(plots.curves_figure(a_log()).axes[0])) == {"discriminator", "generator"}, "a loss that means something"
+    assert set(lines(plots.curves_figure(a_log()).axes[0])) == {"discriminator", "generator"}, (
+        "a loss that means something"
+    )
 
 
 def test_one_field_is_not_drawn_twice():
@@ -167,7 +172,11 @@ def test_a_score_on_dev_that_is_not_defined_is_not_drawn():
 
 
 def a_budget(labels, **scores):
-    cells = {Cell(labels, seed, preset): Outcome(value, None, 1.0) for preset, some in scores.items() for seed, value in enumerate(some)}
+    cells = {
+        RunKey(labels, seed, preset): RunScore(value, None, 1.0)
+        for preset, some in scores.items()
+        for seed, value in enumerate(some)
+    }
     return Comparison(cells, list(scores), ["spans"]).as_dict()["budgets"][0]
 
 
@@ -175,7 +184,10 @@ def test_one_budget_is_a_group_a_preset_with_its_seeds():
     budget = a_budget(60, control=[60.0, 62.0, 67.0], adversarial=[64.0, 63.0, 71.0])
     panel = plots.learning_curve_figure([budget], "F1", "t").axes[0]
     assert [text.get_text() for text in panel.get_xticklabels()] == ["control", "adversarial"]
-    assert "t: 60 labelled documents\n(a dot a seed, joined by seed; mean and 95 % interval)" in panel.get_title(loc="left") + panel.get_title()
+    assert (
+        "t: 60 labelled documents\n(a dot a seed, joined by seed; mean and 95 % interval)"
+        in panel.get_title(loc="left") + panel.get_title()
+    )
     drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in panel.get_lines()]
     assert drawn[:3] == [([0, 1], [60.0, 64.0]), ([0, 1], [62.0, 63.0]), ([0, 1], [67.0, 71.0])], "one seed, one line"
     assert ([0, 0, 0], [60.0, 62.0, 67.0]) in drawn and ([1, 1, 1], [64.0, 63.0, 71.0]) in drawn, "each seed is a dot"
@@ -195,8 +207,14 @@ def test_one_budget_of_one_seed_has_no_interval():
 
 def test_a_learning_curve_has_a_line_a_preset_with_a_band_of_its_deviation():
     budgets = [
-        {"labels": 50, "presets": {"control": {"mean": 60.0, "deviation": 2.0}, "adversarial": {"mean": 63.0, "deviation": 1.0}}},
-        {"labels": None, "presets": {"control": {"mean": 80.0, "deviation": None}, "adversarial": {"mean": 79.0, "deviation": 0.5}}},
+        {
+            "labels": 50,
+            "presets": {"control": {"mean": 60.0, "deviation": 2.0}, "adversarial": {"mean": 63.0, "deviation": 1.0}},
+        },
+        {
+            "labels": None,
+            "presets": {"control": {"mean": 80.0, "deviation": None}, "adversarial": {"mean": 79.0, "deviation": 0.5}},
+        },
     ]
     panel = plots.learning_curve_figure(budgets, "F1, %", "task, dev").axes[0]
     shown = {name: list(line.get_ydata()) for name, line in lines(panel).items()}
@@ -211,7 +229,10 @@ def test_the_pictures_of_a_split_show_its_gold_and_answers(tmp_path, monkeypatch
     drawn = {}
     monkeypatch.setattr(plots, "_save", lambda figure, path: drawn.update({Path(path).name: figure.axes[0]}))
     gold = [("trade", ("late",), ()), ("trade", (), ()), ("travel", ("late", "cash"), (Span(0, 4, "person"),))]
-    documents = [Document(str(place), "Arno", {"topic": one, "risks": two, "names": three}) for place, (one, two, three) in enumerate(gold)]
+    documents = [
+        Document(str(place), "Arno", {"topic": one, "risks": two, "names": three})
+        for place, (one, two, three) in enumerate(gold)
+    ]
     answers = [
         {"topic": "travel", "risks": ("late",), "names": (Span(0, 4, "person"),)},
         {"topic": "trade", "risks": ("late",), "names": ()},

@@ -53,13 +53,27 @@ def test_where_nothing_is_found_there_is_no_precision(corpus, tmp_path, encoder,
 
     def sure(self, *given):
         real, fake = forward(self, *given)
-        return tuple({name: replace(each, realness=each.realness.abs() + 1) for name, each in some.items()} for some in (real, fake))
+        return tuple(
+            {name: replace(each, realness=each.realness.abs() + 1) for name, each in some.items()}
+            for some in (real, fake)
+        )
 
     monkeypatch.setattr(TokenDiscriminator, "forward", sure)
     monkeypatch.setattr(session, "peak_memory", lambda: None)
-    made = pretrain([corpus], tmp_path / "made", encoder=encoder("electra"), length=16, batch=4, steps=2, evaluations=1, held_out=0.1)
+    made = pretrain(
+        [corpus],
+        tmp_path / "made",
+        encoder=encoder("electra"),
+        length=16,
+        batch=4,
+        steps=2,
+        evaluations=1,
+        held_out=0.1,
+    )
     told = json.loads((made / "pretraining.json").read_text("utf-8"))
-    assert told["held_out"]["precision"] is None and told["held_out"]["recall"] == 0.0 and told["peak_memory_mib"] is None
+    assert (
+        told["held_out"]["precision"] is None and told["held_out"]["recall"] == 0.0 and told["peak_memory_mib"] is None
+    )
     assert "| precision of replaced tokens | – |" in (made / "README.md").read_text("utf-8")
     assert "peak memory" not in capsys.readouterr().err
     show_pretraining(made)
@@ -121,10 +135,14 @@ def test_new_weights_and_a_new_vocabulary_also_for_chinese(tmp_path):
     assert judge.config.hidden_size == 4 * maker.config.hidden_size and judge.config.vocab_size == most
 
 
-def test_stock_classes_answer_as_the_players_did_and_a_positive_logit_means_replaced(corpus, tmp_path, encoder, monkeypatch):
+def test_stock_classes_answer_as_the_players_did_and_a_positive_logit_means_replaced(
+    corpus, tmp_path, encoder, monkeypatch
+):
     kept = {}
     finish = Pretraining._finish
-    monkeypatch.setattr(Pretraining, "_finish", lambda self: (finish(self), kept.update(players=self.players, batch=self.held_out[0])))
+    monkeypatch.setattr(
+        Pretraining, "_finish", lambda self: (finish(self), kept.update(players=self.players, batch=self.held_out[0]))
+    )
     made = pretrain([corpus], tmp_path / "made", encoder=encoder("electra"), sharing="disentangled", **SETTINGS)
     judge, maker = kept["players"].judge.eval(), kept["players"].maker.eval()
     batch = kept["batch"]
@@ -133,7 +151,11 @@ def test_stock_classes_answer_as_the_players_did_and_a_positive_logit_means_repl
     stock = ElectraForPreTraining.from_pretrained(made).eval()
     with torch.no_grad():
         logits = stock(input_ids=ids, attention_mask=mask).logits
-        filled = AutoModelForMaskedLM.from_pretrained(made / "generator").eval()(input_ids=batch.masked_ids, attention_mask=mask).logits
+        filled = (
+            AutoModelForMaskedLM.from_pretrained(made / "generator")
+            .eval()(input_ids=batch.masked_ids, attention_mask=mask)
+            .logits
+        )
         realness = judge(batch, fakes)[0]["tokens"].realness.view_as(logits)
     torch.testing.assert_close(logits, -realness, atol=1e-4, rtol=1e-4)
     chosen = filled.gather(1, batch.places[..., None].expand(-1, -1, filled.shape[-1])).flatten(0, 1)
@@ -172,7 +194,15 @@ def test_each_objective_learns_what_it_is_to_learn(tmp_path, encoder, objective,
     text = tmp_path / "same.txt"
     words = ["bank", "river", "goods", "house", "city"] * 8
     text.write_text("\n\n".join(" ".join([word] * 90) for word in words), encoding="utf-8")
-    settings = {**SETTINGS, "steps": 60, "batch": 8, "rate": 1e-2, "head_rate": 1e-2, "freeze_embeddings": False, "blend": 1.0}
+    settings = {
+        **SETTINGS,
+        "steps": 60,
+        "batch": 8,
+        "rate": 1e-2,
+        "head_rate": 1e-2,
+        "freeze_embeddings": False,
+        "blend": 1.0,
+    }
     made = pretrain([text], tmp_path / "made", encoder=encoder("bert"), objective=objective, **settings)
     held_out = [row["held_out"] for row in rows(made) if "held_out" in row][-1]
     assert {name: held_out[name] > 0.8 for name in learnt} == dict.fromkeys(learnt, True), held_out
@@ -218,8 +248,22 @@ def test_a_killed_run_resumes_to_the_very_same_weights(corpus, tmp_path, sharing
     rough = tiny.build("electra", tmp_path / "rough", dropout=0.2)
     settings = {**SETTINGS, "steps": 40, "save_minutes": 0.0, "sharing": sharing, "dropout": True}
     whole = pretrain([corpus], tmp_path / "whole", encoder=rough, **settings)
-    command = [sys.executable, "-m", "electra_ie", "pretrain", str(corpus), "--output", str(tmp_path / "cut"), "--encoder", rough]
-    kill_after(tmp_path / "cut", [*command, *(part for name, value in settings.items() for part in ("--set", f"{name}={value}"))], 3)
+    command = [
+        sys.executable,
+        "-m",
+        "electra_ie",
+        "pretrain",
+        str(corpus),
+        "--output",
+        str(tmp_path / "cut"),
+        "--encoder",
+        rough,
+    ]
+    kill_after(
+        tmp_path / "cut",
+        [*command, *(part for name, value in settings.items() for part in ("--set", f"{name}={value}"))],
+        3,
+    )
     assert (tmp_path / "cut" / LAST).is_file() and not (tmp_path / "cut" / "README.md").exists()
     cut = pretrain([], tmp_path / "cut", resume=True)
     assert weights(cut) == weights(whole)
@@ -234,7 +278,11 @@ def test_a_new_vocabulary_is_kept_for_resuming(corpus, tmp_path):
     settings = {**SETTINGS, "steps": 40, "save_minutes": 0.0, "from_scratch": "tiny", "vocab": 150}
     whole = pretrain([corpus], tmp_path / "whole", **settings)
     command = [sys.executable, "-m", "electra_ie", "pretrain", str(corpus), "--output", str(tmp_path / "cut")]
-    kill_after(tmp_path / "cut", [*command, *(part for name, value in settings.items() for part in ("--set", f"{name}={value}"))], 2)
+    kill_after(
+        tmp_path / "cut",
+        [*command, *(part for name, value in settings.items() for part in ("--set", f"{name}={value}"))],
+        2,
+    )
     assert weights(pretrain([], tmp_path / "cut", resume=True)) == weights(whole)
 
 
@@ -276,7 +324,9 @@ def test_a_step_in_parts_reads_as_many_tokens(corpus, tmp_path, encoder):
     one = pretrain([corpus], tmp_path / "one", encoder=encoder("bert"), objective="mlm", **{**SETTINGS, "steps": 2})
     recipe = yaml.safe_load((one / "run.yaml").read_text("utf-8"))
     assert recipe["accumulate"] == 1
-    two = pretrain([corpus], tmp_path / "two", encoder=encoder("bert"), objective="mlm", accumulate=2, **{**SETTINGS, "steps": 2})
+    two = pretrain(
+        [corpus], tmp_path / "two", encoder=encoder("bert"), objective="mlm", accumulate=2, **{**SETTINGS, "steps": 2}
+    )
     assert [row["tokens"] for row in rows(one)] == [row["tokens"] for row in rows(two)]
     assert rows(one)[0]["discriminator"] != rows(two)[0]["discriminator"], "other masks are drawn for each part"
 
@@ -346,8 +396,16 @@ def test_an_encoder_keeps_its_pooler_and_how_it_pools(corpus, tmp_path, encoder)
     ("bert", "electra", "disentangled"), ("electra", "electra", "plain"), ("electra", "electra", "none"),
     ("bert", "mlm", "none"), ("roberta", "electra", "none"), ("deberta-v2", "mlm", "none"),
 ])  # fmt: skip
-def test_the_saved_encoder_lies_between_the_start_and_the_trained_one(corpus, tmp_path, encoder, family, objective, sharing):
-    told = {**SETTINGS, "encoder": encoder(family), "objective": objective, "sharing": sharing, "freeze_embeddings": False}
+def test_the_saved_encoder_lies_between_the_start_and_the_trained_one(
+    corpus, tmp_path, encoder, family, objective, sharing
+):
+    told = {
+        **SETTINGS,
+        "encoder": encoder(family),
+        "objective": objective,
+        "sharing": sharing,
+        "freeze_embeddings": False,
+    }
     start, trained = (pretrain([corpus], tmp_path / str(share), blend=share, **told) for share in (0.0, 1.0))
     middle = pretrain([corpus], tmp_path / "middle", **told)
     states = [AutoModel.from_pretrained(each).state_dict() for each in (encoder(family), start, trained, middle)]
@@ -357,7 +415,9 @@ def test_the_saved_encoder_lies_between_the_start_and_the_trained_one(corpus, tm
             torch.testing.assert_close(states[1][name], value)
             torch.testing.assert_close(states[3][name], (states[1][name] + states[2][name]) / 2)
             moved += not torch.equal(states[2][name], value)
-    assert moved > 10 and any("word_embeddings" in name and not torch.equal(states[2][name], states[0][name]) for name in states[0])
+    assert moved > 10 and any(
+        "word_embeddings" in name and not torch.equal(states[2][name], states[0][name]) for name in states[0]
+    )
     if sharing == "plain":
         shared = AutoModel.from_pretrained(middle / "generator").state_dict()
         assert torch.equal(shared["embeddings.word_embeddings.weight"], states[3]["embeddings.word_embeddings.weight"])
@@ -374,7 +434,9 @@ def test_another_objective_than_in_a_recipe_decides_its_own_settings(corpus, tmp
 def test_a_pooler_goes_where_its_encoder_is(encoder):
     """Kept apart from the weights that are handed to Accelerate, it has to follow them to their device."""
     judge = TokenDiscriminator(AutoModel.from_pretrained(encoder("bert")))
-    filler = MaskedLanguageModel(AutoModelForMaskedLM.from_pretrained(encoder("bert")), AutoModel.from_pretrained(encoder("bert")).pooler)
+    filler = MaskedLanguageModel(
+        AutoModelForMaskedLM.from_pretrained(encoder("bert")), AutoModel.from_pretrained(encoder("bert")).pooler
+    )
     for player in (judge, filler):
         player.to("meta")
         with player.stock():
@@ -444,7 +506,9 @@ def test_by_the_command_line(corpus, tmp_path, encoder, monkeypatch, capsys):
 
 def test_a_data_set_of_the_hub_is_a_corpus(tmp_path, encoder):
     """By the real client, from a server on this machine; the same revision again comes from the cache of tokens."""
-    lines = b"".join(json.dumps({"body": f"the bank paid the invoice {number}"}).encode() + b"\n" for number in range(60))
+    lines = b"".join(
+        json.dumps({"body": f"the bank paid the invoice {number}"}).encode() + b"\n" for number in range(60)
+    )
     with running({"datasets/acme/notes": {"train.jsonl": lines, "README.md": b"---\nlicense: mit\n---\n"}}) as hub:
         environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
 
@@ -504,7 +568,16 @@ def test_two_processes_have_the_losses_of_one(corpus, tmp_path, encoder, sharing
 
 
 def test_two_processes_both_end_on_weights_that_are_no_numbers(corpus, tmp_path, encoder):
-    command = ["-m", "electra_ie", "pretrain", str(corpus), "--encoder", encoder("bert"), "--output", str(tmp_path / "two")]
+    command = [
+        "-m",
+        "electra_ie",
+        "pretrain",
+        str(corpus),
+        "--encoder",
+        encoder("bert"),
+        "--output",
+        str(tmp_path / "two"),
+    ]
     settings = {**SETTINGS, "rate": 1e39, "warmup": 0.0}  # beyond float32: the first step ruins the weights
     told = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     run_two(lambda rank: [*command, *told], code=2)

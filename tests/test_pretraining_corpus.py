@@ -15,10 +15,10 @@ from electra_ie.common.errors import UserError
 from electra_ie.pretraining import corpus_reader as sources
 from electra_ie.pretraining import token_blocks as blocks_module
 from electra_ie.pretraining.corpus_reader import END, Counts
-from electra_ie.pretraining.token_blocks import Blocks, Frame, cached, pack
+from electra_ie.pretraining.token_blocks import Blocks, SpecialTokens, load_or_build_blocks, pack
 from electra_ie.pretraining.vocabulary import SPECIAL, new_tokenizer
 
-FRAME = Frame((101,), (102,), 0)
+FRAME = SpecialTokens((101,), (102,), 0)
 TEXT = "one a\none b\n\ntwo a\n\n\nthree"
 
 
@@ -154,7 +154,9 @@ def test_the_hash_is_of_the_content(tmp_path):
     assert sources.content_hash([str(two)]) != first != sources.content_hash([str(one), str(one)])
 
 
-DOCUMENTS = st.lists(st.lists(st.lists(st.integers(1000, 2000), min_size=1, max_size=30), min_size=1, max_size=3), min_size=1, max_size=8)
+DOCUMENTS = st.lists(
+    st.lists(st.lists(st.integers(1000, 2000), min_size=1, max_size=30), min_size=1, max_size=3), min_size=1, max_size=8
+)
 
 
 @given(DOCUMENTS, st.integers(4, 20))
@@ -195,38 +197,44 @@ def source(lines):
 def test_blocks_are_made_once_and_mapped(tokenizer, monkeypatch):
     monkeypatch.setattr(blocks_module, "BLOCKS_AT_ONCE", 3)  # several batches of records in the file
     lines = ["invoice goods paid\n", END] * 40
-    made, facts = cached(source(lines), tokenizer, 12, "content one")
+    made, facts = load_or_build_blocks(source(lines), tokenizer, 12, "content one")
     assert facts["tokens"] == 120 and facts["blocks"] == len(made) > 9 and made.length == 12
-    expected = list(pack(iter([tokenizer("invoice goods paid", add_special_tokens=False)["input_ids"], None] * 40), Frame.of(tokenizer), 12))
+    expected = list(
+        pack(
+            iter([tokenizer("invoice goods paid", add_special_tokens=False)["input_ids"], None] * 40),
+            SpecialTokens.of(tokenizer),
+            12,
+        )
+    )
     order = np.array([len(made) - 1, 0, 4, 4])
     assert made.rows(order).tolist() == [expected[place] for place in order]
 
     def never(counts):
         raise AssertionError("read again")
 
-    again, same = cached(never, tokenizer, 12, "content one")
+    again, same = load_or_build_blocks(never, tokenizer, 12, "content one")
     assert same == facts and again.hash == made.hash
     with pytest.raises(AssertionError):
-        cached(never, tokenizer, 14, "content one")
+        load_or_build_blocks(never, tokenizer, 14, "content one")
 
 
 def test_an_empty_corpus_is_refused_and_leaves_nothing(tokenizer, cache):
     before = set(cache.iterdir())
     with pytest.raises(UserError, match="the tokenizer finds nothing"):
-        cached(source([]), tokenizer, 12, "content of nothing")
+        load_or_build_blocks(source([]), tokenizer, 12, "content of nothing")
 
     def broken(counts):
         yield "invoice goods paid\n" * 100
         raise UserError("in the middle")
 
     with pytest.raises(UserError, match="in the middle"):
-        cached(broken, tokenizer, 12, "content that breaks")
+        load_or_build_blocks(broken, tokenizer, 12, "content that breaks")
     assert set(cache.iterdir()) == before
 
 
 def test_a_corpus_larger_than_what_is_held_at_once(tokenizer, cache):
     """The rows of a mapped file are not copied until they are asked for."""
-    made, _ = cached(source(["invoice goods paid the bank\n"] * 5000), tokenizer, 16, "content, long")
+    made, _ = load_or_build_blocks(source(["invoice goods paid the bank\n"] * 5000), tokenizer, 16, "content, long")
     assert all(not chunk.flags.owndata for chunk in made.chunks) and len(made.chunks) > 1
     assert isinstance(made, Blocks)
 
@@ -235,7 +243,9 @@ def test_a_new_vocabulary(tmp_path):
     lines = ["The Bank of Arden paid.\n", END, "银行支付\n", "Banks pay.\n"] * 5
     tokenizer = new_tokenizer(lambda: lines, 40, True, 64, "vocabulary")
     assert len(tokenizer) == 40 and tokenizer.all_special_tokens != [] and tokenizer.model_max_length == 64
-    assert {tokenizer.convert_tokens_to_ids(name) for name in SPECIAL} == {tokenizer.get_vocab()[name] for name in SPECIAL}
+    assert {tokenizer.convert_tokens_to_ids(name) for name in SPECIAL} == {
+        tokenizer.get_vocab()[name] for name in SPECIAL
+    }
     assert tokenizer.tokenize("银行") == ["银", "行"] and tokenizer.tokenize("BANK") == tokenizer.tokenize("bank")
     for number in range(5):
         again = new_tokenizer(lambda: lines, 40, True, 64, f"vocabulary {number}").get_vocab()
@@ -251,7 +261,13 @@ def test_a_new_vocabulary(tmp_path):
     assert "B" in cased.get_vocab() and "B" not in tokenizer.get_vocab()
 
 
-@pytest.mark.parametrize("size, words", [(5000, ["supports a vocabulary of", "5000 are asked for", "--vocab"]), (8, ["characters of the corpus alone", "--vocab"])])
+@pytest.mark.parametrize(
+    "size, words",
+    [
+        (5000, ["supports a vocabulary of", "5000 are asked for", "--vocab"]),
+        (8, ["characters of the corpus alone", "--vocab"]),
+    ],
+)
 def test_a_vocabulary_that_does_not_fit_the_corpus(size, words):
     with pytest.raises(UserError) as caught:
         new_tokenizer(lambda: ["the bank paid\n"], size, True, 64, "small vocabulary")
@@ -259,7 +275,9 @@ def test_a_vocabulary_that_does_not_fit_the_corpus(size, words):
 
 
 def test_what_looks_like_a_special_token_in_a_text_is_text(tokenizer):
-    made, _ = cached(source(["bank [MASK] goods [PAD] [SEP] paid\n", END]), tokenizer, 32, "content, special")
+    made, _ = load_or_build_blocks(
+        source(["bank [MASK] goods [PAD] [SEP] paid\n", END]), tokenizer, 32, "content, special"
+    )
     row = made.rows(np.array([0]))[0].tolist()
     inner = row[1 : row.index(tokenizer.sep_token_id)]
     assert not set(inner) & {tokenizer.mask_token_id, tokenizer.pad_token_id, tokenizer.cls_token_id}
@@ -267,12 +285,12 @@ def test_what_looks_like_a_special_token_in_a_text_is_text(tokenizer):
 
 
 def test_a_damaged_cache_is_made_again(tokenizer, cache):
-    first, facts = cached(source(["invoice goods paid\n"] * 9), tokenizer, 12, "content, damaged")
+    first, facts = load_or_build_blocks(source(["invoice goods paid\n"] * 9), tokenizer, 12, "content, damaged")
     before = set(cache.iterdir())
     for ending, spoil in ((".arrow", lambda raw: raw[:-40]), (".json", lambda raw: b"")):
         file = max((each for each in before if each.suffix == ending), key=lambda each: each.stat().st_mtime_ns)
         file.write_bytes(spoil(file.read_bytes()))
-        again, same = cached(source(["invoice goods paid\n"] * 9), tokenizer, 12, "content, damaged")
+        again, same = load_or_build_blocks(source(["invoice goods paid\n"] * 9), tokenizer, 12, "content, damaged")
         assert same == facts and len(again) == len(first)
 
 

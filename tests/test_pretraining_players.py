@@ -18,14 +18,14 @@ from electra_ie.common.errors import UserError
 from electra_ie.config.pretrain import PretrainRecipe
 from electra_ie.models.encoders import load_tokenizer
 from electra_ie.models.losses import finds_replaced, fools_discriminator
-from electra_ie.models.outputs import Filled, Verdict
+from electra_ie.models.outputs import DiscriminatorOutput, MaskedLMOutput
 from electra_ie.pretraining import model_factory as models
-from electra_ie.pretraining.embedding_sharing import Disentangled, entangled
-from electra_ie.pretraining.masking import Masker, TokenBatch, TokenBatches, _goes_on, continuing, hold_out
+from electra_ie.pretraining.embedding_sharing import GradientDisentangledEmbedding, with_plain_embedding
+from electra_ie.pretraining.masking import MaskingCollator, TokenBatch, TokenBatches, _goes_on, continuing, hold_out
 from electra_ie.pretraining.optimizer import ElectraAdamW
 from electra_ie.pretraining.players import TOKENS, MaskFiller, TokenDiscriminator, TokenGenerator, probe, sample
 from electra_ie.pretraining.trainer import prepare
-from electra_ie.training.loop import Mean, Players, play
+from electra_ie.training.loop import AdversarialPair, Mean, training_steps
 
 LENGTH = 24
 
@@ -43,7 +43,7 @@ def text_ids(tokenizer, rows=6, length=LENGTH, padded=0) -> torch.Tensor:
 
 def batch_of(tokenizer, seed=0, share=0.3, kept=0.15, **form) -> TokenBatch:
     ids = text_ids(tokenizer, **form)
-    return Masker(tokenizer, ids.shape[1], share, kept)(ids, torch.Generator().manual_seed(seed))
+    return MaskingCollator(tokenizer, ids.shape[1], share, kept)(ids, torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture
@@ -51,10 +51,10 @@ def tokenizer(encoder):
     return load_tokenizer(encoder("bert"))
 
 
-def players_of(folder, **settings) -> Players:
+def players_of(folder, **settings) -> AdversarialPair:
     torch.manual_seed(3)
     rates = {"rate": 1e-2, "head_rate": 1e-2, "generator_rate": 1e-2, "freeze_embeddings": False}
-    recipe = PretrainRecipe(encoder=folder, **{**rates, **settings}).settled()
+    recipe = PretrainRecipe(encoder=folder, **{**rates, **settings}).with_defaults()
     config = AutoConfig.from_pretrained(folder)
     players = prepare(Accelerator(cpu=True), recipe, config, load_tokenizer(folder))
     for group in players.optimizer.param_groups:
@@ -102,12 +102,12 @@ def test_words_are_the_tokens_that_stand_by_themselves(encoder, family):
         around = text[max(start - 1, 0) : start] + text[end : end + 1]
         if start < end and not (text[start:end].isalnum() and any(each.isalnum() for each in around)):
             alone.add(number)
-    batch = Masker(tokenizer, ids.shape[1], 0.999, 0.0, "single")(ids, torch.Generator().manual_seed(0))
+    batch = MaskingCollator(tokenizer, ids.shape[1], 0.999, 0.0, "single")(ids, torch.Generator().manual_seed(0))
     chosen = set(batch.places[0][batch.weight[0] > 0].tolist())
     assert chosen <= alone and len(chosen) > 4
     if family == "bert":  # elsewhere a space may be a token, and what stands behind it looks as within a word
         assert chosen == alone and len(alone) < ids.shape[1] - 8
-    few = Masker(tokenizer, ids.shape[1], 0.2, 0.0, "single")(ids, torch.Generator().manual_seed(0))
+    few = MaskingCollator(tokenizer, ids.shape[1], 0.2, 0.0, "single")(ids, torch.Generator().manual_seed(0))
     assert set(few.places[0][few.weight[0] > 0].tolist()) < chosen
     assert few.weight.sum() == round(0.2 * len(chosen))
 
@@ -116,11 +116,13 @@ def test_whole_words_are_chosen_all_or_not_at_all(encoder):
     tokenizer = load_tokenizer(encoder("bert"))
     text = "xyzzy paid the Arden-Corvo bank of banker invoices 4711 plugh. " * 6
     ids = torch.tensor([tokenizer(text)["input_ids"][: 3 * LENGTH - 1] + [tokenizer.sep_token_id]] * 40)
-    words = [number for number, token in enumerate(tokenizer.convert_ids_to_tokens(ids[0].tolist())) if token[:2] != "##"]
+    words = [
+        number for number, token in enumerate(tokenizer.convert_ids_to_tokens(ids[0].tolist())) if token[:2] != "##"
+    ]
     words = [set(range(first, last)) for first, last in zip(words, [*words[1:], ids.shape[1]], strict=True)]
     sizes = []
     for share in (0.15, 0.3):
-        batch = Masker(tokenizer, ids.shape[1], share, 0.0, "words")(ids, torch.Generator().manual_seed(0))
+        batch = MaskingCollator(tokenizer, ids.shape[1], share, 0.0, "words")(ids, torch.Generator().manual_seed(0))
         for places, weight in zip(batch.places, batch.weight, strict=True):
             chosen = set(places[weight > 0].tolist())
             assert all(word <= chosen or not word & chosen for word in words), "no word is cut"
@@ -135,7 +137,7 @@ def test_the_only_word_of_a_block_is_masked_in_part_where_it_is_longer_than_the_
     tokenizer = load_tokenizer(encoder("bert"))
     ids = torch.tensor([tokenizer("xyzzyplughxyzzy")["input_ids"]])
     assert ids.shape[1] > 8
-    batch = Masker(tokenizer, ids.shape[1], 0.2, 0.0, "words")(ids, torch.Generator().manual_seed(0))
+    batch = MaskingCollator(tokenizer, ids.shape[1], 0.2, 0.0, "words")(ids, torch.Generator().manual_seed(0))
     assert batch.weight.sum() == round(0.2 * (ids.shape[1] - 2))
 
 
@@ -146,7 +148,7 @@ def test_what_goes_on_with_a_word_in_byte_pairs(encoder):
     for text, expected in {"é": True, "银": True, " bank": False, ",": False, "the": True, "7": True}.items():
         assert set(marked[tokenizer(text, add_special_tokens=False)["input_ids"]].tolist()) == {expected}, text
     ids = torch.tensor([tokenizer("the bank\nthe paid xyz")["input_ids"]])
-    batch = Masker(tokenizer, ids.shape[1], 0.999, 0.0, "single")(ids, torch.Generator().manual_seed(0))
+    batch = MaskingCollator(tokenizer, ids.shape[1], 0.999, 0.0, "single")(ids, torch.Generator().manual_seed(0))
     chosen = tokenizer.convert_ids_to_tokens(ids[0, batch.places[0][batch.weight[0] > 0].sort().values].tolist())
     assert chosen == ["the", "Ġbank", "Ċ", "the", "Ġpaid"] and breaks.any()
 
@@ -163,7 +165,9 @@ def test_a_tokenizer_that_marks_the_ends_of_words_is_refused(encoder):
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE({"a</w>": 0}, [], end_of_word_suffix="</w>")))
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.BPE({"a</w>": 0}, [], end_of_word_suffix="</w>"))
+    )
     with pytest.raises(UserError, match="maskable=tokens"):
         continuing(tokenizer)
 
@@ -180,7 +184,9 @@ class Rows:
 
 def batches_of(tokenizer, number=10, size=4, process=0, processes=1, seed=0):
     trained, _ = hold_out(number, 0.1, seed)
-    return TokenBatches(Rows(tokenizer, number), trained, Masker(tokenizer, LENGTH, 0.2, 0.1), size, seed, process, processes)  # type: ignore[arg-type]
+    return TokenBatches(
+        Rows(tokenizer, number), trained, MaskingCollator(tokenizer, LENGTH, 0.2, 0.1), size, seed, process, processes
+    )  # type: ignore[arg-type]
 
 
 def test_batches_follow_from_seed_and_number_whatever_the_processes(tokenizer):
@@ -253,8 +259,10 @@ def test_every_family_plays_and_only_the_chosen_places_reach_the_vocabulary(enco
     batch = batch_of(load_tokenizer(folder))
     seen = []
     with players.maker.stock() as model:
-        model.get_output_embeddings().register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[:-1].numel()))
-    step = next(play(players, [batch], replace(PretrainRecipe(encoder=folder), steps=1, rate=1e-2)))
+        model.get_output_embeddings().register_forward_pre_hook(
+            lambda _, given: seen.append(given[0].shape[:-1].numel())
+        )
+    step = next(training_steps(players, [batch], replace(PretrainRecipe(encoder=folder), steps=1, rate=1e-2)))
     assert seen == [batch.places.numel()]
     assert set(step.losses) == {"discriminator", "generator"} and 0 < step.realness[0] < 1
     assert players.maker.encoder.config.num_hidden_layers == 1 < players.judge.encoder.config.num_hidden_layers
@@ -285,15 +293,19 @@ def test_the_loss_is_binary_cross_entropy_over_all_tokens_but_padding(encoder, t
     counted = batch.mask.bool()
     target = (fakes["tokens"].input_ids != batch.input_ids).float()
     # ElectraForPreTraining says "replaced" with a positive logit.
-    assert loss.item() == pytest.approx(functional.binary_cross_entropy_with_logits(logits[counted], target[counted]).item(), abs=1e-6)
+    assert loss.item() == pytest.approx(
+        functional.binary_cross_entropy_with_logits(logits[counted], target[counted]).item(), abs=1e-6
+    )
 
 
 def test_the_rewarded_generator_is_pushed_towards_what_fools():
     """Three places: one replaced and taken for original, one replaced and found out, one restored and believed."""
     logits = torch.zeros(3, 4, requires_grad=True)
-    filled = Filled(TOKENS, logits, torch.tensor([0, 0, 2]), torch.tensor([1, 1, 2]), torch.ones(3), torch.tensor([5, 1, 3]))
+    filled = MaskedLMOutput(
+        TOKENS, logits, torch.tensor([0, 0, 2]), torch.tensor([1, 1, 2]), torch.ones(3), torch.tensor([5, 1, 3])
+    )
     realness = torch.tensor([0.0, -3.0, 0.0, 2.0, 0.0, 3.0])
-    real = Verdict(TOKENS, realness[:, None], realness, realness, torch.zeros(6), torch.ones(6))
+    real = DiscriminatorOutput(TOKENS, realness[:, None], realness, realness, torch.zeros(6), torch.ones(6))
     fools_discriminator(real, filled, Mean(Accelerator(cpu=True))).backward()
     reward = torch.tensor([functional.softplus(torch.tensor(each)) for each in (3.0, -3.0, -2.0)])
     chosen = functional.one_hot(filled.drawn, 4) - 0.25  # the gradient of the log-likelihood
@@ -308,21 +320,25 @@ def test_the_rewarded_generator_is_pushed_towards_what_fools():
 def steps_of(players, tokenizer, number=3, clip=1e3):
     batches = [batch_of(tokenizer, seed, padded=seed) for seed in range(number)]
     recipe = PretrainRecipe(steps=number, rate=1e-2, clip=clip)
-    return list(play(players, batches, recipe)), batches
+    return list(training_steps(players, batches, recipe)), batches
 
 
 def test_a_step_in_two_parts_has_the_gradient_of_the_whole_batch(encoder, tokenizer, monkeypatch):
     """The same masks; blocks of one length, so that each part counts as much."""
     whole = batch_of(tokenizer)
-    halves = [TokenBatch(*(getattr(whole, each.name)[rows] for each in fields(whole))) for rows in (slice(3), slice(3, 6))]
+    halves = [
+        TokenBatch(*(getattr(whole, each.name)[rows] for each in fields(whole))) for rows in (slice(3), slice(3, 6))
+    ]
     found = []
     for parts, batches in ((1, [whole]), (2, halves)):
         players = players_of(encoder("electra"), sharing="none")
         players.parts = parts
         weights = [*players.judge.named_parameters(), *players.maker.named_parameters()]
-        keep = partial(lambda all_of_them: found.append([(name, each.grad.clone()) for name, each in all_of_them]), weights)
+        keep = partial(
+            lambda all_of_them: found.append([(name, each.grad.clone()) for name, each in all_of_them]), weights
+        )
         monkeypatch.setattr(players.optimizer, "step", keep)
-        list(play(players, batches, PretrainRecipe(steps=1, clip=1e3)))
+        list(training_steps(players, batches, PretrainRecipe(steps=1, clip=1e3)))
     one, two = found
     assert sum(float(grad.abs().sum()) for _, grad in one) > 1
     for (name, grad), (_, other) in zip(one, two, strict=True):
@@ -341,7 +357,10 @@ def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, c
 
     judge.encoder.embeddings = maker.encoder.embeddings
     weights = list({id(each): each for player in (maker, judge) for each in player.parameters()}.values())
-    groups = [{"params": [each for each in weights if (each.dim() > 1) is wide], "weight_decay": 0.01 * wide} for wide in (True, False)]
+    groups = [
+        {"params": [each for each in weights if (each.dim() > 1) is wide], "weight_decay": 0.01 * wide}
+        for wide in (True, False)
+    ]
     optimizer = ElectraAdamW(groups, lr=1e-2, eps=1e-6, fused=True)
     mean = Mean(players.accelerator)
     for number, batch in enumerate(batches):
@@ -361,14 +380,16 @@ def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, c
     for name, value in judge.state_dict().items():
         if "key.bias" not in name:  # the softmax cancels it: its gradient is rounding, which Adam blows up
             assert torch.allclose(value, players.judge.state_dict()[name], atol=1e-4), name
-    assert not torch.allclose(table, players_of(encoder("electra")).judge.encoder.embeddings.word_embeddings.weight, atol=1e-3)
+    assert not torch.allclose(
+        table, players_of(encoder("electra")).judge.encoder.embeddings.word_embeddings.weight, atol=1e-3
+    )
 
 
 def test_disentangled_sharing_keeps_the_losses_apart(encoder, tokenizer):
     players = players_of(encoder("electra"), sharing="disentangled")
     shared = players.judge.encoder.get_input_embeddings()
     base = players.maker.encoder.get_input_embeddings().weight
-    assert isinstance(shared, Disentangled) and not shared.residual.any()
+    assert isinstance(shared, GradientDisentangledEmbedding) and not shared.residual.any()
     assert all(each is not base for each in players.judge.parameters())
     batch = batch_of(tokenizer)
     fakes = players.maker(batch)
@@ -381,7 +402,7 @@ def test_disentangled_sharing_keeps_the_losses_apart(encoder, tokenizer):
     ids = torch.arange(5, 20)
     assert torch.allclose(shared(ids), base[ids] + shared.residual[ids]) and shared.residual.any()
     assert not torch.equal(before, base), "the generator's own loss moves the table"
-    with entangled(players.judge.encoder):
+    with with_plain_embedding(players.judge.encoder):
         stock = players.judge.encoder.get_input_embeddings()
         assert type(stock) is torch.nn.Embedding and torch.equal(stock.weight, base + shared.residual)
     assert players.judge.encoder.get_input_embeddings() is shared
@@ -394,14 +415,21 @@ def test_a_generator_of_another_vocabulary_or_shape_is_refused(encoder, tmp_path
         players_of(encoder("bert"), generator_encoder=encoder("electra"), sharing="plain")
     with pytest.raises(UserError, match=r"word embeddings are .*16\), the encoder's .*32\)"):
         players_of(encoder("bert"), generator_encoder=encoder("electra"), sharing="disentangled")
-    assert players_of(encoder("bert"), generator_encoder=encoder("electra"), sharing="none").maker.encoder.config.model_type == "electra"
+    assert (
+        players_of(
+            encoder("bert"), generator_encoder=encoder("electra"), sharing="none"
+        ).maker.encoder.config.model_type
+        == "electra"
+    )
     with pytest.raises(UserError, match="generator_layers is 3; the encoder has 2"):
         players_of(encoder("bert"), generator_layers=3)
 
 
 def test_a_head_that_reads_more_than_the_states_is_refused(encoder, monkeypatch):
     filler = players_of(encoder("bert")).maker
-    monkeypatch.setattr(filler, "fill", lambda batch: replace(MaskFiller.fill(filler, batch), logits=torch.zeros(4, 600)))
+    monkeypatch.setattr(
+        filler, "fill", lambda batch: replace(MaskFiller.fill(filler, batch), logits=torch.zeros(4, 600))
+    )
     with pytest.raises(UserError, match='"some/encoder" cannot be used to fill masks'):
         probe(filler, "some/encoder")
 
@@ -423,7 +451,12 @@ def test_adam_without_bias_correction():
         first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
         expected = expected - rate * (first / (second.sqrt() + 1e-2) + 0.3 * expected)
         assert torch.allclose(weight, expected, atol=1e-6)
-    assert optimizer.param_groups[0] | {"params": 0} == optimizer.param_groups[0] | {"params": 0, "lr": 0.05, "eps": 1e-2, "weight_decay": 0.3}
+    assert optimizer.param_groups[0] | {"params": 0} == optimizer.param_groups[0] | {
+        "params": 0,
+        "lr": 0.05,
+        "eps": 1e-2,
+        "weight_decay": 0.3,
+    }
 
 
 def test_new_shapes_are_those_of_the_paper(tokenizer):
@@ -438,9 +471,18 @@ def test_new_shapes_are_those_of_the_paper(tokenizer):
 
 def test_the_probe_lets_every_family_pass(encoder):
     for family in tiny.FAMILIES:
-        generator = TokenGenerator(models.load_filler(PretrainRecipe(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family))))
+        generator = TokenGenerator(
+            models.load_filler(PretrainRecipe(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family)))
+        )
         probe(generator, family)
-        assert isinstance(TokenDiscriminator(models.load_encoder(PretrainRecipe(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family)))), TokenDiscriminator)
+        assert isinstance(
+            TokenDiscriminator(
+                models.load_encoder(
+                    PretrainRecipe(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family))
+                )
+            ),
+            TokenDiscriminator,
+        )
 
 
 def test_weights_have_the_rates_of_their_part_and_frozen_ones_none(encoder):

@@ -17,12 +17,12 @@ from electra_ie.config.train import PRESETS, Recipe
 from electra_ie.data.batching import collate
 from electra_ie.data.fields import IGNORED, Field
 from electra_ie.data.task import Task
-from electra_ie.data.windowing import Labelled, Window
-from electra_ie.models.bias_init import begin_at_shares, prior_logits
+from electra_ie.data.windowing import LabeledWindow, Window
+from electra_ie.models.bias_init import init_bias_to_prior, prior_logits
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.training import trainer as module
-from electra_ie.training.distribution_alignment import bring_to_shares
-from electra_ie.training.trainer import Corpus, Training
+from electra_ie.training.distribution_alignment import align_flag_distribution
+from electra_ie.training.trainer import Training, TrainingData
 
 
 def window(size: int, share: float = 1.0) -> Window:
@@ -31,31 +31,34 @@ def window(size: int, share: float = 1.0) -> Window:
 
 def test_spans_begin_at_the_shares_of_tags_among_judged_tokens():
     rows = [
-        Labelled(window(4, 0.25), {"names": [IGNORED, 0, 1, 2]}),  # tokens all weigh the same in the loss
-        Labelled(window(5), {"names": [0, 0, 0, 0, IGNORED]}),
-        Labelled(window(9), {}),  # nothing is known of it
+        LabeledWindow(window(4, 0.25), {"names": [IGNORED, 0, 1, 2]}),  # tokens all weigh the same in the loss
+        LabeledWindow(window(5), {"names": [0, 0, 0, 0, IGNORED]}),
+        LabeledWindow(window(9), {}),  # nothing is known of it
     ]
     counts = torch.tensor([5.0, 1, 1, 0, 0]) + 1
     torch.testing.assert_close(prior_logits(rows, tiny.NAMED).softmax(-1), counts / counts.sum())
 
 
 def test_windows_of_a_long_text_count_as_much_as_they_weigh_in_the_loss():
-    rows = [Labelled(window(3), {"topic": 0}), *[Labelled(window(3, 0.25), {"topic": 2})] * 4]
+    rows = [LabeledWindow(window(3), {"topic": 0}), *[LabeledWindow(window(3, 0.25), {"topic": 2})] * 4]
     torch.testing.assert_close(prior_logits(rows, tiny.TOPIC).softmax(-1), torch.tensor([0.4, 0.2, 0.4]))
-    flags = [Labelled(window(3), {"risks": [1.0, 0.0]}), *[Labelled(window(3, 0.5), {"risks": [0.0, 0.0]})] * 2]
+    flags = [
+        LabeledWindow(window(3), {"risks": [1.0, 0.0]}),
+        *[LabeledWindow(window(3, 0.5), {"risks": [0.0, 0.0]})] * 2,
+    ]
     torch.testing.assert_close(prior_logits(flags, tiny.RISKS).sigmoid(), torch.tensor([0.5, 0.25]))
 
 
 @pytest.mark.parametrize("field", tiny.FIELDS, ids=lambda field: field.kind)
 def test_a_field_of_which_nothing_is_known_begins_with_all_answers_alike(field):
-    logits = prior_logits([Labelled(window(3), {})], field)
+    logits = prior_logits([LabeledWindow(window(3), {})], field)
     torch.testing.assert_close(logits, torch.zeros(len(field.names)))
 
 
 def test_shares_make_no_state_more_real():
     """With the fake's logit at 0, realness is the logsumexp: log K, whatever the shares."""
-    spans = prior_logits([Labelled(window(50), {"names": [0] * 49 + [1]})], tiny.NAMED)
-    classes = prior_logits([Labelled(window(3), {"topic": 1})] * 9, tiny.TOPIC)
+    spans = prior_logits([LabeledWindow(window(50), {"names": [0] * 49 + [1]})], tiny.NAMED)
+    classes = prior_logits([LabeledWindow(window(3), {"topic": 1})] * 9, tiny.TOPIC)
     assert spans.std() > 0.5 and classes.std() > 0.5
     torch.testing.assert_close(spans.logsumexp(-1), torch.tensor(5.0).log())
     torch.testing.assert_close(classes.logsumexp(-1), torch.tensor(3.0).log())
@@ -66,7 +69,7 @@ def test_shares_make_no_state_more_real():
 def test_a_training_begins_with_the_shares_of_its_labels(family, preset, encoder, tmp_path):
     task = Task.load(str(tiny.write_task(tmp_path / "task")))
     recipe = Recipe(**tiny.settings(encoder(family), preset))
-    training = Training(task, recipe, Corpus.read(task, recipe), tmp_path / "run")
+    training = Training(task, recipe, TrainingData.read(task, recipe), tmp_path / "run")
     for field in training.task.fields:
         bias = training.discriminator.head(field).last.bias.detach()
         torch.testing.assert_close(bias, prior_logits(training.labelled, field))
@@ -81,11 +84,11 @@ def test_the_head_of_a_run_is_kept_for_the_same_labels_only(run):
         Field("renamed", "classes", ("a", "b", "c")),
         Field("spans", "spans", ("a",)),
     )
-    rows = [Labelled(window(3), {each.name: [1, 0, 0] if each.kind == "spans" else 0 for each in others})]
+    rows = [LabeledWindow(window(3), {each.name: [1, 0, 0] if each.kind == "spans" else 0 for each in others})]
     trained = load_file(run / "topic" / "model.safetensors")["classifier.bias"]
     for field in others:
         discriminator = Discriminator.load(str(run / "topic"), [field], "stock")
-        begin_at_shares(discriminator, rows)
+        init_bias_to_prior(discriminator, rows)
         bias = discriminator.head(field).last.bias.detach()
         torch.testing.assert_close(bias, trained if field.name == "same" else prior_logits(rows, field))
 
@@ -103,15 +106,15 @@ def test_an_encoder_whose_weights_have_another_shape_is_refused_by_name(encoder,
 def test_a_teachers_flags_are_brought_to_the_shares_of_the_labels(encoder):
     """The mean over texts that it has not learnt from; who ranks before whom stays, and so do the other fields."""
     folder = encoder("bert")
-    cutter = tiny.cutter_of(folder)
+    windower = tiny.cutter_of(folder)
     teacher = tiny.discriminator_of(folder, sharp=20.0)
     with torch.no_grad():
         teacher.head(tiny.RISKS).last.bias.copy_(torch.tensor([-4.0, 3.0]))
-    pool = tiny.rows(cutter, [each.unlabelled() for each in tiny.documents(30, seed=8)])
-    labelled = tiny.rows(cutter, tiny.documents(40))
-    batch = collate(pool, cutter, tiny.FIELDS)
+    pool = tiny.rows(windower, [each.unlabeled() for each in tiny.documents(30, seed=8)])
+    labelled = tiny.rows(windower, tiny.documents(40))
+    batch = collate(pool, windower, tiny.FIELDS)
     before = teacher.eval().answers(batch)
-    bring_to_shares(teacher, labelled, pool, cutter, seed=0)
+    align_flag_distribution(teacher, labelled, pool, windower, seed=0)
     after = teacher.answers(batch)
     shares = torch.tensor([row.gold["risks"] for row in labelled]).mean(0)
     torch.testing.assert_close(after["risks"].sigmoid().mean(0), shares, atol=1e-4, rtol=1e-3)
@@ -122,28 +125,33 @@ def test_a_teachers_flags_are_brought_to_the_shares_of_the_labels(encoder):
 
 def test_flags_that_all_bear_or_none_and_flags_without_a_pool_stay(encoder):
     folder = encoder("bert")
-    cutter, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder)
-    rows = tiny.rows(cutter, [each.unlabelled() for each in tiny.documents(9)])
+    windower, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder)
+    rows = tiny.rows(windower, [each.unlabeled() for each in tiny.documents(9)])
     labelled = [replace(row, gold={"risks": [1.0, 0.0]}) for row in rows]
     before = teacher.head(tiny.RISKS).last.bias.clone()
-    bring_to_shares(teacher, labelled, rows, cutter, seed=0)
-    bring_to_shares(teacher, tiny.rows(cutter, tiny.documents(9)), [], cutter, seed=0)
-    bring_to_shares(teacher, [], rows, cutter, seed=0)
+    align_flag_distribution(teacher, labelled, rows, windower, seed=0)
+    align_flag_distribution(teacher, tiny.rows(windower, tiny.documents(9)), [], windower, seed=0)
+    align_flag_distribution(teacher, [], rows, windower, seed=0)
     assert torch.equal(teacher.head(tiny.RISKS).last.bias, before)
 
 
 def test_windows_of_a_long_text_weigh_less_when_shares_are_counted(encoder):
     folder = encoder("bert")
-    cutter, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=20.0)
-    rows = tiny.rows(cutter, tiny.documents(12))
+    windower, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=20.0)
+    rows = tiny.rows(windower, tiny.documents(12))
     light = [
         replace(row, window=replace(row.window, share=1.0 if place < 4 else 0.1)) for place, row in enumerate(rows)
     ]
-    heavy = [replace(row, window=replace(row.window, share=0.1 if place < 8 else 1.0)) for place, row in enumerate(rows)]
-    bring_to_shares(teacher, heavy, light, cutter, seed=0)
-    said = teacher.answers(collate(light, cutter, tiny.FIELDS))["risks"].sigmoid()
+    heavy = [
+        replace(row, window=replace(row.window, share=0.1 if place < 8 else 1.0)) for place, row in enumerate(rows)
+    ]
+    align_flag_distribution(teacher, heavy, light, windower, seed=0)
+    said = teacher.answers(collate(light, windower, tiny.FIELDS))["risks"].sigmoid()
     weights = torch.tensor([row.window.share for row in light])
-    borne, labels = torch.tensor([row.gold["risks"] for row in heavy]), torch.tensor([row.window.share for row in heavy])
+    borne, labels = (
+        torch.tensor([row.gold["risks"] for row in heavy]),
+        torch.tensor([row.window.share for row in heavy]),
+    )
     shares = (borne * labels[:, None]).sum(0) / labels.sum()
     assert (shares - borne.mean(0)).abs().min() > 0.05, "weights that change nothing"
     torch.testing.assert_close((said * weights[:, None]).sum(0) / weights.sum(), shares, atol=1e-4, rtol=1e-3)
@@ -153,8 +161,10 @@ def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task
     """And where the game is lost, the teacher that is kept is the run of control, as it was."""
     settings = tiny.settings(encoder("bert"), "adversarial")
     run = train(str(task), tmp_path / "run", **settings)
-    monkeypatch.setattr(module, "bring_to_shares", lambda *given: None)
-    told = "that teacher's answers for `risks` were moved until it gave each flag, on average, as often as the labels do"
+    monkeypatch.setattr(module, "align_flag_distribution", lambda *given: None)
+    told = (
+        "that teacher's answers for `risks` were moved until it gave each flag, on average, as often as the labels do"
+    )
     assert told in (run / "README.md").read_text("utf-8")
     plain = train(str(task), tmp_path / "plain", **settings)
     logs = [
@@ -166,7 +176,7 @@ def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task
 
     monkeypatch.undo()
     control = train(str(task), tmp_path / "control", **tiny.settings(encoder("bert"), "control"))
-    monkeypatch.setattr(Training, "_settle", lambda self: self._take_teacher() if self.teacher else None)
+    monkeypatch.setattr(Training, "_select_final_weights", lambda self: self._take_teacher() if self.teacher else None)
     assert "were moved" not in (control / "README.md").read_text("utf-8")
     lost = train(str(task), tmp_path / "lost", teacher=control, **settings)
     assert (lost / "risks" / "model.safetensors").read_bytes() == (control / "risks" / "model.safetensors").read_bytes()

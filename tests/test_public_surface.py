@@ -56,7 +56,16 @@ def test_what_users_write_fits_the_signatures() -> None:
         signature.bind(*call.args, **keywords)
         assert isinstance(called, type) or signature.return_annotation not in (inspect.Signature.empty, "Any"), name
         seen.add(name.removeprefix("electra_ie."))
-    assert {"train", "pretrain", "compare", "evaluate", "extract", "Extractor.load", "Task.load", "Recipe.build"} <= seen
+    assert {
+        "train",
+        "pretrain",
+        "compare",
+        "evaluate",
+        "extract",
+        "Extractor.load",
+        "Task.load",
+        "Recipe.build",
+    } <= seen
 
 
 def test_every_public_name_is_there_and_typed() -> None:
@@ -66,5 +75,5 @@ def test_every_public_name_is_there_and_typed() -> None:
         assert f" import {name} as {name}\n" in source, f"{name} is not declared for type checkers"
     assert sorted(electra_ie.__all__) == sorted(electra_ie._HOMES)
     assert (Path(electra_ie.__file__).parent / "py.typed").is_file()
-    with pytest.raises(AttributeError, match="no attribute 'models'"):
-        electra_ie.models  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'missing'"):
+        electra_ie.missing  # noqa: B018

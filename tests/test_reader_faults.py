@@ -142,7 +142,11 @@ def sentence(folder: Path, *rows: str, **options: object):
     ("rows", "text", "expected"),
     [
         ("王 B-PER|小 M-PER|明 E-PER|存 O|2 O|0 O|0 O|0 O|元 O|。 O", "王小明存2000元。", {(0, 3, "PER")}),
-        ("小明 S-PER|在 O|New B-ORG|York I-ORG|买 O|A O|P O|P O", "小明在New York买APP", {(0, 2, "PER"), (3, 11, "ORG")}),
+        (
+            "小明 S-PER|在 O|New B-ORG|York I-ORG|买 O|A O|P O|P O",
+            "小明在New York买APP",
+            {(0, 2, "PER"), (3, 11, "ORG")},
+        ),
         ("東京 B-ORG|銀行 I-ORG|に O|e\u0301ts O|ab B-PER", "東京銀行にe\u0301ts ab", {(0, 4, "ORG"), (10, 12, "PER")}),
         ("ฉัน O|รัก O|กรุงเทพ B-ORG", "ฉันรักกรุงเทพ", {(6, 13, "ORG")}),
         ("The O|bank O|中国 B-ORG|has O|paid O", "The bank 中国 has paid", {(9, 11, "ORG")}),
@@ -224,7 +228,18 @@ def test_conll_names_the_cause(tmp_path, rows, line, says):
 
 
 def test_comments_before_a_sentence_are_left_out_and_a_word_is_not(tmp_path):
-    rows = ["# id 1f domain=en", "# x", "EU _ _ B-ORG", "# # O O", "", "# # _ I-PER", "is _ _ O", "", "#key = a", "# _ _ O"]
+    rows = [
+        "# id 1f domain=en",
+        "# x",
+        "EU _ _ B-ORG",
+        "# # O O",
+        "",
+        "# # _ I-PER",
+        "is _ _ O",
+        "",
+        "#key = a",
+        "# _ _ O",
+    ]
     found = read("conll", write(tmp_path, "a.conll", "\n".join(rows)), NAMES)
     assert [(each.text, each.line) for each in found] == [("EU #", 3), ("# is", 6), ("#", 10)]
     assert [spans(each) for each in found] == [{(0, 2, "ORG")}, {(0, 1, "PER")}, set()]
@@ -273,7 +288,10 @@ def test_a_field_or_a_text_called_answer_is_no_answer_of_prodigy(tmp_path):
     ("line", "says"),
     [
         ('{"text": "a", "text": "b"}', 'the key "text" is given twice'),
-        ('{"text": "a", "names": [{"start": 0, "start": 0, "end": 1, "label": "PER"}]}', 'the key "start" is given twice'),
+        (
+            '{"text": "a", "names": [{"start": 0, "start": 0, "end": 1, "label": "PER"}]}',
+            'the key "start" is given twice',
+        ),
         ('{"text": "a", "score": NaN}', "this is not JSON: it holds NaN."),
         ('{"text": "a", "score": -Infinity}', "this is not JSON: it holds -Infinity."),
         ('{"text": "a", "id": "\\ud83d"}', "character 0 of the id is half of a surrogate pair"),
@@ -323,12 +341,21 @@ def test_a_sibling_of_a_key_is_no_misspelling(key, column, is_alike):
 @pytest.mark.parametrize(
     ("span", "says"),
     [
-        ({"start": 0.0, "end": 3.0, "label": "PER"}, '"start" of a span of "names" is 0.0, not a whole number. Write 0.'),
-        ({"start": 0, "end": "3", "label": "PER"}, '"end" of a span of "names" is "3", not a whole number. Write 3, without quotes.'),
+        (
+            {"start": 0.0, "end": 3.0, "label": "PER"},
+            '"start" of a span of "names" is 0.0, not a whole number. Write 0.',
+        ),
+        (
+            {"start": 0, "end": "3", "label": "PER"},
+            '"end" of a span of "names" is "3", not a whole number. Write 3, without quotes.',
+        ),
         ({"start_offset": 0, "end_offset": 3, "label": "PER"}, 'has no "start"; its keys are start_offset, end_offset'),
         ({"start": 0, "end": 3, "labels": ["PER"]}, 'has no "label"; its keys are start, end, labels.'),
         ({"start": 0, "end": 3, "label": ["PER"]}, '"label" of a span of "names" is ["PER"], not a text.'),
-        ([0, 3, "PER"], 'It must be {"start": 0, "end": 3, "label": "PER"}. Convert the file: jq -c \'.["names"] |= map('),
+        (
+            [0, 3, "PER"],
+            'It must be {"start": 0, "end": 3, "label": "PER"}. Convert the file: jq -c \'.["names"] |= map(',
+        ),
     ],
 )
 def test_a_span_of_another_shape_is_refused_with_its_cause(tmp_path, span, says):
@@ -357,7 +384,9 @@ def test_json_that_is_no_json_lines_is_called_what_it_is(tmp_path, content, says
 
 @pytest.mark.parametrize(("label", "helps"), [("ORG", True), ("PER", False)])
 def test_fields_of_their_own_are_proposed_only_where_they_help(tmp_path, label, helps):
-    path = write(tmp_path, "a.jsonl", lines_of({**GOOD, "names": [*GOOD["names"], {"start": 0, "end": 8, "label": label}]}))
+    path = write(
+        tmp_path, "a.jsonl", lines_of({**GOOD, "names": [*GOOD["names"], {"start": 0, "end": 8, "label": label}]})
+    )
     documents = read("jsonl", path, NAMES)
     with pytest.raises(UserError, match=r"write `overlaps: count`|Write `overlaps: count`") as caught:
         refuse_lost_spans(NAMES, documents, None)
@@ -371,7 +400,9 @@ def test_tsv_has_no_quotes_unless_they_are_asked_for(tmp_path, capsys):
     rows = '"Where is my card?\tcards\nMy card\tcards\nThe bolt of 3"\tparts\n'
     found = read("tsv", write(tmp_path, "a.tsv", "text\ttopic\n" + rows), TOPIC)
     assert [(each.text, each.gold["topic"]) for each in found] == [
-        ('"Where is my card?', "cards"), ("My card", "cards"), ('The bolt of 3"', "parts"),
+        ('"Where is my card?', "cards"),
+        ("My card", "cards"),
+        ('The bolt of 3"', "parts"),
     ]
     assert capsys.readouterr().err == ""
     path = write(tmp_path, "b.tsv", 'text\ttopic\n"He said ""no"""\tcards\n')
@@ -440,10 +471,15 @@ def test_columns_that_are_not_read_are_named_once(tmp_path, capsys):
 def test_an_empty_cell_of_flags_is_unknown_unless_it_means_none(tmp_path, capsys):
     path = write(tmp_path, "a.csv", "text,tags\na,late\nb,\nc, \nd,cash|late\n")
     assert [each.gold for each in read("csv", path, TAGS)] == [
-        {"tags": ("late",)}, {}, {}, {"tags": ("late", "cash")},
+        {"tags": ("late",)},
+        {},
+        {},
+        {"tags": ("late", "cash")},
     ]
     said = capsys.readouterr().err
-    assert said.startswith(f"warning: {path}: 2 cells of the field tags are empty and 2 name flags: the empty ones are ")
+    assert said.startswith(
+        f"warning: {path}: 2 cells of the field tags are empty and 2 name flags: the empty ones are "
+    )
     assert "no row is known to have none" in said and "blank: none" in said and said.count("\n") == 1
     none = read("csv", path, TAGS, blank="none")
     assert [each.gold["tags"] for each in none] == [("late",), (), (), ("late", "cash")]
@@ -480,8 +516,12 @@ def test_what_lies_between_the_pieces_of_a_span_is_counted(tmp_path, capsys):
     )
     assert gaps_of([(7, 9), (0, 3), (3, 5), (4, 6)]) == [(6, 7)], "pieces that touch or overlap have no gap"
     first, second = collected("brat", path, NAMES)
-    assert first.startswith(f"{path / 'a.ann'}:1: this span is in 2 pieces") and second.startswith(f"{path / 'a.ann'}:4: ")
-    assert "discontinuous: hull keeps it as one span" in first and "(' and Bo and ')" in first and "ignore: [ORG]" in first
+    assert first.startswith(f"{path / 'a.ann'}:1: this span is in 2 pieces") and second.startswith(
+        f"{path / 'a.ann'}:4: "
+    )
+    assert (
+        "discontinuous: hull keeps it as one span" in first and "(' and Bo and ')" in first and "ignore: [ORG]" in first
+    )
 
 
 # Inputs that were tried on what had landed
@@ -501,7 +541,9 @@ def test_only_files_with_ids_of_conllu_have_ranges(tmp_path, rows, text):
 @pytest.mark.parametrize("delimiter", [";", ",", "|"])
 def test_columns_divided_by_another_character_are_named(tmp_path, delimiter):
     rows = f"Anna{delimiter}B-PER\nmet{delimiter}O\n\nBob{delimiter}B-PER\n"
-    with pytest.raises(UserError, match=rf'\.conll:1: this file has one column, .* Set the option delimiter: "\{delimiter}"'):
+    with pytest.raises(
+        UserError, match=rf'\.conll:1: this file has one column, .* Set the option delimiter: "\{delimiter}"'
+    ):
         conll(tmp_path, rows)
     assert len(conll(tmp_path, rows, delimiter=delimiter)) == 2
 
@@ -522,7 +564,9 @@ def jsonl(folder: Path, *records: dict) -> list:
 
 def test_answers_are_obeyed_in_any_case_and_of_single_spans(tmp_path):
     span = {"start": 0, "end": 4, "label": "PER"}
-    one, other = jsonl(tmp_path, {"text": "Anna", "entities": [span], "answer": "REJECT"}, {"text": "Anna", "entities": [span]})
+    one, other = jsonl(
+        tmp_path, {"text": "Anna", "entities": [span], "answer": "REJECT"}, {"text": "Anna", "entities": [span]}
+    )
     assert one.gold == {} and len(other.gold["entities"]) == 1
     with pytest.raises(UserError, match='a.jsonl:1: a span of "entities" has "answer": "reject"'):
         jsonl(tmp_path, {"text": "Anna", "entities": [{**span, "answer": "reject"}], "answer": "accept"})
@@ -559,7 +603,9 @@ def test_a_hidden_link_of_a_data_folder_is_left_out(tmp_path):
     (tmp_path / "t" / "pool" / ".cache").mkdir(parents=True)
     (tmp_path / "t" / "pool" / "memo.txt").write_text("Anna met")
     (tmp_path / "t" / "pool" / ".cache" / "out").symlink_to(tmp_path)
-    (tmp_path / "t" / "task.yaml").write_text("format: jsonl\nfiles: {unlabeled: pool}\nfields: {e: {kind: spans, labels: [PER]}}\n")
+    (tmp_path / "t" / "task.yaml").write_text(
+        "format: jsonl\nfiles: {unlabeled: pool}\nfields: {e: {kind: spans, labels: [PER]}}\n"
+    )
     assert [each.id for each in Task.load(tmp_path / "t").read("unlabeled")] == ["memo.txt"]
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from electra_ie.runs.layout import COMPARISON, CURVES, RUN_FILES, TRACKING
-from electra_ie.runs.upload import part_of
+from electra_ie.runs.upload import run_path_field
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh.md"))
@@ -65,8 +65,12 @@ def test_the_numbers_of_the_text_are_the_same():
 
 
 def test_the_table_of_a_run_names_what_is_sent_and_in_its_last_line_what_is_not():
-    _, _, *rows = re.search(r"^### .*\n\n((?:^\|.*\n)+)", ENGLISH[ENGLISH.index("### A run") :], re.MULTILINE)[1].splitlines()
+    _, _, *rows = re.search(r"^### .*\n\n((?:^\|.*\n)+)", ENGLISH[ENGLISH.index("### A run") :], re.MULTILINE)[
+        1
+    ].splitlines()
     *sent, last = [re.findall(r"`([^`]+)`", row.split("|")[1]) for row in rows]
-    assert last == [f"{TRACKING}/", f"{COMPARISON}/"] and not [each for each in last if part_of(f"{each}config") is not None]
+    assert last == [f"{TRACKING}/", f"{COMPARISON}/"] and not [
+        each for each in last if run_path_field(f"{each}config") is not None
+    ]
     files = {name for names in sent for name in names}
     assert files == {*RUN_FILES, CURVES, "<field>/", "<split>_<field>.png"}

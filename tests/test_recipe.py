@@ -104,10 +104,10 @@ def test_another_preset_than_the_files_brings_its_own_terms(tmp_path):
     file = tmp_path / "run.yaml"
     file.write_text(yaml.safe_dump(Recipe(preset="adversarial", steps=9).as_dict()), encoding="utf-8")
     control = Recipe.build(file, preset="control")
-    assert (control.preset, control.steps, control.game) == ("control", 9, False)
+    assert (control.preset, control.steps, control.has_generator) == ("control", 9, False)
     assert control.discriminator == PRESETS["control"]["discriminator"]
     same = Recipe.build(file, preset="adversarial")
-    assert same.game and same.discriminator == PRESETS["adversarial"]["discriminator"]
+    assert same.has_generator and same.discriminator == PRESETS["adversarial"]["discriminator"]
     assert Recipe.build(file, ("preset=control",)) == control, "--set preset= is --preset"
     own = {"knows_classes": 2.0}
     assert Recipe.build(file, preset="control", discriminator=own).discriminator == own, "terms given with it stay"

@@ -167,12 +167,14 @@ def losses(run: Path) -> list[float]:
 def test_all_presets_train_in_bf16(task, tmp_path, encoder, monkeypatch, preset):
     """As on a GPU, whose precision it is by default. A number of eight bits is right to 0.4 %; a step's loss is a mean."""
     from electra_ie.training import trainer as training
-    from electra_ie.training.loop import accelerator_of
+    from electra_ie.training.loop import make_accelerator
 
     settings = tiny.settings(encoder("bert"), preset)
     exact = losses(train(str(task), tmp_path / "exact", **settings))
     made = []
-    monkeypatch.setattr(training, "accelerator_of", lambda precision, *rest: made.append(accelerator_of("bf16", *rest)) or made[-1])
+    monkeypatch.setattr(
+        training, "make_accelerator", lambda precision, *rest: made.append(make_accelerator("bf16", *rest)) or made[-1]
+    )
     run = train(str(task), tmp_path / "run", **settings)
     found = losses(run)
     assert len(found) == len(exact) == 12 and found != exact

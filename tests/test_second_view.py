@@ -18,36 +18,39 @@ from safetensors.torch import load_file, save_file
 from electra_ie import train
 from electra_ie.data.batching import collate
 from electra_ie.data.document import Document
-from electra_ie.training.co_training import TAKEN, SecondView, _layer, _surprise, self_trained
+from electra_ie.training.co_training import TAKEN, FeatureClassifier, _layer, _surprise, self_trained
 
 TOPIC = tiny.TOPIC
 
 
-def learnt(folder: str, documents, pool=(), dev=(), sharp: float = 1.0) -> SecondView:
+def learnt(folder: str, documents, pool=(), dev=(), sharp: float = 1.0) -> FeatureClassifier:
     """One that has learnt from these documents, beside a teacher that nothing has trained."""
-    cutter, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=sharp)
-    made = SecondView(teacher)
-    labelled, bare, scored = (tiny.rows(cutter, each) for each in (documents, pool, dev))
-    made.learn(labelled, bare, scored, teacher, cutter, seed=0)
+    windower, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=sharp)
+    made = FeatureClassifier(teacher)
+    labelled, bare, scored = (tiny.rows(windower, each) for each in (documents, pool, dev))
+    made.learn(labelled, bare, scored, teacher, windower, seed=0)
     return made
 
 
 def pool():
-    return [each.unlabelled() for each in tiny.documents(30, seed=8)]
+    return [each.unlabeled() for each in tiny.documents(30, seed=8)]
 
 
 def of_cues(size: int, seed: int) -> list[Document]:
     """Texts of the cue words of their class and one other word: states that even an encoder never trained tells apart."""
     draw = random.Random(seed)
     drawn = [(draw.choice(TOPIC.labels), draw.choice(tiny.WORDS)) for _ in range(size)]
-    return [Document(str(place), f"{word} {' '.join([tiny.CUES[topic]] * 4)}", {TOPIC.name: topic}) for place, (topic, word) in enumerate(drawn)]
+    return [
+        Document(str(place), f"{word} {' '.join([tiny.CUES[topic]] * 4)}", {TOPIC.name: topic})
+        for place, (topic, word) in enumerate(drawn)
+    ]
 
 
 def test_it_judges_the_classes_of_texts_it_has_not_read(encoder):
-    view = learnt(encoder("bert"), of_cues(40, 5), [each.unlabelled() for each in of_cues(30, 8)])
-    cutter = tiny.cutter_of(encoder("bert"))
+    view = learnt(encoder("bert"), of_cues(40, 5), [each.unlabeled() for each in of_cues(30, 8)])
+    windower = tiny.cutter_of(encoder("bert"))
     asked = of_cues(60, 21)
-    states = torch.tensor(view._read(tiny.rows(cutter, asked), cutter))
+    states = torch.tensor(view._read(tiny.rows(windower, asked), windower))
     said = view.layers[TOPIC.name](states).argmax(1).tolist()
     right = sum(TOPIC.labels[each] == document.gold[TOPIC.name] for each, document in zip(said, asked, strict=True))
     assert right > 50  # by chance 20
@@ -86,10 +89,10 @@ def test_a_class_without_a_label_is_left_to_the_teacher(encoder):
     assert bool(torch.isfinite(told).all()) and bool((told[:, TOPIC.labels.index(last)] > 0.3).all())
 
 
-def answered_by(view: SecondView, folder: str):
+def answered_by(view: FeatureClassifier, folder: str):
     """Sixty documents whose class is what the view says."""
-    cutter = tiny.cutter_of(folder)
-    states = torch.tensor(view._read(tiny.rows(cutter, tiny.documents(60, seed=21)), cutter))
+    windower = tiny.cutter_of(folder)
+    states = torch.tensor(view._read(tiny.rows(windower, tiny.documents(60, seed=21)), windower))
     return of_these_classes(view.layers[TOPIC.name](states))
 
 
@@ -114,8 +117,8 @@ def test_with_dev_it_is_asked_only_where_both_tell_the_right_classes_better(enco
     folder = encoder("bert")
     view = learnt(folder, tiny.documents(40))
     assert learnt(folder, tiny.documents(40), dev=answered_by(view, folder)).layers
-    cutter, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=20.0).eval()
-    batch = collate(tiny.rows(cutter, tiny.documents(60, seed=21)), cutter, tiny.FIELDS)
+    windower, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=20.0).eval()
+    batch = collate(tiny.rows(windower, tiny.documents(60, seed=21)), windower, tiny.FIELDS)
     of_the_teacher = of_these_classes(teacher.answers(batch)[TOPIC.name])
     assert not learnt(folder, tiny.documents(40), dev=of_the_teacher, sharp=20.0).layers
 
@@ -170,7 +173,7 @@ def test_the_layer_answers_as_the_regression(kept):
 
 def test_the_encoder_is_the_one_of_before_the_training(encoder):
     discriminator = tiny.discriminator_of(encoder("bert"))
-    view = SecondView(discriminator)
+    view = FeatureClassifier(discriminator)
     before = {name: each.clone() for name, each in view.encoder.state_dict().items()}
     with torch.no_grad():
         for each in discriminator.encoder.parameters():
@@ -183,17 +186,17 @@ def test_a_run_learns_from_it_and_one_without_classes_does_not(task, tmp_path, e
     task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     settings = tiny.settings(encoder("bert"), "adversarial")
     asked = []
-    beside = SecondView.beside
+    beside = FeatureClassifier.beside
 
     def ask(self, taught, texts):
         asked.append(sorted(self.layers))
         return beside(self, taught, texts)
 
-    monkeypatch.setattr(SecondView, "beside", ask)
+    monkeypatch.setattr(FeatureClassifier, "beside", ask)
     run = train(str(task), tmp_path / "run", **settings)
     assert asked == [["topic"]] * 13, "at each step, and where it is measured what hiding achieves"
     log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
-    monkeypatch.setattr(SecondView, "beside", lambda self, taught, texts: taught)
+    monkeypatch.setattr(FeatureClassifier, "beside", lambda self, taught, texts: taught)
     other = train(str(task), tmp_path / "other", **settings)
     logs = [json.loads(line) for line in (other / "log.jsonl").read_text("utf-8").splitlines()]
     assert log[1]["topic.agrees_with_teacher"] != logs[1]["topic.agrees_with_teacher"]
@@ -202,7 +205,7 @@ def test_a_run_learns_from_it_and_one_without_classes_does_not(task, tmp_path, e
     told = "What it learnt for `topic` is the geometric mean of that teacher's answers and those of logistic regression"
     assert told in (run / "README.md").read_text("utf-8")
 
-    monkeypatch.setattr(SecondView, "beside", ask)
+    monkeypatch.setattr(FeatureClassifier, "beside", ask)
     asked.clear()
     kept = [line for line in task.read_text("utf-8").splitlines() if "topic" not in line]
     task.write_text("\n".join(kept) + "\n", encoding="utf-8")
@@ -211,7 +214,7 @@ def test_a_run_learns_from_it_and_one_without_classes_does_not(task, tmp_path, e
 
 
 def test_it_may_be_left_out(task, tmp_path, encoder, monkeypatch):
-    monkeypatch.setattr(SecondView, "learn", lambda *given: pytest.fail("it was asked"))
+    monkeypatch.setattr(FeatureClassifier, "learn", lambda *given: pytest.fail("it was asked"))
     settings = tiny.settings(encoder("bert"), "adversarial", settings=["second_view=false"])
     run = train(str(task), tmp_path / "run", **settings)
     assert "logistic regression" not in (run / "README.md").read_text("utf-8")

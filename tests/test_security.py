@@ -14,7 +14,7 @@ import tiny
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
-from test_page import Reading
+from test_page import DocumentResult
 
 from electra_ie import Extractor, Task, UserError, evaluate, extract, train
 from electra_ie.common.errors import warn
@@ -63,7 +63,9 @@ def plant(folder: Path) -> Path:
     return mark
 
 
-MAP = {"auto_map": {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil", "AutoModelForTokenClassification": "evil.Evil"}}
+MAP = {
+    "auto_map": {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil", "AutoModelForTokenClassification": "evil.Evil"}
+}
 
 
 @pytest.mark.parametrize("file, values, words", [
@@ -195,7 +197,9 @@ def test_a_link_that_leads_nowhere_is_refused(mine, task, name):
 
 def test_a_link_out_of_a_run_is_not_resumed_into(mine, task, encoder):
     (mine / ".log.jsonl.part").symlink_to(mine.parent / "outside")
-    refused(lambda: train(str(task), mine, resume=True, **tiny.settings(encoder("bert"))), "leads out of the run's folder")
+    refused(
+        lambda: train(str(task), mine, resume=True, **tiny.settings(encoder("bert"))), "leads out of the run's folder"
+    )
 
 
 def test_what_a_tracker_linked_to_is_left_alone(mine, tmp_path):
@@ -258,7 +262,9 @@ def test_weights_that_are_not_those_of_the_model_are_refused(mine, how, words):
 
 
 HUGE = (2**62).to_bytes(8, "little") + b"{}"
-OVERLAPPING = b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+OVERLAPPING = (
+    b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+)
 BEYOND = b'{"a":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4000000000000]}}'
 
 
@@ -273,7 +279,9 @@ def test_a_damaged_file_of_weights_is_refused(mine, theirs, content):
     refused(lambda: tiny.discriminator_of(str(theirs)), "theirs: this model cannot be loaded")
 
 
-@pytest.mark.parametrize("values", [{"vocab_size": 10**12}, {"hidden_size": 2**40}, {"hidden_size": -1}, {"num_attention_heads": 0}])
+@pytest.mark.parametrize(
+    "values", [{"vocab_size": 10**12}, {"hidden_size": 2**40}, {"hidden_size": -1}, {"num_attention_heads": 0}]
+)
 def test_a_config_of_another_size_than_the_weights_is_refused(mine, values):
     change(mine / "names" / "config.json", **values)
     refused(lambda: Extractor.load(str(mine)), "names")
@@ -424,7 +432,7 @@ def test_a_report_of_evil_documents_is_only_text(mine, tmp_path, capsys):
     out, html = tmp_path / "out.jsonl", tmp_path / "page.html"
     extract(evil, [inbox], out, html)
     page = html.read_text("utf-8")
-    reading = Reading(page)
+    reading = DocumentResult(page)
     assert reading.tags.count("script") == 1 and "img" not in reading.tags
     assert not {name for _, values in reading.attributes for name in values if name.startswith("on")}
     assert reading.panes == [EVIL + TEXT, TEXT + EVIL], "the text is the document's, character for character"

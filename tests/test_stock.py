@@ -40,8 +40,8 @@ json.dump(told, sys.stdout)
 
 
 def answers(extractor: Extractor) -> dict[str, torch.Tensor]:
-    rows = tiny.rows(extractor.cutter, [Document("t", text) for text in TEXTS])
-    return extractor.discriminator.eval().answers(collate(rows, extractor.cutter, ()))
+    rows = tiny.rows(extractor.windower, [Document("t", text) for text in TEXTS])
+    return extractor.discriminator.eval().answers(collate(rows, extractor.windower, ()))
 
 
 @pytest.fixture(scope="module")

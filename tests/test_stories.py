@@ -59,7 +59,9 @@ def make_plain(task: Path) -> None:
     for name in ("train", "dev", "test"):
         records = read(task.parent / f"{name}.jsonl")
         for each in records:
-            each["text"] += "".join(f" {cue}" for cue in [tiny.CUES[each["topic"]]] * 3 + [LOUD[flag] for flag in each["risks"]])
+            each["text"] += "".join(
+                f" {cue}" for cue in [tiny.CUES[each["topic"]]] * 3 + [LOUD[flag] for flag in each["risks"]]
+            )
         tiny.write_records(task.parent / f"{name}.jsonl", records)
 
 
@@ -177,7 +179,7 @@ def test_an_error_is_one_line_and_exit_code_2(monkeypatch, capsys, tmp_path):
 
 COMMANDS = """
 import sys
-from electra_ie.cli import main
+from electra_ie.cli.app import main
 codes = []
 for line in sys.stdin.read().splitlines():
     sys.argv = ["electra-ie", *line.split("|")]

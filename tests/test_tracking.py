@@ -83,7 +83,9 @@ def test_a_resumed_run_has_each_step_once(task, tmp_path, encoder, monkeypatch):
     ("wandb", 'the tracker "wandb" is not installed. Run: pip install wandb'),
     ("tensorbord", 'there is no tracker "tensorbord". Did you mean "tensorboard"'),
 ])  # fmt: skip
-def test_a_tracker_that_is_not_there_is_named_before_anything_is_written(task, tmp_path, encoder, monkeypatch, name, words):
+def test_a_tracker_that_is_not_there_is_named_before_anything_is_written(
+    task, tmp_path, encoder, monkeypatch, name, words
+):
     monkeypatch.setattr("electra_ie.training.tracking.get_available_trackers", lambda: ["tensorboard"])
     with pytest.raises(UserError, match=words):
         train(str(task), tmp_path / "run", track=name, **tiny.settings(encoder("bert")))

@@ -30,7 +30,7 @@ from transformers import (
 from electra_ie.data.batching import Batch, Batches
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
-from electra_ie.data.windowing import Labelled, Windows, label
+from electra_ie.data.windowing import LabeledWindow, WindowTokenizer, label
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.encoders import load_tokenizer
 
@@ -244,12 +244,12 @@ def documents(size: int, seed: int = 5) -> list[Document]:
     return found
 
 
-def rows(cutter: Windows, found: Sequence[Document], fields: Sequence[Field] = FIELDS) -> list[Labelled]:
-    return [row for each in found for row in label(each, cutter(each.text), fields)]
+def rows(windower: WindowTokenizer, found: Sequence[Document], fields: Sequence[Field] = FIELDS) -> list[LabeledWindow]:
+    return [row for each in found for row in label(each, windower(each.text), fields)]
 
 
-def cutter_of(folder: str, size: int = 64, margin: int = 4) -> Windows:
-    return Windows(load_tokenizer(folder), size, margin)
+def cutter_of(folder: str, size: int = 64, margin: int = 4) -> WindowTokenizer:
+    return WindowTokenizer(load_tokenizer(folder), size, margin)
 
 
 def discriminator_of(
@@ -267,15 +267,17 @@ def discriminator_of(
     return made
 
 
-def batches_of(cutter: Windows, sizes: tuple[int, int] = (6, 4), process: int = 0, processes: int = 1) -> Batches:
-    labelled = rows(cutter, documents(12))
-    pool = rows(cutter, [each.unlabelled() for each in documents(9, seed=8)])
-    return Batches(labelled, pool, sizes, cutter, FIELDS, 0, process, processes)
+def batches_of(
+    windower: WindowTokenizer, sizes: tuple[int, int] = (6, 4), process: int = 0, processes: int = 1
+) -> Batches:
+    labelled = rows(windower, documents(12))
+    pool = rows(windower, [each.unlabeled() for each in documents(9, seed=8)])
+    return Batches(labelled, pool, sizes, windower, FIELDS, 0, process, processes)
 
 
-def batch_of(cutter: Windows) -> Batch:
+def batch_of(windower: WindowTokenizer) -> Batch:
     """Six labelled windows and four without labels."""
-    return batches_of(cutter)[0]
+    return batches_of(windower)[0]
 
 
 GAME = {

@@ -73,7 +73,8 @@ def train(
     ] = None,
     seed: Seed = None,
     preset: Annotated[
-        str | None, typer.Option(
+        str | None,
+        typer.Option(
             help="control, adversarial, latent, or auto: what wins on dev, in six trainings [default: control].",
             show_default=False,
         ),
@@ -283,11 +284,11 @@ def extract(
 def verify(run: Run, data: Data = None) -> None:
     """Check a run against its audit: weights, recipe, data, splits, code, environment. Exit code 1 if one differs."""
     from electra_ie.api import verify as do
-    from electra_ie.common.progress import notice, output, visible
+    from electra_ie.common.progress import escape_controls, notice, output
 
     found = do(run, data=data)
     for each in found.differences:
-        output().print(visible(str(each)), markup=False, highlight=False, soft_wrap=True)
+        output().print(escape_controls(str(each)), markup=False, highlight=False, soft_wrap=True)
     for reason in found.unchecked:
         notice(f"not checked: {reason}")
     if found.same:

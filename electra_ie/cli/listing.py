@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from electra_ie.cli.tables import DASH, or_dash, print_table, score_table
 from electra_ie.common.files import CARD
-from electra_ie.common.progress import notice, output, visible
+from electra_ie.common.progress import escape_controls, notice, output
 from electra_ie.data.fields import count_labels
 from electra_ie.data.task import Task, list_tasks
 from electra_ie.runs.layout import COMPARED, PRETRAINING
@@ -144,8 +144,10 @@ def show_upload(planned: Upload) -> None:
     print_table([*rows, {"file": f"{len(sizes)} files", "bytes": sum(sizes.values())}])
     stay = dict.fromkeys(path.partition("/")[0] for path in planned.left_out)
     if stay:
-        output().print(f"stays here: {visible(', '.join(stay))}\n", markup=False, highlight=False, soft_wrap=True)
-    card = "\n".join(map(visible, planned.card.splitlines()))
+        output().print(
+            f"stays here: {escape_controls(', '.join(stay))}\n", markup=False, highlight=False, soft_wrap=True
+        )
+    card = "\n".join(map(escape_controls, planned.card.splitlines()))
     output().print(f"{CARD}:\n\n{card}", markup=False, highlight=False, soft_wrap=True)
 
 

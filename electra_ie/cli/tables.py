@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from electra_ie.common.escaping import visible
+from electra_ie.common.escaping import escape_controls
 from electra_ie.common.progress import output
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _table(title: str) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    heading = Text(visible(title), style="bold") if title else None
+    heading = Text(escape_controls(title), style="bold") if title else None
     return Table(title=heading, title_justify="left", box=SIMPLE_HEAD, header_style="bold")
 
 
@@ -77,7 +77,7 @@ def _text(value: object) -> Text:
         return Text(f"{value:.3f}")
     if isinstance(value, int):
         return Text(f"{value:,}")
-    return Text("" if value is None else visible(str(value)))
+    return Text("" if value is None else escape_controls(str(value)))
 
 
 def show_finding(record_file: str, finding: Mapping[str, Any], text: str, context: int = 40) -> None:
@@ -92,15 +92,15 @@ def show_finding(record_file: str, finding: Mapping[str, Any], text: str, contex
     console, start, end = output(), finding["start"], finding["end"]
     coloured = console.color_system is not None and not console.no_color
     colour = COLOURS[zlib.crc32(finding["label"].encode("utf-8", "replace")) % len(COLOURS)]
-    passage, behind = _shorten(text[start:end]), f"{visible(finding['label'])} {finding['score']:.2f}"
+    passage, behind = _shorten(text[start:end]), f"{escape_controls(finding['label'])} {finding['score']:.2f}"
     passage = passage if coloured else f"«{passage}»"
-    file = visible(record_file)
+    file = escape_controls(record_file)
     if sys.stdout.isatty():
         room = console.width - len(file) - len(passage) - len(behind) - 6
         context = max(8, min(context, room // 2))
     first, last = max(0, start - context), min(len(text), end + context)
-    before = ("…" if first else "") + visible(text[first:start])
-    after = visible(text[end:last]) + ("…" if last < len(text) else "")
+    before = ("…" if first else "") + escape_controls(text[first:start])
+    after = escape_controls(text[end:last]) + ("…" if last < len(text) else "")
     parts = [(file, "dim"), ("  ", ""), (before, ""), (passage, f"bold {colour} reverse"), (after, ""), ("  ", "")]
     console.print(Text.assemble(*parts, (behind, f"bold {colour}")), soft_wrap=True)
 
@@ -108,4 +108,4 @@ def show_finding(record_file: str, finding: Mapping[str, Any], text: str, contex
 def _shorten(passage: str, most: int = 80) -> str:
     """A passage of any length in about `most` characters: its beginning and its end."""
     half = most // 2
-    return visible(passage if len(passage) <= most else f"{passage[:half]} … {passage[-half:]}")
+    return escape_controls(passage if len(passage) <= most else f"{passage[:half]} … {passage[-half:]}")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
-from electra_ie.common.escaping import visible
+from electra_ie.common.escaping import escape_controls
 
 SHOWN_FAULTS = 10
 
@@ -29,7 +29,7 @@ class UserError(Exception):
     ):
         self.message, self.file, self.line, self.remedy, self.faults = message, file, line, remedy, tuple(faults)
         place = f"{os.fspath(file)}:{line}: " if file and line else f"{os.fspath(file)}: " if file else ""
-        head = visible(" ".join(f"{place}{message} {remedy}".split()))
+        head = escape_controls(" ".join(f"{place}{message} {remedy}".split()))
         super().__init__("\n".join([head, *map(str, faults)]))
 
 
@@ -88,4 +88,4 @@ def first_process() -> bool:
 def warn(message: str) -> None:
     """One line on standard error, beginning with `warning:`. For what a user should know and need not mend."""
     if first_process():
-        print(f"warning: {visible(' '.join(message.split()))}", file=sys.stderr, flush=True)
+        print(f"warning: {escape_controls(' '.join(message.split()))}", file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u
 SYMBOLS = {"\n": "↵", "\t": "⇥", "\x7f": "␡"}
 
 
-def visible(text: str) -> str:
+def escape_controls(text: str) -> str:
     """`text` on one line, every hidden character as a symbol (`↵`, `␛`) or as its number (`<U+202E>`)."""
 
     def name(match: re.Match[str]) -> str:
@@ -22,6 +22,6 @@ def visible(text: str) -> str:
     return HIDDEN.sub(name, text)
 
 
-def inert(line: str) -> str:
+def escape_json(line: str) -> str:
     """A line of JSON with every hidden character as `\\u202e`: the same to a reader of JSON, text to a terminal."""
     return HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", line)

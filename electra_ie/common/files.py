@@ -62,7 +62,7 @@ def refuse_within(output: Path, paths: Iterable[str | os.PathLike[str]]) -> None
             raise UserError("the output lies within the folder of the texts.", file=output, remedy=remedy)
 
 
-def leads_out(path: Path, home: Path) -> bool:
+def escapes_folder(path: Path, home: Path) -> bool:
     """Does a path end outside `home`, a folder without links in its own path, or nowhere, as links in a circle do?"""
     try:
         end = path.resolve()
@@ -80,7 +80,7 @@ def repository_of(folder: Path) -> Path | None:
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Within, no other process may work in the folder, which is made if need be. Of several processes of one training
     the first speaks for all. Raises UserError where another one is at work."""
     from filelock import FileLock, Timeout
@@ -103,7 +103,7 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def whole(path: Path, shared: bool = False) -> Iterator[Path]:
+def atomic_path(path: Path, shared: bool = False) -> Iterator[Path]:
     """A file beside `path`, to be written; it takes that place when it is complete, and is gone when it is not.
 
     It has one name, so that what a killed process left is written over; with `shared`, where several processes may
@@ -120,7 +120,7 @@ def whole(path: Path, shared: bool = False) -> Iterator[Path]:
 def write(path: Path, text: str) -> None:
     """Write a text file whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(path) as part:
+    with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 

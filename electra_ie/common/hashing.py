@@ -41,4 +41,3 @@ def of_path(path: Path) -> str:
         return of_file(path)
     files = (file for file in path.rglob("*") if file.is_file())
     return of_sums({file.relative_to(path).as_posix(): of_file(file) for file in files})
-

@@ -100,7 +100,7 @@ def download(
     """The folder in the client's cache that holds a repository's files of these patterns. Its name is the commit."""
     from huggingface_hub import snapshot_download
 
-    with speaking(name, READING, token):
+    with translate_hub_errors(name, READING, token):
         folder = snapshot_download(
             name.repository, revision=name.revision, allow_patterns=list(patterns), token=token,
             local_files_only=local_files_only,
@@ -133,7 +133,7 @@ def upload(
     refuse_secrets(files, token)
     api = HfApi(token=token, library_name=PACKAGE, library_version=package_version())
     where: dict[str, Any] = {"repo_id": name.repository, "repo_type": kind}
-    with speaking(name, WRITING, token):
+    with translate_hub_errors(name, WRITING, token):
         api.create_repo(**where, private=private or None, exist_ok=True)
         there = api.repo_info(**where)
         if private and not there.private:
@@ -182,7 +182,7 @@ def refuse_secrets(files: Mapping[str, Content], token: str | None) -> None:
 
 
 @contextmanager
-def speaking(name: HubName, told: Mapping[int, tuple[str, str]], token: str | None) -> Iterator[None]:
+def translate_hub_errors(name: HubName, told: Mapping[int, tuple[str, str]], token: str | None) -> Iterator[None]:
     """Turn what the client raises into one line and what it warns of into another, and keep its bars to terminals.
 
     The client's own error is left behind, since it may quote a server that quotes the token.
@@ -216,9 +216,7 @@ def _bars_on_terminals() -> Iterator[None]:
             enable_progress_bars()
 
 
-def _user_error(
-    error: Exception, name: HubName, told: Mapping[int, tuple[str, str]], token: str | None
-) -> UserError:
+def _user_error(error: Exception, name: HubName, told: Mapping[int, tuple[str, str]], token: str | None) -> UserError:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
     writing = told is WRITING

@@ -1,7 +1,7 @@
 """What a command shows in a terminal: results on standard output, progress and notices on standard error.
 
 Rich is imported inside the functions, so that importing this module costs nothing. Text that comes from documents
-goes through `visible` and `rich.text.Text`: it can neither move the cursor nor be taken for markup.
+goes through `escape_controls` and `rich.text.Text`: it can neither move the cursor nor be taken for markup.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from electra_ie.common.errors import first_process
-from electra_ie.common.escaping import visible
+from electra_ie.common.escaping import escape_controls
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +34,7 @@ def notice(message: str) -> None:
     from rich.text import Text
 
     if first_process():
-        _console(sys.stderr).print(Text(visible(message)), soft_wrap=True)
+        _console(sys.stderr).print(Text(escape_controls(message)), soft_wrap=True)
 
 
 def _console(stream: TextIO) -> Console:
@@ -70,12 +70,12 @@ def progress(total: int | None, description: str, *, unit: str = "steps", start:
         yield lambda done, *, loss=None, dev=None: None
         return
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        lines = _Lines(total, description, unit, start)
+        lines = _PlainProgress(total, description, unit, start)
         yield lines
         lines.finish()
         return
     with _bar(unit) as bar:
-        task = bar.add_task(visible(description), total=total, completed=start, values="")
+        task = bar.add_task(escape_controls(description), total=total, completed=start, values="")
         shown: dict[str, float | None] = {"loss": None, "dev": None}
 
         def report(done: int, *, loss: float | None = None, dev: float | None = None) -> None:
@@ -108,11 +108,11 @@ def _bar(unit: str) -> Progress:
     )
 
 
-class _Lines:
+class _PlainProgress:
     """Progress as plain lines on standard error."""
 
     def __init__(self, total: int | None, description: str, unit: str, start: int) -> None:
-        self.total, self.description, self.unit, self.start = total, visible(description), unit, start
+        self.total, self.description, self.unit, self.start = total, escape_controls(description), unit, start
         self.done = self.printed = start
         self.due = self._next()
         self.shown: dict[str, float | None] = {"loss": None, "dev": None}
@@ -160,4 +160,3 @@ def _values(shown: Mapping[str, float | None]) -> str:
 
 
 # Findings
-

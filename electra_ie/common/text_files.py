@@ -109,9 +109,9 @@ def _open(path: Path) -> BinaryIO:
 
 def relative(path: Path, folder: Path) -> str:
     """The name of a file below `folder`, with `/` on every system: an id that does not depend on the machine."""
-    return printable(path.relative_to(folder).as_posix())
+    return escape_undecodable(path.relative_to(folder).as_posix())
 
 
-def printable(name: str) -> str:
+def escape_undecodable(name: str) -> str:
     """A file's name; bytes in it that are not UTF-8 as `\\xff`, so that it can be written as text."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

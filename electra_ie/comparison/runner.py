@@ -15,17 +15,17 @@ import torch
 import yaml
 
 from electra_ie.common.errors import UserError, nearest, warn
-from electra_ie.common.files import CARD, claimed, parse, refuse_within, write
+from electra_ie.common.files import CARD, locked, parse, refuse_within, write
 from electra_ie.common.progress import notice
-from electra_ie.comparison.statistics import Cell, Comparison, Outcome
-from electra_ie.comparison.workers import train_apart
+from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
+from electra_ie.comparison.workers import run_processes
 from electra_ie.config.base import PLAYERS, refuse_other_recipe
 from electra_ie.config.train import PRESETS, Recipe
 from electra_ie.data.label_budget import sample
 from electra_ie.data.task import UNLABELED, Task
-from electra_ie.data.training_data import Corpus, check_budget, unlabelled
+from electra_ie.data.training_data import TrainingData, check_budget, unlabeled
 from electra_ie.inference.scoring import mean_score, score_run, without_gold
-from electra_ie.models.encoders import load_tokenizer, mask_token, pinned
+from electra_ie.models.encoders import load_tokenizer, mask_token, resolve_revision
 from electra_ie.runs import plots
 from electra_ie.runs.layout import COMPARED, COMPARISON, RECIPE, WINNER, check_output, is_finished, read_scores
 from electra_ie.runs.model_card import model_card
@@ -51,10 +51,10 @@ class Plan:
     split: str
 
     @property
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[RunKey]:
         """Seed by seed, so that an interrupted comparison has whole seeds; who has a teacher comes last."""
         presets = sorted(self.presets, key=_is_taught)
-        return [Cell(labels, seed, preset) for seed in self.seeds for labels in self.labels for preset in presets]
+        return [RunKey(labels, seed, preset) for seed in self.seeds for labels in self.labels for preset in presets]
 
 
 def compare(
@@ -131,7 +131,7 @@ def train_winner(
     }
     found = run_comparison(inner, plan, asked, None, resume)
     notice(f"preset {AUTO}: {found.verdict}")
-    run = inner / RUNS / Cell(plan.labels, plan.seed, found.winner).name
+    run = inner / RUNS / RunKey(plan.labels, plan.seed, found.winner).name
     shutil.copytree(run, folder, ignore=shutil.ignore_patterns(CARD), dirs_exist_ok=True)
     write(folder / CARD, model_card(folder))  # last: with it the run is finished
     _clear(inner)
@@ -143,7 +143,7 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
 
     asked: fields of `Plan`; None, or nothing, for what it was before, or else by default.
     """
-    base = dataclasses.replace(_base(recipe), encoder=pinned(recipe.encoder))  # one for all runs
+    base = dataclasses.replace(_base(recipe), encoder=resolve_revision(recipe.encoder))  # one for all runs
     task = Task.load(base.task, base.data)
     refuse_within(folder, [*task.paths, *base.unlabeled])
     known = parse((folder / PLAN).read_bytes(), folder / PLAN) if resume else {}
@@ -163,7 +163,7 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
         _tell_of_old_runs(plan, Plan(**before), folder / RUNS)
     else:
         check_output(folder, resume=False)
-    with claimed(folder):
+    with locked(folder):
         common = {name: value for name, value in base.as_dict().items() if name not in (*VARIED, *PLAYERS)}
         write(folder / BASE, yaml.safe_dump(common, sort_keys=False, allow_unicode=True))
         write(folder / PLAN, json.dumps({**vars(plan), **hashes}, indent=2) + "\n")
@@ -232,9 +232,9 @@ def _check(task: Task, base: Recipe, plan: Plan) -> tuple[str, str | None]:
         mask_token(tokenizer, base.encoder)
     _refuse_bare(task, plan, base)
     reading = any(_reads_pool(preset) for preset in plan.presets)
-    corpus = Corpus.read(task, dataclasses.replace(base, unlabeled=()) if reading else base)
+    corpus = TrainingData.read(task, dataclasses.replace(base, unlabeled=()) if reading else base)
     check_budget(max((labels for labels in plan.labels if labels is not None), default=None), corpus.train)
-    return corpus.hash, Corpus([], unlabelled(task, base), []).hash if reading else None
+    return corpus.hash, TrainingData([], unlabeled(task, base), []).hash if reading else None
 
 
 def _refuse_bare(task: Task, plan: Plan, base: Recipe) -> None:
@@ -265,7 +265,7 @@ def _tell_of_old_runs(plan: Plan, before: Plan, runs: Path) -> None:
         )
 
 
-def _train_all(cells: Sequence[Cell], folder: Path, jobs: int | None) -> None:
+def _train_all(cells: Sequence[RunKey], folder: Path, jobs: int | None) -> None:
     """Train what is not trained yet: one after another here, or several at once in processes of their own."""
     left = [cell for cell in cells if not is_finished(folder / RUNS / cell.name)]
     for cell in left:
@@ -277,7 +277,7 @@ def _train_all(cells: Sequence[Cell], folder: Path, jobs: int | None) -> None:
         named = {cell.name: cell for cell in left}
         # The runs of control first: they teach the others.
         waves = [[name for name in named if _is_taught(named[name].preset) == taught] for taught in (False, True)]
-        train_apart(waves, lambda name: _command(named[name], folder), folder / RUNS, at_once)
+        run_processes(waves, lambda name: _command(named[name], folder), folder / RUNS, at_once)
         return
     for number, cell in enumerate(left, start=1):
         notice(f"run {number} of {len(left)}: {cell.name}")
@@ -287,7 +287,7 @@ def _train_all(cells: Sequence[Cell], folder: Path, jobs: int | None) -> None:
         train_run(Task.load(mine.task, mine.data), mine, run, resume, teacher=_teacher(cell, folder))
 
 
-def _command(cell: Cell, folder: Path) -> list[str]:
+def _command(cell: RunKey, folder: Path) -> list[str]:
     """The command that trains a run, without the program's name."""
     run = folder / RUNS / cell.name
     told = ["train", Recipe.build(folder / BASE).task, "--output", str(run), "--recipe", str(folder / BASE)]
@@ -304,21 +304,21 @@ def _is_taught(preset: str) -> bool:
 
 
 def _reads_pool(preset: str) -> bool:
-    return Recipe.build(preset=preset).game
+    return Recipe.build(preset=preset).has_generator
 
 
-def _without_pool(cell: Cell) -> dict[str, tuple[str, ...]]:
+def _without_pool(cell: RunKey) -> dict[str, tuple[str, ...]]:
     """What a run that reads no unlabelled text is not given, so that it need not say that it reads none."""
     return {} if _reads_pool(cell.preset) else {"unlabeled": ()}
 
 
-def _teacher(cell: Cell, folder: Path) -> Path | None:
+def _teacher(cell: RunKey, folder: Path) -> Path | None:
     """The run that teaches this one, if it has a teacher and the comparison has that run."""
     run = folder / RUNS / dataclasses.replace(cell, preset=CONTROL).name
     return run if _is_taught(cell.preset) and is_finished(run) else None
 
 
-def _outcome(run: Path, split: str) -> Outcome:
+def _outcome(run: Path, split: str) -> RunScore:
     """What a finished run scores; a split that it was not scored on yet is scored now."""
     scores = read_scores(run)
     if split not in scores:
@@ -328,4 +328,4 @@ def _outcome(run: Path, split: str) -> Outcome:
         raise UserError(f'no score on the split "{split}" is defined for this run.', file=run, remedy="Label some.")
     training = scores["training"]
     points = None if dev is None else 100 * dev
-    return Outcome(100 * score, points, training["seconds"], training["best_step"] == 0)
+    return RunScore(100 * score, points, training["seconds"], training["best_step"] == 0)

@@ -18,7 +18,7 @@ LEAST = 0.05
 
 
 @dataclass(frozen=True)
-class Cell:
+class RunKey:
     """A run of the comparison: its label budget (None: all labels), seed and preset."""
 
     labels: int | None
@@ -31,7 +31,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunScore:
     """What a run scored on the split that is compared and on dev (None without one), in points (0 to 100), and the
     seconds that its training took. teachers: are its weights those of its teacher, since the game fell behind it on
     dev, collapsed, or was not played?"""
@@ -68,7 +68,7 @@ class Comparison:
     Every preset has every budget and seed: the same labels, the same dev split.
     """
 
-    def __init__(self, outcomes: dict[Cell, Outcome], presets: Sequence[str], kinds: Iterable[str]):
+    def __init__(self, outcomes: dict[RunKey, RunScore], presets: Sequence[str], kinds: Iterable[str]):
         self.outcomes, self.presets = outcomes, list(presets)
         self.budgets = list(dict.fromkeys(cell.labels for cell in outcomes))
         self.seeds = sorted({cell.seed for cell in outcomes})
@@ -81,14 +81,14 @@ class Comparison:
 
     def scores(self, preset: str, labels: int | None) -> list[float]:
         """One score a seed."""
-        return [self.outcomes[Cell(labels, seed, preset)].score for seed in self.seeds]
+        return [self.outcomes[RunKey(labels, seed, preset)].score for seed in self.seeds]
 
     def difference(self, preset: str, budgets: Sequence[int | None] | None = None) -> Difference:
         """Of a preset over the baseline, over these budgets (None: all of them). Budgets of one seed are nested and no
         independent draws: their mean counts as one observation."""
         chosen = self.budgets if budgets is None else list(budgets)
         mine, base = (
-            [[self.outcomes[Cell(labels, seed, each)] for labels in chosen] for seed in self.seeds]
+            [[self.outcomes[RunKey(labels, seed, each)] for labels in chosen] for seed in self.seeds]
             for each in (preset, self.baseline)
         )
         gains = [
@@ -107,9 +107,9 @@ class Comparison:
         return max(better, key=lambda preset: found[preset].mean, default=self.baseline)
 
     @property
-    def best(self) -> Cell:
+    def best(self) -> RunKey:
         """The run of the winner that dev likes best, at the largest budget; the first seed's without dev."""
-        runs = (Cell(self.budgets[-1], seed, self.winner) for seed in self.seeds)
+        runs = (RunKey(self.budgets[-1], seed, self.winner) for seed in self.seeds)
         return max(runs, key=lambda cell: self.outcomes[cell].dev or 0.0)
 
     @property
@@ -189,7 +189,7 @@ class Comparison:
         }
 
 
-def _seconds(runs: Iterable[Iterable[Outcome]]) -> float:
+def _seconds(runs: Iterable[Iterable[RunScore]]) -> float:
     return sum(each.seconds for some in runs for each in some)
 
 

@@ -19,7 +19,7 @@ LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR
 """What tells a process that it is one of several of the same training."""
 
 
-def train_apart(
+def run_processes(
     waves: Sequence[Sequence[str]], command: Callable[[str], Sequence[str]], logs: Path, at_once: int
 ) -> None:
     """Run `electra-ie COMMAND` for every name, `at_once` at a time; what it prints goes to `logs`/name.log. A wave

@@ -153,7 +153,7 @@ class PretrainRecipe(Settings):
         if not self.generator and self.sharing in ("plain", "disentangled"):
             raise UserError("sharing does nothing without a generator.", remedy="Leave sharing out.")
 
-    def settled(self) -> PretrainRecipe:
+    def with_defaults(self) -> PretrainRecipe:
         """The recipe with what follows from the start written out. An encoder that has learnt something is changed
         gently; its new head and its generator, which have everything to learn, are not."""
         new = self.from_scratch is not None
@@ -166,7 +166,8 @@ class PretrainRecipe(Settings):
             rate=rate,
             blend=0.5 if self.blend is None and not new else self.blend,
             head_rate=(rate if new else 1e-3) if self.head_rate is None else self.head_rate,
-            generator_rate=(rate if new else 5e-4) if self.generator and self.generator_rate is None
+            generator_rate=(rate if new else 5e-4)
+            if self.generator and self.generator_rate is None
             else self.generator_rate,
             sharing=self.sharing or ("plain" if new and self.generator else "none"),
             maskable=self.maskable or ("tokens" if new else "single" if self.generator else "words"),

@@ -124,7 +124,7 @@ class Recipe(Settings):
     }
 
     @property
-    def game(self) -> bool:
+    def has_generator(self) -> bool:
         """Is there a generator?"""
         return bool(self.generator)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from electra_ie.data.fields import IGNORED, Field
-from electra_ie.data.windowing import Labelled, Windows
+from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
 
 
 def known_rows(labels: torch.Tensor) -> torch.Tensor:
@@ -58,15 +58,17 @@ class Batch:
         return Batch(ids, mask, owned, labels, self.share[chosen], self.places[chosen])
 
 
-def collate(rows: Sequence[Labelled], cutter: Windows, fields: Sequence[Field], places: Sequence[int] = ()) -> Batch:
+def collate(
+    rows: Sequence[LabeledWindow], windower: WindowTokenizer, fields: Sequence[Field], places: Sequence[int] = ()
+) -> Batch:
     """Pad windows into a batch. Padding is masked: it changes no answer."""
-    before, after = len(cutter.before), len(cutter.after)
+    before, after = len(windower.before), len(windower.after)
     length = max(len(row.window.ids) for row in rows) + before + after
-    pad = cutter.tokenizer.pad_token_id or 0
+    pad = windower.tokenizer.pad_token_id or 0
     ids = torch.full((len(rows), length), pad)
     mask, owned = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
     for number, row in enumerate(rows):
-        tokens = (*cutter.before, *row.window.ids, *cutter.after)
+        tokens = (*windower.before, *row.window.ids, *windower.after)
         ids[number, : len(tokens)] = torch.tensor(tokens)
         mask[number, : len(tokens)] = 1
         seen = [start < end for start, end in row.window.owned]
@@ -78,16 +80,16 @@ def collate(rows: Sequence[Labelled], cutter: Windows, fields: Sequence[Field], 
 
 
 def in_batches(
-    rows: Sequence[Labelled], size: int, cutter: Windows, fields: Sequence[Field]
+    rows: Sequence[LabeledWindow], size: int, windower: WindowTokenizer, fields: Sequence[Field]
 ) -> Iterator[tuple[list[int], Batch]]:
     """All rows, `size` at once, windows of like length together: a batch, and which of the rows are in it."""
     order = sorted(range(len(rows)), key=lambda place: len(rows[place].window.ids))
     for start in range(0, len(order), size):
         places = order[start : start + size]
-        yield places, collate([rows[place] for place in places], cutter, fields)
+        yield places, collate([rows[place] for place in places], windower, fields)
 
 
-def _stack(rows: Sequence[Labelled], field: Field, before: int, length: int) -> torch.Tensor:
+def _stack(rows: Sequence[LabeledWindow], field: Field, before: int, length: int) -> torch.Tensor:
     values = [row.gold.get(field.name) for row in rows]
     if field.kind == "classes":
         return torch.tensor([IGNORED if value is None else value for value in values])
@@ -110,28 +112,28 @@ class Batches:
 
     def __init__(
         self,
-        labelled: Sequence[Labelled],
-        unlabelled: Sequence[Labelled],
+        labelled: Sequence[LabeledWindow],
+        unlabelled: Sequence[LabeledWindow],
         sizes: tuple[int, int],
-        cutter: Windows,
+        windower: WindowTokenizer,
         fields: Sequence[Field],
         seed: int,
         process: int = 0,
         processes: int = 1,
     ):
-        self.cutter, self.fields = cutter, fields
+        self.windower, self.fields = windower, fields
         self.process, self.processes = process, processes
-        self.known = _Deck(labelled, sizes[0], f"labelled {seed}")
-        self.pool = _Deck(unlabelled, sizes[1], f"unlabelled {seed}")
+        self.known = _LengthGroupedSampler(labelled, sizes[0], f"labelled {seed}")
+        self.pool = _LengthGroupedSampler(unlabelled, sizes[1], f"unlabelled {seed}")
 
     def __getitem__(self, number: int) -> Batch:
         rows = [*enumerate(self.known[number])]
         rows += [*enumerate(self.pool[number], start=len(rows))]
         mine = rows[self.process :: self.processes]
-        return collate([row for _, row in mine], self.cutter, self.fields, [place for place, _ in mine])
+        return collate([row for _, row in mine], self.windower, self.fields, [place for place, _ in mine])
 
 
-class _Deck:
+class _LengthGroupedSampler:
     """Endless batches of `size` from `rows`, each epoch in a new order, windows of like length together.
 
     Within runs of up to eight batches, and of no more than an eighth of the epoch, the windows are sorted by length:
@@ -139,12 +141,12 @@ class _Deck:
     A batch that the rows do not fill is filled from the epoch's beginning, so that all have one size.
     """
 
-    def __init__(self, rows: Sequence[Labelled], size: int, seed: str):
+    def __init__(self, rows: Sequence[LabeledWindow], size: int, seed: str):
         self.rows, self.size, self.seed = rows, size if rows else 0, seed
         self.batches = math.ceil(len(rows) / size) if rows and size else 1
         self.epoch = -1
 
-    def __getitem__(self, number: int) -> list[Labelled]:
+    def __getitem__(self, number: int) -> list[LabeledWindow]:
         if not self.size:
             return []
         epoch, place = divmod(number, self.batches)

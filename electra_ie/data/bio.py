@@ -11,7 +11,7 @@ from electra_ie.data.fields import IGNORED, Field
 
 
 def to_tags(field: Field, spans: Iterable[Span], offsets: Sequence[tuple[int, int]]) -> list[int]:
-    """The tag id of each token. `spans` must not overlap (see `flatten`).
+    """The tag id of each token. `spans` must not overlap (see `drop_overlapping`).
 
     A token belongs to a span when they share a character; a token of no characters (a special token, white
     space) gets `IGNORED`.
@@ -35,7 +35,7 @@ def to_tags(field: Field, spans: Iterable[Span], offsets: Sequence[tuple[int, in
 def to_spans(field: Field, tags: Sequence[int], offsets: Sequence[tuple[int, int]]) -> list[tuple[Span, list[int]]]:
     """The spans that valid BIO tags spell, each with the positions of its tokens. `IGNORED` tokens are passed over.
 
-    offsets: the characters of each token, no character in two of them (see `Windows.tokens`).
+    offsets: the characters of each token, no character in two of them (see `WindowTokenizer.tokens`).
     """
     found: list[tuple[Span, list[int]]] = []
     tokens: list[int] = []
@@ -59,7 +59,7 @@ def to_spans(field: Field, tags: Sequence[int], offsets: Sequence[tuple[int, int
     return found
 
 
-def forbidden(field: Field) -> np.ndarray:
+def invalid_transitions(field: Field) -> np.ndarray:
     """(K, K) boolean: may the tag of the column not follow the tag of the row? `I-x` follows only `B-x` and `I-x`."""
     rules = np.zeros((len(field.names), len(field.names)), dtype=bool)
     for after, name in enumerate(field.names):
@@ -68,24 +68,24 @@ def forbidden(field: Field) -> np.ndarray:
     return rules
 
 
-def best_tags(field: Field, logits: np.ndarray, breaks: Sequence[int] = ()) -> np.ndarray:
+def viterbi(field: Field, logits: np.ndarray, breaks: Sequence[int] = ()) -> np.ndarray:
     """The valid tag sequence of the highest summed score (Viterbi 1967) for (T, K) logits: (T,) ids.
 
     breaks: places at which a span cannot go on; the tags from there on are a sequence of their own.
     """
     greedy = logits.argmax(axis=1)
-    rules = forbidden(field)
+    rules = invalid_transitions(field)
     if len(greedy) == 0:
         return greedy
     starts = np.array([name.startswith("I-") for name in field.names])
     first = [0, *breaks]
     if not starts[greedy[first]].any() and not rules[greedy[:-1], greedy[1:]].any():
         return greedy  # the unconstrained best is valid, hence also the constrained best
-    return np.concatenate([_viterbi(part, starts, rules) for part in np.split(logits, first[1:])])
+    return np.concatenate([_viterbi_sequence(part, starts, rules) for part in np.split(logits, first[1:])])
 
 
-def _viterbi(logits: np.ndarray, starts: np.ndarray, rules: np.ndarray) -> np.ndarray:
-    """The best tags of one sequence. starts: (K,), which tag cannot be the first; rules: as `forbidden`."""
+def _viterbi_sequence(logits: np.ndarray, starts: np.ndarray, rules: np.ndarray) -> np.ndarray:
+    """The best tags of one sequence. starts: (K,), which tag cannot be the first; rules: as `invalid_transitions`."""
     penalty = np.where(rules, -np.inf, 0.0)
     score = np.where(starts, -np.inf, logits[0].astype(np.float64))
     back = np.zeros(logits.shape, dtype=np.int64)

@@ -37,7 +37,7 @@ class Document:
     line: int = 0
     """Where it was read, for messages: the line (from 1) at which the record begins."""
 
-    def unlabelled(self) -> Document:
+    def unlabeled(self) -> Document:
         """The same text with nothing known of it."""
         return replace(self, gold={})
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.text_files import printable
+from electra_ie.common.text_files import escape_undecodable
 from electra_ie.data.document import Document
 
 
@@ -19,14 +19,14 @@ def with_paths(read: Iterable[tuple[str, Sequence[Document]]]) -> list[Document]
     front: `a/memo.txt` and `b/memo.txt`. Ids that the records have stay as they are.
     """
     groups = list(read)
-    owners = Counter(id for _, documents in groups for id in {each.id for each in documents})
+    fields_with_label = Counter(id for _, documents in groups for id in {each.id for each in documents})
     found = []
     for name, documents in groups:
         for each in documents:
             path = PurePath(each.file)
-            if owners[each.id] > 1 and is_of_file(each.id, path, each.line):
+            if fields_with_label[each.id] > 1 and is_of_file(each.id, path, each.line):
                 folder = PurePath(name) if path.name != PurePath(name).name else PurePath(name).parent
-                each = replace(each, id=printable((folder / each.id).as_posix()))
+                each = replace(each, id=escape_undecodable((folder / each.id).as_posix()))
             found.append(each)
     return found
 

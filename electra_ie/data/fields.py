@@ -56,7 +56,7 @@ def count_labels(field: Field, gold: Iterable[Any]) -> Counter[str]:
     return counts
 
 
-def flatten(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
+def drop_overlapping(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
     """Split spans of one field into those that BIO can express (longest first, none overlapping) and the rest."""
     kept: list[Span] = []  # in order: only the neighbours of a span can clash with it
     lost: list[Span] = []
@@ -70,7 +70,7 @@ def flatten(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
     return kept, sorted(lost)
 
 
-def by_field(documents: Sequence[Document], fields: Sequence[Field]) -> Iterator[tuple[Field, list[int]]]:
+def documents_by_field(documents: Sequence[Document], fields: Sequence[Field]) -> Iterator[tuple[Field, list[int]]]:
     """For each field the places of the documents of which it is known."""
     for field in fields:
         places = [place for place, document in enumerate(documents) if field.name in document.gold]

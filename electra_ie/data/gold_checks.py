@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from electra_ie.common.errors import UserError, warn
 from electra_ie.data.bio import to_spans, to_tags
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import Field, flatten
+from electra_ie.data.fields import Field, drop_overlapping
 from electra_ie.data.task import Task
-from electra_ie.data.windowing import Windows
+from electra_ie.data.windowing import WindowTokenizer
 
 SHOWN = 5
 """Gold spans that a warning names."""
@@ -21,7 +21,7 @@ def refuse_lost_spans(field: Field, documents: Sequence[Document], task: Task) -
     if field.kind != "spans":
         return
     gold = [(document, document.gold.get(field.name, ())) for document in documents]
-    lost = [(document, span) for document, spans in gold for span in flatten(spans)[1]]
+    lost = [(document, span) for document, spans in gold for span in drop_overlapping(spans)[1]]
     if not lost:
         return
     total = sum(len(spans) for _, spans in gold)
@@ -33,7 +33,7 @@ def refuse_lost_spans(field: Field, documents: Sequence[Document], task: Task) -
     if field.overlaps == "count":
         return warn(f"{message} They are not trained on, and count as missed in every score.")
     alone = [[each for each in spans if each.label == name] for _, spans in gold for name in field.labels]
-    helps = sum(len(flatten(spans)[1]) for spans in alone) < len(lost)  # not where spans of one label overlap
+    helps = sum(len(drop_overlapping(spans)[1]) for spans in alone) < len(lost)  # not where spans of one label overlap
     remedy = "Give the labels fields of their own, or write" if helps else "Write"
     remedy += " `overlaps: count` in the field to train without them."
     raise UserError(message, file=document.file, line=document.line, remedy=remedy)
@@ -71,7 +71,7 @@ def count_spans(documents: Sequence[Document], fields: Sequence[Field]) -> int:
 
 
 def misaligned(
-    documents: Sequence[Document], cutter: Windows, fields: Sequence[Field]
+    documents: Sequence[Document], windower: WindowTokenizer, fields: Sequence[Field]
 ) -> list[tuple[Document, Field, Span]]:
     """The gold spans that gold -> tags -> spans does not give back: they begin or end inside a unit of the cutter.
 
@@ -79,27 +79,31 @@ def misaligned(
     """
     found = []
     for document in documents:
-        golds = [(field, flatten(document.gold.get(field.name, ()))[0]) for field in fields if field.kind == "spans"]
+        golds = [
+            (field, drop_overlapping(document.gold.get(field.name, ()))[0]) for field in fields if field.kind == "spans"
+        ]
         if any(gold for _, gold in golds):
-            offsets = cutter.tokens(document.text)[1]
+            offsets = windower.tokens(document.text)[1]
             for field, gold in golds:
                 back = {span for span, _ in to_spans(field, to_tags(field, gold, offsets), offsets)}
                 found += [(document, field, span) for span in gold if span not in back]
     return found
 
 
-def warn_of_misaligned(documents: Sequence[Document], cutter: Windows, fields: Sequence[Field], split: str) -> None:
+def warn_of_misaligned(
+    documents: Sequence[Document], windower: WindowTokenizer, fields: Sequence[Field], split: str
+) -> None:
     """One line that counts the gold spans of a split that the units of the cutter cannot spell, with the first five."""
-    lost = misaligned(documents, cutter, fields)
+    lost = misaligned(documents, windower, fields)
     if not lost:
         return
-    unit = "word" if cutter.whole_words else "token"
+    unit = "word" if windower.whole_words else "token"
     first = sorted(lost, key=lambda each: (each[0].file, each[0].line, each[2]))[:SHOWN]
     shown = ", ".join(
         f"{document.id} (line {document.line}, characters {span.start} to {span.end})" for document, _, span in first
     )
     remedy = "They are found up to its edges at best, and count as missed."
-    if cutter.whole_words and (better := len(lost) - len(misaligned(documents, cutter.by_tokens(), fields))):
+    if windower.whole_words and (better := len(lost) - len(misaligned(documents, windower.by_tokens(), fields))):
         remedy += f" --set units=tokens can find {better} of them."
     total = count_spans(documents, fields)
     warn(

@@ -40,7 +40,7 @@ def keep_labels(
     labelled = [document for document in documents if document.gold]
     bare = [document for document in documents if not document.gold]
     order = ordered(labelled, fields, seed)
-    return order[:budget], [document.unlabelled() for document in order[budget:]] + bare
+    return order[:budget], [document.unlabeled() for document in order[budget:]] + bare
 
 
 def sample(documents: Sequence[Document], size: int, seed: int) -> list[Document]:

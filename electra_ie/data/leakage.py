@@ -85,7 +85,7 @@ def _find_exact(names: Sequence[str], splits: Mapping[str, Sequence[Document]], 
                 known.setdefault(_digest(document.text), []).append((name, number))
 
 
-class _Met:
+class _SketchIndex:
     """Documents met so far, by split and number: an index of their sketches, and the hashes of those compared."""
 
     def __init__(self, splits: Mapping[str, Sequence[Document]]):
@@ -118,7 +118,7 @@ def _find_near(
     shared: dict[Any, Shared],
 ) -> None:  # fmt: skip
     """Each document is hashed once: it is looked up among the splits before its own, then joins them."""
-    before = _Met(splits)
+    before = _SketchIndex(splits)
     for name in names:
         sketched = []
         met: set[bytes] = set()

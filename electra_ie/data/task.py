@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from electra_ie.common.errors import Fault, Faults, UserError, nearest, warn
-from electra_ie.common.files import ROOT, leads_out, repository_of
+from electra_ie.common.files import ROOT, escapes_folder, repository_of
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.document import Document
 from electra_ie.data.document_ids import repeated_ids, with_paths
@@ -64,7 +64,7 @@ class Task:
         Raises:
             UserError: there is no such task, or its file says something it may not say (by line).
         """
-        file = locate(name_or_path)
+        file = locate_task(name_or_path)
         mapping, source = Source.read(file)
         source.check_keys((), mapping, KEYS)
         name = file.absolute().parent.name if file.name == FILE else file.stem
@@ -160,7 +160,7 @@ class Task:
             remedy = "Give it at least one record, or leave the split out of the task."
             faults.add(UserError(f'the split "{split}" is empty ({names}).', file=self.folder, remedy=remedy))
         if split == UNLABELED:
-            return [document.unlabelled() for document in documents]
+            return [document.unlabeled() for document in documents]
         for field in self.fields:
             if not any(field.name in document.gold for document in documents):
                 warn(f'{self.name}: no record of the split "{split}" says anything of the field {field.name}.')
@@ -172,7 +172,7 @@ class Task:
         path = self.folder / name
         bare = path.is_dir() or path.suffix.lower() in ENDINGS
         try:
-            self.refuse_strays(path)
+            self.check_data_files(path)
             if split == UNLABELED and bare and path.suffix.lower() != f".{self.format}":
                 yield from read_unlabelled(path)
             else:
@@ -180,7 +180,7 @@ class Task:
         except UserError as error:  # the rest of this file cannot be read; the others can
             fault(error)
 
-    def refuse_strays(self, path: Path) -> None:
+    def check_data_files(self, path: Path) -> None:
         """Raises UserError for a file of the data, or one of a folder of them, that is none, or a link out of `folder`;
         what the hub's cache holds are links to files of the same repository."""
         home = repository_of(self.folder) or self.folder.resolve()
@@ -189,12 +189,12 @@ class Task:
                 continue  # hidden: no reader takes it
             if each.exists() and not (each.is_file() or each.is_dir()):
                 raise UserError("this is a device or a pipe.", file=each, remedy="Put a file in its place.")
-            if leads_out(each, home):
+            if escapes_folder(each, home):
                 remedy = "Put the file itself there, or name its folder by data or --data."
                 raise UserError("this is a link that leads out of the folder of the data.", file=each, remedy=remedy)
 
 
-def locate(name_or_path: str | os.PathLike[str]) -> Path:
+def locate_task(name_or_path: str | os.PathLike[str]) -> Path:
     """The task.yaml of a path or of a shipped name."""
     path = Path(name_or_path)
     for file in (path, path / FILE, shipped("tasks") / path / FILE):

@@ -14,7 +14,7 @@ from electra_ie.common.errors import UserError, warn
 from electra_ie.config.train import Recipe
 from electra_ie.data.document import Document, as_bytes
 from electra_ie.data.document_ids import repeated_ids, with_paths
-from electra_ie.data.fields import Field, count_labels, flatten
+from electra_ie.data.fields import Field, count_labels, drop_overlapping
 from electra_ie.data.gold_checks import (
     count_spans,
     misaligned,
@@ -26,14 +26,14 @@ from electra_ie.data.gold_checks import (
 from electra_ie.data.label_budget import keep_labels, sample
 from electra_ie.data.readers import read_unlabelled
 from electra_ie.data.task import Task
-from electra_ie.data.windowing import Labelled, Windows, label
+from electra_ie.data.windowing import LabeledWindow, WindowTokenizer, label
 
 MOST_LOST = 0.05
 """Share of the gold spans that words may fail to spell, and tokens not, before tokens are judged."""
 
 
 @dataclass(frozen=True)
-class Corpus:
+class TrainingData:
     """The documents of a run: `train` with labels, `pool` without, `dev` to choose the checkpoint (may be empty)."""
 
     train: list[Document]
@@ -51,7 +51,7 @@ class Corpus:
         return digest.hexdigest()
 
     @classmethod
-    def read(cls, task: Task, recipe: Recipe) -> Corpus:
+    def read(cls, task: Task, recipe: Recipe) -> TrainingData:
         """Read what the recipe asks for; warn of classes without an example.
 
         Raises UserError for whatever in the files is not as it should be, a label budget above what there is, or
@@ -77,8 +77,8 @@ class Corpus:
             )
         warn_of_shared_texts(dev, documents)
         pool: list[Document] = []  # plain training would read it for nothing
-        if recipe.game:
-            pool = [*rest, *unlabelled(task, recipe)]
+        if recipe.has_generator:
+            pool = [*rest, *unlabeled(task, recipe)]
         elif recipe.unlabeled:
             warn(f"--unlabeled: the preset {recipe.preset} reads no unlabelled text. --preset adversarial does.")
         for field in task.fields:
@@ -86,14 +86,14 @@ class Corpus:
             warn_of_rare_labels(field, train)
         return cls(train, pool, dev)
 
-    def cutter(
+    def windower(
         self, tokenizer: PreTrainedTokenizerBase, size: int, margin: int, fields: Sequence[Field], units: str = "auto"
-    ) -> Windows:
+    ) -> WindowTokenizer:
         """How this corpus is cut: into words or tokens, as `units` says (see `Recipe`).
 
         Gold spans of train and of dev that these units cannot spell are counted aloud.
         """
-        chosen = words = Windows(tokenizer, size, margin, whole_words=True)
+        chosen = words = WindowTokenizer(tokenizer, size, margin, whole_words=True)
         tokens = words.by_tokens()
         if units == "tokens":
             chosen = tokens
@@ -104,36 +104,40 @@ class Corpus:
             warn_of_misaligned(getattr(self, split), chosen, fields, split)
         return chosen
 
-    def windows(self, cutter: Windows, fields: Sequence[Field]) -> tuple[list[Labelled], list[Labelled]]:
+    def windows(
+        self, windower: WindowTokenizer, fields: Sequence[Field]
+    ) -> tuple[list[LabeledWindow], list[LabeledWindow]]:
         """The windows of `train` and of `pool`."""
-        return windows_of(self.train, cutter, fields), windows_of(self.pool, cutter, fields)
+        return windows_of(self.train, windower, fields), windows_of(self.pool, windower, fields)
 
     def label_counts(self, fields: Sequence[Field]) -> dict[str, dict[str, int]]:
         """How often each label of each field stands in the gold of train."""
         golds = {field: [each.gold[field.name] for each in self.train if field.name in each.gold] for field in fields}
         return {field.name: dict(count_labels(field, gold)) for field, gold in golds.items()}
 
-    def not_expressed(self, cutter: Windows, fields: Sequence[Field]) -> dict[str, int]:
+    def not_expressed(self, windower: WindowTokenizer, fields: Sequence[Field]) -> dict[str, int]:
         """Gold spans of train: how many, how many overlap a longer one of their field, and how many of the others begin
         or end inside a unit that the cutter judges."""
         names = [field.name for field in fields if field.kind == "spans"]
-        lost = sum(len(flatten(each.gold.get(name, ()))[1]) for each in self.train for name in names)
-        inside = len(misaligned(self.train, cutter, fields))
+        lost = sum(len(drop_overlapping(each.gold.get(name, ()))[1]) for each in self.train for name in names)
+        inside = len(misaligned(self.train, windower, fields))
         return {"spans": count_spans(self.train, fields), "overlapping": lost, "inside": inside}
 
 
-def unlabelled(task: Task, recipe: Recipe) -> list[Document]:
+def unlabeled(task: Task, recipe: Recipe) -> list[Document]:
     """The unlabelled texts of the task, and those that the recipe adds. Raises UserError as `Task.read` does."""
     read = [(os.fspath(path), list(read_unlabelled(path))) for path in recipe.unlabeled]
-    added = [document.unlabelled() for document in with_paths(read)]
+    added = [document.unlabeled() for document in with_paths(read)]
     for error in repeated_ids(added):
         raise error
     return [*(task.read("unlabeled") if "unlabeled" in task.splits else []), *added]
 
 
-def windows_of(documents: Sequence[Document], cutter: Windows, fields: Sequence[Field]) -> list[Labelled]:
+def windows_of(
+    documents: Sequence[Document], windower: WindowTokenizer, fields: Sequence[Field]
+) -> list[LabeledWindow]:
     """The windows of documents, with what is known of them."""
-    return [row for document in documents for row in label(document, cutter(document.text), fields)]
+    return [row for document in documents for row in label(document, windower(document.text), fields)]
 
 
 def check_budget(labels: int | None, train: Sequence[Document]) -> None:
@@ -143,4 +147,3 @@ def check_budget(labels: int | None, train: Sequence[Document]) -> None:
             f"--labels {labels}: train has {len(train)} labelled documents.",
             remedy="Ask for fewer, or leave --labels out to use all.",
         )
-

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from electra_ie.data.bio import to_tags
 from electra_ie.data.document import Document
-from electra_ie.data.fields import IGNORED, Field, flatten
+from electra_ie.data.fields import IGNORED, Field, drop_overlapping
 from electra_ie.data.scripts import continues_word
 
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+|[。！？；]|\n+")
@@ -39,7 +39,7 @@ class Window:
         return self.offsets[self.first : self.last]
 
 
-class Windows:
+class WindowTokenizer:
     """Cuts texts into windows for one tokenizer: `size` tokens, special tokens included; `margin` tokens of context.
 
     With `whole_words` only the first token of a word is judged, and stands for all its characters. A word ends where
@@ -58,9 +58,9 @@ class Windows:
             raise ValueError(f"a window of {size} tokens leaves {self.room} for text; it needs at least 4")
         self.margin = min(margin, self.room // 4)
 
-    def by_tokens(self) -> Windows:
+    def by_tokens(self) -> WindowTokenizer:
         """The same windows with every token judged."""
-        return Windows(self.tokenizer, self.size, self.margin)
+        return WindowTokenizer(self.tokenizer, self.size, self.margin)
 
     def tokens(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Token ids of a whole text and the characters that each stands for, which no other does.
@@ -170,7 +170,7 @@ def _visible(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabeledWindow:
     """A window and the gold of each field as ids; a field that is not there is unknown.
 
     spans: a tag id for each token of the window (`IGNORED` for context); classes: one id; flags: K zeros and ones.
@@ -180,11 +180,11 @@ class Labelled:
     gold: Mapping[str, Sequence[int] | int | Sequence[float]]
 
 
-def label(document: Document, windows: Sequence[Window], fields: Sequence[Field]) -> list[Labelled]:
+def label(document: Document, windows: Sequence[Window], fields: Sequence[Field]) -> list[LabeledWindow]:
     """The windows of a document with its gold. Each window of a long text bears the text's classes and flags."""
     gold = {field.name: _gold(document, windows, field) for field in fields if field.name in document.gold}
     return [
-        Labelled(window, {name: values[number] for name, values in gold.items()})
+        LabeledWindow(window, {name: values[number] for name, values in gold.items()})
         for number, window in enumerate(windows)
     ]
 
@@ -199,7 +199,7 @@ def _gold(
     if field.kind == "flags":
         return [[float(name in value) for name in field.labels]] * len(windows)
     # Over the whole document, each token once: a span that goes on in another window is not a new one there.
-    tags = iter(to_tags(field, flatten(value)[0], [offset for window in windows for offset in window.owned]))
+    tags = iter(to_tags(field, drop_overlapping(value)[0], [offset for window in windows for offset in window.owned]))
     gold = []
     for window in windows:
         own = list(islice(tags, window.last - window.first))

@@ -13,11 +13,11 @@ import torch
 from electra_ie.common.hashing import SHOWN, of_sums, package_version
 from electra_ie.common.hub_client import named
 from electra_ie.data.batching import collate
-from electra_ie.data.bio import best_tags, to_spans
+from electra_ie.data.bio import to_spans, viterbi
 from electra_ie.data.document import Document, Finding, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import Edges
-from electra_ie.data.windowing import Labelled, Window, Windows
+from electra_ie.data.windowing import LabeledWindow, Window, WindowTokenizer
 from electra_ie.inference.html_report import frame
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.runs.download import run_folder
@@ -32,7 +32,7 @@ KINDS: dict[type, str] = {str: "classes", tuple: "flags", list: "spans"}
 
 
 @dataclass
-class Reading:
+class DocumentResult:
     """All that was found in one document. `answers`: for each field the class, the tuple of flags, or the spans.
     `model`: the first digits of the hash of the saved model that found it (see `Extractor`)."""
 
@@ -63,7 +63,7 @@ class Reading:
 class Findings(list[Finding]):
     """The findings of one text: a list, which a notebook shows as the text with its findings marked."""
 
-    def __init__(self, reading: Reading):
+    def __init__(self, reading: DocumentResult):
         super().__init__(reading.findings)
         self.reading = reading
 
@@ -89,13 +89,13 @@ class Extractor:
     def __init__(
         self,
         discriminator: Discriminator,
-        cutter: Windows,
+        windower: WindowTokenizer,
         fields: Sequence[Field],
         model: str | None = None,
         edges: Mapping[str, Edges] | None = None,
     ):
         """edges: the rules for the spans of each field; those of a field that is not there are the defaults."""
-        self.discriminator, self.cutter, self.fields, self.model = discriminator, cutter, tuple(fields), model
+        self.discriminator, self.windower, self.fields, self.model = discriminator, windower, tuple(fields), model
         self.edges = {field.name: (edges or {}).get(field.name, Edges()) for field in fields}
 
     @classmethod
@@ -124,29 +124,29 @@ class Extractor:
         if revision and not os.path.exists(run):
             run = str(named(f"{os.fspath(run).partition('@')[0]}@{revision}") or run)
         folder = run_folder(run, token=token, local_files_only=local_files_only)
-        discriminator, cutter, fields, edges = load_run(folder)
+        discriminator, windower, fields, edges = load_run(folder)
         discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         files = model_files(folder, [field.name for field in fields])  # as they are, whatever audit.json says
-        return cls(discriminator, cutter, fields, of_sums(files)[:SHOWN], edges)
+        return cls(discriminator, windower, fields, of_sums(files)[:SHOWN], edges)
 
     def __call__(self, text: str) -> Findings:
         """The findings of one text as they stand in it."""
         return Findings(next(self.read([Document("", text)])))
 
-    def read(self, documents: Iterable[Document]) -> Iterator[Reading]:
+    def read(self, documents: Iterable[Document]) -> Iterator[DocumentResult]:
         """Read documents in their order. Windows of several documents share a forward pass; padding is masked, so
         that a document's answers do not depend on its neighbours."""
         pending: list[_Pending] = []
         waiting = 0
         for document in documents:
-            pending.append(_Pending(document, self.cutter(document.text)))
+            pending.append(_Pending(document, self.windower(document.text)))
             waiting += len(pending[-1].windows)
             if waiting >= WINDOWS_AT_ONCE:
                 yield from self._judge(pending)
                 pending, waiting = [], 0
         yield from self._judge(pending)
 
-    def _judge(self, pending: Sequence[_Pending]) -> Iterator[Reading]:
+    def _judge(self, pending: Sequence[_Pending]) -> Iterator[DocumentResult]:
         places = [(each, number) for each in pending for number in range(len(each.windows))]
         places.sort(key=lambda place: len(place[0].windows[place[1]].ids), reverse=True)
         for each in pending:
@@ -154,7 +154,7 @@ class Extractor:
         training = self.discriminator.training
         self.discriminator.eval()
         while places:
-            longest = len(places[0][0].windows[places[0][1]].ids) + len(self.cutter.before) + len(self.cutter.after)
+            longest = len(places[0][0].windows[places[0][1]].ids) + len(self.windower.before) + len(self.windower.after)
             size = max(1, TOKENS_AT_ONCE // longest)
             self._forward(places[:size])
             places = places[size:]
@@ -163,10 +163,10 @@ class Extractor:
             yield self._reading(each)
 
     def _forward(self, places: Sequence[tuple[_Pending, int]]) -> None:
-        rows = [Labelled(each.windows[number], {}) for each, number in places]
-        batch = collate(rows, self.cutter, ()).to(self.discriminator.encoder.device)
+        rows = [LabeledWindow(each.windows[number], {}) for each, number in places]
+        batch = collate(rows, self.windower, ()).to(self.discriminator.encoder.device)
         logits = {name: value.float().cpu().numpy() for name, value in self.discriminator.answers(batch).items()}
-        begins = len(self.cutter.before)
+        begins = len(self.windower.before)
         for row, (each, number) in enumerate(places):
             window = each.windows[number]
             own = slice(begins + window.first, begins + window.last)
@@ -175,7 +175,7 @@ class Extractor:
                     logits[one.name][row, own] if one.kind == "spans" else logits[one.name][row]
                 )
 
-    def _reading(self, each: _Pending) -> Reading:
+    def _reading(self, each: _Pending) -> DocumentResult:
         findings: list[Finding] = []
         answers = {}
         for one in self.fields:
@@ -186,7 +186,7 @@ class Extractor:
                 answers[one.name], found = _read_text(one, each, logits)
             findings += found if each.document.text.strip() else []  # nothing is found in nothing
         findings.sort(key=lambda finding: (finding.start, finding.end, finding.field, finding.label))
-        return Reading(each.document, len(each.windows), answers, findings, self.model)
+        return DocumentResult(each.document, len(each.windows), answers, findings, self.model)
 
 
 def _finding_record(finding: Finding) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def _read_spans(
     seen = [place for place, (start, end) in enumerate(offsets) if start < end]
     offsets = [offsets[place] for place in seen]
     scores = np.concatenate(logits)[seen]
-    tags = best_tags(one, scores, edges.breaks(text, offsets))
+    tags = viterbi(one, scores, edges.breaks(text, offsets))
     sure = _softmax(scores)
     spans, findings = [], []
     for whole, tokens in to_spans(one, tags.tolist(), offsets):

@@ -24,8 +24,8 @@ from types import TracebackType
 from typing import IO, Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.escaping import HIDDEN, visible
-from electra_ie.common.files import whole
+from electra_ie.common.escaping import HIDDEN, escape_controls
+from electra_ie.common.files import atomic_path
 from electra_ie.inference.page_style import DARK, LIGHT, LINES, NIGHT, PAPER, SCRIPT, STYLE
 
 POLICY = "base-uri 'none'; form-action 'none'"
@@ -130,7 +130,7 @@ class Page:
     def _marks(self, spans: Iterable[Mapping[str, Any]]) -> list[_Mark]:
         marks = []
         for each in spans:
-            tag = f"{visible(each['label'])} {each['score']:.2f}"
+            tag = f"{escape_controls(each['label'])} {each['score']:.2f}"
             marks.append(_Mark(each["start"], each["end"], self._number(each), tag))
         return _in_lanes(marks)
 
@@ -163,7 +163,7 @@ class Page:
 
     def _finish(self) -> None:
         """Write the page beside its place, then move it there."""
-        with whole(self.path) as part, part.open("wb") as page:
+        with atomic_path(self.path) as part, part.open("wb") as page:
             self._compose(page)
 
     def _compose(self, page: IO[bytes]) -> None:
@@ -289,7 +289,7 @@ def _exact(text: str) -> str:
 
 def _plain(value: object) -> str:
     """Any other text (a label, a file name) as HTML, hidden characters written out."""
-    return escape(visible(str(value)))
+    return escape(escape_controls(str(value)))
 
 
 def _count(number: int, thing: str) -> str:

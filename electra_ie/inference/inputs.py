@@ -12,11 +12,11 @@ from pathlib import Path
 
 from electra_ie.common.errors import Fault, UserError, warn
 from electra_ie.common.files import number_of
-from electra_ie.common.text_files import Place, decode, printable, relative
+from electra_ie.common.text_files import Place, decode, escape_undecodable, relative
 from electra_ie.data.document import Document
 from electra_ie.data.readers import READERS, jsonl, separated
 from electra_ie.data.readers.folders import Listing, count, walk
-from electra_ie.data.readers.plain import ENDINGS, whole
+from electra_ie.data.readers.plain import ENDINGS, atomic_path
 from electra_ie.data.task import Task
 
 STANDARD_INPUT = Path("-")
@@ -92,7 +92,7 @@ class Inbox:
         if not os.path.lexists(found):
             raise UserError("there is no such file or folder.", file=path, remedy="Check the path.")
         if not found.is_dir():
-            self.files.append(_File(found, printable(found.name)))
+            self.files.append(_File(found, escape_undecodable(found.name)))
             return
         listing = walk(found, self.endings)
         self.folders.append(found)
@@ -111,7 +111,7 @@ class Inbox:
     def _make_ids_differ(self) -> None:
         if len({each.id for each in self.files}) < len(self.files):
             self.files = [
-                each if each.path is STANDARD_INPUT else replace(each, id=printable(each.path.as_posix()))
+                each if each.path is STANDARD_INPUT else replace(each, id=escape_undecodable(each.path.as_posix()))
                 for each in self.files
             ]
         stems = [each.id[: len(each.id) - len(each.path.suffix)] for each in self.files]
@@ -165,7 +165,7 @@ class Inbox:
                     remedy = "Convert it to .txt, or to .jsonl with a text a line."
                     raise UserError(f"a {each.ending} file is not read as text.", file=each.path, remedy=remedy)
                 else:
-                    yield whole(each.path, each.id)
+                    yield atomic_path(each.path, each.id)
             except UserError as error:
                 fail(error)
 

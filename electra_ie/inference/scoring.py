@@ -11,13 +11,13 @@ from electra_ie.common.errors import UserError
 from electra_ie.common.hub_client import named
 from electra_ie.common.progress import Report, progress
 from electra_ie.data.document import Document
-from electra_ie.data.fields import Field, by_field
+from electra_ie.data.fields import Field, documents_by_field
 from electra_ie.data.gold_checks import warn_of_misaligned
 from electra_ie.inference.extractor import Extractor
 from electra_ie.metrics import intervals, score
 from electra_ie.runs import plots
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import load_task, say_where, write_scores
+from electra_ie.runs.layout import announce_data_folder, load_task, write_scores
 
 Scores = dict[str, dict[str, Any]]
 """What `metrics.score` returns, by field."""
@@ -26,7 +26,7 @@ Scores = dict[str, dict[str, Any]]
 def answer(extractor: Extractor, documents: Sequence[Document], report: Report | None = None) -> list[dict[str, Any]]:
     """The extractor's answers to each document, by field."""
     answers = []
-    for reading in extractor.read(document.unlabelled() for document in documents):
+    for reading in extractor.read(document.unlabeled() for document in documents):
         answers.append(reading.answers)
         if report:
             report(len(answers))
@@ -41,7 +41,7 @@ def judge(fields: Sequence[Field], documents: Sequence[Document], answers: Seque
             [documents[place].gold[field.name] for place in places],
             [answers[place][field.name] for place in places],
         )
-        for field, places in by_field(documents, fields)
+        for field, places in documents_by_field(documents, fields)
     }
 
 
@@ -50,7 +50,7 @@ def with_intervals(
 ) -> Scores:
     """The scores, each field's with its 95 % intervals (see `metrics.intervals`) under `intervals`."""
     found = {}
-    for field, places in by_field(documents, fields):
+    for field, places in documents_by_field(documents, fields):
         gold = [documents[place].gold[field.name] for place in places]
         ends = intervals(field, gold, [answers[place][field.name] for place in places])
         found[field.name] = {**scores[field.name], "intervals": ends}
@@ -85,9 +85,9 @@ def score_run(run: str | os.PathLike[str], split: str, data: str | None = None) 
     extractor = Extractor.load(str(folder))
     task = load_task(folder, data)
     if data is None:
-        say_where(folder, task)
+        announce_data_folder(folder, task)
     documents = task.read(split)
-    warn_of_misaligned(documents, extractor.cutter, extractor.fields, split)
+    warn_of_misaligned(documents, extractor.windower, extractor.fields, split)
     with progress(len(documents), f"reading {split}", unit="documents") as report:
         answers = answer(extractor, documents, report)
     scores = judge(extractor.fields, documents, answers)
@@ -106,7 +106,7 @@ def draw(
     """A confusion matrix for each field of classes, scores by label for the others; returns the files."""
     scores = judge(fields, documents, answers)
     files = []
-    for field, places in by_field(documents, fields):
+    for field, places in documents_by_field(documents, fields):
         files.append(folder / f"{split}_{field.name}.png")
         title = f"{field.name}, {split} ({len(places)} documents)"
         if field.kind == "classes":

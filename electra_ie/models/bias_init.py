@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from electra_ie.data.fields import IGNORED, Field
-from electra_ie.data.windowing import Labelled
+from electra_ie.data.windowing import LabeledWindow
 from electra_ie.models.discriminator import Discriminator
 
 
-def begin_at_shares(discriminator: Discriminator, labelled: Sequence[Labelled]) -> None:
+def init_bias_to_prior(discriminator: Discriminator, labelled: Sequence[LabeledWindow]) -> None:
     """Set the bias of each head's last layer by the labels of these windows. Only a head that was trained before, for
     the same labels, has a bias that is not 0; it is kept."""
     for field in discriminator.fields:
@@ -24,7 +24,7 @@ def begin_at_shares(discriminator: Discriminator, labelled: Sequence[Labelled]) 
             bias.copy_(prior_logits(labelled, field))
 
 
-def prior_logits(labelled: Sequence[Labelled], field: Field) -> torch.Tensor:
+def prior_logits(labelled: Sequence[LabeledWindow], field: Field) -> torch.Tensor:
     """(K,) logits whose softmax, or sigmoid for flags, are the shares of a field's answers among the units that are
     judged, as they weigh in the loss; one is added to each count (for flags: of those that bear one, and of those that
     do not), so that no share is 0.

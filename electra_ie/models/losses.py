@@ -13,13 +13,13 @@ from torch.nn import functional
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.data.fields import IGNORED
-from electra_ie.models.outputs import Filled, Hidden, Verdict
+from electra_ie.models.outputs import DiscriminatorOutput, MaskedBatch, MaskedLMOutput
 
 Mean = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(values (N, ...), weights (N,)) -> weighted mean (...), over all processes."""
 
 
-def _classification(verdict: Verdict, mean: Mean) -> torch.Tensor:
+def _classification(verdict: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
     """Cross entropy, over the rows whose label is known; for flags binary, averaged over the K flags."""
     if verdict.field.kind == "flags":
         known = (verdict.labels != IGNORED).all(-1)
@@ -31,12 +31,12 @@ def _classification(verdict: Verdict, mean: Mean) -> torch.Tensor:
     return mean(values, verdict.weight * known)
 
 
-def knows_classes(real: Verdict, fake: Verdict | None, mean: Mean) -> torch.Tensor:
+def knows_classes(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, mean: Mean) -> torch.Tensor:
     """Supervised loss on labelled rows: -log p(class | text), given that the row is real."""
     return _classification(real, mean)
 
 
-def rejects_fakes(real: Verdict, fake: Verdict | None, mean: Mean) -> torch.Tensor:
+def rejects_fakes(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, mean: Mean) -> torch.Tensor:
     """-log p(real | real row) - log p(fake | fake row), with p(real) = sigmoid(realness); labelled and unlabelled rows
     alike (L_unsupervised of Salimans et al. 2016, section 5; Croce et al. 2020, equation 2)."""
     assert fake is not None
@@ -44,25 +44,25 @@ def rejects_fakes(real: Verdict, fake: Verdict | None, mean: Mean) -> torch.Tens
     return on_real + mean(functional.softplus(fake.realness), fake.weight)
 
 
-def passes_for_real(real: Verdict, fake: Verdict, mean: Mean) -> torch.Tensor:
+def passes_for_real(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
     """-log p(real | fake row): the generator's non-saturating loss (Goodfellow et al. 2014, section 3)."""
     return mean(functional.softplus(-fake.realness), fake.weight)
 
 
-def matches_features(real: Verdict, fake: Verdict, mean: Mean) -> torch.Tensor:
+def matches_features(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
     """Feature matching (Salimans et al. 2016, section 3.1): squared distance between the mean features of real and of
     fake rows, averaged over the features so that its weight does not depend on the encoder's width."""
     target = mean(real.features.detach(), real.weight)
     return (target - mean(fake.features, fake.weight)).square().mean()
 
 
-def shows_its_class(real: Verdict, fake: Verdict, mean: Mean) -> torch.Tensor:
+def shows_its_class(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
     """Cross entropy of a fake under the class it was made for: what keeps mu_c and sigma_c those of their class
     (the generator's part of AC-GAN's L_C, Odena et al. 2017)."""
     return _classification(fake, mean)
 
 
-def agrees_with_teacher(real: Verdict, fake: Verdict | None, mean: Mean) -> torch.Tensor:
+def agrees_with_teacher(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, mean: Mean) -> torch.Tensor:
     """Cross entropy between the teacher's answer to a whole text and the answer to it with tokens hidden (Hinton et al.
     2015, arXiv 1503.02531, section 2, at temperature 1); for flags binary, averaged over the K flags."""
     assert fake is not None and fake.taught is not None
@@ -73,7 +73,7 @@ def agrees_with_teacher(real: Verdict, fake: Verdict | None, mean: Mean) -> torc
     return mean(values, fake.weight)
 
 
-def divergence(fake: Verdict, mean: Mean) -> torch.Tensor:
+def divergence(fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
     """How far the answer to a text with tokens hidden is from the teacher's to the whole text: the Kullback-Leibler
     divergence in nats, 0 where both are the same; for flags binary, averaged over the K flags. It is the value of
     `agrees_with_teacher` without what the teacher itself is unsure of."""
@@ -84,7 +84,7 @@ def divergence(fake: Verdict, mean: Mean) -> torch.Tensor:
     return agrees_with_teacher(fake, fake, mean) - mean(unsure.sum(-1), fake.weight)
 
 
-def hides_what_decides(real: None, fake: Hidden, mean: Mean) -> torch.Tensor:
+def hides_what_decides(real: None, fake: MaskedBatch, mean: Mean) -> torch.Tensor:
     """The discriminator's loss, which the generator is to raise, as far as hiding more or less of each token changes
     it: -<hidden, dL_D / dhidden>, whose gradient in the generator's weights is that of -L_D; its value says nothing."""
     assert fake.shown is not None
@@ -96,22 +96,22 @@ def hides_what_decides(real: None, fake: Hidden, mean: Mean) -> torch.Tensor:
     return value + (rows.sum() - rows.sum().detach())
 
 
-def finds_replaced(real: Verdict, fake: Verdict, mean: Mean) -> torch.Tensor:
+def finds_replaced(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
     """Replaced-token detection (Clark et al. 2020, section 3, L_Disc): binary cross entropy of "original", averaged
     over all tokens, original (the rows of `real`) and replaced (those of `fake`) alike."""
     values = torch.cat([functional.softplus(-real.realness), functional.softplus(fake.realness)])
     return mean(values, torch.cat([real.weight, fake.weight]))
 
 
-def fills_masks(real: Verdict | Filled, fake: Filled | None, mean: Mean) -> torch.Tensor:
+def fills_masks(real: DiscriminatorOutput | MaskedLMOutput, fake: MaskedLMOutput | None, mean: Mean) -> torch.Tensor:
     """Masked language modelling: cross entropy of the token that stood in each chosen place (L_MLM of Clark et al.
     2020, section 3), by the generator, or by the discriminator's encoder where there is no generator."""
-    filled = real if isinstance(real, Filled) else fake
+    filled = real if isinstance(real, MaskedLMOutput) else fake
     assert filled is not None
     return mean(functional.cross_entropy(filled.logits, filled.labels, reduction="none"), filled.weight)
 
 
-def fools_discriminator(real: Verdict, fake: Filled, mean: Mean) -> torch.Tensor:
+def fools_discriminator(real: DiscriminatorOutput, fake: MaskedLMOutput, mean: Mean) -> torch.Tensor:
     """The generator rewarded, by REINFORCE, with the discriminator's loss in each chosen place (Clark et al. 2020,
     appendix F). The baseline is the mean reward of the batch, where the paper learns one."""
     realness = real.realness.detach()[fake.places]
@@ -166,8 +166,12 @@ def check_terms(weights: Mapping[str, Mapping[str, float]], table: Table) -> Non
         raise UserError("the discriminator fills masks only where there is no generator.", remedy=remedy)
 
 
-def weigh(
-    player: str, terms: Mapping[str, float], real: Mapping[str, Verdict], fake: Mapping[str, Any], mean: Mean
+def weighted_loss(
+    player: str,
+    terms: Mapping[str, float],
+    real: Mapping[str, DiscriminatorOutput],
+    fake: Mapping[str, Any],
+    mean: Mean,
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """A player's loss, summed over fields and terms, and its parts (unweighted) for the log. The discriminator answers
     for every field that there is; the generator for what it made, which may be one thing for all fields."""

@@ -20,15 +20,15 @@ from torch.nn import functional
 from electra_ie.data.batching import Batch
 from electra_ie.metrics import ACHIEVED
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.models.latent_generator import draw_of
+from electra_ie.models.latent_generator import row_generator
 from electra_ie.models.losses import divergence
-from electra_ie.models.outputs import TEXTS, Hidden
+from electra_ie.models.outputs import TEXTS, MaskedBatch
 
 Teacher = Callable[[Batch], tuple[torch.Tensor, dict[str, torch.Tensor]]]
 """Unmasked texts -> their states (N, L, H), and the probabilities of the answers by field, both without a gradient."""
 
 
-class HidingGenerator(nn.Module):
+class MaskingGenerator(nn.Module):
     """Hides `share` of the tokens of each unlabelled text, drawn by score without putting back.
 
     teacher: what answers the whole texts; it is set before the first step. token: the id that stands where one is
@@ -51,7 +51,7 @@ class HidingGenerator(nn.Module):
         nn.init.zeros_(self.score.bias)
         self.teacher: Teacher | None = None
 
-    def forward(self, batch: Batch, step: int) -> dict[str, Hidden]:
+    def forward(self, batch: Batch, step: int) -> dict[str, MaskedBatch]:
         """The unlabelled rows of the batch, with tokens hidden, and the teacher's answers to them whole."""
         texts = batch.rows(~batch.known())
         if self.teacher is None:
@@ -61,7 +61,7 @@ class HidingGenerator(nn.Module):
         with torch.autocast(states.device.type, enabled=False):  # in bf16 scores tie, and a tie falls as it likes
             scores = self.score(functional.layer_norm(states.float(), states.shape[-1:])).squeeze(-1)
             hidden = self.choose(self.SCALE * torch.tanh(scores), free, texts.places, step)
-        return {TEXTS: Hidden(texts, hidden, self.token, taught)}
+        return {TEXTS: MaskedBatch(texts, hidden, self.token, taught)}
 
     @torch.no_grad()
     def achieved(self, discriminator: Discriminator, batch: Batch, step: int) -> dict[str, float]:
@@ -107,7 +107,7 @@ class HidingGenerator(nn.Module):
         """(N, L), Gumbel. A row's noise follows from the seed, the step and its place in the global batch alone."""
         rows = []
         for place in places.tolist():
-            rows.append(torch.rand(length, generator=draw_of(self.seed, step, place)).clamp(1e-6, 1 - 1e-6))
+            rows.append(torch.rand(length, generator=row_generator(self.seed, step, place)).clamp(1e-6, 1 - 1e-6))
         chance = torch.stack(rows) if rows else torch.empty(0, length)
         return -torch.log(-torch.log(chance))
 

@@ -14,7 +14,7 @@ TEXTS = "texts"
 
 
 @dataclass
-class Fakes:
+class GeneratedStates:
     """States that no text produced, for one field.
 
     states: (N, L, H) as an encoder would return; L is 1 where whole texts are judged. mask: (N, L), 0 at padding.
@@ -26,12 +26,12 @@ class Fakes:
     judged: torch.Tensor
     labels: torch.Tensor
 
-    def detach(self) -> Fakes:
+    def detach(self) -> GeneratedStates:
         return replace(self, states=self.states.detach())
 
 
 @dataclass
-class Verdict:
+class DiscriminatorOutput:
     """The discriminator's view of N rows of one field. A row is one judged unit: a text, or a token.
 
     logits: (N, K). features: (N, F), what the last layer reads. realness: (N,), the logit of "not from the generator".
@@ -49,7 +49,7 @@ class Verdict:
 
 
 @dataclass
-class Hidden:
+class MaskedBatch:
     """N texts of which some tokens are hidden.
 
     texts: as they are, whole. hidden: (N, L), 1 where a token is hidden. token: the id that stands there. taught: by
@@ -64,13 +64,13 @@ class Hidden:
     """What the discriminator sees of `hidden`: its gradient tells, after the discriminator's turn, how much more it
     would have been wrong for each token hidden."""
 
-    def detach(self) -> Hidden:
+    def detach(self) -> MaskedBatch:
         self.shown = self.hidden.detach().requires_grad_()
         return replace(self, hidden=self.shown)
 
 
 @dataclass
-class Filled:
+class MaskedLMOutput:
     """Places of a text, as a masked language model fills them: N rows of one field.
 
     logits: (N, V). labels: (N,), the tokens that stand there in the text. drawn: (N,), tokens sampled from the logits
@@ -85,5 +85,5 @@ class Filled:
     weight: torch.Tensor
     places: torch.Tensor
 
-    def detach(self) -> Filled:
+    def detach(self) -> MaskedLMOutput:
         return replace(self, logits=self.logits.detach())

@@ -20,7 +20,7 @@ from torch.nn.functional import layer_norm
 from transformers import AutoConfig, PreTrainedConfig
 
 from electra_ie.common.errors import UserError, warn
-from electra_ie.models.encoders import locate, readable
+from electra_ie.models.encoders import resolve_encoder, translate_load_errors
 from electra_ie.models.untrusted import values_of
 
 TOLD = "1_Pooling/config.json"
@@ -100,7 +100,7 @@ def _layer(like: nn.Module, names: dict[str, str]) -> nn.Module:
 
 
 @torch.no_grad()
-def hand_on(model: Any) -> None:
+def init_near_identity(model: Any) -> None:
     """Let the layer between the pooled state and the classifier begin by handing it on, but for a tanh.
 
     In a sentence encoder that layer was never trained, or not for the mean, and what it makes of it is worth less: with
@@ -133,12 +133,12 @@ def choose(encoder: str, asked: str | None = None) -> str:
     """
     if asked == "stock":
         return asked
-    folder = locate(encoder)
+    folder = resolve_encoder(encoder)
     file = told_in(folder)
     told = values_of(file) if file else {}
     if not (asked or told.get("pooling_mode_mean_tokens")):
         return "stock"
-    with readable(encoder):
+    with translate_load_errors(encoder):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if can_average(config) or hasattr(config, "classifier_pooling"):
         return "mean"

@@ -39,7 +39,7 @@ def inspect_model(folder: Path, saved: bool = False) -> None:
             raise UserError(f'"{found[0]}" names code, which a run never does.', file=folder / name, remedy=RESTORE)
 
 
-def forget_code(values: dict[str, Any]) -> None:
+def strip_code_references(values: dict[str, Any]) -> None:
     """Take out of a configuration what names code, before it is saved: a model of a stock class needs none."""
     for name in CODE:
         values.pop(name, None)

@@ -20,7 +20,7 @@ from torch.nn import functional
 from electra_ie.common.errors import UserError
 
 
-class Disentangled(nn.Module):
+class GradientDisentangledEmbedding(nn.Module):
     """An embedding whose weight is `base`, detached, plus a residual. `base` belongs to the generator and is not a
     weight of this module."""
 
@@ -39,7 +39,7 @@ class Disentangled(nn.Module):
         return functional.embedding(ids, self.bases[0].detach()) + functional.embedding(ids, self.residual)
 
 
-class Ties:
+class TiedEmbeddings:
     """The weights that both players share, as pairs of the generator's and the discriminator's copy."""
 
     def __init__(self, leader: nn.Module, follower: nn.Module):
@@ -89,14 +89,14 @@ def disentangle(encoder: nn.Module, base: nn.Parameter) -> None:
             f"the generator's word embeddings are {tuple(base.shape)}, the encoder's {tuple(stock.weight.shape)}.",
             remedy="Give a generator of the same embedding size, or --set sharing=none.",
         )
-    encoder.set_input_embeddings(Disentangled(stock, base))  # type: ignore[operator]
+    encoder.set_input_embeddings(GradientDisentangledEmbedding(stock, base))  # type: ignore[operator]
 
 
 @contextmanager
-def entangled(encoder: nn.Module) -> Iterator[None]:
+def with_plain_embedding(encoder: nn.Module) -> Iterator[None]:
     """Within, the encoder has a stock embedding again, the sum of both tables: as it is saved."""
     found = encoder.get_input_embeddings()  # type: ignore[operator]
-    if not isinstance(found, Disentangled):
+    if not isinstance(found, GradientDisentangledEmbedding):
         yield
         return
     weight = found.weight.detach()

@@ -12,13 +12,13 @@ import torch
 from transformers import AutoModel, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.electra.modeling_electra import ElectraForPreTraining
 
-from electra_ie.models.encoders import hushed
-from electra_ie.models.untrusted import forget_code
+from electra_ie.models.encoders import quiet_transformers
+from electra_ie.models.untrusted import strip_code_references
 from electra_ie.pretraining import model_factory as models
-from electra_ie.pretraining.embedding_sharing import Disentangled, entangled
+from electra_ie.pretraining.embedding_sharing import GradientDisentangledEmbedding, with_plain_embedding
 from electra_ie.pretraining.masking import TokenBatch
 from electra_ie.pretraining.players import MaskFiller, TokenDiscriminator
-from electra_ie.training.loop import Players
+from electra_ie.training.loop import AdversarialPair
 
 
 @torch.no_grad()
@@ -27,7 +27,7 @@ def blend(encoder: PreTrainedModel, start: PreTrainedModel, share: float) -> Non
     section 3). Heads stay as they are trained: most begin as noise, and a way from there has no middle worth having."""
     begun = dict(start.to(encoder.device).named_parameters())  # type: ignore[arg-type]
     words: Any = encoder.get_input_embeddings()
-    if isinstance(words, Disentangled):
+    if isinstance(words, GradientDisentangledEmbedding):
         (name,) = (name for name, each in begun.items() if each is start.get_input_embeddings().weight)
         words.residual.copy_(torch.lerp(begun[name], words.weight, share) - words.bases[0])
     for name, weight in encoder.named_parameters():
@@ -39,8 +39,8 @@ def save_encoder(player: Any, folder: Path, tokenizer: PreTrainedTokenizerBase) 
     """A stock folder of a player: `ElectraForPreTraining`, a masked language model, or a plain encoder."""
     part = folder / ".model.part"
     shutil.rmtree(part, ignore_errors=True)
-    with hushed(), player.stock() as model, entangled(player.encoder):
-        forget_code(vars(model.config))
+    with quiet_transformers(), player.stock() as model, with_plain_embedding(player.encoder):
+        strip_code_references(vars(model.config))
         model.save_pretrained(part)
     tokenizer.save_pretrained(part)
     for file in sorted(part.iterdir(), key=lambda file: file.name == "config.json"):  # what makes it a folder, last
@@ -49,7 +49,7 @@ def save_encoder(player: Any, folder: Path, tokenizer: PreTrainedTokenizerBase) 
 
 
 @torch.no_grad()
-def verify(players: Players, batch: TokenBatch, folder: Path) -> None:
+def verify(players: AdversarialPair, batch: TokenBatch, folder: Path) -> None:
     """The saved folders, loaded anew by stock classes, must answer as the players in memory do.
 
     Raises RuntimeError where they do not: a fault of this program.
@@ -64,7 +64,7 @@ def verify(players: Players, batch: TokenBatch, folder: Path) -> None:
         kind: Any = AutoModelForMaskedLM if isinstance(player, MaskFiller) else AutoModel
         if isinstance(player, TokenDiscriminator) and player.electra:
             kind = ElectraForPreTraining
-        with hushed():
+        with quiet_transformers():
             saved = kind.from_pretrained(place, use_safetensors=True, dtype=torch.float32).to(device).eval()
         given = {"input_ids": batch.masked_ids, "attention_mask": batch.mask}
         with player.stock() as model:

@@ -39,7 +39,7 @@ class TokenBatch:
         return TokenBatch(*(getattr(self, each.name).to(device, non_blocking=True) for each in fields(self)))
 
 
-class Masker:
+class MaskingCollator:
     """Chooses the places to fill: `share` of the maskable tokens of a block, at least one where there is one.
 
     maskable: "tokens", all that are not special; "words", the same, chosen word by word, all tokens of a word together
@@ -130,7 +130,7 @@ class TokenBatches:
         self,
         blocks: Blocks,
         trained: np.ndarray,
-        masker: Masker,
+        masker: MaskingCollator,
         size: int,
         seed: int,
         process: int = 0,

@@ -21,7 +21,7 @@ from transformers import (
 
 from electra_ie.common.errors import UserError
 from electra_ie.config.pretrain import PretrainRecipe
-from electra_ie.models.encoders import load_tokenizer, locate, longest, readable
+from electra_ie.models.encoders import load_tokenizer, max_length, resolve_encoder, translate_load_errors
 from electra_ie.models.pooling import averages
 
 GENERATOR = "generator"
@@ -56,8 +56,8 @@ def encoder_config(recipe: PretrainRecipe, tokenizer: PreTrainedTokenizerBase) -
     """The configuration of the encoder that is trained. Raises UserError for one that ends in an averaging layer."""
     if recipe.from_scratch:
         return shape(recipe, tokenizer, generator=False)
-    with readable(recipe.start):
-        config = AutoConfig.from_pretrained(locate(recipe.start), trust_remote_code=False)
+    with translate_load_errors(recipe.start):
+        config = AutoConfig.from_pretrained(resolve_encoder(recipe.start), trust_remote_code=False)
     if averages(config):
         remedy = "Give the encoder that the run was trained from (run.yaml names it)."
         raise UserError("this is the field of a run, whose last layer only averages.", file=recipe.start, remedy=remedy)
@@ -99,7 +99,7 @@ def load_generator(
     if recipe.from_scratch:
         return ElectraForMaskedLM(shape(recipe, tokenizer, generator=True))
     name = recipe.generator_encoder
-    beside = Path(locate(recipe.start)) / GENERATOR
+    beside = Path(resolve_encoder(recipe.start)) / GENERATOR
     if name is None and (beside / "config.json").is_file() and recipe.generator_layers is None:
         name = str(beside)
     if name is not None:
@@ -129,14 +129,14 @@ def _check_generator(model: PreTrainedModel, name: str, config: PreTrainedConfig
             f'the generator "{name}" has {model.config.vocab_size} embeddings, the encoder {config.vocab_size}.',
             remedy="Give the generator that was trained with this encoder, or none.",
         )
-    most = longest(load_tokenizer(name), model.config)
+    most = max_length(load_tokenizer(name), model.config)
     if length > most:
         raise UserError(f'length is {length}; the generator "{name}" takes {most} tokens.', remedy="Set it to less.")
 
 
 def _load(kind: Any, name: str, config: PreTrainedConfig | None = None) -> PreTrainedModel:
     given = {} if config is None else {"config": config}
-    with readable(name):
+    with translate_load_errors(name):
         return kind.from_pretrained(
-            locate(name), trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **given
+            resolve_encoder(name), trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **given
         )

@@ -18,8 +18,8 @@ from transformers.models.electra.modeling_electra import ElectraDiscriminatorPre
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.fields import Field
-from electra_ie.models.heads import Playback
-from electra_ie.models.outputs import Filled, Verdict
+from electra_ie.models.heads import StateReplay
+from electra_ie.models.outputs import DiscriminatorOutput, MaskedLMOutput
 from electra_ie.pretraining.masking import TokenBatch
 
 TOKENS = Field("tokens", "spans", ("original",))
@@ -27,25 +27,25 @@ TOKENS = Field("tokens", "spans", ("original",))
 
 
 @dataclass
-class Replaced:
+class CorruptedBatch:
     """What the generator made of a batch.
 
     filled: the chosen places and its answers there. input_ids: (B, L), the text with its samples in these places.
     replaced: (B, L) boolean, true where that changed the token: one restored by chance is original.
     """
 
-    filled: Filled
+    filled: MaskedLMOutput
     input_ids: torch.Tensor
     replaced: torch.Tensor
 
-    def detach(self) -> Replaced:
+    def detach(self) -> CorruptedBatch:
         return replace(self, filled=self.filled.detach())
 
 
 class MaskFiller(nn.Module):
     """A stock masked language model; only the chosen places go through its vocabulary projection.
 
-    Its head stays stock: a stand-in (see `discriminator.Playback`) hands it the encoder's states at these places.
+    Its head stays stock: a stand-in (see `discriminator.StateReplay`) hands it the encoder's states at these places.
     """
 
     encoder: Any
@@ -55,17 +55,17 @@ class MaskFiller(nn.Module):
         super().__init__()
         self.encoder = model.base_model
         _leave_out_pooler(self.encoder)
-        setattr(model, model.base_model_prefix, Playback(None))
+        setattr(model, model.base_model_prefix, StateReplay(None))
         self.head = model
 
-    def fill(self, batch: TokenBatch) -> Filled:
+    def fill(self, batch: TokenBatch) -> MaskedLMOutput:
         """The k chosen places of each of B blocks, as B * k rows."""
         states = _states(self.encoder, batch.masked_ids, batch.mask)
         chosen = states.gather(1, batch.places[..., None].expand(-1, -1, states.shape[-1]))
         logits = self.head(inputs_embeds=chosen.flatten(0, 1)[None]).logits[0].float()
         rows = torch.arange(len(states), device=states.device)[:, None] * states.shape[1]
         labels = batch.input_ids.gather(1, batch.places).flatten()
-        return Filled(TOKENS, logits, labels, labels, batch.weight.flatten(), (rows + batch.places).flatten())
+        return MaskedLMOutput(TOKENS, logits, labels, labels, batch.weight.flatten(), (rows + batch.places).flatten())
 
     @contextmanager
     def stock(self) -> Iterator[PreTrainedModel]:
@@ -82,13 +82,13 @@ class MaskFiller(nn.Module):
 class TokenGenerator(MaskFiller):
     """Fills the chosen places by sampling from the masked language model's own distribution, never by its argmax."""
 
-    def forward(self, batch: TokenBatch, step: int = 0) -> dict[str, Replaced]:
+    def forward(self, batch: TokenBatch, step: int = 0) -> dict[str, CorruptedBatch]:
         filled = self.fill(batch)
         drawn = sample(filled.logits.detach(), batch.chance.flatten())
         # A place that does not count keeps its token.
         drawn = torch.where(filled.weight > 0, drawn, filled.labels)
         ids = batch.input_ids.scatter(1, batch.places, drawn.view_as(batch.places))
-        return {TOKENS.name: Replaced(replace(filled, drawn=drawn), ids, ids != batch.input_ids)}
+        return {TOKENS.name: CorruptedBatch(replace(filled, drawn=drawn), ids, ids != batch.input_ids)}
 
 
 def sample(logits: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:
@@ -126,8 +126,8 @@ class TokenDiscriminator(nn.Module):
             yield self.whole[0]
 
     def forward(
-        self, batch: TokenBatch, fakes: Mapping[str, Replaced]
-    ) -> tuple[dict[str, Verdict], dict[str, Verdict]]:
+        self, batch: TokenBatch, fakes: Mapping[str, CorruptedBatch]
+    ) -> tuple[dict[str, DiscriminatorOutput], dict[str, DiscriminatorOutput]]:
         """The verdict on the tokens of the corrupted text: once weighing the original ones, once the replaced ones.
 
         Rows are all B * L tokens in both; padding weighs nothing.
@@ -140,12 +140,12 @@ class TokenDiscriminator(nn.Module):
         labels = torch.where(replaced, -100, 0)
         features = states.flatten(0, 1)
 
-        def verdict(weight: torch.Tensor) -> dict[str, Verdict]:
-            return {TOKENS.name: Verdict(TOKENS, realness[:, None], features, realness, labels, weight)}
+        def verdict(weight: torch.Tensor) -> dict[str, DiscriminatorOutput]:
+            return {TOKENS.name: DiscriminatorOutput(TOKENS, realness[:, None], features, realness, labels, weight)}
 
         return verdict(counted * ~replaced), verdict(counted * replaced)
 
-    def judge(self, fakes: Mapping[str, Replaced]) -> dict[str, Filled]:
+    def judge(self, fakes: Mapping[str, CorruptedBatch]) -> dict[str, MaskedLMOutput]:
         """The generator's own answers. It learns from these: no gradient passes through a sampled token."""
         return {name: made.filled for name, made in fakes.items()}
 
@@ -165,7 +165,7 @@ class MaskedLanguageModel(MaskFiller):
 
     def forward(
         self, batch: TokenBatch, fakes: Mapping[str, Any] | None = None
-    ) -> tuple[dict[str, Filled], dict[str, Filled]]:
+    ) -> tuple[dict[str, MaskedLMOutput], dict[str, MaskedLMOutput]]:
         return {TOKENS.name: self.fill(batch)}, {}
 
 

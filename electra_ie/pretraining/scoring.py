@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from electra_ie.models.outputs import Filled, Verdict
+from electra_ie.models.outputs import DiscriminatorOutput, MaskedLMOutput
 from electra_ie.pretraining.masking import TokenBatch
 from electra_ie.pretraining.players import TOKENS
-from electra_ie.training.loop import Players
+from electra_ie.training.loop import AdversarialPair
 
 
 @torch.no_grad()
-def score(players: Players, batches: Iterable[TokenBatch]) -> dict[str, float | None]:
+def score(players: AdversarialPair, batches: Iterable[TokenBatch]) -> dict[str, float | None]:
     """Means over the held-out blocks, on this process alone.
 
     filling_loss, filling_accuracy: cross entropy and accuracy in the chosen places, of the generator or of the encoder
@@ -44,13 +44,13 @@ def score(players: Players, batches: Iterable[TokenBatch]) -> dict[str, float | 
     return _means(sums)
 
 
-def _filling(filled: Filled) -> dict[str, torch.Tensor]:
+def _filling(filled: MaskedLMOutput) -> dict[str, torch.Tensor]:
     loss = functional.cross_entropy(filled.logits, filled.labels, reduction="none")
     right = filled.logits.argmax(-1) == filled.labels
     return {"loss": (loss * filled.weight).sum(), "right": (right * filled.weight).sum(), "chosen": filled.weight.sum()}
 
 
-def _finding(real: Verdict, fake: Verdict) -> dict[str, torch.Tensor]:
+def _finding(real: DiscriminatorOutput, fake: DiscriminatorOutput) -> dict[str, torch.Tensor]:
     loss = functional.softplus(-real.realness) * real.weight + functional.softplus(fake.realness) * fake.weight
     found = real.realness < 0
     return {

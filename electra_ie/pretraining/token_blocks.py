@@ -20,7 +20,7 @@ import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import whole
+from electra_ie.common.files import atomic_path
 from electra_ie.pretraining.corpus_reader import END, Counts
 
 CACHE = "ELECTRA_IE_CACHE"
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Frame:
+class SpecialTokens:
     """How a tokenizer frames a text: ids before it, after it, and between two documents in one block."""
 
     before: tuple[int, ...]
@@ -42,7 +42,7 @@ class Frame:
     pad: int
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase) -> Frame:
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> SpecialTokens:
         """Raises UserError for a tokenizer without a mask token or without special tokens."""
         for name in ("mask", "pad", "cls", "sep"):
             if getattr(tokenizer, f"{name}_token_id") is None:
@@ -52,7 +52,7 @@ class Frame:
         return cls((tokenizer.cls_token_id,), (tokenizer.sep_token_id,), tokenizer.pad_token_id)
 
 
-def pack(tokens: Iterator[list[int] | None], frame: Frame, length: int) -> Iterator[list[int]]:
+def pack(tokens: Iterator[list[int] | None], frame: SpecialTokens, length: int) -> Iterator[list[int]]:
     """Lists of ids, None at the end of a document -> blocks of `length` ids.
 
     Blocks are filled across the ends of documents, with a separator there (FULL-SENTENCES of Liu et al. 2019, section
@@ -101,7 +101,7 @@ class Blocks:
         return found
 
 
-def cached(
+def load_or_build_blocks(
     lines: Callable[[Counts], Iterator[str]],
     tokenizer: PreTrainedTokenizerBase,
     length: int,
@@ -113,7 +113,7 @@ def cached(
     lines: reads the corpus. content: the hash of what it reads, and of how. Raises UserError for a corpus without
     tokens.
     """
-    frame = Frame.of(tokenizer)
+    frame = SpecialTokens.of(tokenizer)
     name = _name(tokenizer, length, content)
     folder = cache_folder()
     file, facts = folder / f"{name}.arrow", folder / f"{name}.json"
@@ -121,11 +121,11 @@ def cached(
     if found is None:
         folder.mkdir(parents=True, exist_ok=True)
         counts = Counts()
-        with whole(file, shared=True) as part:
+        with atomic_path(file, shared=True) as part:
             tokens, blocks = _write(lines(counts), tokenizer, frame, length, part, name, report, counts)
             if not blocks:
                 raise UserError("the tokenizer finds nothing in the corpus.", remedy="Give files with words in them.")
-        with whole(facts, shared=True) as part:
+        with atomic_path(facts, shared=True) as part:
             part.write_text(json.dumps({**dataclasses.asdict(counts), "tokens": tokens, "blocks": blocks}), "utf-8")
         found = Blocks(file), json.loads(facts.read_text("utf-8"))
     return found
@@ -177,7 +177,7 @@ def _some(each: Iterable[T], most: int) -> Iterator[list[T]]:
 def _write(
     lines: Iterator[str],
     tokenizer: PreTrainedTokenizerBase,
-    frame: Frame,
+    frame: SpecialTokens,
     length: int,
     file: Path,
     name: str,

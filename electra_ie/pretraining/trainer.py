@@ -20,29 +20,37 @@ from accelerate.utils import broadcast_object_list
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CARD, claimed, write
+from electra_ie.common.files import CARD, locked, write
 from electra_ie.common.progress import notice, progress
 from electra_ie.config.base import refuse_other_recipe
 from electra_ie.config.pretrain import PretrainRecipe
-from electra_ie.models.encoders import load_tokenizer, locate, longest, pinned
+from electra_ie.models.encoders import load_tokenizer, max_length, resolve_encoder, resolve_revision
 from electra_ie.models.losses import TOKEN_TERMS, check_terms
 from electra_ie.models.pooling import TOLD, told_in
 from electra_ie.pretraining import corpus_reader as sources
 from electra_ie.pretraining import model_factory as models
-from electra_ie.pretraining.embedding_sharing import Ties, disentangle
+from electra_ie.pretraining.embedding_sharing import TiedEmbeddings, disentangle
 from electra_ie.pretraining.export import blend, save_encoder, verify
-from electra_ie.pretraining.masking import Masker, TokenBatch, TokenBatches, hold_out
+from electra_ie.pretraining.masking import MaskingCollator, TokenBatch, TokenBatches, hold_out
 from electra_ie.pretraining.memory import peak_memory
 from electra_ie.pretraining.model_card import encoder_card
 from electra_ie.pretraining.optimizer import ElectraAdamW, groups
 from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator, TokenGenerator, probe
 from electra_ie.pretraining.scoring import score
-from electra_ie.pretraining.token_blocks import cached
+from electra_ie.pretraining.token_blocks import load_or_build_blocks
 from electra_ie.pretraining.vocabulary import new_tokenizer
 from electra_ie.runs import plots
 from electra_ie.runs.layout import CHECKPOINT, CORPUS, CURVES, PRETRAINING, RECIPE, TRACKING, write_log
-from electra_ie.training.checkpoints import Progress, checkpoint, not_finite, refuse_other_corpus, restore
-from electra_ie.training.loop import LossNotFinite, Players, Step, accelerator_of, check_weights, own_states, play
+from electra_ie.training.checkpoints import Progress, checkpoint, not_finite_error, refuse_other_corpus, restore
+from electra_ie.training.loop import (
+    AdversarialPair,
+    LossNotFinite,
+    Step,
+    check_weights,
+    make_accelerator,
+    own_states,
+    training_steps,
+)
 from electra_ie.training.tracking import tracking
 
 ROWS = 1_000
@@ -62,10 +70,10 @@ class Pretraining:
 
     def __init__(self, recipe: PretrainRecipe, folder: Path, tracker: str | None = None):
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, TOKEN_TERMS)
-        encoder, generator = (name and pinned(name) for name in (recipe.encoder, recipe.generator_encoder))
-        recipe = replace(recipe.settled(), encoder=encoder, generator_encoder=generator)
+        encoder, generator = (name and resolve_revision(name) for name in (recipe.encoder, recipe.generator_encoder))
+        recipe = replace(recipe.with_defaults(), encoder=encoder, generator_encoder=generator)
         self.folder, self.began, self.done = folder, time.monotonic(), Progress()
-        self.accelerator = accelerator_of(recipe.precision, tracker, folder / TRACKING)
+        self.accelerator = make_accelerator(recipe.precision, tracker, folder / TRACKING)
         self.main = self.accelerator.is_main_process
         content = json.dumps([sources.content_hash(recipe.paths), recipe.boundary, recipe.unique])
         with self.accelerator.local_main_process_first():
@@ -76,7 +84,7 @@ class Pretraining:
         torch.manual_seed(recipe.seed)  # decides all new weights
         self.players = prepare(self.accelerator, recipe, config, self.tokenizer)
         trained, held_out = hold_out(len(self.blocks), recipe.held_out, recipe.seed)
-        masker = Masker(self.tokenizer, recipe.length, recipe.mask, recipe.kept, recipe.maskable or "tokens")
+        masker = MaskingCollator(self.tokenizer, recipe.length, recipe.mask, recipe.kept, recipe.maskable or "tokens")
         self.held_out = list(self._held_out_batches(masker, held_out))
         if self.held_out and not any(batch.weight.any() for batch in self.held_out):
             remedy = "Add --set maskable=tokens."
@@ -117,7 +125,7 @@ class Pretraining:
         except LossNotFinite as error:
             if self.main:
                 write_log(self.folder, self.rows)
-            raise not_finite(error, self.folder, self.done, self.recipe.rate) from error
+            raise not_finite_error(error, self.folder, self.done, self.recipe.rate) from error
         if self.main:
             self._finish()
         self.accelerator.wait_for_everyone()
@@ -137,7 +145,7 @@ class Pretraining:
         return new_tokenizer(lines, recipe.vocab or 0, bool(recipe.lowercase), max(512, recipe.length), content)
 
     def _check_length(self, recipe: PretrainRecipe, config: Any) -> None:
-        most = longest(self.tokenizer, config)
+        most = max_length(self.tokenizer, config)
         if recipe.length > most:
             raise UserError(
                 f"length is {recipe.length}; the encoder takes {most} tokens.", remedy=f"Set it to {most} or less."
@@ -146,7 +154,7 @@ class Pretraining:
     def _read(self, recipe: PretrainRecipe, content: str) -> tuple[Any, dict[str, Any]]:
         """The blocks of the corpus, tokenised now or before."""
         with progress(None, "reading the corpus", unit="lines") as report:
-            blocks, counts = cached(
+            blocks, counts = load_or_build_blocks(
                 lambda counts: sources.read(recipe.paths, recipe.boundary, recipe.unique, counts),
                 self.tokenizer, recipe.length, content, report,
             )  # fmt: skip
@@ -159,7 +167,7 @@ class Pretraining:
             )
         return blocks, counts
 
-    def _held_out_batches(self, masker: Masker, places: Any) -> Iterator[TokenBatch]:
+    def _held_out_batches(self, masker: MaskingCollator, places: Any) -> Iterator[TokenBatch]:
         draw = torch.Generator().manual_seed(0)
         for start in range(0, len(places), SCORED_AT_ONCE):
             yield masker(torch.from_numpy(self.blocks.rows(places[start : start + SCORED_AT_ONCE])), draw)
@@ -177,7 +185,7 @@ class Pretraining:
         trial = replace(self.recipe, steps=2 + TRIAL, rate=0.0)
         self._set_peaks(0.0)
         began = 0.0
-        for step in play(self.players, self.batches, trial):
+        for step in training_steps(self.players, self.batches, trial):
             if step.number == 1:
                 began = time.monotonic()
         each = (time.monotonic() - began) / TRIAL
@@ -215,7 +223,7 @@ class Pretraining:
             progress(steps, f"pretraining ({self.recipe.objective})", start=self.done.step) as report,
             tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
         ):
-            for step in play(self.players, self.batches, self.recipe, first):
+            for step in training_steps(self.players, self.batches, self.recipe, first):
                 done = step.number + 1
                 row.add(step)
                 late = False
@@ -268,7 +276,7 @@ class Pretraining:
         save_encoder(judge, self.folder, self.tokenizer)
         if maker is not None:
             save_encoder(maker, self.folder / models.GENERATOR, self.tokenizer)
-        pooling = None if self.recipe.from_scratch else told_in(locate(self.recipe.start))
+        pooling = None if self.recipe.from_scratch else told_in(resolve_encoder(self.recipe.start))
         if pooling:  # so that `train` pools as before
             write(self.folder / TOLD, pooling.read_text("utf-8"))
         if self.held_out:
@@ -307,7 +315,7 @@ def pretrain_run(recipe: PretrainRecipe, folder: Path, resume: bool = False, tra
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
     pretraining = Pretraining(recipe, folder, tracker)
-    with claimed(folder):
+    with locked(folder):
         pretraining.run(resume)
 
 
@@ -332,7 +340,7 @@ class Row:
 
 def prepare(
     accelerator: Accelerator, recipe: PretrainRecipe, config: Any, tokenizer: PreTrainedTokenizerBase
-) -> Players:
+) -> AdversarialPair:
     """Both players of a recipe, their embeddings shared as it says, handed to Accelerate with their optimiser."""
     generator: TokenGenerator | None = None
     discriminator: MaskedLanguageModel | TokenDiscriminator
@@ -357,7 +365,7 @@ def prepare(
         _check_compiler(accelerator)
         for each in both:
             each.encoder.compile()
-    return Players(
+    return AdversarialPair(
         accelerator,
         accelerator.prepare(discriminator),
         accelerator.prepare(generator) if generator is not None else None,
@@ -376,9 +384,9 @@ def _check_compiler(accelerator: Accelerator) -> None:
         raise UserError(f"compile needs the C++ compiler {name}, which is not here.", remedy=remedy)
 
 
-def _share(sharing: str | None, generator: TokenGenerator, discriminator: Any) -> Ties | None:
+def _share(sharing: str | None, generator: TokenGenerator, discriminator: Any) -> TiedEmbeddings | None:
     if sharing == "plain":
-        return Ties(_embeddings(generator.encoder), _embeddings(discriminator.encoder))
+        return TiedEmbeddings(_embeddings(generator.encoder), _embeddings(discriminator.encoder))
     if sharing == "disentangled":
         base = generator.encoder.get_input_embeddings().weight
         disentangle(discriminator.encoder, base)

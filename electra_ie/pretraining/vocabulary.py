@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import BertTokenizer, PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import whole
+from electra_ie.common.files import atomic_path
 from electra_ie.pretraining.token_blocks import cache_folder
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -36,7 +36,7 @@ def new_tokenizer(
     except (OSError, ValueError):  # not there, or damaged
         entries = _entries(lines, size, lowercase)
         file.parent.mkdir(parents=True, exist_ok=True)
-        with whole(file, shared=True) as part:
+        with atomic_path(file, shared=True) as part:
             part.write_text(json.dumps(entries), "utf-8")
     return BertTokenizer(vocab=entries, do_lower_case=lowercase, model_max_length=length)
 

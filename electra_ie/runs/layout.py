@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CARD, leads_out, parse, repository_of, write
+from electra_ie.common.files import CARD, escapes_folder, parse, repository_of, write
 from electra_ie.common.progress import notice
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.fields import Field
@@ -51,7 +51,7 @@ def refuse_links(folder: Path) -> None:
     home = repository_of(folder) or folder.resolve()
     for path in sorted(folder.rglob("*")):
         ours = folder / TRACKING not in path.parents
-        if ours and path.is_symlink() and leads_out(path, home):
+        if ours and path.is_symlink() and escapes_folder(path, home):
             remedy = "Put the file itself in its place."
             raise UserError("this is a link that leads out of the run's folder, or nowhere.", file=path, remedy=remedy)
 
@@ -98,7 +98,7 @@ def check_models(folder: Path, fields: Sequence[Field]) -> None:
                 )
 
 
-def say_where(run: Path, task: Task) -> None:
+def announce_data_folder(run: Path, task: Task) -> None:
     """A run names its data by a path of the machine it was trained on: which one is said before anything there is read,
     and a run that was fetched has no say in it. Raises UserError for one."""
     if repository_of(run):

@@ -51,7 +51,7 @@ LIMITS = {
 
 
 @dataclass(frozen=True)
-class Facts:
+class RunSummary:
     """What the files of a run say."""
 
     run: Path
@@ -64,7 +64,7 @@ class Facts:
     folders: Sequence[StockFolder]
 
     @classmethod
-    def read(cls, run: Path, scores: Mapping[str, Any] | None = None) -> Facts:
+    def read(cls, run: Path, scores: Mapping[str, Any] | None = None) -> RunSummary:
         task = load_task(run)
         scores = parse((run / SCORES).read_bytes(), run / SCORES) if scores is None else scores
         folders = [StockFolder.read(run, field) for field in task.fields]
@@ -80,14 +80,14 @@ class Facts:
 def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:
     """Markdown with the hub's metadata in front, made from what lies in the folder of a finished run: settings, scores,
     audit, and the comparison that it stands in. scores: in place of those in scores.json."""
-    facts = Facts.read(run, scores)
+    facts = RunSummary.read(run, scores)
     parts = (_what, _fields, _scores, _compared, _limits, _data, _examples, _loading, _repeating)
     sections = ("\n".join(part(facts)) for part in parts)
     front = front_matter(facts.task, facts.recipe, facts.scores, facts.data_card)
     return front + "\n\n".join(section for section in sections if section) + "\n"
 
 
-def renew(run: Path, before: Mapping[str, Any]) -> None:
+def update_model_card(run: Path, before: Mapping[str, Any]) -> None:
     """Make the card anew after new scores; `before`: those that it was made from. A card that is not as it was made,
     such as one that somebody has edited, is left as it is, with a warning. Nothing where no audit or no card is.
 
@@ -113,7 +113,7 @@ def _comparison(run: Path) -> Mapping[str, Any] | None:
     return parse(file.read_bytes(), file) if file.is_file() else None
 
 
-def _what(facts: Facts) -> Iterator[str]:
+def _what(facts: RunSummary) -> Iterator[str]:
     recipe, training = facts.recipe, facts.training
     yield f"# {_plain(facts.task.name)}, {recipe.preset}"
     yield ""
@@ -155,7 +155,7 @@ def _what(facts: Facts) -> Iterator[str]:
         yield f"Do not rely on it for {' and '.join(alike)}: every document {read} gets the same answer there."
 
 
-def _at_shares(facts: Facts) -> str:
+def _at_shares(facts: RunSummary) -> str:
     names = [f"`{_plain(field.name)}`" for field in facts.task.fields if field.kind == "flags"]
     if not names:
         return ""
@@ -165,7 +165,7 @@ def _at_shares(facts: Facts) -> str:
     )
 
 
-def _second_view(facts: Facts) -> str:
+def _second_view(facts: RunSummary) -> str:
     names = [f"`{_plain(name)}`" for name in facts.training.get("second_view", ())]
     if not names:
         return ""
@@ -175,7 +175,7 @@ def _second_view(facts: Facts) -> str:
     )
 
 
-def _encoder(facts: Facts) -> str:
+def _encoder(facts: RunSummary) -> str:
     """Name and revision; of a folder the last part of its path, which whole says more than a card should."""
     known, revision = facts.training["base_model"], facts.recipe.encoder.partition("@")[2]
     if known is None:
@@ -183,7 +183,7 @@ def _encoder(facts: Facts) -> str:
     return f"`{known}`, revision `{revision}`," if revision else f"`{known}`"
 
 
-def _fields(facts: Facts) -> Iterator[str]:
+def _fields(facts: RunSummary) -> Iterator[str]:
     yield "| field | kind | labels |"
     yield "| --- | --- | --- |"
     kinds = {"classes": "one of", "flags": "any of, or none", "spans": "passages"}
@@ -191,7 +191,7 @@ def _fields(facts: Facts) -> Iterator[str]:
         yield f"| {field.name} | {field.kind}: {kinds[field.kind]} | {', '.join(map(_plain, field.labels))} |"
 
 
-def _scores(facts: Facts) -> Iterator[str]:
+def _scores(facts: RunSummary) -> Iterator[str]:
     yield "## Scores"
     yield ""
     splits = [split for split in SCORED if split in facts.scores]
@@ -231,12 +231,12 @@ def _field_scores(field: Field, split: str, score: Mapping[str, Any]) -> Iterato
         yield f"| {_plain(label)} | {counts} | {numbers}{_between(ends['labels'][label])} |"
 
 
-def _compared(facts: Facts) -> Iterator[str]:
+def _compared(facts: RunSummary) -> Iterator[str]:
     yield "## Compared with plain training"
     yield ""
     found = facts.comparison
     if found is None:
-        plain = "It is plain supervised training itself" if not facts.recipe.game else "It was not compared"
+        plain = "It is plain supervised training itself" if not facts.recipe.has_generator else "It was not compared"
         yield f"{plain}. To compare presets on the same labels and seeds: `electra-ie compare`."
         return
     seeds = len({run["seed"] for run in found["runs"]})
@@ -254,7 +254,7 @@ def _compared(facts: Facts) -> Iterator[str]:
             yield f"| {budget['labels'] or 'all'} | {preset} | {score['mean']:.1f} | {deviation} | {told} |"
 
 
-def _limits(facts: Facts) -> Iterator[str]:
+def _limits(facts: RunSummary) -> Iterator[str]:
     yield "## Intended use and limits"
     yield ""
     language = facts.data_card.language if facts.data_card and facts.data_card.language else "not recorded"
@@ -271,7 +271,7 @@ def _limits(facts: Facts) -> Iterator[str]:
     yield from _not_expressed(facts)
 
 
-def _not_expressed(facts: Facts) -> Iterator[str]:
+def _not_expressed(facts: RunSummary) -> Iterator[str]:
     """What the scheme of the labels has no way to say."""
     spans = [field for field in facts.task.fields if field.kind == "spans"]
     if not spans:
@@ -292,7 +292,7 @@ def _not_expressed(facts: Facts) -> Iterator[str]:
     yield from _rules(facts, spans)
 
 
-def _rules(facts: Facts, spans: Sequence[Field]) -> Iterator[str]:
+def _rules(facts: RunSummary, spans: Sequence[Field]) -> Iterator[str]:
     """Where the spans of each field end beside their tags."""
     for field in spans:
         edges = facts.folders[facts.task.fields.index(field)].edges
@@ -301,7 +301,7 @@ def _rules(facts: Facts, spans: Sequence[Field]) -> Iterator[str]:
         yield f"A span of `{field.name}` {line}, and {picture} with an emoji, arrow or bullet, as in the gold of train."
 
 
-def _data(facts: Facts) -> Iterator[str]:
+def _data(facts: RunSummary) -> Iterator[str]:
     yield "## Data"
     yield ""
     card, training = facts.data_card, facts.training
@@ -345,7 +345,7 @@ def _overlap(overlap: Mapping[str, Any]) -> Iterator[str]:
         yield f"Near-duplicates were looked for among {told} only, evenly drawn."
 
 
-def _examples(facts: Facts) -> Iterator[str]:
+def _examples(facts: RunSummary) -> Iterator[str]:
     """A few documents of dev, where train was told to show them."""
     if not facts.recipe.include_examples or "dev" not in facts.task.splits:
         return
@@ -362,13 +362,13 @@ def _examples(facts: Facts) -> Iterator[str]:
         yield "> " + _plain(document.text)
 
 
-def _loading(facts: Facts) -> Iterator[str]:
+def _loading(facts: RunSummary) -> Iterator[str]:
     yield "## Loading in stock transformers"
     yield ""
     yield from loading(facts.folders, facts.recipe.window or 0)
 
 
-def _repeating(facts: Facts) -> Iterator[str]:
+def _repeating(facts: RunSummary) -> Iterator[str]:
     audit, training = facts.audit, facts.training
     environment = audit["environment"]
     yield "## Repeating and checking it"

@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from electra_ie.common.files import whole
+from electra_ie.common.files import atomic_path
 from electra_ie.metrics import ACHIEVED
 
 if TYPE_CHECKING:
@@ -347,9 +347,7 @@ def per_label_figure(scores: Mapping[str, Mapping[str, float | None]], title: st
 # Scores over label budgets
 
 
-def learning_curve(
-    budgets: Sequence[Mapping[str, Any]], unit: str, path: str | os.PathLike[str], title: str
-) -> None:
+def learning_curve(budgets: Sequence[Mapping[str, Any]], unit: str, path: str | os.PathLike[str], title: str) -> None:
     """Save the scores of presets over label budgets (see `learning_curve_figure`) as a PNG."""
     with _look():
         _save(learning_curve_figure(budgets, unit, title), path)
@@ -432,5 +430,5 @@ def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a PNG whole or not at all, without the version of matplotlib in it."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=150, bbox_inches="tight", pad_inches=0.15, metadata={"Software": None})
-    with whole(Path(path)) as part:
+    with atomic_path(Path(path)) as part:
         part.write_bytes(drawn.getvalue())

@@ -23,8 +23,8 @@ from electra_ie.config.train import Recipe
 from electra_ie.data.document import Document, of_documents
 from electra_ie.data.leakage import overlaps
 from electra_ie.data.task import UNLABELED, Task
-from electra_ie.data.training_data import Corpus
-from electra_ie.runs.layout import AUDIT, RECIPE, TASK, load_task, refuse_links, say_where
+from electra_ie.data.training_data import TrainingData
+from electra_ie.runs.layout import AUDIT, RECIPE, TASK, announce_data_folder, load_task, refuse_links
 from electra_ie.runs.storage import model_files
 
 CHECKED = ("weights", "recipe", "data", "splits", "code", "environment")
@@ -36,7 +36,7 @@ TASKS = "tasks"
 """The folder that a wheel has within the package and a checkout beside it. What is in it is no part of the code."""
 
 
-def write_audit(run: Path, task: Task, recipe: Recipe, corpus: Corpus) -> dict[str, Any]:
+def write_audit(run: Path, task: Task, recipe: Recipe, corpus: TrainingData) -> dict[str, Any]:
     """Write and return the audit of a run whose fields are saved. A line of warning where test stands in train too.
 
     The test split is read for its hash and its overlap, never scored; one that cannot be read is noted and warned of.
@@ -98,17 +98,17 @@ def data_files(task: Task, recipe: Recipe) -> Iterator[tuple[str, str]]:
 def task_files(task: Task, recipe: Recipe) -> Iterator[str]:
     """The names of the task's files that the run reads and that are here: no device, no pipe, no link out of their
     folder."""
-    read = [split for split in task.splits if split != UNLABELED or recipe.game]
+    read = [split for split in task.splits if split != UNLABELED or recipe.has_generator]
     for name in dict.fromkeys(name for split in read for name in task.files[split]):
         with suppress(UserError):  # whoever reads the split is told
-            task.refuse_strays(task.folder / name)
+            task.check_data_files(task.folder / name)
             if (task.folder / name).exists():
                 yield name
 
 
 def texts_added(recipe: Recipe) -> tuple[str, ...]:
     """The paths of unlabelled text that the run reads beside the task's files."""
-    return recipe.unlabeled if recipe.game else ()
+    return recipe.unlabeled if recipe.has_generator else ()
 
 
 def split_sum(documents: Sequence[Document]) -> str:
@@ -248,7 +248,7 @@ def verify(run: Path, data: str | None = None) -> Verification:
     unchecked = _not_to_be_read(run, task, recipe, data)
     if not unchecked:
         if data is None:
-            say_where(run, task)
+            announce_data_folder(run, task)
         if texts_added(recipe):
             notice(f"unlabelled texts: {', '.join(texts_added(recipe))}, as the run's run.yaml says")
         now["data"] = dict(data_files(task, recipe))
@@ -260,8 +260,8 @@ def verify(run: Path, data: str | None = None) -> Verification:
 
 
 def _not_to_be_read(run: Path, task: Task, recipe: Recipe, data: str | None) -> list[str]:
-    """Why data and splits cannot be looked at, if so: what a run names beside its own files is read as `say_where`
-    says."""
+    """Return why data and splits cannot be read, or nothing. A run that was downloaded does not decide which files are
+    read here (see `announce_data_folder`)."""
     fetched, what = repository_of(run) is not None, "data and splits: "
     if fetched and data is None:
         return [f"{what}a run from the hub does not decide what is read here. Give their folder with --data."]
@@ -276,7 +276,7 @@ def _not_to_be_read(run: Path, task: Task, recipe: Recipe, data: str | None) -> 
 def _splits_now(task: Task, recipe: Recipe) -> dict[str, str]:
     """The sums of the splits, drawn anew. Raises UserError where the data do not allow it."""
     with redirect_stderr(io.StringIO()):  # the warnings of training
-        corpus = Corpus.read(task, recipe)
+        corpus = TrainingData.read(task, recipe)
     splits = {"train": corpus.train, "pool": corpus.pool, "dev": corpus.dev, **_read_test(task)}
     return {name: split_sum(documents) for name, documents in splits.items()}
 

@@ -14,38 +14,38 @@ from electra_ie.common.files import MODEL_FILES
 from electra_ie.common.hashing import of_file
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import Edges, edges_from
-from electra_ie.data.windowing import Windows
+from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.models.encoders import hushed, load_tokenizer, longest
+from electra_ie.models.encoders import load_tokenizer, max_length, quiet_transformers
 from electra_ie.models.pooling import AVERAGES
-from electra_ie.models.untrusted import forget_code, inspect_model
+from electra_ie.models.untrusted import inspect_model, strip_code_references
 from electra_ie.runs.layout import check_models, load_task, refuse_links
 
 
-def save_fields(run: Path, discriminator: Discriminator, cutter: Windows, edges: Mapping[str, Edges]) -> None:
+def save_fields(run: Path, discriminator: Discriminator, windower: WindowTokenizer, edges: Mapping[str, Edges]) -> None:
     """A stock folder for each field: config, weights, tokenizer. The `electra_ie` block of the config says how texts
     were cut, and how to decode. edges: the rules for the spans of each field of spans."""
     for field in discriminator.fields:
         part = run / f".{field.name}.part"
         shutil.rmtree(part, ignore_errors=True)
-        with hushed(), discriminator.stock(field) as model:
+        with quiet_transformers(), discriminator.stock(field) as model:
             model.config.electra_ie = {
                 "field": field.name,
                 "kind": field.kind,
-                "window": cutter.size,
-                "margin": cutter.margin,
-                "whole_words": cutter.whole_words,
+                "window": windower.size,
+                "margin": windower.margin,
+                "whole_words": windower.whole_words,
                 AVERAGES: discriminator.head(field).averages,
                 **({"edges": asdict(edges[field.name])} if field.kind == "spans" else {}),
             }
-            forget_code(vars(model.config))
+            strip_code_references(vars(model.config))
             model.save_pretrained(part)
-        cutter.tokenizer.save_pretrained(part)
+        windower.tokenizer.save_pretrained(part)
         shutil.rmtree(run / field.name, ignore_errors=True)
         os.replace(part, run / field.name)
 
 
-def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, Windows, tuple[Field, ...], dict[str, Edges]]:
+def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, WindowTokenizer, tuple[Field, ...], dict[str, Edges]]:
     """The discriminator of a finished run, how it cuts texts, its fields, and the rules for the spans of each field.
 
     Nothing is fetched by name.
@@ -61,12 +61,12 @@ def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, Windows, tuple
     tokenizer = load_tokenizer(str(place))
     config = discriminator.head(fields[0]).model.config
     told = getattr(config, "electra_ie", None)
-    most = longest(tokenizer, discriminator.encoder.config)
+    most = max_length(tokenizer, discriminator.encoder.config)
     try:
         window, margin, whole_words = (told[name] for name in ("window", "margin", "whole_words"))  # type: ignore[index]
         if not (0 < window <= most and 0 <= margin < window and isinstance(whole_words, bool)):
             raise ValueError
-        cutter = Windows(tokenizer, window, margin, whole_words)
+        windower = WindowTokenizer(tokenizer, window, margin, whole_words)
     except (TypeError, KeyError, ValueError) as error:
         raise UserError(
             "the config.json does not say how texts are cut (its block electra_ie).",
@@ -75,7 +75,7 @@ def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, Windows, tuple
         ) from error
     spans = [field for field in fields if field.kind == "spans"]
     edges = {field.name: _edges(folder / field.name, discriminator.head(field).model.config) for field in spans}
-    return discriminator, cutter, fields, edges
+    return discriminator, windower, fields, edges
 
 
 def _edges(folder: Path, config: Any) -> Edges:

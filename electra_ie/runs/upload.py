@@ -51,7 +51,7 @@ class Upload:
 # Runs
 
 
-def of_run(folder: Path) -> Upload:
+def plan_run_upload(folder: Path) -> Upload:
     """What of a finished run goes to the hub, and what lies beside it and does not.
 
     Only files that a run is known to have go, and no link does: whatever else was put into the folder, such as findings
@@ -70,7 +70,7 @@ def of_run(folder: Path) -> Upload:
     fields = [field.name for field in task.fields]
     every = sorted(path for path in folder.rglob("*") if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in every}
-    files: dict[str, Content] = {name: path for name, path in names.items() if part_of(name) in ("", *fields)}
+    files: dict[str, Content] = {name: path for name, path in names.items() if run_path_field(name) in ("", *fields)}
     for path in [*(folder / field for field in fields), *(names[name] for name in files)]:
         if path.is_symlink():
             raise UserError("this is a link: it may lead out of the run.", file=path, remedy="Put a copy in its place.")
@@ -82,7 +82,7 @@ def of_run(folder: Path) -> Upload:
     return Upload(files, tuple(name for name in names if name not in files))
 
 
-def part_of(path: str) -> str | None:
+def run_path_field(path: str) -> str | None:
     """The field whose file this is in a run, empty for a file of the whole run; None where no run has such a file."""
     above, _, name = path.rpartition("/")
     if above:
@@ -103,7 +103,7 @@ def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:
 # Data sets
 
 
-def of_task(task: Task, repository: str) -> Upload:
+def plan_data_upload(task: Task, repository: str) -> Upload:
     """A task as a `repository` of data: a .jsonl a split, a task.yaml that names these, and the data card.
 
     The files are those that the task's reader gives, offsets and all, in whatever format they are here; a field that is
@@ -120,8 +120,8 @@ def of_task(task: Task, repository: str) -> Upload:
     return Upload(files)
 
 
-def is_of_some_task(path: str) -> bool:
-    """Is this the path of a file that `of_task` gives for some task?"""
+def is_data_path(path: str) -> bool:
+    """Is this the path of a file that `plan_data_upload` gives for some task?"""
     return path in (CARD, TASK, *(f"{split}.jsonl" for split in SPLITS))
 
 

@@ -14,7 +14,7 @@ from electra_ie.data.span_boundaries import FIRST, LAST, LINE_END, Edges, edges_
 
 PIPELINES = {"classes": "text-classification", "flags": "text-classification", "spans": "token-classification"}
 
-EXACT = '''\
+EXACT = """\
 import re
 import unicodedata
 
@@ -78,9 +78,9 @@ def find_@NAME@(text):
         scores = each.pop("scores")
         @TRIM@each.update(score=sum(scores) / len(scores), text=text[each["start"] : each["end"]])
     return @FOUND@
-'''
-"""Viterbi decoding over valid tags, as `labels.best_tags`, and words as `batching.Windows` makes them."""
-WORDS = '''\
+"""
+"""Viterbi decoding over valid tags, as `labels.viterbi`, and words as `batching.WindowTokenizer` makes them."""
+WORDS = """\
 UNSPACED_@NAME@ = re.compile(@UNSPACED@)  # scripts without blanks between words
 
 
@@ -88,12 +88,12 @@ def in_word_@NAME@(text, at):
     while at > 0 and unicodedata.category(text[at]) in @COMBINING@:
         at -= 1
     return text[at].isalnum() and not UNSPACED_@NAME@.match(text[at])
-'''
+"""
 LINES = "LINE_END_@NAME@ = re.compile(@LINE_END@)  # no span goes on behind one\n"
-PICTURES = '''\
+PICTURES = """\
 FIRST_@NAME@ = re.compile(@FIRST@)  # emoji and bullets, which no span begins or ends with
 LAST_@NAME@ = re.compile(@LAST@)
-'''
+"""
 WORD = """\
 if units and units[-1][0] == word and start and in_word_@NAME@(text, start - 1) and in_word_@NAME@(text, start):
             units[-1][3] = end
@@ -101,12 +101,12 @@ if units and units[-1][0] == word and start and in_word_@NAME@(text, start - 1) 
             units.append([word, row, start, end])"""
 TOKEN = "units.append([word, row, start, end])"
 SAME_LINE = "place > 0 and not LINE_END_@NAME@.search(text, units[place - 1][2], start)"
-TRIM = '''\
+TRIM = """\
 first = FIRST_@NAME@.match(text, each["start"], each["end"])
         each["start"] = first.end() if first else each["start"]
         last = LAST_@NAME@.search(text, each["start"], each["end"])
         each["end"] = last.start() if last else each["end"]
-        '''
+        """
 KEPT = '[each for each in found if each["start"] < each["end"]]'
 FITS = {
     "first": "it judges the first token of each word, and the other strategies count what it says of the rest too",

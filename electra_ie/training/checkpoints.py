@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import parse, whole
+from electra_ie.common.files import atomic_path, parse
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.runs.layout import (
     BEST,
@@ -23,7 +23,7 @@ from electra_ie.runs.layout import (
     read_log,
     write_log,
 )
-from electra_ie.training.loop import LossNotFinite, Players
+from electra_ie.training.loop import AdversarialPair, LossNotFinite
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], progress: Prog
     """One safetensors file, its progress in the header."""
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    with whole(path) as part:
+    with atomic_path(path) as part:
         save_file(plain, part, metadata={"progress": json.dumps(vars(progress))})
 
 
@@ -61,7 +61,7 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], Progress]:
         ) from error
 
 
-def save_checkpoint(run: Path, players: Players, progress: Progress) -> None:
+def save_checkpoint(run: Path, players: AdversarialPair, progress: Progress) -> None:
     """All that the next step depends on: both players' weights and the optimiser's moments. There is no random state
     to save: the randomness of a step follows from its number."""
     tensors = {f"discriminator.{name}": value for name, value in trained_state(players.judge).items()}
@@ -72,7 +72,7 @@ def save_checkpoint(run: Path, players: Players, progress: Progress) -> None:
     save_weights(run / LAST, tensors, progress)
 
 
-def load_checkpoint(run: Path, players: Players) -> Progress:
+def load_checkpoint(run: Path, players: AdversarialPair) -> Progress:
     """Put the players and the optimiser where the last checkpoint left them."""
     tensors, progress = read_weights(run / LAST)
     parts: dict[str, dict[str, torch.Tensor]] = {"discriminator": {}, "generator": {}, "optimizer": {}}
@@ -99,13 +99,13 @@ def refuse_other_corpus(folder: Path, mine: str) -> None:
         raise UserError("the corpus is not the one that the run was begun with.", file=folder, remedy=remedy)
 
 
-def checkpoint(run: Path, players: Players, progress: Progress, rows: Sequence[Mapping[str, Any]]) -> None:
+def checkpoint(run: Path, players: AdversarialPair, progress: Progress, rows: Sequence[Mapping[str, Any]]) -> None:
     """Log and checkpoint of a step, whose weights `check_weights` has passed."""
     write_log(run, rows)
     save_checkpoint(run, players, progress)
 
 
-def restore(run: Path, players: Players) -> tuple[Progress, list[dict[str, Any]]]:
+def restore(run: Path, players: AdversarialPair) -> tuple[Progress, list[dict[str, Any]]]:
     """Put the players where the last checkpoint left them, at the beginning where there is none; how far that is, and
     the rows of the log up to there."""
     if not (run / LAST).is_file():
@@ -114,7 +114,7 @@ def restore(run: Path, players: Players) -> tuple[Progress, list[dict[str, Any]]
     return progress, [row for row in read_log(run) if row["step"] <= progress.step]
 
 
-def not_finite(error: LossNotFinite, run: Path, done: Progress, rate: float | None) -> UserError:
+def not_finite_error(error: LossNotFinite, run: Path, done: Progress, rate: float | None) -> UserError:
     """What a user is told of a loss that is no number. No checkpoint is made of the weights at hand: they gave it."""
     last = run / LAST
     kept = f"The weights of step {done.step} are in {last}. " if last.is_file() else ""
@@ -128,4 +128,3 @@ def save_best(run: Path, discriminator: Discriminator, progress: Progress) -> No
 
 def load_best(run: Path, discriminator: Discriminator) -> None:
     discriminator.load_state_dict(read_weights(run / BEST)[0], strict=False)
-

@@ -30,7 +30,7 @@ from torch.nn import functional
 from electra_ie.common.progress import progress
 from electra_ie.data.batching import Batch, in_batches
 from electra_ie.data.fields import Field
-from electra_ie.data.windowing import Labelled, Windows
+from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
 from electra_ie.models.discriminator import Discriminator
 
 MOST = 2_000
@@ -47,7 +47,7 @@ LEAST = 1e-9
 """Below this a probability counts as this, so that a class that one view rules out is not nothing at all."""
 
 
-class SecondView:
+class FeatureClassifier:
     """The regressions of those fields of kind `classes` in which it helps to ask them too."""
 
     def __init__(self, discriminator: Discriminator):
@@ -58,11 +58,11 @@ class SecondView:
 
     def learn(
         self,
-        labelled: Sequence[Labelled],
-        pool: Sequence[Labelled],
-        dev: Sequence[Labelled],
+        labelled: Sequence[LabeledWindow],
+        pool: Sequence[LabeledWindow],
+        dev: Sequence[LabeledWindow],
         teacher: Discriminator,
-        cutter: Windows,
+        windower: WindowTokenizer,
         seed: int,
     ) -> None:
         """Fit each field to the windows of which it is known, and to `pool`, of which `seed` draws what is read; keep
@@ -79,24 +79,29 @@ class SecondView:
             texts = np.bincount(gold, weights)  # of each class
             if np.count_nonzero(texts) < 2 or (not scored and bool(((texts > 0) & (texts < 1.5)).any())):
                 continue
-            bare = self._read(chosen, cutter) if bare is None else bare
-            model = self_trained(self._read(rows, cutter), gold, weights, bare)
+            bare = self._read(chosen, windower) if bare is None else bare
+            model = self_trained(self._read(rows, windower), gold, weights, bare)
             layer = _layer(model, field)
-            if not scored or self._helps(field, layer.to(self.encoder.device), teacher, scored, cutter):
+            if not scored or self._helps(field, layer.to(self.encoder.device), teacher, scored, windower):
                 self.layers[field.name] = layer.cpu()
         (agreed,) = broadcast_object_list([self.layers])
         self.layers = {name: layer.to(self.encoder.device) for name, layer in agreed.items()}
 
     @torch.no_grad()
     def _helps(
-        self, field: Field, layer: nn.Linear, teacher: Discriminator, rows: Sequence[Labelled], cutter: Windows
+        self,
+        field: Field,
+        layer: nn.Linear,
+        teacher: Discriminator,
+        rows: Sequence[LabeledWindow],
+        windower: WindowTokenizer,
     ) -> bool:
         """Do both views together tell the right classes better than the teacher alone?"""
         teacher.eval()
         told: list[tuple[torch.Tensor, ...]] = []
-        for _, given in in_batches(rows, AT_ONCE, cutter, (field,)):
+        for _, given in in_batches(rows, AT_ONCE, windower, (field,)):
             batch = given.to(self.encoder.device)
-            taught = teacher.opinions(teacher.states(batch), batch)[field.name]
+            taught = teacher.probabilities(teacher.states(batch), batch)[field.name]
             told.append((taught, _together(taught, layer(self._states(batch))), batch.labels[field.name], batch.share))
         alone, both, gold, weights = (torch.cat(each).double().cpu().numpy() for each in zip(*told, strict=True))
         return _surprise(both, gold, weights) < _surprise(alone, gold, weights)
@@ -119,12 +124,12 @@ class SecondView:
         mask = texts.attention_mask[..., None]
         return functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
 
-    def _read(self, rows: Sequence[Labelled], cutter: Windows) -> np.ndarray:
+    def _read(self, rows: Sequence[LabeledWindow], windower: WindowTokenizer) -> np.ndarray:
         """(N, H), windows of like length together."""
         found = np.zeros((len(rows), self.encoder.config.hidden_size), dtype=np.float32)
         done = 0
         with progress(len(rows), "reading for the teacher's second view", unit="texts") as report:
-            for places, batch in in_batches(rows, AT_ONCE, cutter, ()):
+            for places, batch in in_batches(rows, AT_ONCE, windower, ()):
                 found[places] = self._states(batch.to(self.encoder.device)).cpu().numpy()
                 done += len(places)
                 report(done)

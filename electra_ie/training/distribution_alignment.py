@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from electra_ie.data.batching import in_batches
-from electra_ie.data.windowing import Labelled, Windows
+from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
 from electra_ie.models.discriminator import Discriminator
 
 READ = 500
@@ -30,8 +30,12 @@ READ = 500
 
 
 @torch.no_grad()
-def bring_to_shares(
-    teacher: Discriminator, labelled: Sequence[Labelled], pool: Sequence[Labelled], cutter: Windows, seed: int
+def align_flag_distribution(
+    teacher: Discriminator,
+    labelled: Sequence[LabeledWindow],
+    pool: Sequence[LabeledWindow],
+    windower: WindowTokenizer,
+    seed: int,
 ) -> None:
     """Move the bias of each flag to where its mean probability over windows without labels, of which `seed` draws
     `READ`, is its share among the labels. A flag that all labelled texts bear, or none, is left as it is."""
@@ -42,7 +46,7 @@ def bring_to_shares(
     device = next(teacher.parameters()).device
     teacher.eval()
     weights, said = [], []
-    for places, batch in in_batches(drawn, 32, cutter, fields):
+    for places, batch in in_batches(drawn, 32, windower, fields):
         weights += [drawn[place].window.share for place in places]
         said.append(teacher.answers(batch.to(device)))
     for field in fields:

@@ -14,7 +14,7 @@ FOUND_OUT = 0.005
 """Below this mean p(real | fake) a generator teaches nothing any more (Arjovsky and Bottou 2017, section 2)."""
 
 
-class Watch:
+class DivergenceMonitor:
     """Sees the steps of a run one by one, and tells when the training has collapsed.
 
     A sign counts once it has stood for a tenth of the steps, and for at least twenty. One answer to all is a sign in

@@ -11,7 +11,7 @@ from electra_ie.common.errors import warn
 from electra_ie.common.files import CARD, write
 from electra_ie.data.batching import collate
 from electra_ie.data.dataset_card import dataset_on_hub
-from electra_ie.data.fields import by_field
+from electra_ie.data.fields import documents_by_field
 from electra_ie.data.label_budget import sample
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.scoring import Scores, answer, draw, judge, mean_score, with_intervals
@@ -22,7 +22,7 @@ from electra_ie.runs.model_card_metadata import base_model
 from electra_ie.runs.provenance import write_audit
 from electra_ie.runs.storage import save_fields
 from electra_ie.training.checkpoints import load_best
-from electra_ie.training.self_training import told_of
+from electra_ie.training.self_training import teacher_summary
 
 Training = Any
 
@@ -34,7 +34,7 @@ def complete(run: Training) -> None:
     """Save the best weights as stock folders, prove that they are those, and leave scores, plots and card."""
     if run.done.best_step is not None:
         load_best(run.folder, run.discriminator)
-    save_fields(run.folder, run.discriminator, run.cutter, run.extractor.edges)
+    save_fields(run.folder, run.discriminator, run.windower, run.extractor.edges)
     saved = Extractor.load(str(run.folder), str(run.accelerator.device))
     _verify_answers(run, saved)
     answers = answer(saved, run.corpus.dev)
@@ -45,14 +45,14 @@ def complete(run: Training) -> None:
         "labelled": {"documents": len(run.corpus.train), "windows": len(run.labelled)},
         "unlabelled": {"documents": len(run.corpus.pool), "windows": len(run.pool)},
         "labels": run.corpus.label_counts(run.task.fields),
-        "not_expressed": run.corpus.not_expressed(run.cutter, run.task.fields),
+        "not_expressed": run.corpus.not_expressed(run.windower, run.task.fields),
         "base_model": base_model(run.recipe.encoder),
         "dataset": dataset_on_hub(run.task),
         "steps": run.recipe.steps,
         "best_step": run.done.best_step,
         **({"collapsed": run.collapsed} if run.collapsed else {}),
         **({"answered_alike": alike} if alike else {}),
-        **({"teacher": told_of(run.rows)} if run.teacher else {}),
+        **({"teacher": teacher_summary(run.rows)} if run.teacher else {}),
         **({"second_view": list(run.view.layers)} if run.view else {}),
         "seconds": round(max((row.get("seconds", 0.0) for row in run.rows), default=0.0), 1),
         "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in run.rows), 1),
@@ -78,7 +78,7 @@ def _answered_alike(run: Training, saved: Extractor, of_dev: Sequence[Mapping[st
         documents = sample(run.corpus.train, READ, run.recipe.seed)
         answers = answer(saved, documents)
     found = []
-    for field, places in by_field(documents, run.task.fields):
+    for field, places in documents_by_field(documents, run.task.fields):
         gold = [documents[place].gold[field.name] for place in places]
         given = [answers[place][field.name] for place in places]
         if all(each == given[0] for each in given) and any(each != gold[0] for each in gold):
@@ -91,7 +91,7 @@ def _answered_alike(run: Training, saved: Extractor, of_dev: Sequence[Mapping[st
 @torch.no_grad()
 def _verify_answers(run: Training, saved: Extractor) -> None:
     """The saved folders, loaded anew, must answer as the model in memory does."""
-    batch = collate(run.labelled[:16], run.cutter, run.task.fields).to(run.accelerator.device)
+    batch = collate(run.labelled[:16], run.windower, run.task.fields).to(run.accelerator.device)
     run.discriminator.eval()
     saved.discriminator.eval()
     other = saved.discriminator.answers(batch)

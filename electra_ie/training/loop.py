@@ -1,4 +1,4 @@
-"""The one adversarial loop, on Accelerate: every preset, one process or several, runs through `play`."""
+"""The one adversarial loop, on Accelerate: every preset, one process or several, runs through `training_steps`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from torch import nn
 from electra_ie.config.train import Recipe
 from electra_ie.data.fields import IGNORED
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.models.losses import weigh
-from electra_ie.models.outputs import Verdict
+from electra_ie.models.losses import weighted_loss
+from electra_ie.models.outputs import DiscriminatorOutput
 
 
 class LossNotFinite(Exception):
@@ -74,7 +74,7 @@ class Mean:
         return total / count.clamp(min=1e-8)
 
 
-class Rules(Protocol):
+class LoopConfig(Protocol):
     """What the loop asks of a recipe."""
 
     @property
@@ -94,7 +94,7 @@ class Rules(Protocol):
 
 
 class SharedWeights(Protocol):
-    """Weights of which each player has a copy (see `pretraining.sharing.Ties`)."""
+    """Weights of which each player has a copy (see `pretraining.sharing.TiedEmbeddings`)."""
 
     def gather(self) -> None: ...
     def follow(self) -> None: ...
@@ -102,7 +102,7 @@ class SharedWeights(Protocol):
 
 
 @dataclass
-class Players:
+class AdversarialPair:
     """Both players and the one optimiser, prepared for the processes and the precision at hand.
 
     discriminator: called with a batch and fakes, returns the verdicts on real and on fake rows by field; its `judge`
@@ -147,7 +147,7 @@ class Players:
 
 def prepare(
     accelerator: Accelerator, discriminator: Discriminator, generator: nn.Module | None, recipe: Recipe
-) -> Players:
+) -> AdversarialPair:
     """Freeze what the recipe freezes, sort the weights into groups by learning rate, hand all to Accelerate."""
     if recipe.freeze_embeddings:
         discriminator.encoder.get_input_embeddings().requires_grad_(False)
@@ -161,10 +161,10 @@ def prepare(
     optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=recipe.weight_decay)
     wrapped = accelerator.prepare(discriminator)
     made = accelerator.prepare(generator) if generator is not None else None
-    return Players(accelerator, wrapped, made, accelerator.prepare(optimizer))
+    return AdversarialPair(accelerator, wrapped, made, accelerator.prepare(optimizer))
 
 
-def play(players: Players, batches: Any, recipe: Rules, start: int = 0) -> Iterator[Step]:
+def training_steps(players: AdversarialPair, batches: Any, recipe: LoopConfig, start: int = 0) -> Iterator[Step]:
     """Play the steps from `start` to `recipe.steps`; yield a `Step` after each. No file is touched here.
 
     batches: `batches[n]` is batch number n, which can be moved `.to` a device. Each player learns from its own loss
@@ -181,20 +181,20 @@ def play(players: Players, batches: Any, recipe: Rules, start: int = 0) -> Itera
         step = Step(number, {}, {}, None)
         for part in range(players.parts):
             batch = batches[number * players.parts + part].to(players.accelerator.device)
-            with _gathering(players, last=part + 1 == players.parts):
-                step.add(_turns(players, batch, recipe, number, mean), players.parts)
+            with _accumulating(players, last=part + 1 == players.parts):
+                step.add(_adversarial_step(players, batch, recipe, number, mean), players.parts)
         players.step(recipe.clip)
         yield step
 
 
-def _turns(players: Players, batch: Any, recipe: Rules, number: int, mean: Mean) -> Step:
+def _adversarial_step(players: AdversarialPair, batch: Any, recipe: LoopConfig, number: int, mean: Mean) -> Step:
     """Both players' turns on one batch: their gradients, and what they were like."""
     accelerator, discriminator, generator = players.accelerator, players.discriminator, players.generator
     fakes = generator(batch, number) if generator is not None else {}
 
     # The discriminator's turn: it sees fakes cut off from whoever made them.
     real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
-    loss, parts = weigh("discriminator", recipe.discriminator, real, fake, mean)
+    loss, parts = weighted_loss("discriminator", recipe.discriminator, real, fake, mean)
     losses = {"discriminator": _finite(loss, number, "discriminator")}
     accelerator.backward(loss / players.parts)
 
@@ -203,7 +203,7 @@ def _turns(players: Players, batch: Any, recipe: Rules, number: int, mean: Mean)
         with frozen(discriminator):
             with accelerator.autocast():  # as within the wrapped forward pass, which is not the one called here
                 answer = players.judge.judge(fakes)
-            loss, more = weigh("generator", recipe.generator, real, answer, mean)
+            loss, more = weighted_loss("generator", recipe.generator, real, answer, mean)
             losses["generator"] = _finite(loss, number, "generator")
             accelerator.backward(loss / players.parts)
         parts.update(more)
@@ -212,7 +212,7 @@ def _turns(players: Players, batch: Any, recipe: Rules, number: int, mean: Mean)
 
 
 @contextmanager
-def _gathering(players: Players, last: bool) -> Iterator[None]:
+def _accumulating(players: AdversarialPair, last: bool) -> Iterator[None]:
     """Within, gradients are not exchanged between processes, unless this is the last part of a step."""
     with ExitStack() as stack:
         for each in [] if last else players.both:
@@ -220,7 +220,7 @@ def _gathering(players: Players, last: bool) -> Iterator[None]:
         yield
 
 
-def check_weights(players: Players, step: int) -> None:
+def check_weights(players: AdversarialPair, step: int) -> None:
     """Raises `LossNotFinite` for weights that must not become a checkpoint."""
     for name, player in (("discriminator", players.judge), ("generator", players.maker)):
         if player is not None and not all(bool(each.isfinite().all()) for each in player.parameters()):
@@ -233,14 +233,14 @@ def rate_at(step: int, steps: int, warmup: float) -> float:
     return (step + 1) / rising if step + 1 < rising else (steps - step) / max(steps - rising, 1)
 
 
-def set_rates(optimizer: torch.optim.Optimizer, step: int, recipe: Rules) -> None:
+def set_rates(optimizer: torch.optim.Optimizer, step: int, recipe: LoopConfig) -> None:
     """The learning rates follow from the step alone: there is no scheduler whose state could be lost."""
     share = min(1.0, rate_at(step, recipe.steps or 1, recipe.warmup))
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share
 
 
-def accelerator_of(precision: str, tracker: str | None = None, home: Path | None = None) -> Accelerator:
+def make_accelerator(precision: str, tracker: str | None = None, home: Path | None = None) -> Accelerator:
     """A new Accelerator: `bf16`, `no` (float32) or `auto`, bf16 on a GPU; `tracker` writes into the folder `home`.
 
     A Python session may hold several, of different precision, which Accelerate by itself refuses: each has its own
@@ -316,14 +316,14 @@ def _answers(verdicts: Mapping[str, Any], accelerator: Accelerator) -> dict[str,
     right, over all processes. Of flags there are two: none, and some."""
     found = {}
     for name, verdict in verdicts.items():
-        if isinstance(verdict, Verdict) and verdict.logits.shape[-1] > 1:
+        if isinstance(verdict, DiscriminatorOutput) and verdict.logits.shape[-1] > 1:
             given, right = accelerator.reduce(_counts(verdict), reduction="sum").count_nonzero(-1).tolist()  # type: ignore[union-attr]
             found[name] = given, right
     return found
 
 
 @torch.no_grad()
-def _counts(verdict: Verdict) -> torch.Tensor:
+def _counts(verdict: DiscriminatorOutput) -> torch.Tensor:
     """(2, K): how often each answer was given to labelled rows, and how often it would have been right."""
     flags = verdict.field.kind == "flags"
     given = (verdict.logits > 0).any(-1).long() if flags else verdict.logits.argmax(-1)

@@ -21,7 +21,7 @@ from electra_ie.runs.layout import CORPUS, RECIPE, is_finished, load_task, read_
 from electra_ie.runs.provenance import code_now, environment_now, read_audit
 from electra_ie.runs.storage import load_run, model_files
 from electra_ie.training.checkpoints import Progress
-from electra_ie.training.co_training import SecondView
+from electra_ie.training.co_training import FeatureClassifier
 
 Rows = Sequence[Mapping[str, Any]]
 REMEDY = (
@@ -30,20 +30,20 @@ REMEDY = (
 )
 
 
-def answers_of(teacher: Discriminator, view: SecondView | None = None) -> Teacher:
+def answers_of(teacher: Discriminator, view: FeatureClassifier | None = None) -> Teacher:
     """What a masking generator asks of a teacher. view: what is asked of classes beside it."""
     teacher.eval()
 
     @torch.no_grad()
     def answer(texts: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         states = teacher.states(texts)
-        probabilities = teacher.opinions(states, texts)
+        probabilities = teacher.probabilities(states, texts)
         return states, view.beside(probabilities, texts) if view else probabilities
 
     return answer
 
 
-def take_over(
+def load_teacher(
     run: Path, task: Task, recipe: Recipe, corpus: str, pupil: Discriminator
 ) -> tuple[Discriminator, Progress, Rows]:
     """The discriminator of a finished run (see `refuse_unfinished`), how far it came, and its log.
@@ -77,7 +77,7 @@ def take_over(
     if fallen := told.get("collapsed"):
         warn(f"{run}: the teacher collapsed at step {fallen['step']}: {fallen['what']}.")
     reached = Progress(told["steps"], told["best_step"], best[-1] if best else None)
-    return teacher, reached, [*rows, row_of_the_end(reached.step, fallen)]
+    return teacher, reached, [*rows, last_teacher_row(reached.step, fallen)]
 
 
 def refuse_unfinished(run: Path) -> None:
@@ -95,12 +95,12 @@ def _begins_alike(teacher: Discriminator, pupil: Discriminator) -> bool:
     return all(torch.equal(ours[name].cpu(), theirs[name].cpu()) for name in still)
 
 
-def row_of_the_end(step: int, collapsed: Mapping[str, Any] | None) -> dict[str, Any]:
+def last_teacher_row(step: int, collapsed: Mapping[str, Any] | None) -> dict[str, Any]:
     """The last row of a teacher's log."""
     return {"step": step, "collapsed": collapsed}
 
 
-def row_of(rows: Rows) -> dict[str, Any]:
+def teacher_log_row(rows: Rows) -> dict[str, Any]:
     """What a run's log says of the teacher whose log this is: step 0, the dev scores of the weights it kept, whether it
     collapsed, the time it took."""
     scored = [row["dev"] for row in rows if row.get("best")]
@@ -115,7 +115,7 @@ def row_of(rows: Rows) -> dict[str, Any]:
     }
 
 
-def told_of(rows: Rows) -> dict[str, Any]:
+def teacher_summary(rows: Rows) -> dict[str, Any]:
     """Dev scores of the teacher, if there are any, and what it collapsed by, from the log of the run that it taught."""
     found = {"dev": rows[0].get("teacher"), "collapsed": rows[0]["collapsed"]}
     return {name: value for name, value in found.items() if value}

@@ -17,23 +17,23 @@ from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError, warn
-from electra_ie.common.files import claimed, refuse_within, write
+from electra_ie.common.files import locked, refuse_within, write
 from electra_ie.common.progress import notice, progress
 from electra_ie.config.base import refuse_other_recipe
 from electra_ie.config.train import Recipe
 from electra_ie.data.batching import Batches
 from electra_ie.data.span_boundaries import edges_of
 from electra_ie.data.task import Task
-from electra_ie.data.training_data import Corpus, windows_of
-from electra_ie.data.windowing import Windows
+from electra_ie.data.training_data import TrainingData, windows_of
+from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.scoring import answer, judge, mean_score, without_gold
-from electra_ie.models.bias_init import begin_at_shares
+from electra_ie.models.bias_init import init_bias_to_prior
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.models.encoders import load_tokenizer, longest, mask_token, pinned
-from electra_ie.models.latent_generator import LatentGenerators
+from electra_ie.models.encoders import load_tokenizer, mask_token, max_length, resolve_revision
+from electra_ie.models.latent_generator import LatentGenerator
 from electra_ie.models.losses import ROW_TERMS, check_terms
-from electra_ie.models.masking_generator import HidingGenerator
+from electra_ie.models.masking_generator import MaskingGenerator
 from electra_ie.models.pooling import choose
 from electra_ie.runs.layout import (
     BEST,
@@ -63,12 +63,27 @@ from electra_ie.training.checkpoints import (
     save_weights,
     trained_state,
 )
-from electra_ie.training.co_training import SecondView
-from electra_ie.training.distribution_alignment import bring_to_shares
-from electra_ie.training.divergence import Watch
+from electra_ie.training.co_training import FeatureClassifier
+from electra_ie.training.distribution_alignment import align_flag_distribution
+from electra_ie.training.divergence import DivergenceMonitor
 from electra_ie.training.finalize import complete
-from electra_ie.training.loop import LossNotFinite, Step, accelerator_of, check_weights, own_states, play, prepare
-from electra_ie.training.self_training import Rows, answers_of, refuse_unfinished, row_of, row_of_the_end, take_over
+from electra_ie.training.loop import (
+    LossNotFinite,
+    Step,
+    check_weights,
+    make_accelerator,
+    own_states,
+    prepare,
+    training_steps,
+)
+from electra_ie.training.self_training import (
+    Rows,
+    answers_of,
+    last_teacher_row,
+    load_teacher,
+    refuse_unfinished,
+    teacher_log_row,
+)
 from electra_ie.training.tracking import check_tracker, tracking
 
 MEASURED, MEASURED_APART = 20, 25
@@ -83,7 +98,7 @@ class Training:
         self,
         task: Task,
         recipe: Recipe,
-        corpus: Corpus,
+        corpus: TrainingData,
         folder: Path,
         tracker: str | None = None,
         within: Training | None = None,
@@ -93,40 +108,42 @@ class Training:
         that is to teach the first generation; without, one is trained."""
         check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
-        self.accelerator = accelerator_of(recipe.precision, tracker, folder / TRACKING)
-        recipe = replace(recipe, encoder=pinned(recipe.encoder))
+        self.accelerator = make_accelerator(recipe.precision, tracker, folder / TRACKING)
+        recipe = replace(recipe, encoder=resolve_revision(recipe.encoder))
         tokenizer = load_tokenizer(recipe.encoder)
         pooling = choose(recipe.encoder, recipe.pooling)
         torch.manual_seed(recipe.chance)  # decides the weights of the new heads and of the generator
-        fakes = recipe.game and not recipe.taught
+        fakes = recipe.has_generator and not recipe.taught
         self.discriminator = Discriminator.load(recipe.encoder, task.fields, pooling, fakes)
         hidden = self.discriminator.hidden
         whole_texts = any(field.kind != "spans" for field in task.fields)
         recipe = replace(recipe, pooling=pooling).with_window(
-            longest(tokenizer, self.discriminator.encoder.config), whole_texts
+            max_length(tokenizer, self.discriminator.encoder.config), whole_texts
         )
         self.role = f"{task.name} ({_role(recipe, within is not None)})"
-        self.cutter: Windows = (
-            within.cutter
+        self.windower: WindowTokenizer = (
+            within.windower
             if within
-            else corpus.cutter(tokenizer, recipe.window or 0, recipe.margin, task.fields, recipe.units)
+            else corpus.windower(tokenizer, recipe.window or 0, recipe.margin, task.fields, recipe.units)
         )
-        self.labelled, self.pool = corpus.windows(self.cutter, task.fields)
-        begin_at_shares(self.discriminator, self.labelled)
-        self.generator: LatentGenerators | HidingGenerator | None = None
+        self.labelled, self.pool = corpus.windows(self.windower, task.fields)
+        init_bias_to_prior(self.discriminator, self.labelled)
+        self.generator: LatentGenerator | MaskingGenerator | None = None
         if fakes:
-            self.generator = LatentGenerators(task.fields, hidden, recipe.latent, recipe.chance)
+            self.generator = LatentGenerator(task.fields, hidden, recipe.latent, recipe.chance)
         elif recipe.taught and self.pool:  # of labelled texts, read in place of others, a teacher has nothing to say
             self.generator = _hiding(self.discriminator, tokenizer, recipe)
         spans = any(field.kind == "spans" for field in task.fields)
         self.recipe = recipe.with_schedule(len(self.labelled), hidden, spans)
         self.players = prepare(self.accelerator, self.discriminator, self.generator, self.recipe)
-        self.view: SecondView | None = None
-        hiding = isinstance(self.generator, HidingGenerator)
+        self.view: FeatureClassifier | None = None
+        hiding = isinstance(self.generator, MaskingGenerator)
         if hiding and recipe.second_view and any(field.kind == "classes" for field in task.fields):
-            self.view = SecondView(self.discriminator)  # now: it keeps the encoder as it is before anything is trained
+            self.view = FeatureClassifier(
+                self.discriminator
+            )  # now: it keeps the encoder as it is before anything is trained
         edges = edges_of(corpus.train, task.fields)
-        self.extractor = Extractor(self.discriminator, self.cutter, task.fields, edges=edges)
+        self.extractor = Extractor(self.discriminator, self.windower, task.fields, edges=edges)
         self.rows: list[dict[str, Any]] = []
         self.done = Progress()
         self.collapsed: dict[str, Any] | None = None
@@ -134,7 +151,7 @@ class Training:
         self.given: tuple[Discriminator, Progress, Rows] | None = within.given if within else None
         if teacher:
             learnt_from = replace(corpus, pool=[]).hash
-            self.given = take_over(teacher, task, self.recipe.of_control, learnt_from, self.discriminator)
+            self.given = load_teacher(teacher, task, self.recipe.of_control, learnt_from, self.discriminator)
 
     def run(self, resume: bool = False) -> None:
         """Train, and leave a complete run. With `resume`, go on from the last checkpoint, to the very same weights.
@@ -144,7 +161,7 @@ class Training:
         """
         self._learn(resume)
         if self.accelerator.is_main_process:
-            self._settle()
+            self._select_final_weights()
             complete(self)
             clear(self.folder)
         self.accelerator.wait_for_everyone()
@@ -163,22 +180,22 @@ class Training:
         if self.recipe.taught:
             teacher = self._train_teacher()
             began = time.monotonic()
-            if not isinstance(self.generator, HidingGenerator):
+            if not isinstance(self.generator, MaskingGenerator):
                 told = "there are no unlabelled texts to learn from; the teacher's weights are kept"
                 notice(f"{self.role}: {told}. Add texts with --unlabeled.")
                 if main:
                     self._take_teacher()
                 return
-            bring_to_shares(teacher, self.labelled, self.pool, self.cutter, self.recipe.seed)
+            align_flag_distribution(teacher, self.labelled, self.pool, self.windower, self.recipe.seed)
             if self.view:
-                dev = windows_of(self.corpus.dev, self.cutter, self.task.fields)
-                self.view.learn(self.labelled, self.pool, dev, teacher, self.cutter, self.recipe.seed)
+                dev = windows_of(self.corpus.dev, self.windower, self.task.fields)
+                self.view.learn(self.labelled, self.pool, dev, teacher, self.windower, self.recipe.seed)
             self.generator.teacher = answers_of(teacher, self.view)
             preparing = time.monotonic() - began
         try:
             self._play(main, preparing)
         except LossNotFinite as error:
-            self._fall_back(error.step, error.what)
+            self._restore_last_good(error.step, error.what)
 
     def _train_teacher(self) -> Discriminator:
         """The generation before, or the discriminator that learns from the labels alone: trained in a run within this
@@ -198,17 +215,17 @@ class Training:
         elif not learnt:
             inner._learn(begun)
             if main:
-                inner._settle()
+                inner._select_final_weights()
                 if inner.done.best_step is not None:
                     load_best(folder, inner.discriminator)
-                write_log(folder, [*inner.rows, row_of_the_end(inner.done.step, inner.collapsed)])
+                write_log(folder, [*inner.rows, last_teacher_row(inner.done.step, inner.collapsed)])
                 save_weights(weights, trained_state(inner.discriminator), inner.done)
                 shutil.rmtree(folder / CHECKPOINT)
         self.accelerator.wait_for_everyone()
         state, self.teacher = read_weights(weights)
         inner.discriminator.load_state_dict(state, strict=False)
         if main and not self.done.step:
-            self.rows = [row_of(read_log(folder))]
+            self.rows = [teacher_log_row(read_log(folder))]
         return inner.discriminator
 
     def _take_teacher(self) -> None:
@@ -218,7 +235,7 @@ class Training:
         self.rows.append({"step": self.done.step, "kept": "teacher"})
         save_weights(self.folder / BEST, read_weights(self.folder / TAUGHT)[0], self.done)
 
-    def _settle(self) -> None:
+    def _select_final_weights(self) -> None:
         """The best weights on dev are kept; but the teacher's where the game has fallen behind them by more than one
         standard error of a share. (To keep whichever is ahead would favour the game in a comparison on that dev.)"""
         best, taught = self.done.best_score, self.teacher.best_score if self.teacher else None
@@ -246,7 +263,7 @@ class Training:
         """preparing: the seconds that it took to mend what the teacher says, which are part of the training's."""
         steps, place = self.recipe.steps or 0, self.accelerator.process_index
         batches = Batches(
-            self.labelled, self.pool, (self.recipe.batch or 0, self.recipe.unlabeled_batch or 0), self.cutter,
+            self.labelled, self.pool, (self.recipe.batch or 0, self.recipe.unlabeled_batch or 0), self.windower,
             self.task.fields, self.recipe.chance, place, self.accelerator.num_processes,
         )  # fmt: skip
         done, collapsed = self.done.step, None
@@ -255,7 +272,7 @@ class Training:
         every = max(MEASURED_APART, math.ceil(steps / MEASURED))
         measured = {*range(every, steps, every), steps}
         before = max((row.get("seconds", 0.0) for row in self.rows), default=0.0) + preparing
-        watch = Watch(steps)
+        watch = DivergenceMonitor(steps)
         for row in self.rows:  # of a run that is resumed
             if "discriminator" in row:
                 watch.see(_step(row))
@@ -267,7 +284,9 @@ class Training:
         ):
             if main and not self.done.step and self.rows:
                 track(self.rows[0])
-            for step in play(self.players, batches, replace(self.recipe, seed=self.recipe.chance), self.done.step):
+            for step in training_steps(
+                self.players, batches, replace(self.recipe, seed=self.recipe.chance), self.done.step
+            ):
                 done = step.number + 1
                 collapsed = watch.see(step)  # the numbers of a step are those of all processes: all decide alike
                 if main:
@@ -281,12 +300,12 @@ class Training:
                 if collapsed:
                     break
         if collapsed:
-            self._fall_back(done, collapsed)
+            self._restore_last_good(done, collapsed)
 
     def _achieved(self, batches: Batches, done: int) -> dict[str, float]:
-        """What the generator that hides achieves on the texts of the next step (see `HidingGenerator.achieved`), on
+        """What the generator that hides achieves on the texts of the next step (see `MaskingGenerator.achieved`), on
         this process alone: nothing is exchanged, and no weight changes."""
-        if not isinstance(self.generator, HidingGenerator):
+        if not isinstance(self.generator, MaskingGenerator):
             return {}
         with self.accelerator.autocast():
             batch = batches[done].to(self.accelerator.device)
@@ -332,7 +351,7 @@ class Training:
         checkpoint(self.folder, self.players, reached, self.rows)
         self.done = reached
 
-    def _fall_back(self, step: int, what: str) -> None:
+    def _restore_last_good(self, step: int, what: str) -> None:
         """End the run with the last good weights. Raises UserError, in every process, where there are none."""
         if self.teacher and self.done.best_step is None and self.accelerator.is_main_process:
             self._take_teacher()
@@ -341,7 +360,7 @@ class Training:
         if best is None and not good:
             if self.accelerator.is_main_process:  # the others have no rows
                 write_log(self.folder, self.rows)
-            other = ", or with --preset control" if self.recipe.game else ""
+            other = ", or with --preset control" if self.recipe.has_generator else ""
             remedy = f"Train more gently: --set rate={min((self.recipe.rate or 0) / 10, 1e-4):g}{other}."
             raise UserError(f"{self.role} has collapsed at step {step}: {what}.", file=self.folder, remedy=remedy)
         if best is None and self.accelerator.is_main_process:
@@ -376,14 +395,14 @@ def train_run(
         raise UserError(f"--teacher: the preset {recipe.preset} has no teacher.", remedy=remedy)
     if teacher:
         refuse_unfinished(teacher)  # before anything is read, which may take a while
-    corpus = Corpus.read(task, recipe)
+    corpus = TrainingData.read(task, recipe)
     _tell_of_bare_fields(task, corpus)
     training = Training(task, recipe, corpus, folder, tracker, teacher=teacher)
-    with claimed(folder):
+    with locked(folder):
         training.run(resume)
 
 
-def _tell_of_bare_fields(task: Task, corpus: Corpus) -> None:
+def _tell_of_bare_fields(task: Task, corpus: TrainingData) -> None:
     """Warn of fields that dev says nothing about, since the weights are not chosen by them."""
     bare = without_gold(task.fields, corpus.dev) if corpus.dev else []
     if len(bare) == len(task.fields):
@@ -401,11 +420,11 @@ def _role(recipe: Recipe, teaches: bool) -> str:
     return f"{recipe.preset}, generation {recipe.generations}" if one_of_several else recipe.preset
 
 
-def _hiding(discriminator: Discriminator, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> HidingGenerator:
+def _hiding(discriminator: Discriminator, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> MaskingGenerator:
     """Raises UserError where no token can be hidden from the encoder."""
     token = mask_token(tokenizer, recipe.encoder)
     discriminator.probe_hiding(recipe.encoder, token)
-    return HidingGenerator(discriminator.hidden, token, tokenizer.all_special_ids, recipe.hide, recipe.chance)
+    return MaskingGenerator(discriminator.hidden, token, tokenizer.all_special_ids, recipe.hide, recipe.chance)
 
 
 def clear(folder: Path) -> None:

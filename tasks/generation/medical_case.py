@@ -56,7 +56,9 @@ class Case:
         return self.chance.choice(phrases.VITALS)
 
     def template_lab(self) -> str:
-        return self.chance.choice(("{analyte} {value}", "{analyte} {value}", "{analyte}: {value}", "{analyte} of {value}"))
+        return self.chance.choice(
+            ("{analyte} {value}", "{analyte} {value}", "{analyte}: {value}", "{analyte} of {value}")
+        )
 
     def template_outcome(self) -> str:
         return self.grammar.pick(phrases.OUTCOMES[self.outcome])
@@ -211,15 +213,27 @@ def note(chance: random.Random, split: str, outcome: str) -> tuple[str, list[dic
     case = Case(chance, split)
     case.outcome = outcome
     order = [phrases.PRESENTATION]
-    order += [part for part, share in ((phrases.HISTORY, 0.8), (phrases.ASIDE, 0.6), (phrases.NEGATED, 0.8)) if chance.random() < share]
+    order += [
+        part
+        for part, share in ((phrases.HISTORY, 0.8), (phrases.ASIDE, 0.6), (phrases.NEGATED, 0.8))
+        if chance.random() < share
+    ]
     order += [phrases.EXAMINATION, phrases.LABORATORY]
-    order += [part for part, share in ((phrases.NEGATED, 0.3), (phrases.LABORATORY, 0.35), (phrases.RULED_OUT, 0.6)) if chance.random() < share]
+    order += [
+        part
+        for part, share in ((phrases.NEGATED, 0.3), (phrases.LABORATORY, 0.35), (phrases.RULED_OUT, 0.6))
+        if chance.random() < share
+    ]
     order += [phrases.DIAGNOSIS, phrases.TREATMENT]
     order += [part for part, share in ((phrases.NOT_GIVEN, 0.5), (phrases.COURSE, 0.8), (phrases.TREATMENT, 0.4), (phrases.COURSE, 0.4))
               if chance.random() < share]  # fmt: skip
     order.append(phrases.FRAMES)
     order += [phrases.RECAP] if chance.random() < 0.5 else []
-    order += [part for part, share in ((phrases.ADVICE, 0.6), (phrases.ASIDE, 0.25)) if chance.random() < share and outcome != "died"]
+    order += [
+        part
+        for part, share in ((phrases.ADVICE, 0.6), (phrases.ASIDE, 0.25))
+        if chance.random() < share and outcome != "died"
+    ]
     pieces: list[Piece] = []
     told: list[str] = []
     gap = chance.choice((" ", " ", "\n"))

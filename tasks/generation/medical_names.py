@@ -105,7 +105,9 @@ LABS = {
 
 DOSES = {drug: doses for _, picture in sorted(PICTURES.items()) for drug, doses in picture.medications.items()}
 
-HERALDS = words("breast cancer|haemophilia|sickle cell disease|colon cancer|bipolar disorder|cystic fibrosis|Huntington's disease|tuberculosis")
+HERALDS = words(
+    "breast cancer|haemophilia|sickle cell disease|colon cancer|bipolar disorder|cystic fibrosis|Huntington's disease|tuberculosis"
+)
 ALLERGENS = words("penicillin|codeine|ibuprofen|sulfonamides|latex|erythromycin|iodine contrast|morphine")
 
 SHORTENINGS = {

@@ -191,4 +191,10 @@ RECAP = [
     "[a cousin|{his_her} brother] with [the same|this] illness [died|was back at work soon|ended in a wheelchair|is no different after a year]",
     "~[photos|notes] from day {few} show {him_her} [sitting up unaided|unable to lift a cup|unchanged]",
 ]
-FRAMES = ["{outcome}", "{outcome}", "{outcome}", "[against|contrary to] [all|our] expectations, {outcome}", "[course|outcome]: {outcome}"]
+FRAMES = [
+    "{outcome}",
+    "{outcome}",
+    "{outcome}",
+    "[against|contrary to] [all|our] expectations, {outcome}",
+    "[course|outcome]: {outcome}",
+]

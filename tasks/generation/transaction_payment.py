@@ -28,7 +28,9 @@ class Payment:
         self.price = chance.choice((3, 8, 14, 40, 65, 120, 310)) * chance.uniform(0.8, 1.2)
         self.clause, self.claim_holds = "", False
         limit = LIMITS[self.currency]
-        self.total = round(chance.uniform(0.9, 0.99) * limit if chance.random() < 0.15 else chance.uniform(0.1, 9) * limit, -1)
+        self.total = round(
+            chance.uniform(0.9, 0.99) * limit if chance.random() < 0.15 else chance.uniform(0.1, 9) * limit, -1
+        )
         self.weekday = chance.randrange(5)
         self.measure = chance.choice(("kg", "t", "piece", "unit"))
 
@@ -47,7 +49,9 @@ class Payment:
     def full_name(self) -> str:
         given, family = self.name(names.GIVEN), self.name(names.FAMILY)
         manner = self.chance.random()
-        return f"{given[0]}. {family}" if manner < 0.15 else f"{family} {given}" if manner < 0.25 else f"{given} {family}"
+        return (
+            f"{given[0]}. {family}" if manner < 0.15 else f"{family} {given}" if manner < 0.25 else f"{given} {family}"
+        )
 
     def company(self) -> str:
         form = self.chance.choice(names.COMPANY_FORMS).replace("_", " ")
@@ -166,7 +170,9 @@ class Payment:
 
     def say_date(self) -> str:
         day, month = self.chance.randint(1, 28), self.chance.randint(1, 12)
-        return self.chance.choice((f"2024-{month:02}-{day:02}", f"{day:02}.{month:02}.2024", f"{day} {names.MONTHS[month - 1]}"))
+        return self.chance.choice(
+            (f"2024-{month:02}-{day:02}", f"{day:02}.{month:02}.2024", f"{day} {names.MONTHS[month - 1]}")
+        )
 
     def say_rate(self) -> str:
         return f"{self.chance.uniform(0.7, 4):.4f}"

@@ -24,12 +24,19 @@ LONGEST = 430
 def columns(payment: Payment, opening: str) -> list[Piece]:
     """The first line of a record: columns in the order and the spelling of one of four export programs."""
     chance = payment.chance
-    channel = {"cash": ("COUNTER", "ATM", "CASH"), "personal": ("INSTANT", "SEPA", "APP")}.get(opening, ("SWIFT", "SEPA", "WIRE"))
+    channel = {"cash": ("COUNTER", "ATM", "CASH"), "personal": ("INSTANT", "SEPA", "APP")}.get(
+        opening, ("SWIFT", "SEPA", "WIRE")
+    )
     manner = chance.randrange(4)
     keys = (("channel", "currency", "booked", "branch", "amount", "country"), ("CHN", "CCY", "DT", "BR", "AMT", "CTRY"),
             ("chan", "ccy", "date", "br", "amt", "ctry"), ("Channel", "Curr", "Booking", "Office", "Sum", "Country"))[manner]  # fmt: skip
     mark, gap = ((": ", " | "), ("=", "; "), (":", " / "), (": ", ", "))[manner]
-    values: list[Piece] = [Piece(chance.choice(channel)), Piece(payment.currency), Piece(payment.say_date()), Piece(payment.say_branch())]
+    values: list[Piece] = [
+        Piece(chance.choice(channel)),
+        Piece(payment.currency),
+        Piece(payment.say_date()),
+        Piece(payment.say_branch()),
+    ]
     shown = list(zip(keys, values, strict=False))
     shown = [shown[0], shown[1], *chance.sample(shown[2:], chance.randint(0, 2))]
     if chance.random() < 0.35 and opening in ("wire", "trade"):

@@ -13,7 +13,7 @@ from electra_ie.common.text_files import Place, lines, read_text, relative
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.readers.folders import files_of
-from electra_ie.data.readers.gold import Spans, explain, owners
+from electra_ie.data.readers.gold import Spans, explain, fields_with_label
 from electra_ie.data.readers.options import Option
 
 KINDS = ("spans",)
@@ -106,7 +106,7 @@ def spans_of(
             label, pieces, quoted = parse(line, place)
             if label in options["ignore"]:
                 continue
-            takers = owners(label, fields, place)
+            takers = fields_with_label(label, fields, place)
             check(pieces, text, quoted, place)
             if len(pieces) > 1 and options["discontinuous"] == "error":
                 raise in_pieces(label, pieces, text, place)

@@ -15,7 +15,7 @@ from electra_ie.common.errors import Fault, UserError, stop, warn
 from electra_ie.common.text_files import Place, lines
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
-from electra_ie.data.readers.gold import Spans, owners
+from electra_ie.data.readers.gold import Spans, fields_with_label
 from electra_ie.data.readers.options import Option
 from electra_ie.data.scripts import continues_word, is_unspaced
 
@@ -165,7 +165,7 @@ def check(row: Row, width: int, fields: Sequence[Field], options: Mapping[str, A
     if len(cells) != width and (fields or not -len(cells) <= word < len(cells)):
         tag = TAG.fullmatch(" ".join(cells[width - 1 :])) if 1 < width < len(cells) and options["tag"] == -1 else None
         if tag:
-            owners(tag[2], fields, row.place)
+            fields_with_label(tag[2], fields, row.place)
         remedy = "Give every line the same columns."
         if not options["delimiter"] and len(row.line.split("\t")) == width:
             remedy = 'If tabs divide the columns, set the option delimiter: "\\t".'
@@ -235,7 +235,7 @@ def spans_of(
     gold: dict[str, list[Span]] = {field.name: [] for field in scheme.fields}
     for first, last, label in chunks(tags):
         span = spans.span(text, offsets[first][0], offsets[last][1], label, rows[first].place)
-        for field in owners(label, scheme.fields, rows[first].place):
+        for field in fields_with_label(label, scheme.fields, rows[first].place):
             gold[field.name].append(span)
     return {name: spans.gold(found) for name, found in gold.items()}
 
@@ -264,7 +264,7 @@ class Scheme:
             return "", ""
         match = TAG.fullmatch(tag)
         if match:
-            owners(match[2], self.fields, place)
+            fields_with_label(match[2], self.fields, place)
             return match[1].upper(), match[2]
         example = next(label for field in self.fields for label in field.labels)
         if tag in self.labels:

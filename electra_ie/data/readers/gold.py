@@ -26,7 +26,7 @@ def flags(names: Collection[str], field: Field, place: Place) -> tuple[str, ...]
     return tuple(label for label in field.labels if label in held)
 
 
-def owners(label: str, fields: Sequence[Field], place: Place) -> list[Field]:
+def fields_with_label(label: str, fields: Sequence[Field], place: Place) -> list[Field]:
     """The spans fields that have `label`; several fields may share one file, each taking its own labels."""
     found = [field for field in fields if label in field.labels]
     if not found:

@@ -56,7 +56,7 @@ class Keys:
 
 
 def alike(key: str, column: str) -> bool:
-    """Whether `key` may be `column` misspelt: "Names", "entity-name" for "entity_names", but not its sibling, as
+    """Whether `module_key` may be `column` misspelt: "Names", "entity-name" for "entity_names", but not its sibling, as
     "topic_b" is of "topic_a" and "name2" of "name1". Capitals do not count."""
     first, second = (re.split("[ _-]+", word.casefold()) for word in (key, column))
     if len(first) == len(second):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.text_files import printable, read_text, relative
+from electra_ie.common.text_files import escape_undecodable, read_text, relative
 from electra_ie.data.document import Document
 from electra_ie.data.fields import KINDS as KINDS
 from electra_ie.data.fields import Field
@@ -23,10 +23,10 @@ ENDINGS = (".txt", ".jsonl")
 def read(path: Path, fields: Sequence[Field], options: Mapping[str, Any]) -> Iterator[Document]:
     """A file as one unlabelled document, or each `.txt` below a folder, by name."""
     if not path.is_dir():
-        yield whole(path, path.name)
+        yield atomic_path(path, path.name)
         return
     for file in files_of(path, ENDINGS[:1]):
-        yield whole(file, relative(file, path))
+        yield atomic_path(file, relative(file, path))
 
 
 def read_unlabelled(path: str | os.PathLike[str]) -> Iterator[Document]:
@@ -42,18 +42,18 @@ def read_unlabelled(path: str | os.PathLike[str]) -> Iterator[Document]:
     if found.exists() and found.suffix.lower() not in ENDINGS:
         remedy = "Give a .txt, a .jsonl with a text a line, or a folder of them."
         raise UserError("this cannot be read as unlabelled text.", file=found, remedy=remedy)
-    return _one(found, printable(found.name))
+    return _one(found, escape_undecodable(found.name))
 
 
 def _one(file: Path, id: str) -> Iterator[Document]:
     """The documents of one file: each line of a `.jsonl`, else the whole."""
     if file.suffix.lower() != ".jsonl":
-        yield whole(file, id)
+        yield atomic_path(file, id)
         return
     defaults = {name: option.default for name, option in jsonl.OPTIONS.items()}
     yield from jsonl.read(file, (), defaults, stem=id[: -len(file.suffix)])
 
 
-def whole(file: Path, id: str) -> Document:
+def atomic_path(file: Path, id: str) -> Document:
     """A file as one document."""
-    return Document(id, read_text(file), {}, printable(str(file)), 1)
+    return Document(id, read_text(file), {}, escape_undecodable(str(file)), 1)

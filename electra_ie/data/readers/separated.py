@@ -135,9 +135,7 @@ def rows(path: Path, options: Mapping[str, Any], fault: Fault) -> Iterator[Row]:
             yield Row(place, cells, list(taken))
 
 
-def name_columns(
-    header: Sequence[str], names: Sequence[str], options: Mapping[str, Any], place: Place
-) -> list[str]:
+def name_columns(header: Sequence[str], names: Sequence[str], options: Mapping[str, Any], place: Place) -> list[str]:
     """The names of the columns: the header's, or `names` where the task gives them."""
     if names and len(names) != len(header):
         remedy = better_delimiter(header, len(names)) or "Name each once."
