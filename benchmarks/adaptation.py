@@ -6,7 +6,7 @@
     python benchmarks/adaptation.py --table                   # only print what results/adaptation.json holds
 
 The embedded encoder is adapted on biomedical sentences (BC5CDR's dev and test are not among them) for so many steps of
-2,048 tokens, a run of its own for each number: the learning rate of each falls to 0. Then `control` fine-tunes it on
+2,048 tokens, a run of its own for each number: the learning rate of each falls to 0. Then `supervised` fine-tunes it on
 bc5cdr with the seeds 0, 1, 2. What is chosen is chosen on dev. Encoders are kept in --work, out of the repository.
 """
 
@@ -41,16 +41,16 @@ def adapted(objective: str, steps: int, work: Path, settings: list[str]) -> str:
         return EMBEDDED
     folder = work / "-".join([objective, str(steps), *settings])
     resume = (folder / "run.yaml").is_file()
-    electra_ie.pretrain([TEXT], folder, objective=objective, steps=steps, settings=settings, resume=resume)
+    electra_ie.pretrain([TEXT], folder, objective=objective, max_steps=steps, overrides=settings, resume=resume)
     return str(folder)
 
 
 def fine_tune(encoder: str, labels: int, seed: int, split: str, settings: Sequence[str] = ()) -> dict[str, Any]:
-    """Strict F1 (%) of `control` on bc5cdr."""
+    """Strict F1 (%) of `supervised` on bc5cdr."""
     import electra_ie
 
     folder = Path(tempfile.mkdtemp()) / "run"
-    electra_ie.train("bc5cdr", folder, encoder=encoder, labels=labels, seed=seed, settings=list(settings))
+    electra_ie.train("bc5cdr", folder, encoder=encoder, label_budget=labels, seed=seed, settings=list(settings))
     if split == "test":
         electra_ie.evaluate(folder, "test")
     scores = json.loads((folder / "scores.json").read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""Few labels: `adversarial` against `control`, the same labels, dev and defaults, each run scored on test once.
+"""Few labels: `adversarial` against `supervised`, the same labels, dev and defaults, each run scored on test once.
 
     python benchmarks/few_labels.py                                    # every cell, three seeds: a day of one core
     python benchmarks/few_labels.py --cells trec_fine:all --set precision=bf16
@@ -9,7 +9,7 @@
 An encoder of another name, such as one that `electra-ie pretrain` has adapted, makes rows of its own; `--encoder NAME`
 is the default one, for settings that no row tells of. `--adapt` is `electra-ie pretrain --objective mlm` for so many
 steps on the set itself (its splits train and unlabeled), made once; these encoders are kept in --work, out of the
-repository, and their rows are called adapted. The run of `control` teaches `adversarial`. Finished trainings are
+repository, and their rows are called adapted. The run of `supervised` teaches `adversarial`. Finished trainings are
 kept in results/few_labels.json, with the settings they were given, and not repeated. Beside the table, which is
 printed, there is a learning curve for each set that was trained with two budgets or more:
 results/few_labels_<set>.png.
@@ -41,7 +41,7 @@ CELLS = (
     "sec_filings:50", "transaction_risk:60", "transaction_risk:200",
 )  # fmt: skip
 """Task and label budget."""
-CONTROL = "control"
+CONTROL = "supervised"
 PRESETS = (CONTROL, "adversarial")
 DEFAULT = "default"
 ADAPTED = "adapted"
@@ -63,7 +63,7 @@ def module_key(encoder: str, cell: str, preset: str, seed: int) -> str:
 def measure(cell: str, preset: str, seed: int, encoder: str, settings: list[str], runs: Path) -> dict[str, Any]:
     """Train once, score test once: main scores (%) by field, and the CPU seconds of the training.
 
-    The run of control in `runs`, if it is there, is the teacher of adversarial, whose seconds then hold its own.
+    The supervised run in `runs`, if it is there, is the teacher of adversarial, whose seconds then hold its own.
     """
     import electra_ie
 
@@ -73,8 +73,8 @@ def measure(cell: str, preset: str, seed: int, encoder: str, settings: list[str]
     teacher = control if preset != CONTROL and control.is_dir() else None
     began = time.process_time()
     run = electra_ie.train(
-        task, runs / preset, labels=None if budget == "all" else int(budget), preset=preset, seed=seed,
-        encoder=directory or None, settings=settings, teacher=teacher,
+        task, runs / preset, label_budget=None if budget == "all" else int(budget), preset=preset, seed=seed,
+        encoder=directory or None, overrides=settings, teacher=teacher,
     )  # fmt: skip
     spent = time.process_time() - began
     if teacher:
@@ -94,7 +94,7 @@ def adapted(task: str, steps: int, work: Path) -> Path:
     import electra_ie
 
     folder = work / f"{task}-{steps}"
-    electra_ie.pretrain(task, folder, objective="mlm", steps=steps, resume=(folder / "run.yaml").is_file())
+    electra_ie.pretrain(task, folder, objective="mlm", max_steps=steps, resume=(folder / "run.yaml").is_file())
     return folder
 
 

@@ -1,4 +1,4 @@
-"""`control` and `latent` at their defaults on real sets: mean and spread over seeds, each run scored on test once.
+"""`supervised` and `latent` at their defaults on real sets: mean and spread over seeds, each run scored on test once.
 
     python benchmarks/floors.py                       # every cell, three seeds (hours on two cores)
     python benchmarks/floors.py --cells bc5cdr:100    # one cell
@@ -22,7 +22,7 @@ from cells import Cells, spread
 
 CELLS = ("bc5cdr:all", "bc5cdr:100", "trec_fine:all")
 """Task and label budget."""
-PRESETS = ("control", "latent")
+PRESETS = ("supervised", "latent")
 RESULTS = Cells("floors")
 
 
@@ -31,7 +31,7 @@ def measure(task: str, labels: int | None, preset: str, seed: int) -> dict[str, 
     import electra_ie
 
     folder = Path(tempfile.mkdtemp()) / "run"
-    electra_ie.train(task, folder, labels=labels, preset=preset, seed=seed)
+    electra_ie.train(task, folder, label_budget=labels, preset=preset, seed=seed)
     scores = electra_ie.evaluate(folder, "test")
     training = json.loads((folder / "scores.json").read_text("utf-8"))["training"]
     shutil.rmtree(folder.parent)

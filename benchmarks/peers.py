@@ -28,7 +28,7 @@ import few_labels
 import numpy as np
 from cells import Cells, spread
 
-from electra_ie.config.train import EMBEDDED, Recipe
+from electra_ie.config.train import EMBEDDED, TrainSettings
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.task import Task
@@ -134,7 +134,7 @@ def measure(peer: str, cell: str, seed: int) -> dict[str, Any]:
     name, _, budget = cell.partition(":")
     task = Task.load(name)
     labels = None if budget == "all" else int(budget)
-    corpus = TrainingData.read(task, Recipe(task=name, labels=labels, seed=seed, preset="adversarial"))
+    corpus = TrainingData.read(task, TrainSettings(task=name, label_budget=labels, seed=seed, preset="adversarial"))
     kind = "spans" if peer == "spacy" else "classes"
     (field,) = (each for each in task.fields if each.kind == kind)
     test = task.read("test")

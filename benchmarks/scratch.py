@@ -5,7 +5,7 @@
 
 The electra run gets --steps; the mlm run as many as cost the same, by the CPU time of a step of each, measured turn by
 turn in this process (ELECTRA's counts its generator). Both learn one vocabulary, and are compared by fine-tuning with
-`control` on bc5cdr, dev split: every run of pretraining with the seeds 0, 1, 2.
+`supervised` on bc5cdr, dev split: every run of pretraining with the seeds 0, 1, 2.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ def cost(shape: str, vocab: int, batch: int) -> float:
     """What a step of electra costs, in steps of mlm."""
     import torch
 
-    from electra_ie.config.pretrain import PretrainRecipe
+    from electra_ie.config.pretrain import PretrainSettings
     from electra_ie.pretraining.trainer import Pretraining
     from electra_ie.training.loop import training_steps
 
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time
     running, taken = {}, {name: [] for name in OBJECTIVES}
     for name in OBJECTIVES:
-        recipe = PretrainRecipe(
-            paths=(str(TEXT),), objective=name, from_scratch=shape, vocab=vocab, steps=1_000, batch=batch
+        settings = PretrainSettings(
+            paths=(str(TEXT),), objective=name, from_scratch=shape, vocab_size=vocab, max_steps=1_000, batch_size=batch
         )
-        session = Pretraining(recipe, Path(tempfile.gettempdir()) / "none")
-        session.recipe = session._with_steps()
+        session = Pretraining(settings, Path(tempfile.gettempdir()) / "none")
+        session.settings = session._with_steps()
         session._set_peaks()
-        running[name] = training_steps(session.players, session.batches, session.recipe)
+        running[name] = training_steps(session.players, session.batches, session.settings)
     for _ in range(8):
         for name, steps in running.items():
             began = clock()
@@ -99,8 +99,8 @@ def main() -> None:
     for run, labels, seed in itertools.product(range(given.runs), given.labels, given.seeds):
         for name in OBJECTIVES:
             folder = given.work / f"{case} {name} {run}".replace(" ", "-")
-            told = {"objective": name, "steps": steps[name], "seed": run, "batch": given.batch}
-            told |= {"from_scratch": given.shape, "vocab": given.vocab}
+            told = {"objective": name, "max_steps": steps[name], "seed": run, "batch_size": given.batch}
+            told |= {"from_scratch": given.shape, "vocab_size": given.vocab}
             RESULTS.fill(f"{case} | {name} | {labels} | {run} {seed}", partial(measure, folder, told, labels, seed))
     for labels in given.labels:
         print(f"{labels} labels. {table(given.shape, given.vocab, given.batch, given.steps, labels)}")

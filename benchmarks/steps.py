@@ -1,9 +1,10 @@
-"""How many steps, where there is no dev split to say: the rule of `Recipe.steps`, and half and twice as many.
+"""How many steps, where there is no dev split to say: the rule of `TrainSettings.steps`, and half and twice as many.
 
     python benchmarks/steps.py                             # every cell, three seeds; about four hours of one core
     python benchmarks/steps.py --table                     # only print what results/steps.json holds
 
-`control` is trained as without a dev split, so that the last step is kept, and scored on documents that chose nothing:
+`supervised` is trained as without a dev split, so that the last step is kept, and scored on documents that chose
+nothing:
 those of dev, or, where the set has none, labelled ones of train that the label budget leaves over. Test is not scored.
 """
 
@@ -29,7 +30,7 @@ RESULTS = Cells("steps")
 
 def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str, Any]:
     """The mean over the fields of what the last step scores (%), and how many steps there were."""
-    from electra_ie.config.train import Recipe
+    from electra_ie.config.train import TrainSettings
     from electra_ie.data.label_budget import sample
     from electra_ie.data.task import Task
     from electra_ie.data.training_data import TrainingData
@@ -39,15 +40,15 @@ def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str
 
     name, _, budget = cell.partition(":")
     task = Task.load(name)
-    recipe = Recipe.build(None, settings, task=name, labels=int(budget), seed=seed, preset="control")
-    read = TrainingData.read(task, recipe)
+    settings = TrainSettings.build(None, settings, task=name, label_budget=int(budget), seed=seed, preset="supervised")
+    read = TrainingData.read(task, settings)
     taught = {each.id for each in read.train}
     others = [each for each in task.read("train") if each.gold and each.id not in taught]
     scored = read.dev or sample(others, MOST, seed)
     with tempfile.TemporaryDirectory() as folder:
         make = partial(Training, task, corpus=replace(read, dev=[]), folder=Path(folder) / "run")
-        steps = round(times * (make(recipe).recipe.steps or 0))
-        make(replace(recipe, steps=steps)).run()
+        steps = round(times * (make(settings).settings.max_steps or 0))
+        make(replace(settings, max_steps=steps)).run()
         scores = judge(task.fields, scored, answer(Extractor.load(f"{folder}/run"), scored))
     return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored), "settings": settings}
 

@@ -26,7 +26,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoTokenizer, DebertaV2Config, DebertaV2ForMaskedLM, DebertaV2Model
 
-from electra_ie.config.pretrain import PretrainRecipe
+from electra_ie.config.pretrain import PretrainSettings
 from electra_ie.config.train import EMBEDDED
 from electra_ie.models.encoders import resolve_encoder
 from electra_ie.pretraining import model_factory as models
@@ -49,14 +49,14 @@ class Blocks:
         return ids
 
 
-def ours(players: Any, batches: TokenBatches, recipe: PretrainRecipe) -> Steps:
+def ours(players: Any, batches: TokenBatches, settings: PretrainSettings) -> Steps:
     for group in players.optimizer.param_groups:
         group["peak"] = 1e-4
-    for _ in training_steps(players, batches, recipe):
+    for _ in training_steps(players, batches, settings):
         yield
 
 
-def bound(players: Any, batches: TokenBatches, _: PretrainRecipe) -> Steps:
+def bound(players: Any, batches: TokenBatches, _: PretrainSettings) -> Steps:
     """On ready tensors; weights are never changed."""
     judge, maker = players.judge.train(), players.maker.train()
     batch = batches[0].to(players.accelerator.device)
@@ -81,11 +81,11 @@ def _labels(batch: Any) -> torch.Tensor:
     return torch.full_like(batch.input_ids, -100).scatter(1, batch.places, batch.input_ids.gather(1, batch.places))
 
 
-def plain(players: Any, batches: TokenBatches, recipe: PretrainRecipe) -> Steps:
+def plain(players: Any, batches: TokenBatches, settings: PretrainSettings) -> Steps:
     with players.maker.stock() as generator, players.judge.stock() as discriminator:
         parts = [*generator.parameters(), *discriminator.parameters()]
         optimizer = torch.optim.AdamW({id(each): each for each in parts}.values(), lr=1e-4)
-        for number in range(recipe.steps or 0):
+        for number in range(settings.max_steps or 0):
             batch = batches[number].to(players.accelerator.device)
             labels = _labels(batch)
             with players.accelerator.autocast():
@@ -104,14 +104,14 @@ def plain(players: Any, batches: TokenBatches, recipe: PretrainRecipe) -> Steps:
             yield
 
 
-def txtai(players: Any, batches: TokenBatches, recipe: PretrainRecipe) -> Steps:
+def txtai(players: Any, batches: TokenBatches, settings: PretrainSettings) -> Steps:
     from txtai.models.tokendetection import TokenDetection
 
     TokenDetection._supports_sdpa = True  # without which transformers 5 refuses to build it
     with players.maker.stock() as generator, players.judge.stock() as discriminator:
         model = TokenDetection(generator, discriminator, None).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-        for number in range(recipe.steps or 0):
+        for number in range(settings.max_steps or 0):
             batch = batches[number].to(players.accelerator.device)
             with players.accelerator.autocast():
                 loss = model(input_ids=batch.masked_ids, labels=_labels(batch), attention_mask=batch.mask)[0]
@@ -122,7 +122,7 @@ def txtai(players: Any, batches: TokenBatches, recipe: PretrainRecipe) -> Steps:
             yield
 
 
-def rtd_gdes(players: Any, batches: TokenBatches, recipe: PretrainRecipe) -> Steps:
+def rtd_gdes(players: Any, batches: TokenBatches, settings: PretrainSettings) -> Steps:
     from rtd_gdes.gdes.model import DebertaV3GDES
     from rtd_gdes.gdes.trainer import _build_disc_labels, _disc_loss
 
@@ -132,7 +132,7 @@ def rtd_gdes(players: Any, batches: TokenBatches, recipe: PretrainRecipe) -> Ste
     model.deberta = DebertaV2ForMaskedLM(players.judge.encoder.config).to(device)
     model.disc_head = torch.nn.Linear(model.deberta.config.hidden_size, 1).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-    for number in range(recipe.steps or 0):
+    for number in range(settings.max_steps or 0):
         batch = batches[number].to(device)
         with players.accelerator.autocast():
             made = model.forward_gen(input_ids=batch.masked_ids, attention_mask=batch.mask, labels=_labels(batch))
@@ -146,7 +146,7 @@ def rtd_gdes(players: Any, batches: TokenBatches, recipe: PretrainRecipe) -> Ste
         yield
 
 
-def deberta(recipe: PretrainRecipe, tokenizer: Any) -> Any:
+def deberta(settings: PretrainSettings, tokenizer: Any) -> Any:
     """Both players of a small DeBERTa with new weights, the generator as deep as the discriminator."""
     config = DebertaV2Config(
         vocab_size=len(tokenizer), hidden_size=256, num_hidden_layers=6, num_attention_heads=4, intermediate_size=1024,
@@ -168,23 +168,23 @@ def times(case: str, given: argparse.Namespace) -> dict[str, float]:
     """Median seconds of a step of each contestant."""
     sharing, contestants = CASES[case]
     tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(EMBEDDED))
-    recipe = PretrainRecipe(
+    settings = PretrainSettings(
         from_scratch="small",
-        sharing=sharing,
-        length=given.length,
-        batch=given.batch,
-        steps=10_000,
-        rate=1e-4,
+        embedding_sharing=sharing,
+        block_length=given.length,
+        batch_size=given.batch,
+        max_steps=10_000,
+        learning_rate=1e-4,
         dropout=True,  # as all the others do
     ).with_defaults()
-    config = models.shape(recipe, tokenizer, False) if case == "ELECTRA-small" else deberta(recipe, tokenizer)
+    config = models.shape(settings, tokenizer, False) if case == "ELECTRA-small" else deberta(settings, tokenizer)
     running = {}
     for name, contestant in contestants.items():
         torch.manual_seed(0)
-        players = session.prepare(make_accelerator(given.precision), recipe, config, tokenizer)
-        masker = MaskingCollator(tokenizer, given.length, recipe.mask, recipe.kept)
+        players = session.prepare(make_accelerator(given.precision), settings, config, tokenizer)
+        masker = MaskingCollator(tokenizer, given.length, settings.mask_ratio, settings.keep_ratio)
         batches = TokenBatches(Blocks(tokenizer, given.length), np.arange(100_000), masker, given.batch, 0)  # type: ignore[arg-type]
-        running[name] = contestant(players, batches, recipe)
+        running[name] = contestant(players, batches, settings)
         try:
             next(running[name])
         except ImportError:

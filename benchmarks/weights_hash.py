@@ -2,7 +2,7 @@
 
     python benchmarks/weights_hash.py
 
-Runs `control`, `adversarial` and `latent` on a tiny BERT and on a task of all three kinds of field; `control` and
+Runs `supervised`, `adversarial` and `latent` on a tiny BERT and on a task of all three kinds of field; `supervised` and
 `adversarial` on all-MiniLM-L6-v2 and the shipped task `transaction_risk`; an mlm and an electra pretraining, and the
 same mlm pretraining in two processes with two accumulated batches a step. A hash is the SHA-256 over the names, shapes
 and bytes of all tensors, so that it does not depend on the metadata of the files. Hashes compare on one machine only.
@@ -25,7 +25,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from electra_ie import pretrain, train  # noqa: E402
 
-PRETRAINING = {"steps": 6, "batch": 4, "length": 32, "evaluations": 2}
+PRETRAINING = {"max_steps": 6, "batch_size": 4, "block_length": 32, "num_evaluations": 2}
 
 
 def weights_hash(run: Path) -> str:
@@ -45,18 +45,18 @@ def main() -> None:
         encoder = tiny.build("bert", folder / "encoder")
         task = tiny.write_task(folder / "three_kinds")
         hashes = {}
-        for preset in ("control", "adversarial", "latent"):
-            made = train(str(task), folder / preset, **tiny.settings(encoder, preset, steps=30, labels=24))
+        for preset in ("supervised", "adversarial", "latent"):
+            made = train(str(task), folder / preset, **tiny.settings(encoder, preset, max_steps=30, label_budget=24))
             hashes[f"{preset}, tiny BERT"] = weights_hash(made)
-        for preset in ("control", "adversarial"):
-            made = train("transaction_risk", folder / f"{preset}-minilm", preset=preset, labels=40, steps=12)
+        for preset in ("supervised", "adversarial"):
+            made = train("transaction_risk", folder / f"{preset}-minilm", preset=preset, label_budget=40, max_steps=12)
             hashes[f"{preset}, MiniLM"] = weights_hash(made)
         texts = folder / "texts.txt"
         texts.write_text("\n\n".join(document.text for document in tiny.documents(400)), encoding="utf-8")
         for objective in ("mlm", "electra"):
             made = pretrain([texts], folder / objective, encoder=encoder, objective=objective, **PRETRAINING)
             hashes[f"{objective} pretraining"] = weights_hash(made)
-        told = [part for name, value in {**PRETRAINING, "accumulate": 2, "objective": "mlm"}.items()
+        told = [part for name, value in {**PRETRAINING, "gradient_accumulation_steps": 2, "objective": "mlm"}.items()
                 for part in ("--set", f"{name}={value}")]  # fmt: skip
         command = ["-m", "electra_ie", "pretrain", str(texts), "--encoder", encoder, "--output", str(folder / "two")]
         run_two(lambda rank: [*command, *told])

@@ -1,7 +1,8 @@
 """Train text information extractors from a handful of labels and a pile of unlabelled text.
 
 Public names: `pretrain`, `train`, `compare`, `evaluate`, `extract`, `verify`, `push_to_hub`, `push_data` (what the
-commands do), `Extractor` (texts -> findings), `Recipe`, `PretrainRecipe`, `Task`, `Document`, `Span`, `Finding`,
+commands do), `Extractor` (texts -> findings), `TrainSettings`, `PretrainSettings`, `Task`, `Document`, `Span`,
+`Finding`,
 `UserError`. They are imported on first use: `import electra_ie` alone costs nothing.
 """
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from electra_ie.api import verify as verify
     from electra_ie.common.errors import UserError as UserError
     from electra_ie.comparison.runner import compare as compare
-    from electra_ie.config.pretrain import PretrainRecipe as PretrainRecipe
-    from electra_ie.config.train import Recipe as Recipe
+    from electra_ie.config.pretrain import PretrainSettings as PretrainSettings
+    from electra_ie.config.train import TrainSettings as TrainSettings
     from electra_ie.data.document import Document as Document
     from electra_ie.data.document import Finding as Finding
     from electra_ie.data.document import Span as Span
@@ -31,12 +32,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "pretrain": "api", "train": "api", "evaluate": "api", "extract": "api",
     "verify": "api", "push_data": "api", "push_to_hub": "api", "compare": "comparison.runner",
-    "Extractor": "inference.extractor", "Recipe": "config.train", "PretrainRecipe": "config.pretrain",
+    "Extractor": "inference.extractor", "TrainSettings": "config.train", "PretrainSettings": "config.pretrain",
     "Task": "data.task", "Document": "data.document", "Span": "data.document", "Finding": "data.document",
     "UserError": "common.errors",
 }  # fmt: skip
 __all__ = [
-    "Document", "Extractor", "Finding", "PretrainRecipe", "Recipe", "Span", "Task", "UserError", "compare", "evaluate",
+    "Document", "Extractor", "Finding", "PretrainSettings", "TrainSettings", "Span", "Task", "UserError", "compare",
+    "evaluate",
     "extract", "pretrain", "push_data", "push_to_hub", "train", "verify",
 ]  # fmt: skip
 

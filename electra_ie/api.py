@@ -14,12 +14,12 @@ from electra_ie.common.escaping import escape_json
 from electra_ie.common.files import atomic_path, number_of, refuse_overwriting, refuse_within, write
 from electra_ie.common.hub_client import named, refuse_secrets, target, upload
 from electra_ie.common.progress import notice, progress
-from electra_ie.config.train import PRESETS, Recipe
+from electra_ie.config.train import PRESETS, TrainSettings
 from electra_ie.data.task import FILE, Task
 from electra_ie.inference.html_report import Page
 from electra_ie.inference.inputs import Inbox
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import RECIPE, check_output, is_finished, read_scores
+from electra_ie.runs.layout import SETTINGS, check_output, is_finished, read_scores
 
 if TYPE_CHECKING:  # these load torch: each command imports what it needs
     from electra_ie.inference.scoring import Scores
@@ -43,8 +43,8 @@ def train(
     task: str,
     output: str | os.PathLike[str] | None = None,
     *,
-    recipe: str | os.PathLike[str] | None = None,
-    settings: Sequence[str] = (),
+    settings: str | os.PathLike[str] | None = None,
+    overrides: Sequence[str] = (),
     resume: bool = False,
     track: str | None = None,
     teacher: str | os.PathLike[str] | None = None,
@@ -53,11 +53,12 @@ def train(
     """Train a model for a task and save it as a run; returns the run's folder.
 
     task: a shipped name or the path of a task.yaml. output: the folder to make (default runs/<task>-<preset>-<seed>).
-    recipe: a YAML file such as the run.yaml of another run. given: fields of `Recipe` (`labels=100`,
-    `preset="control"`, `encoder=...`); the preset `auto` is the winner of a comparison with three seeds where the task
+    recipe: a YAML file such as the run.yaml of another run. given: fields of `TrainSettings` (`labels=100`,
+    `preset="supervised"`, `encoder=...`); the preset `auto` is the winner of a comparison with three seeds where the
+    task
     has a dev split, else control. settings: `key=value` strings, as --set. resume: go on with the run in `output`.
     track: tensorboard, wandb, mlflow or trackio, which then gets the numbers of log.jsonl, and nothing else. teacher:
-    for the preset adversarial, the finished run of control with the same labels, seed and settings, which else is
+    for the preset adversarial, the finished supervised run with the same labels, seed and settings, which else is
     trained once more.
 
     Raises UserError for whatever is wrong with the input, before anything is written.
@@ -73,10 +74,12 @@ def train(
             raise UserError(f"--track follows one run; --preset {AUTO} trains several.", remedy=remedy)
         if teacher:
             raise UserError(f"--teacher: --preset {AUTO} trains its own.", remedy="Leave one of them out.")
-        return train_winner(task, output, recipe=recipe, settings=settings, resume=resume, **{**given, "preset": None})
-    if resume and output and recipe is None and (Path(output) / RECIPE).is_file():
-        recipe = Path(output) / RECIPE
-    plan = Recipe.build(recipe, tuple(settings), task=task, **given)
+        return train_winner(
+            task, output, settings=settings, overrides=overrides, resume=resume, **{**given, "preset": None}
+        )
+    if resume and output and settings is None and (Path(output) / SETTINGS).is_file():
+        settings = Path(output) / SETTINGS
+    plan = TrainSettings.build(settings, tuple(overrides), task=task, **given)
     made = Task.load(plan.task, plan.data)
     folder = Path(output or f"runs/{made.name}-{plan.preset}-{plan.seed}")
     train_run(made, plan, folder, resume, track, Path(teacher) if teacher else None)
@@ -87,8 +90,8 @@ def pretrain(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
     *,
-    recipe: str | os.PathLike[str] | None = None,
-    settings: Sequence[str] = (),
+    settings: str | os.PathLike[str] | None = None,
+    overrides: Sequence[str] = (),
     resume: bool = False,
     track: str | None = None,
     **given: Any,
@@ -97,13 +100,13 @@ def pretrain(
 
     paths: text files, folders of them, .jsonl files, each also as .gz, or `hub:ORG/NAME`; or a task, as `train` takes
     it: the texts of its splits train and unlabeled; none where a run is resumed.
-    recipe: a YAML file such as the run.yaml of another run. given: fields of `PretrainRecipe` (`objective="mlm"`,
+    recipe: a YAML file such as the run.yaml of another run. given: fields of `PretrainSettings` (`objective="mlm"`,
     `from_scratch="small"`, `steps=10_000`). settings: `key=value` strings, as --set. resume: go on with the run in
     `output`. track: as for `train`.
 
     Raises UserError for whatever is wrong with the input, before anything is written.
     """
-    from electra_ie.config.pretrain import PretrainRecipe
+    from electra_ie.config.pretrain import PretrainSettings
     from electra_ie.pretraining.trainer import pretrain_run
     from electra_ie.training.tracking import check_tracker
 
@@ -113,11 +116,11 @@ def pretrain(
     if resume and is_finished(folder):
         notice(f"{folder}: this encoder is finished; there is nothing to resume.")
         return folder
-    if resume and recipe is None:
-        recipe = folder / RECIPE
+    if resume and settings is None:
+        settings = folder / SETTINGS
     several = [paths] if isinstance(paths, (str, os.PathLike)) else paths
     texts = tuple(os.fspath(path) for path in several) or None
-    plan = PretrainRecipe.build(recipe, tuple(settings), paths=texts, **given)
+    plan = PretrainSettings.build(settings, tuple(overrides), paths=texts, **given)
     if not plan.paths:
         raise UserError("no text is given.", remedy="Give files or folders of text.")
     refuse_within(folder, plan.paths)

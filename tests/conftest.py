@@ -64,4 +64,4 @@ def run(encoder: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory)
 
     folder = tmp_path_factory.mktemp("finished")
     task = tiny.write_task(folder / "three_kinds")
-    return train(str(task), folder / "run", **tiny.settings(encoder("bert"), steps=60))
+    return train(str(task), folder / "run", **tiny.settings(encoder("bert"), max_steps=60))

@@ -175,7 +175,7 @@ def relabel(file: Path) -> None:
     (lambda run: (run / "names" / "tokenizer.json").unlink(), ["weights: names/tokenizer.json: missing"]),
     (lambda run: (run / "names" / "special_tokens_map.json").write_text('{"cls_token": "paid"}'), ["weights: names/special_tokens_map.json: new"]),
     (lambda run: (run / "names" / "added_tokens.json").write_text('{"ard": 5}'), ["weights: names/added_tokens.json: new"]),
-    (lambda run: change_yaml(run / "run.yaml", rate=0.5), ["recipe: run.yaml"]),
+    (lambda run: change_yaml(run / "run.yaml", learning_rate=0.5), ["recipe: run.yaml"]),
     (lambda run: change_yaml(run / "run.yaml", labels=20), ["recipe: run.yaml", "splits: train", "splits: pool"]),
     (lambda run: change_yaml(run / "task.yaml", description="Another."), ["recipe: task.yaml"]),
     (lambda run: relabel(run.parent / "data" / "dev.jsonl"), ["data: dev.jsonl", "splits: dev"]),
@@ -227,8 +227,8 @@ def test_a_run_without_an_audit_is_refused(mine):
 
 
 def test_trained_again_from_run_yaml_the_weights_have_the_same_hash(task, tmp_path, encoder):
-    first = train(str(task), tmp_path / "first", **tiny.settings(encoder("bert"), "control"), labels=30)
-    again = train(str(task), tmp_path / "again", recipe=first / "run.yaml")
+    first = train(str(task), tmp_path / "first", **tiny.settings(encoder("bert"), "supervised"), label_budget=30)
+    again = train(str(task), tmp_path / "again", settings=first / "run.yaml")
     assert (
         audit_of(first)["weights"] == audit_of(again)["weights"]
         and audit_of(first)["model"] == audit_of(again)["model"]
@@ -242,7 +242,7 @@ def test_test_documents_that_stand_in_train_are_warned_of(task, tmp_path, encode
     test_records = [json.loads(line) for line in (task.parent / "test.jsonl").read_text("utf-8").splitlines()]
     copied = {**train_records[3], "id": "copied", "text": train_records[3]["text"].replace(" ", "  "), "names": []}
     tiny.write_records(task.parent / "test.jsonl", [*test_records, copied])
-    made = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=60))
+    made = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
     told = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
     assert told == [
         "warning: 1 of 21 documents of test stand in train too (1 word for word, 0 nearly): scores on test flatter. "

@@ -44,9 +44,9 @@ def tokenizer(request, encoder):
 
 @pytest.mark.parametrize("whole", [False, True])
 @given(TEXT, FORM, st.integers(8, 40), st.integers(0, 20))
-def test_every_token_is_owned_once_and_no_window_is_too_long(tokenizer, whole, text, form, size, margin):
+def test_every_token_is_owned_once_and_no_window_is_too_long(tokenizer, whole, text, form, size, context_overlap):
     text = without_halves(unicodedata.normalize(form, text) if form else text)
-    windower = WindowTokenizer(tokenizer, size, margin, whole)
+    windower = WindowTokenizer(tokenizer, size, context_overlap, whole)
     windows = windower(text)
     ids, offsets = windower.tokens(text)
     assert [each for window in windows for each in window.owned] == offsets

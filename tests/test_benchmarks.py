@@ -171,7 +171,7 @@ def test_what_is_said_of_single_sets_follows_from_their_rows(text, place):
         ("definitions of WordNet (", "; one generation in bf16"),
         ("（WordNet 的释义，", "；一代的那一行是 bf16"),
     )[place]
-    control, game, view = map(of_wordnet, ("control", "adversarial", "adversarial second_view=false"))
+    control, game, view = map(of_wordnet, ("supervised", "adversarial", "adversarial second_view=false"))
     twice, once = teacher_log_row("generations2", "bc5cdr:50"), teacher_log_row("default", "bc5cdr:50")
     again = less(twice.adversarial, once.adversarial)
     expected = [
@@ -258,11 +258,11 @@ def test_other_numbers_of_the_readme_are_those_of_their_results(text, place):
 
 
 def test_numbers_in_the_text_of_the_benchmarks_are_those_of_their_results():
-    control, game, view = map(of_wordnet, ("control", "adversarial", "adversarial second_view=false"))
+    control, game, view = map(of_wordnet, ("supervised", "adversarial", "adversarial second_view=false"))
     assert between(BENCHMARKS, "By seed `adversarial` gains", "points over") == points(*less(game, control))
     cost = sum(each["cpu_seconds"] for each in wordnet.RESULTS.matching("adversarial | ").values())
     cost /= sum(each["cpu_seconds"] for each in wordnet.RESULTS.matching("control | ").values())
-    said = between(BENCHMARKS, "points over `control`,", "times the cost; the regression")
+    said = between(BENCHMARKS, "points over `supervised`,", "times the cost; the regression")
     assert said == points(*less(game, view), cost)
     by_seed = []
     for cell in ("trec_fine:82", "bc5cdr:50", "sec_filings:50", "transaction_risk:60", "medical_cases_real:8"):
@@ -275,7 +275,7 @@ def test_numbers_in_the_text_of_the_benchmarks_are_those_of_their_results():
         ]
     assert between(BENCHMARKS, "By seed, twice less the rule:", "medical_cases_real, where half") == by_seed
     filings = teacher_log_row("default", "sec_filings:50")
-    assert f"sec_filings:50 has {spread(filings.control)} for `control`" in flat(BENCHMARKS)
+    assert f"sec_filings:50 has {spread(filings.control)} for `supervised`" in flat(BENCHMARKS)
     assert f"to {spread(filings.adversarial)}." in flat(BENCHMARKS)
     flags = teacher_log_row("default", "transaction_risk:60", "flags")
     said = between(BENCHMARKS, "the flags of transaction_risk:60 went from", "(the former in bf16)")

@@ -75,13 +75,16 @@ def valid(extractor: Extractor, text: str) -> bool:
 def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
     """By name: word pieces of which words or tokens are judged, and a tokenizer whose words no pipeline knows."""
     folder = tmp_path_factory.mktemp("cards")
-    task, settings = str(tiny.write_task(folder / "task")), {"preset": "control", "steps": 140, "pooling": "stock"}
+    task, settings = (
+        str(tiny.write_task(folder / "task")),
+        {"preset": "supervised", "max_steps": 140, "pooling": "stock"},
+    )
     other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), **settings))
     with pytest.MonkeyPatch.context() as patch:  # as where words cannot spell the gold
         patch.setattr(
             TrainingData,
             "windower",
-            lambda _, tokenizer, size, margin, *others: WindowTokenizer(tokenizer, size, margin),
+            lambda _, tokenizer, size, context_overlap, *others: WindowTokenizer(tokenizer, size, context_overlap),
         )
         tokens = train(task, folder / "tokens", **tiny.settings(encoder("bert"), **settings))
     return {"words": run, "tokens": tokens, "bytes": other}
@@ -194,7 +197,7 @@ def test_a_card_says_what_its_reader_must_know(run):
     scores = json.loads((run / "scores.json").read_text("utf-8"))["dev"]["names"]
     low, high = scores["intervals"]["f1"]
     assert f"**names, dev: {scores['f1']:.3f} ({low:.3f} to {high:.3f})**" in card
-    for words in ("Who decides?", "personal data", "not calibrated", "overlap cannot both be found", "--recipe run.yaml",
+    for words in ("Who decides?", "personal data", "not calibrated", "overlap cannot both be found", "--settings run.yaml",
                   "electra-ie verify", "There is no data card", "| test | train | 20 |", "threads"):  # fmt: skip
         assert words in card, words
     audit = json.loads((run / "audit.json").read_text("utf-8"))
@@ -221,8 +224,8 @@ def test_labels_and_descriptions_are_no_markup(mine):
 
 def test_the_comparison_is_in_the_card_of_the_run_that_won(mine):
     cells = {RunKey(40, seed, preset): RunScore(60.0 + seed + 3 * (preset == "adversarial"), 50.0, 5.0)
-             for preset in ("control", "adversarial") for seed in range(3)}  # fmt: skip
-    found = Comparison(cells, ["control", "adversarial"], ["spans"])
+             for preset in ("supervised", "adversarial") for seed in range(3)}  # fmt: skip
+    found = Comparison(cells, ["supervised", "adversarial"], ["spans"])
     assert "It was not compared" in model_card(mine)
     told = json.dumps({"task": "t", "split": "dev", **found.as_dict()})
     (mine / "comparison").mkdir()
@@ -264,7 +267,7 @@ def bare_of(task, split, *names):
 
 def test_a_field_without_gold_in_dev_has_no_score_there_and_no_say(task, tmp_path, encoder, capsys):
     bare_of(task, "dev", "risks", "names")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=60))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
     assert "no document of dev has a label of risks, names: no score is defined there" in capsys.readouterr().err
     dev = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
     assert dev["names"]["f1"] is dev["risks"]["macro_f1"] is dev["names"]["intervals"]["f1"] is None
@@ -307,9 +310,9 @@ def test_examples_are_shown_only_where_they_were_asked_for(mine):
 
     texts = [document.text for document in load_task(mine).read("dev")]
     assert not [text for text in texts if text in model_card(mine)]
-    recipe = yaml.safe_load((mine / "run.yaml").read_text("utf-8"))
-    assert recipe["include_examples"] is False
-    (mine / "run.yaml").write_text(yaml.safe_dump({**recipe, "include_examples": True}), encoding="utf-8")
+    settings = yaml.safe_load((mine / "run.yaml").read_text("utf-8"))
+    assert settings["include_examples"] is False
+    (mine / "run.yaml").write_text(yaml.safe_dump({**settings, "include_examples": True}), encoding="utf-8")
     card = model_card(mine)
     assert [text for text in texts if text in card] == texts[:3] and "but for the examples below" in card
 

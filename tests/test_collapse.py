@@ -56,8 +56,8 @@ def test_what_has_not_learnt_has_not_collapsed():
 
 def test_a_run_that_collapses_keeps_its_last_good_weights(task, tmp_path, encoder, capsys):
     """A generator that cannot learn is found out by a discriminator that does little else."""
-    settings = tiny.settings(encoder("bert"), "latent", steps=120, batch=4, head_rate=0.05)
-    settings |= {"generator_rate": 0.0, "discriminator": {"knows_classes": 1.0, "rejects_fakes": 100.0}}
+    settings = tiny.settings(encoder("bert"), "latent", max_steps=120, batch_size=4, head_learning_rate=0.05)
+    settings |= {"generator_learning_rate": 0.0, "discriminator": {"classification": 1.0, "adversarial": 100.0}}
     run = train(str(task), tmp_path / "run", **settings)
     told = capsys.readouterr().err
     assert "the generator teaches nothing any more" in told and "The run keeps the weights of step" in told
@@ -81,7 +81,7 @@ def test_what_never_learnt_is_said(task, tmp_path, encoder, capsys, monkeypatch,
         task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     with monkeypatch.context() as patch:
         patch.setattr(training, "init_bias_to_prior", begin_with_one_answer)
-        run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=2))
+        run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2))
     told = capsys.readouterr().err
     alike = json.loads((run / "scores.json").read_text("utf-8"))["training"]["answered_alike"]
     assert (
@@ -89,7 +89,7 @@ def test_what_never_learnt_is_said(task, tmp_path, encoder, capsys, monkeypatch,
         and "(control): the field names gets one answer, whatever the text. Label more" in told
     )
     assert "Do not rely on it for `topic` and `names`" in (run / "README.md").read_text("utf-8")
-    learnt = train(str(task), tmp_path / "learnt", **tiny.settings(encoder("bert"), "control", steps=60))
+    learnt = train(str(task), tmp_path / "learnt", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
     assert "answered_alike" not in json.loads((learnt / "scores.json").read_text("utf-8"))["training"]
     assert "gets one answer" not in capsys.readouterr().err
 
@@ -99,17 +99,17 @@ def test_without_good_weights_the_log_stays_and_a_line_says_what_to_do(task, tmp
         DivergenceMonitor, "see", lambda self, step: "the loss has exploded" if step.number == 2 else None
     )
     with pytest.raises(
-        UserError, match=r"collapsed at step 3: the loss has exploded. Train more gently: --set rate=0.0001\."
+        UserError, match=r"collapsed at step 3: the loss has exploded. Train more gently: --set learning_rate=0.0001\."
     ):
-        train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=60))
+        train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3]
 
 
 def test_a_run_resumed_amid_a_collapse_notices_it_at_the_same_step(task, tmp_path, encoder, monkeypatch):
     """What the watch has seen is in the log: of the run that is begun anew nothing is forgotten."""
-    settings = tiny.settings(encoder("bert"), "latent", steps=120, batch=4, head_rate=0.05)
-    settings |= {"generator_rate": 0.0, "discriminator": {"knows_classes": 1.0, "rejects_fakes": 100.0}}
+    settings = tiny.settings(encoder("bert"), "latent", max_steps=120, batch_size=4, head_learning_rate=0.05)
+    settings |= {"generator_learning_rate": 0.0, "discriminator": {"classification": 1.0, "adversarial": 100.0}}
     whole = train(str(task), tmp_path / "whole", **settings)
     collapsed = json.loads((whole / "scores.json").read_text("utf-8"))["training"]["collapsed"]
 

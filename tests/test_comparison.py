@@ -23,13 +23,21 @@ from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.models.encoders import load_tokenizer
 from electra_ie.runs import plots
 
-SHORT = {"steps": 6, "batch": 6, "rate": 2e-3, "latent": 8, "window": 48, "margin": 4, "evaluations": 1}
+SHORT = {
+    "max_steps": 6,
+    "batch_size": 6,
+    "learning_rate": 2e-3,
+    "latent_size": 8,
+    "window": 48,
+    "context_overlap": 4,
+    "num_evaluations": 1,
+}
 
 
 def comparison_of(scores: dict[str, list[list[float]]], kinds=("spans",)) -> Comparison:
     """scores: by preset, a list a budget of a score a seed."""
     cells = {
-        RunKey([50, 100][budget], seed, preset): RunScore(score, score, 10.0 if preset == "control" else 25.0)
+        RunKey([50, 100][budget], seed, preset): RunScore(score, score, 10.0 if preset == "supervised" else 25.0)
         for preset, budgets in scores.items() for budget, some in enumerate(budgets) for seed, score in enumerate(some)
     }  # fmt: skip
     return Comparison(cells, list(scores), kinds)
@@ -38,49 +46,52 @@ def comparison_of(scores: dict[str, list[list[float]]], kinds=("spans",)) -> Com
 def test_the_interval_is_that_of_a_paired_t_test():
     draw = np.random.default_rng(0)
     control, other = draw.normal(60, 3, (2, 5)), draw.normal(62, 3, (2, 5))
-    found = comparison_of({"control": control.tolist(), "adversarial": other.tolist()})
+    found = comparison_of({"supervised": control.tolist(), "adversarial": other.tolist()})
     for budgets, mine, base in ((None, other.mean(0), control.mean(0)), ([50], other[0], control[0])):
         gain = found.difference("adversarial", budgets)
         expected = stats.ttest_rel(mine, base).confidence_interval(0.95)
         assert (gain.low, gain.high) == pytest.approx((expected.low, expected.high))
         assert gain.mean == pytest.approx((mine - base).mean()) and gain.cost == pytest.approx(2.5)
     budget = found.as_dict()["budgets"][1]
-    assert budget["presets"]["control"]["mean"] == pytest.approx(control[1].mean())
-    assert budget["presets"]["control"]["deviation"] == pytest.approx(control[1].std(ddof=1))
+    assert budget["presets"]["supervised"]["mean"] == pytest.approx(control[1].mean())
+    assert budget["presets"]["supervised"]["deviation"] == pytest.approx(control[1].std(ddof=1))
 
 
 @pytest.mark.parametrize("gains, winner, words", [
     ([3.0, 3.2, 2.8], "adversarial", r"adversarial adds 3\.0 F1 \(2\.5 to 3\.5, the mean over 50 and 100 labels\): keep it\."),
-    ([3.0, -1.0, 1.0], "control", r"no measurable gain from adversarial \(\+1\.0 F1, -4\.0 to 6\.0, the mean over 50 and 100"),
-    ([-3.0, -3.2, -2.8], "control", r"adversarial loses \(-3\.0 F1, -3\.5 to -2\.5, the mean over 50 and 100 labels\): ship control\."),
-    ([0.02, 0.02, 0.02], "control", r"no measurable gain from adversarial \(\+0\.0 F1, 0\.0 to 0\.0"),
-    ([9.0], "control", r"one seed proves nothing \(adversarial: \+9\.0 F1\): run three"),
+    ([3.0, -1.0, 1.0], "supervised", r"no measurable gain from adversarial \(\+1\.0 F1, -4\.0 to 6\.0, the mean over 50 and 100"),
+    ([-3.0, -3.2, -2.8], "supervised", r"adversarial loses \(-3\.0 F1, -3\.5 to -2\.5, the mean over 50 and 100 labels\): ship supervised\."),
+    ([0.02, 0.02, 0.02], "supervised", r"no measurable gain from adversarial \(\+0\.0 F1, 0\.0 to 0\.0"),
+    ([9.0], "supervised", r"one seed proves nothing \(adversarial: \+9\.0 F1\): run three"),
 ])  # fmt: skip
 def test_one_plain_sentence(gains, winner, words):
     base = [60.0 + 5 * seed for seed in range(len(gains))]  # the spread over seeds is not the spread of the difference
-    scores = {"control": [base] * 2, "adversarial": [[one + gain for one, gain in zip(base, gains, strict=True)]] * 2}
+    scores = {
+        "supervised": [base] * 2,
+        "adversarial": [[one + gain for one, gain in zip(base, gains, strict=True)]] * 2,
+    }
     found = comparison_of(scores)
     assert re.fullmatch(words + ".*", found.verdict), found.verdict
-    assert found.winner == winner and found.best.preset == winner and found.best.labels == 100
+    assert found.winner == winner and found.best.preset == winner and found.best.label_budget == 100
     assert found.best.seed == len(gains) - 1, "the run that dev likes best"
 
 
 def test_of_one_budget_the_sentence_names_none():
-    found = comparison_of({"control": [[60.0, 61.0, 62.0]], "adversarial": [[63.0, 64.2, 64.8]]})
+    found = comparison_of({"supervised": [[60.0, 61.0, 62.0]], "adversarial": [[63.0, 64.2, 64.8]]})
     assert found.verdict == "adversarial adds 3.0 F1 (2.5 to 3.5): keep it."
 
 
 def test_a_preset_that_loses_where_it_would_be_shipped_does_not_win():
     base = [60.0, 61.0, 62.0]
     few, many = [70.0, 71.1, 71.9], [58.0, 59.1, 59.9]
-    found = comparison_of({"control": [base, base], "adversarial": [few, many], "latent": [base, base]})
-    assert found.winner == found.best.preset == "control"
-    told = r"adversarial gains \(\+4\.0 F1, .* labels\) but loses 2\.0 \(1\.8 to 2\.2\) with 100 labels, which the ready run has: ship control\."
+    found = comparison_of({"supervised": [base, base], "adversarial": [few, many], "latent": [base, base]})
+    assert found.winner == found.best.preset == "supervised"
+    told = r"adversarial gains \(\+4\.0 F1, .* labels\) but loses 2\.0 \(1\.8 to 2\.2\) with 100 labels, which the ready run has: ship supervised\."
     assert re.fullmatch(told, found.verdict), found.verdict
 
 
 def test_runs_that_kept_their_teacher_are_counted():
-    found = comparison_of({"control": [[60.0, 61.0]], "adversarial": [[63.0, 61.0]]})
+    found = comparison_of({"supervised": [[60.0, 61.0]], "adversarial": [[63.0, 61.0]]})
     assert found.notes == []
     kept = RunKey(50, 1, "adversarial")
     found.outcomes[kept] = dataclasses.replace(found.outcomes[kept], teachers=True)
@@ -89,33 +100,33 @@ def test_runs_that_kept_their_teacher_are_counted():
 
 
 def test_several_kinds_of_field_have_no_common_unit():
-    assert comparison_of({"control": [[1.0]]}, ("spans", "classes")).unit == "points"
-    assert comparison_of({"control": [[1.0]]}, ("flags",)).unit == "macro F1"
+    assert comparison_of({"supervised": [[1.0]]}, ("spans", "classes")).unit == "points"
+    assert comparison_of({"supervised": [[1.0]]}, ("flags",)).unit == "macro F1"
 
 
 def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder, monkeypatch, capsys):
     class Stopped(Exception):
         pass
 
-    told = {"labels": [20, 10], "seeds": 2, "encoder": encoder("bert"), **SHORT}
+    told = {"label_budgets": [20, 10], "seeds": 2, "encoder": encoder("bert"), **SHORT}
     real, trained = comparing.train_run, []
 
-    def stopping(task, recipe, folder, resume, teacher):
+    def stopping(task, settings, folder, resume, teacher):
         if len(trained) == 3:
             raise Stopped
-        trained.append((recipe.labels, recipe.preset, recipe.seed))
-        assert teacher == (None if recipe.preset == "control" else folder.with_name("10-control-0"))
-        real(task, recipe, folder, resume, teacher=teacher)
+        trained.append((settings.label_budget, settings.preset, settings.seed))
+        assert teacher == (None if settings.preset == "supervised" else folder.with_name("10-supervised-0"))
+        real(task, settings, folder, resume, teacher=teacher)
 
     monkeypatch.setattr(comparing, "train_run", stopping)
     with pytest.raises(Stopped):
         compare(str(task), tmp_path / "made", **told)
-    assert trained == [(10, "control", 0), (10, "adversarial", 0), (20, "control", 0)]
+    assert trained == [(10, "supervised", 0), (10, "adversarial", 0), (20, "supervised", 0)]
     monkeypatch.setattr(comparing, "train_run", lambda *given, **more: trained.append(given) or real(*given, **more))
     with pytest.raises(UserError, match="not empty"):
         compare(str(task), tmp_path / "made", **told)
-    with pytest.raises(UserError, match="begun with another recipe: steps"):
-        compare(str(task), tmp_path / "made", resume=True, steps=7)
+    with pytest.raises(UserError, match="begun with another recipe: max_steps"):
+        compare(str(task), tmp_path / "made", resume=True, max_steps=7)
     train_file = task.parent / "train.jsonl"
     lines = train_file.read_text("utf-8")
     train_file.write_text(lines.replace("Arden", "Ardon"), encoding="utf-8")
@@ -133,11 +144,15 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     assert len(trained) == 8, "what was trained before is not trained again"
 
     found = json.loads((made / "compare.json").read_text("utf-8"))
-    assert len(found["runs"]) == 8 and {each["labels"] for each in found["runs"]} == {10, 20}
+    assert len(found["runs"]) == 8 and {each["label_budget"] for each in found["runs"]} == {10, 20}
     for each in found["runs"]:
-        run = made / "runs" / f"{each['labels']}-{each['preset']}-{each['seed']}"
-        recipe = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
-        assert (recipe["labels"], recipe["preset"], recipe["seed"]) == (each["labels"], each["preset"], each["seed"])
+        run = made / "runs" / f"{each['label_budget']}-{each['preset']}-{each['seed']}"
+        settings = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
+        assert (settings["label_budget"], settings["preset"], settings["seed"]) == (
+            each["label_budget"],
+            each["preset"],
+            each["seed"],
+        )
         scores = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
         assert each["score"] == pytest.approx(100 * np.mean([score[score["main"]] for score in scores.values()]))
     plots.learning_curve(found["budgets"], found["unit"], tmp_path / "curve.png", "three_kinds, dev")
@@ -150,36 +165,38 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
         assert found["verdict"] in (run / "README.md").read_text("utf-8"), "its card tells of the comparison"
     assert yaml.safe_load((made / "winner" / "run.yaml").read_text("utf-8"))["preset"] == found["winner"]
 
-    audit = made / "runs" / "10-control-1" / "audit.json"
+    audit = made / "runs" / "10-supervised-1" / "audit.json"
     audit.write_text(json.dumps({**json.loads(audit.read_text("utf-8")), "code": {"electra_ie": "0"}}), "utf-8")
     capsys.readouterr()
     compare(str(task), made, resume=True, split="test")
-    assert "another version of this package trained 1 of these runs: 10-control-1." in capsys.readouterr().err
+    assert "another version of this package trained 1 of these runs: 10-supervised-1." in capsys.readouterr().err
     found = json.loads((made / "compare.json").read_text("utf-8"))
     assert len(trained) == 8 and found["split"] == "test" and found["budgets"][0]["labels"] == 10
-    scores = json.loads((made / "runs" / "10-control-1" / "scores.json").read_text("utf-8"))["test"]
-    (run,) = (each for each in found["runs"] if (each["labels"], each["preset"], each["seed"]) == (10, "control", 1))
+    scores = json.loads((made / "runs" / "10-supervised-1" / "scores.json").read_text("utf-8"))["test"]
+    (run,) = (
+        each for each in found["runs"] if (each["label_budget"], each["preset"], each["seed"]) == (10, "supervised", 1)
+    )
     assert run["score"] == pytest.approx(100 * np.mean([score[score["main"]] for score in scores.values()]))
     assert run["score"] != run["dev"]
 
     compare(str(task), made, resume=True, seeds=1)
-    told = "left out of the comparison this time: 10-adversarial-1, 10-control-1, 20-adversarial-1, 20-control-1."
+    told = "left out of the comparison this time: 10-adversarial-1, 10-supervised-1, 20-adversarial-1, 20-supervised-1."
     assert told in capsys.readouterr().err and len(trained) == 8
     assert {each["seed"] for each in json.loads((made / "compare.json").read_text("utf-8"))["runs"]} == {0}
 
 
 def test_the_preset_auto_is_what_wins_on_dev_and_control_without_dev(task, tmp_path, encoder, capsys):
-    told = {"preset": "auto", "labels": 20, "seed": 4, "encoder": encoder("bert"), **SHORT}
+    told = {"preset": "auto", "label_budget": 20, "seed": 4, "encoder": encoder("bert"), **SHORT}
     made = train(str(task), tmp_path / "made", **told)
     found = json.loads((made / "comparison" / "compare.json").read_text("utf-8"))
     assert {each["seed"] for each in found["runs"]} == {4, 5, 6} and found["verdict"] in capsys.readouterr().err
-    recipe = yaml.safe_load((made / "run.yaml").read_text("utf-8"))
-    assert (recipe["preset"], recipe["seed"], recipe["labels"]) == (found["winner"], 4, 20)
+    settings = yaml.safe_load((made / "run.yaml").read_text("utf-8"))
+    assert (settings["preset"], settings["seed"], settings["label_budget"]) == (found["winner"], 4, 20)
     assert {file.name for file in (made / "comparison").iterdir()} == {
         "compare.json",
         "plan.json",
         "curve.png",
-        "recipe.yaml",
+        "settings.yaml",
     }
     Extractor.load(str(made))
     before = (made / "names" / "model.safetensors").stat().st_mtime_ns
@@ -193,12 +210,22 @@ def test_the_preset_auto_is_what_wins_on_dev_and_control_without_dev(task, tmp_p
     del told_task["files"]["dev"]
     task.write_text(yaml.safe_dump(told_task), encoding="utf-8")
     made = train(str(task), tmp_path / "other", **told)
-    assert yaml.safe_load((made / "run.yaml").read_text("utf-8"))["preset"] == "control"
+    assert yaml.safe_load((made / "run.yaml").read_text("utf-8"))["preset"] == "supervised"
     assert "without a dev split" in capsys.readouterr().err
 
 
 def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encoder, monkeypatch, capsys):
-    told = [str(task), "--labels", "12", "--presets", " adversarial", "--seeds", "2", "--encoder", encoder("bert")]
+    told = [
+        str(task),
+        "--label-budgets",
+        "12",
+        "--presets",
+        " adversarial",
+        "--seeds",
+        "2",
+        "--encoder",
+        encoder("bert"),
+    ]
     told += [part for name, value in SHORT.items() for part in ("--set", f"{name}={value}")]
 
     def call(*arguments: str) -> int:
@@ -219,28 +246,35 @@ def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encode
 def test_the_runs_of_control_teach_processes_of_their_own_too(task, tmp_path, encoder):
     more = tmp_path / "more.txt"
     more.write_text("Arden pays Berg.", "utf-8")
-    told = {"labels": [12], "seeds": 1, "jobs": 2, "encoder": encoder("bert"), "unlabeled": (str(more),), **SHORT}
+    told = {
+        "label_budgets": [12],
+        "seeds": 1,
+        "jobs": 2,
+        "encoder": encoder("bert"),
+        "unlabeled": (str(more),),
+        **SHORT,
+    }
     made = compare(str(task), tmp_path / "made", **told)
-    plain = (made / "runs" / "12-control-0.log").read_text("utf-8")
+    plain = (made / "runs" / "12-supervised-0.log").read_text("utf-8")
     assert "reads no unlabelled text" not in plain
     read = [json.loads((made / "runs" / f"12-{preset}-0" / "scores.json").read_text("utf-8"))["training"]["unlabelled"]
-            for preset in ("control", "adversarial")]  # fmt: skip
+            for preset in ("supervised", "adversarial")]  # fmt: skip
     assert read[0]["documents"] == 0 and read[1]["documents"] == 40 - 12 + 30 + 1
     log = (made / "runs" / "12-adversarial-0.log").read_text("utf-8")
     assert "(adversarial)" in log and "(teacher)" not in log
 
 
 @pytest.mark.parametrize("told, words", [
-    ({"presets": ["control", "adverserial"]}, ['unknown preset "adverserial"', '"adversarial"']),
-    ({"presets": ["control", "control"]}, ["presets is ['control', 'control']", "each once"]),
+    ({"presets": ["supervised", "adverserial"]}, ['unknown preset "adverserial"', '"adversarial"']),
+    ({"presets": ["supervised", "supervised"]}, ["presets is ['supervised', 'supervised']", "each once"]),
     ({"seeds": 0}, ["seeds is []"]),
     ({"split": "validation"}, ['no split "validation"', "dev"]),
     ({"split": "train"}, ['no split "train" to score', "Give --split dev or test, or set labelled documents"]),
     ({"split": "unlabeled"}, ['no split "unlabeled" to score']),
-    ({"labels": [10, 400]}, ["--labels 400: train has 40 labelled documents"]),
-    ({"labels": [0]}, ["labels is 0"]),
-    ({"discriminator": {"knows_classes": 2.0}}, ["discriminator is set in the recipe"]),
-    ({"settings": ["labels=5"]}, ["labels is set in the recipe"]),
+    ({"label_budgets": [10, 400]}, ["--label-budget 400: train has 40 labelled documents"]),
+    ({"label_budgets": [0]}, ["label_budget is 0"]),
+    ({"discriminator": {"classification": 2.0}}, ["discriminator is set in the recipe"]),
+    ({"overrides": ["label_budget=5"]}, ["label_budget is set in the recipe"]),
     ({"encoder": "/no/such/encoder"}, ["no such encoder directory"]),
     ({"resume": True}, ["there is no comparison to resume"]),
 ])  # fmt: skip

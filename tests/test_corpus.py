@@ -8,7 +8,7 @@ import pytest
 import tiny
 
 from electra_ie.common.errors import UserError
-from electra_ie.config.train import Recipe
+from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.gold_checks import warn_of_rare_labels
@@ -23,7 +23,7 @@ OVERLAP = {"id": "o", "text": "Arden Brisk paid", "topic": "trade", "risks": [],
 
 
 def read(file, **given) -> TrainingData:
-    return TrainingData.read(Task.load(file), Recipe.build(None, (), **given))
+    return TrainingData.read(Task.load(file), TrainSettings.build(None, (), **given))
 
 
 def add(file, name, *records):
@@ -32,10 +32,10 @@ def add(file, name, *records):
 
 
 def test_a_corpus_holds_what_the_recipe_asks_for(task, tmp_path, capsys):
-    control = read(task, preset="control")
+    control = read(task, preset="supervised")
     assert (len(control.train), len(control.pool), len(control.dev)) == (40, 0, 20)
-    assert len(read(task, preset="control", labels=10).pool) == 0, "without a generator nothing unlabelled is read"
-    game = read(task, preset="adversarial", labels=10, dev_limit=7)
+    assert len(read(task, preset="supervised", labels=10).pool) == 0, "without a generator nothing unlabelled is read"
+    game = read(task, preset="adversarial", label_budget=10, max_dev_documents=7)
     assert (len(game.train), len(game.pool), len(game.dev)) == (10, 60, 7)
     assert all(document.gold for document in game.train) and not any(document.gold for document in game.pool)
     (tmp_path / "more.txt").write_text("another text", encoding="utf-8")
@@ -47,7 +47,7 @@ def test_a_corpus_holds_what_the_recipe_asks_for(task, tmp_path, capsys):
 def test_gold_is_read_from_the_offsets_of_the_file_also_where_its_text_stands_twice(task):
     records = [json.loads(line) for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
     gold = {each["id"]: {(span["start"], span["end"], span["label"]) for span in each["names"]} for each in records}
-    learnt = {each.id: each for each in read(task, preset="control").train}
+    learnt = {each.id: each for each in read(task, preset="supervised").train}
     assert {
         name: {(span.start, span.end, span.label) for span in each.gold["names"]} for name, each in learnt.items()
     } == gold
@@ -60,12 +60,12 @@ def test_gold_is_read_from_the_offsets_of_the_file_also_where_its_text_stands_tw
 
 
 def test_one_draw_of_labels_for_both_presets(task):
-    one, other = (read(task, preset=preset, labels=12, seed=4).train for preset in ("control", "adversarial"))
+    one, other = (read(task, preset=preset, labels=12, seed=4).train for preset in ("supervised", "adversarial"))
     assert [document.id for document in one] == [document.id for document in other]
 
 
 def test_a_budget_above_what_there_is_is_refused(task):
-    with pytest.raises(UserError, match="--labels 41: train has 40 labelled documents"):
+    with pytest.raises(UserError, match="--label-budget 41: train has 40 labelled documents"):
         read(task, labels=41)
 
 

@@ -153,14 +153,14 @@ def test_an_unlabelled_document_is_no_class(encoder, kind):
     found = []
     for rows in (known, known + bare):
         real, _ = discriminator(collate(rows, windower, tiny.FIELDS))
-        loss = TERMS["discriminator"]["knows_classes"](real[kind], None, plain_mean)
+        loss = TERMS["discriminator"]["classification"](real[kind], None, plain_mean)
         loss.backward()
         found.append((float(loss.detach()), discriminator.heads[f"field_{kind}"].last.weight.grad.clone()))
         discriminator.zero_grad()
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-5) and found[0][0] > 0
     torch.testing.assert_close(found[0][1], found[1][1])
     real, _ = discriminator(collate(bare, windower, tiny.FIELDS))
-    assert float(TERMS["discriminator"]["knows_classes"](real[kind], None, plain_mean).detach()) == 0
+    assert float(TERMS["discriminator"]["classification"](real[kind], None, plain_mean).detach()) == 0
 
 
 def test_an_empty_text_is_judged(judged):

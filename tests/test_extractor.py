@@ -67,8 +67,8 @@ def test_a_name_every_hundredth_word_of_ten_thousand_is_found_everywhere(folder)
 
 
 @pytest.mark.parametrize("size, margin, whole", [(14, 0, False), (20, 3, False), (33, 8, False), (20, 3, True)])
-def test_a_name_that_lies_across_a_cut_is_found_whole(folder, size, margin, whole):
-    windower = WindowTokenizer(tiny.cutter_of(folder).tokenizer, size, margin, whole)
+def test_a_name_that_lies_across_a_cut_is_found_whole(folder, size, context_overlap, whole):
+    windower = WindowTokenizer(tiny.cutter_of(folder).tokenizer, size, context_overlap, whole)
     extractor = knowing(windower)
     crossed = 0
     for number in range(1, 60):  # at the very beginning a tokenizer may put its word mark on the first digit

@@ -143,7 +143,7 @@ def test_what_hiding_achieves_is_the_disagreement_on_the_texts_it_makes(encoder)
 
 
 def test_a_run_logs_what_hiding_achieves_and_ends_in_the_same_weights(task, tmp_path, encoder, monkeypatch):
-    settings = tiny.settings(encoder("bert"), "adversarial", steps=60)
+    settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
     run = train(str(task), tmp_path / "run", **settings)
     told = {row["step"]: [row[name] for name in ACHIEVED] for row in rows(run) if ACHIEVED[0] in row}
     assert list(told) == [25, 50, 60] and all(0 < each < 5 for some in told.values() for each in some)
@@ -208,7 +208,7 @@ def spoil(monkeypatch, after=0):
     true, scored = Training._score, []
 
     def score(self, done):
-        if self.recipe.taught:
+        if self.settings.has_teacher:
             scored.append(done)
             if len(scored) > after:
                 with torch.no_grad():
@@ -220,15 +220,15 @@ def spoil(monkeypatch, after=0):
 
 
 def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(task, tmp_path, encoder, monkeypatch, capsys):
-    settings = tiny.settings(encoder("bert"), "adversarial", steps=60)
+    settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
     run = train(str(task), tmp_path / "run", **settings)
     teacher = rows(run)[0]
     assert teacher["step"] == 0 and teacher["teacher"]["mean"] > 0.3 and teacher["seconds"] > 0
-    assert "names.agrees_with_teacher" in rows(run)[1] and "texts.hides_what_decides" in rows(run)[1]
+    assert "names.distillation" in rows(run)[1] and "texts.adversarial_masking" in rows(run)[1]
     assert not (run / "checkpoint").exists()
     saved = json.loads((run / "scores.json").read_text("utf-8"))["training"]
     assert saved["best_step"] > 0 and saved["teacher"] == {"dev": teacher["teacher"]}
-    told = f"the run of control with the same seed, which scores {teacher['teacher']['mean']:.3f} on dev"
+    told = f"the supervised run with the same seed, which scores {teacher['teacher']['mean']:.3f} on dev"
     assert told in (run / "README.md").read_text("utf-8")
 
     spoil(monkeypatch)
@@ -254,7 +254,7 @@ def test_a_game_that_is_slightly_behind_its_teacher_is_kept(task, tmp_path, enco
         true(self)
 
     monkeypatch.setattr(Training, "_select_final_weights", settle)
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", steps=40))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40))
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["best_step"] > 0
 
 
@@ -267,11 +267,11 @@ def test_a_game_that_collapses_ends_with_the_teacher(task, tmp_path, encoder, mo
 
     class DivergenceMonitor(training.DivergenceMonitor):
         def see(self, step):
-            hides = any("hides" in name for name in step.parts)
+            hides = any("adversarial_masking" in name for name in step.parts)
             return "the loss has exploded" if hides and step.number == 13 else super().see(step)
 
     monkeypatch.setattr(training, "DivergenceMonitor", DivergenceMonitor)
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", steps=40))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40))
     saved = json.loads((run / "scores.json").read_text("utf-8"))
     assert saved["training"]["collapsed"] == {"step": 14, "what": "the loss has exploded", "kept": 0}
     assert saved["training"]["best_step"] == 0
@@ -284,9 +284,9 @@ def test_a_game_that_collapses_ends_with_the_teacher(task, tmp_path, encoder, mo
 
 
 def test_a_teacher_is_trained_once(task, tmp_path, encoder, monkeypatch, capsys):
-    settings = tiny.settings(encoder("bert"), "adversarial", steps=20)
+    settings = tiny.settings(encoder("bert"), "adversarial", max_steps=20)
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "_score", lambda self, done: 1 / 0 if self.recipe.taught else None)
+        patch.setattr(Training, "_score", lambda self, done: 1 / 0 if self.settings.has_teacher else None)
         with pytest.raises(ZeroDivisionError):
             train(str(task), tmp_path / "run", **settings)
     assert "(teacher)" in capsys.readouterr().err
@@ -312,7 +312,7 @@ def test_two_processes_train_the_teacher_and_the_game(task, tmp_path, encoder):
     assert not (tmp_path / "both" / "checkpoint").exists()
     for one, both in zip(rows(alone), rows(tmp_path / "both"), strict=True):
         assert one["step"] == both["step"]
-        for name in one.keys() & {"discriminator", "generator", "names.agrees_with_teacher"}:
+        for name in one.keys() & {"discriminator", "generator", "names.distillation"}:
             assert both[name] == pytest.approx(one[name], abs=2e-3), (one["step"], name)
 
 
@@ -322,8 +322,8 @@ def test_without_unlabelled_texts_there_is_no_game_and_the_run_is_control(
 ):
     bare = task.read_text("utf-8").replace(", unlabeled: pool.jsonl", "")
     task.write_text(bare if dev else bare.replace("dev: dev.jsonl, ", ""), encoding="utf-8")
-    control = train(str(task), tmp_path / "control", **tiny.settings(encoder("bert"), "control"))
-    settings = tiny.settings(encoder("bert"), "adversarial", settings=[f"generations={generations}"])
+    control = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised"))
+    settings = tiny.settings(encoder("bert"), "adversarial", overrides=[f"self_training_rounds={generations}"])
     run = train(str(task), tmp_path / "run", **settings)
     told = "there are no unlabelled texts to learn from; the teacher's weights are kept. Add texts"
     assert capsys.readouterr().err.count(told) == 1
@@ -339,9 +339,9 @@ def test_without_unlabelled_texts_there_is_no_game_and_the_run_is_control(
 def test_the_teacher_is_the_run_of_control_with_the_same_seed(task, tmp_path, encoder, monkeypatch, capsys):
     """Trained within, or taken from there: the same run in the end, to the byte."""
     folder = encoder("bert")
-    control = train(str(task), tmp_path / "control", **tiny.settings(folder, "control", steps=40))
+    control = train(str(task), tmp_path / "supervised", **tiny.settings(folder, "supervised", max_steps=40))
     capsys.readouterr()
-    settings = tiny.settings(folder, "adversarial", steps=40)
+    settings = tiny.settings(folder, "adversarial", max_steps=40)
     own = train(str(task), tmp_path / "own", **settings)
     assert "(teacher)" in capsys.readouterr().err
     given = train(str(task), tmp_path / "given", teacher=control, **settings)
@@ -362,8 +362,8 @@ def test_the_teacher_is_the_run_of_control_with_the_same_seed(task, tmp_path, en
 
 def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encoder, monkeypatch, capsys):
     folder = encoder("bert")
-    control = train(str(task), tmp_path / "control", **tiny.settings(folder, "control", steps=40))
-    settings = tiny.settings(folder, "adversarial", steps=40, settings=["generations=2"])
+    control = train(str(task), tmp_path / "supervised", **tiny.settings(folder, "supervised", max_steps=40))
+    settings = tiny.settings(folder, "adversarial", max_steps=40, overrides=["self_training_rounds=2"])
     own = train(str(task), tmp_path / "own", **settings)
     shown = capsys.readouterr().err
     assert "(teacher)" in shown and "(adversarial, generation 1)" in shown and "(adversarial, generation 2)" in shown
@@ -374,7 +374,7 @@ def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encod
         assert (own / part / "model.safetensors").read_bytes() == (given / part / "model.safetensors").read_bytes()
     card = (own / "README.md").read_text("utf-8")
     told = f"generation 1 of this game, which scores {rows(own)[0]['teacher']['mean']:.3f} on dev. The teacher of generation 1"
-    assert f"{told} was the run of control with the same seed." in card
+    assert f"{told} was the supervised run with the same seed." in card
     before = max(row.get("seconds", 0) for row in rows(control))
     assert rows(given)[0]["seconds"] > before, "the time of all before it is part of the run's"
 
@@ -391,13 +391,13 @@ def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encod
     "change, told",
     [
         ({"seed": 1}, "seed (0, now 1)"),
-        ({"labels": 20}, "labels (None, now 20)"),
-        ({"settings": ["rate=1e-5"]}, "rate"),
+        ({"label_budget": 20}, "label_budget (None, now 20)"),
+        ({"overrides": ["learning_rate=1e-5"]}, "learning_rate"),
     ],
 )
 def test_another_run_is_no_teacher(task, tmp_path, encoder, change, told):
     folder = encoder("bert")
-    control = train(str(task), tmp_path / "control", **tiny.settings(folder, "control"))
+    control = train(str(task), tmp_path / "supervised", **tiny.settings(folder, "supervised"))
     given = tiny.settings(folder, "adversarial")
     given |= {name: [*given.get(name, []), *value] if name == "settings" else value for name, value in change.items()}
     with pytest.raises(UserError, match="cannot be the teacher, it differs in") as raised:
@@ -437,7 +437,7 @@ def on_another_encoder(run, folder):
 )
 def test_a_run_that_is_not_what_would_be_trained_now_is_no_teacher(task, tmp_path, encoder, change, told):
     folder = Path(shutil.copytree(encoder("bert"), tmp_path / "encoder"))
-    control = train(str(task), tmp_path / "control", **tiny.settings(str(folder), "control"))
+    control = train(str(task), tmp_path / "supervised", **tiny.settings(str(folder), "supervised"))
     change(control, folder)
     with pytest.raises(UserError, match=told):
         train(str(task), tmp_path / "run", teacher=control, **tiny.settings(str(folder), "adversarial"))
@@ -448,6 +448,6 @@ def test_a_teacher_must_be_there_and_be_asked_for(task, tmp_path, encoder):
     settings = tiny.settings(encoder("bert"), "adversarial")
     with pytest.raises(UserError, match="no finished run to be the teacher"):
         train(str(task), tmp_path / "run", teacher=tmp_path / "none", **settings)
-    with pytest.raises(UserError, match="the preset control has no teacher"):
-        train(str(task), tmp_path / "run", teacher=tmp_path, **tiny.settings(settings["encoder"], "control"))
+    with pytest.raises(UserError, match="the preset supervised has no teacher"):
+        train(str(task), tmp_path / "run", teacher=tmp_path, **tiny.settings(settings["encoder"], "supervised"))
     assert not (tmp_path / "run").exists()

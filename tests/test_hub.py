@@ -370,15 +370,15 @@ def test_an_encoder_of_the_hub_is_pinned_by_its_commit(hub, encoder, task, tmp_p
     with running({"acme/encoder": {**files, **more}}) as other:
         hub.repositories.update(other.repositories)
     commit = hub.repositories["acme/encoder"].branches["main"]
-    run = train(str(task), tmp_path / "run", **tiny.settings("acme/encoder", "control", steps=2))
-    recipe = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
-    assert recipe["encoder"] == f"acme/encoder@{commit}" and recipe["pooling"] == "mean"
+    run = train(str(task), tmp_path / "run", **tiny.settings("acme/encoder", "supervised", max_steps=2))
+    settings = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
+    assert settings["encoder"] == f"acme/encoder@{commit}" and settings["pooling"] == "mean"
     card = ModelCard((run / "README.md").read_text("utf-8"))
     assert card.data.base_model == "acme/encoder" and f"`acme/encoder`, revision `{commit}`," in card.text
     assert not [each for each in hub.asked if "pytorch_model" in each or "onnx" in each]
     hub.repositories["acme/encoder"].commit("main", {"config.json": b"{}"})
     asked = len(hub.asked)
-    kept = Path(resolve_encoder(recipe["encoder"]))
+    kept = Path(resolve_encoder(settings["encoder"]))
     assert (kept / "model.safetensors").read_bytes() == files["model.safetensors"] and len(hub.asked) == asked
     for file in (run / "names").glob("*.json"):
         assert str(tmp_path) not in file.read_text("utf-8"), "no path of this machine"
@@ -391,7 +391,7 @@ def test_an_encoder_without_an_organisation_is_pinned_and_looked_through_too(hub
     with running({"plain": {**files, "pytorch_model.bin": b""}, "strange": {**files, "config.json": evil}}) as other:
         hub.repositories.update(other.repositories)
     commit = hub.repositories["plain"].branches["main"]
-    run = train(str(task), tmp_path / "run", **tiny.settings("plain", "control", steps=2))
+    run = train(str(task), tmp_path / "run", **tiny.settings("plain", "supervised", max_steps=2))
     assert yaml.safe_load((run / "run.yaml").read_text("utf-8"))["encoder"] == f"plain@{commit}"
     assert Path(resolve_encoder(f"plain@{commit}")).name == commit and not sent(hub, "pytorch_model")
     for name, words in (
@@ -427,7 +427,7 @@ def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, 
     for split in ours.splits:
         read = [[(each.id, each.text, each.gold) for each in one.read(split)] for one in (ours, theirs)]
         assert read[0] == read[1], split
-    settings = {**tiny.settings(encoder("bert"), "control", steps=2), "evaluations": 1}
+    settings = {**tiny.settings(encoder("bert"), "supervised", max_steps=2), "num_evaluations": 1}
     run = train(str(folder), tmp_path / "run", **settings)
     card = ModelCard((run / "README.md").read_text("utf-8"))
     assert card.data.datasets == ["acme/three"] and "Data set `acme/three` on the hub" in card.text

@@ -421,7 +421,7 @@ def test_new_files_in_the_folder_that_is_read_and_findings_of_before_are_no_inpu
 def test_no_run_or_encoder_is_made_in_a_folder_of_texts(task, tmp_path, encoder):
     put(tmp_path / "pool" / "a.txt")
     (tmp_path / "link").symlink_to("pool")
-    settings = tiny.settings(encoder("bert"), "control")
+    settings = tiny.settings(encoder("bert"), "supervised")
     calls = (
         lambda out: train(str(task), out, unlabeled=(str(tmp_path / "pool"),), **settings),
         lambda out: compare(str(task), out, unlabeled=(str(tmp_path / "pool"),), encoder=encoder("bert")),

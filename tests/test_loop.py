@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 from processes import run_two
 
-from electra_ie.config.train import Recipe
+from electra_ie.config.train import TrainSettings
 from electra_ie.models.latent_generator import LatentGenerator
 from electra_ie.models.losses import TERMS, weighted_loss
 from electra_ie.models.masking_generator import MaskingGenerator
@@ -23,41 +23,51 @@ from electra_ie.training.loop import LossNotFinite, prepare, rate_at, set_rates,
 from electra_ie.training.self_training import answers_of
 
 GAME = {
-    "discriminator": {"knows_classes": 1.0, "rejects_fakes": 0.5},
-    "generator": {"passes_for_real": 1.0, "matches_features": 1.0, "shows_its_class": 1.0},
+    "discriminator": {"classification": 1.0, "adversarial": 0.5},
+    "generator": {"generator_adversarial": 1.0, "feature_matching": 1.0, "class_consistency": 1.0},
 }
 HIDING = tiny.HIDING
-PLAIN = {"preset": "control", "discriminator": {"knows_classes": 1.0}}
-CASES = {"control": (PLAIN, 1), "game": (GAME, 1), "hiding": (HIDING, 1), "game in two parts": (GAME, 2)}
+PLAIN = {"preset": "supervised", "discriminator": {"classification": 1.0}}
+CASES = {"supervised": (PLAIN, 1), "game": (GAME, 1), "hiding": (HIDING, 1), "game in two parts": (GAME, 2)}
 """By name, the terms and the parts of a step."""
 
 
-def players_of(folder, recipe, pooling="stock"):
+def players_of(folder, settings, pooling="stock"):
     """Both players with weights from a fixed seed, without dropout, prepared for the processes at hand."""
-    fakes = recipe.has_generator and not recipe.taught
+    fakes = settings.has_generator and not settings.has_teacher
     discriminator = tiny.discriminator_of(folder, pooling=pooling, fakes=fakes)
     torch.manual_seed(2)
-    generator = LatentGenerator(tiny.FIELDS, 32, recipe.latent, recipe.seed) if fakes else None
-    if recipe.taught:
-        generator = MaskingGenerator(32, 4, (0, 1, 2, 3, 4), 0.3, recipe.seed)
+    generator = LatentGenerator(tiny.FIELDS, 32, settings.latent_size, settings.seed) if fakes else None
+    if settings.has_teacher:
+        generator = MaskingGenerator(32, 4, (0, 1, 2, 3, 4), 0.3, settings.seed)
         torch.nn.init.normal_(generator.score.weight)
         generator.teacher = answers_of(tiny.discriminator_of(folder, pooling=pooling, sharp=20.0))
-    return prepare(Accelerator(cpu=True), discriminator, generator, recipe)
+    return prepare(Accelerator(cpu=True), discriminator, generator, settings)
 
 
 def recipe_of(terms, **more):
-    return Recipe(**{"steps": 4, "rate": 1e-3, "head_rate": 1e-2, "generator_rate": 1e-2, "latent": 8, **terms, **more})
+    return TrainSettings(
+        **{
+            "max_steps": 4,
+            "learning_rate": 1e-3,
+            "head_learning_rate": 1e-2,
+            "generator_learning_rate": 1e-2,
+            "latent_size": 8,
+            **terms,
+            **more,
+        }
+    )
 
 
 def losses_of(folder, terms, parts, process=0, processes=1):
     """The losses of each step of five, on batches of 5 labelled and 4 unlabelled windows: odd, so that two processes
     have unlike shares."""
-    recipe = recipe_of(terms, steps=5)
-    batches = tiny.batches_of(tiny.cutter_of(folder), (5, 4 if recipe.has_generator else 0), process, processes)
-    players = players_of(folder, recipe)
+    settings = recipe_of(terms, max_steps=5)
+    batches = tiny.batches_of(tiny.cutter_of(folder), (5, 4 if settings.has_generator else 0), process, processes)
+    players = players_of(folder, settings)
     players.parts = parts
     assert players.accelerator.num_processes == processes
-    steps = list(training_steps(players, batches, recipe))
+    steps = list(training_steps(players, batches, settings))
     return [{**step.losses, **step.parts, "real": (step.realness or (0, 0))[0]} for step in steps]
 
 
@@ -73,27 +83,29 @@ def gradients(module):
 def game(encoder, request):
     """Both players, a batch, and the fakes for it."""
     folder = encoder("bert")
-    recipe = recipe_of(request.param, clip=1e9)
-    players = players_of(folder, recipe)
+    settings = recipe_of(request.param, max_grad_norm=1e9)
+    players = players_of(folder, settings)
     batches = tiny.batches_of(tiny.cutter_of(folder))
-    return players, batches, recipe
+    return players, batches, settings
 
 
 def single(values, weights):
     return (values * weights.view(-1, *[1] * (values.dim() - 1))).sum(0) / weights.sum().clamp(min=1e-8)
 
 
-def own_gradients(players, batch, recipe):
+def own_gradients(players, batch, settings):
     """What each player's own loss, and nothing else, asks of it in the first step."""
     discriminator, generator = players.judge.train(), players.maker
     fakes = generator(batch, 0)
-    if recipe.taught:  # it wants just what the discriminator does not
-        of_discriminator, _ = weighted_loss("discriminator", recipe.discriminator, *discriminator(batch, fakes), single)
+    if settings.has_teacher:  # it wants just what the discriminator does not
+        of_discriminator, _ = weighted_loss(
+            "discriminator", settings.discriminator, *discriminator(batch, fakes), single
+        )
         of_generator = -of_discriminator
     else:
         real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
-        of_discriminator, _ = weighted_loss("discriminator", recipe.discriminator, real, fake, single)
-        of_generator, _ = weighted_loss("generator", recipe.generator, real, discriminator.judge(fakes), single)
+        of_discriminator, _ = weighted_loss("discriminator", settings.discriminator, real, fake, single)
+        of_generator, _ = weighted_loss("generator", settings.generator, real, discriminator.judge(fakes), single)
     found = []
     for loss, module in ((of_discriminator, discriminator), (of_generator, generator)):
         names, weights = zip(*((n, each) for n, each in module.named_parameters() if each.requires_grad), strict=True)
@@ -104,17 +116,17 @@ def own_gradients(players, batch, recipe):
 
 
 def test_neither_loss_reaches_the_other_player(game):
-    players, batches, recipe = game
+    players, batches, settings = game
     discriminator, generator = players.judge, players.maker
     fakes = generator(batches[0], 0)
     real, fake = discriminator(batches[0], {name: each.detach() for name, each in fakes.items()})
-    loss, _ = weighted_loss("discriminator", recipe.discriminator, real, fake, single)
+    loss, _ = weighted_loss("discriminator", settings.discriminator, real, fake, single)
     loss.backward()
     assert all(each.grad is None for each in generator.parameters()), "d(discriminator loss) / d(generator) is zero"
     before = gradients(discriminator)
     assert sum(float(each.abs().sum()) for each in before.values()) > 0
     with loop.frozen(discriminator):
-        loss, _ = weighted_loss("generator", recipe.generator, real, discriminator.judge(fakes), single)
+        loss, _ = weighted_loss("generator", settings.generator, real, discriminator.judge(fakes), single)
         loss.backward()
     after = gradients(discriminator)
     still = [torch.equal(before[name], after[name]) for name in before]
@@ -127,12 +139,12 @@ def test_neither_loss_reaches_the_other_player(game):
 
 
 def test_a_step_applies_each_players_own_gradient(game, monkeypatch):
-    players, batches, recipe = game
-    expected = own_gradients(players, batches[0], recipe)
+    players, batches, settings = game
+    expected = own_gradients(players, batches[0], settings)
     applied = []
     modules = (players.judge, players.maker)
     monkeypatch.setattr(players.optimizer, "step", lambda: applied.extend(map(gradients, modules)))
-    next(training_steps(players, batches, recipe))
+    next(training_steps(players, batches, settings))
     for own, given in zip(expected, applied, strict=True):
         assert sum(float(each.abs().sum()) for each in own.values()) > 1e-3
         for name, grad in own.items():
@@ -142,14 +154,14 @@ def test_a_step_applies_each_players_own_gradient(game, monkeypatch):
 @pytest.mark.parametrize("jointly", [False, True])
 @pytest.mark.parametrize("game", [GAME], ids=["latent"], indirect=True)
 def test_gradients_are_clipped_each_players_or_both_as_one(game, monkeypatch, jointly):
-    players, batches, recipe = game
+    players, batches, settings = game
     players.jointly = jointly
-    expected = own_gradients(players, batches[0], recipe)
+    expected = own_gradients(players, batches[0], settings)
     applied = []
     monkeypatch.setattr(
         players.optimizer, "step", lambda: applied.extend(map(gradients, (players.judge, players.maker)))
     )
-    next(training_steps(players, batches, replace(recipe, clip=0.1)))
+    next(training_steps(players, batches, replace(settings, max_grad_norm=0.1)))
     norms = [torch.stack([each.norm() for each in player.values()]).norm() for player in expected]
     assert min(norms) > 0.2, "clipping has nothing to do"
     norms = [torch.stack(norms).norm()] * 2 if jointly else norms
@@ -160,14 +172,14 @@ def test_gradients_are_clipped_each_players_or_both_as_one(game, monkeypatch, jo
 
 @pytest.mark.parametrize("game", [GAME], ids=["latent"], indirect=True)
 def test_a_step_in_parts_applies_the_mean_of_the_parts_gradients(game, monkeypatch):
-    players, batches, recipe = game
-    one, other = (own_gradients(players, batches[number], recipe) for number in (0, 1))
+    players, batches, settings = game
+    one, other = (own_gradients(players, batches[number], settings) for number in (0, 1))
     players.parts = 2
     applied = []
     monkeypatch.setattr(
         players.optimizer, "step", lambda: applied.extend(map(gradients, (players.judge, players.maker)))
     )
-    list(training_steps(players, batches, replace(recipe, steps=1)))
+    list(training_steps(players, batches, replace(settings, max_steps=1)))
     for first, second, given in zip(one, other, applied, strict=True):
         for name in first:
             torch.testing.assert_close(given[name], (first[name] + second[name]) / 2, atol=1e-6, rtol=1e-4)
@@ -175,10 +187,10 @@ def test_a_step_in_parts_applies_the_mean_of_the_parts_gradients(game, monkeypat
 
 def test_without_a_generator_the_loop_is_plain_training(encoder):
     folder = encoder("bert")
-    recipe = recipe_of(PLAIN)
-    players = players_of(folder, recipe)
+    settings = recipe_of(PLAIN)
+    players = players_of(folder, settings)
     assert players.generator is None
-    steps = list(training_steps(players, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), recipe))
+    steps = list(training_steps(players, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), settings))
     assert [step.number for step in steps] == [0, 1, 2, 3]
     assert all(step.realness is None and set(step.losses) == {"discriminator"} for step in steps)
     assert steps[-1].losses["discriminator"] < steps[0].losses["discriminator"]
@@ -187,11 +199,11 @@ def test_without_a_generator_the_loop_is_plain_training(encoder):
 def test_word_embeddings_stay_where_they_are_when_asked(encoder):
     folder = encoder("bert")
     for freeze in (True, False):
-        recipe = recipe_of(PLAIN, freeze_embeddings=freeze)
-        players = players_of(folder, recipe)
+        settings = recipe_of(PLAIN, freeze_embeddings=freeze)
+        players = players_of(folder, settings)
         table = players.judge.encoder.get_input_embeddings().weight
         before = table.detach().clone()
-        list(training_steps(players, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), recipe))
+        list(training_steps(players, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), settings))
         assert torch.equal(before, table.detach()) == freeze
 
 
@@ -199,29 +211,29 @@ def test_word_embeddings_stay_where_they_are_when_asked(encoder):
 def test_steps_from_the_middle_are_those_of_a_run_from_the_beginning(encoder, pooling):
     """The randomness of a step follows from its number: the fakes and the dropout too."""
     folder = encoder("bert")
-    recipe = recipe_of(GAME)
+    settings = recipe_of(GAME)
     found = []
     for pause in (None, 2):
-        players = players_of(folder, recipe, pooling)
+        players = players_of(folder, settings, pooling)
         for module in players.judge.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.3
         batches = tiny.batches_of(tiny.cutter_of(folder))
         steps = []
-        for step in training_steps(players, batches, recipe):
+        for step in training_steps(players, batches, settings):
             steps.append(step.losses)
             if step.number + 1 == pause:
                 break
         torch.manual_seed(99)
-        steps += [step.losses for step in training_steps(players, batches, recipe, len(steps))]
+        steps += [step.losses for step in training_steps(players, batches, settings, len(steps))]
         found.append(steps)
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("player, term", [("discriminator", "knows_classes"), ("generator", "matches_features")])
+@pytest.mark.parametrize("player, term", [("discriminator", "classification"), ("generator", "feature_matching")])
 @pytest.mark.parametrize("game", [GAME], ids=["latent"], indirect=True)
 def test_a_loss_that_is_no_number_never_reaches_the_weights(game, monkeypatch, player, term):
-    players, batches, recipe = game
+    players, batches, settings = game
     true = TERMS[player][term]
     calls = []
 
@@ -230,7 +242,7 @@ def test_a_loss_that_is_no_number_never_reaches_the_weights(game, monkeypatch, p
         return true(*arguments) * (float("nan") if len(calls) > 2 * len(tiny.FIELDS) else 1.0)
 
     monkeypatch.setitem(TERMS[player], term, breaks)
-    steps = training_steps(players, batches, recipe)
+    steps = training_steps(players, batches, settings)
     next(steps), next(steps)
     before = [each.detach().clone() for each in players.judge.parameters()]
     with pytest.raises(LossNotFinite, match=f"the {player}'s loss is not a finite number at step 2"):
@@ -242,7 +254,7 @@ def test_rates_rise_and_fall():
     optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "peak": 2.0}], lr=0.0)
     rates = []
     for step in range(100):
-        set_rates(optimizer, step, recipe_of(PLAIN, steps=100, warmup=0.1))
+        set_rates(optimizer, step, recipe_of(PLAIN, max_steps=100, warmup_steps=0.1))
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates[0] == pytest.approx(0.2) and max(rates) == rates[9] == 2.0
     assert rates[:10] == sorted(rates[:10]) and rates[9:] == sorted(rates[9:], reverse=True)

@@ -59,9 +59,9 @@ def test_the_fake_class_needs_no_weight_of_its_own(real, fake):
     """K logits and p(real) = sigmoid(logsumexp) are the softmax over K + 1 classes whose last logit is 0."""
     on_real, on_fake = (with_fake_class(each) for each in (real, fake))
     as_real = [each[:, :3].logsumexp(1).mean() for each in (on_real, on_fake)]
-    rejects = TERMS["discriminator"]["rejects_fakes"](verdict(real), verdict(fake), mean)
+    rejects = TERMS["discriminator"]["adversarial"](verdict(real), verdict(fake), mean)
     torch.testing.assert_close(rejects, -as_real[0] - on_fake[:, 3].mean())
-    passes = TERMS["generator"]["passes_for_real"](verdict(real), verdict(fake), mean)
+    passes = TERMS["generator"]["generator_adversarial"](verdict(real), verdict(fake), mean)
     torch.testing.assert_close(passes, -as_real[1])
 
 
@@ -70,7 +70,7 @@ def test_knowing_classes_is_knowing_them_given_that_the_row_is_real(logits, labe
     whole = with_fake_class(logits)
     given_real = whole[:, :3] - whole[:, :3].logsumexp(1, keepdim=True)
     expected = -given_real[torch.arange(4), labels].mean()
-    torch.testing.assert_close(TERMS["discriminator"]["knows_classes"](verdict(logits, labels), None, mean), expected)
+    torch.testing.assert_close(TERMS["discriminator"]["classification"](verdict(logits, labels), None, mean), expected)
 
 
 def test_flags_are_binary_and_unknown_rows_are_left_out():
@@ -78,14 +78,14 @@ def test_flags_are_binary_and_unknown_rows_are_left_out():
     labels = torch.tensor([[1.0, 0.0], [0.0, 0.0], [IGNORED, IGNORED]])
     real = DiscriminatorOutput(tiny.RISKS, logits, torch.zeros(3, 2), torch.zeros(3), labels, torch.ones(3))
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:2], labels[:2])
-    torch.testing.assert_close(TERMS["discriminator"]["knows_classes"](real, None, mean), expected)
+    torch.testing.assert_close(TERMS["discriminator"]["classification"](real, None, mean), expected)
 
 
 def test_a_text_in_many_windows_counts_as_one():
     logits = [[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
     shared = verdict(logits, [0, 1, 1], [1.0, 0.5, 0.5])
     one = verdict(logits[:2], [0, 1], [1.0, 1.0])
-    for name in ("knows_classes", "rejects_fakes"):
+    for name in ("classification", "adversarial"):
         term = TERMS["discriminator"][name]
         torch.testing.assert_close(term(shared, one, mean), term(one, one, mean))
 
@@ -94,7 +94,7 @@ def test_features_are_matched_in_the_mean_and_only_the_generator_learns_by_it():
     seen = torch.tensor([[1.0, 3.0], [3.0, 5.0]], requires_grad=True)
     made = torch.tensor([[0.0, 0.0], [2.0, 2.0]], requires_grad=True)
     logits = [[0.0] * 3] * 2
-    loss = TERMS["generator"]["matches_features"](verdict(logits, features=seen), verdict(logits, features=made), mean)
+    loss = TERMS["generator"]["feature_matching"](verdict(logits, features=seen), verdict(logits, features=made), mean)
     loss.backward()
     assert float(loss.detach()) == pytest.approx(((2 - 1) ** 2 + (4 - 1) ** 2) / 2)
     assert seen.grad is None and made.grad.abs().sum() > 0
@@ -103,9 +103,9 @@ def test_features_are_matched_in_the_mean_and_only_the_generator_learns_by_it():
 def test_weights_multiply_terms_and_the_log_has_them_unweighted():
     real = {"topic": verdict([[1.0, 0.0, 0.0]], [0])}
     fake = {"topic": verdict([[0.0, 0.0, 1.0]], [2])}
-    total, parts = weighted_loss("discriminator", {"knows_classes": 2.0, "rejects_fakes": 0.5}, real, fake, mean)
-    assert set(parts) == {"topic.knows_classes", "topic.rejects_fakes"}
-    assert float(total) == pytest.approx(2 * parts["topic.knows_classes"] + 0.5 * parts["topic.rejects_fakes"])
+    total, parts = weighted_loss("discriminator", {"classification": 2.0, "adversarial": 0.5}, real, fake, mean)
+    assert set(parts) == {"topic.classification", "topic.adversarial"}
+    assert float(total) == pytest.approx(2 * parts["topic.classification"] + 0.5 * parts["topic.adversarial"])
 
 
 def test_agreeing_is_cross_entropy_with_the_teachers_answer():
@@ -113,7 +113,7 @@ def test_agreeing_is_cross_entropy_with_the_teachers_answer():
     taught = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
     fake = verdict(taught.log().tolist(), weight=[1.0, 3.0])
     fake.taught = taught
-    agrees = TERMS["discriminator"]["agrees_with_teacher"]
+    agrees = TERMS["discriminator"]["distillation"]
     entropy = -(taught * taught.log()).sum(-1)
     assert float(agrees(None, fake, mean)) == pytest.approx(float((entropy[0] + 3 * entropy[1]) / 4))
     other = verdict(taught.flip(0).log().tolist(), weight=[1.0, 3.0])
@@ -125,12 +125,12 @@ def test_agreeing_is_cross_entropy_with_the_teachers_answer():
 
 
 @pytest.mark.parametrize("discriminator, generator, message", [
-    ({"know_classes": 1.0}, {}, 'unknown term "know_classes" of the discriminator. Did you mean "knows_classes"'),
-    ({"knows_classes": 1.0}, {"passes": 1.0}, 'unknown term "passes" of the generator'),
-    ({"rejects_fakes": 1.0}, {}, "rejects_fakes needs a generator"),
-    ({"agrees_with_teacher": 1.0}, {}, "are terms of one game"),
-    ({"knows_classes": 1.0}, {"hides_what_decides": 1.0}, "are terms of one game"),
-    ({"agrees_with_teacher": 1.0}, {"hides_what_decides": 1.0, "matches_features": 1.0}, "not both"),
+    ({"classificatio": 1.0}, {}, 'unknown term "classificatio" of the discriminator. Did you mean "classification"'),
+    ({"classification": 1.0}, {"passes": 1.0}, 'unknown term "passes" of the generator'),
+    ({"adversarial": 1.0}, {}, "adversarial needs a generator"),
+    ({"distillation": 1.0}, {}, "are terms of one game"),
+    ({"classification": 1.0}, {"adversarial_masking": 1.0}, "are terms of one game"),
+    ({"distillation": 1.0}, {"adversarial_masking": 1.0, "feature_matching": 1.0}, "not both"),
 ])  # fmt: skip
 def test_terms_that_cannot_be_are_refused(discriminator, generator, message):
     with pytest.raises(UserError, match=message.replace("?", r"\?")):

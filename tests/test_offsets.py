@@ -304,7 +304,7 @@ def test_a_run_keeps_the_rules_of_its_gold_and_evaluate_counts_what_tags_cannot_
     (tmp_path / "task.yaml").write_text(
         "format: jsonl\nfiles: {train: train.jsonl, test: test.jsonl}\nfields: {who: {kind: spans, labels: [PAYEE]}}\n"
     )
-    run = train(str(tmp_path), tmp_path / "run", encoder=encoder("bert"), steps=2)
+    run = train(str(tmp_path), tmp_path / "run", encoder=encoder("bert"), max_steps=2)
     assert Extractor.load(str(run)).edges == {"who": Edges(lines=False, pictures=True)}
     assert "A span of `who` may go on in the next line, and neither begins nor ends with" in (
         run / "README.md"
@@ -337,7 +337,13 @@ def test_a_run_on_an_encoder_with_lone_marks_finds_whole_words(tmp_path, monkeyp
     (tmp_path / "task.yaml").write_text(
         "format: jsonl\nfiles: {train: train.jsonl, test: train.jsonl}\nfields: {who: {kind: spans, labels: [PAYEE, SUM]}}\n"
     )
-    settings = {"encoder": str(tmp_path / "encoder"), "steps": 60, "rate": 2e-3, "head_rate": 1e-2, "window": 64}
+    settings = {
+        "encoder": str(tmp_path / "encoder"),
+        "max_steps": 60,
+        "learning_rate": 2e-3,
+        "head_learning_rate": 1e-2,
+        "window": 64,
+    }
     run = train(str(tmp_path), tmp_path / "run", **settings)
     assert evaluate(run, "test")["who"]["f1"] > 0.95
     extractor = Extractor.load(str(run))

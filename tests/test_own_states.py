@@ -50,8 +50,8 @@ def corpus(folder):
 def train_both(task, folder, encoder):
     """A run with a teacher within, in bf16, and a pretraining in float32."""
     train(str(task), folder / "run", precision="bf16", **tiny.settings(encoder("bert"), "adversarial"))
-    pretrain(corpus(folder), folder / "made", encoder=encoder("electra"), precision="no", length=16, batch=4, steps=4,
-             evaluations=1, held_out=0.1)  # fmt: skip
+    pretrain(corpus(folder), folder / "made", encoder=encoder("electra"), precision="no", block_length=16, batch_size=4, max_steps=4,
+             num_evaluations=1, held_out=0.1)  # fmt: skip
 
 
 def test_the_callers_accelerator_is_as_it_was(task, tmp_path, encoder):
@@ -75,7 +75,7 @@ def test_our_training_does_not_notice_the_callers_accelerator(task, tmp_path, en
     settings = tiny.settings(encoder("bert"), "adversarial")
     alone = train(str(task), tmp_path / "alone", **settings)
     mine = Accelerator(cpu=True, gradient_accumulation_steps=3)
-    with mine.accumulate(players(mine)[0]):
+    with mine.gradient_accumulation_steps(players(mine)[0]):
         assert not GradientState().sync_gradients
         beside = train(str(task), tmp_path / "beside", **settings)
         assert not GradientState().sync_gradients
@@ -101,7 +101,7 @@ def test_a_run_that_fails_gives_the_states_back(task, tmp_path, encoder, monkeyp
 
     monkeypatch.setattr(Training, "_play", fail)
     with pytest.raises(KeyboardInterrupt):
-        train(str(task), tmp_path / "run", precision="bf16", **tiny.settings(encoder("bert"), "control"))
+        train(str(task), tmp_path / "run", precision="bf16", **tiny.settings(encoder("bert"), "supervised"))
     assert seen == [("bf16", 1)], "it had states of its own"
     assert all(each._shared_state is state for each, state in zip(CLASSES, states, strict=True))
     assert (mine.mixed_precision, mine.gradient_accumulation_steps) == ("no", 3)

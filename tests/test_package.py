@@ -63,8 +63,8 @@ def test_it_runs_where_nothing_else_is(wheel, tmp_path, encoder):
         "    try: main()\n"
         "    except SystemExit as end: assert not end.code, line\n"
     )
-    tiny = "steps=2 evaluations=1 dev_limit=5 window=64".split()
-    train = ["train", "transaction_risk", "--output", "run", "--encoder", encoder("bert"), "--labels", "8"]
+    tiny = "max_steps=2 num_evaluations=1 max_dev_documents=5 window=64".split()
+    train = ["train", "transaction_risk", "--output", "run", "--encoder", encoder("bert"), "--label-budget", "8"]
     train += [part for each in tiny for part in ("--set", each)]
     lines = ["tasks", "|".join(train), "extract|run|-|-o|out.jsonl"]
     environment = {"PYTHONPATH": str(target), "COLUMNS": "200"}

@@ -69,7 +69,7 @@ def stop_after(monkeypatch, saves: int) -> None:
 @pytest.mark.parametrize(
     "preset, pooling, dev",
     [
-        ("control", "mean", True),
+        ("supervised", "mean", True),
         ("latent", "stock", True),
         ("adversarial", "mean", True),
         ("adversarial", "mean", False),
@@ -125,10 +125,10 @@ train(task, folder, resume=place == "resumed", **json.loads(settings))
 
 
 @pytest.mark.parametrize("place, preset, step", [
-    ("between two checkpoints", "adversarial", 14), ("behind the saved folders", "control", 24),
+    ("between two checkpoints", "adversarial", 14), ("behind the saved folders", "supervised", 24),
 ])  # fmt: skip
 def test_a_killed_run_resumes_to_the_very_same_bytes_in_another_process(task, tmp_path, rough, place, preset, step):
-    settings = tiny.settings(rough, preset, steps=24)
+    settings = tiny.settings(rough, preset, max_steps=24)
 
     def child(place: str) -> int:
         command = [
@@ -157,8 +157,10 @@ def test_a_killed_run_resumes_to_the_very_same_bytes_in_another_process(task, tm
 
 
 def test_a_run_of_two_generations_is_resumed_in_each(task, tmp_path, rough):
-    told = tiny.settings(rough, "adversarial", steps=24, seed=4)  # with some seeds the game is lost, and shows nothing
-    settings = {**told, "settings": ["generations=2"]}
+    told = tiny.settings(
+        rough, "adversarial", max_steps=24, seed=4
+    )  # with some seeds the game is lost, and shows nothing
+    settings = {**told, "overrides": ["self_training_rounds=2"]}
     once = train(str(task), tmp_path / "once", **settings)
     first = train(str(task), tmp_path / "first", **told)
     kept = [row for row in log(first) if row.get("best")][-1]["dev"]
@@ -183,8 +185,8 @@ def test_a_run_of_two_generations_is_resumed_in_each(task, tmp_path, rough):
 def test_run_yaml_repeats_the_run(task, tmp_path, rough):
     first = train(str(task), tmp_path / "first", **tiny.settings(rough, "adversarial"))
     written = yaml.safe_load((first / "run.yaml").read_text("utf-8"))
-    assert written["steps"] == 12 and None not in (written["window"], written["rate"], written["pooling"])
-    second = train(str(task), tmp_path / "second", recipe=first / "run.yaml")
+    assert written["max_steps"] == 12 and None not in (written["window"], written["learning_rate"], written["pooling"])
+    second = train(str(task), tmp_path / "second", settings=first / "run.yaml")
     assert weights(first) == weights(second)
 
 
@@ -196,7 +198,7 @@ def test_a_run_is_resumed_only_with_its_own_recipe(task, tmp_path, rough, monkey
     with pytest.raises(Stopped):
         train(str(task), tmp_path / "run", **settings)
     with pytest.raises(UserError, match=r"begun with another recipe: .*rate \(0.002, now 0.5\)"):
-        train(str(task), tmp_path / "run", resume=True, settings=["rate=0.5"])
+        train(str(task), tmp_path / "run", resume=True, overrides=["learning_rate=0.5"])
     with pytest.raises(UserError, match="output folder is not empty"):
         train(str(task), tmp_path / "run", **settings)
     with pytest.raises(UserError, match="no model.safetensors for the field.*--resume"):
@@ -247,13 +249,15 @@ def test_an_error_in_the_loop_ends_the_run(task, tmp_path, rough, monkeypatch):
     def error(_):
         raise ZeroDivisionError("broken term")
 
-    monkeypatch.setitem(TERMS["generator"], "passes_for_real", failing("generator", "passes_for_real", 4, error))
+    monkeypatch.setitem(
+        TERMS["generator"], "generator_adversarial", failing("generator", "generator_adversarial", 4, error)
+    )
     with pytest.raises(ZeroDivisionError, match="broken term"):
         train(str(task), tmp_path / "run", **tiny.settings(rough))
     assert not (tmp_path / "run" / "topic").exists() and not (tmp_path / "run" / "scores.json").exists()
 
 
-@pytest.mark.parametrize("player, term", [("discriminator", "knows_classes"), ("generator", "passes_for_real")])
+@pytest.mark.parametrize("player, term", [("discriminator", "classification"), ("generator", "generator_adversarial")])
 def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_weights(
     task, tmp_path, rough, monkeypatch, capsys, player, term
 ):
@@ -282,7 +286,12 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_weights(
 
 def test_weights_that_give_no_finite_loss_never_replace_good_ones(task, tmp_path, rough):
     """A rate so high that the first step ruins the weights."""
-    settings = {**tiny.settings(rough, "control"), "rate": 1e38, "head_rate": 1e38, "steps": 200}
+    settings = {
+        **tiny.settings(rough, "supervised"),
+        "learning_rate": 1e38,
+        "head_learning_rate": 1e38,
+        "max_steps": 200,
+    }
     with pytest.raises(
         UserError, match=r"collapsed at step 1: the discriminator's loss is not a finite number. Train more"
     ):
@@ -328,7 +337,7 @@ def test_the_best_weights_are_saved_and_not_the_last(task, tmp_path, rough, monk
         save(run, judge, done)
 
     monkeypatch.setattr(module, "save_best", keep)
-    run = train(str(task), tmp_path / "run", **tiny.settings(rough, "control", evaluations=3))
+    run = train(str(task), tmp_path / "run", **tiny.settings(rough, "supervised", num_evaluations=3))
     saved = load_file(run / "topic" / "model.safetensors")["classifier.weight"]
     assert list(kept) == [8] and torch.equal(saved, kept[8])
 
@@ -348,7 +357,7 @@ def test_a_saved_model_that_is_not_the_trained_one_is_an_error(task, tmp_path, r
 
     monkeypatch.setattr(completion, "save_fields", tampered)
     with pytest.raises(RuntimeError, match=f"the saved model of the field {name} does not answer"):
-        train(str(task), tmp_path / "run", **tiny.settings(rough, "control"))
+        train(str(task), tmp_path / "run", **tiny.settings(rough, "supervised"))
     assert not (tmp_path / "run" / "scores.json").exists()
 
 
@@ -356,7 +365,7 @@ def test_a_log_that_promises_more_than_the_saved_model_scores_is_an_error(task, 
     true = module.mean_score
     monkeypatch.setattr(module, "mean_score", lambda scores: true(scores) + 0.01)
     with pytest.raises(RuntimeError, match="the log says"):
-        train(str(task), tmp_path / "run", **tiny.settings(rough, "control"))
+        train(str(task), tmp_path / "run", **tiny.settings(rough, "supervised"))
 
 
 def test_a_finished_run_is_complete_and_needs_no_encoder(task, tmp_path, rough):

@@ -21,7 +21,7 @@ LABELS = [f"class {number}" for number in range(60)]
 def a_log(steps=100, *, generator=True):
     rows = []
     for step in range(1, steps + 1):
-        row = {"step": step, "seconds": step * 0.1, "discriminator": 3 / step, "entities.knows_classes": 1.0}
+        row = {"step": step, "seconds": step * 0.1, "discriminator": 3 / step, "entities.classification": 1.0}
         if generator:
             row |= {"generator": 1 + step / steps, "realness_real": 0.9, "realness_fake": 0.1}
         rows.append(row)
@@ -81,7 +81,7 @@ def test_of_a_generator_that_hides_it_is_drawn_what_it_achieves_and_not_its_loss
     for row in log:
         if "discriminator" in row:
             del row["realness_real"], row["realness_fake"]
-            row |= {"generator": 0.0, "texts.hides_what_decides": 0.0}
+            row |= {"generator": 0.0, "texts.adversarial_masking": 0.0}
         if row["step"] in (25, 50) and "discriminator" in row:
             row |= {"disagreement_hidden_by_generator": row["step"] / 100, "disagreement_hidden_by_chance": 0.125}
     losses, achieved, dev = plots.curves_figure(log).axes
@@ -181,9 +181,9 @@ def a_budget(labels, **scores):
 
 
 def test_one_budget_is_a_group_a_preset_with_its_seeds():
-    budget = a_budget(60, control=[60.0, 62.0, 67.0], adversarial=[64.0, 63.0, 71.0])
+    budget = a_budget(60, supervised=[60.0, 62.0, 67.0], adversarial=[64.0, 63.0, 71.0])
     panel = plots.learning_curve_figure([budget], "F1", "t").axes[0]
-    assert [text.get_text() for text in panel.get_xticklabels()] == ["control", "adversarial"]
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["supervised", "adversarial"]
     assert (
         "t: 60 labelled documents\n(a dot a seed, joined by seed; mean and 95 % interval)"
         in panel.get_title(loc="left") + panel.get_title()
@@ -200,7 +200,7 @@ def test_one_budget_is_a_group_a_preset_with_its_seeds():
 
 
 def test_one_budget_of_one_seed_has_no_interval():
-    panel = plots.learning_curve_figure([a_budget(None, control=[60.0], adversarial=[64.0])], "F1", "t").axes[0]
+    panel = plots.learning_curve_figure([a_budget(None, supervised=[60.0], adversarial=[64.0])], "F1", "t").axes[0]
     assert "all labels\n(one seed)" in panel.get_title(loc="left") + panel.get_title()
     assert [len(each.lines[2]) for each in panel.containers] == [0, 0] and words(panel) == ["60.0", "64.0"]
 
@@ -209,16 +209,22 @@ def test_a_learning_curve_has_a_line_a_preset_with_a_band_of_its_deviation():
     budgets = [
         {
             "labels": 50,
-            "presets": {"control": {"mean": 60.0, "deviation": 2.0}, "adversarial": {"mean": 63.0, "deviation": 1.0}},
+            "presets": {
+                "supervised": {"mean": 60.0, "deviation": 2.0},
+                "adversarial": {"mean": 63.0, "deviation": 1.0},
+            },
         },
         {
             "labels": None,
-            "presets": {"control": {"mean": 80.0, "deviation": None}, "adversarial": {"mean": 79.0, "deviation": 0.5}},
+            "presets": {
+                "supervised": {"mean": 80.0, "deviation": None},
+                "adversarial": {"mean": 79.0, "deviation": 0.5},
+            },
         },
     ]
     panel = plots.learning_curve_figure(budgets, "F1, %", "task, dev").axes[0]
     shown = {name: list(line.get_ydata()) for name, line in lines(panel).items()}
-    assert shown == {"control": [60.0, 80.0], "adversarial": [63.0, 79.0]}
+    assert shown == {"supervised": [60.0, 80.0], "adversarial": [63.0, 79.0]}
     assert [text.get_text() for text in panel.get_xticklabels()] == ["50", "all"]
     bands = [sorted({round(y, 6) for _, y in band.get_paths()[0].vertices}) for band in panel.collections]
     assert bands == [[58.0, 62.0, 80.0], [62.0, 64.0, 78.5, 79.5]]
@@ -258,7 +264,7 @@ def test_the_pictures_of_a_split_show_its_gold_and_answers(tmp_path, monkeypatch
         lambda path: plots.per_label({"$_{": {"precision": 1, "recall": 1, "f1": 1, "support": 2}}, path, r"$\frac$"),
         lambda path: plots.curves([{"step": 1, "dev": {r"$\frac$": 0.5}, "best": False}], path),
         lambda path: plots.curves([], path),
-        lambda path: plots.learning_curve([a_budget(60, control=[1.0, 2.0])], "F1", path, r"$\frac$"),
+        lambda path: plots.learning_curve([a_budget(60, supervised=[1.0, 2.0])], "F1", path, r"$\frac$"),
         lambda path: plots.confusion([], [], [], path, "t"),
         lambda path: plots.per_label({}, path, "t"),
     ],

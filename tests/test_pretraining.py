@@ -31,7 +31,14 @@ from electra_ie.pretraining import trainer as session
 from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator
 from electra_ie.pretraining.trainer import Pretraining
 
-SETTINGS = {"length": 16, "batch": 4, "steps": 6, "evaluations": 2, "rate": 1e-3, "held_out": 0.1}
+SETTINGS = {
+    "block_length": 16,
+    "batch_size": 4,
+    "max_steps": 6,
+    "num_evaluations": 2,
+    "learning_rate": 1e-3,
+    "held_out": 0.1,
+}
 LAST = Path("checkpoint/last.safetensors")
 
 
@@ -64,10 +71,10 @@ def test_where_nothing_is_found_there_is_no_precision(corpus, tmp_path, encoder,
         [corpus],
         tmp_path / "made",
         encoder=encoder("electra"),
-        length=16,
-        batch=4,
-        steps=2,
-        evaluations=1,
+        block_length=16,
+        batch_size=4,
+        max_steps=2,
+        num_evaluations=1,
         held_out=0.1,
     )
     told = json.loads((made / "pretraining.json").read_text("utf-8"))
@@ -94,7 +101,7 @@ def rows(folder: Path) -> list[dict]:
     ("roberta", "adversarial", "none", "no"), ("deberta-v2", "mlm", "none", "bf16"),
 ])  # fmt: skip
 def test_an_encoder_is_adapted_and_trained_on(corpus, task, tmp_path, encoder, family, objective, sharing, precision):
-    settings = {**SETTINGS, "objective": objective, "sharing": sharing, "precision": precision}
+    settings = {**SETTINGS, "objective": objective, "embedding_sharing": sharing, "precision": precision}
     made = pretrain([corpus], tmp_path / "made", encoder=encoder(family), **settings)
     files = {file.name for file in made.iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "run.yaml", "log.jsonl", "curves.png", "README.md",
@@ -115,7 +122,7 @@ def test_an_encoder_is_adapted_and_trained_on(corpus, task, tmp_path, encoder, f
     assert [row["step"] for row in log if "held_out" in row] == [3, 6]
     assert all(row["tokens"] == row["step"] * 64 for row in log)
 
-    run = train(str(task), tmp_path / "run", **tiny.settings(str(made), "control"))
+    run = train(str(task), tmp_path / "run", **tiny.settings(str(made), "supervised"))
     assert set(evaluate(run)) == {"topic", "risks", "names"}
 
 
@@ -126,9 +133,9 @@ def test_new_weights_and_a_new_vocabulary_also_for_chinese(tmp_path):
         pretrain([text], tmp_path / "made", from_scratch="tiny", **SETTINGS)
     assert not (tmp_path / "made").exists(), "nothing is written before all is known to be well"
     with pytest.raises(UserError) as caught:
-        pretrain([text], tmp_path / "made", from_scratch="tiny", vocab=5000, **SETTINGS)
+        pretrain([text], tmp_path / "made", from_scratch="tiny", vocab_size=5000, **SETTINGS)
     most = int(re.search(r"--vocab (\d+)", str(caught.value))[1])
-    made = pretrain([text], tmp_path / "made", from_scratch="tiny", vocab=most, **SETTINGS)
+    made = pretrain([text], tmp_path / "made", from_scratch="tiny", vocab_size=most, **SETTINGS)
     tokenizer = AutoTokenizer.from_pretrained(made)
     assert tokenizer.tokenize("银行") == ["银", "行"] and len(tokenizer) == most
     judge, maker = ElectraForPreTraining.from_pretrained(made), ElectraForMaskedLM.from_pretrained(made / "generator")
@@ -143,7 +150,9 @@ def test_stock_classes_answer_as_the_players_did_and_a_positive_logit_means_repl
     monkeypatch.setattr(
         Pretraining, "_finish", lambda self: (finish(self), kept.update(players=self.players, batch=self.held_out[0]))
     )
-    made = pretrain([corpus], tmp_path / "made", encoder=encoder("electra"), sharing="disentangled", **SETTINGS)
+    made = pretrain(
+        [corpus], tmp_path / "made", encoder=encoder("electra"), embedding_sharing="disentangled", **SETTINGS
+    )
     judge, maker = kept["players"].judge.eval(), kept["players"].maker.eval()
     batch = kept["batch"]
     fakes = maker(batch)
@@ -174,15 +183,22 @@ def test_a_saved_model_that_is_not_the_trained_one_is_an_error(corpus, tmp_path,
 
     monkeypatch.setattr(session, "save_encoder", spoil)
     with pytest.raises(RuntimeError, match="does not answer as the trained one does"):
-        pretrain([corpus], tmp_path / "made", encoder=encoder("electra"), sharing="none", **SETTINGS)
+        pretrain([corpus], tmp_path / "made", encoder=encoder("electra"), embedding_sharing="none", **SETTINGS)
 
 
 def test_it_learns_to_find_what_was_replaced(tmp_path, encoder):
     """A generator that learns nothing replaces words of one sentence by any others: they are easy to find."""
     text = tmp_path / "same.txt"
     text.write_text("the bank paid the invoice and the goods were sent to the city\n" * 200, encoding="utf-8")
-    settings = {**SETTINGS, "steps": 60, "batch": 8, "rate": 3e-3, "head_rate": 3e-3, "freeze_embeddings": False}
-    settings["generator"] = {"fills_masks": 0.0}
+    settings = {
+        **SETTINGS,
+        "max_steps": 60,
+        "batch_size": 8,
+        "learning_rate": 3e-3,
+        "head_learning_rate": 3e-3,
+        "freeze_embeddings": False,
+    }
+    settings["generator"] = {"mlm": 0.0}
     made = pretrain([text], tmp_path / "made", encoder=encoder("electra"), **settings)
     held_out = [row["held_out"] for row in rows(made) if "held_out" in row][-1]
     assert held_out["recall"] > 0.8 and held_out["precision"] > 0.8 and held_out["replaced"] > 0.1
@@ -196,12 +212,12 @@ def test_each_objective_learns_what_it_is_to_learn(tmp_path, encoder, objective,
     text.write_text("\n\n".join(" ".join([word] * 90) for word in words), encoding="utf-8")
     settings = {
         **SETTINGS,
-        "steps": 60,
-        "batch": 8,
-        "rate": 1e-2,
-        "head_rate": 1e-2,
+        "max_steps": 60,
+        "batch_size": 8,
+        "learning_rate": 1e-2,
+        "head_learning_rate": 1e-2,
         "freeze_embeddings": False,
-        "blend": 1.0,
+        "interpolation": 1.0,
     }
     made = pretrain([text], tmp_path / "made", encoder=encoder("bert"), objective=objective, **settings)
     held_out = [row["held_out"] for row in rows(made) if "held_out" in row][-1]
@@ -214,7 +230,7 @@ def test_each_objective_learns_what_it_is_to_learn(tmp_path, encoder, objective,
 def test_the_same_seed_gives_the_same_bytes(corpus, tmp_path, encoder):
     rough = tiny.build("bert", tmp_path / "rough", dropout=0.2)
     one = pretrain([corpus], tmp_path / "one", encoder=rough, dropout=True, **SETTINGS)
-    two = pretrain([], tmp_path / "two", recipe=one / "run.yaml")
+    two = pretrain([], tmp_path / "two", settings=one / "run.yaml")
     assert weights(one) == weights(two) and len(weights(one)) == 2
     other = pretrain([corpus], tmp_path / "other", encoder=rough, dropout=True, seed=MOST_SEEDS, **SETTINGS)
     assert weights(other) != weights(one)
@@ -246,7 +262,7 @@ def kill_after(folder: Path, command: list[str], checkpoints: int) -> None:
 @pytest.mark.parametrize("sharing", ["plain", "disentangled"])
 def test_a_killed_run_resumes_to_the_very_same_weights(corpus, tmp_path, sharing):
     rough = tiny.build("electra", tmp_path / "rough", dropout=0.2)
-    settings = {**SETTINGS, "steps": 40, "save_minutes": 0.0, "sharing": sharing, "dropout": True}
+    settings = {**SETTINGS, "max_steps": 40, "save_minutes": 0.0, "embedding_sharing": sharing, "dropout": True}
     whole = pretrain([corpus], tmp_path / "whole", encoder=rough, **settings)
     command = [
         sys.executable,
@@ -275,7 +291,7 @@ def test_a_killed_run_resumes_to_the_very_same_weights(corpus, tmp_path, sharing
 
 
 def test_a_new_vocabulary_is_kept_for_resuming(corpus, tmp_path):
-    settings = {**SETTINGS, "steps": 40, "save_minutes": 0.0, "from_scratch": "tiny", "vocab": 150}
+    settings = {**SETTINGS, "max_steps": 40, "save_minutes": 0.0, "from_scratch": "tiny", "vocab_size": 150}
     whole = pretrain([corpus], tmp_path / "whole", **settings)
     command = [sys.executable, "-m", "electra_ie", "pretrain", str(corpus), "--output", str(tmp_path / "cut")]
     kill_after(
@@ -303,8 +319,8 @@ def test_a_run_is_resumed_only_as_it_was_begun(corpus, tmp_path, encoder, monkey
     monkeypatch.undo()
     with pytest.raises(UserError, match="output folder is not empty"):
         pretrain([corpus], tmp_path / "made", **settings)
-    with pytest.raises(UserError, match=r"begun with another recipe: batch \(4, now 5\)"):
-        pretrain([corpus], tmp_path / "made", resume=True, batch=5)
+    with pytest.raises(UserError, match=r"begun with another recipe: batch_size \(4, now 5\)"):
+        pretrain([corpus], tmp_path / "made", resume=True, batch_size=5)
     with pytest.raises(UserError, match="there is no run to resume"):
         pretrain([corpus], tmp_path / "none", resume=True)
     text = corpus.read_text("utf-8")
@@ -321,11 +337,16 @@ def test_a_run_is_resumed_only_as_it_was_begun(corpus, tmp_path, encoder, monkey
 
 def test_a_step_in_parts_reads_as_many_tokens(corpus, tmp_path, encoder):
     """What its gradient is: `test_pretraining_players.py`."""
-    one = pretrain([corpus], tmp_path / "one", encoder=encoder("bert"), objective="mlm", **{**SETTINGS, "steps": 2})
-    recipe = yaml.safe_load((one / "run.yaml").read_text("utf-8"))
-    assert recipe["accumulate"] == 1
+    one = pretrain([corpus], tmp_path / "one", encoder=encoder("bert"), objective="mlm", **{**SETTINGS, "max_steps": 2})
+    settings = yaml.safe_load((one / "run.yaml").read_text("utf-8"))
+    assert settings["gradient_accumulation_steps"] == 1
     two = pretrain(
-        [corpus], tmp_path / "two", encoder=encoder("bert"), objective="mlm", accumulate=2, **{**SETTINGS, "steps": 2}
+        [corpus],
+        tmp_path / "two",
+        encoder=encoder("bert"),
+        objective="mlm",
+        gradient_accumulation_steps=2,
+        **{**SETTINGS, "max_steps": 2},
     )
     assert [row["tokens"] for row in rows(one)] == [row["tokens"] for row in rows(two)]
     assert rows(one)[0]["discriminator"] != rows(two)[0]["discriminator"], "other masks are drawn for each part"
@@ -336,26 +357,26 @@ def test_a_compiled_run_learns_the_same(corpus, tmp_path, encoder, monkeypatch):
     compiled = torch.nn.Module.compile
     monkeypatch.setenv("CXX", sys.executable)  # some program, so that no compiler is needed here
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled(self, backend="eager"))
-    told = {**SETTINGS, "encoder": encoder("electra"), "steps": 2, "evaluations": 1}
-    one, two = (pretrain([corpus], tmp_path / str(flag), compile=flag, **told) for flag in (False, True))
+    told = {**SETTINGS, "encoder": encoder("electra"), "max_steps": 2, "num_evaluations": 1}
+    one, two = (pretrain([corpus], tmp_path / str(flag), torch_compile=flag, **told) for flag in (False, True))
     assert load_file(one / "model.safetensors").keys() == load_file(two / "model.safetensors").keys()
     for mine, other in zip(rows(one), rows(two), strict=True):
         assert mine["discriminator"] == pytest.approx(other["discriminator"], rel=1e-4)
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(UserError, match="needs the C[+][+] compiler no-such-compiler"):
-        pretrain([corpus], tmp_path / "none", compile=True, **told)
+        pretrain([corpus], tmp_path / "none", torch_compile=True, **told)
     assert not (tmp_path / "none").exists()
 
 
 def test_hours_decide_the_steps_and_end_with_a_whole_encoder(corpus, tmp_path, encoder, capsys):
-    settings = {name: value for name, value in SETTINGS.items() if name != "steps"}
-    made = pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), hours=0.002, **settings)
-    recipe = yaml.safe_load((made / "run.yaml").read_text("utf-8"))
+    settings = {name: value for name, value in SETTINGS.items() if name != "max_steps"}
+    made = pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), max_hours=0.002, **settings)
+    saved = yaml.safe_load((made / "run.yaml").read_text("utf-8"))
     summary = json.loads((made / "pretraining.json").read_text("utf-8"))
-    assert recipe["steps"] >= 1 and 1 <= summary["steps"] <= summary["steps_planned"] == recipe["steps"]
+    assert saved["max_steps"] >= 1 and 1 <= summary["steps"] <= summary["steps_planned"] == saved["max_steps"]
     assert "steps in 0.002 hours" in capsys.readouterr().err and (made / "README.md").is_file()
     # The trial steps leave no trace: with these steps given, the first losses are the same.
-    again = pretrain([corpus], tmp_path / "again", encoder=encoder("bert"), steps=recipe["steps"], **settings)
+    again = pretrain([corpus], tmp_path / "again", encoder=encoder("bert"), max_steps=saved["max_steps"], **settings)
     assert rows(again)[0]["discriminator"] == pytest.approx(rows(made)[0]["discriminator"], rel=1e-6)
 
 
@@ -367,9 +388,17 @@ def test_a_run_that_is_resumed_when_its_time_is_up_plays_no_more(corpus, tmp_pat
         raise Stopped
 
     monkeypatch.setattr(Pretraining, "_finish", stop)
-    settings = {name: value for name, value in SETTINGS.items() if name != "steps"}
+    settings = {name: value for name, value in SETTINGS.items() if name != "max_steps"}
     with pytest.raises(Stopped):  # killed behind the last checkpoint
-        pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), hours=1e-6, steps=10_000, blend=1.0, **settings)
+        pretrain(
+            [corpus],
+            tmp_path / "made",
+            encoder=encoder("bert"),
+            max_hours=1e-6,
+            max_steps=10_000,
+            interpolation=1.0,
+            **settings,
+        )
     before = load_file(tmp_path / "made" / LAST)
     monkeypatch.undo()
     made = pretrain([], tmp_path / "made", resume=True)
@@ -403,10 +432,10 @@ def test_the_saved_encoder_lies_between_the_start_and_the_trained_one(
         **SETTINGS,
         "encoder": encoder(family),
         "objective": objective,
-        "sharing": sharing,
+        "embedding_sharing": sharing,
         "freeze_embeddings": False,
     }
-    start, trained = (pretrain([corpus], tmp_path / str(share), blend=share, **told) for share in (0.0, 1.0))
+    start, trained = (pretrain([corpus], tmp_path / str(share), interpolation=share, **told) for share in (0.0, 1.0))
     middle = pretrain([corpus], tmp_path / "middle", **told)
     states = [AutoModel.from_pretrained(each).state_dict() for each in (encoder(family), start, trained, middle)]
     moved = 0
@@ -425,10 +454,14 @@ def test_the_saved_encoder_lies_between_the_start_and_the_trained_one(
 
 
 def test_another_objective_than_in_a_recipe_decides_its_own_settings(corpus, tmp_path, encoder):
-    one = pretrain([corpus], tmp_path / "one", encoder=encoder("electra"), sharing="plain", **SETTINGS)
-    two = pretrain([], tmp_path / "two", recipe=one / "run.yaml", objective="mlm")
-    recipe = yaml.safe_load((two / "run.yaml").read_text("utf-8"))
-    assert (recipe["maskable"], recipe["sharing"], recipe["generator_rate"]) == ("words", "none", None)
+    one = pretrain([corpus], tmp_path / "one", encoder=encoder("electra"), embedding_sharing="plain", **SETTINGS)
+    two = pretrain([], tmp_path / "two", settings=one / "run.yaml", objective="mlm")
+    settings = yaml.safe_load((two / "run.yaml").read_text("utf-8"))
+    assert (settings["maskable"], settings["embedding_sharing"], settings["generator_learning_rate"]) == (
+        "words",
+        "none",
+        None,
+    )
 
 
 def test_a_pooler_goes_where_its_encoder_is(encoder):
@@ -449,22 +482,22 @@ def test_a_pooler_goes_where_its_encoder_is(encoder):
 
 @pytest.mark.parametrize("given, words", [
     ({"objective": "elektra"}, ['unknown objective "elektra"', '"electra"']),
-    ({"length": 400}, ["length is 400; the encoder takes 160 tokens"]),
-    ({"sharing": "all"}, ['sharing is "all"', "plain, disentangled, none"]),
-    ({"mask": 1.0}, ["mask is 1.0", "less than 1"]),
-    ({"batch": 4, "accumulate": 3}, ["batch of 4 cannot be divided into 3"]),
-    ({"encoder": None, "from_scratch": "tiny", "blend": 0.5}, ["blend does nothing without an encoder to go on from"]),
+    ({"block_length": 400}, ["block_length is 400; the encoder takes 160 tokens"]),
+    ({"embedding_sharing": "all"}, ['sharing is "all"', "plain, disentangled, none"]),
+    ({"mask_ratio": 1.0}, ["mask_ratio is 1.0", "less than 1"]),
+    ({"batch_size": 4, "gradient_accumulation_steps": 3}, ["batch of 4 cannot be divided into 3"]),
+    ({"encoder": None, "from_scratch": "tiny", "interpolation": 0.5}, ["interpolation does nothing without an encoder to go on from"]),
     ({"from_scratch": "tiny"}, ["encoder and from_scratch are both given"]),
-    ({"generator": {"fills_mask": 1.0}}, ['unknown term "fills_mask"', '"fills_masks"']),
-    ({"steps": 0}, ["steps is 0"]),
-    ({"hours": 0.0}, ["hours is 0.0"]),
-    ({"generator": {"passes_for_real": 1.0}}, ['unknown term "passes_for_real"']),
-    ({"objective": "mlm", "discriminator": {"finds_replaced": 1.0}}, ["finds_replaced needs a generator"]),
-    ({"discriminator": {"fills_masks": 1.0}}, ["only where there is no generator"]),
+    ({"generator": {"mlmm": 1.0}}, ['unknown term "mlmm"', '"mlm"']),
+    ({"max_steps": 0}, ["max_steps is 0"]),
+    ({"max_hours": 0.0}, ["max_hours is 0.0"]),
+    ({"generator": {"generator_adversarial": 1.0}}, ['unknown term "generator_adversarial"']),
+    ({"objective": "mlm", "discriminator": {"replaced_token_detection": 1.0}}, ["replaced_token_detection needs a generator"]),
+    ({"discriminator": {"mlm": 1.0}}, ["only where there is no generator"]),
     ({"generator_encoder": "x", "generator_layers": 1}, ["generator_layers does nothing with a generator_encoder"]),
-    ({"vocab": 100}, ["vocab does nothing without from_scratch"]),
+    ({"vocab_size": 100}, ["vocab_size does nothing without from_scratch"]),
     ({"objective": "mlm", "generator_layers": 1}, ["generator_layers does nothing without a generator"]),
-    ({"objective": "mlm", "sharing": "plain"}, ["sharing does nothing without a generator"]),
+    ({"objective": "mlm", "embedding_sharing": "plain"}, ["embedding_sharing does nothing without a generator"]),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused_before_anything_is_written(corpus, tmp_path, encoder, given, words):
     with pytest.raises(UserError) as caught:
@@ -492,8 +525,8 @@ def test_by_the_command_line(corpus, tmp_path, encoder, monkeypatch, capsys):
             main()
         return int(ended.value.code or 0)
 
-    shared = [str(corpus.parent), "--encoder", encoder("electra"), "--set", "length=16", "--set", "batch=4"]
-    assert call("pretrain", *shared, "--output", str(tmp_path / "made"), "--steps", "3") == 0
+    shared = [str(corpus.parent), "--encoder", encoder("electra"), "--set", "block_length=16", "--set", "batch_size=4"]
+    assert call("pretrain", *shared, "--output", str(tmp_path / "made"), "--max-steps", "3") == 0
     told = capsys.readouterr()
     assert "tokens per second" in told.out and "encoder saved in" in told.err and "60 documents" in told.err
     assert call("pretrain", "--output", str(tmp_path / "none")) == 2
@@ -514,7 +547,16 @@ def test_a_data_set_of_the_hub_is_a_corpus(tmp_path, encoder):
 
         def call(corpus: str, output: str) -> subprocess.CompletedProcess[str]:
             command = [sys.executable, "-m", "electra_ie", "pretrain", corpus, "--output", str(tmp_path / output)]
-            command += ["--encoder", encoder("bert"), "--steps", "2", "--set", "length=16", "--set", "batch=4"]
+            command += [
+                "--encoder",
+                encoder("bert"),
+                "--max-steps",
+                "2",
+                "--set",
+                "block_length=16",
+                "--set",
+                "batch_size=4",
+            ]
             return subprocess.run(command, env=environment, capture_output=True, text=True)
 
         done = call("hub:acme/notes?column=body", "made")
@@ -545,8 +587,8 @@ def test_a_card_holds_no_text_of_the_corpus(tmp_path, encoder):
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_good_weights(corpus, tmp_path, encoder):
     """The rate rises with the steps, so that the first ones are well and a later one is not."""
-    settings = {**SETTINGS, "rate": 1e30, "save_minutes": 0.0}
-    with pytest.raises(UserError, match="not a finite number at step .*more gently: --set rate=0.0001"):
+    settings = {**SETTINGS, "learning_rate": 1e30, "save_minutes": 0.0}
+    with pytest.raises(UserError, match="not a finite number at step .*more gently: --set learning_rate=0.0001"):
         pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), **settings)
     assert all(bool(value.isfinite().all()) for value in load_file(tmp_path / "made" / LAST).values())
 
@@ -556,7 +598,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_good_weights(corpus, tm
 
 @pytest.mark.parametrize("sharing", ["plain", "disentangled"])
 def test_two_processes_have_the_losses_of_one(corpus, tmp_path, encoder, sharing):
-    settings = {**SETTINGS, "batch": 5, "sharing": sharing}  # odd: the processes have unlike shares
+    settings = {**SETTINGS, "batch_size": 5, "embedding_sharing": sharing}  # odd: the processes have unlike shares
     told = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     shared = ["-m", "electra_ie", "pretrain", str(corpus), "--encoder", encoder("electra"), *told]
     run_two(lambda rank: [*shared, "--output", str(tmp_path / "two")])
@@ -578,7 +620,11 @@ def test_two_processes_both_end_on_weights_that_are_no_numbers(corpus, tmp_path,
         "--output",
         str(tmp_path / "two"),
     ]
-    settings = {**SETTINGS, "rate": 1e39, "warmup": 0.0}  # beyond float32: the first step ruins the weights
+    settings = {
+        **SETTINGS,
+        "learning_rate": 1e39,
+        "warmup_steps": 0.0,
+    }  # beyond float32: the first step ruins the weights
     told = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     run_two(lambda rank: [*command, *told], code=2)
     assert not (tmp_path / "two" / LAST).exists()

@@ -15,9 +15,9 @@ from torch.nn import functional
 from transformers import AutoConfig
 
 from electra_ie.common.errors import UserError
-from electra_ie.config.pretrain import PretrainRecipe
+from electra_ie.config.pretrain import PretrainSettings
 from electra_ie.models.encoders import load_tokenizer
-from electra_ie.models.losses import finds_replaced, fools_discriminator
+from electra_ie.models.losses import reinforce, replaced_token_detection
 from electra_ie.models.outputs import DiscriminatorOutput, MaskedLMOutput
 from electra_ie.pretraining import model_factory as models
 from electra_ie.pretraining.embedding_sharing import GradientDisentangledEmbedding, with_plain_embedding
@@ -53,12 +53,17 @@ def tokenizer(encoder):
 
 def players_of(folder, **settings) -> AdversarialPair:
     torch.manual_seed(3)
-    rates = {"rate": 1e-2, "head_rate": 1e-2, "generator_rate": 1e-2, "freeze_embeddings": False}
-    recipe = PretrainRecipe(encoder=folder, **{**rates, **settings}).with_defaults()
+    rates = {
+        "learning_rate": 1e-2,
+        "head_learning_rate": 1e-2,
+        "generator_learning_rate": 1e-2,
+        "freeze_embeddings": False,
+    }
+    settings = PretrainSettings(encoder=folder, **{**rates, **settings}).with_defaults()
     config = AutoConfig.from_pretrained(folder)
-    players = prepare(Accelerator(cpu=True), recipe, config, load_tokenizer(folder))
+    players = prepare(Accelerator(cpu=True), settings, config, load_tokenizer(folder))
     for group in players.optimizer.param_groups:
-        group["peak"] = recipe.rate
+        group["peak"] = settings.learning_rate
     return players
 
 
@@ -255,25 +260,27 @@ def test_places_that_were_not_chosen_never_change(encoder, tokenizer):
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_every_family_plays_and_only_the_chosen_places_reach_the_vocabulary(encoder, family):
     folder = encoder(family)
-    players = players_of(folder, sharing="none")
+    players = players_of(folder, embedding_sharing="none")
     batch = batch_of(load_tokenizer(folder))
     seen = []
     with players.maker.stock() as model:
         model.get_output_embeddings().register_forward_pre_hook(
             lambda _, given: seen.append(given[0].shape[:-1].numel())
         )
-    step = next(training_steps(players, [batch], replace(PretrainRecipe(encoder=folder), steps=1, rate=1e-2)))
+    step = next(
+        training_steps(players, [batch], replace(PretrainSettings(encoder=folder), max_steps=1, learning_rate=1e-2))
+    )
     assert seen == [batch.places.numel()]
     assert set(step.losses) == {"discriminator", "generator"} and 0 < step.realness[0] < 1
     assert players.maker.encoder.config.num_hidden_layers == 1 < players.judge.encoder.config.num_hidden_layers
 
 
 def test_neither_loss_reaches_the_other_player(encoder, tokenizer):
-    players = players_of(encoder("bert"), sharing="none")
+    players = players_of(encoder("bert"), embedding_sharing="none")
     mean, batch = Mean(players.accelerator), batch_of(tokenizer)
     fakes = players.generator(batch, 0)
     real, fake = players.discriminator(batch, {name: each.detach() for name, each in fakes.items()})
-    finds_replaced(real["tokens"], fake["tokens"], mean).backward()
+    replaced_token_detection(real["tokens"], fake["tokens"], mean).backward()
     assert all(each.grad is None for each in players.maker.parameters())
     assert any(each.grad.abs().sum() > 0 for each in players.judge.encoder.parameters() if each.grad is not None)
     players.optimizer.zero_grad()
@@ -287,7 +294,7 @@ def test_the_loss_is_binary_cross_entropy_over_all_tokens_but_padding(encoder, t
     players = players_of(encoder("electra"))
     judge, batch = players.judge.eval(), batch_of(tokenizer, padded=15)
     fakes = players.maker.eval()(batch)
-    loss = finds_replaced(*(each["tokens"] for each in judge(batch, fakes)), Mean(players.accelerator))
+    loss = replaced_token_detection(*(each["tokens"] for each in judge(batch, fakes)), Mean(players.accelerator))
     with judge.stock() as model:
         logits = model(input_ids=fakes["tokens"].input_ids, attention_mask=batch.mask).logits
     counted = batch.mask.bool()
@@ -306,7 +313,7 @@ def test_the_rewarded_generator_is_pushed_towards_what_fools():
     )
     realness = torch.tensor([0.0, -3.0, 0.0, 2.0, 0.0, 3.0])
     real = DiscriminatorOutput(TOKENS, realness[:, None], realness, realness, torch.zeros(6), torch.ones(6))
-    fools_discriminator(real, filled, Mean(Accelerator(cpu=True))).backward()
+    reinforce(real, filled, Mean(Accelerator(cpu=True))).backward()
     reward = torch.tensor([functional.softplus(torch.tensor(each)) for each in (3.0, -3.0, -2.0)])
     chosen = functional.one_hot(filled.drawn, 4) - 0.25  # the gradient of the log-likelihood
     expected = -(reward - reward.mean())[:, None] * chosen / 3
@@ -319,8 +326,8 @@ def test_the_rewarded_generator_is_pushed_towards_what_fools():
 
 def steps_of(players, tokenizer, number=3, clip=1e3):
     batches = [batch_of(tokenizer, seed, padded=seed) for seed in range(number)]
-    recipe = PretrainRecipe(steps=number, rate=1e-2, clip=clip)
-    return list(training_steps(players, batches, recipe)), batches
+    settings = PretrainSettings(max_steps=number, learning_rate=1e-2, max_grad_norm=clip)
+    return list(training_steps(players, batches, settings)), batches
 
 
 def test_a_step_in_two_parts_has_the_gradient_of_the_whole_batch(encoder, tokenizer, monkeypatch):
@@ -331,14 +338,14 @@ def test_a_step_in_two_parts_has_the_gradient_of_the_whole_batch(encoder, tokeni
     ]
     found = []
     for parts, batches in ((1, [whole]), (2, halves)):
-        players = players_of(encoder("electra"), sharing="none")
+        players = players_of(encoder("electra"), embedding_sharing="none")
         players.parts = parts
         weights = [*players.judge.named_parameters(), *players.maker.named_parameters()]
         keep = partial(
             lambda all_of_them: found.append([(name, each.grad.clone()) for name, each in all_of_them]), weights
         )
         monkeypatch.setattr(players.optimizer, "step", keep)
-        list(training_steps(players, batches, PretrainRecipe(steps=1, clip=1e3)))
+        list(training_steps(players, batches, PretrainSettings(max_steps=1, max_grad_norm=1e3)))
     one, two = found
     assert sum(float(grad.abs().sum()) for _, grad in one) > 1
     for (name, grad), (_, other) in zip(one, two, strict=True):
@@ -348,7 +355,7 @@ def test_a_step_in_two_parts_has_the_gradient_of_the_whole_batch(encoder, tokeni
 @pytest.mark.parametrize("clip", [1e3, 0.5])
 def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, clip):
     """Against a reference in which both players hold the very same tensors, and one norm is that of all gradients."""
-    players = players_of(encoder("electra"), sharing="plain")
+    players = players_of(encoder("electra"), embedding_sharing="plain")
     judge, maker = copy.deepcopy(players.judge), copy.deepcopy(players.maker)
     steps, batches = steps_of(players, tokenizer, clip=clip)
     table = players.judge.encoder.embeddings.word_embeddings.weight
@@ -370,7 +377,7 @@ def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, c
         fakes = maker.train()(batch)
         real, fake = judge.train()(batch, fakes)
         filled = fakes["tokens"].filled
-        loss = 50 * finds_replaced(real["tokens"], fake["tokens"], mean)
+        loss = 50 * replaced_token_detection(real["tokens"], fake["tokens"], mean)
         loss = loss + mean(functional.cross_entropy(filled.logits, filled.labels, reduction="none"), filled.weight)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(weights, clip)
@@ -386,7 +393,7 @@ def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, c
 
 
 def test_disentangled_sharing_keeps_the_losses_apart(encoder, tokenizer):
-    players = players_of(encoder("electra"), sharing="disentangled")
+    players = players_of(encoder("electra"), embedding_sharing="disentangled")
     shared = players.judge.encoder.get_input_embeddings()
     base = players.maker.encoder.get_input_embeddings().weight
     assert isinstance(shared, GradientDisentangledEmbedding) and not shared.residual.any()
@@ -394,7 +401,7 @@ def test_disentangled_sharing_keeps_the_losses_apart(encoder, tokenizer):
     batch = batch_of(tokenizer)
     fakes = players.maker(batch)
     real, fake = players.judge(batch, {name: each.detach() for name, each in fakes.items()})
-    finds_replaced(real["tokens"], fake["tokens"], Mean(players.accelerator)).backward()
+    replaced_token_detection(real["tokens"], fake["tokens"], Mean(players.accelerator)).backward()
     assert base.grad is None and shared.residual.grad.abs().sum() > 0
     players.optimizer.zero_grad()
     before = base.detach().clone()
@@ -411,13 +418,15 @@ def test_disentangled_sharing_keeps_the_losses_apart(encoder, tokenizer):
 def test_a_generator_of_another_vocabulary_or_shape_is_refused(encoder, tmp_path):
     with pytest.raises(UserError, match="has another vocabulary than the encoder"):
         players_of(encoder("bert"), generator_encoder=encoder("roberta"))
-    with pytest.raises(UserError, match="embeddings differ from the encoder's .*LayerNorm.*--set sharing=none"):
-        players_of(encoder("bert"), generator_encoder=encoder("electra"), sharing="plain")
+    with pytest.raises(
+        UserError, match="embeddings differ from the encoder's .*LayerNorm.*--set embedding_sharing=none"
+    ):
+        players_of(encoder("bert"), generator_encoder=encoder("electra"), embedding_sharing="plain")
     with pytest.raises(UserError, match=r"word embeddings are .*16\), the encoder's .*32\)"):
-        players_of(encoder("bert"), generator_encoder=encoder("electra"), sharing="disentangled")
+        players_of(encoder("bert"), generator_encoder=encoder("electra"), embedding_sharing="disentangled")
     assert (
         players_of(
-            encoder("bert"), generator_encoder=encoder("electra"), sharing="none"
+            encoder("bert"), generator_encoder=encoder("electra"), embedding_sharing="none"
         ).maker.encoder.config.model_type
         == "electra"
     )
@@ -461,9 +470,9 @@ def test_adam_without_bias_correction():
 
 def test_new_shapes_are_those_of_the_paper(tokenizer):
     for name, width, heads, generator in (("small", 256, 4, (64, 1)), ("base", 768, 12, (256, 4))):
-        recipe = PretrainRecipe(from_scratch=name)
-        config = models.shape(recipe, tokenizer, generator=False)
-        made = models.shape(recipe, tokenizer, generator=True)
+        settings = PretrainSettings(from_scratch=name)
+        config = models.shape(settings, tokenizer, generator=False)
+        made = models.shape(settings, tokenizer, generator=True)
         assert (config.hidden_size, config.num_attention_heads, config.num_hidden_layers) == (width, heads, 12)
         assert (made.hidden_size, made.num_attention_heads, made.num_hidden_layers) == (*generator, 12)
         assert made.embedding_size == config.embedding_size and config.intermediate_size == 4 * width
@@ -472,13 +481,13 @@ def test_new_shapes_are_those_of_the_paper(tokenizer):
 def test_the_probe_lets_every_family_pass(encoder):
     for family in tiny.FAMILIES:
         generator = TokenGenerator(
-            models.load_filler(PretrainRecipe(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family)))
+            models.load_filler(PretrainSettings(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family)))
         )
         probe(generator, family)
         assert isinstance(
             TokenDiscriminator(
                 models.load_encoder(
-                    PretrainRecipe(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family))
+                    PretrainSettings(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family))
                 )
             ),
             TokenDiscriminator,
@@ -486,13 +495,19 @@ def test_the_probe_lets_every_family_pass(encoder):
 
 
 def test_weights_have_the_rates_of_their_part_and_frozen_ones_none(encoder):
-    players = players_of(encoder("bert"), freeze_embeddings=True, rate=1e-4, head_rate=2e-4, generator_rate=3e-4)
+    players = players_of(
+        encoder("bert"),
+        freeze_embeddings=True,
+        learning_rate=1e-4,
+        head_learning_rate=2e-4,
+        generator_learning_rate=3e-4,
+    )
     rates = {id(each): group["rate"] for group in players.optimizer.param_groups for each in group["params"]}
     decays = {id(each): group["weight_decay"] for group in players.optimizer.param_groups for each in group["params"]}
     judge, maker = players.judge, players.maker
-    assert {rates.get(id(each)) for each in judge.predictions.parameters()} == {"head_rate"}
-    assert {rates.get(id(each)) for each in judge.encoder.encoder.parameters()} == {"rate"}
-    assert {rates.get(id(each)) for each in maker.encoder.encoder.parameters()} == {"generator_rate"}
+    assert {rates.get(id(each)) for each in judge.predictions.parameters()} == {"head_learning_rate"}
+    assert {rates.get(id(each)) for each in judge.encoder.encoder.parameters()} == {"learning_rate"}
+    assert {rates.get(id(each)) for each in maker.encoder.encoder.parameters()} == {"generator_learning_rate"}
     for player in (judge, maker):
         assert id(player.encoder.get_input_embeddings().weight) not in rates
     assert all((decays[id(each)] > 0) is (each.dim() > 1) for each in judge.predictions.parameters())

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from electra_ie import train
 from electra_ie.common.errors import UserError
-from electra_ie.config.train import PRESETS, Recipe
+from electra_ie.config.train import PRESETS, TrainSettings
 from electra_ie.data.batching import collate
 from electra_ie.data.fields import IGNORED, Field
 from electra_ie.data.task import Task
@@ -68,8 +68,8 @@ def test_shares_make_no_state_more_real():
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_a_training_begins_with_the_shares_of_its_labels(family, preset, encoder, tmp_path):
     task = Task.load(str(tiny.write_task(tmp_path / "task")))
-    recipe = Recipe(**tiny.settings(encoder(family), preset))
-    training = Training(task, recipe, TrainingData.read(task, recipe), tmp_path / "run")
+    settings = TrainSettings(**tiny.settings(encoder(family), preset))
+    training = Training(task, settings, TrainingData.read(task, settings), tmp_path / "run")
     for field in training.task.fields:
         bias = training.discriminator.head(field).last.bias.detach()
         torch.testing.assert_close(bias, prior_logits(training.labelled, field))
@@ -158,7 +158,7 @@ def test_windows_of_a_long_text_weigh_less_when_shares_are_counted(encoder):
 
 
 def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task, tmp_path, encoder, monkeypatch):
-    """And where the game is lost, the teacher that is kept is the run of control, as it was."""
+    """And where the game is lost, the teacher that is kept is the supervised run, as it was."""
     settings = tiny.settings(encoder("bert"), "adversarial")
     run = train(str(task), tmp_path / "run", **settings)
     monkeypatch.setattr(module, "align_flag_distribution", lambda *given: None)
@@ -171,11 +171,11 @@ def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task
         [json.loads(line) for line in (each / "log.jsonl").read_text("utf-8").splitlines()] for each in (run, plain)
     ]
     assert logs[0][0]["teacher"] == logs[1][0]["teacher"], "its own scores are not touched"
-    assert logs[0][1]["risks.agrees_with_teacher"] != logs[1][1]["risks.agrees_with_teacher"]
-    assert logs[0][1]["names.agrees_with_teacher"] == logs[1][1]["names.agrees_with_teacher"]
+    assert logs[0][1]["risks.distillation"] != logs[1][1]["risks.distillation"]
+    assert logs[0][1]["names.distillation"] == logs[1][1]["names.distillation"]
 
     monkeypatch.undo()
-    control = train(str(task), tmp_path / "control", **tiny.settings(encoder("bert"), "control"))
+    control = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised"))
     monkeypatch.setattr(Training, "_select_final_weights", lambda self: self._take_teacher() if self.teacher else None)
     assert "were moved" not in (control / "README.md").read_text("utf-8")
     lost = train(str(task), tmp_path / "lost", teacher=control, **settings)

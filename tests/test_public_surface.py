@@ -11,16 +11,18 @@ from typing import Any, assert_type
 import pytest
 
 import electra_ie
-from electra_ie import Document, Extractor, Finding, PretrainRecipe, Recipe, Span, Task, UserError
+from electra_ie import Document, Extractor, Finding, PretrainSettings, Span, Task, TrainSettings, UserError
 
 
 def uses() -> None:
     """As a user would write it; read by mypy and by the test below, never run."""
-    encoder = electra_ie.pretrain(["texts/"], "encoders/ours", objective="mlm", steps=100, track="tensorboard")
+    encoder = electra_ie.pretrain(["texts/"], "encoders/ours", objective="mlm", max_steps=100, track="tensorboard")
     assert_type(encoder, Path)
-    run = electra_ie.train("task", Path("runs/mine"), labels=100, preset="adversarial", settings=["steps=300"])
+    run = electra_ie.train(
+        "task", Path("runs/mine"), label_budget=100, preset="adversarial", overrides=["max_steps=300"]
+    )
     assert_type(run, Path)
-    assert_type(electra_ie.compare("task", "runs/compared", labels=[50, 100], seeds=3), Path)
+    assert_type(electra_ie.compare("task", "runs/compared", label_budgets=[50, 100], seeds=3), Path)
     scores = electra_ie.evaluate(run, "dev", data="elsewhere")
     assert_type(scores, dict[str, dict[str, Any]])
     counts = electra_ie.extract(run, ["inbox/"], "findings.jsonl", html="page.html", text="memo", id="n", strict=True)
@@ -36,8 +38,8 @@ def uses() -> None:
         assert_type(reading.document, Document)
         assert_type(reading.findings, list[Finding])
     assert_type(Task.load("task").read("train"), list[Document])
-    assert_type(Recipe.build(None, ("steps=3",)).steps, int | None)
-    assert_type(PretrainRecipe().seed, int)
+    assert_type(TrainSettings.build(None, ("steps=3",)).max_steps, int | None)
+    assert_type(PretrainSettings().seed, int)
     assert_type(Span(0, 1, "x").label, str)
     assert_type(UserError("wrong", file="x", line=1).line, int | None)
 
@@ -64,7 +66,7 @@ def test_what_users_write_fits_the_signatures() -> None:
         "extract",
         "Extractor.load",
         "Task.load",
-        "Recipe.build",
+        "TrainSettings.build",
     } <= seen
 
 

@@ -99,7 +99,7 @@ class Stopped(Exception):
 @pytest.fixture
 def begun(task, tmp_path, encoder, monkeypatch):
     """A run that was interrupted behind its first checkpoint, and what it was begun with."""
-    settings = tiny.settings(encoder("bert"), "control")
+    settings = tiny.settings(encoder("bert"), "supervised")
     save = Training._checkpoint
 
     def checkpoint(self, done):
@@ -114,7 +114,7 @@ def begun(task, tmp_path, encoder, monkeypatch):
 
 
 def test_a_finished_run_is_not_trained_again(task, tmp_path, encoder, capsys):
-    settings = tiny.settings(encoder("bert"), "control")
+    settings = tiny.settings(encoder("bert"), "supervised")
     run = train(str(task), tmp_path / "run", **settings)
     before = {file: file.stat().st_mtime_ns for file in run.rglob("*")}
     capsys.readouterr()
@@ -163,7 +163,7 @@ def losses(run: Path) -> list[float]:
     return [row["discriminator"] for row in read_log(run) if "discriminator" in row]
 
 
-@pytest.mark.parametrize("preset", ["control", "latent", "adversarial"])
+@pytest.mark.parametrize("preset", ["supervised", "latent", "adversarial"])
 def test_all_presets_train_in_bf16(task, tmp_path, encoder, monkeypatch, preset):
     """As on a GPU, whose precision it is by default. A number of eight bits is right to 0.4 %; a step's loss is a mean."""
     from electra_ie.training import trainer as training

@@ -119,8 +119,8 @@ def test_with_dev_it_is_asked_only_where_both_tell_the_right_classes_better(enco
     assert learnt(folder, tiny.documents(40), dev=answered_by(view, folder)).layers
     windower, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=20.0).eval()
     batch = collate(tiny.rows(windower, tiny.documents(60, seed=21)), windower, tiny.FIELDS)
-    of_the_teacher = of_these_classes(teacher.answers(batch)[TOPIC.name])
-    assert not learnt(folder, tiny.documents(40), dev=of_the_teacher, sharp=20.0).layers
+    of_teacher = of_these_classes(teacher.answers(batch)[TOPIC.name])
+    assert not learnt(folder, tiny.documents(40), dev=of_teacher, sharp=20.0).layers
 
 
 def test_that_one_is_only_too_sure_is_not_held_against_it():
@@ -199,8 +199,8 @@ def test_a_run_learns_from_it_and_one_without_classes_does_not(task, tmp_path, e
     monkeypatch.setattr(FeatureClassifier, "beside", lambda self, taught, texts: taught)
     other = train(str(task), tmp_path / "other", **settings)
     logs = [json.loads(line) for line in (other / "log.jsonl").read_text("utf-8").splitlines()]
-    assert log[1]["topic.agrees_with_teacher"] != logs[1]["topic.agrees_with_teacher"]
-    assert log[1]["names.agrees_with_teacher"] == logs[1]["names.agrees_with_teacher"]
+    assert log[1]["topic.distillation"] != logs[1]["topic.distillation"]
+    assert log[1]["names.distillation"] == logs[1]["names.distillation"]
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["second_view"] == ["topic"]
     told = "What it learnt for `topic` is the geometric mean of that teacher's answers and those of logistic regression"
     assert told in (run / "README.md").read_text("utf-8")
@@ -215,7 +215,7 @@ def test_a_run_learns_from_it_and_one_without_classes_does_not(task, tmp_path, e
 
 def test_it_may_be_left_out(task, tmp_path, encoder, monkeypatch):
     monkeypatch.setattr(FeatureClassifier, "learn", lambda *given: pytest.fail("it was asked"))
-    settings = tiny.settings(encoder("bert"), "adversarial", settings=["second_view=false"])
+    settings = tiny.settings(encoder("bert"), "adversarial", overrides=["co_training=false"])
     run = train(str(task), tmp_path / "run", **settings)
     assert "logistic regression" not in (run / "README.md").read_text("utf-8")
 

@@ -106,7 +106,9 @@ def test_code_beside_a_known_encoder_is_passed_over_and_not_handed_on(theirs, ta
     change(theirs / "config.json", **MAP)
     change(theirs / "tokenizer_config.json", auto_map={"AutoTokenizer": ["evil.Evil", None]}, tokenizer_class="Evil")
     for pooling in ("stock", "mean"):
-        run = train(str(task), tmp_path / pooling, **tiny.settings(str(theirs), "control", steps=2, pooling=pooling))
+        run = train(
+            str(task), tmp_path / pooling, **tiny.settings(str(theirs), "supervised", max_steps=2, pooling=pooling)
+        )
         assert not mark.exists()
         assert not [file for file in run.rglob("*config.json") if "auto_map" in file.read_text("utf-8")]
         assert Extractor.load(str(run))(TEXT)
@@ -288,7 +290,7 @@ def test_a_config_of_another_size_than_the_weights_is_refused(mine, values):
 
 
 @pytest.mark.parametrize("block", [
-    {"window": 10**9}, {"window": -1}, {"window": "48"}, {"margin": -4}, {"whole_words": "no"}, {"window": None},
+    {"window": 10**9}, {"window": -1}, {"window": "48"}, {"context_overlap": -4}, {"whole_words": "no"}, {"window": None},
 ])  # fmt: skip
 def test_how_texts_are_cut_is_checked(mine, block):
     file = mine / "topic" / "config.json"
@@ -411,7 +413,7 @@ def test_labels_and_ids_are_never_paths(task, tmp_path, encoder):
                 for number, label in enumerate(labels * 2)]  # fmt: skip
         tiny.write_records(task.parent / f"{split}.jsonl", rows)
     before = set(tmp_path.rglob("*"))
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control", steps=2))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2))
     evaluate(run)
     assert all(path.is_relative_to(run) for path in set(tmp_path.rglob("*")) - before)
     assert Extractor.load(str(run)).fields[0].labels == tuple(labels)

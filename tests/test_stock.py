@@ -48,7 +48,7 @@ def answers(extractor: Extractor) -> dict[str, torch.Tensor]:
 def mean_run(encoder, tmp_path_factory):
     """A run whose class field pools by the mean; word pieces of RoBERTa, for another tokenizer than `run`'s."""
     folder = tmp_path_factory.mktemp("mean")
-    settings = tiny.settings(encoder("roberta"), "control", pooling="mean")
+    settings = tiny.settings(encoder("roberta"), "supervised", pooling="mean")
     return train(str(tiny.write_task(folder / "task")), folder / "run", **settings)
 
 

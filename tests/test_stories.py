@@ -65,11 +65,11 @@ def make_plain(task: Path) -> None:
         tiny.write_records(task.parent / f"{name}.jsonl", records)
 
 
-@pytest.mark.parametrize("preset, pooling", [("control", "mean"), ("latent", "stock"), ("adversarial", "mean")])
+@pytest.mark.parametrize("preset, pooling", [("supervised", "mean"), ("latent", "stock"), ("adversarial", "mean")])
 def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling):
     make_plain(task)
-    settings = tiny.settings(encoder("bert"), preset, steps=200, pooling=pooling, seed=1)
-    run = train(str(task), tmp_path / "run", **settings, labels=30)
+    settings = tiny.settings(encoder("bert"), preset, max_steps=200, pooling=pooling, seed=1)
+    run = train(str(task), tmp_path / "run", **settings, label_budget=30)
     scores = evaluate(run, file=tmp_path / "scores.json")
     assert {name: each["documents"] for name, each in scores.items()} == {"topic": 20, "risks": 20, "names": 20}
     assert scores["names"]["f1"] > 0.5 and scores["names"]["support"] == 40, "names and amounts are easy to learn"
@@ -79,7 +79,7 @@ def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling)
     saved = json.loads((run / "scores.json").read_text("utf-8"))
     assert saved["test"] == scores and set(saved) == {"training", "dev", "test"}
     assert saved["training"]["labelled"]["documents"] == 30
-    assert saved["training"]["unlabelled"]["documents"] == (0 if preset == "control" else 40)
+    assert saved["training"]["unlabelled"]["documents"] == (0 if preset == "supervised" else 40)
     assert all((run / f"test_{name}.png").is_file() for name in ("topic", "risks", "names"))
 
     counts = extract(run, [texts], tmp_path / "findings.jsonl", tmp_path / "page.html")
@@ -149,14 +149,14 @@ def test_fields_that_only_some_documents_have_are_trained_together(task, tmp_pat
             record[name] = None
     records[0]["risks"] = ["late"]
     tiny.write_records(task.parent / "train.jsonl", records)
-    for preset in ("control", "latent", "adversarial"):
-        run = train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset, batch=2))
+    for preset in ("supervised", "latent", "adversarial"):
+        run = train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset, batch_size=2))
         assert evaluate(run)["names"]["support"] == 40
 
 
 def test_without_dev_the_last_weights_are_saved(task, tmp_path, encoder):
     task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "control"))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised"))
     saved = json.loads((run / "scores.json").read_text("utf-8"))
     assert set(saved) == {"training"} and saved["training"]["best_step"] is None
     assert (run / "names" / "model.safetensors").is_file() and not (run / "checkpoint").exists()
@@ -193,7 +193,7 @@ print("codes", *codes)
 
 def test_the_story_by_the_command_line(task, tmp_path, texts, encoder):
     """In a Python of its own, where no test has set anything up; one for all commands, since torch loads slowly."""
-    settings = tiny.settings(encoder("bert"), "adversarial", steps=60)
+    settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
     chosen = []
     for name, value in settings.items():
         for part, each in value.items() if isinstance(value, dict) else [("", value)]:
@@ -205,7 +205,7 @@ def test_the_story_by_the_command_line(task, tmp_path, texts, encoder):
     (tmp_path / "bad" / "b.txt").write_bytes(BAD)
     run = str(tmp_path / "run")
     lines = [
-        ["train", str(task), "--output", run, "--labels", "30", "--seed", "1", "--unlabeled", str(more), *chosen],
+        ["train", str(task), "--output", run, "--label-budget", "30", "--seed", "1", "--unlabeled", str(more), *chosen],
         ["evaluate", run, "--json", str(tmp_path / "scores.json")],
         ["extract", run, str(texts), "-o", str(tmp_path / "findings.jsonl"), "--html", str(tmp_path / "page.html")],
         ["extract", run, str(texts / "a.txt")],

@@ -38,7 +38,7 @@ def test_tensorboard_holds_losses_realness_and_dev_scores_by_step(task, tmp_path
     run = train(str(task), tmp_path / "run", track="tensorboard", **settings)
     found = scalars(run)
     assert len(found["discriminator"]) == 12
-    for name in ("discriminator", "generator", "realness_real", "realness_fake", "names.knows_classes"):
+    for name in ("discriminator", "generator", "realness_real", "realness_fake", "names.classification"):
         assert found[name] == column(run, name)
     dev = {row["step"]: pytest.approx(row["dev"]["mean"], rel=1e-6) for row in read_log(run) if "dev" in row}
     assert found["dev/mean"] == dev and len(dev) == 2
@@ -56,14 +56,14 @@ def test_tensorboard_holds_losses_realness_and_dev_scores_by_step(task, tmp_path
 def test_a_pretraining_is_tracked_too(tmp_path, encoder):
     (tmp_path / "texts.txt").write_text("\n\n".join(tiny.TEXTS), encoding="utf-8")
     made = pretrain(tmp_path / "texts.txt", tmp_path / "made", encoder=encoder("electra"), track="tensorboard",
-                    length=16, batch=4, steps=4, evaluations=2, held_out=0.1)  # fmt: skip
+                    block_length=16, batch_size=4, max_steps=4, num_evaluations=2, held_out=0.1)  # fmt: skip
     found = scalars(made)
     assert found["discriminator"] == column(made, "discriminator") and len(found["discriminator"]) == 4
     assert any(name.startswith("held_out/") for name in found)
 
 
 def test_a_resumed_run_has_each_step_once(task, tmp_path, encoder, monkeypatch):
-    settings = {**tiny.settings(encoder("bert"), "control"), "track": "tensorboard"}
+    settings = {**tiny.settings(encoder("bert"), "supervised"), "track": "tensorboard"}
     score = Training._score
 
     def stop(self, done):
@@ -112,13 +112,13 @@ def test_a_tracker_that_fails_does_not_end_the_training(task, tmp_path, encoder,
         return log(self, values, step=step, **rest)
 
     monkeypatch.setattr(TensorBoardTracker, "log", fail)
-    run = train(str(task), tmp_path / "run", track="tensorboard", **tiny.settings(encoder("bert"), "control"))
+    run = train(str(task), tmp_path / "run", track="tensorboard", **tiny.settings(encoder("bert"), "supervised"))
     assert capsys.readouterr().err.count("the tracker is left out from here on: no space left. log.jsonl goes on.") == 1
     assert calls == [1, 2, 3] and len(column(run, "discriminator")) == 12
 
 
 def test_a_tracker_that_does_not_start_is_one_line(task, tmp_path, encoder):
-    settings = tiny.settings(encoder("bert"), "control", steps=2)
+    settings = tiny.settings(encoder("bert"), "supervised", max_steps=2)
     begun = train(str(task), tmp_path / "begun", **settings)
     (begun / "tracking").mkdir()
     (begun / EVENTS).write_text("in the way", encoding="utf-8")

@@ -248,8 +248,8 @@ def rows(windower: WindowTokenizer, found: Sequence[Document], fields: Sequence[
     return [row for each in found for row in label(each, windower(each.text), fields)]
 
 
-def cutter_of(folder: str, size: int = 64, margin: int = 4) -> WindowTokenizer:
-    return WindowTokenizer(load_tokenizer(folder), size, margin)
+def cutter_of(folder: str, size: int = 64, context_overlap: int = 4) -> WindowTokenizer:
+    return WindowTokenizer(load_tokenizer(folder), size, context_overlap)
 
 
 def discriminator_of(
@@ -281,18 +281,25 @@ def batch_of(windower: WindowTokenizer) -> Batch:
 
 
 GAME = {
-    "discriminator": {"knows_classes": 1.0, "rejects_fakes": 0.1},
-    "generator": {"passes_for_real": 1.0, "matches_features": 1.0, "shows_its_class": 1.0},
+    "discriminator": {"classification": 1.0, "adversarial": 0.1},
+    "generator": {"generator_adversarial": 1.0, "feature_matching": 1.0, "class_consistency": 1.0},
 }
 HIDING = {
-    "discriminator": {"knows_classes": 1.0, "agrees_with_teacher": 0.5},
-    "generator": {"hides_what_decides": 1.0},
+    "discriminator": {"classification": 1.0, "distillation": 0.5},
+    "generator": {"adversarial_masking": 1.0},
 }
-TERMS = {"control": {"discriminator": {"knows_classes": 1.0}}, "latent": GAME, "adversarial": HIDING}
+TERMS = {"supervised": {"discriminator": {"classification": 1.0}}, "latent": GAME, "adversarial": HIDING}
 
 
 def settings(encoder: str, preset: str = "latent", **more: Any) -> dict[str, Any]:
     """What `train` is given so that a run takes a second; the weights of the terms are not those of the presets."""
-    common = {"steps": 12, "batch": 6, "rate": 2e-3, "head_rate": 1e-2, "generator_rate": 1e-2, "latent": 8}
-    cut = {"window": 48, "margin": 4}
-    return {"encoder": encoder, "preset": preset, "evaluations": 2, **cut, **common, **TERMS[preset], **more}
+    common = {
+        "max_steps": 12,
+        "batch_size": 6,
+        "learning_rate": 2e-3,
+        "head_learning_rate": 1e-2,
+        "generator_learning_rate": 1e-2,
+        "latent_size": 8,
+    }
+    cut = {"window": 48, "context_overlap": 4}
+    return {"encoder": encoder, "preset": preset, "num_evaluations": 2, **cut, **common, **TERMS[preset], **more}

@@ -35,9 +35,9 @@ Unlabeled = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Decides all that is random [default: 0].", show_default=False)]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", help="key=value of the recipe, e.g. steps=300.", show_default=False),
+    typer.Option("--set", help="key=value of a setting, e.g. max_steps=300.", show_default=False),
 ]
-RecipeFile = Annotated[
+SettingsFile = Annotated[
     str | None, typer.Option(help="YAML file of settings, such as the run.yaml of a run.", show_default=False)
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")]
@@ -68,14 +68,14 @@ def train(
     encoder: Encoder = None,
     data: Data = None,
     unlabeled: Unlabeled = None,
-    labels: Annotated[
+    label_budget: Annotated[
         int | None, typer.Option(help="Keep this many labelled documents; the rest joins the pool.", show_default=False)
     ] = None,
     seed: Seed = None,
     preset: Annotated[
         str | None,
         typer.Option(
-            help="control, adversarial, latent, or auto: what wins on dev, in six trainings [default: control].",
+            help="supervised, adversarial, latent, or auto: what wins on dev, in six trainings [default: supervised].",
             show_default=False,
         ),
     ] = None,
@@ -83,13 +83,13 @@ def train(
         bool, typer.Option("--include-examples", help="Show some documents of dev in the model card.")
     ] = False,
     set_: Set = None,
-    recipe: RecipeFile = None,
+    settings: SettingsFile = None,
     resume: Resume = False,
     track: Track = None,
     teacher: Annotated[
         str | None,
         typer.Option(
-            help="For --preset adversarial: folder of the run of control with the same labels and seed "
+            help="For --preset adversarial: folder of the supervised run with the same labels and seed "
             "[default: trains it].",
             show_default=False,
         ),
@@ -101,10 +101,18 @@ def train(
     from electra_ie.common.progress import notice
     from electra_ie.runs.layout import read_scores
 
-    given: dict[str, Any] = {"encoder": encoder, "data": data, "labels": labels, "seed": seed, "preset": preset}
+    given: dict[str, Any] = {
+        "encoder": encoder,
+        "data": data,
+        "label_budget": label_budget,
+        "seed": seed,
+        "preset": preset,
+    }
     given["unlabeled"] = tuple(unlabeled) if unlabeled else None
     given["include_examples"] = include_examples or None
-    folder = do(task, output, recipe=recipe, settings=set_ or (), resume=resume, track=track, teacher=teacher, **given)
+    folder = do(
+        task, output, settings=settings, overrides=set_ or (), resume=resume, track=track, teacher=teacher, **given
+    )
     if first_process():
         show_scores(read_scores(folder).get("dev", {}), "dev")
         files = "model folders, run.yaml, scores.json, audit.json, log.jsonl, curves.png, README.md"
@@ -134,18 +142,20 @@ def pretrain(
     ] = None,
     objective: Annotated[
         str | None,
-        typer.Option(help="electra, adversarial or mlm (the control) [default: electra].", show_default=False),
+        typer.Option(help="electra, adversarial or mlm [default: electra].", show_default=False),
     ] = None,
-    steps: Annotated[
+    max_steps: Annotated[
         int | None, typer.Option(help="Optimiser steps [default: one pass over the text].", show_default=False)
     ] = None,
-    hours: Annotated[float | None, typer.Option(help="Time to train, in place of steps.", show_default=False)] = None,
-    vocab: Annotated[
+    max_hours: Annotated[
+        float | None, typer.Option(help="Time to train, in place of steps.", show_default=False)
+    ] = None,
+    vocab_size: Annotated[
         int | None, typer.Option(help="Entries of a new vocabulary [default: 30522].", show_default=False)
     ] = None,
     seed: Seed = None,
     set_: Set = None,
-    recipe: RecipeFile = None,
+    settings: SettingsFile = None,
     resume: Resume = False,
     track: Track = None,
 ) -> None:
@@ -155,8 +165,8 @@ def pretrain(
     from electra_ie.common.progress import notice
 
     given: dict[str, Any] = {"encoder": encoder, "from_scratch": from_scratch, "objective": objective}
-    given |= {"steps": steps, "hours": hours, "vocab": vocab, "seed": seed}
-    folder = do(paths or (), output, recipe=recipe, settings=set_ or (), resume=resume, track=track, **given)
+    given |= {"max_steps": max_steps, "max_hours": max_hours, "vocab_size": vocab_size, "seed": seed}
+    folder = do(paths or (), output, settings=settings, overrides=set_ or (), resume=resume, track=track, **given)
     if first_process():
         show_pretraining(folder)
         notice(f"encoder saved in {folder}; use it with: electra-ie train TASK --encoder {folder}")
@@ -168,12 +178,14 @@ def compare(
     output: Annotated[
         str | None, typer.Option(help="Folder to make [default: runs/TASK-comparison].", show_default=False)
     ] = None,
-    labels: Annotated[
+    label_budgets: Annotated[
         str | None, typer.Option(help="Label budgets, e.g. 50,100,500 [default: all labels].", show_default=False)
     ] = None,
     presets: Annotated[
         str | None,
-        typer.Option(help="What is compared, the baseline first [default: control,adversarial].", show_default=False),
+        typer.Option(
+            help="What is compared, the baseline first [default: supervised,adversarial].", show_default=False
+        ),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Runs of each, with the seeds 0, 1, ... [default: 3].", show_default=False)
@@ -189,7 +201,7 @@ def compare(
     data: Data = None,
     unlabeled: Unlabeled = None,
     set_: Set = None,
-    recipe: RecipeFile = None,
+    settings: SettingsFile = None,
     resume: Resume = False,
 ) -> None:
     """Train several presets on the same labels, and say in one sentence which to keep."""
@@ -198,13 +210,15 @@ def compare(
     from electra_ie.comparison.runner import compare as do
 
     try:
-        budgets = [int(each) for each in labels.split(",")] if labels else None
+        budgets = [int(each) for each in label_budgets.split(",")] if label_budgets else None
     except ValueError:
-        raise UserError(f'--labels is "{labels}".', remedy="Give numbers with commas: 50,100,500.") from None
+        raise UserError(
+            f'--label-budgets is "{label_budgets}".', remedy="Give numbers with commas: 50,100,500."
+        ) from None
     told: dict[str, Any] = {"encoder": encoder, "data": data, "unlabeled": tuple(unlabeled) if unlabeled else None}
     names = [each.strip() for each in presets.split(",")] if presets else None
-    told |= {"labels": budgets, "presets": names, "seeds": seeds, "split": split}
-    folder = do(task, output, jobs=jobs, recipe=recipe, settings=set_ or (), resume=resume, **told)
+    told |= {"label_budgets": budgets, "presets": names, "seeds": seeds, "split": split}
+    folder = do(task, output, jobs=jobs, settings=settings, overrides=set_ or (), resume=resume, **told)
     show_comparison(folder)
     notice(f"comparison saved in {folder}: compare.json, curve.png, runs/; the run to use is {folder}/winner")
 

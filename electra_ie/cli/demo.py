@@ -16,7 +16,7 @@ from electra_ie.data.task import shipped
 TASK, LABELS, SEED = "transaction_risk", 60, 0
 STEPS = 160
 """About half of what the recipe would take here, so that nobody waits long."""
-PRESETS = ("control", "adversarial")
+PRESETS = ("supervised", "adversarial")
 FOLDER = Path("runs/demo")
 
 
@@ -29,7 +29,13 @@ def main() -> None:
     for preset in PRESETS:
         teacher = FOLDER / PRESETS[0] if rows else None
         run = train(
-            TASK, FOLDER / preset, labels=LABELS, seed=SEED, preset=preset, teacher=teacher, settings=[f"steps={STEPS}"]
+            TASK,
+            FOLDER / preset,
+            label_budget=LABELS,
+            seed=SEED,
+            preset=preset,
+            teacher=teacher,
+            overrides=[f"max_steps={STEPS}"],
         )
         scores = evaluate(run)
         spent = json.loads((run / "scores.json").read_text("utf-8"))["training"]

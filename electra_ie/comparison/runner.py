@@ -19,33 +19,38 @@ from electra_ie.common.files import CARD, locked, parse, refuse_within, write
 from electra_ie.common.progress import notice
 from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.comparison.workers import run_processes
-from electra_ie.config.base import PLAYERS, refuse_other_recipe
-from electra_ie.config.train import PRESETS, Recipe
+from electra_ie.config.base import PLAYERS, check_same_settings
+from electra_ie.config.train import PRESETS, TrainSettings
 from electra_ie.data.label_budget import sample
 from electra_ie.data.task import UNLABELED, Task
 from electra_ie.data.training_data import TrainingData, check_budget, unlabeled
 from electra_ie.inference.scoring import mean_score, score_run, without_gold
 from electra_ie.models.encoders import load_tokenizer, mask_token, resolve_revision
 from electra_ie.runs import plots
-from electra_ie.runs.layout import COMPARED, COMPARISON, RECIPE, WINNER, check_output, is_finished, read_scores
+from electra_ie.runs.layout import COMPARED, COMPARISON, SETTINGS, WINNER, check_output, is_finished, read_scores
 from electra_ie.runs.model_card import model_card
 from electra_ie.runs.provenance import code_now, read_audit
 from electra_ie.training.trainer import train_run
 
-PLAN, BASE, PLOT = "plan.json", "recipe.yaml", "curve.png"
+PLAN, BASE, PLOT = "plan.json", "settings.yaml", "curve.png"
 RUNS = "runs"
-AUTO, CONTROL = "auto", "control"
+AUTO, CONTROL = "auto", "supervised"
 """The preset that stands for the winner of a comparison, and the safe one."""
-DEFAULTS: dict[str, Any] = {"labels": [None], "presets": ["control", "adversarial"], "seeds": [0, 1, 2], "split": "dev"}
-VARIED = ("labels", "seed", "preset")
+DEFAULTS: dict[str, Any] = {
+    "label_budgets": [None],
+    "presets": ["supervised", "adversarial"],
+    "seeds": [0, 1, 2],
+    "split": "dev",
+}
+VARIED = ("label_budget", "seed", "preset")
 """What differs between the runs of a comparison; all else is alike."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is compared. labels: the budgets, None for all labels. The first preset is the baseline."""
+    """What is compared. label_budgets: None is all labels. The first preset is the baseline."""
 
-    labels: list[int | None]
+    label_budgets: list[int | None]
     presets: list[str]
     seeds: list[int]
     split: str
@@ -54,27 +59,30 @@ class Plan:
     def cells(self) -> list[RunKey]:
         """Seed by seed, so that an interrupted comparison has whole seeds; who has a teacher comes last."""
         presets = sorted(self.presets, key=_is_taught)
-        return [RunKey(labels, seed, preset) for seed in self.seeds for labels in self.labels for preset in presets]
+        return [
+            RunKey(labels, seed, preset) for seed in self.seeds for labels in self.label_budgets for preset in presets
+        ]
 
 
 def compare(
     task: str,
     output: str | os.PathLike[str] | None = None,
     *,
-    labels: Sequence[int] | None = None,
+    label_budgets: Sequence[int] | None = None,
     presets: Sequence[str] | None = None,
     seeds: int | None = None,
     split: str | None = None,
     jobs: int | None = None,
-    recipe: str | os.PathLike[str] | None = None,
-    settings: Sequence[str] = (),
+    settings: str | os.PathLike[str] | None = None,
+    overrides: Sequence[str] = (),
     resume: bool = False,
     **given: Any,
 ) -> Path:
     """Train every preset at every label budget with several seeds, and say whether the others beat the first.
 
     output: a folder for compare.json, curve.png, the runs, and the winner as a ready run (default
-    runs/<task>-comparison). labels: the budgets (default: all labels). presets: the baseline first (default: control,
+    runs/<task>-comparison). label_budgets: numbers of labeled documents (default: all labels). presets: the baseline
+    first (default: control,
     adversarial). seeds: how many, from 0 on (default 3). split: what is scored (default dev); dev chooses checkpoints
     whichever it is. jobs: runs at once, each a process with a GPU of its own where there are several (default: one a
     GPU). recipe, settings, given: as for `train`, for all runs alike. resume: go on with the comparison in `output`;
@@ -85,10 +93,10 @@ def compare(
     folder = Path(output or f"runs/{Task.load(task, given.get('data')).name}-comparison")
     if resume and not (folder / PLAN).is_file():
         raise UserError("there is no comparison to resume.", file=folder, remedy="Leave --resume out to begin one.")
-    plan = Recipe.build(folder / BASE if resume else recipe, tuple(settings), task=task, **given)
+    plan = TrainSettings.build(folder / BASE if resume else settings, tuple(overrides), task=task, **given)
     _refuse(plan, (*VARIED, *PLAYERS))
     asked: dict[str, Any] = {
-        "labels": sorted(set(labels)) if labels else None,
+        "label_budgets": sorted(set(label_budgets)) if label_budgets else None,
         "presets": list(presets) if presets else None,
     }
     asked |= {"seeds": None if seeds is None else list(range(seeds)), "split": split}
@@ -100,21 +108,23 @@ def train_winner(
     task: str,
     output: str | os.PathLike[str] | None,
     *,
-    recipe: str | os.PathLike[str] | None,
-    settings: Sequence[str],
+    settings: str | os.PathLike[str] | None,
+    overrides: Sequence[str],
     resume: bool,
     **given: Any,
 ) -> Path:
     """A run of the preset that wins a comparison with three seeds at the labels given; of control where there is no dev
-    split to compare on. The comparison's result is kept in the run's folder. Arguments as for `commands.train`."""
-    plan = Recipe.build(recipe, tuple(settings), task=task, **given)
+    split to compare on. The comparison's result is kept in the run's folder. Arguments as for `api.train`."""
+    plan = TrainSettings.build(settings, tuple(overrides), task=task, **given)
     _refuse(plan, ("preset", *PLAYERS))
     made = Task.load(plan.task, plan.data)
     folder = Path(output or f"runs/{made.name}-{AUTO}-{plan.seed}")
     inner = folder / COMPARISON
     if "dev" not in made.splits:
         notice(f"preset {AUTO}: without a dev split nothing can be compared; {CONTROL} it is.")
-        train_run(made, dataclasses.replace(_base(plan), labels=plan.labels, seed=plan.seed), folder, resume)
+        train_run(
+            made, dataclasses.replace(_base(plan), label_budget=plan.label_budget, seed=plan.seed), folder, resume
+        )
         return folder
     if not resume:
         check_output(folder, resume)
@@ -125,25 +135,27 @@ def train_winner(
     elif not (inner / PLAN).is_file():
         raise UserError(f"there is no run of the preset {AUTO} to resume.", file=folder, remedy="Begin another.")
     asked = {
-        "labels": [plan.labels],
+        "label_budgets": [plan.label_budget],
         "seeds": [plan.seed + number for number in range(3)],
         "presets": DEFAULTS["presets"],
     }
     found = run_comparison(inner, plan, asked, None, resume)
     notice(f"preset {AUTO}: {found.verdict}")
-    run = inner / RUNS / RunKey(plan.labels, plan.seed, found.winner).name
+    run = inner / RUNS / RunKey(plan.label_budget, plan.seed, found.winner).name
     shutil.copytree(run, folder, ignore=shutil.ignore_patterns(CARD), dirs_exist_ok=True)
     write(folder / CARD, model_card(folder))  # last: with it the run is finished
     _clear(inner)
     return folder
 
 
-def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: int | None, resume: bool) -> Comparison:
+def run_comparison(
+    folder: Path, settings: TrainSettings, asked: dict[str, Any], jobs: int | None, resume: bool
+) -> Comparison:
     """Train what is not trained yet, compare all, and leave result, plot and winner in `folder`.
 
     asked: fields of `Plan`; None, or nothing, for what it was before, or else by default.
     """
-    base = dataclasses.replace(_base(recipe), encoder=resolve_revision(recipe.encoder))  # one for all runs
+    base = dataclasses.replace(_base(settings), encoder=resolve_revision(settings.encoder))  # one for all runs
     task = Task.load(base.task, base.data)
     refuse_within(folder, [*task.paths, *base.unlabeled])
     known = parse((folder / PLAN).read_bytes(), folder / PLAN) if resume else {}
@@ -153,7 +165,7 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
     corpus, pool = _check(task, base, plan)
     hashes = {"corpus": corpus, "pool": pool or known.get("pool")}
     if resume:
-        refuse_other_recipe(Recipe.build(folder / BASE), base, folder)
+        check_same_settings(TrainSettings.build(folder / BASE), base, folder)
         # None of its presets may have read the pool so far.
         read = {"corpus": known.get("corpus"), "pool": known.get("pool") or pool}
         for what, named in (("corpus", "train or dev are"), ("pool", "the unlabelled texts are")):
@@ -186,17 +198,17 @@ def run_comparison(folder: Path, recipe: Recipe, asked: dict[str, Any], jobs: in
     return found
 
 
-def _base(plan: Recipe) -> Recipe:
+def _base(plan: TrainSettings) -> TrainSettings:
     """The recipe that all runs have in common."""
-    return dataclasses.replace(plan, labels=None, seed=0, preset=CONTROL, discriminator={}, generator={})
+    return dataclasses.replace(plan, label_budget=None, seed=0, preset=CONTROL, discriminator={}, generator={})
 
 
-def _refuse(plan: Recipe, names: Sequence[str]) -> None:
+def _refuse(plan: TrainSettings, names: Sequence[str]) -> None:
     """Raises UserError where the recipe decides what the runs of a comparison differ by."""
     for name in names:
         if getattr(plan, name) != getattr(_base(plan), name):
             remedy = (
-                "Leave it out: labels, seeds and presets are given to the comparison, and presets decide the terms."
+                "Leave it out: the comparison sets label budgets, seeds and presets, and a preset sets the loss terms."
             )
             raise UserError(f"{name} is set in the recipe of a comparison.", remedy=remedy)
 
@@ -207,7 +219,7 @@ def _clear(comparison: Path) -> None:
         shutil.rmtree(comparison / rest, ignore_errors=True)
 
 
-def _check(task: Task, base: Recipe, plan: Plan) -> tuple[str, str | None]:
+def _check(task: Task, base: TrainSettings, plan: Plan) -> tuple[str, str | None]:
     """The hashes of all labels and dev of the task, and of its unlabelled texts where a preset reads them. Raises
     UserError for a comparison that cannot be."""
     if os.environ.get("WORLD_SIZE", "1") != "1":
@@ -226,24 +238,24 @@ def _check(task: Task, base: Recipe, plan: Plan) -> tuple[str, str | None]:
         if not values or len(set(values)) < len(values):
             raise UserError(f"{name} is {values}.", remedy="Give at least one, and each once.")
     for cell in plan.cells:
-        dataclasses.replace(base, labels=cell.labels, seed=cell.seed)  # checks the values
+        dataclasses.replace(base, label_budget=cell.label_budget, seed=cell.seed)  # checks the values
     tokenizer = load_tokenizer(base.encoder)
     if any(_is_taught(preset) for preset in plan.presets):
         mask_token(tokenizer, base.encoder)
     _refuse_bare(task, plan, base)
     reading = any(_reads_pool(preset) for preset in plan.presets)
     corpus = TrainingData.read(task, dataclasses.replace(base, unlabeled=()) if reading else base)
-    check_budget(max((labels for labels in plan.labels if labels is not None), default=None), corpus.train)
+    check_budget(max((labels for labels in plan.label_budgets if labels is not None), default=None), corpus.train)
     return corpus.hash, TrainingData([], unlabeled(task, base), []).hash if reading else None
 
 
-def _refuse_bare(task: Task, plan: Plan, base: Recipe) -> None:
+def _refuse_bare(task: Task, plan: Plan, base: TrainSettings) -> None:
     """Raises UserError for a split without a label of any field: no score is defined there, so none can be compared. Of
     dev a run may read a part only, which its seed draws."""
     documents = task.read(plan.split)
     drawn = [(documents, "")]
-    if plan.split == "dev" and len(documents) > base.dev_limit:
-        drawn = [(sample(documents, base.dev_limit, seed), f" that seed {seed} draws") for seed in plan.seeds]
+    if plan.split == "dev" and len(documents) > base.max_dev_documents:
+        drawn = [(sample(documents, base.max_dev_documents, seed), f" that seed {seed} draws") for seed in plan.seeds]
     for some, told in drawn:
         if len(without_gold(task.fields, some)) == len(task.fields):
             raise UserError(
@@ -270,41 +282,41 @@ def _train_all(cells: Sequence[RunKey], folder: Path, jobs: int | None) -> None:
     left = [cell for cell in cells if not is_finished(folder / RUNS / cell.name)]
     for cell in left:
         run = folder / RUNS / cell.name
-        if run.is_dir() and not (run / RECIPE).is_file():  # killed before there was anything to resume
+        if run.is_dir() and not (run / SETTINGS).is_file():  # killed before there was anything to resume
             shutil.rmtree(run)
     at_once = jobs or max(1, torch.cuda.device_count())
     if at_once > 1:
         named = {cell.name: cell for cell in left}
-        # The runs of control first: they teach the others.
+        # The supervised runs first: they teach the others.
         waves = [[name for name in named if _is_taught(named[name].preset) == taught] for taught in (False, True)]
         run_processes(waves, lambda name: _command(named[name], folder), folder / RUNS, at_once)
         return
     for number, cell in enumerate(left, start=1):
         notice(f"run {number} of {len(left)}: {cell.name}")
         run = folder / RUNS / cell.name
-        mine = Recipe.build(folder / BASE, **vars(cell), **_without_pool(cell))
-        resume = (run / RECIPE).is_file()
+        mine = TrainSettings.build(folder / BASE, **vars(cell), **_without_pool(cell))
+        resume = (run / SETTINGS).is_file()
         train_run(Task.load(mine.task, mine.data), mine, run, resume, teacher=_teacher(cell, folder))
 
 
 def _command(cell: RunKey, folder: Path) -> list[str]:
     """The command that trains a run, without the program's name."""
     run = folder / RUNS / cell.name
-    told = ["train", Recipe.build(folder / BASE).task, "--output", str(run), "--recipe", str(folder / BASE)]
+    told = ["train", TrainSettings.build(folder / BASE).task, "--output", str(run), "--settings", str(folder / BASE)]
     told += ["--seed", str(cell.seed), "--preset", cell.preset]
-    told += [] if cell.labels is None else ["--labels", str(cell.labels)]
+    told += [] if cell.label_budget is None else ["--label-budget", str(cell.label_budget)]
     told += [f"--set={name}=[]" for name in _without_pool(cell)]
     if teacher := _teacher(cell, folder):
         told += ["--teacher", str(teacher)]
-    return [*told, *(["--resume"] if (run / RECIPE).is_file() else [])]
+    return [*told, *(["--resume"] if (run / SETTINGS).is_file() else [])]
 
 
 def _is_taught(preset: str) -> bool:
-    return Recipe.build(preset=preset).taught
+    return TrainSettings.build(preset=preset).has_teacher
 
 
 def _reads_pool(preset: str) -> bool:
-    return Recipe.build(preset=preset).has_generator
+    return TrainSettings.build(preset=preset).has_generator
 
 
 def _without_pool(cell: RunKey) -> dict[str, tuple[str, ...]]:

@@ -21,13 +21,13 @@ LEAST = 0.05
 class RunKey:
     """A run of the comparison: its label budget (None: all labels), seed and preset."""
 
-    labels: int | None
+    label_budget: int | None
     seed: int
     preset: str
 
     @property
     def name(self) -> str:
-        return f"{self.labels or 'all'}-{self.preset}-{self.seed}"
+        return f"{self.label_budget or 'all'}-{self.preset}-{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Comparison:
 
     def __init__(self, outcomes: dict[RunKey, RunScore], presets: Sequence[str], kinds: Iterable[str]):
         self.outcomes, self.presets = outcomes, list(presets)
-        self.budgets = list(dict.fromkeys(cell.labels for cell in outcomes))
+        self.budgets = list(dict.fromkeys(cell.label_budget for cell in outcomes))
         self.seeds = sorted({cell.seed for cell in outcomes})
         names = {NAMES[MAIN[kind]] for kind in kinds}
         self.unit = names.pop() if len(names) == 1 else "points"

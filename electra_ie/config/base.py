@@ -17,7 +17,7 @@ from electra_ie.common.yaml_source import Source
 PLAYERS = ("discriminator", "generator")
 
 
-class Settings:
+class BaseSettings:
     """Base of the recipes, which are frozen dataclasses with a field `discriminator` and a field `generator`: the terms
     of each player's loss and their weights. Where these are empty, a row of `TABLE` fills them, the one that the field
     named by `CHOICE` names.
@@ -64,20 +64,20 @@ class Settings:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
     @classmethod
-    def build(cls, file: str | os.PathLike[str] | None = None, settings: tuple[str, ...] = (), **given: Any) -> Self:
+    def build(cls, file: str | os.PathLike[str] | None = None, overrides: tuple[str, ...] = (), **given: Any) -> Self:
         """Defaults, then a YAML file, then `given` (those that are not None), then `key=value` settings."""
         values: dict[str, Any] = {}
         if file:
             given_there, source = _read_yaml(Path(file))
             values.update(cls._check(given_there, source))
         cls._update(values, cls._check({name: value for name, value in given.items() if value is not None}, None))
-        for setting in settings:
+        for setting in overrides:
             cls._assign(values, setting)
         return cls(**values)
 
     @classmethod
     def _assign(cls, values: dict[str, Any], setting: str) -> None:
-        """Apply one `key=value`; `generator.passes_for_real=0.5` sets one weight."""
+        """Apply one `key=value`; `generator.generator_adversarial=0.5` sets one weight."""
         name, equals, text = setting.partition("=")
         if not equals:
             raise UserError(f'--set {setting}: no "=" in it.', remedy="Write --set key=value.")
@@ -165,14 +165,14 @@ def _mistake(message: str, name: str, source: Source | str | None, remedy: str) 
     return UserError(message, file=source, remedy=remedy)
 
 
-def refuse_other_recipe(begun: Settings, mine: Settings, folder: Path) -> None:
+def check_same_settings(begun: BaseSettings, mine: BaseSettings, folder: Path) -> None:
     """Raises UserError where a run would be resumed with another recipe than it was begun with."""
     if other := differences(begun, mine):
         remedy = "Resume without these options, or begin another run."
         raise UserError(f"the run was begun with another recipe: {', '.join(other)}.", file=folder, remedy=remedy)
 
 
-def differences(begun: Settings, mine: Settings) -> list[str]:
+def differences(begun: BaseSettings, mine: BaseSettings) -> list[str]:
     """What a run was begun with and what is wanted now, where they differ: `steps (100, now 200)`."""
     before, now = begun.as_dict(), mine.as_dict()
     return [f"{name} ({before[name]}, now {now[name]})" for name in now if not _same(before[name], now[name])]

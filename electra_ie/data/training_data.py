@@ -11,7 +11,7 @@ from functools import cached_property
 from transformers import PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError, warn
-from electra_ie.config.train import Recipe
+from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, as_bytes
 from electra_ie.data.document_ids import repeated_ids, with_paths
 from electra_ie.data.fields import Field, count_labels, drop_overlapping
@@ -51,7 +51,7 @@ class TrainingData:
         return digest.hexdigest()
 
     @classmethod
-    def read(cls, task: Task, recipe: Recipe) -> TrainingData:
+    def read(cls, task: Task, settings: TrainSettings) -> TrainingData:
         """Read what the recipe asks for; warn of classes without an example.
 
         Raises UserError for whatever in the files is not as it should be, a label budget above what there is, or
@@ -66,9 +66,9 @@ class TrainingData:
                 file=task.folder,
                 remedy="Label some, or check the names of the columns.",
             )
-        check_budget(recipe.labels, train)
-        train, rest = keep_labels(documents, task.fields, recipe.labels or len(train), recipe.seed)
-        dev = sample(read.get("dev", []), recipe.dev_limit, recipe.seed)
+        check_budget(settings.label_budget, train)
+        train, rest = keep_labels(documents, task.fields, settings.label_budget or len(train), settings.seed)
+        dev = sample(read.get("dev", []), settings.max_dev_documents, settings.seed)
         if dev and not any(document.gold for document in dev):
             raise UserError(
                 'no record of the split "dev" has a label.',
@@ -77,23 +77,28 @@ class TrainingData:
             )
         warn_of_shared_texts(dev, documents)
         pool: list[Document] = []  # plain training would read it for nothing
-        if recipe.has_generator:
-            pool = [*rest, *unlabeled(task, recipe)]
-        elif recipe.unlabeled:
-            warn(f"--unlabeled: the preset {recipe.preset} reads no unlabelled text. --preset adversarial does.")
+        if settings.has_generator:
+            pool = [*rest, *unlabeled(task, settings)]
+        elif settings.unlabeled:
+            warn(f"--unlabeled: the preset {settings.preset} reads no unlabelled text. --preset adversarial does.")
         for field in task.fields:
             refuse_lost_spans(field, [*train, *dev], task)
             warn_of_rare_labels(field, train)
         return cls(train, pool, dev)
 
     def windower(
-        self, tokenizer: PreTrainedTokenizerBase, size: int, margin: int, fields: Sequence[Field], units: str = "auto"
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        size: int,
+        context_overlap: int,
+        fields: Sequence[Field],
+        units: str = "auto",
     ) -> WindowTokenizer:
-        """How this corpus is cut: into words or tokens, as `units` says (see `Recipe`).
+        """How this corpus is cut: into words or tokens, as `units` says (see `TrainSettings`).
 
         Gold spans of train and of dev that these units cannot spell are counted aloud.
         """
-        chosen = words = WindowTokenizer(tokenizer, size, margin, whole_words=True)
+        chosen = words = WindowTokenizer(tokenizer, size, context_overlap, whole_words=True)
         tokens = words.by_tokens()
         if units == "tokens":
             chosen = tokens
@@ -124,9 +129,9 @@ class TrainingData:
         return {"spans": count_spans(self.train, fields), "overlapping": lost, "inside": inside}
 
 
-def unlabeled(task: Task, recipe: Recipe) -> list[Document]:
+def unlabeled(task: Task, settings: TrainSettings) -> list[Document]:
     """The unlabelled texts of the task, and those that the recipe adds. Raises UserError as `Task.read` does."""
-    read = [(os.fspath(path), list(read_unlabelled(path))) for path in recipe.unlabeled]
+    read = [(os.fspath(path), list(read_unlabelled(path))) for path in settings.unlabeled]
     added = [document.unlabeled() for document in with_paths(read)]
     for error in repeated_ids(added):
         raise error
@@ -144,6 +149,6 @@ def check_budget(labels: int | None, train: Sequence[Document]) -> None:
     """Raises UserError for a label budget above what there is."""
     if labels is not None and labels > len(train):
         raise UserError(
-            f"--labels {labels}: train has {len(train)} labelled documents.",
-            remedy="Ask for fewer, or leave --labels out to use all.",
+            f"--label-budget {labels}: train has {len(train)} labelled documents.",
+            remedy="Ask for fewer, or leave --label-budget out to use all.",
         )

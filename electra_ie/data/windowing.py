@@ -47,7 +47,7 @@ class WindowTokenizer:
     tokenizers of SentencePiece split at blanks alone, which would make one word of `Ltd,` and of a Chinese sentence.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, size: int, margin: int, whole_words: bool = False):
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, size: int, context_overlap: int, whole_words: bool = False):
         self.tokenizer, self.size, self.whole_words = tokenizer, size, whole_words
         bare = tokenizer("a", add_special_tokens=False)["input_ids"]
         full = tokenizer("a")["input_ids"]
@@ -56,11 +56,11 @@ class WindowTokenizer:
         self.room = size - len(self.before) - len(self.after)
         if self.room < 4:
             raise ValueError(f"a window of {size} tokens leaves {self.room} for text; it needs at least 4")
-        self.margin = min(margin, self.room // 4)
+        self.context_overlap = min(context_overlap, self.room // 4)
 
     def by_tokens(self) -> WindowTokenizer:
         """The same windows with every token judged."""
-        return WindowTokenizer(self.tokenizer, self.size, self.margin)
+        return WindowTokenizer(self.tokenizer, self.size, self.context_overlap)
 
     def tokens(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Token ids of a whole text and the characters that each stands for, which no other does.
@@ -95,14 +95,14 @@ class WindowTokenizer:
                 return
             # Not before the middle: a window of a few tokens would judge them with too little around them.
             ends = (end for end in range(most, (start + most) // 2, -1) if self._ends_sentence(text, offsets, end))
-            end = next(ends, None) or self._word_start(offsets, most - self.margin, start)
+            end = next(ends, None) or self._word_start(offsets, most - self.context_overlap, start)
             yield start, end
             start = end
 
     def _lead(self, text: str, offsets: Sequence[tuple[int, int]], cut: int) -> int:
         """Tokens of context that a window takes from beyond a cut: none at the end of a sentence or of the text."""
         inside = 0 < cut < len(offsets) and not self._ends_sentence(text, offsets, cut)
-        return self.margin if inside else 0
+        return self.context_overlap if inside else 0
 
     @staticmethod
     def _ends_sentence(text: str, offsets: Sequence[tuple[int, int]], end: int) -> bool:

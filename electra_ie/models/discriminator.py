@@ -203,7 +203,7 @@ class Discriminator(nn.Module):
         if token >= self.encoder.get_input_embeddings().num_embeddings:
             raise UserError(
                 f'the encoder "{name}" has no embedding for the mask token of its tokenizer: no token can be hidden.',
-                remedy="Choose another encoder, or --preset control.",
+                remedy="Choose another encoder, or --preset supervised.",
             )
         ids = torch.arange(5, 13, device=self.encoder.device).view(2, 4) % self.encoder.config.vocab_size
         mask = torch.ones_like(ids)
@@ -219,6 +219,6 @@ class Discriminator(nn.Module):
         if not same:
             raise UserError(
                 f'no token can be hidden from the encoder "{name}": it does not take word embeddings.',
-                remedy="Choose another encoder, or --preset control.",
+                remedy="Choose another encoder, or --preset supervised.",
             )
         self.train(training)

@@ -116,7 +116,7 @@ def mask_token(tokenizer: PreTrainedTokenizerBase, name: str) -> int:
     if tokenizer.mask_token_id is None:
         raise UserError(
             f'the tokenizer of the encoder "{name}" has no mask token: no token can be hidden.',
-            remedy="Choose another encoder, or --preset control.",
+            remedy="Choose another encoder, or --preset supervised.",
         )
     return int(tokenizer.mask_token_id)
 

@@ -31,12 +31,12 @@ def _classification(verdict: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
     return mean(values, verdict.weight * known)
 
 
-def knows_classes(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, mean: Mean) -> torch.Tensor:
+def classification(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, mean: Mean) -> torch.Tensor:
     """Supervised loss on labelled rows: -log p(class | text), given that the row is real."""
     return _classification(real, mean)
 
 
-def rejects_fakes(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, mean: Mean) -> torch.Tensor:
+def adversarial(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, mean: Mean) -> torch.Tensor:
     """-log p(real | real row) - log p(fake | fake row), with p(real) = sigmoid(realness); labelled and unlabelled rows
     alike (L_unsupervised of Salimans et al. 2016, section 5; Croce et al. 2020, equation 2)."""
     assert fake is not None
@@ -44,25 +44,25 @@ def rejects_fakes(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, m
     return on_real + mean(functional.softplus(fake.realness), fake.weight)
 
 
-def passes_for_real(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
+def generator_adversarial(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
     """-log p(real | fake row): the generator's non-saturating loss (Goodfellow et al. 2014, section 3)."""
     return mean(functional.softplus(-fake.realness), fake.weight)
 
 
-def matches_features(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
+def feature_matching(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
     """Feature matching (Salimans et al. 2016, section 3.1): squared distance between the mean features of real and of
     fake rows, averaged over the features so that its weight does not depend on the encoder's width."""
     target = mean(real.features.detach(), real.weight)
     return (target - mean(fake.features, fake.weight)).square().mean()
 
 
-def shows_its_class(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
+def class_consistency(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
     """Cross entropy of a fake under the class it was made for: what keeps mu_c and sigma_c those of their class
     (the generator's part of AC-GAN's L_C, Odena et al. 2017)."""
     return _classification(fake, mean)
 
 
-def agrees_with_teacher(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, mean: Mean) -> torch.Tensor:
+def distillation(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, mean: Mean) -> torch.Tensor:
     """Cross entropy between the teacher's answer to a whole text and the answer to it with tokens hidden (Hinton et al.
     2015, arXiv 1503.02531, section 2, at temperature 1); for flags binary, averaged over the K flags."""
     assert fake is not None and fake.taught is not None
@@ -76,15 +76,15 @@ def agrees_with_teacher(real: DiscriminatorOutput, fake: DiscriminatorOutput | N
 def divergence(fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
     """How far the answer to a text with tokens hidden is from the teacher's to the whole text: the Kullback-Leibler
     divergence in nats, 0 where both are the same; for flags binary, averaged over the K flags. It is the value of
-    `agrees_with_teacher` without what the teacher itself is unsure of."""
+    `distillation` without what the teacher itself is unsure of."""
     assert fake.taught is not None
     unsure = torch.special.entr(fake.taught)
     if fake.field.kind == "flags":
         unsure = (unsure + torch.special.entr(1 - fake.taught)) / unsure.shape[-1]
-    return agrees_with_teacher(fake, fake, mean) - mean(unsure.sum(-1), fake.weight)
+    return distillation(fake, fake, mean) - mean(unsure.sum(-1), fake.weight)
 
 
-def hides_what_decides(real: None, fake: MaskedBatch, mean: Mean) -> torch.Tensor:
+def adversarial_masking(real: None, fake: MaskedBatch, mean: Mean) -> torch.Tensor:
     """The discriminator's loss, which the generator is to raise, as far as hiding more or less of each token changes
     it: -<hidden, dL_D / dhidden>, whose gradient in the generator's weights is that of -L_D; its value says nothing."""
     assert fake.shown is not None
@@ -96,14 +96,14 @@ def hides_what_decides(real: None, fake: MaskedBatch, mean: Mean) -> torch.Tenso
     return value + (rows.sum() - rows.sum().detach())
 
 
-def finds_replaced(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
+def replaced_token_detection(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
     """Replaced-token detection (Clark et al. 2020, section 3, L_Disc): binary cross entropy of "original", averaged
     over all tokens, original (the rows of `real`) and replaced (those of `fake`) alike."""
     values = torch.cat([functional.softplus(-real.realness), functional.softplus(fake.realness)])
     return mean(values, torch.cat([real.weight, fake.weight]))
 
 
-def fills_masks(real: DiscriminatorOutput | MaskedLMOutput, fake: MaskedLMOutput | None, mean: Mean) -> torch.Tensor:
+def mlm(real: DiscriminatorOutput | MaskedLMOutput, fake: MaskedLMOutput | None, mean: Mean) -> torch.Tensor:
     """Masked language modelling: cross entropy of the token that stood in each chosen place (L_MLM of Clark et al.
     2020, section 3), by the generator, or by the discriminator's encoder where there is no generator."""
     filled = real if isinstance(real, MaskedLMOutput) else fake
@@ -111,7 +111,7 @@ def fills_masks(real: DiscriminatorOutput | MaskedLMOutput, fake: MaskedLMOutput
     return mean(functional.cross_entropy(filled.logits, filled.labels, reduction="none"), filled.weight)
 
 
-def fools_discriminator(real: DiscriminatorOutput, fake: MaskedLMOutput, mean: Mean) -> torch.Tensor:
+def reinforce(real: DiscriminatorOutput, fake: MaskedLMOutput, mean: Mean) -> torch.Tensor:
     """The generator rewarded, by REINFORCE, with the discriminator's loss in each chosen place (Clark et al. 2020,
     appendix F). The baseline is the mean reward of the batch, where the paper learns one."""
     realness = real.realness.detach()[fake.places]
@@ -124,21 +124,21 @@ def fools_discriminator(real: DiscriminatorOutput, fake: MaskedLMOutput, mean: M
 Table = dict[str, dict[str, Callable[..., torch.Tensor]]]
 ROW_TERMS: Table = {
     "discriminator": {
-        "knows_classes": knows_classes,
-        "rejects_fakes": rejects_fakes,
-        "agrees_with_teacher": agrees_with_teacher,
+        "classification": classification,
+        "adversarial": adversarial,
+        "distillation": distillation,
     },
     "generator": {
-        "hides_what_decides": hides_what_decides,
-        "passes_for_real": passes_for_real,
-        "matches_features": matches_features,
-        "shows_its_class": shows_its_class,
+        "adversarial_masking": adversarial_masking,
+        "generator_adversarial": generator_adversarial,
+        "feature_matching": feature_matching,
+        "class_consistency": class_consistency,
     },
 }
 """The games of `train`: fakes are states, or texts with tokens hidden."""
 TOKEN_TERMS: Table = {
-    "discriminator": {"finds_replaced": finds_replaced, "fills_masks": fills_masks},
-    "generator": {"fills_masks": fills_masks, "fools_discriminator": fools_discriminator},
+    "discriminator": {"replaced_token_detection": replaced_token_detection, "mlm": mlm},
+    "generator": {"mlm": mlm, "reinforce": reinforce},
 }
 """The game of `pretrain`: fakes are tokens."""
 TERMS: Table = {player: {**ROW_TERMS[player], **TOKEN_TERMS[player]} for player in ROW_TERMS}
@@ -151,18 +151,18 @@ def check_terms(weights: Mapping[str, Mapping[str, float]], table: Table) -> Non
         for name in terms:
             if name not in table[player]:
                 raise UserError(f'unknown term "{name}" of the {player}.', remedy=nearest(name, table[player]))
-    for name in ("rejects_fakes", "finds_replaced"):
+    for name in ("adversarial", "replaced_token_detection"):
         if name in weights["discriminator"] and not weights["generator"]:
             raise UserError(f"{name} needs a generator.", remedy="Set a term of the generator, or drop it.")
-    hides = "hides_what_decides" in weights["generator"]
-    if hides != ("agrees_with_teacher" in weights["discriminator"]):
+    hides = "adversarial_masking" in weights["generator"]
+    if hides != ("distillation" in weights["discriminator"]):
         remedy = "Give both, or neither."
-        raise UserError("agrees_with_teacher and hides_what_decides are terms of one game.", remedy=remedy)
-    if hides and (len(weights["generator"]) > 1 or "rejects_fakes" in weights["discriminator"]):
+        raise UserError("distillation and adversarial_masking are terms of one game.", remedy=remedy)
+    if hides and (len(weights["generator"]) > 1 or "adversarial" in weights["discriminator"]):
         remedy = "Take the terms of one of them."
         raise UserError("a generator hides tokens or makes states, not both.", remedy=remedy)
-    if "fills_masks" in weights["discriminator"] and weights["generator"]:
-        remedy = "Take --objective mlm, or give fills_masks to the generator."
+    if "mlm" in weights["discriminator"] and weights["generator"]:
+        remedy = "Take --objective mlm, or give mlm to the generator."
         raise UserError("the discriminator fills masks only where there is no generator.", remedy=remedy)
 
 

@@ -54,7 +54,7 @@ class TiedEmbeddings:
             shapes = [tuple(each[name].shape) if name in each else "none" for each in (mine, other)]
             raise UserError(
                 f"the generator's embeddings differ from the encoder's ({name}: {shapes[0]} and {shapes[1]}).",
-                remedy="Give a generator of the same family and embedding size, or --set sharing=none.",
+                remedy="Give a generator of the same family and embedding size, or --set embedding_sharing=none.",
             )
         self.pairs = [(mine[name], other[name]) for name in mine]
         with torch.no_grad():
@@ -87,7 +87,7 @@ def disentangle(encoder: nn.Module, base: nn.Parameter) -> None:
     if stock.weight.shape != base.shape:
         raise UserError(
             f"the generator's word embeddings are {tuple(base.shape)}, the encoder's {tuple(stock.weight.shape)}.",
-            remedy="Give a generator of the same embedding size, or --set sharing=none.",
+            remedy="Give a generator of the same embedding size, or --set embedding_sharing=none.",
         )
     encoder.set_input_embeddings(GradientDisentangledEmbedding(stock, base))  # type: ignore[operator]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from electra_ie.common.hashing import package_version
-from electra_ie.config.pretrain import PretrainRecipe
+from electra_ie.config.pretrain import PretrainSettings
 
 WORDS = {
     "filling_loss": "cross entropy of the masked tokens",
@@ -18,32 +18,32 @@ WORDS = {
 }
 
 
-def encoder_card(recipe: PretrainRecipe, summary: Mapping[str, Any]) -> str:
+def encoder_card(settings: PretrainSettings, summary: Mapping[str, Any]) -> str:
     """Markdown. `summary` as pretraining.json holds it."""
     corpus = summary["corpus"]
-    origin = f"new weights, shape {recipe.from_scratch}" if recipe.from_scratch else f"`{recipe.start}`"
+    origin = f"new weights, shape {settings.from_scratch}" if settings.from_scratch else f"`{settings.start}`"
     method = {
         "electra": "replaced-token detection (ELECTRA; Clark et al., ICLR 2020, arXiv 2003.10555)",
         "adversarial": "replaced-token detection with a generator rewarded for fooling the discriminator "
         "(Clark et al., ICLR 2020, arXiv 2003.10555, appendix F)",
         "mlm": "masked language modelling (Devlin et al. 2019)",
-    }[recipe.objective]
+    }[settings.objective]
     lines = [
         "# Encoder",
         "",
-        f"Trained by electra_ie {package_version()} with {method}, from {origin}, seed {recipe.seed}.",
+        f"Trained by electra_ie {package_version()} with {method}, from {origin}, seed {settings.seed}.",
         "",
         f"Corpus: {corpus['documents']:,} documents, {corpus['lines']:,} lines, {corpus['tokens']:,} tokens in "
-        f"{corpus['blocks']:,} blocks of {recipe.length} (content hash `{corpus['hash']}`). Trained on "
+        f"{corpus['blocks']:,} blocks of {settings.block_length} (content hash `{corpus['hash']}`). Trained on "
         f"{summary['tokens']:,} tokens ({summary['passes']} passes) in {summary['steps']:,} steps, "
         f"{summary['seconds']:,} s, {summary['device']}, {summary['processes']} process(es), precision "
-        f"{summary['precision']}. Every setting stands in `run.yaml`; `electra-ie pretrain` with `--recipe run.yaml` "
+        f"{summary['precision']}. Every setting stands in `run.yaml`; `electra-ie pretrain` with `--settings run.yaml` "
         "repeats the run.",
         "",
     ]
-    if recipe.blend is not None:
+    if settings.interpolation is not None:
         lines += [
-            f"The weights lie at {recipe.blend:g} of the way from the encoder it went on from to the one that was "
+            f"The weights lie at {settings.interpolation:g} of the way from the initial encoder to the one that was "
             "trained (Wortsman et al. 2022, arXiv 2109.01903).",
             "",
         ]
@@ -53,6 +53,6 @@ def encoder_card(recipe: PretrainRecipe, summary: Mapping[str, Any]) -> str:
         lines += [f"| {WORDS[name]} | {value} |" for name, value in told.items()]
         lines.append("")
     lines += ["## Use", "", "```", "electra-ie train TASK --encoder <this folder>", "```", ""]
-    if recipe.generator:
+    if settings.generator:
         lines += ["The generator lies in `generator/`, a stock masked language model.", ""]
     return "\n".join(lines)

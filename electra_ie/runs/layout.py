@@ -15,7 +15,7 @@ from electra_ie.common.yaml_source import Source
 from electra_ie.data.fields import Field
 from electra_ie.data.task import Task
 
-RECIPE, TASK, SCORES, LOG = "run.yaml", "task.yaml", "scores.json", "log.jsonl"
+SETTINGS, TASK, SCORES, LOG = "run.yaml", "task.yaml", "scores.json", "log.jsonl"
 CORPUS, PRETRAINING, COMPARED, AUDIT = "corpus.json", "pretraining.json", "compare.json", "audit.json"
 TRACKING = "tracking"
 COMPARISON, WINNER = "comparison", "winner"
@@ -26,7 +26,7 @@ LAST, BEST = f"{CHECKPOINT}/last.safetensors", f"{CHECKPOINT}/best.safetensors"
 TEACHER, TAUGHT = f"{CHECKPOINT}/teacher", f"{CHECKPOINT}/teacher.safetensors"
 """The run of a teacher, and the weights that it ended with."""
 CURVES = "curves.png"
-RUN_FILES = (CARD, RECIPE, TASK, SCORES, LOG, CORPUS, AUDIT)
+RUN_FILES = (CARD, SETTINGS, TASK, SCORES, LOG, CORPUS, AUDIT)
 """What a run holds beside its models and pictures. A file of another name is not the run's: it may hold texts."""
 
 
@@ -38,7 +38,7 @@ def check_output(folder: Path, resume: bool) -> None:
         raise UserError(
             "the output folder is not empty.", file=folder, remedy="Add --resume to go on, or give another --output."
         )
-    if resume and not (folder / RECIPE).is_file():
+    if resume and not (folder / SETTINGS).is_file():
         raise UserError("there is no run to resume.", file=folder, remedy="Leave --resume out to begin one.")
     if resume:
         refuse_links(folder)

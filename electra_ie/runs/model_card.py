@@ -10,13 +10,13 @@ from typing import Any
 from electra_ie.common.errors import UserError, warn
 from electra_ie.common.files import CARD, parse, write
 from electra_ie.common.hashing import SHOWN, WEIGHTS
-from electra_ie.config.train import Recipe
+from electra_ie.config.train import TrainSettings
 from electra_ie.data.dataset_card import DataCard
 from electra_ie.data.fields import Field
 from electra_ie.data.task import Task
 from electra_ie.metrics import COUNTS, INTERVAL, MAIN, NAMES
 from electra_ie.models.encoders import EMBEDDED_NAMES, INSTALL
-from electra_ie.runs.layout import AUDIT, COMPARED, COMPARISON, RECIPE, SCORES, load_task
+from electra_ie.runs.layout import AUDIT, COMPARED, COMPARISON, SCORES, SETTINGS, load_task
 from electra_ie.runs.model_card_metadata import SCORED, front_matter
 from electra_ie.runs.provenance import read_audit
 from electra_ie.runs.usage_snippets import StockFolder, loading
@@ -56,7 +56,7 @@ class RunSummary:
 
     run: Path
     task: Task
-    recipe: Recipe
+    settings: TrainSettings
     scores: Mapping[str, Any]
     audit: Mapping[str, Any]
     data_card: DataCard | None
@@ -69,8 +69,15 @@ class RunSummary:
         scores = parse((run / SCORES).read_bytes(), run / SCORES) if scores is None else scores
         folders = [StockFolder.read(run, field) for field in task.fields]
         return cls(
-            run, task, Recipe.build(run / RECIPE), scores, read_audit(run), DataCard.of(task), _comparison(run), folders
-        )  # fmt: skip
+            run,
+            task,
+            TrainSettings.build(run / SETTINGS),
+            scores,
+            read_audit(run),
+            DataCard.of(task),
+            _comparison(run),
+            folders,
+        )
 
     @property
     def training(self) -> Mapping[str, Any]:
@@ -83,7 +90,7 @@ def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:
     facts = RunSummary.read(run, scores)
     parts = (_what, _fields, _scores, _compared, _limits, _data, _examples, _loading, _repeating)
     sections = ("\n".join(part(facts)) for part in parts)
-    front = front_matter(facts.task, facts.recipe, facts.scores, facts.data_card)
+    front = front_matter(facts.task, facts.settings, facts.scores, facts.data_card)
     return front + "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -114,30 +121,30 @@ def _comparison(run: Path) -> Mapping[str, Any] | None:
 
 
 def _what(facts: RunSummary) -> Iterator[str]:
-    recipe, training = facts.recipe, facts.training
-    yield f"# {_plain(facts.task.name)}, {recipe.preset}"
+    settings, training = facts.settings, facts.training
+    yield f"# {_plain(facts.task.name)}, {settings.preset}"
     yield ""
     if facts.task.description:
         yield _plain(facts.task.description)
         yield ""
-    played = not recipe.taught or training["unlabelled"]["windows"]
+    played = not settings.has_teacher or training["unlabelled"]["windows"]
     kept = f"those of step {training['best_step']}" if training["best_step"] else "the teacher's, ahead of the game"
     best = "" if training["best_step"] is None or not played else f" (the best on dev: {kept})"
     yield (
         f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder {_encoder(facts)} from "
         f"{training['labelled']['documents']:,} labelled and {training['unlabelled']['documents']:,} unlabelled "
-        f"documents, seed {recipe.seed}, {training['steps']:,} steps{best}. Model `{facts.audit['model'][:SHOWN]}`."
+        f"documents, seed {settings.seed}, {training['steps']:,} steps{best}. Model `{facts.audit['model'][:SHOWN]}`."
     )
     if not played:
         yield (
             "There was no unlabelled document to learn from, so the game was not played: these are the weights of its "
-            "teacher, the run of control with the same seed."
+            "teacher, the supervised run with the same seed."
         )
-    elif recipe.taught:
+    elif settings.has_teacher:
         taught, lost = (training["teacher"].get(what) for what in ("dev", "collapsed"))
-        control, before = "the run of control with the same seed", recipe.generations - 1
+        control, before = "the supervised run with the same seed", settings.self_training_rounds - 1
         yield (
-            f"On the unlabelled documents it learnt to answer as a teacher, with {recipe.hide:.0%} of their tokens "
+            f"On the unlabelled documents it learnt to answer as a teacher, with {settings.mask_ratio:.0%} of the tokens "
             f"hidden: {f'generation {before} of this game' if before else control}"
             + (f", which scores {taught['mean']:.3f} on dev" if taught else "")
             + (f", and collapsed at its step {lost['step']}." if lost else ".")
@@ -177,9 +184,9 @@ def _second_view(facts: RunSummary) -> str:
 
 def _encoder(facts: RunSummary) -> str:
     """Name and revision; of a folder the last part of its path, which whole says more than a card should."""
-    known, revision = facts.training["base_model"], facts.recipe.encoder.partition("@")[2]
+    known, revision = facts.training["base_model"], facts.settings.encoder.partition("@")[2]
     if known is None:
-        return f"`{Path(facts.recipe.encoder).name}`"
+        return f"`{Path(facts.settings.encoder).name}`"
     return f"`{known}`, revision `{revision}`," if revision else f"`{known}`"
 
 
@@ -236,7 +243,7 @@ def _compared(facts: RunSummary) -> Iterator[str]:
     yield ""
     found = facts.comparison
     if found is None:
-        plain = "It is plain supervised training itself" if not facts.recipe.has_generator else "It was not compared"
+        plain = "It is plain supervised training itself" if not facts.settings.has_generator else "It was not compared"
         yield f"{plain}. To compare presets on the same labels and seeds: `electra-ie compare`."
         return
     seeds = len({run["seed"] for run in found["runs"]})
@@ -264,7 +271,7 @@ def _limits(facts: RunSummary) -> Iterator[str]:
     yield "| question | answer |"
     yield "| --- | --- |"
     told = {"model": facts.audit["model"][:SHOWN], "examples": ""}
-    if facts.recipe.include_examples:
+    if facts.settings.include_examples:
         told["examples"] = ", but for the examples below"
     yield from (f"| {question} | {answer.format(**told)} |" for question, answer in LIMITS.items())
     yield ""
@@ -314,7 +321,7 @@ def _data(facts: RunSummary) -> Iterator[str]:
     else:
         yield "There is no data card: origin, licence and revision of the texts are not recorded here."
     yield ""
-    budget = "all that train has" if facts.recipe.labels is None else "a budget, drawn by the seed"
+    budget = "all that train has" if facts.settings.label_budget is None else "a budget, drawn by the seed"
     pool = training["unlabelled"]
     known = training["labelled"]
     yield (
@@ -347,7 +354,7 @@ def _overlap(overlap: Mapping[str, Any]) -> Iterator[str]:
 
 def _examples(facts: RunSummary) -> Iterator[str]:
     """A few documents of dev, where train was told to show them."""
-    if not facts.recipe.include_examples or "dev" not in facts.task.splits:
+    if not facts.settings.include_examples or "dev" not in facts.task.splits:
         return
     yield "## Examples"
     yield ""
@@ -365,7 +372,7 @@ def _examples(facts: RunSummary) -> Iterator[str]:
 def _loading(facts: RunSummary) -> Iterator[str]:
     yield "## Loading in stock transformers"
     yield ""
-    yield from loading(facts.folders, facts.recipe.window or 0)
+    yield from loading(facts.folders, facts.settings.window or 0)
 
 
 def _repeating(facts: RunSummary) -> Iterator[str]:
@@ -379,9 +386,9 @@ def _repeating(facts: RunSummary) -> Iterator[str]:
     versions = [f"{name}=={environment[name].partition('+')[0]}" for name in ("torch", "transformers")]
     yield "```"
     yield f"pip install electra_ie=={audit['code']['electra_ie']} {' '.join(versions)}"
-    if facts.recipe.encoder in EMBEDDED_NAMES:
+    if facts.settings.encoder in EMBEDDED_NAMES:
         yield INSTALL
-    yield f"electra-ie train {task}{data} --recipe run.yaml --output again"
+    yield f"electra-ie train {task}{data} --settings run.yaml --output again"
     yield "electra-ie verify .                    # is this folder what its audit.json says?"
     yield "sha256sum again/*/model.safetensors    # as below, on the same kind of machine (CPU)"
     yield "```"

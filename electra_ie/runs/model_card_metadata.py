@@ -9,7 +9,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from electra_ie.config.train import Recipe
+from electra_ie.config.train import TrainSettings
 from electra_ie.data.dataset_card import LANGUAGES, DataCard
 from electra_ie.data.task import Task
 from electra_ie.metrics import MAIN, NAMES
@@ -32,7 +32,7 @@ def base_model(encoder: str) -> str | None:
     return name if re.fullmatch(form, name) and not Path(encoder).is_dir() else None
 
 
-def front_matter(task: Task, recipe: Recipe, scores: Mapping[str, Any], card: DataCard | None) -> str:
+def front_matter(task: Task, settings: TrainSettings, scores: Mapping[str, Any], card: DataCard | None) -> str:
     """The metadata between two lines of `---`. `scores` as scores.json holds them."""
     kinds = {field.kind for field in task.fields}
     results, dataset = list(_results(task, scores)), scores["training"].get("dataset")
@@ -47,7 +47,7 @@ def front_matter(task: Task, recipe: Recipe, scores: Mapping[str, Any], card: Da
     }
     data: dict[str, Any] = {name: value for name, value in known.items() if value}
     if results:
-        data |= {"model_name": f"{task.name}-{recipe.preset}", "eval_results": results}
+        data |= {"model_name": f"{task.name}-{settings.preset}", "eval_results": results}
     return f"---\n{ModelCardData(**data).to_yaml()}\n---\n\n"
 
 

@@ -42,7 +42,7 @@ LOOK = {
     "grid.color": "#e3e6ea",
     "legend.frameon": False,
 }
-HIDES = "texts.hides_what_decides"
+HIDES = "texts.adversarial_masking"
 """What log.jsonl calls the loss of a generator that hides."""
 MOST_COUNTS = 25
 """Labels up to which a confusion matrix has room to print its counts."""

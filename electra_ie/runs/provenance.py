@@ -19,12 +19,12 @@ from electra_ie.common import hashing
 from electra_ie.common.errors import UserError, warn
 from electra_ie.common.files import ROOT, parse, repository_of, write
 from electra_ie.common.progress import notice
-from electra_ie.config.train import Recipe
+from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, of_documents
 from electra_ie.data.leakage import overlaps
 from electra_ie.data.task import UNLABELED, Task
 from electra_ie.data.training_data import TrainingData
-from electra_ie.runs.layout import AUDIT, RECIPE, TASK, announce_data_folder, load_task, refuse_links
+from electra_ie.runs.layout import AUDIT, SETTINGS, TASK, announce_data_folder, load_task, refuse_links
 from electra_ie.runs.storage import model_files
 
 CHECKED = ("weights", "recipe", "data", "splits", "code", "environment")
@@ -36,7 +36,7 @@ TASKS = "tasks"
 """The folder that a wheel has within the package and a checkout beside it. What is in it is no part of the code."""
 
 
-def write_audit(run: Path, task: Task, recipe: Recipe, corpus: TrainingData) -> dict[str, Any]:
+def write_audit(run: Path, task: Task, settings: TrainSettings, corpus: TrainingData) -> dict[str, Any]:
     """Write and return the audit of a run whose fields are saved. A line of warning where test stands in train too.
 
     The test split is read for its hash and its overlap, never scored; one that cannot be read is noted and warned of.
@@ -48,9 +48,9 @@ def write_audit(run: Path, task: Task, recipe: Recipe, corpus: TrainingData) -> 
     audit = {
         "model": hashing.of_sums(files),
         "weights": files,
-        "recipe": recipe_files(run),
-        "seeds": {"seed": recipe.seed},
-        "data": dict(data_files(task, recipe)),
+        "recipe": settings_files(run),
+        "seeds": {"seed": settings.seed},
+        "data": dict(data_files(task, settings)),
         "splits": {name: split_sum(documents) for name, documents in splits.items()},
         "code": code_now(),
         "revision": git_revision(checkout),
@@ -80,25 +80,25 @@ def read_audit(run: Path) -> dict[str, Any]:
 # What is so now
 
 
-def recipe_files(run: Path) -> dict[str, str]:
+def settings_files(run: Path) -> dict[str, str]:
     """The sums of run.yaml, and of task.yaml without the folder of its files: a push leaves that out."""
     task = json.dumps(load_task(run).without_folder(), sort_keys=True)
-    return {RECIPE: hashing.of_file(run / RECIPE), TASK: hashing.of_text(task)}
+    return {SETTINGS: hashing.of_file(run / SETTINGS), TASK: hashing.of_text(task)}
 
 
-def data_files(task: Task, recipe: Recipe) -> Iterator[tuple[str, str]]:
+def data_files(task: Task, settings: TrainSettings) -> Iterator[tuple[str, str]]:
     """The sum of each file, or folder of files, that the run read; those of the task by their names in it."""
-    for name in task_files(task, recipe):
+    for name in task_files(task, settings):
         yield name, hashing.of_path(task.folder / name)
-    for path in texts_added(recipe):
+    for path in texts_added(settings):
         if Path(path).is_file() or Path(path).is_dir():
             yield path, hashing.of_path(Path(path))
 
 
-def task_files(task: Task, recipe: Recipe) -> Iterator[str]:
+def task_files(task: Task, settings: TrainSettings) -> Iterator[str]:
     """The names of the task's files that the run reads and that are here: no device, no pipe, no link out of their
     folder."""
-    read = [split for split in task.splits if split != UNLABELED or recipe.has_generator]
+    read = [split for split in task.splits if split != UNLABELED or settings.has_generator]
     for name in dict.fromkeys(name for split in read for name in task.files[split]):
         with suppress(UserError):  # whoever reads the split is told
             task.check_data_files(task.folder / name)
@@ -106,9 +106,9 @@ def task_files(task: Task, recipe: Recipe) -> Iterator[str]:
                 yield name
 
 
-def texts_added(recipe: Recipe) -> tuple[str, ...]:
+def texts_added(settings: TrainSettings) -> tuple[str, ...]:
     """The paths of unlabelled text that the run reads beside the task's files."""
-    return recipe.unlabeled if recipe.has_generator else ()
+    return settings.unlabeled if settings.has_generator else ()
 
 
 def split_sum(documents: Sequence[Document]) -> str:
@@ -237,46 +237,46 @@ def verify(run: Path, data: str | None = None) -> Verification:
     an audit, with a link out of its folder, or whose run.yaml or task.yaml cannot be read.
     """
     refuse_links(run)
-    task, recipe = load_task(run, data), Recipe.build(run / RECIPE)
+    task, settings = load_task(run, data), TrainSettings.build(run / SETTINGS)
     then = read_audit(run)
     now: dict[str, Mapping[str, str]] = {
         "weights": model_files(run, [field.name for field in task.fields]),
-        "recipe": recipe_files(run),
+        "recipe": settings_files(run),
         "code": code_now(),
         "environment": environment_now(),
     }
-    unchecked = _not_to_be_read(run, task, recipe, data)
+    unchecked = _not_to_be_read(run, task, settings, data)
     if not unchecked:
         if data is None:
             announce_data_folder(run, task)
-        if texts_added(recipe):
-            notice(f"unlabelled texts: {', '.join(texts_added(recipe))}, as the run's run.yaml says")
-        now["data"] = dict(data_files(task, recipe))
+        if texts_added(settings):
+            notice(f"unlabelled texts: {', '.join(texts_added(settings))}, as the run's run.yaml says")
+        now["data"] = dict(data_files(task, settings))
         try:
-            now["splits"] = _splits_now(task, recipe)
+            now["splits"] = _splits_now(task, settings)
         except UserError as error:
             unchecked.append(f"splits: they cannot be drawn from the data as they are now: {error}")
     return Verification([each for part in CHECKED if part in now for each in _compare(part, then, now)], unchecked)
 
 
-def _not_to_be_read(run: Path, task: Task, recipe: Recipe, data: str | None) -> list[str]:
+def _not_to_be_read(run: Path, task: Task, settings: TrainSettings, data: str | None) -> list[str]:
     """Return why data and splits cannot be read, or nothing. A run that was downloaded does not decide which files are
     read here (see `announce_data_folder`)."""
     fetched, what = repository_of(run) is not None, "data and splits: "
     if fetched and data is None:
         return [f"{what}a run from the hub does not decide what is read here. Give their folder with --data."]
-    if fetched and texts_added(recipe):
+    if fetched and texts_added(settings):
         remedy = "Fetch it into a folder of yours (hf download ... --local-dir) if these are your texts."
-        return [f"{what}a run from the hub does not decide that {', '.join(texts_added(recipe))} is read. {remedy}"]
-    if not any(task_files(task, recipe)):
+        return [f"{what}a run from the hub does not decide that {', '.join(texts_added(settings))} is read. {remedy}"]
+    if not any(task_files(task, settings)):
         return [f"{what}they are not here. Give their folder with --data."]
     return []
 
 
-def _splits_now(task: Task, recipe: Recipe) -> dict[str, str]:
+def _splits_now(task: Task, settings: TrainSettings) -> dict[str, str]:
     """The sums of the splits, drawn anew. Raises UserError where the data do not allow it."""
     with redirect_stderr(io.StringIO()):  # the warnings of training
-        corpus = TrainingData.read(task, recipe)
+        corpus = TrainingData.read(task, settings)
     splits = {"train": corpus.train, "pool": corpus.pool, "dev": corpus.dev, **_read_test(task)}
     return {name: split_sum(documents) for name, documents in splits.items()}
 

@@ -33,7 +33,7 @@ def save_fields(run: Path, discriminator: Discriminator, windower: WindowTokeniz
                 "field": field.name,
                 "kind": field.kind,
                 "window": windower.size,
-                "margin": windower.margin,
+                "context_overlap": windower.context_overlap,
                 "whole_words": windower.whole_words,
                 AVERAGES: discriminator.head(field).averages,
                 **({"edges": asdict(edges[field.name])} if field.kind == "spans" else {}),
@@ -63,10 +63,10 @@ def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, WindowTokenize
     told = getattr(config, "electra_ie", None)
     most = max_length(tokenizer, discriminator.encoder.config)
     try:
-        window, margin, whole_words = (told[name] for name in ("window", "margin", "whole_words"))  # type: ignore[index]
-        if not (0 < window <= most and 0 <= margin < window and isinstance(whole_words, bool)):
+        window, context_overlap, whole_words = (told[name] for name in ("window", "context_overlap", "whole_words"))  # type: ignore[index]
+        if not (0 < window <= most and 0 <= context_overlap < window and isinstance(whole_words, bool)):
             raise ValueError
-        windower = WindowTokenizer(tokenizer, window, margin, whole_words)
+        windower = WindowTokenizer(tokenizer, window, context_overlap, whole_words)
     except (TypeError, KeyError, ValueError) as error:
         raise UserError(
             "the config.json does not say how texts are cut (its block electra_ie).",

@@ -20,7 +20,7 @@ from electra_ie.data.document import Document
 from electra_ie.data.readers import jsonl
 from electra_ie.data.task import SPLITS, Task
 from electra_ie.runs.hub_dataset_card import dataset_page
-from electra_ie.runs.layout import CHECKPOINT, CURVES, RECIPE, RUN_FILES, TASK, check_models, is_finished, load_task
+from electra_ie.runs.layout import CHECKPOINT, CURVES, RUN_FILES, SETTINGS, TASK, check_models, is_finished, load_task
 
 PICTURE = re.compile(rf"(?:{'|'.join(SPLITS)})_(?P<field>\w+)\.png")
 """The scores of a split, drawn."""
@@ -58,9 +58,11 @@ def plan_run_upload(folder: Path) -> Upload:
     with their texts, stays here. A card with examples goes too, with a warning. Raises UserError where there is no
     finished run.
     """
-    if not (folder / RECIPE).is_file() or not (folder / TASK).is_file():
+    if not (folder / SETTINGS).is_file() or not (folder / TASK).is_file():
         remedy = "Give what train wrote to --output."
-        raise UserError(f"this is not the folder of a run (no {RECIPE} and {TASK} in it).", file=folder, remedy=remedy)
+        raise UserError(
+            f"this is not the folder of a run (no {SETTINGS} and {TASK} in it).", file=folder, remedy=remedy
+        )
     if not is_finished(folder):
         goes_on = (folder / CHECKPOINT).exists()
         remedy = f"Finish it with: electra-ie train ... {'--resume' if goes_on else ''}"
@@ -75,9 +77,9 @@ def plan_run_upload(folder: Path) -> Upload:
         if path.is_symlink():
             raise UserError("this is a link: it may lead out of the run.", file=path, remedy="Put a copy in its place.")
     files[TASK] = yaml.safe_dump(task.without_folder(), sort_keys=False, allow_unicode=True).encode()
-    settings = Source.read(folder / RECIPE)[0]
-    _warn_of_paths(folder / RECIPE, settings)
-    if settings.get("include_examples"):
+    values = Source.read(folder / SETTINGS)[0]
+    _warn_of_paths(folder / SETTINGS, values)
+    if values.get("include_examples"):
         warn(f"{folder / CARD}: what is sent holds texts: the examples of dev that --include-examples put there.")
     return Upload(files, tuple(name for name in names if name not in files))
 
@@ -92,9 +94,9 @@ def run_path_field(path: str) -> str | None:
     return picture["field"] if picture else "" if name in (*RUN_FILES, CURVES) else None
 
 
-def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:
+def _warn_of_paths(file: Path, values: Mapping[str, Any]) -> None:
     """run.yaml goes as it is, or it would not be what the run was made by: say which folders it tells of."""
-    told = [each for value in settings.values() for each in (value if isinstance(value, list) else [value])]
+    told = [each for value in values.values() for each in (value if isinstance(value, list) else [value])]
     paths = [each for each in told if isinstance(each, str) and Path(each).is_absolute()]
     if paths:
         warn(f"{file}: what is sent names folders of this machine: {', '.join(dict.fromkeys(paths))}.")

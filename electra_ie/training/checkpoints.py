@@ -91,7 +91,7 @@ def load_checkpoint(run: Path, players: AdversarialPair) -> Progress:
     return progress
 
 
-def refuse_other_corpus(folder: Path, mine: str) -> None:
+def check_same_corpus(folder: Path, mine: str) -> None:
     """Raises UserError where a run would be resumed on other texts than it was begun with."""
     file = folder / CORPUS
     if not file.is_file() or parse(file.read_bytes(), file).get("hash") != mine:
@@ -118,7 +118,7 @@ def not_finite_error(error: LossNotFinite, run: Path, done: Progress, rate: floa
     """What a user is told of a loss that is no number. No checkpoint is made of the weights at hand: they gave it."""
     last = run / LAST
     kept = f"The weights of step {done.step} are in {last}. " if last.is_file() else ""
-    remedy = f"{kept}Train again more gently: --set rate={min((rate or 0) / 10, 1e-4):g}"
+    remedy = f"{kept}Train again more gently: --set learning_rate={min((rate or 0) / 10, 1e-4):g}"
     return UserError(f"{error}.", file=run, remedy=remedy)
 
 

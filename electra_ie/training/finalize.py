@@ -46,9 +46,9 @@ def complete(run: Training) -> None:
         "unlabelled": {"documents": len(run.corpus.pool), "windows": len(run.pool)},
         "labels": run.corpus.label_counts(run.task.fields),
         "not_expressed": run.corpus.not_expressed(run.windower, run.task.fields),
-        "base_model": base_model(run.recipe.encoder),
+        "base_model": base_model(run.settings.encoder),
         "dataset": dataset_on_hub(run.task),
-        "steps": run.recipe.steps,
+        "steps": run.settings.max_steps,
         "best_step": run.done.best_step,
         **({"collapsed": run.collapsed} if run.collapsed else {}),
         **({"answered_alike": alike} if alike else {}),
@@ -66,7 +66,7 @@ def complete(run: Training) -> None:
         draw(run.folder, "dev", run.task.fields, run.corpus.dev, answers)
     plots.curves(run.rows, run.folder / CURVES)
     write_log(run.folder, run.rows)
-    write_audit(run.folder, run.task, run.recipe, run.corpus)
+    write_audit(run.folder, run.task, run.settings, run.corpus)
     write(run.folder / CARD, model_card(run.folder))
 
 
@@ -75,7 +75,7 @@ def _answered_alike(run: Training, saved: Extractor, of_dev: Sequence[Mapping[st
     several; each is said aloud. A training that never learnt has no better weights to fall back to."""
     documents, answers = run.corpus.dev, of_dev
     if not documents:
-        documents = sample(run.corpus.train, READ, run.recipe.seed)
+        documents = sample(run.corpus.train, READ, run.settings.seed)
         answers = answer(saved, documents)
     found = []
     for field, places in documents_by_field(documents, run.task.fields):
@@ -83,7 +83,7 @@ def _answered_alike(run: Training, saved: Extractor, of_dev: Sequence[Mapping[st
         given = [answers[place][field.name] for place in places]
         if all(each == given[0] for each in given) and any(each != gold[0] for each in gold):
             found.append(field.name)
-            remedy = "Label more, train longer (--set steps=N) or more gently (--set rate=R)."
+            remedy = "Label more, train longer (--set max_steps=N) or more gently (--set learning_rate=R)."
             warn(f"{run.role}: the field {field.name} gets one answer, whatever the text. {remedy}")
     return found
 

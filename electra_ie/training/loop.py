@@ -16,7 +16,7 @@ from accelerate.state import AcceleratorState, GradientState, PartialState
 from accelerate.utils import InitProcessGroupKwargs
 from torch import nn
 
-from electra_ie.config.train import Recipe
+from electra_ie.config.train import TrainSettings
 from electra_ie.data.fields import IGNORED
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.losses import weighted_loss
@@ -80,11 +80,11 @@ class LoopConfig(Protocol):
     @property
     def seed(self) -> int: ...
     @property
-    def steps(self) -> int | None: ...
+    def max_steps(self) -> int | None: ...
     @property
-    def warmup(self) -> float: ...
+    def warmup_steps(self) -> float: ...
     @property
-    def clip(self) -> float: ...
+    def max_grad_norm(self) -> float: ...
     @property
     def dropout(self) -> bool: ...
     @property
@@ -146,25 +146,25 @@ class AdversarialPair:
 
 
 def prepare(
-    accelerator: Accelerator, discriminator: Discriminator, generator: nn.Module | None, recipe: Recipe
+    accelerator: Accelerator, discriminator: Discriminator, generator: nn.Module | None, settings: TrainSettings
 ) -> AdversarialPair:
     """Freeze what the recipe freezes, sort the weights into groups by learning rate, hand all to Accelerate."""
-    if recipe.freeze_embeddings:
+    if settings.freeze_embeddings:
         discriminator.encoder.get_input_embeddings().requires_grad_(False)
     encoder = [each for each in discriminator.encoder.parameters() if each.requires_grad]
     groups: list[dict[str, Any]] = [
-        {"params": encoder, "peak": recipe.rate},
-        {"params": list(discriminator.heads.parameters()), "peak": recipe.head_rate},
+        {"params": encoder, "peak": settings.learning_rate},
+        {"params": list(discriminator.heads.parameters()), "peak": settings.head_learning_rate},
     ]
     if generator is not None:
-        groups.append({"params": list(generator.parameters()), "peak": recipe.generator_rate})
-    optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=recipe.weight_decay)
+        groups.append({"params": list(generator.parameters()), "peak": settings.generator_learning_rate})
+    optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=settings.weight_decay)
     wrapped = accelerator.prepare(discriminator)
     made = accelerator.prepare(generator) if generator is not None else None
     return AdversarialPair(accelerator, wrapped, made, accelerator.prepare(optimizer))
 
 
-def training_steps(players: AdversarialPair, batches: Any, recipe: LoopConfig, start: int = 0) -> Iterator[Step]:
+def training_steps(players: AdversarialPair, batches: Any, settings: LoopConfig, start: int = 0) -> Iterator[Step]:
     """Play the steps from `start` to `recipe.steps`; yield a `Step` after each. No file is touched here.
 
     batches: `batches[n]` is batch number n, which can be moved `.to` a device. Each player learns from its own loss
@@ -173,28 +173,28 @@ def training_steps(players: AdversarialPair, batches: Any, recipe: LoopConfig, s
     reaches the weights.
     """
     mean = Mean(players.accelerator)
-    for number in range(start, recipe.steps or 0):
-        torch.manual_seed((recipe.seed * 1_000_003 + number) * 1_009 + players.accelerator.process_index)
-        set_rates(players.optimizer, number, recipe)
+    for number in range(start, settings.max_steps or 0):
+        torch.manual_seed((settings.seed * 1_000_003 + number) * 1_009 + players.accelerator.process_index)
+        set_rates(players.optimizer, number, settings)
         for each in players.both:
-            each.train(recipe.dropout)  # no module of a player but dropout knows the difference
+            each.train(settings.dropout)  # no module of a player but dropout knows the difference
         step = Step(number, {}, {}, None)
         for part in range(players.parts):
             batch = batches[number * players.parts + part].to(players.accelerator.device)
             with _accumulating(players, last=part + 1 == players.parts):
-                step.add(_adversarial_step(players, batch, recipe, number, mean), players.parts)
-        players.step(recipe.clip)
+                step.add(_adversarial_step(players, batch, settings, number, mean), players.parts)
+        players.step(settings.max_grad_norm)
         yield step
 
 
-def _adversarial_step(players: AdversarialPair, batch: Any, recipe: LoopConfig, number: int, mean: Mean) -> Step:
+def _adversarial_step(players: AdversarialPair, batch: Any, settings: LoopConfig, number: int, mean: Mean) -> Step:
     """Both players' turns on one batch: their gradients, and what they were like."""
     accelerator, discriminator, generator = players.accelerator, players.discriminator, players.generator
     fakes = generator(batch, number) if generator is not None else {}
 
     # The discriminator's turn: it sees fakes cut off from whoever made them.
     real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
-    loss, parts = weighted_loss("discriminator", recipe.discriminator, real, fake, mean)
+    loss, parts = weighted_loss("discriminator", settings.discriminator, real, fake, mean)
     losses = {"discriminator": _finite(loss, number, "discriminator")}
     accelerator.backward(loss / players.parts)
 
@@ -203,7 +203,7 @@ def _adversarial_step(players: AdversarialPair, batch: Any, recipe: LoopConfig, 
         with frozen(discriminator):
             with accelerator.autocast():  # as within the wrapped forward pass, which is not the one called here
                 answer = players.judge.judge(fakes)
-            loss, more = weighted_loss("generator", recipe.generator, real, answer, mean)
+            loss, more = weighted_loss("generator", settings.generator, real, answer, mean)
             losses["generator"] = _finite(loss, number, "generator")
             accelerator.backward(loss / players.parts)
         parts.update(more)
@@ -228,14 +228,17 @@ def check_weights(players: AdversarialPair, step: int) -> None:
 
 
 def rate_at(step: int, steps: int, warmup: float) -> float:
-    """Share of the highest rate: up on a line over the first `warmup` of the steps, then down on a line to 0."""
-    rising = warmup * steps
+    """Return the share of the peak learning rate at a step: linear warmup, then linear decay to 0.
+
+    warmup: a number of steps, or below 1 a share of them, as `warmup_steps` of transformers' TrainingArguments.
+    """
+    rising = warmup * steps if warmup < 1 else warmup
     return (step + 1) / rising if step + 1 < rising else (steps - step) / max(steps - rising, 1)
 
 
-def set_rates(optimizer: torch.optim.Optimizer, step: int, recipe: LoopConfig) -> None:
+def set_rates(optimizer: torch.optim.Optimizer, step: int, settings: LoopConfig) -> None:
     """The learning rates follow from the step alone: there is no scheduler whose state could be lost."""
-    share = min(1.0, rate_at(step, recipe.steps or 1, recipe.warmup))
+    share = min(1.0, rate_at(step, settings.max_steps or 1, settings.warmup_steps))
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share
 

@@ -1,4 +1,4 @@
-"""The teacher of a run: what is logged of it, and a finished run of control that becomes one."""
+"""The teacher of a run: what is logged of it, and a finished supervised run that becomes one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import torch
 from electra_ie.common.errors import UserError, warn
 from electra_ie.common.files import parse
 from electra_ie.config.base import differences
-from electra_ie.config.train import Recipe
+from electra_ie.config.train import TrainSettings
 from electra_ie.data.batching import Batch
 from electra_ie.data.task import Task
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.masking_generator import Teacher
-from electra_ie.runs.layout import CORPUS, RECIPE, is_finished, load_task, read_log, read_scores, refuse_links
+from electra_ie.runs.layout import CORPUS, SETTINGS, is_finished, load_task, read_log, read_scores, refuse_links
 from electra_ie.runs.provenance import code_now, environment_now, read_audit
 from electra_ie.runs.storage import load_run, model_files
 from electra_ie.training.checkpoints import Progress
@@ -25,7 +25,7 @@ from electra_ie.training.co_training import FeatureClassifier
 
 Rows = Sequence[Mapping[str, Any]]
 REMEDY = (
-    "Give the folder of the run of control with the same labels, seed, settings, code and machine, or leave --teacher "
+    "Give the folder of the supervised run with the same labels, seed, settings, code and machine, or leave --teacher "
     "out: it is trained. In a comparison, delete that run and resume."
 )
 
@@ -44,7 +44,7 @@ def answers_of(teacher: Discriminator, view: FeatureClassifier | None = None) ->
 
 
 def load_teacher(
-    run: Path, task: Task, recipe: Recipe, corpus: str, pupil: Discriminator
+    run: Path, task: Task, settings: TrainSettings, corpus: str, pupil: Discriminator
 ) -> tuple[Discriminator, Progress, Rows]:
     """The discriminator of a finished run (see `refuse_unfinished`), how far it came, and its log.
 
@@ -52,9 +52,12 @@ def load_teacher(
     teach. Raises UserError where the run is not just what would be trained here and now.
     """
     refuse_links(run)
-    made, audit, names = Recipe.build(run / RECIPE), read_audit(run), [field.name for field in task.fields]
-    of_no_account = {name: getattr(recipe, name) for name in ("task", "data", "include_examples", *Recipe.OF_THE_GAME)}
-    other = differences(replace(made, **of_no_account), recipe)
+    made, audit, names = TrainSettings.build(run / SETTINGS), read_audit(run), [field.name for field in task.fields]
+    of_no_account = {
+        name: getattr(settings, name)
+        for name in ("task", "data", "include_examples", *TrainSettings.GENERATOR_SETTINGS)
+    }
+    other = differences(replace(made, **of_no_account), settings)
     known = run / CORPUS
     if not known.is_file() or parse(known.read_bytes(), known).get("hash") != corpus:
         other.append("the texts or their labels")
@@ -82,7 +85,7 @@ def load_teacher(
 
 def refuse_unfinished(run: Path) -> None:
     """Raises UserError where there is no finished run."""
-    if not (run / RECIPE).is_file() or not is_finished(run):
+    if not (run / SETTINGS).is_file() or not is_finished(run):
         raise UserError("there is no finished run to be the teacher.", file=run, remedy=REMEDY)
 
 

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 
 from electra_ie.common.errors import UserError, first_line, nearest, warn
-from electra_ie.config.base import Settings
+from electra_ie.config.base import BaseSettings
 from electra_ie.runs.layout import TRACKING
 
 PROJECT = "electra_ie"
@@ -42,7 +42,7 @@ def check_tracker(name: str | None) -> None:
 
 
 @contextmanager
-def tracking(accelerator: Accelerator, folder: Path, recipe: Settings, start: int) -> Iterator[Track]:
+def tracking(accelerator: Accelerator, folder: Path, settings: BaseSettings, start: int) -> Iterator[Track]:
     """Within, rows of the log go to the tracker that the accelerator was made with, if to any: only their numbers, and
     of the recipe its numbers and what it chooses by name. `start`: the steps that are done already.
 
@@ -53,7 +53,7 @@ def tracking(accelerator: Accelerator, folder: Path, recipe: Settings, start: in
         yield lambda row: None
         return
     with _environment(TRACKERS[str(accelerator.log_with[0])], (folder / TRACKING).absolute()):
-        _begin(accelerator, folder, recipe, start)
+        _begin(accelerator, folder, settings, start)
 
         def track(row: Mapping[str, Any]) -> None:
             values = numbers(row)
@@ -66,11 +66,11 @@ def tracking(accelerator: Accelerator, folder: Path, recipe: Settings, start: in
             accelerator.trackers.clear()
 
 
-def _begin(accelerator: Accelerator, folder: Path, recipe: Settings, start: int) -> None:
+def _begin(accelerator: Accelerator, folder: Path, settings: BaseSettings, start: int) -> None:
     called = {"name": folder.absolute().name}
     given = {"wandb": called, "trackio": called, "mlflow": {"run_name": called["name"]}}
     given["tensorboard"] = {"purge_step": start + 1} if start else {}  # type: ignore[dict-item]
-    config = {**numbers(recipe.as_dict()), recipe.CHOICE: getattr(recipe, recipe.CHOICE)}
+    config = {**numbers(settings.as_dict()), settings.CHOICE: getattr(settings, settings.CHOICE)}
     (folder / TRACKING).mkdir(parents=True, exist_ok=True)
     try:
         accelerator.init_trackers(PROJECT, config=config, init_kwargs=given)

@@ -19,8 +19,8 @@ from transformers import PreTrainedTokenizerBase
 from electra_ie.common.errors import UserError, warn
 from electra_ie.common.files import locked, refuse_within, write
 from electra_ie.common.progress import notice, progress
-from electra_ie.config.base import refuse_other_recipe
-from electra_ie.config.train import Recipe
+from electra_ie.config.base import check_same_settings
+from electra_ie.config.train import TrainSettings
 from electra_ie.data.batching import Batches
 from electra_ie.data.span_boundaries import edges_of
 from electra_ie.data.task import Task
@@ -40,7 +40,7 @@ from electra_ie.runs.layout import (
     CHECKPOINT,
     CORPUS,
     LAST,
-    RECIPE,
+    SETTINGS,
     TASK,
     TAUGHT,
     TEACHER,
@@ -53,11 +53,11 @@ from electra_ie.runs.layout import (
 )
 from electra_ie.training.checkpoints import (
     Progress,
+    check_same_corpus,
     checkpoint,
     load_best,
     load_checkpoint,
     read_weights,
-    refuse_other_corpus,
     restore,
     save_best,
     save_weights,
@@ -97,48 +97,50 @@ class Training:
     def __init__(
         self,
         task: Task,
-        recipe: Recipe,
+        settings: TrainSettings,
         corpus: TrainingData,
         folder: Path,
         tracker: str | None = None,
         within: Training | None = None,
         teacher: Path | None = None,
     ):
-        """within: the run whose teacher this one trains; it cuts the texts alike. teacher: a finished run of control
+        """within: the run whose teacher this one trains; it cuts the texts alike. teacher: a finished supervised run
         that is to teach the first generation; without, one is trained."""
-        check_terms({"discriminator": recipe.discriminator, "generator": recipe.generator}, ROW_TERMS)
+        check_terms({"discriminator": settings.discriminator, "generator": settings.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
-        self.accelerator = make_accelerator(recipe.precision, tracker, folder / TRACKING)
-        recipe = replace(recipe, encoder=resolve_revision(recipe.encoder))
-        tokenizer = load_tokenizer(recipe.encoder)
-        pooling = choose(recipe.encoder, recipe.pooling)
-        torch.manual_seed(recipe.chance)  # decides the weights of the new heads and of the generator
-        fakes = recipe.has_generator and not recipe.taught
-        self.discriminator = Discriminator.load(recipe.encoder, task.fields, pooling, fakes)
+        self.accelerator = make_accelerator(settings.precision, tracker, folder / TRACKING)
+        settings = replace(settings, encoder=resolve_revision(settings.encoder))
+        tokenizer = load_tokenizer(settings.encoder)
+        pooling = choose(settings.encoder, settings.pooling)
+        torch.manual_seed(settings.training_seed)  # decides the weights of the new heads and of the generator
+        fakes = settings.has_generator and not settings.has_teacher
+        self.discriminator = Discriminator.load(settings.encoder, task.fields, pooling, fakes)
         hidden = self.discriminator.hidden
         whole_texts = any(field.kind != "spans" for field in task.fields)
-        recipe = replace(recipe, pooling=pooling).with_window(
+        settings = replace(settings, pooling=pooling).with_window(
             max_length(tokenizer, self.discriminator.encoder.config), whole_texts
         )
-        self.role = f"{task.name} ({_role(recipe, within is not None)})"
+        self.role = f"{task.name} ({_role(settings, within is not None)})"
         self.windower: WindowTokenizer = (
             within.windower
             if within
-            else corpus.windower(tokenizer, recipe.window or 0, recipe.margin, task.fields, recipe.units)
+            else corpus.windower(tokenizer, settings.window or 0, settings.context_overlap, task.fields, settings.units)
         )
         self.labelled, self.pool = corpus.windows(self.windower, task.fields)
         init_bias_to_prior(self.discriminator, self.labelled)
         self.generator: LatentGenerator | MaskingGenerator | None = None
         if fakes:
-            self.generator = LatentGenerator(task.fields, hidden, recipe.latent, recipe.chance)
-        elif recipe.taught and self.pool:  # of labelled texts, read in place of others, a teacher has nothing to say
-            self.generator = _hiding(self.discriminator, tokenizer, recipe)
+            self.generator = LatentGenerator(task.fields, hidden, settings.latent_size, settings.training_seed)
+        elif (
+            settings.has_teacher and self.pool
+        ):  # of labelled texts, read in place of others, a teacher has nothing to say
+            self.generator = _hiding(self.discriminator, tokenizer, settings)
         spans = any(field.kind == "spans" for field in task.fields)
-        self.recipe = recipe.with_schedule(len(self.labelled), hidden, spans)
-        self.players = prepare(self.accelerator, self.discriminator, self.generator, self.recipe)
+        self.settings = settings.with_schedule(len(self.labelled), hidden, spans)
+        self.players = prepare(self.accelerator, self.discriminator, self.generator, self.settings)
         self.view: FeatureClassifier | None = None
         hiding = isinstance(self.generator, MaskingGenerator)
-        if hiding and recipe.second_view and any(field.kind == "classes" for field in task.fields):
+        if hiding and settings.co_training and any(field.kind == "classes" for field in task.fields):
             self.view = FeatureClassifier(
                 self.discriminator
             )  # now: it keeps the encoder as it is before anything is trained
@@ -151,7 +153,7 @@ class Training:
         self.given: tuple[Discriminator, Progress, Rows] | None = within.given if within else None
         if teacher:
             learnt_from = replace(corpus, pool=[]).hash
-            self.given = load_teacher(teacher, task, self.recipe.of_control, learnt_from, self.discriminator)
+            self.given = load_teacher(teacher, task, self.settings.supervised, learnt_from, self.discriminator)
 
     def run(self, resume: bool = False) -> None:
         """Train, and leave a complete run. With `resume`, go on from the last checkpoint, to the very same weights.
@@ -175,9 +177,9 @@ class Training:
             write(self.folder / TASK, yaml.safe_dump(self.task.as_dict(), sort_keys=False, allow_unicode=True))
             write(self.folder / CORPUS, json.dumps({"hash": self.corpus.hash}) + "\n")
             # Last: with it the run can be resumed.
-            write(self.folder / RECIPE, yaml.safe_dump(self.recipe.as_dict(), sort_keys=False, allow_unicode=True))
+            write(self.folder / SETTINGS, yaml.safe_dump(self.settings.as_dict(), sort_keys=False, allow_unicode=True))
         preparing = 0.0
-        if self.recipe.taught:
+        if self.settings.has_teacher:
             teacher = self._train_teacher()
             began = time.monotonic()
             if not isinstance(self.generator, MaskingGenerator):
@@ -186,10 +188,10 @@ class Training:
                 if main:
                     self._take_teacher()
                 return
-            align_flag_distribution(teacher, self.labelled, self.pool, self.windower, self.recipe.seed)
+            align_flag_distribution(teacher, self.labelled, self.pool, self.windower, self.settings.seed)
             if self.view:
                 dev = windows_of(self.corpus.dev, self.windower, self.task.fields)
-                self.view.learn(self.labelled, self.pool, dev, teacher, self.windower, self.recipe.seed)
+                self.view.learn(self.labelled, self.pool, dev, teacher, self.windower, self.settings.seed)
             self.generator.teacher = answers_of(teacher, self.view)
             preparing = time.monotonic() - began
         try:
@@ -202,11 +204,11 @@ class Training:
         one, or before it."""
         folder, weights = self.folder / TEACHER, self.folder / TAUGHT
         main = self.accelerator.is_main_process
-        recipe = self.recipe.of_the_teacher if self.pool else self.recipe.of_control
-        corpus = self.corpus if recipe.taught else replace(self.corpus, pool=[])
-        inner = Training(self.task, recipe, corpus, folder, within=self)
-        learnt, begun = broadcast_object_list([weights.is_file(), (folder / RECIPE).is_file()])
-        if not learnt and self.given and not recipe.taught:
+        settings = self.settings.of_teacher if self.pool else self.settings.supervised
+        corpus = self.corpus if settings.has_teacher else replace(self.corpus, pool=[])
+        inner = Training(self.task, settings, corpus, folder, within=self)
+        learnt, begun = broadcast_object_list([weights.is_file(), (folder / SETTINGS).is_file()])
+        if not learnt and self.given and not settings.has_teacher:
             teacher, reached, rows = self.given
             inner.discriminator.load_state_dict(teacher.state_dict())
             if main:
@@ -247,8 +249,8 @@ class Training:
             warn(f"{self.role}: {scored}: the teacher's weights are kept.")
 
     def _restore(self) -> None:
-        begun_with = Recipe.build(self.folder / RECIPE)
-        refuse_other_recipe(replace(begun_with, task=self.recipe.task), self.recipe, self.folder)
+        begun_with = TrainSettings.build(self.folder / SETTINGS)
+        check_same_settings(replace(begun_with, task=self.settings.task), self.settings, self.folder)
         begun = load_task(self.folder).as_dict()
         for part, value in self.task.as_dict().items():
             if begun[part] != value and part not in ("name", "description", "data"):
@@ -256,16 +258,22 @@ class Training:
                     f"the run was begun with another task: its {part} differ.", file=self.folder / TASK,
                     remedy="Give the task as it was, or begin another run.",
                 )  # fmt: skip
-        refuse_other_corpus(self.folder, self.corpus.hash)
+        check_same_corpus(self.folder, self.corpus.hash)
         self.done, self.rows = restore(self.folder, self.players)
 
     def _play(self, main: bool, preparing: float) -> None:
         """preparing: the seconds that it took to mend what the teacher says, which are part of the training's."""
-        steps, place = self.recipe.steps or 0, self.accelerator.process_index
+        steps, place = self.settings.max_steps or 0, self.accelerator.process_index
         batches = Batches(
-            self.labelled, self.pool, (self.recipe.batch or 0, self.recipe.unlabeled_batch or 0), self.windower,
-            self.task.fields, self.recipe.chance, place, self.accelerator.num_processes,
-        )  # fmt: skip
+            self.labelled,
+            self.pool,
+            (self.settings.batch_size or 0, self.settings.unlabeled_batch_size or 0),
+            self.windower,
+            self.task.fields,
+            self.settings.training_seed,
+            place,
+            self.accelerator.num_processes,
+        )
         done, collapsed = self.done.step, None
         scored = set(self._scored_steps())
         kept = scored | {round(steps * tenth / 10) for tenth in range(1, 11)}
@@ -280,12 +288,12 @@ class Training:
         name = f"training {self.role}"
         with (
             progress(steps, name, start=self.done.step) as report,
-            tracking(self.accelerator, self.folder, self.recipe, self.done.step) as track,
+            tracking(self.accelerator, self.folder, self.settings, self.done.step) as track,
         ):
             if main and not self.done.step and self.rows:
                 track(self.rows[0])
             for step in training_steps(
-                self.players, batches, replace(self.recipe, seed=self.recipe.chance), self.done.step
+                self.players, batches, replace(self.settings, seed=self.settings.training_seed), self.done.step
             ):
                 done = step.number + 1
                 collapsed = watch.see(step)  # the numbers of a step are those of all processes: all decide alike
@@ -314,7 +322,7 @@ class Training:
 
     def _scored_steps(self) -> Iterator[int]:
         """Evenly over the second half, the last step always; none without a dev split."""
-        steps, times = self.recipe.steps or 0, self.recipe.evaluations
+        steps, times = self.settings.max_steps or 0, self.settings.num_evaluations
         if self.corpus.dev:
             yield from (round(steps * (0.5 + 0.5 * number / times)) for number in range(1, times + 1))
 
@@ -360,8 +368,10 @@ class Training:
         if best is None and not good:
             if self.accelerator.is_main_process:  # the others have no rows
                 write_log(self.folder, self.rows)
-            other = ", or with --preset control" if self.recipe.has_generator else ""
-            remedy = f"Train more gently: --set rate={min((self.recipe.rate or 0) / 10, 1e-4):g}{other}."
+            other = ", or with --preset supervised" if self.settings.has_generator else ""
+            remedy = (
+                f"Train more gently: --set learning_rate={min((self.settings.learning_rate or 0) / 10, 1e-4):g}{other}."
+            )
             raise UserError(f"{self.role} has collapsed at step {step}: {what}.", file=self.folder, remedy=remedy)
         if best is None and self.accelerator.is_main_process:
             load_checkpoint(self.folder, self.players)
@@ -373,7 +383,7 @@ class Training:
 @own_states()
 def train_run(
     task: Task,
-    recipe: Recipe,
+    settings: TrainSettings,
     folder: Path,
     resume: bool = False,
     tracker: str | None = None,
@@ -385,19 +395,19 @@ def train_run(
     """
     check_tracker(tracker)
     check_output(folder, resume)
-    refuse_within(folder, [*task.paths, *recipe.unlabeled])
+    refuse_within(folder, [*task.paths, *settings.unlabeled])
     if resume and is_finished(folder):
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         clear(folder)  # a kill may have left what it was about to remove
         return
-    if teacher and not recipe.taught:
+    if teacher and not settings.has_teacher:
         remedy = "Leave --teacher out, or give --preset adversarial."
-        raise UserError(f"--teacher: the preset {recipe.preset} has no teacher.", remedy=remedy)
+        raise UserError(f"--teacher: the preset {settings.preset} has no teacher.", remedy=remedy)
     if teacher:
         refuse_unfinished(teacher)  # before anything is read, which may take a while
-    corpus = TrainingData.read(task, recipe)
+    corpus = TrainingData.read(task, settings)
     _tell_of_bare_fields(task, corpus)
-    training = Training(task, recipe, corpus, folder, tracker, teacher=teacher)
+    training = Training(task, settings, corpus, folder, tracker, teacher=teacher)
     with locked(folder):
         training.run(resume)
 
@@ -412,19 +422,23 @@ def _tell_of_bare_fields(task: Task, corpus: TrainingData) -> None:
         warn(f"no document of dev has a label of {named}: no score is defined there, nor are weights chosen by it.")
 
 
-def _role(recipe: Recipe, teaches: bool) -> str:
+def _role(settings: TrainSettings, teaches: bool) -> str:
     """What a run is called where its progress is told."""
-    if teaches and not recipe.taught:
+    if teaches and not settings.has_teacher:
         return "teacher"
-    one_of_several = recipe.taught and (teaches or recipe.generations > 1)
-    return f"{recipe.preset}, generation {recipe.generations}" if one_of_several else recipe.preset
+    one_of_several = settings.has_teacher and (teaches or settings.self_training_rounds > 1)
+    return f"{settings.preset}, generation {settings.self_training_rounds}" if one_of_several else settings.preset
 
 
-def _hiding(discriminator: Discriminator, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> MaskingGenerator:
+def _hiding(
+    discriminator: Discriminator, tokenizer: PreTrainedTokenizerBase, settings: TrainSettings
+) -> MaskingGenerator:
     """Raises UserError where no token can be hidden from the encoder."""
-    token = mask_token(tokenizer, recipe.encoder)
-    discriminator.probe_hiding(recipe.encoder, token)
-    return MaskingGenerator(discriminator.hidden, token, tokenizer.all_special_ids, recipe.hide, recipe.chance)
+    token = mask_token(tokenizer, settings.encoder)
+    discriminator.probe_hiding(settings.encoder, token)
+    return MaskingGenerator(
+        discriminator.hidden, token, tokenizer.all_special_ids, settings.mask_ratio, settings.training_seed
+    )
 
 
 def clear(folder: Path) -> None:
