@@ -50,7 +50,7 @@ def fine_tune(encoder: str, labels: int, seed: int, split: str, settings: Sequen
     import electra_ie
 
     folder = Path(tempfile.mkdtemp()) / "run"
-    electra_ie.train("bc5cdr", folder, encoder=encoder, label_budget=labels, seed=seed, settings=list(settings))
+    electra_ie.train("bc5cdr", folder, encoder=encoder, label_budget=labels, seed=seed, overrides=list(settings))
     if split == "test":
         electra_ie.evaluate(folder, "test")
     scores = json.loads((folder / "scores.json").read_text("utf-8"))

@@ -40,7 +40,7 @@ def accuracy(pooling: str, seed: int) -> float:
             told = {"description": "A fold.", "format": "jsonl", "files": files, "fields": fields}
             (folder / "task.yaml").write_text(yaml.safe_dump(told), "utf-8")
             # One evaluation, after the last step: the fold judges the model and chooses nothing.
-            settings = [f"pooling={pooling}", "evaluations=1"]
+            settings = [f"pooling={pooling}", "num_evaluations=1"]
             run = electra_ie.train(name, folder / "run", preset="supervised", seed=seed, overrides=settings)
             scores = json.loads((run / "scores.json").read_text("utf-8"))["dev"]["question"]
             right += scores["accuracy"] * scores["documents"]

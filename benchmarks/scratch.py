@@ -33,7 +33,7 @@ def cost(shape: str, vocab: int, batch: int) -> float:
     import torch
 
     from electra_ie.config.pretrain import PretrainSettings
-    from electra_ie.pretraining.trainer import Pretraining
+    from electra_ie.pretraining.setup import set_up
     from electra_ie.training.loop import training_steps
 
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time
@@ -42,10 +42,9 @@ def cost(shape: str, vocab: int, batch: int) -> float:
         settings = PretrainSettings(
             paths=(str(TEXT),), objective=name, from_scratch=shape, vocab_size=vocab, max_steps=1_000, batch_size=batch
         )
-        session = Pretraining(settings, Path(tempfile.gettempdir()) / "none")
-        session.settings = session._with_steps()
+        session = set_up(settings, Path(tempfile.gettempdir()) / "none")
         session._set_peaks()
-        running[name] = training_steps(session.players, session.batches, session.settings)
+        running[name] = training_steps(session.pair, session.batches, session.settings)
     for _ in range(8):
         for name, steps in running.items():
             began = clock()

@@ -28,7 +28,7 @@ MOST = 500
 RESULTS = Cells("steps")
 
 
-def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str, Any]:
+def measure(cell: str, times: float, seed: int, overrides: list[str]) -> dict[str, Any]:
     """The mean over the fields of what the last step scores (%), and how many steps there were."""
     from electra_ie.config.train import TrainSettings
     from electra_ie.data.label_budget import sample
@@ -36,21 +36,24 @@ def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str
     from electra_ie.data.training_data import TrainingData
     from electra_ie.inference.extractor import Extractor
     from electra_ie.inference.scoring import answer, judge, mean_score
-    from electra_ie.training.trainer import Training
+    from electra_ie.training.setup import set_up
+    from electra_ie.training.trainer import Trainer
 
     name, _, budget = cell.partition(":")
     task = Task.load(name)
-    settings = TrainSettings.build(None, settings, task=name, label_budget=int(budget), seed=seed, preset="supervised")
+    settings = TrainSettings.build(
+        None, tuple(overrides), task=name, label_budget=int(budget), seed=seed, preset="supervised"
+    )
     read = TrainingData.read(task, settings)
     taught = {each.id for each in read.train}
     others = [each for each in task.read("train") if each.gold and each.id not in taught]
     scored = read.dev or sample(others, MOST, seed)
     with tempfile.TemporaryDirectory() as folder:
-        make = partial(Training, task, corpus=replace(read, dev=[]), folder=Path(folder) / "run")
-        steps = round(times * (make(settings).settings.max_steps or 0))
-        make(replace(settings, max_steps=steps)).run()
+        run, data = Path(folder) / "run", replace(read, dev=[])
+        steps = round(times * (set_up(task, settings, data, run).settings.max_steps or 0))
+        Trainer(set_up(task, replace(settings, max_steps=steps), data, run), run).run()
         scores = judge(task.fields, scored, answer(Extractor.load(f"{folder}/run"), scored))
-    return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored), "settings": settings}
+    return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored), "settings": overrides}
 
 
 def table() -> str:

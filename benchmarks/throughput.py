@@ -30,8 +30,8 @@ from electra_ie.config.pretrain import PretrainSettings
 from electra_ie.config.train import EMBEDDED
 from electra_ie.models.encoders import resolve_encoder
 from electra_ie.pretraining import model_factory as models
-from electra_ie.pretraining import trainer as session
 from electra_ie.pretraining.masking import MaskingCollator, TokenBatches
+from electra_ie.pretraining.setup import prepare
 from electra_ie.training.loop import make_accelerator, training_steps
 
 Steps = Iterator[None]
@@ -58,7 +58,7 @@ def ours(players: Any, batches: TokenBatches, settings: PretrainSettings) -> Ste
 
 def bound(players: Any, batches: TokenBatches, _: PretrainSettings) -> Steps:
     """On ready tensors; weights are never changed."""
-    judge, maker = players.judge.train(), players.maker.train()
+    judge, maker = players.unwrapped_discriminator.train(), players.unwrapped_generator.train()
     batch = batches[0].to(players.accelerator.device)
     fakes = {name: each.detach() for name, each in maker(batch).items()}
     while True:
@@ -82,7 +82,7 @@ def _labels(batch: Any) -> torch.Tensor:
 
 
 def plain(players: Any, batches: TokenBatches, settings: PretrainSettings) -> Steps:
-    with players.maker.stock() as generator, players.judge.stock() as discriminator:
+    with players.unwrapped_generator.stock() as generator, players.unwrapped_discriminator.stock() as discriminator:
         parts = [*generator.parameters(), *discriminator.parameters()]
         optimizer = torch.optim.AdamW({id(each): each for each in parts}.values(), lr=1e-4)
         for number in range(settings.max_steps or 0):
@@ -108,7 +108,7 @@ def txtai(players: Any, batches: TokenBatches, settings: PretrainSettings) -> St
     from txtai.models.tokendetection import TokenDetection
 
     TokenDetection._supports_sdpa = True  # without which transformers 5 refuses to build it
-    with players.maker.stock() as generator, players.judge.stock() as discriminator:
+    with players.unwrapped_generator.stock() as generator, players.unwrapped_discriminator.stock() as discriminator:
         model = TokenDetection(generator, discriminator, None).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
         for number in range(settings.max_steps or 0):
@@ -129,7 +129,7 @@ def rtd_gdes(players: Any, batches: TokenBatches, settings: PretrainSettings) ->
     model = DebertaV3GDES.__new__(DebertaV3GDES)  # its own __init__ wants a name on the hub
     torch.nn.Module.__init__(model)
     device = players.accelerator.device
-    model.deberta = DebertaV2ForMaskedLM(players.judge.encoder.config).to(device)
+    model.deberta = DebertaV2ForMaskedLM(players.unwrapped_discriminator.encoder.config).to(device)
     model.disc_head = torch.nn.Linear(model.deberta.config.hidden_size, 1).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
     for number in range(settings.max_steps or 0):
@@ -181,7 +181,7 @@ def times(case: str, given: argparse.Namespace) -> dict[str, float]:
     running = {}
     for name, contestant in contestants.items():
         torch.manual_seed(0)
-        players = session.prepare(make_accelerator(given.precision), settings, config, tokenizer)
+        players = prepare(make_accelerator(given.precision), settings, config, tokenizer)
         masker = MaskingCollator(tokenizer, given.length, settings.mask_ratio, settings.keep_ratio)
         batches = TokenBatches(Blocks(tokenizer, given.length), np.arange(100_000), masker, given.batch, 0)  # type: ignore[arg-type]
         running[name] = contestant(players, batches, settings)

@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from electra_ie.data.document import Span as Span
     from electra_ie.data.task import Task as Task
     from electra_ie.inference.extractor import Extractor as Extractor
+    from electra_ie.training.callbacks import Callback as Callback
 
 _HOMES = {
     "pretrain": "api", "train": "api", "evaluate": "api", "extract": "api",
     "verify": "api", "push_data": "api", "push_to_hub": "api", "compare": "comparison.runner",
     "Extractor": "inference.extractor", "TrainSettings": "config.train", "PretrainSettings": "config.pretrain",
     "Task": "data.task", "Document": "data.document", "Span": "data.document", "Finding": "data.document",
-    "UserError": "common.errors",
+    "UserError": "common.errors", "Callback": "training.callbacks",
 }  # fmt: skip
 __all__ = [
-    "Document", "Extractor", "Finding", "PretrainSettings", "TrainSettings", "Span", "Task", "UserError", "compare",
-    "evaluate",
-    "extract", "pretrain", "push_data", "push_to_hub", "train", "verify",
+    "Callback", "Document", "Extractor", "Finding", "PretrainSettings", "Span", "Task", "TrainSettings", "UserError",
+    "compare", "evaluate", "extract", "pretrain", "push_data", "push_to_hub", "train", "verify",
 ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # these load torch: each command imports what it needs
     from electra_ie.inference.scoring import Scores
     from electra_ie.runs.provenance import Verification
     from electra_ie.runs.upload import Upload
+    from electra_ie.training.callbacks import Callback
 
 LISTED = 100
 """Inputs that cannot be read and are named one by one; of more the number is given."""
@@ -48,6 +49,7 @@ def train(
     resume: bool = False,
     track: str | None = None,
     teacher: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[Callback] = (),
     **given: Any,
 ) -> Path:
     """Train a model for a task and save it as a run; returns the run's folder.
@@ -82,7 +84,7 @@ def train(
     plan = TrainSettings.build(settings, tuple(overrides), task=task, **given)
     made = Task.load(plan.task, plan.data)
     folder = Path(output or f"runs/{made.name}-{plan.preset}-{plan.seed}")
-    train_run(made, plan, folder, resume, track, Path(teacher) if teacher else None)
+    train_run(made, plan, folder, resume, track, Path(teacher) if teacher else None, callbacks)
     return folder
 
 
@@ -94,6 +96,7 @@ def pretrain(
     overrides: Sequence[str] = (),
     resume: bool = False,
     track: str | None = None,
+    callbacks: Sequence[Callback] = (),
     **given: Any,
 ) -> Path:
     """Pretrain an encoder on plain text and save it in `output`, a folder that `train` takes as its encoder.
@@ -124,7 +127,7 @@ def pretrain(
     if not plan.paths:
         raise UserError("no text is given.", remedy="Give files or folders of text.")
     refuse_within(folder, plan.paths)
-    pretrain_run(plan, folder, resume, track)
+    pretrain_run(plan, folder, resume, track, callbacks)
     return folder
 
 

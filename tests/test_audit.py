@@ -176,7 +176,7 @@ def relabel(file: Path) -> None:
     (lambda run: (run / "names" / "special_tokens_map.json").write_text('{"cls_token": "paid"}'), ["weights: names/special_tokens_map.json: new"]),
     (lambda run: (run / "names" / "added_tokens.json").write_text('{"ard": 5}'), ["weights: names/added_tokens.json: new"]),
     (lambda run: change_yaml(run / "run.yaml", learning_rate=0.5), ["recipe: run.yaml"]),
-    (lambda run: change_yaml(run / "run.yaml", labels=20), ["recipe: run.yaml", "splits: train", "splits: pool"]),
+    (lambda run: change_yaml(run / "run.yaml", label_budget=20), ["recipe: run.yaml", "splits: train", "splits: pool"]),
     (lambda run: change_yaml(run / "task.yaml", description="Another."), ["recipe: task.yaml"]),
     (lambda run: relabel(run.parent / "data" / "dev.jsonl"), ["data: dev.jsonl", "splits: dev"]),
     (lambda run: (run.parent / "data" / "pool.jsonl").unlink(), ["data: pool.jsonl: missing"]),

@@ -11,7 +11,7 @@ import torch
 
 from electra_ie import train
 from electra_ie.common.errors import UserError
-from electra_ie.training import trainer as training
+from electra_ie.training import callbacks, setup
 from electra_ie.training.divergence import DivergenceMonitor
 from electra_ie.training.loop import Step
 
@@ -28,8 +28,8 @@ def seen(watch, count, first=0, loss=1.0, fake=0.3, answers=(3, 3)):
 @pytest.mark.parametrize("sign, told", [
     ({"loss": 50.0}, "the loss has exploded"),
     ({"loss": math.inf}, "the loss has exploded"),
-    ({"fake": 0.001}, "the generator teaches nothing any more"),
-    ({"answers": (1, 3)}, "the field topic gets one answer"),
+    ({"fake": 0.001}, "the discriminator rejects every generated row"),
+    ({"answers": (1, 3)}, "the field topic gets the same answer"),
 ])  # fmt: skip
 def test_a_sign_that_stands_is_named(sign, told):
     watch = DivergenceMonitor(400)
@@ -60,7 +60,7 @@ def test_a_run_that_collapses_keeps_its_last_good_weights(task, tmp_path, encode
     settings |= {"generator_learning_rate": 0.0, "discriminator": {"classification": 1.0, "adversarial": 100.0}}
     run = train(str(task), tmp_path / "run", **settings)
     told = capsys.readouterr().err
-    assert "the generator teaches nothing any more" in told and "The run keeps the weights of step" in told
+    assert "the discriminator rejects every generated row" in told and "The run keeps the weights of step" in told
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     fakes = {row["step"]: row["realness_fake"] for row in rows if "realness_fake" in row}
     kept = int(told.split("The run keeps the weights of step ")[1].split(".")[0])
@@ -80,18 +80,18 @@ def test_what_never_learnt_is_said(task, tmp_path, encoder, capsys, monkeypatch,
     if not dev:
         task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     with monkeypatch.context() as patch:
-        patch.setattr(training, "init_bias_to_prior", begin_with_one_answer)
+        patch.setattr(setup, "init_bias_to_prior", begin_with_one_answer)
         run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2))
     told = capsys.readouterr().err
     alike = json.loads((run / "scores.json").read_text("utf-8"))["training"]["answered_alike"]
     assert (
         sorted(alike) == ["names", "topic"]
-        and "(control): the field names gets one answer, whatever the text. Label more" in told
+        and "(supervised): the field names gets the same answer in every text. Label more" in told
     )
     assert "Do not rely on it for `topic` and `names`" in (run / "README.md").read_text("utf-8")
     learnt = train(str(task), tmp_path / "learnt", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
     assert "answered_alike" not in json.loads((learnt / "scores.json").read_text("utf-8"))["training"]
-    assert "gets one answer" not in capsys.readouterr().err
+    assert "the same answer" not in capsys.readouterr().err
 
 
 def test_without_good_weights_the_log_stays_and_a_line_says_what_to_do(task, tmp_path, encoder, monkeypatch):
@@ -99,7 +99,8 @@ def test_without_good_weights_the_log_stays_and_a_line_says_what_to_do(task, tmp
         DivergenceMonitor, "see", lambda self, step: "the loss has exploded" if step.number == 2 else None
     )
     with pytest.raises(
-        UserError, match=r"collapsed at step 3: the loss has exploded. Train more gently: --set learning_rate=0.0001\."
+        UserError,
+        match=r"collapsed at step 3: the loss has exploded. Lower the learning rate: --set learning_rate=0.0001\.",
     ):
         train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
@@ -113,13 +114,13 @@ def test_a_run_resumed_amid_a_collapse_notices_it_at_the_same_step(task, tmp_pat
     whole = train(str(task), tmp_path / "whole", **settings)
     collapsed = json.loads((whole / "scores.json").read_text("utf-8"))["training"]["collapsed"]
 
-    def stop(self, step):
-        checkpoint(self, step)
-        if step >= collapsed["kept"]:
+    def stop(state, pair):
+        checkpoint(state, pair)
+        if state.step >= collapsed["kept"]:
             raise KeyboardInterrupt
 
-    checkpoint, see = training.Training._checkpoint, DivergenceMonitor.see
-    monkeypatch.setattr(training.Training, "_checkpoint", stop)
+    checkpoint, see = callbacks.save_checkpoint_of, DivergenceMonitor.see
+    monkeypatch.setattr(callbacks, "save_checkpoint_of", stop)
     with pytest.raises(KeyboardInterrupt):
         train(str(task), tmp_path / "again", **settings)
     monkeypatch.undo()

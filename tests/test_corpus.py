@@ -34,7 +34,9 @@ def add(file, name, *records):
 def test_a_corpus_holds_what_the_recipe_asks_for(task, tmp_path, capsys):
     control = read(task, preset="supervised")
     assert (len(control.train), len(control.pool), len(control.dev)) == (40, 0, 20)
-    assert len(read(task, preset="supervised", labels=10).pool) == 0, "without a generator nothing unlabelled is read"
+    assert len(read(task, preset="supervised", label_budget=10).pool) == 0, (
+        "without a generator nothing unlabelled is read"
+    )
     game = read(task, preset="adversarial", label_budget=10, max_dev_documents=7)
     assert (len(game.train), len(game.pool), len(game.dev)) == (10, 60, 7)
     assert all(document.gold for document in game.train) and not any(document.gold for document in game.pool)
@@ -60,13 +62,13 @@ def test_gold_is_read_from_the_offsets_of_the_file_also_where_its_text_stands_tw
 
 
 def test_one_draw_of_labels_for_both_presets(task):
-    one, other = (read(task, preset=preset, labels=12, seed=4).train for preset in ("supervised", "adversarial"))
+    one, other = (read(task, preset=preset, label_budget=12, seed=4).train for preset in ("supervised", "adversarial"))
     assert [document.id for document in one] == [document.id for document in other]
 
 
 def test_a_budget_above_what_there_is_is_refused(task):
     with pytest.raises(UserError, match="--label-budget 41: train has 40 labelled documents"):
-        read(task, labels=41)
+        read(task, label_budget=41)
 
 
 def test_train_without_a_label_is_refused(task):
@@ -201,7 +203,7 @@ def test_texts_of_dev_that_stand_in_train_are_counted(task, capsys):
 
 def test_control_says_that_it_reads_no_unlabelled_text(task, capsys):
     read(task, unlabeled=("more.txt",))
-    assert "--unlabeled: the preset control reads no unlabelled text" in capsys.readouterr().err
+    assert "--unlabeled: the preset supervised reads no unlabelled text" in capsys.readouterr().err
 
 
 def test_the_hash_is_of_texts_and_gold(task):

@@ -8,7 +8,7 @@ import torch
 
 from electra_ie.data.batching import collate
 from electra_ie.data.document import Document
-from electra_ie.models.latent_generator import LatentGenerator
+from electra_ie.models.latent_generator import FieldGenerator, LatentGenerator
 
 
 def generators(seed=0):
@@ -31,7 +31,7 @@ def test_a_fake_for_each_labelled_row_under_its_label(encoder):
 
 def test_the_label_decides_the_state_and_noise_spreads_it():
     torch.manual_seed(0)
-    player = LatentGenerator(tiny.TOPIC, 32, 8)
+    player = FieldGenerator(tiny.TOPIC, 32, 8)
     noise = torch.randn(1, 1, 8).expand(3, 1, 8)
     made = player(torch.tensor([0, 1, 2]), noise)
     assert not torch.allclose(made[0], made[1]) and not torch.allclose(made[1], made[2])
@@ -42,7 +42,7 @@ def test_the_label_decides_the_state_and_noise_spreads_it():
 
 
 def test_a_text_without_flags_has_a_condition_of_its_own():
-    player = LatentGenerator(tiny.RISKS, 32, 8)
+    player = FieldGenerator(tiny.RISKS, 32, 8)
     weights = player.condition(torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]))
     assert weights.tolist() == [[0, 0, 1], [1, 0, 0], [0.5, 0.5, 0]]
 

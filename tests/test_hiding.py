@@ -22,8 +22,10 @@ from electra_ie.models.encoders import load_tokenizer
 from electra_ie.models.masking_generator import MaskingGenerator
 from electra_ie.models.outputs import TEXTS
 from electra_ie.runs.plots import curves_figure
+from electra_ie.training.dev_scoring import DevScoring
 from electra_ie.training.self_training import answers_of
-from electra_ie.training.trainer import Training
+from electra_ie.training.step_log import StepLog
+from electra_ie.training.trainer import Trainer
 
 FAMILIES = ["bert", "roberta", "electra", "deberta-v2", "distilbert", "modernbert", "xlm-roberta"]
 
@@ -148,7 +150,7 @@ def test_a_run_logs_what_hiding_achieves_and_ends_in_the_same_weights(task, tmp_
     told = {row["step"]: [row[name] for name in ACHIEVED] for row in rows(run) if ACHIEVED[0] in row}
     assert list(told) == [25, 50, 60] and all(0 < each < 5 for some in told.values() for each in some)
     assert any(one != other for one, other in told.values())
-    monkeypatch.setattr(Training, "_achieved", lambda *_: {})
+    monkeypatch.setattr(StepLog, "masking_effect", lambda *_: {})
     without = train(str(task), tmp_path / "without", **settings)
     assert not any(ACHIEVED[0] in row for row in rows(without))
     for part in ("names", "topic", "risks"):
@@ -171,7 +173,7 @@ def test_a_batch_without_unlabelled_rows_teaches_nothing_new(encoder):
 
 
 def test_an_encoder_without_a_mask_or_without_embeddings_is_refused(task, tmp_path, encoder, monkeypatch):
-    from electra_ie.training import trainer as training
+    from electra_ie.training import setup as training
 
     folder = encoder("bert")
     settings = tiny.settings(folder, "adversarial")
@@ -205,18 +207,18 @@ def rows(run):
 
 def spoil(monkeypatch, after=0):
     """From its dev score of that number on, the game's discriminator knows nothing any more."""
-    true, scored = Training._score, []
+    true, scored = DevScoring.score, []
 
-    def score(self, done):
-        if self.settings.has_teacher:
-            scored.append(done)
+    def score(self, state):
+        if self.setup.settings.has_teacher:
+            scored.append(state.step)
             if len(scored) > after:
                 with torch.no_grad():
-                    for head in self.discriminator.heads.values():
+                    for head in self.setup.discriminator.heads.values():
                         head.last.weight.zero_()
-        true(self, done)
+        true(self, state)
 
-    monkeypatch.setattr(Training, "_score", score)
+    monkeypatch.setattr(DevScoring, "score", score)
 
 
 def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(task, tmp_path, encoder, monkeypatch, capsys):
@@ -246,14 +248,14 @@ def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(task, tmp
 
 def test_a_game_that_is_slightly_behind_its_teacher_is_kept(task, tmp_path, encoder, monkeypatch):
     """Else a comparison on dev would be one of two chances against one."""
-    true = Training._select_final_weights
+    true = Trainer.select_final_weights
 
     def settle(self):
         if self.teacher:
-            self.teacher = replace(self.teacher, best_score=self.done.best_score + 0.01)
+            self.teacher = replace(self.teacher, best_score=self.state.saved.best_score + 0.01)
         true(self)
 
-    monkeypatch.setattr(Training, "_select_final_weights", settle)
+    monkeypatch.setattr(Trainer, "select_final_weights", settle)
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40))
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["best_step"] > 0
 
@@ -286,7 +288,7 @@ def test_a_game_that_collapses_ends_with_the_teacher(task, tmp_path, encoder, mo
 def test_a_teacher_is_trained_once(task, tmp_path, encoder, monkeypatch, capsys):
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=20)
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "_score", lambda self, done: 1 / 0 if self.settings.has_teacher else None)
+        patch.setattr(DevScoring, "score", lambda self, state: 1 / 0 if self.setup.settings.has_teacher else None)
         with pytest.raises(ZeroDivisionError):
             train(str(task), tmp_path / "run", **settings)
     assert "(teacher)" in capsys.readouterr().err

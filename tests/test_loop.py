@@ -65,7 +65,7 @@ def losses_of(folder, terms, parts, process=0, processes=1):
     settings = recipe_of(terms, max_steps=5)
     batches = tiny.batches_of(tiny.cutter_of(folder), (5, 4 if settings.has_generator else 0), process, processes)
     players = players_of(folder, settings)
-    players.parts = parts
+    players.accumulation_steps = parts
     assert players.accelerator.num_processes == processes
     steps = list(training_steps(players, batches, settings))
     return [{**step.losses, **step.parts, "real": (step.realness or (0, 0))[0]} for step in steps]
@@ -95,7 +95,7 @@ def single(values, weights):
 
 def own_gradients(players, batch, settings):
     """What each player's own loss, and nothing else, asks of it in the first step."""
-    discriminator, generator = players.judge.train(), players.maker
+    discriminator, generator = players.unwrapped_discriminator.train(), players.unwrapped_generator
     fakes = generator(batch, 0)
     if settings.has_teacher:  # it wants just what the discriminator does not
         of_discriminator, _ = weighted_loss(
@@ -117,7 +117,7 @@ def own_gradients(players, batch, settings):
 
 def test_neither_loss_reaches_the_other_player(game):
     players, batches, settings = game
-    discriminator, generator = players.judge, players.maker
+    discriminator, generator = players.unwrapped_discriminator, players.unwrapped_generator
     fakes = generator(batches[0], 0)
     real, fake = discriminator(batches[0], {name: each.detach() for name, each in fakes.items()})
     loss, _ = weighted_loss("discriminator", settings.discriminator, real, fake, single)
@@ -142,7 +142,7 @@ def test_a_step_applies_each_players_own_gradient(game, monkeypatch):
     players, batches, settings = game
     expected = own_gradients(players, batches[0], settings)
     applied = []
-    modules = (players.judge, players.maker)
+    modules = (players.unwrapped_discriminator, players.unwrapped_generator)
     monkeypatch.setattr(players.optimizer, "step", lambda: applied.extend(map(gradients, modules)))
     next(training_steps(players, batches, settings))
     for own, given in zip(expected, applied, strict=True):
@@ -155,11 +155,13 @@ def test_a_step_applies_each_players_own_gradient(game, monkeypatch):
 @pytest.mark.parametrize("game", [GAME], ids=["latent"], indirect=True)
 def test_gradients_are_clipped_each_players_or_both_as_one(game, monkeypatch, jointly):
     players, batches, settings = game
-    players.jointly = jointly
+    players.clip_jointly = jointly
     expected = own_gradients(players, batches[0], settings)
     applied = []
     monkeypatch.setattr(
-        players.optimizer, "step", lambda: applied.extend(map(gradients, (players.judge, players.maker)))
+        players.optimizer,
+        "step",
+        lambda: applied.extend(map(gradients, (players.unwrapped_discriminator, players.unwrapped_generator))),
     )
     next(training_steps(players, batches, replace(settings, max_grad_norm=0.1)))
     norms = [torch.stack([each.norm() for each in player.values()]).norm() for player in expected]
@@ -174,10 +176,12 @@ def test_gradients_are_clipped_each_players_or_both_as_one(game, monkeypatch, jo
 def test_a_step_in_parts_applies_the_mean_of_the_parts_gradients(game, monkeypatch):
     players, batches, settings = game
     one, other = (own_gradients(players, batches[number], settings) for number in (0, 1))
-    players.parts = 2
+    players.accumulation_steps = 2
     applied = []
     monkeypatch.setattr(
-        players.optimizer, "step", lambda: applied.extend(map(gradients, (players.judge, players.maker)))
+        players.optimizer,
+        "step",
+        lambda: applied.extend(map(gradients, (players.unwrapped_discriminator, players.unwrapped_generator))),
     )
     list(training_steps(players, batches, replace(settings, max_steps=1)))
     for first, second, given in zip(one, other, applied, strict=True):
@@ -201,7 +205,7 @@ def test_word_embeddings_stay_where_they_are_when_asked(encoder):
     for freeze in (True, False):
         settings = recipe_of(PLAIN, freeze_embeddings=freeze)
         players = players_of(folder, settings)
-        table = players.judge.encoder.get_input_embeddings().weight
+        table = players.unwrapped_discriminator.encoder.get_input_embeddings().weight
         before = table.detach().clone()
         list(training_steps(players, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), settings))
         assert torch.equal(before, table.detach()) == freeze
@@ -215,7 +219,7 @@ def test_steps_from_the_middle_are_those_of_a_run_from_the_beginning(encoder, po
     found = []
     for pause in (None, 2):
         players = players_of(folder, settings, pooling)
-        for module in players.judge.modules():
+        for module in players.unwrapped_discriminator.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.3
         batches = tiny.batches_of(tiny.cutter_of(folder))
@@ -244,10 +248,12 @@ def test_a_loss_that_is_no_number_never_reaches_the_weights(game, monkeypatch, p
     monkeypatch.setitem(TERMS[player], term, breaks)
     steps = training_steps(players, batches, settings)
     next(steps), next(steps)
-    before = [each.detach().clone() for each in players.judge.parameters()]
+    before = [each.detach().clone() for each in players.unwrapped_discriminator.parameters()]
     with pytest.raises(LossNotFinite, match=f"the {player}'s loss is not a finite number at step 2"):
         next(steps)
-    assert all(torch.equal(one, each) for one, each in zip(before, players.judge.parameters(), strict=True))
+    assert all(
+        torch.equal(one, each) for one, each in zip(before, players.unwrapped_discriminator.parameters(), strict=True)
+    )
 
 
 def test_rates_rise_and_fall():

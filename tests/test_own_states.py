@@ -10,7 +10,7 @@ from accelerate.state import AcceleratorState, GradientState, PartialState
 
 from electra_ie import pretrain, train
 from electra_ie.training.loop import make_accelerator, own_states
-from electra_ie.training.trainer import Training
+from electra_ie.training.trainer import Trainer
 
 CLASSES = (PartialState, AcceleratorState, GradientState)
 
@@ -75,7 +75,7 @@ def test_our_training_does_not_notice_the_callers_accelerator(task, tmp_path, en
     settings = tiny.settings(encoder("bert"), "adversarial")
     alone = train(str(task), tmp_path / "alone", **settings)
     mine = Accelerator(cpu=True, gradient_accumulation_steps=3)
-    with mine.gradient_accumulation_steps(players(mine)[0]):
+    with mine.accumulate(players(mine)[0]):
         assert not GradientState().sync_gradients
         beside = train(str(task), tmp_path / "beside", **settings)
         assert not GradientState().sync_gradients
@@ -99,7 +99,7 @@ def test_a_run_that_fails_gives_the_states_back(task, tmp_path, encoder, monkeyp
         seen.append((AcceleratorState().mixed_precision, GradientState().num_steps))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Training, "_play", fail)
+    monkeypatch.setattr(Trainer, "_train", fail)
     with pytest.raises(KeyboardInterrupt):
         train(str(task), tmp_path / "run", precision="bf16", **tiny.settings(encoder("bert"), "supervised"))
     assert seen == [("bf16", 1)], "it had states of its own"

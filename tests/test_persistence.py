@@ -20,10 +20,10 @@ from electra_ie import evaluate, train
 from electra_ie.common.errors import UserError
 from electra_ie.models.losses import TERMS
 from electra_ie.runs.storage import load_run
+from electra_ie.training import callbacks
+from electra_ie.training import dev_scoring as module
 from electra_ie.training import finalize as completion
-from electra_ie.training import trainer as module
-from electra_ie.training.checkpoints import Progress, read_weights, save_weights
-from electra_ie.training.trainer import Training
+from electra_ie.training.checkpoints import TrainingState, read_weights, save_weights
 
 NAMES = [field.name for field in tiny.FIELDS]
 LAST, TEACHER = Path("checkpoint/last.safetensors"), Path("checkpoint/teacher")
@@ -55,15 +55,15 @@ class Stopped(Exception):
 
 def stop_after(monkeypatch, saves: int) -> None:
     """End the run behind its checkpoint of that number."""
-    save, done = Training._checkpoint, []
+    save, done = callbacks.save_checkpoint_of, []
 
-    def checkpoint(self, step):
-        save(self, step)
-        done.append(step)
+    def save_and_stop(state, pair):
+        save(state, pair)
+        done.append(state.step)
         if len(done) == saves:
             raise Stopped
 
-    monkeypatch.setattr(Training, "_checkpoint", checkpoint)
+    monkeypatch.setattr(callbacks, "save_checkpoint_of", save_and_stop)
 
 
 @pytest.mark.parametrize(
@@ -103,24 +103,24 @@ def test_same_seed_same_bytes_and_a_resumed_run_has_them_too(task, tmp_path, rou
 KILLED = """
 import json, os, signal, sys
 from electra_ie import train
-from electra_ie.training import finalize, trainer
+from electra_ie.training import driver, finalize
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def play(players, batches, recipe, *rest):
-    for step in true(players, batches, recipe, *rest):
-        if recipe.taught and step.number + 1 == 16:
+def play(pair, batches, settings, *rest):
+    for step in true(pair, batches, settings, *rest):
+        if settings.has_teacher and step.number + 1 == 16:
             die()
         yield step
 
-task, folder, place, settings = sys.argv[1:]
-true = trainer.training_steps
+task, folder, place, chosen = sys.argv[1:]
+true = driver.training_steps
 if place == "between two checkpoints":
-    trainer.training_steps = play
+    driver.training_steps = play
 elif place == "behind the saved folders":
-    finalize._verify_answers = die
-train(task, folder, resume=place == "resumed", **json.loads(settings))
+    finalize._verify_logits = die
+train(task, folder, resume=place == "resumed", **json.loads(chosen))
 """
 
 
@@ -217,12 +217,12 @@ def test_a_damaged_checkpoint_is_named(task, tmp_path, rough, monkeypatch):
 
 def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
     file = tmp_path / "deep" / "last.safetensors"
-    save_weights(file, {"a": torch.ones(3)}, Progress(4, 3, 0.5))
+    save_weights(file, {"a": torch.ones(3)}, TrainingState(4, 3, 0.5))
     monkeypatch.setattr("electra_ie.common.files.os.replace", lambda *_: (_ for _ in ()).throw(Stopped))
     with pytest.raises(Stopped):
-        save_weights(file, {"a": torch.zeros(3)}, Progress(5))
+        save_weights(file, {"a": torch.zeros(3)}, TrainingState(5))
     tensors, progress = read_weights(file)
-    assert tensors["a"].tolist() == [1, 1, 1] and progress == Progress(4, 3, 0.5)
+    assert tensors["a"].tolist() == [1, 1, 1] and progress == TrainingState(4, 3, 0.5)
 
 
 def test_train_does_without_the_test_split(task, tmp_path, rough):
@@ -293,7 +293,8 @@ def test_weights_that_give_no_finite_loss_never_replace_good_ones(task, tmp_path
         "max_steps": 200,
     }
     with pytest.raises(
-        UserError, match=r"collapsed at step 1: the discriminator's loss is not a finite number. Train more"
+        UserError,
+        match=r"collapsed at step 1: the discriminator's loss is not a finite number. Lower the learning rate",
     ):
         train(str(task), tmp_path / "run", **settings)
     assert not (tmp_path / "run" / LAST).exists()
@@ -332,9 +333,9 @@ def test_the_best_weights_are_saved_and_not_the_last(task, tmp_path, rough, monk
     kept = {}
     save = module.save_best
 
-    def keep(run, judge, done):
-        kept[done.best_step] = judge.heads["field_topic"].last.weight.detach().clone()
-        save(run, judge, done)
+    def keep(run, discriminator, state):
+        kept[state.best_step] = discriminator.heads["field_topic"].last.weight.detach().clone()
+        save(run, discriminator, state)
 
     monkeypatch.setattr(module, "save_best", keep)
     run = train(str(task), tmp_path / "run", **tiny.settings(rough, "supervised", num_evaluations=3))
@@ -356,7 +357,7 @@ def test_a_saved_model_that_is_not_the_trained_one_is_an_error(task, tmp_path, r
         save_file({**tensors, key: tensors[key] + 0.01}, file, metadata={"format": "pt"})
 
     monkeypatch.setattr(completion, "save_fields", tampered)
-    with pytest.raises(RuntimeError, match=f"the saved model of the field {name} does not answer"):
+    with pytest.raises(RuntimeError, match=f"the saved model of the field {name} gives other logits"):
         train(str(task), tmp_path / "run", **tiny.settings(rough, "supervised"))
     assert not (tmp_path / "run" / "scores.json").exists()
 

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import psutil
 
 from electra_ie.pretraining.memory import peak_memory
-from electra_ie.pretraining.trainer import _peak_told
 
 UNIX_ONLY = ("resource", "fcntl", "pwd", "grp", "termios")
 
@@ -44,11 +43,11 @@ def test_peak_memory_is_in_mib_and_none_where_the_system_does_not_say(monkeypatc
     monkeypatch.setattr(sys, "platform", "linux")
     assert peak_memory() == 3 * 2**10
     monkeypatch.setattr(sys, "platform", "darwin")  # bytes
-    assert peak_memory() == 3 and _peak_told() == "; peak memory 3 MiB"
+    assert peak_memory() == 3
     monkeypatch.setitem(sys.modules, "resource", None)
     of_windows = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=1, peak_wset=7 * 2**20))
     monkeypatch.setattr(psutil, "Process", lambda: of_windows)
     assert peak_memory() == 7
     of_another = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=1))
     monkeypatch.setattr(psutil, "Process", lambda: of_another)
-    assert peak_memory() is None and _peak_told() == ""
+    assert peak_memory() is None

@@ -29,7 +29,8 @@ from electra_ie.config.train import MOST_SEEDS
 from electra_ie.models.pooling import choose
 from electra_ie.pretraining import trainer as session
 from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator
-from electra_ie.pretraining.trainer import Pretraining
+from electra_ie.pretraining.trainer import Pretrainer
+from electra_ie.training.callbacks import Callback
 
 SETTINGS = {
     "block_length": 16,
@@ -146,14 +147,16 @@ def test_stock_classes_answer_as_the_players_did_and_a_positive_logit_means_repl
     corpus, tmp_path, encoder, monkeypatch
 ):
     kept = {}
-    finish = Pretraining._finish
+    finish = Pretrainer._finish
     monkeypatch.setattr(
-        Pretraining, "_finish", lambda self: (finish(self), kept.update(players=self.players, batch=self.held_out[0]))
+        Pretrainer,
+        "_finish",
+        lambda self: (finish(self), kept.update(pair=self.setup.pair, batch=self.setup.held_out[0])),
     )
     made = pretrain(
         [corpus], tmp_path / "made", encoder=encoder("electra"), embedding_sharing="disentangled", **SETTINGS
     )
-    judge, maker = kept["players"].judge.eval(), kept["players"].maker.eval()
+    judge, maker = kept["pair"].unwrapped_discriminator.eval(), kept["pair"].unwrapped_generator.eval()
     batch = kept["batch"]
     fakes = maker(batch)
     ids, mask = fakes["tokens"].input_ids, batch.mask
@@ -306,17 +309,13 @@ def test_a_run_is_resumed_only_as_it_was_begun(corpus, tmp_path, encoder, monkey
     class Stopped(Exception):
         pass
 
-    save = Pretraining._checkpoint
+    class StopAfterCheckpoint(Callback):
+        def on_save(self, state, path):
+            raise Stopped
 
-    def checkpoint(self, done):
-        save(self, done)
-        raise Stopped
-
-    monkeypatch.setattr(Pretraining, "_checkpoint", checkpoint)
     settings = {"encoder": encoder("bert"), **SETTINGS, "save_minutes": 0.0}
     with pytest.raises(Stopped):
-        pretrain([corpus], tmp_path / "made", **settings)
-    monkeypatch.undo()
+        pretrain([corpus], tmp_path / "made", callbacks=[StopAfterCheckpoint()], **settings)
     with pytest.raises(UserError, match="output folder is not empty"):
         pretrain([corpus], tmp_path / "made", **settings)
     with pytest.raises(UserError, match=r"begun with another recipe: batch_size \(4, now 5\)"):
@@ -387,7 +386,7 @@ def test_a_run_that_is_resumed_when_its_time_is_up_plays_no_more(corpus, tmp_pat
     def stop(self):
         raise Stopped
 
-    monkeypatch.setattr(Pretraining, "_finish", stop)
+    monkeypatch.setattr(Pretrainer, "_finish", stop)
     settings = {name: value for name, value in SETTINGS.items() if name != "max_steps"}
     with pytest.raises(Stopped):  # killed behind the last checkpoint
         pretrain(
@@ -588,7 +587,9 @@ def test_a_card_holds_no_text_of_the_corpus(tmp_path, encoder):
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_good_weights(corpus, tmp_path, encoder):
     """The rate rises with the steps, so that the first ones are well and a later one is not."""
     settings = {**SETTINGS, "learning_rate": 1e30, "save_minutes": 0.0}
-    with pytest.raises(UserError, match="not a finite number at step .*more gently: --set learning_rate=0.0001"):
+    with pytest.raises(
+        UserError, match="not a finite number at step .*Lower the learning rate: --set learning_rate=0.0001"
+    ):
         pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), **settings)
     assert all(bool(value.isfinite().all()) for value in load_file(tmp_path / "made" / LAST).values())
 

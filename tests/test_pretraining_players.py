@@ -24,7 +24,7 @@ from electra_ie.pretraining.embedding_sharing import GradientDisentangledEmbeddi
 from electra_ie.pretraining.masking import MaskingCollator, TokenBatch, TokenBatches, _goes_on, continuing, hold_out
 from electra_ie.pretraining.optimizer import ElectraAdamW
 from electra_ie.pretraining.players import TOKENS, MaskFiller, TokenDiscriminator, TokenGenerator, probe, sample
-from electra_ie.pretraining.trainer import prepare
+from electra_ie.pretraining.setup import prepare
 from electra_ie.training.loop import AdversarialPair, Mean, training_steps
 
 LENGTH = 24
@@ -263,7 +263,7 @@ def test_every_family_plays_and_only_the_chosen_places_reach_the_vocabulary(enco
     players = players_of(folder, embedding_sharing="none")
     batch = batch_of(load_tokenizer(folder))
     seen = []
-    with players.maker.stock() as model:
+    with players.unwrapped_generator.stock() as model:
         model.get_output_embeddings().register_forward_pre_hook(
             lambda _, given: seen.append(given[0].shape[:-1].numel())
         )
@@ -272,7 +272,11 @@ def test_every_family_plays_and_only_the_chosen_places_reach_the_vocabulary(enco
     )
     assert seen == [batch.places.numel()]
     assert set(step.losses) == {"discriminator", "generator"} and 0 < step.realness[0] < 1
-    assert players.maker.encoder.config.num_hidden_layers == 1 < players.judge.encoder.config.num_hidden_layers
+    assert (
+        players.unwrapped_generator.encoder.config.num_hidden_layers
+        == 1
+        < players.unwrapped_discriminator.encoder.config.num_hidden_layers
+    )
 
 
 def test_neither_loss_reaches_the_other_player(encoder, tokenizer):
@@ -281,19 +285,23 @@ def test_neither_loss_reaches_the_other_player(encoder, tokenizer):
     fakes = players.generator(batch, 0)
     real, fake = players.discriminator(batch, {name: each.detach() for name, each in fakes.items()})
     replaced_token_detection(real["tokens"], fake["tokens"], mean).backward()
-    assert all(each.grad is None for each in players.maker.parameters())
-    assert any(each.grad.abs().sum() > 0 for each in players.judge.encoder.parameters() if each.grad is not None)
+    assert all(each.grad is None for each in players.unwrapped_generator.parameters())
+    assert any(
+        each.grad.abs().sum() > 0
+        for each in players.unwrapped_discriminator.encoder.parameters()
+        if each.grad is not None
+    )
     players.optimizer.zero_grad()
-    filled = players.judge.judge(fakes)["tokens"]
+    filled = players.unwrapped_discriminator.judge(fakes)["tokens"]
     functional.cross_entropy(filled.logits, filled.labels).backward()
-    assert all(each.grad is None for each in players.judge.parameters())
-    assert all(each.grad is not None for each in players.maker.encoder.embeddings.parameters())
+    assert all(each.grad is None for each in players.unwrapped_discriminator.parameters())
+    assert all(each.grad is not None for each in players.unwrapped_generator.encoder.embeddings.parameters())
 
 
 def test_the_loss_is_binary_cross_entropy_over_all_tokens_but_padding(encoder, tokenizer):
     players = players_of(encoder("electra"))
-    judge, batch = players.judge.eval(), batch_of(tokenizer, padded=15)
-    fakes = players.maker.eval()(batch)
+    judge, batch = players.unwrapped_discriminator.eval(), batch_of(tokenizer, padded=15)
+    fakes = players.unwrapped_generator.eval()(batch)
     loss = replaced_token_detection(*(each["tokens"] for each in judge(batch, fakes)), Mean(players.accelerator))
     with judge.stock() as model:
         logits = model(input_ids=fakes["tokens"].input_ids, attention_mask=batch.mask).logits
@@ -339,8 +347,8 @@ def test_a_step_in_two_parts_has_the_gradient_of_the_whole_batch(encoder, tokeni
     found = []
     for parts, batches in ((1, [whole]), (2, halves)):
         players = players_of(encoder("electra"), embedding_sharing="none")
-        players.parts = parts
-        weights = [*players.judge.named_parameters(), *players.maker.named_parameters()]
+        players.accumulation_steps = parts
+        weights = [*players.unwrapped_discriminator.named_parameters(), *players.unwrapped_generator.named_parameters()]
         keep = partial(
             lambda all_of_them: found.append([(name, each.grad.clone()) for name, each in all_of_them]), weights
         )
@@ -356,11 +364,11 @@ def test_a_step_in_two_parts_has_the_gradient_of_the_whole_batch(encoder, tokeni
 def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, clip):
     """Against a reference in which both players hold the very same tensors, and one norm is that of all gradients."""
     players = players_of(encoder("electra"), embedding_sharing="plain")
-    judge, maker = copy.deepcopy(players.judge), copy.deepcopy(players.maker)
+    judge, maker = copy.deepcopy(players.unwrapped_discriminator), copy.deepcopy(players.unwrapped_generator)
     steps, batches = steps_of(players, tokenizer, clip=clip)
-    table = players.judge.encoder.embeddings.word_embeddings.weight
-    assert torch.equal(table, players.maker.encoder.embeddings.word_embeddings.weight)
-    assert table is not players.maker.encoder.embeddings.word_embeddings.weight
+    table = players.unwrapped_discriminator.encoder.embeddings.word_embeddings.weight
+    assert torch.equal(table, players.unwrapped_generator.encoder.embeddings.word_embeddings.weight)
+    assert table is not players.unwrapped_generator.encoder.embeddings.word_embeddings.weight
 
     judge.encoder.embeddings = maker.encoder.embeddings
     weights = list({id(each): each for player in (maker, judge) for each in player.parameters()}.values())
@@ -386,7 +394,7 @@ def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, c
         optimizer.zero_grad()
     for name, value in judge.state_dict().items():
         if "key.bias" not in name:  # the softmax cancels it: its gradient is rounding, which Adam blows up
-            assert torch.allclose(value, players.judge.state_dict()[name], atol=1e-4), name
+            assert torch.allclose(value, players.unwrapped_discriminator.state_dict()[name], atol=1e-4), name
     assert not torch.allclose(
         table, players_of(encoder("electra")).judge.encoder.embeddings.word_embeddings.weight, atol=1e-3
     )
@@ -394,13 +402,13 @@ def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, c
 
 def test_disentangled_sharing_keeps_the_losses_apart(encoder, tokenizer):
     players = players_of(encoder("electra"), embedding_sharing="disentangled")
-    shared = players.judge.encoder.get_input_embeddings()
-    base = players.maker.encoder.get_input_embeddings().weight
+    shared = players.unwrapped_discriminator.encoder.get_input_embeddings()
+    base = players.unwrapped_generator.encoder.get_input_embeddings().weight
     assert isinstance(shared, GradientDisentangledEmbedding) and not shared.residual.any()
-    assert all(each is not base for each in players.judge.parameters())
+    assert all(each is not base for each in players.unwrapped_discriminator.parameters())
     batch = batch_of(tokenizer)
-    fakes = players.maker(batch)
-    real, fake = players.judge(batch, {name: each.detach() for name, each in fakes.items()})
+    fakes = players.unwrapped_generator(batch)
+    real, fake = players.unwrapped_discriminator(batch, {name: each.detach() for name, each in fakes.items()})
     replaced_token_detection(real["tokens"], fake["tokens"], Mean(players.accelerator)).backward()
     assert base.grad is None and shared.residual.grad.abs().sum() > 0
     players.optimizer.zero_grad()
@@ -409,10 +417,10 @@ def test_disentangled_sharing_keeps_the_losses_apart(encoder, tokenizer):
     ids = torch.arange(5, 20)
     assert torch.allclose(shared(ids), base[ids] + shared.residual[ids]) and shared.residual.any()
     assert not torch.equal(before, base), "the generator's own loss moves the table"
-    with with_plain_embedding(players.judge.encoder):
-        stock = players.judge.encoder.get_input_embeddings()
+    with with_plain_embedding(players.unwrapped_discriminator.encoder):
+        stock = players.unwrapped_discriminator.encoder.get_input_embeddings()
         assert type(stock) is torch.nn.Embedding and torch.equal(stock.weight, base + shared.residual)
-    assert players.judge.encoder.get_input_embeddings() is shared
+    assert players.unwrapped_discriminator.encoder.get_input_embeddings() is shared
 
 
 def test_a_generator_of_another_vocabulary_or_shape_is_refused(encoder, tmp_path):
@@ -504,7 +512,7 @@ def test_weights_have_the_rates_of_their_part_and_frozen_ones_none(encoder):
     )
     rates = {id(each): group["rate"] for group in players.optimizer.param_groups for each in group["params"]}
     decays = {id(each): group["weight_decay"] for group in players.optimizer.param_groups for each in group["params"]}
-    judge, maker = players.judge, players.maker
+    judge, maker = players.unwrapped_discriminator, players.unwrapped_generator
     assert {rates.get(id(each)) for each in judge.predictions.parameters()} == {"head_learning_rate"}
     assert {rates.get(id(each)) for each in judge.encoder.encoder.parameters()} == {"learning_rate"}
     assert {rates.get(id(each)) for each in maker.encoder.encoder.parameters()} == {"generator_learning_rate"}

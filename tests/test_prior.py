@@ -17,12 +17,14 @@ from electra_ie.config.train import PRESETS, TrainSettings
 from electra_ie.data.batching import collate
 from electra_ie.data.fields import IGNORED, Field
 from electra_ie.data.task import Task
+from electra_ie.data.training_data import TrainingData
 from electra_ie.data.windowing import LabeledWindow, Window
 from electra_ie.models.bias_init import init_bias_to_prior, prior_logits
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.training import trainer as module
 from electra_ie.training.distribution_alignment import align_flag_distribution
-from electra_ie.training.trainer import Training, TrainingData
+from electra_ie.training.setup import set_up
+from electra_ie.training.trainer import Trainer
 
 
 def window(size: int, share: float = 1.0) -> Window:
@@ -69,10 +71,10 @@ def test_shares_make_no_state_more_real():
 def test_a_training_begins_with_the_shares_of_its_labels(family, preset, encoder, tmp_path):
     task = Task.load(str(tiny.write_task(tmp_path / "task")))
     settings = TrainSettings(**tiny.settings(encoder(family), preset))
-    training = Training(task, settings, TrainingData.read(task, settings), tmp_path / "run")
+    training = set_up(task, settings, TrainingData.read(task, settings), tmp_path / "run")
     for field in training.task.fields:
         bias = training.discriminator.head(field).last.bias.detach()
-        torch.testing.assert_close(bias, prior_logits(training.labelled, field))
+        torch.testing.assert_close(bias, prior_logits(training.labeled, field))
         assert bias.abs().max() > 0.1, "shares so even that any would do"
 
 
@@ -176,7 +178,7 @@ def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task
 
     monkeypatch.undo()
     control = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised"))
-    monkeypatch.setattr(Training, "_select_final_weights", lambda self: self._take_teacher() if self.teacher else None)
+    monkeypatch.setattr(Trainer, "select_final_weights", lambda self: self._keep_teacher() if self.teacher else None)
     assert "were moved" not in (control / "README.md").read_text("utf-8")
     lost = train(str(task), tmp_path / "lost", teacher=control, **settings)
     assert (lost / "risks" / "model.safetensors").read_bytes() == (control / "risks" / "model.safetensors").read_bytes()

@@ -128,8 +128,8 @@ def test_findings_are_written_as_they_come(run, texts, monkeypatch):
 def test_train_writes_nothing_when_the_input_is_wrong(task, tmp_path, encoder):
     good = tiny.settings(encoder("bert"))
     wrong = [
-        {"encoder": str(tmp_path / "none")}, {"encoder": "no-such-encoder"}, {"settings": ["generator.charms=1"]},
-        {"labels": 99}, {"window": 4000}, {"unlabeled": (str(tmp_path / "none.txt"),)}, {"preset": "plain"},
+        {"encoder": str(tmp_path / "none")}, {"encoder": "no-such-encoder"}, {"overrides": ["generator.charms=1"]},
+        {"label_budget": 99}, {"window": 4000}, {"unlabeled": (str(tmp_path / "none.txt"),)}, {"preset": "plain"},
     ]  # fmt: skip
     for each in wrong:
         with pytest.raises(UserError):

@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from electra_ie import UserError, pretrain, train
 from electra_ie.runs.layout import LAST, read_log
-from electra_ie.training.trainer import Training
+from electra_ie.training.callbacks import Callback
 
 EVENTS = Path("tracking/electra_ie")
 
@@ -47,7 +47,7 @@ def test_tensorboard_holds_losses_realness_and_dev_scores_by_step(task, tmp_path
     texts = [json.loads(line)["text"] for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
     assert not [text for text in texts if text[:20].encode() in written]
     assert str(tmp_path).encode() not in written and encoder("bert").encode() not in written
-    assert b"head_rate" in written and b"latent" in written
+    assert b"head_learning_rate" in written and b"latent" in written
     alone = train(str(task), tmp_path / "alone", **settings)
     assert not (alone / "tracking").exists(), "off unless asked for"
     assert weights(alone) == weights(run), "who watches changes nothing"
@@ -64,16 +64,13 @@ def test_a_pretraining_is_tracked_too(tmp_path, encoder):
 
 def test_a_resumed_run_has_each_step_once(task, tmp_path, encoder, monkeypatch):
     settings = {**tiny.settings(encoder("bert"), "supervised"), "track": "tensorboard"}
-    score = Training._score
 
-    def stop(self, done):
-        score(self, done)
-        raise KeyboardInterrupt
+    class StopAfterScoring(Callback):
+        def on_evaluate(self, state, scores):
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(Training, "_score", stop)
     with pytest.raises(KeyboardInterrupt):
-        train(str(task), tmp_path / "run", **settings)
-    monkeypatch.undo()
+        train(str(task), tmp_path / "run", callbacks=[StopAfterScoring()], **settings)
     assert (tmp_path / "run" / LAST).is_file()
     run = train(str(task), tmp_path / "run", resume=True, **settings)
     assert scalars(run)["discriminator"] == column(run, "discriminator")

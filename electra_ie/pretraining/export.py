@@ -1,4 +1,4 @@
-"""Players -> stock folders, and the proof that these answer as the players do."""
+"""Players -> stock folders, and the proof that these answer as the pair do."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def save_encoder(player: Any, folder: Path, tokenizer: PreTrainedTokenizerBase) 
 
 
 @torch.no_grad()
-def verify(players: AdversarialPair, batch: TokenBatch, folder: Path) -> None:
-    """The saved folders, loaded anew by stock classes, must answer as the players in memory do.
+def verify(pair: AdversarialPair, batch: TokenBatch, folder: Path) -> None:
+    """The saved folders, loaded anew by stock classes, must answer as the pair in memory do.
 
     Raises RuntimeError where they do not: a fault of this program.
     """
-    judge, maker = players.judge, players.maker
-    device = players.accelerator.device
+    judge, maker = pair.unwrapped_discriminator, pair.unwrapped_generator
+    device = pair.accelerator.device
     batch = TokenBatch(*(getattr(batch, each.name)[:4] for each in fields(batch))).to(device)
     for player, place in ((judge, folder), (maker, folder / models.GENERATOR)):
         if player is None:

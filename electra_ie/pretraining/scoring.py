@@ -1,4 +1,4 @@
-"""How both players do on the blocks that were held out."""
+"""How both pair do on the blocks that were held out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from electra_ie.training.loop import AdversarialPair
 
 
 @torch.no_grad()
-def score(players: AdversarialPair, batches: Iterable[TokenBatch]) -> dict[str, float | None]:
+def score(pair: AdversarialPair, batches: Iterable[TokenBatch]) -> dict[str, float | None]:
     """Means over the held-out blocks, on this process alone.
 
     filling_loss, filling_accuracy: cross entropy and accuracy in the chosen places, of the generator or of the encoder
@@ -28,13 +28,13 @@ def score(players: AdversarialPair, batches: Iterable[TokenBatch]) -> dict[str, 
         for name, value in values.items():
             sums[name] = sums.get(name, 0.0) + float(value)
 
-    discriminator, generator = players.judge, players.maker
+    discriminator, generator = pair.unwrapped_discriminator, pair.unwrapped_generator
     for each in (discriminator, generator):
         if each is not None:
             each.eval()
     for batch in batches:
-        batch = batch.to(players.accelerator.device)
-        with players.accelerator.autocast():
+        batch = batch.to(pair.accelerator.device)
+        with pair.accelerator.autocast():
             fakes = generator(batch) if generator is not None else {}
             real, fake = discriminator(batch, fakes)
         filled = fakes[TOKENS.name].filled if fakes else real[TOKENS.name]

@@ -144,7 +144,7 @@ def _what(facts: RunSummary) -> Iterator[str]:
         taught, lost = (training["teacher"].get(what) for what in ("dev", "collapsed"))
         control, before = "the supervised run with the same seed", settings.self_training_rounds - 1
         yield (
-            f"On the unlabelled documents it learnt to answer as a teacher, with {settings.mask_ratio:.0%} of the tokens "
+            f"On the unlabelled documents it learned to answer as a teacher, with {settings.mask_ratio:.0%} of tokens "
             f"hidden: {f'generation {before} of this game' if before else control}"
             + (f", which scores {taught['mean']:.3f} on dev" if taught else "")
             + (f", and collapsed at its step {lost['step']}." if lost else ".")

@@ -1,5 +1,10 @@
-"""A run on disk: checkpoints while it trains, stock folders when it is done. Everything is written beside its place
-and then moved there: a file is whole or not there."""
+"""Checkpoints: all that the next training step depends on, as safetensors.
+
+There is no random state to save, since the randomness of a step follows from the seed and its index (see
+`loop.training_steps`); accelerate's `save_state` would pickle it. What is not saved either: the scaler of fp16, and the
+sharded states of FSDP and DeepSpeed, neither of which is supported. Files are written to a temporary name and then
+renamed, so that a checkpoint is complete or absent.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +21,13 @@ from safetensors.torch import save_file
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import atomic_path, parse
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.runs.layout import (
-    BEST,
-    CORPUS,
-    LAST,
-    read_log,
-    write_log,
-)
+from electra_ie.runs.layout import BEST, CORPUS, LAST, read_log, write_log
 from electra_ie.training.loop import AdversarialPair, LossNotFinite
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a run has come: steps done, the step and dev score of the best weights (None before the first)."""
+class TrainingState:
+    """Progress of a run: optimizer steps done, and step and dev score of the best weights (None before the first)."""
 
     step: int = 0
     best_step: int | None = None
@@ -36,95 +35,98 @@ class Progress:
 
 
 def trained_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """What training can change: the weights that take a gradient, and the buffers."""
-    still = {name for name, each in module.named_parameters() if not each.requires_grad}
-    return {name: value.detach() for name, value in module.state_dict().items() if name not in still}
+    """Return what training can change: the parameters that take a gradient, and the buffers."""
+    frozen = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    return {name: value.detach() for name, value in module.state_dict().items() if name not in frozen}
 
 
-def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], progress: Progress) -> None:
-    """One safetensors file, its progress in the header."""
+def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], state: TrainingState) -> None:
+    """Write one safetensors file, with the progress of the run in its header."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    on_cpu = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     with atomic_path(path) as part:
-        save_file(plain, part, metadata={"progress": json.dumps(vars(progress))})
+        save_file(on_cpu, part, metadata={"progress": json.dumps(vars(state))})
 
 
-def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], Progress]:
-    """Tensors and progress of a checkpoint. Raises UserError where the file is damaged."""
+def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], TrainingState]:
+    """Read tensors and progress of a checkpoint. Raises UserError for a damaged file."""
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-            return tensors, Progress(**json.loads(file.metadata()["progress"]))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            return tensors, TrainingState(**json.loads(file.metadata()["progress"]))
     except (SafetensorError, OSError, TypeError, KeyError, json.JSONDecodeError) as error:
         raise UserError(
             "the checkpoint cannot be read.", file=path, remedy="Delete the run and train again."
         ) from error
 
 
-def save_checkpoint(run: Path, players: AdversarialPair, progress: Progress) -> None:
-    """All that the next step depends on: both players' weights and the optimiser's moments. There is no random state
-    to save: the randomness of a step follows from its number."""
-    tensors = {f"discriminator.{name}": value for name, value in trained_state(players.judge).items()}
-    if players.maker is not None:
-        tensors.update({f"generator.{name}": value for name, value in players.maker.state_dict().items()})
-    for number, state in players.optimizer.state_dict()["state"].items():
-        tensors.update({f"optimizer.{number}.{name}": value for name, value in state.items()})
-    save_weights(run / LAST, tensors, progress)
+def save_checkpoint(run: Path, pair: AdversarialPair, state: TrainingState) -> None:
+    """Write the weights of both models and the moments of the optimizer."""
+    tensors = {f"discriminator.{name}": value for name, value in trained_state(pair.unwrapped_discriminator).items()}
+    if pair.generator is not None:
+        tensors |= {f"generator.{name}": value for name, value in pair.unwrapped_generator.state_dict().items()}
+    for index, moments in pair.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+    save_weights(run / LAST, tensors, state)
 
 
-def load_checkpoint(run: Path, players: AdversarialPair) -> Progress:
-    """Put the players and the optimiser where the last checkpoint left them."""
-    tensors, progress = read_weights(run / LAST)
+def load_checkpoint(run: Path, pair: AdversarialPair) -> TrainingState:
+    """Restore both models and the optimizer from the last checkpoint, and return its progress."""
+    tensors, state = read_weights(run / LAST)
     parts: dict[str, dict[str, torch.Tensor]] = {"discriminator": {}, "generator": {}, "optimizer": {}}
     for name, value in tensors.items():
-        player, _, rest = name.partition(".")
-        parts[player][rest] = value
-    players.judge.load_state_dict(parts["discriminator"], strict=False)
-    if players.maker is not None:
-        players.maker.load_state_dict(parts["generator"])
-    state: dict[int, dict[str, torch.Tensor]] = {}
+        part, _, rest = name.partition(".")
+        parts[part][rest] = value
+    pair.unwrapped_discriminator.load_state_dict(parts["discriminator"], strict=False)
+    if pair.generator is not None:
+        pair.unwrapped_generator.load_state_dict(parts["generator"])
+    moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in parts["optimizer"].items():
-        number, _, moment = name.partition(".")
-        state.setdefault(int(number), {})[moment] = value
-    groups = players.optimizer.state_dict()["param_groups"]
-    players.optimizer.load_state_dict({"state": state, "param_groups": groups})
-    return progress
+        index, _, moment = name.partition(".")
+        moments.setdefault(int(index), {})[moment] = value
+    groups = pair.optimizer.state_dict()["param_groups"]
+    pair.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    return state
 
 
-def check_same_corpus(folder: Path, mine: str) -> None:
-    """Raises UserError where a run would be resumed on other texts than it was begun with."""
+def check_same_corpus(folder: Path, corpus_hash: str) -> None:
+    """Raise UserError if the texts of a run to resume differ from those that it began with."""
     file = folder / CORPUS
-    if not file.is_file() or parse(file.read_bytes(), file).get("hash") != mine:
-        remedy = "Give the same texts, or begin another run."
-        raise UserError("the corpus is not the one that the run was begun with.", file=folder, remedy=remedy)
+    if not file.is_file() or parse(file.read_bytes(), file).get("hash") != corpus_hash:
+        remedy = "Give the same texts, or start another run."
+        raise UserError("the texts are not those that the run began with.", file=folder, remedy=remedy)
 
 
-def checkpoint(run: Path, players: AdversarialPair, progress: Progress, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Log and checkpoint of a step, whose weights `check_weights` has passed."""
-    write_log(run, rows)
-    save_checkpoint(run, players, progress)
+def checkpoint(run: Path, pair: AdversarialPair, state: TrainingState, log: Sequence[Mapping[str, Any]]) -> Path:
+    """Write log and checkpoint of a step whose weights `check_weights` has passed; return the path of the weights."""
+    write_log(run, log)
+    save_checkpoint(run, pair, state)
+    return run / LAST
 
 
-def restore(run: Path, players: AdversarialPair) -> tuple[Progress, list[dict[str, Any]]]:
-    """Put the players where the last checkpoint left them, at the beginning where there is none; how far that is, and
-    the rows of the log up to there."""
+def restore(run: Path, pair: AdversarialPair) -> tuple[TrainingState, list[dict[str, Any]]]:
+    """Restore the last checkpoint, and return its progress and the rows of the log up to there.
+
+    A run without a checkpoint starts at step 0 with an empty log.
+    """
     if not (run / LAST).is_file():
-        return Progress(), []
-    progress = load_checkpoint(run, players)
-    return progress, [row for row in read_log(run) if row["step"] <= progress.step]
+        return TrainingState(), []
+    state = load_checkpoint(run, pair)
+    return state, [row for row in read_log(run) if row["step"] <= state.step]
 
 
-def not_finite_error(error: LossNotFinite, run: Path, done: Progress, rate: float | None) -> UserError:
-    """What a user is told of a loss that is no number. No checkpoint is made of the weights at hand: they gave it."""
-    last = run / LAST
-    kept = f"The weights of step {done.step} are in {last}. " if last.is_file() else ""
-    remedy = f"{kept}Train again more gently: --set learning_rate={min((rate or 0) / 10, 1e-4):g}"
-    return UserError(f"{error}.", file=run, remedy=remedy)
+def not_finite_error(error: LossNotFinite, run: Path, state: TrainingState, learning_rate: float | None) -> UserError:
+    """Return the error for a loss or a weight that is NaN or infinite: where the last good weights are, what to set."""
+    kept = f"The weights of step {state.step} are in {run / LAST}. " if (run / LAST).is_file() else ""
+    lower = min((learning_rate or 0) / 10, 1e-4)
+    return UserError(f"{error}.", file=run, remedy=f"{kept}Lower the learning rate: --set learning_rate={lower:g}")
 
 
-def save_best(run: Path, discriminator: Discriminator, progress: Progress) -> None:
-    save_weights(run / BEST, trained_state(discriminator), progress)
+def save_best(run: Path, discriminator: Discriminator, state: TrainingState) -> None:
+    """Write the weights that score best on dev so far."""
+    save_weights(run / BEST, trained_state(discriminator), state)
 
 
 def load_best(run: Path, discriminator: Discriminator) -> None:
+    """Load the weights that scored best on dev."""
     discriminator.load_state_dict(read_weights(run / BEST)[0], strict=False)

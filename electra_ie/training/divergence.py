@@ -1,4 +1,5 @@
-"""How a training collapses, told from its steps: exploding losses, fakes that are all told, one answer."""
+"""Detection of a training that collapses: exploding loss, a discriminator that rejects every generated row, or a field
+that gets the same answer in every text."""
 
 from __future__ import annotations
 
@@ -6,54 +7,73 @@ import statistics
 from collections import Counter, deque
 from collections.abc import Iterator
 
+from electra_ie.training.callbacks import Callback, LoopState
 from electra_ie.training.loop import Step
+from electra_ie.training.step_log import logged_step
 
 EXPLODED = 10.0
-"""A loss this many times the usual one has exploded."""
-FOUND_OUT = 0.005
-"""Below this mean p(real | fake) a generator teaches nothing any more (Arjovsky and Bottou 2017, section 2)."""
+"""A loss this many times its recent median has exploded."""
+REJECTED = 0.005
+"""Below this mean p(real | fake) a generator gets no useful gradient (Arjovsky and Bottou 2017, section 2)."""
 
 
 class DivergenceMonitor:
-    """Sees the steps of a run one by one, and tells when the training has collapsed.
+    """Watches the steps of a run, and reports when the training has collapsed.
 
-    A sign counts once it has stood for a tenth of the steps, and for at least twenty. One answer to all is a sign in
-    the second half only, and of a field that gave several before: what has not learnt yet has not collapsed.
+    A sign counts when it holds for a tenth of the steps in a row, and for at least twenty. One answer for all texts is
+    a sign only in the second half, and only for a field that gave several answers before: a field that has not learned
+    yet has not collapsed.
     """
 
     def __init__(self, steps: int):
         self.steps, self.patience = steps, max(20, steps // 10)
-        self.usual: deque[float] = deque(maxlen=5 * self.patience)
-        self.standing: Counter[str] = Counter()
-        self.able: Counter[str] = Counter()
+        self.recent_losses: deque[float] = deque(maxlen=5 * self.patience)
+        self.duration: Counter[str] = Counter()
+        self.steps_with_several_answers: Counter[str] = Counter()
 
     @property
     def sign(self) -> str | None:
-        """What has begun to show, in words; while something does, no checkpoint is to be made to fall back to."""
+        """The sign that has held for a quarter of the patience. No checkpoint is written meanwhile, since it would be
+        the one to fall back to."""
         return self._longest(self.patience // 4)
 
     def see(self, step: Step) -> str | None:
-        """What has collapsed, in words; None while all is well."""
-        for name, shows in self._signs(step):
-            self.standing[name] = self.standing[name] + 1 if shows else 0
+        """Take in a step; return what has collapsed, or None."""
+        for name, holds in self._signs(step):
+            self.duration[name] = self.duration[name] + 1 if holds else 0
         return self._longest(self.patience)
 
     def _longest(self, least: int) -> str | None:
-        name, count = max(self.standing.items(), key=lambda item: item[1], default=("", 0))
+        name, count = max(self.duration.items(), key=lambda item: item[1], default=("", 0))
         return name if count >= least else None
 
     def _signs(self, step: Step) -> Iterator[tuple[str, bool]]:
-        """Each sign that can be judged by this step, and whether it shows."""
+        """Yield every sign that this step can show, and whether it does."""
         loss = step.losses["discriminator"]
-        exploded = len(self.usual) >= self.patience and loss > EXPLODED * statistics.median(self.usual)
+        exploded = len(self.recent_losses) >= self.patience and loss > EXPLODED * statistics.median(self.recent_losses)
         if not exploded:
-            self.usual.append(loss)
+            self.recent_losses.append(loss)
         yield "the loss has exploded", exploded
         if step.realness:
-            told = "the generator teaches nothing any more, every fake is told from the real"
-            yield told, step.realness[1] < FOUND_OUT
-        for name, (given, right) in step.answers.items():
-            if right > 1 and step.number >= self.steps / 5:
-                self.able[name] += given > 1
-                sign = given == 1 and self.able[name] > self.patience // 2 and step.number >= self.steps / 2
-                yield f"the field {name} gets one answer, whatever the text", sign
+            yield "the discriminator rejects every generated row", step.realness[1] < REJECTED
+        for name, (answers, possible) in step.answers.items():
+            if possible > 1 and step.number >= self.steps / 5:
+                self.steps_with_several_answers[name] += answers > 1
+                learned = self.steps_with_several_answers[name] > self.patience // 2
+                sign = answers == 1 and learned and step.number >= self.steps / 2
+                yield f"the field {name} gets the same answer in every text", sign
+
+
+class StopOnDivergence(Callback):
+    """Stop the run when the training has collapsed. The losses are those of all processes, so all stop alike."""
+
+    def __init__(self, monitor: DivergenceMonitor):
+        self.monitor = monitor
+
+    def on_begin(self, state: LoopState) -> None:
+        for row in state.log:  # of a resumed run: the monitor continues where it was
+            if step := logged_step(row):
+                self.monitor.see(step)
+
+    def on_step(self, state: LoopState, step: Step) -> None:
+        state.stop = state.stop or self.monitor.see(step)

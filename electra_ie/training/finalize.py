@@ -1,4 +1,4 @@
-"""What makes a trained run complete: stock folders, proof that they are what was trained, scores, plots and card."""
+"""Completion of a trained run: stock folders, proof that they hold the trained model, scores, plots and card."""
 
 from __future__ import annotations
 
@@ -21,87 +21,94 @@ from electra_ie.runs.model_card import model_card
 from electra_ie.runs.model_card_metadata import base_model
 from electra_ie.runs.provenance import write_audit
 from electra_ie.runs.storage import save_fields
+from electra_ie.training.callbacks import LoopState
 from electra_ie.training.checkpoints import load_best
 from electra_ie.training.self_training import teacher_summary
+from electra_ie.training.setup import TrainingSetup
 
-Training = Any
-
-READ = 100
-"""Labelled documents that tell, where there is no dev split, whether a field gets one answer."""
+SAMPLE = 100
+"""Labeled documents that are answered, if there is no dev split, to see whether a field gets one answer only."""
 
 
-def complete(run: Training) -> None:
-    """Save the best weights as stock folders, prove that they are those, and leave scores, plots and card."""
-    if run.done.best_step is not None:
-        load_best(run.folder, run.discriminator)
-    save_fields(run.folder, run.discriminator, run.windower, run.extractor.edges)
-    saved = Extractor.load(str(run.folder), str(run.accelerator.device))
-    _verify_answers(run, saved)
-    answers = answer(saved, run.corpus.dev)
-    scores = judge(run.task.fields, run.corpus.dev, answers)
-    _verify_scores(run, scores)
-    alike = _answered_alike(run, saved, answers)
+def complete(setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any] | None) -> None:
+    """Save the chosen weights as stock folders, verify them, and write scores, plots, provenance and card.
+
+    collapsed: step, reason and kept step of a training that collapsed.
+    """
+    folder, fields, dev = state.folder, setup.task.fields, setup.data.dev
+    if state.saved.best_step is not None:
+        load_best(folder, setup.discriminator)
+    save_fields(folder, setup.discriminator, setup.windower, setup.extractor.edges)
+    saved = Extractor.load(str(folder), str(setup.accelerator.device))
+    _verify_logits(setup, saved)
+    answers = answer(saved, dev)
+    scores = judge(fields, dev, answers)
+    _verify_scores(state, scores)
+    constant = _constant_fields(setup, saved, answers)
     summary = {
-        "labelled": {"documents": len(run.corpus.train), "windows": len(run.labelled)},
-        "unlabelled": {"documents": len(run.corpus.pool), "windows": len(run.pool)},
-        "labels": run.corpus.label_counts(run.task.fields),
-        "not_expressed": run.corpus.not_expressed(run.windower, run.task.fields),
-        "base_model": base_model(run.settings.encoder),
-        "dataset": dataset_on_hub(run.task),
-        "steps": run.settings.max_steps,
-        "best_step": run.done.best_step,
-        **({"collapsed": run.collapsed} if run.collapsed else {}),
-        **({"answered_alike": alike} if alike else {}),
-        **({"teacher": teacher_summary(run.rows)} if run.teacher else {}),
-        **({"second_view": list(run.view.layers)} if run.view else {}),
-        "seconds": round(max((row.get("seconds", 0.0) for row in run.rows), default=0.0), 1),
-        "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in run.rows), 1),
-        "processes": run.accelerator.num_processes,
+        "labelled": {"documents": len(setup.data.train), "windows": len(setup.labeled)},
+        "unlabelled": {"documents": len(setup.data.pool), "windows": len(setup.pool)},
+        "labels": setup.data.label_counts(fields),
+        "not_expressed": setup.data.not_expressed(setup.windower, fields),
+        "base_model": base_model(setup.settings.encoder),
+        "dataset": dataset_on_hub(setup.task),
+        "steps": setup.settings.max_steps,
+        "best_step": state.saved.best_step,
+        **({"collapsed": collapsed} if collapsed else {}),
+        **({"answered_alike": constant} if constant else {}),
+        **({"teacher": teacher_summary(state.log)} if setup.settings.has_teacher else {}),
+        **({"second_view": list(setup.feature_classifier.layers)} if setup.feature_classifier else {}),
+        "seconds": round(state.seconds, 1),
+        "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in state.log), 1),
+        "processes": setup.accelerator.num_processes,
         "threads": torch.get_num_threads(),
     }
-    write_scores(run.folder, "training", summary)
+    write_scores(folder, "training", summary)
     if scores:
-        scores = with_intervals(scores, run.task.fields, run.corpus.dev, answers)
-        write_scores(run.folder, "dev", scores)
-        draw(run.folder, "dev", run.task.fields, run.corpus.dev, answers)
-    plots.curves(run.rows, run.folder / CURVES)
-    write_log(run.folder, run.rows)
-    write_audit(run.folder, run.task, run.settings, run.corpus)
-    write(run.folder / CARD, model_card(run.folder))
+        write_scores(folder, "dev", with_intervals(scores, fields, dev, answers))
+        draw(folder, "dev", fields, dev, answers)
+    plots.curves(state.log, folder / CURVES)
+    write_log(folder, state.log)
+    write_audit(folder, setup.task, setup.settings, setup.data)
+    write(folder / CARD, model_card(folder))
 
 
-def _answered_alike(run: Training, saved: Extractor, of_dev: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The fields that get the same answer in every document, of dev or else of those learnt from, where they bear
-    several; each is said aloud. A training that never learnt has no better weights to fall back to."""
-    documents, answers = run.corpus.dev, of_dev
+def _constant_fields(setup: TrainingSetup, saved: Extractor, dev_answers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the fields that get the same answer in every document though their gold differs; warn of each.
+
+    A training that never learned has no better weights to fall back to, so it is reported and not stopped. The
+    documents are those of dev, or a sample of train without a dev split.
+    """
+    documents, answers = setup.data.dev, dev_answers
     if not documents:
-        documents = sample(run.corpus.train, READ, run.settings.seed)
+        documents = sample(setup.data.train, SAMPLE, setup.settings.seed)
         answers = answer(saved, documents)
-    found = []
-    for field, places in documents_by_field(documents, run.task.fields):
-        gold = [documents[place].gold[field.name] for place in places]
-        given = [answers[place][field.name] for place in places]
-        if all(each == given[0] for each in given) and any(each != gold[0] for each in gold):
-            found.append(field.name)
-            remedy = "Label more, train longer (--set max_steps=N) or more gently (--set learning_rate=R)."
-            warn(f"{run.role}: the field {field.name} gets one answer, whatever the text. {remedy}")
-    return found
+    constant = []
+    for field, indices in documents_by_field(documents, setup.task.fields):
+        gold = [documents[index].gold[field.name] for index in indices]
+        predicted = [answers[index][field.name] for index in indices]
+        same = all(prediction == predicted[0] for prediction in predicted)
+        if same and any(label != gold[0] for label in gold):
+            constant.append(field.name)
+            remedy = "Label more, or train longer (--set max_steps=N) or at a lower rate (--set learning_rate=R)."
+            warn(f"{setup.description}: the field {field.name} gets the same answer in every text. {remedy}")
+    return constant
 
 
 @torch.no_grad()
-def _verify_answers(run: Training, saved: Extractor) -> None:
-    """The saved folders, loaded anew, must answer as the model in memory does."""
-    batch = collate(run.labelled[:16], run.windower, run.task.fields).to(run.accelerator.device)
-    run.discriminator.eval()
+def _verify_logits(setup: TrainingSetup, saved: Extractor) -> None:
+    """Raise RuntimeError if the saved folders, loaded again, give other logits than the model in memory."""
+    batch = collate(setup.labeled[:16], setup.windower, setup.task.fields).to(setup.accelerator.device)
+    setup.discriminator.eval()
     saved.discriminator.eval()
-    other = saved.discriminator.answers(batch)
-    for name, logits in run.discriminator.answers(batch).items():
-        if not torch.allclose(logits, other[name], atol=1e-4):
-            raise RuntimeError(f"the saved model of the field {name} does not answer as the trained one does")
+    loaded = saved.discriminator.answers(batch)
+    for name, logits in setup.discriminator.answers(batch).items():
+        if not torch.allclose(logits, loaded[name], atol=1e-4):
+            raise RuntimeError(f"the saved model of the field {name} gives other logits than the trained one")
 
 
-def _verify_scores(run: Training, scores: Scores) -> None:
-    """What the saved folders score on dev must be what the log says of the best step."""
-    logged, saved = run.done.best_score, mean_score(scores)
+def _verify_scores(state: LoopState, scores: Scores) -> None:
+    """Raise RuntimeError if the saved folders score otherwise on dev than the log says for the best step."""
+    logged, saved = state.saved.best_score, mean_score(scores)
     if logged is not None and (saved is None or abs(saved - logged) > 1e-6):
         raise RuntimeError(f"the saved model scores {saved} on dev, the log says {logged}")

@@ -115,29 +115,29 @@ class AdversarialPair:
     generator: nn.Module | None
     optimizer: torch.optim.Optimizer
     shared: SharedWeights | None = None
-    parts: int = 1
-    jointly: bool = False
+    accumulation_steps: int = 1
+    clip_jointly: bool = False
 
     @property
-    def judge(self) -> Any:
-        """The discriminator itself, without what distributed training wraps around it."""
+    def unwrapped_discriminator(self) -> Any:
+        """The discriminator without the wrapper of distributed training."""
         return self.accelerator.unwrap_model(self.discriminator)
 
     @property
-    def maker(self) -> Any:
-        """The generator itself, or None."""
+    def unwrapped_generator(self) -> Any:
+        """The generator without the wrapper of distributed training, or None."""
         return self.accelerator.unwrap_model(self.generator) if self.generator is not None else None
 
     @property
-    def both(self) -> list[nn.Module]:
+    def models(self) -> list[nn.Module]:
         return [self.discriminator] if self.generator is None else [self.generator, self.discriminator]
 
     def step(self, clip: float) -> None:
         """One step of the optimiser on the gradients at hand, each player's of a norm of at most `clip`."""
         if self.shared:
             self.shared.gather()
-        weights = [list(each.parameters()) for each in self.both]
-        for some in [sum(weights, [])] if self.jointly else weights:
+        weights = [list(each.parameters()) for each in self.models]
+        for some in [sum(weights, [])] if self.clip_jointly else weights:
             self.accelerator.clip_grad_norm_(some, clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -164,7 +164,7 @@ def prepare(
     return AdversarialPair(accelerator, wrapped, made, accelerator.prepare(optimizer))
 
 
-def training_steps(players: AdversarialPair, batches: Any, settings: LoopConfig, start: int = 0) -> Iterator[Step]:
+def training_steps(pair: AdversarialPair, batches: Any, settings: LoopConfig, start: int = 0) -> Iterator[Step]:
     """Play the steps from `start` to `recipe.steps`; yield a `Step` after each. No file is touched here.
 
     batches: `batches[n]` is batch number n, which can be moved `.to` a device. Each player learns from its own loss
@@ -172,57 +172,57 @@ def training_steps(players: AdversarialPair, batches: Any, settings: LoopConfig,
     its number, so that a run resumed at any step goes on as if never stopped. Raises `LossNotFinite` before a bad loss
     reaches the weights.
     """
-    mean = Mean(players.accelerator)
+    mean = Mean(pair.accelerator)
     for number in range(start, settings.max_steps or 0):
-        torch.manual_seed((settings.seed * 1_000_003 + number) * 1_009 + players.accelerator.process_index)
-        set_rates(players.optimizer, number, settings)
-        for each in players.both:
+        torch.manual_seed((settings.seed * 1_000_003 + number) * 1_009 + pair.accelerator.process_index)
+        set_rates(pair.optimizer, number, settings)
+        for each in pair.models:
             each.train(settings.dropout)  # no module of a player but dropout knows the difference
         step = Step(number, {}, {}, None)
-        for part in range(players.parts):
-            batch = batches[number * players.parts + part].to(players.accelerator.device)
-            with _accumulating(players, last=part + 1 == players.parts):
-                step.add(_adversarial_step(players, batch, settings, number, mean), players.parts)
-        players.step(settings.max_grad_norm)
+        for part in range(pair.accumulation_steps):
+            batch = batches[number * pair.accumulation_steps + part].to(pair.accelerator.device)
+            with _accumulating(pair, last=part + 1 == pair.accumulation_steps):
+                step.add(_adversarial_step(pair, batch, settings, number, mean), pair.accumulation_steps)
+        pair.step(settings.max_grad_norm)
         yield step
 
 
-def _adversarial_step(players: AdversarialPair, batch: Any, settings: LoopConfig, number: int, mean: Mean) -> Step:
+def _adversarial_step(pair: AdversarialPair, batch: Any, settings: LoopConfig, number: int, mean: Mean) -> Step:
     """Both players' turns on one batch: their gradients, and what they were like."""
-    accelerator, discriminator, generator = players.accelerator, players.discriminator, players.generator
+    accelerator, discriminator, generator = pair.accelerator, pair.discriminator, pair.generator
     fakes = generator(batch, number) if generator is not None else {}
 
     # The discriminator's turn: it sees fakes cut off from whoever made them.
     real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
     loss, parts = weighted_loss("discriminator", settings.discriminator, real, fake, mean)
     losses = {"discriminator": _finite(loss, number, "discriminator")}
-    accelerator.backward(loss / players.parts)
+    accelerator.backward(loss / pair.accumulation_steps)
 
     # The generator's turn: the discriminator judges but does not learn.
     if generator is not None:
         with frozen(discriminator):
             with accelerator.autocast():  # as within the wrapped forward pass, which is not the one called here
-                answer = players.judge.judge(fakes)
+                answer = pair.unwrapped_discriminator.judge(fakes)
             loss, more = weighted_loss("generator", settings.generator, real, answer, mean)
             losses["generator"] = _finite(loss, number, "generator")
-            accelerator.backward(loss / players.parts)
+            accelerator.backward(loss / pair.accumulation_steps)
         parts.update(more)
     realness = (_realness(real, mean), _realness(fake, mean)) if _judged(fake) else None
     return Step(number, losses, parts, realness, _answers(real, accelerator))
 
 
 @contextmanager
-def _accumulating(players: AdversarialPair, last: bool) -> Iterator[None]:
+def _accumulating(pair: AdversarialPair, last: bool) -> Iterator[None]:
     """Within, gradients are not exchanged between processes, unless this is the last part of a step."""
     with ExitStack() as stack:
-        for each in [] if last else players.both:
-            stack.enter_context(players.accelerator.no_sync(each))
+        for each in [] if last else pair.models:
+            stack.enter_context(pair.accelerator.no_sync(each))
         yield
 
 
-def check_weights(players: AdversarialPair, step: int) -> None:
+def check_weights(pair: AdversarialPair, step: int) -> None:
     """Raises `LossNotFinite` for weights that must not become a checkpoint."""
-    for name, player in (("discriminator", players.judge), ("generator", players.maker)):
+    for name, player in (("discriminator", pair.unwrapped_discriminator), ("generator", pair.unwrapped_generator)):
         if player is not None and not all(bool(each.isfinite().all()) for each in player.parameters()):
             raise LossNotFinite(step, name, "weights are")
 

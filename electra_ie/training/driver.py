@@ -1,0 +1,34 @@
+"""The driver of training and pretraining: steps of the loop, with callbacks around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from electra_ie.training.callbacks import Callback, LoopState
+from electra_ie.training.loop import AdversarialPair, LoopConfig, training_steps
+
+
+def drive(
+    pair: AdversarialPair, batches: Any, settings: LoopConfig, state: LoopState, callbacks: Sequence[Callback]
+) -> None:
+    """Train from `state.step` to `settings.max_steps`, or until a callback sets `state.stop`.
+
+    batches: `batches[n]` is batch number n (see `loop.training_steps`). Raises `LossNotFinite`, and whatever a callback
+    raises; `on_end` is called in any case.
+    """
+    state.callbacks = callbacks
+    begun: list[Callback] = []
+    try:
+        for callback in callbacks:
+            begun.append(callback)
+            callback.on_begin(state)
+        for step in training_steps(pair, batches, settings, state.step):
+            state.step = step.number + 1
+            for callback in callbacks:
+                callback.on_step(state, step)
+            if state.stop:
+                break
+    finally:
+        for callback in reversed(begun):
+            callback.on_end(state)

@@ -1,0 +1,143 @@
+"""Everything a training run needs before its first step: windows, models, optimizer, extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from transformers import PreTrainedTokenizerBase
+
+from electra_ie.config.train import TrainSettings
+from electra_ie.data.fields import Field
+from electra_ie.data.span_boundaries import edges_of
+from electra_ie.data.task import Task
+from electra_ie.data.training_data import TrainingData
+from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
+from electra_ie.inference.extractor import Extractor
+from electra_ie.models.bias_init import init_bias_to_prior
+from electra_ie.models.discriminator import Discriminator
+from electra_ie.models.encoders import load_tokenizer, mask_token, max_length, resolve_revision
+from electra_ie.models.latent_generator import LatentGenerator
+from electra_ie.models.losses import ROW_TERMS, check_terms
+from electra_ie.models.masking_generator import MaskingGenerator
+from electra_ie.models.pooling import choose
+from electra_ie.runs.layout import TRACKING
+from electra_ie.training.co_training import FeatureClassifier
+from electra_ie.training.loop import AdversarialPair, make_accelerator, prepare
+
+Generator = LatentGenerator | MaskingGenerator
+
+
+@dataclass
+class TrainingSetup:
+    """What a run trains, and on what.
+
+    settings: with every value that follows from data and encoder filled in. labeled, pool: windows with and without
+    labels. generator: None for the supervised preset, and where there is no unlabeled text for a teacher to label.
+    feature_classifier: of co-training, not fitted yet. description: how messages call the run.
+    """
+
+    task: Task
+    settings: TrainSettings
+    data: TrainingData
+    accelerator: Accelerator
+    windower: WindowTokenizer
+    labeled: list[LabeledWindow]
+    pool: list[LabeledWindow]
+    discriminator: Discriminator
+    generator: Generator | None
+    pair: AdversarialPair
+    feature_classifier: FeatureClassifier | None
+    extractor: Extractor
+    description: str
+
+    @property
+    def is_main_process(self) -> bool:
+        """Whether this process writes files; the others only compute."""
+        return bool(self.accelerator.is_main_process)
+
+
+def set_up(
+    task: Task,
+    settings: TrainSettings,
+    data: TrainingData,
+    folder: Path,
+    tracker: str | None = None,
+    student: TrainingSetup | None = None,
+) -> TrainingSetup:
+    """Build windows, models and optimizer of a run. Nothing is written.
+
+    student: the run that the model of this one will teach; both use the same windows.
+
+    Raises UserError for an encoder that cannot be loaded or used, and for loss terms that do not go together.
+    """
+    check_terms({"discriminator": settings.discriminator, "generator": settings.generator}, ROW_TERMS)
+    accelerator = make_accelerator(settings.precision, tracker, folder / TRACKING)
+    encoder = resolve_revision(settings.encoder)
+    tokenizer = load_tokenizer(encoder)
+    pooling = choose(encoder, settings.pooling)
+    torch.manual_seed(settings.training_seed)  # decides the weights of the new heads and of the generator
+    latent = settings.has_generator and not settings.has_teacher
+    discriminator = Discriminator.load(encoder, task.fields, pooling, latent)
+    settings = replace(settings, encoder=encoder, pooling=pooling).with_window(
+        max_length(tokenizer, discriminator.encoder.config), _has(task.fields, "classes", "flags")
+    )
+    windower = student.windower if student else _windower(tokenizer, settings, data, task.fields)
+    labeled, pool = data.windows(windower, task.fields)
+    init_bias_to_prior(discriminator, labeled)
+    generator: Generator | None = None
+    if latent:
+        generator = LatentGenerator(task.fields, discriminator.hidden, settings.latent_size, settings.training_seed)
+    elif settings.has_teacher and pool:  # on labeled text a teacher adds nothing to the labels
+        generator = _masking_generator(discriminator, tokenizer, settings)
+    settings = settings.with_schedule(len(labeled), discriminator.hidden, _has(task.fields, "spans"))
+    pair = prepare(accelerator, discriminator, generator, settings)
+    co_training = settings.co_training and isinstance(generator, MaskingGenerator) and _has(task.fields, "classes")
+    return TrainingSetup(
+        task=task,
+        settings=settings,
+        data=data,
+        accelerator=accelerator,
+        windower=windower,
+        labeled=labeled,
+        pool=pool,
+        discriminator=discriminator,
+        generator=generator,
+        pair=pair,
+        # Before the first step: it keeps a copy of the encoder as pretrained.
+        feature_classifier=FeatureClassifier(discriminator) if co_training else None,
+        extractor=Extractor(discriminator, windower, task.fields, edges=edges_of(data.train, task.fields)),
+        description=f"{task.name} ({_description(settings, student is not None)})",
+    )
+
+
+def _has(fields: Sequence[Field], *kinds: str) -> bool:
+    return any(field.kind in kinds for field in fields)
+
+
+def _windower(
+    tokenizer: PreTrainedTokenizerBase, settings: TrainSettings, data: TrainingData, fields: Sequence[Field]
+) -> WindowTokenizer:
+    return data.windower(tokenizer, settings.window or 0, settings.context_overlap, fields, settings.units)
+
+
+def _masking_generator(
+    discriminator: Discriminator, tokenizer: PreTrainedTokenizerBase, settings: TrainSettings
+) -> MaskingGenerator:
+    """Raises UserError for an encoder whose tokens cannot be masked."""
+    token = mask_token(tokenizer, settings.encoder)
+    discriminator.probe_hiding(settings.encoder, token)
+    return MaskingGenerator(
+        discriminator.hidden, token, tokenizer.all_special_ids, settings.mask_ratio, settings.training_seed
+    )
+
+
+def _description(settings: TrainSettings, is_teacher: bool) -> str:
+    """Return the preset, and the round of self-training if there are several; `teacher` for the supervised one."""
+    if is_teacher and not settings.has_teacher:
+        return "teacher"
+    several = settings.has_teacher and (is_teacher or settings.self_training_rounds > 1)
+    return f"{settings.preset}, round {settings.self_training_rounds}" if several else settings.preset
