@@ -31,7 +31,8 @@ class LoopState:
     """The state of a run while it trains, shared by all callbacks.
 
     step: optimizer steps done. log: the rows of log.jsonl, filled in the first process only. saved: what the last
-    checkpoint holds. stop: set by a callback, the reason to end before `max_steps`. callbacks: the list that is called.
+    checkpoint holds. stop: set by a callback, the reason to end before `max_steps`; the run is completed with its best
+    weights so far. diverged: the reason if the training has collapsed. callbacks: the list that is called.
     """
 
     max_steps: int
@@ -40,6 +41,7 @@ class LoopState:
     saved: TrainingState = field(default_factory=TrainingState)
     step: int = 0
     stop: str | None = None
+    diverged: str | None = None
     callbacks: Sequence[Callback] = ()
 
     def evaluated(self, scores: Mapping[str, Any]) -> None:

@@ -76,4 +76,5 @@ class StopOnDivergence(Callback):
                 self.monitor.see(step)
 
     def on_step(self, state: LoopState, step: Step) -> None:
-        state.stop = state.stop or self.monitor.see(step)
+        state.diverged = self.monitor.see(step)
+        state.stop = state.stop or state.diverged

@@ -52,7 +52,7 @@ def complete(setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any
         "not_expressed": setup.data.not_expressed(setup.windower, fields),
         "base_model": base_model(setup.settings.encoder),
         "dataset": dataset_on_hub(setup.task),
-        "steps": setup.settings.max_steps,
+        "steps": state.step if state.stop and not state.diverged else setup.settings.max_steps,
         "best_step": state.saved.best_step,
         **({"collapsed": collapsed} if collapsed else {}),
         **({"answered_alike": constant} if constant else {}),

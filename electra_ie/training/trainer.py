@@ -175,8 +175,10 @@ class Trainer:
             *self.callbacks,
         ]
         drive(setup.pair, batches, replace(settings, seed=settings.training_seed), state, callbacks)
-        if state.stop:
-            self._restore_last_good(state.step, state.stop)
+        if state.diverged:
+            self._restore_last_good(state.step, state.diverged)
+        elif state.stop:
+            notice(f"{setup.description}: stopped after step {state.step} of {state.max_steps}: {state.stop}.")
 
     def _restore_last_good(self, step: int, reason: str) -> None:
         """End a collapsed run with the last good weights. Raises UserError, in every process, if there are none."""

@@ -1,0 +1,79 @@
+"""A user's callbacks see every step, score and checkpoint, and can end a run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tiny
+
+from electra_ie import Callback, pretrain, train
+
+
+class Recorder(Callback):
+    def __init__(self):
+        self.events = []
+
+    def on_begin(self, state):
+        self.events.append(("begin", state.step))
+
+    def on_step(self, state, step):
+        self.events.append(("step", state.step))
+        assert step.losses["discriminator"] == state.log[-1].get("discriminator", step.losses["discriminator"])
+
+    def on_evaluate(self, state, scores):
+        self.events.append(("evaluate", state.step))
+        self.scores = scores
+
+    def on_save(self, state, path):
+        assert path.is_file()
+        self.events.append(("save", state.step))
+
+    def on_end(self, state):
+        self.events.append(("end", state.step))
+
+
+def test_callbacks_see_steps_scores_and_checkpoints(task, tmp_path, encoder):
+    recorder = Recorder()
+    settings = tiny.settings(encoder("bert"), "supervised", num_evaluations=2)
+    run = train(str(task), tmp_path / "run", callbacks=[recorder], **settings)
+    names = [name for name, _ in recorder.events]
+    assert recorder.events[0] == ("begin", 0) and recorder.events[-1] == ("end", 12)
+    assert [step for name, step in recorder.events if name == "step"] == list(range(1, 13))
+    assert [step for name, step in recorder.events if name == "evaluate"] == [9, 12]
+    assert names.count("save") == 11, "ten over the run, and one at the first scoring"
+    dev = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    assert recorder.scores == [row["dev"] for row in dev if "dev" in row][-1]
+
+
+def test_a_callback_stops_a_run_which_is_then_complete(task, tmp_path, encoder, capsys):
+    class Stop(Callback):
+        def on_evaluate(self, state, scores):
+            state.stop = "the score is good enough"
+
+    run = train(str(task), tmp_path / "run", callbacks=[Stop()], **tiny.settings(encoder("bert"), "supervised"))
+    summary = json.loads((run / "scores.json").read_text("utf-8"))["training"]
+    assert (summary["steps"], summary["best_step"]) == (9, 9) and "collapsed" not in summary
+    assert "stopped after step 9 of 12: the score is good enough" in capsys.readouterr().err
+    assert (run / "README.md").is_file() and not (run / "checkpoint").exists()
+
+
+def test_what_a_callback_raises_ends_the_run_and_every_callback_is_closed(task, tmp_path, encoder):
+    class Fail(Callback):
+        def on_step(self, state, step):
+            raise ValueError("mine")
+
+    recorder = Recorder()
+    with pytest.raises(ValueError, match="mine"):
+        train(str(task), tmp_path / "run", callbacks=[recorder, Fail()], **tiny.settings(encoder("bert"), "supervised"))
+    assert recorder.events[-1] == ("end", 1)
+
+
+def test_a_pretraining_calls_them_too(tmp_path, encoder):
+    (tmp_path / "texts.txt").write_text("\n\n".join(tiny.TEXTS), encoding="utf-8")
+    recorder = Recorder()
+    pretrain(tmp_path / "texts.txt", tmp_path / "made", encoder=encoder("electra"), callbacks=[recorder],
+             block_length=16, batch_size=4, max_steps=4, num_evaluations=2, held_out=0.1)  # fmt: skip
+    assert [step for name, step in recorder.events if name == "step"] == [1, 2, 3, 4]
+    assert [step for name, step in recorder.events if name == "evaluate"] == [2, 4]
+    assert ("save", 4) in recorder.events
