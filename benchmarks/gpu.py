@@ -4,8 +4,8 @@
 
 It takes less than nine minutes on one GPU and needs nothing downloaded: the encoder has the size of BERT-base, random
 weights and a vocabulary learned from the shipped task `transaction_risk`, which is the data too. It trains
-`supervised`, `adversarial` and `latent`, pretrains by `electra` and `mlm`, resumes a run, extracts, and writes speed, model FLOPs
-utilization (MFU), memory and hardware as JSON. Exit code 1 if a check fails.
+`supervised`, `adversarial` and `latent`, pretrains by `electra` and `mlm`, resumes a run, extracts, and writes speed,
+model FLOPs utilization (MFU), memory and hardware as JSON. Exit code 1 if a check fails.
 
 The losses of the first steps must agree with those of a process on the CPU: weights, batches and noise are drawn on the
 CPU in both, and the encoder has no dropout. MFU counts 6 FLOPs per weight and token of a training step (Kaplan et al.
