@@ -48,7 +48,7 @@ def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str
     with tempfile.TemporaryDirectory() as folder:
         make = partial(Training, task, corpus=replace(read, dev=[]), folder=Path(folder) / "run")
         steps = round(times * (make(settings).settings.max_steps or 0))
-        make(replace(settings, max_steps=steps)).run()
+        make(settings.replace(max_steps=steps)).run()
         scores = judge(task.fields, scored, answer(Extractor.load(f"{folder}/run"), scored))
     return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored), "settings": settings}
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -73,7 +72,7 @@ class Pretraining:
         encoder, generator = (
             name and resolve_revision(name) for name in (settings.encoder, settings.generator_encoder)
         )
-        settings = replace(settings.with_defaults(), encoder=encoder, generator_encoder=generator)
+        settings = settings.with_defaults().replace(encoder=encoder, generator_encoder=generator)
         self.folder, self.began, self.done = folder, time.monotonic(), Progress()
         self.accelerator = make_accelerator(settings.precision, tracker, folder / TRACKING)
         self.main = self.accelerator.is_main_process
@@ -127,7 +126,7 @@ class Pretraining:
             write(self.folder / CORPUS, json.dumps({"hash": self.blocks.hash, **self.corpus}, indent=2) + "\n")
             self.tokenizer.save_pretrained(self.folder)
             # Last: with it the run can be resumed.
-            write(self.folder / SETTINGS, yaml.safe_dump(self.settings.as_dict(), sort_keys=False, allow_unicode=True))
+            write(self.folder / SETTINGS, self.settings.to_yaml())
         try:
             self._play()
         except LossNotFinite as error:
@@ -188,14 +187,12 @@ class Pretraining:
         steps = self.settings.max_steps or (
             self._steps_in(self.settings.max_hours) if self.settings.max_hours else self.one_pass
         )
-        corrected = self.settings.bias_correction
-        if corrected is None:
-            corrected = self.settings.warmup_steps * steps < LONG_WARMUP
-        return replace(self.settings, max_steps=steps, bias_correction=corrected)
+        warmup = self.settings.warmup_steps * (steps if self.settings.warmup_steps < 1 else 1)
+        return self.settings.derive(max_steps=steps, bias_correction=warmup < LONG_WARMUP)
 
     def _steps_in(self, hours: float) -> int:
         """How many steps fit: some are played with a learning rate of 0, then all is as it was before."""
-        trial = replace(self.settings, max_steps=2 + TRIAL, learning_rate=0.0)
+        trial = self.settings.replace(max_steps=2 + TRIAL, learning_rate=0.0)
         self._set_peaks(0.0)
         began = 0.0
         for step in training_steps(self.players, self.batches, trial):

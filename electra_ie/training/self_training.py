@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +52,11 @@ def load_teacher(
     """
     refuse_links(run)
     made, audit, names = TrainSettings.build(run / SETTINGS), read_audit(run), [field.name for field in task.fields]
-    of_no_account = {
+    ignored = {
         name: getattr(settings, name)
         for name in ("task", "data", "include_examples", *TrainSettings.GENERATOR_SETTINGS)
     }
-    other = differences(replace(made, **of_no_account), settings)
+    other = differences(made.replace(**ignored), settings)
     known = run / CORPUS
     if not known.is_file() or parse(known.read_bytes(), known).get("hash") != corpus:
         other.append("the texts or their labels")

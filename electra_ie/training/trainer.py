@@ -109,7 +109,7 @@ class Training:
         check_terms({"discriminator": settings.discriminator, "generator": settings.generator}, ROW_TERMS)
         self.task, self.corpus, self.folder = task, corpus, folder
         self.accelerator = make_accelerator(settings.precision, tracker, folder / TRACKING)
-        settings = replace(settings, encoder=resolve_revision(settings.encoder))
+        settings = settings.replace(encoder=resolve_revision(settings.encoder))
         tokenizer = load_tokenizer(settings.encoder)
         pooling = choose(settings.encoder, settings.pooling)
         torch.manual_seed(settings.training_seed)  # decides the weights of the new heads and of the generator
@@ -117,7 +117,7 @@ class Training:
         self.discriminator = Discriminator.load(settings.encoder, task.fields, pooling, fakes)
         hidden = self.discriminator.hidden
         whole_texts = any(field.kind != "spans" for field in task.fields)
-        settings = replace(settings, pooling=pooling).with_window(
+        settings = settings.derive(pooling=pooling).with_window(
             max_length(tokenizer, self.discriminator.encoder.config), whole_texts
         )
         self.role = f"{task.name} ({_role(settings, within is not None)})"
@@ -177,7 +177,7 @@ class Training:
             write(self.folder / TASK, yaml.safe_dump(self.task.as_dict(), sort_keys=False, allow_unicode=True))
             write(self.folder / CORPUS, json.dumps({"hash": self.corpus.hash}) + "\n")
             # Last: with it the run can be resumed.
-            write(self.folder / SETTINGS, yaml.safe_dump(self.settings.as_dict(), sort_keys=False, allow_unicode=True))
+            write(self.folder / SETTINGS, self.settings.to_yaml())
         preparing = 0.0
         if self.settings.has_teacher:
             teacher = self._train_teacher()
@@ -250,7 +250,7 @@ class Training:
 
     def _restore(self) -> None:
         begun_with = TrainSettings.build(self.folder / SETTINGS)
-        check_same_settings(replace(begun_with, task=self.settings.task), self.settings, self.folder)
+        check_same_settings(begun_with.replace(task=self.settings.task), self.settings, self.folder)
         begun = load_task(self.folder).as_dict()
         for part, value in self.task.as_dict().items():
             if begun[part] != value and part not in ("name", "description", "data"):
@@ -293,7 +293,7 @@ class Training:
             if main and not self.done.step and self.rows:
                 track(self.rows[0])
             for step in training_steps(
-                self.players, batches, replace(self.settings, seed=self.settings.training_seed), self.done.step
+                self.players, batches, self.settings.replace(seed=self.settings.training_seed), self.done.step
             ):
                 done = step.number + 1
                 collapsed = watch.see(step)  # the numbers of a step are those of all processes: all decide alike
