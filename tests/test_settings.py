@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
 import yaml
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
+from electra_ie.cli.app import app
+from electra_ie.cli.settings import settings_markdown, show_settings
 from electra_ie.common.errors import UserError
 from electra_ie.config.base import LOSS_FIELDS, BaseSettings
 from electra_ie.config.pretrain import OBJECTIVES, PretrainSettings
 from electra_ie.config.train import PRESETS, TrainSettings
 
+PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 BOTH = pytest.mark.parametrize("settings_class", [TrainSettings, PretrainSettings])
 
 
@@ -301,3 +306,38 @@ def test_the_names_of_presets_and_loss_fields_are_settings(settings_class):
         settings_class.model_fields
     )
     assert set(TrainSettings.GENERATOR_SETTINGS) <= set(TrainSettings.model_fields)
+
+
+def test_a_row_of_the_table_has_default_values_meaning_and_derivation():
+    rows = {row.name: row for row in TrainSettings.rows()}
+    assert list(rows) == list(TrainSettings.model_fields)
+    assert rows["seed"][1:3] == ("0", "a whole number, at least 0, at most 4294967295")
+    assert rows["precision"][1:3] == ("auto", "auto, bf16, no")
+    assert rows["max_steps"].default == "" and rows["task"].default == '""' and rows["unlabeled"].default == "[]"
+    assert rows["max_steps"].meaning == (
+        "Number of optimizer steps. If not set: 320 / batch_size * sqrt(labeled windows), at least 100."
+    )
+
+
+def test_the_settings_page_is_up_to_date():
+    command = "electra-ie settings --markdown > docs/settings.md"
+    assert PAGE.read_text("utf-8") == settings_markdown(), f"run: {command}"
+    assert command in settings_markdown()
+
+
+def test_the_command_lists_settings_and_presets_of_one_or_all_commands(capsys):
+    show_settings("pretrain")
+    pretrain = capsys.readouterr().out
+    assert "block_length" in pretrain and "replaced_token_detection 50" in pretrain and "label_budget" not in pretrain
+    show_settings()
+    both = capsys.readouterr().out
+    for name in (*TrainSettings.model_fields, *PretrainSettings.model_fields, *PRESETS, *OBJECTIVES):
+        assert f" {name} " in both, name
+    with pytest.raises(UserError, match='"trian" has no settings. Did you mean "train"'):
+        show_settings("trian")
+
+
+def test_the_command_prints_the_page():
+    result = CliRunner().invoke(app, ["settings", "--markdown"])
+    assert (result.exit_code, result.stdout) == (0, settings_markdown())
+    assert "GAN-BERT" in CliRunner().invoke(app, ["settings", "train"]).stdout

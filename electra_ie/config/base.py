@@ -214,7 +214,8 @@ class BaseSettings(BaseModel):
             meaning = f"{field.description} If not set: {rule}." if rule else field.description or ""
             if isinstance(default, tuple):
                 default = list(default)
-            text = default if isinstance(default, str) else "" if default is None else _spell(default)
+            is_word = isinstance(default, str) and default
+            text = default if is_word else "" if default is None else _spell(default)
             yield SettingRow(name, text, _valid_values(field), meaning)
 
 
