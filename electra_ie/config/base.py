@@ -69,7 +69,8 @@ class BaseSettings(BaseModel):
         if not isinstance(values, Mapping):
             return values
         terms = cls._preset_terms(values)
-        return {**values, **{name: dict(terms[name]) for name in LOSS_FIELDS if name in terms and not values.get(name)}}
+        empty = [name for name in LOSS_FIELDS if name in terms and values.get(name, {}) == {}]
+        return {**values, **{name: dict(terms[name]) for name in empty}}
 
     @field_validator("*", mode="before")
     @classmethod
@@ -83,7 +84,7 @@ class BaseSettings(BaseModel):
             return "no"
         if isinstance(value, Mapping):
             return {term: _number(weight) for term, weight in value.items()}
-        if isinstance(value, list):
+        if isinstance(value, list) and tuple[str, ...] in kinds:
             return tuple(value)
         if str not in kinds and not _choices(kinds):
             value = _number(value)
