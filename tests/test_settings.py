@@ -247,6 +247,15 @@ def test_pretraining_values_are_derived_from_the_start(tmp_path):
     assert not PretrainSettings(embedding_sharing="plain").with_defaults().freeze_embeddings
 
 
+@pytest.mark.parametrize("values, steps, corrected", [
+    ({}, 9_999, True), ({}, 10_000, False), ({"warmup_steps": 5}, 10_000, True), ({"warmup_steps": 1_000}, 10_000, False),
+    ({"max_steps": 10_000}, 5, False), ({"bias_correction": True}, 10_000, True),
+])  # fmt: skip
+def test_a_long_warmup_needs_no_bias_correction(values, steps, corrected):
+    settings = PretrainSettings(**values).with_max_steps(steps)
+    assert (settings.max_steps, settings.bias_correction) == (values.get("max_steps", steps), corrected)
+
+
 def test_training_values_are_derived_from_data_and_encoder():
     few, many = (TrainSettings().with_window(512, True).with_schedule(windows, 384) for windows in (100, 5000))
     for settings in (few, many):

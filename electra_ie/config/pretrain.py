@@ -21,6 +21,10 @@ appendix F, where the generator is rewarded for fooling the discriminator. mlm: 
 without a generator; the baseline."""
 
 
+LONG_WARMUP = 1_000
+"""Steps of warmup from which Adam's moments need no bias correction."""
+
+
 class PretrainSettings(BaseSettings):
     """The settings that decide a pretraining run. Values of None are derived from the corpus or from the start."""
 
@@ -269,6 +273,13 @@ class PretrainSettings(BaseSettings):
             lowercase=True if is_new else None,
             freeze_embeddings=not (is_new or is_shared),
         )
+
+    def with_max_steps(self, max_steps: int) -> PretrainSettings:
+        """Return the settings with the number of steps derived, and the bias correction, which depends on it."""
+        settings = self.derive(max_steps=max_steps)
+        steps = settings.max_steps or 0
+        warmup = self.warmup_steps * steps if self.warmup_steps < 1 else self.warmup_steps
+        return settings.derive(bias_correction=warmup < LONG_WARMUP)
 
     @property
     def start(self) -> str:

@@ -55,8 +55,6 @@ from electra_ie.training.tracking import tracking
 ROWS = 1_000
 """Rows of losses that log.jsonl holds at most, each the mean of the steps since the one before."""
 SCORED_AT_ONCE = 32
-LONG_WARMUP = 1_000
-"""Steps of warm-up from which on Adam's moments need no correction."""
 TRIAL = 8
 """Steps that are timed, behind two that are not, to learn how many fit into the hours given."""
 SPARE = 0.03
@@ -187,8 +185,7 @@ class Pretraining:
         steps = self.settings.max_steps or (
             self._steps_in(self.settings.max_hours) if self.settings.max_hours else self.one_pass
         )
-        warmup = self.settings.warmup_steps * (steps if self.settings.warmup_steps < 1 else 1)
-        return self.settings.derive(max_steps=steps, bias_correction=warmup < LONG_WARMUP)
+        return self.settings.with_max_steps(steps)
 
     def _steps_in(self, hours: float) -> int:
         """How many steps fit: some are played with a learning rate of 0, then all is as it was before."""
