@@ -51,7 +51,7 @@ def measure(cell: str, times: float, seed: int, overrides: list[str]) -> dict[st
     with tempfile.TemporaryDirectory() as folder:
         run, data = Path(folder) / "run", replace(read, dev=[])
         steps = round(times * (set_up(task, settings, data, run).settings.max_steps or 0))
-        Trainer(set_up(task, replace(settings, max_steps=steps), data, run), run).run()
+        Trainer(set_up(task, settings.replace(max_steps=steps), data, run), run).run()
         scores = judge(task.fields, scored, answer(Extractor.load(f"{folder}/run"), scored))
     return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored), "settings": overrides}
 

@@ -125,7 +125,7 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     monkeypatch.setattr(comparing, "train_run", lambda *given, **more: trained.append(given) or real(*given, **more))
     with pytest.raises(UserError, match="not empty"):
         compare(str(task), tmp_path / "made", **told)
-    with pytest.raises(UserError, match="begun with another recipe: max_steps"):
+    with pytest.raises(UserError, match="started with other settings: max_steps"):
         compare(str(task), tmp_path / "made", resume=True, max_steps=7)
     train_file = task.parent / "train.jsonl"
     lines = train_file.read_text("utf-8")

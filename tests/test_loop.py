@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -163,7 +162,7 @@ def test_gradients_are_clipped_each_players_or_both_as_one(game, monkeypatch, jo
         "step",
         lambda: applied.extend(map(gradients, (players.unwrapped_discriminator, players.unwrapped_generator))),
     )
-    next(training_steps(players, batches, replace(settings, max_grad_norm=0.1)))
+    next(training_steps(players, batches, settings.replace(max_grad_norm=0.1)))
     norms = [torch.stack([each.norm() for each in player.values()]).norm() for player in expected]
     assert min(norms) > 0.2, "clipping has nothing to do"
     norms = [torch.stack(norms).norm()] * 2 if jointly else norms
@@ -183,7 +182,7 @@ def test_a_step_in_parts_applies_the_mean_of_the_parts_gradients(game, monkeypat
         "step",
         lambda: applied.extend(map(gradients, (players.unwrapped_discriminator, players.unwrapped_generator))),
     )
-    list(training_steps(players, batches, replace(settings, max_steps=1)))
+    list(training_steps(players, batches, settings.replace(max_steps=1)))
     for first, second, given in zip(one, other, applied, strict=True):
         for name in first:
             torch.testing.assert_close(given[name], (first[name] + second[name]) / 2, atol=1e-6, rtol=1e-4)

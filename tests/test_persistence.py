@@ -197,7 +197,7 @@ def test_a_run_is_resumed_only_with_its_own_recipe(task, tmp_path, rough, monkey
     stop_after(monkeypatch, 1)
     with pytest.raises(Stopped):
         train(str(task), tmp_path / "run", **settings)
-    with pytest.raises(UserError, match=r"begun with another recipe: .*rate \(0.002, now 0.5\)"):
+    with pytest.raises(UserError, match=r"started with other settings: .*rate \(0.002, now 0.5\)"):
         train(str(task), tmp_path / "run", resume=True, overrides=["learning_rate=0.5"])
     with pytest.raises(UserError, match="output folder is not empty"):
         train(str(task), tmp_path / "run", **settings)

@@ -267,9 +267,7 @@ def test_every_family_plays_and_only_the_chosen_places_reach_the_vocabulary(enco
         model.get_output_embeddings().register_forward_pre_hook(
             lambda _, given: seen.append(given[0].shape[:-1].numel())
         )
-    step = next(
-        training_steps(players, [batch], replace(PretrainSettings(encoder=folder), max_steps=1, learning_rate=1e-2))
-    )
+    step = next(training_steps(players, [batch], PretrainSettings(encoder=folder, max_steps=1, learning_rate=1e-2)))
     assert seen == [batch.places.numel()]
     assert set(step.losses) == {"discriminator", "generator"} and 0 < step.realness[0] < 1
     assert (

@@ -167,7 +167,7 @@ def test_an_error_is_one_line_and_exit_code_2(monkeypatch, capsys, tmp_path):
         (["train", "no_such_task"], 'there is no task "no_such_task"'),
         (["extract", str(tmp_path), "x.txt"], "not the folder of a run"),
         (["evaluate", str(tmp_path)], "not the folder of a run"),
-        (["train", "trec_fine", "--set", "stepz=3"], 'unknown key "stepz"'),
+        (["train", "trec_fine", "--set", "stepz=3"], 'unknown setting "stepz"'),
     ):
         monkeypatch.setattr(sys, "argv", ["electra-ie", *arguments])
         with pytest.raises(SystemExit) as caught:

@@ -224,6 +224,23 @@ def compare(
 
 
 @app.command()
+def settings(
+    command: Annotated[
+        str | None,
+        typer.Argument(help="Command whose settings to show: train or pretrain [default: both].", show_default=False),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/settings.md.")] = False,
+) -> None:
+    """List all settings with default, meaning and valid values, and the presets with their loss terms."""
+    from electra_ie.cli.settings import settings_markdown, show_settings
+
+    if markdown:
+        typer.echo(settings_markdown(), nl=False)
+    else:
+        show_settings(command)
+
+
+@app.command()
 def evaluate(
     run: Run,
     split: Annotated[str, typer.Option(help="Split of the task to score.")] = "test",

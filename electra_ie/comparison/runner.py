@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from electra_ie.common.errors import UserError, nearest, warn
 from electra_ie.common.files import CARD, locked, parse, refuse_within, write
 from electra_ie.common.progress import notice
 from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.comparison.workers import run_processes
-from electra_ie.config.base import PLAYERS, check_same_settings
+from electra_ie.config.base import LOSS_FIELDS, check_same_settings
 from electra_ie.config.train import PRESETS, TrainSettings
 from electra_ie.data.label_budget import sample
 from electra_ie.data.task import UNLABELED, Task
@@ -94,7 +93,7 @@ def compare(
     if resume and not (folder / PLAN).is_file():
         raise UserError("there is no comparison to resume.", file=folder, remedy="Leave --resume out to begin one.")
     plan = TrainSettings.build(folder / BASE if resume else settings, tuple(overrides), task=task, **given)
-    _refuse(plan, (*VARIED, *PLAYERS))
+    _refuse(plan, (*VARIED, *LOSS_FIELDS))
     asked: dict[str, Any] = {
         "label_budgets": sorted(set(label_budgets)) if label_budgets else None,
         "presets": list(presets) if presets else None,
@@ -116,15 +115,13 @@ def train_winner(
     """A run of the preset that wins a comparison with three seeds at the labels given; of control where there is no dev
     split to compare on. The comparison's result is kept in the run's folder. Arguments as for `api.train`."""
     plan = TrainSettings.build(settings, tuple(overrides), task=task, **given)
-    _refuse(plan, ("preset", *PLAYERS))
+    _refuse(plan, ("preset", *LOSS_FIELDS))
     made = Task.load(plan.task, plan.data)
     folder = Path(output or f"runs/{made.name}-{AUTO}-{plan.seed}")
     inner = folder / COMPARISON
     if "dev" not in made.splits:
         notice(f"preset {AUTO}: without a dev split nothing can be compared; {CONTROL} it is.")
-        train_run(
-            made, dataclasses.replace(_base(plan), label_budget=plan.label_budget, seed=plan.seed), folder, resume
-        )
+        train_run(made, _base(plan).replace(label_budget=plan.label_budget, seed=plan.seed), folder, resume)
         return folder
     if not resume:
         check_output(folder, resume)
@@ -155,7 +152,7 @@ def run_comparison(
 
     asked: fields of `Plan`; None, or nothing, for what it was before, or else by default.
     """
-    base = dataclasses.replace(_base(settings), encoder=resolve_revision(settings.encoder))  # one for all runs
+    base = _base(settings).replace(encoder=resolve_revision(settings.encoder))  # one for all runs
     task = Task.load(base.task, base.data)
     refuse_within(folder, [*task.paths, *base.unlabeled])
     known = parse((folder / PLAN).read_bytes(), folder / PLAN) if resume else {}
@@ -176,8 +173,7 @@ def run_comparison(
     else:
         check_output(folder, resume=False)
     with locked(folder):
-        common = {name: value for name, value in base.as_dict().items() if name not in (*VARIED, *PLAYERS)}
-        write(folder / BASE, yaml.safe_dump(common, sort_keys=False, allow_unicode=True))
+        write(folder / BASE, base.to_yaml(exclude=(*VARIED, *LOSS_FIELDS)))
         write(folder / PLAN, json.dumps({**vars(plan), **hashes}, indent=2) + "\n")
         _train_all(plan.cells, folder, jobs)
         found = Comparison(
@@ -200,7 +196,7 @@ def run_comparison(
 
 def _base(plan: TrainSettings) -> TrainSettings:
     """The recipe that all runs have in common."""
-    return dataclasses.replace(plan, label_budget=None, seed=0, preset=CONTROL, discriminator={}, generator={})
+    return plan.replace(label_budget=None, seed=0, preset=CONTROL, discriminator={}, generator={})
 
 
 def _refuse(plan: TrainSettings, names: Sequence[str]) -> None:
@@ -238,13 +234,13 @@ def _check(task: Task, base: TrainSettings, plan: Plan) -> tuple[str, str | None
         if not values or len(set(values)) < len(values):
             raise UserError(f"{name} is {values}.", remedy="Give at least one, and each once.")
     for cell in plan.cells:
-        dataclasses.replace(base, label_budget=cell.label_budget, seed=cell.seed)  # checks the values
+        base.replace(label_budget=cell.label_budget, seed=cell.seed)  # checks the values
     tokenizer = load_tokenizer(base.encoder)
     if any(_is_taught(preset) for preset in plan.presets):
         mask_token(tokenizer, base.encoder)
     _refuse_bare(task, plan, base)
     reading = any(_reads_pool(preset) for preset in plan.presets)
-    corpus = TrainingData.read(task, dataclasses.replace(base, unlabeled=()) if reading else base)
+    corpus = TrainingData.read(task, base.replace(unlabeled=()) if reading else base)
     check_budget(max((labels for labels in plan.label_budgets if labels is not None), default=None), corpus.train)
     return corpus.hash, TrainingData([], unlabeled(task, base), []).hash if reading else None
 

@@ -1,4 +1,4 @@
-"""The settings of training and of pretraining, and the presets as data: everything that decides a run.
+"""The settings of training and pretraining, with their bounds and help texts, and the presets as data.
 
-May import `common`. Imports no torch, so that the command line can check settings before anything heavy is loaded.
+May import `common`. Imports neither torch nor numpy, so that settings are checked before anything heavy is loaded.
 """

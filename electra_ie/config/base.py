@@ -1,124 +1,281 @@
-"""Settings: what a recipe of any kind is made of, frozen, read from YAML and `key=value`, checked by name and type."""
+"""The base class of all settings: reading from YAML and `key=value`, validation, and writing to YAML."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, Union, get_args, get_origin
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.yaml_source import Source
 
-PLAYERS = ("discriminator", "generator")
+LOSS_FIELDS = ("discriminator", "generator")
+"""The fields that hold the loss terms of a model: a mapping of terms to weights."""
+
+LossTerms = dict[str, Annotated[float, Field(ge=0)]]
+"""Loss terms and their weights."""
+
+DERIVED = "derived"
+"""The key in `json_schema_extra` of a field with the default None: how its value is derived, in words."""
+
+TYPE_NAMES: Mapping[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    tuple[str, ...]: "a list of texts",
+    LossTerms: "loss terms with weights of at least 0",
+}
+BOUNDS = {"ge": "at least", "le": "at most", "lt": "below"}
 
 
-class BaseSettings:
-    """Base of the recipes, which are frozen dataclasses with a field `discriminator` and a field `generator`: the terms
-    of each player's loss and their weights. Where these are empty, a row of `TABLE` fills them, the one that the field
-    named by `CHOICE` names.
+class SettingRow(NamedTuple):
+    """A line of the settings table: a setting, its default as YAML spells it, the valid values, its help text."""
+
+    name: str
+    default: str
+    values: str
+    meaning: str
+
+
+class BaseSettings(BaseModel):
+    """Frozen settings with loss terms for two models, `discriminator` and `generator`.
+
+    Each setting declares its type, bounds and help text with `pydantic.Field`. A default of None means that the value
+    is derived later; the field's `json_schema_extra` says how. Loss terms that are empty are filled from the row of
+    `presets` that the setting `preset_field` names.
+
+    `build` and `replace` report a mistake as a one-line `UserError`; the constructor raises pydantic's
+    `ValidationError`. `model_fields_set` holds the settings that were given, without defaults and derived values.
     """
 
-    CHOICE: ClassVar[str]
-    TABLE: ClassVar[Mapping[str, Mapping[str, Mapping[str, float]]]]
-    FOLLOWING: ClassVar[tuple[str, ...]] = ()
-    """Fields whose value in a file followed from that choice: with another one they are decided anew."""
-    LOWEST: ClassVar[Mapping[str, float]]
-    """The smallest value that a number may have."""
-    HIGHEST: ClassVar[Mapping[str, float]] = {}
-    """The greatest value, where there is one."""
-    WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """The words among which a text is chosen."""
+    # Strict: True is not an integer and 1 is not a boolean. `_convert` accepts the spellings that YAML needs.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    def __post_init__(self) -> None:
-        chosen = getattr(self, self.CHOICE)
-        if chosen not in self.TABLE:
-            raise UserError(f'unknown {self.CHOICE} "{chosen}".', remedy=nearest(chosen, self.TABLE))
-        for player in PLAYERS:
-            if not getattr(self, player):
-                object.__setattr__(self, player, dict(self.TABLE[chosen][player]))
-        self._check_values()
+    preset_field: ClassVar[str]
+    presets: ClassVar[Mapping[str, Mapping[str, Mapping[str, float]]]]
+    reset_with_preset: ClassVar[tuple[str, ...]] = ()
+    """Settings that a file's preset has decided. They are derived again when another preset is chosen."""
 
-    def _check_values(self) -> None:
-        for name, low in self.LOWEST.items():
-            value, high = getattr(self, name), self.HIGHEST.get(name)
-            if value is not None and not (low <= value and (high is None or value <= high)):
-                most = "" if high is None else f" and at most {high}"
-                raise UserError(f"{name} is {value}.", remedy=f"It must be at least {low}{most}.")
-        for player in PLAYERS:
-            for term, weight in getattr(self, player).items():
-                if not 0 <= weight < math.inf:
-                    raise UserError(f"{player}.{term} is {weight}.", remedy="A weight must be at least 0.")
-        for name, words in self.WORDS.items():
-            value = getattr(self, name)
-            if value is not None and value not in words:
-                raise UserError(f'{name} is "{value}".', remedy=nearest(value, words))
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_loss_terms(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        terms = cls._preset_terms(values)
+        empty = [name for name in LOSS_FIELDS if name in terms and values.get(name, {}) == {}]
+        return {**values, **{name: dict(terms[name]) for name in empty}}
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, in the order of the fields: what run.yaml holds."""
-        plain = dataclasses.asdict(self)  # type: ignore[call-overload]
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+    @field_validator("*", mode="before")
+    @classmethod
+    def _convert(cls, value: Any, info: ValidationInfo) -> Any:
+        """Convert the spellings of YAML 1.1 and of Python callers to the type of the field.
+
+        YAML 1.1 reads `no` as false and `1e-4` as text. A whole float such as 300.0 is an integer.
+        """
+        kinds = _kinds(cls.model_fields[info.field_name or ""])
+        if value is False and "no" in _choices(kinds):
+            return "no"
+        if isinstance(value, Mapping):
+            return {term: _number(weight) for term, weight in value.items()}
+        if isinstance(value, list) and tuple[str, ...] in kinds:
+            return tuple(value)
+        if str not in kinds and not _choices(kinds):
+            value = _number(value)
+        if isinstance(value, float) and float not in kinds and value.is_integer():
+            return int(value)
+        return value
+
+    def as_dict(self, exclude: Iterable[str] = ()) -> dict[str, Any]:
+        """Return plain values in the order of the fields."""
+        return self.model_dump(mode="json", exclude=set(exclude))
+
+    def to_yaml(self, exclude: Iterable[str] = ()) -> str:
+        """Return the text of run.yaml: all settings, and behind a derived value a comment that says how it is derived.
+
+        `build` reads it back to equal settings.
+        """
+        lines = []
+        for name, value in self.as_dict(exclude).items():
+            text = yaml.safe_dump({name: value}, sort_keys=False, allow_unicode=True)
+            rule = _derivation(type(self).model_fields[name])
+            is_derived = rule and value is not None and name not in self.model_fields_set
+            lines.append(f"{text.rstrip()}  # derived: {rule}\n" if is_derived else text)
+        return "".join(lines)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with other values, validated.
+
+        Raises:
+            UserError: a value is invalid.
+        """
+        copy = self._create({**dict(self), **changes}, {})
+        copy.model_fields_set.intersection_update(self.model_fields_set | changes.keys())
+        return copy
+
+    def derive(self, **values: Any) -> Self:
+        """Return a copy in which each setting that is None has its value of `values`, and counts as derived."""
+        missing = {name: value for name, value in values.items() if getattr(self, name) is None}
+        copy = self.replace(**missing)
+        copy.model_fields_set.difference_update(missing)
+        return copy
 
     @classmethod
-    def build(cls, file: str | os.PathLike[str] | None = None, overrides: tuple[str, ...] = (), **given: Any) -> Self:
-        """Defaults, then a YAML file, then `given` (those that are not None), then `key=value` settings."""
-        values: dict[str, Any] = {}
+    def build(cls, file: str | os.PathLike[str] | None = None, overrides: tuple[str, ...] = (), **values: Any) -> Self:
+        """Build settings from the defaults, then a YAML file, then `values` that are not None, then `key=value` texts.
+
+        Raises:
+            UserError: the first mistake, with its file and line or its `--set`.
+        """
+        merged: dict[str, Any] = {}
+        sources: dict[str, Source | str] = {}
         if file:
-            given_there, source = _read_yaml(Path(file))
-            values.update(cls._check(given_there, source))
-        cls._update(values, cls._check({name: value for name, value in given.items() if value is not None}, None))
-        for setting in overrides:
-            cls._assign(values, setting)
-        return cls(**values)
+            merged, source = _read_yaml(Path(file))
+            sources = dict.fromkeys(merged, source)
+        options = {name: value for name, value in values.items() if value is not None}
+        cls._merge(merged, options)
+        for name in options:
+            sources.pop(name, None)
+        for override in overrides:
+            name, value = cls._parse_override(override, merged)
+            cls._merge(merged, {name: value})
+            sources[name] = f"--set {override}"
+        return cls._create(merged, sources)
 
     @classmethod
-    def _assign(cls, values: dict[str, Any], setting: str) -> None:
-        """Apply one `key=value`; `generator.generator_adversarial=0.5` sets one weight."""
-        name, equals, text = setting.partition("=")
+    def _parse_override(cls, override: str, merged: Mapping[str, Any]) -> tuple[str, Any]:
+        """Return the name and the value of a `key=value`; `generator.generator_adversarial=0.5` sets one weight."""
+        name, equals, text = override.partition("=")
         if not equals:
-            raise UserError(f'--set {setting}: no "=" in it.', remedy="Write --set key=value.")
-        name, _, part = name.strip().partition(".")
+            raise UserError(f'--set {override}: no "=" in it.', remedy="Write --set key=value.")
+        name, _, term = name.strip().partition(".")
         try:
             value = yaml.safe_load(text)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise UserError(f"--set {setting}: the value is not valid YAML.") from error
-        if isinstance(value, str):
-            value = _number(value)
-        if part:
-            weights = dict(values.get(name) or cls.TABLE.get(cls._chosen(values), {}).get(name, {}))
-            value = {**weights, part: value}
-        cls._update(values, cls._check({name: value}, f"--set {setting}"))
+            raise UserError(f"--set {override}: the value is not valid YAML.") from error
+        if not term:
+            return name, value
+        weights = merged.get(name) or cls._preset_terms(merged).get(name)
+        return name, {**(weights if isinstance(weights, Mapping) else {}), term: value}
 
     @classmethod
-    def _chosen(cls, values: Mapping[str, Any]) -> str:
-        return values.get(cls.CHOICE, getattr(cls, cls.CHOICE))
+    def _preset_terms(cls, values: Mapping[str, Any]) -> Mapping[str, Mapping[str, float]]:
+        """Return the loss terms of the preset that `values` choose; nothing if there is no such preset."""
+        preset = cls._preset(values)
+        return cls.presets.get(preset, {}) if isinstance(preset, str) else {}
 
     @classmethod
-    def _update(cls, values: dict[str, Any], later: Mapping[str, Any]) -> None:
-        """Put `later` over `values`: another row of the table than before brings its own terms."""
-        before = cls._chosen(values)
-        if later.get(cls.CHOICE, before) != before:
-            for name in (*PLAYERS, *cls.FOLLOWING):
+    def _preset(cls, values: Mapping[str, Any]) -> Any:
+        return values.get(cls.preset_field, cls.model_fields[cls.preset_field].default)
+
+    @classmethod
+    def _merge(cls, values: dict[str, Any], later: Mapping[str, Any]) -> None:
+        """Update `values` with `later`. A preset that differs from the one before brings its own loss terms."""
+        if cls.preset_field in later and cls._preset(later) != cls._preset(values):
+            for name in (*LOSS_FIELDS, *cls.reset_with_preset):
                 values.pop(name, None)
         values.update(later)
 
     @classmethod
-    def _check(cls, values: Mapping[str, Any], source: Source | str | None) -> dict[str, Any]:
-        """Refuse unknown keys and values of the wrong type, by name."""
-        names = [each.name for each in dataclasses.fields(cls)]  # type: ignore[arg-type]
-        hints = get_type_hints(cls)
-        checked: dict[str, Any] = {}
-        for name, value in values.items():
-            if name not in names:
-                raise _mistake(f'unknown key "{name}" in the recipe.', name, source, nearest(name, names))
-            if value is False and "no" in cls.WORDS.get(name, ()):
-                value = "no"  # YAML 1.1 reads the word as false
-            checked[name] = _convert(name, hints[name], value, source)
-        return checked
+    def _create(cls, values: Mapping[str, Any], sources: Mapping[str, Source | str]) -> Self:
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise cls._user_error(error, sources) from None
+
+    @classmethod
+    def _user_error(cls, error: ValidationError, sources: Mapping[str, Source | str]) -> UserError:
+        """Return the first mistake of a validation as one line: setting, value, what was expected."""
+        first = error.errors()[0]
+        if isinstance(cause := first.get("ctx", {}).get("error"), UserError):
+            return cause
+        path = tuple(map(str, first["loc"]))
+        name, value = path[0], first["input"]
+        if field := cls.model_fields.get(name):
+            message, remedy = f"{'.'.join(path)} is {_spell(value)}.", _remedy(field, value)
+        else:
+            message, remedy = f'unknown setting "{name}".', nearest(name, cls.model_fields)
+        source = sources.get(name)
+        if isinstance(source, Source):
+            return source.error(path, message, remedy)
+        return UserError(message, file=source, remedy=remedy)
+
+    @classmethod
+    def rows(cls) -> Iterator[SettingRow]:
+        """Yield the settings table, in the order of the fields."""
+        for name, field in cls.model_fields.items():
+            default = field.get_default(call_default_factory=True)
+            rule = _derivation(field)
+            meaning = f"{field.description} If not set: {rule}." if rule else field.description or ""
+            if isinstance(default, tuple):
+                default = list(default)
+            is_word = isinstance(default, str) and default
+            text = default if is_word else "" if default is None else _spell(default)
+            yield SettingRow(name, text, _valid_values(field), meaning)
+
+
+def _kinds(field: FieldInfo) -> tuple[Any, ...]:
+    """Return the types of a field: those of a union, or its only one."""
+    annotation = field.annotation
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
+def _choices(kinds: Iterable[Any]) -> tuple[str, ...]:
+    """Return the words of the literal types in `kinds`."""
+    return tuple(word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind))
+
+
+def _derivation(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    return str(extra.get(DERIVED, "")) if isinstance(extra, dict) else ""
+
+
+def _valid_values(field: FieldInfo) -> str:
+    """Return the type and the bounds of a field in words, or its choices."""
+    kinds = _kinds(field)
+    if words := _choices(kinds):
+        return ", ".join(words)
+    names = " or ".join(TYPE_NAMES[kind] for kind in kinds if kind is not NoneType)
+    bounds = [
+        f"{words} {limit}"
+        for bound in field.metadata
+        for attribute, words in BOUNDS.items()
+        if (limit := getattr(bound, attribute, None)) is not None
+    ]
+    return ", ".join([names, *bounds])
+
+
+def _remedy(field: FieldInfo, value: Any) -> str:
+    kinds = _kinds(field)
+    if words := _choices(kinds):
+        return nearest(value, words)
+    optional = " (or null)" if NoneType in kinds else ""
+    return f"It must be {_valid_values(field)}{optional}."
+
+
+def _number(value: Any) -> Any:
+    """Convert text that spells a number, such as `1e-4`, which YAML 1.1 reads as text; return others unchanged."""
+    if isinstance(value, str):
+        for kind in (int, float):
+            try:
+                return kind(value)
+            except ValueError:
+                continue
+    return value
+
+
+def _spell(value: Any) -> str:
+    """Return a value as YAML spells it, text in quotes, cut to 80 characters."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _read_yaml(file: Path) -> tuple[dict[str, Any], Source]:
@@ -127,61 +284,27 @@ def _read_yaml(file: Path) -> tuple[dict[str, Any], Source]:
     return values, source
 
 
-def _number(text: str) -> str | float:
-    """YAML 1.1 reads 1e-4 as a string; a user means the number."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def check_same_settings(before: BaseSettings, now: BaseSettings, folder: Path) -> None:
+    """Check that a run is resumed with the settings that it was started with.
+
+    Raises:
+        UserError: a setting differs.
+    """
+    if changed := differences(before, now):
+        remedy = "Resume without these options, or start a new run."
+        raise UserError(f"the run was started with other settings: {', '.join(changed)}.", file=folder, remedy=remedy)
 
 
-def _convert(name: str, hint: Any, value: Any, source: Source | str | None) -> Any:
-    kinds = getattr(hint, "__args__", (hint,)) if not hasattr(hint, "__origin__") else (hint,)
-    if value is None and type(None) in kinds:
-        return None
-    if hint == tuple[str, ...] and isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
-        return tuple(value)
-    if name in PLAYERS and isinstance(value, Mapping):
-        if all(isinstance(weight, (int, float)) and not isinstance(weight, bool) for weight in value.values()):
-            return {str(term): float(weight) for term, weight in value.items()}
-    if float in kinds and isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        number = _number(str(value))
-        if isinstance(number, float) and math.isfinite(number):
-            return number
-    if bool in kinds and isinstance(value, bool):
-        return value
-    if int in kinds and not isinstance(value, bool) and isinstance(value, (int, float)) and value % 1 == 0:
-        return int(value)
-    if str in kinds and isinstance(value, str):
-        return value
-    words = " or ".join(getattr(kind, "__name__", str(kind)).replace("NoneType", "null") for kind in kinds)
-    raise _mistake(f'"{name}" is {value!r}.', name, source, f"It must be {words}.")
+def differences(before: BaseSettings, now: BaseSettings) -> list[str]:
+    """Return the settings that differ, each as `max_steps (100, now 200)`. A value of None now is no difference."""
+    old, new = before.as_dict(), now.as_dict()
+    return [f"{name} ({old[name]}, now {new[name]})" for name in new if not _is_same(old[name], new[name])]
 
 
-def _mistake(message: str, name: str, source: Source | str | None, remedy: str) -> UserError:
-    """Where the mistake stands: a line of a file, a --set, or nowhere that can be shown."""
-    if isinstance(source, Source):
-        return source.error((name,), message, remedy)
-    return UserError(message, file=source, remedy=remedy)
-
-
-def check_same_settings(begun: BaseSettings, mine: BaseSettings, folder: Path) -> None:
-    """Raises UserError where a run would be resumed with another recipe than it was begun with."""
-    if other := differences(begun, mine):
-        remedy = "Resume without these options, or begin another run."
-        raise UserError(f"the run was begun with another recipe: {', '.join(other)}.", file=folder, remedy=remedy)
-
-
-def differences(begun: BaseSettings, mine: BaseSettings) -> list[str]:
-    """What a run was begun with and what is wanted now, where they differ: `steps (100, now 200)`."""
-    before, now = begun.as_dict(), mine.as_dict()
-    return [f"{name} ({before[name]}, now {now[name]})" for name in now if not _same(before[name], now[name])]
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Are two settings alike? `./task` and `task` lead to the same place."""
-    if isinstance(one, str) and isinstance(other, str) and os.path.exists(one) and os.path.exists(other):
-        return os.path.samefile(one, other)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return other is None or bool(one == other)  # what is not given now is as it was
+def _is_same(old: Any, new: Any) -> bool:
+    """Compare two values of a setting. Two existing paths are the same if they lead to the same file."""
+    if isinstance(old, str) and isinstance(new, str) and os.path.exists(old) and os.path.exists(new):
+        return os.path.samefile(old, new)
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(map(_is_same, old, new))
+    return new is None or bool(old == new)

@@ -1,21 +1,21 @@
-"""Recipe: everything that decides a run, in one frozen record that reads from and writes to YAML."""
+"""The settings of a training run, and the presets."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
 
 from electra_ie.common.errors import UserError
-from electra_ie.config.base import BaseSettings
+from electra_ie.config.base import BaseSettings, LossTerms
 
 EMBEDDED = "all-MiniLM-L6-v2"
-"""The default encoder: ships in a package, needs no hub."""
+"""The default encoder. It ships in a package, so that no download is needed."""
 
-MOST_SEEDS = 2**32 - 1
-"""The greatest seed: with it and the number of a step torch's generator is seeded, which takes 64 bits."""
+MAX_SEED = 2**32 - 1
+"""The greatest seed: torch's generator takes 64 bits, which hold the seed and the index of a step."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "supervised": {"discriminator": {"classification": 1.0}, "generator": {}},
@@ -28,104 +28,144 @@ PRESETS: dict[str, dict[str, Any]] = {
         "generator": {"generator_adversarial": 1.0, "feature_matching": 1.0, "class_consistency": 1.0},
     },
 }
-"""What each player is trained for: terms of `objectives.TERMS` and their weights. No generator term: no generator.
-adversarial: texts, see `hiding`. latent: states, as GAN-BERT (Croce et al. 2020), see `generators`."""
+"""The loss terms of each model and their weights (see `models.losses`). Without generator terms there is no generator.
+adversarial: a generator masks tokens (see `models.masking_generator`). latent: a generator of encoder states as in
+GAN-BERT (Croce et al., ACL 2020; see `models.latent_generator`)."""
 
 
-@dataclass(frozen=True)
 class TrainSettings(BaseSettings):
-    """All that decides a run. The string under a field is its help; `None` is filled from the data or the encoder."""
+    """The settings that decide a training run. Values of None are derived from the data or the encoder."""
 
-    task: str = ""
-    "Name of a task, or path to a task.yaml."
-    data: str | None = None
-    "Folder of the task's files, in place of the one that the task names."
-    unlabeled: tuple[str, ...] = ()
-    "Text files, folders or .jsonl files that are added to the unlabelled pool."
-    label_budget: int | None = None
-    "Keep this many labelled documents; the rest of train joins the unlabelled pool. None keeps all."
-    seed: int = 0
-    "Decides the label draw, the order of batches, new weights, dropout and the generator's noise."
-    preset: str = "supervised"
-    """control (plain supervised training), adversarial (learns from unlabelled texts too: a generator hides tokens, a
-    teacher answers) or latent (a generator fakes states, as in GAN-BERT)."""
-    encoder: str = EMBEDDED
-    "Name or directory of a Hugging Face encoder."
-    pooling: str | None = None
-    "How a text becomes one vector: stock (what the encoder's own class does) or mean. None: see the README."
-    window: int | None = None
-    "Tokens in a window, special ones included. None: 128, or 256 where whole texts are judged; at most the encoder's."
-    context_overlap: int = 16
-    "Tokens of context on each side of a cut that falls inside a sentence."
-    units: str = "auto"
-    """What a tag is given to: words (by their first token), tokens, or auto (words, unless more than one gold span in
-    twenty begins or ends inside one)."""
-    max_steps: int | None = None
-    "Optimiser steps. None: 320 / batch * sqrt(labelled windows), at least 100; a larger batch takes fewer."
-    batch_size: int | None = None
-    "Labelled windows in a step, over all processes. None: 16; 8 for spans below 1,000 labelled windows."
-    unlabeled_batch_size: int | None = None
-    "Unlabelled windows in a step when there is a generator. None: as many as labelled ones."
-    learning_rate: float | None = None
-    "Highest learning rate of the encoder. None: 384 / hidden size times 2e-4, or 1e-4 for spans below 1,000 windows."
-    head_learning_rate: float = 1e-3
-    "Highest learning rate of the heads."
-    generator_learning_rate: float = 1e-3
-    "Highest learning rate of the generator."
-    warmup_steps: float = 0.1
-    "Share of the steps over which the rates rise; then they fall to 0 on a line."
-    weight_decay: float = 0.01
-    "Weight decay of AdamW."
-    max_grad_norm: float = 1.0
-    "Largest norm of each player's gradient."
-    freeze_embeddings: bool = True
-    "Leave the encoder's word embeddings as they are."
-    self_training_rounds: int = 1
-    "How often the game with a teacher is played: each discriminator teaches the next, the last one is kept."
-    co_training: bool = True
-    "May regression on the untouched encoder answer beside the teacher, on classes? It does where it helps."
-    mask_ratio: float = 0.15
-    "Share of the tokens of an unlabelled text that the generator hides."
-    precision: str = "auto"
-    """bf16 (quicker on a GPU, or a CPU with AMX), no (float32) or auto (bf16 on a GPU). Answers are always computed in
-    float32."""
-    latent_size: int = 64
-    "Size of the generator's latent vector z."
-    num_evaluations: int = 5
-    "How often the dev split is scored, evenly over the second half of the steps."
-    max_dev_documents: int = 500
-    "Documents of dev that choose the checkpoint, drawn by the seed."
-    include_examples: bool = False
-    "Show the first documents of dev in the model card, which else holds no text of the corpus."
-    discriminator: Mapping[str, float] = field(default_factory=dict)
-    "Terms of the discriminator's loss and their weights. Empty: those of the preset."
-    generator: Mapping[str, float] = field(default_factory=dict)
-    "Terms of the generator's loss and their weights. Empty: those of the preset."
+    task: str = Field(default="", description="Name of a task, or path of a task.yaml.")
+    data: str | None = Field(
+        default=None,
+        description="Folder of the task's files.",
+        json_schema_extra={"derived": "the folder that the task names"},
+    )
+    unlabeled: tuple[str, ...] = Field(
+        default=(), description="Text files, folders or .jsonl files that are added to the unlabeled documents."
+    )
+    label_budget: int | None = Field(
+        default=None,
+        ge=1,
+        description="Number of labeled documents to keep, drawn by the seed. The others join the unlabeled ones.",
+        json_schema_extra={"derived": "all labeled documents"},
+    )
+    seed: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_SEED,
+        description="Seed of the label draw, the order of the batches, new weights, dropout and the generator's noise.",
+    )
+    preset: Literal["supervised", "adversarial", "latent"] = Field(
+        default="supervised",
+        description="Loss terms of discriminator and generator. supervised: labeled text only. adversarial: also "
+        "unlabeled text; a generator masks tokens, and the discriminator learns to predict what a supervised teacher "
+        "predicts for the unmasked text. latent: a generator produces encoder states, as in GAN-BERT.",
+    )
+    encoder: str = Field(default=EMBEDDED, description="Name or directory of a Hugging Face encoder.")
+    pooling: Literal["stock", "mean"] | None = Field(
+        default=None,
+        description="How token states become one vector per text: stock (as the encoder's own classification head) or "
+        "mean.",
+        json_schema_extra={"derived": "mean if the encoder was trained with mean pooling, otherwise stock"},
+    )
+    window: int | None = Field(
+        default=None,
+        ge=8,
+        description="Tokens per window, special tokens included.",
+        json_schema_extra={"derived": "128, or 256 if a field labels whole texts; at most the encoder's maximum"},
+    )
+    context_overlap: int = Field(
+        default=16, ge=0, description="Tokens of context on each side of a window boundary inside a sentence."
+    )
+    units: Literal["auto", "words", "tokens"] = Field(
+        default="auto",
+        description="Unit of tagging: words (by their first token), tokens, or auto (words, unless more than one gold "
+        "span in twenty begins or ends inside a word).",
+    )
+    max_steps: int | None = Field(
+        default=None,
+        ge=1,
+        description="Number of optimizer steps.",
+        json_schema_extra={"derived": "320 / batch_size * sqrt(labeled windows), at least 100"},
+    )
+    batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="Labeled windows per step, over all processes.",
+        json_schema_extra={"derived": "16, or 8 for span fields with fewer than 1,000 labeled windows"},
+    )
+    unlabeled_batch_size: int | None = Field(
+        default=None,
+        ge=0,
+        description="Unlabeled windows per step, over all processes; used only with a generator.",
+        json_schema_extra={"derived": "batch_size"},
+    )
+    learning_rate: float | None = Field(
+        default=None,
+        ge=0,
+        description="Peak learning rate of the encoder.",
+        json_schema_extra={
+            "derived": "2e-4 * 384 / hidden size, or half of it for span fields with fewer than 1,000 labeled windows"
+        },
+    )
+    head_learning_rate: float = Field(default=1e-3, ge=0, description="Peak learning rate of the heads.")
+    generator_learning_rate: float = Field(default=1e-3, ge=0, description="Peak learning rate of the generator.")
+    warmup_steps: float = Field(
+        default=0.1,
+        ge=0,
+        description="Steps over which the learning rates rise linearly; below 1, a share of max_steps. Then they fall "
+        "linearly to 0.",
+    )
+    weight_decay: float = Field(default=0.01, ge=0, description="Weight decay of AdamW.")
+    max_grad_norm: float = Field(
+        default=1.0, ge=0, description="Maximum gradient norm, of discriminator and generator separately."
+    )
+    freeze_embeddings: bool = Field(default=True, description="Do not train the encoder's word embeddings.")
+    self_training_rounds: int = Field(
+        default=1,
+        ge=1,
+        description="Rounds of training with a teacher (preset adversarial). The discriminator of a round is the "
+        "teacher of the next; the last one is kept.",
+    )
+    co_training: bool = Field(
+        default=True,
+        description="Combine the teacher's predictions with logistic regression on the states of the pretrained "
+        "encoder, for fields of the kind classes, where this improves them.",
+    )
+    mask_ratio: float = Field(
+        default=0.15, ge=0, le=0.9, description="Share of the tokens of an unlabeled text that the generator masks."
+    )
+    precision: Literal["auto", "bf16", "no"] = Field(
+        default="auto",
+        description="bf16 (faster on a GPU, or a CPU with AMX), no (float32) or auto (bf16 on a GPU). Predictions are "
+        "always computed in float32.",
+    )
+    latent_size: int = Field(default=64, ge=1, description="Size of the generator's latent vector (preset latent).")
+    num_evaluations: int = Field(
+        default=5, ge=1, description="Number of evaluations on dev, evenly over the second half of the steps."
+    )
+    max_dev_documents: int = Field(
+        default=500, ge=1, description="Maximum number of dev documents that select the checkpoint, drawn by the seed."
+    )
+    include_examples: bool = Field(
+        default=False,
+        description="Show the first dev documents in the model card. Otherwise it contains no text of the data.",
+    )
+    discriminator: LossTerms = Field(
+        default_factory=dict,
+        description="Loss terms of the discriminator and their weights. If empty: those of the preset.",
+    )
+    generator: LossTerms = Field(
+        default_factory=dict,
+        description="Loss terms of the generator and their weights. If empty: those of the preset.",
+    )
 
     dropout: ClassVar[bool] = True
-    """Few labels are read many times over: here units are always dropped out, as the encoder's configuration says."""
-    CHOICE: ClassVar[str] = "preset"
-    TABLE: ClassVar[Mapping[str, Any]] = PRESETS
-    LOWEST: ClassVar[Mapping[str, float]] = {
-        "label_budget": 1,
-        "seed": 0,
-        "window": 8,
-        "context_overlap": 0,
-        "max_steps": 1,
-        "batch_size": 1,
-        "unlabeled_batch_size": 0,
-        "learning_rate": 0,
-        "head_learning_rate": 0,
-        "generator_learning_rate": 0,
-        "warmup_steps": 0,
-        "weight_decay": 0,
-        "max_grad_norm": 0,
-        "latent_size": 1,
-        "num_evaluations": 1,
-        "max_dev_documents": 1,
-        "self_training_rounds": 1,
-        "mask_ratio": 0,
-    }
+    """Dropout is always on in training, since few labels are read many times. In pretraining it is a setting."""
+    preset_field: ClassVar[str] = "preset"
+    presets: ClassVar[Mapping[str, Any]] = PRESETS
 
     GENERATOR_SETTINGS: ClassVar[tuple[str, ...]] = (
         "unlabeled",
@@ -136,68 +176,72 @@ class TrainSettings(BaseSettings):
         "co_training",
         "mask_ratio",
     )
-    """What plain training knows nothing of."""
-    HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "mask_ratio": 0.9}
-    WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "pooling": ("stock", "mean"),
-        "precision": ("auto", "bf16", "no"),
-        "units": ("auto", "words", "tokens"),
-    }
+    """The settings that supervised training does not use."""
 
     @property
     def has_generator(self) -> bool:
-        """Is there a generator?"""
+        """Whether there is a generator."""
         return bool(self.generator)
 
     @property
     def has_teacher(self) -> bool:
-        """Does the discriminator learn from a teacher's answers too?"""
+        """Whether the discriminator also learns from the predictions of a teacher."""
         return "distillation" in self.discriminator
 
     @property
     def of_teacher(self) -> TrainSettings:
-        """What the teacher is trained with: it is the generation before, and before the first the supervised run."""
-        before = self.self_training_rounds - 1
-        return dataclasses.replace(self, self_training_rounds=before) if before else self.supervised
+        """The settings of the teacher: those of the previous round, or the supervised ones in the first round."""
+        previous = self.self_training_rounds - 1
+        return self.replace(self_training_rounds=previous) if previous else self.supervised
 
     @property
     def supervised(self) -> TrainSettings:
-        """The supervised run with the same seed, which the first generation learns from."""
-        known = {each.name: each.default for each in dataclasses.fields(self)}
-        plain: dict[str, Any] = {name: known[name] for name in self.GENERATOR_SETTINGS}
-        return dataclasses.replace(self, preset="supervised", **plain, **PRESETS["supervised"])
+        """The settings of the supervised run with the same seed, which is the teacher of the first round."""
+        defaults = {
+            name: type(self).model_fields[name].get_default(call_default_factory=True)
+            for name in self.GENERATOR_SETTINGS
+        }
+        return self.replace(preset="supervised", **defaults, **PRESETS["supervised"])
 
     @property
     def training_seed(self) -> int:
-        """What new weights, batches, dropout and noise are drawn from: the seed; but another number in each generation
-        that has a teacher, so that the two err differently."""
+        """The seed of new weights, batches, dropout and noise.
+
+        With a teacher it differs from `seed`, and between rounds, so that teacher and student make different errors.
+        """
         return (
-            ((self.seed + 1) * 7_919 + (self.self_training_rounds - 1) * 104_729) % MOST_SEEDS
+            ((self.seed + 1) * 7_919 + (self.self_training_rounds - 1) * 104_729) % MAX_SEED
             if self.has_teacher
             else self.seed
         )
 
-    def with_window(self, most: int, whole_texts: bool) -> TrainSettings:
-        """The recipe with its window written out. most: tokens the encoder takes; whole_texts: are texts judged?"""
-        window = self.window or min(256 if whole_texts else 128, most)
-        if window > most:
-            raise UserError(
-                f"window is {window}; the encoder takes {most} tokens.", remedy=f"Set it to {most} or less."
-            )
-        return dataclasses.replace(self, window=window)
+    def with_window(self, max_length: int, whole_texts: bool) -> TrainSettings:
+        """Return the settings with the window derived.
 
-    def with_schedule(self, labelled: int, hidden: int, spans: bool = True) -> TrainSettings:
-        """The recipe with steps, batch and rate written out.
+        max_length: tokens that the encoder accepts. whole_texts: whether a field labels whole texts.
 
-        labelled: labelled windows; hidden: the encoder's width; spans: are there tokens to judge? Where there are none
-        a window gives one row only, and a step takes more of them.
+        Raises:
+            UserError: the window is longer than the encoder accepts.
         """
-        many = labelled >= 1000 or not spans
-        batch = self.batch_size or (16 if many else 8)
-        return dataclasses.replace(
-            self,
-            batch_size=batch,
-            unlabeled_batch_size=batch if self.unlabeled_batch_size is None else self.unlabeled_batch_size,
-            max_steps=self.max_steps or max(100, round(320 * math.sqrt(labelled) / batch)),
-            learning_rate=(2e-4 if many else 1e-4) * 384 / hidden if self.learning_rate is None else self.learning_rate,
+        derived = self.derive(window=min(256 if whole_texts else 128, max_length))
+        if (derived.window or 0) > max_length:
+            raise UserError(
+                f"window is {self.window}; the encoder takes {max_length} tokens.",
+                remedy=f"Set it to {max_length} or less.",
+            )
+        return derived
+
+    def with_schedule(self, labeled_windows: int, hidden_size: int, spans: bool = True) -> TrainSettings:
+        """Return the settings with batch sizes, steps and learning rate derived.
+
+        spans: whether a field labels spans. Otherwise a window gives one row of the loss instead of one per token, so
+        that a step takes more windows.
+        """
+        many = labeled_windows >= 1000 or not spans
+        batch_size = self.batch_size or (16 if many else 8)
+        return self.derive(
+            batch_size=batch_size,
+            unlabeled_batch_size=batch_size,
+            max_steps=max(100, round(320 * math.sqrt(labeled_windows) / batch_size)),
+            learning_rate=(2e-4 if many else 1e-4) * 384 / hidden_size,
         )

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def set_up(settings: PretrainSettings, folder: Path, tracker: str | None = None)
     """
     check_terms({"discriminator": settings.discriminator, "generator": settings.generator}, TOKEN_TERMS)
     encoder, generator = (name and resolve_revision(name) for name in (settings.encoder, settings.generator_encoder))
-    settings = replace(settings.with_defaults(), encoder=encoder, generator_encoder=generator)
+    settings = settings.with_defaults().replace(encoder=encoder, generator_encoder=generator)
     accelerator = make_accelerator(settings.precision, tracker, folder / TRACKING)
     content = json.dumps([corpus_reader.content_hash(settings.paths), settings.boundary, settings.deduplicate])
     with accelerator.local_main_process_first():

@@ -7,12 +7,10 @@ import math
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from accelerate.utils import broadcast_object_list
 
 from electra_ie.common.errors import UserError
@@ -38,8 +36,6 @@ from electra_ie.training.loop import LossNotFinite, own_states, training_steps
 
 LOG_ROWS = 1_000
 """Rows of losses in log.jsonl at most, each the mean of the steps since the row before."""
-LONG_WARMUP = 1_000
-"""Steps of warmup from which on Adam's moments need no bias correction."""
 TRIAL = 8
 """Steps that are timed, after two that are not, to estimate how many fit into the given hours."""
 SPARE = 0.03
@@ -99,21 +95,17 @@ class Pretrainer:
         corpus = {"hash": self.setup.blocks.hash, **self.setup.corpus}
         write(self.folder / CORPUS, json.dumps(corpus, indent=2) + "\n")
         self.setup.tokenizer.save_pretrained(self.folder)
-        write(self.folder / SETTINGS, yaml.safe_dump(self.settings.as_dict(), sort_keys=False, allow_unicode=True))
+        write(self.folder / SETTINGS, self.settings.to_yaml())
 
     def _with_steps(self) -> PretrainSettings:
         """Return the settings with the number of steps: the given one, or what fits into the hours, or one pass."""
         hours = self.settings.max_hours
         steps = self.settings.max_steps or (self._steps_in(hours) if hours else self.steps_per_pass)
-        corrected = self.settings.bias_correction
-        if corrected is None:
-            warmup = self.settings.warmup_steps
-            corrected = (warmup * steps if warmup < 1 else warmup) < LONG_WARMUP
-        return replace(self.settings, max_steps=steps, bias_correction=corrected)
+        return self.settings.with_max_steps(steps)
 
     def _steps_in(self, hours: float) -> int:
         """Estimate how many steps fit: some are run at a learning rate of 0, which leaves the weights as they are."""
-        trial = replace(self.settings, max_steps=2 + TRIAL, learning_rate=0.0)
+        trial = self.settings.replace(max_steps=2 + TRIAL, learning_rate=0.0)
         self._set_peaks(0.0)
         began = 0.0
         for step in training_steps(self.setup.pair, self.setup.batches, trial):

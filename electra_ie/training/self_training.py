@@ -7,7 +7,7 @@ supervised run that is to be the teacher.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,8 @@ def load_teacher(
     refuse_links(run)
     audit, names = read_audit(run), [field.name for field in task.fields]
     ignored = ("task", "data", "include_examples", *TrainSettings.GENERATOR_SETTINGS)
-    trained_with = replace(TrainSettings.build(run / SETTINGS), **{name: getattr(settings, name) for name in ignored})
+    trained_with = TrainSettings.build(run / SETTINGS)
+    trained_with = trained_with.replace(**{name: getattr(settings, name) for name in ignored})
     other = differences(trained_with, settings)
     corpus = run / CORPUS
     if not corpus.is_file() or parse(corpus.read_bytes(), corpus).get("hash") != corpus_hash:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -82,8 +82,10 @@ def set_up(
     torch.manual_seed(settings.training_seed)  # decides the weights of the new heads and of the generator
     latent = settings.has_generator and not settings.has_teacher
     discriminator = Discriminator.load(encoder, task.fields, pooling, latent)
-    settings = replace(settings, encoder=encoder, pooling=pooling).with_window(
-        max_length(tokenizer, discriminator.encoder.config), _has(task.fields, "classes", "flags")
+    settings = (
+        settings.replace(encoder=encoder)
+        .derive(pooling=pooling)
+        .with_window(max_length(tokenizer, discriminator.encoder.config), _has(task.fields, "classes", "flags"))
     )
     windower = student.windower if student else _windower(tokenizer, settings, data, task.fields)
     labeled, pool = data.windows(windower, task.fields)

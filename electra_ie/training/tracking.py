@@ -70,7 +70,7 @@ def _begin(accelerator: Accelerator, folder: Path, settings: BaseSettings, start
     called = {"name": folder.absolute().name}
     given = {"wandb": called, "trackio": called, "mlflow": {"run_name": called["name"]}}
     given["tensorboard"] = {"purge_step": start + 1} if start else {}  # type: ignore[dict-item]
-    config = {**numbers(settings.as_dict()), settings.CHOICE: getattr(settings, settings.CHOICE)}
+    config = {**numbers(settings.as_dict()), settings.preset_field: getattr(settings, settings.preset_field)}
     (folder / TRACKING).mkdir(parents=True, exist_ok=True)
     try:
         accelerator.init_trackers(PROJECT, config=config, init_kwargs=given)

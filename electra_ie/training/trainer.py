@@ -132,14 +132,14 @@ class Trainer:
 
     def _write_beginning(self) -> None:
         """Write what a run is resumed from. run.yaml comes last: a run that has it can be resumed."""
-        task, settings = self.setup.task.as_dict(), self.setup.settings.as_dict()
-        write(self.folder / TASK, yaml.safe_dump(task, sort_keys=False, allow_unicode=True))
+        task = yaml.safe_dump(self.setup.task.as_dict(), sort_keys=False, allow_unicode=True)
+        write(self.folder / TASK, task)
         write(self.folder / CORPUS, json.dumps({"hash": self.setup.data.hash}) + "\n")
-        write(self.folder / SETTINGS, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+        write(self.folder / SETTINGS, self.setup.settings.to_yaml())
 
     def _restore(self) -> None:
         began_with = TrainSettings.build(self.folder / SETTINGS)
-        check_same_settings(replace(began_with, task=self.setup.settings.task), self.setup.settings, self.folder)
+        check_same_settings(began_with.replace(task=self.setup.settings.task), self.setup.settings, self.folder)
         task = load_task(self.folder).as_dict()
         for key, value in self.setup.task.as_dict().items():
             if task[key] != value and key not in ("name", "description", "data"):
@@ -174,7 +174,7 @@ class Trainer:
             ProgressBar(f"training {setup.description}"),
             *self.callbacks,
         ]
-        drive(setup.pair, batches, replace(settings, seed=settings.training_seed), state, callbacks)
+        drive(setup.pair, batches, settings.replace(seed=settings.training_seed), state, callbacks)
         if state.diverged:
             self._restore_last_good(state.step, state.diverged)
         elif state.stop:
