@@ -355,7 +355,7 @@ def test_each_process_has_a_gpu_of_those_that_this_one_may_use(tmp_path, monkeyp
 
 
 def test_two_processes_do_not_work_in_one_folder(tmp_path):
-    with locked(tmp_path / "made"), pytest.raises(UserError, match="another process is at work in this folder"):
+    with locked(tmp_path / "made"), pytest.raises(UserError, match="another process is writing to this folder"):
         with locked(tmp_path / "made"):
             pytest.fail("let in")
     assert list((tmp_path / "made").iterdir()) == []

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.randomness import MAX_SEED
 from electra_ie.config.base import BaseSettings
-from electra_ie.config.train import EMBEDDED, MOST_SEEDS
+from electra_ie.config.train import EMBEDDED
 
 OBJECTIVES: dict[str, dict[str, dict[str, float]]] = {
     "electra": {"discriminator": {"replaced_token_detection": 50.0}, "generator": {"mlm": 1.0}},
@@ -133,7 +134,7 @@ class PretrainSettings(BaseSettings):
         "num_evaluations": 1,
         "save_minutes": 0,
     }
-    HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "interpolation": 1}
+    HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MAX_SEED, "interpolation": 1}
     WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "from_scratch": SHAPES,
         "embedding_sharing": SHARINGS,

@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.randomness import MAX_SEED, round_seed
 from electra_ie.config.base import BaseSettings
 
 EMBEDDED = "all-MiniLM-L6-v2"
 """The default encoder: ships in a package, needs no hub."""
-
-MOST_SEEDS = 2**32 - 1
-"""The greatest seed: with it and the number of a step torch's generator is seeded, which takes 64 bits."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "supervised": {"discriminator": {"classification": 1.0}, "generator": {}},
@@ -137,7 +135,7 @@ class TrainSettings(BaseSettings):
         "mask_ratio",
     )
     """What plain training knows nothing of."""
-    HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MOST_SEEDS, "mask_ratio": 0.9}
+    HIGHEST: ClassVar[Mapping[str, float]] = {"seed": MAX_SEED, "mask_ratio": 0.9}
     WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "pooling": ("stock", "mean"),
         "precision": ("auto", "bf16", "no"),
@@ -171,11 +169,7 @@ class TrainSettings(BaseSettings):
     def training_seed(self) -> int:
         """What new weights, batches, dropout and noise are drawn from: the seed; but another number in each generation
         that has a teacher, so that the two err differently."""
-        return (
-            ((self.seed + 1) * 7_919 + (self.self_training_rounds - 1) * 104_729) % MOST_SEEDS
-            if self.has_teacher
-            else self.seed
-        )
+        return round_seed(self.seed, self.self_training_rounds - 1) if self.has_teacher else self.seed
 
     def with_window(self, most: int, whole_texts: bool) -> TrainSettings:
         """The recipe with its window written out. most: tokens the encoder takes; whole_texts: are texts judged?"""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from electra_ie.common.errors import UserError, warn
+from electra_ie.common.errors import UserError
+from electra_ie.common.logs import warn
 from electra_ie.data.bio import to_spans, to_tags
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field, drop_overlapping

@@ -10,7 +10,8 @@ from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
 
-from electra_ie.common.errors import UserError, warn
+from electra_ie.common.errors import UserError
+from electra_ie.common.logs import warn
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, as_bytes
 from electra_ie.data.document_ids import repeated_ids, with_paths
@@ -24,7 +25,7 @@ from electra_ie.data.gold_checks import (
     warn_of_shared_texts,
 )
 from electra_ie.data.label_budget import keep_labels, sample
-from electra_ie.data.readers import read_unlabelled
+from electra_ie.data.readers import read_unlabeled
 from electra_ie.data.task import Task
 from electra_ie.data.windowing import LabeledWindow, WindowTokenizer, label
 
@@ -131,7 +132,7 @@ class TrainingData:
 
 def unlabeled(task: Task, settings: TrainSettings) -> list[Document]:
     """The unlabelled texts of the task, and those that the recipe adds. Raises UserError as `Task.read` does."""
-    read = [(os.fspath(path), list(read_unlabelled(path))) for path in settings.unlabeled]
+    read = [(os.fspath(path), list(read_unlabeled(path))) for path in settings.unlabeled]
     added = [document.unlabeled() for document in with_paths(read)]
     for error in repeated_ids(added):
         raise error

@@ -21,7 +21,8 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, locked, write
-from electra_ie.common.progress import notice, progress
+from electra_ie.common.logs import notice
+from electra_ie.common.progress import progress
 from electra_ie.config.base import check_same_settings
 from electra_ie.config.pretrain import PretrainSettings
 from electra_ie.models.encoders import load_tokenizer, max_length, resolve_encoder, resolve_revision
