@@ -80,7 +80,7 @@ class LatentGenerator(nn.Module):
         else:
             mask = batch.attention_mask.new_ones(len(labels), 1)
             judged, length = mask.bool(), 1
-        noise = self.noise(batch.places[known], length, step).to(player.mu)
+        noise = self.noise(batch.row_indices[known], length, step).to(player.mu)
         return GeneratedStates(player(labels, noise), mask, judged, labels)
 
     def noise(self, places: torch.Tensor, length: int, step: int) -> torch.Tensor:

@@ -316,8 +316,8 @@ def _data(facts: RunSummary) -> Iterator[str]:
     yield ""
     card, training = facts.data_card, facts.training
     if card:
-        yield f"Data set `{facts.task.name}`. Licence: {card.licence}. Source and revision: {card.source}."
-        if card.hub_licence:
+        yield f"Data set `{facts.task.name}`. Licence: {card.license}. Source and revision: {card.source}."
+        if card.hub_license:
             yield "The licence in the metadata is that of the data; the encoder has its own."
     elif training.get("dataset"):
         yield f"Data set `{training['dataset']}` on the hub: its page says what is known of origin and licence."
