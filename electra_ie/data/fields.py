@@ -29,7 +29,7 @@ class Field:
     source: str = ""
     """The column or key of the gold in the data files; by default (empty) the field's name."""
     overlaps: str = "error"
-    """What to do with gold spans that overlap, which BIO cannot express: raise an `error`, or `count` them as missed."""
+    """How to treat overlapping gold spans, which BIO cannot express: raise an `error`, or `count` them as missed."""
 
     @property
     def column(self) -> str:
