@@ -42,6 +42,8 @@ __all__ = [
     "compare", "evaluate", "extract", "pretrain", "push_data", "push_to_hub", "train", "verify",
 ]  # fmt: skip
 
+import_module(f"{__name__}.common.logs")  # installs the default handler, which the application may then replace
+
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:

@@ -9,13 +9,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from electra_ie.common.errors import SHOWN_FAULTS, UserError, nearest
+from electra_ie.common.errors import MAX_SHOWN, UserError, nearest
 from electra_ie.common.escaping import escape_json
-from electra_ie.common.files import atomic_path, number_of, refuse_overwriting, refuse_within, write
+from electra_ie.common.files import atomic_path, descriptors, refuse_overwriting, refuse_within, write
 from electra_ie.common.hub_client import named, refuse_secrets, target, upload
-from electra_ie.common.progress import notice, progress
+from electra_ie.common.logs import notice
+from electra_ie.common.progress import progress
 from electra_ie.config.train import PRESETS, TrainSettings
-from electra_ie.data.task import FILE, Task
+from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import TASK_FILE
 from electra_ie.inference.html_report import Page
 from electra_ie.inference.inputs import Inbox
 from electra_ie.runs.download import run_folder
@@ -193,7 +195,7 @@ def extract(
     task = load_task(folder)
     inbox = Inbox(paths, task, text, id)
     # The number of an open output: `extract RUN inbox > inbox/findings.jsonl` is known for what it is.
-    refuse_overwriting([*places, *number_of(output)], [*_own_files(folder), *inbox.sources()])
+    refuse_overwriting([*places, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
     extractor = Extractor.load(str(folder))
     counts = Extraction()
 
@@ -329,7 +331,7 @@ def _data_files(task: Task) -> Iterator[Path]:
     """The files that hold a task's data, and its task.yaml."""
     for path in task.paths:
         yield from path.rglob("*") if path.is_dir() else (path,)
-    yield task.folder / FILE
+    yield task.folder / TASK_FILE
 
 
 def _title(task: Task, run: str | os.PathLike[str]) -> str:
@@ -345,9 +347,9 @@ def _refuse_nothing(counts: Extraction) -> None:
         return
     if len(faults) == 1:
         raise faults[0]
-    first = f". The first {SHOWN_FAULTS}:" if len(faults) > SHOWN_FAULTS else ":"
+    first = f". The first {MAX_SHOWN}:" if len(faults) > MAX_SHOWN else ":"
     message = f"none of {len(faults):,} inputs could be read; nothing is written{first}"
-    raise UserError(message, faults=faults[:SHOWN_FAULTS])
+    raise UserError(message, errors=faults[:MAX_SHOWN])
 
 
 def _tell(faults: Sequence[UserError]) -> None:

@@ -40,6 +40,14 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def logs() -> None:
+    """Warnings and notices on standard error as the command line prints them, also after calls of the Python API."""
+    from electra_ie.common.logs import use_cli_format
+
+    use_cli_format()
+
+
+@pytest.fixture(autouse=True, scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where tokenised corpora are kept during the tests: not in the user's own cache."""
     folder = tmp_path_factory.mktemp("cache")

@@ -52,7 +52,7 @@ def test_every_token_is_owned_once_and_no_window_is_too_long(tokenizer, whole, t
     assert [each for window in windows for each in window.owned] == offsets
     assert [each for window in windows for each in window.ids[window.first : window.last]] == ids
     assert all(len(window.ids) == len(window.offsets) <= windower.room for window in windows)
-    assert sum(window.share for window in windows) == pytest.approx(1)
+    assert sum(window.weight for window in windows) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -200,14 +200,14 @@ def test_processes_divide_the_batch_between_them(encoder, processes):
     places, texts = [], {}
     for process in range(processes):
         part = tiny.batches_of(windower, (5, 4), process, processes)[3]
-        places += part.places.tolist()
+        places += part.row_indices.tolist()
         texts.update(
             (place, part.input_ids[row][part.attention_mask[row] == 1].tolist())
-            for row, place in enumerate(part.places.tolist())
+            for row, place in enumerate(part.row_indices.tolist())
         )
         known = int((part.labels["topic"] != IGNORED).sum())
         assert 5 // processes <= known <= -(-5 // processes), "each process has its part of the labels"
-    assert sorted(places) == whole.places.tolist() == list(range(9))
+    assert sorted(places) == whole.row_indices.tolist() == list(range(9))
     for place in places:
         assert texts[place] == whole.input_ids[place][whole.attention_mask[place] == 1].tolist()
 

@@ -164,11 +164,11 @@ def test_the_base_model_is_a_name_on_the_hub_or_nothing(encoder, name, tmp_path,
 
 def test_the_data_card_is_that_of_the_very_task(task):
     card = DataCard.of(Task.load("transaction_risk"))
-    assert card and (card.language, card.hub_licence, card.shipped) == ("English", "apache-2.0", True)
+    assert card and (card.language, card.hub_license, card.shipped) == ("English", "apache-2.0", True)
     real = DataCard.of(Task.load("bc5cdr"))
-    assert real and real.hub_licence == "cc-by-4.0" and "MTL-Bioinformatics-2016" in real.source and not real.shipped
+    assert real and real.hub_license == "cc-by-4.0" and "MTL-Bioinformatics-2016" in real.source and not real.shipped
     unknown = DataCard.of(Task.load("trec_fine"))
-    assert unknown and unknown.hub_licence is None and unknown.licence.startswith("None is stated")
+    assert unknown and unknown.hub_license is None and unknown.license.startswith("None is stated")
     assert DataCard.of(Task.load(task)) is None
     named = task.parent.parent / "trec_fine"
     shutil.copytree(task.parent, named)
@@ -183,7 +183,7 @@ def test_the_licence_of_a_data_card_has_the_name_that_the_hub_has_for_it(row, li
     card = DataCard.parse(
         f"# ours\n\nNotes. German.\n\n| | |\n| --- | --- |\n{row}\n\n| Licence | Apache-2.0, of the code |\n"
     )
-    assert (card.hub_licence, card.language, card.shipped) == (licence, "German", False)
+    assert (card.hub_license, card.language, card.shipped) == (licence, "German", False)
 
 
 @pytest.fixture

@@ -256,7 +256,7 @@ def test_the_runs_of_control_teach_processes_of_their_own_too(task, tmp_path, en
     }
     made = compare(str(task), tmp_path / "made", **told)
     plain = (made / "runs" / "12-supervised-0.log").read_text("utf-8")
-    assert "reads no unlabelled text" not in plain
+    assert "uses no unlabeled text" not in plain
     read = [json.loads((made / "runs" / f"12-{preset}-0" / "scores.json").read_text("utf-8"))["training"]["unlabelled"]
             for preset in ("supervised", "adversarial")]  # fmt: skip
     assert read[0]["documents"] == 0 and read[1]["documents"] == 40 - 12 + 30 + 1
@@ -271,7 +271,7 @@ def test_the_runs_of_control_teach_processes_of_their_own_too(task, tmp_path, en
     ({"split": "validation"}, ['no split "validation"', "dev"]),
     ({"split": "train"}, ['no split "train" to score', "Give --split dev or test, or set labelled documents"]),
     ({"split": "unlabeled"}, ['no split "unlabeled" to score']),
-    ({"label_budgets": [10, 400]}, ["--label-budget 400: train has 40 labelled documents"]),
+    ({"label_budgets": [10, 400]}, ["--label-budget 400: train has 40 labeled documents"]),
     ({"label_budgets": [0]}, ["label_budget is 0"]),
     ({"discriminator": {"classification": 2.0}}, ["discriminator is set in the recipe"]),
     ({"overrides": ["label_budget=5"]}, ["label_budget is set in the recipe"]),
@@ -297,7 +297,7 @@ def test_unlabelled_texts_are_read_before_anything_is_trained(task, tmp_path, en
     for place, words in ((tmp_path / "empty", "there is no .txt or .jsonl"), (broken, "more.jsonl:2")):
         with pytest.raises(UserError, match=words):
             compare(str(task), tmp_path / "made", encoder=encoder("bert"), unlabeled=(str(place),), **SHORT)
-        assert not (tmp_path / "made").exists() and "reads no unlabelled text" not in capsys.readouterr().err
+        assert not (tmp_path / "made").exists() and "uses no unlabeled text" not in capsys.readouterr().err
 
 
 def test_an_encoder_without_a_mask_is_refused_before_anything_is_trained(task, tmp_path, encoder, monkeypatch):
@@ -355,7 +355,7 @@ def test_each_process_has_a_gpu_of_those_that_this_one_may_use(tmp_path, monkeyp
 
 
 def test_two_processes_do_not_work_in_one_folder(tmp_path):
-    with locked(tmp_path / "made"), pytest.raises(UserError, match="another process is at work in this folder"):
+    with locked(tmp_path / "made"), pytest.raises(UserError, match="another process is writing to this folder"):
         with locked(tmp_path / "made"):
             pytest.fail("let in")
     assert list((tmp_path / "made").iterdir()) == []

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from electra_ie.cli import tables
 from electra_ie.common import progress as console
 from electra_ie.common.escaping import escape_controls
+from electra_ie.common.logs import notice
 
 EVIL = "\x1b[31m[bold]red[/bold]\x1b]0;title\x07\r\n\x9b2J \u202etxt\u2066 \x00\x7f \ud800"
 
@@ -79,7 +80,7 @@ def test_a_dash_is_a_number_that_is_not_defined_and_stands_to_the_right(capsys):
 
 
 def test_notices_go_to_standard_error(capsys):
-    console.notice("[b]done " + EVIL)
+    notice("[b]done " + EVIL)
     out, err = capsys.readouterr()
     assert (out, err) == ("", "[b]done " + escape_controls(EVIL) + "\n")
 
@@ -192,7 +193,7 @@ def test_a_finding_fits_the_terminal_and_a_long_one_is_shortened(capsys, termina
 
 
 def test_a_terminal_of_ascii_does_not_break_it():
-    code = "from electra_ie.cli.tables import *; from electra_ie.common.progress import *; print_table([{'a': 'Zoë'}]); notice('Søns')"
+    code = "from electra_ie.cli.tables import *; from electra_ie.common.logs import *; use_cli_format(); print_table([{'a': 'Zoë'}]); notice('Søns')"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert "Zo\\xeb" in done.stdout and "S\\xf8ns" in done.stderr

@@ -32,14 +32,16 @@ def add(file, name, *records):
 
 
 def test_a_corpus_holds_what_the_recipe_asks_for(task, tmp_path, capsys):
-    control = read(task, preset="supervised")
-    assert (len(control.train), len(control.pool), len(control.dev)) == (40, 0, 20)
+    supervised = read(task, preset="supervised")
+    assert (len(supervised.train), len(supervised.pool), len(supervised.dev)) == (40, 0, 20)
     assert len(read(task, preset="supervised", label_budget=10).pool) == 0, (
         "without a generator nothing unlabelled is read"
     )
-    game = read(task, preset="adversarial", label_budget=10, max_dev_documents=7)
-    assert (len(game.train), len(game.pool), len(game.dev)) == (10, 60, 7)
-    assert all(document.gold for document in game.train) and not any(document.gold for document in game.pool)
+    adversarial = read(task, preset="adversarial", label_budget=10, max_dev_documents=7)
+    assert (len(adversarial.train), len(adversarial.pool), len(adversarial.dev)) == (10, 60, 7)
+    assert all(document.gold for document in adversarial.train) and not any(
+        document.gold for document in adversarial.pool
+    )
     (tmp_path / "more.txt").write_text("another text", encoding="utf-8")
     capsys.readouterr()
     assert len(read(task, preset="adversarial", unlabeled=(str(tmp_path / "more.txt"),)).pool) == 31
@@ -67,7 +69,7 @@ def test_one_draw_of_labels_for_both_presets(task):
 
 
 def test_a_budget_above_what_there_is_is_refused(task):
-    with pytest.raises(UserError, match="--label-budget 41: train has 40 labelled documents"):
+    with pytest.raises(UserError, match="--label-budget 41: train has 40 labeled documents"):
         read(task, label_budget=41)
 
 
@@ -119,7 +121,7 @@ def test_a_label_without_an_example_is_named(task, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     for line, field, label in zip(lines, ("topic", "risks", "names"), ("sport", "gold", "city"), strict=True):
-        assert f'field "{field}": 1 of' in line and "has no labelled document" in line and line.endswith(f": {label}.")
+        assert f'field "{field}": 1 of' in line and "has no labeled document" in line and line.endswith(f": {label}.")
 
 
 def test_labels_that_one_document_alone_bears_are_named(capsys):
@@ -130,7 +132,7 @@ def test_labels_that_one_document_alone_bears_are_named(capsys):
     for field in (topic, names):
         warn_of_rare_labels(field, train)
     told = [f'field "{name}": 1 of 3 labels has {what}: {label}.' for name in ("topic", "names")
-            for what, label in (("no labelled document", "c"), ("one labelled document only", "a"))]  # fmt: skip
+            for what, label in (("no labeled document", "c"), ("only one labeled document", "a"))]  # fmt: skip
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition("warning: ")[2] for line in lines] == told
 
@@ -154,7 +156,7 @@ def test_a_few_spans_inside_words_do_not_turn_words_into_tokens(task, encoder, c
     line = capsys.readouterr().err
     assert "warning: 2 of 82 gold spans of train begin or end inside a word of this encoder: " in line
     assert "i0 (line 41, characters 4 to 9), i1 (line 42, characters 4 to 9)." in line
-    assert "--set units=tokens can find 2 of them." in line
+    assert "--set units=tokens it can find 2 of them." in line
 
 
 def test_tokens_are_judged_where_words_cannot_spell_much_of_the_gold(task, encoder, capsys):
@@ -198,12 +200,12 @@ def test_texts_of_dev_that_stand_in_train_are_counted(task, capsys):
     first = json.loads((task.parent / "train.jsonl").read_text("utf-8").splitlines()[0])
     add(task, "dev.jsonl", {**first, "id": "again"})
     read(task)
-    assert "1 of 21 documents of dev stand in train too" in capsys.readouterr().err
+    assert "1 of 21 documents of dev are also in train" in capsys.readouterr().err
 
 
 def test_control_says_that_it_reads_no_unlabelled_text(task, capsys):
     read(task, unlabeled=("more.txt",))
-    assert "--unlabeled: the preset supervised reads no unlabelled text" in capsys.readouterr().err
+    assert "--unlabeled: the preset supervised uses no unlabeled text" in capsys.readouterr().err
 
 
 def test_the_hash_is_of_texts_and_gold(task):

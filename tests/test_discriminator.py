@@ -56,7 +56,7 @@ def test_padding_changes_no_answer(judged):
     answers, beside = discriminator.answers(alone), discriminator.answers(padded)
     more = alone.__class__(
         torch.nn.functional.pad(alone.input_ids, (0, 50), value=windower.tokenizer.pad_token_id),
-        torch.nn.functional.pad(alone.attention_mask, (0, 50)), alone.owned, {}, alone.share, alone.places,
+        torch.nn.functional.pad(alone.attention_mask, (0, 50)), alone.owned, {}, alone.window_weight, alone.row_indices,
     )  # fmt: skip
     for other in (beside, discriminator.answers(more)):
         for name, logits in answers.items():
@@ -168,7 +168,7 @@ def test_an_empty_text_is_judged(judged):
     batch = collate([row(windower, ""), row(windower, SHORT)], windower, ())
     assert all(torch.isfinite(each).all() for each in discriminator.answers(batch).values())
     assert not batch.owned[0].any()
-    assert tiny.rows(windower, [Document("e", "")])[0].window.share == 1
+    assert tiny.rows(windower, [Document("e", "")])[0].window.weight == 1
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.text_files import Place
+from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Span
 from electra_ie.data.fields import Field
-from electra_ie.data.readers import READERS, read_unlabelled
+from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.conll import Scheme, chunks
 
 TOPIC = Field("topic", "classes", ("fraud", "other"))
@@ -79,7 +79,7 @@ def test_an_unreadable_file_is_named(tmp_path, monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr(Path, "read_bytes", forbid)
-    assert "may not be read" in refusal("text", path)
+    assert "no permission to read" in refusal("text", path)
 
 
 def test_a_byte_order_mark_is_no_content_except_in_plain_text(tmp_path):
@@ -100,14 +100,14 @@ def test_an_option_of_the_wrong_type_is_refused(tmp_path):
     assert 'Did you mean "header"' in refusal("csv", tmp_path, headers=True)
     assert "must be true or false" in refusal("csv", tmp_path, header="no")
     assert "must be a whole number" in refusal("conll", tmp_path, word=True)
-    assert "must be a list of texts" in refusal("jsonl", tmp_path, unlabelled=[1])
+    assert "must be a list of texts" in refusal("jsonl", tmp_path, unlabeled=[1])
     assert "must be error or hull" in refusal("brat", tmp_path, discontinuous="cut")
 
 
 def test_a_field_that_a_format_cannot_hold_is_refused(tmp_path):
     assert "Formats that can: jsonl, conll, brat." in refusal("csv", tmp_path, ENTITIES)
-    assert "cannot hold the field topic" in refusal("conll", tmp_path, TOPIC)
-    assert "cannot hold the field risks" in refusal("brat", tmp_path, RISKS)
+    assert "cannot express the field topic" in refusal("conll", tmp_path, TOPIC)
+    assert "cannot express the field risks" in refusal("brat", tmp_path, RISKS)
 
 
 # --- csv and tsv
@@ -115,7 +115,7 @@ def test_a_field_that_a_format_cannot_hold_is_refused(tmp_path):
 
 def test_csv_reads_quotes_line_ends_ids_and_the_unknown(tmp_path):
     rows = 'id,text,topic,risks\r\na,"two, ""words""\r\nand a line",fraud,shell|mule\r\nb,plain,,\r\nc,x,?,?\r\n'
-    first, second, third = read("csv", write(tmp_path, "a.csv", rows), TOPIC, RISKS, unlabelled=["?"], blank="none")
+    first, second, third = read("csv", write(tmp_path, "a.csv", rows), TOPIC, RISKS, unlabeled=["?"], blank="none")
     assert first.text == 'two, "words"\r\nand a line'
     assert first.gold == {"topic": "fraud", "risks": ("shell", "mule")}
     assert (first.id, first.line, second.line) == ("a", 2, 4)
@@ -154,8 +154,8 @@ def test_a_very_long_cell_is_read(tmp_path):
         ("text,risks\nhi,shell|mul\n", {}, 2, 'no flag "mul". Did you mean "mule"?'),
         ("txt,topic\nhi,fraud\n", {}, 1, 'no column "text". Did you mean "txt"?'),
         ("text,topic\nhi,fraud\n", {"id": "key"}, 1, 'no column "key".'),
-        ("text,text\na,b\n", {}, 1, 'two columns are called "text".'),
-        ("text,topic\na,b\n", {"columns": ["text"]}, 1, "the file has 2 columns, the option columns 1."),
+        ("text,text\na,b\n", {}, 1, 'two columns have the name "text".'),
+        ("text,topic\na,b\n", {"columns": ["text"]}, 1, "the file has 2 columns, but the option columns has 1 names."),
         ('text,topic\n"hi,fraud\n', {}, 2, "set the option quotes: false"),
         ("id,text\n,a\n", {}, 2, "the id is empty."),
     ],
@@ -188,7 +188,7 @@ def test_csv_refuses_settings_it_cannot_read_by(tmp_path):
 )
 def test_chunks_begin_where_conlleval_begins_them(tags, expected):
     scheme = Scheme([ENTITIES], tags.split())
-    assert list(chunks([scheme.parse(tag, Place("a", 1)) for tag in tags.split()])) == expected
+    assert list(chunks([scheme.parse(tag, SourceLine("a", 1)) for tag in tags.split()])) == expected
 
 
 def test_conll_reads_sentences_and_their_lines(tmp_path):
@@ -264,7 +264,7 @@ def test_jsonl_tells_unknown_from_none(tmp_path):
 def test_jsonl_keys_can_be_named(tmp_path):
     path = write(tmp_path, "a.jsonl", '{"body": "x", "key": "k", "kind": "UNK"}\n{"body": "y", "kind": "fraud"}\n')
     field = Field("topic", "classes", TOPIC.labels, "kind")
-    first, second = read("jsonl", path, field, text="body", id="key", unlabelled=["UNK"])
+    first, second = read("jsonl", path, field, text="body", id="key", unlabeled=["UNK"])
     assert (first.id, first.gold, second.gold) == ("k", {}, {"topic": "fraud"})
 
 
@@ -274,7 +274,7 @@ def test_white_space_at_the_edge_of_a_span_is_cut_and_counted_once(tmp_path, cap
     assert read("jsonl", path, ENTITIES)[1].gold["entities"] == (Span(1, 3, "PER"),)
     error = capsys.readouterr().err
     assert error.count("warning:") == 1
-    assert f"{path}: cut the white space off the edges of 1 spans, left out 1 spans given twice." in error
+    assert f"{path}: removed the white space at the edges of 1 spans, dropped 1 repeated spans." in error
 
 
 SPAN = {"start": 0, "end": 3, "label": "PER"}
@@ -285,7 +285,7 @@ SPAN = {"start": 0, "end": 3, "label": "PER"}
     [
         ({"text": 5}, '"text" is 5, not a text.'),
         ({"txt": "x"}, 'no "text". Did you mean "txt"?'),
-        ({"text": "x", "id": ""}, "An id must be a text, not empty"),
+        ({"text": "x", "id": ""}, "An id must be a text that is not empty"),
         ({"text": "x", "id": True}, '"id" is true.'),
         ({"text": "x", "topic": ["fraud"]}, "It must be one label"),
         ({"text": "x", "topic": "frod"}, 'no class "frod". Did you mean "fraud"?'),
@@ -294,11 +294,11 @@ SPAN = {"start": 0, "end": 3, "label": "PER"}
         ({"text": "Ann", "entities": {}}, "It must be a list of objects"),
         ({"text": "Ann", "entities": [{**SPAN, "end": True}]}, '"end" of a span of "entities" is true'),
         ({"text": "Ann", "entities": [{**SPAN, "label": "PERS"}]}, 'no label "PERS". Did you mean "PER"?'),
-        ({"text": "Ann", "entities": [{**SPAN, "end": 4}]}, "the span 0 to 4 lies outside the text of 3 characters."),
-        ({"text": "Ann", "entities": [{**SPAN, "start": -1}]}, "lies outside the text"),
+        ({"text": "Ann", "entities": [{**SPAN, "end": 4}]}, "the span 0 to 4 is outside the text of 3 characters."),
+        ({"text": "Ann", "entities": [{**SPAN, "start": -1}]}, "is outside the text"),
         ({"text": "Ann", "entities": [{**SPAN, "end": 0}]}, "the span 0 to 0 is empty. start must be smaller"),
-        ({"text": "   ", "entities": [SPAN]}, "holds white space only"),
-        ({"text": "Ann Bo", "entities": [{**SPAN, "text": "Bo"}]}, "is 'Ann', and not 'Bo'. Offsets must count"),
+        ({"text": "   ", "entities": [SPAN]}, "contains white space only"),
+        ({"text": "Ann Bo", "entities": [{**SPAN, "text": "Bo"}]}, "is 'Ann', not 'Bo'. Offsets must count"),
         ({"text": "Anna", "entities": [{**SPAN, "text": "Anna"}]}, "the end is inclusive: add 1"),
         (
             {"text": "😀 Ann", "entities": [{"start": 3, "end": 6, "label": "PER", "text": "Ann"}]},
@@ -326,7 +326,7 @@ def test_jsonl_refuses_by_line(tmp_path, values, says):
         ('{"text": "x",}', "this is not JSON"),
         ('["x"]', "not a JSON object"),
         ('{"text": "half \\ud83d"}', "character 5 of the text is half of a surrogate pair (\\ud83d)"),
-        ("[" * 100_000, "nested too deep"),
+        ("[" * 100_000, "too many levels"),
     ],
 )
 def test_jsonl_refuses_what_is_no_record(tmp_path, line, says):
@@ -427,17 +427,17 @@ def test_brat_cuts_edges_and_says_so_once_a_folder(tmp_path, capsys):
     path = standoff(tmp_path, " Ann ", "T1\tPER 0 4\t Ann", "T2\tPER 1 5\tAnn ", "T3\tPER 1 4\tAnn")
     assert read("brat", path, ENTITIES)[0].gold["entities"] == (Span(1, 4, "PER"),)
     assert capsys.readouterr().err == (
-        f"warning: {path}: cut the white space off the edges of 2 spans, left out 2 spans given twice.\n"
+        f"warning: {path}: removed the white space at the edges of 2 spans, dropped 2 repeated spans.\n"
     )
 
 
 @pytest.mark.parametrize(
     ("mark", "says"),
     [
-        ("T1\tPER 0 3\tBob", "is 'Ann', and not 'Bob'"),
+        ("T1\tPER 0 3\tBob", "is 'Ann', not 'Bob'"),
         ("T1\tPEER 0 3\tAnn", 'no field has the label "PEER". Did you mean "PER"?'),
-        ("T1\tPER 0 x\tAnn", "no standoff annotation"),
-        ("nonsense", "no standoff annotation"),
+        ("T1\tPER 0 x\tAnn", "not a standoff annotation"),
+        ("nonsense", "not a standoff annotation"),
         ("T1\tPER 0 90\tAnn", "outside the text of 3 characters"),
     ],
 )
@@ -466,7 +466,7 @@ def test_a_folder_is_read_by_name_and_other_files_are_counted_aloud(tmp_path, ca
     write(tmp_path, "a/c.TXT", "C")
     write(tmp_path, "a/d.jsonl", '{"text": "D"}\n{"id": "own", "text": "E"}\n')
     write(tmp_path, "a/e.pdf", b"\0")
-    assert [(each.id, each.text) for each in read_unlabelled(tmp_path)] == [
+    assert [(each.id, each.text) for each in read_unlabeled(tmp_path)] == [
         ("a/c.TXT", "C"),
         ("a/d-1", "D"),
         ("own", "E"),
@@ -481,7 +481,7 @@ def test_a_folder_is_read_by_name_and_other_files_are_counted_aloud(tmp_path, ca
 def test_texts_are_read_one_at_a_time(tmp_path):
     write(tmp_path, "a.txt", "A")
     write(tmp_path, "b.txt", b"\0")
-    texts = read_unlabelled(tmp_path)
+    texts = read_unlabeled(tmp_path)
     assert next(texts).text == "A"
     with pytest.raises(UserError, match="b.txt:1: this is binary"):
         next(texts)
@@ -490,12 +490,12 @@ def test_texts_are_read_one_at_a_time(tmp_path):
 def test_an_unlabelled_pool_is_text_jsonl_or_a_folder_of_them(tmp_path):
     write(tmp_path, "a.txt", "A")
     write(tmp_path, "b.jsonl", '{"text": "B", "topic": "fraud"}\n')
-    assert [each.text for each in read_unlabelled(tmp_path)] == ["A", "B"]
-    assert [each.gold for each in read_unlabelled(tmp_path / "b.jsonl")] == [{}]
-    with pytest.raises(UserError, match="cannot be read as unlabelled text. Give a .txt, a .jsonl"):
-        read_unlabelled(write(tmp_path, "c.csv", "x"))
+    assert [each.text for each in read_unlabeled(tmp_path)] == ["A", "B"]
+    assert [each.gold for each in read_unlabeled(tmp_path / "b.jsonl")] == [{}]
+    with pytest.raises(UserError, match="cannot be read as unlabeled text. Give a .txt, a .jsonl"):
+        read_unlabeled(write(tmp_path, "c.csv", "x"))
     with pytest.raises(UserError, match="there is no such file"):
-        list(read_unlabelled(tmp_path / "absent"))
+        list(read_unlabeled(tmp_path / "absent"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="there is no .txt or .jsonl in this folder."):
-        list(read_unlabelled(tmp_path / "empty"))
+        list(read_unlabeled(tmp_path / "empty"))

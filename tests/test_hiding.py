@@ -134,7 +134,7 @@ def test_what_hiding_achieves_is_the_disagreement_on_the_texts_it_makes(encoder)
                 rows = (torch.xlogy(whole, whole) - torch.xlogy(whole, some)).sum(0).mean(-1)
             else:
                 rows = (torch.xlogy(by_teacher, by_teacher) - by_teacher * logits.log_softmax(-1)).sum(-1)
-            weights = texts.owned.float() if field.kind == "spans" else texts.share
+            weights = texts.owned.float() if field.kind == "spans" else texts.window_weight
             told.append((rows * weights).sum() / weights.sum())
         assert found[name] == pytest.approx(float(sum(told)) / 3, rel=1e-4) and found[name] > 0.01
     one, other = (found[name] for name in ACHIEVED)

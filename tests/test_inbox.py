@@ -17,7 +17,7 @@ import tiny
 
 from electra_ie import Extractor, Task, UserError, compare, evaluate, extract, pretrain, train
 from electra_ie.cli.app import main
-from electra_ie.data.readers import READERS, read_unlabelled
+from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.folders import walk
 from electra_ie.inference.inputs import NOT_TEXT, Inbox
 from electra_ie.pretraining import corpus_reader as sources
@@ -129,7 +129,7 @@ def test_every_reader_of_folders_goes_by_it_and_says_what_is_left_out(tree, task
     elif reader == "extract":
         assert documents(task_of_lines, tree) == (expected, [])
     else:
-        found = READERS["text"].read(tree, ()) if reader == "text" else read_unlabelled(tree)
+        found = READERS["text"].read(tree, ()) if reader == "text" else read_unlabeled(tree)
         assert [(each.id, each.text) for each in found] == expected
     line = capsys.readouterr().err
     assert line.startswith(f"warning: {tree}: left out: {LEFT_OUT}") and line.count("\n") == 1
@@ -137,14 +137,14 @@ def test_every_reader_of_folders_goes_by_it_and_says_what_is_left_out(tree, task
 
 def test_a_link_that_leads_nowhere_is_an_error_where_it_may_have_led_to_texts(tmp_path):
     (tmp_path / "gone.txt").symlink_to("nothing.txt")
-    with pytest.raises(UserError, match="gone.txt: this is a link that leads nowhere."):
-        list(read_unlabelled(tmp_path))
+    with pytest.raises(UserError, match="gone.txt: this link points to nothing."):
+        list(read_unlabeled(tmp_path))
     (tmp_path / "gone.txt").rename(tmp_path / "gone")
-    with pytest.raises(UserError, match="gone: this is a link that leads nowhere."):
-        list(read_unlabelled(tmp_path))
+    with pytest.raises(UserError, match="gone: this link points to nothing."):
+        list(read_unlabeled(tmp_path))
     (tmp_path / "gone").rename(tmp_path / "gone.pdf")
     put(tmp_path / "a.txt", "A")
-    assert [each.text for each in read_unlabelled(tmp_path)] == ["A"]
+    assert [each.text for each in read_unlabeled(tmp_path)] == ["A"]
 
 
 def test_files_of_the_hubs_cache_are_read_whatever_they_share(tmp_path):
@@ -155,7 +155,7 @@ def test_files_of_the_hubs_cache_are_read_whatever_they_share(tmp_path):
     snapshot.mkdir(parents=True)
     for name in ("a.txt", "b.txt"):
         (snapshot / name).symlink_to("../../blobs/0")
-    assert [(each.id, each.text) for each in read_unlabelled(snapshot)] == [("a.txt", "same"), ("b.txt", "same")]
+    assert [(each.id, each.text) for each in read_unlabeled(snapshot)] == [("a.txt", "same"), ("b.txt", "same")]
 
 
 def test_brat_finds_texts_and_annotations_whatever_their_case(tmp_path, capsys):
@@ -168,7 +168,7 @@ def test_brat_finds_texts_and_annotations_whatever_their_case(tmp_path, capsys):
     assert found == {"a": 1, "b": 1, "c": 1, "d": 0}
     assert capsys.readouterr().err == f"warning: {tmp_path / 'set'}: left out: 1 hidden file or folder.\n"
     write(tmp_path / "two", a_txt="Arden", a_ann=mark, A_ann=mark)
-    with pytest.raises(UserError, match="A.ann: there is no .txt of this name"):
+    with pytest.raises(UserError, match="A.ann: there is no .txt of the same name"):
         list(READERS["brat"].read(tmp_path / "two", [tiny.NAMED]))
 
 
@@ -248,7 +248,7 @@ def test_json_lines_are_read_by_the_keys_of_the_task_or_the_options(at_home, tas
     assert documents(task_of_lines, "m.jsonl", text="memo", id="n") == ([("1", "Paid")], [])
     assert documents(task_of_lines, "m.jsonl", text="memo") == ([("m-1", "Paid")], [])
     (fault,) = documents(task_of_lines, "m.jsonl", text="memo", id="nn")[1]
-    assert fault == 'm.jsonl:1: the record has no "nn". See --id.'
+    assert fault == 'm.jsonl:1: the record has no "nn". Name the key of the id with --id.'
     own = put(tmp_path / "own" / "task.yaml", tiny.YAML + "options: {text: memo, id: n}\n")
     assert documents(Task.load(own), "m.jsonl") == ([("1", "Paid")], [])
 
@@ -280,7 +280,7 @@ def inbox(at_home) -> Path:
 
 
 BAD = [
-    ("inbox/gone.txt: ", "this is a link that leads nowhere."),
+    ("inbox/gone.txt: ", "this link points to nothing."),
     ("inbox/m.txt:1: ", "this is binary data (a NUL byte), not text."),
     ("inbox/r.jsonl:2: ", "this is not JSON"),
     ("inbox/r.jsonl:3: ", "the byte 0xff is not UTF-8 text."),
@@ -300,7 +300,7 @@ def test_one_bad_file_does_not_end_all(run, inbox, monkeypatch, capsys):
 
 def test_strict_ends_at_the_first_and_writes_nothing(run, inbox, monkeypatch, capsys):
     assert command(monkeypatch, "extract", run, "inbox", "-o", "findings.jsonl", "--html", "page.html", "--strict") == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("error: inbox/gone.txt: this is a link")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: inbox/gone.txt: this link")
     assert os.listdir() == ["inbox"]
 
 
@@ -371,7 +371,7 @@ def test_no_output_is_written_over_an_input(run, at_home, monkeypatch, capsys, o
     monkeypatch.setattr(Extractor, "load", None)  # nothing may be read
     other = ["-o", "f.jsonl"] if option == "--html" else []
     assert command(monkeypatch, "extract", run, *paths, *other, option, place) == 2
-    assert f"error: {Path(place)}: the output is a file that is read." in capsys.readouterr().err
+    assert f"error: {Path(place)}: the output file is also an input." in capsys.readouterr().err
     assert {path: path.read_bytes() for path in at_home.rglob("*.*") if path.is_file()} == before
 
 
@@ -379,7 +379,7 @@ def test_standard_output_is_no_input_either(run, at_home):
     put(at_home / "inbox" / "a.txt")
     with (
         open("inbox/findings.jsonl", "w+", encoding="utf-8") as stream,
-        pytest.raises(UserError, match="is a file that is read"),
+        pytest.raises(UserError, match="output file is also an input"),
     ):
         extract(run, ["inbox"], stream)
 
@@ -389,9 +389,9 @@ def test_no_output_is_written_over_the_run(run, at_home, tmp_path):
     put(at_home / "a.txt")
     for name in ("scores.json", "names/config.json", "README.md"):
         before = (mine / name).read_bytes()
-        with pytest.raises(UserError, match=f"{name}: the output is a file that is read"):
+        with pytest.raises(UserError, match=f"{name}: the output file is also an input"):
             extract(mine, ["a.txt"], mine / name)
-        with pytest.raises(UserError, match=f"{name}: the output is a file that is read"):
+        with pytest.raises(UserError, match=f"{name}: the output file is also an input"):
             evaluate(mine, file=mine / name)
         assert (mine / name).read_bytes() == before
     assert extract(mine, ["a.txt"], mine / "findings.jsonl")["documents"] == 1
@@ -403,7 +403,7 @@ def test_the_scores_are_not_written_over_the_data(task, run, tmp_path, monkeypat
     for name in ("test.jsonl", "pool.jsonl", "task.yaml"):
         before = (task.parent / name).read_bytes()
         assert command(monkeypatch, "evaluate", mine, "--data", task.parent, "--json", task.parent / name) == 2
-        assert f"{name}: the output is a file that is read." in capsys.readouterr().err
+        assert f"{name}: the output file is also an input." in capsys.readouterr().err
         assert (task.parent / name).read_bytes() == before
 
 
@@ -429,7 +429,7 @@ def test_no_run_or_encoder_is_made_in_a_folder_of_texts(task, tmp_path, encoder)
     )
     for call in calls:
         for out in (tmp_path / "pool" / "run", tmp_path / "link" / "deep" / "run"):
-            with pytest.raises(UserError, match="the output lies within the folder of the texts"):
+            with pytest.raises(UserError, match="the output folder is inside a folder of input texts"):
                 call(out)
     assert os.listdir(tmp_path / "pool") == ["a.txt"]
 
@@ -483,7 +483,7 @@ def test_standard_input_is_not_written_over(run, at_home, monkeypatch, capsys):
         with memo.open() as stream, monkeypatch.context() as patch:
             patch.setattr(sys, "stdin", stream)
             assert command(patch, "extract", run, "-", "-o", output) == 2
-        assert f"error: {output}: the output is a file that is read." in capsys.readouterr().err
+        assert f"error: {output}: the output file is also an input." in capsys.readouterr().err
         assert memo.read_text() == TEXT
     with memo.open() as stream, monkeypatch.context() as patch:
         patch.setattr(sys, "stdin", stream)
@@ -504,7 +504,7 @@ def test_evaluate_refuses_a_place_that_cannot_be_written_before_it_scores(run, a
 def test_an_id_of_the_form_of_a_default_is_the_records_own(run, at_home, monkeypatch, capsys):
     put(at_home / "memos.jsonl", '{"id": "memos-1", "text": "Pay"}\n{"text": "Pay"}\n')
     assert command(monkeypatch, "extract", run, "memos.jsonl", "--id", "id", "-o", "out.jsonl") == 3
-    assert 'memos.jsonl:2: the record has no "id". See --id.' in capsys.readouterr().err
+    assert 'memos.jsonl:2: the record has no "id". Name the key of the id with --id.' in capsys.readouterr().err
     assert [each["id"] for each in read(at_home / "out.jsonl")] == ["memos-1"]
 
 

@@ -13,6 +13,7 @@ from test_page import DocumentResult as Parsed
 
 from electra_ie import Extractor
 from electra_ie.common import progress as console
+from electra_ie.common.logs import notice
 from electra_ie.data.document import Document
 
 EVIL = """</iframe>"><script>alert(1)</script>\x1b[31m' onload='x\u202e"""
@@ -72,7 +73,7 @@ def test_progress_in_a_notebook_is_a_few_lines(monkeypatch):
     with console.progress(200, "training") as report:
         for step in range(1, 201):
             report(step, loss=0.5)
-    console.notice("done")
+    notice("done")
     lines = stream.getvalue().splitlines()
     assert len(lines) == 11 and lines[-1] == "done"
     assert not set(stream.getvalue()) & set("\r\x1b")

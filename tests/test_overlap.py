@@ -58,7 +58,7 @@ def test_near_means_the_measured_likeness():
     near = [changed(text, 3) for text in texts]
     far = [" ".join(text[:70] + words(30)) for text in texts]
     assert all(
-        jaccard(shingles(" ".join(text)), shingles(other)) >= overlap.ALIKE
+        jaccard(shingles(" ".join(text)), shingles(other)) >= overlap.MIN_SIMILARITY
         for text, other in zip(texts, near, strict=True)
     )
     found = overlaps(
@@ -80,7 +80,8 @@ def test_form_letters_are_told_apart_by_their_sketches(monkeypatch):
     pool = documents("pool", [letter() for _ in range(60)])
     test = documents("test", [letter() for _ in range(20)] + [pool[7].text + " yours"])
     expected = sum(
-        any(jaccard(shingles(one.text), shingles(other.text)) >= overlap.ALIKE for other in pool) for one in test
+        any(jaccard(shingles(one.text), shingles(other.text)) >= overlap.MIN_SIMILARITY for other in pool)
+        for one in test
     )
     compared = []
     monkeypatch.setattr(overlap, "jaccard", lambda one, other: compared.append(one) or jaccard(one, other))
@@ -98,7 +99,7 @@ def test_a_document_counts_once_however_often_it_stands_there():
 
 def test_a_large_pool_is_compared_in_part_and_that_is_told(monkeypatch):
     texts = [" ".join(words(30)) for _ in range(50)]
-    monkeypatch.setattr(overlap, "MOST_CHARACTERS", sum(map(len, texts)) // 4)
+    monkeypatch.setattr(overlap, "MAX_CHARACTERS", sum(map(len, texts)) // 4)
     found = overlaps({"train": documents("t", texts[:5]), "pool": documents("p", texts)})
     assert found["capped"] == ["pool"] and found["compared_for_near"] == {"train": 5, "pool": 10}
     assert pair(found, "train", "pool")["exact"] == 5, "word for word, all are compared"

@@ -25,7 +25,7 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, Electra
 from electra_ie import UserError, evaluate, pretrain, train
 from electra_ie.cli.app import main
 from electra_ie.cli.listing import show_pretraining
-from electra_ie.config.train import MAX_SEED
+from electra_ie.common.randomness import MAX_SEED
 from electra_ie.models.pooling import choose
 from electra_ie.pretraining import trainer as session
 from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator
@@ -506,7 +506,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(corpus, tmp_path, 
 
 
 def test_the_output_may_not_lie_within_the_texts(corpus, encoder):
-    with pytest.raises(UserError, match="output lies within the folder of the texts"):
+    with pytest.raises(UserError, match="output folder is inside a folder of input texts"):
         pretrain(corpus.parent, corpus.parent / "made", encoder=encoder("bert"), **SETTINGS)
 
 

@@ -105,7 +105,7 @@ def test_repeated_lines_are_left_out_on_request_and_counted(tmp_path):
     ("a.txt", b"good\nbad \xff\n", ["a.txt:2", "not UTF-8"]),
     ("a.txt", b"good\n\x00\x01", ["a.txt:2", "binary"]),
     ("a.txt.gz", b"not packed", ["a.txt.gz", "damaged"]),
-    ("a.txt.gz", gzip.compress(b"text " * 1000, mtime=0)[:-20], ["a.txt.gz", "damaged or cut short"]),
+    ("a.txt.gz", gzip.compress(b"text " * 1000, mtime=0)[:-20], ["a.txt.gz", "damaged or truncated"]),
     ("a.jsonl", b'{"text": "x"}\n{"words": "y"}\n', ["a.jsonl:2", 'no "text"']),
     ("a.jsonl", b"{", ["a.jsonl:1", "not JSON"]),
 ])  # fmt: skip

@@ -142,17 +142,17 @@ def test_windows_of_a_long_text_weigh_less_when_shares_are_counted(encoder):
     windower, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=20.0)
     rows = tiny.rows(windower, tiny.documents(12))
     light = [
-        replace(row, window=replace(row.window, share=1.0 if place < 4 else 0.1)) for place, row in enumerate(rows)
+        replace(row, window=replace(row.window, weight=1.0 if place < 4 else 0.1)) for place, row in enumerate(rows)
     ]
     heavy = [
-        replace(row, window=replace(row.window, share=0.1 if place < 8 else 1.0)) for place, row in enumerate(rows)
+        replace(row, window=replace(row.window, weight=0.1 if place < 8 else 1.0)) for place, row in enumerate(rows)
     ]
     align_flag_distribution(teacher, heavy, light, windower, seed=0)
     said = teacher.answers(collate(light, windower, tiny.FIELDS))["risks"].sigmoid()
-    weights = torch.tensor([row.window.share for row in light])
+    weights = torch.tensor([row.window.weight for row in light])
     borne, labels = (
         torch.tensor([row.gold["risks"] for row in heavy]),
-        torch.tensor([row.window.share for row in heavy]),
+        torch.tensor([row.window.weight for row in heavy]),
     )
     shares = (borne * labels[:, None]).sum(0) / labels.sum()
     assert (shares - borne.mean(0)).abs().min() > 0.05, "weights that change nothing"

@@ -19,7 +19,7 @@ from electra_ie.data.fields import Field
 from electra_ie.data.gold_checks import refuse_lost_spans
 from electra_ie.data.readers import READERS
 from electra_ie.data.readers.brat import gaps_of
-from electra_ie.data.readers.keys import alike
+from electra_ie.data.readers.keys import is_misspelling
 from electra_ie.data.scripts import continues_word
 from electra_ie.data.task import Task
 
@@ -66,11 +66,11 @@ def test_the_first_ten_faults_of_all_files_and_splits_are_listed(tmp_path):
     with pytest.raises(UserError) as caught:
         task.read_splits(task.splits)
     first, *rest = str(caught.value).split("\n")
-    assert first == f"14 faults in the data of the task {tmp_path.name}; nothing is written. The first 10:"
-    outside = "the span 0 to 30 lies outside the text of 8 characters."
+    assert first == f"14 errors in the data of the task {tmp_path.name}; nothing is written. The first 10:"
+    outside = "the span 0 to 30 is outside the text of 8 characters."
     places = [*(f"a.jsonl:{line}: {outside}" for line in range(2, 7)), "b.jsonl: there is no such file."]
     places += [f"c.jsonl:{line}: {outside}" for line in range(1, 5)]
-    assert len(rest) == len(caught.value.faults) == 10
+    assert len(rest) == len(caught.value.errors) == 10
     for line, place in zip(rest, places, strict=True):
         assert line.startswith(f"{tmp_path / place}")
 
@@ -79,15 +79,15 @@ def test_a_single_fault_is_raised_as_it_is_and_a_few_without_a_first_ten(tmp_pat
     task = task_of(tmp_path, a=lines_of(GOOD, BAD), b=lines_of(GOOD), c=lines_of(GOOD), dev=lines_of(GOOD))
     with pytest.raises(UserError) as caught:
         task.read("train")
-    assert str(caught.value).startswith(f"{tmp_path / 'a.jsonl'}:2: the span 0 to 30 lies")
-    assert not caught.value.faults
+    assert str(caught.value).startswith(f"{tmp_path / 'a.jsonl'}:2: the span 0 to 30 is outside")
+    assert not caught.value.errors
     assert [each.id for each in task.read("dev")] == ["dev-1"]
     write(tmp_path, "b.jsonl", lines_of({**GOOD, "id": "a-1"}))
     write(tmp_path, "c.jsonl", b'{"text": "\xe9"}')
     with pytest.raises(UserError) as caught:
         task.read("train")
-    assert [each.line for each in caught.value.faults] == [2, 1, 1]
-    assert str(caught.value).startswith(f"3 faults in the data of the task {tmp_path.name}; nothing is written:\n")
+    assert [each.line for each in caught.value.errors] == [2, 1, 1]
+    assert str(caught.value).startswith(f"3 errors in the data of the task {tmp_path.name}; nothing is written:\n")
     assert "c.jsonl:1: the byte 0xe9" in str(caught.value) and 'the id "a-1" is taken by' in str(caught.value)
 
 
@@ -98,7 +98,7 @@ def test_the_command_line_prints_the_faults_and_writes_nothing(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 2
     first, *rest = [line for line in done.stderr.splitlines() if "warning:" not in line]
-    assert first == "error: 3 faults in the data of the task data; nothing is written:"
+    assert first == "error: 3 errors in the data of the task data; nothing is written:"
     assert [line.partition(": ")[0].rpartition(os.sep)[2] for line in rest] == ["a.jsonl:1", "a.jsonl:2", "dev.jsonl:1"]
     assert not (tmp_path / "out").exists()
 
@@ -213,11 +213,15 @@ def test_tags_of_other_tools_are_read(tmp_path, rows, expected):
     ("rows", "line", "says"),
     [
         (["EU b-org", "is o"], 1, 'no field has the label "org". Did you mean "ORG"?'),
-        (["EU ORG", "Ann B-PER"], 1, 'the tag "ORG" has no prefix, and other tags of the file are no labels ("B-PER")'),
-        (["EU B", "is O"], 1, 'the tag "B" names no label. Write B-PER'),
-        (["EU (ORG*", "is O"], 1, '"(ORG*" is not a tag. Tags are O, and labels behind B-, I-, M-'),
+        (
+            ["EU ORG", "Ann B-PER"],
+            1,
+            'the tag "ORG" has no prefix, but the file has tags that are not labels ("B-PER")',
+        ),
+        (["EU B", "is O"], 1, 'the tag "B" has no label. Write B-PER'),
+        (["EU (ORG*", "is O"], 1, '"(ORG*" is not a tag. Tags are O, or labels after B-, I-, M-'),
         (["EU B-Trading Nam", "is O", "so O"], 1, 'no field has the label "Trading Nam". Did you mean "Trading Name"?'),
-        (["is O", "# more of it", "so O"], 2, "A comment can only stand before the first word of a sentence."),
+        (["is O", "# more of it", "so O"], 2, "A comment is allowed only before the first word of a sentence."),
         (["New York\tB-ORG", "is\tO", "so\tO"], 1, 'set the option delimiter: "\\t"'),
     ],
 )
@@ -268,7 +272,7 @@ def test_what_prodigy_rejects_or_ignores_is_unlabelled(tmp_path, capsys):
     path = write(tmp_path, "a.jsonl", lines_of(*({**GOOD, "_task_hash": 1, "answer": each} for each in answers)))
     assert [each.gold for each in read("jsonl", path, NAMES)] == [{"names": (Span(0, 3, "PER"),)}, {}, {}, {}]
     assert capsys.readouterr().err == (
-        f'warning: {path}: "answer" (of Prodigy) is reject in 2 and ignore in 1 of 4 records: these are unlabelled.\n'
+        f'warning: {path}: "answer" (of Prodigy) is reject in 2 and ignore in 1 of 4 records: these are unlabeled.\n'
     )
     odd = write(tmp_path, "b.jsonl", lines_of({**GOOD, "_task_hash": 1, "answer": "maybe"}))
     assert f'{odd}:1: "answer" is "maybe". It must be accept, reject or ignore.' == refusal("jsonl", odd, NAMES)
@@ -287,13 +291,13 @@ def test_a_field_or_a_text_called_answer_is_no_answer_of_prodigy(tmp_path):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ('{"text": "a", "text": "b"}', 'the key "text" is given twice'),
+        ('{"text": "a", "text": "b"}', 'the key "text" occurs twice'),
         (
             '{"text": "a", "names": [{"start": 0, "start": 0, "end": 1, "label": "PER"}]}',
-            'the key "start" is given twice',
+            'the key "start" occurs twice',
         ),
-        ('{"text": "a", "score": NaN}', "this is not JSON: it holds NaN."),
-        ('{"text": "a", "score": -Infinity}', "this is not JSON: it holds -Infinity."),
+        ('{"text": "a", "score": NaN}', "this is not JSON: it contains NaN."),
+        ('{"text": "a", "score": -Infinity}', "this is not JSON: it contains -Infinity."),
         ('{"text": "a", "id": "\\ud83d"}', "character 0 of the id is half of a surrogate pair"),
     ],
 )
@@ -335,7 +339,7 @@ def test_a_misspelt_key_of_a_field_is_a_fault_and_other_keys_are_named_once(tmp_
     ],
 )
 def test_a_sibling_of_a_key_is_no_misspelling(key, column, is_alike):
-    assert alike(key, column) == is_alike
+    assert is_misspelling(key, column) == is_alike
 
 
 @pytest.mark.parametrize(
@@ -367,7 +371,7 @@ def test_a_span_of_another_shape_is_refused_with_its_cause(tmp_path, span, says)
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (json.dumps([GOOD]), "this is a JSON array, and not one JSON object a line. Convert it: jq -c '.[]' a.json"),
+        (json.dumps([GOOD]), "this is a JSON array, not one JSON object a line. Convert it: jq -c '.[]' a.json"),
         (json.dumps([GOOD], indent=2), "this is a JSON array"),
         (json.dumps([{"id": 1, "annotations": [], "data": GOOD}], indent=2), "Export CONLL2003 from Label Studio"),
         (json.dumps(GOOD, indent=2), "this is a JSON object over several lines"),
@@ -407,7 +411,7 @@ def test_tsv_has_no_quotes_unless_they_are_asked_for(tmp_path, capsys):
     assert capsys.readouterr().err == ""
     path = write(tmp_path, "b.tsv", 'text\ttopic\n"He said ""no"""\tcards\n')
     assert read("tsv", path, TOPIC)[0].text == '"He said ""no"""'
-    assert f"warning: {path}: 1 rows hold a cell in quotes" in capsys.readouterr().err
+    assert f"warning: {path}: 1 rows have a cell in quotes" in capsys.readouterr().err
     assert read("tsv", path, TOPIC, quotes=True)[0].text == 'He said "no"'
     path = write(tmp_path, "c.tsv", 'text\ttopic\n"one\ntwo"\tcards\n')
     assert "set the option quotes: true" in refusal("tsv", path, TOPIC)
@@ -478,14 +482,14 @@ def test_an_empty_cell_of_flags_is_unknown_unless_it_means_none(tmp_path, capsys
     ]
     said = capsys.readouterr().err
     assert said.startswith(
-        f"warning: {path}: 2 cells of the field tags are empty and 2 name flags: the empty ones are "
+        f"warning: {path}: 2 cells of the field tags are empty and 2 have flags: the empty ones are "
     )
-    assert "no row is known to have none" in said and "blank: none" in said and said.count("\n") == 1
+    assert "no row is known to have no flag" in said and "blank: none" in said and said.count("\n") == 1
     none = read("csv", path, TAGS, blank="none")
     assert [each.gold["tags"] for each in none] == [("late",), (), (), ("late", "cash")]
-    assert "2 rows are known to have none (blank: none)." in capsys.readouterr().err
+    assert "in 2 rows no flag applies (blank: none)." in capsys.readouterr().err
     assert [each.gold for each in read("csv", path, TAGS, blank="unknown")][1:3] == [{}, {}]
-    assert [each.gold for each in read("csv", path, TAGS, unlabelled=["", " "])][1:3] == [{}, {}]
+    assert [each.gold for each in read("csv", path, TAGS, unlabeled=["", " "])][1:3] == [{}, {}]
     assert capsys.readouterr().err == ""
 
 
@@ -511,16 +515,16 @@ def test_what_lies_between_the_pieces_of_a_span_is_counted(tmp_path, capsys):
     (document,) = read("brat", path, NAMES, discontinuous="hull")
     assert spans(document) == {(0, 18, "ORG"), (8, 10, "PER"), (0, 3, "PER"), (19, 22, "ORG")}
     assert capsys.readouterr().err == (
-        f"warning: {path}: 2 spans in several pieces are read from the first character to the last "
-        "(discontinuous: hull), with the 13 characters between the pieces; 1 other spans share characters with those.\n"
+        f"warning: {path}: 2 discontinuous spans are read from their first character to their last "
+        "(discontinuous: hull), with the 13 characters between the fragments; 1 other spans share characters with those.\n"
     )
     assert gaps_of([(7, 9), (0, 3), (3, 5), (4, 6)]) == [(6, 7)], "pieces that touch or overlap have no gap"
     first, second = collected("brat", path, NAMES)
-    assert first.startswith(f"{path / 'a.ann'}:1: this span is in 2 pieces") and second.startswith(
+    assert first.startswith(f"{path / 'a.ann'}:1: this span has 2 fragments") and second.startswith(
         f"{path / 'a.ann'}:4: "
     )
     assert (
-        "discontinuous: hull keeps it as one span" in first and "(' and Bo and ')" in first and "ignore: [ORG]" in first
+        "discontinuous: hull reads it as one span" in first and "(' and Bo and ')" in first and "ignore: [ORG]" in first
     )
 
 
@@ -584,7 +588,7 @@ def test_a_singular_is_a_misspelt_plural(tmp_path):
 def test_swallowed_rows_without_labels_are_recognised(tmp_path, body, refused):
     file = tmp_path / "a.csv"
     file.write_text(f"id,text,risk\n{body}9,x,scam\n", encoding="utf-8")
-    read = READERS["csv"].read(file, [Field("risk", "flags", ("fraud", "scam"))], {"unlabelled": ["?"]})
+    read = READERS["csv"].read(file, [Field("risk", "flags", ("fraud", "scam"))], {"unlabeled": ["?"]})
     if refused:
         with pytest.raises(UserError, match=r"a.csv:2: a quote opens a cell of 3 lines"):
             list(read)

@@ -19,7 +19,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from electra_ie import Extractor, UserError, evaluate, extract, train
-from electra_ie.data.readers import read_unlabelled
+from electra_ie.data.readers import read_unlabeled
 from electra_ie.runs.layout import read_log
 from electra_ie.training.callbacks import Callback
 
@@ -79,13 +79,13 @@ def test_a_run_that_is_not_whole_is_refused_by_name(mine, spoil, words):
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"a": "\xff"}', b"[" * 100_000])
 def test_a_broken_file_of_scores_is_named(mine, content):
     (mine / "scores.json").write_bytes(content)
-    with pytest.raises(UserError, match="scores.json:1: this is not the JSON that was written here"):
+    with pytest.raises(UserError, match="scores.json:1: this is not the JSON object that was written here"):
         evaluate(mine)
 
 
 def test_a_broken_log_is_named(mine):
     (mine / "log.jsonl").write_bytes(b'{"step": 1}\n{"step": "\xff"}\n')
-    with pytest.raises(UserError, match="log.jsonl:2: this is not the JSON that was written here"):
+    with pytest.raises(UserError, match="log.jsonl:2: this is not the JSON object that was written here"):
         read_log(mine)
 
 
@@ -152,7 +152,7 @@ def test_a_field_may_be_called_as_a_part_of_a_module_is(task, tmp_path, encoder)
 
 def test_a_field_may_not_take_the_name_of_a_folder_of_the_run(task):
     task.write_text(task.read_text("utf-8").replace("  topic: {", "  checkpoint: {from: topic, "), encoding="utf-8")
-    with pytest.raises(UserError, match='task.yaml:5: a field cannot be called "checkpoint"'):
+    with pytest.raises(UserError, match='task.yaml:5: "checkpoint" cannot be the name of a field'):
         train(str(task))
 
 
@@ -224,7 +224,7 @@ def test_a_file_whose_name_is_not_text(tmp_path):
     with open(file, "w", encoding="utf-8") as stream:
         stream.write("text")
     for path in (os.fsdecode(file), tmp_path):
-        (document,) = read_unlabelled(path)
+        (document,) = read_unlabeled(path)
         assert document.id == "caf\\xe9.txt" and document.file.endswith("caf\\xe9.txt")
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from test_page import DocumentResult
 
 from electra_ie import Extractor, Task, UserError, evaluate, extract, train
-from electra_ie.common.errors import warn
+from electra_ie.common.logs import warn
 from electra_ie.models.encoders import load_tokenizer
 from electra_ie.models.pooling import choose
 
@@ -194,7 +194,7 @@ def test_a_link_that_leads_nowhere_is_refused(mine, task, name):
         link.symlink_to(link.name)
     refused(lambda: Extractor.load(str(mine)), name, "leads out of the run's folder, or nowhere")
     task.write_text(task.read_text("utf-8").replace("dev.jsonl", "loop.jsonl"), encoding="utf-8")
-    refused(lambda: Task.load(task).read("dev"), "loop.jsonl", "a link that leads out of the folder of the data")
+    refused(lambda: Task.load(task).read("dev"), "loop.jsonl", "this link leads out of the folder of the data")
 
 
 def test_a_link_out_of_a_run_is_not_resumed_into(mine, task, encoder):
@@ -317,16 +317,16 @@ def levels(count: int) -> str:
 
 
 @pytest.mark.parametrize("text, words", [
-    (levels(10), ["aliases stand for more than 200,000 values"]),
-    ("fields: &a {topic: *a}", ["task.yaml:1", "leads back to itself"]),
-    ("fields: &a [*a]", ["leads back to itself"]),
+    (levels(10), ["aliases expand to more than 200,000 values"]),
+    ("fields: &a {topic: *a}", ["task.yaml:1", "refers to a value that contains it"]),
+    ("fields: &a [*a]", ["refers to a value that contains it"]),
     ("[" * 5000, ["not valid YAML"]),
     ("description: " + "x" * 2**20, ["1,048,589 bytes of YAML"]),
     ("description: !!python/object/apply:os.system [id]", ["task.yaml:1", "not valid YAML"]),
     ("description: !!python/name:os.system", ["not valid YAML"]),
     ("description: 2001-99-99", ["not valid YAML"]),
     ("description: " + "9" * 5000, ["not valid YAML"]),
-    ("<<: &a {format: jsonl}\nfields: {}", ["the key << is not text"]),
+    ("<<: &a {format: jsonl}\nfields: {}", ["does not read the key << as text"]),
     ("format: jsonl\nfiles: {train: /etc/passwd}\nfields: {a: {kind: spans, labels: [x]}}", ["task.yaml:2", "/etc/passwd", "may leave the folder"]),
     ("format: jsonl\nfiles: {train: ../../x.jsonl}\nfields: {a: {kind: spans, labels: [x]}}", ["may leave the folder"]),
     ("format: jsonl\nfiles: {train: 'C:\\x.jsonl'}\nfields: {a: {kind: spans, labels: [x]}}", ["may leave the folder"]),
@@ -346,7 +346,7 @@ def test_aliases_that_say_little_are_fine(task):
 @pytest.mark.parametrize("name, words", [
     ("../x", "cannot be the name"), ("a/b", "cannot be the name"), ("", "cannot be the name"), (".", "cannot be the name"),
     ("a\\b", "cannot be the name"), ("x" * 300, "cannot be the name"), ("con", "Windows"), ("LPT1", "Windows"),
-    ("Checkpoint", "a run has a folder of that name"), ("Topic", "would share a folder"), ("na\u00efve", "cannot be the name"),
+    ("Checkpoint", "a run has another folder of that name"), ("Topic", "would share a folder"), ("na\u00efve", "cannot be the name"),
 ])  # fmt: skip
 def test_a_field_whose_folder_could_not_be_is_refused(task, name, words):
     values = yaml.safe_load(task.read_text("utf-8"))
@@ -359,7 +359,7 @@ def test_a_link_out_of_the_folder_of_the_data_is_refused(task, tmp_path):
     file = task.parent / "train.jsonl"
     file.rename(tmp_path / "elsewhere.jsonl")
     file.symlink_to(tmp_path / "elsewhere.jsonl")
-    refused(lambda: Task.load(task).read("train"), "train.jsonl: this is a link that leads out", "by data or --data")
+    refused(lambda: Task.load(task).read("train"), "train.jsonl: this link leads out", "by data or --data")
     file.unlink()
     file.symlink_to("dev.jsonl")
     assert Task.load(task).read("train"), "a link within the folder is a file like any other"
@@ -373,7 +373,7 @@ def test_a_link_out_of_a_folder_of_texts_is_refused(task, tmp_path):
     task.write_text(task.read_text("utf-8").replace("pool.jsonl", "texts"), encoding="utf-8")
     assert len(Task.load(task).read("unlabeled")) == 1
     (texts / "b.txt").symlink_to(tmp_path / "secret.txt")
-    refused(lambda: Task.load(task).read("unlabeled"), "b.txt: this is a link that leads out")
+    refused(lambda: Task.load(task).read("unlabeled"), "b.txt: this link leads out")
 
 
 def test_the_name_of_a_task_is_no_path(mine):

@@ -13,7 +13,8 @@ import pytest
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.document import Span
-from electra_ie.data.task import Task, list_tasks
+from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import list_tasks
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ELECTRA_IE_DATA", ROOT.parent / "shared" / "data"))
@@ -109,10 +110,10 @@ def test_an_unlabelled_pool_may_be_bare_text_in_a_task_of_any_format(tmp_path):
         ("format: jsonl", "formt: jsonl", 2, 'unknown key "formt". Did you mean "format"?'),
         ("format: jsonl", "format: json", 2, 'there is no format "json". Did you mean "jsonl"?'),
         ("format: jsonl", "name: x\nformat: jsonl", 2, 'unknown key "name".'),
-        ("format: jsonl", "format: jsonl\nformat: csv", 3, 'the key "format" is given twice. Keep one of them.'),
+        ("format: jsonl", "format: jsonl\nformat: csv", 3, 'the key "format" occurs twice. Keep one of them.'),
         ("  train:", "  trian:", 4, 'unknown key "trian" in files. Did you mean "train"?'),
         ("[one.jsonl, two.jsonl]", "[]", 4, "files.train is empty."),
-        ("[one.jsonl, two.jsonl]", "[one.jsonl, one.jsonl]", 4, 'files.train holds "one.jsonl" twice.'),
+        ("[one.jsonl, two.jsonl]", "[one.jsonl, one.jsonl]", 4, 'files.train contains "one.jsonl" twice.'),
         ("pool.jsonl", "../pool.jsonl", 5, 'the path "../pool.jsonl" may leave the folder'),
         ("pool.jsonl", "/pool.jsonl", 5, 'the path "/pool.jsonl" may leave the folder'),
         ("pool.jsonl", "C:\\pool.jsonl", 5, "may leave the folder"),
@@ -121,16 +122,21 @@ def test_an_unlabelled_pool_may_be_bare_text_in_a_task_of_any_format(tmp_path):
         ("kind: spans", "kind: span", 11, 'there is no kind "span". Did you mean "spans"?'),
         ("kind: spans", "kinds: spans", 11, 'unknown key "kinds" in fields.entities. Did you mean "kind"?'),
         ("    kind: spans\n", "", 10, "the field entities has no kind."),
-        ("labels: [PER]", "labels: [PER, PER]", 12, 'fields.entities.labels holds "PER" twice.'),
+        ("labels: [PER]", "labels: [PER, PER]", 12, 'fields.entities.labels contains "PER" twice.'),
         ("labels: [PER]", "labels: []", 12, "fields.entities.labels is empty."),
         ("labels: [PER]", "labels: PER", 12, "Write a list"),
-        ("labels: [PER]", "labels: [PER, no]", 12, "holds False, which YAML does not take for text. Put it in quotes"),
-        ("labels: [PER]", "labels: [PER, 1]", 12, "holds 1, which YAML does not take for text. Put it in quotes"),
-        ("[fraud, other]", "[fraud]", 9, "the field topic has one class only."),
+        (
+            "labels: [PER]",
+            "labels: [PER, no]",
+            12,
+            "contains False, which YAML does not read as text. Put it in quotes",
+        ),
+        ("labels: [PER]", "labels: [PER, 1]", 12, "contains 1, which YAML does not read as text. Put it in quotes"),
+        ("[fraud, other]", "[fraud]", 9, "the field topic has only one class."),
         ("from: kind", "from: 3", 9, "from is 3, not text."),
         ("  entities:", "  1st entity:", 10, '"1st entity" cannot be the name of a field.'),
-        ("  entities:", "  no:", 10, "the key no is not text to YAML. Put it in quotes"),
-        ("format: jsonl", "format: csv", 11, "the format csv cannot hold the field entities"),
+        ("  entities:", "  no:", 10, "YAML does not read the key no as text. Put it in quotes"),
+        ("format: jsonl", "format: csv", 11, "the format csv cannot express the field entities"),
         ("labels: [PER]", "labels: [PER", 13, "this is not valid YAML"),
         ("labels: [PER]", "labels: !!python/name:os.system", 12, "this is not valid YAML"),
     ],
@@ -161,7 +167,7 @@ def test_absent_data_are_refused_with_what_to_do(tmp_path):
         Task.load("bc5cdr", data=tmp_path / "absent").read("train")
     assert str(caught.value) == (
         f"{tmp_path / 'absent'}: the data of the task bc5cdr are not here. Give their folder with --data; "
-        "its data card says where they come from (electra-ie tasks bc5cdr)."
+        "its data card names their source (electra-ie tasks bc5cdr)."
     )
 
 
@@ -182,7 +188,7 @@ def test_an_id_given_twice_is_refused_with_both_places(task, tmp_path):
 def test_a_field_that_no_record_speaks_of_is_named(task, tmp_path, capsys):
     records(tmp_path, "one.jsonl", {"body": "y", "kind": "fraud", "persons": []})
     task.read("train")
-    assert capsys.readouterr().err.endswith('no record of the split "train" says anything of the field entities.\n')
+    assert capsys.readouterr().err.endswith('no record of the split "train" has a value for the field entities.\n')
 
 
 def test_reading_a_task_needs_no_torch():
@@ -245,6 +251,6 @@ def test_medical_cases_real_reads_as_its_card_says(capsys):
     task = real("medical_cases_real")
     assert [len(task.read(split)) for split in task.splits] == [32, 8]
     error = capsys.readouterr().err
-    assert "edges of 15 spans, left out 475 spans given twice" in error and "left out 129 spans given twice" in error
+    assert "edges of 15 spans, dropped 475 repeated spans" in error and "dropped 129 repeated spans" in error
     assert labels(task, "train") == {"finding": 1244, "factor": 170, "modifier": 157, "condition": 135}
     assert labels(task, "test") == {"finding": 273, "condition": 51, "factor": 50, "modifier": 32}

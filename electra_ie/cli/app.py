@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from electra_ie.common.errors import UserError, first_process
+from electra_ie.common.errors import UserError
+from electra_ie.common.logs import use_cli_format
+from electra_ie.common.processes import is_main_process
 
 app = typer.Typer(
     help="Train text information extractors from a handful of labels and a pile of unlabelled text.",
@@ -98,7 +100,7 @@ def train(
     """Train a model for a task, and save it as a run."""
     from electra_ie.api import train as do
     from electra_ie.cli.listing import show_scores
-    from electra_ie.common.progress import notice
+    from electra_ie.common.logs import notice
     from electra_ie.runs.layout import read_scores
 
     given: dict[str, Any] = {
@@ -113,7 +115,7 @@ def train(
     folder = do(
         task, output, settings=settings, overrides=set_ or (), resume=resume, track=track, teacher=teacher, **given
     )
-    if first_process():
+    if is_main_process():
         show_scores(read_scores(folder).get("dev", {}), "dev")
         files = "model folders, run.yaml, scores.json, audit.json, log.jsonl, curves.png, README.md"
         notice(f"run saved in {folder}: {files}")
@@ -162,12 +164,12 @@ def pretrain(
     """Pretrain an encoder on plain text by replaced-token detection (ELECTRA), or adapt one to a domain."""
     from electra_ie.api import pretrain as do
     from electra_ie.cli.listing import show_pretraining
-    from electra_ie.common.progress import notice
+    from electra_ie.common.logs import notice
 
     given: dict[str, Any] = {"encoder": encoder, "from_scratch": from_scratch, "objective": objective}
     given |= {"max_steps": max_steps, "max_hours": max_hours, "vocab_size": vocab_size, "seed": seed}
     folder = do(paths or (), output, settings=settings, overrides=set_ or (), resume=resume, track=track, **given)
-    if first_process():
+    if is_main_process():
         show_pretraining(folder)
         notice(f"encoder saved in {folder}; use it with: electra-ie train TASK --encoder {folder}")
 
@@ -206,7 +208,7 @@ def compare(
 ) -> None:
     """Train several presets on the same labels, and say in one sentence which to keep."""
     from electra_ie.cli.listing import show_comparison
-    from electra_ie.common.progress import notice
+    from electra_ie.common.logs import notice
     from electra_ie.comparison.runner import compare as do
 
     try:
@@ -297,7 +299,7 @@ def extract(
     are listed.
     """
     from electra_ie.api import extract as do
-    from electra_ie.common.progress import notice
+    from electra_ie.common.logs import notice
 
     if not output and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the terminal's encoding
@@ -315,7 +317,8 @@ def extract(
 def verify(run: Run, data: Data = None) -> None:
     """Check a run against its audit: weights, recipe, data, splits, code, environment. Exit code 1 if one differs."""
     from electra_ie.api import verify as do
-    from electra_ie.common.progress import escape_controls, notice, output
+    from electra_ie.common.logs import notice
+    from electra_ie.common.progress import escape_controls, output
 
     found = do(run, data=data)
     for each in found.differences:
@@ -340,7 +343,7 @@ def push(
     --include-examples put into the card."""
     from electra_ie.api import plan_push, push_to_hub
     from electra_ie.cli.listing import show_upload
-    from electra_ie.common.progress import notice
+    from electra_ie.common.logs import notice
 
     if dry_run:
         show_upload(plan_push(run, repository, revision))
@@ -361,7 +364,7 @@ def push_data(
     from electra_ie.api import plan_push_data
     from electra_ie.api import push_data as do
     from electra_ie.cli.listing import show_upload
-    from electra_ie.common.progress import notice
+    from electra_ie.common.logs import notice
 
     if dry_run:
         show_upload(plan_push_data(task, repository, data))
@@ -373,11 +376,12 @@ def push_data(
 
 def main() -> None:
     """Entry point of `electra-ie`: a user's mistake is one line on standard error and exit code 2."""
+    use_cli_format()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that half-written files are cleared away
     try:
         app()
     except UserError as error:
-        if first_process():
+        if is_main_process():
             sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
     except OSError as error:  # no space, no permission: the machine's fault and the user's to mend, not a bug of ours

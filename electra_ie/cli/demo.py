@@ -10,8 +10,9 @@ from typing import Any
 
 from electra_ie.cli.tables import or_dash, print_table, show_finding
 from electra_ie.common.errors import UserError
-from electra_ie.common.progress import notice, output
-from electra_ie.data.task import shipped
+from electra_ie.common.logs import use_cli_format
+from electra_ie.common.progress import output
+from electra_ie.data.task_yaml import shipped
 
 TASK, LABELS, SEED = "transaction_risk", 60, 0
 STEPS = 160
@@ -70,8 +71,9 @@ def show_examples(findings: Path, number: int = 3) -> None:
 
 
 if __name__ == "__main__":
+    use_cli_format()
     try:
         main()
     except UserError as error:
-        notice(f"error: {error}")
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(2)

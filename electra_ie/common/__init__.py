@@ -1,4 +1,4 @@
-"""Code that knows nothing of text extraction: errors, files, hashes, progress, YAML and the client of the hub.
+"""Code without knowledge of text extraction: errors, logs, files, hashes, progress, seeds, YAML and the Hub client.
 
-May import nothing else of the package, and no torch.
+It imports nothing else of the package, and no torch.
 """

@@ -1,21 +1,25 @@
-"""What a user did wrong, in one line: where, what, and what to do about it."""
+"""Errors of the user: one line that names the file and line, what failed, what was expected and how to fix it."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
 from electra_ie.common.escaping import escape_controls
 
-SHOWN_FAULTS = 10
+MAX_SHOWN = 10
+"""Errors that an error of several lists; the others are counted."""
 
 
-class UserError(Exception):
-    """A mistake in a file, an option or a path. The command line prints it as one line and exits with code 2.
+class UserError(ValueError):
+    """Error in a file, an option or a path given by the user. The command line prints it and exits with code 2.
 
-    `faults` are the mistakes that this one sums up, each on a line of its own behind the first.
+    Args:
+        message: what failed, with the value and what was expected.
+        file, line: where it is; the line counts from 1.
+        remedy: how to fix it.
+        errors: the errors that this one sums up, printed below it, one a line.
     """
 
     def __init__(
@@ -25,67 +29,59 @@ class UserError(Exception):
         file: str | os.PathLike[str] | None = None,
         line: int | None = None,
         remedy: str = "",
-        faults: Sequence[UserError] = (),
+        errors: Sequence[UserError] = (),
     ):
-        self.message, self.file, self.line, self.remedy, self.faults = message, file, line, remedy, tuple(faults)
-        place = f"{os.fspath(file)}:{line}: " if file and line else f"{os.fspath(file)}: " if file else ""
-        head = escape_controls(" ".join(f"{place}{message} {remedy}".split()))
-        super().__init__("\n".join([head, *map(str, faults)]))
+        self.message, self.file, self.line, self.remedy, self.errors = message, file, line, remedy, tuple(errors)
+        prefix = f"{os.fspath(file)}:{line}: " if file and line else f"{os.fspath(file)}: " if file else ""
+        head = escape_controls(" ".join(f"{prefix}{message} {remedy}".split()))
+        super().__init__("\n".join([head, *map(str, errors)]))
 
 
-Fault = Callable[[UserError], None]
-"""What a reader does with a mistake in one record: `stop`, or note it and go on with the next record."""
+OnError = Callable[[UserError], None]
+"""Called by a reader with the error in one record: raises it (`raise_error`), or keeps it, to read on."""
 
 
-def stop(error: UserError) -> None:
-    """Ends the reading at the first mistake."""
+def raise_error(error: UserError) -> None:
+    """Raise the error, which stops reading at the first one."""
     raise error
 
 
-class Faults:
-    """The mistakes found in a data set: how many there are, and the first ten."""
+class ErrorCollector:
+    """Collector of the errors in a data set: their count, and the first ten."""
 
     def __init__(self) -> None:
-        self.number = 0
+        self.count = 0
         self.first: list[UserError] = []
 
     def add(self, error: UserError) -> None:
-        """Notes a mistake, to go on reading."""
-        self.number += 1
-        if self.number <= SHOWN_FAULTS:
+        """Keep an error, so that reading goes on."""
+        self.count += 1
+        if self.count <= MAX_SHOWN:
             self.first.append(error.with_traceback(None))  # a traceback would keep the record in memory
 
-    def refuse(self, data: str) -> None:
-        """Raises a single mistake as it is, and several as one UserError that lists the first ten."""
-        if self.number > 1:
-            first = f" The first {SHOWN_FAULTS}" if self.number > SHOWN_FAULTS else ""
+    def raise_any(self, name: str) -> None:
+        """Raise a single error as it is, and several as one UserError that lists the first ten. `name`: of the data."""
+        if self.count > 1:
+            first = f" The first {MAX_SHOWN}" if self.count > MAX_SHOWN else ""
             end = f".{first}:" if first else ":"
-            raise UserError(f"{self.number} faults in {data}; nothing is written{end}", faults=self.first)
+            raise UserError(f"{self.count} errors in {name}; nothing is written{end}", errors=self.first)
         for error in self.first:
             raise error
 
 
 def nearest(word: object, words: Iterable[object]) -> str:
-    """`'Did you mean "x"? '` for the closest of `words`, and the list of them: the remedy for a misspelt word."""
-    valid = [str(each) for each in words]
-    same = [each for each in valid if each.casefold() == str(word).casefold()]
+    """Return `Did you mean "x"? Valid: x, y.` for a misspelled word, with the closest of the valid `words`."""
+    valid = [str(candidate) for candidate in words]
+    same = [candidate for candidate in valid if candidate.casefold() == str(word).casefold()]
     close = same or get_close_matches(str(word), valid, n=1, cutoff=0.5)
     listed = ", ".join(valid) if len(valid) <= 60 else ", ".join(valid[:60]) + ", ..."
     return (f'Did you mean "{close[0]}"? ' if close else "") + f"Valid: {listed}."
 
 
-def first_line(told: str | BaseException) -> str:
-    """The first line that says anything, cut short, without its full stop; the kind of an error that says nothing."""
-    nothing = type(told).__name__ if isinstance(told, BaseException) else ""
-    return next((line.strip() for line in str(told).splitlines() if line.strip()), nothing)[:200].rstrip(". ")
+def first_line(message: str | BaseException) -> str:
+    """Return the first line of a message that is not blank, at most 200 characters, without its full stop.
 
-
-def first_process() -> bool:
-    """Is this the process that speaks? Of several, as `accelerate launch` starts them, only the first does."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def warn(message: str) -> None:
-    """One line on standard error, beginning with `warning:`. For what a user should know and need not mend."""
-    if first_process():
-        print(f"warning: {escape_controls(' '.join(message.split()))}", file=sys.stderr, flush=True)
+    For an exception without a message, return the name of its class.
+    """
+    default = type(message).__name__ if isinstance(message, BaseException) else ""
+    return next((line.strip() for line in str(message).splitlines() if line.strip()), default)[:200].rstrip(". ")

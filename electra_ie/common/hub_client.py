@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from electra_ie.common.errors import UserError, first_line, warn
+from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.hashing import PACKAGE, package_version
-from electra_ie.common.progress import notice
+from electra_ie.common.logs import notice, warn
 
 Kind = Literal["model", "dataset"]
 Content = Path | bytes

@@ -1,4 +1,4 @@
-"""Text files, decoded strictly: what is not UTF-8 text is refused by file and line, never guessed at or mended."""
+"""Text files, decoded strictly as UTF-8: other bytes are an error with file and line, and are never replaced."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from electra_ie.common.errors import Fault, UserError, stop
+from electra_ie.common.errors import OnError, UserError, raise_error
 
-MARK = b"\xef\xbb\xbf"
-"""The byte order mark some editors put before UTF-8."""
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+UTF_8_MARK = b"\xef\xbb\xbf"
+"""The byte order mark that some editors put before UTF-8."""
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 """The byte order marks of UTF-16."""
 LINE = re.compile(rb"[^\r\n]*(?:\r+\n|\r|\n)|[^\r\n]+")
-"""A line and its end: LF, CRLF, the CR of old Macs, or the CR CR LF of a file that was converted twice."""
+"""A line and its end: LF, CRLF, CR (old Macs), or CR CR LF (a file that was converted twice)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A line (from 1) of a file; 0 stands for the file as a whole."""
+class SourceLine:
+    """A line (from 1) of a file, for error messages; line 0 is the file as a whole."""
 
     file: str
     line: int
 
     def error(self, message: str, remedy: str = "") -> UserError:
-        """The mistake found here, to be raised."""
+        """Return a UserError at this line, to be raised."""
         return UserError(message, file=self.file, line=self.line or None, remedy=remedy)
 
     def __str__(self) -> str:
@@ -38,12 +38,12 @@ class Place:
 
 
 def decode(raw: bytes, file: str | os.PathLike[str], line: int = 1) -> str:
-    """The text of `raw`, bytes of `file` from `line` on, code point for code point.
+    """Return the text of `raw`, the bytes of `file` from `line` on.
 
     Raises:
-        UserError: binary data, or bytes that are not UTF-8; it names the line of the first bad byte.
+        UserError: `raw` is binary, UTF-16 or not UTF-8; the error names the line of the first invalid byte.
     """
-    if raw.startswith(UTF_16):
+    if raw.startswith(UTF_16_MARKS):
         raise UserError("this is UTF-16 text.", file=file, line=line, remedy="Save it as UTF-8.")
     null = raw.find(b"\0")
     if null >= 0:
@@ -60,45 +60,50 @@ def decode(raw: bytes, file: str | os.PathLike[str], line: int = 1) -> str:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns what the system says of a file that cannot be opened or read into a UserError."""
+    """Convert the errors of the system, when a file cannot be opened or read, to UserError."""
     try:
         yield
     except FileNotFoundError:
         if path.is_symlink():
-            remedy = "Put the file itself in its place, or remove the link."
-            raise UserError("this is a link that leads nowhere.", file=path, remedy=remedy) from None
+            remedy = "Replace it by the file itself, or remove the link."
+            raise UserError("this link points to nothing.", file=path, remedy=remedy) from None
         raise UserError("there is no such file.", file=path, remedy="Check the path.") from None
     except (IsADirectoryError, NotADirectoryError):
         raise UserError("this is not a file.", file=path, remedy="Give a file here.") from None
     except PermissionError:
-        remedy = "Give yourself the right to read it."
-        raise UserError("this file may not be read.", file=path, remedy=remedy) from None
+        remedy = "Check its permissions."
+        raise UserError("no permission to read this file.", file=path, remedy=remedy) from None
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        remedy = "Copy it again, or pack it again with gzip."
-        raise UserError("this .gz file is damaged or cut short.", file=path, remedy=remedy) from None
+        remedy = "Copy it again, or compress it again with gzip."
+        raise UserError("this .gz file is damaged or truncated.", file=path, remedy=remedy) from None
     except OSError as error:
         raise UserError(f"this file cannot be read: {error.strerror}.", file=path) from None
 
 
 def read_text(path: Path) -> str:
-    """The whole of a file. Line ends and a byte order mark are kept: offsets count every code point there is."""
+    """Return the text of a file. Line ends and a byte order mark are kept, since offsets count all code points."""
     with reading(path):
         raw = path.read_bytes()
     return decode(raw, path)
 
 
-def lines(path: Path, fault: Fault = stop) -> Iterator[tuple[int, str]]:
-    """The numbered lines of a file, of a `.gz` unpacked, their ends kept, a leading byte order mark left out; memory
-    stays flat. fault: gets each line that is not UTF-8 text, and may go on with the next; by default it ends the
-    reading."""
+def lines(path: Path, on_error: OnError = raise_error) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a file with their numbers (from 1) and line ends, without a leading byte order mark.
+
+    A `.gz` is decompressed. One block of the file is in memory at a time.
+
+    Args:
+        path: the file.
+        on_error: called for each line that is not UTF-8 text; the next line follows if it does not raise.
+    """
     with reading(path), _open(path) as file:
         for number, raw in enumerate((raw for part in file for raw in LINE.findall(part)), start=1):
             try:
-                line = decode(raw.removeprefix(MARK) if number == 1 else raw, path, number)
+                line = decode(raw.removeprefix(UTF_8_MARK) if number == 1 else raw, path, number)
             except UserError as error:
-                if number == 1 and raw.startswith(UTF_16):  # nor is any other line
+                if number == 1 and raw.startswith(UTF_16_MARKS):  # then no other line is UTF-8 either
                     raise
-                fault(error)
+                on_error(error)
                 continue
             yield number, line
 
@@ -108,10 +113,10 @@ def _open(path: Path) -> BinaryIO:
 
 
 def relative(path: Path, folder: Path) -> str:
-    """The name of a file below `folder`, with `/` on every system: an id that does not depend on the machine."""
+    """Return the path of a file within `folder`, with `/` on every system: an id that is the same on all machines."""
     return escape_undecodable(path.relative_to(folder).as_posix())
 
 
 def escape_undecodable(name: str) -> str:
-    """A file's name; bytes in it that are not UTF-8 as `\\xff`, so that it can be written as text."""
+    """Return a file name with bytes that are not UTF-8 as `\\xff`, so that it can be written as text."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

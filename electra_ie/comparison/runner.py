@@ -13,15 +13,16 @@ from typing import Any
 
 import torch
 
-from electra_ie.common.errors import UserError, nearest, warn
+from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import CARD, locked, parse, refuse_within, write
-from electra_ie.common.progress import notice
+from electra_ie.common.logs import notice, warn
 from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.comparison.workers import run_processes
 from electra_ie.config.base import LOSS_FIELDS, check_same_settings
 from electra_ie.config.train import PRESETS, TrainSettings
 from electra_ie.data.label_budget import sample
-from electra_ie.data.task import UNLABELED, Task
+from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import UNLABELED
 from electra_ie.data.training_data import TrainingData, check_budget, unlabeled
 from electra_ie.inference.scoring import mean_score, score_run, without_gold
 from electra_ie.models.encoders import load_tokenizer, mask_token, resolve_revision

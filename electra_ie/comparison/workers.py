@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from electra_ie.common.errors import UserError, warn
-from electra_ie.common.progress import notice
+from electra_ie.common.errors import UserError
+from electra_ie.common.logs import notice, warn
 
 LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """What tells a process that it is one of several of the same training."""

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.randomness import MAX_SEED
 from electra_ie.config.base import BaseSettings, LossTerms
-from electra_ie.config.train import EMBEDDED, MAX_SEED
+from electra_ie.config.train import EMBEDDED
 
 OBJECTIVES: dict[str, dict[str, dict[str, float]]] = {
     "electra": {"discriminator": {"replaced_token_detection": 50.0}, "generator": {"mlm": 1.0}},

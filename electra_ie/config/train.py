@@ -9,13 +9,12 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.randomness import MAX_SEED, round_seed
 from electra_ie.config.base import BaseSettings, LossTerms
 
 EMBEDDED = "all-MiniLM-L6-v2"
 """The default encoder. It ships in a package, so that no download is needed."""
 
-MAX_SEED = 2**32 - 1
-"""The greatest seed: torch's generator takes 64 bits, which hold the seed and the index of a step."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "supervised": {"discriminator": {"classification": 1.0}, "generator": {}},
@@ -209,11 +208,7 @@ class TrainSettings(BaseSettings):
 
         With a teacher it differs from `seed`, and between rounds, so that teacher and student make different errors.
         """
-        return (
-            ((self.seed + 1) * 7_919 + (self.self_training_rounds - 1) * 104_729) % MAX_SEED
-            if self.has_teacher
-            else self.seed
-        )
+        return round_seed(self.seed, self.self_training_rounds - 1) if self.has_teacher else self.seed
 
     def with_window(self, max_length: int, whole_texts: bool) -> TrainSettings:
         """Return the settings with the window derived.

@@ -1,4 +1,5 @@
-"""From files to batches: documents, fields, tasks, readers, checks of the gold, windows of tokens and batches.
+"""Data, from files to batches: documents, fields, tasks, readers, checks of the gold, windows of tokens, and batches.
 
-May import `common` and `config`. Offsets count characters (code points) everywhere. Only `batching` imports torch.
+It imports `common` and `config`. Offsets count characters (Unicode code points) everywhere. Only `batching` imports
+torch.
 """

@@ -1,4 +1,4 @@
-"""Spans <-> BIO tags, and the best valid tag sequence (Viterbi)."""
+"""BIO tags: conversion from and to spans, and decoding of the best valid sequence (Viterbi)."""
 
 from __future__ import annotations
 
@@ -11,83 +11,97 @@ from electra_ie.data.fields import IGNORED, Field
 
 
 def to_tags(field: Field, spans: Iterable[Span], offsets: Sequence[tuple[int, int]]) -> list[int]:
-    """The tag id of each token. `spans` must not overlap (see `drop_overlapping`).
+    """Return the tag id of each token, (T,).
 
-    A token belongs to a span when they share a character; a token of no characters (a special token, white
-    space) gets `IGNORED`.
+    A token belongs to a span if they share a character. A token without characters (a special token, white space) gets
+    `IGNORED`.
+
+    Args:
+        field: a field of spans.
+        spans: spans that do not overlap (see `drop_overlapping`).
+        offsets: start and end of each token.
     """
-    index = {name: number for number, name in enumerate(field.names)}
+    ids = {name: id for id, name in enumerate(field.names)}
     tags = [0 if start < end else IGNORED for start, end in offsets]
-    starts = sorted(spans)
     token = 0
-    for span in starts:
+    for span in sorted(spans):
         while token < len(offsets) and (offsets[token][1] <= span.start or tags[token] == IGNORED):
             token += 1
         prefix, cursor = "B", token
         while cursor < len(offsets) and (offsets[cursor][0] < span.end or tags[cursor] == IGNORED):
             if tags[cursor] == 0:
-                tags[cursor] = index[f"{prefix}-{span.label}"]
+                tags[cursor] = ids[f"{prefix}-{span.label}"]
                 prefix = "I"
             cursor += 1
     return tags
 
 
 def to_spans(field: Field, tags: Sequence[int], offsets: Sequence[tuple[int, int]]) -> list[tuple[Span, list[int]]]:
-    """The spans that valid BIO tags spell, each with the positions of its tokens. `IGNORED` tokens are passed over.
+    """Return the spans of valid BIO tags, each with the indices of its tokens. `IGNORED` tokens are skipped.
 
-    offsets: the characters of each token, no character in two of them (see `WindowTokenizer.tokens`).
+    Args:
+        field: a field of spans.
+        tags: the tag id of each token.
+        offsets: start and end of each token; tokens do not overlap (see `WindowTokenizer.tokens`).
     """
-    found: list[tuple[Span, list[int]]] = []
+    spans: list[tuple[Span, list[int]]] = []
     tokens: list[int] = []
     label = ""
 
     def close() -> None:
         if tokens:
-            found.append((Span(offsets[tokens[0]][0], offsets[tokens[-1]][1], label), list(tokens)))
+            spans.append((Span(offsets[tokens[0]][0], offsets[tokens[-1]][1], label), list(tokens)))
             tokens.clear()
 
-    for position, tag in enumerate(tags):
+    for token, tag in enumerate(tags):
         if tag == IGNORED:
             continue
         prefix, _, name = field.names[tag].partition("-")
         if prefix != "I" or name != label:
             close()
         if prefix != "O":
-            tokens.append(position)
+            tokens.append(token)
         label = name
     close()
-    return found
+    return spans
 
 
 def invalid_transitions(field: Field) -> np.ndarray:
-    """(K, K) boolean: may the tag of the column not follow the tag of the row? `I-x` follows only `B-x` and `I-x`."""
-    rules = np.zeros((len(field.names), len(field.names)), dtype=bool)
+    """Return (K, K) booleans, true where the tag of the column may not follow that of the row.
+
+    `I-x` follows only `B-x` and `I-x`.
+    """
+    invalid = np.zeros((len(field.names), len(field.names)), dtype=bool)
     for after, name in enumerate(field.names):
         if name.startswith("I-"):
-            rules[:, after] = [before[2:] != name[2:] or before == "O" for before in field.names]
-    return rules
+            invalid[:, after] = [before[2:] != name[2:] or before == "O" for before in field.names]
+    return invalid
 
 
 def viterbi(field: Field, logits: np.ndarray, breaks: Sequence[int] = ()) -> np.ndarray:
-    """The valid tag sequence of the highest summed score (Viterbi 1967) for (T, K) logits: (T,) ids.
+    """Return the valid tag ids with the highest sum of logits, (T,) (Viterbi 1967).
 
-    breaks: places at which a span cannot go on; the tags from there on are a sequence of their own.
+    Args:
+        field: a field of spans.
+        logits: (T, K).
+        breaks: tokens at which no span may continue: the tags from there on are decoded as a sequence of their own.
     """
     greedy = logits.argmax(axis=1)
-    rules = invalid_transitions(field)
+    invalid = invalid_transitions(field)
     if len(greedy) == 0:
         return greedy
-    starts = np.array([name.startswith("I-") for name in field.names])
+    inside = np.array([name.startswith("I-") for name in field.names])
     first = [0, *breaks]
-    if not starts[greedy[first]].any() and not rules[greedy[:-1], greedy[1:]].any():
-        return greedy  # the unconstrained best is valid, hence also the constrained best
-    return np.concatenate([_viterbi_sequence(part, starts, rules) for part in np.split(logits, first[1:])])
+    # The greedy tags are usually valid; then they are the best valid ones, and the quadratic search is not needed.
+    if not inside[greedy[first]].any() and not invalid[greedy[:-1], greedy[1:]].any():
+        return greedy
+    return np.concatenate([_viterbi_sequence(part, inside, invalid) for part in np.split(logits, first[1:])])
 
 
-def _viterbi_sequence(logits: np.ndarray, starts: np.ndarray, rules: np.ndarray) -> np.ndarray:
-    """The best tags of one sequence. starts: (K,), which tag cannot be the first; rules: as `invalid_transitions`."""
-    penalty = np.where(rules, -np.inf, 0.0)
-    score = np.where(starts, -np.inf, logits[0].astype(np.float64))
+def _viterbi_sequence(logits: np.ndarray, inside: np.ndarray, invalid: np.ndarray) -> np.ndarray:
+    """Return the best tags of one sequence. inside: (K,), the tags that cannot be first; invalid: (K, K)."""
+    penalty = np.where(invalid, -np.inf, 0.0)
+    score = np.where(inside, -np.inf, logits[0].astype(np.float64))
     back = np.zeros(logits.shape, dtype=np.int64)
     for step in range(1, len(logits)):
         paths = score[:, None] + penalty

@@ -1,4 +1,4 @@
-"""What the data card of a task says of its texts, and the data set on the hub that a task was fetched from."""
+"""Data cards of the shipped tasks, and the Hub data set from which the files of a task were downloaded."""
 
 from __future__ import annotations
 
@@ -6,55 +6,58 @@ import re
 from dataclasses import dataclass
 
 from electra_ie.common.files import CARD
-from electra_ie.data.task import Task, list_tasks
+from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import list_tasks
 
-LICENCES = (
+LICENSES = (
     "apache-2.0", "mit", "cc0-1.0", "cc-by-3.0", "cc-by-sa-3.0", "cc-by-nc-3.0", "cc-by-4.0", "cc-by-sa-4.0",
     "cc-by-nc-4.0",
 )  # fmt: skip
-"""Licences by the names that the hub has for them, as far as data cards may be expected to name them."""
+"""Identifiers of the Hub for the licenses that data cards are expected to name."""
 LANGUAGES = {"English": "en", "Chinese": "zh", "German": "de", "French": "fr", "Spanish": "es"}
 LOADED = 'data = datasets.load_dataset("{}")'
-"""The line by which the page of a data set on the hub says how it is loaded, and so which one it is."""
+"""The line in the card of a Hub data set that loads it, from which its name is read back."""
 
 
 @dataclass(frozen=True)
 class DataCard:
-    """What a data card says: its rows `Source`, `Licence`, `Shipped`, and the language that it names above them."""
+    """The content of a data card: its rows `Source`, `Licence` and `Shipped`, and the language named above them."""
 
     source: str
-    licence: str
+    license: str
     shipped: bool
     language: str | None
 
     @classmethod
     def of(cls, task: Task) -> DataCard | None:
-        """The card of a shipped task; None for one of the user's own, also where it bears the name of a shipped one."""
+        """Return the card of a shipped task; None for a task of the user, also if it has the name of a shipped one."""
         if task.card is None or task.name not in list_tasks() or Task.load(task.name).fields != task.fields:
             return None
         return cls.parse(task.card.read_text("utf-8"))
 
     @classmethod
     def parse(cls, text: str) -> DataCard:
-        rows = dict(reversed(re.findall(r"^\| *(\w+) *\| *([^|]+?) *\|", text, re.MULTILINE)))  # the first of a name
+        """Return the content of a data card's text; what is missing is "not recorded" or None."""
+        # reversed: of rows with the same name the first is kept.
+        rows = dict(reversed(re.findall(r"^\| *(\w+) *\| *([^|]+?) *\|", text, re.MULTILINE)))
         summary = text.partition("| | |")[0]
         language = next((name for name in LANGUAGES if re.search(rf"\b{name}\.", summary)), None)
         shipped = rows.get("Shipped", "").startswith("Yes")
         return cls(rows.get("Source", "not recorded"), rows.get("Licence", "not recorded"), shipped, language)
 
     @property
-    def hub_licence(self) -> str | None:
-        """The licence (`CC BY 4.0`) by the hub's name for it, if the hub has one."""
-        name = "-".join(self.licence.partition(",")[0].lower().split())
-        return name if name in LICENCES else None
+    def hub_license(self) -> str | None:
+        """The Hub's identifier of the license (`cc-by-4.0`), or None."""
+        name = "-".join(self.license.partition(",")[0].lower().split())
+        return name if name in LICENSES else None
 
 
 def dataset_on_hub(task: Task) -> str | None:
-    """`ORG/NAME` of the data set whose download the task's files are, as the page beside them says; None for others."""
+    """Return `ORG/NAME` of the Hub data set in the task's folder, as the card there names it, or None."""
     try:
         page = (task.folder / CARD).read_text("utf-8", "replace")
     except OSError:
         return None
     line = re.escape(LOADED).replace(re.escape("{}"), r"([\w.-]+/[\w.-]+)")
-    told = re.findall(f"^{line}$", page, re.MULTILINE | re.ASCII)
-    return told[-1] if told else None
+    names = re.findall(f"^{line}$", page, re.MULTILINE | re.ASCII)
+    return names[-1] if names else None

@@ -1,4 +1,4 @@
-"""Raw text and what is known of it, by character offset."""
+"""Documents: raw text with its gold annotation, and findings, by character offset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """Characters `start` to `end` (exclusive, in Unicode code points) of a text, called `label`."""
+    """A labeled passage of a text: characters `start` to `end` (exclusive, in Unicode code points)."""
 
     start: int
     end: int
@@ -18,16 +18,16 @@ class Span:
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
-            raise ValueError(f"a span needs 0 <= start < end, not {self.start} and {self.end}")
+            raise ValueError(f"start is {self.start} and end is {self.end}; a span needs 0 <= start < end")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text as it was read, never normalised, with the gold of each field that is known of it.
+    """A text as it was read, without any normalization, with its gold annotation.
 
-    `gold` maps a field's name to a class name (kind `classes`), a tuple of names (`flags`, `()` is a
-    known "none") or a tuple of `Span` (`spans`). A field that is not in `gold` is unknown: the document is
-    unlabelled for it, which is never the same as empty.
+    `gold` maps a field's name to a class name (kind `classes`), a tuple of names (`flags`; `()` means that no flag
+    applies) or a tuple of `Span` (`spans`). The document is unlabeled for a field that is not in `gold`, which is
+    different from empty gold: it takes no part in the supervised loss of that field.
     """
 
     id: str
@@ -35,20 +35,20 @@ class Document:
     gold: Mapping[str, Any] = field(default_factory=dict)
     file: str = ""
     line: int = 0
-    """Where it was read, for messages: the line (from 1) at which the record begins."""
+    """The position of the record, for messages: its file and first line (from 1)."""
 
     def unlabeled(self) -> Document:
-        """The same text with nothing known of it."""
+        """Return the document without gold."""
         return replace(self, gold={})
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a model found in a document.
+    """A prediction of a model for a document.
 
-    A finding of spans has its passage as `text`, which is `document.text[start:end]`. A class or a flag is a finding
-    about the whole text: it has no `text`, and `window` is the number (from 1) of the window that speaks for it most,
-    whose characters are `start` to `end`. `score` is the model's probability, from 0 to 1.
+    For a span, `text` is the passage `document.text[start:end]`. A class or a flag applies to the whole text: `text` is
+    None, and `window` is the number (from 1) of the window with the highest score for it, at the characters `start` to
+    `end`. `score` is the model's probability, from 0 to 1.
     """
 
     field: str
@@ -61,7 +61,7 @@ class Finding:
 
 
 def of_documents(documents: Iterable[Document]) -> str:
-    """Of ids, texts and gold, in order."""
+    """Return the SHA-256 hash of the ids, texts and gold of documents, in their order."""
     digest = hashlib.sha256()
     for document in documents:
         digest.update(as_bytes(document))
@@ -69,5 +69,5 @@ def of_documents(documents: Iterable[Document]) -> str:
 
 
 def as_bytes(document: Document) -> bytes:
-    """All that is known of a document, but for where it was read."""
+    """Return id, text and gold of a document as bytes, to be hashed; not its file and line."""
     return repr((document.id, document.text, sorted(document.gold.items()))).encode("utf-8")

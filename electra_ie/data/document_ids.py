@@ -1,4 +1,4 @@
-"""Ids of documents: unique, and the same on every machine."""
+"""Ids of documents: unique in a data set, and the same on every machine."""
 
 from __future__ import annotations
 
@@ -12,37 +12,40 @@ from electra_ie.common.text_files import escape_undecodable
 from electra_ie.data.document import Document
 
 
-def with_paths(read: Iterable[tuple[str, Sequence[Document]]]) -> list[Document]:
-    """The documents of several files or folders, each given with its name.
+def with_paths(groups: Iterable[tuple[str, Sequence[Document]]]) -> list[Document]:
+    """Return the documents of several files or folders, with unique ids where these come from file names.
 
-    Where two of these would have a document of one id, ids that come from file names get the path of the folder in
-    front: `a/memo.txt` and `b/memo.txt`. Ids that the records have stay as they are.
+    If documents of two files or folders have the same id, and it comes from the file name, the path of the folder is
+    put before it: `a/memo.txt` and `b/memo.txt`. Ids from the records stay as they are.
+
+    Args:
+        groups: the path of each file or folder, as the user gave it, and its documents.
     """
-    groups = list(read)
-    fields_with_label = Counter(id for _, documents in groups for id in {each.id for each in documents})
-    found = []
+    groups = list(groups)
+    groups_by_id = Counter(id for _, documents in groups for id in {document.id for document in documents})
+    renamed = []
     for name, documents in groups:
-        for each in documents:
-            path = PurePath(each.file)
-            if fields_with_label[each.id] > 1 and is_of_file(each.id, path, each.line):
+        for document in documents:
+            path = PurePath(document.file)
+            if groups_by_id[document.id] > 1 and is_of_file(document.id, path, document.line):
                 folder = PurePath(name) if path.name != PurePath(name).name else PurePath(name).parent
-                each = replace(each, id=escape_undecodable((folder / each.id).as_posix()))
-            found.append(each)
-    return found
+                document = replace(document, id=escape_undecodable((folder / document.id).as_posix()))
+            renamed.append(document)
+    return renamed
 
 
 def is_of_file(id: str, file: PurePath, line: int) -> bool:
-    """Whether an id is the end of a file's path, with or without its ending, or that and the line."""
+    """Return whether an id comes from a file's path: its end, with or without the ending or with the line."""
     whole, stem = file.as_posix(), file.with_suffix("").as_posix()
-    return any(f"/{each}".endswith(f"/{id}") for each in (whole, stem, f"{stem}-{line}"))
+    return any(f"/{path}".endswith(f"/{id}") for path in (whole, stem, f"{stem}-{line}"))
 
 
 def repeated_ids(documents: Iterable[Document]) -> Iterator[UserError]:
-    """A mistake for each document with the id of an earlier one: what is found in them could not be told apart."""
+    """Yield an error for each document with the id of an earlier one: their findings could not be distinguished."""
     first: dict[str, Document] = {}
     for document in documents:
-        other = first.setdefault(document.id, document)
-        if other is not document:
-            message = f'the id "{document.id}" is taken by {other.file}:{other.line}.'
-            remedy = "Give each record its own id; without ids, each file its own name."
+        earlier = first.setdefault(document.id, document)
+        if earlier is not document:
+            message = f'the id "{document.id}" is taken by {earlier.file}:{earlier.line}.'
+            remedy = "Give each record its own id, or if records have no ids, each file its own name."
             yield UserError(message, file=document.file, line=document.line, remedy=remedy)

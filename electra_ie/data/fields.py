@@ -1,4 +1,4 @@
-"""Fields and their labels; spans <-> tags <-> ids (scheme BIO)."""
+"""Fields: what a model predicts, of one of three kinds, and their labels."""
 
 from __future__ import annotations
 
@@ -13,38 +13,39 @@ from electra_ie.data.document import Document, Span
 
 KINDS = ("classes", "flags", "spans")
 IGNORED = -100
-"""The id of a row whose label is unknown: it is in no supervised loss (the convention of torch's cross entropy)."""
+"""The id of an unknown label, which the supervised losses ignore (as `ignore_index` of torch's cross entropy)."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """One question asked of a document, and its possible answers.
+    """A property to predict for a document, with its kind and labels.
 
-    `classes`: one of `labels`. `flags`: any of `labels`, or none. `spans`: passages called by one of `labels`.
+    kind `classes`: exactly one of `labels`. `flags`: any number of `labels`. `spans`: passages, each with a label.
     """
 
     name: str
     kind: str
     labels: tuple[str, ...]
     source: str = ""
-    """The column or key of the data file that holds the gold; the field's name where empty."""
+    """The column or key of the gold in the data files; by default (empty) the field's name."""
     overlaps: str = "error"
-    """What to do with gold spans that overlap within the field, which BIO cannot express: `error`, or `count` them."""
+    """How to treat overlapping gold spans, which BIO cannot express: raise an `error`, or `count` them as missed."""
 
     @property
     def column(self) -> str:
+        """The column or key of the gold in the data files."""
         return self.source or self.name
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The names of the model's K outputs, by id: the labels, or `O, B-x, I-x, ...` for spans."""
+        """The names of the model's K outputs by id: the labels, or for spans `O, B-x, I-x, B-y, I-y, ...`."""
         if self.kind != "spans":
             return self.labels
         return ("O", *(f"{prefix}-{label}" for label in self.labels for prefix in "BI"))
 
 
 def count_labels(field: Field, gold: Iterable[Any]) -> Counter[str]:
-    """How often each label of a field stands in the gold of documents; `(none)` for those known to bear no flag."""
+    """Count each label of a field in the gold of documents; `(none)` counts those to which no flag applies."""
     counts: Counter[str] = Counter()
     for value in gold:
         if field.kind == "classes":
@@ -57,22 +58,25 @@ def count_labels(field: Field, gold: Iterable[Any]) -> Counter[str]:
 
 
 def drop_overlapping(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
-    """Split spans of one field into those that BIO can express (longest first, none overlapping) and the rest."""
-    kept: list[Span] = []  # in order: only the neighbours of a span can clash with it
-    lost: list[Span] = []
-    for span in sorted(spans, key=lambda each: (each.start - each.end, each.start)):
-        place = bisect(kept, span)
-        beside = kept[max(0, place - 1) : place + 1]
-        if any(span.start < other.end and other.start < span.end for other in beside):
-            lost.append(span)
+    """Split the spans of a field into those that BIO can express and those that overlap a longer one.
+
+    Longer spans are kept first; of equally long ones the first in the text. Both lists are sorted by offsets.
+    """
+    kept: list[Span] = []  # sorted and without overlaps, so that only the two neighbors of a span can overlap it
+    dropped: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):
+        index = bisect(kept, span)
+        neighbors = kept[max(0, index - 1) : index + 1]
+        if any(span.start < other.end and other.start < span.end for other in neighbors):
+            dropped.append(span)
         else:
-            kept.insert(place, span)
-    return kept, sorted(lost)
+            kept.insert(index, span)
+    return kept, sorted(dropped)
 
 
 def documents_by_field(documents: Sequence[Document], fields: Sequence[Field]) -> Iterator[tuple[Field, list[int]]]:
-    """For each field the places of the documents of which it is known."""
+    """Yield each field with the indices of the documents that have gold for it, if there are any."""
     for field in fields:
-        places = [place for place, document in enumerate(documents) if field.name in document.gold]
-        if places:
-            yield field, places
+        indices = [index for index, document in enumerate(documents) if field.name in document.gold]
+        if indices:
+            yield field, indices

@@ -1,4 +1,4 @@
-"""Which documents keep their labels: fair, nested, and decided by the seed alone."""
+"""Label budgets: which documents keep their labels. The samples are stratified, nested, and a function of the seed."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from electra_ie.data.fields import Field
 
 
 def ordered(documents: Sequence[Document], fields: Sequence[Field], seed: int) -> list[Document]:
-    """The documents in the order in which a label budget takes them.
+    """Return the documents in the order in which a label budget takes them.
 
-    Any prefix is a sample, and a longer prefix holds the shorter one. Where a field of kind `classes` or `flags`
-    gives each document one stratum, prefixes have the strata in their proportions: the k-th of n documents of a
-    stratum stands at (k + u) / n of the way, u uniform. Spans alone give a plain permutation.
+    Every prefix is a sample, and a longer prefix contains the shorter one. If fields of kind `classes` or `flags` give
+    each document a stratum, the prefixes have the strata in their proportions: the k-th of the n documents of a stratum
+    has the position (k + u) / n, with u uniform in [0, 1). With fields of spans only, the order is a plain permutation.
 
-    The strata are those of the gold of all these documents: a small budget has truer shares than texts that somebody
-    drew without knowing their labels, and a benchmark with few labels is easier by that.
+    The strata come from the gold of all documents. So the shares of a small budget are closer to the true ones than in
+    a sample that is drawn without knowing the labels, which makes a benchmark with few labels easier.
     """
-    draw = random.Random(f"electra_ie labels {seed}")
+    generator = random.Random(f"electra_ie labels {seed}")
     shuffled = list(documents)
-    draw.shuffle(shuffled)
+    generator.shuffle(shuffled)
     strata = [_stratum(document, fields) for document in shuffled]
     sizes = Counter(strata)
-    seen: dict[Hashable, int] = defaultdict(int)
-    places = []
+    counts: dict[Hashable, int] = defaultdict(int)
+    positions = []
     for stratum in strata:
-        places.append((seen[stratum] + draw.random()) / sizes[stratum])
-        seen[stratum] += 1
-    return [document for _, document in sorted(zip(places, shuffled, strict=True), key=lambda pair: pair[0])]
+        positions.append((counts[stratum] + generator.random()) / sizes[stratum])
+        counts[stratum] += 1
+    return [document for _, document in sorted(zip(positions, shuffled, strict=True), key=lambda pair: pair[0])]
 
 
 def keep_labels(
     documents: Sequence[Document], fields: Sequence[Field], budget: int, seed: int
 ) -> tuple[list[Document], list[Document]]:
-    """Keep the labels of `budget` labelled documents; the others come back second, with nothing known of them."""
-    labelled = [document for document in documents if document.gold]
-    bare = [document for document in documents if not document.gold]
-    order = ordered(labelled, fields, seed)
-    return order[:budget], [document.unlabeled() for document in order[budget:]] + bare
+    """Return `budget` of the labeled documents, and all others without their labels."""
+    labeled = [document for document in documents if document.gold]
+    unlabeled = [document for document in documents if not document.gold]
+    order = ordered(labeled, fields, seed)
+    return order[:budget], [document.unlabeled() for document in order[budget:]] + unlabeled
 
 
 def sample(documents: Sequence[Document], size: int, seed: int) -> list[Document]:
-    """At most `size` documents, drawn by the seed, in the order in which they stood."""
+    """Return at most `size` random documents, in their original order."""
     if len(documents) <= size:
         return list(documents)
     chosen = random.Random(f"electra_ie sample {seed}").sample(range(len(documents)), size)
@@ -52,5 +52,5 @@ def sample(documents: Sequence[Document], size: int, seed: int) -> list[Document
 
 
 def _stratum(document: Document, fields: Sequence[Field]) -> Hashable:
-    """The classes and sets of flags that are known of a document."""
+    """Return the classes and sets of flags of a document."""
     return tuple(document.gold.get(field.name) for field in fields if field.kind != "spans")

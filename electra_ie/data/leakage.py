@@ -1,4 +1,4 @@
-"""Which documents of one split stand in another, word for word or nearly: what makes scores too good."""
+"""Duplicates and near-duplicates between splits (data leakage), which make scores too high."""
 
 from __future__ import annotations
 
@@ -13,164 +13,176 @@ from datasketch import MinHash, MinHashLSH
 from electra_ie.data.document import Document
 
 ORDER = ("test", "dev", "train", "pool")
-"""Documents of a split are looked for in those behind it."""
-WORDS = 3
-"""Words in a shingle. Records and notes are short: at five, one changed word in forty already parts two texts."""
-ALIKE = 0.8
-"""The least share of their shingles that two near-duplicates have in common (Jaccard)."""
+"""Splits; the documents of each are searched for in the splits after it."""
+SHINGLE_WORDS = 3
+"""Words in a shingle. Records and notes are short: with five, one changed word in forty makes two texts dissimilar."""
+MIN_SIMILARITY = 0.8
+"""The Jaccard similarity of the shingles of two texts from which they are near-duplicates."""
 PERMUTATIONS = 126
 BANDS = (21, 6)
-"""Bands of the index and rows in each: of pairs as alike as `ALIKE` it proposes 99.8 %, of pairs half alike 28 %. What
-it proposes is then compared by sketch, and what is left shingle by shingle."""
-ESTIMATED = 0.65
-"""The least likeness of two sketches for their texts to be compared: of pairs as alike as `ALIKE`, whose sketches miss
-that by 0.036 (standard error), one in 80,000 is lost."""
-MOST_CHARACTERS = 30_000_000
-"""What near-duplicates are looked for in at most, a split: about twenty seconds on one core. Above it every n-th
-document is compared. Word for word all are."""
-BLANK = MinHash(num_perm=PERMUTATIONS)
-AT_ONCE = 10_000
-"""Shingles hashed at once: bounds the memory over a text of any length."""
+"""Bands of the index, and rows in each. It returns 99.8 % of the pairs with similarity `MIN_SIMILARITY`, and 28 % of
+those with 0.5; these are then filtered by their sketches, and the rest is compared exactly."""
+MIN_ESTIMATE = 0.65
+"""The similarity of two sketches from which texts are compared exactly. The standard error of an estimate at
+`MIN_SIMILARITY` is 0.036, so that one pair in 80,000 is lost."""
+MAX_CHARACTERS = 30_000_000
+"""Characters of a split that are searched for near-duplicates: about twenty seconds on one core. In larger splits every
+n-th document is compared. The search for exact duplicates has no limit."""
+EMPTY_SKETCH = MinHash(num_perm=PERMUTATIONS)
+CHUNK = 10_000
+"""Shingles that are hashed at once, which bounds the memory for long texts."""
 EXAMPLES = 3
 
 
 @dataclass
-class Shared:
-    """Documents of one split that stand in another, by number: the ids of both."""
+class SplitOverlap:
+    """The documents of one split that are also in another, by their index: the ids of both documents."""
 
     exact: dict[int, tuple[str, str]] = field(default_factory=dict)
     near: dict[int, tuple[str, str]] = field(default_factory=dict)
 
 
 def overlaps(splits: Mapping[str, Sequence[Document]]) -> dict[str, Any]:
-    """Counts for each pair of splits, and the ids of a few examples; no text.
+    """Return the counts of duplicates for each pair of splits, with the ids of a few examples, but no text.
 
-    Word for word: the same text after white space is made one blank. Nearly: Jaccard similarity of word shingles, found
-    by MinHash (Broder 1997) with locality-sensitive hashing (Indyk and Motwani 1998) and then counted exactly.
+    Exact duplicates have the same text after each run of white space is replaced by one blank. Near-duplicates have
+    similar sets of word shingles: candidates are found by MinHash (Broder 1997) with locality-sensitive hashing (Indyk
+    and Motwani 1998), and their Jaccard similarity is then computed exactly.
     """
     names = [name for name in ORDER if splits.get(name)]
-    shared = {(one, other): Shared() for place, one in enumerate(names) for other in names[place + 1 :]}
-    _find_exact(names, splits, shared)
-    drawn = {name: _drawn(splits[name]) for name in names}
-    _find_near(names, splits, drawn, shared)
+    found = {(first, second): SplitOverlap() for index, first in enumerate(names) for second in names[index + 1 :]}
+    _find_exact(names, splits, found)
+    compared = {name: _compared(splits[name]) for name in names}
+    _find_near(names, splits, compared, found)
     return {
-        "method": f"exact after white space is made one; near: Jaccard of {WORDS}-word shingles >= {ALIKE}, by MinHash",
-        "compared_for_near": {name: len(drawn[name]) for name in names},
-        "capped": [name for name in names if len(drawn[name]) < len(splits[name])],
-        "pairs": [_told(pair, found, len(splits[pair[0]])) for pair, found in shared.items()],
+        "method": f"exact after white space is collapsed; near: Jaccard similarity of {SHINGLE_WORDS}-word shingles >= "
+        f"{MIN_SIMILARITY}, by MinHash",
+        "compared_for_near": {name: len(compared[name]) for name in names},
+        "capped": [name for name in names if len(compared[name]) < len(splits[name])],
+        "pairs": [_summary(pair, overlap, len(splits[pair[0]])) for pair, overlap in found.items()],
     }
 
 
-def _told(pair: tuple[str, str], found: Shared, documents: int) -> dict[str, Any]:
-    near = {number: ids for number, ids in found.near.items() if number not in found.exact}
-    examples = [list(ids) for ids in (*found.exact.values(), *near.values())][:EXAMPLES]
+def _summary(pair: tuple[str, str], overlap: SplitOverlap, documents: int) -> dict[str, Any]:
+    """Return the counts and examples of a pair of splits; a document counts as exact or near, not as both."""
+    near = {index: ids for index, ids in overlap.near.items() if index not in overlap.exact}
+    examples = [list(ids) for ids in (*overlap.exact.values(), *near.values())][:EXAMPLES]
     return {
-        "of": pair[0], "in": pair[1], "documents": documents, "exact": len(found.exact), "near": len(near),
+        "of": pair[0], "in": pair[1], "documents": documents, "exact": len(overlap.exact), "near": len(near),
         "examples": examples,
     }  # fmt: skip
 
 
-def _find_exact(names: Sequence[str], splits: Mapping[str, Sequence[Document]], shared: dict[Any, Shared]) -> None:
-    known: dict[bytes, list[tuple[str, int]]] = {}
+def _find_exact(
+    names: Sequence[str], splits: Mapping[str, Sequence[Document]], found: dict[tuple[str, str], SplitOverlap]
+) -> None:
+    """Add the exact duplicates to `found`."""
+    earlier: dict[bytes, list[tuple[str, int]]] = {}
     for name in names:
-        met: set[bytes] = set()  # a text that stands there a million times is looked up once
+        seen: set[bytes] = set()  # a text that occurs a million times in a split is looked up once
         for document in splits[name]:
             digest = _digest(document.text)
-            if digest in known and digest not in met:
-                met.add(digest)
-                for one, number in known[digest]:
-                    shared[one, name].exact[number] = (splits[one][number].id, document.id)
+            if digest in earlier and digest not in seen:
+                seen.add(digest)
+                for other, index in earlier[digest]:
+                    found[other, name].exact[index] = (splits[other][index].id, document.id)
         if name != names[-1]:
-            for number, document in enumerate(splits[name]):
-                known.setdefault(_digest(document.text), []).append((name, number))
+            for index, document in enumerate(splits[name]):
+                earlier.setdefault(_digest(document.text), []).append((name, index))
 
 
 class _SketchIndex:
-    """Documents met so far, by split and number: an index of their sketches, and the hashes of those compared."""
+    """Index of the sketches of documents, by split and index in it, with the hashes of those that are compared."""
 
     def __init__(self, splits: Mapping[str, Sequence[Document]]):
         self.splits = splits
-        self.index = MinHashLSH(threshold=ALIKE, num_perm=PERMUTATIONS, params=BANDS)
+        self.index = MinHashLSH(threshold=MIN_SIMILARITY, num_perm=PERMUTATIONS, params=BANDS)
         self.sketches: dict[tuple[str, int], np.ndarray] = {}
         self.hashes: dict[tuple[str, int], np.ndarray] = {}
 
     def add(self, key: tuple[str, int], sketch: MinHash) -> None:
         self.index.insert(key, sketch)
-        self.sketches[key] = sketch.hashvalues.astype(np.uint32)  # each is below 2 ** 32
+        self.sketches[key] = sketch.hashvalues.astype(np.uint32)  # all values are below 2 ** 32
 
-    def perhaps_like(self, sketch: MinHash) -> list[tuple[str, int]]:
-        """Those that the index proposes and whose sketches agree with this one in `ESTIMATED` of the places or more:
-        form letters are half alike by the thousand."""
-        proposed = self.index.query(sketch)
-        if not proposed:
+    def candidates(self, sketch: MinHash) -> list[tuple[str, int]]:
+        """Return the documents whose sketches have at least `MIN_ESTIMATE` of their values in common with this one.
+
+        The index alone returns too many: thousands of form letters are half similar to each other.
+        """
+        keys = self.index.query(sketch)
+        if not keys:
             return []
-        agreed = (np.stack([self.sketches[key] for key in proposed]) == sketch.hashvalues).mean(axis=1)
-        return [key for key, share in zip(proposed, agreed, strict=True) if share >= ESTIMATED]
+        estimates = (np.stack([self.sketches[key] for key in keys]) == sketch.hashvalues).mean(axis=1)
+        return [key for key, estimate in zip(keys, estimates, strict=True) if estimate >= MIN_ESTIMATE]
 
     def hashes_of(self, key: tuple[str, int]) -> np.ndarray:
         if key not in self.hashes:
-            self.hashes[key] = hashes(shingles(self.splits[key[0]][key[1]].text))
+            name, index = key
+            self.hashes[key] = hashes(shingles(self.splits[name][index].text))
         return self.hashes[key]
 
 
 def _find_near(
-    names: Sequence[str], splits: Mapping[str, Sequence[Document]], drawn: Mapping[str, Sequence[int]],
-    shared: dict[Any, Shared],
-) -> None:  # fmt: skip
-    """Each document is hashed once: it is looked up among the splits before its own, then joins them."""
-    before = _SketchIndex(splits)
+    names: Sequence[str],
+    splits: Mapping[str, Sequence[Document]],
+    compared: Mapping[str, Sequence[int]],
+    found: dict[tuple[str, str], SplitOverlap],
+) -> None:
+    """Add the near-duplicates to `found`. Each document is hashed once, for its own search and for the index."""
+    earlier = _SketchIndex(splits)
     for name in names:
-        sketched = []
-        met: set[bytes] = set()
-        for place in drawn[name]:
-            document = splits[name][place]
+        sketches = []
+        seen: set[bytes] = set()
+        for index in compared[name]:
+            document = splits[name][index]
             pieces = shingles(document.text)
             sketch = _sketch(pieces)
             digest = _digest(document.text)
-            proposed = [] if digest in met else before.perhaps_like(sketch)
-            mine = hashes(pieces if proposed else ())
-            for one, number in proposed:
-                found = shared[one, name]
-                if number in found.exact or number in found.near:
+            candidates = [] if digest in seen else earlier.candidates(sketch)
+            piece_hashes = hashes(pieces if candidates else ())
+            for other, other_index in candidates:
+                overlap = found[other, name]
+                if other_index in overlap.exact or other_index in overlap.near:
                     continue
-                if jaccard(mine, before.hashes_of((one, number))) >= ALIKE:
-                    found.near[number] = (splits[one][number].id, document.id)
-            met.add(digest)
+                if jaccard(piece_hashes, earlier.hashes_of((other, other_index))) >= MIN_SIMILARITY:
+                    overlap.near[other_index] = (splits[other][other_index].id, document.id)
+            seen.add(digest)
             if name != names[-1]:
-                sketched.append((place, sketch))
-        for place, sketch in sketched:
-            before.add((name, place), sketch)
+                sketches.append((index, sketch))
+        # Added only now: a split is not compared with itself.
+        for index, sketch in sketches:
+            earlier.add((name, index), sketch)
 
 
 def _sketch(pieces: Sequence[bytes]) -> MinHash:
-    sketch = BLANK.copy()
-    for start in range(0, len(pieces), AT_ONCE):
-        sketch.update_batch(pieces[start : start + AT_ONCE])
+    sketch = EMPTY_SKETCH.copy()
+    for start in range(0, len(pieces), CHUNK):
+        sketch.update_batch(pieces[start : start + CHUNK])
     return sketch
 
 
 def shingles(text: str) -> list[bytes]:
-    """All runs of `WORDS` words, without regard to case, each once; the whole of a shorter text."""
+    """Return the distinct runs of `SHINGLE_WORDS` words, regardless of case; a shorter text is one shingle."""
     words = text.casefold().split()
-    starts = range(max(1, len(words) - WORDS + 1))
-    return sorted({" ".join(words[start : start + WORDS]).encode("utf-8") for start in starts})
+    starts = range(max(1, len(words) - SHINGLE_WORDS + 1))
+    return sorted({" ".join(words[start : start + SHINGLE_WORDS]).encode("utf-8") for start in starts})
 
 
 def hashes(pieces: Sequence[bytes]) -> np.ndarray:
-    """Eight bytes for each: they are kept, and compared in place of the texts."""
-    return np.frombuffer(b"".join(hashlib.blake2b(each, digest_size=8).digest() for each in pieces), np.uint64)
+    """Return a hash of 8 bytes for each shingle, (n,): smaller to keep and to compare than the texts."""
+    return np.frombuffer(b"".join(hashlib.blake2b(piece, digest_size=8).digest() for piece in pieces), np.uint64)
 
 
-def jaccard(one: Sequence[bytes] | np.ndarray, other: Sequence[bytes] | np.ndarray) -> float:
-    """|A and B| / |A or B| of two sets, whose elements are given once each."""
-    common = len(np.intersect1d(one, other, assume_unique=True))
-    return common / (len(one) + len(other) - common)
+def jaccard(first: Sequence[bytes] | np.ndarray, second: Sequence[bytes] | np.ndarray) -> float:
+    """Return |A and B| / |A or B| of two sets, given as sequences of distinct elements."""
+    common = len(np.intersect1d(first, second, assume_unique=True))
+    return common / (len(first) + len(second) - common)
 
 
-def _drawn(documents: Sequence[Document]) -> range:
-    """The numbers of the documents that are compared: all, or evenly every n-th."""
+def _compared(documents: Sequence[Document]) -> range:
+    """Return the indices of the documents that are compared: all, or every n-th (see `MAX_CHARACTERS`)."""
     characters = sum(len(document.text) for document in documents)
-    return range(0, len(documents), max(1, -(-characters // MOST_CHARACTERS)))
+    return range(0, len(documents), max(1, -(-characters // MAX_CHARACTERS)))
 
 
 def _digest(text: str) -> bytes:

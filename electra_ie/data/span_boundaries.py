@@ -1,4 +1,4 @@
-"""What ends a span beside its tags: the end of a line, and an emoji at its edge."""
+"""Rules for the boundaries of predicted spans: they end at line ends, and without emoji at their edges."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _PICTURE = (
     "[\u2022\u2023\u2043\u2190-\u21ff\u2300-\u23ff\u2500-\u27bf\u2900-\u297f\u2b00-\u2bff\ue000-\uf8ff\U0001f000-\U0001faff]"
     "[\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f]*"
 )
-"""An emoji, arrow, bullet or dingbat with the characters that join or vary it; no mark of trade, unit or currency."""
+"""An emoji, arrow, bullet or dingbat with its joiners and variation selectors; not trademarks, units or currencies."""
 FIRST = re.compile(rf"(?:\s*{_PICTURE})+\s*")
 LAST = re.compile(rf"(?:\s*{_PICTURE})+\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Rules for the spans of a field. Each holds where no gold span of the training texts breaks it.
+    """Rules for the spans of a field. A rule is applied if all gold spans of the training texts follow it.
 
-    lines: a span ends where its line ends. pictures: a span neither begins nor ends with an emoji, arrow or bullet.
-    A model of few labels else joins values on neighbouring lines into one, and takes in what its tokenizer does not
-    know.
+    lines: a span ends at the end of its line. pictures: a span does not begin or end with an emoji, arrow or bullet.
+    Without these rules, a model trained on few labels joins values on consecutive lines into one span, and includes
+    characters that its tokenizer does not know.
     """
 
     lines: bool = True
@@ -34,26 +34,28 @@ class Edges:
 
     @classmethod
     def of(cls, gold: Iterable[tuple[str, Iterable[Span]]]) -> Edges:
-        """The rules that hold for all gold spans of the texts given."""
+        """Return the rules that all gold spans of these texts follow."""
         passages = [text[span.start : span.end] for text, spans in gold for span in spans]
         return cls(
-            lines=not any(LINE_END.search(each) for each in passages),
-            pictures=not any(FIRST.match(each) or LAST.search(each) for each in passages),
+            lines=not any(LINE_END.search(passage) for passage in passages),
+            pictures=not any(FIRST.match(passage) or LAST.search(passage) for passage in passages),
         )
 
     def breaks(self, text: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
-        """The places among tokens at which a new line begins and hence no span goes on.
+        """Return the indices of the tokens at which a new line begins, where no span continues.
 
-        offsets: the characters of each token, in order, none empty.
+        Args:
+            text: the text.
+            offsets: start and end of each token, in order, none of them empty.
         """
         if not self.lines:
             return []
         starts = [start for start, _ in offsets]
-        places = {bisect_left(starts, match.end()) for match in LINE_END.finditer(text)}
-        return sorted(places - {0, len(starts)})
+        tokens = {bisect_left(starts, match.end()) for match in LINE_END.finditer(text)}
+        return sorted(tokens - {0, len(starts)})
 
     def trim(self, text: str, span: Span) -> Span | None:
-        """The span without pictures at its edges; None where nothing else is in it."""
+        """Return the span without pictures at its edges, or None if nothing is left."""
         if not self.pictures:
             return span
         first = FIRST.match(text, span.start, span.end)
@@ -64,14 +66,14 @@ class Edges:
 
 
 def edges_of(documents: Sequence[Document], fields: Sequence[Field]) -> dict[str, Edges]:
-    """The rules of each field of spans, from the gold of `documents`."""
+    """Return the rules of each field of spans, from the gold of `documents`."""
     spans = [field.name for field in fields if field.kind == "spans"]
-    return {name: Edges.of((each.text, each.gold.get(name, ())) for each in documents) for name in spans}
+    return {name: Edges.of((document.text, document.gold.get(name, ())) for document in documents) for name in spans}
 
 
 def edges_from(value: object) -> Edges:
-    """The rules that a saved configuration holds. Raises ValueError for anything else than two booleans."""
+    """Return the rules of a saved configuration. Raises ValueError if it is not a mapping of two booleans."""
     if isinstance(value, Mapping) and set(value) == {"lines", "pictures"}:
-        if all(isinstance(each, bool) for each in value.values()):
+        if all(isinstance(rule, bool) for rule in value.values()):
             return Edges(**value)
-    raise ValueError(f"edges is {value!r}")
+    raise ValueError(f"edges is {value!r}, not a mapping of lines and pictures to booleans")

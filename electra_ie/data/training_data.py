@@ -1,4 +1,4 @@
-"""What a run learns from: labelled and unlabelled documents, checked, counted and cut into windows."""
+"""Training data: the labeled and unlabeled documents of a run, checked, and split into windows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
 
-from electra_ie.common.errors import UserError, warn
+from electra_ie.common.errors import UserError
+from electra_ie.common.logs import warn
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, as_bytes
 from electra_ie.data.document_ids import repeated_ids, with_paths
@@ -24,17 +25,17 @@ from electra_ie.data.gold_checks import (
     warn_of_shared_texts,
 )
 from electra_ie.data.label_budget import keep_labels, sample
-from electra_ie.data.readers import read_unlabelled
+from electra_ie.data.readers import read_unlabeled
 from electra_ie.data.task import Task
 from electra_ie.data.windowing import LabeledWindow, WindowTokenizer, label
 
-MOST_LOST = 0.05
-"""Share of the gold spans that words may fail to spell, and tokens not, before tokens are judged."""
+MAX_LOST = 0.05
+"""The share of the gold spans, expressible in tokens but not in words, above which `units: auto` selects tokens."""
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The documents of a run: `train` with labels, `pool` without, `dev` to choose the checkpoint (may be empty)."""
+    """The documents of a run: `train` labeled, `pool` unlabeled, `dev` to select the checkpoint (may be empty)."""
 
     train: list[Document]
     pool: list[Document]
@@ -42,7 +43,7 @@ class TrainingData:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of all texts and their gold, in order."""
+        """SHA-256 of all ids, texts and gold, in order."""
         digest = hashlib.sha256()
         for split in (self.train, self.pool, self.dev):
             for document in split:
@@ -52,10 +53,11 @@ class TrainingData:
 
     @classmethod
     def read(cls, task: Task, settings: TrainSettings) -> TrainingData:
-        """Read what the recipe asks for; warn of classes without an example.
+        """Read the documents for these settings, and warn of labels without an example and of leakage into dev.
 
-        Raises UserError for whatever in the files is not as it should be, a label budget above what there is, or
-        gold that BIO cannot express where the task does not allow for it.
+        Raises:
+            UserError: a file or record is invalid, train or dev has no label, the label budget is larger than the
+                number of labeled documents, or spans overlap and the task does not allow it.
         """
         read = task.read_splits(split for split in ("train", "dev") if split == "train" or split in task.splits)
         documents = read["train"]
@@ -64,7 +66,7 @@ class TrainingData:
             raise UserError(
                 'no record of the split "train" has a label.',
                 file=task.folder,
-                remedy="Label some, or check the names of the columns.",
+                remedy="Label some records, or check the names of the columns.",
             )
         check_budget(settings.label_budget, train)
         train, rest = keep_labels(documents, task.fields, settings.label_budget or len(train), settings.seed)
@@ -73,14 +75,14 @@ class TrainingData:
             raise UserError(
                 'no record of the split "dev" has a label.',
                 file=task.folder,
-                remedy="Label some, or leave the split out: the last step is kept then.",
+                remedy="Label some records, or remove the split to keep the weights of the last step.",
             )
         warn_of_shared_texts(dev, documents)
-        pool: list[Document] = []  # plain training would read it for nothing
+        pool: list[Document] = []  # supervised training does not use it, so that it is not read either
         if settings.has_generator:
             pool = [*rest, *unlabeled(task, settings)]
         elif settings.unlabeled:
-            warn(f"--unlabeled: the preset {settings.preset} reads no unlabelled text. --preset adversarial does.")
+            warn(f"--unlabeled: the preset {settings.preset} uses no unlabeled text; --preset adversarial does.")
         for field in task.fields:
             refuse_lost_spans(field, [*train, *dev], task)
             warn_of_rare_labels(field, train)
@@ -94,44 +96,57 @@ class TrainingData:
         fields: Sequence[Field],
         units: str = "auto",
     ) -> WindowTokenizer:
-        """How this corpus is cut: into words or tokens, as `units` says (see `TrainSettings`).
+        """Return the window tokenizer for these documents, and warn of gold spans that it cannot express.
 
-        Gold spans of train and of dev that these units cannot spell are counted aloud.
+        Args:
+            tokenizer: the tokenizer of the encoder.
+            size: tokens of a window.
+            context_overlap: tokens of context at a cut (see `WindowTokenizer`).
+            fields: the fields.
+            units: what is tagged, `words`, `tokens` or `auto` (see `TrainSettings`).
         """
-        chosen = words = WindowTokenizer(tokenizer, size, context_overlap, whole_words=True)
+        selected = words = WindowTokenizer(tokenizer, size, context_overlap, whole_words=True)
         tokens = words.by_tokens()
         if units == "tokens":
-            chosen = tokens
-        elif units == "auto" and (by_words := len(misaligned(self.train, words, fields))):
-            lost = by_words - len(misaligned(self.train, tokens, fields))
-            chosen = tokens if lost > MOST_LOST * count_spans(self.train, fields) else words
+            selected = tokens
+        elif units == "auto" and (lost_by_words := len(misaligned(self.train, words, fields))):
+            lost = lost_by_words - len(misaligned(self.train, tokens, fields))
+            selected = tokens if lost > MAX_LOST * count_spans(self.train, fields) else words
         for split in ("train", "dev"):
-            warn_of_misaligned(getattr(self, split), chosen, fields, split)
-        return chosen
+            warn_of_misaligned(getattr(self, split), selected, fields, split)
+        return selected
 
     def windows(
         self, windower: WindowTokenizer, fields: Sequence[Field]
     ) -> tuple[list[LabeledWindow], list[LabeledWindow]]:
-        """The windows of `train` and of `pool`."""
+        """Return the windows of `train` and of `pool`."""
         return windows_of(self.train, windower, fields), windows_of(self.pool, windower, fields)
 
     def label_counts(self, fields: Sequence[Field]) -> dict[str, dict[str, int]]:
-        """How often each label of each field stands in the gold of train."""
-        golds = {field: [each.gold[field.name] for each in self.train if field.name in each.gold] for field in fields}
-        return {field.name: dict(count_labels(field, gold)) for field, gold in golds.items()}
+        """Return the count of each label in the gold of train, by field."""
+        counts = {}
+        for field in fields:
+            gold = (document.gold[field.name] for document in self.train if field.name in document.gold)
+            counts[field.name] = dict(count_labels(field, gold))
+        return counts
 
     def not_expressed(self, windower: WindowTokenizer, fields: Sequence[Field]) -> dict[str, int]:
-        """Gold spans of train: how many, how many overlap a longer one of their field, and how many of the others begin
-        or end inside a unit that the cutter judges."""
+        """Return counts of the gold spans of train.
+
+        `spans`: all. `overlapping`: those that overlap a longer one of their field. `inside`: of the others, those that
+        begin or end inside a word or token.
+        """
         names = [field.name for field in fields if field.kind == "spans"]
-        lost = sum(len(drop_overlapping(each.gold.get(name, ()))[1]) for each in self.train for name in names)
+        lost = sum(
+            len(drop_overlapping(document.gold.get(name, ()))[1]) for document in self.train for name in names
+        )  # fmt: skip
         inside = len(misaligned(self.train, windower, fields))
         return {"spans": count_spans(self.train, fields), "overlapping": lost, "inside": inside}
 
 
 def unlabeled(task: Task, settings: TrainSettings) -> list[Document]:
-    """The unlabelled texts of the task, and those that the recipe adds. Raises UserError as `Task.read` does."""
-    read = [(os.fspath(path), list(read_unlabelled(path))) for path in settings.unlabeled]
+    """Return the unlabeled documents of the task and of the settings. Raises UserError as `Task.read` does."""
+    read = [(os.fspath(path), list(read_unlabeled(path))) for path in settings.unlabeled]
     added = [document.unlabeled() for document in with_paths(read)]
     for error in repeated_ids(added):
         raise error
@@ -141,14 +156,14 @@ def unlabeled(task: Task, settings: TrainSettings) -> list[Document]:
 def windows_of(
     documents: Sequence[Document], windower: WindowTokenizer, fields: Sequence[Field]
 ) -> list[LabeledWindow]:
-    """The windows of documents, with what is known of them."""
+    """Return the windows of documents, with their gold."""
     return [row for document in documents for row in label(document, windower(document.text), fields)]
 
 
 def check_budget(labels: int | None, train: Sequence[Document]) -> None:
-    """Raises UserError for a label budget above what there is."""
+    """Raise UserError for a label budget larger than the number of labeled documents."""
     if labels is not None and labels > len(train):
         raise UserError(
-            f"--label-budget {labels}: train has {len(train)} labelled documents.",
-            remedy="Ask for fewer, or leave --label-budget out to use all.",
+            f"--label-budget {labels}: train has {len(train)} labeled documents.",
+            remedy=f"Give at most {len(train)}, or omit --label-budget to use all.",
         )

@@ -1,4 +1,4 @@
-"""Texts -> windows of tokens, and the gold of each window."""
+"""Windows: texts as overlapping sequences of tokens that fit the encoder, with the gold of each window."""
 
 from __future__ import annotations
 
@@ -16,64 +16,72 @@ from electra_ie.data.fields import IGNORED, Field, drop_overlapping
 from electra_ie.data.scripts import continues_word
 
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+|[。！？；]|\n+")
-"""Where a window should end rather than elsewhere. A wrong guess ("Dr. Who") costs context, never correctness."""
+"""Where a window preferably ends. A wrong match ("Dr. Who") costs some context, but loses no text or span."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of a document's tokens that the encoder reads at once.
+    """A sequence of a document's tokens that the encoder reads at once.
 
-    `ids` are its token ids without special tokens and `offsets` their characters in the document. The tokens
-    `first` to `last` (exclusive) are its own; those around them are context that another window owns.
-    Over the windows of a document every token is owned exactly once. `share` is 1 / number of windows.
+    `ids` are the token ids without special tokens, and `offsets` the start and end of each in the document. The window
+    owns the tokens `first` to `last` (exclusive); the tokens around them are context, and owned by another window. Each
+    token of a document is owned by exactly one window. `weight` is 1 / number of windows, so that in losses on whole
+    texts a long document weighs as much as a short one.
     """
 
     ids: tuple[int, ...]
     offsets: tuple[tuple[int, int], ...]
     first: int
     last: int
-    share: float
+    weight: float
 
     @property
     def owned(self) -> tuple[tuple[int, int], ...]:
+        """The offsets of the owned tokens."""
         return self.offsets[self.first : self.last]
 
 
 class WindowTokenizer:
-    """Cuts texts into windows for one tokenizer: `size` tokens, special tokens included; `margin` tokens of context.
+    """Splitter of texts into windows for one tokenizer.
 
-    With `whole_words` only the first token of a word is judged, and stands for all its characters. A word ends where
-    the tokenizer splits a text before it looks at its vocabulary, and where `scripts.continues_word` ends one:
-    tokenizers of SentencePiece split at blanks alone, which would make one word of `Ltd,` and of a Chinese sentence.
+    With `whole_words`, only the first token of a word is tagged, and gets the characters of the whole word. A word ends
+    where the tokenizer pre-tokenizes the text, and where `scripts.continues_word` ends one: tokenizers of SentencePiece
+    pre-tokenize at blanks only, so that `Ltd,` and a Chinese sentence would be one word.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        size: tokens of a window, including special tokens.
+        context_overlap: tokens of context that a window includes beyond a cut within a sentence.
+        whole_words: tag words instead of tokens.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, size: int, context_overlap: int, whole_words: bool = False):
         self.tokenizer, self.size, self.whole_words = tokenizer, size, whole_words
         bare = tokenizer("a", add_special_tokens=False)["input_ids"]
         full = tokenizer("a")["input_ids"]
-        at = next(place for place in range(len(full)) if full[place : place + len(bare)] == bare)
-        self.before, self.after = tuple(full[:at]), tuple(full[at + len(bare) :])
+        start = next(index for index in range(len(full)) if full[index : index + len(bare)] == bare)
+        self.before, self.after = tuple(full[:start]), tuple(full[start + len(bare) :])
         self.room = size - len(self.before) - len(self.after)
         if self.room < 4:
-            raise ValueError(f"a window of {size} tokens leaves {self.room} for text; it needs at least 4")
+            raise ValueError(f"a window of {size} tokens has {self.room} tokens for text; it needs at least 4")
         self.context_overlap = min(context_overlap, self.room // 4)
 
     def by_tokens(self) -> WindowTokenizer:
-        """The same windows with every token judged."""
+        """Return a splitter into the same windows that tags every token."""
         return WindowTokenizer(self.tokenizer, self.size, self.context_overlap)
 
     def tokens(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """Token ids of a whole text and the characters that each stands for, which no other does.
+        """Return the token ids of a whole text, and the start and end of each token.
 
-        They are without white space at the edges and with the marks that combine. A token that stands for no character
-        of its own (white space, the second part of one character) has an empty range.
+        The ranges do not overlap; they have no white space at their edges and include combining marks. A token without
+        a character of its own (white space, the second part of one character) has an empty range.
         """
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         offsets = _disjoint(text, [_visible(text, start, end) for start, end in encoded["offset_mapping"]])
         return encoded["input_ids"], _by_word(text, offsets, encoded.word_ids()) if self.whole_words else offsets
 
     def __call__(self, text: str) -> list[Window]:
-        """At least one window, also for an empty text."""
+        """Return the windows of a text: at least one, also for an empty text."""
         ids, offsets = self.tokens(text)
         cuts = list(self._cuts(text, offsets))
         windows = []
@@ -86,80 +94,80 @@ class WindowTokenizer:
         return windows
 
     def _cuts(self, text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Token ranges that follow one another: to the last end of a sentence that fits, else through the sentence."""
+        """Yield consecutive token ranges, each to the last sentence end that fits, else to a word within a sentence."""
         start = 0
         while True:
             most = start + self.room - self._lead(text, offsets, start)
             if most >= len(offsets):
                 yield start, len(offsets)
                 return
-            # Not before the middle: a window of a few tokens would judge them with too little around them.
+            # Not before the middle: the tokens of a short window would have too little context.
             ends = (end for end in range(most, (start + most) // 2, -1) if self._ends_sentence(text, offsets, end))
             end = next(ends, None) or self._word_start(offsets, most - self.context_overlap, start)
             yield start, end
             start = end
 
     def _lead(self, text: str, offsets: Sequence[tuple[int, int]], cut: int) -> int:
-        """Tokens of context that a window takes from beyond a cut: none at the end of a sentence or of the text."""
+        """Return the number of context tokens beyond a cut: none at the end of a sentence or of the text."""
         inside = 0 < cut < len(offsets) and not self._ends_sentence(text, offsets, cut)
         return self.context_overlap if inside else 0
 
     @staticmethod
     def _ends_sentence(text: str, offsets: Sequence[tuple[int, int]], end: int) -> bool:
-        """Does a sentence end between the tokens `end - 1` and `end`?"""
+        """Return whether a sentence ends between the tokens `end - 1` and `end`."""
         begin = max(offsets[end - 1][1] - 1, 0)
         return SENTENCE_END.search(text, begin, max(offsets[end][0], begin)) is not None
 
     @staticmethod
     def _word_start(offsets: Sequence[tuple[int, int]], end: int, start: int) -> int:
-        """The last place at or before `end`, in the second half of the window, where a word begins; else `end`."""
-        places = range(end, (start + end) // 2, -1)
-        return next((place for place in places if offsets[place - 1][1] < offsets[place][0]), end)
+        """Return the last token up to `end`, in the second half of the window, that begins a word; else `end`."""
+        tokens = range(end, (start + end) // 2, -1)
+        return next((token for token in tokens if offsets[token - 1][1] < offsets[token][0]), end)
 
 
 def _disjoint(text: str, offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Give every character to one token, so that tags and spans translate into each other without loss.
+    """Assign each character to one token, so that tags can be converted to spans and back without loss.
 
-    Of tokens that begin at one character the first has them all, as the first token of a word is judged for the word:
-    the lone mark of a word's start, to which SentencePiece tokenizers (XLM-R, CamemBERT, ALBERT) give the first
-    character of the next token, and the first of the tokens into which byte-level vocabularies cut an emoji.
+    Of several tokens that begin at the same character, the first gets it, as the first token of a word is tagged for
+    the word. This concerns the word-start mark of SentencePiece tokenizers (XLM-R, CamemBERT, ALBERT), whose range is
+    the first character of the next token, and the tokens of one emoji in byte-level vocabularies.
     """
-    found: list[tuple[int, int]] = []
+    disjoint: list[tuple[int, int]] = []
     last = -1  # the last token with characters
     for start, end in offsets:
         if last >= 0 and start < end:
-            before, reach = found[last]
-            if start == before and end > reach:
-                found[last] = (before, end)
+            previous_start, previous_end = disjoint[last]
+            if start == previous_start and end > previous_end:
+                disjoint[last] = (previous_start, end)
                 start = end
             else:
-                start, end = max(start, reach), max(end, reach)
+                start, end = max(start, previous_end), max(end, previous_end)
                 while start < end and text[start].isspace():
                     start += 1
-        found.append((start, end))
+        disjoint.append((start, end))
         if start < end:
-            last = len(found) - 1
-    return found
+            last = len(disjoint) - 1
+    return disjoint
 
 
 def _by_word(text: str, offsets: Sequence[tuple[int, int]], words: Sequence[int | None]) -> list[tuple[int, int]]:
-    """The first visible token of each word gets all the word's characters, the others get none."""
+    """Assign all characters of a word to its first visible token, and none to the others."""
     merged: list[tuple[int, int]] = []
     first = word = None
-    for place, (start, end) in enumerate(offsets):
-        same = first is not None and word is not None and words[place] == word
+    for token, (start, end) in enumerate(offsets):
+        same = first is not None and word is not None and words[token] == word
         if first is not None and same and start < end and continues_word(text, start):
             merged[first] = (merged[first][0], end)
             merged.append((end, end))
             continue
         merged.append((start, end))
         if start < end:
-            first, word = place, words[place]
+            first, word = token, words[token]
     return merged
 
 
 def _visible(text: str, start: int, end: int) -> tuple[int, int]:
-    """Trim white space, which some tokenizers count in, and take in combining marks, which some drop."""
+    """Remove white space at the edges, which some tokenizers include, and add combining marks, which some drop."""
     while start < end and text[start].isspace():
         start += 1
     while start < end and text[end - 1].isspace():
@@ -171,9 +179,9 @@ def _visible(text: str, start: int, end: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class LabeledWindow:
-    """A window and the gold of each field as ids; a field that is not there is unknown.
+    """A window with the gold of each known field as ids.
 
-    spans: a tag id for each token of the window (`IGNORED` for context); classes: one id; flags: K zeros and ones.
+    spans: a tag id for each token of the window (`IGNORED` for context). classes: one id. flags: K zeros and ones.
     """
 
     window: Window
@@ -181,24 +189,24 @@ class LabeledWindow:
 
 
 def label(document: Document, windows: Sequence[Window], fields: Sequence[Field]) -> list[LabeledWindow]:
-    """The windows of a document with its gold. Each window of a long text bears the text's classes and flags."""
+    """Return the windows of a document with its gold. All windows of a long text have the text's classes and flags."""
     gold = {field.name: _gold(document, windows, field) for field in fields if field.name in document.gold}
     return [
-        LabeledWindow(window, {name: values[number] for name, values in gold.items()})
-        for number, window in enumerate(windows)
+        LabeledWindow(window, {name: values[index] for name, values in gold.items()})
+        for index, window in enumerate(windows)
     ]
 
 
 def _gold(
     document: Document, windows: Sequence[Window], field: Field
 ) -> Sequence[Sequence[int] | int | Sequence[float]]:
-    """The gold of each window."""
+    """Return the gold of one field for each window."""
     value = document.gold[field.name]
     if field.kind == "classes":
         return [field.labels.index(value)] * len(windows)
     if field.kind == "flags":
         return [[float(name in value) for name in field.labels]] * len(windows)
-    # Over the whole document, each token once: a span that goes on in another window is not a new one there.
+    # Tagged over the whole document: a span that continues in the next window continues there with I- tags.
     tags = iter(to_tags(field, drop_overlapping(value)[0], [offset for window in windows for offset in window.owned]))
     gold = []
     for window in windows:

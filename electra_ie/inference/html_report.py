@@ -24,14 +24,14 @@ from types import TracebackType
 from typing import IO, Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.escaping import HIDDEN, escape_controls
+from electra_ie.common.escaping import UNSAFE, escape_controls
 from electra_ie.common.files import atomic_path
 from electra_ie.inference.page_style import DARK, LIGHT, LINES, NIGHT, PAPER, SCRIPT, STYLE
 
 POLICY = "base-uri 'none'; form-action 'none'"
 LINE, LOWEST, HIGHEST = 90, 320, 700
 """Of a frame in a notebook: characters of a line, about, and pixels of height."""
-SPECIAL = re.compile(f"[&<>\"']|{HIDDEN.pattern}")
+SPECIAL = re.compile(f"[&<>\"']|{UNSAFE.pattern}")
 
 
 @dataclass(frozen=True)

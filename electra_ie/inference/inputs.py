@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from electra_ie.common.errors import Fault, UserError, warn
-from electra_ie.common.files import number_of
-from electra_ie.common.text_files import Place, decode, escape_undecodable, relative
+from electra_ie.common.errors import OnError, UserError
+from electra_ie.common.files import descriptors
+from electra_ie.common.logs import warn
+from electra_ie.common.text_files import SourceLine, decode, escape_undecodable, relative
 from electra_ie.data.document import Document
 from electra_ie.data.readers import READERS, jsonl, separated
 from electra_ie.data.readers.folders import Listing, count, walk
-from electra_ie.data.readers.plain import ENDINGS, atomic_path
+from electra_ie.data.readers.plain import ENDINGS, document_of_file
 from electra_ie.data.task import Task
 
 STANDARD_INPUT = Path("-")
@@ -121,7 +122,7 @@ class Inbox:
             for each, stem in zip(self.files, stems, strict=True)
         ]
 
-    def read(self, fail: Fault) -> Iterator[Document]:
+    def read(self, fail: OnError) -> Iterator[Document]:
         """The documents, one at a time; no two have one id. Memory grows with the ids only.
 
         fail: gets what cannot be read, by file and line. If it returns, the reading goes on behind that: with the
@@ -130,13 +131,13 @@ class Inbox:
         self._report()
         for listing in self.listings:
             if not listing.files:
-                fail(listing.nothing())
+                fail(listing.empty_error())
         taken: dict[str, str] = {}
         for document in self._documents(fail):
             place = f"{document.file}:{document.line}"
             if document.id in taken:
                 message = f'the id "{document.id}" is taken by {taken[document.id]}.'
-                fail(Place(document.file, document.line).error(message, "Give each record its own id."))
+                fail(SourceLine(document.file, document.line).error(message, "Give each record its own id."))
                 continue
             taken[document.id] = place
             yield document
@@ -151,7 +152,7 @@ class Inbox:
         if self.repeated:
             warn(f"{count(self.repeated, 'file is', 'files are')} named more than once and read once.")
 
-    def _documents(self, fail: Fault) -> Iterator[Document]:
+    def _documents(self, fail: OnError) -> Iterator[Document]:
         for each in self.files:
             try:
                 if each.path is STANDARD_INPUT:
@@ -165,14 +166,14 @@ class Inbox:
                     remedy = "Convert it to .txt, or to .jsonl with a text a line."
                     raise UserError(f"a {each.ending} file is not read as text.", file=each.path, remedy=remedy)
                 else:
-                    yield atomic_path(each.path, each.id)
+                    yield document_of_file(each.path, each.id)
             except UserError as error:
                 fail(error)
 
-    def _records(self, file: _File, fail: Fault) -> Iterator[Document]:
+    def _records(self, file: _File, fail: OnError) -> Iterator[Document]:
         yield from jsonl.read(file.path, (), self.options["jsonl"], fail, file.stem, bool(self.required))
 
-    def _rows(self, file: _File, fail: Fault) -> Iterator[Document]:
+    def _rows(self, file: _File, fail: OnError) -> Iterator[Document]:
         try:
             yield from separated.read(file.path, (), self.options[TABLES[file.ending]], fail, file.stem)
         except UserError as error:
@@ -182,7 +183,7 @@ class Inbox:
     def sources(self) -> Iterator[Path | int]:
         """The files that are read: their paths, and of standard input the number of the open file."""
         for each in self.files:
-            yield from number_of(sys.stdin) if each.path is STANDARD_INPUT else [each.path]
+            yield from descriptors(sys.stdin) if each.path is STANDARD_INPUT else [each.path]
 
     def shown(self, file: str) -> str:
         """A document's file for people to read: of an absolute path what is below the folder that was named."""

@@ -34,7 +34,7 @@ def prior_logits(labelled: Sequence[LabeledWindow], field: Field) -> torch.Tenso
     """
     known = [(row.window, row.gold[field.name]) for row in labelled if field.name in row.gold]
     answers: list[Any] = [gold for _, gold in known]
-    weights = torch.tensor([window.share for window, _ in known])
+    weights = torch.tensor([window.weight for window, _ in known])
     if field.kind == "flags":
         borne = torch.tensor(answers).view(-1, len(field.names))
         return torch.logit(((borne * weights[:, None]).sum(0) + 1) / (weights.sum() + 2))

@@ -95,7 +95,7 @@ class Discriminator(nn.Module):
         for field in self.fields:
             judged = batch.owned if field.kind == "spans" else None
             verdicts[field.name] = self._verdict(
-                field, states, batch.attention_mask, judged, batch.labels[field.name], batch.share
+                field, states, batch.attention_mask, judged, batch.labels[field.name], batch.window_weight
             )
         return verdicts
 

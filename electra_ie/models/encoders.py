@@ -149,6 +149,8 @@ def translate_load_errors(name: str) -> Iterator[None]:
     try:
         with quiet_transformers():
             yield
+    except UserError:
+        raise
     except REFUSALS as error:
         first = first_line(error)
         if Path(name).is_dir():

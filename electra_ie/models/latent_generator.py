@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from electra_ie.common.randomness import row_seed
 from electra_ie.data.batching import Batch, known_rows
 from electra_ie.data.fields import Field
 from electra_ie.models.heads import module_key
@@ -16,7 +17,7 @@ from electra_ie.models.outputs import GeneratedStates
 
 def row_generator(seed: int, step: int, place: int) -> torch.Generator:
     """What the noise of a row is drawn from: it follows from the seed, the step and its place in the global batch."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + step) * 4_099 + place)
+    return torch.Generator().manual_seed(row_seed(seed, step, place))
 
 
 class FieldGenerator(nn.Module):
@@ -79,7 +80,7 @@ class LatentGenerator(nn.Module):
         else:
             mask = batch.attention_mask.new_ones(len(labels), 1)
             judged, length = mask.bool(), 1
-        noise = self.noise(batch.places[known], length, step).to(player.mu)
+        noise = self.noise(batch.row_indices[known], length, step).to(player.mu)
         return GeneratedStates(player(labels, noise), mask, judged, labels)
 
     def noise(self, places: torch.Tensor, length: int, step: int) -> torch.Tensor:

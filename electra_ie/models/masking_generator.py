@@ -60,7 +60,7 @@ class MaskingGenerator(nn.Module):
         free = self._free(texts)
         with torch.autocast(states.device.type, enabled=False):  # in bf16 scores tie, and a tie falls as it likes
             scores = self.score(functional.layer_norm(states.float(), states.shape[-1:])).squeeze(-1)
-            hidden = self.choose(self.SCALE * torch.tanh(scores), free, texts.places, step)
+            hidden = self.choose(self.SCALE * torch.tanh(scores), free, texts.row_indices, step)
         return {TEXTS: MaskedBatch(texts, hidden, self.token, taught)}
 
     @torch.no_grad()
@@ -75,7 +75,7 @@ class MaskingGenerator(nn.Module):
         made = self(batch, step)[TEXTS]
         if not len(made.texts.input_ids):
             return {}
-        alike = self.choose(torch.zeros_like(made.hidden), self._free(made.texts), made.texts.places, step)
+        alike = self.choose(torch.zeros_like(made.hidden), self._free(made.texts), made.texts.row_indices, step)
         training = discriminator.training
         discriminator.eval()
         found = {}

@@ -19,7 +19,8 @@ from torch import nn
 from torch.nn.functional import layer_norm
 from transformers import AutoConfig, PreTrainedConfig
 
-from electra_ie.common.errors import UserError, warn
+from electra_ie.common.errors import UserError
+from electra_ie.common.logs import warn
 from electra_ie.models.encoders import resolve_encoder, translate_load_errors
 from electra_ie.models.untrusted import values_of
 

@@ -14,11 +14,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from electra_ie.common.errors import UserError, nearest
-from electra_ie.common.progress import notice
-from electra_ie.common.text_files import Place, lines, reading
+from electra_ie.common.logs import notice
+from electra_ie.common.text_files import SourceLine, lines, reading
 from electra_ie.data.readers import jsonl
 from electra_ie.data.readers.folders import files_of
-from electra_ie.data.task import FILE, UNLABELED, Task, list_tasks
+from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import TASK_FILE, UNLABELED, list_tasks
 
 HUB = "hub:"
 HUB_KEYS = ("config", "split", "column", "revision")
@@ -135,7 +136,7 @@ def _records(file: Path) -> Iterator[str]:
     """The texts of a .jsonl file; whatever else a record holds does not matter here."""
     for number, line in lines(file):
         if line.strip():
-            place = Place(str(file), number)
+            place = SourceLine(str(file), number)
             yield jsonl.text_of(jsonl.parse(line, place), "text", place)
 
 
@@ -151,7 +152,7 @@ def _documents(texts: Iterable[str]) -> Iterator[str]:
 def _task(path: str) -> Task | None:
     """The task of a task.yaml, of a folder that holds one, or of a shipped name; None for a path of texts."""
     place = Path(path)
-    if place.name == FILE or (place / FILE).is_file() or not place.exists() and path in list_tasks():
+    if place.name == TASK_FILE or (place / TASK_FILE).is_file() or not place.exists() and path in list_tasks():
         return Task.load(path)
     return None
 
@@ -159,7 +160,7 @@ def _task(path: str) -> Task | None:
 def _learnt(task: Task) -> Iterator[str]:
     """The texts of the splits that a run learns from: never those that it is scored on."""
     if not task.folder.is_dir():
-        remedy = f"Let the data: of a {FILE} lead to them, or give files of text."
+        remedy = f"Let the data: of a {TASK_FILE} lead to them, or give files of text."
         raise UserError(f"the data of the task {task.name} are not here.", file=task.folder, remedy=remedy)
     for split in _learnt_splits(task):
         yield from (document.text for document in task.read(split))

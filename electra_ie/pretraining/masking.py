@@ -11,6 +11,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.randomness import masking_seed
 from electra_ie.pretraining.token_blocks import Blocks
 
 SPACES = ("\u0120", "\u2581", " ")
@@ -143,8 +144,7 @@ class TokenBatches:
     def __getitem__(self, number: int) -> TokenBatch:
         spots = np.arange(number * self.size, (number + 1) * self.size)
         places = np.array([self._place(*divmod(int(spot), len(self.trained))) for spot in spots])
-        # Where two draws are seeded with like numbers they are alike; a product of primes keeps steps and seeds apart.
-        draw = torch.Generator().manual_seed((self.seed * 1_000_003 + number) * 4_099 + 1)
+        draw = torch.Generator().manual_seed(masking_seed(self.seed, number))
         mine = slice(self.process, None, self.processes)
         whole = self.masker(torch.from_numpy(self.blocks.rows(places)), draw)
         return TokenBatch(*(getattr(whole, each.name)[mine] for each in fields(whole)))

@@ -17,7 +17,8 @@ from accelerate import Accelerator
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.progress import notice, progress
+from electra_ie.common.logs import notice
+from electra_ie.common.progress import progress
 from electra_ie.config.pretrain import PretrainSettings
 from electra_ie.models.encoders import load_tokenizer, max_length, resolve_revision
 from electra_ie.models.losses import TOKEN_TERMS, check_terms

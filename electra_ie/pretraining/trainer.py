@@ -15,7 +15,7 @@ from accelerate.utils import broadcast_object_list
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, locked, write
-from electra_ie.common.progress import notice
+from electra_ie.common.logs import notice
 from electra_ie.config.base import check_same_settings
 from electra_ie.config.pretrain import PretrainSettings
 from electra_ie.models.encoders import resolve_encoder

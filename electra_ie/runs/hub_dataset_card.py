@@ -63,7 +63,7 @@ def _made(task: Task, read: Mapping[str, Sequence[Document]]) -> str:
 
 def _metadata(task: Task, body: str) -> dict[str, Any]:
     told: dict[str, Any] = {"pretty_name": task.name}
-    licence = DataCard.parse(body).hub_licence
+    licence = DataCard.parse(body).hub_license
     if licence:
         told["license"] = licence
     told["task_categories"] = list(dict.fromkeys(PIPELINES[field.kind] for field in task.fields))

@@ -10,7 +10,7 @@ from typing import Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, escapes_folder, parse, repository_of, write
-from electra_ie.common.progress import notice
+from electra_ie.common.logs import notice
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.fields import Field
 from electra_ie.data.task import Task

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from electra_ie.common.errors import UserError, warn
+from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, parse, write
 from electra_ie.common.hashing import SHOWN, WEIGHTS
+from electra_ie.common.logs import warn
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.dataset_card import DataCard
 from electra_ie.data.fields import Field
@@ -105,6 +106,8 @@ def update_model_card(run: Path, before: Mapping[str, Any]) -> None:
         return
     try:
         ours, new = model_card(run, before), model_card(run)
+    except UserError:
+        raise
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         remedy = "The scores are saved; restore the other files, and score again."
         raise UserError(f"the card cannot be made anew from {SCORES} and {AUDIT}.", file=run, remedy=remedy) from error
@@ -313,8 +316,8 @@ def _data(facts: RunSummary) -> Iterator[str]:
     yield ""
     card, training = facts.data_card, facts.training
     if card:
-        yield f"Data set `{facts.task.name}`. Licence: {card.licence}. Source and revision: {card.source}."
-        if card.hub_licence:
+        yield f"Data set `{facts.task.name}`. Licence: {card.license}. Source and revision: {card.source}."
+        if card.hub_license:
             yield "The licence in the metadata is that of the data; the encoder has its own."
     elif training.get("dataset"):
         yield f"Data set `{training['dataset']}` on the hub: its page says what is known of origin and licence."

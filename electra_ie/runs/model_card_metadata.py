@@ -38,7 +38,7 @@ def front_matter(task: Task, settings: TrainSettings, scores: Mapping[str, Any],
     results, dataset = list(_results(task, scores)), scores["training"].get("dataset")
     known = {
         "language": LANGUAGES[card.language] if card and card.language else None,
-        "license": card.hub_licence if card else None,
+        "license": card.hub_license if card else None,
         "library_name": "transformers",
         "pipeline_tag": PIPELINES["spans" if "spans" in kinds else "classes"],
         "base_model": scores["training"]["base_model"],

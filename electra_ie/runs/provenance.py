@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stderr, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from pathlib import Path
@@ -16,13 +15,14 @@ from typing import Any
 import torch
 
 from electra_ie.common import hashing
-from electra_ie.common.errors import UserError, warn
+from electra_ie.common.errors import UserError
 from electra_ie.common.files import ROOT, parse, repository_of, write
-from electra_ie.common.progress import notice
+from electra_ie.common.logs import notice, silenced, warn
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, of_documents
 from electra_ie.data.leakage import overlaps
-from electra_ie.data.task import UNLABELED, Task
+from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import UNLABELED
 from electra_ie.data.training_data import TrainingData
 from electra_ie.runs.layout import AUDIT, SETTINGS, TASK, announce_data_folder, load_task, refuse_links
 from electra_ie.runs.storage import model_files
@@ -184,7 +184,7 @@ def _read_test(task: Task) -> dict[str, list[Document]]:
     if TEST not in task.splits:
         return {}
     try:
-        with redirect_stderr(io.StringIO()):  # what is odd about it is told when it is scored
+        with silenced():  # evaluate shows these warnings
             return {TEST: task.read(TEST)}
     except UserError as error:
         warn(f"the audit leaves the split test out, which cannot be read: {error}")
@@ -275,7 +275,7 @@ def _not_to_be_read(run: Path, task: Task, settings: TrainSettings, data: str | 
 
 def _splits_now(task: Task, settings: TrainSettings) -> dict[str, str]:
     """The sums of the splits, drawn anew. Raises UserError where the data do not allow it."""
-    with redirect_stderr(io.StringIO()):  # the warnings of training
+    with silenced():  # train has shown these warnings
         corpus = TrainingData.read(task, settings)
     splits = {"train": corpus.train, "pool": corpus.pool, "dev": corpus.dev, **_read_test(task)}
     return {name: split_sum(documents) for name, documents in splits.items()}

@@ -12,13 +12,15 @@ from typing import Any
 
 import yaml
 
-from electra_ie.common.errors import UserError, warn
+from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, MODEL_FILES
 from electra_ie.common.hub_client import Content
+from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.document import Document
 from electra_ie.data.readers import jsonl
-from electra_ie.data.task import SPLITS, Task
+from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import SPLITS
 from electra_ie.runs.hub_dataset_card import dataset_page
 from electra_ie.runs.layout import CHECKPOINT, CURVES, RUN_FILES, SETTINGS, TASK, check_models, is_finished, load_task
 

@@ -75,7 +75,7 @@ class FeatureClassifier:
             if len(rows) > MOST:
                 continue
             gold = np.array([row.gold[field.name] for row in rows], dtype=int)
-            weights = np.array([row.window.share for row in rows])
+            weights = np.array([row.window.weight for row in rows])
             texts = np.bincount(gold, weights)  # of each class
             if np.count_nonzero(texts) < 2 or (not scored and bool(((texts > 0) & (texts < 1.5)).any())):
                 continue
@@ -102,7 +102,9 @@ class FeatureClassifier:
         for _, given in in_batches(rows, AT_ONCE, windower, (field,)):
             batch = given.to(self.encoder.device)
             taught = teacher.probabilities(teacher.states(batch), batch)[field.name]
-            told.append((taught, _together(taught, layer(self._states(batch))), batch.labels[field.name], batch.share))
+            told.append(
+                (taught, _together(taught, layer(self._states(batch))), batch.labels[field.name], batch.window_weight)
+            )
         alone, both, gold, weights = (torch.cat(each).double().cpu().numpy() for each in zip(*told, strict=True))
         return _surprise(both, gold, weights) < _surprise(alone, gold, weights)
 

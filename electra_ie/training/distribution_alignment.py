@@ -47,7 +47,7 @@ def align_flag_distribution(
     teacher.eval()
     weights, said = [], []
     for places, batch in in_batches(drawn, 32, windower, fields):
-        weights += [drawn[place].window.share for place in places]
+        weights += [drawn[place].window.weight for place in places]
         said.append(teacher.answers(batch.to(device)))
     for field in fields:
         logits = torch.cat([each[field.name] for each in said]).double().cpu().numpy()
@@ -55,7 +55,7 @@ def align_flag_distribution(
         for place in range(len(field.labels)):
             borne = [float(row.gold[field.name][place]) for row in rows]  # type: ignore[index]
             if 0 < sum(borne) < len(borne):
-                share = float(np.average(borne, weights=[row.window.share for row in rows]))
+                share = float(np.average(borne, weights=[row.window.weight for row in rows]))
                 teacher.head(field).last.bias[place] += _shift(logits[:, place], weights, share)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from electra_ie.common.errors import warn
 from electra_ie.common.files import CARD, write
+from electra_ie.common.logs import warn
 from electra_ie.data.batching import collate
 from electra_ie.data.dataset_card import dataset_on_hub
 from electra_ie.data.fields import documents_by_field

@@ -16,6 +16,7 @@ from accelerate.state import AcceleratorState, GradientState, PartialState
 from accelerate.utils import InitProcessGroupKwargs
 from torch import nn
 
+from electra_ie.common.randomness import step_seed
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.fields import IGNORED
 from electra_ie.models.discriminator import Discriminator
@@ -174,7 +175,7 @@ def training_steps(pair: AdversarialPair, batches: Any, settings: LoopConfig, st
     """
     mean = Mean(pair.accelerator)
     for number in range(start, settings.max_steps or 0):
-        torch.manual_seed((settings.seed * 1_000_003 + number) * 1_009 + pair.accelerator.process_index)
+        torch.manual_seed(step_seed(settings.seed, number, pair.accelerator.process_index))
         set_rates(pair.optimizer, number, settings)
         for each in pair.models:
             each.train(settings.dropout)  # no module of a player but dropout knows the difference

@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 
-from electra_ie.common.errors import UserError, warn
+from electra_ie.common.errors import UserError
 from electra_ie.common.files import parse
+from electra_ie.common.logs import warn
 from electra_ie.config.base import differences
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.batching import Batch

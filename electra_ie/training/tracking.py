@@ -11,7 +11,8 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 
-from electra_ie.common.errors import UserError, first_line, nearest, warn
+from electra_ie.common.errors import UserError, first_line, nearest
+from electra_ie.common.logs import warn
 from electra_ie.config.base import BaseSettings
 from electra_ie.runs.layout import TRACKING
 

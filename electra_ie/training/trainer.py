@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 from accelerate.utils import broadcast_object_list
 
-from electra_ie.common.errors import UserError, warn
+from electra_ie.common.errors import UserError
 from electra_ie.common.files import locked, refuse_within, write
-from electra_ie.common.progress import notice
+from electra_ie.common.logs import notice, warn
 from electra_ie.config.base import check_same_settings
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.batching import Batches

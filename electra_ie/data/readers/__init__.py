@@ -1,6 +1,6 @@
-"""Readers of annotated text, one module a format. A new format is one module and one line in `READERS`.
+"""Readers of annotated text, one module for each format. A new format is one module and one entry in `READERS`.
 
-May import `common` and the documents and fields of `data`.
+They import `common`, and the documents and fields of `data`.
 """
 
 from __future__ import annotations
@@ -11,37 +11,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from electra_ie.common.errors import Fault, UserError, stop
+from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import brat, conll, jsonl, plain, separated
 from electra_ie.data.readers.options import Option, settle
-from electra_ie.data.readers.plain import read_unlabelled
+from electra_ie.data.readers.plain import read_unlabeled
 
-__all__ = ["READERS", "Reader", "read_unlabelled"]
+__all__ = ["READERS", "Reader", "read_unlabeled"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One format: how its records are read, which options there are, and which kinds of field it can hold."""
+    """A format: the function that reads its records, its options, and the kinds of field that it can express."""
 
     name: str
-    records: Callable[[Path, Sequence[Field], Mapping[str, Any], Fault], Iterator[Document]]
+    records: Callable[[Path, Sequence[Field], Mapping[str, Any], OnError], Iterator[Document]]
     options: Mapping[str, Option]
     kinds: tuple[str, ...]
 
     def settle(
-        self, given: Mapping[str, Any], file: str | os.PathLike[str] | None = None, line: int | None = None
+        self, values: Mapping[str, Any], file: str | os.PathLike[str] | None = None, line: int | None = None
     ) -> dict[str, Any]:
-        """Every option with its value; `file` and `line` are where `given` was written, for the message."""
-        return settle(given, self.options, self.name, file, line)
+        """Return a value for every option; `file` and `line` are the position of `values`, for errors."""
+        return settle(values, self.options, self.name, file, line)
 
     def check(self, field: Field, file: str | os.PathLike[str] | None = None, line: int | None = None) -> None:
-        """Raises UserError for a field whose gold this format has no place for."""
+        """Raise UserError for a field of a kind that the format cannot express."""
         if field.kind not in self.kinds:
             able = ", ".join(name for name, reader in READERS.items() if field.kind in reader.kinds and name != "text")
             message = (
-                f"the format {self.name} cannot hold the field {field.name}, which is of kind {field.kind}; it holds "
+                f"the format {self.name} cannot express the field {field.name} of kind {field.kind}, only "
                 f"{' and '.join(self.kinds)}."
             )
             export = " From Label Studio, export CONLL2003 and set format: conll." if field.kind == "spans" else ""
@@ -52,24 +52,27 @@ class Reader:
         path: str | os.PathLike[str],
         fields: Sequence[Field],
         options: Mapping[str, Any] | None = None,
-        fault: Fault = stop,
+        on_error: OnError = raise_error,
     ) -> Iterator[Document]:
-        """The documents of a file (or folder), one at a time, with the gold of `fields`.
+        """Yield the documents of a file (or folder), one at a time, with the gold of `fields`.
 
-        fault: gets each mistake in a record, by file and line, and may go on with the next; by default it ends the
-            reading.
+        Args:
+            path: the file or folder.
+            fields: the fields whose gold is read.
+            options: options of the format; the others have their defaults.
+            on_error: called for each invalid record; the next record follows if it does not raise.
 
         Raises:
-            UserError: at once for an option or a field that the format does not know, and while reading for
-                whatever makes the rest of the file unreadable.
+            UserError: at once for an option or a field that is not of this format, and while reading for anything that
+                makes the rest of the file unreadable.
         """
         for field in fields:
             self.check(field)
-        return self.records(Path(path), fields, self.settle(options or {}), fault)
+        return self.records(Path(path), fields, self.settle(options or {}), on_error)
 
 
-def _texts(path: Path, fields: Sequence[Field], options: Mapping[str, Any], fault: Fault) -> Iterator[Document]:
-    """Plain texts: their only mistakes are those of a whole file."""
+def _texts(path: Path, fields: Sequence[Field], options: Mapping[str, Any], on_error: OnError) -> Iterator[Document]:
+    """Yield plain texts. They have no records, so that an error is always one of the whole file."""
     return plain.read(path, fields, options)
 
 

@@ -1,4 +1,4 @@
-"""Standoff: a folder with a `.txt` for each document and an `.ann` beside it."""
+"""Reader of standoff annotation (brat): a folder with a `.txt` for each document, and a `.ann` with its spans."""
 
 from __future__ import annotations
 
@@ -8,80 +8,88 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from electra_ie.common.errors import Fault, UserError, stop, warn
-from electra_ie.common.text_files import Place, lines, read_text, relative
+from electra_ie.common.errors import OnError, UserError, raise_error
+from electra_ie.common.logs import warn
+from electra_ie.common.text_files import SourceLine, lines, read_text, relative
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.readers.folders import files_of
-from electra_ie.data.readers.gold import Spans, explain, fields_with_label
+from electra_ie.data.readers.gold import Spans, explain_offsets, fields_with_label
 from electra_ie.data.readers.options import Option
 
 KINDS = ("spans",)
 OPTIONS = {"ignore": Option([]), "discontinuous": Option("error", choices=("error", "hull"))}
-"""ignore: labels to pass over. discontinuous: refuse a span of several pieces, or take all from its first character to
-its last."""
+"""ignore: labels to skip. discontinuous: a span of several fragments is an error, or is read as its hull: from its
+first character to its last."""
 
 SPAN = re.compile(r"T\S*\t([^\t]+?) (\d+ \d+(?:;\d+ \d+)*)\t(.*)", re.DOTALL)
 OTHER = re.compile(r"[RAEMN]\d\S*[\t ]|[#*]")
-"""How the lines of relations, attributes, events and notes begin: they say nothing of spans."""
+"""The beginning of lines that are not spans: relations, attributes, events, normalizations and notes."""
 
 Offsets = tuple[int, int]
 
 
 class Hulls:
-    """Counts, over a folder, the spans in pieces that are read as one, and what lies between their pieces."""
+    """Counts, over a folder, of the discontinuous spans read as one, and of the text between their fragments."""
 
     def __init__(self) -> None:
         self.spans, self.characters, self.others = 0, 0, 0
 
     def count(self, gaps: Sequence[Offsets], others: Sequence[Span]) -> None:
-        """Adds the gaps of the spans of one document, and its other spans that share characters with them."""
+        """Add the gaps in the spans of one document, and the number of its other spans that overlap a gap."""
         self.characters += sum(end - start for start, end in gaps)
         self.others += sum(any(span.start < end and start < span.end for start, end in gaps) for span in others)
 
     def report(self, path: Path) -> None:
-        """Says, in one line and only if there are any, what was taken in."""
+        """Warn of the counts, if there are any."""
         if self.spans:
             warn(
-                f"{path}: {self.spans} spans in several pieces are read from the first character to the last "
-                f"(discontinuous: hull), with the {self.characters} characters between the pieces; {self.others} other "
-                "spans share characters with those."
+                f"{path}: {self.spans} discontinuous spans are read from their first character to their last "
+                f"(discontinuous: hull), with the {self.characters} characters between the fragments; {self.others} "
+                "other spans share characters with those."
             )
 
 
-def read(path: Path, fields: Sequence[Field], options: Mapping[str, Any], fault: Fault = stop) -> Iterator[Document]:
-    """The documents below a folder, by name; one without an `.ann` is unlabelled."""
+def read(
+    path: Path, fields: Sequence[Field], options: Mapping[str, Any], on_error: OnError = raise_error
+) -> Iterator[Document]:
+    """Yield the documents below a folder in the order of their paths; one without a `.ann` is unlabeled."""
     if not path.is_dir():
-        remedy = "Give the folder of the .txt and .ann files."
-        raise UserError("there is no such folder." if not path.exists() else "not a folder.", file=path, remedy=remedy)
+        message = "there is no such folder." if not path.exists() else "this is not a folder."
+        raise UserError(message, file=path, remedy="Give the folder of the .txt and .ann files.")
     spans, hulls = Spans(str(path)), Hulls()
-    for file, notes in pairs(files_of(path, (".txt", ".ann")), fault):
+    for file, ann_file in pairs(files_of(path, (".txt", ".ann")), on_error):
         try:
             text = read_text(file)
-            gold = spans_of(notes, text, fields, options, spans, hulls, fault) if notes else {}
-        except UserError as error:  # one of the two cannot be read at all
-            fault(error)
+            gold = spans_of(ann_file, text, fields, options, spans, hulls, on_error) if ann_file else {}
+        except UserError as error:  # one of the two files cannot be read at all
+            on_error(error)
             continue
         yield Document(relative(file.with_suffix(""), path), text, gold, str(file), 1)
     spans.report()
     hulls.report(path)
 
 
-def pairs(files: Sequence[Path], fault: Fault) -> list[tuple[Path, Path | None]]:
-    """Each text with its `.ann`, if it has one: of the same name, or else of a name that differs in case only. fault:
-    gets each `.ann` without a text."""
-    bare = [file for file in files if file.suffix.lower() == ".txt"]
-    left = dict.fromkeys(file for file in files if file.suffix.lower() == ".ann")
-    found: dict[Path, Path] = {}
+def pairs(files: Sequence[Path], on_error: OnError) -> list[tuple[Path, Path | None]]:
+    """Return each text with its `.ann` or None: that of the same name, else of a name that differs in case only.
+
+    Args:
+        files: the `.txt` and `.ann` files.
+        on_error: called for each `.ann` without a text.
+    """
+    texts = [file for file in files if file.suffix.lower() == ".txt"]
+    unpaired = dict.fromkeys(file for file in files if file.suffix.lower() == ".ann")
+    paired: dict[Path, Path] = {}
     for name in (lambda file: file.with_suffix(""), lambda file: file.with_name(file.stem.lower())):
-        named = {name(notes): notes for notes in left}
-        for file in bare:
-            if file not in found and (notes := named.pop(name(file), None)):
-                found[file] = notes
-                del left[notes]
-    for notes in left:
-        fault(UserError("there is no .txt of this name.", file=notes, remedy="Add the text or remove the .ann."))
-    return [(file, found.get(file)) for file in bare]
+        by_name = {name(ann_file): ann_file for ann_file in unpaired}
+        for file in texts:
+            if file not in paired and (ann_file := by_name.pop(name(file), None)):
+                paired[file] = ann_file
+                del unpaired[ann_file]
+    for ann_file in unpaired:
+        message = "there is no .txt of the same name."
+        on_error(UserError(message, file=ann_file, remedy="Add the text or remove the .ann."))
+    return [(file, paired.get(file)) for file in texts]
 
 
 def spans_of(
@@ -91,71 +99,71 @@ def spans_of(
     options: Mapping[str, Any],
     spans: Spans,
     hulls: Hulls,
-    fault: Fault,
+    on_error: OnError,
 ) -> dict[str, tuple[Span, ...]]:
-    """The spans of an `.ann` for each field, each field taking its own labels."""
+    """Return the spans of a `.ann` for each field, each with the labels of its own."""
     gold: dict[str, list[Span]] = {field.name: [] for field in fields}
-    whole: list[Span] = []
+    continuous: list[Span] = []
     gaps: list[Offsets] = []
     for number, line in lines(file):
         line = line.rstrip("\r\n")
         if not line.strip() or OTHER.match(line):
             continue
-        place = Place(str(file), number)
+        source = SourceLine(str(file), number)
         try:
-            label, pieces, quoted = parse(line, place)
+            label, fragments, quoted = parse(line, source)
             if label in options["ignore"]:
                 continue
-            takers = fields_with_label(label, fields, place)
-            check(pieces, text, quoted, place)
-            if len(pieces) > 1 and options["discontinuous"] == "error":
-                raise in_pieces(label, pieces, text, place)
-            span = spans.span(text, min(pieces)[0], max(end for _, end in pieces), label, place)
+            matching = fields_with_label(label, fields, source)
+            check(fragments, text, quoted, source)
+            if len(fragments) > 1 and options["discontinuous"] == "error":
+                raise discontinuous_error(label, fragments, text, source)
+            span = spans.span(text, min(fragments)[0], max(end for _, end in fragments), label, source)
         except UserError as error:
-            fault(error)
+            on_error(error)
             continue
-        for field in takers:
+        for field in matching:
             gold[field.name].append(span)
-        if len(pieces) > 1:
-            gaps += gaps_of(pieces)
+        if len(fragments) > 1:
+            gaps += gaps_of(fragments)
             hulls.spans += 1
         else:
-            whole.append(span)
-    hulls.count(gaps, whole)
-    return {name: spans.gold(found) for name, found in gold.items()}
+            continuous.append(span)
+    hulls.count(gaps, continuous)
+    return {name: spans.gold(field_spans) for name, field_spans in gold.items()}
 
 
-def parse(line: str, place: Place) -> tuple[str, list[Offsets], str]:
-    """Label, offsets of the pieces and quotation of a `T` line."""
+def parse(line: str, source: SourceLine) -> tuple[str, list[Offsets], str]:
+    """Return the label, the offsets of the fragments and the quoted text of a `T` line."""
     match = SPAN.fullmatch(line)
     if not match:
-        raise place.error("this line is no standoff annotation.", "Write: T1<tab>label start end<tab>text.")
+        raise source.error("this line is not a standoff annotation.", "Write: T1<tab>label start end<tab>text.")
     label, offsets, quoted = match.groups()
-    pieces = [piece.split() for piece in offsets.split(";")]
-    return label, [(int(start), int(end)) for start, end in pieces], quoted
+    fragments = [fragment.split() for fragment in offsets.split(";")]
+    return label, [(int(start), int(end)) for start, end in fragments], quoted
 
 
-def check(pieces: Sequence[Offsets], text: str, quoted: str, place: Place) -> None:
-    """Raises UserError where the quotation of a `T` line does not agree with its offsets."""
-    found = " ".join(text[start:end] for start, end in pieces)
+def check(fragments: Sequence[Offsets], text: str, quoted: str, source: SourceLine) -> None:
+    """Raise UserError if the quoted text of a `T` line is not the text at its offsets."""
+    actual = " ".join(text[start:end] for start, end in fragments)
     # brat writes a line end within a span as a blank.
-    if found != quoted and re.sub("[\r\n\t]", " ", found) != re.sub("[\r\n\t]", " ", quoted):
-        offsets = ";".join(f"{start} {end}" for start, end in pieces)
-        message = f"the span {offsets} is {found[:40]!r}, and not {quoted[:40]!r}."
-        raise place.error(message, explain(text, pieces[0][0], pieces[-1][1], quoted))
+    if actual != quoted and re.sub("[\r\n\t]", " ", actual) != re.sub("[\r\n\t]", " ", quoted):
+        offsets = ";".join(f"{start} {end}" for start, end in fragments)
+        message = f"the span {offsets} is {actual[:40]!r}, not {quoted[:40]!r}."
+        raise source.error(message, explain_offsets(text, fragments[0][0], fragments[-1][1], quoted))
 
 
-def gaps_of(pieces: Sequence[Offsets]) -> list[Offsets]:
-    """What lies between the pieces of a span."""
-    ordered = sorted(pieces)
+def gaps_of(fragments: Sequence[Offsets]) -> list[Offsets]:
+    """Return the offsets of the text between the fragments of a span."""
+    ordered = sorted(fragments)
     return [(end, start) for (_, end), (start, _) in pairwise(ordered) if end < start]
 
 
-def in_pieces(label: str, pieces: Sequence[Offsets], text: str, place: Place) -> UserError:
-    """The mistake of a span in several pieces, which no field can express."""
-    between = " ... ".join(text[start:end] for start, end in gaps_of(pieces))
+def discontinuous_error(label: str, fragments: Sequence[Offsets], text: str, source: SourceLine) -> UserError:
+    """Return the error for a span of several fragments, which a field cannot express."""
+    between = " ... ".join(text[start:end] for start, end in gaps_of(fragments))
     remedy = (
-        f"The option discontinuous: hull keeps it as one span from the first character to the last, with what lies "
-        f"between ({between[:40]!r}); ignore: [{label}] leaves the spans of this label out."
+        f"The option discontinuous: hull reads it as one span from the first character to the last, with the text "
+        f"between ({between[:40]!r}); ignore: [{label}] skips the spans of this label."
     )
-    return place.error(f"this span is in {len(pieces)} pieces, and a span of a field is one.", remedy)
+    return source.error(f"this span has {len(fragments)} fragments; a field expresses continuous spans only.", remedy)

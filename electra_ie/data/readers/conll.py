@@ -1,4 +1,4 @@
-"""Columns, one word a line: a blank line ends a sentence, and a sentence is a document."""
+"""Reader of columns (CoNLL): one word a line, a blank line after each sentence; a sentence is a document."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from electra_ie.common.errors import Fault, UserError, stop, warn
-from electra_ie.common.text_files import Place, lines
+from electra_ie.common.errors import OnError, UserError, raise_error
+from electra_ie.common.logs import warn
+from electra_ie.common.text_files import SourceLine, lines
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.readers.gold import Spans, fields_with_label
@@ -26,43 +27,46 @@ OPTIONS = {
     "tag": Option(-1),
     "join": Option("auto", choices=("auto", "blank", "none")),
 }
-"""delimiter: what divides the columns, any run of blanks and tabs where empty. word, tag: columns, from 0 or from
-the end (-1 is the last). join: what stands between the words of a text, a blank or nothing; auto is a blank, and
-nothing in sentences of a script without blanks (see `join`)."""
+"""delimiter: the character between columns; by default any run of blanks and tabs. word, tag: the columns of words and
+tags, from 0, or from the end (-1 is the last). join: what is put between the words of a text, a blank or nothing; auto
+is a blank, and nothing in sentences of a script without blanks (see `join`)."""
 
-BREAK = "-DOCSTART-"
+DOCUMENT_START = "-DOCSTART-"
 OUTSIDE = ("O", "o")
 TAG = re.compile(r"([BIMESLUWbimesluw])[-_](.+)")
-"""A tag with a prefix; `_` and small letters are read as well."""
+"""A tag with a prefix; `_` and small letters are accepted."""
 COMMENT = re.compile(r"#(\s|$|[^\s=]+\s*=)")
-"""How a comment begins: `# text`, `#key = value`."""
+"""The beginning of a comment: `# text`, `#key = value`."""
 RANGE = re.compile(r"\d+[-.]\d+")
-"""The id of a line of CoNLL-U that is no word of the sentence: a range of words (1-2) or an empty node (1.1)."""
+"""The id of a line of CoNLL-U that is not a word of the sentence: a multiword token (1-2) or an empty node (1.1)."""
 OTHER_DELIMITERS = ";,|"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line that is not blank: its cells, and the line as it is."""
+    """A line: its position, its cells (none if it is blank), and its text."""
 
-    place: Place
+    source: SourceLine
     cells: list[str]
     line: str
 
 
-def read(path: Path, fields: Sequence[Field], options: Mapping[str, Any], fault: Fault = stop) -> Iterator[Document]:
-    """The sentences of a file. A file of one column is unlabelled."""
-    found = list(sentences(path, fields, options, fault))
-    words = [[row.cells[options["word"]] for row in rows] for rows in found]
-    labelled = bool(fields and found and len(found[0][0].cells) > 1)
-    scheme = Scheme(fields, {row.cells[options["tag"]] for rows in found for row in rows} if labelled else ())
-    glued = without_blanks(words) if options["join"] == "auto" else [False] * len(words)
+def read(
+    path: Path, fields: Sequence[Field], options: Mapping[str, Any], on_error: OnError = raise_error
+) -> Iterator[Document]:
+    """Yield the sentences of a file. They are unlabeled if the file has one column."""
+    sentence_rows = list(sentences(path, fields, options, on_error))
+    sentence_words = [[row.cells[options["word"]] for row in rows] for rows in sentence_rows]
+    labeled = bool(fields and sentence_rows and len(sentence_rows[0][0].cells) > 1)
+    tags = {row.cells[options["tag"]] for rows in sentence_rows for row in rows} if labeled else ()
+    scheme = Scheme(fields, tags)
+    glued = without_blanks(sentence_words) if options["join"] == "auto" else [False] * len(sentence_words)
     spans = Spans(str(path))
-    for rows, tokens, glue in zip(found, words, glued, strict=True):
-        text, offsets = join(tokens, "glue" if glue else options["join"])
-        gold = spans_of(rows, text, offsets, scheme, options["tag"], spans, fault) if labelled else {}
-        place = rows[0].place
-        yield Document(f"{path.stem}-{place.line}", text, gold, str(path), place.line)
+    for rows, words, glue in zip(sentence_rows, sentence_words, glued, strict=True):
+        text, offsets = join(words, "glue" if glue else options["join"])
+        gold = spans_of(rows, text, offsets, scheme, options["tag"], spans, on_error) if labeled else {}
+        line = rows[0].source.line
+        yield Document(f"{path.stem}-{line}", text, gold, str(path), line)
     if any(glued):
         warn(
             f"{path}: {sum(glued)} of {len(glued)} sentences are joined without blanks (Chinese, Japanese, Thai and "
@@ -71,20 +75,26 @@ def read(path: Path, fields: Sequence[Field], options: Mapping[str, Any], fault:
     spans.report()
 
 
-def sentences(path: Path, fields: Sequence[Field], options: Mapping[str, Any], fault: Fault) -> Iterator[list[Row]]:
-    """The rows of each sentence, without comments. A row with other columns than most or no word is a fault."""
-    endings = blank_labels(fields) if not options["delimiter"] and options["tag"] == -1 else None
-    every = [
-        Row(Place(str(path), number), split(line, options["delimiter"], endings), line) for number, line in lines(path)
+def sentences(
+    path: Path, fields: Sequence[Field], options: Mapping[str, Any], on_error: OnError
+) -> Iterator[list[Row]]:
+    """Yield the rows of each sentence, without comments.
+
+    A row without a word, or with another number of columns than most rows, is an error.
+    """
+    tag_with_blank = labels_with_blanks(fields) if not options["delimiter"] and options["tag"] == -1 else None
+    all_rows = [
+        Row(SourceLine(str(path), number), split(line, options["delimiter"], tag_with_blank), line)
+        for number, line in lines(path)
     ]
-    width = width_of(every, options)
+    width = width_of(all_rows, options)
     if fields and width == 1:
-        refuse_other_delimiter(every)
-    numbered = options["word"] == 1 and is_numbered(every)
+        refuse_other_delimiter(all_rows)
+    numbered = options["word"] == 1 and is_numbered(all_rows)
     labels = {label for field in fields for label in field.labels}
     rows: list[Row] = []
-    for row in every:
-        if not row.cells or row.cells[0] == BREAK:
+    for row in all_rows:
+        if not row.cells or row.cells[0] == DOCUMENT_START:
             if rows:
                 yield rows
             rows = []
@@ -94,48 +104,48 @@ def sentences(path: Path, fields: Sequence[Field], options: Mapping[str, Any], f
             try:
                 check(row, width, fields, options)
             except UserError as error:
-                fault(error)
+                on_error(error)
                 continue
             rows.append(row)
     if rows:
         yield rows
 
 
-def blank_labels(fields: Sequence[Field]) -> re.Pattern[str] | None:
-    """What finds a tag with a label that holds blanks at the end of a line, as Label Studio writes them."""
+def labels_with_blanks(fields: Sequence[Field]) -> re.Pattern[str] | None:
+    """Return a pattern for lines that end in a tag whose label contains blanks, as Label Studio writes them."""
     labels = [re.escape(label) for field in fields for label in field.labels if " " in label]
     return re.compile(rf"(.*?)[ \t]+({TAG.pattern.removesuffix('(.+)')}(?:{'|'.join(labels)}))") if labels else None
 
 
-def split(line: str, delimiter: str, endings: re.Pattern[str] | None) -> list[str]:
-    """The cells of a line, none for a blank one. A no-break space may be part of a word and divides nothing."""
+def split(line: str, delimiter: str, tag_with_blank: re.Pattern[str] | None) -> list[str]:
+    """Return the cells of a line, none if it is blank. A no-break space is part of a word and not a delimiter."""
     line = line.rstrip("\r\n")
     if not line.strip():
         return []
     if delimiter:
         return line.split(delimiter)
-    match = endings.fullmatch(line.strip(" \t")) if endings else None
+    match = tag_with_blank.fullmatch(line.strip(" \t")) if tag_with_blank else None
     columns, tag = (match[1], [match[2]]) if match else (line, [])
     return [*re.split("[ \t]+", columns.strip(" \t")), *tag]
 
 
 def width_of(rows: Sequence[Row], options: Mapping[str, Any]) -> int:
-    """How many columns most rows have, which must hold the word and, if there is more than one, the tag."""
-    filled = [row for row in rows if row.cells and row.cells[0] != BREAK]
-    sure = [row for row in filled if not row.line.startswith("#")] or filled
-    if not sure:
+    """Return the number of columns of most rows. Raises UserError if the options name a column that they lack."""
+    filled = [row for row in rows if row.cells and row.cells[0] != DOCUMENT_START]
+    certain = [row for row in filled if not row.line.startswith("#")] or filled
+    if not certain:
         return 0
-    width = Counter(len(row.cells) for row in sure).most_common(1)[0][0]
+    width = Counter(len(row.cells) for row in certain).most_common(1)[0][0]
     for name in ("word", "tag") if width > 1 else ("word",):
         if not -width <= options[name] < width:
-            place = next(row.place for row in sure if len(row.cells) == width)
+            source = next(row.source for row in certain if len(row.cells) == width)
             message = f"the option {name} is {options[name]}, and this line has {width} columns."
-            raise place.error(message, f"It must be {-width} to {width - 1}.")
+            raise source.error(message, f"It must be {-width} to {width - 1}.")
     return width
 
 
 def is_comment(row: Row, width: int, tag: int, labels: Iterable[str]) -> bool:
-    """Whether a line before the first word of a sentence is a comment: `#` may be a word, but not without a tag."""
+    """Return whether a line before the first word of a sentence is a comment. `#` may be a word if a tag follows it."""
     if not COMMENT.match(row.line):
         return False
     if len(row.cells) != width or width == 1:
@@ -144,58 +154,60 @@ def is_comment(row: Row, width: int, tag: int, labels: Iterable[str]) -> bool:
 
 
 def is_numbered(rows: Sequence[Row]) -> bool:
-    """Whether the first column holds the ids of CoNLL-U: whole numbers, and ranges or empty nodes between them."""
-    ids = [row.cells[0] for row in rows if row.cells and row.cells[0] != BREAK and not row.line.startswith("#")]
-    return any(map(str.isdecimal, ids)) and all(each.isdecimal() or RANGE.fullmatch(each) for each in ids)
+    """Return whether the first column has the ids of CoNLL-U: whole numbers, multiword tokens and empty nodes."""
+    filled = [row for row in rows if row.cells and row.cells[0] != DOCUMENT_START]
+    ids = [row.cells[0] for row in filled if not row.line.startswith("#")]
+    return any(map(str.isdecimal, ids)) and all(id.isdecimal() or RANGE.fullmatch(id) for id in ids)
 
 
 def refuse_other_delimiter(rows: Sequence[Row]) -> None:
-    """Raises UserError where each line of one column is a word and a tag with another character between them."""
-    filled = [row for row in rows if row.cells and row.cells[0] != BREAK]
+    """Raise UserError if every line of one column is a word and a tag with another delimiter between them."""
+    filled = [row for row in rows if row.cells and row.cells[0] != DOCUMENT_START]
     for delimiter in OTHER_DELIMITERS if filled else ():
         tags = [row.line.strip().rpartition(delimiter)[2] for row in filled if delimiter in row.line]
         if len(tags) == len(filled) and all(tag in OUTSIDE or TAG.fullmatch(tag) for tag in tags):
-            message = f'this file has one column, and "{delimiter}" stands between words and tags.'
-            raise filled[0].place.error(message, f'Set the option delimiter: "{delimiter}".')
+            message = f'this file has one column, with "{delimiter}" between words and tags.'
+            raise filled[0].source.error(message, f'Set the option delimiter: "{delimiter}".')
 
 
 def check(row: Row, width: int, fields: Sequence[Field], options: Mapping[str, Any]) -> None:
-    """Raises UserError for a row without a word, or, where it should have a tag, with other columns than most."""
+    """Raise UserError for a row without a word, or, if it needs a tag, with another number of columns than most."""
     cells, word = row.cells, options["word"]
     if len(cells) != width and (fields or not -len(cells) <= word < len(cells)):
+        # A tag whose label has blanks: an unknown label is the better explanation.
         tag = TAG.fullmatch(" ".join(cells[width - 1 :])) if 1 < width < len(cells) and options["tag"] == -1 else None
         if tag:
-            fields_with_label(tag[2], fields, row.place)
+            fields_with_label(tag[2], fields, row.source)
         remedy = "Give every line the same columns."
         if not options["delimiter"] and len(row.line.split("\t")) == width:
-            remedy = 'If tabs divide the columns, set the option delimiter: "\\t".'
+            remedy = 'If the columns are separated by tabs, set the option delimiter: "\\t".'
         elif row.line.startswith("#"):
-            remedy = "A comment can only stand before the first word of a sentence."
-        raise row.place.error(f"this line has {len(cells)} columns, and most lines have {width}.", remedy)
+            remedy = "A comment is allowed only before the first word of a sentence."
+        raise row.source.error(f"this line has {len(cells)} columns, and most lines have {width}.", remedy)
     if not cells[word].strip():
-        raise row.place.error("this line has a tag and no word.", "Leave a line empty to end a sentence.")
+        raise row.source.error("this line has a tag and no word.", "Leave a line empty to end a sentence.")
 
 
 # Words to text
 
 
 def without_blanks(sentences: Sequence[Sequence[str]]) -> list[bool]:
-    """For each sentence, whether its words are joined without blanks.
+    """Return for each sentence whether its words are joined without blanks.
 
-    They are where at least as many words are of scripts without blanks as of others. Where there is neither, as in
-    a sentence of digits, most sentences of the file decide.
+    They are if at least as many words are of scripts without blanks as of others. Sentences with neither, such as one
+    of digits, follow the majority of the file.
     """
     votes = []
     for words in sentences:
         unspaced = [any(map(is_unspaced, word)) for word in words]
         spaced = [len(word) > 1 and word[0].isalpha() for word, other in zip(words, unspaced, strict=True) if not other]
         votes.append(sum(unspaced) >= sum(spaced) if any(unspaced) or any(spaced) else None)
-    most = votes.count(True) > votes.count(False)
-    return [most if vote is None else vote for vote in votes]
+    majority = votes.count(True) > votes.count(False)
+    return [majority if vote is None else vote for vote in votes]
 
 
 def join(words: Sequence[str], how: str) -> tuple[str, list[tuple[int, int]]]:
-    """The text of a sentence, and where in it each word begins and ends.
+    """Return the text of a sentence, and the start and end of each word in it.
 
     how: `blank` (or `auto`) puts a blank between words, `none` nothing. `glue` puts one only between two words of more
     than one character that meet in letters or digits of a script with blanks: "New York", but "2000" from four lines.
@@ -219,36 +231,37 @@ def spans_of(
     scheme: Scheme,
     tag: int,
     spans: Spans,
-    fault: Fault,
+    on_error: OnError,
 ) -> dict[str, tuple[Span, ...]]:
-    """The spans of a sentence for each field."""
+    """Return the spans of a sentence for each field. An invalid tag goes to `on_error` and is read as `O`."""
     tags = []
     for row in rows:
         try:
-            tags.append(scheme.parse(row.cells[tag], row.place))
+            tags.append(scheme.parse(row.cells[tag], row.source))
         except UserError as error:
             if row.line.startswith("#"):
                 remedy = 'If this is a comment, begin it with "# " and put it before the first word of a sentence.'
-                error = row.place.error(error.message, remedy)
-            fault(error)
+                error = row.source.error(error.message, remedy)
+            on_error(error)
             tags.append(("", ""))
     gold: dict[str, list[Span]] = {field.name: [] for field in scheme.fields}
     for first, last, label in chunks(tags):
-        span = spans.span(text, offsets[first][0], offsets[last][1], label, rows[first].place)
-        for field in fields_with_label(label, scheme.fields, rows[first].place):
+        span = spans.span(text, offsets[first][0], offsets[last][1], label, rows[first].source)
+        for field in fields_with_label(label, scheme.fields, rows[first].source):
             gold[field.name].append(span)
-    return {name: spans.gold(found) for name, found in gold.items()}
+    return {name: spans.gold(field_spans) for name, field_spans in gold.items()}
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """How the tags of a file name the labels of the fields: all with a prefix, or all without one (IO)."""
+    """The tag scheme of a file: all labels with a prefix, or all without (IO)."""
 
     fields: Sequence[Field]
     tags: Iterable[str]
 
     @cached_property
     def labels(self) -> set[str]:
+        """The labels of all fields."""
         return {label for field in self.fields for label in field.labels}
 
     @cached_property
@@ -256,42 +269,44 @@ class Scheme:
         """The tags that are neither O nor a label."""
         return sorted(tag for tag in self.tags if tag not in OUTSIDE and tag not in self.labels)
 
-    def parse(self, tag: str, place: Place) -> tuple[str, str]:
-        """Prefix and label of a tag, both empty for `O`. Raises UserError for any other word than a tag."""
+    def parse(self, tag: str, source: SourceLine) -> tuple[str, str]:
+        """Return prefix and label of a tag, both empty for `O`. Raises UserError for an invalid tag."""
         if tag in self.labels and not self.prefixed:
             return "I", tag
         if tag in OUTSIDE:
             return "", ""
         match = TAG.fullmatch(tag)
         if match:
-            fields_with_label(match[2], self.fields, place)
+            fields_with_label(match[2], self.fields, source)
             return match[1].upper(), match[2]
         example = next(label for field in self.fields for label in field.labels)
         if tag in self.labels:
-            message = f'the tag "{tag}" has no prefix, and other tags of the file are no labels ("{self.prefixed[0]}").'
-            raise place.error(message, f"Write B-{tag} and I-{tag}, or write labels without prefixes in all lines.")
+            message = (
+                f'the tag "{tag}" has no prefix, but the file has tags that are not labels ("{self.prefixed[0]}").'
+            )
+            raise source.error(message, f"Write B-{tag} and I-{tag}, or write labels without prefixes in all lines.")
         if TAG.fullmatch(f"{tag}-{example}"):
-            raise place.error(f'the tag "{tag}" names no label.', f"Write {tag}-{example}, with a label of the task.")
+            raise source.error(f'the tag "{tag}" has no label.', f"Write {tag}-{example}, with a label of the task.")
         remedy = (
-            f"Tags are O, and labels behind B-, I-, M-, E-, S-, W-, L- or U- (B-{example}), or in the whole file "
-            "without prefixes. The option tag names their column."
+            f"Tags are O, or labels after B-, I-, M-, E-, S-, W-, L- or U- (B-{example}), or in the whole file labels "
+            "without prefixes. The option tag selects their column."
         )
-        raise place.error(f'"{tag}" is not a tag.', remedy)
+        raise source.error(f'"{tag}" is not a tag.', remedy)
 
 
 def chunks(tags: Sequence[tuple[str, str]]) -> Iterator[tuple[int, int, str]]:
-    """First word, last word and label of each chunk, by the rule of conlleval, which covers IO, IOB1, IOB2, IOBES.
+    """Yield first word, last word and label of each chunk, by the rule of conlleval: IO, IOB1, IOB2, IOBES.
 
-    A chunk begins at B- and S-, and wherever a tag follows O, another label, or the end of a chunk (E-, S-).
+    A chunk begins at B- and S-, and at any tag after O, after another label, or after the end of a chunk (E-, S-).
     L- and U- of BILOU are E- and S-, M- of BMES is I-, W- of BMEWO is S-.
     """
-    first, label, over = 0, "", False
+    first, label, ended = 0, "", False
     for index, (prefix, following) in enumerate(tags):
-        begins = bool(following) and (prefix in "BSUW" or following != label or over)
+        begins = bool(following) and (prefix in "BSUW" or following != label or ended)
         if label and (begins or not following):
             yield first, index - 1, label
         if begins:
             first = index
-        label, over = following, bool(following) and prefix in "ESLUW"
+        label, ended = following, bool(following) and prefix in "ESLUW"
     if label:
         yield first, len(tags) - 1, label

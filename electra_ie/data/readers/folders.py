@@ -1,7 +1,7 @@
-"""The files of a folder, found by one rule for every reader, and a count of whatever is left out.
+"""The files of a folder, listed by the same rules for every reader, with counts of the files that are left out.
 
-Files come in the order of their paths; the case of an ending does not matter. Hidden files and folders, whose names
-begin with a dot, are left out. A link is followed where it leads to a place within the folder that is not read already.
+Files are sorted by path; the case of an ending does not matter. Hidden files and folders (with a dot at the start) are
+left out. A link is followed if it leads to a path within the folder that is not read already.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from electra_ie.common.errors import UserError, warn
+from electra_ie.common.errors import UserError
 from electra_ie.common.files import repository_of
+from electra_ie.common.logs import warn
 
-NAMED = 3
-"""Links out of a folder that a warning names; of more it gives the number."""
+SHOWN_LINKS = 3
+"""Links out of a folder that a warning names; the others are counted."""
 
 
 @dataclass
 class Listing:
-    """The `files` of a folder that end in one of `endings`, and what is left out.
+    """The `files` of a folder with one of `endings`, and what is left out.
 
-    outside: links to places outside the folder. repeated: links to what is read already, or in a circle. others: files
-    with other endings, and devices and pipes. A link that leads nowhere and a folder that cannot be listed are among
-    the files, so that reading them gives the error.
+    outside: links out of the folder. repeated: links to files that are read already, and cycles. others: files with
+    other endings, devices and pipes. Links to nothing and folders that cannot be listed are in `files`, so that reading
+    them raises the error.
     """
 
     folder: Path
@@ -37,14 +38,14 @@ class Listing:
     others: int = 0
 
     def left_out(self) -> str:
-        """What is left out, in words; nothing where all is read."""
+        """Return a description of what is left out, or "" if nothing is."""
         parts = []
         if self.hidden:
             parts.append(count(self.hidden, "hidden file or folder", "hidden files or folders"))
         if self.outside:
-            shown = self.outside[:NAMED]
+            shown = self.outside[:SHOWN_LINKS]
             names = ", ".join(f"{link.relative_to(self.folder)} -> {os.readlink(link)}" for link in shown)
-            more = ", ..." if len(self.outside) > NAMED else ""
+            more = ", ..." if len(self.outside) > SHOWN_LINKS else ""
             links = count(len(self.outside), "link out of the folder", "links out of the folder")
             parts.append(f"{links} ({names}{more}; give the target too to read it)")
         if self.repeated:
@@ -54,115 +55,125 @@ class Listing:
         return ", ".join(parts)
 
     def report(self) -> None:
-        """Warns of what is left out, in one line."""
-        if told := self.left_out():
-            warn(f"{self.folder}: left out: {told}.")
+        """Warn of what is left out."""
+        if description := self.left_out():
+            warn(f"{self.folder}: left out: {description}.")
 
-    def nothing(self) -> UserError:
-        """The error for a folder without a file to read."""
-        told = self.left_out()
-        message = f"there is no {either(self.endings)} in this folder{f' (left out: {told})' if told else ''}."
+    def empty_error(self) -> UserError:
+        """Return the error for a folder without a file to read."""
+        description = self.left_out()
+        left_out = f" (left out: {description})" if description else ""
+        message = f"there is no {either(self.endings)} in this folder{left_out}."
         return UserError(message, file=self.folder, remedy="Give a folder of texts.")
 
 
 def files_of(folder: Path, endings: Sequence[str], report: bool = True) -> list[Path]:
-    """The files below a folder that have one of the endings. report: warn of what is left out.
+    """Return the files below a folder with one of the endings.
+
+    Args:
+        folder: the folder.
+        endings: endings in lower case, with their dot.
+        report: warn of what is left out.
 
     Raises:
         UserError: there is no such file.
     """
-    found = walk(folder, endings)
-    if not found.files:
-        raise found.nothing()
+    listing = walk(folder, endings)
+    if not listing.files:
+        raise listing.empty_error()
     if report:
-        found.report()
-    return found.files
+        listing.report()
+    return listing.files
 
 
 def walk(folder: Path, endings: Sequence[str]) -> Listing:
-    """List the files below a folder that have one of the endings (in lower case, with their dot)."""
-    return _Walk(folder, tuple(endings)).found
+    """List the files below a folder with one of the endings (in lower case, with their dot)."""
+    return _Walk(folder, tuple(endings)).listing
 
 
 class _Walk:
-    """Goes through a folder: first through all that is no link, then along the links."""
+    """Walk through a folder: first all files and folders that are not links, then the links.
+
+    So a file is listed under its own path even if a link to it comes earlier in the alphabet.
+    """
 
     def __init__(self, folder: Path, endings: tuple[str, ...]):
-        self.found = Listing(folder, endings)
+        self.listing = Listing(folder, endings)
         self.home, self.cache = folder.resolve(), repository_of(folder)
         self.seen: set[Path] = set()
         self.links: list[Path] = []
         self._descend(folder)
         while self.links:
             self._follow(self.links.pop(0))
-        self.found.files.sort()
+        self.listing.files.sort()
 
     def _descend(self, top: Path) -> None:
-        """Take all files below a folder, and note the links."""
+        """Add all files below a folder, and queue the links."""
         waiting = [top]
         while waiting:
             folder = waiting.pop()
-            place = folder.resolve()
-            if place in self.seen:
+            resolved = folder.resolve()
+            if resolved in self.seen:
                 continue
-            self.seen.add(place)
+            self.seen.add(resolved)
             try:
                 entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
             except OSError:
-                self.found.files.append(folder)
+                self.listing.files.append(folder)
                 continue
             for entry in entries:
                 path = folder / entry.name
                 if entry.name.startswith("."):
-                    self.found.hidden += 1
+                    self.listing.hidden += 1
                 elif entry.is_symlink():
                     self.links.append(path)
                 elif entry.is_dir():
                     waiting.append(path)
                 else:
-                    self._take(path, place / entry.name)
+                    self._add(path, resolved / entry.name)
 
-    def _take(self, path: Path, place: Path) -> None:
-        """A file, or a link to it; `place` is where it is without any link."""
-        if self._wanted(path) and place.is_file():
-            self.found.files.append(path)
-            self.seen.add(place)
+    def _add(self, path: Path, resolved: Path) -> None:
+        """Add a file, or a link to it; `resolved` is its path without links."""
+        if self._has_ending(path) and resolved.is_file():
+            self.listing.files.append(path)
+            self.seen.add(resolved)
         else:
-            self.found.others += 1
+            self.listing.others += 1
 
-    def _wanted(self, path: Path) -> bool:
-        return path.name.lower().endswith(self.found.endings)
+    def _has_ending(self, path: Path) -> bool:
+        return path.name.lower().endswith(self.listing.endings)
 
     def _follow(self, link: Path) -> None:
+        """Add the target of a link, or count the link."""
         try:
-            place = link.resolve(strict=True)
+            target = link.resolve(strict=True)
         except (OSError, RuntimeError) as error:
             if isinstance(error, RuntimeError) or error.errno == errno.ELOOP:  # Python before 3.13 raises RuntimeError
-                self.found.repeated += 1
-            elif self._wanted(link) or not link.suffix:  # without an ending it may have led to a folder of texts
-                self.found.files.append(link)
+                self.listing.repeated += 1
+            elif self._has_ending(link) or not link.suffix:  # without an ending it may be a link to a missing folder
+                self.listing.files.append(link)
             else:
-                self.found.others += 1
+                self.listing.others += 1
             return
-        if place.is_relative_to(self.home):
-            if place in self.seen:
-                self.found.repeated += 1
-            elif place.is_dir():
+        if target.is_relative_to(self.home):
+            if target in self.seen:
+                self.listing.repeated += 1
+            elif target.is_dir():
                 self._descend(link)
             else:
-                self._take(link, place)
-        elif self.cache and place.is_relative_to(self.cache):  # the hub's cache: one file for all of the same content
-            self._take(link, place)
+                self._add(link, target)
+        elif self.cache and target.is_relative_to(self.cache):  # in the Hub's cache, files are links to shared blobs
+            self._add(link, target)
         else:
-            self.found.outside.append(link)
+            self.listing.outside.append(link)
 
 
 def either(endings: Sequence[str]) -> str:
-    """`.txt, .csv or .jsonl`."""
+    """Return `.txt, .csv or .jsonl`."""
     *before, last = endings
     return f"{', '.join(before)} or {last}" if before else last
 
 
-def count(number: int, one: str, more: str) -> str:
-    """`1 link`, `2,000 links`."""
-    return f"{number:,} {one if number == 1 else more}"
+def count(number: int, singular: str, plural: str) -> str:
+    """Return `1 link` or `2,000 links`."""
+    return f"{number:,} {singular if number == 1 else plural}"

@@ -1,48 +1,50 @@
-"""What a file says of a text, checked: labels that a field has, spans that lie in the text."""
+"""Checks of labels and spans while they are read."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from electra_ie.common.errors import nearest, warn
-from electra_ie.common.text_files import Place
+from electra_ie.common.errors import nearest
+from electra_ie.common.logs import warn
+from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Span
 from electra_ie.data.fields import Field
-from electra_ie.data.readers.units import UTF_8, UTF_16, Units, hint, read_as
+from electra_ie.data.readers.units import UTF_8, UTF_16, Units, convert, hint
 
-WORDS = {"classes": "class", "flags": "flag", "spans": "label"}
+LABEL_NAMES = {"classes": "class", "flags": "flag", "spans": "label"}
 
 
-def known(label: str, field: Field, place: Place) -> str:
-    """`label`, which must be one of the field's. Raises UserError otherwise."""
+def check_label(label: str, field: Field, source: SourceLine) -> str:
+    """Return `label` if the field has it, else raise UserError."""
     if label not in field.labels:
-        raise place.error(f'the field {field.name} has no {WORDS[field.kind]} "{label}".', nearest(label, field.labels))
+        message = f'the field {field.name} has no {LABEL_NAMES[field.kind]} "{label}".'
+        raise source.error(message, nearest(label, field.labels))
     return label
 
 
-def flags(names: Collection[str], field: Field, place: Place) -> tuple[str, ...]:
-    """The flags that hold, each one of the field's, in the field's order."""
-    held = {known(name, field, place) for name in names}
-    return tuple(label for label in field.labels if label in held)
+def flags(names: Collection[str], field: Field, source: SourceLine) -> tuple[str, ...]:
+    """Return the flags in the field's order. Raises UserError for one that the field does not have."""
+    checked = {check_label(name, field, source) for name in names}
+    return tuple(label for label in field.labels if label in checked)
 
 
-def fields_with_label(label: str, fields: Sequence[Field], place: Place) -> list[Field]:
-    """The spans fields that have `label`; several fields may share one file, each taking its own labels."""
-    found = [field for field in fields if label in field.labels]
-    if not found:
+def fields_with_label(label: str, fields: Sequence[Field], source: SourceLine) -> list[Field]:
+    """Return the fields of spans with this label: several fields may share a file, each with its own labels."""
+    matching = [field for field in fields if label in field.labels]
+    if not matching:
         labels = dict.fromkeys(label for field in fields for label in field.labels)
-        raise place.error(f'no field has the label "{label}".', nearest(label, labels))
-    return found
+        raise source.error(f'no field has the label "{label}".', nearest(label, labels))
+    return matching
 
 
-def explain(text: str, start: int, end: int, quoted: str) -> str:
-    """How the offsets of a span that does not say what it should say may have been counted: the remedy."""
+def explain_offsets(text: str, start: int, end: int, quoted: str) -> str:
+    """Return the remedy for a span whose text is not `quoted`: how its offsets may have been counted."""
     exact = "Offsets must count Unicode code points of the text as it is in the file, the end exclusive."
     if text[start : end + 1] == quoted:
         return f"{exact} Here the end is inclusive: add 1 to every end."
     for unit in (UTF_16, UTF_8):
-        found = read_as(text, unit, start, end)
-        if found and text[slice(*found)] == quoted:
+        offsets = convert(text, unit, start, end)
+        if offsets and text[slice(*offsets)] == quoted:
             return f"{exact} Here they count {unit}: convert them."
     if text.startswith("\ufeff") and text[start + 1 : end + 1] == quoted:
         return f"{exact} Here they leave out the byte order mark at the beginning: save the text without it."
@@ -52,48 +54,48 @@ def explain(text: str, start: int, end: int, quoted: str) -> str:
 
 
 class Spans:
-    """Makes the spans of one file and counts what it had to mend: white space at an edge, a span given twice."""
+    """Builder of the spans of one file, which counts its corrections: white space at an edge, repeated spans."""
 
     def __init__(self, file: str):
         self.file, self.trimmed, self.repeated, self.units = file, 0, 0, Units()
 
-    def span(self, text: str, start: int, end: int, label: str, place: Place) -> Span:
-        """Characters `start` to `end` of `text` without white space at the edges.
+    def span(self, text: str, start: int, end: int, label: str, source: SourceLine) -> Span:
+        """Return the span of the characters `start` to `end`, without white space at its edges.
 
         Raises:
-            UserError: the span is empty, lies outside the text, or holds nothing but white space.
+            UserError: the span is empty, outside the text, or contains white space only.
         """
         if start >= end:
             remedy = "start must be smaller than end; end is exclusive."
-            raise place.error(f"the span {start} to {end} is empty.", remedy)
+            raise source.error(f"the span {start} to {end} is empty.", remedy)
         if start < 0 or end > len(text):
             remedy = f"Offsets must count Unicode code points of the text as it is in the file.{hint(text, start, end)}"
-            raise place.error(f"the span {start} to {end} lies outside the text of {len(text)} characters.", remedy)
-        piece = text[start:end]
-        if piece.isspace():
-            raise place.error(f"the span {start} to {end} holds white space only.", "Correct or remove it.")
-        edges = start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())
+            raise source.error(f"the span {start} to {end} is outside the text of {len(text)} characters.", remedy)
+        passage = text[start:end]
+        if passage.isspace():
+            raise source.error(f"the span {start} to {end} contains white space only.", "Correct or remove it.")
+        edges = start + len(passage) - len(passage.lstrip()), end - len(passage) + len(passage.rstrip())
         self.trimmed += edges != (start, end)
         return Span(*edges, label)
 
     def gold(self, spans: Iterable[Span]) -> tuple[Span, ...]:
-        """The spans of one field of one document in the order of the text, each once."""
-        given = list(spans)
-        distinct = sorted(set(given))
-        self.repeated += len(given) - len(distinct)
+        """Return the spans of one field of one document, sorted and without repetitions."""
+        listed = list(spans)
+        distinct = sorted(set(listed))
+        self.repeated += len(listed) - len(distinct)
         return tuple(distinct)
 
     def report(self) -> None:
-        """Says, in one line and only if there is anything to say, what was mended.
+        """Warn of the corrections, if any.
 
         Raises:
-            UserError: the offsets that no quotation proves count another unit than code points (see `units`).
+            UserError: offsets without a quoted text seem to count another unit than code points (see `units`).
         """
         self.units.check()
-        mended = []
+        corrections = []
         if self.trimmed:
-            mended.append(f"cut the white space off the edges of {self.trimmed} spans")
+            corrections.append(f"removed the white space at the edges of {self.trimmed} spans")
         if self.repeated:
-            mended.append(f"left out {self.repeated} spans given twice")
-        if mended:
-            warn(f"{self.file}: {', '.join(mended)}.")
+            corrections.append(f"dropped {self.repeated} repeated spans")
+        if corrections:
+            warn(f"{self.file}: {', '.join(corrections)}.")

@@ -1,4 +1,4 @@
-"""JSON lines: one record a line, `{"id": ..., "text": ..., "<field>": ...}`."""
+"""Reader of JSON lines: one record a line, `{"id": ..., "text": ..., "<field>": ...}`."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from electra_ie.common.errors import Fault, UserError, nearest, stop, warn
-from electra_ie.common.text_files import Place, lines
+from electra_ie.common.errors import OnError, UserError, nearest, raise_error
+from electra_ie.common.logs import warn
+from electra_ie.common.text_files import SourceLine, lines
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
-from electra_ie.data.readers.gold import Spans, explain, flags, known
+from electra_ie.data.readers.gold import Spans, check_label, explain_offsets, flags
 from electra_ie.data.readers.keys import Keys
 from electra_ie.data.readers.options import Option
 
 KINDS = ("classes", "flags", "spans")
-OPTIONS = {"text": Option("text"), "id": Option("id"), "unlabelled": Option([])}
-"""text, id: keys. unlabelled: what stands for "not known" in a field, as null does."""
+OPTIONS = {"text": Option("text"), "id": Option("id"), "unlabeled": Option([])}
+"""text, id: keys. unlabeled: values of a field that mean "unknown", as null does."""
 
 ANSWER = "answer"
 ANSWERS = ("accept", "reject", "ignore")
 HASHES = ("_input_hash", "_task_hash")
-"""How Prodigy marks its records: what the annotator says of one, and the keys that only its records have."""
+"""Marks of Prodigy: the key with the decision of the annotator, its values, and keys that only its records have."""
 LABEL_STUDIO = ('"annotations"', '"annotation_id"', '"annotator"')
 """Keys of the records that Label Studio exports."""
-BEGINNING = 2000
-"""Lines that are read again to say what a file is that is no JSON lines."""
+MAX_LINES = 2000
+"""Lines that are read again to find out the format of a file that is not JSON lines."""
 
 SHAPES = {
-    "classes": "It must be one label, or null where it is not known.",
-    "flags": "It must be a list of labels, [] where none holds, or null where it is not known.",
-    "spans": 'It must be a list of objects {"start": 0, "end": 3, "label": "..."}, or null where it is not known.',
+    "classes": "It must be one label, or null if it is unknown.",
+    "flags": "It must be a list of labels, [] if none applies, or null if it is unknown.",
+    "spans": 'It must be a list of objects {"start": 0, "end": 3, "label": "..."}, or null if it is unknown.',
 }
 
 
@@ -42,37 +43,44 @@ def read(
     path: Path,
     fields: Sequence[Field],
     options: Mapping[str, Any],
-    fault: Fault = stop,
+    on_error: OnError = raise_error,
     stem: str | None = None,
-    with_id: bool = False,
+    require_id: bool = False,
 ) -> Iterator[Document]:
-    """The records of a file. A record without an id is called `<stem>-<line>`; the stem is the file's by default.
+    """Yield the records of a file.
 
-    with_id: a record without an id is a fault.
+    Args:
+        path: the file.
+        fields: the fields whose gold is read.
+        options: a value for each of `OPTIONS`.
+        on_error: called for each invalid record.
+        stem: a record without an id gets the id `<stem>-<line>`; by default the stem of the file's name.
+        require_id: a record without an id is an error.
     """
     spans, keys = Spans(str(path)), Keys(str(path), fields, (options["text"], options["id"]))
     answers = Counter[str]()
-    begun = False
-    for number, line in lines(path, fault):
+    is_json_lines = False
+    for number, line in lines(path, on_error):
         if not line.strip():
             continue
-        place = Place(str(path), number)
+        source = SourceLine(str(path), number)
         try:
-            record = parse(line, place)
-            begun = True
-            answer = "" if ANSWER in keys.known else answer_of(record, place)
-            keys.check([key for key in record if key != ANSWER or not answer], place)
-            text = text_of(record, options["text"], place)
-            id = id_of(record, options["id"], place)
-            if with_id and not id:
-                raise place.error(f'the record has no "{options["id"]}".', "See --id.")
-            known = () if answer in ("reject", "ignore") else fields
-            gold = golds(record, known, options, text, spans, place)
+            record = parse(line, source)
+            is_json_lines = True
+            answer = "" if ANSWER in keys.known else answer_of(record, source)
+            keys.check([key for key in record if key != ANSWER or not answer], source)
+            text = text_of(record, options["text"], source)
+            id = id_of(record, options["id"], source)
+            if require_id and not id:
+                raise source.error(f'the record has no "{options["id"]}".', "Name the key of the id with --id.")
+            # Rejected and ignored records keep their text, as unlabeled.
+            labeled = () if answer in ("reject", "ignore") else fields
+            gold = gold_of_record(record, labeled, options, text, spans, source)
         except UserError as error:
-            if not begun:
+            if not is_json_lines:  # the first record: if the file has another format, one error is enough
                 refuse_other_json(path, line, fields)
-                begun = True
-            fault(error)
+                is_json_lines = True
+            on_error(error)
             continue
         answers[answer] += 1
         yield Document(id or f"{stem or path.stem}-{number}", text, gold, str(path), number)
@@ -80,179 +88,188 @@ def read(
     keys.report()
     if fields and answers["reject"] + answers["ignore"]:
         counted = " and ".join(f"{name} in {answers[name]}" for name in ("reject", "ignore") if answers[name])
-        warn(f'{path}: "{ANSWER}" (of Prodigy) is {counted} of {answers.total()} records: these are unlabelled.')
+        warn(f'{path}: "{ANSWER}" (of Prodigy) is {counted} of {answers.total()} records: these are unlabeled.')
 
 
 def refuse_other_json(path: Path, line: str, fields: Sequence[Field]) -> None:
-    """Raises UserError for a file that is JSON, but not one object a line. `line` is its first line with text."""
-    beginning = "".join(each for _, each in islice(lines(path), BEGINNING)).lstrip()
-    place = Place(str(path), 0)
+    """Raise UserError for a JSON file with a layout other than one object a line. `line`: its first, not blank."""
+    beginning = "".join(text for _, text in islice(lines(path), MAX_LINES)).lstrip()
+    source = SourceLine(str(path), 0)
     if beginning.startswith("[") and beginning[1:].lstrip().startswith(("{", "]")):
-        message = "this is a JSON array, and not one JSON object a line."
+        message = "this is a JSON array, not one JSON object a line."
         if fields and any(mark in beginning for mark in LABEL_STUDIO):
-            message = "this is a JSON array, as Label Studio exports it, and not one JSON object a line."
-            raise place.error(message, "Export CONLL2003 from Label Studio, and set format: conll.")
-        raise place.error(message, f"Convert it: jq -c '.[]' {path.name} > lines.jsonl.")
+            message = "this is a JSON array, as Label Studio exports it, not one JSON object a line."
+            raise source.error(message, "Export CONLL2003 from Label Studio, and set format: conll.")
+        raise source.error(message, f"Convert it: jq -c '.[]' {path.name} > lines.jsonl.")
     try:
         end = json.JSONDecoder().raw_decode(beginning)[1]
     except (ValueError, RecursionError):
         return
     if end > len(line.strip()):
-        message = "this is a JSON object over several lines, and not one JSON object a line."
-        raise place.error(message, f"Convert it: jq -c . {path.name} > lines.jsonl.")
+        message = "this is a JSON object over several lines, not one JSON object a line."
+        raise source.error(message, f"Convert it: jq -c . {path.name} > lines.jsonl.")
 
 
-def answer_of(record: Mapping[str, Any], place: Place) -> str:
-    """What the annotator says of a record in Prodigy, empty where the record says nothing of the kind."""
+def answer_of(record: Mapping[str, Any], source: SourceLine) -> str:
+    """Return the annotator's decision on a record of Prodigy, or "" if the record has none."""
     answer = record.get(ANSWER)
     if isinstance(answer, str) and answer.lower() in ANSWERS:
         return answer.lower()
     if ANSWER in record and any(key in record for key in HASHES):
-        raise place.error(f'"{ANSWER}" is {json.dumps(answer)[:40]}.', "It must be accept, reject or ignore.")
+        raise source.error(f'"{ANSWER}" is {json.dumps(answer)[:40]}.', "It must be accept, reject or ignore.")
     return ""
 
 
-def golds(
+def gold_of_record(
     record: Mapping[str, Any],
     fields: Sequence[Field],
     options: Mapping[str, Any],
     text: str,
     spans: Spans,
-    place: Place,
+    source: SourceLine,
 ) -> dict[str, Any]:
-    """What a record says of each field that is known of it."""
+    """Return the gold of each field that the record has a value for."""
     gold = {}
     for field in fields:
         value = record.get(field.column)
-        if value is not None and not (isinstance(value, str) and value in options["unlabelled"]):
-            gold[field.name] = gold_of(value, field, text, spans, place)
+        if value is not None and not (isinstance(value, str) and value in options["unlabeled"]):
+            gold[field.name] = gold_of(value, field, text, spans, source)
     return gold
 
 
-def parse(line: str, place: Place) -> dict[str, Any]:
-    """The object a line holds. Raises UserError for a key given twice and for NaN, which JSON does not have."""
-    pairs, constant = partial(distinct, place=place), partial(refuse_constant, place=place)
+def parse(line: str, source: SourceLine) -> dict[str, Any]:
+    """Return the object in a line.
+
+    Raises:
+        UserError: it is not JSON, not an object, has a key twice, or NaN or Infinity, which JSON does not have and
+            other programs do not read.
+    """
+    pairs, constant = partial(check_pairs, source=source), partial(refuse_constant, source=source)
     try:
         record = json.loads(line, object_pairs_hook=pairs, parse_constant=constant)
+    except UserError:
+        raise
     except json.JSONDecodeError as error:
         remedy = "Write one JSON object a line."
-        raise place.error(f"this is not JSON: {error.msg} (character {error.pos + 1}).", remedy) from None
+        raise source.error(f"this is not JSON: {error.msg} (character {error.pos + 1}).", remedy) from None
     except (ValueError, RecursionError):
-        raise place.error("this JSON is nested too deep or holds a number too long.", "Simplify the record.") from None
+        message = "this JSON has too many levels, or a number with too many digits."
+        raise source.error(message, "Simplify the record.") from None
     if not isinstance(record, dict):
-        raise place.error("this line is not a JSON object.", 'Write {"text": "..."} on each line.')
+        raise source.error("this line is not a JSON object.", 'Write {"text": "..."} on each line.')
     return record
 
 
-def distinct(pairs: Sequence[tuple[str, Any]], place: Place) -> dict[str, Any]:
-    """The object of these keys and values. Raises UserError for a key given twice: one value would be lost."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(key for key, number in Counter(key for key, _ in pairs).items() if number > 1)
-        raise place.error(f'the key "{twice}" is given twice in one object.', "Keep one of them.")
-    return found
+def check_pairs(pairs: Sequence[tuple[str, Any]], source: SourceLine) -> dict[str, Any]:
+    """Return an object from its keys and values. Raises UserError for a repeated key: one value would be lost."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        repeated = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise source.error(f'the key "{repeated}" occurs twice in one object.', "Keep one of them.")
+    return record
 
 
-def refuse_constant(name: str, place: Place) -> None:
-    """Raises UserError for NaN, Infinity and -Infinity."""
-    raise place.error(f"this is not JSON: it holds {name}.", "Write null where a value is not known.")
+def refuse_constant(name: str, source: SourceLine) -> None:
+    """Raise UserError for NaN, Infinity and -Infinity."""
+    raise source.error(f"this is not JSON: it contains {name}.", "Write null for an unknown value.")
 
 
-def text_of(record: Mapping[str, Any], key: str, place: Place) -> str:
-    """The text of a record."""
+def text_of(record: Mapping[str, Any], key: str, source: SourceLine) -> str:
+    """Return the text of a record."""
     if key not in record:
         remedy = f"{nearest(key, record)} The option text names the key, for extract --text."
-        raise place.error(f'the record has no "{key}".', remedy)
+        raise source.error(f'the record has no "{key}".', remedy)
     text = record[key]
     if not isinstance(text, str):
-        remedy = "Put the text in quotes." if text is not None else "Give the record a text, or leave it out."
-        raise place.error(f'"{key}" is {json.dumps(text)[:40]}, not a text.', remedy)
-    refuse_half(text, "text", place)
+        remedy = "Put the text in quotes." if text is not None else "Give the record a text, or remove it."
+        raise source.error(f'"{key}" is {json.dumps(text)[:40]}, not a text.', remedy)
+    refuse_surrogates(text, "text", source)
     return text
 
 
-def refuse_half(text: str, name: str, place: Place) -> None:
-    """Raises UserError for half of a surrogate pair, which JSON can escape and no file can hold."""
+def refuse_surrogates(text: str, name: str, source: SourceLine) -> None:
+    """Raise UserError for a lone surrogate, which JSON can escape but UTF-8 cannot encode."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         character = f"\\u{ord(text[error.start]):04x}"
         message = f"character {error.start} of the {name} is half of a surrogate pair ({character})."
-        raise place.error(message, "Write the character whole, as UTF-8 or as both halves of the pair.") from None
+        raise source.error(message, "Write the whole character, as UTF-8 or as both halves of the pair.") from None
 
 
-def id_of(record: Mapping[str, Any], key: str, place: Place) -> str:
-    """The id of a record, empty where it has none."""
+def id_of(record: Mapping[str, Any], key: str, source: SourceLine) -> str:
+    """Return the id of a record, or "" if it has none."""
     id = record.get(key)
     if id is None:
         return ""
     if isinstance(id, bool) or not isinstance(id, str | int) or id == "":
-        raise place.error(f'"{key}" is {json.dumps(id)[:40]}.', "An id must be a text, not empty, or a whole number.")
-    refuse_half(str(id), "id", place)
+        message = f'"{key}" is {json.dumps(id)[:40]}.'
+        raise source.error(message, "An id must be a text that is not empty, or a whole number.")
+    refuse_surrogates(str(id), "id", source)
     return str(id)
 
 
-def gold_of(value: Any, field: Field, text: str, spans: Spans, place: Place) -> str | tuple[str | Span, ...]:
-    """What a record says of one field, as `Document.gold` holds it."""
+def gold_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLine) -> str | tuple[str | Span, ...]:
+    """Return the gold of one field, as in `Document.gold`."""
     if field.kind == "classes" and isinstance(value, str):
-        return known(value, field, place)
-    if field.kind == "flags" and isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return flags(value, field, place)
+        return check_label(value, field, source)
+    if field.kind == "flags" and isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return flags(value, field, source)
     if field.kind == "spans" and isinstance(value, list):
-        return spans.gold(span_of(each, field, text, spans, place) for each in value)
-    raise misshapen(value, field, place)
+        return spans.gold(span_of(item, field, text, spans, source) for item in value)
+    raise shape_error(value, field, source)
 
 
-def misshapen(value: Any, field: Field, place: Place) -> UserError:
-    """A field's value, or a part of it, that is not of the shape its kind has."""
-    return place.error(f'"{field.column}" holds {json.dumps(value)[:60]}.', SHAPES[field.kind])
+def shape_error(value: Any, field: Field, source: SourceLine) -> UserError:
+    """Return the error for a value that does not have the shape of the field's kind."""
+    return source.error(f'"{field.column}" contains {json.dumps(value)[:60]}.', SHAPES[field.kind])
 
 
-def span_of(value: Any, field: Field, text: str, spans: Spans, place: Place) -> Span:
-    """One span of a record; where it quotes the text, the quotation must agree with the offsets."""
-    if isinstance(value, list) and [type(each) for each in value] == [int, int, str]:
+def span_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLine) -> Span:
+    """Return one span of a record. If it has a "text", this must be the text at its offsets."""
+    if isinstance(value, list) and [type(item) for item in value] == [int, int, str]:
         convert = f"jq -c '.[\"{field.column}\"] |= map({{start: .[0], end: .[1], label: .[2]}})'"
-        message = f'"{field.column}" holds the span {json.dumps(value)[:60]} as a list, as doccano exports it.'
-        wanted = json.dumps(dict(zip(("start", "end", "label"), value, strict=True)))
-        raise place.error(message, f"It must be {wanted[:80]}. Convert the file: {convert}.")
+        message = f'"{field.column}" contains the span {json.dumps(value)[:60]} as a list, as doccano exports it.'
+        expected = json.dumps(dict(zip(("start", "end", "label"), value, strict=True)))
+        raise source.error(message, f"It must be {expected[:80]}. Convert the file: {convert}.")
     if not isinstance(value, dict):
-        raise misshapen(value, field, place)
-    check_span(value, field, place)
+        raise shape_error(value, field, source)
+    check_span(value, field, source)
     start, end, label, quoted = value["start"], value["end"], value["label"], value.get("text")
-    known(label, field, place)
+    check_label(label, field, source)
     if quoted is not None and text[max(start, 0) : max(end, 0)] != quoted:
-        message = f"the span {start} to {end} is {text[max(start, 0) : max(end, 0)][:40]!r}, and not {quoted[:40]!r}."
-        raise place.error(message, explain(text, start, end, quoted))
+        message = f"the span {start} to {end} is {text[max(start, 0) : max(end, 0)][:40]!r}, not {quoted[:40]!r}."
+        raise source.error(message, explain_offsets(text, start, end, quoted))
     if quoted is None:
-        spans.units.see(text, start, end, place)
-    return spans.span(text, start, end, label, place)
+        spans.units.add(text, start, end, source)
+    return spans.span(text, start, end, label, source)
 
 
-def check_span(value: Mapping[str, Any], field: Field, place: Place) -> None:
-    """Raises UserError for a span without start, end and label, or where one is not of its type."""
+def check_span(value: Mapping[str, Any], field: Field, source: SourceLine) -> None:
+    """Raise UserError if start, end or label is missing or of another type."""
     if isinstance(value.get(ANSWER), str) and value[ANSWER].lower() in ("reject", "ignore"):
         message = f'a span of "{field.column}" has "{ANSWER}": {json.dumps(value[ANSWER])}.'
-        raise place.error(message, "Leave this span out, or the whole record if its spans are not complete.")
+        raise source.error(message, "Remove this span, or the whole record if its spans are not complete.")
     for key in ("start", "end", "label"):
         if key not in value:
             message = f'a span of "{field.column}" has no "{key}"; its keys are {", ".join(value) or "none"}.'
-            raise place.error(message, "Call them start, end and label, which is one text.")
+            raise source.error(message, "Name them start, end and label; label is one text.")
     for key in ("start", "end"):
         offset = value[key]
         if type(offset) is not int:
             whole = isinstance(offset, float | str) and str(offset).strip().removesuffix(".0")
-            bare = ", without quotes" if isinstance(offset, str) else ""
-            remedy = f"Write {whole}{bare}." if whole and whole.isdecimal() else "Give a number of characters."
+            unquoted = ", without quotes" if isinstance(offset, str) else ""
+            remedy = f"Write {whole}{unquoted}." if whole and whole.isdecimal() else "Give a number of characters."
             message = f'"{key}" of a span of "{field.column}" is {json.dumps(offset)[:40]}, not a whole number.'
-            raise place.error(message, remedy)
+            raise source.error(message, remedy)
     for key in ("label", "text"):
         if not isinstance(value.get(key, ""), str) and (key == "label" or value[key] is not None):
             message = f'"{key}" of a span of "{field.column}" is {json.dumps(value[key])[:40]}, not a text.'
-            raise place.error(message, "Write one text in quotes.")
+            raise source.error(message, "Write one text in quotes.")
 
 
 def record_of(document: Document, fields: Sequence[Field]) -> dict[str, Any]:
-    """The record of a document, which `read` takes back: each field under its name, null where it is not known."""
+    """Return the record of a document, as `read` reads it: each field under its name, null if it is unknown."""
     record: dict[str, Any] = {"id": document.id, "text": document.text}
     for field in fields:
         gold = document.gold.get(field.name)

@@ -1,4 +1,4 @@
-"""Texts without labels: files, folders of files, JSON lines."""
+"""Reader of plain texts without labels: files, folders of files, JSON lines."""
 
 from __future__ import annotations
 
@@ -21,39 +21,41 @@ ENDINGS = (".txt", ".jsonl")
 
 
 def read(path: Path, fields: Sequence[Field], options: Mapping[str, Any]) -> Iterator[Document]:
-    """A file as one unlabelled document, or each `.txt` below a folder, by name."""
+    """Yield a file as one unlabeled document, or every `.txt` below a folder in the order of their paths."""
     if not path.is_dir():
-        yield atomic_path(path, path.name)
+        yield document_of_file(path, path.name)
         return
     for file in files_of(path, ENDINGS[:1]):
-        yield atomic_path(file, relative(file, path))
+        yield document_of_file(file, relative(file, path))
 
 
-def read_unlabelled(path: str | os.PathLike[str]) -> Iterator[Document]:
-    """The texts of an unlabelled pool, one at a time: a `.txt` is one document, a `.jsonl` has a `text` a line, of a
-    folder each `.txt` and `.jsonl` below it is read (see `folders`).
+def read_unlabeled(path: str | os.PathLike[str]) -> Iterator[Document]:
+    """Yield unlabeled texts, one at a time.
+
+    A `.txt` is one document, a `.jsonl` has one in the `text` of each line, and in a folder every `.txt` and `.jsonl`
+    is read (see `folders`).
 
     Raises:
-        UserError: the path does not exist, a folder holds no text, or a file is not UTF-8 text.
+        UserError: the path does not exist, a folder contains no text, or a file is not UTF-8 text.
     """
-    found = Path(path)
-    if found.is_dir():
-        return (document for file in files_of(found, ENDINGS) for document in _one(file, relative(file, found)))
-    if found.exists() and found.suffix.lower() not in ENDINGS:
-        remedy = "Give a .txt, a .jsonl with a text a line, or a folder of them."
-        raise UserError("this cannot be read as unlabelled text.", file=found, remedy=remedy)
-    return _one(found, escape_undecodable(found.name))
+    root = Path(path)
+    if root.is_dir():
+        return (document for file in files_of(root, ENDINGS) for document in _documents(file, relative(file, root)))
+    if root.exists() and root.suffix.lower() not in ENDINGS:
+        remedy = "Give a .txt, a .jsonl with one text a line, or a folder of them."
+        raise UserError("this file cannot be read as unlabeled text.", file=root, remedy=remedy)
+    return _documents(root, escape_undecodable(root.name))
 
 
-def _one(file: Path, id: str) -> Iterator[Document]:
-    """The documents of one file: each line of a `.jsonl`, else the whole."""
+def _documents(file: Path, id: str) -> Iterator[Document]:
+    """Yield the documents of one file: one for each line of a `.jsonl`, else the whole file."""
     if file.suffix.lower() != ".jsonl":
-        yield atomic_path(file, id)
+        yield document_of_file(file, id)
         return
     defaults = {name: option.default for name, option in jsonl.OPTIONS.items()}
     yield from jsonl.read(file, (), defaults, stem=id[: -len(file.suffix)])
 
 
-def atomic_path(file: Path, id: str) -> Document:
-    """A file as one document."""
+def document_of_file(file: Path, id: str) -> Document:
+    """Return a whole file as one document."""
     return Document(id, read_text(file), {}, escape_undecodable(str(file)), 1)

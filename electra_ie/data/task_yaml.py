@@ -1,0 +1,174 @@
+"""task.yaml: where task files are, and the parsing and checking of one. It has a closed set of keys and runs no code.
+
+description: Risks of bank transactions.
+format: jsonl                       # a key of `READERS`
+data: data                          # folder of the files, relative to this one; here by default
+files: {train: train.jsonl, unlabeled: [pool.jsonl, notes]}
+options: {text: body}               # of the reader
+fields:
+  topic: {kind: classes, labels: [fraud, other], from: category}
+  entities: {kind: spans, labels: [PER], overlaps: count}
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, NamedTuple
+
+from electra_ie.common.errors import UserError, nearest
+from electra_ie.common.files import ROOT
+from electra_ie.common.yaml_source import Source
+from electra_ie.data.fields import KINDS, Field
+from electra_ie.data.readers import READERS
+
+KEYS = ("description", "format", "data", "files", "options", "fields")
+FIELD_KEYS = ("kind", "labels", "from", "overlaps")
+OVERLAPS = ("error", "count")
+UNLABELED = "unlabeled"
+SPLITS = ("train", "dev", "test", UNLABELED)
+TASK_FILE = "task.yaml"
+RESERVED_NAMES = ("checkpoint", "generator", "comparison", "tracking")
+"""Folders that runs and encoders have next to those of the fields."""
+FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+WINDOWS_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
+"""Names that Windows reserves for devices, so that no folder can have them."""
+
+
+class TaskParts(NamedTuple):
+    """The checked content of a task.yaml; see `Task` for the fields."""
+
+    description: str
+    format: str
+    folder: Path
+    files: Mapping[str, tuple[str, ...]]
+    options: Mapping[str, Any]
+    fields: tuple[Field, ...]
+
+
+def shipped(folder: str) -> Path:
+    """Return the path of a shipped folder: in the package of an installed wheel, next to the package in a checkout."""
+    return ROOT / folder if (ROOT / folder).is_dir() else ROOT.parent / folder
+
+
+def list_tasks() -> list[str]:
+    """Return the names of the shipped tasks."""
+    return sorted(file.parent.name for file in shipped("tasks").glob(f"*/{TASK_FILE}"))
+
+
+def locate_task(name_or_path: str | os.PathLike[str]) -> Path:
+    """Return the task file for its path, its folder or a shipped name. Raises UserError if there is none."""
+    path = Path(name_or_path)
+    for file in (path, path / TASK_FILE, shipped("tasks") / path / TASK_FILE):
+        if file.is_file():
+            return file
+    if path.is_dir():
+        raise UserError(f"there is no {TASK_FILE} in this folder.", file=path, remedy="Write one, as the README shows.")
+    names = list_tasks()
+    remedy = f"{nearest(str(path), names)} Or give the path of a {TASK_FILE}."
+    raise UserError(f'there is no task "{os.fspath(name_or_path)}".', remedy=remedy)
+
+
+def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLike[str] | None) -> TaskParts:
+    """Return the parts of a task.
+
+    Args:
+        mapping: the content of the task file, with keys from `KEYS`.
+        source: the file and its lines.
+        data: the folder of the data files; by default the one in the file.
+
+    Raises:
+        UserError: a value is missing or invalid, by file and line.
+    """
+    for key in ("format", "files", "fields"):
+        if key not in mapping:
+            raise source.error((), f"the task has no {key}.", f"Add the key {key}.")
+    for key in ("format", "description", "data"):
+        if not isinstance(mapping.get(key, ""), str):
+            raise source.error((key,), f"{key} is {mapping[key]!r}, not text.", "Put it in quotes.")
+    if mapping["format"] not in READERS:
+        message = f'there is no format "{mapping["format"]}".'
+        raise source.error(("format",), message, nearest(mapping["format"], READERS))
+    reader = READERS[mapping["format"]]
+    options = {} if mapping.get("options") is None else mapping["options"]
+    source.check_mapping(("options",), options)
+    for key, value in options.items():
+        reader.settle({key: value}, source.file, source.line(("options", key)))
+    fields = tuple(_fields(mapping["fields"], source))
+    for field in fields:
+        reader.check(field, source.file, source.line(("fields", field.name, "kind")))
+    folder = Path(data) if data is not None else Path(os.path.normpath(source.file.parent / mapping.get("data", ".")))
+    files = _files(mapping["files"], source)
+    return TaskParts(mapping.get("description", ""), reader.name, folder, files, dict(options), fields)
+
+
+def _files(value: Any, source: Source) -> dict[str, tuple[str, ...]]:
+    """Return the paths of each split. Raises UserError for one that may leave the folder of the data."""
+    source.check_keys(("files",), value, SPLITS)
+    if not value:
+        raise source.error(("files",), "the task names no files.", f"Splits: {', '.join(SPLITS)}.")
+    files = {}
+    for split, names in value.items():
+        files[split] = source.texts(("files", split), names)
+        for name in files[split]:
+            # Both rules on every system, so that a task file is safe to share.
+            paths = PurePosixPath(name), PureWindowsPath(name)
+            if any(path.anchor or ".." in path.parts for path in paths):
+                remedy = "Give a path relative to the folder of the data, without .., and the folder by data or --data."
+                raise source.error(("files", split), f'the path "{name}" may leave the folder of the data.', remedy)
+    return files
+
+
+def _fields(value: Any, source: Source) -> Iterator[Field]:
+    """Yield the fields."""
+    source.check_mapping(("fields",), value)
+    if not value:
+        raise source.error(("fields",), "the task has no fields.", "Add at least one.")
+    folders: dict[str, str] = {}
+    for name, declaration in value.items():
+        other = folders.setdefault(name.lower(), name)
+        if other != name:
+            message = f'the fields "{other}" and "{name}" differ in case only and would share a folder on some systems.'
+            raise source.error(("fields", name), message, "Rename one of them.")
+        yield _field(name, declaration, source)
+
+
+def _check_field_name(name: str, source: Source) -> None:
+    """Raise UserError for a name that a folder of a run cannot have on every system."""
+    keys = ("fields", name)
+    if not FIELD_NAME.fullmatch(name):
+        remedy = "Use letters, digits and _, not starting with a digit, at most 64."
+        raise source.error(keys, f'"{name[:80]}" cannot be the name of a field.', remedy)
+    if WINDOWS_DEVICE.fullmatch(name):
+        message = f'"{name}" cannot be the name of a field: Windows reserves it for a device.'
+        raise source.error(keys, message, "Rename the field.")
+    if name.lower() in RESERVED_NAMES:
+        message = f'"{name}" cannot be the name of a field: a run has another folder of that name.'
+        raise source.error(keys, message, "Rename the field.")
+
+
+def _field(name: str, declaration: Any, source: Source) -> Field:
+    """Return one field. Its labels are a list of strings, for kind `classes` at least two."""
+    keys = ("fields", name)
+    _check_field_name(name, source)
+    source.check_keys(keys, declaration, FIELD_KEYS)
+    for key in ("kind", "labels"):
+        if key not in declaration:
+            raise source.error(keys, f"the field {name} has no {key}.", f"Add the key {key}.")
+    kind, labels, column = declaration["kind"], declaration["labels"], declaration.get("from", "")
+    if kind not in KINDS:
+        raise source.error((*keys, "kind"), f'there is no kind "{kind}".', nearest(kind, KINDS))
+    if not isinstance(labels, list):
+        raise source.error((*keys, "labels"), f"labels is {labels!r}, not a list.", "Write a list: [one, other].")
+    if not isinstance(column, str):
+        raise source.error((*keys, "from"), f"from is {column!r}, not text.", "Put it in quotes.")
+    names = source.texts((*keys, "labels"), labels)
+    if kind == "classes" and len(names) < 2:
+        raise source.error((*keys, "labels"), f"the field {name} has only one class.", "Give at least two.")
+    overlaps = declaration.get("overlaps", OVERLAPS[0])
+    if overlaps not in OVERLAPS or (kind != "spans" and "overlaps" in declaration):
+        remedy = f"It must be {' or '.join(OVERLAPS)}, and only fields of kind spans have it."
+        raise source.error((*keys, "overlaps"), f"overlaps is {overlaps!r} in a field of kind {kind}.", remedy)
+    return Field(name, kind, names, column, overlaps)
