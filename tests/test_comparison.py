@@ -94,7 +94,7 @@ def test_runs_that_kept_their_teacher_are_counted():
     found = comparison_of({"supervised": [[60.0, 61.0]], "adversarial": [[63.0, 61.0]]})
     assert found.notes == []
     kept = RunKey(50, 1, "adversarial")
-    found.outcomes[kept] = dataclasses.replace(found.outcomes[kept], teachers=True)
+    found.run_scores[kept] = dataclasses.replace(found.run_scores[kept], teachers=True)
     assert found.notes[0].startswith("1 of the 2 runs of adversarial kept the weights of their teacher")
     assert found.as_dict()["runs"][-1]["teachers"] and found.as_dict()["notes"] == found.notes
 
