@@ -15,8 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from electra_ie.common.errors import UserError
-from electra_ie.inference.html_report import Page
-from electra_ie.inference.page_style import DARK, LIGHT, NIGHT, PAPER, STYLE
+from electra_ie.inference.html_report import HUES, STYLE, Page
+from electra_ie.runs import provenance
 
 KINDS = {"entities": "spans", "parties": "spans", "flags": "flags"}
 
@@ -271,9 +271,11 @@ def _mixed(colour, ground, share):
 
 def test_every_label_is_readable_in_light_and_dark():
     """WCAG AA: 4.5 to 1, on the label's own tint, on two tints, and on a window that is lit."""
-    lit = re.findall(r"--lit:(#\w{6})", STYLE)
-    for hues, ground, marked in ((LIGHT, PAPER, lit[0]), (DARK, NIGHT, lit[1])):
-        for hue in hues:
+    papers, lit = (re.findall(rf"--{name}:(#\w{{6}})", STYLE) for name in ("paper", "lit"))
+    hues = re.findall(r"--hue(\d+):(#\w{6})", STYLE)
+    assert [int(number) for number, _ in hues] == [*range(HUES)] * 2 and len(papers) == len(lit) == 2
+    for mode, (ground, marked) in enumerate(zip(papers, lit, strict=True)):
+        for _, hue in hues[HUES * mode : HUES * (mode + 1)]:
             colour, paper, lamp = (bytes.fromhex(each[1:]) for each in (hue, ground, marked))
             once = _mixed(colour, paper, 0.11)
             for behind in (once, _mixed(colour, once, 0.11), _mixed(colour, lamp, 0.11)):
@@ -285,3 +287,13 @@ def test_importing_the_page_loads_nothing_heavy():
     code = f"import sys, electra_ie.inference.html_report, electra_ie.common.progress; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_style_sheet_and_script_are_part_of_the_code_that_is_hashed(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    sums = set()
+    for name in ("a.py", "report.css", "report.js", "py.typed", "tasks/a.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("text", "utf-8")
+        sums.add(provenance.code_now()["modules"])
+    assert len(sums) == 3, "py.typed and what is in tasks are no code"

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -26,8 +27,13 @@ from typing import IO, Any
 from electra_ie.common.errors import UserError
 from electra_ie.common.escaping import HIDDEN, escape_controls
 from electra_ie.common.files import atomic_path
-from electra_ie.inference.page_style import DARK, LIGHT, LINES, NIGHT, PAPER, SCRIPT, STYLE
 
+RESOURCES = files("electra_ie.inference")
+STYLE, SCRIPT = ("\n" + (RESOURCES / name).read_text("utf-8") for name in ("report.css", "report.js"))
+HUES = 8
+"""How many colors report.css defines (`--hue0` to `--hue7`), distinguishable with the common color deficiencies."""
+LINES = ("solid", "dashed", "dotted", "double")
+"""Line styles: all labels beyond the first eight repeat the colors with the next style."""
 POLICY = "base-uri 'none'; form-action 'none'"
 LINE, LOWEST, HIGHEST = 90, 320, 700
 """Of a frame in a notebook: characters of a line, about, and pixels of height."""
@@ -212,11 +218,10 @@ class Page:
         return f"<fieldset><legend>{_plain(field)}{kind} {button}</legend>{found}</fieldset>"
 
     def _style(self) -> str:
-        light, dark = (";".join(f"--hue{n}:{hue}" for n, hue in enumerate(hues)) for hues in (LIGHT, DARK))
-        rules = [STYLE % {"paper": PAPER, "night": NIGHT, "light": light, "dark": dark}]
+        rules = [STYLE]
         drawn: Counter[bool] = Counter()  # marks and chips look different, so each begin with the first hue
         for (field, _), number in self.labels.items():
-            line, hue = divmod(drawn[self.kinds[field] == "spans"], len(LIGHT))
+            line, hue = divmod(drawn[self.kinds[field] == "spans"], HUES)
             drawn[self.kinds[field] == "spans"] += 1
             rules.append(f".label{number}{{--c:var(--hue{hue});--s:{LINES[line % len(LINES)]}}}")
             rules.append(f".without{number} mark.label{number}{{--c:transparent}}")
