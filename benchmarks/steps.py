@@ -35,7 +35,7 @@ def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str
     from electra_ie.data.task import Task
     from electra_ie.data.training_data import TrainingData
     from electra_ie.inference.extractor import Extractor
-    from electra_ie.inference.scoring import answer, judge, mean_score
+    from electra_ie.inference.scoring import mean_score, predict, score_answers
     from electra_ie.training.trainer import Training
 
     name, _, budget = cell.partition(":")
@@ -49,7 +49,7 @@ def measure(cell: str, times: float, seed: int, settings: list[str]) -> dict[str
         make = partial(Training, task, corpus=replace(read, dev=[]), folder=Path(folder) / "run")
         steps = round(times * (make(settings).settings.max_steps or 0))
         make(replace(settings, max_steps=steps)).run()
-        scores = judge(task.fields, scored, answer(Extractor.load(f"{folder}/run"), scored))
+        scores = score_answers(task.fields, scored, predict(Extractor.load(f"{folder}/run"), scored))
     return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored), "settings": settings}
 
 

@@ -66,7 +66,9 @@ def test_a_name_every_hundredth_word_of_ten_thousand_is_found_everywhere(folder)
     assert score(tiny.NAMED, [gold], [reading.answers["names"]])["recall"] == 1
 
 
-@pytest.mark.parametrize("size, margin, whole", [(14, 0, False), (20, 3, False), (33, 8, False), (20, 3, True)])
+@pytest.mark.parametrize(
+    "size, context_overlap, whole", [(14, 0, False), (20, 3, False), (33, 8, False), (20, 3, True)]
+)
 def test_a_name_that_lies_across_a_cut_is_found_whole(folder, size, context_overlap, whole):
     windower = WindowTokenizer(tiny.cutter_of(folder).tokenizer, size, context_overlap, whole)
     extractor = knowing(windower)

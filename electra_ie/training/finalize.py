@@ -14,7 +14,7 @@ from electra_ie.data.dataset_card import dataset_on_hub
 from electra_ie.data.fields import documents_by_field
 from electra_ie.data.label_budget import sample
 from electra_ie.inference.extractor import Extractor
-from electra_ie.inference.scoring import Scores, answer, draw, judge, mean_score, with_intervals
+from electra_ie.inference.scoring import Scores, mean_score, plot_scores, predict, score_answers, with_intervals
 from electra_ie.runs import plots
 from electra_ie.runs.layout import CURVES, write_log, write_scores
 from electra_ie.runs.model_card import model_card
@@ -37,8 +37,8 @@ def complete(run: Training) -> None:
     save_fields(run.folder, run.discriminator, run.windower, run.extractor.edges)
     saved = Extractor.load(str(run.folder), str(run.accelerator.device))
     _verify_answers(run, saved)
-    answers = answer(saved, run.corpus.dev)
-    scores = judge(run.task.fields, run.corpus.dev, answers)
+    answers = predict(saved, run.corpus.dev)
+    scores = score_answers(run.task.fields, run.corpus.dev, answers)
     _verify_scores(run, scores)
     alike = _answered_alike(run, saved, answers)
     summary = {
@@ -63,7 +63,7 @@ def complete(run: Training) -> None:
     if scores:
         scores = with_intervals(scores, run.task.fields, run.corpus.dev, answers)
         write_scores(run.folder, "dev", scores)
-        draw(run.folder, "dev", run.task.fields, run.corpus.dev, answers)
+        plot_scores(run.folder, "dev", run.task.fields, run.corpus.dev, answers)
     plots.curves(run.rows, run.folder / CURVES)
     write_log(run.folder, run.rows)
     write_audit(run.folder, run.task, run.settings, run.corpus)
@@ -76,7 +76,7 @@ def _answered_alike(run: Training, saved: Extractor, of_dev: Sequence[Mapping[st
     documents, answers = run.corpus.dev, of_dev
     if not documents:
         documents = sample(run.corpus.train, READ, run.settings.seed)
-        answers = answer(saved, documents)
+        answers = predict(saved, documents)
     found = []
     for field, places in documents_by_field(documents, run.task.fields):
         gold = [documents[place].gold[field.name] for place in places]

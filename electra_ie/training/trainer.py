@@ -27,7 +27,7 @@ from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData, windows_of
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference.extractor import Extractor
-from electra_ie.inference.scoring import answer, judge, mean_score, without_gold
+from electra_ie.inference.scoring import mean_score, predict, score_answers, without_gold
 from electra_ie.models.bias_init import init_bias_to_prior
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.encoders import load_tokenizer, mask_token, max_length, resolve_revision
@@ -330,7 +330,7 @@ class Training:
         """Score dev; keep these weights if they are the best so far (the earlier ones, where two are equal). None are
         the best where no score is defined: the last ones are kept then, as without dev."""
         began = time.monotonic()
-        scores = judge(self.task.fields, self.corpus.dev, answer(self.extractor, self.corpus.dev))
+        scores = score_answers(self.task.fields, self.corpus.dev, predict(self.extractor, self.corpus.dev))
         value = mean_score(scores)
         better = value is not None and (self.done.best_score is None or value > self.done.best_score)
         by_name = {name: each[each["main"]] for name, each in scores.items()}
