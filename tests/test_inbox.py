@@ -257,7 +257,7 @@ def test_json_lines_are_read_by_the_keys_of_the_task_or_the_options(at_home, tas
 def test_markup_is_not_read_as_text(at_home, task_of_lines, ending):
     put(at_home / f"a{ending.upper()}", '[{"text": "Paid"}]')
     assert documents(task_of_lines, f"a{ending.upper()}") == (
-        [], [f"a{ending.upper()}: a {ending} file is not read as text. Convert it to .txt, or to .jsonl with a text a line."],
+        [], [f"a{ending.upper()}: a {ending} file is not read as text. Convert it to .txt, or to .jsonl with one text per line."],
     )  # fmt: skip
 
 
