@@ -136,7 +136,7 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     pool_file = task.parent / "pool.jsonl"
     lines = pool_file.read_text("utf-8")
     pool_file.write_text(lines.replace("Arden", "Ardon"), encoding="utf-8")
-    with pytest.raises(UserError, match="the unlabelled texts are not what the comparison was begun with"):
+    with pytest.raises(UserError, match="the unlabeled texts are not what the comparison was begun with"):
         compare(str(task), tmp_path / "made", resume=True)
     pool_file.write_text(lines, encoding="utf-8")
     shutil.rmtree(tmp_path / "made" / "winner", ignore_errors=True)
@@ -266,15 +266,15 @@ def test_the_runs_of_control_teach_processes_of_their_own_too(task, tmp_path, en
 
 @pytest.mark.parametrize("told, words", [
     ({"presets": ["supervised", "adverserial"]}, ['unknown preset "adverserial"', '"adversarial"']),
-    ({"presets": ["supervised", "supervised"]}, ["presets is ['supervised', 'supervised']", "each once"]),
+    ({"presets": ["supervised", "supervised"]}, ["presets is ['supervised', 'supervised']", "none twice"]),
     ({"seeds": 0}, ["seeds is []"]),
     ({"split": "validation"}, ['no split "validation"', "dev"]),
-    ({"split": "train"}, ['no split "train" to score', "Give --split dev or test, or set labelled documents"]),
+    ({"split": "train"}, ['no split "train" to score', "Give --split dev or test, or set labeled documents"]),
     ({"split": "unlabeled"}, ['no split "unlabeled" to score']),
     ({"label_budgets": [10, 400]}, ["--label-budget 400: train has 40 labelled documents"]),
     ({"label_budgets": [0]}, ["label_budget is 0"]),
-    ({"discriminator": {"classification": 2.0}}, ["discriminator is set in the recipe"]),
-    ({"overrides": ["label_budget=5"]}, ["label_budget is set in the recipe"]),
+    ({"discriminator": {"classification": 2.0}}, ["discriminator is set in the settings of a comparison"]),
+    ({"overrides": ["label_budget=5"]}, ["label_budget is set in the settings of a comparison"]),
     ({"encoder": "/no/such/encoder"}, ["no such encoder directory"]),
     ({"resume": True}, ["there is no comparison to resume"]),
 ])  # fmt: skip
@@ -332,7 +332,7 @@ def test_a_process_that_fails_is_named_and_ends_the_others(tmp_path, monkeypatch
         return started[-1]
 
     monkeypatch.setattr(jobs, "_start", start)
-    with pytest.raises(UserError, match=r"bad: a\.txt:1: bad\. Mend it\. Go on with --resume"):
+    with pytest.raises(UserError, match=r"bad: a\.txt:1: bad\. Mend it\. Fix the cause, then continue with --resume"):
         jobs.run_processes([["good"], ["bad", "long"]], lambda name: [name], tmp_path, 3)
     assert all(each.poll() is not None for each in started) and len(started) == 3
     shown = capsys.readouterr().err
