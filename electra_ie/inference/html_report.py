@@ -317,8 +317,8 @@ def _plain(value: object) -> str:
     return escape(escape_controls(str(value)))
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _hash(source: str) -> str:

@@ -141,7 +141,7 @@ class Inbox:
 
         Args:
             fail: Called with the error of each file or line that cannot be read. If it returns, reading continues with
-                the next line or row, or with the next file where rows cannot be told apart any more.
+                the next line or row, or with the next file if the boundaries of rows are lost.
         """
         self._report()
         for listing in self.listings:
