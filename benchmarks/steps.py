@@ -35,7 +35,7 @@ def measure(cell: str, times: float, seed: int, overrides: list[str]) -> dict[st
     from electra_ie.data.task import Task
     from electra_ie.data.training_data import TrainingData
     from electra_ie.inference.extractor import Extractor
-    from electra_ie.inference.scoring import answer, judge, mean_score
+    from electra_ie.inference.scoring import mean_score, predict, score_answers
     from electra_ie.training.setup import set_up
     from electra_ie.training.trainer import Trainer
 
@@ -52,7 +52,7 @@ def measure(cell: str, times: float, seed: int, overrides: list[str]) -> dict[st
         run, data = Path(folder) / "run", replace(read, dev=[])
         steps = round(times * (set_up(task, settings, data, run).settings.max_steps or 0))
         Trainer(set_up(task, settings.replace(max_steps=steps), data, run), run).run()
-        scores = judge(task.fields, scored, answer(Extractor.load(f"{folder}/run"), scored))
+        scores = score_answers(task.fields, scored, predict(Extractor.load(f"{folder}/run"), scored))
     return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored), "settings": overrides}
 
 

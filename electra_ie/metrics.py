@@ -1,163 +1,268 @@
-"""Scores: strict span F1, accuracy and macro F1, on documents and never on what a model could read of them."""
+"""Strict span F1, accuracy and macro F1, computed per document, with bootstrap confidence intervals.
+
+Gold and predictions are compared on the whole document, so that gold outside the tokens that a model sees is missed,
+not ignored.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect, insort
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 
 from electra_ie.data.document import Span
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import Field, drop_overlapping
 
 MAIN = {"classes": "accuracy", "flags": "macro_f1", "spans": "f1"}
-"""The one number by which a checkpoint is chosen, by kind of field."""
+"""The main score of each kind of field, by which checkpoints are selected."""
 NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1"}
-"""These numbers for people."""
+"""Display names of the main scores."""
 COUNTS = ("support", "found", "false")
-"""The counts of a score: of gold, of answers, and of answers that are not in the gold."""
+"""The counts of a score: gold items, predictions, and predictions that are not in the gold (false positives)."""
 DRAWS = 1000
 INTERVAL = f"95 % percentile bootstrap over documents, {DRAWS:,} draws"
-"""How intervals are made (Efron and Tibshirani 1993, chapter 13)."""
+"""How confidence intervals are computed (Efron and Tibshirani 1993, chapter 13)."""
+ACHIEVED = ("disagreement_hidden_by_generator", "disagreement_hidden_by_chance")
+"""Keys of log.jsonl: the disagreement between discriminator and teacher on texts masked by the generator, and on texts
+with as many tokens masked at random."""
 
 
-def score(field: Field, gold: Sequence[Any], found: Sequence[Any]) -> dict[str, Any]:
-    """Compare answers, document by document.
+def score(field: Field, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, Any]:
+    """Score the predictions for one field against the gold, document by document.
 
-    Returns the numbers of the kind (0 to 1), `labels` (precision, recall, f1 and counts of each label), `documents`,
-    and under `main` the name of the number that decides. The counts, also in total: `support`, what the gold holds;
-    `found`, what was answered; `false`, what of that is not in the gold.
+    Spans are scored by seqeval (strict mode, scheme IOB2), classes and flags by scikit-learn. A score that is not
+    defined is None, where these libraries return 0 or the value of `zero_division`: precision without predictions, and
+    recall and F1 without gold. F1 is 0 where there is gold and nothing is predicted. Macro F1 is the mean over the
+    labels with gold.
 
-    A number that is not defined is None. Precision is right / found: not defined where nothing was found. Recall is
-    right / support, and F1 is 2 * right / (found + support): not defined without gold, where nothing could be found
-    rightly and only the false findings can be counted. (scikit-learn and seqeval give F1 0 there, or what
-    `zero_division` says.) Where there is gold and nothing was found, F1 is 0. Macro F1 is the mean over the labels
-    with gold.
+    Args:
+        field: The field that is scored.
+        gold: The gold of each document: a class, a collection of flags, or a collection of spans.
+        predicted: The prediction for each document, of the same type.
+
+    Returns:
+        The scores of the field's kind (0 to 1), the counts `support` (gold items), `found` (predictions) and `false`
+        (false positives), `labels` (precision, recall, F1 and the counts of each label), `documents`, and under `main`
+        the name of the main score. Spans also have `overlapping`: the gold spans (part of `support`) that overlap a
+        longer one, so that no tag sequence can contain both.
     """
     scorers: dict[str, Callable[..., dict[str, Any]]] = {"classes": _classes, "flags": _flags, "spans": _spans}
     scorer = scorers[field.kind]
-    return {"kind": field.kind, "main": MAIN[field.kind], "documents": len(gold), **scorer(field, gold, found)}
+    return {"kind": field.kind, "main": MAIN[field.kind], "documents": len(gold), **scorer(field, gold, predicted)}
 
 
-def _spans(field: Field, gold: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]) -> dict[str, Any]:
-    """Strict F1: same label, same first and last character; what seqeval's strict mode counts, here on characters, so
-    that gold which no token sequence can spell (nested, inside a token) still counts as missed."""
-    support, proposed, right = Counter[str](), Counter[str](), Counter[str]()
-    for known, answer in zip(gold, found, strict=True):
-        support.update(span.label for span in set(known))
-        proposed.update(span.label for span in set(answer))
-        right.update(span.label for span in set(known) & set(answer))
-    labels = {label: _ratios(right[label], proposed[label], support[label]) for label in field.labels}
-    return {**_ratios(right.total(), proposed.total(), support.total()), "labels": labels}
+def _spans(field: Field, gold: Sequence[Collection[Span]], predicted: Sequence[Collection[Span]]) -> dict[str, Any]:
+    """Return precision, recall and F1 of exact matches: same label, same first and last character.
 
+    seqeval supplies the counts and `_ratios` the scores, as the same counts then give the same float: training keeps
+    the earlier one of two checkpoints with equal scores.
+    """
+    from seqeval.scheme import IOB2, Entities
 
-def _ratios(right: int, proposed: int, support: int) -> dict[str, Any]:
-    """Precision, recall and F1, None where not defined (see `score`), and the counts."""
+    labels = dict.fromkeys([*field.labels, *(span.label for span in chain(*gold, *predicted))])
+    # seqeval strips hyphens from the labels in tags, so the tags hold an index: "-A" and "A" stay different labels.
+    names = {label: str(index) for index, label in enumerate(labels)}
+    sequences: tuple[list[list[str]], list[list[str]]] = [], []
+    overlapping = 0
+    for gold_spans, predicted_spans in zip(map(set, gold), map(set, predicted), strict=True):
+        gold_tags, predicted_tags = _tag_segments(gold_spans, predicted_spans, names)
+        sequences[0].extend(gold_tags)
+        sequences[1].extend(predicted_tags)
+        if len(gold_tags) > 1:  # some spans overlap, of the gold or of the predictions
+            overlapping += len(drop_overlapping(gold_spans)[1])
+    gold_entities, predicted_entities = (set(chain(*Entities(tags, IOB2).entities)) for tags in sequences)
+    counts = [
+        Counter(entity.tag for entity in entities)
+        for entities in (gold_entities & predicted_entities, predicted_entities, gold_entities)
+    ]
     return {
-        "precision": _share(right, proposed),
-        "recall": _share(right, support),
-        "f1": 2 * right / (proposed + support) if support else None,
+        **_ratios(*(counter.total() for counter in counts)),
+        "overlapping": overlapping,
+        "labels": {label: _ratios(*(counter[names[label]] for counter in counts)) for label in field.labels},
+    }
+
+
+def _tag_segments(
+    gold: Set[Span], predicted: Set[Span], names: Mapping[str, str]
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Return the IOB2 tags of one document's gold and predicted spans, as equally many sequences of equal length.
+
+    The tags are those of segments: the text is cut at every boundary of a span, so that any span is a whole number of
+    segments, whatever the tokens of the model are. The first sequence holds all spans unless some of them overlap. Each
+    further one holds what overlaps a span in those before it, usually gold that counts as missed, since its predicted
+    counterpart is "O" throughout.
+    """
+    boundaries = sorted({boundary for span in chain(gold, predicted) for boundary in (span.start, span.end)})
+    index = {boundary: position for position, boundary in enumerate(boundaries)}
+    # What is in both goes first, so that a match is in the same sequence on both sides.
+    layers = [_split_overlapping(gold, first=predicted), _split_overlapping(predicted, first=gold)]
+    depth = max(map(len, layers))
+    gold_tags, predicted_tags = (
+        [_tags(layer, index, names) for layer in [*side, *([[]] * (depth - len(side)))]] for side in layers
+    )
+    return gold_tags, predicted_tags
+
+
+def _split_overlapping(spans: Set[Span], first: Set[Span]) -> list[list[Span]]:
+    """Split spans into lists without overlaps. Those that are also in `first` take precedence, then longer ones."""
+    in_order = sorted(spans, key=lambda span: span.start)
+    if all(before.end <= after.start for before, after in pairwise(in_order)):
+        return [in_order]
+    layers: list[list[Span]] = []
+    for span in sorted(spans, key=lambda span: (span not in first, span.start - span.end, span)):
+        for layer in layers:
+            position = bisect(layer, span)
+            neighbors = layer[max(0, position - 1) : position + 1]
+            if all(other.end <= span.start or span.end <= other.start for other in neighbors):
+                break
+        else:
+            layer = []
+            layers.append(layer)
+        insort(layer, span)
+    return layers
+
+
+def _tags(spans: Iterable[Span], index: Mapping[int, int], names: Mapping[str, str]) -> list[str]:
+    """Return one tag per segment. `index` maps a character offset to the segment that begins there."""
+    tags = ["O"] * (len(index) - 1)
+    for span in spans:
+        first, last = index[span.start], index[span.end]
+        tags[first:last] = [f"B-{names[span.label]}", *([f"I-{names[span.label]}"] * (last - first - 1))]
+    return tags
+
+
+def _ratios(correct: int, found: int, support: int) -> dict[str, Any]:
+    """Return precision, recall and F1 (None where not defined, see `score`) and the counts."""
+    return {
+        "precision": _divide(correct, found),
+        "recall": _divide(correct, support),
+        "f1": 2 * correct / (found + support) if support else None,
         "support": support,
-        "found": proposed,
-        "false": proposed - right,
+        "found": found,
+        "false": found - correct,
     }
 
 
-def _share(part: float, whole: int) -> float | None:
-    return part / whole if whole else None
+def _divide(numerator: float, denominator: int) -> float | None:
+    return numerator / denominator if denominator else None
 
 
-def _classes(field: Field, gold: Sequence[str], found: Sequence[str]) -> dict[str, Any]:
-    """Accuracy, and macro F1 over the classes that occur in the gold."""
+def _classes(field: Field, gold: Sequence[str], predicted: Sequence[str]) -> dict[str, Any]:
+    """Return accuracy, and macro F1 over the classes with gold."""
+    correct = sum(expected == label for expected, label in zip(gold, predicted, strict=True))
     return {
-        "accuracy": _share(sum(one == other for one, other in zip(gold, found, strict=True)), len(gold)),
-        **_by_label(field, [{each} for each in gold], [{each} for each in found]),
+        "accuracy": _divide(correct, len(gold)),
+        **_by_label(field, [{label} for label in gold], [{label} for label in predicted]),
     }
 
 
-def _flags(field: Field, gold: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """Macro and micro F1 over the flags that occur in the gold, and the share of documents with every flag right."""
-    known, answers = [set(each) for each in gold], [set(each) for each in found]
-    exact = sum(one == other for one, other in zip(known, answers, strict=True))
-    return {**_by_label(field, known, answers), "exact": _share(exact, len(known))}
+def _flags(field: Field, gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return macro and micro F1 over the flags with gold, and the share of documents with every flag correct."""
+    gold_sets, predicted_sets = [set(flags) for flags in gold], [set(flags) for flags in predicted]
+    exact = sum(expected == flags for expected, flags in zip(gold_sets, predicted_sets, strict=True))
+    return {**_by_label(field, gold_sets, predicted_sets), "exact": _divide(exact, len(gold))}
 
 
-def _by_label(field: Field, gold: Sequence[set[str]], found: Sequence[set[str]]) -> dict[str, Any]:
-    counts = {
-        label: (
-            sum(label in known and label in answer for known, answer in zip(gold, found, strict=True)),
-            sum(label in answer for answer in found),
-            sum(label in known for known in gold),
-        )
-        for label in field.labels
-    }
-    labels = {label: _ratios(*count) for label, count in counts.items()}
-    occurring = [each["f1"] for each in labels.values() if each["support"]]
-    total = _ratios(*(sum(column) for column in zip(*counts.values(), strict=True)))
+def _by_label(field: Field, gold: Sequence[Set[str]], predicted: Sequence[Set[str]]) -> dict[str, Any]:
+    """Return macro and micro F1, the total counts, and the scores of each label."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    truth, answers = _indicators(field, gold), _indicators(field, predicted)
+    found, false = answers.sum(0), (answers & ~truth).sum(0)
+    columns = precision_recall_fscore_support(truth, answers, average=None, zero_division=np.nan)
+    rows = np.stack([*columns, found, false], axis=1).tolist()
+    labels = {label: _defined(*row) for label, row in zip(field.labels, rows[:-1], strict=True)}
+    macro = [scores["f1"] for scores in labels.values() if scores["support"]]
+    _, _, micro, _ = precision_recall_fscore_support(truth, answers, average="micro", zero_division=np.nan)
     return {
-        "macro_f1": _share(sum(occurring), len(occurring)),
-        "micro_f1": total["f1"],
-        **{name: total[name] for name in COUNTS},
+        "macro_f1": _divide(sum(macro), len(macro)),
+        "micro_f1": float(micro) if macro else None,
+        **{name: sum(scores[name] for scores in labels.values()) for name in COUNTS},
         "labels": labels,
     }
 
 
-def intervals(field: Field, gold: Sequence[Any], found: Sequence[Any]) -> dict[str, Any]:
-    """How far the numbers of `score` would lie apart on other documents of the same kind: the ends of 95 % intervals of
-    the number that decides, under its name, and under `labels` of each label's F1; None where the number is not
-    defined.
+def _indicators(field: Field, documents: Sequence[Set[str]]) -> np.ndarray:
+    """Return a boolean matrix (N + 1, L + 1): which document has which label.
 
-    The documents are drawn again with replacement. What differs between two trainings is not in it. A draw without any
-    gold counts as 0: without these draws the interval of a label that few documents have would be narrower still.
+    The last row and column are False and change no count. scikit-learn refuses a matrix without rows, and reads one of
+    a single column as binary classes.
     """
-    counts = _counts(field, gold, found)
-    right, proposed, support = _redrawn(counts)
-    f1 = _f1(right, proposed, support)
-    if field.kind == "spans":
-        main = _f1(right.sum(1), proposed.sum(1), support.sum(1))
-    elif field.kind == "classes":
-        main = right.sum(1) / max(len(gold), 1)
-    else:
-        occurring = support > 0
-        main = (f1 * occurring).sum(1) / np.maximum(occurring.sum(1), 1)
-    labels = {
-        label: _ends(f1[:, place]) if counts[:, place, 2].any() else None for place, label in enumerate(field.labels)
+    matrix = np.zeros((len(documents) + 1, len(field.labels) + 1), dtype=bool)
+    for column, label in enumerate(field.labels):
+        matrix[:-1, column] = [label in labels for labels in documents]
+    return matrix
+
+
+def _defined(precision: float, recall: float, f1: float, support: float, found: float, false: float) -> dict[str, Any]:
+    """Return scikit-learn's scores of a label with None for what is not defined (see `score`), and the counts."""
+    return {
+        "precision": precision if found else None,
+        "recall": recall if support else None,
+        "f1": f1 if support else None,
+        "support": int(support),
+        "found": int(found),
+        "false": int(false),
     }
-    known = len(gold) > 0 if field.kind == "classes" else bool(counts[:, :, 2].any())
-    return {MAIN[field.kind]: _ends(main) if known else None, "labels": labels}
 
 
-def _counts(field: Field, gold: Sequence[Any], found: Sequence[Any]) -> np.ndarray:
-    """(N, L, 3): of each document and label how many answers are right, how many were given, how many there are."""
+def intervals(field: Field, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, Any]:
+    """Return 95 % confidence intervals of the main score and of each label's F1, by bootstrap over documents.
+
+    The intervals show the variation over other documents of the same kind, not the variation between trainings. A draw
+    without any gold counts as 0: leaving such draws out would narrow the interval of a label that few documents have.
+
+    Returns:
+        The lower and upper end under the name of the main score, and under `labels` those of each label; None where
+        the score is not defined.
+    """
+    counts = _counts(field, gold, predicted)
+    correct, found, support = _resample(counts)
+    f1 = _f1(correct, found, support)
+    if field.kind == "spans":
+        main = _f1(correct.sum(1), found.sum(1), support.sum(1))
+    elif field.kind == "classes":
+        main = correct.sum(1) / max(len(gold), 1)
+    else:
+        with_gold = support > 0
+        main = (f1 * with_gold).sum(1) / np.maximum(with_gold.sum(1), 1)
+    labels = {
+        label: _ends(f1[:, column]) if counts[:, column, 2].any() else None for column, label in enumerate(field.labels)
+    }
+    defined = len(gold) > 0 if field.kind == "classes" else bool(counts[:, :, 2].any())
+    return {MAIN[field.kind]: _ends(main) if defined else None, "labels": labels}
+
+
+def _counts(field: Field, gold: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
+    """Return (N, L, 3): the correct predictions, all predictions and the gold items of each document and label."""
     counts = np.zeros((len(gold), len(field.labels), 3))
-    place = {label: number for number, label in enumerate(field.labels)}
-    for row, pair in enumerate(zip(gold, found, strict=True)):
-        known, answer = ({each} if isinstance(each, str) else set(each) for each in pair)
-        for column, some in enumerate((known & answer, answer, known)):
-            for each in some:
-                counts[row, place[each.label if isinstance(each, Span) else each], column] += 1
+    columns = {label: column for column, label in enumerate(field.labels)}
+    for row, pair in enumerate(zip(gold, predicted, strict=True)):
+        expected, answer = ({value} if isinstance(value, str) else set(value) for value in pair)
+        for kind, items in enumerate((expected & answer, answer, expected)):
+            for item in items:
+                counts[row, columns[item.label if isinstance(item, Span) else item], kind] += 1
     return counts
 
 
-def _redrawn(counts: np.ndarray) -> np.ndarray:
-    """(N, L, 3) -> (3, D, L): the sums over as many documents, drawn with replacement, D times."""
+def _resample(counts: np.ndarray) -> np.ndarray:
+    """Return (3, D, L): the counts (N, L, 3) summed over N documents drawn with replacement, for each of D draws."""
     size = len(counts)
-    draw = np.random.default_rng(0)  # the same documents give the same interval
-    at_once = 50  # bounds the memory
-    times = (draw.multinomial(size, np.full(size, 1 / max(size, 1)), size=at_once) for _ in range(DRAWS // at_once))
-    sums = [each.astype(float) @ counts.reshape(size, -1) for each in times]
+    rng = np.random.default_rng(0)  # fixed, so that the same documents give the same interval
+    batch = 50  # draws at a time: bounds the memory
+    weights = (rng.multinomial(size, np.full(size, 1 / max(size, 1)), size=batch) for _ in range(DRAWS // batch))
+    # A sum over drawn documents is a product with how often each was drawn.
+    sums = [times.astype(float) @ counts.reshape(size, -1) for times in weights]
     return np.moveaxis(np.concatenate(sums).reshape(DRAWS, -1, 3), 2, 0)
 
 
-def _f1(right: np.ndarray, proposed: np.ndarray, support: np.ndarray) -> np.ndarray:
-    return 2 * right / np.maximum(proposed + support, 1)
+def _f1(correct: np.ndarray, found: np.ndarray, support: np.ndarray) -> np.ndarray:
+    return 2 * correct / np.maximum(found + support, 1)
 
 
 def _ends(values: np.ndarray) -> list[float]:
     return [round(float(end), 4) for end in np.percentile(values, (2.5, 97.5))]
-
-
-ACHIEVED = ("disagreement_hidden_by_generator", "disagreement_hidden_by_chance")
-"""What log.jsonl calls how far the discriminator is from its teacher on texts of which the generator hides tokens, and
-on those of which as many are hidden by chance."""

@@ -234,7 +234,7 @@ def test_the_comparison_is_in_the_card_of_the_run_that_won(mine):
     assert found.verdict in card and "| 40 | adversarial | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
     assert "kept the weights of their teacher" not in card
     kept = RunKey(40, 2, "adversarial")
-    found.outcomes[kept] = dataclasses.replace(found.outcomes[kept], teachers=True)
+    found.run_scores[kept] = dataclasses.replace(found.run_scores[kept], teachers=True)
     told = json.dumps({"task": "t", "split": "dev", **found.as_dict()})
     (mine / "comparison" / "compare.json").write_text(told, encoding="utf-8")
     assert "1 of the 3 runs of adversarial kept the weights of their teacher" in model_card(mine)

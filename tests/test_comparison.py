@@ -1,4 +1,4 @@
-"""Comparing presets: the statistics, the sentence, and the whole path from labels to a winner."""
+"""Comparison of presets: the statistics, the verdict, and the whole path from labels to a winner."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from scipy import stats
 from electra_ie import Extractor, UserError, compare, evaluate, train
 from electra_ie.cli.app import main
 from electra_ie.common.files import locked
-from electra_ie.comparison import runner as comparing
-from electra_ie.comparison import workers as jobs
+from electra_ie.comparison import runner, workers
 from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.models.encoders import load_tokenizer
 from electra_ie.runs import plots
@@ -36,25 +35,28 @@ SHORT = {
 
 def comparison_of(scores: dict[str, list[list[float]]], kinds=("spans",)) -> Comparison:
     """scores: by preset, a list a budget of a score a seed."""
-    cells = {
+    run_scores = {
         RunKey([50, 100][budget], seed, preset): RunScore(score, score, 10.0 if preset == "supervised" else 25.0)
-        for preset, budgets in scores.items() for budget, some in enumerate(budgets) for seed, score in enumerate(some)
+        for preset, budgets in scores.items() for budget, of_budget in enumerate(budgets) for seed, score in enumerate(of_budget)
     }  # fmt: skip
-    return Comparison(cells, list(scores), kinds)
+    return Comparison(run_scores, list(scores), kinds)
 
 
 def test_the_interval_is_that_of_a_paired_t_test():
     draw = np.random.default_rng(0)
-    control, other = draw.normal(60, 3, (2, 5)), draw.normal(62, 3, (2, 5))
-    found = comparison_of({"supervised": control.tolist(), "adversarial": other.tolist()})
-    for budgets, mine, base in ((None, other.mean(0), control.mean(0)), ([50], other[0], control[0])):
-        gain = found.difference("adversarial", budgets)
-        expected = stats.ttest_rel(mine, base).confidence_interval(0.95)
+    supervised, adversarial = draw.normal(60, 3, (2, 5)), draw.normal(62, 3, (2, 5))
+    comparison = comparison_of({"supervised": supervised.tolist(), "adversarial": adversarial.tolist()})
+    for budgets, scores, base in (
+        (None, adversarial.mean(0), supervised.mean(0)),
+        ([50], adversarial[0], supervised[0]),
+    ):
+        gain = comparison.difference("adversarial", budgets)
+        expected = stats.ttest_rel(scores, base).confidence_interval(0.95)
         assert (gain.low, gain.high) == pytest.approx((expected.low, expected.high))
-        assert gain.mean == pytest.approx((mine - base).mean()) and gain.cost == pytest.approx(2.5)
-    budget = found.as_dict()["budgets"][1]
-    assert budget["presets"]["supervised"]["mean"] == pytest.approx(control[1].mean())
-    assert budget["presets"]["supervised"]["deviation"] == pytest.approx(control[1].std(ddof=1))
+        assert gain.mean == pytest.approx((scores - base).mean()) and gain.cost == pytest.approx(2.5)
+    budget = comparison.as_dict()["budgets"][1]
+    assert budget["presets"]["supervised"]["mean"] == pytest.approx(supervised[1].mean())
+    assert budget["presets"]["supervised"]["deviation"] == pytest.approx(supervised[1].std(ddof=1))
 
 
 @pytest.mark.parametrize("gains, winner, words", [
@@ -70,33 +72,33 @@ def test_one_plain_sentence(gains, winner, words):
         "supervised": [base] * 2,
         "adversarial": [[one + gain for one, gain in zip(base, gains, strict=True)]] * 2,
     }
-    found = comparison_of(scores)
-    assert re.fullmatch(words + ".*", found.verdict), found.verdict
-    assert found.winner == winner and found.best.preset == winner and found.best.label_budget == 100
-    assert found.best.seed == len(gains) - 1, "the run that dev likes best"
+    comparison = comparison_of(scores)
+    assert re.fullmatch(words + ".*", comparison.verdict), comparison.verdict
+    assert comparison.winner == winner and comparison.best.preset == winner and comparison.best.label_budget == 100
+    assert comparison.best.seed == len(gains) - 1, "the run that dev likes best"
 
 
 def test_of_one_budget_the_sentence_names_none():
-    found = comparison_of({"supervised": [[60.0, 61.0, 62.0]], "adversarial": [[63.0, 64.2, 64.8]]})
-    assert found.verdict == "adversarial adds 3.0 F1 (2.5 to 3.5): keep it."
+    comparison = comparison_of({"supervised": [[60.0, 61.0, 62.0]], "adversarial": [[63.0, 64.2, 64.8]]})
+    assert comparison.verdict == "adversarial adds 3.0 F1 (2.5 to 3.5): keep it."
 
 
 def test_a_preset_that_loses_where_it_would_be_shipped_does_not_win():
     base = [60.0, 61.0, 62.0]
     few, many = [70.0, 71.1, 71.9], [58.0, 59.1, 59.9]
-    found = comparison_of({"supervised": [base, base], "adversarial": [few, many], "latent": [base, base]})
-    assert found.winner == found.best.preset == "supervised"
-    told = r"adversarial gains \(\+4\.0 F1, .* labels\) but loses 2\.0 \(1\.8 to 2\.2\) with 100 labels, which the ready run has: ship supervised\."
-    assert re.fullmatch(told, found.verdict), found.verdict
+    comparison = comparison_of({"supervised": [base, base], "adversarial": [few, many], "latent": [base, base]})
+    assert comparison.winner == comparison.best.preset == "supervised"
+    verdict = r"adversarial gains \(\+4\.0 F1, .* labels\) but loses 2\.0 \(1\.8 to 2\.2\) with 100 labels, which the ready run has: ship supervised\."
+    assert re.fullmatch(verdict, comparison.verdict), comparison.verdict
 
 
 def test_runs_that_kept_their_teacher_are_counted():
-    found = comparison_of({"supervised": [[60.0, 61.0]], "adversarial": [[63.0, 61.0]]})
-    assert found.notes == []
+    comparison = comparison_of({"supervised": [[60.0, 61.0]], "adversarial": [[63.0, 61.0]]})
+    assert comparison.notes == []
     kept = RunKey(50, 1, "adversarial")
-    found.outcomes[kept] = dataclasses.replace(found.outcomes[kept], teachers=True)
-    assert found.notes[0].startswith("1 of the 2 runs of adversarial kept the weights of their teacher")
-    assert found.as_dict()["runs"][-1]["teachers"] and found.as_dict()["notes"] == found.notes
+    comparison.run_scores[kept] = dataclasses.replace(comparison.run_scores[kept], teachers=True)
+    assert comparison.notes[0].startswith("1 of the 2 runs of adversarial kept the weights of their teacher")
+    assert comparison.as_dict()["runs"][-1]["teachers"] and comparison.as_dict()["notes"] == comparison.notes
 
 
 def test_several_kinds_of_field_have_no_common_unit():
@@ -108,8 +110,8 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     class Stopped(Exception):
         pass
 
-    told = {"label_budgets": [20, 10], "seeds": 2, "encoder": encoder("bert"), **SHORT}
-    real, trained = comparing.train_run, []
+    kwargs = {"label_budgets": [20, 10], "seeds": 2, "encoder": encoder("bert"), **SHORT}
+    real, trained = runner.train_run, []
 
     def stopping(task, settings, folder, resume, teacher):
         if len(trained) == 3:
@@ -118,13 +120,13 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
         assert teacher == (None if settings.preset == "supervised" else folder.with_name("10-supervised-0"))
         real(task, settings, folder, resume, teacher=teacher)
 
-    monkeypatch.setattr(comparing, "train_run", stopping)
+    monkeypatch.setattr(runner, "train_run", stopping)
     with pytest.raises(Stopped):
-        compare(str(task), tmp_path / "made", **told)
+        compare(str(task), tmp_path / "made", **kwargs)
     assert trained == [(10, "supervised", 0), (10, "adversarial", 0), (20, "supervised", 0)]
-    monkeypatch.setattr(comparing, "train_run", lambda *given, **more: trained.append(given) or real(*given, **more))
+    monkeypatch.setattr(runner, "train_run", lambda *args, **kwargs: trained.append(args) or real(*args, **kwargs))
     with pytest.raises(UserError, match="not empty"):
-        compare(str(task), tmp_path / "made", **told)
+        compare(str(task), tmp_path / "made", **kwargs)
     with pytest.raises(UserError, match="started with other settings: max_steps"):
         compare(str(task), tmp_path / "made", resume=True, max_steps=7)
     train_file = task.parent / "train.jsonl"
@@ -136,16 +138,16 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     pool_file = task.parent / "pool.jsonl"
     lines = pool_file.read_text("utf-8")
     pool_file.write_text(lines.replace("Arden", "Ardon"), encoding="utf-8")
-    with pytest.raises(UserError, match="the unlabelled texts are not what the comparison was begun with"):
+    with pytest.raises(UserError, match="the unlabeled texts are not what the comparison was begun with"):
         compare(str(task), tmp_path / "made", resume=True)
     pool_file.write_text(lines, encoding="utf-8")
     shutil.rmtree(tmp_path / "made" / "winner", ignore_errors=True)
     made = compare(str(task), tmp_path / "made", resume=True)
     assert len(trained) == 8, "what was trained before is not trained again"
 
-    found = json.loads((made / "compare.json").read_text("utf-8"))
-    assert len(found["runs"]) == 8 and {each["label_budget"] for each in found["runs"]} == {10, 20}
-    for each in found["runs"]:
+    result = json.loads((made / "compare.json").read_text("utf-8"))
+    assert len(result["runs"]) == 8 and {each["label_budget"] for each in result["runs"]} == {10, 20}
+    for each in result["runs"]:
         run = made / "runs" / f"{each['label_budget']}-{each['preset']}-{each['seed']}"
         settings = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
         assert (settings["label_budget"], settings["preset"], settings["seed"]) == (
@@ -155,43 +157,45 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
         )
         scores = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
         assert each["score"] == pytest.approx(100 * np.mean([score[score["main"]] for score in scores.values()]))
-    plots.learning_curve(found["budgets"], found["unit"], tmp_path / "curve.png", "three_kinds, dev")
+    plots.learning_curve(result["budgets"], result["unit"], tmp_path / "curve.png", "three_kinds, dev")
     assert (made / "curve.png").read_bytes() == (tmp_path / "curve.png").read_bytes(), "the picture of these numbers"
-    assert found["verdict"].endswith(".")
+    assert result["verdict"].endswith(".")
     Extractor.load(str(made / "winner"))
     moved = shutil.copytree(made / "winner", tmp_path / "moved")
     evaluate(moved, "test")
     for run in (made / "winner", moved):
-        assert found["verdict"] in (run / "README.md").read_text("utf-8"), "its card tells of the comparison"
-    assert yaml.safe_load((made / "winner" / "run.yaml").read_text("utf-8"))["preset"] == found["winner"]
+        assert result["verdict"] in (run / "README.md").read_text("utf-8"), "its card tells of the comparison"
+    assert yaml.safe_load((made / "winner" / "run.yaml").read_text("utf-8"))["preset"] == result["winner"]
 
     audit = made / "runs" / "10-supervised-1" / "audit.json"
     audit.write_text(json.dumps({**json.loads(audit.read_text("utf-8")), "code": {"electra_ie": "0"}}), "utf-8")
     capsys.readouterr()
     compare(str(task), made, resume=True, split="test")
     assert "another version of this package trained 1 of these runs: 10-supervised-1." in capsys.readouterr().err
-    found = json.loads((made / "compare.json").read_text("utf-8"))
-    assert len(trained) == 8 and found["split"] == "test" and found["budgets"][0]["labels"] == 10
+    result = json.loads((made / "compare.json").read_text("utf-8"))
+    assert len(trained) == 8 and result["split"] == "test" and result["budgets"][0]["labels"] == 10
     scores = json.loads((made / "runs" / "10-supervised-1" / "scores.json").read_text("utf-8"))["test"]
     (run,) = (
-        each for each in found["runs"] if (each["label_budget"], each["preset"], each["seed"]) == (10, "supervised", 1)
+        each for each in result["runs"] if (each["label_budget"], each["preset"], each["seed"]) == (10, "supervised", 1)
     )
     assert run["score"] == pytest.approx(100 * np.mean([score[score["main"]] for score in scores.values()]))
     assert run["score"] != run["dev"]
 
     compare(str(task), made, resume=True, seeds=1)
-    told = "left out of the comparison this time: 10-adversarial-1, 10-supervised-1, 20-adversarial-1, 20-supervised-1."
-    assert told in capsys.readouterr().err and len(trained) == 8
+    message = (
+        "left out of the comparison this time: 10-adversarial-1, 10-supervised-1, 20-adversarial-1, 20-supervised-1."
+    )
+    assert message in capsys.readouterr().err and len(trained) == 8
     assert {each["seed"] for each in json.loads((made / "compare.json").read_text("utf-8"))["runs"]} == {0}
 
 
-def test_the_preset_auto_is_what_wins_on_dev_and_control_without_dev(task, tmp_path, encoder, capsys):
-    told = {"preset": "auto", "label_budget": 20, "seed": 4, "encoder": encoder("bert"), **SHORT}
-    made = train(str(task), tmp_path / "made", **told)
-    found = json.loads((made / "comparison" / "compare.json").read_text("utf-8"))
-    assert {each["seed"] for each in found["runs"]} == {4, 5, 6} and found["verdict"] in capsys.readouterr().err
+def test_the_preset_auto_is_what_wins_on_dev_and_supervised_without_dev(task, tmp_path, encoder, capsys):
+    kwargs = {"preset": "auto", "label_budget": 20, "seed": 4, "encoder": encoder("bert"), **SHORT}
+    made = train(str(task), tmp_path / "made", **kwargs)
+    result = json.loads((made / "comparison" / "compare.json").read_text("utf-8"))
+    assert {each["seed"] for each in result["runs"]} == {4, 5, 6} and result["verdict"] in capsys.readouterr().err
     settings = yaml.safe_load((made / "run.yaml").read_text("utf-8"))
-    assert (settings["preset"], settings["seed"], settings["label_budget"]) == (found["winner"], 4, 20)
+    assert (settings["preset"], settings["seed"], settings["label_budget"]) == (result["winner"], 4, 20)
     assert {file.name for file in (made / "comparison").iterdir()} == {
         "compare.json",
         "plan.json",
@@ -200,22 +204,22 @@ def test_the_preset_auto_is_what_wins_on_dev_and_control_without_dev(task, tmp_p
     }
     Extractor.load(str(made))
     before = (made / "names" / "model.safetensors").stat().st_mtime_ns
-    train(str(task), made, resume=True, **told)
+    train(str(task), made, resume=True, **kwargs)
     assert (
         "nothing to resume" in capsys.readouterr().err
         and (made / "names" / "model.safetensors").stat().st_mtime_ns == before
     )
 
-    told_task = yaml.safe_load(task.read_text("utf-8"))
-    del told_task["files"]["dev"]
-    task.write_text(yaml.safe_dump(told_task), encoding="utf-8")
-    made = train(str(task), tmp_path / "other", **told)
+    content = yaml.safe_load(task.read_text("utf-8"))
+    del content["files"]["dev"]
+    task.write_text(yaml.safe_dump(content), encoding="utf-8")
+    made = train(str(task), tmp_path / "other", **kwargs)
     assert yaml.safe_load((made / "run.yaml").read_text("utf-8"))["preset"] == "supervised"
     assert "without a dev split" in capsys.readouterr().err
 
 
 def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encoder, monkeypatch, capsys):
-    told = [
+    options = [
         str(task),
         "--label-budgets",
         "12",
@@ -226,7 +230,7 @@ def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encode
         "--encoder",
         encoder("bert"),
     ]
-    told += [part for name, value in SHORT.items() for part in ("--set", f"{name}={value}")]
+    options += [part for name, value in SHORT.items() for part in ("--set", f"{name}={value}")]
 
     def call(*arguments: str) -> int:
         monkeypatch.setattr(sys, "argv", ["electra-ie", "compare", *arguments])
@@ -234,8 +238,8 @@ def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encode
             main()
         return int(ended.value.code or 0)
 
-    assert call(*told, "--output", str(tmp_path / "one")) == 0
-    assert call(*told, "--output", str(tmp_path / "two"), "--jobs", "2") == 0
+    assert call(*options, "--output", str(tmp_path / "one")) == 0
+    assert call(*options, "--output", str(tmp_path / "two"), "--jobs", "2") == 0
     shown = capsys.readouterr()
     assert "adversarial alone was run: nothing to compare." in shown.out and "run 2 of 2 done" in shown.err
     for name in ("runs/12-adversarial-0", "runs/12-adversarial-1"):
@@ -243,10 +247,10 @@ def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encode
         assert one.read_bytes() == two.read_bytes()
 
 
-def test_the_runs_of_control_teach_processes_of_their_own_too(task, tmp_path, encoder):
+def test_supervised_runs_teach_processes_of_their_own_too(task, tmp_path, encoder):
     more = tmp_path / "more.txt"
     more.write_text("Arden pays Berg.", "utf-8")
-    told = {
+    kwargs = {
         "label_budgets": [12],
         "seeds": 1,
         "jobs": 2,
@@ -254,7 +258,7 @@ def test_the_runs_of_control_teach_processes_of_their_own_too(task, tmp_path, en
         "unlabeled": (str(more),),
         **SHORT,
     }
-    made = compare(str(task), tmp_path / "made", **told)
+    made = compare(str(task), tmp_path / "made", **kwargs)
     plain = (made / "runs" / "12-supervised-0.log").read_text("utf-8")
     assert "uses no unlabeled text" not in plain
     read = [json.loads((made / "runs" / f"12-{preset}-0" / "scores.json").read_text("utf-8"))["training"]["unlabelled"]
@@ -264,46 +268,46 @@ def test_the_runs_of_control_teach_processes_of_their_own_too(task, tmp_path, en
     assert "(adversarial)" in log and "(teacher)" not in log
 
 
-@pytest.mark.parametrize("told, words", [
+@pytest.mark.parametrize("kwargs, words", [
     ({"presets": ["supervised", "adverserial"]}, ['unknown preset "adverserial"', '"adversarial"']),
-    ({"presets": ["supervised", "supervised"]}, ["presets is ['supervised', 'supervised']", "each once"]),
+    ({"presets": ["supervised", "supervised"]}, ["presets is ['supervised', 'supervised']", "none twice"]),
     ({"seeds": 0}, ["seeds is []"]),
     ({"split": "validation"}, ['no split "validation"', "dev"]),
-    ({"split": "train"}, ['no split "train" to score', "Give --split dev or test, or set labelled documents"]),
+    ({"split": "train"}, ['no split "train" to score', "Give --split dev or test, or set labeled documents"]),
     ({"split": "unlabeled"}, ['no split "unlabeled" to score']),
     ({"label_budgets": [10, 400]}, ["--label-budget 400: train has 40 labeled documents"]),
     ({"label_budgets": [0]}, ["label_budget is 0"]),
-    ({"discriminator": {"classification": 2.0}}, ["discriminator is set in the recipe"]),
-    ({"overrides": ["label_budget=5"]}, ["label_budget is set in the recipe"]),
+    ({"discriminator": {"classification": 2.0}}, ["discriminator is set in the settings of a comparison"]),
+    ({"overrides": ["label_budget=5"]}, ["label_budget is set in the settings of a comparison"]),
     ({"encoder": "/no/such/encoder"}, ["no such encoder directory"]),
     ({"resume": True}, ["there is no comparison to resume"]),
 ])  # fmt: skip
-def test_what_cannot_be_compared(task, tmp_path, encoder, told, words):
+def test_what_cannot_be_compared(task, tmp_path, encoder, kwargs, words):
     with pytest.raises(UserError) as caught:
-        compare(str(task), tmp_path / "made", **{"encoder": encoder("bert"), **SHORT, **told})
+        compare(str(task), tmp_path / "made", **{"encoder": encoder("bert"), **SHORT, **kwargs})
     assert all(word in str(caught.value) for word in words), caught.value
     assert not (tmp_path / "made").exists()
 
 
-def test_a_misspelt_auto_is_told_from_the_presets(task, tmp_path):
+def test_a_misspelled_auto_is_corrected(task, tmp_path):
     with pytest.raises(UserError, match='unknown preset "aut". Did you mean "auto"'):
         train(str(task), tmp_path / "made", preset="aut")
 
 
-def test_unlabelled_texts_are_read_before_anything_is_trained(task, tmp_path, encoder, capsys):
+def test_unlabeled_texts_are_read_before_anything_is_trained(task, tmp_path, encoder, capsys):
     (tmp_path / "empty").mkdir()
     broken = tmp_path / "more.jsonl"
     broken.write_text('{"text": "Arden pays."}\n{"text": \n', "utf-8")
-    for place, words in ((tmp_path / "empty", "there is no .txt or .jsonl"), (broken, "more.jsonl:2")):
+    for path, words in ((tmp_path / "empty", "there is no .txt or .jsonl"), (broken, "more.jsonl:2")):
         with pytest.raises(UserError, match=words):
-            compare(str(task), tmp_path / "made", encoder=encoder("bert"), unlabeled=(str(place),), **SHORT)
+            compare(str(task), tmp_path / "made", encoder=encoder("bert"), unlabeled=(str(path),), **SHORT)
         assert not (tmp_path / "made").exists() and "uses no unlabeled text" not in capsys.readouterr().err
 
 
 def test_an_encoder_without_a_mask_is_refused_before_anything_is_trained(task, tmp_path, encoder, monkeypatch):
     tokenizer = load_tokenizer(encoder("bert"))
     tokenizer.mask_token = None
-    monkeypatch.setattr(comparing, "load_tokenizer", lambda name: tokenizer)
+    monkeypatch.setattr(runner, "load_tokenizer", lambda name: tokenizer)
     with pytest.raises(UserError, match="has no mask token: no token can be hidden"):
         compare(str(task), tmp_path / "made", encoder=encoder("bert"), **SHORT)
     assert not (tmp_path / "made").exists()
@@ -331,27 +335,27 @@ def test_a_process_that_fails_is_named_and_ends_the_others(tmp_path, monkeypatch
             )
         return started[-1]
 
-    monkeypatch.setattr(jobs, "_start", start)
-    with pytest.raises(UserError, match=r"bad: a\.txt:1: bad\. Mend it\. Go on with --resume"):
-        jobs.run_processes([["good"], ["bad", "long"]], lambda name: [name], tmp_path, 3)
+    monkeypatch.setattr(workers, "_start", start)
+    with pytest.raises(UserError, match=r"bad: a\.txt:1: bad\. Mend it\. Fix the cause, then continue with --resume"):
+        workers.run_processes([["good"], ["bad", "long"]], lambda name: [name], tmp_path, 3)
     assert all(each.poll() is not None for each in started) and len(started) == 3
     shown = capsys.readouterr().err
     assert shown.count("warning: odd") == 1 and "run 1 of 3 done: good" in shown
     with pytest.raises(UserError, match=r"killed: it ended with status 9; see .*killed\.log"):
-        jobs.run_processes([["killed"]], lambda name: [name], tmp_path, 2)
+        workers.run_processes([["killed"]], lambda name: [name], tmp_path, 2)
 
 
 def test_each_process_has_a_gpu_of_those_that_this_one_may_use(tmp_path, monkeypatch):
-    told = []
-    monkeypatch.setattr(jobs.subprocess, "Popen", lambda command, env, **_: told.append(env))
+    environments = []
+    monkeypatch.setattr(workers.subprocess, "Popen", lambda command, env, **_: environments.append(env))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, GPU-8a1")
     monkeypatch.setenv("WORLD_SIZE", "1")
-    for place in range(3):
-        jobs._start(["train"], tmp_path / "log", place, 3)
-    assert [each["CUDA_VISIBLE_DEVICES"] for each in told] == ["2", "GPU-8a1", "2"]
-    assert not any("WORLD_SIZE" in each for each in told)
+    for slot in range(3):
+        workers._start(["train"], tmp_path / "log", slot, 3)
+    assert [each["CUDA_VISIBLE_DEVICES"] for each in environments] == ["2", "GPU-8a1", "2"]
+    assert not any("WORLD_SIZE" in each for each in environments)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert jobs.visible_gpus() == []
+    assert workers.visible_gpus() == []
 
 
 def test_two_processes_do_not_work_in_one_folder(tmp_path):

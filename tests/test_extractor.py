@@ -59,14 +59,16 @@ def test_a_name_every_hundredth_word_of_ten_thousand_is_found_everywhere(folder)
         words.append(word)
         length += len(word) + 1
     text = " ".join(words)
-    reading = next(extractor.read([Document("long", text)]))
-    assert reading.windows > 200
-    assert reading.answers["names"] == gold and len(gold) == 100
-    assert reading.record()["characters"] == len(text)
-    assert score(tiny.NAMED, [gold], [reading.answers["names"]])["recall"] == 1
+    result = next(extractor.read([Document("long", text)]))
+    assert result.windows > 200
+    assert result.answers["names"] == gold and len(gold) == 100
+    assert result.record()["characters"] == len(text)
+    assert score(tiny.NAMED, [gold], [result.answers["names"]])["recall"] == 1
 
 
-@pytest.mark.parametrize("size, margin, whole", [(14, 0, False), (20, 3, False), (33, 8, False), (20, 3, True)])
+@pytest.mark.parametrize(
+    "size, context_overlap, whole", [(14, 0, False), (20, 3, False), (33, 8, False), (20, 3, True)]
+)
 def test_a_name_that_lies_across_a_cut_is_found_whole(folder, size, context_overlap, whole):
     windower = WindowTokenizer(tiny.cutter_of(folder).tokenizer, size, context_overlap, whole)
     extractor = knowing(windower)
@@ -130,10 +132,10 @@ def test_company_changes_no_answer(reader, monkeypatch):
         monkeypatch.setattr(module, "TOKENS_AT_ONCE", tokens)
         monkeypatch.setattr(module, "WINDOWS_AT_ONCE", windows)
         draw.shuffle(documents)
-        for reading in reader.read(documents):
-            expected = alone[reading.document.id]
-            assert reading.answers == expected.answers and reading.windows == expected.windows
-            for one, other in zip(reading.findings, expected.findings, strict=True):
+        for result in reader.read(documents):
+            expected = alone[result.document.id]
+            assert result.answers == expected.answers and result.windows == expected.windows
+            for one, other in zip(result.findings, expected.findings, strict=True):
                 assert (one.field, one.label, one.start, one.end) == (other.field, other.label, other.start, other.end)
                 assert one.score == pytest.approx(other.score, abs=1.01e-4)
 
@@ -145,8 +147,8 @@ def test_one_text_is_read_as_among_many(reader):
 
 def test_a_record_says_what_was_read(reader):
     text = "Arden paid 5.975,74 to Brisk. " * 6
-    reading = next(reader.read([Document("x", text, file="a.txt")]))
-    record = reading.record()
+    result = next(reader.read([Document("x", text, file="a.txt")]))
+    record = result.record()
     assert list(record) == ["id", "file", "characters", "windows", "model", "version", "findings"]
     assert (record["id"], record["file"], record["characters"]) == ("x", "a.txt", len(text))
     assert record["windows"] == len(reader.windower(text)) > 1
@@ -158,8 +160,8 @@ def test_a_record_says_what_was_read(reader):
 
 def test_nothing_is_found_in_a_text_without_characters(reader):
     for text in ("", " \n "):
-        (reading,) = reader.read([Document("", text)])
-        assert reading.findings == [] and reading.answers["topic"] in tiny.TOPIC.labels and reading.windows == 1
+        (result,) = reader.read([Document("", text)])
+        assert result.findings == [] and result.answers["topic"] in tiny.TOPIC.labels and result.windows == 1
 
 
 def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in_the_loudest(encoder):

@@ -1,5 +1,5 @@
-"""Texts in, findings out: which files are read and under which id, what is left out and what is said of it, and that no
-output is written over an input."""
+"""Input of extraction: the files that are read and their ids, what is left out and reported, and that no output overwrites
+an input."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def task_of_rows(tmp_path) -> Task:
 
 
 def documents(task: Task, *paths, **options) -> tuple[list[tuple[str, str]], list[str]]:
-    """Ids and texts of what is read, and what is said of the rest."""
+    """Ids and texts of what is read, and the errors of the rest."""
     faults: list[UserError] = []
     found = list(Inbox(paths, task, **options).read(faults.append))
     return [(each.id, each.text) for each in found], [str(fault) for fault in faults]
@@ -257,7 +257,7 @@ def test_json_lines_are_read_by_the_keys_of_the_task_or_the_options(at_home, tas
 def test_markup_is_not_read_as_text(at_home, task_of_lines, ending):
     put(at_home / f"a{ending.upper()}", '[{"text": "Paid"}]')
     assert documents(task_of_lines, f"a{ending.upper()}") == (
-        [], [f"a{ending.upper()}: a {ending} file is not read as text. Convert it to .txt, or to .jsonl with a text a line."],
+        [], [f"a{ending.upper()}: a {ending} file is not read as text. Convert it to .txt, or to .jsonl with one text per line."],
     )  # fmt: skip
 
 
@@ -322,9 +322,9 @@ def test_where_nothing_can_be_read_it_is_a_mistake(run, inbox, monkeypatch, caps
         (["memos.json"], "error: memos.json: a .json file is not read as text."),
     ):
         assert command(monkeypatch, "extract", run, *paths, "-o", "f.jsonl", "--html", "p.html") == 2
-        said = capsys.readouterr().err.splitlines()
-        assert said[-len(paths) - (len(paths) > 1)].startswith(last)
-        assert len(paths) == 1 or [line.split(": ")[0] for line in said[-2:]] == ["inbox/m.txt:1", "inbox/gone.txt"]
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[-len(paths) - (len(paths) > 1)].startswith(last)
+        assert len(paths) == 1 or [line.split(": ")[0] for line in lines[-2:]] == ["inbox/m.txt:1", "inbox/gone.txt"]
     (inbox.parent / "empty" / ".hidden").mkdir(parents=True)
     assert command(monkeypatch, "extract", run, "empty") == 2
     assert (
@@ -385,24 +385,24 @@ def test_standard_output_is_no_input_either(run, at_home):
 
 
 def test_no_output_is_written_over_the_run(run, at_home, tmp_path):
-    mine = Path(shutil.copytree(run, tmp_path / "mine"))
+    copied = Path(shutil.copytree(run, tmp_path / "mine"))
     put(at_home / "a.txt")
     for name in ("scores.json", "names/config.json", "README.md"):
-        before = (mine / name).read_bytes()
+        before = (copied / name).read_bytes()
         with pytest.raises(UserError, match=f"{name}: the output file is also an input"):
-            extract(mine, ["a.txt"], mine / name)
+            extract(copied, ["a.txt"], copied / name)
         with pytest.raises(UserError, match=f"{name}: the output file is also an input"):
-            evaluate(mine, file=mine / name)
-        assert (mine / name).read_bytes() == before
-    assert extract(mine, ["a.txt"], mine / "findings.jsonl")["documents"] == 1
+            evaluate(copied, file=copied / name)
+        assert (copied / name).read_bytes() == before
+    assert extract(copied, ["a.txt"], copied / "findings.jsonl")["documents"] == 1
 
 
 def test_the_scores_are_not_written_over_the_data(task, run, tmp_path, monkeypatch, capsys):
-    mine = Path(shutil.copytree(run, tmp_path / "mine"))
+    copied = Path(shutil.copytree(run, tmp_path / "mine"))
     monkeypatch.setattr(Extractor, "load", None)
     for name in ("test.jsonl", "pool.jsonl", "task.yaml"):
         before = (task.parent / name).read_bytes()
-        assert command(monkeypatch, "evaluate", mine, "--data", task.parent, "--json", task.parent / name) == 2
+        assert command(monkeypatch, "evaluate", copied, "--data", task.parent, "--json", task.parent / name) == 2
         assert f"{name}: the output file is also an input." in capsys.readouterr().err
         assert (task.parent / name).read_bytes() == before
 

@@ -1,27 +1,33 @@
-"""Scores against referees: seqeval for spans, scikit-learn for classes and flags."""
+"""Scores against seqeval's report, scikit-learn, and an oracle that counts equal items."""
 
 from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
 
 import numpy as np
 import pytest
 import tiny
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, bootstrap
-from seqeval.metrics import f1_score, precision_score, recall_score
+from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 from sklearn.metrics import accuracy_score
 from sklearn.metrics import f1_score as sklearn_f1
 
 from electra_ie.data.bio import to_spans
 from electra_ie.data.document import Document, Span
+from electra_ie.data.fields import Field
 from electra_ie.inference.scoring import mean_score, without_gold
 from electra_ie.metrics import MAIN, intervals, score
 
 TAGS = st.lists(st.integers(0, 4), min_size=6, max_size=6)
 
 
-def mended(tags):
+def repaired(tags):
     """Valid BIO: an inside tag that follows nothing of its kind begins a span."""
     out, before = [], "O"
     for tag in tags:
@@ -34,22 +40,128 @@ def mended(tags):
 @given(st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=5))
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.filterwarnings("ignore:.*ill-defined.*")
-def test_span_scores_are_those_of_seqeval(pairs):
-    offsets = [(place * 2, place * 2 + 1) for place in range(6)]
-    gold, found = ([mended(pair[side]) for pair in pairs] for side in (0, 1))
-    spans = [[[span for span, _ in to_spans(tiny.NAMED, tags, offsets)] for tags in side] for side in (gold, found)]
-    names = [[[tiny.NAMED.names[tag] for tag in tags] for tags in side] for side in (gold, found)]
+def test_span_scores_are_those_of_seqevals_report_on_the_tokens(pairs):
+    """Segments of the text in place of tokens change no score."""
+    offsets = [(position * 2, position * 2 + 1) for position in range(6)]
+    ids = [[repaired(pair[side]) for pair in pairs] for side in (0, 1)]
+    spans = [[[span for span, _ in to_spans(tiny.NAMED, tags, offsets)] for tags in side] for side in ids]
+    names = [[[tiny.NAMED.names[tag] for tag in tags] for tags in side] for side in ids]
     ours = score(tiny.NAMED, *spans)
-    strict = {"mode": "strict", "scheme": IOB2, "zero_division": 0}
-    assert ours["main"] == "f1"
-    known, found = (sum(map(len, side)) for side in spans)
-    for name, referee, defined in (
-        ("f1", f1_score, known),
-        ("precision", precision_score, found),
-        ("recall", recall_score, known),
+    assert ours["main"] == "f1" and ours["overlapping"] == 0
+    if not any(map(any, (tags for side in ids for tags in side))):
+        return  # seqeval has no report without an entity
+    report = classification_report(*names, mode="strict", scheme=IOB2, zero_division=0, output_dict=True)
+    for scores, row in (
+        (ours, report["micro avg"]),
+        *((ours["labels"][name], report.get(name)) for name in tiny.NAMED.labels),
     ):
-        expected = pytest.approx(referee(*names, **strict)) if defined else None
-        assert ours[name] == expected, name
+        if row is None:
+            assert scores["support"] == scores["found"] == 0
+            continue
+        assert scores["support"] == row["support"]
+        assert scores["precision"] == (pytest.approx(row["precision"]) if scores["found"] else None)
+        assert scores["recall"] == (pytest.approx(row["recall"]) if scores["support"] else None)
+        assert scores["f1"] == (pytest.approx(row["f1-score"]) if scores["support"] else None)
+
+
+def counted(field, gold, predicted):
+    """An oracle: the scores from counts of equal items, without seqeval and scikit-learn."""
+    if field.kind == "spans":
+        items = [[{(span.label, span) for span in spans} for spans in side] for side in (gold, predicted)]
+    else:
+        items = [[{(name, name) for name in ([value] if isinstance(value, str) else value)} for value in side]
+                 for side in (gold, predicted)]  # fmt: skip
+    correct, found, support = Counter(), Counter(), Counter()
+    for expected, answer in zip(*items, strict=True):
+        for counter, chosen in ((correct, expected & answer), (found, answer), (support, expected)):
+            counter.update(label for label, _ in chosen)
+
+    def ratios(right, proposed, known):
+        return {
+            "precision": right / proposed if proposed else None, "recall": right / known if known else None,
+            "f1": 2 * right / (proposed + known) if known else None,
+            "support": known, "found": proposed, "false": proposed - right,
+        }  # fmt: skip
+
+    labels = {label: ratios(correct[label], found[label], support[label]) for label in field.labels}
+    total = ratios(correct.total(), found.total(), support.total())
+    if field.kind == "spans":
+        return {**total, "labels": labels}
+    macro = [scores["f1"] for scores in labels.values() if scores["support"]]
+    exact = sum(expected == answer for expected, answer in zip(*items, strict=True)) / len(gold) if gold else None
+    return {
+        "macro_f1": sum(macro) / len(macro) if macro else None, "micro_f1": total["f1"],
+        **{name: total[name] for name in ("support", "found", "false")},
+        "labels": labels, "accuracy" if field.kind == "classes" else "exact": exact,
+    }  # fmt: skip
+
+
+def assert_scores_are_counted(field, documents):
+    gold, predicted = [first for first, _ in documents], [second for _, second in documents]
+    ours = score(field, gold, predicted)
+    ours.pop("overlapping", None)
+    head = {"kind": field.kind, "main": MAIN[field.kind], "documents": len(gold)}
+    assert ours == {**head, **counted(field, gold, predicted)}, (
+        "equal, not only close: ties decide which weights are kept"
+    )
+    json.dumps(ours)  # no type of numpy
+
+
+HYPHENS = Field("names", "spans", ("-A", "A", "A-", "_", "-", "B-A", "O"))
+"""Labels that seqeval would take for one another if they stood in the tags."""
+BOUNDS = st.lists(st.integers(0, 12), min_size=2, max_size=2, unique=True).map(sorted)
+
+
+def spans_of(field, *others):
+    labels = st.sampled_from([*field.labels, *others])
+    return st.lists(st.builds(lambda bounds, label: Span(*bounds, label), BOUNDS, labels), max_size=6)
+
+
+@st.composite
+def span_documents(draw, field):
+    """Gold and predictions that may nest, cross, touch, repeat each other, or be missing; labels of another field."""
+    gold = draw(spans_of(field, "other"))
+    predicted = draw(spans_of(field, "other"))
+    if gold:
+        predicted += draw(st.lists(st.sampled_from(gold), max_size=4))
+    return tuple(gold), predicted
+
+
+@settings(max_examples=300)
+@given(st.sampled_from([tiny.NAMED, HYPHENS]).flatmap(
+    lambda field: st.tuples(st.just(field), st.lists(span_documents(field), max_size=5))
+))  # fmt: skip
+@example((tiny.NAMED, []))
+@example((tiny.NAMED, [((), ())]))
+@example((tiny.NAMED, [((Span(0, 2, "person"), Span(2, 4, "person")), [Span(0, 4, "person")])]))
+@example((tiny.NAMED, [((Span(0, 4, "person"), Span(0, 4, "amount")), [Span(0, 4, "amount")])]))
+@example((tiny.NAMED, [((Span(0, 9, "person"), Span(2, 4, "person")), [Span(2, 4, "person"), Span(0, 9, "person")])]))
+def test_span_scores_are_the_counts_of_equal_spans(example):
+    assert_scores_are_counted(*example)
+
+
+@given(st.sampled_from([tiny.RISKS, Field("one", "flags", ("late",))]).flatmap(
+    lambda field: st.tuples(st.just(field), st.lists(st.tuples(*[st.lists(st.sampled_from(field.labels)).map(tuple)] * 2)))
+))  # fmt: skip
+@example((tiny.RISKS, []))
+def test_flag_scores_are_the_counts_of_equal_flags(example):
+    assert_scores_are_counted(*example)
+
+
+@given(st.lists(st.tuples(*[st.sampled_from(tiny.TOPIC.labels)] * 2)))
+@example([])
+def test_class_scores_are_the_counts_of_equal_classes(documents):
+    assert_scores_are_counted(tiny.TOPIC, documents)
+
+
+def test_gold_that_no_tag_sequence_can_contain_is_counted_apart():
+    nested = (Span(0, 20, "person"), Span(5, 9, "person"), Span(5, 9, "amount"), Span(30, 32, "amount"))
+    for found in ([], [Span(5, 9, "amount")], [Span(0, 20, "person"), Span(5, 9, "person")]):
+        ours = score(tiny.NAMED, [nested, (Span(0, 2, "person"), Span(2, 4, "person"))], [found, ()])
+        assert (ours["support"], ours["overlapping"]) == (6, 2), "whatever is predicted"
+    crossing = [Span(0, 4, "person"), Span(2, 6, "person")]
+    assert score(tiny.NAMED, [crossing[:1]], [crossing])["overlapping"] == 0, "of the gold only"
+    assert score(tiny.NAMED, [crossing[:1] * 2], [[]])["overlapping"] == 0, "equal spans are one"
 
 
 CLASS = st.sampled_from(tiny.TOPIC.labels)
@@ -195,3 +307,9 @@ def test_intervals_of_what_is_not_there():
         "labels": {"late": None, "cash": None},
     }
     assert intervals(tiny.NAMED, [false] * 5, [()] * 5)["f1"] == [0.0, 0.0], "there was gold: 0 is right"
+
+
+def test_importing_the_metrics_loads_neither_seqeval_nor_scikit_learn():
+    code = "import sys, electra_ie.metrics; print({'seqeval', 'sklearn', 'scipy', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

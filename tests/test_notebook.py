@@ -35,7 +35,7 @@ def framed(shown: str) -> Parsed:
 
 def test_findings_show_the_text_with_their_marks(extractor):
     found = extractor(TEXT)
-    assert found and found == list(found) == found.reading.findings
+    assert found and found == list(found) == found.result.findings
     page = framed(found._repr_html_())
     assert page.panes == [TEXT]
     for finding in found:

@@ -15,13 +15,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from electra_ie.common.errors import UserError
-from electra_ie.inference.html_report import Page
-from electra_ie.inference.page_style import DARK, LIGHT, NIGHT, PAPER, STYLE
+from electra_ie.inference.html_report import HUES, STYLE, Page
+from electra_ie.runs import provenance
 
 KINDS = {"entities": "spans", "parties": "spans", "flags": "flags"}
 
 
-class DocumentResult(HTMLParser):
+class ParsedPage(HTMLParser):
     """What a reader of the page gets: the panes' texts, and for each of their characters the classes around it."""
 
     def __init__(self, page):
@@ -107,24 +107,24 @@ def documents(draw):
 def test_the_pane_is_the_text_and_the_marks_are_the_findings(written, document):
     text, findings = document
     page = written((record(text, *findings), text))
-    reading = DocumentResult(page)
-    assert reading.panes == [text]
+    parsed = ParsedPage(page)
+    assert parsed.panes == [text]
     spans = [each for each in findings if each["field"] != "flags"]
     numbers = {}
     for each in findings:
         numbers.setdefault((each["field"], each["label"]), len(numbers))
     for (field, label), _ in numbers.items():
         own = [each for each in spans if (each["field"], each["label"]) == (field, label)]
-        drawn = reading.where(f"label{_numbers(page)[field, label]}")
+        drawn = parsed.where(f"label{_numbers(page)[field, label]}")
         assert drawn == {offset for each in own for offset in range(each["start"], each["end"])}
-    assert len(reading.values("data-tag")) == len(spans), "each mark is named once"
-    for offset, classes in enumerate(reading.around[0]):
+    assert len(parsed.values("data-tag")) == len(spans), "each mark is named once"
+    for offset, classes in enumerate(parsed.around[0]):
         lanes = [name for name in classes if name.startswith("lane")]
         assert len(lanes) == sum(each["start"] <= offset < each["end"] for each in spans), "a line each"
     windows = sorted({(e["start"], e["end"]) for e in findings if e["field"] == "flags" and e["text"] != text})
     for number, (start, end) in enumerate(windows, 1):
-        assert reading.where(f"window{number}") == set(range(start, end))
-    assert len(set(reading.values("id"))) == len(reading.values("id"))
+        assert parsed.where(f"window{number}") == set(range(start, end))
+    assert len(set(parsed.values("id"))) == len(parsed.values("id"))
 
 
 def _numbers(page):
@@ -138,9 +138,9 @@ def _numbers(page):
 
 def test_what_html_cannot_hold_keeps_its_place(written):
     text = "a\0b\ud800c"
-    reading = DocumentResult(written((record(text, finding(text, 4, 5)), text)))
-    assert reading.panes == ["a␀b\ufffdc"]
-    assert reading.where("lane0") == {4}
+    parsed = ParsedPage(written((record(text, finding(text, 4, 5)), text)))
+    assert parsed.panes == ["a␀b\ufffdc"]
+    assert parsed.where("lane0") == {4}
 
 
 EVIL = "</div></span><script>alert('1')</script><img src=x onerror=\"alert(1)\">&lt;&#13;]]><!-- \u202etxt.exe"
@@ -149,30 +149,30 @@ EVIL = "</div></span><script>alert('1')</script><img src=x onerror=\"alert(1)\">
 def test_nothing_from_outside_is_markup(written):
     each = record(EVIL, finding(EVIL, 3, 20, EVIL), finding(EVIL, 0, 9, EVIL, "flags"), file=EVIL, identity=EVIL + "2")
     page = written((each, EVIL), title=EVIL)
-    reading = DocumentResult(page)
+    parsed = ParsedPage(page)
     allowed = set("html head meta title style body header h1 p div nav fieldset legend small button label input span "
                   "main article h2 a ul li mark script".split())  # fmt: skip
-    assert set(reading.tags) <= allowed
-    assert reading.tags.count("script") == 1
-    assert reading.panes == [EVIL]
+    assert set(parsed.tags) <= allowed
+    assert parsed.tags.count("script") == 1
+    assert parsed.panes == [EVIL]
     shown = EVIL.replace("\u202e", "<U+202E>")
-    assert reading.words.count(shown) == 5, "title, heading, file name, chip and legend each show it whole"
-    assert f"{shown}2" in reading.words
-    assert not any(name.startswith("on") for _, values in reading.attributes for name in values)
+    assert parsed.words.count(shown) == 5, "title, heading, file name, chip and legend each show it whole"
+    assert f"{shown}2" in parsed.words
+    assert not any(name.startswith("on") for _, values in parsed.attributes for name in values)
     outside_the_text = page.replace('<span class="hidden" data-code="U+202E">\u202e</span>', "")
     assert "\u202e" not in outside_the_text
 
 
 def test_nothing_is_fetched_and_only_the_own_script_may_run(written):
-    reading = DocumentResult(written((record("abc", finding("abc", 0, 1)), "abc")))
-    policy = next(values["content"] for _, values in reading.attributes if "http-equiv" in values)
+    parsed = ParsedPage(written((record("abc", finding("abc", 0, 1)), "abc")))
+    policy = next(values["content"] for _, values in parsed.attributes if "http-equiv" in values)
     assert policy.startswith("default-src 'none'; ")
     for kind in ("style", "script"):
-        digest = base64.b64encode(hashlib.sha256("".join(reading.sources[kind]).encode()).digest()).decode()
+        digest = base64.b64encode(hashlib.sha256("".join(parsed.sources[kind]).encode()).digest()).decode()
         assert f"{kind}-src 'sha256-{digest}'" in policy
-        assert not re.search(r"https?:|url\(|@import|fetch|src=", "".join(reading.sources[kind]))
-    assert not {"src", "style", "srcset"} & {name for _, values in reading.attributes for name in values}
-    assert all(link.startswith("#") for link in reading.values("href"))
+        assert not re.search(r"https?:|url\(|@import|fetch|src=", "".join(parsed.sources[kind]))
+    assert not {"src", "style", "srcset"} & {name for _, values in parsed.attributes for name in values}
+    assert all(link.startswith("#") for link in parsed.values("href"))
 
 
 def test_overlapping_marks_have_a_line_each_and_outer_ones_lie_lower(written):
@@ -180,13 +180,13 @@ def test_overlapping_marks_have_a_line_each_and_outer_ones_lie_lower(written):
     inner, outer = finding(text, 0, 8, "A"), finding(text, 0, 26, "O", "parties")
     crossing, alone = finding(text, 20, 30, "X"), finding(text, 30, 35, "B")
     page = written((record(text, outer, inner, crossing, alone), text))
-    reading, numbers = DocumentResult(page), _numbers(page)
+    parsed, numbers = ParsedPage(page), _numbers(page)
     lanes = {}
     for (_, label), number in numbers.items():
         classes = re.search(rf'<mark class="label{number} lane(\d)"', page)
         lanes[label] = int(classes[1])
     assert lanes == {"A": 0, "O": 1, "X": 0, "B": 0}
-    assert reading.where("lane1") == set(range(26))
+    assert parsed.where("lane1") == set(range(26))
     last_pieces = re.findall(r'data-tag="(\w) 0.50">(?:<mark[^>]*>)?([^<]*)<', page)
     assert last_pieces == [("A", "Acme LLP"), ("O", "Cyprus"), ("X", "; Ke"), ("B", "strel")]
     heights = [int(value) for value in re.findall(r"\.lane\d+\{padding-bottom:(\d+)px", page)]
@@ -198,14 +198,14 @@ def test_answers_stand_above_the_text_and_lead_to_their_window(written):
     whole = finding(text, 0, len(text), "structuring", "flags", 0.931)
     part = finding(text, 12, 24, "sanctions", "flags", 0.5)
     page = written((record(text, whole, part, windows=2), text), (record("x", identity="b", file=""), "x"))
-    reading = DocumentResult(page)
-    assert "0.93" in reading.words
-    assert "structuring " in reading.words and "none" in reading.words
-    links = [values for tag, values in reading.attributes if tag == "a" and "data-window" in values]
+    parsed = ParsedPage(page)
+    assert "0.93" in parsed.words
+    assert "structuring " in parsed.words and "none" in parsed.words
+    links = [values for tag, values in parsed.attributes if tag == "a" and "data-window" in values]
     assert [link["href"] for link in links] == ["#d1w1"], "a chip of the whole text leads nowhere"
-    assert "d1w1" in reading.values("id")
-    assert reading.where("window1") == set(range(12, 24))
-    assert "24 characters read in 2 windows" in reading.words and "1 character read in 1 window" in reading.words
+    assert "d1w1" in parsed.values("id")
+    assert parsed.where("window1") == set(range(12, 24))
+    assert "24 characters read in 2 windows" in parsed.words and "1 character read in 1 window" in parsed.words
 
 
 def test_the_legend_counts_by_field_and_label_and_articles_name_theirs(written):
@@ -254,8 +254,8 @@ def test_memory_stays_flat(tmp_path):
     assert peak < 1_000_000 < (tmp_path / "page.html").stat().st_size
 
 
-def _luminance(colour):
-    parts = [value / 255 for value in colour]
+def _luminance(color):
+    parts = [value / 255 for value in color]
     red, green, blue = (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -265,19 +265,21 @@ def _contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
-def _mixed(colour, ground, share):
-    return [share * above + (1 - share) * below for above, below in zip(colour, ground, strict=True)]
+def _mixed(color, ground, share):
+    return [share * above + (1 - share) * below for above, below in zip(color, ground, strict=True)]
 
 
 def test_every_label_is_readable_in_light_and_dark():
     """WCAG AA: 4.5 to 1, on the label's own tint, on two tints, and on a window that is lit."""
-    lit = re.findall(r"--lit:(#\w{6})", STYLE)
-    for hues, ground, marked in ((LIGHT, PAPER, lit[0]), (DARK, NIGHT, lit[1])):
-        for hue in hues:
-            colour, paper, lamp = (bytes.fromhex(each[1:]) for each in (hue, ground, marked))
-            once = _mixed(colour, paper, 0.11)
-            for behind in (once, _mixed(colour, once, 0.11), _mixed(colour, lamp, 0.11)):
-                assert _contrast(colour, behind) >= 4.5, (hue, behind)
+    papers, lit = (re.findall(rf"--{name}:(#\w{{6}})", STYLE) for name in ("paper", "lit"))
+    hues = re.findall(r"--hue(\d+):(#\w{6})", STYLE)
+    assert [int(number) for number, _ in hues] == [*range(HUES)] * 2 and len(papers) == len(lit) == 2
+    for mode, (ground, marked) in enumerate(zip(papers, lit, strict=True)):
+        for _, hue in hues[HUES * mode : HUES * (mode + 1)]:
+            color, paper, lamp = (bytes.fromhex(each[1:]) for each in (hue, ground, marked))
+            once = _mixed(color, paper, 0.11)
+            for behind in (once, _mixed(color, once, 0.11), _mixed(color, lamp, 0.11)):
+                assert _contrast(color, behind) >= 4.5, (hue, behind)
 
 
 def test_importing_the_page_loads_nothing_heavy():
@@ -285,3 +287,13 @@ def test_importing_the_page_loads_nothing_heavy():
     code = f"import sys, electra_ie.inference.html_report, electra_ie.common.progress; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_style_sheet_and_script_are_part_of_the_code_that_is_hashed(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    sums = set()
+    for name in ("a.py", "report.css", "report.js", "py.typed", "tasks/a.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("text", "utf-8")
+        sums.add(provenance.code_now()["modules"])
+    assert len(sums) == 3, "py.typed and what is in tasks are no code"

@@ -317,12 +317,12 @@ def test_the_best_score_of_the_log_is_the_saved_models(run):
 def evaluate_copy(run):
     """Scores on dev of the run as it lies on disk, without writing into it."""
     from electra_ie.inference.extractor import Extractor
-    from electra_ie.inference.scoring import answer, judge
+    from electra_ie.inference.scoring import predict, score_answers
     from electra_ie.runs.layout import load_task
 
     extractor = Extractor.load(str(run))
     documents = load_task(run).read("dev")
-    return judge(extractor.fields, documents, answer(extractor, documents))
+    return score_answers(extractor.fields, documents, predict(extractor, documents))
 
 
 def test_the_best_weights_are_saved_and_not_the_last(task, tmp_path, rough, monkeypatch):

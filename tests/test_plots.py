@@ -12,7 +12,7 @@ from scipy.stats import ttest_1samp
 
 from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.data.document import Document, Span
-from electra_ie.inference.scoring import draw
+from electra_ie.inference.scoring import plot_scores
 from electra_ie.runs import plots
 
 LABELS = [f"class {number}" for number in range(60)]
@@ -244,7 +244,7 @@ def test_the_pictures_of_a_split_show_its_gold_and_answers(tmp_path, monkeypatch
         {"topic": "trade", "risks": ("late",), "names": ()},
         {"topic": "travel", "risks": (), "names": (Span(0, 4, "person"),)},
     ]
-    files = draw(tmp_path, "test", tiny.FIELDS, documents, answers)
+    files = plot_scores(tmp_path, "test", tiny.FIELDS, documents, answers)
     assert [file.name for file in files] == list(drawn) == ["test_topic.png", "test_risks.png", "test_names.png"]
     assert np.asarray(drawn["test_topic.png"].images[0].get_array()) == pytest.approx(np.array([[0.5, 0.5], [0, 1]]))
     for name, label, expected in (

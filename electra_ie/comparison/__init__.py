@@ -1,4 +1,5 @@
-"""Several presets, label budgets and seeds compared by paired statistics.
+"""Comparison of presets over label budgets and seeds, by paired statistics.
 
-May import everything from `common` to `training`.
+`runner` trains and scores the runs, `workers` runs several trainings at once, `statistics` computes intervals and the
+verdict. May import everything from `common` to `training`.
 """

@@ -1,25 +1,26 @@
-"""What a comparison of presets found: mean and spread, paired differences with intervals, and one plain sentence."""
+"""Statistics of a comparison of presets: means, paired differences with confidence intervals, and the verdict."""
 
 from __future__ import annotations
 
 import statistics
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import t as student
+from scipy.stats import ttest_rel
 
 from electra_ie.metrics import MAIN, NAMES
 
-SURE = 0.95
-"""How much of the time an interval is to hold the true difference."""
-LEAST = 0.05
-"""Points that a gain must have: what is shown as 0.0 is none."""
+CONFIDENCE = 0.95
+"""The confidence level of all intervals."""
+MIN_GAIN = 0.05
+"""The smallest gain that counts, in points: below it a gain is displayed as 0.0."""
 
 
 @dataclass(frozen=True)
 class RunKey:
-    """A run of the comparison: its label budget (None: all labels), seed and preset."""
+    """The key of a run in a comparison: label budget (None: all labels), seed and preset."""
 
     label_budget: int | None
     seed: int
@@ -27,14 +28,21 @@ class RunKey:
 
     @property
     def name(self) -> str:
+        """The name of the run's folder."""
         return f"{self.label_budget or 'all'}-{self.preset}-{self.seed}"
 
 
 @dataclass(frozen=True)
 class RunScore:
-    """What a run scored on the split that is compared and on dev (None without one), in points (0 to 100), and the
-    seconds that its training took. teachers: are its weights those of its teacher, since the game fell behind it on
-    dev, collapsed, or was not played?"""
+    """The scores of a run, in points (0 to 100).
+
+    Attributes:
+        score: The score on the compared split.
+        dev: The score on dev; None without a dev split.
+        seconds: The training time.
+        teachers: True if the run kept the weights of its teacher, because adversarial training scored lower on dev,
+            diverged, or was skipped.
+    """
 
     score: float
     dev: float | None
@@ -44,9 +52,14 @@ class RunScore:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better a preset is than the baseline, in points: the mean over the seeds, each paired with itself, and
-    the ends of a 95 % interval (Student's t over the seeds; None for a single seed). cost: its training time, in that
-    of the baseline."""
+    """The gain of a preset over the baseline, in points.
+
+    Attributes:
+        mean: The mean over seeds of the paired differences.
+        low: The lower end of the 95 % interval (paired t-test over seeds); None for a single seed.
+        high: The upper end.
+        cost: The training time relative to that of the baseline.
+    """
 
     mean: float
     low: float | None
@@ -55,152 +68,166 @@ class Difference:
 
     @property
     def better(self) -> bool:
-        return self.low is not None and self.low > 0 and self.mean >= LEAST
+        """Whether the preset is significantly better than the baseline, by at least `MIN_GAIN`."""
+        return self.low is not None and self.low > 0 and self.mean >= MIN_GAIN
 
     @property
     def worse(self) -> bool:
+        """Whether the preset is significantly worse than the baseline."""
         return self.high is not None and self.high < 0
 
 
 class Comparison:
-    """The outcomes of presets over label budgets and seeds, the first preset being the baseline.
+    """The scores of several presets over label budgets and seeds. The first preset is the baseline.
 
-    Every preset has every budget and seed: the same labels, the same dev split.
+    Every preset is run with every budget and seed: the same labels, the same dev split.
     """
 
-    def __init__(self, outcomes: dict[RunKey, RunScore], presets: Sequence[str], kinds: Iterable[str]):
-        self.outcomes, self.presets = outcomes, list(presets)
-        self.budgets = list(dict.fromkeys(cell.label_budget for cell in outcomes))
-        self.seeds = sorted({cell.seed for cell in outcomes})
+    def __init__(self, run_scores: dict[RunKey, RunScore], presets: Sequence[str], kinds: Iterable[str]):
+        """Collect the scores. `kinds` are the kinds of the task's fields, which decide the name of the unit."""
+        self.run_scores, self.presets = run_scores, list(presets)
+        self.budgets = list(dict.fromkeys(key.label_budget for key in run_scores))
+        self.seeds = sorted({key.seed for key in run_scores})
         names = {NAMES[MAIN[kind]] for kind in kinds}
         self.unit = names.pop() if len(names) == 1 else "points"
 
     @property
     def baseline(self) -> str:
+        """The preset that the others are compared with."""
         return self.presets[0]
 
-    def scores(self, preset: str, labels: int | None) -> list[float]:
-        """One score a seed."""
-        return [self.outcomes[RunKey(labels, seed, preset)].score for seed in self.seeds]
+    def scores(self, preset: str, budget: int | None) -> list[float]:
+        """Return the score of each seed."""
+        return [self.run_scores[RunKey(budget, seed, preset)].score for seed in self.seeds]
 
     def difference(self, preset: str, budgets: Sequence[int | None] | None = None) -> Difference:
-        """Of a preset over the baseline, over these budgets (None: all of them). Budgets of one seed are nested and no
-        independent draws: their mean counts as one observation."""
-        chosen = self.budgets if budgets is None else list(budgets)
-        mine, base = (
-            [[self.outcomes[RunKey(labels, seed, each)] for labels in chosen] for seed in self.seeds]
-            for each in (preset, self.baseline)
+        """Return the gain of a preset over the baseline, averaged over these budgets (None: all budgets).
+
+        The label sets of one seed are nested, hence not independent: their mean counts as one observation.
+        """
+        budgets = self.budgets if budgets is None else budgets
+        runs, baseline_runs = (
+            [[self.run_scores[RunKey(budget, seed, name)] for budget in budgets] for seed in self.seeds]
+            for name in (preset, self.baseline)
         )
-        gains = [
-            statistics.mean(one.score - other.score for one, other in zip(*pair, strict=True))
-            for pair in zip(mine, base, strict=True)
-        ]
-        cost = _seconds(mine) / max(_seconds(base), 1e-9)
-        return Difference(statistics.mean(gains), *_interval(gains), cost)
+        means, baseline_means = (
+            [statistics.mean(run.score for run in of_seed) for of_seed in by_seed] for by_seed in (runs, baseline_runs)
+        )
+        gain = statistics.mean(score - other for score, other in zip(means, baseline_means, strict=True))
+        cost = _seconds(runs) / max(_seconds(baseline_runs), 1e-9)
+        return Difference(gain, *_interval(means, baseline_means), cost)
 
     @property
     def winner(self) -> str:
-        """The preset that is surely better than the baseline, the best of several; else the baseline. One that surely
-        loses at the largest budget, whose runs are the ready ones, does not win by smaller ones."""
-        found = {preset: self.difference(preset) for preset in self.presets[1:]}
-        better = [preset for preset in found if found[preset].better and not self._at_last(preset).worse]
-        return max(better, key=lambda preset: found[preset].mean, default=self.baseline)
+        """The significantly better preset with the largest mean gain; the baseline if there is none.
+
+        A preset that is significantly worse at the largest budget cannot win, since those are the runs that are used.
+        """
+        gains = {preset: self.difference(preset) for preset in self.presets[1:]}
+        better = [preset for preset, gain in gains.items() if gain.better and not self._at_largest_budget(preset).worse]
+        return max(better, key=lambda preset: gains[preset].mean, default=self.baseline)
 
     @property
     def best(self) -> RunKey:
-        """The run of the winner that dev likes best, at the largest budget; the first seed's without dev."""
-        runs = (RunKey(self.budgets[-1], seed, self.winner) for seed in self.seeds)
-        return max(runs, key=lambda cell: self.outcomes[cell].dev or 0.0)
+        """The winner's run at the largest budget with the best dev score; that of the first seed without dev."""
+        keys = (RunKey(self.budgets[-1], seed, self.winner) for seed in self.seeds)
+        return max(keys, key=lambda key: self.run_scores[key].dev or 0.0)
 
     @property
     def verdict(self) -> str:
-        """One plain sentence: does another preset pay, and what is to be done."""
+        """One sentence: whether another preset is better than the baseline, and which one to use."""
         if len(self.presets) == 1:
             return f"{self.baseline} alone was run: nothing to compare."
         if self.winner != self.baseline:
             gain = self.difference(self.winner)
-            between = f"({gain.low:.1f} to {gain.high:.1f}{self._budgets_told})"
+            between = f"({gain.low:.1f} to {gain.high:.1f}{self._budget_clause})"
             return f"{self.winner} adds {gain.mean:.1f} {self.unit} {between}: keep it."
-        preset = max(self.presets[1:], key=lambda each: self.difference(each).mean)
+        preset = max(self.presets[1:], key=lambda name: self.difference(name).mean)
         gain = self.difference(preset)
         if gain.low is None:
-            told = f"one seed proves nothing ({preset}: {gain.mean:+.1f} {self.unit})"
-            return f"{told}: run three, and until then ship {self.baseline}."
-        between = f"({gain.mean:+.1f} {self.unit}, {gain.low:.1f} to {gain.high:.1f}{self._budgets_told})"
+            result = f"one seed proves nothing ({preset}: {gain.mean:+.1f} {self.unit})"
+            return f"{result}: run three, and until then ship {self.baseline}."
+        between = f"({gain.mean:+.1f} {self.unit}, {gain.low:.1f} to {gain.high:.1f}{self._budget_clause})"
         if gain.better:
-            last = self._at_last(preset)
-            lost = f"{-last.mean:.1f} ({-last.high:.1f} to {-last.low:.1f})"  # type: ignore[operator]
-            most = f"with {self.budgets[-1] or 'all'} labels, which the ready run has"
-            return f"{preset} gains {between} but loses {lost} {most}: ship {self.baseline}."
+            largest = self._at_largest_budget(preset)
+            loss = f"{-largest.mean:.1f} ({-largest.high:.1f} to {-largest.low:.1f})"  # type: ignore[operator]
+            where = f"with {self.budgets[-1] or 'all'} labels, which the ready run has"
+            return f"{preset} gains {between} but loses {loss} {where}: ship {self.baseline}."
         if gain.worse:
             return f"{preset} loses {between}: ship {self.baseline}."
         return f"no measurable gain from {preset} {between}: ship {self.baseline}."
 
     @property
     def notes(self) -> list[str]:
-        """What else is to be known of the comparison, a sentence each."""
-        told = []
+        """Further remarks on the comparison, one sentence each."""
+        sentences = []
         for preset in self.presets[1:]:
-            mine = [outcome for cell, outcome in self.outcomes.items() if cell.preset == preset]
-            if kept := sum(outcome.teachers for outcome in mine):
-                told.append(
-                    f"{kept} of the {len(mine)} runs of {preset} kept the weights of their teacher: their game fell "
-                    "behind it on dev, collapsed, or was not played."
+            runs = [run for key, run in self.run_scores.items() if key.preset == preset]
+            if kept := sum(run.teachers for run in runs):
+                sentences.append(
+                    f"{kept} of the {len(runs)} runs of {preset} kept the weights of their teacher: adversarial "
+                    "training scored lower on dev, diverged, or was skipped."
                 )
-        return told
+        return sentences
 
-    def _at_last(self, preset: str) -> Difference:
-        """At the largest budget."""
+    def _at_largest_budget(self, preset: str) -> Difference:
         return self.difference(preset, self.budgets[-1:])
 
     @property
-    def _budgets_told(self) -> str:
+    def _budget_clause(self) -> str:
         if len(self.budgets) == 1:
             return ""
-        *others, last = (str(labels or "all") for labels in self.budgets)
+        *others, last = (str(budget or "all") for budget in self.budgets)
         return f", the mean over {', '.join(others)} and {last} labels"
 
     def as_dict(self) -> dict[str, Any]:
-        """What compare.json holds."""
+        """Return the content of compare.json."""
         return {
             "unit": self.unit,
-            "runs": [{**vars(cell), **vars(outcome)} for cell, outcome in self.outcomes.items()],
-            "budgets": [self._budget(labels) for labels in self.budgets],
+            "runs": [{**vars(key), **vars(run)} for key, run in self.run_scores.items()],
+            "budgets": [self._budget(budget) for budget in self.budgets],
             "differences": {preset: vars(self.difference(preset)) for preset in self.presets[1:]},
             "winner": self.winner,
             "verdict": self.verdict,
             "notes": self.notes,
         }
 
-    def _budget(self, labels: int | None) -> dict[str, Any]:
-        found = {preset: self.scores(preset, labels) for preset in self.presets}
+    def _budget(self, budget: int | None) -> dict[str, Any]:
+        by_preset = {preset: self.scores(preset, budget) for preset in self.presets}
         return {
-            "labels": labels,
+            "labels": budget,
             "presets": {
                 preset: {
                     "mean": statistics.mean(scores),
                     "deviation": _deviation(scores),
-                    **dict(zip(("low", "high"), _interval(scores), strict=True)),
+                    **dict(zip(("low", "high"), _interval(scores, [0.0] * len(scores)), strict=True)),
                     "scores": scores,
                 }
-                for preset, scores in found.items()
+                for preset, scores in by_preset.items()
             },
-            "differences": {preset: vars(self.difference(preset, [labels])) for preset in self.presets[1:]},
+            "differences": {preset: vars(self.difference(preset, [budget])) for preset in self.presets[1:]},
         }
 
 
 def _seconds(runs: Iterable[Iterable[RunScore]]) -> float:
-    return sum(each.seconds for some in runs for each in some)
+    return sum(run.seconds for of_seed in runs for run in of_seed)
 
 
-def _interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """The ends of a 95 % interval of the mean (Student's t); None for one value."""
-    if len(values) < 2:
+def _interval(scores: Sequence[float], baseline: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return the 95 % interval of the mean difference by a paired t-test; (None, None) for a single pair.
+
+    With a baseline of zeros it is the interval of the mean score.
+    """
+    if len(scores) < 2:
         return None, None
-    reach = student.ppf((1 + SURE) / 2, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
-    return statistics.mean(values) - reach, statistics.mean(values) + reach
+    with warnings.catch_warnings():
+        # Equal differences, such as zeros where runs kept their teacher, rightly give an interval of width 0; scipy
+        # warns that their variance is not precise.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        low, high = ttest_rel(scores, baseline).confidence_interval(CONFIDENCE)
+    return float(low), float(high)
 
 
 def _deviation(scores: Sequence[float]) -> float | None:
-    """The standard deviation over seeds; None for one."""
+    """Return the standard deviation over seeds; None for a single seed."""
     return statistics.stdev(scores) if len(scores) > 1 else None

@@ -1,4 +1,4 @@
-"""A finished run applied to text: extraction, scoring against gold, and the HTML report.
+"""Application of a finished run to text: extraction, scoring against gold, and the HTML report.
 
-May import everything from `common` to `runs`, and no training: a machine that extracts needs no training code.
+May import everything from `common` to `runs`, but no training: extraction needs no training code.
 """

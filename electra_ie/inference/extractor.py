@@ -1,14 +1,16 @@
-"""Texts -> findings with exact offsets, the same whatever else is read beside them."""
+"""Apply a trained discriminator to texts: findings with exact character offsets, independent of batching."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import expit, softmax
 
 from electra_ie.common.hashing import SHOWN, of_sums, package_version
 from electra_ie.common.hub_client import named
@@ -24,17 +26,24 @@ from electra_ie.runs.download import run_folder
 from electra_ie.runs.storage import load_run, model_files
 
 TOKENS_AT_ONCE = 4096
-"""Padded tokens in a forward pass: enough to fill two cores, little enough for any GPU."""
+"""Padded tokens in a forward pass: enough to keep two cores busy, few enough for the memory of any GPU."""
 WINDOWS_AT_ONCE = 512
-"""Windows gathered before they are sorted by length and judged: bounds the memory over any number of documents."""
+"""Windows that are collected before they are sorted by length and scored: bounds the memory for any input."""
 KINDS: dict[type, str] = {str: "classes", tuple: "flags", list: "spans"}
-"""The kind of a field by the type of its answer."""
+"""The kind of a field by the Python type of its answer."""
 
 
 @dataclass
 class DocumentResult:
-    """All that was found in one document. `answers`: for each field the class, the tuple of flags, or the spans.
-    `model`: the first digits of the hash of the saved model that found it (see `Extractor`)."""
+    """The result of one document.
+
+    Attributes:
+        document: The document.
+        windows: The number of windows that the document was split into.
+        answers: The class, the tuple of flags, or the list of spans of each field.
+        findings: The findings of all fields in the order of their offsets.
+        model: The first digits of the hash of the saved model (see `Extractor`).
+    """
 
     document: Document
     windows: int
@@ -43,7 +52,7 @@ class DocumentResult:
     model: str | None = None
 
     def record(self) -> dict[str, Any]:
-        """The JSON line of `electra-ie extract`."""
+        """Return the record that `electra-ie extract` writes as a line of JSON."""
         return {
             "id": self.document.id,
             "file": self.document.file,
@@ -51,39 +60,48 @@ class DocumentResult:
             "windows": self.windows,
             "model": self.model,
             "version": package_version(),
-            "findings": [_finding_record(each) for each in self.findings],
+            "findings": [_finding_record(finding) for finding in self.findings],
         }
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the text with its findings marked."""
+        """Return the text with its findings highlighted, for notebooks."""
         kinds = {name: KINDS[type(answer)] for name, answer in self.answers.items()}
         return frame(self.document.id or "Findings", kinds, self.record(), self.document.text)
 
 
 class Findings(list[Finding]):
-    """The findings of one text: a list, which a notebook shows as the text with its findings marked."""
+    """The findings of one text: a list that notebooks display as the text with its findings highlighted."""
 
-    def __init__(self, reading: DocumentResult):
-        super().__init__(reading.findings)
-        self.reading = reading
+    def __init__(self, result: DocumentResult):
+        """Wrap the findings of a result."""
+        super().__init__(result.findings)
+        self.result = result
 
     def _repr_html_(self) -> str:
-        return self.reading._repr_html_()
+        return self.result._repr_html_()
 
 
 @dataclass
 class _Pending:
-    """A document whose windows are being judged; `logits` of each window by field."""
+    """A document whose windows are being scored. `logits` holds one dictionary per window: field name to logits."""
 
     document: Document
     windows: list[Window]
-    logits: list[dict[str, np.ndarray]] = field(default_factory=list)
+    logits: list[dict[str, np.ndarray]] = dataclasses.field(default_factory=list)
 
 
 class Extractor:
-    """Reads texts with a trained discriminator. `Extractor.load(run)` gives one from a folder, or from the hub.
+    """A trained discriminator with its tokenizer and fields, ready to extract from texts.
 
-    `model`: the first digits of the hash of its files, as in the run's audit.json; None for one that was not loaded.
+    `Extractor.load` reads one from a run folder or from the Hub.
+
+    Attributes:
+        discriminator: The model.
+        windower: Splits a text into windows of tokens.
+        fields: The fields of the task.
+        model: The first digits of the hash of the model's files, as in the run's audit.json; None if it was not
+            loaded from files.
+        edges: The boundary rules for the spans of each field.
     """
 
     def __init__(
@@ -94,15 +112,20 @@ class Extractor:
         model: str | None = None,
         edges: Mapping[str, Edges] | None = None,
     ):
-        """edges: the rules for the spans of each field; those of a field that is not there are the defaults."""
+        """Combine the parts. Fields that `edges` does not contain have the default boundary rules."""
         self.discriminator, self.windower, self.fields, self.model = discriminator, windower, tuple(fields), model
         self.edges = {field.name: (edges or {}).get(field.name, Edges()) for field in fields}
 
     @classmethod
     def load(cls, run: str, device: str | None = None) -> Extractor:
-        """The extractor of a run, on `device` (default: a GPU if there is one).
+        """Load the extractor of a run.
 
-        run: a folder; or `ORG/NAME` or `ORG/NAME@REVISION` on the hub. Raises UserError where there is no finished run.
+        Args:
+            run: A folder, or `ORG/NAME` or `ORG/NAME@REVISION` on the Hub.
+            device: The device of the model (default: a GPU if there is one).
+
+        Raises:
+            UserError: There is no finished run.
         """
         return cls.from_pretrained(run, device=device)
 
@@ -116,130 +139,147 @@ class Extractor:
         local_files_only: bool = False,
         device: str | None = None,
     ) -> Extractor:
-        """As `load`, by the names that users of transformers know.
+        """Load the extractor of a run, with the arguments of transformers' `from_pretrained`.
 
-        revision: a branch, tag or commit on the hub; a folder that exists here has none. token: in place of the one
-        that the hub's client knows. local_files_only: take what was fetched before, without any network.
+        Args:
+            run: A folder, or `ORG/NAME` or `ORG/NAME@REVISION` on the Hub.
+            revision: A branch, tag or commit on the Hub; ignored for a folder.
+            token: A token for the Hub in place of the stored one.
+            local_files_only: Use the download cache only, without network access.
+            device: The device of the model (default: a GPU if there is one).
+
+        Raises:
+            UserError: There is no finished run.
         """
         if revision and not os.path.exists(run):
             run = str(named(f"{os.fspath(run).partition('@')[0]}@{revision}") or run)
         folder = run_folder(run, token=token, local_files_only=local_files_only)
         discriminator, windower, fields, edges = load_run(folder)
         discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        files = model_files(folder, [field.name for field in fields])  # as they are, whatever audit.json says
+        files = model_files(folder, [field.name for field in fields])  # hashed now, not read from audit.json
         return cls(discriminator, windower, fields, of_sums(files)[:SHOWN], edges)
 
     def __call__(self, text: str) -> Findings:
-        """The findings of one text as they stand in it."""
+        """Return the findings of one text, in the order of their offsets."""
         return Findings(next(self.read([Document("", text)])))
 
     def read(self, documents: Iterable[Document]) -> Iterator[DocumentResult]:
-        """Read documents in their order. Windows of several documents share a forward pass; padding is masked, so
-        that a document's answers do not depend on its neighbours."""
+        """Yield the result of each document, in the order of the input.
+
+        Windows of several documents share a forward pass. Padding is masked, so that the result of a document does not
+        depend on the others.
+        """
         pending: list[_Pending] = []
-        waiting = 0
+        windows = 0
         for document in documents:
             pending.append(_Pending(document, self.windower(document.text)))
-            waiting += len(pending[-1].windows)
-            if waiting >= WINDOWS_AT_ONCE:
-                yield from self._judge(pending)
-                pending, waiting = [], 0
-        yield from self._judge(pending)
+            windows += len(pending[-1].windows)
+            if windows >= WINDOWS_AT_ONCE:
+                yield from self._process(pending)
+                pending, windows = [], 0
+        yield from self._process(pending)
 
-    def _judge(self, pending: Sequence[_Pending]) -> Iterator[DocumentResult]:
-        places = [(each, number) for each in pending for number in range(len(each.windows))]
-        places.sort(key=lambda place: len(place[0].windows[place[1]].ids), reverse=True)
-        for each in pending:
-            each.logits = [{} for _ in each.windows]
-        training = self.discriminator.training
+    def _process(self, pending: Sequence[_Pending]) -> Iterator[DocumentResult]:
+        """Score all windows of these documents, longest first, and yield the results."""
+        for item in pending:
+            item.logits = [{} for _ in item.windows]
+        rows = [(item, index) for item in pending for index in range(len(item.windows))]
+        # Windows of like length share a batch, which then holds little padding.
+        rows.sort(key=lambda row: len(row[0].windows[row[1]].ids), reverse=True)
+        was_training = self.discriminator.training
         self.discriminator.eval()
-        while places:
-            longest = len(places[0][0].windows[places[0][1]].ids) + len(self.windower.before) + len(self.windower.after)
+        while rows:
+            item, index = rows[0]
+            longest = len(item.windows[index].ids) + len(self.windower.before) + len(self.windower.after)
             size = max(1, TOKENS_AT_ONCE // longest)
-            self._forward(places[:size])
-            places = places[size:]
-        self.discriminator.train(training)
-        for each in pending:
-            yield self._reading(each)
+            self._forward(rows[:size])
+            rows = rows[size:]
+        self.discriminator.train(was_training)
+        for item in pending:
+            yield self._result(item)
 
-    def _forward(self, places: Sequence[tuple[_Pending, int]]) -> None:
-        rows = [LabeledWindow(each.windows[number], {}) for each, number in places]
-        batch = collate(rows, self.windower, ()).to(self.discriminator.encoder.device)
+    def _forward(self, rows: Sequence[tuple[_Pending, int]]) -> None:
+        """Run the model on a batch of windows and store the logits with their documents."""
+        labeled = [LabeledWindow(item.windows[index], {}) for item, index in rows]
+        batch = collate(labeled, self.windower, ()).to(self.discriminator.encoder.device)
         logits = {name: value.float().cpu().numpy() for name, value in self.discriminator.answers(batch).items()}
-        begins = len(self.windower.before)
-        for row, (each, number) in enumerate(places):
-            window = each.windows[number]
-            own = slice(begins + window.first, begins + window.last)
-            for one in self.fields:
-                each.logits[number][one.name] = (
-                    logits[one.name][row, own] if one.kind == "spans" else logits[one.name][row]
-                )
+        offset = len(self.windower.before)
+        for row, (item, index) in enumerate(rows):
+            window = item.windows[index]
+            # Of a window's tokens only those it owns count; the others are context that a neighbor owns.
+            owned = slice(offset + window.first, offset + window.last)
+            for field in self.fields:
+                values = logits[field.name][row]
+                item.logits[index][field.name] = values[owned] if field.kind == "spans" else values
 
-    def _reading(self, each: _Pending) -> DocumentResult:
+    def _result(self, item: _Pending) -> DocumentResult:
+        """Turn the logits of a document's windows into answers and findings."""
         findings: list[Finding] = []
         answers = {}
-        for one in self.fields:
-            logits = [window[one.name] for window in each.logits]
-            if one.kind == "spans":
-                answers[one.name], found = _read_spans(one, each, logits, self.edges[one.name])
+        for field in self.fields:
+            logits = [window[field.name] for window in item.logits]
+            if field.kind == "spans":
+                answers[field.name], of_field = _decode_spans(field, item, logits, self.edges[field.name])
             else:
-                answers[one.name], found = _read_text(one, each, logits)
-            findings += found if each.document.text.strip() else []  # nothing is found in nothing
+                answers[field.name], of_field = _decode_text(field, item, logits)
+            findings += of_field if item.document.text.strip() else []  # a blank text has answers but no findings
         findings.sort(key=lambda finding: (finding.start, finding.end, finding.field, finding.label))
-        return DocumentResult(each.document, len(each.windows), answers, findings, self.model)
+        return DocumentResult(item.document, len(item.windows), answers, findings, self.model)
 
 
 def _finding_record(finding: Finding) -> dict[str, Any]:
-    """A finding in a JSON line: the text of a passage, the window of a finding about the whole text."""
+    """Return a finding as JSON: with the text of a span, or the window of a finding about the whole text."""
     own = "text" if finding.window is None else "window"
     return {name: getattr(finding, name) for name in ("field", "label", "start", "end", own, "score")}
 
 
-def _read_spans(
-    one: Field, each: _Pending, logits: Sequence[np.ndarray], edges: Edges
+def _decode_spans(
+    field: Field, item: _Pending, logits: Sequence[np.ndarray], edges: Edges
 ) -> tuple[list[Span], list[Finding]]:
-    """Spans are spelt over the whole document's tokens, each judged in the window that owns it: a window's edge cuts
-    none. A finding's score is the mean probability of its tokens' tags."""
-    text = each.document.text
-    offsets = [offset for window in each.windows for offset in window.owned]
-    seen = [place for place, (start, end) in enumerate(offsets) if start < end]
-    offsets = [offsets[place] for place in seen]
-    scores = np.concatenate(logits)[seen]
-    tags = viterbi(one, scores, edges.breaks(text, offsets))
-    sure = _softmax(scores)
+    """Decode spans over the tokens of the whole document, so that no window boundary cuts a span.
+
+    Each token has the logits (T, K) of the window that owns it. The score of a finding is the mean probability of the
+    tags of its tokens.
+    """
+    text = item.document.text
+    offsets = [offset for window in item.windows for offset in window.owned]
+    visible = [index for index, (start, end) in enumerate(offsets) if start < end]  # some tokens have no characters
+    offsets = [offsets[index] for index in visible]
+    scores = np.concatenate(logits)[visible]
+    tags = viterbi(field, scores, edges.breaks(text, offsets))
+    probabilities = softmax(scores, axis=-1)
     spans, findings = [], []
-    for whole, tokens in to_spans(one, tags.tolist(), offsets):
-        span = edges.trim(text, whole)
+    for untrimmed, tokens in to_spans(field, tags.tolist(), offsets):
+        span = edges.trim(text, untrimmed)
         if span:
-            score = _rounded(sure[tokens, tags[tokens]].mean())
+            score = _rounded(probabilities[tokens, tags[tokens]].mean())
             spans.append(span)
-            findings.append(Finding(one.name, span.label, span.start, span.end, text[span.start : span.end], score))
+            findings.append(Finding(field.name, span.label, span.start, span.end, text[span.start : span.end], score))
     return spans, findings
 
 
-def _read_text(one: Field, each: _Pending, logits: Sequence[np.ndarray]) -> tuple[Any, list[Finding]]:
-    """A text's logits are the mean over its windows. The finding is grounded in the window that speaks most for it."""
+def _decode_text(field: Field, item: _Pending, logits: Sequence[np.ndarray]) -> tuple[Any, list[Finding]]:
+    """Decode a class or flags from the mean of the windows' logits (K).
+
+    A finding has the offsets of the window with the highest logit for its label.
+    """
     stacked = np.stack(logits)
     mean = stacked.mean(axis=0)
-    sure = 1 / (1 + np.exp(-mean)) if one.kind == "flags" else _softmax(mean[None])[0]
-    chosen = [place for place in range(len(mean)) if sure[place] > 0.5] if one.kind == "flags" else [int(mean.argmax())]
-    text = each.document.text
+    probabilities = expit(mean) if field.kind == "flags" else softmax(mean)
+    chosen = np.flatnonzero(probabilities > 0.5).tolist() if field.kind == "flags" else [int(mean.argmax())]
+    text = item.document.text
     findings = []
-    for place in chosen:
-        start, end, window = 0, len(text), int(stacked[:, place].argmax())
-        if len(each.windows) > 1:
-            offsets = [offset for offset in each.windows[window].owned if offset[0] < offset[1]]
+    for label in chosen:
+        start, end, window = 0, len(text), int(stacked[:, label].argmax())
+        if len(item.windows) > 1:
+            offsets = [offset for offset in item.windows[window].owned if offset[0] < offset[1]]
             start, end = (offsets[0][0], offsets[-1][1]) if offsets else (start, end)
-        findings.append(Finding(one.name, one.labels[place], start, end, None, _rounded(sure[place]), window + 1))
-    names = tuple(one.labels[place] for place in chosen)
-    return (names if one.kind == "flags" else names[0]), findings
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True)) if len(logits) else logits
-    return raised / raised.sum(axis=-1, keepdims=True) if len(logits) else raised
+        score = _rounded(probabilities[label])
+        findings.append(Finding(field.name, field.labels[label], start, end, None, score, window + 1))
+    names = tuple(field.labels[label] for label in chosen)
+    return (names if field.kind == "flags" else names[0]), findings
 
 
 def _rounded(probability: float) -> float:
-    """Four decimals: what differs beyond them is rounding in the arithmetic, not evidence."""
+    """Round to four decimals, beyond which differences are numerical error."""
     return round(float(probability), 4)

@@ -1,8 +1,8 @@
-"""One self-contained HTML page of documents with their findings highlighted, for a person to review.
+"""The HTML report: one self-contained page of documents with their findings highlighted, for review.
 
-Nothing is fetched and nothing from a document, a label or a file name is ever markup. The text in a document's pane
-is the document's, character for character, so what is copied from the page is what was read; labels and marks of
-hidden characters are drawn by the style sheet.
+The page fetches nothing, and nothing from a document, a label or a file name is interpreted as markup. The text in the
+pane of a document is the document, character for character, so that copied text equals the input; labels and the codes
+of hidden characters are drawn by the style sheet (report.css), not inserted into the text.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -26,17 +27,25 @@ from typing import IO, Any
 from electra_ie.common.errors import UserError
 from electra_ie.common.escaping import UNSAFE, escape_controls
 from electra_ie.common.files import atomic_path
-from electra_ie.inference.page_style import DARK, LIGHT, LINES, NIGHT, PAPER, SCRIPT, STYLE
 
+RESOURCES = files("electra_ie.inference")
+STYLE, SCRIPT = ("\n" + (RESOURCES / name).read_text("utf-8") for name in ("report.css", "report.js"))
+HUES = 8
+"""How many colors report.css defines (`--hue0` to `--hue7`), distinguishable with the common color deficiencies."""
+LINES = ("solid", "dashed", "dotted", "double")
+"""Line styles: all labels beyond the first eight repeat the colors with the next style."""
 POLICY = "base-uri 'none'; form-action 'none'"
 LINE, LOWEST, HIGHEST = 90, 320, 700
-"""Of a frame in a notebook: characters of a line, about, and pixels of height."""
+"""Size of a frame in a notebook: approximate characters per line, and smallest and largest height in pixels."""
 SPECIAL = re.compile(f"[&<>\"']|{UNSAFE.pattern}")
 
 
 @dataclass(frozen=True)
 class _Mark:
-    """A finding as it is drawn: the number of its label, and its lane, 0 being the line next to the text."""
+    """A highlighted finding: offsets, index of its label, displayed tag, and lane.
+
+    Overlapping findings are underlined in different lanes; lane 0 is next to the text.
+    """
 
     start: int
     end: int
@@ -46,23 +55,29 @@ class _Mark:
 
 
 class Page:
-    """A page that grows by one document a call and needs no more memory for it.
+    """A report that is written document by document, in constant memory.
 
-    `with Page(path, title, kinds) as page: page.add(record, text)`. `kinds` maps the name of each field to its kind:
-    findings of spans are marked in the text, the answers of classes and flags stand above it. The documents go to
-    a nameless temporary file, because the legend before them counts them; `path` appears whole when the block
-    ends, and stays as it was when the block raises. Raises UserError where the page cannot be written.
+    Usage: `with Page(path, title, kinds) as page: page.add(record, text)`. Findings of spans are highlighted in the
+    text, the answers of classes and flags are listed above it. The documents go to an unnamed temporary file first,
+    because the legend in front of them counts their findings. `path` is replaced as a whole when the block ends, and
+    stays unchanged when the block raises.
     """
 
     def __init__(self, path: str | os.PathLike[str], title: str, kinds: Mapping[str, str]) -> None:
+        """Begin a report. `kinds` maps the name of each field to its kind."""
         self.path, self.title, self.kinds = Path(path), title, dict(kinds)
         self.labels: dict[tuple[str, str], int] = {}
         self.counts: Counter[tuple[str, str]] = Counter()
         self.documents = self.characters = self.lanes = 0
 
     def __enter__(self) -> Page:
+        """Open the temporary file.
+
+        Raises:
+            UserError: The page cannot be written.
+        """
         if self.path.is_dir():
-            raise UserError("is a folder.", file=self.path, remedy="Give the name of a file for the page.")
+            raise UserError("is a folder.", file=self.path, remedy="Give a file name for the page: --html page.html.")
         try:
             self._body: IO[bytes] = tempfile.TemporaryFile(dir=self.path.parent)
         except OSError as error:
@@ -78,7 +93,7 @@ class Page:
                 self._finish()
 
     def add(self, record: Mapping[str, Any], text: str) -> None:
-        """Add one document: its record as `extract` writes it, and the whole text that the offsets count in."""
+        """Add one document: its record as `extract` writes it, and the text that the offsets refer to."""
         self.documents += 1
         self.characters += record["characters"]
         spans: list[Mapping[str, Any]] = []
@@ -86,20 +101,23 @@ class Page:
         for finding in record["findings"]:
             self.counts[finding["field"], finding["label"]] += 1
             (spans if self.kinds[finding["field"]] == "spans" else answers).append(finding)
-        windows = {(each["start"], each["end"]) for each in answers if each["end"] - each["start"] < len(text)}
-        places = {place: number for number, place in enumerate(sorted(windows), 1)}
-        numbers = sorted({self._number(finding) for finding in record["findings"]})
+        # A window that is the whole text needs no link.
+        offsets = {(answer["start"], answer["end"]) for answer in answers}
+        partial = sorted((start, end) for start, end in offsets if end - start < len(text))
+        windows = {window: index for index, window in enumerate(partial, 1)}
+        labels = sorted({self._label(finding) for finding in record["findings"]})
         own = f'id="d{self.documents}" aria-labelledby="h{self.documents}"'
         lines = [
-            f'<article {own} data-labels="{" ".join(map(str, numbers))}">',
+            f'<article {own} data-labels="{" ".join(map(str, labels))}">',
             self._heading(record),
-            self._answers(answers, places),
-            self._pane(text, self._marks(spans), places),
+            self._answers(answers, windows),
+            self._pane(text, self._marks(spans), windows),
             "</article>\n",
         ]
         self._body.write("\n".join(lines).encode("utf-8"))
 
-    def _number(self, finding: Mapping[str, Any]) -> int:
+    def _label(self, finding: Mapping[str, Any]) -> int:
+        """Return the index of the finding's label on this page."""
         return self.labels.setdefault((finding["field"], finding["label"]), len(self.labels))
 
     def _heading(self, record: Mapping[str, Any]) -> str:
@@ -109,36 +127,39 @@ class Page:
         link = f'<a href="#d{self.documents}">{_plain(name)}</a>'
         return f'<div class="top"><h2 id="h{self.documents}">{link}</h2><p class="facts">{facts}</p></div>{identity}'
 
-    def _answers(self, answers: list[Mapping[str, Any]], places: Mapping[tuple[int, int], int]) -> str:
-        """What was found of the text as a whole, a list item each; a field that found nothing says `none`."""
+    def _answers(self, answers: list[Mapping[str, Any]], windows: Mapping[tuple[int, int], int]) -> str:
+        """Return the answers about the whole text as a list; `none` for a field without a finding."""
         items = []
         for field in (name for name, kind in self.kinds.items() if kind != "spans"):
             items.append(f'<li class="field">{_plain(field)}</li>')
-            chips = [self._chip(each, places) for each in answers if each["field"] == field]
+            chips = [self._chip(answer, windows) for answer in answers if answer["field"] == field]
             items += chips or ["<li>none</li>"]
         return f'<ul class="answers">{"".join(items)}</ul>' if items else ""
 
-    def _chip(self, answer: Mapping[str, Any], places: Mapping[tuple[int, int], int]) -> str:
+    def _chip(self, answer: Mapping[str, Any], windows: Mapping[tuple[int, int], int]) -> str:
         inside = f"{_plain(answer['label'])} <small>{answer['score']:.2f}</small>"
-        style = f'class="chip label{self._number(answer)}"'
-        place = places.get((answer["start"], answer["end"]))
-        if place is None:
+        style = f'class="chip label{self._label(answer)}"'
+        window = windows.get((answer["start"], answer["end"]))
+        if window is None:
             return f"<li {style}>{inside}</li>"
         where = f"<small>characters {answer['start']:,}–{answer['end']:,}</small>"
-        return f'<li><a {style} href="#d{self.documents}w{place}" data-window="{place}">{inside} {where}</a></li>'
+        return f'<li><a {style} href="#d{self.documents}w{window}" data-window="{window}">{inside} {where}</a></li>'
 
     def _marks(self, spans: Iterable[Mapping[str, Any]]) -> list[_Mark]:
         marks = []
-        for each in spans:
-            tag = f"{escape_controls(each['label'])} {each['score']:.2f}"
-            marks.append(_Mark(each["start"], each["end"], self._number(each), tag))
-        return _in_lanes(marks)
+        for finding in spans:
+            tag = f"{escape_controls(finding['label'])} {finding['score']:.2f}"
+            marks.append(_Mark(finding["start"], finding["end"], self._label(finding), tag))
+        return _assign_lanes(marks)
 
-    def _pane(self, text: str, marks: list[_Mark], places: Mapping[tuple[int, int], int]) -> str:
-        """The text, cut where a mark or a window begins or ends; each piece is wrapped in all that hold it."""
+    def _pane(self, text: str, marks: list[_Mark], windows: Mapping[tuple[int, int], int]) -> str:
+        """Return the text, cut at every boundary of a mark or window; each piece is wrapped in all that contain it.
+
+        HTML elements nest, but findings may cross each other: only elements around pieces can express that.
+        """
         depth = max((mark.lane for mark in marks), default=0)
         self.lanes = max(self.lanes, depth)
-        cuts = {0, len(text), *(cut for place in places for cut in place)}
+        cuts = {0, len(text), *(cut for window in windows for cut in window)}
         cuts.update(cut for mark in marks for cut in (mark.start, mark.end))
         waiting = sorted(marks, key=lambda mark: mark.start, reverse=True)
         active: list[_Mark] = []
@@ -151,23 +172,23 @@ class Page:
             for mark in sorted(active, key=lambda mark: mark.lane):
                 tag = f' data-tag="{escape(mark.tag)}"' if mark.end == end else ""
                 piece = f'<mark class="label{mark.label} lane{mark.lane}"{tag}>{piece}</mark>'
-            pieces.append(self._in_windows(piece, start, end, places))
+            pieces.append(self._in_windows(piece, start, end, windows))
         return f'<div class="text deep{depth}" dir="auto">{"".join(pieces)}</div>'
 
-    def _in_windows(self, piece: str, start: int, end: int, places: Mapping[tuple[int, int], int]) -> str:
-        for (first, last), number in places.items():
+    def _in_windows(self, piece: str, start: int, end: int, windows: Mapping[tuple[int, int], int]) -> str:
+        for (first, last), index in windows.items():
             if first <= start and end <= last:
-                anchor = f' id="d{self.documents}w{number}"' if first == start else ""
-                piece = f'<span class="window window{number}"{anchor}>{piece}</span>'
+                anchor = f' id="d{self.documents}w{index}"' if first == start else ""
+                piece = f'<span class="window window{index}"{anchor}>{piece}</span>'
         return piece
 
     def _finish(self) -> None:
-        """Write the page beside its place, then move it there."""
+        """Write the page to a temporary file and move it to `path`."""
         with atomic_path(self.path) as part, part.open("wb") as page:
             self._compose(page)
 
     def _compose(self, page: IO[bytes]) -> None:
-        """The head, which counts what the body holds, and the body behind it."""
+        """Write the head, whose legend counts the findings of the body, and then the body."""
         page.write(self._head().encode("utf-8"))
         self._body.seek(0)
         shutil.copyfileobj(self._body, page)
@@ -202,26 +223,26 @@ class Page:
         rows = []
         for (owner, label), count in sorted(self.counts.items(), key=lambda item: (-item[1], item[0])):
             if owner == field:
-                number = self.labels[owner, label]
-                box = f'<input type="checkbox" value="{number}" checked>'
-                name = f'<span class="name label{number}"><span>{_plain(label)}</span></span>'
+                index = self.labels[owner, label]
+                box = f'<input type="checkbox" value="{index}" checked>'
+                name = f'<span class="name label{index}"><span>{_plain(label)}</span></span>'
                 rows.append(f'<label>{box}{name}<span class="number">{count:,}</span></label>')
-        found = "".join(rows) or "<p>nothing found</p>"
+        content = "".join(rows) or "<p>nothing found</p>"
         kind = f" <small>{_plain(self.kinds[field])}</small>" if self.kinds[field] != field else ""
         button = '<button type="button">all / none</button>' if rows else ""
-        return f"<fieldset><legend>{_plain(field)}{kind} {button}</legend>{found}</fieldset>"
+        return f"<fieldset><legend>{_plain(field)}{kind} {button}</legend>{content}</fieldset>"
 
     def _style(self) -> str:
-        light, dark = (";".join(f"--hue{n}:{hue}" for n, hue in enumerate(hues)) for hues in (LIGHT, DARK))
-        rules = [STYLE % {"paper": PAPER, "night": NIGHT, "light": light, "dark": dark}]
-        drawn: Counter[bool] = Counter()  # marks and chips look different, so each begin with the first hue
-        for (field, _), number in self.labels.items():
-            line, hue = divmod(drawn[self.kinds[field] == "spans"], len(LIGHT))
-            drawn[self.kinds[field] == "spans"] += 1
-            rules.append(f".label{number}{{--c:var(--hue{hue});--s:{LINES[line % len(LINES)]}}}")
-            rules.append(f".without{number} mark.label{number}{{--c:transparent}}")
-            rules.append(f".without{number} mark.label{number}::after{{display:none}}")
-            rules.append(f".without{number} .chip.label{number}{{display:none}}")
+        """Return report.css with the rules of this page's labels and lanes."""
+        rules = [STYLE]
+        styled: Counter[bool] = Counter()  # marks and chips look different, so both begin with the first hue
+        for (field, _), index in self.labels.items():
+            line, hue = divmod(styled[self.kinds[field] == "spans"], HUES)
+            styled[self.kinds[field] == "spans"] += 1
+            rules.append(f".label{index}{{--c:var(--hue{hue});--s:{LINES[line % len(LINES)]}}}")
+            rules.append(f".without{index} mark.label{index}{{--c:transparent}}")
+            rules.append(f".without{index} mark.label{index}::after{{display:none}}")
+            rules.append(f".without{index} .chip.label{index}{{display:none}}")
         for lane in range(self.lanes + 1):
             rules.append(f".lane{lane}{{padding-bottom:{1 + 5 * lane}px}}")
             rules.append(f".deep{lane}{{line-height:calc(1.8em + {6 * lane}px)}}")
@@ -229,8 +250,10 @@ class Page:
 
 
 def frame(title: str, kinds: Mapping[str, str], record: Mapping[str, Any], text: str) -> str:
-    """The page of one document as an element for a notebook: a frame of its own, in which nothing can reach the
-    notebook, and whose style and script are not the notebook's."""
+    """Return the page of one document as an element for a notebook.
+
+    The page is in a sandboxed frame, so that its content cannot reach the notebook and the two do not share styles.
+    """
     page, whole_page = Page(os.devnull, title, kinds), io.BytesIO()
     page._body = io.BytesIO()
     page.add(record, text)
@@ -241,9 +264,11 @@ def frame(title: str, kinds: Mapping[str, str], record: Mapping[str, Any], text:
     return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{inside}"></iframe>'
 
 
-def _in_lanes(marks: list[_Mark]) -> list[_Mark]:
-    """Give each mark the first line under the text that is free along it, short marks first, so that outer marks
-    lie below the ones they hold. Only marks that touch through others are compared, for the sake of long texts."""
+def _assign_lanes(marks: list[_Mark]) -> list[_Mark]:
+    """Give each mark the first lane that is free along it, short marks first, so that outer marks are below inner ones.
+
+    Only marks of one group of overlapping marks are compared, since the cost is quadratic.
+    """
     done: list[_Mark] = []
     group: list[_Mark] = []
     reach = 0
@@ -259,17 +284,17 @@ def _in_lanes(marks: list[_Mark]) -> list[_Mark]:
 def _stack(group: list[_Mark]) -> list[_Mark]:
     placed: list[_Mark] = []
     for mark in sorted(group, key=lambda mark: (mark.end - mark.start, mark.start)):
-        taken = {each.lane for each in placed if each.start < mark.end and mark.start < each.end}
-        lane = next(number for number in range(len(group)) if number not in taken)
+        taken = {other.lane for other in placed if other.start < mark.end and mark.start < other.end}
+        lane = next(lane for lane in range(len(group)) if lane not in taken)
         placed.append(_Mark(mark.start, mark.end, mark.label, mark.tag, lane))
     return placed
 
 
 def _exact(text: str) -> str:
-    """A document's characters as HTML that reads back as the same ones.
+    """Return a document's text as HTML that a parser reads back as the same characters.
 
-    A control or bidi character is shown by its number and cannot act on what follows it. HTML has no way to write
-    U+0000 and half a surrogate pair: they are shown as ␀ and U+FFFD.
+    A control or bidirectional character is displayed by its code and isolated from the text after it. HTML cannot
+    express U+0000 and lone surrogates: they are displayed as ␀ and U+FFFD.
     """
 
     def write(match: re.Match[str]) -> str:
@@ -278,7 +303,7 @@ def _exact(text: str) -> str:
             return character
         if character in "&<>\"'":
             return escape(character)
-        if character == "\r":  # as it is, it would be read as a line feed
+        if character == "\r":  # unescaped, a parser reads it as a line feed
             return "&#13;"
         if character == "\0" or "\ud800" <= character <= "\udfff":
             return "␀" if character == "\0" else "\ufffd"
@@ -288,14 +313,14 @@ def _exact(text: str) -> str:
 
 
 def _plain(value: object) -> str:
-    """Any other text (a label, a file name) as HTML, hidden characters written out."""
+    """Return other text (a label, a file name) as HTML, with the codes of hidden characters."""
     return escape(escape_controls(str(value)))
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _hash(source: str) -> str:
-    """The one inline style or script that the page's security policy lets in."""
+    """Return the hash by which the Content-Security-Policy admits this inline style or script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"

@@ -1,4 +1,4 @@
-"""The texts to extract from: which files they are in, how each is read, which id it gets, and what cannot be read."""
+"""Input of extraction: find the files, read the documents, assign their ids, and report what cannot be read."""
 
 from __future__ import annotations
 
@@ -28,14 +28,20 @@ NOT_TEXT = (
     ".tab", ".psv", ".xml", ".html", ".htm", ".xhtml", ".yaml", ".yml", ".parquet", ".pdf", ".rtf", ".doc", ".docx",
     ".odt", ".xls", ".xlsx", ".ods", ".ppt", ".pptx", ".zip", ".gz", ".ann", ".conll", ".conllu",
 )  # fmt: skip
-"""Endings of files whose characters are not those of a text: their markup would be read as words."""
+"""Endings of files that are not plain text: their markup would be read as words."""
 FINDINGS = {"id", "file", "characters", "windows", "findings"}
-"""Keys of a record that `extract` writes."""
+"""Keys of a record that `electra-ie extract` writes."""
 
 
 @dataclass(frozen=True)
 class _File:
-    """A file to be read. id: of its document; its records without an id are called `<stem>-<line>`."""
+    """A file to read.
+
+    Attributes:
+        path: The file.
+        id: The id of its document.
+        stem: The prefix of the ids of its records without an id: `<stem>-<line>`.
+    """
 
     path: Path
     id: str
@@ -43,23 +49,20 @@ class _File:
 
     @property
     def ending(self) -> str:
+        """The lower-case file name extension with its dot."""
         return self.path.suffix.lower()
 
 
 class Inbox:
-    """The texts of several paths: text files (whatever their ending), tables, `.jsonl` files, folders, or `-` for
+    """The documents of several paths: text files (of any other ending), tables, `.jsonl` files, folders, or `-` for
     standard input as one document.
 
-    A `.jsonl` and a table have a document a line or row; they are read with the options of the task where its format is
-    theirs, and else with the format's defaults. text, id: the key or column of either, in place of those options. Of a
-    folder each `.txt` and `.jsonl` is read, and each table of the task's own format (see `formats.folders`); a file of
-    findings in it is left out.
+    A `.jsonl` file or a table has one document per line or row. It is read with the options of the task if the task has
+    the same format, else with the defaults of the format. Of a folder, each `.txt` and `.jsonl` file is read, and each
+    table in the format of the task (see `data.readers.folders`), except files that `extract` has written.
 
-    The id of a document is its own, or else its path below the folder that was named; where two files of several paths
-    would have one id, it is the path as it was named.
-
-    Raises:
-        UserError: a path does not exist.
+    The id of a document is that of its record, or else the path of its file below the named folder. If two files would
+    have the same id, all files have their path as it was named.
     """
 
     def __init__(
@@ -69,6 +72,17 @@ class Inbox:
         text: str | None = None,
         id: str | None = None,
     ):
+        """List the files.
+
+        Args:
+            paths: Files, folders, or `-`.
+            task: The task of the run, for the options of its format.
+            text: The key or column of the text, in place of the option of that name.
+            id: The key or column of the id, likewise; every record must have it.
+
+        Raises:
+            UserError: A path does not exist.
+        """
         own = {name: value for name, value in (("text", text), ("id", id)) if value is not None}
         self.options = {
             name: READERS[name].settle({**(task.options if task.format == name else {}), **own})
@@ -82,68 +96,69 @@ class Inbox:
         self.findings = self.repeated = 0
         for path in paths:
             self._add(os.fspath(path))
-        self._leave_repeated_out()
-        self._make_ids_differ()
+        self._drop_repeated()
+        self._make_ids_unique()
 
     def _add(self, path: str) -> None:
         if path == str(STANDARD_INPUT):
             self.files.append(_File(STANDARD_INPUT, "stdin"))
             return
-        found = Path(path)
-        if not os.path.lexists(found):
+        file_or_folder = Path(path)
+        if not os.path.lexists(file_or_folder):
             raise UserError("there is no such file or folder.", file=path, remedy="Check the path.")
-        if not found.is_dir():
-            self.files.append(_File(found, escape_undecodable(found.name)))
+        if not file_or_folder.is_dir():
+            self.files.append(_File(file_or_folder, escape_undecodable(file_or_folder.name)))
             return
-        listing = walk(found, self.endings)
-        self.folders.append(found)
+        listing = walk(file_or_folder, self.endings)
+        self.folders.append(file_or_folder)
         self.listings.append(listing)
         texts = [file for file in listing.files if not (file.suffix.lower() == ".jsonl" and _holds_findings(file))]
         self.findings += len(listing.files) - len(texts)
         listing.files = texts
-        self.files += [_File(file, relative(file, found)) for file in texts]
+        self.files += [_File(file, relative(file, file_or_folder)) for file in texts]
 
-    def _leave_repeated_out(self) -> None:
-        """A file that several paths lead to is read once."""
-        first = {os.path.realpath(each.path): each for each in reversed(self.files)}
-        kept = [each for each in self.files if first[os.path.realpath(each.path)] is each]
+    def _drop_repeated(self) -> None:
+        """Keep the first of several paths to the same file."""
+        first = {os.path.realpath(file.path): file for file in reversed(self.files)}
+        kept = [file for file in self.files if first[os.path.realpath(file.path)] is file]
         self.files, self.repeated = kept, len(self.files) - len(kept)
 
-    def _make_ids_differ(self) -> None:
-        if len({each.id for each in self.files}) < len(self.files):
+    def _make_ids_unique(self) -> None:
+        if len({file.id for file in self.files}) < len(self.files):
             self.files = [
-                each if each.path is STANDARD_INPUT else replace(each, id=escape_undecodable(each.path.as_posix()))
-                for each in self.files
+                file if file.path is STANDARD_INPUT else replace(file, id=escape_undecodable(file.path.as_posix()))
+                for file in self.files
             ]
-        stems = [each.id[: len(each.id) - len(each.path.suffix)] for each in self.files]
-        taken = Counter(stem for each, stem in zip(self.files, stems, strict=True) if each.ending in RECORDS)
+        # `a.csv` and `a.jsonl` would both have records `a-1`: the stem keeps the ending where it is not unique.
+        stems = [file.id[: len(file.id) - len(file.path.suffix)] for file in self.files]
+        used = Counter(stem for file, stem in zip(self.files, stems, strict=True) if file.ending in RECORDS)
         self.files = [
-            replace(each, stem=each.id if taken[stem] > 1 else stem)
-            for each, stem in zip(self.files, stems, strict=True)
+            replace(file, stem=file.id if used[stem] > 1 else stem)
+            for file, stem in zip(self.files, stems, strict=True)
         ]
 
     def read(self, fail: OnError) -> Iterator[Document]:
-        """The documents, one at a time; no two have one id. Memory grows with the ids only.
+        """Yield the documents one at a time, each with its own id. Memory grows with the ids only.
 
-        fail: gets what cannot be read, by file and line. If it returns, the reading goes on behind that: with the
-        next line or row, or where this is not safe with the next file.
+        Args:
+            fail: Called with the error of each file or line that cannot be read. If it returns, reading continues with
+                the next line or row, or with the next file if the boundaries of rows are lost.
         """
         self._report()
         for listing in self.listings:
             if not listing.files:
                 fail(listing.empty_error())
-        taken: dict[str, str] = {}
+        locations: dict[str, str] = {}
         for document in self._documents(fail):
-            place = f"{document.file}:{document.line}"
-            if document.id in taken:
-                message = f'the id "{document.id}" is taken by {taken[document.id]}.'
+            if document.id in locations:
+                message = f'the id "{document.id}" is taken by {locations[document.id]}.'
                 fail(SourceLine(document.file, document.line).error(message, "Give each record its own id."))
                 continue
-            taken[document.id] = place
+            locations[document.id] = f"{document.file}:{document.line}"
             yield document
 
     def _report(self) -> None:
-        """Warns of what is left out."""
+        """Warn about what is left out."""
         for listing in self.listings:
             if listing.files:
                 listing.report()
@@ -153,20 +168,20 @@ class Inbox:
             warn(f"{count(self.repeated, 'file is', 'files are')} named more than once and read once.")
 
     def _documents(self, fail: OnError) -> Iterator[Document]:
-        for each in self.files:
+        for file in self.files:
             try:
-                if each.path is STANDARD_INPUT:
+                if file.path is STANDARD_INPUT:
                     name = "<standard input>"
-                    yield Document(each.id, decode(sys.stdin.buffer.read(), name), {}, name, 1)
-                elif each.ending == ".jsonl":
-                    yield from self._records(each, fail)
-                elif each.ending in TABLES:
-                    yield from self._rows(each, fail)
-                elif each.ending in NOT_TEXT:
-                    remedy = "Convert it to .txt, or to .jsonl with a text a line."
-                    raise UserError(f"a {each.ending} file is not read as text.", file=each.path, remedy=remedy)
+                    yield Document(file.id, decode(sys.stdin.buffer.read(), name), {}, name, 1)
+                elif file.ending == ".jsonl":
+                    yield from self._records(file, fail)
+                elif file.ending in TABLES:
+                    yield from self._rows(file, fail)
+                elif file.ending in NOT_TEXT:
+                    remedy = "Convert it to .txt, or to .jsonl with one text per line."
+                    raise UserError(f"a {file.ending} file is not read as text.", file=file.path, remedy=remedy)
                 else:
-                    yield document_of_file(each.path, each.id)
+                    yield document_of_file(file.path, file.id)
             except UserError as error:
                 fail(error)
 
@@ -181,20 +196,20 @@ class Inbox:
             raise UserError(error.message, file=error.file, line=error.line, remedy=remedy) from None
 
     def sources(self) -> Iterator[Path | int]:
-        """The files that are read: their paths, and of standard input the number of the open file."""
-        for each in self.files:
-            yield from descriptors(sys.stdin) if each.path is STANDARD_INPUT else [each.path]
+        """Yield what is read: the path of each file, and the file descriptor of standard input."""
+        for file in self.files:
+            yield from descriptors(sys.stdin) if file.path is STANDARD_INPUT else [file.path]
 
     def shown(self, file: str) -> str:
-        """A document's file for people to read: of an absolute path what is below the folder that was named."""
+        """Return a document's file for display: an absolute path is shortened to what is below the named folder."""
         path = Path(file)
         if not path.is_absolute():
             return file
-        return next((relative(path, each) for each in self.folders if path.is_relative_to(each)), path.name)
+        return next((relative(path, folder) for folder in self.folders if path.is_relative_to(folder)), path.name)
 
 
 def _holds_findings(file: Path) -> bool:
-    """Does a file begin with a record that `extract` has written?"""
+    """Return whether a file begins with a record that `electra-ie extract` has written."""
     try:
         with file.open("rb") as stream:
             record = json.loads(stream.readline())

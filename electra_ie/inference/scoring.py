@@ -1,4 +1,4 @@
-"""Scores of an extractor on labelled documents, field by field, and a picture of each."""
+"""Score an extractor on labeled documents, field by field, and plot the scores."""
 
 from __future__ import annotations
 
@@ -20,67 +20,77 @@ from electra_ie.runs.download import run_folder
 from electra_ie.runs.layout import announce_data_folder, load_task, write_scores
 
 Scores = dict[str, dict[str, Any]]
-"""What `metrics.score` returns, by field."""
+"""The result of `metrics.score` for each field."""
 
 
-def answer(extractor: Extractor, documents: Sequence[Document], report: Report | None = None) -> list[dict[str, Any]]:
-    """The extractor's answers to each document, by field."""
+def predict(extractor: Extractor, documents: Sequence[Document], report: Report | None = None) -> list[dict[str, Any]]:
+    """Return the answers of the extractor to each document: field name to answer. The gold is not read."""
     answers = []
-    for reading in extractor.read(document.unlabeled() for document in documents):
-        answers.append(reading.answers)
+    for result in extractor.read(document.unlabeled() for document in documents):
+        answers.append(result.answers)
         if report:
             report(len(answers))
     return answers
 
 
-def judge(fields: Sequence[Field], documents: Sequence[Document], answers: Sequence[dict[str, Any]]) -> Scores:
-    """Compare answers with gold, each field on the documents of which it is known."""
+def score_answers(fields: Sequence[Field], documents: Sequence[Document], answers: Sequence[dict[str, Any]]) -> Scores:
+    """Score the answers against the gold. Each field is scored on the documents that are labeled for it."""
     return {
         field.name: score(
             field,
-            [documents[place].gold[field.name] for place in places],
-            [answers[place][field.name] for place in places],
+            [documents[index].gold[field.name] for index in indices],
+            [answers[index][field.name] for index in indices],
         )
-        for field, places in documents_by_field(documents, fields)
+        for field, indices in documents_by_field(documents, fields)
     }
 
 
 def with_intervals(
     scores: Scores, fields: Sequence[Field], documents: Sequence[Document], answers: Sequence[dict[str, Any]]
 ) -> Scores:
-    """The scores, each field's with its 95 % intervals (see `metrics.intervals`) under `intervals`."""
-    found = {}
-    for field, places in documents_by_field(documents, fields):
-        gold = [documents[place].gold[field.name] for place in places]
-        ends = intervals(field, gold, [answers[place][field.name] for place in places])
-        found[field.name] = {**scores[field.name], "intervals": ends}
-    return found
+    """Return the scores with the 95 % intervals of each field (see `metrics.intervals`) under `intervals`."""
+    result = {}
+    for field, indices in documents_by_field(documents, fields):
+        gold = [documents[index].gold[field.name] for index in indices]
+        ends = intervals(field, gold, [answers[index][field.name] for index in indices])
+        result[field.name] = {**scores[field.name], "intervals": ends}
+    return result
 
 
 def mean_score(scores: Scores) -> float | None:
-    """The mean of the number that decides, over the fields where it is defined: what a checkpoint is chosen by. None
-    where it is defined for no field."""
-    known = [each[each["main"]] for each in scores.values() if each[each["main"]] is not None]
-    return sum(known) / len(known) if known else None
+    """Return the mean of the main scores over the fields, by which checkpoints are selected.
+
+    Fields whose main score is not defined are left out; None if it is defined for no field.
+    """
+    defined = [of_field[of_field["main"]] for of_field in scores.values() if of_field[of_field["main"]] is not None]
+    return sum(defined) / len(defined) if defined else None
 
 
 def without_gold(fields: Sequence[Field], documents: Sequence[Document]) -> list[str]:
-    """The fields that cannot be scored on these documents, since none of them has a label of theirs: no score of such
-    a field is defined but for the number of false findings."""
+    """Return the names of the fields without a label in any of these documents.
+
+    Of their scores only the count of false positives is defined.
+    """
     return [field.name for field in fields if not any(document.gold.get(field.name) for document in documents)]
 
 
 def score_run(run: str | os.PathLike[str], split: str, data: str | None = None) -> Scores:
-    """Read a split of a run's task with the run, score it, and put scores and pictures into the run's folder; of a run
-    on the hub nothing is changed.
+    """Score a run on a split of its task, and write scores and plots to the run's folder.
 
-    data: the folder of the task's files, in place of the one it was trained from. Raises UserError for a split without
-    labels, or for a run from the hub without `data`.
+    A run from the Hub is scored without writing anything.
+
+    Args:
+        run: A run folder or a repository on the Hub.
+        split: The name of the split.
+        data: The folder of the task's files (default: the one that the run was trained from).
+
+    Raises:
+        UserError: The split has no labels, or the run is on the Hub and `data` is not given.
     """
-    there = named(run)
-    if there and data is None:
+    on_hub = named(run)
+    if on_hub and data is None:
         remedy = "Give the folder of the task's files with --data."
-        raise UserError("a run on the hub has no data to be scored on.", file=str(there), remedy=remedy)
+        raise UserError("a run on the hub has no data to be scored on.", file=str(on_hub), remedy=remedy)
     folder = run_folder(run)
     extractor = Extractor.load(str(folder))
     task = load_task(folder, data)
@@ -89,29 +99,31 @@ def score_run(run: str | os.PathLike[str], split: str, data: str | None = None) 
     documents = task.read(split)
     warn_of_misaligned(documents, extractor.windower, extractor.fields, split)
     with progress(len(documents), f"reading {split}", unit="documents") as report:
-        answers = answer(extractor, documents, report)
-    scores = judge(extractor.fields, documents, answers)
+        answers = predict(extractor, documents, report)
+    scores = score_answers(extractor.fields, documents, answers)
     if not scores:
-        raise UserError(f'no document of the split "{split}" has a label.', file=run, remedy="Choose another split.")
+        remedy = "Label documents of this split, or choose another one with --split."
+        raise UserError(f'no document of the split "{split}" has a label.', file=run, remedy=remedy)
     scores = with_intervals(scores, extractor.fields, documents, answers)
-    if not there:
+    if not on_hub:
         write_scores(folder, split, scores)
-        draw(folder, split, extractor.fields, documents, answers)
+        plot_scores(folder, split, extractor.fields, documents, answers)
     return scores
 
 
-def draw(
+def plot_scores(
     folder: Path, split: str, fields: Sequence[Field], documents: Sequence[Document], answers: Sequence[dict[str, Any]]
 ) -> list[Path]:
-    """A confusion matrix for each field of classes, scores by label for the others; returns the files."""
-    scores = judge(fields, documents, answers)
+    """Plot a confusion matrix for each field of classes and scores by label for the others; return the files."""
+    scores = score_answers(fields, documents, answers)
     files = []
-    for field, places in documents_by_field(documents, fields):
+    for field, indices in documents_by_field(documents, fields):
         files.append(folder / f"{split}_{field.name}.png")
-        title = f"{field.name}, {split} ({len(places)} documents)"
+        title = f"{field.name}, {split} ({len(indices)} documents)"
         if field.kind == "classes":
-            gold = [documents[place].gold[field.name] for place in places]
-            plots.confusion(field.labels, gold, [answers[place][field.name] for place in places], files[-1], title)
+            gold = [documents[index].gold[field.name] for index in indices]
+            predicted = [answers[index][field.name] for index in indices]
+            plots.confusion(field.labels, gold, predicted, files[-1], title)
         else:
             plots.per_label(scores[field.name]["labels"], files[-1], title)
     return files

@@ -32,6 +32,8 @@ CHECKED = ("weights", "recipe", "data", "splits", "code", "environment")
 TEST = "test"
 LOCK = "constraints.txt"
 """The exact versions that a checkout is installed by. A wheel has none."""
+CODE = (".py", ".css", ".js")
+"""Suffixes of the files that are code: the modules, and style sheet and script of the HTML report."""
 TASKS = "tasks"
 """The folder that a wheel has within the package and a checkout beside it. What is in it is no part of the code."""
 
@@ -117,8 +119,8 @@ def split_sum(documents: Sequence[Document]) -> str:
 
 
 def code_now() -> dict[str, str]:
-    """The version of this package, and the sum of its modules: what a checkout with changes differs by."""
-    names = {file: file.relative_to(ROOT) for file in ROOT.rglob("*.py")}
+    """The version of this package, and the sum of its code files: what a checkout with changes differs by."""
+    names = {file: file.relative_to(ROOT) for file in ROOT.rglob("*") if file.suffix in CODE}
     ours = {file: name for file, name in names.items() if name.parts[0] != TASKS}
     code = hashing.of_sums({name.as_posix(): hashing.of_file(file) for file, name in ours.items()})
     return {hashing.PACKAGE: hashing.package_version(), "modules": code}

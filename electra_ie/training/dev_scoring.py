@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from electra_ie.inference.scoring import answer, judge, mean_score
+from electra_ie.inference.scoring import mean_score, predict, score_answers
 from electra_ie.training.callbacks import Callback, LoopState
 from electra_ie.training.checkpoints import save_best
 from electra_ie.training.loop import Step
@@ -36,7 +36,7 @@ class DevScoring(Callback):
         """Score dev with the present weights."""
         began = time.monotonic()
         fields, dev = self.setup.task.fields, self.setup.data.dev
-        scores = judge(fields, dev, answer(self.setup.extractor, dev))
+        scores = score_answers(fields, dev, predict(self.setup.extractor, dev))
         mean, best = mean_score(scores), state.saved.best_score
         is_best = mean is not None and (best is None or mean > best)
         main_scores = {name: score[score["main"]] for name, score in scores.items()} | {"mean": mean}

@@ -14,7 +14,7 @@ from electra_ie.data.dataset_card import dataset_on_hub
 from electra_ie.data.fields import documents_by_field
 from electra_ie.data.label_budget import sample
 from electra_ie.inference.extractor import Extractor
-from electra_ie.inference.scoring import Scores, answer, draw, judge, mean_score, with_intervals
+from electra_ie.inference.scoring import Scores, mean_score, plot_scores, predict, score_answers, with_intervals
 from electra_ie.runs import plots
 from electra_ie.runs.layout import CURVES, write_log, write_scores
 from electra_ie.runs.model_card import model_card
@@ -41,8 +41,8 @@ def complete(setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any
     save_fields(folder, setup.discriminator, setup.windower, setup.extractor.edges)
     saved = Extractor.load(str(folder), str(setup.accelerator.device))
     _verify_logits(setup, saved)
-    answers = answer(saved, dev)
-    scores = judge(fields, dev, answers)
+    answers = predict(saved, dev)
+    scores = score_answers(fields, dev, answers)
     _verify_scores(state, scores)
     constant = _constant_fields(setup, saved, answers)
     summary = {
@@ -66,7 +66,7 @@ def complete(setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any
     write_scores(folder, "training", summary)
     if scores:
         write_scores(folder, "dev", with_intervals(scores, fields, dev, answers))
-        draw(folder, "dev", fields, dev, answers)
+        plot_scores(folder, "dev", fields, dev, answers)
     plots.curves(state.log, folder / CURVES)
     write_log(folder, state.log)
     write_audit(folder, setup.task, setup.settings, setup.data)
@@ -82,7 +82,7 @@ def _constant_fields(setup: TrainingSetup, saved: Extractor, dev_answers: Sequen
     documents, answers = setup.data.dev, dev_answers
     if not documents:
         documents = sample(setup.data.train, SAMPLE, setup.settings.seed)
-        answers = answer(saved, documents)
+        answers = predict(saved, documents)
     constant = []
     for field, indices in documents_by_field(documents, setup.task.fields):
         gold = [documents[index].gold[field.name] for index in indices]
