@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from electra_ie.common.hashing import SHOWN, of_sums, package_version
-from electra_ie.common.hub_client import named
+from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.data.batching import collate
 from electra_ie.data.bio import to_spans, viterbi
 from electra_ie.data.document import Document, Finding, Span
@@ -122,7 +122,7 @@ class Extractor:
         that the hub's client knows. local_files_only: take what was fetched before, without any network.
         """
         if revision and not os.path.exists(run):
-            run = str(named(f"{os.fspath(run).partition('@')[0]}@{revision}") or run)
+            run = str(parse_hub_name(f"{os.fspath(run).partition('@')[0]}@{revision}") or run)
         folder = run_folder(run, token=token, local_files_only=local_files_only)
         discriminator, windower, fields, edges = load_run(folder)
         discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))

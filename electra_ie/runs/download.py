@@ -7,7 +7,7 @@ from pathlib import Path
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import MODEL_FILES
-from electra_ie.common.hub_client import download, named
+from electra_ie.common.hub_client import download, parse_hub_name
 from electra_ie.runs.layout import RUN_FILES, TASK
 
 RUN_PATTERNS = (*RUN_FILES, *(f"*/{name}" for name in MODEL_FILES))
@@ -20,7 +20,7 @@ def run_folder(run: str | os.PathLike[str], *, token: str | None = None, local_f
     A revision that is no commit is looked up each time; a commit that is in the cache takes no network. Raises
     UserError where the hub has no such run.
     """
-    name = named(run)
+    name = parse_hub_name(run)
     if name is None:
         return Path(run)
     folder = download(name, RUN_PATTERNS, token=token, local_files_only=local_files_only)
