@@ -96,11 +96,11 @@ def test_only_what_a_run_has_is_sent(hub, copy):
 
 def test_a_card_with_texts_is_not_sent_unnoticed(copy, capsys):
     plan_push(copy, NAME)
-    assert "holds texts" not in capsys.readouterr().err
+    assert "contains texts" not in capsys.readouterr().err
     settings = yaml.safe_load((copy / "run.yaml").read_text("utf-8"))
     (copy / "run.yaml").write_text(yaml.safe_dump({**settings, "include_examples": True}), encoding="utf-8")
     plan_push(copy, NAME)
-    assert "README.md: what is sent holds texts" in capsys.readouterr().err
+    assert "README.md: the card to be sent contains texts" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage, words", [

@@ -42,8 +42,8 @@ from electra_ie.runs.layout import (
     LAST,
     SETTINGS,
     TASK,
-    TAUGHT,
     TEACHER,
+    TEACHER_WEIGHTS,
     TRACKING,
     check_output,
     is_finished,
@@ -202,7 +202,7 @@ class Training:
     def _train_teacher(self) -> Discriminator:
         """The generation before, or the discriminator that learns from the labels alone: trained in a run within this
         one, or before it."""
-        folder, weights = self.folder / TEACHER, self.folder / TAUGHT
+        folder, weights = self.folder / TEACHER, self.folder / TEACHER_WEIGHTS
         main = self.accelerator.is_main_process
         settings = self.settings.of_teacher if self.pool else self.settings.supervised
         corpus = self.corpus if settings.has_teacher else replace(self.corpus, pool=[])
@@ -235,7 +235,7 @@ class Training:
         assert self.teacher is not None
         self.done = Progress(self.done.step, 0, self.teacher.best_score)
         self.rows.append({"step": self.done.step, "kept": "teacher"})
-        save_weights(self.folder / BEST, read_weights(self.folder / TAUGHT)[0], self.done)
+        save_weights(self.folder / BEST, read_weights(self.folder / TEACHER_WEIGHTS)[0], self.done)
 
     def _select_final_weights(self) -> None:
         """The best weights on dev are kept; but the teacher's where the game has fallen behind them by more than one
