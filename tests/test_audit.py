@@ -92,7 +92,7 @@ def test_an_untouched_run_is_as_its_audit_says(mine, monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         main()
     told = capsys.readouterr()
-    assert (caught.value.code or 0, told.out) == (0, "") and "as the audit says" in told.err
+    assert (caught.value.code or 0, told.out) == (0, "") and "matches the audit" in told.err
 
 
 def test_a_run_is_as_its_audit_says_where_it_was_pushed_to(mine):

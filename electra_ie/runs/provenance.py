@@ -203,7 +203,7 @@ def _warn_of_test(overlap: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Difference:
-    """A deviation from the audit. part: one of `CHECKED`. then, now: the recorded and the current value (None: absent)."""
+    """A deviation from the audit. part: one of `CHECKED`. then, now: recorded and current value (None: absent)."""
 
     part: str
     name: str
