@@ -209,7 +209,7 @@ def test_the_commands_to_repeat_it_install_the_embedded_encoder_where_it_was_use
     assert INSTALL not in model_card(mine)
     settings = yaml.safe_load((mine / "run.yaml").read_text("utf-8"))
     (mine / "run.yaml").write_text(yaml.safe_dump({**settings, "encoder": EMBEDDED}), encoding="utf-8")
-    commands = model_card(mine).partition("## Repeating")[2].split("```")[1].split("\n")
+    commands = model_card(mine).partition("## Reproduction")[2].split("```")[1].split("\n")
     assert commands[1].startswith("pip install electra_ie==") and commands[2] == INSTALL
 
 

@@ -235,8 +235,8 @@ def _loading_spans(folder: StockFolder) -> Iterator[str]:
             f'- `aggregation_strategy="{folder.strategy}"` is the strategy for `{name}`: {FITS[folder.strategy]}. The '
             "pipeline takes the best tag of each token and splits invalid sequences (`I-x` without `B-x` before it), "
             "while `extract` decodes the best valid sequence (Viterbi). The pipeline also ignores line ends and joins "
-            "values of adjacent lines that `extract` separates. With few labels this lowers F1: 67.2 instead of 73.1 in "
-            "one measurement."
+            "values of adjacent lines that `extract` separates. With few labels this lowers F1: in one measurement, "
+            "67.2 instead of 73.1."
         )
     yield ""
     yield f"This code needs only transformers and returns the findings of `extract` with the same scores (`{name}`):"
