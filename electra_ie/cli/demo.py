@@ -49,7 +49,7 @@ def main() -> None:
         summary = json.loads((run / "scores.json").read_text("utf-8"))["training"]
         rows.append({"method": preset, "labels": LABEL_BUDGET, **_score_run(run, test), "seconds": summary["seconds"]})
     train_records = len(task.read("train"))
-    rows.append({"method": "keyword rule", "labels": train_records, **_score_keyword_rule(task, test), "seconds": None})
+    rows.append({"method": "keyword rule", "labels": train_records, **score_keyword_rule(task, test), "seconds": None})
 
     findings, page = FOLDER / "findings.jsonl", FOLDER / "findings.html"
     extract(FOLDER / PRESETS[-1], [shipped("tasks") / TASK / "inbox"], findings, page)
@@ -84,7 +84,7 @@ def _score_run(run: Path, test: Sequence[Document]) -> dict[str, float | str]:
     return _main_scores(judge(extractor.fields, test, answer(extractor, test)))
 
 
-def _score_keyword_rule(task: Task, test: Sequence[Document]) -> dict[str, float | str]:
+def score_keyword_rule(task: Task, test: Sequence[Document]) -> dict[str, float | str]:
     """Return the main score of each field of the shipped keyword rule on test documents, by column name."""
     from electra_ie.inference.scoring import judge
 
