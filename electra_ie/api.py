@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from electra_ie.common.errors import MAX_SHOWN, UserError, nearest
 from electra_ie.common.escaping import escape_json
 from electra_ie.common.files import atomic_path, descriptors, refuse_overwriting, refuse_within, write
-from electra_ie.common.hub_client import named, refuse_secrets, target, upload
+from electra_ie.common.hub_client import parse_hub_name, parse_push_target, refuse_secrets, upload
 from electra_ie.common.logs import notice
 from electra_ie.common.progress import progress
 from electra_ie.config.train import PRESETS, TrainSettings
@@ -153,7 +153,7 @@ def evaluate(
 
     if file:
         _check_places([Path(file)])
-    if file and (data or not named(run)):
+    if file and (data or not parse_hub_name(run)):
         folder = run_folder(run)
         refuse_overwriting([Path(file)], [*_own_files(folder), *_data_files(load_task(folder, data))])
     before = read_scores(Path(run))
@@ -251,7 +251,7 @@ def push_to_hub(
     """
     from electra_ie.runs.upload import plan_run_upload, run_path_field
 
-    to = target(repository, revision)
+    to = parse_push_target(repository, revision)
     sent = plan_run_upload(Path(run)).files
     commit = upload(sent, to, private=private, token=token, replaces=lambda path: run_path_field(path) is not None)
     return f"{repository}@{commit}"
@@ -267,7 +267,7 @@ def push_data(
     """
     from electra_ie.runs.upload import is_data_path, plan_data_upload
 
-    to = target(repository)
+    to = parse_push_target(repository)
     sent = plan_data_upload(Task.load(task, data), repository).files
     commit = upload(sent, to, "dataset", private=private, token=token, replaces=is_data_path)
     return f"{repository}@{commit}"
@@ -277,7 +277,7 @@ def plan_push(run: str | os.PathLike[str], repository: str, revision: str | None
     """What `push_to_hub` would send. No network. Raises UserError for what it would refuse by itself."""
     from electra_ie.runs.upload import plan_run_upload
 
-    target(repository, revision)
+    parse_push_target(repository, revision)
     return _checked(plan_run_upload(Path(run)))
 
 
@@ -285,7 +285,7 @@ def plan_push_data(task: str, repository: str, data: str | None = None) -> Uploa
     """What `push_data` would send. No network. Raises UserError for what it would refuse by itself."""
     from electra_ie.runs.upload import plan_data_upload
 
-    target(repository)
+    parse_push_target(repository)
     return _checked(plan_data_upload(Task.load(task, data), repository))
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from importlib.metadata import distributions, version
 from pathlib import Path
@@ -91,7 +92,7 @@ def test_an_untouched_run_is_as_its_audit_says(mine, monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         main()
     told = capsys.readouterr()
-    assert (caught.value.code or 0, told.out) == (0, "") and "as the audit says" in told.err
+    assert (caught.value.code or 0, told.out) == (0, "") and "matches the audit" in told.err
 
 
 def test_a_run_is_as_its_audit_says_where_it_was_pushed_to(mine):
@@ -101,7 +102,9 @@ def test_a_run_is_as_its_audit_says_where_it_was_pushed_to(mine):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
     found = verify(mine.parent / "pulled")
-    assert found.same and found.unchecked == ["data and splits: they are not here. Give their folder with --data."]
+    assert found.same and found.unchecked == [
+        "data and splits: the files are missing. Give the data folder with --data."
+    ]
     assert lines(mine.parent / "pulled") == []
 
 
@@ -111,7 +114,7 @@ def test_what_a_run_would_have_read_is_said_or_not_read(mine, tmp_path, capsys):
     shutil.copytree(mine, fetched)
     found = verify(fetched)
     assert found.same and found.unchecked[0].startswith(
-        "data and splits: a run from the hub does not decide what is read"
+        "data and splits: a run from the Hub may not choose local files to read"
     )
     assert (
         verify(fetched, data=str(mine.parent / "data")).unchecked == []
@@ -123,18 +126,18 @@ def test_what_a_run_would_have_read_is_said_or_not_read(mine, tmp_path, capsys):
     found = verify(fetched, data=str(mine.parent / "data"))
     assert (
         len(found.differences) == 1
-        and "does not decide that" in found.unchecked[0]
+        and "may not choose to read" in found.unchecked[0]
         and "notes.txt" in found.unchecked[0]
     )
     assert [line.partition(": ")[0] for line in lines(mine)] == ["recipe", "data", "splits"]
-    assert f"unlabelled texts: {tmp_path / 'notes.txt'}" in capsys.readouterr().err
+    assert f"unlabeled texts: {tmp_path / 'notes.txt'}" in capsys.readouterr().err
 
 
 def test_a_run_whose_data_are_not_here_says_so_though_its_pool_is(mine, tmp_path):
     change_yaml(mine / "task.yaml", data=str(tmp_path / "none"))
     change_yaml(mine / "run.yaml", unlabeled=[str(tmp_path / "data")])
     found = verify(mine)
-    assert [each.part for each in found.differences] == ["recipe"] and "they are not here" in found.unchecked[0]
+    assert [each.part for each in found.differences] == ["recipe"] and "the files are missing" in found.unchecked[0]
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -217,7 +220,7 @@ def test_differences_are_lines_and_exit_code_1(mine, monkeypatch, capsys):
 
 
 def test_a_run_without_an_audit_is_refused(mine):
-    for content, told in ((b"{}", "not an audit.json"), (b"[]", "not the JSON"), (b"\xff\xfe", "not the JSON")):
+    for content, told in ((b"{}", "lacks parts of an audit"), (b"[]", "not the JSON"), (b"\xff\xfe", "not the JSON")):
         (mine / "audit.json").write_bytes(content)
         with pytest.raises(UserError, match=told):
             verify(mine)
@@ -234,7 +237,7 @@ def test_trained_again_from_run_yaml_the_weights_have_the_same_hash(task, tmp_pa
         and audit_of(first)["model"] == audit_of(again)["model"]
     )
     assert audit_of(first)["splits"] == audit_of(again)["splits"]
-    assert "pool.jsonl" not in audit_of(first)["data"], "control reads no pool"
+    assert "pool.jsonl" not in audit_of(first)["data"], "the supervised preset reads no pool"
 
 
 def test_test_documents_that_stand_in_train_are_warned_of(task, tmp_path, encoder, capsys):
@@ -245,31 +248,39 @@ def test_test_documents_that_stand_in_train_are_warned_of(task, tmp_path, encode
     made = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
     told = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
     assert told == [
-        "warning: 1 of 21 documents of test stand in train too (1 word for word, 0 nearly): scores on test flatter. "
+        "warning: 1 of 21 documents of test are also in train (1 exactly, 0 nearly): scores on test are too high. "
         "See audit.json."
     ]
     pair = next(each for each in audit_of(made)["overlap"]["pairs"] if (each["of"], each["in"]) == ("test", "train"))
     assert pair["examples"] == [["copied", "r3"]]
 
 
-def test_the_revision_is_read_without_git(tmp_path):
-    commit, other = "a" * 40, "b" * 40
-    git = tmp_path / "checkout" / ".git"
-    (git / "refs" / "heads").mkdir(parents=True)
-    assert git_revision(tmp_path) is None and git_revision(git.parent) is None
-    (git / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
-    (git / "packed-refs").write_text(
-        f"# pack-refs\n{other} refs/heads/other\n{commit} refs/heads/main\n", encoding="utf-8"
-    )
-    assert git_revision(git.parent) == commit
-    (git / "refs" / "heads" / "main").write_text(f"{other}\n", encoding="utf-8")
-    assert git_revision(git.parent) == other, "newer than the packed one"
-    tree = git / "worktrees" / "tree"
-    tree.mkdir(parents=True)
-    (tree / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
-    (tree / "commondir").write_text("../..\n", encoding="utf-8")
-    (tmp_path / "tree").mkdir()
-    (tmp_path / "tree" / ".git").write_text(f"gitdir: {tree}\n", encoding="utf-8")
-    assert git_revision(tmp_path / "tree") == other
-    (tree / "HEAD").write_text(f"{commit}\n", encoding="utf-8")
-    assert git_revision(tmp_path / "tree") == commit
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a folder and return its output."""
+    identity = ["-c", "user.name=tests", "-c", "user.email=tests@example.org", "-c", "commit.gpgsign=false"]
+    command = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
+
+
+def test_the_revision_is_that_of_the_checkout_itself(tmp_path, monkeypatch):
+    checkout = tmp_path / "checkout"
+    (checkout / "inner").mkdir(parents=True)
+    assert git_revision(checkout) is None, "no repository"
+    git(checkout, "init", "-q", "-b", "main")
+    assert git_revision(checkout) is None, "no commit"
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "first")
+    commit = git(checkout, "rev-parse", "HEAD")
+    assert len(commit) == 40 and git_revision(checkout) == commit
+    git(checkout, "pack-refs", "--all")
+    assert git_revision(checkout) == commit, "a packed reference"
+    git(checkout, "worktree", "add", "-q", str(tmp_path / "tree"))
+    git(tmp_path / "tree", "commit", "-q", "--allow-empty", "-m", "second")
+    assert git_revision(tmp_path / "tree") == git(tmp_path / "tree", "rev-parse", "HEAD") != commit
+    git(checkout, "checkout", "-q", "--detach")
+    assert git_revision(checkout) == commit, "a detached head"
+    assert git_revision(checkout / "inner") is None, "a folder within a repository is not its checkout"
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "tree" / ".git"))
+    assert git_revision(checkout) == commit, "as within a hook of another repository"
+    monkeypatch.delenv("GIT_DIR")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert git_revision(checkout) is None, "git is not installed"

@@ -209,7 +209,7 @@ def test_the_commands_to_repeat_it_install_the_embedded_encoder_where_it_was_use
     assert INSTALL not in model_card(mine)
     settings = yaml.safe_load((mine / "run.yaml").read_text("utf-8"))
     (mine / "run.yaml").write_text(yaml.safe_dump({**settings, "encoder": EMBEDDED}), encoding="utf-8")
-    commands = model_card(mine).partition("## Repeating")[2].split("```")[1].split("\n")
+    commands = model_card(mine).partition("## Reproduction")[2].split("```")[1].split("\n")
     assert commands[1].startswith("pip install electra_ie==") and commands[2] == INSTALL
 
 
@@ -251,10 +251,12 @@ def test_scores_on_test_get_into_the_card_unless_somebody_has_edited_it(mine, ca
     assert evaluate(mine) and card.read_text("utf-8") == new and "warning" not in capsys.readouterr().err
     card.write_text(edited, encoding="utf-8")
     evaluate(mine, "dev")
-    assert card.read_text("utf-8") == edited and "README.md: left as it is" in capsys.readouterr().err
+    assert (
+        card.read_text("utf-8") == edited and "README.md: kept, because it has been edited" in capsys.readouterr().err
+    )
     audit = json.loads((mine / "audit.json").read_text("utf-8"))
     (mine / "audit.json").write_text(json.dumps({**audit, "overlap": []}), encoding="utf-8")
-    with pytest.raises(UserError, match="the card cannot be made anew from scores.json and audit.json"):
+    with pytest.raises(UserError, match="the card cannot be generated from scores.json and audit.json"):
         evaluate(mine, "dev")
 
 
@@ -314,7 +316,7 @@ def test_examples_are_shown_only_where_they_were_asked_for(mine):
     assert settings["include_examples"] is False
     (mine / "run.yaml").write_text(yaml.safe_dump({**settings, "include_examples": True}), encoding="utf-8")
     card = model_card(mine)
-    assert [text for text in texts if text in card] == texts[:3] and "but for the examples below" in card
+    assert [text for text in texts if text in card] == texts[:3] and "except the examples below" in card
 
 
 def test_a_corpus_leaves_no_trace_in_the_run(task, tmp_path, encoder):

@@ -243,7 +243,7 @@ def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(task, tmp
     by_name = {name: each[each["main"]] for name, each in scores["dev"].items()}
     assert by_name == pytest.approx({name: teacher["teacher"][name] for name in by_name})
     assert "the teacher's weights are kept." in capsys.readouterr().err
-    assert "the teacher's, ahead of the game" in (kept / "README.md").read_text("utf-8")
+    assert "the teacher's, from before adversarial training" in (kept / "README.md").read_text("utf-8")
 
 
 def test_a_game_that_is_slightly_behind_its_teacher_is_kept(task, tmp_path, encoder, monkeypatch):
@@ -333,8 +333,13 @@ def test_without_unlabelled_texts_there_is_no_game_and_the_run_is_control(
         assert (run / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
     found = [json.loads((each / "scores.json").read_text("utf-8")) for each in (run, control)]
     assert found[0].get("dev") == found[1].get("dev") and ("dev" in found[0]) == dev
-    assert curves_figure(rows(run)).texts[0].get_text() == "There was no game: the teacher's weights are kept."
-    assert "the game was not played: these are the weights of its teacher" in (run / "README.md").read_text("utf-8")
+    assert (
+        curves_figure(rows(run)).texts[0].get_text()
+        == "There was no adversarial training: the teacher's weights are kept."
+    )
+    assert "adversarial training was skipped. These are the weights of its teacher" in (run / "README.md").read_text(
+        "utf-8"
+    )
     assert not (run / "checkpoint").exists()
 
 
@@ -375,7 +380,7 @@ def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encod
     for part in ("names", "topic"):
         assert (own / part / "model.safetensors").read_bytes() == (given / part / "model.safetensors").read_bytes()
     card = (own / "README.md").read_text("utf-8")
-    told = f"generation 1 of this game, which scores {rows(own)[0]['teacher']['mean']:.3f} on dev. The teacher of generation 1"
+    told = f"the model of self-training round 1, which scores {rows(own)[0]['teacher']['mean']:.3f} on dev. The teacher of round 1"
     assert f"{told} was the supervised run with the same seed." in card
     before = max(row.get("seconds", 0) for row in rows(control))
     assert rows(given)[0]["seconds"] > before, "the time of all before it is part of the run's"

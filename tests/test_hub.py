@@ -21,7 +21,7 @@ import electra_ie
 from electra_ie import Extractor, Task, UserError, evaluate, push_data, push_to_hub, train, verify
 from electra_ie.api import plan_push
 from electra_ie.cli.app import main
-from electra_ie.common.hub_client import named
+from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.models.encoders import resolve_encoder
 
 CANARY = "hf_canary" + "0123456789abcdefghij" * 2
@@ -96,20 +96,20 @@ def test_only_what_a_run_has_is_sent(hub, copy):
 
 def test_a_card_with_texts_is_not_sent_unnoticed(copy, capsys):
     plan_push(copy, NAME)
-    assert "holds texts" not in capsys.readouterr().err
+    assert "contains texts" not in capsys.readouterr().err
     settings = yaml.safe_load((copy / "run.yaml").read_text("utf-8"))
     (copy / "run.yaml").write_text(yaml.safe_dump({**settings, "include_examples": True}), encoding="utf-8")
     plan_push(copy, NAME)
-    assert "README.md: what is sent holds texts" in capsys.readouterr().err
+    assert "README.md: the card to be sent contains texts" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage, words", [
     ("link", "this is a link.*copy in its place"),
-    ("linked folder", "this link"),
-    ("token", "run.yaml:2: this looks like an access token; nothing was sent"),
-    ("token in the card", "README.md:[0-9]+: this looks like an access token; nothing was sent"),
-    ("token in a config", "names/config.json:[0-9]+: this looks like an access token; nothing was sent"),
-    ("token in a tokenizer", "topic/tokenizer.json:[0-9]+: this looks like an access token; nothing was sent"),
+    ("linked folder", "this is a link"),
+    ("token", "run.yaml:2: the file contains an access token; nothing was sent"),
+    ("token in the card", "README.md:[0-9]+: the file contains an access token; nothing was sent"),
+    ("token in a config", "names/config.json:[0-9]+: the file contains an access token; nothing was sent"),
+    ("token in a tokenizer", "topic/tokenizer.json:[0-9]+: the file contains an access token; nothing was sent"),
     ("checkpoint", "not finished. Finish it with: electra-ie train ... --resume"),
     ("no card", "not finished"),
     ("no weights", 'has no model.safetensors for the field "names"'),
@@ -160,10 +160,10 @@ def test_a_second_push_leaves_nothing_of_the_first(hub, copy):
 
 
 BREAKS = [
-    ("/commit/", DROPPED, r"the hub cannot be reached \(RemoteProtocolError.*Push again: nothing is seen of it yet"),
-    ("/commit/", 503, r"the hub fails \(HTTP 503\). Wait a while. Push again: nothing is seen of it yet"),
-    ("PUT /objects", 403, "the token may not write here"),
-    ("POST .*/verify", 404, "it is not on the hub, or not yours to see"),
+    ("/commit/", DROPPED, r"the Hub cannot be reached \(RemoteProtocolError.*Push again: the repository is unchanged"),
+    ("/commit/", 503, r"the Hub failed \(HTTP 503\). Wait a few minutes. Push again: the repository is unchanged"),
+    ("PUT /objects", 403, "the token has no write access to the repository"),
+    ("POST .*/verify", 404, "the Hub has no such repository or file"),
 ]
 """A request, how it fails, and what is said of it."""
 
@@ -217,7 +217,7 @@ def test_two_who_push_at_once_do_not_mix(hub, run, copy):
     theirs = {**hub.files(NAME), "log.jsonl": b"theirs"}
     hub.meanwhile["/preupload/"] = lambda: hub.repositories[NAME].commit("main", theirs)
     (copy / "scores.json").write_text("{}\n", encoding="utf-8")
-    with pytest.raises(UserError, match="somebody else has changed it in the meantime. Push again"):
+    with pytest.raises(UserError, match="another push has changed the repository in the meantime. Push again"):
         push_to_hub(copy, NAME)
     assert hub.files(NAME) == theirs
     push_to_hub(copy, NAME)
@@ -233,22 +233,33 @@ def test_a_private_push_goes_to_no_public_repository(hub, run, capsys):
     assert not [each for each in hub.asked[asked:] if "preupload" in each or "branch" in each]
 
 
+def status_and_code(status: int | str) -> tuple[int, dict[str, str]]:
+    """Return the status of "404 RepoNotFound" and the header by which the client chooses the class of the error."""
+    number, _, code = str(status).partition(" ")
+    disabled = {"X_Error_Message": "Access to this resource is disabled."}
+    return int(number), disabled if code == "disabled" else {"X_Error_Code": code} if code else {}
+
+
 @pytest.mark.parametrize("status, words", [
-    (401, "the hub does not accept the token. Run: hf auth login, or set HF_TOKEN"),
-    (403, "the token may not write here (no, Bearer ***, you may not). Give one with the right to write"),
-    (404, "it is not on the hub, or not yours to see. Check the name"),
-    (409, "somebody else is changing it. Push again"),
-    (429, "the hub has had too many requests. Wait 60 seconds. Push again"),
-    (500, "the hub fails (HTTP 500). Wait a while. Push again"),
-    (413, "the hub refuses this (HTTP 413)"),
-    (DROPPED, "the hub cannot be reached (RemoteProtocolError: Server disconnected"),
+    (401, "the Hub does not accept the token. Run: hf auth login, or set HF_TOKEN"),
+    ("401 RepoNotFound", "the Hub does not accept the token. Run: hf auth login, or set HF_TOKEN"),
+    (403, "the token has no write access to the repository (no, Bearer ***, you may not). Use a token with write"),
+    (404, "the Hub has no such repository or file. Check the name"),
+    ("404 RepoNotFound", "the repository does not exist on the Hub, or it is private. Check the name"),
+    ("404 RevisionNotFound", 'the repository has no revision "main". Check the branch, tag or commit'),
+    (409, "another push to the repository is in progress. Push again"),
+    (429, "the Hub has received too many requests. Wait 60 seconds. Push again"),
+    (500, "the Hub failed (HTTP 500). Wait a few minutes. Push again"),
+    (413, "the Hub rejected the request (HTTP 413)"),
+    (DROPPED, "the Hub cannot be reached (RemoteProtocolError: Server disconnected"),
 ])  # fmt: skip
 def test_what_the_hub_refuses_is_one_line_without_the_token(hub, run, caplog, capsys, status, words):
     """The server here repeats the token, as a proxy's error page may; this one looks like none of the hub's."""
     canary = "canary.of.another.form"
     hub.tokens[canary] = "write"
     said = f"no, Bearer {canary}, you may not"
-    hub.fail("POST /api/models/.*/commit", status, message=said, headers={"Retry_After": "60"})
+    status, headers = status_and_code(status)
+    hub.fail("POST /api/models/.*/commit", status, message=said, headers={"Retry_After": "60", **headers})
     with pytest.raises(UserError) as caught:
         push_to_hub(run, NAME, token=canary)
     message = str(caught.value)
@@ -260,15 +271,23 @@ def test_what_the_hub_refuses_is_one_line_without_the_token(hub, run, caplog, ca
 
 
 @pytest.mark.parametrize("status, words", [
-    (401, "it is not on the hub, or is private. Check the name; for what is private you need a token"),
-    (403, "the hub does not let you read it (ask its owner). Ask for access"),
-    (404, "it is not on the hub. Check the name and the revision"),
-    (429, "the hub has had too many requests. Wait a while. Try again"),
-    (503, "the hub fails (HTTP 503). Wait a while. Try again"),
-    (DROPPED, "the hub cannot be reached (RemoteProtocolError"),
+    (401, "the Hub requires a valid token. Run: hf auth login, or set HF_TOKEN"),
+    ("401 RepoNotFound", "the repository does not exist on the Hub, or it is private. Check the name. A private"),
+    (403, "the Hub denies access to the repository (ask its owner). Request access"),
+    ("403 GatedRepo", "the repository is gated, and you have no access to it (ask its owner). Request access"),
+    ("403 disabled", "the repository is disabled (Access to this resource is disabled). See its page"),
+    (404, "the Hub has no such repository or file. Check the name, the revision"),
+    ("404 RepoNotFound", "the repository does not exist on the Hub, or it is private. Check the name"),
+    ("404 RevisionNotFound", 'the repository has no revision "main". Check the branch, tag or commit'),
+    ("404 EntryNotFound", "the repository lacks a file that is needed. Check the name and the revision"),
+    (429, "the Hub has received too many requests. Wait a few minutes. Try again"),
+    (503, "the Hub failed (HTTP 503). Wait a few minutes. Try again"),
+    (DROPPED, "the Hub cannot be reached (RemoteProtocolError"),
 ])  # fmt: skip
 def test_what_cannot_be_fetched_is_one_line(hub, status, words):
-    hub.fail("GET /api/models", status, message="ask its owner")
+    status, headers = status_and_code(status)
+    message = "Access to this resource is disabled." if "X_Error_Message" in headers else "ask its owner"
+    hub.fail("GET /api/models", status, message=message, headers=headers)
     with pytest.raises(UserError) as caught:
         Extractor.load(NAME)
     assert str(caught.value).startswith(f"{NAME}: {words}") and "\n" not in str(caught.value)
@@ -279,27 +298,29 @@ def test_what_is_not_there_is_told_apart(hub, run, monkeypatch, tmp_path):
     hub.repositories["acme/bare"] = hub.repositories[NAME].__class__()
     hub.repositories["acme/bare"].commit("main", {"README.md": b"a model of another kind", "model.safetensors": b""})
     for name, words in (
-        ("acme/none", "acme/none: it is not on the hub."),
-        (f"{NAME}@none", f"{NAME}@none: it is not on the hub. Check the name and the revision"),
+        ("acme/none", "acme/none: the repository does not exist on the Hub, or it is private."),
+        (f"{NAME}@none", f'{NAME}@none: the repository has no revision "none". Check the branch, tag or commit'),
         ("acme/bare", r"acme/bare: this is not a run \(no task.yaml in it\)"),
     ):
         with pytest.raises(UserError, match=words):
             Extractor.load(name)
     monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(UserError, match="is private. Check the name; for what is private you need a token"):
+    with pytest.raises(
+        UserError, match="is private. Check the name. A private repository needs a token with access to it"
+    ):
         Extractor.load(NAME)
     assert Extractor.from_pretrained(NAME, token=READER)(TEXT)
-    with pytest.raises(UserError, match="no token of the hub is known. Run: hf auth login"):
+    with pytest.raises(UserError, match="no Hub access token is set. Run: hf auth login"):
         push_to_hub(run, NAME)
-    with pytest.raises(UserError, match="the token may not write here"):
+    with pytest.raises(UserError, match="the token has no write access to the repository"):
         push_to_hub(run, NAME, token=READER)
-    with pytest.raises(UserError, match="the hub does not accept the token"):
+    with pytest.raises(UserError, match="the Hub does not accept the token"):
         push_to_hub(run, NAME, token="hf_wrong")
-    with pytest.raises(UserError, match="a character that no token has") as caught:
+    with pytest.raises(UserError, match="token contains an invalid character") as caught:
         push_to_hub(run, NAME, token="hf_ wrong")
     assert "wrong" not in str(caught.value)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(UserError, match="acme/other: HF_HUB_OFFLINE is set, and it is not in the cache"):
+    with pytest.raises(UserError, match="acme/other: HF_HUB_OFFLINE is set, and the repository is not in the cache"):
         Extractor.load("acme/other")
     with pytest.raises(UserError, match="HF_HUB_OFFLINE is set. Unset it to push"):
         push_to_hub(run, NAME, token=CANARY)
@@ -326,15 +347,18 @@ def test_a_folder_wins_over_a_name_and_a_mistyped_path_is_told_to_nobody(hub, ru
     for name in ("mien", "./acme/none", "a/b/c", "/acme/none", "acme/..", "acme/no--ne", "acme/none@", "~/none"):
         with pytest.raises(UserError, match="not the folder of a run"):
             Extractor.load(name)
-        assert named(name) is None
+        assert parse_hub_name(name) is None
     assert hub.asked == []
-    assert named("runs/mien@main") == ("runs/mien", "main") and named("acme/none") == ("acme/none", None)
+    assert parse_hub_name("runs/mien@main") == ("runs/mien", "main") and parse_hub_name("acme/none") == (
+        "acme/none",
+        None,
+    )
 
 
 @pytest.mark.parametrize("name, revision, words", [
     ("payments", None, "not of the form ORG/NAME"), ("a/b/c", None, "not of the form ORG/NAME"),
     ("acme/pay ments", None, "alphanumeric"), ("acme/x--y", None, "Cannot have -- or .."),
-    (NAME, "0" * 40, "cannot be pushed to"), (NAME, "no branch", "cannot be pushed to"),
+    (NAME, "0" * 40, "not a valid branch name"), (NAME, "no branch", "not a valid branch name"),
 ])  # fmt: skip
 def test_a_push_to_no_possible_name_is_refused(hub, run, name, revision, words):
     with pytest.raises(UserError, match=words):

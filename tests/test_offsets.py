@@ -306,7 +306,7 @@ def test_a_run_keeps_the_rules_of_its_gold_and_evaluate_counts_what_tags_cannot_
     )
     run = train(str(tmp_path), tmp_path / "run", encoder=encoder("bert"), max_steps=2)
     assert Extractor.load(str(run)).edges == {"who": Edges(lines=False, pictures=True)}
-    assert "A span of `who` may go on in the next line, and neither begins nor ends with" in (
+    assert "A span of `who` may continue on the next line, and neither begins nor ends with" in (
         run / "README.md"
     ).read_text("utf-8")
     capsys.readouterr()

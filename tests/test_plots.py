@@ -88,8 +88,8 @@ def test_of_a_generator_that_hides_it_is_drawn_what_it_achieves_and_not_its_loss
     assert set(lines(losses)) == {"discriminator"}
     drawn = {name: (list(line.get_xdata()), list(line.get_ydata())) for name, line in lines(achieved).items()}
     assert drawn == {
-        "by the generator\n3.00 x chance, over all": ([25, 50], [0.25, 0.5]),
-        "by chance": ([25, 50], [0.125, 0.125]),
+        "generator\n3.00 x random, overall": ([25, 50], [0.25, 0.5]),
+        "random": ([25, 50], [0.125, 0.125]),
     }
     assert achieved.get_ylim()[0] == 0 and "entities" in lines(dev)
     assert set(lines(plots.curves_figure(a_log()).axes[0])) == {"discriminator", "generator"}, (
@@ -125,7 +125,7 @@ def test_confusion_has_gold_in_rows_and_shares_of_the_row_as_colours():
     assert [text.get_text() for text in panel.get_yticklabels()] == ["a  (4)", "b  (2)"]
     assert {(text.get_position(), text.get_text()) for text in panel.texts} == {
         ((0, 0), "3"), ((1, 0), "1"), ((0, 1), "2")}  # fmt: skip
-    assert (panel.get_ylabel(), panel.get_xlabel()) == ("gold  (documents)", "found")
+    assert (panel.get_ylabel(), panel.get_xlabel()) == ("gold  (documents)", "predicted")
     assert "3 of 6 right (50.0%)" in panel.get_title(loc="left") + panel.get_title()
 
 
@@ -185,7 +185,7 @@ def test_one_budget_is_a_group_a_preset_with_its_seeds():
     panel = plots.learning_curve_figure([budget], "F1", "t").axes[0]
     assert [text.get_text() for text in panel.get_xticklabels()] == ["supervised", "adversarial"]
     assert (
-        "t: 60 labelled documents\n(a dot a seed, joined by seed; mean and 95 % interval)"
+        "t: 60 labeled documents\n(one dot per seed, equal seeds joined; mean and 95 % interval)"
         in panel.get_title(loc="left") + panel.get_title()
     )
     drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in panel.get_lines()]

@@ -165,7 +165,7 @@ def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task
     run = train(str(task), tmp_path / "run", **settings)
     monkeypatch.setattr(module, "align_flag_distribution", lambda *given: None)
     told = (
-        "that teacher's answers for `risks` were moved until it gave each flag, on average, as often as the labels do"
+        "the teacher's predictions for `risks` were shifted so that the mean probability of each flag equals its share"
     )
     assert told in (run / "README.md").read_text("utf-8")
     plain = train(str(task), tmp_path / "plain", **settings)
@@ -179,6 +179,6 @@ def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task
     monkeypatch.undo()
     control = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised"))
     monkeypatch.setattr(Trainer, "select_final_weights", lambda self: self._keep_teacher() if self.teacher else None)
-    assert "were moved" not in (control / "README.md").read_text("utf-8")
+    assert "were shifted" not in (control / "README.md").read_text("utf-8")
     lost = train(str(task), tmp_path / "lost", teacher=control, **settings)
     assert (lost / "risks" / "model.safetensors").read_bytes() == (control / "risks" / "model.safetensors").read_bytes()

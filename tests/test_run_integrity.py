@@ -63,7 +63,7 @@ def rename(values) -> None:
 @pytest.mark.parametrize("spoil, words", [
     (drop_head, ["risks", "classifier.bias", "not the weights that were saved here"]),
     (cut_weights, ["names", "cannot be loaded"]),
-    (drop_block, ["topic", "how texts are cut"]),
+    (drop_block, ["topic", "lacks valid window settings"]),
     (lambda run: (run / "topic" / "tokenizer.json").unlink(), ['no tokenizer.json for the field "topic"']),
     (lambda run: change_yaml(run / "task.yaml", rename), ["names", 'labels of this model are not those of the field "names"']),
     (lambda run: (run / "task.yaml").write_bytes(b"\x00binary"), ["task.yaml:1", "binary"]),

@@ -202,7 +202,9 @@ def test_a_run_learns_from_it_and_one_without_classes_does_not(task, tmp_path, e
     assert log[1]["topic.distillation"] != logs[1]["topic.distillation"]
     assert log[1]["names.distillation"] == logs[1]["names.distillation"]
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["second_view"] == ["topic"]
-    told = "What it learnt for `topic` is the geometric mean of that teacher's answers and those of logistic regression"
+    told = (
+        "The targets for `topic` are the geometric mean of the teacher's predictions and those of logistic regression"
+    )
     assert told in (run / "README.md").read_text("utf-8")
 
     monkeypatch.setattr(FeatureClassifier, "beside", ask)

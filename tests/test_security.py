@@ -221,7 +221,7 @@ def test_a_run_in_the_hubs_cache_is_links_and_is_read(run, tmp_path):
         file.rename(blob)
         file.symlink_to(os.path.relpath(blob, file.parent))
     assert Extractor.load(str(snapshot))(TEXT) == Extractor.load(str(run))(TEXT)
-    refused(lambda: evaluate(snapshot), "a run from the hub does not decide what is read here", "--data")
+    refused(lambda: evaluate(snapshot), "a run from the Hub may not choose local files to read", "--data")
     (snapshot / "names" / "more.json").symlink_to(tmp_path / "elsewhere")
     refused(lambda: Extractor.load(str(snapshot)), "leads out of the run's folder")
 
@@ -296,7 +296,7 @@ def test_how_texts_are_cut_is_checked(mine, block):
     file = mine / "topic" / "config.json"
     told = json.loads(file.read_text("utf-8"))["electra_ie"]
     change(file, electra_ie={**told, **block})
-    refused(lambda: Extractor.load(str(mine)), "topic", "how texts are cut")
+    refused(lambda: Extractor.load(str(mine)), "topic", "lacks valid window settings")
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])

@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from electra_ie.cli.demo import score_keyword_rule
+from electra_ie.data.task import Task
+
 ROOT = Path(__file__).parents[1]
 SIZES = {
     "transaction_risk": {"train": 200, "dev": 120, "test": 400, "unlabeled": 1360},
@@ -161,6 +164,15 @@ def test_cards_quote_the_keyword_baseline_and_the_sizes() -> None:
         assert table in card, f"{task}: the card does not hold this table:\n{table}"
         for split, size in SIZES[task].items():
             assert re.search(rf"\| {split} \| {size:,} \|", card), split
+
+
+def test_the_demo_gives_the_keyword_rule_the_scores_of_the_card() -> None:
+    """The demo loads the rule from its file and scores its answers as those of a model."""
+    task = Task.load("transaction_risk")
+    scores = score_keyword_rule(task, task.read("test"))
+    card = (ROOT / "data_cards" / "transaction_risk.md").read_text("utf-8")
+    for column, row in (("flags (macro_f1)", "flags macro F1"), ("entities (f1)", "entities micro F1, strict")):
+        assert f"| {row} | {scores[column]:.3f} |" in card
 
 
 def test_inbox_holds_what_breaks_careless_readers() -> None:

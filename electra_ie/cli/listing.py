@@ -1,4 +1,4 @@
-"""What `tasks`, `train` and `evaluate` print: tables of tasks and of scores."""
+"""Results of commands as tables on standard output: tasks, scores, comparisons, planned uploads."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from electra_ie.runs.layout import COMPARED, PRETRAINING
 if TYPE_CHECKING:
     from electra_ie.runs.upload import Upload
 
-ALSO = ("precision", "recall", "accuracy", "f1", "macro_f1", "micro_f1", "exact")
-"""The numbers of a field that are shown beside its main one."""
+SECONDARY = ("precision", "recall", "accuracy", "f1", "macro_f1", "micro_f1", "exact")
+"""The scores of a field that are shown in addition to its main score."""
 
 
 def list_all() -> None:
-    """A line for each shipped task."""
+    """Print one row per shipped task."""
     rows = []
     for name in list_tasks():
         task = Task.load(name)
@@ -33,21 +33,21 @@ def list_all() -> None:
                 "task": name,
                 "fields": ", ".join(f"{field.name} ({field.kind}, {len(field.labels)})" for field in task.fields),
                 "splits": ", ".join(task.splits),
-                "data": "here" if task.folder.is_dir() else "give --data",
-                "what": task.description,
+                "data": "shipped" if task.folder.is_dir() else "give --data",
+                "description": task.description,
             }
         )
     print_table(rows)
-    notice("One of them in full: electra-ie tasks NAME. Any other: electra-ie train path/to/task.yaml")
+    notice("Details of a task: electra-ie tasks NAME. To train on your own data: electra-ie train path/to/task.yaml")
 
 
 def show(name: str) -> None:
-    """One task: what it is, its fields, how much there is of each label, and its card."""
+    """Print a task: its description, fields, split sizes, label counts and data card."""
     task = Task.load(name)
     output().print(f"{task.name}: {task.description}", markup=False, highlight=False)
     print_table([{"field": field.name, "kind": field.kind, "labels": ", ".join(field.labels)} for field in task.fields])
     if not task.folder.is_dir():
-        notice(f"its files are not at {task.folder}: give their folder with --data when training")
+        notice(f"its files are not in {task.folder}: give their folder with --data when training")
     else:
         _sizes(task)
     card = task.card
@@ -55,22 +55,24 @@ def show(name: str) -> None:
 
 
 def _sizes(task: Task) -> None:
-    """Documents, characters and labels of each split."""
-    read = task.read_splits(task.splits)
+    """Print the documents, characters and label counts of each split."""
+    splits = task.read_splits(task.splits)
     rows: list[dict[str, Any]] = [
         {
             "split": split,
             "documents": len(documents),
-            "labelled": sum(bool(document.gold) for document in documents),
+            "labeled": sum(bool(document.gold) for document in documents),
             "characters": sum(len(document.text) for document in documents),
         }
-        for split, documents in read.items()
+        for split, documents in splits.items()
     ]
     print_table(rows)
     for field in task.fields:
         counts = {
-            split: count_labels(field, (each.gold[field.name] for each in documents if field.name in each.gold))
-            for split, documents in read.items()
+            split: count_labels(
+                field, (document.gold[field.name] for document in documents if field.name in document.gold)
+            )
+            for split, documents in splits.items()
             if split != "unlabeled"
         }
         labels = [*field.labels, *(["(none)"] if field.kind == "flags" else [])]
@@ -80,34 +82,35 @@ def _sizes(task: Task) -> None:
 
 
 def show_scores(scores: Mapping[str, Mapping[str, Any]], split: str) -> None:
-    """The scores of a split: one line a field, then its labels; nothing where there are none."""
+    """Print the scores of a split: one row per field, then a table of its labels. Prints nothing without scores."""
     if not scores:
         return
     rows = []
-    for name, each in scores.items():
-        others = [key for key in ALSO if key in each and key != each["main"]]
-        shown = ", ".join(f"{key} {DASH if each[key] is None else format(each[key], '.3f')}" for key in others)
+    for name, score in scores.items():
+        others = [key for key in SECONDARY if key in score and key != score["main"]]
+        secondary = ", ".join(f"{key} {DASH if score[key] is None else format(score[key], '.3f')}" for key in others)
         rows.append(
             {
                 "field": name,
-                "score": each["main"],
-                split: or_dash(each[each["main"]]),
-                "documents": each["documents"],
-                "gold": each.get("support"),  # these three are absent in scores of an earlier version
-                "found": each.get("found"),
-                "false": each.get("false"),
-                "also": shown,
+                "score": score["main"],
+                split: or_dash(score[score["main"]]),
+                "documents": score["documents"],
+                "gold": score["support"],
+                "found": score["found"],
+                "false": score["false"],
+                "other scores": secondary,
             }
         )
     print_table(rows)
-    if bare := [name for name, each in scores.items() if each[each["main"]] is None]:
-        notice(f"no score of {', '.join(bare)}: no document of {split} has a label of it. False findings are counted.")
-    for name, each in scores.items():
-        score_table(each["labels"], title=f"{name}, {split}")
+    if undefined := [name for name, score in scores.items() if score[score["main"]] is None]:
+        names = ", ".join(undefined)
+        notice(f"no score of {names}: no document of {split} has a label of it. Only false findings are counted.")
+    for name, score in scores.items():
+        score_table(score["labels"], title=f"{name}, {split}")
 
 
 def show_pretraining(folder: Path) -> None:
-    """What an encoder was trained on, and how it does on held-out text."""
+    """Print the training facts of a pretrained encoder and its scores on held-out text."""
     from electra_ie.pretraining.model_card import WORDS
 
     summary = json.loads((folder / PRETRAINING).read_text("utf-8"))
@@ -123,37 +126,37 @@ def show_pretraining(folder: Path) -> None:
 
 
 def show_comparison(folder: Path) -> None:
-    """Scores of the presets by label budget, their difference and cost, what else is to know, and the verdict."""
-    found = json.loads((folder / COMPARED).read_text("utf-8"))
+    """Print scores, differences and costs of the presets by label budget, then notes and verdict of a comparison."""
+    comparison = json.loads((folder / COMPARED).read_text("utf-8"))
     rows = []
-    for budget in found["budgets"]:
+    for budget in comparison["budgets"]:
         for preset, score in budget["presets"].items():
             gain = budget["differences"].get(preset)
             row: dict[str, object] = {"labels": budget["labels"] or "all", "preset": preset}
-            row[f"{found['unit']}, {found['split']}"] = _between(score["mean"], score["deviation"])
+            row[f"{comparison['unit']}, {comparison['split']}"] = _mean_and_deviation(score["mean"], score["deviation"])
             row["difference"] = _interval(gain) if gain else None
             row["cost"] = f"{gain['cost']:.1f} x" if gain else None
             rows.append(row)
     print_table(rows)
-    for line in (*found["notes"], found["verdict"]):
+    for line in (*comparison["notes"], comparison["verdict"]):
         output().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_upload(planned: Upload) -> None:
-    """What a push would send: files and sizes, what stays here, and the card as it would be seen."""
+    """Print what a push would send: files with sizes, files that stay local, and the card."""
     sizes = planned.sizes
     rows: list[dict[str, object]] = [{"file": path, "bytes": size} for path, size in sorted(sizes.items())]
     print_table([*rows, {"file": f"{len(sizes)} files", "bytes": sum(sizes.values())}])
-    stay = dict.fromkeys(path.partition("/")[0] for path in planned.left_out)
-    if stay:
+    local = dict.fromkeys(path.partition("/")[0] for path in planned.left_out)
+    if local:
         output().print(
-            f"stays here: {escape_controls(', '.join(stay))}\n", markup=False, highlight=False, soft_wrap=True
+            f"not sent: {escape_controls(', '.join(local))}\n", markup=False, highlight=False, soft_wrap=True
         )
     card = "\n".join(map(escape_controls, planned.card.splitlines()))
     output().print(f"{CARD}:\n\n{card}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _between(mean: float, deviation: float | None) -> str:
+def _mean_and_deviation(mean: float, deviation: float | None) -> str:
     return f"{mean:.1f}" + ("" if deviation is None else f" ± {deviation:.1f}")
 
 

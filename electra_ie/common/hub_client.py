@@ -1,4 +1,7 @@
-"""The Hugging Face hub by its own client: names, downloads, uploads. What goes wrong is one line, without a token."""
+"""Access to the Hugging Face Hub through `huggingface_hub`: repository names, downloads, uploads.
+
+Every failure becomes a one-line `UserError` that contains no access token.
+"""
 
 from __future__ import annotations
 
@@ -9,38 +12,28 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.hashing import PACKAGE, package_version
 from electra_ie.common.logs import notice, warn
 
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
+
 Kind = Literal["model", "dataset"]
 Content = Path | bytes
-"""What a file of a repository holds: the bytes of a file here, or these bytes."""
+"""The content of a repository file: a local file, or the bytes themselves."""
 
 NAME = re.compile(r"(?P<repository>(?:[\w.-]+/)?[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 COMMIT = re.compile("[0-9a-f]{40}")
 SECRET = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b")
-"""What an access token of the hub looks like."""
-NO_TOKEN = "Run: hf auth login, or set HF_TOKEN."
-READING = {
-    401: ("it is not on the hub, or is private.", f"Check the name; for what is private you need a token. {NO_TOKEN}"),
-    403: ("the hub does not let you read it.", "Ask for access on its page there."),
-    404: ("it is not on the hub.", "Check the name and the revision, or give a folder that exists."),
-}
-WRITING = {
-    401: ("the hub does not accept the token.", NO_TOKEN),
-    403: ("the token may not write here.", "Give one with the right to write, of an account that may."),
-    404: ("it is not on the hub, or not yours to see.", "Check the name, the revision and whose token it is."),
-    409: ("somebody else is changing it.", "Push again."),
-    412: ("somebody else has changed it in the meantime.", "Push again."),
-}
-"""By HTTP status: what has happened, and what to do."""
+"""The form of a Hub access token."""
+LOG_IN = "Run: hf auth login, or set HF_TOKEN."
 
 
 class HubName(NamedTuple):
-    """`ORG/NAME` on the hub (`NAME` for some old models), and a branch, tag or commit; None is the main branch."""
+    """A repository on the Hub, `ORG/NAME` (`NAME` for some old models), and a branch, tag or commit (None: main)."""
 
     repository: str
     revision: str | None
@@ -49,38 +42,43 @@ class HubName(NamedTuple):
         return f"{self.repository}@{self.revision}" if self.revision else self.repository
 
 
-def named(name: str | os.PathLike[str], bare: bool = False) -> HubName | None:
-    """What `ORG/NAME` or `ORG/NAME@REVISION` names on the hub; None for all else, and for what exists here.
+def parse_hub_name(name: str | os.PathLike[str], bare: bool = False) -> HubName | None:
+    """Parse `ORG/NAME` or `ORG/NAME@REVISION`; return None for any other form and for an existing local path.
 
-    bare: also `NAME` alone, as the first encoders on the hub are called.
+    bare: also accept `NAME` alone, the form of the first encoders on the Hub.
 
-    Raises UserError for a name below a folder that exists here: that is rather a path with a mistake in it, and is not
-    told to anybody.
+    Raises:
+        UserError: the part before the slash is an existing local folder. The name is then most likely a mistyped
+            path, which must not be sent to a server.
     """
     text = os.fspath(name)
     match = NAME.fullmatch(text)
-    if not match or os.path.exists(text) or _invalid(match["repository"]) or not (bare or "/" in match["repository"]):
+    if not match or os.path.exists(text) or _name_fault(match["repository"]):
         return None
-    above = text.partition("/")[0]
-    if not match["revision"] and os.path.isdir(above):
-        remedy = f"Check the path. Or do you mean the hub? Then write {text}@main."
-        raise UserError(f'there is no such folder in "{above}".', file=text, remedy=remedy)
+    if not (bare or "/" in match["repository"]):
+        return None
+    parent = text.partition("/")[0]
+    if not match["revision"] and os.path.isdir(parent):
+        remedy = f"Check the path. For a repository on the Hub write {text}@main."
+        raise UserError(f'there is no such folder in "{parent}".', file=text, remedy=remedy)
     return HubName(match["repository"], match["revision"])
 
 
-def target(repository: str, revision: str | None = None) -> HubName:
-    """Where a push goes. Raises UserError for what cannot be the name of a repository, or of a branch."""
-    fault = _invalid(repository) if repository.count("/") == 1 else "it is not of the form ORG/NAME"
+def parse_push_target(repository: str, revision: str | None = None) -> HubName:
+    """Return the target of a push. Raises UserError for an invalid repository or branch name."""
+    fault = _name_fault(repository) if repository.count("/") == 1 else "it is not of the form ORG/NAME"
     if fault:
-        remedy = "Give ORG/NAME: letters, digits, -, _ and ., at most 96 of them; the branch with --revision."
-        raise UserError(f'"{repository}" cannot be the name of a repository: {fault}.', remedy=remedy)
+        remedy = "Use ORG/NAME with letters, digits, -, _ and ., at most 96 characters; give a branch with --revision."
+        raise UserError(f'"{repository}" is not a valid repository name: {fault}.', remedy=remedy)
     if revision is not None and (COMMIT.fullmatch(revision) or not re.fullmatch(r"[\w./-]+", revision)):
-        raise UserError(f'"{revision}" cannot be pushed to.', remedy="Give the name of a branch with --revision.")
+        raise UserError(
+            f'"{revision}" is not a valid branch name.', remedy="Give the name of a branch with --revision."
+        )
     return HubName(repository, revision)
 
 
-def _invalid(repository: str) -> str:
-    """What is wrong with the name of a repository; nothing for a good one."""
+def _name_fault(repository: str) -> str:
+    """Return why a repository name is invalid; an empty string for a valid one."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
@@ -97,10 +95,13 @@ def _invalid(repository: str) -> str:
 def download(
     name: HubName, patterns: Sequence[str], *, token: str | None = None, local_files_only: bool = False
 ) -> Path:
-    """The folder in the client's cache that holds a repository's files of these patterns. Its name is the commit."""
+    """Download the files of a repository that match `patterns` into the client's cache.
+
+    Returns the snapshot folder, whose name is the commit hash. Raises UserError if the download fails.
+    """
     from huggingface_hub import snapshot_download
 
-    with translate_hub_errors(name, READING, token):
+    with translate_hub_errors(name, token=token):
         folder = snapshot_download(
             name.repository, revision=name.revision, allow_patterns=list(patterns), token=token,
             local_files_only=local_files_only,
@@ -120,149 +121,214 @@ def upload(
     token: str | None = None,
     replaces: Callable[[str], bool],
 ) -> str:
-    """Send files to a repository, made if need be, as one commit, whose hash is returned: all of it is seen at once,
-    and nothing before. Large files that were sent by a push that broke off are not sent again.
+    """Upload files to a repository in a single commit and return its hash. The repository is created if missing.
 
-    replaces: the paths whose files go where they are not among these, so that nothing of an earlier push is left.
+    With one commit, readers see either the previous state or the complete new one. Large files that an interrupted
+    push has already sent are not sent again.
 
-    Raises UserError for all that may go wrong, and where a private repository is wanted but the one there is public.
+    replaces: selects the repository paths that this upload owns. Those that are not among `files` are deleted, so
+        that no file of an earlier push remains.
+
+    Raises:
+        UserError: a file contains an access token, the Hub rejects the upload or cannot be reached, or `private` is
+            set and the existing repository is public.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-    token = known_token(token)
+    token = require_token(token)
     refuse_secrets(files, token)
     api = HfApi(token=token, library_name=PACKAGE, library_version=package_version())
-    where: dict[str, Any] = {"repo_id": name.repository, "repo_type": kind}
-    with translate_hub_errors(name, WRITING, token):
-        api.create_repo(**where, private=private or None, exist_ok=True)
-        there = api.repo_info(**where)
-        if private and not there.private:
+    repository: dict[str, Any] = {"repo_id": name.repository, "repo_type": kind}
+    with translate_hub_errors(name, writing=True, token=token):
+        api.create_repo(**repository, private=private or None, exist_ok=True)
+        info = api.repo_info(**repository)
+        if private and not info.private:
             remedy = "Make it private on its page, or push to another name."
-            raise UserError("this repository exists and is public; nothing was sent.", file=str(name), remedy=remedy)
+            raise UserError("the repository exists and is public; nothing was sent.", file=str(name), remedy=remedy)
         if name.revision:
-            api.create_branch(**where, branch=name.revision, exist_ok=True)
-            there = api.repo_info(**where, revision=name.revision)
-        old = [path for path in api.list_repo_files(**where, revision=there.sha) if replaces(path)]
-        notice(f"sending {len(files)} files to {name}, which is {'private' if there.private else 'PUBLIC'}")
-        operations: list[Any] = [CommitOperationDelete(path) for path in old if path not in files]
+            api.create_branch(**repository, branch=name.revision, exist_ok=True)
+            info = api.repo_info(**repository, revision=name.revision)
+        owned = [path for path in api.list_repo_files(**repository, revision=info.sha) if replaces(path)]
+        notice(f"sending {len(files)} files to {name}, which is {'private' if info.private else 'PUBLIC'}")
+        operations: list[Any] = [CommitOperationDelete(path) for path in owned if path not in files]
         operations += [CommitOperationAdd(path, content) for path, content in files.items()]
-        done = api.create_commit(
-            **where, operations=operations, commit_message="Push by electra_ie", revision=name.revision,
-            parent_commit=there.sha,
+        # The parent commit makes the server reject this push if another one has changed the branch since it was read.
+        commit = api.create_commit(
+            **repository, operations=operations, commit_message="Push by electra_ie", revision=name.revision,
+            parent_commit=info.sha,
         )  # fmt: skip
-    return str(done.oid)
+    return str(commit.oid)
 
 
-def known_token(token: str | None) -> str:
-    """The token given, or the one that the client knows. Raises UserError where there is none, or none that may be."""
+def require_token(token: str | None) -> str:
+    """Return the given token, or the one that the client has stored.
+
+    Raises UserError if there is none, or if it contains a character that a token cannot contain: an HTTP header with
+    it would fail with an error message that quotes the token.
+    """
     from huggingface_hub import get_token
 
-    found = token or get_token()
-    if not found:
-        raise UserError("no token of the hub is known.", remedy=NO_TOKEN)
-    if not re.fullmatch("[!-~]+", found):
-        raise UserError("the token holds a character that no token has.", remedy=NO_TOKEN)
-    return found
+    known = token or get_token()
+    if not known:
+        raise UserError("no Hub access token is set.", remedy=LOG_IN)
+    if not re.fullmatch("[!-~]+", known):
+        raise UserError("the Hub access token contains an invalid character.", remedy=LOG_IN)
+    return known
 
 
 def refuse_secrets(files: Mapping[str, Content], token: str | None) -> None:
-    """Raises UserError for a text with the token in it, or with what looks like one."""
+    """Raise UserError for a file that contains the token, or a string that has the form of a token."""
     for path, content in files.items():
         if path.endswith(".safetensors"):
             continue
         raw = content if isinstance(content, bytes) else content.read_bytes()
-        found = SECRET.search(raw)
-        place = found.start() if found else raw.find(token.encode()) if token else -1
-        if place >= 0:
-            line, remedy = raw.count(b"\n", 0, place) + 1, "Take it out, and revoke it if it was seen."
-            raise UserError("this looks like an access token; nothing was sent.", file=path, line=line, remedy=remedy)
+        match = SECRET.search(raw)
+        position = match.start() if match else raw.find(token.encode()) if token else -1
+        if position >= 0:
+            line, remedy = raw.count(b"\n", 0, position) + 1, "Remove it, and revoke the token if others have seen it."
+            raise UserError("the file contains an access token; nothing was sent.", file=path, line=line, remedy=remedy)
 
 
-# What goes wrong
+# Errors
 
 
 @contextmanager
-def translate_hub_errors(name: HubName, told: Mapping[int, tuple[str, str]], token: str | None) -> Iterator[None]:
-    """Turn what the client raises into one line and what it warns of into another, and keep its bars to terminals.
+def translate_hub_errors(name: HubName, *, writing: bool = False, token: str | None = None) -> Iterator[None]:
+    """Translate errors of the client into one-line UserErrors and its warnings into ours; no bars off a terminal.
 
-    The client's own error is left behind, since it may quote a server that quotes the token.
+    The original error is not chained: it may quote a server response that repeats the token.
     """
     try:
-        with _bars_on_terminals(), warnings.catch_warnings(record=True) as heard:
+        with _no_bars_in_files(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield
     except UserError:
         raise
-    except Exception as error:  # the client has errors of many kinds for a network that fails
-        if isinstance(error, OSError) and error.errno is not None:  # no space, no permission: not the hub's doing
+    except Exception as error:  # the client raises many unrelated types when the network fails
+        if isinstance(error, OSError) and error.errno is not None:  # disk full, no permission: a local failure
             raise
-        raise _user_error(error, name, told, token) from None
-    for each in heard:
-        if issubclass(each.category, UserWarning):  # others are between the client and its libraries
-            warn(_without(token, str(each.message)))
+        message, remedy = _explain(error, name, writing)
+        raise UserError(_redact(token, message), file=str(name), remedy=remedy) from None
+    for warning in caught:
+        if issubclass(warning.category, UserWarning):  # other categories address developers, not users
+            warn(_redact(token, str(warning.message)))
 
 
 @contextmanager
-def _bars_on_terminals() -> Iterator[None]:
+def _no_bars_in_files() -> Iterator[None]:
+    """Disable the client's progress bars unless standard error is a terminal."""
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    mine = not (sys.stderr.isatty() or are_progress_bars_disabled() or "HF_HUB_DISABLE_PROGRESS_BARS" in os.environ)
-    if mine:
+    disable = not (sys.stderr.isatty() or are_progress_bars_disabled() or "HF_HUB_DISABLE_PROGRESS_BARS" in os.environ)
+    if disable:
         disable_progress_bars()
     try:
         yield
     finally:
-        if mine:
+        if disable:
             enable_progress_bars()
 
 
-def _user_error(error: Exception, name: HubName, told: Mapping[int, tuple[str, str]], token: str | None) -> UserError:
+def _explain(error: Exception, name: HubName, writing: bool) -> tuple[str, str]:
+    """Return the message and the remedy for an error of the client.
+
+    `snapshot_download` wraps most failures in a LocalEntryNotFoundError, so the whole chain of causes is searched.
+    """
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-    writing = told is WRITING
-    again = "Push again: nothing is seen of it yet, and what was sent is not sent twice." if writing else "Try again."
-    chain = list(_chain(error))
-    answer: Any = next((each for each in chain if isinstance(each, HfHubHTTPError)), None)
-    if answer:
-        message, remedy = _answered(answer.response, told, again)
-        if answer.server_message and answer.response.status_code in (400, 402, 403):
-            message = f"{message.rstrip('.')} ({first_line(answer.server_message)})."
-    elif any(isinstance(each, OfflineModeIsEnabled) for each in chain):
-        message = "HF_HUB_OFFLINE is set" + ("." if writing else ", and it is not in the cache.")
-        remedy = "Unset it to push." if writing else "Unset it once, to fetch it."
-    elif isinstance(error, LocalEntryNotFoundError) and len(chain) == 1:
-        message, remedy = "it is not in the cache.", "Load it once with a network."
-    else:
-        cause = chain[-1]
-        network = isinstance(cause, OSError) or type(cause).__module__.startswith("http")
-        what = "the hub cannot be reached" if network else "the hub's client gives up"
-        message = f"{what} ({type(cause).__name__}: {first_line(str(cause))})."
-        remedy = f"Check the network and HF_ENDPOINT. {again}"
-    return UserError(_without(token, message), file=str(name), remedy=remedy)
+    retry = "Push again: the repository is unchanged, and files already sent are not sent again."
+    retry = retry if writing else "Try again."
+    chain = list(_causes(error))
+    for cause in chain:
+        if isinstance(cause, HfHubHTTPError):
+            return _explain_response(cause, name, writing, retry)
+    if any(isinstance(cause, OfflineModeIsEnabled) for cause in chain):
+        if writing:
+            return "HF_HUB_OFFLINE is set.", "Unset it to push."
+        return "HF_HUB_OFFLINE is set, and the repository is not in the cache.", "Unset it once to download."
+    if isinstance(error, LocalEntryNotFoundError) and len(chain) == 1:
+        return "the repository is not in the cache.", "Load it once with network access."
+    root = chain[-1]
+    is_network = isinstance(root, OSError) or type(root).__module__.startswith("http")
+    failure = "the Hub cannot be reached" if is_network else "the Hub client failed"
+    cause_text = f"{type(root).__name__}: {first_line(str(root))}"
+    return f"{failure} ({cause_text}).", f"Check the network and HF_ENDPOINT. {retry}"
 
 
-def _answered(response: Any, told: Mapping[int, tuple[str, str]], again: str) -> tuple[str, str]:
-    """What a status of the hub means, and what to do about it."""
-    status = response.status_code
-    if status in told:
-        return told[status]
-    if status == 429:
-        asked = response.headers.get("Retry-After", "")
-        wait = f"{asked} seconds" if asked.isdigit() else "a while"
-        return "the hub has had too many requests.", f"Wait {wait}. {again}"
+def _explain_response(error: HfHubHTTPError, name: HubName, writing: bool, retry: str) -> tuple[str, str]:
+    """Return the message and the remedy for an error response: by the client's class, else by the HTTP status.
+
+    The server's own words are added for 400, 402 and 403, where they state the reason.
+    """
+    message, remedy = _explain_class(error, name, writing) or _explain_status(error, writing, retry)
+    if error.server_message and error.response.status_code in (400, 402, 403):
+        message = f"{message.rstrip('.')} ({first_line(error.server_message)})."
+    return message, remedy
+
+
+def _explain_class(error: HfHubHTTPError, name: HubName, writing: bool) -> tuple[str, str] | None:
+    """Return the message and the remedy for an error that has a class of its own; None for any other."""
+    from huggingface_hub.errors import (
+        DisabledRepoError,
+        GatedRepoError,
+        RemoteEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    match error:
+        case GatedRepoError():  # a subclass of RepositoryNotFoundError: must come first
+            return "the repository is gated, and you have no access to it.", "Request access on its page on the Hub."
+        case DisabledRepoError():
+            return "the repository is disabled.", "See its page on the Hub."
+        case RepositoryNotFoundError() if writing and error.response.status_code == 401:
+            # Every write carries a token. The Hub replies 401 only if it does not know that token.
+            return "the Hub does not accept the token.", LOG_IN
+        case RepositoryNotFoundError():
+            return (
+                "the repository does not exist on the Hub, or it is private.",
+                f"Check the name. A private repository needs a token with access to it. {LOG_IN}",
+            )
+        case RevisionNotFoundError():
+            return f'the repository has no revision "{name.revision or "main"}".', "Check the branch, tag or commit."
+        case RemoteEntryNotFoundError():
+            return "the repository lacks a file that is needed.", "Check the name and the revision."
+    return None
+
+
+def _explain_status(error: HfHubHTTPError, writing: bool, retry: str) -> tuple[str, str]:
+    """Return the message and the remedy for an HTTP status for which the client has no class."""
+    status = error.response.status_code
+    match status:
+        case 401:
+            return "the Hub does not accept the token." if writing else "the Hub requires a valid token.", LOG_IN
+        case 403 if writing:
+            return "the token has no write access to the repository.", "Use a token with write access."
+        case 403:
+            return "the Hub denies access to the repository.", "Request access on its page on the Hub."
+        case 404:
+            return "the Hub has no such repository or file.", "Check the name, the revision and the token's access."
+        case 409:
+            return "another push to the repository is in progress.", "Push again."
+        case 412:
+            return "another push has changed the repository in the meantime.", "Push again."
+        case 429:
+            seconds = error.response.headers.get("Retry-After", "")
+            wait = f"{seconds} seconds" if seconds.isdigit() else "a few minutes"
+            return "the Hub has received too many requests.", f"Wait {wait}. {retry}"
     if status >= 500:
-        return f"the hub fails (HTTP {status}).", f"Wait a while. {again}"
-    return f"the hub refuses this (HTTP {status}).", "Check the name, and that the client is not too old."
+        return f"the Hub failed (HTTP {status}).", f"Wait a few minutes. {retry}"
+    return f"the Hub rejected the request (HTTP {status}).", "Check the name, and update huggingface_hub."
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, and what it came from."""
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and the chain of its causes."""
     while error is not None:
         yield error
         error = error.__cause__
 
 
-def _without(token: str | None, text: str) -> str:
-    """A text that may quote a request, with stars for whatever in it is a token."""
-    hidden = text.replace(token, "***") if token else text
-    return SECRET.sub(b"***", hidden.encode()).decode()
+def _redact(token: str | None, text: str) -> str:
+    """Replace the token, and every string that has the form of one, by asterisks."""
+    text = text.replace(token, "***") if token else text
+    return SECRET.sub(b"***", text.encode()).decode()

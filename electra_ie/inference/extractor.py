@@ -13,7 +13,7 @@ import torch
 from scipy.special import expit, softmax
 
 from electra_ie.common.hashing import SHOWN, of_sums, package_version
-from electra_ie.common.hub_client import named
+from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.data.batching import collate
 from electra_ie.data.bio import to_spans, viterbi
 from electra_ie.data.document import Document, Finding, Span
@@ -152,7 +152,7 @@ class Extractor:
             UserError: There is no finished run.
         """
         if revision and not os.path.exists(run):
-            run = str(named(f"{os.fspath(run).partition('@')[0]}@{revision}") or run)
+            run = str(parse_hub_name(f"{os.fspath(run).partition('@')[0]}@{revision}") or run)
         folder = run_folder(run, token=token, local_files_only=local_files_only)
         discriminator, windower, fields, edges = load_run(folder)
         discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))

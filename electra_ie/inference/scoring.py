@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.hub_client import named
+from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.progress import Report, progress
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field, documents_by_field
@@ -87,7 +87,7 @@ def score_run(run: str | os.PathLike[str], split: str, data: str | None = None) 
     Raises:
         UserError: The split has no labels, or the run is on the Hub and `data` is not given.
     """
-    on_hub = named(run)
+    on_hub = parse_hub_name(run)
     if on_hub and data is None:
         remedy = "Give the folder of the task's files with --data."
         raise UserError("a run on the hub has no data to be scored on.", file=str(on_hub), remedy=remedy)

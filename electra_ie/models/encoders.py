@@ -53,7 +53,7 @@ def resolve_encoder(name: str) -> str:
             )
         inspect_model(Path(name))
         return name
-    there = None if name.startswith((".", "/", "~")) else hub.named(name, bare=True)
+    there = None if name.startswith((".", "/", "~")) else hub.parse_hub_name(name, bare=True)
     if there is None:
         raise UserError(
             "there is no such encoder directory.", file=name, remedy="Give an existing folder, or a name on the hub."
@@ -68,7 +68,7 @@ def resolve_encoder(name: str) -> str:
 
 def resolve_revision(name: str) -> str:
     """The name, of an encoder on the hub with the commit at hand: what is trained on it can be trained again."""
-    there = None if name in EMBEDDED_NAMES else hub.named(name, bare=True)
+    there = None if name in EMBEDDED_NAMES else hub.parse_hub_name(name, bare=True)
     return f"{there.repository}@{Path(resolve_encoder(name)).name}" if there else name
 
 

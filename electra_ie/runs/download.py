@@ -1,4 +1,4 @@
-"""A run on the hub, downloaded into the cache of the client."""
+"""Download of a run from the Hub into the client's cache."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from pathlib import Path
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import MODEL_FILES
-from electra_ie.common.hub_client import download, named
+from electra_ie.common.hub_client import download, parse_hub_name
 from electra_ie.runs.layout import RUN_FILES, TASK
 
 RUN_PATTERNS = (*RUN_FILES, *(f"*/{name}" for name in MODEL_FILES))
-"""What of a run is fetched. Of what others may have put beside it nothing is: no pickle, no code."""
+"""The files of a run that are downloaded. No other file of the repository is: no pickle, no code."""
 
 
 def run_folder(run: str | os.PathLike[str], *, token: str | None = None, local_files_only: bool = False) -> Path:
-    """The folder of a run: the one here; or that of `ORG/NAME[@REVISION]`, fetched into the client's cache.
+    """Return the folder of a run: a local path as it is, `ORG/NAME[@REVISION]` downloaded into the client's cache.
 
-    A revision that is no commit is looked up each time; a commit that is in the cache takes no network. Raises
-    UserError where the hub has no such run.
+    A branch or tag is resolved on every call; a commit that is in the cache needs no network. Raises UserError if the
+    repository cannot be downloaded or is not a run.
     """
-    name = named(run)
+    name = parse_hub_name(run)
     if name is None:
         return Path(run)
     folder = download(name, RUN_PATTERNS, token=token, local_files_only=local_files_only)
     if not (folder / TASK).is_file():
-        raise UserError(f"this is not a run (no {TASK} in it).", file=str(name), remedy="Name what push has sent.")
+        remedy = "Name a repository that electra-ie push has written."
+        raise UserError(f"this is not a run (no {TASK} in it).", file=str(name), remedy=remedy)
     return folder

@@ -1,10 +1,10 @@
-"""The page of a task's data on the hub: its data card, and above it what the hub and `datasets` read."""
+"""The page of a task's data on the Hub: its data card, with the metadata that the Hub and `datasets` read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -17,80 +17,89 @@ from electra_ie.data.fields import Field
 from electra_ie.data.task import Task
 from electra_ie.runs.usage_snippets import PIPELINES
 
+if TYPE_CHECKING:
+    from datasets import Features
+
 FRONT = re.compile(r"---[ \t]*\n(.*?\n)---[ \t]*\n", re.DOTALL)
 
 
-def dataset_page(task: Task, read: Mapping[str, Sequence[Document]], repository: str) -> str:
-    """Markdown with the metadata that the hub wants. `read`: the documents of each split.
+def dataset_page(task: Task, documents: Mapping[str, Sequence[Document]], repository: str) -> str:
+    """Return the dataset card as Markdown with YAML metadata. documents: the documents of each split.
 
-    The card is the README.md beside the user's task.yaml, whose own metadata stay, else the shipped data card, else one
-    made here. Raises UserError for a README.md whose metadata are not YAML.
+    The text is the README.md beside the user's task.yaml, else the shipped data card, else a generated card. Metadata
+    of that README.md are kept, except those that describe the uploaded files.
+
+    Raises UserError if the metadata of the README.md are not a YAML mapping.
     """
-    own, body = _card_of(task, read)
-    metadata = {**_metadata(task, body), **own, "configs": _configs(read), "dataset_info": _info(task.fields)}
-    front = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True, width=120)
-    return f"---\n{front}---\n\n{body.strip()}\n\n{_use(repository)}"
+    own, body = _card_of(task, documents)
+    return f"---\n{_metadata(task, own, body, list(documents))}\n---\n\n{body.strip()}\n\n{_usage(repository)}"
 
 
-def _card_of(task: Task, read: Mapping[str, Sequence[Document]]) -> tuple[dict[str, Any], str]:
-    """The metadata that a card has already, and its text."""
-    beside = task.file.parent / CARD
-    file = beside if beside.is_file() else task.card
+def features(fields: Sequence[Field]) -> Features:
+    """Return the columns and types of the uploaded records.
+
+    They are declared rather than inferred from the data: the column of a field that is null in the first records
+    would get the wrong type.
+    """
+    from datasets import Features, List, Value
+
+    text, position = Value("string"), Value("int64")
+    types = {"classes": text, "flags": List(text), "spans": List({"start": position, "end": position, "label": text})}
+    return Features({"id": text, "text": text, **{field.name: types[field.kind] for field in fields}})
+
+
+def _metadata(task: Task, own: Mapping[str, Any], body: str, splits: Sequence[str]) -> str:
+    """Return the metadata of the page as YAML. own: those of the user's card."""
+    from datasets import DatasetInfo
+    from datasets.info import DatasetInfosDict
+    from huggingface_hub import DatasetCardData
+
+    known = {
+        "pretty_name": task.name,
+        "license": DataCard.parse(body).hub_license,
+        "task_categories": list(dict.fromkeys(PIPELINES[field.kind] for field in task.fields)),
+    }
+    # Both describe the files of this upload, whatever the user's card says about its own.
+    files = [{"split": split, "path": f"{split}.jsonl"} for split in splits]
+    configs = [{"config_name": "default", "data_files": files}]
+    data = DatasetCardData(**{**known, **own, "configs": configs, "dataset_info": None})
+    DatasetInfosDict({"default": DatasetInfo(features=features(task.fields))}).to_dataset_card_data(data)
+    return data.to_yaml(line_break="\n")
+
+
+def _card_of(task: Task, documents: Mapping[str, Sequence[Document]]) -> tuple[dict[str, Any], str]:
+    """Return the metadata and the text of the task's card."""
+    readme = task.file.parent / CARD
+    file = readme if readme.is_file() else task.card
     if file is None:
-        return {}, _made(task, read)
+        return {}, _generated_card(task, documents)
     text = read_text(file)
     match = FRONT.match(text)
     if not match:
         return {}, text
     try:
-        told = yaml.safe_load(match[1])
+        metadata = yaml.safe_load(match[1])
     except yaml.YAMLError:
-        told = None
-    if not isinstance(told, dict):
-        raise UserError("the metadata between the lines --- are not YAML.", file=file, line=1, remedy="Mend them.")
-    return told, text[match.end() :]
+        metadata = None
+    if not isinstance(metadata, dict) or not all(isinstance(key, str) for key in metadata):
+        message = "the metadata between the lines --- are not a YAML mapping with string keys."
+        raise UserError(message, file=file, line=1, remedy="Correct them, or remove both lines.")
+    return metadata, text[match.end() :]
 
 
-def _made(task: Task, read: Mapping[str, Sequence[Document]]) -> str:
-    """A card for a task that has none: what can be counted, and what cannot be known."""
-    lines = [f"# {task.name}", "", task.description, "", "| split | documents | labelled |", "| --- | ---: | ---: |"]
-    lines += [f"| {split} | {len(each):,} | {sum(bool(one.gold) for one in each):,} |" for split, each in read.items()]
+def _generated_card(task: Task, documents: Mapping[str, Sequence[Document]]) -> str:
+    """Return a card for a task without one: counts, and a note on what is unknown."""
+    lines = [f"# {task.name}", "", task.description, "", "| split | documents | labeled |", "| --- | ---: | ---: |"]
+    for split, members in documents.items():
+        lines.append(f"| {split} | {len(members):,} | {sum(bool(document.gold) for document in members):,} |")
     lines += ["", "| field | kind | labels |", "| --- | --- | --- |"]
     lines += [f"| {field.name} | {field.kind} | {', '.join(field.labels)} |" for field in task.fields]
-    lines += ["", "Source, licence and the way the labels were made are not stated: ask whoever published this."]
+    lines += ["", "Source, license and annotation method are not stated: ask the publisher."]
     return "\n".join(lines)
 
 
-def _metadata(task: Task, body: str) -> dict[str, Any]:
-    told: dict[str, Any] = {"pretty_name": task.name}
-    licence = DataCard.parse(body).hub_license
-    if licence:
-        told["license"] = licence
-    told["task_categories"] = list(dict.fromkeys(PIPELINES[field.kind] for field in task.fields))
-    return told
-
-
-def _configs(read: Mapping[str, Sequence[Document]]) -> list[dict[str, Any]]:
-    return [{"config_name": "default", "data_files": [{"split": each, "path": f"{each}.jsonl"} for each in read]}]
-
-
-def _info(fields: Sequence[Field]) -> dict[str, Any]:
-    """The columns and their types: guessed from the data, a field unknown at first would have the wrong one."""
-    text = [{"name": "id", "dtype": "string"}, {"name": "text", "dtype": "string"}]
-    return {"config_name": "default", "features": [*text, *map(_feature, fields)]}
-
-
-def _feature(field: Field) -> dict[str, Any]:
-    if field.kind == "classes":
-        return {"name": field.name, "dtype": "string"}
-    if field.kind == "flags":
-        return {"name": field.name, "list": "string"}
-    places = [{"name": name, "dtype": "int64"} for name in ("start", "end")]
-    return {"name": field.name, "list": [*places, {"name": "label", "dtype": "string"}]}
-
-
-def _use(repository: str) -> str:
-    """How to read the data, and how to train on them."""
+def _usage(repository: str) -> str:
+    """Return the section on loading the data and training on them."""
     folder = repository.partition("/")[2]
     return f"""\
 ## Use
@@ -101,7 +110,7 @@ import datasets
 {LOADED.format(repository)}
 ```
 
-A field that is not known of a document is null. Offsets count Unicode code points, the end exclusive. To train on it:
+A field is null where its value is unknown. Span offsets count Unicode code points; the end is exclusive. To train:
 
 ```
 hf download --repo-type dataset {repository} --local-dir {folder}

@@ -1,4 +1,4 @@
-"""The model card of a run, made from the run's own files. It holds no text of any document, unless asked to."""
+"""The model card of a run, generated from the files of the run. It contains no document text unless requested."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ from electra_ie.runs.usage_snippets import StockFolder, loading
 
 SHOWN_EXAMPLES = 3
 DASH = "–"
-"""A card shows this for a number that is not defined."""
+"""Shown for an undefined value."""
 
 LIMITS = {
-    "Who decides?": "A person who reads the passage. A finding points at characters of a text, so that it can be "
-    "checked there; it is no decision.",
-    "What must it not decide?": "Alone: anything that touches a person or an account, such as refusing or closing an "
-    "account, a payment, a credit or a claim; reporting somebody; choosing or withholding a treatment; a diagnosis.",
-    "Does no finding mean that there is nothing?": "No. The recall above says how much was found on that split; on "
-    "other texts it may be less.",
-    "Which texts?": "Such as it was trained on. Another language, source, form or time: label a hundred texts and "
-    "score them first (`electra-ie evaluate`).",
-    "What if the texts change?": "Scores fall unseen. Score newly labelled texts at set times, and train again when "
-    "they are below what you accept.",
-    "Is a score of 0.9 right nine times in ten?": "Not measured: scores are the model's own probabilities, not "
-    "calibrated. They order findings; choose a threshold on labelled texts of your own.",
-    "Is it fair to groups of people?": "Not measured. Names, places and spellings that are rare in training are found "
-    "less well; score them apart where that matters.",
-    "Does it hold personal data?": "This card, the configs and the tokenizers hold no text of the corpus{examples}. "
-    "Weights can keep traces of what they were trained on: protect them as you protect the texts. `run.yaml` and "
-    "`task.yaml` hold paths, `audit.json` paths and some ids of documents.",
-    "Where did a value come from?": "Every line of `electra-ie extract` bears the hash of the model (`{model}`) and "
-    "the version of the package. `audit.json` ties that hash to data, settings and code; `electra-ie verify` checks "
-    "it.",
+    "Who decides?": "A person who reads the passage. A finding points to characters of a text so that it can be "
+    "checked there. It is not a decision.",
+    "What must the model not decide alone?": "Anything that affects a person or an account: refusing or closing an "
+    "account, a payment, a credit or a claim; reporting a person; choosing or withholding a treatment; a diagnosis.",
+    "Does no finding mean that there is nothing?": "No. The recall above is the share of gold labels found on that "
+    "split. On other texts it may be lower.",
+    "Which texts is it for?": "Texts like those it was trained on. For another language, source, form or period, label "
+    "a hundred texts and score the model on them first (`electra-ie evaluate`).",
+    "What if the texts change?": "Scores drop without notice. Score newly labeled texts at regular intervals, and "
+    "train again when the scores fall below your threshold.",
+    "Is a score of 0.9 right nine times in ten?": "Not measured. Scores are the model's own probabilities and are not "
+    "calibrated. They rank findings; choose a threshold on labeled texts of your own.",
+    "Is it fair to groups of people?": "Not measured. Names, places and spellings that are rare in the training data "
+    "are found less reliably; score them separately where this matters.",
+    "Does it contain personal data?": "This card, the configs and the tokenizers contain no text of the "
+    "corpus{examples}. Weights can retain traces of training data: protect them as you protect the texts. `run.yaml` "
+    "and `task.yaml` contain paths; `audit.json` contains paths and some document ids.",
+    "Where did a value come from?": "Every output line of `electra-ie extract` contains the hash of the model "
+    "(`{model}`) and the package version. `audit.json` links that hash to data, settings and code; `electra-ie verify` "
+    "checks it.",
 }
-"""What a bank or a hospital asks before it lets a model read."""
+"""Questions on intended use and limits, such as a bank or a hospital asks before use, with their answers."""
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What the files of a run say."""
+    """The contents of a run's files."""
 
     run: Path
     task: Task
@@ -66,6 +66,7 @@ class RunSummary:
 
     @classmethod
     def read(cls, run: Path, scores: Mapping[str, Any] | None = None) -> RunSummary:
+        """Read the files of a finished run. scores: used in place of those in scores.json."""
         task = load_task(run)
         scores = parse((run / SCORES).read_bytes(), run / SCORES) if scores is None else scores
         folders = [StockFolder.read(run, field) for field in task.fields]
@@ -82,12 +83,17 @@ class RunSummary:
 
     @property
     def training(self) -> Mapping[str, Any]:
+        """The facts about the training in scores.json."""
         return self.scores["training"]
 
 
 def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:
-    """Markdown with the hub's metadata in front, made from what lies in the folder of a finished run: settings, scores,
-    audit, and the comparison that it stands in. scores: in place of those in scores.json."""
+    """Return the card as Markdown with the Hub's metadata.
+
+    It is generated from the folder of a finished run: settings, scores, audit, and the comparison that the run won.
+
+    scores: used in place of those in scores.json.
+    """
     facts = RunSummary.read(run, scores)
     parts = (_what, _fields, _scores, _compared, _limits, _data, _examples, _loading, _repeating)
     sections = ("\n".join(part(facts)) for part in parts)
@@ -95,108 +101,124 @@ def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:
     return front + "\n\n".join(section for section in sections if section) + "\n"
 
 
-def update_model_card(run: Path, before: Mapping[str, Any]) -> None:
-    """Make the card anew after new scores; `before`: those that it was made from. A card that is not as it was made,
-    such as one that somebody has edited, is left as it is, with a warning. Nothing where no audit or no card is.
+def update_model_card(run: Path, previous: Mapping[str, Any]) -> None:
+    """Write the card again after new scores. previous: the scores from which the current card was generated.
 
-    Raises UserError where the run's files are not as training writes them.
+    A card that differs from the generated one, such as an edited card, is kept, with a warning. Does nothing without
+    an audit or a card.
+
+    Raises UserError if files of the run do not have the content that training writes.
     """
     card = run / CARD
     if not (run / AUDIT).is_file() or not card.is_file():
         return
     try:
-        ours, new = model_card(run, before), model_card(run)
-    except UserError:
-        raise
+        old, new = model_card(run, previous), model_card(run)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        remedy = "The scores are saved; restore the other files, and score again."
-        raise UserError(f"the card cannot be made anew from {SCORES} and {AUDIT}.", file=run, remedy=remedy) from error
-    if card.read_text("utf-8", "replace") == ours:
+        message = f"the card cannot be generated from {SCORES} and {AUDIT}."
+        remedy = "The scores are saved. Restore the other files, then run electra-ie evaluate again."
+        raise UserError(message, file=run, remedy=remedy) from error
+    if card.read_text("utf-8", "replace") == old:
         write(card, new)
     else:
-        warn(f"{card}: left as it is, since it is not as it was made. The new scores are in {SCORES} alone.")
+        warn(f"{card}: kept, because it has been edited. The new scores are only in {SCORES}.")
 
 
 def _comparison(run: Path) -> Mapping[str, Any] | None:
-    """What compare.json says, where the run won a comparison."""
+    """Return the content of compare.json if the run won a comparison."""
     file = run / COMPARISON / COMPARED
     return parse(file.read_bytes(), file) if file.is_file() else None
 
 
 def _what(facts: RunSummary) -> Iterator[str]:
+    """Yield the lines on what the model is and how its weights were obtained."""
     settings, training = facts.settings, facts.training
     yield f"# {_plain(facts.task.name)}, {settings.preset}"
     yield ""
     if facts.task.description:
         yield _plain(facts.task.description)
         yield ""
-    played = not settings.has_teacher or training["unlabelled"]["windows"]
-    kept = f"those of step {training['best_step']}" if training["best_step"] else "the teacher's, ahead of the game"
-    best = "" if training["best_step"] is None or not played else f" (the best on dev: {kept})"
+    is_adversarial = settings.has_teacher and training["unlabelled"]["windows"]
+    if training["best_step"] is None or (settings.has_teacher and not is_adversarial):
+        choice = ""
+    elif training["best_step"]:
+        choice = f" (the best on dev: those of step {training['best_step']})"
+    else:
+        choice = " (the best on dev: the teacher's, from before adversarial training)"
     yield (
-        f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder {_encoder(facts)} from "
-        f"{training['labelled']['documents']:,} labelled and {training['unlabelled']['documents']:,} unlabelled "
-        f"documents, seed {settings.seed}, {training['steps']:,} steps{best}. Model `{facts.audit['model'][:SHOWN]}`."
+        f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder {_encoder(facts)} with "
+        f"{training['labelled']['documents']:,} labeled and {training['unlabelled']['documents']:,} unlabeled "
+        f"documents, seed {settings.seed}, {training['steps']:,} steps{choice}. Model `{facts.audit['model'][:SHOWN]}`."
     )
-    if not played:
+    if is_adversarial:
+        yield _teacher(facts)
+    elif settings.has_teacher:
         yield (
-            "There was no unlabelled document to learn from, so the game was not played: these are the weights of its "
+            "There were no unlabeled documents, so adversarial training was skipped. These are the weights of its "
             "teacher, the supervised run with the same seed."
         )
-    elif settings.has_teacher:
-        taught, lost = (training["teacher"].get(what) for what in ("dev", "collapsed"))
-        control, before = "the supervised run with the same seed", settings.self_training_rounds - 1
+    if collapse := training.get("collapsed"):
+        kept = f"the weights of step {collapse['kept']}" if collapse["kept"] else "the teacher's weights"
+        yield f"Training collapsed at step {collapse['step']} ({collapse['what']}) and ended there, with {kept}."
+    if constant := [f"`{_plain(name)}`" for name in training.get("answered_alike", ())]:
+        documents = "of dev" if "dev" in facts.scores else "that was checked"
         yield (
-            f"On the unlabelled documents it learned to answer as a teacher, with {settings.mask_ratio:.0%} of tokens "
-            f"hidden: {f'generation {before} of this game' if before else control}"
-            + (f", which scores {taught['mean']:.3f} on dev" if taught else "")
-            + (f", and collapsed at its step {lost['step']}." if lost else ".")
-            + (f" The teacher of generation 1 was {control}." if before else "")
-            + _at_shares(facts)
-            + _second_view(facts)
+            f"Do not rely on its predictions for {' and '.join(constant)}: they are the same for every document "
+            f"{documents}."
         )
-    if fallen := training.get("collapsed"):
-        yield (
-            f"The training collapsed at step {fallen['step']} ({fallen['what']}) and ended there, with "
-            + (f"the weights of step {fallen['kept']}." if fallen["kept"] else "the teacher's weights.")
-        )
-    if alike := [f"`{_plain(name)}`" for name in training.get("answered_alike", ())]:
-        read = "of dev" if "dev" in facts.scores else "that was looked at"
-        yield f"Do not rely on it for {' and '.join(alike)}: every document {read} gets the same answer there."
 
 
-def _at_shares(facts: RunSummary) -> str:
+def _teacher(facts: RunSummary) -> str:
+    """Return the sentences on the teacher of an adversarial run."""
+    settings, teacher = facts.settings, facts.training["teacher"]
+    supervised, previous_round = "the supervised run with the same seed", settings.self_training_rounds - 1
+    name = f"the model of self-training round {previous_round}" if previous_round else supervised
+    sentences = (
+        f"On unlabeled documents, with {settings.mask_ratio:.0%} of the tokens masked, it was trained to reproduce the "
+        f"predictions of a teacher: {name}"
+    )
+    if scores := teacher.get("dev"):
+        sentences += f", which scores {scores['mean']:.3f} on dev"
+    if collapse := teacher.get("collapsed"):
+        sentences += f", and whose training collapsed at step {collapse['step']}"
+    sentences += "."
+    if previous_round:
+        sentences += f" The teacher of round 1 was {supervised}."
+    return sentences + _distribution_alignment(facts) + _co_training(facts)
+
+
+def _distribution_alignment(facts: RunSummary) -> str:
     names = [f"`{_plain(field.name)}`" for field in facts.task.fields if field.kind == "flags"]
     if not names:
         return ""
     return (
-        f" Before it learnt from them, that teacher's answers for {' and '.join(names)} were moved until it gave each "
-        "flag, on average, as often as the labels do."
+        f" Before that, the teacher's predictions for {' and '.join(names)} were shifted so that the mean probability "
+        "of each flag equals its share among the labels (distribution alignment)."
     )
 
 
-def _second_view(facts: RunSummary) -> str:
+def _co_training(facts: RunSummary) -> str:
     names = [f"`{_plain(name)}`" for name in facts.training.get("second_view", ())]
     if not names:
         return ""
     return (
-        f" What it learnt for {' and '.join(names)} is the geometric mean of that teacher's answers and those of "
-        "logistic regression on the encoder as it came."
+        f" The targets for {' and '.join(names)} are the geometric mean of the teacher's predictions and those of "
+        "logistic regression on features of the encoder before training (co-training)."
     )
 
 
 def _encoder(facts: RunSummary) -> str:
-    """Name and revision; of a folder the last part of its path, which whole says more than a card should."""
-    known, revision = facts.training["base_model"], facts.settings.encoder.partition("@")[2]
-    if known is None:
+    """Return name and revision of the encoder; for a local folder only its name, since a path is private."""
+    name, revision = facts.training["base_model"], facts.settings.encoder.partition("@")[2]
+    if name is None:
         return f"`{Path(facts.settings.encoder).name}`"
-    return f"`{known}`, revision `{revision}`," if revision else f"`{known}`"
+    return f"`{name}`, revision `{revision}`," if revision else f"`{name}`"
 
 
 def _fields(facts: RunSummary) -> Iterator[str]:
     yield "| field | kind | labels |"
     yield "| --- | --- | --- |"
-    kinds = {"classes": "one of", "flags": "any of, or none", "spans": "passages"}
+    kinds = {"classes": "one of", "flags": "any of, or none", "spans": "spans of text"}
     for field in facts.task.fields:
         yield f"| {field.name} | {field.kind}: {kinds[field.kind]} | {', '.join(map(_plain, field.labels))} |"
 
@@ -206,17 +228,17 @@ def _scores(facts: RunSummary) -> Iterator[str]:
     yield ""
     splits = [split for split in SCORED if split in facts.scores]
     if not splits:
-        yield "There was no dev split: nothing is known of how well it does. Score it before you use it."
+        yield "There was no dev split, so no scores are known. Score the model before use: `electra-ie evaluate`."
         return
     yield (
-        f"In brackets: {INTERVAL}. What another training would change is not in it, and with few documents of a "
-        "label it is too narrow."
+        f"In brackets: {INTERVAL}. The intervals do not cover variation between training runs, and are too narrow for "
+        "labels with few documents."
     )
     if "dev" in splits and facts.training["best_step"] is not None:
-        yield "The weights were chosen on dev, so its scores flatter a little."
-    yield f"{DASH} is for a number that is not defined: nothing was found, or the split has no gold of that label."
+        yield "The weights were chosen on dev, so scores on dev are slightly too high."
+    yield f"{DASH} marks an undefined value: nothing was found, or the split has no gold of that label."
     if "test" in facts.task.splits and "test" not in splits:
-        yield "When this card was written, test had not been scored: `electra-ie evaluate` does."
+        yield "When this card was written, test had not been scored. To score it: `electra-ie evaluate`."
     for split in splits:
         for field in facts.task.fields:
             if field.name in facts.scores[split]:
@@ -235,80 +257,82 @@ def _field_scores(field: Field, split: str, score: Mapping[str, Any]) -> Iterato
     yield ""
     yield "| label | gold | found | false | precision | recall | F1 |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
-    for label, each in score["labels"].items():
-        counts = " | ".join(f"{each[name]:,}" for name in COUNTS)
-        numbers = " | ".join(_number(each[name]) for name in ("precision", "recall", "f1"))
-        yield f"| {_plain(label)} | {counts} | {numbers}{_between(ends['labels'][label])} |"
+    for label, values in score["labels"].items():
+        counts = " | ".join(f"{values[name]:,}" for name in COUNTS)
+        ratios = " | ".join(_number(values[name]) for name in ("precision", "recall", "f1"))
+        yield f"| {_plain(label)} | {counts} | {ratios}{_between(ends['labels'][label])} |"
 
 
 def _compared(facts: RunSummary) -> Iterator[str]:
-    yield "## Compared with plain training"
+    yield "## Comparison with supervised training"
     yield ""
-    found = facts.comparison
-    if found is None:
-        plain = "It is plain supervised training itself" if not facts.settings.has_generator else "It was not compared"
-        yield f"{plain}. To compare presets on the same labels and seeds: `electra-ie compare`."
+    comparison = facts.comparison
+    if comparison is None:
+        reason = (
+            "Not applicable: this is a supervised run" if not facts.settings.has_generator else "It was not compared"
+        )
+        yield f"{reason}. To compare presets on the same labels and seeds: `electra-ie compare`."
         return
-    seeds = len({run["seed"] for run in found["runs"]})
-    yield " ".join([*found["notes"], found["verdict"]])
-    yield f"({found['unit']} on {found['split']}, {seeds} seeds; intervals: Student's, 95 %, over the seeds.)"
+    seeds = len({run["seed"] for run in comparison["runs"]})
+    yield " ".join([*comparison["notes"], comparison["verdict"]])
+    yield f"({comparison['unit']} on {comparison['split']}, {seeds} seeds; 95 % Student's t intervals over the seeds.)"
     yield ""
-    yield "| labels | preset | mean | deviation | difference |"
+    yield "| labels | preset | mean | standard deviation | difference |"
     yield "| ---: | --- | ---: | ---: | --- |"
-    for budget in found["budgets"]:
+    for budget in comparison["budgets"]:
         for preset, score in budget["presets"].items():
             gain, spread = budget["differences"].get(preset), score["deviation"]
-            told = "" if gain is None else f"{gain['mean']:+.1f}"
-            told += "" if gain is None or gain["low"] is None else f" ({gain['low']:.1f} to {gain['high']:.1f})"
+            difference = "" if gain is None else f"{gain['mean']:+.1f}"
+            if gain is not None and gain["low"] is not None:
+                difference += f" ({gain['low']:.1f} to {gain['high']:.1f})"
             deviation = "" if spread is None else f"{spread:.1f}"
-            yield f"| {budget['labels'] or 'all'} | {preset} | {score['mean']:.1f} | {deviation} | {told} |"
+            yield f"| {budget['labels'] or 'all'} | {preset} | {score['mean']:.1f} | {deviation} | {difference} |"
 
 
 def _limits(facts: RunSummary) -> Iterator[str]:
     yield "## Intended use and limits"
     yield ""
     language = facts.data_card.language if facts.data_card and facts.data_card.language else "not recorded"
-    yield "To find in texts what the table of fields names, for people who check what was found."
+    yield "Extraction of the fields in the table above from texts, for people who check the findings."
     yield f"Language of the texts: {language}."
     yield ""
     yield "| question | answer |"
     yield "| --- | --- |"
-    told = {"model": facts.audit["model"][:SHOWN], "examples": ""}
-    if facts.settings.include_examples:
-        told["examples"] = ", but for the examples below"
-    yield from (f"| {question} | {answer.format(**told)} |" for question, answer in LIMITS.items())
+    examples = ", except the examples below" if facts.settings.include_examples else ""
+    values = {"model": facts.audit["model"][:SHOWN], "examples": examples}
+    yield from (f"| {question} | {answer.format(**values)} |" for question, answer in LIMITS.items())
     yield ""
-    yield from _not_expressed(facts)
+    yield from _label_scheme_limits(facts)
 
 
-def _not_expressed(facts: RunSummary) -> Iterator[str]:
-    """What the scheme of the labels has no way to say."""
+def _label_scheme_limits(facts: RunSummary) -> Iterator[str]:
+    """Yield which spans the BIO scheme cannot express, and how many gold spans that concerns."""
     spans = [field for field in facts.task.fields if field.kind == "spans"]
     if not spans:
         return
     lost = facts.training["not_expressed"]
     unit = "words" if facts.folders[facts.task.fields.index(spans[0])].whole_words else "tokens"
     yield (
-        "What it cannot say: spans are BIO tags. Two spans of one field that overlap cannot both be found, nor one in "
-        f"several pieces, and spans begin and end at the edges of {unit}."
+        "Limits of the label scheme: spans are predicted as BIO tags. Two spans of one field that overlap cannot both "
+        f"be found, nor can a span of several pieces, and spans begin and end at the edges of {unit}."
     )
     if lost["overlapping"] or lost["inside"]:
         yield (
-            f"Of the {lost['spans']:,} gold spans of train {lost['overlapping']:,} overlap a longer one and were not "
-            f"learnt; {lost['inside']:,} begin or end inside one of its {unit}. Such spans count as missed when scored."
+            f"Of the {lost['spans']:,} gold spans of train, {lost['overlapping']:,} overlap a longer one and were not "
+            f"used in training; {lost['inside']:,} begin or end inside one of its {unit}. They are scored as missed."
         )
     else:
-        yield f"All of the {lost['spans']:,} gold spans of train can be said so."
-    yield from _rules(facts, spans)
+        yield f"All of the {lost['spans']:,} gold spans of train can be expressed."
+    yield from _boundary_rules(facts, spans)
 
 
-def _rules(facts: RunSummary, spans: Sequence[Field]) -> Iterator[str]:
-    """Where the spans of each field end beside their tags."""
+def _boundary_rules(facts: RunSummary, spans: Sequence[Field]) -> Iterator[str]:
+    """Yield the rules applied to the boundaries of decoded spans, by field."""
     for field in spans:
         edges = facts.folders[facts.task.fields.index(field)].edges
-        line = "ends where its line ends" if edges.lines else "may go on in the next line"
-        picture = "neither begins nor ends" if edges.pictures else "may begin or end"
-        yield f"A span of `{field.name}` {line}, and {picture} with an emoji, arrow or bullet, as in the gold of train."
+        line = "ends at the end of its line" if edges.lines else "may continue on the next line"
+        symbol = "neither begins nor ends" if edges.pictures else "may begin or end"
+        yield f"A span of `{field.name}` {line}, and {symbol} with an emoji, arrow or bullet, as in the gold of train."
 
 
 def _data(facts: RunSummary) -> Iterator[str]:
@@ -316,47 +340,47 @@ def _data(facts: RunSummary) -> Iterator[str]:
     yield ""
     card, training = facts.data_card, facts.training
     if card:
-        yield f"Data set `{facts.task.name}`. Licence: {card.license}. Source and revision: {card.source}."
+        yield f"Data set `{facts.task.name}`. License: {card.license}. Source and revision: {card.source}."
         if card.hub_license:
-            yield "The licence in the metadata is that of the data; the encoder has its own."
+            yield "The license in the metadata is that of the data; the encoder has its own."
     elif training.get("dataset"):
-        yield f"Data set `{training['dataset']}` on the hub: its page says what is known of origin and licence."
+        yield f"Data set `{training['dataset']}` on the Hub. See its page for origin and license."
     else:
-        yield "There is no data card: origin, licence and revision of the texts are not recorded here."
+        yield "There is no data card: origin, license and revision of the texts are not recorded."
     yield ""
-    budget = "all that train has" if facts.settings.label_budget is None else "a budget, drawn by the seed"
-    pool = training["unlabelled"]
-    known = training["labelled"]
+    budget = "all of train" if facts.settings.label_budget is None else "a label budget, sampled with the seed"
+    unlabeled, labeled = training["unlabelled"], training["labelled"]
     yield (
-        f"Labelled: {known['documents']:,} documents in {known['windows']:,} windows, {budget}. "
-        f"Unlabelled: {pool['documents']:,} documents in {pool['windows']:,} windows. In the labelled ones:"
+        f"Labeled: {labeled['documents']:,} documents in {labeled['windows']:,} windows ({budget}). "
+        f"Unlabeled: {unlabeled['documents']:,} documents in {unlabeled['windows']:,} windows. Label counts:"
     )
     yield ""
     for field in facts.task.fields:
         counts = training["labels"][field.name]
-        told = [f"{_plain(label)} {count:,}" for label, count in sorted(counts.items(), key=lambda each: -each[1])]
-        never = [_plain(label) for label in field.labels if label not in counts]
-        unseen = f" **Never: {', '.join(never)}.**" if never else ""
-        yield f"- `{field.name}`: {', '.join(told)}.{unseen}"
+        by_count = sorted(counts.items(), key=lambda item: -item[1])
+        seen = ", ".join(f"{_plain(label)} {count:,}" for label, count in by_count)
+        absent = [_plain(label) for label in field.labels if label not in counts]
+        unseen = f" **Never: {', '.join(absent)}.**" if absent else ""
+        yield f"- `{field.name}`: {seen}.{unseen}"
     yield from _overlap(facts.audit["overlap"])
 
 
 def _overlap(overlap: Mapping[str, Any]) -> Iterator[str]:
     yield ""
-    yield f"Documents of one split that stand in another ({overlap['method']}):"
+    yield f"Documents of one split that also occur in another ({overlap['method']}):"
     yield ""
-    yield "| of | in | documents | word for word | nearly |"
+    yield "| of | in | documents | exact | near-duplicate |"
     yield "| --- | --- | ---: | ---: | ---: |"
     for pair in overlap["pairs"]:
         yield f"| {pair['of']} | {pair['in']} | {pair['documents']:,} | {pair['exact']:,} | {pair['near']:,} |"
     if overlap["capped"]:
-        told = ", ".join(f"{overlap['compared_for_near'][name]:,} of {name}" for name in overlap["capped"])
+        samples = ", ".join(f"{overlap['compared_for_near'][name]:,} of {name}" for name in overlap["capped"])
         yield ""
-        yield f"Near-duplicates were looked for among {told} only, evenly drawn."
+        yield f"Near-duplicates were searched only in a uniform sample: {samples}."
 
 
 def _examples(facts: RunSummary) -> Iterator[str]:
-    """A few documents of dev, where train was told to show them."""
+    """Yield the first documents of dev, if `include_examples` is set."""
     if not facts.settings.include_examples or "dev" not in facts.task.splits:
         return
     yield "## Examples"
@@ -364,16 +388,16 @@ def _examples(facts: RunSummary) -> Iterator[str]:
     try:
         documents = facts.task.read("dev")[:SHOWN_EXAMPLES]
     except UserError:
-        yield "The data are not here any more."
+        yield "The data are no longer available."
         return
-    yield "The first documents of dev, as `--include-examples` asked."
+    yield "The first documents of dev, shown because `--include-examples` was set."
     for document in documents:
         yield ""
         yield "> " + _plain(document.text)
 
 
 def _loading(facts: RunSummary) -> Iterator[str]:
-    yield "## Loading in stock transformers"
+    yield "## Loading with transformers only"
     yield ""
     yield from loading(facts.folders, facts.settings.window or 0)
 
@@ -381,7 +405,7 @@ def _loading(facts: RunSummary) -> Iterator[str]:
 def _repeating(facts: RunSummary) -> Iterator[str]:
     audit, training = facts.audit, facts.training
     environment = audit["environment"]
-    yield "## Repeating and checking it"
+    yield "## Reproduction and verification"
     yield ""
     shipped = facts.data_card is not None
     task = facts.task.name if shipped else "path/to/task.yaml"
@@ -392,8 +416,8 @@ def _repeating(facts: RunSummary) -> Iterator[str]:
     if facts.settings.encoder in EMBEDDED_NAMES:
         yield INSTALL
     yield f"electra-ie train {task}{data} --settings run.yaml --output again"
-    yield "electra-ie verify .                    # is this folder what its audit.json says?"
-    yield "sha256sum again/*/model.safetensors    # as below, on the same kind of machine (CPU)"
+    yield "electra-ie verify .                    # compares this folder with its audit.json"
+    yield "sha256sum again/*/model.safetensors    # as below, on the same kind of CPU"
     yield "```"
     yield ""
     seconds = training["seconds"] + training["seconds_scoring"]
@@ -411,7 +435,7 @@ def _repeating(facts: RunSummary) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """One line that can neither be markup nor end the cell of a table."""
+    """Return a text on one line, escaped so that it is neither markup nor the end of a table cell."""
     return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
 
 

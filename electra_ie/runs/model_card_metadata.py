@@ -1,4 +1,4 @@
-"""What the hub wants to know of a model: the YAML in front of its card."""
+"""The metadata of a model card: the YAML block that the Hub reads."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from electra_ie.models.encoders import EMBEDDED_NAMES
 from electra_ie.runs.usage_snippets import PIPELINES
 
 SCORED = ("dev", "test")
-"""The splits whose scores a card shows."""
+"""The splits whose scores a card shows, in order."""
 METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "f1": "f1"}
-"""By the names that the hub has for them."""
+"""Our metric names -> those of the Hub."""
 
 
 def base_model(encoder: str) -> str | None:
-    """The encoder's name on the hub, without its revision; None for a folder, which may have a name of that form here
-    and now only. A name without an organisation is the hub's where it bears a revision."""
+    """Return the encoder's repository name on the Hub, without revision; None for a local folder.
+
+    An existing folder takes precedence over a repository of the same name. A name without an organization counts as a
+    repository only with a revision.
+    """
     if encoder in EMBEDDED_NAMES:
         return EMBEDDED_NAMES[-1]
     name, revision, _ = encoder.partition("@")
@@ -33,10 +36,10 @@ def base_model(encoder: str) -> str | None:
 
 
 def front_matter(task: Task, settings: TrainSettings, scores: Mapping[str, Any], card: DataCard | None) -> str:
-    """The metadata between two lines of `---`. `scores` as scores.json holds them."""
+    """Return the metadata between two lines of `---`. scores: the content of scores.json."""
     kinds = {field.kind for field in task.fields}
     results, dataset = list(_results(task, scores)), scores["training"].get("dataset")
-    known = {
+    metadata = {
         "language": LANGUAGES[card.language] if card and card.language else None,
         "license": card.hub_license if card else None,
         "library_name": "transformers",
@@ -45,18 +48,19 @@ def front_matter(task: Task, settings: TrainSettings, scores: Mapping[str, Any],
         "datasets": [dataset] if dataset else None,
         "tags": ["electra_ie", "information-extraction", *sorted({PIPELINES[kind] for kind in kinds})],
     }
-    data: dict[str, Any] = {name: value for name, value in known.items() if value}
+    data: dict[str, Any] = {name: value for name, value in metadata.items() if value}
     if results:
         data |= {"model_name": f"{task.name}-{settings.preset}", "eval_results": results}
     return f"---\n{ModelCardData(**data).to_yaml()}\n---\n\n"
 
 
 def _results(task: Task, scores: Mapping[str, Any]) -> Iterator[EvalResult]:
+    """Yield the main score of each field on each split, where it is defined."""
     for split in SCORED:
         for field in task.fields:
             main = MAIN[field.kind]
             value = scores.get(split, {}).get(field.name, {}).get(main)
-            if value is not None:  # the hub takes numbers only
+            if value is not None:  # the Hub accepts only numbers
                 name = f"{NAMES[main]}, strict" if field.kind == "spans" else NAMES[main]
                 yield EvalResult(
                     task_type=PIPELINES[field.kind], task_name=field.name, dataset_type=task.name,

@@ -1,8 +1,8 @@
-"""Pictures of a run: the curves of its training, a confusion matrix, the scores of each label.
+"""Plots of a run: training curves, confusion matrices, scores per label, scores over label budgets.
 
-Each picture has a function that builds the matplotlib `Figure` and one that saves it. Figures are drawn without
-pyplot, hence without global state, and in matplotlib's default style whatever the user's own settings are: the same
-numbers give the same file, byte for byte.
+Each plot has a function that builds the matplotlib `Figure` and one that saves it as a PNG. Figures are built without
+pyplot, hence without global state, and in matplotlib's default style whatever the user's settings are: the same data
+give the same file, byte for byte.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#56B4E9", "#222222"
-"""From the palette of Okabe and Ito, for all kinds of colour vision; each line has a form of its own too."""
-LOOK = {
+"""Colors of the Okabe-Ito palette, safe for color blindness. Lines also differ in style or marker."""
+STYLE = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -42,29 +42,29 @@ LOOK = {
     "grid.color": "#e3e6ea",
     "legend.frameon": False,
 }
-HIDES = "texts.adversarial_masking"
-"""What log.jsonl calls the loss of a generator that hides."""
-MOST_COUNTS = 25
-"""Labels up to which a confusion matrix has room to print its counts."""
+MASKING_LOSS = "texts.adversarial_masking"
+"""The key of the masking generator's loss in log.jsonl."""
+MAX_LABELS_WITH_COUNTS = 25
+"""The largest confusion matrix that has room for printed counts."""
 
 
 def curves(log: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
     """Save the curves of a training log (see `curves_figure`) as a PNG."""
-    with _look():
+    with _style():
         _save(curves_figure(log), path)
 
 
 def confusion(
-    labels: Sequence[str], gold: Sequence[str], found: Sequence[str], path: str | os.PathLike[str], title: str
+    labels: Sequence[str], gold: Sequence[str], predicted: Sequence[str], path: str | os.PathLike[str], title: str
 ) -> None:
     """Save a confusion matrix (see `confusion_figure`) as a PNG."""
-    with _look():
-        _save(confusion_figure(labels, gold, found, title), path)
+    with _style():
+        _save(confusion_figure(labels, gold, predicted, title), path)
 
 
 def per_label(scores: Mapping[str, Mapping[str, float | None]], path: str | os.PathLike[str], title: str) -> None:
     """Save the scores of each label (see `per_label_figure`) as a PNG."""
-    with _look():
+    with _style():
         _save(per_label_figure(scores, title), path)
 
 
@@ -72,14 +72,14 @@ def per_label(scores: Mapping[str, Mapping[str, float | None]], path: str | os.P
 
 
 def curves_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
-    """Losses, what a generator that hides achieves, realness and dev scores over the steps, a panel each; a panel with
-    nothing to show is left out.
+    """Plot losses, disagreement by masking method, realness and dev scores over the steps, one panel each.
 
-    `log` holds the rows that training writes: one a step with `step`, `discriminator` and, where there is a
-    generator, `generator`, `realness_real` and `realness_fake` (both 0 to 1); and one an evaluation with `step`,
-    `dev` (a score by field, and `mean`) and `best`, true where that checkpoint was the best so far. Some of the steps
-    of a generator that hides hold the two numbers of `ACHIEVED`. One may hold
-    `teacher`, the dev scores of one, and one `kept` where these weights were kept in the end.
+    A panel without data is omitted.
+
+    log: the rows of log.jsonl. A step has `step`, `discriminator` and, with a generator, `generator`, `realness_real`
+        and `realness_fake` (0 to 1). An evaluation has `step`, `dev` (scores by field, and `mean`) and `best` (whether
+        the checkpoint is the best so far). Some steps with a masking generator have the two values of `ACHIEVED`. One
+        row may have `teacher`, the dev scores of the teacher, and one `kept`, if the teacher's weights were kept.
     """
     panels = [
         draw
@@ -93,7 +93,9 @@ def curves_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
     ]
     if not panels:
         kept = any("kept" in row for row in log)
-        return _nothing("There was no game: the teacher's weights are kept." if kept else "The log has no steps.")
+        return _message_figure(
+            "There was no adversarial training: the teacher's weights are kept." if kept else "The log has no steps."
+        )
     figure = Figure(figsize=(8, 0.6 + 2.5 * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for draw, panel in zip(panels, axes, strict=True):
@@ -105,36 +107,35 @@ def curves_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
 
 def pretraining(log: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
     """Save the curves of a pretraining log (see `pretraining_figure`) as a PNG."""
-    with _look():
+    with _style():
         _save(pretraining_figure(log), path)
 
 
 def pretraining_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
-    """Losses, realness, held-out losses and how well replaced tokens are found, over the steps, a panel each.
+    """Plot losses, realness, held-out masked language modeling and replaced-token detection over the steps.
 
-    `log` holds rows as `curves_figure` describes them; a row of an evaluation has `held_out`, the numbers of
-    `pretraining.evaluation.score`.
+    log: rows as for `curves_figure`. An evaluation has `held_out`, the result of `pretraining.scoring.score`.
     """
     held = [{"step": row["step"], **row["held_out"]} for row in log if "held_out" in row]
     trained = [row for row in log if "held_out" not in row]
     panels: list[tuple[str, str, Sequence[Mapping[str, Any]], dict[str, str]]] = [
         ("Losses", "loss", trained, {"discriminator": "discriminator", "generator": "generator"}),
-        ("Realness, as the discriminator judges it", "p(original)", trained,
+        ("Realness assigned by the discriminator", "p(original)", trained,
          {"realness_real": "of original tokens", "realness_fake": "of replaced tokens"}),
-        ("Filling masks, on held-out text", "loss", held, {"filling_loss": "cross entropy"}),
-        ("Finding replaced tokens, on held-out text", "share", held, {"precision": "precision", "recall": "recall"}),
+        ("Masked language modeling on held-out text", "loss", held, {"filling_loss": "cross entropy"}),
+        ("Replaced-token detection on held-out text", "score", held, {"precision": "precision", "recall": "recall"}),
     ]  # fmt: skip
     shown = [panel for panel in panels if any(key in row for row in panel[2] for key in panel[3])]
     if not shown:
-        return _nothing("The log has no steps.")
+        return _message_figure("The log has no steps.")
     figure = Figure(figsize=(8, 0.6 + 2.3 * len(shown)), layout="constrained")
     axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     for panel, (title, unit, rows, names) in zip(axes, shown, strict=True):
-        for (key, name), colour, line in zip(names.items(), (BLUE, ORANGE), ("-", "--"), strict=False):
+        for (key, name), color, line in zip(names.items(), (BLUE, ORANGE), ("-", "--"), strict=False):
             if rows is trained:
-                _smoothed(panel, rows, key, name, color=colour, linestyle=line)
+                _smoothed(panel, rows, key, name, color=color, linestyle=line)
             elif points := [(row["step"], row[key]) for row in rows if row.get(key) is not None]:
-                panel.plot(*zip(*points, strict=True), label=name, color=colour, linestyle=line, marker=".")
+                panel.plot(*zip(*points, strict=True), label=name, color=color, linestyle=line, marker=".")
         panel.set(title=title, ylabel=unit)
         _legend(panel)
     axes[-1].set_xlabel("step")
@@ -144,47 +145,47 @@ def pretraining_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
 
 def _losses(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
     _smoothed(panel, log, "discriminator", "discriminator", color=BLUE, linestyle="-")
-    if not any(HIDES in row for row in log):  # of that loss only the gradient means something, its value does not
+    if not any(MASKING_LOSS in row for row in log):  # only its gradient is meaningful
         _smoothed(panel, log, "generator", "generator", color=ORANGE, linestyle="--")
     panel.set(title="Losses", ylabel="loss")
     _legend(panel)
 
 
 def _achieved(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
-    sums = [sum(row[key] for row in log if key in row) for key in ACHIEVED]
-    more = f"\n{sums[0] / sums[1]:.2f} x chance, over all" if sums[1] else ""
-    looks = ((f"by the generator{more}", ORANGE, "--", "s"), ("by chance", BLUE, "-", "o"))
-    for key, (name, colour, line, marker) in zip(ACHIEVED, looks, strict=True):
+    by_generator, at_random = (sum(row[key] for row in log if key in row) for key in ACHIEVED)
+    ratio = f"\n{by_generator / at_random:.2f} x random, overall" if at_random else ""
+    styles = ((f"generator{ratio}", ORANGE, "--", "s"), ("random", BLUE, "-", "o"))
+    for key, (name, color, line, marker) in zip(ACHIEVED, styles, strict=True):
         points = [(row["step"], row[key]) for row in log if key in row]
-        panel.plot(*zip(*points, strict=True), label=name, color=colour, linestyle=line, marker=marker, markersize=4)
-    panel.set(title="Disagreement with the teacher, by who hides the tokens", ylabel="divergence, nats")
+        panel.plot(*zip(*points, strict=True), label=name, color=color, linestyle=line, marker=marker, markersize=4)
+    panel.set(title="Disagreement with the teacher, by masking method", ylabel="divergence, nats")
     panel.set_ylim(bottom=0)
     _legend(panel)
 
 
 def _realness(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
-    panel.axhline(0.5, color="#888888", linewidth=1, linestyle=":", label="cannot tell")
+    panel.axhline(0.5, color="#888888", linewidth=1, linestyle=":", label="undecided")
     _smoothed(panel, log, "realness_real", "of real text", color=BLUE, linestyle="-")
     _smoothed(panel, log, "realness_fake", "of fakes", color=ORANGE, linestyle="--")
-    panel.set(title="Realness, as the discriminator judges it", ylabel="p(real)", ylim=(-0.03, 1.03))
+    panel.set(title="Realness assigned by the discriminator", ylabel="p(real)", ylim=(-0.03, 1.03))
     _legend(panel)
 
 
-def _smoothed(panel: Axes, log: Sequence[Mapping[str, Any]], key: str, name: str, **form: Any) -> None:
-    """Every value lightly, and over it the mean of about a twenty-fifth of the steps around each."""
+def _smoothed(panel: Axes, log: Sequence[Mapping[str, Any]], key: str, name: str, **style: Any) -> None:
+    """Plot all values faintly, and over them the moving average over 1/25 of the steps."""
     rows = [row for row in log if row.get(key) is not None]
     if not rows:
         return
     steps, values = np.array([row["step"] for row in rows]), np.array([row[key] for row in rows], dtype=float)
     width = max(1, len(rows) // 25)
     if width > 1:
-        panel.plot(steps, values, color=form["color"], alpha=0.25, linewidth=0.8)
+        panel.plot(steps, values, color=style["color"], alpha=0.25, linewidth=0.8)
     marker = "o" if len(rows) == 1 else ""
-    panel.plot(steps, _mean_around(values, width), marker=marker, linewidth=1.8, label=name, **form)
+    panel.plot(steps, _mean_around(values, width), marker=marker, linewidth=1.8, label=name, **style)
 
 
 def _mean_around(values: np.ndarray, width: int) -> np.ndarray:
-    """The mean of the `width` values around each, of fewer at the ends; values that are not numbers are left out."""
+    """Return the centered moving average over `width` values, over fewer at the ends. NaN and infinity are skipped."""
     known = np.isfinite(values)
     window = np.ones(width)
     total = np.convolve(np.where(known, values, 0.0), window, mode="same")
@@ -201,11 +202,11 @@ def _dev(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
         return
     fields = [name for name in names if name != "mean"]
     several = len(fields) > 1
-    for number, name in enumerate(fields):
+    for index, name in enumerate(fields):
         steps = [row["step"] for row in rows if row["dev"].get(name) is not None]
         scores = [row["dev"][name] for row in rows if row["dev"].get(name) is not None]
-        colour, marker = (BLUE, ORANGE, GREEN, PURPLE, SKY)[number % 5], "osD^v"[number % 5]
-        panel.plot(steps, scores, color=colour, marker=marker, markersize=4, linewidth=1.4, label=name)
+        color, marker = (BLUE, ORANGE, GREEN, PURPLE, SKY)[index % 5], "osD^v"[index % 5]
+        panel.plot(steps, scores, color=color, marker=marker, markersize=4, linewidth=1.4, label=name)
     if several and "mean" in names:
         panel.plot(
             [row["step"] for row in rows],
@@ -216,19 +217,19 @@ def _dev(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
             label="mean",
         )
     panel.set(title="Score on dev", ylabel="score")
-    decides = "mean" if several and "mean" in names else (fields or names)[0]
-    taught = [row["teacher"][decides] for row in log if "teacher" in row]
+    criterion = "mean" if several and "mean" in names else (fields or names)[0]
+    teacher = [row["teacher"][criterion] for row in log if "teacher" in row]
     kept = any("kept" in row for row in log)
-    if taught:
-        told = f"teacher{', kept' if kept else ''}: {taught[0]:.3f}"
-        panel.axhline(taught[0], color=BLACK, linewidth=1.2, linestyle=":", label=told)
+    if teacher:
+        label = f"teacher{', kept' if kept else ''}: {teacher[0]:.3f}"
+        panel.axhline(teacher[0], color=BLACK, linewidth=1.2, linestyle=":", label=label)
     if not kept:
-        _best(panel, rows, decides)
+        _best(panel, rows, criterion)
     _legend(panel)
 
 
 def _best(panel: Axes, rows: Sequence[Mapping[str, Any]], name: str) -> None:
-    """Mark the checkpoint that was kept: the last of those that were the best when they were made."""
+    """Mark the checkpoint that was kept: the last one that was the best so far."""
     best = [row for row in rows if row.get("best")]
     if best:
         step, score = best[-1]["step"], best[-1]["dev"][name]
@@ -251,23 +252,24 @@ def _legend(panel: Axes) -> None:
 # Confusion
 
 
-def confusion_figure(labels: Sequence[str], gold: Sequence[str], found: Sequence[str], title: str) -> Figure:
-    """A confusion matrix: a row for each gold label, coloured by the share of it that was found as each column.
+def confusion_figure(labels: Sequence[str], gold: Sequence[str], predicted: Sequence[str], title: str) -> Figure:
+    """Plot a confusion matrix: one row per gold label, colored by the share predicted as each column.
 
-    Only labels that occur, in the order of `labels`. The counts are printed where there are few enough labels.
-    `gold` and `found` are as long as each other and hold names of `labels`.
+    Shows only labels that occur, in the order of `labels`, and counts if there are at most `MAX_LABELS_WITH_COUNTS`.
+
+    gold, predicted: names of `labels`, one per document.
     """
-    present = set(gold) | set(found)
+    present = set(gold) | set(predicted)
     shown = [label for label in labels if label in present]
     if not shown:
-        return _nothing(f"{title}\nno labelled document")
-    place = {label: number for number, label in enumerate(shown)}
+        return _message_figure(f"{title}\nno labeled document")
+    index = {label: row for row, label in enumerate(shown)}
     counts = np.zeros((len(shown), len(shown)), dtype=int)
-    for one, other in zip(gold, found, strict=True):
-        counts[place[one], place[other]] += 1
+    for gold_label, predicted_label in zip(gold, predicted, strict=True):
+        counts[index[gold_label], index[predicted_label]] += 1
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
-    few = len(shown) <= MOST_COUNTS
+    few = len(shown) <= MAX_LABELS_WITH_COUNTS
     side = (0.42 if few else 0.2) * len(shown) + min(3.0, 0.8 + 0.07 * max(len(label) for label in shown))
     figure = Figure(figsize=(max(4.6, side + 1.2), max(3.6, side)), layout="constrained")
     panel = figure.subplots()
@@ -288,11 +290,11 @@ def _names(panel: Axes, shown: Sequence[str], counts: np.ndarray, size: int) -> 
     panel.set_xticks(ticks, shown, rotation=rotation, fontsize=size, parse_math=False)
     rows = [f"{label}  ({total:,})" for label, total in zip(shown, counts.sum(axis=1), strict=True)]
     panel.set_yticks(ticks, rows, fontsize=size, parse_math=False)
-    panel.set(xlabel="found", ylabel="gold  (documents)")
+    panel.set(xlabel="predicted", ylabel="gold  (documents)")
 
 
 def _borders(panel: Axes, size: int) -> None:
-    """Thin lines between the cells instead of a grid through them."""
+    """Draw thin lines between the cells instead of a grid through them."""
     panel.grid(visible=False)
     panel.set_xticks(np.arange(size + 1) - 0.5, minor=True)
     panel.set_yticks(np.arange(size + 1) - 0.5, minor=True)
@@ -302,38 +304,41 @@ def _borders(panel: Axes, size: int) -> None:
 
 def _print_counts(panel: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
     for row, column in zip(*np.nonzero(counts), strict=True):
-        colour = "white" if shares[row, column] > 0.55 else BLACK
+        color = "white" if shares[row, column] > 0.55 else BLACK
         size = 8 if counts[row, column] < 1000 else 6
-        panel.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=size)
+        panel.text(column, row, str(counts[row, column]), ha="center", va="center", color=color, fontsize=size)
 
 
 # Scores by label
 
 
 def per_label_figure(scores: Mapping[str, Mapping[str, float | None]], title: str) -> Figure:
-    """Bars of precision, recall and F1 for each label (`precision`, `recall`, `f1`, `support`, `found`, `false`), best
-    F1 on top; no bar for a number that is not defined.
+    """Plot bars of precision, recall and F1 for each label, best F1 on top; no bar for an undefined value.
 
-    Labels without gold come last and have a remark in place of bars: only their false findings can be counted.
+    Labels without gold come last and have a remark instead of bars: only their false findings can be counted.
+
+    scores: `precision`, `recall`, `f1`, `support`, `found` and `false` of each label, as `metrics.score` returns them.
     """
     if not scores:
-        return _nothing(f"{title}\nno label")
+        return _message_figure(f"{title}\nno label")
     ordered = sorted(scores, key=lambda label: (not scores[label]["support"], -(scores[label]["f1"] or 0.0), label))
     figure = Figure(figsize=(8, 1.5 + 0.5 * len(ordered)), layout="constrained")
     panel = figure.subplots()
-    supported = [number for number, label in enumerate(ordered) if scores[label]["support"]]
+    supported = [index for index, label in enumerate(ordered) if scores[label]["support"]]
     bars = (("f1", "F1", BLUE, ""), ("precision", "precision", SKY, "///"), ("recall", "recall", ORANGE, "..."))
-    for (key, name, colour, hatch), offset in zip(bars, (-0.27, 0.0, 0.27), strict=True):
-        places = [number + offset for number in supported]
-        values = [math.nan if (value := scores[ordered[number]][key]) is None else value for number in supported]
-        panel.barh(places, values, height=0.25, color=colour, hatch=hatch, edgecolor="white", linewidth=0.4, label=name)
+    for (key, name, color, hatch), offset in zip(bars, (-0.27, 0.0, 0.27), strict=True):
+        positions = [index + offset for index in supported]
+        values = [math.nan if (value := scores[ordered[index]][key]) is None else value for index in supported]
+        panel.barh(
+            positions, values, height=0.25, color=color, hatch=hatch, edgecolor="white", linewidth=0.4, label=name
+        )
         if key == "f1":
-            for place, value in zip(places, values, strict=True):
-                panel.text(value + 0.008, place, f"{value:.2f}", va="center", fontsize=8, color=BLACK)
-    for number in range(len(supported), len(ordered)):
-        false = scores[ordered[number]].get("false")
+            for position, value in zip(positions, values, strict=True):
+                panel.text(value + 0.008, position, f"{value:.2f}", va="center", fontsize=8, color=BLACK)
+    for index in range(len(supported), len(ordered)):
+        false = scores[ordered[index]].get("false")
         remark = "no gold in this split" + (f"; {false:,} false findings" if false else "")
-        panel.text(0.008, number, remark, va="center", style="italic", color="#666666")
+        panel.text(0.008, index, remark, va="center", style="italic", color="#666666")
     names = [f"{label}  ({scores[label]['support']:,})" for label in ordered]
     panel.set_yticks(range(len(ordered)), names, parse_math=False)
     panel.set(xlim=(0, 1.06), ylim=(len(ordered) - 0.4, -0.6), xlabel="score", ylabel="label  (gold)")
@@ -349,86 +354,87 @@ def per_label_figure(scores: Mapping[str, Mapping[str, float | None]], title: st
 
 def learning_curve(budgets: Sequence[Mapping[str, Any]], unit: str, path: str | os.PathLike[str], title: str) -> None:
     """Save the scores of presets over label budgets (see `learning_curve_figure`) as a PNG."""
-    with _look():
+    with _style():
         _save(learning_curve_figure(budgets, unit, title), path)
 
 
 def learning_curve_figure(budgets: Sequence[Mapping[str, Any]], unit: str, title: str) -> Figure:
-    """A line a preset over the label budgets, with a band of one standard deviation over the seeds; of one budget, a
-    group a preset (see `seeds_figure`).
+    """Plot one line per preset over the label budgets, with a band of one standard deviation over the seeds.
 
-    `budgets` as compare.json holds them: `labels` (None: all) and, by preset, `mean` and `deviation` (None: one seed).
+    A single budget is plotted by `seeds_figure`.
+
+    budgets: as in compare.json: `labels` (None: all) and, by preset, `mean` and `deviation` (None: one seed).
     """
     if len(budgets) == 1:
         return seeds_figure(budgets[0], unit, title)
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     panel = figure.subplots()
-    names = ["all" if each["labels"] is None else f"{each['labels']:,}" for each in budgets]
-    places = np.arange(len(budgets))
-    looks = zip((BLUE, ORANGE, SKY, BLACK), ("-", "--", "-.", ":"), ("o", "s", "^", "D"), strict=True)
-    for preset, (colour, line, marker) in zip(budgets[0]["presets"], itertools.cycle(looks), strict=False):
-        means = np.array([each["presets"][preset]["mean"] for each in budgets])
-        spread = np.array([each["presets"][preset]["deviation"] or 0.0 for each in budgets])
-        panel.plot(places, means, label=preset, color=colour, linestyle=line, marker=marker)
-        panel.fill_between(places, means - spread, means + spread, color=colour, alpha=0.15, linewidth=0)
-    panel.set_xticks(places, names)
-    panel.set(xlabel="labelled documents", ylabel=unit)
-    if any(each["deviation"] for budget in budgets for each in budget["presets"].values()):
-        title += " (mean over seeds, and one standard deviation)"
+    names = ["all" if budget["labels"] is None else f"{budget['labels']:,}" for budget in budgets]
+    positions = np.arange(len(budgets))
+    styles = zip((BLUE, ORANGE, SKY, BLACK), ("-", "--", "-.", ":"), ("o", "s", "^", "D"), strict=True)
+    for preset, (color, line, marker) in zip(budgets[0]["presets"], itertools.cycle(styles), strict=False):
+        means = np.array([budget["presets"][preset]["mean"] for budget in budgets])
+        spread = np.array([budget["presets"][preset]["deviation"] or 0.0 for budget in budgets])
+        panel.plot(positions, means, label=preset, color=color, linestyle=line, marker=marker)
+        panel.fill_between(positions, means - spread, means + spread, color=color, alpha=0.15, linewidth=0)
+    panel.set_xticks(positions, names)
+    panel.set(xlabel="labeled documents", ylabel=unit)
+    if any(score["deviation"] for budget in budgets for score in budget["presets"].values()):
+        title += " (mean over seeds, with one standard deviation)"
     panel.set_title(title, parse_math=False)
     _legend(panel)
     return figure
 
 
 def seeds_figure(budget: Mapping[str, Any], unit: str, title: str) -> Figure:
-    """A group a preset: a dot a seed, those of one seed joined, and beside them the mean with its 95 % interval.
+    """Plot one dot per seed for each preset, lines joining equal seeds, and the mean with its 95 % interval.
 
-    `budget` as compare.json holds it: `labels` (None: all) and, by preset, `mean`, `scores` (one a seed, the seeds in
-    one order), `low` and `high` (None: one seed).
+    budget: as in compare.json: `labels` (None: all) and, by preset, `mean`, `scores` (one per seed, in the same order
+        for every preset), `low` and `high` (None: one seed).
     """
     presets = budget["presets"]
     figure = Figure(figsize=(2.6 + 1.6 * len(presets), 4.2), layout="constrained")
     panel = figure.subplots()
-    for scores in zip(*(each["scores"] for each in presets.values()), strict=True):
+    for scores in zip(*(preset["scores"] for preset in presets.values()), strict=True):
         panel.plot(range(len(presets)), scores, color="#aaaaaa", linewidth=0.8, zorder=1)
-    looks = zip((BLUE, ORANGE, SKY, BLACK), ("o", "s", "^", "D"), strict=True)
-    for place, (each, (colour, marker)) in enumerate(zip(presets.values(), itertools.cycle(looks), strict=False)):
+    styles = zip((BLUE, ORANGE, SKY, BLACK), ("o", "s", "^", "D"), strict=True)
+    for column, (preset, (color, marker)) in enumerate(zip(presets.values(), itertools.cycle(styles), strict=False)):
         dots: dict[str, Any] = {"linestyle": "", "markersize": 5, "markerfacecolor": "white"}
-        panel.plot([place] * len(each["scores"]), each["scores"], color=colour, marker=marker, **dots)
-        reach = None if each["low"] is None else (each["high"] - each["low"]) / 2
-        panel.errorbar([place + 0.17], [each["mean"]], reach, color=colour, marker=marker, capsize=4, linewidth=1.6)
-        panel.text(place + 0.23, each["mean"], f"{each['mean']:.1f}", va="center", fontsize=9, color=BLACK)
+        panel.plot([column] * len(preset["scores"]), preset["scores"], color=color, marker=marker, **dots)
+        half = None if preset["low"] is None else (preset["high"] - preset["low"]) / 2
+        panel.errorbar([column + 0.17], [preset["mean"]], half, color=color, marker=marker, capsize=4, linewidth=1.6)
+        panel.text(column + 0.23, preset["mean"], f"{preset['mean']:.1f}", va="center", fontsize=9, color=BLACK)
     panel.set_xticks(range(len(presets)), list(presets), parse_math=False)
     panel.set(xlim=(-0.4, len(presets) - 0.4), ylabel=unit)
     panel.grid(visible=False, axis="x")
-    labels = "all labels" if budget["labels"] is None else f"{budget['labels']:,} labelled documents"
+    labels = "all labels" if budget["labels"] is None else f"{budget['labels']:,} labeled documents"
     seeds = len(next(iter(presets.values()))["scores"])
-    told = "one seed" if seeds == 1 else "a dot a seed, joined by seed; mean and 95 % interval"
-    panel.set_title(f"{title}: {labels}\n({told})", parse_math=False)
+    legend = "one seed" if seeds == 1 else "one dot per seed, equal seeds joined; mean and 95 % interval"
+    panel.set_title(f"{title}: {labels}\n({legend})", parse_math=False)
     return figure
 
 
-# All of them
+# Shared by all plots
 
 
-def _nothing(message: str) -> Figure:
-    """A picture that says why there is none, so that a missing file never needs an explanation."""
+def _message_figure(message: str) -> Figure:
+    """Return a figure that states why there is nothing to plot."""
     figure = Figure(figsize=(6, 1.5))
     figure.text(0.5, 0.5, message, ha="center", va="center", parse_math=False)
     return figure
 
 
 @contextmanager
-def _look() -> Iterator[None]:
-    """matplotlib's defaults with LOOK over them; the settings hold while a figure is built and while it is drawn."""
-    with matplotlib.style.context(["default", LOOK]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box in the picture says so already
+def _style() -> Iterator[None]:
+    """Apply matplotlib's defaults and `STYLE` while a figure is built and saved."""
+    with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the plot shows a box there
         yield
 
 
 def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a PNG whole or not at all, without the version of matplotlib in it."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=150, bbox_inches="tight", pad_inches=0.15, metadata={"Software": None})
+    """Write a PNG atomically, without the version of matplotlib in its metadata."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight", pad_inches=0.15, metadata={"Software": None})
     with atomic_path(Path(path)) as part:
-        part.write_bytes(drawn.getvalue())
+        part.write_bytes(buffer.getvalue())

@@ -1,10 +1,12 @@
-"""audit.json: what a run was made from, by what, where; and whether all of it is still so."""
+"""Provenance record of a run, audit.json: hashes of weights, settings, data, code and environment; verification."""
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,20 +30,21 @@ from electra_ie.runs.layout import AUDIT, SETTINGS, TASK, announce_data_folder, 
 from electra_ie.runs.storage import model_files
 
 CHECKED = ("weights", "recipe", "data", "splits", "code", "environment")
-"""The parts of the audit that `verify` makes anew and compares."""
+"""The parts of the audit that `verify` recomputes and compares."""
 TEST = "test"
 LOCK = "constraints.txt"
-"""The exact versions that a checkout is installed by. A wheel has none."""
+"""The file of exact versions in a checkout. A wheel has none."""
 CODE = (".py", ".css", ".js")
 """Suffixes of the files that are code: the modules, and style sheet and script of the HTML report."""
 TASKS = "tasks"
-"""The folder that a wheel has within the package and a checkout beside it. What is in it is no part of the code."""
+"""The folder of shipped tasks: inside the package in a wheel, next to it in a checkout. It is not part of the code."""
 
 
 def write_audit(run: Path, task: Task, settings: TrainSettings, corpus: TrainingData) -> dict[str, Any]:
-    """Write and return the audit of a run whose fields are saved. A line of warning where test stands in train too.
+    """Write and return the audit of a run whose models are saved. Warns if documents of test are also in train.
 
-    The test split is read for its hash and its overlap, never scored; one that cannot be read is noted and warned of.
+    The test split is read for its hash and its overlap, never scored. If it cannot be read, it is left out with a
+    warning.
     """
     files = model_files(run, [field.name for field in task.fields])
     splits: dict[str, list[Document]] = {"train": corpus.train, "pool": corpus.pool, "dev": corpus.dev}
@@ -68,28 +71,29 @@ def write_audit(run: Path, task: Task, settings: TrainSettings, corpus: Training
 
 
 def read_audit(run: Path) -> dict[str, Any]:
-    """The audit of a run. Raises UserError where there is none, or another thing in its place."""
+    """Return the audit of a run. Raises UserError if it is missing or has another structure."""
     file = run / AUDIT
     if not file.is_file():
-        remedy = "Runs have one once they are finished; one of an older version must be trained again."
-        raise UserError("the run has no audit.json.", file=run, remedy=remedy)
+        remedy = "Finished runs have one. A run of an older version must be trained again."
+        raise UserError(f"the run has no {AUDIT}.", file=run, remedy=remedy)
     audit = parse(file.read_bytes(), file)
     if not all(isinstance(audit.get(part), dict) for part in CHECKED):
-        raise UserError("this is not an audit.json as training writes it.", file=file, remedy="Restore the file.")
+        message = f"the file lacks parts of an audit; expected: {', '.join(CHECKED)}."
+        raise UserError(message, file=file, remedy="Restore the file.")
     return audit
 
 
-# What is so now
+# Current state
 
 
 def settings_files(run: Path) -> dict[str, str]:
-    """The sums of run.yaml, and of task.yaml without the folder of its files: a push leaves that out."""
+    """Return the hashes of run.yaml and of task.yaml, the latter without its data folder, which a push removes."""
     task = json.dumps(load_task(run).without_folder(), sort_keys=True)
     return {SETTINGS: hashing.of_file(run / SETTINGS), TASK: hashing.of_text(task)}
 
 
 def data_files(task: Task, settings: TrainSettings) -> Iterator[tuple[str, str]]:
-    """The sum of each file, or folder of files, that the run read; those of the task by their names in it."""
+    """Yield name and hash of each data file or folder that the run reads. Files of the task have their name in it."""
     for name in task_files(task, settings):
         yield name, hashing.of_path(task.folder / name)
     for path in texts_added(settings):
@@ -98,51 +102,51 @@ def data_files(task: Task, settings: TrainSettings) -> Iterator[tuple[str, str]]
 
 
 def task_files(task: Task, settings: TrainSettings) -> Iterator[str]:
-    """The names of the task's files that the run reads and that are here: no device, no pipe, no link out of their
-    folder."""
-    read = [split for split in task.splits if split != UNLABELED or settings.has_generator]
-    for name in dict.fromkeys(name for split in read for name in task.files[split]):
-        with suppress(UserError):  # whoever reads the split is told
+    """Yield the names of the task's existing files that the run reads; no devices, pipes or links out of the folder."""
+    splits = [split for split in task.splits if split != UNLABELED or settings.has_generator]
+    for name in dict.fromkeys(name for split in splits for name in task.files[split]):
+        with suppress(UserError):  # reading the split raises the same error
             task.check_data_files(task.folder / name)
             if (task.folder / name).exists():
                 yield name
 
 
 def texts_added(settings: TrainSettings) -> tuple[str, ...]:
-    """The paths of unlabelled text that the run reads beside the task's files."""
+    """Return the paths of unlabeled text that the run reads in addition to the task's files."""
     return settings.unlabeled if settings.has_generator else ()
 
 
 def split_sum(documents: Sequence[Document]) -> str:
-    """Sum and size of a split, as it was drawn."""
+    """Return hash and size of a split as it was drawn."""
     return f"{of_documents(documents)} ({len(documents)} documents)"
 
 
 def code_now() -> dict[str, str]:
-    """The version of this package, and the sum of its code files: what a checkout with changes differs by."""
+    """Return the version of this package and the hash of its modules, which also changes with local edits."""
     names = {file: file.relative_to(ROOT) for file in ROOT.rglob("*") if file.suffix in CODE}
-    ours = {file: name for file, name in names.items() if name.parts[0] != TASKS}
-    code = hashing.of_sums({name.as_posix(): hashing.of_file(file) for file, name in ours.items()})
+    modules = {file: name for file, name in names.items() if name.parts[0] != TASKS}
+    code = hashing.of_sums({name.as_posix(): hashing.of_file(file) for file, name in modules.items()})
     return {hashing.PACKAGE: hashing.package_version(), "modules": code}
 
 
 def environment_now() -> dict[str, str]:
-    """Python, the machine, and the installed version of each package that this one asks for."""
-    found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
-    found["device"] = device_name()
-    for line in requires(hashing.PACKAGE) or ():
-        name = re.match(r"[\w.-]+", line)
-        if name and "extra ==" not in line:
-            found[name.group()] = _version(name.group())
-    return found
+    """Return Python version, platform, device, and the installed version of each dependency of this package."""
+    environment = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
+    environment["device"] = device_name()
+    for requirement in requires(hashing.PACKAGE) or ():
+        name = re.match(r"[\w.-]+", requirement)
+        if name and "extra ==" not in requirement:
+            environment[name.group()] = _version(name.group())
+    return environment
 
 
 def packages_sum() -> str:
-    """Sum and number of all packages that are installed: of lines `name==version` in their order, names as an index
-    spells them."""
-    told = {(re.sub(r"[-_.]+", "-", each.name).lower(), each.version) for each in distributions() if each.name}
-    lines = "".join(f"{name}=={version}\n" for name, version in sorted(told))
-    return f"{hashing.of_text(lines)} ({len(told)} packages)"
+    """Return hash and number of all installed packages: of sorted lines `name==version`, names normalized (PEP 503)."""
+    packages = {
+        (re.sub(r"[-_.]+", "-", package.name).lower(), package.version) for package in distributions() if package.name
+    }
+    lines = "".join(f"{name}=={version}\n" for name, version in sorted(packages))
+    return f"{hashing.of_text(lines)} ({len(packages)} packages)"
 
 
 def _version(package: str) -> str:
@@ -153,43 +157,37 @@ def _version(package: str) -> str:
 
 
 def device_name() -> str:
-    """The GPU, or else the CPU, by its maker's name."""
+    """Return the model name of the GPU, or of the CPU on a machine without one."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    told = Path("/proc/cpuinfo")
-    name = re.search(r"^model name\s*:\s*(.+)$", told.read_text("utf-8") if told.is_file() else "", re.MULTILINE)
+    cpuinfo = Path("/proc/cpuinfo")  # Linux only
+    text = cpuinfo.read_text("utf-8") if cpuinfo.is_file() else ""
+    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     return name.group(1).strip() if name else platform.processor() or platform.machine()
 
 
 def git_revision(checkout: Path) -> str | None:
-    """The commit that is checked out, read from git's files; None where this is no checkout, or an unknown kind."""
-    place = checkout / ".git"
+    """Return the commit checked out at the root of a git working tree; None without git, or for any other folder."""
+    # Inside a git hook, GIT_DIR and similar variables would point git to another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(checkout), "rev-parse", "--show-toplevel", "HEAD"]
     try:
-        if place.is_file():  # a worktree's, which says where the rest lies
-            place = checkout / place.read_text("utf-8").removeprefix("gitdir:").strip()
-        common = place / "commondir"
-        shared = place / common.read_text("utf-8").strip() if common.is_file() else place
-        head = (place / "HEAD").read_text("utf-8").strip()
-        if not head.startswith("ref: "):
-            return head
-        name = head.removeprefix("ref: ")
-        for folder in (place, shared):
-            if (folder / name).is_file():
-                return (folder / name).read_text("utf-8").strip()
-        packed = (shared / "packed-refs").read_text("utf-8").splitlines()
-        return next((line.split()[0] for line in packed if line.endswith(f" {name}")), None)
-    except (OSError, UnicodeDecodeError):
+        result = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=10)
+        root, revision = result.stdout.decode("utf-8").splitlines()
+    except (OSError, ValueError, subprocess.SubprocessError):
         return None
+    # A package installed within someone else's repository must not report the commit of that repository.
+    return revision if Path(root).resolve() == checkout.resolve() else None
 
 
 def _read_test(task: Task) -> dict[str, list[Document]]:
     if TEST not in task.splits:
         return {}
     try:
-        with silenced():  # evaluate shows these warnings
+        with silenced():  # its warnings are printed when it is scored
             return {TEST: task.read(TEST)}
     except UserError as error:
-        warn(f"the audit leaves the split test out, which cannot be read: {error}")
+        warn(f"the audit omits the split test, which cannot be read: {error}")
         return {}
 
 
@@ -197,17 +195,17 @@ def _warn_of_test(overlap: Mapping[str, Any]) -> None:
     for pair in overlap["pairs"]:
         if (pair["of"], pair["in"]) == (TEST, "train") and pair["exact"] + pair["near"]:
             warn(
-                f"{pair['exact'] + pair['near']} of {pair['documents']} documents of test stand in train too "
-                f"({pair['exact']} word for word, {pair['near']} nearly): scores on test flatter. See {AUDIT}."
+                f"{pair['exact'] + pair['near']} of {pair['documents']} documents of test are also in train "
+                f"({pair['exact']} exactly, {pair['near']} nearly): scores on test are too high. See {AUDIT}."
             )
 
 
-# Verifying
+# Verification
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not as the audit says. part: one of `CHECKED`. then, now: None where there was, is none."""
+    """A deviation from the audit. part: one of `CHECKED`. then, now: recorded and current value (None: absent)."""
 
     part: str
     name: str
@@ -222,21 +220,24 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """What differs from the audit, and what could not be looked at, and why."""
+    """The deviations from the audit, and the checks that could not be made, with the reason of each."""
 
     differences: list[Difference]
     unchecked: list[str]
 
     @property
     def same(self) -> bool:
+        """Whether nothing that was checked deviates."""
         return not self.differences
 
 
 def verify(run: Path, data: str | None = None) -> Verification:
-    """Make the audit of a run anew, as far as its files and data are here, and compare.
+    """Recompute the audit of a run, as far as its files and data are available, and compare.
 
-    data: the folder of the task's files, in place of the one it was trained from. Raises UserError for a run without
-    an audit, with a link out of its folder, or whose run.yaml or task.yaml cannot be read.
+    data: the folder of the task's files, in place of the one named in task.yaml.
+
+    Raises:
+        UserError: the run has no audit, contains a link out of its folder, or has an unreadable run.yaml or task.yaml.
     """
     refuse_links(run)
     task, settings = load_task(run, data), TrainSettings.build(run / SETTINGS)
@@ -247,37 +248,41 @@ def verify(run: Path, data: str | None = None) -> Verification:
         "code": code_now(),
         "environment": environment_now(),
     }
-    unchecked = _not_to_be_read(run, task, settings, data)
+    unchecked = _reasons_not_to_read(run, task, settings, data)
     if not unchecked:
         if data is None:
             announce_data_folder(run, task)
         if texts_added(settings):
-            notice(f"unlabelled texts: {', '.join(texts_added(settings))}, as the run's run.yaml says")
+            notice(f"unlabeled texts: {', '.join(texts_added(settings))}, as the run's run.yaml says")
         now["data"] = dict(data_files(task, settings))
         try:
             now["splits"] = _splits_now(task, settings)
         except UserError as error:
-            unchecked.append(f"splits: they cannot be drawn from the data as they are now: {error}")
-    return Verification([each for part in CHECKED if part in now for each in _compare(part, then, now)], unchecked)
+            unchecked.append(f"splits: they cannot be drawn from the current data: {error}")
+    differences = [difference for part in CHECKED if part in now for difference in _compare(part, then, now)]
+    return Verification(differences, unchecked)
 
 
-def _not_to_be_read(run: Path, task: Task, settings: TrainSettings, data: str | None) -> list[str]:
-    """Return why data and splits cannot be read, or nothing. A run that was downloaded does not decide which files are
-    read here (see `announce_data_folder`)."""
-    fetched, what = repository_of(run) is not None, "data and splits: "
-    if fetched and data is None:
-        return [f"{what}a run from the hub does not decide what is read here. Give their folder with --data."]
-    if fetched and texts_added(settings):
-        remedy = "Fetch it into a folder of yours (hf download ... --local-dir) if these are your texts."
-        return [f"{what}a run from the hub does not decide that {', '.join(texts_added(settings))} is read. {remedy}"]
+def _reasons_not_to_read(run: Path, task: Task, settings: TrainSettings, data: str | None) -> list[str]:
+    """Return why data and splits cannot be read, or an empty list.
+
+    A downloaded run may not choose local files to read (see `announce_data_folder`).
+    """
+    is_downloaded, prefix = repository_of(run) is not None, "data and splits: "
+    if is_downloaded and data is None:
+        return [f"{prefix}a run from the Hub may not choose local files to read. Give the data folder with --data."]
+    if is_downloaded and texts_added(settings):
+        paths = ", ".join(texts_added(settings))
+        remedy = "If they are yours, download the run into a folder first (hf download ... --local-dir)."
+        return [f"{prefix}a run from the Hub may not choose to read {paths}. {remedy}"]
     if not any(task_files(task, settings)):
-        return [f"{what}they are not here. Give their folder with --data."]
+        return [f"{prefix}the files are missing. Give the data folder with --data."]
     return []
 
 
 def _splits_now(task: Task, settings: TrainSettings) -> dict[str, str]:
-    """The sums of the splits, drawn anew. Raises UserError where the data do not allow it."""
-    with silenced():  # train has shown these warnings
+    """Draw the splits again and return their hashes. Raises UserError if the data do not allow it."""
+    with silenced():  # training has printed these warnings before
         corpus = TrainingData.read(task, settings)
     splits = {"train": corpus.train, "pool": corpus.pool, "dev": corpus.dev, **_read_test(task)}
     return {name: split_sum(documents) for name, documents in splits.items()}
@@ -291,5 +296,5 @@ def _compare(part: str, then: Mapping[str, Any], now: Mapping[str, Mapping[str, 
 
 
 def _short(value: str) -> str:
-    """A sum by its first digits."""
+    """Shorten a hash to its first twelve digits."""
     return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1", str(value))

@@ -1,4 +1,4 @@
-"""The models of a finished run: a stock folder a field."""
+"""Saving and loading the models of a finished run: one stock transformers folder per field."""
 
 from __future__ import annotations
 
@@ -21,11 +21,18 @@ from electra_ie.models.pooling import AVERAGES
 from electra_ie.models.untrusted import inspect_model, strip_code_references
 from electra_ie.runs.layout import check_models, load_task, refuse_links
 
+RESTORE = "Restore the file, or train the run again."
+
 
 def save_fields(run: Path, discriminator: Discriminator, windower: WindowTokenizer, edges: Mapping[str, Edges]) -> None:
-    """A stock folder for each field: config, weights, tokenizer. The `electra_ie` block of the config says how texts
-    were cut, and how to decode. edges: the rules for the spans of each field of spans."""
+    """Save a stock transformers folder for each field: config, weights, tokenizer.
+
+    The `electra_ie` block of each config records how texts are cut into windows and how tags are decoded.
+
+    edges: the span boundary rules of each field of spans.
+    """
     for field in discriminator.fields:
+        # Each folder is written under a temporary name first, so that an interrupted save leaves the old one complete.
         part = run / f".{field.name}.part"
         shutil.rmtree(part, ignore_errors=True)
         with quiet_transformers(), discriminator.stock(field) as model:
@@ -46,9 +53,9 @@ def save_fields(run: Path, discriminator: Discriminator, windower: WindowTokeniz
 
 
 def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, WindowTokenizer, tuple[Field, ...], dict[str, Edges]]:
-    """The discriminator of a finished run, how it cuts texts, its fields, and the rules for the spans of each field.
+    """Load a finished run: discriminator, window tokenizer, fields, and the span boundary rules of each span field.
 
-    Nothing is fetched by name.
+    Reads only files in the folder of the run. Raises UserError for a missing, altered or unsafe file.
     """
     folder = Path(run)
     refuse_links(folder)
@@ -57,38 +64,42 @@ def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, WindowTokenize
     for field in fields:
         inspect_model(folder / field.name, saved=True)
     discriminator = Discriminator.from_saved({field.name: str(folder / field.name) for field in fields}, fields)
-    place = folder / fields[0].name
-    tokenizer = load_tokenizer(str(place))
-    config = discriminator.head(fields[0]).model.config
-    told = getattr(config, "electra_ie", None)
-    most = max_length(tokenizer, discriminator.encoder.config)
-    try:
-        window, context_overlap, whole_words = (told[name] for name in ("window", "context_overlap", "whole_words"))  # type: ignore[index]
-        if not (0 < window <= most and 0 <= context_overlap < window and isinstance(whole_words, bool)):
-            raise ValueError
-        windower = WindowTokenizer(tokenizer, window, context_overlap, whole_words)
-    except (TypeError, KeyError, ValueError) as error:
-        raise UserError(
-            "the config.json does not say how texts are cut (its block electra_ie).",
-            file=place,
-            remedy="Restore it, or train again.",
-        ) from error
+    windower = _load_windower(folder / fields[0].name, discriminator)
     spans = [field for field in fields if field.kind == "spans"]
     edges = {field.name: _edges(folder / field.name, discriminator.head(field).model.config) for field in spans}
     return discriminator, windower, fields, edges
 
 
+def _load_windower(folder: Path, discriminator: Discriminator) -> WindowTokenizer:
+    """Load the window tokenizer from the folder of the first field. Raises UserError for invalid window settings."""
+    tokenizer = load_tokenizer(str(folder))
+    config = discriminator.head(discriminator.fields[0]).model.config
+    block = getattr(config, "electra_ie", None)
+    limit = max_length(tokenizer, discriminator.encoder.config)
+    try:
+        window, context_overlap, whole_words = (block[name] for name in ("window", "context_overlap", "whole_words"))  # type: ignore[index]
+        if not (0 < window <= limit and 0 <= context_overlap < window and isinstance(whole_words, bool)):
+            raise ValueError
+        return WindowTokenizer(tokenizer, window, context_overlap, whole_words)
+    except (TypeError, KeyError, ValueError) as error:
+        message = f"config.json lacks valid window settings of at most {limit} tokens (block electra_ie)."
+        raise UserError(message, file=folder, remedy=RESTORE) from error
+
+
 def _edges(folder: Path, config: Any) -> Edges:
-    """The rules for the spans of a field, from its configuration. Raises UserError where it has none."""
+    """Return the span boundary rules in a field's config. Raises UserError if they are missing or invalid."""
     try:
         return edges_from(config.electra_ie["edges"])
     except (AttributeError, TypeError, KeyError, ValueError) as error:
-        message = "the config.json does not say where spans end (edges in its block electra_ie)."
-        raise UserError(message, file=folder, remedy="Restore it, or train again.") from error
+        message = "config.json lacks valid span boundary rules (edges in the block electra_ie)."
+        raise UserError(message, file=folder, remedy=RESTORE) from error
 
 
 def model_files(run: Path, fields: Sequence[str]) -> dict[str, str]:
-    """The sum of each file of a run that decides what is found, by `<field>/<file>`: of all that may be read of a
-    model, for a file that was not there when the run was made may change what is found."""
+    """Return the SHA-256 of every model file of a run, by `<field>/<file>`.
+
+    All files that a loader may read are included, not only those that training wrote: a file added later can change
+    the predictions too.
+    """
     files = {file for name in fields for pattern in MODEL_FILES for file in (run / name).glob(pattern)}
     return {file.relative_to(run).as_posix(): of_file(file) for file in sorted(files) if file.is_file()}

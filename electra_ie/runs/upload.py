@@ -1,4 +1,4 @@
-"""What goes to the hub: of a run its models, numbers and card; of a task its documents and its data card."""
+"""Selection of the files that go to the Hub: a run's models, scores and card; a task's documents and data card."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from electra_ie.data.task_yaml import SPLITS
 from electra_ie.runs.hub_dataset_card import dataset_page
 from electra_ie.runs.layout import CHECKPOINT, CURVES, RUN_FILES, SETTINGS, TASK, check_models, is_finished, load_task
 
-PICTURE = re.compile(rf"(?:{'|'.join(SPLITS)})_(?P<field>\w+)\.png")
-"""The scores of a split, drawn."""
+PLOT = re.compile(rf"(?:{'|'.join(SPLITS)})_(?P<field>\w+)\.png")
+"""The plot of a field's scores on a split."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """`files`: what goes to the hub, by its path there. `left_out`: the files of the folder that stay here."""
+    """A planned upload. files: content by path in the repository. left_out: files of the folder that are not sent."""
 
     files: Mapping[str, Content]
     left_out: tuple[str, ...] = ()
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The bytes of each file."""
+        """The size of each file in bytes."""
         return {
             path: len(content) if isinstance(content, bytes) else content.stat().st_size
             for path, content in self.files.items()
@@ -45,7 +45,7 @@ class Upload:
 
     @property
     def card(self) -> str:
-        """What the page on the hub shows."""
+        """The card shown on the repository's page, as Markdown."""
         content = self.files[CARD]
         return (content if isinstance(content, bytes) else content.read_bytes()).decode("utf-8")
 
@@ -54,93 +54,94 @@ class Upload:
 
 
 def plan_run_upload(folder: Path) -> Upload:
-    """What of a finished run goes to the hub, and what lies beside it and does not.
+    """Return which files of a finished run go to the Hub, and which do not.
 
-    Only files that a run is known to have go, and no link does: whatever else was put into the folder, such as findings
-    with their texts, stays here. A card with examples goes too, with a warning. Raises UserError where there is no
-    finished run.
+    Only files that training is known to write are sent, and no links: other files in the folder, such as findings with
+    their texts, stay local. A card with example documents is sent with a warning. Raises UserError unless the folder
+    is a finished run.
     """
     if not (folder / SETTINGS).is_file() or not (folder / TASK).is_file():
-        remedy = "Give what train wrote to --output."
-        raise UserError(
-            f"this is not the folder of a run (no {SETTINGS} and {TASK} in it).", file=folder, remedy=remedy
-        )
+        message = f"this is not the folder of a run (no {SETTINGS} and {TASK} in it)."
+        raise UserError(message, file=folder, remedy="Give the folder that electra-ie train has written.")
     if not is_finished(folder):
-        goes_on = (folder / CHECKPOINT).exists()
-        remedy = f"Finish it with: electra-ie train ... {'--resume' if goes_on else ''}"
-        raise UserError("this run is not finished.", file=folder, remedy=f"{remedy.strip()}.")
+        resume = " --resume" if (folder / CHECKPOINT).exists() else ""
+        remedy = f"Finish it with: electra-ie train ...{resume}."
+        raise UserError("this run is not finished.", file=folder, remedy=remedy)
     task = load_task(folder)
     check_models(folder, task.fields)
     fields = [field.name for field in task.fields]
-    every = sorted(path for path in folder.rglob("*") if path.is_file())
-    names = {path.relative_to(folder).as_posix(): path for path in every}
-    files: dict[str, Content] = {name: path for name, path in names.items() if run_path_field(name) in ("", *fields)}
-    for path in [*(folder / field for field in fields), *(names[name] for name in files)]:
+    present = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    files: dict[str, Content] = {name: path for name, path in present.items() if run_path_field(name) in ("", *fields)}
+    for path in [*(folder / field for field in fields), *(present[name] for name in files)]:
         if path.is_symlink():
-            raise UserError("this is a link: it may lead out of the run.", file=path, remedy="Put a copy in its place.")
+            message = "this is a link, which may lead out of the run."
+            raise UserError(message, file=path, remedy="Replace the link by a copy of the file.")
     files[TASK] = yaml.safe_dump(task.without_folder(), sort_keys=False, allow_unicode=True).encode()
-    values = Source.read(folder / SETTINGS)[0]
-    _warn_of_paths(folder / SETTINGS, values)
-    if values.get("include_examples"):
-        warn(f"{folder / CARD}: what is sent holds texts: the examples of dev that --include-examples put there.")
-    return Upload(files, tuple(name for name in names if name not in files))
+    settings = Source.read(folder / SETTINGS)[0]
+    _warn_of_paths(folder / SETTINGS, settings)
+    if settings.get("include_examples"):
+        warn(f"{folder / CARD}: the card to be sent contains texts: documents of dev, added by --include-examples.")
+    return Upload(files, tuple(name for name in present if name not in files))
 
 
 def run_path_field(path: str) -> str | None:
-    """The field whose file this is in a run, empty for a file of the whole run; None where no run has such a file."""
-    above, _, name = path.rpartition("/")
-    if above:
-        model = "/" not in above and any(fnmatchcase(name, pattern) for pattern in MODEL_FILES)
-        return above if model else None
-    picture = PICTURE.fullmatch(name)
-    return picture["field"] if picture else "" if name in (*RUN_FILES, CURVES) else None
+    """Return the field that a file of a run belongs to, "" for a file of the whole run, None for any other file."""
+    parent, _, name = path.rpartition("/")
+    if parent:
+        is_model_file = "/" not in parent and any(fnmatchcase(name, pattern) for pattern in MODEL_FILES)
+        return parent if is_model_file else None
+    plot = PLOT.fullmatch(name)
+    if plot:
+        return plot["field"]
+    return "" if name in (*RUN_FILES, CURVES) else None
 
 
-def _warn_of_paths(file: Path, values: Mapping[str, Any]) -> None:
-    """run.yaml goes as it is, or it would not be what the run was made by: say which folders it tells of."""
-    told = [each for value in values.values() for each in (value if isinstance(value, list) else [value])]
-    paths = [each for each in told if isinstance(each, str) and Path(each).is_absolute()]
+def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:
+    """Warn of local paths in run.yaml, which is sent unchanged: it must equal what the run was trained with."""
+    values = [item for value in settings.values() for item in (value if isinstance(value, list) else [value])]
+    paths = [value for value in values if isinstance(value, str) and Path(value).is_absolute()]
     if paths:
-        warn(f"{file}: what is sent names folders of this machine: {', '.join(dict.fromkeys(paths))}.")
+        warn(f"{file}: the file to be sent contains paths of this machine: {', '.join(dict.fromkeys(paths))}.")
 
 
 # Data sets
 
 
 def plan_data_upload(task: Task, repository: str) -> Upload:
-    """A task as a `repository` of data: a .jsonl a split, a task.yaml that names these, and the data card.
+    """Return the files of a data set repository for a task: one .jsonl per split, a task.yaml for them, the data card.
 
-    The files are those that the task's reader gives, offsets and all, in whatever format they are here; a field that is
-    unknown of a document is null. Raises UserError for what is wrong in the files, and for a field whose name is taken.
+    Documents are written as the task's reader returns them, offsets included, whatever their format on disk. A field
+    is null in documents for which it is unknown. Raises UserError for faults in the files, and for a field named like
+    one of the columns `id` and `text`.
     """
     for field in task.fields:
         if field.name in ("id", "text"):
-            message = f'there is no place for a field called "{field.name}" beside the column of that name.'
-            raise UserError(message, file=task.file, remedy="Rename it.")
-    read = task.read_splits(task.splits)
-    files: dict[str, Content] = {CARD: dataset_page(task, read, repository).encode()}
+            message = f'the field "{field.name}" has the name of a column of every record.'
+            raise UserError(message, file=task.file, remedy="Rename the field.")
+    documents = task.read_splits(task.splits)
+    files: dict[str, Content] = {CARD: dataset_page(task, documents, repository).encode()}
     files[TASK] = yaml.safe_dump(_as_jsonl(task), sort_keys=False, allow_unicode=True).encode()
-    files |= {f"{split}.jsonl": _lines(task, documents) for split, documents in read.items()}
+    files |= {f"{split}.jsonl": _json_lines(task, members) for split, members in documents.items()}
     return Upload(files)
 
 
 def is_data_path(path: str) -> bool:
-    """Is this the path of a file that `plan_data_upload` gives for some task?"""
+    """Return whether `plan_data_upload` writes a file of this path for some task."""
     return path in (CARD, TASK, *(f"{split}.jsonl" for split in SPLITS))
 
 
 def _as_jsonl(task: Task) -> dict[str, Any]:
-    """What task.yaml says of the task once its files are JSON lines beside it."""
-    told = task.without_folder()
-    del told["name"], told["options"]
-    told["format"] = "jsonl"
-    told["files"] = {split: f"{split}.jsonl" for split in task.splits}
-    told["fields"] = {
-        name: {key: value for key, value in field.items() if key != "from"} for name, field in told["fields"].items()
+    """Return the content of task.yaml for the uploaded JSON lines, which lie in the same folder."""
+    content = task.without_folder()
+    del content["name"], content["options"]
+    content["format"] = "jsonl"
+    content["files"] = {split: f"{split}.jsonl" for split in task.splits}
+    content["fields"] = {
+        name: {key: value for key, value in field.items() if key != "from"} for name, field in content["fields"].items()
     }
-    return told
+    return content
 
 
-def _lines(task: Task, documents: Sequence[Document]) -> bytes:
+def _json_lines(task: Task, documents: Sequence[Document]) -> bytes:
     records = (jsonl.record_of(document, task.fields) for document in documents)
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()

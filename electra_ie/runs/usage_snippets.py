@@ -1,4 +1,4 @@
-"""How a field's folder is read without this package: the code that a model card gives, which the tests execute."""
+"""Code for model cards that uses a field's folder with transformers alone. The tests execute it."""
 
 from __future__ import annotations
 
@@ -26,29 +26,31 @@ model_@NAME@ = AutoModelForTokenClassification.from_pretrained("@NAME@").eval()
 @RULES@
 
 def find_@NAME@(text):
-    read = tokenizer_@NAME@(text, return_tensors="pt", return_offsets_mapping=True)
+    encoding = tokenizer_@NAME@(text, return_tensors="pt", return_offsets_mapping=True)
     with torch.no_grad():
-        logits = model_@NAME@(input_ids=read["input_ids"], attention_mask=read["attention_mask"]).logits[0]
-    places, last = [], None  # the characters of each token, none of them in two tokens
-    for start, end in read["offset_mapping"][0].tolist():
+        logits = model_@NAME@(
+            input_ids=encoding["input_ids"], attention_mask=encoding["attention_mask"]
+        ).logits[0]
+    offsets, last = [], None  # the characters of each token, made disjoint
+    for start, end in encoding["offset_mapping"][0].tolist():
         while start < end and text[start].isspace():
             start += 1
         while start < end and text[end - 1].isspace():
             end -= 1
         while start < end < len(text) and unicodedata.category(text[end]).startswith("M"):
-            end += 1  # a mark that combines with the letter before it
+            end += 1  # a combining mark belongs to the letter before it
         if start < end and last is not None:
-            if start == places[last][0] and end > places[last][1]:
-                places[last], start = (start, end), end  # the mark of a word's start has the word's characters
+            if start == offsets[last][0] and end > offsets[last][1]:
+                offsets[last], start = (start, end), end  # a token that only marks the start of a word
             else:
-                start, end = max(start, places[last][1]), max(end, places[last][1])
+                start, end = max(start, offsets[last][1]), max(end, offsets[last][1])
                 while start < end and text[start].isspace():
                     start += 1
-        places.append((start, end))
+        offsets.append((start, end))
         if start < end:
-            last = len(places) - 1
-    units = []  # what is judged, @UNIT@: [word, logits, start, end]
-    for word, row, (start, end) in zip(read.word_ids(), logits, places):
+            last = len(offsets) - 1
+    units = []  # the tagged units, @UNIT@: [word, logits, start, end]
+    for word, row, (start, end) in zip(encoding.word_ids(), logits, offsets):
         if word is None or start == end:
             continue
         @TAKE@
@@ -56,32 +58,32 @@ def find_@NAME@(text):
     def may_follow(before, tag, same_line):
         return not tag.startswith("I-") or same_line and before in ("B-" + tag[2:], tag)
 
-    best = {"O": (0.0, [])}  # for each last tag the highest sum, and the tags that lead there
-    for place, (_, row, start, _) in enumerate(units):
+    best = {"O": (0.0, [])}  # Viterbi: last tag -> highest sum of logits, and the tag ids of that path
+    for position, (_, row, start, _) in enumerate(units):
         same_line = @SAME_LINE@
-        longer = {}
-        for number, tag in model_@NAME@.config.id2label.items():
+        extended = {}
+        for index, tag in model_@NAME@.config.id2label.items():
             paths = [path for before, path in best.items() if may_follow(before, tag, same_line)]
             if paths:
-                highest, tags = max(paths)
-                longer[tag] = (highest + row[number].item(), [*tags, number])
-        best = longer
-    found = []
-    for (_, row, start, end), number in zip(units, max(best.values())[1]):
-        tag, chance = model_@NAME@.config.id2label[number], row.softmax(-1)[number].item()
+                total, indices = max(paths)
+                extended[tag] = (total + row[index].item(), [*indices, index])
+        best = extended
+    findings = []
+    for (_, row, start, end), index in zip(units, max(best.values())[1]):
+        tag, probability = model_@NAME@.config.id2label[index], row.softmax(-1)[index].item()
         if tag.startswith("B-"):
-            found.append({"label": tag[2:], "start": start, "end": end, "scores": [chance]})
+            findings.append({"label": tag[2:], "start": start, "end": end, "scores": [probability]})
         elif tag.startswith("I-"):
-            found[-1]["end"] = end
-            found[-1]["scores"].append(chance)
-    for each in found:
-        scores = each.pop("scores")
-        @TRIM@each.update(score=sum(scores) / len(scores), text=text[each["start"] : each["end"]])
-    return @FOUND@
+            findings[-1]["end"] = end
+            findings[-1]["scores"].append(probability)
+    for finding in findings:
+        scores = finding.pop("scores")
+        @TRIM@finding.update(score=sum(scores) / len(scores), text=text[finding["start"] : finding["end"]])
+    return @RESULT@
 """
-"""Viterbi decoding over valid tags, as `labels.viterbi`, and words as `batching.WindowTokenizer` makes them."""
+"""Viterbi decoding over valid tags as in `data.bio.viterbi`; words as in `data.windowing.WindowTokenizer`."""
 WORDS = """\
-UNSPACED_@NAME@ = re.compile(@UNSPACED@)  # scripts without blanks between words
+UNSPACED_@NAME@ = re.compile(@UNSPACED@)  # scripts without spaces between words
 
 
 def in_word_@NAME@(text, at):
@@ -89,9 +91,9 @@ def in_word_@NAME@(text, at):
         at -= 1
     return text[at].isalnum() and not UNSPACED_@NAME@.match(text[at])
 """
-LINES = "LINE_END_@NAME@ = re.compile(@LINE_END@)  # no span goes on behind one\n"
+LINES = "LINE_END_@NAME@ = re.compile(@LINE_END@)  # no span continues after one\n"
 PICTURES = """\
-FIRST_@NAME@ = re.compile(@FIRST@)  # emoji and bullets, which no span begins or ends with
+FIRST_@NAME@ = re.compile(@FIRST@)  # emoji, arrows and bullets: no span begins or ends with one
 LAST_@NAME@ = re.compile(@LAST@)
 """
 WORD = """\
@@ -100,50 +102,53 @@ if units and units[-1][0] == word and start and in_word_@NAME@(text, start - 1) 
         else:
             units.append([word, row, start, end])"""
 TOKEN = "units.append([word, row, start, end])"
-SAME_LINE = "place > 0 and not LINE_END_@NAME@.search(text, units[place - 1][2], start)"
+SAME_LINE = "position > 0 and not LINE_END_@NAME@.search(text, units[position - 1][2], start)"
 TRIM = """\
-first = FIRST_@NAME@.match(text, each["start"], each["end"])
-        each["start"] = first.end() if first else each["start"]
-        last = LAST_@NAME@.search(text, each["start"], each["end"])
-        each["end"] = last.start() if last else each["end"]
+first = FIRST_@NAME@.match(text, finding["start"], finding["end"])
+        finding["start"] = first.end() if first else finding["start"]
+        last = LAST_@NAME@.search(text, finding["start"], finding["end"])
+        finding["end"] = last.start() if last else finding["end"]
         """
-KEPT = '[each for each in found if each["start"] < each["end"]]'
+NOT_EMPTY = '[finding for finding in findings if finding["start"] < finding["end"]]'
 FITS = {
-    "first": "it judges the first token of each word, and the other strategies count what it says of the rest too",
-    "simple": "it judges every token, and the other strategies give all tokens of a word one tag",
+    "first": "it was trained on the first token of each word, and the other strategies also use the other tokens",
+    "simple": "it was trained on every token, and the other strategies assign one tag to all tokens of a word",
 }
 
 
 @dataclass(frozen=True)
 class StockFolder:
-    """A field and what its saved folder says of how it must be read."""
+    """A field and the properties of its saved folder that determine how to use it."""
 
     field: Field
     config: dict[str, Any]
     word_pieces: bool
-    """Does the tokenizer mark the tokens within a word? The pipelines tell words by that alone."""
+    """Whether the tokenizer marks tokens inside a word, as `##` does. Pipelines detect words only by that mark."""
 
     @classmethod
     def read(cls, run: Path, field: Field) -> StockFolder:
+        """Read the folder of a field in a run."""
         config = json.loads((run / field.name / "config.json").read_text("utf-8"))
         vocabulary = json.loads((run / field.name / "tokenizer.json").read_text("utf-8"))["model"]
         return cls(field, config, bool(vocabulary.get("continuing_subword_prefix")))
 
     @property
     def task(self) -> str:
+        """The name of the transformers pipeline."""
         return PIPELINES[self.field.kind]
 
     @property
     def whole_words(self) -> bool:
+        """Whether the model tags words, by their first token, rather than every token."""
         return bool(self.config["electra_ie"]["whole_words"])
 
     @property
     def strategy(self) -> str | None:
-        """The aggregation of the pipeline that joins what this model judges; None where there is none.
+        """The aggregation strategy of the pipeline that fits this model; None if none fits.
 
-        Measured on 200 records of transaction_risk with models that judge first tokens: F1 67.2 with `first`, 47.2 with
-        `simple` (benchmarks/stock_reading.py). Where a tokenizer does not mark the tokens within words, the pipeline
-        takes all between two blanks for a word, punctuation too.
+        Measured on 200 records of transaction_risk with models that tag first tokens: F1 67.2 with `first`, 47.2 with
+        `simple` (benchmarks/stock_reading.py). If a tokenizer does not mark the tokens inside words, the pipeline
+        treats everything between two spaces as one word, including punctuation.
         """
         if not self.whole_words:
             return "simple"
@@ -151,8 +156,8 @@ class StockFolder:
 
     @property
     def pipeline(self) -> str | None:
-        """A line of code that makes `read_<field>`, a pipeline."""
-        told = {
+        """A line of code that creates `read_<field>`, a pipeline; None if no aggregation strategy fits."""
+        arguments = {
             "classes": "top_k=None",
             "flags": 'top_k=None, function_to_apply="sigmoid"',
             "spans": f'aggregation_strategy="{self.strategy}"',
@@ -160,15 +165,16 @@ class StockFolder:
         name = self.field.name
         if self.field.kind == "spans" and self.strategy is None:
             return None
-        return f'read_{name} = pipeline("{self.task}", model="{name}", {told})'
+        return f'read_{name} = pipeline("{self.task}", model="{name}", {arguments})'
 
     @property
     def edges(self) -> Edges:
+        """The span boundary rules of a field of spans."""
         return edges_from(self.config["electra_ie"]["edges"])
 
     @property
     def exact(self) -> str:
-        """Code that makes `find_<field>`, which finds in a text of one window what `extract` finds."""
+        """Code that defines `find_<field>`, which returns for a text of one window the findings of `extract`."""
         rules = [
             *([WORDS] if self.whole_words else []),
             *([LINES] if self.edges.lines else []),
@@ -180,7 +186,7 @@ class StockFolder:
             "TAKE": WORD if self.whole_words else TOKEN,
             "SAME_LINE": SAME_LINE if self.edges.lines else "True",
             "TRIM": TRIM if self.edges.pictures else "",
-            "FOUND": KEPT if self.edges.pictures else "found",
+            "RESULT": NOT_EMPTY if self.edges.pictures else "findings",
         }
         values = {
             "UNSPACED": ascii(UNSPACED.pattern), "COMBINING": str(COMBINING), "LINE_END": ascii(LINE_END.pattern),
@@ -193,25 +199,25 @@ class StockFolder:
 
 
 def loading(folders: Sequence[StockFolder], window: int) -> Iterator[str]:
-    """Lines of Markdown: how the fields of a run, cut into windows of so many tokens, are loaded and read."""
+    """Yield lines of Markdown on loading and using the fields of a run. window: its window size in tokens."""
     yield (
-        "Each field is a folder of its own. In the folder of the run (of one on the hub, the folder that "
+        "Each field has its own folder. Run this in the folder of the run (for a run on the Hub, the folder that "
         '`huggingface_hub.snapshot_download("ORG/NAME")` returns):'
     )
     yield ""
     yield "```python"
     yield "from transformers import pipeline"
     yield ""
-    yield from (each.pipeline for each in folders if each.pipeline)
+    yield from (folder.pipeline for folder in folders if folder.pipeline)
     yield "```"
     yield ""
-    yield f"- Texts of more than {window - 2} tokens: `electra-ie extract` reads them in windows, the pipelines do not."
-    for each in folders:
-        name = each.field.name
-        if each.field.kind == "flags":
-            yield f"- `read_{name}(text)[0]` are all flags; one holds where its score is above 0.5."
-        elif each.field.kind == "classes":
-            yield f"- `read_{name}(text)[0]` are all classes, the one that holds first."
+    yield f"- `electra-ie extract` splits texts of more than {window - 2} tokens into windows, the pipelines do not."
+    for folder in folders:
+        name = folder.field.name
+        if folder.field.kind == "flags":
+            yield f"- `read_{name}(text)[0]` lists all flags. A flag is predicted if its score is above 0.5."
+        elif folder.field.kind == "classes":
+            yield f"- `read_{name}(text)[0]` lists all classes, the predicted one first."
     for folder in folders:
         if folder.field.kind == "spans":
             yield from _loading_spans(folder)
@@ -221,19 +227,19 @@ def _loading_spans(folder: StockFolder) -> Iterator[str]:
     name = folder.field.name
     if folder.strategy is None:
         yield (
-            f"- No pipeline reads `{name}` rightly: the model judges the first token of each word, and the pipelines "
-            "do not know the words of this tokenizer."
+            f"- No pipeline fits `{name}`: the model tags the first token of each word, and the pipelines cannot "
+            "detect the words of this tokenizer."
         )
     else:
         yield (
-            f'- `aggregation_strategy="{folder.strategy}"` is the one for `{name}`: {FITS[folder.strategy]}. Where the '
-            "best tags of neighbours do not fit together (`I-x` without `B-x` before it) the pipeline divides them, "
-            "while `extract` takes the best sequence that fits (Viterbi). The pipeline knows no line ends either: it "
-            "joins values of neighbouring lines that `extract` keeps apart. With few labels that costs points: once "
-            "measured, F1 67.2 against 73.1."
+            f'- `aggregation_strategy="{folder.strategy}"` is the strategy for `{name}`: {FITS[folder.strategy]}. The '
+            "pipeline takes the best tag of each token and splits invalid sequences (`I-x` without `B-x` before it), "
+            "while `extract` decodes the best valid sequence (Viterbi). The pipeline also ignores line ends and joins "
+            "values of adjacent lines that `extract` separates. With few labels this lowers F1: in one measurement, "
+            "67.2 instead of 73.1."
         )
     yield ""
-    yield f"In stock transformers, this finds in a text what `extract` finds, with the same scores (`{name}`):"
+    yield f"This code needs only transformers and returns the findings of `extract` with the same scores (`{name}`):"
     yield ""
     yield "```python"
     yield folder.exact.rstrip()

@@ -32,8 +32,8 @@ from electra_ie.runs.layout import (
     LAST,
     SETTINGS,
     TASK,
-    TAUGHT,
     TEACHER,
+    TEACHER_WEIGHTS,
     check_output,
     is_finished,
     load_task,
@@ -209,7 +209,7 @@ class Trainer:
 
         It is trained in a run within this one, unless it was trained before or a finished run is given.
         """
-        setup, folder, weights = self.setup, self.folder / TEACHER, self.folder / TAUGHT
+        setup, folder, weights = self.setup, self.folder / TEACHER, self.folder / TEACHER_WEIGHTS
         settings = setup.settings.of_teacher if setup.pool else setup.settings.supervised
         data = setup.data if settings.has_teacher else replace(setup.data, pool=[])
         teacher = Trainer(set_up(setup.task, settings, data, folder, student=setup), folder, (), self.supervised)
@@ -254,7 +254,7 @@ class Trainer:
         assert self.teacher is not None
         self.state.saved = TrainingState(self.state.saved.step, 0, self.teacher.best_score)
         self.state.log.append({"step": self.state.saved.step, "kept": "teacher"})
-        save_weights(self.folder / BEST, read_weights(self.folder / TAUGHT)[0], self.state.saved)
+        save_weights(self.folder / BEST, read_weights(self.folder / TEACHER_WEIGHTS)[0], self.state.saved)
 
     def select_final_weights(self) -> None:
         """Keep the weights that are best on dev, or the teacher's if those are better by more than a standard error.

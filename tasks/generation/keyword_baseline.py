@@ -443,10 +443,20 @@ def f1(gold: Iterable[set[Any]], guess: Iterable[set[Any]]) -> float:
     return 2 * right / max(1, sum(len(one) + len(other) for one, other in pairs))
 
 
+def read_records(folder: Path, split: str) -> list[Record]:
+    """Return the records of a split of a task."""
+    return [json.loads(line) for line in (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def answers(task: str, train: list[Record], texts: Sequence[str]) -> list[tuple[set[str], Spans]]:
+    """Return the flags and the spans that the rule predicts for each text. task: one that has flags."""
+    finders = gazetteer(train, PATTERNS[task])
+    return [(flags, find(text, finders)) for flags, text in zip(flag_answers(train, texts), texts, strict=True)]
+
+
 def scores(folder: Path, task: str) -> dict[str, float]:
     """Name of a score -> its value on the task's test split."""
-    train, test = ([json.loads(line) for line in (folder / task / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()]
-                   for split in ("train", "test"))  # fmt: skip
+    train, test = (read_records(folder / task, split) for split in ("train", "test"))
     table = TEXT_SCORES[task](train, test)
     finders = gazetteer(train, PATTERNS[task])
     gold = [{(span["start"], span["end"], span["label"]) for span in record["entities"]} for record in test]
@@ -459,14 +469,25 @@ def scores(folder: Path, task: str) -> dict[str, float]:
     return table
 
 
-def flag_scores(train: list[Record], test: list[Record]) -> dict[str, float]:
-    """F1 of each flag, and their mean: a flag holds where a telling phrase stands and no excuse does."""
+def flag_answers(train: list[Record], texts: Iterable[str]) -> list[set[str]]:
+    """Return the flags predicted for each text: those of which it has a telling phrase and no excusing one."""
     words = supported(FLAG_WORDS, lambda flag, record: flag in record["flags"], train)
     excuses = supported(EXCUSES, lambda flag, record: flag not in record["flags"], train)
+    return [
+        {flag for flag in words if re.search(words[flag], text, re.IGNORECASE)
+         and not re.search(excuses[flag], text, re.IGNORECASE)}
+        for text in texts
+    ]  # fmt: skip
+
+
+def flag_scores(train: list[Record], test: list[Record]) -> dict[str, float]:
+    """Return the F1 of each flag, and their mean."""
     gold = [set(record["flags"]) for record in test]
-    guess = [{flag for flag in words if re.search(words[flag], record["text"], re.IGNORECASE)
-              and not re.search(excuses[flag], record["text"], re.IGNORECASE)} for record in test]  # fmt: skip
-    table = {f"flags {flag}": f1([{flag} & each for each in gold], [{flag} & each for each in guess]) for flag in words}
+    guess = flag_answers(train, [record["text"] for record in test])
+    table = {
+        f"flags {flag}": f1([{flag} & known for known in gold], [{flag} & known for known in guess])
+        for flag in FLAG_WORDS
+    }
     return table | {"flags macro F1": sum(table.values()) / len(table)}
 
 
