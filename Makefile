@@ -4,16 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m electra_ie.cli.demo
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --dist loadgroup -m "not slow"
+
+test-all: $(VENV)/installed-dev
+	$(BIN)/python -m pytest --numprocesses logical --dist loadgroup --hypothesis-profile thorough
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 # torch goes first: constraints.txt pins it, and nothing behind it can then ask for another build. The embedded

@@ -1,27 +1,97 @@
-"""Tiny encoders, a task of all three kinds, and a finished run, each built once for the session."""
+"""Fixtures built once per session (tiny encoders, a task of all field kinds, finished runs) and pytest settings.
+
+With pytest-xdist, "once per session" means once per worker process.
+"""
 
 from __future__ import annotations
 
 import os
 
-# Before anything imports torch or transformers: no network, no GPU, the same arithmetic everywhere.
+# Set before anything imports torch or transformers: no network, no GPU, the same arithmetic everywhere.
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["CUDA_VISIBLE_DEVICES"] = ""
+if not os.environ.get("ELECTRA_IE_GPU_TESTS"):  # tests/gpu needs the devices: see tests/gpu/conftest.py
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ["OMP_NUM_THREADS"] = "1"  # the encoders are tiny: a second thread costs more in waiting than it computes
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and tables would wrap at its width
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
-from collections.abc import Callable  # noqa: E402
+import functools  # noqa: E402
+import inspect  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-# A test that passes today passes tomorrow: the same examples each time, and no clock that a busy machine runs out.
-settings.register_profile("tests", deadline=None, derandomize=True, database=None)
-settings.load_profile("tests")
+# Derandomized, so that a test that passes today passes tomorrow; no deadline, which a busy machine would miss.
+# `make test` uses "fast"; `make test-all` passes --hypothesis-profile=thorough.
+settings.register_profile("fast", max_examples=25, deadline=None, derandomize=True, database=None)
+settings.register_profile("thorough", max_examples=200, deadline=None, derandomize=True, database=None)
+settings.load_profile("fast")
+
+PLACEHOLDER = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
+    "0000000c4944415478da63f8ffff3f0005fe02fe331295140000000049454e44ae426082"
+)
+"""A valid PNG of one white pixel."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file on one worker, unless they are marked otherwise: they share fixtures of the module."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def plot_savers() -> dict[str, Callable[..., None]]:
+    """Return the public functions of `electra_ie.runs.plots` that save a figure to a path."""
+    from electra_ie.runs import plots
+
+    functions = {name: value for name, value in vars(plots).items() if inspect.isfunction(value) and name[0] != "_"}
+    return {name: value for name, value in functions.items() if "path" in inspect.signature(value).parameters}
+
+
+def placeholder_saver(saver: Callable[..., None]) -> Callable[..., None]:
+    """Return a function with the signature of `saver` that saves a placeholder instead of drawing."""
+    signature = inspect.signature(saver)
+
+    def save(*args: Any, **kwargs: Any) -> None:
+        Path(signature.bind(*args, **kwargs).arguments["path"]).write_bytes(PLACEHOLDER)
+
+    return save
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_pictures() -> Iterator[dict[str, Callable[..., None]]]:
+    """Save placeholders instead of drawing pictures, which takes half the time of a tiny run; yield the true functions.
+
+    A test with the marker `pictures` draws them all, or those of the functions that the marker names. So does every
+    subprocess.
+    """
+    from electra_ie.runs import plots
+
+    savers = plot_savers()
+    assert {"curves", "confusion", "per_label"} <= savers.keys(), "a picture would be drawn in every test"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, saver in savers.items():
+            patch.setattr(plots, name, placeholder_saver(saver))
+        yield savers
+
+
+@pytest.fixture(autouse=True)
+def _pictures_where_marked(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_pictures: dict[str, Callable[..., None]]
+) -> None:
+    if marker := request.node.get_closest_marker("pictures"):
+        from electra_ie.runs import plots
+
+        for name in marker.args or no_pictures:
+            monkeypatch.setattr(plots, name, no_pictures[name])
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +123,23 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     os.environ["ELECTRA_IE_CACHE"] = str(folder)
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _packages_read_once() -> Iterator[None]:
+    """Read what is installed once: it takes longer than the steps of a tiny run, and does not change in a session."""
+    from electra_ie.runs import provenance
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "packages_sum", functools.cache(provenance.packages_sum))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _end_of_processes() -> Iterator[None]:
+    yield
+    if "processes" in sys.modules:
+        sys.modules["processes"].stop()
 
 
 @pytest.fixture
