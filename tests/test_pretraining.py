@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ import tiny
 import torch
 import yaml
 from hub_server import running
-from processes import run_two
+from processes import run_two, start
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, ElectraForMaskedLM, ElectraForPreTraining
 
@@ -252,23 +251,23 @@ def test_units_are_dropped_out_on_request_only(corpus, tmp_path):
 
 def kill_after(folder: Path, command: list[str], checkpoints: int) -> None:
     """Run a command and kill it, without any warning, once a checkpoint has been replaced so many times."""
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
-        seen: set[int] = set()
-        while len(seen) < checkpoints:
-            assert process.poll() is None, "it ended before it was killed"
-            if (folder / LAST).exists():
-                seen.add((folder / LAST).stat().st_mtime_ns)  # not its inode, which is used again
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
+    process = start(command, folder.with_name("messages"))
+    seen: set[int] = set()
+    while len(seen) < checkpoints:
+        assert process.is_alive(), "it ended before it was killed"
+        if (folder / LAST).exists():
+            seen.add((folder / LAST).stat().st_mtime_ns)  # not its inode, which is used again
+        time.sleep(0.01)
+    process.kill()
+    process.join()
 
 
-@pytest.mark.parametrize("sharing", ["plain", "disentangled"])
+@pytest.mark.parametrize("sharing", ["plain", pytest.param("disentangled", marks=pytest.mark.slow)])
 def test_a_killed_run_resumes_to_the_very_same_weights(corpus, tmp_path, sharing):
     rough = tiny.build("electra", tmp_path / "rough", dropout=0.2)
     settings = {**SETTINGS, "max_steps": 40, "save_minutes": 0.0, "embedding_sharing": sharing, "dropout": True}
     whole = pretrain([corpus], tmp_path / "whole", encoder=rough, **settings)
     command = [
-        sys.executable,
         "-m",
         "electra_ie",
         "pretrain",
@@ -293,10 +292,11 @@ def test_a_killed_run_resumes_to_the_very_same_weights(corpus, tmp_path, sharing
     assert log(cut) == log(whole)
 
 
+@pytest.mark.slow
 def test_a_new_vocabulary_is_kept_for_resuming(corpus, tmp_path):
     settings = {**SETTINGS, "max_steps": 40, "save_minutes": 0.0, "from_scratch": "tiny", "vocab_size": 150}
     whole = pretrain([corpus], tmp_path / "whole", **settings)
-    command = [sys.executable, "-m", "electra_ie", "pretrain", str(corpus), "--output", str(tmp_path / "cut")]
+    command = ["-m", "electra_ie", "pretrain", str(corpus), "--output", str(tmp_path / "cut")]
     kill_after(
         tmp_path / "cut",
         [*command, *(part for name, value in settings.items() for part in ("--set", f"{name}={value}"))],
@@ -597,7 +597,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_good_weights(corpus, tm
 # Several processes
 
 
-@pytest.mark.parametrize("sharing", ["plain", "disentangled"])
+@pytest.mark.parametrize("sharing", ["plain", pytest.param("disentangled", marks=pytest.mark.slow)])
 def test_two_processes_have_the_losses_of_one(corpus, tmp_path, encoder, sharing):
     settings = {**SETTINGS, "batch_size": 5, "embedding_sharing": sharing}  # odd: the processes have unlike shares
     told = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
@@ -610,6 +610,7 @@ def test_two_processes_have_the_losses_of_one(corpus, tmp_path, encoder, sharing
     assert json.loads((tmp_path / "two" / "pretraining.json").read_text("utf-8"))["processes"] == 2
 
 
+@pytest.mark.slow
 def test_two_processes_both_end_on_weights_that_are_no_numbers(corpus, tmp_path, encoder):
     command = [
         "-m",
