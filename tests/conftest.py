@@ -19,6 +19,8 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import functools  # noqa: E402
 import inspect  # noqa: E402
+import json  # noqa: E402
+import shutil  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -160,3 +162,30 @@ def run(encoder: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory)
     folder = tmp_path_factory.mktemp("finished")
     task = tiny.write_task(folder / "three_kinds")
     return train(str(task), folder / "run", **tiny.settings(encoder("bert"), max_steps=60))
+
+
+@pytest.fixture(scope="session")
+def finished(encoder: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`finished(folder, preset, **settings)`: `folder`, with a copy of a finished run that may be changed.
+
+    The run is trained when first asked for, as `train` does it with `tiny.settings(encoder("bert"), preset,
+    **settings)` on the task of three fields, which is not to be changed. Ask before anything is patched.
+    """
+    import tiny
+
+    from electra_ie import train
+
+    runs: dict[str, Path] = {}
+    root = tmp_path_factory.mktemp("runs")
+
+    def copy_of(folder: Path, preset: str, **settings: Any) -> Path:
+        chosen = {"encoder": encoder("bert"), "preset": preset, **settings}
+        key = json.dumps(chosen, sort_keys=True)
+        if key not in runs:
+            task = root / "three_kinds" / "task.yaml"
+            if not task.exists():
+                tiny.write_task(task.parent)
+            runs[key] = train(str(task), root / str(len(runs)), **tiny.settings(**chosen))
+        return Path(shutil.copytree(runs[key], folder))
+
+    return copy_of

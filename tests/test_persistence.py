@@ -180,8 +180,8 @@ def test_a_run_of_two_generations_is_resumed_in_each(task, tmp_path, rough):
         assert not (halted / "checkpoint").exists()
 
 
-def test_run_yaml_repeats_the_run(task, tmp_path, rough):
-    first = train(str(task), tmp_path / "first", **tiny.settings(rough, "adversarial"))
+def test_run_yaml_repeats_the_run(task, tmp_path, rough, finished):
+    first = finished(tmp_path / "first", "adversarial", encoder=rough)
     written = yaml.safe_load((first / "run.yaml").read_text("utf-8"))
     assert written["max_steps"] == 12 and None not in (written["window"], written["learning_rate"], written["pooling"])
     second = train(str(task), tmp_path / "second", settings=first / "run.yaml")
@@ -257,9 +257,9 @@ def test_an_error_in_the_loop_ends_the_run(task, tmp_path, rough, monkeypatch):
 
 @pytest.mark.parametrize("player, term", [("discriminator", "classification"), ("generator", "generator_adversarial")])
 def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_weights(
-    task, tmp_path, rough, monkeypatch, capsys, player, term
+    task, tmp_path, rough, finished, monkeypatch, capsys, player, term
 ):
-    good = train(str(task), tmp_path / "good", **tiny.settings(rough))
+    good = finished(tmp_path / "good", "latent", encoder=rough)
     capsys.readouterr()
     with monkeypatch.context() as patch:
         stop_after(patch, 2)
