@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all test-gpu lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m electra_ie.cli.demo
@@ -14,6 +14,9 @@ test: $(VENV)/installed-dev
 
 test-all: $(VENV)/installed-dev
 	$(BIN)/python -m pytest --numprocesses logical --dist loadgroup --hypothesis-profile thorough
+
+test-gpu: $(VENV)/installed-dev
+	ELECTRA_IE_GPU_TESTS=1 $(BIN)/python -m pytest -m gpu
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
