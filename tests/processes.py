@@ -39,10 +39,11 @@ def start(arguments: Sequence[str], messages: Path, environment: Mapping[str, st
     return process
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
-    """Run `python ARGUMENTS` and return the exit code, which is negative if a signal ended the process."""
+def run(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run `python ARGUMENTS`; return the exit code, negative if a signal ended the process, and standard error."""
     with tempfile.TemporaryDirectory() as folder:
-        return _join(start(arguments, Path(folder) / "messages", environment))
+        messages = Path(folder) / "messages"
+        return _join(start(arguments, messages, environment)), messages.read_text("utf-8")
 
 
 def run_two(arguments: Callable[[int], Sequence[str]], code: int = 0) -> None:

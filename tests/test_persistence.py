@@ -139,7 +139,7 @@ def test_a_killed_run_resumes_to_the_very_same_bytes_in_another_process(task, tm
             place,
             json.dumps(settings),
         ]
-        return processes.run(command)
+        return processes.run(command)[0]
 
     assert child(place) == -signal.SIGKILL
     assert read_weights(tmp_path / "cut" / LAST)[1].step == step and not (tmp_path / "cut" / "scores.json").exists()
