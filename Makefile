@@ -9,11 +9,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 demo: $(VENV)/installed
 	$(BIN)/python -m electra_ie.cli.demo
 
+# The tests of a file stay on one worker, since they share its fixtures. (loadgroup of pytest-xdist 3.8 does nothing with
+# pytest 9.2.)
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest --numprocesses logical --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile -m "not slow"
 
 test-all: $(VENV)/installed-dev
-	$(BIN)/python -m pytest --numprocesses logical --dist loadgroup --hypothesis-profile thorough
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile --hypothesis-profile thorough
 
 test-gpu: $(VENV)/installed-dev
 	ELECTRA_IE_GPU_TESTS=1 $(BIN)/python -m pytest -m gpu

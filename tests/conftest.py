@@ -42,14 +42,6 @@ PLACEHOLDER = bytes.fromhex(
 """A valid PNG of one white pixel."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker, unless they are marked otherwise: they share fixtures of the module."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 def plot_savers() -> dict[str, Callable[..., None]]:
     """Return the public functions of `electra_ie.runs.plots` that save a figure to a path."""
     from electra_ie.runs import plots

@@ -1,8 +1,8 @@
 """Processes of their own for tests: one Python, or two on one machine as `accelerate launch` starts them.
 
 They are forked from a server that has imported the package and has done nothing else, one server per pytest process:
-importing torch and transformers takes longer than most of what these processes do. A test of the import itself, or of
-an environment without the package, uses `subprocess`.
+importing torch and transformers takes longer than most of what these processes do. Where there is no fork (Windows),
+they are started anew. A test of the import itself, or of an environment without the package, uses `subprocess`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -23,8 +22,12 @@ import electra_ie
 
 SECONDS = 180
 """Time limit of a process."""
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["electra_ie.training.trainer", "electra_ie.pretraining.trainer", "electra_ie.cli.app"])
+FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+CONTEXT = multiprocessing.get_context("forkserver" if FORKS else "spawn")
+if FORKS:
+    CONTEXT.set_forkserver_preload(
+        ["electra_ie.training.trainer", "electra_ie.pretraining.trainer", "electra_ie.cli.app"]
+    )
 
 
 def start(arguments: Sequence[str], messages: Path, environment: Mapping[str, str] | None = None) -> BaseProcess:
@@ -32,7 +35,7 @@ def start(arguments: Sequence[str], messages: Path, environment: Mapping[str, st
 
     Standard error goes to the file `messages`, standard output nowhere. `environment` is added to that of this process.
     """
-    process = SERVER.Process(
+    process = CONTEXT.Process(
         target=_execute, args=(list(arguments), str(messages), {**os.environ, **(environment or {})})
     )
     process.start()
@@ -71,7 +74,10 @@ def run_two(arguments: Callable[[int], Sequence[str]], code: int = 0) -> None:
 
 def stop() -> None:
     """End the server and wait for it, so that its CPU time counts as that of a child of this process."""
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    if FORKS:
+        from multiprocessing import forkserver
+
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # there is no public function for it
 
 
 def _join(process: BaseProcess) -> int:

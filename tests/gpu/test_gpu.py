@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from electra_ie import Extractor, extract, pretrain, train
 from electra_ie.training.callbacks import Callback
 
-pytestmark = [pytest.mark.gpu, pytest.mark.xdist_group("gpu")]
+pytestmark = pytest.mark.gpu
 
 FIELDS = [field.name for field in tiny.FIELDS]
 PRETRAINING = {"block_length": 16, "batch_size": 4, "max_steps": 6, "num_evaluations": 2, "learning_rate": 1e-3}
