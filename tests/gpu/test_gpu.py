@@ -22,7 +22,7 @@ PRETRAINING = {"block_length": 16, "batch_size": 4, "max_steps": 6, "num_evaluat
 
 def losses(run: Path) -> list[float]:
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
-    return [row["discriminator"] for row in rows if "discriminator" in row]
+    return [row["discriminator"] for row in rows if "discriminator" in row and "held_out" not in row]
 
 
 def environment(run: Path) -> dict[str, str]:
