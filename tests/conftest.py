@@ -46,7 +46,8 @@ def plot_savers() -> dict[str, Callable[..., None]]:
     """Return the public functions of `electra_ie.runs.plots` that save a figure to a path."""
     from electra_ie.runs import plots
 
-    functions = {name: value for name, value in vars(plots).items() if inspect.isfunction(value) and name[0] != "_"}
+    own = {name: value for name, value in vars(plots).items() if getattr(value, "__module__", None) == plots.__name__}
+    functions = {name: value for name, value in own.items() if inspect.isfunction(value) and name[0] != "_"}
     return {name: value for name, value in functions.items() if "path" in inspect.signature(value).parameters}
 
 
