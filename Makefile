@@ -4,16 +4,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all test-gpu lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m electra_ie.cli.demo
 
+# The tests of a file stay on one worker, since they share its fixtures. (loadgroup of pytest-xdist 3.8 does nothing with
+# pytest 9.2.)
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile -m "not slow"
+
+test-all: $(VENV)/installed-dev
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile --hypothesis-profile thorough
+
+test-gpu: $(VENV)/installed-dev
+	ELECTRA_IE_GPU_TESTS=1 $(BIN)/python -m pytest -m gpu
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 # torch goes first: constraints.txt pins it, and nothing behind it can then ask for another build. The embedded

@@ -1,27 +1,92 @@
-"""Tiny encoders, a task of all three kinds, and a finished run, each built once for the session."""
+"""Fixtures built once per session (tiny encoders, a task of all field kinds, finished runs) and pytest settings.
+
+With pytest-xdist, "once per session" means once per worker process.
+"""
 
 from __future__ import annotations
 
 import os
 
-# Before anything imports torch or transformers: no network, no GPU, the same arithmetic everywhere.
+# Set before anything imports torch or transformers: no network, no GPU, the same arithmetic everywhere.
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["CUDA_VISIBLE_DEVICES"] = ""
+if not os.environ.get("ELECTRA_IE_GPU_TESTS"):  # tests/gpu needs the devices: see tests/gpu/conftest.py
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ["OMP_NUM_THREADS"] = "1"  # the encoders are tiny: a second thread costs more in waiting than it computes
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and tables would wrap at its width
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
-from collections.abc import Callable  # noqa: E402
+import functools  # noqa: E402
+import inspect  # noqa: E402
+import json  # noqa: E402
+import shutil  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-# A test that passes today passes tomorrow: the same examples each time, and no clock that a busy machine runs out.
-settings.register_profile("tests", deadline=None, derandomize=True, database=None)
-settings.load_profile("tests")
+# Derandomized, so that a test that passes today passes tomorrow; no deadline, which a busy machine would miss.
+# `make test` uses "fast"; `make test-all` passes --hypothesis-profile=thorough.
+settings.register_profile("fast", max_examples=25, deadline=None, derandomize=True, database=None)
+settings.register_profile("thorough", max_examples=200, deadline=None, derandomize=True, database=None)
+settings.load_profile("fast")
+
+PLACEHOLDER = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
+    "0000000c4944415478da63f8ffff3f0005fe02fe331295140000000049454e44ae426082"
+)
+"""A valid PNG of one white pixel."""
+
+
+def plot_savers() -> dict[str, Callable[..., None]]:
+    """Return the public functions of `electra_ie.runs.plots` that save a figure to a path."""
+    from electra_ie.runs import plots
+
+    own = {name: value for name, value in vars(plots).items() if getattr(value, "__module__", None) == plots.__name__}
+    functions = {name: value for name, value in own.items() if inspect.isfunction(value) and name[0] != "_"}
+    return {name: value for name, value in functions.items() if "path" in inspect.signature(value).parameters}
+
+
+def placeholder_saver(saver: Callable[..., None]) -> Callable[..., None]:
+    """Return a function with the signature of `saver` that saves a placeholder instead of drawing."""
+    signature = inspect.signature(saver)
+
+    def save(*args: Any, **kwargs: Any) -> None:
+        Path(signature.bind(*args, **kwargs).arguments["path"]).write_bytes(PLACEHOLDER)
+
+    return save
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_pictures() -> Iterator[dict[str, Callable[..., None]]]:
+    """Save placeholders instead of drawing pictures, which takes half the time of a tiny run; yield the true functions.
+
+    A test with the marker `pictures` draws them all, or those of the functions that the marker names. So does every
+    subprocess.
+    """
+    from electra_ie.runs import plots
+
+    savers = plot_savers()
+    assert {"curves", "confusion", "per_label"} <= savers.keys(), "a picture would be drawn in every test"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, saver in savers.items():
+            patch.setattr(plots, name, placeholder_saver(saver))
+        yield savers
+
+
+@pytest.fixture(autouse=True)
+def _pictures_where_marked(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_pictures: dict[str, Callable[..., None]]
+) -> None:
+    if marker := request.node.get_closest_marker("pictures"):
+        from electra_ie.runs import plots
+
+        for name in marker.args or no_pictures:
+            monkeypatch.setattr(plots, name, no_pictures[name])
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +120,23 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _packages_read_once() -> Iterator[None]:
+    """Read what is installed once: it takes longer than the steps of a tiny run, and does not change in a session."""
+    from electra_ie.runs import provenance
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "packages_sum", functools.cache(provenance.packages_sum))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _end_of_processes() -> Iterator[None]:
+    yield
+    if "processes" in sys.modules:
+        sys.modules["processes"].stop()
+
+
 @pytest.fixture
 def task(tmp_path: Path) -> Path:
     """The task.yaml of a task of three fields; its files lie beside it."""
@@ -73,3 +155,30 @@ def run(encoder: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory)
     folder = tmp_path_factory.mktemp("finished")
     task = tiny.write_task(folder / "three_kinds")
     return train(str(task), folder / "run", **tiny.settings(encoder("bert"), max_steps=60))
+
+
+@pytest.fixture(scope="session")
+def finished(encoder: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`finished(folder, preset, **settings)`: `folder`, with a copy of a finished run that may be changed.
+
+    The run is trained when first asked for, as `train` does it with `tiny.settings(encoder("bert"), preset,
+    **settings)` on the task of three fields, which is not to be changed. Ask before anything is patched.
+    """
+    import tiny
+
+    from electra_ie import train
+
+    runs: dict[str, Path] = {}
+    root = tmp_path_factory.mktemp("runs")
+
+    def copy_of(folder: Path, preset: str, **settings: Any) -> Path:
+        chosen = {"encoder": encoder("bert"), "preset": preset, **settings}
+        key = json.dumps(chosen, sort_keys=True)
+        if key not in runs:
+            task = root / "three_kinds" / "task.yaml"
+            if not task.exists():
+                tiny.write_task(task.parent)
+            runs[key] = train(str(task), root / str(len(runs)), **tiny.settings(**chosen))
+        return Path(shutil.copytree(runs[key], folder))
+
+    return copy_of

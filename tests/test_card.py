@@ -319,6 +319,7 @@ def test_examples_are_shown_only_where_they_were_asked_for(mine):
     assert [text for text in texts if text in card] == texts[:3] and "except the examples below" in card
 
 
+@pytest.mark.pictures
 def test_a_corpus_leaves_no_trace_in_the_run(task, tmp_path, encoder):
     """Words that stand nowhere else: no eight characters of any text are in any file, weights and pictures included."""
     draw = random.Random(9)

@@ -106,6 +106,7 @@ def test_several_kinds_of_field_have_no_common_unit():
     assert comparison_of({"supervised": [[1.0]]}, ("flags",)).unit == "macro F1"
 
 
+@pytest.mark.pictures("learning_curve")
 def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder, monkeypatch, capsys):
     class Stopped(Exception):
         pass
@@ -247,6 +248,7 @@ def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encode
         assert one.read_bytes() == two.read_bytes()
 
 
+@pytest.mark.slow
 def test_supervised_runs_teach_processes_of_their_own_too(task, tmp_path, encoder):
     more = tmp_path / "more.txt"
     more.write_text("Arden pays Berg.", "utf-8")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import tiny
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from test_batching import FORM, TEXT, without_halves
 
@@ -91,7 +91,6 @@ def scattered(batch):
     return {"names": tags, "topic": tags[:, 0, :3] + 1, "risks": tags[:, 1, :2]}
 
 
-@settings(max_examples=150)
 @given(TEXT, FORM, st.integers(10, 40))
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_finding_is_a_passage_without_white_space_at_its_edges(folder, whole, text, form, size):

@@ -144,9 +144,9 @@ def test_what_hiding_achieves_is_the_disagreement_on_the_texts_it_makes(encoder)
     assert made.achieved(discriminator, batch.rows(batch.known()), 7) == {}
 
 
-def test_a_run_logs_what_hiding_achieves_and_ends_in_the_same_weights(task, tmp_path, encoder, monkeypatch):
+def test_a_run_logs_what_hiding_achieves_and_ends_in_the_same_weights(task, tmp_path, encoder, finished, monkeypatch):
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
-    run = train(str(task), tmp_path / "run", **settings)
+    run = finished(tmp_path / "run", "adversarial", max_steps=60)
     told = {row["step"]: [row[name] for name in ACHIEVED] for row in rows(run) if ACHIEVED[0] in row}
     assert list(told) == [25, 50, 60] and all(0 < each < 5 for some in told.values() for each in some)
     assert any(one != other for one, other in told.values())
@@ -221,9 +221,11 @@ def spoil(monkeypatch, after=0):
     monkeypatch.setattr(DevScoring, "score", score)
 
 
-def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(task, tmp_path, encoder, monkeypatch, capsys):
+def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(
+    task, tmp_path, encoder, finished, monkeypatch, capsys
+):
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
-    run = train(str(task), tmp_path / "run", **settings)
+    run = finished(tmp_path / "run", "adversarial", max_steps=60)
     teacher = rows(run)[0]
     assert teacher["step"] == 0 and teacher["teacher"]["mean"] > 0.3 and teacher["seconds"] > 0
     assert "names.distillation" in rows(run)[1] and "texts.adversarial_masking" in rows(run)[1]
@@ -304,10 +306,10 @@ def test_a_field_may_be_called_texts(task, tmp_path, encoder):
         assert (run / "texts" / "model.safetensors").is_file()
 
 
-def test_two_processes_train_the_teacher_and_the_game(task, tmp_path, encoder):
+def test_two_processes_train_the_teacher_and_the_game(task, tmp_path, encoder, finished):
     """Once alone, once in two processes, the same run but for how sums are rounded."""
     settings = tiny.settings(encoder("bert"), "adversarial")
-    alone = train(str(task), tmp_path / "alone", **settings)
+    alone = finished(tmp_path / "alone", "adversarial")
     told = json.dumps({"task": str(task), "output": str(tmp_path / "both"), **settings})
     program = "import json, sys, electra_ie; electra_ie.train(**json.loads(sys.argv[1]))"
     run_two(lambda rank: ["-c", program, told])
@@ -343,10 +345,10 @@ def test_without_unlabelled_texts_there_is_no_game_and_the_run_is_control(
     assert not (run / "checkpoint").exists()
 
 
-def test_the_teacher_is_the_run_of_control_with_the_same_seed(task, tmp_path, encoder, monkeypatch, capsys):
+def test_the_teacher_is_the_run_of_control_with_the_same_seed(task, tmp_path, encoder, finished, monkeypatch, capsys):
     """Trained within, or taken from there: the same run in the end, to the byte."""
     folder = encoder("bert")
-    control = train(str(task), tmp_path / "supervised", **tiny.settings(folder, "supervised", max_steps=40))
+    control = finished(tmp_path / "supervised", "supervised", max_steps=40)
     capsys.readouterr()
     settings = tiny.settings(folder, "adversarial", max_steps=40)
     own = train(str(task), tmp_path / "own", **settings)
@@ -367,9 +369,9 @@ def test_the_teacher_is_the_run_of_control_with_the_same_seed(task, tmp_path, en
         assert (kept / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
 
 
-def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encoder, monkeypatch, capsys):
+def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encoder, finished, monkeypatch, capsys):
     folder = encoder("bert")
-    control = train(str(task), tmp_path / "supervised", **tiny.settings(folder, "supervised", max_steps=40))
+    control = finished(tmp_path / "supervised", "supervised", max_steps=40)
     settings = tiny.settings(folder, "adversarial", max_steps=40, overrides=["self_training_rounds=2"])
     own = train(str(task), tmp_path / "own", **settings)
     shown = capsys.readouterr().err
@@ -402,9 +404,9 @@ def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encod
         ({"overrides": ["learning_rate=1e-5"]}, "learning_rate"),
     ],
 )
-def test_another_run_is_no_teacher(task, tmp_path, encoder, change, told):
+def test_another_run_is_no_teacher(task, tmp_path, encoder, finished, change, told):
     folder = encoder("bert")
-    control = train(str(task), tmp_path / "supervised", **tiny.settings(folder, "supervised"))
+    control = finished(tmp_path / "supervised", "supervised")
     given = tiny.settings(folder, "adversarial")
     given |= {name: [*given.get(name, []), *value] if name == "settings" else value for name, value in change.items()}
     with pytest.raises(UserError, match="cannot be the teacher, it differs in") as raised:

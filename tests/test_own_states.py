@@ -70,10 +70,10 @@ def test_the_callers_accelerator_is_as_it_was(task, tmp_path, encoder):
     assert steps_of(mine, other, its, [3.0, 3.0, 3.0]) == [0.0, 0.0, -3.0], "and prepares more"
 
 
-def test_our_training_does_not_notice_the_callers_accelerator(task, tmp_path, encoder):
+def test_our_training_does_not_notice_the_callers_accelerator(task, tmp_path, encoder, finished):
     """In the midst of an accumulation no optimiser of the caller's state would step."""
     settings = tiny.settings(encoder("bert"), "adversarial")
-    alone = train(str(task), tmp_path / "alone", **settings)
+    alone = finished(tmp_path / "alone", "adversarial")
     mine = Accelerator(cpu=True, gradient_accumulation_steps=3)
     with mine.accumulate(players(mine)[0]):
         assert not GradientState().sync_gradients

@@ -14,6 +14,8 @@ import pytest
 
 from electra_ie.runs.provenance import code_now
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -6,10 +6,9 @@ import json
 import math
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
+import processes
 import pytest
 import tiny
 import torch
@@ -72,7 +71,7 @@ def stop_after(monkeypatch, saves: int) -> None:
         ("supervised", "mean", True),
         ("latent", "stock", True),
         ("adversarial", "mean", True),
-        ("adversarial", "mean", False),
+        pytest.param("adversarial", "mean", False, marks=pytest.mark.slow),
     ],
 )
 def test_same_seed_same_bytes_and_a_resumed_run_has_them_too(task, tmp_path, rough, preset, pooling, dev):
@@ -125,16 +124,14 @@ train(task, folder, resume=place == "resumed", **json.loads(chosen))
 
 
 @pytest.mark.parametrize("place, preset, step", [
-    ("between two checkpoints", "adversarial", 14), ("behind the saved folders", "supervised", 24),
+    pytest.param("between two checkpoints", "adversarial", 14, marks=pytest.mark.slow), ("behind the saved folders", "supervised", 24),
 ])  # fmt: skip
+@pytest.mark.pictures  # the other process draws them, and the files are compared
 def test_a_killed_run_resumes_to_the_very_same_bytes_in_another_process(task, tmp_path, rough, place, preset, step):
     settings = tiny.settings(rough, preset, max_steps=24)
 
     def child(place: str) -> int:
         command = [
-            sys.executable,
-            "-W",
-            "ignore",
             "-c",
             KILLED,
             str(task),
@@ -142,7 +139,7 @@ def test_a_killed_run_resumes_to_the_very_same_bytes_in_another_process(task, tm
             place,
             json.dumps(settings),
         ]
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+        return processes.run(command)[0]
 
     assert child(place) == -signal.SIGKILL
     assert read_weights(tmp_path / "cut" / LAST)[1].step == step and not (tmp_path / "cut" / "scores.json").exists()
@@ -156,6 +153,7 @@ def test_a_killed_run_resumes_to_the_very_same_bytes_in_another_process(task, tm
         assert (tmp_path / "cut" / name).read_bytes() == (whole / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_run_of_two_generations_is_resumed_in_each(task, tmp_path, rough):
     told = tiny.settings(
         rough, "adversarial", max_steps=24, seed=4
@@ -182,8 +180,8 @@ def test_a_run_of_two_generations_is_resumed_in_each(task, tmp_path, rough):
         assert not (halted / "checkpoint").exists()
 
 
-def test_run_yaml_repeats_the_run(task, tmp_path, rough):
-    first = train(str(task), tmp_path / "first", **tiny.settings(rough, "adversarial"))
+def test_run_yaml_repeats_the_run(task, tmp_path, rough, finished):
+    first = finished(tmp_path / "first", "adversarial", encoder=rough)
     written = yaml.safe_load((first / "run.yaml").read_text("utf-8"))
     assert written["max_steps"] == 12 and None not in (written["window"], written["learning_rate"], written["pooling"])
     second = train(str(task), tmp_path / "second", settings=first / "run.yaml")
@@ -259,9 +257,9 @@ def test_an_error_in_the_loop_ends_the_run(task, tmp_path, rough, monkeypatch):
 
 @pytest.mark.parametrize("player, term", [("discriminator", "classification"), ("generator", "generator_adversarial")])
 def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_weights(
-    task, tmp_path, rough, monkeypatch, capsys, player, term
+    task, tmp_path, rough, finished, monkeypatch, capsys, player, term
 ):
-    good = train(str(task), tmp_path / "good", **tiny.settings(rough))
+    good = finished(tmp_path / "good", "latent", encoder=rough)
     capsys.readouterr()
     with monkeypatch.context() as patch:
         stop_after(patch, 2)

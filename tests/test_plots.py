@@ -15,6 +15,8 @@ from electra_ie.data.document import Document, Span
 from electra_ie.inference.scoring import plot_scores
 from electra_ie.runs import plots
 
+pytestmark = pytest.mark.pictures
+
 LABELS = [f"class {number}" for number in range(60)]
 
 

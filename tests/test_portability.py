@@ -28,7 +28,11 @@ def test_every_module_is_imported_where_the_modules_of_unix_are_absent():
         "for name in names:\n"
         "    if not name.endswith('__main__'):  # it runs the command\n"
         "        importlib.import_module(name)\n"
-        "assert 'electra_ie.pretraining.trainer' in names\n"
+        "from pathlib import Path\n"
+        "root = Path(electra_ie.__path__[0])\n"
+        "parts = [file.relative_to(root).with_suffix('').parts for file in root.rglob('*.py')]\n"
+        "files = {'.'.join(('electra_ie', *each)).removesuffix('.__init__') for each in parts}\n"
+        "assert files == {'electra_ie', *names}, 'a folder without __init__.py is not walked'\n"
         "from electra_ie.pretraining.memory import peak_memory\n"
         "assert peak_memory() is None, 'the module resource is not absent here'\n"
     )

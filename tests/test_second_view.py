@@ -228,6 +228,7 @@ def test_where_labels_are_many_it_is_not_asked(encoder, monkeypatch):
     assert not learnt(encoder("bert"), tiny.documents(41)).layers
 
 
+@pytest.mark.slow
 def test_of_two_processes_the_first_decides(encoder, tmp_path):
     folder = encoder("bert")
     run_two(lambda rank: [__file__, folder, str(tmp_path / str(rank))])

@@ -232,6 +232,7 @@ def test_trec_fine_reads_as_its_card_says():
     assert task.read("train")[8].text == '"What islands got their name from the Spanish baja mar'
 
 
+@pytest.mark.slow
 def test_bc5cdr_reads_as_its_card_says():
     task = real("bc5cdr")
     assert [len(task.read(split)) for split in task.splits] == [4560, 4581, 4797]

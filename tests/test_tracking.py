@@ -33,7 +33,7 @@ def weights(run: Path) -> bytes:
     return (run / "names" / "model.safetensors").read_bytes()
 
 
-def test_tensorboard_holds_losses_realness_and_dev_scores_by_step(task, tmp_path, encoder):
+def test_tensorboard_holds_losses_realness_and_dev_scores_by_step(task, tmp_path, encoder, finished):
     settings = tiny.settings(encoder("bert"))
     run = train(str(task), tmp_path / "run", track="tensorboard", **settings)
     found = scalars(run)
@@ -48,7 +48,7 @@ def test_tensorboard_holds_losses_realness_and_dev_scores_by_step(task, tmp_path
     assert not [text for text in texts if text[:20].encode() in written]
     assert str(tmp_path).encode() not in written and encoder("bert").encode() not in written
     assert b"head_learning_rate" in written and b"latent" in written
-    alone = train(str(task), tmp_path / "alone", **settings)
+    alone = finished(tmp_path / "alone", "latent")
     assert not (alone / "tracking").exists(), "off unless asked for"
     assert weights(alone) == weights(run), "who watches changes nothing"
 
