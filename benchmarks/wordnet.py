@@ -35,7 +35,7 @@ REGRESSION, CONTROL = "regression", "supervised"
 VARIANTS = {
     REGRESSION: "regression on frozen states, with self-training",
     CONTROL: "`supervised`",
-    "adversarial second_view=false": "`adversarial` with `--set co_training=false`",
+    "adversarial co_training=false": "`adversarial` with `--set co_training=false`",
     "adversarial": "`adversarial`",
 }
 RESULTS = Cells("wordnet")
