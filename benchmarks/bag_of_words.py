@@ -40,9 +40,7 @@ def measure(cell: str, seed: int) -> dict[str, Any]:
     test = task.read("test")
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     train = vectorizer.fit_transform(document.text for document in data.train)
-    pool, scored = (
-        vectorizer.transform(document.text for document in documents) for documents in (data.pool, test)
-    )
+    pool, scored = (vectorizer.transform(document.text for document in documents) for documents in (data.pool, test))
     columns = []
     for label in field.labels:
         gold = np.array([label in document.gold[field.name] for document in data.train])

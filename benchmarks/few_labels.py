@@ -122,7 +122,9 @@ def table(split: str = "test") -> str:
     The lines below leave out rows of single seeds. Deviations are those of a sample (n - 1).
     """
     found = rows(split)
-    head = "encoder | set | field | supervised | adversarial | gain, by seed | gain | interval | in all | cost | settings"
+    head = (
+        "encoder | set | field | supervised | adversarial | gain, by seed | gain | interval | in all | cost | settings"
+    )
     lines = [f"| {head} |", "| --- | --- | --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | --- |"]
     return "\n".join([*lines, *(row.line for row in found), "", *means(found)])
 
