@@ -4,8 +4,8 @@
     python benchmarks/bag_of_words.py --table      # only print what results/bag_of_words.json holds
 
 The features are words and bigrams. Each flag is assigned to the texts whose probability exceeds a threshold. The
-threshold is the quantile of the probabilities on the unlabeled pool that gives the flag its share among the labels. Test
-chooses nothing.
+threshold is the quantile of the probabilities on the unlabeled pool that gives the flag its share among the labels.
+Test chooses nothing.
 """
 
 from __future__ import annotations

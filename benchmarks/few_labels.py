@@ -238,8 +238,10 @@ def _both(some: Sequence[Row], instead: Mapping[Row, float]) -> str:
 
 
 def _cost(pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
-    """How many times the CPU seconds of `supervised`, of those pairs whose machines have one name. In most results that name
-    says nothing of the processor: such a pair may have been trained on two kinds."""
+    """Return the CPU seconds relative to `supervised`, over the pairs whose machines have the same name.
+
+    In most results that name does not contain the processor, so the runs of a pair may have used different ones.
+    """
     alike = [(one["cpu_seconds"], two["cpu_seconds"]) for one, two in pairs if one["machine"] == two["machine"]]
     return f"{sum(two for _, two in alike) / sum(one for one, _ in alike):.1f}" if alike else "-"
 
