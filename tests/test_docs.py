@@ -13,6 +13,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,22 @@ def test_every_page_is_in_the_navigation():
 
 def test_the_log_has_the_columns_that_the_docs_name():
     assert set(ACHIEVED) <= set(inline_code(ROOT / "docs" / "training.md"))
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_requests_nothing(tmp_path: Path):
+    """`mkdocs build --strict` passes, and no page loads a font, script or picture from elsewhere."""
+    pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=300)
+    assert done.returncode == 0, done.stderr
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > len(PAGES)
+    for page in pages:
+        loaded = re.findall(
+            r"""<(?:script|img|iframe)[^>]+src="([^"]+)"|<link[^>]+href="([^"]+)""", page.read_text("utf-8")
+        )
+        assert not [url for urls in loaded for url in urls if re.match("(?:https?:)?//", url)], page
 
 
 # Execution at tiny sizes
