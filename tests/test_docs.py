@@ -169,7 +169,7 @@ def test_the_site_builds_and_requests_nothing(tmp_path: Path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stderr
     pages = list((tmp_path / "site").rglob("*.html"))
-    assert len(pages) > len(PAGES)
+    assert len(pages) >= len(PAGES)
     for page in pages:
         loaded = re.findall(
             r"""<(?:script|img|iframe)[^>]+src="([^"]+)"|<link[^>]+href="([^"]+)""", page.read_text("utf-8")
