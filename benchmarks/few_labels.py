@@ -12,7 +12,7 @@ steps on the set itself (its splits train and unlabeled), made once; these encod
 repository, and their rows are called adapted. The run of `supervised` teaches `adversarial`. Finished trainings are
 kept in results/few_labels.json, with the settings they were given, and not repeated. Beside the table, which is
 printed, there is a learning curve for each set that was trained with two budgets or more:
-results/few_labels_<set>.png.
+docs/images/few_labels_<set>.png.
 
 A run is scored on test once and test chooses nothing in it, but the package was scored on test in several forms before
 this one: the git history of results/few_labels.json and benchmarks/README.md hold what they scored.
@@ -54,6 +54,7 @@ LINE_ENDS = {
 """Rows of texts with line ends, which have split a finding since: the commit that their numbers came with."""
 MARK = " †"
 RESULTS = Cells("few_labels")
+PICTURES = Path(__file__).parents[1] / "docs" / "images"
 
 
 def module_key(encoder: str, cell: str, preset: str, seed: int) -> str:
@@ -117,18 +118,20 @@ def table(split: str = "test") -> str:
     """Markdown: a row for each cell and field; the gain is over the seeds that both presets have.
 
     The interval is that of `electra-ie compare`: 95 %, Student's t over the seeds, each paired with itself. "in all" is
-    what adversarial gains over control on the default encoder; where that control had other settings they are named.
+    what `adversarial` gains over `supervised` on the default encoder; where that run had other settings they are named.
     The lines below leave out rows of single seeds. Deviations are those of a sample (n - 1).
     """
     found = rows(split)
-    head = "encoder | set | field | control | adversarial | gain, by seed | gain | interval | in all | cost | settings"
+    head = (
+        "encoder | set | field | supervised | adversarial | gain, by seed | gain | interval | in all | cost | settings"
+    )
     lines = [f"| {head} |", "| --- | --- | --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | --- |"]
     return "\n".join([*lines, *(row.line for row in found), "", *means(found)])
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A cell and field: the scores of both presets by seed, and what adversarial gains over control."""
+    """A cell and field: the scores of both presets by seed, and what `adversarial` gains over `supervised`."""
 
     encoder: str
     cell: str
@@ -235,8 +238,10 @@ def _both(some: Sequence[Row], instead: Mapping[Row, float]) -> str:
 
 
 def _cost(pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
-    """How many times the CPU seconds of control, of those pairs whose machines have one name. In most results that name
-    says nothing of the processor: such a pair may have been trained on two kinds."""
+    """Return the CPU seconds relative to `supervised`, over the pairs whose machines have the same name.
+
+    In most results that name does not contain the processor, so the runs of a pair may have used different ones.
+    """
     alike = [(one["cpu_seconds"], two["cpu_seconds"]) for one, two in pairs if one["machine"] == two["machine"]]
     return f"{sum(two for _, two in alike) / sum(one for one, _ in alike):.1f}" if alike else "-"
 
@@ -265,7 +270,7 @@ def learning_curves() -> list[Path]:
             {"labels": int(budget), "presets": {line: _mean_and_deviation(scores[line]) for line in lines}}
             for budget, scores in budgets.items()
         ]
-        pictures.append(RESULTS.file.with_name(f"few_labels_{task}.png"))
+        pictures.append(PICTURES / f"few_labels_{task}.png")
         plots.learning_curve(shown, f"{', '.join(sorted(fields))}: test, %", pictures[-1], task)
     return pictures
 

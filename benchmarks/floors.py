@@ -56,7 +56,7 @@ def run(cells: list[str], presets: list[str], seeds: list[int]) -> None:
 
 def table() -> str:
     """Markdown: a row for each cell."""
-    lines = ["| set | metric | control | latent | seeds |"]
+    lines = ["| set | metric | supervised | latent | seeds |"]
     lines.append("| --- | --- | ---: | ---: | --- |")
     for cell in CELLS:
         found = {preset: RESULTS.matching(f"{cell} {preset} ") for preset in PRESETS}

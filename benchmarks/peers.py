@@ -156,7 +156,7 @@ NAMES = {
 
 def table() -> str:
     """Markdown: a row for each peer and cell, beside both presets of few_labels.py on the encoder as it is."""
-    lines = ["| peer | set | peer | control | adversarial | CPU s of the peer |"]
+    lines = ["| peer | set | peer | supervised | adversarial | CPU s of the peer |"]
     lines.append("| --- | --- | ---: | ---: | ---: | ---: |")
     ours = {row.cell: row for row in few_labels.rows() if (row.encoder, row.field) in OURS}
     for peer, cells in CELLS.items():

@@ -1,6 +1,6 @@
 """What do stock pipelines find of what `extract` finds? Strict F1 of each way of reading the same trained models.
 
-    python benchmarks/stock_reading.py       # transaction_risk, 60 labels, control, seeds 0, 1, 2: ten minutes
+    python benchmarks/stock_reading.py       # transaction_risk, 60 labels, supervised, seeds 0, 1, 2: ten minutes
 
 Every way reads the same 200 records of test. `exact` is the function that the model card gives, in stock transformers.
 """

@@ -15,7 +15,7 @@ COMMANDS: Mapping[str, type[BaseSettings]] = {"train": TrainSettings, "pretrain"
 
 HEAD = """# Settings
 
-All settings of `electra-ie train` and `electra-ie pretrain`. Set one with `--set name=value`, several with
+All settings of `electra-ie train` and `electra-ie pretrain`. Set one with `--set key=value`, several with
 `--settings FILE`, a YAML file such as the `run.yaml` of a run. An option of the command line has precedence over the
 file, and `--set` over both. `--set generator.mlm=0.5` sets the weight of one loss term.
 
