@@ -329,7 +329,7 @@ def test_without_unlabelled_texts_there_is_no_game_and_the_run_is_control(
     control = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised"))
     settings = tiny.settings(encoder("bert"), "adversarial", overrides=[f"self_training_rounds={generations}"])
     run = train(str(task), tmp_path / "run", **settings)
-    told = "there are no unlabelled texts to learn from; the teacher's weights are kept. Add texts"
+    told = "there is no unlabeled text to learn from; the teacher's weights are kept. Add texts"
     assert capsys.readouterr().err.count(told) == 1
     for part in ("names", "topic", "risks"):
         assert (run / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
@@ -375,10 +375,10 @@ def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encod
     settings = tiny.settings(folder, "adversarial", max_steps=40, overrides=["self_training_rounds=2"])
     own = train(str(task), tmp_path / "own", **settings)
     shown = capsys.readouterr().err
-    assert "(teacher)" in shown and "(adversarial, generation 1)" in shown and "(adversarial, generation 2)" in shown
+    assert "(teacher)" in shown and "(adversarial, round 1)" in shown and "(adversarial, round 2)" in shown
     given = train(str(task), tmp_path / "given", teacher=control, **settings)
     shown = capsys.readouterr().err
-    assert "(teacher)" not in shown and "(adversarial, generation 1)" in shown
+    assert "(teacher)" not in shown and "(adversarial, round 1)" in shown
     for part in ("names", "topic"):
         assert (own / part / "model.safetensors").read_bytes() == (given / part / "model.safetensors").read_bytes()
     card = (own / "README.md").read_text("utf-8")
@@ -393,7 +393,7 @@ def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encod
     for part in ("names", "topic"):
         assert (kept / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
     dev = [row["dev"]["mean"] for row in rows(control) if row.get("best")][-1]
-    assert rows(kept)[0]["teacher"]["mean"] == dev, "what generation 1 kept, not what it scored"
+    assert rows(kept)[0]["teacher"]["mean"] == dev, "what round 1 kept, not what it scored"
 
 
 @pytest.mark.parametrize(
@@ -441,7 +441,7 @@ def on_another_encoder(run, folder):
         (of_other_code, "differs in the code of this package"),
         (of_other_weights, "differs in its models"),
         (on_another_encoder, "differs in the weights of its encoder"),
-        (without_log, "the log or the scores of this run said is missing"),
+        (without_log, "lacks the steps or dev scores"),
     ],
 )
 def test_a_run_that_is_not_what_would_be_trained_now_is_no_teacher(task, tmp_path, encoder, change, told):

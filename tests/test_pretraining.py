@@ -324,7 +324,7 @@ def test_a_run_is_resumed_only_as_it_was_begun(corpus, tmp_path, encoder, monkey
         pretrain([corpus], tmp_path / "none", resume=True)
     text = corpus.read_text("utf-8")
     corpus.write_text(text.replace("paid", "sent"), encoding="utf-8")
-    with pytest.raises(UserError, match="corpus is not the one that the run was begun with"):
+    with pytest.raises(UserError, match="texts are not those that the run began with"):
         pretrain([], tmp_path / "made", resume=True)
     corpus.write_text(text, encoding="utf-8")
     made = pretrain([], tmp_path / "made", resume=True)

@@ -231,7 +231,7 @@ def test_tokens_are_sampled_from_the_softmax():
 
 
 def test_a_perfect_generator_leaves_all_tokens_original(encoder, tokenizer, monkeypatch):
-    generator = players_of(encoder("bert")).maker
+    generator = players_of(encoder("bert")).unwrapped_generator
     batch = batch_of(tokenizer)
     made = generator(batch)[TOKENS.name]
     assert made.replaced.any() and torch.equal(made.replaced, made.input_ids != batch.input_ids)
@@ -247,7 +247,7 @@ def test_a_perfect_generator_leaves_all_tokens_original(encoder, tokenizer, monk
 
 
 def test_places_that_were_not_chosen_never_change(encoder, tokenizer):
-    generator = players_of(encoder("bert")).maker
+    generator = players_of(encoder("bert")).unwrapped_generator
     batch = batch_of(tokenizer, padded=15)
     made = generator(batch)[TOKENS.name]
     chosen = torch.zeros_like(made.replaced).scatter(1, batch.places, batch.weight > 0)
@@ -290,7 +290,7 @@ def test_neither_loss_reaches_the_other_player(encoder, tokenizer):
         if each.grad is not None
     )
     players.optimizer.zero_grad()
-    filled = players.unwrapped_discriminator.judge(fakes)["tokens"]
+    filled = players.unwrapped_discriminator.unwrapped_discriminator(fakes)["tokens"]
     functional.cross_entropy(filled.logits, filled.labels).backward()
     assert all(each.grad is None for each in players.unwrapped_discriminator.parameters())
     assert all(each.grad is not None for each in players.unwrapped_generator.encoder.embeddings.parameters())
@@ -394,7 +394,7 @@ def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, c
         if "key.bias" not in name:  # the softmax cancels it: its gradient is rounding, which Adam blows up
             assert torch.allclose(value, players.unwrapped_discriminator.state_dict()[name], atol=1e-4), name
     assert not torch.allclose(
-        table, players_of(encoder("electra")).judge.encoder.embeddings.word_embeddings.weight, atol=1e-3
+        table, players_of(encoder("electra")).unwrapped_discriminator.encoder.embeddings.word_embeddings.weight, atol=1e-3
     )
 
 
@@ -433,7 +433,7 @@ def test_a_generator_of_another_vocabulary_or_shape_is_refused(encoder, tmp_path
     assert (
         players_of(
             encoder("bert"), generator_encoder=encoder("electra"), embedding_sharing="none"
-        ).maker.encoder.config.model_type
+        ).unwrapped_generator.encoder.config.model_type
         == "electra"
     )
     with pytest.raises(UserError, match="generator_layers is 3; the encoder has 2"):
@@ -441,7 +441,7 @@ def test_a_generator_of_another_vocabulary_or_shape_is_refused(encoder, tmp_path
 
 
 def test_a_head_that_reads_more_than_the_states_is_refused(encoder, monkeypatch):
-    filler = players_of(encoder("bert")).maker
+    filler = players_of(encoder("bert")).unwrapped_generator
     monkeypatch.setattr(
         filler, "fill", lambda batch: replace(MaskFiller.fill(filler, batch), logits=torch.zeros(4, 600))
     )
