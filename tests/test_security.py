@@ -14,7 +14,7 @@ import tiny
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
-from test_page import DocumentResult
+from test_page import ParsedPage
 
 from electra_ie import Extractor, Task, UserError, evaluate, extract, train
 from electra_ie.common.logs import warn
@@ -434,7 +434,7 @@ def test_a_report_of_evil_documents_is_only_text(mine, tmp_path, capsys):
     out, html = tmp_path / "out.jsonl", tmp_path / "page.html"
     extract(evil, [inbox], out, html)
     page = html.read_text("utf-8")
-    reading = DocumentResult(page)
+    reading = ParsedPage(page)
     assert reading.tags.count("script") == 1 and "img" not in reading.tags
     assert not {name for _, values in reading.attributes for name in values if name.startswith("on")}
     assert reading.panes == [EVIL + TEXT, TEXT + EVIL], "the text is the document's, character for character"
