@@ -66,7 +66,7 @@ def test_a_run_that_collapses_keeps_its_last_good_weights(task, tmp_path, encode
     kept = int(told.split("The run keeps the weights of step ")[1].split(".")[0])
     assert max(fakes) < 120 and max(list(fakes.values())[-20:]) < 0.005 < fakes[kept]
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]["kept"] == kept
-    assert "The training collapsed at step" in (run / "README.md").read_text("utf-8")
+    assert "Training collapsed at step" in (run / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("dev", [True, False])
@@ -88,7 +88,7 @@ def test_what_never_learnt_is_said(task, tmp_path, encoder, capsys, monkeypatch,
         sorted(alike) == ["names", "topic"]
         and "(supervised): the field names gets the same answer in every text. Label more" in told
     )
-    assert "Do not rely on it for `topic` and `names`" in (run / "README.md").read_text("utf-8")
+    assert "Do not rely on its predictions for `topic` and `names`" in (run / "README.md").read_text("utf-8")
     learnt = train(str(task), tmp_path / "learnt", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
     assert "answered_alike" not in json.loads((learnt / "scores.json").read_text("utf-8"))["training"]
     assert "the same answer" not in capsys.readouterr().err

@@ -104,7 +104,7 @@ def test_a_card_with_texts_is_not_sent_unnoticed(copy, capsys):
 
 
 @pytest.mark.parametrize("damage, words", [
-    ("link", "this is a link.*copy in its place"),
+    ("link", "this is a link.*Replace the link by a copy"),
     ("linked folder", "this is a link"),
     ("token", "run.yaml:2: the file contains an access token; nothing was sent"),
     ("token in the card", "README.md:[0-9]+: the file contains an access token; nothing was sent"),
@@ -454,7 +454,7 @@ def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, 
     settings = {**tiny.settings(encoder("bert"), "supervised", max_steps=2), "num_evaluations": 1}
     run = train(str(folder), tmp_path / "run", **settings)
     card = ModelCard((run / "README.md").read_text("utf-8"))
-    assert card.data.datasets == ["acme/three"] and "Data set `acme/three` on the hub" in card.text
+    assert card.data.datasets == ["acme/three"] and "Data set `acme/three` on the Hub" in card.text
 
 
 STORY = """

@@ -472,7 +472,10 @@ def test_the_page_shows_paths_as_they_were_named(run, at_home, named, shown):
 def test_the_help_of_extract_says_its_exit_codes(monkeypatch, capsys):
     assert command(monkeypatch, "extract", "--help") == 0
     words = " ".join(capsys.readouterr().out.split())
-    assert "Exit codes: 0, all is read; 2, a mistake, and nothing is written; 3, done, but for inputs" in words
+    assert (
+        "Exit codes: 0, all inputs were read; 2, an error, nothing was written; 3, done, but some inputs could not"
+        in words
+    )
 
 
 def test_standard_input_is_not_written_over(run, at_home, monkeypatch, capsys):

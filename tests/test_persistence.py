@@ -272,7 +272,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_weights(
     told = f"has collapsed at step 3: the {player}'s loss is not a finite number. The run keeps the weights of step 2."
     assert told in capsys.readouterr().err
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]["kept"] == 2
-    assert "The training collapsed at step 3" in (run / "README.md").read_text("utf-8")
+    assert "Training collapsed at step 3" in (run / "README.md").read_text("utf-8")
     assert len(log(run)) == 3
     saved = load_file(run / "topic" / "model.safetensors")
     assert finite(saved)

@@ -67,6 +67,7 @@ def test_where_nothing_is_found_there_is_no_precision(corpus, tmp_path, encoder,
 
     monkeypatch.setattr(TokenDiscriminator, "forward", sure)
     monkeypatch.setattr(session, "peak_memory", lambda: None)
+    monkeypatch.setattr("electra_ie.pretraining.setup.peak_memory", lambda: None)
     made = pretrain(
         [corpus],
         tmp_path / "made",

@@ -290,7 +290,7 @@ def test_neither_loss_reaches_the_other_player(encoder, tokenizer):
         if each.grad is not None
     )
     players.optimizer.zero_grad()
-    filled = players.unwrapped_discriminator.unwrapped_discriminator(fakes)["tokens"]
+    filled = players.unwrapped_discriminator.judge(fakes)["tokens"]
     functional.cross_entropy(filled.logits, filled.labels).backward()
     assert all(each.grad is None for each in players.unwrapped_discriminator.parameters())
     assert all(each.grad is not None for each in players.unwrapped_generator.encoder.embeddings.parameters())
@@ -394,7 +394,9 @@ def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, c
         if "key.bias" not in name:  # the softmax cancels it: its gradient is rounding, which Adam blows up
             assert torch.allclose(value, players.unwrapped_discriminator.state_dict()[name], atol=1e-4), name
     assert not torch.allclose(
-        table, players_of(encoder("electra")).unwrapped_discriminator.encoder.embeddings.word_embeddings.weight, atol=1e-3
+        table,
+        players_of(encoder("electra")).unwrapped_discriminator.encoder.embeddings.word_embeddings.weight,
+        atol=1e-3,
     )
 
 
