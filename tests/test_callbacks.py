@@ -6,6 +6,8 @@ import json
 
 import pytest
 import tiny
+import torch
+from safetensors.torch import load_file
 
 from electra_ie import Callback, pretrain, train
 
@@ -56,6 +58,43 @@ def test_a_callback_stops_a_run_which_is_then_complete(task, tmp_path, encoder, 
     assert (summary["steps"], summary["best_step"]) == (9, 9) and "collapsed" not in summary
     assert "stopped after step 9 of 12: the score is good enough" in capsys.readouterr().err
     assert (run / "README.md").is_file() and not (run / "checkpoint").exists()
+
+
+def test_a_callback_stops_a_pretraining_before_its_first_row_and_checkpoint(tmp_path, encoder, monkeypatch):
+    class Stop(Callback):
+        def on_step(self, state, step):
+            if state.step == 3:
+                state.stop = "enough"
+
+    monkeypatch.setattr("electra_ie.pretraining.trainer.LOG_ROWS", 1)  # a row after the last step only
+    (tmp_path / "texts.txt").write_text("\n\n".join(tiny.TEXTS), encoding="utf-8")
+    made = pretrain(tmp_path / "texts.txt", tmp_path / "made", encoder=encoder("electra"), callbacks=[Stop()],
+                    block_length=16, batch_size=4, max_steps=20, num_evaluations=1, held_out=0.1)  # fmt: skip
+    summary = json.loads((made / "pretraining.json").read_text("utf-8"))
+    assert (summary["steps"], summary["steps_planned"], summary["tokens"]) == (3, 20, 3 * 4 * 16)
+    assert (made / "README.md").is_file() and not (made / "checkpoint").exists()
+
+
+def test_weights_that_are_not_finite_are_not_those_of_a_stopped_run(task, tmp_path, encoder):
+    """The run falls back to its last checkpoint, as after any collapse."""
+
+    class BreakAndStop(Callback):
+        def on_begin(self, state):
+            pair = next(callback.pair for callback in state.callbacks if hasattr(callback, "pair"))
+            self.weights = list(pair.unwrapped_discriminator.heads.parameters())
+
+        def on_step(self, state, step):
+            with torch.no_grad():
+                self.weights[0].fill_(float("nan"))
+            state.stop = "enough"
+
+    settings = tiny.settings(encoder("bert"), "supervised")
+    run = train(str(task), tmp_path / "run", callbacks=[BreakAndStop()], **settings)
+    collapsed = json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]
+    assert collapsed["step"] == collapsed["kept"] == 1 and "weights are not a finite number" in collapsed["what"]
+    for field in tiny.FIELDS:
+        saved = load_file(run / field.name / "model.safetensors")
+        assert all(bool(tensor.isfinite().all()) for tensor in saved.values())
 
 
 def test_what_a_callback_raises_ends_the_run_and_every_callback_is_closed(task, tmp_path, encoder):

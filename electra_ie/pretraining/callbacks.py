@@ -51,12 +51,18 @@ class AveragedLog(Callback):
     def on_step(self, state: LoopState, step: Step) -> None:
         self.window.append(step)
         if state.step in self.steps:
-            row = mean_row(self.window, state.step)
-            seconds = round(time.monotonic() - self.began, 3)
-            state.log.append(
-                {"step": state.step, "seconds": seconds, "tokens": state.step * self.tokens_per_step, **row}
-            )
-            self.window = []
+            self._append(state)
+
+    def on_end(self, state: LoopState) -> None:
+        if state.stop and self.window:  # a callback has stopped the run between two rows
+            self._append(state)
+
+    def _append(self, state: LoopState) -> None:
+        """Append the mean of the steps since the row before."""
+        row = mean_row(self.window, state.step)
+        seconds = round(time.monotonic() - self.began, 3)
+        state.log.append({"step": state.step, "seconds": seconds, "tokens": state.step * self.tokens_per_step, **row})
+        self.window = []
 
 
 def mean_row(steps: list[Step], done: int) -> dict[str, Any]:

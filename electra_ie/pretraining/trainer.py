@@ -173,7 +173,7 @@ class Pretrainer:
         plots.pretraining(self.state.log, self.folder / CURVES)
         write(self.folder / CARD, encoder_card(self.settings, summary))
         write_log(self.folder, self.state.log)
-        shutil.rmtree(self.folder / CHECKPOINT)
+        shutil.rmtree(self.folder / CHECKPOINT, ignore_errors=True)  # a callback may stop a run before the first
 
     def _summary(self) -> dict[str, Any]:
         """Return what pretraining.json holds: corpus, steps, speed, hardware and held-out scores."""

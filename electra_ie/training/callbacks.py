@@ -91,7 +91,7 @@ class FiniteWeights(Callback):
         self.pair, self.steps = pair, steps
 
     def on_step(self, state: LoopState, step: Step) -> None:
-        if state.step in self.steps or state.stop:
+        if state.step in self.steps:
             check_weights(self.pair, state.step)
 
 

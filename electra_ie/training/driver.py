@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from electra_ie.common.logs import notice
 from electra_ie.training.callbacks import Callback, LoopState
-from electra_ie.training.loop import AdversarialPair, LoopConfig, training_steps
+from electra_ie.training.loop import AdversarialPair, LoopConfig, check_weights, training_steps
 
 
 def drive(
@@ -14,8 +15,10 @@ def drive(
 ) -> None:
     """Train from `state.step` to `settings.max_steps`, or until a callback sets `state.stop`.
 
-    batches: `batches[n]` is batch number n (see `loop.training_steps`). Raises `LossNotFinite`, and whatever a callback
-    raises; `on_end` is called in any case.
+    batches: `batches[n]` is batch number n (see `loop.training_steps`).
+
+    Raises `LossNotFinite`, also for the weights of a run that was stopped, and whatever a callback raises; `on_end` is
+    called in any case.
     """
     state.callbacks = callbacks
     begun: list[Callback] = []
@@ -32,3 +35,6 @@ def drive(
     finally:
         for callback in reversed(begun):
             callback.on_end(state)
+    if state.stop and not state.diverged:  # weights of a step that no callback may have checked are the final ones
+        check_weights(pair, state.step)
+        notice(f"stopped after step {state.step} of {state.max_steps}: {state.stop}.")

@@ -177,8 +177,6 @@ class Trainer:
         drive(setup.pair, batches, settings.replace(seed=settings.training_seed), state, callbacks)
         if state.diverged:
             self._restore_last_good(state.step, state.diverged)
-        elif state.stop:
-            notice(f"{setup.description}: stopped after step {state.step} of {state.max_steps}: {state.stop}.")
 
     def _restore_last_good(self, step: int, reason: str) -> None:
         """End a collapsed run with the last good weights. Raises UserError, in every process, if there are none."""
