@@ -256,7 +256,7 @@ def poison(tensors) -> None:
     (reshape, ["names", "classifier.weight"]),
     (rename, ["names", "classifier.weight"]),
     (add, ["names", "more.weight"]),
-    (poison, ["names", "values that are no numbers"]),
+    (poison, ["names", "contain NaN or infinite values"]),
 ])  # fmt: skip
 def test_weights_that_are_not_those_of_the_model_are_refused(mine, how, words):
     spoil_weights(mine, how)

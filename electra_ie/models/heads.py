@@ -20,7 +20,7 @@ def module_key(field: Field) -> str:
 
 
 class StateReplay(nn.Module):
-    """Stands in a stock model where its encoder stood, and returns the states it is given as if it had read them.
+    """Replaces the encoder of a stock model, and returns the states that it is given as the encoder's output.
 
     The pooler, which some families keep inside the encoder, belongs to the head and stays here; and so does the
     averaging layer (see `pooling`), which other fields on the same encoder do without.

@@ -30,7 +30,7 @@ STOCK = {
 
 LOADING: dict[str, Any] = {
     "trust_remote_code": False, "use_safetensors": True, "dtype": torch.float32, "output_loading_info": True,
-    "ignore_mismatched_sizes": True,  # whoever loads refuses them, by name
+    "ignore_mismatched_sizes": True,  # refused below, by name
 }  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def _saved(folder: str, field: Field) -> PreTrainedModel:
             remedy="Restore the folder, or train again.",
         )
     if not all(bool(each.isfinite().all()) for each in model.parameters()):
-        raise UserError("these weights hold values that are no numbers.", file=folder, remedy="Train again.")
+        raise UserError("these weights contain NaN or infinite values.", file=folder, remedy="Train again.")
     if _names(model.config) != field.names:
         raise UserError(
             f'the labels of this model are not those of the field "{field.name}" in the run\'s task.yaml.',

@@ -50,7 +50,7 @@ def save_encoder(player: Any, folder: Path, tokenizer: PreTrainedTokenizerBase) 
 
 @torch.no_grad()
 def verify(pair: AdversarialPair, batch: TokenBatch, folder: Path) -> None:
-    """The saved folders, loaded anew by stock classes, must answer as the pair in memory do.
+    """Raise an error if the saved folders, loaded by stock classes, give other logits than the models in memory.
 
     Raises RuntimeError where they do not: a fault of this program.
     """

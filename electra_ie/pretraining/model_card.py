@@ -37,7 +37,7 @@ def encoder_card(settings: PretrainSettings, summary: Mapping[str, Any]) -> str:
         f"{corpus['blocks']:,} blocks of {settings.block_length} (content hash `{corpus['hash']}`). Trained on "
         f"{summary['tokens']:,} tokens ({summary['passes']} passes) in {summary['steps']:,} steps, "
         f"{summary['seconds']:,} s, {summary['device']}, {summary['processes']} process(es), precision "
-        f"{summary['precision']}. Every setting stands in `run.yaml`; `electra-ie pretrain` with `--settings run.yaml` "
+        f"{summary['precision']}. All settings are in `run.yaml`; `electra-ie pretrain` with `--settings run.yaml` "
         "repeats the run.",
         "",
     ]

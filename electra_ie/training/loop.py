@@ -193,7 +193,7 @@ def _adversarial_step(pair: AdversarialPair, batch: Any, settings: LoopConfig, n
     accelerator, discriminator, generator = pair.accelerator, pair.discriminator, pair.generator
     fakes = generator(batch, number) if generator is not None else {}
 
-    # The discriminator's turn: it sees fakes cut off from whoever made them.
+    # The discriminator's turn: it sees fakes detached from the generator.
     real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
     loss, parts = weighted_loss("discriminator", settings.discriminator, real, fake, mean)
     losses = {"discriminator": _finite(loss, number, "discriminator")}

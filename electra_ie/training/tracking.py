@@ -1,4 +1,4 @@
-"""Trackers of experiments, by Accelerate: the numbers of log.jsonl by step, for whoever asks for one."""
+"""Trackers of experiments, by Accelerate: the numbers of log.jsonl by step, if the user asks for one."""
 
 from __future__ import annotations
 
