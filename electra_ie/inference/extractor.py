@@ -117,7 +117,7 @@ class Extractor:
         self.edges = {field.name: (edges or {}).get(field.name, Edges()) for field in fields}
 
     @classmethod
-    def load(cls, run: str, device: str | None = None) -> Extractor:
+    def load(cls, run: str | os.PathLike[str], device: str | None = None) -> Extractor:
         """Load the extractor of a run.
 
         Args:
@@ -132,7 +132,7 @@ class Extractor:
     @classmethod
     def from_pretrained(
         cls,
-        run: str,
+        run: str | os.PathLike[str],
         *,
         revision: str | None = None,
         token: str | None = None,
