@@ -17,7 +17,8 @@ class UserError(ValueError):
 
     Args:
         message: what failed, with the value and what was expected.
-        file, line: where it is; the line counts from 1.
+        file: the file with the error.
+        line: its line, counting from 1.
         remedy: how to fix it.
         errors: the errors that this one sums up, printed below it, one a line.
     """
