@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from electra_ie.inference.scoring import Scores
 
 TASK, LABEL_BUDGET, SEED = "transaction_risk", 60, 0
-MAX_STEPS, NUM_EVALUATIONS, TEST_RECORDS = 80, 2, 120
+MAX_STEPS, NUM_EVALUATIONS, TEST_RECORDS = 70, 2, 120
 """Sizes that keep the demo short. The printed note states them next to those of a full run."""
 PRESETS = ("supervised", "adversarial")
 FOLDER = Path("runs/demo")
