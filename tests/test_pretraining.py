@@ -16,6 +16,7 @@ import pytest
 import tiny
 import torch
 import yaml
+from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator
 from hub_server import running
 from processes import run_two, start
 from safetensors.torch import load_file
@@ -27,7 +28,6 @@ from electra_ie.cli.listing import show_pretraining
 from electra_ie.common.randomness import MAX_SEED
 from electra_ie.models.pooling import choose
 from electra_ie.pretraining import trainer as session
-from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator
 from electra_ie.pretraining.trainer import Pretrainer
 from electra_ie.training.callbacks import Callback
 

@@ -11,6 +11,7 @@ import pytest
 import tiny
 import torch
 from accelerate import Accelerator
+from electra_ie.pretraining.players import TOKENS, MaskFiller, TokenDiscriminator, TokenGenerator, probe, sample
 from torch.nn import functional
 from transformers import AutoConfig
 
@@ -23,7 +24,6 @@ from electra_ie.pretraining import model_factory as models
 from electra_ie.pretraining.embedding_sharing import GradientDisentangledEmbedding, with_plain_embedding
 from electra_ie.pretraining.masking import MaskingCollator, TokenBatch, TokenBatches, _goes_on, continuing, hold_out
 from electra_ie.pretraining.optimizer import ElectraAdamW
-from electra_ie.pretraining.players import TOKENS, MaskFiller, TokenDiscriminator, TokenGenerator, probe, sample
 from electra_ie.pretraining.setup import prepare
 from electra_ie.training.loop import AdversarialPair, Mean, training_steps
 

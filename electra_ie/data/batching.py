@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -20,17 +21,19 @@ def known_rows(labels: torch.Tensor) -> torch.Tensor:
 
 @dataclass
 class Batch:
-    """B windows, padded to L tokens.
+    """B windows, padded to L tokens. `model(**batch)` passes its tensors to a discriminator or generator.
 
-    input_ids, attention_mask: (B, L). owned: (B, L), true for the tokens that are tagged: owned by the window, with
-    characters, and not special. labels: by field, (B, L) tags, (B,) classes or (B, K) flags, `IGNORED` if unknown.
-    window_weight: (B,), the weight of a window in losses on whole texts. row_indices: (B,), the index of each row in
-    the global batch, over all processes.
+    Attributes:
+        input_ids, attention_mask: (B, L).
+        token_mask: (B, L), true for the tokens that are classified: owned by the window, with characters, not special.
+        labels: By field, (B, L) tags, (B,) classes or (B, K) flags, `IGNORED` if unknown.
+        window_weight: (B,), the weight of a window in losses on whole texts.
+        row_indices: (B,), the index of each row in the global batch, over all processes.
     """
 
     input_ids: torch.Tensor
     attention_mask: torch.Tensor
-    owned: torch.Tensor
+    token_mask: torch.Tensor
     labels: dict[str, torch.Tensor]
     window_weight: torch.Tensor
     row_indices: torch.Tensor
@@ -38,9 +41,17 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
         labels = {name: value.to(device) for name, value in self.labels.items()}
-        tensors = (self.input_ids, self.attention_mask, self.owned, self.window_weight, self.row_indices)
-        ids, mask, owned, weight, indices = (tensor.to(device) for tensor in tensors)
-        return Batch(ids, mask, owned, labels, weight, indices)
+        tensors = (self.input_ids, self.attention_mask, self.token_mask, self.window_weight, self.row_indices)
+        ids, mask, token_mask, weight, indices = (tensor.to(device) for tensor in tensors)
+        return Batch(ids, mask, token_mask, labels, weight, indices)
+
+    def keys(self) -> list[str]:
+        """Return the names of the tensors, for `**batch`."""
+        return list(self.__dataclass_fields__)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a tensor, or the labels by field."""
+        return getattr(self, name)
 
     def known(self) -> torch.Tensor:
         """Return (B,) booleans: true for rows with a label of at least one field."""
@@ -56,8 +67,48 @@ class Batch:
             name: value[chosen, :length] if value.dim() > 1 and not value.is_floating_point() else value[chosen]
             for name, value in self.labels.items()
         }
-        ids, mask, owned = (tensor[chosen, :length] for tensor in (self.input_ids, self.attention_mask, self.owned))
-        return Batch(ids, mask, owned, labels, self.window_weight[chosen], self.row_indices[chosen])
+        tensors = (self.input_ids, self.attention_mask, self.token_mask)
+        ids, mask, token_mask = (tensor[chosen, :length] for tensor in tensors)
+        return Batch(ids, mask, token_mask, labels, self.window_weight[chosen], self.row_indices[chosen])
+
+
+def batch_of_tensors(
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor | None = None,
+    labels: Mapping[str, torch.Tensor] | None = None,
+    token_mask: torch.Tensor | None = None,
+    window_weight: torch.Tensor | None = None,
+    row_indices: torch.Tensor | None = None,
+    fields: Sequence[Field] = (),
+) -> Batch:
+    """Return a batch of these tensors, with defaults for those that are None.
+
+    By default no token is padding, all tokens that are not padding are classified, each row has the weight 1, and the
+    labels of fields that `labels` lacks are unknown.
+    """
+    rows, device = len(input_ids), input_ids.device
+    if attention_mask is None:
+        attention_mask = torch.ones_like(input_ids)
+    if token_mask is None:
+        token_mask = attention_mask.bool()
+    if window_weight is None:
+        window_weight = torch.ones(rows, device=device)
+    if row_indices is None:
+        row_indices = torch.arange(rows, device=device)
+    labels = dict(labels or {})
+    for field in fields:
+        if field.name not in labels:
+            labels[field.name] = _unknown_labels(field, input_ids)
+    return Batch(input_ids, attention_mask, token_mask, labels, window_weight, row_indices)
+
+
+def _unknown_labels(field: Field, input_ids: torch.Tensor) -> torch.Tensor:
+    """Return labels of a field that are `IGNORED` for all rows of `input_ids` (B, L)."""
+    if field.kind == "spans":
+        return torch.full_like(input_ids, IGNORED)
+    if field.kind == "flags":
+        return torch.full((len(input_ids), len(field.labels)), float(IGNORED), device=input_ids.device)
+    return torch.full((len(input_ids),), IGNORED, device=input_ids.device)
 
 
 def collate(
@@ -75,17 +126,17 @@ def collate(
     length = max(len(row.window.ids) for row in rows) + before + after
     pad = windower.tokenizer.pad_token_id or 0
     ids = torch.full((len(rows), length), pad)
-    mask, owned = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
+    mask, token_mask = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
     for index, row in enumerate(rows):
         tokens = (*windower.before, *row.window.ids, *windower.after)
         ids[index, : len(tokens)] = torch.tensor(tokens)
         mask[index, : len(tokens)] = 1
         tagged = [start < end for start, end in row.window.owned]
         first = before + row.window.first
-        owned[index, first : first + len(tagged)] = torch.tensor(tagged, dtype=torch.bool)
+        token_mask[index, first : first + len(tagged)] = torch.tensor(tagged, dtype=torch.bool)
     labels = {field.name: _stack(rows, field, before, length) for field in fields}
     weight = torch.tensor([row.window.weight for row in rows])
-    return Batch(ids, mask, owned, labels, weight, torch.tensor(list(row_indices) or range(len(rows))))
+    return Batch(ids, mask, token_mask, labels, weight, torch.tensor(list(row_indices) or range(len(rows))))
 
 
 def in_batches(

@@ -155,7 +155,7 @@ class Extractor:
             run = str(parse_hub_name(f"{os.fspath(run).partition('@')[0]}@{revision}") or run)
         folder = run_folder(run, token=token, local_files_only=local_files_only)
         discriminator, windower, fields, edges = load_run(folder)
-        discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
         files = model_files(folder, [field.name for field in fields])  # hashed now, not read from audit.json
         return cls(discriminator, windower, fields, of_sums(files)[:SHOWN], edges)
 
@@ -202,7 +202,7 @@ class Extractor:
         """Run the model on a batch of windows and store the logits with their documents."""
         labeled = [LabeledWindow(item.windows[index], {}) for item, index in rows]
         batch = collate(labeled, self.windower, ()).to(self.discriminator.encoder.device)
-        logits = {name: value.float().cpu().numpy() for name, value in self.discriminator.answers(batch).items()}
+        logits = {name: value.float().cpu().numpy() for name, value in self.discriminator.predict_logits(batch).items()}
         offset = len(self.windower.before)
         for row, (item, index) in enumerate(rows):
             window = item.windows[index]

@@ -1,4 +1,4 @@
-"""The bias of new heads starts at the label distribution."""
+"""Initialization of the bias of new heads from the frequencies of the labels."""
 
 from __future__ import annotations
 
@@ -13,33 +13,36 @@ from electra_ie.data.windowing import LabeledWindow
 from electra_ie.models.discriminator import Discriminator
 
 
-def init_bias_to_prior(discriminator: Discriminator, labelled: Sequence[LabeledWindow]) -> None:
-    """Set the bias of each head's last layer by the labels of these windows. Only a head that was trained before, for
-    the same labels, has a bias that is not 0; it is kept."""
+def init_bias_to_prior(discriminator: Discriminator, labeled: Sequence[LabeledWindow]) -> None:
+    """Set the bias of each output layer from the labels of these windows.
+
+    A bias that is not 0 is kept: only a head that was trained before, for the same labels, has one.
+    """
     for field in discriminator.fields:
-        bias = discriminator.head(field).last.bias
+        bias = discriminator.head(field).output_layer.bias
         if bias is None or bias.any():
             continue
         with torch.no_grad():
-            bias.copy_(prior_logits(labelled, field))
+            bias.copy_(prior_logits(labeled, field))
 
 
-def prior_logits(labelled: Sequence[LabeledWindow], field: Field) -> torch.Tensor:
-    """(K,) logits whose softmax, or sigmoid for flags, are the shares of a field's answers among the units that are
-    judged, as they weigh in the loss; one is added to each count (for flags: of those that bear one, and of those that
-    do not), so that no share is 0.
+def prior_logits(labeled: Sequence[LabeledWindow], field: Field) -> torch.Tensor:
+    """Return (K,) logits whose softmax, or sigmoid for flags, are the frequencies of a field's labels.
 
-    The logsumexp of a softmax's logits is log K, as if all were 0: shares make no state more or less real (see
-    `discriminator`).
+    The labels have the weights of the loss. One is added to each count (for flags: to that of the texts with the flag
+    and of those without), so that no frequency is 0.
+
+    The logsumexp of the logits of a softmax is log K, the value for zero logits, so that the bias does not change the
+    realness (see `discriminator`).
     """
-    known = [(row.window, row.gold[field.name]) for row in labelled if field.name in row.gold]
-    answers: list[Any] = [gold for _, gold in known]
+    known = [(row.window, row.gold[field.name]) for row in labeled if field.name in row.gold]
+    labels: list[Any] = [gold for _, gold in known]
     weights = torch.tensor([window.weight for window, _ in known])
     if field.kind == "flags":
-        borne = torch.tensor(answers).view(-1, len(field.names))
-        return torch.logit(((borne * weights[:, None]).sum(0) + 1) / (weights.sum() + 2))
+        flags = torch.tensor(labels).view(-1, len(field.names))
+        return torch.logit(((flags * weights[:, None]).sum(0) + 1) / (weights.sum() + 2))
     if field.kind == "spans":
-        answers = [tag for tags in answers for tag in tags if tag != IGNORED]
-        weights = torch.ones(len(answers))
-    counts = torch.bincount(torch.tensor(answers, dtype=torch.long), weights, minlength=len(field.names)) + 1
+        labels = [tag for tags in labels for tag in tags if tag != IGNORED]
+        weights = torch.ones(len(labels))
+    counts = torch.bincount(torch.tensor(labels, dtype=torch.long), weights, minlength=len(field.names)) + 1
     return (counts / counts.sum()).log() + math.log(len(counts))

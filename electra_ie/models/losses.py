@@ -1,6 +1,7 @@
-"""The terms of both players' losses: pure functions of verdicts. None asks at which level the game is played.
+"""The loss terms of discriminator and generator: pure functions of the outputs, for texts, states and tokens alike.
 
-Each takes `mean`, which averages over the rows of all processes (see `loop.Mean`), and returns a scalar.
+Each term takes `real` and `generated`, the scores of one field for texts and for generated inputs, and `mean`, which
+averages over rows (see `Mean`). It returns a scalar.
 """
 
 from __future__ import annotations
@@ -13,112 +14,141 @@ from torch.nn import functional
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.data.fields import IGNORED
-from electra_ie.models.outputs import DiscriminatorOutput, MaskedBatch, MaskedLMOutput
+from electra_ie.models.outputs import MaskedTokenScores, MaskingGeneratorOutput, UnitScores
 
 Mean = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""(values (N, ...), weights (N,)) -> weighted mean (...), over all processes."""
+"""(values (N, ...), weights (N,)) -> weighted mean (...). In training it is over all processes (see `loop.Mean`)."""
 
 
-def _classification(verdict: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
-    """Cross entropy, over the rows whose label is known; for flags binary, averaged over the K flags."""
-    if verdict.field.kind == "flags":
-        known = (verdict.labels != IGNORED).all(-1)
-        target = verdict.labels.clamp(min=0).to(verdict.logits.dtype)
-        values = functional.binary_cross_entropy_with_logits(verdict.logits, target, reduction="none").mean(-1)
+def local_mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return the weighted mean over the rows of this process; 0 if no row has a weight."""
+    total = (values * weights.to(values.dtype).view(-1, *[1] * (values.dim() - 1))).sum(0)
+    return total / weights.sum().clamp(min=1e-8)
+
+
+def _classification(scores: UnitScores, mean: Mean) -> torch.Tensor:
+    """Return the cross entropy over the rows with a known label; for flags binary, averaged over the K flags."""
+    if scores.field.kind == "flags":
+        known = (scores.labels != IGNORED).all(-1)
+        target = scores.labels.clamp(min=0).to(scores.logits.dtype)
+        values = functional.binary_cross_entropy_with_logits(scores.logits, target, reduction="none").mean(-1)
     else:
-        known = verdict.labels != IGNORED
-        values = functional.cross_entropy(verdict.logits, verdict.labels, reduction="none", ignore_index=IGNORED)
-    return mean(values, verdict.weight * known)
+        known = scores.labels != IGNORED
+        values = functional.cross_entropy(scores.logits, scores.labels, reduction="none", ignore_index=IGNORED)
+    return mean(values, scores.weight * known)
 
 
-def classification(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, mean: Mean) -> torch.Tensor:
-    """Supervised loss on labelled rows: -log p(class | text), given that the row is real."""
+def classification(real: UnitScores, generated: UnitScores | None, mean: Mean) -> torch.Tensor:
+    """Return the supervised loss on labeled rows: -log p(class | text, real)."""
     return _classification(real, mean)
 
 
-def adversarial(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, mean: Mean) -> torch.Tensor:
-    """-log p(real | real row) - log p(fake | fake row), with p(real) = sigmoid(realness); labelled and unlabelled rows
-    alike (L_unsupervised of Salimans et al. 2016, section 5; Croce et al. 2020, equation 2)."""
-    assert fake is not None
+def adversarial(real: UnitScores, generated: UnitScores | None, mean: Mean) -> torch.Tensor:
+    """Return -log p(real | real row) - log p(generated | generated row), with p(real) = sigmoid(realness).
+
+    Real rows are labeled and unlabeled ones (L_unsupervised of Salimans et al. 2016, section 5; Croce et al. 2020,
+    equation 2).
+    """
+    assert generated is not None
     on_real = mean(functional.softplus(-real.realness), real.weight)
-    return on_real + mean(functional.softplus(fake.realness), fake.weight)
+    return on_real + mean(functional.softplus(generated.realness), generated.weight)
 
 
-def generator_adversarial(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
-    """-log p(real | fake row): the generator's non-saturating loss (Goodfellow et al. 2014, section 3)."""
-    return mean(functional.softplus(-fake.realness), fake.weight)
+def generator_adversarial(real: UnitScores, generated: UnitScores, mean: Mean) -> torch.Tensor:
+    """Return -log p(real | generated row), the non-saturating loss (Goodfellow et al. 2014, section 3)."""
+    return mean(functional.softplus(-generated.realness), generated.weight)
 
 
-def feature_matching(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
-    """Feature matching (Salimans et al. 2016, section 3.1): squared distance between the mean features of real and of
-    fake rows, averaged over the features so that its weight does not depend on the encoder's width."""
+def feature_matching(real: UnitScores, generated: UnitScores, mean: Mean) -> torch.Tensor:
+    """Return the squared distance between the mean features of real and generated rows, averaged over the features.
+
+    Feature matching is from Salimans et al. 2016, section 3.1. The average instead of the sum makes the weight of the
+    term independent of the encoder's width.
+    """
     target = mean(real.features.detach(), real.weight)
-    return (target - mean(fake.features, fake.weight)).square().mean()
+    return (target - mean(generated.features, generated.weight)).square().mean()
 
 
-def class_consistency(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
-    """Cross entropy of a fake under the class it was made for: what keeps mu_c and sigma_c those of their class
-    (the generator's part of AC-GAN's L_C, Odena et al. 2017)."""
-    return _classification(fake, mean)
+def class_consistency(real: UnitScores, generated: UnitScores, mean: Mean) -> torch.Tensor:
+    """Return the cross entropy of generated rows for the classes for which they were generated.
+
+    It ties mu_c and sigma_c to their class (the generator's part of L_C of AC-GAN, Odena et al. 2017).
+    """
+    return _classification(generated, mean)
 
 
-def distillation(real: DiscriminatorOutput, fake: DiscriminatorOutput | None, mean: Mean) -> torch.Tensor:
-    """Cross entropy between the teacher's answer to a whole text and the answer to it with tokens hidden (Hinton et al.
-    2015, arXiv 1503.02531, section 2, at temperature 1); for flags binary, averaged over the K flags."""
-    assert fake is not None and fake.taught is not None
-    if fake.field.kind == "flags":
-        values = functional.binary_cross_entropy_with_logits(fake.logits, fake.taught, reduction="none").mean(-1)
+def distillation(real: UnitScores, generated: UnitScores | None, mean: Mean) -> torch.Tensor:
+    """Return the cross entropy between the teacher's predictions for complete texts and those for masked ones.
+
+    Hinton et al. 2015, arXiv 1503.02531, section 2, at temperature 1. For flags it is binary and averaged over them.
+    """
+    assert generated is not None and generated.teacher_probabilities is not None
+    target = generated.teacher_probabilities
+    if generated.field.kind == "flags":
+        values = functional.binary_cross_entropy_with_logits(generated.logits, target, reduction="none").mean(-1)
     else:
-        values = -(fake.taught * fake.logits.log_softmax(-1)).sum(-1)
-    return mean(values, fake.weight)
+        values = -(target * generated.logits.log_softmax(-1)).sum(-1)
+    return mean(values, generated.weight)
 
 
-def divergence(fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
-    """How far the answer to a text with tokens hidden is from the teacher's to the whole text: the Kullback-Leibler
-    divergence in nats, 0 where both are the same; for flags binary, averaged over the K flags. It is the value of
-    `distillation` without what the teacher itself is unsure of."""
-    assert fake.taught is not None
-    unsure = torch.special.entr(fake.taught)
-    if fake.field.kind == "flags":
-        unsure = (unsure + torch.special.entr(1 - fake.taught)) / unsure.shape[-1]
-    return distillation(fake, fake, mean) - mean(unsure.sum(-1), fake.weight)
+def divergence(generated: UnitScores, mean: Mean) -> torch.Tensor:
+    """Return the Kullback-Leibler divergence, in nats, of the predictions for masked texts from the teacher's.
+
+    It is 0 if both are equal, and `distillation` minus the entropy of the teacher. For flags it is averaged over the K
+    flags.
+    """
+    assert generated.teacher_probabilities is not None
+    entropy = torch.special.entr(generated.teacher_probabilities)
+    if generated.field.kind == "flags":
+        entropy = (entropy + torch.special.entr(1 - generated.teacher_probabilities)) / entropy.shape[-1]
+    return distillation(generated, generated, mean) - mean(entropy.sum(-1), generated.weight)
 
 
-def adversarial_masking(real: None, fake: MaskedBatch, mean: Mean) -> torch.Tensor:
-    """The discriminator's loss, which the generator is to raise, as far as hiding more or less of each token changes
-    it: -<hidden, dL_D / dhidden>, whose gradient in the generator's weights is that of -L_D; its value says nothing."""
-    assert fake.shown is not None
-    felt = fake.shown.grad if fake.shown.grad is not None else torch.zeros_like(fake.hidden)
-    rows = -(fake.hidden * felt).sum(1)
-    # The value is that of all processes, which so notice alike when it is no number; the gradient is this one's part.
-    # What each felt is its part of L_D times their number, since distributed training divides by it (see loop.Mean).
+def adversarial_masking(real: None, generated: MaskingGeneratorOutput, mean: Mean) -> torch.Tensor:
+    """Return -<mask, dL_D / dmask>, whose gradient in the generator's weights is that of -L_D; its value means nothing.
+
+    The generator raises the discriminator's loss as far as masking more or less of each token changes it.
+    """
+    assert generated.mask is not None and generated.detached_mask is not None
+    gradient = generated.detached_mask.grad
+    if gradient is None:
+        gradient = torch.zeros_like(generated.mask)
+    rows = -(generated.mask * gradient).sum(1)
+    # The value is the same in all processes, so that all notice when it is NaN; the gradient is of the own rows. Each
+    # process has its part of dL_D times their number, since distributed training divides by it (see loop.Mean).
     value = mean(rows.detach() / getattr(mean, "processes", 1), torch.ones_like(rows.detach()))
     return value + (rows.sum() - rows.sum().detach())
 
 
-def replaced_token_detection(real: DiscriminatorOutput, fake: DiscriminatorOutput, mean: Mean) -> torch.Tensor:
-    """Replaced-token detection (Clark et al. 2020, section 3, L_Disc): binary cross entropy of "original", averaged
-    over all tokens, original (the rows of `real`) and replaced (those of `fake`) alike."""
-    values = torch.cat([functional.softplus(-real.realness), functional.softplus(fake.realness)])
-    return mean(values, torch.cat([real.weight, fake.weight]))
+def replaced_token_detection(real: UnitScores, generated: UnitScores, mean: Mean) -> torch.Tensor:
+    """Return the binary cross entropy of "original", averaged over all tokens (Clark et al. 2020, section 3, L_Disc).
+
+    real: the rows of original tokens. generated: those of replaced tokens.
+    """
+    values = torch.cat([functional.softplus(-real.realness), functional.softplus(generated.realness)])
+    return mean(values, torch.cat([real.weight, generated.weight]))
 
 
-def mlm(real: DiscriminatorOutput | MaskedLMOutput, fake: MaskedLMOutput | None, mean: Mean) -> torch.Tensor:
-    """Masked language modelling: cross entropy of the token that stood in each chosen place (L_MLM of Clark et al.
-    2020, section 3), by the generator, or by the discriminator's encoder where there is no generator."""
-    filled = real if isinstance(real, MaskedLMOutput) else fake
-    assert filled is not None
-    return mean(functional.cross_entropy(filled.logits, filled.labels, reduction="none"), filled.weight)
+def mlm(real: UnitScores | MaskedTokenScores, generated: MaskedTokenScores | None, mean: Mean) -> torch.Tensor:
+    """Return the cross entropy of the original tokens at the masked positions (L_MLM of Clark et al. 2020, section 3).
+
+    The model is the generator, or the encoder itself if there is no generator.
+    """
+    scores = real if isinstance(real, MaskedTokenScores) else generated
+    assert scores is not None
+    return mean(functional.cross_entropy(scores.logits, scores.labels, reduction="none"), scores.weight)
 
 
-def reinforce(real: DiscriminatorOutput, fake: MaskedLMOutput, mean: Mean) -> torch.Tensor:
-    """The generator rewarded, by REINFORCE, with the discriminator's loss in each chosen place (Clark et al. 2020,
-    appendix F). The baseline is the mean reward of the batch, where the paper learns one."""
-    realness = real.realness.detach()[fake.places]
-    replaced = fake.drawn != fake.labels
+def reinforce(real: UnitScores, generated: MaskedTokenScores, mean: Mean) -> torch.Tensor:
+    """Return the REINFORCE loss of the generator, whose reward is the discriminator's loss at each masked position.
+
+    Clark et al. 2020, appendix F. The baseline is the mean reward of the batch; the paper learns one.
+    """
+    realness = real.realness.detach()[generated.positions]
+    replaced = generated.sampled != generated.labels
     reward = torch.where(replaced, functional.softplus(realness), functional.softplus(-realness))
-    likelihood = fake.logits.log_softmax(-1).gather(-1, fake.drawn[:, None]).squeeze(-1)
-    return -mean((reward - mean(reward, fake.weight)) * likelihood, fake.weight)
+    likelihood = generated.logits.log_softmax(-1).gather(-1, generated.sampled[:, None]).squeeze(-1)
+    return -mean((reward - mean(reward, generated.weight)) * likelihood, generated.weight)
 
 
 Table = dict[str, dict[str, Callable[..., torch.Tensor]]]
@@ -135,52 +165,62 @@ ROW_TERMS: Table = {
         "class_consistency": class_consistency,
     },
 }
-"""The games of `train`: fakes are states, or texts with tokens hidden."""
+"""The terms of `train`: a generator generates states or masks tokens of texts."""
 TOKEN_TERMS: Table = {
     "discriminator": {"replaced_token_detection": replaced_token_detection, "mlm": mlm},
     "generator": {"mlm": mlm, "reinforce": reinforce},
 }
-"""The game of `pretrain`: fakes are tokens."""
-TERMS: Table = {player: {**ROW_TERMS[player], **TOKEN_TERMS[player]} for player in ROW_TERMS}
+"""The terms of `pretrain`: a generator replaces tokens."""
+TERMS: Table = {model: {**ROW_TERMS[model], **TOKEN_TERMS[model]} for model in ROW_TERMS}
 
 
 def check_terms(weights: Mapping[str, Mapping[str, float]], table: Table) -> None:
-    """Raise UserError for a term that the game does not have, one that needs a generator where there is none, or one
-    that leaves no place for it."""
-    for player, terms in weights.items():
+    """Check that the loss terms of discriminator and generator can be combined.
+
+    Raises:
+        UserError: a term does not exist, needs a generator that has no term, or excludes another term.
+    """
+    for model, terms in weights.items():
         for name in terms:
-            if name not in table[player]:
-                raise UserError(f'unknown term "{name}" of the {player}.', remedy=nearest(name, table[player]))
+            if name not in table[model]:
+                raise UserError(f'unknown term "{name}" of the {model}.', remedy=nearest(name, table[model]))
     for name in ("adversarial", "replaced_token_detection"):
         if name in weights["discriminator"] and not weights["generator"]:
-            raise UserError(f"{name} needs a generator.", remedy="Set a term of the generator, or drop it.")
-    hides = "adversarial_masking" in weights["generator"]
-    if hides != ("distillation" in weights["discriminator"]):
-        remedy = "Give both, or neither."
-        raise UserError("distillation and adversarial_masking are terms of one game.", remedy=remedy)
-    if hides and (len(weights["generator"]) > 1 or "adversarial" in weights["discriminator"]):
-        remedy = "Take the terms of one of them."
-        raise UserError("a generator hides tokens or makes states, not both.", remedy=remedy)
+            raise UserError(f"{name} needs a generator.", remedy="Set a term of the generator, or remove it.")
+    masks = "adversarial_masking" in weights["generator"]
+    if masks != ("distillation" in weights["discriminator"]):
+        remedy = "Set both, or neither."
+        raise UserError("distillation and adversarial_masking need each other.", remedy=remedy)
+    if masks and (len(weights["generator"]) > 1 or "adversarial" in weights["discriminator"]):
+        remedy = "Set the terms of one of them."
+        raise UserError("a generator masks tokens or generates states, not both.", remedy=remedy)
     if "mlm" in weights["discriminator"] and weights["generator"]:
-        remedy = "Take --objective mlm, or give mlm to the generator."
-        raise UserError("the discriminator fills masks only where there is no generator.", remedy=remedy)
+        remedy = "Use --objective mlm, or set mlm for the generator."
+        raise UserError("mlm is a term of the discriminator only without a generator.", remedy=remedy)
 
 
 def weighted_loss(
-    player: str,
+    model: str,
     terms: Mapping[str, float],
-    real: Mapping[str, DiscriminatorOutput],
-    fake: Mapping[str, Any],
+    real: Mapping[str, Any],
+    generated: Mapping[str, Any],
     mean: Mean,
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """A player's loss, summed over fields and terms, and its parts (unweighted) for the log. The discriminator answers
-    for every field that there is; the generator for what it made, which may be one thing for all fields."""
+    """Return the weighted sum of loss terms over fields, and the unweighted value of each by `<field>.<term>`.
+
+    Args:
+        model: `discriminator`, whose loss has the fields of `real`, or `generator`, whose loss has the keys of
+            `generated` (one key if it masks texts for all fields).
+        terms: The weight of each term.
+        real, generated: Scores by field.
+        mean: See `Mean`.
+    """
     total: torch.Tensor | None = None
-    parts = {}
+    values = {}
     for name, weight in terms.items():
-        for field in real if player == "discriminator" else fake:
-            value = TERMS[player][name](real.get(field), fake.get(field), mean)
-            parts[f"{field}.{name}"] = float(value.detach())
+        for field in real if model == "discriminator" else generated:
+            value = TERMS[model][name](real.get(field), generated.get(field), mean)
+            values[f"{field}.{name}"] = float(value.detach())
             total = weight * value if total is None else total + weight * value
     assert total is not None
-    return total, parts
+    return total, values

@@ -1,117 +1,161 @@
-"""The generator that hides: of unlabelled texts it covers those tokens without which the discriminator no longer
-answers as its teacher did, who read the whole text.
+"""The masking generator: masks the tokens of unlabeled texts on which the predictions depend most.
 
-The teacher is a discriminator that was trained on the labels alone. Its answers to texts without labels are what the
-discriminator learns beside the labels (self-training; with an altered text and a student that begins anew, as in Noisy
-Student, Xie et al. 2020, arXiv 1911.04252). What is altered is decided by the generator: one linear layer on the
-teacher's states scores the tokens, and is trained to make the discriminator disagree (adversarial masking, Shi et al.
-2022, arXiv 2201.13100, there for images).
+The teacher is a discriminator that is trained on the labels alone. The discriminator learns its predictions for
+unlabeled texts in addition to the labels (self-training, with a modified input and a student that starts from the
+pretrained weights, as Noisy Student, Xie et al. 2020, arXiv 1911.04252). The generator decides on the modification: a
+linear layer on the teacher's states scores the tokens, and is trained to make the discriminator disagree with the
+teacher (adversarial masking, Shi et al. 2022, arXiv 2201.13100, who mask images).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Self
 
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers import initialization as init
 
-from electra_ie.data.batching import Batch
+from electra_ie.data.batching import Batch, batch_of_tensors
 from electra_ie.metrics import ACHIEVED
+from electra_ie.models.configs import MaskingGeneratorConfig
 from electra_ie.models.discriminator import Discriminator
+from electra_ie.models.encoders import encoder_config, load_tokenizer, mask_token
+from electra_ie.models.generator import Generator
 from electra_ie.models.latent_generator import row_generator
-from electra_ie.models.losses import divergence
-from electra_ie.models.outputs import TEXTS, MaskedBatch
+from electra_ie.models.losses import divergence, local_mean
+from electra_ie.models.outputs import MaskingGeneratorOutput
 
 Teacher = Callable[[Batch], tuple[torch.Tensor, dict[str, torch.Tensor]]]
-"""Unmasked texts -> their states (N, L, H), and the probabilities of the answers by field, both without a gradient."""
+"""Complete texts -> their states (N, L, H), and their probabilities by field, both without a gradient. The method
+`Discriminator.predict` is one."""
 
 
-class MaskingGenerator(nn.Module):
-    """Hides `share` of the tokens of each unlabelled text, drawn by score without putting back.
+class MaskingGenerator(Generator):
+    """Masks a share of the tokens of each unlabeled text, sampled by score without replacement.
 
-    teacher: what answers the whole texts; it is set before the first step. token: the id that stands where one is
-    hidden, the tokenizer's mask. special: ids that are never hidden.
+    Attributes:
+        teacher: Predicts the complete texts. Set it before the first step; it is not saved.
+        score: The linear layer that scores a token from the teacher's state.
     """
 
-    special: torch.Tensor
+    config_class = MaskingGeneratorConfig
 
     SCALE = 1.0
-    """Scores lie between this and its negative, so that there is always chance in what is hidden. With 3 hardly another
-    token than those of names was ever hidden, and names were hardly ever seen."""
+    """The bound of the scores, so that the choice stays random. With 3, hardly any tokens but those of names were
+    masked, and names were hardly ever visible."""
 
-    def __init__(self, width: int, token: int, special: Sequence[int], share: float, seed: int):
-        super().__init__()
-        self.token, self.share, self.seed = token, share, seed
-        self.register_buffer("special", torch.tensor(sorted(special), dtype=torch.long), persistent=False)
-        self.score = nn.Linear(width, 1)
-        # All tokens alike at first: what decides an answer is to be found out, not guessed.
-        nn.init.zeros_(self.score.weight)
-        nn.init.zeros_(self.score.bias)
+    def __init__(self, config: MaskingGeneratorConfig):
+        """Create the generator with equal scores for all tokens."""
+        super().__init__(config)
+        self.score = nn.Linear(config.hidden_size, 1)
+        self._init_weights(self.score)
         self.teacher: Teacher | None = None
+        self.post_init()
 
-    def forward(self, batch: Batch, step: int) -> dict[str, MaskedBatch]:
-        """The unlabelled rows of the batch, with tokens hidden, and the teacher's answers to them whole."""
+    @classmethod
+    def from_encoder(cls, encoder: str, *, mask_ratio: float = 0.3, seed: int = 0) -> Self:
+        """Return a generator for teacher states of this encoder, with the mask token of its tokenizer.
+
+        Args:
+            encoder: A folder, a name on the Hub, or `all-MiniLM-L6-v2`.
+            mask_ratio: The share of the tokens of a text that is masked.
+            seed: The seed of the Gumbel noise.
+
+        Raises:
+            UserError: the encoder cannot be loaded, or its tokenizer has no mask token.
+        """
+        tokenizer = load_tokenizer(encoder)
+        hidden_size, special = int(encoder_config(encoder).hidden_size), tokenizer.all_special_ids
+        return cls(MaskingGeneratorConfig(hidden_size, mask_token(tokenizer, encoder), special, mask_ratio, seed))
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):  # zeros: which tokens matter is learned
+            init.zeros_(module.weight)
+            init.zeros_(module.bias)
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        labels: dict[str, torch.Tensor] | None = None,
+        token_mask: torch.Tensor | None = None,
+        window_weight: torch.Tensor | None = None,
+        row_indices: torch.Tensor | None = None,
+        step: int = 0,
+    ) -> MaskingGeneratorOutput:
+        """Return the unlabeled rows of a batch with a mask, and the teacher's predictions for the complete texts.
+
+        The arguments are those of `Discriminator.forward`. A row is unlabeled if no field has a label for it. step: the
+        number of the training step, which decides the noise.
+        """
+        batch = batch_of_tensors(input_ids, attention_mask, labels, token_mask, window_weight, row_indices)
         texts = batch.rows(~batch.known())
         if self.teacher is None:
             raise RuntimeError("the masking generator has no teacher: set `teacher` before the first step")
-        states, taught = self.teacher(texts)
-        free = self._free(texts)
-        with torch.autocast(states.device.type, enabled=False):  # in bf16 scores tie, and a tie falls as it likes
+        states, probabilities = self.teacher(texts)
+        maskable = self._maskable(texts)
+        with torch.autocast(states.device.type, enabled=False):  # in bf16 scores tie, and ties are broken arbitrarily
             scores = self.score(functional.layer_norm(states.float(), states.shape[-1:])).squeeze(-1)
-            hidden = self.choose(self.SCALE * torch.tanh(scores), free, texts.row_indices, step)
-        return {TEXTS: MaskedBatch(texts, hidden, self.token, taught)}
+            mask = self.sample_mask(self.SCALE * torch.tanh(scores), maskable, texts.row_indices, step)
+        return MaskingGeneratorOutput(mask, texts, self.config.mask_token_id, probabilities)
 
     @torch.no_grad()
-    def achieved(self, discriminator: Discriminator, batch: Batch, step: int) -> dict[str, float]:
-        """What hiding by score achieves, which the generator's loss does not say: how far the discriminator is from the
-        teacher on the unlabelled texts of a batch with the tokens hidden that the generator chooses, and with as many
-        hidden by chance; the mean over the fields of `objectives.divergence`. {} for a batch without such texts.
+    def masking_effect(self, discriminator: Discriminator, batch: Batch, step: int) -> dict[str, float]:
+        """Measure how far masking moves the discriminator from the teacher, which the generator's loss does not show.
 
-        Both draws have the noise of the step, so that they are the same while the generator knows nothing. No weight
-        takes a gradient, and no random state is used.
+        Returns the mean over the fields of `losses.divergence` on the unlabeled texts of a batch, with the tokens that
+        the generator masks and with as many random tokens; an empty dict if the batch has no such texts.
+
+        Both samples have the noise of the step, so that they are equal for an untrained generator. No weight gets a
+        gradient, and no global random state changes.
         """
-        made = self(batch, step)[TEXTS]
-        if not len(made.texts.input_ids):
+        generated: MaskingGeneratorOutput = self(**batch, step=step)
+        texts, mask = generated.texts, generated.mask
+        assert texts is not None and mask is not None
+        if not len(texts.input_ids):
             return {}
-        alike = self.choose(torch.zeros_like(made.hidden), self._free(made.texts), made.texts.row_indices, step)
+        random_mask = self.sample_mask(torch.zeros_like(mask), self._maskable(texts), texts.row_indices, step)
         training = discriminator.training
         discriminator.eval()
-        found = {}
-        for name, hidden in zip(ACHIEVED, (made.hidden, alike), strict=True):
-            verdicts = discriminator.read_hidden(replace(made, hidden=hidden))
-            found[name] = sum(float(divergence(each, _mean)) for each in verdicts.values()) / len(verdicts)
+        effect = {}
+        for name, sampled in zip(ACHIEVED, (mask, random_mask), strict=True):
+            units = discriminator.score_generated(replace(generated, mask=sampled))
+            effect[name] = sum(float(divergence(scores, local_mean)) for scores in units.values()) / len(units)
         discriminator.train(training)
-        return found
+        return effect
 
-    def _free(self, texts: Batch) -> torch.Tensor:
-        """(N, L): where a token may be hidden."""
-        return texts.attention_mask.bool() & ~torch.isin(texts.input_ids, self.special)
+    def _maskable(self, texts: Batch) -> torch.Tensor:
+        """Return (N, L) booleans: true for tokens that may be masked."""
+        special = torch.tensor(self.config.special_token_ids, dtype=torch.long, device=texts.input_ids.device)
+        return texts.attention_mask.bool() & ~torch.isin(texts.input_ids, special)
 
-    def choose(self, scores: torch.Tensor, free: torch.Tensor, places: torch.Tensor, step: int) -> torch.Tensor:
-        """Scores (N, L), free (N, L): where a token may be hidden -> (N, L), 1 where one is.
+    def sample_mask(
+        self, scores: torch.Tensor, maskable: torch.Tensor, row_indices: torch.Tensor, step: int
+    ) -> torch.Tensor:
+        """Return (N, L), 1 for a masked token, from scores (N, L) and booleans (N, L) of the tokens that may be masked.
 
-        The highest scores with Gumbel noise: a draw without putting back (Kool et al. 2019, arXiv 1903.06059). The
-        gradient is that of a sigmoid around the lowest score chosen (straight-through, Bengio et al. 2013).
+        The tokens with the highest scores plus Gumbel noise are a sample without replacement (Kool et al. 2019, arXiv
+        1903.06059). The gradient is that of a sigmoid around the lowest chosen score (straight-through estimator,
+        Bengio et al. 2013, arXiv 1308.3432).
         """
-        noisy = (scores + self._noise(places, scores.shape[1], step).to(scores)).masked_fill(~free, -torch.inf)
-        count = (free.sum(1, keepdim=True) * self.share).round().long()
+        noise = self._noise(row_indices, scores.shape[1], step).to(scores)
+        noisy = (scores + noise).masked_fill(~maskable, -torch.inf)
+        count = (maskable.sum(1, keepdim=True) * self.config.mask_ratio).round().long()
         ranks = noisy.argsort(1, descending=True).argsort(1)
-        hidden = ((ranks < count) & free).to(scores.dtype)
-        lowest = noisy.masked_fill(hidden == 0, torch.inf).amin(1, keepdim=True).detach()
-        soft = torch.where(free, torch.sigmoid(scores + (noisy - scores).detach() - lowest), 0.0)
-        return hidden + (soft - soft.detach())
+        mask = ((ranks < count) & maskable).to(scores.dtype)
+        lowest = noisy.masked_fill(mask == 0, torch.inf).amin(1, keepdim=True).detach()
+        soft = torch.where(maskable, torch.sigmoid(scores + (noisy - scores).detach() - lowest), 0.0)
+        return mask + (soft - soft.detach())
 
-    def _noise(self, places: torch.Tensor, length: int, step: int) -> torch.Tensor:
-        """(N, L), Gumbel. A row's noise follows from the seed, the step and its place in the global batch alone."""
+    def _noise(self, row_indices: torch.Tensor, length: int, step: int) -> torch.Tensor:
+        """Return (N, L) Gumbel noise, which depends on the seed, the step and the index of a row only."""
         rows = []
-        for place in places.tolist():
-            rows.append(torch.rand(length, generator=row_generator(self.seed, step, place)).clamp(1e-6, 1 - 1e-6))
-        chance = torch.stack(rows) if rows else torch.empty(0, length)
-        return -torch.log(-torch.log(chance))
-
-
-def _mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """The weighted mean over the rows of this process alone."""
-    return (values * weights).sum() / weights.sum().clamp(min=1e-8)
+        for index in row_indices.tolist():
+            random = row_generator(self.config.seed, step, index)
+            rows.append(torch.rand(length, generator=random).clamp(1e-6, 1 - 1e-6))
+        uniform = torch.stack(rows) if rows else torch.empty(0, length)
+        return -torch.log(-torch.log(uniform))

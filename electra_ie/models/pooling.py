@@ -1,9 +1,9 @@
-"""Mean pooling that stock classes can express, for encoders whose own class reads the first token only.
+"""Mean pooling as a stock layer, for encoders whose stock classifier reads the first token only.
 
-Sentence encoders are trained with the mean of their states and leave the first token unused (what that costs:
-benchmarks/pooling.py). The stock heads of the BERT family read the first token all the same. So the encoder gets one
-more layer, in which every token attends to all alike: behind it the first token holds the mean. It is a stock layer
-with weights that are written, not learnt, and stock transformers loads it like any other.
+Sentence encoders are trained with the mean of their states and leave the first token unused (benchmarks/pooling.py
+measures what this costs), but the stock classifiers of the BERT family read the first token. So the encoder gets one
+more layer, in which every token attends to all tokens equally: after it, the first token holds the mean. It is a stock
+layer with constant weights, which stock transformers loads like any other.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from transformers import AutoConfig, PreTrainedConfig
 from electra_ie.common.errors import UserError
 from electra_ie.common.logs import warn
 from electra_ie.models.encoders import resolve_encoder, translate_load_errors
-from electra_ie.models.untrusted import values_of
+from electra_ie.models.untrusted import read_json_object
 
-TOLD = "1_Pooling/config.json"
+POOLING_FILE = "1_Pooling/config.json"
+"""The file in which a sentence encoder declares its pooling."""
 AVERAGES = "averages"
-"""The entry of a configuration's block `electra_ie` that tells of an averaging layer."""
+"""The key in the block `electra_ie` of a config that marks a model with an averaging layer."""
 STRENGTH = 30.0
-"""How much more the mean weighs than what the residual connection of the layer lets through: the first token."""
+"""The weight of the mean relative to the first token, which the residual connection of the layer adds."""
 
 BERT_LAYER = {
     "query": "attention.self.query", "key": "attention.self.key", "value": "attention.self.value",
@@ -43,21 +44,22 @@ FAMILIES = {
     "bert": BERT_LAYER, "roberta": BERT_LAYER, "xlm-roberta": BERT_LAYER, "camembert": BERT_LAYER,
     "electra": BERT_LAYER, "distilbert": DISTILBERT_LAYER,
 }  # fmt: skip
-"""By model type, where the parts of a layer are. In these families attention knows no positions, and each half of a
-layer ends in a layer norm."""
+"""The parts of a layer by model type. The attention of these families uses no positions, and each half of a layer ends
+in a layer norm, so that constant weights can make a layer average."""
 
 
 BEFORE_TANH = {
     "bert": "bert.pooler.dense", "roberta": "classifier.dense", "xlm-roberta": "classifier.dense",
     "camembert": "classifier.dense",
 }  # fmt: skip
-"""By model type, the layer between the pooled state and the classifier, where a tanh comes behind it."""
+"""By model type, the layer between the pooled state and the classifier if a tanh follows it."""
 
 
-def averaged(states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """What the layer makes of states (B, L, H) and mask (B, L): all but the mean over the tokens that are no padding.
+def apply_averaging_layer(states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Return the output of the averaging layer for states (B, L, H) and mask (B, L), computed directly.
 
-    The layer norms of the layer have no weights of their own, so that the second changes nothing.
+    The mean is over the tokens that are not padding. The layer norms have constant weights, so that the second one
+    changes nothing.
     """
     weights = torch.ones_like(states[..., :1]) if mask is None else mask[..., None].to(states.dtype)
     mean = (states * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True)
@@ -65,19 +67,19 @@ def averaged(states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
 
 
 @contextmanager
-def averaging(model: Any) -> Iterator[None]:
-    """Within, the encoder of a stock model has its averaging layer, as it is saved."""
+def with_averaging_layer(model: Any) -> Iterator[None]:
+    """Add the averaging layer to the encoder of a stock model, as it is saved, within the context."""
     layers = _layers(model)
-    layers.append(_layer(layers[-1], FAMILIES[model.config.model_type]))
+    layers.append(_averaging_layer(layers[-1], FAMILIES[model.config.model_type]))
     model.config.num_hidden_layers = len(layers)
     try:
         yield
     finally:
-        drop_layer(model)
+        drop_averaging_layer(model)
 
 
-def drop_layer(model: Any) -> None:
-    """Take the averaging layer off a stock model that was saved with it."""
+def drop_averaging_layer(model: Any) -> None:
+    """Remove the averaging layer, the last one, from a stock model that was saved with it."""
     layers = _layers(model)
     del layers[-1]
     model.config.num_hidden_layers = len(layers)
@@ -89,12 +91,16 @@ def _layers(model: Any) -> nn.ModuleList:
 
 
 @torch.no_grad()
-def _layer(like: nn.Module, names: dict[str, str]) -> nn.Module:
+def _averaging_layer(like: nn.Module, names: dict[str, str]) -> nn.Module:
+    """Return a layer with the structure of `like` and the constant weights that average.
+
+    Zero queries and keys give uniform attention; value and output projections pass the states on.
+    """
     layer: Any = copy.deepcopy(like)
-    for each in layer.parameters():
-        each.zero_()
-    for part, size in (("value", 1.0), ("mixed", STRENGTH)):
-        nn.init.eye_(layer.get_submodule(names[part]).weight).mul_(size)
+    for parameter in layer.parameters():
+        parameter.zero_()
+    for part, scale in (("value", 1.0), ("mixed", STRENGTH)):
+        nn.init.eye_(layer.get_submodule(names[part]).weight).mul_(scale)
     for part in ("norm", "last"):
         nn.init.ones_(layer.get_submodule(names[part]).weight)
     return layer
@@ -102,11 +108,11 @@ def _layer(like: nn.Module, names: dict[str, str]) -> nn.Module:
 
 @torch.no_grad()
 def init_near_identity(model: Any) -> None:
-    """Let the layer between the pooled state and the classifier begin by handing it on, but for a tanh.
+    """Initialize the layer between the pooled state and the classifier to the identity, except for its tanh.
 
-    In a sentence encoder that layer was never trained, or not for the mean, and what it makes of it is worth less: with
-    3 labels for each of 77 classes logistic regression on frozen states has 59.0 % accuracy before it and 53.9 behind
-    it; see benchmarks/README.md for what training makes of both.
+    In a sentence encoder that layer was never trained, or not for the mean, and its output is worth less than its
+    input: with 3 labels for each of 77 classes, logistic regression on frozen states has an accuracy of 59.0 % before
+    it and 53.9 % after it. benchmarks/README.md has the effect on training.
     """
     if name := BEFORE_TANH.get(model.config.model_type):
         layer = model.get_submodule(name)
@@ -115,42 +121,47 @@ def init_near_identity(model: Any) -> None:
 
 
 def can_average(config: PreTrainedConfig) -> bool:
-    """Can an encoder of this configuration have an averaging layer?"""
+    """Return whether an encoder with this config can have an averaging layer."""
     return config.model_type in FAMILIES and config.num_hidden_layers > 0
 
 
-def averages(config: PreTrainedConfig) -> bool:
-    """Does this saved model end in an averaging layer?"""
-    told = getattr(config, "electra_ie", None)
-    return can_average(config) and isinstance(told, dict) and told.get(AVERAGES) is True
+def has_averaging_layer(config: PreTrainedConfig) -> bool:
+    """Return whether a model with this config was saved with an averaging layer."""
+    block = getattr(config, "electra_ie", None)
+    return can_average(config) and isinstance(block, dict) and block.get(AVERAGES) is True
 
 
-def choose(encoder: str, asked: str | None = None) -> str:
-    """`mean` or `stock`: what is asked for, else the mean for an encoder, a folder or a name on the hub, that says it
-    was trained so (1_Pooling/config.json of a sentence encoder).
+def choose_pooling(encoder: str, requested: str | None = None) -> str:
+    """Return the pooling for an encoder, `mean` or `stock`.
 
-    Raises UserError where the mean is asked for and the stock class of the family cannot be made to judge by it; where
-    it is not asked for, one line tells of that.
+    Args:
+        encoder: A folder, or a name on the Hub.
+        requested: The pooling that the user asks for. By default it is `mean` if the encoder declares that it was
+            trained with it (1_Pooling/config.json of a sentence encoder).
+
+    Raises:
+        UserError: `mean` is requested, and the stock classifier of the family cannot use it. If it is not requested,
+            this is a warning.
     """
-    if asked == "stock":
-        return asked
+    if requested == "stock":
+        return requested
     folder = resolve_encoder(encoder)
-    file = told_in(folder)
-    told = values_of(file) if file else {}
-    if not (asked or told.get("pooling_mode_mean_tokens")):
+    file = pooling_file(folder)
+    declared = read_json_object(file) if file else {}
+    if not (requested or declared.get("pooling_mode_mean_tokens")):
         return "stock"
     with translate_load_errors(encoder):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if can_average(config) or hasattr(config, "classifier_pooling"):
         return "mean"
-    message = f"the stock class of {config.model_type} cannot judge texts by the mean of their states"
-    if asked:
+    message = f"the stock classifier of {config.model_type} cannot use the mean of the states"
+    if requested:
         raise UserError(f"{message}.", remedy="Set pooling=stock, or choose an encoder of the BERT family.")
-    warn(f"{message}, as this encoder was trained to: it judges them by their first token.")
+    warn(f"{message}, with which this encoder was trained: it uses the first token.")
     return "stock"
 
 
-def told_in(folder: str) -> Path | None:
-    """The file in which a sentence encoder says how it pools."""
-    file = Path(folder) / TOLD
+def pooling_file(folder: str) -> Path | None:
+    """Return the file in which a sentence encoder declares its pooling, or None."""
+    file = Path(folder) / POOLING_FILE
     return file if file.is_file() else None

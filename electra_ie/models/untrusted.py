@@ -1,5 +1,7 @@
-"""What must not stand in a folder that somebody else may have made, looked at before any library reads it: code to be
-run, paths that lead out of the folder, weights that are no safetensors."""
+"""Checks of a model folder from an untrusted source, before any library reads it.
+
+They refuse code to be run, paths that lead out of the folder, and weights that are not safetensors.
+"""
 
 from __future__ import annotations
 
@@ -13,40 +15,45 @@ from electra_ie.common.errors import UserError
 CONFIG, TOKENIZER, ADAPTER = "config.json", "tokenizer_config.json", "adapter_config.json"
 INDEX = "model.safetensors.index.json"
 CODE = ("auto_map", "custom_pipelines", "quantization_config")
-"""Keys by which a configuration names code: in an encoder's they are passed over, in a run's they are never written."""
-RESTORE = "Do not use a stranger's folder; restore one of your own, or train again."
+"""Keys of a config that refer to code: they are ignored in the config of an encoder, and a run never has them."""
+RESTORE = "Do not use a folder that you do not trust; restore your own, or train again."
 
 
 def inspect_model(folder: Path, saved: bool = False) -> None:
-    """Look through the files of a model's folder that name others. saved: is it a field of a run, which this package
-    wrote, and not an encoder?
+    """Check the files of a model folder that refer to other files or to code.
 
-    Raises UserError for attention code to be fetched, an adapter of another model, weights or a tokenizer outside the
-    folder, weights that are no safetensors; and in a run for whatever names code.
+    Args:
+        folder: The folder.
+        saved: Whether it is that of a field of a run, which this package has written, and not of an encoder.
+
+    Raises:
+        UserError: the folder refers to attention code to be downloaded, is an adapter of another model, has weights or
+            a tokenizer outside the folder or weights that are not safetensors; or it is saved and refers to any code.
     """
-    files = {name: values_of(folder / name) for name in (CONFIG, TOKENIZER, INDEX)}
+    files = {name: read_json_object(folder / name) for name in (CONFIG, TOKENIZER, INDEX)}
     for key, value in _pairs(files[CONFIG]):
         if key.endswith("_implementation") and "/" in json.dumps(value):
-            raise UserError(f'"{key}" names code to be fetched: {value}.', file=folder / CONFIG, remedy=RESTORE)
+            raise UserError(f'"{key}" refers to code to be downloaded: {value}.', file=folder / CONFIG, remedy=RESTORE)
     if (folder / ADAPTER).exists():
-        remedy = "Merge the adapter into its model, save that, and give its folder."
+        remedy = "Merge the adapter into its model, save the result, and give its folder."
         raise UserError("this is an adapter of another model.", file=folder / ADAPTER, remedy=remedy)
     _refuse_paths(files[TOKENIZER].get("fast_tokenizer_files"), ".json", folder / TOKENIZER)
     _refuse_paths(files[INDEX].get("weight_map"), ".safetensors", folder / INDEX)
     for name in (CONFIG, TOKENIZER) if saved else ():
-        found = [key for key, _ in _pairs(files[name]) if key in CODE]
-        if found:
-            raise UserError(f'"{found[0]}" names code, which a run never does.', file=folder / name, remedy=RESTORE)
+        code_keys = [key for key, _ in _pairs(files[name]) if key in CODE]
+        if code_keys:
+            message = f'"{code_keys[0]}" refers to code, which a run never does.'
+            raise UserError(message, file=folder / name, remedy=RESTORE)
 
 
 def strip_code_references(values: dict[str, Any]) -> None:
-    """Take out of a configuration what names code, before it is saved: a model of a stock class needs none."""
+    """Remove the keys that refer to code from a config before it is saved: a stock class needs none."""
     for name in CODE:
         values.pop(name, None)
 
 
-def values_of(file: Path) -> dict[str, Any]:
-    """The object of a JSON file; nothing where there is no such file."""
+def read_json_object(file: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; empty if there is no such file. Raises UserError for any other content."""
     if not file.is_file():
         return {}
     try:
@@ -54,12 +61,12 @@ def values_of(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UserError("this model cannot be loaded: this is not JSON.", file=file, remedy=RESTORE) from error
     if not isinstance(values, dict):
-        raise UserError("this model cannot be loaded: this is no JSON object.", file=file, remedy=RESTORE)
+        raise UserError("this model cannot be loaded: this is not a JSON object.", file=file, remedy=RESTORE)
     return values
 
 
 def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every key at any depth, with its value."""
+    """Yield every key of nested objects with its value."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key, inner
@@ -69,9 +76,9 @@ def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
             yield from _pairs(inner)
 
 
-def _refuse_paths(told: Any, ending: str, file: Path) -> None:
-    """Raises UserError unless all that is named, in a list or by the values of an object, is a file of this kind in the
-    same folder."""
-    for name in told.values() if isinstance(told, dict) else told or ():
-        if not isinstance(name, str) or not name.endswith(ending) or set("/\\:") & set(name):
-            raise UserError(f"it names {name!r}, which is no {ending} file of this folder.", file=file, remedy=RESTORE)
+def _refuse_paths(names: Any, suffix: str, file: Path) -> None:
+    """Raise UserError unless all names, in a list or the values of an object, are plain file names with this suffix."""
+    for name in names.values() if isinstance(names, dict) else names or ():
+        if not isinstance(name, str) or not name.endswith(suffix) or set("/\\:") & set(name):
+            message = f"it refers to {name!r}, which is not a {suffix} file of this folder."
+            raise UserError(message, file=file, remedy=RESTORE)

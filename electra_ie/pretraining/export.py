@@ -17,7 +17,7 @@ from electra_ie.models.untrusted import strip_code_references
 from electra_ie.pretraining import model_factory as models
 from electra_ie.pretraining.embedding_sharing import GradientDisentangledEmbedding, with_plain_embedding
 from electra_ie.pretraining.masking import TokenBatch
-from electra_ie.pretraining.players import MaskFiller, TokenDiscriminator
+from electra_ie.pretraining.token_models import MaskedTokenModel, TokenDiscriminator
 from electra_ie.training.loop import AdversarialPair
 
 
@@ -39,7 +39,7 @@ def save_encoder(player: Any, folder: Path, tokenizer: PreTrainedTokenizerBase) 
     """A stock folder of a player: `ElectraForPreTraining`, a masked language model, or a plain encoder."""
     part = folder / ".model.part"
     shutil.rmtree(part, ignore_errors=True)
-    with quiet_transformers(), player.stock() as model, with_plain_embedding(player.encoder):
+    with quiet_transformers(), player.stock_model() as model, with_plain_embedding(player.encoder):
         strip_code_references(vars(model.config))
         model.save_pretrained(part)
     tokenizer.save_pretrained(part)
@@ -61,13 +61,13 @@ def verify(pair: AdversarialPair, batch: TokenBatch, folder: Path) -> None:
         if player is None:
             continue
         player.eval()
-        kind: Any = AutoModelForMaskedLM if isinstance(player, MaskFiller) else AutoModel
-        if isinstance(player, TokenDiscriminator) and player.electra:
+        kind: Any = AutoModelForMaskedLM if isinstance(player, MaskedTokenModel) else AutoModel
+        if isinstance(player, TokenDiscriminator) and player.is_electra:
             kind = ElectraForPreTraining
         with quiet_transformers():
             saved = kind.from_pretrained(place, use_safetensors=True, dtype=torch.float32).to(device).eval()
         given = {"input_ids": batch.masked_ids, "attention_mask": batch.mask}
-        with player.stock() as model:
+        with player.stock_model() as model:
             mine, other = model(**given)[0], saved(**given)[0]
         if not torch.allclose(mine, other, atol=1e-4):
             raise RuntimeError(f"the model saved in {place} does not answer as the trained one does")

@@ -39,6 +39,14 @@ class TokenBatch:
     def to(self, device: torch.device) -> TokenBatch:
         return TokenBatch(*(getattr(self, each.name).to(device, non_blocking=True) for each in fields(self)))
 
+    def keys(self) -> list[str]:
+        """Return the names of the tensors, for `model(**batch)`."""
+        return [field.name for field in fields(self)]
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        """Return a tensor."""
+        return getattr(self, name)
+
 
 class MaskingCollator:
     """Chooses the places to fill: `share` of the maskable tokens of a block, at least one where there is one.

@@ -22,7 +22,7 @@ from transformers import (
 from electra_ie.common.errors import UserError
 from electra_ie.config.pretrain import PretrainSettings
 from electra_ie.models.encoders import load_tokenizer, max_length, resolve_encoder, translate_load_errors
-from electra_ie.models.pooling import averages
+from electra_ie.models.pooling import has_averaging_layer
 
 GENERATOR = "generator"
 """The folder, beside an encoder's files, of the generator that it was trained with."""
@@ -58,7 +58,7 @@ def encoder_config(settings: PretrainSettings, tokenizer: PreTrainedTokenizerBas
         return shape(settings, tokenizer, generator=False)
     with translate_load_errors(settings.start):
         config = AutoConfig.from_pretrained(resolve_encoder(settings.start), trust_remote_code=False)
-    if averages(config):
+    if has_averaging_layer(config):
         remedy = "Give the encoder that the run was trained from (run.yaml names it)."
         raise UserError(
             "this is the field of a run, whose last layer only averages.", file=settings.start, remedy=remedy

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from electra_ie.models.outputs import DiscriminatorOutput, MaskedLMOutput
+from electra_ie.models.outputs import MaskedTokenScores, UnitScores
 from electra_ie.pretraining.masking import TokenBatch
-from electra_ie.pretraining.players import TOKENS
+from electra_ie.pretraining.token_models import TOKENS
 from electra_ie.training.loop import AdversarialPair
 
 
@@ -35,22 +35,21 @@ def score(pair: AdversarialPair, batches: Iterable[TokenBatch]) -> dict[str, flo
     for batch in batches:
         batch = batch.to(pair.accelerator.device)
         with pair.accelerator.autocast():
-            fakes = generator(batch) if generator is not None else {}
-            real, fake = discriminator(batch, fakes)
-        filled = fakes[TOKENS.name].filled if fakes else real[TOKENS.name]
-        add(**_filling(filled))
-        if fakes:
-            add(**_finding(real[TOKENS.name], fake[TOKENS.name]))
+            generated = generator(**batch) if generator is not None else None
+            output = discriminator(**batch, generated=generated)
+        add(**_filling(generated.predictions if generated else output.units[TOKENS.name]))
+        if generated:
+            add(**_finding(output.units[TOKENS.name], output.generated_units[TOKENS.name]))
     return _means(sums)
 
 
-def _filling(filled: MaskedLMOutput) -> dict[str, torch.Tensor]:
+def _filling(filled: MaskedTokenScores) -> dict[str, torch.Tensor]:
     loss = functional.cross_entropy(filled.logits, filled.labels, reduction="none")
     right = filled.logits.argmax(-1) == filled.labels
     return {"loss": (loss * filled.weight).sum(), "right": (right * filled.weight).sum(), "chosen": filled.weight.sum()}
 
 
-def _finding(real: DiscriminatorOutput, fake: DiscriminatorOutput) -> dict[str, torch.Tensor]:
+def _finding(real: UnitScores, fake: UnitScores) -> dict[str, torch.Tensor]:
     loss = functional.softplus(-real.realness) * real.weight + functional.softplus(fake.realness) * fake.weight
     found = real.realness < 0
     return {

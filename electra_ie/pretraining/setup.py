@@ -27,8 +27,13 @@ from electra_ie.pretraining.embedding_sharing import TiedEmbeddings, disentangle
 from electra_ie.pretraining.masking import MaskingCollator, TokenBatch, TokenBatches, hold_out
 from electra_ie.pretraining.memory import peak_memory
 from electra_ie.pretraining.optimizer import ElectraAdamW, groups
-from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator, TokenGenerator, probe
 from electra_ie.pretraining.token_blocks import Blocks, load_or_build_blocks
+from electra_ie.pretraining.token_models import (
+    MaskedLanguageModel,
+    TokenDiscriminator,
+    TokenGenerator,
+    check_mlm_parity,
+)
 from electra_ie.pretraining.vocabulary import new_tokenizer
 from electra_ie.runs.layout import TRACKING
 from electra_ie.training.loop import AdversarialPair, make_accelerator
@@ -166,11 +171,11 @@ def prepare(
         discriminator = MaskedLanguageModel(
             model_factory.load_filler(settings, config), model_factory.load_pooler(settings)
         )
-        probe(discriminator, settings.start)
+        check_mlm_parity(discriminator, settings.start)
     else:
         discriminator = TokenDiscriminator(model_factory.load_encoder(settings, config))
         generator = TokenGenerator(model_factory.load_generator(settings, config, tokenizer))
-        probe(generator, settings.generator_encoder or settings.start)
+        check_mlm_parity(generator, settings.generator_encoder or settings.start)
     models = [model for model in (generator, discriminator) if model is not None]
     if settings.freeze_embeddings:
         for model in models:

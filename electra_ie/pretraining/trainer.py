@@ -19,7 +19,7 @@ from electra_ie.common.logs import notice
 from electra_ie.config.base import check_same_settings
 from electra_ie.config.pretrain import PretrainSettings
 from electra_ie.models.encoders import resolve_encoder
-from electra_ie.models.pooling import TOLD, told_in
+from electra_ie.models.pooling import POOLING_FILE, pooling_file
 from electra_ie.pretraining import model_factory
 from electra_ie.pretraining.callbacks import AveragedLog, HeldOutScoring, SaveByTime, TimeLimit, is_over
 from electra_ie.pretraining.export import blend, save_encoder, verify
@@ -163,9 +163,9 @@ class Pretrainer:
         save_encoder(discriminator, self.folder, setup.tokenizer)
         if generator is not None:
             save_encoder(generator, self.folder / model_factory.GENERATOR, setup.tokenizer)
-        pooling = None if self.settings.from_scratch else told_in(resolve_encoder(self.settings.start))
+        pooling = None if self.settings.from_scratch else pooling_file(resolve_encoder(self.settings.start))
         if pooling:  # so that `train` pools as before
-            write(self.folder / TOLD, pooling.read_text("utf-8"))
+            write(self.folder / POOLING_FILE, pooling.read_text("utf-8"))
         if setup.held_out:
             verify(pair, setup.held_out[0], self.folder)
         summary = self._summary()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,40 +15,30 @@ from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import Edges, edges_from
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.models.encoders import load_tokenizer, max_length, quiet_transformers
-from electra_ie.models.pooling import AVERAGES
-from electra_ie.models.untrusted import inspect_model, strip_code_references
+from electra_ie.models.encoders import load_tokenizer, max_length
+from electra_ie.models.loading import labels_differ
 from electra_ie.runs.layout import check_models, load_task, refuse_links
 
 RESTORE = "Restore the file, or train the run again."
 
 
 def save_fields(run: Path, discriminator: Discriminator, windower: WindowTokenizer, edges: Mapping[str, Edges]) -> None:
-    """Save a stock transformers folder for each field: config, weights, tokenizer.
+    """Save the discriminator: a stock transformers folder for each field, with its tokenizer, and one config.json.
 
-    The `electra_ie` block of each config records how texts are cut into windows and how tags are decoded.
+    The `electra_ie` block of each field's config records how texts are cut into windows and how tags are decoded.
 
     edges: the span boundary rules of each field of spans.
     """
+    windows = {
+        "window": windower.size,
+        "context_overlap": windower.context_overlap,
+        "whole_words": windower.whole_words,
+    }
+    metadata = {field.name: dict[str, Any](windows) for field in discriminator.fields}
     for field in discriminator.fields:
-        # Each folder is written under a temporary name first, so that an interrupted save leaves the old one complete.
-        part = run / f".{field.name}.part"
-        shutil.rmtree(part, ignore_errors=True)
-        with quiet_transformers(), discriminator.stock(field) as model:
-            model.config.electra_ie = {
-                "field": field.name,
-                "kind": field.kind,
-                "window": windower.size,
-                "context_overlap": windower.context_overlap,
-                "whole_words": windower.whole_words,
-                AVERAGES: discriminator.head(field).averages,
-                **({"edges": asdict(edges[field.name])} if field.kind == "spans" else {}),
-            }
-            strip_code_references(vars(model.config))
-            model.save_pretrained(part)
-        windower.tokenizer.save_pretrained(part)
-        shutil.rmtree(run / field.name, ignore_errors=True)
-        os.replace(part, run / field.name)
+        if field.kind == "spans":
+            metadata[field.name]["edges"] = asdict(edges[field.name])
+    discriminator.save_pretrained(run, tokenizer=windower.tokenizer, metadata=metadata)
 
 
 def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, WindowTokenizer, tuple[Field, ...], dict[str, Edges]]:
@@ -61,9 +50,11 @@ def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, WindowTokenize
     refuse_links(folder)
     fields = load_task(folder).fields
     check_models(folder, fields)
+    discriminator = Discriminator.from_pretrained(folder)
+    saved = {field.name: field for field in discriminator.fields}
     for field in fields:
-        inspect_model(folder / field.name, saved=True)
-    discriminator = Discriminator.from_saved({field.name: str(folder / field.name) for field in fields}, fields)
+        if field.name not in saved or (field.kind, field.labels) != (saved[field.name].kind, saved[field.name].labels):
+            raise labels_differ(folder / field.name, field)
     windower = _load_windower(folder / fields[0].name, discriminator)
     spans = [field for field in fields if field.kind == "spans"]
     edges = {field.name: _edges(folder / field.name, discriminator.head(field).model.config) for field in spans}

@@ -101,7 +101,7 @@ class FeatureClassifier:
         told: list[tuple[torch.Tensor, ...]] = []
         for _, given in in_batches(rows, AT_ONCE, windower, (field,)):
             batch = given.to(self.encoder.device)
-            taught = teacher.probabilities(teacher.states(batch), batch)[field.name]
+            taught = teacher.predict(batch)[1][field.name]
             told.append(
                 (taught, _together(taught, layer(self._states(batch))), batch.labels[field.name], batch.window_weight)
             )

@@ -39,7 +39,9 @@ def align_flag_distribution(
 ) -> None:
     """Move the bias of each flag to where its mean probability over windows without labels, of which `seed` draws
     `READ`, is its share among the labels. A flag that all labelled texts bear, or none, is left as it is."""
-    fields = [each for each in teacher.fields if each.kind == "flags" and teacher.head(each).last.bias is not None]
+    fields = [
+        each for each in teacher.fields if each.kind == "flags" and teacher.head(each).output_layer.bias is not None
+    ]
     if not fields or not pool:
         return
     drawn = random.Random(f"shares {seed}").sample(list(pool), min(READ, len(pool)))
@@ -48,7 +50,7 @@ def align_flag_distribution(
     weights, said = [], []
     for places, batch in in_batches(drawn, 32, windower, fields):
         weights += [drawn[place].window.weight for place in places]
-        said.append(teacher.answers(batch.to(device)))
+        said.append(teacher.predict_logits(batch.to(device)))
     for field in fields:
         logits = torch.cat([each[field.name] for each in said]).double().cpu().numpy()
         rows = [row for row in labelled if field.name in row.gold]
@@ -56,7 +58,7 @@ def align_flag_distribution(
             borne = [float(row.gold[field.name][place]) for row in rows]  # type: ignore[index]
             if 0 < sum(borne) < len(borne):
                 share = float(np.average(borne, weights=[row.window.weight for row in rows]))
-                teacher.head(field).last.bias[place] += _shift(logits[:, place], weights, share)
+                teacher.head(field).output_layer.bias[place] += _shift(logits[:, place], weights, share)
 
 
 def _shift(logits: np.ndarray, weights: Sequence[float], share: float) -> float:

@@ -101,8 +101,8 @@ def _verify_logits(setup: TrainingSetup, saved: Extractor) -> None:
     batch = collate(setup.labeled[:16], setup.windower, setup.task.fields).to(setup.accelerator.device)
     setup.discriminator.eval()
     saved.discriminator.eval()
-    loaded = saved.discriminator.answers(batch)
-    for name, logits in setup.discriminator.answers(batch).items():
+    loaded = saved.discriminator.predict_logits(batch)
+    for name, logits in setup.discriminator.predict_logits(batch).items():
         if not torch.allclose(logits, loaded[name], atol=1e-4):
             raise RuntimeError(f"the saved model of the field {name} gives other logits than the trained one")
 

@@ -1,4 +1,4 @@
-"""The one adversarial loop, on Accelerate: every preset, one process or several, runs through `training_steps`."""
+"""The training loop on Accelerate: every preset and pretraining objective, in any number of processes, uses it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,29 @@ from electra_ie.common.randomness import step_seed
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.fields import IGNORED
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.models.losses import weighted_loss
-from electra_ie.models.outputs import DiscriminatorOutput
+from electra_ie.models.outputs import UnitScores
 
 
 class LossNotFinite(Exception):
-    """A loss, or a weight, became NaN or infinite at `step`."""
+    """Raised when a loss, or a weight, of `model` becomes NaN or infinite at `step`."""
 
-    def __init__(self, step: int, player: str, what: str = "loss is"):
-        self.step, self.what = step, f"the {player}'s {what} not a finite number"
+    def __init__(self, step: int, model: str, what: str = "loss is"):
+        self.step, self.what = step, f"the {model}'s {what} not a finite number"
         super().__init__(f"{self.what} at step {step}")
 
 
 @dataclass
 class Step:
-    """What one step was like. realness: mean p(real) of real and of fake rows, None where nothing is faked. answers:
-    for each field how many different answers labelled rows got, and how many would have been right."""
+    """The record of one training step.
+
+    Attributes:
+        number: The index of the step, from 0.
+        losses: The loss of each model.
+        parts: The unweighted value of each loss term, by `<field>.<term>`.
+        realness: Mean p(real) of real and of generated rows; None if nothing is generated.
+        answers: For each field, the numbers of different labels that were predicted for labeled rows, and that are
+            right.
+    """
 
     number: int
     losses: dict[str, float]
@@ -44,39 +51,39 @@ class Step:
     answers: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, other: Step, parts: int) -> None:
-        """Take in one of the `parts` of this step: every number becomes the mean over them."""
-        for mine, its in ((self.losses, other.losses), (self.parts, other.parts)):
-            for name, value in its.items():
-                mine[name] = mine.get(name, 0.0) + value / parts
+        """Add one of the `parts` accumulated batches of this step: each value becomes the mean over them."""
+        for totals, values in ((self.losses, other.losses), (self.parts, other.parts)):
+            for name, value in values.items():
+                totals[name] = totals.get(name, 0.0) + value / parts
         if other.realness:
-            real, fake = self.realness or (0.0, 0.0)
-            self.realness = real + other.realness[0] / parts, fake + other.realness[1] / parts
+            real, generated = self.realness or (0.0, 0.0)
+            self.realness = real + other.realness[0] / parts, generated + other.realness[1] / parts
         self.answers |= other.answers
 
 
 class Mean:
-    """Weighted means over the rows of all processes, right in value and, once DDP has averaged it, in gradient."""
+    """Weighted mean over the rows of all processes, exact in value and, after DDP has averaged them, in gradients."""
 
     def __init__(self, accelerator: Accelerator):
         self.accelerator, self.processes = accelerator, accelerator.num_processes
 
     def __call__(self, values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """values (N, ...), weights (N,) -> (...); 0 where no row has a weight."""
+        """Return the mean (...) of values (N, ...) with weights (N,); 0 if no row has a weight."""
         values = values.float()
         weights = weights.to(values.dtype)
         total = (values * weights.view(-1, *[1] * (values.dim() - 1))).sum(0)
         count = weights.sum()
         processes = self.processes
         if processes > 1:
-            # The value is the global one; the gradient is this process's part times the number of processes,
-            # since DDP divides the sum of the processes' gradients by it.
+            # The value is the global one. The gradient is that of the own rows times the number of processes, since
+            # DDP divides the sum of the processes' gradients by it.
             everywhere, count = self.accelerator.reduce((total.detach(), count), reduction="sum")  # type: ignore[misc]
             total = everywhere + processes * (total - total.detach())
         return total / count.clamp(min=1e-8)
 
 
 class LoopConfig(Protocol):
-    """What the loop asks of a recipe."""
+    """The settings that the loop reads."""
 
     @property
     def seed(self) -> int: ...
@@ -95,7 +102,7 @@ class LoopConfig(Protocol):
 
 
 class SharedWeights(Protocol):
-    """Weights of which each player has a copy (see `pretraining.sharing.TiedEmbeddings`)."""
+    """Weights of which generator and discriminator have a copy each (see `pretraining.embedding_sharing`)."""
 
     def gather(self) -> None: ...
     def follow(self) -> None: ...
@@ -104,11 +111,19 @@ class SharedWeights(Protocol):
 
 @dataclass
 class AdversarialPair:
-    """Both players and the one optimiser, prepared for the processes and the precision at hand.
+    """Discriminator, generator and their optimizer, prepared for the processes and the precision.
 
-    discriminator: called with a batch and fakes, returns the verdicts on real and on fake rows by field; its `judge`
-    takes fakes alone. generator: called with a batch and the step's number, returns fakes by field. parts: into how
-    many batches a step is divided. jointly: is the gradient of both players clipped as one?
+    Attributes:
+        accelerator: The Accelerator that has prepared them.
+        discriminator: Called with a batch, `generated=`, `loss_weights=` and `mean=`, it returns an output with `loss`,
+            `losses`, `units` and `generated_units`; see `models.discriminator.Discriminator` for them and for
+            `generator_loss`.
+        generator: Called with a batch and `step=`, it returns an output with a method `detach`. None for supervised
+            training.
+        optimizer: One optimizer for both.
+        shared: Weights that are shared between them, or None.
+        accumulation_steps: The number of batches of a step.
+        clip_jointly: Whether the gradients of both models are clipped by their common norm.
     """
 
     accelerator: Accelerator
@@ -121,25 +136,26 @@ class AdversarialPair:
 
     @property
     def unwrapped_discriminator(self) -> Any:
-        """The discriminator without the wrapper of distributed training."""
+        """Return the discriminator without the wrapper of distributed training."""
         return self.accelerator.unwrap_model(self.discriminator)
 
     @property
     def unwrapped_generator(self) -> Any:
-        """The generator without the wrapper of distributed training, or None."""
+        """Return the generator without the wrapper of distributed training, or None."""
         return self.accelerator.unwrap_model(self.generator) if self.generator is not None else None
 
     @property
     def models(self) -> list[nn.Module]:
+        """Return the models that are trained, the generator first."""
         return [self.discriminator] if self.generator is None else [self.generator, self.discriminator]
 
     def step(self, clip: float) -> None:
-        """One step of the optimiser on the gradients at hand, each player's of a norm of at most `clip`."""
+        """Clip the gradients of each model to the norm `clip`, take an optimizer step, and reset the gradients."""
         if self.shared:
             self.shared.gather()
-        weights = [list(each.parameters()) for each in self.models]
-        for some in [sum(weights, [])] if self.clip_jointly else weights:
-            self.accelerator.clip_grad_norm_(some, clip)
+        weights = [list(model.parameters()) for model in self.models]
+        for group in [sum(weights, [])] if self.clip_jointly else weights:
+            self.accelerator.clip_grad_norm_(group, clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.shared:
@@ -149,10 +165,10 @@ class AdversarialPair:
 def prepare(
     accelerator: Accelerator, discriminator: Discriminator, generator: nn.Module | None, settings: TrainSettings
 ) -> AdversarialPair:
-    """Freeze what the recipe freezes, sort the weights into groups by learning rate, hand all to Accelerate."""
+    """Freeze what the settings freeze, group the weights by learning rate, and prepare all with Accelerate."""
     if settings.freeze_embeddings:
         discriminator.encoder.get_input_embeddings().requires_grad_(False)
-    encoder = [each for each in discriminator.encoder.parameters() if each.requires_grad]
+    encoder = [parameter for parameter in discriminator.encoder.parameters() if parameter.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": encoder, "peak": settings.learning_rate},
         {"params": list(discriminator.heads.parameters()), "peak": settings.head_learning_rate},
@@ -160,25 +176,32 @@ def prepare(
     if generator is not None:
         groups.append({"params": list(generator.parameters()), "peak": settings.generator_learning_rate})
     optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=settings.weight_decay)
-    wrapped = accelerator.prepare(discriminator)
-    made = accelerator.prepare(generator) if generator is not None else None
-    return AdversarialPair(accelerator, wrapped, made, accelerator.prepare(optimizer))
+    prepared_discriminator = accelerator.prepare(discriminator)
+    prepared_generator = accelerator.prepare(generator) if generator is not None else None
+    return AdversarialPair(accelerator, prepared_discriminator, prepared_generator, accelerator.prepare(optimizer))
 
 
 def training_steps(pair: AdversarialPair, batches: Any, settings: LoopConfig, start: int = 0) -> Iterator[Step]:
-    """Play the steps from `start` to `recipe.steps`; yield a `Step` after each. No file is touched here.
+    """Train from step `start` to `settings.max_steps`, and yield a `Step` after each. No file is read or written.
 
-    batches: `batches[n]` is batch number n, which can be moved `.to` a device. Each player learns from its own loss
-    only. Without a generator this is plain supervised training. Everything random in a step follows from the seed and
-    its number, so that a run resumed at any step goes on as if never stopped. Raises `LossNotFinite` before a bad loss
-    reaches the weights.
+    Each model learns from its own loss only. Without a generator this is plain supervised training. All randomness of a
+    step follows from the seed and its number, so that a resumed run continues as if it had not been interrupted.
+
+    Args:
+        pair: The models.
+        batches: `batches[n]` is batch n, with a method `to` for the device.
+        settings: The settings.
+        start: The index of the first step.
+
+    Raises:
+        LossNotFinite: a loss is not finite; the weights of the step before are kept.
     """
     mean = Mean(pair.accelerator)
     for number in range(start, settings.max_steps or 0):
         torch.manual_seed(step_seed(settings.seed, number, pair.accelerator.process_index))
         set_rates(pair.optimizer, number, settings)
-        for each in pair.models:
-            each.train(settings.dropout)  # no module of a player but dropout knows the difference
+        for model in pair.models:
+            model.train(settings.dropout)  # dropout is the only module that training mode affects
         step = Step(number, {}, {}, None)
         for part in range(pair.accumulation_steps):
             batch = batches[number * pair.accumulation_steps + part].to(pair.accelerator.device)
@@ -189,42 +212,44 @@ def training_steps(pair: AdversarialPair, batches: Any, settings: LoopConfig, st
 
 
 def _adversarial_step(pair: AdversarialPair, batch: Any, settings: LoopConfig, number: int, mean: Mean) -> Step:
-    """Both players' turns on one batch: their gradients, and what they were like."""
+    """Compute the gradients of both models on one batch, and return the record of it."""
     accelerator, discriminator, generator = pair.accelerator, pair.discriminator, pair.generator
-    fakes = generator(batch, number) if generator is not None else {}
+    generated = generator(**batch, step=number) if generator is not None else None
 
-    # The discriminator's turn: it sees fakes detached from the generator.
-    real, fake = discriminator(batch, {name: each.detach() for name, each in fakes.items()})
-    loss, parts = weighted_loss("discriminator", settings.discriminator, real, fake, mean)
-    losses = {"discriminator": _finite(loss, number, "discriminator")}
-    accelerator.backward(loss / pair.accumulation_steps)
+    # The turn of the discriminator, on inputs that are detached from the generator.
+    detached = generated.detach() if generated is not None else None
+    output = discriminator(**batch, generated=detached, loss_weights=settings.discriminator, mean=mean)
+    losses, parts = {"discriminator": _finite(output.loss, number, "discriminator")}, dict(output.losses)
+    accelerator.backward(output.loss / pair.accumulation_steps)
 
-    # The generator's turn: the discriminator judges but does not learn.
-    if generator is not None:
+    # The turn of the generator, whose gradient passes through the frozen discriminator.
+    if generated is not None:
         with frozen(discriminator):
-            with accelerator.autocast():  # as within the wrapped forward pass, which is not the one called here
-                answer = pair.unwrapped_discriminator.judge(fakes)
-            loss, more = weighted_loss("generator", settings.generator, real, answer, mean)
+            with accelerator.autocast():  # the call bypasses the wrapped forward pass, which has it
+                loss, more = pair.unwrapped_discriminator.generator_loss(generated, output, settings.generator, mean)
             losses["generator"] = _finite(loss, number, "generator")
             accelerator.backward(loss / pair.accumulation_steps)
         parts.update(more)
-    realness = (_realness(real, mean), _realness(fake, mean)) if _judged(fake) else None
-    return Step(number, losses, parts, realness, _answers(real, accelerator))
+    units, generated_units = output.units, output.generated_units
+    realness = None
+    if generated_units and _has_realness(generated_units):
+        realness = _realness(units, mean), _realness(generated_units, mean)
+    return Step(number, losses, parts, realness, _answers(units, accelerator))
 
 
 @contextmanager
 def _accumulating(pair: AdversarialPair, last: bool) -> Iterator[None]:
-    """Within, gradients are not exchanged between processes, unless this is the last part of a step."""
+    """Within the context, do not reduce gradients over processes, except for the last batch of a step."""
     with ExitStack() as stack:
-        for each in [] if last else pair.models:
-            stack.enter_context(pair.accelerator.no_sync(each))
+        for model in [] if last else pair.models:
+            stack.enter_context(pair.accelerator.no_sync(model))
         yield
 
 
 def check_weights(pair: AdversarialPair, step: int) -> None:
-    """Raises `LossNotFinite` for weights that must not become a checkpoint."""
-    for name, player in (("discriminator", pair.unwrapped_discriminator), ("generator", pair.unwrapped_generator)):
-        if player is not None and not all(bool(each.isfinite().all()) for each in player.parameters()):
+    """Raise `LossNotFinite` for weights that are not finite and must not become a checkpoint."""
+    for name, model in (("discriminator", pair.unwrapped_discriminator), ("generator", pair.unwrapped_generator)):
+        if model is not None and not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
             raise LossNotFinite(step, name, "weights are")
 
 
@@ -238,20 +263,24 @@ def rate_at(step: int, steps: int, warmup: float) -> float:
 
 
 def set_rates(optimizer: torch.optim.Optimizer, step: int, settings: LoopConfig) -> None:
-    """The learning rates follow from the step alone: there is no scheduler whose state could be lost."""
+    """Set the learning rates of a step. They depend on it alone: a scheduler would have a state to save and restore."""
     share = min(1.0, rate_at(step, settings.max_steps or 1, settings.warmup_steps))
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share
 
 
 def make_accelerator(precision: str, tracker: str | None = None, home: Path | None = None) -> Accelerator:
-    """A new Accelerator: `bf16`, `no` (float32) or `auto`, bf16 on a GPU; `tracker` writes into the folder `home`.
+    """Return a new Accelerator.
 
-    A Python session may hold several, of different precision, which Accelerate by itself refuses: each has its own
-    precision and its own count of accumulation steps.
+    A Python session may have several with different precisions, which Accelerate alone refuses: each has its own state.
+
+    Args:
+        precision: `bf16`, `no` (float32) or `auto`, which is bf16 on a GPU.
+        tracker: The name of an experiment tracker, or None.
+        home: The folder of the tracker's files.
     """
     _begin_states(AcceleratorState, GradientState)
-    # The first process reads and tokenises a corpus while the others wait: longer than the ten minutes of the default.
+    # The first process reads and tokenizes a corpus while the others wait, longer than the ten minutes of the default.
     patience = InitProcessGroupKwargs(timeout=timedelta(hours=12))
     chosen = ("bf16" if torch.cuda.is_available() else "no") if precision == "auto" else precision
     return Accelerator(mixed_precision=chosen, kwargs_handlers=[patience], log_with=tracker, project_dir=home)
@@ -259,79 +288,83 @@ def make_accelerator(precision: str, tracker: str | None = None, home: Path | No
 
 @contextmanager
 def own_states() -> Iterator[None]:
-    """Within, the states that Accelerate shares between all its objects are this run's; afterwards they are the
-    caller's again, as they were, so that a program that trains something else with Accelerate can go on.
+    """Use separate shared states of Accelerate within the context, and restore the caller's afterwards.
 
-    The device and the processes stay those that the caller has chosen, if it has. Every object of Accelerate keeps the
-    dictionary of its state that was the class's when it was made, so the caller's objects do not notice the exchange.
+    So a program that also trains something else with Accelerate is not affected. The device and the processes are those
+    that the caller has chosen, if it has. Each object of Accelerate keeps the state dictionary that its class had when
+    it was created, so that the caller's objects do not notice the exchange.
     """
     classes = (PartialState, AcceleratorState, GradientState)
-    callers = [vars(each)["_shared_state"] for each in classes]
+    callers = [vars(cls)["_shared_state"] for cls in classes]
     environment = dict(PartialState._shared_state)
     _begin_states(*classes)
     PartialState._shared_state.update(environment)
     try:
         yield
     finally:
-        for each, state in zip(classes, callers, strict=True):
-            each._shared_state = state
+        for cls, state in zip(classes, callers, strict=True):
+            cls._shared_state = state
 
 
 def _begin_states(*classes: Any) -> None:
-    """Give classes of Accelerate an empty state; what was made with the former one keeps it. (`_reset_state` empties
-    the dictionary itself, under the hands of all that share it.)"""
-    for each in classes:
-        each._shared_state = type(vars(each)["_shared_state"])()  # a dict, or a descriptor of one on a TPU
+    """Give classes of Accelerate an empty state; existing objects keep the old one.
+
+    `_reset_state` of Accelerate empties the dictionary itself, which existing objects share.
+    """
+    for cls in classes:
+        cls._shared_state = type(vars(cls)["_shared_state"])()  # a dict, or on a TPU a descriptor of one
 
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
-    """Within, no weight of the model takes a gradient; gradients still pass through it."""
-    trained = [each for each in model.parameters() if each.requires_grad]
-    for each in trained:
-        each.requires_grad_(False)
+    """Compute no gradients of a model's weights within the context; gradients still pass through it to its inputs."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for each in trained:
-            each.requires_grad_(True)
+        for parameter in trained:
+            parameter.requires_grad_(True)
 
 
-def _finite(loss: torch.Tensor, step: int, player: str) -> float:
+def _finite(loss: torch.Tensor, step: int, model: str) -> float:
     value = float(loss.detach())
     if not math.isfinite(value):
-        raise LossNotFinite(step, player)
+        raise LossNotFinite(step, model)
     return value
 
 
-def _judged(fake: Mapping[str, Any]) -> bool:
-    """Is there anything whose realness is asked? A text with hidden tokens is as real as it was."""
-    return bool(fake) and all(getattr(each, "taught", None) is None for each in fake.values())
+def _has_realness(generated: Mapping[str, UnitScores]) -> bool:
+    """Return whether there are generated units to tell from real ones; a masked text is as real as the complete one."""
+    return all(scores.teacher_probabilities is None for scores in generated.values())
 
 
-def _realness(verdicts: Mapping[str, Any], mean: Mean) -> float:
-    """Mean p(real) over the rows, then over the fields."""
-    values = [float(mean(each.realness.detach().sigmoid(), each.weight)) for each in verdicts.values()]
+def _realness(units: Mapping[str, UnitScores], mean: Mean) -> float:
+    """Return the mean p(real) over the units of each field, then over the fields."""
+    values = [float(mean(scores.realness.detach().sigmoid(), scores.weight)) for scores in units.values()]
     return sum(values) / len(values)
 
 
-def _answers(verdicts: Mapping[str, Any], accelerator: Accelerator) -> dict[str, tuple[int, int]]:
-    """For each field of several classes, how many different answers its labelled rows got, and how many would have been
-    right, over all processes. Of flags there are two: none, and some."""
-    found = {}
-    for name, verdict in verdicts.items():
-        if isinstance(verdict, DiscriminatorOutput) and verdict.logits.shape[-1] > 1:
-            given, right = accelerator.reduce(_counts(verdict), reduction="sum").count_nonzero(-1).tolist()  # type: ignore[union-attr]
-            found[name] = given, right
-    return found
+def _answers(units: Mapping[str, Any], accelerator: Accelerator) -> dict[str, tuple[int, int]]:
+    """Return the numbers of different labels predicted for labeled rows, and of those that are right, by field.
+
+    They are over all processes. Flags count as two labels: none, and some. Fields with a single class are left out.
+    """
+    counts = {}
+    for name, scores in units.items():
+        if isinstance(scores, UnitScores) and scores.logits.shape[-1] > 1:
+            predicted, right = accelerator.reduce(_label_counts(scores), reduction="sum").count_nonzero(-1).tolist()  # type: ignore[union-attr]
+            counts[name] = predicted, right
+    return counts
 
 
 @torch.no_grad()
-def _counts(verdict: DiscriminatorOutput) -> torch.Tensor:
-    """(2, K): how often each answer was given to labelled rows, and how often it would have been right."""
-    flags = verdict.field.kind == "flags"
-    given = (verdict.logits > 0).any(-1).long() if flags else verdict.logits.argmax(-1)
-    right = (verdict.labels > 0).any(-1).long() if flags else verdict.labels
-    known = (verdict.labels != IGNORED).all(-1) if flags else verdict.labels != IGNORED
-    classes = 2 if flags else verdict.logits.shape[-1]
-    return torch.stack([torch.bincount(each[known], minlength=classes) for each in (given, right)])
+def _label_counts(scores: UnitScores) -> torch.Tensor:
+    """Return (2, K): how often each label is predicted for labeled rows, and how often it is right."""
+    flags = scores.field.kind == "flags"
+    predicted = (scores.logits > 0).any(-1).long() if flags else scores.logits.argmax(-1)
+    right = (scores.labels > 0).any(-1).long() if flags else scores.labels
+    known = (scores.labels != IGNORED).all(-1) if flags else scores.labels != IGNORED
+    classes = 2 if flags else scores.logits.shape[-1]
+    return torch.stack([torch.bincount(labels[known], minlength=classes) for labels in (predicted, right)])

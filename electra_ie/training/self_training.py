@@ -50,8 +50,7 @@ def answers_of(teacher: Discriminator, classifier: FeatureClassifier | None = No
 
     @torch.no_grad()
     def answer(texts: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        states = teacher.states(texts)
-        probabilities = teacher.probabilities(states, texts)
+        states, probabilities = teacher.predict(texts)
         return states, classifier.beside(probabilities, texts) if classifier else probabilities
 
     return answer

@@ -18,12 +18,14 @@ from electra_ie.data.training_data import TrainingData
 from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
 from electra_ie.inference.extractor import Extractor
 from electra_ie.models.bias_init import init_bias_to_prior
+from electra_ie.models.configs import LatentGeneratorConfig, MaskingGeneratorConfig
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.encoders import load_tokenizer, mask_token, max_length, resolve_revision
 from electra_ie.models.latent_generator import LatentGenerator
 from electra_ie.models.losses import ROW_TERMS, check_terms
 from electra_ie.models.masking_generator import MaskingGenerator
-from electra_ie.models.pooling import choose
+from electra_ie.models.parity_checks import check_maskable
+from electra_ie.models.pooling import choose_pooling
 from electra_ie.runs.layout import TRACKING
 from electra_ie.training.co_training import FeatureClassifier
 from electra_ie.training.loop import AdversarialPair, make_accelerator, prepare
@@ -78,10 +80,10 @@ def set_up(
     accelerator = make_accelerator(settings.precision, tracker, folder / TRACKING)
     encoder = resolve_revision(settings.encoder)
     tokenizer = load_tokenizer(encoder)
-    pooling = choose(encoder, settings.pooling)
+    pooling = choose_pooling(encoder, settings.pooling)
     torch.manual_seed(settings.training_seed)  # decides the weights of the new heads and of the generator
     latent = settings.has_generator and not settings.has_teacher
-    discriminator = Discriminator.load(encoder, task.fields, pooling, latent)
+    discriminator = Discriminator.from_encoder(encoder, task.fields, pooling=pooling, realness_head=latent)
     settings = (
         settings.replace(encoder=encoder)
         .derive(pooling=pooling)
@@ -92,10 +94,11 @@ def set_up(
     init_bias_to_prior(discriminator, labeled)
     generator: Generator | None = None
     if latent:
-        generator = LatentGenerator(task.fields, discriminator.hidden, settings.latent_size, settings.training_seed)
+        size, seed = settings.latent_size, settings.training_seed
+        generator = LatentGenerator(LatentGeneratorConfig(task.fields, discriminator.hidden_size, size, seed))
     elif settings.has_teacher and pool:  # on labeled text a teacher adds nothing to the labels
         generator = _masking_generator(discriminator, tokenizer, settings)
-    settings = settings.with_schedule(len(labeled), discriminator.hidden, _has(task.fields, "spans"))
+    settings = settings.with_schedule(len(labeled), discriminator.hidden_size, _has(task.fields, "spans"))
     pair = prepare(accelerator, discriminator, generator, settings)
     co_training = settings.co_training and isinstance(generator, MaskingGenerator) and _has(task.fields, "classes")
     return TrainingSetup(
@@ -131,10 +134,9 @@ def _masking_generator(
 ) -> MaskingGenerator:
     """Raises UserError for an encoder whose tokens cannot be masked."""
     token = mask_token(tokenizer, settings.encoder)
-    discriminator.probe_hiding(settings.encoder, token)
-    return MaskingGenerator(
-        discriminator.hidden, token, tokenizer.all_special_ids, settings.mask_ratio, settings.training_seed
-    )
+    check_maskable(discriminator, settings.encoder, token)
+    size, special, seed = discriminator.hidden_size, tokenizer.all_special_ids, settings.training_seed
+    return MaskingGenerator(MaskingGeneratorConfig(size, token, special, settings.mask_ratio, seed))
 
 
 def _description(settings: TrainSettings, is_teacher: bool) -> str:

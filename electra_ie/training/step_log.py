@@ -42,7 +42,7 @@ class StepLog(Callback):
             state.log.append({**row, **self.masking_effect(state.step)} if state.step in self.measured else row)
 
     def masking_effect(self, step: int) -> dict[str, float]:
-        """Measure on the texts of the next step what the masking generator achieves (`MaskingGenerator.achieved`).
+        """Measure on the texts of the next step the effect of masking (`MaskingGenerator.masking_effect`).
 
         No weight changes, and processes exchange nothing. Empty without such a generator, or if a value is not finite.
         """
@@ -51,7 +51,7 @@ class StepLog(Callback):
             return {}
         with self.setup.accelerator.autocast():
             batch = self.batches[step].to(self.setup.accelerator.device)
-            effect = generator.achieved(self.setup.discriminator, batch, step)
+            effect = generator.masking_effect(self.setup.discriminator, batch, step)
         return effect if all(map(math.isfinite, effect.values())) else {}
 
 

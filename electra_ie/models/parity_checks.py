@@ -1,0 +1,92 @@
+"""Checks that an encoder can be used: its stock heads read only its states, and it accepts word embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from electra_ie.common.errors import UserError
+
+if TYPE_CHECKING:
+    from electra_ie.models.discriminator import Discriminator
+
+FAILURES = (TypeError, RuntimeError, AttributeError, ValueError)
+"""What the forward pass of an unsupported encoder raises."""
+
+
+@torch.no_grad()
+def check_stock_parity(discriminator: Discriminator, name: str) -> None:
+    """Check that each head returns for the encoder's states what the stock model returns for the text.
+
+    Raises:
+        UserError: a stock head reads more than the states of the encoder `name`.
+    """
+    ids = _sample_ids(discriminator)
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]], device=ids.device)
+    with _evaluating(discriminator):
+        for field in discriminator.fields:
+            try:
+                states = discriminator.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+                logits = discriminator.head(field)(states, mask)[0]
+                with discriminator.stock_model(field) as model:
+                    expected = model(input_ids=ids, attention_mask=mask).logits
+                same = logits.shape == expected.shape and torch.allclose(logits, expected, atol=1e-5)
+            except FAILURES:
+                same = False
+            if not same:
+                family = type(discriminator.head(field).model).__name__
+                raise UserError(
+                    f'the encoder "{name}" cannot be used for the field "{field.name}" ({field.kind}): '
+                    f"{family} reads more than the encoder's states.",
+                    remedy="Choose another encoder, such as a BERT, RoBERTa, ELECTRA, DeBERTa or ModernBERT.",
+                )
+
+
+@torch.no_grad()
+def check_maskable(discriminator: Discriminator, name: str, mask_token_id: int) -> None:
+    """Check that tokens of the encoder `name` can be masked by their word embeddings.
+
+    Raises:
+        UserError: the encoder has no embedding for the mask token, or returns other states for word embeddings than for
+            the token ids.
+    """
+    if mask_token_id >= discriminator.encoder.get_input_embeddings().num_embeddings:
+        raise UserError(
+            f'the encoder "{name}" has no embedding for the mask token of its tokenizer: no token can be masked.',
+            remedy="Choose another encoder, or --preset supervised.",
+        )
+    ids = _sample_ids(discriminator)
+    mask = torch.ones_like(ids)
+    with _evaluating(discriminator):
+        expected = discriminator.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        try:
+            embeddings = discriminator.encoder.get_input_embeddings()(ids)
+            states = discriminator.encoder(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
+            same = torch.allclose(states, expected, atol=1e-5)
+        except FAILURES:
+            same = False
+    if not same:
+        raise UserError(
+            f'no token can be masked for the encoder "{name}": it does not accept word embeddings.',
+            remedy="Choose another encoder, or --preset supervised.",
+        )
+
+
+def _sample_ids(discriminator: Discriminator) -> torch.Tensor:
+    encoder = discriminator.encoder
+    return torch.arange(5, 13, device=encoder.device).view(2, 4) % encoder.config.vocab_size
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode within the context."""
+    was_training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was_training)
