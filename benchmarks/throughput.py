@@ -60,17 +60,15 @@ def bound(players: Any, batches: TokenBatches, _: PretrainSettings) -> Steps:
     """On ready tensors; weights are never changed."""
     judge, maker = players.unwrapped_discriminator.train(), players.unwrapped_generator.train()
     batch = batches[0].to(players.accelerator.device)
-    fakes = {name: each.detach() for name, each in maker(batch).items()}
+    generated = maker(**batch).detach()
     while True:
         with players.accelerator.autocast():
-            filled = maker.fill(batch)
+            filled = maker.predict_masked(batch)
             loss = functional.cross_entropy(filled.logits, filled.labels)
         loss.backward()
         with players.accelerator.autocast():
-            real, _ = judge(batch, fakes)
-            loss = functional.binary_cross_entropy_with_logits(
-                -real["tokens"].realness, fakes["tokens"].replaced.flatten().float()
-            )
+            units = judge(**batch, generated=generated).units["tokens"]
+            loss = functional.binary_cross_entropy_with_logits(-units.realness, generated.replaced.flatten().float())
         loss.backward()
         for player in (judge, maker):
             player.zero_grad()
@@ -82,7 +80,10 @@ def _labels(batch: Any) -> torch.Tensor:
 
 
 def plain(players: Any, batches: TokenBatches, settings: PretrainSettings) -> Steps:
-    with players.unwrapped_generator.stock() as generator, players.unwrapped_discriminator.stock() as discriminator:
+    with (
+        players.unwrapped_generator.stock_model() as generator,
+        players.unwrapped_discriminator.stock_model() as discriminator,
+    ):
         parts = [*generator.parameters(), *discriminator.parameters()]
         optimizer = torch.optim.AdamW({id(each): each for each in parts}.values(), lr=1e-4)
         for number in range(settings.max_steps or 0):
@@ -108,7 +109,10 @@ def txtai(players: Any, batches: TokenBatches, settings: PretrainSettings) -> St
     from txtai.models.tokendetection import TokenDetection
 
     TokenDetection._supports_sdpa = True  # without which transformers 5 refuses to build it
-    with players.unwrapped_generator.stock() as generator, players.unwrapped_discriminator.stock() as discriminator:
+    with (
+        players.unwrapped_generator.stock_model() as generator,
+        players.unwrapped_discriminator.stock_model() as discriminator,
+    ):
         model = TokenDetection(generator, discriminator, None).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
         for number in range(settings.max_steps or 0):

@@ -102,7 +102,7 @@ def test_whole_words_are_judged_by_their_first_token(encoder):
     judged = [text[start:end] for start, end in offsets if start < end]
     assert judged == ["the", "Zyqxo\u0301", "paid"] and len(ids) > 5
     batch = collate([LabeledWindow(windower(text)[0], {})], windower, ())
-    assert batch.owned.sum() == 3 and batch.attention_mask.sum() == len(ids) + 2
+    assert batch.token_mask.sum() == 3 and batch.attention_mask.sum() == len(ids) + 2
 
 
 def test_a_window_too_small_for_text_is_refused(tokenizer):
@@ -152,15 +152,15 @@ def test_special_tokens_padding_and_context_are_not_judged(encoder):
     rows.append(LabeledWindow(windower("bank")[0], {}))
     batch = collate(rows, windower, ())
     owned = sum(start < end for text in ("bank " * 40, "bank") for start, end in windower.tokens(text)[1])
-    assert int(batch.owned.sum()) == owned
+    assert int(batch.token_mask.sum()) == owned
     assert any(each.window.first for each in rows), "no window has context before its own tokens"
     for place, each in enumerate(rows):
         window = each.window
         seen = [
             token for token in range(window.first, window.last) if window.offsets[token][0] < window.offsets[token][1]
         ]
-        assert batch.owned[place].nonzero().flatten().tolist() == [len(windower.before) + token for token in seen]
-    assert not batch.owned[:, 0].any() and not (batch.owned & (batch.attention_mask == 0)).any()
+        assert batch.token_mask[place].nonzero().flatten().tolist() == [len(windower.before) + token for token in seen]
+    assert not batch.token_mask[:, 0].any() and not (batch.token_mask & (batch.attention_mask == 0)).any()
 
 
 def same(one, other):

@@ -67,7 +67,7 @@ def valid(extractor: Extractor, text: str) -> bool:
     """Are the most probable tags of the field of spans a valid sequence as they are?"""
     rows = tiny.rows(extractor.windower, [Document("", text)])
     batch = collate(rows, extractor.windower, ())
-    logits = extractor.discriminator.eval().answers(batch)["names"][0][batch.owned[0]].numpy()
+    logits = extractor.discriminator.eval().predict_logits(batch)["names"][0][batch.token_mask[0]].numpy()
     return bool((viterbi(tiny.NAMED, logits) == logits.argmax(1)).all())
 
 

@@ -75,7 +75,7 @@ def test_what_never_learnt_is_said(task, tmp_path, encoder, capsys, monkeypatch,
 
     def begin_with_one_answer(discriminator, labelled):
         for field in discriminator.fields:
-            torch.nn.init.constant_(discriminator.head(field).last.bias[:1], 50.0)
+            torch.nn.init.constant_(discriminator.head(field).output_layer.bias[:1], 50.0)
 
     if not dev:
         task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")

@@ -1,14 +1,16 @@
-"""The discriminator answers as the stock model it is saved as does, whatever the encoder and the padding."""
+"""The discriminator: equal to its stock models for every encoder, and a PreTrainedModel that saves and loads."""
 
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import tiny
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+from transformers.utils import ModelOutput
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.batching import collate
@@ -16,9 +18,11 @@ from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import edges_of
 from electra_ie.data.windowing import LabeledWindow
+from electra_ie.models.configs import DiscriminatorConfig
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.models.losses import TERMS
-from electra_ie.models.pooling import averaged
+from electra_ie.models.encoders import load_tokenizer
+from electra_ie.models.losses import TERMS, local_mean
+from electra_ie.models.pooling import apply_averaging_layer
 from electra_ie.runs.storage import save_fields
 
 SHORT = "Arden paid 5.975,74 to the bank."
@@ -26,17 +30,12 @@ LONG = "the old house by the river was sold in march and the bank sent a letter 
 CLOSE = {"atol": 2e-5, "rtol": 0.0}
 
 
-def plain_mean(values, weights):
-    """What `loop.Mean` is where there is one process."""
-    return (values * weights.view(-1, *[1] * (values.dim() - 1))).sum(0) / weights.sum().clamp(min=1e-8)
-
-
 MEAN = [(family, "mean") for family in ("bert", "roberta", "electra", "distilbert", "modernbert")]
 
 
 @pytest.fixture(scope="module", params=[*((family, "stock") for family in tiny.FAMILIES), *MEAN], ids="-".join)
-def judged(request, encoder):
-    """A family's discriminator with answers far from zero, and its windows."""
+def family_discriminator(request, encoder):
+    """Return the discriminator of a family, with logits far from zero, and its window tokenizer."""
     family, pooling = request.param
     folder = encoder(family)
     return tiny.discriminator_of(folder, pooling=pooling, sharp=1.0).eval(), tiny.cutter_of(folder, 160)
@@ -46,45 +45,45 @@ def row(windower, text):
     return LabeledWindow(windower(text)[0], {})
 
 
-def test_padding_changes_no_answer(judged):
-    discriminator, windower = judged
+def test_padding_does_not_change_the_logits(family_discriminator):
+    discriminator, windower = family_discriminator
     short, long = row(windower, SHORT), row(windower, LONG)
     assert len(long.window.ids) >= len(short.window.ids) + 25
     alone = collate([short], windower, ())
     length = alone.input_ids.shape[1]
     padded = collate([short, row(windower, LONG[:20]), long], windower, ())
-    answers, beside = discriminator.answers(alone), discriminator.answers(padded)
-    more = alone.__class__(
+    logits, in_batch = discriminator.predict_logits(alone), discriminator.predict_logits(padded)
+    padded_more = alone.__class__(
         torch.nn.functional.pad(alone.input_ids, (0, 50), value=windower.tokenizer.pad_token_id),
-        torch.nn.functional.pad(alone.attention_mask, (0, 50)), alone.owned, {}, alone.window_weight, alone.row_indices,
+        torch.nn.functional.pad(alone.attention_mask, (0, 50)), alone.token_mask, {}, alone.window_weight, alone.row_indices,
     )  # fmt: skip
-    for other in (beside, discriminator.answers(more)):
-        for name, logits in answers.items():
+    for other in (in_batch, discriminator.predict_logits(padded_more)):
+        for name, alone_logits in logits.items():
             same = other[name][:1, :length] if name == "names" else other[name][:1]
-            torch.testing.assert_close(same, logits, **CLOSE)
-            assert logits.abs().max() > 0.05, "answers so small that any would do"
+            torch.testing.assert_close(same, alone_logits, **CLOSE)
+            assert alone_logits.abs().max() > 0.05, "the logits are too small to differ"
 
 
-def test_heads_answer_as_the_stock_models_do(judged):
-    discriminator, windower = judged
+def test_heads_give_the_logits_of_the_stock_models(family_discriminator):
+    discriminator, windower = family_discriminator
     batch = collate([row(windower, SHORT), row(windower, LONG)], windower, ())
-    answers = discriminator.answers(batch)
+    answers = discriminator.predict_logits(batch)
     for field in discriminator.fields:
-        with discriminator.stock(field) as model, torch.no_grad():
+        with discriminator.stock_model(field) as model, torch.no_grad():
             expected = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
         exact = not discriminator.head(field).averages  # a layer of matrices adds up in another order
         torch.testing.assert_close(answers[field.name], expected, atol=0 if exact else 1e-6, rtol=0)
-    again = discriminator.answers(batch)
-    assert all(torch.equal(answers[name], again[name]) for name in answers), "stock() undoes what it did"
+    again = discriminator.predict_logits(batch)
+    assert all(torch.equal(answers[name], again[name]) for name in answers), "stock_model() changes the model"
 
 
-def test_saved_folders_answer_the_same_and_hold_k_outputs(judged, tmp_path):
-    discriminator, windower = judged
+def test_saved_folders_give_the_same_logits_and_have_k_outputs(family_discriminator, tmp_path):
+    discriminator, windower = family_discriminator
     batch = collate([row(windower, SHORT), row(windower, LONG)], windower, ())
     save_fields(tmp_path, discriminator, windower, edges_of((), tiny.FIELDS))
-    answers = discriminator.answers(batch)
+    answers = discriminator.predict_logits(batch)
     folders = {field.name: str(tmp_path / field.name) for field in tiny.FIELDS}
-    again = Discriminator.from_saved(folders, tiny.FIELDS).eval().answers(batch)
+    again = Discriminator.from_pretrained(tmp_path).predict_logits(batch)
     for field, outputs in zip(tiny.FIELDS, (3, 2, 5), strict=True):
         auto = AutoModelForTokenClassification if field.kind == "spans" else AutoModelForSequenceClassification
         model = auto.from_pretrained(folders[field.name]).eval()
@@ -104,15 +103,14 @@ def test_a_head_that_reads_more_than_states_is_refused_by_name(encoder):
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "electra", "distilbert"])
-def test_behind_the_averaging_layer_the_first_token_holds_the_mean_of_what_is_text(encoder, family):
+def test_after_the_averaging_layer_the_first_token_holds_the_mean_without_padding(encoder, family):
     discriminator = tiny.discriminator_of(encoder(family), [tiny.TOPIC], "mean").eval()
     windower = tiny.cutter_of(encoder(family))
     batch = collate([row(windower, SHORT), row(windower, SHORT + " the bank was closed today")], windower, ())
-    told = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     with torch.no_grad():
-        states = discriminator.states(batch)
-        with discriminator.stock(tiny.TOPIC) as model:
-            first = model.base_model(**told).last_hidden_state[:, 0]
+        states = discriminator.encode(batch)
+        with discriminator.stock_model(tiny.TOPIC) as model:
+            first = model.base_model(batch.input_ids, batch.attention_mask).last_hidden_state[:, 0]
     for number, length in enumerate(batch.attention_mask.sum(1).tolist()):
         mean = states[number, :length].mean(0)
         assert torch.nn.functional.cosine_similarity(first[number], mean - mean.mean(), dim=0) > 0.999
@@ -122,61 +120,142 @@ def test_behind_the_averaging_layer_the_first_token_holds_the_mean_of_what_is_te
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])
-def test_k_labels_make_k_outputs(encoder, size):
+def test_k_labels_have_k_outputs(encoder, size):
     labels = tuple(f"label{number}" for number in range(size))
     fields = [Field("topic", "classes", labels), Field("risks", "flags", labels), Field("names", "spans", labels)]
-    discriminator = tiny.discriminator_of(encoder("bert"), fields, fakes=True)
-    outputs = {head.field.name: head.last.out_features for head in discriminator.heads.values()}
+    discriminator = tiny.discriminator_of(encoder("bert"), fields, realness_head=True)
+    outputs = {head.field.name: head.output_layer.out_features for head in discriminator.heads.values()}
     assert outputs == {"topic": size, "risks": size, "names": 2 * size + 1}
-    extra = {head.field.name for head in discriminator.heads.values() if head.extra is not None}
-    assert extra == {"risks"}, "only flags learn a logit of being real, and only for the game"
-    assert all(head.extra is None for head in tiny.discriminator_of(encoder("bert"), fields).heads.values())
+    extra = {head.field.name for head in discriminator.heads.values() if head.realness_layer is not None}
+    assert extra == {"risks"}, "only flags have a realness layer, and only on request"
+    assert all(head.realness_layer is None for head in tiny.discriminator_of(encoder("bert"), fields).heads.values())
 
 
-def test_the_extra_logit_of_flags_is_not_saved(encoder, tmp_path):
-    discriminator = tiny.discriminator_of(encoder("bert"), fakes=True)
+def test_the_realness_layer_of_flags_is_not_saved(encoder, tmp_path):
+    discriminator = tiny.discriminator_of(encoder("bert"), realness_head=True)
     save_fields(tmp_path, discriminator, tiny.cutter_of(encoder("bert")), edges_of((), tiny.FIELDS))
     saved = load_file(tmp_path / "risks" / "model.safetensors")
-    assert not [name for name in saved if "extra" in name]
+    assert not [name for name in saved if "realness" in name]
     assert saved["classifier.weight"].shape == (2, 32)
     stock = AutoModelForSequenceClassification.from_pretrained(tmp_path / "risks").state_dict()
     assert set(saved) == set(stock)
 
 
 @pytest.mark.parametrize("kind", ["topic", "risks", "names"])
-def test_an_unlabelled_document_is_no_class(encoder, kind):
-    """Neither the loss nor its gradient changes when unlabelled texts join the batch."""
+def test_unlabeled_documents_do_not_change_the_classification_loss(encoder, kind):
+    """Neither the loss nor its gradient changes when unlabeled texts are added to the batch."""
     windower = tiny.cutter_of(encoder("bert"))
     discriminator = tiny.discriminator_of(encoder("bert")).eval()
     known = tiny.rows(windower, tiny.documents(4))
-    bare = tiny.rows(windower, [each.unlabeled() for each in tiny.documents(5, seed=9)])
+    bare = tiny.rows(windower, [document.unlabeled() for document in tiny.documents(5, seed=9)])
     found = []
     for rows in (known, known + bare):
-        real, _ = discriminator(collate(rows, windower, tiny.FIELDS))
-        loss = TERMS["discriminator"]["classification"](real[kind], None, plain_mean)
+        units = discriminator(**collate(rows, windower, tiny.FIELDS)).units
+        loss = TERMS["discriminator"]["classification"](units[kind], None, local_mean)
         loss.backward()
-        found.append((float(loss.detach()), discriminator.heads[f"field_{kind}"].last.weight.grad.clone()))
+        found.append((float(loss.detach()), discriminator.heads[f"field_{kind}"].output_layer.weight.grad.clone()))
         discriminator.zero_grad()
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-5) and found[0][0] > 0
     torch.testing.assert_close(found[0][1], found[1][1])
-    real, _ = discriminator(collate(bare, windower, tiny.FIELDS))
-    assert float(TERMS["discriminator"]["classification"](real[kind], None, plain_mean).detach()) == 0
+    units = discriminator(**collate(bare, windower, tiny.FIELDS)).units
+    assert float(TERMS["discriminator"]["classification"](units[kind], None, local_mean).detach()) == 0
 
 
-def test_an_empty_text_is_judged(judged):
-    discriminator, windower = judged
+def test_an_empty_text_has_finite_logits(family_discriminator):
+    discriminator, windower = family_discriminator
     batch = collate([row(windower, ""), row(windower, SHORT)], windower, ())
-    assert all(torch.isfinite(each).all() for each in discriminator.answers(batch).values())
-    assert not batch.owned[0].any()
+    assert all(torch.isfinite(logits).all() for logits in discriminator.predict_logits(batch).values())
+    assert not batch.token_mask[0].any()
     assert tiny.rows(windower, [Document("e", "")])[0].window.weight == 1
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
-def test_a_new_head_hands_the_mean_on_to_its_classifier(encoder, family):
-    """But a head that was trained on the mean stays as it is (see test_stock)."""
+def test_a_new_head_passes_the_mean_to_its_output_layer(encoder, family):
+    """A head that was trained on the mean is kept as it is (see test_stock_models)."""
     discriminator = tiny.discriminator_of(encoder(family), pooling="mean").eval()
     field = next(field for field in discriminator.fields if field.kind == "classes")
     mask = torch.ones(2, 5, dtype=torch.long)
-    states = torch.randn(2, 5, discriminator.hidden)
+    states = torch.randn(2, 5, discriminator.hidden_size)
     features = discriminator.head(field)(states, mask)[1]
-    assert torch.allclose(features, torch.tanh(averaged(states, mask)[:, 0] / 2), atol=1e-6)
+    assert torch.allclose(features, torch.tanh(apply_averaging_layer(states, mask)[:, 0] / 2), atol=1e-6)
+
+
+def test_forward_takes_tensors_as_a_tokenizer_makes_them_and_returns_a_model_output(encoder):
+    folder = encoder("bert")
+    discriminator = tiny.discriminator_of(folder)
+    encoded = load_tokenizer(folder)([SHORT, LONG], padding=True, return_tensors="pt")
+    tensors = {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
+    output = discriminator(**tensors)
+    assert isinstance(output, ModelOutput) and output.loss is None
+    length = encoded["input_ids"].shape[1]
+    assert {name: tuple(logits.shape) for name, logits in output.logits.items()} == {
+        "topic": (2, 3), "risks": (2, 2), "names": (2, length, 5)
+    }  # fmt: skip
+    assert {name: tuple(realness.shape) for name, realness in output.realness.items()} == {
+        "topic": (2,), "risks": (2,), "names": (2, length)
+    }  # fmt: skip
+    torch.testing.assert_close(output.realness["topic"], output.logits["topic"].logsumexp(-1))
+    labels = {"topic": torch.tensor([1, -100])}  # of one field, for one text
+    output = discriminator(**tensors, labels=labels)
+    expected = torch.nn.functional.cross_entropy(output.logits["topic"][:1], labels["topic"][:1])
+    torch.testing.assert_close(output.loss, expected)
+    output.loss.backward()
+    assert discriminator.head(tiny.TOPIC).output_layer.weight.grad.abs().sum() > 0
+
+
+def test_save_pretrained_and_from_pretrained_keep_one_encoder_for_all_fields(family_discriminator, tmp_path):
+    discriminator, windower = family_discriminator
+    batch = collate([row(windower, SHORT), row(windower, LONG)], windower, ())
+    discriminator.save_pretrained(tmp_path / "saved")
+    assert {path.name for path in (tmp_path / "saved").iterdir()} == {"config.json", "topic", "risks", "names"}
+    loaded = Discriminator.from_pretrained(tmp_path / "saved")
+    assert not loaded.training and loaded.fields == discriminator.fields
+    before, after = discriminator.state_dict(), loaded.state_dict()
+    assert before.keys() == after.keys() and all(torch.equal(after[name], value) for name, value in before.items())
+    assert loaded.num_parameters() == discriminator.num_parameters(), "an encoder for each field"
+    for name, logits in discriminator.predict_logits(batch).items():
+        assert torch.equal(loaded.predict_logits(batch)[name], logits)
+
+
+def test_a_configuration_alone_gives_a_model_with_random_weights(encoder):
+    discriminator = tiny.discriminator_of(encoder("roberta"), pooling="mean")
+    config = DiscriminatorConfig.from_dict(json.loads(discriminator.config.to_json_string()))
+    random = Discriminator(config)
+    shapes = {name: value.shape for name, value in discriminator.state_dict().items()}
+    assert {name: value.shape for name, value in random.state_dict().items()} == shapes
+    assert [head.averages for head in random.heads.values()] == [head.averages for head in discriminator.heads.values()]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: (folder / "config.json").unlink(), "there is no discriminator here"),
+        (lambda folder: edit(folder / "config.json", model_type="bert"), "there is no discriminator here"),
+        (lambda folder: edit(folder / "config.json", fields=[]), "has no valid fields"),
+        (
+            lambda folder: edit(folder / "config.json", fields=[{"name": "../x", "kind": "classes", "labels": ["a"]}]),
+            "has no valid fields",
+        ),
+        (lambda folder: shutil.rmtree(folder / "topic"), "topic"),
+        (lambda folder: (folder / "topic" / "model.safetensors").unlink(), "topic.*cannot be loaded"),
+        (lambda folder: edit(folder / "topic" / "config.json", auto_map={"AutoModel": "x.Y"}), "refers to code"),
+    ],
+)
+def test_a_damaged_or_unsafe_folder_is_refused_in_one_line(encoder, tmp_path, change, message):
+    tiny.discriminator_of(encoder("bert")).save_pretrained(tmp_path)
+    change(tmp_path)
+    with pytest.raises(UserError, match=message) as raised:
+        Discriminator.from_pretrained(tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+def edit(file, **entries):
+    """Change entries of a JSON file."""
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **entries}), "utf-8")
+
+
+def test_the_folder_of_a_run_is_a_saved_discriminator_but_not_an_encoder(run):
+    loaded = Discriminator.from_pretrained(run)
+    assert [field.name for field in loaded.fields] == ["topic", "risks", "names"]
+    with pytest.raises(UserError, match=r"this is the folder of a run.*Give the folder of one of its fields: .*topic"):
+        Discriminator.from_encoder(str(run), tiny.FIELDS)

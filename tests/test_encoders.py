@@ -91,7 +91,7 @@ def test_an_encoder_takes_as_many_tokens_as_it_says(encoder, family):
     rows = tiny.rows(windower, [Document("d", "bank, " * 300)])
     batch = collate(rows, windower, ())
     assert batch.input_ids.shape[1] > most - 10
-    tiny.discriminator_of(folder, [tiny.NAMED]).eval().answers(batch)
+    tiny.discriminator_of(folder, [tiny.NAMED]).eval().predict_logits(batch)
 
 
 def test_without_the_tokenizers_own_limit_the_positions_decide():

@@ -77,7 +77,7 @@ def test_a_name_that_lies_across_a_cut_is_found_whole(folder, size, context_over
         before = "bank " * number
         text = before + ENTITY + " river" * 30
         windows = windower(text)
-        edges = [window.owned[0][0] for window in windows[1:]]
+        edges = [window.token_mask[0][0] for window in windows[1:]]
         crossed += any(len(before) < edge < len(before) + len(ENTITY) for edge in edges)
         found = [(each.start, each.end, each.text, each.label) for each in extractor(text)]
         assert found == [(len(before), len(before) + len(ENTITY), ENTITY, "person")], number
@@ -175,12 +175,12 @@ def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in
     text = "the bank was closed. " * 8 + "the river was red. " * 4
     found = Extractor(Oracle(answers), windower, [tiny.TOPIC, tiny.RISKS])(text)
     windows = windower(text)
-    loud = [window for window in windows if "river" in text[window.owned[0][0] : window.owned[-1][1]]]
-    quiet = [window for window in windows if "bank" in text[window.owned[0][0] : window.owned[-1][1]]]
+    loud = [window for window in windows if "river" in text[window.token_mask[0][0] : window.token_mask[-1][1]]]
+    quiet = [window for window in windows if "bank" in text[window.token_mask[0][0] : window.token_mask[-1][1]]]
     mean = {"trade": 3 * len(quiet) / len(windows), "travel": 8 * len(loud) / len(windows)}
     topic = next(each for each in found if each.field == "topic")
     assert topic.label == max(mean, key=mean.get) == "travel"
-    assert (topic.start, topic.end) == (loud[0].owned[0][0], loud[0].owned[-1][1])
+    assert (topic.start, topic.end) == (loud[0].token_mask[0][0], loud[0].token_mask[-1][1])
     assert topic.window == windows.index(loud[0]) + 1 > 1 and topic.text is None
     flags = {each.label for each in found if each.field == "risks"}
     sure = {"late": 8 * len(quiet) / len(windows) - 4, "cash": 16 * len(loud) / len(windows) - 4}

@@ -332,7 +332,7 @@ def test_the_best_weights_are_saved_and_not_the_last(task, tmp_path, rough, monk
     save = module.save_best
 
     def keep(run, discriminator, state):
-        kept[state.best_step] = discriminator.heads["field_topic"].last.weight.detach().clone()
+        kept[state.best_step] = discriminator.heads["field_topic"].output_layer.weight.detach().clone()
         save(run, discriminator, state)
 
     monkeypatch.setattr(module, "save_best", keep)

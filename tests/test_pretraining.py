@@ -16,7 +16,6 @@ import pytest
 import tiny
 import torch
 import yaml
-from electra_ie.pretraining.players import MaskedLanguageModel, TokenDiscriminator
 from hub_server import running
 from processes import run_two, start
 from safetensors.torch import load_file
@@ -26,8 +25,9 @@ from electra_ie import UserError, evaluate, pretrain, train
 from electra_ie.cli.app import main
 from electra_ie.cli.listing import show_pretraining
 from electra_ie.common.randomness import MAX_SEED
-from electra_ie.models.pooling import choose
+from electra_ie.models.pooling import choose_pooling
 from electra_ie.pretraining import trainer as session
+from electra_ie.pretraining.token_models import MaskedLanguageModel, TokenDiscriminator
 from electra_ie.pretraining.trainer import Pretrainer
 from electra_ie.training.callbacks import Callback
 
@@ -156,10 +156,10 @@ def test_stock_classes_answer_as_the_players_did_and_a_positive_logit_means_repl
     made = pretrain(
         [corpus], tmp_path / "made", encoder=encoder("electra"), embedding_sharing="disentangled", **SETTINGS
     )
-    judge, maker = kept["pair"].unwrapped_discriminator.eval(), kept["pair"].unwrapped_generator.eval()
+    discriminator, generator = kept["pair"].unwrapped_discriminator.eval(), kept["pair"].unwrapped_generator.eval()
     batch = kept["batch"]
-    fakes = maker(batch)
-    ids, mask = fakes["tokens"].input_ids, batch.mask
+    generated = generator(**batch)
+    ids, mask = generated.input_ids, batch.mask
     stock = ElectraForPreTraining.from_pretrained(made).eval()
     with torch.no_grad():
         logits = stock(input_ids=ids, attention_mask=mask).logits
@@ -168,10 +168,10 @@ def test_stock_classes_answer_as_the_players_did_and_a_positive_logit_means_repl
             .eval()(input_ids=batch.masked_ids, attention_mask=mask)
             .logits
         )
-        realness = judge(batch, fakes)[0]["tokens"].realness.view_as(logits)
+        realness = discriminator(**batch, generated=generated).units["tokens"].realness.view_as(logits)
     torch.testing.assert_close(logits, -realness, atol=1e-4, rtol=1e-4)
     chosen = filled.gather(1, batch.places[..., None].expand(-1, -1, filled.shape[-1])).flatten(0, 1)
-    torch.testing.assert_close(chosen, fakes["tokens"].filled.logits.detach(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(chosen, generated.predictions.logits.detach(), atol=1e-4, rtol=1e-4)
 
 
 def test_a_saved_model_that_is_not_the_trained_one_is_an_error(corpus, tmp_path, encoder, monkeypatch):
@@ -419,7 +419,7 @@ def test_an_encoder_keeps_its_pooler_and_how_it_pools(corpus, tmp_path, encoder)
         made = pretrain([corpus], tmp_path / objective, encoder=str(start), objective=objective, **SETTINGS)
         state = AutoModel.from_pretrained(made).state_dict()
         assert all(torch.equal(value, state[name]) for name, value in pooler.items()), objective
-        assert choose(str(made)) == "mean"
+        assert choose_pooling(str(made)) == "mean"
 
 
 @pytest.mark.parametrize("family, objective, sharing", [
@@ -474,7 +474,7 @@ def test_a_pooler_goes_where_its_encoder_is(encoder):
     )
     for player in (judge, filler):
         player.to("meta")
-        with player.stock():
+        with player.stock_model():
             assert {each.device.type for each in player.encoder.pooler.parameters()} == {"meta"}
         assert player.encoder.pooler is None
 

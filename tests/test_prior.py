@@ -73,7 +73,7 @@ def test_a_training_begins_with_the_shares_of_its_labels(family, preset, encoder
     settings = TrainSettings(**tiny.settings(encoder(family), preset))
     training = set_up(task, settings, TrainingData.read(task, settings), tmp_path / "run")
     for field in training.task.fields:
-        bias = training.discriminator.head(field).last.bias.detach()
+        bias = training.discriminator.head(field).output_layer.bias.detach()
         torch.testing.assert_close(bias, prior_logits(training.labeled, field))
         assert bias.abs().max() > 0.1, "shares so even that any would do"
 
@@ -89,9 +89,9 @@ def test_the_head_of_a_run_is_kept_for_the_same_labels_only(run):
     rows = [LabeledWindow(window(3), {each.name: [1, 0, 0] if each.kind == "spans" else 0 for each in others})]
     trained = load_file(run / "topic" / "model.safetensors")["classifier.bias"]
     for field in others:
-        discriminator = Discriminator.load(str(run / "topic"), [field], "stock")
+        discriminator = Discriminator.from_encoder(str(run / "topic"), [field], pooling="stock")
         init_bias_to_prior(discriminator, rows)
-        bias = discriminator.head(field).last.bias.detach()
+        bias = discriminator.head(field).output_layer.bias.detach()
         torch.testing.assert_close(bias, trained if field.name == "same" else prior_logits(rows, field))
 
 
@@ -101,7 +101,7 @@ def test_an_encoder_whose_weights_have_another_shape_is_refused_by_name(encoder,
     config = json.loads((folder / "config.json").read_text("utf-8"))
     (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 64}), "utf-8")
     with pytest.raises(UserError, match=r"the weights of .*intermediate.* config\.json says\. Restore") as caught:
-        Discriminator.load(str(folder), [tiny.TOPIC], "stock")
+        Discriminator.from_encoder(str(folder), [tiny.TOPIC], pooling="stock")
     assert caught.value.file == str(folder)
 
 
@@ -115,9 +115,9 @@ def test_a_teachers_flags_are_brought_to_the_shares_of_the_labels(encoder):
     pool = tiny.rows(windower, [each.unlabeled() for each in tiny.documents(30, seed=8)])
     labelled = tiny.rows(windower, tiny.documents(40))
     batch = collate(pool, windower, tiny.FIELDS)
-    before = teacher.eval().answers(batch)
+    before = teacher.eval().predict_logits(batch)
     align_flag_distribution(teacher, labelled, pool, windower, seed=0)
-    after = teacher.answers(batch)
+    after = teacher.predict_logits(batch)
     shares = torch.tensor([row.gold["risks"] for row in labelled]).mean(0)
     torch.testing.assert_close(after["risks"].sigmoid().mean(0), shares, atol=1e-4, rtol=1e-3)
     moved = after["risks"] - before["risks"]
@@ -148,7 +148,7 @@ def test_windows_of_a_long_text_weigh_less_when_shares_are_counted(encoder):
         replace(row, window=replace(row.window, weight=0.1 if place < 8 else 1.0)) for place, row in enumerate(rows)
     ]
     align_flag_distribution(teacher, heavy, light, windower, seed=0)
-    said = teacher.answers(collate(light, windower, tiny.FIELDS))["risks"].sigmoid()
+    said = teacher.predict_logits(collate(light, windower, tiny.FIELDS))["risks"].sigmoid()
     weights = torch.tensor([row.window.weight for row in light])
     borne, labels = (
         torch.tensor([row.gold["risks"] for row in heavy]),

@@ -119,7 +119,7 @@ def test_with_dev_it_is_asked_only_where_both_tell_the_right_classes_better(enco
     assert learnt(folder, tiny.documents(40), dev=answered_by(view, folder)).layers
     windower, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=20.0).eval()
     batch = collate(tiny.rows(windower, tiny.documents(60, seed=21)), windower, tiny.FIELDS)
-    of_teacher = of_these_classes(teacher.answers(batch)[TOPIC.name])
+    of_teacher = of_these_classes(teacher.predict_logits(batch)[TOPIC.name])
     assert not learnt(folder, tiny.documents(40), dev=of_teacher, sharp=20.0).layers
 
 

@@ -19,7 +19,7 @@ from test_page import ParsedPage
 from electra_ie import Extractor, Task, UserError, evaluate, extract, train
 from electra_ie.common.logs import warn
 from electra_ie.models.encoders import load_tokenizer
-from electra_ie.models.pooling import choose
+from electra_ie.models.pooling import choose_pooling
 
 TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 EVIL = "\x1b]0;title\x07<script>alert(1)</script>\u202e=cmd|' /C calc'!A0"
@@ -148,7 +148,7 @@ def test_nothing_is_unpickled(theirs, mine, tmp_path):
 def test_a_pooling_that_is_none_is_refused(theirs, content):
     (theirs / "1_Pooling").mkdir()
     (theirs / "1_Pooling" / "config.json").write_bytes(content)
-    refused(lambda: choose(str(theirs)), "1_Pooling/config.json: this model cannot be loaded")
+    refused(lambda: choose_pooling(str(theirs)), "1_Pooling/config.json: this model cannot be loaded")
 
 
 # Paths and links in a model's folder

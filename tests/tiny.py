@@ -253,17 +253,21 @@ def cutter_of(folder: str, size: int = 64, context_overlap: int = 4) -> WindowTo
 
 
 def discriminator_of(
-    folder: str, fields: Sequence[Field] = FIELDS, pooling: str = "stock", fakes: bool = False, sharp: float = 1.0
+    folder: str,
+    fields: Sequence[Field] = FIELDS,
+    pooling: str = "stock",
+    realness_head: bool = False,
+    sharp: float = 1.0,
 ) -> Discriminator:
     """A discriminator with new heads from a fixed seed; `sharp` multiplies their weights, so that answers differ."""
     torch.manual_seed(11)
-    made = Discriminator.load(folder, fields, pooling, fakes)
+    made = Discriminator.from_encoder(folder, fields, pooling=pooling, realness_head=realness_head)
     for module in made.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
     with torch.no_grad():
         for head in made.heads.values():
-            head.last.weight.mul_(sharp)
+            head.output_layer.weight.mul_(sharp)
     return made
 
 
@@ -280,15 +284,15 @@ def batch_of(windower: WindowTokenizer) -> Batch:
     return batches_of(windower)[0]
 
 
-GAME = {
+LATENT = {
     "discriminator": {"classification": 1.0, "adversarial": 0.1},
     "generator": {"generator_adversarial": 1.0, "feature_matching": 1.0, "class_consistency": 1.0},
 }
-HIDING = {
+MASKING = {
     "discriminator": {"classification": 1.0, "distillation": 0.5},
     "generator": {"adversarial_masking": 1.0},
 }
-TERMS = {"supervised": {"discriminator": {"classification": 1.0}}, "latent": GAME, "adversarial": HIDING}
+TERMS = {"supervised": {"discriminator": {"classification": 1.0}}, "latent": LATENT, "adversarial": MASKING}
 
 
 def settings(encoder: str, preset: str = "latent", **more: Any) -> dict[str, Any]:

@@ -103,9 +103,8 @@ class Discriminator(PreTrainedModel):
         """
         pooling = choose_pooling(encoder, pooling)
         models = {field.name: model_on_encoder(encoder, field, pooling) for field in fields}
-        base_config: Any = models[fields[0].name].base_model.config
-        config = DiscriminatorConfig(fields, base_config.to_dict(), pooling, realness_head)
-        strip_code_references(config.encoder)
+        encoder_config: Any = models[fields[0].name].base_model.config
+        config = DiscriminatorConfig(fields, _without_head(encoder_config.to_dict()), pooling, realness_head)
         discriminator = cls(config, models)
         check_stock_parity(discriminator, encoder)
         return discriminator
@@ -350,6 +349,14 @@ class Discriminator(PreTrainedModel):
             setattr(model, prefix, replay)
             if replay.pooler is not None:
                 self.encoder.pooler = None
+
+
+def _without_head(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the config of a stock model without the entries about its head, or references to code."""
+    of_head = ("id2label", "label2id", "problem_type", "architectures", "electra_ie")
+    config = {name: value for name, value in config.items() if name not in of_head}
+    strip_code_references(config)
+    return config
 
 
 def _preset_of(generated: GeneratorOutput | None) -> str:

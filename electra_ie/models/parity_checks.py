@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 import torch
-from torch import nn
+from transformers import PreTrainedModel
 
 from electra_ie.common.errors import UserError
-
-if TYPE_CHECKING:
-    from electra_ie.models.discriminator import Discriminator
+from electra_ie.data.fields import Field
+from electra_ie.models.heads import FieldHead
 
 FAILURES = (TypeError, RuntimeError, AttributeError, ValueError)
 """What the forward pass of an unsupported encoder raises."""
 
 
+class HeadsOnEncoder(Protocol):
+    """What the checks use of a `Discriminator`, which itself calls them."""
+
+    encoder: Any
+    fields: tuple[Field, ...]
+    training: bool
+
+    def head(self, field: Field) -> FieldHead: ...
+    def stock_model(self, field: Field) -> AbstractContextManager[PreTrainedModel]: ...
+    def train(self, mode: bool = True) -> Any: ...
+    def eval(self) -> Any: ...
+
+
 @torch.no_grad()
-def check_stock_parity(discriminator: Discriminator, name: str) -> None:
+def check_stock_parity(discriminator: HeadsOnEncoder, name: str) -> None:
     """Check that each head returns for the encoder's states what the stock model returns for the text.
 
     Raises:
@@ -47,7 +59,7 @@ def check_stock_parity(discriminator: Discriminator, name: str) -> None:
 
 
 @torch.no_grad()
-def check_maskable(discriminator: Discriminator, name: str, mask_token_id: int) -> None:
+def check_maskable(discriminator: HeadsOnEncoder, name: str, mask_token_id: int) -> None:
     """Check that tokens of the encoder `name` can be masked by their word embeddings.
 
     Raises:
@@ -76,13 +88,13 @@ def check_maskable(discriminator: Discriminator, name: str, mask_token_id: int) 
         )
 
 
-def _sample_ids(discriminator: Discriminator) -> torch.Tensor:
+def _sample_ids(discriminator: HeadsOnEncoder) -> torch.Tensor:
     encoder = discriminator.encoder
     return torch.arange(5, 13, device=encoder.device).view(2, 4) % encoder.config.vocab_size
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def _evaluating(module: HeadsOnEncoder) -> Iterator[None]:
     """Put a module into evaluation mode within the context."""
     was_training = module.training
     module.eval()

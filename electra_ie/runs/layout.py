@@ -27,7 +27,9 @@ LAST, BEST = f"{CHECKPOINT}/last.safetensors", f"{CHECKPOINT}/best.safetensors"
 TEACHER, TEACHER_WEIGHTS = f"{CHECKPOINT}/teacher", f"{CHECKPOINT}/teacher.safetensors"
 """The run of the teacher, and its final weights."""
 CURVES = "curves.png"
-RUN_FILES = (CARD, SETTINGS, TASK, SCORES, LOG, CORPUS, AUDIT)
+CONFIG = "config.json"
+"""The configuration of the discriminator (see `models.discriminator`)."""
+RUN_FILES = (CARD, CONFIG, SETTINGS, TASK, SCORES, LOG, CORPUS, AUDIT)
 """The files of a run besides its models and plots. A file with another name may hold texts and is never published."""
 
 

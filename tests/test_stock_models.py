@@ -17,7 +17,7 @@ from electra_ie.common.errors import UserError
 from electra_ie.data.batching import collate
 from electra_ie.data.document import Document
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.models.pooling import choose
+from electra_ie.models.pooling import choose_pooling
 
 TEXTS = ["invoice goods Arden paid 5.975,74 later.", "river winter Brisk paid 3.100,25 to the bank and all in green."]
 
@@ -41,7 +41,7 @@ json.dump(told, sys.stdout)
 
 def answers(extractor: Extractor) -> dict[str, torch.Tensor]:
     rows = tiny.rows(extractor.windower, [Document("t", text) for text in TEXTS])
-    return extractor.discriminator.eval().answers(collate(rows, extractor.windower, ()))
+    return extractor.discriminator.eval().predict_logits(collate(rows, extractor.windower, ()))
 
 
 @pytest.fixture(scope="module")
@@ -74,21 +74,23 @@ def test_folders_load_and_answer_without_electra_ie(request, made, tmp_path):
 def test_pooling_follows_what_the_encoder_says_of_itself(encoder, tmp_path, capsys):
     for family, able in (("bert", "mean"), ("deberta-v2", "stock")):
         folder = shutil.copytree(encoder(family), tmp_path / family)
-        assert choose(str(folder)) == "stock"
+        assert choose_pooling(str(folder)) == "stock"
         (folder / "1_Pooling").mkdir()
         for told, expected in ((True, able), (False, "stock")):
             (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": told}), "utf-8")
-            assert choose(str(folder)) == expected
-    assert "deberta-v2 cannot judge texts by the mean" in capsys.readouterr().err
+            assert choose_pooling(str(folder)) == expected
+    assert "deberta-v2 cannot use the mean of the states" in capsys.readouterr().err
     with pytest.raises(UserError, match=r"deberta-v2.*Set pooling=stock"):
-        choose(str(folder), "mean")
+        choose_pooling(str(folder), "mean")
 
 
 def test_the_field_of_a_run_is_an_encoder_without_its_averaging_layer(mean_run, tmp_path):
-    made = Discriminator.load(str(mean_run / "topic"), tiny.FIELDS[:1], "stock")
+    made = Discriminator.from_encoder(str(mean_run / "topic"), tiny.FIELDS[:1], pooling="stock")
     assert made.encoder.config.num_hidden_layers == len(made.encoder.encoder.layer) == tiny.SIZES["num_hidden_layers"]
     assert not made.head(tiny.FIELDS[0]).averages
-    again = Discriminator.load(str(mean_run / "topic"), tiny.FIELDS[:1], "mean").head(tiny.FIELDS[0]).model
+    again = (
+        Discriminator.from_encoder(str(mean_run / "topic"), tiny.FIELDS[:1], pooling="mean").head(tiny.FIELDS[0]).model
+    )
     saved = load_file(mean_run / "topic" / "model.safetensors")
     assert torch.equal(again.classifier.dense.weight, saved["classifier.dense.weight"]), "it was trained on the mean"
     texts = tmp_path / "texts"
@@ -104,5 +106,7 @@ def test_what_a_stranger_writes_into_a_config_takes_off_no_layer(encoder, tmp_pa
     config = json.loads((folder / "config.json").read_text("utf-8"))
     told = {"electra_ie": ["averages"] if family == "distilbert" else {"averages": True}}
     (folder / "config.json").write_text(json.dumps({**config, **told}), "utf-8")
-    plain, other = (Discriminator.load(str(each), tiny.FIELDS, "stock") for each in (encoder(family), folder))
+    plain, other = (
+        Discriminator.from_encoder(str(each), tiny.FIELDS, pooling="stock") for each in (encoder(family), folder)
+    )
     assert sum(each.numel() for each in other.parameters()) == sum(each.numel() for each in plain.parameters())

@@ -1,4 +1,4 @@
-"""Replaced-token detection: what is masked, what is sampled, who learns from what, and what both players share."""
+"""Replaced-token detection: what is masked, what is sampled, who learns from what, and what both pair share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 import tiny
 import torch
 from accelerate import Accelerator
-from electra_ie.pretraining.players import TOKENS, MaskFiller, TokenDiscriminator, TokenGenerator, probe, sample
 from torch.nn import functional
 from transformers import AutoConfig
 
@@ -19,12 +18,20 @@ from electra_ie.common.errors import UserError
 from electra_ie.config.pretrain import PretrainSettings
 from electra_ie.models.encoders import load_tokenizer
 from electra_ie.models.losses import reinforce, replaced_token_detection
-from electra_ie.models.outputs import DiscriminatorOutput, MaskedLMOutput
+from electra_ie.models.outputs import MaskedTokenScores, UnitScores
 from electra_ie.pretraining import model_factory as models
 from electra_ie.pretraining.embedding_sharing import GradientDisentangledEmbedding, with_plain_embedding
 from electra_ie.pretraining.masking import MaskingCollator, TokenBatch, TokenBatches, _goes_on, continuing, hold_out
 from electra_ie.pretraining.optimizer import ElectraAdamW
 from electra_ie.pretraining.setup import prepare
+from electra_ie.pretraining.token_models import (
+    TOKENS,
+    MaskedTokenModel,
+    TokenDiscriminator,
+    TokenGenerator,
+    check_mlm_parity,
+    sample,
+)
 from electra_ie.training.loop import AdversarialPair, Mean, training_steps
 
 LENGTH = 24
@@ -51,7 +58,7 @@ def tokenizer(encoder):
     return load_tokenizer(encoder("bert"))
 
 
-def players_of(folder, **settings) -> AdversarialPair:
+def pair_of(folder, **settings) -> AdversarialPair:
     torch.manual_seed(3)
     rates = {
         "learning_rate": 1e-2,
@@ -61,10 +68,10 @@ def players_of(folder, **settings) -> AdversarialPair:
     }
     settings = PretrainSettings(encoder=folder, **{**rates, **settings}).with_defaults()
     config = AutoConfig.from_pretrained(folder)
-    players = prepare(Accelerator(cpu=True), settings, config, load_tokenizer(folder))
-    for group in players.optimizer.param_groups:
+    pair = prepare(Accelerator(cpu=True), settings, config, load_tokenizer(folder))
+    for group in pair.optimizer.param_groups:
         group["peak"] = settings.learning_rate
-    return players
+    return pair
 
 
 # What is masked
@@ -231,27 +238,27 @@ def test_tokens_are_sampled_from_the_softmax():
 
 
 def test_a_perfect_generator_leaves_all_tokens_original(encoder, tokenizer, monkeypatch):
-    generator = players_of(encoder("bert")).unwrapped_generator
+    generator = pair_of(encoder("bert")).unwrapped_generator
     batch = batch_of(tokenizer)
-    made = generator(batch)[TOKENS.name]
-    assert made.replaced.any() and torch.equal(made.replaced, made.input_ids != batch.input_ids)
-    fill = generator.fill
+    output = generator(**batch)
+    assert output.replaced.any() and torch.equal(output.replaced, output.input_ids != batch.input_ids)
+    predict_masked = generator.predict_masked
 
     def perfect(batch):
-        filled = fill(batch)
-        return replace(filled, logits=1e4 * functional.one_hot(filled.labels, filled.logits.shape[-1]).float())
+        scores = predict_masked(batch)
+        return replace(scores, logits=1e4 * functional.one_hot(scores.labels, scores.logits.shape[-1]).float())
 
-    monkeypatch.setattr(generator, "fill", perfect)
-    made = generator(batch)[TOKENS.name]
-    assert not made.replaced.any() and torch.equal(made.input_ids, batch.input_ids)
+    monkeypatch.setattr(generator, "predict_masked", perfect)
+    output = generator(**batch)
+    assert not output.replaced.any() and torch.equal(output.input_ids, batch.input_ids)
 
 
 def test_places_that_were_not_chosen_never_change(encoder, tokenizer):
-    generator = players_of(encoder("bert")).unwrapped_generator
+    generator = pair_of(encoder("bert")).unwrapped_generator
     batch = batch_of(tokenizer, padded=15)
-    made = generator(batch)[TOKENS.name]
-    chosen = torch.zeros_like(made.replaced).scatter(1, batch.places, batch.weight > 0)
-    assert not (made.replaced & ~chosen).any() and (made.replaced & chosen).any()
+    output = generator(**batch)
+    chosen = torch.zeros_like(output.replaced).scatter(1, batch.places, batch.weight > 0)
+    assert not (output.replaced & ~chosen).any() and (output.replaced & chosen).any()
 
 
 # Who learns from what
@@ -260,51 +267,51 @@ def test_places_that_were_not_chosen_never_change(encoder, tokenizer):
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_every_family_plays_and_only_the_chosen_places_reach_the_vocabulary(encoder, family):
     folder = encoder(family)
-    players = players_of(folder, embedding_sharing="none")
+    pair = pair_of(folder, embedding_sharing="none")
     batch = batch_of(load_tokenizer(folder))
     seen = []
-    with players.unwrapped_generator.stock() as model:
+    with pair.unwrapped_generator.stock_model() as model:
         model.get_output_embeddings().register_forward_pre_hook(
             lambda _, given: seen.append(given[0].shape[:-1].numel())
         )
-    step = next(training_steps(players, [batch], PretrainSettings(encoder=folder, max_steps=1, learning_rate=1e-2)))
+    step = next(training_steps(pair, [batch], PretrainSettings(encoder=folder, max_steps=1, learning_rate=1e-2)))
     assert seen == [batch.places.numel()]
     assert set(step.losses) == {"discriminator", "generator"} and 0 < step.realness[0] < 1
     assert (
-        players.unwrapped_generator.encoder.config.num_hidden_layers
+        pair.unwrapped_generator.encoder.config.num_hidden_layers
         == 1
-        < players.unwrapped_discriminator.encoder.config.num_hidden_layers
+        < pair.unwrapped_discriminator.encoder.config.num_hidden_layers
     )
 
 
-def test_neither_loss_reaches_the_other_player(encoder, tokenizer):
-    players = players_of(encoder("bert"), embedding_sharing="none")
-    mean, batch = Mean(players.accelerator), batch_of(tokenizer)
-    fakes = players.generator(batch, 0)
-    real, fake = players.discriminator(batch, {name: each.detach() for name, each in fakes.items()})
-    replaced_token_detection(real["tokens"], fake["tokens"], mean).backward()
-    assert all(each.grad is None for each in players.unwrapped_generator.parameters())
+def test_each_loss_has_gradients_for_its_own_model_only(encoder, tokenizer):
+    pair = pair_of(encoder("bert"), embedding_sharing="none")
+    mean, batch = Mean(pair.accelerator), batch_of(tokenizer)
+    generated = pair.generator(**batch, step=0)
+    output = pair.discriminator(**batch, generated=generated.detach(), mean=mean)
+    output.loss.backward()
+    assert all(weight.grad is None for weight in pair.unwrapped_generator.parameters())
     assert any(
-        each.grad.abs().sum() > 0
-        for each in players.unwrapped_discriminator.encoder.parameters()
-        if each.grad is not None
+        each.grad.abs().sum() > 0 for each in pair.unwrapped_discriminator.encoder.parameters() if each.grad is not None
     )
-    players.optimizer.zero_grad()
-    filled = players.unwrapped_discriminator.judge(fakes)["tokens"]
-    functional.cross_entropy(filled.logits, filled.labels).backward()
-    assert all(each.grad is None for each in players.unwrapped_discriminator.parameters())
-    assert all(each.grad is not None for each in players.unwrapped_generator.encoder.embeddings.parameters())
+    pair.optimizer.zero_grad()
+    loss, parts = pair.unwrapped_discriminator.generator_loss(generated, output, mean=mean)
+    loss.backward()
+    expected = functional.cross_entropy(generated.predictions.logits, generated.predictions.labels)
+    assert parts == {"tokens.mlm": pytest.approx(float(expected.detach()))}
+    assert all(weight.grad is None for weight in pair.unwrapped_discriminator.parameters())
+    assert all(weight.grad is not None for weight in pair.unwrapped_generator.encoder.embeddings.parameters())
 
 
 def test_the_loss_is_binary_cross_entropy_over_all_tokens_but_padding(encoder, tokenizer):
-    players = players_of(encoder("electra"))
-    judge, batch = players.unwrapped_discriminator.eval(), batch_of(tokenizer, padded=15)
-    fakes = players.unwrapped_generator.eval()(batch)
-    loss = replaced_token_detection(*(each["tokens"] for each in judge(batch, fakes)), Mean(players.accelerator))
-    with judge.stock() as model:
-        logits = model(input_ids=fakes["tokens"].input_ids, attention_mask=batch.mask).logits
+    pair = pair_of(encoder("electra"))
+    discriminator, batch = pair.unwrapped_discriminator.eval(), batch_of(tokenizer, padded=15)
+    generated = pair.unwrapped_generator.eval()(**batch)
+    loss = discriminator(**batch, generated=generated).loss
+    with discriminator.stock_model() as model:
+        logits = model(input_ids=generated.input_ids, attention_mask=batch.mask).logits
     counted = batch.mask.bool()
-    target = (fakes["tokens"].input_ids != batch.input_ids).float()
+    target = (generated.input_ids != batch.input_ids).float()
     # ElectraForPreTraining says "replaced" with a positive logit.
     assert loss.item() == pytest.approx(
         functional.binary_cross_entropy_with_logits(logits[counted], target[counted]).item(), abs=1e-6
@@ -314,14 +321,14 @@ def test_the_loss_is_binary_cross_entropy_over_all_tokens_but_padding(encoder, t
 def test_the_rewarded_generator_is_pushed_towards_what_fools():
     """Three places: one replaced and taken for original, one replaced and found out, one restored and believed."""
     logits = torch.zeros(3, 4, requires_grad=True)
-    filled = MaskedLMOutput(
+    filled = MaskedTokenScores(
         TOKENS, logits, torch.tensor([0, 0, 2]), torch.tensor([1, 1, 2]), torch.ones(3), torch.tensor([5, 1, 3])
     )
     realness = torch.tensor([0.0, -3.0, 0.0, 2.0, 0.0, 3.0])
-    real = DiscriminatorOutput(TOKENS, realness[:, None], realness, realness, torch.zeros(6), torch.ones(6))
+    real = UnitScores(TOKENS, realness[:, None], realness, realness, torch.zeros(6), torch.ones(6))
     reinforce(real, filled, Mean(Accelerator(cpu=True))).backward()
     reward = torch.tensor([functional.softplus(torch.tensor(each)) for each in (3.0, -3.0, -2.0)])
-    chosen = functional.one_hot(filled.drawn, 4) - 0.25  # the gradient of the log-likelihood
+    chosen = functional.one_hot(filled.sampled, 4) - 0.25  # the gradient of the log-likelihood
     expected = -(reward - reward.mean())[:, None] * chosen / 3
     assert torch.allclose(logits.grad, expected, atol=1e-6)
     assert logits.grad[0, 1] < 0 < logits.grad[1, 1], "descent makes the first draw likelier, the second less so"
@@ -330,10 +337,10 @@ def test_the_rewarded_generator_is_pushed_towards_what_fools():
 # What both share
 
 
-def steps_of(players, tokenizer, number=3, clip=1e3):
+def steps_of(pair, tokenizer, number=3, clip=1e3):
     batches = [batch_of(tokenizer, seed, padded=seed) for seed in range(number)]
     settings = PretrainSettings(max_steps=number, learning_rate=1e-2, max_grad_norm=clip)
-    return list(training_steps(players, batches, settings)), batches
+    return list(training_steps(pair, batches, settings)), batches
 
 
 def test_a_step_in_two_parts_has_the_gradient_of_the_whole_batch(encoder, tokenizer, monkeypatch):
@@ -344,14 +351,14 @@ def test_a_step_in_two_parts_has_the_gradient_of_the_whole_batch(encoder, tokeni
     ]
     found = []
     for parts, batches in ((1, [whole]), (2, halves)):
-        players = players_of(encoder("electra"), embedding_sharing="none")
-        players.accumulation_steps = parts
-        weights = [*players.unwrapped_discriminator.named_parameters(), *players.unwrapped_generator.named_parameters()]
+        pair = pair_of(encoder("electra"), embedding_sharing="none")
+        pair.accumulation_steps = parts
+        weights = [*pair.unwrapped_discriminator.named_parameters(), *pair.unwrapped_generator.named_parameters()]
         keep = partial(
             lambda all_of_them: found.append([(name, each.grad.clone()) for name, each in all_of_them]), weights
         )
-        monkeypatch.setattr(players.optimizer, "step", keep)
-        list(training_steps(players, batches, PretrainSettings(max_steps=1, max_grad_norm=1e3)))
+        monkeypatch.setattr(pair.optimizer, "step", keep)
+        list(training_steps(pair, batches, PretrainSettings(max_steps=1, max_grad_norm=1e3)))
     one, two = found
     assert sum(float(grad.abs().sum()) for _, grad in one) > 1
     for (name, grad), (_, other) in zip(one, two, strict=True):
@@ -360,95 +367,96 @@ def test_a_step_in_two_parts_has_the_gradient_of_the_whole_batch(encoder, tokeni
 
 @pytest.mark.parametrize("clip", [1e3, 0.5])
 def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, clip):
-    """Against a reference in which both players hold the very same tensors, and one norm is that of all gradients."""
-    players = players_of(encoder("electra"), embedding_sharing="plain")
-    judge, maker = copy.deepcopy(players.unwrapped_discriminator), copy.deepcopy(players.unwrapped_generator)
-    steps, batches = steps_of(players, tokenizer, clip=clip)
-    table = players.unwrapped_discriminator.encoder.embeddings.word_embeddings.weight
-    assert torch.equal(table, players.unwrapped_generator.encoder.embeddings.word_embeddings.weight)
-    assert table is not players.unwrapped_generator.encoder.embeddings.word_embeddings.weight
+    """Against a reference in which both pair hold the very same tensors, and one norm is that of all gradients."""
+    pair = pair_of(encoder("electra"), embedding_sharing="plain")
+    discriminator, generator = copy.deepcopy(pair.unwrapped_discriminator), copy.deepcopy(pair.unwrapped_generator)
+    steps, batches = steps_of(pair, tokenizer, clip=clip)
+    table = pair.unwrapped_discriminator.encoder.embeddings.word_embeddings.weight
+    assert torch.equal(table, pair.unwrapped_generator.encoder.embeddings.word_embeddings.weight)
+    assert table is not pair.unwrapped_generator.encoder.embeddings.word_embeddings.weight
 
-    judge.encoder.embeddings = maker.encoder.embeddings
-    weights = list({id(each): each for player in (maker, judge) for each in player.parameters()}.values())
+    discriminator.encoder.embeddings = generator.encoder.embeddings
+    weights = list({id(each): each for player in (generator, discriminator) for each in player.parameters()}.values())
     groups = [
         {"params": [each for each in weights if (each.dim() > 1) is wide], "weight_decay": 0.01 * wide}
         for wide in (True, False)
     ]
     optimizer = ElectraAdamW(groups, lr=1e-2, eps=1e-6, fused=True)
-    mean = Mean(players.accelerator)
+    mean = Mean(pair.accelerator)
     for number, batch in enumerate(batches):
         torch.manual_seed(number * 1_009)
         for group in optimizer.param_groups:
             group["lr"] = 1e-2 * (3 - number) / 2.7 if number else 1e-2
-        fakes = maker.train()(batch)
-        real, fake = judge.train()(batch, fakes)
-        filled = fakes["tokens"].filled
-        loss = 50 * replaced_token_detection(real["tokens"], fake["tokens"], mean)
+        generated = generator.train()(**batch)
+        output = discriminator.train()(**batch, generated=generated)
+        filled = generated.predictions
+        loss = 50 * replaced_token_detection(output.units["tokens"], output.generated_units["tokens"], mean)
         loss = loss + mean(functional.cross_entropy(filled.logits, filled.labels, reduction="none"), filled.weight)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(weights, clip)
         assert (norm > clip) == (clip < 1), "the smaller bound clips, the larger does not"
         optimizer.step()
         optimizer.zero_grad()
-    for name, value in judge.state_dict().items():
+    for name, value in discriminator.state_dict().items():
         if "key.bias" not in name:  # the softmax cancels it: its gradient is rounding, which Adam blows up
-            assert torch.allclose(value, players.unwrapped_discriminator.state_dict()[name], atol=1e-4), name
+            assert torch.allclose(value, pair.unwrapped_discriminator.state_dict()[name], atol=1e-4), name
     assert not torch.allclose(
         table,
-        players_of(encoder("electra")).unwrapped_discriminator.encoder.embeddings.word_embeddings.weight,
+        pair_of(encoder("electra")).unwrapped_discriminator.encoder.embeddings.word_embeddings.weight,
         atol=1e-3,
     )
 
 
 def test_disentangled_sharing_keeps_the_losses_apart(encoder, tokenizer):
-    players = players_of(encoder("electra"), embedding_sharing="disentangled")
-    shared = players.unwrapped_discriminator.encoder.get_input_embeddings()
-    base = players.unwrapped_generator.encoder.get_input_embeddings().weight
+    pair = pair_of(encoder("electra"), embedding_sharing="disentangled")
+    shared = pair.unwrapped_discriminator.encoder.get_input_embeddings()
+    base = pair.unwrapped_generator.encoder.get_input_embeddings().weight
     assert isinstance(shared, GradientDisentangledEmbedding) and not shared.residual.any()
-    assert all(each is not base for each in players.unwrapped_discriminator.parameters())
+    assert all(each is not base for each in pair.unwrapped_discriminator.parameters())
     batch = batch_of(tokenizer)
-    fakes = players.unwrapped_generator(batch)
-    real, fake = players.unwrapped_discriminator(batch, {name: each.detach() for name, each in fakes.items()})
-    replaced_token_detection(real["tokens"], fake["tokens"], Mean(players.accelerator)).backward()
+    generated = pair.unwrapped_generator(**batch).detach()
+    pair.unwrapped_discriminator(**batch, generated=generated).loss.backward()
     assert base.grad is None and shared.residual.grad.abs().sum() > 0
-    players.optimizer.zero_grad()
+    pair.optimizer.zero_grad()
     before = base.detach().clone()
-    steps_of(players, tokenizer)
+    steps_of(pair, tokenizer)
     ids = torch.arange(5, 20)
     assert torch.allclose(shared(ids), base[ids] + shared.residual[ids]) and shared.residual.any()
     assert not torch.equal(before, base), "the generator's own loss moves the table"
-    with with_plain_embedding(players.unwrapped_discriminator.encoder):
-        stock = players.unwrapped_discriminator.encoder.get_input_embeddings()
+    with with_plain_embedding(pair.unwrapped_discriminator.encoder):
+        stock = pair.unwrapped_discriminator.encoder.get_input_embeddings()
         assert type(stock) is torch.nn.Embedding and torch.equal(stock.weight, base + shared.residual)
-    assert players.unwrapped_discriminator.encoder.get_input_embeddings() is shared
+    assert pair.unwrapped_discriminator.encoder.get_input_embeddings() is shared
 
 
 def test_a_generator_of_another_vocabulary_or_shape_is_refused(encoder, tmp_path):
     with pytest.raises(UserError, match="has another vocabulary than the encoder"):
-        players_of(encoder("bert"), generator_encoder=encoder("roberta"))
+        pair_of(encoder("bert"), generator_encoder=encoder("roberta"))
     with pytest.raises(
         UserError, match="embeddings differ from the encoder's .*LayerNorm.*--set embedding_sharing=none"
     ):
-        players_of(encoder("bert"), generator_encoder=encoder("electra"), embedding_sharing="plain")
+        pair_of(encoder("bert"), generator_encoder=encoder("electra"), embedding_sharing="plain")
     with pytest.raises(UserError, match=r"word embeddings are .*16\), the encoder's .*32\)"):
-        players_of(encoder("bert"), generator_encoder=encoder("electra"), embedding_sharing="disentangled")
+        pair_of(encoder("bert"), generator_encoder=encoder("electra"), embedding_sharing="disentangled")
     assert (
-        players_of(
+        pair_of(
             encoder("bert"), generator_encoder=encoder("electra"), embedding_sharing="none"
         ).unwrapped_generator.encoder.config.model_type
         == "electra"
     )
     with pytest.raises(UserError, match="generator_layers is 3; the encoder has 2"):
-        players_of(encoder("bert"), generator_layers=3)
+        pair_of(encoder("bert"), generator_layers=3)
 
 
 def test_a_head_that_reads_more_than_the_states_is_refused(encoder, monkeypatch):
-    filler = players_of(encoder("bert")).unwrapped_generator
+    filler = pair_of(encoder("bert")).unwrapped_generator
     monkeypatch.setattr(
-        filler, "fill", lambda batch: replace(MaskFiller.fill(filler, batch), logits=torch.zeros(4, 600))
+        filler,
+        "predict_masked",
+        lambda batch: replace(MaskedTokenModel.predict_masked(filler, batch), logits=torch.zeros(4, 600)),
     )
-    with pytest.raises(UserError, match='"some/encoder" cannot be used to fill masks'):
-        probe(filler, "some/encoder")
+    with pytest.raises(UserError, match='"some/encoder" cannot predict masked tokens'):
+        check_mlm_parity(filler, "some/encoder")
 
 
 # The optimiser
@@ -491,7 +499,7 @@ def test_the_probe_lets_every_family_pass(encoder):
         generator = TokenGenerator(
             models.load_filler(PretrainSettings(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family)))
         )
-        probe(generator, family)
+        check_mlm_parity(generator, family)
         assert isinstance(
             TokenDiscriminator(
                 models.load_encoder(
@@ -503,19 +511,19 @@ def test_the_probe_lets_every_family_pass(encoder):
 
 
 def test_weights_have_the_rates_of_their_part_and_frozen_ones_none(encoder):
-    players = players_of(
+    pair = pair_of(
         encoder("bert"),
         freeze_embeddings=True,
         learning_rate=1e-4,
         head_learning_rate=2e-4,
         generator_learning_rate=3e-4,
     )
-    rates = {id(each): group["rate"] for group in players.optimizer.param_groups for each in group["params"]}
-    decays = {id(each): group["weight_decay"] for group in players.optimizer.param_groups for each in group["params"]}
-    judge, maker = players.unwrapped_discriminator, players.unwrapped_generator
-    assert {rates.get(id(each)) for each in judge.predictions.parameters()} == {"head_learning_rate"}
-    assert {rates.get(id(each)) for each in judge.encoder.encoder.parameters()} == {"learning_rate"}
-    assert {rates.get(id(each)) for each in maker.encoder.encoder.parameters()} == {"generator_learning_rate"}
-    for player in (judge, maker):
+    rates = {id(each): group["rate"] for group in pair.optimizer.param_groups for each in group["params"]}
+    decays = {id(each): group["weight_decay"] for group in pair.optimizer.param_groups for each in group["params"]}
+    discriminator, generator = pair.unwrapped_discriminator, pair.unwrapped_generator
+    assert {rates.get(id(each)) for each in discriminator.predictions.parameters()} == {"head_learning_rate"}
+    assert {rates.get(id(each)) for each in discriminator.encoder.encoder.parameters()} == {"learning_rate"}
+    assert {rates.get(id(each)) for each in generator.encoder.encoder.parameters()} == {"generator_learning_rate"}
+    for player in (discriminator, generator):
         assert id(player.encoder.get_input_embeddings().weight) not in rates
-    assert all((decays[id(each)] > 0) is (each.dim() > 1) for each in judge.predictions.parameters())
+    assert all((decays[id(each)] > 0) is (each.dim() > 1) for each in discriminator.predictions.parameters())

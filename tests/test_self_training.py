@@ -1,4 +1,4 @@
-"""The generator that hides: what it may hide, what the discriminator then reads, and whom each of them learns from."""
+"""Runs with a teacher: which model is kept, which run may be the teacher, and what the log and the card say."""
 
 from __future__ import annotations
 
@@ -10,195 +10,16 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from processes import run_two
 from safetensors.torch import load_file, save_file
 
 from electra_ie import train
 from electra_ie.common.errors import UserError
 from electra_ie.metrics import ACHIEVED
-from electra_ie.models.encoders import load_tokenizer
-from electra_ie.models.masking_generator import MaskingGenerator
-from electra_ie.models.outputs import TEXTS
 from electra_ie.runs.plots import curves_figure
 from electra_ie.training.dev_scoring import DevScoring
-from electra_ie.training.self_training import answers_of
 from electra_ie.training.step_log import StepLog
 from electra_ie.training.trainer import Trainer
-
-FAMILIES = ["bert", "roberta", "electra", "deberta-v2", "distilbert", "modernbert", "xlm-roberta"]
-
-
-def generator_of(folder, share=0.3, seed=0, **more):
-    tokenizer = load_tokenizer(folder)
-    made = MaskingGenerator(32, tokenizer.mask_token_id, tokenizer.all_special_ids, share, seed)
-    torch.manual_seed(3)
-    torch.nn.init.normal_(made.score.weight)
-    made.teacher = answers_of(tiny.discriminator_of(folder, sharp=20.0, **more))
-    return made
-
-
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=5), st.floats(0, 0.9), st.integers(0, 99))
-def test_so_many_are_hidden_and_never_what_may_not_be(lengths, share, step):
-    made = MaskingGenerator(8, 4, (0, 1, 2, 3, 4), share, 0)
-    width = max(lengths) + 2
-    free = torch.zeros(len(lengths), width, dtype=torch.bool)
-    for row, length in enumerate(lengths):
-        free[row, 1 : 1 + length] = True
-    torch.manual_seed(step)
-    scores = torch.randn(len(lengths), width, requires_grad=True)
-    hidden = made.choose(scores, free, torch.arange(len(lengths)), step)
-    assert set(hidden.unique().tolist()) <= {0.0, 1.0} and not hidden[~free].any()
-    assert hidden.sum(1).tolist() == (free.sum(1) * share).round().tolist()
-    hidden.sum().backward()
-    assert scores.grad.isfinite().all() and not scores.grad[~free].any()
-
-
-def test_what_is_hidden_follows_from_seed_step_and_place_and_from_the_scores():
-    made = MaskingGenerator(8, 4, (), 0.3, seed=5)
-    free, places = torch.ones(2, 20, dtype=torch.bool), torch.tensor([3, 1])
-    draw = [made.choose(torch.zeros(2, 20), free, places, step) for step in range(400)]
-    assert torch.equal(draw[0], made.choose(torch.zeros(2, 20), free, places, 0))
-    assert torch.equal(draw[0][1:], made.choose(torch.zeros(1, 20), free[:1], places[1:], 0)), "whatever the other rows"
-    longer = made.choose(torch.zeros(2, 30), torch.nn.functional.pad(free, (0, 10)), places, 0)
-    assert torch.equal(draw[0], longer[:, :20]), "whatever the padding"
-    share = torch.stack(draw).mean((0, 1))
-    assert (share - 0.3).abs().max() < 0.08, "all alike while nothing is known"
-    scores = torch.zeros(2, 20)
-    scores[:, 7] = 3.0
-    likely = torch.stack([made.choose(scores, free, places, step) for step in range(200)]).mean((0, 1))
-    assert likely[7] > 0.9 and likely[8] < 0.4
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_hidden_token_reads_as_the_mask(encoder, family):
-    """With hidden tokens the discriminator gives the very answers that it gives to a text with the mask in place."""
-    folder = encoder(family)
-    batch, made = tiny.batch_of(tiny.cutter_of(folder)), generator_of(folder)
-    discriminator = tiny.discriminator_of(folder, sharp=5.0).eval()
-    discriminator.probe_hiding(folder, load_tokenizer(folder).mask_token_id)
-    fakes = made(batch, 0)
-    hidden = fakes[TEXTS]
-    real, fake = discriminator(batch, fakes)
-    texts = batch.rows(~batch.known())
-    assert torch.equal(hidden.texts.input_ids, texts.input_ids) and len(texts.input_ids) == 4
-    assert hidden.hidden.sum() > 0
-    never = torch.isin(texts.input_ids, torch.tensor(load_tokenizer(folder).all_special_ids))
-    assert not any(made(batch, step)[TEXTS].hidden[never].any() for step in range(20)), "special tokens stay"
-    masked = texts.input_ids.masked_fill(hidden.hidden.bool(), load_tokenizer(folder).mask_token_id)
-    texts.input_ids = masked
-    expected = discriminator.answers(texts)
-    taught = tiny.discriminator_of(folder, sharp=20.0).eval().answers(batch.rows(~batch.known()))
-    known = discriminator.answers(batch.rows(batch.known()))
-    for field in tiny.FIELDS:
-        spans = field.kind == "spans"
-        want, told = ((each[field.name][texts.owned] if spans else each[field.name]) for each in (expected, taught))
-        torch.testing.assert_close(fake[field.name].logits, want, atol=1e-5, rtol=1e-4)
-        told = told.sigmoid() if field.kind == "flags" else told.softmax(-1)
-        torch.testing.assert_close(fake[field.name].taught, told, atol=1e-5, rtol=1e-4)
-        mine = known[field.name][batch.rows(batch.known()).owned] if spans else known[field.name]
-        torch.testing.assert_close(real[field.name].logits, mine, atol=1e-5, rtol=1e-4)
-
-
-def test_what_hiding_achieves_is_the_disagreement_on_the_texts_it_makes(encoder):
-    """The numbers are those of the texts with the mask in place; nothing random is used, no weight changes."""
-    folder = encoder("bert")
-    batch, made = tiny.batch_of(tiny.cutter_of(folder)), generator_of(folder)
-    discriminator = tiny.discriminator_of(folder, sharp=5.0).train()
-    for module in discriminator.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.5
-    before = {name: each.clone() for name, each in (*discriminator.state_dict().items(), *made.state_dict().items())}
-    state = torch.get_rng_state()
-    found = made.achieved(discriminator, batch, 7)
-    assert torch.equal(torch.get_rng_state(), state) and discriminator.training
-    after = {**discriminator.state_dict(), **made.state_dict()}
-    assert all(torch.equal(each, after[name]) for name, each in before.items())
-    assert all(each.grad is None for each in (*discriminator.parameters(), *made.parameters()))
-
-    texts = batch.rows(~batch.known())
-    zero = MaskingGenerator(32, made.token, made.special.tolist(), made.share, made.seed)  # all tokens alike
-    zero.teacher = made.teacher
-    taught = made(batch, 7)[TEXTS].taught
-    discriminator.eval()
-    for name, player in zip(ACHIEVED, (made, zero), strict=True):
-        masked = replace(
-            texts, input_ids=texts.input_ids.masked_fill(player(batch, 7)[TEXTS].hidden.bool(), made.token)
-        )
-        told = []
-        for field in tiny.FIELDS:
-            logits, by_teacher = discriminator.answers(masked)[field.name], taught[field.name]
-            if field.kind == "flags":
-                whole, some = (torch.stack([each, 1 - each]) for each in (by_teacher, logits.sigmoid()))
-                rows = (torch.xlogy(whole, whole) - torch.xlogy(whole, some)).sum(0).mean(-1)
-            else:
-                rows = (torch.xlogy(by_teacher, by_teacher) - by_teacher * logits.log_softmax(-1)).sum(-1)
-            weights = texts.owned.float() if field.kind == "spans" else texts.window_weight
-            told.append((rows * weights).sum() / weights.sum())
-        assert found[name] == pytest.approx(float(sum(told)) / 3, rel=1e-4) and found[name] > 0.01
-    one, other = (found[name] for name in ACHIEVED)
-    assert one != other
-    one, other = (zero.achieved(discriminator, batch, 7)[name] for name in ACHIEVED)
-    assert one == other, "a generator that knows nothing hides by chance"
-    assert made.achieved(discriminator, batch.rows(batch.known()), 7) == {}
-
-
-def test_a_run_logs_what_hiding_achieves_and_ends_in_the_same_weights(task, tmp_path, encoder, finished, monkeypatch):
-    settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
-    run = finished(tmp_path / "run", "adversarial", max_steps=60)
-    told = {row["step"]: [row[name] for name in ACHIEVED] for row in rows(run) if ACHIEVED[0] in row}
-    assert list(told) == [25, 50, 60] and all(0 < each < 5 for some in told.values() for each in some)
-    assert any(one != other for one, other in told.values())
-    monkeypatch.setattr(StepLog, "masking_effect", lambda *_: {})
-    without = train(str(task), tmp_path / "without", **settings)
-    assert not any(ACHIEVED[0] in row for row in rows(without))
-    for part in ("names", "topic", "risks"):
-        assert (run / part / "model.safetensors").read_bytes() == (without / part / "model.safetensors").read_bytes()
-
-
-def test_the_teacher_is_no_player(encoder):
-    made = generator_of(encoder("bert"))
-    assert [name for name, _ in made.named_parameters()] == ["score.weight", "score.bias"]
-    assert set(made.state_dict()) == {"score.weight", "score.bias"}
-
-
-def test_a_batch_without_unlabelled_rows_teaches_nothing_new(encoder):
-    folder = encoder("bert")
-    batch = tiny.batch_of(tiny.cutter_of(folder))
-    made, discriminator = generator_of(folder), tiny.discriminator_of(folder)
-    labelled = batch.rows(batch.known())
-    _, fake = discriminator(labelled, made(labelled, 0))
-    assert all(len(each.logits) == 0 for each in fake.values())
-
-
-def test_an_encoder_without_a_mask_or_without_embeddings_is_refused(task, tmp_path, encoder, monkeypatch):
-    from electra_ie.training import setup as training
-
-    folder = encoder("bert")
-    settings = tiny.settings(folder, "adversarial")
-    with monkeypatch.context() as patch:
-        tokenizer = load_tokenizer(folder)
-        tokenizer.mask_token = None
-        patch.setattr(training, "load_tokenizer", lambda name: tokenizer)
-        with pytest.raises(UserError, match="has no mask token"):
-            train(str(task), tmp_path / "run", **settings)
-        assert not (tmp_path / "run").exists()
-        written = task.read_text("utf-8")
-        task.write_text(written.replace(", unlabeled: pool.jsonl", ""), encoding="utf-8")
-        train(str(task), tmp_path / "bare", **settings)  # nothing is hidden where there are no texts to hide it in
-        task.write_text(written, encoding="utf-8")
-    discriminator = tiny.discriminator_of(folder)
-    forward = discriminator.encoder.forward
-    monkeypatch.setattr(
-        discriminator.encoder, "forward",
-        lambda **given: forward(**{k: v * 2 if k == "inputs_embeds" else v for k, v in given.items()}),
-    )  # fmt: skip
-    with pytest.raises(UserError, match="does not take word embeddings"):
-        discriminator.probe_hiding(folder, 4)
-    with pytest.raises(UserError, match="no embedding for the mask token"):
-        discriminator.probe_hiding(folder, 99_999)
-    assert not (tmp_path / "run").exists()
 
 
 def rows(run):
@@ -215,7 +36,7 @@ def spoil(monkeypatch, after=0):
             if len(scored) > after:
                 with torch.no_grad():
                     for head in self.setup.discriminator.heads.values():
-                        head.last.weight.zero_()
+                        head.output_layer.weight.zero_()
         true(self, state)
 
     monkeypatch.setattr(DevScoring, "score", score)
@@ -460,3 +281,16 @@ def test_a_teacher_must_be_there_and_be_asked_for(task, tmp_path, encoder):
     with pytest.raises(UserError, match="the preset supervised has no teacher"):
         train(str(task), tmp_path / "run", teacher=tmp_path, **tiny.settings(settings["encoder"], "supervised"))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_logs_what_hiding_achieves_and_ends_in_the_same_weights(task, tmp_path, encoder, finished, monkeypatch):
+    settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
+    run = finished(tmp_path / "run", "adversarial", max_steps=60)
+    told = {row["step"]: [row[name] for name in ACHIEVED] for row in rows(run) if ACHIEVED[0] in row}
+    assert list(told) == [25, 50, 60] and all(0 < each < 5 for some in told.values() for each in some)
+    assert any(one != other for one, other in told.values())
+    monkeypatch.setattr(StepLog, "masking_effect", lambda *_: {})
+    without = train(str(task), tmp_path / "without", **settings)
+    assert not any(ACHIEVED[0] in row for row in rows(without))
+    for part in ("names", "topic", "risks"):
+        assert (run / part / "model.safetensors").read_bytes() == (without / part / "model.safetensors").read_bytes()
