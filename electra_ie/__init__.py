@@ -26,19 +26,30 @@ if TYPE_CHECKING:
     from electra_ie.data.document import Document as Document
     from electra_ie.data.document import Finding as Finding
     from electra_ie.data.document import Span as Span
+    from electra_ie.data.fields import Field as Field
     from electra_ie.data.task import Task as Task
     from electra_ie.inference.extractor import Extractor as Extractor
+    from electra_ie.models.configs import DiscriminatorConfig as DiscriminatorConfig
+    from electra_ie.models.configs import LatentGeneratorConfig as LatentGeneratorConfig
+    from electra_ie.models.configs import MaskingGeneratorConfig as MaskingGeneratorConfig
+    from electra_ie.models.discriminator import Discriminator as Discriminator
+    from electra_ie.models.latent_generator import LatentGenerator as LatentGenerator
+    from electra_ie.models.masking_generator import MaskingGenerator as MaskingGenerator
     from electra_ie.training.callbacks import Callback as Callback
 
 _HOMES = {
     "pretrain": "api", "train": "api", "evaluate": "api", "extract": "api",
     "verify": "api", "push_data": "api", "push_to_hub": "api", "compare": "comparison.runner",
     "Extractor": "inference.extractor", "TrainSettings": "config.train", "PretrainSettings": "config.pretrain",
-    "Task": "data.task", "Document": "data.document", "Span": "data.document", "Finding": "data.document",
+    "Task": "data.task", "Document": "data.document", "Field": "data.fields", "Span": "data.document", "Finding": "data.document",
     "UserError": "common.errors", "Callback": "training.callbacks",
+    "Discriminator": "models.discriminator", "DiscriminatorConfig": "models.configs",
+    "LatentGenerator": "models.latent_generator", "LatentGeneratorConfig": "models.configs",
+    "MaskingGenerator": "models.masking_generator", "MaskingGeneratorConfig": "models.configs",
 }  # fmt: skip
 __all__ = [
-    "Callback", "Document", "Extractor", "Finding", "PretrainSettings", "Span", "Task", "TrainSettings", "UserError",
+    "Callback", "Discriminator", "DiscriminatorConfig", "Document", "Extractor", "Field", "Finding", "LatentGenerator",
+    "LatentGeneratorConfig", "MaskingGenerator", "MaskingGeneratorConfig", "PretrainSettings", "Span", "Task", "TrainSettings", "UserError",
     "compare", "evaluate", "extract", "pretrain", "push_data", "push_to_hub", "train", "verify",
 ]  # fmt: skip
 
