@@ -82,7 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, float]]:
 
     if accelerator.is_main_process:
         accelerator.unwrap_model(discriminator).save_pretrained(options.output, tokenizer=tokenizer)
-        print(f"{options.output}: one folder for stock transformers for each of {[field.name for field in task.fields]}")
+        print(
+            f"{options.output}: one folder for stock transformers for each of {[field.name for field in task.fields]}"
+        )
     accelerator.end_training()
     return history
 

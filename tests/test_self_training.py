@@ -26,9 +26,9 @@ def rows(run):
     return [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
 
 
-def spoil(monkeypatch, after=0):
-    """From its dev score of that number on, the game's discriminator knows nothing any more."""
-    true, scored = DevScoring.score, []
+def break_student(monkeypatch, after=0):
+    """Reset the student's output layers after `after` scorings of dev."""
+    original, scored = DevScoring.score, []
 
     def score(self, state):
         if self.setup.settings.has_teacher:
@@ -37,12 +37,12 @@ def spoil(monkeypatch, after=0):
                 with torch.no_grad():
                     for head in self.setup.discriminator.heads.values():
                         head.output_layer.weight.zero_()
-        true(self, state)
+        original(self, state)
 
     monkeypatch.setattr(DevScoring, "score", score)
 
 
-def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(
+def test_the_teachers_weights_are_kept_if_the_student_is_much_worse(
     task, tmp_path, encoder, finished, monkeypatch, capsys
 ):
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
@@ -53,10 +53,10 @@ def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(
     assert not (run / "checkpoint").exists()
     saved = json.loads((run / "scores.json").read_text("utf-8"))["training"]
     assert saved["best_step"] > 0 and saved["teacher"] == {"dev": teacher["teacher"]}
-    told = f"the supervised run with the same seed, which scores {teacher['teacher']['mean']:.3f} on dev"
-    assert told in (run / "README.md").read_text("utf-8")
+    expected = f"the supervised run with the same seed, which scores {teacher['teacher']['mean']:.3f} on dev"
+    assert expected in (run / "README.md").read_text("utf-8")
 
-    spoil(monkeypatch)
+    break_student(monkeypatch)
     kept = train(str(task), tmp_path / "kept", **settings)
     scores = json.loads((kept / "scores.json").read_text("utf-8"))
     assert scores["training"]["best_step"] == 0 and rows(kept)[0] == {
@@ -69,22 +69,22 @@ def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(
     assert "the teacher's, from before adversarial training" in (kept / "README.md").read_text("utf-8")
 
 
-def test_a_game_that_is_slightly_behind_its_teacher_is_kept(task, tmp_path, encoder, monkeypatch):
-    """Else a comparison on dev would be one of two chances against one."""
-    true = Trainer.select_final_weights
+def test_a_student_that_is_slightly_worse_than_its_teacher_is_kept(task, tmp_path, encoder, monkeypatch):
+    """Otherwise a comparison on dev would give this preset two attempts against one."""
+    original = Trainer.select_final_weights
 
-    def settle(self):
+    def select(self):
         if self.teacher:
             self.teacher = replace(self.teacher, best_score=self.state.saved.best_score + 0.01)
-        true(self)
+        original(self)
 
-    monkeypatch.setattr(Trainer, "select_final_weights", settle)
+    monkeypatch.setattr(Trainer, "select_final_weights", select)
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40))
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["best_step"] > 0
 
 
 @pytest.mark.parametrize("dev", [True, False])
-def test_a_game_that_collapses_ends_with_the_teacher(task, tmp_path, encoder, monkeypatch, capsys, dev):
+def test_training_that_collapses_ends_with_the_teachers_weights(task, tmp_path, encoder, monkeypatch, capsys, dev):
     from electra_ie.training import trainer as training
 
     if not dev:
@@ -92,8 +92,8 @@ def test_a_game_that_collapses_ends_with_the_teacher(task, tmp_path, encoder, mo
 
     class DivergenceMonitor(training.DivergenceMonitor):
         def see(self, step):
-            hides = any("adversarial_masking" in name for name in step.parts)
-            return "the loss has exploded" if hides and step.number == 13 else super().see(step)
+            masks = any("adversarial_masking" in name for name in step.parts)
+            return "the loss has exploded" if masks and step.number == 13 else super().see(step)
 
     monkeypatch.setattr(training, "DivergenceMonitor", DivergenceMonitor)
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40))
@@ -127,13 +127,13 @@ def test_a_field_may_be_called_texts(task, tmp_path, encoder):
         assert (run / "texts" / "model.safetensors").is_file()
 
 
-def test_two_processes_train_the_teacher_and_the_game(task, tmp_path, encoder, finished):
-    """Once alone, once in two processes, the same run but for how sums are rounded."""
+def test_two_processes_train_teacher_and_student_like_one(task, tmp_path, encoder, finished):
+    """The losses of one process and of two differ only by the rounding of sums."""
     settings = tiny.settings(encoder("bert"), "adversarial")
     alone = finished(tmp_path / "alone", "adversarial")
-    told = json.dumps({"task": str(task), "output": str(tmp_path / "both"), **settings})
+    expected = json.dumps({"task": str(task), "output": str(tmp_path / "both"), **settings})
     program = "import json, sys, electra_ie; electra_ie.train(**json.loads(sys.argv[1]))"
-    run_two(lambda rank: ["-c", program, told])
+    run_two(lambda rank: ["-c", program, expected])
     assert not (tmp_path / "both" / "checkpoint").exists()
     for one, both in zip(rows(alone), rows(tmp_path / "both"), strict=True):
         assert one["step"] == both["step"]
@@ -141,20 +141,18 @@ def test_two_processes_train_the_teacher_and_the_game(task, tmp_path, encoder, f
             assert both[name] == pytest.approx(one[name], abs=2e-3), (one["step"], name)
 
 
-@pytest.mark.parametrize("generations, dev", [(1, True), (1, False), (2, True)])
-def test_without_unlabelled_texts_there_is_no_game_and_the_run_is_control(
-    task, tmp_path, encoder, capsys, generations, dev
-):
+@pytest.mark.parametrize(("rounds", "dev"), [(1, True), (1, False), (2, True)])
+def test_without_unlabeled_texts_the_run_equals_the_supervised_one(task, tmp_path, encoder, capsys, rounds, dev):
     bare = task.read_text("utf-8").replace(", unlabeled: pool.jsonl", "")
     task.write_text(bare if dev else bare.replace("dev: dev.jsonl, ", ""), encoding="utf-8")
-    control = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised"))
-    settings = tiny.settings(encoder("bert"), "adversarial", overrides=[f"self_training_rounds={generations}"])
+    supervised = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised"))
+    settings = tiny.settings(encoder("bert"), "adversarial", overrides=[f"self_training_rounds={rounds}"])
     run = train(str(task), tmp_path / "run", **settings)
-    told = "there is no unlabeled text to learn from; the teacher's weights are kept. Add texts"
-    assert capsys.readouterr().err.count(told) == 1
+    expected = "there is no unlabeled text to learn from; the teacher's weights are kept. Add texts"
+    assert capsys.readouterr().err.count(expected) == 1
     for part in ("names", "topic", "risks"):
-        assert (run / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
-    found = [json.loads((each / "scores.json").read_text("utf-8")) for each in (run, control)]
+        assert (run / part / "model.safetensors").read_bytes() == (supervised / part / "model.safetensors").read_bytes()
+    found = [json.loads((each / "scores.json").read_text("utf-8")) for each in (run, supervised)]
     assert found[0].get("dev") == found[1].get("dev") and ("dev" in found[0]) == dev
     assert (
         curves_figure(rows(run)).texts[0].get_text()
@@ -166,73 +164,81 @@ def test_without_unlabelled_texts_there_is_no_game_and_the_run_is_control(
     assert not (run / "checkpoint").exists()
 
 
-def test_the_teacher_is_the_run_of_control_with_the_same_seed(task, tmp_path, encoder, finished, monkeypatch, capsys):
-    """Trained within, or taken from there: the same run in the end, to the byte."""
+def test_the_teacher_is_the_supervised_run_with_the_same_seed(task, tmp_path, encoder, finished, monkeypatch, capsys):
+    """A teacher that is trained within the run and a finished run give the same weights, to the byte."""
     folder = encoder("bert")
-    control = finished(tmp_path / "supervised", "supervised", max_steps=40)
+    supervised = finished(tmp_path / "supervised", "supervised", max_steps=40)
     capsys.readouterr()
     settings = tiny.settings(folder, "adversarial", max_steps=40)
     own = train(str(task), tmp_path / "own", **settings)
     assert "(teacher)" in capsys.readouterr().err
-    given = train(str(task), tmp_path / "given", teacher=control, **settings)
+    with_teacher = train(str(task), tmp_path / "given", teacher=supervised, **settings)
     assert "(teacher)" not in capsys.readouterr().err
     for part in ("names", "topic"):
-        assert (own / part / "model.safetensors").read_bytes() == (given / part / "model.safetensors").read_bytes()
-        assert (own / part / "model.safetensors").read_bytes() != (control / part / "model.safetensors").read_bytes()
-    assert rows(own)[0]["teacher"] == rows(given)[0]["teacher"]
-    assert rows(given)[0]["seconds"] == max(row.get("seconds", 0) for row in rows(control)), (
-        "its time is part of the run's"
+        assert (own / part / "model.safetensors").read_bytes() == (
+            with_teacher / part / "model.safetensors"
+        ).read_bytes()
+        assert (own / part / "model.safetensors").read_bytes() != (supervised / part / "model.safetensors").read_bytes()
+    assert rows(own)[0]["teacher"] == rows(with_teacher)[0]["teacher"]
+    assert rows(with_teacher)[0]["seconds"] == max(row.get("seconds", 0) for row in rows(supervised)), (
+        "its time is not part of the run's"
     )
 
-    spoil(monkeypatch)
-    kept = train(str(task), tmp_path / "kept", teacher=control, **settings)
+    break_student(monkeypatch)
+    kept = train(str(task), tmp_path / "kept", teacher=supervised, **settings)
     for part in ("names", "topic"):
-        assert (kept / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
+        assert (kept / part / "model.safetensors").read_bytes() == (
+            supervised / part / "model.safetensors"
+        ).read_bytes()
 
 
-def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encoder, finished, monkeypatch, capsys):
+def test_a_given_teacher_is_that_of_the_first_round_only(task, tmp_path, encoder, finished, monkeypatch, capsys):
     folder = encoder("bert")
-    control = finished(tmp_path / "supervised", "supervised", max_steps=40)
+    supervised = finished(tmp_path / "supervised", "supervised", max_steps=40)
     settings = tiny.settings(folder, "adversarial", max_steps=40, overrides=["self_training_rounds=2"])
     own = train(str(task), tmp_path / "own", **settings)
     shown = capsys.readouterr().err
     assert "(teacher)" in shown and "(adversarial, round 1)" in shown and "(adversarial, round 2)" in shown
-    given = train(str(task), tmp_path / "given", teacher=control, **settings)
+    with_teacher = train(str(task), tmp_path / "given", teacher=supervised, **settings)
     shown = capsys.readouterr().err
     assert "(teacher)" not in shown and "(adversarial, round 1)" in shown
     for part in ("names", "topic"):
-        assert (own / part / "model.safetensors").read_bytes() == (given / part / "model.safetensors").read_bytes()
+        assert (own / part / "model.safetensors").read_bytes() == (
+            with_teacher / part / "model.safetensors"
+        ).read_bytes()
     card = (own / "README.md").read_text("utf-8")
-    told = f"the model of self-training round 1, which scores {rows(own)[0]['teacher']['mean']:.3f} on dev. The teacher of round 1"
-    assert f"{told} was the supervised run with the same seed." in card
-    before = max(row.get("seconds", 0) for row in rows(control))
-    assert rows(given)[0]["seconds"] > before, "the time of all before it is part of the run's"
+    expected = f"the model of self-training round 1, which scores {rows(own)[0]['teacher']['mean']:.3f} on dev. The teacher of round 1"
+    assert f"{expected} was the supervised run with the same seed." in card
+    before = max(row.get("seconds", 0) for row in rows(supervised))
+    assert rows(with_teacher)[0]["seconds"] > before, "the time of the rounds before is not part of the run's"
 
-    spoil(monkeypatch)
-    kept = train(str(task), tmp_path / "kept", teacher=control, **settings)
-    assert capsys.readouterr().err.count("the teacher's weights are kept") == 2, "each generation falls back"
+    break_student(monkeypatch)
+    kept = train(str(task), tmp_path / "kept", teacher=supervised, **settings)
+    assert capsys.readouterr().err.count("the teacher's weights are kept") == 2, "not every round falls back"
     for part in ("names", "topic"):
-        assert (kept / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
-    dev = [row["dev"]["mean"] for row in rows(control) if row.get("best")][-1]
-    assert rows(kept)[0]["teacher"]["mean"] == dev, "what round 1 kept, not what it scored"
+        assert (kept / part / "model.safetensors").read_bytes() == (
+            supervised / part / "model.safetensors"
+        ).read_bytes()
+    dev = [row["dev"]["mean"] for row in rows(supervised) if row.get("best")][-1]
+    assert rows(kept)[0]["teacher"]["mean"] == dev, "the score is not that of the weights that round 1 has kept"
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    ("change", "message"),
     [
         ({"seed": 1}, "seed (0, now 1)"),
         ({"label_budget": 20}, "label_budget (None, now 20)"),
         ({"overrides": ["learning_rate=1e-5"]}, "learning_rate"),
     ],
 )
-def test_another_run_is_no_teacher(task, tmp_path, encoder, finished, change, told):
+def test_a_run_with_other_settings_cannot_be_the_teacher(task, tmp_path, encoder, finished, change, message):
     folder = encoder("bert")
-    control = finished(tmp_path / "supervised", "supervised")
+    supervised = finished(tmp_path / "supervised", "supervised")
     given = tiny.settings(folder, "adversarial")
     given |= {name: [*given.get(name, []), *value] if name == "settings" else value for name, value in change.items()}
     with pytest.raises(UserError, match="cannot be the teacher, it differs in") as raised:
-        train(str(task), tmp_path / "run", teacher=control, **given)
-    assert told in str(raised.value) and not (tmp_path / "run").exists()
+        train(str(task), tmp_path / "run", teacher=supervised, **given)
+    assert message in str(raised.value) and not (tmp_path / "run").exists()
 
 
 def of_other_code(run, folder):
@@ -257,7 +263,7 @@ def on_another_encoder(run, folder):
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    ("change", "message"),
     [
         (of_other_code, "differs in the code of this package"),
         (of_other_weights, "differs in its models"),
@@ -265,16 +271,16 @@ def on_another_encoder(run, folder):
         (without_log, "lacks the steps or dev scores"),
     ],
 )
-def test_a_run_that_is_not_what_would_be_trained_now_is_no_teacher(task, tmp_path, encoder, change, told):
+def test_a_run_that_would_be_trained_otherwise_now_cannot_be_the_teacher(task, tmp_path, encoder, change, message):
     folder = Path(shutil.copytree(encoder("bert"), tmp_path / "encoder"))
-    control = train(str(task), tmp_path / "supervised", **tiny.settings(str(folder), "supervised"))
-    change(control, folder)
-    with pytest.raises(UserError, match=told):
-        train(str(task), tmp_path / "run", teacher=control, **tiny.settings(str(folder), "adversarial"))
+    supervised = train(str(task), tmp_path / "supervised", **tiny.settings(str(folder), "supervised"))
+    change(supervised, folder)
+    with pytest.raises(UserError, match=message):
+        train(str(task), tmp_path / "run", teacher=supervised, **tiny.settings(str(folder), "adversarial"))
     assert not (tmp_path / "run").exists()
 
 
-def test_a_teacher_must_be_there_and_be_asked_for(task, tmp_path, encoder):
+def test_a_teacher_must_exist_and_the_preset_must_have_one(task, tmp_path, encoder):
     settings = tiny.settings(encoder("bert"), "adversarial")
     with pytest.raises(UserError, match="no finished run to be the teacher"):
         train(str(task), tmp_path / "run", teacher=tmp_path / "none", **settings)
@@ -283,12 +289,14 @@ def test_a_teacher_must_be_there_and_be_asked_for(task, tmp_path, encoder):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_logs_what_hiding_achieves_and_ends_in_the_same_weights(task, tmp_path, encoder, finished, monkeypatch):
+def test_a_run_logs_the_masking_effect_which_does_not_change_its_weights(
+    task, tmp_path, encoder, finished, monkeypatch
+):
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
     run = finished(tmp_path / "run", "adversarial", max_steps=60)
-    told = {row["step"]: [row[name] for name in ACHIEVED] for row in rows(run) if ACHIEVED[0] in row}
-    assert list(told) == [25, 50, 60] and all(0 < each < 5 for some in told.values() for each in some)
-    assert any(one != other for one, other in told.values())
+    expected = {row["step"]: [row[name] for name in ACHIEVED] for row in rows(run) if ACHIEVED[0] in row}
+    assert list(expected) == [25, 50, 60] and all(0 < each < 5 for some in expected.values() for each in some)
+    assert any(one != other for one, other in expected.values())
     monkeypatch.setattr(StepLog, "masking_effect", lambda *_: {})
     without = train(str(task), tmp_path / "without", **settings)
     assert not any(ACHIEVED[0] in row for row in rows(without))

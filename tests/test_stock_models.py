@@ -1,4 +1,4 @@
-"""A saved folder is a stock folder: it loads where electra_ie cannot be imported, and answers the same."""
+"""A saved field is a stock model: it loads without electra_ie and gives the same logits."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ import json, sys
 sys.modules["electra_ie"] = None  # from here on it cannot be imported
 import torch
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
-asked = json.load(sys.stdin)
-told = {}
-for name, folder in asked["folders"].items():
+request = json.load(sys.stdin)
+result = {}
+for name, folder in request["folders"].items():
     auto = AutoModelForTokenClassification if name == "names" else AutoModelForSequenceClassification
     model = auto.from_pretrained(folder).eval()
-    batch = AutoTokenizer.from_pretrained(folder)(asked["texts"], padding=True, return_tensors="pt")
+    batch = AutoTokenizer.from_pretrained(folder)(request["texts"], padding=True, return_tensors="pt")
     with torch.no_grad():
         logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-    told[name] = {"logits": logits.tolist(), "labels": model.config.id2label, "class": type(model).__module__}
-json.dump(told, sys.stdout)
+    result[name] = {"logits": logits.tolist(), "labels": model.config.id2label, "class": type(model).__module__}
+json.dump(result, sys.stdout)
 """
 
 
-def answers(extractor: Extractor) -> dict[str, torch.Tensor]:
+def logits_of(extractor: Extractor) -> dict[str, torch.Tensor]:
     rows = tiny.rows(extractor.windower, [Document("t", text) for text in TEXTS])
     return extractor.discriminator.eval().predict_logits(collate(rows, extractor.windower, ()))
 
@@ -52,47 +52,55 @@ def mean_run(encoder, tmp_path_factory):
     return train(str(tiny.write_task(folder / "task")), folder / "run", **settings)
 
 
-@pytest.mark.parametrize("made", ["run", "mean_run"])
-def test_folders_load_and_answer_without_electra_ie(request, made, tmp_path):
-    run = request.getfixturevalue(made)
-    asked = json.dumps({"folders": {field.name: str(run / field.name) for field in tiny.FIELDS}, "texts": TEXTS})
+@pytest.mark.parametrize("fixture", ["run", "mean_run"])
+def test_fields_load_without_electra_ie_and_give_the_same_logits(request, fixture, tmp_path):
+    run = request.getfixturevalue(fixture)
+    request_json = json.dumps({"folders": {field.name: str(run / field.name) for field in tiny.FIELDS}, "texts": TEXTS})
     done = subprocess.run(
-        [sys.executable, "-I", "-W", "ignore", "-c", STOCK], input=asked, capture_output=True, encoding="utf-8",
+        [sys.executable, "-I", "-W", "ignore", "-c", STOCK], input=request_json, capture_output=True, encoding="utf-8",
         timeout=120, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    result = json.loads(done.stdout)
     extractor = Extractor.load(str(run))
-    family = {"run": "bert", "mean_run": "roberta"}[made]
+    family = {"run": "bert", "mean_run": "roberta"}[fixture]
     for field in tiny.FIELDS:
-        assert told[field.name]["class"].startswith(f"transformers.models.{family}")
-        assert list(told[field.name]["labels"].values()) == list(field.names)
-        logits = torch.tensor(told[field.name]["logits"])
-        torch.testing.assert_close(logits, answers(extractor)[field.name], atol=1e-5, rtol=0)
+        assert result[field.name]["class"].startswith(f"transformers.models.{family}")
+        assert list(result[field.name]["labels"].values()) == list(field.names)
+        logits = torch.tensor(result[field.name]["logits"])
+        torch.testing.assert_close(logits, logits_of(extractor)[field.name], atol=1e-5, rtol=0)
 
 
-def test_pooling_follows_what_the_encoder_says_of_itself(encoder, tmp_path, capsys):
+def test_pooling_is_what_the_encoder_declares(encoder, tmp_path, capsys):
     for family, able in (("bert", "mean"), ("deberta-v2", "stock")):
         folder = shutil.copytree(encoder(family), tmp_path / family)
         assert choose_pooling(str(folder)) == "stock"
         (folder / "1_Pooling").mkdir()
-        for told, expected in ((True, able), (False, "stock")):
-            (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": told}), "utf-8")
+        for declared, expected in ((True, able), (False, "stock")):
+            (folder / "1_Pooling" / "config.json").write_text(
+                json.dumps({"pooling_mode_mean_tokens": declared}), "utf-8"
+            )
             assert choose_pooling(str(folder)) == expected
     assert "deberta-v2 cannot use the mean of the states" in capsys.readouterr().err
     with pytest.raises(UserError, match=r"deberta-v2.*Set pooling=stock"):
         choose_pooling(str(folder), "mean")
 
 
-def test_the_field_of_a_run_is_an_encoder_without_its_averaging_layer(mean_run, tmp_path):
-    made = Discriminator.from_encoder(str(mean_run / "topic"), tiny.FIELDS[:1], pooling="stock")
-    assert made.encoder.config.num_hidden_layers == len(made.encoder.encoder.layer) == tiny.SIZES["num_hidden_layers"]
-    assert not made.head(tiny.FIELDS[0]).averages
+def test_a_field_of_a_run_is_used_as_an_encoder_without_its_averaging_layer(mean_run, tmp_path):
+    discriminator = Discriminator.from_encoder(str(mean_run / "topic"), tiny.FIELDS[:1], pooling="stock")
+    assert (
+        discriminator.encoder.config.num_hidden_layers
+        == len(discriminator.encoder.encoder.layer)
+        == tiny.SIZES["num_hidden_layers"]
+    )
+    assert not discriminator.head(tiny.FIELDS[0]).averages
     again = (
         Discriminator.from_encoder(str(mean_run / "topic"), tiny.FIELDS[:1], pooling="mean").head(tiny.FIELDS[0]).model
     )
     saved = load_file(mean_run / "topic" / "model.safetensors")
-    assert torch.equal(again.classifier.dense.weight, saved["classifier.dense.weight"]), "it was trained on the mean"
+    assert torch.equal(again.classifier.dense.weight, saved["classifier.dense.weight"]), (
+        "the layer that was trained on the mean is reset"
+    )
     texts = tmp_path / "texts"
     texts.mkdir()
     (texts / "memo.txt").write_text("Arden paid the invoice.", encoding="utf-8")
@@ -101,12 +109,12 @@ def test_the_field_of_a_run_is_an_encoder_without_its_averaging_layer(mean_run, 
 
 
 @pytest.mark.parametrize("family", ["modernbert", "distilbert"])
-def test_what_a_stranger_writes_into_a_config_takes_off_no_layer(encoder, tmp_path, family):
+def test_an_invalid_entry_about_averaging_removes_no_layer(encoder, tmp_path, family):
     folder = shutil.copytree(encoder(family), tmp_path / family)
     config = json.loads((folder / "config.json").read_text("utf-8"))
-    told = {"electra_ie": ["averages"] if family == "distilbert" else {"averages": True}}
-    (folder / "config.json").write_text(json.dumps({**config, **told}), "utf-8")
+    entry = {"electra_ie": ["averages"] if family == "distilbert" else {"averages": True}}
+    (folder / "config.json").write_text(json.dumps({**config, **entry}), "utf-8")
     plain, other = (
         Discriminator.from_encoder(str(each), tiny.FIELDS, pooling="stock") for each in (encoder(family), folder)
     )
-    assert sum(each.numel() for each in other.parameters()) == sum(each.numel() for each in plain.parameters())
+    assert other.num_parameters() == plain.num_parameters()
