@@ -61,11 +61,13 @@ class MaskFiller(nn.Module):
     def fill(self, batch: TokenBatch) -> MaskedLMOutput:
         """The k chosen places of each of B blocks, as B * k rows."""
         states = _states(self.encoder, batch.masked_ids, batch.mask)
-        chosen = states.gather(1, batch.places[..., None].expand(-1, -1, states.shape[-1]))
+        chosen = states.gather(1, batch.positions[..., None].expand(-1, -1, states.shape[-1]))
         logits = self.head(inputs_embeds=chosen.flatten(0, 1)[None]).logits[0].float()
         rows = torch.arange(len(states), device=states.device)[:, None] * states.shape[1]
-        labels = batch.input_ids.gather(1, batch.places).flatten()
-        return MaskedLMOutput(TOKENS, logits, labels, labels, batch.weight.flatten(), (rows + batch.places).flatten())
+        labels = batch.input_ids.gather(1, batch.positions).flatten()
+        return MaskedLMOutput(
+            TOKENS, logits, labels, labels, batch.weight.flatten(), (rows + batch.positions).flatten()
+        )
 
     @contextmanager
     def stock(self) -> Iterator[PreTrainedModel]:
@@ -84,10 +86,10 @@ class TokenGenerator(MaskFiller):
 
     def forward(self, batch: TokenBatch, step: int = 0) -> dict[str, CorruptedBatch]:
         filled = self.fill(batch)
-        drawn = sample(filled.logits.detach(), batch.chance.flatten())
+        drawn = sample(filled.logits.detach(), batch.uniform.flatten())
         # A place that does not count keeps its token.
         drawn = torch.where(filled.weight > 0, drawn, filled.labels)
-        ids = batch.input_ids.scatter(1, batch.places, drawn.view_as(batch.places))
+        ids = batch.input_ids.scatter(1, batch.positions, drawn.view_as(batch.positions))
         return {TOKENS.name: CorruptedBatch(replace(filled, drawn=drawn), ids, ids != batch.input_ids)}
 
 
