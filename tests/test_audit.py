@@ -50,7 +50,7 @@ def test_the_audit_says_what_the_run_was_made_from(run):
     assert audit["data"] == {
         name: sha256(data / name) for name in ("train.jsonl", "dev.jsonl", "test.jsonl", "pool.jsonl")
     }
-    assert audit["recipe"]["run.yaml"] == sha256(run / "run.yaml")
+    assert audit["settings"]["run.yaml"] == sha256(run / "run.yaml")
     assert audit["seeds"] == {"seed": 0} and set(audit["splits"]) == {"train", "pool", "dev", "test"}
     for name in NAMES:
         assert audit["weights"][f"{name}/model.safetensors"] == sha256(run / name / "model.safetensors")
@@ -129,7 +129,7 @@ def test_what_a_run_would_have_read_is_said_or_not_read(mine, tmp_path, capsys):
         and "may not choose to read" in found.unchecked[0]
         and "notes.txt" in found.unchecked[0]
     )
-    assert [line.partition(": ")[0] for line in lines(mine)] == ["recipe", "data", "splits"]
+    assert [line.partition(": ")[0] for line in lines(mine)] == ["settings", "data", "splits"]
     assert f"unlabeled texts: {tmp_path / 'notes.txt'}" in capsys.readouterr().err
 
 
@@ -137,7 +137,7 @@ def test_a_run_whose_data_are_not_here_says_so_though_its_pool_is(mine, tmp_path
     change_yaml(mine / "task.yaml", data=str(tmp_path / "none"))
     change_yaml(mine / "run.yaml", unlabeled=[str(tmp_path / "data")])
     found = verify(mine)
-    assert [each.part for each in found.differences] == ["recipe"] and "the files are missing" in found.unchecked[0]
+    assert [each.part for each in found.differences] == ["settings"] and "the files are missing" in found.unchecked[0]
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -178,9 +178,9 @@ def relabel(file: Path) -> None:
     (lambda run: (run / "names" / "tokenizer.json").unlink(), ["weights: names/tokenizer.json: missing"]),
     (lambda run: (run / "names" / "special_tokens_map.json").write_text('{"cls_token": "paid"}'), ["weights: names/special_tokens_map.json: new"]),
     (lambda run: (run / "names" / "added_tokens.json").write_text('{"ard": 5}'), ["weights: names/added_tokens.json: new"]),
-    (lambda run: change_yaml(run / "run.yaml", learning_rate=0.5), ["recipe: run.yaml"]),
-    (lambda run: change_yaml(run / "run.yaml", label_budget=20), ["recipe: run.yaml", "splits: train", "splits: pool"]),
-    (lambda run: change_yaml(run / "task.yaml", description="Another."), ["recipe: task.yaml"]),
+    (lambda run: change_yaml(run / "run.yaml", learning_rate=0.5), ["settings: run.yaml"]),
+    (lambda run: change_yaml(run / "run.yaml", label_budget=20), ["settings: run.yaml", "splits: train", "splits: pool"]),
+    (lambda run: change_yaml(run / "task.yaml", description="Another."), ["settings: task.yaml"]),
     (lambda run: relabel(run.parent / "data" / "dev.jsonl"), ["data: dev.jsonl", "splits: dev"]),
     (lambda run: (run.parent / "data" / "pool.jsonl").unlink(), ["data: pool.jsonl: missing"]),
     (lambda run: relabel(run.parent / "data" / "test.jsonl"), ["data: test.jsonl", "splits: test"]),

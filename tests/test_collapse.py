@@ -83,14 +83,14 @@ def test_what_never_learnt_is_said(task, tmp_path, encoder, capsys, monkeypatch,
         patch.setattr(setup, "init_bias_to_prior", begin_with_one_answer)
         run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2))
     told = capsys.readouterr().err
-    alike = json.loads((run / "scores.json").read_text("utf-8"))["training"]["answered_alike"]
+    alike = json.loads((run / "scores.json").read_text("utf-8"))["training"]["constant_answers"]
     assert (
         sorted(alike) == ["names", "topic"]
         and "(supervised): the field names gets the same answer in every text. Label more" in told
     )
     assert "Do not rely on its predictions for `topic` and `names`" in (run / "README.md").read_text("utf-8")
     learnt = train(str(task), tmp_path / "learnt", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
-    assert "answered_alike" not in json.loads((learnt / "scores.json").read_text("utf-8"))["training"]
+    assert "constant_answers" not in json.loads((learnt / "scores.json").read_text("utf-8"))["training"]
     assert "the same answer" not in capsys.readouterr().err
 
 

@@ -78,8 +78,8 @@ def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling)
     assert json.loads((tmp_path / "scores.json").read_text("utf-8"))["scores"] == scores
     saved = json.loads((run / "scores.json").read_text("utf-8"))
     assert saved["test"] == scores and set(saved) == {"training", "dev", "test"}
-    assert saved["training"]["labelled"]["documents"] == 30
-    assert saved["training"]["unlabelled"]["documents"] == (0 if preset == "supervised" else 40)
+    assert saved["training"]["labeled"]["documents"] == 30
+    assert saved["training"]["unlabeled"]["documents"] == (0 if preset == "supervised" else 40)
     assert all((run / f"test_{name}.png").is_file() for name in ("topic", "risks", "names"))
 
     counts = extract(run, [texts], tmp_path / "findings.jsonl", tmp_path / "page.html")
@@ -226,4 +226,4 @@ def test_the_story_by_the_command_line(task, tmp_path, texts, encoder):
     assert not (tmp_path / "none.jsonl").exists() and "Traceback" not in done.stderr
     assert json.loads((tmp_path / "scores.json").read_text("utf-8"))["scores"]["names"]["support"] == 40
     summary = json.loads((tmp_path / "run" / "scores.json").read_text("utf-8"))["training"]
-    assert (summary["labelled"]["documents"], summary["unlabelled"]["documents"]) == (30, 41)
+    assert (summary["labeled"]["documents"], summary["unlabeled"]["documents"]) == (30, 41)

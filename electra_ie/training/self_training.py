@@ -52,7 +52,7 @@ def answers_of(teacher: Discriminator, classifier: FeatureClassifier | None = No
     def answer(texts: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         states = teacher.states(texts)
         probabilities = teacher.probabilities(states, texts)
-        return states, classifier.beside(probabilities, texts) if classifier else probabilities
+        return states, classifier.combine_with_teacher(probabilities, texts) if classifier else probabilities
 
     return answer
 
