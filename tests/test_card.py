@@ -175,15 +175,15 @@ def test_the_data_card_is_that_of_the_very_task(task):
     assert DataCard.of(Task.load(named)) is None, "a task of that name is not yet that task"
 
 
-@pytest.mark.parametrize("row, licence", [
-    ("| Licence | CC BY 4.0 |", "cc-by-4.0"), ("| Licence | MIT, see the file | all |", "mit"), ("|Licence|CC0 1.0|", "cc0-1.0"),
-    ("| Licence | Creative Commons, as stated |", None), ("| Licence | MIT-like |", None),
+@pytest.mark.parametrize("row, license_id", [
+    ("| License | CC BY 4.0 |", "cc-by-4.0"), ("| License | MIT, see the file | all |", "mit"), ("|License|CC0 1.0|", "cc0-1.0"),
+    ("| License | Creative Commons, as stated |", None), ("| License | MIT-like |", None),
 ])  # fmt: skip
-def test_the_licence_of_a_data_card_has_the_name_that_the_hub_has_for_it(row, licence):
+def test_license_of_a_data_card_becomes_the_hub_identifier(row, license_id):
     card = DataCard.parse(
-        f"# ours\n\nNotes. German.\n\n| | |\n| --- | --- |\n{row}\n\n| Licence | Apache-2.0, of the code |\n"
+        f"# ours\n\nNotes. German.\n\n| | |\n| --- | --- |\n{row}\n\n| License | Apache-2.0, of the code |\n"
     )
-    assert (card.hub_license, card.language, card.shipped) == (licence, "German", False)
+    assert (card.hub_license, card.language, card.shipped) == (license_id, "German", False)
 
 
 @pytest.fixture
