@@ -587,10 +587,10 @@ def test_hub_data_set_is_a_corpus(tmp_path, encoder):
             code, messages = call("hub:acme/notes?column=body", "output")
             assert code == 0, messages
             assert "60 documents, 60 lines" in messages and (tmp_path / "output" / "README.md").is_file()
-            read = sum("train.jsonl" in path for path in hub.asked)
+            read = sum("train.jsonl" in path for path in hub.requests)
             assert read > 0
             assert call("hub:acme/notes?column=body", "again")[0] == 0
-            assert sum("train.jsonl" in path for path in hub.asked) == read, "tokenized twice"
+            assert sum("train.jsonl" in path for path in hub.requests) == read, "tokenized twice"
             for corpus, words in (("hub:acme/notes", "column= one of: body"), ("hub:acme/none", "cannot be found")):
                 code, messages = call(corpus, "none")
                 assert code == 2 and words in messages and "Traceback" not in messages, messages
