@@ -1,13 +1,14 @@
-"""Does adapting an encoder to a domain pay? Fine-tuning on few labels after `pretrain`, against no adaptation.
+"""Fine-tuning on few labels after adapting the encoder to a domain with `pretrain`, against no adaptation.
 
-    python benchmarks/adaptation.py --set precision=bf16      # dev scores, both objectives, over budgets of text: a day
+    python benchmarks/adaptation.py --set precision=bf16      # dev scores of all objectives and budgets of text: a day
     python benchmarks/adaptation.py --steps 300 --labels 100  # part of it
     python benchmarks/adaptation.py --test                    # score test, each run once, for what dev has chosen
-    python benchmarks/adaptation.py --table                   # only print what results/adaptation.json holds
+    python benchmarks/adaptation.py --table                   # only print what results/adaptation.json contains
 
-The embedded encoder is adapted on biomedical sentences (BC5CDR's dev and test are not among them) for so many steps of
-2,048 tokens, a run of its own for each number: the learning rate of each falls to 0. Then `supervised` fine-tunes it on
-bc5cdr with the seeds 0, 1, 2. What is chosen is chosen on dev. Encoders are kept in --work, out of the repository.
+The default encoder is adapted on biomedical sentences (without those of BC5CDR's dev and test splits). A step reads
+2,048 tokens. Each number of steps is a run of its own, since its learning rate falls to 0 over the run. `supervised`
+then fine-tunes the encoder on bc5cdr with the seeds 0, 1, 2. All choices are made on dev. Encoders are kept in --work,
+outside the repository.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ TEXT = Path(__file__).parents[2] / "shared" / "data" / "biomedical_text"
 RESULTS = Cells("adaptation")
 NONE = "none"
 TOKENS = 16 * 128
-"""Tokens in a step of the defaults."""
+"""Tokens in a step, by the default settings."""
 USUAL = "precision=bf16"
-"""The setting that all encoders of the table were made with, and which it does not name."""
+"""The setting that all encoders of the table have in common, which is not shown in their names."""
 
 
 def adapted(objective: str, steps: int, work: Path, settings: list[str]) -> str:
-    """The encoder of that budget, made now or before."""
+    """Return the folder of an adapted encoder, which is trained if it does not exist yet."""
     import electra_ie
     from electra_ie.config.train import EMBEDDED
 
@@ -46,7 +47,7 @@ def adapted(objective: str, steps: int, work: Path, settings: list[str]) -> str:
 
 
 def fine_tune(encoder: str, labels: int, seed: int, split: str, settings: Sequence[str] = ()) -> dict[str, Any]:
-    """Strict F1 (%) of `supervised` on bc5cdr."""
+    """Return the strict F1 (%) of `supervised` on a split of bc5cdr, and on dev."""
     import electra_ie
 
     folder = Path(tempfile.mkdtemp()) / "run"
@@ -55,46 +56,48 @@ def fine_tune(encoder: str, labels: int, seed: int, split: str, settings: Sequen
         electra_ie.evaluate(folder, "test")
     scores = json.loads((folder / "scores.json").read_text("utf-8"))
     shutil.rmtree(folder.parent)
-    (dev,), (f1,) = ([round(100 * each["f1"], 2) for each in scores[name].values()] for name in ("dev", split))
+    (dev,), (f1,) = ([round(100 * score["f1"], 2) for score in scores[name].values()] for name in ("dev", split))
     return {"f1": f1, "dev": dev}
 
 
-def module_key(objective: str, steps: int, settings: list[str]) -> str:
+def encoder_key(objective: str, steps: int, settings: list[str]) -> str:
     return " ".join([objective] if objective == NONE else [objective, str(steps), *settings])
 
 
-def fill(given: argparse.Namespace, split: str) -> None:
-    games = [each for each in given.objectives if each != NONE]
-    variants = [(NONE, 0)] * (NONE in given.objectives) + [(each, steps) for steps in given.steps for each in games]
+def fill(arguments: argparse.Namespace, split: str) -> None:
+    """Measure all cells that are missing."""
+    objectives = [objective for objective in arguments.objectives if objective != NONE]
+    variants = [(NONE, 0)] * (NONE in arguments.objectives)
+    variants += [(objective, steps) for steps in arguments.steps for objective in objectives]
     for objective, steps in variants:
-        for labels in given.labels:
-            for seed in given.seeds:
-                name = f"{split} | {module_key(objective, steps, given.set)} | {labels} | {seed}"
-                RESULTS.fill(name, partial(measure, objective, steps, labels, seed, split, given))
+        for labels in arguments.labels:
+            for seed in arguments.seeds:
+                name = f"{split} | {encoder_key(objective, steps, arguments.set)} | {labels} | {seed}"
+                RESULTS.fill(name, partial(measure, objective, steps, labels, seed, split, arguments))
 
 
 def measure(
-    objective: str, steps: int, labels: int, seed: int, split: str, given: argparse.Namespace
+    objective: str, steps: int, labels: int, seed: int, split: str, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    return fine_tune(adapted(objective, steps, given.work, given.set), labels, seed, split)
+    return fine_tune(adapted(objective, steps, arguments.work, arguments.set), labels, seed, split)
 
 
 def table(split: str) -> str:
-    """Markdown: a row for each encoder, a column for each number of labels; a cell that was not measured is empty."""
+    """Return a Markdown table: a row for each encoder, a column for each number of labels; missing cells are empty."""
     cells = RESULTS.matching(f"{split} | ")
-    if split == "dev":  # a run that is scored on test has been scored on dev before
-        cells |= {name: {**each, "f1": each["dev"]} for name, each in RESULTS.matching("test | ").items()}
-    found: dict[str, dict[int, list[float]]] = {}
-    for name, each in cells.items():
+    if split == "dev":  # a run that is scored on test is scored on dev, too
+        cells |= {name: {**result, "f1": result["dev"]} for name, result in RESULTS.matching("test | ").items()}
+    scores: dict[str, dict[int, list[float]]] = {}
+    for name, result in cells.items():
         encoder, labels, _ = name.split(" | ")
-        found.setdefault(encoder, {}).setdefault(int(labels), []).append(each["f1"])
-    columns = sorted({labels for each in found.values() for labels in each})
-    lines = [f"| encoder, {split} | tokens seen | " + " | ".join(f"{each} labels" for each in columns) + " |"]
+        scores.setdefault(encoder, {}).setdefault(int(labels), []).append(result["f1"])
+    columns = sorted({labels for by_labels in scores.values() for labels in by_labels})
+    lines = [f"| encoder, {split} | tokens seen | " + " | ".join(f"{labels} labels" for labels in columns) + " |"]
     lines.append("| --- | ---: |" + " ---: |" * len(columns))
-    for encoder, each in sorted(found.items(), key=lambda item: (_steps(item[0]), item[0])):
-        told = [spread(each[labels]) if labels in each else "" for labels in columns]
+    for encoder, by_labels in sorted(scores.items(), key=lambda item: (_steps(item[0]), item[0])):
+        shown = [spread(by_labels[labels]) if labels in by_labels else "" for labels in columns]
         name = " ".join(word for word in encoder.split() if word not in (str(_steps(encoder)), USUAL))
-        lines.append(f"| {name} | {_steps(encoder) * TOKENS / 1e6:.1f} M | " + " | ".join(told) + " |")
+        lines.append(f"| {name} | {_steps(encoder) * TOKENS / 1e6:.1f} M | " + " | ".join(shown) + " |")
     return "\n".join(lines)
 
 
@@ -111,12 +114,12 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--set", nargs="+", default=[], help="settings of pretrain, key=value")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "electra_ie_adaptation")
-    parser.add_argument("--test", action="store_true")
-    parser.add_argument("--table", action="store_true")
-    given = parser.parse_args()
-    split = "test" if given.test else "dev"
-    if not given.table:
-        fill(given, split)
+    parser.add_argument("--test", action="store_true", help="score test instead of dev")
+    parser.add_argument("--table", action="store_true", help="only print the table")
+    arguments = parser.parse_args()
+    split = "test" if arguments.test else "dev"
+    if not arguments.table:
+        fill(arguments, split)
     print(table(split))
 
 

@@ -1,7 +1,7 @@
 """Flags by a bag of words: tf-idf and logistic regression, on the labels of few_labels.py, scored on test.
 
     python benchmarks/bag_of_words.py              # a minute of one core
-    python benchmarks/bag_of_words.py --table      # only print what results/bag_of_words.json holds
+    python benchmarks/bag_of_words.py --table      # only print what results/bag_of_words.json contains
 
 The features are words and bigrams. Each flag is assigned to the texts whose probability exceeds a threshold. The
 threshold is the quantile of the probabilities on the unlabeled pool that gives the flag its share among the labels.
@@ -62,7 +62,7 @@ def table() -> str:
     for cell in CELLS:
         if results := RESULTS.matching(f"{cell} | ").values():
             scores = [spread(result["test"] for result in results)]
-            scores += [spread(ours[cell].control), spread(ours[cell].adversarial)]
+            scores += [spread(ours[cell].supervised), spread(ours[cell].adversarial)]
             lines.append(f"| {cell}, flags | {' | '.join(scores)} |")
     return "\n".join(lines)
 
@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=CELLS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--table", action="store_true", help="only print the table")
     arguments = parser.parse_args()
     for seed in [] if arguments.table else arguments.seeds:
         for cell in arguments.cells:

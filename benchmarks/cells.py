@@ -1,4 +1,4 @@
-"""What a benchmark has measured so far, in a JSON file: nothing is measured twice, several processes may fill it."""
+"""Measurements of a benchmark in a JSON file: no cell is measured twice, and several processes may fill the file."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ class Cells:
         return json.loads(self.file.read_text("utf-8")) if self.file.is_file() else {}
 
     def fill(self, key: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What stands at the key; where nothing does, measure it, note when and on what, and save it."""
+        """Return the measurement of a key; if there is none, measure, add date, machine and versions, and save it."""
         if key not in self.load():
             print(f"-- {key}", flush=True)
-            found = {**measure(), **circumstances()}
-            # Read again: another process may have filled other cells meanwhile.
-            known = self.load() | {key: found}
+            result = {**measure(), **environment()}
+            # Read the file again: another process may have filled other cells meanwhile.
+            results = self.load() | {key: result}
             self.file.parent.mkdir(exist_ok=True)
-            self.file.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
+            self.file.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
         return self.load()[key]
 
-    def matching(self, begin: str) -> dict[str, Any]:
-        """The measurements whose keys begin so, by the rest of the key."""
-        return {key[len(begin) :]: each for key, each in sorted(self.load().items()) if key.startswith(begin)}
+    def matching(self, prefix: str) -> dict[str, Any]:
+        """Return the measurements whose keys begin with a prefix, by the rest of the key."""
+        return {key[len(prefix) :]: result for key, result in sorted(self.load().items()) if key.startswith(prefix)}
 
 
-def circumstances() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Return date, machine and versions of a measurement."""
     import torch
     import transformers
 
@@ -51,17 +52,17 @@ def circumstances() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """Its name, where Linux tells it."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text("utf-8").splitlines() if told.is_file() else []
+    """Return architecture and, on Linux, name of the processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text("utf-8").splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{platform.machine()} {names[0]}" if names else platform.machine()
 
 
 def spread(scores: Iterable[float]) -> str:
-    """Mean and standard deviation: `62.9 ± 0.5`."""
-    found = list(scores)
-    if not found:
+    """Return mean and sample standard deviation, such as `62.9 ± 0.5`; `-` without scores."""
+    values = list(scores)
+    if not values:
         return "-"
-    deviation = f" ± {statistics.stdev(found):.1f}" if len(found) > 1 else ""
-    return f"{statistics.mean(found):.1f}{deviation}"
+    deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{deviation}"

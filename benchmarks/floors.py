@@ -1,11 +1,12 @@
-"""`supervised` and `latent` at their defaults on real sets: mean and spread over seeds, each run scored on test once.
+"""`supervised` and `latent` with default settings on real sets: mean and spread over seeds, each run scored on test
+once.
 
     python benchmarks/floors.py                       # every cell, three seeds (hours on two cores)
     python benchmarks/floors.py --cells bc5cdr:100    # one cell
-    python benchmarks/floors.py --table               # only print what results/floors.json holds
+    python benchmarks/floors.py --table               # only print what results/floors.json contains
 
-Finished trainings are kept in results/floors.json and not repeated, so that an interrupted run goes on where it was.
-The same test splits are those of few_labels.py: they were looked at before and since.
+Finished trainings are kept in results/floors.json and not repeated, so that an interrupted run continues where it was.
+The test splits are those of few_labels.py, which were scored before and after this benchmark.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ RESULTS = Cells("floors")
 
 
 def measure(task: str, labels: int | None, preset: str, seed: int) -> dict[str, Any]:
-    """Train once with the defaults, score test once."""
+    """Train once with default settings and score test once."""
     import electra_ie
 
     folder = Path(tempfile.mkdtemp()) / "run"
@@ -35,17 +36,17 @@ def measure(task: str, labels: int | None, preset: str, seed: int) -> dict[str, 
     scores = electra_ie.evaluate(folder, "test")
     training = json.loads((folder / "scores.json").read_text("utf-8"))["training"]
     shutil.rmtree(folder.parent)
-    each = next(iter(scores.values()))
+    score = next(iter(scores.values()))
     return {
-        "score": round(100 * each[each["main"]], 2),
-        "metric": each["main"],
-        "seconds": training["seconds"],  # by the clock, whatever else ran: few_labels.py compares costs
+        "score": round(100 * score[score["main"]], 2),
+        "metric": score["main"],
+        "seconds": training["seconds"],  # wall time on a shared machine: few_labels.py compares costs
         "steps": training["steps"],
     }
 
 
 def run(cells: list[str], presets: list[str], seeds: list[int]) -> None:
-    """Fill what is missing, saving after each training."""
+    """Measure all cells that are missing, and save after each training."""
     for seed in seeds:
         for cell in cells:
             task, _, budget = cell.partition(":")
@@ -55,30 +56,30 @@ def run(cells: list[str], presets: list[str], seeds: list[int]) -> None:
 
 
 def table() -> str:
-    """Markdown: a row for each cell."""
+    """Return a Markdown table with a row for each cell."""
     lines = ["| set | metric | supervised | latent | seeds |"]
     lines.append("| --- | --- | ---: | ---: | --- |")
     for cell in CELLS:
-        found = {preset: RESULTS.matching(f"{cell} {preset} ") for preset in PRESETS}
-        known = next((each for each in found.values() if each), None)
-        if not known:
+        results = {preset: RESULTS.matching(f"{cell} {preset} ") for preset in PRESETS}
+        measured = next((by_seed for by_seed in results.values() if by_seed), None)
+        if not measured:
             continue
-        seeds = "; ".join(f"{preset} {', '.join(map(str, each))}" for preset, each in found.items() if each)
-        shown = [spread(each["score"] for each in found[preset].values()) for preset in PRESETS]
-        metric = next(iter(known.values()))["metric"]
+        seeds = "; ".join(f"{preset} {', '.join(map(str, by_seed))}" for preset, by_seed in results.items() if by_seed)
+        shown = [spread(result["score"] for result in results[preset].values()) for preset in PRESETS]
+        metric = next(iter(measured.values()))["metric"]
         lines.append(f"| {cell} | {metric} | {shown[0]} | {shown[1]} | {seeds} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="`supervised` and `latent` with default settings on real sets.")
     parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=CELLS)
     parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=PRESETS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--table", action="store_true")
-    given = parser.parse_args()
-    if not given.table:
-        run(given.cells, given.presets, given.seeds)
+    parser.add_argument("--table", action="store_true", help="only print the table")
+    arguments = parser.parse_args()
+    if not arguments.table:
+        run(arguments.cells, arguments.presets, arguments.seeds)
     print(table())
 
 

@@ -3,13 +3,13 @@
     python benchmarks/gpu.py --output gpu.json
 
 It takes less than nine minutes on one GPU and needs nothing downloaded: the encoder has the size of BERT-base, random
-weights and a vocabulary learned from the shipped task `transaction_risk`, which is the data too. It trains
+weights, and a vocabulary trained on the shipped task `transaction_risk`, which is also the data. It trains
 `supervised`, `adversarial` and `latent`, pretrains by `electra` and `mlm`, resumes a run, extracts, and writes speed,
 model FLOPs utilization (MFU), memory and hardware as JSON. Exit code 1 if a check fails.
 
 The losses of the first steps must agree with those of a process on the CPU: weights, batches and noise are drawn on the
 CPU in both, and the encoder has no dropout. MFU counts 6 FLOPs per weight and token of a training step (Kaplan et al.
-2020, arXiv 2001.08361), word embeddings left out, over the peak of the GPU's data sheet for dense bf16; it is given for
+2020, arXiv 2001.08361), word embeddings excluded, over the peak of the GPU's data sheet for dense bf16; it is given for
 pretraining by mlm, whose blocks are full and which trains one model.
 """
 
@@ -41,7 +41,7 @@ from electra_ie.training.callbacks import Callback
 TASK = "transaction_risk"
 RUNS = ("supervised", "latent", "adversarial", "mlm", "electra")
 COMPARED = 4
-"""Steps whose losses are compared; of `adversarial` those after its teacher."""
+"""Number of steps whose losses are compared; for `adversarial`, steps after its teacher was trained."""
 TOLERANCE = {"adversarial": 0.15, "default": 0.05}
 """Relative difference allowed between a loss in bf16 and in float32: a bf16 number has 8 bits of precision. The teacher
 of `adversarial` trains on its own device first, so that its answers differ a little more."""
@@ -61,14 +61,14 @@ class Stopped(Exception):
 
 
 class StopAfterCheckpoint(Callback):
-    """End a run after its first checkpoint, from which it can be resumed."""
+    """Ends a run after its first checkpoint, from which it can be resumed."""
 
     def on_save(self, state: Any, path: Path) -> None:
         raise Stopped
 
 
 class FirstLosses(Callback):
-    """Keep the losses of the first steps; with `end`, end the run after them."""
+    """Keeps the losses of the first steps; with `end`, ends the run after them."""
 
     def __init__(self, end: bool):
         self.end = end
@@ -106,10 +106,10 @@ def build_encoder(folder: Path, texts: list[str]) -> str:
 def run(name: str, encoder: str, texts: Path, output: Path, precision: str, callbacks: list[Callback]) -> Path:
     """Train a preset of `train`, or pretrain by an objective."""
     if name in ("supervised", "adversarial", "latent"):
-        given = {**TRAINING, "encoder": encoder, "preset": name, "precision": precision}
-        return electra_ie.train(TASK, output, callbacks=callbacks, **given)
-    given = {**PRETRAINING, "encoder": encoder, "objective": name, "precision": precision}
-    return electra_ie.pretrain([texts], output, callbacks=callbacks, **given)
+        settings = {**TRAINING, "encoder": encoder, "preset": name, "precision": precision}
+        return electra_ie.train(TASK, output, callbacks=callbacks, **settings)
+    settings = {**PRETRAINING, "encoder": encoder, "objective": name, "precision": precision}
+    return electra_ie.pretrain([texts], output, callbacks=callbacks, **settings)
 
 
 def reference(encoder: str, texts: Path, folder: Path) -> None:
@@ -172,7 +172,7 @@ def extracted(model: Path, folder: Path) -> dict[str, Any]:
     """Extract from the test texts; return documents per second and findings."""
     texts = folder / "inbox.jsonl"
     documents = Task.load(TASK).read("test")
-    texts.write_text("".join(json.dumps({"text": each.text}) + "\n" for each in documents), encoding="utf-8")
+    texts.write_text("".join(json.dumps({"text": document.text}) + "\n" for document in documents), encoding="utf-8")
     began = time.monotonic()
     counts = electra_ie.extract(model, [texts], folder / "findings.jsonl")
     seconds = time.monotonic() - began
@@ -184,18 +184,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("gpu.json"))
     parser.add_argument("--reference", nargs=3, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.reference:
-        encoder, texts, folder = given.reference
+    arguments = parser.parse_args()
+    if arguments.reference:
+        encoder, texts, folder = arguments.reference
         reference(encoder, Path(texts), Path(folder))
         return 0
     if not torch.cuda.is_available():
         print("There is no GPU that torch can use.", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         os.environ["ELECTRA_IE_CACHE"] = str(folder / "cache")
-        documents = [each.text for each in Task.load(TASK).read("train")]
+        documents = [document.text for document in Task.load(TASK).read("train")]
         texts = folder / "texts.txt"
         texts.write_text("\n\n".join(documents), encoding="utf-8")
         encoder = build_encoder(folder / "encoder", documents)
@@ -220,7 +220,7 @@ def main() -> int:
             if result[name]["largest_difference"] > TOLERANCE.get(name, TOLERANCE["default"]):
                 failed.append(f"losses of {name}")
         result["failed"] = failed
-    given.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    arguments.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
     return 1 if failed else 0
 

@@ -1,14 +1,14 @@
-"""Peers on the same labels as few_labels.py: what one gets without us. Each model is scored on test once.
+"""Other tools on the labels of few_labels.py. Each model is scored on test once.
 
-    pip install setfit spacy                       # in an environment of their own, beside this package
-    python benchmarks/peers.py                     # hours: SetFit compares all pairs of labelled texts
+    pip install setfit spacy                       # in a separate environment with this package
+    python benchmarks/peers.py                     # hours: SetFit trains on all pairs of labeled texts
     python benchmarks/peers.py --peers regression --cells trec_fine:all
-    python benchmarks/peers.py --table             # only print what results/peers.json holds
+    python benchmarks/peers.py --table             # only print what results/peers.json contains
 
-regression: logistic regression on the frozen encoder's mean states, then five rounds of self-training, in each of
-which the surest texts of the pool join the labels, of every class so many that the classes keep their shares among the
-labels. setfit: SetFit at its own defaults, from the same encoder. spacy: its default pipeline for entities in English,
-without vectors, checkpoint chosen on dev, or on train where there is no dev.
+regression: logistic regression on the mean states of the frozen encoder, then five rounds of self-training, each of
+which adds the most confident texts of the pool to the labels, in numbers that keep the label shares of the classes.
+setfit: SetFit with default settings, from the same encoder. spacy: its default pipeline for English entities, without
+vectors, checkpoint chosen on dev, or on train if there is no dev split.
 """
 
 from __future__ import annotations
@@ -40,24 +40,27 @@ if TYPE_CHECKING:
 RESULTS = Cells("peers")
 
 
-def regression(field: Field, corpus: TrainingData, test: Sequence[Document]) -> list[Any]:
+def regression(field: Field, data: TrainingData, test: Sequence[Document]) -> list[Any]:
+    """Return the predictions of self-trained logistic regression on encoder states."""
     from electra_ie.training.co_training import self_trained
 
-    known, pool, asked = (features([each.text for each in some]) for some in (corpus.train, corpus.pool, test))
-    labels = np.array([each.gold[field.name] for each in corpus.train])
-    model = self_trained(known, labels, np.ones(len(labels)), pool)
-    return model.predict(asked).tolist()
+    labeled, pool, scored = (
+        features([document.text for document in documents]) for documents in (data.train, data.pool, test)
+    )
+    labels = np.array([document.gold[field.name] for document in data.train])
+    model = self_trained(labeled, labels, np.ones(len(labels)), pool)
+    return model.predict(scored).tolist()
 
 
 def features(texts: Sequence[str]) -> np.ndarray:
-    """(N, H): the mean of the encoder's states, of length one."""
+    """Return the mean states of the encoder, normalized to length one, as (N, H)."""
     import torch
     from transformers import AutoModel
 
     from electra_ie.models.encoders import load_tokenizer, resolve_encoder
 
     tokenizer, model = load_tokenizer(EMBEDDED), AutoModel.from_pretrained(resolve_encoder(EMBEDDED)).eval()
-    found = []
+    means = []
     for start in range(0, len(texts), 64):
         batch = tokenizer(
             list(texts[start : start + 64]), return_tensors="pt", padding=True, truncation=True, max_length=256
@@ -65,43 +68,46 @@ def features(texts: Sequence[str]) -> np.ndarray:
         mask = batch["attention_mask"][..., None]
         with torch.no_grad():
             states = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
-        found.append(torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1))
-    return torch.cat(found).numpy()
+        means.append(torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1))
+    return torch.cat(means).numpy()
 
 
-def setfit(field: Field, corpus: TrainingData, test: Sequence[Document]) -> list[Any]:
+def setfit(field: Field, data: TrainingData, test: Sequence[Document]) -> list[Any]:
+    """Return the predictions of SetFit."""
     import datasets
     from setfit import SetFitModel, Trainer, TrainingArguments
 
     from electra_ie.models.encoders import resolve_encoder
 
-    rows = {"text": [each.text for each in corpus.train]}
-    rows["label"] = [field.labels.index(each.gold[field.name]) for each in corpus.train]
+    rows = {"text": [document.text for document in data.train]}
+    rows["label"] = [field.labels.index(document.gold[field.name]) for document in data.train]
     model = SetFitModel.from_pretrained(resolve_encoder(EMBEDDED))
     with tempfile.TemporaryDirectory() as folder:
-        told = TrainingArguments(output_dir=folder, report_to="none")
-        Trainer(model=model, args=told, train_dataset=datasets.Dataset.from_dict(rows)).train()
-        return [field.labels[int(each)] for each in model.predict([each.text for each in test])]
+        arguments = TrainingArguments(output_dir=folder, report_to="none")
+        Trainer(model=model, args=arguments, train_dataset=datasets.Dataset.from_dict(rows)).train()
+        predictions = model.predict([document.text for document in test])
+        return [field.labels[int(prediction)] for prediction in predictions]
 
 
-def spacy(field: Field, corpus: TrainingData, test: Sequence[Document]) -> list[Any]:
+def spacy(field: Field, data: TrainingData, test: Sequence[Document]) -> list[Any]:
+    """Return the entities that spaCy's default pipeline finds, as spans."""
     import spacy as library
     from spacy.tokens import DocBin
 
     blank = library.blank("en")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for split, documents in (("train", corpus.train), ("dev", corpus.dev or corpus.train)):
-            kept = DocBin()
-            for each in documents:
-                doc = blank.make_doc(each.text)
+        for split, documents in (("train", data.train), ("dev", data.dev or data.train)):
+            docs = DocBin()
+            for document in documents:
+                doc = blank.make_doc(document.text)
                 spans = [
                     doc.char_span(span.start, span.end, span.label, alignment_mode="expand")
-                    for span in each.gold[field.name]
+                    for span in document.gold[field.name]
                 ]
                 doc.ents = library.util.filter_spans([span for span in spans if span is not None])
-                kept.add(doc)
-            kept.to_disk(folder / f"{split}.spacy")
+                docs.add(doc)
+            docs.to_disk(folder / f"{split}.spacy")
         run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, cwd=folder)
         run([sys.executable, "-m", "spacy", "init", "config", "config.cfg", "--lang", "en", "--pipeline", "ner"])
         paths = ["--paths.train", "train.spacy", "--paths.dev", "dev.spacy"]
@@ -109,7 +115,7 @@ def spacy(field: Field, corpus: TrainingData, test: Sequence[Document]) -> list[
         model = library.load(folder / "out" / "model-best")
         return [
             tuple(Span(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents)
-            for doc in model.pipe(each.text for each in test)
+            for doc in model.pipe(document.text for document in test)
         ]
 
 
@@ -124,7 +130,7 @@ CELLS = {
 
 
 def measure(peer: str, cell: str, seed: int) -> dict[str, Any]:
-    """The main score (%) of a peer on the test split, and its CPU seconds, those of its processes too."""
+    """Return the main score (%) of a peer on test, and its CPU seconds, including those of its subprocesses."""
     import resource
 
     import torch
@@ -134,39 +140,39 @@ def measure(peer: str, cell: str, seed: int) -> dict[str, Any]:
     name, _, budget = cell.partition(":")
     task = Task.load(name)
     labels = None if budget == "all" else int(budget)
-    corpus = TrainingData.read(task, TrainSettings(task=name, label_budget=labels, seed=seed, preset="adversarial"))
+    data = TrainingData.read(task, TrainSettings(task=name, label_budget=labels, seed=seed, preset="adversarial"))
     kind = "spans" if peer == "spacy" else "classes"
-    (field,) = (each for each in task.fields if each.kind == kind)
+    (field,) = (field for field in task.fields if field.kind == kind)
     test = task.read("test")
     torch.manual_seed(seed)
     began = time.process_time(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    answers = PEERS[peer](field, corpus, test)
+    answers = PEERS[peer](field, data, test)
     ended = time.process_time(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    found = score(field, [each.gold[field.name] for each in test], answers)
-    spent = ended[0] - began[0] + ended[1].ru_utime - began[1].ru_utime
-    return {"test": round(100 * found[found["main"]], 2), "cpu_seconds": round(spent)}
+    scores = score(field, [document.gold[field.name] for document in test], answers)
+    seconds = ended[0] - began[0] + ended[1].ru_utime - began[1].ru_utime
+    return {"test": round(100 * scores[scores["main"]], 2), "cpu_seconds": round(seconds)}
 
 
 OURS = {(few_labels.DEFAULT, "question"), (few_labels.DEFAULT, "entities")}
-"""The encoder and the fields whose scores stand beside those of the peers."""
+"""Encoder and fields of few_labels.py that the peers are compared with."""
 NAMES = {
     "regression": "logistic regression on frozen states, self-training", "setfit": "SetFit", "spacy": "spaCy",
 }  # fmt: skip
 
 
 def table() -> str:
-    """Markdown: a row for each peer and cell, beside both presets of few_labels.py on the encoder as it is."""
+    """Return a Markdown table: a row for each peer and cell, with both presets on the default encoder."""
     lines = ["| peer | set | peer | supervised | adversarial | CPU s of the peer |"]
     lines.append("| --- | --- | ---: | ---: | ---: | ---: |")
     ours = {row.cell: row for row in few_labels.rows() if (row.encoder, row.field) in OURS}
     for peer, cells in CELLS.items():
         for cell in cells:
-            if found := RESULTS.matching(f"{peer} | {cell} | ").values():
-                shown = [spread(each["test"] for each in found)]
-                shown += [spread(ours[cell].control), spread(ours[cell].adversarial)]
-                place = f"{cell}, {ours[cell].field}" if cell.startswith("transaction_risk") else cell
-                spent = statistics.mean(each["cpu_seconds"] for each in found)
-                lines.append(f"| {NAMES[peer]} | {place} | {' | '.join(shown)} | {spent:.0f} |")
+            if results := RESULTS.matching(f"{peer} | {cell} | ").values():
+                shown = [spread(result["test"] for result in results)]
+                shown += [spread(ours[cell].supervised), spread(ours[cell].adversarial)]
+                name = f"{cell}, {ours[cell].field}" if cell.startswith("transaction_risk") else cell
+                seconds = statistics.mean(result["cpu_seconds"] for result in results)
+                lines.append(f"| {NAMES[peer]} | {name} | {' | '.join(shown)} | {seconds:.0f} |")
     return "\n".join(lines)
 
 
@@ -175,11 +181,11 @@ def main() -> None:
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
     parser.add_argument("--cells", nargs="+")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--table", action="store_true")
-    given = parser.parse_args()
-    for seed in [] if given.table else given.seeds:
-        for peer in given.peers:
-            for cell in given.cells or CELLS[peer]:
+    parser.add_argument("--table", action="store_true", help="only print the table")
+    arguments = parser.parse_args()
+    for seed in [] if arguments.table else arguments.seeds:
+        for peer in arguments.peers:
+            for cell in arguments.cells or CELLS[peer]:
                 RESULTS.fill(f"{peer} | {cell} | {seed}", partial(measure, peer, cell, seed))
     print(table())
 

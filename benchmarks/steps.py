@@ -1,11 +1,11 @@
-"""How many steps, where there is no dev split to say: the rule of `TrainSettings.steps`, and half and twice as many.
+"""Number of steps without a dev split: the rule of `TrainSettings.steps`, half and twice as many.
 
     python benchmarks/steps.py                             # every cell, three seeds; about four hours of one core
-    python benchmarks/steps.py --table                     # only print what results/steps.json holds
+    python benchmarks/steps.py --table                     # only print what results/steps.json contains
 
 `supervised` is trained as without a dev split, so that the last step is kept, and scored on documents that chose
-nothing:
-those of dev, or, where the set has none, labelled ones of train that the label budget leaves over. Test is not scored.
+nothing: those of dev, or for a set without dev, labeled documents of train outside the label budget. Test is not
+scored.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from cells import Cells, spread
 CELLS = ("trec_fine:82", "bc5cdr:50", "bc5cdr:100", "sec_filings:50", "transaction_risk:60", "medical_cases_real:8")
 """Task and label budget."""
 TIMES = (0.5, 1.0, 2.0)
-MOST = 500
-"""Documents that are scored at most."""
+"""Numbers of steps, relative to the rule."""
+MAX_SCORED = 500
+"""Maximum number of documents that are scored."""
 RESULTS = Cells("steps")
 
 
 def measure(cell: str, times: float, seed: int, overrides: list[str]) -> dict[str, Any]:
-    """The mean over the fields of what the last step scores (%), and how many steps there were."""
+    """Return the mean score (%) over the fields after the last step, and the number of steps."""
     from electra_ie.config.train import TrainSettings
     from electra_ie.data.label_budget import sample
     from electra_ie.data.task import Task
@@ -44,34 +45,35 @@ def measure(cell: str, times: float, seed: int, overrides: list[str]) -> dict[st
     settings = TrainSettings.build(
         None, tuple(overrides), task=name, label_budget=int(budget), seed=seed, preset="supervised"
     )
-    read = TrainingData.read(task, settings)
-    taught = {each.id for each in read.train}
-    others = [each for each in task.read("train") if each.gold and each.id not in taught]
-    scored = read.dev or sample(others, MOST, seed)
+    data = TrainingData.read(task, settings)
+    trained_on = {document.id for document in data.train}
+    others = [document for document in task.read("train") if document.gold and document.id not in trained_on]
+    scored = data.dev or sample(others, MAX_SCORED, seed)
     with tempfile.TemporaryDirectory() as folder:
-        run, data = Path(folder) / "run", replace(read, dev=[])
-        steps = round(times * (set_up(task, settings, data, run).settings.max_steps or 0))
-        Trainer(set_up(task, settings.replace(max_steps=steps), data, run), run).run()
+        run, without_dev = Path(folder) / "run", replace(data, dev=[])
+        steps = round(times * (set_up(task, settings, without_dev, run).settings.max_steps or 0))
+        Trainer(set_up(task, settings.replace(max_steps=steps), without_dev, run), run).run()
         scores = score_answers(task.fields, scored, predict(Extractor.load(f"{folder}/run"), scored))
     return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored), "settings": overrides}
 
 
 def table() -> str:
-    """Markdown: a row for each cell, a column for each number of steps, over the seeds that all columns have."""
+    """Return a Markdown table: a row for each cell, a column for each number of steps, over the seeds that all columns
+    have."""
     lines = ["| set | steps by the rule | half | the rule | twice | documents scored |"]
     lines.append("| --- | ---: | ---: | ---: | ---: | ---: |")
     means: list[list[float]] = []
     for cell in CELLS:
-        found = [RESULTS.matching(f"{cell} | {times:g} | ") for times in TIMES]
-        seeds = sorted(set.intersection(*(set(each) for each in found)))
+        results = [RESULTS.matching(f"{cell} | {times:g} | ") for times in TIMES]
+        seeds = sorted(set.intersection(*(set(by_seed) for by_seed in results)))
         if not seeds:
             continue
-        scores = [[each[seed]["score"] for seed in seeds] for each in found]
-        means.append([statistics.mean(each) for each in scores])
-        rule = found[TIMES.index(1.0)][seeds[0]]
+        scores = [[by_seed[seed]["score"] for seed in seeds] for by_seed in results]
+        means.append([statistics.mean(column) for column in scores])
+        rule = results[TIMES.index(1.0)][seeds[0]]
         lines.append(f"| {cell} | {rule['steps']} | {' | '.join(map(spread, scores))} | {rule['scored']} |")
     if means:
-        shown = " | ".join(f"{statistics.mean(each):.1f}" for each in zip(*means, strict=True))
+        shown = " | ".join(f"{statistics.mean(column):.1f}" for column in zip(*means, strict=True))
         lines.append(f"| mean | | {shown} | |")
     return "\n".join(lines)
 
@@ -81,12 +83,12 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=CELLS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--set", nargs="+", default=[], help="settings of train, key=value")
-    parser.add_argument("--table", action="store_true")
-    given = parser.parse_args()
-    for seed in [] if given.table else given.seeds:
-        for cell in given.cells:
+    parser.add_argument("--table", action="store_true", help="only print the table")
+    arguments = parser.parse_args()
+    for seed in [] if arguments.table else arguments.seeds:
+        for cell in arguments.cells:
             for times in TIMES:
-                RESULTS.fill(f"{cell} | {times:g} | {seed}", partial(measure, cell, times, seed, given.set))
+                RESULTS.fill(f"{cell} | {times:g} | {seed}", partial(measure, cell, times, seed, arguments.set))
     print(table())
 
 

@@ -1,8 +1,9 @@
-"""What do stock pipelines find of what `extract` finds? Strict F1 of each way of reading the same trained models.
+"""Strict F1 of stock pipelines against `extract`, on the same trained models.
 
     python benchmarks/stock_reading.py       # transaction_risk, 60 labels, supervised, seeds 0, 1, 2: ten minutes
 
-Every way reads the same 200 records of test. `exact` is the function that the model card gives, in stock transformers.
+Every method reads the same 200 records of test. `exact` is the function in the model card, which uses stock
+transformers only.
 """
 
 from __future__ import annotations
@@ -22,48 +23,50 @@ STRATEGIES = ("first", "simple", "average", "max")
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """Train once; strict F1 (%) by way of reading."""
+    """Train once; return the strict F1 (%) by method."""
     from transformers import pipeline
 
     import electra_ie
-    from electra_ie.data.document import Span
     from electra_ie.metrics import score
     from electra_ie.runs.usage_snippets import StockFolder
 
     task = electra_ie.Task.load(TASK)
-    (field,) = (each for each in task.fields if each.kind == "spans")
+    (field,) = (field for field in task.fields if field.kind == "spans")
     documents = task.read("test")[:RECORDS]
     gold = [document.gold[field.name] for document in documents]
     with tempfile.TemporaryDirectory() as name:
         run = electra_ie.train(TASK, Path(name) / "run", label_budget=LABELS, seed=seed)
         extractor = electra_ie.Extractor.load(str(run))
-        code: dict[str, Any] = {}
-        exec(StockFolder.read(run, field).exact.replace(f'"{field.name}"', repr(str(run / field.name))), code)
-        ways: dict[str, Callable[[str], Any]] = {
-            "extract": lambda text: [dataclasses.asdict(each) for each in extractor(text) if each.field == field.name],
-            "exact": code[f"find_{field.name}"],
-        }
+
+        def extract(text: str) -> list[dict[str, Any]]:
+            return [dataclasses.asdict(finding) for finding in extractor(text) if finding.field == field.name]
+
+        namespace: dict[str, Any] = {}
+        exec(StockFolder.read(run, field).exact.replace(f'"{field.name}"', repr(str(run / field.name))), namespace)
+        methods: dict[str, Callable[[str], Any]] = {"extract": extract, "exact": namespace[f"find_{field.name}"]}
         for strategy in STRATEGIES:
             model = str(run / field.name)
-            ways[strategy] = pipeline("token-classification", model=model, aggregation_strategy=strategy)  # type: ignore[call-overload]
-        found = {
-            way: [[Span(each["start"], each["end"], _label(each)) for each in read(one.text)] for one in documents]
-            for way, read in ways.items()
+            methods[strategy] = pipeline("token-classification", model=model, aggregation_strategy=strategy)  # type: ignore[call-overload]
+        spans = {
+            method: [[_span(finding) for finding in read(document.text)] for document in documents]
+            for method, read in methods.items()
         }
-    return {way: round(100 * score(field, gold, spans)["f1"], 1) for way, spans in found.items()}
+    return {method: round(100 * score(field, gold, predicted)["f1"], 1) for method, predicted in spans.items()}
 
 
-def _label(found: dict[str, Any]) -> str:
-    return str(found.get("label") or found["entity_group"])
+def _span(finding: dict[str, Any]) -> Any:
+    from electra_ie.data.document import Span
+
+    return Span(finding["start"], finding["end"], str(finding.get("label") or finding["entity_group"]))
 
 
 def table() -> str:
-    """Markdown: a row for each way of reading."""
-    cells = RESULTS.matching(f"{TASK} {LABELS} | ").values()
+    """Return a Markdown table with a row for each method."""
+    results = RESULTS.matching(f"{TASK} {LABELS} | ").values()
     lines = ["| read by | strict F1 | by seed |", "| --- | ---: | --- |"]
-    for way in ("extract", "exact", *STRATEGIES):
-        scores = [cell[way] for cell in cells]
-        lines.append(f"| {way} | {spread(scores)} | {', '.join(map(str, scores))} |")
+    for method in ("extract", "exact", *STRATEGIES):
+        scores = [result[method] for result in results]
+        lines.append(f"| {method} | {spread(scores)} | {', '.join(map(str, scores))} |")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Print the hash of the weights of short runs with fixed settings, as proof that a refactoring changes no behaviour.
+"""Print hashes of the weights of short runs with fixed settings, to show that a refactoring changes no behavior.
 
     python benchmarks/weights_hash.py
 
@@ -29,6 +29,7 @@ PRETRAINING = {"max_steps": 6, "batch_size": 4, "block_length": 32, "num_evaluat
 
 
 def weights_hash(run: Path) -> str:
+    """Return the hash of all weights in a folder, and of their names and shapes."""
     digest = hashlib.sha256()
     for file in sorted(run.rglob("*.safetensors")):
         digest.update(str(file.relative_to(run)).encode())
@@ -39,27 +40,27 @@ def weights_hash(run: Path) -> str:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         os.environ["ELECTRA_IE_CACHE"] = str(folder / "cache")
         encoder = tiny.build("bert", folder / "encoder")
         task = tiny.write_task(folder / "three_kinds")
         hashes = {}
         for preset in ("supervised", "adversarial", "latent"):
-            made = train(str(task), folder / preset, **tiny.settings(encoder, preset, max_steps=30, label_budget=24))
-            hashes[f"{preset}, tiny BERT"] = weights_hash(made)
+            run = train(str(task), folder / preset, **tiny.settings(encoder, preset, max_steps=30, label_budget=24))
+            hashes[f"{preset}, tiny BERT"] = weights_hash(run)
         for preset in ("supervised", "adversarial"):
-            made = train("transaction_risk", folder / f"{preset}-minilm", preset=preset, label_budget=40, max_steps=12)
-            hashes[f"{preset}, MiniLM"] = weights_hash(made)
+            run = train("transaction_risk", folder / f"{preset}-minilm", preset=preset, label_budget=40, max_steps=12)
+            hashes[f"{preset}, MiniLM"] = weights_hash(run)
         texts = folder / "texts.txt"
         texts.write_text("\n\n".join(document.text for document in tiny.documents(400)), encoding="utf-8")
         for objective in ("mlm", "electra"):
-            made = pretrain([texts], folder / objective, encoder=encoder, objective=objective, **PRETRAINING)
-            hashes[f"{objective} pretraining"] = weights_hash(made)
-        told = [part for name, value in {**PRETRAINING, "gradient_accumulation_steps": 2, "objective": "mlm"}.items()
-                for part in ("--set", f"{name}={value}")]  # fmt: skip
+            run = pretrain([texts], folder / objective, encoder=encoder, objective=objective, **PRETRAINING)
+            hashes[f"{objective} pretraining"] = weights_hash(run)
+        settings = {**PRETRAINING, "gradient_accumulation_steps": 2, "objective": "mlm"}
+        overrides = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
         command = ["-m", "electra_ie", "pretrain", str(texts), "--encoder", encoder, "--output", str(folder / "two")]
-        run_two(lambda rank: [*command, *told])
+        run_two(lambda rank: [*command, *overrides])
         hashes["mlm pretraining, 2 processes, accumulation 2"] = weights_hash(folder / "two")
         for name, value in hashes.items():
             print(f"{name:48} {value}")

@@ -41,16 +41,18 @@ _HOMES = {
     "pretrain": "api", "train": "api", "evaluate": "api", "extract": "api",
     "verify": "api", "push_data": "api", "push_to_hub": "api", "compare": "comparison.runner",
     "Extractor": "inference.extractor", "TrainSettings": "config.train", "PretrainSettings": "config.pretrain",
-    "Task": "data.task", "Document": "data.document", "Field": "data.fields", "Span": "data.document", "Finding": "data.document",
+    "Task": "data.task", "Document": "data.document", "Span": "data.document", "Finding": "data.document",
+    "Field": "data.fields",
     "UserError": "common.errors", "Callback": "training.callbacks",
     "Discriminator": "models.discriminator", "DiscriminatorConfig": "models.configs",
     "LatentGenerator": "models.latent_generator", "LatentGeneratorConfig": "models.configs",
     "MaskingGenerator": "models.masking_generator", "MaskingGeneratorConfig": "models.configs",
 }  # fmt: skip
 __all__ = [
-    "Callback", "Discriminator", "DiscriminatorConfig", "Document", "Extractor", "Field", "Finding", "LatentGenerator",
-    "LatentGeneratorConfig", "MaskingGenerator", "MaskingGeneratorConfig", "PretrainSettings", "Span", "Task", "TrainSettings", "UserError",
-    "compare", "evaluate", "extract", "pretrain", "push_data", "push_to_hub", "train", "verify",
+    "Callback", "Discriminator", "DiscriminatorConfig", "Document", "Extractor", "Field", "Finding",
+    "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator", "MaskingGeneratorConfig", "PretrainSettings",
+    "Span", "Task", "TrainSettings", "UserError", "compare", "evaluate", "extract", "pretrain", "push_data",
+    "push_to_hub", "train", "verify",
 ]  # fmt: skip
 
 import_module(f"{__name__}.common.logs")  # installs the default handler, which the application may then replace

@@ -3,8 +3,8 @@
     python examples/custom_loop.py --generator latent
     accelerate launch --num_processes 2 examples/custom_loop.py --generator masking
 
-`electra_ie.train` is such a loop with evaluation, checkpoints, provenance and a model card. Write your own to change what
-a step does. This one learns from 60 labeled records of the shipped task `transaction_risk` and from its unlabeled text.
+`electra_ie.train` is such a loop with evaluation, checkpoints, provenance and a model card. Write your own to change
+what a step does. This one learns from 60 labeled records of the shipped task `transaction_risk` and from its unlabeled text.
 """
 
 from __future__ import annotations
@@ -82,9 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, float]]:
 
     if accelerator.is_main_process:
         accelerator.unwrap_model(discriminator).save_pretrained(options.output, tokenizer=tokenizer)
-        print(
-            f"{options.output}: one folder for stock transformers for each of {[field.name for field in task.fields]}"
-        )
+        accelerator.print(f"{options.output}: a stock transformers folder for each of the fields flags and entities")
     accelerator.end_training()
     return history
 

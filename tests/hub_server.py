@@ -1,5 +1,4 @@
-"""A server on this machine that speaks as much of the hub's HTTP API as pushing and pulling a model or a data set takes,
-and fails to order."""
+"""A local server with the part of the hub's HTTP API that uploads and downloads need, and with programmable failures."""
 
 from __future__ import annotations
 
@@ -18,16 +17,16 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 DROPPED = 0
-"""In place of a status: the connection is closed without an answer."""
+"""Used as a status: the connection is closed without a response."""
 KINDS = {"model": "models", "dataset": "datasets"}
 
 
 class Refusal(Exception):
-    """An answer that is no success."""
+    """A response with an error status."""
 
     def __init__(self, status: int, message: str = "", code: str = "", url: str = "", **headers: str):
         super().__init__(message)
-        self.status, self.told = status, {"error": message, **({"url": url} if url else {})}
+        self.status, self.body = status, {"error": message, **({"url": url} if url else {})}
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if code:
             self.headers["X-Error-Code"] = code
@@ -35,7 +34,7 @@ class Refusal(Exception):
 
 @dataclass
 class Fault:
-    """What the next `times` requests whose "METHOD /path" matches get instead of an answer."""
+    """A failure of the next `times` requests whose "METHOD /path" matches the pattern `request`."""
 
     request: str
     status: int
@@ -46,51 +45,59 @@ class Fault:
 
 @dataclass
 class Repository:
-    """Files by path in each commit, and the commit that each branch is at."""
+    """A repository: the files of each commit by path, and the commit of each branch."""
 
     private: bool = False
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
 
     def commit(self, branch: str, files: dict[str, bytes]) -> str:
-        told = repr([branch, len(self.commits), sorted((path, sha256(content)) for path, content in files.items())])
-        hashed = hashlib.sha1(told.encode()).hexdigest()
-        self.commits[hashed] = files
-        self.branches[branch] = hashed
-        return hashed
+        """Add a commit with exactly these files to a branch, and return its hash."""
+        content = repr([branch, len(self.commits), sorted((path, sha256(data)) for path, data in files.items())])
+        commit_hash = hashlib.sha1(content.encode()).hexdigest()
+        self.commits[commit_hash] = files
+        self.branches[branch] = commit_hash
+        return commit_hash
 
     def at(self, revision: str) -> tuple[str, dict[str, bytes]]:
-        hashed = self.branches.get(revision, revision)
-        if hashed not in self.commits:
+        """Return hash and files of a branch or commit."""
+        commit_hash = self.branches.get(revision, revision)
+        if commit_hash not in self.commits:
             raise Refusal(404, "no such revision", "RevisionNotFound")
-        return hashed, self.commits[hashed]
+        return commit_hash, self.commits[commit_hash]
 
 
 @dataclass
 class Hub:
-    """The state of a hub: repositories by `ORG/NAME` or `datasets/ORG/NAME`, large files by SHA-256, rights by token."""
+    """The state of a hub.
+
+    repositories: by `ORG/NAME` or `datasets/ORG/NAME`. objects: large files by SHA-256. tokens: `read` or `write` by
+    token. callbacks: functions by pattern, each called once before the first request that matches. requests: all
+    requests so far, as "METHOD /path".
+    """
 
     url: str = ""
     repositories: dict[str, Repository] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
-    meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
-    """What happens just before the first request that matches."""
-    asked: list[str] = field(default_factory=list)
-    """Each request as "METHOD /path"."""
+    callbacks: dict[str, Callable[[], object]] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
 
     def fail(self, request: str, status: int, **more) -> None:
+        """Let the next request that matches fail."""
         self.faults.append(Fault(request, status, **more))
 
     def fault(self, request: str) -> Fault | None:
-        for each in self.faults:
-            if each.times and re.search(each.request, request):
-                each.times -= 1
-                return each
+        """Return the fault that applies to a request, if any, and count it."""
+        for fault in self.faults:
+            if fault.times and re.search(fault.request, request):
+                fault.times -= 1
+                return fault
         return None
 
     def files(self, name: str, revision: str = "main") -> dict[str, bytes]:
+        """Return the files of a repository; none if it does not exist."""
         return self.repositories[name].at(revision)[1] if name in self.repositories else {}
 
 
@@ -103,17 +110,17 @@ def is_large(path: str) -> bool:
 
 
 def oid(path: str, content: bytes) -> str:
-    """What git calls these bytes; a large file is known by their SHA-256."""
+    """Return the id of a file: git's hash of the blob, or the SHA-256 of a large file."""
     return sha256(content) if is_large(path) else hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 def entry(path: str, content: bytes) -> dict:
-    told = {"type": "file", "path": path, "size": len(content), "oid": oid(path, content)}
-    return {**told, "lfs": {"oid": told["oid"], "size": len(content), "pointerSize": 130}} if is_large(path) else told
+    info = {"type": "file", "path": path, "size": len(content), "oid": oid(path, content)}
+    return {**info, "lfs": {"oid": info["oid"], "size": len(content), "pointerSize": 130}} if is_large(path) else info
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Each request is noted, looked up in `ROUTES`, and answered from the state of the hub."""
+    """A handler that records each request, finds its method in `ROUTES`, and responds from the state of the hub."""
 
     protocol_version = "HTTP/1.1"
     hub: Hub
@@ -121,9 +128,9 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         request = f"{self.command} {path}"
-        self.hub.asked.append(request)
-        for each in [each for each in self.hub.meanwhile if re.search(each, request)]:
-            self.hub.meanwhile.pop(each)()
+        self.hub.requests.append(request)
+        for pattern in [pattern for pattern in self.hub.callbacks if re.search(pattern, request)]:
+            self.hub.callbacks.pop(pattern)()
         fault = self.hub.fault(request)
         if fault and fault.status == DROPPED:
             self.close_connection = True
@@ -139,59 +146,60 @@ class Handler(BaseHTTPRequestHandler):
                     return method(self, **match.groupdict())
             raise Refusal(404, "not found", "EntryNotFound")
         except Refusal as refusal:
-            self.send(refusal.status, json.dumps(refusal.told).encode(), refusal.headers)
+            self.send(refusal.status, json.dumps(refusal.body).encode(), refusal.headers)
 
     do_GET = do_HEAD = do_POST = do_PUT = answer
 
-    # Who asks, and for what
+    # Access
 
     @property
     def right(self) -> str:
-        """`write`, `read`, or nothing without a token."""
-        told = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if told and told not in self.hub.tokens:
+        """`write`, `read`, or an empty string without a token."""
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token and token not in self.hub.tokens:
             raise Refusal(
                 401,
                 "Invalid credentials in Authorization header",
                 X_Error_Message="Invalid credentials in Authorization header",
             )
-        return self.hub.tokens.get(told, "")
+        return self.hub.tokens.get(token, "")
 
     def repository(self, name: str, write: bool = False) -> Repository:
-        found, right = self.hub.repositories.get(name), self.right
-        if not found or (found.private and not right):
+        """Return a repository, or raise `Refusal` if the token may not see it, or write to it."""
+        repository, right = self.hub.repositories.get(name), self.right
+        if not repository or (repository.private and not right):
             raise Refusal(404 if right else 401, "Repository not found", "RepoNotFound")
         if write and right != "write":
             raise Refusal(403, "you have no right to write here")
-        return found
+        return repository
 
     # Reading
 
     def info(self, kind: str, name: str, revision: str | None = None) -> None:
         repository = self.repository(self.of_kind(kind, name))
-        hashed, files = repository.at(revision or "main")
-        siblings = [{"rfilename": each} for each in files]
-        told = {"id": name, "sha": hashed, "siblings": siblings, "private": repository.private, "tags": []}
-        self.tell({**told, "downloads": 0})
+        commit_hash, files = repository.at(revision or "main")
+        siblings = [{"rfilename": path} for path in files]
+        info = {"id": name, "sha": commit_hash, "siblings": siblings, "private": repository.private, "tags": []}
+        self.send_json({**info, "downloads": 0})
 
     def tree(self, kind: str, name: str, revision: str, below: str | None = None) -> None:
         files = self.repository(self.of_kind(kind, name)).at(revision)[1]
-        self.tell([entry(each, files[each]) for each in files if each.startswith(below or "")])
+        self.send_json([entry(path, files[path]) for path in files if path.startswith(below or "")])
 
     def paths_info(self, kind: str, name: str, revision: str) -> None:
         files = self.repository(self.of_kind(kind, name)).at(revision)[1]
         wanted = json.loads(self.body)["paths"] if self.body.startswith(b"{") else []
-        self.tell([entry(each, files[each]) for each in wanted if each in files])
+        self.send_json([entry(path, files[path]) for path in wanted if path in files])
 
     def resolve(self, name: str, revision: str, path: str) -> None:
-        hashed, files = self.repository(name).at(revision)
+        commit_hash, files = self.repository(name).at(revision)
         if path not in files:
-            raise Refusal(404, "no such file", "EntryNotFound", X_Repo_Commit=hashed)
+            raise Refusal(404, "no such file", "EntryNotFound", X_Repo_Commit=commit_hash)
         content = files[path]
-        headers = {"X-Repo-Commit": hashed, "ETag": f'"{oid(path, content)}"', "Accept-Ranges": "bytes"}
-        asked = self.headers.get("Range", "")
-        if asked.startswith("bytes="):
-            first, _, last = asked.removeprefix("bytes=").partition("-")
+        headers = {"X-Repo-Commit": commit_hash, "ETag": f'"{oid(path, content)}"', "Accept-Ranges": "bytes"}
+        byte_range = self.headers.get("Range", "")
+        if byte_range.startswith("bytes="):
+            first, _, last = byte_range.removeprefix("bytes=").partition("-")
             start, end = int(first or 0), int(last) + 1 if last else len(content)
             headers["Content-Range"] = f"bytes {start}-{min(end, len(content)) - 1}/{len(content)}"
             return self.send(206, content[start:end], headers)
@@ -200,78 +208,70 @@ class Handler(BaseHTTPRequestHandler):
     # Writing
 
     def create(self) -> None:
-        asked = json.loads(self.body)
+        options = json.loads(self.body)
         if self.right != "write":
-            raise Refusal(403 if self.right else 401, "you have no right to make a repository here")
-        name = self.of_kind(KINDS[asked.get("type", "model")], f"{asked['organization']}/{asked['name']}")
+            raise Refusal(403 if self.right else 401, "you have no right to create a repository here")
+        name = self.of_kind(KINDS[options.get("type", "model")], f"{options['organization']}/{options['name']}")
         if name in self.hub.repositories:
             raise Refusal(409, "You already created this repo", url=f"{self.hub.url}/{name}")
-        private = asked.get("visibility") == "private" or asked.get("private", False)
+        private = options.get("visibility") == "private" or options.get("private", False)
         self.hub.repositories[name] = Repository(private)
         self.hub.repositories[name].commit("main", {".gitattributes": b""})
-        self.tell({"url": f"{self.hub.url}/{name}"})
+        self.send_json({"url": f"{self.hub.url}/{name}"})
 
     def validate(self) -> None:
         front = re.match(r"---\n(.*?\n)---\n", json.loads(self.body)["content"], re.DOTALL)
         try:
-            told = yaml.safe_load(front[1]) if front else {}
+            metadata = yaml.safe_load(front[1]) if front else {}
         except yaml.YAMLError:
             return self.send(400, b'{"errors": [{"message": "not YAML"}]}', {"Content-Type": "application/json"})
-        self.tell({"errors": [], "warnings": [] if told else [{"message": "empty or missing yaml metadata"}]})
+        self.send_json({"errors": [], "warnings": [] if metadata else [{"message": "empty or missing yaml metadata"}]})
 
     def preupload(self, kind: str, name: str, revision: str) -> None:
         files = self.repository(self.of_kind(kind, name), write=True).at(revision)[1]
-        told = []
-        for each in json.loads(self.body)["files"]:
-            path = each["path"]
+        plan = []
+        for path in (file["path"] for file in json.loads(self.body)["files"]):
+            mode = "lfs" if is_large(path) else "regular"
             known = oid(path, files[path]) if path in files else None
-            told.append(
-                {
-                    "path": path,
-                    "uploadMode": "lfs" if is_large(path) else "regular",
-                    "shouldIgnore": False,
-                    "oid": known,
-                }
-            )
-        self.tell({"files": told})
+            plan.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": known})
+        self.send_json({"files": plan})
 
     def batch(self, name: str) -> None:
         self.repository(name, write=True)
-        told = []
-        for each in json.loads(self.body)["objects"]:
-            place = f"{self.hub.url}/objects/{each['oid']}"
-            if each["oid"] not in self.hub.objects:
-                each["actions"] = {"upload": {"href": place}, "verify": {"href": f"{place}/verify"}}
-            told.append(each)
-        self.tell({"transfer": "basic", "objects": told})
+        objects = json.loads(self.body)["objects"]
+        for item in objects:
+            url = f"{self.hub.url}/objects/{item['oid']}"
+            if item["oid"] not in self.hub.objects:
+                item["actions"] = {"upload": {"href": url}, "verify": {"href": f"{url}/verify"}}
+        self.send_json({"transfer": "basic", "objects": objects})
 
-    def put_object(self, hashed: str) -> None:
-        if sha256(self.body) != hashed:
-            raise Refusal(400, "these are other bytes")
-        self.hub.objects[hashed] = self.body
+    def put_object(self, sha: str) -> None:
+        if sha256(self.body) != sha:
+            raise Refusal(400, "the content has another hash")
+        self.hub.objects[sha] = self.body
         self.send(200, b"", {})
 
-    def verify(self, hashed: str) -> None:
-        if hashed not in self.hub.objects:
+    def verify(self, sha: str) -> None:
+        if sha not in self.hub.objects:
             raise Refusal(404, "no such object")
-        self.tell({})
+        self.send_json({})
 
     def branch(self, kind: str, name: str, revision: str) -> None:
         repository = self.repository(self.of_kind(kind, name), write=True)
         if revision in repository.branches:
             raise Refusal(409, "the branch exists")
         repository.branches[revision] = repository.branches["main"]
-        self.tell({})
+        self.send_json({})
 
     def commit(self, kind: str, name: str, revision: str) -> None:
-        """Every line is applied to a copy: a request that is refused half-way has changed nothing."""
+        """Apply all lines to a copy, so that a request that is refused halfway changes nothing."""
         repository = self.repository(self.of_kind(kind, name), write=True)
-        hashed, files = repository.at(revision)
+        commit_hash, files = repository.at(revision)
         files = dict(files)
         for line in self.body.splitlines():
-            each = json.loads(line)
-            key, value = each["key"], each["value"]
-            if key == "header" and value.get("parentCommit", hashed) != hashed:
+            operation = json.loads(line)
+            key, value = operation["key"], operation["value"]
+            if key == "header" and value.get("parentCommit", commit_hash) != commit_hash:
                 raise Refusal(412, "the branch has moved on")
             elif key == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
@@ -279,16 +279,16 @@ class Handler(BaseHTTPRequestHandler):
                 files[value["path"]] = self.hub.objects[value["oid"]]
             elif key == "deletedFile":
                 del files[value["path"]]
-        made = repository.commit(revision, files)
-        self.tell({"commitUrl": f"{self.hub.url}/{name}/commit/{made}", "commitOid": made})
+        new_hash = repository.commit(revision, files)
+        self.send_json({"commitUrl": f"{self.hub.url}/{name}/commit/{new_hash}", "commitOid": new_hash})
 
-    # How it is said
+    # Responses
 
     @staticmethod
     def of_kind(kind: str, name: str) -> str:
         return name if kind == "models" else f"{kind}/{name}"
 
-    def tell(self, value: object) -> None:
+    def send_json(self, value: object) -> None:
         self.send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
     def send(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
@@ -316,8 +316,8 @@ ROUTES = (
     ("POST /api/validate-yaml", Handler.validate),
     (rf"POST {API}/preupload/(?P<revision>[^/]+)", Handler.preupload),
     (rf"POST {PLAIN}\.git/info/lfs/objects/batch", Handler.batch),
-    (r"PUT /objects/(?P<hashed>\w+)", Handler.put_object),
-    (r"POST /objects/(?P<hashed>\w+)/verify", Handler.verify),
+    (r"PUT /objects/(?P<sha>\w+)", Handler.put_object),
+    (r"POST /objects/(?P<sha>\w+)/verify", Handler.verify),
     (rf"POST {API}/branch/(?P<revision>[^/]+)", Handler.branch),
     (rf"POST {API}/commit/(?P<revision>[^/]+)", Handler.commit),
 )  # fmt: skip
@@ -327,13 +327,15 @@ ROUTES = (
 def running(
     files: Mapping[str, dict[str, bytes]] | None = None, tokens: Mapping[str, str] | None = None
 ) -> Iterator[Hub]:
-    """A running hub. `files`: what it holds, by repository (`datasets/ORG/NAME`, `ORG/NAME`); `tokens`: `write` or
-    `read` by token."""
+    """Run a hub in a thread.
+
+    files: the files of each repository (`datasets/ORG/NAME`, `ORG/NAME`) by path. tokens: `write` or `read` by token.
+    """
     hub = Hub(tokens=dict(tokens or {}))
-    for name, each in (files or {}).items():
+    for name, content in (files or {}).items():
         hub.repositories[name] = Repository()
-        hub.repositories[name].commit("main", dict(each))
-    handler = type("Speaking", (Handler,), {"hub": hub})
+        hub.repositories[name].commit("main", dict(content))
+    handler = type("HubHandler", (Handler,), {"hub": hub})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

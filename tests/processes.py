@@ -1,8 +1,8 @@
-"""Processes of their own for tests: one Python, or two on one machine as `accelerate launch` starts them.
+"""Separate processes for tests: one Python, or two on one machine, as `accelerate launch` starts them.
 
 They are forked from a server that has imported the package and has done nothing else, one server per pytest process:
-importing torch and transformers takes longer than most of what these processes do. Where there is no fork (Windows),
-they are started anew. A test of the import itself, or of an environment without the package, uses `subprocess`.
+importing torch and transformers takes longer than most of what these processes do. On Windows, which has no fork, they
+are spawned. A test of the import itself, or of an environment without the package, uses `subprocess`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if FORKS:
 def start(arguments: Sequence[str], messages: Path, environment: Mapping[str, str] | None = None) -> BaseProcess:
     """Start `python ARGUMENTS`; the arguments begin with `-c CODE`, `-m MODULE` or a file.
 
-    Standard error goes to the file `messages`, standard output nowhere. `environment` is added to that of this process.
+    Standard error is written to the file `messages`; standard output is discarded. `environment` is added to that of this process.
     """
     process = CONTEXT.Process(
         target=_execute, args=(list(arguments), str(messages), {**os.environ, **(environment or {})})
@@ -89,7 +89,7 @@ def _join(process: BaseProcess) -> int:
 
 
 def _execute(arguments: list[str], messages: str, environment: dict[str, str]) -> None:
-    """Do as `python -W ignore ARGUMENTS` in a forked process."""
+    """Run `python -W ignore ARGUMENTS` in a forked process."""
     sys.stdout.flush()
     for descriptor, path in ((1, os.devnull), (2, messages)):
         target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)

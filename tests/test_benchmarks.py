@@ -1,4 +1,4 @@
-"""The numbers in the documents are those of benchmarks/results: every table, and what the text says about them."""
+"""Tables and numbers in the documents against the files in benchmarks/results."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENGLISH, CHINESE, BENCHMARKS, TRIALS, RESULTS, PRETRAINING, DESIGN = (
     )
 )
 ROWS = few_labels.rows()
-SHOWN = [row for row in ROWS if len(row.control) > 1]
+SHOWN = [row for row in ROWS if len(row.supervised) > 1]
 SUMMARY = {
     "trec_fine:all": ["question"],
     "bc5cdr:50": ["entities"],
@@ -59,35 +59,35 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def holds(text: str, table: str) -> bool:
-    """Return whether a text holds all lines of a Markdown table, and no further row."""
+def contains_table(text: str, table: str) -> bool:
+    """Return whether a text contains a Markdown table with exactly these lines."""
     lines = "\n".join(line for line in table.splitlines() if line.startswith("|"))
     return f"\n{lines}\n\n" in f"\n{text}\n\n"
 
 
-def test_the_tables_of_the_results_are_those_of_the_scripts():
+def test_results_tables_are_printed_by_the_scripts():
     head = few_labels.table().splitlines()[:2]
-    assert holds(RESULTS, "\n".join([*head, *(row.line for row in SHOWN)]))
+    assert contains_table(RESULTS, "\n".join([*head, *(row.line for row in SHOWN)]))
     for script in (bag_of_words, floors, peers, pooling, steps, stock_reading, wordnet):
-        assert holds(RESULTS, script.table()), script.__name__
+        assert contains_table(RESULTS, script.table()), script.__name__
 
 
-def test_the_tables_of_the_benchmarks_are_those_of_the_scripts():
-    assert holds(BENCHMARKS, scratch.table())
+def test_benchmarks_tables_are_printed_by_the_scripts():
+    assert contains_table(BENCHMARKS, scratch.table())
     lines = BENCHMARKS.splitlines()
     for split in ("dev", "test"):
         table = [row for row in rows(adaptation.table(split)) if "=" not in row]
         start = lines.index(f"| encoder, {split} | tokens seen | 50 labels | 100 labels | 500 labels |") + 2
         assert lines[start : start + len(table)] == table and not lines[start + len(table)]
-    for objective in ("mlm", "electra"):  # of the trials, those whose scores are kept
+    for objective in ("mlm", "electra"):  # only these trials are in results/
         results = adaptation.RESULTS.matching(f"dev | {objective} 1130 precision=bf16 learning_rate=2e-4 | 100 | ")
         assert len(results) == 3 and " | ".join(f"{result['f1']:.1f}" for result in results.values()) in TRIALS
 
 
-# What the text says
+# Numbers in the text
 
 
-def between(text: str, opening: str, end: str) -> list[str]:
+def numbers_between(text: str, opening: str, end: str) -> list[str]:
     """Return the numbers with a decimal, and their signs, between two passages of a text."""
     line = flat(text)
     assert line.count(opening) == 1, opening
@@ -139,23 +139,26 @@ def of_means(name: str) -> list[str]:
     return re.findall(r"[+-]\d+\.\d", line)
 
 
-def test_the_summary_of_all_rows_follows_from_them():
+def test_results_summary_follows_from_the_rows():
     plain, without_flags = of_means("default: gain"), of_means("default, without flags: gain")
     default = [*plain, without_flags[0], without_flags[2]]
-    assert between(RESULTS, "On the default encoder the interval", "On the adapted encoder the interval") == default
+    assert (
+        numbers_between(RESULTS, "On the default encoder the interval", "On the adapted encoder the interval")
+        == default
+    )
     gain, without_flags = of_means("adapted: gain"), of_means("adapted, without flags: gain")
-    whole, best = of_means("adapted: in all"), of_means("adapted, where it was measured, else default: in all")
+    whole, best = of_means("adapted: total"), of_means("adapted if measured, else default: total")
     adapted = [gain[0], gain[2], without_flags[0], without_flags[2], *whole[:3], best[0], best[2]]
-    assert between(RESULTS, "On the adapted encoder the interval", "The gain is somewhat smaller") == adapted
-    paired = of_means("default, over the rows that are adapted too: gain")
-    assert between(RESULTS, "The gain is somewhat smaller", "Adaptation gives") == [gain[0], paired[0]]
+    assert numbers_between(RESULTS, "On the adapted encoder the interval", "The gain is somewhat smaller") == adapted
+    paired = of_means("default, rows that are also adapted: gain")
+    assert numbers_between(RESULTS, "The gain is somewhat smaller", "Adaptation gives") == [gain[0], paired[0]]
     for encoder in ("default", "adapted"):
         same = [row for row in SHOWN if row.encoder == encoder]
-        sure = sum(row.difference.low > 0 or row.difference.high < 0 for row in same)
-        assert f"On the {encoder} encoder the interval excludes 0 in {sure} of {len(same)} rows" in RESULTS
+        significant = sum(row.difference.low > 0 or row.difference.high < 0 for row in same)
+        assert f"On the {encoder} encoder the interval excludes 0 in {significant} of {len(same)} rows" in RESULTS
 
 
-def test_what_the_results_say_of_adaptation_and_rounds_follows_from_the_rows():
+def test_results_on_adaptation_and_rounds_follow_from_the_rows():
     cells = (
         ("sec_filings:50", "entities"),
         ("trec_fine:all", "question"),
@@ -163,44 +166,52 @@ def test_what_the_results_say_of_adaptation_and_rounds_follows_from_the_rows():
         ("transaction_risk:60", "flags"),
     )
     adapting = [
-        statistics.mean(row_of("adapted", *cell).control) - statistics.mean(row_of("default", *cell).control)
+        statistics.mean(row_of("adapted", *cell).supervised) - statistics.mean(row_of("default", *cell).supervised)
         for cell in cells
     ]
-    assert between(RESULTS, "`supervised` most where it has least:", "half a point or less") == points(*adapting)
+    assert numbers_between(RESULTS, "`supervised` most where it has least:", "half a point or less") == points(
+        *adapting
+    )
     for cell in ("bc5cdr:100", "bc5cdr:500"):
-        adapted, default = (statistics.mean(row_of(encoder, cell).control) for encoder in ("adapted", "default"))
+        adapted, default = (statistics.mean(row_of(encoder, cell).supervised) for encoder in ("adapted", "default"))
         assert adapted - default < 0.55
     twice, once = row_of("rounds2", "bc5cdr:50"), row_of("default", "bc5cdr:50")
     again = less(twice.adversarial, once.adversarial)
     expected = [*points(statistics.mean(again)), *gains(*again), twice.cost]
-    assert between(RESULTS, "(`--set self_training_rounds=2`; row `rounds2`)", "times the cost of") == expected
+    assert numbers_between(RESULTS, "(`--set self_training_rounds=2`; row `rounds2`)", "times the cost of") == expected
 
 
-def test_what_the_results_say_of_single_sets_follows_from_their_rows():
+def test_results_on_single_sets_follow_from_their_rows():
     medical = [row.difference.mean for row in SHOWN if row.cell == "medical_cases_real:8"]
-    said = between(RESULTS, "The smallest gain is that on medical_cases_real:", "points over its four fields")
-    assert said == points(statistics.mean(medical))
+    quoted = numbers_between(RESULTS, "The smallest gain is that on medical_cases_real:", "points over its four fields")
+    assert quoted == points(statistics.mean(medical))
     supervised, adversarial, alone = map(of_wordnet, ("supervised", "adversarial", "adversarial co_training=false"))
     expected = [*parts(spread(supervised), spread(adversarial)), *gains(*less(adversarial, supervised))]
     expected += [*points(statistics.mean(less(adversarial, alone))), *parts(spread(of_wordnet("regression")))]
-    assert between(RESULTS, "On these definitions", "## Other tools") == expected
+    assert numbers_between(RESULTS, "On these definitions", "## Other tools") == expected
     half, rule, double = (cell.strip() for cell in rows(steps.table())[-1].split("|")[3:6])
-    assert between(RESULTS, "within the differences between seeds:", "the mean of five sets") == [half, double, rule]
+    assert numbers_between(RESULTS, "within the differences between seeds:", "the mean of five sets") == [
+        half,
+        double,
+        rule,
+    ]
 
 
-def test_the_pages_on_pretraining_and_design_say_what_was_measured():
+def test_pretraining_and_design_pages_quote_the_measurements():
     electra, mlm = (row.split(" | ")[3] for row in rows(scratch.table()))
-    assert between(PRETRAINING, "bc5cdr with 500 labels has", "(`python benchmarks/scratch.py`)") == parts(electra, mlm)
+    assert numbers_between(PRETRAINING, "bc5cdr with 500 labels has", "(`python benchmarks/scratch.py`)") == parts(
+        electra, mlm
+    )
     adversarial, electra = (of_adaptation("dev", name, 100) for name in ("adversarial", "electra"))
-    assert between(PRETRAINING, "as it did in the paper:", "(bc5cdr, dev") == parts(adversarial, electra)
-    numbers = between(PRETRAINING, "on dev, with 100 labels, `mlm` has", "The small unlabeled text")
+    assert numbers_between(PRETRAINING, "as it did in the paper:", "(bc5cdr, dev") == parts(adversarial, electra)
+    numbers = numbers_between(PRETRAINING, "on dev, with 100 labels, `mlm` has", "The small unlabeled text")
     assert [number for number in numbers if number not in ("0.6", "2.3")] == [
         of_adaptation("dev", name, 100).split(" ± ")[0] for name in ("mlm", "mlm later", "none")
     ]
     for name, row in zip(("nothing", "electra", "mlm"), rows(adaptation.table("test")), strict=True):
         assert f"| {name} | {row.split(' M | ')[1]}\n" in PRETRAINING
     mean, stock = (row.split(" | ")[1] for row in rows(pooling.table()))
-    assert between(DESIGN, "Mean pooling has", "for the first token on trec_fine") == [mean, stock]
+    assert numbers_between(DESIGN, "Mean pooling has", "for the first token on trec_fine") == [mean, stock]
 
 
 def summary() -> list[list[str]]:
@@ -210,7 +221,7 @@ def summary() -> list[list[str]]:
         selected = [row_of("default", cell.strip(), field) for field in fields]
         supervised, adversarial = (
             [statistics.mean(scores) for scores in zip(*(getattr(row, preset) for row in selected), strict=True)]
-            for preset in ("control", "adversarial")
+            for preset in ("supervised", "adversarial")
         )
         gain = few_labels._difference(supervised, adversarial)
         means = points(statistics.mean(supervised), statistics.mean(adversarial))
@@ -219,30 +230,32 @@ def summary() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("text", [ENGLISH, CHINESE], ids=["en", "zh"])
-def test_the_numbers_of_the_readmes_are_those_of_the_results(text):
+def test_readme_numbers_are_those_of_the_results(text):
     lines = [re.split(r" *\| *", line.strip("| ")) for line in re.findall(r"^\| `\w+` .*", text, re.MULTILINE)]
     assert [line[-4:] for line in lines] == summary()
     assert [line[0].strip("`") for line in lines] == [cell.partition(":")[0] for cell in SUMMARY]
     gain, without_flags = of_means("default: gain"), of_means("default, without flags: gain")
-    sure = sum(row.difference.low > 0 for row in SHOWN if row.encoder == "default")
+    significant = sum(row.difference.low > 0 for row in SHOWN if row.encoder == "default")
     (bag,) = (row.split(" | ")[1].split(" ± ")[0] for row in rows(bag_of_words.table()) if ":60" in row)
     flags = [statistics.mean(scores) for scores in (row_of("default", "transaction_risk:60", "flags").adversarial,)]
     for number in (gain[0], gain[1], without_flags[0], bag, *points(*flags)):
         assert number in text, number
     costs = [row.cost for row in SHOWN if row.encoder == "default"]
-    assert f"{min(costs)}" in text and f"{max(costs)}" in text and str(sure) in text
+    assert f"{min(costs)}" in text and f"{max(costs)}" in text and str(significant) in text
 
 
-def test_the_text_of_the_benchmarks_says_what_was_measured():
+def test_benchmarks_text_quotes_the_measurements():
     supervised, adversarial, alone = map(of_wordnet, ("supervised", "adversarial", "adversarial co_training=false"))
-    assert between(BENCHMARKS, "By seed `adversarial` gains", "points over") == points(*less(adversarial, supervised))
+    assert numbers_between(BENCHMARKS, "By seed `adversarial` gains", "points over") == points(
+        *less(adversarial, supervised)
+    )
     seconds = {
         preset: sum(result["cpu_seconds"] for result in wordnet.RESULTS.matching(f"{preset} | ").values())
         for preset in few_labels.PRESETS
     }
     cost = seconds["adversarial"] / seconds["supervised"]
-    said = between(BENCHMARKS, "points over `supervised`,", "times the cost. The regression")
-    assert said == points(*less(adversarial, alone), cost)
+    quoted = numbers_between(BENCHMARKS, "points over `supervised`,", "times the cost. The regression")
+    assert quoted == points(*less(adversarial, alone), cost)
     by_seed = []
     for cell in ("trec_fine:82", "bc5cdr:50", "sec_filings:50", "transaction_risk:60", "medical_cases_real:8"):
         rule, double = (
@@ -252,7 +265,9 @@ def test_the_text_of_the_benchmarks_says_what_was_measured():
             gain if gain.strip("+-0.") else "0.0"
             for gain in gains(*(two - one for one, two in zip(rule, double, strict=False)))
         ]
-    assert between(BENCHMARKS, "twice as many steps minus the rule:", "medical_cases_real, where half") == by_seed
+    assert (
+        numbers_between(BENCHMARKS, "twice as many steps minus the rule:", "medical_cases_real, where half") == by_seed
+    )
     assert "had 1.9 and 13.9 on 1,000 labeled sentences" in flat(BENCHMARKS)
     first = [
         [result["f1"] for result in scratch.RESULTS.matching(f"tiny 8000 550 | {name} | 1000 | ").values()]
@@ -262,19 +277,19 @@ def test_the_text_of_the_benchmarks_says_what_was_measured():
     fields = ("conditions", "factors", "findings", "modifiers")
     expected = []
     for preset in few_labels.PRESETS:
-        scores = few_labels.RESULTS.load()[few_labels.module_key("adapted", "medical_cases_real:8", preset, 0)]["test"]
+        scores = few_labels.RESULTS.load()[few_labels.result_key("adapted", "medical_cases_real:8", preset, 0)]["test"]
         expected += points(statistics.mean(scores.values()), *(scores[name] for name in fields))
     opening, end = "encoder gives the mean of the four fields", "; the default encoder has"
-    assert between(BENCHMARKS, opening, end) == expected
+    assert numbers_between(BENCHMARKS, opening, end) == expected
 
 
-def test_the_trials_quote_the_present_scores():
+def test_trials_quote_the_current_scores():
     filings = row_of("default", "sec_filings:50")
-    assert f"sec_filings:50 has {spread(filings.control)} for `supervised`" in flat(TRIALS)
+    assert f"sec_filings:50 has {spread(filings.supervised)} for `supervised`" in flat(TRIALS)
     assert f"to {spread(filings.adversarial)}." in flat(TRIALS)
     flags = row_of("default", "transaction_risk:60", "flags")
-    said = between(TRIALS, "the flags of transaction_risk:60 went from", "(the former in bf16)")
-    assert said[2:4] == parts(spread(flags.adversarial)) and said[-1] == points(flags.difference.mean)[0]
+    quoted = numbers_between(TRIALS, "the flags of transaction_risk:60 went from", "(the former in bf16)")
+    assert quoted[2:4] == parts(spread(flags.adversarial)) and quoted[-1] == points(flags.difference.mean)[0]
 
 
 def test_rows_of_texts_with_line_ends_name_their_commit():

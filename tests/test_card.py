@@ -1,5 +1,5 @@
-"""The model card: its code works without this package and finds what extract finds; its metadata are the hub's; it holds
-no text of the corpus."""
+"""The model card: its code works without this package and gives the findings of extract; its metadata are valid on the
+hub; it contains no text of the corpus."""
 
 from __future__ import annotations
 
@@ -35,16 +35,17 @@ from electra_ie.runs.usage_snippets import StockFolder
 
 EXECUTE = """
 import json, sys
-sys.modules["electra_ie"] = None  # from here on it cannot be imported
+sys.modules["electra_ie"] = None  # makes its import fail
 import os
-told = {}
+results = {}
 for run, (folder, blocks, texts) in json.load(sys.stdin).items():
     os.chdir(folder)
     names = {}
     for block in blocks:
         exec(block, names)
-    told[run] = {name: [names[name](text) for text in texts] for name in names if name.startswith(("read_", "find_"))}
-json.dump(told, sys.stdout, default=float)
+    functions = {name: value for name, value in names.items() if name.startswith(("read_", "find_"))}
+    results[run] = {name: [function(text) for text in texts] for name, function in functions.items()}
+json.dump(results, sys.stdout, default=float)
 """
 
 
@@ -53,7 +54,7 @@ def blocks(card: str) -> list[str]:
 
 
 def texts_of(extractor: Extractor) -> list[str]:
-    """Texts of one window each; marks that combine, blanks of other widths and characters unknown to the vocabulary."""
+    """Return texts of one window each, some with combining marks, unusual blanks, and characters unknown to the vocabulary."""
     texts = [document.text for document in tiny.documents(90, seed=6)]
     texts += ["Café\u0301  Brisk\u00a0paid\n3.100,25 to the \u4e2d\u6587 bank.", "Arden", "paid 5.975,74, Corvo"]
     texts += [
@@ -63,8 +64,8 @@ def texts_of(extractor: Extractor) -> list[str]:
     return [text for text in texts if len(extractor.windower(text)) == 1]
 
 
-def valid(extractor: Extractor, text: str) -> bool:
-    """Are the most probable tags of the field of spans a valid sequence as they are?"""
+def has_valid_tags(extractor: Extractor, text: str) -> bool:
+    """Return whether the most probable tags of the span field are a valid sequence without Viterbi."""
     rows = tiny.rows(extractor.windower, [Document("", text)])
     batch = collate(rows, extractor.windower, ())
     logits = extractor.discriminator.eval().predict_logits(batch)["names"][0][batch.token_mask[0]].numpy()
@@ -73,14 +74,12 @@ def valid(extractor: Extractor, text: str) -> bool:
 
 @pytest.fixture(scope="module")
 def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
-    """By name: word pieces of which words or tokens are judged, and a tokenizer whose words no pipeline knows."""
+    """Return runs by name: WordPiece with labels on words or on tokens, and a tokenizer whose words no pipeline supports."""
     folder = tmp_path_factory.mktemp("cards")
-    task, settings = (
-        str(tiny.write_task(folder / "task")),
-        {"preset": "supervised", "max_steps": 140, "pooling": "stock"},
-    )
+    task = str(tiny.write_task(folder / "task"))
+    settings = {"preset": "supervised", "max_steps": 140, "pooling": "stock"}
     other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), **settings))
-    with pytest.MonkeyPatch.context() as patch:  # as where words cannot spell the gold
+    with pytest.MonkeyPatch.context() as patch:  # as if words could not express the gold
         patch.setattr(
             TrainingData,
             "windower",
@@ -92,58 +91,64 @@ def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def answers(runs, tmp_path_factory) -> dict[str, dict[str, list]]:
-    """What the code of each card says to each text, as it stands there; one Python for all, since torch loads slowly."""
-    asked = {
+    """Return what the code of each card gives for each text. One process runs all, since torch loads slowly."""
+    inputs = {
         name: [str(run), blocks((run / "README.md").read_text("utf-8")), texts_of(Extractor.load(str(run)))]
         for name, run in runs.items()
     }
-    done = subprocess.run(
-        [sys.executable, "-I", "-W", "ignore", "-c", EXECUTE], input=json.dumps(asked), capture_output=True,
+    process = subprocess.run(
+        [sys.executable, "-I", "-W", "ignore", "-c", EXECUTE], input=json.dumps(inputs), capture_output=True,
         encoding="utf-8", cwd=tmp_path_factory.mktemp("elsewhere"), timeout=180,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
 
 
 @pytest.mark.parametrize("name, strategy", [("words", "first"), ("tokens", "simple"), ("bytes", None)])
-def test_the_code_of_the_card_finds_what_extract_finds(runs, answers, name, strategy):
-    run, told = runs[name], answers[name]
+def test_code_of_the_card_gives_the_findings_of_extract(runs, answers, name, strategy):
+    run, results = runs[name], answers[name]
     assert StockFolder.read(run, tiny.NAMED).strategy == strategy
-    assert set(told) == {"read_topic", "read_risks", "find_names"} | ({"read_names"} if strategy else set())
+    assert set(results) == {"read_topic", "read_risks", "find_names"} | ({"read_names"} if strategy else set())
     extractor = Extractor.load(str(run))
     texts = texts_of(extractor)
-    readings = list(extractor.read(Document("", text) for text in texts))
+    documents = list(extractor.read(Document("", text) for text in texts))
     compared = 0
-    for number, (text, reading) in enumerate(zip(texts, readings, strict=True)):
-        found = {field.name: [each for each in reading.findings if each.field == field.name] for field in tiny.FIELDS}
-        topic = told["read_topic"][number][0][0]
-        assert (topic["label"], near(topic)) == (found["topic"][0].label, found["topic"][0].score)
-        risks = [each for each in told["read_risks"][number][0] if each["score"] > 0.5]
-        assert {each["label"]: near(each) for each in risks} == {each.label: each.score for each in found["risks"]}
-        spans = [(each.label, each.start, each.end, each.score) for each in found["names"]]
-        exact = [(each["label"], each["start"], each["end"], near(each)) for each in told["find_names"][number]]
+    for index, (text, document) in enumerate(zip(texts, documents, strict=True)):
+        findings = {
+            field.name: [finding for finding in document.findings if finding.field == field.name]
+            for field in tiny.FIELDS
+        }
+        topic = results["read_topic"][index][0][0]
+        assert (topic["label"], near(topic)) == (findings["topic"][0].label, findings["topic"][0].score)
+        risks = {risk["label"]: near(risk) for risk in results["read_risks"][index][0] if risk["score"] > 0.5}
+        assert risks == {finding.label: finding.score for finding in findings["risks"]}
+        spans = [(span.label, span.start, span.end, span.score) for span in findings["names"]]
+        exact = [(span["label"], span["start"], span["end"], near(span)) for span in results["find_names"][index]]
         assert spans == exact, text
-        if strategy and valid(extractor, text) and text.isascii() and "\n" not in text:
+        if strategy and has_valid_tags(extractor, text) and text.isascii() and "\n" not in text:
             compared += bool(spans)
-            piped = [
-                (each["entity_group"], each["start"], each["end"], near(each)) for each in told["read_names"][number]
+            of_pipeline = [
+                (span["entity_group"], span["start"], span["end"], near(span)) for span in results["read_names"][index]
             ]
-            assert spans == piped, text
-    assert compared >= 5 or not strategy, f"tags were valid in {compared} texts: too little was compared"
+            assert spans == of_pipeline, text
+    assert compared >= 5 or not strategy, f"tags were valid in {compared} texts only"
 
 
 def near(answer: dict):
     return pytest.approx(answer["score"], abs=1e-4)
 
 
-def test_the_metadata_are_what_the_hub_reads(run):
+def test_metadata_are_valid_on_the_hub(run):
     data = ModelCard((run / "README.md").read_text("utf-8")).data
     assert (data.library_name, data.pipeline_tag) == ("transformers", "token-classification")
-    assert data.base_model is None and data.license is None and data.datasets is None, "nothing that is not known"
+    assert data.base_model is None and data.license is None and data.datasets is None, "unknown values must be omitted"
     assert {"electra_ie", "text-classification", "token-classification"} <= set(data.tags)
     scores = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
-    told = {each.task_name: (each.dataset_split, each.metric_type, each.metric_value) for each in data.eval_results}
-    assert told == {
+    results = {
+        result.task_name: (result.dataset_split, result.metric_type, result.metric_value)
+        for result in data.eval_results
+    }
+    assert results == {
         "topic": ("dev", "accuracy", round(scores["topic"]["accuracy"], 4)),
         "risks": ("dev", "f1", round(scores["risks"]["macro_f1"], 4)),
         "names": ("dev", "f1", round(scores["names"]["f1"], 4)),
@@ -153,16 +158,16 @@ def test_the_metadata_are_what_the_hub_reads(run):
 @pytest.mark.parametrize("encoder, name", [
     ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"), ("google/electra-small-discriminator",) * 2,
     ("google/electra-small-discriminator@" + 40 * "a", "google/electra-small-discriminator"), ("bert@main", "bert"),
-    ("./mine", None), ("/home/somebody/mine", None), ("mine", None), ("./mine@2", None), ("/mine/or@2", None),
+    ("./own", None), ("/home/somebody/own", None), ("own", None), ("./own@2", None), ("/own/or@2", None),
 ])  # fmt: skip
-def test_the_base_model_is_a_name_on_the_hub_or_nothing(encoder, name, tmp_path, monkeypatch):
+def test_base_model_is_a_name_on_the_hub_or_none(encoder, name, tmp_path, monkeypatch):
     assert base_model(encoder) == name
     monkeypatch.chdir(tmp_path)
     (tmp_path / "google" / "electra-small-discriminator").mkdir(parents=True)
-    assert base_model("google/electra-small-discriminator") is None, "a folder of that name is taken first"
+    assert base_model("google/electra-small-discriminator") is None, "a folder of that name has precedence"
 
 
-def test_the_data_card_is_that_of_the_very_task(task):
+def test_data_card_is_found_for_the_shipped_task_only(task):
     card = DataCard.of(Task.load("transaction_risk"))
     assert card and (card.language, card.hub_license, card.shipped) == ("English", "apache-2.0", True)
     real = DataCard.of(Task.load("bc5cdr"))
@@ -172,27 +177,27 @@ def test_the_data_card_is_that_of_the_very_task(task):
     assert DataCard.of(Task.load(task)) is None
     named = task.parent.parent / "trec_fine"
     shutil.copytree(task.parent, named)
-    assert DataCard.of(Task.load(named)) is None, "a task of that name is not yet that task"
+    assert DataCard.of(Task.load(named)) is None, "a user's task with that name has the card of the shipped one"
 
 
-@pytest.mark.parametrize("row, licence", [
-    ("| Licence | CC BY 4.0 |", "cc-by-4.0"), ("| Licence | MIT, see the file | all |", "mit"), ("|Licence|CC0 1.0|", "cc0-1.0"),
-    ("| Licence | Creative Commons, as stated |", None), ("| Licence | MIT-like |", None),
+@pytest.mark.parametrize("row, license_id", [
+    ("| License | CC BY 4.0 |", "cc-by-4.0"), ("| License | MIT, see the file | all |", "mit"), ("|License|CC0 1.0|", "cc0-1.0"),
+    ("| License | Creative Commons, as stated |", None), ("| License | MIT-like |", None),
 ])  # fmt: skip
-def test_the_licence_of_a_data_card_has_the_name_that_the_hub_has_for_it(row, licence):
+def test_license_of_a_data_card_becomes_the_hub_identifier(row, license_id):
     card = DataCard.parse(
-        f"# ours\n\nNotes. German.\n\n| | |\n| --- | --- |\n{row}\n\n| Licence | Apache-2.0, of the code |\n"
+        f"# ours\n\nNotes. German.\n\n| | |\n| --- | --- |\n{row}\n\n| License | Apache-2.0, of the code |\n"
     )
-    assert (card.hub_license, card.language, card.shipped) == (licence, "German", False)
+    assert (card.hub_license, card.language, card.shipped) == (license_id, "German", False)
 
 
 @pytest.fixture
-def mine(run, tmp_path) -> Path:
-    """A copy of the finished run, whose card is made anew."""
-    return Path(shutil.copytree(run, tmp_path / "mine"))
+def run_copy(run, tmp_path) -> Path:
+    """Return a copy of the finished run, whose card is generated again."""
+    return Path(shutil.copytree(run, tmp_path / "copy"))
 
 
-def test_a_card_says_what_its_reader_must_know(run):
+def test_card_contains_scores_limits_and_provenance(run):
     card = (run / "README.md").read_text("utf-8")
     scores = json.loads((run / "scores.json").read_text("utf-8"))["dev"]["names"]
     low, high = scores["intervals"]["f1"]
@@ -202,73 +207,72 @@ def test_a_card_says_what_its_reader_must_know(run):
         assert words in card, words
     audit = json.loads((run / "audit.json").read_text("utf-8"))
     assert audit["model"][:16] in card and audit["weights"]["names/model.safetensors"] in card
-    assert str(run.parent) not in card, "no path of the machine"
+    assert str(run.parent) not in card, "the card contains a local path"
 
 
-def test_the_commands_to_repeat_it_install_the_embedded_encoder_where_it_was_used(mine):
-    assert INSTALL not in model_card(mine)
-    settings = yaml.safe_load((mine / "run.yaml").read_text("utf-8"))
-    (mine / "run.yaml").write_text(yaml.safe_dump({**settings, "encoder": EMBEDDED}), encoding="utf-8")
-    commands = model_card(mine).partition("## Reproduction")[2].split("```")[1].split("\n")
+def test_reproduction_commands_install_the_default_encoder_if_it_was_used(run_copy):
+    assert INSTALL not in model_card(run_copy)
+    settings = yaml.safe_load((run_copy / "run.yaml").read_text("utf-8"))
+    (run_copy / "run.yaml").write_text(yaml.safe_dump({**settings, "encoder": EMBEDDED}), encoding="utf-8")
+    commands = model_card(run_copy).partition("## Reproduction")[2].split("```")[1].split("\n")
     assert commands[1].startswith("pip install electra_ie==") and commands[2] == INSTALL
 
 
-def test_labels_and_descriptions_are_no_markup(mine):
-    file = mine / "task.yaml"
+def test_descriptions_are_escaped(run_copy):
+    file = run_copy / "task.yaml"
     task = yaml.safe_load(file.read_text("utf-8"))
     task["description"] = "Notes\n# of <script>alert(1)</script> | x"
     file.write_text(yaml.safe_dump(task), encoding="utf-8")
-    card = model_card(mine)
+    card = model_card(run_copy)
     assert "Notes # of &lt;script>alert(1)&lt;/script> \\| x" in card and "<script" not in card
 
 
-def test_the_comparison_is_in_the_card_of_the_run_that_won(mine):
-    cells = {RunKey(40, seed, preset): RunScore(60.0 + seed + 3 * (preset == "adversarial"), 50.0, 5.0)
+def test_card_of_the_winner_contains_the_comparison(run_copy):
+    run_scores = {RunKey(40, seed, preset): RunScore(60.0 + seed + 3 * (preset == "adversarial"), 50.0, 5.0)
              for preset in ("supervised", "adversarial") for seed in range(3)}  # fmt: skip
-    found = Comparison(cells, ["supervised", "adversarial"], ["spans"])
-    assert "It was not compared" in model_card(mine)
-    told = json.dumps({"task": "t", "split": "dev", **found.as_dict()})
-    (mine / "comparison").mkdir()
-    (mine / "comparison" / "compare.json").write_text(told, encoding="utf-8")
-    card = model_card(mine)
-    assert found.verdict in card and "| 40 | adversarial | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
+    comparison = Comparison(run_scores, ["supervised", "adversarial"], ["spans"])
+    assert "It was not compared" in model_card(run_copy)
+    content = json.dumps({"task": "t", "split": "dev", **comparison.as_dict()})
+    (run_copy / "comparison").mkdir()
+    (run_copy / "comparison" / "compare.json").write_text(content, encoding="utf-8")
+    card = model_card(run_copy)
+    assert comparison.verdict in card and "| 40 | adversarial | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
     assert "kept the weights of their teacher" not in card
-    kept = RunKey(40, 2, "adversarial")
-    found.run_scores[kept] = dataclasses.replace(found.run_scores[kept], teachers=True)
-    told = json.dumps({"task": "t", "split": "dev", **found.as_dict()})
-    (mine / "comparison" / "compare.json").write_text(told, encoding="utf-8")
-    assert "1 of the 3 runs of adversarial kept the weights of their teacher" in model_card(mine)
+    key = RunKey(40, 2, "adversarial")
+    comparison.run_scores[key] = dataclasses.replace(comparison.run_scores[key], teachers=True)
+    content = json.dumps({"task": "t", "split": "dev", **comparison.as_dict()})
+    (run_copy / "comparison" / "compare.json").write_text(content, encoding="utf-8")
+    assert "1 of the 3 runs of adversarial kept the weights of their teacher" in model_card(run_copy)
 
 
-def test_scores_on_test_get_into_the_card_unless_somebody_has_edited_it(mine, capsys):
-    card = mine / "README.md"
+def test_test_scores_update_the_card_unless_it_was_edited(run_copy, capsys):
+    card = run_copy / "README.md"
     assert "test had not been scored" in card.read_text("utf-8")
     edited = card.read_text("utf-8") + "Ask the desk of payments.\n"
-    scores = evaluate(mine)
+    scores = evaluate(run_copy)
     new = card.read_text("utf-8")
     assert f"**names, test: {scores['names']['f1']:.3f}" in new and "test had not been scored" not in new
-    assert {each.dataset_split for each in ModelCard(new).data.eval_results} == {"dev", "test"}
-    assert evaluate(mine) and card.read_text("utf-8") == new and "warning" not in capsys.readouterr().err
+    assert {result.dataset_split for result in ModelCard(new).data.eval_results} == {"dev", "test"}
+    assert evaluate(run_copy) and card.read_text("utf-8") == new and "warning" not in capsys.readouterr().err
     card.write_text(edited, encoding="utf-8")
-    evaluate(mine, "dev")
-    assert (
-        card.read_text("utf-8") == edited and "README.md: kept, because it has been edited" in capsys.readouterr().err
-    )
-    audit = json.loads((mine / "audit.json").read_text("utf-8"))
-    (mine / "audit.json").write_text(json.dumps({**audit, "overlap": []}), encoding="utf-8")
+    evaluate(run_copy, "dev")
+    assert card.read_text("utf-8") == edited
+    assert "README.md: kept, because it has been edited" in capsys.readouterr().err
+    audit = json.loads((run_copy / "audit.json").read_text("utf-8"))
+    (run_copy / "audit.json").write_text(json.dumps({**audit, "overlap": []}), encoding="utf-8")
     with pytest.raises(UserError, match="the card cannot be generated from scores.json and audit.json"):
-        evaluate(mine, "dev")
+        evaluate(run_copy, "dev")
 
 
-def bare_of(task, split, *names):
-    """Take the gold of these fields, which are known, out of a split."""
+def remove_gold(task, split, *names):
+    """Empty the gold of these fields in a split; the fields still count as labeled."""
     file = task.parent / f"{split}.jsonl"
     records = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    tiny.write_records(file, [{**each, **{name: [] for name in names}} for each in records])
+    tiny.write_records(file, [{**record, **{name: [] for name in names}} for record in records])
 
 
-def test_a_field_without_gold_in_dev_has_no_score_there_and_no_say(task, tmp_path, encoder, capsys):
-    bare_of(task, "dev", "risks", "names")
+def test_field_without_gold_in_dev_has_no_score_and_selects_no_weights(task, tmp_path, encoder, capsys):
+    remove_gold(task, "dev", "risks", "names")
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
     assert "no document of dev has a label of risks, names: no score is defined there" in capsys.readouterr().err
     dev = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
@@ -277,27 +281,24 @@ def test_a_field_without_gold_in_dev_has_no_score_there_and_no_say(task, tmp_pat
     rows = [json.loads(line)["dev"] for line in (run / "log.jsonl").read_text("utf-8").splitlines() if '"dev"' in line]
     assert all(row["mean"] == row["topic"] and row["names"] is None for row in rows) and len(rows) == 2
     card = (run / "README.md").read_text("utf-8")
-    told = f"**names, dev: –** (F1, strict: same label, same first and last character) on 20 documents, gold 0, found {dev['names']['found']}, false {dev['names']['found']}."
-    assert told in card and f"| person | 0 | {dev['names']['labels']['person']['found']} |" in card
-    assert {each.dataset_config for each in ModelCard(card).data.eval_results} == {"topic"}, (
-        "the hub takes numbers only"
-    )
+    line = f"**names, dev: –** (F1, strict: same label, same first and last character) on 20 documents, gold 0, found {dev['names']['found']}, false {dev['names']['found']}."
+    assert line in card and f"| person | 0 | {dev['names']['labels']['person']['found']} |" in card
+    configs = {result.dataset_config for result in ModelCard(card).data.eval_results}
+    assert configs == {"topic"}, "the hub accepts numbers only"
     show_scores(dev, "dev")
-    shown = capsys.readouterr()
-    rows = [line.split() for line in shown.out.splitlines()]
+    captured = capsys.readouterr()
+    rows = [line.split() for line in captured.out.splitlines()]
     false = str(dev["names"]["false"])
     assert ["names", "f1", "-", "20", "0", false, false, "precision", "0.000,", "recall", "-"] in rows
-    assert "no score of risks, names: no document of dev has a label of it" in shown.err
+    assert "no score of risks, names: no document of dev has a label of it" in captured.err
 
 
 def test_without_any_gold_in_dev_the_last_weights_are_kept(task, tmp_path, encoder, capsys):
     task.write_text(re.sub(r"  (topic|names): .*\n", "", task.read_text("utf-8")), encoding="utf-8")
-    bare_of(task, "dev", "risks")
+    remove_gold(task, "dev", "risks")
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial"))
-    shown = capsys.readouterr().err
-    assert (
-        shown.count("no document of dev has a label of any field: no score is defined there, and the last weights") == 1
-    )
+    warning = "no document of dev has a label of any field: no score is defined there, and the last weights"
+    assert capsys.readouterr().err.count(warning) == 1
     scores = json.loads((run / "scores.json").read_text("utf-8"))
     assert scores["training"]["best_step"] is None and scores["dev"]["risks"]["macro_f1"] is None
     card = (run / "README.md").read_text("utf-8")
@@ -307,21 +308,21 @@ def test_without_any_gold_in_dev_the_last_weights_are_kept(task, tmp_path, encod
     assert not (tmp_path / "compared").exists()
 
 
-def test_examples_are_shown_only_where_they_were_asked_for(mine):
+def test_examples_are_shown_only_on_request(run_copy):
     from electra_ie.runs.layout import load_task
 
-    texts = [document.text for document in load_task(mine).read("dev")]
-    assert not [text for text in texts if text in model_card(mine)]
-    settings = yaml.safe_load((mine / "run.yaml").read_text("utf-8"))
+    texts = [document.text for document in load_task(run_copy).read("dev")]
+    assert not [text for text in texts if text in model_card(run_copy)]
+    settings = yaml.safe_load((run_copy / "run.yaml").read_text("utf-8"))
     assert settings["include_examples"] is False
-    (mine / "run.yaml").write_text(yaml.safe_dump({**settings, "include_examples": True}), encoding="utf-8")
-    card = model_card(mine)
+    (run_copy / "run.yaml").write_text(yaml.safe_dump({**settings, "include_examples": True}), encoding="utf-8")
+    card = model_card(run_copy)
     assert [text for text in texts if text in card] == texts[:3] and "except the examples below" in card
 
 
 @pytest.mark.pictures
-def test_a_corpus_leaves_no_trace_in_the_run(task, tmp_path, encoder):
-    """Words that stand nowhere else: no eight characters of any text are in any file, weights and pictures included."""
+def test_run_contains_no_text_of_the_corpus(task, tmp_path, encoder):
+    """With texts of random words, no eight characters of any text occur in any file, including weights and plots."""
     draw = random.Random(9)
 
     def secret() -> str:
@@ -333,10 +334,10 @@ def test_a_corpus_leaves_no_trace_in_the_run(task, tmp_path, encoder):
         records = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
         for record in records:
             record["text"] = secret()
-            grams |= {record["text"].encode()[at : at + 8] for at in range(len(record["text"]) - 7)}
+            grams |= {record["text"].encode()[start : start + 8] for start in range(len(record["text"]) - 7)}
             if name != "pool":
                 record["names"] = [{"start": 0, "end": record["text"].index(" "), "label": "person"}]
-        records[-1]["text"] = records[0]["text"]  # a copy, which the audit points at by ids
+        records[-1]["text"] = records[0]["text"]  # a duplicate, which the audit names by ids
         if name != "pool":
             records[-1]["names"] = records[0]["names"]
         tiny.write_records(file, records)
@@ -345,4 +346,4 @@ def test_a_corpus_leaves_no_trace_in_the_run(task, tmp_path, encoder):
     assert len(files) > 15 and len(grams) > 4000
     for file in files:
         raw = file.read_bytes().lower()
-        assert not [gram for gram in {raw[at : at + 8] for at in range(len(raw))} & grams], file
+        assert not [gram for gram in {raw[start : start + 8] for start in range(len(raw))} & grams], file

@@ -263,7 +263,7 @@ def test_supervised_runs_teach_processes_of_their_own_too(task, tmp_path, encode
     made = compare(str(task), tmp_path / "made", **kwargs)
     plain = (made / "runs" / "12-supervised-0.log").read_text("utf-8")
     assert "uses no unlabeled text" not in plain
-    read = [json.loads((made / "runs" / f"12-{preset}-0" / "scores.json").read_text("utf-8"))["training"]["unlabelled"]
+    read = [json.loads((made / "runs" / f"12-{preset}-0" / "scores.json").read_text("utf-8"))["training"]["unlabeled"]
             for preset in ("supervised", "adversarial")]  # fmt: skip
     assert read[0]["documents"] == 0 and read[1]["documents"] == 40 - 12 + 30 + 1
     log = (made / "runs" / "12-adversarial-0.log").read_text("utf-8")

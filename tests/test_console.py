@@ -1,4 +1,4 @@
-"""The terminal: results and notices on their own streams, and nothing from a document acts on it."""
+"""Terminal output: results and notices on separate streams, and no control characters from documents."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 from rich.cells import cell_len
 
 from electra_ie.cli import tables
-from electra_ie.common import progress as console
 from electra_ie.common.escaping import escape_controls
 from electra_ie.common.logs import notice
+from electra_ie.common.progress import progress
 
 EVIL = "\x1b[31m[bold]red[/bold]\x1b]0;title\x07\r\n\x9b2J \u202etxt\u2066 \x00\x7f \ud800"
 
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """Make a stream of the test look like a terminal of 100 columns with colours."""
+    """Make a stream of the test look like a terminal of 100 columns with colors."""
 
     def pretend(*names):
         for name in ("NO_COLOR", "FORCE_COLOR", "CI", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
@@ -33,13 +33,13 @@ def terminal(monkeypatch):
     return pretend
 
 
-def test_visible_leaves_one_line_that_cannot_act():
+def test_escaped_text_is_one_line_without_control_characters():
     shown = escape_controls(EVIL)
     assert shown == "␛[31m[bold]red[/bold]␛]0;title␇␍↵<U+009B>2J <U+202E>txt<U+2066> ␀␡ <U+D800>"
     assert escape_controls("Zoë\tWeiß 👩‍👧 نص") == "Zoë⇥Weiß 👩‍👧 نص"
 
 
-def test_tables_go_to_standard_output_with_their_text_as_it_is(capsys):
+def test_tables_go_to_standard_output_without_markup(capsys):
     rows = [{"label": EVIL, "f1": 0.12345, "n": 1200}, {"label": "[red]x[/]", "f1": None, "ok": True}]
     tables.print_table(rows, title="[b]scores")
     out, err = capsys.readouterr()
@@ -49,18 +49,18 @@ def test_tables_go_to_standard_output_with_their_text_as_it_is(capsys):
     assert not set(out) & set("\x1b\x07\r\x9b\u202e")
 
 
-def test_a_wide_table_is_whole_in_a_log(capsys, monkeypatch):
+def test_wide_table_is_not_wrapped_in_a_log(capsys, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
     tables.print_table([{"a": "x" * 60, "b": "y" * 60}])
     assert "x" * 60 + "   " + "y" * 60 in capsys.readouterr().out
 
 
-def test_score_table_is_sorted_and_a_label_without_gold_has_no_scores(capsys):
-    some = {"precision": 1, "recall": 0.5, "f1": 0.667, "support": 4, "found": 1200, "false": 0}
-    none = {"precision": None, "recall": None, "f1": None, "support": 0, "found": 0, "false": 0}
-    false = {**none, "precision": 0.0, "found": 10, "false": 10}
-    zero = {**some, "precision": None, "recall": 0.0, "f1": 0.0, "found": 0}
-    scores = {"EMPTY": none, "FALSE": false, "ZERO": zero, "LOW": {**some, "f1": 0.1}, "HIGH": some}
+def test_score_table_is_sorted_and_undefined_scores_are_dashes(capsys):
+    defined = {"precision": 1, "recall": 0.5, "f1": 0.667, "support": 4, "found": 1200, "false": 0}
+    empty = {"precision": None, "recall": None, "f1": None, "support": 0, "found": 0, "false": 0}
+    false = {**empty, "precision": 0.0, "found": 10, "false": 10}
+    zero = {**defined, "precision": None, "recall": 0.0, "f1": 0.0, "found": 0}
+    scores = {"EMPTY": empty, "FALSE": false, "ZERO": zero, "LOW": {**defined, "f1": 0.1}, "HIGH": defined}
     tables.score_table(scores, title="entities")
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["label", "gold", "found", "false", "precision", "recall", "f1"] in rows
@@ -72,11 +72,11 @@ def test_score_table_is_sorted_and_a_label_without_gold_has_no_scores(capsys):
     assert order == ["HIGH", "LOW", "ZERO", "EMPTY", "FALSE"]
 
 
-def test_a_dash_is_a_number_that_is_not_defined_and_stands_to_the_right(capsys):
+def test_dash_for_an_undefined_number_is_right_aligned(capsys):
     tables.print_table([{"a": 1234.5}, {"a": tables.DASH}, {"a": None}])
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip(" ─")]
     assert [line.strip() for line in lines] == ["a", "1234.500", "-"]
-    assert len(lines[1]) == len(lines[2]), "its last character is below the last of the number"
+    assert len(lines[1]) == len(lines[2]), "the dash is not aligned with the number"
 
 
 def test_notices_go_to_standard_error(capsys):
@@ -85,8 +85,8 @@ def test_notices_go_to_standard_error(capsys):
     assert (out, err) == ("", "[b]done " + escape_controls(EVIL) + "\n")
 
 
-def test_progress_in_a_log_is_a_line_about_every_tenth(capsys):
-    with console.progress(205, "training") as report:
+def test_progress_in_a_log_is_about_ten_lines(capsys):
+    with progress(205, "training") as report:
         for step in range(1, 206):
             report(step, loss=1 / step, dev=0.5 if step == 41 else None)
     out, err = capsys.readouterr()
@@ -94,12 +94,12 @@ def test_progress_in_a_log_is_a_line_about_every_tenth(capsys):
     assert out == ""
     assert len(lines) == 10
     assert lines[0].startswith("training: 21/205 steps 10%, loss 0.048, 0 s")
-    assert "dev" not in lines[0] and "dev 0.500" in lines[2], "the last dev score stays"
+    assert "dev" not in lines[0] and "dev 0.500" in lines[2], "the last dev score is not repeated"
     assert lines[-1].startswith("training: 205/205 steps 100%, loss 0.005 dev 0.500")
 
 
-def test_progress_of_a_resumed_and_of_a_shortened_loop(capsys):
-    with console.progress(100, "training", start=55) as report:
+def test_progress_of_a_resumed_loop_that_ends_early(capsys):
+    with progress(100, "training", start=55) as report:
         for step in range(56, 73):
             report(step)
     counts = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
@@ -109,7 +109,7 @@ def test_progress_of_a_resumed_and_of_a_shortened_loop(capsys):
 def test_time_left_counts_only_the_steps_of_this_run(capsys, monkeypatch):
     now = iter([0.0, 10.0, 20.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
-    with console.progress(100, "training", start=80) as report:
+    with progress(100, "training", start=80) as report:
         report(90)
         report(100)
     assert capsys.readouterr().err.splitlines() == [
@@ -118,8 +118,8 @@ def test_time_left_counts_only_the_steps_of_this_run(capsys, monkeypatch):
     ]
 
 
-def test_progress_towards_an_unknown_end(capsys):
-    with console.progress(None, "extracting", unit="documents") as report:
+def test_progress_without_a_total(capsys):
+    with progress(None, "extracting", unit="documents") as report:
         for done in range(1, 101):
             report(done)
     counts = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
@@ -128,7 +128,7 @@ def test_progress_towards_an_unknown_end(capsys):
 
 def test_progress_on_a_terminal_is_a_bar(capsys, terminal):
     terminal("stderr")
-    with console.progress(10, "training [b]") as report:
+    with progress(10, "training [b]") as report:
         for step in range(1, 11):
             report(step, loss=0.25, dev=0.5)
     out, err = capsys.readouterr()
@@ -136,8 +136,8 @@ def test_progress_on_a_terminal_is_a_bar(capsys, terminal):
     assert "training [b]" in err and "10/10" in err and "loss 0.250 dev 0.500" in err and "━" in err
 
 
-def test_a_loop_that_fails_reports_no_end(capsys):
-    with pytest.raises(ZeroDivisionError), console.progress(100, "training") as report:
+def test_failing_loop_reports_no_end(capsys):
+    with pytest.raises(ZeroDivisionError), progress(100, "training") as report:
         report(5)
         raise ZeroDivisionError
     assert capsys.readouterr().err == ""
@@ -148,7 +148,7 @@ def a_finding(text, passage, label="COUNTERPARTY"):
     return {"field": "entities", "label": label, "start": start, "end": start + len(passage), "score": 0.978}
 
 
-def test_a_finding_is_one_line_in_its_context(capsys):
+def test_finding_is_one_line_with_context(capsys):
     text = "x" * 50 + " paid\r\nto Acme LLP in Cyprus " + "y" * 50
     tables.show_finding("in/a.txt", a_finding(text, "Acme LLP"), text, context=12)
     assert capsys.readouterr().out == "in/a.txt  …xx paid␍↵to «Acme LLP» in Cyprus y…  COUNTERPARTY 0.98\n"
@@ -156,7 +156,7 @@ def test_a_finding_is_one_line_in_its_context(capsys):
     assert capsys.readouterr().out == "a  «Acme»  COUNTERPARTY 0.98\n"
 
 
-def test_a_finding_cannot_act_on_the_terminal(capsys, terminal):
+def test_finding_prints_no_control_characters(capsys, terminal):
     terminal("stdout")
     text = EVIL + "Acme" + EVIL
     tables.show_finding(EVIL, a_finding(text, "Acme" + EVIL, EVIL), text)
@@ -166,20 +166,20 @@ def test_a_finding_cannot_act_on_the_terminal(capsys, terminal):
     assert "␛[31m[bold]red[/bold]" in out
 
 
-def test_colour_only_on_a_terminal_and_not_against_the_users_wish(capsys, terminal, monkeypatch):
+def test_color_only_on_a_terminal_and_without_no_color(capsys, terminal, monkeypatch):
     text = "paid to Acme LLP in Cyprus"
     terminal("stdout")
     tables.show_finding("a.txt", a_finding(text, "Acme LLP"), text)
-    coloured = capsys.readouterr().out
-    assert "\x1b[" in coloured and "«" not in coloured
+    colored = capsys.readouterr().out
+    assert "\x1b[" in colored and "«" not in colored
     monkeypatch.setenv("NO_COLOR", "1")
     tables.show_finding("a.txt", a_finding(text, "Acme LLP"), text)
     plain = capsys.readouterr().out
     assert "«Acme LLP»" in plain
-    assert not any(f"{code}m" in plain for code in range(31, 38)), "no colour code"
+    assert not any(f"{code}m" in plain for code in range(31, 38)), "a color code was printed"
 
 
-def test_a_finding_fits_the_terminal_and_a_long_one_is_shortened(capsys, terminal, monkeypatch):
+def test_finding_fits_the_terminal_and_a_long_one_is_shortened(capsys, terminal, monkeypatch):
     terminal("stdout")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
@@ -192,8 +192,8 @@ def test_a_finding_fits_the_terminal_and_a_long_one_is_shortened(capsys, termina
     assert len(capsys.readouterr().out) < 120
 
 
-def test_a_terminal_of_ascii_does_not_break_it():
+def test_ascii_terminal_gets_escapes():
     code = "from electra_ie.cli.tables import *; from electra_ie.common.logs import *; use_cli_format(); print_table([{'a': 'Zoë'}]); notice('Søns')"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert "Zo\\xeb" in done.stdout and "S\\xf8ns" in done.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert "Zo\\xeb" in process.stdout and "S\\xf8ns" in process.stderr

@@ -1,4 +1,4 @@
-"""Runs, encoders and data on the hub: the real client against a server on this machine, which also fails to order."""
+"""Runs, encoders and data on the hub: the real client against a local server with programmable failures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path) -> Iterator[Hub]:
-    """A hub that the client of this process asks, an empty cache, and a token that may write."""
+    """Run a hub for the client of this process, with an empty cache and a token that may write."""
     with running(tokens={CANARY: "write", READER: "read"}) as server:
         template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, server.url)
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
@@ -48,36 +48,37 @@ def hub(monkeypatch, tmp_path) -> Iterator[Hub]:
 
 @pytest.fixture
 def copy(run, tmp_path) -> Path:
-    """A finished run that may be written into."""
+    """Return a copy of the finished run, to be changed."""
     return Path(shutil.copytree(run, tmp_path / "copy"))
 
 
 def sent(hub: Hub, part: str) -> int:
-    return sum(part in each for each in hub.asked)
+    """Return the number of requests that contain `part`."""
+    return sum(part in request for request in hub.requests)
 
 
-def test_a_run_goes_to_the_hub_and_comes_back(hub, run, monkeypatch, capsys):
+def test_pushed_run_loads_from_the_hub_and_from_the_cache(hub, run, monkeypatch, capsys):
     pushed = push_to_hub(run, NAME, private=True)
     assert f"sending 23 files to {NAME}, which is private" in capsys.readouterr().err
     assert sent(hub, "/commit/") == 1
     assert hub.repositories[NAME].private and pushed == f"{NAME}@{hub.repositories[NAME].branches['main']}"
-    there = hub.files(NAME)
-    ours = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    assert set(there) == {*ours, ".gitattributes"}, "a run as train leaves it goes whole"
-    assert {path for path in ours if there[path] != ours[path]} == {"task.yaml"}
-    assert "data" not in yaml.safe_load(there["task.yaml"]), "a folder of this machine is nobody's business"
+    remote = hub.files(NAME)
+    local = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert set(remote) == {*local, ".gitattributes"}, "a file of a finished run was not sent"
+    assert {path for path in local if remote[path] != local[path]} == {"task.yaml"}
+    assert "data" not in yaml.safe_load(remote["task.yaml"]), "a local path was sent"
     expected = Extractor.load(str(run))(TEXT)
     assert expected and Extractor.load(NAME)(TEXT) == expected
     assert Extractor.from_pretrained(NAME, revision=pushed.partition("@")[2])(TEXT) == expected
-    asked = len(hub.asked)
-    assert Extractor.load(pushed)(TEXT) == expected and len(hub.asked) == asked, "a commit is in the cache"
-    assert Extractor.from_pretrained(NAME, local_files_only=True)(TEXT) == expected and len(hub.asked) == asked
+    count = len(hub.requests)
+    assert Extractor.load(pushed)(TEXT) == expected and len(hub.requests) == count, "a cached commit was requested"
+    assert Extractor.from_pretrained(NAME, local_files_only=True)(TEXT) == expected and len(hub.requests) == count
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert Extractor.load(NAME)(TEXT) == expected and len(hub.asked) == asked, "usable without a network"
-    assert verify(NAME).same, "what came back is what the audit tells of"
+    assert Extractor.load(NAME)(TEXT) == expected and len(hub.requests) == count, "offline mode made a request"
+    assert verify(NAME).same, "the downloaded run differs from its audit"
 
 
-def test_only_what_a_run_has_is_sent(hub, copy):
+def test_only_files_of_a_run_are_sent(hub, copy):
     texts = ["findings.jsonl", "notes.txt", ".lock", ".README.md.part", "names/.config.json.part", "names/notes.txt"]
     code = [
         "names/pytorch_model.bin",
@@ -94,7 +95,7 @@ def test_only_what_a_run_has_is_sent(hub, copy):
     assert {"run.yaml", "README.md", "names/model.safetensors", "dev_names.png"} <= set(hub.files(NAME))
 
 
-def test_a_card_with_texts_is_not_sent_unnoticed(copy, capsys):
+def test_card_with_examples_is_a_warning(copy, capsys):
     plan_push(copy, NAME)
     assert "contains texts" not in capsys.readouterr().err
     settings = yaml.safe_load((copy / "run.yaml").read_text("utf-8"))
@@ -115,7 +116,7 @@ def test_a_card_with_texts_is_not_sent_unnoticed(copy, capsys):
     ("no weights", 'has no model.safetensors for the field "names"'),
     ("no run", "this is not the folder of a run"),
 ])  # fmt: skip
-def test_what_must_not_be_sent_is_refused(hub, copy, tmp_path, damage, words):
+def test_push_refuses_links_tokens_and_unfinished_runs(hub, copy, tmp_path, damage, words):
     match damage:
         case "link":
             (tmp_path / "secret").write_text("secret", encoding="utf-8")
@@ -142,12 +143,12 @@ def test_what_must_not_be_sent_is_refused(hub, copy, tmp_path, damage, words):
             copy = tmp_path
     with pytest.raises(UserError, match=words) as caught:
         push_to_hub(copy, NAME)
-    assert CANARY not in str(caught.value) and hub.asked == []
+    assert CANARY not in str(caught.value) and hub.requests == []
 
 
-def test_a_second_push_leaves_nothing_of_the_first(hub, copy):
+def test_second_push_replaces_the_first(hub, copy):
     first = push_to_hub(copy, NAME)
-    assert push_to_hub(copy, NAME) == first, "nothing has changed: no commit"
+    assert push_to_hub(copy, NAME) == first, "a commit was made without changes"
     hub.repositories[NAME].commit("main", {**hub.files(NAME), "old/model.safetensors": b"old", "LICENSE": b"theirs"})
     (copy / "log.jsonl").write_text("{}\n", encoding="utf-8")
     second = push_to_hub(copy, NAME)
@@ -165,11 +166,11 @@ BREAKS = [
     ("PUT /objects", 403, "the token has no write access to the repository"),
     ("POST .*/verify", 404, "the Hub has no such repository or file"),
 ]
-"""A request, how it fails, and what is said of it."""
+"""A request, its failure, and the message."""
 
 
 @pytest.mark.parametrize("request_, status, words", BREAKS)
-def test_a_push_that_breaks_off_leaves_nothing_to_be_seen_and_the_next_completes(hub, run, request_, status, words):
+def test_failed_first_push_changes_nothing_and_the_next_completes(hub, run, request_, status, words):
     hub.fail(request_, status)
     with pytest.raises(UserError, match=words):
         push_to_hub(run, NAME)
@@ -178,16 +179,16 @@ def test_a_push_that_breaks_off_leaves_nothing_to_be_seen_and_the_next_completes
     push_to_hub(run, NAME)
     assert "names/model.safetensors" in hub.files(NAME) and sent(hub, "/commit/") == commits + 1
     if "commit" in request_:
-        assert sent(hub, "PUT /objects") == before, "what was sent is not sent again"
+        assert sent(hub, "PUT /objects") == before, "an uploaded file was sent again"
 
 
 @pytest.mark.parametrize("request_, status, words", BREAKS)
-def test_a_push_that_breaks_off_over_another_leaves_that_one_whole(hub, copy, request_, status, words):
-    """New weights, a changed log and a file that goes: none of them, then all of them, by one commit."""
+def test_failed_second_push_leaves_the_first_unchanged(hub, copy, request_, status, words):
+    """The push has new weights, a changed log and a removed file, which are applied by one commit or not at all."""
     push_to_hub(copy, NAME)
     assert sent(hub, "/commit/") == 1
     hub.repositories[NAME].commit("main", {**hub.files(NAME), "old/model.safetensors": b"old"})
-    whole, head = dict(hub.files(NAME)), hub.repositories[NAME].branches["main"]
+    files, head = dict(hub.files(NAME)), hub.repositories[NAME].branches["main"]
     weights = load_file(copy / "names" / "model.safetensors")
     save_file(
         {name: value + 1 for name, value in weights.items()}, copy / "names" / "model.safetensors", {"format": "pt"}
@@ -196,26 +197,26 @@ def test_a_push_that_breaks_off_over_another_leaves_that_one_whole(hub, copy, re
     hub.fail(request_, status)
     with pytest.raises(UserError, match=words):
         push_to_hub(copy, NAME)
-    assert hub.files(NAME) == whole and hub.repositories[NAME].branches["main"] == head
+    assert hub.files(NAME) == files and hub.repositories[NAME].branches["main"] == head
     commits = sent(hub, "/commit/")
-    assert commits == 1 + ("commit" in request_), "one request a push"
+    assert commits == 1 + ("commit" in request_), "a push made several commits"
     push_to_hub(copy, NAME)
     assert sent(hub, "/commit/") == commits + 1
-    there = hub.files(NAME)
-    assert there["names/model.safetensors"] == (copy / "names" / "model.safetensors").read_bytes()
-    assert there["log.jsonl"] == b"{}\n" and "old/model.safetensors" not in there
+    remote = hub.files(NAME)
+    assert remote["names/model.safetensors"] == (copy / "names" / "model.safetensors").read_bytes()
+    assert remote["log.jsonl"] == b"{}\n" and "old/model.safetensors" not in remote
 
 
-def test_a_hiccup_is_waited_out(hub, run):
+def test_temporary_failure_is_retried(hub, run):
     hub.fail("PUT /objects", 503)
     push_to_hub(run, NAME)
     assert "names/model.safetensors" in hub.files(NAME)
 
 
-def test_two_who_push_at_once_do_not_mix(hub, run, copy):
+def test_concurrent_pushes_do_not_mix(hub, run, copy):
     push_to_hub(run, NAME)
     theirs = {**hub.files(NAME), "log.jsonl": b"theirs"}
-    hub.meanwhile["/preupload/"] = lambda: hub.repositories[NAME].commit("main", theirs)
+    hub.callbacks["/preupload/"] = lambda: hub.repositories[NAME].commit("main", theirs)
     (copy / "scores.json").write_text("{}\n", encoding="utf-8")
     with pytest.raises(UserError, match="another push has changed the repository in the meantime. Push again"):
         push_to_hub(copy, NAME)
@@ -224,20 +225,20 @@ def test_two_who_push_at_once_do_not_mix(hub, run, copy):
     assert hub.files(NAME)["log.jsonl"] == (copy / "log.jsonl").read_bytes()
 
 
-def test_a_private_push_goes_to_no_public_repository(hub, run, capsys):
+def test_private_push_to_a_public_repository_is_refused(hub, run, capsys):
     push_to_hub(run, NAME)
     assert "which is PUBLIC" in capsys.readouterr().err
-    asked = len(hub.asked)
+    count = len(hub.requests)
     with pytest.raises(UserError, match="exists and is public; nothing was sent. Make it private"):
         push_to_hub(run, NAME, private=True, revision="trial")
-    assert not [each for each in hub.asked[asked:] if "preupload" in each or "branch" in each]
+    assert not [request for request in hub.requests[count:] if "preupload" in request or "branch" in request]
 
 
 def status_and_code(status: int | str) -> tuple[int, dict[str, str]]:
     """Return the status of "404 RepoNotFound" and the header by which the client chooses the class of the error."""
-    number, _, code = str(status).partition(" ")
+    value, _, code = str(status).partition(" ")
     disabled = {"X_Error_Message": "Access to this resource is disabled."}
-    return int(number), disabled if code == "disabled" else {"X_Error_Code": code} if code else {}
+    return int(value), disabled if code == "disabled" else {"X_Error_Code": code} if code else {}
 
 
 @pytest.mark.parametrize("status, words", [
@@ -253,13 +254,13 @@ def status_and_code(status: int | str) -> tuple[int, dict[str, str]]:
     (413, "the Hub rejected the request (HTTP 413)"),
     (DROPPED, "the Hub cannot be reached (RemoteProtocolError: Server disconnected"),
 ])  # fmt: skip
-def test_what_the_hub_refuses_is_one_line_without_the_token(hub, run, caplog, capsys, status, words):
-    """The server here repeats the token, as a proxy's error page may; this one looks like none of the hub's."""
+def test_error_of_a_push_is_one_line_without_the_token(hub, run, caplog, capsys, status, words):
+    """The server repeats the token, as an error page of a proxy may; the token does not have the form of the hub's."""
     canary = "canary.of.another.form"
     hub.tokens[canary] = "write"
-    said = f"no, Bearer {canary}, you may not"
+    reply = f"no, Bearer {canary}, you may not"
     status, headers = status_and_code(status)
-    hub.fail("POST /api/models/.*/commit", status, message=said, headers={"Retry_After": "60", **headers})
+    hub.fail("POST /api/models/.*/commit", status, message=reply, headers={"Retry_After": "60", **headers})
     with pytest.raises(UserError) as caught:
         push_to_hub(run, NAME, token=canary)
     message = str(caught.value)
@@ -284,7 +285,7 @@ def test_what_the_hub_refuses_is_one_line_without_the_token(hub, run, caplog, ca
     (503, "the Hub failed (HTTP 503). Wait a few minutes. Try again"),
     (DROPPED, "the Hub cannot be reached (RemoteProtocolError"),
 ])  # fmt: skip
-def test_what_cannot_be_fetched_is_one_line(hub, status, words):
+def test_error_of_a_download_is_one_line(hub, status, words):
     status, headers = status_and_code(status)
     message = "Access to this resource is disabled." if "X_Error_Message" in headers else "ask its owner"
     hub.fail("GET /api/models", status, message=message, headers=headers)
@@ -293,7 +294,7 @@ def test_what_cannot_be_fetched_is_one_line(hub, status, words):
     assert str(caught.value).startswith(f"{NAME}: {words}") and "\n" not in str(caught.value)
 
 
-def test_what_is_not_there_is_told_apart(hub, run, monkeypatch, tmp_path):
+def test_missing_repositories_revisions_and_rights_have_different_errors(hub, run, monkeypatch, tmp_path):
     push_to_hub(run, NAME, private=True)
     hub.repositories["acme/bare"] = hub.repositories[NAME].__class__()
     hub.repositories["acme/bare"].commit("main", {"README.md": b"a model of another kind", "model.safetensors": b""})
@@ -326,30 +327,30 @@ def test_what_is_not_there_is_told_apart(hub, run, monkeypatch, tmp_path):
         push_to_hub(run, NAME, token=CANARY)
 
 
-def test_a_revision_says_that_the_hub_is_meant(hub, run, tmp_path, monkeypatch):
-    """As `@REVISION` does, also where a folder here has the name of the organisation."""
+def test_name_with_a_revision_refers_to_the_hub(hub, run, tmp_path, monkeypatch):
+    """Also if there is a local folder with the name of the organization; a complete local path has precedence."""
     commit = push_to_hub(run, NAME).partition("@")[2]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "acme").mkdir()
     assert Extractor.from_pretrained(NAME, revision=commit)(TEXT)
     assert Extractor.from_pretrained(f"{NAME}@main", revision=commit)(TEXT)
-    asked = len(hub.asked)
+    count = len(hub.requests)
     shutil.copytree(run, tmp_path / NAME)
-    assert Extractor.from_pretrained(NAME, revision="none")(TEXT) and len(hub.asked) == asked, "a folder has none"
+    assert Extractor.from_pretrained(NAME, revision="none")(TEXT) and len(hub.requests) == count
 
 
-def test_a_folder_wins_over_a_name_and_a_mistyped_path_is_told_to_nobody(hub, run, tmp_path, monkeypatch):
+def test_folder_has_precedence_and_a_mistyped_path_is_not_sent_to_the_hub(hub, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(run, tmp_path / "runs" / "mine")
-    assert Extractor.load("runs/mine")(TEXT)
-    with pytest.raises(UserError, match='runs/mien: there is no such folder in "runs".*write runs/mien@main'):
-        Extractor.load("runs/mien")
-    for name in ("mien", "./acme/none", "a/b/c", "/acme/none", "acme/..", "acme/no--ne", "acme/none@", "~/none"):
+    shutil.copytree(run, tmp_path / "runs" / "first")
+    assert Extractor.load("runs/first")(TEXT)
+    with pytest.raises(UserError, match='runs/frist: there is no such folder in "runs".*write runs/frist@main'):
+        Extractor.load("runs/frist")
+    for name in ("frist", "./acme/none", "a/b/c", "/acme/none", "acme/..", "acme/no--ne", "acme/none@", "~/none"):
         with pytest.raises(UserError, match="not the folder of a run"):
             Extractor.load(name)
         assert parse_hub_name(name) is None
-    assert hub.asked == []
-    assert parse_hub_name("runs/mien@main") == ("runs/mien", "main") and parse_hub_name("acme/none") == (
+    assert hub.requests == []
+    assert parse_hub_name("runs/frist@main") == ("runs/frist", "main") and parse_hub_name("acme/none") == (
         "acme/none",
         None,
     )
@@ -360,31 +361,33 @@ def test_a_folder_wins_over_a_name_and_a_mistyped_path_is_told_to_nobody(hub, ru
     ("acme/pay ments", None, "alphanumeric"), ("acme/x--y", None, "Cannot have -- or .."),
     (NAME, "0" * 40, "not a valid branch name"), (NAME, "no branch", "not a valid branch name"),
 ])  # fmt: skip
-def test_a_push_to_no_possible_name_is_refused(hub, run, name, revision, words):
+def test_push_to_an_invalid_name_is_refused(hub, run, name, revision, words):
     with pytest.raises(UserError, match=words):
         push_to_hub(run, name, revision=revision)
-    assert hub.asked == []
+    assert hub.requests == []
 
 
-def test_nothing_that_could_run_is_fetched(hub, run):
+def test_files_that_could_contain_code_are_not_downloaded(hub, run):
     push_to_hub(run, NAME)
     evil = {"names/pytorch_model.bin": b"", "names/modeling.py": b"", "state.pkl": b"", "x.pt": b"", "names/a.txt": b""}
     hub.repositories[NAME].commit("main", {**hub.files(NAME), **evil})
     assert Extractor.load(NAME)(TEXT)
-    assert not [each for each in hub.asked if any(each.endswith(name) for name in evil)]
+    assert not [request for request in hub.requests if any(request.endswith(name) for name in evil)]
 
 
-def test_a_run_on_the_hub_is_scored_on_data_from_here(hub, run):
+def test_run_on_the_hub_is_scored_on_local_data(hub, run):
     push_to_hub(run, NAME)
     with pytest.raises(UserError, match="a run on the hub has no data to be scored on. Give .* --data"):
         evaluate(NAME)
     data = str(run.parent / "three_kinds")
     scores = evaluate(NAME, data=data)
     assert scores["names"]["documents"] == 20
-    assert "test" not in json.loads((Path(snapshot_download(NAME)) / "scores.json").read_text("utf-8")), "left as it is"
+    assert "test" not in json.loads((Path(snapshot_download(NAME)) / "scores.json").read_text("utf-8")), (
+        "the cached run was changed"
+    )
 
 
-def test_an_encoder_of_the_hub_is_pinned_by_its_commit(hub, encoder, task, tmp_path):
+def test_encoder_of_the_hub_is_pinned_to_a_commit(hub, encoder, task, tmp_path):
     files = {path.name: path.read_bytes() for path in Path(encoder("bert")).iterdir()}
     more = {
         "1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}',
@@ -399,17 +402,17 @@ def test_an_encoder_of_the_hub_is_pinned_by_its_commit(hub, encoder, task, tmp_p
     assert settings["encoder"] == f"acme/encoder@{commit}" and settings["pooling"] == "mean"
     card = ModelCard((run / "README.md").read_text("utf-8"))
     assert card.data.base_model == "acme/encoder" and f"`acme/encoder`, revision `{commit}`," in card.text
-    assert not [each for each in hub.asked if "pytorch_model" in each or "onnx" in each]
+    assert not [request for request in hub.requests if "pytorch_model" in request or "onnx" in request]
     hub.repositories["acme/encoder"].commit("main", {"config.json": b"{}"})
-    asked = len(hub.asked)
-    kept = Path(resolve_encoder(settings["encoder"]))
-    assert (kept / "model.safetensors").read_bytes() == files["model.safetensors"] and len(hub.asked) == asked
+    count = len(hub.requests)
+    cached = Path(resolve_encoder(settings["encoder"]))
+    assert (cached / "model.safetensors").read_bytes() == files["model.safetensors"] and len(hub.requests) == count
     for file in (run / "names").glob("*.json"):
-        assert str(tmp_path) not in file.read_text("utf-8"), "no path of this machine"
+        assert str(tmp_path) not in file.read_text("utf-8"), "a local path is in the run"
 
 
-def test_an_encoder_without_an_organisation_is_pinned_and_looked_through_too(hub, encoder, task, tmp_path):
-    """As the first encoders on the hub are called: bert-base-uncased."""
+def test_encoder_without_an_organization_is_pinned_and_checked(hub, encoder, task, tmp_path):
+    """As with the first encoders on the hub, such as bert-base-uncased."""
     files = {path.name: path.read_bytes() for path in Path(encoder("bert")).iterdir()}
     evil = json.dumps({**json.loads(files["config.json"]), "_attn_implementation": "evil/kernel"}).encode()
     with running({"plain": {**files, "pytorch_model.bin": b""}, "strange": {**files, "config.json": evil}}) as other:
@@ -426,38 +429,41 @@ def test_an_encoder_without_an_organisation_is_pinned_and_looked_through_too(hub
             tiny.discriminator_of(name)
 
 
-def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, encoder):
+def test_pushed_data_are_unchanged_and_can_be_trained_on(hub, task, tmp_path, encoder):
     records = [json.loads(line) for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
     del records[0]["risks"], records[1]["topic"]
     tiny.write_records(task.parent / "train.jsonl", records)
     task.write_text(task.read_text("utf-8").replace("topic: {kind", "subject: {from: topic, kind"), encoding="utf-8")
     (task.parent / "README.md").write_text(
-        "---\nlicense: mit\nconfigs: mine\n---\n# Ours\n\nOf the tests.\n", encoding="utf-8"
+        "---\nlicense: mit\nconfigs: own\n---\n# Ours\n\nOf the tests.\n", encoding="utf-8"
     )
     pushed = push_data(str(task), "acme/three", private=True)
     assert sent(hub, "/commit/") == 1
-    there = hub.files("datasets/acme/three")
-    assert set(there) == {
+    remote = hub.files("datasets/acme/three")
+    assert set(remote) == {
         ".gitattributes",
         "README.md",
         "task.yaml",
-        *(f"{each}.jsonl" for each in ("train", "dev", "test", "unlabeled")),
+        *(f"{split}.jsonl" for split in ("train", "dev", "test", "unlabeled")),
     }
     assert pushed == f"acme/three@{hub.repositories['datasets/acme/three'].branches['main']}"
-    card = there["README.md"].decode()
-    assert "license: mit\n" in card and "# Ours" in card and "configs: mine" not in card
+    card = remote["README.md"].decode()
+    assert "license: mit\n" in card and "# Ours" in card and "configs: own" not in card
     folder = snapshot_download("acme/three", repo_type="dataset", local_dir=tmp_path / "three")
-    ours, theirs = Task.load(task), Task.load(folder)
-    for split in ours.splits:
-        read = [[(each.id, each.text, each.gold) for each in one.read(split)] for one in (ours, theirs)]
-        assert read[0] == read[1], split
+    original, downloaded = Task.load(task), Task.load(folder)
+    for split in original.splits:
+        contents = [
+            [(document.id, document.text, document.gold) for document in version.read(split)]
+            for version in (original, downloaded)
+        ]
+        assert contents[0] == contents[1], split
     settings = {**tiny.settings(encoder("bert"), "supervised", max_steps=2), "num_evaluations": 1}
     run = train(str(folder), tmp_path / "run", **settings)
     card = ModelCard((run / "README.md").read_text("utf-8"))
     assert card.data.datasets == ["acme/three"] and "Data set `acme/three` on the Hub" in card.text
 
 
-STORY = """
+COMMANDS = """
 import json, sys
 from electra_ie.cli.app import main
 from electra_ie.api import plan_push
@@ -468,50 +474,51 @@ for line in sys.stdin.read().splitlines():
     except SystemExit as end:
         assert not end.code, end.code
 import datasets
-found = datasets.load_dataset("acme/three")
-print(json.dumps({"rows": {name: len(each) for name, each in found.items()}, "first": found["train"][0],
-                  "pool": found["unlabeled"][0]["names"], "columns": found["train"].column_names}))
+data = datasets.load_dataset("acme/three")
+print(json.dumps({"rows": {name: len(split) for name, split in data.items()}, "first": data["train"][0],
+                  "pool": data["unlabeled"][0]["names"], "columns": data["train"].column_names}))
 """
 
 
-def test_the_story_by_the_command_line(hub, run, task, tmp_path):
-    """In a Python of its own, which knows the hub by HF_ENDPOINT and the token by HF_TOKEN."""
+def test_command_line_pushes_extracts_and_pushes_data(hub, run, task, tmp_path):
+    """In another process, which gets the hub from HF_ENDPOINT and the token from HF_TOKEN."""
     home = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": CANARY}
     (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
     lines = [
         ["push", str(run), NAME, "--private"],
-        ["extract", NAME, "a.txt", "-o", "found.jsonl"],
+        ["extract", NAME, "a.txt", "-o", "findings.jsonl"],
         ["push-data", str(task), "acme/three"],
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", STORY], input="\n".join("|".join(line) for line in lines), capture_output=True,
+    process = subprocess.run(
+        [sys.executable, "-c", COMMANDS], input="\n".join("|".join(line) for line in lines), capture_output=True,
         encoding="utf-8", cwd=tmp_path, env={**os.environ, **home, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert CANARY not in done.stdout + done.stderr
-    assert f"extract {NAME}@{hub.repositories[NAME].branches['main']} PATH" in done.stderr
-    record = json.loads((tmp_path / "found.jsonl").read_text("utf-8"))
-    assert record["findings"] == [vars_of(each) for each in Extractor.load(str(run))(TEXT)]
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["rows"] == {"train": 40, "dev": 20, "test": 20, "unlabeled": 30} and told["pool"] is None
-    assert told["columns"] == ["id", "text", "topic", "risks", "names"]
+    assert process.returncode == 0, process.stderr
+    assert CANARY not in process.stdout + process.stderr
+    assert f"extract {NAME}@{hub.repositories[NAME].branches['main']} PATH" in process.stderr
+    record = json.loads((tmp_path / "findings.jsonl").read_text("utf-8"))
+    assert record["findings"] == [as_record(finding) for finding in Extractor.load(str(run))(TEXT)]
+    data = json.loads(process.stdout.splitlines()[-1])
+    assert data["rows"] == {"train": 40, "dev": 20, "test": 20, "unlabeled": 30} and data["pool"] is None
+    assert data["columns"] == ["id", "text", "topic", "risks", "names"]
     gold = Task.load(task).read("train")[0].gold["names"]
-    assert told["first"]["names"] == [{"start": each.start, "end": each.end, "label": each.label} for each in gold]
+    assert data["first"]["names"] == [{"start": span.start, "end": span.end, "label": span.label} for span in gold]
 
 
-def vars_of(finding: electra_ie.Finding) -> dict:
-    own = "text" if finding.field == "names" else "window"
-    return {name: getattr(finding, name) for name in ("field", "label", "start", "end", own, "score")}
+def as_record(finding: electra_ie.Finding) -> dict:
+    """Return a finding as a line of extract contains it."""
+    key = "text" if finding.field == "names" else "window"
+    return {name: getattr(finding, name) for name in ("field", "label", "start", "end", key, "score")}
 
 
 @pytest.mark.parametrize("command", ["push", "push-data"])
-def test_a_dry_run_shows_all_and_asks_nobody(hub, run, task, monkeypatch, capsys, command):
+def test_dry_run_shows_all_files_and_makes_no_request(hub, run, task, monkeypatch, capsys, command):
     monkeypatch.delenv("HF_TOKEN")
-    what = str(run) if command == "push" else str(task)
-    monkeypatch.setattr(sys, "argv", ["electra-ie", command, what, NAME, "--dry-run"])
+    source = str(run) if command == "push" else str(task)
+    monkeypatch.setattr(sys, "argv", ["electra-ie", command, source, NAME, "--dry-run"])
     with pytest.raises(SystemExit) as caught:
         main()
     shown = capsys.readouterr().out
-    assert caught.value.code == 0 and hub.asked == []
+    assert caught.value.code == 0 and hub.requests == []
     expected = ["names/model.safetensors", "dev_names.png"] if command == "push" else ["unlabeled.jsonl", "dev.jsonl"]
     assert all(word in shown for word in [*expected, "task.yaml", "README.md:", "# "])

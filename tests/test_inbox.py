@@ -1,5 +1,4 @@
-"""Input of extraction: the files that are read and their ids, what is left out and reported, and that no output overwrites
-an input."""
+"""Input of extraction: the files that are read and their ids, skipped files and faults, and no output over an input."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from electra_ie.cli.app import main
 from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.folders import walk
 from electra_ie.inference.inputs import NOT_TEXT, Inbox
-from electra_ie.pretraining import corpus_reader as sources
+from electra_ie.pretraining import corpus_reader
 
 TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 NUL = b"Paid USD 1,200.00 to Kestrel\0Wharf Ltd."
@@ -34,7 +33,7 @@ fields: {topic: {kind: classes, labels: [trade, other]}}
 
 
 def write(folder: Path, **files: str | bytes) -> Path:
-    """Write files below a folder; `__` in a name stands for `/`, `_` for `.`."""
+    """Write files below a folder; in a name `__` means `/` and `_` means `.`."""
     for name, content in files.items():
         put(folder / name.replace("__", "/").replace("_", "."), content)
     return folder
@@ -47,7 +46,7 @@ def put(path: Path, content: str | bytes = TEXT) -> Path:
 
 
 def command(monkeypatch, *arguments) -> int:
-    """Run the command line; its exit code."""
+    """Run the command line and return the exit code."""
     monkeypatch.setattr(sys, "argv", ["electra-ie", *map(str, arguments)])
     try:
         main()
@@ -62,7 +61,7 @@ def read(file: Path) -> list[dict]:
 
 @pytest.fixture
 def at_home(tmp_path, monkeypatch) -> Path:
-    """An empty folder to work in, so that paths are relative as a user types them."""
+    """Change to an empty folder, so that paths are relative, as a user types them."""
     (tmp_path / "home").mkdir()
     monkeypatch.chdir(tmp_path / "home")
     return tmp_path / "home"
@@ -80,10 +79,10 @@ def task_of_rows(tmp_path) -> Task:
 
 
 def documents(task: Task, *paths, **options) -> tuple[list[tuple[str, str]], list[str]]:
-    """Ids and texts of what is read, and the errors of the rest."""
+    """Return ids and texts of the documents, and the faults of what cannot be read."""
     faults: list[UserError] = []
-    found = list(Inbox(paths, task, **options).read(faults.append))
-    return [(each.id, each.text) for each in found], [str(fault) for fault in faults]
+    read_documents = list(Inbox(paths, task, **options).read(faults.append))
+    return [(document.id, document.text) for document in read_documents], [str(fault) for fault in faults]
 
 
 # Folders
@@ -91,7 +90,7 @@ def documents(task: Task, *paths, **options) -> tuple[list[tuple[str, str]], lis
 
 @pytest.fixture
 def tree(tmp_path) -> Path:
-    """A folder as archives and shares leave it."""
+    """Return a folder with hidden files, links and other leftovers of archives and shares."""
     top = tmp_path / "top"
     write(top, b__memo_txt="B", a__memo_txt="A", a__SCAN_TXT="S", c_pdf="%PDF")
     for hidden in ("._memo.txt", ".DS_Store", ".cache/old.txt", "a/.x.txt"):
@@ -111,31 +110,31 @@ LEFT_OUT = (
 )
 
 
-def test_a_folder_is_walked_by_one_rule(tree):
-    """Hidden names are left out; what only a link leads to is read, once; a circle is counted."""
-    found = walk(tree, (".txt",))
-    names = [file.relative_to(tree).as_posix() for file in found.files]
+def test_walk_skips_hidden_files_and_follows_links_once(tree):
+    """A target that only links lead to is read once; links to folders above them are counted."""
+    result = walk(tree, (".txt",))
+    names = [file.relative_to(tree).as_posix() for file in result.files]
     assert names == ["a/SCAN.TXT", "a/memo.txt", "b/memo.txt", "kept/old.txt"]
-    assert (found.hidden, found.repeated, found.others) == (4, 4, 1)
-    assert found.left_out() == LEFT_OUT
+    assert (result.hidden, result.repeated, result.others) == (4, 4, 1)
+    assert result.left_out() == LEFT_OUT
 
 
-@pytest.mark.parametrize("reader", ["unlabelled", "text", "pretrain", "extract"])
-def test_every_reader_of_folders_goes_by_it_and_says_what_is_left_out(tree, task_of_lines, capsys, reader):
+@pytest.mark.parametrize("reader", ["unlabeled", "text", "pretrain", "extract"])
+def test_all_readers_of_folders_walk_alike_and_warn_of_skipped_files(tree, task_of_lines, capsys, reader):
     expected = [("a/SCAN.TXT", "S"), ("a/memo.txt", "A"), ("b/memo.txt", "B"), ("kept/old.txt", "hidden")]
     if reader == "pretrain":
-        assert sources.files(str(tree)) == [tree / name for name, _ in expected]
-        sources.content_hash([str(tree)])
+        assert corpus_reader.files(str(tree)) == [tree / name for name, _ in expected]
+        corpus_reader.content_hash([str(tree)])
     elif reader == "extract":
         assert documents(task_of_lines, tree) == (expected, [])
     else:
-        found = READERS["text"].read(tree, ()) if reader == "text" else read_unlabeled(tree)
-        assert [(each.id, each.text) for each in found] == expected
+        read_documents = READERS["text"].read(tree, ()) if reader == "text" else read_unlabeled(tree)
+        assert [(document.id, document.text) for document in read_documents] == expected
     line = capsys.readouterr().err
     assert line.startswith(f"warning: {tree}: left out: {LEFT_OUT}") and line.count("\n") == 1
 
 
-def test_a_link_that_leads_nowhere_is_an_error_where_it_may_have_led_to_texts(tmp_path):
+def test_broken_link_is_an_error_if_its_target_could_be_a_text(tmp_path):
     (tmp_path / "gone.txt").symlink_to("nothing.txt")
     with pytest.raises(UserError, match="gone.txt: this link points to nothing."):
         list(read_unlabeled(tmp_path))
@@ -144,30 +143,41 @@ def test_a_link_that_leads_nowhere_is_an_error_where_it_may_have_led_to_texts(tm
         list(read_unlabeled(tmp_path))
     (tmp_path / "gone").rename(tmp_path / "gone.pdf")
     put(tmp_path / "a.txt", "A")
-    assert [each.text for each in read_unlabeled(tmp_path)] == ["A"]
+    assert [document.text for document in read_unlabeled(tmp_path)] == ["A"]
 
 
-def test_files_of_the_hubs_cache_are_read_whatever_they_share(tmp_path):
-    """There every file is a link, and two files of the same content are links to one."""
+def test_files_of_the_hub_cache_with_the_same_content_are_all_read(tmp_path):
+    """In the cache every file is a link, and files with the same content are links to one file."""
     cache = tmp_path / "datasets--org--name"
     put(cache / "blobs" / "0", "same")
     snapshot = cache / "snapshots" / "1"
     snapshot.mkdir(parents=True)
     for name in ("a.txt", "b.txt"):
         (snapshot / name).symlink_to("../../blobs/0")
-    assert [(each.id, each.text) for each in read_unlabeled(snapshot)] == [("a.txt", "same"), ("b.txt", "same")]
+    assert [(document.id, document.text) for document in read_unlabeled(snapshot)] == [
+        ("a.txt", "same"),
+        ("b.txt", "same"),
+    ]
 
 
-def test_brat_finds_texts_and_annotations_whatever_their_case(tmp_path, capsys):
-    mark = "T1\tperson 0 5\tArden\n"
+def test_brat_ignores_the_case_of_extensions(tmp_path, capsys):
+    annotation = "T1\tperson 0 5\tArden\n"
     write(
-        tmp_path / "set", a_txt="Arden", a_ann=mark, b_TXT="Arden", b_ann=mark, c_TXT="Arden", C_ANN=mark, d_txt="Arden"
+        tmp_path / "set",
+        a_txt="Arden",
+        a_ann=annotation,
+        b_TXT="Arden",
+        b_ann=annotation,
+        c_TXT="Arden",
+        C_ANN=annotation,
+        d_txt="Arden",
     )
     put(tmp_path / "set" / "._a.txt", "x")
-    found = {each.id: len(each.gold.get("names", ())) for each in READERS["brat"].read(tmp_path / "set", [tiny.NAMED])}
-    assert found == {"a": 1, "b": 1, "c": 1, "d": 0}
+    read_documents = READERS["brat"].read(tmp_path / "set", [tiny.NAMED])
+    spans = {document.id: len(document.gold.get("names", ())) for document in read_documents}
+    assert spans == {"a": 1, "b": 1, "c": 1, "d": 0}
     assert capsys.readouterr().err == f"warning: {tmp_path / 'set'}: left out: 1 hidden file or folder.\n"
-    write(tmp_path / "two", a_txt="Arden", a_ann=mark, A_ann=mark)
+    write(tmp_path / "two", a_txt="Arden", a_ann=annotation, A_ann=annotation)
     with pytest.raises(UserError, match="A.ann: there is no .txt of the same name"):
         list(READERS["brat"].read(tmp_path / "two", [tiny.NAMED]))
 
@@ -175,7 +185,7 @@ def test_brat_finds_texts_and_annotations_whatever_their_case(tmp_path, capsys):
 # Ids
 
 
-def test_two_files_of_one_name_have_two_ids(at_home, task_of_lines):
+def test_files_with_the_same_name_get_different_ids(at_home, task_of_lines):
     write(at_home, north__memo_txt="N", south__memo_txt="S", memo_txt="M")
     assert documents(task_of_lines, "north", "memo.txt")[0] == [("north/memo.txt", "N"), ("memo.txt", "M")]
     assert documents(task_of_lines, "north", "south")[0] == [("north/memo.txt", "N"), ("south/memo.txt", "S")]
@@ -183,22 +193,22 @@ def test_two_files_of_one_name_have_two_ids(at_home, task_of_lines):
     assert documents(task_of_lines, "north")[0] == [("memo.txt", "N")]
 
 
-def test_a_file_that_two_paths_lead_to_is_read_once(at_home, task_of_lines, capsys):
+def test_file_named_by_two_paths_is_read_once(at_home, task_of_lines, capsys):
     put(at_home / "north" / "memo.txt", "N")
     (at_home / "link").symlink_to("north")
     assert documents(task_of_lines, "north", "north/memo.txt", "link") == ([("memo.txt", "N")], [])
     assert capsys.readouterr().err == "warning: 2 files are named more than once and read once.\n"
 
 
-def test_records_of_two_files_never_share_an_id(at_home, task_of_lines):
+def test_duplicate_id_in_another_file_is_a_fault(at_home, task_of_lines):
     write(
         at_home,
         a_jsonl='{"text": "one"}\n{"id": 7, "text": "two"}',
         a_csv="text\nthree\n",
         b_jsonl='{"id": "7", "text": "four"}',
     )
-    found, faults = documents(task_of_lines, "a.jsonl", "a.csv", "b.jsonl")
-    assert found == [("a.jsonl-1", "one"), ("7", "two"), ("a.csv-2", "three")]
+    texts, faults = documents(task_of_lines, "a.jsonl", "a.csv", "b.jsonl")
+    assert texts == [("a.jsonl-1", "one"), ("7", "two"), ("a.csv-2", "three")]
     assert faults == ['b.jsonl:1: the id "7" is taken by a.jsonl:2. Give each record its own id.']
 
 
@@ -212,7 +222,7 @@ def test_standard_input_is_one_document(task_of_lines, monkeypatch):
 # Tables and JSON lines
 
 
-def test_a_table_is_read_by_rows(at_home, task_of_lines, task_of_rows, capsys):
+def test_table_is_read_by_rows(at_home, task_of_lines, task_of_rows, capsys):
     write(
         at_home,
         inbox__m_csv='id,text\n1,"Paid USD 1,200.00"\n2,Paid EUR\n',
@@ -224,24 +234,26 @@ def test_a_table_is_read_by_rows(at_home, task_of_lines, task_of_rows, capsys):
     assert documents(task_of_lines, "inbox/m.TSV", text="memo", id="n") == ([("5", "Paid")], [])
     (fault,) = documents(task_of_lines, "inbox/m.TSV")[1]
     assert fault.startswith('inbox/m.TSV:1: there is no column "text".') and "n, memo" in fault
-    assert documents(task_of_rows, "inbox/own.csv") == ([("9", "Paid")], []), "with the options of the run's task"
+    assert documents(task_of_rows, "inbox/own.csv") == ([("9", "Paid")], []), "the options of the task were not used"
     assert documents(task_of_rows, "inbox/own.csv", text="number", id="memo") == ([("Paid", "9")], [])
     capsys.readouterr()
-    assert documents(task_of_lines, "inbox") == ([("a.txt", "A")], []), "of a folder, only where the task is of tables"
+    assert documents(task_of_lines, "inbox") == ([("a.txt", "A")], []), (
+        "tables in a folder are read only for tasks of tables"
+    )
     assert "left out: 3 files with an ending other than .txt or .jsonl." in capsys.readouterr().err
-    found, (fault,) = documents(task_of_rows, "inbox")
-    assert found == [("a.txt", "A"), ("9", "Paid")] and fault.startswith("inbox/m.csv:1: there is no column")
+    texts, (fault,) = documents(task_of_rows, "inbox")
+    assert texts == [("a.txt", "A"), ("9", "Paid")] and fault.startswith("inbox/m.csv:1: there is no column")
 
 
-def test_a_bad_row_is_left_out_and_where_rows_cannot_be_told_apart_the_rest(at_home, task_of_lines):
+def test_bad_row_is_skipped_and_a_bad_quote_ends_the_file(at_home, task_of_lines):
     write(at_home, t_csv='id,text\n1,one\n2,two,more\n3,three\n4,"fo"ur\n5,five\n', a_txt="A")
-    found, (row, rest) = documents(task_of_lines, "t.csv", "a.txt")
-    assert found == [("1", "one"), ("3", "three"), ("a.txt", "A")]
+    texts, (row, rest) = documents(task_of_lines, "t.csv", "a.txt")
+    assert texts == [("1", "one"), ("3", "three"), ("a.txt", "A")]
     assert row.startswith("t.csv:3: this row has 3 columns, not 2") and "from here on" not in row
     assert rest.startswith("t.csv:5: ") and rest.endswith("The rows from here on are not read.")
 
 
-def test_json_lines_are_read_by_the_keys_of_the_task_or_the_options(at_home, task_of_lines, tmp_path):
+def test_json_lines_are_read_by_the_keys_of_task_or_options(at_home, task_of_lines, tmp_path):
     write(at_home, m_jsonl='{"n": 1, "memo": "Paid"}\n')
     (fault,) = documents(task_of_lines, "m.jsonl")[1]
     assert fault.startswith('m.jsonl:1: the record has no "text". Valid: n, memo.')
@@ -262,17 +274,17 @@ def test_markup_is_not_read_as_text(at_home, task_of_lines, ending):
 
 
 @pytest.mark.parametrize("name", ["a.md", "a.log", "README"])
-def test_a_file_of_another_ending_is_a_text(at_home, task_of_lines, name):
+def test_file_with_another_extension_is_read_as_text(at_home, task_of_lines, name):
     put(at_home / name, "Paid")
     assert documents(task_of_lines, name) == ([(name, "Paid")], [])
 
 
-# What cannot be read
+# Unreadable input
 
 
 @pytest.fixture
 def inbox(at_home) -> Path:
-    """Three good texts, and three inputs that cannot be read."""
+    """Return a folder with good texts, and with a broken link, a binary file and bad JSON lines."""
     write(at_home / "inbox", a_txt=TEXT, m_txt=NUL, z_txt=TEXT)
     write(at_home / "inbox", r_jsonl=b'{"text": "one"}\n{"text": }\n\xff\n{"text": "two"}\n')
     (at_home / "inbox" / "gone.txt").symlink_to("nowhere")
@@ -287,34 +299,34 @@ BAD = [
 ]
 
 
-def test_one_bad_file_does_not_end_all(run, inbox, monkeypatch, capsys):
+def test_bad_files_are_listed_and_the_rest_is_extracted(run, inbox, monkeypatch, capsys):
     assert command(monkeypatch, "extract", run, "inbox", "-o", "findings.jsonl") == 3
-    assert [each["id"] for each in read(Path("findings.jsonl"))] == ["a.txt", "r-1", "r-4", "z.txt"]
+    assert [record["id"] for record in read(Path("findings.jsonl"))] == ["a.txt", "r-1", "r-4", "z.txt"]
     *lines, summary = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("extracting")]
     assert re.fullmatch(
         r"4 documents, 110 characters, 4 windows, \d+ findings -> findings.jsonl; 4 of 8 could not be read", summary
     )
-    for line, (place, words) in zip(lines, BAD, strict=True):
-        assert line.startswith(place) and words in line
+    for line, (location, words) in zip(lines, BAD, strict=True):
+        assert line.startswith(location) and words in line
 
 
-def test_strict_ends_at_the_first_and_writes_nothing(run, inbox, monkeypatch, capsys):
+def test_strict_stops_at_the_first_fault_and_writes_nothing(run, inbox, monkeypatch, capsys):
     assert command(monkeypatch, "extract", run, "inbox", "-o", "findings.jsonl", "--html", "page.html", "--strict") == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: inbox/gone.txt: this link")
     assert os.listdir() == ["inbox"]
 
 
-def test_python_gets_the_faults_beside_the_counts(run, inbox):
+def test_python_returns_faults_with_the_counts(run, inbox):
     counts = extract(run, ["inbox"], io.StringIO())
     assert counts["documents"] == 4 and set(counts) == {"documents", "characters", "windows", "findings"}
-    assert [(str(each.file), each.line) for each in counts.faults] == [
+    assert [(str(fault.file), fault.line) for fault in counts.faults] == [
         ("inbox/gone.txt", None), ("inbox/m.txt", 1), ("inbox/r.jsonl", 2), ("inbox/r.jsonl", 3),
     ]  # fmt: skip
     (inbox / "gone.txt").unlink()
     assert not extract(run, ["inbox/a.txt"], io.StringIO()).faults
 
 
-def test_where_nothing_can_be_read_it_is_a_mistake(run, inbox, monkeypatch, capsys):
+def test_no_readable_input_is_an_error(run, inbox, monkeypatch, capsys):
     put(inbox.parent / "memos.json", "[]")
     for paths, last in (
         (["inbox/m.txt"], "error: inbox/m.txt:1: this is binary data"),
@@ -327,25 +339,23 @@ def test_where_nothing_can_be_read_it_is_a_mistake(run, inbox, monkeypatch, caps
         assert len(paths) == 1 or [line.split(": ")[0] for line in lines[-2:]] == ["inbox/m.txt:1", "inbox/gone.txt"]
     (inbox.parent / "empty" / ".hidden").mkdir(parents=True)
     assert command(monkeypatch, "extract", run, "empty") == 2
-    assert (
-        "empty: there is no .txt or .jsonl in this folder (left out: 1 hidden file or folder)."
-        in capsys.readouterr().err
-    )
+    message = "empty: there is no .txt or .jsonl in this folder (left out: 1 hidden file or folder)."
+    assert message in capsys.readouterr().err
     assert sorted(os.listdir()) == ["empty", "inbox", "memos.json"]
 
 
-def test_a_path_that_does_not_exist_ends_all_before_anything_is_read(run, inbox, monkeypatch, capsys):
+def test_missing_path_is_an_error_before_anything_is_read(run, inbox, monkeypatch, capsys):
     monkeypatch.setattr(Extractor, "load", None)
     assert command(monkeypatch, "extract", run, "inbox", "inbx", "-o", "findings.jsonl") == 2
     assert capsys.readouterr().err == "error: inbx: there is no such file or folder. Check the path.\n"
 
 
-def test_lines_of_utf_16_are_one_fault(at_home, task_of_lines):
+def test_utf_16_is_one_fault(at_home, task_of_lines):
     put(at_home / "a.jsonl", '{"text": "one"}\n{"text": "two"}\n'.encode("utf-16"))
     assert documents(task_of_lines, "a.jsonl") == ([], ["a.jsonl:1: this is UTF-16 text. Save it as UTF-8."])
 
 
-def test_a_long_list_of_faults_is_cut(run, at_home, monkeypatch, capsys):
+def test_long_list_of_faults_is_truncated(run, at_home, monkeypatch, capsys):
     put(at_home / "many.jsonl", '{"text": "one"}\n' + "{}\n" * 120)
     assert command(monkeypatch, "extract", run, "many.jsonl", "-o", "f.jsonl") == 3
     lines = capsys.readouterr().err.splitlines()
@@ -357,12 +367,12 @@ def test_a_long_list_of_faults_is_cut(run, at_home, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("option", ["--output", "--html"])
-@pytest.mark.parametrize("paths, place", [
+@pytest.mark.parametrize("paths, output", [
     (["memo.txt"], "memo.txt"), (["memo.txt"], "../home/./memo.txt"), (["memo.txt"], "soft.txt"), (["memo.txt"], "hard.txt"),
     (["soft.txt"], "memo.txt"), (["inbox"], "inbox/a.txt"), (["inbox"], "inbox/B.TXT"), (["inbox"], "inbox/r.jsonl"),
     (["."], "inbox/a.txt"), (["linked"], "inbox/a.txt"),
 ])  # fmt: skip
-def test_no_output_is_written_over_an_input(run, at_home, monkeypatch, capsys, option, paths, place):
+def test_no_output_is_written_over_an_input(run, at_home, monkeypatch, capsys, option, paths, output):
     write(at_home, memo_txt=TEXT, inbox__a_txt=TEXT, inbox__B_TXT=TEXT, inbox__r_jsonl='{"text": "x"}\n')
     (at_home / "soft.txt").symlink_to("memo.txt")
     (at_home / "linked").symlink_to("inbox")
@@ -370,12 +380,12 @@ def test_no_output_is_written_over_an_input(run, at_home, monkeypatch, capsys, o
     before = {path: path.read_bytes() for path in at_home.rglob("*.*") if path.is_file()}
     monkeypatch.setattr(Extractor, "load", None)  # nothing may be read
     other = ["-o", "f.jsonl"] if option == "--html" else []
-    assert command(monkeypatch, "extract", run, *paths, *other, option, place) == 2
-    assert f"error: {Path(place)}: the output file is also an input." in capsys.readouterr().err
+    assert command(monkeypatch, "extract", run, *paths, *other, option, output) == 2
+    assert f"error: {Path(output)}: the output file is also an input." in capsys.readouterr().err
     assert {path: path.read_bytes() for path in at_home.rglob("*.*") if path.is_file()} == before
 
 
-def test_standard_output_is_no_input_either(run, at_home):
+def test_standard_output_is_not_written_over_an_input(run, at_home):
     put(at_home / "inbox" / "a.txt")
     with (
         open("inbox/findings.jsonl", "w+", encoding="utf-8") as stream,
@@ -385,7 +395,7 @@ def test_standard_output_is_no_input_either(run, at_home):
 
 
 def test_no_output_is_written_over_the_run(run, at_home, tmp_path):
-    copied = Path(shutil.copytree(run, tmp_path / "mine"))
+    copied = Path(shutil.copytree(run, tmp_path / "copy"))
     put(at_home / "a.txt")
     for name in ("scores.json", "names/config.json", "README.md"):
         before = (copied / name).read_bytes()
@@ -397,8 +407,8 @@ def test_no_output_is_written_over_the_run(run, at_home, tmp_path):
     assert extract(copied, ["a.txt"], copied / "findings.jsonl")["documents"] == 1
 
 
-def test_the_scores_are_not_written_over_the_data(task, run, tmp_path, monkeypatch, capsys):
-    copied = Path(shutil.copytree(run, tmp_path / "mine"))
+def test_scores_are_not_written_over_the_data(task, run, tmp_path, monkeypatch, capsys):
+    copied = Path(shutil.copytree(run, tmp_path / "copy"))
     monkeypatch.setattr(Extractor, "load", None)
     for name in ("test.jsonl", "pool.jsonl", "task.yaml"):
         before = (task.parent / name).read_bytes()
@@ -407,18 +417,18 @@ def test_the_scores_are_not_written_over_the_data(task, run, tmp_path, monkeypat
         assert (task.parent / name).read_bytes() == before
 
 
-def test_new_files_in_the_folder_that_is_read_and_findings_of_before_are_no_inputs(run, at_home, capsys):
+def test_outputs_and_earlier_findings_in_the_input_folder_are_not_read(run, at_home, capsys):
     put(at_home / "inbox" / "a.txt")
     for _ in range(2):
         assert extract(run, ["inbox"], "inbox/findings.jsonl", "inbox/page.html")["documents"] == 1
     assert "warning: left out: 1 file of findings, written by extract." in capsys.readouterr().err
-    assert [each["id"] for each in read(Path("inbox/findings.jsonl"))] == ["a.txt"]
+    assert [record["id"] for record in read(Path("inbox/findings.jsonl"))] == ["a.txt"]
     (at_home / "inbox" / "a.txt").unlink()
     with pytest.raises(UserError, match="there is no .txt or .jsonl in this folder"):
         extract(run, ["inbox"], "findings.jsonl")
 
 
-def test_no_run_or_encoder_is_made_in_a_folder_of_texts(task, tmp_path, encoder):
+def test_no_run_or_encoder_is_written_into_a_folder_of_texts(task, tmp_path, encoder):
     put(tmp_path / "pool" / "a.txt")
     (tmp_path / "link").symlink_to("pool")
     settings = tiny.settings(encoder("bert"), "supervised")
@@ -434,15 +444,15 @@ def test_no_run_or_encoder_is_made_in_a_folder_of_texts(task, tmp_path, encoder)
     assert os.listdir(tmp_path / "pool") == ["a.txt"]
 
 
-# What is written
+# Findings and reports
 
 
-def test_a_finding_about_a_whole_text_does_not_repeat_it(run, at_home):
+def test_finding_about_a_text_does_not_repeat_the_text(run, at_home):
     text = "river winter Arden paid 5.975,74 to the bank. " * 30
     put(at_home / "long.txt", text)
     extract(run, ["long.txt"], "findings.jsonl")
     (record,) = read(Path("findings.jsonl"))
-    (topic,) = [each for each in record["findings"] if each["field"] == "topic"]
+    (topic,) = [finding for finding in record["findings"] if finding["field"] == "topic"]
     assert list(topic) == ["field", "label", "start", "end", "window", "score"]
     assert record["windows"] > 5 and 1 <= topic["window"] <= record["windows"]
     assert 0 <= topic["start"] < topic["end"] < len(text)
@@ -454,7 +464,7 @@ def test_a_finding_about_a_whole_text_does_not_repeat_it(run, at_home):
 @pytest.mark.parametrize(
     "named, shown", [("inbox", "inbox/a/memo.txt"), ("{}/inbox", "a/memo.txt"), ("{}/inbox/a/memo.txt", "memo.txt")]
 )
-def test_the_page_shows_paths_as_they_were_named(run, at_home, named, shown):
+def test_report_shows_paths_as_they_were_given(run, at_home, named, shown):
     put(at_home / "inbox" / "a" / "memo.txt")
     extract(run, [named.format(at_home)], "findings.jsonl", "page.html")
     page = Path("page.html").read_text("utf-8")
@@ -464,22 +474,19 @@ def test_the_page_shows_paths_as_they_were_named(run, at_home, named, shown):
         named.format(at_home) + "/a/memo.txt" if named.endswith("inbox") else named.format(at_home)
     )
     (at_home / "runs").mkdir()
-    (at_home / "runs" / "mine").symlink_to(run)
-    extract("runs/mine", ["inbox"], "findings.jsonl", "page.html")
-    assert "<title>three_kinds: findings of runs/mine</title>" in Path("page.html").read_text("utf-8")
+    (at_home / "runs" / "own").symlink_to(run)
+    extract("runs/own", ["inbox"], "findings.jsonl", "page.html")
+    assert "<title>three_kinds: findings of runs/own</title>" in Path("page.html").read_text("utf-8")
 
 
-def test_the_help_of_extract_says_its_exit_codes(monkeypatch, capsys):
+def test_help_of_extract_explains_its_exit_codes(monkeypatch, capsys):
     assert command(monkeypatch, "extract", "--help") == 0
-    words = " ".join(capsys.readouterr().out.split())
-    assert (
-        "Exit codes: 0, all inputs were read; 2, an error, nothing was written; 3, done, but some inputs could not"
-        in words
-    )
+    codes = "Exit codes: 0, all inputs were read; 2, an error, nothing was written; 3, done, but some inputs could not"
+    assert codes in " ".join(capsys.readouterr().out.split())
 
 
 def test_standard_input_is_not_written_over(run, at_home, monkeypatch, capsys):
-    """`extract RUN - -o memo.txt < memo.txt`, by its own name and by a link."""
+    """`extract RUN - -o memo.txt < memo.txt`, by the file's name and by a link."""
     memo = put(at_home / "memo.txt")
     (at_home / "link.txt").symlink_to("memo.txt")
     for output in ("memo.txt", "link.txt"):
@@ -491,27 +498,27 @@ def test_standard_input_is_not_written_over(run, at_home, monkeypatch, capsys):
     with memo.open() as stream, monkeypatch.context() as patch:
         patch.setattr(sys, "stdin", stream)
         assert command(patch, "extract", run, "-", "-o", "out.jsonl") == 0
-    assert [each["characters"] for each in read(at_home / "out.jsonl")] == [len(TEXT)]
+    assert [record["characters"] for record in read(at_home / "out.jsonl")] == [len(TEXT)]
 
 
-def test_evaluate_refuses_a_place_that_cannot_be_written_before_it_scores(run, at_home, monkeypatch, capsys):
+def test_evaluate_checks_the_output_before_it_scores(run, at_home, monkeypatch, capsys):
     own = shutil.copytree(run, at_home / "own")
     (at_home / "folder").mkdir()
     before = {file: file.read_bytes() for file in own.rglob("*") if file.is_file()}
-    for place in ("folder", "nowhere/scores.json"):
-        assert command(monkeypatch, "evaluate", own, "--json", place) == 2
+    for output in ("folder", "nowhere/scores.json"):
+        assert command(monkeypatch, "evaluate", own, "--json", output) == 2
         assert "error: " in capsys.readouterr().err
     assert {file: file.read_bytes() for file in own.rglob("*") if file.is_file()} == before
 
 
-def test_an_id_of_the_form_of_a_default_is_the_records_own(run, at_home, monkeypatch, capsys):
+def test_id_that_looks_like_a_default_is_kept(run, at_home, monkeypatch, capsys):
     put(at_home / "memos.jsonl", '{"id": "memos-1", "text": "Pay"}\n{"text": "Pay"}\n')
     assert command(monkeypatch, "extract", run, "memos.jsonl", "--id", "id", "-o", "out.jsonl") == 3
     assert 'memos.jsonl:2: the record has no "id". Name the key of the id with --id.' in capsys.readouterr().err
-    assert [each["id"] for each in read(at_home / "out.jsonl")] == ["memos-1"]
+    assert [record["id"] for record in read(at_home / "out.jsonl")] == ["memos-1"]
 
 
-def test_rows_that_a_quote_swallows_are_a_fault_of_extract_too(run, at_home, monkeypatch, capsys):
+def test_quoted_cell_over_several_rows_is_a_fault_of_extract(run, at_home, monkeypatch, capsys):
     put(at_home / "sw.csv", 'id,text\n1,"Hello\n2,World\n3,said "\n4,x\n')
     put(at_home / "good.csv", 'id,text\n1,"Dear Anna,\nplease, pay\nsoon"\n4,x\n')
     assert command(monkeypatch, "extract", run, "sw.csv", "-o", "out.jsonl") == 3

@@ -1,4 +1,4 @@
-"""The page of findings: true to the text, safe with any text, whole or not there at all."""
+"""The HTML report: it shows the exact text, is safe with any text, and is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ KINDS = {"entities": "spans", "parties": "spans", "flags": "flags"}
 
 
 class ParsedPage(HTMLParser):
-    """What a reader of the page gets: the panes' texts, and for each of their characters the classes around it."""
+    """A parser that collects the texts of the panes, and the classes of the elements around each of their characters."""
 
     def __init__(self, page):
         super().__init__(convert_charrefs=True)
         self.open, self.panes, self.around, self.tags, self.attributes, self.words = [], [], [], [], [], []
         self.sources = {}
-        self.feed(page.replace("\r\n", "\n").replace("\r", "\n"))  # as a browser does before it parses
+        self.feed(page.replace("\r\n", "\n").replace("\r", "\n"))  # as browsers do before parsing
         self.close()
-        assert self.open == [], "every element is closed"
+        assert self.open == [], "an element is not closed"
 
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
@@ -55,7 +55,7 @@ class ParsedPage(HTMLParser):
             self.words.append(data)
 
     def where(self, name, document=0):
-        """The offsets of the characters of a pane that are inside an element of this class."""
+        """Return the offsets of the characters of a pane that are inside an element of this class."""
         return {offset for offset, classes in enumerate(self.around[document]) if name in classes}
 
     def values(self, name):
@@ -76,8 +76,8 @@ def written(tmp_path_factory):
 
     def write(*documents, title="Review"):
         with Page(path, title, KINDS) as page:
-            for each, text in documents:
-                page.add(each, text)
+            for document, text in documents:
+                page.add(document, text)
         return path.read_bytes().decode("utf-8")
 
     return write
@@ -92,9 +92,9 @@ CHARACTERS = st.one_of(
 @st.composite
 def documents(draw):
     text = draw(st.text(CHARACTERS, max_size=40))
-    places = st.tuples(st.integers(0, len(text)), st.integers(0, len(text))).filter(lambda place: place[0] < place[1])
+    offsets = st.tuples(st.integers(0, len(text)), st.integers(0, len(text))).filter(lambda pair: pair[0] < pair[1])
     names = st.sampled_from([("entities", "A"), ("entities", "B"), ("parties", "A"), ("flags", "F"), ("flags", "G")])
-    chosen = draw(st.lists(st.tuples(places, names), max_size=7)) if text else []
+    chosen = draw(st.lists(st.tuples(offsets, names), max_size=7)) if text else []
     return text, [finding(text, start, end, label, field) for (start, end), (field, label) in chosen]
 
 
@@ -102,41 +102,39 @@ def documents(draw):
 @example(("\r\n\ta\rb\n", []))
 @example(("\n\nleading", []))
 @example(("", []))
-@example(("abcdefghij", [finding("abcdefghij", *place) for place in ((0, 9), (1, 2), (3, 5), (3, 6))]))
+@example(("abcdefghij", [finding("abcdefghij", *offsets) for offsets in ((0, 9), (1, 2), (3, 5), (3, 6))]))
 @example(("abc", [finding("abc", 0, 3, "A"), finding("abc", 1, 2, "B"), finding("abc", 1, 3, "A", "parties")]))
-def test_the_pane_is_the_text_and_the_marks_are_the_findings(written, document):
+def test_pane_shows_the_text_and_marks_show_the_findings(written, document):
     text, findings = document
     page = written((record(text, *findings), text))
     parsed = ParsedPage(page)
     assert parsed.panes == [text]
-    spans = [each for each in findings if each["field"] != "flags"]
-    numbers = {}
-    for each in findings:
-        numbers.setdefault((each["field"], each["label"]), len(numbers))
-    for (field, label), _ in numbers.items():
-        own = [each for each in spans if (each["field"], each["label"]) == (field, label)]
-        drawn = parsed.where(f"label{_numbers(page)[field, label]}")
-        assert drawn == {offset for each in own for offset in range(each["start"], each["end"])}
-    assert len(parsed.values("data-tag")) == len(spans), "each mark is named once"
+    spans = [span for span in findings if span["field"] != "flags"]
+    for field, label in dict.fromkeys((item["field"], item["label"]) for item in findings):
+        same_label = [span for span in spans if (span["field"], span["label"]) == (field, label)]
+        marked = parsed.where(f"label{_label_indices(page)[field, label]}")
+        assert marked == {offset for span in same_label for offset in range(span["start"], span["end"])}
+    assert len(parsed.values("data-tag")) == len(spans), "a mark has no name or several"
     for offset, classes in enumerate(parsed.around[0]):
         lanes = [name for name in classes if name.startswith("lane")]
-        assert len(lanes) == sum(each["start"] <= offset < each["end"] for each in spans), "a line each"
-    windows = sorted({(e["start"], e["end"]) for e in findings if e["field"] == "flags" and e["text"] != text})
-    for number, (start, end) in enumerate(windows, 1):
-        assert parsed.where(f"window{number}") == set(range(start, end))
+        assert len(lanes) == sum(span["start"] <= offset < span["end"] for span in spans), "marks share a lane"
+    flags = [item for item in findings if item["field"] == "flags" and item["text"] != text]
+    windows = sorted({(flag["start"], flag["end"]) for flag in flags})
+    for index, (start, end) in enumerate(windows, 1):
+        assert parsed.where(f"window{index}") == set(range(start, end))
     assert len(set(parsed.values("id"))) == len(parsed.values("id"))
 
 
-def _numbers(page):
-    """The number of each label, as the legend has it."""
-    numbers = {}
+def _label_indices(page):
+    """Return the index of each field and label in the legend."""
+    indices = {}
     for field, rows in re.findall(r"<fieldset><legend>(\w+).*?</legend>(.*?)</fieldset>", page, re.S):
-        for number, label in re.findall(r'value="(\d+)" checked><span class="name label\d+"><span>(\w+)<', rows):
-            numbers[field, label] = number
-    return numbers
+        for index, label in re.findall(r'value="(\d+)" checked><span class="name label\d+"><span>(\w+)<', rows):
+            indices[field, label] = index
+    return indices
 
 
-def test_what_html_cannot_hold_keeps_its_place(written):
+def test_characters_that_html_cannot_express_are_replaced_in_place(written):
     text = "a\0b\ud800c"
     parsed = ParsedPage(written((record(text, finding(text, 4, 5)), text)))
     assert parsed.panes == ["a␀b\ufffdc"]
@@ -146,9 +144,11 @@ def test_what_html_cannot_hold_keeps_its_place(written):
 EVIL = "</div></span><script>alert('1')</script><img src=x onerror=\"alert(1)\">&lt;&#13;]]><!-- \u202etxt.exe"
 
 
-def test_nothing_from_outside_is_markup(written):
-    each = record(EVIL, finding(EVIL, 3, 20, EVIL), finding(EVIL, 0, 9, EVIL, "flags"), file=EVIL, identity=EVIL + "2")
-    page = written((each, EVIL), title=EVIL)
+def test_no_input_becomes_markup(written):
+    document = record(
+        EVIL, finding(EVIL, 3, 20, EVIL), finding(EVIL, 0, 9, EVIL, "flags"), file=EVIL, identity=EVIL + "2"
+    )
+    page = written((document, EVIL), title=EVIL)
     parsed = ParsedPage(page)
     allowed = set("html head meta title style body header h1 p div nav fieldset legend small button label input span "
                   "main article h2 a ul li mark script".split())  # fmt: skip
@@ -156,14 +156,14 @@ def test_nothing_from_outside_is_markup(written):
     assert parsed.tags.count("script") == 1
     assert parsed.panes == [EVIL]
     shown = EVIL.replace("\u202e", "<U+202E>")
-    assert parsed.words.count(shown) == 5, "title, heading, file name, chip and legend each show it whole"
+    assert parsed.words.count(shown) == 5, "title, heading, file name, chip and legend show it in full"
     assert f"{shown}2" in parsed.words
     assert not any(name.startswith("on") for _, values in parsed.attributes for name in values)
-    outside_the_text = page.replace('<span class="hidden" data-code="U+202E">\u202e</span>', "")
-    assert "\u202e" not in outside_the_text
+    without_the_text = page.replace('<span class="hidden" data-code="U+202E">\u202e</span>', "")
+    assert "\u202e" not in without_the_text
 
 
-def test_nothing_is_fetched_and_only_the_own_script_may_run(written):
+def test_report_fetches_nothing_and_allows_its_own_script_only(written):
     parsed = ParsedPage(written((record("abc", finding("abc", 0, 1)), "abc")))
     policy = next(values["content"] for _, values in parsed.attributes if "http-equiv" in values)
     assert policy.startswith("default-src 'none'; ")
@@ -175,15 +175,15 @@ def test_nothing_is_fetched_and_only_the_own_script_may_run(written):
     assert all(link.startswith("#") for link in parsed.values("href"))
 
 
-def test_overlapping_marks_have_a_line_each_and_outer_ones_lie_lower(written):
+def test_overlapping_marks_have_separate_lanes_and_outer_ones_are_lower(written):
     text = "Acme LLP, Limassol, Cyprus; Kestrel"
     inner, outer = finding(text, 0, 8, "A"), finding(text, 0, 26, "O", "parties")
     crossing, alone = finding(text, 20, 30, "X"), finding(text, 30, 35, "B")
     page = written((record(text, outer, inner, crossing, alone), text))
-    parsed, numbers = ParsedPage(page), _numbers(page)
+    parsed = ParsedPage(page)
     lanes = {}
-    for (_, label), number in numbers.items():
-        classes = re.search(rf'<mark class="label{number} lane(\d)"', page)
+    for (_, label), index in _label_indices(page).items():
+        classes = re.search(rf'<mark class="label{index} lane(\d)"', page)
         lanes[label] = int(classes[1])
     assert lanes == {"A": 0, "O": 1, "X": 0, "B": 0}
     assert parsed.where("lane1") == set(range(26))
@@ -193,7 +193,7 @@ def test_overlapping_marks_have_a_line_each_and_outer_ones_lie_lower(written):
     assert heights == sorted(set(heights)) and len(heights) == 2
 
 
-def test_answers_stand_above_the_text_and_lead_to_their_window(written):
+def test_flags_are_shown_above_the_text_and_link_to_their_window(written):
     text = "first part. second part."
     whole = finding(text, 0, len(text), "structuring", "flags", 0.931)
     part = finding(text, 12, 24, "sanctions", "flags", 0.5)
@@ -202,13 +202,13 @@ def test_answers_stand_above_the_text_and_lead_to_their_window(written):
     assert "0.93" in parsed.words
     assert "structuring " in parsed.words and "none" in parsed.words
     links = [values for tag, values in parsed.attributes if tag == "a" and "data-window" in values]
-    assert [link["href"] for link in links] == ["#d1w1"], "a chip of the whole text leads nowhere"
+    assert [link["href"] for link in links] == ["#d1w1"], "a flag of the whole text has a link"
     assert "d1w1" in parsed.values("id")
     assert parsed.where("window1") == set(range(12, 24))
     assert "24 characters read in 2 windows" in parsed.words and "1 character read in 1 window" in parsed.words
 
 
-def test_the_legend_counts_by_field_and_label_and_articles_name_theirs(written):
+def test_legend_counts_by_field_and_label_and_articles_list_their_labels(written):
     text = "abcdef"
     one = record(text, finding(text, 0, 1, "A"), finding(text, 2, 3, "A"), finding(text, 1, 2, "A", "parties"))
     two = record(text, finding(text, 0, 1, "A"), finding(text, 3, 4, "B"), identity="b")
@@ -219,36 +219,36 @@ def test_the_legend_counts_by_field_and_label_and_articles_name_theirs(written):
     assert "2 documents · 12 characters · 5 findings" in page
 
 
-def test_a_page_that_fails_leaves_the_old_one_and_nothing_else(tmp_path):
+def test_failing_report_leaves_the_old_one_and_no_other_file(tmp_path):
     path = tmp_path / "page.html"
     path.write_text("old")
     with pytest.raises(ZeroDivisionError), Page(path, "t", KINDS) as page:
         page.add(record("abc"), "abc")
         raise ZeroDivisionError
     assert path.read_text() == "old"
-    assert [each.name for each in tmp_path.iterdir()] == ["page.html"]
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     with Page(path, "t", KINDS) as page:
         page.add(record("abc"), "abc")
         assert path.read_text() == "old"
     assert "abc" in path.read_text()
-    assert [each.name for each in tmp_path.iterdir()] == ["page.html"]
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 
-def test_a_page_that_cannot_be_written_says_so_before_the_work(tmp_path):
+def test_unwritable_report_is_an_error_at_the_start(tmp_path):
     with pytest.raises(UserError, match=r"missing/page\.html: cannot be written: .*Choose a folder"):
         Page(tmp_path / "missing" / "page.html", "t", KINDS).__enter__()
     with pytest.raises(UserError, match="is a folder"):
         Page(tmp_path, "t", KINDS).__enter__()
 
 
-def test_memory_stays_flat(tmp_path):
+def test_memory_does_not_grow_with_documents(tmp_path):
     text = "Paid EUR 100.00 to Acme. " * 400
-    each = record(text, *(finding(text, start, start + 4) for start in range(0, 2000, 25)))
+    document = record(text, *(finding(text, start, start + 4) for start in range(0, 2000, 25)))
     with Page(tmp_path / "page.html", "t", KINDS) as page:
-        page.add(each, text)
+        page.add(document, text)
         tracemalloc.start()
         for _ in range(200):
-            page.add(each, text)
+            page.add(document, text)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 1_000_000 < (tmp_path / "page.html").stat().st_size
@@ -270,30 +270,30 @@ def _mixed(color, ground, share):
 
 
 def test_every_label_is_readable_in_light_and_dark():
-    """WCAG AA: 4.5 to 1, on the label's own tint, on two tints, and on a window that is lit."""
+    """WCAG AA: a contrast of 4.5 to 1 on the label's tint, on two tints, and on a highlighted window."""
     papers, lit = (re.findall(rf"--{name}:(#\w{{6}})", STYLE) for name in ("paper", "lit"))
     hues = re.findall(r"--hue(\d+):(#\w{6})", STYLE)
-    assert [int(number) for number, _ in hues] == [*range(HUES)] * 2 and len(papers) == len(lit) == 2
+    assert [int(index) for index, _ in hues] == [*range(HUES)] * 2 and len(papers) == len(lit) == 2
     for mode, (ground, marked) in enumerate(zip(papers, lit, strict=True)):
         for _, hue in hues[HUES * mode : HUES * (mode + 1)]:
-            color, paper, lamp = (bytes.fromhex(each[1:]) for each in (hue, ground, marked))
+            color, paper, lamp = (bytes.fromhex(code[1:]) for code in (hue, ground, marked))
             once = _mixed(color, paper, 0.11)
             for behind in (once, _mixed(color, once, 0.11), _mixed(color, lamp, 0.11)):
                 assert _contrast(color, behind) >= 4.5, (hue, behind)
 
 
-def test_importing_the_page_loads_nothing_heavy():
+def test_importing_the_report_loads_no_heavy_package():
     heavy = "{'torch', 'transformers', 'matplotlib', 'rich', 'numpy'} & set(sys.modules)"
     code = f"import sys, electra_ie.inference.html_report, electra_ie.common.progress; print({heavy})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "set()"
 
 
-def test_style_sheet_and_script_are_part_of_the_code_that_is_hashed(tmp_path, monkeypatch):
+def test_style_sheet_and_script_are_part_of_the_code_hash(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
     sums = set()
     for name in ("a.py", "report.css", "report.js", "py.typed", "tasks/a.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("text", "utf-8")
         sums.add(provenance.code_now()["modules"])
-    assert len(sums) == 3, "py.typed and what is in tasks are no code"
+    assert len(sums) == 3, "py.typed or a file in tasks changed the hash"

@@ -1,4 +1,4 @@
-"""The pictures of a run: they show the numbers they were given, and the same numbers give the same file."""
+"""Plots of a run: they show the given values, and the same values give the same file."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from electra_ie.runs import plots
 
 pytestmark = pytest.mark.pictures
 
-LABELS = [f"class {number}" for number in range(60)]
+LABELS = [f"class {index}" for index in range(60)]
 
 
-def a_log(steps=100, *, generator=True):
+def make_log(steps=100, *, generator=True):
     rows = []
     for step in range(1, steps + 1):
         row = {"step": step, "seconds": step * 0.1, "discriminator": 3 / step, "entities.classification": 1.0}
@@ -41,18 +41,18 @@ def words(panel):
     return [text.get_text() for text in panel.texts]
 
 
-def test_a_teacher_is_a_line_of_its_own():
-    log = [{"step": 0, "seconds": 3.0, "teacher": {"mean": 0.61, "a": 0.61}}, *a_log(generator=False)]
+def test_teacher_is_a_separate_line():
+    log = [{"step": 0, "seconds": 3.0, "teacher": {"mean": 0.61, "a": 0.61}}, *make_log(generator=False)]
     dev = plots.curves_figure(log).axes[-1]
-    told = [text.get_text() for text in dev.get_legend().get_texts()]
-    assert "teacher: 0.610" in told and any(name.startswith("kept") for name in told)
+    names = [text.get_text() for text in dev.get_legend().get_texts()]
+    assert "teacher: 0.610" in names and any(name.startswith("kept") for name in names)
     dev = plots.curves_figure([*log, {"step": 9, "kept": "teacher"}]).axes[-1]
-    told = [text.get_text() for text in dev.get_legend().get_texts()]
-    assert "teacher, kept: 0.610" in told and not any(name.startswith("kept") for name in told)
+    names = [text.get_text() for text in dev.get_legend().get_texts()]
+    assert "teacher, kept: 0.610" in names and not any(name.startswith("kept") for name in names)
 
 
 def test_curves_show_three_panels_on_one_axis_of_steps():
-    losses, realness, dev = plots.curves_figure(a_log()).axes
+    losses, realness, dev = plots.curves_figure(make_log()).axes
     assert set(lines(losses)) == {"discriminator", "generator"}
     assert {"of real text", "of fakes"} < set(lines(realness))
     assert lines(realness)["of fakes"].get_ydata() == pytest.approx([0.1] * 100)
@@ -64,22 +64,22 @@ def test_curves_show_three_panels_on_one_axis_of_steps():
     assert all(panel.get_title(loc="left") or panel.get_title() for panel in (losses, realness, dev))
 
 
-def test_the_kept_checkpoint_is_the_last_that_was_best():
-    dev = plots.curves_figure(a_log()).axes[-1]
+def test_kept_checkpoint_is_the_last_best_one():
+    dev = plots.curves_figure(make_log()).axes[-1]
     star = lines(dev)["kept: 0.250 at step 60"]
     assert (list(star.get_xdata()), list(star.get_ydata())) == ([60], [pytest.approx(0.25)])
 
 
-def test_a_control_run_has_no_panel_of_realness_and_no_generator():
-    losses, dev = plots.curves_figure(a_log(generator=False)).axes
+def test_supervised_run_has_no_realness_and_no_generator():
+    losses, dev = plots.curves_figure(make_log(generator=False)).axes
     assert set(lines(losses)) == {"discriminator"}
     assert "entities" in lines(dev)
     (only,) = plots.curves_figure([{"step": 1, "seconds": 0.1, "discriminator": 2.0}]).axes
     assert only.get_xlabel() == "step"
 
 
-def test_of_a_generator_that_hides_it_is_drawn_what_it_achieves_and_not_its_loss():
-    log = a_log(60)
+def test_masking_generator_is_shown_by_its_effect_and_not_its_loss():
+    log = make_log(60)
     for row in log:
         if "discriminator" in row:
             del row["realness_real"], row["realness_fake"]
@@ -94,34 +94,32 @@ def test_of_a_generator_that_hides_it_is_drawn_what_it_achieves_and_not_its_loss
         "random": ([25, 50], [0.125, 0.125]),
     }
     assert achieved.get_ylim()[0] == 0 and "entities" in lines(dev)
-    assert set(lines(plots.curves_figure(a_log()).axes[0])) == {"discriminator", "generator"}, (
-        "a loss that means something"
-    )
+    assert set(lines(plots.curves_figure(make_log()).axes[0])) == {"discriminator", "generator"}, "other generators"
 
 
-def test_one_field_is_not_drawn_twice():
+def test_single_field_has_no_line_of_the_mean():
     log = [{"step": 5, "dev": {"entities": 0.5, "mean": 0.5}, "best": True}]
     (dev,) = plots.curves_figure(log).axes
     assert set(lines(dev)) == {"entities", "kept: 0.500 at step 5"}
 
 
-def test_the_smoothed_line_is_the_mean_around_each_step_and_leaves_nan_out():
+def test_smoothed_line_is_a_moving_mean_without_nan():
     values = np.array([1.0, 2.0, math.nan, 4.0, 6.0])
     assert plots._mean_around(values, 3) == pytest.approx([1.5, 1.5, math.nan, 5.0, 5.0], nan_ok=True)
     assert plots._mean_around(values, 1) == pytest.approx(values, nan_ok=True)
 
 
-def test_raw_values_lie_lightly_behind_the_smoothed_ones():
-    panel = plots.curves_figure(a_log(generator=False)).axes[0]
+def test_raw_values_are_drawn_lightly():
+    panel = plots.curves_figure(make_log(generator=False)).axes[0]
     raw, smoothed = panel.get_lines()
     assert list(raw.get_ydata()) == pytest.approx([3 / step for step in range(1, 101)])
     assert raw.get_alpha() < 0.5 and smoothed.get_alpha() is None
     assert np.std(np.diff(smoothed.get_ydata())) < np.std(np.diff(raw.get_ydata()))
 
 
-def test_confusion_has_gold_in_rows_and_shares_of_the_row_as_colours():
-    gold, found = ["a", "a", "a", "a", "b", "b"], ["a", "a", "a", "b", "a", "a"]
-    panel = plots.confusion_figure(["a", "never", "b"], gold, found, "outcome").axes[0]
+def test_confusion_has_gold_in_rows_and_row_shares_as_colors():
+    gold, predicted = ["a", "a", "a", "a", "b", "b"], ["a", "a", "a", "b", "a", "a"]
+    panel = plots.confusion_figure(["a", "never", "b"], gold, predicted, "outcome").axes[0]
     assert np.asarray(panel.images[0].get_array()) == pytest.approx(np.array([[0.75, 0.25], [1, 0]]))
     assert [text.get_text() for text in panel.get_xticklabels()] == ["a", "b"]
     assert [text.get_text() for text in panel.get_yticklabels()] == ["a  (4)", "b  (2)"]
@@ -131,7 +129,7 @@ def test_confusion_has_gold_in_rows_and_shares_of_the_row_as_colours():
     assert "3 of 6 right (50.0%)" in panel.get_title(loc="left") + panel.get_title()
 
 
-def test_a_confusion_of_many_labels_grows_and_prints_no_counts():
+def test_confusion_of_many_labels_is_larger_without_counts():
     few, many = (plots.confusion_figure(LABELS, LABELS[:size], LABELS[:size], "t") for size in (25, 60))
     assert len(few.axes[0].texts) == 25
     assert few.axes[0].texts[0].get_text() == "1"
@@ -140,12 +138,12 @@ def test_a_confusion_of_many_labels_grows_and_prints_no_counts():
     assert len(many.axes[0].get_xticklabels()) == 60
 
 
-def test_a_label_that_is_not_of_the_field_is_no_silent_skip():
+def test_confusion_with_an_unknown_label_is_an_error():
     with pytest.raises(KeyError):
         plots.confusion_figure(["a"], ["a", "b"], ["a", "a"], "t")
 
 
-def test_scores_are_sorted_and_labels_without_gold_say_so():
+def test_scores_are_sorted_and_labels_without_gold_have_a_remark():
     scores = {
         "LOW": {"precision": 0.2, "recall": 0.4, "f1": 0.3, "support": 5, "found": 10, "false": 8},
         "NONE": {"precision": None, "recall": None, "f1": None, "support": 0, "found": 0, "false": 0},
@@ -156,15 +154,15 @@ def test_scores_are_sorted_and_labels_without_gold_say_so():
     panel = plots.per_label_figure(scores, "entities").axes[0]
     names = [text.get_text() for text in panel.get_yticklabels()]
     assert names == ["HIGH  (1,200)", "LOW  (5)", "ZERO  (3)", "FALSE  (0)", "NONE  (0)"]
-    assert panel.get_ylim()[0] > panel.get_ylim()[1], "the first is on top"
+    assert panel.get_ylim()[0] > panel.get_ylim()[1], "the first label is not on top"
     widths = {bars.get_label(): [bar.get_width() for bar in bars] for bars in panel.containers}
     assert widths["F1"] == [0.8, 0.3, 0] and widths["recall"] == [0.7, 0.4, 0]
-    assert widths["precision"] == pytest.approx([0.9, 0.2, math.nan], nan_ok=True), "no bar for what is not defined"
+    assert widths["precision"] == pytest.approx([0.9, 0.2, math.nan], nan_ok=True), "an undefined score has a bar"
     remarks = {text.get_position()[1]: text.get_text() for text in panel.texts if "no gold" in text.get_text()}
     assert remarks == {3: "no gold in this split; 1,200 false findings", 4: "no gold in this split"}
 
 
-def test_a_score_on_dev_that_is_not_defined_is_not_drawn():
+def test_undefined_dev_score_is_not_drawn():
     log = [{"step": 5, "dev": {"a": 0.5, "b": None, "mean": 0.5}, "best": True}]
     (dev,) = plots.curves_figure(log).axes
     assert set(lines(dev)) == {"a", "kept: 0.500 at step 5"}
@@ -173,41 +171,41 @@ def test_a_score_on_dev_that_is_not_defined_is_not_drawn():
     assert not lines(dev) and words(dev) == ["no score is defined: dev has no gold"]
 
 
-def a_budget(labels, **scores):
-    cells = {
+def make_budget(labels, **scores):
+    run_scores = {
         RunKey(labels, seed, preset): RunScore(value, None, 1.0)
-        for preset, some in scores.items()
-        for seed, value in enumerate(some)
+        for preset, values in scores.items()
+        for seed, value in enumerate(values)
     }
-    return Comparison(cells, list(scores), ["spans"]).as_dict()["budgets"][0]
+    return Comparison(run_scores, list(scores), ["spans"]).as_dict()["budgets"][0]
 
 
-def test_one_budget_is_a_group_a_preset_with_its_seeds():
-    budget = a_budget(60, supervised=[60.0, 62.0, 67.0], adversarial=[64.0, 63.0, 71.0])
+def test_single_budget_shows_all_seeds_of_each_preset():
+    budget = make_budget(60, supervised=[60.0, 62.0, 67.0], adversarial=[64.0, 63.0, 71.0])
     panel = plots.learning_curve_figure([budget], "F1", "t").axes[0]
     assert [text.get_text() for text in panel.get_xticklabels()] == ["supervised", "adversarial"]
-    assert (
-        "t: 60 labeled documents\n(one dot per seed, equal seeds joined; mean and 95 % interval)"
-        in panel.get_title(loc="left") + panel.get_title()
-    )
+    title = "t: 60 labeled documents\n(one dot per seed, equal seeds joined; mean and 95 % interval)"
+    assert title in panel.get_title(loc="left") + panel.get_title()
     drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in panel.get_lines()]
-    assert drawn[:3] == [([0, 1], [60.0, 64.0]), ([0, 1], [62.0, 63.0]), ([0, 1], [67.0, 71.0])], "one seed, one line"
-    assert ([0, 0, 0], [60.0, 62.0, 67.0]) in drawn and ([1, 1, 1], [64.0, 63.0, 71.0]) in drawn, "each seed is a dot"
-    for place, scores in enumerate(([60.0, 62.0, 67.0], [64.0, 63.0, 71.0])):
-        marker, _, (bar,) = panel.containers[place].lines
+    assert drawn[:3] == [([0, 1], [60.0, 64.0]), ([0, 1], [62.0, 63.0]), ([0, 1], [67.0, 71.0])], (
+        "a seed is not one line"
+    )
+    assert ([0, 0, 0], [60.0, 62.0, 67.0]) in drawn and ([1, 1, 1], [64.0, 63.0, 71.0]) in drawn, "a seed has no dot"
+    for index, scores in enumerate(([60.0, 62.0, 67.0], [64.0, 63.0, 71.0])):
+        marker, _, (bar,) = panel.containers[index].lines
         ends = ttest_1samp(scores, 0).confidence_interval(0.95)
         assert marker.get_ydata() == pytest.approx([np.mean(scores)])
         assert bar.get_segments()[0][:, 1] == pytest.approx([ends.low, ends.high])
     assert words(panel) == ["63.0", "66.0"]
 
 
-def test_one_budget_of_one_seed_has_no_interval():
-    panel = plots.learning_curve_figure([a_budget(None, supervised=[60.0], adversarial=[64.0])], "F1", "t").axes[0]
+def test_single_budget_of_one_seed_has_no_interval():
+    panel = plots.learning_curve_figure([make_budget(None, supervised=[60.0], adversarial=[64.0])], "F1", "t").axes[0]
     assert "all labels\n(one seed)" in panel.get_title(loc="left") + panel.get_title()
-    assert [len(each.lines[2]) for each in panel.containers] == [0, 0] and words(panel) == ["60.0", "64.0"]
+    assert [len(container.lines[2]) for container in panel.containers] == [0, 0] and words(panel) == ["60.0", "64.0"]
 
 
-def test_a_learning_curve_has_a_line_a_preset_with_a_band_of_its_deviation():
+def test_learning_curve_has_a_line_and_a_deviation_band_per_preset():
     budgets = [
         {
             "labels": 50,
@@ -233,13 +231,13 @@ def test_a_learning_curve_has_a_line_a_preset_with_a_band_of_its_deviation():
     assert panel.get_ylabel() == "F1, %" and panel.get_title().startswith("task, dev (mean over seeds")
 
 
-def test_the_pictures_of_a_split_show_its_gold_and_answers(tmp_path, monkeypatch):
+def test_plots_of_a_split_show_gold_and_predictions(tmp_path, monkeypatch):
     drawn = {}
     monkeypatch.setattr(plots, "_save", lambda figure, path: drawn.update({Path(path).name: figure.axes[0]}))
     gold = [("trade", ("late",), ()), ("trade", (), ()), ("travel", ("late", "cash"), (Span(0, 4, "person"),))]
     documents = [
-        Document(str(place), "Arno", {"topic": one, "risks": two, "names": three})
-        for place, (one, two, three) in enumerate(gold)
+        Document(str(index), "Arno", {"topic": topic, "risks": risks, "names": names})
+        for index, (topic, risks, names) in enumerate(gold)
     ]
     answers = [
         {"topic": "travel", "risks": ("late",), "names": (Span(0, 4, "person"),)},
@@ -261,45 +259,45 @@ def test_the_pictures_of_a_split_show_its_gold_and_answers(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     "save",
     [
-        lambda path: plots.curves(a_log(30), path),
+        lambda path: plots.curves(make_log(30), path),
         lambda path: plots.confusion(["$a$", r"\frac"], ["$a$"], [r"\frac"], path, r"US$\frac$"),
         lambda path: plots.per_label({"$_{": {"precision": 1, "recall": 1, "f1": 1, "support": 2}}, path, r"$\frac$"),
         lambda path: plots.curves([{"step": 1, "dev": {r"$\frac$": 0.5}, "best": False}], path),
         lambda path: plots.curves([], path),
-        lambda path: plots.learning_curve([a_budget(60, supervised=[1.0, 2.0])], "F1", path, r"$\frac$"),
+        lambda path: plots.learning_curve([make_budget(60, supervised=[1.0, 2.0])], "F1", path, r"$\frac$"),
         lambda path: plots.confusion([], [], [], path, "t"),
         lambda path: plots.per_label({}, path, "t"),
     ],
 )
-def test_saving_twice_gives_the_same_bytes_at_150_dots_an_inch(tmp_path, save):
+def test_saving_twice_gives_the_same_bytes_at_150_dpi(tmp_path, save):
     one, two = tmp_path / "one.png", tmp_path / "two.png"
     save(one)
     save(str(two))
     data = one.read_bytes()
     assert data == two.read_bytes()
     assert data.startswith(b"\x89PNG") and b"Matplotlib" not in data
-    at = data.index(b"pHYs") + 4
-    assert int.from_bytes(data[at : at + 4], "big") == round(150 / 0.0254)
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["one.png", "two.png"]
+    offset = data.index(b"pHYs") + 4
+    assert int.from_bytes(data[offset : offset + 4], "big") == round(150 / 0.0254)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["one.png", "two.png"]
 
 
-def test_the_users_own_settings_change_nothing_and_are_kept(tmp_path):
+def test_settings_of_the_user_are_ignored_and_kept(tmp_path):
     import matplotlib
 
-    plots.curves(a_log(30), tmp_path / "one.png")
+    plots.curves(make_log(30), tmp_path / "one.png")
     with matplotlib.rc_context(
         {"font.size": 30, "savefig.facecolor": "red", "lines.linewidth": 9, "text.usetex": True}
     ):
-        plots.curves(a_log(30), tmp_path / "two.png")
+        plots.curves(make_log(30), tmp_path / "two.png")
         assert matplotlib.rcParams["font.size"] == 30
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
-def test_a_picture_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
+def test_failing_plot_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "curves.png"
     path.write_text("old")
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        plots.curves(a_log(5), path)
-    assert [each.name for each in tmp_path.iterdir()] == ["curves.png"]
+        plots.curves(make_log(5), path)
+    assert [file.name for file in tmp_path.iterdir()] == ["curves.png"]
     assert path.read_text() == "old"

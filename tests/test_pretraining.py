@@ -1,4 +1,4 @@
-"""The whole path of `pretrain` on tiny models: what it saves, what resumes it, what it refuses."""
+"""`pretrain` as a whole on tiny models: saved files, resuming, refused input."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from electra_ie.cli.app import main
 from electra_ie.cli.listing import show_pretraining
 from electra_ie.common.randomness import MAX_SEED
 from electra_ie.models.pooling import choose_pooling
-from electra_ie.pretraining import trainer as session
+from electra_ie.pretraining import trainer
 from electra_ie.pretraining.token_models import MaskedLanguageModel, TokenDiscriminator
 from electra_ie.pretraining.trainer import Pretrainer
 from electra_ie.training.callbacks import Callback
@@ -44,7 +44,7 @@ LAST = Path("checkpoint/last.safetensors")
 
 def write_corpus(folder: Path, documents=60, name="corpus.txt") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    texts = [tiny.record(number, random.Random(number))["text"] for number in range(documents)]
+    texts = [tiny.record(index, random.Random(index))["text"] for index in range(documents)]
     (folder / name).write_text("\n\n".join(texts) + "\n", encoding="utf-8")
     return folder / name
 
@@ -54,23 +54,24 @@ def corpus(tmp_path):
     return write_corpus(tmp_path / "texts")
 
 
-def test_where_nothing_is_found_there_is_no_precision(corpus, tmp_path, encoder, monkeypatch, capsys):
-    """Nor is there a peak of memory where the system does not say it."""
+def test_undefined_precision_and_peak_memory_are_null_and_shown_as_a_dash(
+    corpus, tmp_path, encoder, monkeypatch, capsys
+):
+    """Precision is undefined if no token is predicted as replaced, the peak if the system does not report it."""
     forward = TokenDiscriminator.forward
 
-    def sure(self, *given):
-        real, fake = forward(self, *given)
+    def all_original(self, *args):
         return tuple(
-            {name: replace(each, realness=each.realness.abs() + 1) for name, each in some.items()}
-            for some in (real, fake)
+            {name: replace(output, realness=output.realness.abs() + 1) for name, output in outputs.items()}
+            for outputs in forward(self, *args)
         )
 
-    monkeypatch.setattr(TokenDiscriminator, "forward", sure)
-    monkeypatch.setattr(session, "peak_memory", lambda: None)
+    monkeypatch.setattr(TokenDiscriminator, "forward", all_original)
+    monkeypatch.setattr(trainer, "peak_memory", lambda: None)
     monkeypatch.setattr("electra_ie.pretraining.setup.peak_memory", lambda: None)
-    made = pretrain(
+    output = pretrain(
         [corpus],
-        tmp_path / "made",
+        tmp_path / "output",
         encoder=encoder("electra"),
         block_length=16,
         batch_size=4,
@@ -78,13 +79,12 @@ def test_where_nothing_is_found_there_is_no_precision(corpus, tmp_path, encoder,
         num_evaluations=1,
         held_out=0.1,
     )
-    told = json.loads((made / "pretraining.json").read_text("utf-8"))
-    assert (
-        told["held_out"]["precision"] is None and told["held_out"]["recall"] == 0.0 and told["peak_memory_mib"] is None
-    )
-    assert "| precision of replaced tokens | – |" in (made / "README.md").read_text("utf-8")
+    summary = json.loads((output / "pretraining.json").read_text("utf-8"))
+    assert summary["held_out"]["precision"] is None and summary["held_out"]["recall"] == 0.0
+    assert summary["peak_memory_mib"] is None
+    assert "| precision of replaced tokens | – |" in (output / "README.md").read_text("utf-8")
     assert "peak memory" not in capsys.readouterr().err
-    show_pretraining(made)
+    show_pretraining(output)
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["peak", "memory,", "MiB", "-"] in shown and "precision of replaced tokens, held-out -".split() in shown
 
@@ -101,51 +101,56 @@ def rows(folder: Path) -> list[dict]:
     ("electra", "electra", "plain", "no"), ("bert", "electra", "disentangled", "bf16"),
     ("roberta", "adversarial", "none", "no"), ("deberta-v2", "mlm", "none", "bf16"),
 ])  # fmt: skip
-def test_an_encoder_is_adapted_and_trained_on(corpus, task, tmp_path, encoder, family, objective, sharing, precision):
+def test_pretrained_encoder_has_its_files_and_can_be_trained(
+    corpus, task, tmp_path, encoder, family, objective, sharing, precision
+):
     settings = {**SETTINGS, "objective": objective, "embedding_sharing": sharing, "precision": precision}
-    made = pretrain([corpus], tmp_path / "made", encoder=encoder(family), **settings)
-    files = {file.name for file in made.iterdir()}
+    output = pretrain([corpus], tmp_path / "output", encoder=encoder(family), **settings)
+    files = {file.name for file in output.iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "run.yaml", "log.jsonl", "curves.png", "README.md",
             "pretraining.json", "corpus.json"} <= files  # fmt: skip
     assert not any(name.startswith(".") for name in files) and "checkpoint" not in files
-    assert (made / "generator").exists() == (objective != "mlm")
-    before, after = load_file(Path(encoder(family)) / "model.safetensors"), AutoModel.from_pretrained(made).state_dict()
+    assert (output / "generator").exists() == (objective != "mlm")
+    before, after = (
+        load_file(Path(encoder(family)) / "model.safetensors"),
+        AutoModel.from_pretrained(output).state_dict(),
+    )
     moved = [name for name, value in before.items() if name in after and not torch.equal(value, after[name])]
     assert len(moved) > 10
 
-    summary = json.loads((made / "pretraining.json").read_text("utf-8"))
+    summary = json.loads((output / "pretraining.json").read_text("utf-8"))
     assert (summary["steps"], summary["tokens"]) == (6, 6 * 4 * 16) and summary["tokens_per_second"] > 0
-    expected = {"filling_loss", "filling_accuracy"}
-    expected |= set() if objective == "mlm" else {"finding_loss", "precision", "recall", "replaced"}
+    expected = {"mlm_loss", "mlm_accuracy"}
+    expected |= set() if objective == "mlm" else {"replaced_token_detection_loss", "precision", "recall", "replaced"}
     assert set(summary["held_out"]) == expected
-    log = rows(made)
+    log = rows(output)
     assert [row["step"] for row in log if "held_out" not in row] == [1, 2, 3, 4, 5, 6]
     assert [row["step"] for row in log if "held_out" in row] == [3, 6]
     assert all(row["tokens"] == row["step"] * 64 for row in log)
 
-    run = train(str(task), tmp_path / "run", **tiny.settings(str(made), "supervised"))
+    run = train(str(task), tmp_path / "run", **tiny.settings(str(output), "supervised"))
     assert set(evaluate(run)) == {"topic", "risks", "names"}
 
 
-def test_new_weights_and_a_new_vocabulary_also_for_chinese(tmp_path):
+def test_new_weights_and_vocabulary_work_for_chinese(tmp_path):
     text = tmp_path / "zh.txt"
     text.write_text("银行支付了货款。\n\n公司向客户付款。\n\nThe bank paid.\n\n" * 30, encoding="utf-8")
     with pytest.raises(UserError, match="supports a vocabulary of"):
-        pretrain([text], tmp_path / "made", from_scratch="tiny", **SETTINGS)
-    assert not (tmp_path / "made").exists(), "nothing is written before all is known to be well"
+        pretrain([text], tmp_path / "output", from_scratch="tiny", **SETTINGS)
+    assert not (tmp_path / "output").exists(), "something was written before the input was checked"
     with pytest.raises(UserError) as caught:
-        pretrain([text], tmp_path / "made", from_scratch="tiny", vocab_size=5000, **SETTINGS)
-    most = int(re.search(r"--vocab (\d+)", str(caught.value))[1])
-    made = pretrain([text], tmp_path / "made", from_scratch="tiny", vocab_size=most, **SETTINGS)
-    tokenizer = AutoTokenizer.from_pretrained(made)
-    assert tokenizer.tokenize("银行") == ["银", "行"] and len(tokenizer) == most
-    judge, maker = ElectraForPreTraining.from_pretrained(made), ElectraForMaskedLM.from_pretrained(made / "generator")
-    assert judge.config.hidden_size == 4 * maker.config.hidden_size and judge.config.vocab_size == most
+        pretrain([text], tmp_path / "output", from_scratch="tiny", vocab_size=5000, **SETTINGS)
+    size = int(re.search(r"--vocab-size (\d+)", str(caught.value))[1])
+    output = pretrain([text], tmp_path / "output", from_scratch="tiny", vocab_size=size, **SETTINGS)
+    tokenizer = AutoTokenizer.from_pretrained(output)
+    assert tokenizer.tokenize("银行") == ["银", "行"] and len(tokenizer) == size
+    discriminator = ElectraForPreTraining.from_pretrained(output)
+    generator = ElectraForMaskedLM.from_pretrained(output / "generator")
+    assert discriminator.config.hidden_size == 4 * generator.config.hidden_size
+    assert discriminator.config.vocab_size == size
 
 
-def test_stock_classes_answer_as_the_players_did_and_a_positive_logit_means_replaced(
-    corpus, tmp_path, encoder, monkeypatch
-):
+def test_stock_classes_give_the_trained_logits_and_positive_means_replaced(corpus, tmp_path, encoder, monkeypatch):
     kept = {}
     finish = Pretrainer._finish
     monkeypatch.setattr(
@@ -153,44 +158,42 @@ def test_stock_classes_answer_as_the_players_did_and_a_positive_logit_means_repl
         "_finish",
         lambda self: (finish(self), kept.update(pair=self.setup.pair, batch=self.setup.held_out[0])),
     )
-    made = pretrain(
-        [corpus], tmp_path / "made", encoder=encoder("electra"), embedding_sharing="disentangled", **SETTINGS
+    output = pretrain(
+        [corpus], tmp_path / "output", encoder=encoder("electra"), embedding_sharing="disentangled", **SETTINGS
     )
     discriminator, generator = kept["pair"].unwrapped_discriminator.eval(), kept["pair"].unwrapped_generator.eval()
     batch = kept["batch"]
     generated = generator(**batch)
     ids, mask = generated.input_ids, batch.mask
-    stock = ElectraForPreTraining.from_pretrained(made).eval()
+    stock = ElectraForPreTraining.from_pretrained(output).eval()
     with torch.no_grad():
         logits = stock(input_ids=ids, attention_mask=mask).logits
         filled = (
-            AutoModelForMaskedLM.from_pretrained(made / "generator")
+            AutoModelForMaskedLM.from_pretrained(output / "generator")
             .eval()(input_ids=batch.masked_ids, attention_mask=mask)
             .logits
         )
         realness = discriminator(**batch, generated=generated).units["tokens"].realness.view_as(logits)
     torch.testing.assert_close(logits, -realness, atol=1e-4, rtol=1e-4)
-    chosen = filled.gather(1, batch.places[..., None].expand(-1, -1, filled.shape[-1])).flatten(0, 1)
-    torch.testing.assert_close(chosen, generated.predictions.logits.detach(), atol=1e-4, rtol=1e-4)
+    masked = filled.gather(1, batch.positions[..., None].expand(-1, -1, filled.shape[-1])).flatten(0, 1)
+    torch.testing.assert_close(masked, generated.predictions.logits.detach(), atol=1e-4, rtol=1e-4)
 
 
-def test_a_saved_model_that_is_not_the_trained_one_is_an_error(corpus, tmp_path, encoder, monkeypatch):
-    from electra_ie.pretraining import trainer as session
+def test_saved_model_with_other_logits_is_an_error(corpus, tmp_path, encoder, monkeypatch):
+    save = trainer.save_encoder
 
-    save = session.save_encoder
-
-    def spoil(player, folder, tokenizer):
-        save(player, folder, tokenizer)
+    def spoil(module, folder, tokenizer):
+        save(module, folder, tokenizer)
         with torch.no_grad():
-            next(player.encoder.parameters()).add_(1.0)
+            next(module.encoder.parameters()).add_(1.0)
 
-    monkeypatch.setattr(session, "save_encoder", spoil)
-    with pytest.raises(RuntimeError, match="does not answer as the trained one does"):
-        pretrain([corpus], tmp_path / "made", encoder=encoder("electra"), embedding_sharing="none", **SETTINGS)
+    monkeypatch.setattr(trainer, "save_encoder", spoil)
+    with pytest.raises(RuntimeError, match="gives other logits than the trained one"):
+        pretrain([corpus], tmp_path / "output", encoder=encoder("electra"), embedding_sharing="none", **SETTINGS)
 
 
-def test_it_learns_to_find_what_was_replaced(tmp_path, encoder):
-    """A generator that learns nothing replaces words of one sentence by any others: they are easy to find."""
+def test_discriminator_learns_to_detect_replaced_tokens(tmp_path, encoder):
+    """The corpus is one sentence, and the untrained generator replaces its words by any others: easy to detect."""
     text = tmp_path / "same.txt"
     text.write_text("the bank paid the invoice and the goods were sent to the city\n" * 200, encoding="utf-8")
     settings = {
@@ -202,14 +205,14 @@ def test_it_learns_to_find_what_was_replaced(tmp_path, encoder):
         "freeze_embeddings": False,
     }
     settings["generator"] = {"mlm": 0.0}
-    made = pretrain([text], tmp_path / "made", encoder=encoder("electra"), **settings)
-    held_out = [row["held_out"] for row in rows(made) if "held_out" in row][-1]
+    output = pretrain([text], tmp_path / "output", encoder=encoder("electra"), **settings)
+    held_out = [row["held_out"] for row in rows(output) if "held_out" in row][-1]
     assert held_out["recall"] > 0.8 and held_out["precision"] > 0.8 and held_out["replaced"] > 0.1
 
 
-@pytest.mark.parametrize("objective, learnt", [("mlm", ["filling_accuracy"]), ("adversarial", ["precision", "recall"])])
-def test_each_objective_learns_what_it_is_to_learn(tmp_path, encoder, objective, learnt):
-    """Each document is one word, again and again: the others of a block say what a mask hides, and what was replaced."""
+@pytest.mark.parametrize("objective, scores", [("mlm", ["mlm_accuracy"]), ("adversarial", ["precision", "recall"])])
+def test_objective_learns_its_task(tmp_path, encoder, objective, scores):
+    """A document repeats one word, so the rest of a block shows what is masked and what was replaced."""
     text = tmp_path / "same.txt"
     words = ["bank", "river", "goods", "house", "city"] * 8
     text.write_text("\n\n".join(" ".join([word] * 90) for word in words), encoding="utf-8")
@@ -222,15 +225,15 @@ def test_each_objective_learns_what_it_is_to_learn(tmp_path, encoder, objective,
         "freeze_embeddings": False,
         "interpolation": 1.0,
     }
-    made = pretrain([text], tmp_path / "made", encoder=encoder("bert"), objective=objective, **settings)
-    held_out = [row["held_out"] for row in rows(made) if "held_out" in row][-1]
-    assert {name: held_out[name] > 0.8 for name in learnt} == dict.fromkeys(learnt, True), held_out
+    output = pretrain([text], tmp_path / "output", encoder=encoder("bert"), objective=objective, **settings)
+    held_out = [row["held_out"] for row in rows(output) if "held_out" in row][-1]
+    assert {name: held_out[name] > 0.8 for name in scores} == dict.fromkeys(scores, True), held_out
 
 
-# The same answer twice
+# Determinism and resuming
 
 
-def test_the_same_seed_gives_the_same_bytes(corpus, tmp_path, encoder):
+def test_same_seed_gives_the_same_bytes(corpus, tmp_path, encoder):
     rough = tiny.build("bert", tmp_path / "rough", dropout=0.2)
     one = pretrain([corpus], tmp_path / "one", encoder=rough, dropout=True, **SETTINGS)
     two = pretrain([], tmp_path / "two", settings=one / "run.yaml")
@@ -239,8 +242,8 @@ def test_the_same_seed_gives_the_same_bytes(corpus, tmp_path, encoder):
     assert weights(other) != weights(one)
 
 
-def test_units_are_dropped_out_on_request_only(corpus, tmp_path):
-    """Without dropout an encoder that asks for it learns as one that does not; it is saved as it was, asking."""
+def test_dropout_is_off_unless_set(corpus, tmp_path):
+    """By default the dropout of an encoder's config is ignored in training, and saved unchanged."""
     smooth, rough = tiny.build("bert", tmp_path / "smooth"), tiny.build("bert", tmp_path / "rough", dropout=0.5)
     one = pretrain([corpus], tmp_path / "one", encoder=smooth, **SETTINGS)
     two = pretrain([corpus], tmp_path / "two", encoder=rough, **SETTINGS)
@@ -251,20 +254,20 @@ def test_units_are_dropped_out_on_request_only(corpus, tmp_path):
 
 
 def kill_after(folder: Path, command: list[str], checkpoints: int) -> None:
-    """Run a command and kill it, without any warning, once a checkpoint has been replaced so many times."""
+    """Run a command and kill it once it has written `checkpoints` checkpoints."""
     process = start(command, folder.with_name("messages"))
     seen: set[int] = set()
     while len(seen) < checkpoints:
-        assert process.is_alive(), "it ended before it was killed"
+        assert process.is_alive(), "the process ended before it was killed"
         if (folder / LAST).exists():
-            seen.add((folder / LAST).stat().st_mtime_ns)  # not its inode, which is used again
+            seen.add((folder / LAST).stat().st_mtime_ns)  # not its inode, which the system reuses
         time.sleep(0.01)
     process.kill()
     process.join()
 
 
 @pytest.mark.parametrize("sharing", ["plain", pytest.param("disentangled", marks=pytest.mark.slow)])
-def test_a_killed_run_resumes_to_the_very_same_weights(corpus, tmp_path, sharing):
+def test_killed_run_resumes_to_the_same_weights(corpus, tmp_path, sharing):
     rough = tiny.build("electra", tmp_path / "rough", dropout=0.2)
     settings = {**SETTINGS, "max_steps": 40, "save_minutes": 0.0, "embedding_sharing": sharing, "dropout": True}
     whole = pretrain([corpus], tmp_path / "whole", encoder=rough, **settings)
@@ -294,7 +297,7 @@ def test_a_killed_run_resumes_to_the_very_same_weights(corpus, tmp_path, sharing
 
 
 @pytest.mark.slow
-def test_a_new_vocabulary_is_kept_for_resuming(corpus, tmp_path):
+def test_resumed_run_keeps_its_new_vocabulary(corpus, tmp_path):
     settings = {**SETTINGS, "max_steps": 40, "save_minutes": 0.0, "from_scratch": "tiny", "vocab_size": 150}
     whole = pretrain([corpus], tmp_path / "whole", **settings)
     command = ["-m", "electra_ie", "pretrain", str(corpus), "--output", str(tmp_path / "cut")]
@@ -306,7 +309,7 @@ def test_a_new_vocabulary_is_kept_for_resuming(corpus, tmp_path):
     assert weights(pretrain([], tmp_path / "cut", resume=True)) == weights(whole)
 
 
-def test_a_run_is_resumed_only_as_it_was_begun(corpus, tmp_path, encoder, monkeypatch, capsys):
+def test_run_resumes_only_with_the_same_settings_and_texts(corpus, tmp_path, encoder, monkeypatch, capsys):
     class Stopped(Exception):
         pass
 
@@ -316,27 +319,27 @@ def test_a_run_is_resumed_only_as_it_was_begun(corpus, tmp_path, encoder, monkey
 
     settings = {"encoder": encoder("bert"), **SETTINGS, "save_minutes": 0.0}
     with pytest.raises(Stopped):
-        pretrain([corpus], tmp_path / "made", callbacks=[StopAfterCheckpoint()], **settings)
+        pretrain([corpus], tmp_path / "output", callbacks=[StopAfterCheckpoint()], **settings)
     with pytest.raises(UserError, match="output folder is not empty"):
-        pretrain([corpus], tmp_path / "made", **settings)
+        pretrain([corpus], tmp_path / "output", **settings)
     with pytest.raises(UserError, match=r"started with other settings: batch_size \(4, now 5\)"):
-        pretrain([corpus], tmp_path / "made", resume=True, batch_size=5)
+        pretrain([corpus], tmp_path / "output", resume=True, batch_size=5)
     with pytest.raises(UserError, match="there is no run to resume"):
         pretrain([corpus], tmp_path / "none", resume=True)
     text = corpus.read_text("utf-8")
     corpus.write_text(text.replace("paid", "sent"), encoding="utf-8")
     with pytest.raises(UserError, match="texts are not those that the run began with"):
-        pretrain([], tmp_path / "made", resume=True)
+        pretrain([], tmp_path / "output", resume=True)
     corpus.write_text(text, encoding="utf-8")
-    made = pretrain([], tmp_path / "made", resume=True)
-    before = {file: file.stat().st_mtime_ns for file in made.rglob("*")}
-    pretrain([], made, resume=True)
-    assert {file: file.stat().st_mtime_ns for file in made.rglob("*")} == before
+    output = pretrain([], tmp_path / "output", resume=True)
+    before = {file: file.stat().st_mtime_ns for file in output.rglob("*")}
+    pretrain([], output, resume=True)
+    assert {file: file.stat().st_mtime_ns for file in output.rglob("*")} == before
     assert "this encoder is finished" in capsys.readouterr().err
 
 
-def test_a_step_in_parts_reads_as_many_tokens(corpus, tmp_path, encoder):
-    """What its gradient is: `test_pretraining_players.py`."""
+def test_gradient_accumulation_reads_as_many_tokens(corpus, tmp_path, encoder):
+    """The gradient is tested in `test_pretraining_players.py`."""
     one = pretrain([corpus], tmp_path / "one", encoder=encoder("bert"), objective="mlm", **{**SETTINGS, "max_steps": 2})
     settings = yaml.safe_load((one / "run.yaml").read_text("utf-8"))
     assert settings["gradient_accumulation_steps"] == 1
@@ -349,39 +352,41 @@ def test_a_step_in_parts_reads_as_many_tokens(corpus, tmp_path, encoder):
         **{**SETTINGS, "max_steps": 2},
     )
     assert [row["tokens"] for row in rows(one)] == [row["tokens"] for row in rows(two)]
-    assert rows(one)[0]["discriminator"] != rows(two)[0]["discriminator"], "other masks are drawn for each part"
+    assert rows(one)[0]["discriminator"] != rows(two)[0]["discriminator"], (
+        "the parts of a batch have the masks of the whole batch"
+    )
 
 
 @pytest.mark.slow
-def test_a_compiled_run_learns_the_same(corpus, tmp_path, encoder, monkeypatch):
-    """torch.compile traces both players; its slow part, the generation of code, is torch's own and left out here."""
+def test_compiled_run_has_the_same_losses(corpus, tmp_path, encoder, monkeypatch):
+    """torch.compile traces both models; code generation, its slow part, belongs to torch and is skipped here."""
     compiled = torch.nn.Module.compile
-    monkeypatch.setenv("CXX", sys.executable)  # some program, so that no compiler is needed here
+    monkeypatch.setenv("CXX", sys.executable)  # any program, so that the test needs no compiler
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled(self, backend="eager"))
-    told = {**SETTINGS, "encoder": encoder("electra"), "max_steps": 2, "num_evaluations": 1}
-    one, two = (pretrain([corpus], tmp_path / str(flag), torch_compile=flag, **told) for flag in (False, True))
+    settings = {**SETTINGS, "encoder": encoder("electra"), "max_steps": 2, "num_evaluations": 1}
+    one, two = (pretrain([corpus], tmp_path / str(flag), torch_compile=flag, **settings) for flag in (False, True))
     assert load_file(one / "model.safetensors").keys() == load_file(two / "model.safetensors").keys()
-    for mine, other in zip(rows(one), rows(two), strict=True):
-        assert mine["discriminator"] == pytest.approx(other["discriminator"], rel=1e-4)
+    for row, compiled_row in zip(rows(one), rows(two), strict=True):
+        assert row["discriminator"] == pytest.approx(compiled_row["discriminator"], rel=1e-4)
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(UserError, match="needs the C[+][+] compiler no-such-compiler"):
-        pretrain([corpus], tmp_path / "none", torch_compile=True, **told)
+        pretrain([corpus], tmp_path / "none", torch_compile=True, **settings)
     assert not (tmp_path / "none").exists()
 
 
-def test_hours_decide_the_steps_and_end_with_a_whole_encoder(corpus, tmp_path, encoder, capsys):
+def test_max_hours_sets_the_steps_and_gives_a_complete_encoder(corpus, tmp_path, encoder, capsys):
     settings = {name: value for name, value in SETTINGS.items() if name != "max_steps"}
-    made = pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), max_hours=0.0005, **settings)
-    saved = yaml.safe_load((made / "run.yaml").read_text("utf-8"))
-    summary = json.loads((made / "pretraining.json").read_text("utf-8"))
+    output = pretrain([corpus], tmp_path / "output", encoder=encoder("bert"), max_hours=0.0005, **settings)
+    saved = yaml.safe_load((output / "run.yaml").read_text("utf-8"))
+    summary = json.loads((output / "pretraining.json").read_text("utf-8"))
     assert saved["max_steps"] >= 1 and 1 <= summary["steps"] <= summary["steps_planned"] == saved["max_steps"]
-    assert "steps in 0.0005 hours" in capsys.readouterr().err and (made / "README.md").is_file()
-    # The trial steps leave no trace: with these steps given, the first losses are the same.
+    assert "steps in 0.0005 hours" in capsys.readouterr().err and (output / "README.md").is_file()
+    # The trial steps have no effect: a run with the same number of steps has the same first losses.
     again = pretrain([corpus], tmp_path / "again", encoder=encoder("bert"), max_steps=saved["max_steps"], **settings)
-    assert rows(again)[0]["discriminator"] == pytest.approx(rows(made)[0]["discriminator"], rel=1e-6)
+    assert rows(again)[0]["discriminator"] == pytest.approx(rows(output)[0]["discriminator"], rel=1e-6)
 
 
-def test_a_run_that_is_resumed_when_its_time_is_up_plays_no_more(corpus, tmp_path, encoder, monkeypatch):
+def test_run_resumed_after_its_hours_trains_no_further(corpus, tmp_path, encoder, monkeypatch):
     class Stopped(Exception):
         pass
 
@@ -390,36 +395,36 @@ def test_a_run_that_is_resumed_when_its_time_is_up_plays_no_more(corpus, tmp_pat
 
     monkeypatch.setattr(Pretrainer, "_finish", stop)
     settings = {name: value for name, value in SETTINGS.items() if name != "max_steps"}
-    with pytest.raises(Stopped):  # killed behind the last checkpoint
+    with pytest.raises(Stopped):  # as if killed after the last checkpoint
         pretrain(
             [corpus],
-            tmp_path / "made",
+            tmp_path / "output",
             encoder=encoder("bert"),
             max_hours=1e-6,
             max_steps=10_000,
             interpolation=1.0,
             **settings,
         )
-    before = load_file(tmp_path / "made" / LAST)
+    before = load_file(tmp_path / "output" / LAST)
     monkeypatch.undo()
-    made = pretrain([], tmp_path / "made", resume=True)
-    after = load_file(made / "model.safetensors")
+    output = pretrain([], tmp_path / "output", resume=True)
+    after = load_file(output / "model.safetensors")
     assert all(torch.equal(value, after[name.removeprefix("discriminator.encoder.")])
                for name, value in before.items() if name.startswith("discriminator.encoder."))  # fmt: skip
 
 
-def test_an_encoder_keeps_its_pooler_and_how_it_pools(corpus, tmp_path, encoder):
-    """Masked language models have no pooler: the encoder's own is saved again with what it became."""
+def test_encoder_keeps_its_pooler_and_pooling(corpus, tmp_path, encoder):
+    """Masked language models have no pooler: the one of the initial encoder is saved with the trained encoder."""
     start = Path(tiny.build("bert", tmp_path / "start"))
     (start / "1_Pooling").mkdir()
     (start / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}', encoding="utf-8")
     pooler = {name: value for name, value in load_file(start / "model.safetensors").items() if "pooler" in name}
     assert pooler
     for objective in ("mlm", "electra"):
-        made = pretrain([corpus], tmp_path / objective, encoder=str(start), objective=objective, **SETTINGS)
-        state = AutoModel.from_pretrained(made).state_dict()
+        output = pretrain([corpus], tmp_path / objective, encoder=str(start), objective=objective, **SETTINGS)
+        state = AutoModel.from_pretrained(output).state_dict()
         assert all(torch.equal(value, state[name]) for name, value in pooler.items()), objective
-        assert choose_pooling(str(made)) == "mean"
+        assert choose_pooling(str(output)) == "mean"
 
 
 @pytest.mark.parametrize("family, objective, sharing", [
@@ -427,19 +432,21 @@ def test_an_encoder_keeps_its_pooler_and_how_it_pools(corpus, tmp_path, encoder)
     ("bert", "mlm", "none"), pytest.param("roberta", "electra", "none", marks=pytest.mark.slow),
     pytest.param("deberta-v2", "mlm", "none", marks=pytest.mark.slow),
 ])  # fmt: skip
-def test_the_saved_encoder_lies_between_the_start_and_the_trained_one(
+def test_saved_encoder_is_interpolated_between_initial_and_trained(
     corpus, tmp_path, encoder, family, objective, sharing
 ):
-    told = {
+    settings = {
         **SETTINGS,
         "encoder": encoder(family),
         "objective": objective,
         "embedding_sharing": sharing,
         "freeze_embeddings": False,
     }
-    start, trained = (pretrain([corpus], tmp_path / str(share), interpolation=share, **told) for share in (0.0, 1.0))
-    middle = pretrain([corpus], tmp_path / "middle", **told)
-    states = [AutoModel.from_pretrained(each).state_dict() for each in (encoder(family), start, trained, middle)]
+    start, trained = (
+        pretrain([corpus], tmp_path / str(share), interpolation=share, **settings) for share in (0.0, 1.0)
+    )
+    middle = pretrain([corpus], tmp_path / "middle", **settings)
+    states = [AutoModel.from_pretrained(path).state_dict() for path in (encoder(family), start, trained, middle)]
     moved = 0
     for name, value in states[0].items():
         if "pooler" not in name and value.is_floating_point():
@@ -455,7 +462,7 @@ def test_the_saved_encoder_lies_between_the_start_and_the_trained_one(
     assert "Wortsman" in (middle / "README.md").read_text("utf-8")
 
 
-def test_another_objective_than_in_a_recipe_decides_its_own_settings(corpus, tmp_path, encoder):
+def test_objective_given_with_settings_resets_what_depends_on_it(corpus, tmp_path, encoder):
     one = pretrain([corpus], tmp_path / "one", encoder=encoder("electra"), embedding_sharing="plain", **SETTINGS)
     two = pretrain([], tmp_path / "two", settings=one / "run.yaml", objective="mlm")
     settings = yaml.safe_load((two / "run.yaml").read_text("utf-8"))
@@ -466,23 +473,23 @@ def test_another_objective_than_in_a_recipe_decides_its_own_settings(corpus, tmp
     )
 
 
-def test_a_pooler_goes_where_its_encoder_is(encoder):
-    """Kept apart from the weights that are handed to Accelerate, it has to follow them to their device."""
-    judge = TokenDiscriminator(AutoModel.from_pretrained(encoder("bert")))
+def test_pooler_moves_to_the_device_of_its_encoder(encoder):
+    """The pooler is not registered, so Accelerate does not move it with the encoder."""
+    discriminator = TokenDiscriminator(AutoModel.from_pretrained(encoder("bert")))
     filler = MaskedLanguageModel(
         AutoModelForMaskedLM.from_pretrained(encoder("bert")), AutoModel.from_pretrained(encoder("bert")).pooler
     )
-    for player in (judge, filler):
-        player.to("meta")
-        with player.stock_model():
-            assert {each.device.type for each in player.encoder.pooler.parameters()} == {"meta"}
-        assert player.encoder.pooler is None
+    for model in (discriminator, filler):
+        model.to("meta")
+        with model.stock_model():
+            assert {weight.device.type for weight in model.encoder.pooler.parameters()} == {"meta"}
+        assert model.encoder.pooler is None
 
 
-# What it refuses
+# Refused input
 
 
-@pytest.mark.parametrize("given, words", [
+@pytest.mark.parametrize("settings, words", [
     ({"objective": "elektra"}, ['objective is "elektra"', '"electra"']),
     ({"block_length": 400}, ["block_length is 400; the encoder takes 160 tokens"]),
     ({"embedding_sharing": "all"}, ['sharing is "all"', "plain, disentangled, none"]),
@@ -501,26 +508,26 @@ def test_a_pooler_goes_where_its_encoder_is(encoder):
     ({"objective": "mlm", "generator_layers": 1}, ["generator_layers has no effect without a generator"]),
     ({"objective": "mlm", "embedding_sharing": "plain"}, ["embedding_sharing=plain has no effect without a generator"]),
 ])  # fmt: skip
-def test_what_cannot_be_is_refused_before_anything_is_written(corpus, tmp_path, encoder, given, words):
+def test_impossible_settings_are_refused_before_anything_is_written(corpus, tmp_path, encoder, settings, words):
     with pytest.raises(UserError) as caught:
-        pretrain([corpus], tmp_path / "made", **{"encoder": encoder("bert"), **SETTINGS, **given})
+        pretrain([corpus], tmp_path / "output", **{"encoder": encoder("bert"), **SETTINGS, **settings})
     assert all(word in str(caught.value) for word in words), caught.value
-    assert not (tmp_path / "made").exists()
+    assert not (tmp_path / "output").exists()
 
 
-def test_the_output_may_not_lie_within_the_texts(corpus, encoder):
+def test_output_folder_inside_the_texts_is_refused(corpus, encoder):
     with pytest.raises(UserError, match="output folder is inside a folder of input texts"):
-        pretrain(corpus.parent, corpus.parent / "made", encoder=encoder("bert"), **SETTINGS)
+        pretrain(corpus.parent, corpus.parent / "output", encoder=encoder("bert"), **SETTINGS)
 
 
-def test_a_block_is_always_left_to_train_on(tmp_path, encoder):
+def test_holding_out_leaves_at_least_one_block_to_train_on(tmp_path, encoder):
     text = tmp_path / "short.txt"
     text.write_text("the bank paid the invoice " * 8, encoding="utf-8")
-    made = pretrain(text, tmp_path / "made", encoder=encoder("bert"), **{**SETTINGS, "held_out": 0.9})
-    assert json.loads((made / "pretraining.json").read_text("utf-8"))["passes"] > 1
+    output = pretrain(text, tmp_path / "output", encoder=encoder("bert"), **{**SETTINGS, "held_out": 0.9})
+    assert json.loads((output / "pretraining.json").read_text("utf-8"))["passes"] > 1
 
 
-def test_by_the_command_line(corpus, tmp_path, encoder, monkeypatch, capsys):
+def test_command_line_pretrains_and_reports_errors(corpus, tmp_path, encoder, monkeypatch, capsys):
     def call(*arguments: str) -> int:
         monkeypatch.setattr(sys, "argv", ["electra-ie", *arguments])
         with pytest.raises(SystemExit) as ended:
@@ -528,9 +535,10 @@ def test_by_the_command_line(corpus, tmp_path, encoder, monkeypatch, capsys):
         return int(ended.value.code or 0)
 
     shared = [str(corpus.parent), "--encoder", encoder("electra"), "--set", "block_length=16", "--set", "batch_size=4"]
-    assert call("pretrain", *shared, "--output", str(tmp_path / "made"), "--max-steps", "3") == 0
-    told = capsys.readouterr()
-    assert "tokens per second" in told.out and "encoder saved in" in told.err and "60 documents" in told.err
+    assert call("pretrain", *shared, "--output", str(tmp_path / "output"), "--max-steps", "3") == 0
+    captured = capsys.readouterr()
+    assert "tokens per second" in captured.out
+    assert "encoder saved in" in captured.err and "60 documents" in captured.err
     assert call("pretrain", "--output", str(tmp_path / "none")) == 2
     assert "error: no text is given" in capsys.readouterr().err
     (tmp_path / "bad.txt").write_bytes(b"\xff\xfe")
@@ -552,13 +560,11 @@ for line in sys.stdin:
 """
 
 
-def test_a_data_set_of_the_hub_is_a_corpus(tmp_path, encoder):
-    """By the real client, from a server on this machine, in a Python of its own, which reads its address and whether
-    there is a network when it is imported; one for all commands, since torch loads slowly. The same revision again
-    comes from the cache of tokens."""
-    lines = b"".join(
-        json.dumps({"body": f"the bank paid the invoice {number}"}).encode() + b"\n" for number in range(60)
-    )
+def test_hub_data_set_is_a_corpus(tmp_path, encoder):
+    """The real client reads from a local server. It runs in another process, since it takes address and offline mode
+    from the environment when imported; one process runs all commands, since torch loads slowly. The second run of a
+    revision uses the cache of tokens."""
+    lines = b"".join(json.dumps({"body": f"the bank paid the invoice {index}"}).encode() + b"\n" for index in range(60))
     with running({"datasets/acme/notes": {"train.jsonl": lines, "README.md": b"---\nlicense: mit\n---\n"}}) as hub:
         environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
         shell = subprocess.Popen(
@@ -578,60 +584,64 @@ def test_a_data_set_of_the_hub_is_a_corpus(tmp_path, encoder):
             return int(line.split()[-1]), "".join(messages)
 
         with shell:
-            code, messages = call("hub:acme/notes?column=body", "made")
+            code, messages = call("hub:acme/notes?column=body", "output")
             assert code == 0, messages
-            assert "60 documents, 60 lines" in messages and (tmp_path / "made" / "README.md").is_file()
-            read = sum("train.jsonl" in each for each in hub.asked)
+            assert "60 documents, 60 lines" in messages and (tmp_path / "output" / "README.md").is_file()
+            read = sum("train.jsonl" in path for path in hub.requests)
             assert read > 0
             assert call("hub:acme/notes?column=body", "again")[0] == 0
-            assert sum("train.jsonl" in each for each in hub.asked) == read, "tokenised once"
+            assert sum("train.jsonl" in path for path in hub.requests) == read, "tokenized twice"
             for corpus, words in (("hub:acme/notes", "column= one of: body"), ("hub:acme/none", "cannot be found")):
                 code, messages = call(corpus, "none")
                 assert code == 2 and words in messages and "Traceback" not in messages, messages
         assert not (tmp_path / "none").exists()
 
 
-def test_a_card_holds_no_text_of_the_corpus(tmp_path, encoder):
+def test_saved_files_contain_no_text_of_the_corpus(tmp_path, encoder):
     text = tmp_path / "canary.txt"
     canary = "Zebulon Quixworth paid 77.123,45 to the secret house of Vexley under oath today"
     text.write_text((canary + "\n") * 30, encoding="utf-8")
-    made = pretrain([text], tmp_path / "made", encoder=encoder("bert"), **SETTINGS)
-    for file in made.rglob("*"):
+    output = pretrain([text], tmp_path / "output", encoder=encoder("bert"), **SETTINGS)
+    for file in output.rglob("*"):
         if file.is_file() and file.suffix != ".safetensors":
             content = file.read_bytes()
             assert b"Quixworth" not in content and b"quixworth" not in content, file
-    card = (made / "README.md").read_text("utf-8")
+    card = (output / "README.md").read_text("utf-8")
     assert "Clark et al., ICLR 2020" in card and "electra-ie train TASK --encoder" in card
 
 
-def test_a_loss_that_is_no_number_ends_the_run_and_keeps_good_weights(corpus, tmp_path, encoder):
-    """The rate rises with the steps, so that the first ones are well and a later one is not."""
+def test_loss_that_is_not_finite_ends_the_run_and_keeps_good_weights(corpus, tmp_path, encoder):
+    """The learning rate grows over the warm-up, so that only a later step diverges."""
     settings = {**SETTINGS, "learning_rate": 1e30, "save_minutes": 0.0}
     with pytest.raises(
         UserError, match="not a finite number at step .*Lower the learning rate: --set learning_rate=0.0001"
     ):
-        pretrain([corpus], tmp_path / "made", encoder=encoder("bert"), **settings)
-    assert all(bool(value.isfinite().all()) for value in load_file(tmp_path / "made" / LAST).values())
+        pretrain([corpus], tmp_path / "output", encoder=encoder("bert"), **settings)
+    assert all(bool(value.isfinite().all()) for value in load_file(tmp_path / "output" / LAST).values())
 
 
 # Several processes
 
 
 @pytest.mark.parametrize("sharing", ["plain", pytest.param("disentangled", marks=pytest.mark.slow)])
-def test_two_processes_have_the_losses_of_one(corpus, tmp_path, encoder, sharing):
-    settings = {**SETTINGS, "batch_size": 5, "embedding_sharing": sharing}  # odd: the processes have unlike shares
-    told = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-    shared = ["-m", "electra_ie", "pretrain", str(corpus), "--encoder", encoder("electra"), *told]
+def test_two_processes_have_the_losses_of_one_process(corpus, tmp_path, encoder, sharing):
+    settings = {
+        **SETTINGS,
+        "batch_size": 5,
+        "embedding_sharing": sharing,
+    }  # odd: the processes get different numbers of blocks
+    overrides = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    shared = ["-m", "electra_ie", "pretrain", str(corpus), "--encoder", encoder("electra"), *overrides]
     run_two(lambda rank: [*shared, "--output", str(tmp_path / "two")])
     one = pretrain([corpus], tmp_path / "one", encoder=encoder("electra"), **settings)
-    for mine, other in zip(rows(one), rows(tmp_path / "two"), strict=True):
+    for row, other in zip(rows(one), rows(tmp_path / "two"), strict=True):
         for name in ("discriminator", "generator", "realness_real", "realness_fake"):
-            assert mine[name] == pytest.approx(other[name], rel=1e-3), (mine["step"], name)
+            assert row[name] == pytest.approx(other[name], rel=1e-3), (row["step"], name)
     assert json.loads((tmp_path / "two" / "pretraining.json").read_text("utf-8"))["processes"] == 2
 
 
 @pytest.mark.slow
-def test_two_processes_both_end_on_weights_that_are_no_numbers(corpus, tmp_path, encoder):
+def test_two_processes_both_end_if_weights_are_not_finite(corpus, tmp_path, encoder):
     command = [
         "-m",
         "electra_ie",
@@ -646,7 +656,7 @@ def test_two_processes_both_end_on_weights_that_are_no_numbers(corpus, tmp_path,
         **SETTINGS,
         "learning_rate": 1e39,
         "warmup_steps": 0.0,
-    }  # beyond float32: the first step ruins the weights
-    told = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-    run_two(lambda rank: [*command, *told], code=2)
+    }  # beyond float32: the first step makes the weights infinite
+    overrides = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    run_two(lambda rank: [*command, *overrides], code=2)
     assert not (tmp_path / "two" / LAST).exists()

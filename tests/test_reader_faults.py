@@ -1,4 +1,4 @@
-"""Labelled data are read whole or refused whole: all faults by file and line, and no gold lost without a word."""
+"""Faults in labeled data: all are listed by file and line, and no gold is lost without a message."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ BAD = {"text": "Ann paid", "names": [{"start": 0, "end": 30, "label": "PER"}]}
 
 
 def collected(format: str, path: Path, *fields: Field, **options: object) -> list[str]:
-    """All faults of a file, in the order of its lines."""
-    found: list[UserError] = []
-    list(READERS[format].read(path, fields, options, found.append))
-    return [str(each) for each in found]
+    """Return the messages of all faults of a file, in the order in which they are reported."""
+    faults: list[UserError] = []
+    list(READERS[format].read(path, fields, options, faults.append))
+    return [str(fault) for fault in faults]
 
 
 def spans(document) -> set[tuple[int, int, str]]:
-    return {(each.start, each.end, each.label) for each in document.gold["names"]}
+    return {(span.start, span.end, span.label) for span in document.gold["names"]}
 
 
 def lines_of(*records: dict) -> str:
-    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in records)
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
-# --- All faults, then nothing
+# --- Lists of faults
 
 
 def task_of(folder: Path, **files: str) -> Task:
@@ -59,7 +59,7 @@ def task_of(folder: Path, **files: str) -> Task:
     return Task.load(folder)
 
 
-def test_the_first_ten_faults_of_all_files_and_splits_are_listed(tmp_path):
+def test_first_ten_faults_of_all_files_and_splits_are_listed(tmp_path):
     files = {"a": lines_of(GOOD, *[BAD] * 5), "c": lines_of(*[BAD] * 4), "dev": lines_of(*[BAD] * 4)}
     task = task_of(tmp_path, **files)
     with pytest.raises(UserError) as caught:
@@ -67,30 +67,30 @@ def test_the_first_ten_faults_of_all_files_and_splits_are_listed(tmp_path):
     first, *rest = str(caught.value).split("\n")
     assert first == f"14 errors in the data of the task {tmp_path.name}; nothing is written. The first 10:"
     outside = "the span 0 to 30 is outside the text of 8 characters."
-    places = [*(f"a.jsonl:{line}: {outside}" for line in range(2, 7)), "b.jsonl: there is no such file."]
-    places += [f"c.jsonl:{line}: {outside}" for line in range(1, 5)]
+    lines = [*(f"a.jsonl:{line}: {outside}" for line in range(2, 7)), "b.jsonl: there is no such file."]
+    lines += [f"c.jsonl:{line}: {outside}" for line in range(1, 5)]
     assert len(rest) == len(caught.value.errors) == 10
-    for line, place in zip(rest, places, strict=True):
-        assert line.startswith(f"{tmp_path / place}")
+    for line, expected in zip(rest, lines, strict=True):
+        assert line.startswith(f"{tmp_path / expected}")
 
 
-def test_a_single_fault_is_raised_as_it_is_and_a_few_without_a_first_ten(tmp_path):
+def test_single_fault_is_raised_itself_and_a_few_are_all_listed(tmp_path):
     task = task_of(tmp_path, a=lines_of(GOOD, BAD), b=lines_of(GOOD), c=lines_of(GOOD), dev=lines_of(GOOD))
     with pytest.raises(UserError) as caught:
         task.read("train")
     assert str(caught.value).startswith(f"{tmp_path / 'a.jsonl'}:2: the span 0 to 30 is outside")
     assert not caught.value.errors
-    assert [each.id for each in task.read("dev")] == ["dev-1"]
+    assert [document.id for document in task.read("dev")] == ["dev-1"]
     write(tmp_path, "b.jsonl", lines_of({**GOOD, "id": "a-1"}))
     write(tmp_path, "c.jsonl", b'{"text": "\xe9"}')
     with pytest.raises(UserError) as caught:
         task.read("train")
-    assert [each.line for each in caught.value.errors] == [2, 1, 1]
+    assert [fault.line for fault in caught.value.errors] == [2, 1, 1]
     assert str(caught.value).startswith(f"3 errors in the data of the task {tmp_path.name}; nothing is written:\n")
     assert "c.jsonl:1: the byte 0xe9" in str(caught.value) and 'the id "a-1" is taken by' in str(caught.value)
 
 
-def test_the_command_line_prints_the_faults_and_writes_nothing(tmp_path):
+def test_command_line_prints_the_faults_and_writes_nothing(tmp_path):
     task_of(tmp_path / "data", a=lines_of(BAD, BAD), b=lines_of(GOOD), c=lines_of(GOOD), dev=lines_of(BAD))
     command = ["-m", "electra_ie", "train", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
     code, messages = processes.run(command)
@@ -101,27 +101,34 @@ def test_the_command_line_prints_the_faults_and_writes_nothing(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_every_reader_collects_faults_line_by_line(tmp_path):
+def test_all_readers_collect_faults_by_line(tmp_path):
     table = write(tmp_path, "a.csv", "text,topic\na,cads\nb\nc,parts\nd,prts\n")
-    assert [each.split(": ")[0] for each in collected("csv", table, TOPIC)] == [f"{table}:{line}" for line in (2, 3, 5)]
+    assert [fault.split(": ")[0] for fault in collected("csv", table, TOPIC)] == [
+        f"{table}:{line}" for line in (2, 3, 5)
+    ]
     words = write(tmp_path, "a.conll", "Ann B-PER\nLee B-PR\nis\n\nBo X\nso O\n")
-    assert [each.split(": ")[0] for each in collected("conll", words, NAMES)] == [f"{words}:{n}" for n in (3, 2, 5)]
+    assert [fault.split(": ")[0] for fault in collected("conll", words, NAMES)] == [
+        f"{words}:{line}" for line in (3, 2, 5)
+    ]
     write(tmp_path, "set/a.txt", "Ann Lee")
-    marks = write(tmp_path, "set/a.ann", "T1\tPR 0 3\tAnn\nT2\tPER 0 3\tAnn\nT3\tPER 4 9\tLee\n")
+    annotations = write(tmp_path, "set/a.ann", "T1\tPR 0 3\tAnn\nT2\tPER 0 3\tAnn\nT3\tPER 4 9\tLee\n")
     write(tmp_path, "set/b.txt", b"\xff")
     lone = write(tmp_path, "set/c.ann", "")
-    found = [each.split(": ")[0] for each in collected("brat", marks.parent, NAMES)]
-    assert found == [str(lone), f"{marks}:1", f"{marks}:3", f"{tmp_path / 'set' / 'b.txt'}:1"]
+    locations = [fault.split(": ")[0] for fault in collected("brat", annotations.parent, NAMES)]
+    assert locations == [str(lone), f"{annotations}:1", f"{annotations}:3", f"{tmp_path / 'set' / 'b.txt'}:1"]
 
 
 @pytest.mark.parametrize("end", ["\r", "\r\n", "\r\r\n"])
-def test_every_line_end_is_one(tmp_path, end):
+def test_all_line_ends_are_accepted(tmp_path, end):
     (first, second) = read("conll", write(tmp_path, "a", f"Ann B-PER{end}is O{end}{end}Bo B-PER{end}"), NAMES)
     assert (first.text, spans(first), second.text, second.line) == ("Ann is", {(0, 3, "PER")}, "Bo", 4)
     table = write(tmp_path, "a.csv", f"text,topic{end}a,cards{end}b,parts{end}")
-    assert [(each.text, each.gold["topic"]) for each in read("csv", table, TOPIC)] == [("a", "cards"), ("b", "parts")]
+    assert [(document.text, document.gold["topic"]) for document in read("csv", table, TOPIC)] == [
+        ("a", "cards"),
+        ("b", "parts"),
+    ]
     records = write(tmp_path, "a.jsonl", end.join([json.dumps(GOOD)] * 2))
-    assert [each.line for each in read("jsonl", records, NAMES)] == [1, 2]
+    assert [document.line for document in read("jsonl", records, NAMES)] == [1, 2]
     write(tmp_path, "set/a.txt", "Ann\rLee")
     write(tmp_path, "set/a.ann", f"T1\tPER 0 3\tAnn{end}T2\tORG 4 7\tLee{end}")
     (document,) = read("brat", tmp_path / "set", NAMES)
@@ -151,21 +158,22 @@ def sentence(folder: Path, *rows: str, **options: object):
         ("한국 B-ORG|은행 I-ORG", "한국 은행", {(0, 5, "ORG")}),
     ],
 )
-def test_words_are_joined_as_their_script_joins_them(tmp_path, rows, text, expected):
+def test_words_are_joined_by_the_rules_of_their_script(tmp_path, rows, text, expected):
     document = sentence(tmp_path, *rows.split("|"))
     assert (document.text, spans(document)) == (text, expected)
 
 
-def test_a_sentence_without_letters_is_joined_as_the_others_of_the_file(tmp_path, capsys):
+def test_sentence_without_letters_is_joined_like_the_others_of_the_file(tmp_path, capsys):
     path = write(tmp_path, "a.conll", "王 B-PER\n元 O\n\n3 O\n. O\n5 O\n")
-    assert [each.text for each in read("conll", path, NAMES)] == ["王元", "3.5"]
-    said = capsys.readouterr().err
-    assert said.startswith(f"warning: {path}: 2 of 2 sentences are joined without blanks") and "join: blank" in said
-    assert [each.text for each in read("conll", path, NAMES, join="blank")] == ["王 元", "3 . 5"]
+    assert [document.text for document in read("conll", path, NAMES)] == ["王元", "3.5"]
+    warning = capsys.readouterr().err
+    assert warning.startswith(f"warning: {path}: 2 of 2 sentences are joined without blanks")
+    assert "join: blank" in warning
+    assert [document.text for document in read("conll", path, NAMES, join="blank")] == ["王 元", "3 . 5"]
     assert capsys.readouterr().err == ""
     path = write(tmp_path, "b.conll", "Ann B-PER\nLee I-PER\n\n3 O\n. O\n")
-    assert [each.text for each in read("conll", path, NAMES)] == ["Ann Lee", "3 ."]
-    assert [each.text for each in read("conll", path, NAMES, join="none")] == ["AnnLee", "3."]
+    assert [document.text for document in read("conll", path, NAMES)] == ["Ann Lee", "3 ."]
+    assert [document.text for document in read("conll", path, NAMES, join="none")] == ["AnnLee", "3."]
 
 
 word = st.text(st.sampled_from("ab1é\u0301王京กの.。"), min_size=1, max_size=3)
@@ -173,25 +181,25 @@ chunk = st.tuples(word, st.sampled_from([None, "PER", "ORG"]), st.integers(1, 3)
 
 
 @given(st.lists(chunk, min_size=1, max_size=6), st.sampled_from(["auto", "blank", "none"]))
-def test_spans_of_joined_words_hold_these_words(tmp_path_factory, chunks, how):
+def test_spans_of_joined_words_contain_exactly_these_words(tmp_path_factory, chunks, join):
     rows, expected = [], []
     for text, label, length in chunks:
         tags = ["O"] * length if label is None else [f"B-{label}"] + [f"M-{label}"] * (length - 1)
         rows += [f"{text}\t{tag}" for tag in tags]
         expected += [(text * length, label)] if label else []
     path = write(tmp_path_factory.mktemp("join"), "a.tsv", "\n".join(rows) + "\n")
-    (document,) = read("conll", path, NAMES, delimiter="\t", join=how)
-    found = [(document.text[each.start : each.end], each.label) for each in document.gold["names"]]
-    assert [(text.replace(" ", ""), label) for text, label in found] == expected
-    assert all(text == text.strip() for text, _ in found)
+    (document,) = read("conll", path, NAMES, delimiter="\t", join=join)
+    labeled = [(document.text[span.start : span.end], span.label) for span in document.gold["names"]]
+    assert [(text.replace(" ", ""), label) for text, label in labeled] == expected
+    assert all(text == text.strip() for text, _ in labeled)
     words = [row.split("\t")[0] for row in rows]
     assert document.text.replace(" ", "") == "".join(words)
-    if how == "none":
+    if join == "none":
         assert " " not in document.text
-    if how == "auto" and " " in document.text and " ".join(words) != document.text:
-        blanks = [at for at, character in enumerate(document.text) if character == " "]
-        bare = document.text.replace(" ", "")
-        assert all(continues_word(bare, at - number) for number, at in enumerate(blanks))
+    if join == "auto" and " " in document.text and " ".join(words) != document.text:
+        blanks = [offset for offset, character in enumerate(document.text) if character == " "]
+        without_blanks = document.text.replace(" ", "")
+        assert all(continues_word(without_blanks, offset - index) for index, offset in enumerate(blanks))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +216,7 @@ def test_tags_of_other_tools_are_read(tmp_path, rows, expected):
 
 
 @pytest.mark.parametrize(
-    ("rows", "line", "says"),
+    ("rows", "line", "words"),
     [
         (["EU b-org", "is o"], 1, 'no field has the label "org". Did you mean "ORG"?'),
         (
@@ -223,13 +231,13 @@ def test_tags_of_other_tools_are_read(tmp_path, rows, expected):
         (["New York\tB-ORG", "is\tO", "so\tO"], 1, 'set the option delimiter: "\\t"'),
     ],
 )
-def test_conll_names_the_cause(tmp_path, rows, line, says):
+def test_conll_error_names_the_cause(tmp_path, rows, line, words):
     path = write(tmp_path, "a.conll", "\n".join(rows) + "\n")
     message = refusal("conll", path, NAMES)
-    assert message.startswith(f"{path}:{line}: ") and says in message
+    assert message.startswith(f"{path}:{line}: ") and words in message
 
 
-def test_comments_before_a_sentence_are_left_out_and_a_word_is_not(tmp_path):
+def test_comments_before_a_sentence_are_skipped_and_the_word_hash_is_not(tmp_path):
     rows = [
         "# id 1f domain=en",
         "# x",
@@ -242,33 +250,33 @@ def test_comments_before_a_sentence_are_left_out_and_a_word_is_not(tmp_path):
         "#key = a",
         "# _ _ O",
     ]
-    found = read("conll", write(tmp_path, "a.conll", "\n".join(rows)), NAMES)
-    assert [(each.text, each.line) for each in found] == [("EU #", 3), ("# is", 6), ("#", 10)]
-    assert [spans(each) for each in found] == [{(0, 2, "ORG")}, {(0, 1, "PER")}, set()]
+    documents = read("conll", write(tmp_path, "a.conll", "\n".join(rows)), NAMES)
+    assert [(document.text, document.line) for document in documents] == [("EU #", 3), ("# is", 6), ("#", 10)]
+    assert [spans(document) for document in documents] == [{(0, 2, "ORG")}, {(0, 1, "PER")}, set()]
     io = sentence(tmp_path, "# a", "# ORG", "is O")
     assert (io.text, spans(io)) == ("# is", {(0, 1, "ORG")})
     bare = read("conll", write(tmp_path, "b.conll", "# text = EU is\nEU\n#\nis\n"), NAMES)
-    assert [(each.text, each.gold) for each in bare] == [("EU # is", {})]
+    assert [(document.text, document.gold) for document in bare] == [("EU # is", {})]
 
 
-def test_conllu_ranges_and_empty_nodes_are_no_words(tmp_path):
+def test_conllu_ranges_and_empty_nodes_are_skipped(tmp_path):
     rows = ["# text = del Rio", "1-2\tdel\t_", "1\tde\tO", "2\tel\tO", "3\tRio\tB-ORG", "3.1\te\t_"]
     document = sentence(tmp_path, *rows, word=1)
     assert (document.text, spans(document)) == ("de el Rio", {(6, 9, "ORG")})
 
 
-def test_unlabelled_columns_are_read_whatever_their_tags(tmp_path):
+def test_unlabeled_conll_accepts_any_tags(tmp_path):
     path = write(tmp_path, "a.conll", "EU X B-Trading Name\nis X O\nso X O\n")
-    assert [each.text for each in read("conll", path)] == ["EU is so"]
+    assert [document.text for document in read("conll", path)] == ["EU is so"]
 
 
 # --- jsonl
 
 
-def test_what_prodigy_rejects_or_ignores_is_unlabelled(tmp_path, capsys):
+def test_records_that_prodigy_rejects_or_ignores_are_unlabeled(tmp_path, capsys):
     answers = ("accept", "reject", "ignore", "reject")
-    path = write(tmp_path, "a.jsonl", lines_of(*({**GOOD, "_task_hash": 1, "answer": each} for each in answers)))
-    assert [each.gold for each in read("jsonl", path, NAMES)] == [{"names": (Span(0, 3, "PER"),)}, {}, {}, {}]
+    path = write(tmp_path, "a.jsonl", lines_of(*({**GOOD, "_task_hash": 1, "answer": answer} for answer in answers)))
+    assert [document.gold for document in read("jsonl", path, NAMES)] == [{"names": (Span(0, 3, "PER"),)}, {}, {}, {}]
     assert capsys.readouterr().err == (
         f'warning: {path}: "answer" (of Prodigy) is reject in 2 and ignore in 1 of 4 records: these are unlabeled.\n'
     )
@@ -276,18 +284,18 @@ def test_what_prodigy_rejects_or_ignores_is_unlabelled(tmp_path, capsys):
     assert f'{odd}:1: "answer" is "maybe". It must be accept, reject or ignore.' == refusal("jsonl", odd, NAMES)
 
 
-def test_a_field_or_a_text_called_answer_is_no_answer_of_prodigy(tmp_path):
+def test_field_or_text_called_answer_is_not_that_of_prodigy(tmp_path):
     field = Field("answer", "classes", ("accept", "reject"))
     path = write(tmp_path, "a.jsonl", lines_of({"text": "x", "answer": "reject", "_task_hash": 1}))
     assert read("jsonl", path, field)[0].gold == {"answer": "reject"}
     path = write(tmp_path, "b.jsonl", lines_of({"answer": "reject", "topic": "cards"}))
-    assert [(each.text, each.gold) for each in read("jsonl", path, TOPIC, text="answer")] == [
+    assert [(document.text, document.gold) for document in read("jsonl", path, TOPIC, text="answer")] == [
         ("reject", {"topic": "cards"})
     ]
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "words"),
     [
         ('{"text": "a", "text": "b"}', 'the key "text" occurs twice'),
         (
@@ -299,14 +307,14 @@ def test_a_field_or_a_text_called_answer_is_no_answer_of_prodigy(tmp_path):
         ('{"text": "a", "id": "\\ud83d"}', "character 0 of the id is half of a surrogate pair"),
     ],
 )
-def test_records_that_no_two_programs_read_alike_are_refused_as_texts_too(tmp_path, line, says):
+def test_ambiguous_json_is_refused_with_and_without_labels(tmp_path, line, words):
     path = write(tmp_path, "a.jsonl", f'{{"text": "ok"}}\n{line}\n')
     for fields in ((), (NAMES,)):
         message = refusal("jsonl", path, *fields)
-        assert message.startswith(f"{path}:2: ") and says in message
+        assert message.startswith(f"{path}:2: ") and words in message
 
 
-def test_a_misspelt_key_of_a_field_is_a_fault_and_other_keys_are_named_once(tmp_path, capsys):
+def test_misspelled_key_of_a_field_is_a_fault_and_other_keys_are_listed_once(tmp_path, capsys):
     typo = {"text": "Ann paid", "name": GOOD["names"]}
     path = write(tmp_path, "a.jsonl", lines_of(typo, {"text": "x", "names": []}, {**typo, "names": None}))
     assert collected("jsonl", path, NAMES) == [
@@ -324,7 +332,7 @@ def test_a_misspelt_key_of_a_field_is_a_fault_and_other_keys_are_named_once(tmp_
 
 
 @pytest.mark.parametrize(
-    ("key", "column", "is_alike"),
+    ("key", "column", "expected"),
     [
         ("name", "names", True),
         ("Entity Names", "entity_names", True),
@@ -336,12 +344,12 @@ def test_a_misspelt_key_of_a_field_is_a_fault_and_other_keys_are_named_once(tmp_
         ("lang", "label", False),
     ],
 )
-def test_a_sibling_of_a_key_is_no_misspelling(key, column, is_alike):
-    assert is_misspelling(key, column) == is_alike
+def test_misspelling_is_not_a_similar_key(key, column, expected):
+    assert is_misspelling(key, column) == expected
 
 
 @pytest.mark.parametrize(
-    ("span", "says"),
+    ("span", "words"),
     [
         (
             {"start": 0.0, "end": 3.0, "label": "PER"},
@@ -360,14 +368,14 @@ def test_a_sibling_of_a_key_is_no_misspelling(key, column, is_alike):
         ),
     ],
 )
-def test_a_span_of_another_shape_is_refused_with_its_cause(tmp_path, span, says):
+def test_span_of_another_shape_is_refused_with_the_cause(tmp_path, span, words):
     path = write(tmp_path, "a.jsonl", lines_of(GOOD, {"text": "Ann paid", "names": [span]}))
     message = refusal("jsonl", path, NAMES)
-    assert message.startswith(f"{path}:2: ") and says in message
+    assert message.startswith(f"{path}:2: ") and words in message
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "words"),
     [
         (json.dumps([GOOD]), "this is a JSON array, not one JSON object a line. Convert it: jq -c '.[]' a.json"),
         (json.dumps([GOOD], indent=2), "this is a JSON array"),
@@ -376,16 +384,16 @@ def test_a_span_of_another_shape_is_refused_with_its_cause(tmp_path, span, says)
         (json.dumps(GOOD, indent=2) * 2, "Convert it: jq -c . a.json"),
     ],
 )
-def test_json_that_is_no_json_lines_is_called_what_it_is(tmp_path, content, says):
+def test_json_that_is_not_json_lines_is_recognized(tmp_path, content, words):
     path = write(tmp_path, "a.json", content)
-    found: list[UserError] = []
+    faults: list[UserError] = []
     with pytest.raises(UserError) as caught:
-        list(READERS["jsonl"].read(path, [NAMES], {}, found.append))
-    assert str(caught.value).startswith(f"{path}: ") and says in str(caught.value) and not found
+        list(READERS["jsonl"].read(path, [NAMES], {}, faults.append))
+    assert str(caught.value).startswith(f"{path}: ") and words in str(caught.value) and not faults
 
 
 @pytest.mark.parametrize(("label", "helps"), [("ORG", True), ("PER", False)])
-def test_fields_of_their_own_are_proposed_only_where_they_help(tmp_path, label, helps):
+def test_separate_fields_are_proposed_only_if_they_help(tmp_path, label, helps):
     path = write(
         tmp_path, "a.jsonl", lines_of({**GOOD, "names": [*GOOD["names"], {"start": 0, "end": 8, "label": label}]})
     )
@@ -398,10 +406,10 @@ def test_fields_of_their_own_are_proposed_only_where_they_help(tmp_path, label, 
 # --- csv and tsv
 
 
-def test_tsv_has_no_quotes_unless_they_are_asked_for(tmp_path, capsys):
+def test_tsv_has_no_quotes_by_default(tmp_path, capsys):
     rows = '"Where is my card?\tcards\nMy card\tcards\nThe bolt of 3"\tparts\n'
-    found = read("tsv", write(tmp_path, "a.tsv", "text\ttopic\n" + rows), TOPIC)
-    assert [(each.text, each.gold["topic"]) for each in found] == [
+    documents = read("tsv", write(tmp_path, "a.tsv", "text\ttopic\n" + rows), TOPIC)
+    assert [(document.text, document.gold["topic"]) for document in documents] == [
         ('"Where is my card?', "cards"),
         ("My card", "cards"),
         ('The bolt of 3"', "parts"),
@@ -417,7 +425,7 @@ def test_tsv_has_no_quotes_unless_they_are_asked_for(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("format", "delimiter"), [("csv", ","), ("tsv", "\t"), ("csv", ";")])
-def test_a_quote_that_swallows_rows_is_refused_by_line(tmp_path, format, delimiter):
+def test_quoted_cell_over_several_rows_is_refused_by_line(tmp_path, format, delimiter):
     content = 'text,topic\nx,parts\n"Where is it?,cards\nMy card,cards\nClose it",parts\nlast,cards\n'
     path = write(tmp_path, "a", content.replace(",", delimiter))
     (message,) = collected(format, path, TOPIC, delimiter=delimiter, quotes=True)
@@ -428,18 +436,18 @@ def test_a_quote_that_swallows_rows_is_refused_by_line(tmp_path, format, delimit
     assert len(collected(format, flags, TAGS, delimiter=delimiter, quotes=True)) == 1
 
 
-def test_a_letter_with_commas_is_one_text_over_several_lines(tmp_path):
+def test_quoted_text_over_several_lines_may_contain_delimiters(tmp_path):
     text = "Dear Sir,\nplease, do pay, now\n\nbye"
     path = write(tmp_path, "a.csv", f'text,topic\n"{text}",cards\nx,parts\n')
-    assert [(each.text, each.line) for each in read("csv", path, TOPIC)] == [(text, 2), ("x", 6)]
+    assert [(document.text, document.line) for document in read("csv", path, TOPIC)] == [(text, 2), ("x", 6)]
     path = write(tmp_path, "b.csv", f'topic,text,tags\ncards,"{text}",late\nparts,x,cash\n')
-    assert [each.text for each in read("csv", path, TOPIC, TAGS)] == [text, "x"]
+    assert [document.text for document in read("csv", path, TOPIC, TAGS)] == [text, "x"]
     path = write(tmp_path, "c.tsv", f'topic\ttext\ncards\t"{text}"\nparts\tx\n')
-    assert [each.text for each in read("tsv", path, TOPIC, quotes=True)] == [text, "x"]
+    assert [document.text for document in read("tsv", path, TOPIC, quotes=True)] == [text, "x"]
 
 
 @pytest.mark.parametrize(
-    ("format", "content", "options", "says"),
+    ("format", "content", "options", "words"),
     [
         ("csv", "id;text;topic\n1;a;cards\n", {}, 'set the option delimiter: ";"'),
         ("csv", "text\ttopic\na\tcards\n", {}, 'set the option delimiter: "\\t"'),
@@ -449,20 +457,20 @@ def test_a_letter_with_commas_is_one_text_over_several_lines(tmp_path):
         ("csv", "text,topics\na,cards\n", {}, 'there is no column "topic" for the field topic, but "topics".'),
     ],
 )
-def test_a_header_that_is_misread_or_misspelt_names_the_option_that_helps(tmp_path, format, content, options, says):
+def test_error_of_a_header_names_the_option_that_helps(tmp_path, format, content, options, words):
     path = write(tmp_path, "a", content)
     message = refusal(format, path, TOPIC, **options)
-    assert message.startswith(f"{path}:1: ") and says in message
+    assert message.startswith(f"{path}:1: ") and words in message
 
 
-def test_no_delimiter_is_proposed_where_none_helps(tmp_path):
+def test_no_delimiter_is_proposed_if_none_helps(tmp_path):
     path = write(tmp_path, "a.csv", "text,topic\na,b,cards\nc\n")
-    assert not [each for each in collected("csv", path, TOPIC) if "option delimiter" in each]
+    assert not [fault for fault in collected("csv", path, TOPIC) if "option delimiter" in fault]
     path = write(tmp_path, "a.conll", "Ann NN O\nLee O\nis NN O\n")
     assert "option delimiter" not in refusal("conll", path, NAMES)
 
 
-def test_columns_that_are_not_read_are_named_once(tmp_path, capsys):
+def test_unused_columns_are_listed_once(tmp_path, capsys):
     path = write(tmp_path, "a.csv", "ID,text,topic,annotator\n1,a,cards,x\n2,b,parts,x\n")
     assert len(read("csv", path, TOPIC)) == 2
     assert capsys.readouterr().err == (
@@ -470,36 +478,37 @@ def test_columns_that_are_not_read_are_named_once(tmp_path, capsys):
     )
 
 
-def test_an_empty_cell_of_flags_is_unknown_unless_it_means_none(tmp_path, capsys):
+def test_empty_cell_of_flags_is_unknown_unless_blank_is_none(tmp_path, capsys):
     path = write(tmp_path, "a.csv", "text,tags\na,late\nb,\nc, \nd,cash|late\n")
-    assert [each.gold for each in read("csv", path, TAGS)] == [
+    assert [document.gold for document in read("csv", path, TAGS)] == [
         {"tags": ("late",)},
         {},
         {},
         {"tags": ("late", "cash")},
     ]
-    said = capsys.readouterr().err
-    assert said.startswith(
+    warning = capsys.readouterr().err
+    assert warning.startswith(
         f"warning: {path}: 2 cells of the field tags are empty and 2 have flags: the empty ones are "
     )
-    assert "no row is known to have no flag" in said and "blank: none" in said and said.count("\n") == 1
+    assert "no row is known to have no flag" in warning and "blank: none" in warning and warning.count("\n") == 1
     none = read("csv", path, TAGS, blank="none")
-    assert [each.gold["tags"] for each in none] == [("late",), (), (), ("late", "cash")]
+    assert [document.gold["tags"] for document in none] == [("late",), (), (), ("late", "cash")]
     assert "in 2 rows no flag applies (blank: none)." in capsys.readouterr().err
-    assert [each.gold for each in read("csv", path, TAGS, blank="unknown")][1:3] == [{}, {}]
-    assert [each.gold for each in read("csv", path, TAGS, unlabeled=["", " "])][1:3] == [{}, {}]
+    assert [document.gold for document in read("csv", path, TAGS, blank="unknown")][1:3] == [{}, {}]
+    assert [document.gold for document in read("csv", path, TAGS, unlabeled=["", " "])][1:3] == [{}, {}]
     assert capsys.readouterr().err == ""
 
 
 # --- brat
 
 
-def standoff(folder: Path, text: str, *marks: str) -> Path:
+def standoff(folder: Path, text: str, *annotations: str) -> Path:
+    """Write a brat document and return its folder."""
     write(folder, "set/a.txt", text)
-    return write(folder, "set/a.ann", "".join(f"{mark}\n" for mark in marks)).parent
+    return write(folder, "set/a.ann", "".join(f"{line}\n" for line in annotations)).parent
 
 
-def test_labels_with_blanks_are_read(tmp_path):
+def test_brat_labels_with_blanks_are_read(tmp_path):
     path = standoff(tmp_path, "Ann Lee", "T1\tTrading Name 0 3\tAnn", "T2\tTrading Name 4 7\tLee")
     assert spans(read("brat", path, NAMES)[0]) == {(0, 3, "Trading Name"), (4, 7, "Trading Name")}
     numbered = Field("names", "spans", ("Site 2",))
@@ -507,16 +516,16 @@ def test_labels_with_blanks_are_read(tmp_path):
     assert spans(read("brat", path, numbered)[0]) == {(0, 3, "Site 2")}
 
 
-def test_what_lies_between_the_pieces_of_a_span_is_counted(tmp_path, capsys):
-    marks = ["T1\tORG 0 3;15 18\tbay tax", "T2\tPER 8 10\tBo", "T3\tPER 0 3\tbay", "T4\tORG 19 20;21 22\tx y"]
-    path = standoff(tmp_path, "bay and Bo and tax x y", *marks)
+def test_text_between_the_fragments_of_a_span_is_counted(tmp_path, capsys):
+    annotations = ["T1\tORG 0 3;15 18\tbay tax", "T2\tPER 8 10\tBo", "T3\tPER 0 3\tbay", "T4\tORG 19 20;21 22\tx y"]
+    path = standoff(tmp_path, "bay and Bo and tax x y", *annotations)
     (document,) = read("brat", path, NAMES, discontinuous="hull")
     assert spans(document) == {(0, 18, "ORG"), (8, 10, "PER"), (0, 3, "PER"), (19, 22, "ORG")}
     assert capsys.readouterr().err == (
         f"warning: {path}: 2 discontinuous spans are read from their first character to their last "
         "(discontinuous: hull), with the 13 characters between the fragments; 1 other spans share characters with those.\n"
     )
-    assert gaps_of([(7, 9), (0, 3), (3, 5), (4, 6)]) == [(6, 7)], "pieces that touch or overlap have no gap"
+    assert gaps_of([(7, 9), (0, 3), (3, 5), (4, 6)]) == [(6, 7)], "fragments that touch or overlap have a gap"
     first, second = collected("brat", path, NAMES)
     assert first.startswith(f"{path / 'a.ann'}:1: this span has 2 fragments") and second.startswith(
         f"{path / 'a.ann'}:4: "
@@ -526,7 +535,7 @@ def test_what_lies_between_the_pieces_of_a_span_is_counted(tmp_path, capsys):
     )
 
 
-# Inputs that were tried on what had landed
+# --- Regressions
 
 
 def conll(folder: Path, rows: str, **options: object) -> list:
@@ -536,12 +545,12 @@ def conll(folder: Path, rows: str, **options: object) -> list:
 @pytest.mark.parametrize("rows, text", [
     ("win won O\n2-0 2-0 O\nAnna Anna B-PER\n", "won 2-0 Anna"), ("1-1\tAnna\tB-PER\n1-2\tmet\tO\n", "Anna met"),
 ])  # fmt: skip
-def test_only_files_with_ids_of_conllu_have_ranges(tmp_path, rows, text):
-    assert [each.text for each in conll(tmp_path, rows, word=1)] == [text]
+def test_ranges_are_recognized_only_with_ids_of_conllu(tmp_path, rows, text):
+    assert [document.text for document in conll(tmp_path, rows, word=1)] == [text]
 
 
 @pytest.mark.parametrize("delimiter", [";", ",", "|"])
-def test_columns_divided_by_another_character_are_named(tmp_path, delimiter):
+def test_conll_error_proposes_another_delimiter(tmp_path, delimiter):
     rows = f"Anna{delimiter}B-PER\nmet{delimiter}O\n\nBob{delimiter}B-PER\n"
     with pytest.raises(
         UserError, match=rf'\.conll:1: this file has one column, .* Set the option delimiter: "\{delimiter}"'
@@ -550,12 +559,12 @@ def test_columns_divided_by_another_character_are_named(tmp_path, delimiter):
     assert len(conll(tmp_path, rows, delimiter=delimiter)) == 2
 
 
-def test_a_line_that_looks_like_a_comment_is_named_as_one(tmp_path):
+def test_conll_error_recognizes_a_comment(tmp_path):
     with pytest.raises(UserError, match='"note" is not a tag. If this is a comment, begin it with "# "'):
         conll(tmp_path, "Anna B-PER\n# note\nmet O\n")
 
 
-def test_bmewo_is_read(tmp_path):
+def test_bmewo_tags_are_read(tmp_path):
     (document,) = conll(tmp_path, "王 B-PER\n小 M-PER\n伟 E-PER\n李 W-PER\n")
     assert [(span.start, span.end) for span in document.gold["names"]] == [(0, 3), (3, 4)]
 
@@ -564,7 +573,7 @@ def jsonl(folder: Path, *records: dict) -> list:
     return read("jsonl", write(folder, "a.jsonl", lines_of(*records)), Field("entities", "spans", ("PER",)))
 
 
-def test_answers_are_obeyed_in_any_case_and_of_single_spans(tmp_path):
+def test_answer_of_prodigy_is_case_insensitive_and_refused_in_spans(tmp_path):
     span = {"start": 0, "end": 4, "label": "PER"}
     one, other = jsonl(
         tmp_path, {"text": "Anna", "entities": [span], "answer": "REJECT"}, {"text": "Anna", "entities": [span]}
@@ -574,7 +583,7 @@ def test_answers_are_obeyed_in_any_case_and_of_single_spans(tmp_path):
         jsonl(tmp_path, {"text": "Anna", "entities": [{**span, "answer": "reject"}], "answer": "accept"})
 
 
-def test_a_singular_is_a_misspelt_plural(tmp_path):
+def test_singular_of_a_key_is_a_misspelling(tmp_path):
     with pytest.raises(UserError, match='a.jsonl:1: there is no key "entities" for the field entities, but "entity"'):
         jsonl(tmp_path, {"text": "Anna", "entity": []})
 
@@ -583,7 +592,7 @@ def test_a_singular_is_a_misspelt_plural(tmp_path):
     ('1,"Hello\n2,World,\n3,said ",fraud\n', True), ('1,"Hello\n2,World,?\n3,said ",fraud\n', True),
     ('1,"Dear all,\nplease, pay, \nthanks",fraud\n', False), ('1,"Dear,\nAnna Lee, Bob,\nbye",fraud\n', False),
 ])  # fmt: skip
-def test_swallowed_rows_without_labels_are_recognised(tmp_path, body, refused):
+def test_quoted_cell_over_rows_without_labels_is_recognized(tmp_path, body, refused):
     file = tmp_path / "a.csv"
     file.write_text(f"id,text,risk\n{body}9,x,scam\n", encoding="utf-8")
     read = READERS["csv"].read(file, [Field("risk", "flags", ("fraud", "scam"))], {"unlabeled": ["?"]})
@@ -591,27 +600,27 @@ def test_swallowed_rows_without_labels_are_recognised(tmp_path, body, refused):
         with pytest.raises(UserError, match=r"a.csv:2: a quote opens a cell of 3 lines"):
             list(read)
     else:
-        assert [each.id for each in read] == ["1", "9"]
+        assert [document.id for document in read] == ["1", "9"]
 
 
-def test_a_delimiter_is_proposed_where_names_differ_in_case(tmp_path):
+def test_delimiter_is_proposed_if_column_names_differ_in_case(tmp_path):
     file = tmp_path / "a.csv"
     file.write_text("id;Text;risk\n1;x, y;fraud\n", encoding="utf-8")
     with pytest.raises(UserError, match='set the option delimiter: ";"'):
         list(READERS["csv"].read(file, [Field("risk", "flags", ("fraud", "scam"))]))
 
 
-def test_a_hidden_link_of_a_data_folder_is_left_out(tmp_path):
+def test_hidden_link_in_a_data_folder_is_skipped(tmp_path):
     (tmp_path / "t" / "pool" / ".cache").mkdir(parents=True)
     (tmp_path / "t" / "pool" / "memo.txt").write_text("Anna met")
     (tmp_path / "t" / "pool" / ".cache" / "out").symlink_to(tmp_path)
     (tmp_path / "t" / "task.yaml").write_text(
         "format: jsonl\nfiles: {unlabeled: pool}\nfields: {e: {kind: spans, labels: [PER]}}\n"
     )
-    assert [each.id for each in Task.load(tmp_path / "t").read("unlabeled")] == ["memo.txt"]
+    assert [document.id for document in Task.load(tmp_path / "t").read("unlabeled")] == ["memo.txt"]
 
 
-def test_a_line_of_ann_that_is_no_annotation_is_a_fault_whatever_its_first_letter(tmp_path):
+def test_invalid_line_of_an_ann_file_is_a_fault(tmp_path):
     write(tmp_path, "a/1.txt", "Anna met")
     good = "T1\tPER 0 4\tAnna\nR1\tfoo Arg1:T1 Arg2:T1\nA1\tNeg T1\nE1\tPER:T1\nN1\tReference T1 x\n#1\tNotes T1\tx\n*\tEquiv T1 T1\n"
     write(tmp_path, "a/1.ann", good)
@@ -620,37 +629,39 @@ def test_a_line_of_ann_that_is_no_annotation_is_a_fault_whatever_its_first_lette
     assert [fault.partition(": ")[0][-2:] for fault in collected("brat", tmp_path / "a", NAMES)] == [":8", ":9"]
 
 
-def test_ids_of_two_folders_are_their_paths(tmp_path):
+def test_ids_of_several_folders_contain_the_path(tmp_path):
     for folder in ("a", "b"):
         write(tmp_path, f"{folder}/memo.txt", "Anna")
         write(tmp_path, f"{folder}/memo.ann", "T1\tPER 0 4\tAnna\n")
         write(tmp_path, f"{folder}/train.jsonl", '{"text": "Anna"}\n{"id": "own", "text": "Bob"}\n')
     fields = "fields: {e: {kind: spans, labels: [PER]}}\n"
     brat = write(tmp_path, "brat.yaml", f"format: brat\nfiles: {{train: [a, b], unlabeled: [a]}}\n{fields}")
-    assert [each.id for each in Task.load(brat).read("train")] == ["a/memo", "b/memo"]
+    assert [document.id for document in Task.load(brat).read("train")] == ["a/memo", "b/memo"]
     pool = write(tmp_path, "pool.yaml", f"format: jsonl\nfiles: {{unlabeled: [a/memo.txt, b/memo.txt]}}\n{fields}")
-    assert [each.id for each in Task.load(pool).read("unlabeled")] == ["a/memo.txt", "b/memo.txt"]
+    assert [document.id for document in Task.load(pool).read("unlabeled")] == ["a/memo.txt", "b/memo.txt"]
     lines = write(tmp_path, "lines.yaml", f"format: jsonl\nfiles: {{train: [a/train.jsonl, b/train.jsonl]}}\n{fields}")
     with pytest.raises(UserError, match='b/train.jsonl:2: the id "own" is taken by'):
         Task.load(lines).read("train")
     one = write(tmp_path, "one.yaml", f"format: brat\nfiles: {{train: a}}\n{fields}")
-    assert [each.id for each in Task.load(one).read("train")] == ["memo"], "as before where nothing clashes"
+    assert [document.id for document in Task.load(one).read("train")] == ["memo"], (
+        "the id contains a path without a clash"
+    )
 
 
 @pytest.mark.parametrize("separator", [";", ",", "/"])
-def test_flags_divided_by_another_separator_are_named(tmp_path, separator):
+def test_error_proposes_another_separator_of_flags(tmp_path, separator):
     path = write(tmp_path, "a.csv", f'id,text,tags\n1,x,"late{separator}cash"\n')
     assert f'Set the option separator: "{separator}".' in refusal("csv", path, TAGS)
     assert read("csv", path, TAGS, separator=separator)[0].gold["tags"] == ("late", "cash")
 
 
-def test_the_first_line_of_excel_is_named(tmp_path):
+def test_first_line_of_excel_is_recognized(tmp_path):
     path = write(tmp_path, "a.csv", "sep=;\nid;text;tags\n1;x;late\n")
     assert "The first line is Excel's note of the delimiter: remove it" in refusal("csv", path, TAGS)
 
 
-def test_a_line_of_a_tsv_that_is_no_text_does_not_end_the_rest(tmp_path):
+def test_tsv_continues_after_a_line_that_is_not_text(tmp_path):
     path = write(tmp_path, "a.tsv", b"id\ttext\n1\tPay\n2\tcaf\xe9\n3\tx\n")
-    found: list[UserError] = []
-    assert [each.id for each in READERS["tsv"].read(path, [], {}, found.append)] == ["1", "3"]
-    assert [str(each).partition(": ")[0].rpartition(":")[2] for each in found] == ["3"]
+    faults: list[UserError] = []
+    assert [document.id for document in READERS["tsv"].read(path, [], {}, faults.append)] == ["1", "3"]
+    assert [str(fault).partition(": ")[0].rpartition(":")[2] for fault in faults] == ["3"]

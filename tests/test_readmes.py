@@ -73,7 +73,7 @@ def test_the_numbers_of_the_text_are_the_same():
 
 
 @pytest.mark.parametrize(
-    "text, heading", [(ENGLISH, "## What a run holds"), (TRAINING, "## Contents of a run")], ids=["readme", "docs"]
+    "text, heading", [(ENGLISH, "## What a run contains"), (TRAINING, "## Contents of a run")], ids=["readme", "docs"]
 )
 def test_the_table_of_a_run_names_what_is_sent_and_in_its_last_line_what_is_not(text, heading):
     section = text[text.index(heading) :]

@@ -1,4 +1,4 @@
-"""A run is checked against itself, and against what it is resumed with; outputs never replace what they should not."""
+"""Integrity of runs: damaged runs, resuming with other input, names of fields, precision, outputs."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 
 
 @pytest.fixture
-def mine(run, tmp_path) -> Path:
-    """A copy of the finished run, to be spoilt."""
-    return Path(shutil.copytree(run, tmp_path / "mine"))
+def run_copy(run, tmp_path) -> Path:
+    """Return a copy of the finished run, to be damaged."""
+    return Path(shutil.copytree(run, tmp_path / "copy"))
 
 
 def change_yaml(file: Path, change) -> None:
@@ -69,36 +69,36 @@ def rename(values) -> None:
     (lambda run: (run / "task.yaml").write_bytes(b"\x00binary"), ["task.yaml:1", "binary"]),
     (lambda run: (run / "task.yaml").write_text("fields: [", encoding="utf-8"), ["task.yaml", "not valid YAML"]),
 ])  # fmt: skip
-def test_a_run_that_is_not_whole_is_refused_by_name(mine, spoil, words):
-    spoil(mine)
+def test_damaged_run_is_an_error_that_names_the_part(run_copy, spoil, words):
+    spoil(run_copy)
     with pytest.raises(UserError) as caught:
-        Extractor.load(str(mine))
+        Extractor.load(str(run_copy))
     assert all(word in str(caught.value) for word in words), caught.value
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"a": "\xff"}', b"[" * 100_000])
-def test_a_broken_file_of_scores_is_named(mine, content):
-    (mine / "scores.json").write_bytes(content)
+def test_damaged_scores_are_an_error(run_copy, content):
+    (run_copy / "scores.json").write_bytes(content)
     with pytest.raises(UserError, match="scores.json:1: this is not the JSON object that was written here"):
-        evaluate(mine)
+        evaluate(run_copy)
 
 
-def test_a_broken_log_is_named(mine):
-    (mine / "log.jsonl").write_bytes(b'{"step": 1}\n{"step": "\xff"}\n')
+def test_damaged_log_is_an_error(run_copy):
+    (run_copy / "log.jsonl").write_bytes(b'{"step": 1}\n{"step": "\xff"}\n')
     with pytest.raises(UserError, match="log.jsonl:2: this is not the JSON object that was written here"):
-        read_log(mine)
+        read_log(run_copy)
 
 
 # Resuming
 
 
 class Stopped(Exception):
-    """As if the machine had gone."""
+    """Ends a run, as if the machine had failed."""
 
 
 @pytest.fixture
 def begun(task, tmp_path, encoder, monkeypatch):
-    """A run that was interrupted behind its first checkpoint, and what it was begun with."""
+    """Return the task, a run that was interrupted after its first checkpoint, and its settings."""
     settings = tiny.settings(encoder("bert"), "supervised")
 
     class StopAfterCheckpoint(Callback):
@@ -110,7 +110,7 @@ def begun(task, tmp_path, encoder, monkeypatch):
     return task, tmp_path / "begun", settings
 
 
-def test_a_finished_run_is_not_trained_again(task, tmp_path, encoder, capsys):
+def test_finished_run_is_not_trained_again(task, tmp_path, encoder, capsys):
     settings = tiny.settings(encoder("bert"), "supervised")
     run = train(str(task), tmp_path / "run", **settings)
     before = {file: file.stat().st_mtime_ns for file in run.rglob("*")}
@@ -120,7 +120,7 @@ def test_a_finished_run_is_not_trained_again(task, tmp_path, encoder, capsys):
     assert "this run is finished; there is nothing to resume" in capsys.readouterr().err
 
 
-def test_a_run_is_not_resumed_with_another_task_or_other_texts(begun):
+def test_run_is_not_resumed_with_another_task_or_other_texts(begun):
     task, run, settings = begun
     original = task.read_text("utf-8")
     task.write_text(original.replace("[person, amount]", "[amount, person]"), encoding="utf-8")
@@ -133,7 +133,7 @@ def test_a_run_is_not_resumed_with_another_task_or_other_texts(begun):
     with pytest.raises(UserError, match="texts are not those that the run began with"):
         train(str(task), run, resume=True, **settings)
     file.write_text(whole, encoding="utf-8")
-    # The same place by another name is the same place.
+    # Another path to the same folder is accepted.
     other = os.path.relpath(task.parent)
     train(other, run, resume=True, **settings)
     assert (run / "README.md").is_file()
@@ -142,7 +142,7 @@ def test_a_run_is_not_resumed_with_another_task_or_other_texts(begun):
 # Fields and precision
 
 
-def test_a_field_may_be_called_as_a_part_of_a_module_is(task, tmp_path, encoder):
+def test_field_may_have_the_name_of_a_module_attribute(task, tmp_path, encoder):
     text = task.read_text("utf-8")
     text = text.replace("  topic: {", "  type: {from: topic, ").replace("  risks: {", "  train: {from: risks, ")
     task.write_text(text, encoding="utf-8")
@@ -150,7 +150,7 @@ def test_a_field_may_be_called_as_a_part_of_a_module_is(task, tmp_path, encoder)
     assert {"type", "train", "names"} <= set(evaluate(run))
 
 
-def test_a_field_may_not_take_the_name_of_a_folder_of_the_run(task):
+def test_field_may_not_have_the_name_of_a_folder_of_the_run(task):
     task.write_text(task.read_text("utf-8").replace("  topic: {", "  checkpoint: {from: topic, "), encoding="utf-8")
     with pytest.raises(UserError, match='task.yaml:5: "checkpoint" cannot be the name of a field'):
         train(str(task))
@@ -162,28 +162,31 @@ def losses(run: Path) -> list[float]:
 
 @pytest.mark.parametrize("preset", ["supervised", "latent", "adversarial"])
 def test_all_presets_train_in_bf16(task, tmp_path, encoder, finished, monkeypatch, preset):
-    """As on a GPU, whose precision it is by default. A number of eight bits is right to 0.4 %; a step's loss is a mean."""
+    """bf16 is the default on GPUs. Its relative error is up to 0.4 %; the loss of a step is a mean."""
     from electra_ie.training import setup
     from electra_ie.training.loop import make_accelerator
 
     settings = tiny.settings(encoder("bert"), preset)
     exact = losses(finished(tmp_path / "exact", preset))
-    made = []
-    monkeypatch.setattr(
-        setup, "make_accelerator", lambda precision, *rest: made.append(make_accelerator("bf16", *rest)) or made[-1]
-    )
+    accelerators = []
+
+    def in_bf16(precision, *rest):
+        accelerators.append(make_accelerator("bf16", *rest))
+        return accelerators[-1]
+
+    monkeypatch.setattr(setup, "make_accelerator", in_bf16)
     run = train(str(task), tmp_path / "run", **settings)
-    found = losses(run)
-    assert len(found) == len(exact) == 12 and found != exact
-    assert found == [pytest.approx(each, rel=0.03) for each in exact]
-    assert made and {each.mixed_precision for each in made} == {"bf16"}
+    rounded = losses(run)
+    assert len(rounded) == len(exact) == 12 and rounded != exact
+    assert rounded == [pytest.approx(loss, rel=0.03) for loss in exact]
+    assert accelerators and {accelerator.mixed_precision for accelerator in accelerators} == {"bf16"}
     assert all(value.dtype == torch.float32 for value in load_file(run / "names" / "model.safetensors").values())
 
 
 # Outputs
 
 
-def test_a_pipe_is_written_to_and_not_replaced(run, tmp_path):
+def test_pipe_is_written_to_and_not_replaced(run, tmp_path):
     (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -208,18 +211,18 @@ def test_outputs_are_checked_before_anything_is_read(run, tmp_path):
             extract(run, [tmp_path / "not there"], output, page)
 
 
-def test_what_it_writes_into_the_folder_it_reads_is_not_read(run, tmp_path):
+def test_outputs_in_the_input_folder_are_not_read(run, tmp_path):
     (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
     out = tmp_path / "findings.jsonl"
     for _ in range(2):
         assert extract(run, [tmp_path], out, tmp_path / "page.html")["documents"] == 1
 
 
-def test_nothing_is_found_in_nothing(run):
+def test_empty_text_has_no_findings(run):
     assert Extractor.load(str(run))("") == Extractor.load(str(run))(" \n") == []
 
 
-def test_a_file_whose_name_is_not_text(tmp_path):
+def test_file_name_that_is_not_unicode_is_escaped(tmp_path):
     file = os.path.join(os.fsencode(tmp_path), b"caf\xe9.txt")
     with open(file, "w", encoding="utf-8") as stream:
         stream.write("text")
@@ -228,7 +231,7 @@ def test_a_file_whose_name_is_not_text(tmp_path):
         assert document.id == "caf\\xe9.txt" and document.file.endswith("caf\\xe9.txt")
 
 
-def test_a_terminated_extraction_leaves_nothing_behind(run, tmp_path):
+def test_terminated_extraction_leaves_no_files(run, tmp_path):
     command = [sys.executable, "-m", "electra_ie", "extract", str(run), "-", "-o", str(tmp_path / "o.jsonl")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         while not (tmp_path / ".o.jsonl.part").exists():  # it waits for its standard input

@@ -1,4 +1,4 @@
-"""The data of the two generated tasks: the cards tell the truth, and the generator rewrites it byte for byte."""
+"""The data of the two generated tasks: the claims of the data cards, and the bytes that the generator writes."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ SIZES = {
 SPLITS = [(task, split) for task, sizes in SIZES.items() for split in sizes]
 LIMITS_AND_ROUND_SUMS = {"10000", "15000", "20000", "55000", "100", "1000", "2500", "5000", "12000"}
 PRICED = re.compile(r"(pric\w*|gives|pays|(was|is) (about|around))( (was|is))?( (about|around))? $", re.IGNORECASE)
-"""What stands before a market price."""
-UNSEEN = {
+"""Text before a market price."""
+MIN_UNSEEN = {
     "transaction_risk": {"COUNTERPARTY": 0.9, "COUNTRY": 0.5, "ACCOUNT": 0.9},
     "medical_case": {"FINDING": 0.45, "CONDITION": 0.45, "MEDICATION": 0.45},
 }
-"""The least share of a label's test spans whose text, in any capitals, is no span of that label in train."""
+"""Minimum share of a label's test spans whose text, ignoring case, is not a span of that label in train."""
 
 
 def records(task: str, split: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (ROOT / "tasks" / task / f"{split}.jsonl").read_text("utf-8").splitlines()]
 
 
-def labelled(task: str) -> list[dict[str, Any]]:
+def labeled(task: str) -> list[dict[str, Any]]:
     return [record for split in ("train", "dev", "test") for record in records(task, split)]
 
 
@@ -46,14 +46,14 @@ def fields(task: str) -> dict[str, Any]:
 
 
 def module(*arguments: str) -> str:
-    """What a command of the generator prints, run in a process of its own, with a hash seed of its own."""
+    """Return what a command of the generator prints, run in another process, which has another hash seed."""
     command = [sys.executable, "-m", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=120)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
-def test_generator_rewrites_the_same_bytes(tmp_path: Path) -> None:
+def test_generator_writes_the_same_bytes(tmp_path: Path) -> None:
     module("tasks.generation", str(tmp_path))
     for task, split in SPLITS:
         name = f"{task}/{split}.jsonl"
@@ -61,24 +61,24 @@ def test_generator_rewrites_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("task", "split"), SPLITS)
-def test_sizes_and_keys(task: str, split: str) -> None:
-    found = records(task, split)
-    assert len(found) == SIZES[task][split]
+def test_splits_have_their_sizes_and_keys(task: str, split: str) -> None:
+    split_records = records(task, split)
+    assert len(split_records) == SIZES[task][split]
     expected = {"id", "text"} if split == "unlabeled" else {"id", "text", *fields(task)}
-    assert all(set(record) == expected for record in found)
+    assert all(set(record) == expected for record in split_records)
 
 
 @pytest.mark.parametrize("task", SIZES)
 def test_ids_and_texts_are_unique_over_all_splits(task: str) -> None:
-    found = [record for split in SIZES[task] for record in records(task, split)]
+    all_records = [record for split in SIZES[task] for record in records(task, split)]
     for key in ("id", "text"):
-        assert [value for value, times in Counter(record[key] for record in found).items() if times > 1] == []
+        assert [value for value, times in Counter(record[key] for record in all_records).items() if times > 1] == []
 
 
 @pytest.mark.parametrize("task", SIZES)
-def test_spans_are_their_text_without_white_space_at_the_edges(task: str) -> None:
+def test_spans_match_their_text_and_have_no_outer_white_space(task: str) -> None:
     allowed = fields(task)["entities"]["labels"]
-    for record in labelled(task):
+    for record in labeled(task):
         spans = sorted(record["entities"], key=lambda span: span["start"])
         for span in spans:
             assert record["text"][span["start"] : span["end"]] == span["text"] == span["text"].strip() != ""
@@ -87,8 +87,8 @@ def test_spans_are_their_text_without_white_space_at_the_edges(task: str) -> Non
 
 
 @pytest.mark.parametrize("task", SIZES)
-def test_a_labelled_text_is_labelled_wherever_it_stands(task: str) -> None:
-    for record in labelled(task):
+def test_labeled_text_is_labeled_at_all_occurrences(task: str) -> None:
+    for record in labeled(task):
         covered = [(span["start"], span["end"]) for span in record["entities"]]
         for span in record["entities"]:
             for match in re.finditer(rf"(?<!\w){re.escape(span['text'])}(?!\w)", record["text"], re.IGNORECASE):
@@ -96,30 +96,30 @@ def test_a_labelled_text_is_labelled_wherever_it_stands(task: str) -> None:
                 assert inside, (record["id"], match)
 
 
-def test_money_that_is_no_amount_is_a_limit_a_price_or_a_round_sum() -> None:
+def test_unlabeled_money_is_a_limit_a_price_or_a_round_sum() -> None:
     number = r"\d{1,3}(?:[ .,]\d{3})+(?:[.,]\d\d)?|\d+(?:[.,]\d\d)?"
     currency = r"(?:USD|EUR|GBP|CHF|SGD|CAD|AED)"
     money = re.compile(rf"{currency} (?:{number})|(?:{number}) {currency}\b", re.IGNORECASE)
-    unlabelled = 0
-    for record in labelled("transaction_risk"):
+    unlabeled = 0
+    for record in labeled("transaction_risk"):
         text, covered = record["text"], [(span["start"], span["end"]) for span in record["entities"]]
         for match in money.finditer(text):
             if any(start < match.end() and match.start() < end for start, end in covered):
                 continue
-            unlabelled += 1
+            unlabeled += 1
             whole = re.sub(r"[.,]\d\d(?!\d)|\D", "", match[0])
             priced = text[match.end() :].lower().startswith(" per ") or bool(PRICED.search(text[: match.start()]))
             assert priced or whole in LIMITS_AND_ROUND_SUMS, (record["id"], match[0])
-    assert unlabelled > 50
+    assert unlabeled > 50
 
 
-def test_labels_of_the_whole_text_are_in_the_task_and_out_of_balance() -> None:
+def test_labels_of_texts_are_those_of_the_task_and_imbalanced() -> None:
     allowed = fields("transaction_risk")["flags"]["labels"]
     for split in ("train", "dev", "test"):
         flags = [record["flags"] for record in records("transaction_risk", split)]
-        counts = Counter(flag for each in flags for flag in each)
+        counts = Counter(flag for of_record in flags for flag in of_record)
         assert set(counts) == set(allowed)
-        assert all(len(set(each)) == len(each) for each in flags)
+        assert all(len(set(of_record)) == len(of_record) for of_record in flags)
         assert 0.5 < flags.count([]) / len(flags) < 0.6
         assert 0.04 < min(counts.values()) / len(flags) < 0.08
     outcomes = fields("medical_case")["outcome"]["labels"]
@@ -130,26 +130,26 @@ def test_labels_of_the_whole_text_are_in_the_task_and_out_of_balance() -> None:
 
 
 @pytest.mark.parametrize("task", SIZES)
-def test_names_of_the_test_split_are_unseen_as_the_card_claims(task: str) -> None:
+def test_share_of_unseen_names_is_as_the_card_claims(task: str) -> None:
     def names(split: str, label: str) -> list[str]:
         spans = [span for record in records(task, split) for span in record["entities"]]
         return [span["text"].lower() for span in spans if span["label"] == label]
 
-    for label, least in UNSEEN[task].items():
-        known, found = set(names("train", label)), names("test", label)
-        assert sum(name not in known for name in found) / len(found) >= least, label
+    for label, minimum in MIN_UNSEEN[task].items():
+        in_train, in_test = set(names("train", label)), names("test", label)
+        assert sum(name not in in_train for name in in_test) / len(in_test) >= minimum, label
 
 
-def test_lengths_are_what_the_cards_claim() -> None:
+def test_lengths_are_as_the_cards_claim() -> None:
     for split in SIZES["transaction_risk"]:
         assert max(len(record["text"]) for record in records("transaction_risk", split)) <= 430
     for split in SIZES["medical_case"]:
         assert all(60 <= len(record["text"].split()) <= 180 for record in records("medical_case", split))
 
 
-def test_account_numbers_that_look_like_an_iban_fail_its_check_sum() -> None:
+def test_iban_like_account_numbers_fail_the_checksum() -> None:
     seen = 0
-    for record in labelled("transaction_risk"):
+    for record in labeled("transaction_risk"):
         for span in record["entities"]:
             if re.fullmatch(r"[A-Z]{2}\d{18}", number := span["text"].upper()):
                 seen += 1
@@ -161,13 +161,13 @@ def test_cards_quote_the_keyword_baseline_and_the_sizes() -> None:
     tables = module("tasks.generation.keyword_baseline").strip().split("\n\n")
     for task, table in zip(SIZES, tables, strict=True):
         card = (ROOT / "data_cards" / f"{task}.md").read_text("utf-8")
-        assert table in card, f"{task}: the card does not hold this table:\n{table}"
+        assert table in card, f"{task}: the card does not contain this table:\n{table}"
         for split, size in SIZES[task].items():
             assert re.search(rf"\| {split} \| {size:,} \|", card), split
 
 
-def test_the_demo_gives_the_keyword_rule_the_scores_of_the_card() -> None:
-    """The demo loads the rule from its file and scores its answers as those of a model."""
+def test_demo_scores_the_keyword_rule_as_the_card_does() -> None:
+    """The demo loads the rule from its file and scores its predictions as those of a model."""
     task = Task.load("transaction_risk")
     scores = score_keyword_rule(task, task.read("test"))
     card = (ROOT / "data_cards" / "transaction_risk.md").read_text("utf-8")
@@ -175,7 +175,7 @@ def test_the_demo_gives_the_keyword_rule_the_scores_of_the_card() -> None:
         assert f"| {row} | {scores[column]:.3f} |" in card
 
 
-def test_inbox_holds_what_breaks_careless_readers() -> None:
+def test_inbox_contains_difficult_files() -> None:
     inbox = ROOT / "tasks/transaction_risk/inbox"
     texts = {file.name: file.read_bytes().decode("utf-8") for file in inbox.glob("*.txt")}
     assert len(texts) == 6

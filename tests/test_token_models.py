@@ -21,7 +21,14 @@ from electra_ie.models.losses import reinforce, replaced_token_detection
 from electra_ie.models.outputs import MaskedTokenScores, UnitScores
 from electra_ie.pretraining import model_factory as models
 from electra_ie.pretraining.embedding_sharing import GradientDisentangledEmbedding, with_plain_embedding
-from electra_ie.pretraining.masking import MaskingCollator, TokenBatch, TokenBatches, _goes_on, continuing, hold_out
+from electra_ie.pretraining.masking import (
+    MaskingCollator,
+    TokenBatch,
+    TokenBatches,
+    _continues_word,
+    continuation_masks,
+    hold_out,
+)
 from electra_ie.pretraining.optimizer import ElectraAdamW
 from electra_ie.pretraining.setup import prepare
 from electra_ie.pretraining.token_models import (
@@ -82,7 +89,7 @@ def test_only_the_chosen_places_change_and_special_tokens_are_never_chosen(token
         batch = batch_of(tokenizer, seed, padded=15)
         chosen = torch.zeros_like(batch.input_ids, dtype=torch.bool)
         for row in range(len(chosen)):
-            places = batch.places[row][batch.weight[row] > 0]
+            places = batch.positions[row][batch.weight[row] > 0]
             assert len(places) == len(set(places.tolist()))
             chosen[row, places] = True
         assert torch.equal(batch.masked_ids[~chosen], batch.input_ids[~chosen])
@@ -96,7 +103,7 @@ def test_only_the_chosen_places_change_and_special_tokens_are_never_chosen(token
 
 def test_about_one_in_seven_of_the_chosen_is_shown_as_it_is(tokenizer):
     batch = batch_of(tokenizer, rows=400)
-    kept = (batch.masked_ids.gather(1, batch.places) != tokenizer.mask_token_id)[batch.weight > 0].float()
+    kept = (batch.masked_ids.gather(1, batch.positions) != tokenizer.mask_token_id)[batch.weight > 0].float()
     assert kept.mean() == pytest.approx(0.15, abs=0.02)
     assert (batch_of(tokenizer, kept=0.0).masked_ids == tokenizer.mask_token_id).sum() == 6 * 7
 
@@ -115,12 +122,12 @@ def test_words_are_the_tokens_that_stand_by_themselves(encoder, family):
         if start < end and not (text[start:end].isalnum() and any(each.isalnum() for each in around)):
             alone.add(number)
     batch = MaskingCollator(tokenizer, ids.shape[1], 0.999, 0.0, "single")(ids, torch.Generator().manual_seed(0))
-    chosen = set(batch.places[0][batch.weight[0] > 0].tolist())
+    chosen = set(batch.positions[0][batch.weight[0] > 0].tolist())
     assert chosen <= alone and len(chosen) > 4
     if family == "bert":  # elsewhere a space may be a token, and what stands behind it looks as within a word
         assert chosen == alone and len(alone) < ids.shape[1] - 8
     few = MaskingCollator(tokenizer, ids.shape[1], 0.2, 0.0, "single")(ids, torch.Generator().manual_seed(0))
-    assert set(few.places[0][few.weight[0] > 0].tolist()) < chosen
+    assert set(few.positions[0][few.weight[0] > 0].tolist()) < chosen
     assert few.weight.sum() == round(0.2 * len(chosen))
 
 
@@ -135,7 +142,7 @@ def test_whole_words_are_chosen_all_or_not_at_all(encoder):
     sizes = []
     for share in (0.15, 0.3):
         batch = MaskingCollator(tokenizer, ids.shape[1], share, 0.0, "words")(ids, torch.Generator().manual_seed(0))
-        for places, weight in zip(batch.places, batch.weight, strict=True):
+        for places, weight in zip(batch.positions, batch.weight, strict=True):
             chosen = set(places[weight > 0].tolist())
             assert all(word <= chosen or not word & chosen for word in words), "no word is cut"
             wanted = round(share * (ids.shape[1] - 2))
@@ -156,12 +163,12 @@ def test_the_only_word_of_a_block_is_masked_in_part_where_it_is_longer_than_the_
 def test_what_goes_on_with_a_word_in_byte_pairs(encoder):
     """Parts of a character do; a space and the end of a line begin a word."""
     tokenizer = load_tokenizer(encoder("roberta"))
-    marked, breaks = continuing(tokenizer)
+    marked, breaks = continuation_masks(tokenizer)
     for text, expected in {"é": True, "银": True, " bank": False, ",": False, "the": True, "7": True}.items():
         assert set(marked[tokenizer(text, add_special_tokens=False)["input_ids"]].tolist()) == {expected}, text
     ids = torch.tensor([tokenizer("the bank\nthe paid xyz")["input_ids"]])
     batch = MaskingCollator(tokenizer, ids.shape[1], 0.999, 0.0, "single")(ids, torch.Generator().manual_seed(0))
-    chosen = tokenizer.convert_ids_to_tokens(ids[0, batch.places[0][batch.weight[0] > 0].sort().values].tolist())
+    chosen = tokenizer.convert_ids_to_tokens(ids[0, batch.positions[0][batch.weight[0] > 0].sort().values].tolist())
     assert chosen == ["the", "Ġbank", "Ċ", "the", "Ġpaid"] and breaks.any()
 
 
@@ -170,7 +177,7 @@ def test_what_goes_on_with_a_word_in_byte_pairs(encoder):
     ("银", False), ("か", False), ("ไ", False), (",", False), (" ", False), ("", False), ("€", False),
 ])  # fmt: skip
 def test_scripts_with_and_without_spaces(text, expected):
-    assert _goes_on(text) == expected
+    assert _continues_word(text) == expected
 
 
 def test_a_tokenizer_that_marks_the_ends_of_words_is_refused(encoder):
@@ -181,7 +188,7 @@ def test_a_tokenizer_that_marks_the_ends_of_words_is_refused(encoder):
         tokenizer_object=Tokenizer(models.BPE({"a</w>": 0}, [], end_of_word_suffix="</w>"))
     )
     with pytest.raises(UserError, match="maskable=tokens"):
-        continuing(tokenizer)
+        continuation_masks(tokenizer)
 
 
 class Rows:
@@ -210,7 +217,7 @@ def test_batches_follow_from_seed_and_number_whatever_the_processes(tokenizer):
             assert torch.equal(mine, getattr(again[number], name))
             for process, part in enumerate(parts):
                 assert torch.equal(mine[process::2], getattr(part[number], name))
-    assert not torch.equal(whole[0].places, whole[1].places)
+    assert not torch.equal(whole[0].positions, whole[1].positions)
     assert not torch.equal(whole[0].input_ids, batches_of(tokenizer, seed=1)[0].input_ids)
 
 
@@ -257,7 +264,7 @@ def test_places_that_were_not_chosen_never_change(encoder, tokenizer):
     generator = pair_of(encoder("bert")).unwrapped_generator
     batch = batch_of(tokenizer, padded=15)
     output = generator(**batch)
-    chosen = torch.zeros_like(output.replaced).scatter(1, batch.places, batch.weight > 0)
+    chosen = torch.zeros_like(output.replaced).scatter(1, batch.positions, batch.weight > 0)
     assert not (output.replaced & ~chosen).any() and (output.replaced & chosen).any()
 
 
@@ -275,7 +282,7 @@ def test_every_family_plays_and_only_the_chosen_places_reach_the_vocabulary(enco
             lambda _, given: seen.append(given[0].shape[:-1].numel())
         )
     step = next(training_steps(pair, [batch], PretrainSettings(encoder=folder, max_steps=1, learning_rate=1e-2)))
-    assert seen == [batch.places.numel()]
+    assert seen == [batch.positions.numel()]
     assert set(step.losses) == {"discriminator", "generator"} and 0 < step.realness[0] < 1
     assert (
         pair.unwrapped_generator.encoder.config.num_hidden_layers
@@ -497,7 +504,9 @@ def test_new_shapes_are_those_of_the_paper(tokenizer):
 def test_the_probe_lets_every_family_pass(encoder):
     for family in tiny.FAMILIES:
         generator = TokenGenerator(
-            models.load_filler(PretrainSettings(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family)))
+            models.load_masked_lm(
+                PretrainSettings(encoder=encoder(family)), AutoConfig.from_pretrained(encoder(family))
+            )
         )
         check_mlm_parity(generator, family)
         assert isinstance(

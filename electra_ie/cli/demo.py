@@ -56,7 +56,7 @@ def main() -> None:
     findings, page = FOLDER / "findings.jsonl", FOLDER / "findings.html"
     extract(FOLDER / PRESETS[-1], [shipped("tasks") / TASK / "inbox"], findings, page)
     print_table(rows, title=f"{TASK}: {LABEL_BUDGET} labeled records, seed {SEED}, scores on {len(test)} test records")
-    full_steps = TrainSettings(task=TASK).with_schedule(summary["labelled"]["windows"], hidden_size=384).max_steps
+    full_steps = TrainSettings(task=TASK).with_schedule(summary["labeled"]["windows"], hidden_size=384).max_steps
     full_evaluations = TrainSettings(task=TASK).num_evaluations
     _print(
         f"Smaller than a full run: {MAX_STEPS} training steps instead of {full_steps}, {NUM_EVALUATIONS} evaluations "

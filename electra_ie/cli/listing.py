@@ -111,7 +111,7 @@ def show_scores(scores: Mapping[str, Mapping[str, Any]], split: str) -> None:
 
 def show_pretraining(folder: Path) -> None:
     """Print the training facts of a pretrained encoder and its scores on held-out text."""
-    from electra_ie.pretraining.model_card import WORDS
+    from electra_ie.pretraining.model_card import SCORE_DESCRIPTIONS
 
     summary = json.loads((folder / PRETRAINING).read_text("utf-8"))
     rows: list[dict[str, object]] = [
@@ -121,7 +121,10 @@ def show_pretraining(folder: Path) -> None:
         {"": "tokens per second", "value": summary["tokens_per_second"] or DASH},
         {"": "peak memory, MiB", "value": DASH if summary["peak_memory_mib"] is None else summary["peak_memory_mib"]},
     ]
-    rows += [{"": f"{WORDS[name]}, held-out", "value": or_dash(value)} for name, value in summary["held_out"].items()]
+    rows += [
+        {"": f"{SCORE_DESCRIPTIONS[name]}, held-out", "value": or_dash(value)}
+        for name, value in summary["held_out"].items()
+    ]
     print_table(rows)
 
 

@@ -21,7 +21,7 @@ LOADED = 'data = datasets.load_dataset("{}")'
 
 @dataclass(frozen=True)
 class DataCard:
-    """The content of a data card: its rows `Source`, `Licence` and `Shipped`, and the language named above them."""
+    """The content of a data card: its rows `Source`, `License` and `Shipped`, and the language named above them."""
 
     source: str
     license: str
@@ -43,7 +43,7 @@ class DataCard:
         summary = text.partition("| | |")[0]
         language = next((name for name in LANGUAGES if re.search(rf"\b{name}\.", summary)), None)
         shipped = rows.get("Shipped", "").startswith("Yes")
-        return cls(rows.get("Source", "not recorded"), rows.get("Licence", "not recorded"), shipped, language)
+        return cls(rows.get("Source", "not recorded"), rows.get("License", "not recorded"), shipped, language)
 
     @property
     def hub_license(self) -> str | None:

@@ -1,7 +1,7 @@
-"""The text of a corpus, line by line: files, folders, .gz files, JSON lines, data sets on the hub; memory stays flat.
-Of a task, the texts that a run learns from.
+"""Reading of a corpus line by line: files, folders, .gz files, JSON lines, data sets on the hub, and the training texts
+of a task. The text is streamed, so that memory use does not grow with the corpus.
 
-What a line is does not matter to the model; what a document is does: the end of one is marked.
+The model sees a stream of tokens, so line breaks carry no meaning; ends of documents do, and are marked by `END`.
 """
 
 from __future__ import annotations
@@ -26,63 +26,70 @@ HUB_KEYS = ("config", "split", "column", "revision")
 TEXTS, RECORDS = (".txt", ".txt.gz"), (".jsonl", ".jsonl.gz")
 
 END = ""
-"""What stands between two documents; a line has at least its line end."""
+"""Marks the end of a document among the lines. A line of text is never empty: it has at least its line break."""
 
 
 @dataclass
 class Counts:
-    """What a corpus was made of, counted while it is read."""
+    """Counts of what a corpus contains, updated while it is read.
+
+    empty: files without text. repeated: lines dropped as duplicates. textless: rows of a data set on the hub whose
+    text is null.
+    """
 
     files: int = 0
     empty: int = 0
-    """Files without text."""
     documents: int = 0
     lines: int = 0
     characters: int = 0
     repeated: int = 0
     textless: int = 0
-    """Rows of a data set on the hub whose text is null."""
 
 
-def read(paths: Sequence[str], boundary: str, unique: bool, counts: Counts) -> Iterator[str]:
-    """The lines of a corpus, not one of them empty, `END` after each document; `counts` grows as they are read.
+def read(paths: Sequence[str], boundary: str, deduplicate: bool, counts: Counts) -> Iterator[str]:
+    """Yield the non-empty lines of a corpus, and `END` after each document; `counts` is updated on the way.
 
-    boundary: what ends a document within a text file (`blank`, `line` or `file`); a record of a `.jsonl` or a row of a
-    data set is a document. unique: leave out lines that occurred before (32 bytes of memory for each, and what Python
-    needs around them). Raises UserError for what is missing or is not text, and where there is no text at all.
+    boundary: what ends a document within a text file (`blank`, `line` or `file`); a record of a `.jsonl` file or a row
+    of a data set is one document. deduplicate: drop lines that occurred before, at the cost of a 16-byte hash for each
+    distinct line and Python's overhead for it.
+
+    Raises UserError for a path that is missing or is not text, and for a corpus without any text.
     """
     seen: set[bytes] = set()
-    within = False  # has the document at hand a line?
+    has_lines = False  # whether the current document has a line yet
     for path in paths:
         for line in _lines(path, boundary, counts):
             if not line.strip():
-                if not line and within:
-                    within = False
+                if not line and has_lines:
+                    has_lines = False
                     counts.documents += 1
                     yield END
                 continue
             counts.lines += 1
-            if unique:
-                mark = hashlib.blake2b(line.strip().encode("utf-8", "surrogatepass"), digest_size=16).digest()
-                if mark in seen:
+            if deduplicate:
+                digest = hashlib.blake2b(line.strip().encode("utf-8", "surrogatepass"), digest_size=16).digest()
+                if digest in seen:
                     counts.repeated += 1
                     continue
-                seen.add(mark)
-            within = True
+                seen.add(digest)
+            has_lines = True
             counts.characters += len(line)
             yield line
     if not counts.lines:
-        more = f" (nor in {len(paths) - 1} more)" if len(paths) > 1 else ""
-        raise UserError(f"there is no text in it{more}.", file=paths[0], remedy="Give files with text in them.")
+        others = f" (nor in {len(paths) - 1} more)" if len(paths) > 1 else ""
+        raise UserError(f"there is no text in it{others}.", file=paths[0], remedy="Give files with text in them.")
 
 
 def content_hash(paths: Sequence[str]) -> str:
-    """SHA-256 over the bytes of all files in order; of a task, over its texts; of a data set on the hub, over its name
-    and revision. Warns of what is left out of a folder."""
+    """Return the SHA-256 of a corpus: of the bytes of all files in order, of the texts of a task, of the name and
+    revision of a data set on the hub.
+
+    Warns about files of a folder that are not read.
+    """
     digest = hashlib.sha256()
     for path in paths:
         if task := _task(path):
-            for text in _learnt(task):
+            for text in _training_texts(task):
                 digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
             continue
         if path.startswith(HUB):
@@ -91,19 +98,22 @@ def content_hash(paths: Sequence[str]) -> str:
         for file in files(path, report=True):
             with reading(file), file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
-            digest.update("".join(file.suffixes[-2:]).encode())  # decides how it is read
+            digest.update("".join(file.suffixes[-2:]).encode())  # the suffix decides how the file is read
     return digest.hexdigest()
 
 
 def files(path: str, report: bool = False) -> list[Path]:
-    """The files of a path: itself, or the texts below a folder, by name. Raises UserError where there are none."""
-    found = Path(path)
-    if not found.is_dir():
-        if not found.exists():
+    """Return the file at `path`, or the text files below the folder at `path`, sorted by name.
+
+    Raises UserError if there is none.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        if not root.exists():
             remedy = f"Check the path, or give {HUB}NAME or a task."
             raise UserError("there is no such file or folder.", file=path, remedy=remedy)
-        return [found]
-    return files_of(found, TEXTS + RECORDS, report)
+        return [root]
+    return files_of(root, TEXTS + RECORDS, report)
 
 
 def _lines(path: str, boundary: str, counts: Counts) -> Iterator[str]:
@@ -111,8 +121,8 @@ def _lines(path: str, boundary: str, counts: Counts) -> Iterator[str]:
         yield from _documents(_hub_texts(path, counts))
         return
     if task := _task(path):
-        notice(f"{path}: of this task the texts of {' and '.join(_learnt_splits(task))} are read, no others.")
-        yield from _documents(_learnt(task))
+        notice(f"{path}: reading the splits {' and '.join(_training_splits(task))} of this task; others are not read.")
+        yield from _documents(_training_texts(task))
         return
     for file in files(path):
         counts.files += 1
@@ -133,11 +143,11 @@ def _plain(file: Path, boundary: str) -> Iterator[str]:
 
 
 def _records(file: Path) -> Iterator[str]:
-    """The texts of a .jsonl file; whatever else a record holds does not matter here."""
+    """Yield the texts of a .jsonl file; other keys of a record are ignored."""
     for number, line in lines(file):
         if line.strip():
-            place = SourceLine(str(file), number)
-            yield jsonl.text_of(jsonl.parse(line, place), "text", place)
+            source = SourceLine(str(file), number)
+            yield jsonl.text_of(jsonl.parse(line, source), "text", source)
 
 
 def _documents(texts: Iterable[str]) -> Iterator[str]:
@@ -150,23 +160,23 @@ def _documents(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _task(path: str) -> Task | None:
-    """The task of a task.yaml, of a folder that holds one, or of a shipped name; None for a path of texts."""
-    place = Path(path)
-    if place.name == TASK_FILE or (place / TASK_FILE).is_file() or not place.exists() and path in list_tasks():
+    """Return the task of a task.yaml, of a folder that contains one, or of a shipped name; None for any other path."""
+    file = Path(path)
+    if file.name == TASK_FILE or (file / TASK_FILE).is_file() or not file.exists() and path in list_tasks():
         return Task.load(path)
     return None
 
 
-def _learnt(task: Task) -> Iterator[str]:
-    """The texts of the splits that a run learns from: never those that it is scored on."""
+def _training_texts(task: Task) -> Iterator[str]:
+    """Yield the texts of the splits that a run trains on, never of those that it is scored on."""
     if not task.folder.is_dir():
-        remedy = f"Let the data: of a {TASK_FILE} lead to them, or give files of text."
-        raise UserError(f"the data of the task {task.name} are not here.", file=task.folder, remedy=remedy)
-    for split in _learnt_splits(task):
+        remedy = f"Set data: in {TASK_FILE} to the folder that contains them, or give text files instead."
+        raise UserError(f"the data folder of the task {task.name} does not exist.", file=task.folder, remedy=remedy)
+    for split in _training_splits(task):
         yield from (document.text for document in task.read(split))
 
 
-def _learnt_splits(task: Task) -> list[str]:
+def _training_splits(task: Task) -> list[str]:
     return [split for split in ("train", UNLABELED) if split in task.splits]
 
 
@@ -174,23 +184,27 @@ def _learnt_splits(task: Task) -> list[str]:
 
 
 def _hub_name(path: str) -> tuple[str, dict[str, str]]:
-    """`hub:ORG/NAME?config=C&split=train&column=text&revision=R` -> the name, and what is asked of it."""
+    """Split `hub:ORG/NAME?config=C&split=train&column=text&revision=R` into the name and the options."""
     name, _, query = path.removeprefix(HUB).partition("?")
-    asked = {key: values[-1] for key, values in parse_qs(query).items()}
-    for key in asked:
+    options = {key: values[-1] for key, values in parse_qs(query).items()}
+    for key in options:
         if key not in HUB_KEYS:
             raise UserError(f'unknown key "{key}".', file=path, remedy=nearest(key, HUB_KEYS))
-    return name, asked
+    return name, options
 
 
 def _hub_texts(path: str, counts: Counts) -> Iterator[str]:
     import datasets
 
-    name, asked = _hub_name(path)
-    column = asked.get("column", "text")
+    name, options = _hub_name(path)
+    column = options.get("column", "text")
     try:
         rows: Iterable[dict[str, Any]] = datasets.load_dataset(
-            name, asked.get("config"), split=asked.get("split", "train"), revision=asked.get("revision"), streaming=True
+            name,
+            options.get("config"),
+            split=options.get("split", "train"),
+            revision=options.get("revision"),
+            streaming=True,
         )
         for row in rows:
             if column in row and row[column] is None:
@@ -198,26 +212,26 @@ def _hub_texts(path: str, counts: Counts) -> Iterator[str]:
             elif isinstance(row.get(column), str):
                 yield row[column]
             else:
-                known = ", ".join(row)
+                columns = ", ".join(row)
                 raise UserError(
-                    f'there is no text in the column "{column}".', file=path, remedy=f"Add ?column= one of: {known}."
+                    f'there is no text in the column "{column}".', file=path, remedy=f"Add ?column= one of: {columns}."
                 )
     except UserError:
         raise
-    except Exception as error:  # the client has errors of many kinds for a network that fails
-        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    except Exception as error:  # the client raises errors of many types when the network fails
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         remedy = "Check the name, the network, and ?config= and ?split=."
-        raise UserError(f"the data set cannot be read: {first}", file=path, remedy=remedy) from error
+        raise UserError(f"the data set cannot be read: {reason}", file=path, remedy=remedy) from error
 
 
 def _revision(path: str) -> str:
     from huggingface_hub import HfApi
 
-    name, asked = _hub_name(path)
+    name, options = _hub_name(path)
     try:
-        return HfApi().dataset_info(name, revision=asked.get("revision")).sha or ""
+        return HfApi().dataset_info(name, revision=options.get("revision")).sha or ""
     except Exception as error:  # as above
-        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise UserError(
-            f"the data set cannot be found: {first}", file=path, remedy="Check the name and the network."
+            f"the data set cannot be found: {reason}", file=path, remedy="Check the name and the network."
         ) from error

@@ -1,11 +1,12 @@
-"""Embeddings that both players share, so that it works under one process and several.
+"""Embeddings shared by generator and discriminator, in one process and in several.
 
-plain (Clark et al. 2020, section 3.2): one table, trained by both losses. Each player keeps its own copy: distributed
-training wraps a player's weights, and would count the gradients of a common tensor twice. Before a step the
-discriminator's gradients are added to the generator's, after it the discriminator's copy follows.
+plain (Clark et al. 2020, section 3.2): one table, trained by both losses. Each model keeps its own copy, since
+DistributedDataParallel wraps each model separately and would reduce the gradients of a common tensor twice. Before an
+optimizer step the discriminator's gradients are added to the generator's; after it the discriminator's copy is updated.
 
 disentangled (gradient-disentangled embedding sharing; He et al. 2021, DeBERTaV3, section 3.3): the discriminator reads
-the generator's table, detached, plus a residual of its own: neither loss pulls at the other's table.
+the generator's table, detached, plus a residual of its own, so that the discriminator's loss does not change the
+generator's table.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ from electra_ie.common.errors import UserError
 
 
 class GradientDisentangledEmbedding(nn.Module):
-    """An embedding whose weight is `base`, detached, plus a residual. `base` belongs to the generator and is not a
-    weight of this module."""
+    """An embedding whose weight is `base`, detached, plus a residual.
+
+    `base` belongs to the generator and is not a parameter of this module.
+    """
 
     def __init__(self, stock: nn.Embedding, base: nn.Parameter):
         super().__init__()
         self.padding_idx = stock.padding_idx
-        self.bases = [base]  # in a list: not registered
+        self.bases = [base]  # in a list, so that torch does not register it
         self.residual = nn.Parameter(stock.weight.detach() - base.detach())
 
     @property
     def weight(self) -> torch.Tensor:
+        """The sum of base and residual, (V, E)."""
         return self.bases[0].detach() + self.residual
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
@@ -40,29 +44,31 @@ class GradientDisentangledEmbedding(nn.Module):
 
 
 class TiedEmbeddings:
-    """The weights that both players share, as pairs of the generator's and the discriminator's copy."""
+    """The embedding weights that both models share, as pairs of the generator's (leader) and the discriminator's copy
+    (follower)."""
 
     def __init__(self, leader: nn.Module, follower: nn.Module):
-        """The embeddings of two encoders. Raises UserError where they differ in shape."""
-        mine, other = dict(leader.named_parameters()), dict(follower.named_parameters())
+        """Pair the embeddings of two encoders. Raises UserError if they differ in name or shape."""
+        leading, following = dict(leader.named_parameters()), dict(follower.named_parameters())
         differing = sorted(
-            name for name in mine.keys() | other.keys()
-            if name not in mine or name not in other or mine[name].shape != other[name].shape
+            name for name in leading.keys() | following.keys()
+            if name not in leading or name not in following or leading[name].shape != following[name].shape
         )  # fmt: skip
         if differing:
             name = differing[0]
-            shapes = [tuple(each[name].shape) if name in each else "none" for each in (mine, other)]
+            shapes = [tuple(weights[name].shape) if name in weights else "none" for weights in (leading, following)]
             raise UserError(
                 f"the generator's embeddings differ from the encoder's ({name}: {shapes[0]} and {shapes[1]}).",
                 remedy="Give a generator of the same family and embedding size, or --set embedding_sharing=none.",
             )
-        self.pairs = [(mine[name], other[name]) for name in mine]
+        self.pairs = [(leading[name], following[name]) for name in leading]
         with torch.no_grad():
-            for lead, follow in self.pairs:  # the encoder that is trained keeps what it knows
-                lead.copy_(follow)
+            # The discriminator's weights are kept: it is the encoder that the run is started for.
+            for leading_weight, following_weight in self.pairs:
+                leading_weight.copy_(following_weight)
 
     def gather(self) -> None:
-        """Before a step: what the discriminator's loss asks of the shared weights is added to the generator's part."""
+        """Add the discriminator's gradients of the shared weights to the generator's, before an optimizer step."""
         for leader, follower in self.pairs:
             if follower.grad is not None:
                 leader.grad = follower.grad if leader.grad is None else leader.grad + follower.grad
@@ -70,19 +76,22 @@ class TiedEmbeddings:
 
     @torch.no_grad()
     def follow(self) -> None:
-        """After a step: both copies are the same again."""
+        """Copy the generator's weights to the discriminator, after an optimizer step."""
         for leader, follower in self.pairs:
             follower.copy_(leader)
 
     @torch.no_grad()
     def lead(self) -> None:
-        """Where the discriminator's copy was changed: both copies are the same again."""
+        """Copy the discriminator's weights to the generator, after the discriminator's were changed directly."""
         for leader, follower in self.pairs:
             leader.copy_(follower)
 
 
 def disentangle(encoder: nn.Module, base: nn.Parameter) -> None:
-    """Let an encoder's word embeddings read the generator's table."""
+    """Replace an encoder's word embeddings by `base` plus a residual (`GradientDisentangledEmbedding`).
+
+    Raises UserError if the shapes differ.
+    """
     stock = encoder.get_input_embeddings()  # type: ignore[operator]
     if stock.weight.shape != base.shape:
         raise UserError(
@@ -94,15 +103,15 @@ def disentangle(encoder: nn.Module, base: nn.Parameter) -> None:
 
 @contextmanager
 def with_plain_embedding(encoder: nn.Module) -> Iterator[None]:
-    """Within, the encoder has a stock embedding again, the sum of both tables: as it is saved."""
-    found = encoder.get_input_embeddings()  # type: ignore[operator]
-    if not isinstance(found, GradientDisentangledEmbedding):
+    """Give the encoder a stock embedding, the sum of base and residual, within the context: the form that is saved."""
+    embedding = encoder.get_input_embeddings()  # type: ignore[operator]
+    if not isinstance(embedding, GradientDisentangledEmbedding):
         yield
         return
-    weight = found.weight.detach()
-    stock = nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=found.padding_idx)
+    weight = embedding.weight.detach()
+    stock = nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=embedding.padding_idx)
     encoder.set_input_embeddings(stock)  # type: ignore[operator]
     try:
         yield
     finally:
-        encoder.set_input_embeddings(found)  # type: ignore[operator]
+        encoder.set_input_embeddings(embedding)  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""How much memory this process has held."""
+"""Peak memory of this process."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import psutil
 
 
 def peak_memory() -> int | None:
-    """The most memory that this process has held, in MiB; None where the system does not say."""
+    """Return the peak memory of this process in MiB, or None if the system does not report it."""
     try:
         import resource
-    except ImportError:  # Windows, where psutil knows the peak
-        most = getattr(psutil.Process().memory_info(), "peak_wset", None)
-        return None if most is None else most // 2**20
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most // (2**20 if sys.platform == "darwin" else 2**10)
+    except ImportError:  # Windows, where psutil reports the peak
+        peak = getattr(psutil.Process().memory_info(), "peak_wset", None)
+        return None if peak is None else peak // 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)  # bytes on macOS, KiB on Linux

@@ -1,4 +1,4 @@
-"""Adam as ELECTRA was trained with it."""
+"""AdamW as ELECTRA was trained with it, and the parameter groups of pretraining."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from torch import nn
 
 
 class ElectraAdamW(torch.optim.AdamW):
-    """AdamW, with `corrected` false without the correction of the moments' bias, as ELECTRA was trained
+    """AdamW that, if `corrected` is false, omits the bias correction of the moments, as ELECTRA was trained
     (google-research electra, AdamWeightDecayOptimizer).
 
-    The step is then lr * (m / (sqrt(v) + eps) + weight_decay * w). torch divides m by a = 1 - beta1^t and sqrt(v) by
-    b = sqrt(1 - beta2^t); with lr * a / b, eps / b and weight_decay * b / a it computes just that. The first thousand
-    steps are thereby up to 6.5 times as long: nothing under a long warm-up, ruin in a run of a few hundred.
+    The update is then lr * (m / (sqrt(v) + eps) + weight_decay * w). torch divides m by a = 1 - beta1^t and sqrt(v) by
+    b = sqrt(1 - beta2^t), so that lr * a / b, eps / b and weight_decay * b / a give exactly that. Updates of about the
+    first thousand steps become up to 6.5 times as large, which is harmless under a long warm-up and ruins a run of a
+    few hundred steps.
     """
 
     corrected = True
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Perform one optimizer step."""
         if self.corrected:
             return super().step(closure)
         before = [dict(group) for group in self.param_groups]
         for group in self.param_groups:
-            time = 1 + max((self._steps(each) for each in group["params"]), default=0)
+            time = 1 + max((self._steps(weight) for weight in group["params"]), default=0)
             first, second = group["betas"]
             a, b = 1 - first**time, math.sqrt(1 - second**time)
             group.update(lr=group["lr"] * a / b, eps=group["eps"] / b, weight_decay=group["weight_decay"] * b / a)
@@ -41,19 +43,24 @@ class ElectraAdamW(torch.optim.AdamW):
         return int(self.state[weight]["step"]) if weight in self.state else 0
 
 
-def groups(
-    parts: Sequence[tuple[str, Iterable[nn.Parameter]]], leave_out: set[int], decay: float
+def parameter_groups(
+    parts: Sequence[tuple[str, Iterable[nn.Parameter]]], excluded: set[int], weight_decay: float
 ) -> list[dict[str, Any]]:
-    """The weights of all parts, once each: those with weight decay, and biases and norms without.
+    """Return the parameter groups of an optimizer; biases and norms (one dimension) get no weight decay.
 
-    parts: the name of a learning rate of the recipe, and the weights that have it; a weight that stands in two belongs
-    to the first. leave_out: the ids of weights that are not the optimiser's to change.
+    parts: pairs of the setting that holds the learning rate, and the weights it applies to; a weight in several parts
+    belongs to the first one. excluded: the ids of weights that the optimizer does not change. Each group has the name
+    of its setting under "rate".
     """
-    seen, found = set(leave_out), []
+    seen, groups = set(excluded), []
     for rate, weights in parts:
-        new = [each for each in dict.fromkeys(weights) if each.requires_grad and id(each) not in seen]
-        seen |= {id(each) for each in new}
-        for some, its_decay in (([x for x in new if x.dim() > 1], decay), ([x for x in new if x.dim() <= 1], 0.0)):
-            if some:
-                found.append({"params": some, "rate": rate, "weight_decay": its_decay})
-    return found
+        new = [weight for weight in dict.fromkeys(weights) if weight.requires_grad and id(weight) not in seen]
+        seen |= {id(weight) for weight in new}
+        matrices, vectors = (
+            [weight for weight in new if weight.dim() > 1],
+            [weight for weight in new if weight.dim() <= 1],
+        )
+        for params, decay in ((matrices, weight_decay), (vectors, 0.0)):
+            if params:
+                groups.append({"params": params, "rate": rate, "weight_decay": decay})
+    return groups

@@ -1,4 +1,4 @@
-"""How both pair do on the blocks that were held out."""
+"""Scores of generator and discriminator on the held-out blocks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from electra_ie.training.loop import AdversarialPair
 
 @torch.no_grad()
 def score(pair: AdversarialPair, batches: Iterable[TokenBatch]) -> dict[str, float | None]:
-    """Means over the held-out blocks, on this process alone.
+    """Return means over the held-out blocks, computed in this process alone.
 
-    filling_loss, filling_accuracy: cross entropy and accuracy in the chosen places, of the generator or of the encoder
-    that fills masks itself. finding_loss: binary cross entropy over all tokens; precision and recall of "replaced" at
-    the threshold of one half, None where nothing was found or replaced; replaced: the share of tokens that were.
+    mlm_loss, mlm_accuracy: cross entropy and accuracy on the masked tokens, of the generator, or of the encoder for the
+    objective mlm. replaced_token_detection_loss: binary cross entropy over all tokens. precision, recall: of the class
+    "replaced" at the threshold of one half; None if no token was predicted as replaced, or none was replaced.
+    replaced: the share of replaced tokens.
     """
     sums: dict[str, float] = {}
 
@@ -29,44 +30,53 @@ def score(pair: AdversarialPair, batches: Iterable[TokenBatch]) -> dict[str, flo
             sums[name] = sums.get(name, 0.0) + float(value)
 
     discriminator, generator = pair.unwrapped_discriminator, pair.unwrapped_generator
-    for each in (discriminator, generator):
-        if each is not None:
-            each.eval()
+    for model in (discriminator, generator):
+        if model is not None:
+            model.eval()
     for batch in batches:
         batch = batch.to(pair.accelerator.device)
         with pair.accelerator.autocast():
             generated = generator(**batch) if generator is not None else None
             output = discriminator(**batch, generated=generated)
-        add(**_filling(generated.predictions if generated else output.units[TOKENS.name]))
+        add(**_mlm_sums(generated.predictions if generated else output.units[TOKENS.name]))
         if generated:
-            add(**_finding(output.units[TOKENS.name], output.generated_units[TOKENS.name]))
+            add(**_detection_sums(output.units[TOKENS.name], output.generated_units[TOKENS.name]))
     return _means(sums)
 
 
-def _filling(filled: MaskedTokenScores) -> dict[str, torch.Tensor]:
+def _mlm_sums(filled: MaskedTokenScores) -> dict[str, torch.Tensor]:
     loss = functional.cross_entropy(filled.logits, filled.labels, reduction="none")
-    right = filled.logits.argmax(-1) == filled.labels
-    return {"loss": (loss * filled.weight).sum(), "right": (right * filled.weight).sum(), "chosen": filled.weight.sum()}
-
-
-def _finding(real: UnitScores, fake: UnitScores) -> dict[str, torch.Tensor]:
-    loss = functional.softplus(-real.realness) * real.weight + functional.softplus(fake.realness) * fake.weight
-    found = real.realness < 0
+    correct = filled.logits.argmax(-1) == filled.labels
     return {
-        "finding": loss.sum(),
-        "tokens": real.weight.sum() + fake.weight.sum(),
-        "replaced": fake.weight.sum(),
-        "found": (found * (real.weight + fake.weight)).sum(),
-        "hits": (found * fake.weight).sum(),
+        "mlm_loss": (loss * filled.weight).sum(),
+        "correct": (correct * filled.weight).sum(),
+        "masked": filled.weight.sum(),
+    }
+
+
+def _detection_sums(original: UnitScores, replaced: UnitScores) -> dict[str, torch.Tensor]:
+    """Return sums over all tokens. Both arguments have all tokens, with the weights of the original or replaced ones."""
+    loss = (
+        functional.softplus(-original.realness) * original.weight
+        + functional.softplus(replaced.realness) * replaced.weight
+    )
+    predicted = original.realness < 0
+    return {
+        "detection_loss": loss.sum(),
+        "tokens": original.weight.sum() + replaced.weight.sum(),
+        "replaced": replaced.weight.sum(),
+        "predicted": (predicted * (original.weight + replaced.weight)).sum(),
+        "true_positives": (predicted * replaced.weight).sum(),
     }
 
 
 def _means(sums: dict[str, float]) -> dict[str, float | None]:
-    chosen = max(sums["chosen"], 1.0)
-    means: dict[str, float | None] = {"filling_loss": sums["loss"] / chosen, "filling_accuracy": sums["right"] / chosen}
+    masked = max(sums["masked"], 1.0)
+    means: dict[str, float | None] = {"mlm_loss": sums["mlm_loss"] / masked, "mlm_accuracy": sums["correct"] / masked}
     if "tokens" in sums:
-        means["finding_loss"] = sums["finding"] / max(sums["tokens"], 1.0)
-        means["precision"] = sums["hits"] / sums["found"] if sums["found"] else None
-        means["recall"] = sums["hits"] / sums["replaced"] if sums["replaced"] else None
-        means["replaced"] = sums["replaced"] / max(sums["tokens"], 1.0)
+        tokens, hits = max(sums["tokens"], 1.0), sums["true_positives"]
+        means["replaced_token_detection_loss"] = sums["detection_loss"] / tokens
+        means["precision"] = hits / sums["predicted"] if sums["predicted"] else None
+        means["recall"] = hits / sums["replaced"] if sums["replaced"] else None
+        means["replaced"] = sums["replaced"] / tokens
     return means

@@ -26,7 +26,7 @@ from electra_ie.pretraining import corpus_reader, model_factory
 from electra_ie.pretraining.embedding_sharing import TiedEmbeddings, disentangle
 from electra_ie.pretraining.masking import MaskingCollator, TokenBatch, TokenBatches, hold_out
 from electra_ie.pretraining.memory import peak_memory
-from electra_ie.pretraining.optimizer import ElectraAdamW, groups
+from electra_ie.pretraining.optimizer import ElectraAdamW, parameter_groups
 from electra_ie.pretraining.token_blocks import Blocks, load_or_build_blocks
 from electra_ie.pretraining.token_models import (
     MaskedLanguageModel,
@@ -169,7 +169,7 @@ def prepare(
     discriminator: MaskedLanguageModel | TokenDiscriminator
     if not settings.generator:
         discriminator = MaskedLanguageModel(
-            model_factory.load_filler(settings, config), model_factory.load_pooler(settings)
+            model_factory.load_masked_lm(settings, config), model_factory.load_pooler(settings)
         )
         check_mlm_parity(discriminator, settings.start)
     else:
@@ -186,7 +186,7 @@ def prepare(
     parts = [("learning_rate", discriminator.encoder.parameters()), ("head_learning_rate", discriminator.parameters())]
     if generator is not None:
         parts.append(("generator_learning_rate", generator.parameters()))
-    optimizer = ElectraAdamW(groups(parts, followers, settings.weight_decay), lr=0.0, eps=1e-6, fused=True)
+    optimizer = ElectraAdamW(parameter_groups(parts, followers, settings.weight_decay), lr=0.0, eps=1e-6, fused=True)
     if settings.torch_compile:
         _check_compiler(accelerator)
         for model in models:

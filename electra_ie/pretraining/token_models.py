@@ -68,11 +68,11 @@ class MaskedTokenModel(nn.Module):
     def predict_masked(self, batch: TokenBatch) -> MaskedTokenScores:
         """Return the predictions at the k masked positions of each of B blocks, as B * k rows."""
         states = _encode(self.encoder, batch.masked_ids, batch.mask)
-        masked_states = states.gather(1, batch.places[..., None].expand(-1, -1, states.shape[-1]))
+        masked_states = states.gather(1, batch.positions[..., None].expand(-1, -1, states.shape[-1]))
         logits = self.head(inputs_embeds=masked_states.flatten(0, 1)[None]).logits[0].float()
         row_offsets = torch.arange(len(states), device=states.device)[:, None] * states.shape[1]
-        labels = batch.input_ids.gather(1, batch.places).flatten()
-        positions = (row_offsets + batch.places).flatten()
+        labels = batch.input_ids.gather(1, batch.positions).flatten()
+        positions = (row_offsets + batch.positions).flatten()
         return MaskedTokenScores(TOKENS, logits, labels, labels, batch.weight.flatten(), positions)
 
     @contextmanager
@@ -94,10 +94,10 @@ class TokenGenerator(MaskedTokenModel):
         """Return the tensors of a `TokenBatch` with sampled tokens. `step` is not used."""
         token_batch = TokenBatch(**batch)
         predictions = self.predict_masked(token_batch)
-        sampled = sample(predictions.logits.detach(), token_batch.chance.flatten())
+        sampled = sample(predictions.logits.detach(), token_batch.uniform.flatten())
         # A position that does not count keeps its token.
         sampled = torch.where(predictions.weight > 0, sampled, predictions.labels)
-        input_ids = token_batch.input_ids.scatter(1, token_batch.places, sampled.view_as(token_batch.places))
+        input_ids = token_batch.input_ids.scatter(1, token_batch.positions, sampled.view_as(token_batch.positions))
         return TokenGeneratorOutput(
             input_ids, input_ids != token_batch.input_ids, replace(predictions, sampled=sampled)
         )

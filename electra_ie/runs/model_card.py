@@ -138,7 +138,7 @@ def _what(facts: RunSummary) -> Iterator[str]:
     if facts.task.description:
         yield _plain(facts.task.description)
         yield ""
-    is_adversarial = settings.has_teacher and training["unlabelled"]["windows"]
+    is_adversarial = settings.has_teacher and training["unlabeled"]["windows"]
     if training["best_step"] is None or (settings.has_teacher and not is_adversarial):
         choice = ""
     elif training["best_step"]:
@@ -147,7 +147,7 @@ def _what(facts: RunSummary) -> Iterator[str]:
         choice = " (the best on dev: the teacher's, from before adversarial training)"
     yield (
         f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder {_encoder(facts)} with "
-        f"{training['labelled']['documents']:,} labeled and {training['unlabelled']['documents']:,} unlabeled "
+        f"{training['labeled']['documents']:,} labeled and {training['unlabeled']['documents']:,} unlabeled "
         f"documents, seed {settings.seed}, {training['steps']:,} steps{choice}. Model `{facts.audit['model'][:SHOWN]}`."
     )
     if is_adversarial:
@@ -160,7 +160,7 @@ def _what(facts: RunSummary) -> Iterator[str]:
     if collapse := training.get("collapsed"):
         kept = f"the weights of step {collapse['kept']}" if collapse["kept"] else "the teacher's weights"
         yield f"Training collapsed at step {collapse['step']} ({collapse['what']}) and ended there, with {kept}."
-    if constant := [f"`{_plain(name)}`" for name in training.get("answered_alike", ())]:
+    if constant := [f"`{_plain(name)}`" for name in training.get("constant_answers", ())]:
         documents = "of dev" if "dev" in facts.scores else "that was checked"
         yield (
             f"Do not rely on its predictions for {' and '.join(constant)}: they are the same for every document "
@@ -198,7 +198,7 @@ def _distribution_alignment(facts: RunSummary) -> str:
 
 
 def _co_training(facts: RunSummary) -> str:
-    names = [f"`{_plain(name)}`" for name in facts.training.get("second_view", ())]
+    names = [f"`{_plain(name)}`" for name in facts.training.get("co_training", ())]
     if not names:
         return ""
     return (
@@ -349,7 +349,7 @@ def _data(facts: RunSummary) -> Iterator[str]:
         yield "There is no data card: origin, license and revision of the texts are not recorded."
     yield ""
     budget = "all of train" if facts.settings.label_budget is None else "a label budget, sampled with the seed"
-    unlabeled, labeled = training["unlabelled"], training["labelled"]
+    unlabeled, labeled = training["unlabeled"], training["labeled"]
     yield (
         f"Labeled: {labeled['documents']:,} documents in {labeled['windows']:,} windows ({budget}). "
         f"Unlabeled: {unlabeled['documents']:,} documents in {unlabeled['windows']:,} windows. Label counts:"

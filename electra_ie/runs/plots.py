@@ -122,7 +122,7 @@ def pretraining_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
         ("Losses", "loss", trained, {"discriminator": "discriminator", "generator": "generator"}),
         ("Realness assigned by the discriminator", "p(original)", trained,
          {"realness_real": "of original tokens", "realness_fake": "of replaced tokens"}),
-        ("Masked language modeling on held-out text", "loss", held, {"filling_loss": "cross entropy"}),
+        ("Masked language modeling on held-out text", "loss", held, {"mlm_loss": "cross entropy"}),
         ("Replaced-token detection on held-out text", "score", held, {"precision": "precision", "recall": "recall"}),
     ]  # fmt: skip
     shown = [panel for panel in panels if any(key in row for row in panel[2] for key in panel[3])]

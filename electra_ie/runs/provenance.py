@@ -29,7 +29,7 @@ from electra_ie.data.training_data import TrainingData
 from electra_ie.runs.layout import AUDIT, SETTINGS, TASK, announce_data_folder, load_task, refuse_links
 from electra_ie.runs.storage import model_files
 
-CHECKED = ("weights", "recipe", "data", "splits", "code", "environment")
+CHECKED = ("weights", "settings", "data", "splits", "code", "environment")
 """The parts of the audit that `verify` recomputes and compares."""
 TEST = "test"
 LOCK = "constraints.txt"
@@ -53,7 +53,7 @@ def write_audit(run: Path, task: Task, settings: TrainSettings, corpus: Training
     audit = {
         "model": hashing.of_sums(files),
         "weights": files,
-        "recipe": settings_files(run),
+        "settings": settings_files(run),
         "seeds": {"seed": settings.seed},
         "data": dict(data_files(task, settings)),
         "splits": {name: split_sum(documents) for name, documents in splits.items()},
@@ -244,7 +244,7 @@ def verify(run: Path, data: str | None = None) -> Verification:
     then = read_audit(run)
     now: dict[str, Mapping[str, str]] = {
         "weights": model_files(run, [field.name for field in task.fields]),
-        "recipe": settings_files(run),
+        "settings": settings_files(run),
         "code": code_now(),
         "environment": environment_now(),
     }

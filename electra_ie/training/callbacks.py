@@ -96,7 +96,7 @@ class FiniteWeights(Callback):
 
 
 class Tracker(Callback):
-    """Send new rows of the log to the experiment tracker that the accelerator was made with, if any."""
+    """Send new rows of the log to the experiment tracker that the accelerator was created with, if any."""
 
     def __init__(self, pair: AdversarialPair, settings: BaseSettings):
         self.pair, self.settings = pair, settings

@@ -1,15 +1,15 @@
-"""A second view beside the teacher's, on classes of whole texts: logistic regression on the encoder as it came.
+"""Co-training for fields of kind `classes`: logistic regression on the states of the encoder before training.
 
-Fine-tuning on few labels and regression on states that it never touched err in different texts, above all where there
-are many classes with few labels each; what both say is a better teacher than either (after Blum and Mitchell 1998,
-"Combining labeled and unlabeled data with co-training", COLT). The regression first learns by itself from texts that
-have no labels, the surest first, of each class so many that the classes keep the shares they have among the labels
-(self-training class by class, after Zou et al. 2018, arXiv 1810.07911).
+The teacher, fine-tuned on few labels, and a regression on states that fine-tuning never changed make different errors,
+above all with many classes of few labels each, so their combination is a better teacher than either (after Blum and
+Mitchell 1998, "Combining labeled and unlabeled data with co-training", COLT). The regression is first self-trained on
+unlabeled texts, the most confident first, in numbers that keep the label shares of the classes (class-balanced
+self-training, Zou et al. 2018, arXiv 1810.07911).
 
-It is asked where it helps: with a dev split, where both views together give the right classes there more probability
-than the teacher alone (the mean of its logarithm, each at its best temperature; how often each is right is mostly
-chance where texts are few, and flatters a teacher whose best step was chosen on them); without one, where no class has
-a single label. (The classes of trec_fine, some with one label and others with 24, lost six points to it.)
+It is used only for fields where it helps. With a dev split: if the combination gives the correct classes of dev a
+higher mean log probability than the teacher alone, both at their best temperatures. (Accuracy on few dev texts is
+mostly noise, and favors a teacher whose best step was selected on them.) Without a dev split: if no class has exactly
+one label. (Co-training lost six points on trec_fine, where some classes have one label and others 24.)
 """
 
 from __future__ import annotations
@@ -33,59 +33,70 @@ from electra_ie.data.fields import Field
 from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
 from electra_ie.models.discriminator import Discriminator
 
-MOST = 2_000
-"""Windows without labels that the regression learns from at most: with three times as many it was no better. Where more
-than this are labelled it is not asked: few labels are what it is for."""
+MAX_WINDOWS = 2_000
+"""Unlabeled windows for self-training at most: three times as many gave no better regression. With more labeled windows
+than this, co-training is not used: it is meant for few labels."""
 ROUNDS = 5
-TAKEN = 0.8
-"""Share of the texts without labels that the last round learns from: the least sure stay out."""
+FINAL_SHARE = 0.8
+"""Share of the unlabeled windows in the last round of self-training; the least confident are never used."""
 INVERSE_PENALTY = 10.0
-AT_ONCE = 64
-POWERS = 3.0
-"""Temperatures from exp(-3) to exp(3) are compared: 0.05 to 20."""
-LEAST = 1e-9
-"""Below this a probability counts as this, so that a class that one view rules out is not nothing at all."""
+"""`C` of scikit-learn's LogisticRegression."""
+BATCH_SIZE = 64
+MAX_LOG_SCALE = 3.0
+"""Inverse temperatures from exp(-3) to exp(3) are searched, 0.05 to 20."""
+MIN_PROBABILITY = 1e-9
+"""Probabilities are at least this, so that a class that one classifier rules out can be outvoted by the other."""
 
 
 class FeatureClassifier:
-    """The regressions of those fields of kind `classes` in which it helps to ask them too."""
+    """Logistic regressions on encoder states, for the fields of kind `classes` in which they help the teacher.
+
+    layers: the regression of each such field, as a linear layer; empty before `fit`.
+    """
 
     def __init__(self, discriminator: Discriminator):
-        """discriminator: one that nothing has trained yet; a copy of its encoder is kept."""
+        """discriminator: untrained; a copy of its encoder is kept."""
         self.fields = [field for field in discriminator.fields if field.kind == "classes"]
         self.encoder = copy.deepcopy(discriminator.encoder).eval().requires_grad_(False)
         self.layers: dict[str, nn.Linear] = {}
 
-    def learn(
+    def fit(
         self,
-        labelled: Sequence[LabeledWindow],
+        labeled: Sequence[LabeledWindow],
         pool: Sequence[LabeledWindow],
         dev: Sequence[LabeledWindow],
         teacher: Discriminator,
         windower: WindowTokenizer,
         seed: int,
     ) -> None:
-        """Fit each field to the windows of which it is known, and to `pool`, of which `seed` draws what is read; keep
-        what helps the teacher on the windows of dev, of which there may be none. Of several processes the first
-        decides, since on cards that round otherwise two could part about it."""
-        chosen = random.Random(f"second view {seed}").sample(list(pool), min(MOST, len(pool)))
-        bare: np.ndarray | None = None
+        """Fit a regression for each field, and keep those that help the teacher.
+
+        pool: unlabeled windows, sampled by `seed`. dev: may be empty.
+
+        With several processes the decisions of the first one hold for all, since processes on different devices round
+        differently and might decide differently.
+        """
+        rng = random.Random(f"second view {seed}")  # the name is part of the seed: another one changes trained weights
+        sampled = rng.sample(list(pool), min(MAX_WINDOWS, len(pool)))
+        unlabeled_states: np.ndarray | None = None
         for field in self.fields:
-            rows, scored = ([row for row in some if field.name in row.gold] for some in (labelled, dev))
-            if len(rows) > MOST:
+            rows, dev_rows = ([row for row in windows if field.name in row.gold] for windows in (labeled, dev))
+            if len(rows) > MAX_WINDOWS:
                 continue
             gold = np.array([row.gold[field.name] for row in rows], dtype=int)
             weights = np.array([row.window.weight for row in rows])
-            texts = np.bincount(gold, weights)  # of each class
-            if np.count_nonzero(texts) < 2 or (not scored and bool(((texts > 0) & (texts < 1.5)).any())):
+            texts_per_class = np.bincount(gold, weights)
+            has_single_label = bool(((texts_per_class > 0) & (texts_per_class < 1.5)).any())
+            if np.count_nonzero(texts_per_class) < 2 or (not dev_rows and has_single_label):
                 continue
-            bare = self._read(chosen, windower) if bare is None else bare
-            model = self_trained(self._read(rows, windower), gold, weights, bare)
+            if unlabeled_states is None:
+                unlabeled_states = self._read(sampled, windower)
+            model = self_trained(self._read(rows, windower), gold, weights, unlabeled_states)
             layer = _layer(model, field)
-            if not scored or self._helps(field, layer.to(self.encoder.device), teacher, scored, windower):
+            if not dev_rows or self._helps(field, layer.to(self.encoder.device), teacher, dev_rows, windower):
                 self.layers[field.name] = layer.cpu()
-        (agreed,) = broadcast_object_list([self.layers])
-        self.layers = {name: layer.to(self.encoder.device) for name, layer in agreed.items()}
+        (layers,) = broadcast_object_list([self.layers])
+        self.layers = {name: layer.to(self.encoder.device) for name, layer in layers.items()}
 
     @torch.no_grad()
     def _helps(
@@ -96,71 +107,82 @@ class FeatureClassifier:
         rows: Sequence[LabeledWindow],
         windower: WindowTokenizer,
     ) -> bool:
-        """Do both views together tell the right classes better than the teacher alone?"""
+        """Return whether the combination has a lower loss on labeled rows than the teacher alone."""
         teacher.eval()
-        told: list[tuple[torch.Tensor, ...]] = []
-        for _, given in in_batches(rows, AT_ONCE, windower, (field,)):
-            batch = given.to(self.encoder.device)
-            taught = teacher.predict(batch)[1][field.name]
-            told.append(
-                (taught, _together(taught, layer(self._states(batch))), batch.labels[field.name], batch.window_weight)
-            )
-        alone, both, gold, weights = (torch.cat(each).double().cpu().numpy() for each in zip(*told, strict=True))
-        return _surprise(both, gold, weights) < _surprise(alone, gold, weights)
+        batches: list[tuple[torch.Tensor, ...]] = []
+        for _, batch in in_batches(rows, BATCH_SIZE, windower, (field,)):
+            batch = batch.to(self.encoder.device)
+            of_teacher = teacher.predict(batch)[1][field.name]
+            mean = _geometric_mean(of_teacher, layer(self._states(batch)))
+            batches.append((of_teacher, mean, batch.labels[field.name], batch.window_weight))
+        alone, combined, gold, weights = (
+            torch.cat(column).double().cpu().numpy() for column in zip(*batches, strict=True)
+        )
+        return _calibrated_loss(combined, gold, weights) < _calibrated_loss(alone, gold, weights)
 
-    def beside(self, taught: Mapping[str, torch.Tensor], texts: Batch) -> dict[str, torch.Tensor]:
-        """A teacher's probabilities by field, with those of the classes (N, K) made the normalised geometric mean of
-        what both views say: neither overrules the other where that one is sure."""
-        told = dict(taught)
+    def combine_with_teacher(self, probabilities: Mapping[str, torch.Tensor], texts: Batch) -> dict[str, torch.Tensor]:
+        """Return a teacher's probabilities by field, with those of the fields in `layers`, (N, K), replaced by the
+        normalized geometric mean with the regression's.
+
+        The geometric mean lets a confident classifier overrule an uncertain one.
+        """
+        combined = dict(probabilities)
         if not self.layers or not len(texts.input_ids):
-            return told
+            return combined
         states = self._states(texts)
         for name, layer in self.layers.items():
-            told[name] = _together(taught[name], layer(states))
-        return told
+            combined[name] = _geometric_mean(probabilities[name], layer(states))
+        return combined
 
     @torch.no_grad()
     def _states(self, texts: Batch) -> torch.Tensor:
-        """(N, H): the mean of the encoder's states, of length one."""
+        """Return the mean state of each text, normalized to length one, (N, H)."""
         states = self.encoder(input_ids=texts.input_ids, attention_mask=texts.attention_mask).last_hidden_state.float()
         mask = texts.attention_mask[..., None]
         return functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
 
     def _read(self, rows: Sequence[LabeledWindow], windower: WindowTokenizer) -> np.ndarray:
-        """(N, H), windows of like length together."""
-        found = np.zeros((len(rows), self.encoder.config.hidden_size), dtype=np.float32)
+        """Return the states of all rows, (N, H); windows of similar length share a batch."""
+        states = np.zeros((len(rows), self.encoder.config.hidden_size), dtype=np.float32)
         done = 0
-        with progress(len(rows), "reading for the teacher's second view", unit="texts") as report:
-            for places, batch in in_batches(rows, AT_ONCE, windower, ()):
-                found[places] = self._states(batch.to(self.encoder.device)).cpu().numpy()
-                done += len(places)
+        with progress(len(rows), "reading for co-training", unit="texts") as report:
+            for indices, batch in in_batches(rows, BATCH_SIZE, windower, ()):
+                states[indices] = self._states(batch.to(self.encoder.device)).cpu().numpy()
+                done += len(indices)
                 report(done)
-        return found
+        return states
 
 
-def self_trained(known: np.ndarray, gold: np.ndarray, weights: np.ndarray, bare: np.ndarray) -> LogisticRegression:
-    """Logistic regression on `known` (N, H) with `gold` (N,) and `weights` (N,), then in each round on the surest of
-    `bare` (M, H) as well, of every class so many that it keeps its share of the weights."""
-    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1_000).fit(known, gold, weights)
-    shares = np.array([weights[gold == each].sum() for each in model.classes_]) / weights.sum()
-    for number in range(1, ROUNDS + 1 if len(bare) else 1):
-        chances = model.predict_proba(bare)
-        said, sure = chances.argmax(1), chances.max(1)
-        chosen: list[int] = []
-        for place, share in enumerate(shares):
-            mine = np.flatnonzero(said == place)
-            most = round(TAKEN * share * len(bare) * number / ROUNDS)
-            chosen += mine[np.argsort(-sure[mine], kind="stable")][:most].tolist()
-        texts, labels = np.vstack([known, bare[chosen]]), [*gold, *model.classes_[said[chosen]]]
-        counted = [*weights, *np.ones(len(chosen))]
-        model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1_000).fit(texts, labels, counted)
+def self_trained(
+    labeled: np.ndarray, gold: np.ndarray, weights: np.ndarray, unlabeled: np.ndarray
+) -> LogisticRegression:
+    """Fit logistic regression on `labeled` (N, H) with `gold` (N,) and `weights` (N,), then self-train on `unlabeled`
+    (M, H).
+
+    Each round adds the most confident unlabeled rows of every class, more of them than the round before, in numbers
+    that keep the classes' shares of the weights.
+    """
+    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1_000).fit(labeled, gold, weights)
+    shares = np.array([weights[gold == label].sum() for label in model.classes_]) / weights.sum()
+    for round_index in range(1, ROUNDS + 1 if len(unlabeled) else 1):
+        probabilities = model.predict_proba(unlabeled)
+        predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+        selected: list[int] = []
+        for class_index, share in enumerate(shares):
+            candidates = np.flatnonzero(predicted == class_index)
+            count = round(FINAL_SHARE * share * len(unlabeled) * round_index / ROUNDS)
+            selected += candidates[np.argsort(-confidence[candidates], kind="stable")][:count].tolist()
+        states = np.vstack([labeled, unlabeled[selected]])
+        labels = [*gold, *model.classes_[predicted[selected]]]
+        row_weights = [*weights, *np.ones(len(selected))]
+        model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1_000).fit(states, labels, row_weights)
     return model
 
 
 def _layer(model: LogisticRegression, field: Field) -> nn.Linear:
-    """The regression as a layer that gives the logits of all K classes; one without a label is never answered."""
+    """Return the regression as a layer with the logits of all K classes; a class without a label has logit -inf."""
     weights, bias = model.coef_, model.intercept_
-    if len(model.classes_) == 2:  # of two classes the second one's logit, where the first one's is 0
+    if len(model.classes_) == 2:  # scikit-learn then has the second class's logit only; the first one's is 0
         weights, bias = np.vstack([np.zeros_like(weights), weights]), np.array([0.0, *bias])
     layer = nn.Linear(weights.shape[1], len(field.names)).requires_grad_(False)
     layer.weight.zero_()
@@ -170,18 +192,20 @@ def _layer(model: LogisticRegression, field: Field) -> nn.Linear:
     return layer
 
 
-def _surprise(chances: np.ndarray, gold: np.ndarray, weights: np.ndarray) -> float:
-    """The mean negative logarithm of the probabilities (N, K) of the right classes (N,), at the temperature at which it
-    is least: who is only too sure, or not sure enough, is not the worse for it (Guo et al. 2017, arXiv 1706.04599)."""
-    logits, right = np.log(chances.clip(LEAST)), (np.arange(len(gold)), gold.astype(int))
+def _calibrated_loss(probabilities: np.ndarray, gold: np.ndarray, weights: np.ndarray) -> float:
+    """Return the cross entropy of probabilities (N, K) with the classes `gold` (N,), at the temperature that minimizes
+    it, so that over- or underconfidence does not count (Guo et al. 2017, arXiv 1706.04599)."""
+    logits, correct = np.log(probabilities.clip(MIN_PROBABILITY)), (np.arange(len(gold)), gold.astype(int))
 
-    def at(power: float) -> float:
-        return -float(np.average(log_softmax(logits * np.exp(power), axis=1)[right], weights=weights))
+    def loss(log_scale: float) -> float:
+        return -float(np.average(log_softmax(logits * np.exp(log_scale), axis=1)[correct], weights=weights))
 
-    return float(minimize_scalar(at, bounds=(-POWERS, POWERS), method="bounded").fun)
+    return float(minimize_scalar(loss, bounds=(-MAX_LOG_SCALE, MAX_LOG_SCALE), method="bounded").fun)
 
 
-def _together(taught: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """Probabilities (N, K) of a teacher and logits (N, K) of the regression -> their normalised geometric mean."""
-    one, other = (each.clamp_min(LEAST).log() for each in (taught.float(), logits.softmax(-1)))
-    return (0.5 * (one + other)).softmax(-1)
+def _geometric_mean(probabilities: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """Return the normalized geometric mean of a teacher's probabilities and of a regression's logits, both (N, K)."""
+    of_teacher, of_regression = (
+        values.clamp_min(MIN_PROBABILITY).log() for values in (probabilities.float(), logits.softmax(-1))
+    )
+    return (0.5 * (of_teacher + of_regression)).softmax(-1)

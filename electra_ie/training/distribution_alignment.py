@@ -1,14 +1,10 @@
-"""The shares of the labels: where new heads begin, and where a teacher's flags are brought.
+"""Alignment of a teacher's flags with the label shares, before a student learns from its predictions.
 
-A head that begins with all answers alike spends its first steps on learning how rare most of them are; of a field with
-one token of interest in 250 it may have found none by the end. So the bias of the last layer begins where, before
-anything is learnt, it gives each answer as often as the labels do (after Lin et al. 2017, "Focal loss for dense object
-detection", arXiv 1708.02002, section 4.1, who set one small share for what is rare).
-
-A model of few labels is sure of the texts it learnt from and of no others: of those it may rank well who bears a rare
-flag, and yet the mean of its probabilities is a tenth of the flag's share, and none is above one half. Who learns from
-its answers learns that there are none. So these are brought to the shares first (distribution alignment, Berthelot et
-al. 2020, "ReMixMatch", arXiv 1911.09785, section 3.1; there for classes, and by a factor).
+A model of few labels is confident on the texts it was trained on and on no others. On unlabeled texts it may rank those
+with a rare flag well, while the mean of its probabilities is a tenth of the flag's share and none exceeds one half. A
+student of such predictions would learn that the flag does not occur. So the logits of each flag are shifted until the
+mean probability equals the flag's share among the labels (distribution alignment, Berthelot et al. 2020, "ReMixMatch",
+arXiv 1911.09785, section 3.1; there for classes, and by a factor).
 """
 
 from __future__ import annotations
@@ -25,43 +21,47 @@ from electra_ie.data.batching import in_batches
 from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
 from electra_ie.models.discriminator import Discriminator
 
-READ = 500
-"""Windows without labels that tell how often a teacher gives a flag: a share of 5 % is known to 1 %."""
+SAMPLE_SIZE = 500
+"""Unlabeled windows from which the mean probabilities are estimated: a share of 5 % has a standard error of 1 %."""
 
 
 @torch.no_grad()
 def align_flag_distribution(
     teacher: Discriminator,
-    labelled: Sequence[LabeledWindow],
+    labeled: Sequence[LabeledWindow],
     pool: Sequence[LabeledWindow],
     windower: WindowTokenizer,
     seed: int,
 ) -> None:
-    """Move the bias of each flag to where its mean probability over windows without labels, of which `seed` draws
-    `READ`, is its share among the labels. A flag that all labelled texts bear, or none, is left as it is."""
+    """Shift the bias of each flag of `teacher` until its mean probability on unlabeled windows is its label share.
+
+    pool: unlabeled windows, of which `SAMPLE_SIZE` are sampled by `seed`. A flag that all labeled texts have, or none,
+    is not changed; without a pool, none is.
+    """
     fields = [
-        each for each in teacher.fields if each.kind == "flags" and teacher.head(each).output_layer.bias is not None
+        field for field in teacher.fields if field.kind == "flags" and teacher.head(field).output_layer.bias is not None
     ]
     if not fields or not pool:
         return
-    drawn = random.Random(f"shares {seed}").sample(list(pool), min(READ, len(pool)))
+    rng = random.Random(f"shares {seed}")  # the name is part of the seed: another one changes trained weights
+    sampled = rng.sample(list(pool), min(SAMPLE_SIZE, len(pool)))
     device = next(teacher.parameters()).device
     teacher.eval()
-    weights, said = [], []
-    for places, batch in in_batches(drawn, 32, windower, fields):
-        weights += [drawn[place].window.weight for place in places]
-        said.append(teacher.predict_logits(batch.to(device)))
+    weights, answers = [], []
+    for indices, batch in in_batches(sampled, 32, windower, fields):
+        weights += [sampled[index].window.weight for index in indices]
+        answers.append(teacher.predict_logits(batch.to(device)))
     for field in fields:
-        logits = torch.cat([each[field.name] for each in said]).double().cpu().numpy()
-        rows = [row for row in labelled if field.name in row.gold]
-        for place in range(len(field.labels)):
-            borne = [float(row.gold[field.name][place]) for row in rows]  # type: ignore[index]
-            if 0 < sum(borne) < len(borne):
-                share = float(np.average(borne, weights=[row.window.weight for row in rows]))
-                teacher.head(field).output_layer.bias[place] += _shift(logits[:, place], weights, share)
+        logits = torch.cat([logits_of[field.name] for logits_of in answers]).double().cpu().numpy()
+        rows = [row for row in labeled if field.name in row.gold]
+        for index in range(len(field.labels)):
+            has_flag = [float(row.gold[field.name][index]) for row in rows]  # type: ignore[index]
+            if 0 < sum(has_flag) < len(has_flag):
+                share = float(np.average(has_flag, weights=[row.window.weight for row in rows]))
+                teacher.head(field).output_layer.bias[index] += _shift(logits[:, index], weights, share)
 
 
 def _shift(logits: np.ndarray, weights: Sequence[float], share: float) -> float:
-    """What is to be added to logits (N,) so that the mean of their probabilities is `share`."""
-    reach = float(np.abs(logits).max()) + 40.0
-    return float(brentq(lambda more: np.average(expit(logits + more), weights=weights) - share, -reach, reach))
+    """Return the number to add to logits (N,) so that the weighted mean of their probabilities is `share`."""
+    bound = float(np.abs(logits).max()) + 40.0  # where all probabilities are 0 or 1 in double precision
+    return float(brentq(lambda shift: np.average(expit(logits + shift), weights=weights) - share, -bound, bound))

@@ -15,7 +15,7 @@ def drive(
 ) -> None:
     """Train from `state.step` to `settings.max_steps`, or until a callback sets `state.stop`.
 
-    batches: `batches[n]` is batch number n (see `loop.training_steps`).
+    batches: `batches[n]` is batch n (see `loop.training_steps`).
 
     Raises `LossNotFinite`, also for the weights of a run that was stopped, and whatever a callback raises; `on_end` is
     called in any case.

@@ -1,4 +1,4 @@
-"""Completion of a trained run: stock folders, proof that they hold the trained model, scores, plots and card."""
+"""Completion of a trained run: stock folders, the check that they match the trained model, scores, plots and card."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from electra_ie.training.self_training import teacher_summary
 from electra_ie.training.setup import TrainingSetup
 
 SAMPLE = 100
-"""Labeled documents that are answered, if there is no dev split, to see whether a field gets one answer only."""
+"""Labeled documents that are answered, without a dev split, to detect a field that always gets the same answer."""
 
 
 def complete(setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any] | None) -> None:
@@ -46,8 +46,8 @@ def complete(setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any
     _verify_scores(state, scores)
     constant = _constant_fields(setup, saved, answers)
     summary = {
-        "labelled": {"documents": len(setup.data.train), "windows": len(setup.labeled)},
-        "unlabelled": {"documents": len(setup.data.pool), "windows": len(setup.pool)},
+        "labeled": {"documents": len(setup.data.train), "windows": len(setup.labeled)},
+        "unlabeled": {"documents": len(setup.data.pool), "windows": len(setup.pool)},
         "labels": setup.data.label_counts(fields),
         "not_expressed": setup.data.not_expressed(setup.windower, fields),
         "base_model": base_model(setup.settings.encoder),
@@ -55,9 +55,9 @@ def complete(setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any
         "steps": state.step if state.stop and not state.diverged else setup.settings.max_steps,
         "best_step": state.saved.best_step,
         **({"collapsed": collapsed} if collapsed else {}),
-        **({"answered_alike": constant} if constant else {}),
+        **({"constant_answers": constant} if constant else {}),
         **({"teacher": teacher_summary(state.log)} if setup.settings.has_teacher else {}),
-        **({"second_view": list(setup.feature_classifier.layers)} if setup.feature_classifier else {}),
+        **({"co_training": list(setup.feature_classifier.layers)} if setup.feature_classifier else {}),
         "seconds": round(state.seconds, 1),
         "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in state.log), 1),
         "processes": setup.accelerator.num_processes,
@@ -87,8 +87,8 @@ def _constant_fields(setup: TrainingSetup, saved: Extractor, dev_answers: Sequen
     for field, indices in documents_by_field(documents, setup.task.fields):
         gold = [documents[index].gold[field.name] for index in indices]
         predicted = [answers[index][field.name] for index in indices]
-        same = all(prediction == predicted[0] for prediction in predicted)
-        if same and any(label != gold[0] for label in gold):
+        is_constant = all(prediction == predicted[0] for prediction in predicted)
+        if is_constant and any(label != gold[0] for label in gold):
             constant.append(field.name)
             remedy = "Label more, or train longer (--set max_steps=N) or at a lower rate (--set learning_rate=R)."
             warn(f"{setup.description}: the field {field.name} gets the same answer in every text. {remedy}")
@@ -108,7 +108,7 @@ def _verify_logits(setup: TrainingSetup, saved: Extractor) -> None:
 
 
 def _verify_scores(state: LoopState, scores: Scores) -> None:
-    """Raise RuntimeError if the saved folders score otherwise on dev than the log says for the best step."""
+    """Raise RuntimeError if the saved model's dev score differs from the logged one of the best step."""
     logged, saved = state.saved.best_score, mean_score(scores)
     if logged is not None and (saved is None or abs(saved - logged) > 1e-6):
-        raise RuntimeError(f"the saved model scores {saved} on dev, the log says {logged}")
+        raise RuntimeError(f"the saved model scores {saved} on dev; the log has {logged}")

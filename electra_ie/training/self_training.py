@@ -51,7 +51,7 @@ def answers_of(teacher: Discriminator, classifier: FeatureClassifier | None = No
     @torch.no_grad()
     def answer(texts: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         states, probabilities = teacher.predict(texts)
-        return states, classifier.beside(probabilities, texts) if classifier else probabilities
+        return states, classifier.combine_with_teacher(probabilities, texts) if classifier else probabilities
 
     return answer
 

@@ -26,7 +26,7 @@ def measured_steps(max_steps: int) -> set[int]:
 class StepLog(Callback):
     """Append losses, seconds and, at the given steps, the effect of masking to the log. First process only.
 
-    before: seconds that training took before the first step, such as preparing the teacher's answers.
+    before: seconds of training before the first step, such as those for preparing the teacher's answers.
     """
 
     def __init__(self, setup: TrainingSetup, batches: Any, measured: Collection[int], before: float):
@@ -68,5 +68,5 @@ def logged_step(row: Mapping[str, Any]) -> Step | None:
     if "discriminator" not in row:
         return None
     realness = (row["realness_real"], row["realness_fake"]) if "realness_fake" in row else None
-    answers = {name: (given, right) for name, (given, right) in row.get("answers", {}).items()}
+    answers = {name: (distinct, possible) for name, (distinct, possible) in row.get("answers", {}).items()}
     return Step(row["step"] - 1, {"discriminator": row["discriminator"]}, {}, realness, answers)

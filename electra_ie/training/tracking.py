@@ -1,4 +1,4 @@
-"""Trackers of experiments, by Accelerate: the numbers of log.jsonl by step, if the user asks for one."""
+"""Experiment trackers, by Accelerate: they get the numeric values of log.jsonl by step, if the user selects one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from electra_ie.config.base import BaseSettings
 from electra_ie.runs.layout import TRACKING
 
 PROJECT = "electra_ie"
-"""What the trackers call all our runs together."""
+"""The project name that all runs have in a tracker."""
 TRACKERS: dict[str, dict[str, str]] = {
     "tensorboard": {},
     "wandb": {
@@ -27,28 +27,32 @@ TRACKERS: dict[str, dict[str, str]] = {
     "mlflow": {"MLFLOW_TRACKING_URI": "sqlite:///{}/mlflow.db"},
     "trackio": {"TRACKIO_DIR": "{}/trackio"},
 }  # fmt: skip
-"""Variables of the environment that keep a tracker in the folder and to the numbers it is given; the user's own win."""
+"""Environment variables that make a tracker write into the run's folder (`{}`) and send nothing but the logged values.
+
+Variables that the user has set are not changed."""
 Track = Callable[[Mapping[str, Any]], None]
-"""Called with each row of log.jsonl."""
+"""A function that is called with each row of log.jsonl."""
 
 
 def check_tracker(name: str | None) -> None:
-    """Raises UserError for a tracker that there is not, or that is not installed."""
+    """Raise UserError for a tracker that is unknown or not installed."""
     if name is None:
         return
     if name not in TRACKERS:
         raise UserError(f'there is no tracker "{name}".', remedy=nearest(name, TRACKERS))
-    if name not in [str(each) for each in get_available_trackers()]:
+    if name not in [str(tracker) for tracker in get_available_trackers()]:
         raise UserError(f'the tracker "{name}" is not installed.', remedy=f"Run: pip install {name}")
 
 
 @contextmanager
 def tracking(accelerator: Accelerator, folder: Path, settings: BaseSettings, start: int) -> Iterator[Track]:
-    """Within, rows of the log go to the tracker that the accelerator was made with, if to any: only their numbers, and
-    of the recipe its numbers and what it chooses by name. `start`: the steps that are done already.
+    """Start the accelerator's tracker, if it has one, and yield a function that sends it a row of the log.
 
-    Raises UserError where the tracker does not start. One that fails later is left out, with a warning: log.jsonl has
-    all that it would have had.
+    Only numeric values are sent: those of rows and settings, and the preset or objective. start: the number of steps
+    done before, in a resumed run.
+
+    Raises UserError if the tracker does not start. A tracker that fails later is dropped with a warning, since
+    log.jsonl contains all that it would have got.
     """
     if not accelerator.log_with:
         yield lambda row: None
@@ -57,7 +61,7 @@ def tracking(accelerator: Accelerator, folder: Path, settings: BaseSettings, sta
         _begin(accelerator, folder, settings, start)
 
         def track(row: Mapping[str, Any]) -> None:
-            values = numbers(row)
+            values = numeric_values(row)
             _try(accelerator, lambda: accelerator.log(values, step=int(values.pop("step"))))
 
         try:
@@ -68,43 +72,44 @@ def tracking(accelerator: Accelerator, folder: Path, settings: BaseSettings, sta
 
 
 def _begin(accelerator: Accelerator, folder: Path, settings: BaseSettings, start: int) -> None:
-    called = {"name": folder.absolute().name}
-    given = {"wandb": called, "trackio": called, "mlflow": {"run_name": called["name"]}}
-    given["tensorboard"] = {"purge_step": start + 1} if start else {}  # type: ignore[dict-item]
-    config = {**numbers(settings.as_dict()), settings.preset_field: getattr(settings, settings.preset_field)}
+    name = folder.absolute().name
+    kwargs = {"wandb": {"name": name}, "trackio": {"name": name}, "mlflow": {"run_name": name}}
+    kwargs["tensorboard"] = {"purge_step": start + 1} if start else {}  # type: ignore[dict-item]
+    config = {**numeric_values(settings.as_dict()), settings.preset_field: getattr(settings, settings.preset_field)}
     (folder / TRACKING).mkdir(parents=True, exist_ok=True)
     try:
-        accelerator.init_trackers(PROJECT, config=config, init_kwargs=given)
-    except Exception as error:  # whatever another package may raise
-        remedy = "Set it up, or leave --track out."
+        accelerator.init_trackers(PROJECT, config=config, init_kwargs=kwargs)
+    except Exception as error:  # the packages raise errors of many types
+        remedy = "Set it up, or remove --track."
         raise UserError(f"the tracker does not start: {first_line(error)}.", remedy=remedy) from error
 
 
 def _try(accelerator: Accelerator, call: Callable[[], Any]) -> None:
     try:
         call()
-    except Exception as error:  # training is worth more than its picture
+    except Exception as error:  # a failing tracker must not end the training
         accelerator.trackers.clear()
-        warn(f"the tracker is left out from here on: {first_line(error)}. log.jsonl goes on.")
+        warn(f"the tracker has failed and gets no more values: {first_line(error)}. log.jsonl is still written.")
 
 
-def numbers(values: Mapping[str, Any], above: str = "") -> dict[str, float]:
-    """The numbers among `values`, those of a mapping within by `outer/inner`."""
-    found: dict[str, float] = {}
+def numeric_values(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Return the numeric values of a mapping; those of a nested mapping are named `outer/inner`."""
+    numbers: dict[str, float] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            found |= numbers(value, f"{above}{name}/")
+            numbers |= numeric_values(value, f"{prefix}{name}/")
         elif isinstance(value, (int, float)):
-            found[f"{above}{name}"] = int(value) if isinstance(value, bool) else value
-    return found
+            numbers[f"{prefix}{name}"] = int(value) if isinstance(value, bool) else value
+    return numbers
 
 
 @contextmanager
-def _environment(wanted: Mapping[str, str], folder: Path) -> Iterator[None]:
-    mine = {name: value.format(folder) for name, value in wanted.items() if name not in os.environ}
-    os.environ.update(mine)
+def _environment(defaults: Mapping[str, str], folder: Path) -> Iterator[None]:
+    """Set environment variables within the context, except those that are set already."""
+    added = {name: value.format(folder) for name, value in defaults.items() if name not in os.environ}
+    os.environ.update(added)
     try:
         yield
     finally:
-        for name in mine:
+        for name in added:
             os.environ.pop(name, None)

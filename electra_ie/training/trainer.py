@@ -244,7 +244,7 @@ class Trainer:
         align_flag_distribution(teacher, setup.labeled, setup.pool, setup.windower, seed)
         if setup.feature_classifier:
             dev = windows_of(setup.data.dev, setup.windower, setup.task.fields)
-            setup.feature_classifier.learn(setup.labeled, setup.pool, dev, teacher, setup.windower, seed)
+            setup.feature_classifier.fit(setup.labeled, setup.pool, dev, teacher, setup.windower, seed)
         generator.teacher = answers_of(teacher, setup.feature_classifier)
 
     def _keep_teacher(self) -> None:

@@ -1,5 +1,5 @@
-"""The seeded generator of the data sets shipped with two tasks: `python -m tasks.generation` rewrites their files.
+"""Seeded generator of the synthetic data of two tasks: `python -m tasks.generation` writes their files.
 
-All of it is invented. Texts come from a compositional grammar (`grammar`) filled with invented names, then roughened
-by typing errors and abbreviations (`roughen`); offsets are counted while a text is built, never searched afterwards.
+Texts come from a compositional grammar (`grammar`) filled with invented names, and get typing errors and abbreviations
+(`roughen`). Offsets are counted while a text is built, so that they are exact.
 """

@@ -1,4 +1,4 @@
-"""`python -m tasks.generation [FOLDER]`: writes the data files of both generated tasks, always the same bytes."""
+"""`python -m tasks.generation [FOLDER]`: write the data files of both generated tasks. The bytes are always the same."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ TASKS = {"transaction_risk": transaction_risk, "medical_case": medical_case}
 
 
 def write(folder: Path) -> None:
-    """The splits of each task as `<folder>/<task>/<split>.jsonl`."""
+    """Write the splits of each task as `<folder>/<task>/<split>.jsonl`."""
     for name, task in TASKS.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         taken: set[str] = set()
         for split in task.SIZES:
-            lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in task.records(split, SEED, taken)]
+            lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in task.records(split, SEED, taken)]
             (folder / name / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8", newline="\n")
 
 

@@ -1,4 +1,4 @@
-"""Templates with alternatives and slots, expanded to pieces whose offsets are exact by construction."""
+"""Templates with alternatives and slots, and their expansion to pieces of text with exact offsets."""
 
 from __future__ import annotations
 
@@ -11,51 +11,52 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of characters; `label` names the entity that it is, empty for plain words."""
+    """A piece of text. label: that of the entity that the piece is, or empty."""
 
     text: str
     label: str = ""
 
 
 Slot = Callable[[str, str], list[Piece]]
-"""Called with the name and the argument of `{name:argument}`; says what stands there."""
+"""A function that is called with name and argument of `{name:argument}` and returns the pieces to insert."""
 
 
 class Grammar:
-    """Expands `[one|other]` to one of its alternatives and `{name:argument}` to what `slot` says; both nest.
+    """A grammar that expands `[one|other]` to one alternative and `{name:argument}` to the result of `slot`; both nest.
 
-    An alternative (or a whole template) that begins with `~` is late wording: it is used only where `late` is true,
-    so that no training text holds it.
+    An alternative (or a whole template) that begins with `~` is late wording: it is used only if `late` is true, so that
+    no training text contains it.
     """
 
-    def __init__(self, chance: random.Random, late: bool, slot: Slot):
-        self.chance, self.late, self.slot = chance, late, slot
+    def __init__(self, rng: random.Random, late: bool, slot: Slot):
+        self.rng, self.late, self.slot = rng, late, slot
 
     def pick(self, options: Sequence[str]) -> str:
-        """One of the options that are open to this split, without its `~`."""
-        return self.chance.choice([each for each in options if self.late or not each.startswith("~")]).removeprefix("~")
+        """Return a random one of the options allowed in this split, without its `~`."""
+        allowed = [option for option in options if self.late or not option.startswith("~")]
+        return self.rng.choice(allowed).removeprefix("~")
 
     def expand(self, template: str) -> list[Piece]:
-        """The pieces of one drawing of `template`."""
+        """Return the pieces of a random expansion of a template."""
         pieces: list[Piece] = []
-        at = 0
-        while at < len(template):
-            if template[at] == "[":
-                end = _closing(template, at)
-                pieces += self.expand(self.pick(_alternatives(template[at + 1 : end - 1])))
-            elif template[at] == "{":
-                end = template.index("}", at) + 1
-                name, _, argument = template[at + 1 : end - 1].partition(":")
+        start = 0
+        while start < len(template):
+            if template[start] == "[":
+                end = _closing(template, start)
+                pieces += self.expand(self.pick(_alternatives(template[start + 1 : end - 1])))
+            elif template[start] == "{":
+                end = template.index("}", start) + 1
+                name, _, argument = template[start + 1 : end - 1].partition(":")
                 pieces += self.slot(name, argument)
             else:
-                end = min((place for place in (template.find("[", at), template.find("{", at)) if place >= 0),
-                          default=len(template))  # fmt: skip
-                pieces.append(Piece(template[at:end]))
-            at = end
+                openings = (template.find("[", start), template.find("{", start))
+                end = min((index for index in openings if index >= 0), default=len(template))
+                pieces.append(Piece(template[start:end]))
+            start = end
         return pieces
 
     def sentence(self, template: str) -> list[Piece]:
-        """`template` expanded, with a capital letter first and a full stop last."""
+        """Return an expansion of `template` that begins with a capital letter and ends with a full stop."""
         pieces = _tidy(self.expand(template))
         first, last = pieces[0], pieces[-1]
         if not first.label:
@@ -64,7 +65,7 @@ class Grammar:
 
 
 def assemble(pieces: Sequence[Piece]) -> tuple[str, list[dict[str, Any]]]:
-    """The text, and the spans of its labelled pieces as the data files hold them."""
+    """Return the text, and the spans of its labeled pieces in the form of the data files."""
     text, spans = "", []
     for piece in pieces:
         if piece.label:
@@ -75,7 +76,10 @@ def assemble(pieces: Sequence[Piece]) -> tuple[str, list[dict[str, Any]]]:
 
 
 def consistent(text: str, spans: Sequence[dict[str, Any]]) -> bool:
-    """Whether no labelled string also stands unlabelled in the text, as a bystander's country or name might."""
+    """Return whether all occurrences of the labeled strings in the text are labeled.
+
+    The country or name of a bystander, for example, could equal a labeled one.
+    """
     covered = [(span["start"], span["end"]) for span in spans]
     for span in spans:
         for match in re.finditer(rf"(?<!\w){re.escape(span['text'])}(?!\w)", text, re.IGNORECASE):
@@ -85,7 +89,7 @@ def consistent(text: str, spans: Sequence[dict[str, Any]]) -> bool:
 
 
 def _tidy(pieces: Sequence[Piece]) -> list[Piece]:
-    """Without the double spaces and the spaces before commas that empty alternatives leave behind."""
+    """Return the pieces without double spaces and spaces before commas, which empty alternatives leave."""
     tidy = [Piece("")]
     for piece in pieces:
         text = piece.text if piece.label else re.sub(r" +", " ", re.sub(r" +([,;])", r"\1", piece.text))
@@ -93,22 +97,22 @@ def _tidy(pieces: Sequence[Piece]) -> list[Piece]:
             tidy[-1] = Piece(tidy[-1].text.rstrip(" "), tidy[-1].label)
         tidy.append(Piece(text, piece.label))
     tidy[-1] = Piece(tidy[-1].text.rstrip(" "), tidy[-1].label)
-    kept = [each for each in tidy if each.text]
+    kept = [piece for piece in tidy if piece.text]
     return [Piece(kept[0].text.lstrip(" "), kept[0].label), *kept[1:]] if kept[0].text.strip() else kept[1:]
 
 
 def _closing(template: str, opening: int) -> int:
-    """The place behind the `]` that closes the `[` at `opening`."""
+    """Return the index after the `]` that closes the `[` at `opening`."""
     depth = 0
-    for place in range(opening, len(template)):
-        depth += {"[": 1, "]": -1}.get(template[place], 0)
+    for index in range(opening, len(template)):
+        depth += {"[": 1, "]": -1}.get(template[index], 0)
         if not depth:
-            return place + 1
+            return index + 1
     raise ValueError(f"unclosed [ in {template!r}")
 
 
 def _alternatives(inner: str) -> list[str]:
-    """`inner` cut at each `|` that is not inside brackets of its own."""
+    """Split `inner` at each `|` outside of brackets."""
     parts, depth = [""], 0
     for char in inner:
         depth += {"[": 1, "]": -1}.get(char, 0)

@@ -1,7 +1,8 @@
-"""`python -m tasks.generation.keyword_baseline [FOLDER]`: what rules without learning score on the test splits.
+"""`python -m tasks.generation.keyword_baseline [FOLDER]`: scores of keyword rules on the test splits.
 
-The words were chosen by reading the train splits, as an analyst would: telling phrases, minus phrases that excuse.
-Spans come from regular expressions and from lists of the names that train labels. The data cards quote the table.
+The phrases were chosen by reading the train splits, as an analyst would: phrases that indicate a flag, and phrases that
+excuse it. Spans come from regular expressions and from lists of the names labeled in train. The data cards quote the
+table.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 Record = dict[str, Any]
 Spans = set[tuple[int, int, str]]
 
-# A rule may know only what train shows: `supported` drops every pattern that no fitting train record backs.
+# A rule may use knowledge from train only: `supported` drops every pattern without a matching train record.
 FLAG_WORDS = {
     "structuring": (
         r"(just|whisker|little) (below|under|short)",
@@ -390,19 +391,21 @@ PATTERNS = {
 def supported(
     patterns: Mapping[str, Sequence[str]], fits: Callable[[str, Record], bool], train: list[Record]
 ) -> dict[str, str]:
-    """Of each name's patterns, as one, those that match some train record and fit at least as many as they do not."""
+    """Return for each name one pattern: of its patterns, those that match train records of which at least half fit."""
     kept = {}
-    for name, each in patterns.items():
-        matched = {pattern: [fits(name, record) for record in train if re.search(pattern, record["text"], re.IGNORECASE)]
-                   for pattern in each}  # fmt: skip
-        kept[name] = (
-            "|".join(pattern for pattern, right in matched.items() if right and 2 * sum(right) >= len(right)) or r"(?!)"
-        )
+    for name, alternatives in patterns.items():
+        supporting = []
+        for pattern in alternatives:
+            correct = [fits(name, record) for record in train if re.search(pattern, record["text"], re.IGNORECASE)]
+            if correct and 2 * sum(correct) >= len(correct):
+                supporting.append(pattern)
+        kept[name] = "|".join(supporting) or r"(?!)"  # the latter matches nothing
     return kept
 
 
 def gazetteer(train: Iterable[Record], patterned: Mapping[str, str]) -> list[tuple[str, re.Pattern[str]]]:
-    """What finds spans, best first: patterns, then for each label the strings that train more often labels than not."""
+    """Return labels and patterns that find spans, in order of priority: `patterned`, then for each label the strings that
+    are labeled in more than half of their occurrences in train."""
     train = list(train)
     names: dict[str, set[str]] = defaultdict(set)
     for record in train:
@@ -412,35 +415,35 @@ def gazetteer(train: Iterable[Record], patterned: Mapping[str, str]) -> list[tup
         (label, re.compile(pattern, re.IGNORECASE if label != "COUNTERPARTY" else 0))
         for label, pattern in patterned.items()
     ]
-    labelled: Counter[str] = Counter(record["text"][span["start"] : span["end"]].lower()
+    labeled: Counter[str] = Counter(record["text"][span["start"] : span["end"]].lower()
                                      for record in train for span in record["entities"])  # fmt: skip
-    for label, found in sorted(names.items()):
+    for label, strings in sorted(names.items()):
         if label in ("AMOUNT", "ACCOUNT", "LAB_VALUE", "DOSE", "AGE"):
             continue
-        kept = [each for each in sorted(found, key=lambda name: (-len(name), name))
-                if 2 * labelled[each] > sum(record["text"].lower().count(each) for record in train)]  # fmt: skip
+        kept = [name for name in sorted(strings, key=lambda name: (-len(name), name))
+                if 2 * labeled[name] > sum(record["text"].lower().count(name) for record in train)]  # fmt: skip
         finders.append((label, re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, kept))})(?!\w)", re.IGNORECASE)))
     return finders
 
 
 def find(text: str, finders: Iterable[tuple[str, re.Pattern[str]]]) -> Spans:
-    """The spans of a text; a finder takes only characters that none before it took."""
+    """Return the spans of a text. A match that overlaps a span of an earlier finder is dropped."""
     taken = [False] * len(text)
-    found: Spans = set()
+    spans: Spans = set()
     for label, pattern in finders:
         for match in pattern.finditer(text):
             start, end = match.span(match.lastindex or 0)
             if not any(taken[start:end]):
                 taken[start:end] = [True] * (end - start)
-                found.add((start, end, label))
-    return found
+                spans.add((start, end, label))
+    return spans
 
 
-def f1(gold: Iterable[set[Any]], guess: Iterable[set[Any]]) -> float:
-    """Micro F1 over pairs of sets."""
-    pairs = list(zip(gold, guess, strict=True))
-    right = sum(len(one & other) for one, other in pairs)
-    return 2 * right / max(1, sum(len(one) + len(other) for one, other in pairs))
+def f1(gold: Iterable[set[Any]], predicted: Iterable[set[Any]]) -> float:
+    """Return the micro F1 over pairs of sets."""
+    pairs = list(zip(gold, predicted, strict=True))
+    correct = sum(len(one & other) for one, other in pairs)
+    return 2 * correct / max(1, sum(len(one) + len(other) for one, other in pairs))
 
 
 def read_records(folder: Path, split: str) -> list[Record]:
@@ -455,22 +458,22 @@ def answers(task: str, train: list[Record], texts: Sequence[str]) -> list[tuple[
 
 
 def scores(folder: Path, task: str) -> dict[str, float]:
-    """Name of a score -> its value on the task's test split."""
+    """Return the scores on a task's test split by name."""
     train, test = (read_records(folder / task, split) for split in ("train", "test"))
     table = TEXT_SCORES[task](train, test)
     finders = gazetteer(train, PATTERNS[task])
     gold = [{(span["start"], span["end"], span["label"]) for span in record["entities"]} for record in test]
-    guess = [find(record["text"], finders) for record in test]
-    for label in sorted({each[2] for spans in gold for each in spans}):
+    predicted = [find(record["text"], finders) for record in test]
+    for label in sorted({span[2] for spans in gold for span in spans}):
         table[f"entities {label}"] = f1(
-            *([{each for each in spans if each[2] == label} for spans in side] for side in (gold, guess))
+            *([{span for span in spans if span[2] == label} for spans in side] for side in (gold, predicted))
         )
-    table["entities micro F1, strict"] = f1(gold, guess)
+    table["entities micro F1, strict"] = f1(gold, predicted)
     return table
 
 
 def flag_answers(train: list[Record], texts: Iterable[str]) -> list[set[str]]:
-    """Return the flags predicted for each text: those of which it has a telling phrase and no excusing one."""
+    """Return the flags predicted for each text: those with an indicating phrase and no excusing one."""
     words = supported(FLAG_WORDS, lambda flag, record: flag in record["flags"], train)
     excuses = supported(EXCUSES, lambda flag, record: flag not in record["flags"], train)
     return [
@@ -483,29 +486,35 @@ def flag_answers(train: list[Record], texts: Iterable[str]) -> list[set[str]]:
 def flag_scores(train: list[Record], test: list[Record]) -> dict[str, float]:
     """Return the F1 of each flag, and their mean."""
     gold = [set(record["flags"]) for record in test]
-    guess = flag_answers(train, [record["text"] for record in test])
+    predicted = flag_answers(train, [record["text"] for record in test])
     table = {
-        f"flags {flag}": f1([{flag} & known for known in gold], [{flag} & known for known in guess])
+        f"flags {flag}": f1([{flag} & flags for flags in gold], [{flag} & flags for flags in predicted])
         for flag in FLAG_WORDS
     }
     return table | {"flags macro F1": sum(table.values()) / len(table)}
 
 
 def outcome_scores(train: list[Record], test: list[Record]) -> dict[str, float]:
-    """Accuracy, F1 of each outcome, and their mean: the phrase that stands last decides, as notes tell things in order."""
+    """Return accuracy, F1 of each outcome, and their mean.
+
+    The last matching phrase decides, since notes are in chronological order; without one, the most common outcome.
+    """
     words = supported(OUTCOME_WORDS, lambda name, record: name == record["outcome"], train)
     common = Counter(record["outcome"] for record in train).most_common(1)[0][0]
-    gold, guess = [record["outcome"] for record in test], []
+    gold, predicted = [record["outcome"] for record in test], []
     for record in test:
-        last = {name: max((each.start() for each in re.finditer(words[name], record["text"], re.IGNORECASE)), default=-1)
-                for name in words}  # fmt: skip
+        last = {
+            name: max((match.start() for match in re.finditer(pattern, record["text"], re.IGNORECASE)), default=-1)
+            for name, pattern in words.items()
+        }
         best = max(last, key=last.__getitem__)
-        guess.append(best if last[best] >= 0 else common)
+        predicted.append(best if last[best] >= 0 else common)
     table = {
-        f"outcome {name}": f1([{name} & {each} for each in gold], [{name} & {each} for each in guess]) for name in words
+        f"outcome {name}": f1(*([{name} & {outcome} for outcome in outcomes] for outcomes in (gold, predicted)))
+        for name in words
     }
-    right = sum(one == other for one, other in zip(gold, guess, strict=True)) / len(gold)
-    return {"outcome accuracy": right} | table | {"outcome macro F1": sum(table.values()) / len(table)}
+    accuracy = sum(one == other for one, other in zip(gold, predicted, strict=True)) / len(gold)
+    return {"outcome accuracy": accuracy} | table | {"outcome macro F1": sum(table.values()) / len(table)}
 
 
 TEXT_SCORES: dict[str, Callable[[list[Record], list[Record]], dict[str, float]]] = {
@@ -515,7 +524,7 @@ TEXT_SCORES: dict[str, Callable[[list[Record], list[Record]], dict[str, float]]]
 
 
 def show(folder: Path) -> str:
-    """The scores of both tasks as tables for a data card."""
+    """Return the scores of both tasks as Markdown tables for the data cards."""
     lines = []
     for task in TEXT_SCORES:
         lines += ["", f"| {task}, test | keyword baseline |", "|---|---|"]

@@ -1,4 +1,4 @@
-"""What case notes name, by clinical picture. The last part of each list is kept for the dev and test splits."""
+"""Names for case notes, by clinical picture. The last part of each list occurs in the dev and test splits only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Picture:
-    """Words that go together in one note; `labs` and the doses of `medications` are keys and values as written."""
+    """A clinical picture: findings, conditions, medications with their doses, and keys of `LABS`, used in one note."""
 
     findings: list[str]
     conditions: list[str]
@@ -16,8 +16,8 @@ class Picture:
 
 
 def words(text: str) -> list[str]:
-    """The names in a list with bars between them."""
-    return [each.strip() for each in text.replace("\n", " ").split("|")]
+    """Split a text at its bars."""
+    return [word.strip() for word in text.replace("\n", " ").split("|")]
 
 
 TABLET = ("5 mg", "10 mg", "20 mg", "2.5 mg")

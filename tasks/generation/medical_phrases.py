@@ -1,4 +1,4 @@
-"""What case notes say, as templates (see `grammar`). Slots that begin with `plain` stand for words that are no entity."""
+"""Templates of case notes (see `grammar`). Slots that begin with `plain` are filled with words that are no entity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invented names for payment records. The last part of each list is kept for the dev and test splits."""
+"""Invented names for payment records. The last part of each list occurs in the dev and test splits only."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What payment records say, as templates (see `grammar`): openings, the stories behind each flag, fillers.
+"""Templates of payment records (see `grammar`): openings, the stories of each flag, fillers.
 
-A story has three tellings. In the first a `setup`, which is the same for a suspicious and an innocent record, is settled
-by a second sentence; in the second one sentence (`whole_`) says it all; in the third
-a claim or an excuse is found to be true or untrue, so that only both halves together tell. `yes` holds evidence for the flag, `no` holds
-near misses, written with the same words on purpose.
+A story has three forms. In the first, a `setup`, which suspicious and innocent records share, is followed by a sentence
+that decides. In the second, one sentence (`whole_`) contains everything. In the third, a claim or an excuse is found to
+be true or untrue, so that only both halves together decide. `yes` contains evidence for the flag, `no` near misses,
+deliberately written with the same words.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Story:
-    """The ways to tell one flag (`yes`) and what only looks like it (`no`); `opening` names the way a text begins."""
+    """The templates of one flag.
+
+    opening: the key in `OPENINGS` of how a text begins. yes: evidence for the flag. no: near misses. claims: clauses
+    that are evidence if they are true. excuses: clauses that explain the record if they are true.
+    """
 
     opening: str
     setup: list[str]
@@ -22,9 +26,7 @@ class Story:
     whole_yes: list[str]
     whole_no: list[str]
     claims: list[str]
-    """Clauses that would be evidence if they are true."""
     excuses: list[str]
-    """Clauses that would explain the record if they are true."""
 
 
 OPENINGS = {

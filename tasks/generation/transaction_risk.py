@@ -1,4 +1,4 @@
-"""Payment records: a line of columns as a payment system exports them, then a memo; flags and spans."""
+"""Payment records with flags and entities (spans): a line of columns, as payment systems export them, then a memo."""
 
 from __future__ import annotations
 
@@ -16,107 +16,108 @@ SIZES = {"train": 200, "dev": 120, "test": 400, "unlabeled": 1360}
 FLAG_SHARES = {"structuring": 0.13, "sanctions_exposure": 0.1, "shell_company": 0.08, "mule_account": 0.11,
                "trade_mispricing": 0.055}  # fmt: skip
 SECOND_FLAG, NEAR_MISS = 0.14, 0.7
-"""Share of suspicious records that hold a second flag; share of the others that hold a near miss."""
-LONGEST = 430
-"""Characters; longer drawings are drawn again, so that every text stays below 200 word-pieces."""
+"""Share of suspicious records with a second flag; share of the other records with a near miss."""
+MAX_CHARACTERS = 430
+"""Longer texts are generated again, so that every text has fewer than 200 word pieces."""
 
 
 def columns(payment: Payment, opening: str) -> list[Piece]:
-    """The first line of a record: columns in the order and the spelling of one of four export programs."""
-    chance = payment.chance
+    """Return the first line of a record: columns in the order and spelling of one of four export programs."""
+    rng = payment.rng
     channel = {"cash": ("COUNTER", "ATM", "CASH"), "personal": ("INSTANT", "SEPA", "APP")}.get(
         opening, ("SWIFT", "SEPA", "WIRE")
     )
-    manner = chance.randrange(4)
+    program = rng.randrange(4)
     keys = (("channel", "currency", "booked", "branch", "amount", "country"), ("CHN", "CCY", "DT", "BR", "AMT", "CTRY"),
-            ("chan", "ccy", "date", "br", "amt", "ctry"), ("Channel", "Curr", "Booking", "Office", "Sum", "Country"))[manner]  # fmt: skip
-    mark, gap = ((": ", " | "), ("=", "; "), (":", " / "), (": ", ", "))[manner]
+            ("chan", "ccy", "date", "br", "amt", "ctry"), ("Channel", "Curr", "Booking", "Office", "Sum", "Country"))[program]  # fmt: skip
+    equals, separator = ((": ", " | "), ("=", "; "), (":", " / "), (": ", ", "))[program]
     values: list[Piece] = [
-        Piece(chance.choice(channel)),
+        Piece(rng.choice(channel)),
         Piece(payment.currency),
-        Piece(payment.say_date()),
-        Piece(payment.say_branch()),
+        Piece(payment.slot_date()),
+        Piece(payment.slot_branch()),
     ]
     shown = list(zip(keys, values, strict=False))
-    shown = [shown[0], shown[1], *chance.sample(shown[2:], chance.randint(0, 2))]
-    if chance.random() < 0.35 and opening in ("wire", "trade"):
+    shown = [shown[0], shown[1], *rng.sample(shown[2:], rng.randint(0, 2))]
+    if rng.random() < 0.35 and opening in ("wire", "trade"):
         shown.append((keys[4], Piece(payment.number(payment.total, True), "AMOUNT")))
-    if chance.random() < 0.3 and opening in ("wire", "trade"):
-        shown.append((keys[5], payment.say_country()))
+    if rng.random() < 0.3 and opening in ("wire", "trade"):
+        shown.append((keys[5], payment.slot_country()))
     pieces: list[Piece] = []
     for key, value in shown:
-        pieces += [Piece((gap if pieces else "") + key + mark), value]
+        pieces += [Piece((separator if pieces else "") + key + equals), value]
     return [*pieces, Piece("\n")]
 
 
-def record(chance: random.Random, split: str, flags: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
-    """The text and the spans of one record for which exactly `flags` hold."""
-    payment = Payment(chance, split)
-    told = list(flags) or ([chance.choice(sorted(STORIES))] if chance.random() < NEAR_MISS else [])
-    opening = STORIES[told[0]].opening if told else chance.choice(sorted(OPENINGS))
-    if opening == "personal" and chance.random() < 0.5:
+def record(rng: random.Random, split: str, flags: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
+    """Return the text and the spans of one record with exactly these flags."""
+    payment = Payment(rng, split)
+    shown = list(flags) or ([rng.choice(sorted(STORIES))] if rng.random() < NEAR_MISS else [])
+    opening = STORIES[shown[0]].opening if shown else rng.choice(sorted(OPENINGS))
+    if opening == "personal" and rng.random() < 0.5:
         payment.again = payment.full_name()
     sentences = [payment.grammar.sentence(payment.grammar.pick(OPENINGS[opening]))]
-    for each in told:
-        sentences += tell(payment, each, bool(flags))
-    if flags and chance.random() < 0.3:
-        # An innocent remark on another flag stands beside the evidence.
-        for other in [each for each in beside(flags[0]) if each not in flags][:1]:
+    for flag in shown:
+        sentences += story_sentences(payment, flag, bool(flags))
+    if flags and rng.random() < 0.3:
+        # An innocent remark on another flag accompanies the evidence.
+        for other in [flag for flag in compatible(flags[0]) if flag not in flags][:1]:
             sentences.append(payment.grammar.sentence(payment.grammar.pick(STORIES[other].whole_no)))
-    for _ in range(chance.choice((0, 1, 1, 2))):
-        place = chance.randint(1, len(sentences))
-        sentences.insert(place, payment.grammar.sentence(payment.grammar.pick(FILLERS)))
-    joint = chance.choice((" ", " ", " ", "\n"))
+    for _ in range(rng.choice((0, 1, 1, 2))):
+        position = rng.randint(1, len(sentences))
+        sentences.insert(position, payment.grammar.sentence(payment.grammar.pick(FILLERS)))
+    joint = rng.choice((" ", " ", " ", "\n"))
     body: list[Piece] = []
     for sentence in sentences:
         body += [*([Piece(joint)] if body else []), *sentence]
-    body = roughen(body, chance, names.SHORTENINGS, frozenset({"COUNTERPARTY"}))
+    body = roughen(body, rng, names.SHORTENINGS, frozenset({"COUNTERPARTY"}))
     return assemble([*columns(payment, opening), *body])
 
 
-def tell(payment: Payment, flag: str, holds: bool) -> list[list[Piece]]:
-    """The one or two sentences of a story: evidence for `flag` where it `holds`, else a near miss."""
+def story_sentences(payment: Payment, flag: str, has_flag: bool) -> list[list[Piece]]:
+    """Return the one or two sentences of a story: evidence for `flag` if the record has it, else a near miss."""
     story, grammar = STORIES[flag], payment.grammar
-    manner = payment.chance.random()
-    if manner < 0.33:
-        return [grammar.sentence(grammar.pick(story.whole_yes if holds else story.whole_no))]
+    form = payment.rng.random()
+    if form < 0.33:
+        return [grammar.sentence(grammar.pick(story.whole_yes if has_flag else story.whole_no))]
     setup = [grammar.sentence(grammar.pick(story.setup))]
-    if manner < 0.71:
-        return [*setup, grammar.sentence(grammar.pick(story.yes if holds else story.no))]
-    true = payment.chance.random() < 0.5
+    if form < 0.71:
+        return [*setup, grammar.sentence(grammar.pick(story.yes if has_flag else story.no))]
+    true = payment.rng.random() < 0.5
     payment.claim_holds = true
-    payment.clause = grammar.pick(story.claims if true == holds else story.excuses)
-    told = grammar.sentence(grammar.pick(TRUE if true else UNTRUE))
-    return [*setup, told] if payment.chance.random() < 0.6 else [told]
+    payment.clause = grammar.pick(story.claims if true == has_flag else story.excuses)
+    verdict = grammar.sentence(grammar.pick(TRUE if true else UNTRUE))
+    return [*setup, verdict] if payment.rng.random() < 0.6 else [verdict]
 
 
-def deal_flags(chance: random.Random, size: int) -> list[list[str]]:
-    """The flags of each of `size` records by `FLAG_SHARES`, in random order: mostly none, seldom two."""
-    dealt = [[flag] for flag, share in FLAG_SHARES.items() for _ in range(round(share * size))]
-    for flags in dealt:
-        if chance.random() < SECOND_FLAG:
-            flags.append(chance.choice([each for each in beside(flags[0]) if each != flags[0]]))
+def draw_flags(rng: random.Random, size: int) -> list[list[str]]:
+    """Return the flags of `size` records with the shares of `FLAG_SHARES`, in random order: mostly none, rarely two."""
+    drawn = [[flag] for flag, share in FLAG_SHARES.items() for _ in range(round(share * size))]
+    for flags in drawn:
+        if rng.random() < SECOND_FLAG:
+            flags.append(rng.choice([flag for flag in compatible(flags[0]) if flag != flags[0]]))
             flags.sort(key=list(STORIES).index)
-    dealt += [[] for _ in range(size - len(dealt))]
-    chance.shuffle(dealt)
-    return dealt
+    drawn += [[] for _ in range(size - len(drawn))]
+    rng.shuffle(drawn)
+    return drawn
 
 
-def beside(flag: str) -> list[str]:
-    """The flags whose stories can be told of the same payment as `flag`'s, itself included."""
-    kept = ["structuring", "mule_account"]
-    return kept if flag in kept else [each for each in STORIES if each not in kept]
+def compatible(flag: str) -> list[str]:
+    """Return the flags that one payment can have together with `flag`, itself included."""
+    cash_flags = ["structuring", "mule_account"]
+    return cash_flags if flag in cash_flags else [name for name in STORIES if name not in cash_flags]
 
 
 def records(split: str, seed: int, taken: set[str]) -> list[dict[str, Any]]:
-    """The records of a split; `taken` holds the texts of the splits made before and grows."""
-    chance = random.Random(f"transaction_risk {split} {seed}")
-    made: list[dict[str, Any]] = []
-    for flags in deal_flags(chance, SIZES[split]):
-        text, spans = record(chance, split, flags)
-        while len(text) > LONGEST or text in taken or not consistent(text, spans):
-            text, spans = record(chance, split, flags)
+    """Return the records of a split. taken: the texts of the splits generated before, to which those of this one are
+    added."""
+    rng = random.Random(f"transaction_risk {split} {seed}")
+    split_records: list[dict[str, Any]] = []
+    for flags in draw_flags(rng, SIZES[split]):
+        text, spans = record(rng, split, flags)
+        while len(text) > MAX_CHARACTERS or text in taken or not consistent(text, spans):
+            text, spans = record(rng, split, flags)
         taken.add(text)
         labels = {} if split == "unlabeled" else {"flags": flags, "entities": spans}
-        made.append({"id": f"{split}-{len(made):04}", "text": text, **labels})
-    return made
+        split_records.append({"id": f"{split}-{len(split_records):04}", "text": text, **labels})
+    return split_records
