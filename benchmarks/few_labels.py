@@ -76,7 +76,7 @@ def measure(cell: str, preset: str, seed: int, encoder: str, settings: list[str]
     run = electra_ie.train(
         task, runs / preset, label_budget=None if budget == "all" else int(budget), preset=preset, seed=seed,
         encoder=directory or None, overrides=settings, teacher=teacher,
-    )  # fmt: skip
+    ).path  # fmt: skip
     spent = time.process_time() - began
     if teacher:
         spent += RESULTS.load()[module_key(name, cell, CONTROL, seed)]["cpu_seconds"]

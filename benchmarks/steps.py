@@ -52,7 +52,7 @@ def measure(cell: str, times: float, seed: int, overrides: list[str]) -> dict[st
         run, data = Path(folder) / "run", replace(read, dev=[])
         steps = round(times * (set_up(task, settings, data, run).settings.max_steps or 0))
         Trainer(set_up(task, settings.replace(max_steps=steps), data, run), run).run()
-        scores = score_answers(task.fields, scored, predict(Extractor.load(f"{folder}/run"), scored))
+        scores = score_answers(task.fields, scored, predict(Extractor.from_pretrained(f"{folder}/run"), scored))
     return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored), "settings": overrides}
 
 

@@ -117,7 +117,7 @@ def measure(variant: str, seed: int, folder: Path) -> dict[str, Any]:
     if teacher:
         spent += RESULTS.load()[f"{CONTROL} | {seed}"]["cpu_seconds"]
     scores = electra_ie.evaluate(run, "test")
-    return {"test": round(100 * scores["kind"]["accuracy"], 2), "cpu_seconds": round(spent)}
+    return {"test": round(100 * (scores["kind"].value or 0), 2), "cpu_seconds": round(spent)}
 
 
 def table() -> str:

@@ -77,7 +77,9 @@ def test_every_line_of_extract_names_model_and_version(run, mine, tmp_path):
     record = json.loads((tmp_path / "found.jsonl").read_text("utf-8"))
     assert record["model"] == audit_of(run)["model"][:16] and record["version"] == version("electra_ie")
     spoil(mine / "risks" / "model.safetensors")
-    assert Extractor.load(str(mine)).model not in (record["model"], None), "of the files, not of what audit.json says"
+    assert Extractor.from_pretrained(mine).model not in (record["model"], None), (
+        "of the files, not of what audit.json says"
+    )
 
 
 def spoil(file: Path) -> None:
@@ -230,8 +232,8 @@ def test_a_run_without_an_audit_is_refused(mine):
 
 
 def test_trained_again_from_run_yaml_the_weights_have_the_same_hash(task, tmp_path, encoder):
-    first = train(str(task), tmp_path / "first", **tiny.settings(encoder("bert"), "supervised"), label_budget=30)
-    again = train(str(task), tmp_path / "again", settings=first / "run.yaml")
+    first = train(str(task), tmp_path / "first", **tiny.settings(encoder("bert"), "supervised"), label_budget=30).path
+    again = train(str(task), tmp_path / "again", settings=first / "run.yaml").path
     assert (
         audit_of(first)["weights"] == audit_of(again)["weights"]
         and audit_of(first)["model"] == audit_of(again)["model"]
@@ -245,7 +247,7 @@ def test_test_documents_that_stand_in_train_are_warned_of(task, tmp_path, encode
     test_records = [json.loads(line) for line in (task.parent / "test.jsonl").read_text("utf-8").splitlines()]
     copied = {**train_records[3], "id": "copied", "text": train_records[3]["text"].replace(" ", "  "), "names": []}
     tiny.write_records(task.parent / "test.jsonl", [*test_records, copied])
-    made = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
+    made = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60)).path
     told = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
     assert told == [
         "warning: 1 of 21 documents of test are also in train (1 exactly, 0 nearly): scores on test are too high. "

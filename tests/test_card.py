@@ -17,7 +17,7 @@ import tiny
 import yaml
 from huggingface_hub import ModelCard
 
-from electra_ie import Extractor, UserError, compare, evaluate, train
+from electra_ie import Extractor, SplitScores, UserError, compare, evaluate, train
 from electra_ie.cli.listing import show_scores
 from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.config.train import EMBEDDED
@@ -79,14 +79,14 @@ def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
         str(tiny.write_task(folder / "task")),
         {"preset": "supervised", "max_steps": 140, "pooling": "stock"},
     )
-    other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), **settings))
+    other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), **settings)).path
     with pytest.MonkeyPatch.context() as patch:  # as where words cannot spell the gold
         patch.setattr(
             TrainingData,
             "windower",
             lambda _, tokenizer, size, context_overlap, *others: WindowTokenizer(tokenizer, size, context_overlap),
         )
-        tokens = train(task, folder / "tokens", **tiny.settings(encoder("bert"), **settings))
+        tokens = train(task, folder / "tokens", **tiny.settings(encoder("bert"), **settings)).path
     return {"words": run, "tokens": tokens, "bytes": other}
 
 
@@ -94,7 +94,7 @@ def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
 def answers(runs, tmp_path_factory) -> dict[str, dict[str, list]]:
     """What the code of each card says to each text, as it stands there; one Python for all, since torch loads slowly."""
     asked = {
-        name: [str(run), blocks((run / "README.md").read_text("utf-8")), texts_of(Extractor.load(str(run)))]
+        name: [str(run), blocks((run / "README.md").read_text("utf-8")), texts_of(Extractor.from_pretrained(run))]
         for name, run in runs.items()
     }
     done = subprocess.run(
@@ -110,7 +110,7 @@ def test_the_code_of_the_card_finds_what_extract_finds(runs, answers, name, stra
     run, told = runs[name], answers[name]
     assert StockFolder.read(run, tiny.NAMED).strategy == strategy
     assert set(told) == {"read_topic", "read_risks", "find_names"} | ({"read_names"} if strategy else set())
-    extractor = Extractor.load(str(run))
+    extractor = Extractor.from_pretrained(run)
     texts = texts_of(extractor)
     readings = list(extractor.read(Document("", text) for text in texts))
     compared = 0
@@ -246,9 +246,9 @@ def test_scores_on_test_get_into_the_card_unless_somebody_has_edited_it(mine, ca
     edited = card.read_text("utf-8") + "Ask the desk of payments.\n"
     scores = evaluate(mine)
     new = card.read_text("utf-8")
-    assert f"**names, test: {scores['names']['f1']:.3f}" in new and "test had not been scored" not in new
+    assert f"**names, test: {scores['names'].value:.3f}" in new and "test had not been scored" not in new
     assert {each.dataset_split for each in ModelCard(new).data.eval_results} == {"dev", "test"}
-    assert evaluate(mine) and card.read_text("utf-8") == new and "warning" not in capsys.readouterr().err
+    assert evaluate(mine).fields and card.read_text("utf-8") == new and "warning" not in capsys.readouterr().err
     card.write_text(edited, encoding="utf-8")
     evaluate(mine, "dev")
     assert (
@@ -269,7 +269,7 @@ def bare_of(task, split, *names):
 
 def test_a_field_without_gold_in_dev_has_no_score_there_and_no_say(task, tmp_path, encoder, capsys):
     bare_of(task, "dev", "risks", "names")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60)).path
     assert "no document of dev has a label of risks, names: no score is defined there" in capsys.readouterr().err
     dev = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
     assert dev["names"]["f1"] is dev["risks"]["macro_f1"] is dev["names"]["intervals"]["f1"] is None
@@ -282,7 +282,7 @@ def test_a_field_without_gold_in_dev_has_no_score_there_and_no_say(task, tmp_pat
     assert {each.dataset_config for each in ModelCard(card).data.eval_results} == {"topic"}, (
         "the hub takes numbers only"
     )
-    show_scores(dev, "dev")
+    show_scores(SplitScores.of(dev), "dev")
     shown = capsys.readouterr()
     rows = [line.split() for line in shown.out.splitlines()]
     false = str(dev["names"]["false"])
@@ -293,7 +293,7 @@ def test_a_field_without_gold_in_dev_has_no_score_there_and_no_say(task, tmp_pat
 def test_without_any_gold_in_dev_the_last_weights_are_kept(task, tmp_path, encoder, capsys):
     task.write_text(re.sub(r"  (topic|names): .*\n", "", task.read_text("utf-8")), encoding="utf-8")
     bare_of(task, "dev", "risks")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial"))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial")).path
     shown = capsys.readouterr().err
     assert (
         shown.count("no document of dev has a label of any field: no score is defined there, and the last weights") == 1
@@ -340,7 +340,7 @@ def test_a_corpus_leaves_no_trace_in_the_run(task, tmp_path, encoder):
         if name != "pool":
             records[-1]["names"] = records[0]["names"]
         tiny.write_records(file, records)
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "latent", pooling="stock"))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "latent", pooling="stock")).path
     files = [file for file in run.rglob("*") if file.is_file()]
     assert len(files) > 15 and len(grams) > 4000
     for file in files:

@@ -58,7 +58,7 @@ def test_a_run_that_collapses_keeps_its_last_good_weights(task, tmp_path, encode
     """A generator that cannot learn is found out by a discriminator that does little else."""
     settings = tiny.settings(encoder("bert"), "latent", max_steps=120, batch_size=4, head_learning_rate=0.05)
     settings |= {"generator_learning_rate": 0.0, "discriminator": {"classification": 1.0, "adversarial": 100.0}}
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     told = capsys.readouterr().err
     assert "the discriminator rejects every generated row" in told and "The run keeps the weights of step" in told
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
@@ -81,7 +81,7 @@ def test_what_never_learnt_is_said(task, tmp_path, encoder, capsys, monkeypatch,
         task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     with monkeypatch.context() as patch:
         patch.setattr(setup, "init_bias_to_prior", begin_with_one_answer)
-        run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2))
+        run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2)).path
     told = capsys.readouterr().err
     alike = json.loads((run / "scores.json").read_text("utf-8"))["training"]["answered_alike"]
     assert (
@@ -89,7 +89,7 @@ def test_what_never_learnt_is_said(task, tmp_path, encoder, capsys, monkeypatch,
         and "(supervised): the field names gets the same answer in every text. Label more" in told
     )
     assert "Do not rely on its predictions for `topic` and `names`" in (run / "README.md").read_text("utf-8")
-    learnt = train(str(task), tmp_path / "learnt", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
+    learnt = train(str(task), tmp_path / "learnt", **tiny.settings(encoder("bert"), "supervised", max_steps=60)).path
     assert "answered_alike" not in json.loads((learnt / "scores.json").read_text("utf-8"))["training"]
     assert "the same answer" not in capsys.readouterr().err
 
@@ -111,7 +111,7 @@ def test_a_run_resumed_amid_a_collapse_notices_it_at_the_same_step(task, tmp_pat
     """What the watch has seen is in the log: of the run that is begun anew nothing is forgotten."""
     settings = tiny.settings(encoder("bert"), "latent", max_steps=120, batch_size=4, head_learning_rate=0.05)
     settings |= {"generator_learning_rate": 0.0, "discriminator": {"classification": 1.0, "adversarial": 100.0}}
-    whole = train(str(task), tmp_path / "whole", **settings)
+    whole = train(str(task), tmp_path / "whole", **settings).path
     collapsed = json.loads((whole / "scores.json").read_text("utf-8"))["training"]["collapsed"]
 
     def stop(state, pair):
@@ -128,7 +128,7 @@ def test_a_run_resumed_amid_a_collapse_notices_it_at_the_same_step(task, tmp_pat
     monkeypatch.setattr(
         DivergenceMonitor, "see", lambda self, step: (seen_again.append(step.number), see(self, step))[1]
     )
-    again = train(str(task), tmp_path / "again", resume=True, **settings)
+    again = train(str(task), tmp_path / "again", resume=True, **settings).path
     assert json.loads((again / "scores.json").read_text("utf-8"))["training"]["collapsed"] == collapsed
     assert seen_again == list(range(collapsed["step"]))
     name = "topic/model.safetensors"

@@ -151,7 +151,7 @@ def test_a_run_logs_what_hiding_achieves_and_ends_in_the_same_weights(task, tmp_
     assert list(told) == [25, 50, 60] and all(0 < each < 5 for some in told.values() for each in some)
     assert any(one != other for one, other in told.values())
     monkeypatch.setattr(StepLog, "masking_effect", lambda *_: {})
-    without = train(str(task), tmp_path / "without", **settings)
+    without = train(str(task), tmp_path / "without", **settings).path
     assert not any(ACHIEVED[0] in row for row in rows(without))
     for part in ("names", "topic", "risks"):
         assert (run / part / "model.safetensors").read_bytes() == (without / part / "model.safetensors").read_bytes()
@@ -236,7 +236,7 @@ def test_the_teachers_weights_are_kept_where_the_game_falls_far_behind(
     assert told in (run / "README.md").read_text("utf-8")
 
     spoil(monkeypatch)
-    kept = train(str(task), tmp_path / "kept", **settings)
+    kept = train(str(task), tmp_path / "kept", **settings).path
     scores = json.loads((kept / "scores.json").read_text("utf-8"))
     assert scores["training"]["best_step"] == 0 and rows(kept)[0] == {
         **teacher,
@@ -258,7 +258,7 @@ def test_a_game_that_is_slightly_behind_its_teacher_is_kept(task, tmp_path, enco
         true(self)
 
     monkeypatch.setattr(Trainer, "select_final_weights", settle)
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40)).path
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["best_step"] > 0
 
 
@@ -275,7 +275,7 @@ def test_a_game_that_collapses_ends_with_the_teacher(task, tmp_path, encoder, mo
             return "the loss has exploded" if hides and step.number == 13 else super().see(step)
 
     monkeypatch.setattr(training, "DivergenceMonitor", DivergenceMonitor)
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40)).path
     saved = json.loads((run / "scores.json").read_text("utf-8"))
     assert saved["training"]["collapsed"] == {"step": 14, "what": "the loss has exploded", "kept": 0}
     assert saved["training"]["best_step"] == 0
@@ -302,7 +302,7 @@ def test_a_teacher_is_trained_once(task, tmp_path, encoder, monkeypatch, capsys)
 def test_a_field_may_be_called_texts(task, tmp_path, encoder):
     task.write_text(task.read_text("utf-8").replace("  topic: {", "  texts: {from: topic, "), encoding="utf-8")
     for preset in ("latent", "adversarial"):
-        run = train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset))
+        run = train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset)).path
         assert (run / "texts" / "model.safetensors").is_file()
 
 
@@ -310,9 +310,9 @@ def test_two_processes_train_the_teacher_and_the_game(task, tmp_path, encoder, f
     """Once alone, once in two processes, the same run but for how sums are rounded."""
     settings = tiny.settings(encoder("bert"), "adversarial")
     alone = finished(tmp_path / "alone", "adversarial")
-    told = json.dumps({"task": str(task), "output": str(tmp_path / "both"), **settings})
-    program = "import json, sys, electra_ie; electra_ie.train(**json.loads(sys.argv[1]))"
-    run_two(lambda rank: ["-c", program, told])
+    told = json.dumps({"output": str(tmp_path / "both"), **settings})
+    program = "import json, sys, electra_ie; electra_ie.train(sys.argv[1], **json.loads(sys.argv[2]))"
+    run_two(lambda rank: ["-c", program, str(task), told])
     assert not (tmp_path / "both" / "checkpoint").exists()
     for one, both in zip(rows(alone), rows(tmp_path / "both"), strict=True):
         assert one["step"] == both["step"]
@@ -326,9 +326,9 @@ def test_without_unlabelled_texts_there_is_no_game_and_the_run_is_control(
 ):
     bare = task.read_text("utf-8").replace(", unlabeled: pool.jsonl", "")
     task.write_text(bare if dev else bare.replace("dev: dev.jsonl, ", ""), encoding="utf-8")
-    control = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised"))
+    control = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised")).path
     settings = tiny.settings(encoder("bert"), "adversarial", overrides=[f"self_training_rounds={generations}"])
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     told = "there is no unlabeled text to learn from; the teacher's weights are kept. Add texts"
     assert capsys.readouterr().err.count(told) == 1
     for part in ("names", "topic", "risks"):
@@ -351,9 +351,9 @@ def test_the_teacher_is_the_run_of_control_with_the_same_seed(task, tmp_path, en
     control = finished(tmp_path / "supervised", "supervised", max_steps=40)
     capsys.readouterr()
     settings = tiny.settings(folder, "adversarial", max_steps=40)
-    own = train(str(task), tmp_path / "own", **settings)
+    own = train(str(task), tmp_path / "own", **settings).path
     assert "(teacher)" in capsys.readouterr().err
-    given = train(str(task), tmp_path / "given", teacher=control, **settings)
+    given = train(str(task), tmp_path / "given", teacher=control, **settings).path
     assert "(teacher)" not in capsys.readouterr().err
     for part in ("names", "topic"):
         assert (own / part / "model.safetensors").read_bytes() == (given / part / "model.safetensors").read_bytes()
@@ -364,7 +364,7 @@ def test_the_teacher_is_the_run_of_control_with_the_same_seed(task, tmp_path, en
     )
 
     spoil(monkeypatch)
-    kept = train(str(task), tmp_path / "kept", teacher=control, **settings)
+    kept = train(str(task), tmp_path / "kept", teacher=control, **settings).path
     for part in ("names", "topic"):
         assert (kept / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
 
@@ -373,10 +373,10 @@ def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encod
     folder = encoder("bert")
     control = finished(tmp_path / "supervised", "supervised", max_steps=40)
     settings = tiny.settings(folder, "adversarial", max_steps=40, overrides=["self_training_rounds=2"])
-    own = train(str(task), tmp_path / "own", **settings)
+    own = train(str(task), tmp_path / "own", **settings).path
     shown = capsys.readouterr().err
     assert "(teacher)" in shown and "(adversarial, round 1)" in shown and "(adversarial, round 2)" in shown
-    given = train(str(task), tmp_path / "given", teacher=control, **settings)
+    given = train(str(task), tmp_path / "given", teacher=control, **settings).path
     shown = capsys.readouterr().err
     assert "(teacher)" not in shown and "(adversarial, round 1)" in shown
     for part in ("names", "topic"):
@@ -388,7 +388,7 @@ def test_a_given_teacher_teaches_the_first_generation_only(task, tmp_path, encod
     assert rows(given)[0]["seconds"] > before, "the time of all before it is part of the run's"
 
     spoil(monkeypatch)
-    kept = train(str(task), tmp_path / "kept", teacher=control, **settings)
+    kept = train(str(task), tmp_path / "kept", teacher=control, **settings).path
     assert capsys.readouterr().err.count("the teacher's weights are kept") == 2, "each generation falls back"
     for part in ("names", "topic"):
         assert (kept / part / "model.safetensors").read_bytes() == (control / part / "model.safetensors").read_bytes()
@@ -446,7 +446,7 @@ def on_another_encoder(run, folder):
 )
 def test_a_run_that_is_not_what_would_be_trained_now_is_no_teacher(task, tmp_path, encoder, change, told):
     folder = Path(shutil.copytree(encoder("bert"), tmp_path / "encoder"))
-    control = train(str(task), tmp_path / "supervised", **tiny.settings(str(folder), "supervised"))
+    control = train(str(task), tmp_path / "supervised", **tiny.settings(str(folder), "supervised")).path
     change(control, folder)
     with pytest.raises(UserError, match=told):
         train(str(task), tmp_path / "run", teacher=control, **tiny.settings(str(folder), "adversarial"))

@@ -66,14 +66,14 @@ def test_a_run_goes_to_the_hub_and_comes_back(hub, run, monkeypatch, capsys):
     assert set(there) == {*ours, ".gitattributes"}, "a run as train leaves it goes whole"
     assert {path for path in ours if there[path] != ours[path]} == {"task.yaml"}
     assert "data" not in yaml.safe_load(there["task.yaml"]), "a folder of this machine is nobody's business"
-    expected = Extractor.load(str(run))(TEXT)
-    assert expected and Extractor.load(NAME)(TEXT) == expected
+    expected = Extractor.from_pretrained(run)(TEXT)
+    assert expected and Extractor.from_pretrained(NAME)(TEXT) == expected
     assert Extractor.from_pretrained(NAME, revision=pushed.partition("@")[2])(TEXT) == expected
     asked = len(hub.asked)
-    assert Extractor.load(pushed)(TEXT) == expected and len(hub.asked) == asked, "a commit is in the cache"
+    assert Extractor.from_pretrained(pushed)(TEXT) == expected and len(hub.asked) == asked, "a commit is in the cache"
     assert Extractor.from_pretrained(NAME, local_files_only=True)(TEXT) == expected and len(hub.asked) == asked
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert Extractor.load(NAME)(TEXT) == expected and len(hub.asked) == asked, "usable without a network"
+    assert Extractor.from_pretrained(NAME)(TEXT) == expected and len(hub.asked) == asked, "usable without a network"
     assert verify(NAME).same, "what came back is what the audit tells of"
 
 
@@ -289,7 +289,7 @@ def test_what_cannot_be_fetched_is_one_line(hub, status, words):
     message = "Access to this resource is disabled." if "X_Error_Message" in headers else "ask its owner"
     hub.fail("GET /api/models", status, message=message, headers=headers)
     with pytest.raises(UserError) as caught:
-        Extractor.load(NAME)
+        Extractor.from_pretrained(NAME)
     assert str(caught.value).startswith(f"{NAME}: {words}") and "\n" not in str(caught.value)
 
 
@@ -303,12 +303,12 @@ def test_what_is_not_there_is_told_apart(hub, run, monkeypatch, tmp_path):
         ("acme/bare", r"acme/bare: this is not a run \(no task.yaml in it\)"),
     ):
         with pytest.raises(UserError, match=words):
-            Extractor.load(name)
+            Extractor.from_pretrained(name)
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(
         UserError, match="is private. Check the name. A private repository needs a token with access to it"
     ):
-        Extractor.load(NAME)
+        Extractor.from_pretrained(NAME)
     assert Extractor.from_pretrained(NAME, token=READER)(TEXT)
     with pytest.raises(UserError, match="no Hub access token is set. Run: hf auth login"):
         push_to_hub(run, NAME)
@@ -321,7 +321,7 @@ def test_what_is_not_there_is_told_apart(hub, run, monkeypatch, tmp_path):
     assert "wrong" not in str(caught.value)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match="acme/other: HF_HUB_OFFLINE is set, and the repository is not in the cache"):
-        Extractor.load("acme/other")
+        Extractor.from_pretrained("acme/other")
     with pytest.raises(UserError, match="HF_HUB_OFFLINE is set. Unset it to push"):
         push_to_hub(run, NAME, token=CANARY)
 
@@ -341,12 +341,12 @@ def test_a_revision_says_that_the_hub_is_meant(hub, run, tmp_path, monkeypatch):
 def test_a_folder_wins_over_a_name_and_a_mistyped_path_is_told_to_nobody(hub, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(run, tmp_path / "runs" / "mine")
-    assert Extractor.load("runs/mine")(TEXT)
+    assert Extractor.from_pretrained("runs/mine")(TEXT)
     with pytest.raises(UserError, match='runs/mien: there is no such folder in "runs".*write runs/mien@main'):
-        Extractor.load("runs/mien")
+        Extractor.from_pretrained("runs/mien")
     for name in ("mien", "./acme/none", "a/b/c", "/acme/none", "acme/..", "acme/no--ne", "acme/none@", "~/none"):
         with pytest.raises(UserError, match="not the folder of a run"):
-            Extractor.load(name)
+            Extractor.from_pretrained(name)
         assert parse_hub_name(name) is None
     assert hub.asked == []
     assert parse_hub_name("runs/mien@main") == ("runs/mien", "main") and parse_hub_name("acme/none") == (
@@ -370,7 +370,7 @@ def test_nothing_that_could_run_is_fetched(hub, run):
     push_to_hub(run, NAME)
     evil = {"names/pytorch_model.bin": b"", "names/modeling.py": b"", "state.pkl": b"", "x.pt": b"", "names/a.txt": b""}
     hub.repositories[NAME].commit("main", {**hub.files(NAME), **evil})
-    assert Extractor.load(NAME)(TEXT)
+    assert Extractor.from_pretrained(NAME)(TEXT)
     assert not [each for each in hub.asked if any(each.endswith(name) for name in evil)]
 
 
@@ -380,7 +380,7 @@ def test_a_run_on_the_hub_is_scored_on_data_from_here(hub, run):
         evaluate(NAME)
     data = str(run.parent / "three_kinds")
     scores = evaluate(NAME, data=data)
-    assert scores["names"]["documents"] == 20
+    assert scores["names"].metrics["documents"] == 20
     assert "test" not in json.loads((Path(snapshot_download(NAME)) / "scores.json").read_text("utf-8")), "left as it is"
 
 
@@ -394,7 +394,7 @@ def test_an_encoder_of_the_hub_is_pinned_by_its_commit(hub, encoder, task, tmp_p
     with running({"acme/encoder": {**files, **more}}) as other:
         hub.repositories.update(other.repositories)
     commit = hub.repositories["acme/encoder"].branches["main"]
-    run = train(str(task), tmp_path / "run", **tiny.settings("acme/encoder", "supervised", max_steps=2))
+    run = train(str(task), tmp_path / "run", **tiny.settings("acme/encoder", "supervised", max_steps=2)).path
     settings = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
     assert settings["encoder"] == f"acme/encoder@{commit}" and settings["pooling"] == "mean"
     card = ModelCard((run / "README.md").read_text("utf-8"))
@@ -415,7 +415,7 @@ def test_an_encoder_without_an_organisation_is_pinned_and_looked_through_too(hub
     with running({"plain": {**files, "pytorch_model.bin": b""}, "strange": {**files, "config.json": evil}}) as other:
         hub.repositories.update(other.repositories)
     commit = hub.repositories["plain"].branches["main"]
-    run = train(str(task), tmp_path / "run", **tiny.settings("plain", "supervised", max_steps=2))
+    run = train(str(task), tmp_path / "run", **tiny.settings("plain", "supervised", max_steps=2)).path
     assert yaml.safe_load((run / "run.yaml").read_text("utf-8"))["encoder"] == f"plain@{commit}"
     assert Path(resolve_encoder(f"plain@{commit}")).name == commit and not sent(hub, "pytorch_model")
     for name, words in (
@@ -452,7 +452,7 @@ def test_data_come_back_as_they_were_and_can_be_trained_on(hub, task, tmp_path, 
         read = [[(each.id, each.text, each.gold) for each in one.read(split)] for one in (ours, theirs)]
         assert read[0] == read[1], split
     settings = {**tiny.settings(encoder("bert"), "supervised", max_steps=2), "num_evaluations": 1}
-    run = train(str(folder), tmp_path / "run", **settings)
+    run = train(str(folder), tmp_path / "run", **settings).path
     card = ModelCard((run / "README.md").read_text("utf-8"))
     assert card.data.datasets == ["acme/three"] and "Data set `acme/three` on the Hub" in card.text
 
@@ -491,7 +491,7 @@ def test_the_story_by_the_command_line(hub, run, task, tmp_path):
     assert CANARY not in done.stdout + done.stderr
     assert f"extract {NAME}@{hub.repositories[NAME].branches['main']} PATH" in done.stderr
     record = json.loads((tmp_path / "found.jsonl").read_text("utf-8"))
-    assert record["findings"] == [vars_of(each) for each in Extractor.load(str(run))(TEXT)]
+    assert record["findings"] == [vars_of(each) for each in Extractor.from_pretrained(run)(TEXT)]
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["rows"] == {"train": 40, "dev": 20, "test": 20, "unlabeled": 30} and told["pool"] is None
     assert told["columns"] == ["id", "text", "topic", "risks", "names"]

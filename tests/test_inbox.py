@@ -447,7 +447,7 @@ def test_a_finding_about_a_whole_text_does_not_repeat_it(run, at_home):
     assert record["windows"] > 5 and 1 <= topic["window"] <= record["windows"]
     assert 0 <= topic["start"] < topic["end"] < len(text)
     assert "river winter" not in Path("findings.jsonl").read_text("utf-8")
-    for finding in Extractor.load(str(run))(text):
+    for finding in Extractor.from_pretrained(run)(text):
         assert (finding.text is None) == (finding.window is not None) == (finding.field != "names")
 
 

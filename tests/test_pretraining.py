@@ -123,8 +123,8 @@ def test_an_encoder_is_adapted_and_trained_on(corpus, task, tmp_path, encoder, f
     assert [row["step"] for row in log if "held_out" in row] == [3, 6]
     assert all(row["tokens"] == row["step"] * 64 for row in log)
 
-    run = train(str(task), tmp_path / "run", **tiny.settings(str(made), "supervised"))
-    assert set(evaluate(run)) == {"topic", "risks", "names"}
+    run = train(str(task), tmp_path / "run", **tiny.settings(str(made), "supervised")).path
+    assert set(evaluate(run).fields) == {"topic", "risks", "names"}
 
 
 def test_new_weights_and_a_new_vocabulary_also_for_chinese(tmp_path):

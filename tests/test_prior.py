@@ -162,13 +162,13 @@ def test_windows_of_a_long_text_weigh_less_when_shares_are_counted(encoder):
 def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task, tmp_path, encoder, monkeypatch):
     """And where the game is lost, the teacher that is kept is the supervised run, as it was."""
     settings = tiny.settings(encoder("bert"), "adversarial")
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     monkeypatch.setattr(module, "align_flag_distribution", lambda *given: None)
     told = (
         "the teacher's predictions for `risks` were shifted so that the mean probability of each flag equals its share"
     )
     assert told in (run / "README.md").read_text("utf-8")
-    plain = train(str(task), tmp_path / "plain", **settings)
+    plain = train(str(task), tmp_path / "plain", **settings).path
     logs = [
         [json.loads(line) for line in (each / "log.jsonl").read_text("utf-8").splitlines()] for each in (run, plain)
     ]
@@ -177,8 +177,8 @@ def test_a_run_learns_from_a_teacher_whose_flags_were_brought_to_the_shares(task
     assert logs[0][1]["names.distillation"] == logs[1][1]["names.distillation"]
 
     monkeypatch.undo()
-    control = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised"))
+    control = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised")).path
     monkeypatch.setattr(Trainer, "select_final_weights", lambda self: self._keep_teacher() if self.teacher else None)
     assert "were shifted" not in (control / "README.md").read_text("utf-8")
-    lost = train(str(task), tmp_path / "lost", teacher=control, **settings)
+    lost = train(str(task), tmp_path / "lost", teacher=control, **settings).path
     assert (lost / "risks" / "model.safetensors").read_bytes() == (control / "risks" / "model.safetensors").read_bytes()

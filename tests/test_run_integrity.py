@@ -72,7 +72,7 @@ def rename(values) -> None:
 def test_a_run_that_is_not_whole_is_refused_by_name(mine, spoil, words):
     spoil(mine)
     with pytest.raises(UserError) as caught:
-        Extractor.load(str(mine))
+        Extractor.from_pretrained(mine)
     assert all(word in str(caught.value) for word in words), caught.value
 
 
@@ -112,10 +112,10 @@ def begun(task, tmp_path, encoder, monkeypatch):
 
 def test_a_finished_run_is_not_trained_again(task, tmp_path, encoder, capsys):
     settings = tiny.settings(encoder("bert"), "supervised")
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     before = {file: file.stat().st_mtime_ns for file in run.rglob("*")}
     capsys.readouterr()
-    assert train(str(task), run, resume=True, **settings) == run
+    assert train(str(task), run, resume=True, **settings).path == run
     assert {file: file.stat().st_mtime_ns for file in run.rglob("*")} == before
     assert "this run is finished; there is nothing to resume" in capsys.readouterr().err
 
@@ -146,8 +146,8 @@ def test_a_field_may_be_called_as_a_part_of_a_module_is(task, tmp_path, encoder)
     text = task.read_text("utf-8")
     text = text.replace("  topic: {", "  type: {from: topic, ").replace("  risks: {", "  train: {from: risks, ")
     task.write_text(text, encoding="utf-8")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert")))
-    assert {"type", "train", "names"} <= set(evaluate(run))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"))).path
+    assert {"type", "train", "names"} <= set(evaluate(run).fields)
 
 
 def test_a_field_may_not_take_the_name_of_a_folder_of_the_run(task):
@@ -172,7 +172,7 @@ def test_all_presets_train_in_bf16(task, tmp_path, encoder, finished, monkeypatc
     monkeypatch.setattr(
         setup, "make_accelerator", lambda precision, *rest: made.append(make_accelerator("bf16", *rest)) or made[-1]
     )
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     found = losses(run)
     assert len(found) == len(exact) == 12 and found != exact
     assert found == [pytest.approx(each, rel=0.03) for each in exact]
@@ -202,7 +202,7 @@ def test_outputs_are_checked_before_anything_is_read(run, tmp_path):
         (tmp_path, None, "the output is a folder"),
         (out, tmp_path, "the output is a folder"),
         (tmp_path / "none" / "o.jsonl", None, "folder of the output does not exist"),
-        (out, out, "two outputs have one name"),
+        (out, out, "two outputs have the same name"),
     ):
         with pytest.raises(UserError, match=message):
             extract(run, [tmp_path / "not there"], output, page)
@@ -216,7 +216,7 @@ def test_what_it_writes_into_the_folder_it_reads_is_not_read(run, tmp_path):
 
 
 def test_nothing_is_found_in_nothing(run):
-    assert Extractor.load(str(run))("") == Extractor.load(str(run))(" \n") == []
+    assert Extractor.from_pretrained(run)("") == Extractor.from_pretrained(run)(" \n") == []
 
 
 def test_a_file_whose_name_is_not_text(tmp_path):

@@ -193,11 +193,11 @@ def test_a_run_learns_from_it_and_one_without_classes_does_not(task, tmp_path, e
         return beside(self, taught, texts)
 
     monkeypatch.setattr(FeatureClassifier, "beside", ask)
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     assert asked == [["topic"]] * 13, "at each step, and where it is measured what hiding achieves"
     log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     monkeypatch.setattr(FeatureClassifier, "beside", lambda self, taught, texts: taught)
-    other = train(str(task), tmp_path / "other", **settings)
+    other = train(str(task), tmp_path / "other", **settings).path
     logs = [json.loads(line) for line in (other / "log.jsonl").read_text("utf-8").splitlines()]
     assert log[1]["topic.distillation"] != logs[1]["topic.distillation"]
     assert log[1]["names.distillation"] == logs[1]["names.distillation"]
@@ -211,14 +211,14 @@ def test_a_run_learns_from_it_and_one_without_classes_does_not(task, tmp_path, e
     asked.clear()
     kept = [line for line in task.read_text("utf-8").splitlines() if "topic" not in line]
     task.write_text("\n".join(kept) + "\n", encoding="utf-8")
-    spans = train(str(task), tmp_path / "spans", **settings)
+    spans = train(str(task), tmp_path / "spans", **settings).path
     assert not asked and "logistic regression" not in (spans / "README.md").read_text("utf-8")
 
 
 def test_it_may_be_left_out(task, tmp_path, encoder, monkeypatch):
     monkeypatch.setattr(FeatureClassifier, "learn", lambda *given: pytest.fail("it was asked"))
     settings = tiny.settings(encoder("bert"), "adversarial", overrides=["co_training=false"])
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     assert "logistic regression" not in (run / "README.md").read_text("utf-8")
 
 

@@ -82,7 +82,7 @@ MAP = {
 def test_a_run_that_names_code_is_refused_and_nothing_of_it_is_run(mine, file, values, words):
     mark = plant(mine / "names")
     change(mine / "names" / file, **values)
-    refused(lambda: Extractor.load(str(mine)), *words)
+    refused(lambda: Extractor.from_pretrained(mine), *words)
     assert not mark.exists()
 
 
@@ -108,16 +108,16 @@ def test_code_beside_a_known_encoder_is_passed_over_and_not_handed_on(theirs, ta
     for pooling in ("stock", "mean"):
         run = train(
             str(task), tmp_path / pooling, **tiny.settings(str(theirs), "supervised", max_steps=2, pooling=pooling)
-        )
+        ).path
         assert not mark.exists()
         assert not [file for file in run.rglob("*config.json") if "auto_map" in file.read_text("utf-8")]
-        assert Extractor.load(str(run))(TEXT)
+        assert Extractor.from_pretrained(run)(TEXT)
 
 
 @pytest.mark.parametrize("architecture", ["os.system", "EvilForTokenClassification"])
 def test_the_class_that_a_config_names_is_not_looked_up(mine, architecture):
     change(mine / "names" / "config.json", architectures=[architecture])
-    assert Extractor.load(str(mine))(TEXT)
+    assert Extractor.from_pretrained(mine)(TEXT)
 
 
 class Pickled:
@@ -137,7 +137,7 @@ def test_nothing_is_unpickled(theirs, mine, tmp_path):
         with (folder / "pytorch_model.bin").open("wb") as file:
             pickle.dump(Pickled(mark), file)
     refused(lambda: tiny.discriminator_of(str(theirs)), "this model cannot be loaded")
-    refused(lambda: Extractor.load(str(mine)), "no model.safetensors")
+    refused(lambda: Extractor.from_pretrained(mine), "no model.safetensors")
     index = {"metadata": {}, "weight_map": {"x": "pytorch_model.bin"}}
     change(theirs / "model.safetensors.index.json", **index)
     refused(lambda: tiny.discriminator_of(str(theirs)), "names 'pytorch_model.bin'", "no .safetensors file")
@@ -183,7 +183,7 @@ def test_a_link_out_of_a_run_is_refused(mine, tmp_path, name):
     link.rename(outside) if link.exists() else outside.write_text("precious", encoding="utf-8")
     link.symlink_to(outside)
     before = outside.read_bytes() if outside.is_file() else b""
-    for use in (lambda: Extractor.load(str(mine)), lambda: evaluate(mine)):
+    for use in (lambda: Extractor.from_pretrained(mine), lambda: evaluate(mine)):
         refused(use, str(link), "a link that leads out of the run's folder")
     assert not outside.is_file() or outside.read_bytes() == before
 
@@ -192,7 +192,7 @@ def test_a_link_out_of_a_run_is_refused(mine, tmp_path, name):
 def test_a_link_that_leads_nowhere_is_refused(mine, task, name):
     for link in (mine / name, task.parent / "loop.jsonl"):
         link.symlink_to(link.name)
-    refused(lambda: Extractor.load(str(mine)), name, "leads out of the run's folder, or nowhere")
+    refused(lambda: Extractor.from_pretrained(mine), name, "leads out of the run's folder, or nowhere")
     task.write_text(task.read_text("utf-8").replace("dev.jsonl", "loop.jsonl"), encoding="utf-8")
     refused(lambda: Task.load(task).read("dev"), "loop.jsonl", "this link leads out of the folder of the data")
 
@@ -208,7 +208,7 @@ def test_what_a_tracker_linked_to_is_left_alone(mine, tmp_path):
     """wandb puts a link to a log in the user's cache beside its own files."""
     (mine / "tracking").mkdir()
     (mine / "tracking" / "debug.log").symlink_to(tmp_path / "cache.log")
-    assert Extractor.load(str(mine))(TEXT)
+    assert Extractor.from_pretrained(mine)(TEXT)
 
 
 def test_a_run_in_the_hubs_cache_is_links_and_is_read(run, tmp_path):
@@ -220,10 +220,10 @@ def test_a_run_in_the_hubs_cache_is_links_and_is_read(run, tmp_path):
         blob = repository / "blobs" / str(number)
         file.rename(blob)
         file.symlink_to(os.path.relpath(blob, file.parent))
-    assert Extractor.load(str(snapshot))(TEXT) == Extractor.load(str(run))(TEXT)
+    assert Extractor.from_pretrained(snapshot)(TEXT) == Extractor.from_pretrained(run)(TEXT)
     refused(lambda: evaluate(snapshot), "a run from the Hub may not choose local files to read", "--data")
     (snapshot / "names" / "more.json").symlink_to(tmp_path / "elsewhere")
-    refused(lambda: Extractor.load(str(snapshot)), "leads out of the run's folder")
+    refused(lambda: Extractor.from_pretrained(snapshot), "leads out of the run's folder")
 
 
 # Weights
@@ -260,7 +260,7 @@ def poison(tensors) -> None:
 ])  # fmt: skip
 def test_weights_that_are_not_those_of_the_model_are_refused(mine, how, words):
     spoil_weights(mine, how)
-    refused(lambda: Extractor.load(str(mine)), *words)
+    refused(lambda: Extractor.from_pretrained(mine), *words)
 
 
 HUGE = (2**62).to_bytes(8, "little") + b"{}"
@@ -277,7 +277,7 @@ BEYOND = b'{"a":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4000000
 def test_a_damaged_file_of_weights_is_refused(mine, theirs, content):
     for folder in (mine / "names", theirs):
         (folder / "model.safetensors").write_bytes(content)
-    refused(lambda: Extractor.load(str(mine)), "names: this model cannot be loaded")
+    refused(lambda: Extractor.from_pretrained(mine), "names: this model cannot be loaded")
     refused(lambda: tiny.discriminator_of(str(theirs)), "theirs: this model cannot be loaded")
 
 
@@ -286,7 +286,7 @@ def test_a_damaged_file_of_weights_is_refused(mine, theirs, content):
 )
 def test_a_config_of_another_size_than_the_weights_is_refused(mine, values):
     change(mine / "names" / "config.json", **values)
-    refused(lambda: Extractor.load(str(mine)), "names")
+    refused(lambda: Extractor.from_pretrained(mine), "names")
 
 
 @pytest.mark.parametrize("block", [
@@ -296,14 +296,14 @@ def test_how_texts_are_cut_is_checked(mine, block):
     file = mine / "topic" / "config.json"
     told = json.loads(file.read_text("utf-8"))["electra_ie"]
     change(file, electra_ie={**told, **block})
-    refused(lambda: Extractor.load(str(mine)), "topic", "lacks valid window settings")
+    refused(lambda: Extractor.from_pretrained(mine), "topic", "lacks valid window settings")
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
 @pytest.mark.parametrize("content", [b"[" * 100_000, b"[]", b"\xff\xfe", b'{"a": ' + b"9" * 5000 + b"}"])
 def test_a_config_that_is_none_is_refused(mine, file, content):
     (mine / "names" / file).write_bytes(content)
-    refused(lambda: Extractor.load(str(mine)), file)
+    refused(lambda: Extractor.from_pretrained(mine), file)
 
 
 # Tasks
@@ -413,10 +413,10 @@ def test_labels_and_ids_are_never_paths(task, tmp_path, encoder):
                 for number, label in enumerate(labels * 2)]  # fmt: skip
         tiny.write_records(task.parent / f"{split}.jsonl", rows)
     before = set(tmp_path.rglob("*"))
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2)).path
     evaluate(run)
     assert all(path.is_relative_to(run) for path in set(tmp_path.rglob("*")) - before)
-    assert Extractor.load(str(run)).fields[0].labels == tuple(labels)
+    assert Extractor.from_pretrained(run).fields[0].labels == tuple(labels)
 
 
 def test_a_label_or_a_field_without_a_name_is_refused(task):

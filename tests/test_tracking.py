@@ -35,7 +35,7 @@ def weights(run: Path) -> bytes:
 
 def test_tensorboard_holds_losses_realness_and_dev_scores_by_step(task, tmp_path, encoder, finished):
     settings = tiny.settings(encoder("bert"))
-    run = train(str(task), tmp_path / "run", track="tensorboard", **settings)
+    run = train(str(task), tmp_path / "run", track="tensorboard", **settings).path
     found = scalars(run)
     assert len(found["discriminator"]) == 12
     for name in ("discriminator", "generator", "realness_real", "realness_fake", "names.classification"):
@@ -72,7 +72,7 @@ def test_a_resumed_run_has_each_step_once(task, tmp_path, encoder, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         train(str(task), tmp_path / "run", callbacks=[StopAfterScoring()], **settings)
     assert (tmp_path / "run" / LAST).is_file()
-    run = train(str(task), tmp_path / "run", resume=True, **settings)
+    run = train(str(task), tmp_path / "run", resume=True, **settings).path
     assert scalars(run)["discriminator"] == column(run, "discriminator")
 
 
@@ -109,14 +109,14 @@ def test_a_tracker_that_fails_does_not_end_the_training(task, tmp_path, encoder,
         return log(self, values, step=step, **rest)
 
     monkeypatch.setattr(TensorBoardTracker, "log", fail)
-    run = train(str(task), tmp_path / "run", track="tensorboard", **tiny.settings(encoder("bert"), "supervised"))
+    run = train(str(task), tmp_path / "run", track="tensorboard", **tiny.settings(encoder("bert"), "supervised")).path
     assert capsys.readouterr().err.count("the tracker is left out from here on: no space left. log.jsonl goes on.") == 1
     assert calls == [1, 2, 3] and len(column(run, "discriminator")) == 12
 
 
 def test_a_tracker_that_does_not_start_is_one_line(task, tmp_path, encoder):
     settings = tiny.settings(encoder("bert"), "supervised", max_steps=2)
-    begun = train(str(task), tmp_path / "begun", **settings)
+    begun = train(str(task), tmp_path / "begun", **settings).path
     (begun / "tracking").mkdir()
     (begun / EVENTS).write_text("in the way", encoding="utf-8")
     (begun / "README.md").unlink()
