@@ -189,10 +189,10 @@ class Task:
         for name in self.files[split]:
             if name in self.memory and self.memory[name] is None:
                 raise UserError(
-                    f'the split "{split}" was passed to training as objects in memory, and the run has no copy of it.',
+                    f'the run was trained from objects in memory and has no copy of the split "{split}".',
                     file=self.file,
-                    remedy=f"Pass the objects again (evaluate(..., data=...)), or save the records as JSON lines in "
-                    f"{name} and give its folder with --data.",
+                    remedy=f'Pass them again: evaluate(run, "{split}", data=...); or save the records as JSON lines in '
+                    f"{name}, and give the folder of that file by data or --data.",
                 )
 
     def _documents(self, name: str, split: str, on_error: OnError) -> Iterator[Document]:
