@@ -515,3 +515,43 @@ def test_a_dry_run_shows_all_and_asks_nobody(hub, run, task, monkeypatch, capsys
     assert caught.value.code == 0 and hub.asked == []
     expected = ["names/model.safetensors", "dev_names.png"] if command == "push" else ["unlabeled.jsonl", "dev.jsonl"]
     assert all(word in shown for word in [*expected, "task.yaml", "README.md:", "# "])
+
+
+def test_an_extractor_of_a_run_pushes_the_run(hub, run):
+    extractor = Extractor.from_pretrained(run)
+    pushed = extractor.push_to_hub(NAME, private=True, revision="draft")
+    assert pushed == f"{NAME}@{hub.repositories[NAME].branches['draft']}" and hub.repositories[NAME].private
+    sent = hub.files(NAME, "draft")
+    assert {"run.yaml", "scores.json", "audit.json"} <= set(sent)
+    assert sent["README.md"] == (run / "README.md").read_bytes(), "the card of the run"
+    assert Extractor.from_pretrained(NAME, revision="draft")(TEXT) == extractor(TEXT)
+
+
+def test_an_extractor_without_a_run_pushes_models_and_a_short_card(hub, run, tmp_path):
+    expected = Extractor.from_pretrained(run)
+    expected.save_pretrained(tmp_path / "saved")
+    saved = Extractor.from_pretrained(tmp_path / "saved")
+    assert saved(TEXT) == expected(TEXT)
+    (tmp_path / "saved" / "notes.txt").write_text("a secret text", encoding="utf-8")
+    pushed = saved.push_to_hub(NAME)
+    files = hub.files(NAME)
+    models = {path.relative_to(run).as_posix() for path in run.glob("*/*") if path.parent.name in tiny.LABELS}
+    assert set(files) == {*models, "task.yaml", "README.md", ".gitattributes"}
+    card = ModelCard(files["README.md"].decode())
+    assert card.data.library_name == "transformers" and "| names | spans | person, amount |" in card.content
+    assert f'Extractor.from_pretrained("{NAME}")' in card.content
+    assert "data" not in yaml.safe_load(files["task.yaml"])
+    again = Extractor.from_pretrained(pushed)
+    assert again(TEXT) == expected(TEXT)
+    assert again.push_to_hub("acme/copy") and Extractor.from_pretrained("acme/copy")(TEXT) == expected(TEXT), (
+        "one that comes from the Hub, where files are links, goes to another repository"
+    )
+
+
+def test_an_extractor_is_not_pushed_where_a_run_would_not_be(hub, run):
+    extractor = Extractor.from_pretrained(run)
+    with pytest.raises(UserError, match='"payments" is not a valid repository name'):
+        extractor.push_to_hub("payments")
+    with pytest.raises(UserError, match="the Hub does not accept the token"):
+        extractor.push_to_hub(NAME, token="hf_wrong")
+    assert NAME not in hub.repositories
