@@ -335,7 +335,7 @@ def test_where_nothing_can_be_read_it_is_a_mistake(run, inbox, monkeypatch, caps
 
 
 def test_a_path_that_does_not_exist_ends_all_before_anything_is_read(run, inbox, monkeypatch, capsys):
-    monkeypatch.setattr(Extractor, "load", None)
+    monkeypatch.setattr(Extractor, "from_pretrained", None)
     assert command(monkeypatch, "extract", run, "inbox", "inbx", "-o", "findings.jsonl") == 2
     assert capsys.readouterr().err == "error: inbx: there is no such file or folder. Check the path.\n"
 
@@ -368,7 +368,7 @@ def test_no_output_is_written_over_an_input(run, at_home, monkeypatch, capsys, o
     (at_home / "linked").symlink_to("inbox")
     os.link("memo.txt", "hard.txt")
     before = {path: path.read_bytes() for path in at_home.rglob("*.*") if path.is_file()}
-    monkeypatch.setattr(Extractor, "load", None)  # nothing may be read
+    monkeypatch.setattr(Extractor, "from_pretrained", None)  # nothing may be read
     other = ["-o", "f.jsonl"] if option == "--html" else []
     assert command(monkeypatch, "extract", run, *paths, *other, option, place) == 2
     assert f"error: {Path(place)}: the output file is also an input." in capsys.readouterr().err
@@ -399,7 +399,7 @@ def test_no_output_is_written_over_the_run(run, at_home, tmp_path):
 
 def test_the_scores_are_not_written_over_the_data(task, run, tmp_path, monkeypatch, capsys):
     copied = Path(shutil.copytree(run, tmp_path / "mine"))
-    monkeypatch.setattr(Extractor, "load", None)
+    monkeypatch.setattr(Extractor, "from_pretrained", None)
     for name in ("test.jsonl", "pool.jsonl", "task.yaml"):
         before = (task.parent / name).read_bytes()
         assert command(monkeypatch, "evaluate", copied, "--data", task.parent, "--json", task.parent / name) == 2
