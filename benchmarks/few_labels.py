@@ -77,7 +77,7 @@ def measure(cell: str, preset: str, seed: int, encoder: str, settings: list[str]
     run = electra_ie.train(
         task, runs / preset, label_budget=None if budget == "all" else int(budget), preset=preset, seed=seed,
         encoder=directory or None, overrides=settings, teacher=teacher,
-    )  # fmt: skip
+    ).path  # fmt: skip
     seconds = time.process_time() - began
     if teacher:
         seconds += RESULTS.load()[result_key(name, cell, SUPERVISED, seed)]["cpu_seconds"]

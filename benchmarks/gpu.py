@@ -107,7 +107,7 @@ def run(name: str, encoder: str, texts: Path, output: Path, precision: str, call
     """Train a preset of `train`, or pretrain by an objective."""
     if name in ("supervised", "adversarial", "latent"):
         settings = {**TRAINING, "encoder": encoder, "preset": name, "precision": precision}
-        return electra_ie.train(TASK, output, callbacks=callbacks, **settings)
+        return electra_ie.train(TASK, output, callbacks=callbacks, **settings).path
     settings = {**PRETRAINING, "encoder": encoder, "objective": name, "precision": precision}
     return electra_ie.pretrain([texts], output, callbacks=callbacks, **settings)
 
@@ -164,7 +164,7 @@ def resumed(encoder: str, texts: Path, folder: Path) -> bool:
     """Return whether a run that is ended after its first checkpoint resumes to a complete run."""
     with contextlib.suppress(Stopped):
         run("supervised", encoder, texts, folder / "resumed", "bf16", [StopAfterCheckpoint()])
-    finished = electra_ie.train(TASK, folder / "resumed", resume=True)
+    finished = electra_ie.train(TASK, folder / "resumed", resume=True).path
     return (finished / "README.md").is_file()
 
 

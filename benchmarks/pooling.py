@@ -41,7 +41,7 @@ def accuracy(pooling: str, seed: int) -> float:
             (folder / "task.yaml").write_text(yaml.safe_dump(config), "utf-8")
             # One evaluation, after the last step: the fold scores the model and chooses nothing.
             settings = [f"pooling={pooling}", "num_evaluations=1"]
-            run = electra_ie.train(name, folder / "run", preset="supervised", seed=seed, overrides=settings)
+            run = electra_ie.train(name, folder / "run", preset="supervised", seed=seed, overrides=settings).path
             scores = json.loads((run / "scores.json").read_text("utf-8"))["dev"]["question"]
             correct += scores["accuracy"] * scores["documents"]
     return 100 * correct / len(documents)

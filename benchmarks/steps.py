@@ -53,7 +53,7 @@ def measure(cell: str, times: float, seed: int, overrides: list[str]) -> dict[st
         run, without_dev = Path(folder) / "run", replace(data, dev=[])
         steps = round(times * (set_up(task, settings, without_dev, run).settings.max_steps or 0))
         Trainer(set_up(task, settings.replace(max_steps=steps), without_dev, run), run).run()
-        scores = score_answers(task.fields, scored, predict(Extractor.load(f"{folder}/run"), scored))
+        scores = score_answers(task.fields, scored, predict(Extractor.from_pretrained(f"{folder}/run"), scored))
     return {"score": round(100 * mean_score(scores), 2), "steps": steps, "scored": len(scored), "settings": overrides}
 
 

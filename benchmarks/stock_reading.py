@@ -35,8 +35,8 @@ def measure(seed: int) -> dict[str, Any]:
     documents = task.read("test")[:RECORDS]
     gold = [document.gold[field.name] for document in documents]
     with tempfile.TemporaryDirectory() as name:
-        run = electra_ie.train(TASK, Path(name) / "run", label_budget=LABELS, seed=seed)
-        extractor = electra_ie.Extractor.load(str(run))
+        run = electra_ie.train(TASK, Path(name) / "run", label_budget=LABELS, seed=seed).path
+        extractor = electra_ie.Extractor.from_pretrained(run)
 
         def extract(text: str) -> list[dict[str, Any]]:
             return [dataclasses.asdict(finding) for finding in extractor(text) if finding.field == field.name]

@@ -47,10 +47,14 @@ def main() -> None:
         task = tiny.write_task(folder / "three_kinds")
         hashes = {}
         for preset in ("supervised", "adversarial", "latent"):
-            run = train(str(task), folder / preset, **tiny.settings(encoder, preset, max_steps=30, label_budget=24))
+            run = train(
+                str(task), folder / preset, **tiny.settings(encoder, preset, max_steps=30, label_budget=24)
+            ).path
             hashes[f"{preset}, tiny BERT"] = weights_hash(run)
         for preset in ("supervised", "adversarial"):
-            run = train("transaction_risk", folder / f"{preset}-minilm", preset=preset, label_budget=40, max_steps=12)
+            run = train(
+                "transaction_risk", folder / f"{preset}-minilm", preset=preset, label_budget=40, max_steps=12
+            ).path
             hashes[f"{preset}, MiniLM"] = weights_hash(run)
         texts = folder / "texts.txt"
         texts.write_text("\n\n".join(document.text for document in tiny.documents(400)), encoding="utf-8")

@@ -122,7 +122,7 @@ def measure(variant: str, seed: int, folder: Path) -> dict[str, Any]:
     if teacher:
         seconds += RESULTS.load()[f"{SUPERVISED} | {seed}"]["cpu_seconds"]
     scores = electra_ie.evaluate(run, "test")
-    return {"test": round(100 * scores["kind"]["accuracy"], 2), "cpu_seconds": round(seconds)}
+    return {"test": round(100 * (scores["kind"].value or 0), 2), "cpu_seconds": round(seconds)}
 
 
 def table() -> str:

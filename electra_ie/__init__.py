@@ -1,9 +1,8 @@
-"""Train text information extractors from a handful of labels and a pile of unlabelled text.
+"""Train text information extractors from a small set of labels and a larger set of unlabeled text.
 
-Public names: `pretrain`, `train`, `compare`, `evaluate`, `extract`, `verify`, `push_to_hub`, `push_data` (what the
-commands do), `Extractor` (texts -> findings), `TrainSettings`, `PretrainSettings`, `Task`, `Document`, `Span`,
-`Finding`,
-`UserError`. They are imported on first use: `import electra_ie` alone costs nothing.
+The functions are those behind the commands: `pretrain`, `train`, `compare`, `evaluate`, `extract`, `verify`,
+`push_to_hub` and `push_data`. `train` returns a `TrainResult`; an `Extractor` applies a trained model to texts. Public
+names are imported on first use, so that `import electra_ie` alone imports no other package.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from electra_ie.api import TrainResult as TrainResult
     from electra_ie.api import evaluate as evaluate
     from electra_ie.api import extract as extract
     from electra_ie.api import pretrain as pretrain
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from electra_ie.data.fields import Field as Field
     from electra_ie.data.task import Task as Task
     from electra_ie.inference.extractor import Extractor as Extractor
+    from electra_ie.inference.extractor import Findings as Findings
+    from electra_ie.inference.scoring import FieldScores as FieldScores
+    from electra_ie.inference.scoring import RunScores as RunScores
+    from electra_ie.inference.scoring import SplitScores as SplitScores
     from electra_ie.models.configs import DiscriminatorConfig as DiscriminatorConfig
     from electra_ie.models.configs import LatentGeneratorConfig as LatentGeneratorConfig
     from electra_ie.models.configs import MaskingGeneratorConfig as MaskingGeneratorConfig
@@ -37,28 +41,34 @@ if TYPE_CHECKING:
     from electra_ie.models.masking_generator import MaskingGenerator as MaskingGenerator
     from electra_ie.training.callbacks import Callback as Callback
 
+    __version__: str
+
 _HOMES = {
     "pretrain": "api", "train": "api", "evaluate": "api", "extract": "api",
     "verify": "api", "push_data": "api", "push_to_hub": "api", "compare": "comparison.runner",
-    "Extractor": "inference.extractor", "TrainSettings": "config.train", "PretrainSettings": "config.pretrain",
-    "Task": "data.task", "Document": "data.document", "Span": "data.document", "Finding": "data.document",
-    "Field": "data.fields",
+    "TrainResult": "api", "Extractor": "inference.extractor", "Findings": "inference.extractor",
+    "RunScores": "inference.scoring", "SplitScores": "inference.scoring", "FieldScores": "inference.scoring",
+    "TrainSettings": "config.train", "PretrainSettings": "config.pretrain",
+    "Task": "data.task", "Field": "data.fields",
+    "Document": "data.document", "Span": "data.document", "Finding": "data.document",
     "UserError": "common.errors", "Callback": "training.callbacks",
     "Discriminator": "models.discriminator", "DiscriminatorConfig": "models.configs",
     "LatentGenerator": "models.latent_generator", "LatentGeneratorConfig": "models.configs",
     "MaskingGenerator": "models.masking_generator", "MaskingGeneratorConfig": "models.configs",
 }  # fmt: skip
 __all__ = [
-    "Callback", "Discriminator", "DiscriminatorConfig", "Document", "Extractor", "Field", "Finding",
-    "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator", "MaskingGeneratorConfig", "PretrainSettings",
-    "Span", "Task", "TrainSettings", "UserError", "compare", "evaluate", "extract", "pretrain", "push_data",
-    "push_to_hub", "train", "verify",
+    "Callback", "Discriminator", "DiscriminatorConfig", "Document", "Extractor", "Field", "FieldScores", "Finding",
+    "Findings", "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator", "MaskingGeneratorConfig",
+    "PretrainSettings", "RunScores", "Span", "SplitScores", "Task", "TrainResult", "TrainSettings", "UserError",
+    "compare", "evaluate", "extract", "pretrain", "push_data", "push_to_hub", "train", "verify",
 ]  # fmt: skip
 
 import_module(f"{__name__}.common.logs")  # installs the default handler, which the application may then replace
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module(f"{__name__}.common.hashing").package_version()
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -4,7 +4,8 @@
     accelerate launch --num_processes 2 examples/custom_loop.py --generator masking
 
 `electra_ie.train` is such a loop with evaluation, checkpoints, provenance and a model card. Write your own to change
-what a step does. This one learns from 60 labeled records of the shipped task `transaction_risk` and from its unlabeled text.
+what a step does. This one learns from 60 labeled records of the shipped task `transaction_risk` and from its unlabeled
+text.
 """
 
 from __future__ import annotations

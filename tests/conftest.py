@@ -154,7 +154,7 @@ def run(encoder: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory)
 
     folder = tmp_path_factory.mktemp("finished")
     task = tiny.write_task(folder / "three_kinds")
-    return train(str(task), folder / "run", **tiny.settings(encoder("bert"), max_steps=60))
+    return train(str(task), folder / "run", **tiny.settings(encoder("bert"), max_steps=60)).path
 
 
 @pytest.fixture(scope="session")
@@ -178,7 +178,7 @@ def finished(encoder: Callable[[str], str], tmp_path_factory: pytest.TempPathFac
             task = root / "three_kinds" / "task.yaml"
             if not task.exists():
                 tiny.write_task(task.parent)
-            runs[key] = train(str(task), root / str(len(runs)), **tiny.settings(**chosen))
+            runs[key] = train(str(task), root / str(len(runs)), **tiny.settings(**chosen)).path
         return Path(shutil.copytree(runs[key], folder))
 
     return copy_of

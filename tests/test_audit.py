@@ -76,7 +76,7 @@ def test_every_line_of_extract_names_model_and_version(run, run_copy, tmp_path):
     record = json.loads((tmp_path / "findings.jsonl").read_text("utf-8"))
     assert record["model"] == audit_of(run)["model"][:16] and record["version"] == version("electra_ie")
     spoil(run_copy / "risks" / "model.safetensors")
-    assert Extractor.load(str(run_copy)).model not in (record["model"], None), (
+    assert Extractor.from_pretrained(run_copy).model not in (record["model"], None), (
         "the hash is read from audit.json, not computed from the files"
     )
 
@@ -226,8 +226,8 @@ def test_missing_or_damaged_audit_is_an_error(run_copy):
 
 
 def test_training_again_from_run_yaml_gives_the_same_hashes(task, tmp_path, encoder):
-    first = train(str(task), tmp_path / "first", **tiny.settings(encoder("bert"), "supervised"), label_budget=30)
-    again = train(str(task), tmp_path / "again", settings=first / "run.yaml")
+    first = train(str(task), tmp_path / "first", **tiny.settings(encoder("bert"), "supervised"), label_budget=30).path
+    again = train(str(task), tmp_path / "again", settings=first / "run.yaml").path
     for part in ("weights", "model", "splits"):
         assert audit_of(first)[part] == audit_of(again)[part], part
     assert "pool.jsonl" not in audit_of(first)["data"], "the supervised preset reads the pool"
@@ -238,7 +238,7 @@ def test_overlap_of_test_and_train_is_a_warning(task, tmp_path, encoder, capsys)
     test_records = [json.loads(line) for line in (task.parent / "test.jsonl").read_text("utf-8").splitlines()]
     copied = {**train_records[3], "id": "copied", "text": train_records[3]["text"].replace(" ", "  "), "names": []}
     tiny.write_records(task.parent / "test.jsonl", [*test_records, copied])
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60)).path
     warnings = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
     assert warnings == [
         "warning: 1 of 21 documents of test are also in train (1 exactly, 0 nearly): scores on test are too high. "

@@ -38,7 +38,7 @@ class Recorder(Callback):
 def test_callbacks_see_steps_scores_and_checkpoints(task, tmp_path, encoder):
     recorder = Recorder()
     settings = tiny.settings(encoder("bert"), "supervised", num_evaluations=2)
-    run = train(str(task), tmp_path / "run", callbacks=[recorder], **settings)
+    run = train(str(task), tmp_path / "run", callbacks=[recorder], **settings).path
     names = [name for name, _ in recorder.events]
     assert recorder.events[0] == ("begin", 0) and recorder.events[-1] == ("end", 12)
     assert [step for name, step in recorder.events if name == "step"] == list(range(1, 13))
@@ -53,7 +53,7 @@ def test_a_callback_stops_a_run_which_is_then_complete(task, tmp_path, encoder, 
         def on_evaluate(self, state, scores):
             state.stop = "the score is good enough"
 
-    run = train(str(task), tmp_path / "run", callbacks=[Stop()], **tiny.settings(encoder("bert"), "supervised"))
+    run = train(str(task), tmp_path / "run", callbacks=[Stop()], **tiny.settings(encoder("bert"), "supervised")).path
     summary = json.loads((run / "scores.json").read_text("utf-8"))["training"]
     assert (summary["steps"], summary["best_step"]) == (9, 9) and "collapsed" not in summary
     assert "stopped after step 9 of 12: the score is good enough" in capsys.readouterr().err
@@ -89,7 +89,7 @@ def test_weights_that_are_not_finite_are_not_those_of_a_stopped_run(task, tmp_pa
             state.stop = "enough"
 
     settings = tiny.settings(encoder("bert"), "supervised")
-    run = train(str(task), tmp_path / "run", callbacks=[BreakAndStop()], **settings)
+    run = train(str(task), tmp_path / "run", callbacks=[BreakAndStop()], **settings).path
     collapsed = json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]
     assert collapsed["step"] == collapsed["kept"] == 1 and "weights are not a finite number" in collapsed["what"]
     for field in tiny.FIELDS:

@@ -17,7 +17,7 @@ import tiny
 import yaml
 from huggingface_hub import ModelCard
 
-from electra_ie import Extractor, UserError, compare, evaluate, train
+from electra_ie import Extractor, SplitScores, UserError, compare, evaluate, train
 from electra_ie.cli.listing import show_scores
 from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.config.train import EMBEDDED
@@ -78,14 +78,14 @@ def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("cards")
     task = str(tiny.write_task(folder / "task"))
     settings = {"preset": "supervised", "max_steps": 140, "pooling": "stock"}
-    other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), **settings))
+    other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), **settings)).path
     with pytest.MonkeyPatch.context() as patch:  # as if words could not express the gold
         patch.setattr(
             TrainingData,
             "windower",
             lambda _, tokenizer, size, context_overlap, *others: WindowTokenizer(tokenizer, size, context_overlap),
         )
-        tokens = train(task, folder / "tokens", **tiny.settings(encoder("bert"), **settings))
+        tokens = train(task, folder / "tokens", **tiny.settings(encoder("bert"), **settings)).path
     return {"words": run, "tokens": tokens, "bytes": other}
 
 
@@ -93,7 +93,7 @@ def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
 def answers(runs, tmp_path_factory) -> dict[str, dict[str, list]]:
     """Return what the code of each card gives for each text. One process runs all, since torch loads slowly."""
     inputs = {
-        name: [str(run), blocks((run / "README.md").read_text("utf-8")), texts_of(Extractor.load(str(run)))]
+        name: [str(run), blocks((run / "README.md").read_text("utf-8")), texts_of(Extractor.from_pretrained(run))]
         for name, run in runs.items()
     }
     process = subprocess.run(
@@ -109,7 +109,7 @@ def test_code_of_the_card_gives_the_findings_of_extract(runs, answers, name, str
     run, results = runs[name], answers[name]
     assert StockFolder.read(run, tiny.NAMED).strategy == strategy
     assert set(results) == {"read_topic", "read_risks", "find_names"} | ({"read_names"} if strategy else set())
-    extractor = Extractor.load(str(run))
+    extractor = Extractor.from_pretrained(run)
     texts = texts_of(extractor)
     documents = list(extractor.read(Document("", text) for text in texts))
     compared = 0
@@ -251,9 +251,9 @@ def test_test_scores_update_the_card_unless_it_was_edited(run_copy, capsys):
     edited = card.read_text("utf-8") + "Ask the desk of payments.\n"
     scores = evaluate(run_copy)
     new = card.read_text("utf-8")
-    assert f"**names, test: {scores['names']['f1']:.3f}" in new and "test had not been scored" not in new
+    assert f"**names, test: {scores['names'].value:.3f}" in new and "test had not been scored" not in new
     assert {result.dataset_split for result in ModelCard(new).data.eval_results} == {"dev", "test"}
-    assert evaluate(run_copy) and card.read_text("utf-8") == new and "warning" not in capsys.readouterr().err
+    assert evaluate(run_copy).fields and card.read_text("utf-8") == new and "warning" not in capsys.readouterr().err
     card.write_text(edited, encoding="utf-8")
     evaluate(run_copy, "dev")
     assert card.read_text("utf-8") == edited
@@ -273,7 +273,7 @@ def remove_gold(task, split, *names):
 
 def test_field_without_gold_in_dev_has_no_score_and_selects_no_weights(task, tmp_path, encoder, capsys):
     remove_gold(task, "dev", "risks", "names")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60)).path
     assert "no document of dev has a label of risks, names: no score is defined there" in capsys.readouterr().err
     dev = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
     assert dev["names"]["f1"] is dev["risks"]["macro_f1"] is dev["names"]["intervals"]["f1"] is None
@@ -285,7 +285,7 @@ def test_field_without_gold_in_dev_has_no_score_and_selects_no_weights(task, tmp
     assert line in card and f"| person | 0 | {dev['names']['labels']['person']['found']} |" in card
     configs = {result.dataset_config for result in ModelCard(card).data.eval_results}
     assert configs == {"topic"}, "the hub accepts numbers only"
-    show_scores(dev, "dev")
+    show_scores(SplitScores.of(dev), "dev")
     captured = capsys.readouterr()
     rows = [line.split() for line in captured.out.splitlines()]
     false = str(dev["names"]["false"])
@@ -296,7 +296,7 @@ def test_field_without_gold_in_dev_has_no_score_and_selects_no_weights(task, tmp
 def test_without_any_gold_in_dev_the_last_weights_are_kept(task, tmp_path, encoder, capsys):
     task.write_text(re.sub(r"  (topic|names): .*\n", "", task.read_text("utf-8")), encoding="utf-8")
     remove_gold(task, "dev", "risks")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial"))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial")).path
     warning = "no document of dev has a label of any field: no score is defined there, and the last weights"
     assert capsys.readouterr().err.count(warning) == 1
     scores = json.loads((run / "scores.json").read_text("utf-8"))
@@ -341,7 +341,7 @@ def test_run_contains_no_text_of_the_corpus(task, tmp_path, encoder):
         if name != "pool":
             records[-1]["names"] = records[0]["names"]
         tiny.write_records(file, records)
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "latent", pooling="stock"))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "latent", pooling="stock")).path
     files = [file for file in run.rglob("*") if file.is_file()]
     assert len(files) > 15 and len(grams) > 4000
     for file in files:

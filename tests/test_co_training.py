@@ -195,11 +195,11 @@ def test_run_with_classes_uses_co_training_and_one_without_does_not(task, tmp_pa
         return combine(self, probabilities, texts)
 
     monkeypatch.setattr(FeatureClassifier, "combine_with_teacher", record_call)
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     assert calls == [["topic"]] * 13, "at each of 12 steps, and once when the effect of masking is measured"
     log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     monkeypatch.setattr(FeatureClassifier, "combine_with_teacher", lambda self, probabilities, texts: probabilities)
-    other = train(str(task), tmp_path / "other", **settings)
+    other = train(str(task), tmp_path / "other", **settings).path
     logs = [json.loads(line) for line in (other / "log.jsonl").read_text("utf-8").splitlines()]
     assert log[1]["topic.distillation"] != logs[1]["topic.distillation"]
     assert log[1]["names.distillation"] == logs[1]["names.distillation"]
@@ -213,14 +213,14 @@ def test_run_with_classes_uses_co_training_and_one_without_does_not(task, tmp_pa
     calls.clear()
     kept = [line for line in task.read_text("utf-8").splitlines() if "topic" not in line]
     task.write_text("\n".join(kept) + "\n", encoding="utf-8")
-    spans = train(str(task), tmp_path / "spans", **settings)
+    spans = train(str(task), tmp_path / "spans", **settings).path
     assert not calls and "logistic regression" not in (spans / "README.md").read_text("utf-8")
 
 
 def test_co_training_can_be_disabled(task, tmp_path, encoder, monkeypatch):
     monkeypatch.setattr(FeatureClassifier, "fit", lambda *args: pytest.fail("it was fitted"))
     settings = tiny.settings(encoder("bert"), "adversarial", overrides=["co_training=false"])
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     assert "logistic regression" not in (run / "README.md").read_text("utf-8")
 
 

@@ -161,7 +161,7 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     plots.learning_curve(result["budgets"], result["unit"], tmp_path / "curve.png", "three_kinds, dev")
     assert (made / "curve.png").read_bytes() == (tmp_path / "curve.png").read_bytes(), "the picture of these numbers"
     assert result["verdict"].endswith(".")
-    Extractor.load(str(made / "winner"))
+    Extractor.from_pretrained(str(made / "winner"))
     moved = shutil.copytree(made / "winner", tmp_path / "moved")
     evaluate(moved, "test")
     for run in (made / "winner", moved):
@@ -192,7 +192,7 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
 
 def test_the_preset_auto_is_what_wins_on_dev_and_supervised_without_dev(task, tmp_path, encoder, capsys):
     kwargs = {"preset": "auto", "label_budget": 20, "seed": 4, "encoder": encoder("bert"), **SHORT}
-    made = train(str(task), tmp_path / "made", **kwargs)
+    made = train(str(task), tmp_path / "made", **kwargs).path
     result = json.loads((made / "comparison" / "compare.json").read_text("utf-8"))
     assert {each["seed"] for each in result["runs"]} == {4, 5, 6} and result["verdict"] in capsys.readouterr().err
     settings = yaml.safe_load((made / "run.yaml").read_text("utf-8"))
@@ -203,7 +203,7 @@ def test_the_preset_auto_is_what_wins_on_dev_and_supervised_without_dev(task, tm
         "curve.png",
         "settings.yaml",
     }
-    Extractor.load(str(made))
+    Extractor.from_pretrained(made)
     before = (made / "names" / "model.safetensors").stat().st_mtime_ns
     train(str(task), made, resume=True, **kwargs)
     assert (
@@ -214,7 +214,7 @@ def test_the_preset_auto_is_what_wins_on_dev_and_supervised_without_dev(task, tm
     content = yaml.safe_load(task.read_text("utf-8"))
     del content["files"]["dev"]
     task.write_text(yaml.safe_dump(content), encoding="utf-8")
-    made = train(str(task), tmp_path / "other", **kwargs)
+    made = train(str(task), tmp_path / "other", **kwargs).path
     assert yaml.safe_load((made / "run.yaml").read_text("utf-8"))["preset"] == "supervised"
     assert "without a dev split" in capsys.readouterr().err
 

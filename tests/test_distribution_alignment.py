@@ -69,13 +69,13 @@ def test_shares_are_weighted_by_windows(encoder):
 
 def test_student_learns_from_aligned_flags_and_a_kept_teacher_is_not_aligned(task, tmp_path, encoder, monkeypatch):
     settings = tiny.settings(encoder("bert"), "adversarial")
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     monkeypatch.setattr(trainer, "align_flag_distribution", lambda *args: None)
     sentence = (
         "the teacher's predictions for `risks` were shifted so that the mean probability of each flag equals its share"
     )
     assert sentence in (run / "README.md").read_text("utf-8")
-    plain = train(str(task), tmp_path / "plain", **settings)
+    plain = train(str(task), tmp_path / "plain", **settings).path
     logs = [
         [json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines()] for folder in (run, plain)
     ]
@@ -84,10 +84,10 @@ def test_student_learns_from_aligned_flags_and_a_kept_teacher_is_not_aligned(tas
     assert logs[0][1]["names.distillation"] == logs[1][1]["names.distillation"]
 
     monkeypatch.undo()
-    supervised = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised"))
+    supervised = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised")).path
     monkeypatch.setattr(Trainer, "select_final_weights", lambda self: self._keep_teacher() if self.teacher else None)
     assert "were shifted" not in (supervised / "README.md").read_text("utf-8")
-    kept = train(str(task), tmp_path / "kept", teacher=supervised, **settings)
+    kept = train(str(task), tmp_path / "kept", teacher=supervised, **settings).path
     assert (kept / "risks" / "model.safetensors").read_bytes() == (
         supervised / "risks" / "model.safetensors"
     ).read_bytes()

@@ -58,7 +58,7 @@ def test_collapsed_run_keeps_its_last_good_weights(task, tmp_path, encoder, caps
     """The generator does not learn and the adversarial term dominates, so the discriminator rejects all its rows."""
     settings = tiny.settings(encoder("bert"), "latent", max_steps=120, batch_size=4, head_learning_rate=0.05)
     settings |= {"generator_learning_rate": 0.0, "discriminator": {"classification": 1.0, "adversarial": 100.0}}
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     messages = capsys.readouterr().err
     assert "the discriminator rejects every generated row" in messages
     assert "The run keeps the weights of step" in messages
@@ -82,13 +82,13 @@ def test_constant_answers_are_reported(task, tmp_path, encoder, capsys, monkeypa
         task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     with monkeypatch.context() as patch:
         patch.setattr(setup, "init_bias_to_prior", start_with_one_answer)
-        run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2))
+        run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2)).path
     messages = capsys.readouterr().err
     constant = json.loads((run / "scores.json").read_text("utf-8"))["training"]["constant_answers"]
     assert sorted(constant) == ["names", "topic"]
     assert "(supervised): the field names gets the same answer in every text. Label more" in messages
     assert "Do not rely on its predictions for `topic` and `names`" in (run / "README.md").read_text("utf-8")
-    trained = train(str(task), tmp_path / "trained", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
+    trained = train(str(task), tmp_path / "trained", **tiny.settings(encoder("bert"), "supervised", max_steps=60)).path
     assert "constant_answers" not in json.loads((trained / "scores.json").read_text("utf-8"))["training"]
     assert "the same answer" not in capsys.readouterr().err
 
@@ -110,7 +110,7 @@ def test_run_resumed_during_a_collapse_detects_it_at_the_same_step(task, tmp_pat
     """The resumed monitor reads the steps before the interruption from the log."""
     settings = tiny.settings(encoder("bert"), "latent", max_steps=120, batch_size=4, head_learning_rate=0.05)
     settings |= {"generator_learning_rate": 0.0, "discriminator": {"classification": 1.0, "adversarial": 100.0}}
-    whole = train(str(task), tmp_path / "whole", **settings)
+    whole = train(str(task), tmp_path / "whole", **settings).path
     collapsed = json.loads((whole / "scores.json").read_text("utf-8"))["training"]["collapsed"]
 
     def stop(state, pair):
@@ -127,7 +127,7 @@ def test_run_resumed_during_a_collapse_detects_it_at_the_same_step(task, tmp_pat
     monkeypatch.setattr(
         DivergenceMonitor, "see", lambda self, step: (seen_again.append(step.number), see(self, step))[1]
     )
-    again = train(str(task), tmp_path / "again", resume=True, **settings)
+    again = train(str(task), tmp_path / "again", resume=True, **settings).path
     assert json.loads((again / "scores.json").read_text("utf-8"))["training"]["collapsed"] == collapsed
     assert seen_again == list(range(collapsed["step"]))
     name = "topic/model.safetensors"

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_batching import FORM, TEXT, without_halves
 
+from electra_ie import UserError
 from electra_ie.data.document import Document, Span
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference import extractor as module
@@ -202,3 +203,44 @@ def test_a_flag_holds_from_a_half_upwards_and_a_span_has_the_mean_probability_of
     assert (span.start, span.end, span.label) == (0, 9, "person")
     given = tags.softmax(-1)[0]
     assert span.score == pytest.approx(float(given[1, 1] + given[2, 2]) / 2, abs=1e-4)
+
+
+def test_a_list_of_texts_has_the_findings_of_each_text(reader):
+    texts = ["Arden paid 1.234,56", "", "the river moved to Brisk"]
+    results = reader(texts)
+    assert results == [reader(text) for text in texts] == reader(tuple(texts)) and reader([]) == []
+    assert [findings.result.document.text for findings in results] == texts
+
+
+def test_a_saved_extractor_is_read_back_without_texts_and_paths(run, tmp_path):
+    loaded = Extractor.from_pretrained(run)
+    loaded.save_pretrained(tmp_path / "new" / "saved")
+    saved = tmp_path / "new" / "saved"
+    fields = {field.name for field in tiny.FIELDS}
+    assert {path.name for path in saved.iterdir()} == {*fields, "task.yaml"}
+    for name in fields:
+        assert {path.name for path in (saved / name).iterdir()} == {path.name for path in (run / name).iterdir()}
+    assert str(run.parent) not in (saved / "task.yaml").read_text("utf-8")
+    again = Extractor.from_pretrained(saved)
+    text = "invoice goods Arden paid 5.975,74 later than monday."
+    assert again(text) == loaded(text) and again.fields == loaded.fields and again.edges == loaded.edges
+    assert again.model == loaded.model, "the same bytes"
+    again.save_pretrained(saved)
+    assert Extractor.from_pretrained(saved)(text) == loaded(text)
+
+
+def test_an_extractor_that_was_never_loaded_is_saved_too(encoder, tmp_path):
+    folder = encoder("bert")
+    made = Extractor(tiny.discriminator_of(folder), tiny.cutter_of(folder), tiny.FIELDS)
+    made.save_pretrained(tmp_path / "saved")
+    again = Extractor.from_pretrained(tmp_path / "saved")
+    assert again.fields == tiny.FIELDS and again("Arden paid 5.975,74") == made("Arden paid 5.975,74")
+
+
+def test_an_extractor_is_not_saved_over_a_run_or_a_file(run, tmp_path):
+    loaded = Extractor.from_pretrained(run)
+    with pytest.raises(UserError, match="the folder of a run, whose audit records the models in it. Give another"):
+        loaded.save_pretrained(run)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file: this is a file. Give a folder"):
+        loaded.save_pretrained(tmp_path / "file")

@@ -67,14 +67,18 @@ def test_pushed_run_loads_from_the_hub_and_from_the_cache(hub, run, monkeypatch,
     assert set(remote) == {*local, ".gitattributes"}, "a file of a finished run was not sent"
     assert {path for path in local if remote[path] != local[path]} == {"task.yaml"}
     assert "data" not in yaml.safe_load(remote["task.yaml"]), "a local path was sent"
-    expected = Extractor.load(str(run))(TEXT)
-    assert expected and Extractor.load(NAME)(TEXT) == expected
+    expected = Extractor.from_pretrained(run)(TEXT)
+    assert expected and Extractor.from_pretrained(NAME)(TEXT) == expected
     assert Extractor.from_pretrained(NAME, revision=pushed.partition("@")[2])(TEXT) == expected
     count = len(hub.requests)
-    assert Extractor.load(pushed)(TEXT) == expected and len(hub.requests) == count, "a cached commit was requested"
+    assert Extractor.from_pretrained(pushed)(TEXT) == expected and len(hub.requests) == count, (
+        "a cached commit was requested"
+    )
     assert Extractor.from_pretrained(NAME, local_files_only=True)(TEXT) == expected and len(hub.requests) == count
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert Extractor.load(NAME)(TEXT) == expected and len(hub.requests) == count, "offline mode made a request"
+    assert Extractor.from_pretrained(NAME)(TEXT) == expected and len(hub.requests) == count, (
+        "offline mode made a request"
+    )
     assert verify(NAME).same, "the downloaded run differs from its audit"
 
 
@@ -290,7 +294,7 @@ def test_error_of_a_download_is_one_line(hub, status, words):
     message = "Access to this resource is disabled." if "X_Error_Message" in headers else "ask its owner"
     hub.fail("GET /api/models", status, message=message, headers=headers)
     with pytest.raises(UserError) as caught:
-        Extractor.load(NAME)
+        Extractor.from_pretrained(NAME)
     assert str(caught.value).startswith(f"{NAME}: {words}") and "\n" not in str(caught.value)
 
 
@@ -304,12 +308,12 @@ def test_missing_repositories_revisions_and_rights_have_different_errors(hub, ru
         ("acme/bare", r"acme/bare: this is not a run \(no task.yaml in it\)"),
     ):
         with pytest.raises(UserError, match=words):
-            Extractor.load(name)
+            Extractor.from_pretrained(name)
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(
         UserError, match="is private. Check the name. A private repository needs a token with access to it"
     ):
-        Extractor.load(NAME)
+        Extractor.from_pretrained(NAME)
     assert Extractor.from_pretrained(NAME, token=READER)(TEXT)
     with pytest.raises(UserError, match="no Hub access token is set. Run: hf auth login"):
         push_to_hub(run, NAME)
@@ -322,7 +326,7 @@ def test_missing_repositories_revisions_and_rights_have_different_errors(hub, ru
     assert "wrong" not in str(caught.value)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match="acme/other: HF_HUB_OFFLINE is set, and the repository is not in the cache"):
-        Extractor.load("acme/other")
+        Extractor.from_pretrained("acme/other")
     with pytest.raises(UserError, match="HF_HUB_OFFLINE is set. Unset it to push"):
         push_to_hub(run, NAME, token=CANARY)
 
@@ -342,12 +346,12 @@ def test_name_with_a_revision_refers_to_the_hub(hub, run, tmp_path, monkeypatch)
 def test_folder_has_precedence_and_a_mistyped_path_is_not_sent_to_the_hub(hub, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(run, tmp_path / "runs" / "first")
-    assert Extractor.load("runs/first")(TEXT)
+    assert Extractor.from_pretrained("runs/first")(TEXT)
     with pytest.raises(UserError, match='runs/frist: there is no such folder in "runs".*write runs/frist@main'):
-        Extractor.load("runs/frist")
+        Extractor.from_pretrained("runs/frist")
     for name in ("frist", "./acme/none", "a/b/c", "/acme/none", "acme/..", "acme/no--ne", "acme/none@", "~/none"):
         with pytest.raises(UserError, match="not the folder of a run"):
-            Extractor.load(name)
+            Extractor.from_pretrained(name)
         assert parse_hub_name(name) is None
     assert hub.requests == []
     assert parse_hub_name("runs/frist@main") == ("runs/frist", "main") and parse_hub_name("acme/none") == (
@@ -371,7 +375,7 @@ def test_files_that_could_contain_code_are_not_downloaded(hub, run):
     push_to_hub(run, NAME)
     evil = {"names/pytorch_model.bin": b"", "names/modeling.py": b"", "state.pkl": b"", "x.pt": b"", "names/a.txt": b""}
     hub.repositories[NAME].commit("main", {**hub.files(NAME), **evil})
-    assert Extractor.load(NAME)(TEXT)
+    assert Extractor.from_pretrained(NAME)(TEXT)
     assert not [request for request in hub.requests if any(request.endswith(name) for name in evil)]
 
 
@@ -381,7 +385,7 @@ def test_run_on_the_hub_is_scored_on_local_data(hub, run):
         evaluate(NAME)
     data = str(run.parent / "three_kinds")
     scores = evaluate(NAME, data=data)
-    assert scores["names"]["documents"] == 20
+    assert scores["names"].metrics["documents"] == 20
     assert "test" not in json.loads((Path(snapshot_download(NAME)) / "scores.json").read_text("utf-8")), (
         "the cached run was changed"
     )
@@ -397,7 +401,7 @@ def test_encoder_of_the_hub_is_pinned_to_a_commit(hub, encoder, task, tmp_path):
     with running({"acme/encoder": {**files, **more}}) as other:
         hub.repositories.update(other.repositories)
     commit = hub.repositories["acme/encoder"].branches["main"]
-    run = train(str(task), tmp_path / "run", **tiny.settings("acme/encoder", "supervised", max_steps=2))
+    run = train(str(task), tmp_path / "run", **tiny.settings("acme/encoder", "supervised", max_steps=2)).path
     settings = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
     assert settings["encoder"] == f"acme/encoder@{commit}" and settings["pooling"] == "mean"
     card = ModelCard((run / "README.md").read_text("utf-8"))
@@ -418,7 +422,7 @@ def test_encoder_without_an_organization_is_pinned_and_checked(hub, encoder, tas
     with running({"plain": {**files, "pytorch_model.bin": b""}, "strange": {**files, "config.json": evil}}) as other:
         hub.repositories.update(other.repositories)
     commit = hub.repositories["plain"].branches["main"]
-    run = train(str(task), tmp_path / "run", **tiny.settings("plain", "supervised", max_steps=2))
+    run = train(str(task), tmp_path / "run", **tiny.settings("plain", "supervised", max_steps=2)).path
     assert yaml.safe_load((run / "run.yaml").read_text("utf-8"))["encoder"] == f"plain@{commit}"
     assert Path(resolve_encoder(f"plain@{commit}")).name == commit and not sent(hub, "pytorch_model")
     for name, words in (
@@ -458,7 +462,7 @@ def test_pushed_data_are_unchanged_and_can_be_trained_on(hub, task, tmp_path, en
         ]
         assert contents[0] == contents[1], split
     settings = {**tiny.settings(encoder("bert"), "supervised", max_steps=2), "num_evaluations": 1}
-    run = train(str(folder), tmp_path / "run", **settings)
+    run = train(str(folder), tmp_path / "run", **settings).path
     card = ModelCard((run / "README.md").read_text("utf-8"))
     assert card.data.datasets == ["acme/three"] and "Data set `acme/three` on the Hub" in card.text
 
@@ -497,7 +501,7 @@ def test_command_line_pushes_extracts_and_pushes_data(hub, run, task, tmp_path):
     assert CANARY not in process.stdout + process.stderr
     assert f"extract {NAME}@{hub.repositories[NAME].branches['main']} PATH" in process.stderr
     record = json.loads((tmp_path / "findings.jsonl").read_text("utf-8"))
-    assert record["findings"] == [as_record(finding) for finding in Extractor.load(str(run))(TEXT)]
+    assert record["findings"] == [as_record(finding) for finding in Extractor.from_pretrained(run)(TEXT)]
     data = json.loads(process.stdout.splitlines()[-1])
     assert data["rows"] == {"train": 40, "dev": 20, "test": 20, "unlabeled": 30} and data["pool"] is None
     assert data["columns"] == ["id", "text", "topic", "risks", "names"]
@@ -522,3 +526,43 @@ def test_dry_run_shows_all_files_and_makes_no_request(hub, run, task, monkeypatc
     assert caught.value.code == 0 and hub.requests == []
     expected = ["names/model.safetensors", "dev_names.png"] if command == "push" else ["unlabeled.jsonl", "dev.jsonl"]
     assert all(word in shown for word in [*expected, "task.yaml", "README.md:", "# "])
+
+
+def test_an_extractor_of_a_run_pushes_the_run(hub, run):
+    extractor = Extractor.from_pretrained(run)
+    pushed = extractor.push_to_hub(NAME, private=True, revision="draft")
+    assert pushed == f"{NAME}@{hub.repositories[NAME].branches['draft']}" and hub.repositories[NAME].private
+    sent = hub.files(NAME, "draft")
+    assert {"run.yaml", "scores.json", "audit.json"} <= set(sent)
+    assert sent["README.md"] == (run / "README.md").read_bytes(), "the card of the run"
+    assert Extractor.from_pretrained(NAME, revision="draft")(TEXT) == extractor(TEXT)
+
+
+def test_an_extractor_without_a_run_pushes_models_and_a_short_card(hub, run, tmp_path):
+    expected = Extractor.from_pretrained(run)
+    expected.save_pretrained(tmp_path / "saved")
+    saved = Extractor.from_pretrained(tmp_path / "saved")
+    assert saved(TEXT) == expected(TEXT)
+    (tmp_path / "saved" / "notes.txt").write_text("a secret text", encoding="utf-8")
+    pushed = saved.push_to_hub(NAME)
+    files = hub.files(NAME)
+    models = {path.relative_to(run).as_posix() for path in run.glob("*/*") if path.parent.name in tiny.LABELS}
+    assert set(files) == {*models, "task.yaml", "README.md", ".gitattributes"}
+    card = ModelCard(files["README.md"].decode())
+    assert card.data.library_name == "transformers" and "| names | spans | person, amount |" in card.content
+    assert f'Extractor.from_pretrained("{NAME}")' in card.content
+    assert "data" not in yaml.safe_load(files["task.yaml"])
+    again = Extractor.from_pretrained(pushed)
+    assert again(TEXT) == expected(TEXT)
+    assert again.push_to_hub("acme/copy") and Extractor.from_pretrained("acme/copy")(TEXT) == expected(TEXT), (
+        "one that comes from the Hub, where files are links, goes to another repository"
+    )
+
+
+def test_an_extractor_is_not_pushed_where_a_run_would_not_be(hub, run):
+    extractor = Extractor.from_pretrained(run)
+    with pytest.raises(UserError, match='"payments" is not a valid repository name'):
+        extractor.push_to_hub("payments")
+    with pytest.raises(UserError, match="the Hub does not accept the token"):
+        extractor.push_to_hub(NAME, token="hf_wrong")
+    assert NAME not in hub.repositories

@@ -378,7 +378,7 @@ def test_no_output_is_written_over_an_input(run, at_home, monkeypatch, capsys, o
     (at_home / "linked").symlink_to("inbox")
     os.link("memo.txt", "hard.txt")
     before = {path: path.read_bytes() for path in at_home.rglob("*.*") if path.is_file()}
-    monkeypatch.setattr(Extractor, "load", None)  # nothing may be read
+    monkeypatch.setattr(Extractor, "from_pretrained", None)  # nothing may be read
     other = ["-o", "f.jsonl"] if option == "--html" else []
     assert command(monkeypatch, "extract", run, *paths, *other, option, output) == 2
     assert f"error: {Path(output)}: the output file is also an input." in capsys.readouterr().err
@@ -457,7 +457,7 @@ def test_finding_about_a_text_does_not_repeat_the_text(run, at_home):
     assert record["windows"] > 5 and 1 <= topic["window"] <= record["windows"]
     assert 0 <= topic["start"] < topic["end"] < len(text)
     assert "river winter" not in Path("findings.jsonl").read_text("utf-8")
-    for finding in Extractor.load(str(run))(text):
+    for finding in Extractor.from_pretrained(run)(text):
         assert (finding.text is None) == (finding.window is not None) == (finding.field != "names")
 
 

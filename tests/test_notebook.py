@@ -22,7 +22,7 @@ TEXT = "invoice goods Arden paid 5.975,74 later than monday. "
 
 @pytest.fixture(scope="module")
 def extractor(run):
-    return Extractor.load(str(run))
+    return Extractor.from_pretrained(run)
 
 
 def framed(shown: str) -> Parsed:

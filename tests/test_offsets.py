@@ -304,8 +304,8 @@ def test_a_run_keeps_the_rules_of_its_gold_and_evaluate_counts_what_tags_cannot_
     (tmp_path / "task.yaml").write_text(
         "format: jsonl\nfiles: {train: train.jsonl, test: test.jsonl}\nfields: {who: {kind: spans, labels: [PAYEE]}}\n"
     )
-    run = train(str(tmp_path), tmp_path / "run", encoder=encoder("bert"), max_steps=2)
-    assert Extractor.load(str(run)).edges == {"who": Edges(lines=False, pictures=True)}
+    run = train(str(tmp_path), tmp_path / "run", encoder=encoder("bert"), max_steps=2).path
+    assert Extractor.from_pretrained(run).edges == {"who": Edges(lines=False, pictures=True)}
     assert "A span of `who` may continue on the next line, and neither begins nor ends with" in (
         run / "README.md"
     ).read_text("utf-8")
@@ -344,9 +344,9 @@ def test_a_run_on_an_encoder_with_lone_marks_finds_whole_words(tmp_path, monkeyp
         "head_learning_rate": 1e-2,
         "window": 64,
     }
-    run = train(str(tmp_path), tmp_path / "run", **settings)
-    assert evaluate(run, "test")["who"]["f1"] > 0.95
-    extractor = Extractor.load(str(run))
+    run = train(str(tmp_path), tmp_path / "run", **settings).path
+    assert evaluate(run, "test")["who"].value > 0.95
+    extractor = Extractor.from_pretrained(run)
     two = "paid 300 EUR to Kestrel, on Monday\npaid 700 EUR to Halvorsen, on Friday"
     assert [each.text for each in extractor(two) if each.label == "PAYEE"] == ["Kestrel", "Halvorsen"]
     monkeypatch.chdir(run)

@@ -77,7 +77,7 @@ def test_our_training_does_not_notice_the_callers_accelerator(task, tmp_path, en
     mine = Accelerator(cpu=True, gradient_accumulation_steps=3)
     with mine.accumulate(players(mine)[0]):
         assert not GradientState().sync_gradients
-        beside = train(str(task), tmp_path / "beside", **settings)
+        beside = train(str(task), tmp_path / "beside", **settings).path
         assert not GradientState().sync_gradients
     for field in ("names", "topic", "risks"):
         files = [run / field / "model.safetensors" for run in (alone, beside)]

@@ -78,9 +78,9 @@ def test_same_seed_same_bytes_and_a_resumed_run_has_them_too(task, tmp_path, rou
     if not dev:
         task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     settings = tiny.settings(rough, preset, pooling=pooling)
-    once, again = (train(str(task), tmp_path / name, **settings) for name in ("once", "again"))
+    once, again = (train(str(task), tmp_path / name, **settings).path for name in ("once", "again"))
     assert weights(once) == weights(again)
-    other = train(str(task), tmp_path / "other", **settings, seed=1)
+    other = train(str(task), tmp_path / "other", **settings, seed=1).path
     assert all(weights(once)[name] != weights(other)[name] for name in NAMES)
     teacher = 10 if preset == "adversarial" else 0  # its checkpoints come first
     for saves in {3, 8, teacher + 3, teacher + 8}:  # before the first dev score, and right behind it
@@ -147,7 +147,7 @@ def test_a_killed_run_resumes_to_the_very_same_bytes_in_another_process(task, tm
         assert child("resumed") == 0
     else:  # this process is another one, too
         train(str(task), tmp_path / "cut", resume=True)
-    whole = train(str(task), tmp_path / "whole", **settings)
+    whole = train(str(task), tmp_path / "whole", **settings).path
     assert weights(tmp_path / "cut") == weights(whole) and log(tmp_path / "cut") == log(whole)
     for name in ("run.yaml", "task.yaml", "corpus.json", "curves.png", "dev_topic.png"):
         assert (tmp_path / "cut" / name).read_bytes() == (whole / name).read_bytes(), name
@@ -159,8 +159,8 @@ def test_a_run_of_two_generations_is_resumed_in_each(task, tmp_path, rough):
         rough, "adversarial", max_steps=24, seed=4
     )  # with some seeds the game is lost, and shows nothing
     settings = {**told, "overrides": ["self_training_rounds=2"]}
-    once = train(str(task), tmp_path / "once", **settings)
-    first = train(str(task), tmp_path / "first", **told)
+    once = train(str(task), tmp_path / "once", **settings).path
+    first = train(str(task), tmp_path / "first", **told).path
     kept = [row for row in log(first) if row.get("best")][-1]["dev"]
     assert log(once)[0]["teacher"] == kept, "generation 1 is the run of one generation"
     assert log(once)[1]["discriminator"] != log(first)[1]["discriminator"], "generation 2 draws otherwise"
@@ -184,7 +184,7 @@ def test_run_yaml_repeats_the_run(task, tmp_path, rough, finished):
     first = finished(tmp_path / "first", "adversarial", encoder=rough)
     written = yaml.safe_load((first / "run.yaml").read_text("utf-8"))
     assert written["max_steps"] == 12 and None not in (written["window"], written["learning_rate"], written["pooling"])
-    second = train(str(task), tmp_path / "second", settings=first / "run.yaml")
+    second = train(str(task), tmp_path / "second", settings=first / "run.yaml").path
     assert weights(first) == weights(second)
 
 
@@ -225,11 +225,11 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
 
 def test_train_does_without_the_test_split(task, tmp_path, rough):
     (task.parent / "test.jsonl").write_bytes(b"\xff\xfe this is { no JSON\n")
-    run = train(str(task), tmp_path / "run", **tiny.settings(rough))
+    run = train(str(task), tmp_path / "run", **tiny.settings(rough)).path
     with pytest.raises(UserError, match="test.jsonl"):
         evaluate(run)
     (task.parent / "test.jsonl").unlink()
-    assert weights(run) == weights(train(str(task), tmp_path / "without", **tiny.settings(rough)))
+    assert weights(run) == weights(train(str(task), tmp_path / "without", **tiny.settings(rough)).path)
 
 
 def failing(player: str, term: str, step: int, how):
@@ -268,7 +268,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_weights(
     sound, progress = read_weights(tmp_path / "kept" / LAST)
     assert progress.step == 2
     monkeypatch.setitem(TERMS[player], term, failing(player, term, 3, lambda value: value * math.nan))
-    run = train(str(task), tmp_path / "run", **tiny.settings(rough))
+    run = train(str(task), tmp_path / "run", **tiny.settings(rough)).path
     told = f"has collapsed at step 3: the {player}'s loss is not a finite number. The run keeps the weights of step 2."
     assert told in capsys.readouterr().err
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]["kept"] == 2
@@ -318,7 +318,7 @@ def evaluate_copy(run):
     from electra_ie.inference.scoring import predict, score_answers
     from electra_ie.runs.layout import load_task
 
-    extractor = Extractor.load(str(run))
+    extractor = Extractor.from_pretrained(run)
     documents = load_task(run).read("dev")
     return score_answers(extractor.fields, documents, predict(extractor, documents))
 
@@ -336,7 +336,7 @@ def test_the_best_weights_are_saved_and_not_the_last(task, tmp_path, rough, monk
         save(run, discriminator, state)
 
     monkeypatch.setattr(module, "save_best", keep)
-    run = train(str(task), tmp_path / "run", **tiny.settings(rough, "supervised", num_evaluations=3))
+    run = train(str(task), tmp_path / "run", **tiny.settings(rough, "supervised", num_evaluations=3)).path
     saved = load_file(run / "topic" / "model.safetensors")["classifier.weight"]
     assert list(kept) == [8] and torch.equal(saved, kept[8])
 
@@ -369,7 +369,7 @@ def test_a_log_that_promises_more_than_the_saved_model_scores_is_an_error(task, 
 
 def test_a_finished_run_is_complete_and_needs_no_encoder(task, tmp_path, rough):
     own = shutil.copytree(rough, tmp_path / "own")
-    run = train(str(task), tmp_path / "run", **tiny.settings(str(own)))
+    run = train(str(task), tmp_path / "run", **tiny.settings(str(own))).path
     present = {path.name for path in run.iterdir()}
     assert {
         *NAMES,

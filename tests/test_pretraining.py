@@ -128,8 +128,8 @@ def test_pretrained_encoder_has_its_files_and_can_be_trained(
     assert [row["step"] for row in log if "held_out" in row] == [3, 6]
     assert all(row["tokens"] == row["step"] * 64 for row in log)
 
-    run = train(str(task), tmp_path / "run", **tiny.settings(str(output), "supervised"))
-    assert set(evaluate(run)) == {"topic", "risks", "names"}
+    run = train(str(task), tmp_path / "run", **tiny.settings(str(output), "supervised")).path
+    assert set(evaluate(run).fields) == {"topic", "risks", "names"}
 
 
 def test_new_weights_and_vocabulary_work_for_chinese(tmp_path):

@@ -5,32 +5,64 @@ from __future__ import annotations
 
 import ast
 import inspect
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, assert_type
+from typing import assert_type
 
 import pytest
 
 import electra_ie
-from electra_ie import Document, Extractor, Finding, PretrainSettings, Span, Task, TrainSettings, UserError
+from electra_ie import (
+    Document,
+    Extractor,
+    FieldScores,
+    Finding,
+    Findings,
+    PretrainSettings,
+    RunScores,
+    Span,
+    SplitScores,
+    Task,
+    TrainResult,
+    TrainSettings,
+    UserError,
+)
 
 
 def uses() -> None:
     """As a user would write it; read by mypy and by the test below, never run."""
     encoder = electra_ie.pretrain(["texts/"], "encoders/ours", objective="mlm", max_steps=100, track="tensorboard")
     assert_type(encoder, Path)
-    run = electra_ie.train(
+    result = electra_ie.train(
         "task", Path("runs/mine"), label_budget=100, preset="adversarial", overrides=["max_steps=300"]
     )
+    assert_type(result, TrainResult)
+    run = result.path
     assert_type(run, Path)
+    assert_type(result.extractor(), Extractor)
+    assert_type(result.scores, RunScores)
+    assert_type(result.scores["dev"].mean, float | None)
+    assert_type(result.scores["dev"]["topic"].interval, tuple[float, float] | None)
+    records = [{"text": "ACME paid", "risk": ["late"]}]
+    fields = {"risk": {"kind": "flags"}}
+    electra_ie.train({"train": records, "dev": records}, fields=fields, unlabeled=["a text", "another text"])
+    electra_ie.train(Task.load("task"), unlabeled=Path("pool"), preset="adversarial")
     assert_type(electra_ie.compare("task", "runs/compared", label_budgets=[50, 100], seeds=3), Path)
     scores = electra_ie.evaluate(run, "dev", data="elsewhere")
-    assert_type(scores, dict[str, dict[str, Any]])
+    assert_type(scores, SplitScores)
+    assert_type(scores["topic"], FieldScores)
+    assert_type(scores["topic"].value, float | None)
+    assert_type(electra_ie.evaluate(run, data=records), SplitScores)
     counts = electra_ie.extract(run, ["inbox/"], "findings.jsonl", html="page.html", text="memo", id="n", strict=True)
     assert_type(counts["documents"], int)
     assert_type(counts.faults, list[UserError])
-    extractor = Extractor.load(str(run))
+    extractor = Extractor.from_pretrained(run)
     assert_type(extractor, Extractor)
-    found: list[Finding] = extractor("ACME Ltd paid EUR 9,800")
+    found = extractor("ACME Ltd paid EUR 9,800")
+    assert_type(found, Findings)
+    assert_type(extractor(["one text", "another"]), list[Findings])
+    extractor.save_pretrained("saved")
+    assert_type(extractor.push_to_hub("ORG/NAME", private=True, revision="draft", token="secret"), str)
     assert_type(found[0].text, str | None)
     assert_type(found[0].window, int | None)
     assert_type(found[0].score, float)
@@ -64,7 +96,7 @@ def test_what_users_write_fits_the_signatures() -> None:
         "compare",
         "evaluate",
         "extract",
-        "Extractor.load",
+        "Extractor.from_pretrained",
         "Task.load",
         "TrainSettings.build",
     } <= seen
@@ -77,5 +109,6 @@ def test_every_public_name_is_there_and_typed() -> None:
         assert f" import {name} as {name}\n" in source, f"{name} is not declared for type checkers"
     assert sorted(electra_ie.__all__) == sorted(electra_ie._HOMES)
     assert (Path(electra_ie.__file__).parent / "py.typed").is_file()
+    assert electra_ie.__version__ == version("electra_ie")
     with pytest.raises(AttributeError, match="no attribute 'missing'"):
         electra_ie.missing  # noqa: B018

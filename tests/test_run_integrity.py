@@ -72,7 +72,7 @@ def rename(values) -> None:
 def test_damaged_run_is_an_error_that_names_the_part(run_copy, spoil, words):
     spoil(run_copy)
     with pytest.raises(UserError) as caught:
-        Extractor.load(str(run_copy))
+        Extractor.from_pretrained(run_copy)
     assert all(word in str(caught.value) for word in words), caught.value
 
 
@@ -112,10 +112,10 @@ def begun(task, tmp_path, encoder, monkeypatch):
 
 def test_finished_run_is_not_trained_again(task, tmp_path, encoder, capsys):
     settings = tiny.settings(encoder("bert"), "supervised")
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     before = {file: file.stat().st_mtime_ns for file in run.rglob("*")}
     capsys.readouterr()
-    assert train(str(task), run, resume=True, **settings) == run
+    assert train(str(task), run, resume=True, **settings).path == run
     assert {file: file.stat().st_mtime_ns for file in run.rglob("*")} == before
     assert "this run is finished; there is nothing to resume" in capsys.readouterr().err
 
@@ -146,8 +146,8 @@ def test_field_may_have_the_name_of_a_module_attribute(task, tmp_path, encoder):
     text = task.read_text("utf-8")
     text = text.replace("  topic: {", "  type: {from: topic, ").replace("  risks: {", "  train: {from: risks, ")
     task.write_text(text, encoding="utf-8")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert")))
-    assert {"type", "train", "names"} <= set(evaluate(run))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"))).path
+    assert {"type", "train", "names"} <= set(evaluate(run).fields)
 
 
 def test_field_may_not_have_the_name_of_a_folder_of_the_run(task):
@@ -175,7 +175,7 @@ def test_all_presets_train_in_bf16(task, tmp_path, encoder, finished, monkeypatc
         return accelerators[-1]
 
     monkeypatch.setattr(setup, "make_accelerator", in_bf16)
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     rounded = losses(run)
     assert len(rounded) == len(exact) == 12 and rounded != exact
     assert rounded == [pytest.approx(loss, rel=0.03) for loss in exact]
@@ -205,7 +205,7 @@ def test_outputs_are_checked_before_anything_is_read(run, tmp_path):
         (tmp_path, None, "the output is a folder"),
         (out, tmp_path, "the output is a folder"),
         (tmp_path / "none" / "o.jsonl", None, "folder of the output does not exist"),
-        (out, out, "two outputs have one name"),
+        (out, out, "two outputs have the same name"),
     ):
         with pytest.raises(UserError, match=message):
             extract(run, [tmp_path / "not there"], output, page)
@@ -219,7 +219,7 @@ def test_outputs_in_the_input_folder_are_not_read(run, tmp_path):
 
 
 def test_empty_text_has_no_findings(run):
-    assert Extractor.load(str(run))("") == Extractor.load(str(run))(" \n") == []
+    assert Extractor.from_pretrained(run)("") == Extractor.from_pretrained(run)(" \n") == []
 
 
 def test_file_name_that_is_not_unicode_is_escaped(tmp_path):

@@ -81,7 +81,7 @@ MAP = {
 def test_run_that_names_code_is_refused_and_executes_nothing(run_copy, file, values, words):
     trace = plant(run_copy / "names")
     change(run_copy / "names" / file, **values)
-    refused(lambda: Extractor.load(str(run_copy)), *words)
+    refused(lambda: Extractor.from_pretrained(run_copy), *words)
     assert not trace.exists()
 
 
@@ -111,16 +111,16 @@ def test_code_of_a_known_family_is_ignored_and_not_saved(encoder_copy, task, tmp
             str(task),
             tmp_path / pooling,
             **tiny.settings(str(encoder_copy), "supervised", max_steps=2, pooling=pooling),
-        )
+        ).path
         assert not trace.exists()
         assert not [file for file in run.rglob("*config.json") if "auto_map" in file.read_text("utf-8")]
-        assert Extractor.load(str(run))(TEXT)
+        assert Extractor.from_pretrained(run)(TEXT)
 
 
 @pytest.mark.parametrize("architecture", ["os.system", "EvilForTokenClassification"])
 def test_class_named_by_a_config_is_ignored(run_copy, architecture):
     change(run_copy / "names" / "config.json", architectures=[architecture])
-    assert Extractor.load(str(run_copy))(TEXT)
+    assert Extractor.from_pretrained(run_copy)(TEXT)
 
 
 class Pickled:
@@ -140,7 +140,7 @@ def test_nothing_is_unpickled(encoder_copy, run_copy, tmp_path):
         with (folder / "pytorch_model.bin").open("wb") as file:
             pickle.dump(Pickled(trace), file)
     refused(lambda: tiny.discriminator_of(str(encoder_copy)), "this model cannot be loaded")
-    refused(lambda: Extractor.load(str(run_copy)), "no model.safetensors")
+    refused(lambda: Extractor.from_pretrained(run_copy), "no model.safetensors")
     index = {"metadata": {}, "weight_map": {"x": "pytorch_model.bin"}}
     change(encoder_copy / "model.safetensors.index.json", **index)
     refused(lambda: tiny.discriminator_of(str(encoder_copy)), "names 'pytorch_model.bin'", "no .safetensors file")
@@ -186,7 +186,7 @@ def test_link_out_of_a_run_is_refused(run_copy, tmp_path, name):
     link.rename(outside) if link.exists() else outside.write_text("precious", encoding="utf-8")
     link.symlink_to(outside)
     before = outside.read_bytes() if outside.is_file() else b""
-    for use in (lambda: Extractor.load(str(run_copy)), lambda: evaluate(run_copy)):
+    for use in (lambda: Extractor.from_pretrained(run_copy), lambda: evaluate(run_copy)):
         refused(use, str(link), "a link that leads out of the run's folder")
     assert not outside.is_file() or outside.read_bytes() == before
 
@@ -195,7 +195,7 @@ def test_link_out_of_a_run_is_refused(run_copy, tmp_path, name):
 def test_broken_link_is_refused(run_copy, task, name):
     for link in (run_copy / name, task.parent / "loop.jsonl"):
         link.symlink_to(link.name)
-    refused(lambda: Extractor.load(str(run_copy)), name, "leads out of the run's folder, or nowhere")
+    refused(lambda: Extractor.from_pretrained(run_copy), name, "leads out of the run's folder, or nowhere")
     task.write_text(task.read_text("utf-8").replace("dev.jsonl", "loop.jsonl"), encoding="utf-8")
     refused(lambda: Task.load(task).read("dev"), "loop.jsonl", "this link leads out of the folder of the data")
 
@@ -212,7 +212,7 @@ def test_links_of_a_tracker_are_ignored(run_copy, tmp_path):
     """wandb adds a link to a log in the user's cache."""
     (run_copy / "tracking").mkdir()
     (run_copy / "tracking" / "debug.log").symlink_to(tmp_path / "cache.log")
-    assert Extractor.load(str(run_copy))(TEXT)
+    assert Extractor.from_pretrained(run_copy)(TEXT)
 
 
 def test_run_in_the_hub_cache_consists_of_links_and_is_read(run, tmp_path):
@@ -224,10 +224,10 @@ def test_run_in_the_hub_cache_consists_of_links_and_is_read(run, tmp_path):
         blob = repository / "blobs" / str(index)
         file.rename(blob)
         file.symlink_to(os.path.relpath(blob, file.parent))
-    assert Extractor.load(str(snapshot))(TEXT) == Extractor.load(str(run))(TEXT)
+    assert Extractor.from_pretrained(snapshot)(TEXT) == Extractor.from_pretrained(run)(TEXT)
     refused(lambda: evaluate(snapshot), "a run from the Hub may not choose local files to read", "--data")
     (snapshot / "names" / "more.json").symlink_to(tmp_path / "elsewhere")
-    refused(lambda: Extractor.load(str(snapshot)), "leads out of the run's folder")
+    refused(lambda: Extractor.from_pretrained(snapshot), "leads out of the run's folder")
 
 
 # Weights
@@ -265,7 +265,7 @@ def poison(tensors) -> None:
 ])  # fmt: skip
 def test_weights_of_another_model_are_refused(run_copy, manipulate, words):
     change_weights(run_copy, manipulate)
-    refused(lambda: Extractor.load(str(run_copy)), *words)
+    refused(lambda: Extractor.from_pretrained(run_copy), *words)
 
 
 HUGE = (2**62).to_bytes(8, "little") + b"{}"
@@ -282,7 +282,7 @@ BEYOND = b'{"a":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4000000
 def test_damaged_weights_are_refused(run_copy, encoder_copy, content):
     for folder in (run_copy / "names", encoder_copy):
         (folder / "model.safetensors").write_bytes(content)
-    refused(lambda: Extractor.load(str(run_copy)), "names: this model cannot be loaded")
+    refused(lambda: Extractor.from_pretrained(run_copy), "names: this model cannot be loaded")
     refused(lambda: tiny.discriminator_of(str(encoder_copy)), "untrusted: this model cannot be loaded")
 
 
@@ -291,7 +291,7 @@ def test_damaged_weights_are_refused(run_copy, encoder_copy, content):
 )
 def test_config_of_another_size_than_the_weights_is_refused(run_copy, values):
     change(run_copy / "names" / "config.json", **values)
-    refused(lambda: Extractor.load(str(run_copy)), "names")
+    refused(lambda: Extractor.from_pretrained(run_copy), "names")
 
 
 @pytest.mark.parametrize("block", [
@@ -301,14 +301,14 @@ def test_invalid_window_settings_are_refused(run_copy, block):
     file = run_copy / "topic" / "config.json"
     settings = json.loads(file.read_text("utf-8"))["electra_ie"]
     change(file, electra_ie={**settings, **block})
-    refused(lambda: Extractor.load(str(run_copy)), "topic", "lacks valid window settings")
+    refused(lambda: Extractor.from_pretrained(run_copy), "topic", "lacks valid window settings")
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
 @pytest.mark.parametrize("content", [b"[" * 100_000, b"[]", b"\xff\xfe", b'{"a": ' + b"9" * 5000 + b"}"])
 def test_damaged_config_is_refused(run_copy, file, content):
     (run_copy / "names" / file).write_bytes(content)
-    refused(lambda: Extractor.load(str(run_copy)), file)
+    refused(lambda: Extractor.from_pretrained(run_copy), file)
 
 
 # Tasks
@@ -401,7 +401,7 @@ def test_data_folder_named_by_a_run_is_announced_before_it_is_read(run_copy, tmp
     file.write_text(yaml.safe_dump(values), encoding="utf-8")
     refused(lambda: evaluate(run_copy), "private: the data of the task")
     assert f"data: {tmp_path / 'private'}, as the run's task.yaml says" in capsys.readouterr().err
-    assert evaluate(run_copy, data=folder)
+    assert evaluate(run_copy, data=folder).fields
     assert "as the run's task.yaml says" not in capsys.readouterr().err
 
 
@@ -418,10 +418,10 @@ def test_labels_and_ids_are_not_used_as_paths(task, tmp_path, encoder):
                 for index, label in enumerate(labels * 2)]  # fmt: skip
         tiny.write_records(task.parent / f"{split}.jsonl", rows)
     before = set(tmp_path.rglob("*"))
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2)).path
     evaluate(run)
     assert all(path.is_relative_to(run) for path in set(tmp_path.rglob("*")) - before)
-    assert Extractor.load(str(run)).fields[0].labels == tuple(labels)
+    assert Extractor.from_pretrained(run).fields[0].labels == tuple(labels)
 
 
 def test_empty_label_is_refused(task):

@@ -57,7 +57,7 @@ def test_the_teachers_weights_are_kept_if_the_student_is_much_worse(
     assert expected in (run / "README.md").read_text("utf-8")
 
     break_student(monkeypatch)
-    kept = train(str(task), tmp_path / "kept", **settings)
+    kept = train(str(task), tmp_path / "kept", **settings).path
     scores = json.loads((kept / "scores.json").read_text("utf-8"))
     assert scores["training"]["best_step"] == 0 and rows(kept)[0] == {
         **teacher,
@@ -79,7 +79,7 @@ def test_a_student_that_is_slightly_worse_than_its_teacher_is_kept(task, tmp_pat
         original(self)
 
     monkeypatch.setattr(Trainer, "select_final_weights", select)
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40)).path
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["best_step"] > 0
 
 
@@ -96,7 +96,7 @@ def test_training_that_collapses_ends_with_the_teachers_weights(task, tmp_path, 
             return "the loss has exploded" if masks and step.number == 13 else super().see(step)
 
     monkeypatch.setattr(training, "DivergenceMonitor", DivergenceMonitor)
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40)).path
     saved = json.loads((run / "scores.json").read_text("utf-8"))
     assert saved["training"]["collapsed"] == {"step": 14, "what": "the loss has exploded", "kept": 0}
     assert saved["training"]["best_step"] == 0
@@ -123,7 +123,7 @@ def test_a_teacher_is_trained_once(task, tmp_path, encoder, monkeypatch, capsys)
 def test_a_field_may_be_called_texts(task, tmp_path, encoder):
     task.write_text(task.read_text("utf-8").replace("  topic: {", "  texts: {from: topic, "), encoding="utf-8")
     for preset in ("latent", "adversarial"):
-        run = train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset))
+        run = train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset)).path
         assert (run / "texts" / "model.safetensors").is_file()
 
 
@@ -131,9 +131,9 @@ def test_two_processes_train_teacher_and_student_like_one(task, tmp_path, encode
     """The losses of one process and of two differ only by the rounding of sums."""
     settings = tiny.settings(encoder("bert"), "adversarial")
     alone = finished(tmp_path / "alone", "adversarial")
-    expected = json.dumps({"task": str(task), "output": str(tmp_path / "both"), **settings})
-    program = "import json, sys, electra_ie; electra_ie.train(**json.loads(sys.argv[1]))"
-    run_two(lambda rank: ["-c", program, expected])
+    expected = json.dumps({"output": str(tmp_path / "both"), **settings})
+    program = "import json, sys, electra_ie; electra_ie.train(sys.argv[1], **json.loads(sys.argv[2]))"
+    run_two(lambda rank: ["-c", program, str(task), expected])
     assert not (tmp_path / "both" / "checkpoint").exists()
     for one, both in zip(rows(alone), rows(tmp_path / "both"), strict=True):
         assert one["step"] == both["step"]
@@ -145,9 +145,9 @@ def test_two_processes_train_teacher_and_student_like_one(task, tmp_path, encode
 def test_without_unlabeled_texts_the_run_equals_the_supervised_one(task, tmp_path, encoder, capsys, rounds, dev):
     bare = task.read_text("utf-8").replace(", unlabeled: pool.jsonl", "")
     task.write_text(bare if dev else bare.replace("dev: dev.jsonl, ", ""), encoding="utf-8")
-    supervised = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised"))
+    supervised = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised")).path
     settings = tiny.settings(encoder("bert"), "adversarial", overrides=[f"self_training_rounds={rounds}"])
-    run = train(str(task), tmp_path / "run", **settings)
+    run = train(str(task), tmp_path / "run", **settings).path
     expected = "there is no unlabeled text to learn from; the teacher's weights are kept. Add texts"
     assert capsys.readouterr().err.count(expected) == 1
     for part in ("names", "topic", "risks"):
@@ -170,9 +170,9 @@ def test_the_teacher_is_the_supervised_run_with_the_same_seed(task, tmp_path, en
     supervised = finished(tmp_path / "supervised", "supervised", max_steps=40)
     capsys.readouterr()
     settings = tiny.settings(folder, "adversarial", max_steps=40)
-    own = train(str(task), tmp_path / "own", **settings)
+    own = train(str(task), tmp_path / "own", **settings).path
     assert "(teacher)" in capsys.readouterr().err
-    with_teacher = train(str(task), tmp_path / "given", teacher=supervised, **settings)
+    with_teacher = train(str(task), tmp_path / "given", teacher=supervised, **settings).path
     assert "(teacher)" not in capsys.readouterr().err
     for part in ("names", "topic"):
         assert (own / part / "model.safetensors").read_bytes() == (
@@ -185,7 +185,7 @@ def test_the_teacher_is_the_supervised_run_with_the_same_seed(task, tmp_path, en
     )
 
     break_student(monkeypatch)
-    kept = train(str(task), tmp_path / "kept", teacher=supervised, **settings)
+    kept = train(str(task), tmp_path / "kept", teacher=supervised, **settings).path
     for part in ("names", "topic"):
         assert (kept / part / "model.safetensors").read_bytes() == (
             supervised / part / "model.safetensors"
@@ -196,10 +196,10 @@ def test_a_given_teacher_is_that_of_the_first_round_only(task, tmp_path, encoder
     folder = encoder("bert")
     supervised = finished(tmp_path / "supervised", "supervised", max_steps=40)
     settings = tiny.settings(folder, "adversarial", max_steps=40, overrides=["self_training_rounds=2"])
-    own = train(str(task), tmp_path / "own", **settings)
+    own = train(str(task), tmp_path / "own", **settings).path
     shown = capsys.readouterr().err
     assert "(teacher)" in shown and "(adversarial, round 1)" in shown and "(adversarial, round 2)" in shown
-    with_teacher = train(str(task), tmp_path / "given", teacher=supervised, **settings)
+    with_teacher = train(str(task), tmp_path / "given", teacher=supervised, **settings).path
     shown = capsys.readouterr().err
     assert "(teacher)" not in shown and "(adversarial, round 1)" in shown
     for part in ("names", "topic"):
@@ -213,7 +213,7 @@ def test_a_given_teacher_is_that_of_the_first_round_only(task, tmp_path, encoder
     assert rows(with_teacher)[0]["seconds"] > before, "the time of the rounds before is not part of the run's"
 
     break_student(monkeypatch)
-    kept = train(str(task), tmp_path / "kept", teacher=supervised, **settings)
+    kept = train(str(task), tmp_path / "kept", teacher=supervised, **settings).path
     assert capsys.readouterr().err.count("the teacher's weights are kept") == 2, "not every round falls back"
     for part in ("names", "topic"):
         assert (kept / part / "model.safetensors").read_bytes() == (
@@ -273,7 +273,7 @@ def on_another_encoder(run, folder):
 )
 def test_a_run_that_would_be_trained_otherwise_now_cannot_be_the_teacher(task, tmp_path, encoder, change, message):
     folder = Path(shutil.copytree(encoder("bert"), tmp_path / "encoder"))
-    supervised = train(str(task), tmp_path / "supervised", **tiny.settings(str(folder), "supervised"))
+    supervised = train(str(task), tmp_path / "supervised", **tiny.settings(str(folder), "supervised")).path
     change(supervised, folder)
     with pytest.raises(UserError, match=message):
         train(str(task), tmp_path / "run", teacher=supervised, **tiny.settings(str(folder), "adversarial"))
@@ -298,7 +298,7 @@ def test_a_run_logs_the_masking_effect_which_does_not_change_its_weights(
     assert list(expected) == [25, 50, 60] and all(0 < each < 5 for some in expected.values() for each in some)
     assert any(one != other for one, other in expected.values())
     monkeypatch.setattr(StepLog, "masking_effect", lambda *_: {})
-    without = train(str(task), tmp_path / "without", **settings)
+    without = train(str(task), tmp_path / "without", **settings).path
     assert not any(ACHIEVED[0] in row for row in rows(without))
     for part in ("names", "topic", "risks"):
         assert (run / part / "model.safetensors").read_bytes() == (without / part / "model.safetensors").read_bytes()

@@ -49,7 +49,7 @@ def mean_run(encoder, tmp_path_factory):
     """A run whose class field pools by the mean; word pieces of RoBERTa, for another tokenizer than `run`'s."""
     folder = tmp_path_factory.mktemp("mean")
     settings = tiny.settings(encoder("roberta"), "supervised", pooling="mean")
-    return train(str(tiny.write_task(folder / "task")), folder / "run", **settings)
+    return train(str(tiny.write_task(folder / "task")), folder / "run", **settings).path
 
 
 @pytest.mark.parametrize("fixture", ["run", "mean_run"])
@@ -62,7 +62,7 @@ def test_fields_load_without_electra_ie_and_give_the_same_logits(request, fixtur
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    extractor = Extractor.load(str(run))
+    extractor = Extractor.from_pretrained(run)
     family = {"run": "bert", "mean_run": "roberta"}[fixture]
     for field in tiny.FIELDS:
         assert result[field.name]["class"].startswith(f"transformers.models.{family}")

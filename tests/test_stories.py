@@ -68,15 +68,18 @@ def add_cues(task: Path) -> None:
 def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling):
     add_cues(task)
     settings = tiny.settings(encoder("bert"), preset, max_steps=200, pooling=pooling, seed=1)
-    run = train(str(task), tmp_path / "run", **settings, label_budget=30)
+    run = train(str(task), tmp_path / "run", **settings, label_budget=30).path
     scores = evaluate(run, file=tmp_path / "scores.json")
-    assert {name: score["documents"] for name, score in scores.items()} == {"topic": 20, "risks": 20, "names": 20}
-    assert scores["names"]["f1"] > 0.5 and scores["names"]["support"] == 40, "names and amounts were not learned"
-    assert scores["topic"]["accuracy"] > 0.8, "the most common class alone gives 0.45"
-    assert scores["risks"]["macro_f1"] > 0.7, "both flags for every text give 0.6"
-    assert json.loads((tmp_path / "scores.json").read_text("utf-8"))["scores"] == scores
+    metrics = {name: field_scores.metrics for name, field_scores in scores.fields.items()}
+    documents = {name: field_metrics["documents"] for name, field_metrics in metrics.items()}
+    assert documents == {"topic": 20, "risks": 20, "names": 20}
+    assert scores["names"].value > 0.5 and metrics["names"]["support"] == 40, "names and amounts were not learned"
+    assert scores["topic"].value > 0.8, "the most common class alone gives 0.45"
+    assert scores["risks"].value > 0.7, "both flags for every text give 0.6"
+    assert [field_scores.metric for field_scores in scores.fields.values()] == ["accuracy", "macro_f1", "f1"]
+    assert json.loads((tmp_path / "scores.json").read_text("utf-8"))["scores"] == metrics
     saved = json.loads((run / "scores.json").read_text("utf-8"))
-    assert saved["test"] == scores and set(saved) == {"training", "dev", "test"}
+    assert saved["test"] == metrics and set(saved) == {"training", "dev", "test"}
     assert saved["training"]["labeled"]["documents"] == 30
     assert saved["training"]["unlabeled"]["documents"] == (0 if preset == "supervised" else 40)
     assert all((run / f"test_{name}.png").is_file() for name in ("topic", "risks", "names"))
@@ -94,7 +97,7 @@ def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling)
     assert "Arden" in (tmp_path / "page.html").read_text("utf-8")
 
     text = "invoice goods Arden paid 5.975,74 later than monday."
-    findings = Extractor.load(str(run))(text)
+    findings = Extractor.from_pretrained(run)(text)
     assert [(finding.start, finding.end, finding.label) for finding in findings] == [
         (finding["start"], finding["end"], finding["label"]) for finding in records[0]["findings"]
     ]
@@ -151,13 +154,13 @@ def test_documents_with_different_fields_are_trained_together(task, tmp_path, en
     records[0]["risks"] = ["late"]
     tiny.write_records(task.parent / "train.jsonl", records)
     for preset in ("supervised", "latent", "adversarial"):
-        run = train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset, batch_size=2))
-        assert evaluate(run)["names"]["support"] == 40
+        run = train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset, batch_size=2)).path
+        assert evaluate(run)["names"].metrics["support"] == 40
 
 
 def test_without_dev_the_last_weights_are_saved(task, tmp_path, encoder):
     task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised"))
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised")).path
     saved = json.loads((run / "scores.json").read_text("utf-8"))
     assert set(saved) == {"training"} and saved["training"]["best_step"] is None
     assert (run / "names" / "model.safetensors").is_file() and not (run / "checkpoint").exists()

@@ -35,7 +35,7 @@ def weights(run: Path) -> bytes:
 
 def test_tensorboard_has_losses_realness_and_dev_scores_by_step(task, tmp_path, encoder, finished):
     settings = tiny.settings(encoder("bert"))
-    run = train(str(task), tmp_path / "run", track="tensorboard", **settings)
+    run = train(str(task), tmp_path / "run", track="tensorboard", **settings).path
     curves = scalars(run)
     assert len(curves["discriminator"]) == 12
     for name in ("discriminator", "generator", "realness_real", "realness_fake", "names.classification"):
@@ -72,7 +72,7 @@ def test_resumed_run_sends_each_step_once(task, tmp_path, encoder, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         train(str(task), tmp_path / "run", callbacks=[StopAfterScoring()], **settings)
     assert (tmp_path / "run" / LAST).is_file()
-    run = train(str(task), tmp_path / "run", resume=True, **settings)
+    run = train(str(task), tmp_path / "run", resume=True, **settings).path
     assert scalars(run)["discriminator"] == logged(run, "discriminator")
 
 
@@ -109,7 +109,7 @@ def test_failing_tracker_does_not_end_the_training(task, tmp_path, encoder, monk
         return log(self, values, step=step, **rest)
 
     monkeypatch.setattr(TensorBoardTracker, "log", fail)
-    run = train(str(task), tmp_path / "run", track="tensorboard", **tiny.settings(encoder("bert"), "supervised"))
+    run = train(str(task), tmp_path / "run", track="tensorboard", **tiny.settings(encoder("bert"), "supervised")).path
     assert (
         capsys.readouterr().err.count(
             "the tracker has failed and gets no more values: no space left. log.jsonl is still written."
@@ -121,7 +121,7 @@ def test_failing_tracker_does_not_end_the_training(task, tmp_path, encoder, monk
 
 def test_tracker_that_does_not_start_is_an_error(task, tmp_path, encoder):
     settings = tiny.settings(encoder("bert"), "supervised", max_steps=2)
-    begun = train(str(task), tmp_path / "begun", **settings)
+    begun = train(str(task), tmp_path / "begun", **settings).path
     (begun / "tracking").mkdir()
     (begun / EVENTS).write_text("in the way", encoding="utf-8")
     (begun / "README.md").unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -111,7 +112,6 @@ def train(
     from electra_ie import api
     from electra_ie.cli.listing import show_scores
     from electra_ie.common.logs import notice
-    from electra_ie.runs.layout import read_scores
 
     kwargs: dict[str, Any] = {
         "encoder": encoder,
@@ -120,15 +120,16 @@ def train(
         "seed": seed,
         "preset": preset,
     }
-    kwargs["unlabeled"] = tuple(unlabeled) if unlabeled else None
+    kwargs["unlabeled"] = [Path(path) for path in unlabeled] if unlabeled else None
     kwargs["include_examples"] = include_examples or None
-    folder = api.train(
+    result = api.train(
         task, output, settings=settings, overrides=set_ or (), resume=resume, track=track, teacher=teacher, **kwargs
     )
     if is_main_process():
-        show_scores(read_scores(folder).get("dev", {}), "dev")
+        if "dev" in result.scores.splits:
+            show_scores(result.scores["dev"], "dev")
         files = "model folders, run.yaml, scores.json, audit.json, log.jsonl, curves.png, README.md"
-        notice(f"run saved in {folder}: {files}")
+        notice(f"run saved in {result.path}: {files}")
 
 
 @app.command()
@@ -232,7 +233,8 @@ def compare(
         raise UserError(
             f'--label-budgets is "{label_budgets}".', remedy="Give integers separated by commas: 50,100,500."
         ) from None
-    kwargs: dict[str, Any] = {"encoder": encoder, "data": data, "unlabeled": tuple(unlabeled) if unlabeled else None}
+    kwargs: dict[str, Any] = {"encoder": encoder, "data": data}
+    kwargs["unlabeled"] = [Path(path) for path in unlabeled] if unlabeled else None
     names = [preset.strip() for preset in presets.split(",")] if presets else None
     kwargs |= {"label_budgets": budgets, "presets": names, "seeds": seeds, "split": split}
     folder = runner.compare(task, output, jobs=jobs, settings=settings, overrides=set_ or (), resume=resume, **kwargs)

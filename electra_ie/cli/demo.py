@@ -20,6 +20,7 @@ from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import shipped
 
 if TYPE_CHECKING:
+    from electra_ie.inference.extractor import Extractor
     from electra_ie.inference.scoring import Scores
 
 TASK, LABEL_BUDGET, SEED = "transaction_risk", 60, 0
@@ -39,7 +40,7 @@ def main() -> None:
     test = all_test[:TEST_RECORDS]
     rows: list[dict[str, Any]] = []
     for preset in PRESETS:
-        run = train(
+        result = train(
             TASK,
             FOLDER / preset,
             label_budget=LABEL_BUDGET,
@@ -48,8 +49,9 @@ def main() -> None:
             teacher=FOLDER / PRESETS[0] if rows else None,
             overrides=[f"max_steps={MAX_STEPS}", f"num_evaluations={NUM_EVALUATIONS}"],
         )
-        summary = json.loads((run / "scores.json").read_text("utf-8"))["training"]
-        rows.append({"method": preset, "labels": LABEL_BUDGET, **_score_run(run, test), "seconds": summary["seconds"]})
+        summary = result.scores.training
+        scores = _score(result.extractor(), test)
+        rows.append({"method": preset, "labels": LABEL_BUDGET, **scores, "seconds": summary["seconds"]})
     train_records = len(task.read("train"))
     rows.append({"method": "keyword rule", "labels": train_records, **score_keyword_rule(task, test), "seconds": None})
 
@@ -77,12 +79,10 @@ def _print(line: str) -> None:
     output().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _score_run(run: Path, test: Sequence[Document]) -> dict[str, float | str]:
-    """Return the main score of each field of a run on test documents, by column name."""
-    from electra_ie.inference.extractor import Extractor
+def _score(extractor: Extractor, test: Sequence[Document]) -> dict[str, float | str]:
+    """Return the main score of each field on test documents, by column name."""
     from electra_ie.inference.scoring import predict, score_answers
 
-    extractor = Extractor.load(str(run))
     return _main_scores(score_answers(extractor.fields, test, predict(extractor, test)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from electra_ie.data.task_yaml import list_tasks
 from electra_ie.runs.layout import COMPARED, PRETRAINING
 
 if TYPE_CHECKING:
+    from electra_ie.inference.scoring import SplitScores
     from electra_ie.runs.upload import Upload
 
 SECONDARY = ("precision", "recall", "accuracy", "f1", "macro_f1", "micro_f1", "exact")
@@ -81,12 +81,11 @@ def _sizes(task: Task) -> None:
         )
 
 
-def show_scores(scores: Mapping[str, Mapping[str, Any]], split: str) -> None:
-    """Print the scores of a split: one row per field, then a table of its labels. Prints nothing without scores."""
-    if not scores:
-        return
+def show_scores(scores: SplitScores, split: str) -> None:
+    """Print the scores of a split: one row per field, then a table of the labels of each field."""
     rows = []
-    for name, score in scores.items():
+    metrics = {name: of_field.metrics for name, of_field in scores.fields.items()}
+    for name, score in metrics.items():
         others = [key for key in SECONDARY if key in score and key != score["main"]]
         secondary = ", ".join(f"{key} {DASH if score[key] is None else format(score[key], '.3f')}" for key in others)
         rows.append(
@@ -102,10 +101,10 @@ def show_scores(scores: Mapping[str, Mapping[str, Any]], split: str) -> None:
             }
         )
     print_table(rows)
-    if undefined := [name for name, score in scores.items() if score[score["main"]] is None]:
+    if undefined := [name for name, of_field in scores.fields.items() if of_field.value is None]:
         names = ", ".join(undefined)
         notice(f"no score of {names}: no document of {split} has a label of it. Only false findings are counted.")
-    for name, score in scores.items():
+    for name, score in metrics.items():
         score_table(score["labels"], title=f"{name}, {split}")
 
 

@@ -29,12 +29,44 @@ class SourceLine:
     file: str
     line: int
 
+    @property
+    def position(self) -> tuple[str, int]:
+        """The file and line of a document that begins here, as `Document` has them."""
+        return self.file, self.line
+
+    @property
+    def within(self) -> str:
+        """The position within the file, for lists of several: `line 3`."""
+        return f"line {self.line}"
+
     def error(self, message: str, remedy: str = "") -> UserError:
         """Return a UserError at this line, to be raised."""
         return UserError(message, file=self.file, line=self.line or None, remedy=remedy)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord(SourceLine):
+    """A record (from 1) of a split in memory, for error messages: `file` is the split, `line` the number."""
+
+    @property
+    def position(self) -> tuple[str, int]:
+        """The whole position as the file of a document, which has no line."""
+        return str(self), 0
+
+    @property
+    def within(self) -> str:
+        """The position within the split: `record 3`."""
+        return f"record {self.line}"
+
+    def error(self, message: str, remedy: str = "") -> UserError:
+        """Return a UserError at this record, to be raised."""
+        return UserError(message, file=str(self), remedy=remedy)
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.within}" if self.line else self.file
 
 
 def decode(raw: bytes, file: str | os.PathLike[str], line: int = 1) -> str:

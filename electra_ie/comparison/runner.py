@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.comparison.workers import run_processes
 from electra_ie.config.base import LOSS_FIELDS, check_same_settings
 from electra_ie.config.train import PRESETS, TrainSettings
+from electra_ie.data.in_memory import Data, Unlabeled, resolve, task_name
 from electra_ie.data.label_budget import sample
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED
@@ -76,9 +77,12 @@ class ComparisonConfig:
 
 
 def compare(
-    task: str,
+    data: Data,
+    /,
     output: str | os.PathLike[str] | None = None,
     *,
+    fields: Mapping[str, Any] | None = None,
+    unlabeled: Unlabeled | None = None,
     label_budgets: Sequence[int] | None = None,
     presets: Sequence[str] | None = None,
     seeds: int | None = None,
@@ -92,15 +96,17 @@ def compare(
     """Train every preset at every label budget with several seeds, and test whether the others beat the first.
 
     Args:
-        task: A task name or path, as for `train`.
+        data: A task name or path, a `Task`, or data in memory, as for `train`.
         output: The folder for compare.json, curve.png, the runs, and the winner as a finished run (default
             runs/<task>-comparison).
+        fields: As for `train`.
+        unlabeled: As for `train`.
         label_budgets: Numbers of labeled documents (default: all labels).
         presets: The presets, the baseline first (default: supervised, adversarial).
         seeds: The number of seeds, from 0 on (default 3).
         split: The split that is scored (default dev). Checkpoints are always selected on dev.
         jobs: The number of simultaneous runs, each a process with its own GPU if there are several (default: one per
-            GPU).
+            GPU; one for data in memory, which only this process has).
         settings: As for `train`, for all runs.
         overrides: As for `train`, for all runs.
         resume: Continue the comparison in `output`. Arguments that are not given keep their values; budgets, presets
@@ -113,43 +119,43 @@ def compare(
     Raises:
         UserError: The input is invalid. Everything is checked before the first training.
     """
-    folder = Path(output or f"runs/{Task.load(task, kwargs.get('data')).name}-comparison")
+    folder = Path(output or f"runs/{task_name(data, kwargs.get('data'))}-comparison")
     if resume and not (folder / CONFIG).is_file():
         raise UserError("there is no comparison to resume.", file=folder, remedy="Omit --resume to begin one.")
-    base = TrainSettings.build(folder / BASE if resume else settings, tuple(overrides), task=task, **kwargs)
+    file = folder / BASE if resume else settings
+    task, base = resolve(data, file, overrides, fields=fields, unlabeled=unlabeled, **kwargs)
     _refuse_set(base, (*VARIED, *LOSS_FIELDS))
     requested: dict[str, Any] = {
         "label_budgets": sorted(set(label_budgets)) if label_budgets else None,
         "presets": list(presets) if presets else None,
     }
     requested |= {"seeds": None if seeds is None else list(range(seeds)), "split": split}
-    run_comparison(folder, base, requested, jobs, resume)
+    run_comparison(folder, task, base, requested, jobs, resume)
     return folder
 
 
-def train_winner(
-    task: str,
-    output: str | os.PathLike[str] | None,
-    *,
-    settings: str | os.PathLike[str] | None,
-    overrides: Sequence[str],
-    resume: bool,
-    **kwargs: Any,
-) -> Path:
+def train_winner(task: Task, base: TrainSettings, output: str | os.PathLike[str] | None, resume: bool) -> Path:
     """Train the preset that wins a comparison with three seeds at the given label budget.
 
     Without a dev split there is nothing to compare, and `supervised` is trained. The result of the comparison is kept
-    in the folder of the run. Arguments as for `api.train`.
+    in the folder of the run.
+
+    Args:
+        task: The task.
+        base: The settings, without a preset.
+        output: The folder of the run (default runs/<task>-auto-<seed>).
+        resume: Resume the comparison or the run in `output`.
+
+    Returns:
+        The folder of the run.
     """
-    base = TrainSettings.build(settings, tuple(overrides), task=task, **kwargs)
     _refuse_set(base, ("preset", *LOSS_FIELDS))
-    loaded = Task.load(base.task, base.data)
-    folder = Path(output or f"runs/{loaded.name}-{AUTO}-{base.seed}")
+    folder = Path(output or f"runs/{task.name}-{AUTO}-{base.seed}")
     inner = folder / COMPARISON
-    if "dev" not in loaded.splits:
+    if "dev" not in task.splits:
         notice(f"preset {AUTO}: {SUPERVISED} is trained, since presets cannot be compared without a dev split.")
         settings_of_run = _common(base).replace(label_budget=base.label_budget, seed=base.seed)
-        train_run(loaded, settings_of_run, folder, resume)
+        train_run(task, settings_of_run, folder, resume)
         return folder
     if not resume:
         check_output(folder, resume)
@@ -165,7 +171,7 @@ def train_winner(
         "seeds": [base.seed + offset for offset in range(3)],
         "presets": DEFAULTS["presets"],
     }
-    comparison = run_comparison(inner, base, requested, None, resume)
+    comparison = run_comparison(inner, task, base, requested, None, resume)
     notice(f"preset {AUTO}: {comparison.verdict}")
     run = inner / RUNS / RunKey(base.label_budget, base.seed, comparison.winner).name
     shutil.copytree(run, folder, ignore=shutil.ignore_patterns(CARD), dirs_exist_ok=True)
@@ -175,7 +181,7 @@ def train_winner(
 
 
 def run_comparison(
-    folder: Path, settings: TrainSettings, requested: dict[str, Any], jobs: int | None, resume: bool
+    folder: Path, task: Task, settings: TrainSettings, requested: dict[str, Any], jobs: int | None, resume: bool
 ) -> Comparison:
     """Train the missing runs, compare all runs, and write result, plot and winner to `folder`.
 
@@ -184,7 +190,9 @@ def run_comparison(
     """
     # A branch on the Hub is resolved to a commit once, so that all runs have the same encoder.
     base = _common(settings).replace(encoder=resolve_revision(settings.encoder))
-    task = Task.load(base.task, base.data)
+    if task.memory and (jobs or 1) > 1:
+        remedy = "Omit jobs, or save the records as JSON lines in the folder of a task."
+        raise UserError(f"jobs is {jobs}: data in memory cannot be sent to other processes.", remedy=remedy)
     refuse_within(folder, [*task.paths, *base.unlabeled])
     known = parse((folder / CONFIG).read_bytes(), folder / CONFIG) if resume else {}
     before = {name: known.get(name, default) for name, default in DEFAULTS.items()}
@@ -205,9 +213,9 @@ def run_comparison(
     with locked(folder):
         write(folder / BASE, base.to_yaml(exclude=(*VARIED, *LOSS_FIELDS)))
         write(folder / CONFIG, json.dumps({**vars(config), **hashes}, indent=2) + "\n")
-        _train_all(config.keys, folder, jobs)
+        _train_all(config.keys, folder, task, jobs)
         comparison = Comparison(
-            {key: _run_score(folder / RUNS / key.name, config.split) for key in config.keys},
+            {key: _run_score(folder / RUNS / key.name, config.split, task) for key in config.keys},
             config.presets, [field.kind for field in task.fields],
         )  # fmt: skip
         result = {"task": task.name, "split": config.split, **comparison.as_dict()}
@@ -311,14 +319,14 @@ def _report_old_runs(config: ComparisonConfig, before: ComparisonConfig, runs: P
         )
 
 
-def _train_all(keys: Sequence[RunKey], folder: Path, jobs: int | None) -> None:
+def _train_all(keys: Sequence[RunKey], folder: Path, task: Task, jobs: int | None) -> None:
     """Train the unfinished runs, one after another in this process or several at once in processes of their own."""
     unfinished = [key for key in keys if not is_finished(folder / RUNS / key.name)]
     for key in unfinished:
         run = folder / RUNS / key.name
         if run.is_dir() and not (run / SETTINGS).is_file():  # killed before there was anything to resume
             shutil.rmtree(run)
-    at_once = jobs or max(1, torch.cuda.device_count())
+    at_once = 1 if task.memory else jobs or max(1, torch.cuda.device_count())
     if at_once > 1:
         by_name = {key.name: key for key in unfinished}
         # The supervised runs are the teachers of the others, so they are the first wave.
@@ -332,7 +340,7 @@ def _train_all(keys: Sequence[RunKey], folder: Path, jobs: int | None) -> None:
         run = folder / RUNS / key.name
         settings = TrainSettings.build(folder / BASE, **vars(key), **_without_pool(key))
         resume = (run / SETTINGS).is_file()
-        train_run(Task.load(settings.task, settings.data), settings, run, resume, teacher=_teacher(key, folder))
+        train_run(task, settings, run, resume, teacher=_teacher(key, folder))
 
 
 def _command(key: RunKey, folder: Path) -> list[str]:
@@ -366,11 +374,11 @@ def _teacher(key: RunKey, folder: Path) -> Path | None:
     return run if _has_teacher(key.preset) and is_finished(run) else None
 
 
-def _run_score(run: Path, split: str) -> RunScore:
+def _run_score(run: Path, split: str, task: Task) -> RunScore:
     """Return the score of a finished run; a split that has no scores yet is scored now."""
     scores = read_scores(run)
     if split not in scores:
-        scores = {**scores, split: score_run(run, split)}
+        scores = {**scores, split: score_run(run, split, task=task if task.memory else None)}
     score, dev = (mean_score(scores[name]) if name in scores else None for name in (split, "dev"))
     if score is None:
         remedy = "Label documents of this split, or compare on another one with --split."

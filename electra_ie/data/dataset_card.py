@@ -54,6 +54,8 @@ class DataCard:
 
 def dataset_on_hub(task: Task) -> str | None:
     """Return `ORG/NAME` of the Hub data set in the task's folder, as the card there names it, or None."""
+    if not task.paths:  # the documents are in memory
+        return None
     try:
         page = (task.folder / CARD).read_text("utf-8", "replace")
     except OSError:

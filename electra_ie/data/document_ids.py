@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.text_files import escape_undecodable
+from electra_ie.common.text_files import SourceLine, escape_undecodable
 from electra_ie.data.document import Document
 
 
@@ -46,6 +46,6 @@ def repeated_ids(documents: Iterable[Document]) -> Iterator[UserError]:
     for document in documents:
         earlier = first.setdefault(document.id, document)
         if earlier is not document:
-            message = f'the id "{document.id}" is taken by {earlier.file}:{earlier.line}.'
+            message = f'the id "{document.id}" is taken by {SourceLine(earlier.file, earlier.line)}.'
             remedy = "Give each record its own id, or if records have no ids, each file its own name."
             yield UserError(message, file=document.file, line=document.line, remedy=remedy)

@@ -105,7 +105,9 @@ def warn_of_misaligned(
     unit = "word" if windower.whole_words else "token"
     first = sorted(lost, key=lambda item: (item[0].file, item[0].line, item[2]))[:SHOWN]
     shown = ", ".join(
-        f"{document.id} (line {document.line}, characters {span.start} to {span.end})" for document, _, span in first
+        f"{document.id} ({f'line {document.line}' if document.line else document.file}, characters {span.start} to "
+        f"{span.end})"
+        for document, _, span in first
     )
     remedy = f"The model can find them only up to the edges of the {unit}, and they count as missed."
     if windower.whole_words and (better := len(lost) - len(misaligned(documents, windower.by_tokens(), fields))):

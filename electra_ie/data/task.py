@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,24 @@ from electra_ie.data.document_ids import repeated_ids, with_paths
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.plain import ENDINGS
-from electra_ie.data.task_yaml import KEYS, SPLITS, TASK_FILE, UNLABELED, locate_task, parse_task, shipped
+from electra_ie.data.task_yaml import KEYS, MEMORY, SPLITS, TASK_FILE, UNLABELED, locate_task, parse_task, shipped
 
 
 @dataclass(frozen=True)
 class Task:
     """The files of a data set by split, how to read them, and the fields that a model predicts.
 
-    `file` is the task.yaml. `folder` holds the data files; it does not have to exist until a split is read.
+    Attributes:
+        name: The name, which is that of the folder of task.yaml.
+        description: One sentence for lists and model cards.
+        format: A key of `READERS`.
+        folder: The folder of the data files. It does not have to exist until a split is read.
+        files: The names of the files of each split, relative to `folder`.
+        options: Options of the reader.
+        fields: The fields.
+        file: The task.yaml.
+        memory: Documents by file name, for those of `files` that are not read from `folder`, because the data were
+            passed as Python objects. None for a file of a saved run, which keeps no copy of them.
     """
 
     name: str
@@ -35,17 +45,18 @@ class Task:
     options: Mapping[str, Any]
     fields: tuple[Field, ...]
     file: Path
+    memory: Mapping[str, Sequence[Document] | None] = field(default_factory=dict)
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Task:
         """Load a task from a task.yaml, a folder that contains one, or the name of a shipped task.
 
         Args:
-            name_or_path: the name or path.
-            data: the folder of the data files, instead of the one in task.yaml.
+            name_or_path: The name or path.
+            data: The folder of the data files, instead of the one in task.yaml.
 
         Raises:
-            UserError: there is no such task, or its file is invalid (by line).
+            UserError: There is no such task, or its file is invalid (by line).
         """
         file = locate_task(name_or_path)
         mapping, source = Source.read(file)
@@ -57,28 +68,45 @@ class Task:
     def from_dict(
         cls, mapping: Mapping[str, Any], file: str | os.PathLike[str], data: str | os.PathLike[str] | None = None
     ) -> Task:
-        """Return the task that `as_dict` has written to `file`. Raises UserError as `load` does."""
+        """Return the task that `as_dict` has written to `file`.
+
+        Args:
+            mapping: The content of the file.
+            file: The file, for messages.
+            data: The folder of the data files, instead of the one in `mapping`. It has to hold all files, also those
+                whose documents were in memory.
+
+        Raises:
+            UserError: As `load`.
+        """
         source = Source(Path(file), {})
-        source.check_keys((), mapping, ("name", *KEYS))
-        parts = {key: value for key, value in mapping.items() if key != "name"}
+        source.check_keys((), mapping, ("name", MEMORY, *KEYS))
+        parts = {key: value for key, value in mapping.items() if key in KEYS}
         name = str(mapping.get("name", "")) or Path(file).stem
-        return cls(name, *parse_task(parts, source, data), source.file)
+        in_memory = source.texts((MEMORY,), mapping[MEMORY]) if MEMORY in mapping else ()
+        memory = dict.fromkeys(in_memory) if data is None else {}
+        return cls(name, *parse_task(parts, source, data), source.file, memory)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the task with the keys of task.yaml, its folder as an absolute path, for a run to save."""
-        fields = {}
-        for field in self.fields:
-            fields[field.name] = {"kind": field.kind, "labels": list(field.labels)}
-            if field.source:
-                fields[field.name]["from"] = field.source
-            if field.overlaps != "error":
-                fields[field.name]["overlaps"] = field.overlaps
+        """Return the task with the keys of task.yaml, for a run to save.
+
+        The folder is an absolute path. It is omitted if no file is read from it. Documents in memory are not included:
+        `in_memory` lists the names of their files.
+        """
+        fields: dict[str, dict[str, Any]] = {}
+        for declared in self.fields:
+            fields[declared.name] = {"kind": declared.kind, "labels": list(declared.labels)}
+            if declared.source:
+                fields[declared.name]["from"] = declared.source
+            if declared.overlaps != "error":
+                fields[declared.name]["overlaps"] = declared.overlaps
         return {
             "name": self.name,
             "description": self.description,
             "format": self.format,
-            "data": self.folder.absolute().as_posix(),
+            **({"data": self.folder.absolute().as_posix()} if self.paths else {}),
             "files": {split: list(files) for split, files in self.files.items()},
+            **({MEMORY: list(self.memory)} if self.memory else {}),
             "options": dict(self.options),
             "fields": fields,
         }
@@ -90,8 +118,13 @@ class Task:
 
     @property
     def paths(self) -> list[Path]:
-        """The files and folders of all splits."""
-        return [self.folder / name for names in self.files.values() for name in names]
+        """The files and folders of all splits, without those whose documents are in memory."""
+        return [self.folder / name for names in self.files.values() for name in names if name not in self.memory]
+
+    @property
+    def origin(self) -> Path | str:
+        """The origin of the data, for messages: the folder, or the task's name if all documents are in memory."""
+        return self.folder if self.paths else self.name
 
     def without_folder(self) -> dict[str, Any]:
         """Return `as_dict` without the folder, which means nothing on another machine and may be private."""
@@ -107,7 +140,7 @@ class Task:
         """Return the documents of a split in the order of its files; those of `unlabeled` have no gold.
 
         Raises:
-            UserError: as `read_splits`.
+            UserError: As `read_splits`.
         """
         return self.read_splits([split])[split]
 
@@ -115,7 +148,7 @@ class Task:
         """Return the documents of several splits. All files are read before an error in any of them is raised.
 
         Raises:
-            UserError: a split does not exist or is empty, two documents have the same id, or a record or file is
+            UserError: A split does not exist or is empty, two documents have the same id, or a record or file is
                 invalid. Several errors are raised as one, with the first ten in its `errors`.
         """
         errors = ErrorCollector()
@@ -128,7 +161,8 @@ class Task:
         if split not in self.files:
             message = f'the task {self.name} has no split "{split}".'
             raise UserError(message, file=self.file, remedy=nearest(split, self.splits))
-        if not self.folder.is_dir():
+        self._refuse_unsaved(split)
+        if not self.folder.is_dir() and any(name not in self.memory for name in self.files[split]):
             card = f"; its data card names their source (electra-ie tasks {self.name})" if self.card else ""
             remedy = f"Give their folder with --data{card}."
             raise UserError(f"the data of the task {self.name} are not here.", file=self.folder, remedy=remedy)
@@ -142,16 +176,30 @@ class Task:
         if not documents:
             names = ", ".join(self.files[split])
             remedy = "Add at least one record, or remove the split from the task."
-            errors.add(UserError(f'the split "{split}" is empty ({names}).', file=self.folder, remedy=remedy))
+            errors.add(UserError(f'the split "{split}" is empty ({names}).', file=self.origin, remedy=remedy))
         if split == UNLABELED:
             return [document.unlabeled() for document in documents]
-        for field in self.fields:
-            if not any(field.name in document.gold for document in documents):
-                warn(f'{self.name}: no record of the split "{split}" has a value for the field {field.name}.')
+        for declared in self.fields:
+            if not any(declared.name in document.gold for document in documents):
+                warn(f'{self.name}: no record of the split "{split}" has a value for the field {declared.name}.')
         return documents
+
+    def _refuse_unsaved(self, split: str) -> None:
+        """Raise UserError for a split of a saved run whose documents were passed as Python objects."""
+        for name in self.files[split]:
+            if name in self.memory and self.memory[name] is None:
+                raise UserError(
+                    f'the run was trained from objects in memory and has no copy of the split "{split}".',
+                    file=self.file,
+                    remedy=f'Pass them again: evaluate(run, "{split}", data=...); or save the records as JSON lines in '
+                    f"{name}, and give the folder of that file by data or --data.",
+                )
 
     def _documents(self, name: str, split: str, on_error: OnError) -> Iterator[Document]:
         """Yield the documents of one file of a split. The unlabeled split may have plain texts in any format."""
+        if name in self.memory:
+            yield from self.memory[name] or ()
+            return
         fields = () if split == UNLABELED else self.fields
         path = self.folder / name
         plain = path.is_dir() or path.suffix.lower() in ENDINGS

@@ -25,6 +25,8 @@ from electra_ie.data.fields import KINDS, Field
 from electra_ie.data.readers import READERS
 
 KEYS = ("description", "format", "data", "files", "options", "fields")
+MEMORY = "in_memory"
+"""A key that only the task.yaml of a run has: the files whose documents were passed as Python objects."""
 FIELD_KEYS = ("kind", "labels", "from", "overlaps")
 OVERLAPS = ("error", "count")
 UNLABELED = "unlabeled"

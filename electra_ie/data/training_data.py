@@ -65,7 +65,7 @@ class TrainingData:
         if not train:
             raise UserError(
                 'no record of the split "train" has a label.',
-                file=task.folder,
+                file=task.origin,
                 remedy="Label some records, or check the names of the columns.",
             )
         check_budget(settings.label_budget, train)
@@ -74,7 +74,7 @@ class TrainingData:
         if dev and not any(document.gold for document in dev):
             raise UserError(
                 'no record of the split "dev" has a label.',
-                file=task.folder,
+                file=task.origin,
                 remedy="Label some records, or remove the split to keep the weights of the last step.",
             )
         warn_of_shared_texts(dev, documents)

@@ -6,12 +6,17 @@ import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, overload
 
 import numpy as np
 import torch
+import yaml
 from scipy.special import expit, softmax
 
+from electra_ie.common.errors import UserError
+from electra_ie.common.files import repository_of, write
 from electra_ie.common.hashing import SHOWN, of_sums, package_version
 from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.data.batching import collate
@@ -19,11 +24,14 @@ from electra_ie.data.bio import to_spans, viterbi
 from electra_ie.data.document import Document, Finding, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import Edges
+from electra_ie.data.task import Task
 from electra_ie.data.windowing import LabeledWindow, Window, WindowTokenizer
 from electra_ie.inference.html_report import frame
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.storage import load_run, model_files
+from electra_ie.runs.layout import SETTINGS, TASK, is_finished, load_task
+from electra_ie.runs.storage import load_run, model_files, save_fields
+from electra_ie.runs.upload import push_models, push_run
 
 TOKENS_AT_ONCE = 4096
 """Padded tokens in a forward pass: enough to keep two cores busy, few enough for the memory of any GPU."""
@@ -93,7 +101,7 @@ class _Pending:
 class Extractor:
     """A trained discriminator with its tokenizer and fields, ready to extract from texts.
 
-    `Extractor.load` reads one from a run folder or from the Hub.
+    `Extractor.from_pretrained` reads one from a run folder or from the Hub.
 
     Attributes:
         discriminator: The model.
@@ -102,6 +110,7 @@ class Extractor:
         model: The first digits of the hash of the model's files, as in the run's audit.json; None if it was not
             loaded from files.
         edges: The boundary rules for the spans of each field.
+        folder: The folder that the extractor was loaded from, or None.
     """
 
     def __init__(
@@ -111,23 +120,12 @@ class Extractor:
         fields: Sequence[Field],
         model: str | None = None,
         edges: Mapping[str, Edges] | None = None,
+        folder: Path | None = None,
     ):
         """Combine the parts. Fields that `edges` does not contain have the default boundary rules."""
+        self.folder = folder
         self.discriminator, self.windower, self.fields, self.model = discriminator, windower, tuple(fields), model
         self.edges = {field.name: (edges or {}).get(field.name, Edges()) for field in fields}
-
-    @classmethod
-    def load(cls, run: str | os.PathLike[str], device: str | None = None) -> Extractor:
-        """Load the extractor of a run.
-
-        Args:
-            run: A folder, or `ORG/NAME` or `ORG/NAME@REVISION` on the Hub.
-            device: The device of the model (default: a GPU if there is one).
-
-        Raises:
-            UserError: There is no finished run.
-        """
-        return cls.from_pretrained(run, device=device)
 
     @classmethod
     def from_pretrained(
@@ -157,11 +155,73 @@ class Extractor:
         discriminator, windower, fields, edges = load_run(folder)
         discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
         files = model_files(folder, [field.name for field in fields])  # hashed now, not read from audit.json
-        return cls(discriminator, windower, fields, of_sums(files)[:SHOWN], edges)
+        return cls(discriminator, windower, fields, of_sums(files)[:SHOWN], edges, folder)
 
-    def __call__(self, text: str) -> Findings:
-        """Return the findings of one text, in the order of their offsets."""
-        return Findings(next(self.read([Document("", text)])))
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Save the extractor in a folder, as `from_pretrained` reads it.
+
+        The folder gets a stock transformers folder for each field, and task.yaml with fields and names of keys. It
+        contains no texts, scores or settings of the training.
+
+        Args:
+            folder: The folder. Models that it has for the same fields are replaced.
+
+        Raises:
+            UserError: It is a file, or the folder of a run, whose audit would no longer match its models.
+        """
+        folder = Path(folder)
+        if folder.exists() and not folder.is_dir():
+            raise UserError("this is a file.", file=folder, remedy="Give a folder.")
+        if (folder / SETTINGS).is_file():
+            message = "this is the folder of a run, whose audit records the models in it."
+            raise UserError(message, file=folder, remedy="Give another folder.")
+        save_fields(folder, self.discriminator, self.windower, self.edges)
+        write(folder / TASK, yaml.safe_dump(self._task().without_folder(), sort_keys=False, allow_unicode=True))
+
+    def _task(self) -> Task:
+        """Return the task that the extractor was loaded with, or one with its fields."""
+        if self.folder:
+            return load_task(self.folder)
+        file = "train.jsonl"
+        files, memory = {"train": (file,)}, {file: None}
+        return Task("extractor", "", "jsonl", Path(), files, {}, self.fields, Path(TASK), memory)
+
+    def push_to_hub(
+        self, repository: str, *, private: bool = False, revision: str | None = None, token: str | None = None
+    ) -> str:
+        """Send the extractor to the Hub as one commit, and return `ORG/NAME@COMMIT`, which `from_pretrained` loads.
+
+        An extractor that was loaded from the folder of a finished run sends the run, as `electra_ie.push_to_hub` does:
+        with its scores, audit and card. Any other sends what `save_pretrained` writes, with a short card.
+
+        Args:
+            repository: The repository, `ORG/NAME`. It is created if it does not exist.
+            private: Create it as private; refuse an existing public one.
+            revision: The branch (default: main).
+            token: A token for the Hub in place of the stored one.
+
+        Raises:
+            UserError: The push is refused or fails; the repository is unchanged.
+        """
+        options: dict[str, Any] = {"private": private, "revision": revision, "token": token}
+        folder = self.folder
+        if folder and repository_of(folder) is None and (folder / SETTINGS).is_file() and is_finished(folder):
+            return push_run(folder, repository, **options)
+        with TemporaryDirectory() as temporary:
+            self.save_pretrained(temporary)
+            return push_models(Path(temporary), self.fields, repository, **options)
+
+    @overload
+    def __call__(self, text: str) -> Findings: ...
+
+    @overload
+    def __call__(self, text: list[str] | tuple[str, ...]) -> list[Findings]: ...
+
+    def __call__(self, text: str | list[str] | tuple[str, ...]) -> Findings | list[Findings]:
+        """Return the findings of one text, in the order of their offsets, or of each text of a list."""
+        if isinstance(text, str):
+            return Findings(next(self.read([Document("", text)])))
+        return [Findings(result) for result in self.read(Document("", item) for item in text)]
 
     def read(self, documents: Iterable[Document]) -> Iterator[DocumentResult]:
         """Yield the result of each document, in the order of the input.

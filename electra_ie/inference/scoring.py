@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,84 @@ from electra_ie.common.progress import Report, progress
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field, documents_by_field
 from electra_ie.data.gold_checks import warn_of_misaligned
+from electra_ie.data.in_memory import InMemory, with_split
+from electra_ie.data.task import Task
 from electra_ie.inference.extractor import Extractor
 from electra_ie.metrics import intervals, score
 from electra_ie.runs import plots
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import announce_data_folder, load_task, write_scores
+from electra_ie.runs.layout import announce_data_folder, load_task, read_scores, write_scores
 
 Scores = dict[str, dict[str, Any]]
-"""The result of `metrics.score` for each field."""
+"""The result of `metrics.score` for each field, as in scores.json."""
+
+
+@dataclass(frozen=True)
+class FieldScores:
+    """Scores of one field on one split.
+
+    Attributes:
+        metric: The name of the main metric: `accuracy`, `macro_f1` or `f1`.
+        value: The value of the main metric, from 0 to 1; None if it is not defined.
+        interval: Lower and upper end of the 95 % interval of `value` (see `metrics.intervals`), if it is defined.
+        metrics: All metrics and counts, also by label, as in scores.json.
+    """
+
+    metric: str
+    value: float | None
+    interval: tuple[float, float] | None
+    metrics: Mapping[str, Any] = dataclasses.field(repr=False)
+
+    @classmethod
+    def of(cls, scores: Mapping[str, Any]) -> FieldScores:
+        """Return the scores of a field from their content in scores.json."""
+        metric = scores["main"]
+        ends = scores.get("intervals", {}).get(metric)
+        return cls(metric, scores[metric], (ends[0], ends[1]) if ends else None, scores)
+
+
+@dataclass(frozen=True)
+class SplitScores:
+    """Scores of all fields on one split; `scores["topic"]` are those of the field `topic`.
+
+    Attributes:
+        fields: The scores of each field.
+        mean: The mean of the main metrics over the fields where they are defined; None if they are for no field.
+    """
+
+    fields: Mapping[str, FieldScores]
+    mean: float | None
+
+    @classmethod
+    def of(cls, scores: Scores) -> SplitScores:
+        """Return the scores of a split from their content in scores.json."""
+        return cls({name: FieldScores.of(of_field) for name, of_field in scores.items()}, mean_score(scores))
+
+    def __getitem__(self, field: str) -> FieldScores:
+        return self.fields[field]
+
+
+@dataclass(frozen=True)
+class RunScores:
+    """Scores of a run; `scores["dev"]` are those on the split `dev`.
+
+    Attributes:
+        splits: The scores on each split that the run was scored on.
+        training: The summary of the training: steps, seconds, number of documents, counts of labels.
+    """
+
+    splits: Mapping[str, SplitScores]
+    training: Mapping[str, Any] = dataclasses.field(repr=False)
+
+    @classmethod
+    def read(cls, run: Path) -> RunScores:
+        """Return the scores in scores.json of a run."""
+        content = read_scores(run)
+        training = content.pop("training", {})
+        return cls({split: SplitScores.of(scores) for split, scores in content.items()}, training)
+
+    def __getitem__(self, split: str) -> SplitScores:
+        return self.splits[split]
 
 
 def predict(extractor: Extractor, documents: Sequence[Document], report: Report | None = None) -> list[dict[str, Any]]:
@@ -74,7 +146,12 @@ def without_gold(fields: Sequence[Field], documents: Sequence[Document]) -> list
     return [field.name for field in fields if not any(document.gold.get(field.name) for document in documents)]
 
 
-def score_run(run: str | os.PathLike[str], split: str, data: str | None = None) -> Scores:
+def score_run(
+    run: str | os.PathLike[str],
+    split: str,
+    data: str | os.PathLike[str] | InMemory | None = None,
+    task: Task | None = None,
+) -> Scores:
     """Score a run on a split of its task, and write scores and plots to the run's folder.
 
     A run from the Hub is scored without writing anything.
@@ -82,20 +159,26 @@ def score_run(run: str | os.PathLike[str], split: str, data: str | None = None) 
     Args:
         run: A run folder or a repository on the Hub.
         split: The name of the split.
-        data: The folder of the task's files (default: the one that the run was trained from).
+        data: The folder of the task's files, or the records of the split in memory (default: the folder that the run
+            was trained from).
+        task: The task, in place of the one in the folder of the run: with documents in memory.
 
     Raises:
         UserError: The split has no labels, or the run is on the Hub and `data` is not given.
     """
     on_hub = parse_hub_name(run)
-    if on_hub and data is None:
+    if on_hub and data is None and task is None:
         remedy = "Give the folder of the task's files with --data."
         raise UserError("a run on the hub has no data to be scored on.", file=str(on_hub), remedy=remedy)
     folder = run_folder(run)
-    extractor = Extractor.load(str(folder))
-    task = load_task(folder, data)
-    if data is None:
-        announce_data_folder(folder, task)
+    extractor = Extractor.from_pretrained(folder)
+    if task is None:
+        if data is None or isinstance(data, str | os.PathLike):
+            task = load_task(folder, data)
+        else:
+            task = with_split(load_task(folder), split, data)
+        if data is None:
+            announce_data_folder(folder, task)
     documents = task.read(split)
     warn_of_misaligned(documents, extractor.windower, extractor.fields, split)
     with progress(len(documents), f"reading {split}", unit="documents") as report:

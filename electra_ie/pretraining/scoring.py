@@ -55,7 +55,7 @@ def _mlm_sums(filled: MaskedTokenScores) -> dict[str, torch.Tensor]:
 
 
 def _detection_sums(original: UnitScores, replaced: UnitScores) -> dict[str, torch.Tensor]:
-    """Return sums over all tokens. Both arguments have all tokens, with the weights of the original or replaced ones."""
+    """Return sums over all tokens. Both arguments have all tokens, with weights for the original or replaced ones."""
     loss = (
         functional.softplus(-original.realness) * original.weight
         + functional.softplus(replaced.realness) * replaced.weight

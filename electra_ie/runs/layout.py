@@ -104,7 +104,7 @@ def check_models(folder: Path, fields: Sequence[Field]) -> None:
 
 
 def announce_data_folder(run: Path, task: Task) -> None:
-    """Print the data folder that a run names, before anything in it is read.
+    """Print the data folder that a run names, before anything in it is read; nothing for data that were in memory.
 
     The folder is a path on the machine that trained the run. Raises UserError for a run downloaded from the Hub: it
     could otherwise choose which local files are read.
@@ -112,10 +112,12 @@ def announce_data_folder(run: Path, task: Task) -> None:
     if repository_of(run):
         remedy = "Give the data folder with --data."
         raise UserError("a run from the Hub may not choose local files to read.", file=run, remedy=remedy)
+    if not task.paths:
+        return
     notice(f"data: {task.folder}, as the run's task.yaml says; --data takes another folder")
 
 
-def load_task(run: str | os.PathLike[str], data: str | None = None) -> Task:
+def load_task(run: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Task:
     """Return the task of a run as it was when training started; `data` replaces its data folder.
 
     Raises UserError if the folder is not a run.

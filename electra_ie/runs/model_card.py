@@ -18,7 +18,7 @@ from electra_ie.data.task import Task
 from electra_ie.metrics import COUNTS, INTERVAL, MAIN, NAMES
 from electra_ie.models.encoders import EMBEDDED_NAMES, INSTALL
 from electra_ie.runs.layout import AUDIT, COMPARED, COMPARISON, SCORES, SETTINGS, load_task
-from electra_ie.runs.model_card_metadata import SCORED, front_matter
+from electra_ie.runs.model_card_metadata import SCORED, front_matter, model_metadata
 from electra_ie.runs.provenance import read_audit
 from electra_ie.runs.usage_snippets import StockFolder, loading
 
@@ -99,6 +99,16 @@ def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:
     sections = ("\n".join(part(facts)) for part in parts)
     front = front_matter(facts.task, facts.settings, facts.scores, facts.data_card)
     return front + "\n\n".join(section for section in sections if section) + "\n"
+
+
+def models_card(fields: Sequence[Field], repository: str) -> str:
+    """Return the card of models that are pushed without a run: fields, labels and use, with the Hub's metadata."""
+    lines = ["# Information extractor", "", "| field | kind | labels |", "| --- | --- | --- |"]
+    lines += [f"| {field.name} | {field.kind} | {_plain(', '.join(field.labels))} |" for field in fields]
+    lines += ["", "Trained with electra_ie. The training data and the scores are not recorded here.", ""]
+    lines += ["```python", "import electra_ie", ""]
+    lines += [f'extractor = electra_ie.Extractor.from_pretrained("{repository}")', 'findings = extractor("...")', "```"]
+    return "\n".join([model_metadata(fields), *lines]) + "\n"
 
 
 def update_model_card(run: Path, previous: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.dataset_card import LANGUAGES, DataCard
+from electra_ie.data.fields import Field
 from electra_ie.data.task import Task
 from electra_ie.metrics import MAIN, NAMES
 from electra_ie.models.encoders import EMBEDDED_NAMES
@@ -52,6 +53,17 @@ def front_matter(task: Task, settings: TrainSettings, scores: Mapping[str, Any],
     if results:
         data |= {"model_name": f"{task.name}-{settings.preset}", "eval_results": results}
     return f"---\n{ModelCardData(**data).to_yaml()}\n---\n\n"
+
+
+def model_metadata(fields: Sequence[Field]) -> str:
+    """Return the metadata of models without a run, between two lines of `---`."""
+    kinds = {field.kind for field in fields}
+    data = ModelCardData(
+        library_name="transformers",
+        pipeline_tag=PIPELINES["spans" if "spans" in kinds else "classes"],
+        tags=["electra_ie", "information-extraction", *sorted({PIPELINES[kind] for kind in kinds})],
+    )
+    return f"---\n{data.to_yaml()}\n---\n"
 
 
 def _results(task: Task, scores: Mapping[str, Any]) -> Iterator[EvalResult]:

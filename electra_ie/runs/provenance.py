@@ -104,7 +104,8 @@ def data_files(task: Task, settings: TrainSettings) -> Iterator[tuple[str, str]]
 def task_files(task: Task, settings: TrainSettings) -> Iterator[str]:
     """Yield the names of the task's existing files that the run reads; no devices, pipes or links out of the folder."""
     splits = [split for split in task.splits if split != UNLABELED or settings.has_generator]
-    for name in dict.fromkeys(name for split in splits for name in task.files[split]):
+    names = dict.fromkeys(name for split in splits for name in task.files[split])
+    for name in (name for name in names if name not in task.memory):
         with suppress(UserError):  # reading the split raises the same error
             task.check_data_files(task.folder / name)
             if (task.folder / name).exists():
@@ -254,7 +255,9 @@ def verify(run: Path, data: str | None = None) -> Verification:
             announce_data_folder(run, task)
         if texts_added(settings):
             notice(f"unlabeled texts: {', '.join(texts_added(settings))}, as the run's run.yaml says")
-        now["data"] = dict(data_files(task, settings))
+        # Files that the documents in memory were saved to later have no hash in the audit; their splits have one.
+        in_memory = load_task(run).memory
+        now["data"] = {name: value for name, value in data_files(task, settings) if name not in in_memory}
         try:
             now["splits"] = _splits_now(task, settings)
         except UserError as error:
@@ -275,6 +278,9 @@ def _reasons_not_to_read(run: Path, task: Task, settings: TrainSettings, data: s
         paths = ", ".join(texts_added(settings))
         remedy = "If they are yours, download the run into a folder first (hf download ... --local-dir)."
         return [f"{prefix}a run from the Hub may not choose to read {paths}. {remedy}"]
+    if not_saved := [name for name, documents in task.memory.items() if documents is None]:
+        message = f"{', '.join(not_saved)}: the run was trained from objects in memory and has no copy of them."
+        return [f"{prefix}{message} Save the records as JSON lines and give their folder with --data."]
     if not any(task_files(task, settings)):
         return [f"{prefix}the files are missing. Give the data folder with --data."]
     return []

@@ -14,15 +14,17 @@ import yaml
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, MODEL_FILES
-from electra_ie.common.hub_client import Content
+from electra_ie.common.hub_client import Content, HubName, parse_push_target, upload
 from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.document import Document
+from electra_ie.data.fields import Field
 from electra_ie.data.readers import jsonl
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import SPLITS
 from electra_ie.runs.hub_dataset_card import dataset_page
 from electra_ie.runs.layout import CHECKPOINT, CURVES, RUN_FILES, SETTINGS, TASK, check_models, is_finished, load_task
+from electra_ie.runs.model_card import models_card
 
 PLOT = re.compile(rf"(?:{'|'.join(SPLITS)})_(?P<field>\w+)\.png")
 """The plot of a field's scores on a split."""
@@ -82,6 +84,43 @@ def plan_run_upload(folder: Path) -> Upload:
     if settings.get("include_examples"):
         warn(f"{folder / CARD}: the card to be sent contains texts: documents of dev, added by --include-examples.")
     return Upload(files, tuple(name for name in present if name not in files))
+
+
+def push_run(folder: Path, repository: str, *, private: bool, revision: str | None, token: str | None) -> str:
+    """Send a finished run to the Hub as one commit, and return `ORG/NAME@COMMIT`. Raises UserError if it is refused."""
+    target = parse_push_target(repository, revision)
+    return _push(plan_run_upload(folder), target, private, token)
+
+
+def push_models(
+    folder: Path, fields: Sequence[Field], repository: str, *, private: bool, revision: str | None, token: str | None
+) -> str:
+    """Send saved models without a run, with a short card, to the Hub; return `ORG/NAME@COMMIT`.
+
+    Args:
+        folder: The folder that `Extractor.save_pretrained` has written.
+        fields: The fields in it.
+        repository: The repository, `ORG/NAME`.
+        private: As for `api.push_to_hub`.
+        revision: As for `api.push_to_hub`.
+        token: As for `api.push_to_hub`.
+
+    Raises:
+        UserError: The Hub or the content of a file does not allow it.
+    """
+    target = parse_push_target(repository, revision)
+    names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+    files: dict[str, Content] = {name: folder / name for name in names if run_path_field(name) is not None}
+    return _push(Upload({**files, CARD: models_card(fields, repository).encode()}), target, private, token)
+
+
+def _push(planned: Upload, target: HubName, private: bool, token: str | None) -> str:
+    commit = upload(planned.files, target, private=private, token=token, replaces=_is_run_path)
+    return f"{target.repository}@{commit}"
+
+
+def _is_run_path(path: str) -> bool:
+    return run_path_field(path) is not None
 
 
 def run_path_field(path: str) -> str | None:

@@ -39,7 +39,7 @@ def complete(setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any
     if state.saved.best_step is not None:
         load_best(folder, setup.discriminator)
     save_fields(folder, setup.discriminator, setup.windower, setup.extractor.edges)
-    saved = Extractor.load(str(folder), str(setup.accelerator.device))
+    saved = Extractor.from_pretrained(folder, device=str(setup.accelerator.device))
     _verify_logits(setup, saved)
     answers = predict(saved, dev)
     scores = score_answers(fields, dev, answers)

@@ -21,6 +21,7 @@ from electra_ie.config.base import check_same_settings
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.batching import Batches
 from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import MEMORY
 from electra_ie.data.training_data import TrainingData, windows_of
 from electra_ie.inference.scoring import without_gold
 from electra_ie.models.discriminator import Discriminator
@@ -142,7 +143,7 @@ class Trainer:
         check_same_settings(began_with.replace(task=self.setup.settings.task), self.setup.settings, self.folder)
         task = load_task(self.folder).as_dict()
         for key, value in self.setup.task.as_dict().items():
-            if task[key] != value and key not in ("name", "description", "data"):
+            if key not in ("name", "description", "data", MEMORY) and task[key] != value:
                 raise UserError(
                     f"the run began with another task ({key} differs).", file=self.folder / TASK,
                     remedy="Give the task as it was, or start another run.",

@@ -40,8 +40,8 @@ def texts(folder: Path) -> Path:
 def test_bf16_on_a_gpu_has_the_losses_of_float32(task, tmp_path, encoder, preset):
     """bf16 has 8 significant bits, hence a relative error of 0.4 % per value; a step's loss is a mean of many."""
     settings = tiny.settings(encoder("bert"), preset)
-    exact = train(str(task), tmp_path / "exact", precision="no", **settings)
-    run = train(str(task), tmp_path / "run", **settings)
+    exact = train(str(task), tmp_path / "exact", precision="no", **settings).path
+    run = train(str(task), tmp_path / "run", **settings).path
     assert environment(run)["device"] == torch.cuda.get_device_name()
     assert len(losses(run)) == 12 and losses(run) != losses(exact)
     assert losses(run) == [pytest.approx(loss, rel=0.03) for loss in losses(exact)]
@@ -62,17 +62,17 @@ class StopAfterCheckpoint(Callback):
 def test_a_resumed_run_has_the_losses_of_an_uninterrupted_one(task, tmp_path, encoder):
     """Sums on a GPU are rounded differently from run to run, so the losses are compared and not the bytes."""
     settings = tiny.settings(encoder("bert"), "latent")
-    whole = train(str(task), tmp_path / "whole", **settings)
+    whole = train(str(task), tmp_path / "whole", **settings).path
     with pytest.raises(Stopped):
         train(str(task), tmp_path / "cut", callbacks=[StopAfterCheckpoint()], **settings)
     assert not (tmp_path / "cut" / "topic").exists()
-    cut = train(str(task), tmp_path / "cut", resume=True)
+    cut = train(str(task), tmp_path / "cut", resume=True).path
     assert losses(cut) == [pytest.approx(loss, rel=0.03) for loss in losses(whole)]
 
 
 def test_extracting_on_a_gpu_finds_what_the_cpu_finds(finished, tmp_path):
     run = finished(tmp_path / "run", "supervised", max_steps=60)
-    on_gpu, on_cpu = Extractor.load(str(run)), Extractor.load(str(run), "cpu")
+    on_gpu, on_cpu = Extractor.from_pretrained(run), Extractor.from_pretrained(run, device="cpu")
     assert on_gpu.discriminator.encoder.device.type == "cuda"
     found = 0
     for document in tiny.documents(20):

@@ -12,7 +12,7 @@ from typing import Any
 
 from electra_ie.common.errors import OnError, UserError, nearest, raise_error
 from electra_ie.common.logs import warn
-from electra_ie.common.text_files import SourceLine, lines
+from electra_ie.common.text_files import SourceLine, SourceRecord, lines
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.readers.gold import Spans, check_label, explain_offsets, flags
@@ -57,8 +57,7 @@ def read(
         stem: a record without an id gets the id `<stem>-<line>`; by default the stem of the file's name.
         require_id: a record without an id is an error.
     """
-    spans, keys = Spans(str(path)), Keys(str(path), fields, (options["text"], options["id"]))
-    answers = Counter[str]()
+    records = Records(str(path), fields, options, stem or path.stem, require_id)
     is_json_lines = False
     for number, line in lines(path, on_error):
         if not line.strip():
@@ -67,28 +66,64 @@ def read(
         try:
             record = parse(line, source)
             is_json_lines = True
-            answer = "" if ANSWER in keys.known else answer_of(record, source)
-            keys.check([key for key in record if key != ANSWER or not answer], source)
-            text = text_of(record, options["text"], source)
-            id = id_of(record, options["id"], source)
-            if require_id and not id:
-                raise source.error(f'the record has no "{options["id"]}".', "Name the key of the id with --id.")
-            # Rejected and ignored records keep their text, as unlabeled.
-            labeled = () if answer in ("reject", "ignore") else fields
-            gold = gold_of_record(record, labeled, options, text, spans, source)
+            document = records.document(record, source)
         except UserError as error:
             if not is_json_lines:  # the first record: if the file has another format, one error is enough
                 refuse_other_json(path, line, fields)
                 is_json_lines = True
             on_error(error)
             continue
-        answers[answer] += 1
-        yield Document(id or f"{stem or path.stem}-{number}", text, gold, str(path), number)
-    spans.report()
-    keys.report()
-    if fields and answers["reject"] + answers["ignore"]:
-        counted = " and ".join(f"{name} in {answers[name]}" for name in ("reject", "ignore") if answers[name])
-        warn(f'{path}: "{ANSWER}" (of Prodigy) is {counted} of {answers.total()} records: these are unlabeled.')
+        yield document
+    records.report()
+
+
+class Records:
+    """Validation of the records of one file or of one split in memory, which become documents."""
+
+    def __init__(
+        self, name: str, fields: Sequence[Field], options: Mapping[str, Any], stem: str, require_id: bool = False
+    ):
+        """Prepare the validation of records.
+
+        Args:
+            name: The file or split, for messages.
+            fields: The fields whose gold is read.
+            options: A value for each of `OPTIONS`.
+            stem: A record without an id gets the id `<stem>-<line>`.
+            require_id: A record without an id is an error.
+        """
+        self.name, self.fields, self.options, self.stem, self.require_id = name, fields, options, stem, require_id
+        self.spans, self.keys = Spans(name), Keys(name, fields, (options["text"], options["id"]))
+        self.answers = Counter[str]()
+
+    def document(self, record: Mapping[str, Any], source: SourceLine) -> Document:
+        """Return the document of a record of JSON values. Raises UserError if the record is invalid."""
+        answer = "" if ANSWER in self.keys.known else answer_of(record, source)
+        self.keys.check([key for key in record if key != ANSWER or not answer], source)
+        text = text_of(record, self.options["text"], source)
+        id = id_of(record, self.options["id"], source)
+        if self.require_id and not id:
+            raise source.error(f'the record has no "{self.options["id"]}".', "Name the key of the id with --id.")
+        # Rejected and ignored records keep their text, as unlabeled.
+        labeled = () if answer in ("reject", "ignore") else self.fields
+        gold = gold_of_record(record, labeled, self.options, text, self.spans, source)
+        self.answers[answer] += 1
+        return Document(id or f"{self.stem}-{source.line}", text, gold, *source.position)
+
+    def report(self) -> None:
+        """Warn of corrected spans, keys that are not read, and rejected records.
+
+        Raises:
+            UserError: The offsets of all records seem to count another unit than code points.
+        """
+        self.spans.report()
+        self.keys.report()
+        answers = self.answers
+        if self.fields and answers["reject"] + answers["ignore"]:
+            counted = " and ".join(f"{name} in {answers[name]}" for name in ("reject", "ignore") if answers[name])
+            warn(
+                f'{self.name}: "{ANSWER}" (of Prodigy) is {counted} of {answers.total()} records: these are unlabeled.'
+            )
 
 
 def refuse_other_json(path: Path, line: str, fields: Sequence[Field]) -> None:
@@ -231,7 +266,8 @@ def span_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLin
         convert = f"jq -c '.[\"{field.column}\"] |= map({{start: .[0], end: .[1], label: .[2]}})'"
         message = f'"{field.column}" contains the span {json.dumps(value)[:60]} as a list, as doccano exports it.'
         expected = json.dumps(dict(zip(("start", "end", "label"), value, strict=True)))
-        raise source.error(message, f"It must be {expected[:80]}. Convert the file: {convert}.")
+        in_file = "" if isinstance(source, SourceRecord) else f" Convert the file: {convert}."
+        raise source.error(message, f"It must be {expected[:80]}.{in_file}")
     if not isinstance(value, dict):
         raise shape_error(value, field, source)
     check_span(value, field, source)

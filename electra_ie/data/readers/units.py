@@ -78,7 +78,7 @@ class Units:
             few = len(spans) < MIN_SPANS.get(unit, 2)
             doubtful = evidence.against * (4 if unit == INCLUSIVE else 1) >= len(spans)
             if not few and not doubtful:
-                shown = ", ".join(f"line {source.line} ({start} to {end})" for source, start, end in spans[:SHOWN])
+                shown = ", ".join(f"{source.within} ({start} to {end})" for source, start, end in spans[:SHOWN])
                 message = (
                     f"the offsets seem to count {unit}: {len(spans)} spans cut words as code points and do not in that "
                     f"unit ({shown}{', ...' if len(spans) > SHOWN else ''})."
