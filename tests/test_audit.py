@@ -51,18 +51,22 @@ def test_the_audit_says_what_the_run_was_made_from(run):
         name: sha256(data / name) for name in ("train.jsonl", "dev.jsonl", "test.jsonl", "pool.jsonl")
     }
     assert audit["recipe"]["run.yaml"] == sha256(run / "run.yaml")
-    assert audit["seeds"] == {"seed": 0} and set(audit["splits"]) == {"train", "pool", "dev", "test"}
+    assert audit["seeds"] == {"seed": 0}
+    assert set(audit["splits"]) == {"train", "pool", "dev", "test"}
     for name in NAMES:
         assert audit["weights"][f"{name}/model.safetensors"] == sha256(run / name / "model.safetensors")
-        assert f"{name}/config.json" in audit["weights"] and f"{name}/tokenizer.json" in audit["weights"]
+        assert f"{name}/config.json" in audit["weights"]
+        assert f"{name}/tokenizer.json" in audit["weights"]
     environment = audit["environment"]
-    assert environment["torch"] == torch.__version__ and environment["transformers"] == version("transformers")
-    assert environment["python"] == platform.python_version() and environment["device"]
-    assert audit["code"]["electra_ie"] == version("electra_ie") and len(audit["environment_hash"]) == 64
+    assert environment["torch"] == torch.__version__
+    assert environment["transformers"] == version("transformers")
+    assert environment["python"] == platform.python_version()
+    assert environment["device"]
+    assert audit["code"]["electra_ie"] == version("electra_ie")
+    assert len(audit["environment_hash"]) == 64
     installed = {(each.name.lower().replace("_", "-"), each.version) for each in distributions()}
-    assert audit["packages"].endswith(" packages)") and int(audit["packages"].split("(")[1].split()[0]) <= len(
-        installed
-    )
+    assert audit["packages"].endswith(" packages)")
+    assert int(audit["packages"].split("(")[1].split()[0]) <= len(installed)
     assert audit["lock"] == sha256(Path(electra_ie.__file__).parents[1] / "constraints.txt")
     # As a shell would count it: sha256sum of the files in the order of their names, and of what that printed.
     printed = "".join(f"{audit['weights'][name]}  {name}\n" for name in sorted(audit["weights"]))
@@ -75,7 +79,8 @@ def test_every_line_of_extract_names_model_and_version(run, mine, tmp_path):
     (tmp_path / "a.txt").write_text("invoice goods Arden paid 5.975,74", encoding="utf-8")
     electra_ie.extract(run, [tmp_path / "a.txt"], tmp_path / "found.jsonl")
     record = json.loads((tmp_path / "found.jsonl").read_text("utf-8"))
-    assert record["model"] == audit_of(run)["model"][:16] and record["version"] == version("electra_ie")
+    assert record["model"] == audit_of(run)["model"][:16]
+    assert record["version"] == version("electra_ie")
     spoil(mine / "risks" / "model.safetensors")
     assert Extractor.load(str(mine)).model not in (record["model"], None), "of the files, not of what audit.json says"
 
@@ -92,7 +97,8 @@ def test_an_untouched_run_is_as_its_audit_says(mine, monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         main()
     told = capsys.readouterr()
-    assert (caught.value.code or 0, told.out) == (0, "") and "matches the audit" in told.err
+    assert (caught.value.code or 0, told.out) == (0, "")
+    assert "matches the audit" in told.err
 
 
 def test_a_run_is_as_its_audit_says_where_it_was_pushed_to(mine):
@@ -102,33 +108,28 @@ def test_a_run_is_as_its_audit_says_where_it_was_pushed_to(mine):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
     found = verify(mine.parent / "pulled")
-    assert found.same and found.unchecked == [
-        "data and splits: the files are missing. Give the data folder with --data."
-    ]
+    assert found.same
+    assert found.unchecked == ["data and splits: the files are missing. Give the data folder with --data."]
     assert lines(mine.parent / "pulled") == []
 
 
 def test_what_a_run_would_have_read_is_said_or_not_read(mine, tmp_path, capsys):
-    assert verify(mine).same and "as the run's task.yaml says" in capsys.readouterr().err
+    assert verify(mine).same
+    assert "as the run's task.yaml says" in capsys.readouterr().err
     fetched = tmp_path / "models--bank--risks" / "snapshots" / "0f3a"
     shutil.copytree(mine, fetched)
     found = verify(fetched)
-    assert found.same and found.unchecked[0].startswith(
-        "data and splits: a run from the Hub may not choose local files to read"
-    )
-    assert (
-        verify(fetched, data=str(mine.parent / "data")).unchecked == []
-        and "task.yaml says" not in capsys.readouterr().err
-    )
+    assert found.same
+    assert found.unchecked[0].startswith("data and splits: a run from the Hub may not choose local files to read")
+    assert verify(fetched, data=str(mine.parent / "data")).unchecked == []
+    assert "task.yaml says" not in capsys.readouterr().err
     (tmp_path / "notes.txt").write_text("private", encoding="utf-8")
     for run in (mine, fetched):
         change_yaml(run / "run.yaml", unlabeled=[str(tmp_path / "notes.txt")])
     found = verify(fetched, data=str(mine.parent / "data"))
-    assert (
-        len(found.differences) == 1
-        and "may not choose to read" in found.unchecked[0]
-        and "notes.txt" in found.unchecked[0]
-    )
+    assert len(found.differences) == 1
+    assert "may not choose to read" in found.unchecked[0]
+    assert "notes.txt" in found.unchecked[0]
     assert [line.partition(": ")[0] for line in lines(mine)] == ["recipe", "data", "splits"]
     assert f"unlabeled texts: {tmp_path / 'notes.txt'}" in capsys.readouterr().err
 
@@ -137,7 +138,8 @@ def test_a_run_whose_data_are_not_here_says_so_though_its_pool_is(mine, tmp_path
     change_yaml(mine / "task.yaml", data=str(tmp_path / "none"))
     change_yaml(mine / "run.yaml", unlabeled=[str(tmp_path / "data")])
     found = verify(mine)
-    assert [each.part for each in found.differences] == ["recipe"] and "the files are missing" in found.unchecked[0]
+    assert [each.part for each in found.differences] == ["recipe"]
+    assert "the files are missing" in found.unchecked[0]
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -173,7 +175,7 @@ def relabel(file: Path) -> None:
     tiny.write_records(file, records)
 
 
-@pytest.mark.parametrize("change, told", [
+@pytest.mark.parametrize(("change", "told"), [
     (lambda run: spoil(run / "risks" / "model.safetensors"), ["weights: risks/model.safetensors"]),
     (lambda run: (run / "names" / "tokenizer.json").unlink(), ["weights: names/tokenizer.json: missing"]),
     (lambda run: (run / "names" / "special_tokens_map.json").write_text('{"cls_token": "paid"}'), ["weights: names/special_tokens_map.json: new"]),
@@ -190,9 +192,8 @@ def relabel(file: Path) -> None:
 def test_what_differs_is_named(mine, change, told):
     change(mine)
     found = lines(mine)
-    assert len(found) == len(told) and all(line.startswith(words) for line, words in zip(found, told, strict=True)), (
-        found
-    )
+    assert len(found) == len(told), found
+    assert all(line.startswith(words) for line, words in zip(found, told, strict=True)), found
 
 
 def test_another_package_is_another_sum(tmp_path, monkeypatch):
@@ -201,7 +202,8 @@ def test_another_package_is_another_sum(tmp_path, monkeypatch):
     (tmp_path / "more-1.0.dist-info" / "METADATA").write_text("Name: more\nVersion: 1.0\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     after = packages_sum()
-    assert after[:64] != before[:64] and int(after[66:].split()[0]) == int(before[66:].split()[0]) + 1
+    assert after[:64] != before[:64]
+    assert int(after[66:].split()[0]) == int(before[66:].split()[0]) + 1
 
 
 def test_differences_are_lines_and_exit_code_1(mine, monkeypatch, capsys):
@@ -211,12 +213,11 @@ def test_differences_are_lines_and_exit_code_1(mine, monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         main()
     told = capsys.readouterr()
-    assert (
-        caught.value.code == 1
-        and told.out.count("\n") == 1
-        and told.out.startswith("weights: topic/model.safetensors: ")
-    )
-    assert "not checked: data and splits" in told.err and "--data" in told.err
+    assert caught.value.code == 1
+    assert told.out.count("\n") == 1
+    assert told.out.startswith("weights: topic/model.safetensors: ")
+    assert "not checked: data and splits" in told.err
+    assert "--data" in told.err
 
 
 def test_a_run_without_an_audit_is_refused(mine):
@@ -232,10 +233,8 @@ def test_a_run_without_an_audit_is_refused(mine):
 def test_trained_again_from_run_yaml_the_weights_have_the_same_hash(task, tmp_path, encoder):
     first = train(str(task), tmp_path / "first", **tiny.settings(encoder("bert"), "supervised"), label_budget=30)
     again = train(str(task), tmp_path / "again", settings=first / "run.yaml")
-    assert (
-        audit_of(first)["weights"] == audit_of(again)["weights"]
-        and audit_of(first)["model"] == audit_of(again)["model"]
-    )
+    assert audit_of(first)["weights"] == audit_of(again)["weights"]
+    assert audit_of(first)["model"] == audit_of(again)["model"]
     assert audit_of(first)["splits"] == audit_of(again)["splits"]
     assert "pool.jsonl" not in audit_of(first)["data"], "the supervised preset reads no pool"
 
@@ -270,7 +269,8 @@ def test_the_revision_is_that_of_the_checkout_itself(tmp_path, monkeypatch):
     assert git_revision(checkout) is None, "no commit"
     git(checkout, "commit", "-q", "--allow-empty", "-m", "first")
     commit = git(checkout, "rev-parse", "HEAD")
-    assert len(commit) == 40 and git_revision(checkout) == commit
+    assert len(commit) == 40
+    assert git_revision(checkout) == commit
     git(checkout, "pack-refs", "--all")
     assert git_revision(checkout) == commit, "a packed reference"
     git(checkout, "worktree", "add", "-q", str(tmp_path / "tree"))

@@ -1,5 +1,8 @@
-"""The model card: its code works without this package and finds what extract finds; its metadata are the hub's; it holds
-no text of the corpus."""
+"""Tests of the model card.
+
+Its code works without this package and finds what extract finds, its metadata are those of the Hub, and it contains no
+text of the corpus.
+"""
 
 from __future__ import annotations
 
@@ -98,14 +101,14 @@ def answers(runs, tmp_path_factory) -> dict[str, dict[str, list]]:
         for name, run in runs.items()
     }
     done = subprocess.run(
-        [sys.executable, "-I", "-W", "ignore", "-c", EXECUTE], input=json.dumps(asked), capture_output=True,
+        [sys.executable, "-I", "-W", "ignore", "-c", EXECUTE], input=json.dumps(asked), check=False, capture_output=True,
         encoding="utf-8", cwd=tmp_path_factory.mktemp("elsewhere"), timeout=180,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("name, strategy", [("words", "first"), ("tokens", "simple"), ("bytes", None)])
+@pytest.mark.parametrize(("name", "strategy"), [("words", "first"), ("tokens", "simple"), ("bytes", None)])
 def test_the_code_of_the_card_finds_what_extract_finds(runs, answers, name, strategy):
     run, told = runs[name], answers[name]
     assert StockFolder.read(run, tiny.NAMED).strategy == strategy
@@ -139,7 +142,9 @@ def near(answer: dict):
 def test_the_metadata_are_what_the_hub_reads(run):
     data = ModelCard((run / "README.md").read_text("utf-8")).data
     assert (data.library_name, data.pipeline_tag) == ("transformers", "token-classification")
-    assert data.base_model is None and data.license is None and data.datasets is None, "nothing that is not known"
+    assert data.base_model is None
+    assert data.license is None
+    assert data.datasets is None, "nothing that is not known"
     assert {"electra_ie", "text-classification", "token-classification"} <= set(data.tags)
     scores = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
     told = {each.task_name: (each.dataset_split, each.metric_type, each.metric_value) for each in data.eval_results}
@@ -150,7 +155,7 @@ def test_the_metadata_are_what_the_hub_reads(run):
     }
 
 
-@pytest.mark.parametrize("encoder, name", [
+@pytest.mark.parametrize(("encoder", "name"), [
     ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"), ("google/electra-small-discriminator",) * 2,
     ("google/electra-small-discriminator@" + 40 * "a", "google/electra-small-discriminator"), ("bert@main", "bert"),
     ("./mine", None), ("/home/somebody/mine", None), ("mine", None), ("./mine@2", None), ("/mine/or@2", None),
@@ -164,18 +169,24 @@ def test_the_base_model_is_a_name_on_the_hub_or_nothing(encoder, name, tmp_path,
 
 def test_the_data_card_is_that_of_the_very_task(task):
     card = DataCard.of(Task.load("transaction_risk"))
-    assert card and (card.language, card.hub_license, card.shipped) == ("English", "apache-2.0", True)
+    assert card
+    assert (card.language, card.hub_license, card.shipped) == ("English", "apache-2.0", True)
     real = DataCard.of(Task.load("bc5cdr"))
-    assert real and real.hub_license == "cc-by-4.0" and "MTL-Bioinformatics-2016" in real.source and not real.shipped
+    assert real
+    assert real.hub_license == "cc-by-4.0"
+    assert "MTL-Bioinformatics-2016" in real.source
+    assert not real.shipped
     unknown = DataCard.of(Task.load("trec_fine"))
-    assert unknown and unknown.hub_license is None and unknown.license.startswith("None is stated")
+    assert unknown
+    assert unknown.hub_license is None
+    assert unknown.license.startswith("None is stated")
     assert DataCard.of(Task.load(task)) is None
     named = task.parent.parent / "trec_fine"
     shutil.copytree(task.parent, named)
     assert DataCard.of(Task.load(named)) is None, "a task of that name is not yet that task"
 
 
-@pytest.mark.parametrize("row, licence", [
+@pytest.mark.parametrize(("row", "licence"), [
     ("| Licence | CC BY 4.0 |", "cc-by-4.0"), ("| Licence | MIT, see the file | all |", "mit"), ("|Licence|CC0 1.0|", "cc0-1.0"),
     ("| Licence | Creative Commons, as stated |", None), ("| Licence | MIT-like |", None),
 ])  # fmt: skip
@@ -201,7 +212,8 @@ def test_a_card_says_what_its_reader_must_know(run):
                   "electra-ie verify", "There is no data card", "| test | train | 20 |", "threads"):  # fmt: skip
         assert words in card, words
     audit = json.loads((run / "audit.json").read_text("utf-8"))
-    assert audit["model"][:16] in card and audit["weights"]["names/model.safetensors"] in card
+    assert audit["model"][:16] in card
+    assert audit["weights"]["names/model.safetensors"] in card
     assert str(run.parent) not in card, "no path of the machine"
 
 
@@ -210,7 +222,8 @@ def test_the_commands_to_repeat_it_install_the_embedded_encoder_where_it_was_use
     settings = yaml.safe_load((mine / "run.yaml").read_text("utf-8"))
     (mine / "run.yaml").write_text(yaml.safe_dump({**settings, "encoder": EMBEDDED}), encoding="utf-8")
     commands = model_card(mine).partition("## Reproduction")[2].split("```")[1].split("\n")
-    assert commands[1].startswith("pip install electra_ie==") and commands[2] == INSTALL
+    assert commands[1].startswith("pip install electra_ie==")
+    assert commands[2] == INSTALL
 
 
 def test_labels_and_descriptions_are_no_markup(mine):
@@ -219,7 +232,8 @@ def test_labels_and_descriptions_are_no_markup(mine):
     task["description"] = "Notes\n# of <script>alert(1)</script> | x"
     file.write_text(yaml.safe_dump(task), encoding="utf-8")
     card = model_card(mine)
-    assert "Notes # of &lt;script>alert(1)&lt;/script> \\| x" in card and "<script" not in card
+    assert "Notes # of &lt;script>alert(1)&lt;/script> \\| x" in card
+    assert "<script" not in card
 
 
 def test_the_comparison_is_in_the_card_of_the_run_that_won(mine):
@@ -231,7 +245,8 @@ def test_the_comparison_is_in_the_card_of_the_run_that_won(mine):
     (mine / "comparison").mkdir()
     (mine / "comparison" / "compare.json").write_text(told, encoding="utf-8")
     card = model_card(mine)
-    assert found.verdict in card and "| 40 | adversarial | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
+    assert found.verdict in card
+    assert "| 40 | adversarial | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
     assert "kept the weights of their teacher" not in card
     kept = RunKey(40, 2, "adversarial")
     found.run_scores[kept] = dataclasses.replace(found.run_scores[kept], teachers=True)
@@ -246,14 +261,16 @@ def test_scores_on_test_get_into_the_card_unless_somebody_has_edited_it(mine, ca
     edited = card.read_text("utf-8") + "Ask the desk of payments.\n"
     scores = evaluate(mine)
     new = card.read_text("utf-8")
-    assert f"**names, test: {scores['names']['f1']:.3f}" in new and "test had not been scored" not in new
+    assert f"**names, test: {scores['names']['f1']:.3f}" in new
+    assert "test had not been scored" not in new
     assert {each.dataset_split for each in ModelCard(new).data.eval_results} == {"dev", "test"}
-    assert evaluate(mine) and card.read_text("utf-8") == new and "warning" not in capsys.readouterr().err
+    assert evaluate(mine)
+    assert card.read_text("utf-8") == new
+    assert "warning" not in capsys.readouterr().err
     card.write_text(edited, encoding="utf-8")
     evaluate(mine, "dev")
-    assert (
-        card.read_text("utf-8") == edited and "README.md: kept, because it has been edited" in capsys.readouterr().err
-    )
+    assert card.read_text("utf-8") == edited
+    assert "README.md: kept, because it has been edited" in capsys.readouterr().err
     audit = json.loads((mine / "audit.json").read_text("utf-8"))
     (mine / "audit.json").write_text(json.dumps({**audit, "overlap": []}), encoding="utf-8")
     with pytest.raises(UserError, match="the card cannot be generated from scores.json and audit.json"):
@@ -273,12 +290,15 @@ def test_a_field_without_gold_in_dev_has_no_score_there_and_no_say(task, tmp_pat
     assert "no document of dev has a label of risks, names: no score is defined there" in capsys.readouterr().err
     dev = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
     assert dev["names"]["f1"] is dev["risks"]["macro_f1"] is dev["names"]["intervals"]["f1"] is None
-    assert dev["names"]["false"] == dev["names"]["found"] > 0 and dev["names"]["labels"]["person"]["found"] > 0
+    assert dev["names"]["false"] == dev["names"]["found"] > 0
+    assert dev["names"]["labels"]["person"]["found"] > 0
     rows = [json.loads(line)["dev"] for line in (run / "log.jsonl").read_text("utf-8").splitlines() if '"dev"' in line]
-    assert all(row["mean"] == row["topic"] and row["names"] is None for row in rows) and len(rows) == 2
+    assert all(row["mean"] == row["topic"] and row["names"] is None for row in rows)
+    assert len(rows) == 2
     card = (run / "README.md").read_text("utf-8")
     told = f"**names, dev: –** (F1, strict: same label, same first and last character) on 20 documents, gold 0, found {dev['names']['found']}, false {dev['names']['found']}."
-    assert told in card and f"| person | 0 | {dev['names']['labels']['person']['found']} |" in card
+    assert told in card
+    assert f"| person | 0 | {dev['names']['labels']['person']['found']} |" in card
     assert {each.dataset_config for each in ModelCard(card).data.eval_results} == {"topic"}, (
         "the hub takes numbers only"
     )
@@ -299,9 +319,11 @@ def test_without_any_gold_in_dev_the_last_weights_are_kept(task, tmp_path, encod
         shown.count("no document of dev has a label of any field: no score is defined there, and the last weights") == 1
     )
     scores = json.loads((run / "scores.json").read_text("utf-8"))
-    assert scores["training"]["best_step"] is None and scores["dev"]["risks"]["macro_f1"] is None
+    assert scores["training"]["best_step"] is None
+    assert scores["dev"]["risks"]["macro_f1"] is None
     card = (run / "README.md").read_text("utf-8")
-    assert "**risks, dev: –** (macro F1)" in card and "weights were chosen on dev" not in card
+    assert "**risks, dev: –** (macro F1)" in card
+    assert "weights were chosen on dev" not in card
     with pytest.raises(UserError, match='no document of the split "dev" has a label: no score is defined there'):
         compare(str(task), tmp_path / "compared", encoder=encoder("bert"))
     assert not (tmp_path / "compared").exists()
@@ -316,7 +338,8 @@ def test_examples_are_shown_only_where_they_were_asked_for(mine):
     assert settings["include_examples"] is False
     (mine / "run.yaml").write_text(yaml.safe_dump({**settings, "include_examples": True}), encoding="utf-8")
     card = model_card(mine)
-    assert [text for text in texts if text in card] == texts[:3] and "except the examples below" in card
+    assert [text for text in texts if text in card] == texts[:3]
+    assert "except the examples below" in card
 
 
 @pytest.mark.pictures
@@ -342,7 +365,8 @@ def test_a_corpus_leaves_no_trace_in_the_run(task, tmp_path, encoder):
         tiny.write_records(file, records)
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "latent", pooling="stock"))
     files = [file for file in run.rglob("*") if file.is_file()]
-    assert len(files) > 15 and len(grams) > 4000
+    assert len(files) > 15
+    assert len(grams) > 4000
     for file in files:
         raw = file.read_bytes().lower()
         assert not [gram for gram in {raw[at : at + 8] for at in range(len(raw))} & grams], file

@@ -25,7 +25,7 @@ def seen(watch, count, first=0, loss=1.0, fake=0.3, answers=(3, 3)):
     return [number for number, each in enumerate(told) if each], told[-1]
 
 
-@pytest.mark.parametrize("sign, told", [
+@pytest.mark.parametrize(("sign", "told"), [
     ({"loss": 50.0}, "the loss has exploded"),
     ({"loss": math.inf}, "the loss has exploded"),
     ({"fake": 0.001}, "the discriminator rejects every generated row"),
@@ -35,18 +35,20 @@ def test_a_sign_that_stands_is_named(sign, told):
     watch = DivergenceMonitor(400)
     assert seen(watch, 300) == ([], None)
     when, name = seen(watch, 60, 300, **sign)
-    assert when[0] == 39 and told in name
+    assert when[0] == 39
+    assert told in name
     assert watch.sign == name
 
 
-@pytest.mark.parametrize("steps, sign", [
+@pytest.mark.parametrize(("steps", "sign"), [
     (30, {"loss": 50.0}), (30, {"fake": 0.001}), (30, {"answers": (1, 3)}), (60, {"answers": (1, 1)}), (60, {"loss": 9.0}),
 ])  # fmt: skip
 def test_what_passes_is_no_collapse(steps, sign):
     watch = DivergenceMonitor(400)
     seen(watch, 300)
     assert seen(watch, steps, 300, **sign) == ([], None)
-    assert seen(watch, 20, 300 + steps) == ([], None) and watch.sign is None
+    assert seen(watch, 20, 300 + steps) == ([], None)
+    assert watch.sign is None
 
 
 def test_what_has_not_learnt_has_not_collapsed():
@@ -60,11 +62,13 @@ def test_a_run_that_collapses_keeps_its_last_good_weights(task, tmp_path, encode
     settings |= {"generator_learning_rate": 0.0, "discriminator": {"classification": 1.0, "adversarial": 100.0}}
     run = train(str(task), tmp_path / "run", **settings)
     told = capsys.readouterr().err
-    assert "the discriminator rejects every generated row" in told and "The run keeps the weights of step" in told
+    assert "the discriminator rejects every generated row" in told
+    assert "The run keeps the weights of step" in told
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     fakes = {row["step"]: row["realness_fake"] for row in rows if "realness_fake" in row}
     kept = int(told.split("The run keeps the weights of step ")[1].split(".")[0])
-    assert max(fakes) < 120 and max(list(fakes.values())[-20:]) < 0.005 < fakes[kept]
+    assert max(fakes) < 120
+    assert max(list(fakes.values())[-20:]) < 0.005 < fakes[kept]
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]["kept"] == kept
     assert "Training collapsed at step" in (run / "README.md").read_text("utf-8")
 
@@ -84,10 +88,8 @@ def test_what_never_learnt_is_said(task, tmp_path, encoder, capsys, monkeypatch,
         run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2))
     told = capsys.readouterr().err
     alike = json.loads((run / "scores.json").read_text("utf-8"))["training"]["answered_alike"]
-    assert (
-        sorted(alike) == ["names", "topic"]
-        and "(supervised): the field names gets the same answer in every text. Label more" in told
-    )
+    assert sorted(alike) == ["names", "topic"]
+    assert "(supervised): the field names gets the same answer in every text. Label more" in told
     assert "Do not rely on its predictions for `topic` and `names`" in (run / "README.md").read_text("utf-8")
     learnt = train(str(task), tmp_path / "learnt", **tiny.settings(encoder("bert"), "supervised", max_steps=60))
     assert "answered_alike" not in json.loads((learnt / "scores.json").read_text("utf-8"))["training"]

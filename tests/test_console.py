@@ -44,8 +44,12 @@ def test_tables_go_to_standard_output_with_their_text_as_it_is(capsys):
     tables.print_table(rows, title="[b]scores")
     out, err = capsys.readouterr()
     assert err == ""
-    assert "[red]x[/]" in out and "[b]scores" in out and escape_controls(EVIL) in out
-    assert "0.123" in out and "1,200" in out and "yes" in out
+    assert "[red]x[/]" in out
+    assert "[b]scores" in out
+    assert escape_controls(EVIL) in out
+    assert "0.123" in out
+    assert "1,200" in out
+    assert "yes" in out
     assert not set(out) & set("\x1b\x07\r\x9b\u202e")
 
 
@@ -94,7 +98,8 @@ def test_progress_in_a_log_is_a_line_about_every_tenth(capsys):
     assert out == ""
     assert len(lines) == 10
     assert lines[0].startswith("training: 21/205 steps 10%, loss 0.048, 0 s")
-    assert "dev" not in lines[0] and "dev 0.500" in lines[2], "the last dev score stays"
+    assert "dev" not in lines[0]
+    assert "dev 0.500" in lines[2], "the last dev score stays"
     assert lines[-1].startswith("training: 205/205 steps 100%, loss 0.005 dev 0.500")
 
 
@@ -133,13 +138,20 @@ def test_progress_on_a_terminal_is_a_bar(capsys, terminal):
             report(step, loss=0.25, dev=0.5)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "training [b]" in err and "10/10" in err and "loss 0.250 dev 0.500" in err and "━" in err
+    assert "training [b]" in err
+    assert "10/10" in err
+    assert "loss 0.250 dev 0.500" in err
+    assert "━" in err
 
 
 def test_a_loop_that_fails_reports_no_end(capsys):
-    with pytest.raises(ZeroDivisionError), console.progress(100, "training") as report:
-        report(5)
-        raise ZeroDivisionError
+    def fail() -> None:
+        with console.progress(100, "training") as report:
+            report(5)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert capsys.readouterr().err == ""
 
 
@@ -161,7 +173,8 @@ def test_a_finding_cannot_act_on_the_terminal(capsys, terminal):
     text = EVIL + "Acme" + EVIL
     tables.show_finding(EVIL, a_finding(text, "Acme" + EVIL, EVIL), text)
     out = capsys.readouterr().out
-    assert out.endswith("\n") and "\n" not in out[:-1]
+    assert out.endswith("\n")
+    assert "\n" not in out[:-1]
     assert not set(out) & set("\x07\r\x9b\u202e\x00")
     assert "␛[31m[bold]red[/bold]" in out
 
@@ -171,7 +184,8 @@ def test_colour_only_on_a_terminal_and_not_against_the_users_wish(capsys, termin
     terminal("stdout")
     tables.show_finding("a.txt", a_finding(text, "Acme LLP"), text)
     coloured = capsys.readouterr().out
-    assert "\x1b[" in coloured and "«" not in coloured
+    assert "\x1b[" in coloured
+    assert "«" not in coloured
     monkeypatch.setenv("NO_COLOR", "1")
     tables.show_finding("a.txt", a_finding(text, "Acme LLP"), text)
     plain = capsys.readouterr().out
@@ -196,4 +210,5 @@ def test_a_terminal_of_ascii_does_not_break_it():
     code = "from electra_ie.cli.tables import *; from electra_ie.common.logs import *; use_cli_format(); print_table([{'a': 'Zoë'}]); notice('Søns')"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert "Zo\\xeb" in done.stdout and "S\\xf8ns" in done.stderr
+    assert "Zo\\xeb" in done.stdout
+    assert "S\\xf8ns" in done.stderr

@@ -58,7 +58,9 @@ def refusal(format: str, path: Path, *fields: Field, **options: object) -> str:
 def test_what_is_not_utf8_text_is_refused_by_line(tmp_path, format, name, content, line, says):
     path = write(tmp_path, name, content.replace(b"LINE", b'{"text": ""}' if format == "jsonl" else b"line"))
     message = refusal(format, path, **({"columns": ["text"], "header": False} if format == "csv" else {}))
-    assert message.startswith(f"{path}:{line}: ") and says in message and "UTF-8" in message
+    assert message.startswith(f"{path}:{line}: ")
+    assert says in message
+    assert "UTF-8" in message
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "conll", "text", "brat"])
@@ -125,7 +127,8 @@ def test_csv_reads_quotes_line_ends_ids_and_the_unknown(tmp_path):
 
 def test_csv_without_the_column_of_a_field_is_unlabelled(tmp_path):
     (only,) = read("tsv", write(tmp_path, "a.tsv", "text\nhi\n"), TOPIC, RISKS)
-    assert only.gold == {} and only.id == "a-2"
+    assert only.gold == {}
+    assert only.id == "a-2"
 
 
 def test_csv_composes_a_text_of_columns(tmp_path):
@@ -163,7 +166,8 @@ def test_a_very_long_cell_is_read(tmp_path):
 def test_csv_refuses_by_line(tmp_path, content, options, line, says):
     path = write(tmp_path, "a.csv", content)
     message = refusal("csv", path, TOPIC, RISKS, **options)
-    assert message.startswith(f"{path}:{line}: ") and says in message
+    assert message.startswith(f"{path}:{line}: ")
+    assert says in message
 
 
 def test_csv_refuses_settings_it_cannot_read_by(tmp_path):
@@ -205,7 +209,8 @@ def test_conll_gives_each_field_its_own_labels_and_one_column_none(tmp_path):
     (both,) = read("conll", write(tmp_path, "a.txt", "Ann B-PER\nRio B-LOC\n"), people, places)
     assert both.gold == {"people": (Span(0, 3, "PER"),), "places": (Span(4, 7, "LOC"),)}
     (bare,) = read("conll", write(tmp_path, "b.txt", "Ann\nRio\n"), people, places)
-    assert bare.gold == {} and bare.text == "Ann Rio"
+    assert bare.gold == {}
+    assert bare.text == "Ann Rio"
 
 
 @pytest.mark.parametrize(
@@ -221,7 +226,8 @@ def test_conll_gives_each_field_its_own_labels_and_one_column_none(tmp_path):
 def test_conll_refuses_by_line(tmp_path, content, options, line, says):
     path = write(tmp_path, "a.txt", content)
     message = refusal("conll", path, ENTITIES, **options)
-    assert message.startswith(f"{path}:{line}: ") and says in message
+    assert message.startswith(f"{path}:{line}: ")
+    assert says in message
 
 
 word = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=6).filter(
@@ -317,7 +323,8 @@ SPAN = {"start": 0, "end": 3, "label": "PER"}
 def test_jsonl_refuses_by_line(tmp_path, values, says):
     path = record(tmp_path, **values)
     message = refusal("jsonl", path, TOPIC, RISKS, ENTITIES)
-    assert message.startswith(f"{path}:3: ") and says in message
+    assert message.startswith(f"{path}:3: ")
+    assert says in message
 
 
 @pytest.mark.parametrize(
@@ -332,7 +339,8 @@ def test_jsonl_refuses_by_line(tmp_path, values, says):
 def test_jsonl_refuses_what_is_no_record(tmp_path, line, says):
     path = write(tmp_path, "a.jsonl", f'{{"text": "ok"}}\n{line}\n')
     message = refusal("jsonl", path)
-    assert message.startswith(f"{path}:2: ") and says in message
+    assert message.startswith(f"{path}:2: ")
+    assert says in message
 
 
 @st.composite
@@ -444,7 +452,8 @@ def test_brat_cuts_edges_and_says_so_once_a_folder(tmp_path, capsys):
 def test_brat_refuses_by_line(tmp_path, mark, says):
     path = standoff(tmp_path, "Ann", "T0\tPER 0 3\tAnn", mark)
     message = refusal("brat", path, ENTITIES)
-    assert message.startswith(f"{path / 'a.ann'}:2: ") and says in message
+    assert message.startswith(f"{path / 'a.ann'}:2: ")
+    assert says in message
 
 
 def test_brat_refuses_marks_without_a_text(tmp_path):

@@ -1,5 +1,6 @@
 """Input of extraction: the files that are read and their ids, what is left out and reported, and that no output overwrites
-an input."""
+an input.
+"""
 
 from __future__ import annotations
 
@@ -132,7 +133,8 @@ def test_every_reader_of_folders_goes_by_it_and_says_what_is_left_out(tree, task
         found = READERS["text"].read(tree, ()) if reader == "text" else read_unlabeled(tree)
         assert [(each.id, each.text) for each in found] == expected
     line = capsys.readouterr().err
-    assert line.startswith(f"warning: {tree}: left out: {LEFT_OUT}") and line.count("\n") == 1
+    assert line.startswith(f"warning: {tree}: left out: {LEFT_OUT}")
+    assert line.count("\n") == 1
 
 
 def test_a_link_that_leads_nowhere_is_an_error_where_it_may_have_led_to_texts(tmp_path):
@@ -223,22 +225,26 @@ def test_a_table_is_read_by_rows(at_home, task_of_lines, task_of_rows, capsys):
     assert documents(task_of_lines, "inbox/m.csv") == ([("1", "Paid USD 1,200.00"), ("2", "Paid EUR")], [])
     assert documents(task_of_lines, "inbox/m.TSV", text="memo", id="n") == ([("5", "Paid")], [])
     (fault,) = documents(task_of_lines, "inbox/m.TSV")[1]
-    assert fault.startswith('inbox/m.TSV:1: there is no column "text".') and "n, memo" in fault
+    assert fault.startswith('inbox/m.TSV:1: there is no column "text".')
+    assert "n, memo" in fault
     assert documents(task_of_rows, "inbox/own.csv") == ([("9", "Paid")], []), "with the options of the run's task"
     assert documents(task_of_rows, "inbox/own.csv", text="number", id="memo") == ([("Paid", "9")], [])
     capsys.readouterr()
     assert documents(task_of_lines, "inbox") == ([("a.txt", "A")], []), "of a folder, only where the task is of tables"
     assert "left out: 3 files with an ending other than .txt or .jsonl." in capsys.readouterr().err
     found, (fault,) = documents(task_of_rows, "inbox")
-    assert found == [("a.txt", "A"), ("9", "Paid")] and fault.startswith("inbox/m.csv:1: there is no column")
+    assert found == [("a.txt", "A"), ("9", "Paid")]
+    assert fault.startswith("inbox/m.csv:1: there is no column")
 
 
 def test_a_bad_row_is_left_out_and_where_rows_cannot_be_told_apart_the_rest(at_home, task_of_lines):
     write(at_home, t_csv='id,text\n1,one\n2,two,more\n3,three\n4,"fo"ur\n5,five\n', a_txt="A")
     found, (row, rest) = documents(task_of_lines, "t.csv", "a.txt")
     assert found == [("1", "one"), ("3", "three"), ("a.txt", "A")]
-    assert row.startswith("t.csv:3: this row has 3 columns, not 2") and "from here on" not in row
-    assert rest.startswith("t.csv:5: ") and rest.endswith("The rows from here on are not read.")
+    assert row.startswith("t.csv:3: this row has 3 columns, not 2")
+    assert "from here on" not in row
+    assert rest.startswith("t.csv:5: ")
+    assert rest.endswith("The rows from here on are not read.")
 
 
 def test_json_lines_are_read_by_the_keys_of_the_task_or_the_options(at_home, task_of_lines, tmp_path):
@@ -295,7 +301,8 @@ def test_one_bad_file_does_not_end_all(run, inbox, monkeypatch, capsys):
         r"4 documents, 110 characters, 4 windows, \d+ findings -> findings.jsonl; 4 of 8 could not be read", summary
     )
     for line, (place, words) in zip(lines, BAD, strict=True):
-        assert line.startswith(place) and words in line
+        assert line.startswith(place)
+        assert words in line
 
 
 def test_strict_ends_at_the_first_and_writes_nothing(run, inbox, monkeypatch, capsys):
@@ -306,7 +313,8 @@ def test_strict_ends_at_the_first_and_writes_nothing(run, inbox, monkeypatch, ca
 
 def test_python_gets_the_faults_beside_the_counts(run, inbox):
     counts = extract(run, ["inbox"], io.StringIO())
-    assert counts["documents"] == 4 and set(counts) == {"documents", "characters", "windows", "findings"}
+    assert counts["documents"] == 4
+    assert set(counts) == {"documents", "characters", "windows", "findings"}
     assert [(str(each.file), each.line) for each in counts.faults] == [
         ("inbox/gone.txt", None), ("inbox/m.txt", 1), ("inbox/r.jsonl", 2), ("inbox/r.jsonl", 3),
     ]  # fmt: skip
@@ -357,7 +365,7 @@ def test_a_long_list_of_faults_is_cut(run, at_home, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("option", ["--output", "--html"])
-@pytest.mark.parametrize("paths, place", [
+@pytest.mark.parametrize(("paths", "place"), [
     (["memo.txt"], "memo.txt"), (["memo.txt"], "../home/./memo.txt"), (["memo.txt"], "soft.txt"), (["memo.txt"], "hard.txt"),
     (["soft.txt"], "memo.txt"), (["inbox"], "inbox/a.txt"), (["inbox"], "inbox/B.TXT"), (["inbox"], "inbox/r.jsonl"),
     (["."], "inbox/a.txt"), (["linked"], "inbox/a.txt"),
@@ -444,7 +452,8 @@ def test_a_finding_about_a_whole_text_does_not_repeat_it(run, at_home):
     (record,) = read(Path("findings.jsonl"))
     (topic,) = [each for each in record["findings"] if each["field"] == "topic"]
     assert list(topic) == ["field", "label", "start", "end", "window", "score"]
-    assert record["windows"] > 5 and 1 <= topic["window"] <= record["windows"]
+    assert record["windows"] > 5
+    assert 1 <= topic["window"] <= record["windows"]
     assert 0 <= topic["start"] < topic["end"] < len(text)
     assert "river winter" not in Path("findings.jsonl").read_text("utf-8")
     for finding in Extractor.load(str(run))(text):
@@ -452,13 +461,14 @@ def test_a_finding_about_a_whole_text_does_not_repeat_it(run, at_home):
 
 
 @pytest.mark.parametrize(
-    "named, shown", [("inbox", "inbox/a/memo.txt"), ("{}/inbox", "a/memo.txt"), ("{}/inbox/a/memo.txt", "memo.txt")]
+    ("named", "shown"), [("inbox", "inbox/a/memo.txt"), ("{}/inbox", "a/memo.txt"), ("{}/inbox/a/memo.txt", "memo.txt")]
 )
 def test_the_page_shows_paths_as_they_were_named(run, at_home, named, shown):
     put(at_home / "inbox" / "a" / "memo.txt")
     extract(run, [named.format(at_home)], "findings.jsonl", "page.html")
     page = Path("page.html").read_text("utf-8")
-    assert f'<a href="#d1">{shown}</a>' in page and str(at_home) not in page
+    assert f'<a href="#d1">{shown}</a>' in page
+    assert str(at_home) not in page
     assert f"<h1>three_kinds: findings of {run.name}</h1>" in page
     assert read(Path("findings.jsonl"))[0]["file"] == (
         named.format(at_home) + "/a/memo.txt" if named.endswith("inbox") else named.format(at_home)
@@ -487,7 +497,7 @@ def test_standard_input_is_not_written_over(run, at_home, monkeypatch, capsys):
             patch.setattr(sys, "stdin", stream)
             assert command(patch, "extract", run, "-", "-o", output) == 2
         assert f"error: {output}: the output file is also an input." in capsys.readouterr().err
-        assert memo.read_text() == TEXT
+        assert memo.read_text("utf-8") == TEXT
     with memo.open() as stream, monkeypatch.context() as patch:
         patch.setattr(sys, "stdin", stream)
         assert command(patch, "extract", run, "-", "-o", "out.jsonl") == 0

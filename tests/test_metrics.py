@@ -47,7 +47,8 @@ def test_span_scores_are_those_of_seqevals_report_on_the_tokens(pairs):
     spans = [[[span for span, _ in to_spans(tiny.NAMED, tags, offsets)] for tags in side] for side in ids]
     names = [[[tiny.NAMED.names[tag] for tag in tags] for tags in side] for side in ids]
     ours = score(tiny.NAMED, *spans)
-    assert ours["main"] == "f1" and ours["overlapping"] == 0
+    assert ours["main"] == "f1"
+    assert ours["overlapping"] == 0
     if not any(map(any, (tags for side in ids for tags in side))):
         return  # seqeval has no report without an entity
     report = classification_report(*names, mode="strict", scheme=IOB2, zero_division=0, output_dict=True)
@@ -275,7 +276,7 @@ def answers_of(field, size: int, right: float):
 
 @pytest.mark.parametrize("field", tiny.FIELDS, ids=[field.kind for field in tiny.FIELDS])
 def test_intervals_are_those_of_scipy(field):
-    """scipy draws the documents anew and scores them one draw after the other; ours counts all draws at once."""
+    """Scipy draws the documents anew and scores them one draw after the other; ours counts all draws at once."""
     gold, found = answers_of(field, 60, 0.7)
 
     def number(places, axis=-1):
@@ -286,8 +287,10 @@ def test_intervals_are_those_of_scipy(field):
     ).confidence_interval
     ours = intervals(field, gold, found)
     low, high = ours[MAIN[field.kind]]
-    assert low == pytest.approx(made.low, abs=0.03) and high == pytest.approx(made.high, abs=0.03)
-    assert low < number(range(60)) < high and ours == intervals(field, gold, found), "the same each time"
+    assert low == pytest.approx(made.low, abs=0.03)
+    assert high == pytest.approx(made.high, abs=0.03)
+    assert low < number(range(60)) < high
+    assert ours == intervals(field, gold, found), "the same each time"
 
 
 def test_an_interval_holds_95_in_100():

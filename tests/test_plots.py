@@ -45,10 +45,12 @@ def test_a_teacher_is_a_line_of_its_own():
     log = [{"step": 0, "seconds": 3.0, "teacher": {"mean": 0.61, "a": 0.61}}, *a_log(generator=False)]
     dev = plots.curves_figure(log).axes[-1]
     told = [text.get_text() for text in dev.get_legend().get_texts()]
-    assert "teacher: 0.610" in told and any(name.startswith("kept") for name in told)
+    assert "teacher: 0.610" in told
+    assert any(name.startswith("kept") for name in told)
     dev = plots.curves_figure([*log, {"step": 9, "kept": "teacher"}]).axes[-1]
     told = [text.get_text() for text in dev.get_legend().get_texts()]
-    assert "teacher, kept: 0.610" in told and not any(name.startswith("kept") for name in told)
+    assert "teacher, kept: 0.610" in told
+    assert not any(name.startswith("kept") for name in told)
 
 
 def test_curves_show_three_panels_on_one_axis_of_steps():
@@ -93,7 +95,8 @@ def test_of_a_generator_that_hides_it_is_drawn_what_it_achieves_and_not_its_loss
         "generator\n3.00 x random, overall": ([25, 50], [0.25, 0.5]),
         "random": ([25, 50], [0.125, 0.125]),
     }
-    assert achieved.get_ylim()[0] == 0 and "entities" in lines(dev)
+    assert achieved.get_ylim()[0] == 0
+    assert "entities" in lines(dev)
     assert set(lines(plots.curves_figure(a_log()).axes[0])) == {"discriminator", "generator"}, (
         "a loss that means something"
     )
@@ -115,7 +118,8 @@ def test_raw_values_lie_lightly_behind_the_smoothed_ones():
     panel = plots.curves_figure(a_log(generator=False)).axes[0]
     raw, smoothed = panel.get_lines()
     assert list(raw.get_ydata()) == pytest.approx([3 / step for step in range(1, 101)])
-    assert raw.get_alpha() < 0.5 and smoothed.get_alpha() is None
+    assert raw.get_alpha() < 0.5
+    assert smoothed.get_alpha() is None
     assert np.std(np.diff(smoothed.get_ydata())) < np.std(np.diff(raw.get_ydata()))
 
 
@@ -158,7 +162,8 @@ def test_scores_are_sorted_and_labels_without_gold_say_so():
     assert names == ["HIGH  (1,200)", "LOW  (5)", "ZERO  (3)", "FALSE  (0)", "NONE  (0)"]
     assert panel.get_ylim()[0] > panel.get_ylim()[1], "the first is on top"
     widths = {bars.get_label(): [bar.get_width() for bar in bars] for bars in panel.containers}
-    assert widths["F1"] == [0.8, 0.3, 0] and widths["recall"] == [0.7, 0.4, 0]
+    assert widths["F1"] == [0.8, 0.3, 0]
+    assert widths["recall"] == [0.7, 0.4, 0]
     assert widths["precision"] == pytest.approx([0.9, 0.2, math.nan], nan_ok=True), "no bar for what is not defined"
     remarks = {text.get_position()[1]: text.get_text() for text in panel.texts if "no gold" in text.get_text()}
     assert remarks == {3: "no gold in this split; 1,200 false findings", 4: "no gold in this split"}
@@ -170,7 +175,8 @@ def test_a_score_on_dev_that_is_not_defined_is_not_drawn():
     assert set(lines(dev)) == {"a", "kept: 0.500 at step 5"}
     log = [{"step": 5, "dev": {"a": None, "mean": None}, "best": False}]
     (dev,) = plots.curves_figure(log).axes
-    assert not lines(dev) and words(dev) == ["no score is defined: dev has no gold"]
+    assert not lines(dev)
+    assert words(dev) == ["no score is defined: dev has no gold"]
 
 
 def a_budget(labels, **scores):
@@ -192,7 +198,8 @@ def test_one_budget_is_a_group_a_preset_with_its_seeds():
     )
     drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in panel.get_lines()]
     assert drawn[:3] == [([0, 1], [60.0, 64.0]), ([0, 1], [62.0, 63.0]), ([0, 1], [67.0, 71.0])], "one seed, one line"
-    assert ([0, 0, 0], [60.0, 62.0, 67.0]) in drawn and ([1, 1, 1], [64.0, 63.0, 71.0]) in drawn, "each seed is a dot"
+    assert ([0, 0, 0], [60.0, 62.0, 67.0]) in drawn
+    assert ([1, 1, 1], [64.0, 63.0, 71.0]) in drawn, "each seed is a dot"
     for place, scores in enumerate(([60.0, 62.0, 67.0], [64.0, 63.0, 71.0])):
         marker, _, (bar,) = panel.containers[place].lines
         ends = ttest_1samp(scores, 0).confidence_interval(0.95)
@@ -204,7 +211,8 @@ def test_one_budget_is_a_group_a_preset_with_its_seeds():
 def test_one_budget_of_one_seed_has_no_interval():
     panel = plots.learning_curve_figure([a_budget(None, supervised=[60.0], adversarial=[64.0])], "F1", "t").axes[0]
     assert "all labels\n(one seed)" in panel.get_title(loc="left") + panel.get_title()
-    assert [len(each.lines[2]) for each in panel.containers] == [0, 0] and words(panel) == ["60.0", "64.0"]
+    assert [len(each.lines[2]) for each in panel.containers] == [0, 0]
+    assert words(panel) == ["60.0", "64.0"]
 
 
 def test_a_learning_curve_has_a_line_a_preset_with_a_band_of_its_deviation():
@@ -230,7 +238,8 @@ def test_a_learning_curve_has_a_line_a_preset_with_a_band_of_its_deviation():
     assert [text.get_text() for text in panel.get_xticklabels()] == ["50", "all"]
     bands = [sorted({round(y, 6) for _, y in band.get_paths()[0].vertices}) for band in panel.collections]
     assert bands == [[58.0, 62.0, 80.0], [62.0, 64.0, 78.5, 79.5]]
-    assert panel.get_ylabel() == "F1, %" and panel.get_title().startswith("task, dev (mean over seeds")
+    assert panel.get_ylabel() == "F1, %"
+    assert panel.get_title().startswith("task, dev (mean over seeds")
 
 
 def test_the_pictures_of_a_split_show_its_gold_and_answers(tmp_path, monkeypatch):
@@ -277,7 +286,8 @@ def test_saving_twice_gives_the_same_bytes_at_150_dots_an_inch(tmp_path, save):
     save(str(two))
     data = one.read_bytes()
     assert data == two.read_bytes()
-    assert data.startswith(b"\x89PNG") and b"Matplotlib" not in data
+    assert data.startswith(b"\x89PNG")
+    assert b"Matplotlib" not in data
     at = data.index(b"pHYs") + 4
     assert int.from_bytes(data[at : at + 4], "big") == round(150 / 0.0254)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["one.png", "two.png"]

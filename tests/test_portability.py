@@ -36,7 +36,7 @@ def test_every_module_is_imported_where_the_modules_of_unix_are_absent():
         "from electra_ie.pretraining.memory import peak_memory\n"
         "assert peak_memory() is None, 'the module resource is not absent here'\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
 

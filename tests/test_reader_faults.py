@@ -87,7 +87,8 @@ def test_a_single_fault_is_raised_as_it_is_and_a_few_without_a_first_ten(tmp_pat
         task.read("train")
     assert [each.line for each in caught.value.errors] == [2, 1, 1]
     assert str(caught.value).startswith(f"3 errors in the data of the task {tmp_path.name}; nothing is written:\n")
-    assert "c.jsonl:1: the byte 0xe9" in str(caught.value) and 'the id "a-1" is taken by' in str(caught.value)
+    assert "c.jsonl:1: the byte 0xe9" in str(caught.value)
+    assert 'the id "a-1" is taken by' in str(caught.value)
 
 
 def test_the_command_line_prints_the_faults_and_writes_nothing(tmp_path):
@@ -125,7 +126,8 @@ def test_every_line_end_is_one(tmp_path, end):
     write(tmp_path, "set/a.txt", "Ann\rLee")
     write(tmp_path, "set/a.ann", f"T1\tPER 0 3\tAnn{end}T2\tORG 4 7\tLee{end}")
     (document,) = read("brat", tmp_path / "set", NAMES)
-    assert document.text == "Ann\rLee" and spans(document) == {(0, 3, "PER"), (4, 7, "ORG")}
+    assert document.text == "Ann\rLee"
+    assert spans(document) == {(0, 3, "PER"), (4, 7, "ORG")}
 
 
 # --- conll
@@ -160,7 +162,8 @@ def test_a_sentence_without_letters_is_joined_as_the_others_of_the_file(tmp_path
     path = write(tmp_path, "a.conll", "王 B-PER\n元 O\n\n3 O\n. O\n5 O\n")
     assert [each.text for each in read("conll", path, NAMES)] == ["王元", "3.5"]
     said = capsys.readouterr().err
-    assert said.startswith(f"warning: {path}: 2 of 2 sentences are joined without blanks") and "join: blank" in said
+    assert said.startswith(f"warning: {path}: 2 of 2 sentences are joined without blanks")
+    assert "join: blank" in said
     assert [each.text for each in read("conll", path, NAMES, join="blank")] == ["王 元", "3 . 5"]
     assert capsys.readouterr().err == ""
     path = write(tmp_path, "b.conll", "Ann B-PER\nLee I-PER\n\n3 O\n. O\n")
@@ -226,7 +229,8 @@ def test_tags_of_other_tools_are_read(tmp_path, rows, expected):
 def test_conll_names_the_cause(tmp_path, rows, line, says):
     path = write(tmp_path, "a.conll", "\n".join(rows) + "\n")
     message = refusal("conll", path, NAMES)
-    assert message.startswith(f"{path}:{line}: ") and says in message
+    assert message.startswith(f"{path}:{line}: ")
+    assert says in message
 
 
 def test_comments_before_a_sentence_are_left_out_and_a_word_is_not(tmp_path):
@@ -303,7 +307,8 @@ def test_records_that_no_two_programs_read_alike_are_refused_as_texts_too(tmp_pa
     path = write(tmp_path, "a.jsonl", f'{{"text": "ok"}}\n{line}\n')
     for fields in ((), (NAMES,)):
         message = refusal("jsonl", path, *fields)
-        assert message.startswith(f"{path}:2: ") and says in message
+        assert message.startswith(f"{path}:2: ")
+        assert says in message
 
 
 def test_a_misspelt_key_of_a_field_is_a_fault_and_other_keys_are_named_once(tmp_path, capsys):
@@ -320,7 +325,8 @@ def test_a_misspelt_key_of_a_field_is_a_fault_and_other_keys_are_named_once(tmp_
     assert capsys.readouterr().err == (
         f'warning: {path}: the keys "lang" (2 records), "ID" (1 record) are not read. Did you mean "id" for "ID"?\n'
     )
-    assert len(read("jsonl", path)) == 2 and capsys.readouterr().err == ""
+    assert len(read("jsonl", path)) == 2
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -363,7 +369,8 @@ def test_a_sibling_of_a_key_is_no_misspelling(key, column, is_alike):
 def test_a_span_of_another_shape_is_refused_with_its_cause(tmp_path, span, says):
     path = write(tmp_path, "a.jsonl", lines_of(GOOD, {"text": "Ann paid", "names": [span]}))
     message = refusal("jsonl", path, NAMES)
-    assert message.startswith(f"{path}:2: ") and says in message
+    assert message.startswith(f"{path}:2: ")
+    assert says in message
 
 
 @pytest.mark.parametrize(
@@ -381,7 +388,9 @@ def test_json_that_is_no_json_lines_is_called_what_it_is(tmp_path, content, says
     found: list[UserError] = []
     with pytest.raises(UserError) as caught:
         list(READERS["jsonl"].read(path, [NAMES], {}, found.append))
-    assert str(caught.value).startswith(f"{path}: ") and says in str(caught.value) and not found
+    assert str(caught.value).startswith(f"{path}: ")
+    assert says in str(caught.value)
+    assert not found
 
 
 @pytest.mark.parametrize(("label", "helps"), [("ORG", True), ("PER", False)])
@@ -421,7 +430,8 @@ def test_a_quote_that_swallows_rows_is_refused_by_line(tmp_path, format, delimit
     content = 'text,topic\nx,parts\n"Where is it?,cards\nMy card,cards\nClose it",parts\nlast,cards\n'
     path = write(tmp_path, "a", content.replace(",", delimiter))
     (message,) = collected(format, path, TOPIC, delimiter=delimiter, quotes=True)
-    assert message.startswith(f"{path}:3: a quote opens a cell of 3 lines here") and "quotes: false" in message
+    assert message.startswith(f"{path}:3: a quote opens a cell of 3 lines here")
+    assert "quotes: false" in message
     first = write(tmp_path, "b", 'topic,text\ncards,"Where is it\nparts,close it"\n'.replace(",", delimiter))
     assert len(collected(format, first, TOPIC, delimiter=delimiter, quotes=True)) == 1
     flags = write(tmp_path, "c", 'text,tags\n"a,late|cash\nb",late\n'.replace(",", delimiter))
@@ -452,7 +462,8 @@ def test_a_letter_with_commas_is_one_text_over_several_lines(tmp_path):
 def test_a_header_that_is_misread_or_misspelt_names_the_option_that_helps(tmp_path, format, content, options, says):
     path = write(tmp_path, "a", content)
     message = refusal(format, path, TOPIC, **options)
-    assert message.startswith(f"{path}:1: ") and says in message
+    assert message.startswith(f"{path}:1: ")
+    assert says in message
 
 
 def test_no_delimiter_is_proposed_where_none_helps(tmp_path):
@@ -482,7 +493,9 @@ def test_an_empty_cell_of_flags_is_unknown_unless_it_means_none(tmp_path, capsys
     assert said.startswith(
         f"warning: {path}: 2 cells of the field tags are empty and 2 have flags: the empty ones are "
     )
-    assert "no row is known to have no flag" in said and "blank: none" in said and said.count("\n") == 1
+    assert "no row is known to have no flag" in said
+    assert "blank: none" in said
+    assert said.count("\n") == 1
     none = read("csv", path, TAGS, blank="none")
     assert [each.gold["tags"] for each in none] == [("late",), (), (), ("late", "cash")]
     assert "in 2 rows no flag applies (blank: none)." in capsys.readouterr().err
@@ -518,12 +531,11 @@ def test_what_lies_between_the_pieces_of_a_span_is_counted(tmp_path, capsys):
     )
     assert gaps_of([(7, 9), (0, 3), (3, 5), (4, 6)]) == [(6, 7)], "pieces that touch or overlap have no gap"
     first, second = collected("brat", path, NAMES)
-    assert first.startswith(f"{path / 'a.ann'}:1: this span has 2 fragments") and second.startswith(
-        f"{path / 'a.ann'}:4: "
-    )
-    assert (
-        "discontinuous: hull reads it as one span" in first and "(' and Bo and ')" in first and "ignore: [ORG]" in first
-    )
+    assert first.startswith(f"{path / 'a.ann'}:1: this span has 2 fragments")
+    assert second.startswith(f"{path / 'a.ann'}:4: ")
+    assert "discontinuous: hull reads it as one span" in first
+    assert "(' and Bo and ')" in first
+    assert "ignore: [ORG]" in first
 
 
 # Inputs that were tried on what had landed
@@ -533,7 +545,7 @@ def conll(folder: Path, rows: str, **options: object) -> list:
     return read("conll", write(folder, "a.conll", rows), NAMES, **options)
 
 
-@pytest.mark.parametrize("rows, text", [
+@pytest.mark.parametrize(("rows", "text"), [
     ("win won O\n2-0 2-0 O\nAnna Anna B-PER\n", "won 2-0 Anna"), ("1-1\tAnna\tB-PER\n1-2\tmet\tO\n", "Anna met"),
 ])  # fmt: skip
 def test_only_files_with_ids_of_conllu_have_ranges(tmp_path, rows, text):
@@ -569,7 +581,8 @@ def test_answers_are_obeyed_in_any_case_and_of_single_spans(tmp_path):
     one, other = jsonl(
         tmp_path, {"text": "Anna", "entities": [span], "answer": "REJECT"}, {"text": "Anna", "entities": [span]}
     )
-    assert one.gold == {} and len(other.gold["entities"]) == 1
+    assert one.gold == {}
+    assert len(other.gold["entities"]) == 1
     with pytest.raises(UserError, match='a.jsonl:1: a span of "entities" has "answer": "reject"'):
         jsonl(tmp_path, {"text": "Anna", "entities": [{**span, "answer": "reject"}], "answer": "accept"})
 
@@ -579,7 +592,7 @@ def test_a_singular_is_a_misspelt_plural(tmp_path):
         jsonl(tmp_path, {"text": "Anna", "entity": []})
 
 
-@pytest.mark.parametrize("body, refused", [
+@pytest.mark.parametrize(("body", "refused"), [
     ('1,"Hello\n2,World,\n3,said ",fraud\n', True), ('1,"Hello\n2,World,?\n3,said ",fraud\n', True),
     ('1,"Dear all,\nplease, pay, \nthanks",fraud\n', False), ('1,"Dear,\nAnna Lee, Bob,\nbye",fraud\n', False),
 ])  # fmt: skip

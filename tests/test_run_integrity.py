@@ -60,7 +60,7 @@ def rename(values) -> None:
     values["fields"]["names"]["labels"] = ["payee", "amount"]
 
 
-@pytest.mark.parametrize("spoil, words", [
+@pytest.mark.parametrize(("spoil", "words"), [
     (drop_head, ["risks", "classifier.bias", "not the weights that were saved here"]),
     (cut_weights, ["names", "cannot be loaded"]),
     (drop_block, ["topic", "lacks valid window settings"]),
@@ -174,9 +174,11 @@ def test_all_presets_train_in_bf16(task, tmp_path, encoder, finished, monkeypatc
     )
     run = train(str(task), tmp_path / "run", **settings)
     found = losses(run)
-    assert len(found) == len(exact) == 12 and found != exact
+    assert len(found) == len(exact) == 12
+    assert found != exact
     assert found == [pytest.approx(each, rel=0.03) for each in exact]
-    assert made and {each.mixed_precision for each in made} == {"bf16"}
+    assert made
+    assert {each.mixed_precision for each in made} == {"bf16"}
     assert all(value.dtype == torch.float32 for value in load_file(run / "names" / "model.safetensors").values())
 
 
@@ -192,7 +194,8 @@ def test_a_pipe_is_written_to_and_not_replaced(run, tmp_path):
     reader.start()
     extract(run, [tmp_path / "a.txt"], pipe)
     reader.join(timeout=60)
-    assert pipe.is_fifo() and json.loads(read[0])["characters"] == len(TEXT)
+    assert pipe.is_fifo()
+    assert json.loads(read[0])["characters"] == len(TEXT)
 
 
 def test_outputs_are_checked_before_anything_is_read(run, tmp_path):
@@ -225,7 +228,8 @@ def test_a_file_whose_name_is_not_text(tmp_path):
         stream.write("text")
     for path in (os.fsdecode(file), tmp_path):
         (document,) = read_unlabeled(path)
-        assert document.id == "caf\\xe9.txt" and document.file.endswith("caf\\xe9.txt")
+        assert document.id == "caf\\xe9.txt"
+        assert document.file.endswith("caf\\xe9.txt")
 
 
 def test_a_terminated_extraction_leaves_nothing_behind(run, tmp_path):

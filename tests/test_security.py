@@ -1,5 +1,6 @@
 """What a stranger may have made (a run, an encoder, a task, a document) does no harm: it is refused in one line, or it
-is only text. See SECURITY.md."""
+is only text. See SECURITY.md.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ def refused(call, *words) -> None:
     with pytest.raises(UserError) as caught:
         call()
     line = str(caught.value)
-    assert "\n" not in line and all(word in line for word in words), line
+    assert "\n" not in line, line
+    assert all(word in line for word in words), line
 
 
 # Code in a model's folder
@@ -68,7 +70,7 @@ MAP = {
 }
 
 
-@pytest.mark.parametrize("file, values, words", [
+@pytest.mark.parametrize(("file", "values", "words"), [
     ("config.json", MAP, ["names/config.json", '"auto_map" names code']),
     ("config.json", {**MAP, "model_type": "evil"}, ["config.json", "names code"]),
     ("config.json", {"inner": [MAP]}, ["config.json", '"auto_map" names code']),
@@ -86,7 +88,7 @@ def test_a_run_that_names_code_is_refused_and_nothing_of_it_is_run(mine, file, v
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("values, words", [
+@pytest.mark.parametrize(("values", "words"), [
     ({**MAP, "model_type": "evil"}, ["this model cannot be loaded", "theirs"]),
     ({"_attn_implementation": "evil/kernel"}, ["names code to be fetched"]),
     ({"attn_implementation": {"": "evil/kernel"}}, ["names code to be fetched"]),
@@ -97,7 +99,8 @@ def test_an_encoder_that_needs_code_is_refused(theirs, task, tmp_path, values, w
     mark = plant(theirs)
     change(theirs / "config.json", **values)
     refused(lambda: train(str(task), tmp_path / "run", **tiny.settings(str(theirs))), *words)
-    assert not mark.exists() and not (tmp_path / "run").exists()
+    assert not mark.exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_code_beside_a_known_encoder_is_passed_over_and_not_handed_on(theirs, task, tmp_path):
@@ -205,7 +208,7 @@ def test_a_link_out_of_a_run_is_not_resumed_into(mine, task, encoder):
 
 
 def test_what_a_tracker_linked_to_is_left_alone(mine, tmp_path):
-    """wandb puts a link to a log in the user's cache beside its own files."""
+    """Wandb puts a link to a log in the user's cache beside its own files."""
     (mine / "tracking").mkdir()
     (mine / "tracking" / "debug.log").symlink_to(tmp_path / "cache.log")
     assert Extractor.load(str(mine))(TEXT)
@@ -252,7 +255,7 @@ def poison(tensors) -> None:
     tensors["classifier.bias"][0] = torch.nan
 
 
-@pytest.mark.parametrize("how, words", [
+@pytest.mark.parametrize(("how", "words"), [
     (reshape, ["names", "classifier.weight"]),
     (rename, ["names", "classifier.weight"]),
     (add, ["names", "more.weight"]),
@@ -316,7 +319,7 @@ def levels(count: int) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("text, words", [
+@pytest.mark.parametrize(("text", "words"), [
     (levels(10), ["aliases expand to more than 200,000 values"]),
     ("fields: &a {topic: *a}", ["task.yaml:1", "refers to a value that contains it"]),
     ("fields: &a [*a]", ["refers to a value that contains it"]),
@@ -343,7 +346,7 @@ def test_aliases_that_say_little_are_fine(task):
     assert Task.load(task).fields[-1].labels == ("late", "cash")
 
 
-@pytest.mark.parametrize("name, words", [
+@pytest.mark.parametrize(("name", "words"), [
     ("../x", "cannot be the name"), ("a/b", "cannot be the name"), ("", "cannot be the name"), (".", "cannot be the name"),
     ("a\\b", "cannot be the name"), ("x" * 300, "cannot be the name"), ("con", "Windows"), ("LPT1", "Windows"),
     ("Checkpoint", "a run has another folder of that name"), ("Topic", "would share a folder"), ("na\u00efve", "cannot be the name"),
@@ -435,11 +438,13 @@ def test_a_report_of_evil_documents_is_only_text(mine, tmp_path, capsys):
     extract(evil, [inbox], out, html)
     page = html.read_text("utf-8")
     reading = ParsedPage(page)
-    assert reading.tags.count("script") == 1 and "img" not in reading.tags
+    assert reading.tags.count("script") == 1
+    assert "img" not in reading.tags
     assert not {name for _, values in reading.attributes for name in values if name.startswith("on")}
     assert reading.panes == [EVIL + TEXT, TEXT + EVIL], "the text is the document's, character for character"
     raw = out.read_text("utf-8")
-    assert not set(raw) & set("\x1b\x07\u202e") and json.loads(raw.splitlines()[1])["id"] == EVIL
+    assert not set(raw) & set("\x1b\x07\u202e")
+    assert json.loads(raw.splitlines()[1])["id"] == EVIL
     assert raw.count("\n") == 2
     assert not set(capsys.readouterr().err) & set("\x1b\x07\u202e")
 

@@ -75,7 +75,7 @@ class ComparisonConfig:
         ]
 
 
-def compare(
+def compare(  # noqa: PLR0913 - the options of a public function, all but two by keyword
     task: str,
     output: str | os.PathLike[str] | None = None,
     *,

@@ -28,7 +28,7 @@ class Grammar:
     so that no training text holds it.
     """
 
-    def __init__(self, chance: random.Random, late: bool, slot: Slot):
+    def __init__(self, chance: random.Random, late: bool, slot: Slot) -> None:
         self.chance, self.late, self.slot = chance, late, slot
 
     def pick(self, options: Sequence[str]) -> str:

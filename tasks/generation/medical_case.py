@@ -22,7 +22,7 @@ NAMES = frozenset({"FINDING", "CONDITION", "MEDICATION"})
 class Case:
     """One note in the making: a person, a clinical picture, and what has been named so far."""
 
-    def __init__(self, chance: random.Random, split: str):
+    def __init__(self, chance: random.Random, split: str) -> None:
         self.chance, self.fresh = chance, split in ("dev", "test")
         self.grammar = Grammar(chance, split != "train", self.slot)
         self.male = chance.random() < 0.5

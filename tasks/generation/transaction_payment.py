@@ -17,7 +17,7 @@ UNSEEN = 0.55
 class Payment:
     """One record in the making: what its slots stand for, and who takes part in it."""
 
-    def __init__(self, chance: random.Random, split: str):
+    def __init__(self, chance: random.Random, split: str) -> None:
         self.chance, self.fresh = chance, split in ("dev", "test")
         self.grammar = Grammar(chance, split != "train", self.slot)
         self.currency = chance.choice(sorted(LIMITS))
