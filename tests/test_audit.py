@@ -142,6 +142,7 @@ def test_a_run_whose_data_are_not_here_says_so_though_its_pool_is(mine, tmp_path
     assert "the files are missing" in found.unchecked[0]
 
 
+@pytest.mark.unix("named pipes")
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_pipe_in_the_place_of_data_is_not_waited_for(mine, split, capsys):
     file = mine.parent / "data" / f"{split}.jsonl"

@@ -128,6 +128,7 @@ train(task, folder, resume=place == "resumed", **json.loads(chosen))
     pytest.param("between two checkpoints", "adversarial", 14, marks=pytest.mark.slow), ("behind the saved folders", "supervised", 24),
 ])  # fmt: skip
 @pytest.mark.pictures  # the other process draws them, and the files are compared
+@pytest.mark.unix("SIGKILL")
 def test_a_killed_run_resumes_to_the_very_same_bytes_in_another_process(task, tmp_path, rough, place, preset, step):
     settings = tiny.settings(rough, preset, max_steps=24)
 

@@ -185,6 +185,7 @@ def test_all_presets_train_in_bf16(task, tmp_path, encoder, finished, monkeypatc
 # Outputs
 
 
+@pytest.mark.unix("named pipes")
 def test_a_pipe_is_written_to_and_not_replaced(run, tmp_path):
     (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
     pipe = tmp_path / "pipe"
@@ -222,6 +223,7 @@ def test_nothing_is_found_in_nothing(run):
     assert Extractor.load(str(run))("") == Extractor.load(str(run))(" \n") == []
 
 
+@pytest.mark.unix("file names that are bytes")
 def test_a_file_whose_name_is_not_text(tmp_path):
     file = os.path.join(os.fsencode(tmp_path), b"caf\xe9.txt")
     with open(file, "w", encoding="utf-8") as stream:
@@ -232,6 +234,7 @@ def test_a_file_whose_name_is_not_text(tmp_path):
         assert document.file.endswith("caf\\xe9.txt")
 
 
+@pytest.mark.unix("signal that a process can handle when it is terminated")
 def test_a_terminated_extraction_leaves_nothing_behind(run, tmp_path):
     command = [sys.executable, "-m", "electra_ie", "extract", str(run), "-", "-o", str(tmp_path / "o.jsonl")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:

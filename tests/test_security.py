@@ -385,6 +385,7 @@ def test_the_name_of_a_task_is_no_path(mine):
     assert Task.from_dict({**values, "name": "../README"}, "task.yaml").card is None
 
 
+@pytest.mark.unix("named pipes")
 def test_a_pipe_in_the_place_of_data_is_refused(task):
     (task.parent / "dev.jsonl").unlink()
     os.mkfifo(task.parent / "dev.jsonl")

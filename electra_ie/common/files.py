@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,7 +111,7 @@ def locked(folder: Path) -> Iterator[None]:
     finally:
         # Deleted while it is locked, so that no other process has locked it in the meantime. Windows does not delete an
         # open file; there `release` does.
-        if os.name != "nt":
+        if sys.platform != "win32":
             (folder / ".lock").unlink(missing_ok=True)
         lock.release()
 
