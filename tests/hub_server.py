@@ -1,5 +1,7 @@
-"""A server on this machine that speaks as much of the hub's HTTP API as pushing and pulling a model or a data set takes,
-and fails to order."""
+"""Local server for the part of the Hub's HTTP API that pushing and pulling models and data sets needs.
+
+It fails where a test says so (`Hub.fail`).
+"""
 
 from __future__ import annotations
 
@@ -327,8 +329,12 @@ ROUTES = (
 def running(
     files: Mapping[str, dict[str, bytes]] | None = None, tokens: Mapping[str, str] | None = None
 ) -> Iterator[Hub]:
-    """A running hub. `files`: what it holds, by repository (`datasets/ORG/NAME`, `ORG/NAME`); `tokens`: `write` or
-    `read` by token."""
+    """Run a hub within the context.
+
+    Args:
+        files: the files it has, by repository (`datasets/ORG/NAME`, `ORG/NAME`).
+        tokens: `write` or `read` by token.
+    """
     hub = Hub(tokens=dict(tokens or {}))
     for name, each in (files or {}).items():
         hub.repositories[name] = Repository()

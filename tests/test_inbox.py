@@ -1,5 +1,6 @@
-"""Input of extraction: the files that are read and their ids, what is left out and reported, and that no output overwrites
-an input.
+"""Tests of the input of extraction.
+
+The files that are read and their ids, what is left out and reported, and that no output overwrites an input.
 """
 
 from __future__ import annotations

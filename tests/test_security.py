@@ -1,5 +1,6 @@
-"""What a stranger may have made (a run, an encoder, a task, a document) does no harm: it is refused in one line, or it
-is only text. See SECURITY.md.
+"""Tests of untrusted input: a run, an encoder, a task or a document from somebody else does no harm.
+
+It is refused in one line, or it is only text. See SECURITY.md.
 """
 
 from __future__ import annotations
