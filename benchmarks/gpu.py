@@ -3,13 +3,13 @@
     python benchmarks/gpu.py --output gpu.json
 
 It takes less than nine minutes on one GPU and needs nothing downloaded: the encoder has the size of BERT-base, random
-weights and a vocabulary learned from the shipped task `transaction_risk`, which is the data too. It trains
+weights, and a vocabulary trained on the shipped task `transaction_risk`, which is also the data. It trains
 `supervised`, `adversarial` and `latent`, pretrains by `electra` and `mlm`, resumes a run, extracts, and writes speed,
 model FLOPs utilization (MFU), memory and hardware as JSON. Exit code 1 if a check fails.
 
 The losses of the first steps must agree with those of a process on the CPU: weights, batches and noise are drawn on the
 CPU in both, and the encoder has no dropout. MFU counts 6 FLOPs per weight and token of a training step (Kaplan et al.
-2020, arXiv 2001.08361), word embeddings left out, over the peak of the GPU's data sheet for dense bf16; it is given for
+2020, arXiv 2001.08361), word embeddings excluded, over the peak of the GPU's data sheet for dense bf16; it is given for
 pretraining by mlm, whose blocks are full and which trains one model.
 
 With --smoke it does the same at the smallest size, in less than a minute and also without a GPU (bf16 on the CPU). That
@@ -44,7 +44,7 @@ from electra_ie.training.callbacks import Callback
 TASK = "transaction_risk"
 RUNS = ("supervised", "latent", "adversarial", "mlm", "electra")
 COMPARED = 4
-"""Steps whose losses are compared; of `adversarial` those after its teacher."""
+"""Number of steps whose losses are compared; for `adversarial`, steps after its teacher was trained."""
 TOLERANCE = {"adversarial": 0.15, "default": 0.05}
 """Relative difference allowed between a loss in bf16 and in float32: a bf16 number has 8 bits of precision. The teacher
 of `adversarial` trains on its own device first, so that its answers differ a little more."""
@@ -78,14 +78,14 @@ class Stopped(Exception):
 
 
 class StopAfterCheckpoint(Callback):
-    """End a run after its first checkpoint, from which it can be resumed."""
+    """Ends a run after its first checkpoint, from which it can be resumed."""
 
     def on_save(self, state: Any, path: Path) -> None:
         raise Stopped
 
 
 class FirstLosses(Callback):
-    """Keep the losses of the first steps; with `end`, end the run after them."""
+    """Keeps the losses of the first steps; with `end`, ends the run after them."""
 
     def __init__(self, end: bool) -> None:
         self.end = end
@@ -122,10 +122,10 @@ def build_encoder(folder: Path, texts: list[str]) -> str:
 def run(name: str, encoder: str, texts: Path, output: Path, precision: str, callbacks: list[Callback]) -> Path:
     """Train a preset of `train`, or pretrain by an objective."""
     if name in ("supervised", "adversarial", "latent"):
-        given = {**TRAINING, "encoder": encoder, "preset": name, "precision": precision}
-        return electra_ie.train(TASK, output, callbacks=callbacks, **given)
-    given = {**PRETRAINING, "encoder": encoder, "objective": name, "precision": precision}
-    return electra_ie.pretrain([texts], output, callbacks=callbacks, **given)
+        settings = {**TRAINING, "encoder": encoder, "preset": name, "precision": precision}
+        return electra_ie.train(TASK, output, callbacks=callbacks, **settings)
+    settings = {**PRETRAINING, "encoder": encoder, "objective": name, "precision": precision}
+    return electra_ie.pretrain([texts], output, callbacks=callbacks, **settings)
 
 
 def reference(encoder: str, texts: Path, folder: Path) -> None:
@@ -191,7 +191,7 @@ def extracted(model: Path, folder: Path, most: int | None) -> dict[str, Any]:
     """Extract from the test texts, `most` at most; return documents per second and findings."""
     texts = folder / "inbox.jsonl"
     documents = Task.load(TASK).read("test")[:most]
-    texts.write_text("".join(json.dumps({"text": each.text}) + "\n" for each in documents), encoding="utf-8")
+    texts.write_text("".join(json.dumps({"text": document.text}) + "\n" for document in documents), encoding="utf-8")
     began = time.monotonic()
     counts = electra_ie.extract(model, [texts], folder / "findings.jsonl")
     seconds = time.monotonic() - began
@@ -254,20 +254,20 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("gpu.json"))
     parser.add_argument("--smoke", action="store_true", help="the smallest size, also without a GPU")
     parser.add_argument("--reference", nargs=3, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.smoke:
+    arguments = parser.parse_args()
+    if arguments.smoke:
         for sizes, smallest in zip((TRAINING, PRETRAINING, ENCODER), SMOKE, strict=True):
             sizes.update(smallest)
-    if options.reference:
-        encoder, texts, folder = options.reference
+    if arguments.reference:
+        encoder, texts, folder = arguments.reference
         reference(encoder, Path(texts), Path(folder))
         return 0
-    if not torch.cuda.is_available() and not options.smoke:
+    if not torch.cuda.is_available() and not arguments.smoke:
         print("There is no GPU that torch can use. Try the script without one by --smoke.", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
-        result = check(Path(folder), options.smoke)
-    options.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        result = check(Path(folder), arguments.smoke)
+    arguments.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
     return 1 if result["failed"] else 0
 
