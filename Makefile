@@ -15,7 +15,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest --numprocesses logical --dist loadfile -m "not slow"
 
 test-all: $(VENV)/installed-dev
-	$(BIN)/python -m pytest --numprocesses logical --dist loadfile --hypothesis-profile thorough
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile --hypothesis-profile thorough --cov --cov-report term
 
 test-gpu: $(VENV)/installed-dev
 	ELECTRA_IE_GPU_TESTS=1 $(BIN)/python -m pytest -m gpu

@@ -16,7 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 class Cells:
     """Measurements by key, in results/<name>.json."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         self.file = RESULTS / f"{name}.json"
 
     def load(self) -> dict[str, Any]:

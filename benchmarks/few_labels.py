@@ -209,7 +209,8 @@ def _difference(before: Sequence[float], after: Sequence[float]) -> Difference:
 
 def means(table_rows: Sequence[Row]) -> list[str]:
     """Return summary lines for each encoder, from its rows with several seeds: means over the rows, and over the data
-    sets (the fields of a set averaged, then its label budgets)."""
+    sets (the fields of a set averaged, then its label budgets).
+    """
     several = [row for row in table_rows if len(row.supervised) > 1]
     lines = []
     for name in dict.fromkeys(row.encoder for row in several):

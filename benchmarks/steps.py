@@ -59,7 +59,8 @@ def measure(cell: str, times: float, seed: int, overrides: list[str]) -> dict[st
 
 def table() -> str:
     """Return a Markdown table: a row for each cell, a column for each number of steps, over the seeds that all columns
-    have."""
+    have.
+    """
     lines = ["| set | steps by the rule | half | the rule | twice | documents scored |"]
     lines.append("| --- | ---: | ---: | ---: | ---: | ---: |")
     means: list[list[float]] = []

@@ -40,7 +40,7 @@ Steps = Iterator[None]
 class Blocks:
     """Blocks of random tokens; speed does not depend on the text."""
 
-    def __init__(self, tokenizer: Any, length: int):
+    def __init__(self, tokenizer: Any, length: int) -> None:
         self.tokenizer, self.length = tokenizer, length
 
     def rows(self, indices: np.ndarray) -> np.ndarray:

@@ -261,7 +261,8 @@ def _resample(counts: np.ndarray) -> np.ndarray:
 
 
 def _f1(correct: np.ndarray, found: np.ndarray, support: np.ndarray) -> np.ndarray:
-    return 2 * correct / np.maximum(found + support, 1)
+    f1: np.ndarray = 2 * correct / np.maximum(found + support, 1)
+    return f1
 
 
 def _ends(values: np.ndarray) -> list[float]:

@@ -89,6 +89,11 @@ def _pictures_where_marked(
             monkeypatch.setattr(plots, name, no_pictures[name])
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if sys.platform == "win32" and (marker := item.get_closest_marker("unix")):
+        pytest.skip(f"Windows has no {marker.args[0]}")
+
+
 @pytest.fixture(scope="session")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """`encoder(family)`: the folder of a tiny encoder, built when first asked for."""

@@ -51,14 +51,19 @@ def test_audit_records_files_splits_environment_and_hashes(run):
         name: sha256(data / name) for name in ("train.jsonl", "dev.jsonl", "test.jsonl", "pool.jsonl")
     }
     assert audit["settings"]["run.yaml"] == sha256(run / "run.yaml")
-    assert audit["seeds"] == {"seed": 0} and set(audit["splits"]) == {"train", "pool", "dev", "test"}
+    assert audit["seeds"] == {"seed": 0}
+    assert set(audit["splits"]) == {"train", "pool", "dev", "test"}
     for name in NAMES:
         assert audit["weights"][f"{name}/model.safetensors"] == sha256(run / name / "model.safetensors")
-        assert f"{name}/config.json" in audit["weights"] and f"{name}/tokenizer.json" in audit["weights"]
+        assert f"{name}/config.json" in audit["weights"]
+        assert f"{name}/tokenizer.json" in audit["weights"]
     environment = audit["environment"]
-    assert environment["torch"] == torch.__version__ and environment["transformers"] == version("transformers")
-    assert environment["python"] == platform.python_version() and environment["device"]
-    assert audit["code"]["electra_ie"] == version("electra_ie") and len(audit["environment_hash"]) == 64
+    assert environment["torch"] == torch.__version__
+    assert environment["transformers"] == version("transformers")
+    assert environment["python"] == platform.python_version()
+    assert environment["device"]
+    assert audit["code"]["electra_ie"] == version("electra_ie")
+    assert len(audit["environment_hash"]) == 64
     installed = {(package.name.lower().replace("_", "-"), package.version) for package in distributions()}
     assert audit["packages"].endswith(" packages)")
     assert int(audit["packages"].split("(")[1].split()[0]) <= len(installed)
@@ -74,7 +79,8 @@ def test_every_line_of_extract_names_model_and_version(run, run_copy, tmp_path):
     (tmp_path / "a.txt").write_text("invoice goods Arden paid 5.975,74", encoding="utf-8")
     electra_ie.extract(run, [tmp_path / "a.txt"], tmp_path / "findings.jsonl")
     record = json.loads((tmp_path / "findings.jsonl").read_text("utf-8"))
-    assert record["model"] == audit_of(run)["model"][:16] and record["version"] == version("electra_ie")
+    assert record["model"] == audit_of(run)["model"][:16]
+    assert record["version"] == version("electra_ie")
     spoil(run_copy / "risks" / "model.safetensors")
     assert Extractor.from_pretrained(run_copy).model not in (record["model"], None), (
         "the hash is read from audit.json, not computed from the files"
@@ -93,7 +99,8 @@ def test_unchanged_run_matches_its_audit(run_copy, monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         main()
     captured = capsys.readouterr()
-    assert (caught.value.code or 0, captured.out) == (0, "") and "matches the audit" in captured.err
+    assert (caught.value.code or 0, captured.out) == (0, "")
+    assert "matches the audit" in captured.err
 
 
 def test_uploaded_files_match_the_audit(run_copy):
@@ -109,7 +116,8 @@ def test_uploaded_files_match_the_audit(run_copy):
 
 
 def test_files_named_by_a_run_are_announced_or_not_read(run_copy, tmp_path, capsys):
-    assert verify(run_copy).same and "as the run's task.yaml says" in capsys.readouterr().err
+    assert verify(run_copy).same
+    assert "as the run's task.yaml says" in capsys.readouterr().err
     fetched = tmp_path / "models--bank--risks" / "snapshots" / "0f3a"
     shutil.copytree(run_copy, fetched)
     verification = verify(fetched)
@@ -124,7 +132,8 @@ def test_files_named_by_a_run_are_announced_or_not_read(run_copy, tmp_path, caps
         change_yaml(run / "run.yaml", unlabeled=[str(tmp_path / "notes.txt")])
     verification = verify(fetched, data=str(run_copy.parent / "data"))
     assert len(verification.differences) == 1
-    assert "may not choose to read" in verification.unchecked[0] and "notes.txt" in verification.unchecked[0]
+    assert "may not choose to read" in verification.unchecked[0]
+    assert "notes.txt" in verification.unchecked[0]
     assert [line.partition(": ")[0] for line in lines(run_copy)] == ["settings", "data", "splits"]
     assert f"unlabeled texts: {tmp_path / 'notes.txt'}" in capsys.readouterr().err
 
@@ -137,6 +146,7 @@ def test_missing_data_are_reported_even_if_the_pool_exists(run_copy, tmp_path):
     assert "the files are missing" in verification.unchecked[0]
 
 
+@pytest.mark.unix("named pipes")
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_pipe_instead_of_data_is_not_read(run_copy, split, capsys):
     file = run_copy.parent / "data" / f"{split}.jsonl"
@@ -169,7 +179,7 @@ def relabel(file: Path) -> None:
     tiny.write_records(file, records)
 
 
-@pytest.mark.parametrize("change, expected", [
+@pytest.mark.parametrize(("change", "expected"), [
     (lambda run: spoil(run / "risks" / "model.safetensors"), ["weights: risks/model.safetensors"]),
     (lambda run: (run / "names" / "tokenizer.json").unlink(), ["weights: names/tokenizer.json: missing"]),
     (lambda run: (run / "names" / "special_tokens_map.json").write_text('{"cls_token": "paid"}'), ["weights: names/special_tokens_map.json: new"]),
@@ -196,7 +206,8 @@ def test_packages_sum_changes_with_another_package(tmp_path, monkeypatch):
     (tmp_path / "more-1.0.dist-info" / "METADATA").write_text("Name: more\nVersion: 1.0\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     after = packages_sum()
-    assert after[:64] != before[:64] and int(after[66:].split()[0]) == int(before[66:].split()[0]) + 1
+    assert after[:64] != before[:64]
+    assert int(after[66:].split()[0]) == int(before[66:].split()[0]) + 1
 
 
 def test_differences_are_printed_and_the_exit_code_is_1(run_copy, monkeypatch, capsys):
@@ -206,9 +217,11 @@ def test_differences_are_printed_and_the_exit_code_is_1(run_copy, monkeypatch, c
     with pytest.raises(SystemExit) as caught:
         main()
     captured = capsys.readouterr()
-    assert caught.value.code == 1 and captured.out.count("\n") == 1
+    assert caught.value.code == 1
+    assert captured.out.count("\n") == 1
     assert captured.out.startswith("weights: topic/model.safetensors: ")
-    assert "not checked: data and splits" in captured.err and "--data" in captured.err
+    assert "not checked: data and splits" in captured.err
+    assert "--data" in captured.err
 
 
 def test_missing_or_damaged_audit_is_an_error(run_copy):
@@ -264,7 +277,8 @@ def test_revision_is_that_of_the_checkout_itself(tmp_path, monkeypatch):
     assert git_revision(checkout) is None, "no commit"
     git(checkout, "commit", "-q", "--allow-empty", "-m", "first")
     commit = git(checkout, "rev-parse", "HEAD")
-    assert len(commit) == 40 and git_revision(checkout) == commit
+    assert len(commit) == 40
+    assert git_revision(checkout) == commit
     git(checkout, "pack-refs", "--all")
     assert git_revision(checkout) == commit, "a packed reference"
     git(checkout, "worktree", "add", "-q", str(tmp_path / "tree"))

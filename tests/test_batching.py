@@ -100,9 +100,11 @@ def test_whole_words_are_judged_by_their_first_token(encoder):
     text = "the Zyqxo\u0301 paid"
     ids, offsets = windower.tokens(text)
     judged = [text[start:end] for start, end in offsets if start < end]
-    assert judged == ["the", "Zyqxo\u0301", "paid"] and len(ids) > 5
+    assert judged == ["the", "Zyqxo\u0301", "paid"]
+    assert len(ids) > 5
     batch = collate([LabeledWindow(windower(text)[0], {})], windower, ())
-    assert batch.token_mask.sum() == 3 and batch.attention_mask.sum() == len(ids) + 2
+    assert batch.token_mask.sum() == 3
+    assert batch.attention_mask.sum() == len(ids) + 2
 
 
 def test_a_window_too_small_for_text_is_refused(tokenizer):
@@ -116,7 +118,8 @@ def test_windows_end_at_sentences_where_they_can(tokenizer):
     windows = windower(text)
     assert len(windows) > 3
     for window in windows:
-        assert window.first == 0 and window.last == len(window.ids), "no context is needed where a sentence ends"
+        assert window.first == 0
+        assert window.last == len(window.ids), "no context is needed where a sentence ends"
         assert text[window.offsets[0][0] :].startswith("the bank")
 
 
@@ -143,7 +146,8 @@ def test_an_unknown_field_is_ignored_and_never_a_class(encoder):
     batch = collate(tiny.rows(windower, [known, known.unlabeled()]), windower, tiny.FIELDS)
     assert batch.labels["topic"].tolist() == [0, IGNORED]
     assert batch.labels["risks"].tolist() == [[0, 0], [IGNORED, IGNORED]]
-    assert (batch.labels["names"][0] == 0).any() and (batch.labels["names"][1] == IGNORED).all()
+    assert (batch.labels["names"][0] == 0).any()
+    assert (batch.labels["names"][1] == IGNORED).all()
 
 
 def test_special_tokens_padding_and_context_are_not_judged(encoder):
@@ -160,7 +164,8 @@ def test_special_tokens_padding_and_context_are_not_judged(encoder):
             token for token in range(window.first, window.last) if window.offsets[token][0] < window.offsets[token][1]
         ]
         assert batch.token_mask[place].nonzero().flatten().tolist() == [len(windower.before) + token for token in seen]
-    assert not batch.token_mask[:, 0].any() and not (batch.token_mask & (batch.attention_mask == 0)).any()
+    assert not batch.token_mask[:, 0].any()
+    assert not (batch.token_mask & (batch.attention_mask == 0)).any()
 
 
 def same(one, other):
@@ -190,7 +195,8 @@ def test_every_labelled_window_is_read_once_an_epoch(encoder, size):
         numbers = range(epoch * batches.known.batches, (epoch + 1) * batches.known.batches)
         read = [id(row) for number in numbers for row in batches.known[number]]
         assert set(read) == {id(row) for row in rows}
-        assert len(read) == len(numbers) * size and len(read) - len(rows) < size  # the last batch is filled up
+        assert len(read) == len(numbers) * size
+        assert len(read) - len(rows) < size
 
 
 @pytest.mark.parametrize("processes", [2, 3])
@@ -221,5 +227,7 @@ def test_a_span_that_goes_on_in_another_window_is_no_new_one_there(encoder):
     rows = label(document, windower(text), [tiny.NAMED])
     tags = [tag for each in rows for tag in each.gold["names"][each.window.first : each.window.last]]
     names = [tiny.NAMED.names[tag] for tag in tags if tag >= 0]
-    assert len(rows) > 1 and any(each.window.owned[0][0] == text.index("of river") for each in rows)
-    assert names.count("B-person") == 1 and names.count("I-person") > 3
+    assert len(rows) > 1
+    assert any(each.window.owned[0][0] == text.index("of river") for each in rows)
+    assert names.count("B-person") == 1
+    assert names.count("I-person") > 3

@@ -78,10 +78,12 @@ def test_benchmarks_tables_are_printed_by_the_scripts():
     for split in ("dev", "test"):
         table = [row for row in rows(adaptation.table(split)) if "=" not in row]
         start = lines.index(f"| encoder, {split} | tokens seen | 50 labels | 100 labels | 500 labels |") + 2
-        assert lines[start : start + len(table)] == table and not lines[start + len(table)]
+        assert lines[start : start + len(table)] == table
+        assert not lines[start + len(table)]
     for objective in ("mlm", "electra"):  # only these trials are in results/
         results = adaptation.RESULTS.matching(f"dev | {objective} 1130 precision=bf16 learning_rate=2e-4 | 100 | ")
-        assert len(results) == 3 and " | ".join(f"{result['f1']:.1f}" for result in results.values()) in TRIALS
+        assert len(results) == 3
+        assert " | ".join(f"{result['f1']:.1f}" for result in results.values()) in TRIALS
 
 
 # Numbers in the text
@@ -241,7 +243,9 @@ def test_readme_numbers_are_those_of_the_results(text):
     for number in (gain[0], gain[1], without_flags[0], bag, *points(*flags)):
         assert number in text, number
     costs = [row.cost for row in SHOWN if row.encoder == "default"]
-    assert f"{min(costs)}" in text and f"{max(costs)}" in text and str(significant) in text
+    assert f"{min(costs)}" in text
+    assert f"{max(costs)}" in text
+    assert str(significant) in text
 
 
 def test_benchmarks_text_quotes_the_measurements():
@@ -289,7 +293,8 @@ def test_trials_quote_the_current_scores():
     assert f"to {spread(filings.adversarial)}." in flat(TRIALS)
     flags = row_of("default", "transaction_risk:60", "flags")
     quoted = numbers_between(TRIALS, "the flags of transaction_risk:60 went from", "(the former in bf16)")
-    assert quoted[2:4] == parts(spread(flags.adversarial)) and quoted[-1] == points(flags.difference.mean)[0]
+    assert quoted[2:4] == parts(spread(flags.adversarial))
+    assert quoted[-1] == points(flags.difference.mean)[0]
 
 
 def test_rows_of_texts_with_line_ends_name_their_commit():

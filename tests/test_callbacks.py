@@ -40,7 +40,8 @@ def test_callbacks_see_steps_scores_and_checkpoints(task, tmp_path, encoder):
     settings = tiny.settings(encoder("bert"), "supervised", num_evaluations=2)
     run = train(str(task), tmp_path / "run", callbacks=[recorder], **settings).path
     names = [name for name, _ in recorder.events]
-    assert recorder.events[0] == ("begin", 0) and recorder.events[-1] == ("end", 12)
+    assert recorder.events[0] == ("begin", 0)
+    assert recorder.events[-1] == ("end", 12)
     assert [step for name, step in recorder.events if name == "step"] == list(range(1, 13))
     assert [step for name, step in recorder.events if name == "evaluate"] == [9, 12]
     assert names.count("save") == 11, "ten over the run, and one at the first scoring"
@@ -55,9 +56,11 @@ def test_a_callback_stops_a_run_which_is_then_complete(task, tmp_path, encoder, 
 
     run = train(str(task), tmp_path / "run", callbacks=[Stop()], **tiny.settings(encoder("bert"), "supervised")).path
     summary = json.loads((run / "scores.json").read_text("utf-8"))["training"]
-    assert (summary["steps"], summary["best_step"]) == (9, 9) and "collapsed" not in summary
+    assert (summary["steps"], summary["best_step"]) == (9, 9)
+    assert "collapsed" not in summary
     assert "stopped after step 9 of 12: the score is good enough" in capsys.readouterr().err
-    assert (run / "README.md").is_file() and not (run / "checkpoint").exists()
+    assert (run / "README.md").is_file()
+    assert not (run / "checkpoint").exists()
 
 
 def test_a_callback_stops_a_pretraining_before_its_first_row_and_checkpoint(tmp_path, encoder, monkeypatch):
@@ -72,7 +75,8 @@ def test_a_callback_stops_a_pretraining_before_its_first_row_and_checkpoint(tmp_
                     block_length=16, batch_size=4, max_steps=20, num_evaluations=1, held_out=0.1)  # fmt: skip
     summary = json.loads((made / "pretraining.json").read_text("utf-8"))
     assert (summary["steps"], summary["steps_planned"], summary["tokens"]) == (3, 20, 3 * 4 * 16)
-    assert (made / "README.md").is_file() and not (made / "checkpoint").exists()
+    assert (made / "README.md").is_file()
+    assert not (made / "checkpoint").exists()
 
 
 def test_weights_that_are_not_finite_are_not_those_of_a_stopped_run(task, tmp_path, encoder):
@@ -91,7 +95,8 @@ def test_weights_that_are_not_finite_are_not_those_of_a_stopped_run(task, tmp_pa
     settings = tiny.settings(encoder("bert"), "supervised")
     run = train(str(task), tmp_path / "run", callbacks=[BreakAndStop()], **settings).path
     collapsed = json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]
-    assert collapsed["step"] == collapsed["kept"] == 1 and "weights are not a finite number" in collapsed["what"]
+    assert collapsed["step"] == collapsed["kept"] == 1
+    assert "weights are not a finite number" in collapsed["what"]
     for field in tiny.FIELDS:
         saved = load_file(run / field.name / "model.safetensors")
         assert all(bool(tensor.isfinite().all()) for tensor in saved.values())

@@ -1,5 +1,6 @@
 """The model card: its code works without this package and gives the findings of extract; its metadata are valid on the
-hub; it contains no text of the corpus."""
+hub; it contains no text of the corpus.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +105,7 @@ def answers(runs, tmp_path_factory) -> dict[str, dict[str, list]]:
     return json.loads(process.stdout)
 
 
-@pytest.mark.parametrize("name, strategy", [("words", "first"), ("tokens", "simple"), ("bytes", None)])
+@pytest.mark.parametrize(("name", "strategy"), [("words", "first"), ("tokens", "simple"), ("bytes", None)])
 def test_code_of_the_card_gives_the_findings_of_extract(runs, answers, name, strategy):
     run, results = runs[name], answers[name]
     assert StockFolder.read(run, tiny.NAMED).strategy == strategy
@@ -155,7 +156,7 @@ def test_metadata_are_valid_on_the_hub(run):
     }
 
 
-@pytest.mark.parametrize("encoder, name", [
+@pytest.mark.parametrize(("encoder", "name"), [
     ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"), ("google/electra-small-discriminator",) * 2,
     ("google/electra-small-discriminator@" + 40 * "a", "google/electra-small-discriminator"), ("bert@main", "bert"),
     ("./own", None), ("/home/somebody/own", None), ("own", None), ("./own@2", None), ("/own/or@2", None),
@@ -169,18 +170,24 @@ def test_base_model_is_a_name_on_the_hub_or_none(encoder, name, tmp_path, monkey
 
 def test_data_card_is_found_for_the_shipped_task_only(task):
     card = DataCard.of(Task.load("transaction_risk"))
-    assert card and (card.language, card.hub_license, card.shipped) == ("English", "apache-2.0", True)
+    assert card
+    assert (card.language, card.hub_license, card.shipped) == ("English", "apache-2.0", True)
     real = DataCard.of(Task.load("bc5cdr"))
-    assert real and real.hub_license == "cc-by-4.0" and "MTL-Bioinformatics-2016" in real.source and not real.shipped
+    assert real
+    assert real.hub_license == "cc-by-4.0"
+    assert "MTL-Bioinformatics-2016" in real.source
+    assert not real.shipped
     unknown = DataCard.of(Task.load("trec_fine"))
-    assert unknown and unknown.hub_license is None and unknown.license.startswith("None is stated")
+    assert unknown
+    assert unknown.hub_license is None
+    assert unknown.license.startswith("None is stated")
     assert DataCard.of(Task.load(task)) is None
     named = task.parent.parent / "trec_fine"
     shutil.copytree(task.parent, named)
     assert DataCard.of(Task.load(named)) is None, "a user's task with that name has the card of the shipped one"
 
 
-@pytest.mark.parametrize("row, license_id", [
+@pytest.mark.parametrize(("row", "license_id"), [
     ("| License | CC BY 4.0 |", "cc-by-4.0"), ("| License | MIT, see the file | all |", "mit"), ("|License|CC0 1.0|", "cc0-1.0"),
     ("| License | Creative Commons, as stated |", None), ("| License | MIT-like |", None),
 ])  # fmt: skip
@@ -206,7 +213,8 @@ def test_card_contains_scores_limits_and_provenance(run):
                   "electra-ie verify", "There is no data card", "| test | train | 20 |", "threads"):  # fmt: skip
         assert words in card, words
     audit = json.loads((run / "audit.json").read_text("utf-8"))
-    assert audit["model"][:16] in card and audit["weights"]["names/model.safetensors"] in card
+    assert audit["model"][:16] in card
+    assert audit["weights"]["names/model.safetensors"] in card
     assert str(run.parent) not in card, "the card contains a local path"
 
 
@@ -215,7 +223,8 @@ def test_reproduction_commands_install_the_default_encoder_if_it_was_used(run_co
     settings = yaml.safe_load((run_copy / "run.yaml").read_text("utf-8"))
     (run_copy / "run.yaml").write_text(yaml.safe_dump({**settings, "encoder": EMBEDDED}), encoding="utf-8")
     commands = model_card(run_copy).partition("## Reproduction")[2].split("```")[1].split("\n")
-    assert commands[1].startswith("pip install electra_ie==") and commands[2] == INSTALL
+    assert commands[1].startswith("pip install electra_ie==")
+    assert commands[2] == INSTALL
 
 
 def test_descriptions_are_escaped(run_copy):
@@ -224,7 +233,8 @@ def test_descriptions_are_escaped(run_copy):
     task["description"] = "Notes\n# of <script>alert(1)</script> | x"
     file.write_text(yaml.safe_dump(task), encoding="utf-8")
     card = model_card(run_copy)
-    assert "Notes # of &lt;script>alert(1)&lt;/script> \\| x" in card and "<script" not in card
+    assert "Notes # of &lt;script>alert(1)&lt;/script> \\| x" in card
+    assert "<script" not in card
 
 
 def test_card_of_the_winner_contains_the_comparison(run_copy):
@@ -236,7 +246,8 @@ def test_card_of_the_winner_contains_the_comparison(run_copy):
     (run_copy / "comparison").mkdir()
     (run_copy / "comparison" / "compare.json").write_text(content, encoding="utf-8")
     card = model_card(run_copy)
-    assert comparison.verdict in card and "| 40 | adversarial | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
+    assert comparison.verdict in card
+    assert "| 40 | adversarial | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
     assert "kept the weights of their teacher" not in card
     key = RunKey(40, 2, "adversarial")
     comparison.run_scores[key] = dataclasses.replace(comparison.run_scores[key], teachers=True)
@@ -251,9 +262,12 @@ def test_test_scores_update_the_card_unless_it_was_edited(run_copy, capsys):
     edited = card.read_text("utf-8") + "Ask the desk of payments.\n"
     scores = evaluate(run_copy)
     new = card.read_text("utf-8")
-    assert f"**names, test: {scores['names'].value:.3f}" in new and "test had not been scored" not in new
+    assert f"**names, test: {scores['names'].value:.3f}" in new
+    assert "test had not been scored" not in new
     assert {result.dataset_split for result in ModelCard(new).data.eval_results} == {"dev", "test"}
-    assert evaluate(run_copy).fields and card.read_text("utf-8") == new and "warning" not in capsys.readouterr().err
+    assert evaluate(run_copy).fields
+    assert card.read_text("utf-8") == new
+    assert "warning" not in capsys.readouterr().err
     card.write_text(edited, encoding="utf-8")
     evaluate(run_copy, "dev")
     assert card.read_text("utf-8") == edited
@@ -277,12 +291,15 @@ def test_field_without_gold_in_dev_has_no_score_and_selects_no_weights(task, tmp
     assert "no document of dev has a label of risks, names: no score is defined there" in capsys.readouterr().err
     dev = json.loads((run / "scores.json").read_text("utf-8"))["dev"]
     assert dev["names"]["f1"] is dev["risks"]["macro_f1"] is dev["names"]["intervals"]["f1"] is None
-    assert dev["names"]["false"] == dev["names"]["found"] > 0 and dev["names"]["labels"]["person"]["found"] > 0
+    assert dev["names"]["false"] == dev["names"]["found"] > 0
+    assert dev["names"]["labels"]["person"]["found"] > 0
     rows = [json.loads(line)["dev"] for line in (run / "log.jsonl").read_text("utf-8").splitlines() if '"dev"' in line]
-    assert all(row["mean"] == row["topic"] and row["names"] is None for row in rows) and len(rows) == 2
+    assert all(row["mean"] == row["topic"] and row["names"] is None for row in rows)
+    assert len(rows) == 2
     card = (run / "README.md").read_text("utf-8")
     line = f"**names, dev: –** (F1, strict: same label, same first and last character) on 20 documents, gold 0, found {dev['names']['found']}, false {dev['names']['found']}."
-    assert line in card and f"| person | 0 | {dev['names']['labels']['person']['found']} |" in card
+    assert line in card
+    assert f"| person | 0 | {dev['names']['labels']['person']['found']} |" in card
     configs = {result.dataset_config for result in ModelCard(card).data.eval_results}
     assert configs == {"topic"}, "the hub accepts numbers only"
     show_scores(SplitScores.of(dev), "dev")
@@ -300,9 +317,11 @@ def test_without_any_gold_in_dev_the_last_weights_are_kept(task, tmp_path, encod
     warning = "no document of dev has a label of any field: no score is defined there, and the last weights"
     assert capsys.readouterr().err.count(warning) == 1
     scores = json.loads((run / "scores.json").read_text("utf-8"))
-    assert scores["training"]["best_step"] is None and scores["dev"]["risks"]["macro_f1"] is None
+    assert scores["training"]["best_step"] is None
+    assert scores["dev"]["risks"]["macro_f1"] is None
     card = (run / "README.md").read_text("utf-8")
-    assert "**risks, dev: –** (macro F1)" in card and "weights were chosen on dev" not in card
+    assert "**risks, dev: –** (macro F1)" in card
+    assert "weights were chosen on dev" not in card
     with pytest.raises(UserError, match='no document of the split "dev" has a label: no score is defined there'):
         compare(str(task), tmp_path / "compared", encoder=encoder("bert"))
     assert not (tmp_path / "compared").exists()
@@ -317,7 +336,8 @@ def test_examples_are_shown_only_on_request(run_copy):
     assert settings["include_examples"] is False
     (run_copy / "run.yaml").write_text(yaml.safe_dump({**settings, "include_examples": True}), encoding="utf-8")
     card = model_card(run_copy)
-    assert [text for text in texts if text in card] == texts[:3] and "except the examples below" in card
+    assert [text for text in texts if text in card] == texts[:3]
+    assert "except the examples below" in card
 
 
 @pytest.mark.pictures
@@ -343,7 +363,8 @@ def test_run_contains_no_text_of_the_corpus(task, tmp_path, encoder):
         tiny.write_records(file, records)
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "latent", pooling="stock")).path
     files = [file for file in run.rglob("*") if file.is_file()]
-    assert len(files) > 15 and len(grams) > 4000
+    assert len(files) > 15
+    assert len(grams) > 4000
     for file in files:
         raw = file.read_bytes().lower()
         assert not [gram for gram in {raw[start : start + 8] for start in range(len(raw))} & grams], file

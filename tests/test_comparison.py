@@ -53,13 +53,14 @@ def test_the_interval_is_that_of_a_paired_t_test():
         gain = comparison.difference("adversarial", budgets)
         expected = stats.ttest_rel(scores, base).confidence_interval(0.95)
         assert (gain.low, gain.high) == pytest.approx((expected.low, expected.high))
-        assert gain.mean == pytest.approx((scores - base).mean()) and gain.cost == pytest.approx(2.5)
+        assert gain.mean == pytest.approx((scores - base).mean())
+        assert gain.cost == pytest.approx(2.5)
     budget = comparison.as_dict()["budgets"][1]
     assert budget["presets"]["supervised"]["mean"] == pytest.approx(supervised[1].mean())
     assert budget["presets"]["supervised"]["deviation"] == pytest.approx(supervised[1].std(ddof=1))
 
 
-@pytest.mark.parametrize("gains, winner, words", [
+@pytest.mark.parametrize(("gains", "winner", "words"), [
     ([3.0, 3.2, 2.8], "adversarial", r"adversarial adds 3\.0 F1 \(2\.5 to 3\.5, the mean over 50 and 100 labels\): keep it\."),
     ([3.0, -1.0, 1.0], "supervised", r"no measurable gain from adversarial \(\+1\.0 F1, -4\.0 to 6\.0, the mean over 50 and 100"),
     ([-3.0, -3.2, -2.8], "supervised", r"adversarial loses \(-3\.0 F1, -3\.5 to -2\.5, the mean over 50 and 100 labels\): ship supervised\."),
@@ -74,7 +75,9 @@ def test_one_plain_sentence(gains, winner, words):
     }
     comparison = comparison_of(scores)
     assert re.fullmatch(words + ".*", comparison.verdict), comparison.verdict
-    assert comparison.winner == winner and comparison.best.preset == winner and comparison.best.label_budget == 100
+    assert comparison.winner == winner
+    assert comparison.best.preset == winner
+    assert comparison.best.label_budget == 100
     assert comparison.best.seed == len(gains) - 1, "the run that dev likes best"
 
 
@@ -98,7 +101,8 @@ def test_runs_that_kept_their_teacher_are_counted():
     kept = RunKey(50, 1, "adversarial")
     comparison.run_scores[kept] = dataclasses.replace(comparison.run_scores[kept], teachers=True)
     assert comparison.notes[0].startswith("1 of the 2 runs of adversarial kept the weights of their teacher")
-    assert comparison.as_dict()["runs"][-1]["teachers"] and comparison.as_dict()["notes"] == comparison.notes
+    assert comparison.as_dict()["runs"][-1]["teachers"]
+    assert comparison.as_dict()["notes"] == comparison.notes
 
 
 def test_several_kinds_of_field_have_no_common_unit():
@@ -147,7 +151,8 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     assert len(trained) == 8, "what was trained before is not trained again"
 
     result = json.loads((made / "compare.json").read_text("utf-8"))
-    assert len(result["runs"]) == 8 and {each["label_budget"] for each in result["runs"]} == {10, 20}
+    assert len(result["runs"]) == 8
+    assert {each["label_budget"] for each in result["runs"]} == {10, 20}
     for each in result["runs"]:
         run = made / "runs" / f"{each['label_budget']}-{each['preset']}-{each['seed']}"
         settings = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
@@ -174,7 +179,9 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     compare(str(task), made, resume=True, split="test")
     assert "another version of this package trained 1 of these runs: 10-supervised-1." in capsys.readouterr().err
     result = json.loads((made / "compare.json").read_text("utf-8"))
-    assert len(trained) == 8 and result["split"] == "test" and result["budgets"][0]["labels"] == 10
+    assert len(trained) == 8
+    assert result["split"] == "test"
+    assert result["budgets"][0]["labels"] == 10
     scores = json.loads((made / "runs" / "10-supervised-1" / "scores.json").read_text("utf-8"))["test"]
     (run,) = (
         each for each in result["runs"] if (each["label_budget"], each["preset"], each["seed"]) == (10, "supervised", 1)
@@ -186,7 +193,8 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     message = (
         "left out of the comparison this time: 10-adversarial-1, 10-supervised-1, 20-adversarial-1, 20-supervised-1."
     )
-    assert message in capsys.readouterr().err and len(trained) == 8
+    assert message in capsys.readouterr().err
+    assert len(trained) == 8
     assert {each["seed"] for each in json.loads((made / "compare.json").read_text("utf-8"))["runs"]} == {0}
 
 
@@ -194,7 +202,8 @@ def test_the_preset_auto_is_what_wins_on_dev_and_supervised_without_dev(task, tm
     kwargs = {"preset": "auto", "label_budget": 20, "seed": 4, "encoder": encoder("bert"), **SHORT}
     made = train(str(task), tmp_path / "made", **kwargs).path
     result = json.loads((made / "comparison" / "compare.json").read_text("utf-8"))
-    assert {each["seed"] for each in result["runs"]} == {4, 5, 6} and result["verdict"] in capsys.readouterr().err
+    assert {each["seed"] for each in result["runs"]} == {4, 5, 6}
+    assert result["verdict"] in capsys.readouterr().err
     settings = yaml.safe_load((made / "run.yaml").read_text("utf-8"))
     assert (settings["preset"], settings["seed"], settings["label_budget"]) == (result["winner"], 4, 20)
     assert {file.name for file in (made / "comparison").iterdir()} == {
@@ -206,10 +215,8 @@ def test_the_preset_auto_is_what_wins_on_dev_and_supervised_without_dev(task, tm
     Extractor.from_pretrained(made)
     before = (made / "names" / "model.safetensors").stat().st_mtime_ns
     train(str(task), made, resume=True, **kwargs)
-    assert (
-        "nothing to resume" in capsys.readouterr().err
-        and (made / "names" / "model.safetensors").stat().st_mtime_ns == before
-    )
+    assert "nothing to resume" in capsys.readouterr().err
+    assert (made / "names" / "model.safetensors").stat().st_mtime_ns == before
 
     content = yaml.safe_load(task.read_text("utf-8"))
     del content["files"]["dev"]
@@ -242,7 +249,8 @@ def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encode
     assert call(*options, "--output", str(tmp_path / "one")) == 0
     assert call(*options, "--output", str(tmp_path / "two"), "--jobs", "2") == 0
     shown = capsys.readouterr()
-    assert "adversarial alone was run: nothing to compare." in shown.out and "run 2 of 2 done" in shown.err
+    assert "adversarial alone was run: nothing to compare." in shown.out
+    assert "run 2 of 2 done" in shown.err
     for name in ("runs/12-adversarial-0", "runs/12-adversarial-1"):
         one, two = (tmp_path / made / name / "names" / "model.safetensors" for made in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()
@@ -265,12 +273,14 @@ def test_supervised_runs_teach_processes_of_their_own_too(task, tmp_path, encode
     assert "uses no unlabeled text" not in plain
     read = [json.loads((made / "runs" / f"12-{preset}-0" / "scores.json").read_text("utf-8"))["training"]["unlabeled"]
             for preset in ("supervised", "adversarial")]  # fmt: skip
-    assert read[0]["documents"] == 0 and read[1]["documents"] == 40 - 12 + 30 + 1
+    assert read[0]["documents"] == 0
+    assert read[1]["documents"] == 40 - 12 + 30 + 1
     log = (made / "runs" / "12-adversarial-0.log").read_text("utf-8")
-    assert "(adversarial)" in log and "(teacher)" not in log
+    assert "(adversarial)" in log
+    assert "(teacher)" not in log
 
 
-@pytest.mark.parametrize("kwargs, words", [
+@pytest.mark.parametrize(("kwargs", "words"), [
     ({"presets": ["supervised", "adverserial"]}, ['unknown preset "adverserial"', '"adversarial"']),
     ({"presets": ["supervised", "supervised"]}, ["presets is ['supervised', 'supervised']", "none twice"]),
     ({"seeds": 0}, ["seeds is []"]),
@@ -303,7 +313,8 @@ def test_unlabeled_texts_are_read_before_anything_is_trained(task, tmp_path, enc
     for path, words in ((tmp_path / "empty", "there is no .txt or .jsonl"), (broken, "more.jsonl:2")):
         with pytest.raises(UserError, match=words):
             compare(str(task), tmp_path / "made", encoder=encoder("bert"), unlabeled=(str(path),), **SHORT)
-        assert not (tmp_path / "made").exists() and "uses no unlabeled text" not in capsys.readouterr().err
+        assert not (tmp_path / "made").exists()
+        assert "uses no unlabeled text" not in capsys.readouterr().err
 
 
 def test_an_encoder_without_a_mask_is_refused_before_anything_is_trained(task, tmp_path, encoder, monkeypatch):
@@ -340,9 +351,11 @@ def test_a_process_that_fails_is_named_and_ends_the_others(tmp_path, monkeypatch
     monkeypatch.setattr(workers, "_start", start)
     with pytest.raises(UserError, match=r"bad: a\.txt:1: bad\. Mend it\. Fix the cause, then continue with --resume"):
         workers.run_processes([["good"], ["bad", "long"]], lambda name: [name], tmp_path, 3)
-    assert all(each.poll() is not None for each in started) and len(started) == 3
+    assert all(each.poll() is not None for each in started)
+    assert len(started) == 3
     shown = capsys.readouterr().err
-    assert shown.count("warning: odd") == 1 and "run 1 of 3 done: good" in shown
+    assert shown.count("warning: odd") == 1
+    assert "run 1 of 3 done: good" in shown
     with pytest.raises(UserError, match=r"killed: it ended with status 9; see .*killed\.log"):
         workers.run_processes([["killed"]], lambda name: [name], tmp_path, 2)
 
@@ -361,7 +374,7 @@ def test_each_process_has_a_gpu_of_those_that_this_one_may_use(tmp_path, monkeyp
 
 
 def test_two_processes_do_not_work_in_one_folder(tmp_path):
-    with locked(tmp_path / "made"), pytest.raises(UserError, match="another process is writing to this folder"):
-        with locked(tmp_path / "made"):
-            pytest.fail("let in")
+    folder, message = tmp_path / "made", "another process is writing to this folder"
+    with locked(folder), pytest.raises(UserError, match=message), locked(folder):
+        pytest.fail("let in")
     assert list((tmp_path / "made").iterdir()) == []

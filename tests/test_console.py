@@ -44,8 +44,12 @@ def test_tables_go_to_standard_output_without_markup(capsys):
     tables.print_table(rows, title="[b]scores")
     out, err = capsys.readouterr()
     assert err == ""
-    assert "[red]x[/]" in out and "[b]scores" in out and escape_controls(EVIL) in out
-    assert "0.123" in out and "1,200" in out and "yes" in out
+    assert "[red]x[/]" in out
+    assert "[b]scores" in out
+    assert escape_controls(EVIL) in out
+    assert "0.123" in out
+    assert "1,200" in out
+    assert "yes" in out
     assert not set(out) & set("\x1b\x07\r\x9b\u202e")
 
 
@@ -133,7 +137,10 @@ def test_progress_on_a_terminal_is_a_bar(capsys, terminal):
             report(step, loss=0.25, dev=0.5)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "training [b]" in err and "10/10" in err and "loss 0.250 dev 0.500" in err and "━" in err
+    assert "training [b]" in err
+    assert "10/10" in err
+    assert "loss 0.250 dev 0.500" in err
+    assert "━" in err
 
 
 def test_failing_loop_reports_no_end(capsys):
@@ -161,7 +168,8 @@ def test_finding_prints_no_control_characters(capsys, terminal):
     text = EVIL + "Acme" + EVIL
     tables.show_finding(EVIL, a_finding(text, "Acme" + EVIL, EVIL), text)
     out = capsys.readouterr().out
-    assert out.endswith("\n") and "\n" not in out[:-1]
+    assert out.endswith("\n")
+    assert "\n" not in out[:-1]
     assert not set(out) & set("\x07\r\x9b\u202e\x00")
     assert "␛[31m[bold]red[/bold]" in out
 
@@ -171,7 +179,8 @@ def test_color_only_on_a_terminal_and_without_no_color(capsys, terminal, monkeyp
     terminal("stdout")
     tables.show_finding("a.txt", a_finding(text, "Acme LLP"), text)
     colored = capsys.readouterr().out
-    assert "\x1b[" in colored and "«" not in colored
+    assert "\x1b[" in colored
+    assert "«" not in colored
     monkeypatch.setenv("NO_COLOR", "1")
     tables.show_finding("a.txt", a_finding(text, "Acme LLP"), text)
     plain = capsys.readouterr().out
@@ -196,4 +205,5 @@ def test_ascii_terminal_gets_escapes():
     code = "from electra_ie.cli.tables import *; from electra_ie.common.logs import *; use_cli_format(); print_table([{'a': 'Zoë'}]); notice('Søns')"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert "Zo\\xeb" in process.stdout and "S\\xf8ns" in process.stderr
+    assert "Zo\\xeb" in process.stdout
+    assert "S\\xf8ns" in process.stderr

@@ -39,9 +39,8 @@ def test_a_corpus_holds_what_the_recipe_asks_for(task, tmp_path, capsys):
     )
     adversarial = read(task, preset="adversarial", label_budget=10, max_dev_documents=7)
     assert (len(adversarial.train), len(adversarial.pool), len(adversarial.dev)) == (10, 60, 7)
-    assert all(document.gold for document in adversarial.train) and not any(
-        document.gold for document in adversarial.pool
-    )
+    assert all(document.gold for document in adversarial.train)
+    assert not any(document.gold for document in adversarial.pool)
     (tmp_path / "more.txt").write_text("another text", encoding="utf-8")
     capsys.readouterr()
     assert len(read(task, preset="adversarial", unlabeled=(str(tmp_path / "more.txt"),)).pool) == 31
@@ -79,14 +78,16 @@ def test_train_without_a_label_is_refused(task):
         read(task)
 
 
-@pytest.mark.parametrize("split, line", [("train", 41), ("dev", 21)])
+@pytest.mark.parametrize(("split", "line"), [("train", 41), ("dev", 21)])
 def test_gold_that_bio_cannot_spell_is_refused_with_its_place(task, split, line):
     add(task, f"{split}.jsonl", OVERLAP)
     with pytest.raises(UserError) as caught:
         read(task)
     message = str(caught.value)
     assert f"{split}.jsonl:{line}: 1 of {2 * (40 + 20) + 3} gold spans" in message, message
-    assert '"names"' in message and "characters 6 to 11 of o" in message and "overlaps: count" in message
+    assert '"names"' in message
+    assert "characters 6 to 11 of o" in message
+    assert "overlaps: count" in message
 
 
 def test_it_is_counted_where_the_task_allows_it_and_stays_missed_in_the_score(task, capsys):
@@ -121,7 +122,9 @@ def test_a_label_without_an_example_is_named(task, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     for line, field, label in zip(lines, ("topic", "risks", "names"), ("sport", "gold", "city"), strict=True):
-        assert f'field "{field}": 1 of' in line and "has no labeled document" in line and line.endswith(f": {label}.")
+        assert f'field "{field}": 1 of' in line
+        assert "has no labeled document" in line
+        assert line.endswith(f": {label}.")
 
 
 def test_labels_that_one_document_alone_bears_are_named(capsys):
@@ -149,10 +152,12 @@ def inside_words(task, size):
 
 
 def test_a_few_spans_inside_words_do_not_turn_words_into_tokens(task, encoder, capsys):
-    assert cut(task, encoder).whole_words is True and capsys.readouterr().err == ""
+    assert cut(task, encoder).whole_words is True
+    assert capsys.readouterr().err == ""
     text = inside_words(task, 2)
     windower = cut(task, encoder)
-    assert windower.whole_words is True and (4, 10) in windower.tokens(text)[1]
+    assert windower.whole_words is True
+    assert (4, 10) in windower.tokens(text)[1]
     line = capsys.readouterr().err
     assert "warning: 2 of 82 gold spans of train begin or end inside a word of this encoder: " in line
     assert "i0 (line 41, characters 4 to 9), i1 (line 42, characters 4 to 9)." in line
@@ -162,7 +167,8 @@ def test_a_few_spans_inside_words_do_not_turn_words_into_tokens(task, encoder, c
 def test_tokens_are_judged_where_words_cannot_spell_much_of_the_gold(task, encoder, capsys):
     text = inside_words(task, 8)
     windower = cut(task, encoder)
-    assert (4, 9) in windower.tokens(text)[1] and windower.whole_words is False
+    assert (4, 9) in windower.tokens(text)[1]
+    assert windower.whole_words is False
     assert capsys.readouterr().err == ""
 
 
@@ -183,9 +189,12 @@ def test_spans_inside_a_token_are_counted_and_the_first_five_named(task, encoder
     add(task, "dev.jsonl", {**part, "id": "d", "text": "the bank opened"})
     cut(task, encoder, "tokens")
     train, dev = capsys.readouterr().err.splitlines()
-    assert "warning: 6 of 86 gold spans of train begin or end inside a token" in train and train.count("(line ") == 5
-    assert "i4 (line 45, characters 4 to 7), ..." in train and "units=tokens" not in train
-    assert "warning: 1 of 41 gold spans of dev" in dev and "d (line 21, characters 4 to 7)." in dev
+    assert "warning: 6 of 86 gold spans of train begin or end inside a token" in train
+    assert train.count("(line ") == 5
+    assert "i4 (line 45, characters 4 to 7), ..." in train
+    assert "units=tokens" not in train
+    assert "warning: 1 of 41 gold spans of dev" in dev
+    assert "d (line 21, characters 4 to 7)." in dev
 
 
 def test_a_dev_split_without_labels_is_refused(task):

@@ -155,7 +155,8 @@ def test_unlabeled_documents_do_not_change_the_classification_loss(encoder, kind
         loss.backward()
         found.append((float(loss.detach()), discriminator.heads[f"field_{kind}"].output_layer.weight.grad.clone()))
         discriminator.zero_grad()
-    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5) and found[0][0] > 0
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
+    assert found[0][0] > 0
     torch.testing.assert_close(found[0][1], found[1][1])
     units = discriminator(**collate(bare, windower, tiny.FIELDS)).units
     assert float(TERMS["discriminator"]["classification"](units[kind], None, local_mean).detach()) == 0
@@ -186,7 +187,8 @@ def test_forward_takes_tensors_as_a_tokenizer_makes_them_and_returns_a_model_out
     encoded = load_tokenizer(folder)([SHORT, LONG], padding=True, return_tensors="pt")
     tensors = {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
     output = discriminator(**tensors)
-    assert isinstance(output, ModelOutput) and output.loss is None
+    assert isinstance(output, ModelOutput)
+    assert output.loss is None
     length = encoded["input_ids"].shape[1]
     assert {name: tuple(logits.shape) for name, logits in output.logits.items()} == {
         "topic": (2, 3), "risks": (2, 2), "names": (2, length, 5)
@@ -209,9 +211,11 @@ def test_save_pretrained_and_from_pretrained_keep_one_encoder_for_all_fields(fam
     discriminator.save_pretrained(tmp_path / "saved")
     assert {path.name for path in (tmp_path / "saved").iterdir()} == {"config.json", "topic", "risks", "names"}
     loaded = Discriminator.from_pretrained(tmp_path / "saved")
-    assert not loaded.training and loaded.fields == discriminator.fields
+    assert not loaded.training
+    assert loaded.fields == discriminator.fields
     before, after = discriminator.state_dict(), loaded.state_dict()
-    assert before.keys() == after.keys() and all(torch.equal(after[name], value) for name, value in before.items())
+    assert before.keys() == after.keys()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
     assert loaded.num_parameters() == discriminator.num_parameters(), "an encoder for each field"
     for name, logits in discriminator.predict_logits(batch).items():
         assert torch.equal(loaded.predict_logits(batch)[name], logits)

@@ -25,7 +25,7 @@ def reports(monitor, count, first=0, loss=1.0, fake=0.3, answers=(3, 3)):
     return [index for index, report in enumerate(reported) if report], reported[-1]
 
 
-@pytest.mark.parametrize("sign, message", [
+@pytest.mark.parametrize(("sign", "message"), [
     ({"loss": 50.0}, "the loss has exploded"),
     ({"loss": math.inf}, "the loss has exploded"),
     ({"fake": 0.001}, "the discriminator rejects every generated row"),
@@ -35,18 +35,20 @@ def test_lasting_sign_is_reported(sign, message):
     monitor = DivergenceMonitor(400)
     assert reports(monitor, 300) == ([], None)
     steps, report = reports(monitor, 60, 300, **sign)
-    assert steps[0] == 39 and message in report
+    assert steps[0] == 39
+    assert message in report
     assert monitor.sign == report
 
 
-@pytest.mark.parametrize("steps, sign", [
+@pytest.mark.parametrize(("steps", "sign"), [
     (30, {"loss": 50.0}), (30, {"fake": 0.001}), (30, {"answers": (1, 3)}), (60, {"answers": (1, 1)}), (60, {"loss": 9.0}),
 ])  # fmt: skip
 def test_short_or_harmless_sign_is_not_reported(steps, sign):
     monitor = DivergenceMonitor(400)
     reports(monitor, 300)
     assert reports(monitor, steps, 300, **sign) == ([], None)
-    assert reports(monitor, 20, 300 + steps) == ([], None) and monitor.sign is None
+    assert reports(monitor, 20, 300 + steps) == ([], None)
+    assert monitor.sign is None
 
 
 def test_field_that_never_learned_has_not_collapsed():
@@ -65,7 +67,8 @@ def test_collapsed_run_keeps_its_last_good_weights(task, tmp_path, encoder, caps
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     fakes = {row["step"]: row["realness_fake"] for row in rows if "realness_fake" in row}
     kept = int(messages.split("The run keeps the weights of step ")[1].split(".")[0])
-    assert max(fakes) < 120 and max(list(fakes.values())[-20:]) < 0.005 < fakes[kept]
+    assert max(fakes) < 120
+    assert max(list(fakes.values())[-20:]) < 0.005 < fakes[kept]
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]["kept"] == kept
     assert "Training collapsed at step" in (run / "README.md").read_text("utf-8")
 

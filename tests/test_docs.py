@@ -88,7 +88,8 @@ def name_of(page: Path) -> str:
 
 
 def test_the_blocks_are_found():
-    assert len(SHELL) > 25 and len(PYTHON) > 4
+    assert len(SHELL) > 25
+    assert len(PYTHON) > 4
     fences = sum(len(re.findall(r"^```\w+$", page.read_text("utf-8"), re.M)) for page in PAGES)
     assert fences == sum(block.language != "" for block in BLOCKS)
     reasons = sum(len(re.findall("^<!-- not run", page.read_text("utf-8"), re.M)) for page in PAGES)
@@ -166,7 +167,7 @@ def test_the_site_builds_and_requests_nothing(tmp_path: Path):
     """`mkdocs build --strict` passes, and no page loads a font, script or picture from elsewhere."""
     pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=300)
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stderr
     pages = list((tmp_path / "site").rglob("*.html"))
     assert len(pages) >= len(PAGES)

@@ -18,7 +18,7 @@ from electra_ie.models import encoders
 from electra_ie.models.encoders import load_tokenizer, max_length, resolve_encoder
 
 
-@pytest.mark.parametrize("name, words", [
+@pytest.mark.parametrize(("name", "words"), [
     ("no-such-encoder-anywhere", ["neither a directory here nor to be had from the hub", "needs no network"]),
     ("./nowhere", ["./nowhere: there is no such encoder directory"]),
     ("/not/a/folder", ["no such encoder directory"]),

@@ -25,7 +25,8 @@ def load(name):
 def test_ten_steps_in_a_plain_accelerate_loop(encoder, tmp_path, generator, capsys):
     arguments = ["--generator", generator, "--encoder", encoder("bert"), "--learning-rate", "3e-3"]
     history = load("custom_loop").main([*arguments, "--output", str(tmp_path / "saved")])
-    assert len(history) == 10 and "step 10: L_D" in capsys.readouterr().out
+    assert len(history) == 10
+    assert "step 10: L_D" in capsys.readouterr().out
     classification = [step["flags.classification"] + step["entities.classification"] for step in history]
     assert sum(classification[-3:]) < 0.8 * sum(classification[:3]), "the discriminator does not learn"
     if generator == "latent":

@@ -62,13 +62,14 @@ def test_a_name_every_hundredth_word_of_ten_thousand_is_found_everywhere(folder)
     text = " ".join(words)
     result = next(extractor.read([Document("long", text)]))
     assert result.windows > 200
-    assert result.answers["names"] == gold and len(gold) == 100
+    assert result.answers["names"] == gold
+    assert len(gold) == 100
     assert result.record()["characters"] == len(text)
     assert score(tiny.NAMED, [gold], [result.answers["names"]])["recall"] == 1
 
 
 @pytest.mark.parametrize(
-    "size, context_overlap, whole", [(14, 0, False), (20, 3, False), (33, 8, False), (20, 3, True)]
+    ("size", "context_overlap", "whole"), [(14, 0, False), (20, 3, False), (33, 8, False), (20, 3, True)]
 )
 def test_a_name_that_lies_across_a_cut_is_found_whole(folder, size, context_overlap, whole):
     windower = WindowTokenizer(tiny.cutter_of(folder).tokenizer, size, context_overlap, whole)
@@ -104,7 +105,8 @@ def test_a_finding_is_a_passage_without_white_space_at_its_edges(folder, whole, 
             assert each.text == text[each.start : each.end] == each.text.strip() != ""
             assert each.window is None
         else:
-            assert each.text is None and 1 <= each.window <= len(windower(text))
+            assert each.text is None
+            assert 1 <= each.window <= len(windower(text))
         assert 0 <= each.score <= 1
     assert [each.field for each in found].count("topic") == (1 if text.strip() else 0)
     assert found == sorted(found, key=lambda each: (each.start, each.end, each.field, each.label))
@@ -134,7 +136,8 @@ def test_company_changes_no_answer(reader, monkeypatch):
         draw.shuffle(documents)
         for result in reader.read(documents):
             expected = alone[result.document.id]
-            assert result.answers == expected.answers and result.windows == expected.windows
+            assert result.answers == expected.answers
+            assert result.windows == expected.windows
             for one, other in zip(result.findings, expected.findings, strict=True):
                 assert (one.field, one.label, one.start, one.end) == (other.field, other.label, other.start, other.end)
                 assert one.score == pytest.approx(other.score, abs=1.01e-4)
@@ -161,7 +164,9 @@ def test_a_record_says_what_was_read(reader):
 def test_nothing_is_found_in_a_text_without_characters(reader):
     for text in ("", " \n "):
         (result,) = reader.read([Document("", text)])
-        assert result.findings == [] and result.answers["topic"] in tiny.TOPIC.labels and result.windows == 1
+        assert result.findings == []
+        assert result.answers["topic"] in tiny.TOPIC.labels
+        assert result.windows == 1
 
 
 def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in_the_loudest(encoder):
@@ -182,10 +187,12 @@ def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in
     topic = next(each for each in found if each.field == "topic")
     assert topic.label == max(mean, key=mean.get) == "travel"
     assert (topic.start, topic.end) == (loud[0].token_mask[0][0], loud[0].token_mask[-1][1])
-    assert topic.window == windows.index(loud[0]) + 1 > 1 and topic.text is None
+    assert topic.window == windows.index(loud[0]) + 1 > 1
+    assert topic.text is None
     flags = {each.label for each in found if each.field == "risks"}
     sure = {"late": 8 * len(quiet) / len(windows) - 4, "cash": 16 * len(loud) / len(windows) - 4}
-    assert flags == {label for label, logit in sure.items() if logit > 0} and 0 < len(flags)
+    assert flags == {label for label, logit in sure.items() if logit > 0}
+    assert len(flags) > 0
 
 
 def test_a_flag_holds_from_a_half_upwards_and_a_span_has_the_mean_probability_of_the_tags_it_was_given(encoder):
@@ -208,7 +215,8 @@ def test_a_flag_holds_from_a_half_upwards_and_a_span_has_the_mean_probability_of
 def test_a_list_of_texts_has_the_findings_of_each_text(reader):
     texts = ["Arden paid 1.234,56", "", "the river moved to Brisk"]
     results = reader(texts)
-    assert results == [reader(text) for text in texts] == reader(tuple(texts)) and reader([]) == []
+    assert results == [reader(text) for text in texts] == reader(tuple(texts))
+    assert reader([]) == []
     assert [findings.result.document.text for findings in results] == texts
 
 
@@ -223,7 +231,9 @@ def test_a_saved_extractor_is_read_back_without_texts_and_paths(run, tmp_path):
     assert str(run.parent) not in (saved / "task.yaml").read_text("utf-8")
     again = Extractor.from_pretrained(saved)
     text = "invoice goods Arden paid 5.975,74 later than monday."
-    assert again(text) == loaded(text) and again.fields == loaded.fields and again.edges == loaded.edges
+    assert again(text) == loaded(text)
+    assert again.fields == loaded.fields
+    assert again.edges == loaded.edges
     assert again.model == loaded.model, "the same bytes"
     again.save_pretrained(saved)
     assert Extractor.from_pretrained(saved)(text) == loaded(text)
@@ -234,7 +244,8 @@ def test_an_extractor_that_was_never_loaded_is_saved_too(encoder, tmp_path):
     made = Extractor(tiny.discriminator_of(folder), tiny.cutter_of(folder), tiny.FIELDS)
     made.save_pretrained(tmp_path / "saved")
     again = Extractor.from_pretrained(tmp_path / "saved")
-    assert again.fields == tiny.FIELDS and again("Arden paid 5.975,74") == made("Arden paid 5.975,74")
+    assert again.fields == tiny.FIELDS
+    assert again("Arden paid 5.975,74") == made("Arden paid 5.975,74")
 
 
 def test_an_extractor_is_not_saved_over_a_run_or_a_file(run, tmp_path):

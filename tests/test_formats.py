@@ -58,7 +58,9 @@ def refusal(format: str, path: Path, *fields: Field, **options: object) -> str:
 def test_file_that_is_not_utf8_text_is_refused_by_line(tmp_path, format, name, content, line, words):
     path = write(tmp_path, name, content.replace(b"LINE", b'{"text": ""}' if format == "jsonl" else b"line"))
     message = refusal(format, path, **({"columns": ["text"], "header": False} if format == "csv" else {}))
-    assert message.startswith(f"{path}:{line}: ") and words in message and "UTF-8" in message
+    assert message.startswith(f"{path}:{line}: ")
+    assert words in message
+    assert "UTF-8" in message
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "conll", "text", "brat"])
@@ -125,7 +127,8 @@ def test_csv_reads_quotes_line_ends_ids_and_unknown_values(tmp_path):
 
 def test_csv_without_the_column_of_a_field_is_unlabeled(tmp_path):
     (only,) = read("tsv", write(tmp_path, "a.tsv", "text\nhi\n"), TOPIC, RISKS)
-    assert only.gold == {} and only.id == "a-2"
+    assert only.gold == {}
+    assert only.id == "a-2"
 
 
 def test_csv_joins_columns_to_a_text(tmp_path):
@@ -163,7 +166,8 @@ def test_very_long_cell_is_read(tmp_path):
 def test_csv_error_names_the_line(tmp_path, content, options, line, words):
     path = write(tmp_path, "a.csv", content)
     message = refusal("csv", path, TOPIC, RISKS, **options)
-    assert message.startswith(f"{path}:{line}: ") and words in message
+    assert message.startswith(f"{path}:{line}: ")
+    assert words in message
 
 
 def test_csv_refuses_impossible_options(tmp_path):
@@ -205,7 +209,8 @@ def test_conll_gives_each_field_its_labels_and_a_single_column_none(tmp_path):
     (both,) = read("conll", write(tmp_path, "a.txt", "Ann B-PER\nRio B-LOC\n"), people, cities)
     assert both.gold == {"people": (Span(0, 3, "PER"),), "cities": (Span(4, 7, "LOC"),)}
     (bare,) = read("conll", write(tmp_path, "b.txt", "Ann\nRio\n"), people, cities)
-    assert bare.gold == {} and bare.text == "Ann Rio"
+    assert bare.gold == {}
+    assert bare.text == "Ann Rio"
 
 
 @pytest.mark.parametrize(
@@ -221,7 +226,8 @@ def test_conll_gives_each_field_its_labels_and_a_single_column_none(tmp_path):
 def test_conll_error_names_the_line(tmp_path, content, options, line, words):
     path = write(tmp_path, "a.txt", content)
     message = refusal("conll", path, ENTITIES, **options)
-    assert message.startswith(f"{path}:{line}: ") and words in message
+    assert message.startswith(f"{path}:{line}: ")
+    assert words in message
 
 
 word = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=6).filter(
@@ -317,7 +323,8 @@ SPAN = {"start": 0, "end": 3, "label": "PER"}
 def test_jsonl_error_names_the_line(tmp_path, values, words):
     path = record(tmp_path, **values)
     message = refusal("jsonl", path, TOPIC, RISKS, ENTITIES)
-    assert message.startswith(f"{path}:3: ") and words in message
+    assert message.startswith(f"{path}:3: ")
+    assert words in message
 
 
 @pytest.mark.parametrize(
@@ -332,7 +339,8 @@ def test_jsonl_error_names_the_line(tmp_path, values, words):
 def test_jsonl_refuses_lines_that_are_not_records(tmp_path, line, words):
     path = write(tmp_path, "a.jsonl", f'{{"text": "ok"}}\n{line}\n')
     message = refusal("jsonl", path)
-    assert message.startswith(f"{path}:2: ") and words in message
+    assert message.startswith(f"{path}:2: ")
+    assert words in message
 
 
 @st.composite
@@ -445,7 +453,8 @@ def test_brat_strips_white_space_with_one_warning_per_folder(tmp_path, capsys):
 def test_brat_error_names_the_line(tmp_path, annotation, words):
     path = standoff(tmp_path, "Ann", "T0\tPER 0 3\tAnn", annotation)
     message = refusal("brat", path, ENTITIES)
-    assert message.startswith(f"{path / 'a.ann'}:2: ") and words in message
+    assert message.startswith(f"{path / 'a.ann'}:2: ")
+    assert words in message
 
 
 def test_brat_refuses_annotations_without_a_text(tmp_path):

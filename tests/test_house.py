@@ -54,7 +54,8 @@ RANK = {folder: rank for rank, folders in enumerate(ORDER) for folder in folders
 
 def test_every_module_has_a_place_in_the_order():
     assert {name.split(".")[0] for name in GRAPH} == set(RANK)
-    assert GRAPH["training.trainer"] and "common.errors" in GRAPH["data.readers.jsonl"], "the imports were not read"
+    assert GRAPH["training.trainer"], "the imports were not read"
+    assert "common.errors" in GRAPH["data.readers.jsonl"], "the imports were not read"
 
 
 @pytest.mark.parametrize("name", sorted(GRAPH))
@@ -74,7 +75,8 @@ def test_the_modules_form_no_cycle():
 )
 def test_every_folder_says_what_it_holds_and_what_it_may_import(folder):
     said = ast.get_docstring(ast.parse((ROOT / folder / "__init__.py").read_text("utf-8")))
-    assert said and (folder == "." or "mport" in said)
+    assert said
+    assert folder == "." or "mport" in said
 
 
 def test_torch_is_not_imported_where_nothing_is_computed():
@@ -88,5 +90,5 @@ def test_torch_is_not_imported_where_nothing_is_computed():
         "    importlib.import_module(f'electra_ie.{name}')\n"
         "    assert not set(heavy()) - {'numpy'}, f'{name}: {heavy()}'\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -61,20 +61,23 @@ def test_pushed_run_loads_from_the_hub_and_from_the_cache(hub, run, monkeypatch,
     pushed = push_to_hub(run, NAME, private=True)
     assert f"sending 23 files to {NAME}, which is private" in capsys.readouterr().err
     assert sent(hub, "/commit/") == 1
-    assert hub.repositories[NAME].private and pushed == f"{NAME}@{hub.repositories[NAME].branches['main']}"
+    assert hub.repositories[NAME].private
+    assert pushed == f"{NAME}@{hub.repositories[NAME].branches['main']}"
     remote = hub.files(NAME)
     local = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
     assert set(remote) == {*local, ".gitattributes"}, "a file of a finished run was not sent"
     assert {path for path in local if remote[path] != local[path]} == {"task.yaml"}
     assert "data" not in yaml.safe_load(remote["task.yaml"]), "a local path was sent"
     expected = Extractor.from_pretrained(run)(TEXT)
-    assert expected and Extractor.from_pretrained(NAME)(TEXT) == expected
+    assert expected
+    assert Extractor.from_pretrained(NAME)(TEXT) == expected
     assert Extractor.from_pretrained(NAME, revision=pushed.partition("@")[2])(TEXT) == expected
     count = len(hub.requests)
     assert Extractor.from_pretrained(pushed)(TEXT) == expected and len(hub.requests) == count, (
         "a cached commit was requested"
     )
-    assert Extractor.from_pretrained(NAME, local_files_only=True)(TEXT) == expected and len(hub.requests) == count
+    assert Extractor.from_pretrained(NAME, local_files_only=True)(TEXT) == expected
+    assert len(hub.requests) == count
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert Extractor.from_pretrained(NAME)(TEXT) == expected and len(hub.requests) == count, (
         "offline mode made a request"
@@ -108,7 +111,7 @@ def test_card_with_examples_is_a_warning(copy, capsys):
     assert "README.md: the card to be sent contains texts" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("damage, words", [
+@pytest.mark.parametrize(("damage", "words"), [
     ("link", "this is a link.*Replace the link by a copy"),
     ("linked folder", "this is a link"),
     ("token", "run.yaml:2: the file contains an access token; nothing was sent"),
@@ -147,7 +150,8 @@ def test_push_refuses_links_tokens_and_unfinished_runs(hub, copy, tmp_path, dama
             copy = tmp_path
     with pytest.raises(UserError, match=words) as caught:
         push_to_hub(copy, NAME)
-    assert CANARY not in str(caught.value) and hub.requests == []
+    assert CANARY not in str(caught.value)
+    assert hub.requests == []
 
 
 def test_second_push_replaces_the_first(hub, copy):
@@ -156,11 +160,14 @@ def test_second_push_replaces_the_first(hub, copy):
     hub.repositories[NAME].commit("main", {**hub.files(NAME), "old/model.safetensors": b"old", "LICENSE": b"theirs"})
     (copy / "log.jsonl").write_text("{}\n", encoding="utf-8")
     second = push_to_hub(copy, NAME)
-    assert second != first and hub.files(NAME)["log.jsonl"] == b"{}\n"
-    assert "old/model.safetensors" not in hub.files(NAME) and hub.files(NAME)["LICENSE"] == b"theirs"
+    assert second != first
+    assert hub.files(NAME)["log.jsonl"] == b"{}\n"
+    assert "old/model.safetensors" not in hub.files(NAME)
+    assert hub.files(NAME)["LICENSE"] == b"theirs"
     (copy / "log.jsonl").write_text("[]\n", encoding="utf-8")
     third = push_to_hub(copy, NAME, revision="trial")
-    assert hub.files(NAME)["log.jsonl"] == b"{}\n" and hub.files(NAME, "trial")["log.jsonl"] == b"[]\n"
+    assert hub.files(NAME)["log.jsonl"] == b"{}\n"
+    assert hub.files(NAME, "trial")["log.jsonl"] == b"[]\n"
     assert third == f"{NAME}@{hub.repositories[NAME].branches['trial']}"
 
 
@@ -173,7 +180,7 @@ BREAKS = [
 """A request, its failure, and the message."""
 
 
-@pytest.mark.parametrize("request_, status, words", BREAKS)
+@pytest.mark.parametrize(("request_", "status", "words"), BREAKS)
 def test_failed_first_push_changes_nothing_and_the_next_completes(hub, run, request_, status, words):
     hub.fail(request_, status)
     with pytest.raises(UserError, match=words):
@@ -181,12 +188,13 @@ def test_failed_first_push_changes_nothing_and_the_next_completes(hub, run, requ
     assert set(hub.files(NAME)) == {".gitattributes"}
     before, commits = sent(hub, "PUT /objects"), sent(hub, "/commit/")
     push_to_hub(run, NAME)
-    assert "names/model.safetensors" in hub.files(NAME) and sent(hub, "/commit/") == commits + 1
+    assert "names/model.safetensors" in hub.files(NAME)
+    assert sent(hub, "/commit/") == commits + 1
     if "commit" in request_:
         assert sent(hub, "PUT /objects") == before, "an uploaded file was sent again"
 
 
-@pytest.mark.parametrize("request_, status, words", BREAKS)
+@pytest.mark.parametrize(("request_", "status", "words"), BREAKS)
 def test_failed_second_push_leaves_the_first_unchanged(hub, copy, request_, status, words):
     """The push has new weights, a changed log and a removed file, which are applied by one commit or not at all."""
     push_to_hub(copy, NAME)
@@ -201,14 +209,16 @@ def test_failed_second_push_leaves_the_first_unchanged(hub, copy, request_, stat
     hub.fail(request_, status)
     with pytest.raises(UserError, match=words):
         push_to_hub(copy, NAME)
-    assert hub.files(NAME) == files and hub.repositories[NAME].branches["main"] == head
+    assert hub.files(NAME) == files
+    assert hub.repositories[NAME].branches["main"] == head
     commits = sent(hub, "/commit/")
     assert commits == 1 + ("commit" in request_), "a push made several commits"
     push_to_hub(copy, NAME)
     assert sent(hub, "/commit/") == commits + 1
     remote = hub.files(NAME)
     assert remote["names/model.safetensors"] == (copy / "names" / "model.safetensors").read_bytes()
-    assert remote["log.jsonl"] == b"{}\n" and "old/model.safetensors" not in remote
+    assert remote["log.jsonl"] == b"{}\n"
+    assert "old/model.safetensors" not in remote
 
 
 def test_temporary_failure_is_retried(hub, run):
@@ -245,7 +255,7 @@ def status_and_code(status: int | str) -> tuple[int, dict[str, str]]:
     return int(value), disabled if code == "disabled" else {"X_Error_Code": code} if code else {}
 
 
-@pytest.mark.parametrize("status, words", [
+@pytest.mark.parametrize(("status", "words"), [
     (401, "the Hub does not accept the token. Run: hf auth login, or set HF_TOKEN"),
     ("401 RepoNotFound", "the Hub does not accept the token. Run: hf auth login, or set HF_TOKEN"),
     (403, "the token has no write access to the repository (no, Bearer ***, you may not). Use a token with write"),
@@ -268,14 +278,16 @@ def test_error_of_a_push_is_one_line_without_the_token(hub, run, caplog, capsys,
     with pytest.raises(UserError) as caught:
         push_to_hub(run, NAME, token=canary)
     message = str(caught.value)
-    assert message.startswith(f"{NAME}: {words}") and "\n" not in message
-    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+    assert message.startswith(f"{NAME}: {words}")
+    assert "\n" not in message
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
     captured = capsys.readouterr()
     assert canary not in message + caplog.text + captured.out + captured.err
     assert set(hub.files(NAME)) == {".gitattributes"}
 
 
-@pytest.mark.parametrize("status, words", [
+@pytest.mark.parametrize(("status", "words"), [
     (401, "the Hub requires a valid token. Run: hf auth login, or set HF_TOKEN"),
     ("401 RepoNotFound", "the repository does not exist on the Hub, or it is private. Check the name. A private"),
     (403, "the Hub denies access to the repository (ask its owner). Request access"),
@@ -295,7 +307,8 @@ def test_error_of_a_download_is_one_line(hub, status, words):
     hub.fail("GET /api/models", status, message=message, headers=headers)
     with pytest.raises(UserError) as caught:
         Extractor.from_pretrained(NAME)
-    assert str(caught.value).startswith(f"{NAME}: {words}") and "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"{NAME}: {words}")
+    assert "\n" not in str(caught.value)
 
 
 def test_missing_repositories_revisions_and_rights_have_different_errors(hub, run, monkeypatch, tmp_path):
@@ -340,7 +353,8 @@ def test_name_with_a_revision_refers_to_the_hub(hub, run, tmp_path, monkeypatch)
     assert Extractor.from_pretrained(f"{NAME}@main", revision=commit)(TEXT)
     count = len(hub.requests)
     shutil.copytree(run, tmp_path / NAME)
-    assert Extractor.from_pretrained(NAME, revision="none")(TEXT) and len(hub.requests) == count
+    assert Extractor.from_pretrained(NAME, revision="none")(TEXT)
+    assert len(hub.requests) == count
 
 
 def test_folder_has_precedence_and_a_mistyped_path_is_not_sent_to_the_hub(hub, run, tmp_path, monkeypatch):
@@ -354,13 +368,14 @@ def test_folder_has_precedence_and_a_mistyped_path_is_not_sent_to_the_hub(hub, r
             Extractor.from_pretrained(name)
         assert parse_hub_name(name) is None
     assert hub.requests == []
-    assert parse_hub_name("runs/frist@main") == ("runs/frist", "main") and parse_hub_name("acme/none") == (
+    assert parse_hub_name("runs/frist@main") == ("runs/frist", "main")
+    assert parse_hub_name("acme/none") == (
         "acme/none",
         None,
     )
 
 
-@pytest.mark.parametrize("name, revision, words", [
+@pytest.mark.parametrize(("name", "revision", "words"), [
     ("payments", None, "not of the form ORG/NAME"), ("a/b/c", None, "not of the form ORG/NAME"),
     ("acme/pay ments", None, "alphanumeric"), ("acme/x--y", None, "Cannot have -- or .."),
     (NAME, "0" * 40, "not a valid branch name"), (NAME, "no branch", "not a valid branch name"),
@@ -403,14 +418,17 @@ def test_encoder_of_the_hub_is_pinned_to_a_commit(hub, encoder, task, tmp_path):
     commit = hub.repositories["acme/encoder"].branches["main"]
     run = train(str(task), tmp_path / "run", **tiny.settings("acme/encoder", "supervised", max_steps=2)).path
     settings = yaml.safe_load((run / "run.yaml").read_text("utf-8"))
-    assert settings["encoder"] == f"acme/encoder@{commit}" and settings["pooling"] == "mean"
+    assert settings["encoder"] == f"acme/encoder@{commit}"
+    assert settings["pooling"] == "mean"
     card = ModelCard((run / "README.md").read_text("utf-8"))
-    assert card.data.base_model == "acme/encoder" and f"`acme/encoder`, revision `{commit}`," in card.text
+    assert card.data.base_model == "acme/encoder"
+    assert f"`acme/encoder`, revision `{commit}`," in card.text
     assert not [request for request in hub.requests if "pytorch_model" in request or "onnx" in request]
     hub.repositories["acme/encoder"].commit("main", {"config.json": b"{}"})
     count = len(hub.requests)
     cached = Path(resolve_encoder(settings["encoder"]))
-    assert (cached / "model.safetensors").read_bytes() == files["model.safetensors"] and len(hub.requests) == count
+    assert (cached / "model.safetensors").read_bytes() == files["model.safetensors"]
+    assert len(hub.requests) == count
     for file in (run / "names").glob("*.json"):
         assert str(tmp_path) not in file.read_text("utf-8"), "a local path is in the run"
 
@@ -424,7 +442,8 @@ def test_encoder_without_an_organization_is_pinned_and_checked(hub, encoder, tas
     commit = hub.repositories["plain"].branches["main"]
     run = train(str(task), tmp_path / "run", **tiny.settings("plain", "supervised", max_steps=2)).path
     assert yaml.safe_load((run / "run.yaml").read_text("utf-8"))["encoder"] == f"plain@{commit}"
-    assert Path(resolve_encoder(f"plain@{commit}")).name == commit and not sent(hub, "pytorch_model")
+    assert Path(resolve_encoder(f"plain@{commit}")).name == commit
+    assert not sent(hub, "pytorch_model")
     for name, words in (
         ("strange", "names code to be fetched: evil/kernel"),
         ("plane", 'encoder "plane" is neither a dir'),
@@ -452,7 +471,9 @@ def test_pushed_data_are_unchanged_and_can_be_trained_on(hub, task, tmp_path, en
     }
     assert pushed == f"acme/three@{hub.repositories['datasets/acme/three'].branches['main']}"
     card = remote["README.md"].decode()
-    assert "license: mit\n" in card and "# Ours" in card and "configs: own" not in card
+    assert "license: mit\n" in card
+    assert "# Ours" in card
+    assert "configs: own" not in card
     folder = snapshot_download("acme/three", repo_type="dataset", local_dir=tmp_path / "three")
     original, downloaded = Task.load(task), Task.load(folder)
     for split in original.splits:
@@ -464,7 +485,8 @@ def test_pushed_data_are_unchanged_and_can_be_trained_on(hub, task, tmp_path, en
     settings = {**tiny.settings(encoder("bert"), "supervised", max_steps=2), "num_evaluations": 1}
     run = train(str(folder), tmp_path / "run", **settings).path
     card = ModelCard((run / "README.md").read_text("utf-8"))
-    assert card.data.datasets == ["acme/three"] and "Data set `acme/three` on the Hub" in card.text
+    assert card.data.datasets == ["acme/three"]
+    assert "Data set `acme/three` on the Hub" in card.text
 
 
 COMMANDS = """
@@ -503,7 +525,8 @@ def test_command_line_pushes_extracts_and_pushes_data(hub, run, task, tmp_path):
     record = json.loads((tmp_path / "findings.jsonl").read_text("utf-8"))
     assert record["findings"] == [as_record(finding) for finding in Extractor.from_pretrained(run)(TEXT)]
     data = json.loads(process.stdout.splitlines()[-1])
-    assert data["rows"] == {"train": 40, "dev": 20, "test": 20, "unlabeled": 30} and data["pool"] is None
+    assert data["rows"] == {"train": 40, "dev": 20, "test": 20, "unlabeled": 30}
+    assert data["pool"] is None
     assert data["columns"] == ["id", "text", "topic", "risks", "names"]
     gold = Task.load(task).read("train")[0].gold["names"]
     assert data["first"]["names"] == [{"start": span.start, "end": span.end, "label": span.label} for span in gold]
@@ -523,7 +546,8 @@ def test_dry_run_shows_all_files_and_makes_no_request(hub, run, task, monkeypatc
     with pytest.raises(SystemExit) as caught:
         main()
     shown = capsys.readouterr().out
-    assert caught.value.code == 0 and hub.requests == []
+    assert caught.value.code == 0
+    assert hub.requests == []
     expected = ["names/model.safetensors", "dev_names.png"] if command == "push" else ["unlabeled.jsonl", "dev.jsonl"]
     assert all(word in shown for word in [*expected, "task.yaml", "README.md:", "# "])
 
@@ -531,7 +555,8 @@ def test_dry_run_shows_all_files_and_makes_no_request(hub, run, task, monkeypatc
 def test_an_extractor_of_a_run_pushes_the_run(hub, run):
     extractor = Extractor.from_pretrained(run)
     pushed = extractor.push_to_hub(NAME, private=True, revision="draft")
-    assert pushed == f"{NAME}@{hub.repositories[NAME].branches['draft']}" and hub.repositories[NAME].private
+    assert pushed == f"{NAME}@{hub.repositories[NAME].branches['draft']}"
+    assert hub.repositories[NAME].private
     sent = hub.files(NAME, "draft")
     assert {"run.yaml", "scores.json", "audit.json"} <= set(sent)
     assert sent["README.md"] == (run / "README.md").read_bytes(), "the card of the run"
@@ -549,7 +574,8 @@ def test_an_extractor_without_a_run_pushes_models_and_a_short_card(hub, run, tmp
     models = {path.relative_to(run).as_posix() for path in run.glob("*/*") if path.parent.name in tiny.LABELS}
     assert set(files) == {*models, "task.yaml", "README.md", ".gitattributes"}
     card = ModelCard(files["README.md"].decode())
-    assert card.data.library_name == "transformers" and "| names | spans | person, amount |" in card.content
+    assert card.data.library_name == "transformers"
+    assert "| names | spans | person, amount |" in card.content
     assert f'Extractor.from_pretrained("{NAME}")' in card.content
     assert "data" not in yaml.safe_load(files["task.yaml"])
     again = Extractor.from_pretrained(pushed)

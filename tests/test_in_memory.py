@@ -57,7 +57,7 @@ def as_data_frame(records: list[dict[str, Any]]) -> Any:
 def as_arrays(records: list[dict[str, Any]]) -> Any:
     """As a Parquet file is read: lists are numpy arrays. The offsets are numpy scalars."""
     frame = pa.Table.from_pylist(records).to_pandas()
-    for spans in frame["names"] if "names" in frame else ():
+    for spans in frame.get("names", ()):
         assert isinstance(spans, np.ndarray)
         for span in spans:
             span.update(start=np.int64(span["start"]), end=np.int64(span["end"]))
@@ -112,7 +112,9 @@ def task_of(data: Any, fields: Any = FIELDS, **kwargs: Any) -> Task:
 def test_every_kind_gives_the_documents_and_hashes_of_the_files(task, records, convert):
     files = Task.load(task)
     in_memory = task_of({split: convert(members) for split, members in records.items()})
-    assert in_memory.splits == files.splits and in_memory.fields == files.fields and in_memory.paths == []
+    assert in_memory.splits == files.splits
+    assert in_memory.fields == files.fields
+    assert in_memory.paths == []
     for split in SPLITS:
         documents, expected = in_memory.read(split), files.read(split)
         assert [(item.id, item.text, item.gold) for item in documents] == [
@@ -211,9 +213,11 @@ def test_a_run_has_the_weights_scores_and_hashes_of_the_run_from_files(from_file
     result = train(data, tmp_path / "run", fields=FIELDS, unlabeled=pool, **settings)
     assert weights(result.path) == weights(expected)
     audits = [json.loads((run / "audit.json").read_text("utf-8")) for run in (result.path, expected)]
-    assert audits[0]["splits"] == audits[1]["splits"] and audits[0]["data"] == {}
+    assert audits[0]["splits"] == audits[1]["splits"]
+    assert audits[0]["data"] == {}
     assert result.scores["dev"] == electra_ie.RunScores.read(expected)["dev"]
-    assert result.scores["dev"]["names"].metric == "f1" and result.scores.training["labelled"]["documents"] == 40
+    assert result.scores["dev"]["names"].metric == "f1"
+    assert result.scores.training["labelled"]["documents"] == 40
     assert result.scores["dev"].mean == pytest.approx(
         sum(field.value for field in result.scores["dev"].fields.values()) / 3
     )
@@ -229,10 +233,13 @@ def test_a_run_has_no_text_and_is_scored_and_verified_with_the_records_or_their_
         content = file.read_bytes()
         assert not any(record["text"].encode() in content for split in SPLITS for record in records[split]), file
     saved = load_task(run).as_dict()
-    assert saved["format"] == "jsonl" and saved["files"]["dev"] == ["dev.jsonl"] and "data" not in saved
+    assert saved["format"] == "jsonl"
+    assert saved["files"]["dev"] == ["dev.jsonl"]
+    assert "data" not in saved
     with pytest.raises(UserError, match='trained from objects in memory and has no copy of the split "test". Pass '):
         evaluate(run)
-    assert "trained from objects in memory" in verify(run).unchecked[0] and verify(run).same
+    assert "trained from objects in memory" in verify(run).unchecked[0]
+    assert verify(run).same
     with pytest.raises(UserError, match='data has no split "test". Valid: train'):
         evaluate(run, data={"train": records["train"]})
     scores = evaluate(run, data=as_dataset(records["test"]))
@@ -244,7 +251,8 @@ def test_a_run_has_no_text_and_is_scored_and_verified_with_the_records_or_their_
     capsys.readouterr()
     assert evaluate(run, data=folder) == scores
     result = verify(run, data=str(folder))
-    assert result.same and not result.unchecked
+    assert result.same
+    assert not result.unchecked
     tiny.write_records(folder / "dev.jsonl", records["dev"][1:])
     assert [difference.name for difference in verify(run, data=str(folder)).differences] == ["dev"]
 
@@ -278,7 +286,8 @@ def test_texts_in_memory_are_added_to_the_files_of_a_task(from_files, tmp_path):
     assert weights(in_file.path) == weights(in_memory.path)
     assert in_memory.scores.training["unlabelled"]["documents"] == 32
     loaded = load_task(in_memory.path)
-    assert loaded.files["unlabeled"] == ("pool.jsonl", "unlabeled.jsonl") and loaded.folder == task.parent.absolute()
+    assert loaded.files["unlabeled"] == ("pool.jsonl", "unlabeled.jsonl")
+    assert loaded.folder == task.parent.absolute()
     assert evaluate(in_memory.path), "the files of the task are still read from its folder"
     assert "unlabeled.jsonl: the run was trained from objects in memory" in verify(in_memory.path).unchecked[0]
 
@@ -325,7 +334,8 @@ def test_the_preset_auto_takes_objects(from_files, tmp_path):
     task, _, settings = from_files
     common = {key: settings[key] for key in ("encoder", "window", "context_overlap", "max_steps", "num_evaluations")}
     result = train(records_of(task), tmp_path / "run", fields=FIELDS, preset="auto", **common)
-    assert "dev" in result.scores.splits and (result.path / "comparison" / "compare.json").is_file()
+    assert "dev" in result.scores.splits
+    assert (result.path / "comparison" / "compare.json").is_file()
 
 
 def test_a_loaded_task_is_trained_as_its_name(from_files, tmp_path):
@@ -364,7 +374,8 @@ def test_strings_that_may_be_paths_are_paths(records, tmp_path):
     (tmp_path / "my notes").mkdir()
     for value in (str(tmp_path), tmp_path, [tmp_path], (str(tmp_path / "my notes"),), ["memos.jsonl", "texts/"]):
         task, settings = resolve(records["train"], fields=FIELDS, unlabeled=value)
-        assert "unlabeled" not in task.splits and settings.unlabeled
+        assert "unlabeled" not in task.splits
+        assert settings.unlabeled
     with pytest.raises(UserError, match='item 2, "[^"]*", is a path. Give paths only, as pathlib.Path, or records'):
         resolve(records["train"], fields=FIELDS, unlabeled=["a text with spaces", str(tmp_path)])
 
@@ -379,7 +390,7 @@ def spanned(**changes: Any) -> dict[str, Any]:
 GOOD = {"text": "Arden paid", "topic": "trade", "risks": [], "names": []}
 
 
-@pytest.mark.parametrize("record, words", [
+@pytest.mark.parametrize(("record", "words"), [
     (spanned(end=50), "the span 0 to 50 is outside the text of 10 characters. Offsets must count Unicode code points"),
     (spanned(end=0), "the span 0 to 0 is empty"),
     (spanned(text="Brisk"), "the span 0 to 5 is 'Arden', not 'Brisk'"),
@@ -423,7 +434,7 @@ def test_offsets_in_another_unit_are_refused_by_record():
         task_of(records)
 
 
-@pytest.mark.parametrize("data, fields, words", [
+@pytest.mark.parametrize(("data", "fields", "words"), [
     ([GOOD], None, "data in memory need fields: what to predict. Give fields="),
     ([GOOD], ["topic"], "fields is of the type list, not a mapping. Give fields="),
     ([GOOD], {"topic": {"labels": ["a", "b"]}}, "fields: the field topic has no kind"),

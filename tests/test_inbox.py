@@ -131,7 +131,8 @@ def test_all_readers_of_folders_walk_alike_and_warn_of_skipped_files(tree, task_
         read_documents = READERS["text"].read(tree, ()) if reader == "text" else read_unlabeled(tree)
         assert [(document.id, document.text) for document in read_documents] == expected
     line = capsys.readouterr().err
-    assert line.startswith(f"warning: {tree}: left out: {LEFT_OUT}") and line.count("\n") == 1
+    assert line.startswith(f"warning: {tree}: left out: {LEFT_OUT}")
+    assert line.count("\n") == 1
 
 
 def test_broken_link_is_an_error_if_its_target_could_be_a_text(tmp_path):
@@ -233,7 +234,8 @@ def test_table_is_read_by_rows(at_home, task_of_lines, task_of_rows, capsys):
     assert documents(task_of_lines, "inbox/m.csv") == ([("1", "Paid USD 1,200.00"), ("2", "Paid EUR")], [])
     assert documents(task_of_lines, "inbox/m.TSV", text="memo", id="n") == ([("5", "Paid")], [])
     (fault,) = documents(task_of_lines, "inbox/m.TSV")[1]
-    assert fault.startswith('inbox/m.TSV:1: there is no column "text".') and "n, memo" in fault
+    assert fault.startswith('inbox/m.TSV:1: there is no column "text".')
+    assert "n, memo" in fault
     assert documents(task_of_rows, "inbox/own.csv") == ([("9", "Paid")], []), "the options of the task were not used"
     assert documents(task_of_rows, "inbox/own.csv", text="number", id="memo") == ([("Paid", "9")], [])
     capsys.readouterr()
@@ -242,15 +244,18 @@ def test_table_is_read_by_rows(at_home, task_of_lines, task_of_rows, capsys):
     )
     assert "left out: 3 files with an ending other than .txt or .jsonl." in capsys.readouterr().err
     texts, (fault,) = documents(task_of_rows, "inbox")
-    assert texts == [("a.txt", "A"), ("9", "Paid")] and fault.startswith("inbox/m.csv:1: there is no column")
+    assert texts == [("a.txt", "A"), ("9", "Paid")]
+    assert fault.startswith("inbox/m.csv:1: there is no column")
 
 
 def test_bad_row_is_skipped_and_a_bad_quote_ends_the_file(at_home, task_of_lines):
     write(at_home, t_csv='id,text\n1,one\n2,two,more\n3,three\n4,"fo"ur\n5,five\n', a_txt="A")
     texts, (row, rest) = documents(task_of_lines, "t.csv", "a.txt")
     assert texts == [("1", "one"), ("3", "three"), ("a.txt", "A")]
-    assert row.startswith("t.csv:3: this row has 3 columns, not 2") and "from here on" not in row
-    assert rest.startswith("t.csv:5: ") and rest.endswith("The rows from here on are not read.")
+    assert row.startswith("t.csv:3: this row has 3 columns, not 2")
+    assert "from here on" not in row
+    assert rest.startswith("t.csv:5: ")
+    assert rest.endswith("The rows from here on are not read.")
 
 
 def test_json_lines_are_read_by_the_keys_of_task_or_options(at_home, task_of_lines, tmp_path):
@@ -307,7 +312,8 @@ def test_bad_files_are_listed_and_the_rest_is_extracted(run, inbox, monkeypatch,
         r"4 documents, 110 characters, 4 windows, \d+ findings -> findings.jsonl; 4 of 8 could not be read", summary
     )
     for line, (location, words) in zip(lines, BAD, strict=True):
-        assert line.startswith(location) and words in line
+        assert line.startswith(location)
+        assert words in line
 
 
 def test_strict_stops_at_the_first_fault_and_writes_nothing(run, inbox, monkeypatch, capsys):
@@ -318,7 +324,8 @@ def test_strict_stops_at_the_first_fault_and_writes_nothing(run, inbox, monkeypa
 
 def test_python_returns_faults_with_the_counts(run, inbox):
     counts = extract(run, ["inbox"], io.StringIO())
-    assert counts["documents"] == 4 and set(counts) == {"documents", "characters", "windows", "findings"}
+    assert counts["documents"] == 4
+    assert set(counts) == {"documents", "characters", "windows", "findings"}
     assert [(str(fault.file), fault.line) for fault in counts.faults] == [
         ("inbox/gone.txt", None), ("inbox/m.txt", 1), ("inbox/r.jsonl", 2), ("inbox/r.jsonl", 3),
     ]  # fmt: skip
@@ -367,7 +374,7 @@ def test_long_list_of_faults_is_truncated(run, at_home, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("option", ["--output", "--html"])
-@pytest.mark.parametrize("paths, output", [
+@pytest.mark.parametrize(("paths", "output"), [
     (["memo.txt"], "memo.txt"), (["memo.txt"], "../home/./memo.txt"), (["memo.txt"], "soft.txt"), (["memo.txt"], "hard.txt"),
     (["soft.txt"], "memo.txt"), (["inbox"], "inbox/a.txt"), (["inbox"], "inbox/B.TXT"), (["inbox"], "inbox/r.jsonl"),
     (["."], "inbox/a.txt"), (["linked"], "inbox/a.txt"),
@@ -454,7 +461,8 @@ def test_finding_about_a_text_does_not_repeat_the_text(run, at_home):
     (record,) = read(Path("findings.jsonl"))
     (topic,) = [finding for finding in record["findings"] if finding["field"] == "topic"]
     assert list(topic) == ["field", "label", "start", "end", "window", "score"]
-    assert record["windows"] > 5 and 1 <= topic["window"] <= record["windows"]
+    assert record["windows"] > 5
+    assert 1 <= topic["window"] <= record["windows"]
     assert 0 <= topic["start"] < topic["end"] < len(text)
     assert "river winter" not in Path("findings.jsonl").read_text("utf-8")
     for finding in Extractor.from_pretrained(run)(text):
@@ -462,13 +470,14 @@ def test_finding_about_a_text_does_not_repeat_the_text(run, at_home):
 
 
 @pytest.mark.parametrize(
-    "named, shown", [("inbox", "inbox/a/memo.txt"), ("{}/inbox", "a/memo.txt"), ("{}/inbox/a/memo.txt", "memo.txt")]
+    ("named", "shown"), [("inbox", "inbox/a/memo.txt"), ("{}/inbox", "a/memo.txt"), ("{}/inbox/a/memo.txt", "memo.txt")]
 )
 def test_report_shows_paths_as_they_were_given(run, at_home, named, shown):
     put(at_home / "inbox" / "a" / "memo.txt")
     extract(run, [named.format(at_home)], "findings.jsonl", "page.html")
     page = Path("page.html").read_text("utf-8")
-    assert f'<a href="#d1">{shown}</a>' in page and str(at_home) not in page
+    assert f'<a href="#d1">{shown}</a>' in page
+    assert str(at_home) not in page
     assert f"<h1>three_kinds: findings of {run.name}</h1>" in page
     assert read(Path("findings.jsonl"))[0]["file"] == (
         named.format(at_home) + "/a/memo.txt" if named.endswith("inbox") else named.format(at_home)
@@ -494,7 +503,7 @@ def test_standard_input_is_not_written_over(run, at_home, monkeypatch, capsys):
             patch.setattr(sys, "stdin", stream)
             assert command(patch, "extract", run, "-", "-o", output) == 2
         assert f"error: {output}: the output file is also an input." in capsys.readouterr().err
-        assert memo.read_text() == TEXT
+        assert memo.read_text("utf-8") == TEXT
     with memo.open() as stream, monkeypatch.context() as patch:
         patch.setattr(sys, "stdin", stream)
         assert command(patch, "extract", run, "-", "-o", "out.jsonl") == 0

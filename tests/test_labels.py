@@ -45,7 +45,7 @@ def test_spans_have_two_outputs_a_label_and_one():
     assert Field("topic", "classes", ("p", "q")).names == ("p", "q")
 
 
-@pytest.mark.parametrize("text, passages", HARD)
+@pytest.mark.parametrize(("text", "passages"), HARD)
 def test_gold_survives_the_tags(windower, text, passages):
     spans, place = [], 0
     for number, passage in enumerate(passages):

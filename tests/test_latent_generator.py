@@ -38,12 +38,14 @@ def test_label_and_noise_determine_the_state():
     generator = FieldGenerator(tiny.TOPIC, 32, 8)
     noise = torch.randn(1, 1, 8).expand(3, 1, 8)
     states = generator(torch.tensor([0, 1, 2]), noise)
-    assert not torch.allclose(states[0], states[1]) and not torch.allclose(states[1], states[2])
+    assert not torch.allclose(states[0], states[1])
+    assert not torch.allclose(states[1], states[2])
     other_noise = generator(torch.tensor([0]), noise[:1] + 1)
     assert not torch.allclose(generator(torch.tensor([0]), noise[:1]), other_noise)
     generator(torch.tensor([1]), noise[:1]).sum().backward()
     for parameter in (generator.mu, generator.log_sigma):  # each class has its own mean and spread
-        assert parameter.grad[1].abs().sum() > 0 and parameter.grad[[0, 2]].abs().sum() == 0
+        assert parameter.grad[1].abs().sum() > 0
+        assert parameter.grad[[0, 2]].abs().sum() == 0
 
 
 def test_a_text_without_flags_has_its_own_condition():

@@ -268,9 +268,12 @@ def test_learning_rates_rise_and_fall():
     for step in range(100):
         set_rates(optimizer, step, settings_of(SUPERVISED, max_steps=100, warmup_steps=0.1))
         rates.append(optimizer.param_groups[0]["lr"])
-    assert rates[0] == pytest.approx(0.2) and max(rates) == rates[9] == 2.0
-    assert rates[:10] == sorted(rates[:10]) and rates[9:] == sorted(rates[9:], reverse=True)
-    assert 0 < rates[-1] < 0.05 and rate_at(0, 100, 0.0) == 1.0
+    assert rates[0] == pytest.approx(0.2)
+    assert max(rates) == rates[9] == 2.0
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+    assert 0 < rates[-1] < 0.05
+    assert rate_at(0, 100, 0.0) == 1.0
 
 
 def losses_of_processes(folder: str, output: Path) -> list[dict[str, list]]:

@@ -40,10 +40,12 @@ def test_the_share_of_masked_tokens_is_exact_and_only_maskable_tokens_are_masked
     torch.manual_seed(step)
     scores = torch.randn(len(lengths), width, requires_grad=True)
     mask = generator.sample_mask(scores, maskable, torch.arange(len(lengths)), step)
-    assert set(mask.unique().tolist()) <= {0.0, 1.0} and not mask[~maskable].any()
+    assert set(mask.unique().tolist()) <= {0.0, 1.0}
+    assert not mask[~maskable].any()
     assert mask.sum(1).tolist() == (maskable.sum(1) * share).round().tolist()
     mask.sum().backward()
-    assert scores.grad.isfinite().all() and not scores.grad[~maskable].any()
+    assert scores.grad.isfinite().all()
+    assert not scores.grad[~maskable].any()
 
 
 def test_the_mask_is_a_function_of_seed_step_row_index_and_scores():
@@ -60,7 +62,8 @@ def test_the_mask_is_a_function_of_seed_step_row_index_and_scores():
     scores = torch.zeros(2, 20)
     scores[:, 7] = 3.0
     share = torch.stack([generator.sample_mask(scores, maskable, indices, step) for step in range(200)]).mean((0, 1))
-    assert share[7] > 0.9 and share[8] < 0.4
+    assert share[7] > 0.9
+    assert share[8] < 0.4
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -73,7 +76,8 @@ def test_the_discriminator_scores_a_masked_text_like_one_with_mask_tokens(encode
     generated = generator(**batch)
     output = discriminator(**batch, generated=generated)
     texts, labeled = batch.rows(~batch.known()), batch.rows(batch.known())
-    assert torch.equal(generated.texts.input_ids, texts.input_ids) and len(texts.input_ids) == 4
+    assert torch.equal(generated.texts.input_ids, texts.input_ids)
+    assert len(texts.input_ids) == 4
     assert generated.mask.sum() > 0
     special = torch.isin(texts.input_ids, torch.tensor(tokenizer.all_special_ids))
     assert not any(generator(**batch, step=step).mask[special].any() for step in range(20)), "a special token is masked"
@@ -105,7 +109,8 @@ def test_the_masking_effect_is_the_divergence_on_masked_texts_and_changes_nothin
     before = {name: tensor.clone() for name, tensor in before.items()}
     state = torch.get_rng_state()
     effect = generator.masking_effect(discriminator, batch, 7)
-    assert torch.equal(torch.get_rng_state(), state) and discriminator.training
+    assert torch.equal(torch.get_rng_state(), state)
+    assert discriminator.training
     after = {**discriminator.state_dict(), **generator.state_dict()}
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
     assert all(parameter.grad is None for parameter in (*discriminator.parameters(), *generator.parameters()))
@@ -129,7 +134,8 @@ def test_the_masking_effect_is_the_divergence_on_masked_texts_and_changes_nothin
                 rows = (torch.xlogy(target, target) - target * logits[field.name].log_softmax(-1)).sum(-1)
             weights = texts.token_mask.float() if field.kind == "spans" else texts.window_weight
             divergences.append((rows * weights).sum() / weights.sum())
-        assert effect[name] == pytest.approx(float(sum(divergences)) / 3, rel=1e-4) and effect[name] > 0.01
+        assert effect[name] == pytest.approx(float(sum(divergences)) / 3, rel=1e-4)
+        assert effect[name] > 0.01
     by_score, by_chance = (effect[name] for name in ACHIEVED)
     assert by_score != by_chance
     by_score, by_chance = (untrained.masking_effect(discriminator, batch, 7)[name] for name in ACHIEVED)
@@ -155,7 +161,8 @@ def test_a_batch_without_unlabeled_rows_gives_no_masked_texts(encoder):
     labeled = batch.rows(batch.known())
     output = tiny.discriminator_of(folder)(**labeled, generated=generator_of(folder)(**labeled).detach())
     assert all(len(scores.logits) == 0 for scores in output.generated_units.values())
-    assert output.losses["topic.distillation"] == 0 and output.loss.isfinite()
+    assert output.losses["topic.distillation"] == 0
+    assert output.loss.isfinite()
 
 
 def test_a_saved_generator_masks_the_same_tokens(encoder, tmp_path):

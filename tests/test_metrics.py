@@ -47,7 +47,8 @@ def test_span_scores_equal_the_report_of_seqeval_on_tokens(pairs):
     spans = [[[span for span, _ in to_spans(tiny.NAMED, tags, offsets)] for tags in side] for side in ids]
     names = [[[tiny.NAMED.names[tag] for tag in tags] for tags in side] for side in ids]
     ours = score(tiny.NAMED, *spans)
-    assert ours["main"] == "f1" and ours["overlapping"] == 0
+    assert ours["main"] == "f1"
+    assert ours["overlapping"] == 0
     if not any(map(any, (tags for side in ids for tags in side))):
         return  # seqeval has no report without an entity
     report = classification_report(*names, mode="strict", scheme=IOB2, zero_division=0, output_dict=True)
@@ -276,7 +277,7 @@ def random_answers(field, size: int, accuracy: float):
 
 @pytest.mark.parametrize("field", tiny.FIELDS, ids=[field.kind for field in tiny.FIELDS])
 def test_intervals_equal_those_of_scipy(field):
-    """scipy scores one resample after the other; `intervals` computes all resamples at once."""
+    """Scipy scores one resample after the other; `intervals` computes all resamples at once."""
     gold, predicted = random_answers(field, 60, 0.7)
 
     def main_score(indices, axis=-1):
@@ -293,7 +294,8 @@ def test_intervals_equal_those_of_scipy(field):
     ).confidence_interval
     ours = intervals(field, gold, predicted)
     low, high = ours[MAIN[field.kind]]
-    assert low == pytest.approx(expected.low, abs=0.03) and high == pytest.approx(expected.high, abs=0.03)
+    assert low == pytest.approx(expected.low, abs=0.03)
+    assert high == pytest.approx(expected.high, abs=0.03)
     assert low < main_score(range(60)) < high
     assert ours == intervals(field, gold, predicted), "intervals are not deterministic"
 

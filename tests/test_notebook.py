@@ -29,13 +29,15 @@ def framed(shown: str) -> Parsed:
     """The page inside the one element that a notebook gets."""
     match = re.fullmatch(r'<iframe sandbox="allow-scripts" style="([^"]*)" srcdoc="([^"]*)"></iframe>', shown)
     assert match, shown[:200]
-    assert "<" not in match[2] and ">" not in match[2]
+    assert "<" not in match[2]
+    assert ">" not in match[2]
     return Parsed(html.unescape(match[2]))
 
 
 def test_findings_show_the_text_with_their_marks(extractor):
     found = extractor(TEXT)
-    assert found and found == list(found) == found.result.findings
+    assert found
+    assert found == list(found) == found.result.findings
     page = framed(found._repr_html_())
     assert page.panes == [TEXT]
     for finding in found:
@@ -43,21 +45,25 @@ def test_findings_show_the_text_with_their_marks(extractor):
             inside = page.where(next(name for name in set().union(*page.around[0]) if re.fullmatch(r"lane\d", name)))
             assert set(range(finding.start, finding.end)) <= inside
     words = " ".join(page.words)
-    assert next(each.label for each in found if each.field == "topic") in words and "topic" in words
+    assert next(each.label for each in found if each.field == "topic") in words
+    assert "topic" in words
 
 
 def test_nothing_of_a_text_or_an_id_reaches_the_notebook(extractor):
     (reading,) = extractor.read([Document(EVIL, EVIL + TEXT + EVIL, file=EVIL)])
     page = framed(reading._repr_html_())
     assert page.panes == [EVIL + TEXT + EVIL]
-    assert page.tags.count("script") == 1 and "iframe" not in page.tags
+    assert page.tags.count("script") == 1
+    assert "iframe" not in page.tags
     assert not {name for _, values in page.attributes for name in values if name.startswith("on")}
 
 
 def test_a_frame_of_an_empty_and_of_a_long_text(extractor):
     assert framed(extractor("")._repr_html_()).panes == [""]
     heights = [int(re.search(r"height:(\d+)px", extractor(TEXT * times)._repr_html_())[1]) for times in (1, 5, 500)]
-    assert heights == sorted(heights) and heights[0] < heights[1] and heights[2] == 700
+    assert heights == sorted(heights)
+    assert heights[0] < heights[1]
+    assert heights[2] == 700
 
 
 def test_findings_are_a_list_like_any_other(extractor):
@@ -75,5 +81,6 @@ def test_progress_in_a_notebook_is_a_few_lines(monkeypatch):
             report(step, loss=0.5)
     notice("done")
     lines = stream.getvalue().splitlines()
-    assert len(lines) == 11 and lines[-1] == "done"
+    assert len(lines) == 11
+    assert lines[-1] == "done"
     assert not set(stream.getvalue()) & set("\r\x1b")

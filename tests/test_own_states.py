@@ -61,7 +61,8 @@ def test_the_callers_accelerator_is_as_it_was(task, tmp_path, encoder):
     states = [(each._shared_state, dict(each._shared_state)) for each in CLASSES]
     train_both(task, tmp_path, encoder)
     for each, (state, content) in zip(CLASSES, states, strict=True):
-        assert each._shared_state is state and state == content
+        assert each._shared_state is state
+        assert state == content
     assert (mine.mixed_precision, mine.gradient_accumulation_steps) == ("no", 3)
     assert (AcceleratorState().mixed_precision, GradientState().num_steps) == ("no", 3)
     # The mean of 3, 6 and 9, each a third of a step, is taken off at the third, and not before.

@@ -66,7 +66,7 @@ def stop_after(monkeypatch, saves: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "preset, pooling, dev",
+    ("preset", "pooling", "dev"),
     [
         ("supervised", "mean", True),
         ("latent", "stock", True),
@@ -90,7 +90,8 @@ def test_same_seed_same_bytes_and_a_resumed_run_has_them_too(task, tmp_path, rou
             with pytest.raises(Stopped):
                 train(str(task), halted, **settings)
         step = read_weights((halted if saves > teacher else halted / TEACHER) / LAST)[1].step
-        assert 0 < step < 12 and not (halted / "topic").exists()
+        assert 0 < step < 12
+        assert not (halted / "topic").exists()
         torch.manual_seed(12345)
         train(str(task), halted, resume=True)
         assert weights(halted) == weights(once), f"resumed at step {step}"
@@ -123,10 +124,11 @@ train(task, folder, resume=place == "resumed", **json.loads(chosen))
 """
 
 
-@pytest.mark.parametrize("place, preset, step", [
+@pytest.mark.parametrize(("place", "preset", "step"), [
     pytest.param("between two checkpoints", "adversarial", 14, marks=pytest.mark.slow), ("behind the saved folders", "supervised", 24),
 ])  # fmt: skip
 @pytest.mark.pictures  # the other process draws them, and the files are compared
+@pytest.mark.unix("SIGKILL")
 def test_a_killed_run_resumes_to_the_very_same_bytes_in_another_process(task, tmp_path, rough, place, preset, step):
     settings = tiny.settings(rough, preset, max_steps=24)
 
@@ -142,13 +144,15 @@ def test_a_killed_run_resumes_to_the_very_same_bytes_in_another_process(task, tm
         return processes.run(command)[0]
 
     assert child(place) == -signal.SIGKILL
-    assert read_weights(tmp_path / "cut" / LAST)[1].step == step and not (tmp_path / "cut" / "scores.json").exists()
+    assert read_weights(tmp_path / "cut" / LAST)[1].step == step
+    assert not (tmp_path / "cut" / "scores.json").exists()
     if preset == "adversarial":
         assert child("resumed") == 0
     else:  # this process is another one, too
         train(str(task), tmp_path / "cut", resume=True)
     whole = train(str(task), tmp_path / "whole", **settings).path
-    assert weights(tmp_path / "cut") == weights(whole) and log(tmp_path / "cut") == log(whole)
+    assert weights(tmp_path / "cut") == weights(whole)
+    assert log(tmp_path / "cut") == log(whole)
     for name in ("run.yaml", "task.yaml", "corpus.json", "curves.png", "dev_topic.png"):
         assert (tmp_path / "cut" / name).read_bytes() == (whole / name).read_bytes(), name
 
@@ -176,14 +180,16 @@ def test_a_run_of_two_generations_is_resumed_in_each(task, tmp_path, rough):
                 train(str(task), halted, **settings)
         assert 0 < read_weights(halted / place / LAST)[1].step < 24
         train(str(task), halted, resume=True)
-        assert weights(halted) == weights(once) and log(halted) == log(once), place
+        assert weights(halted) == weights(once), place
+        assert log(halted) == log(once), place
         assert not (halted / "checkpoint").exists()
 
 
 def test_run_yaml_repeats_the_run(task, tmp_path, rough, finished):
     first = finished(tmp_path / "first", "adversarial", encoder=rough)
     written = yaml.safe_load((first / "run.yaml").read_text("utf-8"))
-    assert written["max_steps"] == 12 and None not in (written["window"], written["learning_rate"], written["pooling"])
+    assert written["max_steps"] == 12
+    assert None not in (written["window"], written["learning_rate"], written["pooling"])
     second = train(str(task), tmp_path / "second", settings=first / "run.yaml").path
     assert weights(first) == weights(second)
 
@@ -220,7 +226,8 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
     with pytest.raises(Stopped):
         save_weights(file, {"a": torch.zeros(3)}, TrainingState(5))
     tensors, progress = read_weights(file)
-    assert tensors["a"].tolist() == [1, 1, 1] and progress == TrainingState(4, 3, 0.5)
+    assert tensors["a"].tolist() == [1, 1, 1]
+    assert progress == TrainingState(4, 3, 0.5)
 
 
 def test_train_does_without_the_test_split(task, tmp_path, rough):
@@ -252,10 +259,13 @@ def test_an_error_in_the_loop_ends_the_run(task, tmp_path, rough, monkeypatch):
     )
     with pytest.raises(ZeroDivisionError, match="broken term"):
         train(str(task), tmp_path / "run", **tiny.settings(rough))
-    assert not (tmp_path / "run" / "topic").exists() and not (tmp_path / "run" / "scores.json").exists()
+    assert not (tmp_path / "run" / "topic").exists()
+    assert not (tmp_path / "run" / "scores.json").exists()
 
 
-@pytest.mark.parametrize("player, term", [("discriminator", "classification"), ("generator", "generator_adversarial")])
+@pytest.mark.parametrize(
+    ("player", "term"), [("discriminator", "classification"), ("generator", "generator_adversarial")]
+)
 def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_weights(
     task, tmp_path, rough, finished, monkeypatch, capsys, player, term
 ):
@@ -278,7 +288,8 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_weights(
     assert finite(saved)
     layer = "encoder.layer.0.attention.self.query.weight"
     (ours,), (theirs,) = ([value for name, value in each.items() if name.endswith(layer)] for each in (saved, sound))
-    assert torch.equal(ours, theirs) and weights(run) != weights(good)
+    assert torch.equal(ours, theirs)
+    assert weights(run) != weights(good)
     evaluate(run)
 
 
@@ -338,7 +349,8 @@ def test_the_best_weights_are_saved_and_not_the_last(task, tmp_path, rough, monk
     monkeypatch.setattr(module, "save_best", keep)
     run = train(str(task), tmp_path / "run", **tiny.settings(rough, "supervised", num_evaluations=3)).path
     saved = load_file(run / "topic" / "model.safetensors")["classifier.weight"]
-    assert list(kept) == [8] and torch.equal(saved, kept[8])
+    assert list(kept) == [8]
+    assert torch.equal(saved, kept[8])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -381,10 +393,12 @@ def test_a_finished_run_is_complete_and_needs_no_encoder(task, tmp_path, rough):
         "curves.png",
         "README.md",
     } <= present
-    assert "checkpoint" not in present and not [name for name in present if name.startswith(".")]
+    assert "checkpoint" not in present
+    assert not [name for name in present if name.startswith(".")]
     shutil.rmtree(own)
     discriminator, windower, fields, edges = load_run(run)
-    assert [field.name for field in fields] == NAMES and windower.size == 48
+    assert [field.name for field in fields] == NAMES
+    assert windower.size == 48
 
 
 def test_what_is_no_run_is_refused(tmp_path):

@@ -45,10 +45,12 @@ def test_teacher_is_a_separate_line():
     log = [{"step": 0, "seconds": 3.0, "teacher": {"mean": 0.61, "a": 0.61}}, *make_log(generator=False)]
     dev = plots.curves_figure(log).axes[-1]
     names = [text.get_text() for text in dev.get_legend().get_texts()]
-    assert "teacher: 0.610" in names and any(name.startswith("kept") for name in names)
+    assert "teacher: 0.610" in names
+    assert any(name.startswith("kept") for name in names)
     dev = plots.curves_figure([*log, {"step": 9, "kept": "teacher"}]).axes[-1]
     names = [text.get_text() for text in dev.get_legend().get_texts()]
-    assert "teacher, kept: 0.610" in names and not any(name.startswith("kept") for name in names)
+    assert "teacher, kept: 0.610" in names
+    assert not any(name.startswith("kept") for name in names)
 
 
 def test_curves_show_three_panels_on_one_axis_of_steps():
@@ -93,7 +95,8 @@ def test_masking_generator_is_shown_by_its_effect_and_not_its_loss():
         "generator\n3.00 x random, overall": ([25, 50], [0.25, 0.5]),
         "random": ([25, 50], [0.125, 0.125]),
     }
-    assert achieved.get_ylim()[0] == 0 and "entities" in lines(dev)
+    assert achieved.get_ylim()[0] == 0
+    assert "entities" in lines(dev)
     assert set(lines(plots.curves_figure(make_log()).axes[0])) == {"discriminator", "generator"}, "other generators"
 
 
@@ -113,7 +116,8 @@ def test_raw_values_are_drawn_lightly():
     panel = plots.curves_figure(make_log(generator=False)).axes[0]
     raw, smoothed = panel.get_lines()
     assert list(raw.get_ydata()) == pytest.approx([3 / step for step in range(1, 101)])
-    assert raw.get_alpha() < 0.5 and smoothed.get_alpha() is None
+    assert raw.get_alpha() < 0.5
+    assert smoothed.get_alpha() is None
     assert np.std(np.diff(smoothed.get_ydata())) < np.std(np.diff(raw.get_ydata()))
 
 
@@ -156,7 +160,8 @@ def test_scores_are_sorted_and_labels_without_gold_have_a_remark():
     assert names == ["HIGH  (1,200)", "LOW  (5)", "ZERO  (3)", "FALSE  (0)", "NONE  (0)"]
     assert panel.get_ylim()[0] > panel.get_ylim()[1], "the first label is not on top"
     widths = {bars.get_label(): [bar.get_width() for bar in bars] for bars in panel.containers}
-    assert widths["F1"] == [0.8, 0.3, 0] and widths["recall"] == [0.7, 0.4, 0]
+    assert widths["F1"] == [0.8, 0.3, 0]
+    assert widths["recall"] == [0.7, 0.4, 0]
     assert widths["precision"] == pytest.approx([0.9, 0.2, math.nan], nan_ok=True), "an undefined score has a bar"
     remarks = {text.get_position()[1]: text.get_text() for text in panel.texts if "no gold" in text.get_text()}
     assert remarks == {3: "no gold in this split; 1,200 false findings", 4: "no gold in this split"}
@@ -168,7 +173,8 @@ def test_undefined_dev_score_is_not_drawn():
     assert set(lines(dev)) == {"a", "kept: 0.500 at step 5"}
     log = [{"step": 5, "dev": {"a": None, "mean": None}, "best": False}]
     (dev,) = plots.curves_figure(log).axes
-    assert not lines(dev) and words(dev) == ["no score is defined: dev has no gold"]
+    assert not lines(dev)
+    assert words(dev) == ["no score is defined: dev has no gold"]
 
 
 def make_budget(labels, **scores):
@@ -202,7 +208,8 @@ def test_single_budget_shows_all_seeds_of_each_preset():
 def test_single_budget_of_one_seed_has_no_interval():
     panel = plots.learning_curve_figure([make_budget(None, supervised=[60.0], adversarial=[64.0])], "F1", "t").axes[0]
     assert "all labels\n(one seed)" in panel.get_title(loc="left") + panel.get_title()
-    assert [len(container.lines[2]) for container in panel.containers] == [0, 0] and words(panel) == ["60.0", "64.0"]
+    assert [len(container.lines[2]) for container in panel.containers] == [0, 0]
+    assert words(panel) == ["60.0", "64.0"]
 
 
 def test_learning_curve_has_a_line_and_a_deviation_band_per_preset():
@@ -228,7 +235,8 @@ def test_learning_curve_has_a_line_and_a_deviation_band_per_preset():
     assert [text.get_text() for text in panel.get_xticklabels()] == ["50", "all"]
     bands = [sorted({round(y, 6) for _, y in band.get_paths()[0].vertices}) for band in panel.collections]
     assert bands == [[58.0, 62.0, 80.0], [62.0, 64.0, 78.5, 79.5]]
-    assert panel.get_ylabel() == "F1, %" and panel.get_title().startswith("task, dev (mean over seeds")
+    assert panel.get_ylabel() == "F1, %"
+    assert panel.get_title().startswith("task, dev (mean over seeds")
 
 
 def test_plots_of_a_split_show_gold_and_predictions(tmp_path, monkeypatch):
@@ -275,7 +283,8 @@ def test_saving_twice_gives_the_same_bytes_at_150_dpi(tmp_path, save):
     save(str(two))
     data = one.read_bytes()
     assert data == two.read_bytes()
-    assert data.startswith(b"\x89PNG") and b"Matplotlib" not in data
+    assert data.startswith(b"\x89PNG")
+    assert b"Matplotlib" not in data
     offset = data.index(b"pHYs") + 4
     assert int.from_bytes(data[offset : offset + 4], "big") == round(150 / 0.0254)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["one.png", "two.png"]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
+import pytest
 
+from electra_ie.common.files import locked
 from electra_ie.pretraining.memory import peak_memory
 
 UNIX_ONLY = ("resource", "fcntl", "pwd", "grp", "termios")
@@ -36,13 +39,12 @@ def test_every_module_is_imported_where_the_modules_of_unix_are_absent():
         "from electra_ie.pretraining.memory import peak_memory\n"
         "assert peak_memory() is None, 'the module resource is not absent here'\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
 
 def test_peak_memory_is_in_mib_and_none_where_the_system_does_not_say(monkeypatch):
-    import resource
-
+    resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=3 * 2**20))  # KiB, as on Linux
     monkeypatch.setattr(sys, "platform", "linux")
     assert peak_memory() == 3 * 2**10
@@ -55,3 +57,18 @@ def test_peak_memory_is_in_mib_and_none_where_the_system_does_not_say(monkeypatc
     of_another = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=1))
     monkeypatch.setattr(psutil, "Process", lambda: of_another)
     assert peak_memory() is None
+
+
+def test_a_lock_file_is_not_deleted_while_it_is_open_where_the_system_forbids_that(monkeypatch, tmp_path):
+    """Windows refuses to delete a file that is open without the share mode for it, as the lock file is."""
+    unlink = Path.unlink
+
+    def unlink_on_windows(path: Path, missing_ok: bool = False) -> None:
+        if path.name == ".lock":
+            raise PermissionError(13, "The process cannot access the file", str(path))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(Path, "unlink", unlink_on_windows)
+    with locked(tmp_path):
+        assert (tmp_path / ".lock").exists()

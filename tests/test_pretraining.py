@@ -80,13 +80,15 @@ def test_undefined_precision_and_peak_memory_are_null_and_shown_as_a_dash(
         held_out=0.1,
     )
     summary = json.loads((output / "pretraining.json").read_text("utf-8"))
-    assert summary["held_out"]["precision"] is None and summary["held_out"]["recall"] == 0.0
+    assert summary["held_out"]["precision"] is None
+    assert summary["held_out"]["recall"] == 0.0
     assert summary["peak_memory_mib"] is None
     assert "| precision of replaced tokens | – |" in (output / "README.md").read_text("utf-8")
     assert "peak memory" not in capsys.readouterr().err
     show_pretraining(output)
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["peak", "memory,", "MiB", "-"] in shown and "precision of replaced tokens, held-out -".split() in shown
+    assert ["peak", "memory,", "MiB", "-"] in shown
+    assert "precision of replaced tokens, held-out -".split() in shown
 
 
 def weights(folder: Path) -> dict[str, bytes]:
@@ -97,7 +99,7 @@ def rows(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("family, objective, sharing, precision", [
+@pytest.mark.parametrize(("family", "objective", "sharing", "precision"), [
     ("electra", "electra", "plain", "no"), ("bert", "electra", "disentangled", "bf16"),
     ("roberta", "adversarial", "none", "no"), ("deberta-v2", "mlm", "none", "bf16"),
 ])  # fmt: skip
@@ -109,7 +111,8 @@ def test_pretrained_encoder_has_its_files_and_can_be_trained(
     files = {file.name for file in output.iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "run.yaml", "log.jsonl", "curves.png", "README.md",
             "pretraining.json", "corpus.json"} <= files  # fmt: skip
-    assert not any(name.startswith(".") for name in files) and "checkpoint" not in files
+    assert not any(name.startswith(".") for name in files)
+    assert "checkpoint" not in files
     assert (output / "generator").exists() == (objective != "mlm")
     before, after = (
         load_file(Path(encoder(family)) / "model.safetensors"),
@@ -119,7 +122,8 @@ def test_pretrained_encoder_has_its_files_and_can_be_trained(
     assert len(moved) > 10
 
     summary = json.loads((output / "pretraining.json").read_text("utf-8"))
-    assert (summary["steps"], summary["tokens"]) == (6, 6 * 4 * 16) and summary["tokens_per_second"] > 0
+    assert (summary["steps"], summary["tokens"]) == (6, 6 * 4 * 16)
+    assert summary["tokens_per_second"] > 0
     expected = {"mlm_loss", "mlm_accuracy"}
     expected |= set() if objective == "mlm" else {"replaced_token_detection_loss", "precision", "recall", "replaced"}
     assert set(summary["held_out"]) == expected
@@ -143,7 +147,8 @@ def test_new_weights_and_vocabulary_work_for_chinese(tmp_path):
     size = int(re.search(r"--vocab-size (\d+)", str(caught.value))[1])
     output = pretrain([text], tmp_path / "output", from_scratch="tiny", vocab_size=size, **SETTINGS)
     tokenizer = AutoTokenizer.from_pretrained(output)
-    assert tokenizer.tokenize("银行") == ["银", "行"] and len(tokenizer) == size
+    assert tokenizer.tokenize("银行") == ["银", "行"]
+    assert len(tokenizer) == size
     discriminator = ElectraForPreTraining.from_pretrained(output)
     generator = ElectraForMaskedLM.from_pretrained(output / "generator")
     assert discriminator.config.hidden_size == 4 * generator.config.hidden_size
@@ -207,10 +212,12 @@ def test_discriminator_learns_to_detect_replaced_tokens(tmp_path, encoder):
     settings["generator"] = {"mlm": 0.0}
     output = pretrain([text], tmp_path / "output", encoder=encoder("electra"), **settings)
     held_out = [row["held_out"] for row in rows(output) if "held_out" in row][-1]
-    assert held_out["recall"] > 0.8 and held_out["precision"] > 0.8 and held_out["replaced"] > 0.1
+    assert held_out["recall"] > 0.8
+    assert held_out["precision"] > 0.8
+    assert held_out["replaced"] > 0.1
 
 
-@pytest.mark.parametrize("objective, scores", [("mlm", ["mlm_accuracy"]), ("adversarial", ["precision", "recall"])])
+@pytest.mark.parametrize(("objective", "scores"), [("mlm", ["mlm_accuracy"]), ("adversarial", ["precision", "recall"])])
 def test_objective_learns_its_task(tmp_path, encoder, objective, scores):
     """A document repeats one word, so the rest of a block shows what is masked and what was replaced."""
     text = tmp_path / "same.txt"
@@ -237,7 +244,8 @@ def test_same_seed_gives_the_same_bytes(corpus, tmp_path, encoder):
     rough = tiny.build("bert", tmp_path / "rough", dropout=0.2)
     one = pretrain([corpus], tmp_path / "one", encoder=rough, dropout=True, **SETTINGS)
     two = pretrain([], tmp_path / "two", settings=one / "run.yaml")
-    assert weights(one) == weights(two) and len(weights(one)) == 2
+    assert weights(one) == weights(two)
+    assert len(weights(one)) == 2
     other = pretrain([corpus], tmp_path / "other", encoder=rough, dropout=True, seed=MAX_SEED, **SETTINGS)
     assert weights(other) != weights(one)
 
@@ -286,7 +294,8 @@ def test_killed_run_resumes_to_the_same_weights(corpus, tmp_path, sharing):
         [*command, *(part for name, value in settings.items() for part in ("--set", f"{name}={value}"))],
         3,
     )
-    assert (tmp_path / "cut" / LAST).is_file() and not (tmp_path / "cut" / "README.md").exists()
+    assert (tmp_path / "cut" / LAST).is_file()
+    assert not (tmp_path / "cut" / "README.md").exists()
     cut = pretrain([], tmp_path / "cut", resume=True)
     assert weights(cut) == weights(whole)
 
@@ -379,8 +388,10 @@ def test_max_hours_sets_the_steps_and_gives_a_complete_encoder(corpus, tmp_path,
     output = pretrain([corpus], tmp_path / "output", encoder=encoder("bert"), max_hours=0.0005, **settings)
     saved = yaml.safe_load((output / "run.yaml").read_text("utf-8"))
     summary = json.loads((output / "pretraining.json").read_text("utf-8"))
-    assert saved["max_steps"] >= 1 and 1 <= summary["steps"] <= summary["steps_planned"] == saved["max_steps"]
-    assert "steps in 0.0005 hours" in capsys.readouterr().err and (output / "README.md").is_file()
+    assert saved["max_steps"] >= 1
+    assert 1 <= summary["steps"] <= summary["steps_planned"] == saved["max_steps"]
+    assert "steps in 0.0005 hours" in capsys.readouterr().err
+    assert (output / "README.md").is_file()
     # The trial steps have no effect: a run with the same number of steps has the same first losses.
     again = pretrain([corpus], tmp_path / "again", encoder=encoder("bert"), max_steps=saved["max_steps"], **settings)
     assert rows(again)[0]["discriminator"] == pytest.approx(rows(output)[0]["discriminator"], rel=1e-6)
@@ -427,7 +438,7 @@ def test_encoder_keeps_its_pooler_and_pooling(corpus, tmp_path, encoder):
         assert choose_pooling(str(output)) == "mean"
 
 
-@pytest.mark.parametrize("family, objective, sharing", [
+@pytest.mark.parametrize(("family", "objective", "sharing"), [
     ("bert", "electra", "disentangled"), ("electra", "electra", "plain"), ("electra", "electra", "none"),
     ("bert", "mlm", "none"), pytest.param("roberta", "electra", "none", marks=pytest.mark.slow),
     pytest.param("deberta-v2", "mlm", "none", marks=pytest.mark.slow),
@@ -453,9 +464,8 @@ def test_saved_encoder_is_interpolated_between_initial_and_trained(
             torch.testing.assert_close(states[1][name], value)
             torch.testing.assert_close(states[3][name], (states[1][name] + states[2][name]) / 2)
             moved += not torch.equal(states[2][name], value)
-    assert moved > 10 and any(
-        "word_embeddings" in name and not torch.equal(states[2][name], states[0][name]) for name in states[0]
-    )
+    assert moved > 10
+    assert any("word_embeddings" in name and not torch.equal(states[2][name], states[0][name]) for name in states[0])
     if sharing == "plain":
         shared = AutoModel.from_pretrained(middle / "generator").state_dict()
         assert torch.equal(shared["embeddings.word_embeddings.weight"], states[3]["embeddings.word_embeddings.weight"])
@@ -489,7 +499,7 @@ def test_pooler_moves_to_the_device_of_its_encoder(encoder):
 # Refused input
 
 
-@pytest.mark.parametrize("settings, words", [
+@pytest.mark.parametrize(("settings", "words"), [
     ({"objective": "elektra"}, ['objective is "elektra"', '"electra"']),
     ({"block_length": 400}, ["block_length is 400; the encoder takes 160 tokens"]),
     ({"embedding_sharing": "all"}, ['sharing is "all"', "plain, disentangled, none"]),
@@ -538,7 +548,8 @@ def test_command_line_pretrains_and_reports_errors(corpus, tmp_path, encoder, mo
     assert call("pretrain", *shared, "--output", str(tmp_path / "output"), "--max-steps", "3") == 0
     captured = capsys.readouterr()
     assert "tokens per second" in captured.out
-    assert "encoder saved in" in captured.err and "60 documents" in captured.err
+    assert "encoder saved in" in captured.err
+    assert "60 documents" in captured.err
     assert call("pretrain", "--output", str(tmp_path / "none")) == 2
     assert "error: no text is given" in capsys.readouterr().err
     (tmp_path / "bad.txt").write_bytes(b"\xff\xfe")
@@ -563,7 +574,8 @@ for line in sys.stdin:
 def test_hub_data_set_is_a_corpus(tmp_path, encoder):
     """The real client reads from a local server. It runs in another process, since it takes address and offline mode
     from the environment when imported; one process runs all commands, since torch loads slowly. The second run of a
-    revision uses the cache of tokens."""
+    revision uses the cache of tokens.
+    """
     lines = b"".join(json.dumps({"body": f"the bank paid the invoice {index}"}).encode() + b"\n" for index in range(60))
     with running({"datasets/acme/notes": {"train.jsonl": lines, "README.md": b"---\nlicense: mit\n---\n"}}) as hub:
         environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
@@ -586,7 +598,8 @@ def test_hub_data_set_is_a_corpus(tmp_path, encoder):
         with shell:
             code, messages = call("hub:acme/notes?column=body", "output")
             assert code == 0, messages
-            assert "60 documents, 60 lines" in messages and (tmp_path / "output" / "README.md").is_file()
+            assert "60 documents, 60 lines" in messages
+            assert (tmp_path / "output" / "README.md").is_file()
             read = sum("train.jsonl" in path for path in hub.requests)
             assert read > 0
             assert call("hub:acme/notes?column=body", "again")[0] == 0
@@ -607,7 +620,8 @@ def test_saved_files_contain_no_text_of_the_corpus(tmp_path, encoder):
             content = file.read_bytes()
             assert b"Quixworth" not in content and b"quixworth" not in content, file
     card = (output / "README.md").read_text("utf-8")
-    assert "Clark et al., ICLR 2020" in card and "electra-ie train TASK --encoder" in card
+    assert "Clark et al., ICLR 2020" in card
+    assert "electra-ie train TASK --encoder" in card
 
 
 def test_loss_that_is_not_finite_ends_the_run_and_keeps_good_weights(corpus, tmp_path, encoder):

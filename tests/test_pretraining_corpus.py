@@ -26,7 +26,7 @@ def read(*paths, boundary="blank", deduplicate=False):
     return list(corpus_reader.read([str(path) for path in paths], boundary, deduplicate, counts)), counts
 
 
-@pytest.mark.parametrize("boundary, expected", [
+@pytest.mark.parametrize(("boundary", "expected"), [
     ("blank", ["one a\n", "one b\n", END, "two a\n", END, "three", END]),
     ("line", ["one a\n", END, "one b\n", END, "two a\n", END, "three", END]),
     ("file", ["one a\n", "one b\n", "two a\n", "three", END]),
@@ -49,7 +49,8 @@ def test_folder_reads_text_gzip_and_json_lines_and_warns_of_others(tmp_path, cap
     (tmp_path / "notes.pdf").write_bytes(b"%PDF")
     lines, counts = read(tmp_path)
     assert lines == ["ägypten\n", END, "bee\n", END, "see\n", "more", END, "sea", END, "deep", END]
-    assert counts.files == 4 and counts.documents == 5
+    assert counts.files == 4
+    assert counts.documents == 5
     assert capsys.readouterr().err == ""
     corpus_reader.content_hash([str(tmp_path)])
     endings = ".txt, .txt.gz, .jsonl or .jsonl.gz"
@@ -71,7 +72,8 @@ def test_task_gives_the_texts_of_train_and_unlabeled_only(tmp_path, capsys):
     expected = ["Ada wrote", END, "the train", END, "see\n", "more", END, "bare\n", END]
     for path in (tmp_path, tmp_path / "task.yaml"):
         lines, counts = read(path)
-        assert lines == expected and counts.documents == 4
+        assert lines == expected
+        assert counts.documents == 4
         assert (
             f"{path}: reading the splits train and unlabeled of this task; others are not read."
             in capsys.readouterr().err
@@ -86,7 +88,8 @@ def test_task_gives_the_texts_of_train_and_unlabeled_only(tmp_path, capsys):
 def test_task_is_found_by_its_name_and_refused_without_its_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines, counts = read("transaction_risk")
-    assert counts.documents == 1560 and not any("{" in line for line in lines)
+    assert counts.documents == 1560
+    assert not any("{" in line for line in lines)
     (tmp_path / "task.yaml").write_text(
         "{format: jsonl, data: away, files: {train: a.jsonl}, fields: {topic: {kind: classes, labels: [a, b]}}}",
         encoding="utf-8",
@@ -103,7 +106,7 @@ def test_deduplication_drops_and_counts_repeated_lines(tmp_path):
     assert (counts.repeated, counts.lines, counts.documents) == (2, 5, 1)
 
 
-@pytest.mark.parametrize("name, content, words", [
+@pytest.mark.parametrize(("name", "content", "words"), [
     ("a.txt", b"good\nbad \xff\n", ["a.txt:2", "not UTF-8"]),
     ("a.txt", b"good\n\x00\x01", ["a.txt:2", "binary"]),
     ("a.txt.gz", b"not packed", ["a.txt.gz", "damaged"]),
@@ -118,7 +121,7 @@ def test_error_names_the_bad_file_and_line(tmp_path, name, content, words):
     assert all(word in str(caught.value) for word in words), caught.value
 
 
-@pytest.mark.parametrize("path, word", [
+@pytest.mark.parametrize(("path", "word"), [
     ("none.txt", "no such file"), ("empty", "no .txt"), ("hub:none/such", "data set"), ("hub:a/b?colum=x", '"column"'),
 ])  # fmt: skip
 def test_missing_path_is_an_error(tmp_path, path, word):
@@ -141,7 +144,9 @@ def test_hub_data_set_is_read_by_column(tmp_path):
     """`datasets` reads a local folder as it reads a data set on the hub."""
     tiny.write_records(tmp_path / "train.jsonl", [{"body": "first\nline"}, {"body": None}, {"body": "second"}])
     lines, counts = read(f"hub:{tmp_path}?column=body")
-    assert lines == ["first\n", "line", END, "second", END] and counts.documents == 2 and counts.textless == 1
+    assert lines == ["first\n", "line", END, "second", END]
+    assert counts.documents == 2
+    assert counts.textless == 1
     with pytest.raises(UserError, match='no text in the column "text". Add [?]column= one of: body'):
         read(f"hub:{tmp_path}")
 
@@ -200,7 +205,9 @@ def test_blocks_are_built_once_and_memory_mapped(tokenizer, monkeypatch):
     monkeypatch.setattr(token_blocks, "BLOCKS_AT_ONCE", 3)  # several batches of records in the file
     lines = ["invoice goods paid\n", END] * 40
     blocks, counts = load_or_build_blocks(source(lines), tokenizer, 12, "content one")
-    assert counts["tokens"] == 120 and counts["blocks"] == len(blocks) > 9 and blocks.length == 12
+    assert counts["tokens"] == 120
+    assert counts["blocks"] == len(blocks) > 9
+    assert blocks.length == 12
     expected = list(
         pack(
             iter([tokenizer("invoice goods paid", add_special_tokens=False)["input_ids"], None] * 40),
@@ -215,7 +222,8 @@ def test_blocks_are_built_once_and_memory_mapped(tokenizer, monkeypatch):
         raise AssertionError("read again")
 
     cached, cached_counts = load_or_build_blocks(never, tokenizer, 12, "content one")
-    assert cached_counts == counts and cached.hash == blocks.hash
+    assert cached_counts == counts
+    assert cached.hash == blocks.hash
     with pytest.raises(AssertionError):
         load_or_build_blocks(never, tokenizer, 14, "content one")
 
@@ -237,18 +245,22 @@ def test_empty_or_broken_corpus_leaves_no_cache_entry(tokenizer, cache):
 def test_rows_are_not_copied_into_memory(tokenizer, cache):
     """The rows of the memory-mapped file are read on access only."""
     blocks, _ = load_or_build_blocks(source(["invoice goods paid the bank\n"] * 5000), tokenizer, 16, "content, long")
-    assert all(not chunk.flags.owndata for chunk in blocks.chunks) and len(blocks.chunks) > 1
+    assert all(not chunk.flags.owndata for chunk in blocks.chunks)
+    assert len(blocks.chunks) > 1
     assert isinstance(blocks, Blocks)
 
 
 def test_new_vocabulary_has_the_given_size_and_is_deterministic(tmp_path):
     lines = ["The Bank of Arden paid.\n", END, "银行支付\n", "Banks pay.\n"] * 5
     tokenizer = new_tokenizer(lambda: lines, 40, True, 64, "vocabulary")
-    assert len(tokenizer) == 40 and tokenizer.all_special_tokens != [] and tokenizer.model_max_length == 64
+    assert len(tokenizer) == 40
+    assert tokenizer.all_special_tokens != []
+    assert tokenizer.model_max_length == 64
     assert {tokenizer.convert_tokens_to_ids(name) for name in SPECIAL} == {
         tokenizer.get_vocab()[name] for name in SPECIAL
     }
-    assert tokenizer.tokenize("银行") == ["银", "行"] and tokenizer.tokenize("BANK") == tokenizer.tokenize("bank")
+    assert tokenizer.tokenize("银行") == ["银", "行"]
+    assert tokenizer.tokenize("BANK") == tokenizer.tokenize("bank")
     for index in range(5):
         again = new_tokenizer(lambda: lines, 40, True, 64, f"vocabulary {index}").get_vocab()
         assert again == tokenizer.get_vocab(), "the entries differ between trainings"
@@ -260,11 +272,12 @@ def test_new_vocabulary_has_the_given_size_and_is_deterministic(tmp_path):
     assert again("The Bank 银")["input_ids"] == tokenizer("The Bank 银")["input_ids"]
     assert again("The Bank 银").tokens()[0] == "[CLS]"
     cased = new_tokenizer(lambda: lines, 40, False, 64, "vocabulary")
-    assert "B" in cased.get_vocab() and "B" not in tokenizer.get_vocab()
+    assert "B" in cased.get_vocab()
+    assert "B" not in tokenizer.get_vocab()
 
 
 @pytest.mark.parametrize(
-    "size, words",
+    ("size", "words"),
     [
         (5000, ["supports a vocabulary of", "vocab_size is 5000", "--vocab-size"]),
         (8, ["characters of the corpus alone", "--vocab-size"]),
@@ -295,7 +308,8 @@ def test_damaged_cache_is_built_again(tokenizer, cache):
         again, cached_counts = load_or_build_blocks(
             source(["invoice goods paid\n"] * 9), tokenizer, 12, "content, damaged"
         )
-        assert cached_counts == counts and len(again) == len(first)
+        assert cached_counts == counts
+        assert len(again) == len(first)
 
 
 def test_content_hash_depends_on_the_suffix(tmp_path):
@@ -311,4 +325,5 @@ def test_long_lines_are_tokenized_in_small_portions(monkeypatch):
     monkeypatch.setattr(token_blocks, "CHARACTERS_AT_ONCE", 10)
     lines = ["abcdef", "abcdef", "ab", END, "abcdefghijklmno", "a"]
     portions = list(token_blocks._portions(lines))
-    assert sum(portions, []) == lines and [len(portion) for portion in portions] == [2, 3, 1]
+    assert sum(portions, []) == lines
+    assert [len(portion) for portion in portions] == [2, 3, 1]

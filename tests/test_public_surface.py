@@ -1,5 +1,6 @@
 """What users import is there and typed for them: mypy reads this file (`make lint`), and a name that it knew as Any would
-fail; the tests hold each call of `uses` against the signature that is there when it runs."""
+fail; the tests hold each call of `uses` against the signature that is there when it runs.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ def test_the_seeds_of_near_runs_steps_and_rows_differ():
 
 @pytest.mark.parametrize("seed_of", [step_seed, row_seed])
 def test_the_largest_seed_fits_a_generator_of_torch(seed_of):
-    assert seed_of(MAX_SEED, 1_000_002, 4_098) < 2**64 and round_seed(MAX_SEED, 1000) <= MAX_SEED
+    assert seed_of(MAX_SEED, 1_000_002, 4_098) < 2**64
+    assert round_seed(MAX_SEED, 1000) <= MAX_SEED
 
 
 def test_a_student_has_another_seed_than_its_teacher():

@@ -87,7 +87,8 @@ def test_single_fault_is_raised_itself_and_a_few_are_all_listed(tmp_path):
         task.read("train")
     assert [fault.line for fault in caught.value.errors] == [2, 1, 1]
     assert str(caught.value).startswith(f"3 errors in the data of the task {tmp_path.name}; nothing is written:\n")
-    assert "c.jsonl:1: the byte 0xe9" in str(caught.value) and 'the id "a-1" is taken by' in str(caught.value)
+    assert "c.jsonl:1: the byte 0xe9" in str(caught.value)
+    assert 'the id "a-1" is taken by' in str(caught.value)
 
 
 def test_command_line_prints_the_faults_and_writes_nothing(tmp_path):
@@ -132,7 +133,8 @@ def test_all_line_ends_are_accepted(tmp_path, end):
     write(tmp_path, "set/a.txt", "Ann\rLee")
     write(tmp_path, "set/a.ann", f"T1\tPER 0 3\tAnn{end}T2\tORG 4 7\tLee{end}")
     (document,) = read("brat", tmp_path / "set", NAMES)
-    assert document.text == "Ann\rLee" and spans(document) == {(0, 3, "PER"), (4, 7, "ORG")}
+    assert document.text == "Ann\rLee"
+    assert spans(document) == {(0, 3, "PER"), (4, 7, "ORG")}
 
 
 # --- conll
@@ -234,7 +236,8 @@ def test_tags_of_other_tools_are_read(tmp_path, rows, expected):
 def test_conll_error_names_the_cause(tmp_path, rows, line, words):
     path = write(tmp_path, "a.conll", "\n".join(rows) + "\n")
     message = refusal("conll", path, NAMES)
-    assert message.startswith(f"{path}:{line}: ") and words in message
+    assert message.startswith(f"{path}:{line}: ")
+    assert words in message
 
 
 def test_comments_before_a_sentence_are_skipped_and_the_word_hash_is_not(tmp_path):
@@ -311,7 +314,8 @@ def test_ambiguous_json_is_refused_with_and_without_labels(tmp_path, line, words
     path = write(tmp_path, "a.jsonl", f'{{"text": "ok"}}\n{line}\n')
     for fields in ((), (NAMES,)):
         message = refusal("jsonl", path, *fields)
-        assert message.startswith(f"{path}:2: ") and words in message
+        assert message.startswith(f"{path}:2: ")
+        assert words in message
 
 
 def test_misspelled_key_of_a_field_is_a_fault_and_other_keys_are_listed_once(tmp_path, capsys):
@@ -328,7 +332,8 @@ def test_misspelled_key_of_a_field_is_a_fault_and_other_keys_are_listed_once(tmp
     assert capsys.readouterr().err == (
         f'warning: {path}: the keys "lang" (2 records), "ID" (1 record) are not read. Did you mean "id" for "ID"?\n'
     )
-    assert len(read("jsonl", path)) == 2 and capsys.readouterr().err == ""
+    assert len(read("jsonl", path)) == 2
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -371,7 +376,8 @@ def test_misspelling_is_not_a_similar_key(key, column, expected):
 def test_span_of_another_shape_is_refused_with_the_cause(tmp_path, span, words):
     path = write(tmp_path, "a.jsonl", lines_of(GOOD, {"text": "Ann paid", "names": [span]}))
     message = refusal("jsonl", path, NAMES)
-    assert message.startswith(f"{path}:2: ") and words in message
+    assert message.startswith(f"{path}:2: ")
+    assert words in message
 
 
 @pytest.mark.parametrize(
@@ -389,7 +395,9 @@ def test_json_that_is_not_json_lines_is_recognized(tmp_path, content, words):
     faults: list[UserError] = []
     with pytest.raises(UserError) as caught:
         list(READERS["jsonl"].read(path, [NAMES], {}, faults.append))
-    assert str(caught.value).startswith(f"{path}: ") and words in str(caught.value) and not faults
+    assert str(caught.value).startswith(f"{path}: ")
+    assert words in str(caught.value)
+    assert not faults
 
 
 @pytest.mark.parametrize(("label", "helps"), [("ORG", True), ("PER", False)])
@@ -429,7 +437,8 @@ def test_quoted_cell_over_several_rows_is_refused_by_line(tmp_path, format, deli
     content = 'text,topic\nx,parts\n"Where is it?,cards\nMy card,cards\nClose it",parts\nlast,cards\n'
     path = write(tmp_path, "a", content.replace(",", delimiter))
     (message,) = collected(format, path, TOPIC, delimiter=delimiter, quotes=True)
-    assert message.startswith(f"{path}:3: a quote opens a cell of 3 lines here") and "quotes: false" in message
+    assert message.startswith(f"{path}:3: a quote opens a cell of 3 lines here")
+    assert "quotes: false" in message
     first = write(tmp_path, "b", 'topic,text\ncards,"Where is it\nparts,close it"\n'.replace(",", delimiter))
     assert len(collected(format, first, TOPIC, delimiter=delimiter, quotes=True)) == 1
     flags = write(tmp_path, "c", 'text,tags\n"a,late|cash\nb",late\n'.replace(",", delimiter))
@@ -460,7 +469,8 @@ def test_quoted_text_over_several_lines_may_contain_delimiters(tmp_path):
 def test_error_of_a_header_names_the_option_that_helps(tmp_path, format, content, options, words):
     path = write(tmp_path, "a", content)
     message = refusal(format, path, TOPIC, **options)
-    assert message.startswith(f"{path}:1: ") and words in message
+    assert message.startswith(f"{path}:1: ")
+    assert words in message
 
 
 def test_no_delimiter_is_proposed_if_none_helps(tmp_path):
@@ -490,7 +500,9 @@ def test_empty_cell_of_flags_is_unknown_unless_blank_is_none(tmp_path, capsys):
     assert warning.startswith(
         f"warning: {path}: 2 cells of the field tags are empty and 2 have flags: the empty ones are "
     )
-    assert "no row is known to have no flag" in warning and "blank: none" in warning and warning.count("\n") == 1
+    assert "no row is known to have no flag" in warning
+    assert "blank: none" in warning
+    assert warning.count("\n") == 1
     none = read("csv", path, TAGS, blank="none")
     assert [document.gold["tags"] for document in none] == [("late",), (), (), ("late", "cash")]
     assert "in 2 rows no flag applies (blank: none)." in capsys.readouterr().err
@@ -527,12 +539,11 @@ def test_text_between_the_fragments_of_a_span_is_counted(tmp_path, capsys):
     )
     assert gaps_of([(7, 9), (0, 3), (3, 5), (4, 6)]) == [(6, 7)], "fragments that touch or overlap have a gap"
     first, second = collected("brat", path, NAMES)
-    assert first.startswith(f"{path / 'a.ann'}:1: this span has 2 fragments") and second.startswith(
-        f"{path / 'a.ann'}:4: "
-    )
-    assert (
-        "discontinuous: hull reads it as one span" in first and "(' and Bo and ')" in first and "ignore: [ORG]" in first
-    )
+    assert first.startswith(f"{path / 'a.ann'}:1: this span has 2 fragments")
+    assert second.startswith(f"{path / 'a.ann'}:4: ")
+    assert "discontinuous: hull reads it as one span" in first
+    assert "(' and Bo and ')" in first
+    assert "ignore: [ORG]" in first
 
 
 # --- Regressions
@@ -542,7 +553,7 @@ def conll(folder: Path, rows: str, **options: object) -> list:
     return read("conll", write(folder, "a.conll", rows), NAMES, **options)
 
 
-@pytest.mark.parametrize("rows, text", [
+@pytest.mark.parametrize(("rows", "text"), [
     ("win won O\n2-0 2-0 O\nAnna Anna B-PER\n", "won 2-0 Anna"), ("1-1\tAnna\tB-PER\n1-2\tmet\tO\n", "Anna met"),
 ])  # fmt: skip
 def test_ranges_are_recognized_only_with_ids_of_conllu(tmp_path, rows, text):
@@ -578,7 +589,8 @@ def test_answer_of_prodigy_is_case_insensitive_and_refused_in_spans(tmp_path):
     one, other = jsonl(
         tmp_path, {"text": "Anna", "entities": [span], "answer": "REJECT"}, {"text": "Anna", "entities": [span]}
     )
-    assert one.gold == {} and len(other.gold["entities"]) == 1
+    assert one.gold == {}
+    assert len(other.gold["entities"]) == 1
     with pytest.raises(UserError, match='a.jsonl:1: a span of "entities" has "answer": "reject"'):
         jsonl(tmp_path, {"text": "Anna", "entities": [{**span, "answer": "reject"}], "answer": "accept"})
 
@@ -588,7 +600,7 @@ def test_singular_of_a_key_is_a_misspelling(tmp_path):
         jsonl(tmp_path, {"text": "Anna", "entity": []})
 
 
-@pytest.mark.parametrize("body, refused", [
+@pytest.mark.parametrize(("body", "refused"), [
     ('1,"Hello\n2,World,\n3,said ",fraud\n', True), ('1,"Hello\n2,World,?\n3,said ",fraud\n', True),
     ('1,"Dear all,\nplease, pay, \nthanks",fraud\n', False), ('1,"Dear,\nAnna Lee, Bob,\nbye",fraud\n', False),
 ])  # fmt: skip

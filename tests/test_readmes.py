@@ -37,7 +37,8 @@ def code(text: str) -> Counter[str]:
 
 
 def test_the_readme_is_short():
-    assert len(ENGLISH.splitlines()) <= 150 and len(CHINESE.splitlines()) <= 150
+    assert len(ENGLISH.splitlines()) <= 150
+    assert len(CHINESE.splitlines()) <= 150
 
 
 def test_the_blocks_are_the_same_but_for_their_comments():
@@ -73,7 +74,9 @@ def test_the_numbers_of_the_text_are_the_same():
 
 
 @pytest.mark.parametrize(
-    "text, heading", [(ENGLISH, "## What a run contains"), (TRAINING, "## Contents of a run")], ids=["readme", "docs"]
+    ("text", "heading"),
+    [(ENGLISH, "## What a run contains"), (TRAINING, "## Contents of a run")],
+    ids=["readme", "docs"],
 )
 def test_the_table_of_a_run_names_what_is_sent_and_in_its_last_line_what_is_not(text, heading):
     section = text[text.index(heading) :]

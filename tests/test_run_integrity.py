@@ -60,7 +60,7 @@ def rename(values) -> None:
     values["fields"]["names"]["labels"] = ["payee", "amount"]
 
 
-@pytest.mark.parametrize("spoil, words", [
+@pytest.mark.parametrize(("spoil", "words"), [
     (drop_head, ["risks", "classifier.bias", "not the weights that were saved here"]),
     (cut_weights, ["names", "cannot be loaded"]),
     (drop_block, ["topic", "lacks valid window settings"]),
@@ -177,15 +177,18 @@ def test_all_presets_train_in_bf16(task, tmp_path, encoder, finished, monkeypatc
     monkeypatch.setattr(setup, "make_accelerator", in_bf16)
     run = train(str(task), tmp_path / "run", **settings).path
     rounded = losses(run)
-    assert len(rounded) == len(exact) == 12 and rounded != exact
+    assert len(rounded) == len(exact) == 12
+    assert rounded != exact
     assert rounded == [pytest.approx(loss, rel=0.03) for loss in exact]
-    assert accelerators and {accelerator.mixed_precision for accelerator in accelerators} == {"bf16"}
+    assert accelerators
+    assert {accelerator.mixed_precision for accelerator in accelerators} == {"bf16"}
     assert all(value.dtype == torch.float32 for value in load_file(run / "names" / "model.safetensors").values())
 
 
 # Outputs
 
 
+@pytest.mark.unix("named pipes")
 def test_pipe_is_written_to_and_not_replaced(run, tmp_path):
     (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
     pipe = tmp_path / "pipe"
@@ -195,7 +198,8 @@ def test_pipe_is_written_to_and_not_replaced(run, tmp_path):
     reader.start()
     extract(run, [tmp_path / "a.txt"], pipe)
     reader.join(timeout=60)
-    assert pipe.is_fifo() and json.loads(read[0])["characters"] == len(TEXT)
+    assert pipe.is_fifo()
+    assert json.loads(read[0])["characters"] == len(TEXT)
 
 
 def test_outputs_are_checked_before_anything_is_read(run, tmp_path):
@@ -222,15 +226,18 @@ def test_empty_text_has_no_findings(run):
     assert Extractor.from_pretrained(run)("") == Extractor.from_pretrained(run)(" \n") == []
 
 
+@pytest.mark.unix("file names that are bytes")
 def test_file_name_that_is_not_unicode_is_escaped(tmp_path):
     file = os.path.join(os.fsencode(tmp_path), b"caf\xe9.txt")
     with open(file, "w", encoding="utf-8") as stream:
         stream.write("text")
     for path in (os.fsdecode(file), tmp_path):
         (document,) = read_unlabeled(path)
-        assert document.id == "caf\\xe9.txt" and document.file.endswith("caf\\xe9.txt")
+        assert document.id == "caf\\xe9.txt"
+        assert document.file.endswith("caf\\xe9.txt")
 
 
+@pytest.mark.unix("signal that a process can handle when it is terminated")
 def test_terminated_extraction_leaves_no_files(run, tmp_path):
     command = [sys.executable, "-m", "electra_ie", "extract", str(run), "-", "-o", str(tmp_path / "o.jsonl")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:

@@ -23,7 +23,8 @@ def ids(documents):
 def test_a_larger_budget_holds_the_smaller_one():
     kept = [ids(keep_labels(MANY, tiny.FIELDS, budget, 0)[0]) for budget in range(1, 81)]
     for smaller, larger in zip(kept, kept[1:], strict=False):
-        assert larger[: len(smaller)] == smaller and len(larger) == len(smaller) + 1
+        assert larger[: len(smaller)] == smaller
+        assert len(larger) == len(smaller) + 1
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -39,7 +40,8 @@ def test_classes_are_drawn_in_their_proportions(budget, seed):
 def test_the_rest_loses_its_labels_and_none_is_lost():
     bare = [Document("bare", "no gold")]
     kept, pool = keep_labels(MANY + bare, tiny.FIELDS, 20, 0)
-    assert len(kept) == 20 and all(document.gold for document in kept)
+    assert len(kept) == 20
+    assert all(document.gold for document in kept)
     assert all(document.gold == {} for document in pool)
     assert sorted(ids(kept + pool)) == sorted(ids(MANY + bare))
 
@@ -53,11 +55,13 @@ def test_the_seed_decides_the_draw():
 def test_spans_alone_are_drawn_at_random():
     spans = [Document(f"s{number}", "Arden", {"names": (Span(0, 5, "person"),)}) for number in range(30)]
     draws = {tuple(ids(ordered(spans, [tiny.NAMED], seed))) for seed in range(3)}
-    assert len(draws) == 3 and all(sorted(each) == sorted(ids(spans)) for each in draws)
+    assert len(draws) == 3
+    assert all(sorted(each) == sorted(ids(spans)) for each in draws)
 
 
 def test_a_sample_stays_in_order():
     drawn = sample(MANY, 10, 0)
-    assert len(drawn) == 10 and ids(drawn) == ids(document for document in MANY if document in drawn)
+    assert len(drawn) == 10
+    assert ids(drawn) == ids(document for document in MANY if document in drawn)
     assert ids(drawn) == ids(sample(MANY, 10, 0)) != ids(sample(MANY, 10, 1))
     assert ids(sample(MANY, 100, 0)) == ids(MANY)

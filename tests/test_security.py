@@ -47,7 +47,8 @@ def refused(call, *words) -> None:
     with pytest.raises(UserError) as caught:
         call()
     line = str(caught.value)
-    assert "\n" not in line and all(word in line for word in words), line
+    assert "\n" not in line, line
+    assert all(word in line for word in words), line
 
 
 # Code in a model's folder
@@ -67,7 +68,7 @@ MAP = {
 }
 
 
-@pytest.mark.parametrize("file, values, words", [
+@pytest.mark.parametrize(("file", "values", "words"), [
     ("config.json", MAP, ["names/config.json", '"auto_map" names code']),
     ("config.json", {**MAP, "model_type": "evil"}, ["config.json", "names code"]),
     ("config.json", {"inner": [MAP]}, ["config.json", '"auto_map" names code']),
@@ -85,7 +86,7 @@ def test_run_that_names_code_is_refused_and_executes_nothing(run_copy, file, val
     assert not trace.exists()
 
 
-@pytest.mark.parametrize("values, words", [
+@pytest.mark.parametrize(("values", "words"), [
     ({**MAP, "model_type": "evil"}, ["this model cannot be loaded", "untrusted"]),
     ({"_attn_implementation": "evil/kernel"}, ["names code to be fetched"]),
     ({"attn_implementation": {"": "evil/kernel"}}, ["names code to be fetched"]),
@@ -96,7 +97,8 @@ def test_encoder_that_needs_code_is_refused(encoder_copy, task, tmp_path, values
     trace = plant(encoder_copy)
     change(encoder_copy / "config.json", **values)
     refused(lambda: train(str(task), tmp_path / "run", **tiny.settings(str(encoder_copy))), *words)
-    assert not trace.exists() and not (tmp_path / "run").exists()
+    assert not trace.exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_code_of_a_known_family_is_ignored_and_not_saved(encoder_copy, task, tmp_path):
@@ -209,7 +211,7 @@ def test_run_with_a_link_out_of_it_is_not_resumed(run_copy, task, encoder):
 
 
 def test_links_of_a_tracker_are_ignored(run_copy, tmp_path):
-    """wandb adds a link to a log in the user's cache."""
+    """Wandb adds a link to a log in the user's cache."""
     (run_copy / "tracking").mkdir()
     (run_copy / "tracking" / "debug.log").symlink_to(tmp_path / "cache.log")
     assert Extractor.from_pretrained(run_copy)(TEXT)
@@ -257,7 +259,7 @@ def poison(tensors) -> None:
     tensors["classifier.bias"][0] = torch.nan
 
 
-@pytest.mark.parametrize("manipulate, words", [
+@pytest.mark.parametrize(("manipulate", "words"), [
     (reshape, ["names", "classifier.weight"]),
     (rename, ["names", "classifier.weight"]),
     (add, ["names", "more.weight"]),
@@ -321,7 +323,7 @@ def levels(count: int) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("text, words", [
+@pytest.mark.parametrize(("text", "words"), [
     (levels(10), ["aliases expand to more than 200,000 values"]),
     ("fields: &a {topic: *a}", ["task.yaml:1", "refers to a value that contains it"]),
     ("fields: &a [*a]", ["refers to a value that contains it"]),
@@ -348,7 +350,7 @@ def test_small_aliases_are_accepted(task):
     assert Task.load(task).fields[-1].labels == ("late", "cash")
 
 
-@pytest.mark.parametrize("name, words", [
+@pytest.mark.parametrize(("name", "words"), [
     ("../x", "cannot be the name"), ("a/b", "cannot be the name"), ("", "cannot be the name"), (".", "cannot be the name"),
     ("a\\b", "cannot be the name"), ("x" * 300, "cannot be the name"), ("con", "Windows"), ("LPT1", "Windows"),
     ("Checkpoint", "a run has another folder of that name"), ("Topic", "would share a folder"), ("na\u00efve", "cannot be the name"),
@@ -387,6 +389,7 @@ def test_task_name_is_not_used_as_a_path(run_copy):
     assert Task.from_dict({**values, "name": "../README"}, "task.yaml").card is None
 
 
+@pytest.mark.unix("named pipes")
 def test_pipe_instead_of_data_is_refused(task):
     (task.parent / "dev.jsonl").unlink()
     os.mkfifo(task.parent / "dev.jsonl")
@@ -440,11 +443,13 @@ def test_report_of_malicious_documents_is_only_text(run_copy, tmp_path, capsys):
     extract(evil, [inbox], out, html)
     page = html.read_text("utf-8")
     parsed = ParsedPage(page)
-    assert parsed.tags.count("script") == 1 and "img" not in parsed.tags
+    assert parsed.tags.count("script") == 1
+    assert "img" not in parsed.tags
     assert not {name for _, values in parsed.attributes for name in values if name.startswith("on")}
     assert parsed.panes == [EVIL + TEXT, TEXT + EVIL], "the report changed a character of a text"
     raw = out.read_text("utf-8")
-    assert not set(raw) & set("\x1b\x07\u202e") and json.loads(raw.splitlines()[1])["id"] == EVIL
+    assert not set(raw) & set("\x1b\x07\u202e")
+    assert json.loads(raw.splitlines()[1])["id"] == EVIL
     assert raw.count("\n") == 2
     assert not set(capsys.readouterr().err) & set("\x1b\x07\u202e")
 

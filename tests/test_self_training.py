@@ -48,18 +48,23 @@ def test_the_teachers_weights_are_kept_if_the_student_is_much_worse(
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
     run = finished(tmp_path / "run", "adversarial", max_steps=60)
     teacher = rows(run)[0]
-    assert teacher["step"] == 0 and teacher["teacher"]["mean"] > 0.3 and teacher["seconds"] > 0
-    assert "names.distillation" in rows(run)[1] and "texts.adversarial_masking" in rows(run)[1]
+    assert teacher["step"] == 0
+    assert teacher["teacher"]["mean"] > 0.3
+    assert teacher["seconds"] > 0
+    assert "names.distillation" in rows(run)[1]
+    assert "texts.adversarial_masking" in rows(run)[1]
     assert not (run / "checkpoint").exists()
     saved = json.loads((run / "scores.json").read_text("utf-8"))["training"]
-    assert saved["best_step"] > 0 and saved["teacher"] == {"dev": teacher["teacher"]}
+    assert saved["best_step"] > 0
+    assert saved["teacher"] == {"dev": teacher["teacher"]}
     expected = f"the supervised run with the same seed, which scores {teacher['teacher']['mean']:.3f} on dev"
     assert expected in (run / "README.md").read_text("utf-8")
 
     break_student(monkeypatch)
     kept = train(str(task), tmp_path / "kept", **settings).path
     scores = json.loads((kept / "scores.json").read_text("utf-8"))
-    assert scores["training"]["best_step"] == 0 and rows(kept)[0] == {
+    assert scores["training"]["best_step"] == 0
+    assert rows(kept)[0] == {
         **teacher,
         **{name: rows(kept)[0][name] for name in ("seconds", "seconds_scoring")},
     }
@@ -104,7 +109,8 @@ def test_training_that_collapses_ends_with_the_teachers_weights(task, tmp_path, 
         by_name = {name: each[each["main"]] for name, each in saved["dev"].items()}
         assert by_name == pytest.approx({name: rows(run)[0]["teacher"][name] for name in by_name})
     message = capsys.readouterr().err
-    assert "(adversarial) has collapsed at step 14" in message and "keeps the teacher's weights" in message
+    assert "(adversarial) has collapsed at step 14" in message
+    assert "keeps the teacher's weights" in message
     assert "with the teacher's weights" in (run / "README.md").read_text("utf-8")
 
 
@@ -117,7 +123,8 @@ def test_a_teacher_is_trained_once(task, tmp_path, encoder, monkeypatch, capsys)
     assert "(teacher)" in capsys.readouterr().err
     train(str(task), tmp_path / "run", resume=True)
     shown = capsys.readouterr().err
-    assert "(adversarial)" in shown and "(teacher)" not in shown
+    assert "(adversarial)" in shown
+    assert "(teacher)" not in shown
 
 
 def test_a_field_may_be_called_texts(task, tmp_path, encoder):
@@ -153,7 +160,8 @@ def test_without_unlabeled_texts_the_run_equals_the_supervised_one(task, tmp_pat
     for part in ("names", "topic", "risks"):
         assert (run / part / "model.safetensors").read_bytes() == (supervised / part / "model.safetensors").read_bytes()
     found = [json.loads((each / "scores.json").read_text("utf-8")) for each in (run, supervised)]
-    assert found[0].get("dev") == found[1].get("dev") and ("dev" in found[0]) == dev
+    assert found[0].get("dev") == found[1].get("dev")
+    assert ("dev" in found[0]) == dev
     assert (
         curves_figure(rows(run)).texts[0].get_text()
         == "There was no adversarial training: the teacher's weights are kept."
@@ -198,10 +206,13 @@ def test_a_given_teacher_is_that_of_the_first_round_only(task, tmp_path, encoder
     settings = tiny.settings(folder, "adversarial", max_steps=40, overrides=["self_training_rounds=2"])
     own = train(str(task), tmp_path / "own", **settings).path
     shown = capsys.readouterr().err
-    assert "(teacher)" in shown and "(adversarial, round 1)" in shown and "(adversarial, round 2)" in shown
+    assert "(teacher)" in shown
+    assert "(adversarial, round 1)" in shown
+    assert "(adversarial, round 2)" in shown
     with_teacher = train(str(task), tmp_path / "given", teacher=supervised, **settings).path
     shown = capsys.readouterr().err
-    assert "(teacher)" not in shown and "(adversarial, round 1)" in shown
+    assert "(teacher)" not in shown
+    assert "(adversarial, round 1)" in shown
     for part in ("names", "topic"):
         assert (own / part / "model.safetensors").read_bytes() == (
             with_teacher / part / "model.safetensors"
@@ -238,7 +249,8 @@ def test_a_run_with_other_settings_cannot_be_the_teacher(task, tmp_path, encoder
     given |= {name: [*given.get(name, []), *value] if name == "settings" else value for name, value in change.items()}
     with pytest.raises(UserError, match="cannot be the teacher, it differs in") as raised:
         train(str(task), tmp_path / "run", teacher=supervised, **given)
-    assert message in str(raised.value) and not (tmp_path / "run").exists()
+    assert message in str(raised.value)
+    assert not (tmp_path / "run").exists()
 
 
 def of_other_code(run, folder):
@@ -295,7 +307,8 @@ def test_a_run_logs_the_masking_effect_which_does_not_change_its_weights(
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
     run = finished(tmp_path / "run", "adversarial", max_steps=60)
     expected = {row["step"]: [row[name] for name in ACHIEVED] for row in rows(run) if ACHIEVED[0] in row}
-    assert list(expected) == [25, 50, 60] and all(0 < each < 5 for some in expected.values() for each in some)
+    assert list(expected) == [25, 50, 60]
+    assert all(0 < each < 5 for some in expected.values() for each in some)
     assert any(one != other for one, other in expected.values())
     monkeypatch.setattr(StepLog, "masking_effect", lambda *_: {})
     without = train(str(task), tmp_path / "without", **settings).path

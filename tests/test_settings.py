@@ -31,7 +31,7 @@ def default(name: str, settings_class: type[BaseSettings] = TrainSettings):
     return settings_class.model_fields[name].default
 
 
-@pytest.mark.parametrize("override, name, value", [
+@pytest.mark.parametrize(("override", "name", "value"), [
     ("max_steps=300", "max_steps", 300), ("learning_rate=1e-4", "learning_rate", 1e-4), ("learning_rate=2", "learning_rate", 2.0),
     ("learning_rate=null", "learning_rate", None), ("max_steps=3e2", "max_steps", 300), ("max_steps=300.0", "max_steps", 300),
     ("max_steps='3e2'", "max_steps", 300), ("freeze_embeddings=false", "freeze_embeddings", False), ("pooling=mean", "pooling", "mean"),
@@ -40,7 +40,8 @@ def default(name: str, settings_class: type[BaseSettings] = TrainSettings):
 ])  # fmt: skip
 def test_an_override_sets_a_value_of_the_right_type(override, name, value):
     result = getattr(TrainSettings.build(None, (override,)), name)
-    assert result == value and type(result) is type(value)
+    assert result == value
+    assert type(result) is type(value)
 
 
 def test_yaml_spells_numbers_as_text_and_python_gives_lists(tmp_path):
@@ -65,7 +66,7 @@ def test_one_weight_of_a_preset_is_set_and_the_others_stay():
     assert settings.discriminator == {**PRESETS["latent"]["discriminator"], "adversarial": 3.0}
 
 
-@pytest.mark.parametrize("overrides, words", [
+@pytest.mark.parametrize(("overrides", "words"), [
     (["stepz=3"], ['unknown setting "stepz"', 'Did you mean "max_steps"']),
     (["max_steps=many"], ['max_steps is "many"', "--set max_steps=many", "whole number, at least 1"]),
     (["max_steps=2.5"], ["max_steps is 2.5", "whole number"]),
@@ -104,7 +105,8 @@ def test_one_weight_of_a_preset_is_set_and_the_others_stay():
 ])  # fmt: skip
 def test_an_invalid_override_is_refused_in_one_line(overrides, words):
     message = refusal(*overrides)
-    assert all(word in message for word in words) and "\n" not in message, message
+    assert all(word in message for word in words), message
+    assert "\n" not in message, message
     assert message.startswith(f"--set {overrides[0]}: ")
 
 
@@ -121,7 +123,7 @@ def test_defaults_then_file_then_values_then_overrides(tmp_path):
     assert (settings.seed, settings.max_steps, settings.batch_size, settings.context_overlap) == (3, 20, 7, overlap)
 
 
-@pytest.mark.parametrize("text, words", [
+@pytest.mark.parametrize(("text", "words"), [
     ("seed: 1\nstep: 3\n", ["mine.yaml:2", 'unknown setting "step"', 'Did you mean "max_steps"']),
     ("seed: 1\nmax_steps: x\n", ["mine.yaml:2", 'max_steps is "x"']),
     ("generator:\n  mlm: x\n", ["mine.yaml:2", 'generator.mlm is "x"']),
@@ -160,7 +162,8 @@ def test_another_preset_than_the_files_brings_its_own_terms(tmp_path):
     assert (supervised.preset, supervised.max_steps, supervised.has_generator) == ("supervised", 9, False)
     assert supervised.discriminator == PRESETS["supervised"]["discriminator"]
     same = TrainSettings.build(file, preset="adversarial")
-    assert same.has_generator and same.discriminator == PRESETS["adversarial"]["discriminator"]
+    assert same.has_generator
+    assert same.discriminator == PRESETS["adversarial"]["discriminator"]
     assert TrainSettings.build(file, ("preset=supervised",)) == supervised, "--set preset= is --preset"
     own = {"classification": 2.0}
     settings = TrainSettings.build(file, preset="supervised", discriminator=own)
@@ -175,7 +178,8 @@ def test_settings_are_frozen_and_a_copy_is_validated():
     with pytest.raises(ValidationError, match="frozen"):
         settings.max_steps = 6
     copy = settings.replace(max_steps=6)
-    assert (copy.max_steps, settings.max_steps) == (6, 5) and copy.replace(max_steps=5) == settings
+    assert (copy.max_steps, settings.max_steps) == (6, 5)
+    assert copy.replace(max_steps=5) == settings
     assert copy.discriminator is not settings.discriminator
     with pytest.raises(UserError, match="^max_steps is 0. It must be a whole number, at least 1"):
         settings.replace(max_steps=0)
@@ -186,7 +190,8 @@ def test_settings_are_frozen_and_a_copy_is_validated():
 def test_derived_values_fill_only_what_is_not_set():
     settings = TrainSettings(max_steps=5, learning_rate=None).derive(max_steps=9, learning_rate=0.5)
     assert (settings.max_steps, settings.learning_rate) == (5, 0.5)
-    assert "max_steps" in settings.model_fields_set and "learning_rate" not in settings.model_fields_set
+    assert "max_steps" in settings.model_fields_set
+    assert "learning_rate" not in settings.model_fields_set
     assert "learning_rate" in settings.replace(learning_rate=0.5).model_fields_set
 
 
@@ -212,11 +217,13 @@ def test_a_derived_value_is_written_with_its_rule():
     settings = TrainSettings(batch_size=4).with_window(512, False).with_schedule(100, 384)
     lines = settings.to_yaml().splitlines()
     assert "max_steps: 800  # derived: 320 / batch_size * sqrt(labeled windows), at least 100" in lines
-    assert "batch_size: 4" in lines and "label_budget: null" in lines
+    assert "batch_size: 4" in lines
+    assert "label_budget: null" in lines
     marked = {line.partition(":")[0] for line in lines if "# derived: " in line}
     assert marked == {"window", "max_steps", "unlabeled_batch_size", "learning_rate"}
     teacher = settings.replace(preset="adversarial").of_teacher.with_schedule(100, 384).to_yaml()
-    assert "max_steps: 800  # derived: " in teacher and "unlabeled_batch_size: 4  # derived: " in teacher
+    assert "max_steps: 800  # derived: " in teacher
+    assert "unlabeled_batch_size: 4  # derived: " in teacher
 
 
 def test_pretraining_values_are_derived_from_the_start(tmp_path):
@@ -247,7 +254,7 @@ def test_pretraining_values_are_derived_from_the_start(tmp_path):
     assert not PretrainSettings(embedding_sharing="plain").with_defaults().freeze_embeddings
 
 
-@pytest.mark.parametrize("values, steps, corrected", [
+@pytest.mark.parametrize(("values", "steps", "corrected"), [
     ({}, 9_999, True), ({}, 10_000, False), ({"warmup_steps": 5}, 10_000, True), ({"warmup_steps": 1_000}, 10_000, False),
     ({"max_steps": 10_000}, 5, False), ({"bias_correction": True}, 10_000, True),
 ])  # fmt: skip
@@ -303,7 +310,8 @@ def test_each_round_has_the_round_before_as_teacher_and_its_own_seed():
 @BOTH
 def test_every_setting_has_a_help_text_and_every_none_a_rule(settings_class):
     for name, field in settings_class.model_fields.items():
-        assert field.description and field.description.endswith("."), name
+        assert field.description, name
+        assert field.description.endswith("."), name
         is_none = field.get_default(call_default_factory=True) is None
         assert is_none == bool((field.json_schema_extra or {}).get("derived")), name
 
@@ -326,7 +334,9 @@ def test_a_row_of_the_table_has_default_values_meaning_and_derivation():
     assert list(rows) == list(TrainSettings.model_fields)
     assert rows["seed"][1:3] == ("0", "a whole number, at least 0, at most 4294967295")
     assert rows["precision"][1:3] == ("auto", "auto, bf16, no")
-    assert rows["max_steps"].default == "" and rows["task"].default == '""' and rows["unlabeled"].default == "[]"
+    assert rows["max_steps"].default == ""
+    assert rows["task"].default == '""'
+    assert rows["unlabeled"].default == "[]"
     assert rows["max_steps"].meaning == (
         "Number of optimizer steps. If not set: 320 / batch_size * sqrt(labeled windows), at least 100."
     )
@@ -341,7 +351,9 @@ def test_the_settings_page_is_up_to_date():
 def test_the_command_lists_settings_and_presets_of_one_or_all_commands(capsys):
     show_settings("pretrain")
     pretrain = capsys.readouterr().out
-    assert "block_length" in pretrain and "replaced_token_detection 50" in pretrain and "label_budget" not in pretrain
+    assert "block_length" in pretrain
+    assert "replaced_token_detection 50" in pretrain
+    assert "label_budget" not in pretrain
     show_settings()
     both = capsys.readouterr().out
     for name in (*TrainSettings.model_fields, *PretrainSettings.model_fields, *PRESETS, *OBJECTIVES):

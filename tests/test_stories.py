@@ -46,7 +46,8 @@ def check(records, folder: Path, window: int = 48):
             key = "text" if finding["field"] == "names" else "window"
             assert list(finding) == ["field", "label", "start", "end", key, "score"]
             assert finding.get("text") in (None, text[finding["start"] : finding["end"]])
-            assert finding["label"] in tiny.LABELS[finding["field"]] and 0 < finding["score"] <= 1
+            assert finding["label"] in tiny.LABELS[finding["field"]]
+            assert 0 < finding["score"] <= 1
         assert [finding["field"] for finding in record["findings"]].count("topic") == (1 if text else 0)
     assert records[0]["windows"] == records[3]["windows"] == 1 < 5 < records[1]["windows"]
 
@@ -64,7 +65,7 @@ def add_cues(task: Path) -> None:
         tiny.write_records(task.parent / f"{name}.jsonl", records)
 
 
-@pytest.mark.parametrize("preset, pooling", [("supervised", "mean"), ("latent", "stock"), ("adversarial", "mean")])
+@pytest.mark.parametrize(("preset", "pooling"), [("supervised", "mean"), ("latent", "stock"), ("adversarial", "mean")])
 def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling):
     add_cues(task)
     settings = tiny.settings(encoder("bert"), preset, max_steps=200, pooling=pooling, seed=1)
@@ -79,7 +80,8 @@ def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling)
     assert [field_scores.metric for field_scores in scores.fields.values()] == ["accuracy", "macro_f1", "f1"]
     assert json.loads((tmp_path / "scores.json").read_text("utf-8"))["scores"] == metrics
     saved = json.loads((run / "scores.json").read_text("utf-8"))
-    assert saved["test"] == metrics and set(saved) == {"training", "dev", "test"}
+    assert saved["test"] == metrics
+    assert set(saved) == {"training", "dev", "test"}
     assert saved["training"]["labeled"]["documents"] == 30
     assert saved["training"]["unlabeled"]["documents"] == (0 if preset == "supervised" else 40)
     assert all((run / f"test_{name}.png").is_file() for name in ("topic", "risks", "names"))
@@ -162,8 +164,10 @@ def test_without_dev_the_last_weights_are_saved(task, tmp_path, encoder):
     task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised")).path
     saved = json.loads((run / "scores.json").read_text("utf-8"))
-    assert set(saved) == {"training"} and saved["training"]["best_step"] is None
-    assert (run / "names" / "model.safetensors").is_file() and not (run / "checkpoint").exists()
+    assert set(saved) == {"training"}
+    assert saved["training"]["best_step"] is None
+    assert (run / "names" / "model.safetensors").is_file()
+    assert not (run / "checkpoint").exists()
 
 
 def test_error_is_one_line_with_exit_code_2(monkeypatch, capsys, tmp_path):
@@ -178,7 +182,9 @@ def test_error_is_one_line_with_exit_code_2(monkeypatch, capsys, tmp_path):
             main()
         message = capsys.readouterr().err
         assert caught.value.code == 2
-        assert message.startswith("error: ") and words in message and message.count("\n") == 1, message
+        assert message.startswith("error: "), message
+        assert words in message, message
+        assert message.count("\n") == 1, message
 
 
 COMMANDS = """
@@ -237,9 +243,11 @@ def test_command_line_trains_evaluates_and_extracts(task, tmp_path, texts, encod
     check(records, texts)
     printed = next(json.loads(line) for line in process.stdout.splitlines() if line.startswith("{"))
     assert printed["findings"] == records[0]["findings"], "standard output differs from the file"
-    assert process.stderr.splitlines()[-1].startswith("error: ") and "b.txt" in process.stderr.splitlines()[-1]
+    assert process.stderr.splitlines()[-1].startswith("error: ")
+    assert "b.txt" in process.stderr.splitlines()[-1]
     assert [record["id"] for record in read(tmp_path / "partial.jsonl")] == ["a.txt"]
-    assert not (tmp_path / "none.jsonl").exists() and "Traceback" not in process.stderr
+    assert not (tmp_path / "none.jsonl").exists()
+    assert "Traceback" not in process.stderr
     assert json.loads((tmp_path / "scores.json").read_text("utf-8"))["scores"]["names"]["support"] == 40
     summary = json.loads((tmp_path / "run" / "scores.json").read_text("utf-8"))["training"]
     assert (summary["labeled"]["documents"], summary["unlabeled"]["documents"]) == (30, 41)

@@ -144,7 +144,8 @@ def test_an_unlabelled_pool_may_be_bare_text_in_a_task_of_any_format(tmp_path):
 def test_a_mistake_in_a_task_is_shown_where_it_stands(tmp_path, old, new, line, says):
     assert old in YAML
     message = refusal(tmp_path, YAML.replace(old, new))
-    assert message.startswith(f"{tmp_path / 'task.yaml'}:{line}: ") and says in message
+    assert message.startswith(f"{tmp_path / 'task.yaml'}:{line}: ")
+    assert says in message
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "format: jsonl\nfields: {}\n", "&a {format: *a}", BOMB])
@@ -202,8 +203,11 @@ def test_reading_a_task_needs_no_torch():
 @pytest.mark.parametrize("name", list_tasks())
 def test_each_shipped_task_loads_and_has_a_card(name):
     task = Task.load(name)
-    assert task.name == name and task.description and "train" in task.splits
-    assert task.card and task.card.read_text(encoding="utf-8").startswith(f"# {name}\n")
+    assert task.name == name
+    assert task.description
+    assert "train" in task.splits
+    assert task.card
+    assert task.card.read_text(encoding="utf-8").startswith(f"# {name}\n")
 
 
 def real(name: str) -> Task:
@@ -228,7 +232,8 @@ def test_trec_fine_reads_as_its_card_says():
     train, test = labels(task, "train"), labels(task, "test")
     assert (train.total(), len(train), test.total(), len(test)) == (109, 29, 500, 42)
     assert sum(count for label, count in test.items() if label not in train) == 60
-    assert len(task.read("unlabeled")) == 5343 and len(task.fields[0].labels) == 50
+    assert len(task.read("unlabeled")) == 5343
+    assert len(task.fields[0].labels) == 50
     assert task.read("train")[8].text == '"What islands got their name from the Spanish baja mar'
 
 
@@ -252,6 +257,7 @@ def test_medical_cases_real_reads_as_its_card_says(capsys):
     task = real("medical_cases_real")
     assert [len(task.read(split)) for split in task.splits] == [32, 8]
     error = capsys.readouterr().err
-    assert "edges of 15 spans, dropped 475 repeated spans" in error and "dropped 129 repeated spans" in error
+    assert "edges of 15 spans, dropped 475 repeated spans" in error
+    assert "dropped 129 repeated spans" in error
     assert labels(task, "train") == {"finding": 1244, "factor": 170, "modifier": 157, "condition": 135}
     assert labels(task, "test") == {"finding": 273, "condition": 51, "factor": 50, "modifier": 32}

@@ -123,9 +123,11 @@ def test_words_are_the_tokens_that_stand_by_themselves(encoder, family):
             alone.add(number)
     batch = MaskingCollator(tokenizer, ids.shape[1], 0.999, 0.0, "single")(ids, torch.Generator().manual_seed(0))
     chosen = set(batch.positions[0][batch.weight[0] > 0].tolist())
-    assert chosen <= alone and len(chosen) > 4
+    assert chosen <= alone
+    assert len(chosen) > 4
     if family == "bert":  # elsewhere a space may be a token, and what stands behind it looks as within a word
-        assert chosen == alone and len(alone) < ids.shape[1] - 8
+        assert chosen == alone
+        assert len(alone) < ids.shape[1] - 8
     few = MaskingCollator(tokenizer, ids.shape[1], 0.2, 0.0, "single")(ids, torch.Generator().manual_seed(0))
     assert set(few.positions[0][few.weight[0] > 0].tolist()) < chosen
     assert few.weight.sum() == round(0.2 * len(chosen))
@@ -169,10 +171,11 @@ def test_what_goes_on_with_a_word_in_byte_pairs(encoder):
     ids = torch.tensor([tokenizer("the bank\nthe paid xyz")["input_ids"]])
     batch = MaskingCollator(tokenizer, ids.shape[1], 0.999, 0.0, "single")(ids, torch.Generator().manual_seed(0))
     chosen = tokenizer.convert_ids_to_tokens(ids[0, batch.positions[0][batch.weight[0] > 0].sort().values].tolist())
-    assert chosen == ["the", "Ġbank", "Ċ", "the", "Ġpaid"] and breaks.any()
+    assert chosen == ["the", "Ġbank", "Ċ", "the", "Ġpaid"]
+    assert breaks.any()
 
 
-@pytest.mark.parametrize("text, expected", [
+@pytest.mark.parametrize(("text", "expected"), [
     ("bank", True), ("7", True), ("\ufffd", True), ("ب", True), ("अ", True), ("ा", True), ("한", True),
     ("银", False), ("か", False), ("ไ", False), (",", False), (" ", False), ("", False), ("€", False),
 ])  # fmt: skip
@@ -224,11 +227,13 @@ def test_batches_follow_from_seed_and_number_whatever_the_processes(tokenizer):
 def test_each_block_is_read_once_in_each_pass_and_held_out_ones_never(tokenizer):
     batches = batches_of(tokenizer, number=10, size=3)
     trained, held_out = hold_out(10, 0.1, 0)
-    assert len(held_out) == 1 and sorted([*trained, *held_out]) == list(range(10))
+    assert len(held_out) == 1
+    assert sorted([*trained, *held_out]) == list(range(10))
     read = torch.cat([batches[number].input_ids for number in range(6)])
     for one_pass in (read[:9], read[9:]):
         assert sorted(one_pass.tolist()) == sorted(batches.blocks.rows(trained).tolist())
-    assert hold_out(1, 0.5, 0)[1].size == 0 and hold_out(100, 0.0, 0)[1].size == 0
+    assert hold_out(1, 0.5, 0)[1].size == 0
+    assert hold_out(100, 0.0, 0)[1].size == 0
 
 
 # What is sampled
@@ -248,7 +253,8 @@ def test_a_perfect_generator_leaves_all_tokens_original(encoder, tokenizer, monk
     generator = pair_of(encoder("bert")).unwrapped_generator
     batch = batch_of(tokenizer)
     output = generator(**batch)
-    assert output.replaced.any() and torch.equal(output.replaced, output.input_ids != batch.input_ids)
+    assert output.replaced.any()
+    assert torch.equal(output.replaced, output.input_ids != batch.input_ids)
     predict_masked = generator.predict_masked
 
     def perfect(batch):
@@ -257,7 +263,8 @@ def test_a_perfect_generator_leaves_all_tokens_original(encoder, tokenizer, monk
 
     monkeypatch.setattr(generator, "predict_masked", perfect)
     output = generator(**batch)
-    assert not output.replaced.any() and torch.equal(output.input_ids, batch.input_ids)
+    assert not output.replaced.any()
+    assert torch.equal(output.input_ids, batch.input_ids)
 
 
 def test_places_that_were_not_chosen_never_change(encoder, tokenizer):
@@ -265,7 +272,8 @@ def test_places_that_were_not_chosen_never_change(encoder, tokenizer):
     batch = batch_of(tokenizer, padded=15)
     output = generator(**batch)
     chosen = torch.zeros_like(output.replaced).scatter(1, batch.positions, batch.weight > 0)
-    assert not (output.replaced & ~chosen).any() and (output.replaced & chosen).any()
+    assert not (output.replaced & ~chosen).any()
+    assert (output.replaced & chosen).any()
 
 
 # Who learns from what
@@ -283,7 +291,8 @@ def test_every_family_plays_and_only_the_chosen_places_reach_the_vocabulary(enco
         )
     step = next(training_steps(pair, [batch], PretrainSettings(encoder=folder, max_steps=1, learning_rate=1e-2)))
     assert seen == [batch.positions.numel()]
-    assert set(step.losses) == {"discriminator", "generator"} and 0 < step.realness[0] < 1
+    assert set(step.losses) == {"discriminator", "generator"}
+    assert 0 < step.realness[0] < 1
     assert (
         pair.unwrapped_generator.encoder.config.num_hidden_layers
         == 1
@@ -418,21 +427,25 @@ def test_disentangled_sharing_keeps_the_losses_apart(encoder, tokenizer):
     pair = pair_of(encoder("electra"), embedding_sharing="disentangled")
     shared = pair.unwrapped_discriminator.encoder.get_input_embeddings()
     base = pair.unwrapped_generator.encoder.get_input_embeddings().weight
-    assert isinstance(shared, GradientDisentangledEmbedding) and not shared.residual.any()
+    assert isinstance(shared, GradientDisentangledEmbedding)
+    assert not shared.residual.any()
     assert all(each is not base for each in pair.unwrapped_discriminator.parameters())
     batch = batch_of(tokenizer)
     generated = pair.unwrapped_generator(**batch).detach()
     pair.unwrapped_discriminator(**batch, generated=generated).loss.backward()
-    assert base.grad is None and shared.residual.grad.abs().sum() > 0
+    assert base.grad is None
+    assert shared.residual.grad.abs().sum() > 0
     pair.optimizer.zero_grad()
     before = base.detach().clone()
     steps_of(pair, tokenizer)
     ids = torch.arange(5, 20)
-    assert torch.allclose(shared(ids), base[ids] + shared.residual[ids]) and shared.residual.any()
+    assert torch.allclose(shared(ids), base[ids] + shared.residual[ids])
+    assert shared.residual.any()
     assert not torch.equal(before, base), "the generator's own loss moves the table"
     with with_plain_embedding(pair.unwrapped_discriminator.encoder):
         stock = pair.unwrapped_discriminator.encoder.get_input_embeddings()
-        assert type(stock) is torch.nn.Embedding and torch.equal(stock.weight, base + shared.residual)
+        assert type(stock) is torch.nn.Embedding
+        assert torch.equal(stock.weight, base + shared.residual)
     assert pair.unwrapped_discriminator.encoder.get_input_embeddings() is shared
 
 
@@ -498,7 +511,8 @@ def test_new_shapes_are_those_of_the_paper(tokenizer):
         made = models.shape(settings, tokenizer, generator=True)
         assert (config.hidden_size, config.num_attention_heads, config.num_hidden_layers) == (width, heads, 12)
         assert (made.hidden_size, made.num_attention_heads, made.num_hidden_layers) == (*generator, 12)
-        assert made.embedding_size == config.embedding_size and config.intermediate_size == 4 * width
+        assert made.embedding_size == config.embedding_size
+        assert config.intermediate_size == 4 * width
 
 
 def test_the_probe_lets_every_family_pass(encoder):

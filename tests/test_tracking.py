@@ -41,13 +41,16 @@ def test_tensorboard_has_losses_realness_and_dev_scores_by_step(task, tmp_path, 
     for name in ("discriminator", "generator", "realness_real", "realness_fake", "names.classification"):
         assert curves[name] == logged(run, name)
     dev = {row["step"]: pytest.approx(row["dev"]["mean"], rel=1e-6) for row in read_log(run) if "dev" in row}
-    assert curves["dev/mean"] == dev and len(dev) == 2
+    assert curves["dev/mean"] == dev
+    assert len(dev) == 2
     assert {"dev/names", "dev/topic", "dev/risks"} <= set(curves)
     written = b"".join(file.read_bytes() for file in (run / "tracking").rglob("*") if file.is_file())
     texts = [json.loads(line)["text"] for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
     assert not [text for text in texts if text[:20].encode() in written]
-    assert str(tmp_path).encode() not in written and encoder("bert").encode() not in written
-    assert b"head_learning_rate" in written and b"latent" in written
+    assert str(tmp_path).encode() not in written
+    assert encoder("bert").encode() not in written
+    assert b"head_learning_rate" in written
+    assert b"latent" in written
     alone = finished(tmp_path / "alone", "latent")
     assert not (alone / "tracking").exists(), "tracking is not off by default"
     assert weights(alone) == weights(run), "tracking changes the weights"
@@ -58,7 +61,8 @@ def test_pretraining_is_tracked(tmp_path, encoder):
     output = pretrain(tmp_path / "texts.txt", tmp_path / "output", encoder=encoder("electra"), track="tensorboard",
                     block_length=16, batch_size=4, max_steps=4, num_evaluations=2, held_out=0.1)  # fmt: skip
     curves = scalars(output)
-    assert curves["discriminator"] == logged(output, "discriminator") and len(curves["discriminator"]) == 4
+    assert curves["discriminator"] == logged(output, "discriminator")
+    assert len(curves["discriminator"]) == 4
     assert any(name.startswith("held_out/") for name in curves)
 
 
@@ -76,7 +80,7 @@ def test_resumed_run_sends_each_step_once(task, tmp_path, encoder, monkeypatch):
     assert scalars(run)["discriminator"] == logged(run, "discriminator")
 
 
-@pytest.mark.parametrize("name, words", [
+@pytest.mark.parametrize(("name", "words"), [
     ("wandb", 'the tracker "wandb" is not installed. Run: pip install wandb'),
     ("tensorbord", 'there is no tracker "tensorbord". Did you mean "tensorboard"'),
 ])  # fmt: skip
@@ -116,7 +120,8 @@ def test_failing_tracker_does_not_end_the_training(task, tmp_path, encoder, monk
         )
         == 1
     )
-    assert calls == [1, 2, 3] and len(logged(run, "discriminator")) == 12
+    assert calls == [1, 2, 3]
+    assert len(logged(run, "discriminator")) == 12
 
 
 def test_tracker_that_does_not_start_is_an_error(task, tmp_path, encoder):

@@ -334,8 +334,9 @@ def extract(
 def verify(run: Run, data: Data = None) -> None:
     """Check a run against its audit: weights, settings, data, splits, code, environment. Exit code 1 if one differs."""
     from electra_ie import api
+    from electra_ie.common.escaping import escape_controls
     from electra_ie.common.logs import notice
-    from electra_ie.common.progress import escape_controls, output
+    from electra_ie.common.progress import output
 
     result = api.verify(run, data=data)
     for difference in result.differences:
@@ -356,8 +357,10 @@ def push(
     revision: Annotated[str | None, typer.Option(help="Branch to push to [default: main].", show_default=False)] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Send a run to the Hugging Face Hub: models, settings, scores and card. No texts are sent, except those that
-    --include-examples has added to the card."""
+    """Send a run to the Hugging Face Hub: models, settings, scores and card.
+
+    No texts are sent, except those that --include-examples has added to the card.
+    """
     from electra_ie.api import plan_push, push_to_hub
     from electra_ie.cli.listing import show_upload
     from electra_ie.common.logs import notice
@@ -407,5 +410,5 @@ def main() -> None:
         sys.stderr.write(
             f"error: {path}{error.strerror or error}. Check the path, its permissions and the disk space.\n"
         )
-        sys.stdout = None  # type: ignore[assignment]  # else Python flushes it again at exit and fails again
+        sys.stdout = None  # else Python flushes it again at exit and fails again
         sys.exit(2)

@@ -27,6 +27,8 @@ TASK, LABEL_BUDGET, SEED = "transaction_risk", 60, 0
 MAX_STEPS, NUM_EVALUATIONS, TEST_RECORDS = 70, 2, 120
 """Sizes that keep the demo short. The printed note states them next to those of a full run."""
 PRESETS = ("supervised", "adversarial")
+LONGEST_EXAMPLE = 80
+"""The printed examples have fewer characters than this, so that each fits on a line with its context."""
 FOLDER = Path("runs/demo")
 
 
@@ -94,7 +96,8 @@ def score_keyword_rule(task: Task, test: Sequence[Document]) -> dict[str, float 
     # no module name common to both.
     file = shipped("tasks") / "generation" / "keyword_baseline.py"
     spec = importlib.util.spec_from_file_location("keyword_baseline", file)
-    assert spec is not None and spec.loader is not None, file
+    assert spec is not None, file
+    assert spec.loader is not None, file
     rule = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(rule)
     train = rule.read_records(shipped("tasks") / task.name, "train")
@@ -116,7 +119,8 @@ def show_examples(findings: Path, count: int = 3) -> None:
         record = json.loads(line)
         for finding in record["findings"]:
             known = best.get(finding["label"])
-            if finding["end"] - finding["start"] < 80 and (known is None or finding["score"] > known[1]["score"]):
+            is_short = finding["end"] - finding["start"] < LONGEST_EXAMPLE
+            if is_short and (known is None or finding["score"] > known[1]["score"]):
                 best[finding["label"]] = record, finding
     for record, finding in list(best.values())[:count]:
         with open(record["file"], encoding="utf-8", newline="") as file:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from electra_ie.cli.tables import DASH, or_dash, print_table, score_table
+from electra_ie.common.escaping import escape_controls
 from electra_ie.common.files import CARD
 from electra_ie.common.logs import notice
-from electra_ie.common.progress import escape_controls, output
+from electra_ie.common.progress import output
 from electra_ie.data.fields import count_labels
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import list_tasks

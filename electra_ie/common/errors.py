@@ -10,6 +10,8 @@ from electra_ie.common.escaping import escape_controls
 
 MAX_SHOWN = 10
 """Errors that an error of several lists; the others are counted."""
+MAX_LISTED = 60
+"""Valid words that an error lists."""
 
 
 class UserError(ValueError):
@@ -31,7 +33,7 @@ class UserError(ValueError):
         line: int | None = None,
         remedy: str = "",
         errors: Sequence[UserError] = (),
-    ):
+    ) -> None:
         self.message, self.file, self.line, self.remedy, self.errors = message, file, line, remedy, tuple(errors)
         prefix = f"{os.fspath(file)}:{line}: " if file and line else f"{os.fspath(file)}: " if file else ""
         head = escape_controls(" ".join(f"{prefix}{message} {remedy}".split()))
@@ -75,7 +77,7 @@ def nearest(word: object, words: Iterable[object]) -> str:
     valid = [str(candidate) for candidate in words]
     same = [candidate for candidate in valid if candidate.casefold() == str(word).casefold()]
     close = same or get_close_matches(str(word), valid, n=1, cutoff=0.5)
-    listed = ", ".join(valid) if len(valid) <= 60 else ", ".join(valid[:60]) + ", ..."
+    listed = ", ".join(valid[:MAX_LISTED]) + (", ..." if len(valid) > MAX_LISTED else "")
     return (f'Did you mean "{close[0]}"? ' if close else "") + f"Valid: {listed}."
 
 

@@ -24,5 +24,5 @@ def escape_controls(text: str) -> str:
 
 
 def escape_json(line: str) -> str:
-    """Return a line of JSON with unsafe characters as `\\u202e`: the same value to a parser, safe on a terminal."""
+    r"""Return a line of JSON with unsafe characters as `\u202e`: the same value to a parser, safe on a terminal."""
     return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,8 @@ def refuse_overwriting(outputs: Iterable[Path | int], inputs: Iterable[Path | in
     """Check that no output is one of the inputs, also by another name, link or spelling.
 
     Args:
-        outputs, inputs: paths, or descriptors of open files.
+        outputs: paths, or descriptors of open files.
+        inputs: likewise.
 
     Raises:
         UserError: an output is an input.
@@ -107,7 +109,10 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        (folder / ".lock").unlink(missing_ok=True)
+        # Deleted while it is locked, so that no other process has locked it in the meantime. Windows does not delete an
+        # open file; there `release` does.
+        if sys.platform != "win32":
+            (folder / ".lock").unlink(missing_ok=True)
         lock.release()
 
 

@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -281,7 +282,7 @@ def _explain_class(error: HfHubHTTPError, name: HubName, writing: bool) -> tuple
             return "the repository is gated, and you have no access to it.", "Request access on its page on the Hub."
         case DisabledRepoError():
             return "the repository is disabled.", "See its page on the Hub."
-        case RepositoryNotFoundError() if writing and error.response.status_code == 401:
+        case RepositoryNotFoundError() if writing and error.response.status_code == HTTPStatus.UNAUTHORIZED:
             # Every write carries a token. The Hub replies 401 only if it does not know that token.
             return "the Hub does not accept the token.", LOG_IN
         case RepositoryNotFoundError():
@@ -316,7 +317,7 @@ def _explain_status(error: HfHubHTTPError, writing: bool, retry: str) -> tuple[s
             seconds = error.response.headers.get("Retry-After", "")
             wait = f"{seconds} seconds" if seconds.isdigit() else "a few minutes"
             return "the Hub has received too many requests.", f"Wait {wait}. {retry}"
-    if status >= 500:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return f"the Hub failed (HTTP {status}).", f"Wait a few minutes. {retry}"
     return f"the Hub rejected the request (HTTP {status}).", "Check the name, and update huggingface_hub."
 

@@ -30,7 +30,7 @@ class StderrHandler(logging.Handler):
     `sys.stderr` is looked up for each record, since progress bars, notebooks and tests replace it.
     """
 
-    def __init__(self, prefix: str = ""):
+    def __init__(self, prefix: str = "") -> None:
         super().__init__()
         self.prefix = prefix
 

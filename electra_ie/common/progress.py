@@ -41,12 +41,15 @@ def _console(stream: TextIO) -> Console:
 class Report(Protocol):
     """Callback that takes the number of steps (or documents) done so far, after each of them."""
 
-    def __call__(self, done: int, *, loss: float | None = None, dev: float | None = None) -> None: ...
+    def __call__(self, done: int, *, loss: float | None = None, dev: float | None = None) -> None:
+        """Show that `done` steps are done, with the loss and the dev score if there are new ones."""
 
 
 @contextmanager
 def progress(total: int | None, description: str, *, unit: str = "steps", start: int = 0) -> Iterator[Report]:
-    """Show the progress of a loop on standard error: `with progress(400, "training") as report: report(1, loss=0.5)`.
+    """Show the progress of a loop on standard error.
+
+    Use it as `with progress(400, "training") as report:` and call `report(1, loss=0.5)` after each step.
 
     On a terminal it is a bar; elsewhere a line for about every tenth of `total`, so that logs stay short. If `total` is
     None (unknown), a line is printed each time the count has doubled. `start` is the count that an earlier, resumed run

@@ -150,5 +150,5 @@ def relative(path: Path, folder: Path) -> str:
 
 
 def escape_undecodable(name: str) -> str:
-    """Return a file name with bytes that are not UTF-8 as `\\xff`, so that it can be written as text."""
+    r"""Return a file name with bytes that are not UTF-8 as `\xff`, so that it can be written as text."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

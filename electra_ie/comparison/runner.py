@@ -76,7 +76,7 @@ class ComparisonConfig:
         ]
 
 
-def compare(
+def compare(  # noqa: PLR0913 - the options of a public function, all but two by keyword
     data: Data,
     /,
     output: str | os.PathLike[str] | None = None,

@@ -83,7 +83,7 @@ class Comparison:
     Every preset is run with every budget and seed: the same labels, the same dev split.
     """
 
-    def __init__(self, run_scores: dict[RunKey, RunScore], presets: Sequence[str], kinds: Iterable[str]):
+    def __init__(self, run_scores: dict[RunKey, RunScore], presets: Sequence[str], kinds: Iterable[str]) -> None:
         """Collect the scores. `kinds` are the kinds of the task's fields, which decide the name of the unit."""
         self.run_scores, self.presets = run_scores, list(presets)
         self.budgets = list(dict.fromkeys(key.label_budget for key in run_scores))
@@ -218,7 +218,7 @@ def _interval(scores: Sequence[float], baseline: Sequence[float]) -> tuple[float
 
     With a baseline of zeros it is the interval of the mean score.
     """
-    if len(scores) < 2:
+    if len(scores) <= 1:
         return None, None
     with warnings.catch_warnings():
         # Equal differences, such as zeros where runs kept their teacher, rightly give an interval of width 0; scipy

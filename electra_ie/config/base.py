@@ -33,6 +33,8 @@ TYPE_NAMES: Mapping[Any, str] = {
     LossTerms: "loss terms with weights of at least 0",
 }
 BOUNDS = {"ge": "at least", "le": "at most", "lt": "below"}
+MAX_SPELLED = 80
+"""Characters of a value that an error or a table shows."""
 
 
 class SettingRow(NamedTuple):
@@ -271,11 +273,11 @@ def _number(value: Any) -> Any:
 
 
 def _spell(value: Any) -> str:
-    """Return a value as YAML spells it, text in quotes, cut to 80 characters."""
+    """Return a value as YAML spells it, text in quotes, cut to `MAX_SPELLED` characters."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     text = f'"{value}"' if isinstance(value, str) else repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= MAX_SPELLED else text[: MAX_SPELLED - 3] + "..."
 
 
 def _read_yaml(file: Path) -> tuple[dict[str, Any], Source]:

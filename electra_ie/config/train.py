@@ -14,7 +14,8 @@ from electra_ie.config.base import BaseSettings, LossTerms
 
 EMBEDDED = "all-MiniLM-L6-v2"
 """The default encoder. It ships in a package, so that no download is needed."""
-
+MANY_WINDOWS = 1000
+"""The number of labeled windows from which on the derived batch size and learning rate are twice as large."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "supervised": {"discriminator": {"classification": 1.0}, "generator": {}},
@@ -232,7 +233,7 @@ class TrainSettings(BaseSettings):
         spans: whether a field labels spans. Otherwise a window gives one row of the loss instead of one per token, so
         that a step takes more windows.
         """
-        many = labeled_windows >= 1000 or not spans
+        many = labeled_windows >= MANY_WINDOWS or not spans
         batch_size = self.batch_size or (16 if many else 8)
         return self.derive(
             batch_size=batch_size,

@@ -189,7 +189,7 @@ class Batches:
         seed: int,
         process: int = 0,
         processes: int = 1,
-    ):
+    ) -> None:
         self.windower, self.fields = windower, fields
         self.process, self.processes = process, processes
         # The spelling of these seeds decides the order of the windows, and so the trained weights: do not change it.
@@ -211,7 +211,7 @@ class _LengthGroupedSampler:
     time. The last batch of an epoch is filled up with its first rows, so that all batches have the same size.
     """
 
-    def __init__(self, rows: Sequence[LabeledWindow], size: int, seed: str):
+    def __init__(self, rows: Sequence[LabeledWindow], size: int, seed: str) -> None:
         self.rows, self.size, self.seed = rows, size if rows else 0, seed
         self.batches = math.ceil(len(rows) / size) if rows and size else 1
         self.epoch = -1

@@ -86,7 +86,7 @@ def viterbi(field: Field, logits: np.ndarray, breaks: Sequence[int] = ()) -> np.
         logits: (T, K).
         breaks: tokens at which no span may continue: the tags from there on are decoded as a sequence of their own.
     """
-    greedy = logits.argmax(axis=1)
+    greedy: np.ndarray = logits.argmax(axis=1)
     invalid = invalid_transitions(field)
     if len(greedy) == 0:
         return greedy

@@ -26,11 +26,11 @@ def with_paths(groups: Iterable[tuple[str, Sequence[Document]]]) -> list[Documen
     renamed = []
     for name, documents in groups:
         for document in documents:
-            path = PurePath(document.file)
-            if groups_by_id[document.id] > 1 and is_of_file(document.id, path, document.line):
+            path, id = PurePath(document.file), document.id
+            if groups_by_id[id] > 1 and is_of_file(id, path, document.line):
                 folder = PurePath(name) if path.name != PurePath(name).name else PurePath(name).parent
-                document = replace(document, id=escape_undecodable((folder / document.id).as_posix()))
-            renamed.append(document)
+                id = escape_undecodable((folder / id).as_posix())
+            renamed.append(replace(document, id=id))
     return renamed
 
 

@@ -94,7 +94,7 @@ def _find_exact(
 class _SketchIndex:
     """Index of the sketches of documents, by split and index in it, with the hashes of those that are compared."""
 
-    def __init__(self, splits: Mapping[str, Sequence[Document]]):
+    def __init__(self, splits: Mapping[str, Sequence[Document]]) -> None:
         self.splits = splits
         self.index = MinHashLSH(threshold=MIN_SIMILARITY, num_perm=PERMUTATIONS, params=BANDS)
         self.sketches: dict[tuple[str, int], np.ndarray] = {}

@@ -73,7 +73,10 @@ def edges_of(documents: Sequence[Document], fields: Sequence[Field]) -> dict[str
 
 def edges_from(value: object) -> Edges:
     """Return the rules of a saved configuration. Raises ValueError if it is not a mapping of two booleans."""
-    if isinstance(value, Mapping) and set(value) == {"lines", "pictures"}:
-        if all(isinstance(rule, bool) for rule in value.values()):
-            return Edges(**value)
+    if (
+        isinstance(value, Mapping)
+        and set(value) == {"lines", "pictures"}
+        and all(isinstance(rule, bool) for rule in value.values())
+    ):
+        return Edges(**value)
     raise ValueError(f"edges is {value!r}, not a mapping of lines and pictures to booleans")

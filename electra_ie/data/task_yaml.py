@@ -167,7 +167,7 @@ def _field(name: str, declaration: Any, source: Source) -> Field:
     if not isinstance(column, str):
         raise source.error((*keys, "from"), f"from is {column!r}, not text.", "Put it in quotes.")
     names = source.texts((*keys, "labels"), labels)
-    if kind == "classes" and len(names) < 2:
+    if kind == "classes" and len(names) <= 1:
         raise source.error((*keys, "labels"), f"the field {name} has only one class.", "Give at least two.")
     overlaps = declaration.get("overlaps", OVERLAPS[0])
     if overlaps not in OVERLAPS or (kind != "spans" and "overlaps" in declaration):

@@ -17,6 +17,8 @@ from electra_ie.data.scripts import continues_word
 
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+|[。！？；]|\n+")
 """Where a window preferably ends. A wrong match ("Dr. Who") costs some context, but loses no text or span."""
+MIN_ROOM = 4
+"""Tokens of text that a window must have room for, besides the special tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,17 @@ class WindowTokenizer:
         whole_words: tag words instead of tokens.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, size: int, context_overlap: int, whole_words: bool = False):
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, size: int, context_overlap: int, whole_words: bool = False
+    ) -> None:
         self.tokenizer, self.size, self.whole_words = tokenizer, size, whole_words
         bare = tokenizer("a", add_special_tokens=False)["input_ids"]
         full = tokenizer("a")["input_ids"]
         start = next(index for index in range(len(full)) if full[index : index + len(bare)] == bare)
         self.before, self.after = tuple(full[:start]), tuple(full[start + len(bare) :])
         self.room = size - len(self.before) - len(self.after)
-        if self.room < 4:
-            raise ValueError(f"a window of {size} tokens has {self.room} tokens for text; it needs at least 4")
+        if self.room < MIN_ROOM:
+            raise ValueError(f"a window of {size} tokens has {self.room} tokens for text; it needs at least {MIN_ROOM}")
         self.context_overlap = min(context_overlap, self.room // 4)
 
     def by_tokens(self) -> WindowTokenizer:
@@ -134,7 +138,8 @@ def _disjoint(text: str, offsets: Sequence[tuple[int, int]]) -> list[tuple[int, 
     """
     disjoint: list[tuple[int, int]] = []
     last = -1  # the last token with characters
-    for start, end in offsets:
+    for token_start, token_end in offsets:
+        start, end = token_start, token_end
         if last >= 0 and start < end:
             previous_start, previous_end = disjoint[last]
             if start == previous_start and end > previous_end:

@@ -80,7 +80,7 @@ class DocumentResult:
 class Findings(list[Finding]):
     """The findings of one text: a list that notebooks display as the text with its findings highlighted."""
 
-    def __init__(self, result: DocumentResult):
+    def __init__(self, result: DocumentResult) -> None:
         """Wrap the findings of a result."""
         super().__init__(result.findings)
         self.result = result
@@ -121,7 +121,7 @@ class Extractor:
         model: str | None = None,
         edges: Mapping[str, Edges] | None = None,
         folder: Path | None = None,
-    ):
+    ) -> None:
         """Combine the parts. Fields that `edges` does not contain have the default boundary rules."""
         self.folder = folder
         self.discriminator, self.windower, self.fields, self.model = discriminator, windower, tuple(fields), model

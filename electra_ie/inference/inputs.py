@@ -54,12 +54,12 @@ class _File:
 
 
 class Inbox:
-    """The documents of several paths: text files (of any other ending), tables, `.jsonl` files, folders, or `-` for
-    standard input as one document.
+    """The documents of several paths.
 
-    A `.jsonl` file or a table has one document per line or row. It is read with the options of the task if the task has
-    the same format, else with the defaults of the format. Of a folder, each `.txt` and `.jsonl` file is read, and each
-    table in the format of the task (see `data.readers.folders`), except files that `extract` has written.
+    A path is a text file (of any other ending), a table, a `.jsonl` file, a folder, or `-` for standard input as one
+    document. A `.jsonl` file or a table has one document per line or row. It is read with the options of the task if
+    the task has the same format, else with the defaults of the format. Of a folder, each `.txt` and `.jsonl` file is
+    read, and each table in the format of the task (see `data.readers.folders`), except files that `extract` wrote.
 
     The id of a document is that of its record, or else the path of its file below the named folder. If two files would
     have the same id, all files have their path as it was named.
@@ -71,7 +71,7 @@ class Inbox:
         task: Task,
         text: str | None = None,
         id: str | None = None,
-    ):
+    ) -> None:
         """List the files.
 
         Args:

@@ -15,7 +15,7 @@ FieldLike = Field | Mapping[str, Any]
 class _FieldsConfig(PreTrainedConfig):
     """A configuration that lists the fields of a task, as dicts with the keys `name`, `kind` and `labels`."""
 
-    def __init__(self, fields: Iterable[FieldLike] = (), **kwargs: Any):
+    def __init__(self, fields: Iterable[FieldLike] = (), **kwargs: Any) -> None:
         """Accept fields or their dicts. `kwargs`: as for every `PreTrainedConfig`."""
         self.fields = [_as_dict(field) for field in fields]
         super().__init__(**kwargs)
@@ -46,7 +46,7 @@ class DiscriminatorConfig(_FieldsConfig):
         pooling: str = "stock",
         realness_head: bool = False,
         **kwargs: Any,
-    ):
+    ) -> None:
         """See the class for the arguments."""
         self.encoder = dict(encoder or {})
         self.pooling = pooling
@@ -73,7 +73,7 @@ class LatentGeneratorConfig(_FieldsConfig):
         latent_size: int = 64,
         seed: int = 0,
         **kwargs: Any,
-    ):
+    ) -> None:
         """See the class for the arguments."""
         self.hidden_size, self.latent_size, self.seed = hidden_size, latent_size, seed
         super().__init__(fields, **kwargs)
@@ -100,7 +100,7 @@ class MaskingGeneratorConfig(PreTrainedConfig):
         mask_ratio: float = 0.3,
         seed: int = 0,
         **kwargs: Any,
-    ):
+    ) -> None:
         """See the class for the arguments."""
         self.hidden_size, self.mask_token_id = hidden_size, mask_token_id
         self.special_token_ids = sorted(special_token_ids)

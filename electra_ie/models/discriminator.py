@@ -64,7 +64,7 @@ class Discriminator(PreTrainedModel):
     base_model_prefix = "encoder"
     encoder: Any
 
-    def __init__(self, config: DiscriminatorConfig, models: Mapping[str, PreTrainedModel] | None = None):
+    def __init__(self, config: DiscriminatorConfig, models: Mapping[str, PreTrainedModel] | None = None) -> None:
         """Combine stock models that have the same encoder.
 
         Args:
@@ -271,7 +271,10 @@ class Discriminator(PreTrainedModel):
 
     def _score_states(self, generated: LatentGeneratorOutput) -> dict[str, UnitScores]:
         units = {}
-        assert generated.states and generated.attention_mask and generated.token_mask and generated.labels
+        assert generated.states
+        assert generated.attention_mask
+        assert generated.token_mask
+        assert generated.labels
         for field in self.fields:
             states = generated.states[field.name]
             scores = self.head(field)(states, generated.attention_mask[field.name])
@@ -282,7 +285,9 @@ class Discriminator(PreTrainedModel):
 
     def _score_masked(self, generated: MaskingGeneratorOutput) -> dict[str, UnitScores]:
         texts, mask, probabilities = generated.texts, generated.mask, generated.teacher_probabilities
-        assert texts is not None and mask is not None and probabilities is not None
+        assert texts is not None
+        assert mask is not None
+        assert probabilities is not None
         table = self.encoder.get_input_embeddings()
         embeddings = table(texts.input_ids)
         mask_embedding = table(torch.tensor(generated.mask_token_id, device=embeddings.device))

@@ -26,7 +26,7 @@ class StateReplay(nn.Module):
     layer (see `pooling`), since other fields on the same encoder do not use it.
     """
 
-    def __init__(self, pooler: nn.Module | None, averages: bool = False):
+    def __init__(self, pooler: nn.Module | None, averages: bool = False) -> None:
         super().__init__()
         self.pooler, self.averages = pooler, averages
 
@@ -54,7 +54,7 @@ class FieldHead(nn.Module):
 
     model: PreTrainedModel
 
-    def __init__(self, field: Field, model: PreTrainedModel, realness_head: bool):
+    def __init__(self, field: Field, model: PreTrainedModel, realness_head: bool) -> None:
         super().__init__()
         self.field, self.model = field, model
         self.averages = has_averaging_layer(model.config)

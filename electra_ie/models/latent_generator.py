@@ -33,7 +33,7 @@ class FieldGenerator(nn.Module):
     over the tokens, so that a generated token is consistent with its neighbors. A linear layer then gives the states.
     """
 
-    def __init__(self, field: Field, hidden_size: int, latent_size: int):
+    def __init__(self, field: Field, hidden_size: int, latent_size: int) -> None:
         super().__init__()
         self.field, self.latent_size = field, latent_size
         conditions = len(field.names) + (field.kind == "flags")  # flags: one more for a text to which none applies
@@ -72,7 +72,7 @@ class LatentGenerator(Generator):
 
     config_class = LatentGeneratorConfig
 
-    def __init__(self, config: LatentGeneratorConfig):
+    def __init__(self, config: LatentGeneratorConfig) -> None:
         """Create the generator with random weights."""
         super().__init__(config)
         self.field_generators = nn.ModuleDict(

@@ -82,7 +82,8 @@ def distillation(real: UnitScores, generated: UnitScores | None, mean: Mean) -> 
 
     Hinton et al. 2015, arXiv 1503.02531, section 2, at temperature 1. For flags it is binary and averaged over them.
     """
-    assert generated is not None and generated.teacher_probabilities is not None
+    assert generated is not None
+    assert generated.teacher_probabilities is not None
     target = generated.teacher_probabilities
     if generated.field.kind == "flags":
         values = functional.binary_cross_entropy_with_logits(generated.logits, target, reduction="none").mean(-1)
@@ -109,7 +110,8 @@ def adversarial_masking(real: None, generated: MaskingGeneratorOutput, mean: Mea
 
     The generator raises the discriminator's loss as far as masking more or less of each token changes it.
     """
-    assert generated.mask is not None and generated.detached_mask is not None
+    assert generated.mask is not None
+    assert generated.detached_mask is not None
     gradient = generated.detached_mask.grad
     if gradient is None:
         gradient = torch.zeros_like(generated.mask)

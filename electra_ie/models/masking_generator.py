@@ -47,7 +47,7 @@ class MaskingGenerator(Generator):
     """The bound of the scores, so that the choice stays random. With 3, hardly any tokens but those of names were
     masked, and names were hardly ever visible."""
 
-    def __init__(self, config: MaskingGeneratorConfig):
+    def __init__(self, config: MaskingGeneratorConfig) -> None:
         """Create the generator with equal scores for all tokens."""
         super().__init__(config)
         self.score = nn.Linear(config.hidden_size, 1)
@@ -115,7 +115,8 @@ class MaskingGenerator(Generator):
         """
         generated: MaskingGeneratorOutput = self(**batch, step=step)
         texts, mask = generated.texts, generated.mask
-        assert texts is not None and mask is not None
+        assert texts is not None
+        assert mask is not None
         if not len(texts.input_ids):
             return {}
         random_mask = self.sample_mask(torch.zeros_like(mask), self._maskable(texts), texts.row_indices, step)

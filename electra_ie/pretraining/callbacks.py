@@ -17,7 +17,7 @@ from electra_ie.training.loop import Step
 class TimeLimit(Callback):
     """Stop the run once its hours are over, in all processes as the first one decides. Checked at the given steps."""
 
-    def __init__(self, hours: float | None, steps: Collection[int]):
+    def __init__(self, hours: float | None, steps: Collection[int]) -> None:
         self.hours, self.steps = hours, steps
         self.began = 0.0
 
@@ -40,7 +40,7 @@ class AveragedLog(Callback):
     tokens_per_step: tokens read in a step over all processes, special tokens included.
     """
 
-    def __init__(self, steps: Collection[int], tokens_per_step: int):
+    def __init__(self, steps: Collection[int], tokens_per_step: int) -> None:
         self.steps, self.tokens_per_step = steps, tokens_per_step
         self.window: list[Step] = []
         self.began = 0.0
@@ -79,7 +79,7 @@ def mean_row(steps: list[Step], done: int) -> dict[str, Any]:
 class HeldOutScoring(Callback):
     """Score the held-out blocks at the given steps, and when the run stops. First process only."""
 
-    def __init__(self, setup: PretrainingSetup, steps: Collection[int]):
+    def __init__(self, setup: PretrainingSetup, steps: Collection[int]) -> None:
         self.setup, self.steps = setup, steps
 
     def on_step(self, state: LoopState, step: Step) -> None:
@@ -91,9 +91,10 @@ class HeldOutScoring(Callback):
 
 class SaveByTime(Callback):
     """Write a checkpoint when `minutes` have passed since the last one, after the last step, and when the run stops.
-    Checked at the given steps, first process only."""
+    Checked at the given steps, first process only.
+    """
 
-    def __init__(self, setup: PretrainingSetup, minutes: float, steps: Collection[int]):
+    def __init__(self, setup: PretrainingSetup, minutes: float, steps: Collection[int]) -> None:
         self.setup, self.minutes, self.steps = setup, minutes, steps
         self.saved = 0.0
 

@@ -27,7 +27,7 @@ class GradientDisentangledEmbedding(nn.Module):
     `base` belongs to the generator and is not a parameter of this module.
     """
 
-    def __init__(self, stock: nn.Embedding, base: nn.Parameter):
+    def __init__(self, stock: nn.Embedding, base: nn.Parameter) -> None:
         super().__init__()
         self.padding_idx = stock.padding_idx
         self.bases = [base]  # in a list, so that torch does not register it
@@ -45,9 +45,10 @@ class GradientDisentangledEmbedding(nn.Module):
 
 class TiedEmbeddings:
     """The embedding weights that both models share, as pairs of the generator's (leader) and the discriminator's copy
-    (follower)."""
+    (follower).
+    """
 
-    def __init__(self, leader: nn.Module, follower: nn.Module):
+    def __init__(self, leader: nn.Module, follower: nn.Module) -> None:
         """Pair the embeddings of two encoders. Raises UserError if they differ in name or shape."""
         leading, following = dict(leader.named_parameters()), dict(follower.named_parameters())
         differing = sorted(

@@ -41,7 +41,8 @@ def blend(encoder: PreTrainedModel, start: PreTrainedModel, interpolation: float
 
 def save_encoder(module: Any, folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
     """Save a generator or discriminator as a stock folder: `ElectraForPreTraining`, a masked language model, or a plain
-    encoder."""
+    encoder.
+    """
     part = folder / ".model.part"
     shutil.rmtree(part, ignore_errors=True)
     with quiet_transformers(), module.stock_model() as model, with_plain_embedding(module.encoder):

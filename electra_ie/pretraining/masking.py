@@ -67,7 +67,7 @@ class MaskingCollator:
         mask_ratio: float,
         keep_ratio: float,
         maskable: str = "tokens",
-    ):
+    ) -> None:
         self.special = torch.tensor(sorted(tokenizer.all_special_ids))
         self.maskable = maskable
         self.continuations = None if maskable == "tokens" else continuation_masks(tokenizer)
@@ -156,7 +156,7 @@ class TokenBatches:
         seed: int,
         process: int = 0,
         processes: int = 1,
-    ):
+    ) -> None:
         """trained: the indices of the blocks to train on."""
         self.blocks, self.trained, self.masker, self.size, self.seed = blocks, trained, masker, size, seed
         self.process, self.processes = process, processes

@@ -85,7 +85,7 @@ class Blocks:
     length: L. hash: the name of the cache entry, which identifies corpus, tokenizer and length.
     """
 
-    def __init__(self, file: Path):
+    def __init__(self, file: Path) -> None:
         with pa.memory_map(os.fspath(file)) as source:
             self.table = pa.ipc.open_stream(source).read_all()
         metadata = self.table.schema.metadata or {}

@@ -58,7 +58,7 @@ class MaskedTokenModel(nn.Module):
     encoder: Any
     head: Any
 
-    def __init__(self, model: PreTrainedModel):
+    def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.encoder = model.base_model
         _remove_pooler(self.encoder)
@@ -121,7 +121,7 @@ class TokenDiscriminator(nn.Module):
 
     encoder: Any
 
-    def __init__(self, model: PreTrainedModel):
+    def __init__(self, model: PreTrainedModel) -> None:
         """Take an `ElectraForPreTraining` with its head, or an encoder of any other family, which gets a new head."""
         super().__init__()
         self.is_electra = isinstance(model, ElectraForPreTraining)
@@ -152,7 +152,8 @@ class TokenDiscriminator(nn.Module):
         tensors of a `TokenBatch`.
         """
         token_batch = TokenBatch(**batch)
-        assert generated.input_ids is not None and generated.replaced is not None
+        assert generated.input_ids is not None
+        assert generated.replaced is not None
         states = _encode(self.encoder, generated.input_ids, token_batch.mask)
         realness = -self.predictions(states).float().flatten()
         replaced = generated.replaced.flatten()
@@ -184,7 +185,7 @@ class TokenDiscriminator(nn.Module):
 class MaskedLanguageModel(MaskedTokenModel):
     """The encoder with a masked language modeling head, trained without a generator: the objective `mlm`."""
 
-    def __init__(self, model: PreTrainedModel, pooler: nn.Module | None):
+    def __init__(self, model: PreTrainedModel, pooler: nn.Module | None) -> None:
         """pooler: that of the encoder, which masked language models lack; it is saved with the encoder."""
         super().__init__(model)
         self.unregistered_pooler = [pooler]  # in a list: not trained

@@ -49,7 +49,7 @@ class Pretrainer:
     callbacks: a user's own, called after the built-in ones.
     """
 
-    def __init__(self, setup: PretrainingSetup, folder: Path, began: float, callbacks: Sequence[Callback] = ()):
+    def __init__(self, setup: PretrainingSetup, folder: Path, began: float, callbacks: Sequence[Callback] = ()) -> None:
         self.setup, self.folder, self.began, self.callbacks = setup, folder, began, callbacks
         self.settings = setup.settings
         self.steps_per_pass = math.ceil(len(setup.batches.trained) / (self.settings.batch_size or 1))

@@ -84,7 +84,8 @@ class RunSummary:
     @property
     def training(self) -> Mapping[str, Any]:
         """The facts about the training in scores.json."""
-        return self.scores["training"]
+        facts: Mapping[str, Any] = self.scores["training"]
+        return facts
 
 
 def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:

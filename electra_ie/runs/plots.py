@@ -46,6 +46,10 @@ MASKING_LOSS = "texts.adversarial_masking"
 """The key of the masking generator's loss in log.jsonl."""
 MAX_LABELS_WITH_COUNTS = 25
 """The largest confusion matrix that has room for printed counts."""
+LONGEST_HORIZONTAL = 3
+"""Characters of a label or a count that fit into a cell of a confusion matrix at the usual direction and size."""
+DARK = 0.55
+"""The share from which on a cell is so dark that its count is printed in white."""
 
 
 def curves(log: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
@@ -286,7 +290,7 @@ def confusion_figure(labels: Sequence[str], gold: Sequence[str], predicted: Sequ
 
 def _names(panel: Axes, shown: Sequence[str], counts: np.ndarray, size: int) -> None:
     ticks = range(len(shown))
-    rotation = 90 if max(len(label) for label in shown) > 3 else 0
+    rotation = 90 if max(len(label) for label in shown) > LONGEST_HORIZONTAL else 0
     panel.set_xticks(ticks, shown, rotation=rotation, fontsize=size, parse_math=False)
     rows = [f"{label}  ({total:,})" for label, total in zip(shown, counts.sum(axis=1), strict=True)]
     panel.set_yticks(ticks, rows, fontsize=size, parse_math=False)
@@ -304,8 +308,8 @@ def _borders(panel: Axes, size: int) -> None:
 
 def _print_counts(panel: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
     for row, column in zip(*np.nonzero(counts), strict=True):
-        color = "white" if shares[row, column] > 0.55 else BLACK
-        size = 8 if counts[row, column] < 1000 else 6
+        color = "white" if shares[row, column] > DARK else BLACK
+        size = 8 if len(str(counts[row, column])) <= LONGEST_HORIZONTAL else 6
         panel.text(column, row, str(counts[row, column]), ha="center", va="center", color=color, fontsize=size)
 
 

@@ -84,13 +84,16 @@ class Callback:
 
 
 class FiniteWeights(Callback):
-    """Raise `LossNotFinite` after the given steps if a weight is NaN or infinite, in every process: no such weights may
-    become a checkpoint."""
+    """Check after the given steps, in every process, that all weights are finite.
 
-    def __init__(self, pair: AdversarialPair, steps: Collection[int]):
+    Raises `LossNotFinite` otherwise, before such weights become a checkpoint.
+    """
+
+    def __init__(self, pair: AdversarialPair, steps: Collection[int]) -> None:
         self.pair, self.steps = pair, steps
 
     def on_step(self, state: LoopState, step: Step) -> None:
+        """Check the weights if this is one of the given steps."""
         if state.step in self.steps:
             check_weights(self.pair, state.step)
 
@@ -98,24 +101,28 @@ class FiniteWeights(Callback):
 class Tracker(Callback):
     """Send new rows of the log to the experiment tracker that the accelerator was created with, if any."""
 
-    def __init__(self, pair: AdversarialPair, settings: BaseSettings):
+    def __init__(self, pair: AdversarialPair, settings: BaseSettings) -> None:
         self.pair, self.settings = pair, settings
         self.context, self.sent = ExitStack(), 0
         self.track: Track = lambda row: None
 
     def on_begin(self, state: LoopState) -> None:
+        """Start the tracker, and send the rows that a new run has logged already."""
         context = tracking(self.pair.accelerator, state.folder, self.settings, state.step)
         self.track = self.context.enter_context(context)
         self.sent = len(state.log) if state.step else 0  # the rows of a resumed run were sent before
         self._send(state)
 
     def on_step(self, state: LoopState, step: Step) -> None:
+        """Send the row of the step."""
         self._send(state)
 
     def on_evaluate(self, state: LoopState, scores: Mapping[str, Any]) -> None:
+        """Send the row of the scores."""
         self._send(state)
 
     def on_end(self, state: LoopState) -> None:
+        """End the tracker."""
         self.context.close()
 
     def _send(self, state: LoopState) -> None:
@@ -130,28 +137,34 @@ class Tracker(Callback):
 class ProgressBar(Callback):
     """Show steps, loss and the best dev score on standard error."""
 
-    def __init__(self, description: str):
+    def __init__(self, description: str) -> None:
         self.description, self.context = description, ExitStack()
         self.report: Report | None = None
 
     def on_begin(self, state: LoopState) -> None:
+        """Open the progress bar at the present step."""
         self.report = self.context.enter_context(progress(state.max_steps, self.description, start=state.step))
 
     def on_step(self, state: LoopState, step: Step) -> None:
+        """Show the step, its loss and the best dev score."""
         if self.report:
             self.report(state.step, loss=step.losses["discriminator"], dev=state.saved.best_score)
 
     def on_end(self, state: LoopState) -> None:
+        """Close the progress bar."""
         self.context.close()
 
 
 class SaveCheckpoints(Callback):
     """Write a checkpoint after the given steps, except while `may_save` is false. First process only."""
 
-    def __init__(self, pair: AdversarialPair, steps: Collection[int], may_save: Callable[[], bool] = lambda: True):
+    def __init__(
+        self, pair: AdversarialPair, steps: Collection[int], may_save: Callable[[], bool] = lambda: True
+    ) -> None:
         self.pair, self.steps, self.may_save = pair, steps, may_save
 
     def on_step(self, state: LoopState, step: Step) -> None:
+        """Write a checkpoint if this is one of the given steps."""
         if state.step in self.steps and self.pair.accelerator.is_main_process and self.may_save():
             save_checkpoint_of(state, self.pair)
 

@@ -54,7 +54,7 @@ class FeatureClassifier:
     layers: the regression of each such field, as a linear layer; empty before `fit`.
     """
 
-    def __init__(self, discriminator: Discriminator):
+    def __init__(self, discriminator: Discriminator) -> None:
         """discriminator: untrained; a copy of its encoder is kept."""
         self.fields = [field for field in discriminator.fields if field.kind == "classes"]
         self.encoder = copy.deepcopy(discriminator.encoder).eval().requires_grad_(False)
@@ -194,7 +194,8 @@ def _layer(model: LogisticRegression, field: Field) -> nn.Linear:
 
 def _calibrated_loss(probabilities: np.ndarray, gold: np.ndarray, weights: np.ndarray) -> float:
     """Return the cross entropy of probabilities (N, K) with the classes `gold` (N,), at the temperature that minimizes
-    it, so that over- or underconfidence does not count (Guo et al. 2017, arXiv 1706.04599)."""
+    it, so that over- or underconfidence does not count (Guo et al. 2017, arXiv 1706.04599).
+    """
     logits, correct = np.log(probabilities.clip(MIN_PROBABILITY)), (np.arange(len(gold)), gold.astype(int))
 
     def loss(log_scale: float) -> float:

@@ -25,10 +25,11 @@ class DevScoring(Callback):
     without a dev split.
     """
 
-    def __init__(self, setup: TrainingSetup, steps: Collection[int]):
+    def __init__(self, setup: TrainingSetup, steps: Collection[int]) -> None:
         self.setup, self.steps = setup, steps
 
     def on_step(self, state: LoopState, step: Step) -> None:
+        """Score dev if this is one of the given steps."""
         if state.step in self.steps and self.setup.is_main_process:
             self.score(state)
 

@@ -1,5 +1,8 @@
-"""Detection of a training that collapses: exploding loss, a discriminator that rejects every generated row, or a field
-that gets the same answer in every text."""
+"""Detection of a training that collapses.
+
+Signs are an exploding loss, a discriminator that rejects every generated row, and a field that gets the same answer in
+every text.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class DivergenceMonitor:
     yet has not collapsed.
     """
 
-    def __init__(self, steps: int):
+    def __init__(self, steps: int) -> None:
         self.steps, self.patience = steps, max(20, steps // 10)
         self.recent_losses: deque[float] = deque(maxlen=5 * self.patience)
         self.duration: Counter[str] = Counter()
@@ -33,8 +36,10 @@ class DivergenceMonitor:
 
     @property
     def sign(self) -> str | None:
-        """The sign that has held for a quarter of the patience. No checkpoint is written meanwhile, since it would be
-        the one to fall back to."""
+        """The sign that has held for a quarter of the patience.
+
+        No checkpoint is written while there is one, since training would fall back to it.
+        """
         return self._longest(self.patience // 4)
 
     def see(self, step: Step) -> str | None:
@@ -67,14 +72,16 @@ class DivergenceMonitor:
 class StopOnDivergence(Callback):
     """Stop the run when the training has collapsed. The losses are those of all processes, so all stop alike."""
 
-    def __init__(self, monitor: DivergenceMonitor):
+    def __init__(self, monitor: DivergenceMonitor) -> None:
         self.monitor = monitor
 
     def on_begin(self, state: LoopState) -> None:
+        """Pass the steps that the log has to the monitor."""
         for row in state.log:  # of a resumed run: the monitor continues where it was
             if step := logged_step(row):
                 self.monitor.see(step)
 
     def on_step(self, state: LoopState, step: Step) -> None:
+        """Stop the run if the monitor reports a collapse."""
         state.diverged = self.monitor.see(step)
         state.stop = state.stop or state.diverged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -110,5 +111,5 @@ def _verify_logits(setup: TrainingSetup, saved: Extractor) -> None:
 def _verify_scores(state: LoopState, scores: Scores) -> None:
     """Raise RuntimeError if the saved model's dev score differs from the logged one of the best step."""
     logged, saved = state.saved.best_score, mean_score(scores)
-    if logged is not None and (saved is None or abs(saved - logged) > 1e-6):
-        raise RuntimeError(f"the saved model scores {saved} on dev; the log has {logged}")
+    if logged is not None and (saved is None or not math.isclose(saved, logged, rel_tol=0, abs_tol=1e-6)):
+        raise RuntimeError(f"the saved model scores {saved} on dev, the log says {logged}")

@@ -26,7 +26,7 @@ from electra_ie.models.outputs import UnitScores
 class LossNotFinite(Exception):
     """Raised when a loss, or a weight, of `model` becomes NaN or infinite at `step`."""
 
-    def __init__(self, step: int, model: str, what: str = "loss is"):
+    def __init__(self, step: int, model: str, what: str = "loss is") -> None:
         self.step, self.what = step, f"the {model}'s {what} not a finite number"
         super().__init__(f"{self.what} at step {step}")
 
@@ -64,7 +64,7 @@ class Step:
 class Mean:
     """Weighted mean over the rows of all processes, exact in value and, after DDP has averaged them, in gradients."""
 
-    def __init__(self, accelerator: Accelerator):
+    def __init__(self, accelerator: Accelerator) -> None:
         self.accelerator, self.processes = accelerator, accelerator.num_processes
 
     def __call__(self, values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -29,14 +29,16 @@ class StepLog(Callback):
     before: seconds of training before the first step, such as those for preparing the teacher's answers.
     """
 
-    def __init__(self, setup: TrainingSetup, batches: Any, measured: Collection[int], before: float):
+    def __init__(self, setup: TrainingSetup, batches: Any, measured: Collection[int], before: float) -> None:
         self.setup, self.batches, self.measured, self.before = setup, batches, measured, before
         self.began = 0.0
 
     def on_begin(self, state: LoopState) -> None:
+        """Start the clock, behind by the seconds that a resumed run has taken before."""
         self.began = time.monotonic() - state.seconds - self.before
 
     def on_step(self, state: LoopState, step: Step) -> None:
+        """Append the row of the step."""
         if self.setup.is_main_process:
             row = log_row(step, time.monotonic() - self.began)
             state.log.append({**row, **self.masking_effect(state.step)} if state.step in self.measured else row)

@@ -87,7 +87,7 @@ class Trainer:
         folder: Path,
         callbacks: Sequence[Callback] = (),
         supervised: FinishedTeacher | None = None,
-    ):
+    ) -> None:
         self.setup, self.folder, self.callbacks, self.supervised = setup, folder, callbacks, supervised
         self.state = LoopState(setup.settings.max_steps or 0, folder)
         self.collapsed: dict[str, Any] | None = None

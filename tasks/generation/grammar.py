@@ -28,7 +28,7 @@ class Grammar:
     no training text contains it.
     """
 
-    def __init__(self, rng: random.Random, late: bool, slot: Slot):
+    def __init__(self, rng: random.Random, late: bool, slot: Slot) -> None:
         self.rng, self.late, self.slot = rng, late, slot
 
     def pick(self, options: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ NAMES = frozenset({"FINDING", "CONDITION", "MEDICATION"})
 class Case:
     """The state of one note while it is generated: a person, a clinical picture, and the names used so far."""
 
-    def __init__(self, rng: random.Random, split: str):
+    def __init__(self, rng: random.Random, split: str) -> None:
         self.rng, self.is_scored = rng, split in ("dev", "test")
         self.grammar = Grammar(rng, split != "train", self.slot)
         self.male = rng.random() < 0.5
@@ -253,7 +253,8 @@ def draw_outcomes(rng: random.Random, size: int) -> list[str]:
 
 def records(split: str, seed: int, taken: set[str]) -> list[dict[str, Any]]:
     """Return the records of a split. taken: the texts of the splits generated before, to which those of this one are
-    added."""
+    added.
+    """
     rng = random.Random(f"medical_case {split} {seed}")
     split_records: list[dict[str, Any]] = []
     for outcome in draw_outcomes(rng, SIZES[split]):

@@ -17,7 +17,7 @@ UNSEEN = 0.55
 class Payment:
     """The state of one record while it is generated: parties, amounts, goods, and methods that fill the slots."""
 
-    def __init__(self, rng: random.Random, split: str):
+    def __init__(self, rng: random.Random, split: str) -> None:
         self.rng, self.is_scored = rng, split in ("dev", "test")
         self.grammar = Grammar(rng, split != "train", self.slot)
         self.currency = rng.choice(sorted(LIMITS))

@@ -43,7 +43,8 @@ def test_bf16_on_a_gpu_has_the_losses_of_float32(task, tmp_path, encoder, preset
     exact = train(str(task), tmp_path / "exact", precision="no", **settings).path
     run = train(str(task), tmp_path / "run", **settings).path
     assert environment(run)["device"] == torch.cuda.get_device_name()
-    assert len(losses(run)) == 12 and losses(run) != losses(exact)
+    assert len(losses(run)) == 12
+    assert losses(run) != losses(exact)
     assert losses(run) == [pytest.approx(loss, rel=0.03) for loss in losses(exact)]
     for name in FIELDS:
         assert all(tensor.dtype == torch.float32 for tensor in load_file(run / name / "model.safetensors").values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,11 @@ def pairs(files: Sequence[Path], on_error: OnError) -> list[tuple[Path, Path | N
     texts = [file for file in files if file.suffix.lower() == ".txt"]
     unpaired = dict.fromkeys(file for file in files if file.suffix.lower() == ".ann")
     paired: dict[Path, Path] = {}
-    for name in (lambda file: file.with_suffix(""), lambda file: file.with_name(file.stem.lower())):
+    names: tuple[Callable[[Path], Path], ...] = (
+        lambda file: file.with_suffix(""),
+        lambda file: file.with_name(file.stem.lower()),
+    )
+    for name in names:
         by_name = {name(ann_file): ann_file for ann_file in unpaired}
         for file in texts:
             if file not in paired and (ann_file := by_name.pop(name(file), None)):
@@ -105,8 +109,8 @@ def spans_of(
     gold: dict[str, list[Span]] = {field.name: [] for field in fields}
     continuous: list[Span] = []
     gaps: list[Offsets] = []
-    for number, line in lines(file):
-        line = line.rstrip("\r\n")
+    for number, raw in lines(file):
+        line = raw.rstrip("\r\n")
         if not line.strip() or OTHER.match(line):
             continue
         source = SourceLine(str(file), number)

@@ -97,7 +97,7 @@ class _Walk:
     So a file is listed under its own path even if a link to it comes earlier in the alphabet.
     """
 
-    def __init__(self, folder: Path, endings: tuple[str, ...]):
+    def __init__(self, folder: Path, endings: tuple[str, ...]) -> None:
         self.listing = Listing(folder, endings)
         self.home, self.cache = folder.resolve(), repository_of(folder)
         self.seen: set[Path] = set()

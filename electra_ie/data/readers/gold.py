@@ -56,7 +56,7 @@ def explain_offsets(text: str, start: int, end: int, quoted: str) -> str:
 class Spans:
     """Builder of the spans of one file, which counts its corrections: white space at an edge, repeated spans."""
 
-    def __init__(self, file: str):
+    def __init__(self, file: str) -> None:
         self.file, self.trimmed, self.repeated, self.units = file, 0, 0, Units()
 
     def span(self, text: str, start: int, end: int, label: str, source: SourceLine) -> Span:

@@ -82,7 +82,7 @@ class Records:
 
     def __init__(
         self, name: str, fields: Sequence[Field], options: Mapping[str, Any], stem: str, require_id: bool = False
-    ):
+    ) -> None:
         """Prepare the validation of records.
 
         Args:

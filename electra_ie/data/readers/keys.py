@@ -22,7 +22,7 @@ NUMBER = re.compile(r"\d+$")
 class Keys:
     """Comparison of the keys of one file's records with the keys that are read: text, id and fields."""
 
-    def __init__(self, file: str, fields: Sequence[Field], others: Iterable[str], word: str = "key"):
+    def __init__(self, file: str, fields: Sequence[Field], others: Iterable[str], word: str = "key") -> None:
         self.file, self.fields, self.word = file, fields, word
         self.known = [*dict.fromkeys([*(field.column for field in fields), *others])]
         self.unread = Counter[str]()

@@ -47,7 +47,8 @@ def settle(
         values: the options that are set.
         declared: all options of the format.
         format: the name of the format, for errors.
-        file, line: where `values` was read, for errors.
+        file: where `values` was read, for errors.
+        line: the line in that file.
 
     Raises:
         UserError: an option does not exist, or its value is not allowed.

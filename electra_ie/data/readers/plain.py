@@ -10,7 +10,6 @@ from typing import Any
 from electra_ie.common.errors import UserError
 from electra_ie.common.text_files import escape_undecodable, read_text, relative
 from electra_ie.data.document import Document
-from electra_ie.data.fields import KINDS as KINDS
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import jsonl
 from electra_ie.data.readers.folders import files_of

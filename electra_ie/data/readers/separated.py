@@ -120,8 +120,8 @@ def rows(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
     delimiter = options["delimiter"]
     if not options["quotes"]:
         max_splits = len(options["columns"]) - 1
-        for number, line in lines(path, on_error):
-            line = line.rstrip("\r\n")
+        for number, raw in lines(path, on_error):
+            line = raw.rstrip("\r\n")
             if line:
                 cells = line.split(delimiter, max_splits)
                 # Without the option columns, the first line defines the number of columns.
@@ -254,7 +254,7 @@ def has_id(cells: Sequence[str], columns: Sequence[str], options: Mapping[str, A
 class Blanks:
     """Counts, for each field of flags, of the rows with flags and of those with an empty cell."""
 
-    def __init__(self, fields: Sequence[Field], options: Mapping[str, Any]):
+    def __init__(self, fields: Sequence[Field], options: Mapping[str, Any]) -> None:
         self.blank, self.filled = options["blank"], {field.name: 0 for field in fields}
         self.empty = dict(self.filled)
 
