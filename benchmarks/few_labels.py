@@ -118,12 +118,12 @@ def fill(arguments: argparse.Namespace) -> None:
 
 
 def table(split: str = "test") -> str:
-    """Return a Markdown table with a row for each cell and field, and summary lines; gains are over the seeds that both
-    presets have.
+    """Return a Markdown table with a row for each cell and field, and summary lines.
 
-    The interval is that of `electra-ie compare`: 95 %, Student's t over the seeds, each paired with itself. "total" is
-    the gain over `supervised` on the default encoder; settings of that run are shown if they differ. The summary
-    omits rows of single seeds. Deviations are sample standard deviations (n - 1).
+    Gains are over the seeds that both presets have. The interval is that of `electra-ie compare`: 95 %, Student's t
+    over the seeds, each paired with itself. "total" is the gain over `supervised` on the default encoder; settings of that
+    run are shown if they differ. The summary omits rows of single seeds. Deviations are sample standard deviations
+    (n - 1).
     """
     table_rows = rows(split)
     head = (
@@ -208,8 +208,9 @@ def _difference(before: Sequence[float], after: Sequence[float]) -> Difference:
 
 
 def means(table_rows: Sequence[Row]) -> list[str]:
-    """Return summary lines for each encoder, from its rows with several seeds: means over the rows, and over the data
-    sets (the fields of a set averaged, then its label budgets).
+    """Return summary lines for each encoder: means over its rows with several seeds, and over the data sets.
+
+    For the latter, the fields of a set are averaged first, then its label budgets.
     """
     several = [row for row in table_rows if len(row.supervised) > 1]
     lines = []

@@ -1,5 +1,6 @@
-"""`supervised` and `latent` with default settings on real sets: mean and spread over seeds, each run scored on test
-once.
+"""`supervised` and `latent` with default settings on real sets: mean and spread over seeds.
+
+Each run is scored on test once.
 
     python benchmarks/floors.py                       # every cell, three seeds (hours on two cores)
     python benchmarks/floors.py --cells bc5cdr:100    # one cell

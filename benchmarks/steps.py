@@ -58,8 +58,9 @@ def measure(cell: str, times: float, seed: int, overrides: list[str]) -> dict[st
 
 
 def table() -> str:
-    """Return a Markdown table: a row for each cell, a column for each number of steps, over the seeds that all columns
-    have.
+    """Return a Markdown table with a row for each cell and a column for each number of steps.
+
+    The means are over the seeds that all columns have.
     """
     lines = ["| set | steps by the rule | half | the rule | twice | documents scored |"]
     lines.append("| --- | ---: | ---: | ---: | ---: | ---: |")

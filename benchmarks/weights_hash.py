@@ -66,8 +66,8 @@ def main() -> None:
         command = ["-m", "electra_ie", "pretrain", str(texts), "--encoder", encoder, "--output", str(folder / "two")]
         run_two(lambda rank: [*command, *overrides])
         hashes["mlm pretraining, 2 processes, accumulation 2"] = weights_hash(folder / "two")
-        for name, value in hashes.items():
-            print(f"{name:48} {value}")
+        for run_name, value in hashes.items():
+            print(f"{run_name:48} {value}")
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ class Extraction(dict[str, int]):
         self.faults: list[UserError] = []
 
 
-def train(
+def train(  # noqa: PLR0913 - the options of a public function, all but two by keyword
     data: Data,
     /,
     output: str | os.PathLike[str] | None = None,

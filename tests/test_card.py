@@ -1,6 +1,4 @@
-"""The model card: its code works without this package and gives the findings of extract; its metadata are valid on the
-hub; it contains no text of the corpus.
-"""
+"""The model card: its code needs no electra_ie, its metadata are valid on the Hub, and it contains no text."""
 
 from __future__ import annotations
 

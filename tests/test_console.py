@@ -144,9 +144,13 @@ def test_progress_on_a_terminal_is_a_bar(capsys, terminal):
 
 
 def test_failing_loop_reports_no_end(capsys):
-    with pytest.raises(ZeroDivisionError), progress(100, "training") as report:
-        report(5)
-        raise ZeroDivisionError
+    def fail():
+        with progress(100, "training") as report:
+            report(5)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert capsys.readouterr().err == ""
 
 

@@ -572,9 +572,10 @@ for line in sys.stdin:
 
 
 def test_hub_data_set_is_a_corpus(tmp_path, encoder):
-    """The real client reads from a local server. It runs in another process, since it takes address and offline mode
-    from the environment when imported; one process runs all commands, since torch loads slowly. The second run of a
-    revision uses the cache of tokens.
+    """The real client reads from a local server, and the second run of a revision uses the cache of tokens.
+
+    The client runs in another process, since it takes address and offline mode from the environment when imported; one
+    process runs all commands, since torch loads slowly.
     """
     lines = b"".join(json.dumps({"body": f"the bank paid the invoice {index}"}).encode() + b"\n" for index in range(60))
     with running({"datasets/acme/notes": {"train.jsonl": lines, "README.md": b"---\nlicense: mit\n---\n"}}) as hub:

@@ -1,5 +1,7 @@
-"""What users import is there and typed for them: mypy reads this file (`make lint`), and a name that it knew as Any would
-fail; the tests hold each call of `uses` against the signature that is there when it runs.
+"""The public names exist and have types.
+
+mypy reads this file (`make lint`) and fails for a name of type Any; the tests compare each call in `uses` with the
+signature at run time.
 """
 
 from __future__ import annotations

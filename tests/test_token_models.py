@@ -117,9 +117,9 @@ def test_words_are_the_tokens_that_stand_by_themselves(encoder, family):
     ids = torch.tensor([read["input_ids"]])
     alone = set()
     for number, (start, end) in enumerate(read["offset_mapping"]):
-        start += len(text[start:end]) - len(text[start:end].lstrip())
-        around = text[max(start - 1, 0) : start] + text[end : end + 1]
-        if start < end and not (text[start:end].isalnum() and any(each.isalnum() for each in around)):
+        word = text[start:end].lstrip()
+        around = text[max(end - len(word) - 1, 0) : end - len(word)] + text[end : end + 1]
+        if word and not (word.isalnum() and any(character.isalnum() for character in around)):
             alone.add(number)
     batch = MaskingCollator(tokenizer, ids.shape[1], 0.999, 0.0, "single")(ids, torch.Generator().manual_seed(0))
     chosen = set(batch.positions[0][batch.weight[0] > 0].tolist())

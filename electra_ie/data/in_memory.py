@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -356,7 +357,7 @@ def _json_value(value: Any, key: str, source: SourceRecord) -> Any:
         return {str(name): _json_value(item, key, source) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_json_value(item, key, source) for item in value]
-    if value is None or type(value).__name__ in MISSING or (isinstance(value, float) and value != value):
+    if value is None or type(value).__name__ in MISSING or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, str | int | float):
         return value

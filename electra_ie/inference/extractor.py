@@ -37,6 +37,8 @@ TOKENS_AT_ONCE = 4096
 """Padded tokens in a forward pass: enough to keep two cores busy, few enough for the memory of any GPU."""
 WINDOWS_AT_ONCE = 512
 """Windows that are collected before they are sorted by length and scored: bounds the memory for any input."""
+FLAG_THRESHOLD = 0.5
+"""A flag is found if its probability is above this."""
 KINDS: dict[type, str] = {str: "classes", tuple: "flags", list: "spans"}
 """The kind of a field by the Python type of its answer."""
 
@@ -326,7 +328,7 @@ def _decode_text(field: Field, item: _Pending, logits: Sequence[np.ndarray]) -> 
     stacked = np.stack(logits)
     mean = stacked.mean(axis=0)
     probabilities = expit(mean) if field.kind == "flags" else softmax(mean)
-    chosen = np.flatnonzero(probabilities > 0.5).tolist() if field.kind == "flags" else [int(mean.argmax())]
+    chosen = np.flatnonzero(probabilities > FLAG_THRESHOLD).tolist() if field.kind == "flags" else [int(mean.argmax())]
     text = item.document.text
     findings = []
     for label in chosen:

@@ -1,4 +1,10 @@
-"""Initialization of the bias of new heads from the frequencies of the labels."""
+"""Initialization of the bias of new heads from the frequencies of the labels.
+
+A head whose initial predictions are uniform spends its first steps on learning how rare most labels are; for a field
+with one token of interest in 250, that may be the whole training. With this bias its initial predictions have the
+frequencies of the labels (after Lin et al. 2017, "Focal loss for dense object detection", arXiv 1708.02002, section
+4.1, who set one small probability for rare labels).
+"""
 
 from __future__ import annotations
 

@@ -135,7 +135,9 @@ class Discriminator(PreTrainedModel):
         for field in config.typed_fields:
             inspect_model(folder / field.name, saved=True)
         models = {field.name: saved_model(folder / field.name, field) for field in config.typed_fields}
-        return cls(config, models).eval()
+        discriminator = cls(config, models)
+        discriminator.eval()
+        return discriminator
 
     def save_pretrained(  # type: ignore[override]
         self,
@@ -184,7 +186,7 @@ class Discriminator(PreTrainedModel):
 
     # Forward passes
 
-    def forward(
+    def forward(  # noqa: PLR0913, PLR0917 - the tensors of a batch, as in the models of transformers
         self,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
@@ -247,7 +249,8 @@ class Discriminator(PreTrainedModel):
         Args:
             generated: The output of the generator, not detached.
             output: What `forward` has returned for its detached copy.
-            loss_weights, mean: As for `forward`; by default the generator's weights of the same preset.
+            loss_weights: The weight of each loss term; by default those of the generator in the same preset.
+            mean: As for `forward`.
         """
         if loss_weights is None:
             loss_weights = PRESETS[_preset_of(generated)]["generator"]
@@ -303,7 +306,8 @@ class Discriminator(PreTrainedModel):
     def _encode(self, mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
         if not len(mask):  # a process may have no unlabeled rows, and some families fail on an empty batch
             return torch.zeros(*mask.shape, self.hidden_size, device=mask.device)
-        return self.encoder(attention_mask=mask, **inputs).last_hidden_state
+        states: torch.Tensor = self.encoder(attention_mask=mask, **inputs).last_hidden_state
+        return states
 
     def _scores(self, states: torch.Tensor, mask: torch.Tensor) -> dict[str, HeadScores]:
         return {field.name: self.head(field)(states, mask) for field in self.fields}

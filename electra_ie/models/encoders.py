@@ -88,7 +88,8 @@ def resolve_revision(name: str) -> str:
 def encoder_config(name: str) -> PreTrainedConfig:
     """Return the configuration of an encoder. Raises UserError as `resolve_encoder`."""
     with translate_load_errors(name):
-        return AutoConfig.from_pretrained(resolve_encoder(name), trust_remote_code=False)
+        config: PreTrainedConfig = AutoConfig.from_pretrained(resolve_encoder(name), trust_remote_code=False)
+        return config
 
 
 def _embedded() -> Path:

@@ -64,7 +64,8 @@ class FieldGenerator(nn.Module):
             weights = weights[:, None]
         z = weights @ self.mu + (weights @ self.log_sigma.exp()) * noise
         output = self.body(z)
-        return self.states(output[0] if isinstance(output, tuple) else output)
+        states: torch.Tensor = self.states(output[0] if isinstance(output, tuple) else output)
+        return states
 
 
 class LatentGenerator(Generator):

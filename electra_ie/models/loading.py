@@ -70,7 +70,8 @@ def saved_model(folder: Path, field: Field) -> PreTrainedModel:
         UserError: weights are missing, left over, of another shape or not finite, or the labels are not the field's.
     """
     with translate_load_errors(str(folder)):
-        model, loading_info = STOCK_CLASSES[field.kind].from_pretrained(folder, **LOAD_OPTIONS)
+        loaded = STOCK_CLASSES[field.kind].from_pretrained(folder, **LOAD_OPTIONS)
+    model, loading_info = cast(tuple[PreTrainedModel, Mapping[str, Any]], loaded)
     other_shape = [name for name, *_ in loading_info["mismatched_keys"]]
     wrong = sorted([*loading_info["missing_keys"], *loading_info["unexpected_keys"], *other_shape])
     if wrong:

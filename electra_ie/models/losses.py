@@ -214,7 +214,8 @@ def weighted_loss(
         model: `discriminator`, whose loss has the fields of `real`, or `generator`, whose loss has the keys of
             `generated` (one key if it masks texts for all fields).
         terms: The weight of each term.
-        real, generated: Scores by field.
+        real: The scores of texts by field.
+        generated: The scores of generated inputs by field.
         mean: See `Mean`.
     """
     total: torch.Tensor | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Self
+from typing import Self, cast
 
 import torch
 from torch import nn
@@ -150,7 +150,7 @@ class MaskingGenerator(Generator):
         mask = ((ranks < count) & maskable).to(scores.dtype)
         lowest = noisy.masked_fill(mask == 0, torch.inf).amin(1, keepdim=True).detach()
         soft = torch.where(maskable, torch.sigmoid(scores + (noisy - scores).detach() - lowest), 0.0)
-        return mask + (soft - soft.detach())
+        return cast(torch.Tensor, mask + (soft - soft.detach()))
 
     def _noise(self, row_indices: torch.Tensor, length: int, step: int) -> torch.Tensor:
         """Return (N, L) Gumbel noise, which depends on the seed, the step and the index of a row only."""

@@ -24,10 +24,21 @@ class HeadsOnEncoder(Protocol):
     fields: tuple[Field, ...]
     training: bool
 
-    def head(self, field: Field) -> FieldHead: ...
-    def stock_model(self, field: Field) -> AbstractContextManager[PreTrainedModel]: ...
-    def train(self, mode: bool = True) -> Any: ...
-    def eval(self) -> Any: ...
+    def head(self, field: Field) -> FieldHead:
+        """Return the head of a field."""
+        ...
+
+    def stock_model(self, field: Field) -> AbstractContextManager[PreTrainedModel]:
+        """Yield the complete stock model of a field."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:
+        """Set training mode."""
+        ...
+
+    def eval(self) -> Any:
+        """Set evaluation mode."""
+        ...
 
 
 @torch.no_grad()
@@ -90,7 +101,8 @@ def check_maskable(discriminator: HeadsOnEncoder, name: str, mask_token_id: int)
 
 def _sample_ids(discriminator: HeadsOnEncoder) -> torch.Tensor:
     encoder = discriminator.encoder
-    return torch.arange(5, 13, device=encoder.device).view(2, 4) % encoder.config.vocab_size
+    vocab_size: int = encoder.config.vocab_size
+    return torch.arange(5, 13, device=encoder.device).view(2, 4) % vocab_size
 
 
 @contextmanager

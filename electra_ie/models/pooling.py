@@ -12,7 +12,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -86,8 +86,9 @@ def drop_averaging_layer(model: Any) -> None:
 
 
 def _layers(model: Any) -> nn.ModuleList:
-    encoder = model.base_model
-    return encoder.transformer.layer if model.config.model_type == "distilbert" else encoder.encoder.layer
+    parent = model.base_model.transformer if model.config.model_type == "distilbert" else model.base_model.encoder
+    layers: nn.ModuleList = parent.layer
+    return layers
 
 
 @torch.no_grad()
@@ -96,14 +97,19 @@ def _averaging_layer(like: nn.Module, names: dict[str, str]) -> nn.Module:
 
     Zero queries and keys give uniform attention; value and output projections pass the states on.
     """
-    layer: Any = copy.deepcopy(like)
+    layer = copy.deepcopy(like)
     for parameter in layer.parameters():
         parameter.zero_()
     for part, scale in (("value", 1.0), ("mixed", STRENGTH)):
-        nn.init.eye_(layer.get_submodule(names[part]).weight).mul_(scale)
+        nn.init.eye_(_weight(layer, names[part])).mul_(scale)
     for part in ("norm", "last"):
-        nn.init.ones_(layer.get_submodule(names[part]).weight)
+        nn.init.ones_(_weight(layer, names[part]))
     return layer
+
+
+def _weight(module: nn.Module, name: str) -> torch.Tensor:
+    weight: Any = module.get_submodule(name).weight
+    return cast(torch.Tensor, weight)
 
 
 @torch.no_grad()

@@ -22,9 +22,11 @@ class TimeLimit(Callback):
         self.began = 0.0
 
     def on_begin(self, state: LoopState) -> None:
+        """Start the clock at the seconds that the run has taken before."""
         self.began = time.monotonic() - state.seconds
 
     def on_step(self, state: LoopState, step: Step) -> None:
+        """Stop the run if its time is over."""
         if state.step in self.steps and is_over(self.hours, time.monotonic() - self.began):
             state.stop = "the time is over"
 
@@ -46,14 +48,17 @@ class AveragedLog(Callback):
         self.began = 0.0
 
     def on_begin(self, state: LoopState) -> None:
+        """Start the clock at the seconds that the run has taken before."""
         self.began = time.monotonic() - state.seconds
 
     def on_step(self, state: LoopState, step: Step) -> None:
+        """Add the step, and append a row if this is one of the given steps."""
         self.window.append(step)
         if state.step in self.steps:
             self._append(state)
 
     def on_end(self, state: LoopState) -> None:
+        """Append the row of the last steps if the run was stopped."""
         if state.stop and self.window:  # a callback has stopped the run between two rows
             self._append(state)
 
@@ -83,6 +88,7 @@ class HeldOutScoring(Callback):
         self.setup, self.steps = setup, steps
 
     def on_step(self, state: LoopState, step: Step) -> None:
+        """Score if this is one of the given steps."""
         if (state.step in self.steps or state.stop) and self.setup.is_main_process and self.setup.held_out:
             scores = score(self.setup.pair, self.setup.held_out)
             state.log.append({**state.log[-1], "held_out": scores})
@@ -91,6 +97,7 @@ class HeldOutScoring(Callback):
 
 class SaveByTime(Callback):
     """Write a checkpoint when `minutes` have passed since the last one, after the last step, and when the run stops.
+
     Checked at the given steps, first process only.
     """
 
@@ -99,9 +106,11 @@ class SaveByTime(Callback):
         self.saved = 0.0
 
     def on_begin(self, state: LoopState) -> None:
+        """Start the clock."""
         self.saved = time.monotonic()
 
     def on_step(self, state: LoopState, step: Step) -> None:
+        """Write a checkpoint if enough time has passed."""
         if state.step not in self.steps or not self.setup.is_main_process:
             return
         if state.step == state.max_steps or state.stop or time.monotonic() - self.saved > 60 * self.minutes:

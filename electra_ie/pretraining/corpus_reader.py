@@ -1,5 +1,6 @@
-"""Reading of a corpus line by line: files, folders, .gz files, JSON lines, data sets on the hub, and the training texts
-of a task. The text is streamed, so that memory use does not grow with the corpus.
+"""Reading of a corpus line by line, so that memory use does not grow with the corpus.
+
+A corpus is files, folders, .gz files, JSON lines, data sets on the Hub, or the training texts of a task.
 
 The model sees a stream of tokens, so line breaks carry no meaning; ends of documents do, and are marked by `END`.
 """
@@ -81,9 +82,9 @@ def read(paths: Sequence[str], boundary: str, deduplicate: bool, counts: Counts)
 
 
 def content_hash(paths: Sequence[str]) -> str:
-    """Return the SHA-256 of a corpus: of the bytes of all files in order, of the texts of a task, of the name and
-    revision of a data set on the hub.
+    """Return the SHA-256 of a corpus.
 
+    It covers the bytes of all files in order, the texts of a task, or the name and revision of a data set on the Hub.
     Warns about files of a folder that are not read.
     """
     digest = hashlib.sha256()

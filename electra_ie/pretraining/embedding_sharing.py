@@ -39,14 +39,13 @@ class GradientDisentangledEmbedding(nn.Module):
         return self.bases[0].detach() + self.residual
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """Return the embeddings of ids."""
         # Two look-ups cost less than the sum of two tables.
         return functional.embedding(ids, self.bases[0].detach()) + functional.embedding(ids, self.residual)
 
 
 class TiedEmbeddings:
-    """The embedding weights that both models share, as pairs of the generator's (leader) and the discriminator's copy
-    (follower).
-    """
+    """Pairs of embedding weights that both models share: the generator's (leader), the discriminator's (follower)."""
 
     def __init__(self, leader: nn.Module, follower: nn.Module) -> None:
         """Pair the embeddings of two encoders. Raises UserError if they differ in name or shape."""

@@ -40,8 +40,9 @@ def blend(encoder: PreTrainedModel, start: PreTrainedModel, interpolation: float
 
 
 def save_encoder(module: Any, folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Save a generator or discriminator as a stock folder: `ElectraForPreTraining`, a masked language model, or a plain
-    encoder.
+    """Save a generator or discriminator as a stock folder.
+
+    It holds an `ElectraForPreTraining`, a masked language model, or a plain encoder.
     """
     part = folder / ".model.part"
     shutil.rmtree(part, ignore_errors=True)

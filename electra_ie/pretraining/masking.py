@@ -38,6 +38,7 @@ class TokenBatch:
     uniform: torch.Tensor
 
     def to(self, device: torch.device) -> TokenBatch:
+        """Return the batch on a device."""
         return TokenBatch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
 
     def keys(self) -> list[str]:
@@ -46,7 +47,8 @@ class TokenBatch:
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """Return a tensor."""
-        return getattr(self, name)
+        tensor: torch.Tensor = getattr(self, name)
+        return tensor
 
 
 class MaskingCollator:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import (
@@ -65,14 +65,14 @@ def encoder_config(settings: PretrainSettings, tokenizer: PreTrainedTokenizerBas
             file=settings.start,
             remedy=remedy,
         )
-    return config
+    return cast(PreTrainedConfig, config)
 
 
 def load_encoder(settings: PretrainSettings, config: PreTrainedConfig) -> PreTrainedModel:
     """Return the discriminator's stock model: `ElectraForPreTraining` for an ELECTRA, else the plain encoder."""
     model_class: Any = ElectraForPreTraining if config.model_type == "electra" else AutoModel
     if settings.from_scratch:
-        return model_class(config)
+        return cast(PreTrainedModel, model_class(config))
     return _load(model_class, settings.start, config)
 
 
@@ -96,9 +96,9 @@ def load_pooler(settings: PretrainSettings) -> torch.nn.Module | None:
 def load_generator(
     settings: PretrainSettings, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase
 ) -> PreTrainedModel:
-    """Return the generator: `generator_encoder` if set, else the one in the encoder's folder, else a model of the
-    encoder's lower layers.
+    """Return the generator.
 
+    It is `generator_encoder` if set, else the one in the encoder's folder, else a model of the encoder's lower layers.
     Raises UserError for a generator with another vocabulary.
     """
     if settings.from_scratch:
@@ -147,6 +147,7 @@ def _check_generator(model: PreTrainedModel, name: str, config: PreTrainedConfig
 def _load(model_class: Any, name: str, config: PreTrainedConfig | None = None) -> PreTrainedModel:
     kwargs = {} if config is None else {"config": config}
     with translate_load_errors(name):
-        return model_class.from_pretrained(
+        model = model_class.from_pretrained(
             resolve_encoder(name), trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **kwargs
         )
+    return cast(PreTrainedModel, model)

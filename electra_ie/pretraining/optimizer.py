@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 
 class ElectraAdamW(torch.optim.AdamW):
-    """AdamW that, if `corrected` is false, omits the bias correction of the moments, as ELECTRA was trained
-    (google-research electra, AdamWeightDecayOptimizer).
+    """AdamW that omits the bias correction of the moments if `corrected` is false.
 
-    The update is then lr * (m / (sqrt(v) + eps) + weight_decay * w). torch divides m by a = 1 - beta1^t and sqrt(v) by
+    ELECTRA was trained so (google-research electra, AdamWeightDecayOptimizer). The update is then
+    lr * (m / (sqrt(v) + eps) + weight_decay * w). torch divides m by a = 1 - beta1^t and sqrt(v) by
     b = sqrt(1 - beta2^t), so that lr * a / b, eps / b and weight_decay * b / a give exactly that. Updates of about the
     first thousand steps become up to 6.5 times as large, which is harmless under a long warm-up and ruins a run of a
     few hundred steps.
@@ -26,7 +26,7 @@ class ElectraAdamW(torch.optim.AdamW):
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Perform one optimizer step."""
         if self.corrected:
-            return super().step(closure)
+            return cast(float | None, super().step(closure))
         before = [dict(group) for group in self.param_groups]
         for group in self.param_groups:
             time = 1 + max((self._steps(weight) for weight in group["params"]), default=0)
@@ -34,7 +34,7 @@ class ElectraAdamW(torch.optim.AdamW):
             a, b = 1 - first**time, math.sqrt(1 - second**time)
             group.update(lr=group["lr"] * a / b, eps=group["eps"] / b, weight_decay=group["weight_decay"] * b / a)
         try:
-            return super().step(closure)
+            return cast(float | None, super().step(closure))
         finally:
             for group, values in zip(self.param_groups, before, strict=True):
                 group.update({name: values[name] for name in ("lr", "eps", "weight_decay")})

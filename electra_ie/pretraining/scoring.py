@@ -33,8 +33,8 @@ def score(pair: AdversarialPair, batches: Iterable[TokenBatch]) -> dict[str, flo
     for model in (discriminator, generator):
         if model is not None:
             model.eval()
-    for batch in batches:
-        batch = batch.to(pair.accelerator.device)
+    for cpu_batch in batches:
+        batch = cpu_batch.to(pair.accelerator.device)
         with pair.accelerator.autocast():
             generated = generator(**batch) if generator is not None else None
             output = discriminator(**batch, generated=generated)

@@ -63,11 +63,10 @@ def pack(tokens: Iterator[list[int] | None], special: SpecialTokens, length: int
     """
     limit = length - len(special.after)
     block = list(special.before)
-    for ids in tokens:
-        if ids is None:
-            if len(special.before) < len(block) < limit:
-                block += special.after
-            ids = []
+    for line in tokens:
+        if line is None and len(special.before) < len(block) < limit:
+            block += special.after
+        ids = line or []
         start = 0  # an index instead of slices: a line may be a whole book, and copies of its rest are quadratic
         while len(block) + len(ids) - start >= limit:
             end = start + limit - len(block)

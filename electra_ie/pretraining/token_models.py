@@ -228,7 +228,8 @@ def _with_pooler(encoder: Any, pooler: nn.Module | None) -> Iterator[None]:
 
 
 def _encode(encoder: nn.Module, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    return encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+    states: torch.Tensor = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+    return states
 
 
 def _head_config(config: Any) -> ElectraConfig:

@@ -56,8 +56,9 @@ class Pretrainer:
         self.state = LoopState(0, folder)
 
     def run(self, resume: bool = False) -> None:
-        """Pretrain, and leave a complete encoder. With `resume`, continue from the last checkpoint, to the same
-        weights.
+        """Pretrain, and leave a complete encoder.
+
+        With `resume`, continue from the last checkpoint, to the same weights.
 
         Raises UserError if a loss or a weight is NaN or infinite (the last good checkpoint stays), or if the run to
         resume began with other settings or another corpus.

@@ -45,6 +45,8 @@ BATCH_SIZE = 64
 MAX_LOG_SCALE = 3.0
 """Inverse temperatures from exp(-3) to exp(3) are searched, 0.05 to 20."""
 MIN_PROBABILITY = 1e-9
+SINGLE_TEXT = 1.5
+"""A class of fewer texts has one only; texts of several windows count by their windows' weights."""
 """Probabilities are at least this, so that a class that one classifier rules out can be outvoted by the other."""
 
 
@@ -86,8 +88,8 @@ class FeatureClassifier:
             gold = np.array([row.gold[field.name] for row in rows], dtype=int)
             weights = np.array([row.window.weight for row in rows])
             texts_per_class = np.bincount(gold, weights)
-            has_single_label = bool(((texts_per_class > 0) & (texts_per_class < 1.5)).any())
-            if np.count_nonzero(texts_per_class) < 2 or (not dev_rows and has_single_label):
+            has_single_label = bool(((texts_per_class > 0) & (texts_per_class < SINGLE_TEXT)).any())
+            if np.count_nonzero(texts_per_class) <= 1 or (not dev_rows and has_single_label):
                 continue
             if unlabeled_states is None:
                 unlabeled_states = self._read(sampled, windower)
@@ -110,8 +112,8 @@ class FeatureClassifier:
         """Return whether the combination has a lower loss on labeled rows than the teacher alone."""
         teacher.eval()
         batches: list[tuple[torch.Tensor, ...]] = []
-        for _, batch in in_batches(rows, BATCH_SIZE, windower, (field,)):
-            batch = batch.to(self.encoder.device)
+        for _, cpu_batch in in_batches(rows, BATCH_SIZE, windower, (field,)):
+            batch = cpu_batch.to(self.encoder.device)
             of_teacher = teacher.predict(batch)[1][field.name]
             mean = _geometric_mean(of_teacher, layer(self._states(batch)))
             batches.append((of_teacher, mean, batch.labels[field.name], batch.window_weight))
@@ -121,10 +123,10 @@ class FeatureClassifier:
         return _calibrated_loss(combined, gold, weights) < _calibrated_loss(alone, gold, weights)
 
     def combine_with_teacher(self, probabilities: Mapping[str, torch.Tensor], texts: Batch) -> dict[str, torch.Tensor]:
-        """Return a teacher's probabilities by field, with those of the fields in `layers`, (N, K), replaced by the
-        normalized geometric mean with the regression's.
+        """Return a teacher's probabilities by field, combined with those of the regressions.
 
-        The geometric mean lets a confident classifier overrule an uncertain one.
+        For the fields in `layers`, (N, K), they are the normalized geometric mean of both, which lets a confident
+        classifier overrule an uncertain one.
         """
         combined = dict(probabilities)
         if not self.layers or not len(texts.input_ids):
@@ -156,11 +158,10 @@ class FeatureClassifier:
 def self_trained(
     labeled: np.ndarray, gold: np.ndarray, weights: np.ndarray, unlabeled: np.ndarray
 ) -> LogisticRegression:
-    """Fit logistic regression on `labeled` (N, H) with `gold` (N,) and `weights` (N,), then self-train on `unlabeled`
-    (M, H).
+    """Fit logistic regression on labeled rows, then self-train it on unlabeled ones.
 
-    Each round adds the most confident unlabeled rows of every class, more of them than the round before, in numbers
-    that keep the classes' shares of the weights.
+    labeled: (N, H), with `gold` (N,) and `weights` (N,). unlabeled: (M, H). Each round adds the most confident
+    unlabeled rows of every class, more of them than the round before, in numbers that keep the classes' shares of the weights.
     """
     model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1_000).fit(labeled, gold, weights)
     shares = np.array([weights[gold == label].sum() for label in model.classes_]) / weights.sum()
@@ -182,7 +183,9 @@ def self_trained(
 def _layer(model: LogisticRegression, field: Field) -> nn.Linear:
     """Return the regression as a layer with the logits of all K classes; a class without a label has logit -inf."""
     weights, bias = model.coef_, model.intercept_
-    if len(model.classes_) == 2:  # scikit-learn then has the second class's logit only; the first one's is 0
+    if len(weights) < len(
+        model.classes_
+    ):  # two classes: scikit-learn then has the second class's logit only; the first one's is 0
         weights, bias = np.vstack([np.zeros_like(weights), weights]), np.array([0.0, *bias])
     layer = nn.Linear(weights.shape[1], len(field.names)).requires_grad_(False)
     layer.weight.zero_()
@@ -193,8 +196,9 @@ def _layer(model: LogisticRegression, field: Field) -> nn.Linear:
 
 
 def _calibrated_loss(probabilities: np.ndarray, gold: np.ndarray, weights: np.ndarray) -> float:
-    """Return the cross entropy of probabilities (N, K) with the classes `gold` (N,), at the temperature that minimizes
-    it, so that over- or underconfidence does not count (Guo et al. 2017, arXiv 1706.04599).
+    """Return the cross entropy of probabilities (N, K) with the classes `gold` (N,), at the best temperature.
+
+    The temperature minimizes it, so that over- or underconfidence does not count (Guo et al. 2017, arXiv 1706.04599).
     """
     logits, correct = np.log(probabilities.clip(MIN_PROBABILITY)), (np.arange(len(gold)), gold.astype(int))
 

@@ -77,7 +77,7 @@ class Mean:
         if processes > 1:
             # The value is the global one. The gradient is that of the own rows times the number of processes, since
             # DDP divides the sum of the processes' gradients by it.
-            everywhere, count = self.accelerator.reduce((total.detach(), count), reduction="sum")  # type: ignore[misc]
+            everywhere, count = self.accelerator.reduce((total.detach(), count), reduction="sum")
             total = everywhere + processes * (total - total.detach())
         return total / count.clamp(min=1e-8)
 
@@ -86,27 +86,45 @@ class LoopConfig(Protocol):
     """The settings that the loop reads."""
 
     @property
-    def seed(self) -> int: ...
+    def seed(self) -> int:
+        """The seed of all randomness."""
+
     @property
-    def max_steps(self) -> int | None: ...
+    def max_steps(self) -> int | None:
+        """The number of steps."""
+
     @property
-    def warmup_steps(self) -> float: ...
+    def warmup_steps(self) -> float:
+        """Steps of warmup, or below 1 a share of all."""
+
     @property
-    def max_grad_norm(self) -> float: ...
+    def max_grad_norm(self) -> float:
+        """The norm to which gradients are clipped."""
+
     @property
-    def dropout(self) -> bool: ...
+    def dropout(self) -> bool:
+        """Whether dropout is active."""
+
     @property
-    def discriminator(self) -> Mapping[str, float]: ...
+    def discriminator(self) -> Mapping[str, float]:
+        """The weights of the discriminator's loss terms."""
+
     @property
-    def generator(self) -> Mapping[str, float]: ...
+    def generator(self) -> Mapping[str, float]:
+        """The weights of the generator's loss terms."""
 
 
 class SharedWeights(Protocol):
     """Weights of which generator and discriminator have a copy each (see `pretraining.embedding_sharing`)."""
 
-    def gather(self) -> None: ...
-    def follow(self) -> None: ...
-    def lead(self) -> None: ...
+    def gather(self) -> None:
+        """Add the discriminator's gradients to those of the generator, before a step."""
+
+    def follow(self) -> None:
+        """Copy the generator's weights to the discriminator, after a step."""
+
+    def lead(self) -> None:
+        """Copy the discriminator's weights to the generator."""
 
 
 @dataclass
@@ -354,7 +372,7 @@ def _answers(units: Mapping[str, Any], accelerator: Accelerator) -> dict[str, tu
     counts = {}
     for name, scores in units.items():
         if isinstance(scores, UnitScores) and scores.logits.shape[-1] > 1:
-            predicted, right = accelerator.reduce(_label_counts(scores), reduction="sum").count_nonzero(-1).tolist()  # type: ignore[union-attr]
+            predicted, right = accelerator.reduce(_label_counts(scores), reduction="sum").count_nonzero(-1).tolist()
             counts[name] = predicted, right
     return counts
 

@@ -404,8 +404,10 @@ def supported(
 
 
 def gazetteer(train: Iterable[Record], patterned: Mapping[str, str]) -> list[tuple[str, re.Pattern[str]]]:
-    """Return labels and patterns that find spans, in order of priority: `patterned`, then for each label the strings that
-    are labeled in more than half of their occurrences in train.
+    """Return labels and patterns that find spans, in order of priority.
+
+    They are `patterned`, then for each label the strings that are labeled in more than half of their occurrences in
+    train.
     """
     train = list(train)
     names: dict[str, set[str]] = defaultdict(set)

@@ -252,8 +252,9 @@ def draw_outcomes(rng: random.Random, size: int) -> list[str]:
 
 
 def records(split: str, seed: int, taken: set[str]) -> list[dict[str, Any]]:
-    """Return the records of a split. taken: the texts of the splits generated before, to which those of this one are
-    added.
+    """Return the records of a split.
+
+    taken: the texts of the splits generated before, to which those of this one are added.
     """
     rng = random.Random(f"medical_case {split} {seed}")
     split_records: list[dict[str, Any]] = []

@@ -109,8 +109,9 @@ def compatible(flag: str) -> list[str]:
 
 
 def records(split: str, seed: int, taken: set[str]) -> list[dict[str, Any]]:
-    """Return the records of a split. taken: the texts of the splits generated before, to which those of this one are
-    added.
+    """Return the records of a split.
+
+    taken: the texts of the splits generated before, to which those of this one are added.
     """
     rng = random.Random(f"transaction_risk {split} {seed}")
     split_records: list[dict[str, Any]] = []
