@@ -121,9 +121,9 @@ def table(split: str = "test") -> str:
     """Return a Markdown table with a row for each cell and field, and summary lines.
 
     Gains are over the seeds that both presets have. The interval is that of `electra-ie compare`: 95 %, Student's t
-    over the seeds, each paired with itself. "total" is the gain over `supervised` on the default encoder; settings of that
-    run are shown if they differ. The summary omits rows of single seeds. Deviations are sample standard deviations
-    (n - 1).
+    over the seeds, each paired with itself. "total" is the gain over `supervised` on the default encoder; settings
+    of that run are shown if they differ. The summary omits rows of single seeds. Deviations are sample standard
+    deviations (n - 1).
     """
     table_rows = rows(split)
     head = (

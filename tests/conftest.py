@@ -96,7 +96,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """`encoder(family)`: the folder of a tiny encoder, built when first asked for."""
+    """Return a function `encoder(family)` that returns the folder of a tiny encoder, built on first use."""
     import tiny
 
     built: dict[str, str] = {}
@@ -119,7 +119,7 @@ def logs() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where tokenised corpora are kept during the tests: not in the user's own cache."""
+    """Set the folder of tokenized corpora for the tests, apart from the user's own cache."""
     folder = tmp_path_factory.mktemp("cache")
     os.environ["ELECTRA_IE_CACHE"] = str(folder)
     return folder
@@ -144,7 +144,7 @@ def _end_of_processes() -> Iterator[None]:
 
 @pytest.fixture
 def task(tmp_path: Path) -> Path:
-    """The task.yaml of a task of three fields; its files lie beside it."""
+    """Return the task.yaml of a task of three fields; its files are in the same folder."""
     import tiny
 
     return tiny.write_task(tmp_path / "three_kinds")
@@ -152,7 +152,7 @@ def task(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def run(encoder: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished adversarial run on the task of three fields, dev scores and all. Not to be written into."""
+    """Return a finished latent run on the task of three fields, with dev scores. It must not be changed."""
     import tiny
 
     from electra_ie import train
@@ -164,10 +164,10 @@ def run(encoder: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def finished(encoder: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """`finished(folder, preset, **settings)`: `folder`, with a copy of a finished run that may be changed.
+    """Return a function `finished(folder, preset, **settings)` that copies a finished run to `folder`, to be changed.
 
-    The run is trained when first asked for, as `train` does it with `tiny.settings(encoder("bert"), preset,
-    **settings)` on the task of three fields, which is not to be changed. Ask before anything is patched.
+    The run is trained on first use with `tiny.settings(encoder("bert"), preset, **settings)` on the task of three
+    fields, which must not be changed. Call the function before anything is patched.
     """
     import tiny
 

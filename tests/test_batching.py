@@ -1,4 +1,4 @@
-"""Windows that own every token once, and batches that follow from the seed and their number alone."""
+"""Windows that own every token once, and batches that depend on the seed and their index only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TRICKY = (
     "\u6771\u4eac\u90fd", "\u3002", "a\u0308\u0323", "\u0301", "\u2168 ", "\u2460", "5.975,74 ", "Mr. Arden. ", "bank ",
     "transfer ", "-", "(", ")", "\u0645\u0631\u062d\u0628\u0627 ", "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35", "\x00", "\x7f",
 )  # fmt: skip
-"""Marks that combine, ligatures, full-width digits, joiners, controls, line ends: what normalising moves about."""
+"""Combining marks, ligatures, full-width digits, joiners, controls, line ends: text that normalization changes."""
 PIECE = st.one_of(
     st.sampled_from(TRICKY), st.text(max_size=6), st.sampled_from(tiny.WORDS).map(lambda word: word + " ")
 )
@@ -33,7 +33,7 @@ FORM = st.sampled_from(["NFC", "NFD", "NFKC", "NFKD", ""])
 
 
 def without_halves(text):
-    """Lone surrogates, which the readers refuse, left out."""
+    """Return the text without lone surrogates, which the readers refuse."""
     return text.encode("utf-8", "ignore").decode()
 
 
@@ -49,8 +49,8 @@ def test_every_token_is_owned_once_and_no_window_is_too_long(tokenizer, whole, t
     windower = WindowTokenizer(tokenizer, size, context_overlap, whole)
     windows = windower(text)
     ids, offsets = windower.tokens(text)
-    assert [each for window in windows for each in window.owned] == offsets
-    assert [each for window in windows for each in window.ids[window.first : window.last]] == ids
+    assert [offset for window in windows for offset in window.owned] == offsets
+    assert [token for window in windows for token in window.ids[window.first : window.last]] == ids
     assert all(len(window.ids) == len(window.offsets) <= windower.room for window in windows)
     assert sum(window.weight for window in windows) == pytest.approx(1)
 
@@ -69,13 +69,13 @@ def test_tokens_cover_every_visible_character_in_order(tokenizer, whole, text, f
         covered.update(range(start, end))
     starts = [start for start, end in offsets if start < end]
     assert starts == sorted(starts)
-    # What may stand in no token: white space, controls and format characters, the replacement character (left out by
-    # BERT), and a combining mark that follows none of its letters: the character before its marks is in no token either.
-    for place in set(range(len(text))) - covered:
-        kind = unicodedata.category(text[place])
-        letter = len(text[:place].rstrip(MARKS)) - 1
+    # No token may contain white space, controls, format characters, the replacement character (dropped by BERT), and a
+    # combining mark whose base character is in no token either.
+    for index in set(range(len(text))) - covered:
+        kind = unicodedata.category(text[index])
+        letter = len(text[:index].rstrip(MARKS)) - 1
         orphan = kind[0] == "M" and letter not in covered
-        assert text[place].isspace() or kind[0] in "CZ" or orphan or text[place] == "\ufffd", (place, text[place])
+        assert text[index].isspace() or kind[0] in "CZ" or orphan or text[index] == "\ufffd", (index, text[index])
 
 
 @pytest.mark.parametrize("text", [
@@ -84,46 +84,44 @@ def test_tokens_cover_every_visible_character_in_order(tokenizer, whole, text, f
 ])  # fmt: skip
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("whole", [False, True])
-def test_offsets_are_those_of_the_text_as_it_was_read(tokenizer, whole, text, form):
+def test_offsets_refer_to_the_text_before_normalization(tokenizer, whole, text, form):
     text = unicodedata.normalize(form, text)
-    offsets = [each for each in WindowTokenizer(tokenizer, 64, 4, whole).tokens(text)[1] if each[0] < each[1]]
-    place = 0
+    offsets = [pair for pair in WindowTokenizer(tokenizer, 64, 4, whole).tokens(text)[1] if pair[0] < pair[1]]
+    end = 0
     for word in text.split():
-        start = text.index(word, place)
-        place = start + len(word)
-        inside = [each for each in offsets if start <= each[0] < place]
-        assert (inside[0][0], max(end for _, end in inside)) == (start, place)
+        start = text.index(word, end)
+        end = start + len(word)
+        inside = [pair for pair in offsets if start <= pair[0] < end]
+        assert (inside[0][0], max(last for _, last in inside)) == (start, end)
 
 
-def test_whole_words_are_judged_by_their_first_token(encoder):
+def test_whole_words_are_labeled_on_their_first_token(encoder):
     windower = WindowTokenizer(tiny.cutter_of(encoder("bert")).tokenizer, 64, 4, whole_words=True)
     text = "the Zyqxo\u0301 paid"
     ids, offsets = windower.tokens(text)
-    judged = [text[start:end] for start, end in offsets if start < end]
-    assert judged == ["the", "Zyqxo\u0301", "paid"]
-    assert len(ids) > 5
+    labeled = [text[start:end] for start, end in offsets if start < end]
+    assert labeled == ["the", "Zyqxo\u0301", "paid"] and len(ids) > 5
     batch = collate([LabeledWindow(windower(text)[0], {})], windower, ())
     assert batch.token_mask.sum() == 3
     assert batch.attention_mask.sum() == len(ids) + 2
 
 
-def test_a_window_too_small_for_text_is_refused(tokenizer):
+def test_window_too_small_for_text_is_refused(tokenizer):
     with pytest.raises(ValueError, match="at least 4"):
         WindowTokenizer(tokenizer, 5, 2)
 
 
-def test_windows_end_at_sentences_where_they_can(tokenizer):
+def test_windows_end_at_sentences_if_possible(tokenizer):
     windower = WindowTokenizer(tokenizer, 32, 4)
     text = "the bank paid the house. " * 30
     windows = windower(text)
     assert len(windows) > 3
     for window in windows:
-        assert window.first == 0
-        assert window.last == len(window.ids), "no context is needed where a sentence ends"
+        assert window.first == 0 and window.last == len(window.ids), "a window that ends with a sentence has context"
         assert text[window.offsets[0][0] :].startswith("the bank")
 
 
-def test_a_window_bears_the_gold_that_it_owns(tokenizer):
+def test_window_has_the_gold_of_its_own_tokens(tokenizer):
     windower = WindowTokenizer(tokenizer, 16, 4)
     text = "bank " * 20 + "Arden " * 3 + "bank " * 20
     document = Document("d", text, {"names": (Span(100, 117, "person"),), "topic": "travel", "risks": ("cash",)})
@@ -134,13 +132,13 @@ def test_a_window_bears_the_gold_that_it_owns(tokenizer):
         first, last = row.window.first, row.window.last
         assert all(tag == IGNORED for tag in [*row.gold["names"][:first], *row.gold["names"][last:]])
         tags += row.gold["names"][first:last]
-    assert any(window.first for window in windows), "no window has context: the test tests nothing"
+    assert any(window.first for window in windows), "no window has context, so the test is void"
     marked = [offset for offset, tag in zip(windower.tokens(text)[1], tags, strict=True) if tag > 0]
     assert (marked[0][0], marked[-1][1]) == (100, 117)
-    assert Counter(tags)[1] == 1, "one B- over all windows"
+    assert Counter(tags)[1] == 1, "the span begins in several windows"
 
 
-def test_an_unknown_field_is_ignored_and_never_a_class(encoder):
+def test_unlabeled_field_is_ignored_and_not_a_class(encoder):
     windower = tiny.cutter_of(encoder("bert"))
     known = Document("k", "paid", {"topic": "trade", "risks": (), "names": ()})
     batch = collate(tiny.rows(windower, [known, known.unlabeled()]), windower, tiny.FIELDS)
@@ -150,84 +148,82 @@ def test_an_unknown_field_is_ignored_and_never_a_class(encoder):
     assert (batch.labels["names"][1] == IGNORED).all()
 
 
-def test_special_tokens_padding_and_context_are_not_judged(encoder):
+def test_special_tokens_padding_and_context_are_not_owned(encoder):
     windower = tiny.cutter_of(encoder("roberta"), 16, 4)
     rows = tiny.rows(windower, [Document("d", "bank " * 40)])
     rows.append(LabeledWindow(windower("bank")[0], {}))
     batch = collate(rows, windower, ())
     owned = sum(start < end for text in ("bank " * 40, "bank") for start, end in windower.tokens(text)[1])
     assert int(batch.token_mask.sum()) == owned
-    assert any(each.window.first for each in rows), "no window has context before its own tokens"
-    for place, each in enumerate(rows):
-        window = each.window
-        seen = [
+    assert any(row.window.first for row in rows), "no window has context before its own tokens"
+    for index, row in enumerate(rows):
+        window = row.window
+        expected = [
             token for token in range(window.first, window.last) if window.offsets[token][0] < window.offsets[token][1]
         ]
-        assert batch.token_mask[place].nonzero().flatten().tolist() == [len(windower.before) + token for token in seen]
-    assert not batch.token_mask[:, 0].any()
-    assert not (batch.token_mask & (batch.attention_mask == 0)).any()
+        assert batch.token_mask[index].nonzero().flatten().tolist() == [
+            len(windower.before) + token for token in expected
+        ]
+    assert not batch.token_mask[:, 0].any() and not (batch.token_mask & (batch.attention_mask == 0)).any()
 
 
 def same(one, other):
-    tensors = [each.name for each in fields(one) if each.name != "labels"]
+    tensors = [field.name for field in fields(one) if field.name != "labels"]
     return all(torch.equal(getattr(one, name), getattr(other, name)) for name in tensors) and all(
         torch.equal(one.labels[name], other.labels[name]) for name in one.labels
     )
 
 
-def test_a_batch_follows_from_seed_and_number_alone(encoder):
+def test_batch_depends_on_seed_and_index_only(encoder):
     windower = tiny.cutter_of(encoder("bert"))
     once, again = tiny.batches_of(windower), tiny.batches_of(windower)
-    numbers = list(range(9))
-    first = {number: once[number] for number in numbers}
-    for number in (7, 2, 8, 0, 3, 1, 6, 5, 4):  # in another order, by another object
-        assert same(first[number], again[number])
+    indices = list(range(9))
+    first = {index: once[index] for index in indices}
+    for index in (7, 2, 8, 0, 3, 1, 6, 5, 4):  # in another order, by another object
+        assert same(first[index], again[index])
     other = Batches(once.known.rows, once.pool.rows, (6, 4), windower, tiny.FIELDS, seed=1)
-    assert not all(same(first[number], other[number]) for number in numbers)
+    assert not all(same(first[index], other[index]) for index in indices)
 
 
 @pytest.mark.parametrize("size", [4, 5, 12, 20])
-def test_every_labelled_window_is_read_once_an_epoch(encoder, size):
+def test_every_labeled_window_is_read_once_per_epoch(encoder, size):
     windower = tiny.cutter_of(encoder("bert"))
     rows = tiny.rows(windower, tiny.documents(12))
     batches = Batches(rows, [], (size, 4), windower, tiny.FIELDS, 0)
     for epoch in range(3):
-        numbers = range(epoch * batches.known.batches, (epoch + 1) * batches.known.batches)
-        read = [id(row) for number in numbers for row in batches.known[number]]
+        indices = range(epoch * batches.known.batches, (epoch + 1) * batches.known.batches)
+        read = [id(row) for index in indices for row in batches.known[index]]
         assert set(read) == {id(row) for row in rows}
-        assert len(read) == len(numbers) * size
-        assert len(read) - len(rows) < size
+        assert len(read) == len(indices) * size and len(read) - len(rows) < size  # the last batch is filled up
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_processes_divide_the_batch_between_them(encoder, processes):
+def test_processes_divide_the_batch(encoder, processes):
     windower = tiny.cutter_of(encoder("bert"))
     whole = tiny.batches_of(windower, (5, 4))[3]
-    places, texts = [], {}
+    indices, texts = [], {}
     for process in range(processes):
         part = tiny.batches_of(windower, (5, 4), process, processes)[3]
-        places += part.row_indices.tolist()
+        indices += part.row_indices.tolist()
         texts.update(
-            (place, part.input_ids[row][part.attention_mask[row] == 1].tolist())
-            for row, place in enumerate(part.row_indices.tolist())
+            (index, part.input_ids[row][part.attention_mask[row] == 1].tolist())
+            for row, index in enumerate(part.row_indices.tolist())
         )
         known = int((part.labels["topic"] != IGNORED).sum())
-        assert 5 // processes <= known <= -(-5 // processes), "each process has its part of the labels"
-    assert sorted(places) == whole.row_indices.tolist() == list(range(9))
-    for place in places:
-        assert texts[place] == whole.input_ids[place][whole.attention_mask[place] == 1].tolist()
+        assert 5 // processes <= known <= -(-5 // processes), "a process has too many or too few labels"
+    assert sorted(indices) == whole.row_indices.tolist() == list(range(9))
+    for index in indices:
+        assert texts[index] == whole.input_ids[index][whole.attention_mask[index] == 1].tolist()
 
 
-def test_a_span_that_goes_on_in_another_window_is_no_new_one_there(encoder):
-    """A window ends at the line's end, within a name of two lines: the second part continues the first."""
+def test_span_over_two_windows_continues_in_the_second(encoder):
+    """A window ends at a line end inside a name of two lines; the second part has I tags only."""
     windower = tiny.cutter_of(encoder("bert"), 12, 2)
     text = "the bank paid Arden and sons\nof river city the old house by the red river"
     start, end = text.index("Arden"), text.index(" the old")
     document = Document("d", text, {"names": (Span(start, end, "person"),)})
     rows = label(document, windower(text), [tiny.NAMED])
-    tags = [tag for each in rows for tag in each.gold["names"][each.window.first : each.window.last]]
+    tags = [tag for row in rows for tag in row.gold["names"][row.window.first : row.window.last]]
     names = [tiny.NAMED.names[tag] for tag in tags if tag >= 0]
-    assert len(rows) > 1
-    assert any(each.window.owned[0][0] == text.index("of river") for each in rows)
-    assert names.count("B-person") == 1
-    assert names.count("I-person") > 3
+    assert len(rows) > 1 and any(row.window.owned[0][0] == text.index("of river") for row in rows)
+    assert names.count("B-person") == 1 and names.count("I-person") > 3

@@ -1,4 +1,4 @@
-"""What a run learns from: what cannot be learnt is refused or counted aloud."""
+"""Training data: splits, label budget, and gold that cannot be expressed, which is refused or counted."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ OVERLAP = {"id": "o", "text": "Arden Brisk paid", "topic": "trade", "risks": [],
     {"start": 12, "end": 16, "label": "amount"}]}  # fmt: skip
 
 
-def read(file, **given) -> TrainingData:
-    return TrainingData.read(Task.load(file), TrainSettings.build(None, (), **given))
+def read(file, **settings) -> TrainingData:
+    return TrainingData.read(Task.load(file), TrainSettings.build(None, (), **settings))
 
 
 def add(file, name, *records):
     with (file.parent / name).open("a", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(each) + "\n" for each in records)
+        stream.writelines(json.dumps(record) + "\n" for record in records)
 
 
-def test_a_corpus_holds_what_the_recipe_asks_for(task, tmp_path, capsys):
+def test_data_follow_preset_budget_and_limits(task, tmp_path, capsys):
     supervised = read(task, preset="supervised")
     assert (len(supervised.train), len(supervised.pool), len(supervised.dev)) == (40, 0, 20)
     assert len(read(task, preset="supervised", label_budget=10).pool) == 0, (
-        "without a generator nothing unlabelled is read"
+        "unlabeled text was read without a generator"
     )
     adversarial = read(task, preset="adversarial", label_budget=10, max_dev_documents=7)
     assert (len(adversarial.train), len(adversarial.pool), len(adversarial.dev)) == (10, 60, 7)
@@ -47,27 +47,29 @@ def test_a_corpus_holds_what_the_recipe_asks_for(task, tmp_path, capsys):
     assert not capsys.readouterr().err
 
 
-def test_gold_is_read_from_the_offsets_of_the_file_also_where_its_text_stands_twice(task):
+def test_gold_keeps_its_offsets_if_its_text_occurs_twice(task):
     records = [json.loads(line) for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
-    gold = {each["id"]: {(span["start"], span["end"], span["label"]) for span in each["names"]} for each in records}
-    learnt = {each.id: each for each in read(task, preset="supervised").train}
+    gold = {
+        record["id"]: {(span["start"], span["end"], span["label"]) for span in record["names"]} for record in records
+    }
+    documents = read(task, preset="supervised").train
     assert {
-        name: {(span.start, span.end, span.label) for span in each.gold["names"]} for name, each in learnt.items()
+        document.id: {(span.start, span.end, span.label) for span in document.gold["names"]} for document in documents
     } == gold
     twice = [
-        each
-        for each in learnt.values()
-        if any(each.text.index(each.text[s.start : s.end]) < s.start for s in each.gold["names"])
+        document
+        for document in documents
+        if any(document.text.index(document.text[s.start : s.end]) < s.start for s in document.gold["names"])
     ]
     assert len(twice) == 10
 
 
-def test_one_draw_of_labels_for_both_presets(task):
+def test_presets_draw_the_same_labels(task):
     one, other = (read(task, preset=preset, label_budget=12, seed=4).train for preset in ("supervised", "adversarial"))
     assert [document.id for document in one] == [document.id for document in other]
 
 
-def test_a_budget_above_what_there_is_is_refused(task):
+def test_budget_above_the_number_of_labels_is_refused(task):
     with pytest.raises(UserError, match="--label-budget 41: train has 40 labeled documents"):
         read(task, label_budget=41)
 
@@ -79,7 +81,7 @@ def test_train_without_a_label_is_refused(task):
 
 
 @pytest.mark.parametrize(("split", "line"), [("train", 41), ("dev", 21)])
-def test_gold_that_bio_cannot_spell_is_refused_with_its_place(task, split, line):
+def test_gold_that_bio_cannot_express_is_refused_with_its_position(task, split, line):
     add(task, f"{split}.jsonl", OVERLAP)
     with pytest.raises(UserError) as caught:
         read(task)
@@ -90,30 +92,30 @@ def test_gold_that_bio_cannot_spell_is_refused_with_its_place(task, split, line)
     assert "overlaps: count" in message
 
 
-def test_it_is_counted_where_the_task_allows_it_and_stays_missed_in_the_score(task, capsys):
+def test_overlapping_gold_is_counted_by_option_and_missed_in_the_score(task, capsys):
     text = task.read_text("utf-8").replace("labels: [person, amount]}", "labels: [person, amount], overlaps: count}")
     task.write_text(text, encoding="utf-8")
     add(task, "train.jsonl", OVERLAP)
-    corpus = read(task)
+    data = read(task)
     assert "warning: 1 of 123 gold spans" in capsys.readouterr().err
-    document = next(each for each in corpus.train if each.id == "o")
-    assert len(document.gold["names"]) == 3, "the gold keeps every span"
-    best = (Span(0, 11, "person"), Span(12, 16, "amount"))  # all that BIO can spell
+    document = next(document for document in data.train if document.id == "o")
+    assert len(document.gold["names"]) == 3, "a gold span was dropped"
+    best = (Span(0, 11, "person"), Span(12, 16, "amount"))  # all that BIO can express
     ours = score(tiny.NAMED, [document.gold["names"]], [best])
     assert (ours["support"], ours["recall"]) == (3, 2 / 3)
     run = Task.from_dict(Task.load(task).as_dict(), task)
-    assert run.fields[2].overlaps == "count", "a run remembers it"
+    assert run.fields[2].overlaps == "count", "the task of a run lacks the option"
 
 
-@pytest.mark.parametrize("told", ["overlaps: counted", "overlaps: [count]", "overlaps: true"])
-def test_overlaps_are_an_error_or_counted_and_nothing_else(task, told):
-    text = task.read_text("utf-8").replace("[person, amount]}", f"[person, amount], {told}}}")
+@pytest.mark.parametrize("option", ["overlaps: counted", "overlaps: [count]", "overlaps: true"])
+def test_overlaps_accepts_error_or_count_only(task, option):
+    text = task.read_text("utf-8").replace("[person, amount]}", f"[person, amount], {option}}}")
     task.write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match="task.yaml:7: overlaps is .* error or count"):
         Task.load(task)
 
 
-def test_a_label_without_an_example_is_named(task, capsys):
+def test_label_without_an_example_is_a_warning(task, capsys):
     text = task.read_text("utf-8")
     for last, added in (("other", "sport"), ("cash", "gold"), ("amount", "city")):
         text = text.replace(f"{last}]", f"{last}, {added}]")
@@ -127,67 +129,64 @@ def test_a_label_without_an_example_is_named(task, capsys):
         assert line.endswith(f": {label}.")
 
 
-def test_labels_that_one_document_alone_bears_are_named(capsys):
+def test_label_of_a_single_document_is_a_warning(capsys):
     topic, names = (Field(name, kind, ("a", "b", "c")) for name, kind in (("topic", "classes"), ("names", "spans")))
     spans = {"a": Span(0, 1, "a"), "b": Span(2, 3, "b")}
     train = [Document("1", "a b", {"topic": "a", "names": (spans["a"], spans["a"], spans["b"])})]
-    train += [Document(str(number), "a b", {"topic": "b", "names": (spans["b"],)}) for number in (2, 3)]
+    train += [Document(str(index), "a b", {"topic": "b", "names": (spans["b"],)}) for index in (2, 3)]
     for field in (topic, names):
         warn_of_rare_labels(field, train)
-    told = [f'field "{name}": 1 of 3 labels has {what}: {label}.' for name in ("topic", "names")
+    expected = [f'field "{name}": 1 of 3 labels has {what}: {label}.' for name in ("topic", "names")
             for what, label in (("no labeled document", "c"), ("only one labeled document", "a"))]  # fmt: skip
     lines = capsys.readouterr().err.splitlines()
-    assert [line.partition("warning: ")[2] for line in lines] == told
+    assert [line.partition("warning: ")[2] for line in lines] == expected
 
 
-def cut(file, encoder, units="auto") -> WindowTokenizer:
+def windower_of(file, encoder, units="auto") -> WindowTokenizer:
     return read(file).windower(tiny.cutter_of(encoder("bert")).tokenizer, 48, 4, tiny.FIELDS, units)
 
 
-def inside_words(task, size):
+def add_spans_inside_words(task, size):
     part = {"text": "the Ardens paid", "names": [{"start": 4, "end": 9, "label": "person", "text": "Arden"}]}
-    for number in range(size):
-        add(task, "train.jsonl", {"id": f"i{number}", **part})
+    for index in range(size):
+        add(task, "train.jsonl", {"id": f"i{index}", **part})
     return part["text"]
 
 
-def test_a_few_spans_inside_words_do_not_turn_words_into_tokens(task, encoder, capsys):
-    assert cut(task, encoder).whole_words is True
-    assert capsys.readouterr().err == ""
-    text = inside_words(task, 2)
-    windower = cut(task, encoder)
-    assert windower.whole_words is True
-    assert (4, 10) in windower.tokens(text)[1]
+def test_few_spans_inside_words_keep_whole_words(task, encoder, capsys):
+    assert windower_of(task, encoder).whole_words is True and capsys.readouterr().err == ""
+    text = add_spans_inside_words(task, 2)
+    windower = windower_of(task, encoder)
+    assert windower.whole_words is True and (4, 10) in windower.tokens(text)[1]
     line = capsys.readouterr().err
     assert "warning: 2 of 82 gold spans of train begin or end inside a word of this encoder: " in line
     assert "i0 (line 41, characters 4 to 9), i1 (line 42, characters 4 to 9)." in line
     assert "--set units=tokens it can find 2 of them." in line
 
 
-def test_tokens_are_judged_where_words_cannot_spell_much_of_the_gold(task, encoder, capsys):
-    text = inside_words(task, 8)
-    windower = cut(task, encoder)
-    assert (4, 9) in windower.tokens(text)[1]
-    assert windower.whole_words is False
+def test_tokens_are_labeled_if_words_cannot_express_much_of_the_gold(task, encoder, capsys):
+    text = add_spans_inside_words(task, 8)
+    windower = windower_of(task, encoder)
+    assert (4, 9) in windower.tokens(text)[1] and windower.whole_words is False
     assert capsys.readouterr().err == ""
 
 
-def test_the_setting_decides_what_is_judged(task, encoder):
-    assert cut(task, encoder, "tokens").whole_words is False
-    inside_words(task, 8)
-    assert cut(task, encoder, "words").whole_words is True
+def test_setting_units_decides(task, encoder):
+    assert windower_of(task, encoder, "tokens").whole_words is False
+    add_spans_inside_words(task, 8)
+    assert windower_of(task, encoder, "words").whole_words is True
 
 
-def test_spans_inside_a_token_are_counted_and_the_first_five_named(task, encoder, capsys):
-    for number in range(6):
+def test_spans_inside_a_token_are_counted_and_five_are_listed(task, encoder, capsys):
+    for index in range(6):
         part = {
-            "id": f"i{number}",
+            "id": f"i{index}",
             "text": "the bank",
             "names": [{"start": 4, "end": 7, "label": "person", "text": "ban"}],
         }
         add(task, "train.jsonl", part)
     add(task, "dev.jsonl", {**part, "id": "d", "text": "the bank opened"})
-    cut(task, encoder, "tokens")
+    windower_of(task, encoder, "tokens")
     train, dev = capsys.readouterr().err.splitlines()
     assert "warning: 6 of 86 gold spans of train begin or end inside a token" in train
     assert train.count("(line ") == 5
@@ -197,7 +196,7 @@ def test_spans_inside_a_token_are_counted_and_the_first_five_named(task, encoder
     assert "d (line 21, characters 4 to 7)." in dev
 
 
-def test_a_dev_split_without_labels_is_refused(task):
+def test_dev_split_without_labels_is_refused(task):
     file = task.parent / "dev.jsonl"
     rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     tiny.write_records(file, [{"id": row["id"], "text": row["text"]} for row in rows])
@@ -205,19 +204,19 @@ def test_a_dev_split_without_labels_is_refused(task):
         read(task)
 
 
-def test_texts_of_dev_that_stand_in_train_are_counted(task, capsys):
+def test_texts_of_dev_in_train_are_counted(task, capsys):
     first = json.loads((task.parent / "train.jsonl").read_text("utf-8").splitlines()[0])
     add(task, "dev.jsonl", {**first, "id": "again"})
     read(task)
     assert "1 of 21 documents of dev are also in train" in capsys.readouterr().err
 
 
-def test_control_says_that_it_reads_no_unlabelled_text(task, capsys):
+def test_supervised_preset_warns_of_unused_unlabeled_text(task, capsys):
     read(task, unlabeled=("more.txt",))
     assert "--unlabeled: the preset supervised uses no unlabeled text" in capsys.readouterr().err
 
 
-def test_the_hash_is_of_texts_and_gold(task):
+def test_hash_depends_on_texts_and_gold(task):
     before = read(task).hash
     assert read(task).hash == before
     file = task.parent / "train.jsonl"

@@ -1,4 +1,4 @@
-"""A program that trains something else with Accelerate keeps its own accelerator, whatever is trained beside it."""
+"""Accelerate's shared state: a caller that uses Accelerate keeps its own accelerator during `train`."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ CLASSES = (PartialState, AcceleratorState, GradientState)
 
 @pytest.fixture(autouse=True)
 def fresh():
-    """Each test begins as a Python does that has not used Accelerate, and leaves no trace."""
+    """Start each test with empty shared states, and restore them afterwards."""
     with own_states():
-        for each in CLASSES:
-            each._shared_state.clear()
+        for state_class in CLASSES:
+            state_class._shared_state.clear()
         yield
 
 
 def steps_of(accelerator, model, optimizer, batches):
-    """Accumulate over batches; the weight after each."""
-    seen = []
+    """Accumulate gradients over batches; return the weight after each batch."""
+    weights = []
     for value in batches:
         with accelerator.accumulate(model):
             accelerator.backward(model(torch.tensor([[value]])).sum())
             optimizer.step()
             optimizer.zero_grad()
-        seen.append(round(float(model.weight.detach()), 6))
-    return seen
+        weights.append(round(float(model.weight.detach()), 6))
+    return weights
 
 
-def players(accelerator):
+def prepare(accelerator):
     model = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(model.weight)
     return accelerator.prepare(model, torch.optim.SGD(model.parameters(), lr=1.0))
@@ -48,52 +48,51 @@ def corpus(folder):
 
 
 def train_both(task, folder, encoder):
-    """A run with a teacher within, in bf16, and a pretraining in float32."""
+    """Train a run with a teacher in bf16, and pretrain in float32."""
     train(str(task), folder / "run", precision="bf16", **tiny.settings(encoder("bert"), "adversarial"))
-    pretrain(corpus(folder), folder / "made", encoder=encoder("electra"), precision="no", block_length=16, batch_size=4, max_steps=4,
+    pretrain(corpus(folder), folder / "encoder", encoder=encoder("electra"), precision="no", block_length=16, batch_size=4, max_steps=4,
              num_evaluations=1, held_out=0.1)  # fmt: skip
 
 
-def test_the_callers_accelerator_is_as_it_was(task, tmp_path, encoder):
-    mine = Accelerator(cpu=True, mixed_precision="no", gradient_accumulation_steps=3)
-    model, optimizer = players(mine)
-    assert steps_of(mine, model, optimizer, [3.0]) == [0.0], "the first of three"
-    states = [(each._shared_state, dict(each._shared_state)) for each in CLASSES]
+def test_accelerator_of_the_caller_is_unchanged(task, tmp_path, encoder):
+    accelerator = Accelerator(cpu=True, mixed_precision="no", gradient_accumulation_steps=3)
+    model, optimizer = prepare(accelerator)
+    assert steps_of(accelerator, model, optimizer, [3.0]) == [0.0], "the first of three steps changed the weight"
+    states = [(state_class._shared_state, dict(state_class._shared_state)) for state_class in CLASSES]
     train_both(task, tmp_path, encoder)
-    for each, (state, content) in zip(CLASSES, states, strict=True):
-        assert each._shared_state is state
-        assert state == content
-    assert (mine.mixed_precision, mine.gradient_accumulation_steps) == ("no", 3)
+    for state_class, (state, content) in zip(CLASSES, states, strict=True):
+        assert state_class._shared_state is state and state == content
+    assert (accelerator.mixed_precision, accelerator.gradient_accumulation_steps) == ("no", 3)
     assert (AcceleratorState().mixed_precision, GradientState().num_steps) == ("no", 3)
-    # The mean of 3, 6 and 9, each a third of a step, is taken off at the third, and not before.
-    assert steps_of(mine, model, optimizer, [6.0, 9.0, 1.0, 1.0, 1.0]) == [0.0, -6.0, -6.0, -6.0, -7.0]
-    other, its = players(mine)
-    assert steps_of(mine, other, its, [3.0, 3.0, 3.0]) == [0.0, 0.0, -3.0], "and prepares more"
+    # The optimizer steps after three batches, by the mean gradient of 3, 6 and 9.
+    assert steps_of(accelerator, model, optimizer, [6.0, 9.0, 1.0, 1.0, 1.0]) == [0.0, -6.0, -6.0, -6.0, -7.0]
+    model, optimizer = prepare(accelerator)
+    assert steps_of(accelerator, model, optimizer, [3.0, 3.0, 3.0]) == [0.0, 0.0, -3.0], "a new model fails"
 
 
-def test_our_training_does_not_notice_the_callers_accelerator(task, tmp_path, encoder, finished):
-    """In the midst of an accumulation no optimiser of the caller's state would step."""
+def test_training_ignores_the_accelerator_of_the_caller(task, tmp_path, encoder, finished):
+    """In the middle of an accumulation, an optimizer with the caller's state would not step."""
     settings = tiny.settings(encoder("bert"), "adversarial")
     alone = finished(tmp_path / "alone", "adversarial")
-    mine = Accelerator(cpu=True, gradient_accumulation_steps=3)
-    with mine.accumulate(players(mine)[0]):
+    accelerator = Accelerator(cpu=True, gradient_accumulation_steps=3)
+    with accelerator.accumulate(prepare(accelerator)[0]):
         assert not GradientState().sync_gradients
-        beside = train(str(task), tmp_path / "beside", **settings).path
+        within = train(str(task), tmp_path / "within", **settings).path
         assert not GradientState().sync_gradients
     for field in ("names", "topic", "risks"):
-        files = [run / field / "model.safetensors" for run in (alone, beside)]
+        files = [run / field / "model.safetensors" for run in (alone, within)]
         assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_a_caller_that_had_no_accelerator_is_free_to_choose(task, tmp_path, encoder):
+def test_caller_without_an_accelerator_can_still_choose_its_precision(task, tmp_path, encoder):
     train_both(task, tmp_path, encoder)
-    assert [each._shared_state for each in CLASSES] == [{}, {}, {}]
+    assert [state_class._shared_state for state_class in CLASSES] == [{}, {}, {}]
     assert Accelerator(cpu=True, mixed_precision="bf16").mixed_precision == "bf16"
 
 
-def test_a_run_that_fails_gives_the_states_back(task, tmp_path, encoder, monkeypatch):
-    mine = Accelerator(cpu=True, mixed_precision="no", gradient_accumulation_steps=3)
-    states = [each._shared_state for each in CLASSES]
+def test_failing_run_restores_the_states(task, tmp_path, encoder, monkeypatch):
+    accelerator = Accelerator(cpu=True, mixed_precision="no", gradient_accumulation_steps=3)
+    states = [state_class._shared_state for state_class in CLASSES]
     seen = []
 
     def fail(self, *rest):
@@ -103,12 +102,12 @@ def test_a_run_that_fails_gives_the_states_back(task, tmp_path, encoder, monkeyp
     monkeypatch.setattr(Trainer, "_train", fail)
     with pytest.raises(KeyboardInterrupt):
         train(str(task), tmp_path / "run", precision="bf16", **tiny.settings(encoder("bert"), "supervised"))
-    assert seen == [("bf16", 1)], "it had states of its own"
-    assert all(each._shared_state is state for each, state in zip(CLASSES, states, strict=True))
-    assert (mine.mixed_precision, mine.gradient_accumulation_steps) == ("no", 3)
+    assert seen == [("bf16", 1)], "the run used the states of the caller"
+    assert all(state_class._shared_state is state for state_class, state in zip(CLASSES, states, strict=True))
+    assert (accelerator.mixed_precision, accelerator.gradient_accumulation_steps) == ("no", 3)
 
 
-def test_accelerators_of_several_precisions_live_beside_one_another():
+def test_accelerators_of_different_precisions_coexist():
     one, other = make_accelerator("bf16"), make_accelerator("no")
     assert (one.mixed_precision, other.mixed_precision) == ("bf16", "no")
     one.gradient_accumulation_steps = 5

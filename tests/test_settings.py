@@ -111,7 +111,7 @@ def test_an_invalid_override_is_refused_in_one_line(overrides, words):
 
 
 def test_values_from_python_are_checked_too():
-    assert refusal(colour="red").startswith('unknown setting "colour"')
+    assert refusal(color="red").startswith('unknown setting "color"')
     assert refusal(label_budget="ten").startswith('label_budget is "ten"')
 
 

@@ -36,7 +36,7 @@ fields:
 
 
 BOMB = "a0: &a0 {x: y}\n" + "".join(f"a{i}: &a{i} {{x: *a{i - 1}, y: *a{i - 1}}}\n" for i in range(1, 40))
-"""Aliases of aliases: 2**40 keys for whoever follows them all."""
+"""Aliases of aliases, which expand to 2**40 keys."""
 
 
 def make(folder: Path, text: str = YAML) -> Path:

@@ -39,12 +39,12 @@ from electra_ie.runs.layout import TRACKING
 from electra_ie.training.loop import AdversarialPair, make_accelerator
 
 HELD_OUT_BATCH = 32
-"""Held-out blocks that are scored at once."""
+"""Number of held-out blocks that are scored at once."""
 
 
 @dataclass
 class PretrainingSetup:
-    """What a pretraining trains, and on what.
+    """The models, data and settings of a pretraining run.
 
     settings: with every value that follows from encoder and corpus filled in, except the number of steps. blocks: the
     token ids of the corpus. corpus: its counts of documents, lines, tokens. held_out: batches that are never trained
@@ -83,7 +83,7 @@ def set_up(settings: PretrainSettings, folder: Path, tracker: str | None = None)
         blocks, corpus = _read(settings, tokenizer, content)
     if accelerator.is_main_process:
         _report(corpus, settings)
-    torch.manual_seed(settings.seed)  # decides all new weights
+    torch.manual_seed(settings.seed)  # determines all new weights
     pair = prepare(accelerator, settings, config, tokenizer)
     trained, kept = hold_out(len(blocks), settings.held_out, settings.seed)
     masker = MaskingCollator(

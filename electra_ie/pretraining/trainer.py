@@ -35,7 +35,7 @@ from electra_ie.training.driver import drive
 from electra_ie.training.loop import LossNotFinite, own_states, training_steps
 
 LOG_ROWS = 1_000
-"""Rows of losses in log.jsonl at most, each the mean of the steps since the row before."""
+"""Maximum number of rows of losses in log.jsonl; each is the mean of the steps since the row before."""
 TRIAL = 8
 """Steps that are timed, after two that are not, to estimate how many fit into the given hours."""
 SPARE = 0.03
@@ -154,7 +154,7 @@ class Pretrainer:
     # After the last step
 
     def _finish(self) -> None:
-        """Save stock folders, verify that they hold what was trained, and write numbers, plot and card."""
+        """Save stock folders, verify that they match the trained models, and write summary, plot and card."""
         setup, pair = self.setup, self.setup.pair
         discriminator, generator = pair.unwrapped_discriminator, pair.unwrapped_generator
         if self.settings.interpolation is not None:

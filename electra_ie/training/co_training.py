@@ -161,7 +161,8 @@ def self_trained(
     """Fit logistic regression on labeled rows, then self-train it on unlabeled ones.
 
     labeled: (N, H), with `gold` (N,) and `weights` (N,). unlabeled: (M, H). Each round adds the most confident
-    unlabeled rows of every class, more of them than the round before, in numbers that keep the classes' shares of the weights.
+    unlabeled rows of every class, more of them than the round before, in numbers that keep the classes' shares of
+    the weights.
     """
     model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1_000).fit(labeled, gold, weights)
     shares = np.array([weights[gold == label].sum() for label in model.classes_]) / weights.sum()
