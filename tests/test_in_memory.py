@@ -14,12 +14,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import tiny
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from processes import run_two
 
 import electra_ie
 from electra_ie import Callback, Task, UserError, compare, evaluate, train, verify
+from electra_ie.api import plan_push
 from electra_ie.data.document import of_documents
 from electra_ie.data.in_memory import resolve
 from electra_ie.runs.layout import load_task
@@ -232,6 +234,8 @@ def test_a_run_has_no_text_and_is_scored_and_verified_with_the_records_or_their_
     for file in (file for file in run.rglob("*") if file.is_file()):
         content = file.read_bytes()
         assert not any(record["text"].encode() in content for split in SPLITS for record in records[split]), file
+    sent = yaml.safe_load(plan_push(run, "acme/payments").files["task.yaml"])
+    assert Task.from_dict(sent, tmp_path / "task.yaml").without_folder() == sent, "a push keeps what the task says"
     saved = load_task(run).as_dict()
     assert saved["format"] == "jsonl"
     assert saved["files"]["dev"] == ["dev.jsonl"]
@@ -370,6 +374,12 @@ def test_unlabeled_texts_of_every_kind(records, convert):
     ]
 
 
+@pytest.mark.parametrize("convert", [pd.Series, lambda texts: datasets.Dataset.from_dict({"text": texts})["text"]])
+def test_a_column_has_no_paths(records, convert):
+    documents = task_of(records["train"], unlabeled=convert(["late", "cash.txt"])).read("unlabeled")
+    assert [document.text for document in documents] == ["late", "cash.txt"]
+
+
 def test_strings_that_may_be_paths_are_paths(records, tmp_path):
     (tmp_path / "my notes").mkdir()
     for value in (str(tmp_path), tmp_path, [tmp_path], (str(tmp_path / "my notes"),), ["memos.jsonl", "texts/"]):
@@ -424,7 +434,7 @@ def test_several_errors_are_listed_together():
 
 
 def test_records_with_the_same_id_are_refused():
-    with pytest.raises(UserError, match='^train, record 3: the id "x" is taken by train, record 1'):
+    with pytest.raises(UserError, match='^train, record 3: the id "x" is taken by train, record 1[.] Give'):
         task_of([{**GOOD, "id": "x"}, GOOD, {**GOOD, "id": "x"}]).read("train")
 
 
@@ -442,6 +452,8 @@ def test_offsets_in_another_unit_are_refused_by_record():
     ([GOOD], {"topic": {"kind": "classes", "labels": [0, 1]}}, "fields: the label 0 of the field topic is not text"),
     ([GOOD], {"topic": {"kind": "classes"}}, "fields: the field topic has only one class. Give at least two"),
     ([GOOD], {"risks": {"kind": "flags"}}, 'the field risks has no labels, and no record of train has a label .* under "risks". Give them'),
+    (iter([GOOD]), FIELDS, "train: the data are of the type list_iterator. Give a task name"),
+    (datasets.Dataset.from_list([GOOD]).to_iterable_dataset(), FIELDS, "of the type datasets.IterableDataset"),
     (3, FIELDS, "train: the data are of the type int. Give a task name, a path, a Task, a list of records, a pandas"),
     ({"train": "records"}, FIELDS, "train: the data are of the type str"),
     ({"text": "a"}, FIELDS, 'data has the key "text", which is not the name of a split.*give the list of its records'),

@@ -278,7 +278,7 @@ def _read(
     else:
         expected = "a list of records, a pandas.DataFrame or a datasets.Dataset"
         remedy = f"Give {expected}." if name != "train" else f"Give {EXPECTED}."
-        raise UserError(f"{name}: the data are of the type {type(table).__name__}.", remedy=remedy)
+        raise UserError(f"{name}: the data are of the type {_type_name(table)}.", remedy=remedy)
     records = []
     for number, row in enumerate(rows, start=1):
         source = SourceRecord(name, number)
@@ -292,6 +292,12 @@ def _read(
 def _is_a(value: object, package: str, name: str) -> bool:
     """Return whether a value is of a class of a package, without importing the package."""
     return isinstance(value, getattr(sys.modules.get(package), name, ()))
+
+
+def _type_name(value: object) -> str:
+    """Return the name of a value's type, for a type of a package with the name of the package."""
+    package = type(value).__module__.partition(".")[0]
+    return type(value).__name__ if package == "builtins" else f"{package}.{type(value).__name__}"
 
 
 def _check_columns(columns: Sequence[str], name: str, text_key: str, table: str) -> None:
@@ -309,7 +315,7 @@ def _record(
     if isinstance(row, str) and bare_texts:
         return {text_key: row}
     if not isinstance(row, Mapping):
-        raise source.error(f"this is of the type {type(row).__name__}, not a mapping.", 'Give {"text": "...", ...}.')
+        raise source.error(f"this is of the type {_type_name(row)}, not a mapping.", 'Give {"text": "...", ...}.')
     record = {}
     for key, value in row.items():
         record[str(key)] = value
@@ -361,7 +367,7 @@ def _json_value(value: Any, key: str, source: SourceRecord) -> Any:
         return None
     if isinstance(value, str | int | float):
         return value
-    message = f'"{key}" contains an object of the type {type(value).__name__}.'
+    message = f'"{key}" contains an object of the type {_type_name(value)}.'
     raise source.error(message, "Give strings, numbers, lists and mappings only, and None for an unknown value.")
 
 
