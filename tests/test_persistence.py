@@ -126,6 +126,7 @@ train(task, folder, resume=point == "resumed", **json.loads(settings))
     pytest.param("between two checkpoints", "adversarial", 14, marks=pytest.mark.slow), ("after the saved folders", "supervised", 24),
 ])  # fmt: skip
 @pytest.mark.pictures  # the other process draws the plots, and the files are compared
+@pytest.mark.unix("SIGKILL")
 def test_killed_run_resumes_to_the_same_bytes_in_another_process(task, tmp_path, rough, point, preset, step):
     settings = tiny.settings(rough, preset, max_steps=24)
 
