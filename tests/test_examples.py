@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
-from electra_ie import Discriminator
+from electra_ie import Discriminator, Extractor
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -36,3 +36,15 @@ def test_ten_steps_in_a_plain_accelerate_loop(encoder, tmp_path, generator, caps
     assert [field.name for field in loaded.fields] == ["flags", "entities"]
     AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved" / "flags")
     AutoModelForTokenClassification.from_pretrained(tmp_path / "saved" / "entities")
+
+
+def test_train_score_and_extract_on_objects_in_memory(encoder, tmp_path, capsys):
+    arguments = ["--encoder", encoder("bert"), "--steps", "8", "--output", str(tmp_path / "run")]
+    result = load("train_and_extract").main(arguments)
+    out = capsys.readouterr().out
+    assert "test, flags: macro_f1" in out
+    assert "test, entities: f1" in out
+    assert result.scores["dev"]["entities"].metric == "f1"
+    text = "Cash deposit of EUR 9,800 by ACME Ltd."
+    extractor = Extractor.from_pretrained(tmp_path / "run-extractor")
+    assert extractor(text) == result.extractor()(text)
