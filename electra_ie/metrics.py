@@ -26,7 +26,7 @@ COUNTS = ("support", "found", "false")
 DRAWS = 1000
 INTERVAL = f"95 % percentile bootstrap over documents, {DRAWS:,} draws"
 """How confidence intervals are computed (Efron and Tibshirani 1993, chapter 13)."""
-ACHIEVED = ("disagreement_hidden_by_generator", "disagreement_hidden_by_chance")
+MASKING_EFFECT = ("divergence_masked_by_generator", "divergence_masked_at_random")
 """Keys of log.jsonl: the disagreement between discriminator and teacher on texts masked by the generator, and on texts
 with as many tokens masked at random."""
 

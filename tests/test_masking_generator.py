@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from electra_ie import train
 from electra_ie.common.errors import UserError
-from electra_ie.metrics import ACHIEVED
+from electra_ie.metrics import MASKING_EFFECT
 from electra_ie.models.configs import MaskingGeneratorConfig
 from electra_ie.models.encoders import load_tokenizer
 from electra_ie.models.masking_generator import MaskingGenerator
@@ -120,7 +120,7 @@ def test_the_masking_effect_is_the_divergence_on_masked_texts_and_changes_nothin
     untrained.teacher = generator.teacher
     by_teacher = generator(**batch, step=7).teacher_probabilities
     discriminator.eval()
-    for name, masking in zip(ACHIEVED, (generator, untrained), strict=True):
+    for name, masking in zip(MASKING_EFFECT, (generator, untrained), strict=True):
         mask = masking(**batch, step=7).mask.bool()
         masked = replace(texts, input_ids=texts.input_ids.masked_fill(mask, generator.config.mask_token_id))
         logits = discriminator.predict_logits(masked)
@@ -136,9 +136,9 @@ def test_the_masking_effect_is_the_divergence_on_masked_texts_and_changes_nothin
             divergences.append((rows * weights).sum() / weights.sum())
         assert effect[name] == pytest.approx(float(sum(divergences)) / 3, rel=1e-4)
         assert effect[name] > 0.01
-    by_score, by_chance = (effect[name] for name in ACHIEVED)
+    by_score, by_chance = (effect[name] for name in MASKING_EFFECT)
     assert by_score != by_chance
-    by_score, by_chance = (untrained.masking_effect(discriminator, batch, 7)[name] for name in ACHIEVED)
+    by_score, by_chance = (untrained.masking_effect(discriminator, batch, 7)[name] for name in MASKING_EFFECT)
     assert by_score == by_chance, "an untrained generator does not mask at random"
     assert generator.masking_effect(discriminator, batch.rows(batch.known()), 7) == {}
 

@@ -87,15 +87,15 @@ def test_masking_generator_is_shown_by_its_effect_and_not_its_loss():
             del row["realness_real"], row["realness_fake"]
             row |= {"generator": 0.0, "texts.adversarial_masking": 0.0}
         if row["step"] in (25, 50) and "discriminator" in row:
-            row |= {"disagreement_hidden_by_generator": row["step"] / 100, "disagreement_hidden_by_chance": 0.125}
-    losses, achieved, dev = plots.curves_figure(log).axes
+            row |= {"divergence_masked_by_generator": row["step"] / 100, "divergence_masked_at_random": 0.125}
+    losses, effect, dev = plots.curves_figure(log).axes
     assert set(lines(losses)) == {"discriminator"}
-    drawn = {name: (list(line.get_xdata()), list(line.get_ydata())) for name, line in lines(achieved).items()}
+    drawn = {name: (list(line.get_xdata()), list(line.get_ydata())) for name, line in lines(effect).items()}
     assert drawn == {
         "generator\n3.00 x random, overall": ([25, 50], [0.25, 0.5]),
         "random": ([25, 50], [0.125, 0.125]),
     }
-    assert achieved.get_ylim()[0] == 0
+    assert effect.get_ylim()[0] == 0
     assert "entities" in lines(dev)
     assert set(lines(plots.curves_figure(make_log()).axes[0])) == {"discriminator", "generator"}, "other generators"
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from electra_ie import train
 from electra_ie.common.errors import UserError
-from electra_ie.metrics import ACHIEVED
+from electra_ie.metrics import MASKING_EFFECT
 from electra_ie.runs.plots import curves_figure
 from electra_ie.training.dev_scoring import DevScoring
 from electra_ie.training.step_log import StepLog
@@ -306,12 +306,12 @@ def test_a_run_logs_the_masking_effect_which_does_not_change_its_weights(
 ):
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
     run = finished(tmp_path / "run", "adversarial", max_steps=60)
-    expected = {row["step"]: [row[name] for name in ACHIEVED] for row in rows(run) if ACHIEVED[0] in row}
+    expected = {row["step"]: [row[name] for name in MASKING_EFFECT] for row in rows(run) if MASKING_EFFECT[0] in row}
     assert list(expected) == [25, 50, 60]
     assert all(0 < each < 5 for some in expected.values() for each in some)
     assert any(one != other for one, other in expected.values())
     monkeypatch.setattr(StepLog, "masking_effect", lambda *_: {})
     without = train(str(task), tmp_path / "without", **settings).path
-    assert not any(ACHIEVED[0] in row for row in rows(without))
+    assert not any(MASKING_EFFECT[0] in row for row in rows(without))
     for part in ("names", "topic", "risks"):
         assert (run / part / "model.safetensors").read_bytes() == (without / part / "model.safetensors").read_bytes()

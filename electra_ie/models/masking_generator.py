@@ -19,7 +19,7 @@ from torch.nn import functional
 from transformers import initialization as init
 
 from electra_ie.data.batching import Batch, batch_of_tensors
-from electra_ie.metrics import ACHIEVED
+from electra_ie.metrics import MASKING_EFFECT
 from electra_ie.models.configs import MaskingGeneratorConfig
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.encoders import encoder_config, load_tokenizer, mask_token
@@ -123,7 +123,7 @@ class MaskingGenerator(Generator):
         training = discriminator.training
         discriminator.eval()
         effect = {}
-        for name, sampled in zip(ACHIEVED, (mask, random_mask), strict=True):
+        for name, sampled in zip(MASKING_EFFECT, (mask, random_mask), strict=True):
             units = discriminator.score_generated(replace(generated, mask=sampled))
             effect[name] = sum(float(divergence(scores, local_mean)) for scores in units.values()) / len(units)
         discriminator.train(training)

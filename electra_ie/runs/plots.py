@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from electra_ie.common.files import atomic_path
-from electra_ie.metrics import ACHIEVED
+from electra_ie.metrics import MASKING_EFFECT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,14 +82,14 @@ def curves_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
 
     log: the rows of log.jsonl. A step has `step`, `discriminator` and, with a generator, `generator`, `realness_real`
         and `realness_fake` (0 to 1). An evaluation has `step`, `dev` (scores by field, and `mean`) and `best` (whether
-        the checkpoint is the best so far). Some steps with a masking generator have the two values of `ACHIEVED`. One
+        the checkpoint is the best so far). Some steps with a masking generator have the values of `MASKING_EFFECT`. One
         row may have `teacher`, the dev scores of the teacher, and one `kept`, if the teacher's weights were kept.
     """
     panels = [
         draw
         for draw, keys in (
             (_losses, ("discriminator", "generator")),
-            (_achieved, ACHIEVED),
+            (_masking_effect, MASKING_EFFECT),
             (_realness, ("realness_real", "realness_fake")),
             (_dev, ("dev",)),
         )
@@ -155,11 +155,11 @@ def _losses(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
     _legend(panel)
 
 
-def _achieved(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
-    by_generator, at_random = (sum(row[key] for row in log if key in row) for key in ACHIEVED)
+def _masking_effect(panel: Axes, log: Sequence[Mapping[str, Any]]) -> None:
+    by_generator, at_random = (sum(row[key] for row in log if key in row) for key in MASKING_EFFECT)
     ratio = f"\n{by_generator / at_random:.2f} x random, overall" if at_random else ""
     styles = ((f"generator{ratio}", ORANGE, "--", "s"), ("random", BLUE, "-", "o"))
-    for key, (name, color, line, marker) in zip(ACHIEVED, styles, strict=True):
+    for key, (name, color, line, marker) in zip(MASKING_EFFECT, styles, strict=True):
         points = [(row["step"], row[key]) for row in log if key in row]
         panel.plot(*zip(*points, strict=True), label=name, color=color, linestyle=line, marker=marker, markersize=4)
     panel.set(title="Disagreement with the teacher, by masking method", ylabel="divergence, nats")
