@@ -96,6 +96,6 @@ def test_encoder_with_weights_of_another_shape_is_an_error(encoder, tmp_path):
     shutil.copytree(encoder("bert"), folder)
     config = json.loads((folder / "config.json").read_text("utf-8"))
     (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 64}), "utf-8")
-    with pytest.raises(UserError, match=r"the weights of .*intermediate.* config\.json says\. Restore") as caught:
+    with pytest.raises(UserError, match=r"the weights of .*intermediate.* config\.json gives\. Restore") as caught:
         Discriminator.from_encoder(str(folder), [tiny.TOPIC], pooling="stock")
     assert caught.value.file == str(folder)

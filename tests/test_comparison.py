@@ -291,7 +291,7 @@ def test_supervised_runs_teach_processes_of_their_own_too(task, tmp_path, encode
     ({"label_budgets": [0]}, ["label_budget is 0"]),
     ({"discriminator": {"classification": 2.0}}, ["discriminator is set in the settings of a comparison"]),
     ({"overrides": ["label_budget=5"]}, ["label_budget is set in the settings of a comparison"]),
-    ({"encoder": "/no/such/encoder"}, ["no such encoder directory"]),
+    ({"encoder": "/no/such/encoder"}, ["no such encoder folder"]),
     ({"resume": True}, ["there is no comparison to resume"]),
 ])  # fmt: skip
 def test_what_cannot_be_compared(task, tmp_path, encoder, kwargs, words):
@@ -321,7 +321,7 @@ def test_an_encoder_without_a_mask_is_refused_before_anything_is_trained(task, t
     tokenizer = load_tokenizer(encoder("bert"))
     tokenizer.mask_token = None
     monkeypatch.setattr(runner, "load_tokenizer", lambda name: tokenizer)
-    with pytest.raises(UserError, match="has no mask token: no token can be hidden"):
+    with pytest.raises(UserError, match="has no mask token: no token can be masked"):
         compare(str(task), tmp_path / "made", encoder=encoder("bert"), **SHORT)
     assert not (tmp_path / "made").exists()
 

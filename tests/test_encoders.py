@@ -19,11 +19,11 @@ from electra_ie.models.encoders import load_tokenizer, max_length, resolve_encod
 
 
 @pytest.mark.parametrize(("name", "words"), [
-    ("no-such-encoder-anywhere", ["neither a directory here nor to be had from the hub", "needs no network"]),
-    ("./nowhere", ["./nowhere: there is no such encoder directory"]),
-    ("/not/a/folder", ["no such encoder directory"]),
-    ("a/b/c", ["no such encoder directory"]),
-    ("no such encoder", ["no such encoder directory"]),
+    ("no-such-encoder-anywhere", ["is not a folder and cannot be downloaded from the Hub", "needs no network"]),
+    ("./nowhere", ["./nowhere: there is no such encoder folder"]),
+    ("/not/a/folder", ["no such encoder folder"]),
+    ("a/b/c", ["no such encoder folder"]),
+    ("no such encoder", ["no such encoder folder"]),
 ])  # fmt: skip
 def test_an_encoder_that_is_not_there_is_named(name, words):
     with pytest.raises(UserError) as caught:
@@ -33,7 +33,7 @@ def test_an_encoder_that_is_not_there_is_named(name, words):
 
 
 def test_a_folder_that_is_no_encoder_is_named(tmp_path, encoder):
-    with pytest.raises(UserError, match="holds no config.json"):
+    with pytest.raises(UserError, match="has no config.json"):
         resolve_encoder(str(tmp_path))
     copy = shutil.copytree(encoder("bert"), tmp_path / "copy")
     (copy / "config.json").write_text("{ not JSON", encoding="utf-8")
@@ -62,7 +62,7 @@ def embedded_at(monkeypatch, folder) -> None:
 
 def test_the_embedded_encoder_is_what_its_authors_published(tmp_path, monkeypatch):
     embedded_at(monkeypatch, tmp_path)
-    with pytest.raises(UserError, match="has lost its weights.*--force-reinstall"):
+    with pytest.raises(UserError, match="this file is missing.*--force-reinstall"):
         resolve_encoder(EMBEDDED)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_bytes(b"other weights")

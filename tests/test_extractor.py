@@ -25,10 +25,10 @@ PERSON = [tiny.NAMED]
 
 
 class Oracle(SimpleNamespace):
-    """In the discriminator's place: it knows the pieces of one name by heart, and nothing of their position."""
+    """A replacement for the discriminator, whose logits depend on the token only and not on its position."""
 
-    def __init__(self, answers):
-        super().__init__(answers=answers, encoder=SimpleNamespace(device=torch.device("cpu")), training=False)
+    def __init__(self, predict_logits):
+        super().__init__(predict_logits=predict_logits, encoder=SimpleNamespace(device=torch.device("cpu")), training=False)
         self.eval = self.train = lambda *_: self
 
 
@@ -37,10 +37,10 @@ def knowing(windower: WindowTokenizer) -> Extractor:
     pieces = windower.tokenizer.convert_ids_to_tokens(list(range(len(windower.tokenizer))))
     kinds = torch.tensor([1 if "7" in piece else 2 if any(map(str.isdigit, piece)) else 0 for piece in pieces])
 
-    def answers(batch):
+    def predict_logits(batch):
         return {"names": torch.nn.functional.one_hot(kinds[batch.input_ids], 5).float() * 5}
 
-    return Extractor(Oracle(answers), windower, PERSON)
+    return Extractor(Oracle(predict_logits), windower, PERSON)
 
 
 @pytest.fixture(scope="module", params=tiny.TOKENIZERS)
@@ -173,13 +173,13 @@ def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in
     windower = tiny.cutter_of(encoder("bert"), 24, 4)
     bank, river = windower.tokens("bank")[0][0], windower.tokens("river")[0][0]
 
-    def answers(batch):
+    def predict_logits(batch):
         trade, travel = ((batch.input_ids == each).any(1).float() for each in (bank, river))
         logits = torch.stack([trade * 3, travel * 8, torch.zeros_like(trade)], 1)
         return {"topic": logits, "risks": torch.stack([trade * 8 - 4, travel * 16 - 4], 1)}
 
     text = "the bank was closed. " * 8 + "the river was red. " * 4
-    found = Extractor(Oracle(answers), windower, [tiny.TOPIC, tiny.RISKS])(text)
+    found = Extractor(Oracle(predict_logits), windower, [tiny.TOPIC, tiny.RISKS])(text)
     windows = windower(text)
     loud = [window for window in windows if "river" in text[window.token_mask[0][0] : window.token_mask[-1][1]]]
     quiet = [window for window in windows if "bank" in text[window.token_mask[0][0] : window.token_mask[-1][1]]]

@@ -59,7 +59,7 @@ def sent(hub: Hub, part: str) -> int:
 
 def test_pushed_run_loads_from_the_hub_and_from_the_cache(hub, run, monkeypatch, capsys):
     pushed = push_to_hub(run, NAME, private=True)
-    assert f"sending 23 files to {NAME}, which is private" in capsys.readouterr().err
+    assert f"sending 24 files to {NAME}, which is private" in capsys.readouterr().err
     assert sent(hub, "/commit/") == 1
     assert hub.repositories[NAME].private
     assert pushed == f"{NAME}@{hub.repositories[NAME].branches['main']}"
@@ -445,8 +445,8 @@ def test_encoder_without_an_organization_is_pinned_and_checked(hub, encoder, tas
     assert Path(resolve_encoder(f"plain@{commit}")).name == commit
     assert not sent(hub, "pytorch_model")
     for name, words in (
-        ("strange", "names code to be fetched: evil/kernel"),
-        ("plane", 'encoder "plane" is neither a dir'),
+        ("strange", "refers to code to be downloaded: evil/kernel"),
+        ("plane", 'encoder "plane" is not a folder'),
     ):
         with pytest.raises(UserError, match=words):
             tiny.discriminator_of(name)

@@ -352,7 +352,7 @@ def test_no_readable_input_is_an_error(run, inbox, monkeypatch, capsys):
 
 
 def test_missing_path_is_an_error_before_anything_is_read(run, inbox, monkeypatch, capsys):
-    monkeypatch.setattr(Extractor, "load", None)
+    monkeypatch.setattr(Extractor, "from_pretrained", None)
     assert command(monkeypatch, "extract", run, "inbox", "inbx", "-o", "findings.jsonl") == 2
     assert capsys.readouterr().err == "error: inbx: there is no such file or folder. Check the path.\n"
 
@@ -416,7 +416,7 @@ def test_no_output_is_written_over_the_run(run, at_home, tmp_path):
 
 def test_scores_are_not_written_over_the_data(task, run, tmp_path, monkeypatch, capsys):
     copied = Path(shutil.copytree(run, tmp_path / "copy"))
-    monkeypatch.setattr(Extractor, "load", None)
+    monkeypatch.setattr(Extractor, "from_pretrained", None)
     for name in ("test.jsonl", "pool.jsonl", "task.yaml"):
         before = (task.parent / name).read_bytes()
         assert command(monkeypatch, "evaluate", copied, "--data", task.parent, "--json", task.parent / name) == 2

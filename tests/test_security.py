@@ -69,14 +69,14 @@ MAP = {
 
 
 @pytest.mark.parametrize(("file", "values", "words"), [
-    ("config.json", MAP, ["names/config.json", '"auto_map" names code']),
-    ("config.json", {**MAP, "model_type": "evil"}, ["config.json", "names code"]),
-    ("config.json", {"inner": [MAP]}, ["config.json", '"auto_map" names code']),
-    ("config.json", {"quantization_config": {"quant_method": "evil"}}, ['"quantization_config" names code']),
-    ("config.json", {"_attn_implementation": "evil/kernel"}, ["names code to be fetched: evil/kernel"]),
-    ("config.json", {"text_config": {"_attn_implementation": "evil/kernel"}}, ["names code to be fetched: evil/kernel"]),
-    ("config.json", {"inner": [{"_experts_implementation": "evil/kernel"}]}, ["names code to be fetched: evil/kernel"]),
-    ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}, ["tokenizer_config.json", "names code"]),
+    ("config.json", MAP, ["names/config.json", '"auto_map" refers to code']),
+    ("config.json", {**MAP, "model_type": "evil"}, ["config.json", "refers to code"]),
+    ("config.json", {"inner": [MAP]}, ["config.json", '"auto_map" refers to code']),
+    ("config.json", {"quantization_config": {"quant_method": "evil"}}, ['"quantization_config" refers to code']),
+    ("config.json", {"_attn_implementation": "evil/kernel"}, ["refers to code to be downloaded: evil/kernel"]),
+    ("config.json", {"text_config": {"_attn_implementation": "evil/kernel"}}, ["refers to code to be downloaded: evil/kernel"]),
+    ("config.json", {"inner": [{"_experts_implementation": "evil/kernel"}]}, ["refers to code to be downloaded: evil/kernel"]),
+    ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}, ["tokenizer_config.json", "refers to code"]),
     ("adapter_config.json", {"base_model_name_or_path": "evil/model"}, ["adapter of another model"]),
 ])  # fmt: skip
 def test_run_that_names_code_is_refused_and_executes_nothing(run_copy, file, values, words):
@@ -88,10 +88,10 @@ def test_run_that_names_code_is_refused_and_executes_nothing(run_copy, file, val
 
 @pytest.mark.parametrize(("values", "words"), [
     ({**MAP, "model_type": "evil"}, ["this model cannot be loaded", "untrusted"]),
-    ({"_attn_implementation": "evil/kernel"}, ["names code to be fetched"]),
-    ({"attn_implementation": {"": "evil/kernel"}}, ["names code to be fetched"]),
-    ({"text_config": {"_attn_implementation": "evil/kernel"}}, ["names code to be fetched"]),
-    ({"text_config": {"attn_implementation": {"vision": "evil/kernel"}}}, ["names code to be fetched"]),
+    ({"_attn_implementation": "evil/kernel"}, ["refers to code to be downloaded"]),
+    ({"attn_implementation": {"": "evil/kernel"}}, ["refers to code to be downloaded"]),
+    ({"text_config": {"_attn_implementation": "evil/kernel"}}, ["refers to code to be downloaded"]),
+    ({"text_config": {"attn_implementation": {"vision": "evil/kernel"}}}, ["refers to code to be downloaded"]),
 ])  # fmt: skip
 def test_encoder_that_needs_code_is_refused(encoder_copy, task, tmp_path, values, words):
     trace = plant(encoder_copy)

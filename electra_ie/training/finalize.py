@@ -112,4 +112,4 @@ def _verify_scores(state: LoopState, scores: Scores) -> None:
     """Raise RuntimeError if the saved model's dev score differs from the logged one of the best step."""
     logged, saved = state.saved.best_score, mean_score(scores)
     if logged is not None and (saved is None or not math.isclose(saved, logged, rel_tol=0, abs_tol=1e-6)):
-        raise RuntimeError(f"the saved model scores {saved} on dev, the log says {logged}")
+        raise RuntimeError(f"the saved model scores {saved} on dev; the log has {logged}")
