@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 import tiny
-import torch
 import yaml
 
 import electra_ie
@@ -58,7 +57,7 @@ def test_audit_records_files_splits_environment_and_hashes(run):
         assert f"{name}/config.json" in audit["weights"]
         assert f"{name}/tokenizer.json" in audit["weights"]
     environment = audit["environment"]
-    assert environment["torch"] == torch.__version__
+    assert environment["torch"] == version("torch")
     assert environment["transformers"] == version("transformers")
     assert environment["python"] == platform.python_version()
     assert environment["device"]
@@ -190,7 +189,7 @@ def relabel(file: Path) -> None:
     (lambda run: relabel(run.parent / "data" / "dev.jsonl"), ["data: dev.jsonl", "splits: dev"]),
     (lambda run: (run.parent / "data" / "pool.jsonl").unlink(), ["data: pool.jsonl: missing"]),
     (lambda run: relabel(run.parent / "data" / "test.jsonl"), ["data: test.jsonl", "splits: test"]),
-    (lambda run: change_audit(run, "environment", "torch"), [f"environment: torch: 0.0.1 then, {torch.__version__} now"]),
+    (lambda run: change_audit(run, "environment", "torch"), [f"environment: torch: 0.0.1 then, {version('torch')} now"]),
     (lambda run: change_audit(run, "code", "modules"), ["code: modules: 0.0.1 then"]),
 ])  # fmt: skip
 def test_difference_is_named(run_copy, change, expected):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import electra_ie
 from electra_ie import Callback, Task, UserError, compare, evaluate, train, verify
 from electra_ie.api import plan_push
 from electra_ie.data.document import of_documents
-from electra_ie.data.in_memory import resolve
+from electra_ie.data.in_memory import resolve, with_split
 from electra_ie.runs.layout import load_task
 
 FIELDS = {
@@ -471,8 +472,23 @@ def test_wrong_data_and_fields_are_refused_before_anything_is_written(data, fiel
 
 
 def test_the_folder_of_a_task_is_no_setting_of_objects(records, tmp_path):
-    with pytest.raises(UserError, match="is the folder of the files of a task. Omit it"):
+    with pytest.raises(UserError, match='data="elsewhere" is a folder of files, for a task given by name.* Omit it'):
         train(records, tmp_path / "run", fields=FIELDS, data="elsewhere")
+    with pytest.raises(UserError, match='Give it when the task is loaded: Task.load.*data="elsewhere"'):
+        train(Task.load("transaction_risk"), tmp_path / "run", data="elsewhere")
+    (tmp_path / "settings.yaml").write_text("data: elsewhere\nseed: 3\n", encoding="utf-8")
+    settings = resolve(records, tmp_path / "settings.yaml", fields=FIELDS)[1]
+    assert settings.data is None and settings.seed == 3
+
+
+def test_a_run_is_scored_on_records_with_the_keys_of_its_task(task, records):
+    renamed = [{"body": record["text"], **{key: record[key] for key in FIELDS}} for record in records["test"]]
+    loaded = Task.load(task)
+    documents = with_split(replace(loaded, options={"text": "body"}), "test", renamed).read("test")
+    assert [document.text for document in documents] == [record["text"] for record in records["test"]]
+    assert documents[0].id == "test-1"
+    columns = replace(loaded, options={"text": ["title", "body"]})
+    assert len(with_split(columns, "test", records["test"]).read("test")) == 20
 
 
 def test_an_empty_split_is_refused(tmp_path):

@@ -83,19 +83,18 @@ def resolve(
         UserError: The data, the fields or the settings are invalid.
     """
     paths, texts = _paths_or_texts(unlabeled)
-    if isinstance(data, Task):
-        name, folder = _reference(data)
-        kwargs = {"data": folder, **{key: value for key, value in kwargs.items() if value is not None}}
-        task, plan = data, TrainSettings.build(settings, tuple(overrides), task=name, unlabeled=paths, **kwargs)
-    elif isinstance(data, str | os.PathLike):
+    if isinstance(data, str | os.PathLike):
         plan = TrainSettings.build(settings, tuple(overrides), task=os.fspath(data), unlabeled=paths, **kwargs)
         task = Task.load(plan.task, plan.data)
     else:
-        if kwargs.get("data") is not None:
-            remedy = "Omit it: all data are in memory."
-            raise UserError(f'data="{kwargs["data"]}" is the folder of the files of a task.', remedy=remedy)
-        task = _task(data, fields)
-        plan = TrainSettings.build(settings, tuple(overrides), task=NAME, unlabeled=paths, **kwargs).replace(data=None)
+        if (folder := kwargs.get("data")) is not None:
+            is_task = isinstance(data, Task)
+            remedy = f'Give it when the task is loaded: Task.load(..., data="{folder}").' if is_task else "Omit it."
+            raise UserError(f'data="{folder}" is a folder of files, for a task given by name or path.', remedy=remedy)
+        task = data if isinstance(data, Task) else _task(data, fields)
+        name, folder = _reference(task)
+        plan = TrainSettings.build(settings, tuple(overrides), task=name, unlabeled=paths, **kwargs)
+        plan = plan.replace(data=folder)  # not the folder in a file of settings
     if fields is not None and isinstance(data, str | os.PathLike | Task):
         remedy = "Omit fields, or pass the records themselves."
         raise UserError(f"fields is given, but the task {task.name} declares its own fields.", remedy=remedy)
@@ -128,7 +127,8 @@ def with_split(task: Task, split: str, data: InMemory) -> Task:
     else:
         name = split
     errors = ErrorCollector()
-    options = {**DEFAULTS, **{key: task.options[key] for key in ("text", "id") if key in task.options}}
+    keys = {key: task.options.get(key) for key in ("text", "id")}  # a table may have several columns of text
+    options = {**DEFAULTS, **{name: key for name, key in keys.items() if isinstance(key, str)}}
     used = (*_option_keys(options), *(field.column for field in task.fields))
     records = _read(data, name, used, options["text"], errors, bare_texts=False)
     documents = _documents(records, name, split, task.fields, options, errors)
