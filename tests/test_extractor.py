@@ -28,7 +28,9 @@ class Oracle(SimpleNamespace):
     """A replacement for the discriminator, whose logits depend on the token only and not on its position."""
 
     def __init__(self, predict_logits):
-        super().__init__(predict_logits=predict_logits, encoder=SimpleNamespace(device=torch.device("cpu")), training=False)
+        super().__init__(
+            predict_logits=predict_logits, encoder=SimpleNamespace(device=torch.device("cpu")), training=False
+        )
         self.eval = self.train = lambda *_: self
 
 
@@ -79,7 +81,7 @@ def test_a_name_that_lies_across_a_cut_is_found_whole(folder, size, context_over
         before = "bank " * number
         text = before + ENTITY + " river" * 30
         windows = windower(text)
-        edges = [window.token_mask[0][0] for window in windows[1:]]
+        edges = [window.owned[0][0] for window in windows[1:]]
         crossed += any(len(before) < edge < len(before) + len(ENTITY) for edge in edges)
         found = [(each.start, each.end, each.text, each.label) for each in extractor(text)]
         assert found == [(len(before), len(before) + len(ENTITY), ENTITY, "person")], number
@@ -181,12 +183,12 @@ def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in
     text = "the bank was closed. " * 8 + "the river was red. " * 4
     found = Extractor(Oracle(predict_logits), windower, [tiny.TOPIC, tiny.RISKS])(text)
     windows = windower(text)
-    loud = [window for window in windows if "river" in text[window.token_mask[0][0] : window.token_mask[-1][1]]]
-    quiet = [window for window in windows if "bank" in text[window.token_mask[0][0] : window.token_mask[-1][1]]]
+    loud = [window for window in windows if "river" in text[window.owned[0][0] : window.owned[-1][1]]]
+    quiet = [window for window in windows if "bank" in text[window.owned[0][0] : window.owned[-1][1]]]
     mean = {"trade": 3 * len(quiet) / len(windows), "travel": 8 * len(loud) / len(windows)}
     topic = next(each for each in found if each.field == "topic")
     assert topic.label == max(mean, key=mean.get) == "travel"
-    assert (topic.start, topic.end) == (loud[0].token_mask[0][0], loud[0].token_mask[-1][1])
+    assert (topic.start, topic.end) == (loud[0].owned[0][0], loud[0].owned[-1][1])
     assert topic.window == windows.index(loud[0]) + 1 > 1
     assert topic.text is None
     flags = {each.label for each in found if each.field == "risks"}
@@ -225,7 +227,7 @@ def test_a_saved_extractor_is_read_back_without_texts_and_paths(run, tmp_path):
     loaded.save_pretrained(tmp_path / "new" / "saved")
     saved = tmp_path / "new" / "saved"
     fields = {field.name for field in tiny.FIELDS}
-    assert {path.name for path in saved.iterdir()} == {*fields, "task.yaml"}
+    assert {path.name for path in saved.iterdir()} == {*fields, "config.json", "task.yaml"}
     for name in fields:
         assert {path.name for path in (saved / name).iterdir()} == {path.name for path in (run / name).iterdir()}
     assert str(run.parent) not in (saved / "task.yaml").read_text("utf-8")

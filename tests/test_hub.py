@@ -576,7 +576,7 @@ def test_an_extractor_without_a_run_pushes_models_and_a_short_card(hub, run, tmp
     pushed = saved.push_to_hub(NAME)
     files = hub.files(NAME)
     models = {path.relative_to(run).as_posix() for path in run.glob("*/*") if path.parent.name in tiny.LABELS}
-    assert set(files) == {*models, "task.yaml", "README.md", ".gitattributes"}
+    assert set(files) == {*models, "config.json", "task.yaml", "README.md", ".gitattributes"}
     card = ModelCard(files["README.md"].decode())
     assert card.data.library_name == "transformers"
     assert "| names | spans | person, amount |" in card.content

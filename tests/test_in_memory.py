@@ -220,7 +220,7 @@ def test_a_run_has_the_weights_scores_and_hashes_of_the_run_from_files(from_file
     assert audits[0]["data"] == {}
     assert result.scores["dev"] == electra_ie.RunScores.read(expected)["dev"]
     assert result.scores["dev"]["names"].metric == "f1"
-    assert result.scores.training["labelled"]["documents"] == 40
+    assert result.scores.training["labeled"]["documents"] == 40
     assert result.scores["dev"].mean == pytest.approx(
         sum(field.value for field in result.scores["dev"].fields.values()) / 3
     )
@@ -289,7 +289,7 @@ def test_texts_in_memory_are_added_to_the_files_of_a_task(from_files, tmp_path):
     in_file = train(str(task), tmp_path / "in_file", unlabeled=tmp_path / "unlabeled.jsonl", **settings)
     in_memory = train(str(task), tmp_path / "in_memory", unlabeled=more, **settings)
     assert weights(in_file.path) == weights(in_memory.path)
-    assert in_memory.scores.training["unlabelled"]["documents"] == 32
+    assert in_memory.scores.training["unlabeled"]["documents"] == 32
     loaded = load_task(in_memory.path)
     assert loaded.files["unlabeled"] == ("pool.jsonl", "unlabeled.jsonl")
     assert loaded.folder == task.parent.absolute()

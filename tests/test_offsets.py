@@ -279,7 +279,9 @@ def constant(tokenizer, tag, edges=None):
     def predict_logits(batch):
         return {"who": torch.nn.functional.one_hot(torch.full_like(batch.input_ids, tag), 5).float() * 5}
 
-    fake = SimpleNamespace(predict_logits=predict_logits, encoder=SimpleNamespace(device=torch.device("cpu")), training=False)
+    fake = SimpleNamespace(
+        predict_logits=predict_logits, encoder=SimpleNamespace(device=torch.device("cpu")), training=False
+    )
     fake.eval = fake.train = lambda *_: fake
     return Extractor(fake, WindowTokenizer(tokenizer, 64, 4), [FIELD], edges=edges)
 

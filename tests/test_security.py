@@ -145,7 +145,9 @@ def test_nothing_is_unpickled(encoder_copy, run_copy, tmp_path):
     refused(lambda: Extractor.from_pretrained(run_copy), "no model.safetensors")
     index = {"metadata": {}, "weight_map": {"x": "pytorch_model.bin"}}
     change(encoder_copy / "model.safetensors.index.json", **index)
-    refused(lambda: tiny.discriminator_of(str(encoder_copy)), "names 'pytorch_model.bin'", "no .safetensors file")
+    refused(
+        lambda: tiny.discriminator_of(str(encoder_copy)), "refers to 'pytorch_model.bin'", "not a .safetensors file"
+    )
     assert not trace.exists()
 
 
@@ -162,7 +164,7 @@ def test_damaged_pooling_config_is_refused(encoder_copy, content):
 @pytest.mark.parametrize("name", ["../tokenizer.4.0.json", "/tmp/tokenizer.4.0.json", "a\\tokenizer.4.0.json"])
 def test_tokenizer_outside_the_folder_is_refused(encoder_copy, name):
     change(encoder_copy / "tokenizer_config.json", fast_tokenizer_files=[name])
-    refused(lambda: load_tokenizer(str(encoder_copy)), "tokenizer_config.json", "no .json file of this folder")
+    refused(lambda: load_tokenizer(str(encoder_copy)), "tokenizer_config.json", "not a .json file of this folder")
 
 
 def test_files_named_by_a_tokenizer_config_are_not_read(encoder_copy, tmp_path):

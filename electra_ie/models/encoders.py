@@ -121,7 +121,10 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     """Return the tokenizer of an encoder. Raises UserError if it gives no character offsets, or cannot be loaded."""
     with translate_load_errors(name):
         tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(name), trust_remote_code=False)
-    strip_code_references(getattr(tokenizer, "init_kwargs", {}))
+    kwargs = getattr(tokenizer, "init_kwargs", {})
+    strip_code_references(kwargs)
+    for name_of_option in ("is_local", "local_files_only"):
+        kwargs.pop(name_of_option, None)  # how it was loaded: saved, it would change the hash of the same model
     if not tokenizer.is_fast:
         raise UserError(
             f'the tokenizer of "{name}" gives no character offsets.',
