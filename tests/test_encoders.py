@@ -109,7 +109,7 @@ def test_a_tokenizer_without_offsets_is_refused(monkeypatch, encoder):
 
 
 def test_a_saved_tokenizer_does_not_depend_on_how_it_was_loaded(encoder, tmp_path):
-    """transformers saves whether the Hub was offline, which would change the hash of a run's model."""
+    """Otherwise transformers saves whether the Hub was offline, which would change the hash of a run's model."""
     load_tokenizer(encoder("bert")).save_pretrained(tmp_path)
     saved = json.loads((tmp_path / "tokenizer_config.json").read_text("utf-8"))
     assert saved["mask_token"] == "[MASK]"
