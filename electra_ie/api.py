@@ -94,7 +94,7 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
             of records (dicts with the keys of a JSON line: `text`, optionally `id`, and the fields), a
             `pandas.DataFrame` or `datasets.Dataset` with these columns, or a mapping from `train`, `dev` (or
             `validation`), `test` and `unlabeled` (or `unsupervised`) to any of these, such as a `datasets.DatasetDict`.
-        output: The folder of the run (default runs/<task>-<preset>-<seed>).
+        output: The folder of the run (default `runs/<task>-<preset>-<seed>`).
         fields: For data in memory, the fields to predict, as `fields` in task.yaml: `{"risk": {"kind": "flags"}}`.
             `labels` may be omitted: they are the names of a ClassLabel feature, else collected from the training split.
         unlabeled: Additional unlabeled text: paths of text files, folders or .jsonl files, or a list of texts or

@@ -98,7 +98,7 @@ def compare(  # noqa: PLR0913 - the options of a public function, all but two by
     Args:
         data: A task name or path, a `Task`, or data in memory, as for `train`.
         output: The folder for compare.json, curve.png, the runs, and the winner as a finished run (default
-            runs/<task>-comparison).
+            `runs/<task>-comparison`).
         fields: As for `train`.
         unlabeled: As for `train`.
         label_budgets: Numbers of labeled documents (default: all labels).
@@ -143,7 +143,7 @@ def train_winner(task: Task, base: TrainSettings, output: str | os.PathLike[str]
     Args:
         task: The task.
         base: The settings, without a preset.
-        output: The folder of the run (default runs/<task>-auto-<seed>).
+        output: The folder of the run (default `runs/<task>-auto-<seed>`).
         resume: Resume the comparison or the run in `output`.
 
     Returns:
