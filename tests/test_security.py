@@ -12,8 +12,8 @@ import pytest
 import tiny
 import torch
 import yaml
+from parsed_page import ParsedPage
 from safetensors.torch import load_file, save_file
-from test_page import ParsedPage
 
 from electra_ie import Extractor, Task, UserError, evaluate, extract, train
 from electra_ie.common.logs import warn

@@ -248,7 +248,7 @@ def rows(windower: WindowTokenizer, found: Sequence[Document], fields: Sequence[
     return [row for each in found for row in label(each, windower(each.text), fields)]
 
 
-def cutter_of(folder: str, size: int = 64, context_overlap: int = 4) -> WindowTokenizer:
+def windower_of(folder: str, size: int = 64, context_overlap: int = 4) -> WindowTokenizer:
     return WindowTokenizer(load_tokenizer(folder), size, context_overlap)
 
 

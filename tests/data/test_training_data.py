@@ -143,7 +143,7 @@ def test_label_of_a_single_document_is_a_warning(capsys):
 
 
 def windower_of(file, encoder, units="auto") -> WindowTokenizer:
-    return read(file).windower(tiny.cutter_of(encoder("bert")).tokenizer, 48, 4, tiny.FIELDS, units)
+    return read(file).windower(tiny.windower_of(encoder("bert")).tokenizer, 48, 4, tiny.FIELDS, units)
 
 
 def add_spans_inside_words(task, size):

@@ -17,7 +17,7 @@ from electra_ie.config.base import LOSS_FIELDS, BaseSettings
 from electra_ie.config.pretrain import OBJECTIVES, PretrainSettings
 from electra_ie.config.train import PRESETS, TrainSettings
 
-PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 BOTH = pytest.mark.parametrize("settings_class", [TrainSettings, PretrainSettings])
 
 

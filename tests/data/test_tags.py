@@ -33,7 +33,7 @@ HARD = [
 
 @pytest.fixture(scope="module", params=tiny.TOKENIZERS)
 def windower(request, encoder):
-    return tiny.cutter_of(encoder(request.param))
+    return tiny.windower_of(encoder(request.param))
 
 
 def there_and_back(field, spans, offsets):

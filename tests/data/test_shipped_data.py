@@ -17,7 +17,7 @@ import yaml
 from electra_ie.cli.demo import score_keyword_rule
 from electra_ie.data.task import Task
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SIZES = {
     "transaction_risk": {"train": 200, "dev": 120, "test": 400, "unlabeled": 1360},
     "medical_case": {"train": 200, "dev": 100, "test": 300, "unlabeled": 800},

@@ -347,7 +347,7 @@ def test_run_resumes_only_with_the_same_settings_and_texts(corpus, tmp_path, enc
 
 
 def test_gradient_accumulation_reads_as_many_tokens(corpus, tmp_path, encoder):
-    """The gradient is tested in `test_pretraining_players.py`."""
+    """The gradient is tested in `test_token_models.py`."""
     one = pretrain([corpus], tmp_path / "one", encoder=encoder("bert"), objective="mlm", **{**SETTINGS, "max_steps": 2})
     settings = yaml.safe_load((one / "run.yaml").read_text("utf-8"))
     assert settings["gradient_accumulation_steps"] == 1

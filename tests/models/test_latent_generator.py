@@ -18,7 +18,7 @@ def generator_of(seed=0):
 
 
 def test_states_are_generated_for_the_labels_of_each_labeled_row(encoder):
-    windower = tiny.cutter_of(encoder("bert"))
+    windower = tiny.windower_of(encoder("bert"))
     batch = tiny.batch_of(windower)
     output = generator_of()(**batch)
     length = batch.input_ids.shape[1]
@@ -67,7 +67,7 @@ def test_noise_is_a_function_of_seed_step_and_row_index():
 
 @pytest.mark.parametrize("known", ["topic", "names"])
 def test_no_states_are_generated_for_a_field_without_labels(encoder, known):
-    windower = tiny.cutter_of(encoder("bert"))
+    windower = tiny.windower_of(encoder("bert"))
     gold = {"topic": "trade"} if known == "topic" else {"names": ()}
     batch = collate(tiny.rows(windower, [Document("d", "the bank paid", gold)]), windower, tiny.FIELDS)
     output = generator_of()(**batch)
@@ -79,7 +79,7 @@ def test_no_states_are_generated_for_a_field_without_labels(encoder, known):
 def test_a_saved_generator_generates_the_same_states(encoder, tmp_path):
     torch.manual_seed(2)
     generator = LatentGenerator.from_encoder(encoder("bert"), tiny.FIELDS, latent_size=8, seed=5)
-    batch = tiny.batch_of(tiny.cutter_of(encoder("bert")))
+    batch = tiny.batch_of(tiny.windower_of(encoder("bert")))
     generator.save_pretrained(tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
     loaded = LatentGenerator.from_pretrained(tmp_path)

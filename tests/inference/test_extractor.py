@@ -11,7 +11,7 @@ import tiny
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_batching import FORM, TEXT, without_halves
+from unicode_texts import FORM, TEXT, without_halves
 
 from electra_ie import UserError
 from electra_ie.data.document import Document, Span
@@ -53,7 +53,7 @@ def folder(request, encoder):
 def test_a_name_every_hundredth_word_of_ten_thousand_is_found_everywhere(folder):
     """Recall does not depend on where in a long text a name stands: nothing is cut off, nothing is passed over."""
     draw = random.Random(1)
-    extractor = knowing(tiny.cutter_of(folder, 48, 4))
+    extractor = knowing(tiny.windower_of(folder, 48, 4))
     words, gold, length = [], [], 0
     for number in range(1, 10_001):
         word = ENTITY if number % 100 == 0 else draw.choice(tiny.WORDS) + draw.choice(("", "", "", "", ",", "."))
@@ -74,7 +74,7 @@ def test_a_name_every_hundredth_word_of_ten_thousand_is_found_everywhere(folder)
     ("size", "context_overlap", "whole"), [(14, 0, False), (20, 3, False), (33, 8, False), (20, 3, True)]
 )
 def test_a_name_that_lies_across_a_cut_is_found_whole(folder, size, context_overlap, whole):
-    windower = WindowTokenizer(tiny.cutter_of(folder).tokenizer, size, context_overlap, whole)
+    windower = WindowTokenizer(tiny.windower_of(folder).tokenizer, size, context_overlap, whole)
     extractor = knowing(windower)
     crossed = 0
     for number in range(1, 60):  # at the very beginning a tokenizer may put its word mark on the first digit
@@ -99,7 +99,7 @@ def scattered(batch):
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_finding_is_a_passage_without_white_space_at_its_edges(folder, whole, text, form, size):
     text = without_halves(unicodedata.normalize(form, text) if form else text)
-    windower = WindowTokenizer(tiny.cutter_of(folder).tokenizer, size, 3, whole)
+    windower = WindowTokenizer(tiny.windower_of(folder).tokenizer, size, 3, whole)
     found = Extractor(Oracle(scattered), windower, tiny.FIELDS)(text)
     for each in found:
         assert 0 <= each.start <= each.end <= len(text)
@@ -118,7 +118,7 @@ def test_a_finding_is_a_passage_without_white_space_at_its_edges(folder, whole, 
 def reader(folder):
     """A real discriminator whose answers differ from text to text."""
     discriminator = tiny.discriminator_of(folder, sharp=3.0).eval()
-    return Extractor(discriminator, tiny.cutter_of(folder, 32, 4), tiny.FIELDS)
+    return Extractor(discriminator, tiny.windower_of(folder, 32, 4), tiny.FIELDS)
 
 
 def test_company_changes_no_answer(reader, monkeypatch):
@@ -172,7 +172,7 @@ def test_nothing_is_found_in_a_text_without_characters(reader):
 
 
 def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in_the_loudest(encoder):
-    windower = tiny.cutter_of(encoder("bert"), 24, 4)
+    windower = tiny.windower_of(encoder("bert"), 24, 4)
     bank, river = windower.tokens("bank")[0][0], windower.tokens("river")[0][0]
 
     def predict_logits(batch):
@@ -199,7 +199,7 @@ def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in
 
 def test_a_flag_holds_from_a_half_upwards_and_a_span_has_the_mean_probability_of_the_tags_it_was_given(encoder):
     """The second token would rather go on with an amount, which nothing began: its tag is the best that may follow."""
-    windower = tiny.cutter_of(encoder("bert"))
+    windower = tiny.windower_of(encoder("bert"))
     tags = torch.zeros(1, 4, 5)  # [CLS] bank paid [SEP]; O, B-person, I-person, B-amount, I-amount
     tags[0, 1, 1], tags[0, 2, 2], tags[0, 2, 4] = 5.0, 2.0, 2.5
     extractor = Extractor(
@@ -243,7 +243,7 @@ def test_a_saved_extractor_is_read_back_without_texts_and_paths(run, tmp_path):
 
 def test_an_extractor_that_was_never_loaded_is_saved_too(encoder, tmp_path):
     folder = encoder("bert")
-    made = Extractor(tiny.discriminator_of(folder), tiny.cutter_of(folder), tiny.FIELDS)
+    made = Extractor(tiny.discriminator_of(folder), tiny.windower_of(folder), tiny.FIELDS)
     made.save_pretrained(tmp_path / "saved")
     again = Extractor.from_pretrained(tmp_path / "saved")
     assert again.fields == tiny.FIELDS

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reading import read, refusal, write
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.text_files import SourceLine
@@ -22,23 +23,6 @@ ENTITIES = Field("entities", "spans", ("PER", "LOC"))
 
 AWKWARD = "Zoë İ e\u0301 👩‍👩‍👧 1️⃣ ﬁ ½\r\nnext\u2028\u200bＡ\n\tend"
 """Characters that are easily normalized, split or counted twice."""
-
-
-def write(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
-
-
-def read(format: str, path: Path, *fields: Field, **options: object) -> list:
-    return list(READERS[format].read(path, fields, options))
-
-
-def refusal(format: str, path: Path, *fields: Field, **options: object) -> str:
-    with pytest.raises(UserError) as caught:
-        read(format, path, *fields, **options)
-    return str(caught.value)
 
 
 # --- Files

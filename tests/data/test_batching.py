@@ -11,35 +11,19 @@ import tiny
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from unicode_texts import FORM, TEXT, without_halves
 
 from electra_ie.data.batching import Batches, collate
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import IGNORED
 from electra_ie.data.windowing import LabeledWindow, WindowTokenizer, label
 
-TRICKY = (
-    "Cafe\u0301 ", "\u00e9t\u00e9 ", "\u0130stanbul ", "\uff11\uff12\uff13 ", "\ufb01ne ", "x\u200bz ", "\u200d", "\ufeff",
-    "\U0001f469\u200d\U0001f467\u200d\U0001f466 ", "\U0001f44d\U0001f3fd", "\r\n", "\n\n", "\t", "\u00a0", "\u3000",
-    "\u6771\u4eac\u90fd", "\u3002", "a\u0308\u0323", "\u0301", "\u2168 ", "\u2460", "5.975,74 ", "Mr. Arden. ", "bank ",
-    "transfer ", "-", "(", ")", "\u0645\u0631\u062d\u0628\u0627 ", "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35", "\x00", "\x7f",
-)  # fmt: skip
-"""Combining marks, ligatures, full-width digits, joiners, controls, line ends: text that normalization changes."""
-PIECE = st.one_of(
-    st.sampled_from(TRICKY), st.text(max_size=6), st.sampled_from(tiny.WORDS).map(lambda word: word + " ")
-)
-TEXT = st.lists(PIECE, max_size=40).map("".join)
 MARKS = "".join(character for character in map(chr, range(0x110000)) if unicodedata.category(character)[0] == "M")
-FORM = st.sampled_from(["NFC", "NFD", "NFKC", "NFKD", ""])
-
-
-def without_halves(text):
-    """Return the text without lone surrogates, which the readers refuse."""
-    return text.encode("utf-8", "ignore").decode()
 
 
 @pytest.fixture(scope="module", params=tiny.TOKENIZERS)
 def tokenizer(request, encoder):
-    return tiny.cutter_of(encoder(request.param)).tokenizer
+    return tiny.windower_of(encoder(request.param)).tokenizer
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -96,7 +80,7 @@ def test_offsets_refer_to_the_text_before_normalization(tokenizer, whole, text, 
 
 
 def test_whole_words_are_labeled_on_their_first_token(encoder):
-    windower = WindowTokenizer(tiny.cutter_of(encoder("bert")).tokenizer, 64, 4, whole_words=True)
+    windower = WindowTokenizer(tiny.windower_of(encoder("bert")).tokenizer, 64, 4, whole_words=True)
     text = "the Zyqxo\u0301 paid"
     ids, offsets = windower.tokens(text)
     labeled = [text[start:end] for start, end in offsets if start < end]
@@ -139,7 +123,7 @@ def test_window_has_the_gold_of_its_own_tokens(tokenizer):
 
 
 def test_unlabeled_field_is_ignored_and_not_a_class(encoder):
-    windower = tiny.cutter_of(encoder("bert"))
+    windower = tiny.windower_of(encoder("bert"))
     known = Document("k", "paid", {"topic": "trade", "risks": (), "names": ()})
     batch = collate(tiny.rows(windower, [known, known.unlabeled()]), windower, tiny.FIELDS)
     assert batch.labels["topic"].tolist() == [0, IGNORED]
@@ -149,7 +133,7 @@ def test_unlabeled_field_is_ignored_and_not_a_class(encoder):
 
 
 def test_special_tokens_padding_and_context_are_not_owned(encoder):
-    windower = tiny.cutter_of(encoder("roberta"), 16, 4)
+    windower = tiny.windower_of(encoder("roberta"), 16, 4)
     rows = tiny.rows(windower, [Document("d", "bank " * 40)])
     rows.append(LabeledWindow(windower("bank")[0], {}))
     batch = collate(rows, windower, ())
@@ -175,7 +159,7 @@ def same(one, other):
 
 
 def test_batch_depends_on_seed_and_index_only(encoder):
-    windower = tiny.cutter_of(encoder("bert"))
+    windower = tiny.windower_of(encoder("bert"))
     once, again = tiny.batches_of(windower), tiny.batches_of(windower)
     indices = list(range(9))
     first = {index: once[index] for index in indices}
@@ -187,7 +171,7 @@ def test_batch_depends_on_seed_and_index_only(encoder):
 
 @pytest.mark.parametrize("size", [4, 5, 12, 20])
 def test_every_labeled_window_is_read_once_per_epoch(encoder, size):
-    windower = tiny.cutter_of(encoder("bert"))
+    windower = tiny.windower_of(encoder("bert"))
     rows = tiny.rows(windower, tiny.documents(12))
     batches = Batches(rows, [], (size, 4), windower, tiny.FIELDS, 0)
     for epoch in range(3):
@@ -199,7 +183,7 @@ def test_every_labeled_window_is_read_once_per_epoch(encoder, size):
 
 @pytest.mark.parametrize("processes", [2, 3])
 def test_processes_divide_the_batch(encoder, processes):
-    windower = tiny.cutter_of(encoder("bert"))
+    windower = tiny.windower_of(encoder("bert"))
     whole = tiny.batches_of(windower, (5, 4))[3]
     indices, texts = [], {}
     for process in range(processes):
@@ -218,7 +202,7 @@ def test_processes_divide_the_batch(encoder, processes):
 
 def test_span_over_two_windows_continues_in_the_second(encoder):
     """A window ends at a line end inside a name of two lines; the second part has I tags only."""
-    windower = tiny.cutter_of(encoder("bert"), 12, 2)
+    windower = tiny.windower_of(encoder("bert"), 12, 2)
     text = "the bank paid Arden and sons\nof river city the old house by the red river"
     start, end = text.index("Arden"), text.index(" the old")
     document = Document("d", text, {"names": (Span(start, end, "person"),)})

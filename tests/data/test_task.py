@@ -16,7 +16,7 @@ from electra_ie.data.document import Span
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import list_tasks
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("ELECTRA_IE_DATA", ROOT.parent / "shared" / "data"))
 
 YAML = """\

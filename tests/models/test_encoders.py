@@ -87,7 +87,7 @@ def test_an_encoder_takes_as_many_tokens_as_it_says(encoder, family):
     from electra_ie.data.batching import collate
     from electra_ie.data.document import Document
 
-    windower = tiny.cutter_of(folder, most)
+    windower = tiny.windower_of(folder, most)
     rows = tiny.rows(windower, [Document("d", "bank, " * 300)])
     batch = collate(rows, windower, ())
     assert batch.input_ids.shape[1] > most - 10

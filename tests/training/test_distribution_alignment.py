@@ -18,7 +18,7 @@ from electra_ie.training.trainer import Trainer
 def test_mean_probability_of_flags_becomes_their_label_share(encoder):
     """The mean is that over unlabeled texts. Ranking of texts and other fields are unchanged."""
     folder = encoder("bert")
-    windower = tiny.cutter_of(folder)
+    windower = tiny.windower_of(folder)
     teacher = tiny.discriminator_of(folder, sharp=20.0)
     with torch.no_grad():
         teacher.head(tiny.RISKS).output_layer.bias.copy_(torch.tensor([-4.0, 3.0]))
@@ -37,7 +37,7 @@ def test_mean_probability_of_flags_becomes_their_label_share(encoder):
 
 def test_flags_of_all_texts_or_none_and_flags_without_a_pool_are_unchanged(encoder):
     folder = encoder("bert")
-    windower, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder)
+    windower, teacher = tiny.windower_of(folder), tiny.discriminator_of(folder)
     rows = tiny.rows(windower, [document.unlabeled() for document in tiny.documents(9)])
     labeled = [replace(row, gold={"risks": [1.0, 0.0]}) for row in rows]
     before = teacher.head(tiny.RISKS).output_layer.bias.clone()
@@ -49,7 +49,7 @@ def test_flags_of_all_texts_or_none_and_flags_without_a_pool_are_unchanged(encod
 
 def test_shares_are_weighted_by_windows(encoder):
     folder = encoder("bert")
-    windower, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=20.0)
+    windower, teacher = tiny.windower_of(folder), tiny.discriminator_of(folder, sharp=20.0)
     rows = tiny.rows(windower, tiny.documents(12))
     light = [
         replace(row, window=replace(row.window, weight=1.0 if index < 4 else 0.1)) for index, row in enumerate(rows)

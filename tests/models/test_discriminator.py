@@ -38,7 +38,7 @@ def family_discriminator(request, encoder):
     """Return the discriminator of a family, with logits far from zero, and its window tokenizer."""
     family, pooling = request.param
     folder = encoder(family)
-    return tiny.discriminator_of(folder, pooling=pooling, sharp=1.0).eval(), tiny.cutter_of(folder, 160)
+    return tiny.discriminator_of(folder, pooling=pooling, sharp=1.0).eval(), tiny.windower_of(folder, 160)
 
 
 def row(windower, text):
@@ -105,7 +105,7 @@ def test_a_head_that_reads_more_than_states_is_refused_by_name(encoder):
 @pytest.mark.parametrize("family", ["bert", "roberta", "electra", "distilbert"])
 def test_after_the_averaging_layer_the_first_token_holds_the_mean_without_padding(encoder, family):
     discriminator = tiny.discriminator_of(encoder(family), [tiny.TOPIC], "mean").eval()
-    windower = tiny.cutter_of(encoder(family))
+    windower = tiny.windower_of(encoder(family))
     batch = collate([row(windower, SHORT), row(windower, SHORT + " the bank was closed today")], windower, ())
     with torch.no_grad():
         states = discriminator.encode(batch)
@@ -133,7 +133,7 @@ def test_k_labels_have_k_outputs(encoder, size):
 
 def test_the_realness_layer_of_flags_is_not_saved(encoder, tmp_path):
     discriminator = tiny.discriminator_of(encoder("bert"), realness_head=True)
-    save_fields(tmp_path, discriminator, tiny.cutter_of(encoder("bert")), edges_of((), tiny.FIELDS))
+    save_fields(tmp_path, discriminator, tiny.windower_of(encoder("bert")), edges_of((), tiny.FIELDS))
     saved = load_file(tmp_path / "risks" / "model.safetensors")
     assert not [name for name in saved if "realness" in name]
     assert saved["classifier.weight"].shape == (2, 32)
@@ -144,7 +144,7 @@ def test_the_realness_layer_of_flags_is_not_saved(encoder, tmp_path):
 @pytest.mark.parametrize("kind", ["topic", "risks", "names"])
 def test_unlabeled_documents_do_not_change_the_classification_loss(encoder, kind):
     """Neither the loss nor its gradient changes when unlabeled texts are added to the batch."""
-    windower = tiny.cutter_of(encoder("bert"))
+    windower = tiny.windower_of(encoder("bert"))
     discriminator = tiny.discriminator_of(encoder("bert")).eval()
     known = tiny.rows(windower, tiny.documents(4))
     bare = tiny.rows(windower, [document.unlabeled() for document in tiny.documents(5, seed=9)])

@@ -72,7 +72,7 @@ def losses_of(folder, terms, parts, process=0, processes=1):
     The odd number gives two processes different shares.
     """
     settings = settings_of(terms, max_steps=5)
-    batches = tiny.batches_of(tiny.cutter_of(folder), (5, 4 if settings.has_generator else 0), process, processes)
+    batches = tiny.batches_of(tiny.windower_of(folder), (5, 4 if settings.has_generator else 0), process, processes)
     pair = pair_of(folder, settings)
     pair.accumulation_steps = parts
     assert pair.accelerator.num_processes == processes
@@ -94,7 +94,7 @@ def adversarial_pair(encoder, request):
     folder = encoder("bert")
     settings = settings_of(request.param, max_grad_norm=1e9)
     pair = pair_of(folder, settings)
-    batches = tiny.batches_of(tiny.cutter_of(folder))
+    batches = tiny.batches_of(tiny.windower_of(folder))
     return pair, batches, settings
 
 
@@ -200,7 +200,7 @@ def test_without_a_generator_the_loop_is_supervised_training(encoder):
     settings = settings_of(SUPERVISED)
     pair = pair_of(folder, settings)
     assert pair.generator is None
-    steps = list(training_steps(pair, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), settings))
+    steps = list(training_steps(pair, tiny.batches_of(tiny.windower_of(folder), (6, 0)), settings))
     assert [step.number for step in steps] == [0, 1, 2, 3]
     assert all(step.realness is None and set(step.losses) == {"discriminator"} for step in steps)
     assert steps[-1].losses["discriminator"] < steps[0].losses["discriminator"]
@@ -213,7 +213,7 @@ def test_frozen_word_embeddings_do_not_change(encoder):
         pair = pair_of(folder, settings)
         table = pair.unwrapped_discriminator.encoder.get_input_embeddings().weight
         before = table.detach().clone()
-        list(training_steps(pair, tiny.batches_of(tiny.cutter_of(folder), (6, 0)), settings))
+        list(training_steps(pair, tiny.batches_of(tiny.windower_of(folder), (6, 0)), settings))
         assert torch.equal(before, table.detach()) == freeze
 
 
@@ -228,7 +228,7 @@ def test_steps_after_a_resume_equal_those_without_an_interruption(encoder, pooli
         for module in pair.unwrapped_discriminator.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.3
-        batches = tiny.batches_of(tiny.cutter_of(folder))
+        batches = tiny.batches_of(tiny.windower_of(folder))
         steps = []
         for step in training_steps(pair, batches, settings):
             steps.append(step.losses)

@@ -25,7 +25,7 @@ TOPIC = tiny.TOPIC
 
 def fitted(folder: str, documents, pool=(), dev=(), sharp: float = 1.0) -> FeatureClassifier:
     """Return a classifier fitted to these documents, with an untrained teacher."""
-    windower, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=sharp)
+    windower, teacher = tiny.windower_of(folder), tiny.discriminator_of(folder, sharp=sharp)
     classifier = FeatureClassifier(teacher)
     labeled, unlabeled, dev_rows = (tiny.rows(windower, part) for part in (documents, pool, dev))
     classifier.fit(labeled, unlabeled, dev_rows, teacher, windower, seed=0)
@@ -48,7 +48,7 @@ def of_cues(size: int, seed: int) -> list[Document]:
 
 def test_regression_predicts_the_classes_of_unseen_texts(encoder):
     classifier = fitted(encoder("bert"), of_cues(40, 5), [document.unlabeled() for document in of_cues(30, 8)])
-    windower = tiny.cutter_of(encoder("bert"))
+    windower = tiny.windower_of(encoder("bert"))
     unseen = of_cues(60, 21)
     states = torch.tensor(classifier._read(tiny.rows(windower, unseen), windower))
     predicted = [TOPIC.labels[index] for index in classifier.layers[TOPIC.name](states).argmax(1).tolist()]
@@ -58,7 +58,7 @@ def test_regression_predicts_the_classes_of_unseen_texts(encoder):
 
 def test_combination_is_the_geometric_mean_and_leaves_other_fields_unchanged(encoder):
     classifier = fitted(encoder("bert"), tiny.documents(40), pool())
-    batch = tiny.batch_of(tiny.cutter_of(encoder("bert")))
+    batch = tiny.batch_of(tiny.windower_of(encoder("bert")))
     texts = batch.rows(~batch.known())
     count = len(texts.input_ids)
     even = torch.full((count, len(TOPIC.labels)), 1 / len(TOPIC.labels))
@@ -81,7 +81,7 @@ def test_class_without_a_label_keeps_the_teachers_prediction(encoder):
     first, second, last = TOPIC.labels
     assert not fitted(encoder("bert"), of_class(first)).layers, "there is one class only"
     classifier = fitted(encoder("bert"), of_class(first, second))
-    batch = tiny.batch_of(tiny.cutter_of(encoder("bert")))
+    batch = tiny.batch_of(tiny.windower_of(encoder("bert")))
     certain = torch.zeros(len(batch.input_ids), len(TOPIC.labels))
     certain[:, TOPIC.labels.index(last)] = 1.0
     combined = classifier.combine_with_teacher({TOPIC.name: certain}, batch)[TOPIC.name]
@@ -92,7 +92,7 @@ def test_class_without_a_label_keeps_the_teachers_prediction(encoder):
 
 def answered_by(classifier: FeatureClassifier, folder: str):
     """Return sixty documents with the classes that the regression predicts."""
-    windower = tiny.cutter_of(folder)
+    windower = tiny.windower_of(folder)
     states = torch.tensor(classifier._read(tiny.rows(windower, tiny.documents(60, seed=21)), windower))
     return with_classes(classifier.layers[TOPIC.name](states))
 
@@ -118,7 +118,7 @@ def test_with_dev_the_combination_must_beat_the_teacher(encoder):
     folder = encoder("bert")
     classifier = fitted(folder, tiny.documents(40))
     assert fitted(folder, tiny.documents(40), dev=answered_by(classifier, folder)).layers
-    windower, teacher = tiny.cutter_of(folder), tiny.discriminator_of(folder, sharp=20.0).eval()
+    windower, teacher = tiny.windower_of(folder), tiny.discriminator_of(folder, sharp=20.0).eval()
     batch = collate(tiny.rows(windower, tiny.documents(60, seed=21)), windower, tiny.FIELDS)
     of_teacher = with_classes(teacher.predict_logits(batch)[TOPIC.name])
     assert not fitted(folder, tiny.documents(40), dev=of_teacher, sharp=20.0).layers

@@ -10,7 +10,7 @@ import processes
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_formats import read, refusal, write
+from reading import read, refusal, write
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.document import Span

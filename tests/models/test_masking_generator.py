@@ -69,7 +69,7 @@ def test_the_mask_is_a_function_of_seed_step_row_index_and_scores():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_discriminator_scores_a_masked_text_like_one_with_mask_tokens(encoder, family):
     folder = encoder(family)
-    batch, generator = tiny.batch_of(tiny.cutter_of(folder)), generator_of(folder)
+    batch, generator = tiny.batch_of(tiny.windower_of(folder)), generator_of(folder)
     discriminator = tiny.discriminator_of(folder, sharp=5.0).eval()
     tokenizer = load_tokenizer(folder)
     check_maskable(discriminator, folder, tokenizer.mask_token_id)
@@ -100,7 +100,7 @@ def test_the_discriminator_scores_a_masked_text_like_one_with_mask_tokens(encode
 
 def test_the_masking_effect_is_the_divergence_on_masked_texts_and_changes_nothing(encoder):
     folder = encoder("bert")
-    batch, generator = tiny.batch_of(tiny.cutter_of(folder)), generator_of(folder)
+    batch, generator = tiny.batch_of(tiny.windower_of(folder)), generator_of(folder)
     discriminator = tiny.discriminator_of(folder, sharp=5.0).train()
     for module in discriminator.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -152,12 +152,12 @@ def test_the_teacher_is_not_part_of_the_generator(encoder):
 def test_a_generator_without_a_teacher_says_so(encoder):
     folder = encoder("bert")
     with pytest.raises(RuntimeError, match="set `teacher` before the first step"):
-        MaskingGenerator.from_encoder(folder)(**tiny.batch_of(tiny.cutter_of(folder)))
+        MaskingGenerator.from_encoder(folder)(**tiny.batch_of(tiny.windower_of(folder)))
 
 
 def test_a_batch_without_unlabeled_rows_gives_no_masked_texts(encoder):
     folder = encoder("bert")
-    batch = tiny.batch_of(tiny.cutter_of(folder))
+    batch = tiny.batch_of(tiny.windower_of(folder))
     labeled = batch.rows(batch.known())
     output = tiny.discriminator_of(folder)(**labeled, generated=generator_of(folder)(**labeled).detach())
     assert all(len(scores.logits) == 0 for scores in output.generated_units.values())
@@ -167,7 +167,7 @@ def test_a_batch_without_unlabeled_rows_gives_no_masked_texts(encoder):
 
 def test_a_saved_generator_masks_the_same_tokens(encoder, tmp_path):
     folder = encoder("bert")
-    batch, generator = tiny.batch_of(tiny.cutter_of(folder)), generator_of(folder)
+    batch, generator = tiny.batch_of(tiny.windower_of(folder)), generator_of(folder)
     generator.save_pretrained(tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
     loaded = MaskingGenerator.from_pretrained(tmp_path)

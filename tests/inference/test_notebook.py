@@ -9,7 +9,7 @@ import pickle
 import re
 
 import pytest
-from test_page import ParsedPage as Parsed
+from parsed_page import ParsedPage as Parsed
 
 from electra_ie import Extractor
 from electra_ie.common import progress as console
