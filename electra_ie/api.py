@@ -245,7 +245,7 @@ def evaluate(
 
 def extract(
     run: str | os.PathLike[str],
-    paths: Iterable[str | os.PathLike[str]],
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     output: str | os.PathLike[str] | TextIO,
     html: str | os.PathLike[str] | None = None,
     *,
@@ -280,7 +280,8 @@ def extract(
     _check_outputs(files)
     folder = run_folder(run)
     task = load_task(folder)
-    inbox = Inbox(paths, task, text, id)
+    listed = [paths] if isinstance(paths, str | os.PathLike) else paths
+    inbox = Inbox(listed, task, text, id)
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
     refuse_overwriting([*files, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
     extractor = Extractor.from_pretrained(folder)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from electra_ie.common.errors import UserError, nearest
 from electra_ie.data.fields import IGNORED, Field
 from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
 
@@ -85,6 +86,9 @@ def batch_of_tensors(
 
     By default no token is padding, all tokens that are not padding are classified, each row has the weight 1, and the
     labels of fields that `labels` lacks are unknown.
+
+    Raises:
+        UserError: labels are for a field that is not in `fields`, or have another shape.
     """
     rows, device = len(input_ids), input_ids.device
     if attention_mask is None:
@@ -95,11 +99,27 @@ def batch_of_tensors(
         window_weight = torch.ones(rows, device=device)
     if row_indices is None:
         row_indices = torch.arange(rows, device=device)
+    if labels is not None and not isinstance(labels, Mapping):
+        raise UserError("labels are not a mapping.", remedy="Give a dict with the labels of each field by its name.")
     labels = dict(labels or {})
+    names = [field.name for field in fields]
+    for name in labels if fields else ():
+        if name not in names:
+            raise UserError(f'there are labels for the unknown field "{name}".', remedy=nearest(name, names))
     for field in fields:
-        if field.name not in labels:
-            labels[field.name] = _unknown_labels(field, input_ids)
+        unknown = _unknown_labels(field, input_ids)
+        labels[field.name] = _checked_labels(field, labels[field.name], unknown) if field.name in labels else unknown
     return Batch(input_ids, attention_mask, token_mask, labels, window_weight, row_indices)
+
+
+def _checked_labels(field: Field, labels: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
+    """Return the labels of one field with the type of `expected`. Raises UserError if they have another shape."""
+    shape = tuple(labels.shape) if isinstance(labels, torch.Tensor) else type(labels).__name__
+    if shape != tuple(expected.shape):
+        message = f"the labels of the field {field.name} ({field.kind}) are {shape}, not {tuple(expected.shape)}."
+        remedy = "Give class ids (B,), zeros and ones for flags (B, K), or BIO ids for spans (B, L)."
+        raise UserError(message, remedy=remedy)
+    return labels.to(expected.dtype)
 
 
 def _unknown_labels(field: Field, input_ids: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -121,6 +121,35 @@ def _files(value: Any, source: Source) -> dict[str, tuple[str, ...]]:
                 remedy = "Give a path relative to the folder of the data, without .., and the folder by data or --data."
                 raise source.error(("files", split), f'the path "{name}" may leave the folder of the data.', remedy)
     return files
+
+
+def validated_fields(fields: Iterable[Field] | Mapping[str, Any]) -> tuple[Field, ...]:
+    """Return fields after the checks that apply to those of a task.yaml.
+
+    Args:
+        fields: Fields, or their declarations by name as in task.yaml.
+
+    Raises:
+        UserError: a name, kind or label is invalid, or there are no fields.
+    """
+    if not isinstance(fields, Mapping):
+        listed = list(fields)
+        for field in listed:
+            if not isinstance(field, Field):
+                remedy = 'Give Field("NAME", "classes, flags or spans", ("LABEL", ...)) for each.'
+                raise UserError(f"a field is of the type {type(field).__name__}, not Field.", remedy=remedy)
+        names = [field.name for field in listed]
+        repeated = next((name for name in names if names.count(name) > 1), None)
+        if repeated is not None:
+            raise UserError(f'two fields are called "{repeated}".', remedy="Rename one of them.")
+        fields = {field.name: _declaration(field) for field in listed}
+    return tuple(_fields(fields, Source(Path("fields"), {})))
+
+
+def _declaration(field: Field) -> dict[str, Any]:
+    labels = list(field.labels) if isinstance(field.labels, tuple | list) else field.labels
+    overlaps = {"overlaps": field.overlaps} if field.kind == "spans" else {}
+    return {"kind": field.kind, "labels": labels, "from": field.source, **overlaps}
 
 
 def _fields(value: Any, source: Source) -> Iterator[Field]:

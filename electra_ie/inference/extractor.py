@@ -28,8 +28,9 @@ from electra_ie.data.task import Task
 from electra_ie.data.windowing import LabeledWindow, Window, WindowTokenizer
 from electra_ie.inference.html_report import frame
 from electra_ie.models.discriminator import Discriminator
+from electra_ie.models.saved import check_save_directory
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import SETTINGS, TASK, is_finished, load_task
+from electra_ie.runs.layout import CONFIG, SETTINGS, TASK, is_finished, load_task
 from electra_ie.runs.storage import load_run, model_files, save_fields
 from electra_ie.runs.upload import push_models, push_run
 
@@ -169,14 +170,16 @@ class Extractor:
             folder: The folder. Models that it has for the same fields are replaced.
 
         Raises:
-            UserError: It is a file, or the folder of a run, whose audit would no longer match its models.
+            UserError: It is a file, the folder of a run, a task or another model, or has other files in the place of a
+                model.
         """
         folder = Path(folder)
-        if folder.exists() and not folder.is_dir():
-            raise UserError("this is a file.", file=folder, remedy="Give a folder.")
-        if (folder / SETTINGS).is_file():
-            message = "this is the folder of a run, whose audit records the models in it."
-            raise UserError(message, file=folder, remedy="Give another folder.")
+        check_save_directory(folder, [field.name for field in self.fields])
+        if (folder / TASK).exists() and not (folder / CONFIG).exists():
+            remedy = "Give another folder."
+            raise UserError(
+                "this is the folder of a task, whose task.yaml would be replaced.", file=folder, remedy=remedy
+            )
         save_fields(folder, self.discriminator, self.windower, self.edges)
         write(folder / TASK, yaml.safe_dump(self._task().without_folder(), sort_keys=False, allow_unicode=True))
 
@@ -222,8 +225,11 @@ class Extractor:
     def __call__(self, text: str | list[str] | tuple[str, ...]) -> Findings | list[Findings]:
         """Return the findings of one text, in the order of their offsets, or of each text of a list."""
         if isinstance(text, str):
-            return Findings(next(self.read([Document("", text)])))
-        return [Findings(result) for result in self.read(Document("", item) for item in text)]
+            return Findings(next(self.read([Document("", _checked_text(text))])))
+        if not isinstance(text, list | tuple):
+            raise UserError(f"text is of the type {type(text).__name__}.", remedy="Give a string or a list of strings.")
+        documents = [Document("", _checked_text(item, f"item {index} ")) for index, item in enumerate(text)]
+        return [Findings(result) for result in self.read(documents)]
 
     def read(self, documents: Iterable[Document]) -> Iterator[DocumentResult]:
         """Yield the result of each document, in the order of the input.
@@ -287,6 +293,18 @@ class Extractor:
             findings += of_field if item.document.text.strip() else []  # a blank text has answers but no findings
         findings.sort(key=lambda finding: (finding.start, finding.end, finding.field, finding.label))
         return DocumentResult(item.document, len(item.windows), answers, findings, self.model)
+
+
+def _checked_text(text: Any, name: str = "text ") -> str:
+    """Return a text. Raises UserError if it is not a string, or has surrogates, which no tokenizer accepts."""
+    if not isinstance(text, str):
+        raise UserError(f"{name}is of the type {type(text).__name__}, not a string.", remedy="Give strings.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        message = f"{name}has a lone surrogate at character {error.start}, which is not a character."
+        raise UserError(message, remedy='Decode the text as UTF-8, for example with errors="replace".') from error
+    return text
 
 
 def _finding_record(finding: Finding) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
+from electra_ie.common.errors import UserError
 from electra_ie.data.fields import Field
 
 FieldLike = Field | Mapping[str, Any]
@@ -75,6 +76,8 @@ class LatentGeneratorConfig(_FieldsConfig):
         **kwargs: Any,
     ) -> None:
         """See the class for the arguments."""
+        if latent_size < 1:
+            raise UserError(f"latent_size is {latent_size}.", remedy="It must be at least 1.")
         self.hidden_size, self.latent_size, self.seed = hidden_size, latent_size, seed
         super().__init__(fields, **kwargs)
 
@@ -102,6 +105,8 @@ class MaskingGeneratorConfig(PreTrainedConfig):
         **kwargs: Any,
     ) -> None:
         """See the class for the arguments."""
+        if not 0 <= mask_ratio <= 1:
+            raise UserError(f"mask_ratio is {mask_ratio}.", remedy="It is a share, from 0 to 1.")
         self.hidden_size, self.mask_token_id = hidden_size, mask_token_id
         self.special_token_ids = sorted(special_token_ids)
         self.mask_ratio, self.seed = mask_ratio, seed

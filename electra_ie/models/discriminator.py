@@ -9,6 +9,7 @@ for the realness, which is trained with the head and is not saved.
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,10 +23,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import MODEL_FILES
-from electra_ie.common.hub_client import download, parse_hub_name
 from electra_ie.config.train import PRESETS
 from electra_ie.data.batching import Batch, batch_of_tensors
 from electra_ie.data.fields import Field
+from electra_ie.data.task_yaml import validated_fields
 from electra_ie.models.configs import DiscriminatorConfig
 from electra_ie.models.encoders import quiet_transformers, translate_load_errors
 from electra_ie.models.heads import FieldHead, module_key
@@ -40,6 +41,7 @@ from electra_ie.models.outputs import (
 )
 from electra_ie.models.parity_checks import check_stock_parity
 from electra_ie.models.pooling import AVERAGES, choose_pooling, with_averaging_layer
+from electra_ie.models.saved import check_save_directory, local_folder
 from electra_ie.models.untrusted import CONFIG, inspect_model, read_json_object, strip_code_references
 
 HEAD_FILES = (CONFIG, *(f"*/{name}" for name in MODEL_FILES))
@@ -73,7 +75,7 @@ class Discriminator(PreTrainedModel):
                 with random weights from `config.encoder`.
         """
         super().__init__(config)
-        self.fields = config.typed_fields
+        self.fields = validated_fields(config.typed_fields)
         if models is None:
             models = {field.name: model_from_config(config.encoder, field, config.pooling) for field in self.fields}
         self.encoder = models[self.fields[0].name].base_model
@@ -88,19 +90,25 @@ class Discriminator(PreTrainedModel):
 
     @classmethod
     def from_encoder(
-        cls, encoder: str, fields: Sequence[Field], *, pooling: str | None = None, realness_head: bool = False
+        cls,
+        encoder: str,
+        fields: Sequence[Field] | Mapping[str, Any],
+        *,
+        pooling: str | None = None,
+        realness_head: bool = False,
     ) -> Self:
         """Return a discriminator with new heads on a pretrained encoder.
 
         Args:
             encoder: A folder, a name on the Hub, or `all-MiniLM-L6-v2`, which is installed with this package.
-            fields: The fields, one head each.
+            fields: The fields, one head each: `Field`s, or their declarations by name as in task.yaml.
             pooling: `mean` or `stock`; by default what the encoder was trained with (see `choose_pooling`).
             realness_head: Add an output for the realness of texts with flags. `LatentGenerator` needs it.
 
         Raises:
-            UserError: the encoder cannot be loaded, or its stock head reads more than its states.
+            UserError: a field is invalid, the encoder cannot be loaded, or its stock head reads more than its states.
         """
+        fields = validated_fields(fields)
         pooling = choose_pooling(encoder, pooling)
         models = {field.name: model_on_encoder(encoder, field, pooling) for field in fields}
         encoder_config: Any = models[fields[0].name].base_model.config
@@ -114,6 +122,7 @@ class Discriminator(PreTrainedModel):
         cls,
         pretrained_model_name_or_path: str | os.PathLike[str],
         *,
+        revision: str | None = None,
         token: str | None = None,
         local_files_only: bool = False,
     ) -> Self:
@@ -121,16 +130,16 @@ class Discriminator(PreTrainedModel):
 
         Args:
             pretrained_model_name_or_path: A folder, or `ORG/NAME` or `ORG/NAME@REVISION` on the Hub.
+            revision: A branch, tag or commit on the Hub.
             token: A token for the Hub in place of the stored one.
             local_files_only: Use the download cache only, without network access.
 
         Raises:
             UserError: a file is missing, damaged or unsafe, or weights do not fit their configuration.
         """
-        folder = Path(pretrained_model_name_or_path)
-        name = None if folder.is_dir() else parse_hub_name(pretrained_model_name_or_path)
-        if name:
-            folder = download(name, HEAD_FILES, token=token, local_files_only=local_files_only)
+        folder = local_folder(
+            pretrained_model_name_or_path, HEAD_FILES, revision=revision, token=token, local_files_only=local_files_only
+        )
         config = _read_config(folder)
         for field in config.typed_fields:
             inspect_model(folder / field.name, saved=True)
@@ -149,18 +158,38 @@ class Discriminator(PreTrainedModel):
     ) -> None:
         """Save the stock model of each field to the subfolder with its name, and `config.json`.
 
-        The realness outputs of flags, which only training uses, are not saved.
+        The realness outputs of flags, which only training uses, are not saved. An interrupted save leaves the former
+        model of a field complete.
 
         Args:
-            save_directory: The folder.
+            save_directory: The folder. The models of an earlier save are replaced.
             tokenizer: A tokenizer to save with each stock model.
             metadata: By field, further entries of the block `electra_ie` in the config of the stock model.
-            kwargs: Arguments for `save_pretrained` of the stock models, such as `max_shard_size`.
+            kwargs: `is_main_process`, which is false in processes that must not write, and arguments for
+                `save_pretrained` of the stock models, such as `max_shard_size`.
+
+        Raises:
+            UserError: the folder is that of a run or of another model, or has other files in place of a model.
         """
+        if not kwargs.pop("is_main_process", True):
+            return
+        for name in ("push_to_hub", "state_dict"):
+            if kwargs.pop(name, None):
+                raise UserError(f"save_pretrained does not support {name}.", remedy="Leave it out.")
         folder = Path(save_directory)
+        check_save_directory(folder, [field.name for field in self.fields])
+        self.write(folder, tokenizer, metadata, **kwargs)
+
+    def write(
+        self,
+        folder: Path,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        metadata: Mapping[str, Mapping[str, Any]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Save the models as `save_pretrained`, which see, without its checks of the folder."""
         folder.mkdir(parents=True, exist_ok=True)
         for field in self.fields:
-            # Each subfolder has a temporary name first, so that an interrupted save leaves the old one complete.
             part = folder / f".{field.name}.part"
             shutil.rmtree(part, ignore_errors=True)
             with quiet_transformers(), self.stock_model(field) as model:
@@ -172,8 +201,19 @@ class Discriminator(PreTrainedModel):
                 tokenizer.save_pretrained(part)
             shutil.rmtree(folder / field.name, ignore_errors=True)
             os.replace(part, folder / field.name)
-        self.config.architectures = [type(self).__name__]
-        self.config.save_pretrained(folder)
+        config = copy.deepcopy(self.config)
+        config.architectures, config.realness_head = [type(self).__name__], False
+        config.save_pretrained(folder)
+
+    def resize_token_embeddings(self, *_: Any, **__: Any) -> Any:
+        """Raise UserError: the stock models would not have the vocabulary of their configuration."""
+        remedy = "Resize and save the encoder, and call from_encoder with its folder."
+        raise UserError("the vocabulary of a discriminator cannot be resized.", remedy=remedy)
+
+    def push_to_hub(self, *_: Any, **__: Any) -> str:  # type: ignore[override]
+        """Raise UserError: `Extractor.push_to_hub` checks for secrets and replaces the files of an earlier run."""
+        remedy = "Push the run with electra_ie.push_to_hub, or its extractor with Extractor.push_to_hub."
+        raise UserError("a discriminator is not pushed by itself.", remedy=remedy)
 
     def head(self, field: Field) -> FieldHead:
         """Return the head of a field."""
@@ -194,6 +234,7 @@ class Discriminator(PreTrainedModel):
         token_mask: torch.Tensor | None = None,
         window_weight: torch.Tensor | None = None,
         row_indices: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
         generated: GeneratorOutput | None = None,
         loss_weights: Mapping[str, float] | None = None,
         mean: Mean = local_mean,
@@ -208,6 +249,7 @@ class Discriminator(PreTrainedModel):
             token_mask: (B, L) boolean, the tokens that are classified for spans; by default all but padding.
             window_weight: (B,), the weight of each row in losses on whole texts; by default 1.
             row_indices: (B,), the index of each row over all processes; only generators use it.
+            token_type_ids: Ignored: a tokenizer returns zeros for single texts, as encoders assume by default.
             generated: The output of a generator for the same batch, detached from it. Generated states are scored in
                 addition to the batch. Masked texts replace its unlabeled rows.
             loss_weights: The weight of each loss term (see `losses.ROW_TERMS`); by default those of the preset
@@ -223,6 +265,9 @@ class Discriminator(PreTrainedModel):
         if labels or generated is not None:
             if loss_weights is None:
                 loss_weights = PRESETS[_preset_of(generated)]["discriminator"]
+            if generated is None and (needing := [name for name in loss_weights if name != "classification"]):
+                remedy = "Give generated=, or leave the term out."
+                raise UserError(f"the loss term {needing[0]} needs what a generator has produced.", remedy=remedy)
             loss, losses = weighted_loss("discriminator", loss_weights, units, generated_units or {}, mean)
         return DiscriminatorOutput(
             loss=loss,
@@ -279,6 +324,11 @@ class Discriminator(PreTrainedModel):
         assert generated.token_mask
         assert generated.labels
         for field in self.fields:
+            if field.name not in generated.states:
+                raise UserError(f"the generator lacks the field {field.name}.", remedy="Give both the same fields.")
+            if field.kind == "flags" and self.head(field).realness_layer is None:
+                message = f"the head of the field {field.name} (flags) has no output for realness."
+                raise UserError(message, remedy="Create the discriminator with realness_head=True.")
             states = generated.states[field.name]
             scores = self.head(field)(states, generated.attention_mask[field.name])
             token_mask = generated.token_mask[field.name] if field.kind == "spans" else None
@@ -389,6 +439,8 @@ def _unit_scores(
 def _read_config(folder: Path) -> DiscriminatorConfig:
     """Return the configuration of a saved discriminator. Raises UserError if there is none."""
     file = folder / CONFIG
+    if not folder.is_dir():
+        raise UserError("there is no such folder.", file=folder, remedy="Give a folder, or ORG/NAME on the Hub.")
     values = read_json_object(file)
     if values.get("model_type") != DiscriminatorConfig.model_type:
         message = f"there is no discriminator here (no {CONFIG} with the model_type {DiscriminatorConfig.model_type})."
@@ -396,7 +448,9 @@ def _read_config(folder: Path) -> DiscriminatorConfig:
     with translate_load_errors(str(folder)):
         config = DiscriminatorConfig.from_pretrained(folder)
         fields = config.typed_fields
-    # A field's name is the name of a subfolder: it may not lead out of this one.
-    if not fields or not all(field.name.isidentifier() for field in fields):
-        raise UserError("config.json has no valid fields.", file=file, remedy="Restore the file, or train again.")
+    try:
+        validated_fields(fields)  # the name of a field is that of a subfolder, and may not lead out of this one
+    except UserError as error:
+        message = f"config.json has no valid fields: {error.message}"
+        raise UserError(message, file=file, remedy="Restore the file, or train again.") from error
     return config

@@ -3,30 +3,68 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Self
+from typing import Any, Self, cast
 
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
+from electra_ie.common.errors import UserError
 from electra_ie.models.encoders import quiet_transformers, translate_load_errors
+from electra_ie.models.saved import local_folder
+from electra_ie.models.untrusted import CONFIG, read_json_object
+
+FILES = (CONFIG, "model*.safetensors")
+"""The files of a saved generator that are downloaded from the Hub."""
 
 
 class Generator(PreTrainedModel):
-    """A generator: a stock `PreTrainedModel` whose weights are saved and loaded as safetensors only."""
+    """A generator: a `PreTrainedModel` whose weights are saved and loaded as safetensors only."""
 
     main_input_name = "input_ids"
+    config_class: type[PreTrainedConfig]
 
     def init_weights(self) -> None:
-        """Do nothing: the constructors of the modules initialize the weights, from the state of torch's generator.
-
-        `_init_weights` initializes weights that a saved model lacks.
-        """
+        """Do nothing: the constructors of the modules initialize the weights, from the state of torch's generator."""
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str], **kwargs: Any) -> Self:  # type: ignore[override]
-        """Load a saved generator, with the arguments of `PreTrainedModel.from_pretrained`.
+    def from_pretrained(  # type: ignore[override]
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        local_files_only: bool = False,
+    ) -> Self:
+        """Load what `save_pretrained` has written.
+
+        Args:
+            pretrained_model_name_or_path: A folder, or `ORG/NAME` or `ORG/NAME@REVISION` on the Hub.
+            revision: A branch, tag or commit on the Hub.
+            token: A token for the Hub in place of the stored one.
+            local_files_only: Use the download cache only, without network access.
 
         Raises:
-            UserError: the model cannot be loaded.
+            UserError: there is no generator of this class, or its weights do not fit its configuration.
         """
-        with translate_load_errors(os.fspath(pretrained_model_name_or_path)), quiet_transformers():
-            return super().from_pretrained(pretrained_model_name_or_path, **{**kwargs, "use_safetensors": True})
+        folder = local_folder(
+            pretrained_model_name_or_path, FILES, revision=revision, token=token, local_files_only=local_files_only
+        )
+        if read_json_object(folder / CONFIG).get("model_type") != cls.config_class.model_type:
+            message = (
+                f"there is no {cls.__name__} here (no {CONFIG} with the model_type {cls.config_class.model_type})."
+            )
+            raise UserError(message, file=folder, remedy="Give a folder that its save_pretrained has written.")
+        with translate_load_errors(str(folder)), quiet_transformers():
+            loaded: Any = super().from_pretrained(folder, use_safetensors=True, output_loading_info=True)
+        model, info = cast(tuple[Self, dict[str, Any]], loaded)
+        wrong = sorted(
+            [*info["missing_keys"], *info["unexpected_keys"], *(name for name, *_ in info["mismatched_keys"])]
+        )
+        if wrong:
+            message = f"these are not the weights that were saved here: {wrong[0]} is missing or unexpected."
+            raise UserError(message, file=folder, remedy="Restore the folder.")
+        return model
+
+    def push_to_hub(self, *_: Any, **__: Any) -> str:  # type: ignore[override]
+        """Raise UserError: a generator is only used in training."""
+        remedy = "Save it with save_pretrained; push the trained run with electra_ie.push_to_hub."
+        raise UserError("a generator is not pushed by itself.", remedy=remedy)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
 from torch import nn
-from transformers import initialization as init
 
 from electra_ie.common.randomness import row_seed
 from electra_ie.data.batching import batch_of_tensors, known_rows
 from electra_ie.data.fields import Field
+from electra_ie.data.task_yaml import validated_fields
 from electra_ie.models.configs import LatentGeneratorConfig
 from electra_ie.models.encoders import encoder_config
 from electra_ie.models.generator import Generator
@@ -85,28 +85,22 @@ class LatentGenerator(Generator):
         self.post_init()
 
     @classmethod
-    def from_encoder(cls, encoder: str, fields: Sequence[Field], *, latent_size: int = 64, seed: int = 0) -> Self:
+    def from_encoder(
+        cls, encoder: str, fields: Sequence[Field] | Mapping[str, Any], *, latent_size: int = 64, seed: int = 0
+    ) -> Self:
         """Return a generator of states of an encoder's width.
 
         Args:
             encoder: A folder, a name on the Hub, or `all-MiniLM-L6-v2`.
-            fields: The fields of the discriminator.
+            fields: The fields of the discriminator, or their declarations by name as in task.yaml.
             latent_size: The width of the latent space.
             seed: The seed of the noise.
 
         Raises:
-            UserError: the encoder cannot be loaded.
+            UserError: a field is invalid, or the encoder cannot be loaded.
         """
         hidden_size = int(encoder_config(encoder).hidden_size)
-        return cls(LatentGeneratorConfig(fields, hidden_size, latent_size, seed))
-
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, FieldGenerator):
-            init.normal_(module.mu)
-            init.zeros_(module.log_sigma)
-        elif isinstance(module, nn.Linear | nn.GRU):
-            module.reset_parameters()
+        return cls(LatentGeneratorConfig(validated_fields(fields), hidden_size, latent_size, seed))
 
     def forward(
         self,
@@ -116,6 +110,7 @@ class LatentGenerator(Generator):
         token_mask: torch.Tensor | None = None,
         window_weight: torch.Tensor | None = None,
         row_indices: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
         step: int = 0,
     ) -> LatentGeneratorOutput:
         """Return states for the N labeled rows of a batch, with the arguments of `Discriminator.forward`.

@@ -111,10 +111,12 @@ def adversarial_masking(real: None, generated: MaskingGeneratorOutput, mean: Mea
     The generator raises the discriminator's loss as far as masking more or less of each token changes it.
     """
     assert generated.mask is not None
-    assert generated.detached_mask is not None
-    gradient = generated.detached_mask.grad
+    gradient = None if generated.detached_mask is None else generated.detached_mask.grad
     if gradient is None:
-        gradient = torch.zeros_like(generated.mask)
+        if len(generated.mask):
+            remedy = "Give generated.detach() to the discriminator, and call backward on its loss before."
+            raise UserError("the discriminator's loss has no gradient for the mask.", remedy=remedy)
+        gradient = torch.zeros_like(generated.mask)  # a process may have no unlabeled rows
     rows = -(generated.mask * gradient).sum(1)
     # The value is the same in all processes, so that all notice when it is NaN; the gradient is of the own rows. Each
     # process has its part of dL_D times their number, since distributed training divides by it (see loop.Mean).
@@ -221,6 +223,8 @@ def weighted_loss(
     total: torch.Tensor | None = None
     values = {}
     for name, weight in terms.items():
+        if name not in TERMS[model]:
+            raise UserError(f'unknown term "{name}" of the {model}.', remedy=nearest(name, TERMS[model]))
         for field in real if model == "discriminator" else generated:
             value = TERMS[model][name](real.get(field), generated.get(field), mean)
             values[f"{field}.{name}"] = float(value.detach())

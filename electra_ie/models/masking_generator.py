@@ -16,7 +16,6 @@ from typing import Self, cast
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import initialization as init
 
 from electra_ie.data.batching import Batch, batch_of_tensors
 from electra_ie.metrics import MASKING_EFFECT
@@ -51,7 +50,8 @@ class MaskingGenerator(Generator):
         """Create the generator with equal scores for all tokens."""
         super().__init__(config)
         self.score = nn.Linear(config.hidden_size, 1)
-        self._init_weights(self.score)
+        nn.init.zeros_(self.score.weight)  # which tokens matter is learned
+        nn.init.zeros_(self.score.bias)
         self.teacher: Teacher | None = None
         self.post_init()
 
@@ -71,12 +71,6 @@ class MaskingGenerator(Generator):
         hidden_size, special = int(encoder_config(encoder).hidden_size), tokenizer.all_special_ids
         return cls(MaskingGeneratorConfig(hidden_size, mask_token(tokenizer, encoder), special, mask_ratio, seed))
 
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear):  # zeros: which tokens matter is learned
-            init.zeros_(module.weight)
-            init.zeros_(module.bias)
-
     def forward(
         self,
         input_ids: torch.Tensor,
@@ -85,6 +79,7 @@ class MaskingGenerator(Generator):
         token_mask: torch.Tensor | None = None,
         window_weight: torch.Tensor | None = None,
         row_indices: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
         step: int = 0,
     ) -> MaskingGeneratorOutput:
         """Return the unlabeled rows of a batch with a mask, and the teacher's predictions for the complete texts.

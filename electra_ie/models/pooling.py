@@ -149,6 +149,8 @@ def choose_pooling(encoder: str, requested: str | None = None) -> str:
         UserError: `mean` is requested, and the stock classifier of the family cannot use it. If it is not requested,
             this is a warning.
     """
+    if requested not in (None, "stock", "mean"):
+        raise UserError(f"there is no pooling {requested!r}.", remedy="It must be mean or stock.")
     if requested == "stock":
         return requested
     folder = resolve_encoder(encoder)

@@ -38,7 +38,7 @@ def save_fields(run: Path, discriminator: Discriminator, windower: WindowTokeniz
     for field in discriminator.fields:
         if field.kind == "spans":
             metadata[field.name]["edges"] = asdict(edges[field.name])
-    discriminator.save_pretrained(run, tokenizer=windower.tokenizer, metadata=metadata)
+    discriminator.write(run, windower.tokenizer, metadata)
 
 
 def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, WindowTokenizer, tuple[Field, ...], dict[str, Edges]]:

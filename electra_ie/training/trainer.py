@@ -117,7 +117,7 @@ class Trainer:
             teacher = self._train_teacher()
             began = time.monotonic()
             if not isinstance(self.setup.generator, MaskingGenerator):
-                notice(
+                warn(
                     f"{self.setup.description}: there is no unlabeled text to learn from; the teacher's weights are "
                     "kept. Add texts with --unlabeled."
                 )
@@ -290,6 +290,8 @@ def train_run(
     check_output(folder, resume)
     refuse_within(folder, [*task.paths, *settings.unlabeled])
     if resume and is_finished(folder):
+        if task.memory:  # files are identified by their paths, objects only by their content
+            check_same_corpus(folder, TrainingData.read(task, settings).hash)
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         clear(folder)  # a killed process may have left checkpoints
         return

@@ -257,3 +257,21 @@ def test_an_extractor_is_not_saved_over_a_run_or_a_file(run, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="file: this is a file. Give a folder"):
         loaded.save_pretrained(tmp_path / "file")
+
+
+def test_an_extractor_takes_strings_only(encoder, tmp_path):
+    windower = tiny.windower_of(encoder("bert"))
+    extractor = Extractor(tiny.discriminator_of(encoder("bert")), windower, tiny.FIELDS)
+    for value, message in (
+        (None, "text is of the type NoneType"),
+        ({"text": "abc"}, "text is of the type dict"),
+        (b"abc", "text is of the type bytes"),
+        (["a", None], "item 1 is of the type NoneType, not a string"),
+        ("a\ud800b", "text has a lone surrogate at character 1"),
+    ):
+        with pytest.raises(UserError, match=message):
+            extractor(value)
+    assert extractor([]) == []
+    (tmp_path / "task.yaml").write_text("description: mine", "utf-8")
+    with pytest.raises(UserError, match="the folder of a task"):
+        extractor.save_pretrained(tmp_path)

@@ -21,6 +21,7 @@ from electra_ie.data.windowing import LabeledWindow
 from electra_ie.models.configs import DiscriminatorConfig
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.encoders import load_tokenizer
+from electra_ie.models.latent_generator import LatentGenerator
 from electra_ie.models.losses import TERMS, local_mean
 from electra_ie.models.pooling import apply_averaging_layer
 from electra_ie.runs.storage import save_fields
@@ -263,3 +264,100 @@ def test_the_folder_of_a_run_is_a_saved_discriminator_but_not_an_encoder(run):
     assert [field.name for field in loaded.fields] == ["topic", "risks", "names"]
     with pytest.raises(UserError, match=r"this is the folder of a run.*Give the folder of one of its fields: .*topic"):
         Discriminator.from_encoder(str(run), tiny.FIELDS)
+
+
+FIELD = Field("topic", "classes", ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ([], "the task has no fields"),
+        ([Field("", "classes", ("a", "b"))], "cannot be the name of a field"),
+        ([Field("../other", "classes", ("a", "b"))], "cannot be the name of a field"),
+        ([Field("t", "klass", ("a", "b"))], 'there is no kind "klass"'),
+        ([Field("t", "classes", ("a",))], "has only one class"),
+        ([Field("t", "flags", "ab")], "not a list"),
+        ([FIELD, FIELD], 'two fields are called "topic"'),
+        ([FIELD, Field("Topic", "classes", ("a", "b"))], "differ in case only"),
+        ([{"name": "t", "kind": "classes", "labels": ["a", "b"]}], "of the type dict, not Field"),
+    ],
+)
+def test_invalid_fields_are_refused_before_the_encoder_is_loaded(fields, message):
+    with pytest.raises(UserError, match=message):
+        Discriminator.from_encoder("no/such/encoder", fields)
+
+
+def test_labels_of_an_unknown_field_or_of_another_shape_are_refused(encoder):
+    discriminator = tiny.discriminator_of(encoder("bert"))
+    ids = torch.tensor([[5, 6, 7], [8, 9, 10]])
+    for labels, message in (
+        ({"Topic": torch.tensor([0, 1])}, 'labels for the unknown field "Topic". Did you mean "topic"'),
+        ({"topic": torch.tensor([[0, 1]])}, r"topic \(classes\) are \(1, 2\), not \(2,\)"),
+        ({"risks": torch.tensor([0, 1])}, r"risks \(flags\) are \(2,\), not \(2, 2\)"),
+        ({"names": [0, 1]}, r"names \(spans\) are list, not \(2, 3\)"),
+        (torch.tensor([0, 1]), "labels are not a mapping"),
+    ):
+        with pytest.raises(UserError, match=message):
+            discriminator(ids, labels=labels)
+    with pytest.raises(UserError, match="the loss term distillation needs what a generator"):
+        discriminator(ids, labels={"topic": torch.tensor([0, 1])}, loss_weights={"distillation": 1.0})
+    as_int32 = discriminator(ids, labels={"topic": torch.tensor([0, 1], dtype=torch.int32)}).loss
+    assert torch.equal(as_int32, discriminator(ids, labels={"topic": torch.tensor([0, 1])}).loss)
+
+
+def test_generated_states_of_flags_need_a_realness_layer(encoder):
+    folder = encoder("bert")
+    batch = tiny.batch_of(tiny.windower_of(folder))
+    generated = LatentGenerator.from_encoder(folder, tiny.FIELDS)(**batch).detach()
+    with pytest.raises(UserError, match="risks .* has no output for realness.*realness_head=True"):
+        tiny.discriminator_of(folder)(**batch, generated=generated)
+    labels = {"topic": batch.labels["topic"]}
+    generated = LatentGenerator.from_encoder(folder, [tiny.TOPIC])(batch.input_ids, labels=labels).detach()
+    with pytest.raises(UserError, match="the generator lacks the field risks"):
+        tiny.discriminator_of(folder, realness_head=True)(**batch, generated=generated)
+
+
+def test_save_pretrained_replaces_nothing_but_an_earlier_save(encoder, run, tmp_path):
+    discriminator = tiny.discriminator_of(encoder("bert"), realness_head=True)
+    own = tmp_path / "project" / "topic" / "labels.jsonl"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine", "utf-8")
+    copy_of_encoder = shutil.copytree(encoder("bert"), tmp_path / "encoder")
+    copy_of_run = shutil.copytree(run, tmp_path / "run")
+    for folder, message in (
+        (tmp_path / "project", "not the saved model of the field topic"),
+        (copy_of_encoder, "the folder of another model"),
+        (copy_of_run, "the folder of a run"),
+        (own, "this is a file"),
+    ):
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        with pytest.raises(UserError, match=message):
+            discriminator.save_pretrained(folder)
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    for _ in range(2):
+        discriminator.save_pretrained(tmp_path / "saved")
+    assert not Discriminator.from_pretrained(tmp_path / "saved").config.realness_head
+    discriminator.save_pretrained(tmp_path / "other process", is_main_process=False)
+    assert not (tmp_path / "other process").exists()
+
+
+def test_what_would_bypass_the_checks_of_a_push_is_refused(encoder, tmp_path):
+    discriminator = tiny.discriminator_of(encoder("bert"))
+    for call in (
+        lambda: discriminator.push_to_hub("acme/model"),
+        lambda: discriminator.save_pretrained(tmp_path / "saved", push_to_hub=True),
+        lambda: discriminator.resize_token_embeddings(400),
+        lambda: LatentGenerator.from_encoder(encoder("bert"), tiny.FIELDS).push_to_hub("acme/model"),
+        lambda: Discriminator.from_encoder(encoder("bert"), tiny.FIELDS, pooling="max"),
+    ):
+        with pytest.raises(UserError):
+            call()
+    assert not (tmp_path / "saved").exists()
+
+
+def test_forward_takes_the_token_types_of_a_tokenizer(encoder):
+    discriminator = tiny.discriminator_of(encoder("bert")).eval()
+    ids = torch.tensor([[5, 6, 7]])
+    with_types = discriminator(input_ids=ids, token_type_ids=torch.zeros_like(ids)).logits["topic"]
+    assert torch.equal(with_types, discriminator(ids).logits["topic"])

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import tiny
 import torch
+from safetensors.torch import load_file, save_file
 
+from electra_ie.common.errors import UserError
 from electra_ie.data.batching import collate
 from electra_ie.data.document import Document
 from electra_ie.models.configs import LatentGeneratorConfig
 from electra_ie.models.latent_generator import FieldGenerator, LatentGenerator
+from electra_ie.models.masking_generator import MaskingGenerator
 
 
 def generator_of(seed=0):
@@ -87,16 +90,31 @@ def test_a_saved_generator_generates_the_same_states(encoder, tmp_path):
         assert torch.equal(loaded(**batch, step=3).states[name], states)
 
 
-def test_weights_that_a_saved_generator_lacks_are_initialized(encoder, tmp_path):
-    from safetensors.torch import load_file, save_file
+@pytest.mark.parametrize("damage", ["missing weight", "other model", "other generator", "no folder"])
+def test_a_folder_that_is_not_a_saved_generator_is_refused(encoder, tmp_path, damage):
+    folder = tmp_path / "saved"
+    generator_of().save_pretrained(folder)
+    message = "there is no LatentGenerator here"
+    if damage == "missing weight":
+        weights = load_file(folder / "model.safetensors")
+        del weights["field_generators.field_topic.mu"]
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        message = r"field_topic\.mu is missing or unexpected"
+    elif damage == "other model":
+        folder = encoder("bert")
+    elif damage == "other generator":
+        MaskingGenerator.from_encoder(encoder("bert")).save_pretrained(folder)
+    else:
+        folder = tmp_path / "absent"
+    with pytest.raises(UserError, match=message):
+        LatentGenerator.from_pretrained(folder)
 
-    generator = generator_of()
-    generator.save_pretrained(tmp_path)
-    weights = load_file(tmp_path / "model.safetensors")
-    lacking = {name for name in weights if name.startswith("field_generators.field_topic")}
-    kept = {name: tensor for name, tensor in weights.items() if name not in lacking}
-    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    loaded = LatentGenerator.from_pretrained(tmp_path).state_dict()
-    assert all(loaded[name].isfinite().all() and loaded[name].abs().max() < 10 for name in lacking)
-    assert loaded["field_generators.field_topic.mu"].std() > 0.5
-    assert all(torch.equal(loaded[name], tensor) for name, tensor in kept.items())
+
+def test_the_size_of_the_latent_space_is_checked():
+    with pytest.raises(UserError, match="latent_size is 0"):
+        LatentGeneratorConfig(tiny.FIELDS, 32, 0)
+
+
+def test_fields_may_be_declared_as_in_a_task(encoder):
+    declared = {"topic": {"kind": "classes", "labels": ["a", "b"]}}
+    assert LatentGenerator.from_encoder(encoder("bert"), declared).config.typed_fields[0].labels == ("a", "b")

@@ -203,3 +203,26 @@ def test_an_encoder_without_a_mask_token_or_word_embeddings_is_refused(task, tmp
     with pytest.raises(UserError, match="no embedding for the mask token"):
         check_maskable(discriminator, folder, 99_999)
     assert not (tmp_path / "run").exists()
+
+
+def test_steps_of_a_custom_loop_in_the_wrong_order_are_named(encoder):
+    """Without the gradient at the mask, the loss of the generator would silently be 0."""
+    folder = encoder("bert")
+    batch, generator, discriminator = (
+        tiny.batch_of(tiny.windower_of(folder)),
+        generator_of(folder),
+        tiny.discriminator_of(folder),
+    )
+    generated = generator(**batch)
+    output = discriminator(**batch, generated=generated.detach())
+    with pytest.raises(UserError, match="call backward on its loss before"):
+        discriminator.generator_loss(generated, output)
+    output.loss.backward()
+    loss, _ = discriminator.generator_loss(generated, output)
+    loss.backward()
+    assert generator.score.weight.grad.abs().sum() > 0
+
+
+def test_the_share_of_masked_tokens_is_checked():
+    with pytest.raises(UserError, match="mask_ratio is 30"):
+        MaskingGeneratorConfig(mask_ratio=30)
