@@ -87,7 +87,7 @@ def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling)
     assert saved["training"]["unlabeled"]["documents"] == (0 if preset == "supervised" else 40)
     assert all((run / f"test_{name}.png").is_file() for name in ("topic", "risks", "names"))
 
-    counts = extract(run, [texts], tmp_path / "findings.jsonl", tmp_path / "page.html")
+    counts = extract(run, texts, tmp_path / "findings.jsonl", tmp_path / "page.html")
     records = read(tmp_path / "findings.jsonl")
     check(records, texts)
     assert counts["documents"] == 4

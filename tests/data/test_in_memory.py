@@ -280,6 +280,9 @@ def test_a_run_is_resumed_with_the_same_objects_only(from_files, tmp_path):
         train({**records, "train": records["train"][1:]}, tmp_path / "run", fields=FIELDS, resume=True)
     run = train(records, tmp_path / "run", fields=FIELDS, resume=True).path
     assert weights(run) == weights(expected)
+    with pytest.raises(UserError, match="texts are not those that the run began with"):
+        train({**records, "train": records["train"][1:]}, run, fields=FIELDS, resume=True)
+    assert train(records, run, fields=FIELDS, resume=True).path == run, "a finished run is not left as it is"
 
 
 def test_texts_in_memory_are_added_to_the_files_of_a_task(from_files, tmp_path):
