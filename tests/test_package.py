@@ -43,7 +43,7 @@ def wheel(tmp_path_factory) -> Path:
     return made
 
 
-def test_tasks_cards_and_types_are_inside(wheel):
+def test_the_wheel_contains_tasks_cards_and_types(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     folders = [ROOT / name for name in ("electra_ie", "tasks", "data_cards")]
     files = [file.relative_to(ROOT).as_posix() for folder in folders for file in folder.rglob("*") if file.is_file()]
@@ -53,7 +53,7 @@ def test_tasks_cards_and_types_are_inside(wheel):
     assert ours == wanted, sorted(ours ^ wanted)[:5]
 
 
-def test_it_runs_where_nothing_else_is(wheel, tmp_path, encoder):
+def test_the_wheel_runs_in_an_empty_folder(wheel, tmp_path, encoder):
     """`electra-ie tasks`, and two steps of training on a shipped task."""
     target, empty = tmp_path / "installed", tmp_path / "empty"
     empty.mkdir()

@@ -110,9 +110,9 @@ def unigram() -> PreTrainedTokenizerFast:
     trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=special, unk_token="<unk>", show_progress=False)
     learner.train_from_iterator(TEXTS, trainer)
     # The trainer's sums, and with them the order of the pieces, differ in the last digits from run to run.
-    learnt = [(piece, round(score, 3)) for piece, score in json.loads(learner.to_str())["model"]["vocab"]]
-    rest = sorted(learnt[len(special) :], key=lambda each: (-each[1], each[0]))
-    tokenizer = sentence_pieces(models.Unigram(learnt[: len(special)] + rest, special.index("<unk>")))
+    learned = [(piece, round(score, 3)) for piece, score in json.loads(learner.to_str())["model"]["vocab"]]
+    rest = sorted(learned[len(special) :], key=lambda each: (-each[1], each[0]))
+    tokenizer = sentence_pieces(models.Unigram(learned[: len(special)] + rest, special.index("<unk>")))
     tokenizer.add_special_tokens(special)
     return _angled(tokenizer, 0, 2)
 

@@ -16,7 +16,7 @@ from electra_ie.pretraining.memory import peak_memory
 UNIX_ONLY = ("resource", "fcntl", "pwd", "grp", "termios")
 
 
-def test_every_module_is_imported_where_the_modules_of_unix_are_absent():
+def test_every_module_can_be_imported_without_unix_modules():
     """Absent for this package alone: on Unix the standard library itself needs them."""
     script = (
         "import builtins, importlib, pkgutil\n"
@@ -43,7 +43,7 @@ def test_every_module_is_imported_where_the_modules_of_unix_are_absent():
     assert done.returncode == 0, done.stderr
 
 
-def test_peak_memory_is_in_mib_and_none_where_the_system_does_not_say(monkeypatch):
+def test_peak_memory_is_in_mib_or_none_if_unknown(monkeypatch):
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=3 * 2**20))  # KiB, as on Linux
     monkeypatch.setattr(sys, "platform", "linux")
@@ -59,7 +59,7 @@ def test_peak_memory_is_in_mib_and_none_where_the_system_does_not_say(monkeypatc
     assert peak_memory() is None
 
 
-def test_a_lock_file_is_not_deleted_while_it_is_open_where_the_system_forbids_that(monkeypatch, tmp_path):
+def test_a_lock_file_is_released_before_it_is_deleted(monkeypatch, tmp_path):
     """Windows refuses to delete a file that is open without the share mode for it, as the lock file is."""
     unlink = Path.unlink
 

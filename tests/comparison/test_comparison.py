@@ -67,7 +67,7 @@ def test_the_interval_is_that_of_a_paired_t_test():
     ([0.02, 0.02, 0.02], "supervised", r"no measurable gain from adversarial \(\+0\.0 F1, 0\.0 to 0\.0"),
     ([9.0], "supervised", r"one seed proves nothing \(adversarial: \+9\.0 F1\): run three"),
 ])  # fmt: skip
-def test_one_plain_sentence(gains, winner, words):
+def test_verdict_is_one_plain_sentence(gains, winner, words):
     base = [60.0 + 5 * seed for seed in range(len(gains))]  # the spread over seeds is not the spread of the difference
     scores = {
         "supervised": [base] * 2,
@@ -81,12 +81,12 @@ def test_one_plain_sentence(gains, winner, words):
     assert comparison.best.seed == len(gains) - 1, "the run that dev likes best"
 
 
-def test_of_one_budget_the_sentence_names_none():
+def test_verdict_for_one_budget_does_not_name_it():
     comparison = comparison_of({"supervised": [[60.0, 61.0, 62.0]], "adversarial": [[63.0, 64.2, 64.8]]})
     assert comparison.verdict == "adversarial adds 3.0 F1 (2.5 to 3.5): keep it."
 
 
-def test_a_preset_that_loses_where_it_would_be_shipped_does_not_win():
+def test_a_preset_that_loses_on_the_default_field_does_not_win():
     base = [60.0, 61.0, 62.0]
     few, many = [70.0, 71.1, 71.9], [58.0, 59.1, 59.9]
     comparison = comparison_of({"supervised": [base, base], "adversarial": [few, many], "latent": [base, base]})
@@ -95,7 +95,7 @@ def test_a_preset_that_loses_where_it_would_be_shipped_does_not_win():
     assert re.fullmatch(verdict, comparison.verdict), comparison.verdict
 
 
-def test_runs_that_kept_their_teacher_are_counted():
+def test_runs_that_kept_their_teachers_weights_are_counted():
     comparison = comparison_of({"supervised": [[60.0, 61.0]], "adversarial": [[63.0, 61.0]]})
     assert comparison.notes == []
     kept = RunKey(50, 1, "adversarial")
@@ -105,13 +105,13 @@ def test_runs_that_kept_their_teacher_are_counted():
     assert comparison.as_dict()["notes"] == comparison.notes
 
 
-def test_several_kinds_of_field_have_no_common_unit():
+def test_fields_of_several_kinds_have_no_common_unit():
     assert comparison_of({"supervised": [[1.0]]}, ("spans", "classes")).unit == "points"
     assert comparison_of({"supervised": [[1.0]]}, ("flags",)).unit == "macro F1"
 
 
 @pytest.mark.pictures("learning_curve")
-def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder, monkeypatch, capsys):
+def test_an_interrupted_comparison_resumes_to_the_winner(task, tmp_path, encoder, monkeypatch, capsys):
     class Stopped(Exception):
         pass
 
@@ -198,7 +198,7 @@ def test_from_labels_to_a_winner_through_an_interruption(task, tmp_path, encoder
     assert {each["seed"] for each in json.loads((made / "compare.json").read_text("utf-8"))["runs"]} == {0}
 
 
-def test_the_preset_auto_is_what_wins_on_dev_and_supervised_without_dev(task, tmp_path, encoder, capsys):
+def test_preset_auto_is_the_winner_on_dev_or_supervised_without_dev(task, tmp_path, encoder, capsys):
     kwargs = {"preset": "auto", "label_budget": 20, "seed": 4, "encoder": encoder("bert"), **SHORT}
     made = train(str(task), tmp_path / "made", **kwargs).path
     result = json.loads((made / "comparison" / "compare.json").read_text("utf-8"))
@@ -226,7 +226,7 @@ def test_the_preset_auto_is_what_wins_on_dev_and_supervised_without_dev(task, tm
     assert "without a dev split" in capsys.readouterr().err
 
 
-def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encoder, monkeypatch, capsys):
+def test_runs_in_parallel_processes_equal_sequential_runs(task, tmp_path, encoder, monkeypatch, capsys):
     options = [
         str(task),
         "--label-budgets",
@@ -257,7 +257,7 @@ def test_runs_in_processes_of_their_own_are_the_same_runs(task, tmp_path, encode
 
 
 @pytest.mark.slow
-def test_supervised_runs_teach_processes_of_their_own_too(task, tmp_path, encoder):
+def test_supervised_runs_are_teachers_in_parallel_processes(task, tmp_path, encoder):
     more = tmp_path / "more.txt"
     more.write_text("Arden pays Berg.", "utf-8")
     kwargs = {
@@ -294,14 +294,14 @@ def test_supervised_runs_teach_processes_of_their_own_too(task, tmp_path, encode
     ({"encoder": "/no/such/encoder"}, ["no such encoder folder"]),
     ({"resume": True}, ["there is no comparison to resume"]),
 ])  # fmt: skip
-def test_what_cannot_be_compared(task, tmp_path, encoder, kwargs, words):
+def test_invalid_comparisons_are_refused(task, tmp_path, encoder, kwargs, words):
     with pytest.raises(UserError) as caught:
         compare(str(task), tmp_path / "made", **{"encoder": encoder("bert"), **SHORT, **kwargs})
     assert all(word in str(caught.value) for word in words), caught.value
     assert not (tmp_path / "made").exists()
 
 
-def test_a_misspelled_auto_is_corrected(task, tmp_path):
+def test_a_misspelled_preset_auto_gets_a_suggestion(task, tmp_path):
     with pytest.raises(UserError, match='unknown preset "aut". Did you mean "auto"'):
         train(str(task), tmp_path / "made", preset="aut")
 
@@ -326,13 +326,13 @@ def test_an_encoder_without_a_mask_is_refused_before_anything_is_trained(task, t
     assert not (tmp_path / "made").exists()
 
 
-def test_a_comparison_is_not_launched(task, tmp_path, encoder, monkeypatch):
+def test_a_comparison_under_accelerate_launch_is_refused(task, tmp_path, encoder, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="without accelerate launch"):
         compare(str(task), tmp_path / "made", encoder=encoder("bert"), **SHORT)
 
 
-def test_a_process_that_fails_is_named_and_ends_the_others(tmp_path, monkeypatch, capsys):
+def test_a_failing_process_is_named_and_stops_the_others(tmp_path, monkeypatch, capsys):
     """Programs in place of trainings: one warns and fails, one would run for a minute."""
     script = "import sys, time; sys.stderr.write({!r}); sys.stderr.flush(); time.sleep({}); sys.exit({})"
     programs = {
@@ -360,7 +360,7 @@ def test_a_process_that_fails_is_named_and_ends_the_others(tmp_path, monkeypatch
         workers.run_processes([["killed"]], lambda name: [name], tmp_path, 2)
 
 
-def test_each_process_has_a_gpu_of_those_that_this_one_may_use(tmp_path, monkeypatch):
+def test_each_process_gets_one_of_the_visible_gpus(tmp_path, monkeypatch):
     environments = []
     monkeypatch.setattr(workers.subprocess, "Popen", lambda command, env, **_: environments.append(env))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, GPU-8a1")
@@ -373,7 +373,7 @@ def test_each_process_has_a_gpu_of_those_that_this_one_may_use(tmp_path, monkeyp
     assert workers.visible_gpus() == []
 
 
-def test_two_processes_do_not_work_in_one_folder(tmp_path):
+def test_a_second_process_in_the_same_folder_is_refused(tmp_path):
     folder, message = tmp_path / "made", "another process is writing to this folder"
     with locked(folder), pytest.raises(UserError, match=message), locked(folder):
         pytest.fail("let in")

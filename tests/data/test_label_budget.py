@@ -20,7 +20,7 @@ def ids(documents):
     return [document.id for document in documents]
 
 
-def test_a_larger_budget_holds_the_smaller_one():
+def test_a_larger_budget_contains_the_smaller_one():
     kept = [ids(keep_labels(MANY, tiny.FIELDS, budget, 0)[0]) for budget in range(1, 81)]
     for smaller, larger in zip(kept, kept[1:], strict=False):
         assert larger[: len(smaller)] == smaller
@@ -29,7 +29,7 @@ def test_a_larger_budget_holds_the_smaller_one():
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("budget", [8, 20, 40])
-def test_classes_are_drawn_in_their_proportions(budget, seed):
+def test_classes_are_sampled_in_their_proportions(budget, seed):
     """Those of all of train, whose gold decides the draw: a benchmark's few labels have truer shares than a user's."""
     kept, _ = keep_labels(MANY, tiny.FIELDS, budget, seed)
     counts = Counter(document.gold["topic"] for document in kept)
@@ -37,7 +37,7 @@ def test_classes_are_drawn_in_their_proportions(budget, seed):
         assert abs(counts[topic] - share * budget) <= 1.5
 
 
-def test_the_rest_loses_its_labels_and_none_is_lost():
+def test_other_documents_lose_their_labels_and_none_is_lost():
     bare = [Document("bare", "no gold")]
     kept, pool = keep_labels(MANY + bare, tiny.FIELDS, 20, 0)
     assert len(kept) == 20
@@ -46,13 +46,13 @@ def test_the_rest_loses_its_labels_and_none_is_lost():
     assert sorted(ids(kept + pool)) == sorted(ids(MANY + bare))
 
 
-def test_the_seed_decides_the_draw():
+def test_the_sample_is_a_function_of_the_seed():
     assert ids(ordered(MANY, tiny.FIELDS, 0)) == ids(ordered(MANY, tiny.FIELDS, 0))
     draws = {tuple(ids(keep_labels(MANY, tiny.FIELDS, 10, seed)[0])) for seed in range(5)}
     assert len(draws) == 5
 
 
-def test_spans_alone_are_drawn_at_random():
+def test_documents_with_spans_only_are_sampled_at_random():
     spans = [Document(f"s{number}", "Arden", {"names": (Span(0, 5, "person"),)}) for number in range(30)]
     draws = {tuple(ids(ordered(spans, [tiny.NAMED], seed))) for seed in range(3)}
     assert len(draws) == 3

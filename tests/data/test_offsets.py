@@ -112,7 +112,7 @@ def there_and_back(spans, offsets):
 
 @pytest.mark.parametrize("whole", [False, True])
 @given(text=TEXT, data=st.data())
-def test_gold_on_the_edges_of_units_survives_the_tags(tokenizer, whole, text, data):
+def test_gold_at_unit_boundaries_is_recovered_from_tags(tokenizer, whole, text, data):
     offsets = WindowTokenizer(tokenizer, 64, 4, whole).tokens(text)[1]
     units = [(start, end) for start, end in offsets if start < end]
     assert all(one[1] <= other[0] for one, other in zip(units, units[1:], strict=False)), "a character has two tokens"
@@ -139,7 +139,7 @@ def units_of(tokenizer: PreTrainedTokenizerBase, text: str, whole: bool) -> list
 
 
 @pytest.mark.parametrize("name", ["xlm-roberta", "camembert", "deberta-v2", "t5"])
-def test_the_mark_of_a_words_start_takes_no_character_from_the_word(name):
+def test_a_word_start_marker_does_not_take_a_character_of_the_word(name):
     text = "paid 300 EUR to Kestrel, Ltd"
     for whole in (False, True):
         assert units_of(MAKERS[name](), text, whole) == ["paid", "300", "EUR", "to", "Kestrel", ",", "Ltd"]
@@ -194,7 +194,7 @@ def spans(file):
     (crlf_as_one, ["To\r\nMara Lind.", "A\r\n\r\nOtto Veen.", "B\r\nKarl Ruiz."], r"line end of two (CRLF) as one"),
     (lambda text: len(text.replace("\n", "\r\n")), ["To\nMara Lind.", "A\n\nOtto Veen, B", "B\nKarl Ruiz, C"], "line end of one (LF) as two"),
 ])  # fmt: skip
-def test_offsets_in_another_unit_are_refused_by_its_name(tmp_path, count, texts, unit):
+def test_offsets_in_another_unit_are_refused_and_the_unit_is_named(tmp_path, count, texts, unit):
     file = write(tmp_path / "a.jsonl", texts, NAMES, count)
     with pytest.raises(UserError) as error:
         spans(file)
@@ -209,12 +209,12 @@ def test_offsets_in_another_unit_are_refused_by_its_name(tmp_path, count, texts,
     ]
 
 
-def test_ends_that_are_included_are_refused(tmp_path):
+def test_inclusive_ends_are_refused(tmp_path):
     with pytest.raises(UserError, match="seem to count code points with the last one included: 3 spans"):
         spans(write(tmp_path / "a.jsonl", [f"to {name} paid" for name in NAMES], NAMES, last=1))
 
 
-def test_spans_that_fit_as_code_points_outweigh_others(tmp_path):
+def test_code_points_are_assumed_if_more_spans_fit_them(tmp_path):
     """A span that cuts a word and by chance cuts none in another unit refuses no file of right ones."""
     texts = ["😀 Mara Lind, Malta", "😀 Otto Veen", "😀 Karl Ruiz"]
     assert len(spans(write(tmp_path / "a.jsonl", texts, ["ara Lind,", *NAMES[1:]]))) == 3
@@ -222,12 +222,12 @@ def test_spans_that_fit_as_code_points_outweigh_others(tmp_path):
     assert len(spans(write(tmp_path / "b.jsonl", doses, ["0", "1", "2", "Karl Ruiz"]))) == 4
 
 
-def test_a_quotation_proves_the_offsets(tmp_path):
+def test_a_quoted_text_proves_the_offsets(tmp_path):
     parts = [name[:-1] for name in NAMES]
     assert len(spans(write(tmp_path / "a.jsonl", [f"to {name} paid" for name in NAMES], parts, quote=True))) == 3
 
 
-def test_a_span_outside_its_text_names_the_unit_in_which_it_is_inside(tmp_path):
+def test_a_span_outside_its_text_is_refused_with_the_unit_that_fits(tmp_path):
     with pytest.raises(UserError, match=r"outside the text of 11 characters.*if its offsets counted UTF-16 code units"):
         spans(write(tmp_path / "a.jsonl", ["😀 Mara Lind"], ["Mara Lind"], utf_16))
 
@@ -235,14 +235,14 @@ def test_a_span_outside_its_text_names_the_unit_in_which_it_is_inside(tmp_path):
 @given(
     st.lists(st.tuples(st.text("ab😀é \n", max_size=6), st.sampled_from(["Mara", "Otto Veen"])), min_size=3, max_size=5)
 )
-def test_right_offsets_are_never_refused(tmp_path_factory, pairs):
+def test_correct_offsets_are_never_refused(tmp_path_factory, pairs):
     texts = [f"{before} {name} paid" for before, name in pairs]
     names = [name for _, name in pairs]
     found = spans(write(tmp_path_factory.mktemp("right") / "a.jsonl", texts, names))
     assert [text[one[0].start : one[0].end] for text, one in zip(texts, found, strict=True)] == names
 
 
-def test_marks_that_combine_belong_to_the_letter_before_them(tokenizer):
+def test_combining_marks_belong_to_the_preceding_letter(tokenizer):
     text = unicodedata.normalize("NFD", "Café Müßiggang")
     found = units_of(tokenizer, text, True)
     assert not any(unicodedata.category(each[0]).startswith("M") for each in found)
@@ -258,7 +258,7 @@ def test_marks_that_combine_belong_to_the_letter_before_them(tokenizer):
     ("a\u2028b", [(0, 3)], Edges(lines=False)),
     ("Acme™ 5 °C €3", [(0, 5), (6, 10), (11, 13)], Edges()),
 ])  # fmt: skip
-def test_a_rule_holds_where_no_gold_breaks_it(text, gold, rules):
+def test_a_boundary_rule_applies_if_no_gold_span_breaks_it(text, gold, rules):
     document = Document("d", text, {"who": tuple(Span(start, end, "PAYEE") for start, end in gold)})
     assert edges_of([document], [FIELD]) == {"who": rules}
 
@@ -267,7 +267,7 @@ def test_a_rule_holds_where_no_gold_breaks_it(text, gold, rules):
     ("Jürgen Müßiggang 🏦", "Jürgen Müßiggang"), ("🏦🏽 Mara", "Mara"), ("• 1 EUR ✓", "1 EUR"), ("Mara🏦Lind", "Mara🏦Lind"),
     ("👩\u200d⚕️ Karl 👍🏽", "Karl"), ("🏦", None), ("㈱北京", "㈱北京"), ("Acme™", "Acme™"), ("→ Malta ", "Malta "),
 ])  # fmt: skip
-def test_pictures_at_the_edges_are_left_out(text, kept):
+def test_emoji_at_the_edges_are_trimmed(text, kept):
     span = Edges().trim(text, Span(0, len(text), "PAYEE"))
     assert (text[span.start : span.end] if span else None) == kept
     assert Edges(pictures=False).trim(text, Span(0, len(text), "PAYEE")) == Span(0, len(text), "PAYEE")
@@ -301,7 +301,7 @@ def test_a_line_end_splits_a_finding_unless_gold_crosses_one(tokenizer, end):
     assert [(each.start, each.end) for each in whole] == [(0, len(text))]
 
 
-def test_a_run_keeps_the_rules_of_its_gold_and_evaluate_counts_what_tags_cannot_spell(tmp_path, encoder, capsys):
+def test_a_run_saves_boundary_rules_and_evaluate_counts_inexpressible_gold(tmp_path, encoder, capsys):
     texts = ["to Mara\nLind", "to Otto Veen", "to Karl\nRuiz"]
     write(tmp_path / "train.jsonl", texts, [text[3:] for text in texts])
     write(tmp_path / "test.jsonl", ["the bank paid", "to Otto Veen"], ["ban", "Otto Veen"], quote=True)
@@ -321,7 +321,7 @@ def test_a_run_keeps_the_rules_of_its_gold_and_evaluate_counts_what_tags_cannot_
     )
 
 
-def test_a_run_on_an_encoder_with_lone_marks_finds_whole_words(tmp_path, monkeypatch):
+def test_an_encoder_with_lone_word_markers_finds_whole_words(tmp_path, monkeypatch):
     """Trained until it is right: before, the mark of a word's start took the first character of each finding."""
     tokenizer = MAKERS["xlm-roberta"]()
     torch.manual_seed(0)

@@ -23,7 +23,7 @@ from electra_ie.data.scripts import continues_word, is_unspaced
         ("ธนาคาร", "ธ|น|า|ค|า|ร"),
     ],
 )
-def test_a_word_is_a_run_of_letters_and_digits_of_a_script_with_blanks(text: str, words: str) -> None:
+def test_a_word_is_a_run_of_letters_and_digits_in_a_spaced_script(text: str, words: str) -> None:
     edges = [at for at in range(1, len(text)) if not continues_word(text, at)]
     cut = [text[start:end] for start, end in zip([0, *edges], [*edges, len(text)], strict=True)]
     assert [each for each in cut if each.strip()] == [each for each in words.split("|") if each.strip()]

@@ -65,7 +65,7 @@ def task(tmp_path):
     return Task.load(make(tmp_path))
 
 
-def test_a_task_reads_its_splits(task):
+def test_splits_of_a_task_are_read(task):
     assert task.splits == ("train", "unlabeled")
     assert task.name == task.folder.name == task.file.parent.name
     first, second = task.read("train")
@@ -90,7 +90,7 @@ def test_a_run_can_embed_a_task(task, tmp_path):
         Task.from_dict({"name": "x", "files": {}, "fields": {}}, file=tmp_path / "run.yaml")
 
 
-def test_an_unlabelled_pool_may_be_bare_text_in_a_task_of_any_format(tmp_path):
+def test_the_unlabeled_split_may_be_plain_text_in_any_format(tmp_path):
     text = YAML.replace("jsonl", "conll").replace("  text: body", "  word: 0")
     text = text.replace("pool.conll", "[pool, more.txt, last.jsonl, own.tsv]")
     text = text.replace("  topic: {kind: classes, labels: [fraud, other], from: kind}\n", "")
@@ -141,7 +141,7 @@ def test_an_unlabelled_pool_may_be_bare_text_in_a_task_of_any_format(tmp_path):
         ("labels: [PER]", "labels: !!python/name:os.system", 12, "this is not valid YAML"),
     ],
 )
-def test_a_mistake_in_a_task_is_shown_where_it_stands(tmp_path, old, new, line, says):
+def test_an_error_in_a_task_file_names_its_line(tmp_path, old, new, line, says):
     assert old in YAML
     message = refusal(tmp_path, YAML.replace(old, new))
     assert message.startswith(f"{tmp_path / 'task.yaml'}:{line}: ")
@@ -149,21 +149,21 @@ def test_a_mistake_in_a_task_is_shown_where_it_stands(tmp_path, old, new, line, 
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "format: jsonl\nfields: {}\n", "&a {format: *a}", BOMB])
-def test_a_file_that_is_no_task_is_refused(tmp_path, text):
+def test_a_file_that_is_not_a_task_is_refused(tmp_path, text):
     assert refusal(tmp_path, text).startswith(f"{tmp_path / 'task.yaml'}:")
 
 
-def test_an_unknown_task_is_refused_with_the_nearest():
+def test_an_unknown_task_is_refused_with_a_suggestion():
     with pytest.raises(UserError, match='there is no task "trec_fin". Did you mean "trec_fine"?'):
         Task.load("trec_fin")
 
 
-def test_an_absent_split_is_refused_with_those_there_are(task):
+def test_a_missing_split_is_refused_with_the_existing_ones(task):
     with pytest.raises(UserError, match='has no split "dev". Valid: train, unlabeled.'):
         task.read("dev")
 
 
-def test_absent_data_are_refused_with_what_to_do(tmp_path):
+def test_missing_data_are_refused_with_a_remedy(tmp_path):
     with pytest.raises(UserError) as caught:
         Task.load("bc5cdr", data=tmp_path / "absent").read("train")
     assert str(caught.value) == (
@@ -178,7 +178,7 @@ def test_an_empty_split_is_refused(task, tmp_path):
         task.read("unlabeled")
 
 
-def test_an_id_given_twice_is_refused_with_both_places(task, tmp_path):
+def test_a_duplicate_id_is_refused_with_both_positions(task, tmp_path):
     records(tmp_path, "one.jsonl", {"body": "y"}, {"body": "y", "id": "x"})
     with pytest.raises(UserError) as caught:
         task.read("train")
@@ -186,7 +186,7 @@ def test_an_id_given_twice_is_refused_with_both_places(task, tmp_path):
     assert message.startswith(f'{tmp_path / "two.jsonl"}:1: the id "x" is taken by {tmp_path / "one.jsonl"}:2.')
 
 
-def test_a_field_that_no_record_speaks_of_is_named(task, tmp_path, capsys):
+def test_a_field_without_any_value_is_named_in_a_warning(task, tmp_path, capsys):
     records(tmp_path, "one.jsonl", {"body": "y", "kind": "fraud", "persons": []})
     task.read("train")
     assert capsys.readouterr().err.endswith('no record of the split "train" has a value for the field entities.\n')

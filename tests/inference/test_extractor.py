@@ -50,7 +50,7 @@ def folder(request, encoder):
     return encoder(request.param)
 
 
-def test_a_name_every_hundredth_word_of_ten_thousand_is_found_everywhere(folder):
+def test_names_are_found_at_every_position_of_a_long_text(folder):
     """Recall does not depend on where in a long text a name stands: nothing is cut off, nothing is passed over."""
     draw = random.Random(1)
     extractor = knowing(tiny.windower_of(folder, 48, 4))
@@ -73,7 +73,7 @@ def test_a_name_every_hundredth_word_of_ten_thousand_is_found_everywhere(folder)
 @pytest.mark.parametrize(
     ("size", "context_overlap", "whole"), [(14, 0, False), (20, 3, False), (33, 8, False), (20, 3, True)]
 )
-def test_a_name_that_lies_across_a_cut_is_found_whole(folder, size, context_overlap, whole):
+def test_a_name_across_a_window_boundary_is_found_whole(folder, size, context_overlap, whole):
     windower = WindowTokenizer(tiny.windower_of(folder).tokenizer, size, context_overlap, whole)
     extractor = knowing(windower)
     crossed = 0
@@ -121,7 +121,7 @@ def reader(folder):
     return Extractor(discriminator, tiny.windower_of(folder, 32, 4), tiny.FIELDS)
 
 
-def test_company_changes_no_answer(reader, monkeypatch):
+def test_other_documents_in_the_batch_do_not_change_the_answers(reader, monkeypatch):
     """Documents in any order, any number of windows at once: the same findings, scores to 1e-4."""
     draw = random.Random(2)
     documents = [
@@ -145,12 +145,12 @@ def test_company_changes_no_answer(reader, monkeypatch):
                 assert one.score == pytest.approx(other.score, abs=1.01e-4)
 
 
-def test_one_text_is_read_as_among_many(reader):
+def test_one_text_gives_the_same_findings_as_in_a_list(reader):
     text = "Arden paid 5.975,74 to Brisk. " * 6
     assert reader(text) == next(reader.read([Document("x", text)])).findings
 
 
-def test_a_record_says_what_was_read(reader):
+def test_a_record_names_document_model_and_version(reader):
     text = "Arden paid 5.975,74 to Brisk. " * 6
     result = next(reader.read([Document("x", text, file="a.txt")]))
     record = result.record()
@@ -163,7 +163,7 @@ def test_a_record_says_what_was_read(reader):
         assert list(finding) == ["field", "label", "start", "end", own, "score"]
 
 
-def test_nothing_is_found_in_a_text_without_characters(reader):
+def test_a_blank_text_has_no_findings(reader):
     for text in ("", " \n "):
         (result,) = reader.read([Document("", text)])
         assert result.findings == []
@@ -171,7 +171,7 @@ def test_nothing_is_found_in_a_text_without_characters(reader):
         assert result.windows == 1
 
 
-def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in_the_loudest(encoder):
+def test_classes_and_flags_are_decided_by_the_mean_over_windows_and_point_to_the_best_one(encoder):
     windower = tiny.windower_of(encoder("bert"), 24, 4)
     bank, river = windower.tokens("bank")[0][0], windower.tokens("river")[0][0]
 
@@ -197,7 +197,7 @@ def test_classes_and_flags_follow_from_the_mean_over_windows_and_are_grounded_in
     assert len(flags) > 0
 
 
-def test_a_flag_holds_from_a_half_upwards_and_a_span_has_the_mean_probability_of_the_tags_it_was_given(encoder):
+def test_flag_threshold_and_span_score(encoder):
     """The second token would rather go on with an amount, which nothing began: its tag is the best that may follow."""
     windower = tiny.windower_of(encoder("bert"))
     tags = torch.zeros(1, 4, 5)  # [CLS] bank paid [SEP]; O, B-person, I-person, B-amount, I-amount

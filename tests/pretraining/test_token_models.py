@@ -84,7 +84,7 @@ def pair_of(folder, **settings) -> AdversarialPair:
 # What is masked
 
 
-def test_only_the_chosen_places_change_and_special_tokens_are_never_chosen(tokenizer):
+def test_only_masked_positions_change_and_special_tokens_are_never_masked(tokenizer):
     for seed in range(20):
         batch = batch_of(tokenizer, seed, padded=15)
         chosen = torch.zeros_like(batch.input_ids, dtype=torch.bool)
@@ -101,7 +101,7 @@ def test_only_the_chosen_places_change_and_special_tokens_are_never_chosen(token
         assert torch.equal(batch.mask, (batch.input_ids != tokenizer.pad_token_id).long())
 
 
-def test_about_one_in_seven_of_the_chosen_is_shown_as_it_is(tokenizer):
+def test_about_one_in_seven_masked_positions_keeps_its_token(tokenizer):
     batch = batch_of(tokenizer, rows=400)
     kept = (batch.masked_ids.gather(1, batch.positions) != tokenizer.mask_token_id)[batch.weight > 0].float()
     assert kept.mean() == pytest.approx(0.15, abs=0.02)
@@ -109,7 +109,7 @@ def test_about_one_in_seven_of_the_chosen_is_shown_as_it_is(tokenizer):
 
 
 @pytest.mark.parametrize("family", tiny.TOKENIZERS)
-def test_words_are_the_tokens_that_stand_by_themselves(encoder, family):
+def test_single_token_words_are_maskable(encoder, family):
     """By the characters on both sides of a token, in a text of plain words, numbers and punctuation."""
     tokenizer = load_tokenizer(encoder(family))
     text = "the bank, Brisk. paid 12 of banker the invoices. invoice, Arden-Corvo xyzzy"
@@ -133,7 +133,7 @@ def test_words_are_the_tokens_that_stand_by_themselves(encoder, family):
     assert few.weight.sum() == round(0.2 * len(chosen))
 
 
-def test_whole_words_are_chosen_all_or_not_at_all(encoder):
+def test_whole_words_are_masked_completely_or_not_at_all(encoder):
     tokenizer = load_tokenizer(encoder("bert"))
     text = "xyzzy paid the Arden-Corvo bank of banker invoices 4711 plugh. " * 6
     ids = torch.tensor([tokenizer(text)["input_ids"][: 3 * LENGTH - 1] + [tokenizer.sep_token_id]] * 40)
@@ -154,7 +154,7 @@ def test_whole_words_are_chosen_all_or_not_at_all(encoder):
     assert np.mean(sizes) == pytest.approx(np.mean([len(word) for word in words[1:-1]]), rel=0.1), "long words too"
 
 
-def test_the_only_word_of_a_block_is_masked_in_part_where_it_is_longer_than_the_share(encoder):
+def test_a_single_word_longer_than_the_mask_ratio_is_masked_in_part(encoder):
     tokenizer = load_tokenizer(encoder("bert"))
     ids = torch.tensor([tokenizer("xyzzyplughxyzzy")["input_ids"]])
     assert ids.shape[1] > 8
@@ -162,7 +162,7 @@ def test_the_only_word_of_a_block_is_masked_in_part_where_it_is_longer_than_the_
     assert batch.weight.sum() == round(0.2 * (ids.shape[1] - 2))
 
 
-def test_what_goes_on_with_a_word_in_byte_pairs(encoder):
+def test_continuation_tokens_of_byte_level_bpe(encoder):
     """Parts of a character do; a space and the end of a line begin a word."""
     tokenizer = load_tokenizer(encoder("roberta"))
     marked, breaks = continuation_masks(tokenizer)
@@ -183,7 +183,7 @@ def test_scripts_with_and_without_spaces(text, expected):
     assert _continues_word(text) == expected
 
 
-def test_a_tokenizer_that_marks_the_ends_of_words_is_refused(encoder):
+def test_a_tokenizer_that_marks_word_ends_is_refused(encoder):
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
@@ -211,7 +211,7 @@ def batches_of(tokenizer, number=10, size=4, process=0, processes=1, seed=0):
     )  # type: ignore[arg-type]
 
 
-def test_batches_follow_from_seed_and_number_whatever_the_processes(tokenizer):
+def test_batches_are_a_function_of_seed_and_number_for_any_number_of_processes(tokenizer):
     whole, again = batches_of(tokenizer), batches_of(tokenizer)
     parts = [batches_of(tokenizer, process=process, processes=2) for process in range(2)]
     for number in (0, 7, 3):
@@ -224,7 +224,7 @@ def test_batches_follow_from_seed_and_number_whatever_the_processes(tokenizer):
     assert not torch.equal(whole[0].input_ids, batches_of(tokenizer, seed=1)[0].input_ids)
 
 
-def test_each_block_is_read_once_in_each_pass_and_held_out_ones_never(tokenizer):
+def test_each_block_is_read_once_per_epoch_and_held_out_blocks_never(tokenizer):
     batches = batches_of(tokenizer, number=10, size=3)
     trained, held_out = hold_out(10, 0.1, 0)
     assert len(held_out) == 1
@@ -267,7 +267,7 @@ def test_a_perfect_generator_leaves_all_tokens_original(encoder, tokenizer, monk
     assert torch.equal(output.input_ids, batch.input_ids)
 
 
-def test_places_that_were_not_chosen_never_change(encoder, tokenizer):
+def test_positions_that_are_not_masked_never_change(encoder, tokenizer):
     generator = pair_of(encoder("bert")).unwrapped_generator
     batch = batch_of(tokenizer, padded=15)
     output = generator(**batch)
@@ -280,7 +280,7 @@ def test_places_that_were_not_chosen_never_change(encoder, tokenizer):
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_every_family_plays_and_only_the_chosen_places_reach_the_vocabulary(encoder, family):
+def test_every_family_trains_and_projects_only_masked_positions(encoder, family):
     folder = encoder(family)
     pair = pair_of(folder, embedding_sharing="none")
     batch = batch_of(load_tokenizer(folder))
@@ -334,7 +334,7 @@ def test_the_loss_is_binary_cross_entropy_over_all_tokens_but_padding(encoder, t
     )
 
 
-def test_the_rewarded_generator_is_pushed_towards_what_fools():
+def test_reinforce_raises_the_probability_of_tokens_that_fool_the_discriminator():
     """Three places: one replaced and taken for original, one replaced and found out, one restored and believed."""
     logits = torch.zeros(3, 4, requires_grad=True)
     filled = MaskedTokenScores(
@@ -359,7 +359,7 @@ def steps_of(pair, tokenizer, number=3, clip=1e3):
     return list(training_steps(pair, batches, settings)), batches
 
 
-def test_a_step_in_two_parts_has_the_gradient_of_the_whole_batch(encoder, tokenizer, monkeypatch):
+def test_accumulated_gradients_equal_those_of_the_whole_batch(encoder, tokenizer, monkeypatch):
     """The same masks; blocks of one length, so that each part counts as much."""
     whole = batch_of(tokenizer)
     halves = [
@@ -382,7 +382,7 @@ def test_a_step_in_two_parts_has_the_gradient_of_the_whole_batch(encoder, tokeni
 
 
 @pytest.mark.parametrize("clip", [1e3, 0.5])
-def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, clip):
+def test_plain_sharing_trains_one_table_by_both_losses(encoder, tokenizer, clip):
     """Against a reference in which both pair hold the very same tensors, and one norm is that of all gradients."""
     pair = pair_of(encoder("electra"), embedding_sharing="plain")
     discriminator, generator = copy.deepcopy(pair.unwrapped_discriminator), copy.deepcopy(pair.unwrapped_generator)
@@ -392,7 +392,7 @@ def test_plain_sharing_is_one_table_trained_by_both_losses(encoder, tokenizer, c
     assert table is not pair.unwrapped_generator.encoder.embeddings.word_embeddings.weight
 
     discriminator.encoder.embeddings = generator.encoder.embeddings
-    weights = list({id(each): each for player in (generator, discriminator) for each in player.parameters()}.values())
+    weights = list({id(each): each for model in (generator, discriminator) for each in model.parameters()}.values())
     groups = [
         {"params": [each for each in weights if (each.dim() > 1) is wide], "weight_decay": 0.01 * wide}
         for wide in (True, False)
@@ -515,7 +515,7 @@ def test_new_shapes_are_those_of_the_paper(tokenizer):
         assert config.intermediate_size == 4 * width
 
 
-def test_the_probe_lets_every_family_pass(encoder):
+def test_every_family_passes_the_parity_check(encoder):
     for family in tiny.FAMILIES:
         generator = TokenGenerator(
             models.load_masked_lm(
@@ -533,7 +533,7 @@ def test_the_probe_lets_every_family_pass(encoder):
         )
 
 
-def test_weights_have_the_rates_of_their_part_and_frozen_ones_none(encoder):
+def test_parameter_groups_have_the_learning_rates_of_their_part(encoder):
     pair = pair_of(
         encoder("bert"),
         freeze_embeddings=True,
@@ -547,6 +547,6 @@ def test_weights_have_the_rates_of_their_part_and_frozen_ones_none(encoder):
     assert {rates.get(id(each)) for each in discriminator.predictions.parameters()} == {"head_learning_rate"}
     assert {rates.get(id(each)) for each in discriminator.encoder.encoder.parameters()} == {"learning_rate"}
     assert {rates.get(id(each)) for each in generator.encoder.encoder.parameters()} == {"generator_learning_rate"}
-    for player in (discriminator, generator):
-        assert id(player.encoder.get_input_embeddings().weight) not in rates
+    for model in (discriminator, generator):
+        assert id(model.encoder.get_input_embeddings().weight) not in rates
     assert all((decays[id(each)] > 0) is (each.dim() > 1) for each in discriminator.predictions.parameters())
