@@ -86,7 +86,7 @@ def test_verdict_for_one_budget_does_not_name_it():
     assert comparison.verdict == "adversarial adds 3.0 F1 (2.5 to 3.5): keep it."
 
 
-def test_a_preset_that_loses_on_the_default_field_does_not_win():
+def test_a_preset_that_loses_at_the_budget_of_the_shipped_run_does_not_win():
     base = [60.0, 61.0, 62.0]
     few, many = [70.0, 71.1, 71.9], [58.0, 59.1, 59.9]
     comparison = comparison_of({"supervised": [base, base], "adversarial": [few, many], "latent": [base, base]})
