@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 """The folder of this package."""
 CARD = "README.md"
 """The card of a model, a run or a data set, as the Hub names it."""
+RUN_SETTINGS = "run.yaml"
+"""The settings of a run; a folder that has them is a run."""
 MODEL_FILES = (
     "config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
     "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "*.model",

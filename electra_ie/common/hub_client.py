@@ -110,6 +110,35 @@ def download(
     return Path(folder)
 
 
+def local_folder(
+    name: str | os.PathLike[str],
+    patterns: Sequence[str],
+    *,
+    revision: str | None = None,
+    token: str | None = None,
+    local_files_only: bool = False,
+) -> tuple[Path, HubName | None]:
+    """Return the folder of `name`, and the repository that it was downloaded from, None for a local path.
+
+    Args:
+        name: A path, which is returned as it is, or `ORG/NAME` or `ORG/NAME@REVISION` on the Hub.
+        patterns: The files that are downloaded.
+        revision: A branch, tag or commit on the Hub; ignored for a path.
+        token: A token for the Hub in place of the stored one.
+        local_files_only: Use the download cache only, without network access.
+
+    Raises:
+        UserError: the repository cannot be downloaded.
+    """
+    hub_name = None
+    if revision and not os.path.exists(name):
+        hub_name = parse_hub_name(f"{os.fspath(name).partition('@')[0]}@{revision}")
+    hub_name = hub_name or parse_hub_name(name)
+    if hub_name is None:
+        return Path(name), None
+    return download(hub_name, patterns, token=token, local_files_only=local_files_only), hub_name
+
+
 # Uploads
 
 

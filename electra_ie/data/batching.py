@@ -107,28 +107,30 @@ def batch_of_tensors(
         if name not in names:
             raise UserError(f'there are labels for the unknown field "{name}".', remedy=nearest(name, names))
     for field in fields:
-        unknown = _unknown_labels(field, input_ids)
-        labels[field.name] = _checked_labels(field, labels[field.name], unknown) if field.name in labels else unknown
+        shape, dtype = _labels_like(field, input_ids)
+        if field.name in labels:
+            labels[field.name] = _checked_labels(field, labels[field.name], shape, dtype)
+        else:
+            labels[field.name] = torch.full(shape, IGNORED, dtype=dtype, device=device)
     return Batch(input_ids, attention_mask, token_mask, labels, window_weight, row_indices)
 
 
-def _checked_labels(field: Field, labels: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
-    """Return the labels of one field with the type of `expected`. Raises UserError if they have another shape."""
-    shape = tuple(labels.shape) if isinstance(labels, torch.Tensor) else type(labels).__name__
-    if shape != tuple(expected.shape):
-        message = f"the labels of the field {field.name} ({field.kind}) are {shape}, not {tuple(expected.shape)}."
+def _checked_labels(field: Field, labels: torch.Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    """Return the labels of one field with this type. Raises UserError if they have another shape."""
+    actual = tuple(labels.shape) if isinstance(labels, torch.Tensor) else type(labels).__name__
+    if actual != shape:
+        message = f"the labels of the field {field.name} ({field.kind}) are {actual}, not {shape}."
         remedy = "Give class ids (B,), zeros and ones for flags (B, K), or BIO ids for spans (B, L)."
         raise UserError(message, remedy=remedy)
-    return labels.to(expected.dtype)
+    return labels.to(dtype)
 
 
-def _unknown_labels(field: Field, input_ids: torch.Tensor) -> torch.Tensor:
-    """Return labels of a field that are `IGNORED` for all rows of `input_ids` (B, L)."""
+def _labels_like(field: Field, input_ids: torch.Tensor) -> tuple[tuple[int, ...], torch.dtype]:
+    """Return the shape and type that the labels of a field have for `input_ids` (B, L)."""
+    rows, length = input_ids.shape
     if field.kind == "spans":
-        return torch.full_like(input_ids, IGNORED)
-    if field.kind == "flags":
-        return torch.full((len(input_ids), len(field.labels)), float(IGNORED), device=input_ids.device)
-    return torch.full((len(input_ids),), IGNORED, device=input_ids.device)
+        return (rows, length), torch.long
+    return ((rows, len(field.labels)), torch.float32) if field.kind == "flags" else ((rows,), torch.long)
 
 
 def collate(

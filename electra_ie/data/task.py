@@ -17,7 +17,17 @@ from electra_ie.data.document_ids import repeated_ids, with_paths
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.plain import ENDINGS
-from electra_ie.data.task_yaml import KEYS, MEMORY, SPLITS, TASK_FILE, UNLABELED, locate_task, parse_task, shipped
+from electra_ie.data.task_yaml import (
+    KEYS,
+    MEMORY,
+    SPLITS,
+    TASK_FILE,
+    UNLABELED,
+    declaration,
+    locate_task,
+    parse_task,
+    shipped,
+)
 
 
 @dataclass(frozen=True)
@@ -93,13 +103,6 @@ class Task:
         The folder is an absolute path. It is omitted if no file is read from it. Documents in memory are not included:
         `in_memory` lists the names of their files.
         """
-        fields: dict[str, dict[str, Any]] = {}
-        for declared in self.fields:
-            fields[declared.name] = {"kind": declared.kind, "labels": list(declared.labels)}
-            if declared.source:
-                fields[declared.name]["from"] = declared.source
-            if declared.overlaps != "error":
-                fields[declared.name]["overlaps"] = declared.overlaps
         return {
             "name": self.name,
             "description": self.description,
@@ -108,7 +111,7 @@ class Task:
             "files": {split: list(files) for split, files in self.files.items()},
             **({MEMORY: list(self.memory)} if self.memory else {}),
             "options": dict(self.options),
-            "fields": fields,
+            "fields": {declared.name: declaration(declared) for declared in self.fields},
         }
 
     @property

@@ -142,14 +142,19 @@ def validated_fields(fields: Iterable[Field] | Mapping[str, Any]) -> tuple[Field
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
             raise UserError(f'two fields are called "{repeated}".', remedy="Rename one of them.")
-        fields = {field.name: _declaration(field) for field in listed}
+        fields = {field.name: declaration(field) for field in listed}
     return tuple(_fields(fields, Source(Path("fields"), {})))
 
 
-def _declaration(field: Field) -> dict[str, Any]:
+def declaration(field: Field) -> dict[str, Any]:
+    """Return the declaration of a field as in task.yaml, without values that are defaults."""
     labels = list(field.labels) if isinstance(field.labels, tuple | list) else field.labels
-    overlaps = {"overlaps": field.overlaps} if field.kind == "spans" else {}
-    return {"kind": field.kind, "labels": labels, "from": field.source, **overlaps}
+    declared: dict[str, Any] = {"kind": field.kind, "labels": labels}
+    if field.source:
+        declared["from"] = field.source
+    if field.overlaps != OVERLAPS[0]:
+        declared["overlaps"] = field.overlaps
+    return declared
 
 
 def _fields(value: Any, source: Source) -> Iterator[Field]:

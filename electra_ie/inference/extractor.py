@@ -18,7 +18,6 @@ from scipy.special import expit, softmax
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import repository_of, write
 from electra_ie.common.hashing import SHOWN, of_sums, package_version
-from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.data.batching import collate
 from electra_ie.data.bio import to_spans, viterbi
 from electra_ie.data.document import Document, Finding, Span
@@ -29,8 +28,9 @@ from electra_ie.data.windowing import LabeledWindow, Window, WindowTokenizer
 from electra_ie.inference.html_report import frame
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.saved import check_save_directory
+from electra_ie.models.untrusted import CONFIG
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import CONFIG, SETTINGS, TASK, is_finished, load_task
+from electra_ie.runs.layout import SETTINGS, TASK, is_finished, load_task
 from electra_ie.runs.storage import load_run, model_files, save_fields
 from electra_ie.runs.upload import push_models, push_run
 
@@ -152,9 +152,7 @@ class Extractor:
         Raises:
             UserError: There is no finished run.
         """
-        if revision and not os.path.exists(run):
-            run = str(parse_hub_name(f"{os.fspath(run).partition('@')[0]}@{revision}") or run)
-        folder = run_folder(run, token=token, local_files_only=local_files_only)
+        folder = run_folder(run, revision=revision, token=token, local_files_only=local_files_only)
         discriminator, windower, fields, edges = load_run(folder)
         discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
         files = model_files(folder, [field.name for field in fields])  # hashed now, not read from audit.json

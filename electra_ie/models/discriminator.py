@@ -23,6 +23,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import MODEL_FILES
+from electra_ie.common.hub_client import local_folder
 from electra_ie.config.train import PRESETS
 from electra_ie.data.batching import Batch, batch_of_tensors
 from electra_ie.data.fields import Field
@@ -41,8 +42,8 @@ from electra_ie.models.outputs import (
 )
 from electra_ie.models.parity_checks import check_stock_parity
 from electra_ie.models.pooling import AVERAGES, choose_pooling, with_averaging_layer
-from electra_ie.models.saved import check_save_directory, local_folder
-from electra_ie.models.untrusted import CONFIG, inspect_model, read_json_object, strip_code_references
+from electra_ie.models.saved import check_model_type, check_save_directory
+from electra_ie.models.untrusted import CONFIG, inspect_model, strip_code_references
 
 HEAD_FILES = (CONFIG, *(f"*/{name}" for name in MODEL_FILES))
 """The files of a saved discriminator that are downloaded from the Hub."""
@@ -137,7 +138,7 @@ class Discriminator(PreTrainedModel):
         Raises:
             UserError: a file is missing, damaged or unsafe, or weights do not fit their configuration.
         """
-        folder = local_folder(
+        folder, _ = local_folder(
             pretrained_model_name_or_path, HEAD_FILES, revision=revision, token=token, local_files_only=local_files_only
         )
         config = _read_config(folder)
@@ -153,7 +154,6 @@ class Discriminator(PreTrainedModel):
         save_directory: str | os.PathLike[str],
         *,
         tokenizer: PreTrainedTokenizerBase | None = None,
-        metadata: Mapping[str, Mapping[str, Any]] | None = None,
         **kwargs: Any,
     ) -> None:
         """Save the stock model of each field to the subfolder with its name, and `config.json`.
@@ -164,7 +164,6 @@ class Discriminator(PreTrainedModel):
         Args:
             save_directory: The folder. The models of an earlier save are replaced.
             tokenizer: A tokenizer to save with each stock model.
-            metadata: By field, further entries of the block `electra_ie` in the config of the stock model.
             kwargs: `is_main_process`, which is false in processes that must not write, and arguments for
                 `save_pretrained` of the stock models, such as `max_shard_size`.
 
@@ -178,22 +177,25 @@ class Discriminator(PreTrainedModel):
                 raise UserError(f"save_pretrained does not support {name}.", remedy="Leave it out.")
         folder = Path(save_directory)
         check_save_directory(folder, [field.name for field in self.fields])
-        self.write(folder, tokenizer, metadata, **kwargs)
+        self.write(folder, tokenizer, {}, **kwargs)
 
     def write(
         self,
         folder: Path,
-        tokenizer: PreTrainedTokenizerBase | None = None,
-        metadata: Mapping[str, Mapping[str, Any]] | None = None,
+        tokenizer: PreTrainedTokenizerBase | None,
+        metadata: Mapping[str, Mapping[str, Any]],
         **kwargs: Any,
     ) -> None:
-        """Save the models as `save_pretrained`, which see, without its checks of the folder."""
+        """Save the models as `save_pretrained` does, without its checks of the folder.
+
+        metadata: by field, further entries of the block `electra_ie` in the config of the stock model.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         for field in self.fields:
             part = folder / f".{field.name}.part"
             shutil.rmtree(part, ignore_errors=True)
             with quiet_transformers(), self.stock_model(field) as model:
-                block = {"field": field.name, "kind": field.kind, **(metadata or {}).get(field.name, {})}
+                block = {"field": field.name, "kind": field.kind, **metadata.get(field.name, {})}
                 model.config.electra_ie = {**block, AVERAGES: self.head(field).averages}
                 strip_code_references(vars(model.config))
                 model.save_pretrained(part, **kwargs)
@@ -441,10 +443,7 @@ def _read_config(folder: Path) -> DiscriminatorConfig:
     file = folder / CONFIG
     if not folder.is_dir():
         raise UserError("there is no such folder.", file=folder, remedy="Give a folder, or ORG/NAME on the Hub.")
-    values = read_json_object(file)
-    if values.get("model_type") != DiscriminatorConfig.model_type:
-        message = f"there is no discriminator here (no {CONFIG} with the model_type {DiscriminatorConfig.model_type})."
-        raise UserError(message, file=folder, remedy="Give a folder that Discriminator.save_pretrained has written.")
+    check_model_type(folder, DiscriminatorConfig.model_type, "discriminator", "Discriminator.save_pretrained")
     with translate_load_errors(str(folder)):
         config = DiscriminatorConfig.from_pretrained(folder)
         fields = config.typed_fields

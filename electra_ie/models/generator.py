@@ -8,9 +8,10 @@ from typing import Any, Self, cast
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.hub_client import local_folder
 from electra_ie.models.encoders import quiet_transformers, translate_load_errors
-from electra_ie.models.saved import local_folder
-from electra_ie.models.untrusted import CONFIG, read_json_object
+from electra_ie.models.saved import check_loaded_weights, check_model_type
+from electra_ie.models.untrusted import CONFIG
 
 FILES = (CONFIG, "model*.safetensors")
 """The files of a saved generator that are downloaded from the Hub."""
@@ -45,23 +46,14 @@ class Generator(PreTrainedModel):
         Raises:
             UserError: there is no generator of this class, or its weights do not fit its configuration.
         """
-        folder = local_folder(
+        folder, _ = local_folder(
             pretrained_model_name_or_path, FILES, revision=revision, token=token, local_files_only=local_files_only
         )
-        if read_json_object(folder / CONFIG).get("model_type") != cls.config_class.model_type:
-            message = (
-                f"there is no {cls.__name__} here (no {CONFIG} with the model_type {cls.config_class.model_type})."
-            )
-            raise UserError(message, file=folder, remedy="Give a folder that its save_pretrained has written.")
+        check_model_type(folder, cls.config_class.model_type, cls.__name__, "its save_pretrained")
         with translate_load_errors(str(folder)), quiet_transformers():
             loaded: Any = super().from_pretrained(folder, use_safetensors=True, output_loading_info=True)
-        model, info = cast(tuple[Self, dict[str, Any]], loaded)
-        wrong = sorted(
-            [*info["missing_keys"], *info["unexpected_keys"], *(name for name, *_ in info["mismatched_keys"])]
-        )
-        if wrong:
-            message = f"these are not the weights that were saved here: {wrong[0]} is missing or unexpected."
-            raise UserError(message, file=folder, remedy="Restore the folder.")
+        model, loading_info = cast(tuple[Self, dict[str, Any]], loaded)
+        check_loaded_weights(loading_info, folder, "Restore the folder.")
         return model
 
     def push_to_hub(self, *_: Any, **__: Any) -> str:  # type: ignore[override]

@@ -76,11 +76,10 @@ class LatentGenerator(Generator):
     def __init__(self, config: LatentGeneratorConfig) -> None:
         """Create the generator with random weights."""
         super().__init__(config)
+        self.fields = config.typed_fields
+        size, latent_size = config.hidden_size, config.latent_size
         self.field_generators = nn.ModuleDict(
-            {
-                module_key(field): FieldGenerator(field, config.hidden_size, config.latent_size)
-                for field in config.typed_fields
-            }
+            {module_key(field): FieldGenerator(field, size, latent_size) for field in self.fields}
         )
         self.post_init()
 
@@ -117,10 +116,9 @@ class LatentGenerator(Generator):
 
         step: the number of the training step, which decides the noise.
         """
-        fields = self.config.typed_fields
-        batch = batch_of_tensors(input_ids, attention_mask, labels, token_mask, window_weight, row_indices, fields)
+        batch = batch_of_tensors(input_ids, attention_mask, labels, token_mask, window_weight, row_indices, self.fields)
         output: dict[str, dict[str, Any]] = {"states": {}, "attention_mask": {}, "token_mask": {}, "labels": {}}
-        for field in fields:
+        for field in self.fields:
             known = known_rows(batch.labels[field.name])
             row_labels, length = batch.labels[field.name][known], batch.input_ids.shape[1]
             if field.kind == "spans":

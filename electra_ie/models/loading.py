@@ -27,6 +27,7 @@ from electra_ie.models.pooling import (
     has_averaging_layer,
     init_near_identity,
 )
+from electra_ie.models.saved import check_loaded_weights
 
 STOCK_CLASSES = {
     "classes": AutoModelForSequenceClassification,
@@ -72,14 +73,7 @@ def saved_model(folder: Path, field: Field) -> PreTrainedModel:
     with translate_load_errors(str(folder)):
         loaded = STOCK_CLASSES[field.kind].from_pretrained(folder, **LOAD_OPTIONS)
     model, loading_info = cast(tuple[PreTrainedModel, Mapping[str, Any]], loaded)
-    other_shape = [name for name, *_ in loading_info["mismatched_keys"]]
-    wrong = sorted([*loading_info["missing_keys"], *loading_info["unexpected_keys"], *other_shape])
-    if wrong:
-        raise UserError(
-            f"these are not the weights that were saved here: {wrong[0]} is missing, unexpected or of another shape.",
-            file=folder,
-            remedy="Restore the folder, or train again.",
-        )
+    check_loaded_weights(loading_info, folder, "Restore the folder, or train again.")
     if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
         raise UserError("these weights contain NaN or infinite values.", file=folder, remedy="Train again.")
     if _names(model.config) != field.names:

@@ -1,47 +1,48 @@
-"""Folders of saved models: where they are, and whether one may be written."""
+"""Checks of the folders of saved models, before and after reading, and before writing."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.hub_client import download, parse_hub_name
+from electra_ie.common.files import RUN_SETTINGS
 from electra_ie.models.configs import DiscriminatorConfig
 from electra_ie.models.untrusted import CONFIG, read_json_object
 
-RUN_SETTINGS = "run.yaml"
-"""The file that marks the folder of a run (see `runs.layout`)."""
 
-
-def local_folder(
-    name: str | os.PathLike[str],
-    patterns: Sequence[str],
-    *,
-    revision: str | None = None,
-    token: str | None = None,
-    local_files_only: bool = False,
-) -> Path:
-    """Return the folder of a saved model: a local path as it is, `ORG/NAME[@REVISION]` downloaded from the Hub.
+def check_model_type(folder: Path, model_type: str, description: str, author: str) -> None:
+    """Check that a folder has the configuration of a model.
 
     Args:
-        name: The path or name.
-        patterns: The files that are downloaded.
-        revision: A branch, tag or commit.
-        token: A token for the Hub in place of the stored one.
-        local_files_only: Use the download cache only.
+        folder: The folder.
+        model_type: The model type in its config.json.
+        description: What the model is called in the message.
+        author: What has written such a folder.
 
     Raises:
-        UserError: the repository cannot be downloaded.
+        UserError: it has none, or that of another model.
     """
-    if Path(name).is_dir():
-        return Path(name)
-    full_name = f"{os.fspath(name).partition('@')[0]}@{revision}" if revision else name
-    hub_name = parse_hub_name(full_name)
-    if hub_name is None:
-        return Path(name)
-    return download(hub_name, patterns, token=token, local_files_only=local_files_only)
+    if read_json_object(folder / CONFIG).get("model_type") != model_type:
+        message = f"there is no {description} here (no {CONFIG} with the model_type {model_type})."
+        raise UserError(message, file=folder, remedy=f"Give a folder that {author} has written.")
+
+
+def check_loaded_weights(loading_info: Mapping[str, Any], folder: Path, remedy: str) -> None:
+    """Check what `from_pretrained` of transformers reports about the weights, which it only warns of.
+
+    Raises:
+        UserError: weights are missing, left over or of another shape.
+    """
+    mismatched = [name for name, *_ in loading_info["mismatched_keys"]]
+    wrong = sorted([*loading_info["missing_keys"], *loading_info["unexpected_keys"], *mismatched])
+    if wrong:
+        raise UserError(
+            f"these are not the weights that were saved here: {wrong[0]} is missing, unexpected or of another shape.",
+            file=folder,
+            remedy=remedy,
+        )
 
 
 def check_save_directory(folder: Path, fields: Sequence[str]) -> None:

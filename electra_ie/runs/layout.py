@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CARD, escapes_folder, parse, repository_of, write
+from electra_ie.common.files import CARD, RUN_SETTINGS, escapes_folder, parse, repository_of, write
 from electra_ie.common.logs import notice
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.fields import Field
 from electra_ie.data.task import Task
+from electra_ie.models.untrusted import CONFIG
 
-SETTINGS, TASK, SCORES, LOG = "run.yaml", "task.yaml", "scores.json", "log.jsonl"
+SETTINGS, TASK, SCORES, LOG = RUN_SETTINGS, "task.yaml", "scores.json", "log.jsonl"
 CORPUS, PRETRAINING, COMPARED, AUDIT = "corpus.json", "pretraining.json", "compare.json", "audit.json"
 TRACKING = "tracking"
 """The folder that experiment trackers write to."""
@@ -27,8 +28,6 @@ LAST, BEST = f"{CHECKPOINT}/last.safetensors", f"{CHECKPOINT}/best.safetensors"
 TEACHER, TEACHER_WEIGHTS = f"{CHECKPOINT}/teacher", f"{CHECKPOINT}/teacher.safetensors"
 """The run of the teacher, and its final weights."""
 CURVES = "curves.png"
-CONFIG = "config.json"
-"""The configuration of the discriminator (see `models.discriminator`)."""
 RUN_FILES = (CARD, CONFIG, SETTINGS, TASK, SCORES, LOG, CORPUS, AUDIT)
 """The files of a run besides its models and plots. A file with another name may hold texts and is never published."""
 

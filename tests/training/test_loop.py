@@ -88,6 +88,14 @@ def gradients(module):
     }
 
 
+def gradients_at_steps(pair, monkeypatch):
+    """Return a list to which the optimizer's next step adds the gradients of discriminator and generator."""
+    applied = []
+    modules = (pair.unwrapped_discriminator, pair.unwrapped_generator)
+    monkeypatch.setattr(pair.optimizer, "step", lambda: applied.extend(map(gradients, modules)))
+    return applied
+
+
 @pytest.fixture(params=[LATENT, MASKING], ids=["latent", "masking"])
 def adversarial_pair(encoder, request):
     """Return a pair, batches and settings."""
@@ -147,9 +155,7 @@ def test_each_loss_has_gradients_for_its_own_model_only(adversarial_pair):
 def test_a_step_applies_the_gradient_of_each_models_own_loss(adversarial_pair, monkeypatch):
     pair, batches, settings = adversarial_pair
     expected = own_gradients(pair, batches[0], settings)
-    applied = []
-    modules = (pair.unwrapped_discriminator, pair.unwrapped_generator)
-    monkeypatch.setattr(pair.optimizer, "step", lambda: applied.extend(map(gradients, modules)))
+    applied = gradients_at_steps(pair, monkeypatch)
     next(training_steps(pair, batches, settings))
     for own, actual in zip(expected, applied, strict=True):
         assert sum(float(grad.abs().sum()) for grad in own.values()) > 1e-3
@@ -163,12 +169,7 @@ def test_gradients_are_clipped_for_each_model_or_jointly(adversarial_pair, monke
     pair, batches, settings = adversarial_pair
     pair.clip_jointly = jointly
     expected = own_gradients(pair, batches[0], settings)
-    applied = []
-    monkeypatch.setattr(
-        pair.optimizer,
-        "step",
-        lambda: applied.extend(map(gradients, (pair.unwrapped_discriminator, pair.unwrapped_generator))),
-    )
+    applied = gradients_at_steps(pair, monkeypatch)
     next(training_steps(pair, batches, settings.replace(max_grad_norm=0.1)))
     norms = [torch.stack([grad.norm() for grad in grads.values()]).norm() for grads in expected]
     assert min(norms) > 0.2, "clipping has nothing to do"
@@ -183,12 +184,7 @@ def test_accumulation_applies_the_mean_gradient_of_the_batches(adversarial_pair,
     pair, batches, settings = adversarial_pair
     one, other = (own_gradients(pair, batches[number], settings) for number in (0, 1))
     pair.accumulation_steps = 2
-    applied = []
-    monkeypatch.setattr(
-        pair.optimizer,
-        "step",
-        lambda: applied.extend(map(gradients, (pair.unwrapped_discriminator, pair.unwrapped_generator))),
-    )
+    applied = gradients_at_steps(pair, monkeypatch)
     list(training_steps(pair, batches, settings.replace(max_steps=1)))
     for first, second, actual in zip(one, other, applied, strict=True):
         for name in first:
