@@ -139,8 +139,8 @@ class TrainSettings(BaseSettings):
     )
     precision: Literal["auto", "bf16", "no"] = Field(
         default="auto",
-        description="bf16 (faster on a GPU, or a CPU with AMX), no (float32) or auto (bf16 on a GPU). Predictions are "
-        "always computed in float32.",
+        description="bf16, no (float32) or auto (bf16 on a GPU, and on a CPU with instructions for it: AMX or "
+        "AVX-512 BF16). Predictions are always computed in float32.",
     )
     latent_size: int = Field(default=64, ge=1, description="Size of the generator's latent vector (preset latent).")
     num_evaluations: int = Field(

@@ -193,7 +193,7 @@ def prepare(
     ]
     if generator is not None:
         groups.append({"params": list(generator.parameters()), "peak": settings.generator_learning_rate})
-    optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=settings.weight_decay)
+    optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=settings.weight_decay, fused=True)
     prepared_discriminator = accelerator.prepare(discriminator)
     prepared_generator = accelerator.prepare(generator) if generator is not None else None
     return AdversarialPair(accelerator, prepared_discriminator, prepared_generator, accelerator.prepare(optimizer))
@@ -293,15 +293,23 @@ def make_accelerator(precision: str, tracker: str | None = None, home: Path | No
     A Python session may have several with different precisions, which Accelerate alone refuses: each has its own state.
 
     Args:
-        precision: `bf16`, `no` (float32) or `auto`, which is bf16 on a GPU.
+        precision: `bf16`, `no` (float32) or `auto`, which is bf16 where the hardware has instructions for it.
         tracker: The name of an experiment tracker, or None.
         home: The folder of the tracker's files.
     """
     _begin_states(AcceleratorState, GradientState)
     # The first process reads and tokenizes a corpus while the others wait, longer than the ten minutes of the default.
     patience = InitProcessGroupKwargs(timeout=timedelta(hours=12))
-    chosen = ("bf16" if torch.cuda.is_available() else "no") if precision == "auto" else precision
+    chosen = ("bf16" if has_bf16() else "no") if precision == "auto" else precision
     return Accelerator(mixed_precision=chosen, kwargs_handlers=[patience], log_with=tracker, project_dir=home)
+
+
+def has_bf16() -> bool:
+    """Return whether the GPU, or without one the CPU, has bf16 instructions. Emulated, bf16 is slower than float32."""
+    if torch.cuda.is_available():
+        return True
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in older versions of torch
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 @contextmanager
