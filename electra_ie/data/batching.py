@@ -229,8 +229,9 @@ class _LengthGroupedSampler:
     """Sampler of endless batches of `size` rows, in a new order each epoch, with windows of similar length together.
 
     The shuffled windows are sorted by length within chunks of at most eight batches, and at most half of the epoch.
-    This saves padding (of 50 to 100 labeled windows, a quarter of a batch instead of half), and batches stay random:
-    sorting a whole small epoch would make the same batches each time. The last batch of an epoch is filled up with its first rows, so that all batches have the same size.
+    This saves padding, which would be half of a batch of a hundred labeled sentences, and batches stay random: sorting
+    a whole small epoch would make the same batches each time. The last batch of an epoch is filled up with its first
+    rows, so that all batches have the same size.
     """
 
     def __init__(self, rows: Sequence[LabeledWindow], size: int, seed: str) -> None:

@@ -308,7 +308,9 @@ def has_bf16() -> bool:
     """Return whether the GPU, or without one the CPU, has bf16 instructions. Emulated, bf16 is slower than float32."""
     if torch.cuda.is_available():
         return True
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in older versions of torch
+    if not hasattr(torch.cpu, "get_capabilities"):  # an older version of torch
+        return False
+    capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
