@@ -184,6 +184,11 @@ class TrainSettings(BaseSettings):
         return bool(self.generator)
 
     @property
+    def reads_unlabeled(self) -> bool:
+        """Whether unlabeled texts are in the batches."""
+        return self.has_generator or self.has_teacher
+
+    @property
     def has_teacher(self) -> bool:
         """Whether the discriminator also learns from the predictions of a teacher."""
         return "distillation" in self.discriminator

@@ -30,6 +30,8 @@ class Batch:
         labels: By field, (B, L) tags, (B,) classes or (B, K) flags, `IGNORED` if unknown.
         window_weight: (B,), the weight of a window in losses on whole texts.
         row_indices: (B,), the index of each row in the global batch, over all processes.
+        teacher_probabilities: By field, (B, K), or (B, L, K) for spans: the pseudo-labels of unlabeled rows, zero for
+            labeled ones; None without pseudo-labels.
     """
 
     input_ids: torch.Tensor
@@ -38,13 +40,17 @@ class Batch:
     labels: dict[str, torch.Tensor]
     window_weight: torch.Tensor
     row_indices: torch.Tensor
+    teacher_probabilities: dict[str, torch.Tensor] | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
         labels = {name: value.to(device) for name, value in self.labels.items()}
         tensors = (self.input_ids, self.attention_mask, self.token_mask, self.window_weight, self.row_indices)
         ids, mask, token_mask, weight, indices = (tensor.to(device) for tensor in tensors)
-        return Batch(ids, mask, token_mask, labels, weight, indices)
+        probabilities = self.teacher_probabilities
+        if probabilities is not None:
+            probabilities = {name: value.to(device) for name, value in probabilities.items()}
+        return Batch(ids, mask, token_mask, labels, weight, indices, probabilities)
 
     def keys(self) -> list[str]:
         """Return the names of the tensors, for `**batch`."""
@@ -70,7 +76,14 @@ class Batch:
         }
         tensors = (self.input_ids, self.attention_mask, self.token_mask)
         ids, mask, token_mask = (tensor[chosen, :length] for tensor in tensors)
-        return Batch(ids, mask, token_mask, labels, self.window_weight[chosen], self.row_indices[chosen])
+        probabilities = self.teacher_probabilities
+        if probabilities is not None:
+            probabilities = {
+                name: value[chosen, :length] if value.dim() > self.input_ids.dim() else value[chosen]
+                for name, value in probabilities.items()
+            }
+        weight, indices = self.window_weight[chosen], self.row_indices[chosen]
+        return Batch(ids, mask, token_mask, labels, weight, indices, probabilities)
 
 
 def batch_of_tensors(
@@ -80,6 +93,7 @@ def batch_of_tensors(
     token_mask: torch.Tensor | None = None,
     window_weight: torch.Tensor | None = None,
     row_indices: torch.Tensor | None = None,
+    teacher_probabilities: dict[str, torch.Tensor] | None = None,
     fields: Sequence[Field] = (),
 ) -> Batch:
     """Return a batch of these tensors, with defaults for those that are None.
@@ -112,7 +126,7 @@ def batch_of_tensors(
             labels[field.name] = _checked_labels(field, labels[field.name], shape, dtype)
         else:
             labels[field.name] = torch.full(shape, IGNORED, dtype=dtype, device=device)
-    return Batch(input_ids, attention_mask, token_mask, labels, window_weight, row_indices)
+    return Batch(input_ids, attention_mask, token_mask, labels, window_weight, row_indices, teacher_probabilities)
 
 
 def _checked_labels(field: Field, labels: torch.Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
@@ -199,7 +213,13 @@ class Batches:
         fields: the fields.
         seed: the seed of the order of the windows.
         process, processes: the index of this process, and the number of processes.
+
+    Attributes:
+        pseudo_labels: By field, the probabilities of each unlabeled window, (K,), or (L, K) for spans. None, the
+            default, without a teacher.
     """
+
+    pseudo_labels: Sequence[Mapping[str, torch.Tensor]] | None = None
 
     def __init__(
         self,
@@ -219,10 +239,30 @@ class Batches:
         self.pool = _LengthGroupedSampler(unlabeled, sizes[1], f"unlabelled {seed}")
 
     def __getitem__(self, index: int) -> Batch:
-        rows = [*enumerate(self.known[index])]
-        rows += [*enumerate(self.pool[index], start=len(rows))]
-        local = rows[self.process :: self.processes]
-        return collate([row for _, row in local], self.windower, self.fields, [row_index for row_index, _ in local])
+        labeled, unlabeled = self.known[index], self.pool[index]
+        rows = [self.known.rows[row] for row in labeled] + [self.pool.rows[row] for row in unlabeled]
+        local = range(self.process, len(rows), self.processes)
+        batch = collate([rows[position] for position in local], self.windower, self.fields, local)
+        if self.pseudo_labels is not None:
+            positions = [position - len(labeled) for position in local if position >= len(labeled)]
+            targets = [self.pseudo_labels[unlabeled[position]] for position in positions]
+            batch.teacher_probabilities = _stack_pseudo_labels(targets, batch)
+        return batch
+
+
+def _stack_pseudo_labels(targets: Sequence[Mapping[str, torch.Tensor]], batch: Batch) -> dict[str, torch.Tensor] | None:
+    """Return the pseudo-labels of the last rows of a batch, padded with zeros as in `Batch`; None without rows."""
+    if not targets:
+        return None
+    rows, length = batch.input_ids.shape
+    stacked = {}
+    for name, first in targets[0].items():
+        shape = (rows, length, first.shape[-1]) if first.dim() > 1 else (rows, first.shape[-1])
+        stacked[name] = first.new_zeros(shape)
+        for row, target in enumerate(targets, start=rows - len(targets)):
+            values = target[name]
+            stacked[name][row, : len(values)] = values
+    return stacked
 
 
 class _LengthGroupedSampler:
@@ -239,13 +279,14 @@ class _LengthGroupedSampler:
         self.batches = math.ceil(len(rows) / size) if rows and size else 1
         self.epoch = -1
 
-    def __getitem__(self, index: int) -> list[LabeledWindow]:
+    def __getitem__(self, index: int) -> list[int]:
+        """Return the indices of the rows of a batch."""
         if not self.size:
             return []
         epoch, batch = divmod(index, self.batches)
         if epoch != self.epoch:
             self.epoch, self.order = epoch, list(self._shuffle(epoch))
-        return [self.rows[row] for row in self.order[batch]]
+        return self.order[batch]
 
     def _shuffle(self, epoch: int) -> Iterator[list[int]]:
         """Yield the row indices of each batch of an epoch."""

@@ -14,6 +14,13 @@ UNSPACED = re.compile(
 COMBINING = ("Mn", "Mc", "Me", "Cf")
 """Unicode categories of characters that belong to the character before them: marks, and format characters (joiners)."""
 
+_WORD = re.compile(rf"{UNSPACED.pattern}|\w\w+")
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text in lower case: two or more characters, or one of a script without blanks."""
+    return _WORD.findall(text.lower())
+
 
 def is_unspaced(character: str) -> bool:
     """Return whether a character belongs to a script without blanks between words."""

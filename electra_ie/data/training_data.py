@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
@@ -78,8 +79,8 @@ class TrainingData:
                 remedy="Label some records, or remove the split to keep the weights of the last step.",
             )
         warn_of_shared_texts(dev, documents)
-        pool: list[Document] = []  # supervised training does not use it, so that it is not read either
-        if settings.has_generator:
+        pool: list[Document] = []
+        if settings.reads_unlabeled or _have_thresholds(task.fields):
             pool = [*rest, *unlabeled(task, settings)]
         elif settings.unlabeled:
             warn(f"--unlabeled: the preset {settings.preset} uses no unlabeled text; --preset adversarial does.")
@@ -116,11 +117,25 @@ class TrainingData:
             warn_of_misaligned(getattr(self, split), selected, fields, split)
         return selected
 
-    def windows(
-        self, windower: WindowTokenizer, fields: Sequence[Field]
-    ) -> tuple[list[LabeledWindow], list[LabeledWindow]]:
-        """Return the windows of `train` and of `pool`."""
-        return windows_of(self.train, windower, fields), windows_of(self.pool, windower, fields)
+    def for_supervised(self, fields: Sequence[Field]) -> TrainingData:
+        """Return the documents of a supervised run: it uses unlabeled ones for the thresholds of flags only."""
+        return self if _have_thresholds(fields) else replace(self, pool=[])
+
+    def unlabeled_windows(
+        self, windower: WindowTokenizer, needed: int, seed: int
+    ) -> tuple[list[Document], list[LabeledWindow]]:
+        """Return documents of `pool`, in an order drawn by the seed, and their windows: `needed` or a few more, or all.
+
+        The other documents are not tokenized.
+        """
+        order = list(self.pool)
+        random.Random(f"electra_ie pool {seed}").shuffle(order)
+        windows: list[LabeledWindow] = []
+        for count, document in enumerate(order):
+            if len(windows) >= needed:
+                return order[:count], windows
+            windows += label(document, windower(document.text), ())
+        return order, windows
 
     def label_counts(self, fields: Sequence[Field]) -> dict[str, dict[str, int]]:
         """Return the count of each label in the gold of train, by field."""
@@ -142,6 +157,10 @@ class TrainingData:
         )  # fmt: skip
         inside = len(misaligned(self.train, windower, fields))
         return {"spans": count_spans(self.train, fields), "overlapping": lost, "inside": inside}
+
+
+def _have_thresholds(fields: Sequence[Field]) -> bool:
+    return any(field.kind == "flags" for field in fields)
 
 
 def unlabeled(task: Task, settings: TrainSettings) -> list[Document]:

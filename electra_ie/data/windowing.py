@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 from transformers import PreTrainedTokenizerBase
 
@@ -19,6 +19,13 @@ SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+|[。！？；]|\n+")
 """Where a window preferably ends. A wrong match ("Dr. Who") costs some context, but loses no text or span."""
 MIN_ROOM = 4
 """Tokens of text that a window must have room for, besides the special tokens."""
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a text without white space at their edges; the text is cut at each `SENTENCE_END`."""
+    ends = [match.end() for match in SENTENCE_END.finditer(text)]
+    parts = (text[start:end].strip() for start, end in pairwise([0, *ends, len(text)]))
+    return [part for part in parts if part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +187,15 @@ def _visible(text: str, start: int, end: int) -> tuple[int, int]:
     while start < end < len(text) and unicodedata.category(text[end]).startswith("M"):
         end += 1
     return start, end
+
+
+def document_indices(windows: Sequence[LabeledWindow]) -> list[int]:
+    """Return the index of the document of each window, for the consecutive windows of complete documents."""
+    indices: list[int] = []
+    while len(indices) < len(windows):
+        document = indices[-1] + 1 if indices else 0
+        indices += [document] * round(1 / windows[len(indices)].window.weight)
+    return indices
 
 
 @dataclass(frozen=True, slots=True)

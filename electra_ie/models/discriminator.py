@@ -237,6 +237,7 @@ class Discriminator(PreTrainedModel):
         window_weight: torch.Tensor | None = None,
         row_indices: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
+        teacher_probabilities: dict[str, torch.Tensor] | None = None,
         generated: GeneratorOutput | None = None,
         loss_weights: Mapping[str, float] | None = None,
         mean: Mean = local_mean,
@@ -252,13 +253,16 @@ class Discriminator(PreTrainedModel):
             window_weight: (B,), the weight of each row in losses on whole texts; by default 1.
             row_indices: (B,), the index of each row over all processes; only generators use it.
             token_type_ids: Ignored: a tokenizer returns zeros for single texts, as encoders assume by default.
+            teacher_probabilities: Ignored: those of `generated` are used.
             generated: The output of a generator for the same batch, detached from it. Generated states are scored in
                 addition to the batch. Masked texts replace its unlabeled rows.
             loss_weights: The weight of each loss term (see `losses.ROW_TERMS`); by default those of the preset
                 `latent` for generated states, of `adversarial` for masked texts, otherwise of `supervised`.
             mean: How losses are averaged over rows; by default over those of this process.
         """
-        batch = batch_of_tensors(input_ids, attention_mask, labels, token_mask, window_weight, row_indices, self.fields)
+        batch = batch_of_tensors(
+            input_ids, attention_mask, labels, token_mask, window_weight, row_indices, fields=self.fields
+        )
         rows = batch.rows(batch.known()) if isinstance(generated, MaskingGeneratorOutput) else batch
         scores = self._scores(self.encode(rows), rows.attention_mask)
         units = self._units(scores, rows)

@@ -101,7 +101,7 @@ class LatentGenerator(Generator):
         hidden_size = int(encoder_config(encoder).hidden_size)
         return cls(LatentGeneratorConfig(validated_fields(fields), hidden_size, latent_size, seed))
 
-    def forward(
+    def forward(  # noqa: PLR0913, PLR0917 - the tensors of a batch, as in the models of transformers
         self,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
@@ -110,13 +110,16 @@ class LatentGenerator(Generator):
         window_weight: torch.Tensor | None = None,
         row_indices: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
+        teacher_probabilities: dict[str, torch.Tensor] | None = None,
         step: int = 0,
     ) -> LatentGeneratorOutput:
         """Return states for the N labeled rows of a batch, with the arguments of `Discriminator.forward`.
 
         step: the number of the training step, which decides the noise.
         """
-        batch = batch_of_tensors(input_ids, attention_mask, labels, token_mask, window_weight, row_indices, self.fields)
+        batch = batch_of_tensors(
+            input_ids, attention_mask, labels, token_mask, window_weight, row_indices, fields=self.fields
+        )
         output: dict[str, dict[str, Any]] = {"states": {}, "attention_mask": {}, "token_mask": {}, "labels": {}}
         for field in self.fields:
             known = known_rows(batch.labels[field.name])

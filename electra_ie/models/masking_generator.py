@@ -71,7 +71,7 @@ class MaskingGenerator(Generator):
         hidden_size, special = int(encoder_config(encoder).hidden_size), tokenizer.all_special_ids
         return cls(MaskingGeneratorConfig(hidden_size, mask_token(tokenizer, encoder), special, mask_ratio, seed))
 
-    def forward(
+    def forward(  # noqa: PLR0913, PLR0917 - the tensors of a batch, as in the models of transformers
         self,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
@@ -80,6 +80,7 @@ class MaskingGenerator(Generator):
         window_weight: torch.Tensor | None = None,
         row_indices: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
+        teacher_probabilities: dict[str, torch.Tensor] | None = None,
         step: int = 0,
     ) -> MaskingGeneratorOutput:
         """Return the unlabeled rows of a batch with a mask, and the teacher's predictions for the complete texts.
@@ -87,11 +88,15 @@ class MaskingGenerator(Generator):
         The arguments are those of `Discriminator.forward`. A row is unlabeled if no field has a label for it. step: the
         number of the training step, which decides the noise.
         """
-        batch = batch_of_tensors(input_ids, attention_mask, labels, token_mask, window_weight, row_indices)
+        batch = batch_of_tensors(
+            input_ids, attention_mask, labels, token_mask, window_weight, row_indices, teacher_probabilities
+        )
         texts = batch.rows(~batch.known())
         if self.teacher is None:
             raise RuntimeError("the masking generator has no teacher: set `teacher` before the first step")
         states, probabilities = self.teacher(texts)
+        if texts.teacher_probabilities is not None:
+            probabilities = texts.teacher_probabilities
         maskable = self._maskable(texts)
         with torch.autocast(states.device.type, enabled=False):  # in bf16 scores tie, and ties are broken arbitrarily
             scores = self.score(functional.layer_norm(states.float(), states.shape[-1:])).squeeze(-1)

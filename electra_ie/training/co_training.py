@@ -14,24 +14,21 @@ one label. (Co-training lost six points on trec_fine, where some classes have on
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from accelerate.utils import broadcast_object_list
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from torch import nn
-from torch.nn import functional
 
-from electra_ie.common.progress import progress
 from electra_ie.data.batching import Batch, in_batches
 from electra_ie.data.fields import Field
 from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
 from electra_ie.models.discriminator import Discriminator
+from electra_ie.training.frozen_encoder import FrozenEncoder
 
 MAX_WINDOWS = 2_000
 """Unlabeled windows for self-training at most: three times as many gave no better regression. With more labeled windows
@@ -56,10 +53,10 @@ class FeatureClassifier:
     layers: the regression of each such field, as a linear layer; empty before `fit`.
     """
 
-    def __init__(self, discriminator: Discriminator) -> None:
-        """discriminator: untrained; a copy of its encoder is kept."""
-        self.fields = [field for field in discriminator.fields if field.kind == "classes"]
-        self.encoder = copy.deepcopy(discriminator.encoder).eval().requires_grad_(False)
+    def __init__(self, fields: Sequence[Field], encoder: FrozenEncoder) -> None:
+        """fields: those of other kinds are ignored. encoder: reads the texts."""
+        self.fields = [field for field in fields if field.kind == "classes"]
+        self.encoder = encoder
         self.layers: dict[str, nn.Linear] = {}
 
     def fit(
@@ -74,9 +71,6 @@ class FeatureClassifier:
         """Fit a regression for each field, and keep those that help the teacher.
 
         pool: unlabeled windows, sampled by `seed`. dev: may be empty.
-
-        With several processes the decisions of the first one hold for all, since processes on different devices round
-        differently and might decide differently.
         """
         rng = random.Random(f"second view {seed}")  # the name is part of the seed: another one changes trained weights
         sampled = rng.sample(list(pool), min(MAX_WINDOWS, len(pool)))
@@ -92,13 +86,11 @@ class FeatureClassifier:
             if np.count_nonzero(texts_per_class) <= 1 or (not dev_rows and has_single_label):
                 continue
             if unlabeled_states is None:
-                unlabeled_states = self._read(sampled, windower)
-            model = self_trained(self._read(rows, windower), gold, weights, unlabeled_states)
+                unlabeled_states = self.encoder.read(sampled)
+            model = self_trained(self.encoder.read(rows), gold, weights, unlabeled_states)
             layer = _layer(model, field)
             if not dev_rows or self._helps(field, layer.to(self.encoder.device), teacher, dev_rows, windower):
-                self.layers[field.name] = layer.cpu()
-        (layers,) = broadcast_object_list([self.layers])
-        self.layers = {name: layer.to(self.encoder.device) for name, layer in layers.items()}
+                self.layers[field.name] = layer.to(self.encoder.device)
 
     @torch.no_grad()
     def _helps(
@@ -115,7 +107,7 @@ class FeatureClassifier:
         for _, cpu_batch in in_batches(rows, BATCH_SIZE, windower, (field,)):
             batch = cpu_batch.to(self.encoder.device)
             of_teacher = teacher.predict(batch)[1][field.name]
-            mean = _geometric_mean(of_teacher, layer(self._states(batch)))
+            mean = _geometric_mean(of_teacher, layer(self.encoder.states(batch)))
             batches.append((of_teacher, mean, batch.labels[field.name], batch.window_weight))
         alone, combined, gold, weights = (
             torch.cat(column).double().cpu().numpy() for column in zip(*batches, strict=True)
@@ -131,28 +123,10 @@ class FeatureClassifier:
         combined = dict(probabilities)
         if not self.layers or not len(texts.input_ids):
             return combined
-        states = self._states(texts)
+        states = self.encoder.states(texts)
         for name, layer in self.layers.items():
             combined[name] = _geometric_mean(probabilities[name], layer(states))
         return combined
-
-    @torch.no_grad()
-    def _states(self, texts: Batch) -> torch.Tensor:
-        """Return the mean state of each text, normalized to length one, (N, H)."""
-        states = self.encoder(input_ids=texts.input_ids, attention_mask=texts.attention_mask).last_hidden_state.float()
-        mask = texts.attention_mask[..., None]
-        return functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
-
-    def _read(self, rows: Sequence[LabeledWindow], windower: WindowTokenizer) -> np.ndarray:
-        """Return the states of all rows, (N, H); windows of similar length share a batch."""
-        states = np.zeros((len(rows), self.encoder.config.hidden_size), dtype=np.float32)
-        done = 0
-        with progress(len(rows), "reading for co-training", unit="texts") as report:
-            for indices, batch in in_batches(rows, BATCH_SIZE, windower, ()):
-                states[indices] = self._states(batch.to(self.encoder.device)).cpu().numpy()
-                done += len(indices)
-                report(done)
-        return states
 
 
 def self_trained(

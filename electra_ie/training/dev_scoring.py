@@ -36,6 +36,10 @@ class DevScoring(Callback):
     def score(self, state: LoopState) -> None:
         """Score dev with the present weights."""
         began = time.monotonic()
+        with self.setup.thresholds.within(self.setup.discriminator):
+            self._score_and_save(state, began)
+
+    def _score_and_save(self, state: LoopState, began: float) -> None:
         fields, dev = self.setup.task.fields, self.setup.data.dev
         scores = score_answers(fields, dev, predict(self.setup.extractor, dev))
         mean, best = mean_score(scores), state.saved.best_score

@@ -31,14 +31,18 @@ SAMPLE = 100
 """Labeled documents that are answered, without a dev split, to detect a field that always gets the same answer."""
 
 
-def complete(setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any] | None) -> None:
+def complete(
+    setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any] | None, co_trained: Sequence[str]
+) -> None:
     """Save the chosen weights as stock folders, verify them, and write scores, plots, provenance and card.
 
-    collapsed: step, reason and kept step of a training that collapsed.
+    collapsed: step, reason and kept step of a training that collapsed. co_trained: the fields with co-training.
     """
     folder, fields, dev = state.folder, setup.task.fields, setup.data.dev
     if state.saved.best_step is not None:
         load_best(folder, setup.discriminator)
+    else:  # the best weights were saved with their thresholds
+        setup.thresholds.set(setup.discriminator)
     save_fields(folder, setup.discriminator, setup.windower, setup.extractor.edges)
     saved = Extractor.from_pretrained(folder, device=str(setup.accelerator.device))
     _verify_logits(setup, saved)
@@ -48,7 +52,7 @@ def complete(setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any
     constant = _constant_fields(setup, saved, answers)
     summary = {
         "labeled": {"documents": len(setup.data.train), "windows": len(setup.labeled)},
-        "unlabeled": {"documents": len(setup.data.pool), "windows": len(setup.pool)},
+        "unlabeled": {"documents": len(setup.pool_documents), "windows": len(setup.pool)},
         "labels": setup.data.label_counts(fields),
         "not_expressed": setup.data.not_expressed(setup.windower, fields),
         "base_model": base_model(setup.settings.encoder),
@@ -58,7 +62,7 @@ def complete(setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any
         **({"collapsed": collapsed} if collapsed else {}),
         **({"constant_answers": constant} if constant else {}),
         **({"teacher": teacher_summary(state.log)} if setup.settings.has_teacher else {}),
-        **({"co_training": list(setup.feature_classifier.layers)} if setup.feature_classifier else {}),
+        **({"co_training": list(co_trained)} if setup.frozen_encoder else {}),
         "seconds": round(state.seconds, 1),
         "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in state.log), 1),
         "processes": setup.accelerator.num_processes,

@@ -1,7 +1,6 @@
 """Self-training: a teacher trained on the labels answers the unlabeled texts, and its student learns those answers.
 
-Here are the answers that a masking generator asks for, what a run logs about its teacher, and the checks of a finished
-supervised run that is to be the teacher.
+Here are what a run logs about its teacher, and the checks of a finished supervised run that is to be the teacher.
 """
 
 from __future__ import annotations
@@ -18,15 +17,12 @@ from electra_ie.common.files import parse
 from electra_ie.common.logs import warn
 from electra_ie.config.base import differences
 from electra_ie.config.train import TrainSettings
-from electra_ie.data.batching import Batch
 from electra_ie.data.task import Task
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.models.masking_generator import Teacher
 from electra_ie.runs.layout import CORPUS, SETTINGS, is_finished, load_task, read_log, read_scores, refuse_links
 from electra_ie.runs.provenance import code_now, environment_now, read_audit
 from electra_ie.runs.storage import load_run, model_files
 from electra_ie.training.checkpoints import TrainingState
-from electra_ie.training.co_training import FeatureClassifier
 
 Log = Sequence[Mapping[str, Any]]
 REMEDY = (
@@ -42,18 +38,6 @@ class FinishedTeacher:
     discriminator: Discriminator
     state: TrainingState
     log: Log
-
-
-def answers_of(teacher: Discriminator, classifier: FeatureClassifier | None = None) -> Teacher:
-    """Return what a masking generator calls for a teacher's answers. classifier: of co-training, combined with them."""
-    teacher.eval()
-
-    @torch.no_grad()
-    def answer(texts: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        states, probabilities = teacher.predict(texts)
-        return states, classifier.combine_with_teacher(probabilities, texts) if classifier else probabilities
-
-    return answer
 
 
 def load_teacher(

@@ -11,11 +11,12 @@ from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
 from electra_ie.config.train import TrainSettings
+from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import edges_of
 from electra_ie.data.task import Task
-from electra_ie.data.training_data import TrainingData
-from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
+from electra_ie.data.training_data import TrainingData, windows_of
+from electra_ie.data.windowing import LabeledWindow, WindowTokenizer, document_indices
 from electra_ie.inference.extractor import Extractor
 from electra_ie.models.bias_init import init_bias_to_prior
 from electra_ie.models.configs import LatentGeneratorConfig, MaskingGeneratorConfig
@@ -27,7 +28,8 @@ from electra_ie.models.masking_generator import MaskingGenerator
 from electra_ie.models.parity_checks import check_maskable
 from electra_ie.models.pooling import choose_pooling
 from electra_ie.runs.layout import TRACKING
-from electra_ie.training.co_training import FeatureClassifier
+from electra_ie.training.flag_thresholds import SAMPLE_SIZE, FlagThresholds
+from electra_ie.training.frozen_encoder import FrozenEncoder
 from electra_ie.training.loop import AdversarialPair, make_accelerator, prepare
 
 Generator = LatentGenerator | MaskingGenerator
@@ -38,8 +40,9 @@ class TrainingSetup:
     """What a run trains, and on what.
 
     settings: with every value that follows from data and encoder filled in. labeled, pool: windows with and without
-    labels. generator: None for the supervised preset, and where there is no unlabeled text for a teacher to label.
-    feature_classifier: of co-training, not fitted yet. description: how messages call the run.
+    labels. pool_documents: the documents of the windows in `pool`. generator: None for the supervised preset, and where
+    there is no unlabeled text for a teacher to label. frozen_encoder: for co-training; None without it. description:
+    how messages call the run.
     """
 
     task: Task
@@ -49,10 +52,12 @@ class TrainingSetup:
     windower: WindowTokenizer
     labeled: list[LabeledWindow]
     pool: list[LabeledWindow]
+    pool_documents: list[Document]
     discriminator: Discriminator
     generator: Generator | None
     pair: AdversarialPair
-    feature_classifier: FeatureClassifier | None
+    frozen_encoder: FrozenEncoder | None
+    thresholds: FlagThresholds
     extractor: Extractor
     description: str
 
@@ -90,17 +95,19 @@ def set_up(
         .with_window(max_length(tokenizer, discriminator.encoder.config), _has(task.fields, "classes", "flags"))
     )
     windower = student.windower if student else _windower(tokenizer, settings, data, task.fields)
-    labeled, pool = data.windows(windower, task.fields)
+    labeled = windows_of(data.train, windower, task.fields)
     init_bias_to_prior(discriminator, labeled)
+    settings = settings.with_schedule(len(labeled), discriminator.hidden_size, _has(task.fields, "spans"))
+    pool_documents, pool = data.unlabeled_windows(windower, _windows_needed(settings, task.fields), settings.seed)
+    sample = pool[: _index_after(pool, SAMPLE_SIZE)]
     generator: Generator | None = None
     if latent:
         size, seed = settings.latent_size, settings.training_seed
         generator = LatentGenerator(LatentGeneratorConfig(task.fields, discriminator.hidden_size, size, seed))
     elif settings.has_teacher and pool:  # on labeled text a teacher adds nothing to the labels
         generator = _masking_generator(discriminator, tokenizer, settings)
-    settings = settings.with_schedule(len(labeled), discriminator.hidden_size, _has(task.fields, "spans"))
     pair = prepare(accelerator, discriminator, generator, settings)
-    co_training = settings.co_training and isinstance(generator, MaskingGenerator) and _has(task.fields, "classes")
+    co_training = settings.co_training and generator and settings.has_teacher and _has(task.fields, "classes", "flags")
     return TrainingSetup(
         task=task,
         settings=settings,
@@ -109,14 +116,27 @@ def set_up(
         windower=windower,
         labeled=labeled,
         pool=pool,
+        pool_documents=pool_documents,
         discriminator=discriminator,
         generator=generator,
         pair=pair,
         # Before the first step: it keeps a copy of the encoder as pretrained.
-        feature_classifier=FeatureClassifier(discriminator) if co_training else None,
+        frozen_encoder=FrozenEncoder(discriminator, windower) if co_training else None,
+        thresholds=FlagThresholds(task.fields, [*data.train, *data.dev], sample, windower),
         extractor=Extractor(discriminator, windower, task.fields, edges=edges_of(data.train, task.fields)),
         description=f"{task.name} ({_description(settings, student is not None)})",
     )
+
+
+def _windows_needed(settings: TrainSettings, fields: Sequence[Field]) -> int:
+    """Return how many unlabeled windows a run reads: in training, or to set the thresholds of flags."""
+    in_training = (settings.max_steps or 0) * (settings.unlabeled_batch_size or 0) if settings.reads_unlabeled else 0
+    return max(in_training, SAMPLE_SIZE if _has(fields, "flags") else 0)
+
+
+def _index_after(windows: Sequence[LabeledWindow], documents: int) -> int:
+    """Return the index after the windows of the first documents."""
+    return sum(index < documents for index in document_indices(windows))
 
 
 def _has(fields: Sequence[Field], *kinds: str) -> bool:

@@ -7,7 +7,6 @@ import math
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from electra_ie.config.train import TrainSettings
 from electra_ie.data.batching import Batches
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import MEMORY
-from electra_ie.data.training_data import TrainingData, windows_of
+from electra_ie.data.training_data import TrainingData
 from electra_ie.inference.scoring import without_gold
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.masking_generator import MaskingGenerator
@@ -53,14 +52,13 @@ from electra_ie.training.checkpoints import (
     trained_state,
 )
 from electra_ie.training.dev_scoring import DevScoring, scored_steps
-from electra_ie.training.distribution_alignment import align_flag_distribution
 from electra_ie.training.divergence import DivergenceMonitor, StopOnDivergence
 from electra_ie.training.driver import drive
 from electra_ie.training.finalize import complete
 from electra_ie.training.loop import LossNotFinite, own_states
+from electra_ie.training.pseudo_labels import PseudoLabel, pseudo_labels
 from electra_ie.training.self_training import (
     FinishedTeacher,
-    answers_of,
     last_teacher_row,
     load_teacher,
     refuse_unfinished,
@@ -92,6 +90,8 @@ class Trainer:
         self.state = LoopState(setup.settings.max_steps or 0, folder)
         self.collapsed: dict[str, Any] | None = None
         self.teacher: TrainingState | None = None
+        self.pseudo_labels: list[PseudoLabel] | None = None
+        self.co_trained: list[str] = []
 
     def run(self, resume: bool = False) -> None:
         """Train, and leave a complete run. With `resume`, continue from the last checkpoint, to the same weights.
@@ -102,7 +102,7 @@ class Trainer:
         self.learn(resume)
         if self.setup.is_main_process:
             self.select_final_weights()
-            complete(self.setup, self.state, self.collapsed)
+            complete(self.setup, self.state, self.collapsed, self.co_trained)
             clear(self.folder)
         self.setup.accelerator.wait_for_everyone()
 
@@ -124,7 +124,9 @@ class Trainer:
                 if self.setup.is_main_process:
                     self._keep_teacher()
                 return
-            self._prepare_teacher(teacher, self.setup.generator)
+            with self.setup.accelerator.autocast():
+                self.pseudo_labels, self.co_trained = pseudo_labels(self.setup, teacher)
+            self.setup.generator.teacher = teacher.predict
             preparation = time.monotonic() - began
         try:
             self._train(preparation)
@@ -155,11 +157,13 @@ class Trainer:
     def _train(self, preparation: float) -> None:
         """Run the loop. preparation: seconds spent on the teacher's answers, which count as training."""
         setup, settings, state = self.setup, self.setup.settings, self.state
+        pool = setup.pool if settings.reads_unlabeled else ()
         batches = Batches(
-            setup.labeled, setup.pool, (settings.batch_size or 0, settings.unlabeled_batch_size or 0), setup.windower,
+            setup.labeled, pool, (settings.batch_size or 0, settings.unlabeled_batch_size or 0), setup.windower,
             setup.task.fields, settings.training_seed, setup.accelerator.process_index,
             setup.accelerator.num_processes,
         )  # fmt: skip
+        batches.pseudo_labels = self.pseudo_labels
         scored = set(scored_steps(state.max_steps, settings.num_evaluations)) if setup.data.dev else set()
         saved = scored | {round(state.max_steps * index / CHECKPOINTS) for index in range(1, CHECKPOINTS + 1)}
         monitor = DivergenceMonitor(state.max_steps)
@@ -210,7 +214,7 @@ class Trainer:
         """
         setup, folder, weights = self.setup, self.folder / TEACHER, self.folder / TEACHER_WEIGHTS
         settings = setup.settings.of_teacher if setup.pool else setup.settings.supervised
-        data = setup.data if settings.has_teacher else replace(setup.data, pool=[])
+        data = setup.data if settings.has_teacher else setup.data.for_supervised(setup.task.fields)
         teacher = Trainer(set_up(setup.task, settings, data, folder, student=setup), folder, (), self.supervised)
         discriminator = teacher.setup.discriminator
         trained, begun = broadcast_object_list([weights.is_file(), (folder / SETTINGS).is_file()])
@@ -238,15 +242,6 @@ class Trainer:
         write_log(self.folder, [*self.state.log, last_teacher_row(self.state.saved.step, self.collapsed)])
         save_weights(path, trained_state(self.setup.discriminator), self.state.saved)
         shutil.rmtree(self.folder / CHECKPOINT)
-
-    def _prepare_teacher(self, teacher: Discriminator, generator: MaskingGenerator) -> None:
-        """Align the teacher's flags with the labels, fit the classifier of co-training, and hand the teacher over."""
-        setup, seed = self.setup, self.setup.settings.seed
-        align_flag_distribution(teacher, setup.labeled, setup.pool, setup.windower, seed)
-        if setup.feature_classifier:
-            dev = windows_of(setup.data.dev, setup.windower, setup.task.fields)
-            setup.feature_classifier.fit(setup.labeled, setup.pool, dev, teacher, setup.windower, seed)
-        generator.teacher = answers_of(teacher, setup.feature_classifier)
 
     def _keep_teacher(self) -> None:
         """Make the teacher's weights those that the run keeps."""
@@ -305,7 +300,7 @@ def train_run(
     setup = set_up(task, settings, data, folder, tracker)
     supervised = None
     if teacher:
-        learned_from = replace(data, pool=[]).hash
+        learned_from = data.for_supervised(task.fields).hash
         supervised = load_teacher(teacher, task, setup.settings.supervised, learned_from, setup.discriminator)
     trainer = Trainer(setup, folder, callbacks, supervised)
     with locked(folder):

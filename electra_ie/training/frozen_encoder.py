@@ -1,0 +1,55 @@
+"""The encoder as pretrained, which training does not change, for the classifiers of co-training."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from electra_ie.common.progress import progress
+from electra_ie.data.batching import Batch, in_batches
+from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
+from electra_ie.models.discriminator import Discriminator
+
+BATCH_SIZE = 64
+
+
+class FrozenEncoder:
+    """A copy of the encoder of an untrained discriminator, which reads texts as their mean states of length one."""
+
+    def __init__(self, discriminator: Discriminator, windower: WindowTokenizer) -> None:
+        self.encoder = copy.deepcopy(discriminator.encoder).eval().requires_grad_(False)
+        self.windower = windower
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the encoder."""
+        device: torch.device = self.encoder.device
+        return device
+
+    @torch.no_grad()
+    def states(self, texts: Batch) -> torch.Tensor:
+        """Return the mean state of each text of a batch, normalized to length one, (N, H)."""
+        states = self.encoder(input_ids=texts.input_ids, attention_mask=texts.attention_mask).last_hidden_state.float()
+        mask = texts.attention_mask[..., None]
+        return functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
+
+    def read(self, windows: Sequence[LabeledWindow]) -> np.ndarray:
+        """Return the states of all windows, (N, H); windows of similar length share a batch."""
+        states = np.zeros((len(windows), self.encoder.config.hidden_size), dtype=np.float32)
+        done = 0
+        with progress(len(windows), "reading for co-training", unit="texts") as report:
+            for indices, batch in in_batches(windows, BATCH_SIZE, self.windower, ()):
+                states[indices] = self.states(batch.to(self.device)).cpu().numpy()
+                done += len(indices)
+                report(done)
+        return states
+
+    def read_sentences(self, sentences: Sequence[str]) -> np.ndarray:
+        """Return the states of sentences, (N, H). Equal ones are read once, and long ones up to the window size."""
+        index = {sentence: position for position, sentence in enumerate(dict.fromkeys(sentences))}
+        states = self.read([LabeledWindow(self.windower(sentence)[0], {}) for sentence in index])
+        return states[[index[sentence] for sentence in sentences]]

@@ -1,0 +1,125 @@
+"""Pseudo-labels: the predictions for the unlabeled texts that a student learns, computed once before it trains.
+
+They are the teacher's probabilities, combined by co-training with those of simpler classifiers where these help. The
+probabilities of a flag are aligned: shifted so that their mean is the flag's share among the labels (distribution
+alignment, Berthelot et al. 2020, "ReMixMatch", arXiv 1911.09785, section 3.1; there for classes, and by a factor). A
+teacher of few labels is confident on the texts it was trained on and on no others, and its student would learn that a
+rare flag does not occur.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from accelerate.utils import broadcast_object_list
+from scipy.special import expit, logit
+
+from electra_ie.common.progress import progress
+from electra_ie.data.batching import in_batches
+from electra_ie.data.fields import Field
+from electra_ie.data.training_data import windows_of
+from electra_ie.data.windowing import document_indices
+from electra_ie.models.discriminator import Discriminator
+from electra_ie.training.co_training import FeatureClassifier
+from electra_ie.training.flag_co_training import MAX_TEXTS, CoTrainedFlags, aligned
+from electra_ie.training.flag_thresholds import label_shares, mean_by_document
+from electra_ie.training.setup import TrainingSetup
+
+PseudoLabel = dict[str, torch.Tensor]
+"""The probabilities of one window by field: (K,), or (L, K) for spans."""
+BATCH_SIZE = 64
+EPSILON = 1e-6
+"""Probabilities are at least this before they become logits."""
+
+
+def pseudo_labels(setup: TrainingSetup, teacher: Discriminator) -> tuple[list[PseudoLabel], list[str]]:
+    """Return the pseudo-labels of all unlabeled windows, and the fields for which co-training was used.
+
+    With several processes they are those of the first one, since devices round differently.
+    """
+    result: list[tuple[list[PseudoLabel], list[str]] | None] = [None]
+    if setup.is_main_process:
+        classifier = _classifier(setup, teacher)
+        labels = _predict(setup, teacher, classifier)
+        fields = list(classifier.layers) if classifier else []
+        for field in setup.task.fields:
+            if field.kind == "flags" and _align_flags(setup, labels, field):
+                fields.append(field.name)
+        result = [(labels, fields)]
+    labels, fields = broadcast_object_list(result)[0]
+    return labels, fields
+
+
+def _classifier(setup: TrainingSetup, teacher: Discriminator) -> FeatureClassifier | None:
+    """Return the classifier of co-training for the fields of kind `classes`, or None if there is no such field."""
+    if setup.frozen_encoder is None:
+        return None
+    dev = windows_of(setup.data.dev, setup.windower, setup.task.fields)
+    classifier = FeatureClassifier(setup.task.fields, setup.frozen_encoder)
+    classifier.fit(setup.labeled, setup.pool, dev, teacher, setup.windower, setup.settings.seed)
+    return classifier
+
+
+def _predict(setup: TrainingSetup, teacher: Discriminator, classifier: FeatureClassifier | None) -> list[PseudoLabel]:
+    """Return the teacher's probabilities for each window, for classes combined with those of `classifier`."""
+    windows, windower = setup.pool, setup.windower
+    labels: list[PseudoLabel] = [{}] * len(windows)
+    special, done = len(windower.before) + len(windower.after), 0
+    spans = [field.name for field in setup.task.fields if field.kind == "spans"]
+    teacher.eval()
+    with progress(len(windows), "predicting unlabeled texts", unit="texts") as report:
+        for indices, cpu_batch in in_batches(windows, BATCH_SIZE, windower, ()):
+            batch = cpu_batch.to(setup.accelerator.device)
+            probabilities = teacher.predict(batch)[1]
+            if classifier:
+                probabilities = classifier.combine_with_teacher(probabilities, batch)
+            on_cpu = {name: values.float().cpu() for name, values in probabilities.items()}
+            for row, index in enumerate(indices):
+                length = len(windows[index].window.ids) + special
+                # Copies, since a slice keeps the whole padded batch in memory.
+                labels[index] = {
+                    name: (values[row, :length] if name in spans else values[row]).clone()
+                    for name, values in on_cpu.items()
+                }
+            done += len(indices)
+            report(done)
+    return labels
+
+
+def _align_flags(setup: TrainingSetup, labels: Sequence[PseudoLabel], field: Field) -> bool:
+    """Replace the probabilities of a field of kind `flags` by aligned ones, which the windows of a document share.
+
+    Return whether they are combined with those of co-training. A flag that all labeled texts have, or none, is not
+    changed.
+    """
+    documents = np.array(document_indices(setup.pool))
+    probabilities = np.stack([label[field.name].double().numpy() for label in labels])
+    logits = mean_by_document(logit(probabilities.clip(EPSILON, 1 - EPSILON)), documents)
+    views = _views(setup, field)
+    if views:
+        logits = views.combine_with_teacher(logits, [document.text for document in setup.pool_documents])
+    shares = label_shares(setup.data.train, field)
+    columns = np.flatnonzero((shares > 0) & (shares < 1))
+    of_documents = expit(logits)
+    of_documents[:, columns] = aligned(logits[:, columns], shares[columns])
+    for label, document in zip(labels, documents, strict=True):
+        label[field.name] = torch.tensor(of_documents[document], dtype=torch.float32)
+    return views is not None
+
+
+def _views(setup: TrainingSetup, field: Field) -> CoTrainedFlags | None:
+    """Return the classifiers of co-training for a field of kind `flags`; None if no flag has enough labeled texts."""
+    if setup.frozen_encoder is None:
+        return None
+    labeled = [document for document in setup.data.train if field.name in document.gold]
+    gold = np.array([[name in document.gold[field.name] for name in field.labels] for document in labeled])
+    views = CoTrainedFlags(gold, setup.frozen_encoder.read_sentences)
+    if not len(views.columns):
+        return None
+    texts = [document.text for document in setup.pool_documents]
+    random.Random(f"flag views {setup.settings.seed}").shuffle(texts)
+    views.fit([document.text for document in labeled], texts[:MAX_TEXTS])
+    return views
