@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from tasks.generation import medical_case, transaction_risk
 from tasks.generation.grammar import Record
 
@@ -9,7 +11,8 @@ SEED = 20240317
 TASKS = {"transaction_risk": transaction_risk, "medical_case": medical_case}
 
 
+@functools.cache
 def generate(name: str) -> dict[str, list[Record]]:
-    """Return the records of each split of a task. No text occurs twice."""
+    """Return the records of each split of a task, which are not to be changed. No text occurs twice."""
     task, taken = TASKS[name], set[str]()
     return {split: task.records(split, SEED, taken) for split in task.SIZES}

@@ -19,13 +19,15 @@ from tasks.generation.grammar import alternatives, closing, unmarked
 from tasks.generation.transaction_phrases import STORIES
 from tasks.generation.transaction_phrases.shared import FILLERS, OPENINGS, VERDICTS
 
-LONGEST_SLOT = {"parts": 110}
-"""Most characters of the content of a slot, where it is not 45."""
+ANYTHING, NAME, LIST = r"[^\n]{1,45}?", r"[^\n]{5,60}?", r"[^\n]{1,110}?"
 ONE_SUM = r"(?:(?!, | and | & )[^\n]){1,45}?"
-SLOTS = dict.fromkeys(("limit", "credit", "passed", "unit", "market", "quantity", "loaded"), ONE_SUM) | dict.fromkeys(
-    ("sharea", "shareb", "billed", "worked"), r"\d+"
-)
-"""Patterns of the slots that contain one number, so that no list is read as their content."""
+SLOTS = {
+    **dict.fromkeys(("limit", "credit", "passed", "unit", "market", "quantity", "loaded"), ONE_SUM),
+    **dict.fromkeys(("sharea", "shareb", "billed", "worked"), r"\d+"),
+    **dict.fromkeys(("this", "that", "again", "party", "holder", "ownera", "ownerb", "listed"), NAME),
+    "parts": LIST,
+}
+"""Patterns of the content of slots, where it is not `ANYTHING`: one number in which no list is read, or a whole name."""
 SENTENCE_START = re.compile(r"(?:^|(?<=[.!?])\s+|\n)(?=\S)")
 SENTENCE_END = r"(?:(?=[.!?](?:\s|$))|(?<=\.)(?=\s|$))"
 NUMBER = re.compile(r"\d{1,3}(?:[., ]\d{3})+(?:[.,]\d\d)?(?!\d)|\d+(?:[.,]\d+)?")
@@ -250,8 +252,7 @@ def _slot(inner: str, counts: dict[str, int]) -> str:
     name, _, argument = inner.partition(":")
     index = counts[name] = counts.get(name, -1) + 1
     if not argument:
-        anything = rf"[^\n]{{1,{LONGEST_SLOT.get(name, 45)}}}?"
-        return f"(?P<{name}_{index}>{SLOTS.get(name, anything)})"
+        return f"(?P<{name}_{index}>{SLOTS.get(name, ANYTHING)})"
     first, second = (_pattern(option, counts) for option in alternatives(argument))
     return f"(?:(?P<{name}_{index}_A>{first})|(?P<{name}_{index}_B>{second}))"
 
