@@ -110,13 +110,13 @@ MULE_ACCOUNT = Story(
     ],
     excuses=[
         "the senders are [his|her] choir",
-        "[he|she] sold [his|her] own records online",
+        "[he sold his|she sold her] own [records|vinyl] online",
         "the money is meant for a class trip",
         "cousins chip in for a wedding",
         "~the credits are shares of a common rent",
         "~the team pays its bus driver this way",
         "!relatives put money together for a wedding",
         "!flatmates pay their part of the rent",
-        "!the records sold were [his|her] own",
+        "!what was sold online was [his|her] own",
     ],
 )

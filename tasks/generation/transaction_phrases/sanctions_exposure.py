@@ -12,7 +12,7 @@ SANCTIONS_EXPOSURE = Story(
         "[hit|match] on the [owner|director], date of birth {born} on the list and {bornagain} in the passport",
         "~born {born} by the passport of the [owner|director], {bornagain} by the list",
         "!the listed [man|person] was born on {born}, the [owner|director] on {bornagain}",
-        "![passport|papers] of the [director|owner] give {born} as birth date, the list gives {bornagain}",
+        "![passport gives|papers give] {born} as birth date of the [director|owner], the list gives {bornagain}",
         # Who holds the majority, and who is listed.
         "{ownera} holds {sharea} per cent of {again}, {ownerb} {shareb}; the list entry [is for|names] {listed}",
         "owners of {again}: {ownera} {sharea} per cent, {ownerb} {shareb} per cent; [frozen|listed]: {listed}",

@@ -60,7 +60,7 @@ VERDICTS = [
     "{truth:[no doubt|confirmed]|[not so|disproved]}: {clause}",
     "~nobody {truth:doubts|believes} [any more|after the visit] that {clause}",
     "~the file {truth:does not contradict|contradicts} the note that {clause}",
-    "![second look|review] of the note that {clause}: {truth:[correct|right]|[incorrect|wrong]}",
+    "![second look at|review of] the note that {clause}: {truth:[correct|right]|[incorrect|wrong]}",
     "!whoever wrote that {clause} {truth:was not|was} mistaken",
     "!{truth:there is no denying|it was wrong to say} that {clause}",
 ]

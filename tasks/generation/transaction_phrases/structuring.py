@@ -13,7 +13,7 @@ STRUCTURING = Story(
         "he [brought|paid in] {parts}, and we [report|ask for a form] from {limit}",
         "~cash came as {parts}, {limit} being the sum from which a report is due",
         "!in notes: {parts}; [declarations|papers] are needed once {limit} is reached",
-        "!{parts} was [lodged|counted] in turn, where {limit} is the line for a [report|form]",
+        "!{parts} [came|went in] one after the other, where {limit} is the line for a [report|form]",
         # All or none, below or above.
         "{flip:each|none} of the {few} [slips|deposits] is {flip:below|above} {limit}[, no reason given|]",
         "{flip:every|no} [slip|lodgement] of the row {flip:stays under|exceeds} {limit}, [purpose open|no purpose stated]",
