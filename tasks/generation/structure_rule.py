@@ -94,8 +94,8 @@ def is_evidence(sentence: Sentence, body: str) -> bool:
 
 def facts_hold(groups: Mapping[str, str], rest: str) -> bool:
     """Return whether what a sentence of `facts` states is evidence. rest: the other sentences of the record."""
-    chosen = [name.split("_")[0::2] for name in groups if name.endswith(("_A", "_B"))]
-    if sum(choice == ["flip", "B"] for choice in chosen) % 2 or ["all", "B"] in chosen or ["if", "B"] in chosen:
+    second = [name.split("_")[0] for name in groups if name.endswith("_B")]
+    if second.count("flip") % 2 or "all" in second or "if" in second:
         return False
     if "this_0" in groups:
         return occurrence(groups["this_0"], rest) > occurrence(groups["that_0"], rest)
@@ -116,9 +116,9 @@ def births_agree(groups: Mapping[str, str]) -> bool:
 
 def majority_is_listed(groups: Mapping[str, str]) -> bool:
     """Return whether the owner of the larger share is the one on the list."""
-    is_first = number(groups["sharea_0"]) > number(groups["shareb_0"])
-    owner, other = (groups["ownera_0"], groups["ownerb_0"])[:: 1 if is_first else -1]
-    return similarity(groups["listed_0"], owner) > similarity(groups["listed_0"], other)
+    is_majority = number(groups["sharea_0"]) > number(groups["shareb_0"])
+    first, second = (similarity(groups["listed_0"], groups[owner]) for owner in ("ownera_0", "ownerb_0"))
+    return (first > second) == is_majority
 
 
 def most_hours_are_missing(groups: Mapping[str, str]) -> bool:

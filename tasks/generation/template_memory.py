@@ -1,4 +1,4 @@
-"""`python -m tasks.generation.template_memory`: how far known templates and single words carry on the test splits.
+"""`python -m tasks.generation.template_memory`: how well known templates and single words predict the test splits.
 
 It prints, for each task, the shares of test sentences and records whose templates occur in no other split or not in
 train, and the scores of two cheap methods: template memory, which knows the template of each sentence and assigns what
