@@ -6,19 +6,19 @@ import json
 import sys
 from pathlib import Path
 
-from tasks.generation import medical_case, transaction_risk
-
-SEED = 20240317
-TASKS = {"transaction_risk": transaction_risk, "medical_case": medical_case}
+from tasks.generation.splits import TASKS, generate
 
 
 def write(folder: Path) -> None:
     """Write the splits of each task as `<folder>/<task>/<split>.jsonl`."""
-    for name, task in TASKS.items():
+    for name in TASKS:
         (folder / name).mkdir(parents=True, exist_ok=True)
-        taken: set[str] = set()
-        for split in task.SIZES:
-            lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in task.records(split, SEED, taken)]
+        for split, records in generate(name).items():
+            lines = []
+            for index, record in enumerate(records):
+                labels = {} if split == "unlabeled" else {**record.labels, "entities": record.spans}
+                row = {"id": f"{split}-{index:04}", "text": record.text, **labels}
+                lines.append(json.dumps(row, ensure_ascii=False) + "\n")
             (folder / name / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8", newline="\n")
 
 

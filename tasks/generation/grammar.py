@@ -17,24 +17,54 @@ class Piece:
     label: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a record. templates: those that it was expanded from, as in the phrase lists, with their marks."""
+
+    pieces: list[Piece]
+    templates: tuple[str, ...]
+
+
 Slot = Callable[[str, str], list[Piece]]
 """A function that is called with name and argument of `{name:argument}` and returns the pieces to insert."""
+
+DEPTHS = {"[": 1, "{": 1, "]": -1, "}": -1}
+"""How each bracket changes the depth of nesting."""
+LATE, TEST_ONLY = "~", "!"
+"""Marks at the beginning of a template. `~`: not used in train. `!`: used in test only. Alternatives may have `~`, too."""
+ALLOWED_MARKS = {"train": "", "dev": LATE, "unlabeled": LATE, "test": LATE + TEST_ONLY}
+"""The marks of the templates that each split may use, besides templates without a mark."""
+
+
+def mark(template: str) -> str:
+    """Return the mark of a template or an alternative, or an empty string."""
+    return template[:1] if template.startswith((LATE, TEST_ONLY)) else ""
+
+
+def unmarked(template: str) -> str:
+    """Return a template or an alternative without its mark."""
+    return template[len(mark(template)) :]
 
 
 class Grammar:
     """A grammar that expands `[one|other]` to one alternative and `{name:argument}` to the result of `slot`; both nest.
 
-    An alternative (or a whole template) that begins with `~` is late wording: it is used only if `late` is true, so that
-    no training text contains it.
+    drawn: the templates that were drawn since the last sentence began.
     """
 
-    def __init__(self, rng: random.Random, late: bool, slot: Slot) -> None:
-        self.rng, self.late, self.slot = rng, late, slot
+    def __init__(self, rng: random.Random, split: str, slot: Slot) -> None:
+        self.rng, self.slot, self.allowed_marks = rng, slot, ALLOWED_MARKS[split]
+        self.drawn: list[str] = []
 
     def pick(self, options: Sequence[str]) -> str:
-        """Return a random one of the options allowed in this split, without its `~`."""
-        allowed = [option for option in options if self.late or not option.startswith("~")]
-        return self.rng.choice(allowed).removeprefix("~")
+        """Return a random one of the options that this split may use, with its mark."""
+        return self.rng.choice([option for option in options if mark(option) in {"", *self.allowed_marks}])
+
+    def draw(self, templates: Sequence[str]) -> list[Piece]:
+        """Return an expansion of a random one of the templates, which is added to `drawn`."""
+        template = self.pick(templates)
+        self.drawn.append(template)
+        return self.expand(unmarked(template))
 
     def expand(self, template: str) -> list[Piece]:
         """Return the pieces of a random expansion of a template."""
@@ -42,10 +72,10 @@ class Grammar:
         start = 0
         while start < len(template):
             if template[start] == "[":
-                end = _closing(template, start)
-                pieces += self.expand(self.pick(_alternatives(template[start + 1 : end - 1])))
+                end = closing(template, start)
+                pieces += self.expand(unmarked(self.pick(alternatives(template[start + 1 : end - 1]))))
             elif template[start] == "{":
-                end = template.index("}", start) + 1
+                end = closing(template, start)
                 name, _, argument = template[start + 1 : end - 1].partition(":")
                 pieces += self.slot(name, argument)
             else:
@@ -55,13 +85,44 @@ class Grammar:
             start = end
         return pieces
 
-    def sentence(self, template: str) -> list[Piece]:
-        """Return an expansion of `template` that begins with a capital letter and ends with a full stop."""
-        pieces = _tidy(self.expand(template))
+    def sentence(self, templates: Sequence[str]) -> Sentence:
+        """Return an expansion of a random template that begins with a capital letter and ends with a full stop."""
+        self.drawn = []
+        pieces = _tidy(self.draw(templates))
         first, last = pieces[0], pieces[-1]
         if not first.label:
             pieces[0] = Piece(first.text[0].upper() + first.text[1:])
-        return pieces if last.text[-1] in ".!?" else [*pieces, Piece(".")]
+        return Sentence(pieces if last.text[-1] in ".!?" else [*pieces, Piece(".")], tuple(self.drawn))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A text with its labels. templates: those of each sentence, in no particular order."""
+
+    labels: dict[str, Any]
+    text: str
+    spans: list[dict[str, Any]]
+    templates: list[tuple[str, ...]]
+
+    def names(self) -> set[str]:
+        """Return the flags of the record, or its outcome."""
+        return set(self.labels.get("flags", (self.labels.get("outcome"),)))
+
+    def all_templates(self) -> set[str]:
+        """Return the templates of all sentences."""
+        return {template for sentence in self.templates for template in sentence}
+
+    def is_consistent(self) -> bool:
+        """Return whether all occurrences of the labeled strings in the text are labeled.
+
+        The country or name of a bystander, for example, could equal a labeled one.
+        """
+        covered = [(span["start"], span["end"]) for span in self.spans]
+        for span in self.spans:
+            for match in re.finditer(rf"(?<!\w){re.escape(span['text'])}(?!\w)", self.text, re.IGNORECASE):
+                if not any(start <= match.start() and match.end() <= end for start, end in covered):
+                    return False
+        return True
 
 
 def assemble(pieces: Sequence[Piece]) -> tuple[str, list[dict[str, Any]]]:
@@ -73,19 +134,6 @@ def assemble(pieces: Sequence[Piece]) -> tuple[str, list[dict[str, Any]]]:
             spans.append(span)
         text += piece.text
     return text, spans
-
-
-def consistent(text: str, spans: Sequence[dict[str, Any]]) -> bool:
-    """Return whether all occurrences of the labeled strings in the text are labeled.
-
-    The country or name of a bystander, for example, could equal a labeled one.
-    """
-    covered = [(span["start"], span["end"]) for span in spans]
-    for span in spans:
-        for match in re.finditer(rf"(?<!\w){re.escape(span['text'])}(?!\w)", text, re.IGNORECASE):
-            if not any(start <= match.start() and match.end() <= end for start, end in covered):
-                return False
-    return True
 
 
 def _tidy(pieces: Sequence[Piece]) -> list[Piece]:
@@ -101,21 +149,21 @@ def _tidy(pieces: Sequence[Piece]) -> list[Piece]:
     return [Piece(kept[0].text.lstrip(" "), kept[0].label), *kept[1:]] if kept[0].text.strip() else kept[1:]
 
 
-def _closing(template: str, opening: int) -> int:
-    """Return the index after the `]` that closes the `[` at `opening`."""
+def closing(template: str, opening: int) -> int:
+    """Return the index after the bracket or brace that closes the one at `opening`."""
     depth = 0
     for index in range(opening, len(template)):
-        depth += {"[": 1, "]": -1}.get(template[index], 0)
+        depth += DEPTHS.get(template[index], 0)
         if not depth:
             return index + 1
-    raise ValueError(f"unclosed [ in {template!r}")
+    raise ValueError(f"unclosed {template[opening]} in {template!r}")
 
 
-def _alternatives(inner: str) -> list[str]:
-    """Split `inner` at each `|` outside of brackets."""
+def alternatives(inner: str) -> list[str]:
+    """Split `inner` at each `|` outside of brackets and braces."""
     parts, depth = [""], 0
     for char in inner:
-        depth += {"[": 1, "]": -1}.get(char, 0)
+        depth += DEPTHS.get(char, 0)
         if char == "|" and not depth:
             parts.append("")
         else:

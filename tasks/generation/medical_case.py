@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
 
 from tasks.generation import medical_names as names
 from tasks.generation import medical_phrases as phrases
-from tasks.generation.grammar import Grammar, Piece, assemble, consistent
+from tasks.generation.grammar import Grammar, Piece, Record, assemble
 from tasks.generation.roughen import roughen
 
 SIZES = {"train": 200, "dev": 100, "test": 300, "unlabeled": 800}
@@ -25,7 +24,7 @@ class Case:
 
     def __init__(self, rng: random.Random, split: str) -> None:
         self.rng, self.is_scored = rng, split in ("dev", "test")
-        self.grammar = Grammar(rng, split != "train", self.slot)
+        self.grammar = Grammar(rng, split, self.slot)
         self.male = rng.random() < 0.5
         self.picture = names.PICTURES[rng.choice(sorted(names.PICTURES))]
         self.used: set[str] = set()
@@ -39,7 +38,9 @@ class Case:
 
     def slot(self, name: str, argument: str) -> list[Piece]:
         """Return the pieces for `{name}`, by the method `slot_<name>`, or `template_<name>` for a nested template."""
-        if name in ("vitals", "lab", "outcome"):
+        if name == "outcome":
+            return self.grammar.draw(phrases.OUTCOMES[self.outcome])
+        if name in ("vitals", "lab"):
             return self.grammar.expand(getattr(self, f"template_{name}")())
         content = getattr(self, f"slot_{name}")()
         return [content] if isinstance(content, Piece) else [Piece(content)]
@@ -58,9 +59,6 @@ class Case:
 
     def template_lab(self) -> str:
         return self.rng.choice(("{analyte} {value}", "{analyte} {value}", "{analyte}: {value}", "{analyte} of {value}"))
-
-    def template_outcome(self) -> str:
-        return self.grammar.pick(phrases.OUTCOMES[self.outcome])
 
     def slot_he_she(self) -> str:
         return "he" if self.male else "she"
@@ -208,8 +206,8 @@ class Case:
         return f"{self.rng.randint(0, 23):02}:{self.rng.randint(0, 59):02}"
 
 
-def note(rng: random.Random, split: str, outcome: str) -> tuple[str, list[dict[str, Any]]]:
-    """Return the text and the spans of one note with an outcome."""
+def note(rng: random.Random, split: str, outcome: str) -> Record:
+    """Return one note with an outcome."""
     case = Case(rng, split)
     case.outcome = outcome
     order = [phrases.PRESENTATION]
@@ -235,13 +233,15 @@ def note(rng: random.Random, split: str, outcome: str) -> tuple[str, list[dict[s
         if rng.random() < share and outcome != "died"
     ]
     pieces: list[Piece] = []
-    used: list[str] = []
+    templates: list[tuple[str, ...]] = []
     gap = rng.choice((" ", " ", "\n"))
     for part in order:
-        template = case.grammar.pick([template for template in part if template not in used])
-        used += [template, f"~{template}"] if part is not phrases.FRAMES else []
-        pieces += [*([Piece(gap)] if pieces else []), *case.grammar.sentence(template)]
-    return assemble(roughen(pieces, rng, names.SHORTENINGS, NAMES))
+        drawn = {template for of_sentence in templates for template in of_sentence}
+        sentence = case.grammar.sentence([template for template in part if template not in drawn])
+        templates.append(sentence.templates)
+        pieces += [*([Piece(gap)] if pieces else []), *sentence.pieces]
+    text, spans = assemble(roughen(pieces, rng, names.SHORTENINGS, NAMES))
+    return Record({"outcome": outcome}, text, spans, templates)
 
 
 def draw_outcomes(rng: random.Random, size: int) -> list[str]:
@@ -251,18 +251,17 @@ def draw_outcomes(rng: random.Random, size: int) -> list[str]:
     return outcomes
 
 
-def records(split: str, seed: int, taken: set[str]) -> list[dict[str, Any]]:
+def records(split: str, seed: int, taken: set[str]) -> list[Record]:
     """Return the records of a split.
 
     taken: the texts of the splits generated before, to which those of this one are added.
     """
     rng = random.Random(f"medical_case {split} {seed}")
-    split_records: list[dict[str, Any]] = []
+    drawn: list[Record] = []
     for outcome in draw_outcomes(rng, SIZES[split]):
-        text, spans = note(rng, split, outcome)
-        while len(text.split()) not in WORDS or text in taken or not consistent(text, spans):
-            text, spans = note(rng, split, outcome)
-        taken.add(text)
-        labels = {} if split == "unlabeled" else {"outcome": outcome, "entities": spans}
-        split_records.append({"id": f"{split}-{len(split_records):04}", "text": text, **labels})
-    return split_records
+        candidate = note(rng, split, outcome)
+        while len(candidate.text.split()) not in WORDS or candidate.text in taken or not candidate.is_consistent():
+            candidate = note(rng, split, outcome)
+        taken.add(candidate.text)
+        drawn.append(candidate)
+    return drawn

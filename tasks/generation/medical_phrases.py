@@ -1,4 +1,8 @@
-"""Templates of case notes (see `grammar`). Slots that begin with `plain` are filled with words that are no entity."""
+"""Templates of case notes (see `grammar`). Slots that begin with `plain` are filled with words that are no entity.
+
+A template without a mark occurs in all splits, one with `~` in dev, test and the unlabeled file, one with `!` in test
+only. A third of each list has `!`: the same facts as in the other templates of the list, in other words.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ PRESENTATION = [
     "[patient|{person}], {age_after}, [seen|referred] [for|because of] {finding}[, together with {finding}|]",
     "~{span} of {finding} and {finding} in a {person} of {age_after}",
     "[{person}|patient] ({age_after}) [reports|describes|complains of] {finding} since {plainday}[, lately also {finding}|]",
+    "![we were asked to see|there came] a {person}, {age_after}, [troubled by|bothered by] {finding}[ and {finding}|]",
+    "!for {span} this {age_before} {person} had [had|noticed] {finding}, {finding} [came on top|joined it]",
 ]
 HISTORY = [
     "[known|long-standing|history of] {background}[, on {usual} {dose}|, takes {usual} {dose} [daily|at night]|]",
@@ -16,6 +22,8 @@ HISTORY = [
     "{he_she} has lived with {background} for [years|{few} years|{number} months][ and uses {usual} {dose}|]",
     "[nothing of note|no earlier illness|fit and well] before this",
     "~{background} was found {span} ago and is kept in check with {usual} {dose}",
+    "!{background} has been [on file|part of {his_her} life] for {few} years[, {usual} {dose} a day|]",
+    "![apart from|but for] {background} [always healthy|no illness so far]",
 ]
 ASIDE = [
     "{his_her} [father|mother|brother] [died of|suffered from|had] {herald}[ at {number}|, aged {number}|]",
@@ -28,6 +36,11 @@ ASIDE = [
     "weight {weight} kg[, height 1.{tall} m|]",
     "[a friend|{his_her} neighbour|an uncle] [recovered fully|died within days|is no better after years] with {herald}",
     "~the neighbour in the next bed had {herald}",
+    "!{herald} runs in the family[, an aunt had it|, {his_her} father, too|]",
+    "!{allergen} [gave|once gave] {him_her} hives[, years back|]",
+    "![a cigarette smoker|tobacco] for {number} years, [now a pipe|a pack lasts {few} days]",
+    "!{herald} [took|cost] {his_her} [mother|brother] at {number}",
+    "!at home with a [wife|husband] of {number} years who has {herald}",
 ]
 NEGATED = [
     "[no|denies|denied|without] {plainfinding}[ or {plainfinding}|, no {plainfinding}|]",
@@ -35,12 +48,16 @@ NEGATED = [
     "neither {plainfinding} nor {plainfinding}",
     "never had {plainfinding}[ before or since|]",
     "~of {plainfinding} there was no trace",
+    "!asked about {plainfinding} {he_she} [shakes the head|says no]",
+    "!never [an issue|a complaint]: {plainfinding}[, {plainfinding}|]",
 ]
 EXAMINATION = [
     "[on examination|examination]: {finding}[, {finding}|]; {vitals}",
     "{vitals}[, {vitals}|]",
     "[we found|the exam showed] {finding}[ and {finding}|], {vitals}",
     "~clinically {finding}; otherwise unremarkable, {vitals}",
+    "![what we saw|at the bedside]: {finding}[ as well as {finding}|], {vitals}",
+    "!{finding} was [seen|noted] [by the registrar|on the ward]; {vitals}",
 ]
 VITALS = ["BP {pressure} mmHg", "pulse {pulse}/min", "temperature {fever} C", "SpO2 {saturation} %", "urine output {volume} mL",
           "respiratory rate {rate}/min", "peak flow {volume} L/min"]  # fmt: skip
@@ -51,6 +68,9 @@ LABORATORY = [
     "[first|initial] {lab}, later {value}",
     "[lab|results] [showed|gave] {analyte} of {value}[, upper limit {plainvalue}|] and {lab}",
     "~{analyte} stood at {value}, where {plainvalue} is the most we like to see; {lab}",
+    "!from the [lab|tubes]: {lab}[ (we like it below {plainvalue})|], {lab}",
+    "!{analyte} {value} [at noon|in the evening], {value} [the morning after|at midnight]",
+    "![among the results|of note]: {lab} and {lab}",
 ]
 RULED_OUT = [
     "{plaincondition} was [ruled out|excluded] by [CT|ultrasound|culture]",
@@ -58,6 +78,8 @@ RULED_OUT = [
     "[to rule out|in order to exclude|we first thought of] {plaincondition}, [a scan|an MRI] was done and was [normal|clear]",
     "[work-up|tests] for {plaincondition} [negative|came back clean]",
     "~{plaincondition} had been feared but was not what the biopsy said",
+    "![the scan|the culture] [spoke against|left no room for] {plaincondition}",
+    "!{plaincondition} [was on the list|came to mind], but [CT|biopsy] [made it unlikely|said otherwise]",
 ]
 DIAGNOSIS = [
     "[diagnosis|impression|assessment]: {condition}",
@@ -65,6 +87,8 @@ DIAGNOSIS = [
     "{condition} was [diagnosed|confirmed|found][ on day {few}|]",
     "[CT|culture|biopsy|ultrasound] [proved|confirmed|showed] {condition}",
     "~it took a second opinion to name it {condition}",
+    "![in sum|all told] this is {condition}",
+    "!we [call it|treat it as] {condition}, [seen|proved] on [CT|biopsy]",
 ]
 TREATMENT = [
     "[started on|given|received] {medication} {dose}[ [twice|three times] daily| every {few} hours|][ and {medication} {dose}|]",
@@ -73,6 +97,9 @@ TREATMENT = [
     "{medication} was [stopped in favour of|changed to] {medication} {dose}",
     "[dose of|] {medication} [raised|doubled] to {dose}",
     "~{choose}{dose} {medication} for {few} days",
+    "!{medication} was the [choice|first step], {dose} [a day|every {few} hours][, {medication} {dose} came next|]",
+    "![the plan|therapy]: {medication} {dose}[ plus {medication}|]",
+    "!instead of {medication} {he_she} now has {medication} {dose}",
 ]
 NOT_GIVEN = [
     "{plainmedication}[ {plaindose}|] was [considered|discussed] but not given",
@@ -80,6 +107,8 @@ NOT_GIVEN = [
     "{plainmedication} [avoided|withheld] because of [the kidneys|interactions|the allergy]",
     "should this fail, {plainmedication} {plaindose} is [planned|next]",
     "~nothing came of the plan to add {plainmedication}",
+    "!we [held back with|decided against] {plainmedication}[ {plaindose}|]",
+    "!{plainmedication} {plaindose} [stays in reserve|would be the next step]",
 ]
 ADVICE = [
     "[return|come back] at once [if|in case of] {plainfinding}[ or {plainfinding}|]",
@@ -91,6 +120,10 @@ ADVICE = [
     "[once|when] {he_she} is [free of symptoms|back at work|without complaint], {analyte} is to be checked",
     "[leaflet|talk] on what to do if nothing changes [given|held]",
     "~driving is off until the next visit",
+    "!{plainfinding} [is a reason to ring us|must bring {him_her} back][, so is {plainfinding}|]",
+    "![the practice|the family doctor] will [measure|repeat] {analyte} in {few} weeks[, it should be under {plainvalue}|]",
+    "!what to do [if things get worse|if it comes back|when all is well] was [gone through|written down]",
+    "!no [driving|heavy lifting] before we meet again",
 ]
 COURSE = [
     "[by|on] day {few} {he_she} [felt better|was a little better|seemed to recover] [for a while|at first|]",
@@ -108,6 +141,13 @@ COURSE = [
     "the first {few} days were [a standstill|much the same as the day of arrival]",
     "~two good days were followed by a bad one",
     "~for a moment the heart stopped in the scanner, it came back by itself",
+    "![up to|until] day {few} [all was as on arrival|nothing had moved]",
+    "!a [better|good] day {few} [raised hopes|was not the end of it]",
+    "!around day {few} {he_she} [seemed to slip|sank], [then steadied|for some hours]",
+    "![the family had|relatives had] [been asked to come|said goodbye] in the first night",
+    "![a bed in intensive care|a ventilator] was [kept free|wanted] on day {few}",
+    "!{again} [was gone|had faded] on day {few} [and was back the next|for the length of a day]",
+    "!{few} days [and not a step forward|of waiting] at the [start|beginning]",
 ]
 OUTCOMES = {
     "recovered": [
@@ -123,6 +163,12 @@ OUTCOMES = {
         "~{again} [gone|settled completely] [within a week|by day {days}], [discharged|sent home], at {few} months still well",
         "~of all that there is not a trace today, says {he_she}, carrying the shopping up four floors",
         "~the practice reports that the file could be shut in {month}",
+        "![not a complaint|nothing] is [left|mentioned] [in {month}|at the last visit], and no [drug|tablet] is needed",
+        "!{he_she} [does|manages] all {he_she} did before [the illness|this] [since {month}|by day {days}]",
+        "![control|repeat] [scan|tests] of {month} [as in health|normal throughout], the [file|case] is shut",
+        "!{few} weeks on {he_she} [works full days|runs|plays in the band] and has [forgotten|no thought for] the illness",
+        "!{again} [vanished|is a thing of the past], [the rest with it|and so is the rest]",
+        "!went home on day {days} [as well as ever|in full health]",
     ],
     "improved": [
         "~[two of three|some of the] complaints [are history|went away], the [third|rest] [will need|needs] [patience|more weeks]",
@@ -137,6 +183,12 @@ OUTCOMES = {
         "~[better|fitter] each week, [rehabilitation goes on|not yet fit for work]",
         "~the worst is over, what is left is a nuisance",
         "~sits up and eats unaided again, the rest will take months",
+        "![half|most] of it is gone, [the rest|what remains] [hurts on stairs|shows in the evening]",
+        "!on day {days} [home|to the family] with [fewer tablets|less oxygen], though not without",
+        "!{he_she} [walks to the door|gets up alone] again, [the street is too far|stairs must wait]",
+        "!{again} is [fainter|less] than it was and [not yet over|still felt]",
+        "![gains ground|makes headway] week by week, [work is some way off|a good part is still missing]",
+        "!in {month} [the stick was left at home|sleep had come back], [the cough|the tiredness] had not left",
     ],
     "unchanged": [
         "~[asked whether anything was different|asked about any difference] [at the last visit|in {month}] {he_she} [shook the head|said no]",
@@ -151,6 +203,12 @@ OUTCOMES = {
         "~{again} comes and goes [as ever|just as it did], [next visit in spring|review in {few} months]",
         "~what we tried has made no difference so far",
         "~a stalemate: nothing gained, nothing lost",
+        "!day {days} [reads like|might be] day one",
+        "![scan|tests] and complaints [in {month}|at the last visit] are those of [arrival|admission]",
+        "!{again} is [as strong as|what] it was when {he_she} came",
+        "!for all we gave, [things are where they were|no step in either direction]",
+        "!{he_she} [went home|left] on day {days} as {he_she} had come",
+        "![asked how it is|when asked], {he_she} says: [as before|like on the first day]",
     ],
     "worsened": [
         "~[from frame to bed|from stick to wheelchair] [by day {days}|in {few} weeks]",
@@ -165,6 +223,12 @@ OUTCOMES = {
         "~{again} [increased|grew] steadily and [new {finding} joined it|nothing stops it]",
         "~the ground lost since arrival is lost every day anew",
         "~today the bed-bound patient can no longer lift the cup that {he_she} held last week",
+        "!{he_she} [loses|lost] more [strength|breath] [by the day|each week], and [oxygen goes up|help is needed for all]",
+        "![on day {days}|by now] a machine [breathes for|has to carry] {him_her} [in intensive care|]",
+        "![what still worked on arrival|standing up, possible on arrival,] [no longer works|is gone]",
+        "!{again} [spreads|has doubled] and [the kidneys follow|a second organ gives way]",
+        "!left us on day {days} in a [poorer|weaker] state than {he_she} came in",
+        "!the [larger centre|university] took {him_her}, [sinking|failing] from day to day",
     ],
     "died": [
         "~[did not live to see|did not reach] [the transfer|the weekend|day {days}]",
@@ -178,6 +242,11 @@ OUTCOMES = {
         "[post-mortem|autopsy] [was declined|agreed with the diagnosis]",
         "~the belongings were handed to the relatives at {clock}",
         "~the monitor showed a flat line that did not come back",
+        "![life ended|the end came] at {clock}, [the family in the room|on day {days}]",
+        "![the heart|breathing] stopped [on day {days}|at {clock}] and we [let it be, as agreed|could not bring it back]",
+        "![the body was released|the undertaker came] [on day {days}|at {clock}]",
+        "!{he_she} [is no more|was lost to us] [since {clock}|on day {days}]",
+        "![burial|the funeral] is [in {month}|next week], [the family thanked the ward|papers went to the registry]",
     ],
 }
 RECAP = [
@@ -190,11 +259,16 @@ RECAP = [
     "[another ward|the first clinic] had [planned intensive care|written 'no different'|written 'nothing left'|called the family to the bedside]",
     "[a cousin|{his_her} brother] with [the same|this] illness [died|was back at work soon|ended in a wheelchair|is no different after a year]",
     "~[photos|notes] from day {few} show {him_her} [sitting up unaided|unable to lift a cup|unchanged]",
+    "![a note|the chart] of day {few} has {him_her} [pain-free|at death's door|unchanged], [a single day|one shift only]",
+    "![fears|hopes] of [the end|a quick cure] had been [voiced|heard] on day {few}",
+    "![the roommate|a friend] with the same illness [was buried|went home well|lies there as before]",
+    "![early|at first] the talk was of [a ventilator|a full cure|standing still]",
 ]
 FRAMES = [
     "{outcome}",
-    "{outcome}",
-    "{outcome}",
     "[against|contrary to] [all|our] expectations, {outcome}",
     "[course|outcome]: {outcome}",
+    "~[upshot|in the end]: {outcome}",
+    "![how it went|how it stands]: {outcome}",
+    "!to [close|end with]: {outcome}",
 ]

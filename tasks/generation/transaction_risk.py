@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
 
 from tasks.generation import transaction_names as names
-from tasks.generation.grammar import Piece, assemble, consistent
+from tasks.generation.grammar import Piece, Record, Sentence, assemble
 from tasks.generation.roughen import roughen
 from tasks.generation.transaction_payment import Payment
-from tasks.generation.transaction_phrases import FILLERS, OPENINGS, STORIES, TRUE, UNTRUE
+from tasks.generation.transaction_phrases import STORIES
+from tasks.generation.transaction_phrases.shared import FILLERS, OPENINGS, VERDICTS
 
 SIZES = {"train": 200, "dev": 120, "test": 400, "unlabeled": 1360}
 FLAG_SHARES = {"structuring": 0.13, "sanctions_exposure": 0.1, "shell_company": 0.08, "mule_account": 0.11,
                "trade_mispricing": 0.055}  # fmt: skip
-SECOND_FLAG, NEAR_MISS = 0.14, 0.7
-"""Share of suspicious records with a second flag; share of the other records with a near miss."""
+SECOND_FLAG, REMARK = 0.14, 0.4
+"""Shares of the suspicious records that have a second flag, and that have a near miss of another flag."""
+NEAR_MISS, SECOND_NEAR_MISS = 0.7, 0.25
+"""Share of the other records with a near miss, and share of those that have a second one."""
+FACTS, VERDICT, WHOLE = 0.42, 0.26, 0.14
+"""Shares of the forms of a story (see `Story`); the rest has a setup and a sentence that decides."""
 MAX_CHARACTERS = 430
 """Longer texts are generated again, so that every text has fewer than 200 word pieces."""
 
@@ -49,45 +53,58 @@ def columns(payment: Payment, opening: str) -> list[Piece]:
     return [*pieces, Piece("\n")]
 
 
-def record(rng: random.Random, split: str, flags: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
-    """Return the text and the spans of one record with exactly these flags."""
-    payment = Payment(rng, split)
-    shown = list(flags) or ([rng.choice(sorted(STORIES))] if rng.random() < NEAR_MISS else [])
+def record(rng: random.Random, split: str, flags: Sequence[str]) -> Record:
+    """Return one record with exactly these flags."""
+    shown = list(flags) or (near_misses(rng) if rng.random() < NEAR_MISS else [])
     opening = STORIES[shown[0]].opening if shown else rng.choice(sorted(OPENINGS))
-    if opening == "personal" and rng.random() < 0.5:
-        payment.again = payment.full_name()
-    sentences = [payment.grammar.sentence(payment.grammar.pick(OPENINGS[opening]))]
+    payment = Payment(rng, split, opening)
+    sentences = [payment.grammar.sentence(OPENINGS[opening])]
     for flag in shown:
         sentences += story_sentences(payment, flag, bool(flags))
-    if flags and rng.random() < 0.3:
-        # An innocent remark on another flag accompanies the evidence.
-        for other in [flag for flag in compatible(flags[0]) if flag not in flags][:1]:
-            sentences.append(payment.grammar.sentence(payment.grammar.pick(STORIES[other].whole_no)))
+    if flags and rng.random() < REMARK:
+        others = [flag for flag in compatible(flags[0]) if flag not in flags]
+        sentences += [innocent_remark(payment, rng.choice(others))] if others else []
     for _ in range(rng.choice((0, 1, 1, 2))):
-        position = rng.randint(1, len(sentences))
-        sentences.insert(position, payment.grammar.sentence(payment.grammar.pick(FILLERS)))
+        sentences.insert(rng.randint(1, len(sentences)), payment.grammar.sentence(FILLERS))
     joint = rng.choice((" ", " ", " ", "\n"))
     body: list[Piece] = []
     for sentence in sentences:
-        body += [*([Piece(joint)] if body else []), *sentence]
+        body += [*([Piece(joint)] if body else []), *sentence.pieces]
     body = roughen(body, rng, names.SHORTENINGS, frozenset({"COUNTERPARTY"}))
-    return assemble([*columns(payment, opening), *body])
+    text, spans = assemble([*columns(payment, opening), *body])
+    return Record({"flags": list(flags)}, text, spans, [sentence.templates for sentence in sentences])
 
 
-def story_sentences(payment: Payment, flag: str, has_flag: bool) -> list[list[Piece]]:
+def near_misses(rng: random.Random) -> list[str]:
+    """Return the one or two flags that a record without a flag nearly has, as often as the flags themselves occur."""
+    shown = rng.choices(list(FLAG_SHARES), list(FLAG_SHARES.values()))
+    if rng.random() < SECOND_NEAR_MISS:
+        shown.append(rng.choice([flag for flag in compatible(shown[0]) if flag != shown[0]]))
+    return shown
+
+
+def story_sentences(payment: Payment, flag: str, has_flag: bool) -> list[Sentence]:
     """Return the one or two sentences of a story: evidence for `flag` if the record has it, else a near miss."""
     story, grammar = STORIES[flag], payment.grammar
     form = payment.rng.random()
-    if form < 0.33:
-        return [grammar.sentence(grammar.pick(story.whole_yes if has_flag else story.whole_no))]
-    setup = [grammar.sentence(grammar.pick(story.setup))]
-    if form < 0.71:
-        return [*setup, grammar.sentence(grammar.pick(story.yes if has_flag else story.no))]
-    true = payment.rng.random() < 0.5
-    payment.claim_holds = true
-    payment.clause = grammar.pick(story.claims if true == has_flag else story.excuses)
-    verdict = grammar.sentence(grammar.pick(TRUE if true else UNTRUE))
-    return [*setup, verdict] if payment.rng.random() < 0.6 else [verdict]
+    if form < FACTS:
+        return [payment.fact(story.facts, has_flag)]
+    payment.has_flag = False
+    if form < FACTS + VERDICT:
+        payment.claim_holds = payment.rng.random() < 0.5
+        payment.clauses = story.claims if payment.claim_holds == has_flag else story.excuses
+        verdict = grammar.sentence(VERDICTS)
+        return [grammar.sentence(story.setup), verdict] if payment.rng.random() < 0.5 else [verdict]
+    if form < FACTS + VERDICT + WHOLE:
+        return [grammar.sentence(story.whole_yes if has_flag else story.whole_no)]
+    return [grammar.sentence(story.setup), grammar.sentence(story.yes if has_flag else story.no)]
+
+
+def innocent_remark(payment: Payment, flag: str) -> Sentence:
+    """Return a near miss of `flag` in one sentence."""
+    if payment.rng.random() < 0.6:
+        return payment.fact(STORIES[flag].facts, has_flag=False)
+    return payment.grammar.sentence(STORIES[flag].whole_no)
 
 
 def draw_flags(rng: random.Random, size: int) -> list[list[str]]:
@@ -108,18 +125,17 @@ def compatible(flag: str) -> list[str]:
     return cash_flags if flag in cash_flags else [name for name in STORIES if name not in cash_flags]
 
 
-def records(split: str, seed: int, taken: set[str]) -> list[dict[str, Any]]:
+def records(split: str, seed: int, taken: set[str]) -> list[Record]:
     """Return the records of a split.
 
     taken: the texts of the splits generated before, to which those of this one are added.
     """
     rng = random.Random(f"transaction_risk {split} {seed}")
-    split_records: list[dict[str, Any]] = []
+    drawn: list[Record] = []
     for flags in draw_flags(rng, SIZES[split]):
-        text, spans = record(rng, split, flags)
-        while len(text) > MAX_CHARACTERS or text in taken or not consistent(text, spans):
-            text, spans = record(rng, split, flags)
-        taken.add(text)
-        labels = {} if split == "unlabeled" else {"flags": flags, "entities": spans}
-        split_records.append({"id": f"{split}-{len(split_records):04}", "text": text, **labels})
-    return split_records
+        candidate = record(rng, split, flags)
+        while len(candidate.text) > MAX_CHARACTERS or candidate.text in taken or not candidate.is_consistent():
+            candidate = record(rng, split, flags)
+        taken.add(candidate.text)
+        drawn.append(candidate)
+    return drawn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 import subprocess
 import sys
 import unicodedata
@@ -138,6 +139,37 @@ def test_share_of_unseen_names_is_as_the_card_claims(task: str) -> None:
     for label, minimum in MIN_UNSEEN[task].items():
         in_train, in_test = set(names("train", label)), names("test", label)
         assert sum(name not in in_train for name in in_test) / len(in_test) >= minimum, label
+
+
+@pytest.mark.parametrize(("task", "split"), SPLITS)
+def test_cards_quote_the_counts_of_each_split(task: str, split: str) -> None:
+    """The rows of both tables: words and characters, then counts of flags or outcomes, and of spans."""
+    card = (ROOT / "data_cards" / f"{task}.md").read_text("utf-8")
+    (name, declared), spans = next(iter(fields(task).items())), fields(task)["entities"]["labels"]
+    of_split = records(task, split)
+    words = round(statistics.median(len(record["text"].split()) for record in of_split))
+    start = f"| {split} | {len(of_split):,} | {words} | {max(len(record['text']) for record in of_split)} |"
+    if split == "unlabeled":
+        assert card.count(f"\n{start} ") == 2
+        return
+    flags = Counter(flag for record in of_split for flag in ([record[name]] if name == "outcome" else record[name]))
+    sizes = Counter(len(record["flags"]) for record in of_split) if name == "flags" else {}
+    counts = [*([sizes[0], sizes[2]] if sizes else []), *(flags[label] for label in declared["labels"])]
+    assert f"\n{start} {' | '.join(map(str, counts))} |\n" in card
+    labels = Counter(span["label"] for record in of_split for span in record["entities"])
+    assert f"\n{start} {' | '.join(str(labels[label]) for label in spans)} |\n" in card
+
+
+@pytest.mark.parametrize("task", SIZES)
+def test_cards_quote_the_shares_of_unseen_names(task: str) -> None:
+    card = " ".join((ROOT / "data_cards" / f"{task}.md").read_text("utf-8").split())
+    spans = {
+        split: [(span["label"], span["text"].lower()) for record in records(task, split) for span in record["entities"]]
+        for split in ("train", "test")
+    }
+    for label in fields(task)["entities"]["labels"]:
+        unseen = [span not in set(spans["train"]) for span in spans["test"] if span[0] == label]
+        assert f"{label} {round(100 * sum(unseen) / len(unseen))} %" in card
 
 
 def test_lengths_are_as_the_cards_claim() -> None:

@@ -1,0 +1,103 @@
+"""Trade mispricing: a price, quantity or value is far from the market's or from the documents."""
+
+from __future__ import annotations
+
+from tasks.generation.transaction_phrases.story import Story
+
+TRADE_MISPRICING = Story(
+    "trade",
+    facts=[
+        # Two prices.
+        "[billed|invoiced] at {unit}, [market|exchange|list] price {market}",
+        "[market|exchange|list] price [was|is] [about|around] {market}, [our|this] invoice has {unit}",
+        "[invoice|inv] {ref}: {unit}; [others paid|the trade pays] {market}",
+        "~the [exchange|market] [gives|pays] {market} where [we|they] [pay|were billed] {unit}",
+        "!{unit} is asked here, {market} elsewhere",
+        "!a look at the [broker's list|exchange]: {market}; a look at the bill: {unit}",
+        # Two quantities.
+        "{quantity} [billed|invoiced], {loaded} on the packing list",
+        "[packing list|scale] [shows|has] {loaded} where the [bill|invoice] has {quantity}",
+        "~of {quantity} on the bill, {loaded} [went|were put] on board",
+        "!the bill counts {quantity}, the [scale|container] {loaded}",
+        # Negations and directions.
+        "{flip:no|every} dealer [asks|quotes] {flip:a similar price|a fraction of the price}",
+        "the [surveyor|broker] {flip:rejects|confirms} that the price is {flip:usual|many times the usual}",
+        "it is {flip:true|untrue} that the price is {flip:far from|near} the market's",
+        "~[customs|the tax office] {flip:accepts|does not accept} that the value on the bill is {flip:a fraction of the true one|the true one}",
+        "~in {few} letters the gap to the market was {flip:never|always} {flip:explained|left open}",
+        "!{flip:few|most} in the trade would [pay|ask] {flip:as much|several times less}",
+        "!the [broker|surveyor] would {flip:not |}sign that the price is {flip:fair|out of reach of the market}",
+        "!it was {flip:found|ruled out} that the bill is {flip:a multiple of|in line with} the market",
+    ],
+    setup=[
+        "[invoice|inv] {ref}: {quantity} of {goods} at {unit}",
+        "[price|unit price] on the invoice is {unit} for {quantity}",
+        "[price check|price comparison] [done|run] on [the goods|this lot]",
+        "[customs|declared] value [compared|held against] the [invoice|contract]",
+        "[trade desk|documents team] [queried|looked at] [price and quantity|the price]",
+        "~[surveyor|broker] was asked about the [goods|price]",
+        "!the bill ({ref}) is for {quantity} at {unit}",
+        "!somebody on the trade desk went over price and quantity",
+        "!the [goods|figures] were held against what others [buy|declare]",
+    ],
+    yes=[
+        "[other suppliers|competitors] [ask|quote] [a fifth|a tenth|a quarter] of [that|it]",
+        "[same goods|same quality] [sold|went] for [six|five|eight] times as much [last week|elsewhere]",
+        "[customs papers state|the export declaration states] [a fraction|a twelfth] of that value",
+        "[packing list|weight] [covers|supports] only a [quarter|third] of the [quantity|tonnage] billed",
+        "~[no dealer|nobody in the trade] would [pay|charge] [even half|a third] of it and [the client|our customer] [has no reason|offers no reason]",
+        "~a sum like this buys a shipload, here it bought two pallets",
+        "!a [fifth|tenth] of it is what competitors want",
+        "!elsewhere such goods bring [five|six] times the money",
+        "!what was packed is a [quarter|third] of what the bill claims",
+    ],
+    no=[
+        "[other suppliers|competitors] [ask|quote] [nearly the same|two per cent less|about that too]",
+        "[premium|surcharge] comes from the [organic certificate|aviation grade|air freight], two [competing quotes|other offers] seen",
+        "prices [doubled|tripled] everywhere since {month}, [the broker's list agrees|exchange data confirm it]",
+        "[packing list|weight] covers the full [quantity|tonnage] billed",
+        "~[customs papers|the export declaration] and [invoice|contract] agree to the cent",
+        "~it is the third lot at this price and others buy there on the same terms",
+        "!competitors are within two per cent of it",
+        "!an organic grade costs more, two other offers say the same",
+        "!packed and billed quantity are one and the same",
+    ],
+    whole_yes=[
+        "[paid|charged] [a fifth|a tenth] of the going rate for {goods}, [the rest|difference] [flows|is settled] elsewhere",
+        "[two|three] invoices for [one|the same] [shipment|container], price [higher|up] each time",
+        "~[used|second-hand|scrap] [machines|pumps] [billed|invoiced] as new, [six|five|four] times their [worth|value]",
+        "~for that money one could buy the {goods} four times over at any port",
+        "!a [tenth|fifth] of the usual price for {goods} is on the bill, the remainder travels by another road",
+        "!one container, {few} bills, each of them higher than the last",
+    ],
+    whole_no=[
+        "[second|corrected] invoice for the same [shipment|container] replaces the first, [credit note|cancellation] on file",
+        "[price|rate] [looked|seemed] [high|low] at first, [spot quote|broker's list] of that day [confirms|supports] it",
+        "~discount of [60|70] per cent for [water-damaged|outdated] stock, surveyor's report [attached|seen]",
+        "~they pay a fifth of the new price, which is usual for returned {goods}",
+        "!the first bill for the container was cancelled, this one takes its place",
+        "!water had spoilt the stock, hence [60|70] per cent off, as the surveyor wrote",
+    ],
+    claims=[
+        "the price is a multiple of what others pay",
+        "the same container was billed twice",
+        "the [quantity|weight] on the bill was never loaded",
+        "the price was picked to move money",
+        "~the goods are worth a fraction of the bill",
+        "~the sum has little to do with what was in the box",
+        "!others get the goods for a fraction",
+        "!less was on board than the bill has",
+        "!two bills were sent for one box",
+    ],
+    excuses=[
+        "the grade explains the price",
+        "the discount is for [water|frost] damage",
+        "the exchange stood that high on the day",
+        "freight is in the price",
+        "~all buyers pay that much",
+        "~the rate was the one quoted that morning",
+        "!the quality is worth the difference",
+        "!the market was at that level then",
+        "!the stock was cheap because it got wet",
+    ],
+)
