@@ -209,13 +209,25 @@ def _distribution_alignment(facts: RunSummary) -> str:
 
 
 def _co_training(facts: RunSummary) -> str:
-    names = [f"`{_plain(name)}`" for name in facts.training.get("co_training", ())]
-    if not names:
-        return ""
-    return (
-        f" The targets for {' and '.join(names)} are the geometric mean of the teacher's predictions and those of "
-        "logistic regression on features of the encoder before training (co-training)."
-    )
+    sentences = ""
+    if names := _co_trained(facts, "classes"):
+        sentences += (
+            f" The targets for {names} are the geometric mean of the teacher's predictions and those of logistic "
+            "regression on features of the encoder before training (co-training)."
+        )
+    if names := _co_trained(facts, "flags"):
+        sentences += (
+            f" The targets for {names} combine the teacher's predictions with those of logistic regression on words, "
+            "and on single sentences as the encoder reads them before training (co-training)."
+        )
+    return sentences
+
+
+def _co_trained(facts: RunSummary, kind: str) -> str:
+    """Return the names of the fields of a kind for which co-training was used."""
+    used = facts.training.get("co_training", ())
+    names = [f"`{_plain(field.name)}`" for field in facts.task.fields if field.kind == kind and field.name in used]
+    return " and ".join(names)
 
 
 def _encoder(facts: RunSummary) -> str:

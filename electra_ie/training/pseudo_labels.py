@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from accelerate.utils import broadcast_object_list
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from electra_ie.common.progress import progress
 from electra_ie.data.batching import in_batches
@@ -31,8 +31,6 @@ from electra_ie.training.setup import TrainingSetup
 PseudoLabel = dict[str, torch.Tensor]
 """The probabilities of one window by field: (K,), or (L, K) for spans."""
 BATCH_SIZE = 64
-EPSILON = 1e-6
-"""Probabilities are at least this before they become logits."""
 
 
 def pseudo_labels(setup: TrainingSetup, teacher: Discriminator) -> tuple[list[PseudoLabel], list[str]]:
@@ -54,34 +52,40 @@ def pseudo_labels(setup: TrainingSetup, teacher: Discriminator) -> tuple[list[Ps
 
 
 def _classifier(setup: TrainingSetup, teacher: Discriminator) -> FeatureClassifier | None:
-    """Return the classifier of co-training for the fields of kind `classes`, or None if there is no such field."""
+    """Return the classifier of co-training for the fields of kind `classes`; None if it helps in none of them."""
     if setup.frozen_encoder is None:
         return None
     dev = windows_of(setup.data.dev, setup.windower, setup.task.fields)
     classifier = FeatureClassifier(setup.task.fields, setup.frozen_encoder)
     classifier.fit(setup.labeled, setup.pool, dev, teacher, setup.windower, setup.settings.seed)
-    return classifier
+    return classifier if classifier.layers else None
 
 
 def _predict(setup: TrainingSetup, teacher: Discriminator, classifier: FeatureClassifier | None) -> list[PseudoLabel]:
-    """Return the teacher's probabilities for each window, for classes combined with those of `classifier`."""
+    """Return the teacher's probabilities for each window, for classes combined with those of `classifier`.
+
+    For flags they are logits still, since probabilities near 1 lose the order of the texts.
+    """
     windows, windower = setup.pool, setup.windower
     labels: list[PseudoLabel] = [{}] * len(windows)
     special, done = len(windower.before) + len(windower.after), 0
-    spans = [field.name for field in setup.task.fields if field.kind == "spans"]
+    kinds = {field.name: field.kind for field in setup.task.fields}
     teacher.eval()
     with progress(len(windows), "predicting unlabeled texts", unit="texts") as report:
         for indices, cpu_batch in in_batches(windows, BATCH_SIZE, windower, ()):
             batch = cpu_batch.to(setup.accelerator.device)
-            probabilities = teacher.predict(batch)[1]
+            predicted = {
+                name: logits if kinds[name] == "flags" else logits.softmax(-1)
+                for name, logits in teacher.predict_logits(batch).items()
+            }
             if classifier:
-                probabilities = classifier.combine_with_teacher(probabilities, batch)
-            on_cpu = {name: values.float().cpu() for name, values in probabilities.items()}
+                predicted = classifier.combine_with_teacher(predicted, batch)
+            on_cpu = {name: values.float().cpu() for name, values in predicted.items()}
             for row, index in enumerate(indices):
                 length = len(windows[index].window.ids) + special
                 # Copies, since a slice keeps the whole padded batch in memory.
                 labels[index] = {
-                    name: (values[row, :length] if name in spans else values[row]).clone()
+                    name: (values[row, :length] if kinds[name] == "spans" else values[row]).clone()
                     for name, values in on_cpu.items()
                 }
             done += len(indices)
@@ -90,21 +94,21 @@ def _predict(setup: TrainingSetup, teacher: Discriminator, classifier: FeatureCl
 
 
 def _align_flags(setup: TrainingSetup, labels: Sequence[PseudoLabel], field: Field) -> bool:
-    """Replace the probabilities of a field of kind `flags` by aligned ones, which the windows of a document share.
+    """Replace the logits of a field of kind `flags` by aligned probabilities, which the windows of a document share.
 
     Return whether they are combined with those of co-training. A flag that all labeled texts have, or none, is not
-    changed.
+    aligned.
     """
     documents = np.array(document_indices(setup.pool))
-    probabilities = np.stack([label[field.name].double().numpy() for label in labels])
-    logits = mean_by_document(logit(probabilities.clip(EPSILON, 1 - EPSILON)), documents)
+    logits = mean_by_document(np.stack([label[field.name].double().numpy() for label in labels]), documents)
     views = _views(setup, field)
     if views:
         logits = views.combine_with_teacher(logits, [document.text for document in setup.pool_documents])
     shares = label_shares(setup.data.train, field)
     columns = np.flatnonzero((shares > 0) & (shares < 1))
     of_documents = expit(logits)
-    of_documents[:, columns] = aligned(logits[:, columns], shares[columns])
+    if len(columns):
+        of_documents[:, columns] = aligned(logits[:, columns], shares[columns])
     for label, document in zip(labels, documents, strict=True):
         label[field.name] = torch.tensor(of_documents[document], dtype=torch.float32)
     return views is not None

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tiny
 import torch
-from accelerate import Accelerator
-from processes import run_two
-from safetensors.torch import load_file, save_file
 
 from electra_ie import train
 from electra_ie.data.batching import collate
 from electra_ie.data.document import Document
 from electra_ie.training.co_training import FINAL_SHARE, FeatureClassifier, _calibrated_loss, _layer, self_trained
+from electra_ie.training.frozen_encoder import FrozenEncoder
 
 TOPIC = tiny.TOPIC
 
@@ -26,7 +23,7 @@ TOPIC = tiny.TOPIC
 def fitted(folder: str, documents, pool=(), dev=(), sharp: float = 1.0) -> FeatureClassifier:
     """Return a classifier fitted to these documents, with an untrained teacher."""
     windower, teacher = tiny.windower_of(folder), tiny.discriminator_of(folder, sharp=sharp)
-    classifier = FeatureClassifier(teacher)
+    classifier = FeatureClassifier(teacher.fields, FrozenEncoder(teacher, windower))
     labeled, unlabeled, dev_rows = (tiny.rows(windower, part) for part in (documents, pool, dev))
     classifier.fit(labeled, unlabeled, dev_rows, teacher, windower, seed=0)
     return classifier
@@ -50,7 +47,7 @@ def test_regression_predicts_the_classes_of_unseen_texts(encoder):
     classifier = fitted(encoder("bert"), of_cues(40, 5), [document.unlabeled() for document in of_cues(30, 8)])
     windower = tiny.windower_of(encoder("bert"))
     unseen = of_cues(60, 21)
-    states = torch.tensor(classifier._read(tiny.rows(windower, unseen), windower))
+    states = torch.tensor(classifier.encoder.read(tiny.rows(windower, unseen)))
     predicted = [TOPIC.labels[index] for index in classifier.layers[TOPIC.name](states).argmax(1).tolist()]
     correct = sum(label == document.gold[TOPIC.name] for label, document in zip(predicted, unseen, strict=True))
     assert correct > 50  # 20 at random
@@ -64,7 +61,7 @@ def test_combination_is_the_geometric_mean_and_leaves_other_fields_unchanged(enc
     even = torch.full((count, len(TOPIC.labels)), 1 / len(TOPIC.labels))
     of_teacher = {TOPIC.name: even, "other": torch.rand(count, 3)}
     with torch.no_grad():
-        of_regression = classifier.layers[TOPIC.name](classifier._states(texts)).softmax(-1)
+        of_regression = classifier.layers[TOPIC.name](classifier.encoder.states(texts)).softmax(-1)
     combined = classifier.combine_with_teacher(of_teacher, texts)
     assert combined["other"] is of_teacher["other"]
     expected = of_regression.sqrt() / of_regression.sqrt().sum(-1, keepdim=True)
@@ -93,7 +90,7 @@ def test_class_without_a_label_keeps_the_teachers_prediction(encoder):
 def answered_by(classifier: FeatureClassifier, folder: str):
     """Return sixty documents with the classes that the regression predicts."""
     windower = tiny.windower_of(folder)
-    states = torch.tensor(classifier._read(tiny.rows(windower, tiny.documents(60, seed=21)), windower))
+    states = torch.tensor(classifier.encoder.read(tiny.rows(windower, tiny.documents(60, seed=21))))
     return with_classes(classifier.layers[TOPIC.name](states))
 
 
@@ -177,13 +174,13 @@ def test_layer_gives_the_probabilities_of_the_regression(kept):
 
 def test_encoder_is_a_copy_that_training_does_not_change(encoder):
     discriminator = tiny.discriminator_of(encoder("bert"))
-    classifier = FeatureClassifier(discriminator)
-    before = {name: value.clone() for name, value in classifier.encoder.state_dict().items()}
+    frozen = FrozenEncoder(discriminator, tiny.windower_of(encoder("bert")))
+    before = {name: value.clone() for name, value in frozen.encoder.state_dict().items()}
     with torch.no_grad():
         for parameter in discriminator.encoder.parameters():
             parameter.add_(1.0)
-    assert all(torch.equal(value, before[name]) for name, value in classifier.encoder.state_dict().items())
-    assert not any(parameter.requires_grad for parameter in classifier.encoder.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in frozen.encoder.state_dict().items())
+    assert not any(parameter.requires_grad for parameter in frozen.encoder.parameters())
 
 
 def test_run_with_classes_uses_co_training_and_one_without_does_not(task, tmp_path, encoder, monkeypatch):
@@ -198,18 +195,22 @@ def test_run_with_classes_uses_co_training_and_one_without_does_not(task, tmp_pa
 
     monkeypatch.setattr(FeatureClassifier, "combine_with_teacher", record_call)
     run = train(str(task), tmp_path / "run", **settings).path
-    assert calls == [["topic"]] * 13, "at each of 12 steps, and once when the effect of masking is measured"
+    assert calls == [["topic"]], "once, for all unlabeled texts"
     log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     monkeypatch.setattr(FeatureClassifier, "combine_with_teacher", lambda self, probabilities, texts: probabilities)
     other = train(str(task), tmp_path / "other", **settings).path
     logs = [json.loads(line) for line in (other / "log.jsonl").read_text("utf-8").splitlines()]
     assert log[1]["topic.distillation"] != logs[1]["topic.distillation"]
     assert log[1]["names.distillation"] == logs[1]["names.distillation"]
-    assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["co_training"] == ["topic"]
+    assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["co_training"] == ["topic", "risks"]
     sentence = (
         "The targets for `topic` are the geometric mean of the teacher's predictions and those of logistic regression"
     )
-    assert sentence in (run / "README.md").read_text("utf-8")
+    card = (run / "README.md").read_text("utf-8")
+    assert sentence in card
+    assert (
+        "The targets for `risks` combine the teacher's predictions with those of logistic regression on words" in card
+    )
 
     monkeypatch.setattr(FeatureClassifier, "combine_with_teacher", record_call)
     calls.clear()
@@ -217,7 +218,7 @@ def test_run_with_classes_uses_co_training_and_one_without_does_not(task, tmp_pa
     task.write_text("\n".join(kept) + "\n", encoding="utf-8")
     spans = train(str(task), tmp_path / "spans", **settings).path
     assert not calls
-    assert "logistic regression" not in (spans / "README.md").read_text("utf-8")
+    assert "`topic` are the geometric mean" not in (spans / "README.md").read_text("utf-8")
 
 
 def test_co_training_can_be_disabled(task, tmp_path, encoder, monkeypatch):
@@ -231,19 +232,3 @@ def test_co_training_is_not_used_with_many_labels(encoder, monkeypatch):
     monkeypatch.setattr("electra_ie.training.co_training.MAX_WINDOWS", 40)
     assert fitted(encoder("bert"), tiny.documents(40)).layers
     assert not fitted(encoder("bert"), tiny.documents(41)).layers
-
-
-@pytest.mark.slow
-def test_first_of_two_processes_decides(encoder, tmp_path):
-    folder = encoder("bert")
-    run_two(lambda rank: [__file__, folder, str(tmp_path / str(rank))])
-    one, other = (load_file(tmp_path / str(rank)) for rank in range(2))
-    assert torch.equal(one["weight"], other["weight"])
-    alone = fitted(folder, tiny.documents(40, seed=0)).layers[TOPIC.name]
-    torch.testing.assert_close(one["weight"], alone.weight, atol=1e-3, rtol=1e-3)
-
-
-if __name__ == "__main__":  # one of the two processes: the second has other documents, and would fit another layer
-    rank = Accelerator(cpu=True).process_index
-    layer = fitted(sys.argv[1], tiny.documents(40, seed=rank)).layers[TOPIC.name]
-    save_file(layer.state_dict(), sys.argv[2])

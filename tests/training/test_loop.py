@@ -20,7 +20,6 @@ from electra_ie.models.losses import TERMS
 from electra_ie.models.masking_generator import MaskingGenerator
 from electra_ie.training import loop
 from electra_ie.training.loop import LossNotFinite, prepare, rate_at, set_rates, training_steps
-from electra_ie.training.self_training import answers_of
 
 LATENT = {
     "discriminator": {"classification": 1.0, "adversarial": 0.5},
@@ -48,7 +47,7 @@ def pair_of(folder, settings, pooling="stock"):
     if settings.has_teacher:
         generator = MaskingGenerator(MaskingGeneratorConfig(32, 4, (0, 1, 2, 3, 4), 0.3, settings.seed))
         torch.nn.init.normal_(generator.score.weight)
-        generator.teacher = answers_of(tiny.discriminator_of(folder, pooling=pooling, sharp=20.0))
+        generator.teacher = tiny.discriminator_of(folder, pooling=pooling, sharp=20.0).eval().predict
     return prepare(Accelerator(cpu=True), discriminator, generator, settings)
 
 
