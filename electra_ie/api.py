@@ -135,7 +135,7 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
     if preset == AUTO:
         return _result(train_winner(task, plan, output, resume))
     in_memory = any(name in task.memory for name in task.files.get(UNLABELED, ()))
-    if unlabeled is not None and in_memory and not plan.has_generator:
+    if unlabeled is not None and in_memory and not plan.uses_unlabeled(field.kind for field in task.fields):
         warn(f'unlabeled: the preset {plan.preset} uses no unlabeled text; preset="adversarial" does.')
     folder = Path(output or f"runs/{task.name}-{plan.preset}-{plan.seed}")
     train_run(task, plan, folder, resume, track, Path(teacher) if teacher else None, callbacks)

@@ -281,11 +281,12 @@ def _check(task: Task, base: TrainSettings, config: ComparisonConfig) -> tuple[s
     if any(_has_teacher(preset) for preset in config.presets):
         mask_token(tokenizer, base.encoder)
     _refuse_unlabeled_split(task, config, base)
-    with_pool = any(_reads_pool(preset) for preset in config.presets)
+    with_pool = any(_uses_pool(preset, task) for preset in config.presets)
     # The pool is hashed apart from the labels, as presets that do not read it may run on without it.
     corpus = TrainingData.read(task, base.replace(unlabeled=()) if with_pool else base)
     check_budget(max((budget for budget in config.label_budgets if budget is not None), default=None), corpus.train)
-    return corpus.hash, TrainingData([], unlabeled(task, base), []).hash if with_pool else None
+    pool_hash = TrainingData([], unlabeled(task, base), []).hash if with_pool else None
+    return dataclasses.replace(corpus, pool=[]).hash, pool_hash
 
 
 def _refuse_unlabeled_split(task: Task, config: ComparisonConfig, base: TrainSettings) -> None:
@@ -333,23 +334,23 @@ def _train_all(keys: Sequence[RunKey], folder: Path, task: Task, jobs: int | Non
         waves = [
             [name for name, key in by_name.items() if _has_teacher(key.preset) == taught] for taught in (False, True)
         ]
-        run_processes(waves, lambda name: _command(by_name[name], folder), folder / RUNS, at_once)
+        run_processes(waves, lambda name: _command(by_name[name], folder, task), folder / RUNS, at_once)
         return
     for number, key in enumerate(unfinished, start=1):
         notice(f"run {number} of {len(unfinished)}: {key.name}")
         run = folder / RUNS / key.name
-        settings = TrainSettings.build(folder / BASE, **vars(key), **_without_pool(key))
+        settings = TrainSettings.build(folder / BASE, **vars(key), **_without_pool(key, task))
         resume = (run / SETTINGS).is_file()
         train_run(task, settings, run, resume, teacher=_teacher(key, folder))
 
 
-def _command(key: RunKey, folder: Path) -> list[str]:
+def _command(key: RunKey, folder: Path, task: Task) -> list[str]:
     """Return the arguments of `electra-ie` that train a run."""
     run = folder / RUNS / key.name
     command = ["train", TrainSettings.build(folder / BASE).task, "--output", str(run), "--settings", str(folder / BASE)]
     command += ["--seed", str(key.seed), "--preset", key.preset]
     command += [] if key.label_budget is None else ["--label-budget", str(key.label_budget)]
-    command += [f"--set={name}=[]" for name in _without_pool(key)]
+    command += [f"--set={name}=[]" for name in _without_pool(key, task)]
     if teacher := _teacher(key, folder):
         command += ["--teacher", str(teacher)]
     return [*command, *(["--resume"] if (run / SETTINGS).is_file() else [])]
@@ -359,13 +360,13 @@ def _has_teacher(preset: str) -> bool:
     return TrainSettings.build(preset=preset).has_teacher
 
 
-def _reads_pool(preset: str) -> bool:
-    return TrainSettings.build(preset=preset).has_generator
+def _uses_pool(preset: str, task: Task) -> bool:
+    return TrainSettings.build(preset=preset).uses_unlabeled(field.kind for field in task.fields)
 
 
-def _without_pool(key: RunKey) -> dict[str, tuple[str, ...]]:
-    """Return settings that give a run no unlabeled text if its preset reads none, which avoids a warning about it."""
-    return {} if _reads_pool(key.preset) else {"unlabeled": ()}
+def _without_pool(key: RunKey, task: Task) -> dict[str, tuple[str, ...]]:
+    """Return settings that give a run no unlabeled text if its preset uses none, which avoids a warning about it."""
+    return {} if _uses_pool(key.preset, task) else {"unlabeled": ()}
 
 
 def _teacher(key: RunKey, folder: Path) -> Path | None:

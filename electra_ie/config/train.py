@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -19,6 +19,7 @@ MANY_WINDOWS = 1000
 
 PRESETS: dict[str, dict[str, Any]] = {
     "supervised": {"discriminator": {"classification": 1.0}, "generator": {}},
+    "self_training": {"discriminator": {"classification": 1.0, "distillation": 1.0}, "generator": {}},
     "adversarial": {
         "discriminator": {"classification": 1.0, "distillation": 1.0},
         "generator": {"adversarial_masking": 1.0},
@@ -28,9 +29,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "generator": {"generator_adversarial": 1.0, "feature_matching": 1.0, "class_consistency": 1.0},
     },
 }
-"""The loss terms of each model and their weights (see `models.losses`). Without generator terms there is no generator.
-adversarial: a generator masks tokens (see `models.masking_generator`). latent: a generator of encoder states as in
-GAN-BERT (Croce et al., ACL 2020; see `models.latent_generator`)."""
+"""The loss terms of each model and their weights (see `models.losses`). Without generator terms no generator is
+trained. self_training: random tokens are masked. adversarial: a generator selects them (see `models.masking_generator`).
+latent: a generator of encoder states as in GAN-BERT (Croce et al., ACL 2020; see `models.latent_generator`)."""
 
 
 class TrainSettings(BaseSettings):
@@ -57,11 +58,12 @@ class TrainSettings(BaseSettings):
         le=MAX_SEED,
         description="Seed of the label draw, the order of the batches, new weights, dropout and the generator's noise.",
     )
-    preset: Literal["supervised", "adversarial", "latent"] = Field(
+    preset: Literal["supervised", "self_training", "adversarial", "latent"] = Field(
         default="supervised",
-        description="Loss terms of discriminator and generator. supervised: labeled text only. adversarial: also "
-        "unlabeled text; a generator masks tokens, and the discriminator learns to predict what a supervised teacher "
-        "predicts for the unmasked text. latent: a generator produces encoder states, as in GAN-BERT.",
+        description="Loss terms of discriminator and generator. supervised: labeled text only. self_training: also "
+        "unlabeled text with randomly masked tokens; the discriminator learns to predict what a supervised teacher "
+        "predicts for the unmasked text. adversarial: the same, and a generator selects the tokens. latent: a "
+        "generator produces encoder states, as in GAN-BERT.",
     )
     encoder: str = Field(default=EMBEDDED, description="Name or directory of a Hugging Face encoder.")
     pooling: Literal["stock", "mean"] | None = Field(
@@ -99,7 +101,7 @@ class TrainSettings(BaseSettings):
     unlabeled_batch_size: int | None = Field(
         default=None,
         ge=0,
-        description="Unlabeled windows per step, over all processes; used only with a generator.",
+        description="Unlabeled windows per step, over all processes; not used by the preset supervised.",
         json_schema_extra={"derived": "batch_size"},
     )
     learning_rate: float | None = Field(
@@ -126,16 +128,16 @@ class TrainSettings(BaseSettings):
     self_training_rounds: int = Field(
         default=1,
         ge=1,
-        description="Rounds of training with a teacher (preset adversarial). The discriminator of a round is the "
-        "teacher of the next; the last one is kept.",
+        description="Rounds of training with a teacher (presets self_training and adversarial). The discriminator of a "
+        "round is the teacher of the next; the last one is kept.",
     )
     co_training: bool = Field(
         default=True,
         description="Combine the teacher's predictions with logistic regression on the states of the pretrained "
-        "encoder, for fields of the kind classes, where this improves them.",
+        "encoder: for fields of the kind classes where this improves them, and for flags, on words, too.",
     )
     mask_ratio: float = Field(
-        default=0.15, ge=0, le=0.9, description="Share of the tokens of an unlabeled text that the generator masks."
+        default=0.15, ge=0, le=0.9, description="Share of the tokens of an unlabeled text that are masked."
     )
     precision: Literal["auto", "bf16", "no"] = Field(
         default="auto",
@@ -187,6 +189,10 @@ class TrainSettings(BaseSettings):
     def reads_unlabeled(self) -> bool:
         """Whether unlabeled texts are in the batches."""
         return self.has_generator or self.has_teacher
+
+    def uses_unlabeled(self, kinds: Iterable[str]) -> bool:
+        """Whether a run on fields of these kinds uses unlabeled texts: in batches, or for the thresholds of flags."""
+        return self.reads_unlabeled or "flags" in kinds
 
     @property
     def has_teacher(self) -> bool:

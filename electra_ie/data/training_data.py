@@ -80,7 +80,7 @@ class TrainingData:
             )
         warn_of_shared_texts(dev, documents)
         pool: list[Document] = []
-        if settings.reads_unlabeled or _have_thresholds(task.fields):
+        if settings.uses_unlabeled(field.kind for field in task.fields):
             pool = [*rest, *unlabeled(task, settings)]
         elif settings.unlabeled:
             warn(f"--unlabeled: the preset {settings.preset} uses no unlabeled text; --preset adversarial does.")
@@ -119,7 +119,7 @@ class TrainingData:
 
     def for_supervised(self, fields: Sequence[Field]) -> TrainingData:
         """Return the documents of a supervised run: it uses unlabeled ones for the thresholds of flags only."""
-        return self if _have_thresholds(fields) else replace(self, pool=[])
+        return self if any(field.kind == "flags" for field in fields) else replace(self, pool=[])
 
     def unlabeled_windows(
         self, windower: WindowTokenizer, needed: int, seed: int
@@ -157,10 +157,6 @@ class TrainingData:
         )  # fmt: skip
         inside = len(misaligned(self.train, windower, fields))
         return {"spans": count_spans(self.train, fields), "overlapping": lost, "inside": inside}
-
-
-def _have_thresholds(fields: Sequence[Field]) -> bool:
-    return any(field.kind == "flags" for field in fields)
 
 
 def unlabeled(task: Task, settings: TrainSettings) -> list[Document]:

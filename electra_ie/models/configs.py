@@ -91,6 +91,7 @@ class MaskingGeneratorConfig(PreTrainedConfig):
         special_token_ids: Ids that are never masked.
         mask_ratio: The share of the other tokens of a text that is masked.
         seed: The seed of the Gumbel noise.
+        learned: Whether the tokens are selected by a layer that is trained; otherwise at random.
     """
 
     model_type = "electra_ie_masking_generator"
@@ -102,6 +103,7 @@ class MaskingGeneratorConfig(PreTrainedConfig):
         special_token_ids: Sequence[int] = (),
         mask_ratio: float = 0.3,
         seed: int = 0,
+        learned: bool = True,
         **kwargs: Any,
     ) -> None:
         """See the class for the arguments."""
@@ -109,7 +111,7 @@ class MaskingGeneratorConfig(PreTrainedConfig):
             raise UserError(f"mask_ratio is {mask_ratio}.", remedy="It is a share, from 0 to 1.")
         self.hidden_size, self.mask_token_id = hidden_size, mask_token_id
         self.special_token_ids = sorted(special_token_ids)
-        self.mask_ratio, self.seed = mask_ratio, seed
+        self.mask_ratio, self.seed, self.learned = mask_ratio, seed, learned
         super().__init__(**kwargs)
 
 

@@ -192,10 +192,11 @@ def check_terms(weights: Mapping[str, Mapping[str, float]], table: Table) -> Non
         if name in weights["discriminator"] and not weights["generator"]:
             raise UserError(f"{name} needs a generator.", remedy="Set a term of the generator, or remove it.")
     masks = "adversarial_masking" in weights["generator"]
-    if masks != ("distillation" in weights["discriminator"]):
-        remedy = "Set both, or neither."
-        raise UserError("distillation and adversarial_masking need each other.", remedy=remedy)
-    if masks and (len(weights["generator"]) > 1 or "adversarial" in weights["discriminator"]):
+    distills = "distillation" in weights["discriminator"]
+    if masks and not distills:
+        remedy = "Set distillation for the discriminator, or remove adversarial_masking."
+        raise UserError("adversarial_masking needs the predictions of a teacher.", remedy=remedy)
+    if distills and (len(weights["generator"]) > masks or "adversarial" in weights["discriminator"]):
         remedy = "Set the terms of one of them."
         raise UserError("a generator masks tokens or generates states, not both.", remedy=remedy)
     if "mlm" in weights["discriminator"] and weights["generator"]:

@@ -33,11 +33,12 @@ Teacher = Callable[[Batch], tuple[torch.Tensor, dict[str, torch.Tensor]]]
 
 
 class MaskingGenerator(Generator):
-    """Masks a share of the tokens of each unlabeled text, sampled by score without replacement.
+    """Masks a share of the tokens of each unlabeled text, sampled by score without replacement, or at random.
 
     Attributes:
-        teacher: Predicts the complete texts. Set it before the first step; it is not saved.
-        score: The linear layer that scores a token from the teacher's state.
+        teacher: Predicts the complete texts. Set it before the first step; it is not saved. Random masking does not
+            need it if the batches have `teacher_probabilities`.
+        score: The linear layer that scores a token from the teacher's state; None for random masking.
     """
 
     config_class = MaskingGeneratorConfig
@@ -49,9 +50,11 @@ class MaskingGenerator(Generator):
     def __init__(self, config: MaskingGeneratorConfig) -> None:
         """Create the generator with equal scores for all tokens."""
         super().__init__(config)
-        self.score = nn.Linear(config.hidden_size, 1)
-        nn.init.zeros_(self.score.weight)  # which tokens matter is learned
-        nn.init.zeros_(self.score.bias)
+        self.score: nn.Linear | None = None
+        if config.learned:
+            self.score = nn.Linear(config.hidden_size, 1)
+            nn.init.zeros_(self.score.weight)  # which tokens matter is learned
+            nn.init.zeros_(self.score.bias)
         self.teacher: Teacher | None = None
         self.post_init()
 
@@ -92,16 +95,24 @@ class MaskingGenerator(Generator):
             input_ids, attention_mask, labels, token_mask, window_weight, row_indices, teacher_probabilities
         )
         texts = batch.rows(~batch.known())
-        if self.teacher is None:
-            raise RuntimeError("the masking generator has no teacher: set `teacher` before the first step")
-        states, probabilities = self.teacher(texts)
-        if texts.teacher_probabilities is not None:
-            probabilities = texts.teacher_probabilities
-        maskable = self._maskable(texts)
+        probabilities = texts.teacher_probabilities
+        scores = torch.zeros(texts.input_ids.shape, device=texts.input_ids.device)
+        if self.score is not None or probabilities is None:
+            if self.teacher is None:
+                raise RuntimeError("the masking generator has no teacher: set `teacher` before the first step")
+            states, predicted = self.teacher(texts)
+            probabilities = predicted if probabilities is None else probabilities
+            if self.score is not None:
+                scores = self._scores(states)
+        mask = self.sample_mask(scores, self._maskable(texts), texts.row_indices, step)
+        return MaskingGeneratorOutput(mask, texts, self.config.mask_token_id, probabilities)
+
+    def _scores(self, states: torch.Tensor) -> torch.Tensor:
+        """Return the scores (N, L) of tokens from the teacher's states (N, L, H)."""
+        assert self.score is not None
         with torch.autocast(states.device.type, enabled=False):  # in bf16 scores tie, and ties are broken arbitrarily
             scores = self.score(functional.layer_norm(states.float(), states.shape[-1:])).squeeze(-1)
-            mask = self.sample_mask(self.SCALE * torch.tanh(scores), maskable, texts.row_indices, step)
-        return MaskingGeneratorOutput(mask, texts, self.config.mask_token_id, probabilities)
+            return self.SCALE * torch.tanh(scores)
 
     @torch.no_grad()
     def masking_effect(self, discriminator: Discriminator, batch: Batch, step: int) -> dict[str, float]:

@@ -128,7 +128,7 @@ class MaskingGeneratorOutput(ModelOutput):
     def detach(self) -> MaskingGeneratorOutput:
         """Return the texts for the discriminator's turn, with a mask that collects the gradient of its loss."""
         assert self.mask is not None
-        self.detached_mask = self.mask.detach().requires_grad_()
+        self.detached_mask = self.mask.detach().requires_grad_(self.mask.requires_grad)
         return replace(self, mask=self.detached_mask, detached_mask=None)
 
 

@@ -292,7 +292,7 @@ def _compared(facts: RunSummary) -> Iterator[str]:
     comparison = facts.comparison
     if comparison is None:
         reason = (
-            "Not applicable: this is a supervised run" if not facts.settings.has_generator else "It was not compared"
+            "Not applicable: this is a supervised run" if not facts.settings.reads_unlabeled else "It was not compared"
         )
         yield f"{reason}. To compare presets on the same labels and seeds: `electra-ie compare`."
         return

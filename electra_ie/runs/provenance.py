@@ -96,14 +96,14 @@ def data_files(task: Task, settings: TrainSettings) -> Iterator[tuple[str, str]]
     """Yield name and hash of each data file or folder that the run reads. Files of the task have their name in it."""
     for name in task_files(task, settings):
         yield name, hashing.of_path(task.folder / name)
-    for path in texts_added(settings):
+    for path in texts_added(task, settings):
         if Path(path).is_file() or Path(path).is_dir():
             yield path, hashing.of_path(Path(path))
 
 
 def task_files(task: Task, settings: TrainSettings) -> Iterator[str]:
     """Yield the names of the task's existing files that the run reads; no devices, pipes or links out of the folder."""
-    splits = [split for split in task.splits if split != UNLABELED or settings.has_generator]
+    splits = [split for split in task.splits if split != UNLABELED or _uses_unlabeled(task, settings)]
     names = dict.fromkeys(name for split in splits for name in task.files[split])
     for name in (name for name in names if name not in task.memory):
         with suppress(UserError):  # reading the split raises the same error
@@ -112,9 +112,13 @@ def task_files(task: Task, settings: TrainSettings) -> Iterator[str]:
                 yield name
 
 
-def texts_added(settings: TrainSettings) -> tuple[str, ...]:
+def texts_added(task: Task, settings: TrainSettings) -> tuple[str, ...]:
     """Return the paths of unlabeled text that the run reads in addition to the task's files."""
-    return settings.unlabeled if settings.has_generator else ()
+    return settings.unlabeled if _uses_unlabeled(task, settings) else ()
+
+
+def _uses_unlabeled(task: Task, settings: TrainSettings) -> bool:
+    return settings.uses_unlabeled(field.kind for field in task.fields)
 
 
 def split_sum(documents: Sequence[Document]) -> str:
@@ -253,8 +257,8 @@ def verify(run: Path, data: str | None = None) -> Verification:
     if not unchecked:
         if data is None:
             announce_data_folder(run, task)
-        if texts_added(settings):
-            notice(f"unlabeled texts: {', '.join(texts_added(settings))}, as the run's run.yaml says")
+        if texts_added(task, settings):
+            notice(f"unlabeled texts: {', '.join(texts_added(task, settings))}, as the run's run.yaml says")
         # Files that the documents in memory were saved to later have no hash in the audit; their splits have one.
         in_memory = load_task(run).memory
         now["data"] = {name: value for name, value in data_files(task, settings) if name not in in_memory}
@@ -274,8 +278,8 @@ def _reasons_not_to_read(run: Path, task: Task, settings: TrainSettings, data: s
     is_downloaded, prefix = repository_of(run) is not None, "data and splits: "
     if is_downloaded and data is None:
         return [f"{prefix}a run from the Hub may not choose local files to read. Give the data folder with --data."]
-    if is_downloaded and texts_added(settings):
-        paths = ", ".join(texts_added(settings))
+    if is_downloaded and texts_added(task, settings):
+        paths = ", ".join(texts_added(task, settings))
         remedy = "If they are yours, download the run into a folder first (hf download ... --local-dir)."
         return [f"{prefix}a run from the Hub may not choose to read {paths}. {remedy}"]
     if not_saved := [name for name, documents in task.memory.items() if documents is None]:

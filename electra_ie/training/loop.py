@@ -165,7 +165,8 @@ class AdversarialPair:
     @property
     def models(self) -> list[nn.Module]:
         """Return the models that are trained, the generator first."""
-        return [self.discriminator] if self.generator is None else [self.generator, self.discriminator]
+        models = [self.discriminator] if self.generator is None else [self.generator, self.discriminator]
+        return [model for model in models if next(model.parameters(), None) is not None]
 
     def step(self, clip: float) -> None:
         """Clip the gradients of each model to the norm `clip`, take an optimizer step, and reset the gradients."""
@@ -191,11 +192,13 @@ def prepare(
         {"params": encoder, "peak": settings.learning_rate},
         {"params": list(discriminator.heads.parameters()), "peak": settings.head_learning_rate},
     ]
-    if generator is not None:
+    if generator is not None and settings.has_generator:
         groups.append({"params": list(generator.parameters()), "peak": settings.generator_learning_rate})
     optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=settings.weight_decay, fused=True)
     prepared_discriminator = accelerator.prepare(discriminator)
-    prepared_generator = accelerator.prepare(generator) if generator is not None else None
+    prepared_generator = generator
+    if generator is not None and settings.has_generator:  # otherwise it has no weights to distribute
+        prepared_generator = accelerator.prepare(generator)
     return AdversarialPair(accelerator, prepared_discriminator, prepared_generator, accelerator.prepare(optimizer))
 
 
@@ -241,7 +244,7 @@ def _adversarial_step(pair: AdversarialPair, batch: Any, settings: LoopConfig, n
     accelerator.backward(output.loss / pair.accumulation_steps)
 
     # The turn of the generator, whose gradient passes through the frozen discriminator.
-    if generated is not None:
+    if generated is not None and settings.generator:
         with frozen(discriminator):
             with accelerator.autocast():  # the call bypasses the wrapped forward pass, which has it
                 loss, more = pair.unwrapped_discriminator.generator_loss(generated, output, settings.generator, mean)

@@ -156,7 +156,8 @@ def _masking_generator(
     token = mask_token(tokenizer, settings.encoder)
     check_maskable(discriminator, settings.encoder, token)
     size, special, seed = discriminator.hidden_size, tokenizer.all_special_ids, settings.training_seed
-    return MaskingGenerator(MaskingGeneratorConfig(size, token, special, settings.mask_ratio, seed))
+    learned = settings.has_generator
+    return MaskingGenerator(MaskingGeneratorConfig(size, token, special, settings.mask_ratio, seed, learned))
 
 
 def _description(settings: TrainSettings, is_teacher: bool) -> str:

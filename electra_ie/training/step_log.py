@@ -49,7 +49,7 @@ class StepLog(Callback):
         No weight changes, and processes exchange nothing. Empty without such a generator, or if a value is not finite.
         """
         generator = self.setup.generator
-        if not isinstance(generator, MaskingGenerator):
+        if not isinstance(generator, MaskingGenerator) or generator.score is None:
             return {}
         with self.setup.accelerator.autocast():
             batch = self.batches[step].to(self.setup.accelerator.device)

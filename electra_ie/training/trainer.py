@@ -195,7 +195,7 @@ class Trainer:
             if main:  # the others have no log
                 write_log(self.folder, self.state.log)
             settings = self.setup.settings
-            other = ", or train with --preset supervised" if settings.has_generator else ""
+            other = ", or train with --preset supervised" if settings.reads_unlabeled else ""
             remedy = f"Lower the learning rate: --set learning_rate={min((settings.learning_rate or 0) / 10, 1e-4):g}"
             message = f"{self.setup.description} has collapsed at step {step}: {reason}."
             raise UserError(message, file=self.folder, remedy=f"{remedy}{other}.")
