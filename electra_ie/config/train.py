@@ -30,8 +30,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 """The loss terms of each model and their weights (see `models.losses`). Without generator terms no generator is
-trained. self_training: random tokens are masked. adversarial: a generator selects them (see `models.masking_generator`).
-latent: a generator of encoder states as in GAN-BERT (Croce et al., ACL 2020; see `models.latent_generator`)."""
+trained. self_training: random tokens are masked. adversarial: a generator selects them (see
+`models.masking_generator`). latent: a generator of encoder states as in GAN-BERT (Croce et al., ACL 2020; see
+`models.latent_generator`)."""
 
 
 class TrainSettings(BaseSettings):
