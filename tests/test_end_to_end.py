@@ -84,7 +84,7 @@ def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling)
     assert saved["test"] == metrics
     assert set(saved) == {"training", "dev", "test"}
     assert saved["training"]["labeled"]["documents"] == 30
-    assert saved["training"]["unlabeled"]["documents"] == (0 if preset == "supervised" else 40)
+    assert saved["training"]["unlabeled"]["documents"] == 40
     assert all((run / f"test_{name}.png").is_file() for name in ("topic", "risks", "names"))
 
     counts = extract(run, texts, tmp_path / "findings.jsonl", tmp_path / "page.html")

@@ -292,7 +292,19 @@ MASKING = {
     "discriminator": {"classification": 1.0, "distillation": 0.5},
     "generator": {"adversarial_masking": 1.0},
 }
-TERMS = {"supervised": {"discriminator": {"classification": 1.0}}, "latent": LATENT, "adversarial": MASKING}
+TERMS = {
+    "supervised": {"discriminator": {"classification": 1.0}},
+    "self_training": {"discriminator": MASKING["discriminator"]},
+    "latent": LATENT,
+    "adversarial": MASKING,
+}
+
+
+def without_flags(task: Path) -> Path:
+    """Remove the field of kind `flags` from a task.yaml."""
+    kept = [line for line in task.read_text("utf-8").splitlines() if "risks" not in line]
+    task.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    return task
 
 
 def settings(encoder: str, preset: str = "latent", **more: Any) -> dict[str, Any]:
@@ -304,6 +316,7 @@ def settings(encoder: str, preset: str = "latent", **more: Any) -> dict[str, Any
         "head_learning_rate": 1e-2,
         "generator_learning_rate": 1e-2,
         "latent_size": 8,
+        "precision": "no",  # on every processor
     }
     cut = {"window": 48, "context_overlap": 4}
     return {"encoder": encoder, "preset": preset, "num_evaluations": 2, **cut, **common, **TERMS[preset], **more}

@@ -359,7 +359,9 @@ def test_a_loaded_task_is_trained_as_its_name(from_files, tmp_path):
 def test_a_preset_that_reads_no_unlabeled_text_says_so(from_files, tmp_path, capsys, encoder):
     task, _, _ = from_files
     settings = tiny.settings(encoder("bert"), "supervised", max_steps=1)
-    train(str(task), tmp_path / "run", unlabeled=["a text", "another text"], **settings)
+    train(str(task), tmp_path / "thresholds", unlabeled=["a text", "another text"], **settings)
+    assert "uses no unlabeled text" not in capsys.readouterr().err, "flags have thresholds from it"
+    train(str(tiny.without_flags(task)), tmp_path / "run", unlabeled=["a text", "another text"], **settings)
     assert "the preset supervised uses no unlabeled text" in capsys.readouterr().err
 
 

@@ -33,10 +33,7 @@ def add(file, name, *records):
 
 def test_data_follow_preset_budget_and_limits(task, tmp_path, capsys):
     supervised = read(task, preset="supervised")
-    assert (len(supervised.train), len(supervised.pool), len(supervised.dev)) == (40, 0, 20)
-    assert len(read(task, preset="supervised", label_budget=10).pool) == 0, (
-        "unlabeled text was read without a generator"
-    )
+    assert (len(supervised.train), len(supervised.pool), len(supervised.dev)) == (40, 30, 20)
     adversarial = read(task, preset="adversarial", label_budget=10, max_dev_documents=7)
     assert (len(adversarial.train), len(adversarial.pool), len(adversarial.dev)) == (10, 60, 7)
     assert all(document.gold for document in adversarial.train)
@@ -45,6 +42,23 @@ def test_data_follow_preset_budget_and_limits(task, tmp_path, capsys):
     capsys.readouterr()
     assert len(read(task, preset="adversarial", unlabeled=(str(tmp_path / "more.txt"),)).pool) == 31
     assert not capsys.readouterr().err
+    tiny.without_flags(task)
+    for budget in (None, 10):
+        assert not read(task, preset="supervised", label_budget=budget).pool, "only flags need unlabeled text"
+    assert len(read(task, preset="self_training").pool) == 30
+
+
+def test_no_more_unlabeled_texts_are_tokenized_than_needed(task, encoder):
+    data, windower = read(task, preset="adversarial"), tiny.windower_of(encoder("bert"))
+    every, windows = data.unlabeled_windows(windower, 1000, seed=0)
+    assert sorted(document.id for document in every) == sorted(document.id for document in data.pool)
+    assert windows == tiny.rows(windower, every, ())
+    some, first = data.unlabeled_windows(windower, 7, seed=0)
+    assert some == every[: len(some)]
+    assert first == windows[: len(first)]
+    assert 7 <= len(first) < 12
+    other, _ = data.unlabeled_windows(windower, 7, seed=1)
+    assert other != some
 
 
 def test_gold_keeps_its_offsets_if_its_text_occurs_twice(task):
@@ -212,7 +226,7 @@ def test_texts_of_dev_in_train_are_counted(task, capsys):
 
 
 def test_supervised_preset_warns_of_unused_unlabeled_text(task, capsys):
-    read(task, unlabeled=("more.txt",))
+    read(tiny.without_flags(task), unlabeled=("more.txt",))
     assert "--unlabeled: the preset supervised uses no unlabeled text" in capsys.readouterr().err
 
 

@@ -135,8 +135,9 @@ def test_distillation_is_the_cross_entropy_with_the_teacher():
     ({"classificatio": 1.0}, {}, 'unknown term "classificatio" of the discriminator. Did you mean "classification"'),
     ({"classification": 1.0}, {"passes": 1.0}, 'unknown term "passes" of the generator'),
     ({"adversarial": 1.0}, {}, "adversarial needs a generator"),
-    ({"distillation": 1.0}, {}, "need each other"),
-    ({"classification": 1.0}, {"adversarial_masking": 1.0}, "need each other"),
+    ({"classification": 1.0}, {"adversarial_masking": 1.0}, "needs the predictions of a teacher"),
+    ({"distillation": 1.0}, {"feature_matching": 1.0}, "not both"),
+    ({"distillation": 1.0, "adversarial": 1.0}, {}, "adversarial needs a generator"),
     ({"distillation": 1.0}, {"adversarial_masking": 1.0, "feature_matching": 1.0}, "not both"),
 ])  # fmt: skip
 def test_terms_that_exclude_each_other_are_refused(discriminator, generator, message):

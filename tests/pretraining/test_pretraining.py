@@ -37,6 +37,7 @@ SETTINGS = {
     "num_evaluations": 2,
     "learning_rate": 1e-3,
     "held_out": 0.1,
+    "precision": "no",  # on every processor
 }
 LAST = Path("checkpoint/last.safetensors")
 

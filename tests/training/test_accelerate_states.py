@@ -49,7 +49,7 @@ def corpus(folder):
 
 def train_both(task, folder, encoder):
     """Train a run with a teacher in bf16, and pretrain in float32."""
-    train(str(task), folder / "run", precision="bf16", **tiny.settings(encoder("bert"), "adversarial"))
+    train(str(task), folder / "run", **tiny.settings(encoder("bert"), "adversarial", precision="bf16"))
     pretrain(corpus(folder), folder / "encoder", encoder=encoder("electra"), precision="no", block_length=16, batch_size=4, max_steps=4,
              num_evaluations=1, held_out=0.1)  # fmt: skip
 
@@ -101,7 +101,7 @@ def test_failing_run_restores_the_states(task, tmp_path, encoder, monkeypatch):
 
     monkeypatch.setattr(Trainer, "_train", fail)
     with pytest.raises(KeyboardInterrupt):
-        train(str(task), tmp_path / "run", precision="bf16", **tiny.settings(encoder("bert"), "supervised"))
+        train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", precision="bf16"))
     assert seen == [("bf16", 1)], "the run used the states of the caller"
     assert all(state_class._shared_state is state for state_class, state in zip(CLASSES, states, strict=True))
     assert (accelerator.mixed_precision, accelerator.gradient_accumulation_steps) == ("no", 3)
