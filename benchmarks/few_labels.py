@@ -35,8 +35,6 @@ from package_methods import METHODS, Runs
 from peers import PEERS
 from table import replace_table, table
 
-PEER_FILE = Path(__file__).parent / "peers.py"
-
 
 def applies(method: str, cell: Cell) -> bool:
     """Return whether a method predicts any field of a cell."""
@@ -48,7 +46,7 @@ def hash_of(method: str) -> str:
     """Return the hash of the code of a method: of this package, or of the peers."""
     if method in METHODS:
         return measurements.package_hash()
-    return measurements.code_hash([PEER_FILE, *(ROOT / file for file in PEERS[method].sources)])
+    return measurements.code_hash(ROOT / file for file in PEERS[method].sources)
 
 
 def measure(data: CellData, method: str, runs: Runs) -> Result:

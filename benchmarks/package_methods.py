@@ -82,19 +82,20 @@ class Runs:
     def _supervised_at_equal_cost(self, name: str, method: Method) -> Trained:
         if not self.data.dev:
             steps = TrainSettings.build(self.supervised.path / "run.yaml").max_steps or 0
-            return self._train(name, method, max_steps=steps * method.supervised_runs)
+            return self._train(name, method, f"max_steps={steps * method.supervised_runs}")
         seeds = [self.data.seed + index * SEED_STEP for index in range(1, method.supervised_runs)]
-        runs = [self.supervised, *(self._train(f"{name}.{seed}", method, seed=seed) for seed in seeds)]
+        runs = [self.supervised, *(self._train(f"{name}.{seed}", method, f"seed={seed}") for seed in seeds)]
         best = max(runs, key=lambda run: run.best_on_dev or 0)  # the first of equally good ones
         return Trained(best.path, sum(run.seconds for run in runs), best.best_on_dev)
 
-    def _train(self, name: str, method: Method, teacher: Trained | None = None, **settings: Any) -> Trained:
+    def _train(self, name: str, method: Method, *overrides: str, teacher: Trained | None = None) -> Trained:
+        """Train into a folder of this name. overrides: settings besides those of the method."""
         import electra_ie
 
         began = cpu_seconds()
         run = electra_ie.train(
-            self.task, self.folder / name, preset=method.preset, overrides=[*self.overrides, *method.overrides],
-            teacher=teacher.path if teacher else None, **{"seed": self.data.seed, **settings},
+            self.task, self.folder / name, preset=method.preset, seed=self.data.seed,
+            overrides=[*self.overrides, *method.overrides, *overrides], teacher=teacher.path if teacher else None,
         )  # fmt: skip
         seconds = cpu_seconds() - began + (teacher.seconds if teacher else 0)
         return Trained(run.path, seconds, run.scores["dev"].mean if self.data.dev else None)
