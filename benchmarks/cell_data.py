@@ -141,8 +141,7 @@ def draw(cell: Cell, seed: int, held_out: bool = False) -> CellData:
         elif rest:
             scored, rest = rest[:size], rest[size:]
         elif not dev:
-            scored = train[seed % FOLDS :: FOLDS]
-            train = [document for index, document in enumerate(train) if index % FOLDS != seed % FOLDS]
+            scored, train = fold(train, seed)
         else:
             scored = dev
     bare = [document for document in source.train if not document.gold]
@@ -181,16 +180,18 @@ def of_commit(name: str, commit: str) -> Source:
 
 
 def folds(name: str, seed: int) -> Source:
-    """Return the documents of a shipped task of train and test for five-fold cross-validation; the seed is the fold.
-
-    The documents of both splits are shuffled once, and every fifth one is tested.
-    """
+    """Return the documents of train and test of a shipped task for five-fold cross-validation; the seed is the fold."""
     source = shipped(name)
-    documents = sorted([*source.train, *source.test], key=lambda document: document.id)
-    random.Random("electra_ie folds").shuffle(documents)
-    test = documents[seed::FOLDS]
-    train = [document for index, document in enumerate(documents) if index % FOLDS != seed]
+    test, train = fold([*source.train, *source.test], seed)
     return Source(source.fields, train, [], [], test)
+
+
+def fold(documents: Sequence[Document], index: int) -> tuple[list[Document], list[Document]]:
+    """Return the documents of one of five folds, which are the same for all seeds, and all others."""
+    shuffled = sorted(documents, key=lambda document: document.id)
+    random.Random("electra_ie folds").shuffle(shuffled)
+    others = [document for position, document in enumerate(shuffled) if position % FOLDS != index % FOLDS]
+    return shuffled[index % FOLDS :: FOLDS], others
 
 
 # WordNet: what kind of thing a definition defines

@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--redo", action="store_true", help="measure again what was measured with other code or data")
     parser.add_argument("--limit-hours", type=float, default=float("inf"), help="start no measurement after this time")
     parser.add_argument("--table", action="store_true", help="only print the table")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="replace the table in this file")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="also replace the table in this document")
     arguments = parser.parse_args()
     if arguments.set and arguments.split != "dev":
         parser.error("--set needs --split dev: for a result, give the settings a name in package_methods.METHODS")
@@ -164,10 +164,9 @@ def main() -> None:
         return
     if not arguments.table:
         fill(arguments)
-    shown = table()
-    print(shown)
+    print(table())
     if arguments.write:
-        arguments.write.write_text(replace_table(arguments.write.read_text("utf-8"), shown), "utf-8")
+        arguments.write.write_text(replace_table(arguments.write.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

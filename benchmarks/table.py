@@ -17,7 +17,12 @@ from peers import PEERS
 
 MAIN = "adversarial"
 """The method whose gains the tables show."""
-BEGIN, END = "<!-- few_labels.py: begin -->", "<!-- few_labels.py: end -->"
+BEGIN, SHORT, END = (
+    "<!-- few_labels.py: begin -->",
+    "<!-- few_labels.py, short: begin -->",
+    "<!-- few_labels.py: end -->",
+)
+"""The comments around the tables in a document; SHORT begins those of the READMEs."""
 MAX_MEAN_LOSS, MAX_LOSS = 0.3, 1.0
 """Points. "Equal" and "not below": the mean difference over the cells is above -0.3, and no interval ends below -1."""
 BEST_PEER = "the best other method"
@@ -109,11 +114,37 @@ def table() -> str:
     return "\n\n".join(parts)
 
 
-def replace_table(text: str, shown: str) -> str:
-    """Return a text with the part between the two comments replaced."""
-    assert text.count(BEGIN) == text.count(END) == 1, f"the text needs one {BEGIN} and one {END}"
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{shown}\n\n{END}{rest.partition(END)[2]}"
+def short_table() -> str:
+    """Return the table of the READMEs: the main method, `supervised` and the best peer, of rows measured in full."""
+    lines = []
+    for row in rows():
+        best = row.best_peer
+        if row.is_complete(MAIN) and row.is_complete(SUPERVISED) and best:
+            shown = [
+                row.shown(SUPERVISED),
+                row.shown(MAIN),
+                *_gain(row.gain(SUPERVISED)),
+                f"{row.shown(best)} ({best})",
+            ]
+            lines.append([f"`{row.cell.name}`", row.field, *shown])
+    return _markdown(f"set | field | {SUPERVISED} | {MAIN} | gain | interval | {BEST_PEER}", "llrrrrr", lines)
+
+
+def replace_table(text: str) -> str:
+    """Return a document with the current tables between its comments; of a short one, the head is kept (translated).
+
+    Raises ValueError for a document without these comments.
+    """
+    begin = SHORT if SHORT in text else BEGIN
+    if not (text.count(begin) == text.count(END) == 1):
+        raise ValueError(f"the document needs one line {begin} and one line {END}")
+    before, _, rest = text.partition(begin)
+    old, _, after = rest.partition(END)
+    shown = table() if begin == BEGIN else short_table()
+    head = [line for line in old.splitlines() if line.startswith("|")][:2]
+    if begin == SHORT and head:
+        shown = "\n".join([*head, *shown.splitlines()[2:]])
+    return f"{before}{begin}\n\n{shown}\n\n{END}{after}"
 
 
 def sizes(table_rows: Sequence[Row]) -> str:
