@@ -23,7 +23,7 @@ cells (bc5cdr:100, sec_filings:50, transaction_risk@844e7c0:60; seeds 0 and 1), 
 
 
 def crf(field: Field, data: CellData) -> Predict:
-    """A linear-chain conditional random field on words, shapes, affixes and neighbors (python-crfsuite)."""
+    """Fit a linear-chain conditional random field on words, shapes, affixes and neighbors (python-crfsuite)."""
     import pycrfsuite
 
     trainer = pycrfsuite.Trainer(verbose=False)

@@ -127,7 +127,7 @@ def _self_trained(labeled: np.ndarray, gold: np.ndarray, penalty: float, pool: n
 
 
 def tfidf(field: Field, data: CellData) -> Predict:
-    """Logistic regression on tf-idf features of words and bigrams."""
+    """Fit logistic regression on tf-idf features of words and bigrams."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
@@ -141,7 +141,7 @@ def tfidf(field: Field, data: CellData) -> Predict:
 
 
 def frozen_states(field: Field, data: CellData) -> Predict:
-    """Logistic regression with self-training on the mean states of the encoder, which is not trained."""
+    """Fit logistic regression with self-training on the mean states of the encoder, which is not trained."""
     labeled, pool = states(tuple(texts_of(data.train))), states(tuple(texts_of(data.pool)))
 
     def of_penalty(penalty: float) -> Predict:

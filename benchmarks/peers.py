@@ -7,44 +7,19 @@ nothing.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
 
-from cell_data import ROOT, Cell, CellData
+from cell_data import Cell, CellData
 from crf import crf
+from keyword_peer import keyword_rule
 from linear_peers import Predict, frozen_states, tfidf
 from tool_peers import setfit, spacy
 
-from electra_ie.data.document import Span
 from electra_ie.data.fields import Field
 
 LINEAR, TOOLS = "benchmarks/linear_peers.py", "benchmarks/tool_peers.py"
-
-
-def keyword_rule(field: Field, data: CellData) -> Predict:
-    """The keyword rules of the task: phrases chosen by reading all of train, of which those that the labels support.
-
-    They know more than the labels: whoever wrote them has read the texts of train with their flags.
-    """
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
-    from tasks.generation.keyword_baseline import answers
-
-    train = []
-    for document in data.train:
-        entities = [{"start": span.start, "end": span.end, "label": span.label} for span in document.gold["entities"]]
-        train.append({"text": document.text, "flags": list(document.gold["flags"]), "entities": entities})
-
-    def predict(texts: Sequence[str]) -> list[Any]:
-        found = answers("transaction_risk", train, texts)
-        if field.kind == "flags":
-            return [tuple(flags) for flags, _ in found]
-        return [tuple(Span(*span) for span in spans) for _, spans in found]
-
-    return predict
 
 
 @dataclass(frozen=True)
@@ -77,7 +52,7 @@ PEERS = {
     "tfidf": Peer(tfidf, TEXT_KINDS),
     "keyword_rule": Peer(
         keyword_rule, ("flags", "spans"), packages=(), data_sets=("transaction_risk", "transaction_risk@844e7c0"),
-        sources=("benchmarks/peers.py", "tasks/generation/keyword_baseline.py"),
+        sources=("benchmarks/keyword_peer.py", "tasks/generation/keyword_baseline.py"),
     ),
     "crf": Peer(crf, ("spans",), "pycrfsuite", ("python-crfsuite",), sources=("benchmarks/crf.py",)),
     "frozen_states": Peer(frozen_states, TEXT_KINDS, packages=("scikit-learn", "torch", "transformers")),

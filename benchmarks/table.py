@@ -207,6 +207,8 @@ def summary(table_rows: Sequence[Row]) -> str:
         lines.append(
             [name, str(len(gains)), *means, str(above), str(below), _points(worst), "yes" if not_below else "no"]
         )
+    if not lines:
+        return f"`{MAIN}` is not measured."
     head = (
         "compared with | rows | mean over cells | mean over data sets | real sets | synthetic sets | rows above 0 "
         "| rows below 0 | lowest end of an interval above | not below"

@@ -21,7 +21,7 @@ from electra_ie.data.fields import Field
 
 
 def setfit(field: Field, data: CellData) -> Predict:
-    """SetFit with default settings, from the encoder of this package; flags by the strategy one-vs-rest."""
+    """Train SetFit with default settings, from the encoder of this package; flags by the strategy one-vs-rest."""
     import datasets
     from setfit import SetFitModel, Trainer, TrainingArguments
 

@@ -21,6 +21,7 @@ import cell_data  # noqa: E402
 import crf  # noqa: E402
 import few_labels  # noqa: E402
 import intervals  # noqa: E402
+import keyword_peer  # noqa: E402
 import linear_peers  # noqa: E402
 import measurements  # noqa: E402
 import package_methods  # noqa: E402
@@ -338,7 +339,7 @@ def test_keyword_rule_predicts_flags_and_spans_of_the_shipped_task():
     data = cell_data.draw(cell_data.CELLS["transaction_risk:200"], 0)
     texts = [document.text for document in data.test[:50]]
     for field in data.fields:
-        answers = peers.keyword_rule(field, data)(texts)
+        answers = keyword_peer.keyword_rule(field, data)(texts)
         assert score(field, [document.gold[field.name] for document in data.test[:50]], answers)["found"] > 5
 
 
