@@ -56,7 +56,7 @@ class Trained:
 class Runs:
     """The runs of one cell and seed, which share the supervised run: it is the teacher of the others.
 
-    overrides: settings of all runs.
+    overrides: settings of all runs; a supervised one gets those that it uses.
     """
 
     def __init__(self, data: CellData, folder: Path, overrides: Sequence[str] = ()) -> None:
@@ -93,9 +93,10 @@ class Runs:
         import electra_ie
 
         began = cpu_seconds()
+        common = [text for text in self.overrides if method.preset != SUPERVISED or _concerns_supervised(text)]
         run = electra_ie.train(
             self.task, self.folder / name, preset=method.preset, seed=self.data.seed,
-            overrides=[*self.overrides, *method.overrides, *overrides], teacher=teacher.path if teacher else None,
+            overrides=[*common, *method.overrides, *overrides], teacher=teacher.path if teacher else None,
         )  # fmt: skip
         seconds = cpu_seconds() - began + (teacher.seconds if teacher else 0)
         return Trained(run.path, seconds, run.scores["dev"].mean if self.data.dev else None)
@@ -106,3 +107,9 @@ class Runs:
         from electra_ie.inference.scoring import predict
 
         return predict(electra_ie.Extractor.from_pretrained(trained.path), self.data.test)
+
+
+def _concerns_supervised(override: str) -> bool:
+    """Return whether a supervised run uses a setting: no loss weight, and no setting of the generator."""
+    name = override.partition("=")[0].partition(".")[0]
+    return name not in ("discriminator", "generator", *TrainSettings.GENERATOR_SETTINGS)

@@ -28,6 +28,7 @@ import package_methods  # noqa: E402
 import peers  # noqa: E402
 import table  # noqa: E402
 
+from electra_ie.config.train import TrainSettings  # noqa: E402
 from electra_ie.data.document import Document, Span  # noqa: E402
 from electra_ie.metrics import score  # noqa: E402
 
@@ -353,7 +354,7 @@ def bench(monkeypatch, tmp_path, encoder):
     settings = [f"{name}={value}" for name, value in tiny.settings(encoder("bert"), "supervised", max_steps=4).items()
                 if name not in ("preset", "discriminator", "generator")]  # fmt: skip
     small = {
-        name: package_methods.Method(method.preset, (*settings, *method.overrides), method.supervised_runs)
+        name: package_methods.Method(method.preset, (*settings, *method.overrides), min(2, method.supervised_runs))
         for name, method in package_methods.METHODS.items()
     }
     for module in (package_methods, few_labels, table):
@@ -444,6 +445,18 @@ def test_without_dev_supervised_training_of_equal_cost_is_one_run_of_three_times
     monkeypatch.setattr(runs, "_train", train)
     assert runs.train("supervised_best_of_3").seconds == 1.0
     assert trained == [("supervised", ()), ("supervised_best_of_3", ("max_steps=120",))]
+
+
+def test_settings_of_the_generator_are_not_those_of_the_supervised_run(tmp_path, encoder):
+    settings = tiny.settings(encoder("bert"), "supervised", max_steps=2)
+    common = [f"{name}={settings[name]}" for name in ("encoder", "window", "max_steps", "batch_size")]
+    overrides = [*common, "generator.adversarial_masking=0", "mask_ratio=0.4"]
+    runs = package_methods.Runs(cell_data.draw(cell_of(), 0), tmp_path, overrides)
+    trained = runs.train("self_training")
+    student, teacher = (TrainSettings.build(run.path / "run.yaml") for run in (trained, runs.supervised))
+    assert (student.generator, student.mask_ratio) == ({"adversarial_masking": 0}, 0), "the method's own come last"
+    assert not teacher.has_generator
+    assert teacher.max_steps == student.max_steps == 2
 
 
 # Tables
