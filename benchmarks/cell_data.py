@@ -67,6 +67,11 @@ class Cell:
         return self.name.replace(":", "-")
 
     @property
+    def is_earlier(self) -> bool:
+        """Whether its data are those of an earlier commit."""
+        return "@" in self.data_set
+
+    @property
     def kinds(self) -> set[str]:
         return set(self.fields.values())
 

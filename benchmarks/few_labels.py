@@ -42,16 +42,18 @@ def applies(method: str, cell: Cell) -> bool:
 
 
 @lru_cache
-def hash_of(method: str) -> str:
-    """Return the hash of the code of a method: of this package, or of the peers."""
+def hash_of(method: str, cell: Cell) -> str:
+    """Return the hash of the code of a method: of this package, or of a peer."""
     if method in METHODS:
         return measurements.package_hash()
-    return measurements.code_hash(ROOT / file for file in PEERS[method].sources)
+    peer = PEERS[method]
+    files = peer.sources if cell.is_earlier else (*peer.sources, *peer.present_sources)
+    return measurements.code_hash(ROOT / file for file in files)
 
 
 def measure(data: CellData, method: str, runs: Runs) -> Result:
     """Return scores, counts, costs and conditions of one measurement."""
-    result: Result = {"cell": data.cell.name, "method": method, "seed": data.seed, "code": hash_of(method)}
+    result: Result = {"cell": data.cell.name, "method": method, "seed": data.seed, "code": hash_of(method, data.cell)}
     result |= {"data": data.hash, "draw": data.cell.draw, "sizes": data.sizes}
     if method in METHODS:
         trained = runs.train(method)
@@ -104,7 +106,9 @@ def _is_due(existing: Result | None, data: CellData, method: str, redo: bool) ->
     """Return whether to measure: if there is no result, or with `redo` one of other code or data."""
     if existing is None:
         return True
-    changed = [name for name, value in (("code", hash_of(method)), ("data", data.hash)) if existing[name] != value]
+    changed = [
+        name for name, value in (("code", hash_of(method, data.cell)), ("data", data.hash)) if existing[name] != value
+    ]
     if changed and not redo:
         print(f"-- {data.cell.name} | {method} | {data.seed}: other {' and '.join(changed)}; kept without --redo")
     return bool(changed) and redo

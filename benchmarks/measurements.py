@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,7 @@ def _numbers(counts: str | list[int]) -> list[int]:
 # Hashes and environment
 
 
+@lru_cache
 def package_hash() -> str:
     """Return the hash of the code that decides what a run of this package learns and predicts."""
     paths = [ROOT / "electra_ie" / name for name in HASHED]

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 from cell_data import Cell, CellData
 from crf import crf
-from keyword_peer import keyword_rule
+from keyword_peer import RULES, keyword_rule
 from linear_peers import Predict, frozen_states, tfidf
 from tool_peers import setfit, spacy
 
@@ -28,6 +28,7 @@ class Peer:
 
     fit: returns a function from texts to answers. module: of an optional package. data_sets: empty for all.
     packages: whose versions a result names. sources: the files whose code its results depend on.
+    present_sources: files that matter only for the present data of a task.
     """
 
     fit: Callable[[Field, CellData], Predict]
@@ -36,6 +37,7 @@ class Peer:
     packages: tuple[str, ...] = ("scikit-learn",)
     data_sets: tuple[str, ...] = ()
     sources: tuple[str, ...] = (LINEAR,)
+    present_sources: tuple[str, ...] = ()
 
     @property
     def is_installed(self) -> bool:
@@ -52,7 +54,7 @@ PEERS = {
     "tfidf": Peer(tfidf, TEXT_KINDS),
     "keyword_rule": Peer(
         keyword_rule, ("flags", "spans"), packages=(), data_sets=("transaction_risk", "transaction_risk@844e7c0"),
-        sources=("benchmarks/keyword_peer.py", "tasks/generation/keyword_baseline.py"),
+        sources=("benchmarks/keyword_peer.py",), present_sources=(RULES,),
     ),
     "crf": Peer(crf, ("spans",), "pycrfsuite", ("python-crfsuite",), sources=("benchmarks/crf.py",)),
     "frozen_states": Peer(frozen_states, TEXT_KINDS, packages=("scikit-learn", "torch", "transformers")),
