@@ -105,10 +105,10 @@ def table() -> str:
     table_rows = rows()
     processors: dict[str, str] = {}
     parts = [
-        "#### Sizes", sizes(table_rows),
-        "#### Methods of this package", methods(table_rows, processors),
-        "#### Other methods", peers(table_rows, processors),
-        f"#### `{MAIN}` against each method", summary(table_rows),
+        "### Sizes", sizes(table_rows),
+        "### Methods of this package", methods(table_rows, processors),
+        "### Other methods", peers(table_rows, processors),
+        f"### `{MAIN}` against each method", summary(table_rows),
         *(f"Processor {letter}: {name}." for name, letter in processors.items()), missing(table_rows),
     ]  # fmt: skip
     return "\n\n".join(parts)
@@ -171,9 +171,9 @@ def methods(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
         gain = row.gain(SUPERVISED)
         shown = [row.shown(method) for method in METHODS]
         origin = _origin(row, METHODS, processors)
-        lines.append([row.cell.name, row.field, *shown, *_gain(gain), _cost(row), *origin])
-    head = f"set | field | {' | '.join(METHODS)} | gain | interval | cost | code | processor"
-    return _markdown(head, "ll" + "r" * (len(METHODS) + 3) + "ll", lines)
+        lines.append([row.cell.name, row.field, *shown, *_gain(gain), _seconds(row, SUPERVISED), _cost(row), *origin])
+    head = f"set | field | {' | '.join(METHODS)} | gain | interval | CPU s, {SUPERVISED} | cost | code | processor"
+    return _markdown(head, "ll" + "r" * (len(METHODS) + 4) + "ll", lines)
 
 
 def peers(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
@@ -183,9 +183,11 @@ def peers(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
         best = row.best_peer
         shown = [row.shown(peer) for peer in PEERS]
         origin = _origin(row, PEERS, processors)
-        lines.append([row.cell.name, row.field, *shown, best or "-", *_gain(row.gain(best)), *origin])
-    head = f"set | field | {' | '.join(PEERS)} | best | gain over it | interval | code | processor"
-    return _markdown(head, "ll" + "r" * len(PEERS) + "lrrll", lines)
+        lines.append(
+            [row.cell.name, row.field, *shown, best or "-", _seconds(row, best), *_gain(row.gain(best)), *origin]
+        )
+    head = f"set | field | {' | '.join(PEERS)} | best | CPU s | gain over it | interval | code | processor"
+    return _markdown(head, "ll" + "r" * len(PEERS) + "lrrrll", lines)
 
 
 def summary(table_rows: Sequence[Row]) -> str:
@@ -256,6 +258,12 @@ def _origin(row: Row, names: Iterable[str], processors: dict[str, str]) -> list[
     codes = dict.fromkeys(result["code"] for result in results)
     letters = [processors.setdefault(result["processor"], chr(ord("A") + len(processors))) for result in results]
     return [", ".join(codes) or "-", ", ".join(sorted(set(letters))) or "-"]
+
+
+def _seconds(row: Row, method: str | None) -> str:
+    """Return the mean CPU seconds of a method, for all fields of the cell together."""
+    seconds = [result["cpu_seconds"] for result in row.results[method].values()] if method else []
+    return f"{statistics.mean(seconds):,.0f}" if seconds else "-"
 
 
 def _cost(row: Row) -> str:

@@ -528,13 +528,13 @@ def test_tables_show_scores_gains_costs_and_the_rule(results):
     sizes, ours, others = lines_of(shown, "| first:9 |")
     assert sizes == "| first:9 | 9 | 0 | 50 to 51 | 10 | plain | 2 | the same | real |"
     assert ours.startswith(
-        "| first:9 | kind | 60.0 ± 0.0 | - | - | - | 80.0 ± 0.0 | +20.0 | +0.0 to +50.0 | 2.5 | c0de | A |"
+        "| first:9 | kind | 60.0 ± 0.0 | - | - | - | 80.0 ± 0.0 | +20.0 | +0.0 to +50.0 | 10 | 2.5 | c0de | A |"
     )
-    assert "| tfidf | +70.0 |" in others
+    assert "| tfidf | 10 | +70.0 |" in others
     _, ours, others = lines_of(shown, "| second:9 |")
     assert "| 80.0 (1) |" in ours
     assert "| -50.0 |" in ours
-    assert "| frozen_states | -70.0 |" in others
+    assert "| frozen_states | 10 | -70.0 |" in others
     assert "Processor A: CPU 1." in shown
     # supervised: +20 and -50, mean -15, and the interval of the second row is wholly below -1.
     (supervised,) = lines_of(shown, "| supervised | 2 |")
