@@ -263,7 +263,8 @@ def _origin(row: Row, names: Iterable[str], processors: dict[str, str]) -> list[
 def _seconds(row: Row, method: str | None) -> str:
     """Return the mean CPU seconds of a method, for all fields of the cell together."""
     seconds = [result["cpu_seconds"] for result in row.results[method].values()] if method else []
-    return f"{statistics.mean(seconds):,.0f}" if seconds else "-"
+    mean = statistics.mean(seconds) if seconds else None
+    return "-" if mean is None else f"{mean:.1f}" if mean < 10 else f"{mean:,.0f}"
 
 
 def _cost(row: Row) -> str:
