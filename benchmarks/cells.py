@@ -46,12 +46,12 @@ def environment() -> dict[str, str]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} threads"
     return {
         "date": date.today().isoformat(),
-        "machine": f"{_processor()}, {device}",
+        "machine": f"{processor()}, {device}",
         "versions": f"torch {torch.__version__}, transformers {transformers.__version__}",
     }
 
 
-def _processor() -> str:
+def processor() -> str:
     """Return architecture and, on Linux, name of the processor."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text("utf-8").splitlines() if info.is_file() else []

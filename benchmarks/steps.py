@@ -5,7 +5,7 @@
 
 `supervised` is trained as without a dev split, so that the last step is kept, and scored on documents that chose
 nothing: those of dev, or for a set without dev, labeled documents of train outside the label budget. Test is not
-scored.
+scored. Label draws are stratified.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def measure(cell: str, times: float, seed: int, overrides: list[str]) -> dict[st
     name, _, budget = cell.partition(":")
     task = Task.load(name)
     settings = TrainSettings.build(
-        None, tuple(overrides), task=name, label_budget=int(budget), seed=seed, preset="supervised"
-    )
+        None, tuple(overrides), task=name, label_budget=int(budget), label_draw="stratified", seed=seed,
+        preset="supervised",
+    )  # fmt: skip
     data = TrainingData.read(task, settings)
     trained_on = {document.id for document in data.train}
     others = [document for document in task.read("train") if document.gold and document.id not in trained_on]

@@ -53,6 +53,11 @@ class TrainSettings(BaseSettings):
         description="Number of labeled documents to keep, drawn by the seed. The others join the unlabeled ones.",
         json_schema_extra={"derived": "all labeled documents"},
     )
+    label_draw: Literal["plain", "stratified"] = Field(
+        default="plain",
+        description="How the label budget is drawn. plain: at random. stratified: classes and sets of flags keep the "
+        "shares that they have in all of train, so that the draw also reads the labels that are then removed.",
+    )
     seed: int = Field(
         default=0,
         ge=0,

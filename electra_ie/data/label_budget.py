@@ -1,28 +1,37 @@
-"""Label budgets: which documents keep their labels. The samples are stratified, nested, and a function of the seed."""
+"""Label budgets: which documents keep their labels. The samples are nested and a function of the seed."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
+from typing import Literal
 
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 
+Draw = Literal["plain", "stratified"]
+"""How a label budget is drawn (see `ordered`)."""
 
-def ordered(documents: Sequence[Document], fields: Sequence[Field], seed: int) -> list[Document]:
+
+def ordered(documents: Sequence[Document], fields: Sequence[Field], seed: int, draw: Draw = "plain") -> list[Document]:
     """Return the documents in the order in which a label budget takes them.
 
-    Every prefix is a sample, and a longer prefix contains the shorter one. If fields of kind `classes` or `flags` give
-    each document a stratum, the prefixes have the strata in their proportions: the k-th of the n documents of a stratum
-    has the position (k + u) / n, with u uniform in [0, 1). With fields of spans only, the order is a plain permutation.
+    Every prefix is a sample, and a longer prefix contains the shorter one.
 
-    The strata come from the gold of all documents. So the shares of a small budget are closer to the true ones than in
-    a sample that is drawn without knowing the labels, which makes a benchmark with few labels easier.
+    plain: a random permutation, which does not read the gold.
+
+    stratified: if fields of kind `classes` or `flags` give each document a stratum, the prefixes have the strata in
+    their proportions: the k-th of the n documents of a stratum has the position (k + u) / n, with u uniform in [0, 1).
+    With fields of spans only, this is the plain permutation. The strata come from the gold of all documents. So the
+    label shares of a small budget are closer to the true ones than in a plain sample, which makes a benchmark with few
+    labels easier than the task of a user who has only these labels.
     """
     generator = random.Random(f"electra_ie labels {seed}")
     shuffled = list(documents)
     generator.shuffle(shuffled)
+    if draw == "plain":
+        return shuffled
     strata = [_stratum(document, fields) for document in shuffled]
     sizes = Counter(strata)
     counts: dict[Hashable, int] = defaultdict(int)
@@ -34,12 +43,12 @@ def ordered(documents: Sequence[Document], fields: Sequence[Field], seed: int) -
 
 
 def keep_labels(
-    documents: Sequence[Document], fields: Sequence[Field], budget: int, seed: int
+    documents: Sequence[Document], fields: Sequence[Field], budget: int, seed: int, draw: Draw = "plain"
 ) -> tuple[list[Document], list[Document]]:
-    """Return `budget` of the labeled documents, and all others without their labels."""
+    """Return `budget` of the labeled documents, and all others without their labels. draw: see `ordered`."""
     labeled = [document for document in documents if document.gold]
     unlabeled = [document for document in documents if not document.gold]
-    order = ordered(labeled, fields, seed)
+    order = ordered(labeled, fields, seed, draw)
     return order[:budget], [document.unlabeled() for document in order[budget:]] + unlabeled
 
 

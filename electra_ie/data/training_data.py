@@ -70,7 +70,8 @@ class TrainingData:
                 remedy="Label some records, or check the names of the columns.",
             )
         check_budget(settings.label_budget, train)
-        train, rest = keep_labels(documents, task.fields, settings.label_budget or len(train), settings.seed)
+        budget = settings.label_budget or len(train)
+        train, rest = keep_labels(documents, task.fields, budget, settings.seed, settings.label_draw)
         dev = sample(read.get("dev", []), settings.max_dev_documents, settings.seed)
         if dev and not any(document.gold for document in dev):
             raise UserError(

@@ -371,7 +371,8 @@ def _data(facts: RunSummary) -> Iterator[str]:
     else:
         yield "There is no data card: origin, license and revision of the texts are not recorded."
     yield ""
-    budget = "all of train" if facts.settings.label_budget is None else "a label budget, sampled with the seed"
+    draw = f"a label budget, {facts.settings.label_draw} draw by the seed"
+    budget = "all of train" if facts.settings.label_budget is None else draw
     unlabeled, labeled = training["unlabeled"], training["labeled"]
     yield (
         f"Labeled: {labeled['documents']:,} documents in {labeled['windows']:,} windows ({budget}). "

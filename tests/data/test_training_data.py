@@ -78,9 +78,19 @@ def test_gold_keeps_its_offsets_if_its_text_occurs_twice(task):
     assert len(twice) == 10
 
 
-def test_presets_draw_the_same_labels(task):
-    one, other = (read(task, preset=preset, label_budget=12, seed=4).train for preset in ("supervised", "adversarial"))
+@pytest.mark.parametrize("draw", ["plain", "stratified"])
+def test_presets_draw_the_same_labels(task, draw):
+    settings = {"label_budget": 12, "seed": 4, "label_draw": draw}
+    one, other = (read(task, preset=preset, **settings).train for preset in ("supervised", "adversarial"))
     assert [document.id for document in one] == [document.id for document in other]
+
+
+def test_label_draw_decides_which_labels_are_kept(task):
+    plain, stratified, default = (
+        [document.id for document in read(task, label_budget=12, **draw).train]
+        for draw in ({"label_draw": "plain"}, {"label_draw": "stratified"}, {})
+    )
+    assert plain == default != stratified
 
 
 def test_budget_above_the_number_of_labels_is_refused(task):
