@@ -60,7 +60,7 @@ def train_and_score(cell: str, preset: str, seed: int, teacher: Path, folder: Pa
     trained_on = {document.id for document in data.train}
     others = [document for document in task.read("train") if document.gold and document.id not in trained_on]
     scored = sample(task.read("dev"), MAX_SCORED, seed) if "dev" in task.splits else sample(others, MAX_SCORED, seed)
-    without_dev = {**task.as_dict(), "data": str(task.folder)}
+    without_dev = {key: value for key, value in task.as_dict().items() if key != "name"}
     without_dev["files"] = {split: files for split, files in without_dev["files"].items() if split != "dev"}
     file = folder / "task.yaml"
     file.write_text(yaml.safe_dump(without_dev, sort_keys=False), encoding="utf-8")
