@@ -31,17 +31,14 @@ class Method:
 
 
 SUPERVISED = "supervised"
-NO_GENERATOR = "generator.adversarial_masking=0"
 METHODS = {
     SUPERVISED: Method("supervised"),
     "supervised_best_of_3": Method("supervised", supervised_runs=3),
-    "self_training": Method("adversarial", ("mask_ratio=0", NO_GENERATOR)),
-    "random_masking": Method("adversarial", (NO_GENERATOR,)),
+    "complete_texts": Method("self_training", ("mask_ratio=0",)),
+    "self_training": Method("self_training"),
     "adversarial": Method("adversarial"),
 }
-"""supervised_best_of_3: supervised training at the cost of `adversarial`. self_training: a teacher and a student that
-learns its predictions for complete texts. random_masking: the tokens to mask are random, the generator is not trained.
-"""
+"""supervised_best_of_3: supervised training at the cost of `adversarial`. complete_texts: self-training without masks."""
 
 
 @dataclass(frozen=True)

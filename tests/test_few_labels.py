@@ -467,7 +467,7 @@ def test_settings_of_the_generator_are_not_those_of_the_supervised_run(tmp_path,
     common = [f"{name}={settings[name]}" for name in ("encoder", "window", "max_steps", "batch_size")]
     overrides = [*common, "generator.adversarial_masking=0", "mask_ratio=0.4"]
     runs = package_methods.Runs(cell_data.draw(cell_of(), 0), tmp_path, overrides)
-    trained = runs.train("self_training")
+    trained = runs.train("complete_texts")
     student, teacher = (TrainSettings.build(run.path / "run.yaml") for run in (trained, runs.supervised))
     assert (student.generator, student.mask_ratio) == ({"adversarial_masking": 0}, 0), "the method's own come last"
     assert not teacher.has_generator
