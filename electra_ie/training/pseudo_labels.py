@@ -24,8 +24,8 @@ from electra_ie.data.training_data import windows_of
 from electra_ie.data.windowing import document_indices
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.training.co_training import FeatureClassifier
-from electra_ie.training.flag_co_training import MAX_TEXTS, CoTrainedFlags, aligned
-from electra_ie.training.flag_thresholds import label_shares, mean_by_document
+from electra_ie.training.flag_co_training import MAX_TEXTS, CoTrainedFlags, aligned, aligned_loss
+from electra_ie.training.flag_thresholds import document_logits, label_shares, mean_by_document
 from electra_ie.training.setup import TrainingSetup
 
 PseudoLabel = dict[str, torch.Tensor]
@@ -44,7 +44,7 @@ def pseudo_labels(setup: TrainingSetup, teacher: Discriminator) -> tuple[list[Ps
         labels = _predict(setup, teacher, classifier)
         fields = list(classifier.layers) if classifier else []
         for field in setup.task.fields:
-            if field.kind == "flags" and _align_flags(setup, labels, field):
+            if field.kind == "flags" and _align_flags(setup, teacher, labels, field):
                 fields.append(field.name)
         result = [(labels, fields)]
     labels, fields = broadcast_object_list(result)[0]
@@ -93,7 +93,7 @@ def _predict(setup: TrainingSetup, teacher: Discriminator, classifier: FeatureCl
     return labels
 
 
-def _align_flags(setup: TrainingSetup, labels: Sequence[PseudoLabel], field: Field) -> bool:
+def _align_flags(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[PseudoLabel], field: Field) -> bool:
     """Replace the logits of a field of kind `flags` by aligned probabilities, which the windows of a document share.
 
     Return whether they are combined with those of co-training. A flag that all labeled texts have, or none, is not
@@ -101,7 +101,7 @@ def _align_flags(setup: TrainingSetup, labels: Sequence[PseudoLabel], field: Fie
     """
     documents = np.array(document_indices(setup.pool))
     logits = mean_by_document(np.stack([label[field.name].double().numpy() for label in labels]), documents)
-    views = _views(setup, field)
+    views = _views(setup, teacher, field)
     if views:
         logits = views.combine_with_teacher(logits, [document.text for document in setup.pool_documents])
     shares = label_shares(setup.data.train, field)
@@ -114,8 +114,11 @@ def _align_flags(setup: TrainingSetup, labels: Sequence[PseudoLabel], field: Fie
     return views is not None
 
 
-def _views(setup: TrainingSetup, field: Field) -> CoTrainedFlags | None:
-    """Return the classifiers of co-training for a field of kind `flags`; None if no flag has enough labeled texts."""
+def _views(setup: TrainingSetup, teacher: Discriminator, field: Field) -> CoTrainedFlags | None:
+    """Return the classifiers of co-training for a field of kind `flags`.
+
+    None if no flag has enough labeled texts, or if they do not improve the teacher's predictions for dev.
+    """
     if setup.frozen_encoder is None:
         return None
     labeled = [document for document in setup.data.train if field.name in document.gold]
@@ -126,4 +129,18 @@ def _views(setup: TrainingSetup, field: Field) -> CoTrainedFlags | None:
     texts = [document.text for document in setup.pool_documents]
     random.Random(f"flag views {setup.settings.seed}").shuffle(texts)
     views.fit([document.text for document in labeled], texts[:MAX_TEXTS])
-    return views
+    return views if _help(views, setup, teacher, field) else None
+
+
+def _help(views: CoTrainedFlags, setup: TrainingSetup, teacher: Discriminator, field: Field) -> bool:
+    """Return whether the views reduce the teacher's loss on dev; without dev they are assumed to."""
+    dev = [document for document in setup.data.dev if field.name in document.gold]
+    if not dev:
+        return True
+    windows = windows_of(dev, setup.windower, ())
+    alone = document_logits(teacher, windows, setup.windower, [field])[field.name]
+    combined = views.combine_with_teacher(alone, [document.text for document in dev])
+    gold = np.array([[name in document.gold[field.name] for name in field.labels] for document in dev])
+    columns = views.columns
+    losses = [aligned_loss(logits[:, columns], gold[:, columns], views.shares) for logits in (alone, combined)]
+    return losses[1] < losses[0]

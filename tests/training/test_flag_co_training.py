@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from electra_ie.training import flag_co_training
-from electra_ie.training.flag_co_training import CoTrainedFlags, aligned
+from electra_ie.training.flag_co_training import CoTrainedFlags, aligned, aligned_loss
 
 EVIDENCE = (
     "the cash came in small parts", "parts of the money were paid in cash", "small sums again and again",
@@ -104,6 +104,15 @@ def test_mean_of_aligned_probabilities_is_the_label_share():
     probabilities = aligned(logits, np.array([0.1, 0.6]))
     np.testing.assert_allclose(probabilities.mean(0), [0.1, 0.6], atol=1e-6)
     assert np.array_equal(probabilities.argsort(0), logits.argsort(0))
+
+
+def test_aligned_loss_does_not_depend_on_scale_and_shift_and_prefers_the_right_order():
+    rng = np.random.default_rng(0)
+    gold = rng.random((60, 2)) < [0.2, 0.5]
+    logits = gold * 1.5 + rng.normal(size=gold.shape)
+    loss = aligned_loss(logits, gold, gold.mean(0))
+    assert aligned_loss(2.5 * logits - 4, gold, gold.mean(0)) == pytest.approx(loss, abs=1e-3)
+    assert aligned_loss(rng.normal(size=gold.shape), gold, gold.mean(0)) > loss + 0.1
 
 
 def test_result_is_the_same_twice():

@@ -20,7 +20,7 @@ from electra_ie import train
 from electra_ie.data.batching import Batches, collate
 from electra_ie.data.training_data import TrainingData
 from electra_ie.training import pseudo_labels as module
-from electra_ie.training.flag_thresholds import label_shares
+from electra_ie.training.flag_thresholds import document_logits, label_shares
 from electra_ie.training.frozen_encoder import FrozenEncoder
 from electra_ie.training.pseudo_labels import pseudo_labels
 
@@ -96,6 +96,21 @@ def test_co_training_changes_flags_and_classes_and_no_spans(encoder):
     shares = torch.tensor(label_shares(setup.data.train, tiny.RISKS), dtype=torch.float32)
     mean = torch.stack([label["risks"] for label in labels]).mean(0)
     torch.testing.assert_close(mean, shares, atol=1e-4, rtol=1e-3)
+
+
+def test_co_training_of_flags_must_improve_the_predictions_for_dev(encoder):
+    """The teacher is right on one dev split and wrong on another."""
+    documents = tiny.documents(30, seed=21)
+    for right in (True, False):
+        setup, teacher = setup_of(encoder("bert"), co_training=True)
+        windows = tiny.rows(setup.windower, documents)
+        logits = document_logits(teacher.eval(), windows, setup.windower, [tiny.RISKS])["risks"]
+        of_teacher = logits > np.median(logits, axis=0)
+        labels = [tuple(np.array(tiny.RISKS.labels)[row].tolist()) for row in (of_teacher if right else ~of_teacher)]
+        dev = [replace(document, gold={"risks": flags}) for document, flags in zip(documents, labels, strict=True)]
+        setup.data = replace(setup.data, dev=dev)
+        _, fields = pseudo_labels(setup, teacher)
+        assert ("risks" in fields) is not right
 
 
 def test_flags_are_better_with_co_training(encoder):
