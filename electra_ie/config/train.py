@@ -139,8 +139,9 @@ class TrainSettings(BaseSettings):
     )
     co_training: bool = Field(
         default=True,
-        description="Combine the teacher's predictions with logistic regression on the states of the pretrained "
-        "encoder: for fields of the kind classes where this improves them, and for flags, on words, too.",
+        description="Combine the teacher's predictions with those of simple classifiers where this improves them: "
+        "logistic regression on the states of the pretrained encoder (classes), on words and sentences (flags), or on "
+        "the spelling of words and their neighbors (spans).",
     )
     mask_ratio: float = Field(
         default=0.15, ge=0, le=0.9, description="Share of the tokens of an unlabeled text that are masked."

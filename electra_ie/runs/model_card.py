@@ -220,6 +220,11 @@ def _co_training(facts: RunSummary) -> str:
             f" The targets for {names} combine the teacher's predictions with those of logistic regression on words, "
             "and on single sentences as the encoder reads them before training (co-training)."
         )
+    if names := _co_trained(facts, "spans"):
+        sentences += (
+            f" The targets for {names} are the geometric mean of the teacher's predictions and those of logistic "
+            "regression on the spelling of words and their neighbors (co-training)."
+        )
     return sentences
 
 

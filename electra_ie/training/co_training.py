@@ -112,7 +112,7 @@ class FeatureClassifier:
         alone, combined, gold, weights = (
             torch.cat(column).double().cpu().numpy() for column in zip(*batches, strict=True)
         )
-        return _calibrated_loss(combined, gold, weights) < _calibrated_loss(alone, gold, weights)
+        return calibrated_loss(combined, gold, weights) < calibrated_loss(alone, gold, weights)
 
     def combine_with_teacher(self, probabilities: Mapping[str, torch.Tensor], texts: Batch) -> dict[str, torch.Tensor]:
         """Return a teacher's probabilities by field, combined with those of the regressions.
@@ -170,7 +170,7 @@ def _layer(model: LogisticRegression, field: Field) -> nn.Linear:
     return layer
 
 
-def _calibrated_loss(probabilities: np.ndarray, gold: np.ndarray, weights: np.ndarray) -> float:
+def calibrated_loss(probabilities: np.ndarray, gold: np.ndarray, weights: np.ndarray) -> float:
     """Return the cross entropy of probabilities (N, K) with the classes `gold` (N,), at the best temperature.
 
     The temperature minimizes it, so that over- or underconfidence does not count (Guo et al. 2017, arXiv 1706.04599).

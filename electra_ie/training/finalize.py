@@ -62,7 +62,7 @@ def complete(
         **({"collapsed": collapsed} if collapsed else {}),
         **({"constant_answers": constant} if constant else {}),
         **({"teacher": teacher_summary(state.log)} if setup.settings.has_teacher else {}),
-        **({"co_training": list(co_trained)} if setup.frozen_encoder else {}),
+        **({"co_training": list(co_trained)} if setup.settings.co_training and setup.settings.has_teacher else {}),
         "seconds": round(state.seconds, 1),
         "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in state.log), 1),
         "processes": setup.accelerator.num_processes,

@@ -21,16 +21,18 @@ from electra_ie.common.progress import progress
 from electra_ie.data.batching import in_batches
 from electra_ie.data.fields import Field
 from electra_ie.data.training_data import windows_of
-from electra_ie.data.windowing import document_indices
+from electra_ie.data.windowing import LabeledWindow, document_indices
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.training.co_training import FeatureClassifier
+from electra_ie.training.co_training import FeatureClassifier, calibrated_loss
 from electra_ie.training.flag_co_training import MAX_TEXTS, CoTrainedFlags, aligned, aligned_loss
 from electra_ie.training.flag_thresholds import document_logits, label_shares, mean_by_document
 from electra_ie.training.setup import TrainingSetup
+from electra_ie.training.span_co_training import SpellingClassifier, Words, geometric_mean, words_of
 
 PseudoLabel = dict[str, torch.Tensor]
 """The probabilities of one window by field: (K,), or (L, K) for spans."""
 BATCH_SIZE = 64
+MIN_TAGS = 2
 
 
 def pseudo_labels(setup: TrainingSetup, teacher: Discriminator) -> tuple[list[PseudoLabel], list[str]]:
@@ -45,6 +47,8 @@ def pseudo_labels(setup: TrainingSetup, teacher: Discriminator) -> tuple[list[Ps
         fields = list(classifier.layers) if classifier else []
         for field in setup.task.fields:
             if field.kind == "flags" and _align_flags(setup, teacher, labels, field):
+                fields.append(field.name)
+            if field.kind == "spans" and _combine_spans(setup, teacher, labels, field):
                 fields.append(field.name)
         result = [(labels, fields)]
     labels, fields = broadcast_object_list(result)[0]
@@ -143,4 +147,55 @@ def _help(views: CoTrainedFlags, setup: TrainingSetup, teacher: Discriminator, f
     gold = np.array([[name in document.gold[field.name] for name in field.labels] for document in dev])
     columns = views.columns
     losses = [aligned_loss(logits[:, columns], gold[:, columns], views.shares) for logits in (alone, combined)]
+    return losses[1] < losses[0]
+
+
+def _combine_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[PseudoLabel], field: Field) -> bool:
+    """Replace the teacher's probabilities of tags by their geometric mean with those of a `SpellingClassifier`.
+
+    Return whether they are replaced: not without co-training, and with dev only if this reduces the loss there.
+    """
+    if not setup.settings.co_training:
+        return False
+    before = len(setup.windower.before)
+    pool = words_of([document.text for document in setup.pool_documents], setup.pool)
+    places = [place for words in pool for place in words.places]
+    of_teacher = np.array([labels[window][field.name][before + token].numpy() for window, token in places])
+    rows = [row for row in setup.labeled if field.name in row.gold]
+    labeled = words_of([document.text for document in setup.data.train if field.name in document.gold], rows)
+    gold = _gold(rows, labeled, field)
+    if len(set(gold.tolist())) < MIN_TAGS or not places:
+        return False
+    classifier = SpellingClassifier(len(field.names))
+    classifier.fit(labeled, gold, pool, of_teacher)
+    if not _helps(classifier, setup, teacher, field):
+        return False
+    combined = geometric_mean(of_teacher, classifier.predict(pool))
+    for (window, token), probabilities in zip(places, combined, strict=True):
+        labels[window][field.name][before + token] = torch.tensor(probabilities, dtype=torch.float32)
+    return True
+
+
+def _gold(rows: Sequence[LabeledWindow], words: Sequence[Words], field: Field) -> np.ndarray:
+    """Return the tags of all words, (W,)."""
+    return np.array([rows[window].gold[field.name][token] for each in words for window, token in each.places])  # type: ignore[index]
+
+
+def _helps(classifier: SpellingClassifier, setup: TrainingSetup, teacher: Discriminator, field: Field) -> bool:
+    """Return whether the classifier reduces the teacher's loss on the words of dev; without dev it is assumed to."""
+    dev = [document for document in setup.data.dev if field.name in document.gold]
+    if not dev:
+        return True
+    rows = windows_of(dev, setup.windower, [field])
+    words = words_of([document.text for document in dev], rows)
+    before = len(setup.windower.before)
+    predicted: list[torch.Tensor] = [torch.empty(0)] * len(rows)
+    for indices, batch in in_batches(rows, BATCH_SIZE, setup.windower, ()):
+        probabilities = teacher.predict_logits(batch.to(setup.accelerator.device))[field.name].softmax(-1)
+        for row, index in enumerate(indices):
+            predicted[index] = probabilities[row].float().cpu()
+    alone = np.array([predicted[window][before + token].numpy() for each in words for window, token in each.places])
+    gold = _gold(rows, words, field)
+    combined = geometric_mean(alone, classifier.predict(words))
+    losses = [calibrated_loss(probabilities, gold, np.ones(len(gold))) for probabilities in (alone, combined)]
     return losses[1] < losses[0]

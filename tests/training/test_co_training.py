@@ -14,7 +14,7 @@ import torch
 from electra_ie import train
 from electra_ie.data.batching import collate
 from electra_ie.data.document import Document
-from electra_ie.training.co_training import FINAL_SHARE, FeatureClassifier, _calibrated_loss, _layer, self_trained
+from electra_ie.training.co_training import FINAL_SHARE, FeatureClassifier, _layer, calibrated_loss, self_trained
 from electra_ie.training.frozen_encoder import FrozenEncoder
 
 TOPIC = tiny.TOPIC
@@ -121,15 +121,15 @@ def test_with_dev_the_combination_must_beat_the_teacher(encoder):
     assert not fitted(folder, tiny.documents(40), dev=of_teacher, sharp=20.0).layers
 
 
-def test_calibrated_loss_does_not_depend_on_the_temperature():
+def testcalibrated_loss_does_not_depend_on_the_temperature():
     probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.6, 0.3], [0.3, 0.1, 0.6]])
     gold, weights = np.array([0, 1, 2, 2]), np.array([1.0, 1.0, 0.5, 1.0])
-    loss = _calibrated_loss(probabilities, gold, weights)
+    loss = calibrated_loss(probabilities, gold, weights)
     sharper = probabilities**3 / (probabilities**3).sum(1, keepdims=True)
-    assert _calibrated_loss(sharper, gold, weights) == pytest.approx(loss, abs=1e-5)
+    assert calibrated_loss(sharper, gold, weights) == pytest.approx(loss, abs=1e-5)
     assert loss < -np.average(np.log(probabilities[range(4), gold]), weights=weights)
     wrong = probabilities[:, [1, 2, 0]]
-    assert _calibrated_loss(wrong, gold, weights) > np.log(3) - 1e-2 > loss  # no better than equal probabilities
+    assert calibrated_loss(wrong, gold, weights) > np.log(3) - 1e-2 > loss  # no better than equal probabilities
 
 
 def test_self_training_improves_the_boundary_and_keeps_class_shares():
@@ -202,7 +202,11 @@ def test_run_with_classes_uses_co_training_and_one_without_does_not(task, tmp_pa
     logs = [json.loads(line) for line in (other / "log.jsonl").read_text("utf-8").splitlines()]
     assert log[1]["topic.distillation"] != logs[1]["topic.distillation"]
     assert log[1]["names.distillation"] == logs[1]["names.distillation"]
-    assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["co_training"] == ["topic", "risks"]
+    assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["co_training"] == [
+        "topic",
+        "risks",
+        "names",
+    ]
     sentence = (
         "The targets for `topic` are the geometric mean of the teacher's predictions and those of logistic regression"
     )

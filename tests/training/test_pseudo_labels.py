@@ -34,7 +34,7 @@ def setup_of(folder: str, labeled=None, pool=POOL, co_training: bool = False, si
     labeled = tiny.documents(40) if labeled is None else labeled
     setup = SimpleNamespace(
         is_main_process=Accelerator(cpu=True).is_main_process, accelerator=Accelerator(cpu=True),
-        task=SimpleNamespace(fields=tiny.FIELDS), settings=SimpleNamespace(seed=0), windower=windower,
+        task=SimpleNamespace(fields=tiny.FIELDS), settings=SimpleNamespace(seed=0, co_training=co_training), windower=windower,
         data=TrainingData(labeled, list(pool), []), labeled=tiny.rows(windower, labeled),
         pool=tiny.rows(windower, pool), pool_documents=list(pool),
         frozen_encoder=FrozenEncoder(teacher, windower) if co_training else None,
@@ -85,13 +85,13 @@ def test_flags_of_all_labeled_texts_or_none_are_those_of_the_teacher(encoder, fl
     torch.testing.assert_close(label["risks"], expected["risks"][0], atol=1e-4, rtol=1e-3)
 
 
-def test_co_training_changes_flags_and_classes_and_no_spans(encoder):
+def test_co_training_changes_all_fields(encoder):
     setup, teacher = setup_of(encoder("bert"))
     plain, _ = pseudo_labels(setup, teacher)
     setup, teacher = setup_of(encoder("bert"), co_training=True)
     labels, fields = pseudo_labels(setup, teacher)
-    assert fields == ["topic", "risks"]
-    for name, same in (("topic", False), ("risks", False), ("names", True)):
+    assert fields == ["topic", "risks", "names"]
+    for name, same in (("topic", False), ("risks", False), ("names", False)):
         assert torch.equal(labels[0][name], plain[0][name]) is same
     shares = torch.tensor(label_shares(setup.data.train, tiny.RISKS), dtype=torch.float32)
     mean = torch.stack([label["risks"] for label in labels]).mean(0)

@@ -1,0 +1,141 @@
+"""Co-training for fields of kind `spans`: logistic regression on the spelling of words and their neighbors.
+
+A fine-tuned encoder generalizes from the meaning of words. The classifier here sees their spelling only: capitals,
+which an uncased encoder does not see, digits, affixes, and the neighboring words (the usual features of conditional
+random fields for named entities, such as those of Ratinov and Roth 2009, "Design challenges and misconceptions in named
+entity recognition", CoNLL). The errors of both differ, so that the geometric mean of their probabilities is a better
+teacher than either (after Blum and Mitchell 1998, "Combining labeled and unlabeled data with co-training", COLT).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+from scipy.special import softmax
+from sklearn.feature_extraction import FeatureHasher
+from sklearn.linear_model import LogisticRegression
+
+from electra_ie.data.windowing import LabeledWindow, document_indices
+
+INVERSE_PENALTY = 10.0
+"""`C` of scikit-learn's LogisticRegression."""
+UNLABELED_WEIGHT = 0.3
+"""The weight of an unlabeled word, relative to a labeled one, times the probability of its predicted tag."""
+MAX_WORDS = 60_000
+"""Unlabeled words that the classifier is trained on at most."""
+FEATURES = 2**17
+"""The number of columns that features are hashed to."""
+NEIGHBORS = (-2, -1, 0, 1, 2)
+AFFIXES = (2, 3, 4)
+MIN_PROBABILITY = 1e-6
+OUTSIDE = ""
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of a document that have a tag.
+
+    Attributes:
+        texts: The text of each word.
+        places: The index of its window, and of its token within the window, without special tokens.
+    """
+
+    texts: list[str]
+    places: list[tuple[int, int]]
+
+
+def words_of(texts: Sequence[str], windows: Sequence[LabeledWindow]) -> list[Words]:
+    """Return the words of each document from its text and the windows of all documents."""
+    words = [Words([], []) for _ in texts]
+    for index, (row, document) in enumerate(zip(windows, document_indices(windows), strict=True)):
+        window = row.window
+        for token in range(window.first, window.last):
+            start, end = window.offsets[token]
+            if start < end:
+                words[document].texts.append(texts[document][start:end])
+                words[document].places.append((index, token))
+    return words
+
+
+class SpellingClassifier:
+    """Logistic regression that predicts the tag of each word from spelling."""
+
+    def __init__(self, tags: int) -> None:
+        """tags: the number of tags, K."""
+        self.tags = tags
+        self.hasher = FeatureHasher(FEATURES, input_type="string", alternate_sign=False)
+        self.model = LogisticRegression(C=INVERSE_PENALTY, max_iter=200, tol=1e-3)
+
+    def fit(
+        self,
+        labeled: Sequence[Words],
+        gold: np.ndarray,
+        unlabeled: Sequence[Words],
+        teacher: np.ndarray,
+    ) -> None:
+        """Train on labeled words, then on unlabeled ones with the tags that classifier and teacher predict together.
+
+        gold: (W,) tags of all labeled words. teacher: (U, K) probabilities for all unlabeled words.
+        """
+        rows = self._read(labeled)
+        self.model.fit(rows, gold)
+        counts = np.cumsum([len(words.texts) for words in unlabeled])
+        count = int(np.searchsorted(counts, MAX_WORDS, side="right"))
+        if not count:
+            return
+        others = self._read(unlabeled[:count])
+        combined = geometric_mean(teacher[: others.shape[0]], self._probabilities(others))
+        weights = np.concatenate([np.ones(len(gold)), UNLABELED_WEIGHT * combined.max(1)])
+        self.model.fit(scipy.sparse.vstack([rows, others]), [*gold, *combined.argmax(1)], weights)
+
+    def predict(self, words: Sequence[Words]) -> np.ndarray:
+        """Return the probabilities of the tags of all words, (W, K)."""
+        if not any(each.texts for each in words):
+            return np.zeros((0, self.tags))
+        return self._probabilities(self._read(words))
+
+    def _read(self, words: Sequence[Words]) -> scipy.sparse.csr_matrix:
+        return self.hasher.transform(features for each in words for features in features_of(each.texts))
+
+    def _probabilities(self, rows: scipy.sparse.csr_matrix) -> np.ndarray:
+        probabilities = np.zeros((rows.shape[0], self.tags))
+        probabilities[:, self.model.classes_] = self.model.predict_proba(rows)
+        return probabilities
+
+
+def geometric_mean(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the normalized geometric mean of probabilities (N, K)."""
+    logs = [np.log(probabilities.clip(MIN_PROBABILITY)) for probabilities in (one, other)]
+    mean: np.ndarray = softmax((logs[0] + logs[1]) / 2, axis=1)
+    return mean
+
+
+def features_of(words: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the features of each word of a document: spelling of the word and its neighbors, affixes, pairs."""
+    lower = [word.lower() for word in words]
+    shapes = [_shape(word) for word in words]
+
+    def at(values: Sequence[str], position: int) -> str:
+        return values[position] if 0 <= position < len(values) else OUTSIDE
+
+    for index, word in enumerate(lower):
+        features = ["bias"]
+        for offset in NEIGHBORS:
+            features.append(f"word{offset}={at(lower, index + offset)}")
+            features.append(f"shape{offset}={at(shapes, index + offset)}")
+        for length in AFFIXES:
+            features += [f"prefix={word[:length]}", f"suffix={word[-length:]}"]
+        features.append(f"pair={at(lower, index - 1)} {word}")
+        features.append(f"shapes={at(shapes, index - 1)} {shapes[index]} {at(shapes, index + 1)}")
+        yield features
+
+
+def _shape(word: str) -> str:
+    """Return the shape of a word: `X` for capitals, `x` for other letters, `d` for digits; at most two in a row."""
+    classes = (("d", str.isdigit), ("X", str.isupper), ("x", str.isalpha))
+    shape = "".join(next((name for name, holds in classes if holds(char)), char) for char in word)
+    return re.sub(r"(.)\1{2,}", r"\1\1", shape)

@@ -1,0 +1,147 @@
+"""Co-training of spans: logistic regression on the spelling of words, and its combination with the teacher."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from test_pseudo_labels import POOL, setup_of
+
+from electra_ie import train
+from electra_ie.data.document import Document
+from electra_ie.data.windowing import LabeledWindow
+from electra_ie.training.pseudo_labels import pseudo_labels
+from electra_ie.training.span_co_training import SpellingClassifier, Words, features_of, geometric_mean, words_of
+
+
+def test_words_are_those_that_have_a_tag(encoder):
+    """Each word is once in the windows that own it, also where windows overlap, in any script."""
+    windower = tiny.windower_of(encoder("bert"), size=12)
+    texts = ["Arden paid 4.321,00 to the bank, " * 6, "", "中文 Café\u0301 paid"]
+    windows = [LabeledWindow(window, {}) for text in texts for window in windower(text)]
+    words = words_of(texts, windows)
+    assert len(windows) > len(texts) + 2
+    for text, row in zip(texts, words, strict=True):
+        assert "".join(row.texts) == "".join(text.split())
+        assert len(set(row.places)) == len(row.places) == len(row.texts)
+        for word, (window, token) in zip(row.texts, row.places, strict=True):
+            start, end = windows[window].window.offsets[token]
+            assert text[start:end] == word
+
+
+def test_features_depend_on_the_word_its_spelling_and_its_neighbors():
+    words = "Acme Ltd paid 4.321,00 .".split()
+    first, *_, amount, last = features_of(words)
+    assert {"word0=acme", "shape0=Xxx", "word1=ltd", "word-1=", "suffix=cme", "prefix=ac"} <= set(first)
+    assert {"shape0=d.dd,dd", "word-2=ltd", "pair=paid 4.321,00", "word1=."} <= set(amount)
+    assert "shapes=d.dd,dd . " in last
+    assert list(features_of([])) == []
+
+
+def fitted(unlabeled=(), teacher=None) -> SpellingClassifier:
+    """Return a classifier of two tags, trained on capitalized words as names."""
+    labeled = [Words("Arden paid and Brisk paid the bank".split(), []), Words("the house of Corvo".split(), [])]
+    gold = np.array([1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1])
+    classifier = SpellingClassifier(2)
+    words = [Words(text.split(), []) for text in unlabeled]
+    classifier.fit(labeled, gold, words, np.empty((0, 2)) if teacher is None else teacher)
+    return classifier
+
+
+def test_classifier_generalizes_from_spelling():
+    predicted = fitted().predict([Words("Dunmore paid the river".split(), [])])
+    assert (predicted.argmax(1) == [1, 0, 0, 0]).all()
+    np.testing.assert_allclose(predicted.sum(1), 1)
+
+
+def test_classifier_learns_from_the_teacher_on_unlabeled_words():
+    """The teacher knows that a word after `mister` is a name, whatever its case."""
+    unlabeled = [
+        f"mister {name} {verb} the {noun}"
+        for name in ("elsted", "farrow", "gilden")
+        for verb in ("paid", "saw")
+        for noun in ("bank", "river", "house")
+    ]
+    names = np.array([[word in ("elsted", "farrow", "gilden") for word in text.split()] for text in unlabeled]).ravel()
+    teacher = np.where(names[:, None], [0.01, 0.99], [0.99, 0.01])
+    test = [Words("mister harwick paid the bank".split(), [])]
+    alone, together = (classifier.predict(test)[1, 1] for classifier in (fitted(), fitted(unlabeled, teacher)))
+    assert alone < 0.5 < together
+
+
+def test_tags_without_a_label_have_no_probability():
+    classifier = SpellingClassifier(4)
+    classifier.fit([Words(["Arden", "paid"], [])], np.array([3, 0]), [], np.empty((0, 4)))
+    assert (classifier.predict([Words(["Brisk", "paid"], [])])[:, [1, 2]] == 0).all()
+    assert classifier.predict([]).shape == (0, 4)
+
+
+def test_geometric_mean_lets_the_confident_one_decide():
+    mean = geometric_mean(np.array([[0.99, 0.01], [0.5, 0.5]]), np.array([[0.4, 0.6], [0.2, 0.8]]))
+    np.testing.assert_allclose(mean.sum(1), 1)
+    assert mean[0, 0] > 0.8
+    np.testing.assert_allclose(mean[1], [1 / 3, 2 / 3])
+
+
+@pytest.mark.parametrize("size", [64, 14])
+def test_pseudo_labels_of_spans_are_the_mean_of_teacher_and_spelling(encoder, size):
+    setup, teacher = setup_of(encoder("bert"), size=size)
+    with torch.no_grad():  # an untrained teacher is not sure of anything
+        teacher.head(tiny.NAMED).output_layer.weight.mul_(0.05)
+    plain, _ = pseudo_labels(setup, teacher)
+    setup.settings.co_training = True
+    labels, fields = pseudo_labels(setup, teacher)
+    assert fields == ["names"]
+    gold = [document.gold["names"] for document in tiny.documents(30, seed=8)]
+    words = words_of([document.text for document in POOL], setup.pool)
+    before = len(setup.windower.before)
+    right: dict[str, list[bool]] = {"plain": [], "combined": []}
+    for spans, row in zip(gold, words, strict=True):
+        for window, token in row.places:
+            start, end = setup.pool[window].window.offsets[token]
+            in_span = any(span.start < end and start < span.end for span in spans)
+            for name, source in (("plain", plain), ("combined", labels)):
+                right[name].append((int(source[window]["names"][before + token].argmax()) > 0) == in_span)
+    assert np.mean(right["combined"]) > np.mean(right["plain"]) + 0.1
+    changed = {place for row in words for place in row.places}
+    for window, (one, other) in enumerate(zip(plain, labels, strict=True)):
+        for position in range(len(one["names"])):
+            same = torch.equal(one["names"][position], other["names"][position])
+            assert same is ((window, position - before) not in changed)
+
+
+def test_co_training_of_spans_must_improve_the_predictions_for_dev(encoder):
+    """The teacher is right on one dev split; on the other, spelling is."""
+    setup, teacher = setup_of(encoder("bert"))
+    setup.settings.co_training = True
+    documents = tiny.documents(20, seed=21)
+    with torch.no_grad():
+        teacher.head(tiny.NAMED).output_layer.weight.zero_()
+        teacher.head(tiny.NAMED).output_layer.bias.copy_(torch.tensor([9.0, 0.0, 0.0, 0.0, 0.0]))
+    for gold, helps in ((documents, True), ([replace(document, gold={"names": ()}) for document in documents], False)):
+        setup.data = replace(setup.data, dev=gold)
+        _, fields = pseudo_labels(setup, teacher)
+        assert ("names" in fields) is helps
+
+
+def test_labels_without_a_span_leave_the_teacher_alone(encoder):
+    labeled = [Document(document.id, document.text, {**document.gold, "names": ()}) for document in tiny.documents(12)]
+    setup, teacher = setup_of(encoder("bert"), labeled)
+    setup.settings.co_training = True
+    assert pseudo_labels(setup, teacher)[1] == []
+
+
+def test_card_names_the_spans_with_co_training(task, tmp_path, encoder):
+    task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "self_training")).path
+    assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["co_training"] == [
+        "topic",
+        "risks",
+        "names",
+    ]
+    card = (run / "README.md").read_text("utf-8")
+    assert "regression on the spelling of words and their neighbors" in card
