@@ -222,8 +222,8 @@ def _co_training(facts: RunSummary) -> str:
         )
     if names := _co_trained(facts, "spans"):
         sentences += (
-            f" The targets for {names} are the geometric mean of the teacher's predictions and those of logistic "
-            "regression on the spelling of words and their neighbors (co-training)."
+            f" The targets for {names} combine the teacher's predictions with those of logistic regression on the "
+            "spelling of words and their neighbors (co-training)."
         )
     return sentences
 

@@ -27,7 +27,7 @@ from electra_ie.training.co_training import FeatureClassifier, calibrated_loss
 from electra_ie.training.flag_co_training import MAX_TEXTS, CoTrainedFlags, aligned, aligned_loss
 from electra_ie.training.flag_thresholds import document_logits, label_shares, mean_by_document
 from electra_ie.training.setup import TrainingSetup
-from electra_ie.training.span_co_training import SpellingClassifier, Words, geometric_mean, words_of
+from electra_ie.training.span_co_training import SpellingClassifier, Words, words_of
 
 PseudoLabel = dict[str, torch.Tensor]
 """The probabilities of one window by field: (K,), or (L, K) for spans."""
@@ -151,9 +151,9 @@ def _help(views: CoTrainedFlags, setup: TrainingSetup, teacher: Discriminator, f
 
 
 def _combine_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[PseudoLabel], field: Field) -> bool:
-    """Replace the teacher's probabilities of tags by their geometric mean with those of a `SpellingClassifier`.
+    """Combine the teacher's probabilities of tags with those of a `SpellingClassifier`.
 
-    Return whether they are replaced: not without co-training, and with dev only if this reduces the loss there.
+    Return whether they are combined: not without co-training, and with dev only if this reduces the loss there.
     """
     if not setup.settings.co_training:
         return False
@@ -170,7 +170,7 @@ def _combine_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequenc
     classifier.fit(labeled, gold, pool, of_teacher)
     if not _helps(classifier, setup, teacher, field):
         return False
-    combined = geometric_mean(of_teacher, classifier.predict(pool))
+    combined = classifier.combine_with_teacher(of_teacher, pool)
     for (window, token), probabilities in zip(places, combined, strict=True):
         labels[window][field.name][before + token] = torch.tensor(probabilities, dtype=torch.float32)
     return True
@@ -196,6 +196,6 @@ def _helps(classifier: SpellingClassifier, setup: TrainingSetup, teacher: Discri
             predicted[index] = probabilities[row].float().cpu()
     alone = np.array([predicted[window][before + token].numpy() for each in words for window, token in each.places])
     gold = _gold(rows, words, field)
-    combined = geometric_mean(alone, classifier.predict(words))
+    combined = classifier.combine_with_teacher(alone, words)
     losses = [calibrated_loss(probabilities, gold, np.ones(len(gold))) for probabilities in (alone, combined)]
     return losses[1] < losses[0]

@@ -3,8 +3,12 @@
 A fine-tuned encoder generalizes from the meaning of words. The classifier here sees their spelling only: capitals,
 which an uncased encoder does not see, digits, affixes, and the neighboring words (the usual features of conditional
 random fields for named entities, such as those of Ratinov and Roth 2009, "Design challenges and misconceptions in named
-entity recognition", CoNLL). The errors of both differ, so that the geometric mean of their probabilities is a better
-teacher than either (after Blum and Mitchell 1998, "Combining labeled and unlabeled data with co-training", COLT).
+entity recognition", CoNLL). The errors of both differ, so that both together are a better teacher than either (after
+Blum and Mitchell 1998, "Combining labeled and unlabeled data with co-training", COLT).
+
+They are combined as if they were independent given the tag: p(tag | both) is proportional to the product of their
+probabilities divided by the frequency of the tag. So a classifier that has learned nothing, and predicts frequencies,
+does not change the teacher. In a geometric mean it would remove most spans, since most words have no tag.
 """
 
 from __future__ import annotations
@@ -82,21 +86,20 @@ class SpellingClassifier:
         gold: (W,) tags of all labeled words. teacher: (U, K) probabilities for all unlabeled words.
         """
         rows = self._read(labeled)
+        self.frequencies = (np.bincount(gold, minlength=self.tags) + 1) / (len(gold) + self.tags)
         self.model.fit(rows, gold)
         counts = np.cumsum([len(words.texts) for words in unlabeled])
         count = int(np.searchsorted(counts, MAX_WORDS, side="right"))
         if not count:
             return
         others = self._read(unlabeled[:count])
-        combined = geometric_mean(teacher[: others.shape[0]], self._probabilities(others))
+        combined = self._combined(teacher[: others.shape[0]], self._probabilities(others))
         weights = np.concatenate([np.ones(len(gold)), UNLABELED_WEIGHT * combined.max(1)])
         self.model.fit(scipy.sparse.vstack([rows, others]), [*gold, *combined.argmax(1)], weights)
 
-    def predict(self, words: Sequence[Words]) -> np.ndarray:
-        """Return the probabilities of the tags of all words, (W, K)."""
-        if not any(each.texts for each in words):
-            return np.zeros((0, self.tags))
-        return self._probabilities(self._read(words))
+    def combine_with_teacher(self, teacher: np.ndarray, words: Sequence[Words]) -> np.ndarray:
+        """Return the probabilities (W, K) of a teacher for the tags of all words, combined with those from spelling."""
+        return self._combined(teacher, self._probabilities(self._read(words))) if len(teacher) else teacher
 
     def _read(self, words: Sequence[Words]) -> scipy.sparse.csr_matrix:
         return self.hasher.transform(features for each in words for features in features_of(each.texts))
@@ -106,12 +109,10 @@ class SpellingClassifier:
         probabilities[:, self.model.classes_] = self.model.predict_proba(rows)
         return probabilities
 
-
-def geometric_mean(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the normalized geometric mean of probabilities (N, K)."""
-    logs = [np.log(probabilities.clip(MIN_PROBABILITY)) for probabilities in (one, other)]
-    mean: np.ndarray = softmax((logs[0] + logs[1]) / 2, axis=1)
-    return mean
+    def _combined(self, teacher: np.ndarray, spelling: np.ndarray) -> np.ndarray:
+        logs = [np.log(probabilities.clip(MIN_PROBABILITY)) for probabilities in (teacher, spelling)]
+        combined: np.ndarray = softmax(logs[0] + logs[1] - np.log(self.frequencies), axis=1)
+        return combined
 
 
 def features_of(words: Sequence[str]) -> Iterator[list[str]]:

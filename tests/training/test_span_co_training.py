@@ -15,7 +15,7 @@ from electra_ie import train
 from electra_ie.data.document import Document
 from electra_ie.data.windowing import LabeledWindow
 from electra_ie.training.pseudo_labels import pseudo_labels
-from electra_ie.training.span_co_training import SpellingClassifier, Words, features_of, geometric_mean, words_of
+from electra_ie.training.span_co_training import SpellingClassifier, Words, features_of, words_of
 
 
 def test_words_are_those_that_have_a_tag(encoder):
@@ -53,7 +53,7 @@ def fitted(unlabeled=(), teacher=None) -> SpellingClassifier:
 
 
 def test_classifier_generalizes_from_spelling():
-    predicted = fitted().predict([Words("Dunmore paid the river".split(), [])])
+    predicted = fitted().combine_with_teacher(np.full((4, 2), 0.5), [Words("Dunmore paid the river".split(), [])])
     assert (predicted.argmax(1) == [1, 0, 0, 0]).all()
     np.testing.assert_allclose(predicted.sum(1), 1)
 
@@ -69,22 +69,31 @@ def test_classifier_learns_from_the_teacher_on_unlabeled_words():
     names = np.array([[word in ("elsted", "farrow", "gilden") for word in text.split()] for text in unlabeled]).ravel()
     teacher = np.where(names[:, None], [0.01, 0.99], [0.99, 0.01])
     test = [Words("mister harwick paid the bank".split(), [])]
-    alone, together = (classifier.predict(test)[1, 1] for classifier in (fitted(), fitted(unlabeled, teacher)))
+    even = np.full((5, 2), 0.5)
+    alone, together = (
+        classifier.combine_with_teacher(even, test)[1, 1] for classifier in (fitted(), fitted(unlabeled, teacher))
+    )
     assert alone < 0.5 < together
 
 
 def test_tags_without_a_label_have_no_probability():
     classifier = SpellingClassifier(4)
     classifier.fit([Words(["Arden", "paid"], [])], np.array([3, 0]), [], np.empty((0, 4)))
-    assert (classifier.predict([Words(["Brisk", "paid"], [])])[:, [1, 2]] == 0).all()
-    assert classifier.predict([]).shape == (0, 4)
+    combined = classifier.combine_with_teacher(np.full((2, 4), 0.25), [Words(["Brisk", "paid"], [])])
+    assert (combined[:, [1, 2]] < 1e-4).all()
+    assert classifier.combine_with_teacher(np.empty((0, 4)), []).shape == (0, 4)
 
 
-def test_geometric_mean_lets_the_confident_one_decide():
-    mean = geometric_mean(np.array([[0.99, 0.01], [0.5, 0.5]]), np.array([[0.4, 0.6], [0.2, 0.8]]))
-    np.testing.assert_allclose(mean.sum(1), 1)
-    assert mean[0, 0] > 0.8
-    np.testing.assert_allclose(mean[1], [1 / 3, 2 / 3])
+def test_classifier_that_has_learned_nothing_does_not_change_the_teacher(monkeypatch):
+    """It predicts the frequencies of the tags, of which most are "no tag"."""
+    words = [Words(["a", "b", "c", "d"], [])]
+    classifier = SpellingClassifier(2)
+    classifier.fit([Words(["a"] * 20, [])], np.array([1] + [0] * 19), [], np.empty((0, 2)))
+    monkeypatch.setattr(classifier, "_probabilities", lambda rows: np.tile(classifier.frequencies, (4, 1)))
+    teacher = np.array([[0.6, 0.4], [0.4, 0.6], [0.01, 0.99], [0.99, 0.01]])
+    np.testing.assert_allclose(classifier.combine_with_teacher(teacher, words), teacher, atol=1e-6)
+    monkeypatch.setattr(classifier, "_probabilities", lambda rows: np.tile([0.5, 0.5], (4, 1)))
+    assert (classifier.combine_with_teacher(teacher, words)[:, 1] > teacher[:, 1]).all(), "more than the frequency"
 
 
 @pytest.mark.parametrize("size", [64, 14])
