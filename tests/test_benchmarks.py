@@ -19,6 +19,7 @@ import scratch  # noqa: E402
 import steps  # noqa: E402
 import stock_reading  # noqa: E402
 import table as few_labels_table  # noqa: E402
+import training_cost  # noqa: E402
 
 ENGLISH, CHINESE, BENCHMARKS, TRIALS, RESULTS, PRETRAINING, DESIGN = (
     (ROOT / name).read_text("utf-8")
@@ -51,7 +52,7 @@ def contains_table(text: str, table: str) -> bool:
 
 
 def test_results_tables_are_printed_by_the_scripts():
-    for script in (floors, pooling, steps, stock_reading):
+    for script in (floors, pooling, steps, stock_reading, training_cost):
         assert contains_table(RESULTS, script.table()), script.__name__
 
 

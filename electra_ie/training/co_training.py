@@ -26,7 +26,7 @@ from torch import nn
 
 from electra_ie.data.batching import Batch, in_batches
 from electra_ie.data.fields import Field
-from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
+from electra_ie.data.windowing import LabeledWindow
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.training.frozen_encoder import FrozenEncoder
 
@@ -42,9 +42,9 @@ BATCH_SIZE = 64
 MAX_LOG_SCALE = 3.0
 """Inverse temperatures from exp(-3) to exp(3) are searched, 0.05 to 20."""
 MIN_PROBABILITY = 1e-9
+"""Probabilities are at least this, so that a class that one classifier rules out can be outvoted by the other."""
 SINGLE_TEXT = 1.5
 """A class of fewer texts has one only; texts of several windows count by their windows' weights."""
-"""Probabilities are at least this, so that a class that one classifier rules out can be outvoted by the other."""
 
 
 class FeatureClassifier:
@@ -65,7 +65,6 @@ class FeatureClassifier:
         pool: Sequence[LabeledWindow],
         dev: Sequence[LabeledWindow],
         teacher: Discriminator,
-        windower: WindowTokenizer,
         seed: int,
     ) -> None:
         """Fit a regression for each field, and keep those that help the teacher.
@@ -89,7 +88,7 @@ class FeatureClassifier:
                 unlabeled_states = self.encoder.read(sampled)
             model = self_trained(self.encoder.read(rows), gold, weights, unlabeled_states)
             layer = _layer(model, field)
-            if not dev_rows or self._helps(field, layer.to(self.encoder.device), teacher, dev_rows, windower):
+            if not dev_rows or self._helps(field, layer.to(self.encoder.device), teacher, dev_rows):
                 self.layers[field.name] = layer.to(self.encoder.device)
 
     @torch.no_grad()
@@ -99,12 +98,11 @@ class FeatureClassifier:
         layer: nn.Linear,
         teacher: Discriminator,
         rows: Sequence[LabeledWindow],
-        windower: WindowTokenizer,
     ) -> bool:
         """Return whether the combination has a lower loss on labeled rows than the teacher alone."""
         teacher.eval()
         batches: list[tuple[torch.Tensor, ...]] = []
-        for _, cpu_batch in in_batches(rows, BATCH_SIZE, windower, (field,)):
+        for _, cpu_batch in in_batches(rows, BATCH_SIZE, self.encoder.windower, (field,)):
             batch = cpu_batch.to(self.encoder.device)
             of_teacher = teacher.predict(batch)[1][field.name]
             mean = _geometric_mean(of_teacher, layer(self.encoder.states(batch)))

@@ -23,6 +23,7 @@ class FrozenEncoder:
     def __init__(self, discriminator: Discriminator, windower: WindowTokenizer) -> None:
         self.encoder = copy.deepcopy(discriminator.encoder).eval().requires_grad_(False)
         self.windower = windower
+        self._sentences: dict[str, np.ndarray] = {}
 
     @property
     def device(self) -> torch.device:
@@ -49,7 +50,9 @@ class FrozenEncoder:
         return states
 
     def read_sentences(self, sentences: Sequence[str]) -> np.ndarray:
-        """Return the states of sentences, (N, H). Equal ones are read once, and long ones up to the window size."""
-        index = {sentence: position for position, sentence in enumerate(dict.fromkeys(sentences))}
-        states = self.read([LabeledWindow(self.windower(sentence)[0], {}) for sentence in index])
-        return states[[index[sentence] for sentence in sentences]]
+        """Return the states of sentences, (N, H). Each is read once, and a long one up to the window size."""
+        new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._sentences]
+        if new:
+            states = self.read([LabeledWindow(self.windower(sentence)[0], {}) for sentence in new])
+            self._sentences.update(zip(new, states, strict=True))
+        return np.stack([self._sentences[sentence] for sentence in sentences])

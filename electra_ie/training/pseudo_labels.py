@@ -43,7 +43,7 @@ def pseudo_labels(setup: TrainingSetup, teacher: Discriminator) -> tuple[list[Ps
     result: list[tuple[list[PseudoLabel], list[str]] | None] = [None]
     if setup.is_main_process:
         classifier = _classifier(setup, teacher)
-        labels = _predict(setup, teacher, classifier)
+        labels = _predict(setup, teacher, setup.pool, classifier)
         fields = list(classifier.layers) if classifier else []
         for field in setup.task.fields:
             if field.kind == "flags" and _align_flags(setup, teacher, labels, field):
@@ -61,21 +61,26 @@ def _classifier(setup: TrainingSetup, teacher: Discriminator) -> FeatureClassifi
         return None
     dev = windows_of(setup.data.dev, setup.windower, setup.task.fields)
     classifier = FeatureClassifier(setup.task.fields, setup.frozen_encoder)
-    classifier.fit(setup.labeled, setup.pool, dev, teacher, setup.windower, setup.settings.seed)
+    classifier.fit(setup.labeled, setup.pool, dev, teacher, setup.settings.seed)
     return classifier if classifier.layers else None
 
 
-def _predict(setup: TrainingSetup, teacher: Discriminator, classifier: FeatureClassifier | None) -> list[PseudoLabel]:
+def _predict(
+    setup: TrainingSetup,
+    teacher: Discriminator,
+    windows: Sequence[LabeledWindow],
+    classifier: FeatureClassifier | None = None,
+) -> list[PseudoLabel]:
     """Return the teacher's probabilities for each window, for classes combined with those of `classifier`.
 
     For flags they are logits still, since probabilities near 1 lose the order of the texts.
     """
-    windows, windower = setup.pool, setup.windower
+    windower = setup.windower
     labels: list[PseudoLabel] = [{}] * len(windows)
     special, done = len(windower.before) + len(windower.after), 0
     kinds = {field.name: field.kind for field in setup.task.fields}
     teacher.eval()
-    with progress(len(windows), "predicting unlabeled texts", unit="texts") as report:
+    with progress(len(windows), "predictions of the teacher", unit="texts") as report:
         for indices, cpu_batch in in_batches(windows, BATCH_SIZE, windower, ()):
             batch = cpu_batch.to(setup.accelerator.device)
             predicted = {
@@ -157,28 +162,40 @@ def _combine_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequenc
     """
     if not setup.settings.co_training:
         return False
-    before = len(setup.windower.before)
     pool = words_of([document.text for document in setup.pool_documents], setup.pool)
-    places = [place for words in pool for place in words.places]
-    of_teacher = np.array([labels[window][field.name][before + token].numpy() for window, token in places])
+    of_teacher = _probabilities(setup, labels, pool, field)
     rows = [row for row in setup.labeled if field.name in row.gold]
     labeled = words_of([document.text for document in setup.data.train if field.name in document.gold], rows)
     gold = _gold(rows, labeled, field)
-    if len(set(gold.tolist())) < MIN_TAGS or not places:
+    if len(set(gold.tolist())) < MIN_TAGS or not len(of_teacher):
         return False
     classifier = SpellingClassifier(len(field.names))
     classifier.fit(labeled, gold, pool, of_teacher)
     if not _helps(classifier, setup, teacher, field):
         return False
     combined = classifier.combine_with_teacher(of_teacher, pool)
-    for (window, token), probabilities in zip(places, combined, strict=True):
+    before = len(setup.windower.before)
+    for (window, token), probabilities in zip(_positions(pool), combined, strict=True):
         labels[window][field.name][before + token] = torch.tensor(probabilities, dtype=torch.float32)
     return True
 
 
-def _gold(rows: Sequence[LabeledWindow], words: Sequence[Words], field: Field) -> np.ndarray:
+def _positions(documents: Sequence[Words]) -> list[tuple[int, int]]:
+    """Return window and token of the words of all documents."""
+    return [position for words in documents for position in words.positions]
+
+
+def _gold(rows: Sequence[LabeledWindow], documents: Sequence[Words], field: Field) -> np.ndarray:
     """Return the tags of all words, (W,)."""
-    return np.array([rows[window].gold[field.name][token] for each in words for window, token in each.places])  # type: ignore[index]
+    return np.array([rows[window].gold[field.name][token] for window, token in _positions(documents)])  # type: ignore[index]
+
+
+def _probabilities(
+    setup: TrainingSetup, labels: Sequence[PseudoLabel], documents: Sequence[Words], field: Field
+) -> np.ndarray:
+    """Return the probabilities of the tags of all words, (W, K)."""
+    before = len(setup.windower.before)
+    return np.array([labels[window][field.name][before + token].numpy() for window, token in _positions(documents)])
 
 
 def _helps(classifier: SpellingClassifier, setup: TrainingSetup, teacher: Discriminator, field: Field) -> bool:
@@ -188,14 +205,7 @@ def _helps(classifier: SpellingClassifier, setup: TrainingSetup, teacher: Discri
         return True
     rows = windows_of(dev, setup.windower, [field])
     words = words_of([document.text for document in dev], rows)
-    before = len(setup.windower.before)
-    predicted: list[torch.Tensor] = [torch.empty(0)] * len(rows)
-    for indices, batch in in_batches(rows, BATCH_SIZE, setup.windower, ()):
-        probabilities = teacher.predict_logits(batch.to(setup.accelerator.device))[field.name].softmax(-1)
-        for row, index in enumerate(indices):
-            predicted[index] = probabilities[row].float().cpu()
-    alone = np.array([predicted[window][before + token].numpy() for each in words for window, token in each.places])
-    gold = _gold(rows, words, field)
+    alone, gold = _probabilities(setup, _predict(setup, teacher, rows), words, field), _gold(rows, words, field)
     combined = classifier.combine_with_teacher(alone, words)
     losses = [calibrated_loss(probabilities, gold, np.ones(len(gold))) for probabilities in (alone, combined)]
     return losses[1] < losses[0]

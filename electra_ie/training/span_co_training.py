@@ -45,11 +45,11 @@ class Words:
 
     Attributes:
         texts: The text of each word.
-        places: The index of its window, and of its token within the window, without special tokens.
+        positions: The index of its window, and of its token within the window, without special tokens.
     """
 
     texts: list[str]
-    places: list[tuple[int, int]]
+    positions: list[tuple[int, int]]
 
 
 def words_of(texts: Sequence[str], windows: Sequence[LabeledWindow]) -> list[Words]:
@@ -61,7 +61,7 @@ def words_of(texts: Sequence[str], windows: Sequence[LabeledWindow]) -> list[Wor
             start, end = window.offsets[token]
             if start < end:
                 words[document].texts.append(texts[document][start:end])
-                words[document].places.append((index, token))
+                words[document].positions.append((index, token))
     return words
 
 
@@ -102,7 +102,7 @@ class SpellingClassifier:
         return self._combined(teacher, self._probabilities(self._read(words))) if len(teacher) else teacher
 
     def _read(self, words: Sequence[Words]) -> scipy.sparse.csr_matrix:
-        return self.hasher.transform(features for each in words for features in features_of(each.texts))
+        return self.hasher.transform(features for document in words for features in features_of(document.texts))
 
     def _probabilities(self, rows: scipy.sparse.csr_matrix) -> np.ndarray:
         probabilities = np.zeros((rows.shape[0], self.tags))

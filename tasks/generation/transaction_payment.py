@@ -96,7 +96,7 @@ class Payment:
         return f"{first[0]}. {last}" if form < 0.15 else f"{last} {first}" if form < 0.25 else f"{first} {last}"
 
     def unlike(self, name: str, draw: Callable[[], str]) -> str:
-        """Return a name that shares its first and its last word with no word of `name`."""
+        """Return a name whose first and last words do not occur in `name`."""
         while {(other := draw()).split()[0], other.split()[-1]} & set(name.split()):
             pass
         return other

@@ -25,7 +25,7 @@ def fitted(folder: str, documents, pool=(), dev=(), sharp: float = 1.0) -> Featu
     windower, teacher = tiny.windower_of(folder), tiny.discriminator_of(folder, sharp=sharp)
     classifier = FeatureClassifier(teacher.fields, FrozenEncoder(teacher, windower))
     labeled, unlabeled, dev_rows = (tiny.rows(windower, part) for part in (documents, pool, dev))
-    classifier.fit(labeled, unlabeled, dev_rows, teacher, windower, seed=0)
+    classifier.fit(labeled, unlabeled, dev_rows, teacher, seed=0)
     return classifier
 
 
@@ -236,3 +236,21 @@ def test_co_training_is_not_used_with_many_labels(encoder, monkeypatch):
     monkeypatch.setattr("electra_ie.training.co_training.MAX_WINDOWS", 40)
     assert fitted(encoder("bert"), tiny.documents(40)).layers
     assert not fitted(encoder("bert"), tiny.documents(41)).layers
+
+
+def test_frozen_encoder_reads_each_sentence_once(encoder, monkeypatch):
+    frozen = FrozenEncoder(tiny.discriminator_of(encoder("bert")), tiny.windower_of(encoder("bert")))
+    counts = []
+    read = FrozenEncoder.read
+
+    def count(self, windows):
+        counts.append(len(windows))
+        return read(self, windows)
+
+    monkeypatch.setattr(FrozenEncoder, "read", count)
+    first = frozen.read_sentences(["the bank", "a river", "the bank"])
+    again = frozen.read_sentences(["a river", "the goods", "the bank"])
+    assert counts == [2, 1]
+    assert np.array_equal(first[0], first[2])
+    assert np.array_equal(again[[0, 2]], first[[1, 0]])
+    assert not np.allclose(again[1], again[0])

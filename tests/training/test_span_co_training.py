@@ -27,8 +27,8 @@ def test_words_are_those_that_have_a_tag(encoder):
     assert len(windows) > len(texts) + 2
     for text, row in zip(texts, words, strict=True):
         assert "".join(row.texts) == "".join(text.split())
-        assert len(set(row.places)) == len(row.places) == len(row.texts)
-        for word, (window, token) in zip(row.texts, row.places, strict=True):
+        assert len(set(row.positions)) == len(row.positions) == len(row.texts)
+        for word, (window, token) in zip(row.texts, row.positions, strict=True):
             start, end = windows[window].window.offsets[token]
             assert text[start:end] == word
 
@@ -110,13 +110,13 @@ def test_pseudo_labels_of_spans_are_the_mean_of_teacher_and_spelling(encoder, si
     before = len(setup.windower.before)
     right: dict[str, list[bool]] = {"plain": [], "combined": []}
     for spans, row in zip(gold, words, strict=True):
-        for window, token in row.places:
+        for window, token in row.positions:
             start, end = setup.pool[window].window.offsets[token]
             in_span = any(span.start < end and start < span.end for span in spans)
             for name, source in (("plain", plain), ("combined", labels)):
                 right[name].append((int(source[window]["names"][before + token].argmax()) > 0) == in_span)
     assert np.mean(right["combined"]) > np.mean(right["plain"]) + 0.1
-    changed = {place for row in words for place in row.places}
+    changed = {place for row in words for place in row.positions}
     for window, (one, other) in enumerate(zip(plain, labels, strict=True)):
         for position in range(len(one["names"])):
             same = torch.equal(one["names"][position], other["names"][position])
