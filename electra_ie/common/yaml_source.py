@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import yaml
@@ -85,6 +85,13 @@ class Source:
             if not isinstance(key, str):
                 raise self.error((*keys, str(key)), f"the key {key!r} is not text.", QUOTE)
 
+    def check_path(self, keys: Keys, path: str) -> None:
+        """Raise UserError for a path of a data file that may leave the folder of the data."""
+        # Both rules on every system, so that a task file is safe to share.
+        if any(part.anchor or ".." in part.parts for part in (PurePosixPath(path), PureWindowsPath(path))):
+            remedy = "Give a path relative to the folder of the data, without .., and the folder by data or --data."
+            raise self.error(keys, f'the path "{path}" may leave the folder of the data.', remedy)
+
     def texts(self, keys: Keys, value: Any) -> tuple[str, ...]:
         """Return `value`, a string or a list of strings. Raises UserError if one is empty, repeated or not a string."""
         strings: list[str] = []
@@ -128,15 +135,20 @@ def count_values(node: yaml.Node, known: dict[int, int], file: Path) -> int:
 
 
 def key_lines(node: yaml.Node | None, file: Path, above: Keys, seen: set[int]) -> Iterator[tuple[Keys, int]]:
-    """Yield each key below the keys `above` with its line.
+    """Yield each key below the keys `above` with its line. The keys of the items of a list are "0", "1", ...
 
     Raises:
         UserError: a key occurs twice, of which PyYAML would keep the last without an error, or is not a string.
     """
     # `seen`: a node is visited once, since aliases repeat it.
-    if not isinstance(node, yaml.MappingNode) or id(node) in seen:
+    if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
         return
     seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield (*above, str(index)), item.start_mark.line + 1
+            yield from key_lines(item, file, (*above, str(index)), seen)
+        return
     names = set()
     for key, value in node.value:
         line = key.start_mark.line + 1

@@ -17,6 +17,7 @@ from electra_ie.common.yaml_source import Source
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document
 from electra_ie.data.fields import KINDS, Field
+from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import jsonl
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED, list_tasks, locate_task, parse_task
@@ -66,6 +67,8 @@ def resolve(
     overrides: Sequence[str] = (),
     *,
     fields: Mapping[str, Any] | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    hints: Mapping[str, Any] | None = None,
     unlabeled: Unlabeled | None = None,
     **kwargs: Any,
 ) -> tuple[Task, TrainSettings]:
@@ -76,11 +79,13 @@ def resolve(
         settings: A YAML file of settings.
         overrides: Settings as `key=value`.
         fields: The fields, for data in memory only.
+        descriptions: Descriptions of labels as in task.yaml, for data in memory only.
+        hints: Hints as in task.yaml, for data in memory only. Their files are relative to the current directory.
         unlabeled: Paths, which become a setting, or texts in memory, which become part of the task.
         kwargs: Settings by name.
 
     Raises:
-        UserError: The data, the fields or the settings are invalid.
+        UserError: The data, the fields, the descriptions, the hints or the settings are invalid.
     """
     paths, texts = _paths_or_texts(unlabeled)
     if isinstance(data, str | os.PathLike):
@@ -91,13 +96,15 @@ def resolve(
             is_task = isinstance(data, Task)
             remedy = f'Give it when the task is loaded: Task.load(..., data="{folder}").' if is_task else "Omit it."
             raise UserError(f'data="{folder}" is a folder of files, for a task given by name or path.', remedy=remedy)
-        task = data if isinstance(data, Task) else _task(data, fields)
+        task = data if isinstance(data, Task) else _task(data, fields, descriptions, hints)
         name, folder = _reference(task)
         plan = TrainSettings.build(settings, tuple(overrides), task=name, unlabeled=paths, **kwargs)
         plan = plan.replace(data=folder)  # not the folder in a file of settings
-    if fields is not None and isinstance(data, str | os.PathLike | Task):
-        remedy = "Omit fields, or pass the records themselves."
-        raise UserError(f"fields is given, but the task {task.name} declares its own fields.", remedy=remedy)
+    if isinstance(data, str | os.PathLike | Task):
+        for name, value in {"fields": fields, "descriptions": descriptions, "hints": hints}.items():
+            if value is not None:
+                remedy = f"Omit {name}, or pass the records themselves."
+                raise UserError(f"{name} is given, but the task {task.name} declares its own {name}.", remedy=remedy)
     return (task if texts is None else _with_unlabeled(task, texts)), plan
 
 
@@ -171,7 +178,12 @@ def _reference(task: Task) -> tuple[str, str | None]:
     return name, None if is_default else os.fspath(task.folder)
 
 
-def _task(data: InMemory, fields: Mapping[str, Any] | None) -> Task:
+def _task(
+    data: InMemory,
+    fields: Mapping[str, Any] | None,
+    descriptions: Mapping[str, str] | None,
+    hints: Mapping[str, Any] | None,
+) -> Task:
     """Return the task of objects in memory. Raises UserError for the first ten faults in fields and records."""
     if not fields:
         example = '{"topic": {"kind": "classes", "labels": ["sport", "other"]}, "names": {"kind": "spans"}}'
@@ -195,6 +207,10 @@ def _task(data: InMemory, fields: Mapping[str, Any] | None) -> Task:
     declarations = {name: _declared(name, fields[name], splits["train"]) for name in fields}
     files = {split: f"{split}.jsonl" for split in splits}
     parts = parse_task({"format": "jsonl", "files": files, "fields": declarations}, source, None)
+    parts = parts._replace(
+        descriptions=parse_descriptions(descriptions or {}, parts.fields, Source(Path("descriptions"), {})),
+        hints=parse_hints(hints or {}, parts.fields, Source(Path("hints"), {})),
+    )
     documents = {
         file: _documents(
             splits[split], tables[split][0], split, () if split == UNLABELED else parts.fields, DEFAULTS, errors
@@ -202,7 +218,7 @@ def _task(data: InMemory, fields: Mapping[str, Any] | None) -> Task:
         for split, file in files.items()
     }
     errors.raise_any("the data in memory")
-    return Task(NAME, *parts, Path(NAME), documents)
+    return Task(name=NAME, file=Path(NAME), memory=documents, **parts._asdict())
 
 
 def _with_unlabeled(task: Task, texts: Any) -> Task:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from electra_ie.common.yaml_source import Source
 from electra_ie.data.document import Document
 from electra_ie.data.document_ids import repeated_ids, with_paths
 from electra_ie.data.fields import Field
+from electra_ie.data.hints import Hint, read_terms
+from electra_ie.data.hints_yaml import declared_descriptions, declared_hints
 from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.plain import ENDINGS
 from electra_ie.data.task_yaml import (
@@ -45,6 +47,8 @@ class Task:
         file: The task.yaml.
         memory: Documents by file name, for those of `files` that are not read from `folder`, because the data were
             passed as Python objects. None for a file of a saved run, which keeps no copy of them.
+        descriptions: What labels mean, in a sentence or phrase: texts by label, by field.
+        hints: Lexicons and patterns of labels; those in files without their terms (see `read_hints`).
     """
 
     name: str
@@ -56,6 +60,8 @@ class Task:
     fields: tuple[Field, ...]
     file: Path
     memory: Mapping[str, Sequence[Document] | None] = field(default_factory=dict)
+    descriptions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    hints: tuple[Hint, ...] = ()
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Task:
@@ -72,7 +78,7 @@ class Task:
         mapping, source = Source.read(file)
         source.check_keys((), mapping, KEYS)
         name = file.absolute().parent.name if file.name == TASK_FILE else file.stem
-        return cls(name, *parse_task(mapping, source, data), source.file)
+        return cls(name=name, file=source.file, **parse_task(mapping, source, data)._asdict())
 
     @classmethod
     def from_dict(
@@ -95,13 +101,13 @@ class Task:
         name = str(mapping.get("name", "")) or Path(file).stem
         in_memory = source.texts((MEMORY,), mapping[MEMORY]) if MEMORY in mapping else ()
         memory = dict.fromkeys(in_memory) if data is None else {}
-        return cls(name, *parse_task(parts, source, data), source.file, memory)
+        return cls(name=name, file=source.file, memory=memory, **parse_task(parts, source, data)._asdict())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the task with the keys of task.yaml, for a run to save.
 
         The folder is an absolute path. It is omitted if no file is read from it. Documents in memory are not included:
-        `in_memory` lists the names of their files.
+        `in_memory` lists the names of their files. Nor are the terms of hints in files.
         """
         return {
             "name": self.name,
@@ -112,6 +118,8 @@ class Task:
             **({MEMORY: list(self.memory)} if self.memory else {}),
             "options": dict(self.options),
             "fields": {declared.name: declaration(declared) for declared in self.fields},
+            "descriptions": declared_descriptions(self.descriptions),
+            "hints": declared_hints(self.hints),
         }
 
     @property
@@ -129,9 +137,14 @@ class Task:
         """The origin of the data, for messages: the folder, or the task's name if all documents are in memory."""
         return self.folder if self.paths else self.name
 
-    def without_folder(self) -> dict[str, Any]:
-        """Return `as_dict` without the folder, which means nothing on another machine and may be private."""
-        return {key: value for key, value in self.as_dict().items() if key != "data"}
+    def shareable(self) -> dict[str, Any]:
+        """Return `as_dict` without what may be private: the folder, and the terms of hints.
+
+        The folder means nothing on another machine. Hints in files keep the name of their file.
+        """
+        content = {key: value for key, value in self.as_dict().items() if key != "data"}
+        content["hints"] = declared_hints([hint for hint in self.hints if hint.file or hint.pattern])
+        return {key: value for key, value in content.items() if value or key not in ("descriptions", "hints")}
 
     @property
     def card(self) -> Path | None:
@@ -186,6 +199,33 @@ class Task:
             if not any(declared.name in document.gold for document in documents):
                 warn(f'{self.name}: no record of the split "{split}" has a value for the field {declared.name}.')
         return documents
+
+    def read_hints(self) -> tuple[Hint, ...]:
+        """Return the hints, those in files with their terms.
+
+        Raises:
+            UserError: A file does not exist, leads out of the folder, has no term, or has a line that is blank or not
+                UTF-8. Several errors are raised as one, with the first ten in its `errors`.
+        """
+        errors = ErrorCollector()
+        hints = tuple(self._read_hint(hint, errors) for hint in self.hints)
+        errors.raise_any(f"the hints of the task {self.name}")
+        return hints
+
+    def _read_hint(self, hint: Hint, errors: ErrorCollector) -> Hint:
+        """Return a hint with its terms; collect the errors of its file."""
+        if not hint.file:
+            return hint
+        path = self.folder / hint.file
+        try:
+            self.check_data_files(path)
+            if not path.exists():
+                remedy = "Give its path relative to the folder of the data, and another folder by data or --data."
+                raise UserError(f'the file of the hint "{hint.name}" does not exist.', file=path, remedy=remedy)
+            return replace(hint, terms=read_terms(path, errors.add))
+        except UserError as error:
+            errors.add(error)
+            return hint
 
     def _refuse_unsaved(self, split: str) -> None:
         """Raise UserError for a split of a saved run whose documents were passed as Python objects."""

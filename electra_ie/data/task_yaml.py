@@ -8,6 +8,8 @@ options: {text: body}               # of the reader
 fields:
   topic: {kind: classes, labels: [fraud, other], from: category}
   entities: {kind: spans, labels: [PER], overlaps: count}
+descriptions: {fraud: A payment obtained by deception.}   # of labels
+hints: {PER: {file: names.txt}}     # lexicons and patterns, see `hints_yaml`
 """
 
 from __future__ import annotations
@@ -15,16 +17,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import ROOT
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.fields import KINDS, Field
+from electra_ie.data.hints import Hint
+from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import READERS
 
-KEYS = ("description", "format", "data", "files", "options", "fields")
+KEYS = ("description", "format", "data", "files", "options", "fields", "descriptions", "hints")
 MEMORY = "in_memory"
 """A key that only the task.yaml of a run has: the files whose documents were passed as Python objects."""
 FIELD_KEYS = ("kind", "labels", "from", "overlaps")
@@ -48,6 +52,8 @@ class TaskParts(NamedTuple):
     files: Mapping[str, tuple[str, ...]]
     options: Mapping[str, Any]
     fields: tuple[Field, ...]
+    descriptions: Mapping[str, Mapping[str, str]]
+    hints: tuple[Hint, ...]
 
 
 def shipped(folder: str) -> Path:
@@ -103,7 +109,10 @@ def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLi
         reader.check(field, source.file, source.line(("fields", field.name, "kind")))
     folder = Path(data) if data is not None else Path(os.path.normpath(source.file.parent / mapping.get("data", ".")))
     files = _files(mapping["files"], source)
-    return TaskParts(mapping.get("description", ""), reader.name, folder, files, dict(options), fields)
+    descriptions = parse_descriptions(mapping.get("descriptions", {}), fields, source)
+    hints = parse_hints(mapping.get("hints", {}), fields, source)
+    description = mapping.get("description", "")
+    return TaskParts(description, reader.name, folder, files, dict(options), fields, descriptions, hints)
 
 
 def _files(value: Any, source: Source) -> dict[str, tuple[str, ...]]:
@@ -115,11 +124,7 @@ def _files(value: Any, source: Source) -> dict[str, tuple[str, ...]]:
     for split, names in value.items():
         files[split] = source.texts(("files", split), names)
         for name in files[split]:
-            # Both rules on every system, so that a task file is safe to share.
-            paths = PurePosixPath(name), PureWindowsPath(name)
-            if any(path.anchor or ".." in path.parts for path in paths):
-                remedy = "Give a path relative to the folder of the data, without .., and the folder by data or --data."
-                raise source.error(("files", split), f'the path "{name}" may leave the folder of the data.', remedy)
+            source.check_path(("files", split), name)
     return files
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -25,6 +27,8 @@ from electra_ie.data.gold_checks import (
     warn_of_rare_labels,
     warn_of_shared_texts,
 )
+from electra_ie.data.hints import Hint
+from electra_ie.data.hints_yaml import declared_descriptions
 from electra_ie.data.label_budget import keep_labels, sample
 from electra_ie.data.readers import read_unlabeled
 from electra_ie.data.task import Task
@@ -36,20 +40,28 @@ MAX_LOST = 0.05
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The documents of a run: `train` labeled, `pool` unlabeled, `dev` to select the checkpoint (may be empty)."""
+    """The documents of a run: `train` labeled, `pool` unlabeled, `dev` to select the checkpoint (may be empty).
+
+    `hints` are the hints of the task with their terms, and `descriptions` its descriptions of labels, by field.
+    """
 
     train: list[Document]
     pool: list[Document]
     dev: list[Document]
+    hints: tuple[Hint, ...] = ()
+    descriptions: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of all ids, texts and gold, in order."""
+        """SHA-256 of all ids, texts and gold, in order, and of hints and descriptions if there are any."""
         digest = hashlib.sha256()
         for split in (self.train, self.pool, self.dev):
             for document in split:
                 digest.update(as_bytes(document))
             digest.update(b"\n")
+        if self.hints or self.descriptions:
+            content = [hint.hash for hint in self.hints], declared_descriptions(self.descriptions)
+            digest.update(json.dumps(content, sort_keys=True).encode("ascii"))
         return digest.hexdigest()
 
     @classmethod
@@ -57,9 +69,10 @@ class TrainingData:
         """Read the documents for these settings, and warn of labels without an example and of leakage into dev.
 
         Raises:
-            UserError: a file or record is invalid, train or dev has no label, the label budget is larger than the
+            UserError: a file, record or hint is invalid, train or dev has no label, the label budget is larger than the
                 number of labeled documents, or spans overlap and the task does not allow it.
         """
+        hints = task.read_hints()
         read = task.read_splits(split for split in ("train", "dev") if split == "train" or split in task.splits)
         documents = read["train"]
         train = [document for document in documents if document.gold]
@@ -88,7 +101,7 @@ class TrainingData:
         for field in task.fields:
             refuse_lost_spans(field, [*train, *dev], task)
             warn_of_rare_labels(field, train)
-        return cls(train, pool, dev)
+        return cls(train, pool, dev, hints, task.descriptions)
 
     def windower(
         self,

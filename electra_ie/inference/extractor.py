@@ -179,7 +179,7 @@ class Extractor:
                 "this is the folder of a task, whose task.yaml would be replaced.", file=folder, remedy=remedy
             )
         save_fields(folder, self.discriminator, self.windower, self.edges)
-        write(folder / TASK, yaml.safe_dump(self._task().without_folder(), sort_keys=False, allow_unicode=True))
+        write(folder / TASK, yaml.safe_dump(self._task().shareable(), sort_keys=False, allow_unicode=True))
 
     def _task(self) -> Task:
         """Return the task that the extractor was loaded with, or one with its fields."""

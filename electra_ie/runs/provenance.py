@@ -88,7 +88,7 @@ def read_audit(run: Path) -> dict[str, Any]:
 
 def settings_files(run: Path) -> dict[str, str]:
     """Return the hashes of run.yaml and of task.yaml, the latter without its data folder, which a push removes."""
-    task = json.dumps(load_task(run).without_folder(), sort_keys=True)
+    task = json.dumps(load_task(run).shareable(), sort_keys=True)
     return {SETTINGS: hashing.of_file(run / SETTINGS), TASK: hashing.of_text(task)}
 
 

@@ -78,7 +78,7 @@ def plan_run_upload(folder: Path) -> Upload:
         if path.is_symlink():
             message = "this is a link, which may lead out of the run."
             raise UserError(message, file=path, remedy="Replace the link by a copy of the file.")
-    files[TASK] = yaml.safe_dump(task.without_folder(), sort_keys=False, allow_unicode=True).encode()
+    files[TASK] = yaml.safe_dump(task.shareable(), sort_keys=False, allow_unicode=True).encode()
     settings = Source.read(folder / SETTINGS)[0]
     _warn_of_paths(folder / SETTINGS, settings)
     if settings.get("include_examples"):
@@ -170,8 +170,12 @@ def is_data_path(path: str) -> bool:
 
 
 def _as_jsonl(task: Task) -> dict[str, Any]:
-    """Return the content of task.yaml for the uploaded JSON lines, which lie in the same folder."""
-    content = task.without_folder()
+    """Return the content of task.yaml for the uploaded JSON lines, which are in the same folder.
+
+    Hints are not included: their files are not uploaded.
+    """
+    content = task.shareable()
+    content.pop("hints", None)
     del content["name"], content["options"]
     content["format"] = "jsonl"
     content["files"] = {split: f"{split}.jsonl" for split in task.splits}

@@ -236,7 +236,7 @@ def test_a_run_has_no_text_and_is_scored_and_verified_with_the_records_or_their_
         content = file.read_bytes()
         assert not any(record["text"].encode() in content for split in SPLITS for record in records[split]), file
     sent = yaml.safe_load(plan_push(run, "acme/payments").files["task.yaml"])
-    assert Task.from_dict(sent, tmp_path / "task.yaml").without_folder() == sent, "a push keeps what the task says"
+    assert Task.from_dict(sent, tmp_path / "task.yaml").shareable() == sent, "a push keeps what the task says"
     saved = load_task(run).as_dict()
     assert saved["format"] == "jsonl"
     assert saved["files"]["dev"] == ["dev.jsonl"]
