@@ -71,6 +71,25 @@ def tasks(
 
 
 @app.command()
+def hints(
+    task: Annotated[str, typer.Argument(help="Name of a task, or path of a task.yaml.", show_default=False)],
+    data: Data = None,
+    label_budget: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of labeled documents to use, drawn as by train; the others count as unlabeled texts.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Random seed of the label budget.")] = 0,
+) -> None:
+    """Show how often the hints of a task match, and how often they are right, on train and the unlabeled texts."""
+    from electra_ie.cli.listing import show_hints
+
+    show_hints(task, data, label_budget, seed)
+
+
+@app.command()
 def train(
     task: Annotated[str, typer.Argument(help="Name of a task, or path of a task.yaml.", show_default=False)],
     output: Annotated[

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from electra_ie.cli.tables import DASH, or_dash, print_table, score_table
+from electra_ie.common.errors import UserError
 from electra_ie.common.escaping import escape_controls
 from electra_ie.common.files import CARD
-from electra_ie.common.logs import notice
+from electra_ie.common.logs import notice, warn
 from electra_ie.common.progress import output
 from electra_ie.data.fields import count_labels
+from electra_ie.data.hint_scores import HintScore, score_hints
+from electra_ie.data.label_budget import check_budget, keep_labels
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import list_tasks
+from electra_ie.data.task_yaml import UNLABELED, list_tasks
 from electra_ie.runs.layout import COMPARED, PRETRAINING
 
 if TYPE_CHECKING:
@@ -80,6 +83,50 @@ def _sizes(task: Task) -> None:
         print_table(
             [{field.name: label, **{split: count[label] for split, count in counts.items()}} for label in labels]
         )
+
+
+def show_hints(name: str, data: str | None, label_budget: int | None, seed: int) -> None:
+    """Print precision, coverage and matches of the hints of a task, and a warning for each useless one.
+
+    Args:
+        name: The name or path of the task.
+        data: The folder of its files, instead of the one in task.yaml.
+        label_budget: The number of labeled documents, drawn as in training; the others count as unlabeled. None: all.
+        seed: The seed of the draw.
+
+    Raises:
+        UserError: The task has no hints, or the task, its hints or its data are invalid.
+    """
+    task = Task.load(name, data)
+    if not task.hints:
+        remedy = "Add them to task.yaml: hints: {LABEL: {terms: [...]}}, with pattern or file instead of terms."
+        raise UserError("the task has no hints.", file=task.file, remedy=remedy)
+    hints = task.read_hints()
+    splits = task.read_splits(split for split in ("train", UNLABELED) if split in task.splits)
+    documents, pool = splits.get("train", []), splits.get(UNLABELED, [])
+    if label_budget is not None:
+        check_budget(label_budget, [document for document in documents if document.gold])
+        labeled, rest = keep_labels(documents, task.fields, label_budget, seed)
+        documents = [*labeled, *rest]
+    scores = score_hints(hints, task.fields, [*documents, *pool])
+    print_table([_hint_row(score) for score in scores])
+    for score in scores:
+        if score.warning:
+            warn(score.warning)
+
+
+def _hint_row(score: HintScore) -> dict[str, object]:
+    is_span = score.unit == "spans"
+    return {
+        "hint": score.hint.name,
+        "unit": score.unit,
+        "matches": score.matches,
+        "partly right": score.partial if is_span else None,
+        "precision": or_dash(score.precision),
+        "gold": score.gold,
+        "coverage": or_dash(score.coverage),
+        "matches, unlabeled": score.unlabeled,
+    }
 
 
 def show_scores(scores: SplitScores, split: str) -> None:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Literal
 
+from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 
@@ -50,6 +51,15 @@ def keep_labels(
     unlabeled = [document for document in documents if not document.gold]
     order = ordered(labeled, fields, seed, draw)
     return order[:budget], [document.unlabeled() for document in order[budget:]] + unlabeled
+
+
+def check_budget(labels: int | None, train: Sequence[Document]) -> None:
+    """Raise UserError for a label budget larger than the number of labeled documents."""
+    if labels is not None and labels > len(train):
+        raise UserError(
+            f"--label-budget {labels}: train has {len(train)} labeled documents.",
+            remedy=f"Give at most {len(train)}, or omit --label-budget to use all.",
+        )
 
 
 def sample(documents: Sequence[Document], size: int, seed: int) -> list[Document]:

@@ -29,7 +29,7 @@ from electra_ie.data.gold_checks import (
 )
 from electra_ie.data.hints import Hint
 from electra_ie.data.hints_yaml import declared_descriptions
-from electra_ie.data.label_budget import keep_labels, sample
+from electra_ie.data.label_budget import check_budget, keep_labels, sample
 from electra_ie.data.readers import read_unlabeled
 from electra_ie.data.task import Task
 from electra_ie.data.windowing import LabeledWindow, WindowTokenizer, label
@@ -187,12 +187,3 @@ def windows_of(
 ) -> list[LabeledWindow]:
     """Return the windows of documents, with their gold."""
     return [row for document in documents for row in label(document, windower(document.text), fields)]
-
-
-def check_budget(labels: int | None, train: Sequence[Document]) -> None:
-    """Raise UserError for a label budget larger than the number of labeled documents."""
-    if labels is not None and labels > len(train):
-        raise UserError(
-            f"--label-budget {labels}: train has {len(train)} labeled documents.",
-            remedy=f"Give at most {len(train)}, or omit --label-budget to use all.",
-        )

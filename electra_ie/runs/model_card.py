@@ -249,6 +249,12 @@ def _fields(facts: RunSummary) -> Iterator[str]:
     kinds = {"classes": "one of", "flags": "any of, or none", "spans": "spans of text"}
     for field in facts.task.fields:
         yield f"| {field.name} | {field.kind}: {kinds[field.kind]} | {', '.join(map(_plain, field.labels))} |"
+    if facts.task.descriptions:
+        yield ""
+        yield "| field | label | meaning |"
+        yield "| --- | --- | --- |"
+        for name, texts in facts.task.descriptions.items():
+            yield from (f"| {name} | {_plain(label)} | {_plain(text)} |" for label, text in texts.items())
 
 
 def _scores(facts: RunSummary) -> Iterator[str]:
@@ -391,7 +397,20 @@ def _data(facts: RunSummary) -> Iterator[str]:
         absent = [_plain(label) for label in field.labels if label not in counts]
         unseen = f" **Never: {', '.join(absent)}.**" if absent else ""
         yield f"- `{field.name}`: {seen}.{unseen}"
+    yield from _hints(facts)
     yield from _overlap(facts.audit["overlap"])
+
+
+def _hints(facts: RunSummary) -> Iterator[str]:
+    """Yield the hints with their sizes and hashes. Terms may be private and are not shown."""
+    hints = facts.audit.get("hints", {})
+    if hints:
+        yield ""
+        yield "Hints, which are weak evidence for a label (size, SHA-256 of the content):"
+        yield ""
+    for name, recorded in hints.items():
+        value, _, size = recorded.partition(" ")
+        yield f"- {_plain(name)} {size}: `{value[:SHOWN]}`"
 
 
 def _overlap(overlap: Mapping[str, Any]) -> Iterator[str]:

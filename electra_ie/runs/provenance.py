@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
@@ -22,6 +22,7 @@ from electra_ie.common.files import ROOT, parse, repository_of, write
 from electra_ie.common.logs import notice, silenced, warn
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, of_documents
+from electra_ie.data.hints import Hint
 from electra_ie.data.leakage import overlaps
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED
@@ -57,6 +58,7 @@ def write_audit(run: Path, task: Task, settings: TrainSettings, corpus: Training
         "seeds": {"seed": settings.seed},
         "data": dict(data_files(task, settings)),
         "splits": {name: split_sum(documents) for name, documents in splits.items()},
+        **({"hints": {hint.name: hint_sum(hint) for hint in corpus.hints}} if corpus.hints else {}),
         "code": code_now(),
         "revision": git_revision(checkout),
         "packages": packages_sum(),
@@ -94,7 +96,7 @@ def settings_files(run: Path) -> dict[str, str]:
 
 def data_files(task: Task, settings: TrainSettings) -> Iterator[tuple[str, str]]:
     """Yield name and hash of each data file or folder that the run reads. Files of the task have their name in it."""
-    for name in task_files(task, settings):
+    for name in dict.fromkeys([*task_files(task, settings), *_existing(task, (hint.file for hint in task.hints))]):
         yield name, hashing.of_path(task.folder / name)
     for path in texts_added(task, settings):
         if Path(path).is_file() or Path(path).is_dir():
@@ -105,7 +107,12 @@ def task_files(task: Task, settings: TrainSettings) -> Iterator[str]:
     """Yield the names of the task's existing files that the run reads; no devices, pipes or links out of the folder."""
     splits = [split for split in task.splits if split != UNLABELED or _uses_unlabeled(task, settings)]
     names = dict.fromkeys(name for split in splits for name in task.files[split])
-    for name in (name for name in names if name not in task.memory):
+    yield from _existing(task, (name for name in names if name not in task.memory))
+
+
+def _existing(task: Task, names: Iterable[str]) -> Iterator[str]:
+    """Yield the names of existing files of the task; no devices, pipes or links out of the folder."""
+    for name in filter(None, names):
         with suppress(UserError):  # reading the split raises the same error
             task.check_data_files(task.folder / name)
             if (task.folder / name).exists():
@@ -124,6 +131,11 @@ def _uses_unlabeled(task: Task, settings: TrainSettings) -> bool:
 def split_sum(documents: Sequence[Document]) -> str:
     """Return hash and size of a split as it was drawn."""
     return f"{of_documents(documents)} ({len(documents)} documents)"
+
+
+def hint_sum(hint: Hint) -> str:
+    """Return hash and size of a hint, which does not reveal its terms."""
+    return f"{hint.hash} ({'1 pattern' if hint.pattern else f'{len(hint.terms)} terms'})"
 
 
 def code_now() -> dict[str, str]:
