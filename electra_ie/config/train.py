@@ -143,6 +143,11 @@ class TrainSettings(BaseSettings):
         "logistic regression on the states of the pretrained encoder (classes), on words and sentences (flags), or on "
         "the spelling of words and their neighbors (spans).",
     )
+    label_texts: bool = Field(
+        default=True,
+        description="Also train on the description of each label, or on its name, as a labeled text (fields of kind "
+        "classes and flags).",
+    )
     mask_ratio: float = Field(
         default=0.15, ge=0, le=0.9, description="Share of the tokens of an unlabeled text that are masked."
     )

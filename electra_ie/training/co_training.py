@@ -62,6 +62,7 @@ class FeatureClassifier:
     def fit(
         self,
         labeled: Sequence[LabeledWindow],
+        about_labels: Sequence[LabeledWindow],
         pool: Sequence[LabeledWindow],
         dev: Sequence[LabeledWindow],
         teacher: Discriminator,
@@ -69,24 +70,27 @@ class FeatureClassifier:
     ) -> None:
         """Fit a regression for each field, and keep those that help the teacher.
 
-        pool: unlabeled windows, sampled by `seed`. dev: may be empty.
+        about_labels: labeled windows of texts about the classes. pool: unlabeled windows, sampled by `seed`. dev: may
+        be empty.
         """
         rng = random.Random(f"second view {seed}")  # the name is part of the seed: another one changes trained weights
         sampled = rng.sample(list(pool), min(MAX_WINDOWS, len(pool)))
         unlabeled_states: np.ndarray | None = None
         for field in self.fields:
-            rows, dev_rows = ([row for row in windows if field.name in row.gold] for windows in (labeled, dev))
+            rows, about, dev_rows = (
+                [row for row in windows if field.name in row.gold] for windows in (labeled, about_labels, dev)
+            )
             if len(rows) > MAX_WINDOWS:
                 continue
-            gold = np.array([row.gold[field.name] for row in rows], dtype=int)
-            weights = np.array([row.window.weight for row in rows])
-            texts_per_class = np.bincount(gold, weights)
+            gold = np.array([row.gold[field.name] for row in [*rows, *about]], dtype=int)
+            weights = np.array([row.window.weight for row in [*rows, *about]])
+            texts_per_class = np.bincount(gold[: len(rows)], weights[: len(rows)])
             has_single_label = bool(((texts_per_class > 0) & (texts_per_class < SINGLE_TEXT)).any())
             if np.count_nonzero(texts_per_class) <= 1 or (not dev_rows and has_single_label):
                 continue
             if unlabeled_states is None:
                 unlabeled_states = self.encoder.read(sampled)
-            model = self_trained(self.encoder.read(rows), gold, weights, unlabeled_states)
+            model = self_trained(self.encoder.read([*rows, *about]), gold, weights, unlabeled_states)
             layer = _layer(model, field)
             if not dev_rows or self._helps(field, layer.to(self.encoder.device), teacher, dev_rows):
                 self.layers[field.name] = layer.to(self.encoder.device)

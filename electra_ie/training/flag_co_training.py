@@ -16,7 +16,7 @@ unlabeled texts in the next round.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import Any
 
@@ -39,6 +39,8 @@ ESTIMATES = 3
 """Estimates of which sentence has the evidence, in each round."""
 SCALE = 2.0
 """The standard deviation of a view's scores on unlabeled texts, in logits: the confidence of its probabilities."""
+LABEL_TEXT_WEIGHT = 2.0
+"""The weight of a text about a flag, its description or name, relative to a labeled one."""
 MIN_TEXTS = 2
 """A flag of fewer labeled texts, or with fewer texts without it, is left to the teacher."""
 TEACHER_WEIGHT = 0.5
@@ -70,18 +72,25 @@ class CoTrainedFlags:
         self.shares = self.gold.mean(0)
         self.views: list[Any] = [_Words(), _Sentences(encode)]
 
-    def fit(self, labeled: Sequence[str], unlabeled: Sequence[str]) -> None:
-        """Train the views on labeled texts, in the order of the gold, and on unlabeled ones."""
-        targets, weights = self.gold, np.ones(len(labeled))
+    def fit(self, labeled: Sequence[str], unlabeled: Sequence[str], about_flags: Mapping[int, str]) -> None:
+        """Train the views on labeled texts, in the order of the gold, and on unlabeled ones.
+
+        about_flags: texts about flags by their index. Each counts as a text with this flag alone.
+        """
+        about = {column: about_flags[flag] for column, flag in enumerate(self.columns.tolist()) if flag in about_flags}
+        known_texts = [*labeled, *about.values()]
+        known = np.vstack([self.gold, np.eye(len(self.columns))[list(about)]])
+        known_weights = np.concatenate([np.ones(len(labeled)), np.full(len(about), LABEL_TEXT_WEIGHT)])
+        targets, weights = known, known_weights
         for view in self.views:
-            view.read_training_texts([*labeled, *unlabeled])
+            view.read_training_texts([*known_texts, *unlabeled])
         for _ in range(ROUNDS):
             logits = np.zeros((len(unlabeled), len(self.columns)))
             for view in self.views:
                 view.fit(targets, weights)
-                logits += _standardized(view.scores_of_training_texts()[len(labeled) :])
-            targets = np.vstack([self.gold, aligned(logits / math.sqrt(len(self.views)), self.shares)])
-            weights = np.concatenate([np.ones(len(labeled)), np.full(len(unlabeled), UNLABELED_WEIGHT)])
+                logits += _standardized(view.scores_of_training_texts()[len(known) :])
+            targets = np.vstack([known, aligned(logits / math.sqrt(len(self.views)), self.shares)])
+            weights = np.concatenate([known_weights, np.full(len(unlabeled), UNLABELED_WEIGHT)])
 
     def combine_with_teacher(self, teacher: np.ndarray, texts: Sequence[str]) -> np.ndarray:
         """Return the logits (N, K) of a teacher for unlabeled texts, for the flags in `columns` added to the views'."""

@@ -61,7 +61,7 @@ def _classifier(setup: TrainingSetup, teacher: Discriminator) -> FeatureClassifi
         return None
     dev = windows_of(setup.data.dev, setup.windower, setup.task.fields)
     classifier = FeatureClassifier(setup.task.fields, setup.frozen_encoder)
-    classifier.fit(setup.labeled, setup.pool, dev, teacher, setup.settings.seed)
+    classifier.fit(setup.labeled, setup.label_windows, setup.pool, dev, teacher, setup.settings.seed)
     return classifier if classifier.layers else None
 
 
@@ -137,7 +137,12 @@ def _views(setup: TrainingSetup, teacher: Discriminator, field: Field) -> CoTrai
         return None
     texts = [document.text for document in setup.pool_documents]
     random.Random(f"flag views {setup.settings.seed}").shuffle(texts)
-    views.fit([document.text for document in labeled], texts[:MAX_TEXTS])
+    about_flags = {
+        field.labels.index(document.gold[field.name][0]): document.text
+        for document in setup.label_texts
+        if field.name in document.gold
+    }
+    views.fit([document.text for document in labeled], texts[:MAX_TEXTS], about_flags)
     return views if _help(views, setup, teacher, field) else None
 
 

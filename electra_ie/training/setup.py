@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
+from electra_ie.data.label_texts import label_texts
 from electra_ie.data.span_boundaries import edges_of
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData, windows_of
@@ -40,9 +41,9 @@ class TrainingSetup:
     """What a run trains, and on what.
 
     settings: with every value that follows from data and encoder filled in. labeled, pool: windows with and without
-    labels. pool_documents: the documents of the windows in `pool`. generator: None for the supervised preset, and where
-    there is no unlabeled text for a teacher to label. frozen_encoder: for co-training; None without it. description:
-    how messages call the run.
+    labels. label_texts, label_windows: labeled documents about the labels, and their windows. pool_documents: the
+    documents of the windows in `pool`. generator: None for the supervised preset, and where there is no unlabeled text
+    for a teacher to label. frozen_encoder: for co-training; None without it. description: how messages call the run.
     """
 
     task: Task
@@ -51,6 +52,8 @@ class TrainingSetup:
     accelerator: Accelerator
     windower: WindowTokenizer
     labeled: list[LabeledWindow]
+    label_texts: list[Document]
+    label_windows: list[LabeledWindow]
     pool: list[LabeledWindow]
     pool_documents: list[Document]
     discriminator: Discriminator
@@ -96,6 +99,7 @@ def set_up(
     )
     windower = student.windower if student else _windower(tokenizer, settings, data, task.fields)
     labeled = windows_of(data.train, windower, task.fields)
+    about_labels = label_texts(task.fields, data.descriptions) if settings.label_texts else []
     init_bias_to_prior(discriminator, labeled)
     settings = settings.with_schedule(len(labeled), discriminator.hidden_size, _has(task.fields, "spans"))
     pool_documents, pool = data.unlabeled_windows(windower, _windows_needed(settings, task.fields), settings.seed)
@@ -115,6 +119,8 @@ def set_up(
         accelerator=accelerator,
         windower=windower,
         labeled=labeled,
+        label_texts=about_labels,
+        label_windows=windows_of(about_labels, windower, task.fields),
         pool=pool,
         pool_documents=pool_documents,
         discriminator=discriminator,

@@ -159,7 +159,8 @@ class Trainer:
         setup, settings, state = self.setup, self.setup.settings, self.state
         pool = setup.pool if settings.reads_unlabeled else ()
         batches = Batches(
-            setup.labeled, pool, (settings.batch_size or 0, settings.unlabeled_batch_size or 0), setup.windower,
+            [*setup.labeled, *setup.label_windows], pool,
+            (settings.batch_size or 0, settings.unlabeled_batch_size or 0), setup.windower,
             setup.task.fields, settings.training_seed, setup.accelerator.process_index,
             setup.accelerator.num_processes,
         )  # fmt: skip
