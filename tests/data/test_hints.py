@@ -338,6 +338,25 @@ def test_data_in_memory_take_descriptions_and_hints():
         resolve("trec_fine", hints={})
 
 
+def test_the_example_of_the_documentation_is_valid(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text("utf-8")
+    (task,) = re.findall(r"<<'YAML'\n(.*?)^YAML$", page, re.M | re.S)
+    (example,) = re.findall(r"^```yaml\n(descriptions:.*?)^```$", page, re.M | re.S)
+    (tmp_path / "task.yaml").write_text(task + example, "utf-8")
+    (tmp_path / "companies.txt").write_text("ACME Ltd\n", "utf-8")
+    payer, amount, *risk = Task.load(tmp_path).read_hints()
+    text = "ACME Ltd paid EUR 9,800 in two parts"
+    assert (found(payer, text), found(amount, text)) == (["ACME Ltd"], ["EUR 9,800"])
+    assert [found(hint, text) for hint in risk] == [[], ["in two parts"]]
+
+
+@pytest.mark.parametrize("name", ["medical_case", "transaction_risk", "trec_fine"])
+def test_every_label_of_a_shipped_task_with_descriptions_has_one(name):
+    task = Task.load(name)
+    described = {(field, label) for field, texts in task.descriptions.items() for label in texts}
+    assert described == {(field.name, label) for field in task.fields for label in field.labels}
+
+
 # What a run keeps, and what leaves the machine
 
 
