@@ -152,7 +152,7 @@ hints:
 
 @pytest.fixture
 def folder(tmp_path):
-    return write(tmp_path / "task", GOOD, people="\ufeffAnn\n# a comment\n #x\r\n  Bo Y. \nAnn\n")
+    return write(tmp_path / "task", GOOD, people="\ufeffAnn\n# a comment\n#x\r\n  Bo Y. \nAnn\n")
 
 
 def test_descriptions_and_hints_are_read(folder):
@@ -388,13 +388,15 @@ def test_a_run_needs_no_lexicon_and_no_term_leaves_the_machine(task, tmp_path, e
         content = file.read_bytes() if file.is_file() else b""
         assert b"Zebrafold" not in content, file
         assert b"Quaggamarsh" not in content or file.name == "task.yaml", file
-    pushed = plan_push(run, "acme/payments").files
-    for name, content in {**pushed, **plan_push_data(str(task), "acme/data").files}.items():
+    pushed, pushed_data = plan_push(run, "acme/payments").files, plan_push_data(str(task), "acme/data").files
+    for name, content in (*pushed.items(), *pushed_data.items()):
         value = content.read_bytes() if isinstance(content, Path) else content
         assert b"Quaggamarsh" not in value, name
         assert b"Zebrafold" not in value, name
     assert "person: people.txt" not in (run / "task.yaml").read_text("utf-8")
     assert b"file: people.txt" in pushed["task.yaml"]
+    assert b"people.txt" not in pushed_data["task.yaml"], "the file is not pushed"
+    assert b"Paid after the | date." in pushed_data["task.yaml"]
     assert verify(run).same
     assert not verify(run).unchecked
     lexicon.write_text("Arden\nZebrafold\nCorvo\n")
@@ -442,16 +444,17 @@ def test_hints_are_scored_on_gold_and_counted_without_it():
         Document(str(index), text, {"names": spans, "topic": topic, "risks": ("late",) if index else ()})
         for index, (text, spans, topic) in enumerate(zip(texts, gold, topics, strict=True))
     ]
-    documents += [Document("3", "Ann, Ann", {"topic": "trade"}), Document("4", "Bo, Ann", {})]
+    documents += [Document("3", "Ann, Ann", {"topic": "trade"}), Document("4", "Bo, Ann", {"topic": "trade_only"})]
+    documents += [Document("5", "Ann", {})]
     hints = (
         lexicon("ann", "paid"),
         Hint("topic", "trade", "trade: terms", ("ann",)),
         Hint("risks", "late", "late: pattern", pattern="nobody"),
     )
     person, trade, late = score_hints(hints, tiny.FIELDS, documents)
-    assert person == HintScore(hints[0], "spans", 5, 1, 1, 3, 3, 3)
+    assert person == HintScore(hints[0], "spans", 5, 1, 1, 3, 3, 4)
     assert (person.precision, person.coverage) == (0.2, 1 / 3)
-    assert trade == HintScore(hints[1], "documents", 3, 2, 0, 2, 4, 1)
+    assert trade == HintScore(hints[1], "documents", 4, 2, 0, 2, 5, 1)
     assert late == HintScore(hints[2], "documents", 1, 1, 0, 2, 3, 0)
     nothing = score_hints([Hint("risks", "late", "late: terms", ("zzz",))], tiny.FIELDS, documents)[0]
     assert (nothing.precision, nothing.coverage) == (None, 0.0)
