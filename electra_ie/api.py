@@ -78,6 +78,8 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
     output: str | os.PathLike[str] | None = None,
     *,
     fields: Mapping[str, Any] | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    hints: Mapping[str, Any] | None = None,
     unlabeled: Unlabeled | None = None,
     settings: str | os.PathLike[str] | None = None,
     overrides: Sequence[str] = (),
@@ -97,6 +99,9 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
         output: The folder of the run (default `runs/<task>-<preset>-<seed>`).
         fields: For data in memory, the fields to predict, as `fields` in task.yaml: `{"risk": {"kind": "flags"}}`.
             `labels` may be omitted: they are the names of a ClassLabel feature, else collected from the training split.
+        descriptions: For data in memory, what labels mean, as `descriptions` in task.yaml.
+        hints: For data in memory, lexicons and patterns of labels, as `hints` in task.yaml. Their files are relative to
+            the current directory.
         unlabeled: Additional unlabeled text: paths of text files, folders or .jsonl files, or a list of texts or
             records, a DataFrame or a Dataset. Strings are paths if all of them exist or contain no space.
         settings: A YAML file of settings, such as the run.yaml of another run.
@@ -131,7 +136,9 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
         kwargs["preset"] = None
     elif resume and output and settings is None and (Path(output) / SETTINGS).is_file():
         settings = Path(output) / SETTINGS
-    task, plan = resolve(data, settings, overrides, fields=fields, unlabeled=unlabeled, **kwargs)
+    task, plan = resolve(
+        data, settings, overrides, fields=fields, descriptions=descriptions, hints=hints, unlabeled=unlabeled, **kwargs
+    )
     if preset == AUTO:
         return _result(train_winner(task, plan, output, resume))
     in_memory = any(name in task.memory for name in task.files.get(UNLABELED, ()))

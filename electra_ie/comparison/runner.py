@@ -82,6 +82,8 @@ def compare(  # noqa: PLR0913 - the options of a public function, all but two by
     output: str | os.PathLike[str] | None = None,
     *,
     fields: Mapping[str, Any] | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    hints: Mapping[str, Any] | None = None,
     unlabeled: Unlabeled | None = None,
     label_budgets: Sequence[int] | None = None,
     presets: Sequence[str] | None = None,
@@ -100,6 +102,8 @@ def compare(  # noqa: PLR0913 - the options of a public function, all but two by
         output: The folder for compare.json, curve.png, the runs, and the winner as a finished run (default
             `runs/<task>-comparison`).
         fields: As for `train`.
+        descriptions: As for `train`.
+        hints: As for `train`.
         unlabeled: As for `train`.
         label_budgets: Numbers of labeled documents (default: all labels).
         presets: The presets, the baseline first (default: supervised, adversarial).
@@ -123,7 +127,9 @@ def compare(  # noqa: PLR0913 - the options of a public function, all but two by
     if resume and not (folder / CONFIG).is_file():
         raise UserError("there is no comparison to resume.", file=folder, remedy="Omit --resume to begin one.")
     file = folder / BASE if resume else settings
-    task, base = resolve(data, file, overrides, fields=fields, unlabeled=unlabeled, **kwargs)
+    task, base = resolve(
+        data, file, overrides, fields=fields, descriptions=descriptions, hints=hints, unlabeled=unlabeled, **kwargs
+    )
     _refuse_set(base, (*VARIED, *LOSS_FIELDS))
     requested: dict[str, Any] = {
         "label_budgets": sorted(set(label_budgets)) if label_budgets else None,
