@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 from electra_ie.data.document import Document, of_documents
 from electra_ie.data.fields import Field
 from electra_ie.data.label_budget import Draw, ordered, sample
+from electra_ie.data.label_texts import label_texts
 from electra_ie.data.task import Task
 
 ROOT = Path(__file__).parents[1]
@@ -28,13 +29,14 @@ MAX_HELD_OUT = 500
 
 @dataclass(frozen=True)
 class Source:
-    """The documents of a data set. train: those without gold join the pool."""
+    """The documents of a data set. train: those without gold join the pool. descriptions: of labels, by field."""
 
     fields: tuple[Field, ...]
     train: Sequence[Document]
     dev: Sequence[Document]
     unlabeled: Sequence[Document]
     test: Sequence[Document]
+    descriptions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,7 @@ class CellData:
     """The documents of a cell and seed.
 
     train: labeled. rest: the other documents of train, without their labels. unlabeled: those of the split of that
-    name. dev: may be empty. test: the documents that are scored.
+    name. dev: may be empty. test: the documents that are scored. descriptions: of labels, by field.
     """
 
     cell: Cell
@@ -92,6 +94,12 @@ class CellData:
     unlabeled: list[Document]
     dev: list[Document]
     test: list[Document]
+    descriptions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def labeled(self, of_field: Field) -> list[Document]:
+        """Return the labeled documents of a field: those of train, and those about its labels."""
+        about_labels = label_texts([of_field], self.descriptions)
+        return [*(document for document in self.train if of_field.name in document.gold), *about_labels]
 
     @property
     def pool(self) -> list[Document]:
@@ -110,8 +118,9 @@ class CellData:
 
     @property
     def hash(self) -> str:
-        """The first 12 digits of the SHA-256 of all documents and their gold."""
-        splits = (self.train, self.rest, self.unlabeled, self.dev, self.test)
+        """The first 12 digits of the SHA-256 of all documents and their gold, and of the texts about labels."""
+        about_labels = label_texts(self.fields, self.descriptions)
+        splits = (self.train, self.rest, self.unlabeled, self.dev, self.test, *([about_labels] if about_labels else []))
         return hashlib.sha256("".join(map(of_documents, splits)).encode("ascii")).hexdigest()[:12]
 
     def task(self) -> Task:
@@ -120,7 +129,8 @@ class CellData:
         memory = {f"{split}.jsonl": documents for split, documents in splits.items() if documents}
         files = {split: (f"{split}.jsonl",) for split, documents in splits.items() if documents}
         name = self.cell.data_set
-        return Task(name, "", "jsonl", Path(), files, {}, self.fields, Path(f"{name}.yaml"), memory)
+        file = Path(f"{name}.yaml")
+        return Task(name, "", "jsonl", Path(), files, {}, self.fields, file, memory, self.descriptions)
 
 
 def draw(cell: Cell, seed: int, held_out: bool = False) -> CellData:
@@ -153,7 +163,7 @@ def draw(cell: Cell, seed: int, held_out: bool = False) -> CellData:
     return CellData(
         cell=cell, seed=seed, fields=source.fields, train=train,
         rest=[*(document.unlabeled() for document in rest), *bare], unlabeled=list(source.unlabeled), dev=dev,
-        test=scored,
+        test=scored, descriptions=source.descriptions,
     )  # fmt: skip
 
 
@@ -163,7 +173,8 @@ def draw(cell: Cell, seed: int, held_out: bool = False) -> CellData:
 def of_task(task: Task) -> Source:
     """Return the documents of a task; the splits dev and unlabeled may be missing."""
     read = task.read_splits(task.splits)
-    return Source(task.fields, read["train"], read.get("dev", []), read.get("unlabeled", []), read["test"])
+    others = read.get("dev", []), read.get("unlabeled", [])
+    return Source(task.fields, read["train"], *others, read["test"], task.descriptions)
 
 
 @lru_cache
@@ -287,7 +298,9 @@ def transaction_risk(seed: int) -> Source:
 
 
 def earlier_transaction_risk(seed: int) -> Source:
-    return of_commit("transaction_risk", COMMIT)
+    source = of_commit("transaction_risk", COMMIT)
+    # The task of that commit has no descriptions; the flags are the same.
+    return replace(source, descriptions=shipped("transaction_risk").descriptions)
 
 
 def bc5cdr(seed: int) -> Source:

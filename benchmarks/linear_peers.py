@@ -65,7 +65,7 @@ def logistic_scores(
 
     Classes: one multinomial regression; a class without a label has the score -inf. Flags: a regression for each flag.
     """
-    gold = gold_of(field, data.train)
+    gold = gold_of(field, data.labeled(field))
     fit = partial(_self_trained if self_training else _fitted, penalty=penalty, labeled=rows, pool=pool)
     if field.kind == "classes":
         model = fit(gold=np.array([field.labels.index(label) for label in gold]))
@@ -131,7 +131,7 @@ def tfidf(field: Field, data: CellData) -> Predict:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-    labeled, pool = vectorizer.fit_transform(texts_of(data.train)), vectorizer.transform(texts_of(data.pool))
+    labeled, pool = vectorizer.fit_transform(texts_of(data.labeled(field))), vectorizer.transform(texts_of(data.pool))
 
     def of_penalty(penalty: float) -> Predict:
         scores = logistic_scores(field, data, penalty, labeled, pool, self_training=False)
@@ -142,7 +142,7 @@ def tfidf(field: Field, data: CellData) -> Predict:
 
 def frozen_states(field: Field, data: CellData) -> Predict:
     """Fit logistic regression with self-training on the mean states of the encoder, which is not trained."""
-    labeled, pool = states(tuple(texts_of(data.train))), states(tuple(texts_of(data.pool)))
+    labeled, pool = states(tuple(texts_of(data.labeled(field)))), states(tuple(texts_of(data.pool)))
 
     def of_penalty(penalty: float) -> Predict:
         scores = logistic_scores(field, data, penalty, labeled, pool, self_training=True)

@@ -27,7 +27,7 @@ def setfit(field: Field, data: CellData) -> Predict:
 
     from electra_ie.models.encoders import resolve_encoder
 
-    gold = gold_of(field, data.train)
+    gold = gold_of(field, data.labeled(field))
     if field.kind == "flags":
         labels: list[Any] = [[int(label in flags) for label in field.labels] for flags in gold]
     else:
@@ -36,7 +36,7 @@ def setfit(field: Field, data: CellData) -> Predict:
     model = SetFitModel.from_pretrained(resolve_encoder(EMBEDDED), multi_target_strategy=strategy)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(output_dir=folder, report_to="none", save_strategy="no", seed=data.seed)
-        rows = datasets.Dataset.from_dict({"text": texts_of(data.train), "label": labels})
+        rows = datasets.Dataset.from_dict({"text": texts_of(data.labeled(field)), "label": labels})
         Trainer(model=model, args=arguments, train_dataset=rows).train()
 
     def scores(texts: Sequence[str]) -> np.ndarray:

@@ -14,18 +14,19 @@ import torch
 from electra_ie import train
 from electra_ie.data.batching import collate
 from electra_ie.data.document import Document
+from electra_ie.data.label_texts import label_texts
 from electra_ie.training.co_training import FINAL_SHARE, FeatureClassifier, _layer, calibrated_loss, self_trained
 from electra_ie.training.frozen_encoder import FrozenEncoder
 
 TOPIC = tiny.TOPIC
 
 
-def fitted(folder: str, documents, pool=(), dev=(), sharp: float = 1.0) -> FeatureClassifier:
-    """Return a classifier fitted to these documents, with an untrained teacher."""
+def fitted(folder: str, documents, pool=(), dev=(), about=(), sharp: float = 1.0) -> FeatureClassifier:
+    """Return a classifier fitted to these documents and those about labels, with an untrained teacher."""
     windower, teacher = tiny.windower_of(folder), tiny.discriminator_of(folder, sharp=sharp)
     classifier = FeatureClassifier(teacher.fields, FrozenEncoder(teacher, windower))
-    labeled, unlabeled, dev_rows = (tiny.rows(windower, part) for part in (documents, pool, dev))
-    classifier.fit(labeled, unlabeled, dev_rows, teacher, seed=0)
+    rows = [tiny.rows(windower, part) for part in (documents, about, pool, dev)]
+    classifier.fit(*rows, teacher, seed=0)
     return classifier
 
 
@@ -51,6 +52,22 @@ def test_regression_predicts_the_classes_of_unseen_texts(encoder):
     predicted = [TOPIC.labels[index] for index in classifier.layers[TOPIC.name](states).argmax(1).tolist()]
     correct = sum(label == document.gold[TOPIC.name] for label, document in zip(predicted, unseen, strict=True))
     assert correct > 50  # 20 at random
+
+
+def test_texts_about_labels_teach_a_class_without_a_labeled_text(encoder):
+    folder, missing = encoder("bert"), TOPIC.labels[-1]
+    drawn = of_cues(24, 5)
+    labeled = [text for label in TOPIC.labels[:-1] for text in [d for d in drawn if d.gold[TOPIC.name] == label][:2]]
+    about = label_texts([TOPIC], {TOPIC.name: {label: " ".join([tiny.CUES[label]] * 4) for label in TOPIC.labels}})
+    windower, unseen = tiny.windower_of(folder), [text for text in of_cues(60, 21) if text.gold[TOPIC.name] == missing]
+    correct = []
+    for texts in ((), about):
+        classifier = fitted(folder, labeled, about=texts)
+        states = torch.tensor(classifier.encoder.read(tiny.rows(windower, unseen)))
+        predicted = classifier.layers[TOPIC.name](states).argmax(1)
+        correct.append(int((predicted == TOPIC.labels.index(missing)).sum()))
+    assert correct[0] == 0
+    assert correct[1] > 0
 
 
 def test_combination_is_the_geometric_mean_and_leaves_other_fields_unchanged(encoder):

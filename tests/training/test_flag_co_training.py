@@ -53,7 +53,7 @@ def precision_of(unlabeled: int) -> float:
     labeled, gold = drawn(16, 1, EVIDENCE[:2])
     texts, truth = drawn(unlabeled, 2)
     views = CoTrainedFlags(gold, encode)
-    views.fit(labeled, texts)
+    views.fit(labeled, texts, {})
     logits = views.combine_with_teacher(np.zeros((len(texts), 2)), texts)
     return float(average_precision_score(truth[:, 0], logits[:, 0]))
 
@@ -76,13 +76,27 @@ def test_each_view_helps_the_other(monkeypatch, view):
     assert precision_of(200) < both - 0.05
 
 
+def test_texts_about_flags_are_evidence():
+    """A word that only the description has raises the flag that it describes, and no other flag."""
+    labeled, gold = drawn(24, 1)
+    texts = ["the coins came in winter.", *drawn(30, 2)[0], "the wheels came in winter."]
+    gaps = []
+    for about in ({}, {0: "coins."}):
+        views = CoTrainedFlags(gold, encode)
+        views.fit(labeled, texts, about)
+        logits = views.combine_with_teacher(np.zeros((len(texts), 2)), texts)
+        gaps.append(logits[0] - logits[-1])
+    assert gaps[1][0] > gaps[0][0] + 0.5
+    assert gaps[1][1] < gaps[0][1] + 0.5
+
+
 def test_flags_with_few_labeled_texts_are_left_to_the_teacher():
     labeled, gold = drawn(12, 1)
     gold = np.column_stack([gold[:, 0], np.arange(12) < 1, np.arange(12) < 11, np.zeros(12, bool)])
     views = CoTrainedFlags(gold, encode)
     assert views.columns.tolist() == [0]
     texts, _ = drawn(30, 2)
-    views.fit(labeled, texts)
+    views.fit(labeled, texts, {})
     teacher = np.random.default_rng(0).normal(size=(30, 4))
     combined = views.combine_with_teacher(teacher, texts)
     assert np.array_equal(combined[:, 1:], teacher[:, 1:])
@@ -93,7 +107,7 @@ def test_teacher_has_a_say():
     labeled, gold = drawn(24, 1)
     texts, truth = drawn(40, 2)
     views = CoTrainedFlags(gold, encode)
-    views.fit(labeled, texts)
+    views.fit(labeled, texts, {})
     right = np.where(truth, 1.0, -1.0)
     with_right, with_wrong = (views.combine_with_teacher(sign * right, texts)[:, 0] for sign in (1, -1))
     assert average_precision_score(truth[:, 0], with_right) > average_precision_score(truth[:, 0], with_wrong)
@@ -121,6 +135,6 @@ def test_result_is_the_same_twice():
     results = []
     for _ in range(2):
         views = CoTrainedFlags(gold, encode)
-        views.fit(labeled, texts)
+        views.fit(labeled, texts, {})
         results.append(views.combine_with_teacher(np.zeros((40, 2)), texts))
     assert np.array_equal(*results)

@@ -36,6 +36,7 @@ def setup_of(folder: str, labeled=None, pool=POOL, co_training: bool = False, si
         is_main_process=Accelerator(cpu=True).is_main_process, accelerator=Accelerator(cpu=True),
         task=SimpleNamespace(fields=tiny.FIELDS), settings=SimpleNamespace(seed=0, co_training=co_training), windower=windower,
         data=TrainingData(labeled, list(pool), []), labeled=tiny.rows(windower, labeled),
+        label_texts=[], label_windows=[],
         pool=tiny.rows(windower, pool), pool_documents=list(pool),
         frozen_encoder=FrozenEncoder(teacher, windower) if co_training else None,
     )  # fmt: skip
