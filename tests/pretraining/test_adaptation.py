@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 import tiny
 import torch
+from processes import run_two
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
-from electra_ie import Task, compare, train
+from electra_ie import Task, compare, evaluate, train, verify
 from electra_ie.cli.app import main
 from electra_ie.common.errors import UserError
+from electra_ie.comparison import runner
+from electra_ie.comparison.statistics import RunKey
 from electra_ie.config.train import PRESETS, TrainSettings
 from electra_ie.pretraining import adaptation
 from electra_ie.pretraining.adaptation import plan_adaptation
 from electra_ie.pretraining.trainer import Pretrainer
 from electra_ie.runs.layout import CHECKPOINT
 from electra_ie.training.callbacks import Callback
-
-WORD = "embed_tokens", "word_embeddings"
 
 
 @pytest.fixture(autouse=True)
@@ -88,28 +89,20 @@ def test_another_preset_on_the_settings_of_a_thorough_run_does_not_adapt(tmp_pat
     assert not TrainSettings.build(file, preset="adversarial").adapts_encoder
 
 
-def test_only_text_of_train_and_without_labels_is_read(task, tmp_path, encoder, trained):
-    words = {"train": "river", "pool": "winter", "dev": "march", "test": "monday", "added": "busy"}
-    for name in ("train", "dev", "test", "pool"):
-        file = task.parent / f"{name}.jsonl"
-        tiny.write_records(file, [{"id": f"{name}{index}", "text": f"{words[name]} report"} for index in range(60)])
-    labeled = [{**tiny.record(index, random.Random(index)), "id": f"l{index}"} for index in range(8)]
-    for record in labeled:
-        record["text"] = record["text"].replace("monday", "sunday")
-    for name in ("train", "dev", "test"):
-        with (task.parent / f"{name}.jsonl").open("a", encoding="utf-8") as stream:
-            # the first text of each split that must not be read has a word of its own
-            stream.writelines(json.dumps({**record, "names": []}) + "\n" for record in labeled)
-    (tmp_path / "added.txt").write_text("busy busy busy\n", encoding="utf-8")
-    settings = tiny.settings(encoder("bert"), "thorough", unlabeled=(str(tmp_path / "added.txt"),))
+def test_only_text_of_train_and_without_labels_is_read(task, tmp_path, encoder, trained, monkeypatch):
+    read = []
+    original = adaptation.corpus_of_texts
+    monkeypatch.setattr(adaptation, "corpus_of_texts", lambda texts: read.extend(texts) or original(texts))
+    (tmp_path / "added.txt").write_text("busy and quiet\n", encoding="utf-8")
+    settings = tiny.settings(encoder("bert"), "thorough", unlabeled=(str(tmp_path / "added.txt"),), label_budget=10)
     train(str(task), tmp_path / "run", **settings)
-    (text,) = [" ".join(blocks) for blocks in trained]
-    counts = {name: text.split().count(word) for name, word in words.items()}
-    assert counts["train"] >= 60
-    assert counts["pool"] >= 60
-    assert counts["added"] == 3
-    assert counts["dev"] < 10, "dev was read"
-    assert counts["test"] < 10, "test was read"
+    texts = {name: [document.text for document in Task.load(str(task)).read(name)] for name in ("train", "dev", "test")}
+    pool = [document.text for document in Task.load(str(task)).read("unlabeled")]
+    assert read == [*texts["train"], *pool, "busy and quiet\n"]
+    assert not {*texts["dev"], *texts["test"]} & set(read)
+    words = " ".join(read).replace(".", " . ").split()
+    (blocks,) = trained
+    assert abs(sum(block.split().count("invoice") for block in blocks) - words.count("invoice")) <= 1
 
 
 def test_other_seeds_budgets_and_presets_use_the_cached_encoder(task, tmp_path, encoder, trained, capsys):
@@ -140,8 +133,8 @@ def test_weights_differ_from_those_on_the_encoder_as_it_is_and_do_not_need_the_c
     model, missing = AutoModelForSequenceClassification.from_pretrained(run / "topic", output_loading_info=True)
     assert not missing["missing_keys"]
     assert model.config.id2label == dict(enumerate(tiny.TOPIC.labels))
-    assert main(["evaluate", str(run)]) == 0
-    assert main(["verify", str(run)]) == 0
+    assert evaluate(run).fields
+    assert verify(run).same
 
 
 def test_the_models_start_from_the_adapted_encoder(task, tmp_path, encoder, monkeypatch):
@@ -227,9 +220,10 @@ def test_an_interrupted_adaptation_is_resumed(task, tmp_path, encoder, monkeypat
     adapted = (tmp_path / "cache" / name / "model.safetensors").read_bytes()
     shutil.rmtree(tmp_path / "cache")
     monkeypatch.setattr(adaptation, "SAVE_MINUTES", 0.0)
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
+    with monkeypatch.context() as patch:
         kill_adaptation(patch, after=2)
-        train(str(task), tmp_path / "run", **settings)
+        with pytest.raises(KilledError):
+            train(str(task), tmp_path / "run", **settings)
     assert cached(tmp_path)[0].endswith(".encoder.part")
     part = tmp_path / "cache" / cached(tmp_path)[0]
     assert (part / CHECKPOINT / "last.safetensors").is_file()
@@ -243,9 +237,10 @@ def test_an_interrupted_adaptation_is_resumed(task, tmp_path, encoder, monkeypat
 
 def test_an_adaptation_that_was_trained_but_not_yet_renamed_is_used(task, tmp_path, encoder, monkeypatch, trained):
     settings = tiny.settings(encoder("bert"), "thorough")
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
+    with monkeypatch.context() as patch:
         patch.setattr(adaptation, "_sums", lambda folder: (_ for _ in ()).throw(KilledError))
-        train(str(task), tmp_path / "run", **settings)
+        with pytest.raises(KilledError):
+            train(str(task), tmp_path / "run", **settings)
     train(str(task), tmp_path / "run", **settings, resume=True)
     assert len(trained) == 1
 
@@ -378,7 +373,9 @@ def test_two_trainings_at_once_adapt_once(task, tmp_path, encoder, monkeypatch, 
 
     init = Pretrainer.__init__
     monkeypatch.setattr(
-        Pretrainer, "__init__", lambda self, *arguments, **options: init(self, *arguments, callbacks=[Begin()], **options)
+        Pretrainer,
+        "__init__",
+        lambda self, *arguments, **options: init(self, *arguments, callbacks=[Begin()], **options),
     )
     folder = adapt.train()
     other.join(60)
@@ -387,31 +384,55 @@ def test_two_trainings_at_once_adapt_once(task, tmp_path, encoder, monkeypatch, 
     assert Path(folder).is_dir()
 
 
-def test_the_command_line(task, tmp_path, encoder, trained, capsys):
+def test_the_command_line(task, tmp_path, encoder, trained, monkeypatch, capsys):
     settings = tiny.settings(encoder("bert"), "thorough")
     options = [f"--set={name}={json.dumps(value)}" for name, value in settings.items() if name != "preset"]
     output = tmp_path / "run"
-    assert main(["train", str(task), "--output", str(output), "--preset", "thorough", *options]) == 0
+    arguments = ["electra-ie", "train", str(task), "--output", str(output), "--preset", "thorough", *options]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
     assert "encoder: bert, adapted to 70 texts" in capsys.readouterr().err
     assert len(trained) == 1
     assert weights(output) == weights(train(str(task), tmp_path / "python", **settings).path)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_comparison_adapts_once(task, tmp_path, encoder, trained, jobs):
-    settings = {name: value for name, value in tiny.settings(encoder("bert"), "thorough").items()}
+def test_a_comparison_adapts_once(task, tmp_path, encoder, trained):
+    settings = tiny.settings(encoder("bert"), "thorough")
     for name in ("preset", "discriminator", "generator"):
         del settings[name]
     presets = ["supervised", "thorough"]
-    if jobs == 2:  # in processes of their own, which need no adaptation: there is too little text
-        folder = compare(str(task), tmp_path / "jobs", presets=presets, seeds=1, jobs=2, **settings)
-        assert not cached(tmp_path)
-        assert scores_of(folder / "runs" / "all-thorough-0" if (folder / "runs" / "all-thorough-0").exists() else next((folder / "runs").glob("*thorough*0")))["adaptation"]["steps"] == 0
-        return
     folder = compare(str(task), tmp_path / "compared", presets=presets, seeds=2, **settings)
-    assert len(trained) == 1
     runs = {path.name: scores_of(path) for path in (folder / "runs").iterdir()}
-    assert {name for name, facts in runs.items() if "adaptation" in facts} == {name for name in runs if "thorough" in name}
+    assert len(runs) == 4
+    assert all(("adaptation" in facts) == ("thorough" in name) for name, facts in runs.items())
     both = compare(str(task), tmp_path / "both", presets=presets, seeds=1, adapt_encoder=True, **settings)
     assert all("adaptation" in scores_of(path) for path in (both / "runs").iterdir())
     assert len(trained) == 1
+
+
+def test_the_processes_of_a_comparison_get_the_setting(task, tmp_path):
+    loaded = Task.load(str(task))
+    base = TrainSettings.build(task=str(task), adapt_encoder=True)
+    (tmp_path / runner.BASE).write_text(base.to_yaml(), "utf-8")
+    command = runner._command(RunKey(None, 0, "adversarial"), base, tmp_path, loaded)
+    assert "--set=adapt_encoder=true" in command
+    assert "--set=adapt_encoder" not in " ".join(
+        runner._command(RunKey(None, 0, "thorough"), base.replace(adapt_encoder=None), tmp_path, loaded)
+    )
+
+
+def test_two_processes_adapt_one_encoder(task, tmp_path, encoder):
+    code = (
+        "import json, sys\n"
+        "from electra_ie import train\n"
+        "from electra_ie.pretraining import adaptation\n"
+        "adaptation.MIN_TOKENS, adaptation.STEPS, adaptation.BLOCK_LENGTH = 100, 3, 16\n"
+        "train(sys.argv[1], sys.argv[2], **json.loads(sys.argv[3]))\n"
+    )
+    settings = json.dumps(tiny.settings(encoder("bert"), "thorough", max_steps=4))
+    run_two(lambda rank: ["-c", code, str(task), str(tmp_path / "run"), settings])
+    assert scores_of(tmp_path / "run")["processes"] == 2
+    assert scores_of(tmp_path / "run")["adaptation"]["steps"] == 3
+    assert [name.endswith(".encoder") for name in cached(tmp_path)] == [True]
