@@ -237,8 +237,8 @@ class TrainSettings(BaseSettings):
             name: type(self).model_fields[name].get_default(call_default_factory=True)
             for name in self.GENERATOR_SETTINGS
         }
-        adapts = self.derive(adapt_encoder=self.adapts_encoder)
-        return adapts.replace(preset="supervised", **defaults, **PRESETS["supervised"])
+        adapts = self.adapts_encoder or self.adapt_encoder
+        return self.replace(preset="supervised", adapt_encoder=adapts, **defaults, **PRESETS["supervised"])
 
     @property
     def training_seed(self) -> int:

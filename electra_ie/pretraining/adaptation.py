@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from electra_ie.common import hashing
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import MODEL_FILES, ROOT, locked, parse, write
-from electra_ie.common.logs import notice
+from electra_ie.common.logs import notice, silenced
 from electra_ie.config.pretrain import PretrainSettings
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.task import Task
@@ -36,11 +36,11 @@ from electra_ie.runs.layout import SETTINGS, is_finished
 from electra_ie.training.encoder_adaptation import EncoderAdaptation
 from electra_ie.training.loop import make_accelerator
 
-STEPS = 150
-"""Optimizer steps, of 16 blocks of 128 tokens: about as much computation as a supervised run and its student on a
-hundred labels."""
+STEPS = 200
+"""Optimizer steps of 16 blocks of 128 tokens: 6 CPU minutes with bf16 on a slow core, about as many as a supervised run
+and its student take with a hundred labels."""
 MIN_TOKENS = 50_000
-"""The number of tokens below which the encoder is not adapted: the steps would read them more than six times."""
+"""The number of tokens below which the encoder is not adapted: the steps would read them more than eight times."""
 BLOCK_LENGTH = 128
 SAVE_MINUTES = 1.0
 CODE = ("common/randomness.py", "config/pretrain.py", "models", "pretraining", "training/driver.py", "training/loop.py")
@@ -59,12 +59,14 @@ def plan_adaptation(task: Task, settings: TrainSettings) -> EncoderAdaptation:
     """
     name = resolve_revision(settings.encoder)
     accelerator = make_accelerator(settings.precision)
-    texts = corpus_of_texts([document.text for document in (*task.read("train"), *unlabeled(task, settings))])
+    with silenced():  # the warnings about these files are printed when the data of the run are read
+        documents = [*task.read("train"), *unlabeled(task, settings)]
+    texts = corpus_of_texts([document.text for document in documents])
     tokenizer = load_tokenizer(name)
     length = min(BLOCK_LENGTH, max_length(tokenizer, encoder_config(name)))
     with accelerator.local_main_process_first():
         _, counts = read_blocks(texts, tokenizer, length)
-    documents, tokens = counts["documents"], counts["tokens"]
+    tokens = counts["tokens"]
     steps = STEPS if tokens >= MIN_TOKENS else 0
     plan = PretrainSettings(
         objective="mlm", encoder=name, block_length=length, max_steps=STEPS, num_evaluations=1,
@@ -82,11 +84,11 @@ def plan_adaptation(task: Task, settings: TrainSettings) -> EncoderAdaptation:
         with _locked(key) if accelerator.is_main_process else nullcontext():
             folder, is_cached = _load_or_train(key, plan, texts, f"adapting {shown}")
         if accelerator.is_main_process:
-            origin = ", from the cache" if is_cached else ""
-            notice(f"encoder: {shown}, adapted to {documents:,} texts of {tokens:,} tokens in {steps} steps{origin}.")
+            extent = f"{counts['documents']:,} texts of {tokens:,} tokens in {steps} steps"
+            notice(f"encoder: {shown}, adapted to {extent}{', from the cache' if is_cached else ''}.")
         return str(folder)
 
-    return EncoderAdaptation(key, documents, tokens, steps, train)
+    return EncoderAdaptation(key, counts["documents"], tokens, steps, train)
 
 
 def _key(plan: PretrainSettings, texts: Corpus, precision: str, device: str) -> str:
@@ -101,7 +103,7 @@ def _key(plan: PretrainSettings, texts: Corpus, precision: str, device: str) -> 
         texts.hash,
         model,
         code,
-        plan.as_dict(exclude=("encoder", "precision")),
+        plan.as_dict(exclude=("encoder", "precision", "save_minutes")),
         precision,
         device,
         torch.__version__,
@@ -113,7 +115,7 @@ def _load_or_train(key: str, plan: PretrainSettings, texts: Corpus, description:
     """Return the folder of the adapted encoder, and whether it was in the cache.
 
     It is trained under another name and then renamed, so that a cached folder is complete. A training that was
-    interrupted is resumed.
+    interrupted is resumed, or begun again if that fails.
     """
     folder = cache_folder() / f"{key}.encoder"
     part = folder.with_name(f"{folder.name}.part")
@@ -123,19 +125,30 @@ def _load_or_train(key: str, plan: PretrainSettings, texts: Corpus, description:
     )
     if is_cached:
         return folder, True
-    if accelerator.is_main_process and not is_begun:
-        shutil.rmtree(part, ignore_errors=True)
-    accelerator.wait_for_everyone()
     if not is_trained:
-        setup = set_up(plan, part, texts=texts)
-        with locked(part):
-            Pretrainer(setup, part, time.monotonic(), description=description).run(resume=is_begun)
+        try:
+            _train(plan, texts, part, description, is_begun)
+        except UserError as error:
+            if not is_begun:
+                raise
+            notice(f"the adaptation cannot be resumed ({error}); it is begun again.")
+            _train(plan, texts, part, description, resume=False)
     if accelerator.is_main_process:
         write(part / SUMS, json.dumps(_sums(part)))
         shutil.rmtree(folder, ignore_errors=True)  # a damaged one
         os.replace(part, folder)
     accelerator.wait_for_everyone()
     return folder, False
+
+
+def _train(plan: PretrainSettings, texts: Corpus, folder: Path, description: str, resume: bool) -> None:
+    """Train the adapted encoder in a folder, which is emptied first unless its training is resumed."""
+    setup = set_up(plan, folder, texts=texts)
+    if setup.is_main_process and not resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    setup.accelerator.wait_for_everyone()
+    with locked(folder):
+        Pretrainer(setup, folder, time.monotonic(), description=description).run(resume)
 
 
 def _is_intact(folder: Path) -> bool:

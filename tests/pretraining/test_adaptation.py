@@ -235,6 +235,21 @@ def test_an_interrupted_adaptation_is_resumed(task, tmp_path, encoder, monkeypat
     assert weights(run) == expected
 
 
+def test_an_interrupted_adaptation_that_cannot_be_resumed_is_begun_again(task, tmp_path, encoder, monkeypatch, capsys):
+    adapt = plan(task, encoder("bert"))
+    monkeypatch.setattr(adaptation, "SAVE_MINUTES", 0.0)
+    with monkeypatch.context() as patch:
+        kill_adaptation(patch, after=2)
+        with pytest.raises(KilledError):
+            plan(task, encoder("bert")).train()
+    (checkpoint,) = (tmp_path / "cache").rglob("last.safetensors")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
+    folder = Path(adapt.train())
+    assert "cannot be resumed" in capsys.readouterr().err
+    assert adaptation._is_intact(folder)
+    assert not list((tmp_path / "cache").glob("*.part"))
+
+
 def test_an_adaptation_that_was_trained_but_not_yet_renamed_is_used(task, tmp_path, encoder, monkeypatch, trained):
     settings = tiny.settings(encoder("bert"), "thorough")
     with monkeypatch.context() as patch:
