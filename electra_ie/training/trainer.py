@@ -310,7 +310,10 @@ def train_run(
         refuse_unfinished(teacher)  # before the data are read, which may take a while
     data = TrainingData.read(task, settings)
     _warn_of_fields_without_dev(task, data)
-    adaptation = plan_adaptation(task, settings) if settings.adapts_encoder and plan_adaptation else None
+    adaptation = None
+    if settings.adapts_encoder:
+        assert plan_adaptation is not None
+        adaptation = plan_adaptation(task, settings)
     setup = set_up(task, settings, data, folder, tracker, adaptation=adaptation)
     supervised = load_teacher(teacher, setup) if teacher else None
     with locked(folder):
