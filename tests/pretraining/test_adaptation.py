@@ -236,7 +236,6 @@ def test_an_interrupted_adaptation_is_resumed(task, tmp_path, encoder, monkeypat
 
 
 def test_an_interrupted_adaptation_that_cannot_be_resumed_is_begun_again(task, tmp_path, encoder, monkeypatch, capsys):
-    adapt = plan(task, encoder("bert"))
     monkeypatch.setattr(adaptation, "SAVE_MINUTES", 0.0)
     with monkeypatch.context() as patch:
         kill_adaptation(patch, after=2)
@@ -244,7 +243,7 @@ def test_an_interrupted_adaptation_that_cannot_be_resumed_is_begun_again(task, t
             plan(task, encoder("bert")).train()
     (checkpoint,) = (tmp_path / "cache").rglob("last.safetensors")
     checkpoint.write_bytes(checkpoint.read_bytes()[:100])
-    folder = Path(adapt.train())
+    folder = Path(plan(task, encoder("bert")).train())
     assert "cannot be resumed" in capsys.readouterr().err
     assert adaptation._is_intact(folder)
     assert not list((tmp_path / "cache").glob("*.part"))
