@@ -108,8 +108,8 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
         overrides: Settings as `key=value`, as for `--set`.
         resume: Resume the run in `output`. Data in memory must be passed again, unchanged.
         track: `tensorboard`, `wandb`, `mlflow` or `trackio`, which receives the numbers of log.jsonl and nothing else.
-        teacher: For the preset `adversarial`, a finished supervised run with the same labels, seed and settings
-            (default: one is trained).
+        teacher: For a preset with a teacher, a finished supervised run with the same labels, seed and settings
+            (default: one is trained). That of the preset `thorough` has `adapt_encoder=True`.
         callbacks: Called during training, after the built-in ones.
         kwargs: Settings by name, see `TrainSettings`: `label_budget=100`, `encoder=...`. The preset `auto` trains the
             winner of a comparison with three seeds, or `supervised` if there is no dev split. `data` is the folder of
@@ -122,6 +122,7 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
         UserError: The input is invalid. Nothing has been written.
     """
     from electra_ie.comparison.runner import AUTO, train_winner
+    from electra_ie.pretraining.adaptation import plan_adaptation
     from electra_ie.training.trainer import train_run
 
     preset = kwargs.get("preset")
@@ -145,7 +146,7 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
     if unlabeled is not None and in_memory and not plan.uses_unlabeled(field.kind for field in task.fields):
         warn(f'unlabeled: the preset {plan.preset} uses no unlabeled text; preset="adversarial" does.')
     folder = Path(output or f"runs/{task.name}-{plan.preset}-{plan.seed}")
-    train_run(task, plan, folder, resume, track, Path(teacher) if teacher else None, callbacks)
+    train_run(task, plan, folder, resume, track, Path(teacher) if teacher else None, callbacks, plan_adaptation)
     return _result(folder)
 
 

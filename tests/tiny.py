@@ -297,6 +297,7 @@ TERMS = {
     "self_training": {"discriminator": MASKING["discriminator"]},
     "latent": LATENT,
     "adversarial": MASKING,
+    "thorough": MASKING,
 }
 
 

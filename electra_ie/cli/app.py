@@ -106,8 +106,8 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="supervised, adversarial, latent, or auto: trains 6 runs and keeps the preset with the best dev score "
-            "[default: supervised].",
+            help="supervised, self_training, adversarial, latent, thorough (adversarial on an encoder adapted to the "
+            "task's text), or auto: trains 6 runs and keeps the preset with the best dev score [default: supervised].",
             show_default=False,
         ),
     ] = None,
@@ -121,7 +121,7 @@ def train(
     teacher: Annotated[
         str | None,
         typer.Option(
-            help="For --preset adversarial: folder of a supervised run with the same labels and seed "
+            help="For a preset with a teacher: folder of a supervised run with the same labels and seed "
             "[default: train one].",
             show_default=False,
         ),

@@ -27,6 +27,7 @@ from electra_ie.data.task_yaml import UNLABELED
 from electra_ie.data.training_data import TrainingData, unlabeled
 from electra_ie.inference.scoring import mean_score, score_run, without_gold
 from electra_ie.models.encoders import load_tokenizer, mask_token, resolve_revision
+from electra_ie.pretraining.adaptation import plan_adaptation
 from electra_ie.runs import plots
 from electra_ie.runs.layout import COMPARED, COMPARISON, SETTINGS, WINNER, check_output, is_finished, read_scores
 from electra_ie.runs.model_card import model_card
@@ -161,7 +162,7 @@ def train_winner(task: Task, base: TrainSettings, output: str | os.PathLike[str]
     if "dev" not in task.splits:
         notice(f"preset {AUTO}: {SUPERVISED} is trained, since presets cannot be compared without a dev split.")
         settings_of_run = _common(base).replace(label_budget=base.label_budget, seed=base.seed)
-        train_run(task, settings_of_run, folder, resume)
+        train_run(task, settings_of_run, folder, resume, plan_adaptation=plan_adaptation)
         return folder
     if not resume:
         check_output(folder, resume)
@@ -287,7 +288,7 @@ def _check(task: Task, base: TrainSettings, config: ComparisonConfig) -> tuple[s
     if any(_has_teacher(preset) for preset in config.presets):
         mask_token(tokenizer, base.encoder)
     _refuse_unlabeled_split(task, config, base)
-    with_pool = any(_uses_pool(preset, task) for preset in config.presets)
+    with_pool = any(_uses_pool(preset, base, task) for preset in config.presets)
     # The pool is hashed apart from the labels, as presets that do not read it may run on without it.
     corpus = TrainingData.read(task, base.replace(unlabeled=()) if with_pool else base)
     check_budget(max((budget for budget in config.label_budgets if budget is not None), default=None), corpus.train)
@@ -333,6 +334,7 @@ def _train_all(keys: Sequence[RunKey], folder: Path, task: Task, jobs: int | Non
         run = folder / RUNS / key.name
         if run.is_dir() and not (run / SETTINGS).is_file():  # killed before there was anything to resume
             shutil.rmtree(run)
+    base = TrainSettings.build(folder / BASE)
     at_once = 1 if task.memory else jobs or max(1, torch.cuda.device_count())
     if at_once > 1:
         by_name = {key.name: key for key in unfinished}
@@ -340,24 +342,26 @@ def _train_all(keys: Sequence[RunKey], folder: Path, task: Task, jobs: int | Non
         waves = [
             [name for name, key in by_name.items() if _has_teacher(key.preset) == taught] for taught in (False, True)
         ]
-        run_processes(waves, lambda name: _command(by_name[name], folder, task), folder / RUNS, at_once)
+        run_processes(waves, lambda name: _command(by_name[name], base, folder, task), folder / RUNS, at_once)
         return
     for number, key in enumerate(unfinished, start=1):
         notice(f"run {number} of {len(unfinished)}: {key.name}")
         run = folder / RUNS / key.name
-        settings = TrainSettings.build(folder / BASE, **vars(key), **_without_pool(key, task))
+        options = _run_options(key, base, task)
+        settings = TrainSettings.build(folder / BASE, **vars(key), **options)
         resume = (run / SETTINGS).is_file()
-        train_run(task, settings, run, resume, teacher=_teacher(key, folder))
+        teacher = _teacher(key, base, folder)
+        train_run(task, settings, run, resume, teacher=teacher, plan_adaptation=plan_adaptation)
 
 
-def _command(key: RunKey, folder: Path, task: Task) -> list[str]:
+def _command(key: RunKey, base: TrainSettings, folder: Path, task: Task) -> list[str]:
     """Return the arguments of `electra-ie` that train a run."""
     run = folder / RUNS / key.name
-    command = ["train", TrainSettings.build(folder / BASE).task, "--output", str(run), "--settings", str(folder / BASE)]
+    command = ["train", base.task, "--output", str(run), "--settings", str(folder / BASE)]
     command += ["--seed", str(key.seed), "--preset", key.preset]
     command += [] if key.label_budget is None else ["--label-budget", str(key.label_budget)]
-    command += [f"--set={name}=[]" for name in _without_pool(key, task)]
-    if teacher := _teacher(key, folder):
+    command += [f"--set={name}={json.dumps(value)}" for name, value in _run_options(key, base, task).items()]
+    if teacher := _teacher(key, base, folder):
         command += ["--teacher", str(teacher)]
     return [*command, *(["--resume"] if (run / SETTINGS).is_file() else [])]
 
@@ -366,19 +370,33 @@ def _has_teacher(preset: str) -> bool:
     return TrainSettings.build(preset=preset).has_teacher
 
 
-def _uses_pool(preset: str, task: Task) -> bool:
-    return TrainSettings.build(preset=preset).uses_unlabeled(field.kind for field in task.fields)
+def _uses_pool(preset: str, base: TrainSettings, task: Task) -> bool:
+    settings = TrainSettings.build(preset=preset, adapt_encoder=base.adapt_encoder)
+    return settings.uses_unlabeled(field.kind for field in task.fields)
 
 
-def _without_pool(key: RunKey, task: Task) -> dict[str, tuple[str, ...]]:
-    """Return settings that give a run no unlabeled text if its preset uses none, which avoids a warning about it."""
-    return {} if _uses_pool(key.preset, task) else {"unlabeled": ()}
+def _adapts_encoder(preset: str, base: TrainSettings) -> bool:
+    return TrainSettings.build(preset=preset, adapt_encoder=base.adapt_encoder).adapts_encoder
 
 
-def _teacher(key: RunKey, folder: Path) -> Path | None:
-    """Return the supervised run of the same seed and budget, if the preset has a teacher and that run is finished."""
+def _run_options(key: RunKey, base: TrainSettings, task: Task) -> dict[str, Any]:
+    """Return the settings of a run besides those in `BASE`.
+
+    A run whose preset uses no unlabeled text gets none, which avoids a warning about it. `adapt_encoder` is repeated,
+    since a preset that differs from that of a file resets it.
+    """
+    options: dict[str, Any] = {} if _uses_pool(key.preset, base, task) else {"unlabeled": ()}
+    return options if base.adapt_encoder is None else {**options, "adapt_encoder": base.adapt_encoder}
+
+
+def _teacher(key: RunKey, base: TrainSettings, folder: Path) -> Path | None:
+    """Return the supervised run of the same seed and budget, if it is finished and can teach this run.
+
+    The preset must have a teacher, and both must adapt their encoder or neither.
+    """
     run = folder / RUNS / dataclasses.replace(key, preset=SUPERVISED).name
-    return run if _has_teacher(key.preset) and is_finished(run) else None
+    same_encoder = _adapts_encoder(key.preset, base) == _adapts_encoder(SUPERVISED, base)
+    return run if _has_teacher(key.preset) and same_encoder and is_finished(run) else None
 
 
 def _run_score(run: Path, split: str, task: Task) -> RunScore:

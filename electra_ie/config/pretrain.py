@@ -184,7 +184,9 @@ class PretrainSettings(BaseSettings):
     )
     save_minutes: float = Field(default=10.0, ge=0, description="Minutes between two checkpoints.")
     precision: Literal["auto", "bf16", "no"] = Field(
-        default="auto", description="bf16 (faster on a GPU, or a CPU with AMX), no (float32) or auto (bf16 on a GPU)."
+        default="auto",
+        description="bf16, no (float32) or auto (bf16 on a GPU, and on a CPU with instructions for it: AMX or "
+        "AVX-512 BF16).",
     )
     torch_compile: bool = Field(
         default=False,

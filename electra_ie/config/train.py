@@ -32,7 +32,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 """The loss terms of each model and their weights (see `models.losses`). Without generator terms no generator is
 trained. self_training: random tokens are masked. adversarial: a generator selects them (see
 `models.masking_generator`). latent: a generator of encoder states as in GAN-BERT (Croce et al., ACL 2020; see
-`models.latent_generator`)."""
+`models.latent_generator`). thorough: the terms of another preset, on an encoder that was adapted to the text of the
+task (see `pretraining.adaptation`)."""
+PRESETS["thorough"] = PRESETS["adversarial"]
 
 
 class TrainSettings(BaseSettings):
@@ -64,14 +66,21 @@ class TrainSettings(BaseSettings):
         le=MAX_SEED,
         description="Seed of the label draw, the order of the batches, new weights, dropout and the generator's noise.",
     )
-    preset: Literal["supervised", "self_training", "adversarial", "latent"] = Field(
+    preset: Literal["supervised", "self_training", "adversarial", "latent", "thorough"] = Field(
         default="supervised",
         description="Loss terms of discriminator and generator. supervised: labeled text only. self_training: also "
         "unlabeled text with randomly masked tokens; the discriminator learns to predict what a supervised teacher "
         "predicts for the unmasked text. adversarial: the same, and a generator selects the tokens. latent: a "
-        "generator produces encoder states, as in GAN-BERT.",
+        "generator produces encoder states, as in GAN-BERT. thorough: adversarial, after the encoder was adapted to "
+        "the text of the task.",
     )
     encoder: str = Field(default=EMBEDDED, description="Name or directory of a Hugging Face encoder.")
+    adapt_encoder: bool | None = Field(
+        default=None,
+        description="First adapt the encoder to the texts of train and the unlabeled ones by masked language modeling. "
+        "The adapted encoder is cached. With little text it is not adapted.",
+        json_schema_extra={"derived": "true for the preset thorough, otherwise false"},
+    )
     pooling: Literal["stock", "mean"] | None = Field(
         default=None,
         description="How token states become one vector per text: stock (as the encoder's own classification head) or "
@@ -180,6 +189,7 @@ class TrainSettings(BaseSettings):
     """Dropout is always on in training, since few labels are read many times. In pretraining it is a setting."""
     preset_field: ClassVar[str] = "preset"
     presets: ClassVar[Mapping[str, Any]] = PRESETS
+    reset_with_preset: ClassVar[tuple[str, ...]] = ("adapt_encoder",)
 
     GENERATOR_SETTINGS: ClassVar[tuple[str, ...]] = (
         "unlabeled",
@@ -203,8 +213,16 @@ class TrainSettings(BaseSettings):
         return self.has_generator or self.has_teacher
 
     def uses_unlabeled(self, kinds: Iterable[str]) -> bool:
-        """Whether a run on fields of these kinds uses unlabeled texts: in batches, or for the thresholds of flags."""
-        return self.reads_unlabeled or "flags" in kinds
+        """Whether a run on fields of these kinds uses unlabeled texts.
+
+        It does in batches, to adapt the encoder, or for the thresholds of flags.
+        """
+        return self.reads_unlabeled or self.adapts_encoder or "flags" in kinds
+
+    @property
+    def adapts_encoder(self) -> bool:
+        """Whether the encoder is adapted to the text of the task."""
+        return self.preset == "thorough" if self.adapt_encoder is None else self.adapt_encoder
 
     @property
     def has_teacher(self) -> bool:
@@ -219,12 +237,13 @@ class TrainSettings(BaseSettings):
 
     @property
     def supervised(self) -> TrainSettings:
-        """The settings of the supervised run with the same seed, which is the teacher of the first round."""
+        """The settings of the supervised run on the same encoder and seed, which is the teacher of the first round."""
         defaults = {
             name: type(self).model_fields[name].get_default(call_default_factory=True)
             for name in self.GENERATOR_SETTINGS
         }
-        return self.replace(preset="supervised", **defaults, **PRESETS["supervised"])
+        adapts = self.adapts_encoder or self.adapt_encoder
+        return self.replace(preset="supervised", adapt_encoder=adapts, **defaults, **PRESETS["supervised"])
 
     @property
     def training_seed(self) -> int:

@@ -8,7 +8,7 @@ import json
 import os
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
@@ -130,10 +130,6 @@ class TrainingData:
         for split in ("train", "dev"):
             warn_of_misaligned(getattr(self, split), selected, fields, split)
         return selected
-
-    def for_supervised(self, fields: Sequence[Field]) -> TrainingData:
-        """Return the documents of a supervised run: it uses unlabeled ones for the thresholds of flags only."""
-        return self if any(field.kind == "flags" for field in fields) else replace(self, pool=[])
 
     def unlabeled_windows(
         self, windower: WindowTokenizer, needed: int, seed: int

@@ -417,9 +417,9 @@ class Discriminator(PreTrainedModel):
 
 
 def _without_head(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the config of a stock model without the entries about its head, or references to code."""
-    of_head = ("id2label", "label2id", "problem_type", "architectures", "electra_ie")
-    config = {name: value for name, value in config.items() if name not in of_head}
+    """Return the config of a stock model without the entries about its head, its path, or references to code."""
+    left_out = ("id2label", "label2id", "problem_type", "architectures", "electra_ie", "_name_or_path")
+    config = {name: value for name, value in config.items() if name not in left_out}
     strip_code_references(config)
     return config
 

@@ -8,7 +8,8 @@ The model sees a stream of tokens, so line breaks carry no meaning; ends of docu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,28 @@ class Counts:
     textless: int = 0
 
 
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus: `hash` of its content and of how it is read, and `lines`, which yields its lines and updates counts."""
+
+    hash: str
+    lines: Callable[[Counts], Iterator[str]]
+
+
+def corpus_of_paths(paths: Sequence[str], boundary: str, deduplicate: bool) -> Corpus:
+    """Return the corpus in files, folders, tasks or data sets; the arguments are those of `read`."""
+    content = json.dumps([content_hash(paths), boundary, deduplicate])
+    return Corpus(content, lambda counts: read(paths, boundary, deduplicate, counts))
+
+
+def corpus_of_texts(texts: Sequence[str]) -> Corpus:
+    """Return the corpus of texts in memory, each of which is a document."""
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(_text_digest(text))
+    return Corpus(digest.hexdigest(), lambda counts: _counted(_documents(texts), False, counts))
+
+
 def read(paths: Sequence[str], boundary: str, deduplicate: bool, counts: Counts) -> Iterator[str]:
     """Yield the non-empty lines of a corpus, and `END` after each document; `counts` is updated on the way.
 
@@ -56,29 +79,33 @@ def read(paths: Sequence[str], boundary: str, deduplicate: bool, counts: Counts)
 
     Raises UserError for a path that is missing or is not text, and for a corpus without any text.
     """
-    seen: set[bytes] = set()
-    has_lines = False  # whether the current document has a line yet
-    for path in paths:
-        for line in _lines(path, boundary, counts):
-            if not line.strip():
-                if not line and has_lines:
-                    has_lines = False
-                    counts.documents += 1
-                    yield END
-                continue
-            counts.lines += 1
-            if deduplicate:
-                digest = hashlib.blake2b(line.strip().encode("utf-8", "surrogatepass"), digest_size=16).digest()
-                if digest in seen:
-                    counts.repeated += 1
-                    continue
-                seen.add(digest)
-            has_lines = True
-            counts.characters += len(line)
-            yield line
+    yield from _counted((line for path in paths for line in _lines(path, boundary, counts)), deduplicate, counts)
     if not counts.lines:
         others = f" (nor in {len(paths) - 1} more)" if len(paths) > 1 else ""
         raise UserError(f"there is no text in it{others}.", file=paths[0], remedy="Give files with text in them.")
+
+
+def _counted(lines: Iterable[str], deduplicate: bool, counts: Counts) -> Iterator[str]:
+    """Yield the non-empty lines, and `END` after each document that has one, and count them."""
+    seen: set[bytes] = set()
+    has_lines = False  # whether the current document has a line yet
+    for line in lines:
+        if not line.strip():
+            if not line and has_lines:
+                has_lines = False
+                counts.documents += 1
+                yield END
+            continue
+        counts.lines += 1
+        if deduplicate:
+            digest = hashlib.blake2b(line.strip().encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            if digest in seen:
+                counts.repeated += 1
+                continue
+            seen.add(digest)
+        has_lines = True
+        counts.characters += len(line)
+        yield line
 
 
 def content_hash(paths: Sequence[str]) -> str:
@@ -91,7 +118,7 @@ def content_hash(paths: Sequence[str]) -> str:
     for path in paths:
         if task := _task(path):
             for text in _training_texts(task):
-                digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+                digest.update(_text_digest(text))
             continue
         if path.startswith(HUB):
             digest.update(f"{path} {_revision(path)}\n".encode())
@@ -101,6 +128,10 @@ def content_hash(paths: Sequence[str]) -> str:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
             digest.update("".join(file.suffixes[-2:]).encode())  # the suffix decides how the file is read
     return digest.hexdigest()
+
+
+def _text_digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def files(path: str, report: bool = False) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -22,7 +21,8 @@ from electra_ie.common.progress import progress
 from electra_ie.config.pretrain import PretrainSettings
 from electra_ie.models.encoders import load_tokenizer, max_length, resolve_revision
 from electra_ie.models.losses import TOKEN_TERMS, check_terms
-from electra_ie.pretraining import corpus_reader, model_factory
+from electra_ie.pretraining import model_factory
+from electra_ie.pretraining.corpus_reader import Corpus, Counts, corpus_of_paths
 from electra_ie.pretraining.embedding_sharing import TiedEmbeddings, disentangle
 from electra_ie.pretraining.masking import MaskingCollator, TokenBatch, TokenBatches, hold_out
 from electra_ie.pretraining.memory import peak_memory
@@ -66,8 +66,12 @@ class PretrainingSetup:
         return bool(self.accelerator.is_main_process)
 
 
-def set_up(settings: PretrainSettings, folder: Path, tracker: str | None = None) -> PretrainingSetup:
+def set_up(
+    settings: PretrainSettings, folder: Path, tracker: str | None = None, texts: Corpus | None = None
+) -> PretrainingSetup:
     """Read the corpus, and build tokenizer, models and optimizer. Nothing is written to `folder`; tokens are cached.
+
+    texts: the corpus, in place of the one in `settings.paths`.
 
     Raises UserError for a corpus, an encoder or settings that cannot be used.
     """
@@ -75,12 +79,12 @@ def set_up(settings: PretrainSettings, folder: Path, tracker: str | None = None)
     encoder, generator = (name and resolve_revision(name) for name in (settings.encoder, settings.generator_encoder))
     settings = settings.with_defaults().replace(encoder=encoder, generator_encoder=generator)
     accelerator = make_accelerator(settings.precision, tracker, folder / TRACKING)
-    content = json.dumps([corpus_reader.content_hash(settings.paths), settings.boundary, settings.deduplicate])
+    texts = texts or corpus_of_paths(settings.paths, settings.boundary, settings.deduplicate)
     with accelerator.local_main_process_first():
-        tokenizer = _tokenizer(settings, content, folder)
+        tokenizer = _tokenizer(settings, texts, folder)
         config = model_factory.encoder_config(settings, tokenizer)
         _check_length(settings, tokenizer, config)
-        blocks, corpus = _read(settings, tokenizer, content)
+        blocks, corpus = read_blocks(texts, tokenizer, settings.block_length)
     if accelerator.is_main_process:
         _report(corpus, settings)
     torch.manual_seed(settings.seed)  # determines all new weights
@@ -105,7 +109,7 @@ def set_up(settings: PretrainSettings, folder: Path, tracker: str | None = None)
     return PretrainingSetup(settings, accelerator, tokenizer, blocks, corpus, pair, batches, held_out)
 
 
-def _tokenizer(settings: PretrainSettings, content: str, folder: Path) -> PreTrainedTokenizerBase:
+def _tokenizer(settings: PretrainSettings, texts: Corpus, folder: Path) -> PreTrainedTokenizerBase:
     """Return the tokenizer of the encoder, or a new one; a resumed run has saved the one that it began with."""
     if not settings.from_scratch:
         return load_tokenizer(settings.start)
@@ -113,10 +117,10 @@ def _tokenizer(settings: PretrainSettings, content: str, folder: Path) -> PreTra
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 
     def lines() -> Iterator[str]:
-        return corpus_reader.read(settings.paths, settings.boundary, settings.deduplicate, corpus_reader.Counts())
+        return texts.lines(Counts())
 
     return new_tokenizer(
-        lines, settings.vocab_size or 0, bool(settings.lowercase), max(512, settings.block_length), content
+        lines, settings.vocab_size or 0, bool(settings.lowercase), max(512, settings.block_length), texts.hash
     )
 
 
@@ -129,15 +133,10 @@ def _check_length(settings: PretrainSettings, tokenizer: PreTrainedTokenizerBase
         )
 
 
-def _read(
-    settings: PretrainSettings, tokenizer: PreTrainedTokenizerBase, content: str
-) -> tuple[Blocks, dict[str, Any]]:
-    """Return the blocks of the corpus, from the cache or tokenized now, and its counts."""
+def read_blocks(texts: Corpus, tokenizer: PreTrainedTokenizerBase, length: int) -> tuple[Blocks, dict[str, Any]]:
+    """Return the blocks of a corpus, from the cache or tokenized now, and its counts."""
     with progress(None, "reading the corpus", unit="lines") as report:
-        return load_or_build_blocks(
-            lambda counts: corpus_reader.read(settings.paths, settings.boundary, settings.deduplicate, counts),
-            tokenizer, settings.block_length, content, report,
-        )  # fmt: skip
+        return load_or_build_blocks(texts.lines, tokenizer, length, texts.hash, report)
 
 
 def _report(corpus: dict[str, Any], settings: PretrainSettings) -> None:

@@ -46,11 +46,19 @@ class Pretrainer:
     """Trains a `PretrainingSetup` into an encoder in `folder`. Nothing is written there before `run`.
 
     began: time.monotonic() when the run was started, before its corpus was read, which counts as part of its hours.
-    callbacks: a user's own, called after the built-in ones.
+    callbacks: a user's own, called after the built-in ones. description: what the progress line says.
     """
 
-    def __init__(self, setup: PretrainingSetup, folder: Path, began: float, callbacks: Sequence[Callback] = ()) -> None:
+    def __init__(
+        self,
+        setup: PretrainingSetup,
+        folder: Path,
+        began: float,
+        callbacks: Sequence[Callback] = (),
+        description: str | None = None,
+    ) -> None:
         self.setup, self.folder, self.began, self.callbacks = setup, folder, began, callbacks
+        self.description = description or f"pretraining ({setup.settings.objective})"
         self.settings = setup.settings
         self.steps_per_pass = math.ceil(len(setup.batches.trained) / (self.settings.batch_size or 1))
         self.state = LoopState(0, folder)
@@ -146,7 +154,7 @@ class Pretrainer:
             HeldOutScoring(setup, scored),
             Tracker(setup.pair, settings),
             SaveByTime(setup, settings.save_minutes, logged),
-            ProgressBar(f"pretraining ({settings.objective})"),
+            ProgressBar(self.description),
             *self.callbacks,
         ]
         drive(setup.pair, setup.batches, settings, state, callbacks)

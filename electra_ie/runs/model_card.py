@@ -161,6 +161,7 @@ def _what(facts: RunSummary) -> Iterator[str]:
         f"{training['labeled']['documents']:,} labeled and {training['unlabeled']['documents']:,} unlabeled "
         f"documents, seed {settings.seed}, {training['steps']:,} steps{choice}. Model `{facts.audit['model'][:SHOWN]}`."
     )
+    yield from _adaptation(facts)
     if is_adversarial:
         yield _teacher(facts)
     elif settings.has_teacher:
@@ -236,11 +237,29 @@ def _co_trained(facts: RunSummary, kind: str) -> str:
 
 
 def _encoder(facts: RunSummary) -> str:
-    """Return name and revision of the encoder; for a local folder only its name, since a path is private."""
+    """Return name, revision and adaptation of the encoder; of a local folder only the name, since a path is private."""
     name, revision = facts.training["base_model"], facts.settings.encoder.partition("@")[2]
-    if name is None:
-        return f"`{Path(facts.settings.encoder).name}`"
-    return f"`{name}`, revision `{revision}`," if revision else f"`{name}`"
+    parts = [f"`{name or Path(facts.settings.encoder).name}`"]
+    if name and revision:
+        parts.append(f"revision `{revision}`")
+    if facts.training.get("adaptation", {}).get("steps"):
+        parts.append("adapted to the task's text")
+    return parts[0] if len(parts) == 1 else ", ".join(parts) + ","
+
+
+def _adaptation(facts: RunSummary) -> Iterator[str]:
+    """Yield the sentence on the adaptation of the encoder, if it was asked for."""
+    adaptation = facts.training.get("adaptation")
+    if not adaptation:
+        return
+    text = f"{adaptation['documents']:,} texts of train and without labels ({adaptation['tokens']:,} tokens)"
+    if adaptation["steps"]:
+        yield (
+            f"The encoder was adapted by masked language modeling to {text} in {adaptation['steps']:,} steps, before "
+            f"any label was used. Adaptation `{adaptation['hash'][:SHOWN]}`."
+        )
+    else:
+        yield f"The encoder was not adapted to the task's text: {text} are too little."
 
 
 def _fields(facts: RunSummary) -> Iterator[str]:

@@ -41,8 +41,12 @@ TASKS = "tasks"
 """The folder of shipped tasks: inside the package in a wheel, next to it in a checkout. It is not part of the code."""
 
 
-def write_audit(run: Path, task: Task, settings: TrainSettings, corpus: TrainingData) -> dict[str, Any]:
+def write_audit(
+    run: Path, task: Task, settings: TrainSettings, corpus: TrainingData, adaptation: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """Write and return the audit of a run whose models are saved. Warns if documents of test are also in train.
+
+    adaptation: hash, texts, tokens and steps of the adaptation of the encoder; None without one.
 
     The test split is read for its hash and its overlap, never scored. If it cannot be read, it is left out with a
     warning.
@@ -59,6 +63,7 @@ def write_audit(run: Path, task: Task, settings: TrainSettings, corpus: Training
         "data": dict(data_files(task, settings)),
         "splits": {name: split_sum(documents) for name, documents in splits.items()},
         **({"hints": {hint.name: hint_sum(hint) for hint in corpus.hints}} if corpus.hints else {}),
+        "adaptation": adaptation,
         "code": code_now(),
         "revision": git_revision(checkout),
         "packages": packages_sum(),

@@ -97,6 +97,13 @@ def check_same_corpus(folder: Path, corpus_hash: str) -> None:
         raise UserError("the texts are not those that the run began with.", file=folder, remedy=remedy)
 
 
+def check_same_adaptation(folder: Path, adaptation_hash: str) -> None:
+    """Raise UserError if a run to resume began with an encoder that was adapted in another way, or not at all."""
+    if parse((folder / CORPUS).read_bytes(), folder / CORPUS).get("adaptation") != adaptation_hash:
+        message = "the adapted encoder is not the one that the run began with: its code, device or base has changed."
+        raise UserError(message, file=folder, remedy="Start another run.")
+
+
 def checkpoint(run: Path, pair: AdversarialPair, state: TrainingState, log: Sequence[Mapping[str, Any]]) -> Path:
     """Write log and checkpoint of a step whose weights `check_weights` has passed; return the path of the weights."""
     write_log(run, log)

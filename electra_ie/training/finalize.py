@@ -50,12 +50,14 @@ def complete(
     scores = score_answers(fields, dev, answers)
     _verify_scores(state, scores)
     constant = _constant_fields(setup, saved, answers)
+    adaptation = setup.adaptation.summary if setup.adaptation else None
     summary = {
         "labeled": {"documents": len(setup.data.train), "windows": len(setup.labeled)},
         "unlabeled": {"documents": len(setup.pool_documents), "windows": len(setup.pool)},
         "labels": setup.data.label_counts(fields),
         "not_expressed": setup.data.not_expressed(setup.windower, fields),
         "base_model": base_model(setup.settings.encoder),
+        **({"adaptation": adaptation} if adaptation else {}),
         "dataset": dataset_on_hub(setup.task),
         "steps": state.step if state.stop and not state.diverged else setup.settings.max_steps,
         "best_step": state.saved.best_step,
@@ -74,7 +76,7 @@ def complete(
         plot_scores(folder, "dev", fields, dev, answers)
     plots.curves(state.log, folder / CURVES)
     write_log(folder, state.log)
-    write_audit(folder, setup.task, setup.settings, setup.data)
+    write_audit(folder, setup.task, setup.settings, setup.data, adaptation)
     write(folder / CARD, model_card(folder))
 
 

@@ -6,7 +6,7 @@ Here are what a run logs about its teacher, and the checks of a finished supervi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from electra_ie.common.files import parse
 from electra_ie.common.logs import warn
 from electra_ie.config.base import differences
 from electra_ie.config.train import TrainSettings
-from electra_ie.data.task import Task
+from electra_ie.data.training_data import TrainingData
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.runs.layout import CORPUS, SETTINGS, is_finished, load_task, read_log, read_scores, refuse_links
 from electra_ie.runs.provenance import code_now, environment_now, read_audit
 from electra_ie.runs.storage import load_run, model_files
 from electra_ie.training.checkpoints import TrainingState
+from electra_ie.training.setup import TrainingSetup
 
 Log = Sequence[Mapping[str, Any]]
 REMEDY = (
@@ -40,25 +41,24 @@ class FinishedTeacher:
     log: Log
 
 
-def load_teacher(
-    run: Path, task: Task, settings: TrainSettings, corpus_hash: str, student: Discriminator
-) -> FinishedTeacher:
-    """Load a finished supervised run (see `refuse_unfinished`) as the teacher of a run.
-
-    settings: those that the teacher would be trained with here. corpus_hash: of the labels it would learn from.
-    student: the model that it teaches.
+def load_teacher(run: Path, setup: TrainingSetup) -> FinishedTeacher:
+    """Load a finished supervised run (see `refuse_unfinished`) as the teacher of the run of `setup`.
 
     Raises UserError if the run differs from the one that would be trained here and now, by what differs.
     """
     refuse_links(run)
+    task, settings = setup.task, setup.settings.supervised
     audit, names = read_audit(run), [field.name for field in task.fields]
     ignored = ("task", "data", "include_examples", *TrainSettings.GENERATOR_SETTINGS)
     trained_with = TrainSettings.build(run / SETTINGS)
     trained_with = trained_with.replace(**{name: getattr(settings, name) for name in ignored})
     other = differences(trained_with, settings)
     corpus = run / CORPUS
-    if not corpus.is_file() or parse(corpus.read_bytes(), corpus).get("hash") != corpus_hash:
+    learned_from = parse(corpus.read_bytes(), corpus) if corpus.is_file() else {}
+    if learned_from.get("hash") != supervised_data(setup).hash:
         other.append("the texts or their labels")
+    if learned_from.get("adaptation") != (setup.adaptation.hash if setup.adaptation else None):
+        other.append("the adaptation of its encoder")
     if load_task(run).fields != task.fields:
         other.append("the fields of the task")
     elif model_files(run, names) != audit["weights"]:
@@ -67,7 +67,7 @@ def load_teacher(
         other.append("the code of this package")
     if audit["environment"] != environment_now():
         other.append("the machine or the packages on it")
-    if not other and not _same_initial_weights(teacher := load_run(run)[0], student):
+    if not other and not _same_initial_weights(teacher := load_run(run)[0], setup.discriminator):
         other.append("the weights of its encoder")
     if other:
         raise UserError(f"this run cannot be the teacher, it differs in {', '.join(other)}.", file=run, remedy=REMEDY)
@@ -79,6 +79,12 @@ def load_teacher(
         warn(f"{run}: the teacher collapsed at step {collapse['step']}: {collapse['what']}.")
     state = TrainingState(summary["steps"], summary["best_step"], best[-1] if best else None)
     return FinishedTeacher(teacher, state, [*log, last_teacher_row(state.step, collapse)])
+
+
+def supervised_data(setup: TrainingSetup) -> TrainingData:
+    """Return the documents of the supervised run that teaches the run of `setup`."""
+    is_used = setup.settings.supervised.uses_unlabeled(field.kind for field in setup.task.fields)
+    return setup.data if is_used else replace(setup.data, pool=[])
 
 
 def refuse_unfinished(run: Path) -> None:

@@ -29,6 +29,7 @@ from electra_ie.models.masking_generator import MaskingGenerator
 from electra_ie.models.parity_checks import check_maskable
 from electra_ie.models.pooling import choose_pooling
 from electra_ie.runs.layout import TRACKING
+from electra_ie.training.encoder_adaptation import EncoderAdaptation
 from electra_ie.training.flag_thresholds import SAMPLE_SIZE, FlagThresholds
 from electra_ie.training.frozen_encoder import FrozenEncoder
 from electra_ie.training.loop import AdversarialPair, make_accelerator, prepare
@@ -44,6 +45,7 @@ class TrainingSetup:
     labels. label_texts, label_windows: labeled documents about the labels, and their windows. pool_documents: the
     documents of the windows in `pool`. generator: None for the supervised preset, and where there is no unlabeled text
     for a teacher to label. frozen_encoder: for co-training; None without it. description: how messages call the run.
+    adaptation: that of the encoder; None without it.
     """
 
     task: Task
@@ -63,6 +65,7 @@ class TrainingSetup:
     thresholds: FlagThresholds
     extractor: Extractor
     description: str
+    adaptation: EncoderAdaptation | None
 
     @property
     def is_main_process(self) -> bool:
@@ -77,10 +80,12 @@ def set_up(
     folder: Path,
     tracker: str | None = None,
     student: TrainingSetup | None = None,
+    adaptation: EncoderAdaptation | None = None,
 ) -> TrainingSetup:
     """Build windows, models and optimizer of a run. Nothing is written.
 
-    student: the run that the model of this one will teach; both use the same windows.
+    student: the run that the model of this one will teach; both use the same windows and the same encoder. adaptation:
+    that of the encoder; while it is only planned, the models are built on the encoder as it is.
 
     Raises UserError for an encoder that cannot be loaded or used, and for loss terms that do not go together.
     """
@@ -91,10 +96,12 @@ def set_up(
     pooling = choose_pooling(encoder, settings.pooling)
     torch.manual_seed(settings.training_seed)  # decides the weights of the new heads and of the generator
     latent = settings.has_generator and not settings.has_teacher
-    discriminator = Discriminator.from_encoder(encoder, task.fields, pooling=pooling, realness_head=latent)
+    adaptation = student.adaptation if student else adaptation
+    weights = adaptation.folder if adaptation and adaptation.folder else encoder
+    discriminator = Discriminator.from_encoder(weights, task.fields, pooling=pooling, realness_head=latent)
     settings = (
         settings.replace(encoder=encoder)
-        .derive(pooling=pooling)
+        .derive(pooling=pooling, adapt_encoder=settings.adapts_encoder)
         .with_window(max_length(tokenizer, discriminator.encoder.config), _has(task.fields, "classes", "flags"))
     )
     windower = student.windower if student else _windower(tokenizer, settings, data, task.fields)
@@ -131,6 +138,7 @@ def set_up(
         thresholds=FlagThresholds(task.fields, [*data.train, *data.dev], sample, windower),
         extractor=Extractor(discriminator, windower, task.fields, edges=edges_of(data.train, task.fields)),
         description=f"{task.name} ({_description(settings, student is not None)})",
+        adaptation=adaptation,
     )
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from accelerate.utils import broadcast_object_list
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import locked, refuse_within, write
-from electra_ie.common.logs import notice, warn
+from electra_ie.common.logs import notice, silenced, warn
 from electra_ie.config.base import check_same_settings
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.batching import Batches
@@ -43,6 +43,7 @@ from electra_ie.runs.layout import (
 from electra_ie.training.callbacks import Callback, FiniteWeights, LoopState, ProgressBar, SaveCheckpoints, Tracker
 from electra_ie.training.checkpoints import (
     TrainingState,
+    check_same_adaptation,
     check_same_corpus,
     load_best,
     load_checkpoint,
@@ -54,6 +55,7 @@ from electra_ie.training.checkpoints import (
 from electra_ie.training.dev_scoring import DevScoring, scored_steps
 from electra_ie.training.divergence import DivergenceMonitor, StopOnDivergence
 from electra_ie.training.driver import drive
+from electra_ie.training.encoder_adaptation import EncoderAdaptation
 from electra_ie.training.finalize import complete
 from electra_ie.training.loop import LossNotFinite, own_states
 from electra_ie.training.pseudo_labels import PseudoLabel, pseudo_labels
@@ -62,6 +64,7 @@ from electra_ie.training.self_training import (
     last_teacher_row,
     load_teacher,
     refuse_unfinished,
+    supervised_data,
     teacher_log_row,
 )
 from electra_ie.training.setup import TrainingSetup, set_up
@@ -106,12 +109,19 @@ class Trainer:
             clear(self.folder)
         self.setup.accelerator.wait_for_everyone()
 
-    def learn(self, resume: bool) -> None:
-        """Train up to the last step; the weights to keep are in the run's checkpoints."""
+    def begin(self, resume: bool) -> None:
+        """Write what the run is resumed from, or with `resume` check that nothing of it has changed."""
         if resume:
-            self._restore()
+            self._check_unchanged()
         elif self.setup.is_main_process:
             self._write_beginning()
+
+    def learn(self, resume: bool) -> None:
+        """Train up to the last step; the weights to keep are in the run's checkpoints."""
+        self.begin(resume)
+        if resume:
+            self.state.saved, self.state.log = restore(self.folder, self.setup.pair)
+            self.state.step = self.state.saved.step
         preparation = 0.0
         if self.setup.settings.has_teacher:
             teacher = self._train_teacher()
@@ -137,10 +147,11 @@ class Trainer:
         """Write what a run is resumed from. run.yaml comes last: a run that has it can be resumed."""
         task = yaml.safe_dump(self.setup.task.as_dict(), sort_keys=False, allow_unicode=True)
         write(self.folder / TASK, task)
-        write(self.folder / CORPUS, json.dumps({"hash": self.setup.data.hash}) + "\n")
+        adaptation = {"adaptation": self.setup.adaptation.hash} if self.setup.adaptation else {}
+        write(self.folder / CORPUS, json.dumps({"hash": self.setup.data.hash, **adaptation}) + "\n")
         write(self.folder / SETTINGS, self.setup.settings.to_yaml())
 
-    def _restore(self) -> None:
+    def _check_unchanged(self) -> None:
         began_with = TrainSettings.build(self.folder / SETTINGS)
         check_same_settings(began_with.replace(task=self.setup.settings.task), self.setup.settings, self.folder)
         task = load_task(self.folder).as_dict()
@@ -151,8 +162,8 @@ class Trainer:
                     remedy="Give the task as it was, or start another run.",
                 )  # fmt: skip
         check_same_corpus(self.folder, self.setup.data.hash)
-        self.state.saved, self.state.log = restore(self.folder, self.setup.pair)
-        self.state.step = self.state.saved.step
+        if self.setup.adaptation:
+            check_same_adaptation(self.folder, self.setup.adaptation.hash)
 
     def _train(self, preparation: float) -> None:
         """Run the loop. preparation: seconds spent on the teacher's answers, which count as training."""
@@ -215,7 +226,7 @@ class Trainer:
         """
         setup, folder, weights = self.setup, self.folder / TEACHER, self.folder / TEACHER_WEIGHTS
         settings = setup.settings.of_teacher if setup.pool else setup.settings.supervised
-        data = setup.data if settings.has_teacher else setup.data.for_supervised(setup.task.fields)
+        data = setup.data if settings.has_teacher else supervised_data(setup)
         teacher = Trainer(set_up(setup.task, settings, data, folder, student=setup), folder, (), self.supervised)
         discriminator = teacher.setup.discriminator
         trained, begun = broadcast_object_list([weights.is_file(), (folder / SETTINGS).is_file()])
@@ -275,10 +286,12 @@ def train_run(
     tracker: str | None = None,
     teacher: Path | None = None,
     callbacks: Sequence[Callback] = (),
+    plan_adaptation: Callable[[Task, TrainSettings], EncoderAdaptation] | None = None,
 ) -> None:
     """Read the data, train, and leave a complete run; a finished run is left as it is.
 
-    teacher: a finished supervised run (see `Trainer`). callbacks: the user's own.
+    teacher: a finished supervised run (see `Trainer`). callbacks: the user's own. plan_adaptation: `plan_adaptation` of
+    `pretraining.adaptation`, which this package cannot import; needed for settings that adapt the encoder.
 
     Raises UserError for any fault in the input, before anything is written.
     """
@@ -298,14 +311,19 @@ def train_run(
         refuse_unfinished(teacher)  # before the data are read, which may take a while
     data = TrainingData.read(task, settings)
     _warn_of_fields_without_dev(task, data)
-    setup = set_up(task, settings, data, folder, tracker)
-    supervised = None
-    if teacher:
-        learned_from = data.for_supervised(task.fields).hash
-        supervised = load_teacher(teacher, task, setup.settings.supervised, learned_from, setup.discriminator)
-    trainer = Trainer(setup, folder, callbacks, supervised)
+    adaptation = None
+    if settings.adapts_encoder:
+        assert plan_adaptation is not None
+        adaptation = plan_adaptation(task, settings)
+    setup = set_up(task, settings, data, folder, tracker, adaptation=adaptation)
+    supervised = load_teacher(teacher, setup) if teacher else None
     with locked(folder):
-        trainer.run(resume)
+        if adaptation and adaptation.steps:
+            Trainer(setup, folder).begin(resume)  # so that the run can be resumed if it is interrupted meanwhile
+            adapted = adaptation.trained()
+            with silenced():  # its warnings were printed above
+                setup = set_up(task, settings, data, folder, tracker, adaptation=adapted)
+        Trainer(setup, folder, callbacks, supervised).run(resume)
 
 
 def _warn_of_fields_without_dev(task: Task, data: TrainingData) -> None:

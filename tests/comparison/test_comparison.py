@@ -118,12 +118,12 @@ def test_an_interrupted_comparison_resumes_to_the_winner(task, tmp_path, encoder
     kwargs = {"label_budgets": [20, 10], "seeds": 2, "encoder": encoder("bert"), **SHORT}
     real, trained = runner.train_run, []
 
-    def stopping(task, settings, folder, resume, teacher):
+    def stopping(task, settings, folder, resume, teacher, plan_adaptation):
         if len(trained) == 3:
             raise Stopped
         trained.append((settings.label_budget, settings.preset, settings.seed))
         assert teacher == (None if settings.preset == "supervised" else folder.with_name("10-supervised-0"))
-        real(task, settings, folder, resume, teacher=teacher)
+        real(task, settings, folder, resume, teacher=teacher, plan_adaptation=plan_adaptation)
 
     monkeypatch.setattr(runner, "train_run", stopping)
     with pytest.raises(Stopped):
