@@ -106,7 +106,7 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="supervised, self_training, adversarial, latent, thorough (adversarial on an encoder adapted to the "
+            help="supervised, self_training, adversarial, latent, thorough (self_training on an encoder adapted to the "
             "task's text), or auto: trains 6 runs and keeps the preset with the best dev score [default: supervised].",
             show_default=False,
         ),

@@ -28,13 +28,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "discriminator": {"classification": 1.0, "adversarial": 0.1},
         "generator": {"generator_adversarial": 1.0, "feature_matching": 1.0, "class_consistency": 1.0},
     },
+    "thorough": {"discriminator": {"classification": 1.0, "distillation": 1.0}, "generator": {}},
 }
 """The loss terms of each model and their weights (see `models.losses`). Without generator terms no generator is
 trained. self_training: random tokens are masked. adversarial: a generator selects them (see
 `models.masking_generator`). latent: a generator of encoder states as in GAN-BERT (Croce et al., ACL 2020; see
-`models.latent_generator`). thorough: the terms of another preset, on an encoder that was adapted to the text of the
-task (see `pretraining.adaptation`)."""
-PRESETS["thorough"] = PRESETS["adversarial"]
+`models.latent_generator`). thorough: the terms of self_training, on an encoder that was adapted to the text of the task
+(see `pretraining.adaptation`)."""
 
 
 class TrainSettings(BaseSettings):
@@ -71,7 +71,7 @@ class TrainSettings(BaseSettings):
         description="Loss terms of discriminator and generator. supervised: labeled text only. self_training: also "
         "unlabeled text with randomly masked tokens; the discriminator learns to predict what a supervised teacher "
         "predicts for the unmasked text. adversarial: the same, and a generator selects the tokens. latent: a "
-        "generator produces encoder states, as in GAN-BERT. thorough: adversarial, after the encoder was adapted to "
+        "generator produces encoder states, as in GAN-BERT. thorough: self_training, after the encoder was adapted to "
         "the text of the task.",
     )
     encoder: str = Field(default=EMBEDDED, description="Name or directory of a Hugging Face encoder.")

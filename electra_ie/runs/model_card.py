@@ -404,8 +404,10 @@ def _data(facts: RunSummary) -> Iterator[str]:
     draw = f"a label budget, {facts.settings.label_draw} draw by the seed"
     budget = "all of train" if facts.settings.label_budget is None else draw
     unlabeled, labeled = training["unlabeled"], training["labeled"]
+    texts = training["label_texts"]
+    about_labels = f", and {texts:,} texts about labels, their descriptions or names" if texts else ""
     yield (
-        f"Labeled: {labeled['documents']:,} documents in {labeled['windows']:,} windows ({budget}). "
+        f"Labeled: {labeled['documents']:,} documents in {labeled['windows']:,} windows ({budget}){about_labels}. "
         f"Unlabeled: {unlabeled['documents']:,} documents in {unlabeled['windows']:,} windows. Label counts:"
     )
     yield ""

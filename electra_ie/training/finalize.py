@@ -53,6 +53,7 @@ def complete(
     adaptation = setup.adaptation.summary if setup.adaptation else None
     summary = {
         "labeled": {"documents": len(setup.data.train), "windows": len(setup.labeled)},
+        "label_texts": len(setup.label_texts),
         "unlabeled": {"documents": len(setup.pool_documents), "windows": len(setup.pool)},
         "labels": setup.data.label_counts(fields),
         "not_expressed": setup.data.not_expressed(setup.windower, fields),

@@ -74,7 +74,7 @@ def mark(file: Path, word: str) -> None:
 
 
 def test_the_preset_has_the_terms_of_adversarial_and_adapts():
-    assert PRESETS["thorough"] == PRESETS["adversarial"]
+    assert PRESETS["thorough"] == PRESETS["self_training"]
     assert [preset for preset in PRESETS if TrainSettings.build(preset=preset).adapts_encoder] == ["thorough"]
     assert not TrainSettings.build(preset="thorough", adapt_encoder=False).adapts_encoder
     assert TrainSettings.build(None, ("adapt_encoder=true",), preset="self_training").adapts_encoder
