@@ -69,7 +69,7 @@ def add_cues(task: Path) -> None:
 @pytest.mark.parametrize(("preset", "pooling"), [("supervised", "mean"), ("latent", "stock"), ("adversarial", "mean")])
 def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling):
     add_cues(task)
-    settings = tiny.settings(encoder("bert"), preset, max_steps=200, pooling=pooling, seed=1)
+    settings = tiny.settings(encoder("bert"), preset, max_steps=240, pooling=pooling, seed=1)
     run = train(str(task), tmp_path / "run", **settings, label_budget=30).path
     scores = evaluate(run, file=tmp_path / "scores.json")
     metrics = {name: field_scores.metrics for name, field_scores in scores.fields.items()}

@@ -1,6 +1,7 @@
 """Pseudo-labels: the predictions for the unlabeled texts that a student learns, computed once before it trains.
 
-They are the teacher's probabilities, combined by co-training with those of simpler classifiers where these help. The
+They are the teacher's probabilities, combined by co-training with those of simpler classifiers where these help, and
+with the evidence of hints (see `hint_evidence`; for spans, hints are features of `span_co_training`). The
 probabilities of a flag are aligned: shifted so that their mean is the flag's share among the labels (distribution
 alignment, Berthelot et al. 2020, "ReMixMatch", arXiv 1911.09785, section 3.1; there for classes, and by a factor). A
 teacher of few labels is confident on the texts it was trained on and on no others, and its student would learn that a
@@ -19,13 +20,16 @@ from scipy.special import expit
 
 from electra_ie.common.progress import progress
 from electra_ie.data.batching import in_batches
+from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
+from electra_ie.data.hints import Hint
 from electra_ie.data.training_data import windows_of
 from electra_ie.data.windowing import LabeledWindow, document_indices
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.training.co_training import FeatureClassifier, calibrated_loss
+from electra_ie.training.co_training import MIN_PROBABILITY, FeatureClassifier, calibrated_loss
 from electra_ie.training.flag_co_training import MAX_TEXTS, CoTrainedFlags, aligned, aligned_loss
 from electra_ie.training.flag_thresholds import document_logits, label_shares, mean_by_document
+from electra_ie.training.hint_evidence import HintEvidence
 from electra_ie.training.setup import TrainingSetup
 from electra_ie.training.span_co_training import SpellingClassifier, Words, words_of
 
@@ -46,6 +50,8 @@ def pseudo_labels(setup: TrainingSetup, teacher: Discriminator) -> tuple[list[Ps
         labels = _predict(setup, teacher, setup.pool, classifier)
         fields = list(classifier.layers) if classifier else []
         for field in setup.task.fields:
+            if field.kind == "classes" and any(hint.field == field.name for hint in setup.data.hints):
+                _add_evidence(setup, labels, field)
             if field.kind == "flags" and _align_flags(setup, teacher, labels, field):
                 fields.append(field.name)
             if field.kind == "spans" and _combine_spans(setup, teacher, labels, field):
@@ -113,6 +119,7 @@ def _align_flags(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[
     views = _views(setup, teacher, field)
     if views:
         logits = views.combine_with_teacher(logits, [document.text for document in setup.pool_documents])
+    logits = logits + _evidence(setup, field)
     shares = label_shares(setup.data.train, field)
     columns = np.flatnonzero((shares > 0) & (shares < 1))
     of_documents = expit(logits)
@@ -121,6 +128,26 @@ def _align_flags(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[
     for label, document in zip(labels, documents, strict=True):
         label[field.name] = torch.tensor(of_documents[document], dtype=torch.float32)
     return views is not None
+
+
+def _evidence(setup: TrainingSetup, field: Field) -> np.ndarray:
+    """Return the evidence of the hints of a field of kind `classes` or `flags` for the unlabeled documents, (D, K)."""
+    labeled = [document for document in setup.data.train if field.name in document.gold]
+    gold = np.array([[_has_label(document, field, label) for label in field.labels] for document in labeled])
+    evidence = HintEvidence(field, setup.data.hints, [document.text for document in labeled], gold)
+    return evidence.logits([document.text for document in setup.pool_documents])
+
+
+def _has_label(document: Document, field: Field, label: str) -> bool:
+    gold = document.gold[field.name]
+    return bool(gold == label if field.kind == "classes" else label in gold)
+
+
+def _add_evidence(setup: TrainingSetup, labels: Sequence[PseudoLabel], field: Field) -> None:
+    """Add the evidence of the hints of a field of kind `classes` to the probabilities of its pseudo-labels."""
+    evidence = torch.tensor(_evidence(setup, field), dtype=torch.float32)
+    for label, document in zip(labels, document_indices(setup.pool), strict=True):
+        label[field.name] = (label[field.name].clamp_min(MIN_PROBABILITY).log() + evidence[document]).softmax(-1)
 
 
 def _views(setup: TrainingSetup, teacher: Discriminator, field: Field) -> CoTrainedFlags | None:
@@ -167,16 +194,17 @@ def _combine_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequenc
     """
     if not setup.settings.co_training:
         return False
-    pool = words_of([document.text for document in setup.pool_documents], setup.pool)
+    hints = [hint for hint in setup.data.hints if hint.field == field.name]
+    pool = words_of([document.text for document in setup.pool_documents], setup.pool, hints)
     of_teacher = _probabilities(setup, labels, pool, field)
     rows = [row for row in setup.labeled if field.name in row.gold]
-    labeled = words_of([document.text for document in setup.data.train if field.name in document.gold], rows)
+    labeled = words_of([document.text for document in setup.data.train if field.name in document.gold], rows, hints)
     gold = _gold(rows, labeled, field)
     if len(set(gold.tolist())) < MIN_TAGS or not len(of_teacher):
         return False
     classifier = SpellingClassifier(len(field.names))
     classifier.fit(labeled, gold, pool, of_teacher)
-    if not _helps(classifier, setup, teacher, field):
+    if not _helps(classifier, setup, teacher, field, hints):
         return False
     combined = classifier.combine_with_teacher(of_teacher, pool)
     before = len(setup.windower.before)
@@ -203,13 +231,15 @@ def _probabilities(
     return np.array([labels[window][field.name][before + token].numpy() for window, token in _positions(documents)])
 
 
-def _helps(classifier: SpellingClassifier, setup: TrainingSetup, teacher: Discriminator, field: Field) -> bool:
+def _helps(
+    classifier: SpellingClassifier, setup: TrainingSetup, teacher: Discriminator, field: Field, hints: Sequence[Hint]
+) -> bool:
     """Return whether the classifier reduces the teacher's loss on the words of dev; without dev it is assumed to."""
     dev = [document for document in setup.data.dev if field.name in document.gold]
     if not dev:
         return True
     rows = windows_of(dev, setup.windower, [field])
-    words = words_of([document.text for document in dev], rows)
+    words = words_of([document.text for document in dev], rows, hints)
     alone, gold = _probabilities(setup, _predict(setup, teacher, rows), words, field), _gold(rows, words, field)
     combined = classifier.combine_with_teacher(alone, words)
     losses = [calibrated_loss(probabilities, gold, np.ones(len(gold))) for probabilities in (alone, combined)]

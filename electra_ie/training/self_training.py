@@ -82,9 +82,9 @@ def load_teacher(run: Path, setup: TrainingSetup) -> FinishedTeacher:
 
 
 def supervised_data(setup: TrainingSetup) -> TrainingData:
-    """Return the documents of the supervised run that teaches the run of `setup`."""
+    """Return the documents of the supervised run that teaches the run of `setup`, without hints: it uses none."""
     is_used = setup.settings.supervised.uses_unlabeled(field.kind for field in setup.task.fields)
-    return setup.data if is_used else replace(setup.data, pool=[])
+    return replace(setup.data, hints=(), pool=setup.data.pool if is_used else [])
 
 
 def refuse_unfinished(run: Path) -> None:

@@ -23,6 +23,7 @@ from scipy.special import softmax
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.linear_model import LogisticRegression
 
+from electra_ie.data.hints import Hint
 from electra_ie.data.windowing import LabeledWindow, document_indices
 
 INVERSE_PENALTY = 10.0
@@ -46,15 +47,18 @@ class Words:
     Attributes:
         texts: The text of each word.
         positions: The index of its window, and of its token within the window, without special tokens.
+        hints: The hints that match at each word, by their names, with "B" at the first word of a match, otherwise "I".
     """
 
     texts: list[str]
     positions: list[tuple[int, int]]
+    hints: list[list[str]]
 
 
-def words_of(texts: Sequence[str], windows: Sequence[LabeledWindow]) -> list[Words]:
-    """Return the words of each document from its text and the windows of all documents."""
-    words = [Words([], []) for _ in texts]
+def words_of(texts: Sequence[str], windows: Sequence[LabeledWindow], hints: Sequence[Hint] = ()) -> list[Words]:
+    """Return the words of each document from its text, the windows of all documents, and the hints of the field."""
+    words = [Words([], [], []) for _ in texts]
+    matches = [[(hint.name, *span) for hint in hints for span in hint.find(text)] for text in texts]
     for index, (row, document) in enumerate(zip(windows, document_indices(windows), strict=True)):
         window = row.window
         for token in range(window.first, window.last):
@@ -62,6 +66,13 @@ def words_of(texts: Sequence[str], windows: Sequence[LabeledWindow]) -> list[Wor
             if start < end:
                 words[document].texts.append(texts[document][start:end])
                 words[document].positions.append((index, token))
+                words[document].hints.append(
+                    [
+                        f"hint={name} {'B' if first >= start else 'I'}"
+                        for name, first, last in matches[document]
+                        if first < end and start < last
+                    ]
+                )
     return words
 
 
@@ -102,7 +113,11 @@ class SpellingClassifier:
         return self._combined(teacher, self._probabilities(self._read(words))) if len(teacher) else teacher
 
     def _read(self, words: Sequence[Words]) -> scipy.sparse.csr_matrix:
-        return self.hasher.transform(features for document in words for features in features_of(document.texts))
+        return self.hasher.transform(
+            [*features, *hints]
+            for document in words
+            for features, hints in zip(features_of(document.texts), document.hints, strict=True)
+        )
 
     def _probabilities(self, rows: scipy.sparse.csr_matrix) -> np.ndarray:
         probabilities = np.zeros((rows.shape[0], self.tags))

@@ -318,12 +318,13 @@ def test_training_data_have_the_hints_with_their_terms(task):
     with task.open("a", encoding="utf-8") as stream:
         stream.write("hints: {person: {file: people.txt}}\ndescriptions: {late: After the date.}\n")
     (task.parent / "people.txt").write_text("Arden\n")
-    data = TrainingData.read(Task.load(task), TrainSettings.build(None, (), preset="supervised"))
+    data = TrainingData.read(Task.load(task), TrainSettings.build(None, (), preset="self_training"))
     assert data.hints == (Hint("names", "person", "person: people.txt", ("Arden",), file="people.txt"),)
     assert data.descriptions == {"risks": {"late": "After the date."}}
+    assert not TrainingData.read(Task.load(task), TrainSettings.build(None, (), preset="supervised")).hints
     (task.parent / "people.txt").write_text("\n")
     with pytest.raises(UserError, match="people.txt:1: this line is blank"):
-        TrainingData.read(Task.load(task), TrainSettings.build(None, (), preset="supervised"))
+        TrainingData.read(Task.load(task), TrainSettings.build(None, (), preset="self_training"))
 
 
 def test_data_in_memory_take_descriptions_and_hints():
@@ -373,7 +374,7 @@ def test_a_run_needs_no_lexicon_and_no_term_leaves_the_machine(task, tmp_path, e
         stream.write(TERMS)
     lexicon = task.parent / "people.txt"
     lexicon.write_text("Arden\nZebrafold\n")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised")).path
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "self_training")).path
     audit = json.loads((run / "audit.json").read_text("utf-8"))
     hints = Task.load(task).read_hints()
     assert audit["hints"] == {
@@ -416,7 +417,7 @@ class StopAfterCheckpoint(Callback):
 
 
 def test_a_run_is_resumed_with_the_same_hints_only(task, tmp_path, encoder):
-    settings = tiny.settings(encoder("bert"), "supervised")
+    settings = tiny.settings(encoder("bert"), "self_training")
     original, people = task.read_text("utf-8"), task.parent / "people.txt"
     task.write_text(original + TERMS, "utf-8")
     people.write_text("Arden\n")

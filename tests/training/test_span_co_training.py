@@ -13,6 +13,7 @@ from test_pseudo_labels import POOL, setup_of
 
 from electra_ie import train
 from electra_ie.data.document import Document
+from electra_ie.data.hints import Hint
 from electra_ie.data.windowing import LabeledWindow
 from electra_ie.training.pseudo_labels import pseudo_labels
 from electra_ie.training.span_co_training import SpellingClassifier, Words, features_of, words_of
@@ -42,18 +43,45 @@ def test_features_depend_on_the_word_its_spelling_and_its_neighbors():
     assert list(features_of([])) == []
 
 
+def words_in(text: str, hints=()) -> Words:
+    """Return the words of a text, those of `hints` with the hint `NAME`."""
+    words = text.split()
+    return Words(words, [], [["hint=NAME B"] if word in hints else [] for word in words])
+
+
 def fitted(unlabeled=(), teacher=None) -> SpellingClassifier:
     """Return a classifier of two tags, trained on capitalized words as names."""
-    labeled = [Words("Arden paid and Brisk paid the bank".split(), []), Words("the house of Corvo".split(), [])]
+    labeled = [words_in("Arden paid and Brisk paid the bank"), words_in("the house of Corvo")]
     gold = np.array([1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1])
     classifier = SpellingClassifier(2)
-    words = [Words(text.split(), []) for text in unlabeled]
+    words = [words_in(text) for text in unlabeled]
     classifier.fit(labeled, gold, words, np.empty((0, 2)) if teacher is None else teacher)
     return classifier
 
 
+def test_words_have_the_hints_that_match_there(encoder):
+    windower = tiny.windower_of(encoder("bert"), size=12)
+    text = "Arden paid the bank, " * 4
+    hints = [Hint("names", "person", "names", terms=("arden",)), Hint("names", "bank", "banks", pattern="the bank")]
+    windows = [LabeledWindow(window, {}) for window in windower(text)]
+    (words,) = words_of([text], windows, hints)
+    expected = {"Arden": ["hint=names B"], "the": ["hint=banks B"], "bank": ["hint=banks I"]}
+    assert [expected.get(word, []) for word in words.texts] == words.hints
+
+
+@pytest.mark.parametrize("hints", [("arden", "corvo"), ("arden", "corvo", "paid", "house", "bank", "of")])
+def test_hints_count_as_far_as_the_labels_confirm_them(hints):
+    """The hint marks names that spelling does not show; a hint that is right in two of six cases says less."""
+    labeled = [words_in(text, hints) for text in ("arden paid and brisk paid the bank", "the house of corvo")]
+    classifier = SpellingClassifier(2)
+    classifier.fit(labeled, np.array([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]), [], np.empty((0, 2)))
+    unseen = [words_in("dunmore", ("dunmore",)), words_in("dunmore")]
+    with_hint, without = classifier.combine_with_teacher(np.full((2, 2), 0.5), unseen)[:, 1]
+    assert (with_hint > without + 0.15) == (len(hints) == 2)
+
+
 def test_classifier_generalizes_from_spelling():
-    predicted = fitted().combine_with_teacher(np.full((4, 2), 0.5), [Words("Dunmore paid the river".split(), [])])
+    predicted = fitted().combine_with_teacher(np.full((4, 2), 0.5), [words_in("Dunmore paid the river")])
     assert (predicted.argmax(1) == [1, 0, 0, 0]).all()
     np.testing.assert_allclose(predicted.sum(1), 1)
 
@@ -68,7 +96,7 @@ def test_classifier_learns_from_the_teacher_on_unlabeled_words():
     ]
     names = np.array([[word in ("elsted", "farrow", "gilden") for word in text.split()] for text in unlabeled]).ravel()
     teacher = np.where(names[:, None], [0.01, 0.99], [0.99, 0.01])
-    test = [Words("mister harwick paid the bank".split(), [])]
+    test = [words_in("mister harwick paid the bank")]
     even = np.full((5, 2), 0.5)
     alone, together = (
         classifier.combine_with_teacher(even, test)[1, 1] for classifier in (fitted(), fitted(unlabeled, teacher))
@@ -78,17 +106,17 @@ def test_classifier_learns_from_the_teacher_on_unlabeled_words():
 
 def test_tags_without_a_label_have_no_probability():
     classifier = SpellingClassifier(4)
-    classifier.fit([Words(["Arden", "paid"], [])], np.array([3, 0]), [], np.empty((0, 4)))
-    combined = classifier.combine_with_teacher(np.full((2, 4), 0.25), [Words(["Brisk", "paid"], [])])
+    classifier.fit([words_in("Arden paid")], np.array([3, 0]), [], np.empty((0, 4)))
+    combined = classifier.combine_with_teacher(np.full((2, 4), 0.25), [words_in("Brisk paid")])
     assert (combined[:, [1, 2]] < 1e-4).all()
     assert classifier.combine_with_teacher(np.empty((0, 4)), []).shape == (0, 4)
 
 
 def test_classifier_that_has_learned_nothing_does_not_change_the_teacher(monkeypatch):
     """It predicts the frequencies of the tags, of which most are "no tag"."""
-    words = [Words(["a", "b", "c", "d"], [])]
+    words = [words_in("a b c d")]
     classifier = SpellingClassifier(2)
-    classifier.fit([Words(["a"] * 20, [])], np.array([1] + [0] * 19), [], np.empty((0, 2)))
+    classifier.fit([words_in("a " * 20)], np.array([1] + [0] * 19), [], np.empty((0, 2)))
     monkeypatch.setattr(classifier, "_probabilities", lambda rows: np.tile(classifier.frequencies, (4, 1)))
     teacher = np.array([[0.6, 0.4], [0.4, 0.6], [0.01, 0.99], [0.99, 0.01]])
     np.testing.assert_allclose(classifier.combine_with_teacher(teacher, words), teacher, atol=1e-6)
