@@ -145,6 +145,8 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
     in_memory = any(name in task.memory for name in task.files.get(UNLABELED, ()))
     if unlabeled is not None and in_memory and not plan.uses_unlabeled(field.kind for field in task.fields):
         warn(f'unlabeled: the preset {plan.preset} uses no unlabeled text; preset="adversarial" does.')
+    if task.hints and not plan.has_teacher:
+        notice(f"the preset {plan.preset} uses no hints; --preset self_training does.")
     folder = Path(output or f"runs/{task.name}-{plan.preset}-{plan.seed}")
     train_run(task, plan, folder, resume, track, Path(teacher) if teacher else None, callbacks, plan_adaptation)
     return _result(folder)

@@ -57,6 +57,11 @@ def count_labels(field: Field, gold: Iterable[Any]) -> Counter[str]:
     return counts
 
 
+def has_label(gold: Any, label: str) -> bool:
+    """Return whether the gold of a field of kind `classes` or `flags` is, or contains, a label."""
+    return bool(gold == label if isinstance(gold, str) else label in gold)
+
+
 def drop_overlapping(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
     """Split the spans of a field into those that BIO can express and those that overlap a longer one.
 

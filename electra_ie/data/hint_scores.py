@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import Field, has_label
 from electra_ie.data.hints import Hint
 
 
@@ -79,8 +79,8 @@ def _score(hint: Hint, kind: str, documents: Sequence[Document]) -> HintScore:
     unlabeled = [document for document in documents if hint.field not in document.gold]
     if kind != "spans":
         matching = [document for document in labeled if hint.find(document.text)]
-        right = sum(_has_label(hint, document) for document in matching)
-        gold = sum(_has_label(hint, document) for document in labeled)
+        right = sum(has_label(document.gold[hint.field], hint.label) for document in matching)
+        gold = sum(has_label(document.gold[hint.field], hint.label) for document in labeled)
         found_unlabeled = sum(bool(hint.find(document.text)) for document in unlabeled)
         return HintScore(hint, "documents", len(matching), right, 0, gold, len(labeled), found_unlabeled)
     matches = right = partial = gold = 0
@@ -94,12 +94,6 @@ def _score(hint: Hint, kind: str, documents: Sequence[Document]) -> HintScore:
         gold += len(spans)
     found_unlabeled = sum(len(hint.find(document.text)) for document in unlabeled)
     return HintScore(hint, "spans", matches, right, partial, gold, len(labeled), found_unlabeled)
-
-
-def _has_label(hint: Hint, document: Document) -> bool:
-    """Return whether a document has the label of a hint, as its class or one of its flags."""
-    value = document.gold[hint.field]
-    return hint.label == value if isinstance(value, str) else hint.label in value
 
 
 def _overlaps(match: tuple[int, int], spans: Iterable[Span]) -> bool:

@@ -14,7 +14,7 @@ from functools import cached_property
 from transformers import PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.logs import notice, warn
+from electra_ie.common.logs import warn
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, as_bytes
 from electra_ie.data.document_ids import repeated_ids, with_paths
@@ -73,8 +73,6 @@ class TrainingData:
                 number of labeled documents, or spans overlap and the task does not allow it.
         """
         hints = task.read_hints() if settings.has_teacher else ()
-        if task.hints and not settings.has_teacher:
-            notice(f"the preset {settings.preset} uses no hints; --preset self_training does.")
         read = task.read_splits(split for split in ("train", "dev") if split == "train" or split in task.splits)
         documents = read["train"]
         train = [document for document in documents if document.gold]

@@ -21,7 +21,7 @@ from scipy.special import expit
 from electra_ie.common.progress import progress
 from electra_ie.data.batching import in_batches
 from electra_ie.data.document import Document
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import Field, has_label
 from electra_ie.data.hints import Hint
 from electra_ie.data.training_data import windows_of
 from electra_ie.data.windowing import LabeledWindow, document_indices
@@ -50,7 +50,7 @@ def pseudo_labels(setup: TrainingSetup, teacher: Discriminator) -> tuple[list[Ps
         labels = _predict(setup, teacher, setup.pool, classifier)
         fields = list(classifier.layers) if classifier else []
         for field in setup.task.fields:
-            if field.kind == "classes" and any(hint.field == field.name for hint in setup.data.hints):
+            if field.kind == "classes" and _hints(setup, field):
                 _add_evidence(setup, labels, field)
             if field.kind == "flags" and _align_flags(setup, teacher, labels, field):
                 fields.append(field.name)
@@ -118,7 +118,7 @@ def _align_flags(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[
     logits = mean_by_document(np.stack([label[field.name].double().numpy() for label in labels]), documents)
     views = _views(setup, teacher, field)
     if views:
-        logits = views.combine_with_teacher(logits, [document.text for document in setup.pool_documents])
+        logits = views.combine_with_teacher(logits, _texts(setup.pool_documents))
     logits = logits + _evidence(setup, field)
     shares = label_shares(setup.data.train, field)
     columns = np.flatnonzero((shares > 0) & (shares < 1))
@@ -130,17 +130,28 @@ def _align_flags(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[
     return views is not None
 
 
+def _hints(setup: TrainingSetup, field: Field) -> list[Hint]:
+    return [hint for hint in setup.data.hints if hint.field == field.name]
+
+
 def _evidence(setup: TrainingSetup, field: Field) -> np.ndarray:
     """Return the evidence of the hints of a field of kind `classes` or `flags` for the unlabeled documents, (D, K)."""
-    labeled = [document for document in setup.data.train if field.name in document.gold]
-    gold = np.array([[_has_label(document, field, label) for label in field.labels] for document in labeled])
-    evidence = HintEvidence(field, setup.data.hints, [document.text for document in labeled], gold)
-    return evidence.logits([document.text for document in setup.pool_documents])
+    labeled = _labeled(setup.data.train, field)
+    evidence = HintEvidence(field, setup.data.hints, _texts(labeled), _indicators(labeled, field))
+    return evidence.logits(_texts(setup.pool_documents))
 
 
-def _has_label(document: Document, field: Field, label: str) -> bool:
-    gold = document.gold[field.name]
-    return bool(gold == label if field.kind == "classes" else label in gold)
+def _labeled(documents: Sequence[Document], field: Field) -> list[Document]:
+    return [document for document in documents if field.name in document.gold]
+
+
+def _texts(documents: Sequence[Document]) -> list[str]:
+    return [document.text for document in documents]
+
+
+def _indicators(labeled: Sequence[Document], field: Field) -> np.ndarray:
+    """Return whether each document has each label of a field of kind `classes` or `flags`, (N, K)."""
+    return np.array([[has_label(document.gold[field.name], label) for label in field.labels] for document in labeled])
 
 
 def _add_evidence(setup: TrainingSetup, labels: Sequence[PseudoLabel], field: Field) -> None:
@@ -157,31 +168,29 @@ def _views(setup: TrainingSetup, teacher: Discriminator, field: Field) -> CoTrai
     """
     if setup.frozen_encoder is None:
         return None
-    labeled = [document for document in setup.data.train if field.name in document.gold]
-    gold = np.array([[name in document.gold[field.name] for name in field.labels] for document in labeled])
-    views = CoTrainedFlags(gold, setup.frozen_encoder.read_sentences)
+    labeled = _labeled(setup.data.train, field)
+    views = CoTrainedFlags(_indicators(labeled, field), setup.frozen_encoder.read_sentences)
     if not len(views.columns):
         return None
-    texts = [document.text for document in setup.pool_documents]
+    texts = _texts(setup.pool_documents)
     random.Random(f"flag views {setup.settings.seed}").shuffle(texts)
     about_flags = {
         field.labels.index(document.gold[field.name][0]): document.text
-        for document in setup.label_texts
-        if field.name in document.gold
+        for document in _labeled(setup.label_texts, field)
     }
-    views.fit([document.text for document in labeled], texts[:MAX_TEXTS], about_flags)
+    views.fit(_texts(labeled), texts[:MAX_TEXTS], about_flags)
     return views if _help(views, setup, teacher, field) else None
 
 
 def _help(views: CoTrainedFlags, setup: TrainingSetup, teacher: Discriminator, field: Field) -> bool:
     """Return whether the views reduce the teacher's loss on dev; without dev they are assumed to."""
-    dev = [document for document in setup.data.dev if field.name in document.gold]
+    dev = _labeled(setup.data.dev, field)
     if not dev:
         return True
     windows = windows_of(dev, setup.windower, ())
     alone = document_logits(teacher, windows, setup.windower, [field])[field.name]
-    combined = views.combine_with_teacher(alone, [document.text for document in dev])
-    gold = np.array([[name in document.gold[field.name] for name in field.labels] for document in dev])
+    combined = views.combine_with_teacher(alone, _texts(dev))
+    gold = _indicators(dev, field)
     columns = views.columns
     losses = [aligned_loss(logits[:, columns], gold[:, columns], views.shares) for logits in (alone, combined)]
     return losses[1] < losses[0]
@@ -194,11 +203,11 @@ def _combine_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequenc
     """
     if not setup.settings.co_training:
         return False
-    hints = [hint for hint in setup.data.hints if hint.field == field.name]
-    pool = words_of([document.text for document in setup.pool_documents], setup.pool, hints)
+    hints = _hints(setup, field)
+    pool = words_of(_texts(setup.pool_documents), setup.pool, hints)
     of_teacher = _probabilities(setup, labels, pool, field)
     rows = [row for row in setup.labeled if field.name in row.gold]
-    labeled = words_of([document.text for document in setup.data.train if field.name in document.gold], rows, hints)
+    labeled = words_of(_texts(_labeled(setup.data.train, field)), rows, hints)
     gold = _gold(rows, labeled, field)
     if len(set(gold.tolist())) < MIN_TAGS or not len(of_teacher):
         return False
@@ -235,11 +244,11 @@ def _helps(
     classifier: SpellingClassifier, setup: TrainingSetup, teacher: Discriminator, field: Field, hints: Sequence[Hint]
 ) -> bool:
     """Return whether the classifier reduces the teacher's loss on the words of dev; without dev it is assumed to."""
-    dev = [document for document in setup.data.dev if field.name in document.gold]
+    dev = _labeled(setup.data.dev, field)
     if not dev:
         return True
     rows = windows_of(dev, setup.windower, [field])
-    words = words_of([document.text for document in dev], rows, hints)
+    words = words_of(_texts(dev), rows, hints)
     alone, gold = _probabilities(setup, _predict(setup, teacher, rows), words, field), _gold(rows, words, field)
     combined = classifier.combine_with_teacher(alone, words)
     losses = [calibrated_loss(probabilities, gold, np.ones(len(gold))) for probabilities in (alone, combined)]

@@ -416,6 +416,13 @@ class StopAfterCheckpoint(Callback):
         raise Stopped
 
 
+def test_a_supervised_run_says_that_it_uses_no_hints(task, tmp_path, encoder, capsys):
+    task.write_text(task.read_text("utf-8") + "hints: {person: {terms: [Arden]}}\n", "utf-8")
+    for preset, is_reported in (("supervised", True), ("self_training", False)):
+        train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset))
+        assert (f"the preset {preset} uses no hints" in capsys.readouterr().err) == is_reported
+
+
 def test_a_run_is_resumed_with_the_same_hints_only(task, tmp_path, encoder):
     settings = tiny.settings(encoder("bert"), "self_training")
     original, people = task.read_text("utf-8"), task.parent / "people.txt"
