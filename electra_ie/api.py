@@ -144,7 +144,7 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
         return _result(train_winner(task, plan, output, resume))
     in_memory = any(name in task.memory for name in task.files.get(UNLABELED, ()))
     if unlabeled is not None and in_memory and not plan.uses_unlabeled(field.kind for field in task.fields):
-        warn(f'unlabeled: the preset {plan.preset} uses no unlabeled text; preset="adversarial" does.')
+        warn(f'unlabeled: the preset {plan.preset} uses no unlabeled text; preset="self_training" does.')
     if task.hints and not plan.has_teacher:
         notice(f"the preset {plan.preset} uses no hints; --preset self_training does.")
     folder = Path(output or f"runs/{task.name}-{plan.preset}-{plan.seed}")

@@ -36,7 +36,7 @@ def records(split: str) -> list[dict[str, object]]:
 def main(arguments: Sequence[str] | None = None) -> electra_ie.TrainResult:
     """Train, score and extract. Returns the result of the training."""
     parser = argparse.ArgumentParser(description="Train an extractor on Python objects, and extract from texts.")
-    parser.add_argument("--preset", choices=["supervised", "adversarial"], default="adversarial")
+    parser.add_argument("--preset", choices=["supervised", "self_training"], default="self_training")
     parser.add_argument("--encoder", default="all-MiniLM-L6-v2", help="a folder or a name on the Hub")
     parser.add_argument("--steps", type=int, help="default: chosen by the number of labels")
     parser.add_argument("--output", default="runs/train_and_extract")

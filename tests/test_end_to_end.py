@@ -66,7 +66,10 @@ def add_cues(task: Path) -> None:
         tiny.write_records(task.parent / f"{name}.jsonl", records)
 
 
-@pytest.mark.parametrize(("preset", "pooling"), [("supervised", "mean"), ("latent", "stock"), ("adversarial", "mean")])
+@pytest.mark.parametrize(
+    ("preset", "pooling"),
+    [("supervised", "mean"), ("latent", "stock"), ("self_training", "mean"), ("adversarial", "mean")],
+)
 def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling):
     add_cues(task)
     settings = tiny.settings(encoder("bert"), preset, max_steps=240, pooling=pooling, seed=1)
@@ -204,7 +207,7 @@ print("codes", *codes)
 
 def test_command_line_trains_evaluates_and_extracts(task, tmp_path, texts, encoder):
     """In another process, without the fixtures of the tests; one for all commands, since torch loads slowly."""
-    settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
+    settings = tiny.settings(encoder("bert"), "self_training", max_steps=60)
     overrides = []
     for name, value in settings.items():
         for part, part_value in value.items() if isinstance(value, dict) else [("", value)]:

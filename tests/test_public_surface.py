@@ -37,7 +37,7 @@ def uses() -> None:
     encoder = electra_ie.pretrain(["texts/"], "encoders/ours", objective="mlm", max_steps=100, track="tensorboard")
     assert_type(encoder, Path)
     result = electra_ie.train(
-        "task", Path("runs/mine"), label_budget=100, preset="adversarial", overrides=["max_steps=300"]
+        "task", Path("runs/mine"), label_budget=100, preset="self_training", overrides=["max_steps=300"]
     )
     assert_type(result, TrainResult)
     run = result.path
@@ -49,7 +49,7 @@ def uses() -> None:
     records = [{"text": "ACME paid", "risk": ["late"]}]
     fields = {"risk": {"kind": "flags"}}
     electra_ie.train({"train": records, "dev": records}, fields=fields, unlabeled=["a text", "another text"])
-    electra_ie.train(Task.load("task"), unlabeled=Path("pool"), preset="adversarial")
+    electra_ie.train(Task.load("task"), unlabeled=Path("pool"), preset="self_training")
     assert_type(electra_ie.compare("task", "runs/compared", label_budgets=[50, 100], seeds=3), Path)
     scores = electra_ie.evaluate(run, "dev", data="elsewhere")
     assert_type(scores, SplitScores)

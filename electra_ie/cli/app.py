@@ -220,7 +220,7 @@ def compare(
     presets: Annotated[
         str | None,
         typer.Option(
-            help="Presets to compare, the baseline first [default: supervised,adversarial].", show_default=False
+            help="Presets to compare, the baseline first [default: supervised,self_training].", show_default=False
         ),
     ] = None,
     seeds: Annotated[

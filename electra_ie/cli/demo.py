@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TASK, LABEL_BUDGET, SEED = "transaction_risk", 60, 0
 MAX_STEPS, NUM_EVALUATIONS, TEST_RECORDS = 70, 2, 120
 """Sizes that keep the demo short. The printed note states them next to those of a full run."""
-PRESETS = ("supervised", "adversarial")
+PRESETS = ("supervised", "self_training")
 LONGEST_EXAMPLE = 80
 """The printed examples have fewer characters than this, so that each fits on a line with its context."""
 FOLDER = Path("runs/demo")

@@ -40,7 +40,7 @@ AUTO, SUPERVISED = "auto", "supervised"
 """The name for the winner of a comparison, and the preset that is used where nothing can be compared."""
 DEFAULTS: dict[str, Any] = {
     "label_budgets": [None],
-    "presets": ["supervised", "adversarial"],
+    "presets": ["supervised", "self_training"],
     "seeds": [0, 1, 2],
     "split": "dev",
 }
@@ -107,7 +107,7 @@ def compare(  # noqa: PLR0913 - the options of a public function, all but two by
         hints: As for `train`.
         unlabeled: As for `train`.
         label_budgets: Numbers of labeled documents (default: all labels).
-        presets: The presets, the baseline first (default: supervised, adversarial).
+        presets: The presets, the baseline first (default: supervised, self_training).
         seeds: The number of seeds, from 0 on (default 3).
         split: The split that is scored (default dev). Checkpoints are always selected on dev.
         jobs: The number of simultaneous runs, each a process with its own GPU if there are several (default: one per

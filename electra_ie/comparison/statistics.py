@@ -40,8 +40,8 @@ class RunScore:
         score: The score on the compared split.
         dev: The score on dev; None without a dev split.
         seconds: The training time.
-        teachers: True if the run kept the weights of its teacher, because adversarial training scored lower on dev,
-            diverged, or was skipped.
+        teachers: True if the run kept the weights of its teacher, because self-training scored lower on dev, diverged,
+            or was skipped.
     """
 
     score: float
@@ -165,8 +165,8 @@ class Comparison:
             runs = [run for key, run in self.run_scores.items() if key.preset == preset]
             if kept := sum(run.teachers for run in runs):
                 sentences.append(
-                    f"{kept} of the {len(runs)} runs of {preset} kept the weights of their teacher: adversarial "
-                    "training scored lower on dev, diverged, or was skipped."
+                    f"{kept} of the {len(runs)} runs of {preset} kept the weights of their teacher: "
+                    "self-training scored lower on dev, diverged, or was skipped."
                 )
         return sentences
 

@@ -97,7 +97,7 @@ class TrainingData:
         if settings.uses_unlabeled(field.kind for field in task.fields):
             pool = [*rest, *unlabeled(task, settings)]
         elif settings.unlabeled:
-            warn(f"--unlabeled: the preset {settings.preset} uses no unlabeled text; --preset adversarial does.")
+            warn(f"--unlabeled: the preset {settings.preset} uses no unlabeled text; --preset self_training does.")
         for field in task.fields:
             refuse_lost_spans(field, [*train, *dev], task)
             warn_of_rare_labels(field, train)

@@ -149,24 +149,24 @@ def _what(facts: RunSummary) -> Iterator[str]:
     if facts.task.description:
         yield _plain(facts.task.description)
         yield ""
-    is_adversarial = settings.has_teacher and training["unlabeled"]["windows"]
-    if training["best_step"] is None or (settings.has_teacher and not is_adversarial):
+    self_trained = settings.has_teacher and training["unlabeled"]["windows"]
+    if training["best_step"] is None or (settings.has_teacher and not self_trained):
         choice = ""
     elif training["best_step"]:
-        choice = f" (the best on dev: those of step {training['best_step']})"
+        choice = f" (with the weights of step {training['best_step']}, the best on dev)"
     else:
-        choice = " (the best on dev: the teacher's, from before adversarial training)"
+        choice = " (with the weights of the teacher, from before self-training)"
     yield (
         f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder {_encoder(facts)} with "
         f"{training['labeled']['documents']:,} labeled and {training['unlabeled']['documents']:,} unlabeled "
         f"documents, seed {settings.seed}, {training['steps']:,} steps{choice}. Model `{facts.audit['model'][:SHOWN]}`."
     )
     yield from _adaptation(facts)
-    if is_adversarial:
+    if self_trained:
         yield _teacher(facts)
     elif settings.has_teacher:
         yield (
-            "There were no unlabeled documents, so adversarial training was skipped. These are the weights of its "
+            "There were no unlabeled documents, so self-training was skipped. These are the weights of the "
             "teacher, the supervised run with the same seed."
         )
     if collapse := training.get("collapsed"):
@@ -181,13 +181,16 @@ def _what(facts: RunSummary) -> Iterator[str]:
 
 
 def _teacher(facts: RunSummary) -> str:
-    """Return the sentences on the teacher of an adversarial run."""
+    """Return the sentences on the teacher of a run."""
     settings, teacher = facts.settings, facts.training["teacher"]
     supervised, previous_round = "the supervised run with the same seed", settings.self_training_rounds - 1
     name = f"the model of self-training round {previous_round}" if previous_round else supervised
+    selected = "selected by a generator" if settings.has_generator else "selected at random"
+    share = settings.mask_ratio
+    masked = f" with {100 * share:g} % of the tokens masked ({selected})" if share else ""
     sentences = (
-        f"On unlabeled documents, with {settings.mask_ratio:.0%} of the tokens masked, it was trained to reproduce the "
-        f"predictions of a teacher: {name}"
+        f"On unlabeled documents{masked}, the model was trained to reproduce the predictions of a teacher for the "
+        f"complete texts. The teacher is {name}"
     )
     if scores := teacher.get("dev"):
         sentences += f", which scores {scores['mean']:.3f} on dev"
@@ -327,7 +330,7 @@ def _compared(facts: RunSummary) -> Iterator[str]:
         yield f"{reason}. To compare presets on the same labels and seeds: `electra-ie compare`."
         return
     seeds = len({run["seed"] for run in comparison["runs"]})
-    yield " ".join([*comparison["notes"], comparison["verdict"]])
+    yield " ".join([*comparison["notes"], f"Result: {comparison['verdict']}"])
     yield f"({comparison['unit']} on {comparison['split']}, {seeds} seeds; 95 % Student's t intervals over the seeds.)"
     yield ""
     yield "| labels | preset | mean | standard deviation | difference |"

@@ -98,7 +98,7 @@ def curves_figure(log: Sequence[Mapping[str, Any]]) -> Figure:
     if not panels:
         kept = any("kept" in row for row in log)
         return _message_figure(
-            "There was no adversarial training: the teacher's weights are kept." if kept else "The log has no steps."
+            "There was no self-training: the teacher's weights are kept." if kept else "The log has no steps."
         )
     figure = Figure(figsize=(8, 0.6 + 2.5 * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]

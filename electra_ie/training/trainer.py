@@ -265,7 +265,7 @@ class Trainer:
     def select_final_weights(self) -> None:
         """Keep the weights that are best on dev, or the teacher's if those are better by more than a standard error.
 
-        The standard error is that of a share. To keep whichever scores higher would favor adversarial training in a
+        The standard error is that of a share. To keep whichever scores higher would favor self-training in a
         comparison on the same dev split, which then has two draws against the baseline's one.
         """
         best, teacher = self.state.saved.best_score, self.teacher.best_score if self.teacher else None
@@ -305,7 +305,7 @@ def train_run(
         clear(folder)  # a killed process may have left checkpoints
         return
     if teacher and not settings.has_teacher:
-        remedy = "Leave --teacher out, or give --preset adversarial."
+        remedy = "Leave --teacher out, or give --preset self_training."
         raise UserError(f"--teacher: the preset {settings.preset} has no teacher.", remedy=remedy)
     if teacher:
         refuse_unfinished(teacher)  # before the data are read, which may take a while

@@ -44,13 +44,13 @@ def comparison_of(scores: dict[str, list[list[float]]], kinds=("spans",)) -> Com
 
 def test_the_interval_is_that_of_a_paired_t_test():
     draw = np.random.default_rng(0)
-    supervised, adversarial = draw.normal(60, 3, (2, 5)), draw.normal(62, 3, (2, 5))
-    comparison = comparison_of({"supervised": supervised.tolist(), "adversarial": adversarial.tolist()})
+    supervised, self_training = draw.normal(60, 3, (2, 5)), draw.normal(62, 3, (2, 5))
+    comparison = comparison_of({"supervised": supervised.tolist(), "self_training": self_training.tolist()})
     for budgets, scores, base in (
-        (None, adversarial.mean(0), supervised.mean(0)),
-        ([50], adversarial[0], supervised[0]),
+        (None, self_training.mean(0), supervised.mean(0)),
+        ([50], self_training[0], supervised[0]),
     ):
-        gain = comparison.difference("adversarial", budgets)
+        gain = comparison.difference("self_training", budgets)
         expected = stats.ttest_rel(scores, base).confidence_interval(0.95)
         assert (gain.low, gain.high) == pytest.approx((expected.low, expected.high))
         assert gain.mean == pytest.approx((scores - base).mean())
@@ -61,17 +61,17 @@ def test_the_interval_is_that_of_a_paired_t_test():
 
 
 @pytest.mark.parametrize(("gains", "winner", "words"), [
-    ([3.0, 3.2, 2.8], "adversarial", r"adversarial adds 3\.0 F1 \(2\.5 to 3\.5, the mean over 50 and 100 labels\): keep it\."),
-    ([3.0, -1.0, 1.0], "supervised", r"no measurable gain from adversarial \(\+1\.0 F1, -4\.0 to 6\.0, the mean over 50 and 100"),
-    ([-3.0, -3.2, -2.8], "supervised", r"adversarial loses \(-3\.0 F1, -3\.5 to -2\.5, the mean over 50 and 100 labels\): ship supervised\."),
-    ([0.02, 0.02, 0.02], "supervised", r"no measurable gain from adversarial \(\+0\.0 F1, 0\.0 to 0\.0"),
-    ([9.0], "supervised", r"one seed proves nothing \(adversarial: \+9\.0 F1\): run three"),
+    ([3.0, 3.2, 2.8], "self_training", r"self_training adds 3\.0 F1 \(2\.5 to 3\.5, the mean over 50 and 100 labels\): keep it\."),
+    ([3.0, -1.0, 1.0], "supervised", r"no measurable gain from self_training \(\+1\.0 F1, -4\.0 to 6\.0, the mean over 50 and 100"),
+    ([-3.0, -3.2, -2.8], "supervised", r"self_training loses \(-3\.0 F1, -3\.5 to -2\.5, the mean over 50 and 100 labels\): ship supervised\."),
+    ([0.02, 0.02, 0.02], "supervised", r"no measurable gain from self_training \(\+0\.0 F1, 0\.0 to 0\.0"),
+    ([9.0], "supervised", r"one seed proves nothing \(self_training: \+9\.0 F1\): run three"),
 ])  # fmt: skip
 def test_verdict_is_one_plain_sentence(gains, winner, words):
     base = [60.0 + 5 * seed for seed in range(len(gains))]  # the spread over seeds is not the spread of the difference
     scores = {
         "supervised": [base] * 2,
-        "adversarial": [[one + gain for one, gain in zip(base, gains, strict=True)]] * 2,
+        "self_training": [[one + gain for one, gain in zip(base, gains, strict=True)]] * 2,
     }
     comparison = comparison_of(scores)
     assert re.fullmatch(words + ".*", comparison.verdict), comparison.verdict
@@ -82,25 +82,25 @@ def test_verdict_is_one_plain_sentence(gains, winner, words):
 
 
 def test_verdict_for_one_budget_does_not_name_it():
-    comparison = comparison_of({"supervised": [[60.0, 61.0, 62.0]], "adversarial": [[63.0, 64.2, 64.8]]})
-    assert comparison.verdict == "adversarial adds 3.0 F1 (2.5 to 3.5): keep it."
+    comparison = comparison_of({"supervised": [[60.0, 61.0, 62.0]], "self_training": [[63.0, 64.2, 64.8]]})
+    assert comparison.verdict == "self_training adds 3.0 F1 (2.5 to 3.5): keep it."
 
 
 def test_a_preset_that_loses_at_the_budget_of_the_shipped_run_does_not_win():
     base = [60.0, 61.0, 62.0]
     few, many = [70.0, 71.1, 71.9], [58.0, 59.1, 59.9]
-    comparison = comparison_of({"supervised": [base, base], "adversarial": [few, many], "latent": [base, base]})
+    comparison = comparison_of({"supervised": [base, base], "self_training": [few, many], "latent": [base, base]})
     assert comparison.winner == comparison.best.preset == "supervised"
-    verdict = r"adversarial gains \(\+4\.0 F1, .* labels\) but loses 2\.0 \(1\.8 to 2\.2\) with 100 labels, which the ready run has: ship supervised\."
+    verdict = r"self_training gains \(\+4\.0 F1, .* labels\) but loses 2\.0 \(1\.8 to 2\.2\) with 100 labels, which the ready run has: ship supervised\."
     assert re.fullmatch(verdict, comparison.verdict), comparison.verdict
 
 
 def test_runs_that_kept_their_teachers_weights_are_counted():
-    comparison = comparison_of({"supervised": [[60.0, 61.0]], "adversarial": [[63.0, 61.0]]})
+    comparison = comparison_of({"supervised": [[60.0, 61.0]], "self_training": [[63.0, 61.0]]})
     assert comparison.notes == []
-    kept = RunKey(50, 1, "adversarial")
+    kept = RunKey(50, 1, "self_training")
     comparison.run_scores[kept] = dataclasses.replace(comparison.run_scores[kept], teachers=True)
-    assert comparison.notes[0].startswith("1 of the 2 runs of adversarial kept the weights of their teacher")
+    assert comparison.notes[0].startswith("1 of the 2 runs of self_training kept the weights of their teacher")
     assert comparison.as_dict()["runs"][-1]["teachers"]
     assert comparison.as_dict()["notes"] == comparison.notes
 
@@ -128,7 +128,7 @@ def test_an_interrupted_comparison_resumes_to_the_winner(task, tmp_path, encoder
     monkeypatch.setattr(runner, "train_run", stopping)
     with pytest.raises(Stopped):
         compare(str(task), tmp_path / "made", **kwargs)
-    assert trained == [(10, "supervised", 0), (10, "adversarial", 0), (20, "supervised", 0)]
+    assert trained == [(10, "supervised", 0), (10, "self_training", 0), (20, "supervised", 0)]
     monkeypatch.setattr(runner, "train_run", lambda *args, **kwargs: trained.append(args) or real(*args, **kwargs))
     with pytest.raises(UserError, match="not empty"):
         compare(str(task), tmp_path / "made", **kwargs)
@@ -190,9 +190,7 @@ def test_an_interrupted_comparison_resumes_to_the_winner(task, tmp_path, encoder
     assert run["score"] != run["dev"]
 
     compare(str(task), made, resume=True, seeds=1)
-    message = (
-        "left out of the comparison this time: 10-adversarial-1, 10-supervised-1, 20-adversarial-1, 20-supervised-1."
-    )
+    message = "left out of the comparison this time: 10-self_training-1, 10-supervised-1, 20-self_training-1, 20-supervised-1."
     assert message in capsys.readouterr().err
     assert len(trained) == 8
     assert {each["seed"] for each in json.loads((made / "compare.json").read_text("utf-8"))["runs"]} == {0}
@@ -272,10 +270,10 @@ def test_supervised_runs_are_teachers_in_parallel_processes(task, tmp_path, enco
     plain = (made / "runs" / "12-supervised-0.log").read_text("utf-8")
     assert "uses no unlabeled text" not in plain
     read = [json.loads((made / "runs" / f"12-{preset}-0" / "scores.json").read_text("utf-8"))["training"]["unlabeled"]
-            for preset in ("supervised", "adversarial")]  # fmt: skip
+            for preset in ("supervised", "self_training")]  # fmt: skip
     assert read[0]["documents"] == read[1]["documents"] == 40 - 12 + 30 + 1, "flags have thresholds in both"
-    log = (made / "runs" / "12-adversarial-0.log").read_text("utf-8")
-    assert "(adversarial)" in log
+    log = (made / "runs" / "12-self_training-0.log").read_text("utf-8")
+    assert "(self_training)" in log
     assert "(teacher)" not in log
 
 

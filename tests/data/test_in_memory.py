@@ -325,10 +325,10 @@ def test_presets_are_compared_on_objects(from_files, tmp_path):
     common = {key: settings[key] for key in ("encoder", "window", "context_overlap", "max_steps", "num_evaluations")}
     with pytest.raises(UserError, match="jobs is 2: data in memory cannot be sent to other processes. Omit jobs"):
         compare(records, tmp_path / "jobs", fields=FIELDS, jobs=2, **common)
-    arguments = {"seeds": 1, "presets": ["supervised", "adversarial"], "split": "test", **common}
+    arguments = {"seeds": 1, "presets": ["supervised", "self_training"], "split": "test", **common}
     from_objects = compare(records, tmp_path / "objects", fields=FIELDS, **arguments)
     from_files_too = compare(str(task), tmp_path / "files", **arguments)
-    for run in ("supervised-all-0", "adversarial-all-0"):
+    for run in ("supervised-all-0", "self_training-all-0"):
         runs = [next((folder / "runs").glob(f"*{run.split('-')[0]}*")) for folder in (from_objects, from_files_too)]
         assert weights(runs[0]) == weights(runs[1])
     assert weights(from_objects / "winner") == weights(from_files_too / "winner")
@@ -362,7 +362,7 @@ def test_a_preset_that_reads_no_unlabeled_text_says_so(from_files, tmp_path, cap
     train(str(task), tmp_path / "thresholds", unlabeled=["a text", "another text"], **settings)
     assert "uses no unlabeled text" not in capsys.readouterr().err, "flags have thresholds from it"
     train(str(tiny.without_flags(task)), tmp_path / "run", unlabeled=["a text", "another text"], **settings)
-    assert "the preset supervised uses no unlabeled text" in capsys.readouterr().err
+    assert 'the preset supervised uses no unlabeled text; preset="self_training" does.' in capsys.readouterr().err
 
 
 # Unlabeled: paths or texts

@@ -237,7 +237,10 @@ def test_texts_of_dev_in_train_are_counted(task, capsys):
 
 def test_supervised_preset_warns_of_unused_unlabeled_text(task, capsys):
     read(tiny.without_flags(task), unlabeled=("more.txt",))
-    assert "--unlabeled: the preset supervised uses no unlabeled text" in capsys.readouterr().err
+    assert (
+        "--unlabeled: the preset supervised uses no unlabeled text; --preset self_training does."
+        in capsys.readouterr().err
+    )
 
 
 def test_hash_depends_on_texts_and_gold(task):

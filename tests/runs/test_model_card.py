@@ -236,22 +236,22 @@ def test_descriptions_are_escaped(run_copy):
 
 
 def test_card_of_the_winner_contains_the_comparison(run_copy):
-    run_scores = {RunKey(40, seed, preset): RunScore(60.0 + seed + 3 * (preset == "adversarial"), 50.0, 5.0)
-             for preset in ("supervised", "adversarial") for seed in range(3)}  # fmt: skip
-    comparison = Comparison(run_scores, ["supervised", "adversarial"], ["spans"])
+    run_scores = {RunKey(40, seed, preset): RunScore(60.0 + seed + 3 * (preset == "self_training"), 50.0, 5.0)
+             for preset in ("supervised", "self_training") for seed in range(3)}  # fmt: skip
+    comparison = Comparison(run_scores, ["supervised", "self_training"], ["spans"])
     assert "It was not compared" in model_card(run_copy)
     content = json.dumps({"task": "t", "split": "dev", **comparison.as_dict()})
     (run_copy / "comparison").mkdir()
     (run_copy / "comparison" / "compare.json").write_text(content, encoding="utf-8")
     card = model_card(run_copy)
     assert comparison.verdict in card
-    assert "| 40 | adversarial | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
+    assert "| 40 | self_training | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
     assert "kept the weights of their teacher" not in card
-    key = RunKey(40, 2, "adversarial")
+    key = RunKey(40, 2, "self_training")
     comparison.run_scores[key] = dataclasses.replace(comparison.run_scores[key], teachers=True)
     content = json.dumps({"task": "t", "split": "dev", **comparison.as_dict()})
     (run_copy / "comparison" / "compare.json").write_text(content, encoding="utf-8")
-    assert "1 of the 3 runs of adversarial kept the weights of their teacher" in model_card(run_copy)
+    assert "1 of the 3 runs of self_training kept the weights of their teacher" in model_card(run_copy)
 
 
 def test_test_scores_update_the_card_unless_it_was_edited(run_copy, capsys):
@@ -311,7 +311,7 @@ def test_field_without_gold_in_dev_has_no_score_and_selects_no_weights(task, tmp
 def test_without_any_gold_in_dev_the_last_weights_are_kept(task, tmp_path, encoder, capsys):
     task.write_text(re.sub(r"  (topic|names): .*\n", "", task.read_text("utf-8")), encoding="utf-8")
     remove_gold(task, "dev", "risks")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial")).path
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "self_training")).path
     warning = "no document of dev has a label of any field: no score is defined there, and the last weights"
     assert capsys.readouterr().err.count(warning) == 1
     scores = json.loads((run / "scores.json").read_text("utf-8"))
@@ -320,6 +320,7 @@ def test_without_any_gold_in_dev_the_last_weights_are_kept(task, tmp_path, encod
     card = (run / "README.md").read_text("utf-8")
     assert "**risks, dev: –** (macro F1)" in card
     assert "weights were chosen on dev" not in card
+    assert "with 15 % of the tokens masked (selected at random), the model was trained" in card
     with pytest.raises(UserError, match='no document of the split "dev" has a label: no score is defined there'):
         compare(str(task), tmp_path / "compared", encoder=encoder("bert"))
     assert not (tmp_path / "compared").exists()

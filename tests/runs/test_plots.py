@@ -187,9 +187,9 @@ def make_budget(labels, **scores):
 
 
 def test_single_budget_shows_all_seeds_of_each_preset():
-    budget = make_budget(60, supervised=[60.0, 62.0, 67.0], adversarial=[64.0, 63.0, 71.0])
+    budget = make_budget(60, supervised=[60.0, 62.0, 67.0], self_training=[64.0, 63.0, 71.0])
     panel = plots.learning_curve_figure([budget], "F1", "t").axes[0]
-    assert [text.get_text() for text in panel.get_xticklabels()] == ["supervised", "adversarial"]
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["supervised", "self_training"]
     title = "t: 60 labeled documents\n(one dot per seed, equal seeds joined; mean and 95 % interval)"
     assert title in panel.get_title(loc="left") + panel.get_title()
     drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in panel.get_lines()]
@@ -206,7 +206,7 @@ def test_single_budget_shows_all_seeds_of_each_preset():
 
 
 def test_single_budget_of_one_seed_has_no_interval():
-    panel = plots.learning_curve_figure([make_budget(None, supervised=[60.0], adversarial=[64.0])], "F1", "t").axes[0]
+    panel = plots.learning_curve_figure([make_budget(None, supervised=[60.0], self_training=[64.0])], "F1", "t").axes[0]
     assert "all labels\n(one seed)" in panel.get_title(loc="left") + panel.get_title()
     assert [len(container.lines[2]) for container in panel.containers] == [0, 0]
     assert words(panel) == ["60.0", "64.0"]
@@ -218,20 +218,20 @@ def test_learning_curve_has_a_line_and_a_deviation_band_per_preset():
             "labels": 50,
             "presets": {
                 "supervised": {"mean": 60.0, "deviation": 2.0},
-                "adversarial": {"mean": 63.0, "deviation": 1.0},
+                "self_training": {"mean": 63.0, "deviation": 1.0},
             },
         },
         {
             "labels": None,
             "presets": {
                 "supervised": {"mean": 80.0, "deviation": None},
-                "adversarial": {"mean": 79.0, "deviation": 0.5},
+                "self_training": {"mean": 79.0, "deviation": 0.5},
             },
         },
     ]
     panel = plots.learning_curve_figure(budgets, "F1, %", "task, dev").axes[0]
     shown = {name: list(line.get_ydata()) for name, line in lines(panel).items()}
-    assert shown == {"supervised": [60.0, 80.0], "adversarial": [63.0, 79.0]}
+    assert shown == {"supervised": [60.0, 80.0], "self_training": [63.0, 79.0]}
     assert [text.get_text() for text in panel.get_xticklabels()] == ["50", "all"]
     bands = [sorted({round(y, 6) for _, y in band.get_paths()[0].vertices}) for band in panel.collections]
     assert bands == [[58.0, 62.0, 80.0], [62.0, 64.0, 78.5, 79.5]]

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 from electra_ie import evaluate, train
 from electra_ie.common.errors import UserError
+from electra_ie.config.train import TrainSettings
 from electra_ie.models.losses import TERMS
 from electra_ie.runs.storage import load_run
 from electra_ie.training import callbacks, dev_scoring, finalize
@@ -68,8 +69,9 @@ def stop_after(monkeypatch, saves: int) -> None:
     [
         ("supervised", "mean", True),
         ("latent", "stock", True),
+        ("self_training", "mean", True),
         ("adversarial", "mean", True),
-        pytest.param("adversarial", "mean", False, marks=pytest.mark.slow),
+        pytest.param("self_training", "mean", False, marks=pytest.mark.slow),
     ],
 )
 def test_same_seed_gives_the_same_bytes_also_when_resumed(task, tmp_path, rough, preset, pooling, dev):
@@ -80,7 +82,7 @@ def test_same_seed_gives_the_same_bytes_also_when_resumed(task, tmp_path, rough,
     assert weights(once) == weights(again)
     other = train(str(task), tmp_path / "other", **settings, seed=1).path
     assert all(weights(once)[name] != weights(other)[name] for name in NAMES)
-    teacher = 10 if preset == "adversarial" else 0  # the teacher's checkpoints come first
+    teacher = 10 if TrainSettings.build(preset=preset).has_teacher else 0  # the teacher's checkpoints come first
     for saves in {3, 8, teacher + 3, teacher + 8}:  # before the first dev score, and right after it
         halted = tmp_path / f"halted{saves}"
         with pytest.MonkeyPatch.context() as patch:

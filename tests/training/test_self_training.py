@@ -58,7 +58,9 @@ def test_the_teachers_weights_are_kept_if_the_student_is_much_worse(
     assert saved["best_step"] > 0
     assert saved["teacher"] == {"dev": teacher["teacher"]}
     expected = f"the supervised run with the same seed, which scores {teacher['teacher']['mean']:.3f} on dev"
-    assert expected in (run / "README.md").read_text("utf-8")
+    card = (run / "README.md").read_text("utf-8")
+    assert expected in card
+    assert "with 15 % of the tokens masked (selected by a generator), the model was trained" in card
 
     break_student(monkeypatch)
     kept = train(str(task), tmp_path / "kept", **settings).path
@@ -71,7 +73,7 @@ def test_the_teachers_weights_are_kept_if_the_student_is_much_worse(
     by_name = {name: each[each["main"]] for name, each in scores["dev"].items()}
     assert by_name == pytest.approx({name: teacher["teacher"][name] for name in by_name})
     assert "the teacher's weights are kept." in capsys.readouterr().err
-    assert "the teacher's, from before adversarial training" in (kept / "README.md").read_text("utf-8")
+    assert "(with the weights of the teacher, from before self-training)" in (kept / "README.md").read_text("utf-8")
 
 
 def test_a_student_that_is_slightly_worse_than_its_teacher_is_kept(task, tmp_path, encoder, monkeypatch):
@@ -163,13 +165,8 @@ def test_without_unlabeled_texts_the_run_equals_the_supervised_one(task, tmp_pat
     found = [json.loads((each / "scores.json").read_text("utf-8")) for each in (run, supervised)]
     assert found[0].get("dev") == found[1].get("dev")
     assert ("dev" in found[0]) == dev
-    assert (
-        curves_figure(rows(run)).texts[0].get_text()
-        == "There was no adversarial training: the teacher's weights are kept."
-    )
-    assert "adversarial training was skipped. These are the weights of its teacher" in (run / "README.md").read_text(
-        "utf-8"
-    )
+    assert curves_figure(rows(run)).texts[0].get_text() == "There was no self-training: the teacher's weights are kept."
+    assert "self-training was skipped. These are the weights of the teacher" in (run / "README.md").read_text("utf-8")
     assert not (run / "checkpoint").exists()
 
 
@@ -297,7 +294,9 @@ def test_a_teacher_must_exist_and_the_preset_must_have_one(task, tmp_path, encod
     settings = tiny.settings(encoder("bert"), "adversarial")
     with pytest.raises(UserError, match="no finished run to be the teacher"):
         train(str(task), tmp_path / "run", teacher=tmp_path / "none", **settings)
-    with pytest.raises(UserError, match="the preset supervised has no teacher"):
+    with pytest.raises(
+        UserError, match="the preset supervised has no teacher. Leave --teacher out, or give --preset self_training"
+    ):
         train(str(task), tmp_path / "run", teacher=tmp_path, **tiny.settings(settings["encoder"], "supervised"))
     assert not (tmp_path / "run").exists()
 
