@@ -9,7 +9,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 
@@ -289,12 +289,9 @@ COMMIT = "844e7c0"
 """The commit with the data of transaction_risk on which earlier versions of this package were measured."""
 
 
-def trec_fine(seed: int) -> Source:
-    return shipped("trec_fine")
-
-
-def transaction_risk(seed: int) -> Source:
-    return shipped("transaction_risk")
+def every_seed(name: str) -> Callable[[int], Source]:
+    """Return a reader of a shipped task, which has the same documents for all seeds."""
+    return lambda seed: shipped(name)
 
 
 def earlier_transaction_risk(seed: int) -> Source:
@@ -303,22 +300,10 @@ def earlier_transaction_risk(seed: int) -> Source:
     return replace(source, descriptions=shipped("transaction_risk").descriptions)
 
 
-def bc5cdr(seed: int) -> Source:
-    return shipped("bc5cdr")
-
-
-def sec_filings(seed: int) -> Source:
-    return shipped("sec_filings")
-
-
-def medical_cases_real(seed: int) -> Source:
-    return folds("medical_cases_real", seed)
-
-
 ALL_CELLS = (
-    Cell("trec_fine:all", trec_fine, {"question": "classes"}, budget=None, dev=0, seeds=5),
-    Cell("transaction_risk:60", transaction_risk, RISK, 60, dev=60, seeds=5, real=False),
-    Cell("transaction_risk:200", transaction_risk, RISK, 200, dev=120, seeds=5, real=False),
+    Cell("trec_fine:all", every_seed("trec_fine"), {"question": "classes"}, budget=None, dev=0, seeds=5),
+    Cell("transaction_risk:60", every_seed("transaction_risk"), RISK, 60, dev=60, seeds=5, real=False),
+    Cell("transaction_risk:200", every_seed("transaction_risk"), RISK, 200, dev=120, seeds=5, real=False),
     *(
         Cell(
             f"transaction_risk@{COMMIT}:{labels}", earlier_transaction_risk, RISK, labels, dev=120, draw="stratified",
@@ -326,9 +311,9 @@ ALL_CELLS = (
         )
         for labels in (60, 200)
     ),
-    *(Cell(f"bc5cdr:{labels}", bc5cdr, ENTITIES, labels, dev=labels) for labels in (50, 100, 500)),
-    Cell("sec_filings:50", sec_filings, ENTITIES, 50, dev=0),
+    *(Cell(f"bc5cdr:{labels}", every_seed("bc5cdr"), ENTITIES, labels, dev=labels) for labels in (50, 100, 500)),
+    Cell("sec_filings:50", every_seed("sec_filings"), ENTITIES, 50, dev=0),
     Cell(f"wordnet:3x{SYNSETS}", wordnet, {"kind": "classes"}, None, dev=3 * SYNSETS, same_test=False),
-    Cell("medical_cases_real:8", medical_cases_real, MEDICAL, 8, dev=0, seeds=FOLDS, same_test=False),
+    Cell("medical_cases_real:8", partial(folds, "medical_cases_real"), MEDICAL, 8, dev=0, seeds=FOLDS, same_test=False),
 )  # fmt: skip
 CELLS = {cell.name: cell for cell in ALL_CELLS}
