@@ -204,16 +204,14 @@ def run_comparison(
     known = parse((folder / CONFIG).read_bytes(), folder / CONFIG) if resume else {}
     before = {name: known.get(name, default) for name, default in DEFAULTS.items()}
     config = ComparisonConfig(**{**before, **{name: value for name, value in requested.items() if value is not None}})
-    corpus, pool = _check(task, base, config)
-    hashes = {"corpus": corpus, "pool": pool or known.get("pool")}
+    hashes = {name: value or known.get(name) for name, value in _check(task, base, config).items()}
     if resume:
         check_same_settings(TrainSettings.build(folder / BASE), base, folder)
-        # The pool has no hash yet if none of the presets so far has read it.
-        previous = {"corpus": known.get("corpus"), "pool": known.get("pool") or pool}
-        for name, texts in (("corpus", "train or dev are"), ("pool", "the unlabeled texts are")):
-            if previous[name] != hashes[name]:
-                remedy = "Begin another comparison: runs on different texts cannot be compared."
-                raise UserError(f"{texts} not what the comparison was begun with.", file=folder, remedy=remedy)
+        for name, value in hashes.items():
+            # The unlabeled texts and the hints have no hash yet if none of the presets so far has read them.
+            if known.get(name) not in (None, value):
+                remedy = "Begin another comparison: runs on different data cannot be compared."
+                raise UserError(f"the {name} are not what the comparison was begun with.", file=folder, remedy=remedy)
         _report_old_runs(config, ComparisonConfig(**before), folder / RUNS)
     else:
         check_output(folder, resume=False)
@@ -258,11 +256,11 @@ def _remove_runs(comparison: Path) -> None:
         shutil.rmtree(comparison / name, ignore_errors=True)
 
 
-def _check(task: Task, base: TrainSettings, config: ComparisonConfig) -> tuple[str, str | None]:
+def _check(task: Task, base: TrainSettings, config: ComparisonConfig) -> dict[str, str | None]:
     """Check a comparison before the first training.
 
     Returns:
-        The hash of all labels and dev of the task, and that of its unlabeled texts if a preset reads them.
+        The hash of each part of the data, by a name for messages; None for a part that no preset reads.
 
     Raises:
         UserError: The comparison is not possible.
@@ -285,15 +283,20 @@ def _check(task: Task, base: TrainSettings, config: ComparisonConfig) -> tuple[s
     for key in config.keys:
         base.replace(label_budget=key.label_budget, seed=key.seed)  # raises for invalid values
     tokenizer = load_tokenizer(base.encoder)
-    if any(_has_teacher(preset) for preset in config.presets):
+    has_teacher = any(_has_teacher(preset) for preset in config.presets)
+    if has_teacher:
         mask_token(tokenizer, base.encoder)
     _refuse_unlabeled_split(task, config, base)
     with_pool = any(_uses_pool(preset, base, task) for preset in config.presets)
     # The pool is hashed apart from the labels, as presets that do not read it may run on without it.
     corpus = TrainingData.read(task, base.replace(unlabeled=()) if with_pool else base)
     check_budget(max((budget for budget in config.label_budgets if budget is not None), default=None), corpus.train)
-    pool_hash = TrainingData([], unlabeled(task, base), []).hash if with_pool else None
-    return dataclasses.replace(corpus, pool=[]).hash, pool_hash
+    return {
+        "documents of train or dev": dataclasses.replace(corpus, pool=[]).parts["texts"],
+        "descriptions": corpus.parts["descriptions"],
+        "unlabeled texts": TrainingData([], unlabeled(task, base), []).parts["texts"] if with_pool else None,
+        "hints": TrainingData([], [], [], task.read_hints()).parts["hints"] if has_teacher else None,
+    }
 
 
 def _refuse_unlabeled_split(task: Task, config: ComparisonConfig, base: TrainSettings) -> None:

@@ -52,17 +52,20 @@ class TrainingData:
     descriptions: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
 
     @cached_property
-    def hash(self) -> str:
-        """SHA-256 of all ids, texts and gold, in order, and of hints and descriptions if there are any."""
-        digest = hashlib.sha256()
+    def parts(self) -> dict[str, str]:
+        """SHA-256 of each part: the documents (ids, texts and gold, in order), the hints and the descriptions."""
+        documents = hashlib.sha256()
         for split in (self.train, self.pool, self.dev):
             for document in split:
-                digest.update(as_bytes(document))
-            digest.update(b"\n")
-        if self.hints or self.descriptions:
-            content = [hint.hash for hint in self.hints], declared_descriptions(self.descriptions)
-            digest.update(json.dumps(content, sort_keys=True).encode("ascii"))
-        return digest.hexdigest()
+                documents.update(as_bytes(document))
+            documents.update(b"\n")
+        hints, declared = [hint.hash for hint in self.hints], declared_descriptions(self.descriptions)
+        return {"texts": documents.hexdigest(), "hints": _hash(hints), "descriptions": _hash(declared)}
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of all parts: that of the documents if there are no hints and no descriptions."""
+        return _hash(self.parts) if self.hints or self.descriptions else self.parts["texts"]
 
     @classmethod
     def read(cls, task: Task, settings: TrainSettings) -> TrainingData:
@@ -167,6 +170,10 @@ class TrainingData:
         )  # fmt: skip
         inside = len(misaligned(self.train, windower, fields))
         return {"spans": count_spans(self.train, fields), "overlapping": lost, "inside": inside}
+
+
+def _hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def unlabeled(task: Task, settings: TrainSettings) -> list[Document]:

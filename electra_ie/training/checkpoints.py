@@ -89,12 +89,18 @@ def load_checkpoint(run: Path, pair: AdversarialPair) -> TrainingState:
     return state
 
 
-def check_same_corpus(folder: Path, corpus_hash: str) -> None:
-    """Raise UserError if the texts of a run to resume differ from those that it began with."""
+def check_same_corpus(folder: Path, corpus_hash: str, parts: Mapping[str, str] | None = None) -> None:
+    """Raise UserError if the texts or hints of a run to resume differ from those that it began with.
+
+    parts: the hashes of the parts of the corpus (see `TrainingData.parts`), so that the error names those that differ.
+    """
     file = folder / CORPUS
-    if not file.is_file() or parse(file.read_bytes(), file).get("hash") != corpus_hash:
-        remedy = "Give the same texts, or start another run."
-        raise UserError("the texts are not those that the run began with.", file=folder, remedy=remedy)
+    known = parse(file.read_bytes(), file) if file.is_file() else {}
+    if known.get("hash") != corpus_hash:
+        before = known.get("parts", {})
+        changed = " and ".join(name for name, value in (parts or {}).items() if before.get(name) != value) or "texts"
+        remedy = f"Give the same {changed}, or start another run."
+        raise UserError(f"the {changed} are not those that the run began with.", file=folder, remedy=remedy)
 
 
 def check_same_adaptation(folder: Path, adaptation_hash: str) -> None:

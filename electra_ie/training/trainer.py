@@ -147,8 +147,9 @@ class Trainer:
         """Write what a run is resumed from. run.yaml comes last: a run that has it can be resumed."""
         task = yaml.safe_dump(self.setup.task.as_dict(), sort_keys=False, allow_unicode=True)
         write(self.folder / TASK, task)
+        data = self.setup.data
         adaptation = {"adaptation": self.setup.adaptation.hash} if self.setup.adaptation else {}
-        write(self.folder / CORPUS, json.dumps({"hash": self.setup.data.hash, **adaptation}) + "\n")
+        write(self.folder / CORPUS, json.dumps({"hash": data.hash, "parts": data.parts, **adaptation}) + "\n")
         write(self.folder / SETTINGS, self.setup.settings.to_yaml())
 
     def _check_unchanged(self) -> None:
@@ -161,7 +162,7 @@ class Trainer:
                     f"the run began with another task ({key} differs).", file=self.folder / TASK,
                     remedy="Give the task as it was, or start another run.",
                 )  # fmt: skip
-        check_same_corpus(self.folder, self.setup.data.hash)
+        check_same_corpus(self.folder, self.setup.data.hash, self.setup.data.parts)
         if self.setup.adaptation:
             check_same_adaptation(self.folder, self.setup.adaptation.hash)
 
@@ -300,7 +301,8 @@ def train_run(
     refuse_within(folder, [*task.paths, *settings.unlabeled])
     if resume and is_finished(folder):
         if task.memory:  # files are identified by their paths, objects only by their content
-            check_same_corpus(folder, TrainingData.read(task, settings).hash)
+            data = TrainingData.read(task, settings)
+            check_same_corpus(folder, data.hash, data.parts)
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         clear(folder)  # a killed process may have left checkpoints
         return

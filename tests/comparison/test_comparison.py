@@ -137,7 +137,7 @@ def test_an_interrupted_comparison_resumes_to_the_winner(task, tmp_path, encoder
     train_file = task.parent / "train.jsonl"
     lines = train_file.read_text("utf-8")
     train_file.write_text(lines.replace("Arden", "Ardon"), encoding="utf-8")
-    with pytest.raises(UserError, match="train or dev are not what the comparison was begun with"):
+    with pytest.raises(UserError, match="the documents of train or dev are not what the comparison was begun with"):
         compare(str(task), tmp_path / "made", resume=True)
     train_file.write_text(lines, encoding="utf-8")
     pool_file = task.parent / "pool.jsonl"
@@ -194,6 +194,33 @@ def test_an_interrupted_comparison_resumes_to_the_winner(task, tmp_path, encoder
     assert message in capsys.readouterr().err
     assert len(trained) == 8
     assert {each["seed"] for each in json.loads((made / "compare.json").read_text("utf-8"))["runs"]} == {0}
+
+
+def test_a_comparison_is_resumed_with_the_same_hints_and_descriptions_only(task, tmp_path, encoder, monkeypatch):
+    def stop(*_):
+        raise InterruptedError
+
+    monkeypatch.setattr(runner, "_train_all", stop)
+    kwargs = {"encoder": encoder("bert"), **SHORT}
+    terms = task.parent / "people.txt"
+    terms.write_text("Arden\n", "utf-8")
+    original = task.read_text("utf-8") + "hints: {person: {file: people.txt}}\n"
+    task.write_text(original, "utf-8")
+    with pytest.raises(InterruptedError):
+        compare(str(task), tmp_path / "made", **kwargs)
+    terms.write_text("Arden\nCorvo\n", "utf-8")
+    with pytest.raises(UserError, match="the hints are not what the comparison was begun with"):
+        compare(str(task), tmp_path / "made", resume=True)
+    terms.write_text("Arden\n", "utf-8")
+    task.write_text(f"{original}descriptions: {{person: Who pays.}}\n", "utf-8")
+    with pytest.raises(UserError, match="the descriptions are not what the comparison was begun with"):
+        compare(str(task), tmp_path / "made", resume=True)
+    task.write_text(original, "utf-8")
+    with pytest.raises(InterruptedError):
+        compare(str(task), tmp_path / "made", resume=True)
+    terms.unlink()
+    with pytest.raises(UserError, match='the file of the hint "person: people.txt" does not exist'):
+        compare(str(task), tmp_path / "other", **kwargs)
 
 
 def test_preset_auto_is_the_winner_on_dev_or_supervised_without_dev(task, tmp_path, encoder, capsys):

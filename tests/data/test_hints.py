@@ -431,7 +431,7 @@ def test_a_run_is_resumed_with_the_same_hints_only(task, tmp_path, encoder):
     with pytest.raises(Stopped):
         train(str(task), tmp_path / "run", callbacks=[StopAfterCheckpoint()], **settings)
     people.write_text("Arden\nCorvo\n")
-    with pytest.raises(UserError, match="texts are not those that the run began with"):
+    with pytest.raises(UserError, match="the hints are not those that the run began with. Give the same hints"):
         train(str(task), tmp_path / "run", resume=True, **settings)
     people.write_text("Arden\n")
     task.write_text(original + TERMS.replace("monday", "sunday"), "utf-8")

@@ -276,11 +276,11 @@ def test_a_run_is_resumed_with_the_same_objects_only(from_files, tmp_path):
     records = records_of(task)
     with pytest.raises(Stopped):
         train(records, tmp_path / "run", fields=FIELDS, callbacks=[StopAfterCheckpoint()], **settings)
-    with pytest.raises(UserError, match="texts are not those that the run began with"):
+    with pytest.raises(UserError, match="the texts are not those that the run began with"):
         train({**records, "train": records["train"][1:]}, tmp_path / "run", fields=FIELDS, resume=True)
     run = train(records, tmp_path / "run", fields=FIELDS, resume=True).path
     assert weights(run) == weights(expected)
-    with pytest.raises(UserError, match="texts are not those that the run began with"):
+    with pytest.raises(UserError, match="the texts are not those that the run began with"):
         train({**records, "train": records["train"][1:]}, run, fields=FIELDS, resume=True)
     assert train(records, run, fields=FIELDS, resume=True).path == run, "a finished run is not left as it is"
 

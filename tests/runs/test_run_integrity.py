@@ -130,7 +130,7 @@ def test_run_is_not_resumed_with_another_task_or_other_texts(begun):
     file = task.parent / "train.jsonl"
     whole = file.read_text("utf-8")
     file.write_text(whole.replace("Arden", "Brisk"), encoding="utf-8")
-    with pytest.raises(UserError, match="texts are not those that the run began with"):
+    with pytest.raises(UserError, match="the texts are not those that the run began with"):
         train(str(task), run, resume=True, **settings)
     file.write_text(whole, encoding="utf-8")
     # Another path to the same folder is accepted.
