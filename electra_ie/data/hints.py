@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -10,12 +11,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import regex
+
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.text_files import lines
 from electra_ie.data.scripts import UNSPACED, continues_word
 
 PART = re.compile(rf"\s+|(?:(?!{UNSPACED.pattern})[^\W_])+|.", re.DOTALL)
 """A run of white space, a run of letters and digits of a script with blanks, or any other character."""
+MAX_SECONDS = 2.0
+"""The time limit for the search of a pattern in one text. Nested repetitions may take exponential time."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class Hint:
     r"""A lexicon or a regular expression whose matches in a text suggest a label.
 
     A hint has either `terms` or a `pattern`. A term matches whole words, ignoring case; white space in it matches any
-    run of white space. A pattern matches as `re.finditer` does, without empty matches.
+    run of white space. A pattern has the syntax of `re`, and its matches, without empty ones, are those of
+    `regex.finditer`, which has a time limit. They differ from those of `re` in that `\w` includes combining marks.
 
     Attributes:
         field: The name of the field.
@@ -33,6 +39,7 @@ class Hint:
         pattern: A regular expression of `re`.
         file: The file of the terms, relative to the folder of the data. Its hint in `Task.hints` has no terms;
             `Task.read_hints` returns it with them.
+        task_file: The task.yaml that declares the hint, for error messages.
     """
 
     field: str
@@ -41,6 +48,7 @@ class Hint:
     terms: tuple[str, ...] = ()
     pattern: str = ""
     file: str = ""
+    task_file: str = dataclasses.field(default="", compare=False)
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """Return the matches in a text as character offsets (start, end), sorted and without overlaps.
@@ -49,9 +57,18 @@ class Hint:
 
         Raises:
             ValueError: The terms are in a file that has not been read.
+            UserError: The search of the pattern takes longer than `MAX_SECONDS`.
         """
         if self.pattern:
-            return [match.span() for match in self._regex.finditer(text) if match.end() > match.start()]
+            try:
+                matches = [match.span() for match in self._regex.finditer(text, timeout=MAX_SECONDS)]
+            except TimeoutError:
+                message = (
+                    f'the hint "{self.name}" takes more than {MAX_SECONDS:g} s on a text of {len(text):,} characters.'
+                )
+                remedy = "Remove nested repetitions such as (a+)+ from its pattern, or remove the hint."
+                raise UserError(message, file=self.task_file or None, remedy=remedy) from None
+            return [(start, end) for start, end in matches if end > start]
         if not self.terms:
             raise ValueError(f"the terms of the hint {self.name!r} have not been read; Task.read_hints() reads them")
         return self._lexicon.find(text)
@@ -63,8 +80,8 @@ class Hint:
         return hashlib.sha256(content.encode("ascii")).hexdigest()
 
     @cached_property
-    def _regex(self) -> re.Pattern[str]:
-        return re.compile(self.pattern)
+    def _regex(self) -> regex.Pattern[str]:
+        return regex.compile(self.pattern)
 
     @cached_property
     def _lexicon(self) -> _Lexicon:

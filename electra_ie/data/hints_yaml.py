@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import regex
+
 from electra_ie.common.errors import nearest
 from electra_ie.common.yaml_source import Keys, Source
 from electra_ie.data.fields import Field
@@ -73,7 +75,7 @@ def parse_hints(value: Any, fields: Sequence[Field], source: Source) -> tuple[Hi
                 count += 1
                 name = f"{base} {count}"
             names.add(name)
-            hints.append(Hint(field, label, name, **{kind: content}))
+            hints.append(Hint(field, label, name, **{kind: content}, task_file=str(source.file)))
     return tuple(hints)
 
 
@@ -148,10 +150,11 @@ def _content(keys: Keys, hint: Any, source: Source) -> tuple[str, Any]:
 def _check_pattern(keys: Keys, pattern: str, source: Source) -> None:
     """Raise UserError for a pattern that does not compile, or that matches the empty string."""
     try:
-        regex = re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
+        re.compile(pattern)  # `regex` has more syntax, such as approximate matches, that is not supported
+        compiled = regex.compile(pattern)
+    except (re.error, regex.error, OverflowError, RecursionError) as error:
         message = f"the pattern {pattern} is not a regular expression of Python: {error}."
         raise source.error(keys, message, "Put it in single quotes, so that YAML keeps backslashes.") from None
-    if any(match.end() == match.start() for text in PROBES for match in regex.finditer(text)):
+    if any(match.end() == match.start() for text in PROBES for match in compiled.finditer(text)):
         message = f"the pattern {pattern} matches the empty string."
         raise source.error(keys, message, "Change it so that every match has a character, for example + for *.")

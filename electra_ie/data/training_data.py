@@ -101,6 +101,10 @@ class TrainingData:
             pool = [*rest, *unlabeled(task, settings)]
         elif settings.unlabeled:
             warn(f"--unlabeled: the preset {settings.preset} uses no unlabeled text; --preset self_training does.")
+        for hint in hints:
+            if hint.pattern:  # one that is too slow for a text is reported before anything is trained
+                for document in (*train, *pool, *dev):
+                    hint.find(document.text)
         for field in task.fields:
             refuse_lost_spans(field, [*train, *dev], task)
             warn_of_rare_labels(field, train)

@@ -127,6 +127,42 @@ def test_a_pattern_matches_as_it_is_written_and_never_the_empty_string():
     assert found(hint, "AB12, ab12 z CD345") == ["AB12", "CD345"]
 
 
+SLOW = r"(?:a|aa)+c"
+"""A pattern whose time is exponential in the length of a run of a."""
+
+
+def test_the_time_of_a_pattern_is_limited(monkeypatch):
+    hint = Hint("names", "amount", "amount: pattern", pattern=SLOW, task_file="my_task/task.yaml")
+    assert found(hint, "aac ac") == ["aac", "ac"]
+    monkeypatch.setattr("electra_ie.data.hints.MAX_SECONDS", 0.2)
+    began = time.monotonic()
+    with pytest.raises(UserError) as caught:
+        hint.find("a" * 60)
+    assert time.monotonic() - began < 10
+    assert str(caught.value) == (
+        'my_task/task.yaml: the hint "amount: pattern" takes more than 0.2 s on a text of 60 characters. Remove nested '
+        "repetitions such as (a+)+ from its pattern, or remove the hint."
+    )
+
+
+@pytest.mark.parametrize("command", ["hints", "train"])
+def test_a_pattern_that_is_too_slow_ends_a_command_with_one_error(task, tmp_path, command, monkeypatch, capsys):
+    monkeypatch.setattr("electra_ie.data.hints.MAX_SECONDS", 0.2)
+    task.write_text(f"{task.read_text('utf-8')}hints: {{amount: {{pattern: '{SLOW}'}}}}\n", "utf-8")
+    with (task.parent / "pool.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps({"id": "slow", "text": "a" * 60}) + "\n")
+    options = ["--preset", "self_training", "--output", str(tmp_path / "run")] if command == "train" else []
+    monkeypatch.setattr(sys, "argv", ["electra-ie", command, str(task), *options])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(
+        f'error: {task}: the hint "amount: pattern" takes more than 0.2 s on a text of 60 characters.'
+    )
+    assert not (tmp_path / "run").exists(), "something was trained before"
+
+
 def test_a_search_in_a_large_lexicon_takes_no_longer_than_in_a_small_one():
     draw = random.Random(0)
     vocabulary = ["".join(draw.choices("abcdefghij", k=draw.randint(3, 8))) for _ in range(20_000)]
@@ -222,6 +258,7 @@ SEVERAL = '"other" belongs to several fields: topic, risks. Write the field befo
         ("hints:\n  late: {}", 8, "a hint has one key of terms, pattern, file, and this has none."),
         ("hints:\n  late:\n  - {terms: x, file: y}", 9, "and this has terms and file. Write several hints as a list"),
         ("hints:\n  late:\n  - terms: x\n  - pattern: '('", 10, "the pattern ( is not a regular expression of Python"),
+        ("hints:\n  late: {pattern: '\\p{L}'}", 8, "the pattern \\p{L} is not a regular expression of Python"),
         ("hints:\n  late: {pattern: 'x*'}", 8, "the pattern x* matches the empty string."),
         ("hints:\n  late: {pattern: '\\b'}", 8, "the pattern \\b matches the empty string."),
         ("hints:\n  late: {pattern: 3}", 8, "hints.late.pattern is 3, not a text. Put it in quotes."),
