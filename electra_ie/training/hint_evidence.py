@@ -2,7 +2,8 @@
 
 A hint that matches adds log p(match | label) - log p(match | not label) to the logit of its label, both estimated
 on the labeled texts (the weight of evidence of a naive Bayes classifier). So a hint that matches as often without
-the label as with it adds nothing.
+the label as with it adds nothing. Most hints match in few labeled texts: their estimates are shrunk to that of all
+hints of the label together, whose own estimate is shrunk to no evidence.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ import numpy as np
 from electra_ie.data.fields import Field
 from electra_ie.data.hints import Hint
 
-SMOOTHING = 1.0
-"""Texts with and without the label that are added to the labeled ones, in which a hint matches at its usual rate."""
+SMOOTHING = 4.0
+"""Texts, with the label and without in its shares, that are added to the labeled ones. In both, some hint of the label
+matches as often as in all labeled texts."""
+SHRINKAGE = 30.0
+"""Texts, with the label and without in its shares, that are added to the labeled ones for each hint. In them it matches
+as often as in all labeled texts, with the ratio of all hints of its label."""
 
 
 class HintEvidence:
@@ -38,10 +43,7 @@ class HintEvidence:
         self.weights: dict[int, tuple[np.ndarray, float]] = {}
         for index, of_label in self.hints.items():
             if of_label:
-                matches = _matches(of_label, texts)
-                any_match = np.asarray(matches.any(1, keepdims=True))
-                ratios = _log_ratios(matches, gold[:, index])
-                self.weights[index] = ratios, float(_log_ratios(~any_match, gold[:, index])[0])
+                self.weights[index] = _log_ratios(_matches(of_label, texts), gold[:, index])
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Return what to add to the logits of the labels, (T, K).
@@ -62,11 +64,36 @@ def _matches(hints: Sequence[Hint], texts: Sequence[str]) -> np.ndarray:
     return np.array([[bool(hint.find(text)) for hint in hints] for text in texts], dtype=bool).reshape(-1, len(hints))
 
 
-def _log_ratios(events: np.ndarray, gold: np.ndarray) -> np.ndarray:
-    """Return log p(event | label) - log p(event | not label) of events (N, E) in texts with `gold` (N,), (E,)."""
-    usual = (events.sum(0) + 0.5) / (len(events) + 1)
-    with_label, without = (
-        (events[gold == value].sum(0) + SMOOTHING * usual) / ((gold == value).sum() + SMOOTHING) for value in (1, 0)
+def _log_ratios(matches: np.ndarray, gold: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return log p(event | label) - log p(event | not label) of the match of each hint, (H,), and of no match at all.
+
+    matches: (N, H) booleans, whether each hint of the label matches in each labeled text. gold: (N,), whether the texts
+    have the label.
+    """
+    shares = np.array([_rate(gold), 1 - _rate(gold)])
+    of_any = _rates(matches.any(1), gold, SMOOTHING * shares, _rate(matches.any(1)) * np.ones(2))
+    relative = of_any / (shares @ of_any)
+    prior = np.minimum(_rate(matches) * relative[:, None], 1)
+    with_label, without = _rates(matches, gold, SHRINKAGE * shares, prior)
+    return np.log(with_label) - np.log(without), float(np.log(1 - of_any[0]) - np.log(1 - of_any[1]))
+
+
+def _rates(events: np.ndarray, gold: np.ndarray, counts: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Return p(event | label) and p(event | not label), (2, ...), of events (N, ...) in texts with `gold`, (N,).
+
+    counts: (2,), the numbers of texts with the label and without that are added. prior: (2, ...), how often the event
+    occurs in these.
+    """
+    groups = [events[gold == value] for value in (1, 0)]
+    return np.stack(
+        [
+            (group.sum(0) + count * rate) / (len(group) + count)
+            for group, count, rate in zip(groups, counts, prior, strict=True)
+        ]
     )
-    ratios: np.ndarray = np.log(with_label) - np.log(without)
-    return ratios
+
+
+def _rate(events: np.ndarray) -> np.ndarray:
+    """Return how often an event occurs in the labeled texts (N, ...), neither never nor always."""
+    rate: np.ndarray = (events.sum(0) + 0.5) / (len(events) + 1)
+    return rate

@@ -35,10 +35,25 @@ def test_match_raises_its_label_and_no_match_lowers_it():
 
 
 def test_value_is_the_log_ratio_of_the_match_rates():
-    """Of four texts with the flag all match, of twelve without none; a smoothing text matches at the rate of all."""
-    usual = 4.5 / 17
-    expected = np.log((4 + usual) / 5) - np.log(usual / 13)
-    assert evidence(hint("cash", "coins")).logits(["coins"])[0, 0] == pytest.approx(expected)
+    """Of four texts with the flag all match, of twelve without none; smoothing texts match at the rate of all."""
+    share = usual = 4.5 / 17
+    rates = (4 + 4 * share * usual) / (4 + 4 * share), 4 * (1 - share) * usual / (12 + 4 * (1 - share))
+    overall = share * rates[0] + (1 - share) * rates[1]
+    priors = [min(usual * rate / overall, 1) for rate in rates]
+    with_flag = (4 + 30 * share * priors[0]) / (4 + 30 * share)
+    without = 30 * (1 - share) * priors[1] / (12 + 30 * (1 - share))
+    logit = evidence(hint("cash", "coins")).logits(["coins"])[0, 0]
+    assert logit == pytest.approx(np.log(with_flag) - np.log(without))
+
+
+def test_hint_that_never_matches_in_labeled_texts_is_trusted_as_the_others_of_its_label():
+    unseen = hint("cash", "banknotes")
+    alone = evidence(unseen).logits(["banknotes"])[0, 0]
+    beside_good, beside_bad = (
+        evidence(hint("cash", term), unseen).logits(["banknotes"])[0, 0] for term in ("coins", "nothing")
+    )
+    assert beside_bad < alone < beside_good
+    assert beside_good > 2
 
 
 @pytest.mark.parametrize("terms", [("a",), ("nothing",), ("unseen",)])
@@ -50,8 +65,9 @@ def test_hint_that_the_labels_do_not_confirm_adds_hardly_anything(terms):
 
 def test_of_several_matches_the_strongest_counts():
     good, bad = hint("cash", "coins"), hint("cash", "pile", "week", "nothing")
-    alone, both = (evidence(*hints).logits(["a pile of coins"])[0, 0] for hints in ((good,), (good, bad)))
-    assert both == pytest.approx(alone)
+    combined = evidence(good, bad)
+    both, of_good, of_bad = combined.logits(["a pile of coins", "coins", "a pile"])[:, 0]
+    assert both == of_good > of_bad
 
 
 def test_hints_of_other_fields_are_ignored():
