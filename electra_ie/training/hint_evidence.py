@@ -71,7 +71,8 @@ def _log_ratios(matches: np.ndarray, gold: np.ndarray) -> tuple[np.ndarray, floa
     have the label.
     """
     shares = np.array([_rate(gold), 1 - _rate(gold)])
-    of_any = _rates(matches.any(1), gold, SMOOTHING * shares, _rate(matches.any(1)) * np.ones(2))
+    any_match = np.asarray(matches.any(1))
+    of_any = _rates(any_match, gold, SMOOTHING * shares, np.repeat(_rate(any_match), 2))
     relative = of_any / (shares @ of_any)
     prior = np.minimum(_rate(matches) * relative[:, None], 1)
     with_label, without = _rates(matches, gold, SHRINKAGE * shares, prior)
