@@ -5,7 +5,7 @@ with the evidence of hints (see `hint_evidence`; for spans, hints are features o
 probabilities of a flag are aligned: shifted so that their mean is the flag's share among the labels (distribution
 alignment, Berthelot et al. 2020, "ReMixMatch", arXiv 1911.09785, section 3.1; there for classes, and by a factor). A
 teacher of few labels is confident on the texts it was trained on and on no others, and its student would learn that a
-rare flag does not occur.
+rare flag does not occur. For spans, see `span_shares`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from electra_ie.training.flag_thresholds import document_logits, label_shares, m
 from electra_ie.training.hint_evidence import HintEvidence
 from electra_ie.training.setup import TrainingSetup
 from electra_ie.training.span_co_training import SpellingClassifier, Words, words_of
+from electra_ie.training.span_shares import raise_rare_types
 
 PseudoLabel = dict[str, torch.Tensor]
 """The probabilities of one window by field: (K,), or (L, K) for spans."""
@@ -54,7 +55,7 @@ def pseudo_labels(setup: TrainingSetup, teacher: Discriminator) -> tuple[list[Ps
                 _add_evidence(setup, labels, field)
             if field.kind == "flags" and _align_flags(setup, teacher, labels, field):
                 fields.append(field.name)
-            if field.kind == "spans" and _combine_spans(setup, teacher, labels, field):
+            if field.kind == "spans" and _improve_spans(setup, teacher, labels, field):
                 fields.append(field.name)
         result = [(labels, fields)]
     labels, fields = broadcast_object_list(result)[0]
@@ -196,13 +197,11 @@ def _help(views: CoTrainedFlags, setup: TrainingSetup, teacher: Discriminator, f
     return losses[1] < losses[0]
 
 
-def _combine_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[PseudoLabel], field: Field) -> bool:
-    """Combine the teacher's probabilities of tags with those of a `SpellingClassifier`.
+def _improve_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[PseudoLabel], field: Field) -> bool:
+    """Raise rare types in the teacher's probabilities of tags, and combine these with those of a `SpellingClassifier`.
 
     Return whether they are combined: not without co-training, and with dev only if this reduces the loss there.
     """
-    if not setup.settings.co_training:
-        return False
     hints = _hints(setup, field)
     pool = words_of(_texts(setup.pool_documents), setup.pool, hints)
     of_teacher = _probabilities(setup, labels, pool, field)
@@ -211,15 +210,17 @@ def _combine_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequenc
     gold = _gold(rows, labeled, field)
     if len(set(gold.tolist())) < MIN_TAGS or not len(of_teacher):
         return False
-    classifier = SpellingClassifier(len(field.names))
-    classifier.fit(labeled, gold, pool, of_teacher)
-    if not _helps(classifier, setup, teacher, field, hints):
-        return False
-    combined = classifier.combine_with_teacher(of_teacher, pool)
+    improved, is_combined = raise_rare_types(field, of_teacher, gold), False
+    if setup.settings.co_training:
+        classifier = SpellingClassifier(len(field.names))
+        classifier.fit(labeled, gold, pool, improved)
+        is_combined = _helps(classifier, setup, teacher, field, hints)
+        if is_combined:
+            improved = classifier.combine_with_teacher(improved, pool)
     before = len(setup.windower.before)
-    for (window, token), probabilities in zip(_positions(pool), combined, strict=True):
+    for (window, token), probabilities in zip(_positions(pool), improved, strict=True):
         labels[window][field.name][before + token] = torch.tensor(probabilities, dtype=torch.float32)
-    return True
+    return is_combined
 
 
 def _positions(documents: Sequence[Words]) -> list[tuple[int, int]]:

@@ -44,13 +44,34 @@ def setup_of(folder: str, labeled=None, pool=POOL, co_training: bool = False, si
 
 
 def test_pseudo_labels_are_the_probabilities_of_the_teacher(encoder):
-    setup, teacher = setup_of(encoder("bert"))
+    """Those of classes, and of spans whose types no label has."""
+    labeled = [replace(document, gold={**document.gold, "names": ()}) for document in tiny.documents(40)]
+    setup, teacher = setup_of(encoder("bert"), labeled=labeled)
     labels, fields = pseudo_labels(setup, teacher)
     assert fields == []
     for row, label in zip(setup.pool, labels, strict=True):
         _, expected = teacher.predict(collate([row], setup.windower, ()))
         torch.testing.assert_close(label["topic"], expected["topic"][0], atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(label["names"], expected["names"][0], atol=1e-5, rtol=1e-4)
+
+
+def test_types_of_spans_that_the_teacher_rarely_predicts_are_raised_to_their_share(encoder):
+    setup, teacher = setup_of(encoder("bert"))
+    field = next(field for field in tiny.FIELDS if field.name == "names")
+    begin = field.names.index(f"B-{field.labels[0]}")
+    with torch.no_grad():
+        teacher.head(field).output_layer.weight *= 0.05  # the teacher is not so sure that no shift changes it
+        teacher.head(field).output_layer.bias[begin] -= 1.5
+    labels, _ = pseudo_labels(setup, teacher)
+    tags = [tag for row in setup.labeled for tag in row.gold["names"]]
+    share = tags.count(begin) / sum(tag >= 0 for tag in tags)
+    words = [
+        label["names"][len(setup.windower.before) + token, begin]
+        for row, label in zip(setup.pool, labels, strict=True)
+        for token, (start, end) in enumerate(row.window.offsets)
+        if start < end
+    ]
+    assert float(torch.stack(words).mean()) == pytest.approx(share, rel=0.02)
 
 
 def test_flags_are_aligned_to_the_label_shares(encoder):
