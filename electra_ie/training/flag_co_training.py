@@ -43,8 +43,6 @@ LABEL_TEXT_WEIGHT = 2.0
 """The weight of a text about a flag, its description or name, relative to a labeled one."""
 MIN_TEXTS = 2
 """A flag of fewer labeled texts, or with fewer texts without it, is left to the teacher."""
-TEACHER_WEIGHT = 0.5
-"""The weight of the teacher's logits relative to those of each view."""
 MAX_TEXTS = 2_000
 """Unlabeled texts that the views are trained on at most."""
 MIN_WEIGHT = 1e-4
@@ -95,7 +93,7 @@ class CoTrainedFlags:
     def combine_with_teacher(self, teacher: np.ndarray, texts: Sequence[str]) -> np.ndarray:
         """Return the logits (N, K) of a teacher for unlabeled texts, for the flags in `columns` added to the views'."""
         combined = teacher.copy()
-        of_columns = TEACHER_WEIGHT * _standardized(teacher[:, self.columns])
+        of_columns = _standardized(teacher[:, self.columns])
         for view in self.views:
             of_columns += _standardized(view.scores(texts))
         combined[:, self.columns] = of_columns
