@@ -38,7 +38,7 @@ METHODS = {
     "self_training": Method("self_training"),
     "adversarial": Method("adversarial"),
 }
-"""supervised_best_of_3: supervised training at the cost of `adversarial`. complete_texts: self-training without
+"""supervised_best_of_3: supervised training at the cost of `self_training`. complete_texts: self-training without
 masks."""
 
 

@@ -519,16 +519,16 @@ def test_tables_without_results_name_what_is_missing(results):
 def test_tables_show_scores_gains_costs_and_the_rule(results):
     for seed in (0, 1):
         results(0, "supervised", seed, "1100110011")
-        results(0, "adversarial", seed, "1111110011", seconds=25.0)
+        results(0, "self_training", seed, "1111110011", seconds=25.0)
         results(0, "tfidf", seed, "0000000001")
-        results(1, "adversarial", seed, "1110000000")
+        results(1, "self_training", seed, "1110000000")
     results(1, "supervised", 0, "1111111100")
     results(1, "frozen_states", 0, "1111111111")
     shown = table.table()
     sizes, ours, others = lines_of(shown, "| first:9 |")
     assert sizes == "| first:9 | 9 | 0 | 50 to 51 | 10 | plain | 2 | the same | real |"
     assert ours.startswith(
-        "| first:9 | kind | 60.0 ± 0.0 | - | - | - | 80.0 ± 0.0 | +20.0 | +0.0 to +50.0 | 10 | 2.5 | c0de | A |"
+        "| first:9 | kind | 60.0 ± 0.0 | - | - | 80.0 ± 0.0 | - | +20.0 | +0.0 to +50.0 | 10 | 2.5 | c0de | A |"
     )
     assert "| tfidf | 10 | +70.0 |" in others
     _, ours, others = lines_of(shown, "| second:9 |")
@@ -543,7 +543,7 @@ def test_tables_show_scores_gains_costs_and_the_rule(results):
     (peer,) = lines_of(shown, f"| {table.BEST_PEER} |")
     assert "| +0.0 | +0.0 | +70.0 | -70.0 |" in peer
     assert "- supervised: second:9 (seeds 1)" in shown
-    assert "- self_training: first:9, second:9" in shown
+    assert "- adversarial: first:9, second:9" in shown
     short = table.short_table().splitlines()
     assert len(short) == 3
     assert short[2].startswith("| `first:9` | kind | 60.0 ± 0.0 | 80.0 ± 0.0 | +20.0 |")
@@ -555,7 +555,7 @@ def test_not_below_allows_a_small_loss(results):
     for seed in (0, 1):
         for cell in (0, 1):
             results(cell, "supervised", seed, both)
-            results(cell, "adversarial", seed, one_less)
+            results(cell, "self_training", seed, one_less)
     (line,) = lines_of(table.summary(table.rows()), "| supervised |")
     assert line.startswith("| supervised | 2 | -0.1 |")
     assert line.endswith("| yes |")
