@@ -203,13 +203,22 @@ def _teacher(facts: RunSummary) -> str:
 
 
 def _distribution_alignment(facts: RunSummary) -> str:
-    names = [f"`{_plain(field.name)}`" for field in facts.task.fields if field.kind == "flags"]
-    if not names:
-        return ""
-    return (
-        f" Before that, the teacher's predictions for {' and '.join(names)} were shifted so that the mean probability "
-        "of each flag equals its share among the labels (distribution alignment)."
-    )
+    names = {
+        kind: " and ".join(f"`{_plain(field.name)}`" for field in facts.task.fields if field.kind == kind)
+        for kind in ("flags", "spans")
+    }
+    sentences = ""
+    if names["flags"]:
+        sentences += (
+            f" Before that, the teacher's predictions for {names['flags']} were shifted so that the mean probability "
+            "of each flag equals its share among the labels (distribution alignment)."
+        )
+    if names["spans"]:
+        sentences += (
+            f" Labels of {names['spans']} that the teacher predicted less often than the labeled texts have them were "
+            "raised toward their share."
+        )
+    return sentences
 
 
 def _co_training(facts: RunSummary) -> str:

@@ -171,6 +171,9 @@ def test_student_learns_from_the_pseudo_labels(task, tmp_path, encoder, monkeypa
     run = train(str(task), tmp_path / "run", **settings).path
     card = (run / "README.md").read_text("utf-8")
     assert "shifted so that the mean probability of each flag equals its share" in card
+    assert (
+        "Labels of `names` that the teacher predicted less often than the labeled texts have them were raised" in card
+    )
     monkeypatch.setattr(module, "_align_flags", lambda *args: False)
     plain = train(str(task), tmp_path / "plain", **settings).path
     logs = [
