@@ -9,8 +9,8 @@ reliably. Two simple classifiers of each flag look at a text in these two ways a
   its highest sentence (multiple-instance learning, Dietterich et al. 1997; which sentence of a labeled text has the
   evidence is estimated in turns with the regression, as in expectation maximization).
 
-In each round both scores are added, and the sum, aligned to the label shares, is the target of both classifiers on the
-unlabeled texts in the next round.
+In each round both scores are added, with the evidence of hints if there are any, and the sum, aligned to the label
+shares, is the target of both classifiers on the unlabeled texts in the next round.
 """
 
 from __future__ import annotations
@@ -70,10 +70,13 @@ class CoTrainedFlags:
         self.shares = self.gold.mean(0)
         self.views: list[Any] = [_Words(), _Sentences(encode)]
 
-    def fit(self, labeled: Sequence[str], unlabeled: Sequence[str], about_flags: Mapping[int, str]) -> None:
+    def fit(
+        self, labeled: Sequence[str], unlabeled: Sequence[str], about_flags: Mapping[int, str], evidence: np.ndarray
+    ) -> None:
         """Train the views on labeled texts, in the order of the gold, and on unlabeled ones.
 
-        about_flags: texts about flags by their index. Each counts as a text with this flag alone.
+        about_flags: texts about flags by their index. Each counts as a text with this flag alone. evidence: (U, K)
+        logits that are added to the views' scores of the unlabeled texts: the evidence of hints.
         """
         about = {column: about_flags[flag] for column, flag in enumerate(self.columns.tolist()) if flag in about_flags}
         known_texts = [*labeled, *about.values()]
@@ -83,7 +86,7 @@ class CoTrainedFlags:
         for view in self.views:
             view.read_training_texts([*known_texts, *unlabeled])
         for _ in range(ROUNDS):
-            logits = np.zeros((len(unlabeled), len(self.columns)))
+            logits = evidence[:, self.columns].copy()
             for view in self.views:
                 view.fit(targets, weights)
                 logits += _standardized(view.scores_of_training_texts()[len(known) :])

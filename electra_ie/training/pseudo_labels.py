@@ -120,7 +120,7 @@ def _align_flags(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[
     views = _views(setup, teacher, field)
     if views:
         logits = views.combine_with_teacher(logits, _texts(setup.pool_documents))
-    logits = logits + _evidence(setup, field)
+    logits = logits + _evidence(setup, field, _texts(setup.pool_documents))
     shares = label_shares(setup.data.train, field)
     columns = np.flatnonzero((shares > 0) & (shares < 1))
     of_documents = expit(logits)
@@ -135,11 +135,11 @@ def _hints(setup: TrainingSetup, field: Field) -> list[Hint]:
     return [hint for hint in setup.data.hints if hint.field == field.name]
 
 
-def _evidence(setup: TrainingSetup, field: Field) -> np.ndarray:
-    """Return the evidence of the hints of a field of kind `classes` or `flags` for the unlabeled documents, (D, K)."""
+def _evidence(setup: TrainingSetup, field: Field, texts: Sequence[str]) -> np.ndarray:
+    """Return the evidence of the hints of a field of kind `classes` or `flags` for unlabeled texts, (T, K)."""
     labeled = _labeled(setup.data.train, field)
     evidence = HintEvidence(field, setup.data.hints, _texts(labeled), _indicators(labeled, field))
-    return evidence.logits(_texts(setup.pool_documents))
+    return evidence.logits(texts)
 
 
 def _labeled(documents: Sequence[Document], field: Field) -> list[Document]:
@@ -157,7 +157,7 @@ def _indicators(labeled: Sequence[Document], field: Field) -> np.ndarray:
 
 def _add_evidence(setup: TrainingSetup, labels: Sequence[PseudoLabel], field: Field) -> None:
     """Add the evidence of the hints of a field of kind `classes` to the probabilities of its pseudo-labels."""
-    evidence = torch.tensor(_evidence(setup, field), dtype=torch.float32)
+    evidence = torch.tensor(_evidence(setup, field, _texts(setup.pool_documents)), dtype=torch.float32)
     for label, document in zip(labels, document_indices(setup.pool), strict=True):
         label[field.name] = (label[field.name].clamp_min(MIN_PROBABILITY).log() + evidence[document]).softmax(-1)
 
@@ -179,7 +179,8 @@ def _views(setup: TrainingSetup, teacher: Discriminator, field: Field) -> CoTrai
         field.labels.index(document.gold[field.name][0]): document.text
         for document in _labeled(setup.label_texts, field)
     }
-    views.fit(_texts(labeled), texts[:MAX_TEXTS], about_flags)
+    texts = texts[:MAX_TEXTS]
+    views.fit(_texts(labeled), texts, about_flags, _evidence(setup, field, texts))
     return views if _help(views, setup, teacher, field) else None
 
 

@@ -53,7 +53,7 @@ def precision_of(unlabeled: int) -> float:
     labeled, gold = drawn(16, 1, EVIDENCE[:2])
     texts, truth = drawn(unlabeled, 2)
     views = CoTrainedFlags(gold, encode)
-    views.fit(labeled, texts, {})
+    views.fit(labeled, texts, {}, np.zeros((len(texts), gold.shape[1])))
     logits = views.combine_with_teacher(np.zeros((len(texts), 2)), texts)
     return float(average_precision_score(truth[:, 0], logits[:, 0]))
 
@@ -83,11 +83,27 @@ def test_texts_about_flags_are_evidence():
     gaps = []
     for about in ({}, {0: "coins."}):
         views = CoTrainedFlags(gold, encode)
-        views.fit(labeled, texts, about)
+        views.fit(labeled, texts, about, np.zeros((len(texts), 2)))
         logits = views.combine_with_teacher(np.zeros((len(texts), 2)), texts)
         gaps.append(logits[0] - logits[-1])
     assert gaps[1][0] > gaps[0][0] + 0.5
     assert gaps[1][1] < gaps[0][1] + 0.5
+
+
+def test_views_learn_from_the_evidence_of_hints():
+    """A hint matches a sentence that no label shows; a text with a similar sentence rises over one with another."""
+    labeled, gold = drawn(24, 1)
+    new = ["gamblers met at noon.", "farmers met at noon."] * 15
+    texts = ["gamblers met by night.", "farmers met by night.", *drawn(30, 2)[0], *new]
+    evidence = np.array([[4.0 * (text == new[0]), 0.0] for text in texts])
+    gaps = []
+    for weight in (0, 1):
+        views = CoTrainedFlags(gold, encode)
+        views.fit(labeled, texts, {}, weight * evidence)
+        logits = views.combine_with_teacher(np.zeros((len(texts), 2)), texts)
+        gaps.append(logits[0] - logits[1])
+    assert gaps[1][0] > gaps[0][0] + 0.5
+    assert gaps[1][1] == pytest.approx(gaps[0][1], abs=0.1), "the other flag"
 
 
 def test_flags_with_few_labeled_texts_are_left_to_the_teacher():
@@ -96,7 +112,7 @@ def test_flags_with_few_labeled_texts_are_left_to_the_teacher():
     views = CoTrainedFlags(gold, encode)
     assert views.columns.tolist() == [0]
     texts, _ = drawn(30, 2)
-    views.fit(labeled, texts, {})
+    views.fit(labeled, texts, {}, np.zeros((len(texts), gold.shape[1])))
     teacher = np.random.default_rng(0).normal(size=(30, 4))
     combined = views.combine_with_teacher(teacher, texts)
     assert np.array_equal(combined[:, 1:], teacher[:, 1:])
@@ -107,7 +123,7 @@ def test_teacher_has_a_say():
     labeled, gold = drawn(24, 1)
     texts, truth = drawn(40, 2)
     views = CoTrainedFlags(gold, encode)
-    views.fit(labeled, texts, {})
+    views.fit(labeled, texts, {}, np.zeros((len(texts), gold.shape[1])))
     right = np.where(truth, 1.0, -1.0)
     with_right, with_wrong = (views.combine_with_teacher(sign * right, texts)[:, 0] for sign in (1, -1))
     assert average_precision_score(truth[:, 0], with_right) > average_precision_score(truth[:, 0], with_wrong)
@@ -135,6 +151,6 @@ def test_result_is_the_same_twice():
     results = []
     for _ in range(2):
         views = CoTrainedFlags(gold, encode)
-        views.fit(labeled, texts, {})
+        views.fit(labeled, texts, {}, np.zeros((len(texts), gold.shape[1])))
         results.append(views.combine_with_teacher(np.zeros((40, 2)), texts))
     assert np.array_equal(*results)
