@@ -117,10 +117,11 @@ def _align_flags(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[
     """
     documents = np.array(document_indices(setup.pool))
     logits = mean_by_document(np.stack([label[field.name].double().numpy() for label in labels]), documents)
-    views = _views(setup, teacher, field)
+    evidence = _evidence(setup, field)
+    views = _views(setup, teacher, field, evidence)
     if views:
         logits = views.combine_with_teacher(logits, _texts(setup.pool_documents))
-    logits = logits + _evidence(setup, field, _texts(setup.pool_documents))
+    logits = logits + evidence
     shares = label_shares(setup.data.train, field)
     columns = np.flatnonzero((shares > 0) & (shares < 1))
     of_documents = expit(logits)
@@ -135,11 +136,11 @@ def _hints(setup: TrainingSetup, field: Field) -> list[Hint]:
     return [hint for hint in setup.data.hints if hint.field == field.name]
 
 
-def _evidence(setup: TrainingSetup, field: Field, texts: Sequence[str]) -> np.ndarray:
-    """Return the evidence of the hints of a field of kind `classes` or `flags` for unlabeled texts, (T, K)."""
+def _evidence(setup: TrainingSetup, field: Field) -> np.ndarray:
+    """Return the evidence of the hints of a field of kind `classes` or `flags` for the unlabeled documents, (D, K)."""
     labeled = _labeled(setup.data.train, field)
     evidence = HintEvidence(field, setup.data.hints, _texts(labeled), _indicators(labeled, field))
-    return evidence.logits(texts)
+    return evidence.logits(_texts(setup.pool_documents))
 
 
 def _labeled(documents: Sequence[Document], field: Field) -> list[Document]:
@@ -157,15 +158,17 @@ def _indicators(labeled: Sequence[Document], field: Field) -> np.ndarray:
 
 def _add_evidence(setup: TrainingSetup, labels: Sequence[PseudoLabel], field: Field) -> None:
     """Add the evidence of the hints of a field of kind `classes` to the probabilities of its pseudo-labels."""
-    evidence = torch.tensor(_evidence(setup, field, _texts(setup.pool_documents)), dtype=torch.float32)
+    evidence = torch.tensor(_evidence(setup, field), dtype=torch.float32)
     for label, document in zip(labels, document_indices(setup.pool), strict=True):
         label[field.name] = (label[field.name].clamp_min(MIN_PROBABILITY).log() + evidence[document]).softmax(-1)
 
 
-def _views(setup: TrainingSetup, teacher: Discriminator, field: Field) -> CoTrainedFlags | None:
+def _views(setup: TrainingSetup, teacher: Discriminator, field: Field, evidence: np.ndarray) -> CoTrainedFlags | None:
     """Return the classifiers of co-training for a field of kind `flags`.
 
-    None if no flag has enough labeled texts, or if they do not improve the teacher's predictions for dev.
+    evidence: (D, K), that of the hints for the unlabeled documents.
+
+    Returns None if no flag has enough labeled texts, or if they do not improve the teacher's predictions for dev.
     """
     if setup.frozen_encoder is None:
         return None
@@ -173,14 +176,15 @@ def _views(setup: TrainingSetup, teacher: Discriminator, field: Field) -> CoTrai
     views = CoTrainedFlags(_indicators(labeled, field), setup.frozen_encoder.read_sentences)
     if not len(views.columns):
         return None
-    texts = _texts(setup.pool_documents)
-    random.Random(f"flag views {setup.settings.seed}").shuffle(texts)
+    drawn = list(range(len(setup.pool_documents)))
+    random.Random(f"flag views {setup.settings.seed}").shuffle(drawn)
+    del drawn[MAX_TEXTS:]
     about_flags = {
         field.labels.index(document.gold[field.name][0]): document.text
         for document in _labeled(setup.label_texts, field)
     }
-    texts = texts[:MAX_TEXTS]
-    views.fit(_texts(labeled), texts, about_flags, _evidence(setup, field, texts))
+    unlabeled = [setup.pool_documents[index].text for index in drawn]
+    views.fit(_texts(labeled), unlabeled, about_flags, evidence[drawn])
     return views if _help(views, setup, teacher, field) else None
 
 

@@ -4,7 +4,7 @@ A teacher of few labels may predict a rare type hardly ever on text that it was 
 learn that the type does not occur. As for flags (see `pseudo_labels`), the probabilities of such a type are shifted
 until their mean is the share of the type among the labels (distribution alignment, Berthelot et al. 2020, "ReMixMatch",
 arXiv 1911.09785, section 3.1). Types that the teacher predicts more often than that are left as they are: to lower them
-to the share costs 1 to 5 points of F1 on bc5cdr, sec_filings and medical_cases_real (benchmarks/trials.md).
+to the share cost up to 4.3 points of F1 on bc5cdr, sec_filings and medical_cases_real (benchmarks/trials.md).
 """
 
 from __future__ import annotations
