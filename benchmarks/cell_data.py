@@ -302,8 +302,8 @@ def earlier_transaction_risk(seed: int) -> Source:
 
 ALL_CELLS = (
     Cell("trec_fine:all", every_seed("trec_fine"), {"question": "classes"}, budget=None, dev=0, seeds=5),
-    Cell("transaction_risk:60", every_seed("transaction_risk"), RISK, 60, dev=60, seeds=5, real=False),
-    Cell("transaction_risk:200", every_seed("transaction_risk"), RISK, 200, dev=120, seeds=5, real=False),
+    Cell("transaction_risk:60", every_seed("transaction_risk"), RISK, 60, dev=60, real=False),
+    Cell("transaction_risk:200", every_seed("transaction_risk"), RISK, 200, dev=120, real=False),
     *(
         Cell(
             f"transaction_risk@{COMMIT}:{labels}", earlier_transaction_risk, RISK, labels, dev=120, draw="stratified",

@@ -215,7 +215,8 @@ def _improve_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequenc
     gold = _gold(rows, labeled, field)
     if len(set(gold.tolist())) < MIN_TAGS or not len(of_teacher):
         return False
-    improved, is_combined = raise_rare_types(field, of_teacher, gold), False
+    lengths = [len(words.texts) for words in labeled]
+    improved, is_combined = raise_rare_types(field, of_teacher, gold, lengths), False
     if setup.settings.co_training:
         classifier = SpellingClassifier(len(field.names))
         classifier.fit(labeled, gold, pool, improved)
