@@ -14,8 +14,8 @@ from pathlib import Path
 import regex
 
 from electra_ie.common.errors import OnError, UserError
+from electra_ie.common.scripts import UNSPACED, continues_word
 from electra_ie.common.text_files import lines
-from electra_ie.data.scripts import UNSPACED, continues_word
 
 PART = re.compile(rf"\s+|(?:(?!{UNSPACED.pattern})[^\W_])+|.", re.DOTALL)
 """A run of white space, a run of letters and digits of a script with blanks, or any other character."""

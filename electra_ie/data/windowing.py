@@ -10,10 +10,10 @@ from itertools import islice, pairwise
 
 from transformers import PreTrainedTokenizerBase
 
+from electra_ie.common.scripts import continues_word
 from electra_ie.data.bio import to_tags
 from electra_ie.data.document import Document
 from electra_ie.data.fields import IGNORED, Field, drop_overlapping
-from electra_ie.data.scripts import continues_word
 
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+|[。！？；]|\n+")
 """Where a window preferably ends. A wrong match ("Dr. Who") costs some context, but loses no text or span."""

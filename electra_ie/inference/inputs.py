@@ -12,11 +12,11 @@ from pathlib import Path
 
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.files import descriptors
+from electra_ie.common.folders import Listing, count, walk
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, decode, escape_undecodable, relative
 from electra_ie.data.document import Document
 from electra_ie.data.readers import READERS, jsonl, separated
-from electra_ie.data.readers.folders import Listing, count, walk
 from electra_ie.data.readers.plain import ENDINGS, document_of_file
 from electra_ie.data.task import Task
 
@@ -59,7 +59,7 @@ class Inbox:
     A path is a text file (of any other ending), a table, a `.jsonl` file, a folder, or `-` for standard input as one
     document. A `.jsonl` file or a table has one document per line or row. It is read with the options of the task if
     the task has the same format, else with the defaults of the format. Of a folder, each `.txt` and `.jsonl` file is
-    read, and each table in the format of the task (see `data.readers.folders`), except files that `extract` wrote.
+    read, and each table in the format of the task (see `common.folders`), except files that `extract` wrote.
 
     The id of a document is that of its record, or else the path of its file below the named folder. If two files would
     have the same id, all files have their path as it was named.

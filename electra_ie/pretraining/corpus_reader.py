@@ -16,12 +16,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from electra_ie.common.errors import UserError, nearest
+from electra_ie.common.folders import files_of
 from electra_ie.common.logs import notice
 from electra_ie.common.text_files import SourceLine, lines, reading
-from electra_ie.data.readers import jsonl
-from electra_ie.data.readers.folders import files_of
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import TASK_FILE, UNLABELED, list_tasks
+from electra_ie.formats.json_values import parse, text_of
 
 HUB = "hub:"
 HUB_KEYS = ("config", "split", "column", "revision")
@@ -179,7 +179,7 @@ def _records(file: Path) -> Iterator[str]:
     for number, line in lines(file):
         if line.strip():
             source = SourceLine(str(file), number)
-            yield jsonl.text_of(jsonl.parse(line, source), "text", source)
+            yield text_of(parse(line, source), "text", source)
 
 
 def _documents(texts: Iterable[str]) -> Iterator[str]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from electra_ie.common.scripts import COMBINING, UNSPACED
 from electra_ie.data.fields import Field
-from electra_ie.data.scripts import COMBINING, UNSPACED
 from electra_ie.data.span_boundaries import FIRST, LAST, LINE_END, Edges, edges_from
 
 PIPELINES = {"classes": "text-classification", "flags": "text-classification", "spans": "token-classification"}

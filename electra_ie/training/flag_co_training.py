@@ -27,7 +27,7 @@ from scipy.special import expit
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from electra_ie.data.scripts import words
+from electra_ie.common.scripts import words
 from electra_ie.data.windowing import sentences
 
 ROUNDS = 3

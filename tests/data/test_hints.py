@@ -22,12 +22,12 @@ from unicode_texts import TEXT
 from electra_ie import Callback, UserError, evaluate, train, verify
 from electra_ie.api import plan_push, plan_push_data
 from electra_ie.cli.app import main
+from electra_ie.common.scripts import continues_word
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, Span, as_bytes
 from electra_ie.data.hint_scores import HintScore, score_hints
 from electra_ie.data.hints import Hint
 from electra_ie.data.in_memory import resolve
-from electra_ie.data.scripts import continues_word
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from reading import read, refusal, write
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.scripts import continues_word
 from electra_ie.data.document import Span
 from electra_ie.data.fields import Field
 from electra_ie.data.gold_checks import refuse_lost_spans
 from electra_ie.data.readers import READERS
 from electra_ie.data.readers.brat import gaps_of
 from electra_ie.data.readers.keys import is_misspelling
-from electra_ie.data.scripts import continues_word
 from electra_ie.data.task import Task
 
 TOPIC = Field("topic", "classes", ("cards", "parts"))

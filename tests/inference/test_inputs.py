@@ -16,8 +16,8 @@ import tiny
 
 from electra_ie import Extractor, Task, UserError, compare, evaluate, extract, pretrain, train
 from electra_ie.cli.app import main
+from electra_ie.common.folders import walk
 from electra_ie.data.readers import READERS, read_unlabeled
-from electra_ie.data.readers.folders import walk
 from electra_ie.inference.inputs import NOT_TEXT, Inbox
 from electra_ie.pretraining import corpus_reader
 

@@ -15,8 +15,8 @@ from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.data.document import Document
 from electra_ie.data.fields import KINDS, Field
 from electra_ie.data.readers import brat, conll, jsonl, plain, separated
-from electra_ie.data.readers.options import Option, settle
 from electra_ie.data.readers.plain import read_unlabeled
+from electra_ie.formats.options import Option, settle
 
 __all__ = ["READERS", "Reader", "read_unlabeled"]
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import OnError, UserError, raise_error
+from electra_ie.common.folders import files_of
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, lines, read_text, relative
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
-from electra_ie.data.readers.folders import files_of
-from electra_ie.data.readers.gold import Spans, explain_offsets, fields_with_label
-from electra_ie.data.readers.options import Option
+from electra_ie.data.readers.gold import Spans, fields_with_label
+from electra_ie.formats.options import Option
+from electra_ie.formats.spans import explain_offsets
 
 KINDS = ("spans",)
 OPTIONS = {"ignore": Option([]), "discontinuous": Option("error", choices=("error", "hull"))}

@@ -13,12 +13,12 @@ from typing import Any
 
 from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.common.logs import warn
+from electra_ie.common.scripts import continues_word, is_unspaced
 from electra_ie.common.text_files import SourceLine, lines
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.readers.gold import Spans, fields_with_label
-from electra_ie.data.readers.options import Option
-from electra_ie.data.scripts import continues_word, is_unspaced
+from electra_ie.formats.options import Option
 
 KINDS = ("spans",)
 OPTIONS = {

@@ -9,7 +9,7 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Span
 from electra_ie.data.fields import Field
-from electra_ie.data.readers.units import UTF_8, UTF_16, Units, convert, hint
+from electra_ie.formats.units import Units, hint
 
 LABEL_NAMES = {"classes": "class", "flags": "flag", "spans": "label"}
 
@@ -35,22 +35,6 @@ def fields_with_label(label: str, fields: Sequence[Field], source: SourceLine) -
         labels = dict.fromkeys(label for field in fields for label in field.labels)
         raise source.error(f'no field has the label "{label}".', nearest(label, labels))
     return matching
-
-
-def explain_offsets(text: str, start: int, end: int, quoted: str) -> str:
-    """Return the remedy for a span whose text is not `quoted`: how its offsets may have been counted."""
-    exact = "Offsets must count Unicode code points of the text as it is in the file, the end exclusive."
-    if text[start : end + 1] == quoted:
-        return f"{exact} Here the end is inclusive: add 1 to every end."
-    for unit in (UTF_16, UTF_8):
-        offsets = convert(text, unit, start, end)
-        if offsets and text[slice(*offsets)] == quoted:
-            return f"{exact} Here they count {unit}: convert them."
-    if text.startswith("\ufeff") and text[start + 1 : end + 1] == quoted:
-        return f"{exact} Here they leave out the byte order mark at the beginning: save the text without it."
-    if text.replace("\r\n", "\n")[start:end] == quoted.replace("\r\n", "\n"):
-        return f"{exact} Here they count a line end of two characters (CRLF) as one: save the text with LF."
-    return exact
 
 
 class Spans:

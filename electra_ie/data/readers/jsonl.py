@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from electra_ie.common.errors import OnError, UserError, nearest, raise_error
+from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, SourceRecord, lines
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
-from electra_ie.data.readers.gold import Spans, check_label, explain_offsets, flags
+from electra_ie.data.readers.gold import Spans, check_label, flags
 from electra_ie.data.readers.keys import Keys
-from electra_ie.data.readers.options import Option
+from electra_ie.formats.json_values import id_of, parse, text_of
+from electra_ie.formats.options import Option
+from electra_ie.formats.spans import explain_offsets
 
 KINDS = ("classes", "flags", "spans")
 OPTIONS = {"text": Option("text"), "id": Option("id"), "unlabeled": Option([])}
@@ -170,78 +171,6 @@ def gold_of_record(
         if value is not None and not (isinstance(value, str) and value in options["unlabeled"]):
             gold[field.name] = gold_of(value, field, text, spans, source)
     return gold
-
-
-def parse(line: str, source: SourceLine) -> dict[str, Any]:
-    """Return the object in a line.
-
-    Raises:
-        UserError: it is not JSON, not an object, has a key twice, or NaN or Infinity, which JSON does not have and
-            other programs do not read.
-    """
-    pairs, constant = partial(check_pairs, source=source), partial(refuse_constant, source=source)
-    try:
-        record = json.loads(line, object_pairs_hook=pairs, parse_constant=constant)
-    except UserError:
-        raise
-    except json.JSONDecodeError as error:
-        remedy = "Write one JSON object a line."
-        raise source.error(f"this is not JSON: {error.msg} (character {error.pos + 1}).", remedy) from None
-    except (ValueError, RecursionError):
-        message = "this JSON has too many levels, or a number with too many digits."
-        raise source.error(message, "Simplify the record.") from None
-    if not isinstance(record, dict):
-        raise source.error("this line is not a JSON object.", 'Write {"text": "..."} on each line.')
-    return record
-
-
-def check_pairs(pairs: Sequence[tuple[str, Any]], source: SourceLine) -> dict[str, Any]:
-    """Return an object from its keys and values. Raises UserError for a repeated key: one value would be lost."""
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        repeated = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise source.error(f'the key "{repeated}" occurs twice in one object.', "Keep one of them.")
-    return record
-
-
-def refuse_constant(name: str, source: SourceLine) -> None:
-    """Raise UserError for NaN, Infinity and -Infinity."""
-    raise source.error(f"this is not JSON: it contains {name}.", "Write null for an unknown value.")
-
-
-def text_of(record: Mapping[str, Any], key: str, source: SourceLine) -> str:
-    """Return the text of a record."""
-    if key not in record:
-        remedy = f"{nearest(key, record)} The option text names the key, for extract --text."
-        raise source.error(f'the record has no "{key}".', remedy)
-    text = record[key]
-    if not isinstance(text, str):
-        remedy = "Put the text in quotes." if text is not None else "Give the record a text, or remove it."
-        raise source.error(f'"{key}" is {json.dumps(text)[:40]}, not a text.', remedy)
-    refuse_surrogates(text, "text", source)
-    return text
-
-
-def refuse_surrogates(text: str, name: str, source: SourceLine) -> None:
-    """Raise UserError for a lone surrogate, which JSON can escape but UTF-8 cannot encode."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        character = f"\\u{ord(text[error.start]):04x}"
-        message = f"character {error.start} of the {name} is half of a surrogate pair ({character})."
-        raise source.error(message, "Write the whole character, as UTF-8 or as both halves of the pair.") from None
-
-
-def id_of(record: Mapping[str, Any], key: str, source: SourceLine) -> str:
-    """Return the id of a record, or "" if it has none."""
-    id = record.get(key)
-    if id is None:
-        return ""
-    if isinstance(id, bool) or not isinstance(id, str | int) or id == "":
-        message = f'"{key}" is {json.dumps(id)[:40]}.'
-        raise source.error(message, "An id must be a text that is not empty, or a whole number.")
-    refuse_surrogates(str(id), "id", source)
-    return str(id)
 
 
 def gold_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLine) -> str | tuple[str | Span, ...]:

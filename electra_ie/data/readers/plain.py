@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.folders import files_of
 from electra_ie.common.text_files import escape_undecodable, read_text, relative
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import jsonl
-from electra_ie.data.readers.folders import files_of
-from electra_ie.data.readers.options import Option
+from electra_ie.formats.options import Option
 
 OPTIONS: dict[str, Option] = {}
 ENDINGS = (".txt", ".jsonl")

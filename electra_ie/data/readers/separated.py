@@ -16,7 +16,7 @@ from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.readers.gold import check_label, flags
 from electra_ie.data.readers.keys import Keys
-from electra_ie.data.readers.options import Option
+from electra_ie.formats.options import Option
 
 KINDS = ("classes", "flags")
 MAX_CELL = 2**31 - 1

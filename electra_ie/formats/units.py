@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
 
+from electra_ie.common.scripts import continues_word
 from electra_ie.common.text_files import SourceLine
-from electra_ie.data.scripts import continues_word
 
 Width = Callable[[str, int], int]
 

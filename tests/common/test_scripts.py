@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from electra_ie.data.scripts import continues_word, is_unspaced
+from electra_ie.common.scripts import continues_word, is_unspaced
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""What an annotation format is: how it is read and written, and what it can hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from electra_ie.common.errors import OnError, UserError, raise_error
+from electra_ie.formats.annotations import AnnotatedDocument
+from electra_ie.formats.features import Feature, Losses, reduced
+from electra_ie.formats.options import Option, settle
+
+Read = Callable[[Path, Mapping[str, Any], OnError], Iterator[AnnotatedDocument]]
+"""Reads the documents of a file or folder, one at a time. The last argument is called for each invalid record; the next
+record follows if it does not raise. UserError is raised for anything that makes the rest of the file unreadable."""
+Write = Callable[[Sequence[AnnotatedDocument], Path, Mapping[str, Any]], None]
+"""Writes documents, which have only what the format holds, to a file or folder that does not exist."""
+
+
+def nothing_more(document: AnnotatedDocument, options: Mapping[str, Any]) -> tuple[AnnotatedDocument, Losses]:
+    """Return the document as it is: the features of the format say all that it cannot hold."""
+    return document, Losses()
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of annotated text.
+
+    Attributes:
+        name: The name, on the command line and in task.yaml.
+        title: The name in messages and tables.
+        read: The reader.
+        write: The writer; None for a format that is only read.
+        holds: The features that the writer keeps.
+        options: The options of reader and writer.
+        detect: Returns whether a file or folder that exists seems to have this format. It never raises, and reads the
+            beginning of a file only.
+        package: The package that the format needs beyond those of electra_ie, imported late.
+        extra: The extra of electra_ie that installs it.
+        reduce: Removes and counts what the format cannot hold beyond the missing features, such as white space.
+    """
+
+    name: str
+    title: str
+    read: Read
+    write: Write | None = None
+    holds: frozenset[Feature] = frozenset()
+    options: Mapping[str, Option] = field(default_factory=dict)
+    detect: Callable[[Path], bool] = lambda path: False
+    package: str = ""
+    extra: str = ""
+    reduce: Callable[[AnnotatedDocument, Mapping[str, Any]], tuple[AnnotatedDocument, Losses]] = nothing_more
+
+    def check_installed(self) -> None:
+        """Raise UserError if the package that the format needs is not installed."""
+        if self.package and find_spec(self.package) is None:
+            remedy = f'Install it: pip install "electra_ie[{self.extra}]".'
+            raise UserError(f"the format {self.name} needs the package {self.package}.", remedy=remedy)
+
+    def settle(
+        self, values: Mapping[str, Any], file: str | os.PathLike[str] | None = None, line: int | None = None
+    ) -> dict[str, Any]:
+        """Return a value for every option; `file` and `line` are the position of `values`, for errors."""
+        return settle(values, self.options, self.name, file, line)
+
+    def documents(
+        self, path: Path, options: Mapping[str, Any] | None = None, on_error: OnError = raise_error
+    ) -> Iterator[AnnotatedDocument]:
+        """Yield the documents of a file or folder.
+
+        Raises:
+            UserError: at once for an invalid option or a package that is missing, while reading for an invalid file.
+        """
+        self.check_installed()
+        return self.read(path, self.settle(options or {}), on_error)
+
+    def reduced(
+        self, document: AnnotatedDocument, options: Mapping[str, Any] | None = None
+    ) -> tuple[AnnotatedDocument, Losses]:
+        """Return a document with only what the format holds, and the counts of what is lost, by kind.
+
+        `read` returns this document, but for the ids of its annotations, if `write` wrote it (see
+        `annotations.canonical`).
+        """
+        document, losses = reduced(document, self.holds)
+        document, others = self.reduce(document, self.settle(options or {}))
+        return document, losses + others
+
+    def save(
+        self, documents: Iterable[AnnotatedDocument], path: Path, options: Mapping[str, Any] | None = None
+    ) -> Losses:
+        """Write documents to a file or folder that does not exist; return the counts of what is lost, by kind.
+
+        Raises:
+            UserError: the format is only read, the path exists, or the documents cannot be written.
+        """
+        self.check_installed()
+        if self.write is None:
+            raise UserError(f"the format {self.name} is only read.", remedy="Choose another format to write.")
+        if path.exists():
+            raise UserError("this path exists.", file=path, remedy="Give another path, or remove it.")
+        settled = self.settle(options or {})
+        losses: Losses = Losses()
+        kept = []
+        for document in documents:
+            bare, lost = self.reduced(document, options)
+            losses += lost
+            kept.append(bare)
+        self.write(kept, path, settled)
+        return losses

@@ -1,0 +1,195 @@
+"""JSON lines, the format of this package: one object a line, each layer of spans and each question under its own name.
+
+`{"id": "1", "text": "ACME paid", "risk": ["fraud"], "names": [{"start": 0, "end": 4, "label": "PAYER"}]}` has a
+question `risk` and a layer `names`: it is what `data.readers.jsonl` reads for the fields of a task. Keys with a
+leading `_` hold everything else, so that nothing is lost; `_layers` names the layers, since an empty list could be a
+question too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from electra_ie.common.errors import OnError, UserError
+from electra_ie.common.files import atomic_path
+from electra_ie.common.text_files import SourceLine
+from electra_ie.formats.annotations import (
+    AnnotatedDocument,
+    AnnotatedSpan,
+    Annotation,
+    Attribute,
+    Event,
+    Reference,
+    Relation,
+)
+from electra_ie.formats.base import Format
+from electra_ie.formats.features import Feature
+from electra_ie.formats.json_values import id_of, records, text_of
+from electra_ie.formats.options import Option
+from electra_ie.formats.spans import SpanReader
+
+OPTIONS = {"text": Option("text"), "id": Option("id")}
+"""text, id: the keys of text and id."""
+ONE_LAYER = "spans"
+"""The key of spans without a layer."""
+RESERVED = ("_layers", "_relations", "_events", "_notes", "_metadata", "_scores", "_predicted")
+
+
+def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[AnnotatedDocument]:
+    """Yield the documents of a file of JSON lines, or of a JSON array of the same objects."""
+    spans = SpanReader(str(path))
+    for record, source in records(path, on_error):
+        try:
+            yield _document(record, options, spans, source)
+        except UserError as error:
+            on_error(error)
+    spans.report()
+
+
+def _document(
+    record: Mapping[str, Any], options: Mapping[str, Any], spans: SpanReader, source: SourceLine
+) -> AnnotatedDocument:
+    text = text_of(record, options["text"], source)
+    named = [key for key in record if key not in (options["text"], options["id"], *RESERVED)]
+    layers = record.get("_layers", [key for key in named if _is_layer(record[key])])
+    read_spans = [
+        _span(item, key, number, text, spans, source)
+        for key in layers
+        for number, item in enumerate(record.get(key) or [])
+    ]
+    labels, metadata = {}, dict(record.get("_metadata", {}))
+    for key in named:
+        value = record[key]
+        if key in layers or value is None:
+            continue
+        if isinstance(value, str):
+            labels[key] = (value,)
+        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+            labels[key] = tuple(value)
+        else:
+            metadata[key] = value
+    try:
+        return AnnotatedDocument(
+            id_of(record, options["id"], source), text, tuple(read_spans),
+            tuple(Relation(**_common(item), arguments=_arguments(item), symmetric=item.get("symmetric", False))
+                  for item in record.get("_relations", [])),
+            tuple(Event(**_common(item), trigger=item["trigger"], arguments=_arguments(item))
+                  for item in record.get("_events", [])),
+            labels, {name: tuple(scores) for name, scores in record.get("_scores", {}).items()},
+            tuple("" if key == ONE_LAYER else key for key in layers) if layers or "_layers" not in record else None,
+            tuple(record.get("_notes", [])), metadata, record.get("_predicted", False), *source.position,
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise source.error(f"this record is invalid: {error}.", "Correct it.") from None
+
+
+def _is_layer(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) and "start" in item for item in value)
+
+
+def _span(item: Any, layer: str, number: int, text: str, spans: SpanReader, source: SourceLine) -> AnnotatedSpan:
+    if not isinstance(item, dict) or not isinstance(item.get("label"), str):
+        remedy = 'It must be an object {"start": 0, "end": 3, "label": "..."}.'
+        raise source.error(f'"{layer}" contains {json.dumps(item)[:60]}.', remedy)
+    pairs = item.get("fragments", [[item.get("start"), item.get("end")]])
+    if not all(isinstance(pair, list) and [type(offset) for offset in pair] == [int, int] for pair in pairs):
+        raise source.error(f'"{layer}" contains {json.dumps(item)[:60]}.', "start and end must be whole numbers.")
+    quoted = [item.get("text")] if len(pairs) == 1 else item.get("text") or [None] * len(pairs)
+    offsets = [spans.offsets(text, start, end, source, part) for (start, end), part in zip(pairs, quoted, strict=True)]
+    fragments = spans.fragments(offsets, source)
+    common = _common({"id": f"{layer} {number + 1}", **item})
+    return AnnotatedSpan(**common, fragments=fragments, layer="" if layer == ONE_LAYER else layer)
+
+
+def _common(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": item["id"],
+        "label": item["label"],
+        "attributes": tuple(Attribute(name, value) for name, value in item.get("attributes", [])),
+        "references": tuple(Reference(*entry) for entry in item.get("references", [])),
+        "notes": tuple(item.get("notes", [])),
+        "score": item.get("score"),
+    }
+
+
+def _arguments(item: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((role, target) for role, target in item["arguments"])
+
+
+def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[str, Any]) -> None:
+    """Write documents as JSON lines. A question with one label in every document that has it is written as a text."""
+    single = _single_choices(documents)
+    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+        for document in documents:
+            file.write(json.dumps(_record(document, single, options, path), ensure_ascii=False) + "\n")
+
+
+def _single_choices(documents: Sequence[AnnotatedDocument]) -> set[str]:
+    counts: dict[str, set[int]] = {}
+    for document in documents:
+        for name, labels in document.labels.items():
+            counts.setdefault(name, set()).add(len(labels))
+    return {name for name, lengths in counts.items() if lengths == {1}}
+
+
+def _record(document: AnnotatedDocument, single: set[str], options: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    record: dict[str, Any] = {options["id"]: document.id} if document.id else {}
+    record[options["text"]] = document.text
+    layers = [layer or ONE_LAYER for layer in document.layers or ()]
+    for name in (*document.labels, *layers):
+        if name in record or name.startswith("_"):
+            raise UserError(
+                f'the name "{name}" is needed twice in the record of "{document.id}".', file=path,
+                remedy="Name layers and questions differently from each other, from text and id, without leading _.",
+            )  # fmt: skip
+        if name in document.labels:
+            labels = document.labels[name]
+            record[name] = labels[0] if name in single else list(labels)
+        else:
+            record[name] = [
+                _span_record(span, document.text) for span in document.spans if (span.layer or ONE_LAYER) == name
+            ]
+    extra = {
+        "_layers": layers,
+        "_relations": [
+            {**_annotation(item), "arguments": item.arguments, **({"symmetric": True} if item.symmetric else {})}
+            for item in document.relations
+        ],
+        "_events": [
+            {**_annotation(event), "trigger": event.trigger, "arguments": event.arguments} for event in document.events
+        ],
+        "_notes": document.notes,
+        "_metadata": document.metadata,
+        "_scores": document.label_scores,
+        "_predicted": document.predicted,
+    }
+    return record | {key: value for key, value in extra.items() if value or key == "_layers"}
+
+
+def _span_record(span: AnnotatedSpan, text: str) -> dict[str, Any]:
+    """Return a span with its text, which proves the unit of its offsets: a list if it has several fragments."""
+    parts = [text[start:end] for start, end in span.fragments]
+    several = {"fragments": span.fragments} if len(parts) > 1 else {}
+    quoted = parts if several else parts[0]
+    return {"start": span.start, "end": span.end, "text": quoted, **_annotation(span), **several}
+
+
+def _annotation(annotation: Annotation) -> dict[str, Any]:
+    details = {
+        "attributes": [[attribute.name, attribute.value] for attribute in annotation.attributes],
+        "references": [[entry.resource, entry.id, entry.name] for entry in annotation.references],
+        "notes": annotation.notes,
+    }
+    score = {} if annotation.score is None else {"score": annotation.score}
+    return {
+        "label": annotation.label,
+        "id": annotation.id,
+        **{key: value for key, value in details.items() if value},
+        **score,
+    }
+
+
+JSON_LINES = Format("jsonl", "JSON lines", read, write, frozenset(Feature), OPTIONS)
