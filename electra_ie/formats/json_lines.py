@@ -192,4 +192,4 @@ def _annotation(annotation: Annotation) -> dict[str, Any]:
     }
 
 
-JSON_LINES = Format("jsonl", "JSON lines", read, write, frozenset(Feature), OPTIONS)
+JSON_LINES = Format("jsonl", "JSON lines", read, write, frozenset(Feature), OPTIONS, (".jsonl",))
