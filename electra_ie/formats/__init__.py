@@ -9,9 +9,10 @@ from __future__ import annotations
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.formats.base import Format
 from electra_ie.formats.brat import BRAT
+from electra_ie.formats.conll import CONLL
 from electra_ie.formats.json_lines import JSON_LINES
 
-FORMATS: dict[str, Format] = {format.name: format for format in (BRAT, JSON_LINES)}
+FORMATS: dict[str, Format] = {format.name: format for format in (BRAT, CONLL, JSON_LINES)}
 
 
 def format_of(name: str) -> Format:
