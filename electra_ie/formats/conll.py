@@ -136,7 +136,7 @@ class _Reader:
             warn(f"{self.path}: {self.unfit} texts in comments do not fit the words, which are joined.")
         if self.glued:
             warn(
-                f"{self.path}: {self.glued} of {self.joined} sentences are joined without blanks (scripts that put none "
+                f"{self.path}: {self.glued} of {self.joined} sentences are joined without blanks (scripts with none "
                 "between words); set the option join: blank to put one between all words."
             )
 
@@ -187,8 +187,10 @@ def detect(path: Path) -> bool:
     except (UserError, OSError):
         return False
     rows = [cells for cells in first if cells and cells[0] != DOCUMENT_START]
-    same = len({len(cells) for cells in rows}) == 1 and len(rows[0]) > 1
-    return same and all(cells[-1] in (*OUTSIDE, NO_TAG) or TAG.fullmatch(cells[-1]) for cells in rows)
+    if len({len(cells) for cells in rows}) != 1 or len(rows[0]) == 1:
+        return False
+    found = {cells[-1] for cells in rows} - {NO_TAG}
+    return bool(found) and all(tag in OUTSIDE or TAG.fullmatch(tag) for tag in found)
 
 
 CONLL = Format("conll", "CoNLL columns", read, write, HOLDS, OPTIONS, detect, reduce=reduce)
