@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.formats.base import Format
+from electra_ie.formats.brat import BRAT
+from electra_ie.formats.conll import CONLL
+from electra_ie.formats.conllu import CONLLU
 from electra_ie.formats.json_lines import JSON_LINES
 
-FORMATS: dict[str, Format] = {format.name: format for format in (JSON_LINES,)}
+FORMATS: dict[str, Format] = {format.name: format for format in (BRAT, CONLL, CONLLU, JSON_LINES)}
 
 
 def format_of(name: str) -> Format:

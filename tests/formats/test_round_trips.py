@@ -16,6 +16,8 @@ from electra_ie.formats.annotations import AnnotatedDocument, canonical
 from electra_ie.formats.features import Feature, features, reduced
 
 WRITTEN = [format for format in FORMATS.values() if format.write]
+FOLDERS = ("brat",)
+"""Formats with a file for each document, which are read in the order of their names."""
 
 
 def round_trip(name: str, documents: list[AnnotatedDocument]) -> list[AnnotatedDocument]:
@@ -34,6 +36,9 @@ def test_reading_returns_what_was_written_less_the_losses(name, documents):
         pytest.importorskip(FORMATS[name].package)
     expected = [FORMATS[name].reduced(document)[0] for document in documents]
     result = round_trip(name, documents)
+    if name in FOLDERS:
+        expected.sort(key=lambda document: document.id)
+        result.sort(key=lambda document: document.id)
     assert [canonical(document) for document in result] == [canonical(document) for document in expected]
 
 

@@ -1,0 +1,167 @@
+"""Columns: schemes, comments with ids and texts, what tags of words cannot express, and real files."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from reading import write
+
+from electra_ie.common.errors import ErrorCollector, UserError
+from electra_ie.formats import FORMATS
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, canonical
+from electra_ie.formats.tagged_words import words
+
+CONLL = FORMATS["conll"]
+DATA = Path(__file__).parents[3] / "shared/data"
+
+
+def read(path: Path, content: str, **options: object) -> list[AnnotatedDocument]:
+    """Return the documents of a file with this content."""
+    return list(CONLL.documents(write(path, "a.conll", content), options))
+
+
+def labeled(document: AnnotatedDocument) -> list[tuple[str, str]]:
+    """Return text and label of each span."""
+    return [(document.passage(span), span.label) for span in document.spans]
+
+
+def document(text: str, *spans: tuple[int, int, str], id: str = "d") -> AnnotatedDocument:
+    """Return a document with spans."""
+    return AnnotatedDocument(
+        id, text, tuple(AnnotatedSpan(f"T{index}", label, ((start, end),)) for index, (start, end, label) in enumerate(spans))
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        "PER PER O LOC", "I-PER I-PER O I-LOC", "B-PER I-PER O B-LOC", "B-PER E-PER O S-LOC", "B-PER L-PER O U-LOC",
+        "b_PER i_PER o b_LOC",
+    ],
+)  # fmt: skip
+def test_schemes_are_recognized(tmp_path, tags):
+    rows = "\n".join(f"{word} NN {tag}" for word, tag in zip("Ann Lee in Rio".split(), tags.split(), strict=True))
+    (result,) = read(tmp_path, rows)
+    assert labeled(result) == [("Ann Lee", "PER"), ("Rio", "LOC")]
+    assert (result.id, result.text) == ("a-1", "Ann Lee in Rio")
+
+
+def test_sentences_comments_and_document_starts(tmp_path):
+    content = "-DOCSTART- -X- O\n\n# id = 7\n# text = Ann's  cat\nAnn B-PER\n's O\ncat O\n\n#\tO\n1\tO\n\n# a license\n\n王 B-PER\n元 O\n"
+    first, second, third = read(tmp_path, content.replace("-DOCSTART- -X- O", "-DOCSTART- O"))
+    assert (first.id, first.text, labeled(first)) == ("7", "Ann's  cat", [("Ann", "PER")])
+    assert (second.id, second.text) == ("a-9", "# 1")
+    assert third.text == "王元"
+
+
+def test_text_that_does_not_fit_the_words_is_counted(tmp_path, caplog):
+    (result,) = read(tmp_path, "# text = A title\nAnn B-PER\nis O\n")
+    assert result.text == "Ann is"
+    assert "1 texts in comments do not fit the words" in caplog.text
+
+
+def test_file_of_one_column_is_not_annotated(tmp_path):
+    assert [result.layers for result in read(tmp_path, "Ann\nis\n\nso\n")] == [None, None]
+
+
+def test_every_invalid_sentence_is_an_error_with_its_line(tmp_path):
+    path = write(tmp_path, "a.conll", "Ann B-PER\n\nBo PER\n\n# text = gone\n\nIs O\n")
+    errors = ErrorCollector()
+    assert [result.text for result in CONLL.documents(path, on_error=errors.add)] == ["Ann", "Is"]
+    assert [str(error).split("a.conll:")[1][:30] for error in errors.first] == [
+        '3: "PER" is not a tag, and oth',
+        "5: there is a text in a commen",
+    ]
+
+
+def test_written_file_has_words_tags_ids_and_texts(tmp_path):
+    documents = [
+        document("Ann  Lee's\ncat", (0, 8, "PER"), (8, 10, "X Y")),
+        AnnotatedDocument("", "so", layers=None),
+        document('"', id=" "),
+    ]
+    assert CONLL.save(documents, tmp_path / "out") == {"blanks and delimiters in names": 1}
+    assert (tmp_path / "out").read_text() == (
+        "# id = d\n# text = \"Ann  Lee's\\ncat\"\nAnn\tB-PER\nLee\tI-PER\n'\tB-X_Y\ns\tI-X_Y\ncat\tO\n\n"
+        '# id = \n# text = so\nso\t_\n\n# id = " "\n# text = "\\""\n"\tO\n\n'
+    )
+    first, second, third = CONLL.documents(tmp_path / "out")
+    assert first.text == "Ann  Lee's\ncat"
+    assert (second.id, second.layers) == ("", None)
+    assert (third.id, third.text) == (" ", '"')
+
+
+@pytest.mark.parametrize("text", ["#", "# #", "# id = x", "-DOCSTART-", "", "\ufeffa", "a\u2028b\x85c", "#\tO"])
+def test_text_like_the_syntax_is_read_back(tmp_path, text):
+    CONLL.save([document(text)], tmp_path / "out")
+    assert [result.text for result in CONLL.documents(tmp_path / "out")] == [text]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags"),
+    [("iob2", "B-P I-P B-P O"), ("bioes", "B-P E-P S-P O"), ("io", "I-P I-P I-P O")],
+)
+def test_schemes_are_written(tmp_path, scheme, tags):
+    source = document("Ann Lee Bo is", (0, 7, "P"), (8, 10, "P"))
+    losses = CONLL.save([source], tmp_path / "out", {"scheme": scheme})
+    rows = (tmp_path / "out").read_text().splitlines()[2:6]
+    assert [row.split("\t")[1] for row in rows] == tags.split()
+    assert losses == ({"borders of spans next to others of the same label": 1} if scheme == "io" else {})
+    (result,) = CONLL.documents(tmp_path / "out")
+    assert canonical(result) == canonical(CONLL.reduced(source, {"scheme": scheme})[0])
+
+
+def test_spans_that_are_not_whole_words_are_counted():
+    source = document("Ann  Leeds is", (0, 4, "P"), (4, 5, "P"), (5, 8, "P"), (11, 12, "P"))
+    kept, losses = CONLL.reduced(source)
+    assert labeled(kept) == [("Ann", "P")]
+    assert losses == {
+        "white space at the edges of spans": 1,
+        "spans of white space only": 1,
+        "spans that begin or end inside a word": 2,
+    }
+
+
+def test_words_are_runs_of_letters_with_their_combining_marks():
+    text = "e\u0301a 5g, \u4e2d\u6587\N{GRINNING FACE}\u200d\u00a0x"
+    assert [text[start:end] for start, end in words(text)] == [
+        "e\u0301a", "5g", ",", "\u4e2d", "\u6587", "\N{GRINNING FACE}\u200d", "x"
+    ]  # fmt: skip
+
+
+def test_text_with_nul_is_refused(tmp_path):
+    with pytest.raises(UserError, match='document "d" contains U\\+0000'):
+        CONLL.save([document("a\0b")], tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("-DOCSTART- -X- O\n\nAnn NNP B-PER\nis VB O\n", True),
+        ("# id = 1\n# text = Ann\nAnn\tO\n", True),
+        ("Ann is here\nand so\n", False),
+        ("Ann,B-PER\n", False),
+        ("", False),
+        ("\0\1", False),
+    ],
+)
+def test_columns_with_tags_are_detected(tmp_path, content, expected):
+    assert CONLL.detect(write(tmp_path, "a", content)) is expected
+    assert not CONLL.detect(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["bc5cdr/train.tsv", "sec_filings/train.txt"])
+def test_real_file_is_written_back_unchanged(tmp_path, name):
+    if not (DATA / name).exists():
+        pytest.skip(f"needs the data set {name}")
+    with (DATA / name).open() as file:
+        path = write(tmp_path, "part.txt", "".join(islice(file, 2000)))
+    assert CONLL.detect(path)
+    documents = list(CONLL.documents(path))
+    assert sum(len(result.spans) for result in documents) > 40
+    assert CONLL.save(documents, tmp_path / "out") == {}
+    result = list(CONLL.documents(tmp_path / "out"))
+    assert [canonical(item) for item in result] == [canonical(item) for item in documents]

@@ -1,0 +1,141 @@
+"""CoNLL-U: documents, white space, multiword tokens, and tags in MISC or a column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reading import write
+
+from electra_ie.common.errors import ErrorCollector, UserError
+from electra_ie.formats import FORMATS
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, canonical
+
+pytest.importorskip("conllu")
+
+CONLLU = FORMATS["conllu"]
+
+
+def rows(*words: str) -> str:
+    """Return the lines of a sentence from `id form misc`."""
+    lines = []
+    for word in words:
+        id, form, misc = word.split(" ")
+        lines.append(f"{id}\t{form}\t_\tNOUN\t_\tCase=Nom\t0\troot\t_\t{misc}\n")
+    return "".join(lines) + "\n"
+
+
+def read(path: Path, content: str, **options: object) -> list[AnnotatedDocument]:
+    """Return the documents of a file with this content."""
+    return list(CONLLU.documents(write(path, "a.conllu", content), options))
+
+
+def labeled(document: AnnotatedDocument) -> list[tuple[str, str]]:
+    """Return text and label of each span."""
+    return [(document.passage(span), span.label) for span in document.spans]
+
+
+def test_documents_are_made_of_their_sentences(tmp_path):
+    content = (
+        "# newdoc id = d1\n# sent_id = s1\n# text = Ann Lee's cat.\n"
+        + rows("1 Ann NER=B-PER", "2 Lee SpaceAfter=No|NER=I-PER", "3 's _", "4 cat SpaceAfter=No", "5 . _")
+        + "# sent_id = s2\n# text = So.\n"
+        + rows("1 So SpaceAfter=No", "2 . SpacesAfter=\\s\\n")
+        + "# newpar\n# sent_id = s3\n"
+        + rows("1 Bo NER=B-PER")
+        + "# newdoc\n# sent_id = s4\n"
+        + rows("1 Rio NER=B-LOC")
+    )
+    first, second = read(tmp_path, content)
+    assert (first.id, first.text) == ("d1", "Ann Lee's cat. So. \nBo")
+    assert labeled(first) == [("Ann Lee", "PER"), ("Bo", "PER")]
+    assert (second.id, labeled(second)) == ("", [("Rio", "LOC")])
+
+
+def test_sentences_are_documents_where_none_is_named(tmp_path):
+    first, second = read(tmp_path, "# sent_id = s1\n" + rows("1 Ann NER=B-PER") + rows("1 so _"))
+    assert [(result.id, result.text, result.layers) for result in (first, second)] == [
+        ("s1", "Ann", ("",)), ("a-4", "so", ("",))
+    ]  # fmt: skip
+
+
+def test_file_without_tags_is_not_annotated(tmp_path):
+    assert [result.layers for result in read(tmp_path, rows("1 Ann _"))] == [None]
+
+
+def test_multiword_tokens_and_empty_nodes(tmp_path):
+    content = "# text = va al mare.\n" + rows(
+        "1 va NER=O", "1.1 lui _", "2-3 al _", "2 a NER=B-LOC", "3 il NER=I-LOC", "4 mare SpaceAfter=No|NER=I-LOC",
+        "5 . NER=O",
+    )  # fmt: skip
+    (result,) = read(tmp_path, content)
+    assert result.text == "va al mare."
+    assert labeled(result) == [("al mare", "LOC")]
+
+
+def test_text_gives_the_white_space_that_misc_lacks(tmp_path):
+    (result,) = read(tmp_path, "# text = Ann, so\n" + rows("1 Ann NER=B-X=Y", "2 , _", "3 so _"))
+    assert (result.text, labeled(result)) == ("Ann, so", [("Ann", "X=Y")])
+
+
+def test_tags_in_a_column_of_conllu_plus(tmp_path):
+    content = "# global.columns = ID FORM NE\n1\tAnn\tPER\n2\tLee\tPER\n3\tis\t_\n"
+    (result,) = read(tmp_path, content, tags="ne")
+    assert labeled(result) == [("Ann Lee", "PER")]
+
+
+def test_every_invalid_sentence_is_an_error_with_its_line(tmp_path, caplog):
+    content = (
+        "# text = Bo\n" + rows("1 Ann NER=B-PER") + "1\tAnn\n\n" + rows("x Ann _") + rows("1 Ann NER=PER")
+        + rows("1 Ann NER=B-PER|Entity=(e1-person)")
+    )  # fmt: skip
+    errors = ErrorCollector()
+    path = write(tmp_path, "a.conllu", content)
+    assert [result.text for result in CONLLU.documents(path, on_error=errors.add)] == ["Ann"]
+    found = sorted(str(error).removeprefix(f"{path}:") for error in errors.first)
+    assert [message[:20] for message in found] == [
+        "1: the words of this",
+        "4: this line has 2 c",
+        "6: this sentence is ",
+        '8: "PER" is not a ta',
+    ]
+    assert "1 brackets of entities" in caplog.text
+
+
+def test_written_file_is_conllu_with_exact_white_space(tmp_path):
+    spans = (AnnotatedSpan("1", "P", ((1, 8),)), AnnotatedSpan("2", "Q|R", ((9, 14),)))
+    documents = [
+        AnnotatedDocument("d  1", " Ann\tLee is\nso\nhe\u00a0goes ", spans),
+        AnnotatedDocument("", "so", layers=None),
+        AnnotatedDocument("e", "  "),
+    ]
+    assert CONLLU.save(documents, tmp_path / "out", {"scheme": "bioes"}) == {
+        "blanks and delimiters in names": 1,
+        "ids of documents": 1,
+        "white space of texts without words": 1,
+    }
+    lines = (tmp_path / "out").read_text().split("\n")
+    assert lines[:3] == ["# newdoc id = d 1", "# sent_id = 1", "# text = Ann Lee is so"]
+    assert lines[3] == "1\tAnn\t_\t_\t_\t_\t_\t_\t_\tNER=B-P|SpacesAfter=\\t|SpacesBefore=\\s"
+    result = list(CONLLU.documents(tmp_path / "out"))
+    expected = [CONLLU.reduced(item, {"scheme": "bioes"})[0] for item in documents]
+    assert [canonical(item) for item in result] == [canonical(item) for item in expected]
+    assert [item.text for item in result] == [documents[0].text, "so", ""]
+
+
+def test_tags_are_written_to_a_column_and_not_to_words(tmp_path):
+    document = AnnotatedDocument("d", "Ann is", (AnnotatedSpan("1", "P", ((0, 3),)),))
+    CONLLU.save([document], tmp_path / "out", {"tags": "xpos"})
+    assert "1\tAnn\t_\t_\tB-P\t_\t_\t_\t_\t_\n" in (tmp_path / "out").read_text()
+    assert [canonical(item) for item in CONLLU.documents(tmp_path / "out", {"tags": "xpos"})] == [canonical(document)]
+    with pytest.raises(UserError, match="the option tags is 'Form'"):
+        CONLLU.save([document], tmp_path / "other", {"tags": "Form"})
+
+
+def test_conllu_is_detected_and_is_not_conll(tmp_path):
+    path = write(tmp_path, "a", "# sent_id = 1\n" + rows("1 Ann _"))
+    assert CONLLU.detect(path)
+    assert not FORMATS["conll"].detect(path)
+    assert CONLLU.detect(write(tmp_path, "b", "# global.columns = ID FORM NE\n"))
+    for content in ("Ann B-PER\n", "", "\0"):
+        assert not CONLLU.detect(write(tmp_path, "c", content))
