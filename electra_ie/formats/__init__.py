@@ -7,10 +7,17 @@ trained on are in `data.readers`, which reads documents of this folder for the f
 from __future__ import annotations
 
 from electra_ie.common.errors import UserError, nearest
+from electra_ie.formats.argilla import ARGILLA
 from electra_ie.formats.base import Format
+from electra_ie.formats.doccano import DOCCANO
 from electra_ie.formats.json_lines import JSON_LINES
+from electra_ie.formats.label_studio import LABEL_STUDIO
+from electra_ie.formats.label_studio_min import LABEL_STUDIO_MIN
+from electra_ie.formats.prodigy import PRODIGY
 
-FORMATS: dict[str, Format] = {format.name: format for format in (JSON_LINES,)}
+FORMATS: dict[str, Format] = {
+    format.name: format for format in (ARGILLA, DOCCANO, JSON_LINES, LABEL_STUDIO, LABEL_STUDIO_MIN, PRODIGY)
+}
 
 
 def format_of(name: str) -> Format:
