@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from electra_ie.common.errors import OnError, UserError
@@ -30,7 +31,9 @@ ANNOTATION = Option("error", choices=("error", "first", "last"))
 BEGINNING = 1 << 18
 """The bytes of a file that show its format."""
 _WHITE = re.compile(r"\s+")
-_TYPES: dict[type, str] = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
+_TYPES: dict[type | UnionType, str] = {
+    dict: "an object", list: "a list", str: "a text", int: "a whole number", bool: "true or false",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class ToolFile:
         return None
 
 
-def value_of(record: Any, key: str, kind: type, source: SourceLine, default: Any = None) -> Any:
+def value_of(record: Any, key: str, kind: type | UnionType, source: SourceLine, default: Any = None) -> Any:
     """Return a value of a record, or `default` if it is missing or null. Raises UserError if it is no `kind`."""
     if not isinstance(record, dict):
         raise source.error(f"{json.dumps(record)[:60]} is not an object.", "Export the file again.")
@@ -110,7 +113,9 @@ def value_of(record: Any, key: str, kind: type, source: SourceLine, default: Any
             raise source.error(f'there is no "{key}" in {json.dumps(record)[:60]}.', "Export the file again.")
         return default
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise source.error(f'"{key}" is {json.dumps(value)[:60]}.', f"It must be {_TYPES[kind]}.")
+        raise source.error(
+            f'"{key}" is {json.dumps(value)[:60]}.', f"It must be {_TYPES.get(kind, 'an object or a list')}."
+        )
     return value
 
 

@@ -79,9 +79,9 @@ class _Reader:
         fields = value_of(record, "fields", dict, source)
         text = text_of(fields, self.options["text"], source)
         further = {key: value for key, value in fields.items() if key != self.options["text"]}
-        self.file.left["vectors are"] += len(record.get("vectors") or ())
-        people = self._responses(record.get("responses") or {}, source)
-        suggested = _suggestions(record.get("suggestions") or {}, source)
+        self.file.left["vectors are"] += len(value_of(record, "vectors", dict | list, source, {}))
+        people = self._responses(value_of(record, "responses", dict | list, source, {}), source)
+        suggested = _suggestions(value_of(record, "suggestions", dict | list, source, {}), source)
         metadata = further | value_of(record, "metadata", dict, source, {})
         bare = AnnotatedDocument(
             id, text, layers=None, metadata=metadata, predicted=bool(suggested and not people), file=source.file,
@@ -104,10 +104,10 @@ class _Reader:
                 if isinstance(item, dict)
             ]
         for item in responses:
-            if value_of(item, "status", str, source, SUBMITTED) != SUBMITTED:
-                self.file.left["answers that were not submitted are"] += len(item.get("values") or ())
-                continue
             values = value_of(item, "values", dict, source, {})
+            if value_of(item, "status", str, source, SUBMITTED) != SUBMITTED:
+                self.file.left["answers that were not submitted are"] += len(values)
+                continue
             own = people.setdefault(str(item.get("user_id")), {})
             own |= {name: (value_of(values, name, dict, source).get("value"), None) for name in values}
         return people

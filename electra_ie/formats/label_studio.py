@@ -105,7 +105,9 @@ class _Reader:
         kept = [item for item in made if not value_of(item, "was_cancelled", bool, source, False)]
         if len(kept) < len(made):
             self.file.left["annotations that a person skipped are"] += len(made) - len(kept)
-        predictions = [item for item in value_of(record, "predictions", list, source, []) if isinstance(item, dict)]
+        predictions = value_of(record, "predictions", list, source, [])
+        if not all(isinstance(item, dict) for item in predictions):
+            raise source.error("a prediction is not an object.", "Export the file again.")
         metadata = {key: value for key, value in data.items() if key not in (self.options["text"], self.options["id"])}
         bare = AnnotatedDocument(
             id, text, layers=None, metadata=metadata, predicted=bool(predictions and not kept), file=source.file,
@@ -207,16 +209,13 @@ class _Reader:
             return
         name, value = value_of(item, "from_name", str, source), value_of(item, "value", dict, source)
         if region:
-            answers = [value.get(FREE.get(kind, kind))]
-            while len(answers) == 1 and isinstance(answers[0], list):  # lists of values, of texts or of paths
-                answers = answers[0] if kind != "taxonomy" else [" / ".join(map(str, path)) for path in answers[0]]
-            texts = [answer if isinstance(answer, str) else json.dumps(answer) for answer in answers]
+            texts = _answers(value, FREE.get(kind, kind), source)
             added = tuple(Attribute(name, None if kind == "choices" and text == name else text) for text in texts)
             region[:] = [replace(span, attributes=span.attributes + added) for span in region]
         elif kind == "choices":
-            labels, score = texts_of(value, "choices", source), item.get("score")
-            scores = item.get("scores", [] if score is None else [score])
-            read_scores = [self.file.score(score) for score in scores if isinstance(scores, list)]
+            labels = texts_of(value, "choices", source)
+            scores = value_of(item, "scores", list, source, [item.get("score")])
+            read_scores = [self.file.score(score) for score in scores]
             results.labels[name] = tuple(dict.fromkeys((*results.labels.get(name, ()), *labels)))
             known = tuple(score for score in read_scores if score is not None)
             if known and len(known) == len(results.labels[name]):
@@ -225,6 +224,15 @@ class _Reader:
                 results.scores.pop(name, None)
         else:
             results.metadata[name] = value.get(FREE[kind])
+
+
+def _answers(value: Mapping[str, Any], key: str, source: SourceLine) -> list[str]:
+    """Return the answers for a region as texts: a path of a taxonomy with slashes, a number as JSON has it."""
+    answer = value_of(value, key, object, source)
+    return [
+        item if isinstance(item, str) else " / ".join(map(str, item)) if isinstance(item, list) else json.dumps(item)
+        for item in (answer if isinstance(answer, list) else [answer])
+    ]
 
 
 def _with_origin(item: Any, parents: Sequence[Mapping[str, Any]], source: SourceLine) -> dict[str, Any]:
@@ -237,7 +245,7 @@ def _with_origin(item: Any, parents: Sequence[Mapping[str, Any]], source: Source
     old = [other for other in value_of(parents[0], "result", list, source, []) if isinstance(other, dict)]
     if any(all(other.get(key) == item.get(key) for key in ("type", "from_name", "value")) for other in old):
         return {**item, "origin": "model"}
-    known = item.get("id") is not None and item.get("id") in {other.get("id") for other in old}
+    known = item.get("id") is not None and item.get("id") in [other.get("id") for other in old]
     return {**item, "origin": "corrected" if known else "person"}
 
 

@@ -112,8 +112,9 @@ class _Reader:
             if span.id in spans:
                 raise source.error(f'two spans have the id "{span.id}".', "Correct the record.")
             spans[span.id] = span
-        labels = texts_of(record, "accept", source)
-        offered = {item["id"]: item for item in value_of(record, "options", list, source, []) if "id" in item}
+        labels = _accepted(record, source)
+        options = value_of(record, "options", list, source, [])
+        offered = {str(item["id"]): item for item in options if isinstance(item, dict) and "id" in item}
         scores = [self.file.score(offered.get(name, {}).get("score")) for name in labels]
         known = tuple(score for score in scores if score is not None)
         answered = record.get("accept") is not None or label
@@ -137,6 +138,12 @@ class _Reader:
                 continue
             arguments = tuple((role, str(end)) for role, end in zip(ROLES, ends, strict=True))
             yield Relation(f"relation {number}", label, arguments, score=self.file.score(item.get("score")))
+
+
+def _accepted(record: Mapping[str, Any], source: SourceLine) -> tuple[str, ...]:
+    """Return the ids of the accepted options, which may be numbers."""
+    accepted = [str(item) if type(item) is int else item for item in value_of(record, "accept", list, source, [])]
+    return tuple(dict.fromkeys(texts_of({"accept": accepted}, "accept", source)))
 
 
 def _end(
@@ -218,7 +225,8 @@ def tokens_of(document: AnnotatedDocument) -> list[Token]:
     than a single blank, as in spaCy, or if a span begins or ends there.
     """
     text = document.text
-    edges = {edge for span in document.spans for edge in (span.start, span.end)}
+    starts, ends = {span.start for span in document.spans}, {span.end for span in document.spans}
+    edges = starts | ends
     cuts = [
         index
         for index in range(1, len(text))
@@ -226,7 +234,7 @@ def tokens_of(document: AnnotatedDocument) -> list[Token]:
     ]
     tokens: list[Token] = []
     for start, end in pairwise([0, *cuts, len(text)]):
-        if text[start:end] == " " and not {start, end} & edges and tokens:
+        if text[start:end] == " " and start not in starts and end not in ends and tokens:
             tokens[-1]["ws"] = True
         elif start < end:
             tokens.append({"text": text[start:end], "start": start, "end": end, "id": len(tokens), "ws": False})

@@ -27,7 +27,9 @@ TEXT = "\u4e2d\u6587 ACME\r\npaid Brook"
     ],
 )  # fmt: skip
 def test_spans_of_all_versions_are_read(tmp_path, record):
-    path = write_lines(tmp_path / "x.jsonl", {"id": 1, "text": TEXT, **record, "Comments": ["unsure"], "source": "mail"})
+    path = write_lines(
+        tmp_path / "x.jsonl", {"id": 1, "text": TEXT, **record, "Comments": ["unsure"], "source": "mail"}
+    )
     (document,) = read("doccano", path)
     assert spans(document) == [("", "ORG", "ACME"), ("", "ORG", "Brook")]
     assert document.layers == ("",) and document.notes == ("unsure",) and document.metadata == {"source": "mail"}
@@ -44,9 +46,19 @@ def test_relations_use_the_ids_of_entities_which_relations_may_have_too(tmp_path
 
 
 def test_categories_are_labels(tmp_path):
-    records = [{"id": 1, "text": "a", "label": ["x", "y"]}, {"id": 2, "text": "a", "label": []}, {"id": 3, "text": "a"}, {"id": 4, "text": "a", "label": "z"}]
+    records = [
+        {"id": 1, "text": "a", "label": ["x", "y"]},
+        {"id": 2, "text": "a", "label": []},
+        {"id": 3, "text": "a"},
+        {"id": 4, "text": "a", "label": "z"},
+    ]
     some, none, unknown, single = read("doccano", write_lines(tmp_path / "x.jsonl", *records))
-    assert [document.labels for document in (some, none, unknown, single)] == [{"labels": ("x", "y")}, {"labels": ()}, {}, {"labels": ("z",)}]
+    assert [document.labels for document in (some, none, unknown, single)] == [
+        {"labels": ("x", "y")},
+        {"labels": ()},
+        {},
+        {"labels": ("z",)},
+    ]
     assert all(document.layers is None for document in (some, none, unknown, single))
 
 
@@ -64,8 +76,14 @@ def test_an_empty_list_beside_spans_means_no_span(tmp_path):
         ({"label": [[3, 7]]}, 'there is no "label"'),
         ({"label": {"a": 1}}, '"label" is {"a": 1}'),
         ({"entities": [{"id": 1, "label": "ORG", "start_offset": 3}]}, "a span has start 3 and end null"),
-        ({"entities": [], "relations": [{"id": 1, "from_id": 1, "to_id": 2, "type": "x"}]}, 'there is no annotation "T1"'),
-        ({"entities": [{"id": 1, "label": "A", "start_offset": 3, "end_offset": 7}] * 2}, "two annotations have the same id"),
+        (
+            {"entities": [], "relations": [{"id": 1, "from_id": 1, "to_id": 2, "type": "x"}]},
+            'there is no annotation "T1"',
+        ),
+        (
+            {"entities": [{"id": 1, "label": "A", "start_offset": 3, "end_offset": 7}] * 2},
+            "two annotations have the same id",
+        ),
         ({"Comments": 3}, '"Comments" is 3'),
         ({"text": 3}, '"text" is 3'),
     ],
@@ -86,8 +104,14 @@ def test_utf_16_offsets_are_refused(tmp_path):
 
 def test_documents_are_written_as_the_current_version_exports_them(tmp_path):
     pair = (AnnotatedSpan("a", "ORG", ((0, 4),)), AnnotatedSpan("b", "ORG", ((10, 15),)))
-    first = AnnotatedDocument("x", "ACME paid Brook", pair, (Relation("r", "pays", (("Arg1", "a"), ("Arg2", "b"))),), notes=("hm",))
-    documents = [first, AnnotatedDocument("2", "ACME paid Brook", pair[:1], labels={"labels": ("y",)}), AnnotatedDocument("3", "z", labels={"labels": ("y",)}, layers=None)]
+    first = AnnotatedDocument(
+        "x", "ACME paid Brook", pair, (Relation("r", "pays", (("Arg1", "a"), ("Arg2", "b"))),), notes=("hm",)
+    )
+    documents = [
+        first,
+        AnnotatedDocument("2", "ACME paid Brook", pair[:1], labels={"labels": ("y",)}),
+        AnnotatedDocument("3", "z", labels={"labels": ("y",)}, layers=None),
+    ]
     assert not FORMATS["doccano"].save(documents, tmp_path / "x.jsonl")
     records = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text("utf-8").splitlines()]
     entity = {"id": 1, "label": "ORG", "start_offset": 0, "end_offset": 4, "text": "ACME"}
@@ -96,5 +120,11 @@ def test_documents_are_written_as_the_current_version_exports_them(tmp_path):
         "entities": [entity, {"id": 2, "label": "ORG", "start_offset": 10, "end_offset": 15, "text": "Brook"}],
         "relations": [{"id": 1, "from_id": 1, "to_id": 2, "type": "pays"}], "Comments": ["hm"],
     }  # fmt: skip
-    assert records[1] == {"id": 2, "text": "ACME paid Brook", "entities": [{**entity, "id": 3}], "relations": [], "cats": ["y"]}
+    assert records[1] == {
+        "id": 2,
+        "text": "ACME paid Brook",
+        "entities": [{**entity, "id": 3}],
+        "relations": [],
+        "cats": ["y"],
+    }
     assert records[2] == {"id": 3, "text": "z", "label": ["y"]}

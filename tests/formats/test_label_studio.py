@@ -18,7 +18,14 @@ TEXT = "\N{GRINNING FACE} ACME Ltd paid Brook"
 
 def region(start, end, quoted, *labels, id="r1", **further):
     value = {"start": start, "end": end, "text": quoted, "labels": list(labels)}
-    return {"value": value, "id": id, "from_name": "label", "to_name": "text", "type": "labels", "origin": "manual"} | further
+    return {
+        "value": value,
+        "id": id,
+        "from_name": "label",
+        "to_name": "text",
+        "type": "labels",
+        "origin": "manual",
+    } | further
 
 
 def annotation(*results, **further):
@@ -40,8 +47,20 @@ def test_everything_of_an_annotation_is_read(tmp_path):
     done = annotation(
         region(2, 10, "ACME Ltd", "PAYER", "COMPANY", meta={"text": ["see page 2"]}),
         region(16, 21, "Brook", "PAYEE", id="r2", from_name="roles", origin="prediction-changed"),
-        {"value": {**place, "choices": ["high"]}, "id": "r1", "from_name": "trust", "to_name": "text", "type": "choices"},
-        {"value": {**place, "text": ["a typo"]}, "id": "r1", "from_name": "remark", "to_name": "text", "type": "textarea"},
+        {
+            "value": {**place, "choices": ["high"]},
+            "id": "r1",
+            "from_name": "trust",
+            "to_name": "text",
+            "type": "choices",
+        },
+        {
+            "value": {**place, "text": ["a typo"]},
+            "id": "r1",
+            "from_name": "remark",
+            "to_name": "text",
+            "type": "textarea",
+        },
         {"value": {**place, "rating": 4}, "id": "r1", "from_name": "stars", "to_name": "text", "type": "rating"},
         {"value": {**place, "taxonomy": [["EU", "DE"]]}, "id": "r1", "from_name": "place", "type": "taxonomy"},
         {"value": {"choices": ["fraud", "late"]}, "id": "c", "from_name": "risk", "to_name": "text", "type": "choices"},
@@ -88,15 +107,24 @@ def test_origins_are_found_by_the_prediction_that_the_annotation_began_with(tmp_
     results = [region(2, 10, "ACME Ltd", "PAYER", id="a"), region(16, 21, "Brook", "PAYER", id="b")]
     for result in results:
         del result["origin"]
-    kept, changed, new = results[0], results[1] | {"value": region(16, 21, "Brook", "PAYEE")["value"]}, dict(results[0], id="c")
+    kept, changed, new = (
+        results[0],
+        results[1] | {"value": region(16, 21, "Brook", "PAYEE")["value"]},
+        dict(results[0], id="c"),
+    )
     new["value"] = region(11, 15, "paid", "VERB")["value"]
     done = annotation(kept, changed, new, parent_prediction=5)
-    (document,) = read("label_studio", write_array(tmp_path / "x.json", task(done, predictions=[{"id": 5, "result": results}])))
+    (document,) = read(
+        "label_studio", write_array(tmp_path / "x.json", task(done, predictions=[{"id": 5, "result": results}]))
+    )
     assert [span.origin for span in document.spans] == ["model", "corrected", "person"]
 
 
 def test_annotators_who_differ_are_an_error_or_a_choice(tmp_path, caplog):
-    one, other = annotation(region(2, 6, "ACME", "PAYER"), completed_by=3), annotation(region(2, 10, "ACME Ltd", "PAYER"), completed_by=5)
+    one, other = (
+        annotation(region(2, 6, "ACME", "PAYER"), completed_by=3),
+        annotation(region(2, 10, "ACME Ltd", "PAYER"), completed_by=5),
+    )
     cancelled = annotation(was_cancelled=True)
     path = write_array(tmp_path / "x.json", task(one, other), task(one, cancelled, {**one, "completed_by": 9}, id=2))
     documents, errors = faults("label_studio", path)
@@ -116,7 +144,9 @@ def test_white_space_that_is_lost_in_the_quoted_text_is_accepted_and_counted(tmp
 
 
 def test_utf_16_offsets_are_converted_and_counted(tmp_path, caplog):
-    (document,) = read("label_studio", write_array(tmp_path / "x.json", task(annotation(region(3, 11, "ACME Ltd", "PAYER")))))
+    (document,) = read(
+        "label_studio", write_array(tmp_path / "x.json", task(annotation(region(3, 11, "ACME Ltd", "PAYER"))))
+    )
     assert document.spans[0].fragments == ((2, 10),)
     assert "the offsets of 1 spans count UTF-16 code units" in caplog.text
 
@@ -132,7 +162,10 @@ def _logs(caplog, monkeypatch):
     [
         (task(annotation(region(0, 4, "ACME", "X")), text="AC ME"), "the span 0 to 4 is 'AC M', not 'ACME'"),
         (task(annotation(region(16, 23, "Brook", "X"))), "the span 16 to 23 is outside the text of 21 characters"),
-        (task(annotation(region(6, 10, "ACME", "X")), text="Hi\r\n\r\nthe ACME"), "the span 6 to 10 is 'the ', not 'ACME'"),
+        (
+            task(annotation(region(6, 10, "ACME", "X")), text="Hi\r\n\r\nthe ACME"),
+            "the span 6 to 10 is 'the ', not 'ACME'",
+        ),
         (task(annotation(region("2", "6", "ACME", "X"))), 'a span has start "2" and end "6"'),
         (task(annotation(region(2, 2, "", "X"))), "the span 2 to 2 is empty"),
         (task(annotation(region(2, 6, "ACME", "X"), region(2, 10, "ACME Ltd", "Y"))), 'two regions have the id "r1"'),
@@ -155,7 +188,11 @@ def test_what_is_not_read_is_counted(tmp_path, caplog):
     path = write_array(tmp_path / "x.json", task(annotation(box, region(2, 6, "ACME")), annotation(was_cancelled=True)))
     (document,) = read("label_studio", path)
     assert not document.spans
-    for counted in ("1 results of the type rectanglelabels are", "1 regions without a label are", "1 annotations that a person skipped are"):
+    for counted in (
+        "1 results of the type rectanglelabels are",
+        "1 regions without a label are",
+        "1 annotations that a person skipped are",
+    ):
         assert f"{counted} not read" in caplog.text
 
 
@@ -165,7 +202,9 @@ def test_hypertext_counts_in_the_text_or_is_refused(tmp_path):
         "globalOffsets": {"start": 2, "end": 10}, "hypertextlabels": ["PAYER"],
     }  # fmt: skip
     result = {"value": value, "id": "h", "from_name": "label", "to_name": "html", "type": "hypertextlabels"}
-    path = write_array(tmp_path / "x.json", task(annotation(result)), task(annotation(result), text=f"<p>{TEXT}</p>", id=2))
+    path = write_array(
+        tmp_path / "x.json", task(annotation(result)), task(annotation(result), text=f"<p>{TEXT}</p>", id=2)
+    )
     documents, errors = faults("label_studio", path)
     assert spans(documents[0]) == [("", "PAYER", "ACME Ltd")]
     assert errors and errors[0].startswith("3: task 2: the span 2 to 10 is")
@@ -243,4 +282,6 @@ def test_a_score_of_a_label_that_a_person_changed_is_not_kept(tmp_path):
 def test_the_tools_are_told_apart(tmp_path, name):
     FORMATS[name].save(DOCUMENTS, tmp_path / "x")
     detected = [format.name for format in FORMATS.values() if format.detect(tmp_path / "x")]
-    assert name in detected and not {*detected} & ({"label_studio", "argilla", "doccano", "prodigy", "label_studio_min"} - {name})
+    assert name in detected and not {*detected} & (
+        {"label_studio", "argilla", "doccano", "prodigy", "label_studio_min"} - {name}
+    )

@@ -15,7 +15,13 @@ TEXT = "\N{GRINNING FACE} \u4e2d\u6587 ACME paid"
 
 
 def record(id=1, text=TEXT, **answers):
-    by_tool = {"annotator": 2, "annotation_id": 30 + id, "created_at": "2026-03-09", "updated_at": "2026-03-09", "lead_time": 4.3}
+    by_tool = {
+        "annotator": 2,
+        "annotation_id": 30 + id,
+        "created_at": "2026-03-09",
+        "updated_at": "2026-03-09",
+        "lead_time": 4.3,
+    }
     return {"text": text, "id": id, **answers, **by_tool}
 
 
@@ -35,7 +41,11 @@ def test_everything_of_a_record_is_read(tmp_path):
     first, second = read("label_studio_min", path, metadata=["source"])
     assert spans(first) == [("", "LANG", "\u4e2d\u6587"), ("", "PAYER", "ACME"), ("", "ORG", "ACME")]
     assert first.labels == {"sentiment": ("Positive",), "topics": ("a", "b")}
-    assert [span.attributes for span in first.spans] == [(), (Attribute("trust", "high"),), (Attribute("trust", "high"),)]
+    assert [span.attributes for span in first.spans] == [
+        (),
+        (Attribute("trust", "high"),),
+        (Attribute("trust", "high"),),
+    ]
     assert first.metadata["stars"] == 4 and first.metadata["annotator"] == 2 and first.id == "1"
     assert set(first.layers) == set(second.layers) == {"", "verbs"}, "a project has the same layers in all tasks"
     assert second.metadata["source"] == "mail" and not second.labels
@@ -65,7 +75,9 @@ def test_a_fault_names_line_and_task(tmp_path, broken, message):
 
 
 def test_metadata_that_reads_as_labels_is_a_loss(tmp_path):
-    document = AnnotatedDocument("1", "ACME", (AnnotatedSpan("a", "ORG", ((0, 4),)),), metadata={"source": "mail", "page": 2})
+    document = AnnotatedDocument(
+        "1", "ACME", (AnnotatedSpan("a", "ORG", ((0, 4),)),), metadata={"source": "mail", "page": 2}
+    )
     losses = FORMATS["label_studio_min"].save([document], tmp_path / "x.json")
     assert losses == {"metadata that reads as labels": 1}
     assert json.loads((tmp_path / "x.json").read_text("utf-8")) == [
