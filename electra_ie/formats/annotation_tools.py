@@ -53,12 +53,14 @@ class ToolFile:
     Attributes:
         spans: The checks of the offsets.
         spaces: The number of spans whose quoted text has other white space.
+        ids: The ids of the records so far.
         left: The number of things that are not read, by what they are.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.spans, self.left = path, SpanReader(str(path)), Counter[str]()
         self.spaces = 0
+        self.ids: set[str] = set()
 
     def read(
         self, on_error: OnError, document: Callable[[Mapping[str, Any], SourceLine], AnnotatedDocument]
@@ -78,6 +80,12 @@ class ToolFile:
             )
         for name, number in (+self.left).items():
             warn(f"{self.path}: {number} {name} not read.")
+
+    def check_id(self, id: str, source: SourceLine) -> None:
+        """Raise UserError if a record before had the same id."""
+        if id and id in self.ids:
+            raise source.error(f'the id "{id}" is that of a record before, too.', "Keep one of them, or rename it.")
+        self.ids.add(id)
 
     def offsets(self, text: str, pair: tuple[Any, Any], source: SourceLine, quoted: Any = None) -> tuple[Offsets, ...]:
         """Return the only fragment of a span from its start and end, as the file has them.

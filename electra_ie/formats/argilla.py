@@ -76,6 +76,7 @@ class _Reader:
         """Return the document of a record."""
         id = id_of(record, "id", line)
         source = SourceTask(line.file, line.line, id or "without id")
+        self.file.check_id(id, source)
         fields = value_of(record, "fields", dict, source)
         text = text_of(fields, self.options["text"], source)
         further = {key: value for key, value in fields.items() if key != self.options["text"]}

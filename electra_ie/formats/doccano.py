@@ -77,6 +77,7 @@ class _Reader:
         """Return the document of a record."""
         text = text_of(record, self.options["text"], source)
         id = id_of(record, self.options["id"], source)
+        self.file.check_id(id, source)
         key = next((key for key in EITHER if record.get(key) is not None), "")
         either = [record[key]] if key and isinstance(record[key], str) else value_of(record, key, list, source, [])
         as_spans = [item for item in either if not isinstance(item, str | int)]

@@ -101,6 +101,7 @@ class _Reader:
         data = value_of(record, "data", dict, source)
         text = text_of(data, self.options["text"], source)
         id = id_of(data, self.options["id"], source) or id_of(record, "id", source)
+        self.file.check_id(id, source)
         made = value_of(record, "annotations", list, source, value_of(record, "completions", list, source, []))
         kept = [item for item in made if not value_of(item, "was_cancelled", bool, source, False)]
         if len(kept) < len(made):
@@ -117,7 +118,11 @@ class _Reader:
         meta = value_of(record, "meta", dict, source, {})
         candidates = [self._annotated(bare, item, predictions, meta, source) for item in taken]
         names = [item.get("completed_by", item.get("model_version")) for item in taken]
-        document = chosen(candidates, self.options["annotation"], names, source) if candidates else bare
+        which = self.options["annotation"]
+        if not kept and len(predictions) > 1 and which == "error":
+            which = "last"
+            self.file.left["predictions before the last of a task are"] += len(predictions) - 1
+        document = chosen(candidates, which, names, source) if candidates else bare
         by_person = any("completed_by" in item for item in kept)
         self.open_layers.append(bool(taken) and (by_person or "layers" not in meta))
         return document
@@ -203,12 +208,14 @@ class _Reader:
 
     def _value(self, item: Mapping[str, Any], results: _Results, source: SourceLine) -> None:
         """Add an attribute of a region, or a value of the whole text."""
-        kind, region = str(item.get("type")), results.regions.get(str(item.get("id")), [])
+        kind, region = str(item.get("type")), results.regions.get(str(item.get("id")))
         if kind != "choices" and kind not in FREE:
             self.file.left[f"results of the type {kind} are"] += 1
             return
         name, value = value_of(item, "from_name", str, source), value_of(item, "value", dict, source)
-        if region:
+        if region is None and {"start", "globalOffsets"} & set(value):
+            self.file.left["answers for regions without a label are"] += 1
+        elif region is not None:
             texts = _answers(value, FREE.get(kind, kind), source)
             added = tuple(Attribute(name, None if kind == "choices" and text == name else text) for text in texts)
             region[:] = [replace(span, attributes=span.attributes + added) for span in region]

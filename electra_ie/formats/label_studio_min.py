@@ -13,12 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from electra_ie.common.errors import OnError
+from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotation_tools import (
+    ANNOTATION,
     SourceTask,
     ToolFile,
     add_values,
+    chosen,
     first_record,
     nameless_layer,
     number_or_text,
@@ -33,8 +35,9 @@ from electra_ie.formats.json_values import id_of, text_of
 from electra_ie.formats.label_studio_config import ONE_LAYER
 from electra_ie.formats.options import Option
 
-OPTIONS = {"text": Option("text"), "id": Option("id"), "metadata": Option([])}
-"""text, id: the keys of text and id. metadata: keys of texts that are no answers."""
+OPTIONS = {"text": Option("text"), "id": Option("id"), "annotation": ANNOTATION, "metadata": Option([])}
+"""text, id: the keys of text and id. annotation: the one that is read if people differ. metadata: keys of texts that
+are no answers."""
 SPANS = ("labels", "hypertextlabels")
 BOOKKEEPING = ("annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "history")
 """Keys that the tool adds, which are metadata."""
@@ -49,13 +52,29 @@ HOLDS = frozenset((
 def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[AnnotatedDocument]:
     """Yield the records of an export. One of the tool is annotated with all layers that occur in the file."""
     reader = _Reader(path, options)
-    documents = list(reader.file.read(on_error, reader.document))
-    for document in documents:
+    by_id: dict[str, list[AnnotatedDocument]] = {}
+    for number, document in enumerate(reader.file.read(on_error, reader.document)):
+        by_id.setdefault(document.id or f"record {number} without id", []).append(document)
+    for documents in by_id.values():
+        try:
+            document = _chosen(documents, options["annotation"])
+        except UserError as error:
+            on_error(error)
+            continue
         if BY_TOOL in document.metadata:
             layers = tuple(dict.fromkeys((*(document.layers or ()), *reader.layers)))
             yield replace(document, layers=layers or None)
         else:
             yield document
+
+
+def _chosen(documents: Sequence[AnnotatedDocument], which: str) -> AnnotatedDocument:
+    """Return one of the records of a task: the tool writes one for each person who annotated it."""
+    last = documents[-1]
+    source = SourceTask(last.file, last.line, last.id)
+    if len(documents) > 1 and any(BY_TOOL not in document.metadata for document in documents):
+        raise source.error("the id is that of a record before, too.", "Keep one of them, or rename it.")
+    return chosen(documents, which, [document.metadata.get("annotator") for document in documents], source)
 
 
 class _Reader:
@@ -118,6 +137,8 @@ class _Reader:
         """Return spans with the choices for a region. It has no id in this format: all with its offsets have them."""
         fragments = self._fragments(item, text, source)
         added = tuple(Attribute(name, value) for value in texts_of(item, "choices", source))
+        if all(span.fragments != fragments for span in spans):
+            self.file.left["answers for regions without a label are"] += 1
         return [
             replace(span, attributes=span.attributes + added) if span.fragments == fragments else span
             for span in spans

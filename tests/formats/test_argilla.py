@@ -57,7 +57,9 @@ def test_all_kinds_of_questions_are_read(tmp_path, caplog):
 def test_suggestions_are_no_labels(tmp_path):
     suggested = {"spans": suggestion([ACME, BROOK], [0.5, 0.75]), "risk": suggestion("fraud", 0.25)}
     changed = [ACME, {**BROOK, "label": "PER"}, {"start": 10, "end": 14, "label": "VERB"}]
-    path = write_array(tmp_path / "x.json", record(suggestions=suggested), record(suggestions=suggested, spans=changed))
+    path = write_array(
+        tmp_path / "x.json", record(suggestions=suggested), record("b", suggestions=suggested, spans=changed)
+    )
     predicted, corrected = read("argilla", path)
     assert predicted.predicted and [span.score for span in predicted.spans] == [0.5, 0.75]
     assert predicted.label_scores == {"risk": (0.25,)}

@@ -183,11 +183,29 @@ def test_a_fault_names_line_and_task(tmp_path, broken, message):
     assert error.startswith("3: task 1: ") and message in error
 
 
+def test_an_id_twice_is_refused(tmp_path):
+    documents, (error,) = faults("label_studio", write_array(tmp_path / "x.json", task(), task(), task(id=2)))
+    assert len(documents) == 2 and error.startswith('3: task 1: the id "1" is that of a record before, too.')
+
+
+def test_of_several_predictions_the_last_counts(tmp_path, caplog):
+    first, last = ({"model_version": label, "result": [region(2, 6, "ACME", label)]} for label in ("A", "B"))
+    path = write_array(tmp_path / "x.json", task(predictions=[first, last]))
+    assert spans(read("label_studio", path)[0]) == [("", "B", "ACME")]
+    assert "1 predictions before the last of a task are not read" in caplog.text
+    assert spans(read("label_studio", path, annotation="first")[0]) == [("", "A", "ACME")]
+
+
 def test_what_is_not_read_is_counted(tmp_path, caplog):
     box = {"value": {"x": 1}, "from_name": "box", "to_name": "img", "type": "rectanglelabels", "id": "z"}
-    path = write_array(tmp_path / "x.json", task(annotation(box, region(2, 6, "ACME")), annotation(was_cancelled=True)))
+    value = {"start": 2, "end": 6, "text": "ACME", "choices": ["high"]}
+    trust = [{"value": value, "from_name": "trust", "type": "choices", "id": id} for id in ("r1", "r9")]
+    path = write_array(
+        tmp_path / "x.json", task(annotation(box, region(2, 6, "ACME"), *trust), annotation(was_cancelled=True))
+    )
     (document,) = read("label_studio", path)
-    assert not document.spans
+    assert not document.spans and not document.labels
+    assert "1 answers for regions without a label are not read" in caplog.text
     for counted in (
         "1 results of the type rectanglelabels are",
         "1 regions without a label are",

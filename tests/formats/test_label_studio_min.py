@@ -56,6 +56,23 @@ def test_a_text_is_an_answer_unless_it_is_named_as_metadata(tmp_path):
     assert document.labels == {"source": ("mail",)}
 
 
+def test_people_who_differ_are_an_error_or_a_choice(tmp_path):
+    one, other = record(label=[region(5, 9, "ACME", "A")]), record(label=[], risk="x") | {"annotator": 9}
+    path = write_array(tmp_path / "x.json", one, record(2), other, record(2))
+    documents, (error,) = faults("label_studio_min", path)
+    assert [document.id for document in documents] == ["2"]
+    assert error.startswith("4: task 1: 2 annotations of one text differ (of 2, 9).")
+    assert read("label_studio_min", path, annotation="last")[0].labels == {"risk": ("x",)}
+
+
+def test_an_id_twice_without_annotators_is_refused(tmp_path):
+    path = write_array(
+        tmp_path / "x.json", {"id": 1, "text": "x"}, {"id": 1, "text": "y"}, {"text": "z"}, {"text": "z"}
+    )
+    documents, (error,) = faults("label_studio_min", path)
+    assert [document.text for document in documents] == ["z", "z"] and error.startswith("3: task 1: the id is that")
+
+
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
