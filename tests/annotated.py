@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute, Event, Reference, Relation
+from electra_ie.formats.annotations import (
+    ORIGINS,
+    AnnotatedDocument,
+    AnnotatedSpan,
+    Attribute,
+    Event,
+    Reference,
+    Relation,
+)
 
 PIECES = (
     "ACME Ltd", "paid", "EUR 9,800", "\N{GRINNING FACE}", "e\u0301", "\u4e2d\u6587", "\u0634\u0631\u0643\u0629", "  ", "\t",
@@ -34,6 +42,7 @@ def _details(draw: st.DrawFn) -> dict[str, object]:
         "attributes": tuple(map(Attribute, names, values)),
         "references": tuple(references),
         "notes": draw(NOTES),
+        "origin": draw(st.sampled_from(ORIGINS)),
     }  # fmt: skip
 
 

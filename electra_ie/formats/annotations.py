@@ -11,6 +11,8 @@ Offsets = tuple[int, int]
 """First character and the one after the last, in Unicode code points."""
 Arguments = tuple[tuple[str, str], ...]
 """Roles, each with the id of a span or an event."""
+ORIGINS = ("", "person", "model", "corrected")
+"""Who made an annotation: unknown, a person, a model (a person left it as it was), a person who changed a model's."""
 AnyAnnotation = TypeVar("AnyAnnotation", bound="Annotation")
 
 
@@ -36,6 +38,7 @@ class Annotation:
     """What spans, relations and events have in common.
 
     id: unique in the document. score: the probability of a prediction, from 0 to 1; None for a label of a person.
+    origin: who made it, one of `ORIGINS`.
     """
 
     id: str
@@ -44,6 +47,11 @@ class Annotation:
     references: tuple[Reference, ...] = field(default=(), kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     score: float | None = field(default=None, kw_only=True)
+    origin: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.origin not in ORIGINS:
+            raise ValueError(f'the origin of an annotation is "{self.origin}", not one of {", ".join(ORIGINS[1:])}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,7 @@ class AnnotatedSpan(Annotation):
     layer: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
+        Annotation.__post_init__(self)
         if not self.fragments or any(not 0 <= start < end for start, end in self.fragments):
             raise ValueError(f"the fragments are {self.fragments}; each needs 0 <= start < end")
         if any(first[1] > second[0] for first, second in pairwise(self.fragments)):
@@ -237,7 +246,7 @@ def _details(annotation: Annotation) -> tuple[Any, ...]:
     ordered = _sorted(annotation)
     attributes = [(attribute.name, attribute.value or "") for attribute in ordered.attributes]
     references = [(entry.resource, entry.id, entry.name) for entry in ordered.references]
-    return attributes, references, ordered.notes, ordered.score or 0.0
+    return attributes, references, ordered.notes, ordered.score or 0.0, ordered.origin
 
 
 def _sorted(annotation: AnyAnnotation) -> AnyAnnotation:

@@ -48,6 +48,7 @@ class Feature(Enum):
     LABELS = "labels of documents"
     QUESTIONS = "names of questions"
     SCORES = "scores"
+    ORIGINS = "origins of annotations"
     PREDICTED = "marks of predictions"
     METADATA = "other values of records"
 
@@ -174,7 +175,7 @@ PAIR = 2
 
 
 def _details(document: AnnotatedDocument, held: Collection[Feature], losses: Losses) -> AnnotatedDocument:
-    """Remove attributes, references, notes and scores that the format cannot hold."""
+    """Remove attributes, references, notes, scores and origins that the format cannot hold."""
     of_spans = (Feature.SPAN_ATTRIBUTES, Feature.SPAN_REFERENCES, Feature.SPAN_NOTES)
     of_others = (Feature.OTHER_ATTRIBUTES, Feature.OTHER_REFERENCES, Feature.OTHER_NOTES)
     if Feature.SCORES not in held and document.label_scores:
@@ -195,6 +196,9 @@ def _details(document: AnnotatedDocument, held: Collection[Feature], losses: Los
         if Feature.SCORES not in held:
             _count(losses, Feature.SCORES, annotation.score is not None)
             annotation = replace(annotation, score=None)
+        if Feature.ORIGINS not in held:
+            _count(losses, Feature.ORIGINS, annotation.origin != "")
+            annotation = replace(annotation, origin="")
         return annotation
 
     return replace(

@@ -112,6 +112,7 @@ def _common(item: Mapping[str, Any]) -> dict[str, Any]:
         "references": tuple(Reference(*entry) for entry in item.get("references", [])),
         "notes": tuple(item.get("notes", [])),
         "score": item.get("score"),
+        "origin": item.get("origin", ""),
     }
 
 
@@ -182,6 +183,7 @@ def _annotation(annotation: Annotation) -> dict[str, Any]:
         "attributes": [[attribute.name, attribute.value] for attribute in annotation.attributes],
         "references": [[entry.resource, entry.id, entry.name] for entry in annotation.references],
         "notes": annotation.notes,
+        "origin": annotation.origin,
     }
     score = {} if annotation.score is None else {"score": annotation.score}
     return {

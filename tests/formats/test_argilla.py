@@ -1,0 +1,139 @@
+"""Argilla's records: as its client exports them, and as its server has them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tool_files import faults, read, spans, write_array
+
+from electra_ie.formats import FORMATS
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
+
+TEXT = "\N{GRINNING FACE} \u4e2d\u6587 ACME paid\r\nBrook"
+ACME, BROOK = {"start": 5, "end": 9, "label": "ORG"}, {"start": 16, "end": 21, "label": "ORG"}
+
+
+@pytest.fixture(autouse=True)
+def _logs(caplog, monkeypatch):
+    """Let the records of the package reach caplog."""
+    monkeypatch.setattr("electra_ie.common.logs.logger.propagate", True)
+
+
+def record(id="a", suggestions=None, fields=None, vectors=None, **answers):
+    responses = {name: [{"value": value, "user_id": "u1"}] for name, value in answers.items()}
+    return {
+        "id": id, "fields": {"text": TEXT, **(fields or {})}, "metadata": {"page": 2}, "suggestions": suggestions or {},
+        "responses": responses, "vectors": vectors or {}, "_server_id": None,
+    }  # fmt: skip
+
+
+def suggestion(value, score=None):
+    return {"value": value, "score": score, "agent": "m1"}
+
+
+def test_all_kinds_of_questions_are_read(tmp_path, caplog):
+    path = write_array(
+        tmp_path / "x.json",
+        record(
+            spans=[ACME], names=[BROOK], risk="fraud", topics=["a", "b"], stars=4, comment="fine", fields={"title": "T"},
+            order=[{"value": "x", "rank": 1}], vectors={"v": [0.5]},
+        ),
+        record("b", spans=[], topics=[]),
+        record("c"),
+    )  # fmt: skip
+    document, empty, untouched = read("argilla", path, metadata=["comment"])
+    assert spans(document) == [("", "ORG", "ACME"), ("names", "ORG", "Brook")]
+    assert document.labels == {"risk": ("fraud",), "topics": ("a", "b")}
+    assert document.metadata == {
+        "title": "T", "page": 2, "stars": 4, "comment": "fine", "order": [{"value": "x", "rank": 1}],
+    }  # fmt: skip
+    assert (empty.layers, empty.labels) == (("",), {"topics": ()})
+    assert (untouched.layers, untouched.labels, untouched.predicted) == (None, {}, False)
+    assert "1 vectors are not read" in caplog.text
+    assert FORMATS["argilla"].detect(path)
+
+
+def test_suggestions_are_no_labels(tmp_path):
+    suggested = {"spans": suggestion([ACME, BROOK], [0.5, 0.75]), "risk": suggestion("fraud", 0.25)}
+    changed = [ACME, {**BROOK, "label": "PER"}, {"start": 10, "end": 14, "label": "VERB"}]
+    path = write_array(
+        tmp_path / "x.json", record(suggestions=suggested), record("b", suggestions=suggested, spans=changed)
+    )
+    predicted, corrected = read("argilla", path)
+    assert predicted.predicted and [span.score for span in predicted.spans] == [0.5, 0.75]
+    assert predicted.label_scores == {"risk": (0.25,)}
+    assert not corrected.predicted and not corrected.labels
+    assert [span.origin for span in corrected.spans] == ["model", "corrected", "person"]
+
+
+def test_responses_of_the_server_count_if_they_are_submitted(tmp_path, caplog):
+    responses = [
+        {"values": {"risk": {"value": "fraud"}, "spans": {"value": [ACME]}}, "user_id": "u1", "status": "submitted"},
+        {"values": {"risk": {"value": "none"}}, "user_id": "u2", "status": "draft"},
+        {"values": None, "user_id": "u3", "status": "discarded"},
+    ]
+    suggestions = [{"question_name": "risk", "value": "none", "score": 0.5, "agent": None}]
+    path = write_array(tmp_path / "x.json", record() | {"responses": responses, "suggestions": suggestions})
+    (document,) = read("argilla", path)
+    assert document.labels == {"risk": ("fraud",)} and spans(document) == [("", "ORG", "ACME")]
+    assert "1 answers that were not submitted are not read" in caplog.text
+
+
+def test_people_who_differ_are_an_error_or_a_choice(tmp_path):
+    answers = [{"value": value, "user_id": user} for user, value in (("u1", "fraud"), ("u2", "none"))]
+    path = write_array(tmp_path / "x.json", record(risk="x") | {"responses": {"risk": answers}})
+    documents, (error,) = faults("argilla", path)
+    assert not documents and error.startswith("2: task a: 2 annotations of one text differ (of u1, u2).")
+    assert read("argilla", path, annotation="first")[0].labels == {"risk": ("fraud",)}
+    assert read("argilla", path, annotation="last")[0].labels == {"risk": ("none",)}
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (record(spans=[{**ACME, "end": 90}]), "the span 5 to 90 is outside the text of 21 characters"),
+        (record(spans=[{**ACME, "end": None}]), "a span has start 5 and end null"),
+        (record(spans=[{"start": 5, "end": 9}]), 'there is no "label"'),
+        (record(spans=[{**ACME, "text": "ACNE"}]), "the span 5 to 9 is 'ACME', not 'ACNE'"),
+        (record(fields={"text": 3}), '"text" is 3'),
+        ({"id": "a", "text": "x"}, 'there is no "fields"'),
+        (record() | {"responses": {"risk": "x"}}, '"risk" is "x"'),
+        (record() | {"responses": 3}, '"responses" is 3'),
+        (record() | {"suggestions": [3]}, "3 is not an object"),
+        (record() | {"suggestions": "x"}, '"suggestions" is "x"'),
+    ],
+)
+def test_a_fault_names_line_and_record(tmp_path, broken, message):
+    documents, errors = faults("argilla", write_array(tmp_path / "x.json", record("8"), broken, record("9")))
+    assert [document.id for document in documents] == ["8", "9"]
+    (error,) = errors
+    assert error.startswith("3: task a: ") and message in error
+
+
+def test_predictions_are_written_as_suggestions(tmp_path):
+    spans_ = (AnnotatedSpan("s", "ORG", ((0, 4),), score=0.5),)
+    predicted = AnnotatedDocument(
+        "a",
+        "ACME",
+        spans_,
+        labels={"risk": ("x",)},
+        label_scores={"risk": (0.75,)},
+        predicted=True,
+        metadata={"model": "m1"},
+    )
+    labeled = AnnotatedDocument("b", "ACME", spans_, labels={"risk": ("x",), "none": ()})
+    losses = FORMATS["argilla"].save([predicted, labeled], tmp_path / "x.json", {"user": "u7"})
+    assert losses == {"scores": 1, "questions without a label": 1}
+    first, second = json.loads((tmp_path / "x.json").read_text("utf-8"))
+    item = {"start": 0, "end": 4, "label": "ORG", "text": "ACME"}
+    assert first == {
+        "id": "a", "fields": {"text": "ACME"}, "metadata": {"model": "m1"},
+        "suggestions": {
+            "spans": {"value": [item], "score": [0.5], "agent": "m1"}, "risk": {"value": "x", "score": 0.75, "agent": "m1"},
+        },
+    }  # fmt: skip
+    assert second["responses"] == {
+        "spans": [{"value": [item], "user_id": "u7"}],
+        "risk": [{"value": "x", "user_id": "u7"}],
+    }
