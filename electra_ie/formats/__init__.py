@@ -9,11 +9,12 @@ from __future__ import annotations
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.formats.base import Format
 from electra_ie.formats.bioc import BIOC
+from electra_ie.formats.cas import CAS
 from electra_ie.formats.docbin import DOCBIN
 from electra_ie.formats.json_lines import JSON_LINES
 from electra_ie.formats.pubtator import PUBTATOR
 
-FORMATS: dict[str, Format] = {format.name: format for format in (BIOC, DOCBIN, JSON_LINES, PUBTATOR)}
+FORMATS: dict[str, Format] = {format.name: format for format in (BIOC, CAS, DOCBIN, JSON_LINES, PUBTATOR)}
 
 
 def format_of(name: str) -> Format:
