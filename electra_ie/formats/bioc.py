@@ -133,8 +133,10 @@ def _xml_records(path: Path, on_error: OnError) -> Iterator[_Record]:
         raise UserError(f"this XML is a {str(root.tag)[:60]!r}, not BioC.", file=path, line=1, remedy=remedy)
     for element in root.iter("document"):
         source = SourceLine(str(path), element.sourceline)
-        if inner := next((child for text in element.iter("text") for child in text), None):
-            on_error(SourceLine(str(path), inner.sourceline).error("this <text> has elements in it.", "Remove them."))
+        mixed = next((text for text in element.iter("text") if len(text)), None)
+        if mixed is not None:  # the package would read the text before them only
+            at = SourceLine(str(path), mixed.sourceline)
+            on_error(at.error("this <text> has elements or entities in it.", "Replace them by text."))
             continue
         lines = {item.get("id"): item.sourceline for item in element.iter("annotation", "relation")}
         xml = etree.tostring(element, encoding="unicode", with_tail=False)
@@ -183,7 +185,7 @@ def _of_json(infons: dict[str, Any], key: str, source: SourceLine) -> Any:
 
 def _segments(passage: Any) -> Iterator[_Segment]:
     """Yield a passage, or its sentences if these have the text, with all annotations."""
-    if passage.text is None and passage.sentences:
+    if not passage.text and passage.sentences:
         for sentence in passage.sentences:
             yield _Segment(sentence.offset, sentence.text or "", annotations=sentence.annotations)
         return
@@ -211,7 +213,7 @@ def _spans(document: Any, segments: Sequence[_Segment], record: _Record, file: _
     owned = [(item, [segment]) for segment in segments for item in segment.annotations]
     loose = [*document.annotations]
     for passage in document.passages:
-        loose += passage.annotations if passage.text is None and passage.sentences else []
+        loose += passage.annotations if not passage.text and passage.sentences else []
     seen: set[str] = set()
     for item, own in [*owned, *((item, segments) for item in loose)]:
         source = record.of(item.id)

@@ -29,7 +29,7 @@ from electra_ie.common.text_files import SourceLine, decode, reading
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Annotation, Attribute, Reference, Relation
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature
-from electra_ie.formats.json_values import check_pairs, parse, refuse_constant
+from electra_ie.formats.json_values import check_pairs, parse, refuse_constant, refuse_surrogates
 from electra_ie.formats.options import Option
 from electra_ie.formats.references import identifier, reference_of
 from electra_ie.formats.spans import SpanReader
@@ -81,6 +81,25 @@ class _Source:
     def is_json(self) -> bool:
         """Whether it is JSON, else XMI."""
         return self.raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """A file, and the lines of its annotations by id, which JSON does not have."""
+
+    file: str
+    by_id: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass
+class _Parts:
+    """The feature structures of a CAS: spans, relations, others, and what belongs to the document as a whole."""
+
+    id: str
+    own: dict[str, Any] = field(default_factory=dict)
+    spans: list[Any] = field(default_factory=list)
+    relations: list[Any] = field(default_factory=list)
+    others: list[Any] = field(default_factory=list)
 
 
 @dataclass
@@ -167,31 +186,24 @@ def _document(source: _Source, state: _Reading) -> AnnotatedDocument:
         raise whole.error("this CAS has no text.", "Export it with its sofa string.")
     state.unread.update({"further views of texts": len(with_text) - 1} if len(with_text) > 1 else {})
     view = cas.get_view(with_text[0].sofaID)
-    own, id = None, Path(source.name).stem
-    found, rest = [], []
-    for fs in view.select_all_fs():
-        if fs.type.name == DOCUMENT:
-            own = parse(fs[CARRIED] or "", whole)
-        elif fs.type.name == METADATA:
-            id = fs["documentId"] or fs["documentTitle"] or id
-        elif _is_kind(fs, DOCUMENT_ANNOTATION):
-            continue
-        elif not _is_layer(fs.type, state.options["types"]):
-            state.unread[f"annotations of the type {fs.type.short_name} (option types)"] += 1
-        else:
-            (found if _is_kind(fs, ANNOTATION) else rest).append(fs)
+    refuse_surrogates(view.sofa_string, "text", whole)
     try:
-        layers = _Layers(cas.typesystem, own or {}, state.options["types"])
-        spans = _spans(view.sofa_string, [fs for fs in found if not _is_relation(fs.type)], layers, lines, state)
+        parts = _parts(view, whole, state)
+        layers = _Layers(cas.typesystem, parts.own, state.options["types"])
+        spans = _spans(view, parts.spans, layers, lines, state)
         known = {span.id for span in spans}
-        relations = [item for fs in found if _is_relation(fs.type) for item in _relation(fs, known, lines, state)]
-        named = {layers.name(fs.type) for fs in found if not _is_relation(fs.type)} | layers.custom()
-        fields = own or {"id": id, "labels": _labels(rest, state), "layers": sorted(named) or None}
+        relations = [item for fs in parts.relations for item in _relation(fs, known, state)]
+        fields = parts.own or {
+            "id": parts.id,
+            "labels": _labels(parts.others, state),
+            "layers": layers.custom() or None,
+        }
+        named = list(dict.fromkeys([*(fields["layers"] or ()), *sorted({span.layer for span in spans})]))
         return AnnotatedDocument(
             fields["id"], view.sofa_string, tuple(spans), tuple(relations),
             labels={name: tuple(values) for name, values in fields.get("labels", {}).items()},
             label_scores={name: tuple(values) for name, values in fields.get("scores", {}).items()},
-            layers=None if fields["layers"] is None else tuple(fields["layers"]),
+            layers=None if fields["layers"] is None and not named else tuple(named),
             notes=tuple(fields.get("notes", ())), metadata=fields.get("metadata", {}),
             predicted=fields.get("predicted", False), file=source.name,
         )  # fmt: skip
@@ -201,15 +213,32 @@ def _document(source: _Source, state: _Reading) -> AnnotatedDocument:
         raise whole.error(f"this document is invalid: {first_line(error)}.", "Correct it.") from None
 
 
-def _cas(source: _Source, state: _Reading) -> tuple[Any, Mapping[int, int]]:
-    """Return the CAS of a file, and the lines of its annotations by id, which JSON does not have."""
+def _parts(view: Any, whole: SourceLine, state: _Reading) -> _Parts:
+    """Return the feature structures of a view by what they are; types that are no layers are counted."""
+    parts = _Parts(Path(whole.file).stem)
+    for fs in view.select_all_fs():
+        if fs.type.name == DOCUMENT:
+            parts.own = parse(fs[CARRIED] or "", whole)
+        elif fs.type.name == METADATA:
+            parts.id = fs["documentId"] or fs["documentTitle"] or parts.id
+        elif not _is_kind(fs, DOCUMENT_ANNOTATION) and not _is_layer(fs.type, state.options["types"]):
+            state.unread[f"annotations of the type {fs.type.short_name} (option types)"] += 1
+        elif not _is_kind(fs, ANNOTATION):
+            parts.others.append(fs)
+        elif not _is_kind(fs, DOCUMENT_ANNOTATION):
+            (parts.relations if _is_relation(fs.type) else parts.spans).append(fs)
+    return parts
+
+
+def _cas(source: _Source, state: _Reading) -> tuple[Any, _Lines]:
+    """Return the CAS of a file, and the lines of its annotations."""
     import cassis
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             if source.is_json:
-                text, lines = _checked_json(source), {}
+                text, lines = _checked_json(source), _Lines(source.name)
                 cas = cassis.load_cas_from_json(text)
             else:
                 xml, lines = _checked_xml(source)
@@ -222,13 +251,12 @@ def _cas(source: _Source, state: _Reading) -> tuple[Any, Mapping[int, int]]:
             raise UserError(message, file=source.name, remedy=remedy) from None
     if outside := [str(item.message) for item in caught if "Not mapping" in str(item.message)]:
         remedy = "Offsets of a CAS count UTF-16 code units of its text."
-        raise UserError(
-            f"an annotation is outside the text: {first_line(outside[0])}.", file=source.name, remedy=remedy
-        )
+        message = f"an annotation is outside the text: {first_line(outside[0])}."
+        raise UserError(message, file=source.name, remedy=remedy)
     return cas, lines
 
 
-def _checked_xml(source: _Source) -> tuple[bytes, Mapping[int, int]]:
+def _checked_xml(source: _Source) -> tuple[bytes, _Lines]:
     """Return XMI without a document type, and the lines of its elements by id."""
     from lxml import etree
 
@@ -236,8 +264,14 @@ def _checked_xml(source: _Source) -> tuple[bytes, Mapping[int, int]]:
     if root.tag != ROOT:
         message = f"this XML is a {str(root.tag)[:60]!r}, not XMI."
         raise UserError(message, file=source.name, line=1, remedy="XMI begins with <xmi:XMI>.")
-    lines = {int(item.get(XMI_ID)): item.sourceline for item in root if (item.get(XMI_ID) or "").isdecimal()}
-    return etree.tostring(root, encoding="UTF-8"), lines
+    lines: dict[int, int] = {}
+    for item in root:
+        id = item.get(XMI_ID) or ""
+        if id.isdecimal() and int(id) in lines:
+            at = SourceLine(source.name, item.sourceline)
+            raise at.error(f'the xmi:id "{id}" occurs twice.', "Ids must be unique.")
+        lines |= {int(id): item.sourceline} if id.isdecimal() else {}
+    return etree.tostring(root, encoding="UTF-8"), _Lines(source.name, lines)
 
 
 def _type_system(source: _Source, state: _Reading) -> Any:
@@ -252,8 +286,8 @@ def _type_system(source: _Source, state: _Reading) -> Any:
     if raw not in state.types:
         name = f"{source.name} ({TYPE_SYSTEM})"
         root = parse_xml(raw, name)
-        for element in root.iter("{*}name", "{*}supertypeName", "{*}rangeTypeName", "{*}elementType"):
-            _check_name((element.text or "").strip(), name, element.sourceline)
+        for element in root.iter("{*}typeDescription", "{*}featureDescription"):
+            _check_name((element.findtext("{*}name") or "").strip(), name, element.sourceline)
         state.types[raw] = cassis.load_typesystem(BytesIO(etree.tostring(root)))
     return state.types[raw]
 
@@ -315,35 +349,32 @@ class _Layers:
         """Return the layer of a type."""
         return str(self.own.get("types", {}).get(type_.short_name, type_.short_name))
 
-    def custom(self) -> set[str]:
+    def custom(self) -> list[str]:
         """Return the layers of the project's own types, also of those without an annotation in the document."""
         candidates = (type_ for type_ in self.typesystem.get_types() if _is_layer(type_, self.types))
-        return {
+        return sorted(
             self.name(type_)
             for type_ in candidates
             if not type_.name.startswith(LINGUISTIC)
-            and type_.name != DOCUMENT
             and self.typesystem.is_instance_of(type_, ANNOTATION)
             and not _is_relation(type_)
-        }
+        )
 
 
-def _spans(
-    text: str, found: Iterable[Any], layers: _Layers, lines: Mapping[int, int], state: _Reading
-) -> list[AnnotatedSpan]:
+def _spans(view: Any, found: Iterable[Any], layers: _Layers, where: _Lines, state: _Reading) -> list[AnnotatedSpan]:
     """Return the annotations as spans. Those without a character, which UIMA allows, are counted."""
-    reader, spans = SpanReader(""), []
+    text, reader, spans = view.sofa_string, SpanReader(where.file), []
     for fs in found:
         if fs.begin == fs.end:
             state.unread["annotations without a character"] += 1
             continue
-        source = SourceLine(fs.sofa.sofaID, lines.get(fs.xmiID, 0))
+        source = SourceLine(where.file, where.by_id.get(fs.xmiID, 0))
         offsets = reader.offsets(text, fs.begin, fs.end, source, text[max(fs.begin, 0) : max(fs.end, 0)])
         spans.append(AnnotatedSpan(**_details(fs, state)[0], fragments=(offsets,), layer=layers.name(fs.type)))
     return spans
 
 
-def _relation(fs: Any, spans: set[str], lines: Mapping[int, int], state: _Reading) -> Iterator[Relation]:
+def _relation(fs: Any, spans: set[str], state: _Reading) -> Iterator[Relation]:
     """Yield a relation, unless it is not between spans that are read."""
     ends = [fs[name] for name in (GOVERNOR, DEPENDENT)]
     targets = [str(end.xmiID) for end in ends if end is not None and str(end.xmiID) in spans]
@@ -369,17 +400,15 @@ def _details(fs: Any, state: _Reading) -> tuple[dict[str, Any], dict[str, Any]]:
         else:
             state.unread[f"values of the feature {feature.name}, which refers to others,"] += 1
     own = json.loads(values.pop(CARRIED, "{}"))
-    label = values.pop(state.options["label"], "")
+    label = own.get("label", values.pop(state.options["label"], "") or fs.type.short_name)
     known = values.pop(IDENTIFIER, "")
+    references = [reference_of(known)] if known else []
     attributes = [Attribute(name, value or None) for name, value in values.items()]
     return {
         "id": str(fs.xmiID),
-        "label": own.get("label", label or fs.type.short_name),
+        "label": label,
         "attributes": (*attributes, *(Attribute(*entry) for entry in own.get("attributes", ()))),
-        "references": (
-            *([reference_of(known)] if known else []),
-            *(Reference(*entry) for entry in own.get("references", ())),
-        ),
+        "references": (*references, *(Reference(*entry) for entry in own.get("references", ()))),
         "notes": tuple(own.get("notes", ())),
         "score": own.get("score"),
     }, own
@@ -433,6 +462,8 @@ class _Writer:
     def __init__(self, documents: Sequence[AnnotatedDocument], label: str) -> None:
         import cassis
 
+        if label in TAKEN - {OPTIONS["label"].default} or "." in label or not NAME.fullmatch(label):
+            raise UserError(f'the option label is "{label}".', remedy="It must be a name that no other feature has.")
         self.label, self.types = label, cassis.TypeSystem()
         self.names: dict[str, str] = {}
         self.features: dict[str, set[str]] = {}
@@ -470,7 +501,7 @@ class _Writer:
     def _is_plain(self, attribute: Attribute) -> bool:
         """Return whether an attribute can be a feature."""
         free = attribute.name not in TAKEN and attribute.name != self.label and "." not in attribute.name
-        return free and bool(re.fullmatch("[A-Za-z][A-Za-z0-9_]*", attribute.name)) and attribute.value != ""
+        return free and bool(NAME.fullmatch(attribute.name)) and attribute.value != "" and "[" not in attribute.name
 
     def cas(self, document: AnnotatedDocument) -> Any:
         """Return the CAS of a document."""
@@ -510,14 +541,14 @@ class _Writer:
         else:
             first = []
         rest = {
-            "label": [] if item.label else "",
             "attributes": [[entry.name, entry.value] for entry in item.attributes if entry not in plain],
             "references": [[entry.resource, entry.id, entry.name] for entry in item.references if entry not in first],
             "notes": item.notes,
             **extra,
         }
-        kept = {key: value for key, value in rest.items() if value or value == ""}
+        kept = {key: value for key, value in rest.items() if value}
         kept |= {} if item.score is None else {"score": item.score}
+        kept |= {} if item.label else {"label": ""}
         return values | ({CARRIED: json.dumps(kept, ensure_ascii=False)} if kept else {})
 
 
