@@ -22,7 +22,7 @@ from electra_ie.common.logs import notice, warn
 from electra_ie.common.text_files import SourceLine, reading
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute
 from electra_ie.formats.base import Format
-from electra_ie.formats.features import ONE_QUESTION, Feature, Losses, features
+from electra_ie.formats.features import ONE_QUESTION, Feature, Losses, reduced
 from electra_ie.formats.json_values import id_of, parse
 from electra_ie.formats.options import Option
 from electra_ie.formats.references import identifier, reference_of
@@ -36,6 +36,8 @@ GROUP = "sc"
 SPAN_ID = "id"
 """The attribute that is `span.id_`."""
 APPLIES = 0.5
+"""The score from which on a category applies."""
+FLAT = frozenset(Feature) - {Feature.NESTED, Feature.CROSSING, Feature.EQUAL}
 
 
 def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[AnnotatedDocument]:
@@ -205,9 +207,8 @@ def _tokenizer(lang: str) -> Any:
 def _are_entities(document: AnnotatedDocument) -> bool:
     """Return whether the layer "" can be `doc.ents`: labeled spans without overlaps and scores."""
     spans = tuple(span for span in document.spans if span.layer == "")
-    overlaps = {Feature.NESTED.value, Feature.CROSSING.value, Feature.EQUAL.value}
-    found = set(features(replace(document, spans=spans, relations=(), events=())))
-    return not overlaps & found and all(span.label and span.score is None for span in spans)
+    _, overlaps = reduced(replace(document, spans=spans, relations=(), events=()), FLAT)
+    return not overlaps and all(span.label and span.score is None for span in spans)
 
 
 def _doc(document: AnnotatedDocument, tokenizer: Any, path: Path) -> tuple[Any, int]:

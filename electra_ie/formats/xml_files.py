@@ -42,7 +42,7 @@ def parse_xml(raw: bytes, file: str) -> Any:
         root = etree.fromstring(raw.removeprefix(UTF_8_MARK), parser)
     except etree.XMLSyntaxError as error:
         line = error.lineno or None
-        message = f"this is not XML: {first_line(error)}."
+        message = f"this is not XML: {first_line(error.msg)}."
         raise UserError(message, file=file, line=line, remedy="Is the file whole?") from None
     declared = root.getroottree().docinfo.internalDTD
     if declared is not None and (list(declared.iterentities()) or list(declared.iterelements())):

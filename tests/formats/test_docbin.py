@@ -90,7 +90,16 @@ def test_tokens_are_split_where_a_span_begins_or_ends_within_one(tmp_path, capsy
     assert canonical(result) == canonical(document)
 
 
-def test_overlapping_spans_are_written_as_a_group_that_the_span_categorizer_reads(tmp_path):
+@pytest.mark.parametrize(("first", "second"), [((3, 7), (3, 7)), ((3, 7), (3, 11)), ((3, 7), (5, 11))])
+def test_spans_that_overlap_in_any_document_are_written_as_a_group_in_all(tmp_path, first, second):
+    spans = (AnnotatedSpan("T1", "A", (first,)), AnnotatedSpan("T2", "B", (second,)))
+    documents = [AnnotatedDocument("1", TEXT, spans), AnnotatedDocument("2", TEXT, spans[:1])]
+    assert DOCBIN.save(documents, tmp_path / "x.spacy") == {}
+    assert [(len(doc.ents), len(doc.spans["sc"])) for doc in loaded(tmp_path / "x.spacy")] == [(0, 2), (0, 1)]
+    assert list(map(canonical, DOCBIN.documents(tmp_path / "x.spacy"))) == list(map(canonical, documents))
+
+
+def test_spans_with_scores_are_written_as_a_group_with_the_scores_of_the_span_categorizer(tmp_path):
     spans = (AnnotatedSpan("T1", "A", ((3, 7),), score=0.5), AnnotatedSpan("T2", "B", ((3, 11),)))
     DOCBIN.save([AnnotatedDocument("1", TEXT, spans, layers=("", "sc"))], tmp_path / "x.spacy")
     [doc] = loaded(tmp_path / "x.spacy")
