@@ -35,7 +35,7 @@ from electra_ie.formats.options import Option
 from electra_ie.formats.references import identifier, is_exact, references_of
 from electra_ie.formats.spans import SpanReader
 from electra_ie.formats.units import UTF_8, UTF_16, convert
-from electra_ie.formats.xml_files import begins_with, read_xml, refuse_invalid
+from electra_ie.formats.xml_files import beginning, read_xml, refuse_invalid
 
 RESOURCES = ["MESH", "MeSH", "OMIM", "UMLS", "CUI", "NCBI GENE", "NCBI Gene", "NCBI Taxonomy", "SNOMEDCT"]
 OPTIONS = {"label": Option("type"), "references": Option(RESOURCES)}
@@ -45,6 +45,8 @@ DETAILS = ("_attributes", "_references", "_notes", "_score", "_layer", "_symmetr
 """The infons of annotations and relations that this module writes."""
 OF_DOCUMENT = ("_labels", "_scores", "_layers", "_notes", "_metadata", "_predicted")
 """The infons of documents that this module writes."""
+PASSAGES = "passages"
+"""The value of the metadata with the infons of passages."""
 MAX_GAP = 100_000
 """The most characters between two passages; a gap is filled by a line end and blanks."""
 
@@ -55,8 +57,9 @@ class _Segment:
 
     offset: int
     text: str
+    annotations: list[Any]
+    infons: dict[str, Any]
     start: int = 0
-    annotations: list[Any] = field(default_factory=list)
 
 
 @dataclass
@@ -98,14 +101,13 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
 
 
 def _is_json(path: Path) -> bool:
-    return begins_with(path, b"{", b"[") and not begins_with(path, b"<")
+    return beginning(path).startswith((b"{", b"["))
 
 
 def detect(path: Path) -> bool:
     """Return whether a file begins as BioC: the XML of a collection, or JSON with passages or documents of BioC."""
-    if _is_json(path):
-        return begins_with(path, b'"bioctype"', b'"passages"', b'"PubTator3"')
-    return begins_with(path, b"<collection>", b"<collection ", b"BioC.dtd")
+    xml, keys = (b"<collection>", b"<collection ", b"BioC.dtd"), (b'"bioctype"', b'"passages"', b'"PubTator3"')
+    return any(part in beginning(path) for part in (keys if _is_json(path) else xml))
 
 
 def _json_records(path: Path, on_error: OnError) -> Iterator[_Record]:
@@ -150,11 +152,12 @@ def _xml_records(path: Path, on_error: OnError) -> Iterator[_Record]:
 
 def _document(record: _Record, file: _File) -> AnnotatedDocument:
     document, source = record.document, record.source
-    infons = dict(document.infons)
-    labels, scores, layers, notes, metadata, predicted = (_of_json(infons, key, source) for key in OF_DOCUMENT)
     try:
+        infons = dict(document.infons)
+        labels, scores, layers, notes, metadata, predicted = (_of_json(infons, key, source) for key in OF_DOCUMENT)
         segments = [segment for passage in document.passages for segment in _segments(passage)]
         text = _joined(segments, source)
+        infons |= _passages(segments)
         spans = list(_spans(document, segments, record, file))
         relations, events = _relations(document, {span.id for span in spans}, record, file)
         named = {span.layer for span in spans} or {""}
@@ -187,10 +190,10 @@ def _segments(passage: Any) -> Iterator[_Segment]:
     """Yield a passage, or its sentences if these have the text, with all annotations."""
     if not passage.text and passage.sentences:
         for sentence in passage.sentences:
-            yield _Segment(sentence.offset, sentence.text or "", annotations=sentence.annotations)
+            yield _Segment(sentence.offset, sentence.text or "", sentence.annotations, passage.infons | sentence.infons)
         return
     inner = [annotation for sentence in passage.sentences for annotation in sentence.annotations]
-    yield _Segment(passage.offset, passage.text or "", annotations=[*passage.annotations, *inner])
+    yield _Segment(passage.offset, passage.text or "", [*passage.annotations, *inner], passage.infons)
 
 
 def _joined(segments: Sequence[_Segment], source: SourceLine) -> str:
@@ -207,6 +210,16 @@ def _joined(segments: Sequence[_Segment], source: SourceLine) -> str:
         text += segment.text
     refuse_surrogates(text, "text", source)
     return text
+
+
+def _passages(segments: Sequence[_Segment]) -> dict[str, Any]:
+    """Return the infons of passages, such as the kind of section, with their place in the text, as metadata."""
+    found = [
+        {"start": segment.start, "end": segment.start + len(segment.text), "infons": segment.infons}
+        for segment in segments
+        if segment.infons
+    ]
+    return {PASSAGES: found} if found else {}
 
 
 def _spans(document: Any, segments: Sequence[_Segment], record: _Record, file: _File) -> Iterator[AnnotatedSpan]:

@@ -13,6 +13,7 @@ import re
 import shutil
 import warnings
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from electra_ie.formats.json_values import check_pairs, parse, refuse_constant, 
 from electra_ie.formats.options import Option
 from electra_ie.formats.references import identifier, reference_of
 from electra_ie.formats.spans import SpanReader
-from electra_ie.formats.xml_files import begins_with, parse_xml, refuse_invalid
+from electra_ie.formats.xml_files import beginning, parse_xml, refuse_invalid
 
 OPTIONS = {
     "label": Option("value"),
@@ -136,11 +137,18 @@ def _files(path: Path) -> Iterator[_Source]:
         beside = [file.parent / TYPE_SYSTEM, path / TYPE_SYSTEM]
         found = next((candidate for candidate in beside if candidate.is_file()), None)
         with reading(file):
-            yield _Source(str(file), file.read_bytes(), found.read_bytes() if found else None)
+            source = _Source(str(file), file.read_bytes(), found.read_bytes() if found else None)
+        yield source
 
 
 def _zipped(path: Path) -> Iterator[_Source]:
-    with reading(path), zipfile.ZipFile(path) as archive:
+    try:
+        with reading(path):
+            archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        message = f"this .zip is damaged: {first_line(error)}."
+        raise UserError(message, file=path, remedy="Copy it again.") from None
+    with archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
         systems = {PurePosixPath(name).parent: name for name in names if name.endswith(TYPE_SYSTEM)}
         texts = sorted(name for name in names if name.endswith((".xmi", ".json")))
@@ -160,7 +168,7 @@ def _unpacked(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
         raise UserError(f"{name} has more than {MAX_SIZE} bytes.", file=path, remedy="Unpack the .zip.")
     try:
         return archive.read(name)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError) as error:
         message = f"{name} cannot be unpacked: {first_line(error)}."
         raise UserError(message, file=path, remedy="Copy it again, or unpack it without a password.") from None
 
@@ -175,7 +183,7 @@ def detect(path: Path) -> bool:
                 return any(name.endswith(".xmi") for name in archive.namelist())
     except (OSError, zipfile.BadZipFile):
         return False
-    return begins_with(path, b"http://www.omg.org/XMI", b'"%TYPES"', b'"%FEATURE_STRUCTURES"')
+    return any(part in beginning(path) for part in (b"http://www.omg.org/XMI", b'"%TYPES"', b'"%FEATURE_STRUCTURES"'))
 
 
 def _document(source: _Source, state: _Reading) -> AnnotatedDocument:
@@ -302,11 +310,14 @@ def _checked_json(source: _Source) -> str:
             object_pairs_hook=lambda pairs: check_pairs(pairs, whole),
             parse_constant=lambda name: refuse_constant(name, whole),
         )
+    except UserError:
+        raise
     except json.JSONDecodeError as error:
         message = f"this is not JSON: {error.msg} (column {error.colno})."
         raise UserError(message, file=source.name, line=error.lineno, remedy="Is the file whole?") from None
-    except RecursionError:
-        raise whole.error("this JSON has too many levels.", "Simplify it.") from None
+    except (ValueError, RecursionError):
+        message = "this JSON has too many levels, or a number with too many digits."
+        raise whole.error(message, "Simplify it.") from None
     types = value.get("%TYPES")
     if not isinstance(types, dict):
         raise whole.error("this JSON has no type system (%TYPES).", "Export the CAS with its type system.")

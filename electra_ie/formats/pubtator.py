@@ -26,6 +26,7 @@ from electra_ie.formats.spans import SpanReader
 TITLE = re.compile(r"([^|\t]*)\|([ta])\|(.*)", re.DOTALL)
 SPACE = re.compile(r"[\t\r\n]")
 """What a quoted text has as a blank, and a text cannot hold, but for one line end."""
+OFFSET = re.compile("[0-9]{1,9}")
 RELATIONS = "relations"
 LABEL, ID, NAMES = 4, 5, 6
 """Columns of annotations: label, identifiers, and the texts of their parts."""
@@ -91,9 +92,9 @@ def _add(article: _Article, id: str, line: str, match: re.Match[str] | None, sou
         setattr(article, name, match[3])
         return
     columns = line.split("\t")
-    if len(columns) > LABEL and columns[1].isdecimal() and columns[2].isdecimal():
+    if len(columns) > LABEL and OFFSET.fullmatch(columns[1]) and OFFSET.fullmatch(columns[2]):
         article.annotations.append((columns, source))
-    elif len(columns) >= MIN_RELATION and not columns[1].isdecimal():
+    elif len(columns) >= MIN_RELATION and not columns[1][:1].isdigit():
         article.relations.append(columns[1:])
     else:
         remedy = "It must be a title, an abstract, or id, start, end, text, type and identifier with tabs between."
@@ -167,7 +168,7 @@ def _are_relations(value: Any) -> bool:
     """Return whether a value of the metadata is a list of relations, with a label and two ids or more each."""
     return bool(value) and isinstance(value, list) and all(
         isinstance(item, list) and len(item) >= MIN_RELATION - 1 and all(isinstance(part, str) for part in item)
-        and not item[0].isdecimal() and not SPACE.search("".join(item)) for item in value
+        and not item[0][:1].isdigit() and not SPACE.search("".join(item)) for item in value
     )  # fmt: skip
 
 

@@ -51,14 +51,14 @@ def parse_xml(raw: bytes, file: str) -> Any:
     return root
 
 
-def begins_with(path: Path, *parts: bytes) -> bool:
-    """Return whether one of the parts is at the beginning of a file. It never raises."""
+def beginning(path: Path) -> bytes:
+    """Return the first bytes of a file that are not white space; b"" if it cannot be read."""
     try:
         with path.open("rb") as file:
             start = file.read(START)
     except OSError:
-        return False
-    return any(part in start for part in parts)
+        return b""
+    return start.removeprefix(UTF_8_MARK).lstrip()
 
 
 def refuse_invalid(document: AnnotatedDocument, path: Path) -> None:

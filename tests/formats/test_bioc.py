@@ -68,7 +68,13 @@ def test_passages_are_joined_by_their_offsets_and_everything_else_is_kept(tmp_pa
     assert document.spans[2].fragments == ((30, 36), (46, 52))
     assert document.spans[2].references == (Reference("MESH", "D001943"), Reference("MESH", "D000072716"))
     assert document.relations == (Relation("R1", "CID", (("Chemical", "1"), ("Disease", "3"))),)
-    assert document.metadata == {"journal": "Lancet"}
+    assert document.metadata == {
+        "journal": "Lancet",
+        "passages": [
+            {"start": 0, "end": 29, "infons": {"type": "title"}},
+            {"start": 30, "end": len(document.text), "infons": {"type": "abstract"}},
+        ],
+    }
     assert "1 relations of other things than annotations of the text are not read" in capsys.readouterr().err
 
 
@@ -114,7 +120,7 @@ def test_json_of_all_shapes_is_read(tmp_path, wrap):
     passage = {
         "offset": 0,
         "infons": {},
-        "text": "The p53 \u57fa\u56e0",
+        "text": "The p53 <b> \u57fa\u56e0",
         "sentences": [],
         "annotations": [annotation],
         "relations": [],
