@@ -1,0 +1,116 @@
+"""PubTator as its tools export it, and lines that are invalid."""
+
+from __future__ import annotations
+
+import pytest
+
+from electra_ie.common.errors import UserError
+from electra_ie.formats import FORMATS
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Reference
+
+PUBTATOR = FORMATS["pubtator"]
+CDR = (
+    "227508|t|Naloxone reverses clonidine.\n"
+    "227508|a|Breast and lung cancer|t|x; V600E \U0001f600 e\u0301 p53.\n"
+    "227508\t0\t8\tNaloxone\tChemical\tD009270\n"
+    "227508\t18\t27\tclonidine\tChemical\tMESH:D003000\n"
+    "227508\t29\t51\tBreast and lung cancer\tDisease\tD001943|D008175\tBreast cancer|lung cancer\n"
+    "227508\t57\t62\tV600E\tDNAMutation\ttmVar:p|SUB|V|600|E;HGVS:p.V600E\n"
+    "227508\t68\t71\tp53\tGene\t-1\n"
+    "227508\tCID\tD003000\tD001943\n"
+    "\n"
+    "2|t|No abstract\n"
+    "\n"
+)
+
+
+def read(tmp_path, text):
+    """Return documents and errors of a file with this text."""
+    path = tmp_path / "x.txt"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    errors = []
+    return list(PUBTATOR.documents(path, on_error=errors.append)), [
+        str(error).removeprefix(f"{path}:") for error in errors
+    ]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_title_and_abstract_are_joined_by_one_character(tmp_path, line_end):
+    documents, errors = read(tmp_path, CDR.replace("\n", line_end))
+    assert not errors
+    first, second = documents
+    assert first.text == "Naloxone reverses clonidine.\nBreast and lung cancer|t|x; V600E \U0001f600 e\u0301 p53."
+    assert [first.passage(span) for span in first.spans] == [
+        "Naloxone",
+        "clonidine",
+        "Breast and lung cancer",
+        "V600E",
+        "p53",
+    ]
+    assert [span.references for span in first.spans] == [
+        (Reference("", "D009270"),),
+        (Reference("MESH", "D003000"),),
+        (Reference("", "D001943", "Breast cancer"), Reference("", "D008175", "lung cancer")),
+        (Reference("tmVar", "p|SUB|V|600|E;HGVS:p.V600E"),),
+        (),
+    ]
+    assert first.metadata == {"relations": [["CID", "D003000", "D001943"]]}
+    assert (second.id, second.text, second.line) == ("2", "No abstract", 10)
+    assert PUBTATOR.detect(tmp_path / "x.txt")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ("\t18\t27\t", "\t19\t28\t", "4: the span 19 to 28 is 'lonidine.', not 'clonidine'"),
+        ("\t18\t27\t", "\t990\t999\t", "4: the span 990 to 999 is '', not 'clonidine'"),
+        ("227508\t0", "227509\t0", '3: the id "227509" is not that of the document'),
+        ("\tNaloxone\tChemical\tD009270", "", "3: '227508\\t0\\t8' is not a line of PubTator"),
+        ("227508|a|", "227508|t|", '1: the document "227508" has no'),
+        ("227508|t|Naloxone reverses clonidine.\n", "", '1: the document "227508" has no title'),
+        ("227508|a|", "227508|a|x\n227508|a|", "3: this document has a second abstract"),
+    ],
+)  # fmt: skip
+def test_an_invalid_line_is_an_error_and_the_next_document_is_read(tmp_path, old, new, error):
+    documents, errors = read(tmp_path, CDR.replace(old, new, 1))
+    if new == "227508|t|":  # a second title begins a document
+        assert errors and documents[0].text == "Naloxone reverses clonidine."
+        return
+    assert len(errors) == 1 and errors[0].startswith(error)
+    assert [document.id for document in documents] == ["2"]
+
+
+def test_offsets_in_utf_16_are_converted_and_said(tmp_path, capsys):
+    [document], errors = read(tmp_path, "1|t|\U0001f600 ACME\n1\t3\t7\tACME\tORG\t\n")
+    assert not errors
+    assert document.spans[0].fragments == ((2, 6),)
+    assert "count UTF-16 code units" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("raw", "message"), [(b"1|t|\xff\n", "not UTF-8"), (b"1|t|\x00\n", "binary")])
+def test_bytes_that_are_no_text_are_an_error(tmp_path, raw, message):
+    documents, [error] = read(tmp_path, raw)
+    assert message in error and not documents
+
+
+def test_an_empty_file_has_no_documents(tmp_path):
+    assert read(tmp_path, b"") == ([], [])
+
+
+def test_line_ends_and_identifiers_that_lines_cannot_hold_are_counted(tmp_path):
+    """The characters are replaced one for one, so that offsets stay."""
+    span = AnnotatedSpan("T1", "X", ((0, 9),), references=(Reference("r", "a|b"), Reference("MESH", "D1")))
+    document = AnnotatedDocument("1", "a\tb\nc\r\nd\ne", (span,), metadata={"relations": "none", "k": 1})
+    losses = PUBTATOR.save([document], tmp_path / "x.txt")
+    assert losses == {"line ends in texts": 3, "references of spans": 1, "other values of records": 2}
+    [result] = PUBTATOR.documents(tmp_path / "x.txt")
+    assert result.text == "a\tb\nc  d e"
+    assert result.spans[0].fragments == ((0, 9),)
+    assert result.spans[0].references == (Reference("MESH", "D1"),)
+
+
+def test_a_label_with_a_tab_is_refused(tmp_path):
+    document = AnnotatedDocument("1", "abc", (AnnotatedSpan("T1", "A\tB", ((0, 1),)),))
+    with pytest.raises(UserError, match='document "1" has a tab'):
+        PUBTATOR.save([document], tmp_path / "x.txt")
+    assert not (tmp_path / "x.txt").exists()
