@@ -113,9 +113,12 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file. Line ends and a byte order mark are kept, since offsets count all code points."""
-    with reading(path):
-        raw = path.read_bytes()
+    """Return the text of a file. Line ends and a byte order mark are kept, since offsets count all code points.
+
+    A `.gz` is decompressed.
+    """
+    with reading(path), _open(path) as file:
+        raw = file.read()
     return decode(raw, path)
 
 

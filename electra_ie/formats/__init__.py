@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.formats.base import Format
+from electra_ie.formats.excel import EXCEL
 from electra_ie.formats.json_lines import JSON_LINES
+from electra_ie.formats.json_spans import JSON_SPANS
+from electra_ie.formats.parquet import PARQUET
+from electra_ie.formats.tables import CSV, TSV
 
-FORMATS: dict[str, Format] = {format.name: format for format in (JSON_LINES,)}
+FORMATS: dict[str, Format] = {format.name: format for format in (CSV, JSON_SPANS, JSON_LINES, PARQUET, TSV, EXCEL)}
 
 
 def format_of(name: str) -> Format:
