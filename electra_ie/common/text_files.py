@@ -117,8 +117,10 @@ def read_text(path: Path) -> str:
 
     A `.gz` is decompressed.
     """
-    with reading(path), _open(path) as file:
-        raw = file.read()
+    with reading(path):
+        raw = path.read_bytes()
+        if path.suffix.lower() == ".gz":
+            raw = gzip.decompress(raw)
     return decode(raw, path)
 
 
