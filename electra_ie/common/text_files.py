@@ -113,9 +113,14 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file. Line ends and a byte order mark are kept, since offsets count all code points."""
+    """Return the text of a file. Line ends and a byte order mark are kept, since offsets count all code points.
+
+    A `.gz` is decompressed.
+    """
     with reading(path):
         raw = path.read_bytes()
+        if path.suffix.lower() == ".gz":
+            raw = gzip.decompress(raw)
     return decode(raw, path)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +17,8 @@ from electra_ie.data.document import Document
 from electra_ie.data.fields import KINDS, Field
 from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import jsonl
+from electra_ie.data.readers.table_rows import element, feature_names, is_a, record_of_row, type_name
+from electra_ie.data.readers.token_tags import TOKENS, labels_of_tags, with_texts
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED, list_tasks, locate_task, parse_task
 
@@ -45,8 +45,6 @@ SPLIT_NAMES = {
 EXPECTED = (
     "a task name, a path, a Task, a list of records, a pandas.DataFrame, a datasets.Dataset, or a mapping of splits"
 )
-MISSING = ("NAType", "NaTType")
-"""The types of pandas' missing values, besides None and NaN."""
 PATH = re.compile(r"[\w.,~:/\\+@%=-]+", re.ASCII)
 """A string without spaces, which may be a path."""
 DEFAULTS = {name: option.default for name, option in jsonl.OPTIONS.items()}
@@ -137,7 +135,8 @@ def with_split(task: Task, split: str, data: InMemory) -> Task:
     keys = {key: task.options.get(key) for key in ("text", "id")}  # a table may have several columns of text
     options = {**DEFAULTS, **{name: key for name, key in keys.items() if isinstance(key, str)}}
     used = (*_option_keys(options), *(field.column for field in task.fields))
-    records = _read(data, name, used, options["text"], errors, bare_texts=False)
+    tags = [field.column for field in task.fields if field.kind == "spans"]
+    records = _read(data, name, used, options["text"], errors, tags=tags)
     documents = _documents(records, name, split, task.fields, options, errors)
     errors.raise_any("the data in memory")
     file = f"{split}.jsonl"
@@ -170,7 +169,7 @@ def _paths_or_texts(unlabeled: Unlabeled | None) -> tuple[tuple[str, ...] | None
 
 def _reference(task: Task) -> tuple[str, str | None]:
     """Return the name or path of a loaded task for run.yaml, and its folder of data if it is not the default one."""
-    if not task.paths:
+    if task.memory and not task.paths:
         return task.name, None
     is_shipped = task.name in list_tasks() and locate_task(task.name) == task.file
     name = task.name if is_shipped else os.fspath(task.file)
@@ -194,6 +193,10 @@ def _task(
     source = Source(Path("fields"), {})
     source.check_mapping((), fields)
     columns = [_column(name, declaration) for name, declaration in fields.items()]
+    tags = [
+        column for column, declaration in zip(columns, fields.values(), strict=True)
+        if isinstance(declaration, Mapping) and declaration.get("kind") == "spans"
+    ]  # fmt: skip
     tables = _by_split(data) if isinstance(data, Mapping) else {"train": ("train", data)}
     if "train" not in tables:
         remedy = f"Splits in data: {', '.join(name for name, _ in tables.values()) or 'none'}."
@@ -202,7 +205,15 @@ def _task(
     splits = {}
     for split, (name, table) in tables.items():
         used = _option_keys(DEFAULTS) if split == UNLABELED else (*_option_keys(DEFAULTS), *columns)
-        splits[split] = _read(table, name, used, DEFAULTS["text"], errors, bare_texts=split == UNLABELED)
+        splits[split] = _read(
+            table,
+            name,
+            used,
+            DEFAULTS["text"],
+            errors,
+            tags=tags if split != UNLABELED else (),
+            bare_texts=split == UNLABELED,
+        )
     errors.raise_any("the data in memory")
     declarations = {name: _declared(name, fields[name], splits["train"]) for name in fields}
     files = {split: f"{split}.jsonl" for split in splits}
@@ -256,7 +267,7 @@ def _by_split(data: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
 
 def _option_keys(options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the keys of a record that are read besides those of the fields."""
-    return options["text"], options["id"], jsonl.ANSWER
+    return options["text"], options["id"], jsonl.ANSWER, TOKENS
 
 
 def _column(name: str, declaration: Any) -> str:
@@ -268,7 +279,14 @@ def _column(name: str, declaration: Any) -> str:
 
 
 def _read(
-    table: Any, name: str, used: Sequence[str], text_key: str, errors: ErrorCollector, *, bare_texts: bool
+    table: Any,
+    name: str,
+    used: Sequence[str],
+    text_key: str,
+    errors: ErrorCollector,
+    *,
+    tags: Sequence[str] = (),
+    bare_texts: bool = False,
 ) -> _Split:
     """Return the records of a split as JSON values.
 
@@ -278,23 +296,24 @@ def _read(
         used: The keys whose values are converted. The values of others are not read.
         text_key: The key of the text.
         errors: Collects the records that are invalid.
+        tags: The keys of the gold of spans, which may be the tags of tokens in a table without texts.
         bare_texts: Whether a record may be a string, its text.
     """
     features: Mapping[str, Any] = {}
-    if _is_a(table, "pandas", "DataFrame"):
+    if is_a(table, "pandas", "DataFrame"):
         _check_columns([str(column) for column in table.columns], name, text_key, "DataFrame")
         rows = table.to_dict("records")
-    elif _is_a(table, "datasets", "Dataset"):
+    elif is_a(table, "datasets", "Dataset"):
         _check_columns(table.column_names, name, text_key, "Dataset")
         features, rows = table.features, table.with_format(None)
-    elif bare_texts and _is_a(table, "pandas", "Series"):
+    elif bare_texts and is_a(table, "pandas", "Series"):
         rows = table.tolist()
     elif isinstance(table, Sequence) and not isinstance(table, str | bytes):
         rows = table
     else:
         expected = "a list of records, a pandas.DataFrame or a datasets.Dataset"
         remedy = f"Give {expected}." if name != "train" else f"Give {EXPECTED}."
-        raise UserError(f"{name}: the data are of the type {_type_name(table)}.", remedy=remedy)
+        raise UserError(f"{name}: the data are of the type {type_name(table)}.", remedy=remedy)
     records = []
     for number, row in enumerate(rows, start=1):
         source = SourceRecord(name, number)
@@ -302,23 +321,12 @@ def _read(
             records.append((source, _record(row, used, text_key, features, source, bare_texts)))
         except UserError as error:
             errors.add(error)
-    return _Split(records, features)
-
-
-def _is_a(value: object, package: str, name: str) -> bool:
-    """Return whether a value is of a class of a package, without importing the package."""
-    return isinstance(value, getattr(sys.modules.get(package), name, ()))
-
-
-def _type_name(value: object) -> str:
-    """Return the name of a value's type, for a type of a package with the name of the package."""
-    package = type(value).__module__.partition(".")[0]
-    return type(value).__name__ if package == "builtins" else f"{package}.{type(value).__name__}"
+    return _Split(with_texts(records, text_key, TOKENS, tags, "auto", errors.add), features)
 
 
 def _check_columns(columns: Sequence[str], name: str, text_key: str, table: str) -> None:
     """Raise UserError for a table without a column of texts: one error in place of one for each record."""
-    if text_key not in columns:
+    if text_key not in columns and TOKENS not in columns:
         method = "rename(columns={...})" if table == "DataFrame" else 'rename_column("...", "text")'
         remedy = f"{nearest(text_key, columns)} Rename the column of the texts: data.{method}."
         raise UserError(f'{name}: the {table} has no column "{text_key}".', remedy=remedy)
@@ -331,60 +339,12 @@ def _record(
     if isinstance(row, str) and bare_texts:
         return {text_key: row}
     if not isinstance(row, Mapping):
-        raise source.error(f"this is of the type {_type_name(row)}, not a mapping.", 'Give {"text": "...", ...}.')
-    record = {}
-    for key, value in row.items():
-        record[str(key)] = value
-        if key in used:
-            record[key] = _json_value(_with_label_names(value, features.get(key)), key, source)
-    if text_key not in record:
+        raise source.error(f"this is of the type {type_name(row)}, not a mapping.", 'Give {"text": "...", ...}.')
+    record = record_of_row(row, used, features, source)
+    if text_key not in record and TOKENS not in record:
         remedy = f'{nearest(text_key, record)} Name the key of the text "{text_key}".'
         raise source.error(f'the record has no "{text_key}".', remedy)
     return record
-
-
-def _with_label_names(value: Any, feature: Any) -> Any:
-    """Replace the integers of ClassLabel features by label names, and -1, which means unknown, by None.
-
-    A feature may be a list or a struct of others. A struct of lists, which some data sets have in place of a list of
-    structs, becomes the latter.
-    """
-    if value is None or feature is None:
-        return value
-    if _is_a(feature, "datasets", "ClassLabel"):
-        return None if value == -1 else feature.int2str(value)
-    if isinstance(feature, Mapping) and isinstance(value, Mapping):
-        named = {key: _with_label_names(item, feature.get(key)) for key, item in value.items()}
-        if named and all(isinstance(item, list) for item in named.values()):
-            return [dict(zip(named, items, strict=True)) for items in zip(*named.values(), strict=True)]
-        return named
-    inner = _element(feature)
-    return [_with_label_names(item, inner) for item in value] if inner is not None else value
-
-
-def _element(feature: Any) -> Any:
-    """Return the feature of the elements of a list feature, or None for any other."""
-    return feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
-
-
-def _json_value(value: Any, key: str, source: SourceRecord) -> Any:
-    """Return a value with the types of JSON: numpy values converted, and missing values of pandas as None.
-
-    Raises:
-        UserError: The value contains an object of another type.
-    """
-    if hasattr(value, "tolist"):  # a numpy array or scalar
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(name): _json_value(item, key, source) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_value(item, key, source) for item in value]
-    if value is None or type(value).__name__ in MISSING or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, str | int | float):
-        return value
-    message = f'"{key}" contains an object of the type {_type_name(value)}.'
-    raise source.error(message, "Give strings, numbers, lists and mappings only, and None for an unknown value.")
 
 
 def _documents(
@@ -433,8 +393,10 @@ def _declared(name: str, declaration: Any, train: _Split) -> Any:
 def _collected(name: str, declaration: Mapping[str, Any], train: _Split) -> list[str]:
     """Return the labels of a field: the names of a ClassLabel feature, else the labels of the records, sorted."""
     column = _column(name, declaration)
-    if (names := _feature_names(train.features.get(column))) is not None:
-        return names
+    feature = train.features.get(column)
+    if (names := feature_names(feature)) is not None:
+        of_tags = declaration["kind"] == "spans" and is_a(element(feature), "datasets", "ClassLabel")
+        return labels_of_tags(names) if of_tags else names
     values = [record.get(column) for _, record in train.records]
     labels = {label for value in values for label in _labels_of(value, declaration["kind"])}
     if not labels:
@@ -442,16 +404,6 @@ def _collected(name: str, declaration: Mapping[str, Any], train: _Split) -> list
         message = f'the field {name} has no labels, and no record of train has a label (a string) under "{column}".'
         raise UserError(message, file="fields", remedy=f"Give them: fields={example}.")
     return sorted(labels)
-
-
-def _feature_names(feature: Any) -> list[str] | None:
-    """Return the names of the ClassLabel feature within a feature, or None if there is none."""
-    if _is_a(feature, "datasets", "ClassLabel"):
-        return list(feature.names)
-    if isinstance(feature, Mapping):
-        return _feature_names(feature.get("label"))
-    inner = _element(feature)
-    return None if inner is None else _feature_names(inner)
 
 
 def _labels_of(value: Any, kind: str) -> Iterator[str]:

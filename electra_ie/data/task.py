@@ -18,6 +18,7 @@ from electra_ie.data.fields import Field
 from electra_ie.data.hints import Hint, read_terms
 from electra_ie.data.hints_yaml import declared_descriptions, declared_hints
 from electra_ie.data.readers import READERS, read_unlabeled
+from electra_ie.data.readers.dataset import local_path
 from electra_ie.data.readers.plain import ENDINGS
 from electra_ie.data.task_yaml import (
     KEYS,
@@ -30,6 +31,9 @@ from electra_ie.data.task_yaml import (
     parse_task,
     shipped,
 )
+
+DATA_SETS = "datasets"
+"""The format whose files are the splits of a data set."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +133,13 @@ class Task:
 
     @property
     def paths(self) -> list[Path]:
-        """The files and folders of all splits, without those whose documents are in memory."""
-        return [self.folder / name for names in self.files.values() for name in names if name not in self.memory]
+        """The files and folders of all splits, without those whose documents are in memory or on the hub."""
+        names = [name for names in self.files.values() for name in names if name not in self.memory]
+        return list(dict.fromkeys(path for name in names if (path := self.path_of(name)) is not None))
+
+    def path_of(self, name: str) -> Path | None:
+        """Return the file or folder of one of `files`; for a split of a data set its folder, None on the hub."""
+        return local_path(self.folder, self.options) if self.format == DATA_SETS else self.folder / name
 
     @property
     def origin(self) -> Path | str:
@@ -245,9 +254,9 @@ class Task:
             return
         fields = () if split == UNLABELED else self.fields
         path = self.folder / name
-        plain = path.is_dir() or path.suffix.lower() in ENDINGS
+        plain = self.format != DATA_SETS and (path.is_dir() or path.suffix.lower() in ENDINGS)
         try:
-            self.check_data_files(path)
+            self.check_data_files(self.path_of(name) or path)
             if split == UNLABELED and plain and path.suffix.lower() != f".{self.format}":
                 yield from read_unlabeled(path)
             else:

@@ -104,6 +104,7 @@ def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLi
     source.check_mapping(("options",), options)
     for key, value in options.items():
         reader.settle({key: value}, source.file, source.line(("options", key)))
+    source.check_path(("options", "name"), options.get("name", ""))  # of a data set
     fields = tuple(_fields(mapping["fields"], source))
     for field in fields:
         reader.check(field, source.file, source.line(("fields", field.name, "kind")))

@@ -23,7 +23,7 @@ def records(path: Path, on_error: OnError, whole: Sequence[str] = ()) -> Iterato
     line, an array as a whole.
 
     Args:
-        path: The file; JSON lines may be compressed with gzip.
+        path: The file, which may be compressed with gzip.
         on_error: Called for each record that is not a valid object.
         whole: The keys of which one holds the records, if the file is a single object over several lines.
 

@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
@@ -101,27 +101,29 @@ def settings_files(run: Path) -> dict[str, str]:
 
 def data_files(task: Task, settings: TrainSettings) -> Iterator[tuple[str, str]]:
     """Yield name and hash of each data file or folder that the run reads. Files of the task have their name in it."""
-    for name in dict.fromkeys([*task_files(task, settings), *_existing(task, (hint.file for hint in task.hints))]):
-        yield name, hashing.of_path(task.folder / name)
+    hints = {hint.file: task.folder / hint.file for hint in task.hints if hint.file}
+    for name, path in {**dict(task_files(task, settings)), **dict(_existing(task, hints))}.items():
+        yield name, hashing.of_path(path)
     for path in texts_added(task, settings):
         if Path(path).is_file() or Path(path).is_dir():
             yield path, hashing.of_path(Path(path))
 
 
-def task_files(task: Task, settings: TrainSettings) -> Iterator[str]:
-    """Yield the names of the task's existing files that the run reads; no devices, pipes or links out of the folder."""
+def task_files(task: Task, settings: TrainSettings) -> Iterator[tuple[str, Path]]:
+    """Yield name and path of the task's existing files that the run reads; for splits of a data set, those of all."""
     splits = [split for split in task.splits if split != UNLABELED or _uses_unlabeled(task, settings)]
-    names = dict.fromkeys(name for split in splits for name in task.files[split])
-    yield from _existing(task, (name for name in names if name not in task.memory))
+    names = dict.fromkeys(name for split in splits for name in task.files[split] if name not in task.memory)
+    yield from _existing(task, {name: task.path_of(name) for name in names})
 
 
-def _existing(task: Task, names: Iterable[str]) -> Iterator[str]:
-    """Yield the names of existing files of the task; no devices, pipes or links out of the folder."""
-    for name in filter(None, names):
+def _existing(task: Task, paths: Mapping[str, Path | None]) -> Iterator[tuple[str, Path]]:
+    """Yield the names and paths of existing files of the task; no devices, pipes or links out of the folder."""
+    for name, path in paths.items():
         with suppress(UserError):  # reading the split raises the same error
-            task.check_data_files(task.folder / name)
-            if (task.folder / name).exists():
-                yield name
+            if path is not None:
+                task.check_data_files(path)
+                if path.exists():
+                    yield name, path
 
 
 def texts_added(task: Task, settings: TrainSettings) -> tuple[str, ...]:
@@ -302,7 +304,7 @@ def _reasons_not_to_read(run: Path, task: Task, settings: TrainSettings, data: s
     if not_saved := [name for name, documents in task.memory.items() if documents is None]:
         message = f"{', '.join(not_saved)}: the run was trained from objects in memory and has no copy of them."
         return [f"{prefix}{message} Save the records as JSON lines and give their folder with --data."]
-    if not any(task_files(task, settings)):
+    if task.paths and not any(task_files(task, settings)):
         return [f"{prefix}the files are missing. Give the data folder with --data."]
     return []
 

@@ -510,3 +510,60 @@ def test_neither_pandas_nor_datasets_is_imported_for_records():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+# Tokens and tags
+
+
+TAGS = datasets.ClassLabel(names=["O", "B-PER", "I-PER", "B-ORG", "I-ORG"])
+SENTENCES = {
+    "tokens": [["Ann", "Lee", "paid", "ACME"], ["\u674e", "\u56db"], ["ok"]],
+    "ner_tags": [[1, 2, 0, 3], [1, 2], None],
+}
+
+
+def tokens_dataset(columns: dict[str, Any] = SENTENCES) -> datasets.Dataset:
+    features = {"tokens": datasets.List(datasets.Value("string")), "ner_tags": datasets.List(TAGS)}
+    return datasets.Dataset.from_dict(columns, features=datasets.Features(features))
+
+
+def spans_of(task: Task, field: str = "names") -> list[list[tuple[str, str]] | None]:
+    """The text and label of each span; None for unknown ones."""
+    return [
+        [(item.text[span.start : span.end], span.label) for span in item.gold[field]] if field in item.gold else None
+        for item in task.read("train")
+    ]
+
+
+def test_tokens_with_tags_of_class_labels_are_texts_with_spans(capsys):
+    task = task_of(tokens_dataset(), {"names": {"kind": "spans", "from": "ner_tags"}})
+    assert task.fields[0].labels == ("PER", "ORG")
+    assert [item.text for item in task.read("train")] == ["Ann Lee paid ACME", "\u674e\u56db", "ok"]
+    assert spans_of(task) == [[("Ann Lee", "PER"), ("ACME", "ORG")], [("\u674e\u56db", "PER")], None]
+    assert "1 of 3 records are joined without blanks" in capsys.readouterr().err
+    again = with_split(task, "test", tokens_dataset())
+    assert [item.gold for item in again.read("test")] == [item.gold for item in task.read("train")]
+
+
+def test_tokens_with_tags_as_texts_are_texts_with_spans():
+    records = [{"tokens": ["Ann", "paid", "ACME"], "tags": ["PER", "O", "ORG"]}, {"tokens": ["ok"], "tags": ["O"]}]
+    for data in (records, pd.DataFrame(records), datasets.Dataset.from_list(records)):
+        task = task_of({"train": data, "unlabeled": data}, {"names": {"kind": "spans", "from": "tags"}})
+        assert task.fields[0].labels == ("ORG", "PER")
+        assert spans_of(task) == [[("Ann", "PER"), ("ACME", "ORG")], []]
+        assert [item.text for item in task.read("unlabeled")] == ["Ann paid ACME", "ok"]
+
+
+@pytest.mark.parametrize(("record", "words"), [
+    ({"tokens": ["a"], "tags": ["B-PER", "O"]}, "and the record has 1 tokens"),
+    ({"tokens": ["a"], "tags": [3]}, 'has the tag 3, which has no name'),
+    ({"tokens": ["a"], "tags": ["PER"]}, '"PER" of "tags" is not a tag'),
+    ({"tokens": [], "tags": []}, '"tokens" is empty'),
+    ({"tokens": "a", "tags": []}, "not a list of texts"),
+    ({"tokens": ["a"], "tags": ["B-GPE"]}, 'has no label "GPE"'),
+])  # fmt: skip
+def test_invalid_tokens_and_tags_are_refused_by_record(record, words):
+    data = [{"tokens": ["a"], "tags": ["B-PER"]}, record]
+    with pytest.raises(UserError, match="train, record 2") as caught:
+        task_of(data, {"names": {"kind": "spans", "from": "tags", "labels": ["PER", "ORG"]}})
+    assert words in str(caught.value)
