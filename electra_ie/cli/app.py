@@ -109,6 +109,38 @@ def hints(
 
 
 @app.command()
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="File or folder to read.", show_default=False)],
+    target: Annotated[
+        str, typer.Argument(metavar="OUT", help="File or folder to write; it may not exist.", show_default=False)
+    ],
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Format of IN [default: detected].", show_default=False)
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Format of OUT [default: by its ending].", show_default=False)] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Option of the format of IN. Can be repeated.", show_default=False),
+    ] = None,
+    write: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Option of the format of OUT. Can be repeated.", show_default=False),
+    ] = None,
+    lossy: Annotated[bool, typer.Option("--lossy", help="Write although something is lost.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Read OUT again and compare.")] = False,
+) -> None:
+    """Convert annotations to another format, and count what it cannot hold.
+
+    Exit codes: 0, written; 1, something would be lost and nothing was written, or --check found a difference; 2, an
+    error in the input, nothing was written.
+    """
+    from electra_ie.cli.convert import convert_files
+
+    if not convert_files(Path(source), Path(target), (from_, to), (read or (), write or ()), lossy=lossy, check=check):
+        raise typer.Exit(1)
+
+
+@app.command()
 def train(
     task: Annotated[str, typer.Argument(help="Name of a task, or path of a task.yaml.", show_default=False)],
     output: Annotated[

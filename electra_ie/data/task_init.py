@@ -35,8 +35,8 @@ from electra_ie.formats.detection import detect
 
 TRAIN, DEV, TEST = SPLITS[:3]
 SHOWN = 5
-OPTIONS_IN_PLACE: Mapping[str, Mapping[str, Any]] = {"brat": {"discontinuous": "hull"}}
-"""Options with which the reader of a format reads what `infer` does."""
+OPTIONS_IN_PLACE: tuple[Mapping[str, Any], ...] = ({}, {"discontinuous": "hull"})
+"""Options with which readers are tried on the data where they are."""
 
 
 @dataclass(frozen=True)
@@ -355,14 +355,14 @@ def _in_place(
         "description": _description(root, format),
         "format": format.name,
         "files": files,
-        "options": dict(OPTIONS_IN_PLACE.get(format.name, {})),
         "fields": {field.name: declaration(field) for field in fields},
     }
-    with suppress(UserError), silenced():
-        task = Task.from_dict(mapping, folder / TASK_FILE, data=home)
-        read = task.read_splits(task.splits)
-        if all(_content(read.get(split, ())) == _content(splits.get(split, ())) for split in SPLITS):
-            return task
+    for options in OPTIONS_IN_PLACE:
+        with suppress(UserError), silenced():
+            task = Task.from_dict({**mapping, "options": dict(options)}, folder / TASK_FILE, data=home)
+            read = task.read_splits(task.splits)
+            if all(_content(read.get(split, ())) == _content(splits.get(split, ())) for split in SPLITS):
+                return task
     return None
 
 

@@ -9,7 +9,7 @@ from electra_ie.common.text_files import lines, reading
 from electra_ie.formats import FORMATS
 from electra_ie.formats.base import Format
 
-CHOOSE = "Name it: --format NAME."
+CHOOSE = "Name the format: --format NAME for init, --from NAME for convert."
 
 
 def candidates(path: Path) -> list[Format]:

@@ -236,4 +236,4 @@ def _is_own(record: Mapping[str, Any]) -> bool:
     )
 
 
-JSON_LINES = Format("jsonl", "JSON lines", read, write, frozenset(Feature), OPTIONS, detect)
+JSON_LINES = Format("jsonl", "JSON lines", read, write, frozenset(Feature), OPTIONS, (".jsonl",), detect)

@@ -119,7 +119,7 @@ def test_a_file_of_no_known_format_is_refused_with_the_reason(tmp_path, content,
 def test_a_file_of_several_formats_is_refused_with_their_names(tmp_path, monkeypatch):
     other = Format("other", "Other", FORMATS["jsonl"].read, detect=lambda path: True)
     monkeypatch.setattr("electra_ie.formats.detection.FORMATS", {"jsonl": FORMATS["jsonl"], "other": other})
-    with pytest.raises(UserError, match="this may have several formats: jsonl, other. Name it: --format NAME."):
+    with pytest.raises(UserError, match="this may have several formats: jsonl, other. Name the format: --format NAME"):
         detect(write(tmp_path, "data.jsonl", lines({"text": "a"})))
     with pytest.raises(UserError, match="absent: there is no such file."):
         detect(tmp_path / "absent")
@@ -182,6 +182,8 @@ def test_few_overlaps_are_counted_and_many_give_each_label_its_own_field():
     assert any(
         line.startswith("NAME: spans, 2 that overlap a longer one count as missed") for line in result.assumptions
     )
+    some = [AnnotatedDocument(str(number), TEXT, spans((0, 8, "PAYER"), (14, 23, "NAME"))) for number in range(15)]
+    assert [field.name for field in inferred(nested, *some).fields] == ["NAME", "PAYER"]
     flat = [AnnotatedDocument(str(number), TEXT, spans((0, 8, "PAYER"), (14, 23, "NAME"))) for number in range(40)]
     assert inferred(nested, *flat).fields == (Field("entities", "spans", ("NAME", "PAYER"), "spans", "count"),)
 

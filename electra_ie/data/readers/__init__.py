@@ -8,14 +8,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.data.document import Document
 from electra_ie.data.fields import KINDS, Field
-from electra_ie.data.readers import brat, conll, jsonl, plain, separated
+from electra_ie.data.readers import annotated, brat, conll, jsonl, plain, separated
 from electra_ie.data.readers.plain import read_unlabeled
+from electra_ie.formats import FORMATS
+from electra_ie.formats.base import Format
+from electra_ie.formats.features import Feature
 from electra_ie.formats.options import Option, settle
 
 __all__ = ["READERS", "Reader", "read_unlabeled"]
@@ -76,6 +80,16 @@ def _texts(path: Path, fields: Sequence[Field], options: Mapping[str, Any], on_e
     return plain.read(path, fields, options)
 
 
+def _annotated(format: Format) -> Reader:
+    """Return the reader of an annotation format; its options are those of the format and of `annotated`."""
+    kinds = [
+        *(("classes", "flags") if Feature.LABELS in format.holds else ()),
+        *(("spans",) if Feature.SPANS in format.holds else ()),
+    ]
+    options = {**format.options, **annotated.OPTIONS}
+    return Reader(format.name, partial(annotated.read, format), options, tuple(kinds))
+
+
 READERS = {
     "jsonl": Reader("jsonl", jsonl.read, jsonl.OPTIONS, jsonl.KINDS),
     "csv": Reader("csv", separated.read, separated.options(",", quotes=True), separated.KINDS),
@@ -84,3 +98,4 @@ READERS = {
     "brat": Reader("brat", brat.read, brat.OPTIONS, brat.KINDS),
     "text": Reader("text", _texts, plain.OPTIONS, KINDS),
 }
+READERS |= {name: _annotated(format) for name, format in FORMATS.items() if name not in READERS}

@@ -1,0 +1,148 @@
+"""Documents of the annotation formats in `formats`, read for the fields of a task."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from electra_ie.common.errors import OnError, UserError, nearest
+from electra_ie.common.logs import warn
+from electra_ie.common.text_files import SourceLine
+from electra_ie.data.document import Document, Span
+from electra_ie.data.fields import Field
+from electra_ie.data.readers.gold import Spans, check_label, fields_with_label, flags
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
+from electra_ie.formats.base import Format
+from electra_ie.formats.features import ONE_QUESTION, Feature, features
+from electra_ie.formats.options import Option
+
+OPTIONS = {"ignore": Option([]), "discontinuous": Option("error", choices=("error", "hull", "skip"))}
+"""ignore: labels of spans to skip. discontinuous: a span of several fragments is an error, is read from its first
+character to its last, or is skipped and counted."""
+NOT_READ = (Feature.RELATIONS, Feature.EVENTS, Feature.SPAN_ATTRIBUTES)
+"""Features that fields cannot express, which are counted."""
+
+
+def read(
+    format: Format, path: Path, fields: Sequence[Field], options: Mapping[str, Any], on_error: OnError
+) -> Iterator[Document]:
+    """Yield the documents of a file or folder in an annotation format, with the gold of the fields.
+
+    A field of spans is the layer of its name, or without one, all spans with its labels. A field of classes or flags is
+    the question of its name; where questions have no names, it is the only one. Predictions are not gold.
+    """
+    of_format = {name: value for name, value in options.items() if name in format.options}
+    reader = AnnotationReader(path, fields, options)
+    for number, document in enumerate(format.documents(path, of_format, on_error), start=1):
+        try:
+            yield reader.document(document, number)
+        except UserError as error:
+            on_error(error)
+    reader.report()
+
+
+class AnnotationReader:
+    """Reads annotated documents of one file for the fields of a task, and counts what these cannot express."""
+
+    def __init__(self, path: Path, fields: Sequence[Field], options: Mapping[str, Any]) -> None:
+        self.path, self.fields, self.options = path, fields, options
+        self.span_fields = [field for field in fields if field.kind == "spans"]
+        self.others = [field for field in fields if field.kind != "spans"]
+        self.spans = Spans(str(path))
+        self.predicted, self.hulls, self.skipped = 0, 0, 0
+        self.not_read: Counter[str] = Counter()
+        self.questions: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
+
+    def document(self, document: AnnotatedDocument, number: int) -> Document:
+        """Return a document with the gold of the fields. number: of the document in its file (from 1).
+
+        Raises:
+            UserError: a label that no field has, a span of several fragments that the options do not allow, or several
+                answers to a question of classes.
+        """
+        source = SourceLine(document.file or str(self.path), document.line)
+        id = document.id or f"{self.path.stem}-{document.line or number}"
+        if document.predicted:
+            self.predicted += 1
+            return Document(id, document.text, {}, *source.position)
+        counts = features(document)
+        self.not_read.update({feature.value: counts[feature.value] for feature in NOT_READ if counts[feature.value]})
+        gold: dict[str, Any] = {}
+        if self.span_fields and document.layers is not None:
+            gold |= self._span_gold(document, document.layers, source)
+        self.questions.update(document.labels)
+        for field in self.others:
+            labels = document.labels.get(self._question(field, document.labels))
+            if labels is not None:
+                gold[field.name] = self._labels(labels, field, source)
+                self.answered[field.name] += 1
+        return Document(id, document.text, gold, *source.position)
+
+    def _span_gold(self, document: AnnotatedDocument, layers: Sequence[str], source: SourceLine) -> dict[str, Any]:
+        """Return the spans of each field: those of its layer, or of all layers that are not named as a field."""
+        columns = {field.column: field for field in self.span_fields}
+        unnamed = [field for field in self.span_fields if field.column not in layers]
+        if any(layer not in columns for layer in layers):
+            gold: dict[str, list[Span]] = {field.name: [] for field in self.span_fields}
+        else:  # every layer is a field; the other fields are not annotated in this document
+            gold = {field.name: [] for field in self.span_fields if field.column in layers}
+        for span in document.spans:
+            if span.label in self.options["ignore"]:
+                continue
+            fields = [columns[span.layer]] if span.layer in columns else unnamed
+            matching = fields_with_label(span.label, fields, source)
+            read_span = self._span(document, span, source)
+            for field in matching if read_span else ():
+                gold[field.name].append(read_span)  # type: ignore[arg-type]
+        return {name: self.spans.gold(spans) for name, spans in gold.items()}
+
+    def _span(self, document: AnnotatedDocument, span: AnnotatedSpan, source: SourceLine) -> Span | None:
+        """Return a continuous span; None if it is skipped."""
+        if len(span.fragments) > 1:
+            if self.options["discontinuous"] == "error":
+                remedy = "Set the option discontinuous: hull (from the first character to the last) or skip."
+                message = f'a span "{span.label}" has {len(span.fragments)} fragments; fields express continuous ones.'
+                raise source.error(message, remedy)
+            if self.options["discontinuous"] == "skip":
+                self.skipped += 1
+                return None
+            self.hulls += 1
+        return self.spans.span(document.text, span.start, span.end, span.label, source)
+
+    def _question(self, field: Field, labels: Mapping[str, Any]) -> str:
+        """Return the question of a field: that of its name, or the one without a name if no other field asks it."""
+        only = field.column not in labels and ONE_QUESTION in labels and len(self.others) == 1
+        return ONE_QUESTION if only else field.column
+
+    def _labels(self, labels: Sequence[str], field: Field, source: SourceLine) -> str | tuple[str, ...]:
+        if field.kind == "flags":
+            return flags(labels, field, source)
+        if len(labels) != 1:
+            message = f'the question "{field.column}" has {len(labels)} answers ({", ".join(labels) or "none"}).'
+            raise source.error(message, "A field of kind classes has exactly one; use kind flags for any number.")
+        return check_label(labels[0], field, source)
+
+    def report(self) -> None:
+        """Warn of corrections and of what the fields cannot express.
+
+        Raises:
+            UserError: the file has questions, and none has the name of a field.
+        """
+        self.spans.report()
+        for field in self.others:
+            if self.questions and not self.answered[field.name]:
+                message = f'no document has an answer to "{field.column}", the question of the field {field.name}.'
+                remedy = f"{nearest(field.column, self.questions)} Set from: in the field."
+                raise UserError(message, file=self.path, remedy=remedy)
+        parts = [f"{number} {name}" for name, number in self.not_read.items()]
+        if self.skipped:
+            parts.append(f"{self.skipped} {Feature.FRAGMENTS.value}")
+        if self.fields and parts:
+            warn(f"{self.path}: not read, since fields cannot express them: {', '.join(parts)}.")
+        if self.hulls:
+            warn(f"{self.path}: {self.hulls} spans of several fragments are read from the first character to the last.")
+        if self.fields and self.predicted:
+            warn(f"{self.path}: {self.predicted} documents have predictions only; they are unlabeled.")

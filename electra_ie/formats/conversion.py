@@ -1,0 +1,133 @@
+"""Conversion between annotation formats: all or nothing, with the losses counted by kind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from electra_ie.common.errors import ErrorCollector, UserError
+from electra_ie.common.files import refuse_within
+from electra_ie.common.text_files import SourceLine
+from electra_ie.formats.annotations import AnnotatedDocument, canonical
+from electra_ie.formats.base import Format
+from electra_ie.formats.features import Losses
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The outcome of a conversion.
+
+    Attributes:
+        documents: The number of documents.
+        annotations: The number of spans, relations and events in the input.
+        losses: What the target format cannot hold, counted by kind.
+        written: Whether the target was written: not if something would be lost, unless that is allowed.
+        different: The ids of documents that differ from what was written when the target is read again; None if this
+            was not checked.
+    """
+
+    documents: int
+    annotations: int
+    losses: Losses
+    written: bool
+    different: tuple[str, ...] | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the target was written and, if it was checked, is what was written."""
+        return self.written and not self.different
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a conversion: a path, its format and the options of the format."""
+
+    path: Path
+    format: Format
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def convert(source: Side, target: Side, lossy: bool = False, check: bool = False) -> Conversion:
+    """Convert a file or folder to another format.
+
+    Args:
+        source: What is read.
+        target: What is written; its path may not exist.
+        lossy: Write although something is lost.
+        check: Read the target again and compare it with what was written. If it differs, it is removed.
+
+    Raises:
+        UserError: Something in the source is invalid (the first ten errors are in its `errors`), two documents have the
+            same id, the target exists, or a format needs a package. Nothing is written then.
+    """
+    if target.format.write is None:
+        raise UserError(f"the format {target.format.name} is only read.", remedy="Choose another format to write.")
+    if os.path.lexists(target.path):
+        raise UserError("this path exists.", file=target.path, remedy="Give another path, or remove it.")
+    target.format.check_installed()
+    refuse_within(target.path, [source.path])
+    documents = read_all(source)
+    losses: Losses = Losses()
+    for document in documents:
+        losses += target.format.reduced(document, target.options)[1]
+    annotations = sum(1 for document in documents for _ in document.annotations)
+    if losses and not lossy:
+        return Conversion(len(documents), annotations, losses, written=False)
+    part = target.path.with_name(f".{target.path.name}.part{target.path.suffix}")
+    _remove(part)
+    try:
+        target.format.save(documents, part, target.options)
+        different = _different(documents, Side(part, target.format, target.options)) if check else None
+        if not different:
+            os.replace(part, target.path)
+    finally:
+        _remove(part)
+    return Conversion(len(documents), annotations, losses, not different, different)
+
+
+def read_all(source: Side) -> list[AnnotatedDocument]:
+    """Return all documents of a source. Raises UserError as `convert` does."""
+    errors, documents = ErrorCollector(), []
+    try:
+        documents = list(source.format.documents(source.path, source.options, errors.add))
+    except UserError as error:
+        errors.add(error)
+    first: dict[str, AnnotatedDocument] = {}
+    for document in documents:
+        earlier = first.setdefault(document.id, document) if document.id else document
+        if earlier is not document:
+            message = f'the id "{document.id}" is taken by {SourceLine(earlier.file, earlier.line)}.'
+            errors.add(UserError(message, file=document.file, line=document.line, remedy="Give it another id."))
+    errors.raise_any(str(source.path))
+    if not documents:
+        raise UserError("there is no document.", file=source.path, remedy="Check the path and the format.")
+    return documents
+
+
+def _different(documents: Sequence[AnnotatedDocument], written: Side) -> tuple[str, ...]:
+    """Return the ids of the documents that are not read again as they were written, in whatever order."""
+    expected = _ordered(written.format.reduced(document, written.options)[0] for document in documents)
+    again = _ordered(read_all(written))
+    different = [
+        wanted.id or f"document {number}"
+        for number, (wanted, found) in enumerate(zip(expected, again, strict=False), start=1)
+        if wanted != found
+    ]
+    if len(expected) != len(again):
+        different.append(f"{len(again)} documents instead of {len(expected)}")
+    return tuple(different)
+
+
+def _ordered(documents: Iterable[AnnotatedDocument]) -> list[AnnotatedDocument]:
+    return sorted(map(canonical, documents), key=lambda document: (document.id, document.text))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
