@@ -71,6 +71,25 @@ def tasks(
 
 
 @app.command()
+def init(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="File or folder of annotated data.", show_default=False)],
+    output: Annotated[
+        str | None, typer.Option(help="Folder of the task [default: NAME_task, here].", show_default=False)
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Format of the data [default: detected].", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Random seed of the splits that are drawn.")] = 0,
+    dev: Annotated[float, typer.Option(help="Share of the labeled documents for dev, if no file is named so.")] = 0.2,
+    test: Annotated[float, typer.Option(help="Share of the labeled documents for test, if no file is named so.")] = 0.2,
+) -> None:
+    """Write a task.yaml for annotated data: its fields, labels and splits, with every assumption said."""
+    from electra_ie.cli.init import init
+
+    init(path, output, format, seed, (dev, test))
+
+
+@app.command()
 def hints(
     task: Annotated[str, typer.Argument(help="Name of a task, or path of a task.yaml.", show_default=False)],
     data: Data = None,

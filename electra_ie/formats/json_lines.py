@@ -8,8 +8,12 @@ question too.
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +40,10 @@ OPTIONS = {"text": Option("text"), "id": Option("id")}
 ONE_LAYER = "spans"
 """The key of spans without a layer."""
 RESERVED = ("_layers", "_relations", "_events", "_notes", "_metadata", "_scores", "_predicted")
+FOREIGN = ("answer", "annotations", "_input_hash", "_task_hash")
+"""Keys of records of Prodigy and Label Studio. Those of doccano have spans as lists, or with a `start_offset`."""
+LOOKED_AT, HEAD = 50, 2**20
+"""Records, and bytes, from which the format of a file is detected."""
 
 
 def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[AnnotatedDocument]:
@@ -194,4 +202,40 @@ def _annotation(annotation: Annotation) -> dict[str, Any]:
     }
 
 
-JSON_LINES = Format("jsonl", "JSON lines", read, write, frozenset(Feature), OPTIONS, (".jsonl",))
+def detect(path: Path) -> bool:
+    """Return whether the first records have a text, and no value that only the records of other tools have."""
+    first = list(islice(_beginning(path), LOOKED_AT))
+    return bool(first) and all(isinstance(record, dict) and _is_own(record) for record in first)
+
+
+def _beginning(path: Path) -> Iterator[Any]:
+    """Yield the JSON values at the beginning of a file, one after another or in an array."""
+    try:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            head = file.read(HEAD)
+    except (OSError, EOFError, zlib.error):
+        return
+    text = head.decode("utf-8", "ignore").removeprefix("\ufeff").lstrip()
+    between, decoder = re.compile(r"[\s,]*"), json.JSONDecoder()
+    position = int(text.startswith("["))
+    while True:
+        position = between.match(text, position).end()  # type: ignore[union-attr]
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):  # the end, or a record that is cut there
+            return
+        yield value
+
+
+def _is_own(record: Mapping[str, Any]) -> bool:
+    """Return whether a record has a text under the default key, and its spans as `write` has them."""
+    lists = [value for key, value in record.items() if isinstance(value, list) and not key.startswith("_")]
+    items = [item for value in lists for item in value]
+    return (
+        isinstance(record.get(OPTIONS["text"].default), str)
+        and not any(key in record for key in FOREIGN)
+        and not any(isinstance(item, list) or (isinstance(item, dict) and "start_offset" in item) for item in items)
+    )
+
+
+JSON_LINES = Format("jsonl", "JSON lines", read, write, frozenset(Feature), OPTIONS, (".jsonl",), detect)

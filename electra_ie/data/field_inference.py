@@ -1,0 +1,249 @@
+"""Fields inferred from annotated documents: what could be predicted, of which kind, with which labels."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from electra_ie.common.errors import OnError, UserError
+from electra_ie.common.text_files import SourceLine
+from electra_ie.data.document import Document, Span
+from electra_ie.data.fields import Field, count_labels, drop_overlapping
+from electra_ie.data.readers.gold import Spans
+from electra_ie.data.task_yaml import FIELD_NAME, RESERVED_NAMES, WINDOWS_DEVICE
+from electra_ie.formats.annotations import AnnotatedDocument
+from electra_ie.formats.features import Feature, Losses, reduced
+from electra_ie.formats.json_lines import ONE_LAYER
+
+EXPRESSED = frozenset(
+    {
+        Feature.IDS, Feature.SPANS, Feature.FRAGMENTS, Feature.NESTED, Feature.CROSSING, Feature.EQUAL, Feature.LAYERS,
+        Feature.UNANNOTATED, Feature.LABELS, Feature.QUESTIONS, Feature.METADATA,
+    }
+)  # fmt: skip
+"""What a task can express, or what is told apart below. Everything else is counted as lost."""
+UNNAMED = "entities"
+"""The field of spans in formats whose spans have no name."""
+RECORD_KEYS = ("id", "text")
+MAX_LABELS = 500
+MIN_REPETITION, MIN_ANSWERS = 2, 10
+"""From this number of answers on, the labels of a question need to be given this often on average: otherwise they are
+titles or sources, and not classes."""
+MAX_OVERLAPPING = 0.05
+"""The share of the spans of a field that may overlap others; with more, each label has its own field."""
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """Fields, the documents with their gold, and one line for each assumption that was made."""
+
+    fields: tuple[Field, ...]
+    documents: list[Document]
+    assumptions: list[str]
+
+
+def infer(documents: Sequence[AnnotatedDocument], on_error: OnError) -> Inferred:
+    """Infer the fields of documents; there may be none.
+
+    A layer of spans is a field of kind `spans`. If more than `MAX_OVERLAPPING` of its spans overlap, each of its labels
+    is one. A question is a field of kind `classes` if every document that answers it has exactly one label, else of
+    kind `flags`.
+
+    Args:
+        documents: The documents. Those that are predicted count as unlabeled.
+        on_error: Called for each span that is invalid.
+
+    Raises:
+        UserError: The offsets of the spans of a file seem to count another unit than code points.
+    """
+    return _Inference(documents, on_error).result()
+
+
+class _Inference:
+    """The fields, gold and assumptions so far."""
+
+    def __init__(self, documents: Sequence[AnnotatedDocument], on_error: OnError) -> None:
+        self.said: list[str] = []
+        self.fields: list[Field] = []
+        self.documents = [self._bare(document) for document in documents]
+        self.gold: list[dict[str, object]] = [{} for _ in documents]
+        self.spans = [Spans(file) for file in dict.fromkeys(document.file for document in documents)]
+        self.spans_of_file = {spans.file: spans for spans in self.spans}
+        self.on_error = on_error
+        self._say_losses(documents)
+
+    def result(self) -> Inferred:
+        """Return the fields and the documents with their gold."""
+        layers = dict.fromkeys(layer for document in self.documents for layer in document.layers or ())
+        questions = dict.fromkeys(name for document in self.documents for name in document.labels)
+        for name in layers:
+            self._layer(name)
+        for name in questions:
+            if name not in {layer or ONE_LAYER for layer in layers}:
+                self._question(name)
+            elif mixed := sum(bool(document.labels.get(name)) for document in self.documents):
+                self.said.append(f'"{name}" is a field of spans: its labels of {mixed:,} whole documents are not read')
+        for spans in self.spans:
+            spans.report()
+        found = [
+            Document(document.id, document.text, gold, document.file, document.line)
+            for document, gold in zip(self.documents, self.gold, strict=True)
+        ]
+        return Inferred(tuple(self.fields), found, self.said)
+
+    def _bare(self, document: AnnotatedDocument) -> AnnotatedDocument:
+        """Return a document as a person has labeled it."""
+        if not document.predicted:
+            return document
+        return AnnotatedDocument(document.id, document.text, layers=None, file=document.file, line=document.line)
+
+    def _say_losses(self, documents: Sequence[AnnotatedDocument]) -> None:
+        """Count the annotation that tasks cannot express."""
+        if predicted := sum(document.predicted for document in documents):
+            self.said.append(f"{predicted:,} documents are labeled by a model only: they count as unlabeled")
+        if hulls := sum(len(span.fragments) > 1 for document in self.documents for span in document.spans):
+            self.said.append(f"{hulls:,} spans of several fragments are read from their first character to their last")
+        losses: Losses = Counter()
+        for document in self.documents:
+            losses += reduced(document, EXPRESSED)[1]
+        for name, number in losses.items():
+            self.said.append(f"{name}: {number:,} are not read, since no field expresses them")
+        keys = Counter(key for document in self.documents for key in document.metadata)
+        if keys:
+            self.said.append(f"these values are neither texts of labels nor spans, and not read: {_listed(keys)}")
+
+    def _add(self, field: Field) -> Field:
+        """Add a field, with a valid name of its own."""
+        taken = [other.name for other in self.fields]
+        name = valid_name(field.name, taken)
+        source = field.source or field.name
+        self.fields.append(replace(field, name=name, source="" if source == name else source))
+        return self.fields[-1]
+
+    def _say_field(self, field: Field, verdict: str) -> None:
+        gold = [gold[field.name] for gold in self.gold if field.name in gold]
+        counts = count_labels(field, gold)
+        self.said.append(f"{field.name}: {field.kind}{verdict} ({len(gold):,} documents; {_listed(counts)})")
+
+    # Questions
+
+    def _question(self, name: str) -> None:
+        """Add the field of a question about whole documents, if its answers can be learned."""
+        answers = [_answer(document.labels.get(name)) for document in self.documents]
+        given = [labels for labels in answers if labels is not None]
+        counts = Counter(label for labels in given for label in labels)
+        single = all(len(labels) == 1 for labels in given)
+        if reason := _no_field(counts, single):
+            self.said.append(f'"{name}" is not a field: {reason}')
+            return
+        kind = "classes" if single else "flags"
+        field = self._add(Field(name, kind, tuple(sorted(counts))))
+        for gold, labels in zip(self.gold, answers, strict=True):
+            if labels is not None and single:
+                gold[field.name] = labels[0]
+            elif labels is not None:
+                gold[field.name] = tuple(label for label in field.labels if label in labels)
+        of = "exactly one label in each" if single else "none or several labels in some"
+        self._say_field(field, f", {of} of its documents")
+
+    # Spans
+
+    def _layer(self, layer: str) -> None:
+        """Add the field of a layer, or the fields of its labels."""
+        key = layer or ONE_LAYER
+        documents = [self._spans_of(document, layer) for document in self.documents]
+        counts = Counter(span.label for spans in documents for span in spans or ())
+        if not counts:
+            self.said.append(f'"{key}" is not a field: it has no span')
+            return
+        if len(counts) > MAX_LABELS:
+            self.said.append(f'"{key}" is not a field: its spans have {len(counts):,} labels')
+            return
+        lost = sum(len(drop_overlapping(spans)[1]) for spans in documents if spans)
+        name = layer or UNNAMED
+        if lost > MAX_OVERLAPPING * counts.total() and len(counts) > 1:
+            self.said.append(
+                f"{name}: {lost:,} of {counts.total():,} spans overlap a longer one, so each label has its own field"
+            )
+            for label in sorted(counts):
+                self._span_field(Field(label, "spans", (label,), key), documents)
+        else:
+            self._span_field(Field(name, "spans", tuple(sorted(counts)), key), documents)
+
+    def _span_field(self, field: Field, documents: Sequence[tuple[Span, ...] | None]) -> None:
+        """Add a field of spans."""
+        own = [
+            None if spans is None else tuple(span for span in spans if span.label in field.labels)
+            for spans in documents
+        ]
+        lost = sum(len(drop_overlapping(spans)[1]) for spans in own if spans)
+        field = self._add(replace(field, overlaps="count" if lost else "error"))
+        for gold, spans in zip(self.gold, own, strict=True):
+            if spans is not None:
+                gold[field.name] = spans
+        overlaps = f", {lost:,} that overlap a longer one count as missed (overlaps: count)" if lost else ""
+        empty = sum(spans == () for spans in own)
+        none = f", {empty:,} documents count as without any" if empty else ""
+        self._say_field(field, overlaps + none)
+
+    def _spans_of(self, document: AnnotatedDocument, layer: str) -> tuple[Span, ...] | None:
+        """Return the spans of a layer, continuous and without white space at their edges; None if it is unknown."""
+        # An empty list of JSON lines may be an empty layer or a question without labels: other documents tell.
+        if layer not in (document.layers or ()) and document.labels.get(layer or ONE_LAYER) != ():
+            return None
+        source, builder = SourceLine(document.file, document.line), self.spans_of_file[document.file]
+        spans = []
+        for span in document.spans:
+            if span.layer == layer and span.label:
+                try:
+                    spans.append(builder.span(document.text, span.start, span.end, span.label, source))
+                except UserError as error:
+                    self.on_error(error)
+        return builder.gold(spans)
+
+
+def _answer(labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return the labels of an answer, each once; None if it is unknown, as an empty text is."""
+    named = tuple(dict.fromkeys(label for label in labels or () if label))
+    return None if labels is None or (labels and not named) else named
+
+
+def _no_field(counts: Counter[str], single: bool) -> str:
+    """Return why the answers to a question cannot be learned, or ""."""
+    if not counts:
+        return "no document has a label"
+    if single and len(counts) == 1:
+        return f'all {counts.total():,} documents have the same label, "{next(iter(counts))}"'
+    rarely_repeated = counts.total() >= MIN_ANSWERS and counts.total() < MIN_REPETITION * len(counts)
+    if rarely_repeated or len(counts) > MAX_LABELS:
+        return f"{len(counts):,} different values in {counts.total():,} answers are not labels"
+    return ""
+
+
+def _listed(counts: Counter[str]) -> str:
+    """Return names with their counts, the most frequent first."""
+    listed = [f"{name} {number:,}" for name, number in counts.most_common(SHOWN)]
+    return ", ".join([*listed, f"{len(counts) - SHOWN} more"] if len(counts) > SHOWN else listed)
+
+
+def valid_name(name: str, taken: Collection[str] = ()) -> str:
+    """Return a valid name of a field: ASCII letters, digits and _, other than the names that are taken."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")
+    made = name if FIELD_NAME.fullmatch(name) else words or "field"
+    made = f"_{made}" if made[0].isdigit() else made
+    if WINDOWS_DEVICE.fullmatch(made) or made.lower() in (*RESERVED_NAMES, *RECORD_KEYS):
+        made += "_field"
+    return next(free for free in _numbered(made[:60]) if free.lower() not in {other.lower() for other in taken})
+
+
+def _numbered(name: str) -> Iterable[str]:
+    yield name
+    number = 2
+    while True:
+        yield f"{name}_{number}"
+        number += 1

@@ -1,0 +1,408 @@
+"""`electra-ie init`: a task made from annotated data, with splits, fields and, where needed, the data as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from electra_ie.common.errors import ErrorCollector, UserError
+from electra_ie.common.escaping import escape_controls
+from electra_ie.common.files import write
+from electra_ie.common.logs import silenced
+from electra_ie.data.document import Document
+from electra_ie.data.document_ids import repeated_ids
+from electra_ie.data.field_inference import infer
+from electra_ie.data.fields import Field
+from electra_ie.data.in_memory import SPLIT_NAMES
+from electra_ie.data.readers import READERS, read_unlabeled
+from electra_ie.data.readers.jsonl import record_of
+from electra_ie.data.split_drawing import draw_splits
+from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import SPLITS, TASK_FILE, UNLABELED, declaration
+from electra_ie.formats import FORMATS, format_of
+from electra_ie.formats.annotations import AnnotatedDocument
+from electra_ie.formats.base import Format
+from electra_ie.formats.detection import detect
+
+TRAIN, DEV, TEST = SPLITS[:3]
+SHOWN = 5
+OPTIONS_IN_PLACE: tuple[Mapping[str, Any], ...] = ({}, {"discontinuous": "hull"})
+"""Options with which readers are tried on the data where they are."""
+
+
+@dataclass(frozen=True)
+class Initialized:
+    """A task that was written, and one line for each assumption that was made."""
+
+    task: Task
+    assumptions: list[str]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file or folder that one reader reads, and the split that its name says, or ""."""
+
+    path: Path
+    split: str
+
+    @property
+    def stem(self) -> str:
+        """The name without endings."""
+        return self.path.name.partition(".")[0]
+
+
+def init_task(
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    format: str | None = None,
+    seed: int = 0,
+    dev: float = 0.2,
+    test: float = 0.2,
+) -> Initialized:
+    """Write a task for annotated data.
+
+    The data stay where they are if the readers of tasks read them there, split as they are. Otherwise they are written
+    as JSON lines.
+
+    Args:
+        path: A file or folder of annotated data.
+        output: The folder of the task; by default NAME_task in the current directory, for the name of the data.
+        format: The name of the format of the data; by default it is detected.
+        seed: The seed with which missing splits are drawn.
+        dev: The share of the labeled documents without a split for dev, if there is no file of this name; 0 for none.
+        test: Likewise for test.
+
+    Raises:
+        UserError: The data are invalid or have no labels, their format is unknown, or the output exists. Nothing is
+            written then.
+    """
+    root = Path(path)
+    folder = Path(output) if output is not None else Path(f"{root.resolve().name.partition('.')[0]}_task")
+    for name, share in (("dev", dev), ("test", test)):
+        if not 0 <= share < 1 or dev + test >= 1:
+            remedy = "Give shares from 0, which together are less than 1."
+            raise UserError(f"--{name} is {share}.", remedy=remedy)
+    _refuse_existing(folder / TASK_FILE)
+    found = _find(root, format)
+    documents = _read(found, root)
+    errors = ErrorCollector()
+    inferred = infer([document for own in documents.values() for document in own], errors.add)
+    errors.raise_any(f"the data in {root}")
+    if not inferred.fields:
+        reasons = "; ".join([*found.said, *inferred.assumptions])
+        message = f"there are no labels that a model could learn: {reasons}."
+        raise UserError(message, file=root, remedy="Annotate spans of texts or labels of documents.")
+    remaining = iter(inferred.documents)
+    by_source, renamed = _with_ids({source: list(islice(remaining, len(own))) for source, own in documents.items()})
+    splits, drawn = _splits(by_source, inferred.fields, {DEV: dev, TEST: test}, seed)
+    task = _in_place(found.format, root, folder, by_source, splits, inferred.fields)
+    where = f"the data stay in {task.folder}" if task else f"the data are written as JSON lines in {folder}"
+    task = task or _converted(found.format, root, folder, splits, inferred.fields)
+    said = [*found.said, *inferred.assumptions, *drawn, *renamed, where]
+    said = [escape_controls(" ".join(line.split())) for line in said]
+    _write_task(task, said)
+    return Initialized(Task.load(folder), said)
+
+
+def _refuse_existing(file: Path) -> None:
+    if file.exists():
+        remedy = "Give another folder with --output, or remove it."
+        raise UserError("this file exists and is not overwritten.", file=file, remedy=remedy)
+
+
+# What there is
+
+
+@dataclass
+class _Found:
+    """The annotated files and folders of one format, those of plain unlabeled texts, and what was assumed."""
+
+    format: Format
+    sources: list[_Source]
+    plain: list[Path]
+    said: list[str]
+
+
+def _find(root: Path, name: str | None) -> _Found:
+    """Find what there is to read. name: the format, if it is given.
+
+    Raises:
+        UserError: The format is unknown, or there are several.
+    """
+    walk = _Walk([format_of(name)] if name else list(FORMATS.values()))
+    if root.is_dir():
+        walk.descend(root, "")
+        format = walk.only_format(root)
+    else:
+        format = walk.formats[0] if name else detect(root)
+    sources = walk.found.get(format.name, [_Source(root, split_of(root))])
+    how = "as given" if name else "by what is in the data"
+    said = [f"the format is {format.name} ({format.title}), {how}"]
+    if walk.left_out:
+        names = ", ".join(_relative(path, root) for path in walk.left_out[:SHOWN])
+        more = f" and {len(walk.left_out) - SHOWN} more" if len(walk.left_out) > SHOWN else ""
+        said.append(f"left out, since they do not have this format: {names}{more}")
+    sources, by_name = _named_splits(sources, walk.plain, root)
+    return _Found(format, sources, walk.plain, said + by_name)
+
+
+class _Walk:
+    """The sources below a folder by the name of their format, the plain unlabeled texts, and what is left out."""
+
+    def __init__(self, formats: Sequence[Format]) -> None:
+        self.formats = formats
+        self.found: dict[str, list[_Source]] = {}
+        self.plain: list[Path] = []
+        self.left_out: list[Path] = []
+
+    def descend(self, folder: Path, split: str) -> None:
+        """Add the folder as a whole if it has a format, else its files. split: the split that its name says."""
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        by_name = not split and any(split_of(entry) == TRAIN and self._detected(entry) for entry in entries)
+        if not by_name and self._add(folder, split):
+            return
+        for entry in entries:
+            own = split_of(entry) or split
+            if entry.is_dir() and own == UNLABELED and not self._detected(entry):
+                self.plain.append(entry)
+            elif entry.is_dir():
+                self.descend(entry, own)
+            elif not self._add(entry, own):
+                is_text = own == UNLABELED and entry.suffix.lower() == ".txt"
+                (self.plain if is_text else self.left_out).append(entry)
+
+    def _detected(self, path: Path) -> list[Format]:
+        return [format for format in self.formats if format.detect(path)]
+
+    def _add(self, path: Path, split: str) -> bool:
+        """Add a file or folder if it has a format. Raises UserError if it may have several."""
+        formats = self._detected(path)
+        if formats:
+            format = formats[0] if len(formats) == 1 else detect(path)
+            self.found.setdefault(format.name, []).append(_Source(path, split))
+        return bool(formats)
+
+    def only_format(self, root: Path) -> Format:
+        """Return the format of all sources. Raises UserError if there are several, or none."""
+        if len(self.found) > 1:
+            shown = ", ".join(f"{sources[0].path.name} ({name})" for name, sources in self.found.items())
+            remedy = "Read those of one format with --format NAME."
+            raise UserError(f"the files have several formats: {shown}.", file=root, remedy=remedy)
+        if not self.found:
+            return self.formats[0] if len(self.formats) == 1 else detect(root)
+        return format_of(next(iter(self.found)))
+
+
+def _named_splits(sources: Sequence[_Source], plain: Sequence[Path], root: Path) -> tuple[list[_Source], list[str]]:
+    """Return the sources with the splits that their names say, and what was assumed.
+
+    If none is train, the names are not used. Otherwise the sources without a split are part of train.
+    """
+    if not any(source.split == TRAIN for source in sources):
+        return [replace(source, split="") for source in sources], []
+    others = [_relative(source.path, root) for source in sources if not source.split]
+    named = [replace(source, split=source.split or TRAIN) for source in sources]
+    said = []
+    for split in SPLITS:
+        paths = [source.path for source in named if source.split == split]
+        if names := [_relative(path, root) for path in [*paths, *(plain if split == UNLABELED else ())]]:
+            said.append(f"the split {split} is {', '.join(names)}, by name")
+    if others:
+        said.append(f"{', '.join(others)}: no split in the name, so part of train")
+    return named, said
+
+
+def split_of(path: Path) -> str:
+    """Return the split that the name of a file or folder says by its first or last word, or ""."""
+    words = [word for word in "".join(c if c.isalpha() else " " for c in path.name.partition(".")[0]).lower().split()]
+    named = [SPLIT_NAMES[word] for word in words[:1] + words[-1:] if word in SPLIT_NAMES]
+    return named[0] if len(set(named)) == 1 else ""
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.name if path == root else path.relative_to(root).as_posix()
+
+
+def _read(found: _Found, root: Path) -> dict[_Source, list[AnnotatedDocument]]:
+    """Return the documents of each source. Raises UserError with the first ten errors in all of them."""
+    errors = ErrorCollector()
+    documents: dict[_Source, list[AnnotatedDocument]] = {}
+    for source in found.sources:
+        documents[source] = []
+        try:
+            documents[source] += found.format.documents(source.path, on_error=errors.add)
+        except UserError as error:
+            errors.add(error)
+    for path in found.plain:
+        texts = [
+            AnnotatedDocument(text.id, text.text, layers=None, file=text.file, line=text.line)
+            for text in read_unlabeled(path)
+        ]
+        documents[_Source(path, UNLABELED)] = texts
+    errors.raise_any(f"the data in {root}")
+    return documents
+
+
+def _with_ids(
+    by_source: Mapping[_Source, Sequence[Document]],
+) -> tuple[dict[_Source, list[Document]], list[str]]:
+    """Return the documents with an id each, and what was assumed.
+
+    A record without an id gets the name of its file and its line. Where files have the same id, the name of the file is
+    put before it.
+
+    Raises:
+        UserError: Records of one file have the same id.
+    """
+    named = {
+        source: [
+            replace(document, id=document.id or f"{source.stem}-{document.line or number}")
+            for number, document in enumerate(documents, start=1)
+        ]
+        for source, documents in by_source.items()
+    }
+    files = Counter(id for documents in named.values() for id in {document.id for document in documents})
+    distinct = {
+        source: [
+            replace(document, id=f"{source.stem}-{document.id}") if files[document.id] > 1 else document
+            for document in documents
+        ]
+        for source, documents in named.items()
+    }
+    errors = ErrorCollector()
+    for error in repeated_ids(document for documents in distinct.values() for document in documents):
+        errors.add(error)
+    errors.raise_any("the ids")
+    shared = sum(number > 1 for number in files.values())
+    return distinct, [f"{shared:,} ids are in several files: the name of the file is put before them"] if shared else []
+
+
+# Splits
+
+
+def _splits(
+    by_source: Mapping[_Source, Sequence[Document]], fields: Sequence[Field], shares: Mapping[str, float], seed: int
+) -> tuple[dict[str, list[Document]], list[str]]:
+    """Return the documents of each split, and what was assumed."""
+    splits: dict[str, list[Document]] = {split: [] for split in SPLITS}
+    for source, documents in by_source.items():
+        for document in documents:
+            unlabeled = not document.gold and source.split in ("", TRAIN)
+            splits[UNLABELED if unlabeled else source.split or TRAIN].append(document)
+    said = []
+    moved = sum(
+        not document.gold for source, docs in by_source.items() if source.split != UNLABELED for document in docs
+    )
+    if moved and splits[UNLABELED]:
+        said.append(f"{moved:,} documents without labels are in the split unlabeled")
+    missing = {split: share for split, share in shares.items() if share and not splits[split]}
+    if missing:
+        train = splits[TRAIN]
+        drawn = draw_splits(train, fields, {TRAIN: 1 - sum(missing.values()), **missing}, seed)
+        splits |= drawn
+        counts = " and ".join(f"{len(drawn[split]):,} for {split}" for split in missing)
+        said.append(
+            f"of {len(train):,} labeled documents, {counts} are drawn with seed {seed}: labels in proportion, equal "
+            "texts together; each record counts as a document of its own"
+        )
+        said += [f"too few documents for a split {split}" for split in missing if not drawn[split]]
+    said += list(_unseen(splits, fields))
+    return {split: documents for split, documents in splits.items() if documents}, said
+
+
+def _unseen(splits: Mapping[str, Sequence[Document]], fields: Sequence[Field]) -> Iterator[str]:
+    """Yield a line for each field with labels that no document of train has."""
+    for field in fields:
+        values = [document.gold[field.name] for document in splits[TRAIN] if field.name in document.gold]
+        seen = {
+            label
+            for value in values
+            for label in ([value] if isinstance(value, str) else [getattr(item, "label", item) for item in value])
+        }
+        if unseen := [label for label in field.labels if label not in seen]:
+            yield f"{field.name}: no document of train has {', '.join(unseen[:SHOWN])}{', ...' * (len(unseen) > SHOWN)}"
+
+
+# The task
+
+
+def _in_place(
+    format: Format,
+    root: Path,
+    folder: Path,
+    by_source: Mapping[_Source, Sequence[Document]],
+    splits: Mapping[str, Sequence[Document]],
+    fields: Sequence[Field],
+) -> Task | None:
+    """Return the task on the data where they are; None if its readers do not read the same documents and splits."""
+    if format.name not in READERS or not all(source.split for source in by_source):
+        return None
+    home = root if root.is_dir() else root.parent
+    files: dict[str, list[str]] = {}
+    for source in sorted(by_source, key=lambda source: SPLITS.index(source.split)):
+        files.setdefault(source.split, []).append(_relative(source.path, root))
+    mapping = {
+        "name": folder.name,
+        "description": _description(root, format),
+        "format": format.name,
+        "files": files,
+        "fields": {field.name: declaration(field) for field in fields},
+    }
+    for options in OPTIONS_IN_PLACE:
+        with suppress(UserError), silenced():
+            task = Task.from_dict({**mapping, "options": dict(options)}, folder / TASK_FILE, data=home)
+            read = task.read_splits(task.splits)
+            if all(_content(read.get(split, ())) == _content(splits.get(split, ())) for split in SPLITS):
+                return task
+    return None
+
+
+def _content(documents: Iterable[Document]) -> Counter[str]:
+    """Return texts and gold, to compare documents that were read in two ways."""
+    return Counter(repr((document.text, sorted(document.gold.items()))) for document in documents)
+
+
+def _converted(
+    format: Format, root: Path, folder: Path, splits: Mapping[str, Sequence[Document]], fields: Sequence[Field]
+) -> Task:
+    """Write the documents of each split as JSON lines, and return the task."""
+    files = {split: (f"{split}.jsonl",) for split in splits}
+    for (name,) in files.values():
+        _refuse_existing(folder / name)
+    for split, (name,) in files.items():
+        own = () if split == UNLABELED else fields
+        lines = [json.dumps(record_of(document, own), ensure_ascii=False) + "\n" for document in splits[split]]
+        write(folder / name, "".join(lines))
+    named = tuple(replace(field, source="") for field in fields)
+    description = _description(root, format)
+    return Task(folder.name, description, "jsonl", folder, files, {}, named, folder / TASK_FILE)
+
+
+def _description(root: Path, format: Format) -> str:
+    return f"Labels of {root.resolve().name} ({format.title})."
+
+
+def _write_task(task: Task, said: Sequence[str]) -> None:
+    """Write task.yaml, with what was assumed as comments."""
+    elsewhere = task.folder.resolve() != task.file.parent.resolve()
+    folder = Path(os.path.relpath(task.folder, task.file.parent)).as_posix()
+    mapping = {
+        "description": task.description,
+        "format": task.format,
+        **({"data": folder} if elsewhere else {}),
+        "files": {split: names[0] if len(names) == 1 else list(names) for split, names in task.files.items()},
+        **({"options": dict(task.options)} if task.options else {}),
+        "fields": {field.name: declaration(field) for field in task.fields},
+    }
+    text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+    comments = "".join(f"# {line}\n" for line in said)
+    write(task.file, f"# Written by electra-ie init. It assumed:\n{comments}{text}")
