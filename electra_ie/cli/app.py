@@ -35,7 +35,12 @@ Data = Annotated[
     str | None, typer.Option(help="Folder of the task's files, instead of the one in task.yaml.", show_default=False)
 ]
 Encoder = Annotated[
-    str | None, typer.Option(help="Name or folder of an encoder [default: all-MiniLM-L6-v2].", show_default=False)
+    str | None,
+    typer.Option(
+        help="Name or folder of an encoder; multilingual-e5-small for Chinese and other languages [default: "
+        "all-MiniLM-L6-v2].",
+        show_default=False,
+    ),
 ]
 Unlabeled = Annotated[
     list[str] | None,
@@ -257,6 +262,31 @@ def pretrain(
     if is_main_process():
         show_pretraining(folder)
         notice(f"encoder saved in {folder}; use it with: electra-ie train TASK --encoder {folder}")
+
+
+@app.command("encoder")
+def encoder_command(
+    name: Annotated[
+        str, typer.Argument(help="Name or folder of the encoder, such as multilingual-e5-small.", show_default=False)
+    ],
+    vocabulary_of: Annotated[
+        list[str],
+        typer.Option(
+            help="Text file, folder, .jsonl or task whose tokens to keep; of a task, train and unlabeled. Can be "
+            "repeated.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[str, typer.Option(help="Folder of the smaller encoder.", show_default=False)],
+) -> None:
+    """Write a smaller copy of a multilingual encoder that keeps the tokens of your texts and single characters."""
+    from electra_ie.common.logs import notice
+    from electra_ie.pretraining.vocabulary_cut import cut_vocabulary
+
+    sizes = cut_vocabulary(name, vocabulary_of, Path(output))
+    weights = f"{sizes.bytes / 1e6:,.0f} of {sizes.bytes_before / 1e6:,.0f} MB"
+    notice(f"encoder saved in {output}: {sizes.tokens:,} of {sizes.tokens_before:,} tokens, {weights}")
+    notice(f"use it with: electra-ie train TASK --encoder {output}")
 
 
 @app.command()

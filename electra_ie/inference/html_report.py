@@ -125,7 +125,8 @@ class Page:
         identity = f'<p class="id">{_plain(record["id"])}</p>' if str(record["id"]) != name else ""
         facts = f"{_count(record['characters'], 'character')} read in {_count(record['windows'], 'window')}"
         link = f'<a href="#d{self.documents}">{_plain(name)}</a>'
-        return f'<div class="top"><h2 id="h{self.documents}">{link}</h2><p class="facts">{facts}</p></div>{identity}'
+        name = f'<h2 id="h{self.documents}" dir="auto">{link}</h2>'
+        return f'<div class="top">{name}<p class="facts">{facts}</p></div>{identity}'
 
     def _answers(self, answers: list[Mapping[str, Any]], windows: Mapping[tuple[int, int], int]) -> str:
         """Return the answers about the whole text as a list; `none` for a field without a finding."""

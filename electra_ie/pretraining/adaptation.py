@@ -20,6 +20,7 @@ from accelerate.utils import broadcast_object_list
 from filelock import FileLock, Timeout
 
 from electra_ie.common import hashing
+from electra_ie.common.cache import cache_folder
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import MODEL_FILES, ROOT, locked, parse, write
 from electra_ie.common.logs import notice, silenced
@@ -30,7 +31,6 @@ from electra_ie.data.training_data import unlabeled
 from electra_ie.models.encoders import encoder_config, load_tokenizer, max_length, resolve_encoder, resolve_revision
 from electra_ie.pretraining.corpus_reader import Corpus, corpus_of_texts
 from electra_ie.pretraining.setup import read_blocks, set_up
-from electra_ie.pretraining.token_blocks import cache_folder
 from electra_ie.pretraining.trainer import Pretrainer
 from electra_ie.runs.layout import SETTINGS, is_finished
 from electra_ie.training.encoder_adaptation import EncoderAdaptation

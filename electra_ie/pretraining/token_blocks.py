@@ -20,12 +20,11 @@ import numpy as np
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
+from electra_ie.common.cache import cache_folder
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import atomic_path
 from electra_ie.pretraining.corpus_reader import END, Counts
 
-CACHE = "ELECTRA_IE_CACHE"
-"""The environment variable that sets the cache folder."""
 LINES_AT_ONCE, CHARACTERS_AT_ONCE, BLOCKS_AT_ONCE = 1_000, 1_000_000, 1_000
 """Limits of what is tokenized, and written, in one call."""
 VERSION = "3"
@@ -144,13 +143,6 @@ def _load(file: Path, counts_file: Path) -> tuple[Blocks, dict[str, Any]] | None
         return Blocks(file), json.loads(counts_file.read_text("utf-8"))
     except (OSError, ValueError, KeyError, AttributeError):  # pyarrow's errors are subclasses of these
         return None
-
-
-def cache_folder() -> Path:
-    """Return the folder of tokenized corpora: $ELECTRA_IE_CACHE, else one in the user's cache folder."""
-    configured = os.environ.get(CACHE)
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(configured) if configured else base / "electra_ie" / "corpora"
 
 
 def _name(tokenizer: PreTrainedTokenizerBase, length: int, content: str) -> str:

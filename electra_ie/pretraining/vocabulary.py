@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import BertTokenizer, PreTrainedTokenizerBase
 
+from electra_ie.common.cache import cache_folder
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import atomic_path
-from electra_ie.pretraining.token_blocks import cache_folder
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 VERSION = "1"

@@ -16,7 +16,7 @@ from electra_ie.data.dataset_card import DataCard
 from electra_ie.data.fields import Field
 from electra_ie.data.task import Task
 from electra_ie.metrics import COUNTS, INTERVAL, MAIN, NAMES
-from electra_ie.models.encoders import EMBEDDED_NAMES, INSTALL
+from electra_ie.models.encoders import INSTALL_COMMANDS
 from electra_ie.runs.layout import AUDIT, COMPARED, COMPARISON, SCORES, SETTINGS, load_task
 from electra_ie.runs.model_card_metadata import SCORED, front_matter, model_metadata
 from electra_ie.runs.provenance import read_audit
@@ -494,8 +494,8 @@ def _repeating(facts: RunSummary) -> Iterator[str]:
     versions = [f"{name}=={environment[name].partition('+')[0]}" for name in ("torch", "transformers")]
     yield "```"
     yield f"pip install electra_ie=={audit['code']['electra_ie']} {' '.join(versions)}"
-    if facts.settings.encoder in EMBEDDED_NAMES:
-        yield INSTALL
+    if command := INSTALL_COMMANDS.get(facts.settings.encoder):
+        yield command
     yield f"electra-ie train {task}{data} --settings run.yaml --output again"
     yield "electra-ie verify .                    # compares this folder with its audit.json"
     yield "sha256sum again/*/model.safetensors    # as below, on the same kind of CPU"

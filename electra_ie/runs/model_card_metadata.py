@@ -14,7 +14,8 @@ from electra_ie.data.dataset_card import LANGUAGES, DataCard
 from electra_ie.data.fields import Field
 from electra_ie.data.task import Task
 from electra_ie.metrics import MAIN, NAMES
-from electra_ie.models.encoders import EMBEDDED_NAMES
+from electra_ie.models.encoders import EMBEDDED_NAMES, INSTALL_COMMANDS
+from electra_ie.models.multilingual_encoder import NAME, REPOSITORY
 from electra_ie.runs.usage_snippets import PIPELINES
 
 SCORED = ("dev", "test")
@@ -29,8 +30,8 @@ def base_model(encoder: str) -> str | None:
     An existing folder takes precedence over a repository of the same name. A name without an organization counts as a
     repository only with a revision.
     """
-    if encoder in EMBEDDED_NAMES:
-        return EMBEDDED_NAMES[-1]
+    if encoder in INSTALL_COMMANDS:
+        return REPOSITORY if encoder == NAME else EMBEDDED_NAMES[-1]
     name, revision, _ = encoder.partition("@")
     form = r"\w[\w.-]*(/[\w.-]+)?" if revision else r"\w[\w.-]*/[\w.-]+"
     return name if re.fullmatch(form, name) and not Path(encoder).is_dir() else None

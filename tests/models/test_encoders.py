@@ -14,7 +14,7 @@ from transformers import AutoConfig
 
 from electra_ie.common.errors import UserError
 from electra_ie.config.train import EMBEDDED
-from electra_ie.models import encoders
+from electra_ie.models import encoders, installed
 from electra_ie.models.encoders import load_tokenizer, max_length, resolve_encoder
 
 
@@ -57,7 +57,7 @@ def test_an_incomplete_encoder_is_named(tmp_path, encoder, damage):
 def embedded_at(monkeypatch, folder) -> None:
     spec = ModuleSpec(encoders.PACKAGE, None, is_package=True)
     spec.submodule_search_locations = [str(folder)]
-    monkeypatch.setattr(encoders.importlib.util, "find_spec", lambda name: spec if folder else None)
+    monkeypatch.setattr(installed.importlib.util, "find_spec", lambda name: spec if folder else None)
 
 
 def test_the_default_encoder_is_verified_by_its_hash(tmp_path, monkeypatch):
@@ -73,7 +73,7 @@ def test_the_default_encoder_is_verified_by_its_hash(tmp_path, monkeypatch):
 
 
 def test_a_missing_default_encoder_is_an_error_with_the_install_command(monkeypatch):
-    monkeypatch.setattr(encoders.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(installed.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="not installed. Run: pip install"):
         resolve_encoder(EMBEDDED)
 
