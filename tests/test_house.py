@@ -15,7 +15,7 @@ import electra_ie
 
 ROOT = Path(electra_ie.__file__).parent
 ORDER = (
-    {"common"}, {"config"}, {"formats"}, {"data"}, {"metrics"}, {"models"}, {"runs"}, {"inference"}, {"training"},
+    {"common"}, {"config"}, {"formats"}, {"data"}, {"metrics"}, {"models"}, {"runs"}, {"inference"}, {"checks"}, {"training"},
     {"pretraining"}, {"comparison"}, {"api"}, {"cli"}, {"__main__"},
 )  # fmt: skip
 """The folders and top-level modules in import order; those in one set do not import each other."""
