@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from electra_ie.checks.counts import Splits, labeled
 from electra_ie.checks.issues import Issue, Place, are, counted, have
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
+from electra_ie.data.gold_checks import comparable_gold
 from electra_ie.data.leakage import (
     MIN_SIMILARITY,
     ORDER,
@@ -181,7 +181,8 @@ def conflicts(splits: Splits, groups: Sequence[Group], fields: Sequence[Field]) 
                 if declared.name in splits[split][index].gold
             ]
             total += len(known) > 1
-            if len({_comparable(document, declared) for _, document in known}) > 1:
+            gold = [comparable_gold(document, declared) for _, document in known]
+            if any(other != gold[0] for other in gold[1:]):
                 count += 1
                 places += [Place.of(split, document, given=_shown(document, declared)) for split, document in known]
         if count:
@@ -190,16 +191,6 @@ def conflicts(splits: Splits, groups: Sequence[Group], fields: Sequence[Field]) 
                 f"times {have(count)} different labels."
             )
             yield Issue("conflicting_labels", "warning", message, count, total, places[:PLACES], field=declared.name)
-
-
-def _comparable(document: Document, declared: Field) -> Any:
-    """Return the gold of a field, without offsets that depend on white space."""
-    gold = document.gold[declared.name]
-    if declared.kind != "spans":
-        return gold
-    collapsed = [(len(document.text[: span.start].split()), span.label) for span in gold]
-    passages = [" ".join(document.text[span.start : span.end].split()) for span in gold]
-    return tuple(sorted(zip(collapsed, passages, strict=True)))
 
 
 def _shown(document: Document, declared: Field) -> str:
