@@ -22,6 +22,7 @@ from electra_ie.checks.spans import SeenCount, count_seen, misaligned_spans, ove
 from electra_ie.checks.suspects import suspect_labels
 from electra_ie.checks.tokens import LengthCount, count_lengths, count_tokens, long_texts, unread_characters
 from electra_ie.common.logs import collected_warnings, silenced
+from electra_ie.common.progress import progress
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED
@@ -33,6 +34,9 @@ POOL = "pool"
 """The name of the unlabeled documents in a report: those of the task and the added ones."""
 FORMAT = 1
 """The version of the keys of a report. It changes if a key is removed or gets another meaning."""
+
+STEPS = 4
+"""Steps that take time: duplicates, tokens, scripts and suspect labels."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +109,16 @@ def check(task: Task, settings: TrainSettings) -> Report:
     with silenced():  # its warnings are issues here
         data = TrainingData(list(read.get("train", ())), [], [])
         tagger = data.windower(tokenizer, windower.size, windower.context_overlap, task.fields, settings.units)
-    duplicates = find_duplicates(splits)
-    tokens = count_tokens(splits, tokenizer)
+    with progress(STEPS, "checking", unit="steps") as done:
+        duplicates = find_duplicates(splits)
+        done(1)
+        tokens = count_tokens(splits, tokenizer)
+        done(2)
+        scripts, script_issues = count_scripts(splits)
+        done(3)
+        suspect_issues, skipped = suspect_labels(splits, task.fields, windower)
+        done(4)
     lengths, seen = count_lengths(tokens, windower), count_seen(splits, task.fields)
-    scripts, script_issues = count_scripts(splits)
-    suspect_issues, skipped = suspect_labels(splits, task.fields, windower)
     issues = [
         *(Issue("reading", "warning", message, 1, 1) for message in messages),
         *empty_texts(splits),

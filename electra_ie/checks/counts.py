@@ -9,6 +9,8 @@ from electra_ie.checks.issues import Issue, Place, are, counted, have
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field, count_labels, has_label
 
+LISTED = 10
+"""Labels that a message names."""
 Splits = Mapping[str, Sequence[Document]]
 """The documents by split: `train`, `dev`, `test` and `pool`, those of them that exist."""
 
@@ -78,26 +80,29 @@ def empty_texts(splits: Splits) -> Iterator[Issue]:
 
 
 def rare_labels(splits: Splits, fields: Sequence[Field]) -> Iterator[Issue]:
-    """Yield an issue for each label that no document of train has, or only one."""
+    """Yield an issue for each field with labels that no document of train has, and one for those that only one has."""
     train = splits.get("train", ())
     for field in fields:
-        for label in field.labels:
-            with_label = [document for document in train if _has(document, field, label)]
-            if len(with_label) > 1:
+        having = {label: [each for each in train if _has(each, field, label)] for label in field.labels}
+        for count, description in enumerate(("no labeled document", "only one labeled document")):
+            rare = [label for label in field.labels if len(having[label]) == count]
+            if not rare:
                 continue
-            elsewhere = sum(
-                _has(document, field, label)
-                for split, documents in labeled(splits).items()
-                if split != "train"
-                for document in documents
+            elsewhere = sum(_in_scores(splits, field, label) for label in rare)
+            listed = ", ".join(rare[:LISTED]) + (f" and {len(rare) - LISTED:,} more" if len(rare) > LISTED else "")
+            scored = f"; {elsewhere:,} of them {are(elsewhere)} in dev or test" if elsewhere else ""
+            message = (
+                f'field "{field.name}": {len(rare):,} of {counted(len(field.labels), "label")} {have(len(rare))} '
+                f"{description} in train: {listed}{scored}."
             )
-            what = "has only one labeled document" if with_label else "has no labeled document"
-            other = f"; {counted(elsewhere, 'document')} of dev and test {have(elsewhere)} it" if elsewhere else ""
-            yield Issue(
-                "rare_labels", "warning", f'field "{field.name}": the label {label} {what} in train{other}.',
-                len(with_label), len(train), [Place.of("train", document) for document in with_label], "train",
-                field.name, label,
-            )  # fmt: skip
+            places = [Place.of("train", each, given=label) for label in rare for each in having[label]]
+            check = ("labels_without_example", "labels_with_one_example")[count]
+            yield Issue(check, "warning", message, len(rare), len(field.labels), places, "train", field.name)
+
+
+def _in_scores(splits: Splits, field: Field, label: str) -> bool:
+    """Return whether a document of dev or test has a label."""
+    return any(_has(each, field, label) for split in ("dev", "test") for each in splits.get(split, ()))
 
 
 def _has(document: Document, field: Field, label: str) -> bool:

@@ -186,10 +186,9 @@ def conflicts(splits: Splits, groups: Sequence[Group], fields: Sequence[Field]) 
                 count += 1
                 places += [Place.of(split, document, given=_shown(document, declared)) for split, document in known]
         if count:
-            message = (
-                f'field "{declared.name}": {counted(count, "text")} of {total:,} that {are(total)} in the data several '
-                f"times {have(count)} different labels."
-            )
+            occur = "occurs" if total == 1 else "occur"
+            of = f"{count:,} of {counted(total, 'text')} that {occur} several times"
+            message = f'field "{declared.name}": {of} {have(count)} different labels.'
             yield Issue("conflicting_labels", "warning", message, count, total, places[:PLACES], field=declared.name)
 
 
