@@ -15,7 +15,7 @@ import electra_ie
 
 ROOT = Path(electra_ie.__file__).parent
 ORDER = (
-    {"common"}, {"config"}, {"formats"}, {"data"}, {"metrics"}, {"models"}, {"runs"}, {"inference"}, {"training"},
+    {"common"}, {"config"}, {"formats"}, {"data"}, {"metrics"}, {"models"}, {"runs"}, {"inference"}, {"checks"}, {"training"},
     {"pretraining"}, {"comparison"}, {"api"}, {"cli"}, {"__main__"},
 )  # fmt: skip
 """The folders and top-level modules in import order; those in one set do not import each other."""
@@ -24,7 +24,7 @@ WITHOUT_TORCH = (
     "common.processes", "common.progress", "common.randomness", "common.text_files", "common.yaml_source", "config.base", "config.train", "config.pretrain", "data.document", "data.fields",
     "data.hints", "data.hints_yaml", "data.hint_scores",
     "data.bio", "data.readers", "data.task", "data.task_yaml", "data.in_memory", "data.label_budget", "data.dataset_card", "metrics", "runs.layout",
-    "runs.hub_dataset_card", "inference.html_report", "inference.inputs", "cli.tables", "cli.listing", "cli.settings", "api", "cli.app",
+    "runs.hub_dataset_card", "inference.html_report", "inference.inputs", "cli.tables", "cli.listing", "cli.check", "cli.settings", "api", "cli.app",
 )  # fmt: skip
 """Modules that are imported before anything is computed, so that they must load no torch."""
 

@@ -146,6 +146,30 @@ def convert(
 
 
 @app.command()
+def check(
+    task: Annotated[str, typer.Argument(help="Name of a task, or path of a task.yaml.", show_default=False)],
+    data: Data = None,
+    unlabeled: Unlabeled = None,
+    encoder: Encoder = None,
+    html: Annotated[str | None, typer.Option(help="Also write the report as an HTML page.", show_default=False)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    show_text: Annotated[
+        bool, typer.Option("--show-text", help="Show short passages of the documents, here and in the files.")
+    ] = False,
+) -> None:
+    """Look for problems in the data of a task before training. Texts are not shown without --show-text.
+
+    Exit codes: 0, no errors and no warnings; 1, some were found; 2, the data cannot be read.
+    """
+    from electra_ie.cli.check import check_data
+
+    kwargs: dict[str, Any] = {"data": data, "encoder": encoder}
+    kwargs["unlabeled"] = [Path(path) for path in unlabeled] if unlabeled else None
+    if not check_data(task, html, json, show_text, **kwargs):
+        raise typer.Exit(1)
+
+
+@app.command()
 def train(
     task: Annotated[str, typer.Argument(help="Name of a task, or path of a task.yaml.", show_default=False)],
     output: Annotated[

@@ -88,4 +88,22 @@ def silenced() -> Iterator[None]:
         logger.removeFilter(drop)
 
 
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """Collect the warnings within the block in a list, instead of printing them."""
+    messages: list[str] = []
+
+    def collect(record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        messages.append(record.getMessage())
+        return False
+
+    logger.addFilter(collect)
+    try:
+        yield messages
+    finally:
+        logger.removeFilter(collect)
+
+
 _use_library_format()

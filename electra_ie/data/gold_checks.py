@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.logs import warn
 from electra_ie.data.bio import to_spans, to_tags
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field, drop_overlapping
+from electra_ie.data.leakage import digest_of
 from electra_ie.data.task import Task
 from electra_ie.data.windowing import WindowTokenizer
 
+LIST_THEM = "`electra-ie check` lists them."
 SHOWN = 5
 """Gold spans that a warning names."""
 
@@ -50,7 +53,37 @@ def warn_of_shared_texts(dev: Sequence[Document], train: Sequence[Document]) -> 
     texts = {document.text for document in train}
     shared = sum(document.text in texts for document in dev)
     if shared:
-        warn(f"{shared} of {len(dev)} documents of dev are also in train, word for word: scores on dev are too high.")
+        warn(
+            f"{shared} of {len(dev)} documents of dev are also in train, word for word: scores on dev are too high. "
+            f"{LIST_THEM}"
+        )
+
+
+def comparable_gold(document: Document, field: Field) -> Any:
+    """Return the gold of a field as equal texts with equal labels have it, whatever their white space is."""
+    gold = document.gold[field.name]
+    if field.kind != "spans":
+        return gold
+    passages = [(document.text[: span.start], document.text[span.start : span.end], span.label) for span in gold]
+    return sorted(
+        (len("".join(before.split())), "".join(passage.split()), label) for before, passage, label in passages
+    )
+
+
+def warn_of_conflicts(train: Sequence[Document], fields: Sequence[Field]) -> None:
+    """Warn of equal texts in train, regardless of white space, that have different labels."""
+    first: dict[bytes, Document] = {}
+    conflicts: dict[bytes, tuple[Document, Document]] = {}
+    for document in train:
+        digest = digest_of(document.text)
+        other = first.setdefault(digest, document)
+        known = [field for field in fields if field.name in document.gold and field.name in other.gold]
+        if any(comparable_gold(document, field) != comparable_gold(other, field) for field in known):
+            conflicts.setdefault(digest, (other, document))
+    if conflicts:
+        one, two = next(iter(conflicts.values()))
+        several = "1 text is" if len(conflicts) == 1 else f"{len(conflicts):,} texts are"
+        warn(f"{several} in train several times with different labels (first: {one.id} and {two.id}). {LIST_THEM}")
 
 
 def warn_of_rare_labels(field: Field, train: Sequence[Document]) -> None:

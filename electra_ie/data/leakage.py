@@ -52,7 +52,7 @@ def overlaps(splits: Mapping[str, Sequence[Document]]) -> dict[str, Any]:
     names = [name for name in ORDER if splits.get(name)]
     found = {(first, second): SplitOverlap() for index, first in enumerate(names) for second in names[index + 1 :]}
     _find_exact(names, splits, found)
-    compared = {name: _compared(splits[name]) for name in names}
+    compared = {name: compared_indices(splits[name]) for name in names}
     _find_near(names, splits, compared, found)
     return {
         "method": f"exact after white space is collapsed; near: Jaccard similarity of {SHINGLE_WORDS}-word shingles >= "
@@ -81,17 +81,17 @@ def _find_exact(
     for name in names:
         seen: set[bytes] = set()  # a text that occurs a million times in a split is looked up once
         for document in splits[name]:
-            digest = _digest(document.text)
+            digest = digest_of(document.text)
             if digest in earlier and digest not in seen:
                 seen.add(digest)
                 for other, index in earlier[digest]:
                     found[other, name].exact[index] = (splits[other][index].id, document.id)
         if name != names[-1]:
             for index, document in enumerate(splits[name]):
-                earlier.setdefault(_digest(document.text), []).append((name, index))
+                earlier.setdefault(digest_of(document.text), []).append((name, index))
 
 
-class _SketchIndex:
+class SketchIndex:
     """Index of the sketches of documents, by split and index in it, with the hashes of those that are compared."""
 
     def __init__(self, splits: Mapping[str, Sequence[Document]]) -> None:
@@ -101,11 +101,12 @@ class _SketchIndex:
         self.hashes: dict[tuple[str, int], np.ndarray] = {}
 
     def add(self, key: tuple[str, int], sketch: MinHash) -> None:
+        """Add a document, given by its split and its index in it."""
         self.index.insert(key, sketch)
         self.sketches[key] = sketch.hashvalues.astype(np.uint32)  # all values are below 2 ** 32
 
     def candidates(self, sketch: MinHash) -> list[tuple[str, int]]:
-        """Return the documents whose sketches have at least `MIN_ESTIMATE` of their values in common with this one.
+        """Return the documents whose sketches share at least `MIN_ESTIMATE` of their values, most similar first.
 
         The index alone returns too many: thousands of form letters are half similar to each other.
         """
@@ -113,9 +114,11 @@ class _SketchIndex:
         if not keys:
             return []
         estimates = (np.stack([self.sketches[key] for key in keys]) == sketch.hashvalues).mean(axis=1)
-        return [key for key, estimate in zip(keys, estimates, strict=True) if estimate >= MIN_ESTIMATE]
+        ranked = sorted(zip((-estimates).tolist(), keys, strict=True))
+        return [key for negative, key in ranked if -negative >= MIN_ESTIMATE]
 
     def hashes_of(self, key: tuple[str, int]) -> np.ndarray:
+        """Return the hashes of the shingles of a document."""
         if key not in self.hashes:
             name, index = key
             self.hashes[key] = hashes(shingles(self.splits[name][index].text))
@@ -129,15 +132,15 @@ def _find_near(
     found: dict[tuple[str, str], SplitOverlap],
 ) -> None:
     """Add the near-duplicates to `found`. Each document is hashed once, for its own search and for the index."""
-    earlier = _SketchIndex(splits)
+    earlier = SketchIndex(splits)
     for name in names:
         sketches = []
         seen: set[bytes] = set()
         for index in compared[name]:
             document = splits[name][index]
             pieces = shingles(document.text)
-            sketch = _sketch(pieces)
-            digest = _digest(document.text)
+            sketch = sketch_of(pieces)
+            digest = digest_of(document.text)
             candidates = [] if digest in seen else earlier.candidates(sketch)
             piece_hashes = hashes(pieces if candidates else ())
             for other, other_index in candidates:
@@ -154,7 +157,8 @@ def _find_near(
             earlier.add((name, index), sketch)
 
 
-def _sketch(pieces: Sequence[bytes]) -> MinHash:
+def sketch_of(pieces: Sequence[bytes]) -> MinHash:
+    """Return the MinHash of shingles."""
     sketch = EMPTY_SKETCH.copy()
     for start in range(0, len(pieces), CHUNK):
         sketch.update_batch(pieces[start : start + CHUNK])
@@ -179,11 +183,12 @@ def jaccard(first: Sequence[bytes] | np.ndarray, second: Sequence[bytes] | np.nd
     return common / (len(first) + len(second) - common)
 
 
-def _compared(documents: Sequence[Document]) -> range:
+def compared_indices(documents: Sequence[Document]) -> range:
     """Return the indices of the documents that are compared: all, or every n-th (see `MAX_CHARACTERS`)."""
     characters = sum(len(document.text) for document in documents)
     return range(0, len(documents), max(1, -(-characters // MAX_CHARACTERS)))
 
 
-def _digest(text: str) -> bytes:
+def digest_of(text: str) -> bytes:
+    """Return a hash that texts have in common if they differ in white space only."""
     return hashlib.blake2b(" ".join(text.split()).encode("utf-8"), digest_size=16).digest()

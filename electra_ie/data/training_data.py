@@ -23,6 +23,7 @@ from electra_ie.data.gold_checks import (
     count_spans,
     misaligned,
     refuse_lost_spans,
+    warn_of_conflicts,
     warn_of_misaligned,
     warn_of_rare_labels,
     warn_of_shared_texts,
@@ -69,7 +70,7 @@ class TrainingData:
 
     @classmethod
     def read(cls, task: Task, settings: TrainSettings) -> TrainingData:
-        """Read the documents for these settings, and warn of labels without an example and of leakage into dev.
+        """Read the documents for these settings, and warn of rare labels, of leakage into dev and of conflicts.
 
         Raises:
             UserError: a file, record or hint is invalid, train or dev has no label, the label budget is larger than the
@@ -96,6 +97,7 @@ class TrainingData:
                 remedy="Label some records, or remove the split to keep the weights of the last step.",
             )
         warn_of_shared_texts(dev, documents)
+        warn_of_conflicts(train, task.fields)
         pool: list[Document] = []
         if settings.uses_unlabeled(field.kind for field in task.fields):
             pool = [*rest, *unlabeled(task, settings)]

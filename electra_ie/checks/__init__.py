@@ -1,0 +1,4 @@
+"""Checks of a data set before training: counts, duplicates, spans, tokens, scripts, suspect labels, and their report.
+
+May import everything from `common` to `inference`, but no training.
+"""

@@ -1,0 +1,118 @@
+"""Spans that training cannot use, and entities of dev and test that train already has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from electra_ie.checks.counts import Splits, labeled
+from electra_ie.checks.issues import Issue, Place, counted
+from electra_ie.data.document import Document, Span
+from electra_ie.data.fields import Field, drop_overlapping
+from electra_ie.data.gold_checks import count_spans, misaligned
+from electra_ie.data.windowing import WindowTokenizer
+
+PLACES = 20
+"""Places that an issue lists."""
+MOSTLY_SEEN = 0.5
+"""The share of the spans of a split with a text that train has, above which scores say little about new entities."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCount:
+    """Spans of a split whose text is also that of a span of train, regardless of case and white space.
+
+    `seen`: with the same label in train. `other_label`: only with another label.
+    """
+
+    split: str
+    field: str
+    label: str
+    spans: int
+    seen: int
+    other_label: int
+
+
+def overlapping_spans(splits: Splits, fields: Sequence[Field]) -> Iterator[Issue]:
+    """Yield an issue for each field and split with spans that overlap, which BIO cannot express."""
+    for field in fields:
+        for split, documents in labeled(splits).items():
+            spans = [(document, span) for document in documents for span in _spans(document, field)]
+            lost = [(document, span) for document in documents for span in drop_overlapping(_spans(document, field))[1]]
+            if lost:
+                refused = field.overlaps == "error"
+                end = "training refuses them" if refused else "they count as missed"
+                message = (
+                    f'field "{field.name}": {len(lost):,} of {counted(len(spans), "span")} of {split} overlap a longer '
+                    f"one; {end}."
+                )
+                places = [_place(split, document, span) for document, span in lost[:PLACES]]
+                severity = "error" if refused else "note"
+                yield Issue(
+                    "overlapping_spans", severity, message, len(lost), len(spans), places, split, field.name
+                )  # fmt: skip
+
+
+def misaligned_spans(splits: Splits, fields: Sequence[Field], windower: WindowTokenizer) -> Iterator[Issue]:
+    """Yield an issue for each field and split with spans that begin or end inside a word, or token, of the encoder."""
+    unit = "word" if windower.whole_words else "token"
+    for field in fields:
+        for split, documents in labeled(splits).items():
+            lost = misaligned(documents, windower, [field])
+            if lost:
+                total = count_spans(documents, [field])
+                message = (
+                    f'field "{field.name}": {len(lost):,} of {counted(total, "span")} of {split} begin or end inside a '
+                    f"{unit} of the encoder; the model can find them only up to the edges of the {unit}."
+                )
+                places = [_place(split, document, span) for document, _, span in lost[:PLACES]]
+                yield Issue("misaligned_spans", "warning", message, len(lost), total, places, split, field.name)
+
+
+def count_seen(splits: Splits, fields: Sequence[Field]) -> list[SeenCount]:
+    """Return for each split but train how many spans of each label have a text that train has."""
+    counts = []
+    for field in (field for field in fields if field.kind == "spans"):
+        known = {
+            (span.label, _key(document, span))
+            for document in splits.get("train", ())
+            for span in _spans(document, field)
+        }
+        texts = {text for _, text in known}
+        for split in (split for split in labeled(splits) if split != "train"):
+            for label in field.labels:
+                keys = [
+                    _key(document, span)
+                    for document in splits[split]
+                    for span in _spans(document, field)
+                    if span.label == label
+                ]
+                seen = sum((label, key) in known for key in keys)
+                other = sum(key in texts and (label, key) not in known for key in keys)
+                counts.append(SeenCount(split, field.name, label, len(keys), seen, other))
+    return counts
+
+
+def seen_entities(counts: Sequence[SeenCount]) -> Iterator[Issue]:
+    """Yield an issue for each field and split in which most spans have a text that train has with the same label."""
+    for split, field in dict.fromkeys((count.split, count.field) for count in counts):
+        rows = [count for count in counts if (count.split, count.field) == (split, field)]
+        total, seen = sum(row.spans for row in rows), sum(row.seen for row in rows)
+        if total and seen > MOSTLY_SEEN * total:
+            message = (
+                f'field "{field}": {seen / total:.0%} of the spans of {split} have a text that train has with the same '
+                "label: scores say little about new ones."
+            )
+            yield Issue("seen_entities", "note", message, seen, total, (), split, field)
+
+
+def _spans(document: Document, field: Field) -> Sequence[Span]:
+    return document.gold.get(field.name, ()) if field.kind == "spans" else ()
+
+
+def _key(document: Document, span: Span) -> str:
+    return " ".join(document.text[span.start : span.end].casefold().split())
+
+
+def _place(split: str, document: Document, span: Span) -> Place:
+    return Place.of(split, document, span.start, span.end, given=span.label)
