@@ -37,12 +37,12 @@ class Format:
         write: The writer; None for a format that is only read.
         holds: The features that the writer keeps.
         options: The options of reader and writer.
-        endings: The endings of its files by which a writer is chosen, in lower case with their dot.
         detect: Returns whether a file or folder that exists seems to have this format. It never raises, and reads the
             beginning of a file only.
         package: The package that the format needs beyond those of electra_ie, imported late.
         extra: The extra of electra_ie that installs it.
         reduce: Removes and counts what the format cannot hold beyond the missing features, such as white space.
+        endings: The endings of its files by which a writer is chosen, in lower case with their dot.
     """
 
     name: str
@@ -51,11 +51,11 @@ class Format:
     write: Write | None = None
     holds: frozenset[Feature] = frozenset()
     options: Mapping[str, Option] = field(default_factory=dict)
-    endings: tuple[str, ...] = ()
     detect: Callable[[Path], bool] = lambda path: False
     package: str = ""
     extra: str = ""
     reduce: Callable[[AnnotatedDocument, Mapping[str, Any]], tuple[AnnotatedDocument, Losses]] = nothing_more
+    endings: tuple[str, ...] = ()
 
     def check_installed(self) -> None:
         """Raise UserError if the package that the format needs is not installed."""

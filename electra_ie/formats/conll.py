@@ -193,4 +193,4 @@ def detect(path: Path) -> bool:
     return bool(found) and all(tag in OUTSIDE or TAG.fullmatch(tag) for tag in found)
 
 
-CONLL = Format("conll", "CoNLL columns", read, write, HOLDS, OPTIONS, detect, reduce=reduce)
+CONLL = Format("conll", "CoNLL columns", read, write, HOLDS, OPTIONS, detect, reduce=reduce, endings=(".conll",))

@@ -319,4 +319,4 @@ def detect(path: Path) -> bool:
     return False
 
 
-CONLLU = Format("conllu", "CoNLL-U", read, write, HOLDS, OPTIONS, detect, "conllu", "formats", reduce)
+CONLLU = Format("conllu", "CoNLL-U", read, write, HOLDS, OPTIONS, detect, "conllu", "formats", reduce, (".conllu",))

@@ -272,5 +272,15 @@ HOLDS = frozenset({
     Feature.PREDICTED, Feature.METADATA,
 })  # fmt: skip
 DOCBIN = Format(
-    "docbin", "DocBin of spaCy", read, write, HOLDS, OPTIONS, detect, package="spacy", extra="formats", reduce=reduce
+    "docbin",
+    "DocBin of spaCy",
+    read,
+    write,
+    HOLDS,
+    OPTIONS,
+    detect,
+    package="spacy",
+    extra="formats",
+    reduce=reduce,
+    endings=(".spacy",),
 )

@@ -188,4 +188,16 @@ def detect(path: Path) -> bool:
     return path.suffix.lower() in (".xlsx", ".xlsm") and path.is_file() and zipfile.is_zipfile(path)
 
 
-EXCEL = Format("xlsx", "Excel", read, write, HOLDS, OPTIONS, detect, package="openpyxl", extra="formats", reduce=reduce)
+EXCEL = Format(
+    "xlsx",
+    "Excel",
+    read,
+    write,
+    HOLDS,
+    OPTIONS,
+    detect,
+    package="openpyxl",
+    extra="formats",
+    reduce=reduce,
+    endings=(".xlsx",),
+)

@@ -238,4 +238,4 @@ def _is_own(record: Mapping[str, Any]) -> bool:
     )
 
 
-JSON_LINES = Format("jsonl", "JSON lines", read, write, frozenset(Feature), OPTIONS, (".jsonl",), detect)
+JSON_LINES = Format("jsonl", "JSON lines", read, write, frozenset(Feature), OPTIONS, detect, endings=(".jsonl",))

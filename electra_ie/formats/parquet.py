@@ -259,4 +259,4 @@ def detect(path: Path) -> bool:
         return False
 
 
-PARQUET = Format("parquet", "Parquet", read, write, HOLDS, COLUMNS, detect, reduce=reduce)
+PARQUET = Format("parquet", "Parquet", read, write, HOLDS, COLUMNS, detect, reduce=reduce, endings=(".parquet",))

@@ -206,4 +206,4 @@ HOLDS = frozenset({
     Feature.IDS, Feature.SPANS, Feature.NESTED, Feature.CROSSING, Feature.EQUAL, Feature.SPAN_REFERENCES,
     Feature.METADATA,
 })  # fmt: skip
-PUBTATOR = Format("pubtator", "PubTator", read, write, HOLDS, detect=detect, reduce=reduce)
+PUBTATOR = Format("pubtator", "PubTator", read, write, HOLDS, detect=detect, reduce=reduce, endings=(".pubtator",))

@@ -104,9 +104,9 @@ def data_files(task: Task, settings: TrainSettings) -> Iterator[tuple[str, str]]
     hints = {hint.file: task.folder / hint.file for hint in task.hints if hint.file}
     for name, path in {**dict(task_files(task, settings)), **dict(_existing(task, hints))}.items():
         yield name, hashing.of_path(path)
-    for path in texts_added(task, settings):
-        if Path(path).is_file() or Path(path).is_dir():
-            yield path, hashing.of_path(Path(path))
+    for added in texts_added(task, settings):
+        if Path(added).is_file() or Path(added).is_dir():
+            yield added, hashing.of_path(Path(added))
 
 
 def task_files(task: Task, settings: TrainSettings) -> Iterator[tuple[str, Path]]:
