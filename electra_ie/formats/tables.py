@@ -275,7 +275,17 @@ def _has_ending(*endings: str) -> Any:
 
 def _separated(name: str, title: str, delimiter: str, quotes: bool) -> Format:
     options = {**layout(delimiter, quotes), **COLUMNS, **CELLS}
-    return Format(name, title, _read, _write, HOLDS, options, _has_ending(f".{name}"), reduce=_reduce_separated)
+    return Format(
+        name,
+        title,
+        _read,
+        _write,
+        HOLDS,
+        options,
+        _has_ending(f".{name}"),
+        reduce=_reduce_separated,
+        endings=(f".{name}",),
+    )
 
 
 CSV = _separated("csv", "comma-separated values", ",", quotes=True)
