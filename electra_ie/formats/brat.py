@@ -38,13 +38,13 @@ from electra_ie.formats.base import Format
 from electra_ie.formats.features import PAIR, Feature, Losses
 from electra_ie.formats.spans import SpanReader, explain_offsets
 from electra_ie.formats.units import UTF_8, UTF_16, convert
-from electra_ie.formats.writable import BLANK, name, numbered, one_line, refuse_other_than_text
+from electra_ie.formats.writable import BLANK, name, one_line, refuse_other_than_text
 
 HOLDS = frozenset(Feature) - {
     Feature.LAYERS, Feature.DOCUMENT_NOTES, Feature.LABELS, Feature.QUESTIONS, Feature.SCORES, Feature.PREDICTED,
     Feature.METADATA,
 }  # fmt: skip
-SPAN = re.compile(r"T\S*\t([^\t]+?) (\d+ \d+(?:;\d+ \d+)*)\t(.*)", re.DOTALL)
+SPAN = re.compile(r"T\S*\t([^\t]+?) (\d{1,15} \d{1,15}(?:;\d{1,15} \d{1,15})*)\t(.*)", re.DOTALL)
 LINE = re.compile(r"([RAEMN]\d\S*|#\S*|\*)[\t ](.*)", re.DOTALL)
 """Lines that are not spans: relations, attributes (M in old files), events, references, notes, equivalences."""
 ATTRIBUTE = re.compile(r"(\S+) (\S+)(?: (.*))?", re.DOTALL)
@@ -440,7 +440,7 @@ def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[s
 
 def _names(documents: Sequence[AnnotatedDocument], path: Path) -> list[str]:
     """Return the path of each document below the folder, without an ending."""
-    number, names, ids = numbered(len(documents)), [], dict[str, str]()
+    width, names, ids = max(4, len(str(len(documents)))), [], dict[str, str]()
     for index, document in enumerate(documents, start=1):
         if document.id:
             folded = unicodedata.normalize("NFC", document.id).casefold()
@@ -448,7 +448,7 @@ def _names(documents: Sequence[AnnotatedDocument], path: Path) -> list[str]:
                 message = f'the ids of two documents are "{ids[folded]}" and "{document.id}", which need the same file.'
                 raise UserError(message, file=path, remedy="Give them ids that differ by more than their case.")
             ids[folded] = document.id
-        names.append(document.id or f"unnamed-{number(index)}")
+        names.append(document.id or f"unnamed-{index:0{width}}")
     return names
 
 

@@ -47,10 +47,11 @@ class Row:
 
 @dataclass(slots=True)
 class Block:
-    """A sentence: the comments before it, and its rows; it may have comments only."""
+    """A sentence: the comments before it, and its rows; it may have comments only. invalid: a row is missing."""
 
     comments: list[Row] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    invalid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ def blocks(path: Path, options: Mapping[str, Any], on_error: OnError, expected: 
                 check(row, width, expected, options)
             except UserError as error:
                 on_error(error)
+                block.invalid = True
                 continue
             block.rows.append(row)
     if block.rows or block.comments:

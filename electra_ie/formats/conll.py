@@ -59,11 +59,11 @@ LOOKED_AT = 200
 
 
 def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[AnnotatedDocument]:
-    """Yield the sentences of a file. They are not annotated if the file has one column.
+    """Yield the sentences of a file, without those with an invalid line. One column has no annotation.
 
     A sentence without a comment that names its id gets the name of the file and the number of its first line as its id.
     """
-    found = list(blocks(path, options, on_error, Expected()))
+    found = [block for block in blocks(path, options, on_error, Expected([NO_TAG])) if not block.invalid]
     reader = _Reader(path, found, options)
     surfaces = [reader.surfaces(block) for block in found]
     glued = without_blanks(surfaces) if options["join"] == "auto" else [False] * len(surfaces)

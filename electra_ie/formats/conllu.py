@@ -91,6 +91,9 @@ class _Reader:
             match = GLOBAL_COLUMNS.match(line) if number == 1 else None
             if match:
                 self.columns = tuple(match[1].lower().split())
+                if not {"id", "form"} <= set(self.columns):
+                    message = f"the columns are {match[1].strip()[:60]!r}."
+                    raise SourceLine(str(self.path), 1).error(message, "ID and FORM must be among them.")
             if line.strip():
                 block.append((number, line.strip()))
             elif block:
@@ -121,7 +124,9 @@ class _Reader:
         sentence = _Sentence(source, keys)
         last = 0
         for token in tokens:
-            id = token.get("id")
+            id = token["id"]
+            if id is None:
+                raise source.error(f'the word "{token["form"][:40]}" has no id.', "Number the words from 1.")
             if isinstance(id, tuple) and id[1] == "-":
                 self._word(sentence, token)
                 last = id[2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
@@ -36,9 +35,3 @@ def refuse_other_than_text(document: AnnotatedDocument, content: str, path: Path
     if match := NO_TEXT.search(content):
         message = f'the document "{document.id}" contains U+{ord(match[0]):04X}, which a text file cannot hold.'
         raise UserError(message, file=path, remedy="Remove the character from the document.")
-
-
-def numbered(documents: int) -> Callable[[int], str]:
-    """Return the function that numbers documents, all numbers with the same width."""
-    width = max(4, len(str(documents)))
-    return lambda number: f"{number:0{width}}"

@@ -67,10 +67,11 @@ def test_file_of_one_column_is_not_annotated(tmp_path):
 
 
 def test_every_invalid_sentence_is_an_error_with_its_line(tmp_path):
-    path = write(tmp_path, "a.conll", "Ann B-PER\n\nBo PER\n\n# text = gone\n\nIs O\n")
+    path = write(tmp_path, "a.conll", "Ann B-PER\n\nBo PER\n\n# text = gone\n\nAm B-PER\nI\n\nIs O\n")
     errors = ErrorCollector()
     assert [result.text for result in CONLL.documents(path, on_error=errors.add)] == ["Ann", "Is"]
     assert [str(error).split("a.conll:")[1][:30] for error in errors.first] == [
+        "8: this line has 1 columns, an",
         '3: "PER" is not a tag, and oth',
         "5: there is a text in a commen",
     ]
@@ -95,8 +96,10 @@ def test_written_file_has_words_tags_ids_and_texts(tmp_path):
 
 @pytest.mark.parametrize("text", ["#", "# #", "# id = x", "-DOCSTART-", "", "\ufeffa", "a\u2028b\x85c", "#\tO"])
 def test_text_like_the_syntax_is_read_back(tmp_path, text):
-    CONLL.save([document(text)], tmp_path / "out")
-    assert [result.text for result in CONLL.documents(tmp_path / "out")] == [text]
+    CONLL.save([document(text), AnnotatedDocument("2", f"{text}!", layers=None)], tmp_path / "out")
+    assert [(result.text, result.layers) for result in CONLL.documents(tmp_path / "out")] == [
+        (text, ("",)), (f"{text}!", None)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

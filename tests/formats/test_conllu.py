@@ -102,6 +102,21 @@ def test_every_invalid_sentence_is_an_error_with_its_line(tmp_path, caplog):
     assert "1 brackets of entities" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("# global.columns = ID NE\n1\tO\n", "ID and FORM"),
+        (rows("_ Ann _"), '"Ann" has no id'),
+        ("1\tA\xff", "not UTF-8"),
+    ],
+)
+def test_invalid_file_is_an_error(tmp_path, content, words):
+    path = tmp_path / "a.conllu"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(UserError, match=words):
+        list(CONLLU.documents(path))
+
+
 def test_written_file_is_conllu_with_exact_white_space(tmp_path):
     spans = (AnnotatedSpan("1", "P", ((1, 8),)), AnnotatedSpan("2", "Q|R", ((9, 14),)))
     documents = [
