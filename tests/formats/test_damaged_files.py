@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def damaged(raw, damages):
     [
         ("bioc", "x.xml", {}),
         ("bioc", "x.json", {}),
+        ("docbin", "x.spacy", {}),
         ("pubtator", "x.txt", {}),
         ("cas", "x/1_1.xmi", {}),
         ("cas", "x/TypeSystem.xml", {}),
@@ -52,7 +54,9 @@ def test_a_damaged_file_is_read_or_refused(name, file, options, damages):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / file.split("/")[0]
         FORMATS[name].save([DOCUMENT], path, options)
-        (Path(folder) / file).write_bytes(damaged((Path(folder) / file).read_bytes(), damages))
+        raw = (Path(folder) / file).read_bytes()
+        inner = zlib.compress(damaged(zlib.decompress(raw), damages)) if name == "docbin" else damaged(raw, damages)
+        (Path(folder) / file).write_bytes(inner)
         with suppress(UserError):
             list(FORMATS[name].documents(path))
         FORMATS[name].detect(path)
