@@ -78,6 +78,20 @@ class _Inference:
 
     def result(self) -> Inferred:
         """Return the fields and the documents with their gold."""
+        self._find_fields()
+        if not self.fields and self._take_values():
+            self._find_fields()
+        self._say_values()
+        for spans in self.spans:
+            spans.report()
+        found = [
+            Document(document.id, document.text, gold, document.file, document.line)
+            for document, gold in zip(self.documents, self.gold, strict=True)
+        ]
+        return Inferred(tuple(self.fields), found, list(dict.fromkeys(self.said)))
+
+    def _find_fields(self) -> None:
+        """Add the fields of all layers and questions."""
         layers = dict.fromkeys(layer for document in self.documents for layer in document.layers or ())
         questions = dict.fromkeys(name for document in self.documents for name in document.labels)
         for name in layers:
@@ -87,13 +101,26 @@ class _Inference:
                 self._question(name)
             elif mixed := sum(bool(document.labels.get(name)) for document in self.documents):
                 self.said.append(f'"{name}" is a field of spans: its labels of {mixed:,} whole documents are not read')
-        for spans in self.spans:
-            spans.report()
-        found = [
-            Document(document.id, document.text, gold, document.file, document.line)
-            for document, gold in zip(self.documents, self.gold, strict=True)
+
+    def _take_values(self) -> bool:
+        """Take the texts among the other values of records, such as columns of tables, as answers to questions."""
+        texts = [
+            {key: (value,) for key, value in document.metadata.items() if isinstance(value, str) and value.strip()}
+            for document in self.documents
         ]
-        return Inferred(tuple(self.fields), found, self.said)
+        if not any(texts):
+            return False
+        keys = Counter(key for labels in texts for key in labels)
+        self.said.append(f"nothing is marked as a label, so columns and other values count as labels: {_listed(keys)}")
+        self.documents = [
+            replace(
+                document,
+                labels={**labels, **document.labels},
+                metadata={key: value for key, value in document.metadata.items() if key not in labels},
+            )
+            for document, labels in zip(self.documents, texts, strict=True)
+        ]
+        return True
 
     def _bare(self, document: AnnotatedDocument) -> AnnotatedDocument:
         """Return a document as a person has labeled it."""
@@ -112,6 +139,9 @@ class _Inference:
             losses += reduced(document, EXPRESSED)[1]
         for name, number in losses.items():
             self.said.append(f"{name}: {number:,} are not read, since no field expresses them")
+
+    def _say_values(self) -> None:
+        """Count the other values of records."""
         keys = Counter(key for document in self.documents for key in document.metadata)
         if keys:
             self.said.append(f"these values are neither texts of labels nor spans, and not read: {_listed(keys)}")

@@ -40,7 +40,7 @@ OPTIONS = {"text": Option("text"), "id": Option("id")}
 ONE_LAYER = "spans"
 """The key of spans without a layer."""
 RESERVED = ("_layers", "_relations", "_events", "_notes", "_metadata", "_scores", "_predicted")
-FOREIGN = ("answer", "annotations", "_input_hash", "_task_hash")
+FOREIGN = ("answer", "annotation_id", "annotations", "annotator", "_input_hash", "_task_hash")
 """Keys of records of Prodigy and Label Studio. Those of doccano have spans as lists, or with a `start_offset`."""
 LOOKED_AT, HEAD = 50, 2**20
 """Records, and bytes, from which the format of a file is detected."""

@@ -79,6 +79,7 @@ def test_json_lines_are_detected(tmp_path, content):
             {"text": "a", "entities": [{"id": 1, "start_offset": 0, "end_offset": 1, "label": "X"}], "relations": []}
         ),
         json.dumps([{"id": 1, "data": {"text": "a"}, "annotations": []}]),
+        json.dumps([{"id": 1, "text": "a", "topic": "x", "annotator": 1, "annotation_id": 2}]),
         lines({"body": "a"}),
         lines({"text": None}),
         '{"text": "cut',
@@ -203,12 +204,13 @@ def test_what_tasks_cannot_express_is_counted():
         {"entities": (Span(0, 13, "PAYER"), Span(14, 23, "AMOUNT"))},
         {},
     ]
-    assert result.assumptions[:-1] == [
+    assert result.assumptions == [
         "1 documents are labeled by a model only: they count as unlabeled",
         "1 spans of several fragments are read from their first character to their last",
         "relations: 1 are not read, since no field expresses them",
         "events: 1 are not read, since no field expresses them",
         "attributes of spans: 1 are not read, since no field expresses them",
+        "entities: spans (1 documents; PAYER 1, AMOUNT 1)",
         "these values are neither texts of labels nor spans, and not read: page 1",
     ]
 
@@ -225,6 +227,24 @@ def test_values_that_are_no_labels_are_not_fields():
     assert result.assumptions[0] == '"title" is not a field: 12 different values in 12 answers are not labels'
     assert result.assumptions[1] == '"source" is not a field: all 12 documents have the same label, "bank"'
     assert result.assumptions[3] == '"x" is not a field: no document has a label'
+
+
+def test_columns_of_a_table_are_labels_if_nothing_else_is():
+    def row(number: int) -> dict:
+        return {"topic": "ab"[number % 2], "memo": f"memo {number}", "page": number}
+
+    documents = [AnnotatedDocument(str(number), TEXT, layers=None, metadata=row(number)) for number in range(12)]
+    result = inferred(*documents)
+    assert result.fields == (Field("topic", "classes", ("a", "b")),)
+    assert [document.gold["topic"] for document in result.documents] == list("ab" * 6)
+    assert result.assumptions == [
+        "nothing is marked as a label, so columns and other values count as labels: topic 12, memo 12",
+        "topic: classes, exactly one label in each of its documents (12 documents; a 6, b 6)",
+        '"memo" is not a field: 12 different values in 12 answers are not labels',
+        "these values are neither texts of labels nor spans, and not read: page 12",
+    ]
+    marked = AnnotatedDocument("x", TEXT, spans((0, 8, "PAYER")))
+    assert [field.name for field in inferred(marked, *documents).fields] == ["entities"]
 
 
 def test_white_space_at_edges_is_no_part_of_a_span_and_a_span_of_it_is_an_error():
