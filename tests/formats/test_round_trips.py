@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from electra_ie.formats import FORMATS
-from electra_ie.formats.annotations import AnnotatedDocument, canonical
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute, canonical
 from electra_ie.formats.features import Feature, features, reduced
 
 WRITTEN = [format for format in FORMATS.values() if format.write]
@@ -56,6 +56,20 @@ def test_reduced_document_has_none_of_the_features_that_are_not_held(document, h
 def test_nothing_is_lost_where_all_features_are_held(document):
     assert reduced(document, frozenset(Feature)) == (document, {})
     assert set(features(document)) <= {feature.value for feature in Feature}
+
+
+def test_features_are_counted_each_as_if_all_others_were_held():
+    spans = (
+        AnnotatedSpan("T1", "A", ((0, 9),)),
+        AnnotatedSpan("T2", "B", ((0, 9),)),
+        AnnotatedSpan("T3", "C", ((2, 4),), attributes=(Attribute("sure"),)),
+        AnnotatedSpan("T4", "D", ((6, 8), (10, 12))),
+    )
+    counts = features(AnnotatedDocument("", "a long enough text", spans))
+    assert counts == {
+        "spans": 4, "spans with the offsets of others": 1, "spans within others": 1, "spans that cross others": 1,
+        "spans of several fragments": 1, "attributes of spans": 1,
+    }  # fmt: skip
 
 
 @given(annotated.documents())
