@@ -183,6 +183,13 @@ def test_a_fault_names_line_and_task(tmp_path, broken, message):
     assert error.startswith("3: task 1: ") and message in error
 
 
+def test_a_score_that_is_no_probability_is_counted(tmp_path, caplog):
+    prediction = {"result": [region(2, 6, "ACME", "A", score=7.5)]}
+    (document,) = read("label_studio", write_array(tmp_path / "x.json", task(predictions=[prediction])))
+    assert document.spans[0].score is None
+    assert "1 scores that are no probabilities are not read" in caplog.text
+
+
 def test_an_id_twice_is_refused(tmp_path):
     documents, (error,) = faults("label_studio", write_array(tmp_path / "x.json", task(), task(), task(id=2)))
     assert len(documents) == 2 and error.startswith('3: task 1: the id "1" is that of a record before, too.')
