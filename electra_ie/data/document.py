@@ -36,10 +36,12 @@ class Document:
     file: str = ""
     line: int = 0
     """The position of the record, for messages: its file and first line (from 1)."""
+    origins: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """The number of its spans by who made them, where the format says it: `person`, `model`, `corrected`."""
 
     def unlabeled(self) -> Document:
         """Return the document without gold."""
-        return replace(self, gold={})
+        return replace(self, gold={}, origins={})
 
 
 @dataclass(frozen=True, slots=True)

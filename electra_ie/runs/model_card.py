@@ -24,6 +24,12 @@ from electra_ie.runs.usage_snippets import StockFolder, loading
 
 SHOWN_EXAMPLES = 3
 DASH = "–"
+MADE_BY = {
+    "person": "by a person",
+    "model": "predicted by a model and accepted by a person",
+    "corrected": "predicted by a model and corrected by a person",
+}
+"""Descriptions of the origins of labels."""
 """Shown for an undefined value."""
 
 LIMITS = {
@@ -430,8 +436,17 @@ def _data(facts: RunSummary) -> Iterator[str]:
         absent = [_plain(label) for label in field.labels if label not in counts]
         unseen = f" **Never: {', '.join(absent)}.**" if absent else ""
         yield f"- `{field.name}`: {seen}.{unseen}"
+    yield from _origins(facts)
     yield from _hints(facts)
     yield from _overlap(facts.audit["overlap"])
+
+
+def _origins(facts: RunSummary) -> Iterator[str]:
+    """Yield who made the spans of each labeled split, where the files say it."""
+    for split, counts in facts.audit.get("label_origins", {}).items():
+        listed = ", ".join(f"{count:,} {MADE_BY[name]}" for name, count in counts.items())
+        yield ""
+        yield f"Labeled spans of {split} by origin: {listed}."
 
 
 def _hints(facts: RunSummary) -> Iterator[str]:

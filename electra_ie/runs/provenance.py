@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ def write_audit(
         "seeds": {"seed": settings.seed},
         "data": dict(data_files(task, settings)),
         "splits": {name: split_sum(documents) for name, documents in splits.items()},
+        **({"label_origins": origins} if (origins := _label_origins(splits)) else {}),
         **({"hints": {hint.name: hint_sum(hint) for hint in corpus.hints}} if corpus.hints else {}),
         "adaptation": adaptation,
         "code": code_now(),
@@ -75,6 +77,12 @@ def write_audit(
     write(run / AUDIT, json.dumps(audit, indent=2, ensure_ascii=False) + "\n")
     _warn_of_test(overlap)
     return audit
+
+
+def _label_origins(splits: Mapping[str, Sequence[Document]]) -> dict[str, dict[str, int]]:
+    """Return the number of labeled spans of each split by who made them, where the files say it."""
+    counts = {name: sum((Counter(document.origins) for document in docs), Counter()) for name, docs in splits.items()}
+    return {name: dict(sorted(counted.items())) for name, counted in counts.items() if counted}
 
 
 def read_audit(run: Path) -> dict[str, Any]:

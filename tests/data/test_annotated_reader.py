@@ -121,5 +121,15 @@ def test_json_lines_are_read_by_both_readers_alike(tmp_path):
     assert [document.gold for document in READERS["jsonl"].read(path, [NAMES, RISK, TOPIC])] == gold
 
 
+def test_origins_are_counted_by_both_readers(tmp_path):
+    spans = (replace(PAYER, layer="names", origin="model"), replace(AMOUNT, layer="names", origin="corrected"))
+    FORMAT.save([replace(DOCUMENT, spans=spans, layers=("names",))], tmp_path / "data.jsonl")
+    options = {name: option.default for name, option in (FORMAT.options | annotated.OPTIONS).items()}
+    [first] = annotated.read(FORMAT, tmp_path / "data.jsonl", [NAMES], options, pytest.fail)
+    [second] = READERS["jsonl"].read(tmp_path / "data.jsonl", [NAMES])
+    assert first.origins == second.origins == {"model": 1, "corrected": 1}
+    assert first.unlabeled().origins == {}
+
+
 def test_every_annotation_format_can_be_that_of_a_task():
     assert FORMATS.keys() <= READERS.keys()

@@ -79,7 +79,8 @@ class AnnotationReader:
             if labels is not None:
                 gold[field.name] = self._labels(labels, field, source)
                 self.answered[field.name] += 1
-        return Document(id, document.text, gold, *source.position)
+        origins = Counter(span.origin for span in document.spans if span.origin)
+        return Document(id, document.text, gold, *source.position, origins)
 
     def _span_gold(self, document: AnnotatedDocument, layers: Sequence[str], source: SourceLine) -> dict[str, Any]:
         """Return the spans of each field: those of its layer, or of all layers that are not named as a field."""

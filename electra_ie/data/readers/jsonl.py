@@ -16,6 +16,7 @@ from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.readers.gold import Spans, check_label, flags
 from electra_ie.data.readers.keys import Keys
+from electra_ie.formats.annotations import ORIGINS
 from electra_ie.formats.json_values import id_of, parse, text_of
 from electra_ie.formats.options import Option
 from electra_ie.formats.spans import explain_offsets
@@ -109,7 +110,8 @@ class Records:
         labeled = () if answer in ("reject", "ignore") else self.fields
         gold = gold_of_record(record, labeled, self.options, text, self.spans, source)
         self.answers[answer] += 1
-        return Document(id or f"{self.stem}-{source.line}", text, gold, *source.position)
+        origins = origins_of(record, [field for field in labeled if field.kind == "spans"])
+        return Document(id or f"{self.stem}-{source.line}", text, gold, *source.position, origins)
 
     def report(self) -> None:
         """Warn of corrected spans, keys that are not read, and rejected records.
@@ -182,6 +184,12 @@ def gold_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLin
     if field.kind == "spans" and isinstance(value, list):
         return spans.gold(span_of(item, field, text, spans, source) for item in value)
     raise shape_error(value, field, source)
+
+
+def origins_of(record: Mapping[str, Any], fields: Sequence[Field]) -> Counter[str]:
+    """Return the number of spans of these fields by their "origin", as the format jsonl of `convert` writes it."""
+    spans = [span for field in fields for span in record.get(field.column) or ()]
+    return Counter(span["origin"] for span in spans if isinstance(span, dict) and span.get("origin") in ORIGINS[1:])
 
 
 def shape_error(value: Any, field: Field, source: SourceLine) -> UserError:
