@@ -102,8 +102,8 @@ def settings_files(run: Path) -> dict[str, str]:
 def data_files(task: Task, settings: TrainSettings) -> Iterator[tuple[str, str]]:
     """Yield name and hash of each data file or folder that the run reads. Files of the task have their name in it."""
     hints = {hint.file: task.folder / hint.file for hint in task.hints if hint.file}
-    for name, path in {**dict(task_files(task, settings)), **dict(_existing(task, hints))}.items():
-        yield name, hashing.of_path(path)
+    for name, file in {**dict(task_files(task, settings)), **dict(_existing(task, hints))}.items():
+        yield name, hashing.of_path(file)
     for path in texts_added(task, settings):
         if Path(path).is_file() or Path(path).is_dir():
             yield path, hashing.of_path(Path(path))
