@@ -15,6 +15,7 @@ from electra_ie import Task, UserError
 from electra_ie.common.hashing import of_path
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.in_memory import resolve
+from electra_ie.data.readers import READERS
 from electra_ie.runs.provenance import data_files
 
 TOPICS = datasets.ClassLabel(names=["trade", "travel"])
@@ -118,6 +119,9 @@ def test_folder_of_the_data_itself_may_be_the_data_set(tmp_path):
     ("name: set, text: body, tokens: words", "{train: train}", FIELDS, 'neither a column "body" nor "words"'),
     ("name: set, revision: main", "{train: train}", FIELDS, "the data set is local"),
     ("name: empty", "{train: train}", FIELDS, "the folder of the data set is empty"),
+    ("name: set/state.json", "{train: train}", FIELDS, "there is no such data set"),
+    ("name: set/dataset_dict.json", "{train: train}", FIELDS, "is a file, not a folder"),
+    ("name: acme/other", "{train: train}", FIELDS, "acme/other: the hub cannot be reached, and the data set is not in the cache"),
     ("name: set/other", "{train: train}", FIELDS, "there is no such data set"),
     ("name: a b", "{train: train}", FIELDS, "there is no such data set"),
     ("name: script", "{train: train}", FIELDS, "revision: refs/convert/parquet"),
@@ -132,6 +136,12 @@ def test_data_sets_that_cannot_be_read_are_refused(tmp_path, options, files, fie
     with pytest.raises(UserError) as caught:
         task_file(tmp_path, options, files, fields).read("train")
     assert words in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_folder_that_does_not_exist_is_not_sought_on_the_hub(tmp_path):
+    with pytest.raises(UserError, match="no such folder of a data set"):
+        list(READERS["datasets"].read(tmp_path / "none" / "train", ()))
 
 
 @pytest.mark.parametrize("name", ["../set", "/etc"])
@@ -164,10 +174,6 @@ def test_data_sets_of_the_hub_are_read_and_then_offline(tmp_path):
         task_file(tmp_path, "name: acme/memos", "{train: train}")
         assert "{'topic': 'trade', 'risks': ()}" in read_in_a_process(tmp_path, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0")
     assert "'travel'" in read_in_a_process(tmp_path, HF_HUB_OFFLINE="1")
-    task_file(tmp_path, "name: acme/other", "{train: train}")
-    offline = read_in_a_process(tmp_path, HF_HUB_OFFLINE="1")
-    assert "acme/other: the hub cannot be reached, and the data set is not in the cache" in offline
-    assert len(offline.splitlines()) == 1
 
 
 def test_task_of_the_hub_is_found_again_by_its_file(tmp_path):

@@ -96,7 +96,13 @@ def _split(folder: Path, split: str, options: Mapping[str, Any]) -> tuple[Any, M
 
 
 def _check_local(path: Path, options: Mapping[str, Any]) -> None:
-    """Raise UserError for a local data set with a revision, or a folder without files."""
+    """Raise UserError for a local data set with a revision, or a path that is no folder, or an empty one.
+
+    The library takes a path that is no folder for a name on the hub.
+    """
+    if not path.is_dir():
+        message = "the data set is a file, not a folder." if path.exists() else "there is no such folder of a data set."
+        raise UserError(message, file=path, remedy="Name the folder of the files, or read a file with its own format.")
     if options["revision"]:
         message = f"the option revision is {options['revision']!r}, and the data set is local."
         raise UserError(message, file=path, remedy="Omit it, or give the name of a data set on the hub.")
