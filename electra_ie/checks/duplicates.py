@@ -67,9 +67,7 @@ def find_duplicates(splits: Splits) -> Duplicates:
             first = group[within][0]
             exact[of, within].update({index: first for index in group[of] if of != within or index != first})
     search = _NearSearch(names, splits, groups)
-    near = {
-        pair: {index: other for index, other in search.near[pair].items() if index not in exact[pair]} for pair in pairs
-    }
+    near = {pair: search.near[pair] for pair in pairs}
     return Duplicates(exact, near, groups, len(search.sketches))
 
 
