@@ -146,6 +146,19 @@ def convert(
 
 
 @app.command()
+def formats(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/formats.md.")] = False,
+) -> None:
+    """List the annotation formats that convert, init and task.yaml know, with their options."""
+    from electra_ie.cli.formats import formats_markdown, show_formats
+
+    if markdown:
+        typer.echo(formats_markdown(), nl=False)
+    else:
+        show_formats()
+
+
+@app.command()
 def check(
     task: Annotated[str, typer.Argument(help="Name of a task, or path of a task.yaml.", show_default=False)],
     data: Data = None,
@@ -452,6 +465,32 @@ def extract(
     failed = len(counts.faults)
     notice(f"{summary}; {failed:,} of {counts['documents'] + failed:,} could not be read")
     raise typer.Exit(3)
+
+
+@app.command()
+def suggest(
+    run: Run,
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Texts, as for extract.", show_default=False)],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="File or folder to write; it may not exist.", show_default=False)
+    ],
+    to: Annotated[
+        str | None, typer.Option(help="Format of the output [default: by its ending].", show_default=False)
+    ] = None,
+    write: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Option of the format. Can be repeated.", show_default=False),
+    ] = None,
+    lossy: Annotated[bool, typer.Option("--lossy", help="Write although something is lost.")] = False,
+) -> None:
+    """Write what a run finds in texts as predictions for an annotation tool, the least certain text first.
+
+    Exit codes: 0, written; 1, the format cannot hold something and nothing was written; 2, an error.
+    """
+    from electra_ie.cli.convert import suggest_files
+
+    if not suggest_files(run, paths, Path(output), to, write or (), lossy):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The command `convert`: formats by name, by content or by ending, and the report of what is lost."""
+"""The commands `convert` and `suggest`: formats by name, content or ending, and the report of what is lost."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import yaml
 
-from electra_ie.common.errors import UserError, nearest
+from electra_ie.common.errors import UserError, nearest, raise_error
+from electra_ie.common.folders import count
 from electra_ie.common.logs import notice
 from electra_ie.formats import FORMATS, format_of
 from electra_ie.formats.base import Format
-from electra_ie.formats.conversion import Conversion, Side, convert
+from electra_ie.formats.conversion import Conversion, Side, convert, write_all
 from electra_ie.formats.detection import detect
 
 SHOWN = 10
@@ -35,7 +36,28 @@ def convert_files(
     write = format_of(formats[1]) if formats[1] else _by_ending(target)
     sides = (Side(source, read, _options(options[0], read)), Side(target, write, _options(options[1], write)))
     outcome = convert(*sides, lossy=lossy, check=check)
-    _report(outcome, sides)
+    _report(outcome, read.title, sides[1])
+    return outcome.is_complete
+
+
+def suggest_files(
+    run: str, paths: Sequence[str], target: Path, format: str | None, options: Sequence[str], lossy: bool
+) -> bool:
+    """Write what a run finds in texts as predictions for an annotation tool. Return whether the target is written."""
+    from electra_ie.inference.extractor import Extractor
+    from electra_ie.inference.inputs import Inbox
+    from electra_ie.inference.suggestions import suggestions
+    from electra_ie.runs.download import run_folder
+    from electra_ie.runs.layout import load_task
+
+    write = format_of(format) if format else _by_ending(target)
+    side = Side(target, write, _options(options, write))
+    side.check()
+    folder = run_folder(run)
+    inbox = Inbox(paths, load_task(folder))
+    documents = suggestions(Extractor.from_pretrained(folder), inbox.read(raise_error))
+    outcome = write_all(documents, side, lossy=lossy)
+    _report(outcome, f"the run {run}", side)
     return outcome.is_complete
 
 
@@ -64,12 +86,12 @@ def _options(texts: Sequence[str], format: Format) -> dict[str, Any]:
     return format.settle(values)
 
 
-def _report(outcome: Conversion, sides: tuple[Side, Side]) -> None:
-    """Print one line on what was read and written, and one for each kind of loss."""
-    source, target = sides
-    read = f"{outcome.documents:,} documents with {outcome.annotations:,} annotations from {source.format.title}"
+def _report(outcome: Conversion, origin: str, target: Side) -> None:
+    """Print one line on what was read, from where, and written, and one on what is lost."""
+    documents = count(outcome.documents, "document", "documents")
+    read = f"{documents} with {count(outcome.annotations, 'annotation', 'annotations')} of {origin}"
     if outcome.losses:
-        listed = "; ".join(f"{number:,} {name}" for name, number in sorted(outcome.losses.items()))
+        listed = ", ".join(f"{name} ({number:,})" for name, number in sorted(outcome.losses.items()))
         notice(f"{target.format.title} cannot hold: {listed}.")
     if outcome.different:
         more = f", and {len(outcome.different) - SHOWN} more" if len(outcome.different) > SHOWN else ""

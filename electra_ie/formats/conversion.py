@@ -50,6 +50,14 @@ class Side:
     format: Format
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    def check(self) -> None:
+        """Raise UserError if this side cannot be written: its path exists, or its format is only read."""
+        if self.format.write is None:
+            raise UserError(f"the format {self.format.name} is only read.", remedy="Choose another format to write.")
+        if os.path.lexists(self.path):
+            raise UserError("this path exists.", file=self.path, remedy="Give another path, or remove it.")
+        self.format.check_installed()
+
 
 def convert(source: Side, target: Side, lossy: bool = False, check: bool = False) -> Conversion:
     """Convert a file or folder to another format.
@@ -64,13 +72,15 @@ def convert(source: Side, target: Side, lossy: bool = False, check: bool = False
         UserError: Something in the source is invalid (the first ten errors are in its `errors`), two documents have the
             same id, the target exists, or a format needs a package. Nothing is written then.
     """
-    if target.format.write is None:
-        raise UserError(f"the format {target.format.name} is only read.", remedy="Choose another format to write.")
-    if os.path.lexists(target.path):
-        raise UserError("this path exists.", file=target.path, remedy="Give another path, or remove it.")
-    target.format.check_installed()
+    target.check()
     refuse_within(target.path, [source.path])
-    documents = read_all(source)
+    return write_all(read_all(source), target, lossy, check)
+
+
+def write_all(
+    documents: Sequence[AnnotatedDocument], target: Side, lossy: bool = False, check: bool = False
+) -> Conversion:
+    """Write documents, as `convert` does with those of its source."""
     losses: Losses = Losses()
     for document in documents:
         losses += target.format.reduced(document, target.options)[1]

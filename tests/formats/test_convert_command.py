@@ -1,0 +1,82 @@
+"""The command convert: formats, options, messages and exit codes."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from electra_ie.cli.app import app
+from electra_ie.common.errors import UserError
+from electra_ie.formats import FORMATS
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Relation, canonical
+
+DOCUMENT = AnnotatedDocument(
+    "1", "ACME paid EUR 900", (AnnotatedSpan("T1", "PAYER", ((0, 4),)), AnnotatedSpan("T2", "AMOUNT", ((10, 17),))),
+    (Relation("R1", "pays", (("Arg1", "T1"), ("Arg2", "T2"))),),
+)  # fmt: skip
+
+
+@pytest.fixture
+def source(tmp_path):
+    FORMATS["brat"].save([DOCUMENT], tmp_path / "corpus")
+    return tmp_path / "corpus"
+
+
+def convert(*arguments):
+    return CliRunner().invoke(app, ["convert", *map(str, arguments)])
+
+
+@pytest.fixture(autouse=True)
+def level(caplog):
+    caplog.set_level("INFO", logger="electra_ie")
+
+
+def test_formats_are_detected_and_the_result_is_checked(source, tmp_path, caplog):
+    result = convert(source, tmp_path / "out.jsonl", "--check")
+    assert result.exit_code == 0, result.output
+    [document] = FORMATS["jsonl"].documents(tmp_path / "out.jsonl")
+    assert canonical(document) == canonical(DOCUMENT)
+    assert "1 document with 3 annotations of brat to JSON lines" in caplog.text
+    back = convert(tmp_path / "out.jsonl", tmp_path / "again", "--to", "brat", "--check")
+    assert back.exit_code == 0, back.output
+    assert (tmp_path / "again" / "1.ann").read_bytes() == (source / "1.ann").read_bytes()
+
+
+def test_loss_ends_with_exit_code_1_and_the_counts(source, tmp_path, caplog):
+    result = convert(source, tmp_path / "out.conll")
+    assert result.exit_code == 1
+    errors = caplog.text
+    assert "CoNLL columns cannot hold: relations (1)." in errors
+    assert "nothing is written" in errors
+    assert not (tmp_path / "out.conll").exists()
+    assert convert(source, tmp_path / "out.conll", "--lossy").exit_code == 0
+    assert "ACME\tB-PAYER" in (tmp_path / "out.conll").read_text("utf-8")
+
+
+def test_options_of_both_formats_are_set(tmp_path):
+    (tmp_path / "in.jsonl").write_text(
+        '{"memo": "ACME paid", "names": [{"start": 0, "end": 4, "label": "PAYER"}]}', "utf-8"
+    )
+    result = convert(
+        tmp_path / "in.jsonl", tmp_path / "out.conll", "--from", "jsonl", "--read", "text=memo", "--write", "scheme=bioes",
+        "--lossy",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "ACME\tS-PAYER" in (tmp_path / "out.conll").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--from", "brad"], 'there is no format "brad". Did you mean "brat"?'),
+        (["--to", "conll", "--write", "shceme=io"], 'the format conll has no option "shceme". Did you mean "scheme"?'),
+        (["--to", "conll", "--write", "scheme=all"], "the option scheme is 'all'. It must be iob2 or bioes or io."),
+        (["--to", "conll", "--write", "scheme"], '"scheme" is not key=value.'),
+        ([], "the ending of this path does not name one format. Give the format with --to: "),
+    ],
+)
+def test_mistakes_in_the_command_are_one_line(source, tmp_path, arguments, message):
+    result = convert(source, tmp_path / "out.xyz", *arguments)
+    assert isinstance(result.exception, UserError)
+    assert message in str(result.exception)
+    assert not (tmp_path / "out.xyz").exists()
