@@ -383,9 +383,9 @@ def test_span_of_another_shape_is_refused_with_the_cause(tmp_path, span, words):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (json.dumps([GOOD]), "this is a JSON array, not one JSON object a line. Convert it: jq -c '.[]' a.json"),
+        (json.dumps([GOOD]), "this is a JSON array, not one JSON object a line. Convert it: electra-ie convert a.json"),
         (json.dumps([GOOD], indent=2), "this is a JSON array"),
-        (json.dumps([{"id": 1, "annotations": [], "data": GOOD}], indent=2), "Export CONLL2003 from Label Studio"),
+        (json.dumps([{"id": 1, "annotations": [], "data": GOOD}], indent=2), "Set format: label_studio"),
         (json.dumps(GOOD, indent=2), "this is a JSON object over several lines"),
         (json.dumps(GOOD, indent=2) * 2, "Convert it: jq -c . a.json"),
     ],

@@ -48,8 +48,7 @@ class Reader:
                 f"the format {self.name} cannot express the field {field.name} of kind {field.kind}, only "
                 f"{' and '.join(self.kinds)}."
             )
-            export = " From Label Studio, export CONLL2003 and set format: conll." if field.kind == "spans" else ""
-            raise UserError(message, file=file, line=line, remedy=f"Formats that can: {able}.{export}")
+            raise UserError(message, file=file, line=line, remedy=f"Formats that can: {able}.")
 
     def read(
         self,

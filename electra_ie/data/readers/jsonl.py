@@ -137,8 +137,8 @@ def refuse_other_json(path: Path, line: str, fields: Sequence[Field]) -> None:
         message = "this is a JSON array, not one JSON object a line."
         if fields and any(mark in beginning for mark in LABEL_STUDIO):
             message = "this is a JSON array, as Label Studio exports it, not one JSON object a line."
-            raise source.error(message, "Export CONLL2003 from Label Studio, and set format: conll.")
-        raise source.error(message, f"Convert it: jq -c '.[]' {path.name} > lines.jsonl.")
+            raise source.error(message, "Set format: label_studio, or label_studio_min for a JSON-MIN export.")
+        raise source.error(message, f"Convert it: electra-ie convert {path.name} lines.jsonl --from jsonl.")
     try:
         end = json.JSONDecoder().raw_decode(beginning)[1]
     except (ValueError, RecursionError):
