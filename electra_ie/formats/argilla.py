@@ -18,7 +18,10 @@ from typing import Any
 
 from electra_ie.common.errors import OnError
 from electra_ie.common.text_files import SourceLine
-from electra_ie.formats.annotation_tools import (
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
+from electra_ie.formats.base import Format
+from electra_ie.formats.features import Feature, Losses
+from electra_ie.formats.parts.annotation_tools import (
     ANNOTATION,
     SourceTask,
     ToolFile,
@@ -30,11 +33,8 @@ from electra_ie.formats.annotation_tools import (
     value_of,
     write_array,
 )
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
-from electra_ie.formats.base import Format
-from electra_ie.formats.features import Feature, Losses
-from electra_ie.formats.json_values import id_of, text_of
-from electra_ie.formats.options import Option
+from electra_ie.formats.parts.json_values import id_of, text_of
+from electra_ie.formats.parts.options import Option
 
 OPTIONS = {
     "text": Option("text"), "annotation": ANNOTATION, "metadata": Option([]),

@@ -12,7 +12,7 @@ from typing import Any
 from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.features import Feature, Losses, reduced
-from electra_ie.formats.options import Option, settle
+from electra_ie.formats.parts.options import Option, settle
 
 Read = Callable[[Path, Mapping[str, Any], OnError], Iterator[AnnotatedDocument]]
 """Reads the documents of a file or folder, one at a time. The last argument is called for each invalid record; the next

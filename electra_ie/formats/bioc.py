@@ -30,12 +30,12 @@ from electra_ie.formats.annotations import (
 )
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature
-from electra_ie.formats.json_values import id_of, records, refuse_surrogates
-from electra_ie.formats.options import Option
-from electra_ie.formats.references import identifier, is_exact, references_of
-from electra_ie.formats.spans import SpanReader
-from electra_ie.formats.units import UTF_8, UTF_16, convert
-from electra_ie.formats.xml_files import beginning, read_xml, refuse_invalid
+from electra_ie.formats.parts.json_values import id_of, records, refuse_surrogates
+from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.references import identifier, is_exact, references_of
+from electra_ie.formats.parts.spans import SpanReader
+from electra_ie.formats.parts.units import UTF_8, UTF_16, convert
+from electra_ie.formats.parts.xml_files import beginning, read_xml, refuse_invalid
 
 RESOURCES = ["MESH", "MeSH", "OMIM", "UMLS", "CUI", "NCBI GENE", "NCBI Gene", "NCBI Taxonomy", "SNOMEDCT"]
 OPTIONS = {"label": Option("type"), "references": Option(RESOURCES)}

@@ -36,9 +36,9 @@ from electra_ie.formats.annotations import (
 )
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import PAIR, Feature, Losses
-from electra_ie.formats.spans import SpanReader, explain_offsets
-from electra_ie.formats.units import UTF_8, UTF_16, convert
-from electra_ie.formats.writable import BLANK, name, one_line, refuse_other_than_text
+from electra_ie.formats.parts.spans import SpanReader, explain_offsets
+from electra_ie.formats.parts.units import UTF_8, UTF_16, convert
+from electra_ie.formats.parts.writable import BLANK, name, one_line, refuse_other_than_text
 
 HOLDS = frozenset(Feature) - {
     Feature.LAYERS, Feature.DOCUMENT_NOTES, Feature.LABELS, Feature.QUESTIONS, Feature.SCORES, Feature.PREDICTED,

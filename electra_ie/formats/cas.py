@@ -30,11 +30,11 @@ from electra_ie.common.text_files import SourceLine, decode, reading
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Annotation, Attribute, Reference, Relation
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature
-from electra_ie.formats.json_values import check_pairs, parse, refuse_constant, refuse_surrogates
-from electra_ie.formats.options import Option
-from electra_ie.formats.references import identifier, reference_of
-from electra_ie.formats.spans import SpanReader
-from electra_ie.formats.xml_files import beginning, parse_xml, refuse_invalid
+from electra_ie.formats.parts.json_values import check_pairs, parse, refuse_constant, refuse_surrogates
+from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.references import identifier, reference_of
+from electra_ie.formats.parts.spans import SpanReader
+from electra_ie.formats.parts.xml_files import beginning, parse_xml, refuse_invalid
 
 OPTIONS = {
     "label": Option("value"),

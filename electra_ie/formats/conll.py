@@ -20,7 +20,8 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import lines
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Offsets
 from electra_ie.formats.base import Format
-from electra_ie.formats.columns import (
+from electra_ie.formats.features import Feature, Losses
+from electra_ie.formats.parts.columns import (
     COLUMNS,
     DOCUMENT_START,
     KEY,
@@ -32,9 +33,8 @@ from electra_ie.formats.columns import (
     split,
     without_blanks,
 )
-from electra_ie.formats.features import Feature, Losses
-from electra_ie.formats.options import Option
-from electra_ie.formats.tagged_words import (
+from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.tagged_words import (
     OUTSIDE,
     SCHEMES,
     TAG,
@@ -46,7 +46,7 @@ from electra_ie.formats.tagged_words import (
     tags,
     words,
 )
-from electra_ie.formats.writable import refuse_other_than_text
+from electra_ie.formats.parts.writable import refuse_other_than_text
 
 OPTIONS = {**COLUMNS, "scheme": Option("iob2", choices=SCHEMES)}
 """scheme: the scheme of the tags that are written; those that are read are recognized."""

@@ -22,9 +22,9 @@ from electra_ie.common.text_files import SourceLine, lines
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Offsets
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature, Losses
-from electra_ie.formats.options import Option
-from electra_ie.formats.tagged_words import SCHEMES, Tags, aligned, chunks, on_words, spans_of, tags, words
-from electra_ie.formats.writable import refuse_other_than_text
+from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.tagged_words import SCHEMES, Tags, aligned, chunks, on_words, spans_of, tags, words
+from electra_ie.formats.parts.writable import refuse_other_than_text
 
 OPTIONS = {"tags": Option("NER"), "scheme": Option("iob2", choices=SCHEMES)}
 """tags: the key of MISC, or the name of a column, that has the tags. scheme: the scheme of the tags that are written;

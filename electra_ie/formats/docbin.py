@@ -23,9 +23,9 @@ from electra_ie.common.text_files import SourceLine, reading
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import ONE_QUESTION, Feature, Losses, reduced
-from electra_ie.formats.json_values import id_of, parse
-from electra_ie.formats.options import Option
-from electra_ie.formats.references import identifier, reference_of
+from electra_ie.formats.parts.json_values import id_of, parse
+from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.references import identifier, reference_of
 
 OPTIONS = {"lang": Option("xx")}
 """lang: the language whose blank tokenizer splits the texts that are written; `xx` is that of no language."""

@@ -16,7 +16,10 @@ from typing import Any
 
 from electra_ie.common.errors import OnError
 from electra_ie.common.text_files import SourceLine
-from electra_ie.formats.annotation_tools import (
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Relation
+from electra_ie.formats.base import Format
+from electra_ie.formats.features import ONE_QUESTION, Feature, Losses
+from electra_ie.formats.parts.annotation_tools import (
     ROLES,
     ToolFile,
     add_values,
@@ -27,11 +30,8 @@ from electra_ie.formats.annotation_tools import (
     without_roles,
     write_lines,
 )
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Relation
-from electra_ie.formats.base import Format
-from electra_ie.formats.features import ONE_QUESTION, Feature, Losses
-from electra_ie.formats.json_values import id_of, text_of
-from electra_ie.formats.options import Option
+from electra_ie.formats.parts.json_values import id_of, text_of
+from electra_ie.formats.parts.options import Option
 
 OPTIONS = {"text": Option("text"), "id": Option("id")}
 """text, id: the keys of text and id. In old versions and with a column that was named so at the import: `data`."""

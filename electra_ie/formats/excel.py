@@ -17,8 +17,8 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, reading
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format
-from electra_ie.formats.delimited import check_columns
-from electra_ie.formats.options import Option
+from electra_ie.formats.parts.delimited import check_columns
+from electra_ie.formats.parts.options import Option
 from electra_ie.formats.tables import CELLS, COLUMNS, HOLDS, Records, cells_of, columns_of, reduce
 
 OPTIONS = {"sheet": Option(""), **COLUMNS, **CELLS}

@@ -31,9 +31,9 @@ from electra_ie.formats.annotations import (
 )
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature
-from electra_ie.formats.json_values import id_of, records, text_of
-from electra_ie.formats.options import Option
-from electra_ie.formats.spans import SpanReader
+from electra_ie.formats.parts.json_values import id_of, records, text_of
+from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.spans import SpanReader
 
 OPTIONS = {"text": Option("text"), "id": Option("id")}
 """text, id: the keys of text and id."""

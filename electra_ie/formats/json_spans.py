@@ -16,11 +16,11 @@ from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature, Losses
-from electra_ie.formats.json_values import id_of, records, refuse_surrogates
-from electra_ie.formats.options import Option
-from electra_ie.formats.record_ids import RecordIds, refuse_repeated
-from electra_ie.formats.spans import SpanReader
-from electra_ie.formats.text_output import text_output
+from electra_ie.formats.parts.json_values import id_of, records, refuse_surrogates
+from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.record_ids import RecordIds, refuse_repeated
+from electra_ie.formats.parts.spans import SpanReader
+from electra_ie.formats.parts.text_output import text_output
 
 OPTIONS = {
     "text": Option("text"),

@@ -20,7 +20,11 @@ from typing import Any
 
 from electra_ie.common.errors import OnError
 from electra_ie.common.text_files import SourceLine
-from electra_ie.formats.annotation_tools import (
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute, Offsets, Relation
+from electra_ie.formats.base import Format
+from electra_ie.formats.features import Feature, Losses
+from electra_ie.formats.label_studio_config import ONE_LAYER, TEXT, write_config
+from electra_ie.formats.parts.annotation_tools import (
     ANNOTATION,
     ROLES,
     SourceTask,
@@ -35,12 +39,8 @@ from electra_ie.formats.annotation_tools import (
     without_roles,
     write_array,
 )
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute, Offsets, Relation
-from electra_ie.formats.base import Format
-from electra_ie.formats.features import Feature, Losses
-from electra_ie.formats.json_values import id_of, text_of
-from electra_ie.formats.label_studio_config import ONE_LAYER, TEXT, write_config
-from electra_ie.formats.options import Option
+from electra_ie.formats.parts.json_values import id_of, text_of
+from electra_ie.formats.parts.options import Option
 
 OPTIONS = {"text": Option("text"), "id": Option("id"), "annotation": ANNOTATION, "config": Option("")}
 """text, id: keys in `data`; a task without such an id has that of the tool. annotation: the one that is read if people

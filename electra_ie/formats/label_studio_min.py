@@ -15,7 +15,11 @@ from typing import Any
 
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.text_files import SourceLine
-from electra_ie.formats.annotation_tools import (
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute
+from electra_ie.formats.base import Format
+from electra_ie.formats.features import Feature, Losses
+from electra_ie.formats.label_studio_config import ONE_LAYER
+from electra_ie.formats.parts.annotation_tools import (
     ANNOTATION,
     SourceTask,
     ToolFile,
@@ -28,12 +32,8 @@ from electra_ie.formats.annotation_tools import (
     value_of,
     write_array,
 )
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute
-from electra_ie.formats.base import Format
-from electra_ie.formats.features import Feature, Losses
-from electra_ie.formats.json_values import id_of, text_of
-from electra_ie.formats.label_studio_config import ONE_LAYER
-from electra_ie.formats.options import Option
+from electra_ie.formats.parts.json_values import id_of, text_of
+from electra_ie.formats.parts.options import Option
 
 OPTIONS = {"text": Option("text"), "id": Option("id"), "annotation": ANNOTATION, "metadata": Option([])}
 """text, id: the keys of text and id. annotation: the one that is read if people differ. metadata: keys of texts that

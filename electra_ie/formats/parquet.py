@@ -18,9 +18,9 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, SourceRecord, reading
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format
-from electra_ie.formats.delimited import check_columns, compose, text_columns
 from electra_ie.formats.features import Losses
-from electra_ie.formats.record_ids import RecordIds
+from electra_ie.formats.parts.delimited import check_columns, compose, text_columns
+from electra_ie.formats.parts.record_ids import RecordIds
 from electra_ie.formats.tables import (
     COLUMNS,
     HOLDS,

@@ -20,8 +20,8 @@ from electra_ie.common.text_files import SourceLine, lines
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Reference
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature, Losses
-from electra_ie.formats.references import identifier, is_exact, references_of
-from electra_ie.formats.spans import SpanReader
+from electra_ie.formats.parts.references import identifier, is_exact, references_of
+from electra_ie.formats.parts.spans import SpanReader
 
 TITLE = re.compile(r"([^|\t]*)\|([ta])\|(.*)", re.DOTALL)
 SPACE = re.compile(r"[\t\r\n]")

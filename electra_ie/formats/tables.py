@@ -20,11 +20,20 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format
-from electra_ie.formats.delimited import Row, Table, check_layout, check_row, compose, layout, swallows, text_columns
 from electra_ie.formats.features import Feature, Losses
-from electra_ie.formats.options import Option
-from electra_ie.formats.record_ids import RecordIds, refuse_repeated
-from electra_ie.formats.text_output import text_output
+from electra_ie.formats.parts.delimited import (
+    Row,
+    Table,
+    check_layout,
+    check_row,
+    compose,
+    layout,
+    swallows,
+    text_columns,
+)
+from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.record_ids import RecordIds, refuse_repeated
+from electra_ie.formats.parts.text_output import text_output
 
 COLUMNS = {"text": Option("text", (str, list)), "id": Option(""), "labels": Option([])}
 """text: the column of the text, or several, composed as lines "name: value", which are only read. id: the column of the

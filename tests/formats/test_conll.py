@@ -11,7 +11,7 @@ from reading import write
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.formats import FORMATS
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, canonical
-from electra_ie.formats.tagged_words import words
+from electra_ie.formats.parts.tagged_words import words
 
 CONLL = FORMATS["conll"]
 DATA = Path(__file__).parents[3] / "shared/data"

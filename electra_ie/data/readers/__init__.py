@@ -20,7 +20,7 @@ from electra_ie.data.readers.plain import read_unlabeled
 from electra_ie.formats import FORMATS
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature
-from electra_ie.formats.options import Option, settle
+from electra_ie.formats.parts.options import Option, settle
 
 __all__ = ["READERS", "Reader", "read_unlabeled"]
 

@@ -16,7 +16,7 @@ from electra_ie.data.readers.gold import Spans, check_label, fields_with_label, 
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import ONE_QUESTION, Feature, features
-from electra_ie.formats.options import Option
+from electra_ie.formats.parts.options import Option
 
 OPTIONS = {"ignore": Option([]), "discontinuous": Option("error", choices=("error", "hull", "skip"))}
 """ignore: labels of spans to skip. discontinuous: a span of several fragments is an error, is read from its first

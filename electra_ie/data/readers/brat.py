@@ -16,7 +16,7 @@ from electra_ie.data.fields import Field
 from electra_ie.data.readers.gold import Spans, fields_with_label
 from electra_ie.formats.annotations import Offsets
 from electra_ie.formats.brat import check, parse, texts
-from electra_ie.formats.options import Option
+from electra_ie.formats.parts.options import Option
 
 KINDS = ("spans",)
 OPTIONS = {"ignore": Option([]), "discontinuous": Option("error", choices=("error", "hull"))}

@@ -14,8 +14,8 @@ from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.readers.gold import Spans, fields_with_label
-from electra_ie.formats.columns import COLUMNS, Expected, Row, blocks, join, without_blanks
-from electra_ie.formats.tagged_words import OUTSIDE, TAG, chunks
+from electra_ie.formats.parts.columns import COLUMNS, Expected, Row, blocks, join, without_blanks
+from electra_ie.formats.parts.tagged_words import OUTSIDE, TAG, chunks
 
 KINDS = ("spans",)
 OPTIONS = COLUMNS

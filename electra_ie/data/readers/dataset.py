@@ -19,7 +19,7 @@ from electra_ie.data.fields import Field
 from electra_ie.data.readers import conll, jsonl
 from electra_ie.data.readers.table_rows import record_of_row
 from electra_ie.data.readers.token_tags import TOKENS, with_texts
-from electra_ie.formats.options import Option
+from electra_ie.formats.parts.options import Option
 
 KINDS = jsonl.KINDS
 OPTIONS = {

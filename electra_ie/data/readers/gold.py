@@ -9,7 +9,7 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Span
 from electra_ie.data.fields import Field
-from electra_ie.formats.units import Units, hint
+from electra_ie.formats.parts.units import Units, hint
 
 LABEL_NAMES = {"classes": "class", "flags": "flag", "spans": "label"}
 

@@ -17,9 +17,9 @@ from electra_ie.data.fields import Field
 from electra_ie.data.readers.gold import Spans, check_label, flags
 from electra_ie.data.readers.keys import Keys
 from electra_ie.formats.annotations import ORIGINS
-from electra_ie.formats.json_values import id_of, parse, text_of
-from electra_ie.formats.options import Option
-from electra_ie.formats.spans import explain_offsets
+from electra_ie.formats.parts.json_values import id_of, parse, text_of
+from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.spans import explain_offsets
 
 KINDS = ("classes", "flags", "spans")
 OPTIONS = {"text": Option("text"), "id": Option("id"), "unlabeled": Option([])}

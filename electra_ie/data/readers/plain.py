@@ -13,7 +13,7 @@ from electra_ie.common.text_files import escape_undecodable, read_text, relative
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import jsonl
-from electra_ie.formats.options import Option
+from electra_ie.formats.parts.options import Option
 
 OPTIONS: dict[str, Option] = {}
 ENDINGS = (".txt", ".jsonl")

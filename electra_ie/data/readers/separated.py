@@ -13,8 +13,8 @@ from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.readers.gold import check_label, flags
 from electra_ie.data.readers.keys import Keys
-from electra_ie.formats.delimited import Table, check_row, compose, layout, text_columns
-from electra_ie.formats.options import Option
+from electra_ie.formats.parts.delimited import Table, check_row, compose, layout, text_columns
+from electra_ie.formats.parts.options import Option
 
 KINDS = ("classes", "flags")
 SEPARATORS = ";,/|"

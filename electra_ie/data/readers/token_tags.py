@@ -9,8 +9,8 @@ from typing import Any
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, SourceRecord
-from electra_ie.formats.columns import join, without_blanks
-from electra_ie.formats.tagged_words import OUTSIDE, TAG, chunks
+from electra_ie.formats.parts.columns import join, without_blanks
+from electra_ie.formats.parts.tagged_words import OUTSIDE, TAG, chunks
 
 TOKENS = "tokens"
 """The key of the tokens, by default."""

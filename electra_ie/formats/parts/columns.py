@@ -13,8 +13,8 @@ from typing import Any
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.scripts import continues_word, is_unspaced
 from electra_ie.common.text_files import SourceLine, lines
-from electra_ie.formats.options import Option
-from electra_ie.formats.tagged_words import OUTSIDE, TAG
+from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.tagged_words import OUTSIDE, TAG
 
 COLUMNS = {
     "delimiter": Option(""),

@@ -20,9 +20,9 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import AnnotatedDocument, Offsets, canonical
 from electra_ie.formats.features import Feature, Losses, reduced
-from electra_ie.formats.json_values import records
-from electra_ie.formats.options import Option
-from electra_ie.formats.spans import SpanReader
+from electra_ie.formats.parts.json_values import records
+from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.spans import SpanReader
 
 ROLES = ("Arg1", "Arg2")
 """The roles of a relation in tools that name none: from and to."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import Offsets
-from electra_ie.formats.units import UTF_8, UTF_16, Units, convert, hint
+from electra_ie.formats.parts.units import UTF_8, UTF_16, Units, convert, hint
 
 
 class SpanReader:

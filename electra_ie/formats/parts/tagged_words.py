@@ -16,7 +16,7 @@ from electra_ie.common.scripts import COMBINING, continues_word
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Offsets
 from electra_ie.formats.features import Losses
-from electra_ie.formats.writable import BLANK, name
+from electra_ie.formats.parts.writable import BLANK, name
 
 OUTSIDE = ("O", "o")
 TAG = re.compile(r"([BIMESLUWbimesluw])[-_](.+)")

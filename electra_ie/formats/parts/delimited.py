@@ -12,7 +12,7 @@ from typing import Any
 from electra_ie.common.errors import OnError, nearest
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, lines
-from electra_ie.formats.options import Option
+from electra_ie.formats.parts.options import Option
 
 MAX_CELL = 2**31 - 1
 """Limit of the csv module on the characters of a cell; its default of 131,072 is too small for documents."""
