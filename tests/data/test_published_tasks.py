@@ -6,13 +6,17 @@ compared with it.
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from test_task import labels, real
+from test_task import DATA, labels, real
 
 from electra_ie.data.document import Span
+from electra_ie.data.fields import drop_overlapping
 from electra_ie.data.task import Task
 
 ROWS = 20
@@ -52,10 +56,17 @@ PAIRS = rows(
     "pair_ID\tsentence_A\tsentence_B\trelatedness_score\tentailment_judgment\n",
 )
 
+MEDICAL = json.dumps([
+    {"text": f"{number} \u53d1\u70ed\u4e09\u5929", "entities": [
+        {"start_idx": start, "end_idx": start + 1, "type": "sym", "entity": "\u53d1\u70ed"}]}
+    for number in range(ROWS) for start in [len(str(number)) + 1]
+])  # fmt: skip
+
 FILES: dict[str, dict[str, str]] = {
     "ade": {"train.jsonl": rows(DRUG), "dev.jsonl": rows(DRUG), "test.jsonl": rows(DRUG), "pool.jsonl": rows('{"id": "neg-#", "text": "Nothing # happened."}')},
     "ag_news": {"train.csv": NEWS, "test.csv": NEWS},
     "banking77": {"train.csv": BANKING, "test.csv": BANKING},
+    "cmeee": {"CMeEE-V2_train.json": MEDICAL, "CMeEE-V2_dev.json": MEDICAL},
     "conll2003": {"eng.train": CONLL_2003, "eng.testa": IOB1, "eng.testb": CONLL_2003},
     "financial_phrasebank": {"Sentences_AllAgree.txt": PHRASES},
     "msra_ner": {"msra_train_bio.txt": CHINESE, "msra_test_bio.txt": CHINESE},
@@ -68,6 +79,7 @@ FIRST: dict[str, tuple[str, object]] = {
     "ade": ("Ardenol caused a rash.", (Span(0, 7, "Drug"), Span(15, 21, "Effect"))),
     "ag_news": ('title: Arden 0 rises\ndescription: Shares of "Arden", a bank, rise.', "3"),
     "banking77": ("\nWhere is it, please?", "card_arrival"),
+    "cmeee": ("0 \u53d1\u70ed\u4e09\u5929", (Span(2, 4, "sym"),)),
     "conll2003": ("Arden visits Corvo .", (Span(0, 5, "PER"), Span(13, 18, "LOC"))),
     "financial_phrasebank": ('Profit of Arden "rose" to EUR 0 mn , from EUR 1,000 .', "positive"),
     "msra_ner": ("\u5317\u4eac\u5f88\u5927", (Span(0, 2, "LOC"),)),
@@ -104,7 +116,7 @@ def test_the_card_names_every_file_and_what_was_not_verified(name):
     rows = dict(re.findall(r"^\| (\w+) \| (.+) \|$", card, re.MULTILINE))
     assert {"Source", "Hub", "License", "Shipped"} <= set(rows)
     assert "not verified" in card
-    assert ("**Not loaded here**" in card) == (name not in ("ade", "sick"))
+    assert ("**Not loaded here**" in card) == (name not in ("ade", "cmeee", "sick"))
 
 
 def test_ade_reads_as_its_card_says(capsys):
@@ -119,6 +131,20 @@ def test_sick_reads_as_its_card_says():
     task = real("sick")
     assert labels(task, "train") == {"NEUTRAL": 2536, "ENTAILMENT": 1299, "CONTRADICTION": 665}
     assert labels(task, "dev") == {"NEUTRAL": 282, "ENTAILMENT": 144, "CONTRADICTION": 74}
+
+
+def test_dev_of_cmeee_reads_as_its_card_says(tmp_path):
+    if not (CHINESE_DATA := DATA / "cmeee" / "dev.json.gz").is_file():
+        pytest.skip("the real data sets are not here")
+    (tmp_path / "CMeEE-V2_dev.json").write_bytes(gzip.decompress(CHINESE_DATA.read_bytes()))
+    task = Task.load("cmeee", data=tmp_path)
+    documents = task.read("dev")
+    assert len(documents) == 5000
+    counts = Counter(span.label for document in documents for span in document.gold["entities"])
+    assert counts["bod"] == 7361
+    assert counts.total() > 26_000
+    kept = sum(len(drop_overlapping(document.gold["entities"])[0]) for document in documents)
+    assert 0.16 < 1 - kept / counts.total() < 0.18
 
 
 def test_banking77_has_as_many_classes_as_its_name_says():

@@ -64,7 +64,7 @@ class AnnotationReader:
                 answers to a question of classes.
         """
         source = SourceLine(document.file or str(self.path), document.line)
-        id = document.id or f"{self.path.stem}-{document.line or number}"
+        id = document.id or f"{self.path.stem}-{number}"  # all records of a JSON array may be in one line
         if document.predicted:
             self.predicted += 1
             return Document(id, document.text, {}, *source.position)
