@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.text_files import SourceLine
@@ -71,8 +72,11 @@ class _Inference:
         self.fields: list[Field] = []
         self.documents = [self._bare(document) for document in documents]
         self.gold: list[dict[str, object]] = [{} for _ in documents]
-        self.spans = [Spans(file) for file in dict.fromkeys(document.file for document in documents)]
-        self.spans_of_file = {spans.file: spans for spans in self.spans}
+        sizes = Counter(document.file for document in documents)
+        # Files of one document each are counted together, by folder.
+        places = {file: file if size > 1 else str(Path(file).parent) for file, size in sizes.items()}
+        self.spans = {place: Spans(place) for place in dict.fromkeys(places.values())}
+        self.spans_of_file = {file: self.spans[place] for file, place in places.items()}
         self.on_error = on_error
         self._say_losses(documents)
 
@@ -82,7 +86,7 @@ class _Inference:
         if not self.fields and self._take_values():
             self._find_fields()
         self._say_values()
-        for spans in self.spans:
+        for spans in self.spans.values():
             spans.report()
         found = [
             Document(document.id, document.text, gold, document.file, document.line)

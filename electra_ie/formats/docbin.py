@@ -189,7 +189,7 @@ def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[s
         doc.user_data[CARRIED] = json.dumps(carried, ensure_ascii=False)
         docs.add(doc)
     if split:
-        notice(f"{path}: {split} tokens are split, since a span begins or ends within them.")
+        notice(f"DocBin: {split:,} tokens are split, since a span begins or ends within them.")
     with atomic_path(path) as part:
         docs.to_disk(part)
 
