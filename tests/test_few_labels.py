@@ -111,9 +111,7 @@ def test_training_has_no_access_to_test(tmp_path):
 def test_cells_have_the_seeds_that_were_fixed_beforehand():
     cells = cell_data.CELLS
     seeds = {name: cell.seeds for name, cell in cells.items()}
-    assert {name for name, count in seeds.items() if count == 5} == {
-        "trec_fine:all", "transaction_risk:60", "transaction_risk:200", "medical_cases_real:8",
-    }  # fmt: skip
+    assert {name for name, count in seeds.items() if count == 5} == {"trec_fine:all", "medical_cases_real:8"}
     assert set(seeds.values()) == {3, 5}
     stratified = {name for name, cell in cells.items() if cell.draw == "stratified"}
     assert stratified == {"transaction_risk@844e7c0:60", "transaction_risk@844e7c0:200"}

@@ -41,7 +41,7 @@ RESOURCES = ["MESH", "MeSH", "OMIM", "UMLS", "CUI", "NCBI GENE", "NCBI Gene", "N
 OPTIONS = {"label": Option("type"), "references": Option(RESOURCES)}
 """label: the infon with the label. references: the infons that are ids, with the resource as key (`MESH`)."""
 IDENTIFIER, TRIGGER = "identifier", "trigger_id"
-DETAILS = ("_attributes", "_references", "_notes", "_score", "_layer", "_symmetric")
+DETAILS = ("_attributes", "_references", "_notes", "_score", "_origin", "_layer", "_symmetric")
 """The infons of annotations and relations that this module writes."""
 OF_DOCUMENT = ("_labels", "_scores", "_layers", "_notes", "_metadata", "_predicted")
 """The infons of documents that this module writes."""
@@ -345,6 +345,7 @@ def _details(item: Any, options: Mapping[str, Any], source: SourceLine) -> tuple
         "references": (*references, *(Reference(*entry) for entry in own["_references"] or ())),
         "notes": tuple(own["_notes"] or ()),
         "score": own["_score"],
+        "origin": own["_origin"] or "",
     }, own
 
 
@@ -442,6 +443,7 @@ def _infons(item: Annotation, options: Mapping[str, Any], own: Mapping[str, Any]
         "_attributes": [[entry.name, entry.value] for entry in item.attributes if entry not in plain],
         "_references": [] if simple else [[entry.resource, entry.id, entry.name] for entry in item.references],
         "_notes": item.notes,
+        "_origin": item.origin,
         **own,
     }
     score = {} if item.score is None else {"_score": json.dumps(item.score)}

@@ -41,8 +41,8 @@ from electra_ie.formats.parts.units import UTF_8, UTF_16, convert
 from electra_ie.formats.parts.writable import BLANK, name, one_line, refuse_other_than_text
 
 HOLDS = frozenset(Feature) - {
-    Feature.LAYERS, Feature.DOCUMENT_NOTES, Feature.LABELS, Feature.QUESTIONS, Feature.SCORES, Feature.PREDICTED,
-    Feature.METADATA,
+    Feature.LAYERS, Feature.DOCUMENT_NOTES, Feature.LABELS, Feature.QUESTIONS, Feature.SCORES, Feature.ORIGINS,
+    Feature.PREDICTED, Feature.METADATA,
 }  # fmt: skip
 SPAN = re.compile(r"T\S*\t([^\t]+?) (\d{1,15} \d{1,15}(?:;\d{1,15} \d{1,15})*)\t(.*)", re.DOTALL)
 LINE = re.compile(r"([RAEMN]\d\S*|#\S*|\*)[\t ](.*)", re.DOTALL)

@@ -422,6 +422,7 @@ def _details(fs: Any, state: _Reading) -> tuple[dict[str, Any], dict[str, Any]]:
         "references": (*references, *(Reference(*entry) for entry in own.get("references", ()))),
         "notes": tuple(own.get("notes", ())),
         "score": own.get("score"),
+        "origin": own.get("origin", ""),
     }, own
 
 
@@ -555,6 +556,7 @@ class _Writer:
             "attributes": [[entry.name, entry.value] for entry in item.attributes if entry not in plain],
             "references": [[entry.resource, entry.id, entry.name] for entry in item.references if entry not in first],
             "notes": item.notes,
+            "origin": item.origin,
             **extra,
         }
         kept = {key: value for key, value in rest.items() if value}

@@ -91,7 +91,7 @@ def test_option_of_the_wrong_type_is_refused(tmp_path):
 
 
 def test_field_that_a_format_cannot_express_is_refused(tmp_path):
-    assert "Formats that can: jsonl, conll, brat, datasets." in refusal("csv", tmp_path, ENTITIES)
+    assert "Formats that can: jsonl, conll, brat, datasets, argilla," in refusal("csv", tmp_path, ENTITIES)
     assert "cannot express the field topic" in refusal("conll", tmp_path, TOPIC)
     assert "cannot express the field risks" in refusal("brat", tmp_path, RISKS)
 
