@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from electra_ie.cli.tables import print_table
 from electra_ie.formats import FORMATS
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature
 
-MARKS = {True: "yes", False: ""}
 GROUPS = {
     "ids": (Feature.IDS,),
     "spans": (Feature.SPANS,),
@@ -29,7 +26,7 @@ GROUPS = {
     "origins": (Feature.ORIGINS,),
     "other values": (Feature.METADATA,),
 }
-"""The columns of the Markdown table: a format has one if it holds all of its features."""
+"""What the Markdown table lists: a format holds one if it holds all of its features."""
 
 
 def show_formats() -> None:
@@ -42,15 +39,13 @@ def show_formats() -> None:
 
 
 def formats_markdown() -> str:
-    """Return the table of docs/formats.md: what each format holds."""
-    head = ["", *(f"`{format.name}`" for format in FORMATS.values())]
-    lines = [head, ["---", *[":-:"] * len(FORMATS)], *_rows()]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-
-
-def _rows() -> Iterator[list[str]]:
-    for name, features in GROUPS.items():
-        yield [name, *(MARKS[_holds(format, features)] for format in FORMATS.values())]
+    """Return the table of docs/formats.md: what each format holds, and what it does not."""
+    lines = ["| format | holds | does not hold |", "| --- | --- | --- |"]
+    for name, format in FORMATS.items():
+        held = [group for group, features in GROUPS.items() if _holds(format, features)]
+        others = [group for group in GROUPS if group not in held]
+        lines.append(f"| `{name}` | {', '.join(held) if others else 'all'} | {', '.join(others) or 'nothing'} |")
+    return "\n".join(lines) + "\n"
 
 
 def _holds(format: Format, features: tuple[Feature, ...]) -> bool:
