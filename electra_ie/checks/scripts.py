@@ -18,7 +18,7 @@ SCRIPTS = (
     "Gujarati", "Oriya", "Tamil", "Telugu", "Kannada", "Malayalam", "Sinhala", "Thai", "Lao", "Tibetan", "Myanmar",
     "Georgian", "Hangul", "Ethiopic", "Khmer", "Mongolian", "Hiragana", "Katakana", "Bopomofo", "Han",
 )  # fmt: skip
-"""The scripts that are told apart, by their Unicode names. Letters of others are `other`."""
+"""The scripts that are counted separately, by their Unicode names. Letters of others are `other`."""
 OTHER = "other"
 PLACES = 20
 """Places that an issue lists."""

@@ -88,7 +88,7 @@ def init(
     dev: Annotated[float, typer.Option(help="Share of the labeled documents for dev, if no file is named so.")] = 0.2,
     test: Annotated[float, typer.Option(help="Share of the labeled documents for test, if no file is named so.")] = 0.2,
 ) -> None:
-    """Write a task.yaml for annotated data: its fields, labels and splits, with every assumption said."""
+    """Write a task.yaml for annotated data: its fields, labels and splits, with every assumption stated."""
     from electra_ie.cli.init import init
 
     init(path, output, format, seed, (dev, test))

@@ -25,7 +25,7 @@ EXPRESSED = frozenset(
         Feature.UNANNOTATED, Feature.LABELS, Feature.QUESTIONS, Feature.METADATA,
     }
 )  # fmt: skip
-"""What a task can express, or what is told apart below. Everything else is counted as lost."""
+"""What a task can express, or what is distinguished below. Everything else is counted as lost."""
 UNNAMED = "entities"
 """The field of spans in formats whose spans have no name."""
 RECORD_KEYS = ("id", "text")
@@ -68,7 +68,7 @@ class _Inference:
     """The fields, gold and assumptions so far."""
 
     def __init__(self, documents: Sequence[AnnotatedDocument], on_error: OnError) -> None:
-        self.said: list[str] = []
+        self.assumed: list[str] = []
         self.fields: list[Field] = []
         self.documents = [self._bare(document) for document in documents]
         self.gold: list[dict[str, object]] = [{} for _ in documents]
@@ -78,21 +78,21 @@ class _Inference:
         self.spans = {place: Spans(place) for place in dict.fromkeys(places.values())}
         self.spans_of_file = {file: self.spans[place] for file, place in places.items()}
         self.on_error = on_error
-        self._say_losses(documents)
+        self._note_losses(documents)
 
     def result(self) -> Inferred:
         """Return the fields and the documents with their gold."""
         self._find_fields()
         if not self.fields and self._take_values():
             self._find_fields()
-        self._say_values()
+        self._note_values()
         for spans in self.spans.values():
             spans.report()
         found = [
             Document(document.id, document.text, gold, document.file, document.line)
             for document, gold in zip(self.documents, self.gold, strict=True)
         ]
-        return Inferred(tuple(self.fields), found, list(dict.fromkeys(self.said)))
+        return Inferred(tuple(self.fields), found, list(dict.fromkeys(self.assumed)))
 
     def _find_fields(self) -> None:
         """Add the fields of all layers and questions."""
@@ -104,7 +104,9 @@ class _Inference:
             if name not in {layer or ONE_LAYER for layer in layers}:
                 self._question(name)
             elif mixed := sum(bool(document.labels.get(name)) for document in self.documents):
-                self.said.append(f'"{name}" is a field of spans: its labels of {mixed:,} whole documents are not read')
+                self.assumed.append(
+                    f'"{name}" is a field of spans: its labels of {mixed:,} whole documents are not read'
+                )
 
     def _take_values(self) -> bool:
         """Take the texts among the other values of records, such as columns of tables, as answers to questions."""
@@ -115,7 +117,9 @@ class _Inference:
         if not any(texts):
             return False
         keys = Counter(key for labels in texts for key in labels)
-        self.said.append(f"nothing is marked as a label, so columns and other values count as labels: {_listed(keys)}")
+        self.assumed.append(
+            f"nothing is marked as a label, so columns and other values count as labels: {_listed(keys)}"
+        )
         self.documents = [
             replace(
                 document,
@@ -132,23 +136,25 @@ class _Inference:
             return document
         return AnnotatedDocument(document.id, document.text, layers=None, file=document.file, line=document.line)
 
-    def _say_losses(self, documents: Sequence[AnnotatedDocument]) -> None:
+    def _note_losses(self, documents: Sequence[AnnotatedDocument]) -> None:
         """Count the annotation that tasks cannot express."""
         if predicted := sum(document.predicted for document in documents):
-            self.said.append(f"{predicted:,} documents are labeled by a model only: they count as unlabeled")
+            self.assumed.append(f"{predicted:,} documents are labeled by a model only: they count as unlabeled")
         if hulls := sum(len(span.fragments) > 1 for document in self.documents for span in document.spans):
-            self.said.append(f"{hulls:,} spans of several fragments are read from their first character to their last")
+            self.assumed.append(
+                f"{hulls:,} spans of several fragments are read from their first character to their last"
+            )
         losses: Losses = Counter()
         for document in self.documents:
             losses += reduced(document, EXPRESSED)[1]
         for name, number in losses.items():
-            self.said.append(f"{name}: {number:,} are not read, since no field expresses them")
+            self.assumed.append(f"{name}: {number:,} are not read, since no field expresses them")
 
-    def _say_values(self) -> None:
+    def _note_values(self) -> None:
         """Count the other values of records."""
         keys = Counter(key for document in self.documents for key in document.metadata)
         if keys:
-            self.said.append(f"these values are neither texts of labels nor spans, and not read: {_listed(keys)}")
+            self.assumed.append(f"these values are neither texts of labels nor spans, and not read: {_listed(keys)}")
 
     def _add(self, field: Field) -> Field:
         """Add a field, with a valid name of its own."""
@@ -158,10 +164,10 @@ class _Inference:
         self.fields.append(replace(field, name=name, source="" if source == name else source))
         return self.fields[-1]
 
-    def _say_field(self, field: Field, verdict: str) -> None:
+    def _note_field(self, field: Field, verdict: str) -> None:
         gold = [gold[field.name] for gold in self.gold if field.name in gold]
         counts = count_labels(field, gold)
-        self.said.append(f"{field.name}: {field.kind}{verdict} ({len(gold):,} documents; {_listed(counts)})")
+        self.assumed.append(f"{field.name}: {field.kind}{verdict} ({len(gold):,} documents; {_listed(counts)})")
 
     # Questions
 
@@ -172,7 +178,7 @@ class _Inference:
         counts = Counter(label for labels in given for label in labels)
         single = all(len(labels) == 1 for labels in given)
         if reason := _no_field(counts, single):
-            self.said.append(f'"{name}" is not a field: {reason}')
+            self.assumed.append(f'"{name}" is not a field: {reason}')
             return
         kind = "classes" if single else "flags"
         field = self._add(Field(name, kind, tuple(sorted(counts))))
@@ -182,7 +188,7 @@ class _Inference:
             elif labels is not None:
                 gold[field.name] = tuple(label for label in field.labels if label in labels)
         of = "exactly one label in each" if single else "none or several labels in some"
-        self._say_field(field, f", {of} of its documents")
+        self._note_field(field, f", {of} of its documents")
 
     # Spans
 
@@ -192,15 +198,15 @@ class _Inference:
         documents = [self._spans_of(document, layer) for document in self.documents]
         counts = Counter(span.label for spans in documents for span in spans or ())
         if not counts:
-            self.said.append(f'"{key}" is not a field: it has no span')
+            self.assumed.append(f'"{key}" is not a field: it has no span')
             return
         if len(counts) > MAX_LABELS:
-            self.said.append(f'"{key}" is not a field: its spans have {len(counts):,} labels')
+            self.assumed.append(f'"{key}" is not a field: its spans have {len(counts):,} labels')
             return
         lost = sum(len(drop_overlapping(spans)[1]) for spans in documents if spans)
         name = layer or UNNAMED
         if lost > MAX_OVERLAPPING * counts.total() and len(counts) > 1:
-            self.said.append(
+            self.assumed.append(
                 f"{name}: {lost:,} of {counts.total():,} spans overlap a longer one, so each label has its own field"
             )
             for label in sorted(counts):
@@ -222,7 +228,7 @@ class _Inference:
         overlaps = f", {lost:,} that overlap a longer one count as missed (overlaps: count)" if lost else ""
         empty = sum(spans == () for spans in own)
         none = f", {empty:,} documents count as without any" if empty else ""
-        self._say_field(field, overlaps + none)
+        self._note_field(field, overlaps + none)
 
     def _spans_of(self, document: AnnotatedDocument, layer: str) -> tuple[Span, ...] | None:
         """Return the spans of a layer, continuous and without white space at their edges; None if it is unknown."""

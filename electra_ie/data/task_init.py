@@ -98,7 +98,7 @@ def init_task(
     inferred = infer([document for own in documents.values() for document in own], errors.add)
     errors.raise_any(f"the data in {root}")
     if not inferred.fields:
-        reasons = "; ".join([*found.said, *inferred.assumptions])
+        reasons = "; ".join([*found.assumed, *inferred.assumptions])
         message = f"there are no labels that a model could learn: {reasons}."
         raise UserError(message, file=root, remedy="Annotate spans of texts or labels of documents.")
     remaining = iter(inferred.documents)
@@ -107,10 +107,10 @@ def init_task(
     task = _in_place(found.format, root, folder, by_source, splits, inferred.fields)
     where = f"the data stay in {task.folder}" if task else f"the data are written as JSON lines in {folder}"
     task = task or _converted(found.format, root, folder, splits, inferred.fields)
-    said = [*found.said, *inferred.assumptions, *drawn, *renamed, where]
-    said = [escape_controls(" ".join(line.split())) for line in said]
-    _write_task(task, said)
-    return Initialized(Task.load(folder), said)
+    assumed = [*found.assumed, *inferred.assumptions, *drawn, *renamed, where]
+    assumed = [escape_controls(" ".join(line.split())) for line in assumed]
+    _write_task(task, assumed)
+    return Initialized(Task.load(folder), assumed)
 
 
 def _refuse_existing(file: Path) -> None:
@@ -129,7 +129,7 @@ class _Found:
     format: Format
     sources: list[_Source]
     plain: list[Path]
-    said: list[str]
+    assumed: list[str]
 
 
 def _find(root: Path, name: str | None) -> _Found:
@@ -146,13 +146,13 @@ def _find(root: Path, name: str | None) -> _Found:
         format = walk.formats[0] if name else detect(root)
     sources = walk.found.get(format.name, [_Source(root, split_of(root))])
     how = "as given" if name else "by what is in the data"
-    said = [f"the format is {format.name} ({format.title}), {how}"]
+    assumed = [f"the format is {format.name} ({format.title}), {how}"]
     if walk.left_out:
         names = ", ".join(_relative(path, root) for path in walk.left_out[:SHOWN])
         more = f" and {len(walk.left_out) - SHOWN} more" if len(walk.left_out) > SHOWN else ""
-        said.append(f"left out, since they do not have this format: {names}{more}")
+        assumed.append(f"left out, since they do not have this format: {names}{more}")
     sources, by_name = _named_splits(sources, walk.plain, root)
-    return _Found(format, sources, walk.plain, said + by_name)
+    return _Found(format, sources, walk.plain, assumed + by_name)
 
 
 class _Walk:
@@ -211,14 +211,14 @@ def _named_splits(sources: Sequence[_Source], plain: Sequence[Path], root: Path)
         return [replace(source, split="") for source in sources], []
     others = [_relative(source.path, root) for source in sources if not source.split]
     named = [replace(source, split=source.split or TRAIN) for source in sources]
-    said = []
+    assumed = []
     for split in SPLITS:
         paths = [source.path for source in named if source.split == split]
         if names := [_relative(path, root) for path in [*paths, *(plain if split == UNLABELED else ())]]:
-            said.append(f"the split {split} is {', '.join(names)}, by name")
+            assumed.append(f"the split {split} is {', '.join(names)}, by name")
     if others:
-        said.append(f"{', '.join(others)}: no split in the name, so part of train")
-    return named, said
+        assumed.append(f"{', '.join(others)}: no split in the name, so part of train")
+    return named, assumed
 
 
 def split_of(path: Path) -> str:
@@ -298,25 +298,25 @@ def _splits(
         for document in documents:
             unlabeled = not document.gold and source.split in ("", TRAIN)
             splits[UNLABELED if unlabeled else source.split or TRAIN].append(document)
-    said = []
+    assumed = []
     moved = sum(
         not document.gold for source, docs in by_source.items() if source.split != UNLABELED for document in docs
     )
     if moved and splits[UNLABELED]:
-        said.append(f"{moved:,} documents without labels are in the split unlabeled")
+        assumed.append(f"{moved:,} documents without labels are in the split unlabeled")
     missing = {split: share for split, share in shares.items() if share and not splits[split]}
     if missing:
         train = splits[TRAIN]
         drawn = draw_splits(train, fields, {TRAIN: 1 - sum(missing.values()), **missing}, seed)
         splits |= drawn
         counts = " and ".join(f"{len(drawn[split]):,} for {split}" for split in missing)
-        said.append(
+        assumed.append(
             f"of {len(train):,} labeled documents, {counts} are drawn with seed {seed}: labels in proportion, equal "
             "texts together; each record counts as a document of its own"
         )
-        said += [f"too few documents for a split {split}" for split in missing if not drawn[split]]
-    said += list(_unseen(splits, fields))
-    return {split: documents for split, documents in splits.items() if documents}, said
+        assumed += [f"too few documents for a split {split}" for split in missing if not drawn[split]]
+    assumed += list(_unseen(splits, fields))
+    return {split: documents for split, documents in splits.items() if documents}, assumed
 
 
 def _unseen(splits: Mapping[str, Sequence[Document]], fields: Sequence[Field]) -> Iterator[str]:
@@ -391,7 +391,7 @@ def _description(root: Path, format: Format) -> str:
     return f"Labels of {root.resolve().name} ({format.title})."
 
 
-def _write_task(task: Task, said: Sequence[str]) -> None:
+def _write_task(task: Task, assumed: Sequence[str]) -> None:
     """Write task.yaml, with what was assumed as comments."""
     elsewhere = task.folder.resolve() != task.file.parent.resolve()
     folder = Path(os.path.relpath(task.folder, task.file.parent)).as_posix()
@@ -404,5 +404,5 @@ def _write_task(task: Task, said: Sequence[str]) -> None:
         "fields": {field.name: declaration(field) for field in task.fields},
     }
     text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
-    comments = "".join(f"# {line}\n" for line in said)
+    comments = "".join(f"# {line}\n" for line in assumed)
     write(task.file, f"# Written by electra-ie init. It assumed:\n{comments}{text}")
