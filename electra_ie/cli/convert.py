@@ -52,7 +52,7 @@ def suggest_files(
 
     write = format_of(format) if format else _by_ending(target)
     side = Side(target, write, _options(options, write))
-    side.check()
+    write.check_writable(target)
     folder = run_folder(run)
     inbox = Inbox(paths, load_task(folder))
     documents = suggestions(Extractor.from_pretrained(folder), inbox.read(raise_error))
@@ -97,7 +97,7 @@ def _report(outcome: Conversion, origin: str, target: Side) -> None:
         more = f", and {len(outcome.different) - SHOWN} more" if len(outcome.different) > SHOWN else ""
         notice(f"read again, these differ, and nothing is written: {', '.join(outcome.different[:SHOWN])}{more}.")
     elif not outcome.written:
-        notice(f"{read}: nothing is written, since that would be lost. Convert with --lossy to lose it.")
+        notice(f"{read}: nothing is written, since that would be lost. --lossy writes the rest.")
     else:
         checked = "; read again, they are the same" if outcome.different is not None else ""
         notice(f"{read} to {target.format.title} in {target.path}{checked}.")

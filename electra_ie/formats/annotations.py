@@ -184,6 +184,15 @@ def without(document: AnnotatedDocument, dropped: Iterable[str]) -> AnnotatedDoc
     return replace(document, spans=spans, relations=tuple(relations), events=tuple(events))
 
 
+def single_questions(documents: Iterable[AnnotatedDocument]) -> dict[str, bool]:
+    """Return the questions of documents, each with whether every answer to it is exactly one label."""
+    single: dict[str, bool] = {}
+    for document in documents:
+        for name, labels in document.labels.items():
+            single[name] = single.get(name, True) and len(labels) == 1
+    return single
+
+
 def canonical(document: AnnotatedDocument) -> AnnotatedDocument:
     """Return a document with annotations in a fixed order and ids T1, R1, E1, ..., so that equal content is equal.
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from electra_ie.common.errors import OnError
 from electra_ie.common.text_files import SourceLine
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, single_questions
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature, Losses
 from electra_ie.formats.parts.annotation_tools import (
@@ -29,7 +29,6 @@ from electra_ie.formats.parts.annotation_tools import (
     chosen,
     first_record,
     nameless_layer,
-    single_questions,
     value_of,
     write_array,
 )

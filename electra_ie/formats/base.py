@@ -92,6 +92,25 @@ class Format:
         document, others = self.reduce(document, self.settle(options or {}))
         return document, losses + others
 
+    def check_writable(self, path: Path) -> None:
+        """Raise UserError if the format is only read, the path exists, or a package is missing."""
+        if self.write is None:
+            raise UserError(f"the format {self.name} is only read.", remedy="Choose another format to write.")
+        if os.path.lexists(path):
+            raise UserError("this path exists.", file=path, remedy="Give another path, or remove it.")
+        self.check_installed()
+
+    def reduced_all(
+        self, documents: Iterable[AnnotatedDocument], options: Mapping[str, Any] | None = None
+    ) -> tuple[list[AnnotatedDocument], Losses]:
+        """Return documents with only what the format holds, and the counts of what is lost, by kind."""
+        kept, losses = [], Losses()
+        for document in documents:
+            bare, lost = self.reduced(document, options)
+            losses += lost
+            kept.append(bare)
+        return kept, losses
+
     def save(
         self, documents: Iterable[AnnotatedDocument], path: Path, options: Mapping[str, Any] | None = None
     ) -> Losses:
@@ -100,17 +119,15 @@ class Format:
         Raises:
             UserError: the format is only read, the path exists, or the documents cannot be written.
         """
-        self.check_installed()
-        if self.write is None:
-            raise UserError(f"the format {self.name} is only read.", remedy="Choose another format to write.")
-        if path.exists():
-            raise UserError("this path exists.", file=path, remedy="Give another path, or remove it.")
-        settled = self.settle(options or {})
-        losses: Losses = Losses()
-        kept = []
-        for document in documents:
-            bare, lost = self.reduced(document, options)
-            losses += lost
-            kept.append(bare)
-        self.write(kept, path, settled)
+        self.check_writable(path)
+        kept, losses = self.reduced_all(documents, options)
+        self.save_reduced(kept, path, options)
         return losses
+
+    def save_reduced(
+        self, documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write documents that `reduced_all` has returned. Raises UserError as `save`."""
+        self.check_writable(path)
+        assert self.write is not None
+        self.write(documents, path, self.settle(options or {}))

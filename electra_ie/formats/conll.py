@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import OnError, UserError
-from electra_ie.common.files import atomic_path
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import lines
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Offsets
@@ -46,6 +45,7 @@ from electra_ie.formats.parts.tagged_words import (
     tags,
     words,
 )
+from electra_ie.formats.parts.text_output import text_output
 from electra_ie.formats.parts.writable import refuse_other_than_text
 
 OPTIONS = {**COLUMNS, "scheme": Option("iob2", choices=SCHEMES)}
@@ -168,7 +168,7 @@ def reduce(document: AnnotatedDocument, options: Mapping[str, Any]) -> tuple[Ann
 
 def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[str, Any]) -> None:
     """Write a word and its tag a line, separated by a tab, and a blank line after each document."""
-    with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+    with text_output(path) as file:
         for document in documents:
             offsets = words(document.text)
             found = tags(document.spans, offsets, options["scheme"])

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import OnError, UserError, first_line
-from electra_ie.common.files import atomic_path
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, lines
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Offsets
@@ -24,6 +23,7 @@ from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature, Losses
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.tagged_words import SCHEMES, Tags, aligned, chunks, on_words, spans_of, tags, words
+from electra_ie.formats.parts.text_output import text_output
 from electra_ie.formats.parts.writable import refuse_other_than_text
 
 OPTIONS = {"tags": Option("NER"), "scheme": Option("iob2", choices=SCHEMES)}
@@ -64,7 +64,7 @@ class _Sentence:
 
 
 def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[AnnotatedDocument]:
-    """Yield the documents of a file. They are not annotated if no word of the file has a tag."""
+    """Yield the documents of a file. If no word of the file has a tag, its documents are not annotated."""
     reader = _Reader(path, options["tags"])
     sentences = list(reader.sentences(on_error))
     found = {tag for sentence in sentences for tag in sentence.tags} - {NO_VALUE}
@@ -254,7 +254,7 @@ def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[s
         remedy = "Name a key of MISC, or another column."
         raise UserError(f"the option tags is {options['tags']!r}, which has other values.", remedy=remedy)
     number = 0
-    with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+    with text_output(path) as file:
         for document in documents:
             for tokens in _sentences(document, options):
                 if tokens:

@@ -50,14 +50,6 @@ class Side:
     format: Format
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def check(self) -> None:
-        """Raise UserError if this side cannot be written: its path exists, or its format is only read."""
-        if self.format.write is None:
-            raise UserError(f"the format {self.format.name} is only read.", remedy="Choose another format to write.")
-        if os.path.lexists(self.path):
-            raise UserError("this path exists.", file=self.path, remedy="Give another path, or remove it.")
-        self.format.check_installed()
-
 
 def convert(source: Side, target: Side, lossy: bool = False, check: bool = False) -> Conversion:
     """Convert a file or folder to another format.
@@ -72,7 +64,7 @@ def convert(source: Side, target: Side, lossy: bool = False, check: bool = False
         UserError: Something in the source is invalid (the first ten errors are in its `errors`), two documents have the
             same id, the target exists, or a format needs a package. Nothing is written then.
     """
-    target.check()
+    target.format.check_writable(target.path)
     refuse_within(target.path, [source.path])
     return write_all(read_all(source), target, lossy, check)
 
@@ -81,17 +73,15 @@ def write_all(
     documents: Sequence[AnnotatedDocument], target: Side, lossy: bool = False, check: bool = False
 ) -> Conversion:
     """Write documents, as `convert` does with those of its source."""
-    losses: Losses = Losses()
-    for document in documents:
-        losses += target.format.reduced(document, target.options)[1]
+    kept, losses = target.format.reduced_all(documents, target.options)
     annotations = sum(1 for document in documents for _ in document.annotations)
     if losses and not lossy:
         return Conversion(len(documents), annotations, losses, written=False)
     part = target.path.with_name(f".{target.path.name}.part{target.path.suffix}")
     _remove(part)
     try:
-        target.format.save(documents, part, target.options)
-        different = _different(documents, Side(part, target.format, target.options)) if check else None
+        target.format.save_reduced(kept, part, target.options)
+        different = _different(kept, Side(part, target.format, target.options)) if check else None
         if not different:
             os.replace(part, target.path)
     finally:
@@ -120,8 +110,7 @@ def read_all(source: Side) -> list[AnnotatedDocument]:
 
 def _different(documents: Sequence[AnnotatedDocument], written: Side) -> tuple[str, ...]:
     """Return the ids of the documents that are not read again as they were written, in whatever order."""
-    expected = _ordered(written.format.reduced(document, written.options)[0] for document in documents)
-    again = _ordered(read_all(written))
+    expected, again = _ordered(documents), _ordered(read_all(written))
     different = [
         wanted.id or f"document {number}"
         for number, (wanted, found) in enumerate(zip(expected, again, strict=False), start=1)

@@ -69,13 +69,6 @@ def reduced(document: AnnotatedDocument, held: Collection[Feature]) -> tuple[Ann
     return document, losses
 
 
-def features(document: AnnotatedDocument) -> Losses:
-    """Return how often a document has each feature."""
-    everything = frozenset(Feature)
-    counts = {feature: reduced(document, everything - {feature})[1][feature.value] for feature in Feature}
-    return Counter({feature.value: number for feature, number in counts.items() if number})
-
-
 def _count(losses: Losses, feature: Feature, number: int) -> None:
     if number:
         losses[feature.value] += number

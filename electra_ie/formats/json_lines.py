@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import OnError, UserError
-from electra_ie.common.files import atomic_path
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import (
     AnnotatedDocument,
@@ -28,12 +27,14 @@ from electra_ie.formats.annotations import (
     Event,
     Reference,
     Relation,
+    single_questions,
 )
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature
 from electra_ie.formats.parts.json_values import id_of, records, text_of
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.spans import SpanReader
+from electra_ie.formats.parts.text_output import text_output
 
 OPTIONS = {"text": Option("text"), "id": Option("id")}
 """text, id: the keys of text and id."""
@@ -130,21 +131,15 @@ def _arguments(item: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[str, Any]) -> None:
     """Write documents as JSON lines. A question with one label in every document that has it is written as a text."""
-    single = _single_choices(documents)
-    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+    single = single_questions(documents)
+    with text_output(path) as file:
         for document in documents:
             file.write(json.dumps(_record(document, single, options, path), ensure_ascii=False) + "\n")
 
 
-def _single_choices(documents: Sequence[AnnotatedDocument]) -> set[str]:
-    counts: dict[str, set[int]] = {}
-    for document in documents:
-        for name, labels in document.labels.items():
-            counts.setdefault(name, set()).add(len(labels))
-    return {name for name, lengths in counts.items() if lengths == {1}}
-
-
-def _record(document: AnnotatedDocument, single: set[str], options: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def _record(
+    document: AnnotatedDocument, single: Mapping[str, bool], options: Mapping[str, Any], path: Path
+) -> dict[str, Any]:
     record: dict[str, Any] = {options["id"]: document.id} if document.id else {}
     record[options["text"]] = document.text
     layers = [layer or ONE_LAYER for layer in document.layers or ()]
@@ -156,7 +151,7 @@ def _record(document: AnnotatedDocument, single: set[str], options: Mapping[str,
             )  # fmt: skip
         if name in document.labels:
             labels = document.labels[name]
-            record[name] = labels[0] if name in single else list(labels)
+            record[name] = labels[0] if single[name] else list(labels)
         else:
             record[name] = [
                 _span_record(span, document.text) for span in document.spans if (span.layer or ONE_LAYER) == name

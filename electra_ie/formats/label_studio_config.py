@@ -8,8 +8,7 @@ from xml.etree import ElementTree
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import write
-from electra_ie.formats.annotations import AnnotatedDocument
-from electra_ie.formats.parts.annotation_tools import single_questions
+from electra_ie.formats.annotations import AnnotatedDocument, single_questions
 
 ONE_LAYER = "label"
 """The name of a layer without one, as in the templates of Label Studio."""

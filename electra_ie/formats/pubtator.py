@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import OnError, UserError
-from electra_ie.common.files import atomic_path
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, lines
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Reference
@@ -22,6 +21,7 @@ from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature, Losses
 from electra_ie.formats.parts.references import identifier, is_exact, references_of
 from electra_ie.formats.parts.spans import SpanReader
+from electra_ie.formats.parts.text_output import text_output
 
 TITLE = re.compile(r"([^|\t]*)\|([ta])\|(.*)", re.DOTALL)
 SPACE = re.compile(r"[\t\r\n]")
@@ -178,7 +178,7 @@ def _is_held(reference: Reference) -> bool:
 
 def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[str, Any]) -> None:
     """Write documents, each with its first line as title; a blank line follows each."""
-    with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+    with text_output(path) as file:
         for document in documents:
             if "|" in document.id or SPACE.search("".join([document.id, *(span.label for span in document.spans)])):
                 message = f'the id or a label of the document "{document.id}" has a tab, a line end or "|".'

@@ -13,11 +13,18 @@ from hypothesis import strategies as st
 
 from electra_ie.formats import FORMATS
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute, canonical
-from electra_ie.formats.features import Feature, features, reduced
+from electra_ie.formats.features import Feature, reduced
 
 WRITTEN = [format for format in FORMATS.values() if format.write]
 FOLDERS = ("brat",)
 """Formats with a file for each document, which are read in the order of their names."""
+
+
+def features(document: AnnotatedDocument) -> dict[str, int]:
+    """Return how often each feature is removed from a document if all others are held."""
+    everything = frozenset(Feature)
+    counts = {feature: reduced(document, everything - {feature})[1][feature.value] for feature in Feature}
+    return {feature.value: number for feature, number in counts.items() if number}
 
 
 def round_trip(name: str, documents: list[AnnotatedDocument]) -> list[AnnotatedDocument]:

@@ -15,7 +15,7 @@ from electra_ie.data.fields import Field
 from electra_ie.data.readers.gold import Spans, check_label, fields_with_label, flags
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
 from electra_ie.formats.base import Format
-from electra_ie.formats.features import ONE_QUESTION, Feature, features
+from electra_ie.formats.features import ONE_QUESTION, Feature, reduced
 from electra_ie.formats.parts.options import Option
 
 OPTIONS = {"ignore": Option([]), "discontinuous": Option("error", choices=("error", "hull", "skip"))}
@@ -23,6 +23,7 @@ OPTIONS = {"ignore": Option([]), "discontinuous": Option("error", choices=("erro
 character to its last, or is skipped and counted."""
 NOT_READ = (Feature.RELATIONS, Feature.EVENTS, Feature.SPAN_ATTRIBUTES)
 """Features that fields cannot express, which are counted."""
+EXPRESSED = frozenset(Feature) - {*NOT_READ}
 
 
 def read(
@@ -68,7 +69,7 @@ class AnnotationReader:
         if document.predicted:
             self.predicted += 1
             return Document(id, document.text, {}, *source.position)
-        counts = features(document)
+        counts = reduced(document, EXPRESSED)[1]
         self.not_read.update({feature.value: counts[feature.value] for feature in NOT_READ if counts[feature.value]})
         gold: dict[str, Any] = {}
         if self.span_fields and document.layers is not None:

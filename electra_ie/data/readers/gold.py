@@ -9,7 +9,8 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Span
 from electra_ie.data.fields import Field
-from electra_ie.formats.parts.units import Units, hint
+from electra_ie.formats.parts.spans import check_range
+from electra_ie.formats.parts.units import Units
 
 LABEL_NAMES = {"classes": "class", "flags": "flag", "spans": "label"}
 
@@ -49,12 +50,7 @@ class Spans:
         Raises:
             UserError: the span is empty, outside the text, or contains white space only.
         """
-        if start >= end:
-            remedy = "start must be smaller than end; end is exclusive."
-            raise source.error(f"the span {start} to {end} is empty.", remedy)
-        if start < 0 or end > len(text):
-            remedy = f"Offsets must count Unicode code points of the text as it is in the file.{hint(text, start, end)}"
-            raise source.error(f"the span {start} to {end} is outside the text of {len(text)} characters.", remedy)
+        check_range(text, start, end, source)
         passage = text[start:end]
         if passage.isspace():
             raise source.error(f"the span {start} to {end} contains white space only.", "Correct or remove it.")

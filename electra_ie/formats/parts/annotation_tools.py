@@ -15,7 +15,6 @@ from types import UnionType
 from typing import Any
 
 from electra_ie.common.errors import OnError, UserError
-from electra_ie.common.files import atomic_path
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import AnnotatedDocument, Offsets, canonical
@@ -23,6 +22,7 @@ from electra_ie.formats.features import Feature, Losses, reduced
 from electra_ie.formats.parts.json_values import records
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.spans import SpanReader
+from electra_ie.formats.parts.text_output import text_output
 
 ROLES = ("Arg1", "Arg2")
 """The roles of a relation in tools that name none: from and to."""
@@ -176,15 +176,6 @@ def _losses(name: str, number: int) -> Losses:
     return Losses({name: number} if number else {})
 
 
-def single_questions(documents: Iterable[AnnotatedDocument]) -> dict[str, bool]:
-    """Return the questions of documents, each with whether every answer to it is exactly one label."""
-    single: dict[str, bool] = {}
-    for document in documents:
-        for name, labels in document.labels.items():
-            single[name] = single.get(name, True) and len(labels) == 1
-    return single
-
-
 def lowest_score(document: AnnotatedDocument) -> float | None:
     """Return the lowest score of the annotations and labels of a document, or None without any."""
     scores = [item.score for item in document.annotations if item.score is not None]
@@ -221,7 +212,7 @@ def write_lines(path: Path, items: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _write(path: Path, opening: str, items: Iterable[Mapping[str, Any]], separator: str, closing: str) -> None:
-    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+    with text_output(path) as file:
         file.write(opening)
         for number, item in enumerate(items):
             file.write((separator if number else "") + json.dumps(item, ensure_ascii=False))

@@ -34,12 +34,7 @@ class SpanReader:
                     return converted
             message = f"the span {start} to {end} is {text[max(start, 0) : max(end, 0)][:40]!r}, not {quoted[:40]!r}."
             raise source.error(message, explain_offsets(text, start, end, quoted))
-        if start >= end:
-            remedy = "start must be smaller than end; end is exclusive."
-            raise source.error(f"the span {start} to {end} is empty.", remedy)
-        if start < 0 or end > len(text):
-            remedy = f"Offsets must count Unicode code points of the text as it is in the file.{hint(text, start, end)}"
-            raise source.error(f"the span {start} to {end} is outside the text of {len(text)} characters.", remedy)
+        check_range(text, start, end, source)
         if quoted is None:
             self.units.add(text, start, end, source)
         return start, end
@@ -61,6 +56,16 @@ class SpanReader:
         self.units.check()
         for unit, number in self.converted.items():
             warn(f"{self.file}: the offsets of {number} spans count {unit}, by their quoted texts; converted.")
+
+
+def check_range(text: str, start: int, end: int, source: SourceLine) -> None:
+    """Raise UserError for a span that is empty or outside the text."""
+    if start >= end:
+        remedy = "start must be smaller than end; end is exclusive."
+        raise source.error(f"the span {start} to {end} is empty.", remedy)
+    if start < 0 or end > len(text):
+        remedy = f"Offsets must count Unicode code points of the text as it is in the file.{hint(text, start, end)}"
+        raise source.error(f"the span {start} to {end} is outside the text of {len(text)} characters.", remedy)
 
 
 def explain_offsets(text: str, start: int, end: int, quoted: str) -> str:
