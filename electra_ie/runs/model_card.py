@@ -222,7 +222,7 @@ def _distribution_alignment(facts: RunSummary) -> str:
     if names["spans"]:
         sentences += (
             f" Labels of {names['spans']} that the teacher predicted less often than the labeled texts have them were "
-            "raised toward their share."
+            "raised toward their share, where the difference was more than two standard errors."
         )
     return sentences
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from typer.testing import CliRunner
 
@@ -80,3 +82,14 @@ def test_mistakes_in_the_command_are_one_line(source, tmp_path, arguments, messa
     assert isinstance(result.exception, UserError)
     assert message in str(result.exception)
     assert not (tmp_path / "out.xyz").exists()
+
+
+@pytest.mark.parametrize("format", ["jsonl", "conll", "conllu"])
+def test_text_in_a_file_with_the_ending_gz_is_compressed(tmp_path, format):
+    if FORMATS[format].package:
+        pytest.importorskip(FORMATS[format].package)
+    document = AnnotatedDocument("1", "ACME paid", (AnnotatedSpan("T1", "PAYER", ((0, 4),)),))
+    FORMATS[format].save([document], tmp_path / "data.gz")
+    assert "ACME" in gzip.decompress((tmp_path / "data.gz").read_bytes()).decode("utf-8")
+    [again] = FORMATS[format].documents(tmp_path / "data.gz")
+    assert canonical(again) == canonical(document)
