@@ -46,6 +46,7 @@ class Cell:
     read: returns the data set of a seed. fields: kinds of the fields by name. budget: number of labels, None for all.
     dev: maximum number of dev documents, 0 for none. seeds: the number of seeds, which count from 0.
     same_test: whether all seeds have the same test documents. real: whether the text is real, not generated.
+    encoder: the encoder of the methods of this package, None for the default one.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Cell:
     draw: Draw = "plain"
     same_test: bool = True
     real: bool = True
+    encoder: str | None = None
 
     @property
     def data_set(self) -> str:
@@ -65,8 +67,8 @@ class Cell:
 
     @property
     def folder(self) -> str:
-        """The name of the folder of its results; Windows allows no colon in it."""
-        return self.name.replace(":", "-")
+        """The name of the folder of its results, without a colon, which Windows does not allow, and a slash."""
+        return self.name.replace(":", "-").replace("/", "-")
 
     @property
     def is_earlier(self) -> bool:
@@ -210,6 +212,15 @@ def fold(documents: Sequence[Document], index: int) -> tuple[list[Document], lis
     return shuffled[index % FOLDS :: FOLDS], others
 
 
+@lru_cache
+def cmeee() -> Source:
+    """Return the sentences of dev of CMeEE-V2, the only ones at hand: a fifth is test, a fifth dev."""
+    task = replace(Task.load("cmeee"), files={"train": ("dev.json.gz",)})
+    test, others = fold(task.read("train"), 0)
+    dev, train = others[::4], [document for position, document in enumerate(others) if position % 4]
+    return Source(task.fields, train, dev, [], test, task.descriptions)
+
+
 # WordNet: what kind of thing a definition defines
 
 SYNSETS, MIN_HYPONYMS, MAX_HYPONYMS = 77, 60, 260
@@ -300,6 +311,11 @@ def earlier_transaction_risk(seed: int) -> Source:
     return replace(source, descriptions=shipped("transaction_risk").descriptions)
 
 
+def chinese(seed: int) -> Source:
+    return cmeee()
+
+
+MULTILINGUAL = "multilingual-e5-small"
 ALL_CELLS = (
     Cell("trec_fine:all", every_seed("trec_fine"), {"question": "classes"}, budget=None, dev=0, seeds=5),
     Cell("transaction_risk:60", every_seed("transaction_risk"), RISK, 60, dev=60, real=False),
@@ -315,5 +331,14 @@ ALL_CELLS = (
     Cell("sec_filings:50", every_seed("sec_filings"), ENTITIES, 50, dev=0),
     Cell(f"wordnet:3x{SYNSETS}", wordnet, {"kind": "classes"}, None, dev=3 * SYNSETS, same_test=False),
     Cell("medical_cases_real:8", partial(folds, "medical_cases_real"), MEDICAL, 8, dev=0, seeds=FOLDS, same_test=False),
+    *(
+        Cell(f"cmeee:{labels}", chinese, ENTITIES, labels, dev=labels, encoder=MULTILINGUAL)
+        for labels in (100, 500)
+    ),
 )  # fmt: skip
 CELLS = {cell.name: cell for cell in ALL_CELLS}
+ENCODER_CELLS = {
+    name: replace(CELLS[name.partition("/")[0]], name=name, seeds=3, encoder=MULTILINGUAL)
+    for name in (f"{cell}/{MULTILINGUAL}" for cell in ("trec_fine:all", "sec_filings:50", "bc5cdr:50"))
+}
+"""Some English cells with another encoder, after a slash. They have a table of their own."""

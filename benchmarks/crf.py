@@ -14,7 +14,8 @@ from linear_peers import Predict
 from electra_ie.data.document import Span
 from electra_ie.data.fields import Field, drop_overlapping
 
-TOKEN = re.compile(r"\w+|[^\w\s]")
+TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")
+"""A Chinese character, another word, or a symbol."""
 SENTENCE = re.compile(r".+?(?:[.!?](?=\s+[A-Z])|\n|$)", re.DOTALL)
 REPEATED = re.compile(r"(.)\1+")
 CRF = {"c1": 0.1, "c2": 0.01, "max_iterations": 100, "feature.possible_transitions": True}

@@ -54,11 +54,12 @@ class Trained:
 class Runs:
     """The runs of one cell and seed, which share the supervised run: it is the teacher of the others.
 
-    overrides: settings of all runs; a supervised one gets those that it uses.
+    overrides: settings of all runs; a supervised one gets those that it uses. The encoder is that of the cell.
     """
 
     def __init__(self, data: CellData, folder: Path, overrides: Sequence[str] = ()) -> None:
-        self.data, self.folder, self.overrides = data, folder, tuple(overrides)
+        encoder = [f"encoder={data.cell.encoder}"] if data.cell.encoder else []
+        self.data, self.folder, self.overrides = data, folder, (*encoder, *overrides)
         self.task = data.task()
 
     @cached_property

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import measurements
-from cell_data import CELLS, Cell
+from cell_data import CELLS, ENCODER_CELLS, Cell
 from cells import spread
 from intervals import Difference, difference
 from measurements import Result
@@ -78,10 +78,10 @@ class Row:
         return {}
 
 
-def rows() -> list[Row]:
-    """Return a row for each cell and field."""
+def rows(cells: Iterable[Cell] | None = None) -> list[Row]:
+    """Return a row for each cell and field. cells: those of `CELLS` by default."""
     table_rows = []
-    for cell in CELLS.values():
+    for cell in CELLS.values() if cells is None else cells:
         results = {
             method: {seed: result for seed in range(cell.seeds) if (result := measurements.read(cell, method, seed))}
             for method in (*METHODS, *PEERS)
@@ -109,6 +109,7 @@ def table() -> str:
         "### Methods of this package", methods(table_rows, processors),
         "### Other methods", peers(table_rows, processors),
         f"### `{MAIN}` against each method", summary(table_rows),
+        "### Encoders", encoders(table_rows, processors),
         *(f"Processor {letter}: {name}." for name, letter in processors.items()), missing(table_rows),
     ]  # fmt: skip
     return "\n\n".join(parts)
@@ -188,6 +189,32 @@ def peers(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
         )
     head = f"set | field | {' | '.join(PEERS)} | best | CPU s | gain over it | interval | code | processor"
     return _markdown(head, "ll" + "r" * len(PEERS) + "lrrrll", lines)
+
+
+def encoders(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
+    """Return the table of cells with two encoders, on the seeds that both have. processors: a letter for each."""
+    lines = []
+    for other in rows(ENCODER_CELLS.values()):
+        name, _, encoder = other.cell.name.partition("/")
+        default = next(row for row in table_rows if row.cell.name == name and row.field == other.field)
+        for method in (SUPERVISED, MAIN):
+            seeds = sorted(default.scores(method).keys() & other.scores(method).keys())
+            counts = [
+                [measurements.decode(row.results[method][seed]["test"][row.field]["counts"]) for seed in seeds]
+                for row in (other, default)
+            ]
+            scores = [spread(row.scores(method)[seed] for seed in seeds) for row in (default, other)]
+            gain = difference(*counts, other.cell.same_test) if seeds else None
+            origin = _origin(other, [method], processors)
+            lines.append(
+                [name, other.field, encoder, method, str(len(seeds)), *scores, *_gain(gain), _seconds(default, method),
+                 _seconds(other, method), *origin]
+            )  # fmt: skip
+    head = (
+        "set | field | encoder | method | seeds | default encoder | this encoder | gain | interval "
+        "| CPU s, default | CPU s | code | processor"
+    )
+    return _markdown(head, "llll" + "r" * 7 + "ll", lines)
 
 
 def summary(table_rows: Sequence[Row]) -> str:

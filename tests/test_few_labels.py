@@ -109,7 +109,7 @@ def test_training_has_no_access_to_test(tmp_path):
 
 
 def test_cells_have_the_seeds_that_were_fixed_beforehand():
-    cells = cell_data.CELLS
+    cells = cell_data.CELLS | cell_data.ENCODER_CELLS
     seeds = {name: cell.seeds for name, cell in cells.items()}
     assert {name for name, count in seeds.items() if count == 5} == {"trec_fine:all", "medical_cases_real:8"}
     assert set(seeds.values()) == {3, 5}
@@ -372,6 +372,7 @@ def bench(monkeypatch, tmp_path, encoder):
         monkeypatch.setattr(module, "METHODS", small)
     for module in (cell_data, few_labels, table):
         monkeypatch.setattr(module, "CELLS", {cell.name: cell})
+        monkeypatch.setattr(module, "ENCODER_CELLS", {})
     monkeypatch.setattr(measurements, "RESULTS", tmp_path / "results")
 
     def run(*arguments):
@@ -462,119 +463,11 @@ def test_without_dev_supervised_training_of_equal_cost_is_one_run_of_three_times
 
 def test_settings_of_the_generator_are_not_those_of_the_supervised_run(tmp_path, encoder):
     settings = tiny.settings(encoder("bert"), "supervised", max_steps=2)
-    common = [f"{name}={settings[name]}" for name in ("encoder", "window", "max_steps", "batch_size")]
+    common = [f"{name}={settings[name]}" for name in ("window", "max_steps", "batch_size")]
     overrides = [*common, "generator.adversarial_masking=0", "mask_ratio=0.4"]
-    runs = package_methods.Runs(cell_data.draw(cell_of(), 0), tmp_path, overrides)
+    cell = cell_of(encoder=settings["encoder"])
+    runs = package_methods.Runs(cell_data.draw(cell, 0), tmp_path, overrides)
     trained = runs.train("complete_texts")
     student, teacher = (TrainSettings.build(run.path / "run.yaml") for run in (trained, runs.supervised))
     assert (student.generator, student.mask_ratio) == ({"adversarial_masking": 0}, 0), "the method's own come last"
-    assert not teacher.has_generator
-    assert teacher.max_steps == student.max_steps == 2
-
-
-# Tables
-
-
-def result_of(cell, method, seed, correct, data="a", seconds=10.0):
-    """Return a result whose field has the classes of the digits correct."""
-    main = 100 * correct.count("1") / len(correct)
-    return {
-        "cell": cell.name, "method": method, "seed": seed, "code": "c0de", "data": data, "draw": cell.draw,
-        "sizes": {"labels": 9, "dev": 0, "pool": 50 + seed, "test": len(correct)}, "cpu_seconds": seconds,
-        "test": {"kind": {"main": main, "counts": {"correct": correct}}}, "processor": "CPU 1", "threads": 1,
-    }  # fmt: skip
-
-
-@pytest.fixture
-def results(monkeypatch, tmp_path):
-    """Return a function that writes results on two cells, one real and one synthetic."""
-    cells = [
-        cell_data.Cell("first:9", lambda seed: None, {"kind": "classes"}, 9, 0, 2),
-        cell_data.Cell("second:9", lambda seed: None, {"kind": "classes"}, 9, 0, 2, real=False),
-    ]
-    for module in (cell_data, table):
-        monkeypatch.setattr(module, "CELLS", {cell.name: cell for cell in cells})
-    monkeypatch.setattr(measurements, "RESULTS", tmp_path)
-
-    def write(cell, method, seed, correct, **values):
-        measurements.write(cells[cell], method, seed, result_of(cells[cell], method, seed, correct, **values))
-
-    return write
-
-
-def lines_of(text, start):
-    return [line for line in text.splitlines() if line.startswith(start)]
-
-
-def test_tables_without_results_name_what_is_missing(results):
-    shown = table.table()
-    assert lines_of(shown, "| first:9 |")[0] == "| first:9 | - | - | - | - | plain | 2 | the same | real |"
-    assert "- supervised: first:9, second:9" in shown
-    assert "- crf" not in shown, "a peer for spans is missing for classes"
-    assert len(table.short_table().splitlines()) == 2
-
-
-def test_tables_show_scores_gains_costs_and_the_rule(results):
-    for seed in (0, 1):
-        results(0, "supervised", seed, "1100110011")
-        results(0, "self_training", seed, "1111110011", seconds=25.0)
-        results(0, "tfidf", seed, "0000000001")
-        results(1, "self_training", seed, "1110000000")
-    results(1, "supervised", 0, "1111111100")
-    results(1, "frozen_states", 0, "1111111111")
-    shown = table.table()
-    sizes, ours, others = lines_of(shown, "| first:9 |")
-    assert sizes == "| first:9 | 9 | 0 | 50 to 51 | 10 | plain | 2 | the same | real |"
-    assert ours.startswith(
-        "| first:9 | kind | 60.0 ± 0.0 | - | - | 80.0 ± 0.0 | - | +20.0 | +0.0 to +50.0 | 10 | 2.5 | c0de | A |"
-    )
-    assert "| tfidf | 10 | +70.0 |" in others
-    _, ours, others = lines_of(shown, "| second:9 |")
-    assert "| 80.0 (1) |" in ours
-    assert "| -50.0 |" in ours
-    assert "| frozen_states | 10 | -70.0 |" in others
-    assert "Processor A: CPU 1." in shown
-    # supervised: +20 and -50, mean -15, and the interval of the second row is wholly below -1.
-    (supervised,) = lines_of(shown, "| supervised | 2 |")
-    assert supervised.startswith("| supervised | 2 | -15.0 | -15.0 | +20.0 | -50.0 | 0 | 1 |")
-    assert supervised.endswith("| no |")
-    (peer,) = lines_of(shown, f"| {table.BEST_PEER} |")
-    assert "| +0.0 | +0.0 | +70.0 | -70.0 |" in peer
-    assert "- supervised: second:9 (seeds 1)" in shown
-    assert "- adversarial: first:9, second:9" in shown
-    short = table.short_table().splitlines()
-    assert len(short) == 3
-    assert short[2].startswith("| `first:9` | kind | 60.0 ± 0.0 | 80.0 ± 0.0 | +20.0 |")
-
-
-def test_not_below_allows_a_small_loss(results):
-    both = "10" * 500
-    one_less = "00" + both[2:]
-    for seed in (0, 1):
-        for cell in (0, 1):
-            results(cell, "supervised", seed, both)
-            results(cell, "self_training", seed, one_less)
-    (line,) = lines_of(table.summary(table.rows()), "| supervised |")
-    assert line.startswith("| supervised | 2 | -0.1 |")
-    assert line.endswith("| yes |")
-
-
-def test_results_on_other_data_are_left_out(results):
-    for seed in (0, 1):
-        results(0, "supervised", seed, "1111")
-        results(0, "tfidf", seed, "1000", data="b")
-    shown = table.table()
-    assert "- tfidf: first:9, second:9" in shown
-    assert "25.0" not in shown
-
-
-def test_document_keeps_what_is_around_the_table(results):
-    results(0, "supervised", 0, "1100")
-    text = f"before\n\n{table.BEGIN}\nold\n{table.END}\n\nafter\n"
-    written = table.replace_table(text)
-    assert written == f"before\n\n{table.BEGIN}\n\n{table.table()}\n\n{table.END}\n\nafter\n"
-    assert table.replace_table(written) == written
-    short = f"{table.SHORT}\n\n| 集 | 字段 |\n| --- | --- |\n| old |\n\n{table.END}\n"
-    assert "| 集 | 字段 |\n| --- | --- |\n\n" in table.replace_table(short)
-    with pytest.raises(ValueError, match="needs one line"):
-        table.replace_table("no comments")
+    assert student.encoder == teacher.encoder == cell.encoder
