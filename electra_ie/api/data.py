@@ -124,7 +124,7 @@ def check(
     task, settings = resolve(data, fields=fields, unlabeled=unlabeled, **kwargs)
     if html is not None:
         check_outputs([Path(html)])
-        refuse_overwriting([Path(html)], [*data_files(task), *map(Path, settings.unlabeled)])
+        refuse_overwriting([Path(html)], data_files(task, settings.unlabeled))
     report = run_checks(task, settings)
     if html is not None:
         write(Path(html), page(report, show_text))

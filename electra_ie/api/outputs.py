@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
@@ -26,9 +26,9 @@ def check_outputs(files: Sequence[Path]) -> None:
         raise UserError("two outputs have the same name.", file=files[0], remedy="Give each its own.")
 
 
-def data_files(task: Task) -> Iterator[Path]:
-    """Yield the data files of a task, and its task.yaml."""
-    for path in task.paths:
+def data_files(task: Task, unlabeled: Iterable[str] = ()) -> Iterator[Path]:
+    """Yield the data files of a task, those of more unlabeled text, and its task.yaml. Folders: all files in them."""
+    for path in (*task.paths, *map(Path, unlabeled)):
         yield from path.rglob("*") if path.is_dir() else (path,)
     yield task.file
     yield task.folder / TASK_FILE  # of a run, whose own task.yaml is another file

@@ -80,7 +80,9 @@ class Side:
 
     @classmethod
     def _of(cls, path: Path, format: Format, options: Options) -> Side:
-        return cls(path, format, format.settle(options if isinstance(options, Mapping) else format.parse(options)))
+        values = options if isinstance(options, Mapping) else format.parse(options)
+        format.settle(values)  # so that an invalid option is an error before anything is read
+        return cls(path, format, values)
 
 
 def convert(source: Side, target: Side, lossy: bool = False, check: bool = False) -> Conversion:
