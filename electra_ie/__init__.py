@@ -1,8 +1,9 @@
 """Train text information extractors from a small set of labels and a larger set of unlabeled text.
 
-The functions are those behind the commands: `pretrain`, `train`, `compare`, `evaluate`, `extract`, `verify`,
-`push_to_hub` and `push_data`. `train` returns a `TrainResult`; an `Extractor` applies a trained model to texts. Public
-names are imported on first use, so that `import electra_ie` alone imports no other package.
+The functions are those behind the commands: `init`, `convert`, `check`, `pretrain`, `train`, `compare`, `evaluate`,
+`extract`, `suggest`, `verify`, `push_to_hub` and `push_data`. `train` returns a `TrainResult`; an `Extractor` applies a
+trained model to texts. Public names are imported on first use, so that `import electra_ie` alone imports no other
+package.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from electra_ie.api import TrainResult as TrainResult
+    from electra_ie.api import check as check
+    from electra_ie.api import convert as convert
     from electra_ie.api import evaluate as evaluate
     from electra_ie.api import extract as extract
+    from electra_ie.api import init as init
     from electra_ie.api import pretrain as pretrain
     from electra_ie.api import push_data as push_data
     from electra_ie.api import push_to_hub as push_to_hub
+    from electra_ie.api import suggest as suggest
     from electra_ie.api import train as train
     from electra_ie.api import verify as verify
+    from electra_ie.checks.checker import CheckReport as CheckReport
     from electra_ie.common.errors import UserError as UserError
     from electra_ie.comparison.runner import compare as compare
     from electra_ie.config.pretrain import PretrainSettings as PretrainSettings
@@ -28,6 +34,8 @@ if TYPE_CHECKING:
     from electra_ie.data.document import Span as Span
     from electra_ie.data.fields import Field as Field
     from electra_ie.data.task import Task as Task
+    from electra_ie.data.task_init import Initialized as Initialized
+    from electra_ie.formats.conversion import Conversion as Conversion
     from electra_ie.inference.extractor import Extractor as Extractor
     from electra_ie.inference.extractor import Findings as Findings
     from electra_ie.inference.scoring import FieldScores as FieldScores
@@ -44,6 +52,8 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "init": "api", "convert": "api", "check": "api", "suggest": "api",
+    "Initialized": "data.task_init", "Conversion": "formats.conversion", "CheckReport": "checks.checker",
     "pretrain": "api", "train": "api", "evaluate": "api", "extract": "api",
     "verify": "api", "push_data": "api", "push_to_hub": "api", "compare": "comparison.runner",
     "TrainResult": "api", "Extractor": "inference.extractor", "Findings": "inference.extractor",
@@ -57,10 +67,11 @@ _HOMES = {
     "MaskingGenerator": "models.masking_generator", "MaskingGeneratorConfig": "models.configs",
 }  # fmt: skip
 __all__ = [
-    "Callback", "Discriminator", "DiscriminatorConfig", "Document", "Extractor", "Field", "FieldScores", "Finding",
-    "Findings", "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator", "MaskingGeneratorConfig",
-    "PretrainSettings", "RunScores", "Span", "SplitScores", "Task", "TrainResult", "TrainSettings", "UserError",
-    "compare", "evaluate", "extract", "pretrain", "push_data", "push_to_hub", "train", "verify",
+    "Callback", "CheckReport", "Conversion", "Discriminator", "DiscriminatorConfig", "Document", "Extractor", "Field",
+    "FieldScores", "Finding", "Findings", "Initialized", "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator",
+    "MaskingGeneratorConfig", "PretrainSettings", "RunScores", "Span", "SplitScores", "Task", "TrainResult",
+    "TrainSettings", "UserError", "check", "compare", "convert", "evaluate", "extract", "init", "pretrain", "push_data",
+    "push_to_hub", "suggest", "train", "verify",
 ]  # fmt: skip
 
 import_module(f"{__name__}.common.logs")  # installs the default handler, which the application may then replace

@@ -22,9 +22,9 @@ ORDER = (
 WITHOUT_TORCH = (
     "common.errors", "common.escaping", "common.files", "common.hashing", "common.hub_client", "common.logs",
     "common.processes", "common.progress", "common.randomness", "common.text_files", "common.yaml_source", "config.base", "config.train", "config.pretrain", "data.document", "data.fields",
-    "formats", "formats.conversion", "formats.detection", "formats.preannotations", "cli.convert", "cli.formats", "data.task_init", "data.hints", "data.hints_yaml", "data.hint_scores",
+    "formats", "formats.conversion", "formats.detection", "formats.preannotations", "cli.formats", "data.task_init", "data.hints", "data.hints_yaml", "data.hint_scores",
     "data.bio", "data.readers", "data.task", "data.task_yaml", "data.in_memory", "data.label_budget", "data.dataset_card", "metrics", "runs.layout",
-    "runs.hub_dataset_card", "inference.html_report", "inference.inputs", "cli.tables", "cli.listing", "cli.check", "cli.settings", "api", "cli.app",
+    "runs.hub_dataset_card", "inference.html_report", "inference.inputs", "cli.tables", "cli.listing", "cli.settings", "api",
 )  # fmt: skip
 """Modules that are imported before anything is computed, so that they must load no torch."""
 
@@ -86,6 +86,8 @@ def test_torch_is_not_imported_where_nothing_is_computed():
         "import sys, electra_ie\n"
         "heavy = lambda: sorted({'torch', 'transformers', 'accelerate', 'numpy'} & set(sys.modules))\n"
         "assert not heavy(), f'electra_ie: {heavy()}'\n"
+        "import electra_ie.cli.app\n"
+        "assert not heavy(), f'cli.app, which --help waits for: {heavy()}'\n"
         "import importlib\n"
         f"for name in {WITHOUT_TORCH!r}:\n"
         "    importlib.import_module(f'electra_ie.{name}')\n"

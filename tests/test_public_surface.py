@@ -16,11 +16,14 @@ import pytest
 
 import electra_ie
 from electra_ie import (
+    CheckReport,
+    Conversion,
     Document,
     Extractor,
     FieldScores,
     Finding,
     Findings,
+    Initialized,
     PretrainSettings,
     RunScores,
     Span,
@@ -36,6 +39,18 @@ def uses() -> None:
     """As a user would write it; read by mypy and by the test below, never run."""
     encoder = electra_ie.pretrain(["texts/"], "encoders/ours", objective="mlm", max_steps=100, track="tensorboard")
     assert_type(encoder, Path)
+    done = electra_ie.init("export.json", Path("task"), format="label_studio", seed=1, dev=0.1, test=0.1)
+    assert_type(done, Initialized)
+    assert_type(done.task, Task)
+    outcome = electra_ie.convert(
+        "corpus/", "records.jsonl", source_format="brat", target_options={"text": "memo"}, check=True
+    )
+    assert_type(outcome, Conversion)
+    assert_type(outcome.losses["relations"], int)
+    report = electra_ie.check("task", unlabeled="texts/", html="report.html", encoder="encoders/ours")
+    assert_type(report, CheckReport)
+    assert_type(report.passed, bool)
+    electra_ie.check([{"text": "ACME paid", "risk": ["late"]}], fields={"risk": {"kind": "flags"}}, show_text=True)
     result = electra_ie.train(
         "task", Path("runs/mine"), label_budget=100, preset="self_training", overrides=["max_steps=300"]
     )
@@ -59,6 +74,8 @@ def uses() -> None:
     counts = electra_ie.extract(run, ["inbox/"], "findings.jsonl", html="page.html", text="memo", id="n", strict=True)
     assert_type(counts["documents"], int)
     assert_type(counts.faults, list[UserError])
+    suggested = electra_ie.suggest(run, "inbox/", "tasks.json", format="label_studio", options=["config=labels.xml"])
+    assert_type(suggested, Conversion)
     extractor = Extractor.from_pretrained(run)
     assert_type(extractor, Extractor)
     found = extractor("ACME Ltd paid EUR 9,800")
@@ -94,6 +111,10 @@ def test_what_users_write_fits_the_signatures() -> None:
         assert isinstance(called, type) or signature.return_annotation not in (inspect.Signature.empty, "Any"), name
         seen.add(name.removeprefix("electra_ie."))
     assert {
+        "init",
+        "convert",
+        "check",
+        "suggest",
         "train",
         "pretrain",
         "compare",

@@ -40,7 +40,7 @@ STEPS = 4
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """The result of all checks: counts by split and label, and the issues, the most severe first.
 
     Attributes:
@@ -89,7 +89,7 @@ class Report:
         }
 
 
-def check(task: Task, settings: TrainSettings) -> Report:
+def check(task: Task, settings: TrainSettings) -> CheckReport:
     """Check the data of a task.
 
     Args:
@@ -143,7 +143,7 @@ def check(task: Task, settings: TrainSettings) -> Report:
                 f"tokens were counted in {len(counts.documents):,} of {len(splits[split]):,} documents of {split}."
             )
     issues.sort(key=lambda issue: SEVERITIES.index(issue.severity))
-    return Report(
+    return CheckReport(
         task.name, settings.encoder, count_splits(splits), count_by_label(splits, task.fields), seen, lengths, scripts,
         issues, skipped,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from electra_ie.checks.checker import Report
+from electra_ie.checks.checker import CheckReport
 from electra_ie.checks.counts import LabelCount
 from electra_ie.checks.issues import SEVERITIES, Issue, counted
 from electra_ie.checks.tokens import LengthCount
@@ -27,7 +27,7 @@ WIDTH = 1_000
 HEIGHT = 70
 
 
-def page(report: Report, show_text: bool = False) -> str:
+def page(report: CheckReport, show_text: bool = False) -> str:
     """Return the HTML page of a report. show_text: with short passages of the documents."""
     title = _plain(f"{report.task}: check of the data")
     counts = " · ".join(counted(report.count(severity), severity) for severity in SEVERITIES)
@@ -78,7 +78,7 @@ def _issue(issue: Issue, show_text: bool) -> str:
     return f"<article><h2>{severity}{_plain(issue.message)}</h2>{listed}</article>"
 
 
-def _fields(report: Report) -> list[str]:
+def _fields(report: CheckReport) -> list[str]:
     return list(dict.fromkeys(row.field for row in report.labels))
 
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from electra_ie.cli.tables import print_table
-from electra_ie.common.errors import UserError
+import typer
+
+from electra_ie.cli.options import Data, Encoder, TaskName, Unlabeled, as_paths
+from electra_ie.cli.tables import print_table, use_utf8
 from electra_ie.common.escaping import escape_controls, escape_json
-from electra_ie.common.files import refuse_overwriting, write
 from electra_ie.common.logs import notice
 from electra_ie.common.progress import output
-from electra_ie.data.in_memory import resolve
 
 if TYPE_CHECKING:
-    from electra_ie.checks.checker import Report
+    from electra_ie.checks.checker import CheckReport
     from electra_ie.checks.issues import Issue, Place
 
 SHOWN = 3
@@ -24,53 +23,41 @@ SHOWN = 3
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
-def check_data(task: str, html: str | None, as_json: bool, show_text: bool, **options: Any) -> bool:
-    """Check the data of a task and print the report.
+def check(
+    task: TaskName,
+    data: Data = None,
+    unlabeled: Unlabeled = None,
+    encoder: Encoder = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Also write the report as an HTML page.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    show_text: Annotated[
+        bool, typer.Option("--show-text", help="Show short passages of the documents, also in the JSON and the page.")
+    ] = False,
+) -> None:
+    """Look for problems in the data of a task before training.
 
-    Args:
-        task: The name or path of the task.
-        html: The path of an HTML page to write, or None.
-        as_json: Print the report as JSON instead of text.
-        show_text: Show short passages of the documents.
-        options: `data`, `unlabeled` and `encoder`, as for `train`.
+    Texts are not shown without --show-text.
 
-    Returns:
-        Whether there is no error and no warning.
-
-    Raises:
-        UserError: The task or its data cannot be read, or the page cannot be written. Nothing has been printed.
+    Exit codes: 0, no errors and no warnings; 1, some were found; 2, the data cannot be read.
     """
-    from electra_ie.checks.checker import check
-    from electra_ie.checks.page import page
+    from electra_ie import api
 
-    loaded, settings = resolve(task, **options)
+    report = api.check(task, unlabeled=as_paths(unlabeled), html=html, show_text=show_text, data=data, encoder=encoder)
     if html:
-        _check_page(Path(html))
-        refuse_overwriting([Path(html)], [*loaded.paths, loaded.file, *map(Path, settings.unlabeled)])
-    report = check(loaded, settings)
-    if html:
-        write(Path(html), page(report, show_text))
         notice(f"report written to {html}")
     if as_json:
-        if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(encoding="utf-8")  # JSON is UTF-8 in any terminal
+        use_utf8()
         lines = json.dumps(report.as_dict(show_text), indent=2, ensure_ascii=False).splitlines()
         sys.stdout.write("\n".join(map(escape_json, lines)) + "\n")
     else:
         _show(report, show_text)
-    return report.passed
+    if not report.passed:
+        raise typer.Exit(1)
 
 
-def _check_page(path: Path) -> None:
-    """Raise UserError for a page that cannot be written, before anything is read."""
-    if path.is_dir():
-        raise UserError("is a folder.", file=path, remedy="Give a file name for the page: --html report.html.")
-    if not path.absolute().parent.is_dir():
-        remedy = "Create it, or write elsewhere."
-        raise UserError("the folder of the output does not exist.", file=path, remedy=remedy)
-
-
-def _show(report: Report, show_text: bool) -> None:
+def _show(report: CheckReport, show_text: bool) -> None:
     """Print the sizes of the splits, the issues, and what was not checked."""
     lengths = {row.split: row for row in report.lengths}
     print_table(

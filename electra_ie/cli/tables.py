@@ -37,6 +37,12 @@ def print_table(rows: Sequence[Mapping[str, object]], *, title: str = "", styles
     output().print(table)
 
 
+def use_utf8() -> None:
+    """Write standard output as UTF-8, which JSON is, in any terminal."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")
+
+
 def score_table(scores: Mapping[str, Mapping[str, float | None]], *, title: str = "") -> None:
     """Print counts, precision, recall and F1 of each label: best F1 first, labels without gold last and dimmed."""
     ordered = sorted(scores.items(), key=lambda item: (not item[1]["support"], -(item[1]["f1"] or 0.0), item[0]))

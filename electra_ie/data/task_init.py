@@ -41,7 +41,12 @@ OPTIONS_IN_PLACE: tuple[Mapping[str, Any], ...] = ({}, {"discontinuous": "hull"}
 
 @dataclass(frozen=True)
 class Initialized:
-    """A task that was written, and one line for each assumption that was made."""
+    """A task that was written for annotated data.
+
+    Attributes:
+        task: The task.
+        assumptions: A line for each assumption that was made. They are also comments in its task.yaml.
+    """
 
     task: Task
     assumptions: list[str]
@@ -68,18 +73,10 @@ def init_task(
     dev: float = 0.2,
     test: float = 0.2,
 ) -> Initialized:
-    """Write a task for annotated data.
+    """Write a task for annotated data, as `electra_ie.init` describes.
 
     The data stay where they are if the readers of tasks read them there, split as they are. Otherwise they are written
     as JSON lines.
-
-    Args:
-        path: A file or folder of annotated data.
-        output: The folder of the task; by default NAME_task in the current directory, for the name of the data.
-        format: The name of the format of the data; by default it is detected.
-        seed: The seed with which missing splits are drawn.
-        dev: The share of the labeled documents without a split for dev, if there is no file of this name; 0 for none.
-        test: Likewise for test.
 
     Raises:
         UserError: The data are invalid or have no labels, their format is unknown, or the output exists. Nothing is

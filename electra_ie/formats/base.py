@@ -12,7 +12,7 @@ from typing import Any
 from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.features import Feature, Losses, reduced
-from electra_ie.formats.parts.options import Option, settle
+from electra_ie.formats.parts.options import Option, parse, settle
 
 Read = Callable[[Path, Mapping[str, Any], OnError], Iterator[AnnotatedDocument]]
 """Reads the documents of a file or folder, one at a time. The last argument is called for each invalid record; the next
@@ -68,6 +68,10 @@ class Format:
     ) -> dict[str, Any]:
         """Return a value for every option; `file` and `line` are the position of `values`, for errors."""
         return settle(values, self.options, self.name, file, line)
+
+    def parse(self, texts: Sequence[str]) -> dict[str, Any]:
+        """Return the options in texts `key=value`, as on the command line. Raises UserError for an invalid one."""
+        return parse(texts, self.options, self.name)
 
     def documents(
         self, path: Path, options: Mapping[str, Any] | None = None, on_error: OnError = raise_error

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.files import refuse_within
 from electra_ie.common.text_files import SourceLine
+from electra_ie.formats import format_of
 from electra_ie.formats.annotations import AnnotatedDocument, canonical
 from electra_ie.formats.base import Format
+from electra_ie.formats.detection import by_ending, detect
 from electra_ie.formats.features import Losses
+
+Options = Mapping[str, Any] | Sequence[str]
+"""The options of a format: values by name, or texts `key=value` as on the command line."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class Conversion:
         written: Whether the target was written: not if something would be lost, unless that is allowed.
         different: The ids of documents that differ from what was written when the target is read again; None if this
             was not checked.
+        source_format: The name of the format that was read, for example the detected one; "" for the findings of a run.
+        target_format: The name of the format of the target.
     """
 
     documents: int
@@ -35,6 +42,8 @@ class Conversion:
     losses: Losses
     written: bool
     different: tuple[str, ...] | None = None
+    source_format: str = ""
+    target_format: str = ""
 
     @property
     def is_complete(self) -> bool:
@@ -49,6 +58,31 @@ class Side:
     path: Path
     format: Format
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_source(cls, path: str | os.PathLike[str], format: str | None, options: Options) -> Side:
+        """Return the side that is read.
+
+        Args:
+            path: A file or folder.
+            format: The name of its format; None to detect it.
+            options: The options of the format.
+
+        Raises:
+            UserError: The format is unknown or not detected, or an option is invalid.
+        """
+        return cls._of(Path(path), format_of(format) if format else detect(Path(path)), options)
+
+    @classmethod
+    def of_target(cls, path: str | os.PathLike[str], format: str | None, options: Options) -> Side:
+        """Return the side that is written. format: its name; None for that of the ending. Raises as `of_source`."""
+        return cls._of(Path(path), format_of(format) if format else by_ending(Path(path)), options)
+
+    @classmethod
+    def _of(cls, path: Path, format: Format, options: Options) -> Side:
+        values = options if isinstance(options, Mapping) else format.parse(options)
+        format.settle(values)  # so that an invalid option is an error before anything is read
+        return cls(path, format, values)
 
 
 def convert(source: Side, target: Side, lossy: bool = False, check: bool = False) -> Conversion:
@@ -66,7 +100,7 @@ def convert(source: Side, target: Side, lossy: bool = False, check: bool = False
     """
     target.format.check_writable(target.path)
     refuse_within(target.path, [source.path])
-    return write_all(read_all(source), target, lossy, check)
+    return replace(write_all(read_all(source), target, lossy, check), source_format=source.format.name)
 
 
 def write_all(
@@ -75,8 +109,9 @@ def write_all(
     """Write documents, as `convert` does with those of its source."""
     kept, losses = target.format.reduced_all(documents, target.options)
     annotations = sum(1 for document in documents for _ in document.annotations)
+    outcome = Conversion(len(documents), annotations, losses, written=False, target_format=target.format.name)
     if losses and not lossy:
-        return Conversion(len(documents), annotations, losses, written=False)
+        return outcome
     part = target.path.with_name(f".{target.path.name}.part{target.path.suffix}")
     _remove(part)
     try:
@@ -86,7 +121,7 @@ def write_all(
             os.replace(part, target.path)
     finally:
         _remove(part)
-    return Conversion(len(documents), annotations, losses, not different, different)
+    return replace(outcome, written=not different, different=different)
 
 
 def read_all(source: Side) -> list[AnnotatedDocument]:

@@ -1,4 +1,4 @@
-"""Detection of the format of a file or folder of annotated text, by what is in it."""
+"""The format of a file or folder of annotated text: of one to read by what is in it, of one to write by its ending."""
 
 from __future__ import annotations
 
@@ -35,3 +35,18 @@ def detect(path: Path) -> Format:
         raise UserError("this file is empty.", file=path, remedy="Give a file with at least one record.")
     known = ", ".join(f"{format.name} ({format.title})" for format in FORMATS.values())
     raise UserError(f"the format is not known by what is in it. Formats: {known}.", file=path, remedy=CHOOSE)
+
+
+def by_ending(path: Path) -> Format:
+    """Return the only format that writes files with the ending of a path.
+
+    Raises:
+        UserError: There is none, or there are several.
+    """
+    written = [format for format in FORMATS.values() if format.write]
+    fitting = [format for format in written if path.name.lower().endswith(format.endings)]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = ", ".join(format.name for format in fitting or written)
+    message = "the ending of this path does not name one format."
+    raise UserError(message, file=path, remedy=f"Give the format with --to: {names}.")

@@ -1,11 +1,13 @@
-"""The options of a reader: a closed set, so that a misspelled option is an error and not ignored."""
+"""The options of a format: a closed set, so that a misspelled option is an error and not ignored."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import yaml
 
 from electra_ie.common.errors import UserError, nearest
 
@@ -54,11 +56,43 @@ def settle(
         UserError: an option does not exist, or its value is not allowed.
     """
     for name, value in values.items():
-        if name not in declared:
-            message = f'the format {format} has no option "{name}".'
-            remedy = nearest(name, declared) if declared else "It has no options."
-            raise UserError(message, file=file, line=line, remedy=remedy)
+        _check_name(name, declared, format, file, line)
         if not declared[name].accepts(value):
             message = f"the option {name} is {value!r}."
             raise UserError(message, file=file, line=line, remedy=f"It must be {declared[name]}.")
     return {name: values.get(name, option.default) for name, option in declared.items()}
+
+
+def parse(texts: Sequence[str], declared: Mapping[str, Option], format: str) -> dict[str, Any]:
+    """Return the options in texts `key=value`. A value is read as YAML, unless the default of the option is a text.
+
+    Raises:
+        UserError: a text is not `key=value`, its option does not exist, or its value is not YAML.
+    """
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f'"{text}" is not key=value.', remedy=_known(name, declared))
+        _check_name(name, declared, format)
+        try:
+            values[name] = value if isinstance(declared[name].default, str) else yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UserError(f'the option {name} is "{value}".', remedy=f"It must be {declared[name]}.") from None
+    return values
+
+
+def _check_name(
+    name: str,
+    declared: Mapping[str, Option],
+    format: str,
+    file: str | os.PathLike[str] | None = None,
+    line: int | None = None,
+) -> None:
+    if name not in declared:
+        message = f'the format {format} has no option "{name}".'
+        raise UserError(message, file=file, line=line, remedy=_known(name, declared))
+
+
+def _known(name: str, declared: Mapping[str, Option]) -> str:
+    return nearest(name, declared) if declared else "It has no options."

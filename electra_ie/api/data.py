@@ -1,0 +1,131 @@
+"""Functions on annotated data, before a model is trained: `init`, `convert` and `check`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from electra_ie.api.outputs import check_outputs, data_files
+from electra_ie.common.files import refuse_overwriting, write
+from electra_ie.data.in_memory import Data, Unlabeled, resolve
+
+if TYPE_CHECKING:  # the checks load torch: each function imports what it needs
+    from electra_ie.checks.checker import CheckReport
+    from electra_ie.data.task_init import Initialized
+    from electra_ie.formats.conversion import Conversion, Options
+
+
+def init(
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    format: str | None = None,
+    seed: int = 0,
+    dev: float = 0.2,
+    test: float = 0.2,
+) -> Initialized:
+    """Write a task for annotated data: a folder with a task.yaml that names its fields, labels and splits.
+
+    The data stay where they are if tasks read their format and they have all splits. Otherwise they are written as JSON
+    lines next to task.yaml.
+
+    Args:
+        path: A file or folder of annotated data.
+        output: The folder of the task (default: `NAME_task` in the current directory, for the name of the data).
+        format: The name of the format of the data (default: it is detected).
+        seed: The seed with which missing splits are drawn.
+        dev: The share of the labeled documents without a split for dev, if there is no file of this name; 0 for none.
+        test: Likewise for test.
+
+    Returns:
+        The task, and one line for each assumption that was made. The lines are also comments in task.yaml.
+
+    Raises:
+        UserError: The data are invalid or have no labels, their format is unknown, or the output exists. Nothing has
+            been written.
+    """
+    from electra_ie.data.task_init import init_task
+
+    return init_task(path, output, format, seed, dev, test)
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    source_format: str | None = None,
+    target_format: str | None = None,
+    source_options: Options = (),
+    target_options: Options = (),
+    lossy: bool = False,
+    check: bool = False,
+) -> Conversion:
+    """Convert annotations to another format.
+
+    Args:
+        source: The file or folder to read.
+        target: The file or folder to write, which may not exist.
+        source_format: The name of the format of the source (default: it is detected).
+        target_format: The name of the format of the target (default: the only one with its ending).
+        source_options: The options of the format of the source: values by name, or texts `key=value`.
+        target_options: Likewise for the target.
+        lossy: Write although something is lost.
+        check: Read the target again and compare it with what was written. If it differs, it is removed.
+
+    Returns:
+        The number of documents and annotations, what the target cannot hold, counted by kind, and whether the target
+        was written: not if something would be lost, unless `lossy` is given.
+
+    Raises:
+        UserError: The source is invalid (the first ten errors are in its `errors`), two documents have the same id, the
+            target exists, a format or an option is unknown, or a format needs a package. Nothing has been written.
+    """
+    from electra_ie.formats.conversion import Side
+    from electra_ie.formats.conversion import convert as convert_sides
+
+    read = Side.of_source(source, source_format, source_options)
+    return convert_sides(read, Side.of_target(target, target_format, target_options), lossy, check)
+
+
+def check(
+    data: Data,
+    /,
+    *,
+    fields: Mapping[str, Any] | None = None,
+    unlabeled: Unlabeled | None = None,
+    html: str | os.PathLike[str] | None = None,
+    show_text: bool = False,
+    **kwargs: Any,
+) -> CheckReport:
+    """Look for problems in labeled data and unlabeled text before training. No encoder is trained.
+
+    Args:
+        data: A task name or path, a `Task`, or data in memory, as for `train`.
+        fields: For data in memory, the fields to predict, as for `train`.
+        unlabeled: Additional unlabeled text, as for `train`.
+        html: A path for the report as an HTML page.
+        show_text: Show short passages of the documents in the page. Those of the returned report are in its places, and
+            in `CheckReport.as_dict(show_text=True)`.
+        kwargs: Settings by name, as for `train`: `encoder` names the one whose tokens are counted; `data` is the folder
+            of the files of a task, instead of the one in task.yaml.
+
+    Returns:
+        Counts by split and label, and the issues, the most severe first. `passed` is true if none of them is an error
+        or a warning.
+
+    Raises:
+        UserError: The data or the encoder cannot be read, or the page cannot be written. Nothing has been written.
+    """
+    from electra_ie.checks.checker import check as run_checks
+    from electra_ie.checks.page import page
+
+    task, settings = resolve(data, fields=fields, unlabeled=unlabeled, **kwargs)
+    if html is not None:
+        check_outputs([Path(html)])
+        refuse_overwriting([Path(html)], data_files(task, settings.unlabeled))
+    report = run_checks(task, settings)
+    if html is not None:
+        write(Path(html), page(report, show_text))
+    return report

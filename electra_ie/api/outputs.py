@@ -1,0 +1,34 @@
+"""What may be written where: outputs that are checked before anything is read, and the files that they may not be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from electra_ie.common.errors import UserError
+from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import TASK_FILE
+
+
+def check_outputs(files: Sequence[Path]) -> None:
+    """Raise UserError for outputs that cannot be written, before anything is read."""
+    for file in files:
+        if file.is_dir():
+            raise UserError("the output is a folder.", file=file, remedy="Give the name of a file.")
+        if not file.absolute().parent.is_dir():
+            remedy = "Create it, or write elsewhere."
+            raise UserError("the folder of the output does not exist.", file=file, remedy=remedy)
+        if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
+            remedy = "Write elsewhere, or change its permissions."
+            raise UserError("no permission to write the output.", file=file, remedy=remedy)
+    if len({file.resolve() for file in files}) < len(files):
+        raise UserError("two outputs have the same name.", file=files[0], remedy="Give each its own.")
+
+
+def data_files(task: Task, unlabeled: Iterable[str] = ()) -> Iterator[Path]:
+    """Yield the data files of a task, those of more unlabeled text, and its task.yaml. Folders: all files in them."""
+    for path in (*task.paths, *map(Path, unlabeled)):
+        yield from path.rglob("*") if path.is_dir() else (path,)
+    yield task.file
+    yield task.folder / TASK_FILE  # of a run, whose own task.yaml is another file
