@@ -60,7 +60,7 @@ Losses = Counter[str]
 def reduced(document: AnnotatedDocument, held: Collection[Feature]) -> tuple[AnnotatedDocument, Losses]:
     """Return a document without the features that are not among `held`, and how often each was removed.
 
-    Of spans that overlap where the format allows none, the longest is kept, of equally long ones the first. Relations
+    Of spans that overlap, in one layer if there are layers, where the format allows none, the longest is kept, of equally long ones the first. Relations
     and events with a span that is removed are removed, and counted, too.
     """
     losses: Losses = Counter()
@@ -122,7 +122,12 @@ def _spans(document: AnnotatedDocument, held: Collection[Feature], losses: Losse
         document = _dropping(document, several, losses)
     for feature in (Feature.EQUAL, Feature.NESTED, Feature.CROSSING):
         if feature not in held:
-            lost = list(_overlapping(document.spans, feature))
+            layers = [span.layer if Feature.LAYERS in held else "" for span in document.spans]
+            grouped = (
+                [span for span, own in zip(document.spans, layers, strict=True) if own == layer]
+                for layer in dict.fromkeys(layers)
+            )
+            lost = [span for spans in grouped for span in _overlapping(spans, feature)]
             _count(losses, feature, len(lost))
             document = _dropping(document, lost, losses)
     return document

@@ -103,7 +103,7 @@ def test_spans_of_several_fragments_need_a_decision(tmp_path, capsys):
     assert gold_of(tmp_path, [document], [AMOUNTS], discontinuous="hull") == [{"amounts": (Span(0, 13, "AMOUNT"),)}]
     assert gold_of(tmp_path, [document], [AMOUNTS], discontinuous="skip") == [{"amounts": ()}]
     errors = capsys.readouterr().err
-    assert "1 spans of several fragments are read from the first character" in errors
+    assert "1 spans of several fragments are read from their first character" in errors
     assert "fields cannot express them: 1 spans of several fragments" in errors
 
 

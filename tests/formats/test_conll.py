@@ -72,7 +72,7 @@ def test_every_invalid_sentence_is_an_error_with_its_line(tmp_path):
     assert [result.text for result in CONLL.documents(path, on_error=errors.add)] == ["Ann", "Is"]
     assert [str(error).split("a.conll:")[1][:30] for error in errors.first] == [
         "8: this line has 1 columns, an",
-        '3: "PER" is not a tag, and oth',
+        '3: the tag "PER" has no prefix',
         "5: there is a text in a commen",
     ]
 

@@ -15,7 +15,7 @@ from typing import Any
 from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.data.document import Document
 from electra_ie.data.fields import KINDS, Field
-from electra_ie.data.readers import annotated, brat, conll, dataset, jsonl, plain, separated
+from electra_ie.data.readers import annotated, dataset, jsonl, plain, separated
 from electra_ie.data.readers.plain import read_unlabeled
 from electra_ie.formats import FORMATS
 from electra_ie.formats.base import Format
@@ -93,8 +93,6 @@ READERS = {
     "jsonl": Reader("jsonl", jsonl.read, jsonl.OPTIONS, jsonl.KINDS),
     "csv": Reader("csv", separated.read, separated.options(",", quotes=True), separated.KINDS),
     "tsv": Reader("tsv", separated.read, separated.options("\t", quotes=False), separated.KINDS),
-    "conll": Reader("conll", conll.read, conll.OPTIONS, conll.KINDS),
-    "brat": Reader("brat", brat.read, brat.OPTIONS, brat.KINDS),
     "datasets": Reader("datasets", dataset.read, dataset.OPTIONS, dataset.KINDS),
     "text": Reader("text", _texts, plain.OPTIONS, KINDS),
 }
