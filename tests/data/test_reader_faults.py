@@ -18,7 +18,7 @@ from electra_ie.data.document import Span
 from electra_ie.data.fields import Field
 from electra_ie.data.gold_checks import refuse_lost_spans
 from electra_ie.data.readers import READERS
-from electra_ie.data.readers.keys import is_misspelling
+from electra_ie.data.readers.parts.keys import is_misspelling
 from electra_ie.data.task import Task
 
 TOPIC = Field("topic", "classes", ("cards", "parts"))

@@ -1,6 +1,9 @@
-"""Readers of annotated text, one module for each format. A new format is one module and one entry in `READERS`.
+"""Readers of the files of a task, by the format that task.yaml names: `READERS`.
 
-They import `common`, and the documents and fields of `data`.
+`annotated` reads every format of `formats`, such as brat and CoNLL, for the fields of a task. The other modules are
+formats that belong to tasks: `jsonl`, `separated` (csv, tsv), `dataset` (the library `datasets`) and `plain` (texts
+without labels). `parts` is what they share. A new annotation format is a module of `formats` and needs nothing here.
+They import `common` and `formats`, and the documents and fields of `data`.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from electra_ie.common.text_files import SourceRecord
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import jsonl
-from electra_ie.data.readers.table_rows import record_of_row
-from electra_ie.data.readers.token_tags import TOKENS, with_texts
+from electra_ie.data.readers.parts.table_rows import record_of_row
+from electra_ie.data.readers.parts.token_tags import TOKENS, with_texts
 from electra_ie.formats.parts.columns import COLUMNS
 from electra_ie.formats.parts.options import Option
 

@@ -14,8 +14,8 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, SourceRecord, lines
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
-from electra_ie.data.readers.gold import Spans, check_label, flags
-from electra_ie.data.readers.keys import Keys
+from electra_ie.data.readers.parts.gold import Spans, check_label, flags
+from electra_ie.data.readers.parts.keys import Keys
 from electra_ie.formats import doccano
 from electra_ie.formats.annotations import ORIGINS
 from electra_ie.formats.parts.json_values import id_of, parse, text_of

@@ -239,12 +239,12 @@ def column_of(option: str, column: int | str, names: Sequence[str], example: Row
         example: a row with all columns.
 
     Raises:
-        UserError: there is no such column, or another number of names than of columns.
+        UserError: there is no such column, or not a name for each column.
     """
     width = len(example.cells)
-    if names and len(names) != width:
-        message = f"the option columns has {len(names)} names, and this line has {width} columns."
-        raise example.source.error(message, "Name all columns.")
+    if names and (len(names) != width or len(set(names)) < width):
+        message = f"the option columns has {len(set(names))} different names, and this line has {width} columns."
+        raise example.source.error(message, "Give each column its own name.")
     if column in names:
         return names.index(str(column))
     if isinstance(column, str) and not column.isdecimal():
