@@ -125,6 +125,8 @@ class _Reader:
 
     def _layers(self, block: Block, keys: Mapping[str, str]) -> tuple[str, ...] | None:
         """Return the layers with which a sentence was annotated: those that a comment names, or that have tags."""
+        if not self.file.tagged:
+            return None
         if self.file.has_layers:
             named = list_of(keys["annotated"]) if "annotated" in keys else None
             return None if named is None else tuple(layer for layer in named if layer in self.file.tags)

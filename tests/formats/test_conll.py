@@ -209,6 +209,8 @@ def test_layers_are_written_as_columns_and_read_back(tmp_path):
     )
     result = list(CONLL.documents(tmp_path / "out"))
     assert [canonical(item) for item in result] == [canonical(item) for item in [source, *others]]
+    bare = CONLL.documents(tmp_path / "out", {"tag": []})
+    assert [(item.text, item.layers) for item in bare] == [(item.text, None) for item in result]
 
 
 def test_spans_of_different_layers_may_overlap_and_those_of_one_may_not():

@@ -87,14 +87,14 @@ class ColumnFile:
             for number, line in lines(path)
         ]
         self.filled = [row for row in self.rows if row.cells and row.cells[0] != DOCUMENT_START]
-        declared = layers_of(self.filled) if options["tag"] == LAST else None
+        declared = layers_of(self.filled) if options["tag"] in (LAST, []) else None
         self.has_layers = declared is not None
         self.width, example = width_of(self.filled, declared)
         self.word, self.tags, self.others = 0, dict[str, int](), list[int]()
         if example:
             self.word = column_of("word", options["word"], names, example)
         if declared is not None:
-            self.tags = {layer: number for number, layer in enumerate(declared, start=1)}
+            self.tags = {layer: number for number, layer in enumerate(declared if self.tagged else (), start=1)}
         elif example and self.width > 1:
             numbers = [column_of("tag", column, names, example) for column in chosen]
             several = isinstance(options["tag"], list)
