@@ -10,6 +10,7 @@ from pathlib import PurePath
 from electra_ie.common.errors import UserError
 from electra_ie.common.text_files import SourceLine, escape_undecodable
 from electra_ie.data.document import Document
+from electra_ie.formats.parts.record_ids import RecordIds
 
 
 def with_paths(groups: Iterable[tuple[str, Sequence[Document]]]) -> list[Document]:
@@ -42,10 +43,9 @@ def is_of_file(id: str, file: PurePath, line: int) -> bool:
 
 def repeated_ids(documents: Iterable[Document]) -> Iterator[UserError]:
     """Yield an error for each document with the id of an earlier one: their findings could not be distinguished."""
-    first: dict[str, Document] = {}
+    ids = RecordIds()
     for document in documents:
-        earlier = first.setdefault(document.id, document)
-        if earlier is not document:
-            message = f'the id "{document.id}" is taken by {SourceLine(earlier.file, earlier.line)}.'
-            remedy = "Give each record its own id, or if records have no ids, each file its own name."
-            yield UserError(message, file=document.file, line=document.line, remedy=remedy)
+        try:
+            ids.add(document.id, SourceLine(document.file, document.line))
+        except UserError as error:
+            yield error

@@ -17,8 +17,8 @@ from electra_ie.data.document import Document
 from electra_ie.data.fields import KINDS, Field
 from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import jsonl
-from electra_ie.data.readers.table_rows import element, feature_names, is_a, record_of_row, type_name
-from electra_ie.data.readers.token_tags import TOKENS, labels_of_tags, with_texts
+from electra_ie.data.readers.parts.table_rows import element, feature_names, is_a, record_of_row, type_name
+from electra_ie.data.readers.parts.token_tags import TOKENS, labels_of_tags, with_texts
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED, list_tasks, locate_task, parse_task
 

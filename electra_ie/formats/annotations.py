@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, TypeVar
 
+from electra_ie.common.text_files import SourceLine
+
 Offsets = tuple[int, int]
 """First character and the one after the last, in Unicode code points."""
 Arguments = tuple[tuple[str, str], ...]
@@ -38,7 +40,7 @@ class Annotation:
     """What spans, relations and events have in common.
 
     id: unique in the document. score: the probability of a prediction, from 0 to 1; None for a label of a person.
-    origin: who made it, one of `ORIGINS`.
+    origin: who made it, one of `ORIGINS`. source: its own line, if it has one in the file, for messages.
     """
 
     id: str
@@ -48,6 +50,7 @@ class Annotation:
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     score: float | None = field(default=None, kw_only=True)
     origin: str = field(default="", kw_only=True)
+    source: SourceLine | None = field(default=None, kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.origin not in ORIGINS:

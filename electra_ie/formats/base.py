@@ -21,6 +21,11 @@ Write = Callable[[Sequence[AnnotatedDocument], Path, Mapping[str, Any]], None]
 """Writes documents, which have only what the format holds, to a file or folder that does not exist."""
 
 
+def as_they_are(options: Mapping[str, Any], layers: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
+    """Return the options: the reader does not depend on the layers that are wanted."""
+    return options
+
+
 def nothing_more(document: AnnotatedDocument, options: Mapping[str, Any]) -> tuple[AnnotatedDocument, Losses]:
     """Return the document as it is: the features of the format say all that it cannot hold."""
     return document, Losses()
@@ -43,6 +48,8 @@ class Format:
         extra: The extra of electra_ie that installs it.
         reduce: Removes and counts what the format cannot hold beyond the missing features, such as white space.
         endings: The endings of its files by which a writer is chosen, in lower case with their dot.
+        for_layers: Returns the options for a reader of which only some layers of spans are wanted, each with its
+            labels.
     """
 
     name: str
@@ -56,6 +63,7 @@ class Format:
     extra: str = ""
     reduce: Callable[[AnnotatedDocument, Mapping[str, Any]], tuple[AnnotatedDocument, Losses]] = nothing_more
     endings: tuple[str, ...] = ()
+    for_layers: Callable[[Mapping[str, Any], Mapping[str, Sequence[str]]], Mapping[str, Any]] = as_they_are
 
     def check_installed(self) -> None:
         """Raise UserError if the package that the format needs is not installed."""

@@ -253,7 +253,7 @@ class _Standoff:
             self.span_reader.offsets(self.text, start, end, source, self.text[start:end])
             for start, end in self._in_code_points(fragments, quoted, source)
         ]
-        self.spans[id] = AnnotatedSpan(id, label, self.span_reader.fragments(located, source))
+        self.spans[id] = AnnotatedSpan(id, label, self.span_reader.fragments(located, source), source=source)
 
     def _in_code_points(self, fragments: list[Offsets], quoted: str, source: SourceLine) -> list[Offsets]:
         """Return the fragments, converted if their quoted text fits only in another unit.

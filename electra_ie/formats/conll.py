@@ -1,4 +1,6 @@
-"""Columns (CoNLL 2002 and 2003): one word a line with its tag, a blank line after each sentence, which is a document.
+"""Columns (CoNLL 2002 and 2003): one word a line with its tags, a blank line after each sentence, which is a document.
+
+The tags of the last column are read by default; the option tag names another column, or several, which are layers.
 
 Comments before a sentence, `# id = ...` and `# text = ...`, hold the id and the exact text, so that all white space
 is read back; a value that does not fit in a comment as it is, is written as a JSON string. The words of a document that
@@ -24,11 +26,13 @@ from electra_ie.formats.parts.columns import (
     COLUMNS,
     DOCUMENT_START,
     KEY,
+    LAST,
+    NO_TAG,
     Block,
-    Expected,
+    ColumnFile,
     Row,
-    blocks,
     join,
+    list_of,
     split,
     without_blanks,
 )
@@ -50,10 +54,10 @@ from electra_ie.formats.parts.writable import refuse_other_than_text
 
 OPTIONS = {**COLUMNS, "scheme": Option("iob2", choices=SCHEMES)}
 """scheme: the scheme of the tags that are written; those that are read are recognized."""
-HOLDS = frozenset({Feature.IDS, Feature.SPANS, Feature.UNANNOTATED})
-"""Ids are held because of the comments."""
-NO_TAG = "_"
-"""The tag of words that were not annotated."""
+HOLDS = frozenset({Feature.IDS, Feature.SPANS, Feature.LAYERS, Feature.UNANNOTATED})
+"""Ids and layers are held because of the comments."""
+CHOICE = "The option tag selects their column"
+"""A remedy for tags that are none."""
 LOOKED_AT = 200
 """Lines by which a file is recognized."""
 
@@ -63,15 +67,17 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
 
     A sentence without a comment that names its id gets the name of the file and the number of its first line as its id.
     """
-    found = [block for block in blocks(path, options, on_error, Expected([NO_TAG])) if not block.invalid]
-    reader = _Reader(path, found, options)
+    file = ColumnFile(path, options)
+    found = [block for block in file.blocks(on_error) if not block.invalid]
+    reader = _Reader(file, found)
     surfaces = [reader.surfaces(block) for block in found]
     glued = without_blanks(surfaces) if options["join"] == "auto" else [False] * len(surfaces)
     for block, block_words, glue in zip(found, surfaces, glued, strict=True):
         try:
             document = reader.document(block, block_words, "glue" if glue else options["join"])
         except UserError as error:
-            on_error(error)
+            for single in error.errors or (error,):
+                on_error(single)
             continue
         if document:
             yield document
@@ -81,41 +87,68 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
 class _Reader:
     """Builds documents from the sentences of one file, and counts how their texts are made."""
 
-    def __init__(self, path: Path, found: Sequence[Block], options: Mapping[str, Any]) -> None:
-        self.path, self.options = path, options
+    def __init__(self, file: ColumnFile, found: Sequence[Block]) -> None:
+        self.file, self.path = file, file.path
         rows = [row for block in found for row in block.rows]
-        self.tagged = bool(rows) and len(rows[0].cells) > 1
-        self.tags = Tags(self._tag(row) for row in rows if self._tag(row) != NO_TAG) if self.tagged else None
+        self.schemes = {
+            layer: Tags({row.cells[number] for row in rows} - {NO_TAG}, file.labels, f"{CHOICE} (here {number}).")
+            for layer, number in file.tags.items()
+        }
         self.joined, self.glued, self.unfit = 0, 0, 0
-
-    def _tag(self, row: Row) -> str:
-        return str(row.cells[self.options["tag"]])
 
     def surfaces(self, block: Block) -> list[str]:
         """Return the words of a sentence."""
-        return [row.cells[self.options["word"]] for row in block.rows]
+        return [row.cells[self.file.word] for row in block.rows]
 
     def document(self, block: Block, surfaces: Sequence[str], how: str) -> AnnotatedDocument | None:
         """Return the document of a sentence, or None if there are only comments that name no text.
 
         Raises:
-            UserError: a tag is invalid, or a comment names a text whose words are missing.
+            UserError: tags are invalid, or a comment names a text whose words are missing.
         """
         first = (block.rows or block.comments)[0]
         keys = {match[1]: match[2] for row in block.comments if (match := KEY.match(row.line.rstrip("\r\n")))}
         if not block.rows and "text" not in keys:
             return None
         text, offsets = self._text(keys.get("text"), surfaces, how, first)
-        spans: tuple[AnnotatedSpan, ...] = ()
-        annotated = not block.rows or self.tags and any(self._tag(row) != NO_TAG for row in block.rows)
-        if annotated and self.tags:
-            parsed = [self.tags.parse(self._tag(row), row.source) for row in block.rows]
-            spans = tuple(spans_of(chunks(parsed), offsets))
+        spans: list[AnnotatedSpan] = []
+        errors: list[UserError] = []
+        layers = self._layers(block, keys)
+        for layer in layers or () if block.rows else ():
+            parsed = self._parsed(block.rows, layer, errors)
+            spans += spans_of(chunks(parsed), offsets, len(spans), layer, [row.source for row in block.rows])
+        if errors:
+            raise UserError(f"{len(errors)} invalid tags.", file=self.path, errors=errors)
         named = keys.get("id", keys.get("sent_id"))
         id = f"{self.path.stem}-{first.source.line}" if named is None else _value(named)
-        return AnnotatedDocument(
-            id, text, spans, layers=("",) if annotated else None, file=str(self.path), line=first.source.line
-        )
+        return AnnotatedDocument(id, text, tuple(spans), layers=layers, file=str(self.path), line=first.source.line)
+
+    def _layers(self, block: Block, keys: Mapping[str, str]) -> tuple[str, ...] | None:
+        """Return the layers with which a sentence was annotated: those that a comment names, or that have tags."""
+        if not self.file.tagged:
+            return None
+        if self.file.has_layers:
+            named = list_of(keys["annotated"]) if "annotated" in keys else None
+            return None if named is None else tuple(layer for layer in named if layer in self.file.tags)
+        if not block.rows:
+            return ("",)
+        tagged = [
+            layer for layer, number in self.file.tags.items() if any(row.cells[number] != NO_TAG for row in block.rows)
+        ]
+        return tuple(tagged) or None
+
+    def _parsed(self, rows: Sequence[Row], layer: str, errors: list[UserError]) -> list[tuple[str, str]]:
+        """Return prefix and label of each word, and add the errors of invalid tags."""
+        parsed, number = [], self.file.tags[layer]
+        for row in rows:
+            try:
+                parsed.append(self.schemes[layer].parse(row.cells[number], row.source))
+            except UserError as error:
+                if row.line.startswith("#"):
+                    remedy = 'If this is a comment, begin it with "# " and put it before the first word of a sentence.'
+                    error = row.source.error(error.message, remedy)
+                errors.append(error)
+        return parsed
 
     def _text(self, named: str | None, surfaces: Sequence[str], how: str, row: Row) -> tuple[str, Sequence[Offsets]]:
         """Return the text that a comment names, if it fits, else the words joined; and the offsets of words."""
@@ -131,13 +164,21 @@ class _Reader:
         return join(surfaces, how)
 
     def report(self) -> None:
-        """Warn of texts that were put together in a way that may not be that of the source."""
+        """Warn of texts that may not be those of the source, and of tags that are not read."""
+        others = self.file.others
+        if others:
+            listed = ", ".join(map(str, others))
+            several = ", ".join(map(str, [*others, *self.file.tags.values()]))
+            warn(
+                f"{self.path}: tags are read from the last column, by default; those of column {listed} are not. Set "
+                f"the option tag: the number of a column, or a list to read several as layers, such as [{several}]."
+            )
         if self.unfit:
             warn(f"{self.path}: {self.unfit} texts in comments do not fit the words, which are joined.")
         if self.glued:
             warn(
-                f"{self.path}: {self.glued} of {self.joined} sentences are joined without blanks (scripts with none "
-                "between words); set the option join: blank to put one between all words."
+                f"{self.path}: {self.glued} of {self.joined} sentences are joined without blanks (Chinese, Japanese, "
+                "Thai and other scripts with none between words); set the option join: blank to put one between all."
             )
 
 
@@ -167,17 +208,45 @@ def reduce(document: AnnotatedDocument, options: Mapping[str, Any]) -> tuple[Ann
 
 
 def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[str, Any]) -> None:
-    """Write a word and its tag a line, separated by a tab, and a blank line after each document."""
+    """Write a word and its tags a line, separated by tabs, and a blank line after each document.
+
+    Layers with names are columns, which a comment at the beginning names; another comment names those of a document.
+    """
+    layers = list(dict.fromkeys(layer for document in documents for layer in document.layers or ())) or [""]
+    named = layers != [""]
     with text_output(path) as file:
+        if named:
+            file.write(f"# layers = {json.dumps(layers, ensure_ascii=False)}\n\n")
         for document in documents:
+            content = _comment("id", document.id) + _comment("text", document.text)
+            if named and document.layers is not None:
+                content += f"# annotated = {json.dumps(document.layers, ensure_ascii=False)}\n"
             offsets = words(document.text)
-            found = tags(document.spans, offsets, options["scheme"])
-            if document.layers is None:
-                found = [NO_TAG] * len(offsets)
-            rows = "".join(f"{document.text[slice(*word)]}\t{tag}\n" for word, tag in zip(offsets, found, strict=True))
-            content = f"{_comment('id', document.id)}{_comment('text', document.text)}{rows}\n"
+            columns = [_column(document, layer, offsets, options["scheme"]) for layer in layers]
+            for word, *row in zip(offsets, *columns, strict=True):
+                content += "\t".join([document.text[slice(*word)], *row]) + "\n"
+            content += "\n"
             refuse_other_than_text(document, content, path)
             file.write(content)
+
+
+def _column(document: AnnotatedDocument, layer: str, offsets: Sequence[Offsets], scheme: str) -> list[str]:
+    """Return the tag of each word in one layer."""
+    if layer not in (document.layers or ()):
+        return [NO_TAG] * len(offsets)
+    return tags([span for span in document.spans if span.layer == layer], offsets, scheme)
+
+
+def for_layers(options: Mapping[str, Any], layers: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return options for reading these layers, with their labels: those that name a column are read from it."""
+    labels = options["labels"] or list(dict.fromkeys(label for names in layers.values() for label in names))
+    tag = options["tag"]
+    if not layers:
+        tag = []
+    elif tag == LAST:
+        named = [layer for layer in layers if layer in options["columns"] or layer.isdecimal()]
+        tag = [*named, *[LAST] * (len(named) < len(layers))] if named else LAST
+    return {**options, "labels": labels, "tag": tag}
 
 
 def detect(path: Path) -> bool:
@@ -193,4 +262,15 @@ def detect(path: Path) -> bool:
     return bool(found) and all(tag in OUTSIDE or TAG.fullmatch(tag) for tag in found)
 
 
-CONLL = Format("conll", "CoNLL columns", read, write, HOLDS, OPTIONS, detect, reduce=reduce, endings=(".conll",))
+CONLL = Format(
+    "conll",
+    "CoNLL columns",
+    read,
+    write,
+    HOLDS,
+    OPTIONS,
+    detect,
+    reduce=reduce,
+    endings=(".conll",),
+    for_layers=for_layers,
+)

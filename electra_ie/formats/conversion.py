@@ -17,6 +17,7 @@ from electra_ie.formats.annotations import AnnotatedDocument, canonical
 from electra_ie.formats.base import Format
 from electra_ie.formats.detection import by_ending, detect
 from electra_ie.formats.features import Losses
+from electra_ie.formats.parts.record_ids import RecordIds
 
 Options = Mapping[str, Any] | Sequence[str]
 """The options of a format: values by name, or texts `key=value` as on the command line."""
@@ -131,12 +132,12 @@ def read_all(source: Side) -> list[AnnotatedDocument]:
         documents = list(source.format.documents(source.path, source.options, errors.add))
     except UserError as error:
         errors.add(error)
-    first: dict[str, AnnotatedDocument] = {}
+    ids = RecordIds()
     for document in documents:
-        earlier = first.setdefault(document.id, document) if document.id else document
-        if earlier is not document:
-            message = f'the id "{document.id}" is taken by {SourceLine(earlier.file, earlier.line)}.'
-            errors.add(UserError(message, file=document.file, line=document.line, remedy="Give it another id."))
+        try:
+            ids.add(document.id, SourceLine(document.file, document.line))
+        except UserError as error:
+            errors.add(error)
     errors.raise_any(str(source.path))
     if not documents:
         raise UserError("there is no document.", file=source.path, remedy="Check the path and the format.")

@@ -60,8 +60,8 @@ Losses = Counter[str]
 def reduced(document: AnnotatedDocument, held: Collection[Feature]) -> tuple[AnnotatedDocument, Losses]:
     """Return a document without the features that are not among `held`, and how often each was removed.
 
-    Of spans that overlap where the format allows none, the longest is kept, of equally long ones the first. Relations
-    and events with a span that is removed are removed, and counted, too.
+    Of spans that overlap where the format allows none (in one layer, if it has layers), the longest is kept, of equally
+    long ones the first. Relations and events with a span that is removed are removed, and counted, too.
     """
     losses: Losses = Counter()
     for step in _STEPS:
@@ -122,7 +122,7 @@ def _spans(document: AnnotatedDocument, held: Collection[Feature], losses: Losse
         document = _dropping(document, several, losses)
     for feature in (Feature.EQUAL, Feature.NESTED, Feature.CROSSING):
         if feature not in held:
-            lost = list(_overlapping(document.spans, feature))
+            lost = [span for spans in _sets(document, held) for span in _overlapping(spans, feature)]
             _count(losses, feature, len(lost))
             document = _dropping(document, lost, losses)
     return document
@@ -212,6 +212,14 @@ def _dropping(document: AnnotatedDocument, lost: Sequence[Annotation], losses: L
     _count(losses, Feature.RELATIONS, sum(item.id not in left | own for item in document.relations))
     _count(losses, Feature.EVENTS, sum(event.id not in left | own for event in document.events))
     return kept
+
+
+def _sets(document: AnnotatedDocument, held: Collection[Feature]) -> list[list[AnnotatedSpan]]:
+    """Return the spans of each layer, or all as one set if the format has no layers."""
+    sets: dict[str, list[AnnotatedSpan]] = {}
+    for span in document.spans:
+        sets.setdefault(span.layer if Feature.LAYERS in held else "", []).append(span)
+    return list(sets.values())
 
 
 def _overlapping(spans: Sequence[AnnotatedSpan], feature: Feature) -> Iterator[AnnotatedSpan]:

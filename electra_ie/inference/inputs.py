@@ -19,6 +19,7 @@ from electra_ie.data.document import Document
 from electra_ie.data.readers import READERS, jsonl, separated
 from electra_ie.data.readers.plain import ENDINGS, document_of_file
 from electra_ie.data.task import Task
+from electra_ie.formats.parts.record_ids import RecordIds
 
 STANDARD_INPUT = Path("-")
 TABLES = {".csv": "csv", ".tsv": "tsv"}
@@ -148,13 +149,13 @@ class Inbox:
         for listing in self.listings:
             if not listing.files:
                 fail(listing.empty_error())
-        locations: dict[str, str] = {}
+        ids = RecordIds()
         for document in self._documents(fail):
-            if document.id in locations:
-                message = f'the id "{document.id}" is taken by {locations[document.id]}.'
-                fail(SourceLine(document.file, document.line).error(message, "Give each record its own id."))
+            try:
+                ids.add(document.id, SourceLine(document.file, document.line))
+            except UserError as error:
+                fail(error)
                 continue
-            locations[document.id] = f"{document.file}:{document.line}"
             yield document
 
     def _report(self) -> None:

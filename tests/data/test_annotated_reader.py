@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from reading import read, write
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.document import Span
@@ -103,7 +104,7 @@ def test_spans_of_several_fragments_need_a_decision(tmp_path, capsys):
     assert gold_of(tmp_path, [document], [AMOUNTS], discontinuous="hull") == [{"amounts": (Span(0, 13, "AMOUNT"),)}]
     assert gold_of(tmp_path, [document], [AMOUNTS], discontinuous="skip") == [{"amounts": ()}]
     errors = capsys.readouterr().err
-    assert "1 spans of several fragments are read from the first character" in errors
+    assert "1 spans of several fragments are read from their first character" in errors
     assert "fields cannot express them: 1 spans of several fragments" in errors
 
 
@@ -129,6 +130,42 @@ def test_origins_are_counted_by_both_readers(tmp_path):
     [second] = READERS["jsonl"].read(tmp_path / "data.jsonl", [NAMES])
     assert first.origins == second.origins == {"model": 1, "corrected": 1}
     assert first.unlabeled().origins == {}
+
+
+CHUNKS = "Ann NNP B-NP B-PER\nmet VBD B-VP O\nRio NNP B-NP B-LOC\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "sources", "options"),
+    [
+        (["word", "pos", "chunk", "ner"], ("chunk", "ner"), {}),
+        (["word", "pos", "chunk", "ner"], ("chunk", ""), {}),
+        ([], ("2", "3"), {}),
+        ([], ("2", ""), {}),
+        ([], ("", ""), {"tag": [2, 3]}),
+    ],
+)
+def test_each_field_is_read_from_its_own_column_of_tags(tmp_path, caplog, columns, sources, options):
+    chunks = Field("chunks", "spans", ("NP", "VP"), sources[0])
+    entities = Field("entities", "spans", ("PER", "LOC"), sources[1])
+    path = write(tmp_path, "a.conll", CHUNKS)
+    [document] = read("conll", path, chunks, entities, columns=columns, **options)
+    assert document.gold == {
+        "chunks": (Span(0, 3, "NP"), Span(4, 7, "VP"), Span(8, 11, "NP")),
+        "entities": (Span(0, 3, "PER"), Span(8, 11, "LOC")),
+    }
+    assert not caplog.text
+    [document] = read("conll", path, entities, columns=columns, tag=3)
+    assert document.gold == {"entities": (Span(0, 3, "PER"), Span(8, 11, "LOC"))}
+
+
+def test_every_invalid_span_is_an_error_with_its_own_line(tmp_path):
+    write(tmp_path, "in/a.txt", "Ann met Bo")
+    ann = write(tmp_path, "in/a.ann", "T1\tPER 0 3\tAnn\nT2\tPAYER 0 3\tAnn\n\nT3\tAMOUND 8 10\tBo\n")
+    errors: list[UserError] = []
+    assert not list(READERS["brat"].read(tmp_path / "in", [NAMES], {}, errors.append))
+    assert [(error.file, error.line) for error in errors] == [(str(ann), 1), (str(ann), 4)]
+    assert 'no field has the label "AMOUND". Did you mean "AMOUNT"?' in str(errors[1])
 
 
 def test_every_annotation_format_can_be_that_of_a_task():

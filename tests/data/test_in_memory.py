@@ -440,7 +440,7 @@ def test_several_errors_are_listed_together():
 
 
 def test_records_with_the_same_id_are_refused():
-    with pytest.raises(UserError, match='^train, record 3: the id "x" is taken by train, record 1[.] Give'):
+    with pytest.raises(UserError, match='^train, record 3: the id "x" is also that of train, record 1[.] Give'):
         task_of([{**GOOD, "id": "x"}, GOOD, {**GOOD, "id": "x"}]).read("train")
 
 
@@ -557,7 +557,7 @@ def test_tokens_with_tags_as_texts_are_texts_with_spans():
 @pytest.mark.parametrize(("record", "words"), [
     ({"tokens": ["a"], "tags": ["B-PER", "O"]}, "and the record has 1 tokens"),
     ({"tokens": ["a"], "tags": [3]}, 'has the tag 3, which has no name'),
-    ({"tokens": ["a"], "tags": ["PER"]}, '"PER" of "tags" is not a tag'),
+    ({"tokens": ["a"], "tags": ["PER"]}, 'the tag "PER" has no prefix, and other tags have one \\("B-PER"\\)'),
     ({"tokens": [], "tags": []}, '"tokens" is empty'),
     ({"tokens": "a", "tags": []}, "not a list of texts"),
     ({"tokens": ["a"], "tags": ["B-GPE"]}, 'has no label "GPE"'),

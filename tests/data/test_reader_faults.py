@@ -18,8 +18,7 @@ from electra_ie.data.document import Span
 from electra_ie.data.fields import Field
 from electra_ie.data.gold_checks import refuse_lost_spans
 from electra_ie.data.readers import READERS
-from electra_ie.data.readers.brat import gaps_of
-from electra_ie.data.readers.keys import is_misspelling
+from electra_ie.data.readers.parts.keys import is_misspelling
 from electra_ie.data.task import Task
 
 TOPIC = Field("topic", "classes", ("cards", "parts"))
@@ -88,7 +87,7 @@ def test_single_fault_is_raised_itself_and_a_few_are_all_listed(tmp_path):
     assert [fault.line for fault in caught.value.errors] == [2, 1, 1]
     assert str(caught.value).startswith(f"3 errors in the data of the task {tmp_path.name}; nothing is written:\n")
     assert "c.jsonl:1: the byte 0xe9" in str(caught.value)
-    assert 'the id "a-1" is taken by' in str(caught.value)
+    assert 'the id "a-1" is also that of' in str(caught.value)
 
 
 def test_command_line_prints_the_faults_and_writes_nothing(tmp_path):
@@ -107,12 +106,12 @@ def test_all_readers_collect_faults_by_line(tmp_path):
     assert [fault.split(": ")[0] for fault in collected("csv", table, TOPIC)] == [
         f"{table}:{line}" for line in (2, 3, 5)
     ]
-    words = write(tmp_path, "a.conll", "Ann B-PER\nLee B-PR\nis\n\nBo X\nso O\n")
+    words = write(tmp_path, "a.conll", "Ann B-PR\nLee B-PE\n\nBo B-PER\nis\n\nSo B-PER\nBo X\nso Y\n")
     assert [fault.split(": ")[0] for fault in collected("conll", words, NAMES)] == [
-        f"{words}:{line}" for line in (3, 2, 5)
+        f"{words}:{line}" for line in (5, 1, 2, 8, 9)
     ]
     write(tmp_path, "set/a.txt", "Ann Lee")
-    annotations = write(tmp_path, "set/a.ann", "T1\tPR 0 3\tAnn\nT2\tPER 0 3\tAnn\nT3\tPER 4 9\tLee\n")
+    annotations = write(tmp_path, "set/a.ann", "T1\tPR 0 3\tAnn\nT2\tPER 0 3\tAnn\nT3\tOR 4 7\tLee\n")
     write(tmp_path, "set/b.txt", b"\xff")
     lone = write(tmp_path, "set/c.ann", "")
     locations = [fault.split(": ")[0] for fault in collected("brat", annotations.parent, NAMES)]
@@ -224,11 +223,11 @@ def test_tags_of_other_tools_are_read(tmp_path, rows, expected):
         (
             ["EU ORG", "Ann B-PER"],
             1,
-            'the tag "ORG" has no prefix, but the file has tags that are not labels ("B-PER")',
+            'the tag "ORG" has no prefix, and other tags have one ("B-PER"). Write B-ORG or I-ORG',
         ),
         (["EU B", "is O"], 1, 'the tag "B" has no label. Write B-PER'),
-        (["EU (ORG*", "is O"], 1, '"(ORG*" is not a tag. Tags are O, or labels after B-, I-, M-'),
-        (["EU B-Trading Nam", "is O", "so O"], 1, 'no field has the label "Trading Nam". Did you mean "Trading Name"?'),
+        (["EU (ORG*", "is O"], 1, '"(ORG*" is not a tag. Did you mean "ORG"?'),
+        (["EU B-Trading Nam", "is O", "so O"], 1, 'there is no label "Trading Nam". Did you mean "Trading Name"?'),
         (["is O", "# more of it", "so O"], 2, "A comment is allowed only before the first word of a sentence."),
         (["New York\tB-ORG", "is\tO", "so\tO"], 1, 'set the option delimiter: "\\t"'),
     ],
@@ -369,7 +368,7 @@ def test_misspelling_is_not_a_similar_key(key, column, expected):
         ({"start": 0, "end": 3, "label": ["PER"]}, '"label" of a span of "names" is ["PER"], not a text.'),
         (
             [0, 3, "PER"],
-            'It must be {"start": 0, "end": 3, "label": "PER"}. Convert the file: jq -c \'.["names"] |= map(',
+            'It must be {"start": 0, "end": 3, "label": "PER"}. The format doccano reads such lists, under',
         ),
     ],
 )
@@ -534,12 +533,14 @@ def test_text_between_the_fragments_of_a_span_is_counted(tmp_path, capsys):
     (document,) = read("brat", path, NAMES, discontinuous="hull")
     assert spans(document) == {(0, 18, "ORG"), (8, 10, "PER"), (0, 3, "PER"), (19, 22, "ORG")}
     assert capsys.readouterr().err == (
-        f"warning: {path}: 2 discontinuous spans are read from their first character to their last "
+        f"warning: {path}: 2 spans of several fragments are read from their first character to their last "
         "(discontinuous: hull), with the 13 characters between the fragments; 1 other spans share characters with those.\n"
     )
-    assert gaps_of([(7, 9), (0, 3), (3, 5), (4, 6)]) == [(6, 7)], "fragments that touch or overlap have a gap"
+    touching = standoff(tmp_path / "b", "bay and Bo", "T1\tORG 0 3;3 7\tbay  and", "T2\tPER 1 2\ta")
+    read("brat", touching, NAMES, discontinuous="hull")
+    assert "with the 0 characters between the fragments; 0 other spans" in capsys.readouterr().err
     first, second = collected("brat", path, NAMES)
-    assert first.startswith(f"{path / 'a.ann'}:1: this span has 2 fragments")
+    assert first.startswith(f'{path / "a.ann"}:1: this span "ORG" has 2 fragments')
     assert second.startswith(f"{path / 'a.ann'}:4: ")
     assert "discontinuous: hull reads it as one span" in first
     assert "(' and Bo and ')" in first
@@ -634,7 +635,7 @@ def test_hidden_link_in_a_data_folder_is_skipped(tmp_path):
 
 def test_invalid_line_of_an_ann_file_is_a_fault(tmp_path):
     write(tmp_path, "a/1.txt", "Anna met")
-    good = "T1\tPER 0 4\tAnna\nR1\tfoo Arg1:T1 Arg2:T1\nA1\tNeg T1\nE1\tPER:T1\nN1\tReference T1 x\n#1\tNotes T1\tx\n*\tEquiv T1 T1\n"
+    good = "T1\tPER 0 4\tAnna\nR1\tfoo Arg1:T1 Arg2:T1\nA1\tNeg T1\nE1\tPER:T1\nN1\tReference T1 x:1\tx\n#1\tNotes T1\tx\n*\tEquiv T1 T1\n"
     write(tmp_path, "a/1.ann", good)
     assert len(read("brat", tmp_path / "a", NAMES)) == 1
     write(tmp_path, "a/1.ann", good + "Anna PER 0 4\nReally wrong\n")
@@ -652,7 +653,7 @@ def test_ids_of_several_folders_contain_the_path(tmp_path):
     pool = write(tmp_path, "pool.yaml", f"format: jsonl\nfiles: {{unlabeled: [a/memo.txt, b/memo.txt]}}\n{fields}")
     assert [document.id for document in Task.load(pool).read("unlabeled")] == ["a/memo.txt", "b/memo.txt"]
     lines = write(tmp_path, "lines.yaml", f"format: jsonl\nfiles: {{train: [a/train.jsonl, b/train.jsonl]}}\n{fields}")
-    with pytest.raises(UserError, match='b/train.jsonl:2: the id "own" is taken by'):
+    with pytest.raises(UserError, match='b/train.jsonl:2: the id "own" is also that of'):
         Task.load(lines).read("train")
     one = write(tmp_path, "one.yaml", f"format: brat\nfiles: {{train: a}}\n{fields}")
     assert [document.id for document in Task.load(one).read("train")] == ["memo"], (

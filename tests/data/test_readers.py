@@ -15,7 +15,7 @@ from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Span
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import READERS, read_unlabeled
-from electra_ie.data.readers.conll import Scheme, chunks
+from electra_ie.formats.parts.tagged_words import Tags, chunks
 
 TOPIC = Field("topic", "classes", ("fraud", "other"))
 RISKS = Field("risks", "flags", ("shell", "mule", "none of these"))
@@ -87,11 +87,11 @@ def test_option_of_the_wrong_type_is_refused(tmp_path):
     assert "must be true or false" in refusal("csv", tmp_path, header="no")
     assert "must be a whole number" in refusal("conll", tmp_path, word=True)
     assert "must be a list of texts" in refusal("jsonl", tmp_path, unlabeled=[1])
-    assert "must be error or hull" in refusal("brat", tmp_path, discontinuous="cut")
+    assert "must be error or hull or skip" in refusal("brat", tmp_path, discontinuous="cut")
 
 
 def test_field_that_a_format_cannot_express_is_refused(tmp_path):
-    assert "Formats that can: jsonl, conll, brat, datasets, argilla," in refusal("csv", tmp_path, ENTITIES)
+    assert "Formats that can: jsonl, datasets, argilla, bioc, brat, cas, conll," in refusal("csv", tmp_path, ENTITIES)
     assert "cannot express the field topic" in refusal("conll", tmp_path, TOPIC)
     assert "cannot express the field risks" in refusal("brat", tmp_path, RISKS)
 
@@ -175,7 +175,7 @@ def test_csv_refuses_impossible_options(tmp_path):
     ],
 )
 def test_chunks_begin_as_in_conlleval(tags, expected):
-    scheme = Scheme([ENTITIES], tags.split())
+    scheme = Tags(tags.split(), ENTITIES.labels)
     assert list(chunks([scheme.parse(tag, SourceLine("a", 1)) for tag in tags.split()])) == expected
 
 

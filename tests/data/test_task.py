@@ -183,7 +183,7 @@ def test_a_duplicate_id_is_refused_with_both_positions(task, tmp_path):
     with pytest.raises(UserError) as caught:
         task.read("train")
     message = str(caught.value)
-    assert message.startswith(f'{tmp_path / "two.jsonl"}:1: the id "x" is taken by {tmp_path / "one.jsonl"}:2.')
+    assert message.startswith(f'{tmp_path / "two.jsonl"}:1: the id "x" is also that of {tmp_path / "one.jsonl"}:2.')
 
 
 def test_a_field_without_any_value_is_named_in_a_warning(task, tmp_path, capsys):

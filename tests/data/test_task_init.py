@@ -462,7 +462,7 @@ def test_nothing_is_overwritten_and_nothing_written_on_an_error(tmp_path):
     ("content", "options", "says"),
     [
         (lines({"text": "a"}), {}, "there are no labels that a model could learn: the format is jsonl"),
-        (lines({"id": 1, "text": "a", "t": "x"}, {"id": 1, "text": "b", "t": "y"}), {}, 'a.jsonl:2: the id "1" is taken by'),
+        (lines({"id": 1, "text": "a", "t": "x"}, {"id": 1, "text": "b", "t": "y"}), {}, 'a.jsonl:2: the id "1" is also that of line 1'),
         (lines({"text": "a", "t": "x"}), {"dev": 0.5, "test": 0.5}, "--dev is 0.5. Give shares from 0"),
         (lines({"text": "a", "t": "x"}), {"test": -0.1}, "--test is -0.1."),
         (lines({"text": "a", "t": "x"}), {"format": "jsonlines"}, 'there is no format "jsonlines". Did you mean "jsonl"?'),

@@ -72,7 +72,7 @@ def test_every_invalid_sentence_is_an_error_with_its_line(tmp_path):
     assert [result.text for result in CONLL.documents(path, on_error=errors.add)] == ["Ann", "Is"]
     assert [str(error).split("a.conll:")[1][:30] for error in errors.first] == [
         "8: this line has 1 columns, an",
-        '3: "PER" is not a tag, and oth',
+        '3: the tag "PER" has no prefix',
         "5: there is a text in a commen",
     ]
 
@@ -114,6 +114,129 @@ def test_schemes_are_written(tmp_path, scheme, tags):
     assert losses == ({"borders of spans next to others of the same label": 1} if scheme == "io" else {})
     (result,) = CONLL.documents(tmp_path / "out")
     assert canonical(result) == canonical(CONLL.reduced(source, {"scheme": scheme})[0])
+
+
+REUTERS = "-DOCSTART- -X- O O\n\nAnn NNP B-NP B-PER\nLee NNP I-NP I-PER\nmet VBD B-VP O\nRio NNP B-NP B-LOC\n"
+"""A sentence with the columns of CoNLL-2003."""
+NAMED = {"columns": ["word", "pos", "chunk", "ner"]}
+
+
+def layered(document: AnnotatedDocument) -> list[tuple[str, str, str]]:
+    """Return layer, text and label of each span."""
+    return [(span.layer, document.passage(span), span.label) for span in document.spans]
+
+
+def test_last_column_of_tags_is_the_default_and_a_message_names_the_others(tmp_path, caplog):
+    (result,) = read(tmp_path, REUTERS)
+    assert labeled(result) == [("Ann Lee", "PER"), ("Rio", "LOC")]
+    assert result.layers == ("",)
+    assert "tags are read from the last column, by default; those of column 2 are not" in caplog.text
+    assert "such as [2, 3]" in caplog.text
+    caplog.clear()
+    read(tmp_path, REUTERS, tag=3)
+    read(tmp_path, REUTERS.replace("I-NP", "NP"))
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "layers"),
+    [
+        ({"tag": [2, 3]}, ("2", "3")),
+        ({"tag": [-2, "3"]}, ("2", "3")),
+        ({"tag": ["chunk", "ner"], **NAMED}, ("chunk", "ner")),
+        ({"tag": [-2, "ner"], "word": "word", **NAMED}, ("chunk", "ner")),
+    ],
+)
+def test_columns_of_tags_are_layers_by_number_or_name(tmp_path, options, layers):
+    (result,) = read(tmp_path, REUTERS, **options)
+    first, second = result.layers
+    assert (first, second) == layers
+    assert layered(result) == [
+        (first, "Ann Lee", "NP"), (first, "met", "VP"), (first, "Rio", "NP"), (second, "Ann Lee", "PER"), (second, "Rio", "LOC")
+    ]  # fmt: skip
+
+
+def test_one_column_by_name_and_tags_without_prefixes(tmp_path):
+    (result,) = read(tmp_path, REUTERS, tag="chunk", **NAMED)
+    assert labeled(result) == [("Ann Lee", "NP"), ("met", "VP"), ("Rio", "NP")]
+    (result,) = read(tmp_path, REUTERS, tag=["pos"], **NAMED)
+    assert layered(result) == [("pos", "Ann Lee", "NNP"), ("pos", "met", "VBD"), ("pos", "Rio", "NNP")]
+    assert [result.layers for result in read(tmp_path, REUTERS, tag=[])] == [None]
+
+
+def test_column_that_was_not_annotated_is_no_layer_of_its_sentence(tmp_path):
+    content = "Ann B-NP B-PER\nmet O O\n\nRio B-NP _\nis O _\n\nso _ _\n"
+    assert [result.layers for result in read(tmp_path, content, tag=[1, 2])] == [("1", "2"), ("1",), None]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"tag": [2, 4]}, "a.conll:3: the option tag is 4, and this line has 4 columns. It must be -4 to 3."),
+        (
+            {"tag": "ner"},
+            'the option tag is "ner", and no column has this name. Name all columns in the option columns',
+        ),
+        ({"tag": "nr", **NAMED}, 'no column has this name. Did you mean "ner"?'),
+        ({"tag": ["ner"], "columns": ["word", "ner"]}, "has 2 different names, and this line has 4 columns"),
+        ({"columns": ["word", "pos", "ner", "ner"]}, "has 3 different names"),
+        ({"tag": [True]}, "It must be a whole number or text or a list of whole numbers or texts."),
+        ({"tag": [2, 3], "labels": ["NP", "PER"], "word": 1}, ""),
+    ],
+)
+def test_column_that_does_not_exist_is_an_error(tmp_path, options, words):
+    if words:
+        with pytest.raises(UserError) as caught:
+            read(tmp_path, REUTERS, **options)
+        assert words in str(caught.value)
+    else:
+        assert read(tmp_path, REUTERS, **options)[0].text == "NNP NNP VBD NNP"
+
+
+def test_layers_are_written_as_columns_and_read_back(tmp_path):
+    (source,) = read(tmp_path, REUTERS, tag=["chunk", "ner"], **NAMED)
+    others = [
+        AnnotatedDocument("2", "# so", (AnnotatedSpan("T1", "PER", ((2, 4),), layer="ner"),), layers=("ner",)),
+        AnnotatedDocument("3", "x", layers=None),
+        AnnotatedDocument("4", "", layers=("chunk",)),
+    ]
+    assert CONLL.save([source, *others], tmp_path / "out") == {}
+    assert (tmp_path / "out").read_text() == (
+        '# layers = ["chunk", "ner"]\n\n# id = a-3\n# text = Ann Lee met Rio\n# annotated = ["chunk", "ner"]\n'
+        "Ann\tB-NP\tB-PER\nLee\tI-NP\tI-PER\nmet\tB-VP\tO\nRio\tB-NP\tB-LOC\n\n"
+        '# id = 2\n# text = # so\n# annotated = ["ner"]\n#\t_\tO\nso\t_\tB-PER\n\n'
+        '# id = 3\n# text = x\nx\t_\t_\n\n# id = 4\n# text = \n# annotated = ["chunk"]\n\n'
+    )
+    result = list(CONLL.documents(tmp_path / "out"))
+    assert [canonical(item) for item in result] == [canonical(item) for item in [source, *others]]
+    bare = CONLL.documents(tmp_path / "out", {"tag": []})
+    assert [(item.text, item.layers) for item in bare] == [(item.text, None) for item in result]
+
+
+def test_spans_of_different_layers_may_overlap_and_those_of_one_may_not():
+    spans = [AnnotatedSpan(f"T{end}", "A", ((0, end),), layer=layer) for end, layer in ((3, "a"), (7, "b"), (11, "b"))]
+    kept, losses = CONLL.reduced(AnnotatedDocument("d", "Ann Lee met", tuple(spans), layers=("a", "b")))
+    assert [(span.layer, span.end) for span in kept.spans] == [("a", 3), ("b", 11)]
+    assert losses == {"spans within others": 1}
+
+
+def test_every_invalid_tag_is_an_error(tmp_path):
+    path = write(tmp_path, "a.conll", "Ann B-PER\nBo X\n# Y\n\nso B\nit O\n")
+    errors = ErrorCollector()
+    assert not list(CONLL.documents(path, {"labels": ["PER", "LOC"]}, errors.add))
+    assert [str(error).removeprefix(f"{path}:").partition(". ")[0] for error in errors.first] == [
+        '2: "X" is not a tag', '3: "Y" is not a tag', '5: the tag "B" has no label'
+    ]  # fmt: skip
+    assert "The option tag selects their column (here 1)." in str(errors.first[0])
+    assert "If this is a comment" in str(errors.first[1])
+
+
+def test_labels_with_blanks_are_read_if_they_are_given(tmp_path):
+    content = "Arden X B-Trading Name\nLtd X I-Trading Name\nis X O\nso X O\nis X O\n"
+    (result,) = read(tmp_path, content, labels=["Trading Name"])
+    assert labeled(result) == [("Arden Ltd", "Trading Name")]
+    with pytest.raises(UserError, match='If "Trading Name" is a label, give all labels in the option labels'):
+        read(tmp_path, content)
 
 
 def test_spans_that_are_not_whole_words_are_counted():

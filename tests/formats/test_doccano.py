@@ -99,7 +99,7 @@ def test_a_fault_names_its_line(tmp_path, broken, message):
 def test_an_id_twice_is_refused(tmp_path):
     records = [{"id": 1, "text": TEXT, "label": []}, {"id": 1, "text": TEXT, "label": [[3, 7, "ORG"]]}]
     documents, (error,) = faults("doccano", write_lines(tmp_path / "x.jsonl", *records))
-    assert len(documents) == 1 and error.startswith('2: the id "1" is that of a record before, too.')
+    assert len(documents) == 1 and error.startswith('2: the id "1" is also that of line 1.')
 
 
 def test_utf_16_offsets_are_refused(tmp_path):

@@ -192,7 +192,7 @@ def test_a_score_that_is_no_probability_is_counted(tmp_path, caplog):
 
 def test_an_id_twice_is_refused(tmp_path):
     documents, (error,) = faults("label_studio", write_array(tmp_path / "x.json", task(), task(), task(id=2)))
-    assert len(documents) == 2 and error.startswith('3: task 1: the id "1" is that of a record before, too.')
+    assert len(documents) == 2 and error.startswith('3: task 1: the id "1" is also that of line 2.')
 
 
 def test_of_several_predictions_the_last_counts(tmp_path, caplog):

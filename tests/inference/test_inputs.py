@@ -210,7 +210,9 @@ def test_duplicate_id_in_another_file_is_a_fault(at_home, task_of_lines):
     )
     texts, faults = documents(task_of_lines, "a.jsonl", "a.csv", "b.jsonl")
     assert texts == [("a.jsonl-1", "one"), ("7", "two"), ("a.csv-2", "three")]
-    assert faults == ['b.jsonl:1: the id "7" is taken by a.jsonl:2. Give each record its own id.']
+    assert faults == [
+        'b.jsonl:1: the id "7" is also that of a.jsonl:2. Give each record its own id, or if the records have no ids, each file its own name.'
+    ]
 
 
 def test_standard_input_is_one_document(task_of_lines, monkeypatch):

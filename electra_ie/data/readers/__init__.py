@@ -1,6 +1,9 @@
-"""Readers of annotated text, one module for each format. A new format is one module and one entry in `READERS`.
+"""Readers of the files of a task, by the format that task.yaml names: `READERS`.
 
-They import `common`, and the documents and fields of `data`.
+`annotated` reads every format of `formats`, such as brat and CoNLL, for the fields of a task. The other modules are
+formats that belong to tasks: `jsonl`, `separated` (csv, tsv), `dataset` (the library `datasets`) and `plain` (texts
+without labels). `parts` is what they share. A new annotation format is a module of `formats` and needs nothing here.
+They import `common` and `formats`, and the documents and fields of `data`.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Any
 from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.data.document import Document
 from electra_ie.data.fields import KINDS, Field
-from electra_ie.data.readers import annotated, brat, conll, dataset, jsonl, plain, separated
+from electra_ie.data.readers import annotated, dataset, jsonl, plain, separated
 from electra_ie.data.readers.plain import read_unlabeled
 from electra_ie.formats import FORMATS
 from electra_ie.formats.base import Format
@@ -93,8 +96,6 @@ READERS = {
     "jsonl": Reader("jsonl", jsonl.read, jsonl.OPTIONS, jsonl.KINDS),
     "csv": Reader("csv", separated.read, separated.options(",", quotes=True), separated.KINDS),
     "tsv": Reader("tsv", separated.read, separated.options("\t", quotes=False), separated.KINDS),
-    "conll": Reader("conll", conll.read, conll.OPTIONS, conll.KINDS),
-    "brat": Reader("brat", brat.read, brat.OPTIONS, brat.KINDS),
     "datasets": Reader("datasets", dataset.read, dataset.OPTIONS, dataset.KINDS),
     "text": Reader("text", _texts, plain.OPTIONS, KINDS),
 }

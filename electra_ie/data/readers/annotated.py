@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
-from electra_ie.data.readers.gold import Spans, check_label, fields_with_label, flags
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
+from electra_ie.data.readers.parts.gold import Spans, check_label, fields_with_label, flags
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Offsets
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import ONE_QUESTION, Feature, reduced
 from electra_ie.formats.parts.options import Option
@@ -35,13 +36,41 @@ def read(
     the question of its name; where questions have no names, it is the only one. Predictions are not gold.
     """
     of_format = {name: value for name, value in options.items() if name in format.options}
+    layers = {field.column: [*field.labels, *options["ignore"]] for field in fields if field.kind == "spans"}
     reader = AnnotationReader(path, fields, options)
-    for number, document in enumerate(format.documents(path, of_format, on_error), start=1):
+    for number, document in enumerate(format.documents(path, format.for_layers(of_format, layers), on_error), start=1):
         try:
             yield reader.document(document, number)
         except UserError as error:
-            on_error(error)
+            for single in error.errors or (error,):
+                on_error(single)
     reader.report()
+
+
+class Hulls:
+    """Counts of the spans of several fragments that are read as one, and of the text between their fragments."""
+
+    def __init__(self) -> None:
+        self.spans, self.characters, self.others = 0, 0, 0
+
+    def count(self, gaps: Sequence[Offsets], others: Sequence[Span]) -> None:
+        """Add the gaps in the spans of one document, and the number of its other spans that overlap a gap."""
+        self.characters += sum(end - start for start, end in gaps)
+        self.others += sum(any(span.start < end and start < span.end for start, end in gaps) for span in others)
+
+    def report(self, path: Path) -> None:
+        """Warn of the counts, if there are any."""
+        if self.spans:
+            warn(
+                f"{path}: {self.spans} spans of several fragments are read from their first character to their last "
+                f"(discontinuous: hull), with the {self.characters} characters between the fragments; {self.others} "
+                "other spans share characters with those."
+            )
+
+
+def _gaps(span: AnnotatedSpan) -> list[Offsets]:
+    """Return the offsets of the text between the fragments of a span."""
+    return [(end, start) for (_, end), (start, _) in pairwise(span.fragments) if end < start]
 
 
 class AnnotationReader:
@@ -52,7 +81,7 @@ class AnnotationReader:
         self.span_fields = [field for field in fields if field.kind == "spans"]
         self.others = [field for field in fields if field.kind != "spans"]
         self.spans = Spans(str(path))
-        self.predicted, self.hulls, self.skipped = 0, 0, 0
+        self.predicted, self.skipped, self.hulls = 0, 0, Hulls()
         self.not_read: Counter[str] = Counter()
         self.questions: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
@@ -91,27 +120,46 @@ class AnnotationReader:
             gold: dict[str, list[Span]] = {field.name: [] for field in self.span_fields}
         else:  # every layer is a field; the other fields are not annotated in this document
             gold = {field.name: [] for field in self.span_fields if field.column in layers}
+        continuous: list[Span] = []
+        gaps: list[Offsets] = []
+        errors: list[UserError] = []
         for span in document.spans:
             if span.label in self.options["ignore"]:
                 continue
-            fields = [columns[span.layer]] if span.layer in columns else unnamed
-            matching = fields_with_label(span.label, fields, source)
-            read_span = self._span(document, span, source)
+            try:
+                fields = [columns[span.layer]] if span.layer in columns else unnamed
+                matching = fields_with_label(span.label, fields, span.source or source)
+                read_span = self._span(document, span, span.source or source)
+            except UserError as error:
+                errors.append(error)
+                continue
             for field in matching if read_span else ():
                 gold[field.name].append(read_span)  # type: ignore[arg-type]
+            if read_span and len(span.fragments) == 1:
+                continuous.append(read_span)
+            elif read_span:
+                gaps += _gaps(span)
+        if errors:
+            raise UserError(f"{len(errors)} invalid spans.", file=source.file, errors=errors)
+        self.hulls.count(gaps, continuous)
         return {name: self.spans.gold(spans) for name, spans in gold.items()}
 
     def _span(self, document: AnnotatedDocument, span: AnnotatedSpan, source: SourceLine) -> Span | None:
         """Return a continuous span; None if it is skipped."""
         if len(span.fragments) > 1:
             if self.options["discontinuous"] == "error":
-                remedy = "Set the option discontinuous: hull (from the first character to the last) or skip."
-                message = f'a span "{span.label}" has {len(span.fragments)} fragments; fields express continuous ones.'
+                between = " ... ".join(document.text[start:end] for start, end in _gaps(span))
+                message = f'this span "{span.label}" has {len(span.fragments)} fragments; fields have continuous ones.'
+                remedy = (
+                    "The option discontinuous: hull reads it as one span from the first character to the last, with "
+                    f"the text between ({between[:40]!r}); skip leaves such spans out; ignore: [{span.label}] leaves "
+                    "out all spans of this label."
+                )
                 raise source.error(message, remedy)
             if self.options["discontinuous"] == "skip":
                 self.skipped += 1
                 return None
-            self.hulls += 1
+            self.hulls.spans += 1
         return self.spans.span(document.text, span.start, span.end, span.label, source)
 
     def _question(self, field: Field, labels: Mapping[str, Any]) -> str:
@@ -144,7 +192,6 @@ class AnnotationReader:
             parts.append(f"{self.skipped} {Feature.FRAGMENTS.value}")
         if self.fields and parts:
             warn(f"{self.path}: not read, since fields cannot express them: {', '.join(parts)}.")
-        if self.hulls:
-            warn(f"{self.path}: {self.hulls} spans of several fragments are read from the first character to the last.")
+        self.hulls.report(self.path)
         if self.fields and self.predicted:
             warn(f"{self.path}: {self.predicted} documents have predictions only; they are unlabeled.")

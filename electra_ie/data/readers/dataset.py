@@ -16,9 +16,10 @@ from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.text_files import SourceRecord
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
-from electra_ie.data.readers import conll, jsonl
-from electra_ie.data.readers.table_rows import record_of_row
-from electra_ie.data.readers.token_tags import TOKENS, with_texts
+from electra_ie.data.readers import jsonl
+from electra_ie.data.readers.parts.table_rows import record_of_row
+from electra_ie.data.readers.parts.token_tags import TOKENS, with_texts
+from electra_ie.formats.parts.columns import COLUMNS
 from electra_ie.formats.parts.options import Option
 
 KINDS = jsonl.KINDS
@@ -28,7 +29,7 @@ OPTIONS = {
     "revision": Option(""),
     **jsonl.OPTIONS,
     "tokens": Option(TOKENS),
-    "join": conll.OPTIONS["join"],
+    "join": COLUMNS["join"],
 }
 """name: a folder below that of the data, or ORG/NAME on the hub; by default the folder of the data itself.
 configuration: one of several parts of a data set. revision: a branch, tag or commit on the hub. text, id, unlabeled: as

@@ -14,8 +14,9 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, SourceRecord, lines
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
-from electra_ie.data.readers.gold import Spans, check_label, flags
-from electra_ie.data.readers.keys import Keys
+from electra_ie.data.readers.parts.gold import Spans, check_label, flags
+from electra_ie.data.readers.parts.keys import Keys
+from electra_ie.formats import doccano
 from electra_ie.formats.annotations import ORIGINS
 from electra_ie.formats.parts.json_values import id_of, parse, text_of
 from electra_ie.formats.parts.options import Option
@@ -200,10 +201,11 @@ def shape_error(value: Any, field: Field, source: SourceLine) -> UserError:
 def span_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLine) -> Span:
     """Return one span of a record. If it has a "text", this must be the text at its offsets."""
     if isinstance(value, list) and [type(item) for item in value] == [int, int, str]:
-        convert = f"jq -c '.[\"{field.column}\"] |= map({{start: .[0], end: .[1], label: .[2]}})'"
         message = f'"{field.column}" contains the span {json.dumps(value)[:60]} as a list, as doccano exports it.'
         expected = json.dumps(dict(zip(("start", "end", "label"), value, strict=True)))
-        in_file = "" if isinstance(source, SourceRecord) else f" Convert the file: {convert}."
+        keys = ", ".join((*doccano.EITHER, *doccano.SPANS))
+        of_tool = f" The format doccano reads such lists, under a key of these: {keys}. Set format: doccano."
+        in_file = "" if isinstance(source, SourceRecord) else of_tool
         raise source.error(message, f"It must be {expected[:80]}.{in_file}")
     if not isinstance(value, dict):
         raise shape_error(value, field, source)

@@ -11,8 +11,8 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
-from electra_ie.data.readers.gold import check_label, flags
-from electra_ie.data.readers.keys import Keys
+from electra_ie.data.readers.parts.gold import check_label, flags
+from electra_ie.data.readers.parts.keys import Keys
 from electra_ie.formats.parts.delimited import Table, check_row, compose, layout, text_columns
 from electra_ie.formats.parts.options import Option
 

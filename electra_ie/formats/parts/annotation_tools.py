@@ -21,6 +21,7 @@ from electra_ie.formats.annotations import AnnotatedDocument, Offsets, canonical
 from electra_ie.formats.features import Feature, Losses, reduced
 from electra_ie.formats.parts.json_values import records
 from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.record_ids import RecordIds
 from electra_ie.formats.parts.spans import SpanReader
 from electra_ie.formats.parts.text_output import text_output
 
@@ -60,7 +61,7 @@ class ToolFile:
     def __init__(self, path: Path) -> None:
         self.path, self.spans, self.left = path, SpanReader(str(path)), Counter[str]()
         self.spaces = 0
-        self.ids: set[str] = set()
+        self.ids = RecordIds()
 
     def read(
         self, on_error: OnError, document: Callable[[Mapping[str, Any], SourceLine], AnnotatedDocument]
@@ -83,9 +84,7 @@ class ToolFile:
 
     def check_id(self, id: str, source: SourceLine) -> None:
         """Raise UserError if a record before had the same id."""
-        if id and id in self.ids:
-            raise source.error(f'the id "{id}" is that of a record before, too.', "Keep one of them, or rename it.")
-        self.ids.add(id)
+        self.ids.add(id, source)
 
     def offsets(self, text: str, pair: tuple[Any, Any], source: SourceLine, quoted: Any = None) -> tuple[Offsets, ...]:
         """Return the only fragment of a span from its start and end, as the file has them.

@@ -11,29 +11,35 @@ import yaml
 
 from electra_ie.common.errors import UserError, nearest
 
-TYPE_NAMES = {bool: "true or false", int: "a whole number", str: "text", list: "a list of texts"}
+TYPE_NAMES = {bool: "true or false", int: "a whole number", str: "text"}
+ITEM_NAMES = {int: "whole numbers", str: "texts"}
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option: its default, the types it may have (by default that of the default), and its choices, if any."""
+    """An option: its default, the types it may have (by default that of the default), and its choices, if any.
+
+    items: the types of what a list contains.
+    """
 
     default: Any
     types: tuple[type, ...] = ()
     choices: tuple[str, ...] = ()
+    items: tuple[type, ...] = (str,)
 
     def accepts(self, value: Any) -> bool:
-        """Return whether a value is allowed. A bool is not a whole number, and a list contains strings only."""
+        """Return whether a value is allowed. A bool is not a whole number."""
         if type(value) not in (self.types or (type(self.default),)):
             return False
-        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+        if isinstance(value, list) and not all(type(item) in self.items for item in value):
             return False
         return not self.choices or value in self.choices
 
     def __str__(self) -> str:
         if self.choices:
             return " or ".join(self.choices)
-        return " or ".join(TYPE_NAMES[type_] for type_ in (self.types or (type(self.default),)))
+        lists = f"a list of {' or '.join(ITEM_NAMES[item] for item in self.items)}"
+        return " or ".join(TYPE_NAMES.get(type_, lists) for type_ in (self.types or (type(self.default),)))
 
 
 def settle(

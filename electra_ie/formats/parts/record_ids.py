@@ -1,4 +1,4 @@
-"""The ids of the records of one file, each of which may occur once."""
+"""The ids of records, each of which may occur once."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ from electra_ie.formats.annotations import AnnotatedDocument
 
 
 class RecordIds:
-    """Collector of the ids that a reader has seen; "" is no id."""
+    """Collector of the ids of the records of one or more files; "" is no id."""
 
     def __init__(self) -> None:
         self._first: dict[str, SourceLine] = {}
 
     def add(self, id: str, source: SourceLine) -> None:
         """Add the id of a record. Raises UserError if another record has it."""
-        if id and id in self._first:
-            remedy = "Give each record its own id, or remove the record that is there twice."
-            raise source.error(f'the id "{id}" is also that of {self._first[id].within}.', remedy)
-        self._first[id] = source
+        first = self._first.setdefault(id, source)
+        if not id or first is source:
+            return
+        if first.file != source.file:
+            remedy = "Give each record its own id, or if the records have no ids, each file its own name."
+            raise source.error(f'the id "{id}" is also that of {first}.', remedy)
+        other = f"of {first.within}" if first.line != source.line else "of a record before"  # all in one line
+        remedy = "Give each record its own id, or remove the record that is there twice."
+        raise source.error(f'the id "{id}" is also that {other}.', remedy)
 
 
 def refuse_repeated(documents: Iterable[AnnotatedDocument], path: Path) -> None:

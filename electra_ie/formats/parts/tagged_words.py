@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.scripts import COMBINING, continues_word
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Offsets
@@ -48,7 +50,7 @@ def on_words(
     """Return a document with the spans that tags of its words express, and count what changes.
 
     Args:
-        document: a document with spans that are continuous and do not overlap.
+        document: a document with spans that are continuous and do not overlap in their layer.
         scheme: the scheme of the tags.
         forbidden: characters that a label cannot have.
     """
@@ -72,15 +74,16 @@ def on_words(
 
 def _joined(spans: Iterable[AnnotatedSpan], text: str, losses: Losses) -> list[AnnotatedSpan]:
     """Return spans without the borders that tags without B- do not show."""
-    joined: list[AnnotatedSpan] = []
+    joined: dict[str, list[AnnotatedSpan]] = defaultdict(list)
     for span in spans:
-        before = joined[-1] if joined else None
+        layer = joined[span.layer]
+        before = layer[-1] if layer else None
         if before and before.label == span.label and not text[before.end : span.start].strip():
             losses[TOUCHING] += 1
-            joined[-1] = replace(before, fragments=((before.start, span.end),))
+            layer[-1] = replace(before, fragments=((before.start, span.end),))
         else:
-            joined.append(span)
-    return joined
+            layer.append(span)
+    return [span for layer in joined.values() for span in layer]
 
 
 def tags(spans: Iterable[AnnotatedSpan], offsets: Sequence[Offsets], scheme: str) -> list[str]:
@@ -99,23 +102,54 @@ def tags(spans: Iterable[AnnotatedSpan], offsets: Sequence[Offsets], scheme: str
 
 
 class Tags:
-    """The tags of a file: with prefixes, or labels as they are (IO)."""
+    """The tags of a file or of one of its columns: with prefixes, or labels as they are (IO).
 
-    def __init__(self, tags: Iterable[str]) -> None:
-        named = {tag for tag in tags if tag not in OUTSIDE}
+    Attributes:
+        prefixed: Whether the tags have prefixes.
+        found: The labels of the tags, other than those that were known before, in the order of the tags.
+    """
+
+    def __init__(
+        self, tags: Iterable[str], labels: Sequence[str] = (), where: str = "An option selects their column."
+    ) -> None:
+        """Recognize the scheme.
+
+        Args:
+            tags: all tags.
+            labels: the labels, if they are known: those that look like a tag with a prefix are then recognized.
+            where: a sentence for errors, on what the tags are read from.
+        """
+        self.labels, self.where = labels, where
+        named = dict.fromkeys(tag for tag in tags if tag not in OUTSIDE and tag not in labels)
         matches = [match for tag in named if (match := TAG.fullmatch(tag))]
-        self.prefixed = len(matches) == len(named) or any(match[1] in "BIbi" for match in matches)
+        self.prefixed = bool(matches) and (len(matches) == len(named) or any(match[1] in "BIbi" for match in matches))
+        self.found = list(dict.fromkeys(match[2] for match in matches) if self.prefixed else named)
+        self.example = min((match[0] for match in matches), default="")
 
     def parse(self, tag: str, source: SourceLine) -> tuple[str, str]:
         """Return prefix and label of a tag, both empty for `O`. Raises UserError for an invalid tag."""
+        if not self.prefixed and tag in self.labels:
+            return "I", tag
         if tag in OUTSIDE:
             return "", ""
         match = TAG.fullmatch(tag)
-        if self.prefixed and not match:
-            message = f'"{tag}" is not a tag, and other tags of the file have prefixes.'
-            remedy = "Tags are O, or labels after B-, I-, M-, E-, S-, W-, L- or U-. An option selects their column."
-            raise source.error(message, remedy)
-        return (match[1].upper(), match[2]) if self.prefixed and match else ("I", tag)
+        if self.prefixed and match:
+            return match[1].upper(), match[2]
+        if self.prefixed or self.labels or not tag:
+            raise self._error(tag, source)
+        return "I", tag
+
+    def _error(self, tag: str, source: SourceLine) -> UserError:
+        example = self.labels[0] if self.labels else "PER"
+        if TAG.fullmatch(f"{tag}-{example}"):
+            return source.error(f'the tag "{tag}" has no label.', f"Write {tag}-{example}, with a label of yours.")
+        if tag and self.prefixed and (not self.labels or tag in self.labels):
+            message = f'the tag "{tag}" has no prefix, and other tags have one ("{self.example}").'
+            return source.error(message, f"Write B-{tag} or I-{tag}, or labels without prefixes only. {self.where}")
+        known = f"{nearest(tag, self.labels)} " if self.labels else ""
+        prefixes = "Tags are O, or labels after B-, I-, M-, E-, S-, W-, L- or U-"
+        remedy = f"{known}{prefixes} (B-{example}), or all are labels without prefixes. {self.where}"
+        return source.error(f'"{tag}" is not a tag.', remedy)
 
 
 def chunks(tags: Sequence[tuple[str, str]]) -> Iterator[tuple[int, int, str]]:
@@ -149,8 +183,21 @@ def aligned(text: str, surfaces: Sequence[str]) -> list[Offsets] | None:
 
 
 def spans_of(
-    found: Iterable[tuple[int, int, str]], offsets: Sequence[Offsets], before: int = 0
+    found: Iterable[tuple[int, int, str]],
+    offsets: Sequence[Offsets],
+    before: int = 0,
+    layer: str = "",
+    sources: Sequence[SourceLine] = (),
 ) -> Iterator[AnnotatedSpan]:
-    """Yield the spans of chunks. before: the number of spans that the document has already."""
+    """Yield the spans of chunks.
+
+    Args:
+        found: first word, last word and label of each.
+        offsets: those of the words.
+        before: the number of spans that the document has already.
+        layer: the layer of the spans.
+        sources: the lines of the words, for messages.
+    """
     for number, (first, last, label) in enumerate(found, start=before + 1):
-        yield AnnotatedSpan(f"T{number}", label, ((offsets[first][0], offsets[last][1]),))
+        fragments = ((offsets[first][0], offsets[last][1]),)
+        yield AnnotatedSpan(f"T{number}", label, fragments, layer=layer, source=sources[first] if sources else None)

@@ -10,7 +10,7 @@ from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, SourceRecord
 from electra_ie.formats.parts.columns import join, without_blanks
-from electra_ie.formats.parts.tagged_words import OUTSIDE, TAG, chunks
+from electra_ie.formats.parts.tagged_words import Tags, chunks
 
 TOKENS = "tokens"
 """The key of the tokens, by default."""
@@ -40,8 +40,11 @@ def with_texts(
             continue
         valid.append((source, record))
     glued = without_blanks(made) if how == "auto" else [False] * len(made)
-    prefixed = {
-        column: any(TAG.fullmatch(tag) for _, record in valid for tag in _tags(record.get(column)))
+    schemes = {
+        column: Tags(
+            (tag for _, record in valid for tag in _tags(record.get(column))),
+            where=f'They are the values of "{column}".',
+        )
         for column in columns
     }
     result, sentences = [], iter(zip(made, glued, strict=True))
@@ -51,7 +54,7 @@ def with_texts(
             continue
         tokens, glue = next(sentences)
         try:
-            result.append((source, _with_text(record, text_key, tokens, "glue" if glue else how, prefixed, source)))
+            result.append((source, _with_text(record, text_key, tokens, "glue" if glue else how, schemes, source)))
         except UserError as error:
             on_error(error)
     if any(glued):
@@ -64,9 +67,7 @@ def with_texts(
 
 def labels_of_tags(names: Iterable[str]) -> list[str]:
     """Return the labels of the names of tags, without prefixes and `O`."""
-    tags = [name for name in names if name not in OUTSIDE]
-    prefixed = [match[2] for name in tags if (match := TAG.fullmatch(name))]
-    return list(dict.fromkeys(prefixed or tags))
+    return Tags(names).found
 
 
 def _tokens(record: Mapping[str, Any], key: str, source: SourceLine) -> list[str]:
@@ -89,20 +90,20 @@ def _with_text(
     text_key: str,
     tokens: Sequence[str],
     how: str,
-    prefixed: Mapping[str, bool],
+    schemes: Mapping[str, Tags],
     source: SourceLine,
 ) -> dict[str, Any]:
-    """Return a record with the text of its tokens, and with spans for the tags in the columns of `prefixed`."""
+    """Return a record with the text of its tokens, and with spans for the tags in the columns of `schemes`."""
     text, offsets = join(tokens, how)
     spans = {}
-    for column, has_prefixes in prefixed.items():
+    for column, scheme in schemes.items():
         value = record.get(column)
         if value is None or (value and all(isinstance(item, dict) for item in value)):
             continue  # unknown, or spans already
         if not isinstance(value, list) or len(value) != len(tokens):
             message = f'"{column}" is {json.dumps(value)[:60]}, and the record has {len(tokens)} tokens.'
             raise source.error(message, "It must be a list of one tag for each token.")
-        parsed = [_parse(tag, column, has_prefixes, source) for tag in value]
+        parsed = [_parse(tag, column, scheme, source) for tag in value]
         spans[column] = [
             {"start": offsets[first][0], "end": offsets[last][1], "label": label}
             | {"text": text[offsets[first][0] : offsets[last][1]]}
@@ -111,17 +112,9 @@ def _with_text(
     return {**record, text_key: text, **spans}
 
 
-def _parse(tag: Any, column: str, prefixed: bool, source: SourceLine) -> tuple[str, str]:
+def _parse(tag: Any, column: str, scheme: Tags, source: SourceLine) -> tuple[str, str]:
     """Return prefix and label of a tag, both empty for `O`."""
     if not isinstance(tag, str):
         remedy = "Tags are texts, or numbers of a ClassLabel feature, which has their names."
         raise source.error(f'"{column}" has the tag {json.dumps(tag)}, which has no name.', remedy)
-    if tag in OUTSIDE:
-        return "", ""
-    match = TAG.fullmatch(tag)
-    if match:
-        return match[1].upper(), match[2]
-    if prefixed or not tag:
-        remedy = "Tags are O, or labels after B-, I-, M-, E-, S-, W-, L- or U-, or all labels without prefixes."
-        raise source.error(f'"{tag}" of "{column}" is not a tag.', remedy)
-    return "I", tag
+    return scheme.parse(tag, source)
