@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
 from threading import Thread
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
@@ -119,6 +120,15 @@ def entry(path: str, content: bytes) -> dict:
     return {**info, "lfs": {"oid": info["oid"], "size": len(content), "pointerSize": 130}} if is_large(path) else info
 
 
+def entries(files: Mapping[str, bytes]) -> dict[str, dict]:
+    """Return the entries of files and of the folders that they are in, by path."""
+    folders = {str(folder) for path in files for folder in PurePosixPath(path).parents if str(folder) != "."}
+    found = {
+        path: {"type": "directory", "path": path, "size": 0, "oid": sha256(path.encode())[:40]} for path in folders
+    }
+    return found | {path: entry(path, content) for path, content in files.items()}
+
+
 class Handler(BaseHTTPRequestHandler):
     """A handler that records each request, finds its method in `ROUTES`, and responds from the state of the hub."""
 
@@ -126,8 +136,8 @@ class Handler(BaseHTTPRequestHandler):
     hub: Hub
 
     def answer(self) -> None:
-        path = unquote(urlsplit(self.path).path)
-        request = f"{self.command} {path}"
+        path = urlsplit(self.path).path
+        request = f"{self.command} {unquote(path)}"
         self.hub.requests.append(request)
         for pattern in [pattern for pattern in self.hub.callbacks if re.search(pattern, request)]:
             self.hub.callbacks.pop(pattern)()
@@ -141,9 +151,10 @@ class Handler(BaseHTTPRequestHandler):
             if fault:
                 raise Refusal(fault.status, fault.message, **fault.headers)
             for pattern, method in ROUTES:
-                match = re.fullmatch(pattern, request)
+                match = re.fullmatch(pattern, f"{self.command} {path}")  # quoted: a revision may contain slashes
                 if match:
-                    return method(self, **match.groupdict())
+                    values = {name: value and unquote(value) for name, value in match.groupdict().items()}
+                    return method(self, **values)
             raise Refusal(404, "not found", "EntryNotFound")
         except Refusal as refusal:
             self.send(refusal.status, json.dumps(refusal.body).encode(), refusal.headers)
@@ -183,13 +194,19 @@ class Handler(BaseHTTPRequestHandler):
         self.send_json({**info, "downloads": 0})
 
     def tree(self, kind: str, name: str, revision: str, below: str | None = None) -> None:
-        files = self.repository(self.of_kind(kind, name)).at(revision)[1]
-        self.send_json([entry(path, files[path]) for path in files if path.startswith(below or "")])
+        found = entries(self.repository(self.of_kind(kind, name)).at(revision)[1])
+        start = f"{below.rstrip('/')}/" if below else ""
+        if below and below.rstrip("/") not in found:
+            raise Refusal(404, "no such folder", "EntryNotFound")
+        deep = parse_qs(urlsplit(self.path).query).get("recursive", ["false"])[0].lower() in ("true", "1")
+        inner = [path for path in found if path.startswith(start) and (deep or "/" not in path.removeprefix(start))]
+        self.send_json([found[path] for path in inner])
 
     def paths_info(self, kind: str, name: str, revision: str) -> None:
-        files = self.repository(self.of_kind(kind, name)).at(revision)[1]
-        wanted = json.loads(self.body)["paths"] if self.body.startswith(b"{") else []
-        self.send_json([entry(path, files[path]) for path in wanted if path in files])
+        found = entries(self.repository(self.of_kind(kind, name)).at(revision)[1])
+        body = self.body.decode()
+        wanted = json.loads(body)["paths"] if body.startswith("{") else parse_qs(body).get("paths", [])
+        self.send_json([found[path] for path in wanted if path in found])
 
     def resolve(self, name: str, revision: str, path: str) -> None:
         commit_hash, files = self.repository(name).at(revision)

@@ -22,6 +22,7 @@ def init(
     output: str | os.PathLike[str] | None = None,
     *,
     format: str | None = None,
+    configuration: str | None = None,
     seed: int = 0,
     dev: float = 0.2,
     test: float = 0.2,
@@ -32,9 +33,11 @@ def init(
     lines next to task.yaml.
 
     Args:
-        path: A file or folder of annotated data.
+        path: A file or folder of annotated data; or `ORG/NAME` or `ORG/NAME@REVISION`, a data set on the hub. A path
+            that exists is never taken for a data set.
         output: The folder of the task (default: `NAME_task` in the current directory, for the name of the data).
-        format: The name of the format of the data (default: it is detected).
+        format: The name of the format of the files (default: it is detected).
+        configuration: One of the configurations of a data set on the hub.
         seed: The seed with which missing splits are drawn.
         dev: The share of the labeled documents without a split for dev, if there is no file of this name; 0 for none.
         test: Likewise for test.
@@ -48,7 +51,7 @@ def init(
     """
     from electra_ie.data.task_init import init_task
 
-    return init_task(path, output, format, seed, dev, test)
+    return init_task(path, output, format, seed, dev, test, configuration or "")
 
 
 def convert(

@@ -37,7 +37,7 @@ def list_all() -> None:
                 "task": name,
                 "fields": ", ".join(f"{field.name} ({field.kind}, {len(field.labels)})" for field in task.fields),
                 "splits": ", ".join(task.splits),
-                "data": "shipped" if task.folder.is_dir() else "give --data",
+                "data": "shipped" if task.folder.is_dir() else "--data, or the hub" if task.hub else "give --data",
                 "description": task.description,
             }
         )
@@ -51,7 +51,8 @@ def show(name: str) -> None:
     output().print(f"{task.name}: {task.description}", markup=False, highlight=False)
     print_table([{"field": field.name, "kind": field.kind, "labels": ", ".join(field.labels)} for field in task.fields])
     if not task.folder.is_dir():
-        notice(f"its files are not in {task.folder}: give their folder with --data when training")
+        hub = f", or read them from the hub: --data {task.hub}" if task.hub else ""
+        notice(f"its files are not in {task.folder}: give their folder with --data when training{hub}")
     else:
         _sizes(task)
     card = task.card

@@ -34,7 +34,10 @@ DryRun = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        metavar="FOLDER", help="Folder of the task's files, instead of the one in task.yaml.", show_default=False
+        metavar="FOLDER",
+        help="Folder of the task's files, instead of the one in task.yaml; or hub:ORG/NAME[@REVISION], the data set on "
+        "the Hub that the task names.",
+        show_default=False,
     ),
 ]
 Encoder = Annotated[

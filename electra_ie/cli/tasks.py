@@ -24,7 +24,14 @@ def tasks(
 
 
 def init(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="File or folder of annotated data.", show_default=False)],
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH",
+            help="File or folder of annotated data, or ORG/NAME[@REVISION] of a data set on the Hub.",
+            show_default=False,
+        ),
+    ],
     output: Annotated[
         str | None,
         typer.Option(
@@ -37,8 +44,14 @@ def init(
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="Format of the data (electra-ie formats lists them) [default: detected].",
+            help="Format of the files (electra-ie formats lists them) [default: detected].",
             show_default=False,
+        ),
+    ] = None,
+    configuration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Configuration of a data set on the Hub, if it has several.", show_default=False
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Random seed of the splits that are drawn.")] = 0,
@@ -60,7 +73,7 @@ def init(
     from electra_ie.common.logs import notice
     from electra_ie.common.progress import output as standard_output
 
-    done = api.init(path, output, format=format, seed=seed, dev=dev, test=test)
+    done = api.init(path, output, format=format, configuration=configuration, seed=seed, dev=dev, test=test)
     for line in done.assumptions:
         standard_output().print(f"assumed: {line}", markup=False, highlight=False, soft_wrap=True)
     folder = str(done.task.file.parent)

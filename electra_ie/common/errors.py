@@ -57,7 +57,9 @@ class ErrorCollector:
         self.first: list[UserError] = []
 
     def add(self, error: UserError) -> None:
-        """Keep an error, so that reading goes on."""
+        """Keep an error, so that reading goes on. The same error of several splits is one."""
+        if any(str(error) == str(known) for known in self.first):
+            return
         self.count += 1
         if self.count <= MAX_SHOWN:
             self.first.append(error.with_traceback(None))  # a traceback would keep the record in memory

@@ -26,10 +26,14 @@ Kind = Literal["model", "dataset"]
 Content = Path | bytes
 """The content of a repository file: a local file, or the bytes themselves."""
 
+HUB = "hub:"
+"""What stands before the name of a data set on the Hub where a path or a folder could be given."""
 NAME = re.compile(r"(?P<repository>(?:[\w.-]+/)?[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 COMMIT = re.compile("[0-9a-f]{40}")
 SECRET = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b")
 """The form of a Hub access token."""
+TIMEOUT = 30.0
+"""Seconds after which the Hub counts as unreachable."""
 LOG_IN = "Run: hf auth login, or set HF_TOKEN."
 
 
@@ -65,6 +69,16 @@ def parse_hub_name(name: str | os.PathLike[str], bare: bool = False) -> HubName 
     return HubName(match["repository"], match["revision"])
 
 
+def parse_data_set(text: str) -> HubName:
+    """Return the data set that `hub:ORG/NAME` or `hub:ORG/NAME@REVISION` names. Raises UserError for another form."""
+    match = NAME.fullmatch(text.removeprefix(HUB))
+    if not match or "/" not in match["repository"] or _name_fault(match["repository"]):
+        raise UserError(
+            f'"{text}" names no data set on the Hub.', remedy=f"Give {HUB}ORG/NAME or {HUB}ORG/NAME@REVISION."
+        )
+    return HubName(match["repository"], match["revision"])
+
+
 def parse_push_target(repository: str, revision: str | None = None) -> HubName:
     """Return the target of a push. Raises UserError for an invalid repository or branch name."""
     fault = _name_fault(repository) if repository.count("/") == 1 else "it is not of the form ORG/NAME"
@@ -94,7 +108,12 @@ def _name_fault(repository: str) -> str:
 
 
 def download(
-    name: HubName, patterns: Sequence[str], *, token: str | None = None, local_files_only: bool = False
+    name: HubName,
+    patterns: Sequence[str],
+    *,
+    kind: Kind = "model",
+    token: str | None = None,
+    local_files_only: bool = False,
 ) -> Path:
     """Download the files of a repository that match `patterns` into the client's cache.
 
@@ -104,7 +123,7 @@ def download(
 
     with translate_hub_errors(name, token=token):
         folder = snapshot_download(
-            name.repository, revision=name.revision, allow_patterns=list(patterns), token=token,
+            name.repository, repo_type=kind, revision=name.revision, allow_patterns=list(patterns), token=token,
             local_files_only=local_files_only,
         )  # fmt: skip
     return Path(folder)
@@ -137,6 +156,36 @@ def local_folder(
     if hub_name is None:
         return Path(name), None
     return download(hub_name, patterns, token=token, local_files_only=local_files_only), hub_name
+
+
+def data_set_commit(name: HubName) -> str:
+    """Return the commit of a data set at its revision; "" if the Hub cannot be reached, or HF_HUB_OFFLINE is set.
+
+    Raises:
+        UserError: there is no such data set or revision, or the user has no access to it.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    with translate_hub_errors(name):
+        try:
+            return str(HfApi().dataset_info(name.repository, revision=name.revision, timeout=TIMEOUT).sha)
+        except HfHubHTTPError:
+            raise
+        except Exception as error:  # OfflineModeIsEnabled is a ConnectionError
+            if not _is_network_failure(error):
+                raise
+    return ""
+
+
+def data_set_folders(name: HubName) -> list[str]:
+    """Return the folders at the top of a data set. Raises UserError if the Hub cannot be reached."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFolder
+
+    with translate_hub_errors(name):
+        entries = HfApi().list_repo_tree(name.repository, revision=name.revision, repo_type="dataset")
+        return [entry.path for entry in entries if isinstance(entry, RepoFolder)]
 
 
 # Uploads
@@ -279,10 +328,13 @@ def _explain(error: Exception, name: HubName, writing: bool) -> tuple[str, str]:
     if isinstance(error, LocalEntryNotFoundError) and len(chain) == 1:
         return "the repository is not in the cache.", "Load it once with network access."
     root = chain[-1]
-    is_network = isinstance(root, OSError) or type(root).__module__.startswith("http")
-    failure = "the Hub cannot be reached" if is_network else "the Hub client failed"
+    failure = "the Hub cannot be reached" if _is_network_failure(root) else "the Hub client failed"
     cause_text = f"{type(root).__name__}: {first_line(str(root))}"
     return f"{failure} ({cause_text}).", f"Check the network and HF_ENDPOINT. {retry}"
+
+
+def _is_network_failure(error: BaseException) -> bool:
+    return isinstance(error, OSError) or type(error).__module__.startswith("http")
 
 
 def _explain_response(error: HfHubHTTPError, name: HubName, writing: bool, retry: str) -> tuple[str, str]:

@@ -43,7 +43,7 @@ class TrainSettings(BaseSettings):
     task: str = Field(default="", description="Name of a task, or path of a task.yaml.")
     data: str | None = Field(
         default=None,
-        description="Folder of the task's files.",
+        description="Folder of the task's files, or hub:ORG/NAME, the data set on the hub that the task names.",
         json_schema_extra={"derived": "the folder that the task names"},
     )
     unlabeled: tuple[str, ...] = Field(

@@ -20,7 +20,7 @@ from electra_ie.data.readers import jsonl
 from electra_ie.data.readers.parts.table_rows import element, feature_names, is_a, record_of_row, type_name
 from electra_ie.data.readers.parts.token_tags import TOKENS, labels_of_tags, with_texts
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import UNLABELED, list_tasks, locate_task, parse_task
+from electra_ie.data.task_yaml import DATA_SETS, UNLABELED, list_tasks, locate_task, parse_task
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -173,6 +173,8 @@ def _reference(task: Task) -> tuple[str, str | None]:
         return task.name, None
     is_shipped = task.name in list_tasks() and locate_task(task.name) == task.file
     name = task.name if is_shipped else os.fspath(task.file)
+    if task.format == DATA_SETS and task.hub:  # read from the hub in place of files
+        return name, task.hub
     is_default = task.file.is_file() and Task.load(name).folder == task.folder
     return name, None if is_default else os.fspath(task.folder)
 

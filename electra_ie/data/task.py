@@ -21,6 +21,7 @@ from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.dataset import local_path
 from electra_ie.data.readers.plain import ENDINGS
 from electra_ie.data.task_yaml import (
+    DATA_SETS,
     KEYS,
     MEMORY,
     SPLITS,
@@ -31,9 +32,6 @@ from electra_ie.data.task_yaml import (
     parse_task,
     shipped,
 )
-
-DATA_SETS = "datasets"
-"""The format whose files are the splits of a data set."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,7 @@ class Task:
             passed as Python objects. None for a file of a saved run, which keeps no copy of them.
         descriptions: What labels mean, in a sentence or phrase: texts by label, by field.
         hints: Lexicons and patterns of labels; those in files without their terms (see `read_hints`).
+        hub: The value of `data` with which the task is read from the hub, or was; "" if it names no data set there.
     """
 
     name: str
@@ -66,6 +65,7 @@ class Task:
     memory: Mapping[str, Sequence[Document] | None] = field(default_factory=dict)
     descriptions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     hints: tuple[Hint, ...] = ()
+    hub: str = ""
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Task:
@@ -73,7 +73,8 @@ class Task:
 
         Args:
             name_or_path: The name or path.
-            data: The folder of the data files, instead of the one in task.yaml.
+            data: The folder of the data files, instead of the one in task.yaml; or `hub:ORG/NAME`, the data set on the
+                hub that the task names. Only the latter reads from the network.
 
         Raises:
             UserError: There is no such task, or its file is invalid (by line).
@@ -187,9 +188,11 @@ class Task:
             message = f'the task {self.name} has no split "{split}".'
             raise UserError(message, file=self.file, remedy=nearest(split, self.splits))
         self._refuse_unsaved(split)
-        if not self.folder.is_dir() and any(name not in self.memory for name in self.files[split]):
+        paths = [self.path_of(name) for name in self.files[split] if name not in self.memory]
+        if not self.folder.is_dir() and any(path is not None for path in paths):
             card = f"; its data card names their source (electra-ie tasks {self.name})" if self.card else ""
-            remedy = f"Give their folder with --data{card}."
+            hub = f", or read them from the hub: --data {self.hub}" if self.hub else ""
+            remedy = f"Give their folder with --data{hub}{card}."
             raise UserError(f"the data of the task {self.name} are not here.", file=self.folder, remedy=remedy)
         count_before = errors.count
         by_file = [(name, list(self._documents(name, split, errors.add))) for name in self.files.get(split, ())]

@@ -1,4 +1,7 @@
-"""`electra-ie init`: a task made from annotated data, with splits, fields and, where needed, the data as JSON lines."""
+"""`electra-ie init`: a task made from annotated data, with splits, fields and, where needed, the data as JSON lines.
+
+The data are files, or a data set of the hub (see `hub_init`).
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,19 @@ import yaml
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.escaping import escape_controls
 from electra_ie.common.files import write
+from electra_ie.common.hub_client import HubName, parse_hub_name
 from electra_ie.common.logs import silenced
 from electra_ie.data.document import Document
 from electra_ie.data.document_ids import repeated_ids
 from electra_ie.data.field_inference import infer
 from electra_ie.data.fields import Field
+from electra_ie.data.hub_init import documents_of_hub
 from electra_ie.data.in_memory import SPLIT_NAMES
 from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.jsonl import record_of
 from electra_ie.data.split_drawing import draw_splits
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import SPLITS, TASK_FILE, UNLABELED, declaration
+from electra_ie.data.task_yaml import DATA_SETS, SPLITS, TASK_FILE, UNLABELED, declaration
 from electra_ie.formats import FORMATS, format_of
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format
@@ -35,6 +40,11 @@ from electra_ie.formats.detection import detect
 
 TRAIN, DEV, TEST = SPLITS[:3]
 SHOWN = 5
+ENDINGS = (
+    *dict.fromkeys(ending for format in FORMATS.values() for ending in format.endings),
+    ".json", ".txt", ".xml", ".zip", ".gz", ".ann",
+)  # fmt: skip
+"""Endings of annotated files."""
 OPTIONS_IN_PLACE: tuple[Mapping[str, Any], ...] = ({}, {"discontinuous": "hull"})
 """Options with which readers are tried on the data where they are."""
 
@@ -72,6 +82,7 @@ def init_task(
     seed: int = 0,
     dev: float = 0.2,
     test: float = 0.2,
+    configuration: str = "",
 ) -> Initialized:
     """Write a task for annotated data, as `electra_ie.init` describes.
 
@@ -79,35 +90,59 @@ def init_task(
     as JSON lines.
 
     Raises:
-        UserError: The data are invalid or have no labels, their format is unknown, or the output exists. Nothing is
-            written then.
+        UserError: The data are invalid or have no labels, their format is unknown, the output exists, or the hub does
+            not give the data set. Nothing is written then.
     """
     root = Path(path)
-    folder = Path(output) if output is not None else Path(f"{root.resolve().name.partition('.')[0]}_task")
-    for name, share in (("dev", dev), ("test", test)):
+    hub_name = _hub_name(path, format, configuration)
+    name = hub_name.repository.partition("/")[2] if hub_name else root.resolve().name.partition(".")[0]
+    folder = Path(output) if output is not None else Path(f"{name}_task")
+    for option, share in (("dev", dev), ("test", test)):
         if not 0 <= share < 1 or dev + test >= 1:
             remedy = "Give shares from 0, which together are less than 1."
-            raise UserError(f"--{name} is {share}.", remedy=remedy)
+            raise UserError(f"--{option} is {share}.", remedy=remedy)
     _refuse_existing(folder / TASK_FILE)
-    found = _find(root, format)
-    documents = _read(found, root)
+    found, documents = _read_hub(hub_name, configuration, folder) if hub_name else _read_files(root, format)
     errors = ErrorCollector()
     inferred = infer([document for own in documents.values() for document in own], errors.add)
-    errors.raise_any(f"the data in {root}")
+    errors.raise_any(f"the data in {path}")
     if not inferred.fields:
         reasons = "; ".join([*found.assumed, *inferred.assumptions])
         message = f"there are no labels that a model could learn: {reasons}."
-        raise UserError(message, file=root, remedy="Annotate spans of texts or labels of documents.")
+        raise UserError(message, file=path, remedy="Annotate spans of texts or labels of documents.")
     remaining = iter(inferred.documents)
-    by_source, renamed = _with_ids({source: list(islice(remaining, len(own))) for source, own in documents.items()})
+    read, left_out = _without_unlabeled_tests(
+        {source: list(islice(remaining, len(own))) for source, own in documents.items()}
+    )
+    by_source, renamed = _with_ids(read)
     splits, drawn = _splits(by_source, inferred.fields, {DEV: dev, TEST: test}, seed)
-    task = _in_place(found.format, root, folder, by_source, splits, inferred.fields)
-    where = f"the data stay in {task.folder}" if task else f"the data are written as JSON lines in {folder}"
-    task = task or _converted(found.format, root, folder, splits, inferred.fields)
-    assumed = [*found.assumed, *inferred.assumptions, *drawn, *renamed, where]
+    task = _in_place(found, folder, by_source, splits, inferred.fields)
+    where = [found.in_place] if task else [*renamed, f"the data are written as JSON lines in {folder}"]
+    task = task or _converted(found, folder, splits, inferred.fields)
+    assumed = [*found.assumed, *inferred.assumptions, *left_out, *drawn, *where]
     assumed = [escape_controls(" ".join(line.split())) for line in assumed]
     _write_task(task, assumed)
     return Initialized(Task.load(folder), assumed)
+
+
+def _hub_name(path: str | os.PathLike[str], format: str | None, configuration: str) -> HubName | None:
+    """Return the data set on the hub that is meant; None for a path.
+
+    Raises:
+        UserError: the name may be a mistyped path, or a format is given for a data set, or a configuration for files.
+    """
+    # A name like that of a file is not sent to a server, unless a revision says what it is.
+    is_file = Path(path).suffix.lower() in ENDINGS
+    name = None if is_file else parse_hub_name(path)
+    if name and format:
+        remedy = "Omit it: the features of the data set say what its columns are."
+        raise UserError(f"--format is {format}, and {name} is a data set on the hub.", remedy=remedy)
+    if configuration and not name:
+        remedy = "Omit it, or give a data set on the hub: ORG/NAME or ORG/NAME@REVISION."
+        raise UserError(
+            f"--configuration is {configuration}, and this is no data set on the hub.", file=path, remedy=remedy
+        )
+    return name
 
 
 def _refuse_existing(file: Path) -> None:
@@ -119,18 +154,53 @@ def _refuse_existing(file: Path) -> None:
 # What there is
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Found:
-    """The annotated files and folders of one format, those of plain unlabeled texts, and what was assumed."""
+    """What there is to read, and how a task reads it where it is.
 
-    format: Format
-    sources: list[_Source]
-    plain: list[Path]
+    Attributes:
+        reader: The name of the format.
+        description: One sentence on the data.
+        home: The folder of the data.
+        options: Options of the reader, in the order in which they are tried.
+        in_place: What is said if the data stay where they are.
+        assumed: What was assumed.
+    """
+
+    reader: str
+    description: str
+    home: Path
+    options: tuple[Mapping[str, Any], ...]
+    in_place: str
     assumed: list[str]
 
 
-def _find(root: Path, name: str | None) -> _Found:
-    """Find what there is to read. name: the format, if it is given.
+Documents = dict[_Source, list[AnnotatedDocument]]
+
+
+def _read_hub(name: HubName, configuration: str, folder: Path) -> tuple[_Found, Documents]:
+    """Return a data set of the hub and the documents of its splits."""
+    found = documents_of_hub(name, configuration)
+    sources = [_Source(Path(split), split_of(Path(split))) for split in found.documents]
+    named, by_name = _named_splits(sources, (), Path())
+    documents = dict(zip(named, found.documents.values(), strict=True))
+    where = f"the data stay on the hub: each command reads {name.repository} from there, or from the cache"
+    description = f"Labels of {name.repository} (data set on the hub)."
+    return _Found(DATA_SETS, description, folder, (found.options,), where, [*found.assumed, *by_name]), documents
+
+
+def _read_files(root: Path, name: str | None) -> tuple[_Found, Documents]:
+    """Return the files of a folder, or one file, and the documents in them. name: the format, if it is given."""
+    format, sources, plain, assumed = _find(root, name)
+    documents = _read(format, sources, plain, root)
+    home = root if root.is_dir() else root.parent
+    where = f"the data stay in {home}"
+    description = f"Labels of {root.resolve().name} ({format.title})."
+    return _Found(format.name, description, home, OPTIONS_IN_PLACE, where, assumed), documents
+
+
+def _find(root: Path, name: str | None) -> tuple[Format, list[_Source], list[Path], list[str]]:
+    """Return the format of files, those that have it, plain unlabeled texts, and what was assumed.
 
     Raises:
         UserError: The format is unknown, or there are several.
@@ -149,7 +219,7 @@ def _find(root: Path, name: str | None) -> _Found:
         more = f" and {len(walk.left_out) - SHOWN} more" if len(walk.left_out) > SHOWN else ""
         assumed.append(f"left out, since they do not have this format: {names}{more}")
     sources, by_name = _named_splits(sources, walk.plain, root)
-    return _Found(format, sources, walk.plain, assumed + by_name)
+    return format, sources, walk.plain, assumed + by_name
 
 
 class _Walk:
@@ -229,17 +299,17 @@ def _relative(path: Path, root: Path) -> str:
     return path.name if path == root else path.relative_to(root).as_posix()
 
 
-def _read(found: _Found, root: Path) -> dict[_Source, list[AnnotatedDocument]]:
+def _read(format: Format, sources: Sequence[_Source], plain: Sequence[Path], root: Path) -> Documents:
     """Return the documents of each source. Raises UserError with the first ten errors in all of them."""
     errors = ErrorCollector()
-    documents: dict[_Source, list[AnnotatedDocument]] = {}
-    for source in found.sources:
+    documents: Documents = {}
+    for source in sources:
         documents[source] = []
         try:
-            documents[source] += found.format.documents(source.path, on_error=errors.add)
+            documents[source] += format.documents(source.path, on_error=errors.add)
         except UserError as error:
             errors.add(error)
-    for path in found.plain:
+    for path in plain:
         texts = [
             AnnotatedDocument(text.id, text.text, layers=None, file=text.file, line=text.line)
             for text in read_unlabeled(path)
@@ -247,6 +317,19 @@ def _read(found: _Found, root: Path) -> dict[_Source, list[AnnotatedDocument]]:
         documents[_Source(path, UNLABELED)] = texts
     errors.raise_any(f"the data in {root}")
     return documents
+
+
+def _without_unlabeled_tests(
+    by_source: Mapping[_Source, list[Document]],
+) -> tuple[dict[_Source, list[Document]], list[str]]:
+    """Return the sources without those of dev and test that have no label, as of benchmarks, and what was assumed."""
+    empty = [
+        source
+        for source, documents in by_source.items()
+        if source.split in (DEV, TEST) and not any(any(document.gold.values()) for document in documents)
+    ]
+    kept = {source: documents for source, documents in by_source.items() if source not in empty}
+    return kept, [f"{source.path.name} is left out: none of its documents has a label" for source in empty]
 
 
 def _with_ids(
@@ -333,30 +416,29 @@ def _unseen(splits: Mapping[str, Sequence[Document]], fields: Sequence[Field]) -
 
 
 def _in_place(
-    format: Format,
-    root: Path,
+    found: _Found,
     folder: Path,
     by_source: Mapping[_Source, Sequence[Document]],
     splits: Mapping[str, Sequence[Document]],
     fields: Sequence[Field],
 ) -> Task | None:
     """Return the task on the data where they are; None if its readers do not read the same documents and splits."""
-    if format.name not in READERS or not all(source.split for source in by_source):
+    if found.reader not in READERS or not all(source.split for source in by_source):
         return None
-    home = root if root.is_dir() else root.parent
     files: dict[str, list[str]] = {}
     for source in sorted(by_source, key=lambda source: SPLITS.index(source.split)):
-        files.setdefault(source.split, []).append(_relative(source.path, root))
+        name = source.path if found.reader == DATA_SETS else source.path.relative_to(found.home)
+        files.setdefault(source.split, []).append(name.as_posix())
     mapping = {
         "name": folder.name,
-        "description": _description(root, format),
-        "format": format.name,
+        "description": found.description,
+        "format": found.reader,
         "files": files,
         "fields": {field.name: declaration(field) for field in fields},
     }
-    for options in OPTIONS_IN_PLACE:
+    for options in found.options:
         with suppress(UserError), silenced():
-            task = Task.from_dict({**mapping, "options": dict(options)}, folder / TASK_FILE, data=home)
+            task = Task.from_dict({**mapping, "options": dict(options)}, folder / TASK_FILE, data=found.home)
             read = task.read_splits(task.splits)
             if all(_content(read.get(split, ())) == _content(splits.get(split, ())) for split in SPLITS):
                 return task
@@ -368,9 +450,7 @@ def _content(documents: Iterable[Document]) -> Counter[str]:
     return Counter(repr((document.text, sorted(document.gold.items()))) for document in documents)
 
 
-def _converted(
-    format: Format, root: Path, folder: Path, splits: Mapping[str, Sequence[Document]], fields: Sequence[Field]
-) -> Task:
+def _converted(found: _Found, folder: Path, splits: Mapping[str, Sequence[Document]], fields: Sequence[Field]) -> Task:
     """Write the documents of each split as JSON lines, and return the task."""
     files = {split: (f"{split}.jsonl",) for split in splits}
     for (name,) in files.values():
@@ -380,12 +460,7 @@ def _converted(
         lines = [json.dumps(record_of(document, own), ensure_ascii=False) + "\n" for document in splits[split]]
         write(folder / name, "".join(lines))
     named = tuple(replace(field, source="") for field in fields)
-    description = _description(root, format)
-    return Task(folder.name, description, "jsonl", folder, files, {}, named, folder / TASK_FILE)
-
-
-def _description(root: Path, format: Format) -> str:
-    return f"Labels of {root.resolve().name} ({format.title})."
+    return Task(folder.name, found.description, "jsonl", folder, files, {}, named, folder / TASK_FILE)
 
 
 def _write_task(task: Task, assumed: Sequence[str]) -> None:

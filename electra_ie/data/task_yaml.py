@@ -10,6 +10,10 @@ fields:
   entities: {kind: spans, labels: [PER], overlaps: count}
 descriptions: {fraud: A payment obtained by deception.}   # of labels
 hints: {PER: {file: names.txt}}     # lexicons and patterns, see `hints_yaml`
+hub:                                # how the same task is read with --data hub:ORG/NAME
+  options: {name: ORG/NAME}         # of the reader `datasets`
+  files: {train: train, dev: validation}
+  fields: {topic: {from: label, labels: [Fraud, Other]}}   # what differs: columns, and the names of the labels in order
 """
 
 from __future__ import annotations
@@ -22,13 +26,17 @@ from typing import Any, NamedTuple
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import ROOT
+from electra_ie.common.hub_client import HUB, HubName, parse_data_set
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.fields import KINDS, Field
 from electra_ie.data.hints import Hint
 from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import READERS
 
-KEYS = ("description", "format", "data", "files", "options", "fields", "descriptions", "hints")
+KEYS = ("description", "format", "data", "files", "options", "fields", "descriptions", "hints", "hub")
+DATA_SETS = "datasets"
+"""The format whose files are the splits of a data set."""
+HUB_KEYS, HUB_FIELD_KEYS = ("options", "files", "fields"), ("from", "labels")
 MEMORY = "in_memory"
 """A key that only the task.yaml of a run has: the files whose documents were passed as Python objects."""
 FIELD_KEYS = ("kind", "labels", "from", "overlaps")
@@ -54,6 +62,7 @@ class TaskParts(NamedTuple):
     fields: tuple[Field, ...]
     descriptions: Mapping[str, Mapping[str, str]]
     hints: tuple[Hint, ...]
+    hub: str
 
 
 def shipped(folder: str) -> Path:
@@ -85,11 +94,15 @@ def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLi
     Args:
         mapping: the content of the task file, with keys from `KEYS`.
         source: the file and its lines.
-        data: the folder of the data files; by default the one in the file.
+        data: the folder of the data files, or `hub:ORG/NAME`, as the key hub of the task names it, with or without
+            `@REVISION`; by default the folder in the file.
 
     Raises:
         UserError: a value is missing or invalid, by file and line.
     """
+    hub = _parse_hub(mapping, source) if "hub" in mapping else None
+    if isinstance(data, str) and data.startswith(HUB):
+        return _on_hub(hub, parse_data_set(data), source)
     for key in ("format", "files", "fields"):
         if key not in mapping:
             raise source.error((), f"the task has no {key}.", f"Add the key {key}.")
@@ -113,7 +126,64 @@ def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLi
     descriptions = parse_descriptions(mapping.get("descriptions", {}), fields, source)
     hints = parse_hints(mapping.get("hints", {}), fields, source)
     description = mapping.get("description", "")
-    return TaskParts(description, reader.name, folder, files, dict(options), fields, descriptions, hints)
+    name = f"{HUB}{hub.options['name']}" if hub else ""
+    return TaskParts(description, reader.name, folder, files, dict(options), fields, descriptions, hints, name)
+
+
+def _on_hub(hub: TaskParts | None, name: HubName, source: Source) -> TaskParts:
+    """Return the task as it is read from the hub. name: what the user has given.
+
+    Raises:
+        UserError: the task names no data set on the hub, or another one.
+    """
+    if hub is None:
+        remedy = f"Give the folder of its files. For a task on this data set: electra-ie init {name.repository}."
+        raise UserError("the task names no data set on the hub.", file=source.file, remedy=remedy)
+    known = hub.options["name"]
+    if name.repository != known:
+        remedy = f"Give --data {HUB}{known}. For a task on another data set: electra-ie init {name.repository}."
+        raise UserError(f"the task reads {known} from the hub, not {name.repository}.", file=source.file, remedy=remedy)
+    revision = {"revision": name.revision} if name.revision else {}
+    return hub._replace(options={**hub.options, **revision}, hub=f"{HUB}{name}")
+
+
+def _parse_hub(mapping: Mapping[str, Any], source: Source) -> TaskParts:
+    """Return the parts of the task as the key hub says: options and files of it, the others with the fields' changes.
+
+    Labels of other names are in the order of the field's; descriptions and hints of labels follow them.
+    """
+    hub, keys = mapping["hub"], ("hub",)
+    source.check_keys(keys, hub, HUB_KEYS)
+    if mapping.get("format") == DATA_SETS:
+        raise source.error(keys, f"the task has the format {DATA_SETS} and the key hub.", "Set options.name instead.")
+    options = hub.get("options")
+    if not isinstance(options, Mapping) or not isinstance(options.get("name"), str) or "files" not in hub:
+        raise source.error(keys, "hub lacks files, or options.name.", "Give options: {name: ORG/NAME}, and files.")
+    parse_data_set(options["name"])
+    changes = hub.get("fields", {})
+    source.check_keys((*keys, "fields"), changes, mapping["fields"])
+    names: dict[str, str] = {}
+    fields = dict(mapping["fields"])
+    for field, change in changes.items():
+        source.check_keys((*keys, "fields", field), change, HUB_FIELD_KEYS)
+        fields[field] = {**fields[field], **change}
+        names |= _renamed(field, mapping["fields"][field]["labels"], fields[field]["labels"], source)
+    task = {key: mapping[key] for key in KEYS if key in mapping and key not in ("data", "hub")}
+    for key in ("descriptions", "hints"):
+        if isinstance(task.get(key), Mapping):
+            task[key] = {names.get(label, label): value for label, value in task[key].items()}
+    lines = {path[1:]: line for path, line in source.lines.items() if path[:1] == keys and path[1:]}
+    task |= {"format": DATA_SETS, "options": options, "files": hub["files"], "fields": fields}
+    return parse_task(task, Source(source.file, {**source.lines, **lines}), None)
+
+
+def _renamed(field: str, labels: Any, names: Any, source: Source) -> dict[str, str]:
+    """Return the names of labels on the hub by label, and by field and label."""
+    keys = ("hub", "fields", field, "labels")
+    if not isinstance(names, list) or len(names) != len(labels):
+        raise source.error(keys, f"labels is {names!r}.", f"Give a list of {len(labels)}, in the order of the field's.")
+    pairs = [(str(label), str(name)) for label, name in zip(labels, names, strict=True)]
+    return dict(pairs) | {f"{field}.{label}": f"{field}.{name}" for label, name in pairs}
 
 
 def _files(value: Any, source: Source) -> dict[str, tuple[str, ...]]:

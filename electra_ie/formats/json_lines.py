@@ -52,15 +52,16 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
     spans = SpanReader(str(path))
     for record, source in records(path, on_error):
         try:
-            yield _document(record, options, spans, source)
+            yield document_of(record, options, spans, source)
         except UserError as error:
             on_error(error)
     spans.report()
 
 
-def _document(
+def document_of(
     record: Mapping[str, Any], options: Mapping[str, Any], spans: SpanReader, source: SourceLine
 ) -> AnnotatedDocument:
+    """Return the document of a record. Raises UserError if the record is invalid."""
     text = text_of(record, options["text"], source)
     named = [key for key in record if key not in (options["text"], options["id"], *RESERVED)]
     layers = record.get("_layers", [key for key in named if _is_layer(record[key])])
