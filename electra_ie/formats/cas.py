@@ -213,7 +213,7 @@ def _document(source: _Source, state: _Reading) -> AnnotatedDocument:
             label_scores={name: tuple(values) for name, values in fields.get("scores", {}).items()},
             layers=None if fields["layers"] is None and not named else tuple(named),
             notes=tuple(fields.get("notes", ())), metadata=fields.get("metadata", {}),
-            predicted=fields.get("predicted", False), file=source.name,
+            predicted=fields.get("predicted", False), file=source.name, label_origins=fields.get("origins", {}),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, UserError):
@@ -525,6 +525,7 @@ class _Writer:
         own = {
             "id": document.id, "layers": document.layers, "labels": document.labels, "scores": document.label_scores,
             "notes": document.notes, "metadata": document.metadata, "predicted": document.predicted,
+            "origins": document.label_origins,
             "types": {name: layer for layer, name in self.names.items() if name != layer},
         }  # fmt: skip
         cas.add(self.types.get_type(DOCUMENT)(**{CARRIED: json.dumps(own, ensure_ascii=False)}))
