@@ -45,9 +45,9 @@ def concepts_of(
         roles = [str(node.role or "") for node in relation.nodes]
         concepts = [str(node.refid) for node in relation.nodes]
         return relation_of(_label(infons, label), concepts, roles if any(roles) else (), _rest(infons, label))
-    roles = _rest(infons, LABEL)
-    if not relation.nodes and isinstance(infons.get(LABEL), str) and label not in infons and len(roles) > 1:
-        return relation_of(infons[LABEL], list(map(str, roles.values())), list(roles))
+    by_role = _rest(infons, LABEL)
+    if not relation.nodes and isinstance(infons.get(LABEL), str) and label not in infons and len(by_role) > 1:
+        return relation_of(infons[LABEL], list(map(str, by_role.values())), list(by_role))
     return None
 
 
@@ -65,8 +65,9 @@ def _own(value: Any, source: SourceLine) -> dict[str, Any]:
 def _of_roles(relation: Any, label: str) -> dict[str, Any] | None:
     """Return a relation of PubTator 3, with what it says of the concepts; None if one has no identifier."""
     stated = [relation.infons[key] for key in ROLES]
-    concepts = [item.get("identifier") if isinstance(item, dict) else item for item in stated]
-    if not all(isinstance(item, str) and item for item in concepts):
+    named = [item.get("identifier") if isinstance(item, dict) else item for item in stated]
+    concepts = [item for item in named if isinstance(item, str) and item]
+    if len(concepts) < len(ROLES):
         return None
     details = {key: item for key, item in zip(ROLES, stated, strict=True) if isinstance(item, dict)}
     nodes = [{"refid": str(node.refid), "role": str(node.role or "")} for node in relation.nodes]
