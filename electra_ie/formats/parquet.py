@@ -225,10 +225,8 @@ def reduce(document: AnnotatedDocument, options: Mapping[str, Any]) -> tuple[Ann
             labels[name] = answer
         else:
             metadata.setdefault(name, list(answer))
-    scores, origins = (
-        {name: value for name, value in values.items() if name in labels}
-        for values in (document.label_scores, document.label_origins)
-    )
+    scores = {name: value for name, value in document.label_scores.items() if name in labels}
+    origins = {name: value for name, value in document.label_origins.items() if name in labels}
     counts = {
         NOT_NAMED: len(document.labels) - len(labels),
         Feature.SCORES.value: sum(map(len, document.label_scores.values())) - sum(map(len, scores.values())),

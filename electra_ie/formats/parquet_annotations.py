@@ -103,7 +103,7 @@ def is_own(field: Any) -> bool:
     if field.name == "_predicted":
         return bool(types.is_boolean(field.type))
     if field.name == "_notes":
-        return types.is_list(field.type) and types.is_string(field.type.value_type)
+        return bool(types.is_list(field.type) and types.is_string(field.type.value_type))
     return field.name in OWN and fields_of(field.type) >= OWN[field.name]
 
 
