@@ -244,7 +244,7 @@ def _document(path: Path, sentences: Sequence[_Sentence], scheme: Tags | None, r
                     attributes=mention.attributes,
                 )
             )  # fmt: skip
-    layers = ("",) if scheme and first.keys.get("annotated") != "no" else ()
+    layers: tuple[str, ...] = ("",) if scheme and first.keys.get("annotated") != "no" else ()
     layers += (KEY,) if reader.has_entities else ()
     if not any(sentence.surfaces for sentence in sentences):
         layers = layers or ("",)
