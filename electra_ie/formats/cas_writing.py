@@ -10,6 +10,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -90,6 +91,41 @@ def _text(cas: Any, form: str, document: AnnotatedDocument, path: Path) -> str:
         raise UserError(message, file=path, remedy="Remove the character, or write form: json.") from None
 
 
+@dataclass(frozen=True)
+class _Links:
+    """What links the annotations of a document.
+
+    Attributes:
+        chains: The relations that are written as chains, by the id of their first span.
+        events: The events, by the id of their trigger.
+        places: For spans and events, the id of the span at which they are, and for events their number there.
+    """
+
+    chains: Mapping[str, Relation]
+    events: Mapping[str, Sequence[Event]]
+    places: Mapping[str, tuple[str, int | None]]
+
+    @classmethod
+    def of(cls, document: AnnotatedDocument) -> _Links:
+        """Return the links of a document."""
+        events: dict[str, list[Event]] = {}
+        places: dict[str, tuple[str, int | None]] = {span.id: (span.id, None) for span in document.spans}
+        for event in document.events:
+            at = events.setdefault(event.trigger, [])
+            places[event.id] = event.trigger, len(at)
+            at.append(event)
+        return cls(chained(document), events, places)
+
+    def events_of(self, trigger: str) -> Sequence[Event]:
+        """Return the events of a span."""
+        return self.events.get(trigger, ())
+
+    def others(self, document: AnnotatedDocument) -> list[Relation]:
+        """Return the relations that are in no chain."""
+        ids = {relation.id for relation in self.chains.values()}
+        return [relation for relation in document.relations if relation.id not in ids]
+
+
 class _Writer:
     """The type system of some documents, and the CAS of each."""
 
@@ -103,12 +139,8 @@ class _Writer:
         self.features: dict[str, set[str]] = {}
         self._type(DOCUMENT, [CARRIED], "uima.cas.TOP")
         self._type(METADATA, ["documentId", "documentTitle"], DOCUMENT_ANNOTATION)
-        self.chained = {
-            span.layer
-            for document in documents
-            for span in document.spans
-            if span.id in chained(document)
-        }  # fmt: skip
+        linked = [(document, _Links.of(document)) for document in documents]
+        self.chained = {span.layer for document, links in linked for span in document.spans if span.id in links.chains}
         layers = {layer for document in documents for layer in document.layers or ()}
         taken = {RELATION}
         for layer in sorted(layers):
@@ -117,19 +149,17 @@ class _Writer:
                 plain += "_"
             taken |= _type_names(plain)
             self.names[layer] = plain + LINK if layer in self.chained else plain
-            self._layer(layer, plain, documents)
-        relations = [
-            relation for document in documents for relation in document.relations
-            if relation not in chained(document).values()
-        ]  # fmt: skip
+            self._layer(layer, plain, linked)
+        relations = [relation for document, links in linked for relation in links.others(document)]
         if relations:
             type_ = self._type(CUSTOM + RELATION, [label, IDENTIFIER, CARRIED], ANNOTATION, relations)
             for end in (GOVERNOR, DEPENDENT):
                 self.types.create_feature(type_, end, ANNOTATION)
 
-    def _layer(self, layer: str, plain: str, documents: Sequence[AnnotatedDocument]) -> None:
+    def _layer(self, layer: str, plain: str, linked: Sequence[tuple[AnnotatedDocument, _Links]]) -> None:
         """Define the type of a layer: the links of chains if it has any, with slot features for its events."""
-        spans = [span for document in documents for span in document.spans if span.layer == layer]
+        found = [(span, links) for document, links in linked for span in document.spans if span.layer == layer]
+        spans = [span for span, _ in found]
         name = CUSTOM + self.names[layer]
         labels = [LINK_LABEL, LINK_RELATION] if layer in self.chained else [self.label]
         type_ = self._type(name, [*labels, IDENTIFIER, CARRIED], ANNOTATION, spans)
@@ -137,7 +167,7 @@ class _Writer:
             self.types.create_feature(type_, NEXT, type_)
             chain = self.types.create_type(f"{CUSTOM}{plain}{CHAIN}", "uima.cas.AnnotationBase")
             self.types.create_feature(chain, FIRST, type_)
-        most = max((len(events) for document in documents for events in _slots(document, layer)), default=0)
+        most = max((len(links.events_of(span.id)) for span, links in found), default=0)
         if most:
             link = self.types.create_type(f"{CUSTOM}{plain}{SLOT_LINK}", "uima.cas.TOP")
             self.types.create_feature(link, ROLE, STRING)
@@ -174,64 +204,49 @@ class _Writer:
             "origins": document.label_origins, "types": {name: layer for name, layer in types.items() if name != layer},
         }  # fmt: skip
         cas.add(self.types.get_type(DOCUMENT)(**{CARRIED: json.dumps(own, ensure_ascii=False)}))
-        places = _places(document)
+        links = _Links.of(document)
         written = {}
         for span in document.spans:
             type_ = self.types.get_type(CUSTOM + self.names[span.layer])
-            slots = self._slot_details(span, document, places, len(slots_of(type_)))
+            slots = _slot_details(span, links, len(slots_of(type_)))
             values = self._values(type_, span, {"slots": slots} if slots else {})
             written[span.id] = type_(begin=span.start, end=span.end, **values)
-        self._fill(document, written, places)
+        self._fill(links, written)
         for fs in written.values():
             cas.add(fs)
-        for chain in self._chains(document, written):
+        for chain in self._chains(document, links, written):
             cas.add(chain)
-        for relation in document.relations:
-            if relation not in chained(document).values():
-                cas.add(self._relation(relation, written, places))
+        for relation in links.others(document):
+            cas.add(self._relation(relation, written, links))
         return cas
 
-    def _slot_details(
-        self, span: AnnotatedSpan, document: AnnotatedDocument, places: _Places, features: int
-    ) -> list[dict[str, Any]]:
-        """Return what slot features do not say of the events of a span; nothing if they say all."""
-        details = []
-        for event in _events_of(document, span.id):
-            label = {} if event.label == span.label else {"label": event.label}
-            roles = [role for role, _ in event.arguments]
-            extra = {**label, **_event_targets(event.arguments, places), **({} if all(roles) else {"roles": roles})}
-            details.append({**_rest(event, event.attributes, event.references), **extra})
-        is_said = features == 1 and all(event.arguments for event in _events_of(document, span.id))
-        return [] if is_said and not any(details) else details
-
-    def _fill(self, document: AnnotatedDocument, written: Mapping[str, Any], places: _Places) -> None:
+    def _fill(self, links: _Links, written: Mapping[str, Any]) -> None:
         """Fill the slot features of spans, and set the next links of chains."""
         array = self.types.get_type("uima.cas.FSArray")
-        for span in document.spans:
-            fs = written[span.id]
-            for number, event in enumerate(_events_of(document, span.id)):
-                slot = _slot(number)
-                link = fs.type.get_feature(slot).elementType
-                targets = [(role, written[places[target][0]]) for role, target in event.arguments]
-                fs[slot] = array(elements=[link(role=role, target=target) for role, target in targets])
-        for id, relation in chained(document).items():
+        for trigger, events in links.events.items():
+            fs = written[trigger]
+            for number, event in enumerate(events):
+                link = fs.type.get_feature(_slot(number)).elementType
+                targets = [(role, written[links.places[target][0]]) for role, target in event.arguments]
+                fs[_slot(number)] = array(elements=[link(role=role, target=target) for role, target in targets])
+        for id, relation in links.chains.items():
             written[id][NEXT] = written[relation.arguments[1][1]]
             written[id][LINK_RELATION] = relation.label
 
-    def _chains(self, document: AnnotatedDocument, written: Mapping[str, Any]) -> Iterator[Any]:
+    def _chains(self, document: AnnotatedDocument, links: _Links, written: Mapping[str, Any]) -> Iterator[Any]:
         """Yield the chains of a document, also those of one link."""
-        followers = {relation.arguments[1][1] for relation in chained(document).values()}
+        followers = {relation.arguments[1][1] for relation in links.chains.values()}
         for span in document.spans:
             if span.layer in self.chained and span.id not in followers:
                 name = CUSTOM + self.names[span.layer].removesuffix(LINK) + CHAIN
                 yield self.types.get_type(name)(**{FIRST: written[span.id]})
 
-    def _relation(self, relation: Relation, written: Mapping[str, Any], places: _Places) -> Any:
-        governor, dependent = (written[places[target][0]] for _, target in relation.arguments)
+    def _relation(self, relation: Relation, written: Mapping[str, Any], links: _Links) -> Any:
+        governor, dependent = (written[links.places[target][0]] for _, target in relation.arguments)
         type_ = self.types.get_type(CUSTOM + RELATION)
         symmetric = {"symmetric": True} if relation.symmetric else {}
         roles = [role for role, _ in relation.arguments]
-        extra = {"roles": roles, **symmetric, **_event_targets(relation.arguments, places)}
+        extra = {"roles": roles, **symmetric, **_event_targets(relation.arguments, links)}
         values = {GOVERNOR: governor, DEPENDENT: dependent, **self._values(type_, relation, extra)}
         return type_(begin=dependent.begin, end=dependent.end, **values)
 
@@ -252,10 +267,6 @@ class _Writer:
         return values | ({CARRIED: json.dumps(kept, ensure_ascii=False)} if kept else {})
 
 
-_Places = Mapping[str, tuple[str, int | None]]
-"""For spans and events, the span at which they are, and for events their number there."""
-
-
 def _type_names(plain: str) -> set[str]:
     """Return the names of the types that a layer may need."""
     return {plain, plain + LINK, plain + CHAIN, plain + SLOT_LINK}
@@ -265,26 +276,21 @@ def _slot(number: int) -> str:
     return f"{SLOTS}_{number + 1}" if number else SLOTS
 
 
-def _events_of(document: AnnotatedDocument, trigger: str) -> list[Event]:
-    return [event for event in document.events if event.trigger == trigger]
+def _slot_details(span: AnnotatedSpan, links: _Links, features: int) -> list[dict[str, Any]]:
+    """Return what slot features do not say of the events of a span; nothing if they say all."""
+    details, events = [], links.events_of(span.id)
+    for event in events:
+        label = {} if event.label == span.label else {"label": event.label}
+        roles = [role for role, _ in event.arguments]
+        extra = {**label, **_event_targets(event.arguments, links), **({} if all(roles) else {"roles": roles})}
+        details.append({**_rest(event, event.attributes, event.references), **extra})
+    is_said = features == 1 and all(event.arguments for event in events)
+    return [] if is_said and not any(details) else details
 
 
-def _slots(document: AnnotatedDocument, layer: str) -> Iterator[list[Event]]:
-    """Yield the events of each span of a layer."""
-    yield from (_events_of(document, span.id) for span in document.spans if span.layer == layer)
-
-
-def _places(document: AnnotatedDocument) -> _Places:
-    places: dict[str, tuple[str, int | None]] = {span.id: (span.id, None) for span in document.spans}
-    for span in document.spans:
-        events = enumerate(_events_of(document, span.id))
-        places |= {event.id: (span.id, number) for number, event in events}
-    return places
-
-
-def _event_targets(arguments: Arguments, places: _Places) -> dict[str, Any]:
+def _event_targets(arguments: Arguments, links: _Links) -> dict[str, Any]:
     """Return which arguments are events, with their numbers, as JSON has it; nothing if all are spans."""
-    numbers = {str(index): places[target][1] for index, (_, target) in enumerate(arguments)}
+    numbers = {str(index): links.places[target][1] for index, (_, target) in enumerate(arguments)}
     found = {index: number for index, number in numbers.items() if number is not None}
     return {"events": found} if found else {}
 
