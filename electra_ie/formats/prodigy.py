@@ -87,7 +87,9 @@ class _Reader:
         meta = value_of(record, "meta", dict, source, {})
         further = {key: value for key, value in record.items() if key not in own}
         if both := sorted(key for key in set(meta) & set(further) if meta[key] != further[key]):
-            raise source.error(f'"{both[0]}" is in the record and in its "meta", with other values.', "Rename one of them.")
+            raise source.error(
+                f'"{both[0]}" is in the record and in its "meta", with other values.', "Rename one of them."
+            )
         bare = AnnotatedDocument(
             id_of(record, self.options["id"], source), text, layers=None, metadata={**meta, **further},
             file=source.file, line=source.line,
