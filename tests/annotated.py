@@ -13,7 +13,15 @@ from electra_ie.formats.annotations import (
     Reference,
     Relation,
 )
+from electra_ie.formats.concepts import RELATIONS, relation_of
 
+CONCEPTS = (
+    relation_of("CID", ["D1", "MESH:D2"]),
+    relation_of("Bind", ["7157", "9606"], (), {"novel": "Novel"}),
+    relation_of("CID", ["D1", "D2"], ["Chemical", "Disease"]),
+    relation_of("Bind", ["a b", "Novel", "c"], ["x", "x", "type"], {"score": 0.5, "entity1": "y"}),
+    relation_of("9 bind", ["", "D\t2"]),
+)
 PIECES = (
     "ACME Ltd", "paid", "EUR 9,800", "\N{GRINNING FACE}", "e\u0301", "\u4e2d\u6587", "\u0634\u0631\u0643\u0629", "  ", "\t",
     "\n", "\r\n", "a_b-c", '"q"', "<&>", "\u00a0", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "x",
@@ -83,9 +91,12 @@ def documents(draw: st.DrawFn, pieces: tuple[str, ...] = PIECES) -> AnnotatedDoc
             st.sampled_from(("source", "page")), st.sampled_from((1, "a b", [1, None], {"k": True})), max_size=1
         )
     )
+    concepts = draw(st.lists(st.sampled_from(CONCEPTS), max_size=2))
+    metadata |= {RELATIONS: concepts} if concepts else {}
     return AnnotatedDocument(
         draw(st.sampled_from(("", "1", "memo 2", "a/b"))), text, tuple(spans), tuple(relations), tuple(events), labels,
         scores, layers, draw(NOTES), metadata, draw(st.booleans()),
+        label_origins={name: draw(st.sampled_from(ORIGINS[1:])) for name in labels if draw(st.booleans())},
     )  # fmt: skip
 
 

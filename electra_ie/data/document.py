@@ -37,7 +37,7 @@ class Document:
     line: int = 0
     """The position of the record, for messages: its file and first line (from 1)."""
     origins: Mapping[str, int] = field(default_factory=dict, compare=False)
-    """The number of its spans by who made them, where the format says it: `person`, `model`, `corrected`."""
+    """The number of its labels by who made them, where the format says it: `person`, `model`, `corrected`."""
 
     def unlabeled(self) -> Document:
         """Return the document without gold."""

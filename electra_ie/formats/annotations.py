@@ -119,6 +119,7 @@ class AnnotatedDocument:
         notes: Notes on the document.
         metadata: Other values of the record, as JSON has them.
         predicted: Whether the annotation is that of a model, for a person to correct.
+        label_origins: Who made the labels of a question, one of `ORIGINS`, for the questions where the format says it.
         file: The file, for messages.
         line: The first line of the record (from 1), or 0.
     """
@@ -136,6 +137,7 @@ class AnnotatedDocument:
     predicted: bool = False
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
+    label_origins: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         annotations = list(self.annotations)
@@ -151,6 +153,8 @@ class AnnotatedDocument:
             raise ValueError(f'there is no annotation "{unknown[0]}"')
         if any(len(scores) != len(self.labels.get(name, ())) for name, scores in self.label_scores.items()):
             raise ValueError("label_scores needs a score for each label of its questions")
+        if set(self.label_origins) - set(self.labels) or set(self.label_origins.values()) - set(ORIGINS[1:]):
+            raise ValueError(f"label_origins needs one of {', '.join(ORIGINS[1:])} for questions that have labels")
         if {span.layer for span in self.spans} - set(self.layers or ()):
             raise ValueError("the layer of a span is not among the layers of the document")
 

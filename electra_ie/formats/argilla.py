@@ -6,7 +6,7 @@ which a text question, the records do not say: the option `metadata` names the t
 are read: by question, as `records.to_json` writes them, and a list with a `status`, as the server has them. Only
 submitted ones count. A record without a response that has suggestions is returned as `predicted`: suggestions are no
 labels. A span that was suggested to the person has the origin `model`, one that overlaps a suggestion of its question
-`corrected`.
+`corrected`; the labels of a question have the origin `model` if they are the suggested ones, else `corrected`.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _suggestions(suggestions: Any, source: SourceLine) -> Answers:
 
 
 def _with_origins(document: AnnotatedDocument, suggested: AnnotatedDocument) -> AnnotatedDocument:
-    """Return a document whose spans say whether they were suggested, in the layers with suggestions."""
+    """Return a document whose spans and labels say whether they were suggested, where there are suggestions."""
     spans = []
     for span in document.spans:
         others = [other for other in suggested.spans if other.layer == span.layer]
@@ -169,7 +169,12 @@ def _with_origins(document: AnnotatedDocument, suggested: AnnotatedDocument) -> 
         else:
             origin = "person" if span.layer in (suggested.layers or ()) else ""
         spans.append(replace(span, origin=origin))
-    return replace(document, spans=tuple(spans))
+    origins = {
+        name: "model" if set(labels) == set(suggested.labels[name]) else "corrected"
+        for name, labels in document.labels.items()
+        if name in suggested.labels
+    }
+    return replace(document, spans=tuple(spans), label_origins=origins)
 
 
 def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[str, Any]) -> None:

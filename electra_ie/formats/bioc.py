@@ -2,7 +2,8 @@
 
 The passages, or their sentences, are joined to one text, each at its offset. What BioC has no place for is written as
 infons whose key begins with `_` and whose value is JSON; an event is a relation with the infon `trigger_id`, as bioc
-converts those of brat.
+converts those of brat. Relations that name concepts and not annotations, as those of BioRED, BC5CDR and PubTator 3, are
+relations of concepts (see `concepts`, `bioc_concepts`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from electra_ie.formats.annotations import (
     Relation,
 )
 from electra_ie.formats.base import Format
+from electra_ie.formats.bioc_concepts import concepts_of, infons_of
+from electra_ie.formats.concepts import RELATIONS, relations_of_concepts
 from electra_ie.formats.features import Feature
 from electra_ie.formats.parts.json_values import id_of, records, refuse_surrogates
 from electra_ie.formats.parts.options import Option
@@ -43,7 +46,7 @@ OPTIONS = {"label": Option("type"), "references": Option(RESOURCES)}
 IDENTIFIER, TRIGGER = "identifier", "trigger_id"
 DETAILS = ("_attributes", "_references", "_notes", "_score", "_origin", "_layer", "_symmetric")
 """The infons of annotations and relations that this module writes."""
-OF_DOCUMENT = ("_labels", "_scores", "_layers", "_notes", "_metadata", "_predicted")
+OF_DOCUMENT = ("_labels", "_scores", "_layers", "_notes", "_metadata", "_predicted", "_origins")
 """The infons of documents that this module writes."""
 PASSAGES = "passages"
 """The value of the metadata with the infons of passages."""
@@ -117,12 +120,20 @@ def _json_records(path: Path, on_error: OnError) -> Iterator[_Record]:
         inner = record.get("documents", [record])
         for item in inner if isinstance(inner, list) else [inner]:
             try:
-                yield _Record(biocjson.fromJSON(item, "BioCDocument"), source, {})
+                yield _Record(biocjson.fromJSON(_with_nodes(item), "BioCDocument"), source, {})
             except KeyError as error:
                 remedy = "Documents, passages and annotations need the keys of BioC JSON."
                 on_error(source.error(f"an object of this BioC document has no key {error}.", remedy))
             except (TypeError, ValueError, AttributeError) as error:
                 on_error(source.error(f"this is not a document of BioC: {error}.", "Correct it."))
+
+
+def _with_nodes(document: Any) -> Any:
+    """Return a document of JSON whose relations have lists of nodes, which those of BioRED lack."""
+    for part in (document, *document.get("passages", ())):
+        for relation in part.get("relations", ()):
+            relation.setdefault("nodes", [])
+    return document
 
 
 def _xml_records(path: Path, on_error: OnError) -> Iterator[_Record]:
@@ -154,12 +165,15 @@ def _document(record: _Record, file: _File) -> AnnotatedDocument:
     document, source = record.document, record.source
     try:
         infons = dict(document.infons)
-        labels, scores, layers, notes, metadata, predicted = (_of_json(infons, key, source) for key in OF_DOCUMENT)
+        own = (_of_json(infons, key, source) for key in OF_DOCUMENT)
+        labels, scores, layers, notes, metadata, predicted, origins = own
         segments = [segment for passage in document.passages for segment in _segments(passage)]
         text = _joined(segments, source)
         infons |= _passages(segments)
         spans = list(_spans(document, segments, record, file))
-        relations, events = _relations(document, {span.id for span in spans}, record, file)
+        left, concepts = _by_kind(document, spans, record, file)
+        infons |= _concepts(infons, concepts, source)
+        relations, events = _relations(left, {span.id for span in spans}, record, file)
         named = {span.layer for span in spans} or {""}
         return AnnotatedDocument(
             id_of({"id": document.id or None}, "id", source), text, tuple(spans), tuple(relations), tuple(events),
@@ -167,6 +181,7 @@ def _document(record: _Record, file: _File) -> AnnotatedDocument:
             {name: tuple(values) for name, values in (scores or {}).items()},
             (None if layers is None else tuple(layers)) if "_layers" in document.infons else tuple(sorted(named)),
             tuple(notes or ()), {**infons, **(metadata or {})}, bool(predicted), *source.position,
+            label_origins=origins or {},
         )  # fmt: skip
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         if isinstance(error, UserError):
@@ -288,12 +303,38 @@ def _of_several(
     raise source.error(message, "Offsets count from the beginning of the document, in Unicode code points.")
 
 
+def _by_kind(
+    document: Any, spans: Sequence[AnnotatedSpan], record: _Record, file: _File
+) -> tuple[list[Any], list[dict[str, Any]]]:
+    """Return the relations of annotations, and those of concepts as the metadata has them."""
+    parts = [*document.passages, *(sentence for passage in document.passages for sentence in passage.sentences)]
+    known = {identifier(entry) for span in spans for entry in span.references}
+    known |= {entry.id for span in spans for entry in span.references}
+    left, concepts = [], []
+    relations = [relation for part in [document, *parts] for relation in part.relations]
+    annotations = {span.id for span in spans} | {str(item.id) for item in relations if TRIGGER in item.infons}
+    for relation in relations:
+        of_text = bool(relation.nodes) and any(str(node.refid) in annotations for node in relation.nodes)
+        found = concepts_of(relation, file.options["label"], known, of_text, record.of(relation.id))
+        if found is None:
+            left.append(relation)
+        else:
+            concepts.append(found)
+    return left, concepts
+
+
+def _concepts(infons: Mapping[str, Any], concepts: list[dict[str, Any]], source: SourceLine) -> dict[str, Any]:
+    """Return relations of concepts as a value of the metadata."""
+    if concepts and RELATIONS in infons:
+        message = f'the document has relations of concepts, and an infon "{RELATIONS}", which is their name here.'
+        raise source.error(message, "Rename the infon.")
+    return {RELATIONS: concepts} if concepts else {}
+
+
 def _relations(
-    document: Any, spans: set[str], record: _Record, file: _File
+    left: list[Any], spans: set[str], record: _Record, file: _File
 ) -> tuple[Iterable[Relation], Iterable[Event]]:
     """Return relations and events; those with nodes that are neither spans nor events are left out and counted."""
-    parts = [*document.passages, *(sentence for passage in document.passages for sentence in passage.sentences)]
-    left = [relation for part in [document, *parts] for relation in part.relations]
     while True:
         known = spans | {str(item.id) for item in left if TRIGGER in item.infons}
         kept = [item for item in left if item.nodes and all(str(node.refid) in known for node in item.nodes)]
@@ -383,13 +424,16 @@ def _written(document: AnnotatedDocument, options: Mapping[str, Any]) -> Any:
 
     written, passage = bioc.BioCDocument(), bioc.BioCPassage()
     written.id = document.id
-    plain = {key: value for key, value in document.metadata.items() if _is_plain(key, value)}
+    concepts = relations_of_concepts(document.metadata)
+    metadata = {key: value for key, value in document.metadata.items() if key != RELATIONS or not concepts}
+    plain = {key: value for key, value in metadata.items() if _is_plain(key, value)}
     own = {
         "_labels": document.labels,
         "_scores": document.label_scores,
         "_notes": document.notes,
-        "_metadata": {key: value for key, value in document.metadata.items() if key not in plain},
+        "_metadata": {key: value for key, value in metadata.items() if key not in plain},
         "_predicted": document.predicted,
+        "_origins": document.label_origins,
     }
     layers = {} if document.layers == ("",) else {"_layers": json.dumps(document.layers)}
     written.infons = plain | _as_json(own) | layers
@@ -408,6 +452,10 @@ def _written(document: AnnotatedDocument, options: Mapping[str, Any]) -> Any:
         arguments = ((event.label, event.trigger), *event.arguments)
         written.add_relation(_node_list(event, arguments, options, {}))
         written.relations[-1].infons[TRIGGER] = event.trigger
+    for number, item in enumerate(concepts, start=1):
+        relation = bioc.BioCRelation()
+        relation.id, relation.infons = f"concepts {number}", infons_of(item, options["label"])
+        written.add_relation(relation)
     return written
 
 

@@ -4,11 +4,15 @@ A document begins at `# newdoc id = ...`; a file without it has a document for e
 `SpaceAfter=No`, and by `SpacesAfter` and `SpacesBefore` as UDPipe writes them (`\s`, `\t`, `\n`, `\r`), else as in
 `# text`. Each line of a text is written as a sentence, unless a span goes on in the next line. A document that was not
 annotated has the comment `# annotated = no`; the words of the others all have a tag.
+
+The brackets of entities of CorefUD (see `conllu_entities`) are read as spans of the layer `Entity`. Their type is the
+label, and the cluster (`eid`) and the other fields are attributes. They are not written.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -20,6 +24,7 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, lines
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Offsets
 from electra_ie.formats.base import Format
+from electra_ie.formats.conllu_entities import FIELDS, KEY, Mention, Node, fields_of, has_brackets, mentions
 from electra_ie.formats.features import Feature, Losses
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.tagged_words import SCHEMES, Tags, aligned, chunks, on_words, spans_of, tags, words
@@ -49,7 +54,7 @@ class _Sentence:
     """A sentence: its words as they are in the text, and the tag of each part of them.
 
     spaces: white space before the first word and after each, None where nothing says so. parts: for each tag, the index
-    of its word; a multiword token has several parts.
+    of its word; a multiword token has several parts. mentions: those that brackets mark.
     """
 
     source: SourceLine
@@ -58,6 +63,7 @@ class _Sentence:
     spaces: list[str | None] = field(default_factory=lambda: [None])
     parts: list[int] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    mentions: list[Mention] = field(default_factory=list)
 
 
 # Reading
@@ -71,18 +77,20 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
     scheme = Tags(found) if found else None
     for group in _documents(sentences):
         try:
-            yield _document(path, group, scheme)
+            yield _document(path, group, scheme, reader)
         except UserError as error:
             on_error(error)
-    if reader.entities:
-        warn(f"{path}: not read: {reader.entities} brackets of entities (Entity, as in CorefUD).")
+    for what, number in reader.unread.items():
+        warn(f"{path}: not read: {number} {what}.")
 
 
 class _Reader:
     """Reads the sentences of one file."""
 
     def __init__(self, path: Path, tags: str) -> None:
-        self.path, self.key, self.columns, self.entities = path, tags, COLUMNS, 0
+        self.path, self.key, self.columns = path, tags, COLUMNS
+        self.fields: tuple[str, ...] = ()
+        self.has_entities, self.unread = False, Counter[str]()
 
     def sentences(self, on_error: OnError) -> Iterator[_Sentence]:
         """Yield sentences; one with an invalid line is an error."""
@@ -122,8 +130,9 @@ class _Reader:
             raise source.error(message, "Correct its lines.") from None
         keys = {key: value or "" for key, value in tokens.metadata.items()}
         sentence = _Sentence(source, keys)
-        last = 0
-        for token in tokens:
+        last, nodes = 0, list[Node]()
+        numbers = [number for number, line in block if not line.startswith("#")]
+        for number, token in zip(numbers, tokens, strict=True):
             id = token["id"]
             if id is None:
                 raise source.error(f'the word "{token["form"][:40]}" has no id.', "Number the words from 1.")
@@ -135,11 +144,34 @@ class _Reader:
                     self._word(sentence, token)
                 sentence.parts.append(len(sentence.surfaces) - 1)
                 sentence.tags.append(self._tag(token))
+            word = len(sentence.surfaces) - 1 if isinstance(id, int) else None
+            nodes.append(Node(word, (token.get("misc") or {}).get(KEY, ""), SourceLine(str(self.path), number)))
+        if self.key != KEY:
+            sentence.mentions = self._mentions(nodes, keys, source)
         return sentence
+
+    def _mentions(self, nodes: Sequence[Node], keys: Mapping[str, str], source: SourceLine) -> list[Mention]:
+        """Return the mentions of a sentence that are in its text."""
+        if FIELDS in keys:
+            self.fields = fields_of(keys[FIELDS], source)
+        if not has_brackets(nodes):
+            return []
+        if not self.fields:
+            self.unread[f"words with brackets of entities, for want of the comment # {FIELDS}"] += sum(
+                bool(node.value) for node in nodes
+            )
+            return []
+        self.has_entities = True
+        found = mentions(nodes, self.fields)
+        self.unread["mentions of empty nodes only"] += sum(not mention.pieces for mention in found)
+        self.unread = +self.unread
+        return [mention for mention in found if mention.pieces]
 
     def _tag(self, token: Mapping[str, Any]) -> str:
         misc = token.get("misc") or {}
-        self.entities += "Entity" in misc and self.key != "Entity"
+        for key in ("Bridge", "SplitAnte"):
+            if key in misc and self.key != key:
+                self.unread[f"words with links of entities ({key})"] += 1
         column = self.key.lower()
         value = token[column] if column in self.columns and column != "misc" else misc.get(self.key)
         return value or NO_VALUE
@@ -190,7 +222,7 @@ def _documents(sentences: Sequence[_Sentence]) -> Iterator[list[_Sentence]]:
         yield group
 
 
-def _document(path: Path, sentences: Sequence[_Sentence], scheme: Tags | None) -> AnnotatedDocument:
+def _document(path: Path, sentences: Sequence[_Sentence], scheme: Tags | None, reader: _Reader) -> AnnotatedDocument:
     """Return the document of some sentences. Raises UserError for an invalid tag, or a text that is not its words."""
     first = sentences[0]
     text, spans = "", list[AnnotatedSpan]()
@@ -205,13 +237,22 @@ def _document(path: Path, sentences: Sequence[_Sentence], scheme: Tags | None) -
         if scheme:
             parsed = [scheme.parse("O" if tag == NO_VALUE else tag, sentence.source) for tag in sentence.tags]
             spans += spans_of(chunks(parsed), [offsets[part] for part in sentence.parts], len(spans))
-    annotated = not any(sentence.surfaces for sentence in sentences) or scheme and first.keys.get("annotated") != "no"
-    layers = ("",) if annotated else None
+        for mention in sentence.mentions:
+            spans.append(
+                AnnotatedSpan(
+                    f"T{len(spans) + 1}", mention.label, mention.fragments(offsets), layer=KEY,
+                    attributes=mention.attributes,
+                )
+            )  # fmt: skip
+    layers: tuple[str, ...] = ("",) if scheme and first.keys.get("annotated") != "no" else ()
+    layers += (KEY,) if reader.has_entities else ()
+    if not any(sentence.surfaces for sentence in sentences):
+        layers = layers or ("",)
     if "newdoc" in first.keys or "newdoc id" in first.keys:
         id = first.keys.get("newdoc id", "")
     else:
         id = first.keys.get("sent_id", f"{path.stem}-{first.source.line}")
-    return AnnotatedDocument(id, text, tuple(spans), layers=layers, file=str(path), line=first.source.line)
+    return AnnotatedDocument(id, text, tuple(spans), layers=layers or None, file=str(path), line=first.source.line)
 
 
 def _spaces(sentence: _Sentence, following: _Sentence | None) -> list[str]:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
+from typing import Any
 
 from electra_ie.formats.annotations import (
     AnnotatedDocument,
@@ -20,6 +21,7 @@ from electra_ie.formats.annotations import (
     Relation,
     without,
 )
+from electra_ie.formats.concepts import LOST, relations_of_concepts
 
 
 class Feature(Enum):
@@ -80,7 +82,9 @@ def _record(document: AnnotatedDocument, held: Collection[Feature], losses: Loss
         _count(losses, Feature.IDS, bool(document.id))
         document = replace(document, id="")
     if Feature.METADATA not in held:
-        _count(losses, Feature.METADATA, len(document.metadata))
+        concepts = relations_of_concepts(document.metadata)
+        losses.update([LOST] * len(concepts))
+        _count(losses, Feature.METADATA, len(document.metadata) - bool(concepts))
         document = replace(document, metadata={})
     if Feature.DOCUMENT_NOTES not in held:
         _count(losses, Feature.DOCUMENT_NOTES, len(document.notes))
@@ -95,16 +99,23 @@ def _labels(document: AnnotatedDocument, held: Collection[Feature], losses: Loss
     """Remove labels of the document, or the names of their questions: with one question it is called `labels`."""
     if Feature.LABELS not in held:
         _count(losses, Feature.LABELS, len(document.labels))
-        return replace(document, labels={}, label_scores={})
+        return replace(document, labels={}, label_scores={}, label_origins={})
     if Feature.QUESTIONS not in held:
         names = [name for name in document.labels if name != ONE_QUESTION]
         _count(losses, Feature.QUESTIONS, len(names))
         if names:
             joined = tuple(dict.fromkeys(label for labels in document.labels.values() for label in labels))
-            scores = list(document.label_scores.values())
-            kept = {ONE_QUESTION: scores[0]} if scores and len(document.labels) == 1 else {}
-            document = replace(document, labels={ONE_QUESTION: joined}, label_scores=kept)
+            document = replace(
+                document, labels={ONE_QUESTION: joined}, label_scores=_of_only_question(document, "label_scores"),
+                label_origins=_of_only_question(document, "label_origins"),
+            )  # fmt: skip
     return document
+
+
+def _of_only_question(document: AnnotatedDocument, name: str) -> dict[str, Any]:
+    """Return what a document says of its labels under the name of the only question; nothing if there are several."""
+    values = list(getattr(document, name).values())
+    return {ONE_QUESTION: values[0]} if values and len(document.labels) == 1 else {}
 
 
 ONE_QUESTION = "labels"
@@ -176,6 +187,9 @@ def _details(document: AnnotatedDocument, held: Collection[Feature], losses: Los
     if Feature.SCORES not in held and document.label_scores:
         _count(losses, Feature.SCORES, sum(len(scores) for scores in document.label_scores.values()))
         document = replace(document, label_scores={})
+    if Feature.ORIGINS not in held:
+        _count(losses, Feature.ORIGINS, len(document.label_origins))
+        document = replace(document, label_origins={})
 
     def bare(annotation: AnyAnnotation, named: tuple[Feature, Feature, Feature]) -> AnyAnnotation:
         attributes, references, notes = named

@@ -40,7 +40,7 @@ OPTIONS = {"text": Option("text"), "id": Option("id")}
 """text, id: the keys of text and id."""
 ONE_LAYER = "spans"
 """The key of spans without a layer."""
-RESERVED = ("_layers", "_relations", "_events", "_notes", "_metadata", "_scores", "_predicted")
+RESERVED = ("_layers", "_relations", "_events", "_notes", "_metadata", "_scores", "_origins", "_predicted")
 FOREIGN = ("answer", "annotation_id", "annotations", "annotator", "_input_hash", "_task_hash")
 """Keys of records of Prodigy and Label Studio. Those of doccano have spans as lists, or with a `start_offset`."""
 LOOKED_AT, HEAD = 50, 2**20
@@ -91,6 +91,7 @@ def document_of(
             labels, {name: tuple(scores) for name, scores in record.get("_scores", {}).items()},
             tuple("" if key == ONE_LAYER else key for key in layers) if layers or "_layers" not in record else None,
             tuple(record.get("_notes", [])), metadata, record.get("_predicted", False), *source.position,
+            label_origins=record.get("_origins", {}),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise source.error(f"this record is invalid: {error}.", "Correct it.") from None
@@ -169,6 +170,7 @@ def _record(
         "_notes": document.notes,
         "_metadata": document.metadata,
         "_scores": document.label_scores,
+        "_origins": document.label_origins,
         "_predicted": document.predicted,
     }
     return record | {key: value for key, value in extra.items() if value or key == "_layers"}

@@ -67,6 +67,7 @@ class _Results:
     relations: list[Relation] = field(default_factory=list)
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     scores: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
@@ -158,6 +159,7 @@ class _Reader:
             document, spans=spans, relations=tuple(results.relations), labels=results.labels,
             label_scores=results.scores, layers=layers or None,
             metadata={**annotator, **document.metadata, **results.metadata},
+            label_origins={name: origin for name, origin in results.origins.items() if origin},
         )  # fmt: skip
 
     def _region(self, item: Mapping[str, Any], name: str, text: str, results: _Results, source: SourceLine) -> None:
@@ -213,7 +215,7 @@ class _Reader:
             self.file.left[f"results of the type {kind} are"] += 1
             return
         name, value = value_of(item, "from_name", str, source), value_of(item, "value", dict, source)
-        if region is None and {"start", "globalOffsets"} & set(value):
+        if region is None and _is_of_region(item):
             self.file.left["answers for regions without a label are"] += 1
         elif region is not None:
             texts = _answers(value, FREE.get(kind, kind), source)
@@ -223,6 +225,9 @@ class _Reader:
             labels = texts_of(value, "choices", source)
             scores = value_of(item, "scores", list, source, [item.get("score")])
             read_scores = [self.file.score(score) for score in scores]
+            before = results.origins.setdefault(name, item["origin"])
+            if before != item["origin"]:  # people and predictions made parts of one answer
+                results.origins[name] = "corrected" if before and item["origin"] else ""
             results.labels[name] = tuple(dict.fromkeys((*results.labels.get(name, ()), *labels)))
             known = tuple(score for score in read_scores if score is not None)
             if known and len(known) == len(results.labels[name]):
@@ -253,7 +258,19 @@ def _with_origin(item: Any, parents: Sequence[Mapping[str, Any]], source: Source
     if any(all(other.get(key) == item.get(key) for key in ("type", "from_name", "value")) for other in old):
         return {**item, "origin": "model"}
     known = item.get("id") is not None and item.get("id") in [other.get("id") for other in old]
+    if item.get("type") == "choices" and not _is_of_region(item):  # an answer for the text may have another id
+        known = known or any(
+            (other.get("type"), other.get("from_name")) == ("choices", item.get("from_name"))
+            and not _is_of_region(other)
+            for other in old
+        )
     return {**item, "origin": "corrected" if known else "person"}
+
+
+def _is_of_region(item: Mapping[str, Any]) -> bool:
+    """Return whether a result has a place in the text."""
+    value = item.get("value")
+    return isinstance(value, dict) and bool({"start", "globalOffsets"} & set(value))
 
 
 def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[str, Any]) -> None:
@@ -306,7 +323,8 @@ def _label_result(name: str, document: AnnotatedDocument) -> dict[str, Any]:
         id += "_"
     return {
         "id": id, "from_name": name, "to_name": TEXT, "type": "choices", "value": {"choices": document.labels[name]},
-        **({"score": min(scores)} if scores else {}), **({"scores": scores} if len(scores) > 1 else {}),
+        **({"scores": scores} if len(scores) > 1 else {}),
+        **_made(min(scores, default=None), document.label_origins.get(name, "")),
     }  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""Parquet: a document a row, of typed columns. Labels are the names of `datasets.ClassLabel` or lists of texts."""
+"""Parquet: a document a row, of typed columns. Labels are the names of `datasets.ClassLabel` or lists of texts.
+
+Spans, relations and other annotations are lists of structs (see `parquet_annotations`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import datetime
 import decimal
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +20,14 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, SourceRecord, reading
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format
-from electra_ie.formats.features import Losses
+from electra_ie.formats.features import Feature, Losses
+from electra_ie.formats.parquet_annotations import ONE_LAYER, annotated, columns, is_own, layer_of, names_of
+from electra_ie.formats.parts.annotation_tools import nameless_layer
 from electra_ie.formats.parts.delimited import check_columns, compose, text_columns
 from electra_ie.formats.parts.record_ids import RecordIds
+from electra_ie.formats.parts.spans import SpanReader
 from electra_ie.formats.tables import (
     COLUMNS,
-    HOLDS,
     NOT_NAMED,
     check_label_columns,
     check_options,
@@ -81,6 +85,7 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
                         on_error(error)
                         continue
                     yield document
+            records.spans.report()
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
         message = f"this is not a Parquet file, or it is damaged ({type(error).__name__})."
         raise source.error(message, "Write it again.") from None
@@ -93,10 +98,15 @@ class _Records:
         check_options(options, source)
         check_columns(schema.names, options, source)
         check_label_columns(schema.names, options, source)
-        self.options, self.ids = options, RecordIds()
+        self.options, self.ids, self.spans = options, RecordIds(), SpanReader(source.file)
         self.texts = text_columns(options)
         read = {*self.texts, id_column(options)}
-        class_labels = _class_labels(schema)
+        features = _features(schema)
+        class_labels = _class_labels(features)
+        candidates = [field for field in schema if field.name not in {*read, *options["labels"]}]
+        self.layers = {field.name: layer for field in candidates if (layer := layer_of(field, features))}
+        self.own = [field.name for field in candidates if is_own(field)]
+        read |= {*self.layers, *self.own}
         found = {field.name: _labels(field, class_labels) for field in schema if field.name not in read}
         for name in options["labels"]:
             if found[name] is None:
@@ -127,10 +137,15 @@ class _Records:
         answers = {name: labels.answer(row[name], name, source) for name, labels in self.labels.items()}
         self.ids.add(id, source)
         file, line = source.position
-        return AnnotatedDocument(
-            id, text, labels={name: answer for name, answer in answers.items() if answer is not None}, layers=None,
-            metadata=dict(self._others(row)), file=file, line=line,
-        )  # fmt: skip
+        held = {name: value for name, value in row.items() if name in self.layers or name in self.own}
+        annotation = annotated(held, self.layers, text, self.spans, source)
+        try:
+            return AnnotatedDocument(
+                id, text, labels={name: answer for name, answer in answers.items() if answer is not None},
+                metadata=dict(self._others(row)), file=file, line=line, **annotation,
+            )  # fmt: skip
+        except ValueError as error:
+            raise source.error(f"the annotation is invalid: {error}.", "Correct it.") from None
 
     def _others(self, row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         """Yield the other values that are not null."""
@@ -148,11 +163,19 @@ def _id(value: Any, source: SourceLine) -> str:
     return str(value)
 
 
-def _class_labels(schema: Any) -> dict[str, list[str]]:
-    """Return the names of the ClassLabel features of columns, also of those in lists, as `datasets` stores them."""
+def _features(schema: Any) -> dict[str, Any]:
+    """Return the features of columns as `datasets` stores them."""
     stored = (schema.metadata or {}).get(HUGGING_FACE)
     try:
         features = json.loads(stored)["info"]["features"] if stored else {}
+    except (ValueError, KeyError, TypeError):
+        return {}  # not features of `datasets`
+    return features if isinstance(features, dict) else {}
+
+
+def _class_labels(features: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the names of the ClassLabel features of columns, also of those in lists."""
+    try:
         found = {}
         for name, feature in features.items():
             inner = feature[0] if isinstance(feature, list) else feature.get("feature", feature)
@@ -193,16 +216,24 @@ def _json_value(value: Any) -> Any:
 
 def reduce(document: AnnotatedDocument, options: Mapping[str, Any]) -> tuple[AnnotatedDocument, Losses]:
     """Return a document in which labels of other columns than those of the option labels, if it is set, are values."""
+    document, losses = nameless_layer(document, ONE_LAYER)
     if not options["labels"]:
-        return document, Counter()
+        return document, losses
     labels, metadata = {}, dict(document.metadata)
     for name, answer in document.labels.items():
         if name in options["labels"]:
             labels[name] = answer
         else:
             metadata.setdefault(name, list(answer))
-    lost = len(document.labels) - len(labels)
-    return replace(document, labels=labels, metadata=metadata), Counter({NOT_NAMED: lost})
+    scores = {name: value for name, value in document.label_scores.items() if name in labels}
+    origins = {name: value for name, value in document.label_origins.items() if name in labels}
+    counts = {
+        NOT_NAMED: len(document.labels) - len(labels),
+        Feature.SCORES.value: sum(map(len, document.label_scores.values())) - sum(map(len, scores.values())),
+        Feature.ORIGINS.value: len(document.label_origins) - len(origins),
+    }
+    document = replace(document, labels=labels, metadata=metadata, label_scores=scores, label_origins=origins)
+    return document, losses + Losses(counts)
 
 
 def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[str, Any]) -> None:
@@ -211,13 +242,16 @@ def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[s
     from pyarrow import parquet
 
     questions = list(options["labels"] or dict.fromkeys(name for document in documents for name in document.labels))
-    columns_of(documents, {**options, "labels": questions}, path)
+    taken = columns_of(documents, {**options, "labels": questions}, path)
+    if clash := next((name for name in names_of(documents) if name in taken), None):
+        message = f'two columns would have the name "{clash}", one of them for annotations.'
+        raise UserError(message, file=path, remedy="Rename the layer, question or value.")
     texts = pyarrow.string()
     arrays = {
         id_column(options): pyarrow.array([document.id or None for document in documents], texts),
         options["text"]: pyarrow.array([document.text for document in documents], texts),
     }
-    features = {}
+    features: dict[str, Any] = {}
     for name in questions:
         answers = [document.labels.get(name) for document in documents]
         if all(answer is None or len(answer) == 1 for answer in answers) and any(answers):
@@ -229,6 +263,9 @@ def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[s
             arrays[name] = pyarrow.array(answers, pyarrow.list_(texts))
     for name in dict.fromkeys(name for document in documents for name in document.metadata):
         arrays[name] = _values([document.metadata.get(name, ...) for document in documents])
+    for name, array, feature in columns(documents):
+        arrays[name] = array
+        features |= {name: feature} if feature else {}
     stored = {HUGGING_FACE: json.dumps({"info": {"features": features}})} if features else None
     with atomic_path(path) as partial:
         parquet.write_table(pyarrow.table(arrays).replace_schema_metadata(stored), partial)
@@ -259,4 +296,6 @@ def detect(path: Path) -> bool:
         return False
 
 
-PARQUET = Format("parquet", "Parquet", read, write, HOLDS, COLUMNS, detect, reduce=reduce, endings=(".parquet",))
+PARQUET = Format(
+    "parquet", "Parquet", read, write, frozenset(Feature), COLUMNS, detect, reduce=reduce, endings=(".parquet",)
+)

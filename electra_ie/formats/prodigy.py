@@ -2,7 +2,11 @@
 
 `accept` means that the record is annotated, `ignore` that it is not. `reject` says that something is wrong, not what is
 right: the record is not annotated, but for one `label`, which does not hold. A record without an answer that has
-annotations is `predicted`: it waits for a person. `meta` and further keys, such as hashes, are metadata.
+annotations is `predicted`: it waits for a person. A record with one `label` and no span has no annotation of spans.
+
+A `label` with a `score`, as `textcat.teach` shows it, was predicted: its origin is `model` if a person accepted it, and
+`corrected` if a person rejected it. Other records do not say who made their annotations. `meta` and further keys, such
+as hashes and the score, are metadata.
 """
 
 from __future__ import annotations
@@ -54,7 +58,8 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
     documents = list(reader.file.read(on_error, reader.document))
     for document, rejected in zip(documents, reader.rejected, strict=True):
         if rejected and len(reader.single) == 1:
-            yield replace(document, labels={ONE_QUESTION: ()})
+            origins = {ONE_QUESTION: "corrected"} if _is_scored(document) else {}
+            yield replace(document, labels={ONE_QUESTION: ()}, label_origins=origins)
         else:
             yield document
 
@@ -81,8 +86,10 @@ class _Reader:
         own = (*self.options.values(), *RESERVED)
         meta = value_of(record, "meta", dict, source, {})
         further = {key: value for key, value in record.items() if key not in own}
-        if both := sorted(set(meta) & set(further)):
-            raise source.error(f'"{both[0]}" is in the record and in its "meta".', "Rename one of them.")
+        if both := sorted(key for key in set(meta) & set(further) if meta[key] != further[key]):
+            raise source.error(
+                f'"{both[0]}" is in the record and in its "meta", with other values.', "Rename one of them."
+            )
         bare = AnnotatedDocument(
             id_of(record, self.options["id"], source), text, layers=None, metadata={**meta, **further},
             file=source.file, line=source.line,
@@ -94,8 +101,10 @@ class _Reader:
             document = bare
         else:
             document = replace(self._annotated(bare, record, label, source), predicted=annotated and not answer)
+            if answer and label and _is_scored(document) and document.labels[ONE_QUESTION] == (label,):
+                document = replace(document, label_origins={ONE_QUESTION: "model"})
         self.single |= {label} if label else set()
-        self.rejected.append(bool(label) and answer == "reject" and record.get("spans") is None)
+        self.rejected.append(bool(label) and answer == "reject" and not record.get("spans"))
         return document
 
     def _annotated(
@@ -120,7 +129,7 @@ class _Reader:
         answered = record.get("accept") is not None or label
         return replace(
             document, spans=tuple(spans.values()), relations=tuple(self._relations(record, spans, source)),
-            layers=("",) if record.get("spans") is not None else None,
+            layers=("",) if record.get("spans") or (record.get("spans") is not None and not label) else None,
             labels={ONE_QUESTION: labels or ((label,) if label else ())} if answered else {},
             label_scores={ONE_QUESTION: known} if known and len(known) == len(labels) else {},
         )  # fmt: skip
@@ -138,6 +147,11 @@ class _Reader:
                 continue
             arguments = tuple((role, str(end)) for role, end in zip(ROLES, ends, strict=True))
             yield Relation(f"relation {number}", label, arguments, score=self.file.score(item.get("score")))
+
+
+def _is_scored(document: AnnotatedDocument) -> bool:
+    """Return whether a record has the score of a prediction."""
+    return type(document.metadata.get("score")) in (int, float)
 
 
 def _accepted(record: Mapping[str, Any], source: SourceLine) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """PubTator: title, abstract and annotations of an article as lines: `1|t|Title`, `1|a|Abstract`, and columns by tabs.
 
-The text is title, one character (a line end here) and abstract. Lines of relations name identifiers, not mentions; they
-are the value `relations` of the metadata. The reader is not that of bioc, which strips lines and prints what it skips.
+The text is title, one character (a line end here) and abstract. Lines of relations name concepts, not mentions (see
+`concepts`): a label and two concepts or more, and in BioRED `Novel` or `No`. The reader is not that of bioc, which
+strips lines and prints what it skips.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, lines
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Reference
 from electra_ie.formats.base import Format
+from electra_ie.formats.concepts import LEAST, LOST, NOVEL, RELATIONS, relation_of, relations_of_concepts
 from electra_ie.formats.features import Feature, Losses
 from electra_ie.formats.parts.references import identifier, is_exact, references_of
 from electra_ie.formats.parts.spans import SpanReader
@@ -27,7 +29,10 @@ TITLE = re.compile(r"([^|\t]*)\|([ta])\|(.*)", re.DOTALL)
 SPACE = re.compile(r"[\t\r\n]")
 """What a quoted text has as a blank, and a text cannot hold, but for one line end."""
 OFFSET = re.compile("[0-9]{1,9}")
-RELATIONS = "relations"
+NOVELTY = ("Novel", "No")
+"""The last column of a relation of BioRED."""
+ROLES_LOST, VALUES_LOST = "roles of relations of concepts", "values of relations of concepts"
+"""Kinds of loss."""
 LABEL, ID, NAMES = 4, 5, 6
 """Columns of annotations: label, identifiers, and the texts of their parts."""
 MIN_RELATION = 4
@@ -42,7 +47,7 @@ class _Article:
     title: str | None = None
     abstract: str | None = None
     annotations: list[tuple[list[str], SourceLine]] = field(default_factory=list)
-    relations: list[list[str]] = field(default_factory=list)
+    relations: list[dict[str, Any]] = field(default_factory=list)
     error: UserError | None = None
 
 
@@ -95,10 +100,18 @@ def _add(article: _Article, id: str, line: str, match: re.Match[str] | None, sou
     if len(columns) > LABEL and OFFSET.fullmatch(columns[1]) and OFFSET.fullmatch(columns[2]):
         article.annotations.append((columns, source))
     elif len(columns) >= MIN_RELATION and not columns[1][:1].isdigit():
-        article.relations.append(columns[1:])
+        article.relations.append(_relation(columns[1], columns[2:]))
     else:
         remedy = "It must be a title, an abstract, or id, start, end, text, type and identifier with tabs between."
         raise source.error(f"{line[:60]!r} is not a line of PubTator.", remedy)
+
+
+def _relation(label: str, columns: list[str]) -> dict[str, Any]:
+    """Return a relation of concepts from its columns, of which the last may say whether it is new."""
+    while len(columns) > LEAST and not columns[-1]:
+        columns = columns[:-1]
+    novel = columns[-1] if len(columns) > LEAST and columns[-1] in NOVELTY else None
+    return relation_of(label, columns[:-1] if novel else columns, (), {NOVEL: novel} if novel else {})
 
 
 def _document(article: _Article, spans: SpanReader, unread: Counter[str]) -> AnnotatedDocument:
@@ -154,8 +167,14 @@ def reduce(document: AnnotatedDocument, options: Mapping[str, Any]) -> tuple[Ann
     parts = [re.sub("[\r\n]", " ", part) for part in (title, abstract)]
     text = line_end.join(parts) if line_end else parts[0]
     count("line ends in texts", sum(old != new for old, new in zip(document.text, text, strict=True)))
-    metadata = {key: value for key, value in document.metadata.items() if key == RELATIONS and _are_relations(value)}
-    count(Feature.METADATA.value, len(document.metadata) - len(metadata))
+    stated = relations_of_concepts(document.metadata)
+    count(Feature.METADATA.value, len(document.metadata) - bool(stated))
+    relations = [item for item in stated if _is_line(item)]
+    count(LOST, len(stated) - len(relations))
+    count(ROLES_LOST, sum("roles" in item for item in relations))
+    count(VALUES_LOST, sum(item.get("values", {}) != _novel(item) for item in relations))
+    bare = [relation_of(item["label"], item["concepts"], (), _novel(item)) for item in relations]
+    metadata = {RELATIONS: bare} if bare else {}
     spans = []
     for span in document.spans:
         kept = tuple(entry for entry in span.references if _is_held(entry))
@@ -164,12 +183,18 @@ def reduce(document: AnnotatedDocument, options: Mapping[str, Any]) -> tuple[Ann
     return replace(document, text=text, metadata=metadata, spans=tuple(spans)), losses
 
 
-def _are_relations(value: Any) -> bool:
-    """Return whether a value of the metadata is a list of relations, with a label and two ids or more each."""
-    return bool(value) and isinstance(value, list) and all(
-        isinstance(item, list) and len(item) >= MIN_RELATION - 1 and all(isinstance(part, str) for part in item)
-        and not item[0][:1].isdigit() and not SPACE.search("".join(item)) for item in value
-    )  # fmt: skip
+def _novel(relation: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a relation says of its novelty, if a column can say it."""
+    novel = relation.get("values", {}).get(NOVEL)
+    return {NOVEL: novel} if novel in NOVELTY else {}
+
+
+def _is_line(relation: Mapping[str, Any]) -> bool:
+    """Return whether the columns of a line hold label and concepts of a relation."""
+    label, concepts = relation["label"], relation["concepts"]
+    if not label or label[0].isdigit() or not all(concepts) or SPACE.search("".join([label, *concepts])):
+        return False
+    return bool(_novel(relation)) or len(concepts) == LEAST or concepts[-1] not in NOVELTY
 
 
 def _is_held(reference: Reference) -> bool:
@@ -198,8 +223,8 @@ def _lines(document: AnnotatedDocument) -> Iterator[str]:
         if any(entry.name for entry in span.references):
             columns.append("|".join(entry.name for entry in span.references))
         yield "\t".join(columns)
-    for relation in document.metadata.get(RELATIONS, ()):
-        yield "\t".join([document.id, *relation])
+    for relation in relations_of_concepts(document.metadata):
+        yield "\t".join([document.id, relation["label"], *relation["concepts"], *_novel(relation).values()])
 
 
 HOLDS = frozenset({

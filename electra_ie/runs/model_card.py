@@ -24,13 +24,13 @@ from electra_ie.runs.usage_snippets import StockFolder, loading
 
 SHOWN_EXAMPLES = 3
 DASH = "–"
+"""Shown for an undefined value."""
 MADE_BY = {
     "person": "by a person",
     "model": "predicted by a model and accepted by a person",
     "corrected": "predicted by a model and corrected by a person",
 }
 """Descriptions of the origins of labels."""
-"""Shown for an undefined value."""
 
 LIMITS = {
     "Who decides?": "A person who reads the passage. A finding points to characters of a text so that it can be "
@@ -442,11 +442,11 @@ def _data(facts: RunSummary) -> Iterator[str]:
 
 
 def _origins(facts: RunSummary) -> Iterator[str]:
-    """Yield who made the spans of each labeled split, where the files say it."""
+    """Yield who made the labels of each labeled split, where the files say it."""
     for split, counts in facts.audit.get("label_origins", {}).items():
         listed = ", ".join(f"{count:,} {MADE_BY[name]}" for name, count in counts.items())
         yield ""
-        yield f"Labeled spans of {split} by origin: {listed}."
+        yield f"Labels of {split}, of spans and of texts, by origin: {listed}."
 
 
 def _hints(facts: RunSummary) -> Iterator[str]:

@@ -80,7 +80,7 @@ def write_audit(
 
 
 def _label_origins(splits: Mapping[str, Sequence[Document]]) -> dict[str, dict[str, int]]:
-    """Return the number of labeled spans of each split by who made them, where the files say it."""
+    """Return the number of labels of each split, of spans and of texts, by who made them, where the files say it."""
     counts = {name: sum((Counter(document.origins) for document in docs), Counter()) for name, docs in splits.items()}
     return {name: dict(sorted(counted.items())) for name, counted in counts.items() if counted}
 

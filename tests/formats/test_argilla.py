@@ -67,6 +67,18 @@ def test_suggestions_are_no_labels(tmp_path):
     assert [span.origin for span in corrected.spans] == ["model", "corrected", "person"]
 
 
+def test_labels_of_texts_have_the_origin_that_their_suggestion_shows(tmp_path):
+    suggested = {"risk": suggestion("fraud", 0.25), "topics": suggestion(["b", "a"])}
+    path = write_array(
+        tmp_path / "x.json",
+        record(suggestions=suggested, risk="fraud", topics=["a", "b"], other="x"),
+        record("b", suggestions=suggested, risk="none"),
+    )
+    accepted, changed = read("argilla", path)
+    assert accepted.label_origins == {"risk": "model", "topics": "model"}
+    assert changed.label_origins == {"risk": "corrected"}
+
+
 def test_responses_of_the_server_count_if_they_are_submitted(tmp_path, caplog):
     responses = [
         {"values": {"risk": {"value": "fraud"}, "spans": {"value": [ACME]}}, "user_id": "u1", "status": "submitted"},

@@ -78,6 +78,63 @@ def test_passages_are_joined_by_their_offsets_and_everything_else_is_kept(tmp_pa
     assert "1 relations of other things than annotations of the text are not read" in capsys.readouterr().err
 
 
+def test_relations_of_concepts_of_all_producers_are_kept_and_written_again(tmp_path, capsys):
+    """The forms of BC5CDR, BioRED (which has no nodes) and PubTator 3, and nodes that are concepts (bioc's converter)."""
+    cdr = '<relation id="R0"><infon key="relation">CID</infon><infon key="Chemical">D003000</infon><infon key="Disease">D001943</infon></relation>'
+    nodes = '<relation id="R3"><infon key="type">CID</infon><node refid="D003000" role="Chemical"/><node refid="D001943" role="Disease"/></relation>'
+    [document], errors = read(tmp_path, CDR.replace("</document>", cdr + nodes + "</document>"))
+    assert not errors and len(document.relations) == 1
+    stated = {"label": "CID", "concepts": ["D003000", "D001943"], "roles": ["Chemical", "Disease"]}
+    assert document.metadata["relations"] == [stated, stated]
+    assert "1 relations of other things than annotations of the text are not read" in capsys.readouterr().err
+
+    def concept(identifier, **further):
+        return {"identifier": identifier, "type": "Gene", "valid": True, "normalized": [5594], **further}
+
+    annotation = {
+        "id": "0", "infons": {"type": "Gene", "identifier": "5594"}, "text": "MAPK1",
+        "locations": [{"offset": 0, "length": 5}],
+    }  # fmt: skip
+    passage = {
+        "offset": 0, "infons": {}, "text": "MAPK1", "sentences": [], "annotations": [annotation], "relations": [],
+    }  # fmt: skip
+    biored = {"id": "R0", "infons": {"entity1": "D1", "entity2": "D2", "type": "Association", "novel": "No"}}
+    pubtator = {
+        "id": "R1",
+        "infons": {"score": "0.9992", "role1": concept("MESH:D010024"), "role2": concept("5594"), "type": "Association"},
+        "nodes": [{"refid": "0", "role": "30,26"}],
+    }  # fmt: skip
+    item = {"id": "37026113", "infons": {}, "passages": [passage], "relations": [biored, pubtator]}
+    [document], errors = read(tmp_path, json.dumps({"PubTator3": [item]}), "x.json")
+    assert not errors and not document.relations
+    first, second = document.metadata["relations"]
+    assert first == {"label": "Association", "concepts": ["D1", "D2"], "values": {"novel": "No"}}
+    assert (second["label"], second["concepts"]) == ("Association", ["MESH:D010024", "5594"])
+    assert second["values"] == {
+        "score": "0.9992", "role1": concept("MESH:D010024"), "role2": concept("5594"), "nodes": pubtator["nodes"],
+    }  # fmt: skip
+
+    both = AnnotatedDocument("1", "x", metadata={"relations": [first, stated, second]})
+    for name in ("y.xml", "y.json"):
+        assert BIOC.save([both], tmp_path / name) == {}
+        assert [canonical(result) for result in BIOC.documents(tmp_path / name)] == [both]
+    import bioc
+
+    plain, roles, _ = bioc.biocjson.loads((tmp_path / "y.json").read_text()).documents[0].relations
+    assert plain.infons == biored["infons"]
+    assert roles.infons == {"relation": "CID", "Chemical": "D003000", "Disease": "D001943"}
+
+
+def test_relations_of_concepts_that_are_none_are_an_error(tmp_path):
+    relation = '<relation id="R0"><infon key="_concepts">{"label": 1}</infon></relation></document>'
+    _, [error] = read(tmp_path, MINIMAL.replace("</document>", relation, 1))
+    assert "x.xml:5: the infon _concepts is" in error and "not a relation of concepts" in error
+    infon = '<id>1</id><infon key="relations">x</infon>'
+    concepts = '<relation id="R0"><infon key="type">T</infon><infon key="entity1">a</infon><infon key="entity2">b</infon></relation></document>'
+    _, [error] = read(tmp_path, MINIMAL.replace("<id>1</id>", infon).replace("</document>", concepts, 1))
+    assert 'x.xml:2: the document has relations of concepts, and an infon "relations"' in error
+
+
 def test_sentences_have_the_text_where_the_passage_has_none(tmp_path):
     sentence = '<sentence><offset>{}</offset><text>{}</text><annotation id="{}"><infon key="type">X</infon><location offset="{}" length="2"/><text>{}</text></annotation></sentence>'
     xml = f"<collection><document><id>s</id><passage><offset>0</offset>{sentence.format(0, 'Ab c.', 1, 0, 'Ab')}{sentence.format(7, 'De f.', 2, 7, 'De')}</passage></document></collection>"

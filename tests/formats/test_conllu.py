@@ -99,7 +99,69 @@ def test_every_invalid_sentence_is_an_error_with_its_line(tmp_path, caplog):
         "6: this sentence is ",
         '8: "PER" is not a ta',
     ]
-    assert "1 brackets of entities" in caplog.text
+    assert "1 words with brackets of entities, for want of the comment # global.Entity" in caplog.text
+
+
+COREFUD = (
+    "# newdoc id = d1\n# global.Entity = eid-etype-head-other\n# sent_id = 1\n"
+    + rows(
+        "1 Ann Entity=(e1-person-1-new(e2-org-1", "2 Lee Entity=e2)", "3 left Entity=e1)(e3[1/2]-time-1",
+        "4 on Entity=e3[1/2])", "5 the _", "6 fifth Entity=(e3[2/2]-time-1)(e4--1)", "6.1 _ Entity=(e1-person-1)",
+    )
+    + rows("1-2 al _", "1 a Entity=(e5-place-2(e1-person)", "2 il _", "3 mare Entity=e5)|Bridge=e5<e1")
+)  # fmt: skip
+"""Brackets as udapi writes those of CorefUD: nested, crossing, with gaps, without a type, and on an empty node."""
+
+
+def test_brackets_of_entities_are_spans_with_their_clusters(tmp_path, caplog):
+    (document,) = read(tmp_path, COREFUD)
+    assert document.text == "Ann Lee left on the fifth al mare"
+    found = [
+        (document.passage(span), span.label, dict((a.name, a.value) for a in span.attributes))
+        for span in document.spans
+    ]
+    assert found == [
+        ("Ann Lee left", "person", {"eid": "e1", "head": "1", "other": "new"}),
+        ("Ann Lee", "org", {"eid": "e2", "head": "1"}),
+        ("left on fifth", "time", {"eid": "e3", "head": "1"}),
+        ("fifth", "entity", {"eid": "e4", "head": "1"}),
+        ("al mare", "place", {"eid": "e5", "head": "2"}),
+        ("al", "person", {"eid": "e1"}),
+    ]
+    assert document.layers == ("Entity",) and {span.layer for span in document.spans} == {"Entity"}
+    assert [len(span.fragments) for span in document.spans] == [1, 1, 2, 1, 1, 1]
+    assert "1 mentions of empty nodes only" in caplog.text
+    assert "1 words with links of entities (Bridge)" in caplog.text
+    assert CONLLU.save([document], tmp_path / "out") == {
+        "attributes of spans": 7, "layers of spans": 1, "spans of several fragments": 1, "spans within others": 2,
+    }  # fmt: skip
+
+
+def test_tags_and_brackets_are_two_layers(tmp_path):
+    content = "# global.Entity = entity-GRP\n" + rows("1 Ann NER=B-PER|Entity=(person-7", "2 left NER=O|Entity=7)")
+    (document,) = read(tmp_path, content)
+    assert document.layers == ("", "Entity")
+    assert [(span.layer, span.label) for span in document.spans] == [("", "PER"), ("Entity", "person")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("Entity=e2)", "Entity=e9)", 5, 'closes a mention of "e9" that is not open'),
+        ("Entity=e2)", "Entity=e2", 5, '"Entity=e2" is not a row of brackets'),
+        ("Entity=e2)", "_", 4, 'the mention of "e2" is not closed'),
+        ("(e3[2/2]-time-1)", "(e3[2/3]-time-1)", 9, 'the part 2 of 3 of a mention of "e3" does not follow part 1'),
+        ("(e3[2/2]-time-1)", "", 4, 'a mention of "e3" has 1 of its 2 parts'),
+        ("(e4--1)", "(-person)", 9, 'the bracket "(-person" has no cluster'),
+        ("eid-etype", "etype", 1, "without the field eid"),
+    ],
+)
+def test_brackets_that_do_not_match_are_an_error_with_their_line(tmp_path, old, new, line, words):
+    path = write(tmp_path, "a.conllu", COREFUD.replace(old, new))
+    errors = ErrorCollector()
+    list(CONLLU.documents(path, on_error=errors.add))
+    assert str(errors.first[0]).startswith(f"{path}:{line}: ")
+    assert words in str(errors.first[0])
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,25 @@ def test_origins_are_found_by_the_prediction_that_the_annotation_began_with(tmp_
     assert [span.origin for span in document.spans] == ["model", "corrected", "person"]
 
 
+def test_labels_of_texts_have_an_origin(tmp_path):
+    def choice(name, *labels, **further):
+        return {
+            "value": {"choices": list(labels)}, "id": name, "from_name": name, "to_name": "text", "type": "choices",
+        } | further  # fmt: skip
+
+    said = annotation(
+        choice("a", "x", origin="manual"), choice("b", "x", origin="prediction"),
+        choice("c", "x", origin="prediction-changed"), choice("d", "x", origin="manual"),
+        choice("d", "y", origin="prediction"), choice("e", "x"),
+    )  # fmt: skip
+    old = {"id": 5, "result": [choice("a", "x"), choice("b", "x", id="other")]}
+    compared = annotation(choice("a", "x"), choice("b", "y"), choice("c", "z"), parent_prediction=5)
+    path = write_array(tmp_path / "x.json", task(said), task(compared, predictions=[old], id=2))
+    first, second = read("label_studio", path)
+    assert first.label_origins == {"a": "person", "b": "model", "c": "corrected", "d": "corrected"}
+    assert second.label_origins == {"a": "model", "b": "corrected", "c": "person"}
+
+
 def test_annotators_who_differ_are_an_error_or_a_choice(tmp_path, caplog):
     one, other = (
         annotation(region(2, 6, "ACME", "PAYER"), completed_by=3),

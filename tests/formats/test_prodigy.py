@@ -65,6 +65,21 @@ def test_answers_decide_whether_a_record_is_annotated(tmp_path, caplog):
     assert 'records with the answer "reject" are unannotated' in caplog.text
 
 
+def test_an_accepted_or_rejected_prediction_of_a_label_has_its_origin(tmp_path):
+    """Records as `db-out` returns them after `textcat.teach`."""
+    shown = {"label": "POS", "score": 0.25, "priority": 0.25, "spans": [], "meta": {"score": 0.25}}
+    path = write_lines(
+        tmp_path / "x.jsonl", record(**shown), record(answer="reject", **shown), record(label="POS"), {"text": "a", **shown}
+    )  # fmt: skip
+    accepted, rejected, own, open_ = read("prodigy", path)
+    assert (accepted.labels, accepted.label_origins) == ({"labels": ("POS",)}, {"labels": "model"})
+    assert (rejected.labels, rejected.label_origins) == ({"labels": ()}, {"labels": "corrected"})
+    assert own.label_origins == open_.label_origins == {} and open_.predicted
+    assert accepted.layers is None and accepted.metadata["score"] == 0.25
+    path = write_lines(tmp_path / "y.jsonl", record(**{**shown, "score": 0.5}))
+    assert '"score" is in the record and in its "meta"' in faults("prodigy", path)[1][0]
+
+
 def test_a_rejected_label_does_not_hold_if_it_is_the_only_one(tmp_path):
     one = write_lines(
         tmp_path / "1.jsonl",

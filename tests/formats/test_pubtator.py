@@ -54,7 +54,7 @@ def test_title_and_abstract_are_joined_by_one_character(tmp_path, line_end):
         (Reference("tmVar", "p|SUB|V|600|E;HGVS:p.V600E"),),
         (),
     ]
-    assert first.metadata == {"relations": [["CID", "D003000", "D001943"]]}
+    assert first.metadata == {"relations": [{"label": "CID", "concepts": ["D003000", "D001943"]}]}
     assert (second.id, second.text, second.line) == ("2", "No abstract", 10)
     assert PUBTATOR.detect(tmp_path / "x.txt")
 
@@ -107,6 +107,25 @@ def test_line_ends_and_identifiers_that_lines_cannot_hold_are_counted(tmp_path):
     assert result.text == "a\tb\nc  d e"
     assert result.spans[0].fragments == ((0, 9),)
     assert result.spans[0].references == (Reference("MESH", "D1"),)
+
+
+def test_relations_of_concepts_have_the_novelty_of_biored(tmp_path):
+    """Lines of BioRED; PubTator names what it has no column for."""
+    lines = (
+        "1|t|p53\n1\tAssociation\t7157\tD009369\tNovel\n1\tBind\t7157\t4193\tNo\n1\tCID\tD1\tD2\tD3\n1\tCID\tD1\tD2\t\n"
+    )
+    [document], errors = read(tmp_path, lines)
+    assert not errors
+    first, second, third, fourth = document.metadata["relations"]
+    assert first == {"label": "Association", "concepts": ["7157", "D009369"], "values": {"novel": "Novel"}}
+    assert second["values"] == {"novel": "No"}
+    assert (third["concepts"], fourth["concepts"]) == (["D1", "D2", "D3"], ["D1", "D2"])
+    stated = [{**first, "roles": ["Gene", "Disease"]}, {**second, "values": {"score": "1"}}, {**third, "label": "9"}]
+    losses = PUBTATOR.save([AnnotatedDocument("1", "a", metadata={"relations": stated})], tmp_path / "y.txt")
+    assert losses == {
+        "relations of concepts": 1, "roles of relations of concepts": 1, "values of relations of concepts": 1,
+    }  # fmt: skip
+    assert (tmp_path / "y.txt").read_text() == "1|t|a\n1\tAssociation\t7157\tD009369\tNovel\n1\tBind\t7157\t4193\n\n"
 
 
 def test_a_label_with_a_tab_is_refused(tmp_path):

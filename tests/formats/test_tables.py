@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from electra_ie.common.errors import UserError
 from electra_ie.formats import FORMATS
-from electra_ie.formats.annotations import AnnotatedDocument, canonical
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute, Relation, canonical
 
 openpyxl = pytest.importorskip("openpyxl")
 
@@ -328,6 +328,83 @@ def test_file_that_is_written_is_one_of_datasets(tmp_path):
     assert table[0] == {
         "id": None, "text": "ACME paid", "topic": 1, "risks": ["x", "y"], "page": 1, "any": {"k": [None]},
     }  # fmt: skip
+
+
+def test_spans_of_datasets_are_read_as_layers(tmp_path):
+    """Lists of structs, and the struct of lists that older versions of `datasets` make of `Sequence`."""
+    kinds = datasets.ClassLabel(names=["PAYER", "AMOUNT"])
+    place = {"start": datasets.Value("int32"), "end": datasets.Value("int32")}
+    features = datasets.Features({
+        "text": datasets.Value("string"), "spans": datasets.List({**place, "label": kinds}),
+        "names": datasets.Sequence({**place, "label": datasets.Value("string"), "text": datasets.Value("string")}),
+        "other": datasets.List({"start": datasets.Value("int32")}),
+    })  # fmt: skip
+    rows = [
+        {"text": "ACME paid", "spans": [{"start": 0, "end": 4, "label": 0}, {"start": 5, "end": 9, "label": 1}],
+         "names": {"start": [0], "end": [4], "label": ["ORG"], "text": ["ACME"]}, "other": [{"start": 1}]},
+        {"text": "x", "spans": [], "names": None, "other": None},
+    ]  # fmt: skip
+    datasets.Dataset.from_list(rows, features=features).to_parquet(tmp_path / "a.parquet")
+    first, second = read("parquet", tmp_path / "a.parquet")
+    assert [(span.layer, span.label, first.passage(span)) for span in first.spans] == [
+        ("", "PAYER", "ACME"), ("", "AMOUNT", "paid"), ("names", "ORG", "ACME"),
+    ]  # fmt: skip
+    assert (first.layers, first.metadata) == (("", "names"), {"other": [{"start": 1}]})
+    assert (second.layers, second.spans) == (("",), ())
+
+
+def test_datasets_reads_the_spans_and_relations_that_are_written(tmp_path):
+    spans = (
+        AnnotatedSpan("T1", "ORG", ((0, 4),), attributes=(Attribute("sure", "no"),), score=0.5),
+        AnnotatedSpan("T2", "ACT", ((5, 9),)),
+    )
+    pays = Relation("R1", "pays", (("Arg1", "T1"), ("Arg2", "T2")))
+    items = [AnnotatedDocument("", "ACME paid", spans, (pays,)), document("x")]
+    assert FORMATS["parquet"].save(items, tmp_path / "a.parquet") == {}
+    table = datasets.Dataset.from_parquet(str(tmp_path / "a.parquet"), cache_dir=str(tmp_path / "cache"))
+    assert table.features["spans"].feature["label"].names == ["ACT", "ORG"]
+    assert table[0]["spans"] == [
+        {"start": 0, "end": 4, "label": 1, "text": "ACME", "id": "T1", "score": 0.5,
+         "attributes": [{"name": "sure", "value": "no"}]},
+        {"start": 5, "end": 9, "label": 0, "text": "paid", "id": "T2", "score": None, "attributes": None},
+    ]  # fmt: skip
+    assert table[0]["_relations"] == [{
+        "id": "R1", "label": "pays",
+        "arguments": [{"role": "Arg1", "target": "T1"}, {"role": "Arg2", "target": "T2"}],
+    }]  # fmt: skip
+    assert table[1]["spans"] is None
+    assert read("parquet", tmp_path / "a.parquet") == items
+    table.to_parquet(tmp_path / "b.parquet")
+    assert read("parquet", tmp_path / "b.parquet") == items, "datasets writes what it has read"
+
+
+@pytest.mark.parametrize(("span", "words"), [
+    ({"start": 0, "end": 40, "label": "A"}, "the span 0 to 40 is outside the text of 9 characters"),
+    ({"start": 0, "end": 4, "label": "A", "text": "EMCA"}, "the span 0 to 4 is 'ACME', not 'EMCA'"),
+    ({"start": 0.5, "end": 4.0, "label": "A"}, "start and end must be whole numbers"),
+    ({"start": 0, "end": 4, "label": 7}, '"spans" contains the label 7. It must be a text'),
+    ({"start": None, "end": 4, "label": "A"}, "start and end must be whole numbers"),
+])  # fmt: skip
+def test_invalid_spans_of_parquet_are_refused(tmp_path, span, words):
+    pq.write_table(pa.Table.from_pylist([{"text": "ACME paid", "spans": [span]}]), tmp_path / "a.parquet")
+    message = refusal("parquet", tmp_path / "a.parquet")
+    assert "record 1: " in message
+    assert words in message
+
+
+def test_invalid_annotation_of_parquet_is_refused(tmp_path):
+    end = [{"role": "a", "target": "T9"}]
+    row = {"text": "ACME paid", "_relations": [{"id": "R1", "label": "r", "arguments": end}]}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
+    assert 'record 1: the annotation is invalid: there is no annotation "T9"' in refusal(
+        "parquet", tmp_path / "a.parquet"
+    )
+    lists = {"start": [0], "end": [4, 9], "label": ["A"]}
+    pq.write_table(pa.Table.from_pylist([{"text": "ACME paid", "spans": lists}]), tmp_path / "a.parquet")
+    assert "have different lengths" in refusal("parquet", tmp_path / "a.parquet")
+    item = AnnotatedDocument("", "x", layers=("topic",), labels={"topic": ("a",)})
+    with pytest.raises(UserError, match='two columns would have the name "topic"'):
+        FORMATS["parquet"].save([item], tmp_path / "b.parquet")
 
 
 def test_typed_values_of_parquet_become_values_of_json(tmp_path, capsys):
