@@ -124,11 +124,12 @@ def test_json_lines_are_read_by_both_readers_alike(tmp_path):
 
 def test_origins_are_counted_by_both_readers(tmp_path):
     spans = (replace(PAYER, layer="names", origin="model"), replace(AMOUNT, layer="names", origin="corrected"))
-    FORMAT.save([replace(DOCUMENT, spans=spans, layers=("names",))], tmp_path / "data.jsonl")
+    answers = {"label_origins": {"risk": "person", "topic": "model"}}
+    FORMAT.save([replace(DOCUMENT, spans=spans, layers=("names",), **answers)], tmp_path / "data.jsonl")
     options = {name: option.default for name, option in (FORMAT.options | annotated.OPTIONS).items()}
-    [first] = annotated.read(FORMAT, tmp_path / "data.jsonl", [NAMES], options, pytest.fail)
-    [second] = READERS["jsonl"].read(tmp_path / "data.jsonl", [NAMES])
-    assert first.origins == second.origins == {"model": 1, "corrected": 1}
+    [first] = annotated.read(FORMAT, tmp_path / "data.jsonl", [NAMES, RISK], options, pytest.fail)
+    [second] = READERS["jsonl"].read(tmp_path / "data.jsonl", [NAMES, RISK])
+    assert first.origins == second.origins == {"model": 1, "corrected": 1, "person": 1}  # no field asks for the topic
     assert first.unlabeled().origins == {}
 
 

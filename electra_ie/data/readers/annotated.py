@@ -103,13 +103,14 @@ class AnnotationReader:
         gold: dict[str, Any] = {}
         if self.span_fields and document.layers is not None:
             gold |= self._span_gold(document, document.layers, source)
+        origins = Counter(span.origin for span in document.spans if span.origin)
         self.questions.update(document.labels)
         for field in self.others:
-            labels = document.labels.get(self._question(field, document.labels))
-            if labels is not None:
-                gold[field.name] = self._labels(labels, field, source)
+            question = self._question(field, document.labels)
+            if question in document.labels:
+                gold[field.name] = self._labels(document.labels[question], field, source)
                 self.answered[field.name] += 1
-        origins = Counter(span.origin for span in document.spans if span.origin)
+                origins.update([document.label_origins[question]] if question in document.label_origins else [])
         return Document(id, document.text, gold, *source.position, origins)
 
     def _span_gold(self, document: AnnotatedDocument, layers: Sequence[str], source: SourceLine) -> dict[str, Any]:

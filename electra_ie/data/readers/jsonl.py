@@ -111,7 +111,7 @@ class Records:
         labeled = () if answer in ("reject", "ignore") else self.fields
         gold = gold_of_record(record, labeled, self.options, text, self.spans, source)
         self.answers[answer] += 1
-        origins = origins_of(record, [field for field in labeled if field.kind == "spans"])
+        origins = origins_of(record, labeled)
         return Document(id or f"{self.stem}-{source.line}", text, gold, *source.position, origins)
 
     def report(self) -> None:
@@ -188,9 +188,13 @@ def gold_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLin
 
 
 def origins_of(record: Mapping[str, Any], fields: Sequence[Field]) -> Counter[str]:
-    """Return the number of spans of these fields by their "origin", as the format jsonl of `convert` writes it."""
-    spans = [span for field in fields for span in record.get(field.column) or ()]
-    return Counter(span["origin"] for span in spans if isinstance(span, dict) and span.get("origin") in ORIGINS[1:])
+    """Return the number of spans and answers of these fields by origin, as the format jsonl of `convert` writes it."""
+    spans = [span for field in fields if field.kind == "spans" for span in record.get(field.column) or ()]
+    found = [span.get("origin") for span in spans if isinstance(span, dict)]
+    answers = record.get("_origins")
+    if isinstance(answers, dict):
+        found += [answers.get(field.column) for field in fields if field.kind != "spans"]
+    return Counter(origin for origin in found if origin in ORIGINS[1:])
 
 
 def shape_error(value: Any, field: Field, source: SourceLine) -> UserError:
