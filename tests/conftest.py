@@ -31,7 +31,7 @@ from hypothesis import settings  # noqa: E402
 
 # Derandomized, so that a test that passes today passes tomorrow; no deadline, which a busy machine would miss.
 # `make test` uses "fast"; `make test-all` passes --hypothesis-profile=thorough.
-settings.register_profile("fast", max_examples=25, deadline=None, derandomize=True, database=None)
+settings.register_profile("fast", max_examples=12, deadline=None, derandomize=True, database=None)
 settings.register_profile("thorough", max_examples=200, deadline=None, derandomize=True, database=None)
 settings.load_profile("fast")
 
@@ -87,6 +87,15 @@ def _pictures_where_marked(
 
         for name in marker.args or no_pictures:
             monkeypatch.setattr(plots, name, no_pictures[name])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Fork the server of processes from a worker: after pytest-cov has begun, and before test modules are imported."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        import processes
+
+        processes.fork_server()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,13 +1,16 @@
 """Separate processes for tests: one Python, or two on one machine, as `accelerate launch` starts them.
 
 They are forked from a server that has imported the package and has done nothing else, one server per pytest process:
-importing torch and transformers takes longer than most of what these processes do. On Windows, which has no fork, they
-are spawned. A test of the import itself, or of an environment without the package, uses `subprocess`.
+importing torch and transformers takes longer than most of what these processes do. Under pytest-xdist the server itself
+is forked from the worker before its first test (`fork_server`). On Windows, which has no fork, the processes are spawned.
+A test of the import itself, or of an environment without the package, uses `subprocess`.
 """
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
+import multiprocessing.util
 import os
 import runpy
 import socket
@@ -15,38 +18,125 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import AnyStr, BinaryIO, Generic
 
 import electra_ie
 
+if sys.platform != "win32":
+    from multiprocessing import forkserver
+
 SECONDS = 180
 """Time limit of a process."""
+READ_THE_ENVIRONMENT = ("electra_ie", "datasets", "huggingface_hub")
+"""Packages that read the environment when they are imported: address, token and cache of the hub."""
 FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 CONTEXT = multiprocessing.get_context("forkserver" if FORKS else "spawn")
+CAPTURED = []
+"""The streams of pytest, kept in the server: once deleted, they would close descriptors that are others by then."""
+PRELOADED = ["electra_ie.training.trainer", "electra_ie.pretraining.trainer", "electra_ie.cli.app"]
 if FORKS:
-    CONTEXT.set_forkserver_preload(
-        ["electra_ie.training.trainer", "electra_ie.pretraining.trainer", "electra_ie.cli.app"]
-    )
+    CONTEXT.set_forkserver_preload(PRELOADED)
 
 
-def start(arguments: Sequence[str], messages: Path, environment: Mapping[str, str] | None = None) -> BaseProcess:
+def fork_server() -> None:
+    """Fork the server from this process instead of starting it, so that the package is imported once.
+
+    It must be called before a test is run: what this process has changed, the server has too.
+    """
+    if not FORKS:
+        return
+    for name in PRELOADED:
+        importlib.import_module(name)
+    resource_tracker.ensure_running()  # otherwise the call below would fork it as well
+    spawn = multiprocessing.util.spawnv_passfds
+    multiprocessing.util.spawnv_passfds = _fork
+    try:
+        forkserver.ensure_running()
+    finally:
+        multiprocessing.util.spawnv_passfds = spawn
+
+
+def _fork(path: bytes, arguments: Sequence[str], descriptors: Sequence[int]) -> int:
+    """Fork a process that executes the code of `python -c CODE` and inherits only these descriptors; return its id."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python 3.12 warns of the other thread of a pytest-xdist worker
+        process = os.fork()
+    if process:
+        return process
+    try:
+        sys.settrace(None)  # coverage does not measure the processes
+        kept = sorted({0, 1, 2, *descriptors})
+        for low, high in pairwise([*kept, os.sysconf("SC_OPEN_MAX")]):
+            os.closerange(low + 1, high)
+        empty = os.open(os.devnull, os.O_RDWR)
+        for standard in range(3):  # those of pytest-xdist are its connection
+            os.dup2(empty, standard)
+        CAPTURED.extend([sys.stdin, sys.stdout, sys.stderr])
+        names = {"stdin": "r", "stdout": "w", "stderr": "w"}
+        for standard, (name, mode) in enumerate(names.items()):
+            setattr(sys, name, open(standard, mode, 1, "utf-8", closefd=False))  # noqa: SIM115 (open until the end)
+        exec(arguments[-1], {})
+    finally:
+        os._exit(0)
+
+
+def start(
+    arguments: Sequence[str],
+    messages: Path,
+    environment: Mapping[str, str] | None = None,
+    output: Path | str = os.devnull,
+    again: Sequence[str] = (),
+) -> BaseProcess:
     """Start `python ARGUMENTS`; the arguments begin with `-c CODE`, `-m MODULE` or a file.
 
-    Standard error is written to the file `messages`; standard output is discarded. `environment` is added to that of this process.
+    Standard error is written to the file `messages`, standard output to `output`. `environment` is added to that of
+    this process. The packages `again` are forgotten after the fork, so that the process imports them itself.
     """
     process = CONTEXT.Process(
-        target=_execute, args=(list(arguments), str(messages), {**os.environ, **(environment or {})})
+        target=_execute,
+        args=(list(arguments), str(messages), str(output), {**os.environ, **(environment or {})}, tuple(again)),
     )
     process.start()
     return process
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run `python ARGUMENTS`; return the exit code, negative if a signal ended the process, and standard error."""
+@dataclass(frozen=True)
+class Ended:
+    """A process that has ended. code: negative if a signal ended it."""
+
+    code: int
+    messages: str
+    output: str
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str] | None = None, again: Sequence[str] = ()) -> Ended:
+    """Run `python ARGUMENTS` as `start` does, and wait for its end."""
     with tempfile.TemporaryDirectory() as folder:
-        messages = Path(folder) / "messages"
-        return _join(start(arguments, messages, environment)), messages.read_text("utf-8")
+        messages, output = Path(folder) / "messages", Path(folder) / "output"
+        code = _join(start(arguments, messages, environment, output, again))
+        return Ended(code, messages.read_text("utf-8"), output.read_text("utf-8"))
+
+
+class Popen(Generic[AnyStr]):
+    """What `subprocess.Popen` is to the package: a new Python whose output and messages go to one file."""
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], stdout: BinaryIO, stderr: BinaryIO) -> None:
+        assert command[0] == sys.executable and stdout is stderr
+        self.process = start(command[1:], Path(stderr.name), env, stdout.name)
+        self.terminate = self.process.terminate
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    def wait(self) -> int:
+        return _join(self.process)
+
+    returncode = property(poll)
 
 
 def run_two(arguments: Callable[[int], Sequence[str]], code: int = 0) -> None:
@@ -75,8 +165,6 @@ def run_two(arguments: Callable[[int], Sequence[str]], code: int = 0) -> None:
 def stop() -> None:
     """End the server and wait for it, so that its CPU time counts as that of a child of this process."""
     if FORKS:
-        from multiprocessing import forkserver
-
         forkserver._forkserver._stop()  # type: ignore[attr-defined]  # there is no public function for it
 
 
@@ -88,14 +176,18 @@ def _join(process: BaseProcess) -> int:
     return process.exitcode
 
 
-def _execute(arguments: list[str], messages: str, environment: dict[str, str]) -> None:
+def _execute(
+    arguments: list[str], messages: str, output: str, environment: dict[str, str], again: tuple[str, ...]
+) -> None:
     """Run `python -W ignore ARGUMENTS` in a forked process."""
     sys.stdout.flush()
-    for descriptor, path in ((1, os.devnull), (2, messages)):
-        target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for descriptor, path in ((1, output), (2, messages)):
+        target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(target, descriptor)
     os.environ.clear()
     os.environ.update(environment)
+    for name in [name for name in sys.modules if name.partition(".")[0] in again]:
+        del sys.modules[name]
     sys.path[:0] = [str(Path(__file__).parent), str(Path(electra_ie.__file__).parents[1])]
     warnings.simplefilter("ignore")
     kind, *rest = arguments

@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import tiny
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import binom, bootstrap
 from seqeval.metrics import classification_report
@@ -128,7 +128,6 @@ def span_documents(draw, field):
     return tuple(gold), predicted
 
 
-@settings(max_examples=300)
 @given(st.sampled_from([tiny.NAMED, HYPHENS]).flatmap(
     lambda field: st.tuples(st.just(field), st.lists(span_documents(field), max_size=5))
 ))  # fmt: skip

@@ -301,9 +301,10 @@ TERMS = {
 }
 
 
-def without_flags(task: Path) -> Path:
-    """Remove the field of kind `flags` from a task.yaml."""
-    kept = [line for line in task.read_text("utf-8").splitlines() if "risks" not in line]
+def without(task: Path, *fields: str) -> Path:
+    """Remove fields from a task.yaml."""
+    lines = task.read_text("utf-8").splitlines()
+    kept = [line for line in lines if not line.strip().startswith(tuple(f"{name}:" for name in fields))]
     task.write_text("\n".join(kept) + "\n", encoding="utf-8")
     return task
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import processes
 import psutil
 import pytest
 
@@ -39,8 +39,8 @@ def test_every_module_can_be_imported_without_unix_modules():
         "from electra_ie.pretraining.memory import peak_memory\n"
         "assert peak_memory() is None, 'the module resource is not absent here'\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    ended = processes.run(["-c", script], again=["electra_ie"])
+    assert ended.code == 0, ended.messages
 
 
 def test_peak_memory_is_in_mib_or_none_if_unknown(monkeypatch):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import datasets
+import processes
 import pytest
 from hub_server import running
 
@@ -162,9 +160,8 @@ except UserError as error:
 
 def read_in_a_process(folder: Path, **environment: str) -> str:
     """What a new process prints that reads the task: the library reads its environment when it is imported."""
-    environment = {**os.environ, "HF_HOME": str(folder / "home"), "HF_HUB_DISABLE_XET": "1", **environment}
-    script = [sys.executable, "-c", READ, str(folder)]
-    return subprocess.run(script, env=environment, capture_output=True, text=True, timeout=120).stdout.strip()
+    environment = {"HF_HOME": str(folder / "home"), "HF_HUB_DISABLE_XET": "1", **environment}
+    return processes.run(["-c", READ, str(folder)], environment, processes.READ_THE_ENVIRONMENT).output.strip()
 
 
 def test_data_sets_of_the_hub_are_read_and_then_offline(tmp_path):

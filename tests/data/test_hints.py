@@ -407,7 +407,7 @@ hints:
 
 
 def test_a_run_needs_no_lexicon_and_no_term_leaves_the_machine(task, tmp_path, encoder):
-    with task.open("a", encoding="utf-8") as stream:
+    with tiny.without(task, "topic").open("a", encoding="utf-8") as stream:
         stream.write(TERMS)
     lexicon = task.parent / "people.txt"
     lexicon.write_text("Arden\nZebrafold\n")
@@ -455,14 +455,15 @@ class StopAfterCheckpoint(Callback):
 
 def test_a_supervised_run_says_that_it_uses_no_hints(task, tmp_path, encoder, capsys):
     task.write_text(task.read_text("utf-8") + "hints: {person: {terms: [Arden]}}\n", "utf-8")
+    tiny.without(task, "topic", "risks")
     for preset, is_reported in (("supervised", True), ("self_training", False)):
-        train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset))
+        train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset, max_steps=2))
         assert (f"the preset {preset} uses no hints" in capsys.readouterr().err) == is_reported
 
 
 def test_a_run_is_resumed_with_the_same_hints_only(task, tmp_path, encoder):
-    settings = tiny.settings(encoder("bert"), "self_training")
-    original, people = task.read_text("utf-8"), task.parent / "people.txt"
+    settings = tiny.settings(encoder("bert"), "self_training", max_steps=4)
+    original, people = tiny.without(task, "topic").read_text("utf-8"), task.parent / "people.txt"
     task.write_text(original + TERMS, "utf-8")
     people.write_text("Arden\n")
     with pytest.raises(Stopped):

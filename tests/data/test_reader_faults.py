@@ -93,9 +93,9 @@ def test_single_fault_is_raised_itself_and_a_few_are_all_listed(tmp_path):
 def test_command_line_prints_the_faults_and_writes_nothing(tmp_path):
     task_of(tmp_path / "data", a=lines_of(BAD, BAD), b=lines_of(GOOD), c=lines_of(GOOD), dev=lines_of(BAD))
     command = ["-m", "electra_ie", "train", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
-    code, messages = processes.run(command)
-    assert code == 2
-    first, *rest = [line for line in messages.splitlines() if "warning:" not in line]
+    ended = processes.run(command)
+    assert ended.code == 2
+    first, *rest = [line for line in ended.messages.splitlines() if "warning:" not in line]
     assert first == "error: 3 errors in the data of the task data; nothing is written:"
     assert [line.partition(": ")[0].rpartition(os.sep)[2] for line in rest] == ["a.jsonl:1", "a.jsonl:2", "dev.jsonl:1"]
     assert not (tmp_path / "out").exists()

@@ -42,7 +42,7 @@ def test_data_follow_preset_budget_and_limits(task, tmp_path, capsys):
     capsys.readouterr()
     assert len(read(task, preset="adversarial", unlabeled=(str(tmp_path / "more.txt"),)).pool) == 31
     assert not capsys.readouterr().err
-    tiny.without_flags(task)
+    tiny.without(task, "risks")
     for budget in (None, 10):
         assert not read(task, preset="supervised", label_budget=budget).pool, "only flags need unlabeled text"
     assert len(read(task, preset="self_training").pool) == 30
@@ -236,7 +236,7 @@ def test_texts_of_dev_in_train_are_counted(task, capsys):
 
 
 def test_supervised_preset_warns_of_unused_unlabeled_text(task, capsys):
-    read(tiny.without_flags(task), unlabeled=("more.txt",))
+    read(tiny.without(task, "risks"), unlabeled=("more.txt",))
     assert (
         "--unlabeled: the preset supervised uses no unlabeled text; --preset self_training does."
         in capsys.readouterr().err

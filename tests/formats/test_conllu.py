@@ -97,7 +97,7 @@ def test_every_invalid_sentence_is_an_error_with_its_line(tmp_path, caplog):
         "1: the words of this",
         "4: this line has 2 c",
         "6: this sentence is ",
-        '8: "PER" is not a ta',
+        '8: the tag "PER" has',
     ]
     assert "1 words with brackets of entities, for want of the comment # global.Entity" in caplog.text
 

@@ -78,7 +78,7 @@ def replaced(record, path, junk):
 
 
 @pytest.mark.parametrize(("name", "record"), WHOLE)
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_damaged_record_is_read_or_refused_by_line(name, record, data):
     path = data.draw(st.sampled_from([path for path in places(record) if path]))

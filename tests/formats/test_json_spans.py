@@ -63,7 +63,7 @@ def test_cmeee_is_read_as_it_is_published():
     assert documents[0].passage(documents[0].spans[0]) == "SARST细胞亚群"
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(documents=st.lists(annotated.documents(), min_size=1, max_size=3, unique_by=lambda document: document.id))
 @pytest.mark.parametrize("options", [OF_CMEEE, NESTED])
 def test_any_keys_return_what_was_written(options, documents):

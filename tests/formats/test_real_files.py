@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 from collections.abc import Iterator
@@ -68,6 +69,11 @@ SOURCES = {
 }
 
 
+@functools.cache
+def documents_of(source: str) -> tuple[AnnotatedDocument, ...]:
+    return tuple(islice(SOURCES[source](), SIZE))
+
+
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("name", [format.name for format in FORMATS.values() if format.write])
 def test_real_documents_are_read_as_they_were_written_less_the_losses(source, name, tmp_path):
@@ -76,7 +82,7 @@ def test_real_documents_are_read_as_they_were_written_less_the_losses(source, na
     format = FORMATS[name]
     if format.package:
         pytest.importorskip(format.package)
-    documents = list(islice(SOURCES[source](), SIZE))
+    documents = documents_of(source)
     assert any(document.spans or document.labels for document in documents)
     format.save(documents, tmp_path / "data")
     expected = [canonical(format.reduced(document)[0]) for document in documents]

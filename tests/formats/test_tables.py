@@ -102,7 +102,7 @@ ANSWERS = {"labels": ["topic", "risk"], "blank": "none", "unlabeled": ["?"]}
 
 
 @pytest.mark.parametrize("name", TABLES)
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(documents=st.lists(annotated.documents(), min_size=1, max_size=3, unique_by=lambda document: document.id))
 def test_labels_in_named_columns_are_kept_also_unknown_and_empty_ones(name, documents):
     options = {"labels": ["topic", "risk"]} if name == "parquet" else ANSWERS

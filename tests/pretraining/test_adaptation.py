@@ -6,7 +6,9 @@ import json
 import shutil
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny
@@ -35,6 +37,17 @@ def short(tmp_path, monkeypatch):
     monkeypatch.setattr(adaptation, "MIN_TOKENS", 100)
     monkeypatch.setattr(adaptation, "STEPS", 3)
     monkeypatch.setattr(adaptation, "BLOCK_LENGTH", 16)
+
+
+@pytest.fixture
+def task(task):
+    """A task of one field: the adaptation reads the texts only."""
+    return tiny.without(task, "risks", "names")
+
+
+def adapting(encoder: Callable[[str], str], **more: Any) -> dict[str, Any]:
+    """Settings of the cheapest run that adapts its encoder."""
+    return tiny.settings(encoder("bert"), "supervised", adapt_encoder=True, **more)
 
 
 @pytest.fixture
@@ -112,22 +125,20 @@ def test_other_seeds_budgets_and_presets_use_the_cached_encoder(task, tmp_path, 
     assert "adapting bert" in shown
     assert "encoder: bert, adapted to 70 texts" in shown
     assert "from the cache" not in shown
-    again = train(str(task), tmp_path / "again", **settings).path
-    assert weights(again) == weights(first)
-    train(str(task), tmp_path / "seed", **settings, seed=1)
-    train(str(task), tmp_path / "budget", **settings, label_budget=12)
-    supervised = tiny.settings(encoder("bert"), "supervised", adapt_encoder=True)
-    teacher = train(str(task), tmp_path / "supervised", **supervised).path
-    assert capsys.readouterr().err.count("from the cache") == 4
+    train(str(task), tmp_path / "seed", **adapting(encoder, seed=1))
+    train(str(task), tmp_path / "budget", **adapting(encoder, label_budget=12))
+    teacher = train(str(task), tmp_path / "supervised", **adapting(encoder)).path
+    assert capsys.readouterr().err.count("from the cache") == 3
     taught = train(str(task), tmp_path / "taught", **settings, teacher=teacher).path
+    assert "from the cache" in capsys.readouterr().err
     assert weights(taught) == weights(first)
     assert len(trained) == 1
     assert len(cached(tmp_path)) == 1
 
 
 def test_weights_differ_from_those_on_the_encoder_as_it_is_and_do_not_need_the_cache(task, tmp_path, encoder):
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "thorough")).path
-    plain = train(str(task), tmp_path / "plain", **tiny.settings(encoder("bert"), "adversarial")).path
+    run = train(str(task), tmp_path / "run", **adapting(encoder)).path
+    plain = train(str(task), tmp_path / "plain", **tiny.settings(encoder("bert"), "supervised")).path
     assert weights(run) != weights(plain)
     shutil.rmtree(tmp_path / "cache")
     model, missing = AutoModelForSequenceClassification.from_pretrained(run / "topic", output_loading_info=True)
@@ -214,7 +225,7 @@ def kill_adaptation(monkeypatch, after: int) -> None:
 
 @pytest.mark.parametrize("resume", [True, False])
 def test_an_interrupted_adaptation_is_resumed(task, tmp_path, encoder, monkeypatch, trained, resume):
-    settings = tiny.settings(encoder("bert"), "thorough")
+    settings = adapting(encoder)
     expected = weights(train(str(task), tmp_path / "expected", **settings).path)
     (name,) = cached(tmp_path)
     adapted = (tmp_path / "cache" / name / "model.safetensors").read_bytes()
@@ -250,7 +261,7 @@ def test_an_interrupted_adaptation_that_cannot_be_resumed_is_begun_again(task, t
 
 
 def test_an_adaptation_that_was_trained_but_not_yet_renamed_is_used(task, tmp_path, encoder, monkeypatch, trained):
-    settings = tiny.settings(encoder("bert"), "thorough")
+    settings = adapting(encoder)
     with monkeypatch.context() as patch:
         patch.setattr(adaptation, "_sums", lambda folder: (_ for _ in ()).throw(KilledError))
         with pytest.raises(KilledError):
@@ -265,7 +276,7 @@ def test_a_killed_training_is_resumed_to_the_same_weights(task, tmp_path, encode
             if state.step == 6:
                 raise KilledError
 
-    settings = tiny.settings(encoder("bert"), "thorough")
+    settings = adapting(encoder)
     expected = weights(train(str(task), tmp_path / "expected", **settings).path)
     with pytest.raises(KilledError):
         train(str(task), tmp_path / "run", **settings, callbacks=[Kill()])
@@ -280,7 +291,7 @@ def test_a_run_is_not_resumed_on_another_adapted_encoder(task, tmp_path, encoder
             raise KilledError
 
     with pytest.raises(KilledError):
-        train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "thorough"), callbacks=[Kill()])
+        train(str(task), tmp_path / "run", **adapting(encoder), callbacks=[Kill()])
     monkeypatch.setattr(adaptation, "STEPS", 4)
     with pytest.raises(UserError, match="the adapted encoder is not the one that the run began with"):
         train(str(task), tmp_path / "run", resume=True)
@@ -290,8 +301,7 @@ def test_a_run_on_the_encoder_as_it_is_cannot_be_the_teacher(task, tmp_path, enc
     teacher = train(str(task), tmp_path / "plain", **tiny.settings(encoder("bert"), "supervised")).path
     with pytest.raises(UserError, match="it differs in adapt_encoder"):
         train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "thorough"), teacher=teacher)
-    supervised = tiny.settings(encoder("bert"), "supervised", adapt_encoder=True)
-    teacher = train(str(task), tmp_path / "supervised", **supervised).path
+    teacher = train(str(task), tmp_path / "supervised", **adapting(encoder)).path
     corpus = json.loads((teacher / "corpus.json").read_text("utf-8"))
     (teacher / "corpus.json").write_text(json.dumps({**corpus, "adaptation": "0"}), encoding="utf-8")
     with pytest.raises(UserError, match="the adaptation of its encoder"):
@@ -300,7 +310,7 @@ def test_a_run_on_the_encoder_as_it_is_cannot_be_the_teacher(task, tmp_path, enc
 
 @pytest.mark.parametrize("damage", ["weights", "sums", "no sums"])
 def test_a_damaged_encoder_is_trained_again(task, tmp_path, encoder, trained, capsys, damage):
-    settings = tiny.settings(encoder("bert"), "thorough")
+    settings = adapting(encoder)
     expected = weights(train(str(task), tmp_path / "first", **settings).path)
     (folder,) = (tmp_path / "cache").glob("*.encoder")
     file = folder / (adaptation.SUMS if "sums" in damage else "model.safetensors")
@@ -333,8 +343,8 @@ def test_card_audit_and_settings_name_the_encoder_and_its_adaptation_but_no_path
 def test_little_text_leaves_the_encoder_as_it_is(task, tmp_path, encoder, monkeypatch, trained, capsys):
     tokens = plan(task, encoder("bert")).tokens
     monkeypatch.setattr(adaptation, "MIN_TOKENS", tokens + 1)
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "thorough")).path
-    plain = train(str(task), tmp_path / "plain", **tiny.settings(encoder("bert"), "adversarial")).path
+    run = train(str(task), tmp_path / "run", **adapting(encoder)).path
+    plain = train(str(task), tmp_path / "plain", **tiny.settings(encoder("bert"), "supervised")).path
     assert not trained
     assert weights(run) == weights(plain)
     message = capsys.readouterr().err
@@ -345,7 +355,7 @@ def test_little_text_leaves_the_encoder_as_it_is(task, tmp_path, encoder, monkey
     assert "The encoder was not adapted to the task's text" in card
     assert scores_of(run)["adaptation"]["steps"] == 0
     monkeypatch.setattr(adaptation, "MIN_TOKENS", tokens)
-    train(str(task), tmp_path / "enough", **tiny.settings(encoder("bert"), "thorough"))
+    train(str(task), tmp_path / "enough", **adapting(encoder))
     assert len(trained) == 1
 
 
@@ -354,12 +364,8 @@ def test_data_in_memory(task, tmp_path, encoder, trained):
         name: [json.loads(line) for line in (task.parent / f"{file}.jsonl").read_text("utf-8").splitlines()]
         for name, file in (("train", "train"), ("dev", "dev"), ("unlabeled", "pool"))
     }
-    fields = {
-        "topic": {"kind": "classes", "labels": list(tiny.TOPIC.labels)},
-        "risks": {"kind": "flags", "labels": list(tiny.RISKS.labels)},
-        "names": {"kind": "spans", "labels": list(tiny.NAMED.labels)},
-    }
-    settings = tiny.settings(encoder("bert"), "thorough")
+    fields = {"topic": {"kind": "classes", "labels": list(tiny.TOPIC.labels)}}
+    settings = adapting(encoder)
     run = train(records, tmp_path / "memory", fields=fields, **settings).path
     files = train(str(task), tmp_path / "files", **settings).path
     assert scores_of(run)["adaptation"] == scores_of(files)["adaptation"]
@@ -399,7 +405,7 @@ def test_two_trainings_at_once_adapt_once(task, tmp_path, encoder, monkeypatch, 
 
 
 def test_the_command_line(task, tmp_path, encoder, trained, monkeypatch, capsys):
-    settings = tiny.settings(encoder("bert"), "thorough")
+    settings = tiny.settings(encoder("bert"), "thorough", max_steps=4)
     options = [f"--set={name}={json.dumps(value)}" for name, value in settings.items() if name != "preset"]
     output = tmp_path / "run"
     arguments = ["electra-ie", "train", str(task), "--output", str(output), "--preset", "thorough", *options]
@@ -413,7 +419,7 @@ def test_the_command_line(task, tmp_path, encoder, trained, monkeypatch, capsys)
 
 
 def test_a_comparison_adapts_once(task, tmp_path, encoder, trained):
-    settings = tiny.settings(encoder("bert"), "thorough")
+    settings = tiny.settings(encoder("bert"), "thorough", max_steps=4)
     for name in ("preset", "discriminator", "generator"):
         del settings[name]
     presets = ["supervised", "thorough"]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,7 +14,7 @@ import tiny
 import torch
 import yaml
 from hub_server import running
-from processes import run_two, start
+from processes import READ_THE_ENVIRONMENT, run, run_two, start
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, ElectraForMaskedLM, ElectraForPreTraining
 
@@ -559,56 +557,45 @@ def test_command_line_pretrains_and_reports_errors(corpus, tmp_path, encoder, mo
 
 
 COMMANDS = """
-import json, sys
+import os, sys, urllib.request
 from electra_ie.cli.app import main
-for line in sys.stdin:
-    sys.argv, code = ["electra-ie", *json.loads(line)], 0
+for line in sys.argv[1].splitlines():
+    sys.argv, code = ["electra-ie", *line.split("|")], 0
     try:
         main()
     except SystemExit as end:
         code = end.code or 0
-    print("\\nended with", code)
+    sys.stderr.write(f"\\nended with {code}\\n")
+    try:
+        urllib.request.urlopen(os.environ["HF_ENDPOINT"] + "/ended")
+    except OSError:
+        pass  # the hub has no such page, and has recorded the request
 """
 
 
 def test_hub_data_set_is_a_corpus(tmp_path, encoder):
     """The real client reads from a local server, and the second run of a revision uses the cache of tokens.
 
-    The client runs in another process, since it takes address and offline mode from the environment when imported; one
-    process runs all commands, since torch loads slowly.
+    The client runs in another process, since it takes address and offline mode from the environment when imported.
     """
     lines = b"".join(json.dumps({"body": f"the bank paid the invoice {index}"}).encode() + b"\n" for index in range(60))
     with running({"datasets/acme/notes": {"train.jsonl": lines, "README.md": b"---\nlicense: mit\n---\n"}}) as hub:
-        environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
-        shell = subprocess.Popen(
-            [sys.executable, "-u", "-c", COMMANDS], env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-
-        def call(corpus: str, output: str) -> tuple[int, str]:
-            command = ["pretrain", corpus, "--output", str(tmp_path / output), "--encoder", encoder("bert")]
-            command += ["--max-steps", "2", "--set", "block_length=16", "--set", "batch_size=4"]
-            shell.stdin.write(json.dumps(command) + "\n")
-            shell.stdin.flush()
-            messages = []
-            while not (line := shell.stdout.readline()).startswith("ended with "):
-                assert line or shell.poll() is None, messages
-                messages.append(line)
-            return int(line.split()[-1]), "".join(messages)
-
-        with shell:
-            code, messages = call("hub:acme/notes?column=body", "output")
-            assert code == 0, messages
-            assert "60 documents, 60 lines" in messages
-            assert (tmp_path / "output" / "README.md").is_file()
-            read = sum("train.jsonl" in path for path in hub.requests)
-            assert read > 0
-            assert call("hub:acme/notes?column=body", "again")[0] == 0
-            assert sum("train.jsonl" in path for path in hub.requests) == read, "tokenized twice"
-            for corpus, words in (("hub:acme/notes", "column= one of: body"), ("hub:acme/none", "cannot be found")):
-                code, messages = call(corpus, "none")
-                assert code == 2 and words in messages and "Traceback" not in messages, messages
-        assert not (tmp_path / "none").exists()
+        corpora = {"output": "hub:acme/notes?column=body", "again": "hub:acme/notes?column=body",
+                   "all_columns": "hub:acme/notes", "unknown": "hub:acme/none"}  # fmt: skip
+        more = f"--encoder|{encoder('bert')}|--max-steps|2|--set|block_length=16|--set|batch_size=4"
+        lines = [f"pretrain|{corpus}|--output|{tmp_path / output}|{more}" for output, corpus in corpora.items()]
+        environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+        ended = run(["-c", COMMANDS, "\n".join(lines)], environment, READ_THE_ENVIRONMENT)
+    first, again, *refused, rest = re.split("\nended with ", ended.messages)
+    assert "60 documents, 60 lines" in first
+    assert [said.split()[0] for said in (again, *refused, rest)] == ["0", "0", "2", "2"], ended.messages
+    assert "column= one of: body" in refused[0] and "cannot be found" in refused[1]
+    assert (tmp_path / "output" / "README.md").is_file()
+    reads = [path for path in hub.requests if "train.jsonl" in path or path == "GET /ended"]
+    first_end = reads.index("GET /ended")
+    assert first_end > 0 and reads[first_end + 1] == "GET /ended", "tokenized twice"
+    assert "Traceback" not in ended.messages
+    assert not (tmp_path / "all_columns").exists() and not (tmp_path / "unknown").exists()
 
 
 def test_saved_files_contain_no_text_of_the_corpus(tmp_path, encoder):

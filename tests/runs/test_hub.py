@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import processes
 import pytest
 import tiny
 import yaml
@@ -490,10 +489,12 @@ def test_pushed_data_are_unchanged_and_can_be_trained_on(hub, task, tmp_path, en
 
 
 COMMANDS = """
-import json, sys
+import json, os, sys
 from electra_ie.cli.app import main
 from electra_ie.api import plan_push
-for line in sys.stdin.read().splitlines():
+lines, place = sys.argv[1:]
+os.chdir(place)
+for line in lines.splitlines():
     sys.argv = ["electra-ie", *line.split("|")]
     try:
         main()
@@ -515,16 +516,17 @@ def test_command_line_pushes_extracts_and_pushes_data(hub, run, task, tmp_path):
         ["extract", NAME, "a.txt", "-o", "findings.jsonl"],
         ["push-data", str(task), "acme/three"],
     ]
-    process = subprocess.run(
-        [sys.executable, "-c", COMMANDS], input="\n".join("|".join(line) for line in lines), capture_output=True,
-        encoding="utf-8", cwd=tmp_path, env={**os.environ, **home, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"},
-    )  # fmt: skip
-    assert process.returncode == 0, process.stderr
-    assert CANARY not in process.stdout + process.stderr
-    assert f"extract {NAME}@{hub.repositories[NAME].branches['main']} PATH" in process.stderr
+    ended = processes.run(
+        ["-c", COMMANDS, "\n".join("|".join(line) for line in lines), str(tmp_path)],
+        {**home, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"},
+        processes.READ_THE_ENVIRONMENT,
+    )
+    assert ended.code == 0, ended.messages
+    assert CANARY not in ended.output + ended.messages
+    assert f"extract {NAME}@{hub.repositories[NAME].branches['main']} PATH" in ended.messages
     record = json.loads((tmp_path / "findings.jsonl").read_text("utf-8"))
     assert record["findings"] == [as_record(finding) for finding in Extractor.from_pretrained(run)(TEXT)]
-    data = json.loads(process.stdout.splitlines()[-1])
+    data = json.loads(ended.output.splitlines()[-1])
     assert data["rows"] == {"train": 40, "dev": 20, "test": 20, "unlabeled": 30}
     assert data["pool"] is None
     assert data["columns"] == ["id", "text", "topic", "risks", "names"]

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
+import processes
 import pytest
 import tiny
 import torch
@@ -160,7 +158,7 @@ def losses(run: Path) -> list[float]:
     return [row["discriminator"] for row in read_log(run) if "discriminator" in row]
 
 
-@pytest.mark.parametrize("preset", ["supervised", "latent", "adversarial"])
+@pytest.mark.parametrize("preset", ["supervised", "latent", pytest.param("adversarial", marks=pytest.mark.slow)])
 def test_all_presets_train_in_bf16(task, tmp_path, encoder, finished, monkeypatch, preset):
     """bf16 is the default on GPUs. Its relative error is up to 0.4 %; the loss of a step is a mean."""
     from electra_ie.training import setup
@@ -237,13 +235,26 @@ def test_file_name_that_is_not_unicode_is_escaped(tmp_path):
         assert document.file.endswith("caf\\xe9.txt")
 
 
+WAITING = """
+import os, sys
+from electra_ie.cli.app import main
+sys.argv[0] = "electra-ie"
+sys.stdin = open(os.pipe()[0])  # nothing comes: the other end stays open
+main()
+"""
+
+
 @pytest.mark.unix("signal that a process can handle when it is terminated")
 def test_terminated_extraction_leaves_no_files(run, tmp_path):
-    command = [sys.executable, "-m", "electra_ie", "extract", str(run), "-", "-o", str(tmp_path / "o.jsonl")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        while not (tmp_path / ".o.jsonl.part").exists():  # it waits for its standard input
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 143
-    assert list(tmp_path.iterdir()) == []
+    out = tmp_path / "out"
+    out.mkdir()
+    process = processes.start(
+        ["-c", WAITING, "extract", str(run), "-", "-o", str(out / "o.jsonl")], tmp_path / "messages"
+    )
+    while not (out / ".o.jsonl.part").exists():
+        assert process.is_alive(), (tmp_path / "messages").read_text("utf-8")
+        time.sleep(0.05)
+    process.terminate()
+    process.join(60)
+    assert process.exitcode == 143
+    assert list(out.iterdir()) == []

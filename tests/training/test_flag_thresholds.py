@@ -91,6 +91,7 @@ def test_thresholds_within_a_context_leave_the_bias_as_it_was(encoder):
 @pytest.mark.parametrize("dev", [True, False])
 def test_every_preset_has_thresholds(task, tmp_path, encoder, preset, dev):
     """Too few steps to learn the flags: without thresholds nearly no text would have the rarer one, or all would."""
+    tiny.without(task, "topic", "names")
     if not dev:
         task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     result = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), preset))
@@ -109,6 +110,7 @@ def test_every_preset_has_thresholds(task, tmp_path, encoder, preset, dev):
 
 def test_scores_on_dev_are_those_with_thresholds(task, tmp_path, encoder, monkeypatch):
     settings = tiny.settings(encoder("bert"), "supervised")
+    tiny.without(task, "topic", "names")
     monkeypatch.setattr(FlagThresholds, "set", lambda self, discriminator: None)
     plain = train(str(task), tmp_path / "plain", **settings).scores["dev"].fields["risks"].value
     monkeypatch.undo()
@@ -116,6 +118,7 @@ def test_scores_on_dev_are_those_with_thresholds(task, tmp_path, encoder, monkey
 
 
 def test_supervised_run_with_thresholds_is_the_teacher_of_an_adversarial_one(task, tmp_path, encoder, monkeypatch):
+    tiny.without(task, "topic", "names")
     supervised = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised")).path
     monkeypatch.setattr(Trainer, "select_final_weights", lambda self: self._keep_teacher() if self.teacher else None)
     settings = tiny.settings(encoder("bert"), "adversarial")

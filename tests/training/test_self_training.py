@@ -86,7 +86,8 @@ def test_a_student_that_is_slightly_worse_than_its_teacher_is_kept(task, tmp_pat
         original(self)
 
     monkeypatch.setattr(Trainer, "select_final_weights", select)
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40)).path
+    tiny.without(task, "risks", "names")
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial")).path
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["best_step"] > 0
 
 
@@ -103,6 +104,7 @@ def test_training_that_collapses_ends_with_the_teachers_weights(task, tmp_path, 
             return "the loss has exploded" if masks and step.number == 13 else super().see(step)
 
     monkeypatch.setattr(training, "DivergenceMonitor", DivergenceMonitor)
+    tiny.without(task, "risks", "names")
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=40)).path
     saved = json.loads((run / "scores.json").read_text("utf-8"))
     assert saved["training"]["collapsed"] == {"step": 14, "what": "the loss has exploded", "kept": 0}
@@ -117,7 +119,8 @@ def test_training_that_collapses_ends_with_the_teachers_weights(task, tmp_path, 
 
 
 def test_a_teacher_is_trained_once(task, tmp_path, encoder, monkeypatch, capsys):
-    settings = tiny.settings(encoder("bert"), "adversarial", max_steps=20)
+    settings = tiny.settings(encoder("bert"), "adversarial", max_steps=4)
+    tiny.without(task, "risks", "names")
     with monkeypatch.context() as patch:
         patch.setattr(DevScoring, "score", lambda self, state: 1 / 0 if self.setup.settings.has_teacher else None)
         with pytest.raises(ZeroDivisionError):
@@ -130,6 +133,7 @@ def test_a_teacher_is_trained_once(task, tmp_path, encoder, monkeypatch, capsys)
 
 
 def test_a_field_may_be_called_texts(task, tmp_path, encoder):
+    tiny.without(task, "risks", "names")
     task.write_text(task.read_text("utf-8").replace("  topic: {", "  texts: {from: topic, "), encoding="utf-8")
     for preset in ("latent", "adversarial"):
         run = train(str(task), tmp_path / preset, **tiny.settings(encoder("bert"), preset)).path
@@ -170,21 +174,20 @@ def test_without_unlabeled_texts_the_run_equals_the_supervised_one(task, tmp_pat
     assert not (run / "checkpoint").exists()
 
 
-def test_the_teacher_is_the_supervised_run_with_the_same_seed(task, tmp_path, encoder, finished, monkeypatch, capsys):
+def test_the_teacher_is_the_supervised_run_with_the_same_seed(task, tmp_path, encoder, monkeypatch, capsys):
     """A teacher that is trained within the run and a finished run give the same weights, to the byte."""
     folder = encoder("bert")
-    supervised = finished(tmp_path / "supervised", "supervised", max_steps=40)
+    tiny.without(task, "risks", "topic")
+    supervised = train(str(task), tmp_path / "supervised", **tiny.settings(folder, "supervised", max_steps=40)).path
     capsys.readouterr()
     settings = tiny.settings(folder, "adversarial", max_steps=40)
     own = train(str(task), tmp_path / "own", **settings).path
     assert "(teacher)" in capsys.readouterr().err
     with_teacher = train(str(task), tmp_path / "given", teacher=supervised, **settings).path
     assert "(teacher)" not in capsys.readouterr().err
-    for part in ("names", "topic"):
-        assert (own / part / "model.safetensors").read_bytes() == (
-            with_teacher / part / "model.safetensors"
-        ).read_bytes()
-        assert (own / part / "model.safetensors").read_bytes() != (supervised / part / "model.safetensors").read_bytes()
+    weights = Path("names", "model.safetensors")
+    assert (own / weights).read_bytes() == (with_teacher / weights).read_bytes()
+    assert (own / weights).read_bytes() != (supervised / weights).read_bytes()
     assert rows(own)[0]["teacher"] == rows(with_teacher)[0]["teacher"]
     assert rows(with_teacher)[0]["seconds"] == max(row.get("seconds", 0) for row in rows(supervised)), (
         "its time is not part of the run's"
@@ -192,15 +195,13 @@ def test_the_teacher_is_the_supervised_run_with_the_same_seed(task, tmp_path, en
 
     break_student(monkeypatch)
     kept = train(str(task), tmp_path / "kept", teacher=supervised, **settings).path
-    for part in ("names", "topic"):
-        assert (kept / part / "model.safetensors").read_bytes() == (
-            supervised / part / "model.safetensors"
-        ).read_bytes()
+    assert (kept / weights).read_bytes() == (supervised / weights).read_bytes()
 
 
-def test_a_given_teacher_is_that_of_the_first_round_only(task, tmp_path, encoder, finished, monkeypatch, capsys):
+def test_a_given_teacher_is_that_of_the_first_round_only(task, tmp_path, encoder, monkeypatch, capsys):
     folder = encoder("bert")
-    supervised = finished(tmp_path / "supervised", "supervised", max_steps=40)
+    tiny.without(task, "risks", "topic")
+    supervised = train(str(task), tmp_path / "supervised", **tiny.settings(folder, "supervised", max_steps=40)).path
     settings = tiny.settings(folder, "adversarial", max_steps=40, overrides=["self_training_rounds=2"])
     own = train(str(task), tmp_path / "own", **settings).path
     shown = capsys.readouterr().err
@@ -211,10 +212,8 @@ def test_a_given_teacher_is_that_of_the_first_round_only(task, tmp_path, encoder
     shown = capsys.readouterr().err
     assert "(teacher)" not in shown
     assert "(adversarial, round 1)" in shown
-    for part in ("names", "topic"):
-        assert (own / part / "model.safetensors").read_bytes() == (
-            with_teacher / part / "model.safetensors"
-        ).read_bytes()
+    weights = Path("names", "model.safetensors")
+    assert (own / weights).read_bytes() == (with_teacher / weights).read_bytes()
     card = (own / "README.md").read_text("utf-8")
     expected = f"the model of self-training round 1, which scores {rows(own)[0]['teacher']['mean']:.3f} on dev. The teacher of round 1"
     assert f"{expected} was the supervised run with the same seed." in card
@@ -224,10 +223,7 @@ def test_a_given_teacher_is_that_of_the_first_round_only(task, tmp_path, encoder
     break_student(monkeypatch)
     kept = train(str(task), tmp_path / "kept", teacher=supervised, **settings).path
     assert capsys.readouterr().err.count("the teacher's weights are kept") == 2, "not every round falls back"
-    for part in ("names", "topic"):
-        assert (kept / part / "model.safetensors").read_bytes() == (
-            supervised / part / "model.safetensors"
-        ).read_bytes()
+    assert (kept / weights).read_bytes() == (supervised / weights).read_bytes()
     dev = [row["dev"]["mean"] for row in rows(supervised) if row.get("best")][-1]
     assert rows(kept)[0]["teacher"]["mean"] == dev, "the score is not that of the weights that round 1 has kept"
 
