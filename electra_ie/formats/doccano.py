@@ -18,6 +18,7 @@ from electra_ie.common.errors import OnError
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Relation
 from electra_ie.formats.base import Format
+from electra_ie.formats.concepts import LOST, RELATIONS, relations_of_concepts
 from electra_ie.formats.features import ONE_QUESTION, Feature, Losses
 from electra_ie.formats.parts.annotation_tools import (
     ROLES,
@@ -37,7 +38,7 @@ OPTIONS = {"text": Option("text"), "id": Option("id")}
 """text, id: the keys of text and id. In old versions and with a column that was named so at the import: `data`."""
 SPANS, EITHER, CATEGORIES = ("entities", "spans"), ("label", "labels"), "cats"
 NOTES = ("Comments", "comments")
-RESERVED = (*SPANS, *EITHER, CATEGORIES, *NOTES, "relations")
+RESERVED = (*SPANS, *EITHER, CATEGORIES, *NOTES, RELATIONS)
 HOLDS = frozenset((
     Feature.IDS, Feature.SPANS, Feature.NESTED, Feature.CROSSING, Feature.EQUAL, Feature.UNANNOTATED, Feature.RELATIONS,
     Feature.DOCUMENT_NOTES, Feature.LABELS, Feature.METADATA,
@@ -158,8 +159,13 @@ def _records(
 
 
 def reduce(document: AnnotatedDocument, options: Mapping[str, Any]) -> tuple[AnnotatedDocument, Losses]:
-    """Remove the roles of relations."""
-    return without_roles(document)
+    """Remove the roles of relations, and relations of concepts: the key `relations` is that of the spans."""
+    document, losses = without_roles(document)
+    if concepts := relations_of_concepts(document.metadata):
+        losses[LOST] += len(concepts)
+        others = {name: value for name, value in document.metadata.items() if name != RELATIONS}
+        document = replace(document, metadata=others)
+    return document, losses
 
 
 def detect(path: Path) -> bool:
