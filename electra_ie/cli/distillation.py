@@ -37,8 +37,8 @@ def distill(
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help=f"Token vectors of --to {STATIC}: {VECTORS[0]} (from its encoder) or {VECTORS[1]} (trained on the text "
-            f"by Gensim, of the extra gensim) [default: {VECTORS[0]}].",
+            help=f"Token vectors of --to {STATIC}: {VECTORS[0]} (from its encoder) or {VECTORS[1]} (trained on the "
+            f"text by Gensim, of the extra gensim) [default: {VECTORS[0]}].",
             show_default=False,
         ),
     ] = None,

@@ -200,7 +200,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="TASK|RUN",
-            help="A task, as for train, whose presets are compared; or finished runs: a table of score, speed and size.",
+            help="A task, as for train, whose presets are compared; or finished runs, for a table of score and speed.",
             show_default=False,
         ),
     ],
