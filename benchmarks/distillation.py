@@ -2,8 +2,8 @@
 
     python benchmarks/distillation.py bc5cdr:500 --seeds 0 --runs /tmp/distilled   # hours on two cores
 
-A cell is TASK:LABELS. Runs that are in --runs already are not trained again. Writes results/distillation.json and prints
-the table. The speed is that of a student relative to its run, in CPU seconds of extraction with one thread, both
+A cell is TASK:LABELS. Runs that are in --runs already are not trained again. Writes results/distillation.json and
+prints the table. The speed is that of a student relative to its run, in CPU seconds of extraction with one thread, both
 measured in one go. Nothing is chosen on test.
 """
 

@@ -10,6 +10,8 @@ from electra_ie.common.errors import UserError, nearest
 from electra_ie.config.train import TrainSettings
 
 STATIC = "static"
+STATIC_MODEL = "electra_ie_static"
+"""The model type of a static model in its config.json."""
 TIERS = (STATIC,)
 """The forms of a student besides a part of the teacher's layers."""
 VECTORS = ("run", "fasttext")

@@ -6,6 +6,8 @@ from typing import Any
 
 from transformers import AutoConfig, PreTrainedConfig
 
+from electra_ie.config.distill import STATIC_MODEL
+
 
 class StaticConfig(PreTrainedConfig):
     """Configuration of a `StaticEncoder`.
@@ -24,7 +26,7 @@ class StaticConfig(PreTrainedConfig):
         kwargs: As for every `PreTrainedConfig`.
     """
 
-    model_type = "electra_ie_static"
+    model_type = STATIC_MODEL
 
     def __init__(  # noqa: PLR0913 - the values of a configuration, as in transformers
         self,

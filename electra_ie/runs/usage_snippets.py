@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.scripts import COMBINING, UNSPACED
+from electra_ie.config.distill import STATIC_MODEL
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import FIRST, LAST, LINE_END, Edges, edges_from
-from electra_ie.models.static_config import StaticConfig
 
 PIPELINES = {"classes": "text-classification", "flags": "text-classification", "spans": "token-classification"}
 
@@ -137,7 +137,7 @@ class StockFolder:
     @property
     def is_static(self) -> bool:
         """Whether the model is a static one, whose classes `import electra_ie` registers."""
-        return self.config.get("model_type") == StaticConfig.model_type
+        return self.config.get("model_type") == STATIC_MODEL
 
     @property
     def task(self) -> str:
