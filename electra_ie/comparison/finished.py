@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import write
@@ -112,7 +113,7 @@ def _made_by(folder: Path) -> str:
     return distillation["name"] if distillation else TrainSettings.build(folder / SETTINGS).preset
 
 
-def _in_process(folder: Path, split: str, data: str | os.PathLike[str] | None) -> dict[str, float | int | None]:
+def _in_process(folder: Path, split: str, data: str | os.PathLike[str] | None) -> dict[str, Any]:
     """Return what `_measure` finds in a new process. Raises UserError with its error message."""
     threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")}
     environment = {**os.environ, **threads, "CUDA_VISIBLE_DEVICES": "", "TOKENIZERS_PARALLELISM": "false"}
@@ -128,11 +129,11 @@ def _in_process(folder: Path, split: str, data: str | os.PathLike[str] | None) -
         values = json.loads(result.read_text("utf-8"))
     if "error" in values:
         raise UserError(values["error"])
-    measured: dict[str, float | int | None] = values
+    measured: dict[str, Any] = values
     return measured
 
 
-def _measure(folder: Path, split: str, data: str | None) -> dict[str, float | int | None]:
+def _measure(folder: Path, split: str, data: str | None) -> dict[str, Any]:
     """Return the measurement of a run, taken in this process."""
     import torch
 
@@ -160,7 +161,6 @@ def _measure(folder: Path, split: str, data: str | None) -> dict[str, float | in
 
 def _main(arguments: Sequence[str]) -> None:
     folder, split, data, result = arguments
-    values: dict[str, float | int | None] | dict[str, str]
     try:
         values = _measure(Path(folder), split, data or None)
     except UserError as error:

@@ -54,7 +54,7 @@ class StudentTrainer(Trainer):
     def prepare_teacher(self) -> Discriminator:
         """Return the model of the finished run, on the device of the training."""
         if self.setup.is_main_process and not self.state.step:
-            row = {"step": 0, "seconds": 0.0, "seconds_scoring": 0.0, "collapsed": None}
+            row: dict[str, Any] = {"step": 0, "seconds": 0.0, "seconds_scoring": 0.0, "collapsed": None}
             self.state.log = [{**row, **({"teacher": self.finished.dev} if self.finished.dev else {})}]
         return self.finished.discriminator.to(self.setup.accelerator.device)
 
