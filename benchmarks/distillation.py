@@ -59,9 +59,13 @@ def table() -> str:
         lines.append(
             f"| {cell} | {seed} | {name} | {100 * teacher['score']:.1f} | {100 * student['score']:.1f} | "
             f"{difference:+.1f} | {speed:.1f} x | {student['megabytes']:.0f} of {teacher['megabytes']:.0f} | "
-            f"{student['memory']:,} of {teacher['memory']:,} |"
+            f"{_memory(student)} of {_memory(teacher)} |"
         )
     return "\n".join(lines)
+
+
+def _memory(row: dict[str, Any]) -> str:
+    return "–" if row["memory"] is None else f"{row['memory']:,}"
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def test_a_run_and_its_student_are_in_one_table(teacher, tmp_path, monkeypatch, 
     weights = sum(path.stat().st_size for path in Path(student).glob("*/model.safetensors"))
     assert second["megabytes"] == pytest.approx(weights / 1e6, abs=0.01) and second["megabytes"] < first["megabytes"]
     assert first["characters_per_second"] > 0 and first["memory"] > 50
+
+
+@pytest.mark.unix("a peak that a process inherits")
+def test_the_peak_memory_of_a_process_is_not_that_of_the_one_that_started_it():
+    script = "from electra_ie.pretraining.memory import peak_memory; print(peak_memory())"
+    filled = bytearray(400 * 2**20)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert 5 < int(done.stdout) < 300 and filled, done.stderr
 
 
 def test_what_cannot_be_compared_is_one_line(teacher, finished, tmp_path, monkeypatch, capsys):
