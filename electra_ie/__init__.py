@@ -1,9 +1,9 @@
 """Train text information extractors from a small set of labels and a larger set of unlabeled text.
 
-The functions are those behind the commands: `init`, `convert`, `check`, `pretrain`, `train`, `compare`, `evaluate`,
-`extract`, `suggest`, `verify`, `push_to_hub` and `push_data`. `train` returns a `TrainResult`; an `Extractor` applies a
-trained model to texts. Public names are imported on first use, so that `import electra_ie` alone imports no other
-package.
+The functions are those behind the commands: `init`, `convert`, `check`, `pretrain`, `train`, `distill`, `compare`,
+`compare_runs`, `evaluate`, `extract`, `suggest`, `verify`, `push_to_hub` and `push_data`. `train` returns a
+`TrainResult`; an `Extractor` applies a trained model to texts. Public names are imported on first use, so that
+`import electra_ie` alone imports no other package.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from electra_ie.api import TrainResult as TrainResult
     from electra_ie.api import check as check
     from electra_ie.api import convert as convert
+    from electra_ie.api import distill as distill
     from electra_ie.api import evaluate as evaluate
     from electra_ie.api import extract as extract
     from electra_ie.api import init as init
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from electra_ie.api import verify as verify
     from electra_ie.checks.checker import CheckReport as CheckReport
     from electra_ie.common.errors import UserError as UserError
+    from electra_ie.comparison.finished import RunMeasurement as RunMeasurement
+    from electra_ie.comparison.finished import compare_runs as compare_runs
     from electra_ie.comparison.runner import compare as compare
     from electra_ie.config.pretrain import PretrainSettings as PretrainSettings
     from electra_ie.config.train import TrainSettings as TrainSettings
@@ -54,8 +57,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "init": "api", "convert": "api", "check": "api", "suggest": "api",
     "Initialized": "data.task_init", "Conversion": "formats.conversion", "CheckReport": "checks.checker",
-    "pretrain": "api", "train": "api", "evaluate": "api", "extract": "api",
+    "pretrain": "api", "train": "api", "distill": "api", "evaluate": "api", "extract": "api",
     "verify": "api", "push_data": "api", "push_to_hub": "api", "compare": "comparison.runner",
+    "compare_runs": "comparison.finished", "RunMeasurement": "comparison.finished",
     "TrainResult": "api", "Extractor": "inference.extractor", "Findings": "inference.extractor",
     "RunScores": "inference.scoring", "SplitScores": "inference.scoring", "FieldScores": "inference.scoring",
     "TrainSettings": "config.train", "PretrainSettings": "config.pretrain",
@@ -69,12 +73,13 @@ _HOMES = {
 __all__ = [
     "Callback", "CheckReport", "Conversion", "Discriminator", "DiscriminatorConfig", "Document", "Extractor", "Field",
     "FieldScores", "Finding", "Findings", "Initialized", "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator",
-    "MaskingGeneratorConfig", "PretrainSettings", "RunScores", "Span", "SplitScores", "Task", "TrainResult",
-    "TrainSettings", "UserError", "check", "compare", "convert", "evaluate", "extract", "init", "pretrain", "push_data",
-    "push_to_hub", "suggest", "train", "verify",
+    "MaskingGeneratorConfig", "PretrainSettings", "RunMeasurement", "RunScores", "Span", "SplitScores", "Task",
+    "TrainResult", "TrainSettings", "UserError", "check", "compare", "compare_runs", "convert", "distill", "evaluate",
+    "extract", "init", "pretrain", "push_data", "push_to_hub", "suggest", "train", "verify",
 ]  # fmt: skip
 
 import_module(f"{__name__}.common.logs")  # installs the default handler, which the application may then replace
+import_module(f"{__name__}.models.auto_classes").register()  # so that the Auto classes load a distilled static model
 
 
 def __getattr__(name: str) -> Any:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))  # the scripts import each other by name
 
 import adaptation  # noqa: E402
+import distillation  # noqa: E402
 import floors  # noqa: E402
 import pooling  # noqa: E402
 import scratch  # noqa: E402
@@ -52,7 +53,7 @@ def contains_table(text: str, table: str) -> bool:
 
 
 def test_results_tables_are_printed_by_the_scripts():
-    for script in (floors, pooling, steps, stock_reading, training_cost):
+    for script in (distillation, floors, pooling, steps, stock_reading, training_cost):
         assert contains_table(RESULTS, script.table()), script.__name__
 
 

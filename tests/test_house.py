@@ -15,13 +15,13 @@ import electra_ie
 
 ROOT = Path(electra_ie.__file__).parent
 ORDER = (
-    {"common"}, {"config"}, {"formats"}, {"data"}, {"metrics"}, {"models"}, {"runs"}, {"inference"}, {"checks"}, {"training"},
+    {"common"}, {"config"}, {"formats"}, {"data"}, {"metrics"}, {"models"}, {"runs"}, {"inference"}, {"checks"}, {"training"}, {"distillation"},
     {"pretraining"}, {"comparison"}, {"api"}, {"cli"}, {"__main__"},
 )  # fmt: skip
 """The folders and top-level modules in import order; those in one set do not import each other."""
 WITHOUT_TORCH = (
     "common.errors", "common.escaping", "common.files", "common.hashing", "common.hub_client", "common.logs",
-    "common.processes", "common.progress", "common.randomness", "common.text_files", "common.yaml_source", "config.base", "config.train", "config.pretrain", "data.document", "data.fields",
+    "common.processes", "common.progress", "common.randomness", "common.text_files", "common.yaml_source", "config.base", "config.distill", "config.train", "config.pretrain", "data.document", "data.fields",
     "formats", "formats.conversion", "formats.detection", "formats.preannotations", "cli.formats", "data.task_init", "data.hints", "data.hints_yaml", "data.hint_scores",
     "data.bio", "data.readers", "data.task", "data.task_yaml", "data.in_memory", "data.label_budget", "data.dataset_card", "metrics", "runs.layout",
     "runs.hub_dataset_card", "inference.html_report", "inference.inputs", "cli.tables", "cli.listing", "cli.settings", "api",

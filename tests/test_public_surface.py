@@ -25,6 +25,7 @@ from electra_ie import (
     Findings,
     Initialized,
     PretrainSettings,
+    RunMeasurement,
     RunScores,
     Span,
     SplitScores,
@@ -66,6 +67,12 @@ def uses() -> None:
     electra_ie.train({"train": records, "dev": records}, fields=fields, unlabeled=["a text", "another text"])
     electra_ie.train(Task.load("task"), unlabeled=Path("pool"), preset="self_training")
     assert_type(electra_ie.compare("task", "runs/compared", label_budgets=[50, 100], seeds=3), Path)
+    student = electra_ie.distill(run, "runs/small", layers=3, unlabeled="pool", overrides=["max_steps=300"])
+    assert_type(student, TrainResult)
+    electra_ie.distill(run, to="static", vectors="fasttext", unlabeled=[Path("pool")], data="elsewhere", resume=True)
+    measured = electra_ie.compare_runs([run, student.path], "dev", data="elsewhere", file="table.json")
+    assert_type(measured, list[RunMeasurement])
+    assert_type(measured[0].score, float | None)
     scores = electra_ie.evaluate(run, "dev", data="elsewhere")
     assert_type(scores, SplitScores)
     assert_type(scores["topic"], FieldScores)

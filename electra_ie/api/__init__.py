@@ -1,17 +1,18 @@
 """The public functions, a module for each stage: annotated data, training, finished runs, the Hub.
 
-`compare` is in `comparison.runner`. May import everything but the command line, which calls these functions. Modules
-that load torch are imported inside the functions.
+`compare` is in `comparison.runner`, `compare_runs` in `comparison.finished`. May import everything but the command
+line, which calls these functions. Modules that load torch are imported inside the functions.
 """
 
 from __future__ import annotations
 
 from electra_ie.api.data import check, convert, init
+from electra_ie.api.distillation import distill
 from electra_ie.api.hub import plan_push, plan_push_data, push_data, push_to_hub
 from electra_ie.api.runs import Extraction, evaluate, extract, suggest, verify
 from electra_ie.api.training import TrainResult, pretrain, train
 
 __all__ = [
-    "Extraction", "TrainResult", "check", "convert", "evaluate", "extract", "init", "plan_push", "plan_push_data",
-    "pretrain", "push_data", "push_to_hub", "suggest", "train", "verify",
+    "Extraction", "TrainResult", "check", "convert", "distill", "evaluate", "extract", "init", "plan_push",
+    "plan_push_data", "pretrain", "push_data", "push_to_hub", "suggest", "train", "verify",
 ]  # fmt: skip

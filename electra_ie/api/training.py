@@ -114,7 +114,7 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
         data, settings, overrides, fields=fields, descriptions=descriptions, hints=hints, unlabeled=unlabeled, **kwargs
     )
     if preset == AUTO:
-        return _result(train_winner(task, plan, output, resume))
+        return result_of(train_winner(task, plan, output, resume))
     in_memory = any(name in task.memory for name in task.files.get(UNLABELED, ()))
     if unlabeled is not None and in_memory and not plan.uses_unlabeled(field.kind for field in task.fields):
         warn(f'unlabeled: the preset {plan.preset} uses no unlabeled text; preset="self_training" does.')
@@ -122,10 +122,11 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
         notice(f"the preset {plan.preset} uses no hints; --preset self_training does.")
     folder = Path(output or f"runs/{task.name}-{plan.preset}-{plan.seed}")
     train_run(task, plan, folder, resume, track, Path(teacher) if teacher else None, callbacks, plan_adaptation)
-    return _result(folder)
+    return result_of(folder)
 
 
-def _result(folder: Path) -> TrainResult:
+def result_of(folder: Path) -> TrainResult:
+    """Return the result of a training from the folder of its run."""
     from electra_ie.inference.scoring import RunScores
 
     return TrainResult(folder, RunScores.read(folder))

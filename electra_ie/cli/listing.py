@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from electra_ie.data.task_yaml import UNLABELED, list_tasks
 from electra_ie.runs.layout import COMPARED, PRETRAINING
 
 if TYPE_CHECKING:
+    from electra_ie.comparison.finished import RunMeasurement
     from electra_ie.inference.scoring import SplitScores
     from electra_ie.runs.upload import Upload
 
@@ -191,6 +193,20 @@ def show_comparison(folder: Path) -> None:
     print_table(rows)
     for line in (*comparison["notes"], comparison["verdict"]):
         output().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_measurements(measured: Sequence[RunMeasurement], split: str) -> None:
+    """Print finished runs side by side, with the speed of each relative to the first."""
+    rows: list[dict[str, object]] = []
+    first = measured[0].characters_per_second
+    for each in measured:
+        row: dict[str, object] = {"run": each.run, "made by": each.made_by, split: or_dash(each.score)}
+        row["characters a CPU second"] = round(each.characters_per_second)
+        row["speed"] = f"{each.characters_per_second / first:.1f} x"
+        row["MB"] = round(each.megabytes)
+        row["memory, MiB"] = DASH if each.memory is None else each.memory
+        rows.append(row)
+    print_table(rows)
 
 
 def show_upload(planned: Upload) -> None:

@@ -196,11 +196,20 @@ def encoder(
 
 
 def compare(
-    task: TaskName,
+    compared: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TASK|RUN",
+            help="A task, as for train, whose presets are compared; or finished runs, for a table of score and speed.",
+            show_default=False,
+        ),
+    ],
     output: Annotated[
         str | None,
         typer.Option(
-            metavar="FOLDER", help="Folder of the comparison [default: runs/TASK-comparison].", show_default=False
+            metavar="FOLDER",
+            help="Folder of the comparison [default: runs/TASK-comparison]; of finished runs, a JSON file.",
+            show_default=False,
         ),
     ] = None,
     label_budgets: Annotated[
@@ -229,7 +238,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Split to score [default: dev]. Checkpoints are always chosen on dev.",
+            help="Split to score [default: dev; of finished runs, test]. Checkpoints are always chosen on dev.",
             show_default=False,
         ),
     ] = None,
@@ -246,12 +255,24 @@ def compare(
 ) -> None:
     """Train several presets and state in one sentence which to use.
 
-    All presets get the same labels and seeds. The run of the preset that wins is in the folder, as winner.
+    All presets get the same labels and seeds. The run of the preset that wins is in the folder, as winner. Of finished
+    runs, such as a run and those distilled from it, score, characters a second, size and memory are measured instead.
     """
-    from electra_ie.cli.listing import show_comparison
+    from electra_ie.cli.listing import show_comparison, show_measurements
     from electra_ie.common.logs import notice
     from electra_ie.comparison import runner
+    from electra_ie.comparison.finished import compare_runs, is_run
 
+    if len(compared) > 1 or is_run(compared[0]):
+        options = {"--label-budgets": label_budgets, "--presets": presets, "--seeds": seeds, "--jobs": jobs}
+        options |= {"--encoder": encoder, "--unlabeled": unlabeled, "--set": set_, "--settings": settings}
+        options["--resume"] = resume or None
+        for option, value in options.items():
+            if value is not None:
+                remedy = f"Leave out {option}, or give one task."
+                raise UserError(f"{option} is for the training of presets; these are finished runs.", remedy=remedy)
+        show_measurements(compare_runs(compared, split or "test", data=data, file=output), split or "test")
+        return
     try:
         budgets = [int(budget) for budget in label_budgets.split(",")] if label_budgets else None
     except ValueError:
@@ -262,7 +283,9 @@ def compare(
     kwargs["unlabeled"] = as_paths(unlabeled)
     names = [preset.strip() for preset in presets.split(",")] if presets else None
     kwargs |= {"label_budgets": budgets, "presets": names, "seeds": seeds, "split": split}
-    folder = runner.compare(task, output, jobs=jobs, settings=settings, overrides=set_ or (), resume=resume, **kwargs)
+    folder = runner.compare(
+        compared[0], output, jobs=jobs, settings=settings, overrides=set_ or (), resume=resume, **kwargs
+    )
     show_comparison(folder)
     notice(f"comparison saved in {folder}: compare.json, curve.png, runs/; use the run {folder}/winner")
 

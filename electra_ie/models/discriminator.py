@@ -113,7 +113,7 @@ class Discriminator(PreTrainedModel):
         pooling = choose_pooling(encoder, pooling)
         models = {field.name: model_on_encoder(encoder, field, pooling) for field in fields}
         encoder_config: Any = models[fields[0].name].base_model.config
-        config = DiscriminatorConfig(fields, _without_head(encoder_config.to_dict()), pooling, realness_head)
+        config = DiscriminatorConfig(fields, without_head(encoder_config.to_dict()), pooling, realness_head)
         discriminator = cls(config, models)
         check_stock_parity(discriminator, encoder)
         return discriminator
@@ -416,7 +416,7 @@ class Discriminator(PreTrainedModel):
                 self.encoder.pooler = None
 
 
-def _without_head(config: dict[str, Any]) -> dict[str, Any]:
+def without_head(config: dict[str, Any]) -> dict[str, Any]:
     """Return the config of a stock model without the entries about its head, its path, or references to code."""
     left_out = ("id2label", "label2id", "problem_type", "architectures", "electra_ie", "_name_or_path")
     config = {name: value for name, value in config.items() if name not in left_out}

@@ -102,7 +102,7 @@ def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:
     scores: used in place of those in scores.json.
     """
     facts = RunSummary.read(run, scores)
-    parts = (_what, _fields, _scores, _compared, _limits, _data, _examples, _loading, _repeating)
+    parts = (_what, _distillation, _fields, _scores, _compared, _limits, _data, _examples, _loading, _repeating)
     sections = ("\n".join(part(facts)) for part in parts)
     front = front_matter(facts.task, facts.settings, facts.scores, facts.data_card)
     return front + "\n\n".join(section for section in sections if section) + "\n"
@@ -150,17 +150,16 @@ def _comparison(run: Path) -> Mapping[str, Any] | None:
 def _what(facts: RunSummary) -> Iterator[str]:
     """Yield the lines on what the model is and how its weights were obtained."""
     settings, training = facts.settings, facts.training
-    yield f"# {_plain(facts.task.name)}, {settings.preset}"
+    yield f"# {_plain(facts.task.name)}, {_made_by(facts)}"
     yield ""
     if facts.task.description:
         yield _plain(facts.task.description)
         yield ""
-    self_trained = settings.has_teacher and training["unlabeled"]["windows"]
-    if training["best_step"] is None or (settings.has_teacher and not self_trained):
-        choice = ""
-    elif training["best_step"]:
+    skipped = _skipped_self_training(facts)
+    choice = ""
+    if training["best_step"]:
         choice = f" (with the weights of step {training['best_step']}, the best on dev)"
-    else:
+    elif training["best_step"] == 0 and not skipped:
         choice = " (with the weights of the teacher, from before self-training)"
     yield (
         f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder {_encoder(facts)} with "
@@ -168,13 +167,13 @@ def _what(facts: RunSummary) -> Iterator[str]:
         f"documents, seed {settings.seed}, {training['steps']:,} steps{choice}. Model `{facts.audit['model'][:SHOWN]}`."
     )
     yield from _adaptation(facts)
-    if self_trained:
-        yield _teacher(facts)
-    elif settings.has_teacher:
+    if skipped:
         yield (
             "There were no unlabeled documents, so self-training was skipped. These are the weights of the "
             "teacher, the supervised run with the same seed."
         )
+    elif settings.has_teacher and "distillation" not in training:
+        yield _teacher(facts)
     if collapse := training.get("collapsed"):
         kept = f"the weights of step {collapse['kept']}" if collapse["kept"] else "the teacher's weights"
         yield f"Training collapsed at step {collapse['step']} ({collapse['what']}) and ended there, with {kept}."
@@ -184,6 +183,52 @@ def _what(facts: RunSummary) -> Iterator[str]:
             f"Do not rely on its predictions for {' and '.join(constant)}: they are the same for every document "
             f"{documents}."
         )
+
+
+def _skipped_self_training(facts: RunSummary) -> bool:
+    """Return whether a run of self-training had no unlabeled text, so that it has the weights of its teacher."""
+    no_text = not facts.training["unlabeled"]["windows"]
+    return facts.settings.has_teacher and no_text and "distillation" not in facts.training
+
+
+def _made_by(facts: RunSummary) -> str:
+    """Return how the weights were made, for the title: the preset, or what a run was distilled to."""
+    distillation = facts.training.get("distillation")
+    return f"distilled to {distillation['name'].replace('-', ' ')}" if distillation else facts.settings.preset
+
+
+def _distillation(facts: RunSummary) -> Iterator[str]:
+    """Yield the section on the run that a student was distilled from."""
+    distillation = facts.training.get("distillation")
+    if not distillation:
+        return
+    teacher = facts.training.get("teacher", {}).get("dev")
+    scores = f", which scores {teacher['mean']:.3f} on dev" if teacher and teacher["mean"] is not None else ""
+    yield "## Distillation"
+    yield ""
+    yield (
+        f"This model is smaller and faster than the run that taught it: model `{distillation['teacher'][:SHOWN]}` "
+        f"(preset {distillation['preset']}){scores}."
+    )
+    if "layers" in distillation:
+        kept = ", ".join(str(index + 1) for index in distillation["layers"])
+        yield (
+            f"It began with the layers {kept} of the {distillation['of']} layers of that run's encoder and with its "
+            "heads."
+        )
+    else:
+        made = {
+            "run": "the mean states of the tokens in that run's encoder",
+            "fasttext": "trained on the text by FastText",
+        }
+        yield (
+            f"It has no attention: one vector for each token ({made[distillation['vectors']]}), and layers over a few "
+            "neighboring tokens."
+        )
+    yield (
+        "It was trained on the labels, and on the probabilities that the run gives for the labeled and the unlabeled "
+        "texts (temperature 1). The thresholds of flags are its own."
+    )
 
 
 def _teacher(facts: RunSummary) -> str:
@@ -511,7 +556,13 @@ def _repeating(facts: RunSummary) -> Iterator[str]:
     yield f"pip install electra_ie=={audit['code']['electra_ie']} {' '.join(versions)}"
     if command := INSTALL_COMMANDS.get(facts.settings.encoder):
         yield command
-    yield f"electra-ie train {task}{data} --settings run.yaml --output again"
+    if distillation := training.get("distillation"):
+        form = f"--layers {len(distillation['layers'])}" if "layers" in distillation else "--to static"
+        form += " --vectors fasttext" if distillation.get("vectors") == "fasttext" else ""
+        yield f"# TEACHER: the run with the model {distillation['teacher'][:SHOWN]}; run.yaml has paths and settings"
+        yield f"electra-ie distill TEACHER {form}{data} --output again"
+    else:
+        yield f"electra-ie train {task}{data} --settings run.yaml --output again"
     yield "electra-ie verify .                    # compares this folder with its audit.json"
     yield "sha256sum again/*/model.safetensors    # as below, on the same kind of CPU"
     yield "```"

@@ -9,6 +9,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from electra_ie.config.distill import STATIC
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.dataset_card import LANGUAGES, DataCard
 from electra_ie.data.fields import Field
@@ -41,10 +42,12 @@ def front_matter(task: Task, settings: TrainSettings, scores: Mapping[str, Any],
     """Return the metadata between two lines of `---`. scores: the content of scores.json."""
     kinds = {field.kind for field in task.fields}
     results, dataset = list(_results(task, scores)), scores["training"].get("dataset")
+    distillation = scores["training"].get("distillation")
+    made_by = distillation["name"] if distillation else settings.preset
     metadata = {
         "language": LANGUAGES[card.language] if card and card.language else None,
         "license": card.hub_license if card else None,
-        "library_name": "transformers",
+        "library_name": "electra_ie" if made_by == STATIC else "transformers",  # stock transformers cannot load it
         "pipeline_tag": PIPELINES["spans" if "spans" in kinds else "classes"],
         "base_model": scores["training"]["base_model"],
         "datasets": [dataset] if dataset else None,
@@ -52,7 +55,7 @@ def front_matter(task: Task, settings: TrainSettings, scores: Mapping[str, Any],
     }
     data: dict[str, Any] = {name: value for name, value in metadata.items() if value}
     if results:
-        data |= {"model_name": f"{task.name}-{settings.preset}", "eval_results": results}
+        data |= {"model_name": f"{task.name}-{made_by}", "eval_results": results}
     return f"---\n{ModelCardData(**data).to_yaml()}\n---\n\n"
 
 

@@ -43,11 +43,17 @@ TASKS = "tasks"
 
 
 def write_audit(
-    run: Path, task: Task, settings: TrainSettings, corpus: TrainingData, adaptation: Mapping[str, Any] | None
+    run: Path,
+    task: Task,
+    settings: TrainSettings,
+    corpus: TrainingData,
+    adaptation: Mapping[str, Any] | None,
+    distillation: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write and return the audit of a run whose models are saved. Warns if documents of test are also in train.
 
-    adaptation: hash, texts, tokens and steps of the adaptation of the encoder; None without one.
+    adaptation: hash, texts, tokens and steps of the adaptation of the encoder; None without one. distillation: the run
+    that taught the model, by its hash, and what was kept of it; None for a run that was not distilled.
 
     The test split is read for its hash and its overlap, never scored. If it cannot be read, it is left out with a
     warning.
@@ -66,6 +72,7 @@ def write_audit(
         **({"label_origins": origins} if (origins := _label_origins(splits)) else {}),
         **({"hints": {hint.name: hint_sum(hint) for hint in corpus.hints}} if corpus.hints else {}),
         "adaptation": adaptation,
+        **({"distillation": distillation} if distillation else {}),
         "code": code_now(),
         "revision": git_revision(checkout),
         "packages": packages_sum(),

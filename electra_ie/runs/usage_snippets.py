@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.scripts import COMBINING, UNSPACED
+from electra_ie.config.distill import STATIC_MODEL
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import FIRST, LAST, LINE_END, Edges, edges_from
 
@@ -82,6 +83,7 @@ def find_@NAME@(text):
     return @RESULT@
 """
 """Viterbi decoding over valid tags as in `data.bio.viterbi`; words as in `data.windowing.WindowTokenizer`."""
+REGISTERED = "import electra_ie  # registers the classes of static models with the Auto classes\n"
 WORDS = """\
 UNSPACED_@NAME@ = re.compile(@UNSPACED@)  # scripts without spaces between words
 
@@ -131,6 +133,11 @@ class StockFolder:
         config = json.loads((run / field.name / "config.json").read_text("utf-8"))
         vocabulary = json.loads((run / field.name / "tokenizer.json").read_text("utf-8"))["model"]
         return cls(field, config, bool(vocabulary.get("continuing_subword_prefix")))
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the model is a static one, whose classes `import electra_ie` registers."""
+        return self.config.get("model_type") == STATIC_MODEL
 
     @property
     def task(self) -> str:
@@ -192,7 +199,7 @@ class StockFolder:
             "UNSPACED": ascii(UNSPACED.pattern), "COMBINING": str(COMBINING), "LINE_END": ascii(LINE_END.pattern),
             "FIRST": ascii(FIRST.pattern), "LAST": ascii(LAST.pattern), "NAME": self.field.name,
         }  # fmt: skip
-        code = EXACT
+        code = REGISTERED + EXACT if self.is_static else EXACT
         for name, value in (*parts.items(), *values.items()):
             code = code.replace(f"@{name}@", value)
         return code
@@ -206,11 +213,18 @@ def loading(folders: Sequence[StockFolder], window: int) -> Iterator[str]:
     )
     yield ""
     yield "```python"
+    static = any(folder.is_static for folder in folders)
+    yield from [REGISTERED.rstrip()] if static else []
     yield "from transformers import pipeline"
     yield ""
     yield from (folder.pipeline for folder in folders if folder.pipeline)
     yield "```"
     yield ""
+    if static:
+        yield (
+            "- Stock transformers alone cannot load these folders: their classes are those of electra_ie, and "
+            "`import electra_ie` registers them with the Auto classes."
+        )
     yield f"- `electra-ie extract` splits texts of more than {window - 2} tokens into windows, the pipelines do not."
     for folder in folders:
         name = folder.field.name
@@ -239,7 +253,8 @@ def _loading_spans(folder: StockFolder) -> Iterator[str]:
             "67.2 instead of 73.1."
         )
     yield ""
-    yield f"This code needs only transformers and returns the findings of `extract` with the same scores (`{name}`):"
+    needs = "transformers and electra_ie" if folder.is_static else "only transformers"
+    yield f"This code needs {needs} and returns the findings of `extract` with the same scores (`{name}`):"
     yield ""
     yield "```python"
     yield folder.exact.rstrip()

@@ -110,6 +110,18 @@ def check_same_adaptation(folder: Path, adaptation_hash: str) -> None:
         raise UserError(message, file=folder, remedy="Start another run.")
 
 
+def check_same_distillation(folder: Path, facts: Mapping[str, Any] | None) -> None:
+    """Raise UserError if a run to resume began as a student of another run, or as none, or as one of other size."""
+    file = folder / CORPUS
+    began = parse(file.read_bytes(), file).get("distillation") if file.is_file() else None
+    if began != facts:
+        what = "a distillation of another run or to another size" if began and facts else "a distillation"
+        if not began:
+            what = "no distillation"
+        remedy = "Resume it with the command and the arguments that began it, or start another run."
+        raise UserError(f"the run began as {what}.", file=folder, remedy=remedy)
+
+
 def checkpoint(run: Path, pair: AdversarialPair, state: TrainingState, log: Sequence[Mapping[str, Any]]) -> Path:
     """Write log and checkpoint of a step whose weights `check_weights` has passed; return the path of the weights."""
     write_log(run, log)

@@ -54,11 +54,12 @@ def complete(
     summary = {
         "labeled": {"documents": len(setup.data.train), "windows": len(setup.labeled)},
         "label_texts": len(setup.label_texts),
-        "unlabeled": {"documents": len(setup.pool_documents), "windows": len(setup.pool)},
+        "unlabeled": {"documents": len(setup.pool_documents), "windows": _unlabeled_windows(setup)},
         "labels": setup.data.label_counts(fields),
         "not_expressed": setup.data.not_expressed(setup.windower, fields),
         "base_model": base_model(setup.settings.encoder),
         **({"adaptation": adaptation} if adaptation else {}),
+        **({"distillation": setup.distillation} if setup.distillation else {}),
         "dataset": dataset_on_hub(setup.task),
         "steps": state.step if state.stop and not state.diverged else setup.settings.max_steps,
         "best_step": state.saved.best_step,
@@ -77,8 +78,13 @@ def complete(
         plot_scores(folder, "dev", fields, dev, answers)
     plots.curves(state.log, folder / CURVES)
     write_log(folder, state.log)
-    write_audit(folder, setup.task, setup.settings, setup.data, adaptation)
+    write_audit(folder, setup.task, setup.settings, setup.data, adaptation, setup.distillation)
     write(folder / CARD, model_card(folder))
+
+
+def _unlabeled_windows(setup: TrainingSetup) -> int:
+    """Return the number of windows of unlabeled documents; the pool of a distillation also has the labeled ones."""
+    return len(setup.pool) - (len(setup.labeled) if setup.distillation else 0)
 
 
 def _constant_fields(setup: TrainingSetup, saved: Extractor, dev_answers: Sequence[Mapping[str, Any]]) -> list[str]:

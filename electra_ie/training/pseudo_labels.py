@@ -62,6 +62,25 @@ def pseudo_labels(setup: TrainingSetup, teacher: Discriminator) -> tuple[list[Ps
     return labels, fields
 
 
+def soft_labels(setup: TrainingSetup, teacher: Discriminator) -> list[PseudoLabel]:
+    """Return the teacher's probabilities for all windows of the pool as they are, without alignment or co-training.
+
+    The windows of a document share its flags, whose logits are the mean over its windows, as in extraction. With
+    several processes they are those of the first one.
+    """
+    result: list[list[PseudoLabel] | None] = [None]
+    if setup.is_main_process:
+        labels, documents = _predict(setup, teacher, setup.pool), np.array(document_indices(setup.pool))
+        for field in setup.task.fields:
+            if field.kind == "flags":
+                logits = mean_by_document(np.stack([label[field.name].double().numpy() for label in labels]), documents)
+                for label, document in zip(labels, documents, strict=True):
+                    label[field.name] = torch.tensor(expit(logits[document]), dtype=torch.float32)
+        result = [labels]
+    labels = broadcast_object_list(result)[0]
+    return labels
+
+
 def _classifier(setup: TrainingSetup, teacher: Discriminator) -> FeatureClassifier | None:
     """Return the classifier of co-training for the fields of kind `classes`; None if it helps in none of them."""
     if setup.frozen_encoder is None:

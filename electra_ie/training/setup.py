@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -37,15 +38,37 @@ from electra_ie.training.loop import AdversarialPair, make_accelerator, prepare
 Generator = LatentGenerator | MaskingGenerator
 
 
+@dataclass(frozen=True)
+class Start:
+    """The model that a student of a finished run begins with (see `distillation`).
+
+    Attributes:
+        discriminator: The model.
+        windower: That of the run: teacher and student read the same windows.
+        facts: What scores.json, audit.json and corpus.json say of the distillation.
+    """
+
+    discriminator: Discriminator
+    windower: WindowTokenizer
+    facts: Mapping[str, Any]
+
+    @property
+    def description(self) -> str:
+        """What messages say in place of a preset."""
+        return f"distilled to {self.facts['name']}"
+
+
 @dataclass
 class TrainingSetup:
     """What a run trains, and on what.
 
     settings: with every value that follows from data and encoder filled in. labeled, pool: windows with and without
     labels. label_texts, label_windows: labeled documents about the labels, and their windows. pool_documents: the
-    documents of the windows in `pool`. generator: None for the supervised preset, and where there is no unlabeled text
-    for a teacher to label. frozen_encoder: for co-training; None without it. description: how messages call the run.
-    adaptation: that of the encoder; None without it.
+    unlabeled documents of the windows in `pool`; that of a distillation has the labeled windows behind them, without
+    their labels, since the student also learns the answers of the run to those. generator: None for the supervised
+    preset, and where there is no unlabeled text for a teacher to label. frozen_encoder: for co-training; None without
+    it. description: how messages call the run. adaptation: that of the encoder; None without it. distillation: the
+    facts about it; None for any other run.
     """
 
     task: Task
@@ -66,6 +89,7 @@ class TrainingSetup:
     extractor: Extractor
     description: str
     adaptation: EncoderAdaptation | None
+    distillation: Mapping[str, Any] | None
 
     @property
     def is_main_process(self) -> bool:
@@ -81,35 +105,32 @@ def set_up(
     tracker: str | None = None,
     student: TrainingSetup | None = None,
     adaptation: EncoderAdaptation | None = None,
+    start: Start | None = None,
 ) -> TrainingSetup:
     """Build windows, models and optimizer of a run. Nothing is written.
 
     student: the run that the model of this one will teach; both use the same windows and the same encoder. adaptation:
-    that of the encoder; while it is only planned, the models are built on the encoder as it is.
+    that of the encoder; while it is only planned, the models are built on the encoder as it is. start: the model of a
+    student of a finished run, in place of new heads on the encoder; its settings have every value about the encoder.
 
     Raises UserError for an encoder that cannot be loaded or used, and for loss terms that do not go together.
     """
     check_terms({"discriminator": settings.discriminator, "generator": settings.generator}, ROW_TERMS)
     accelerator = make_accelerator(settings.precision, tracker, folder / TRACKING)
-    encoder = resolve_revision(settings.encoder)
-    tokenizer = load_tokenizer(encoder)
-    pooling = choose_pooling(encoder, settings.pooling)
-    torch.manual_seed(settings.training_seed)  # decides the weights of the new heads and of the generator
     latent = settings.has_generator and not settings.has_teacher
     adaptation = student.adaptation if student else adaptation
-    weights = adaptation.folder if adaptation and adaptation.folder else encoder
-    discriminator = Discriminator.from_encoder(weights, task.fields, pooling=pooling, realness_head=latent)
-    settings = (
-        settings.replace(encoder=encoder)
-        .derive(pooling=pooling, adapt_encoder=settings.adapts_encoder)
-        .with_window(max_length(tokenizer, discriminator.encoder.config), _has(task.fields, "classes", "flags"))
-    )
-    windower = student.windower if student else _windower(tokenizer, settings, data, task.fields)
+    if start:
+        discriminator, windower, tokenizer = start.discriminator, start.windower, start.windower.tokenizer
+    else:
+        settings, discriminator, tokenizer = _on_encoder(settings, task.fields, latent, adaptation)
+        windower = student.windower if student else _windower(tokenizer, settings, data, task.fields)
     labeled = windows_of(data.train, windower, task.fields)
     about_labels = label_texts(task.fields, data.descriptions) if settings.label_texts else []
     init_bias_to_prior(discriminator, labeled)
     settings = settings.with_schedule(len(labeled), discriminator.hidden_size, _has(task.fields, "spans"))
     pool_documents, pool = data.unlabeled_windows(windower, _windows_needed(settings, task.fields), settings.seed)
+    if start:
+        pool = [*pool, *(LabeledWindow(row.window, {}) for row in labeled)]
     sample = pool[: _index_after(pool, SAMPLE_SIZE)]
     generator: Generator | None = None
     if latent:
@@ -137,9 +158,28 @@ def set_up(
         frozen_encoder=FrozenEncoder(discriminator, windower) if co_training else None,
         thresholds=FlagThresholds(task.fields, [*data.train, *data.dev], sample, windower),
         extractor=Extractor(discriminator, windower, task.fields, edges=edges_of(data.train, task.fields)),
-        description=f"{task.name} ({_description(settings, student is not None)})",
+        description=f"{task.name} ({start.description if start else _description(settings, student is not None)})",
         adaptation=adaptation,
+        distillation=start.facts if start else None,
     )
+
+
+def _on_encoder(
+    settings: TrainSettings, fields: Sequence[Field], latent: bool, adaptation: EncoderAdaptation | None
+) -> tuple[TrainSettings, Discriminator, PreTrainedTokenizerBase]:
+    """Return new heads on the encoder of the settings, its tokenizer, and the settings with what follows from both."""
+    encoder = resolve_revision(settings.encoder)
+    tokenizer = load_tokenizer(encoder)
+    pooling = choose_pooling(encoder, settings.pooling)
+    torch.manual_seed(settings.training_seed)  # decides the weights of the new heads and of the generator
+    weights = adaptation.folder if adaptation and adaptation.folder else encoder
+    discriminator = Discriminator.from_encoder(weights, fields, pooling=pooling, realness_head=latent)
+    settings = (
+        settings.replace(encoder=encoder)
+        .derive(pooling=pooling, adapt_encoder=settings.adapts_encoder)
+        .with_window(max_length(tokenizer, discriminator.encoder.config), _has(fields, "classes", "flags"))
+    )
+    return settings, discriminator, tokenizer
 
 
 def _windows_needed(settings: TrainSettings, fields: Sequence[Field]) -> int:

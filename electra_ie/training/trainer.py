@@ -45,6 +45,7 @@ from electra_ie.training.checkpoints import (
     TrainingState,
     check_same_adaptation,
     check_same_corpus,
+    check_same_distillation,
     load_best,
     load_checkpoint,
     read_weights,
@@ -124,7 +125,7 @@ class Trainer:
             self.state.step = self.state.saved.step
         preparation = 0.0
         if self.setup.settings.has_teacher:
-            teacher = self._train_teacher()
+            teacher = self.prepare_teacher()
             began = time.monotonic()
             if not isinstance(self.setup.generator, MaskingGenerator):
                 warn(
@@ -135,7 +136,7 @@ class Trainer:
                     self._keep_teacher()
                 return
             with self.setup.accelerator.autocast():
-                self.pseudo_labels, self.co_trained = pseudo_labels(self.setup, teacher)
+                self.pseudo_labels, self.co_trained = self.answer_pool(teacher)
             self.setup.generator.teacher = teacher.predict
             preparation = time.monotonic() - began
         try:
@@ -149,10 +150,13 @@ class Trainer:
         write(self.folder / TASK, task)
         data = self.setup.data
         adaptation = {"adaptation": self.setup.adaptation.hash} if self.setup.adaptation else {}
-        write(self.folder / CORPUS, json.dumps({"hash": data.hash, "parts": data.parts, **adaptation}) + "\n")
+        distillation = {"distillation": self.setup.distillation} if self.setup.distillation else {}
+        began_with = {"hash": data.hash, "parts": data.parts, **adaptation, **distillation}
+        write(self.folder / CORPUS, json.dumps(began_with) + "\n")
         write(self.folder / SETTINGS, self.setup.settings.to_yaml())
 
     def _check_unchanged(self) -> None:
+        check_same_distillation(self.folder, self.setup.distillation)
         began_with = TrainSettings.build(self.folder / SETTINGS)
         check_same_settings(began_with.replace(task=self.setup.settings.task), self.setup.settings, self.folder)
         task = load_task(self.folder).as_dict()
@@ -220,7 +224,7 @@ class Trainer:
 
     # The teacher
 
-    def _train_teacher(self) -> Discriminator:
+    def prepare_teacher(self) -> Discriminator:
         """Return the teacher: the model of the round before, or in the first round a supervised one.
 
         It is trained in a run within this one, unless it was trained before or a finished run is given.
@@ -246,6 +250,10 @@ class Trainer:
         if setup.is_main_process and not self.state.step:
             self.state.log = [teacher_log_row(read_log(folder))]
         return discriminator
+
+    def answer_pool(self, teacher: Discriminator) -> tuple[list[PseudoLabel], list[str]]:
+        """Return the targets of the unlabeled windows, and the fields for which co-training was used."""
+        return pseudo_labels(self.setup, teacher)
 
     def save_as_teacher(self, path: Path) -> None:
         """Write the final weights of this run to `path`, for the student; remove its checkpoints."""

@@ -17,7 +17,7 @@ from huggingface_hub import ModelCard, close_session, constants, snapshot_downlo
 from safetensors.torch import load_file, save_file
 
 import electra_ie
-from electra_ie import Extractor, Task, UserError, evaluate, push_data, push_to_hub, train, verify
+from electra_ie import Extractor, Task, UserError, distill, evaluate, push_data, push_to_hub, train, verify
 from electra_ie.api import plan_push
 from electra_ie.cli.app import main
 from electra_ie.common.hub_client import parse_hub_name
@@ -594,3 +594,22 @@ def test_an_extractor_is_not_pushed_where_a_run_would_not_be(hub, run):
     with pytest.raises(UserError, match="the Hub does not accept the token"):
         extractor.push_to_hub(NAME, token="hf_wrong")
     assert NAME not in hub.repositories
+
+
+def test_distilled_runs_load_from_the_hub(hub, finished, tmp_path):
+    """A cut run and a static one, with what their cards and audits say of the distillation."""
+    teacher = finished(tmp_path / "teacher", "supervised", max_steps=60)
+    for options in ({"layers": 1}, {"to": "static"}):
+        run = distill(teacher, tmp_path / str(options), overrides=["max_steps=10", "precision=no"], **options).path
+        pushed = push_to_hub(run, NAME)
+        remote = hub.files(NAME)
+        local = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
+        assert set(remote) == {*local, ".gitattributes"}
+        taught = json.loads((teacher / "audit.json").read_text("utf-8"))["model"]
+        assert json.loads(remote["audit.json"])["distillation"]["teacher"] == taught
+        assert (
+            f"## Distillation\n\nThis model is smaller and faster than the run that taught it: model `{taught[:16]}`"
+            in (remote["README.md"].decode("utf-8"))
+        )
+        assert Extractor.from_pretrained(pushed)(TEXT) == Extractor.from_pretrained(run)(TEXT)
+        assert verify(pushed).same
