@@ -304,6 +304,15 @@ def test_strict_keeps_what_was_written_before(untrained, home, capsys):
     assert "going on after" in capsys.readouterr().err
 
 
+def test_overwriting_forgets_the_unfinished_job_at_once(untrained, home, monkeypatch):
+    interrupt(untrained, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", None)
+        with pytest.raises(TypeError):
+            extract(untrained, ["inbox"], "findings.jsonl", overwrite=True)
+    assert os.listdir() == ["inbox"]
+
+
 def test_two_jobs_do_not_write_one_output(untrained, home):
     from electra_ie.common.files import locked
 

@@ -33,7 +33,7 @@ from electra_ie.inference.jobs.journal import ERRORS, FINDINGS, MANIFEST, TEXTS,
 from electra_ie.inference.jobs.kinds import is_converted
 from electra_ie.inference.jobs.manifest import OVERWRITE, Manifest
 from electra_ie.inference.jobs.own_files import errors_file, job_folder, manifest_file, texts_file
-from electra_ie.inference.jobs.workers import Records, extract_here, extract_in_processes
+from electra_ie.inference.jobs.workers import Records, extract_here, extract_in_processes, load_extractor
 from electra_ie.inference.jobs.writers import HEADER, csv_lines, json_line, write_csv, write_parquet
 
 if TYPE_CHECKING:  # it loads torch
@@ -79,9 +79,7 @@ class Job:
 
     def load(self) -> Extractor:
         """Load the extractor. Raises UserError for a filter that does not fit it."""
-        from electra_ie.inference.extractor import Extractor
-
-        extractor = Extractor.from_pretrained(self.run)
+        extractor = load_extractor(self.run)
         self.filters.check(extractor.fields)
         return extractor
 
@@ -183,6 +181,8 @@ def _extract_locked(job: Job, output: Path, folder: Path) -> Extraction:
         if before.finished and not before.inputs["standard_input"] and _is_there(before, output):
             notice(f"{output}: written already, from the same inputs by the same model. --overwrite writes it anew.")
             return _counts_of(before, output)
+    if begun is None:
+        _empty(folder)  # its manifest would describe files that this job writes
     try:
         return _run(job, extractor, begun or now, output, folder)
     except BaseException:
@@ -263,7 +263,7 @@ def _replay(
         UserError: The content is not the same as before.
     """
     digest, read = "", 0
-    with (folder / FINDINGS).open(encoding="utf-8") if manifest.chunks else nullcontext(()) as found:
+    with (folder / FINDINGS).open("rb") if manifest.chunks else nullcontext(()) as found:
         lines = iter(found)
         for chunk in islice(chunks, manifest.chunks):
             digest = chunk.chained(digest)

@@ -25,6 +25,13 @@ AHEAD = 2
 """The chunks that wait, besides one for each process, so that no process waits for a chunk."""
 
 
+def load_extractor(run: Path) -> Extractor:
+    """Load the extractor of a run."""
+    from electra_ie.inference.extractor import Extractor
+
+    return Extractor.from_pretrained(run)
+
+
 def extract_here(
     extractor: Extractor, chunks: Iterator[Chunk], report: Callable[[Chunk, int], None]
 ) -> Generator[tuple[Chunk, Records], None, None]:
@@ -86,9 +93,7 @@ def _load(run: str, threads: int) -> None:
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # before the library that reads it is imported
-    from electra_ie.inference.extractor import Extractor
-
-    _extractor = Extractor.from_pretrained(run)
+    _extractor = load_extractor(Path(run))
 
 
 def _end_with(parent: Any) -> None:
