@@ -172,6 +172,8 @@ def extract_to_file(job: Job, output: Path) -> Extraction:
 
 def _extract_locked(job: Job, output: Path, folder: Path) -> Extraction:
     _move(folder, output)
+    if not (folder / MANIFEST).exists():
+        _empty(folder)  # of a job that was killed before its first commit, or after its last file was moved
     extractor = job.load()
     now = Manifest(package_version(), extractor.model, job.options(), asdict(job.inbox.fingerprint()))
     begun = None if job.overwrite else Manifest.read(folder / MANIFEST)
