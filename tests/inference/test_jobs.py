@@ -157,7 +157,7 @@ def test_process_killed_at_random_moments_goes_on_to_the_same_bytes(untrained, t
     shutil.copytree(tmp_path / "inbox", tmp_path / "whole" / "inbox")
     monkeypatch.chdir(tmp_path / "whole")
     arguments = ["-c", SCRIPT, "extract", str(untrained), "inbox", "-o", "findings.jsonl", "--html", "page.html"]
-    assert processes.run(arguments)[0] == 3
+    assert processes.run(arguments).code == 3
     monkeypatch.chdir(tmp_path)
     draw, manifest = random.Random(8), tmp_path / ".findings.jsonl.job" / "manifest.json"
     for _ in range(kills):
@@ -174,7 +174,7 @@ def test_process_killed_at_random_moments_goes_on_to_the_same_bytes(untrained, t
         process.join()
         assert process.exitcode == -signal.SIGKILL, (tmp_path / "messages").read_text("utf-8")
         assert not (tmp_path / "findings.jsonl").exists()
-    assert processes.run(arguments)[0] == 3
+    assert processes.run(arguments).code == 3
     written, whole = files_of(tmp_path), files_of(tmp_path / "whole")
     assert {name: content for name, content in written.items() if name in whole} == whole
     assert sorted(os.listdir()) == sorted(["inbox", "messages", "whole", *whole])
