@@ -24,7 +24,7 @@ WITHOUT_TORCH = (
     "common.processes", "common.progress", "common.randomness", "common.text_files", "common.yaml_source", "config.base", "config.distill", "config.train", "config.pretrain", "data.document", "data.fields",
     "formats", "formats.conversion", "formats.detection", "formats.preannotations", "cli.formats", "data.task_init", "data.hints", "data.hints_yaml", "data.hint_scores",
     "data.bio", "data.readers", "data.task", "data.task_yaml", "data.in_memory", "data.label_budget", "data.dataset_card", "metrics", "runs.layout",
-    "runs.hub_dataset_card", "inference.html_report", "inference.inputs", "cli.tables", "cli.listing", "cli.settings", "api",
+    "runs.hub_dataset_card", "inference.html_report", "inference.jobs.inputs", "inference.jobs.job", "cli.tables", "cli.listing", "cli.settings", "api",
 )  # fmt: skip
 """Modules that are imported before anything is computed, so that they must load no torch."""
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 from electra_ie.api.outputs import check_outputs, data_files
-from electra_ie.common.errors import MAX_SHOWN, UserError, raise_error
-from electra_ie.common.escaping import escape_json
-from electra_ie.common.files import atomic_path, descriptors, refuse_overwriting, write
+from electra_ie.common.errors import raise_error
+from electra_ie.common.files import descriptors, refuse_overwriting, write
 from electra_ie.common.hub_client import parse_hub_name
-from electra_ie.common.logs import notice
-from electra_ie.common.progress import progress
 from electra_ie.data.in_memory import InMemory
 from electra_ie.data.task import Task
-from electra_ie.inference.html_report import Page
-from electra_ie.inference.inputs import Inbox
+from electra_ie.inference.jobs.counts import Extraction
+from electra_ie.inference.jobs.filters import Filters
+from electra_ie.inference.jobs.inputs import Inbox
+from electra_ie.inference.jobs.job import Job, extract_to_file, extract_to_stream
+from electra_ie.inference.jobs.own_files import errors_file, manifest_file, texts_file
+from electra_ie.inference.jobs.writers import format_of
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.layout import read_scores
 
@@ -29,21 +29,6 @@ if TYPE_CHECKING:  # these load torch: each function imports what it needs
     from electra_ie.runs.provenance import Verification
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-LISTED = 100
-"""The number of unreadable inputs that are named one by one. Of the others only the number is printed."""
-
-
-class Extraction(dict[str, int]):
-    """The counts of an extraction: `documents`, `characters`, `windows` and `findings`.
-
-    Attributes:
-        faults: A UserError for each file, record or rest of a table that could not be read and was left out.
-    """
-
-    def __init__(self) -> None:
-        """Set all counts to 0."""
-        super().__init__(dict.fromkeys(("documents", "characters", "windows", "findings"), 0))
-        self.faults: list[UserError] = []
 
 
 def evaluate(
@@ -88,7 +73,7 @@ def evaluate(
     return SplitScores.of(scores)
 
 
-def extract(
+def extract(  # noqa: PLR0913 - the options of a public function, all but four by keyword
     run: str | os.PathLike[str],
     paths: Paths,
     output: str | os.PathLike[str] | TextIO,
@@ -97,63 +82,59 @@ def extract(
     text: str | None = None,
     id: str | None = None,
     strict: bool = False,
+    format: str | None = None,
+    labels: Sequence[str] = (),
+    min_score: float = 0.0,
+    overwrite: bool = False,
+    processes: int = 1,
 ) -> Extraction:
-    """Extract findings from files and write them as JSON lines, one per document.
+    """Extract findings from files and write them, with a manifest that says what was read by which model.
 
-    Documents are streamed: only the memory for their ids grows with their number.
+    Documents are streamed. If the same call was interrupted, it goes on where that ended; if it is finished, nothing is
+    done.
 
     Args:
         run: A folder, or `ORG/NAME[@REVISION]` on the Hub.
-        paths: Text files, tables (.csv, .tsv), .jsonl files, folders, or `-` for standard input (see
-            `inference.inputs.Inbox`).
-        output: A path, or an open text file.
+        paths: Files, folders, patterns such as `inbox/**/*.pdf`, or `-` for standard input (see
+            `inference.jobs.inputs.Inbox`).
+        output: A path, or an open text file, which gets no manifest.
         html: A path for an HTML page with the findings highlighted.
         text: The key or column of the text (default: as in the run's task).
         id: The key or column of the id (default: as in the run's task).
         strict: Raise the first fault in an input, instead of leaving the input out.
+        format: `jsonl`, `csv` or `parquet` (default: by the ending of the output, else `jsonl`).
+        labels: Only findings with one of these labels.
+        min_score: Only findings with at least this score.
+        overwrite: Begin anew if the output was begun or written, also by another model or from other inputs.
+        processes: The number of processes that extract. Each loads the run.
 
     Returns:
         The counts, and the faults of the inputs that were left out. Each of them is also logged.
 
     Raises:
-        UserError: A path does not exist, an output is also an input, or no input can be read. Nothing has been written.
+        UserError: A path does not exist, an output is also an input, no input can be read, or the output is that of
+            another model, other options or other inputs. Nothing has been written.
     """
-    from electra_ie.inference.extractor import Extractor
     from electra_ie.runs.layout import load_task
 
     files = [Path(file) for file in (output, html) if isinstance(file, (str, os.PathLike))]
     check_outputs(files)
+    target = Path(output) if isinstance(output, (str, os.PathLike)) else None
+    written, filters = format_of(target, format), Filters(tuple(labels), min_score)
     folder = run_folder(run)
     task = load_task(folder)
     inbox = Inbox(_listed(paths), task, text, id)
+    beside = [errors_file(target), texts_file(target), manifest_file(target)] if target else []
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
-    refuse_overwriting([*files, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
-    extractor = Extractor.from_pretrained(folder)
-    counts = Extraction()
-
-    def fail(fault: UserError) -> None:
-        if strict:
-            raise fault
-        counts.faults.append(fault.with_traceback(None))  # a traceback would keep the text in memory
-
-    with ExitStack() as stack:
-        lines = stack.enter_context(_stream(Path(output))) if isinstance(output, (str, os.PathLike)) else output
-        kinds = {field.name: field.kind for field in extractor.fields}
-        page = stack.enter_context(Page(html, _title(task, run), kinds)) if html else None
-        report = stack.enter_context(progress(None, "extracting", unit="documents"))
-        for result in extractor.read(inbox.read(fail)):
-            record = result.record()
-            lines.write(escape_json(json.dumps(record, ensure_ascii=False)) + "\n")
-            if page:
-                page.add({**record, "file": inbox.shown(record["file"])}, result.document.text)
-            counts["documents"] += 1
-            counts["findings"] += len(result.findings)
-            counts["characters"] += record["characters"]
-            counts["windows"] += result.windows
-            report(counts["documents"])
-        _refuse_nothing(counts)
-    _report_faults(counts.faults)
-    return counts
+    refuse_overwriting([*files, *beside, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
+    page, title, keys = (Path(html) if html else None), _title(task, run), {"text": text, "id": id}
+    job = Job(folder, inbox, written, filters, page, title, strict, overwrite, processes, keys)
+    if target is None:
+        return extract_to_stream(job, cast(TextIO, output))
+    if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
+        with target.open("w", encoding="utf-8", newline="\n") as stream:
+            return extract_to_stream(job, stream)
+    return extract_to_file(job, target)
 
 
 def suggest(
@@ -217,17 +198,6 @@ def _listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:
     return [paths] if isinstance(paths, str | os.PathLike) else paths
 
 
-@contextmanager
-def _stream(path: Path) -> Iterator[TextIO]:
-    """Open a text file for writing that replaces `path` once it is complete, and is deleted after an error."""
-    if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
-        with path.open("w", encoding="utf-8", newline="\n") as stream:
-            yield stream
-        return
-    with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
-        yield stream
-
-
 def _own_files(run: Path) -> list[Path]:
     """Return the files of a run: models, settings and results."""
     from electra_ie.runs.upload import run_path_field
@@ -239,23 +209,3 @@ def _title(task: Task, run: str | os.PathLike[str]) -> str:
     """Return the title of an HTML page. An absolute path of a run is shortened to its last part."""
     name = Path(run).name if os.path.isabs(run) else os.fspath(run)
     return f"{task.name}: findings of {name}"
-
-
-def _refuse_nothing(counts: Extraction) -> None:
-    """Raise UserError if inputs could not be read and no document was."""
-    faults = counts.faults
-    if counts["documents"] or not faults:
-        return
-    if len(faults) == 1:
-        raise faults[0]
-    first = f". The first {MAX_SHOWN}:" if len(faults) > MAX_SHOWN else ":"
-    message = f"none of {len(faults):,} inputs could be read; nothing is written{first}"
-    raise UserError(message, errors=faults[:MAX_SHOWN])
-
-
-def _report_faults(faults: Sequence[UserError]) -> None:
-    """Log what could not be read, one line each."""
-    for fault in faults[:LISTED]:
-        notice(str(fault))
-    if len(faults) > LISTED:
-        notice(f"... and {len(faults) - LISTED:,} more that could not be read.")

@@ -34,8 +34,9 @@ def extract(
         list[str],
         typer.Argument(
             metavar="PATH",
-            help="Text files, .jsonl, .csv and .tsv files, folders, or - for standard input. In a folder all .txt and "
-            ".jsonl files are read, and tables if the run was trained on tables.",
+            help="Text files, .jsonl, .csv, .tsv and .parquet files, HTML and PDF files, folders, patterns in quotes "
+            "such as 'inbox/**/*.pdf', or - for standard input. In a folder all .txt and .jsonl files are read, and "
+            "tables if the run was trained on tables.",
             show_default=False,
         ),
     ],
@@ -45,7 +46,7 @@ def extract(
             "--output",
             "-o",
             metavar="FILE",
-            help="File for the findings, one JSON line per document [default: standard output].",
+            help="File for the findings [default: standard output]. An interrupted job goes on.",
             show_default=False,
         ),
     ] = None,
@@ -57,7 +58,7 @@ def extract(
         str | None,
         typer.Option(
             metavar="KEY",
-            help="Key or column of the text in .jsonl, .csv and .tsv [default: as in the run's task.yaml].",
+            help="Key or column of the text in records and tables [default: as in the run's task.yaml].",
             show_default=False,
         ),
     ] = None,
@@ -71,8 +72,36 @@ def extract(
         ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first input that cannot be read.")] = False,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="jsonl, csv or parquet [default: by the ending of the output].",
+            show_default=False,
+        ),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL", help="Write only findings with this label. Can be repeated.", show_default=False),
+    ] = None,
+    min_score: Annotated[
+        float, typer.Option(metavar="SCORE", help="Write only findings with at least this score.")
+    ] = 0.0,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Begin anew, also if the output is that of another model, other options or other inputs.",
+        ),
+    ] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Processes that extract, each with the whole model in memory.")
+    ] = 1,
 ) -> None:
     """Extract findings from texts with a trained run.
+
+    An interrupted job goes on when the same command is given again, and its output is the same.
 
     Exit codes: 0, all inputs were read; 2, an error, nothing was written; 3, done, but some inputs could not be read
     and are listed.
@@ -83,13 +112,25 @@ def extract(
 
     if not output:
         use_utf8()
-    counts = api.extract(run, paths, output or sys.stdout, html, text=text, id=id_, strict=strict)
+    counts = api.extract(
+        run,
+        paths,
+        output or sys.stdout,
+        html,
+        text=text,
+        id=id_,
+        strict=strict,
+        format=format_,
+        labels=label or (),
+        min_score=min_score,
+        overwrite=overwrite,
+        processes=processes,
+    )
     summary = ", ".join(f"{count:,} {name}" for name, count in counts.items()) + (f" -> {output}" if output else "")
-    if not counts.faults:
+    if not counts.failed:
         notice(summary)
         return
-    failed = len(counts.faults)
-    notice(f"{summary}; {failed:,} of {counts['documents'] + failed:,} could not be read")
+    notice(f"{summary}; {counts.failed:,} of {counts['documents'] + counts.failed:,} could not be read")
     raise typer.Exit(3)
 
 

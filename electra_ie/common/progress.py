@@ -74,6 +74,102 @@ def progress(total: int | None, description: str, *, unit: str = "steps", start:
         yield report
 
 
+class DocumentReport(Protocol):
+    """Callback that takes the documents and characters done so far, and the share of the whole, if it is known."""
+
+    def __call__(self, documents: int, characters: int, share: float | None) -> None:
+        """Show that so much is done."""
+
+
+@contextmanager
+def document_progress(description: str, documents: int = 0, characters: int = 0) -> Iterator[DocumentReport]:
+    """Show documents, characters a second and the time left on standard error.
+
+    On a terminal it is a bar; elsewhere a line for about every tenth of the whole or, if its size is unknown, each time
+    the number of documents has doubled. The arguments are the counts that an earlier, interrupted job had reached.
+    """
+    pace = _Pace(escape_controls(description), characters)
+    if not is_main_process():
+        yield lambda documents, characters, share: None
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        with _pace_bar() as bar:
+            task = bar.add_task(pace.description, total=None, values="")
+
+            def report(documents: int, characters: int, share: float | None) -> None:
+                values = pace.values(documents, characters, share)
+                bar.update(task, total=None if share is None else 1.0, completed=share or 0.0, values=values)
+
+            yield report
+    else:
+        lines = _PaceLines(pace, documents)
+        yield lines
+        lines.finish()
+
+
+class _Pace:
+    """The speed of a job and the time that is left, from when it began or went on."""
+
+    def __init__(self, description: str, characters: int) -> None:
+        self.description, self.first = description, characters
+        self.first_share: float | None = None
+        self.start_time = time.monotonic()
+
+    def values(self, documents: int, characters: int, share: float | None) -> str:
+        """Return documents, characters a second, and the time left."""
+        seconds = max(time.monotonic() - self.start_time, 1e-3)
+        shown = f"{documents:,} documents, {(characters - self.first) / seconds:,.0f} characters/s"
+        if share is None:
+            return shown
+        if self.first_share is None:  # of the first report, since an earlier job may have done a part
+            self.first_share = share if self.first else 0.0
+        done = share - self.first_share
+        return f"{shown}, {_duration(seconds * (1 - share) / done)} left" if done > 0 and share < 1 else shown
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours} h {minutes_left:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+class _PaceLines:
+    """Progress of a job as plain lines on standard error."""
+
+    def __init__(self, pace: _Pace, documents: int) -> None:
+        self.pace, self.next, self.tenth = pace, max(1, 2 * documents), 0
+        self.last: tuple[int, int, float | None] | None = None
+
+    def __call__(self, documents: int, characters: int, share: float | None) -> None:
+        self.last = (documents, characters, share)
+        tenth = int(10 * share) if share is not None else 0
+        if tenth > self.tenth or (share is None and documents >= self.next):
+            self.tenth, self.next = tenth, 2 * documents
+            self._print()
+
+    def finish(self) -> None:
+        """Print the last counts, unless they have been printed."""
+        if self.last is not None:
+            self._print()
+
+    def _print(self) -> None:
+        assert self.last is not None
+        seconds = time.monotonic() - self.pace.start_time
+        print(f"{self.pace.description}: {self.pace.values(*self.last)}, {seconds:.0f} s", file=sys.stderr, flush=True)
+        self.last = None
+
+
+def _pace_bar() -> Progress:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[values]}", style="cyan", markup=False),
+        TimeElapsedColumn(),
+        console=_console(sys.stderr),
+    )
+
+
 def _bar(unit: str) -> Progress:
     from rich.progress import (
         BarColumn,
@@ -86,7 +182,7 @@ def _bar(unit: str) -> Progress:
 
     return Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=30),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn(unit, markup=False),
         TextColumn("{task.fields[values]}", style="cyan", markup=False),

@@ -20,6 +20,11 @@ UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 """The byte order marks of UTF-16."""
 LINE = re.compile(rb"[^\r\n]*(?:\r+\n|\r|\n)|[^\r\n]+")
 """A line and its end: LF, CRLF, CR (old Macs), or CR CR LF (a file that was converted twice)."""
+LINE_END = re.compile(rb"\r+\n|\r|\n")
+MAX_LINE = 2**25
+"""The most bytes of a line: 32 MiB. A longer one is an error, since a file without line ends would fill the memory."""
+BLOCK = 2**20
+"""The bytes of a long line that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +132,19 @@ def read_text(path: Path) -> str:
 def lines(path: Path, on_error: OnError = raise_error) -> Iterator[tuple[int, str]]:
     """Yield the lines of a file with their numbers (from 1) and line ends, without a leading byte order mark.
 
-    A `.gz` is decompressed. One block of the file is in memory at a time.
+    A `.gz` is decompressed. One line of the file is in memory at a time.
 
     Args:
         path: the file.
-        on_error: called for each line that is not UTF-8 text; the next line follows if it does not raise.
+        on_error: called for each line that is not UTF-8 text or is longer than `MAX_LINE`; the next line follows if it
+            does not raise.
     """
-    with reading(path), _open(path) as file:
-        for number, raw in enumerate((raw for part in file for raw in LINE.findall(part)), start=1):
+    with reading(path), open_bytes(path) as file:
+        for number, raw in enumerate(_raw_lines(file), start=1):
+            if raw is None:
+                message, remedy = f"this line has more than {MAX_LINE // 2**20} MiB.", "Divide it into several records."
+                on_error(UserError(message, file=path, line=number, remedy=remedy))
+                continue
             try:
                 line = decode(raw.removeprefix(UTF_8_MARK) if number == 1 else raw, path, number)
             except UserError as error:
@@ -145,7 +155,35 @@ def lines(path: Path, on_error: OnError = raise_error) -> Iterator[tuple[int, st
             yield number, line
 
 
-def _open(path: Path) -> BinaryIO:
+def _raw_lines(file: BinaryIO) -> Iterator[bytes | None]:
+    """Yield the lines of a file with their ends; None for a line that is longer than `MAX_LINE`."""
+    rest = b""
+    while part := file.readline(BLOCK):
+        if not rest and part.endswith(b"\n"):
+            yield from LINE.findall(part)
+            continue
+        rest += part
+        # A CR at the end may be followed by the LF that belongs to it.
+        before_end = rest.rstrip(b"\r")
+        end = len(rest) if part.endswith(b"\n") else max(before_end.rfind(b"\n"), before_end.rfind(b"\r")) + 1
+        yield from (line if len(line) <= MAX_LINE else None for line in LINE.findall(rest[:end]))
+        rest = rest[end:]
+        if len(rest) > MAX_LINE:
+            yield None
+            rest = _after_line(file)
+    yield from LINE.findall(rest)
+
+
+def _after_line(file: BinaryIO) -> bytes:
+    """Read to the end of a line, and return what is read of the next one."""
+    while part := file.readline(BLOCK):
+        if match := LINE_END.search(part):
+            return part[match.end() :]
+    return b""
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """Open a file for reading; a `.gz` is decompressed."""
     return cast(BinaryIO, gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from electra_ie.cli import tables
 from electra_ie.common.escaping import escape_controls
 from electra_ie.common.logs import notice
-from electra_ie.common.progress import progress
+from electra_ie.common.progress import document_progress, progress
 
 EVIL = "\x1b[31m[bold]red[/bold]\x1b]0;title\x07\r\n\x9b2J \u202etxt\u2066 \x00\x7f \ud800"
 
@@ -128,6 +128,38 @@ def test_progress_without_a_total(capsys):
             report(done)
     counts = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
     assert counts == ["1", "2", "4", "8", "16", "32", "64", "100"]
+
+
+def test_progress_of_documents_shows_speed_and_time_left(capsys, monkeypatch):
+    """After an interruption, only what this process has done counts for the speed and the time left."""
+    now = iter([0.0, 0.0, 0.0, 60.0, 60.0, 7260.0, 7260.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(now, 7260.0))
+    with document_progress("extracting", documents=1000, characters=50_000) as report:
+        report(1000, 50_000, 0.1)
+        report(1200, 110_000, 0.2)
+        report(3000, 2_228_000, 1.0)
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert first.startswith("extracting: 1,000 documents, 0 characters/s, ")
+    assert second == "extracting: 1,200 documents, 1,000 characters/s, 8 min 00 s left, 60 s"
+    assert third == "extracting: 3,000 documents, 300 characters/s, 7260 s"
+
+
+def test_progress_of_documents_without_a_known_size(capsys):
+    with document_progress("extracting") as report:
+        for done in range(1, 101):
+            report(done, 10 * done, None)
+    counts = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
+    assert counts == ["1", "2", "4", "8", "16", "32", "64", "100"]
+
+
+def test_progress_of_documents_on_a_terminal_is_a_bar(capsys, terminal):
+    terminal("stderr")
+    with document_progress("extracting [b]") as report:
+        report(1500, 10_000, 0.5)
+    err = capsys.readouterr().err
+    assert (
+        "extracting [b]" in err and "1,500 documents" in err and "characters/s" in err and "left" in err and "━" in err
+    )
 
 
 def test_progress_on_a_terminal_is_a_bar(capsys, terminal):

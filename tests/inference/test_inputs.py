@@ -18,7 +18,8 @@ from electra_ie import Extractor, Task, UserError, compare, evaluate, extract, p
 from electra_ie.cli.app import main
 from electra_ie.common.folders import walk
 from electra_ie.data.readers import READERS, read_unlabeled
-from electra_ie.inference.inputs import NOT_TEXT, Inbox
+from electra_ie.inference.jobs.inputs import Inbox
+from electra_ie.inference.jobs.kinds import NOT_TEXT
 from electra_ie.pretraining import corpus_reader
 
 TEXT = "invoice goods Arden paid 5.975,74 later than monday."
@@ -244,7 +245,7 @@ def test_table_is_read_by_rows(at_home, task_of_lines, task_of_rows, capsys):
     assert documents(task_of_lines, "inbox") == ([("a.txt", "A")], []), (
         "tables in a folder are read only for tasks of tables"
     )
-    assert "left out: 3 files with an ending other than .txt or .jsonl." in capsys.readouterr().err
+    assert "left out: 3 files with an ending other than .txt, .jsonl, .txt.gz or .jsonl.gz." in capsys.readouterr().err
     texts, (fault,) = documents(task_of_rows, "inbox")
     assert texts == [("a.txt", "A"), ("9", "Paid")]
     assert fault.startswith("inbox/m.csv:1: there is no column")
@@ -348,7 +349,9 @@ def test_no_readable_input_is_an_error(run, inbox, monkeypatch, capsys):
         assert len(paths) == 1 or [line.split(": ")[0] for line in lines[-2:]] == ["inbox/m.txt:1", "inbox/gone.txt"]
     (inbox.parent / "empty" / ".hidden").mkdir(parents=True)
     assert command(monkeypatch, "extract", run, "empty") == 2
-    message = "empty: there is no .txt or .jsonl in this folder (left out: 1 hidden file or folder)."
+    message = (
+        "empty: there is no .txt, .jsonl, .txt.gz or .jsonl.gz in this folder (left out: 1 hidden file or folder)."
+    )
     assert message in capsys.readouterr().err
     assert sorted(os.listdir()) == ["empty", "inbox", "memos.json"]
 
@@ -429,11 +432,11 @@ def test_scores_are_not_written_over_the_data(task, run, tmp_path, monkeypatch, 
 def test_outputs_and_earlier_findings_in_the_input_folder_are_not_read(run, at_home, capsys):
     put(at_home / "inbox" / "a.txt")
     for _ in range(2):
-        assert extract(run, ["inbox"], "inbox/findings.jsonl", "inbox/page.html")["documents"] == 1
+        assert extract(run, ["inbox"], "inbox/findings.jsonl", "inbox/page.html", overwrite=True)["documents"] == 1
     assert "warning: left out: 1 file of findings, written by extract." in capsys.readouterr().err
     assert [record["id"] for record in read(Path("inbox/findings.jsonl"))] == ["a.txt"]
     (at_home / "inbox" / "a.txt").unlink()
-    with pytest.raises(UserError, match="there is no .txt or .jsonl in this folder"):
+    with pytest.raises(UserError, match="there is no .txt, .jsonl, .txt.gz or .jsonl.gz in this folder"):
         extract(run, ["inbox"], "findings.jsonl")
 
 
@@ -486,7 +489,7 @@ def test_report_shows_paths_as_they_were_given(run, at_home, named, shown):
     )
     (at_home / "runs").mkdir()
     (at_home / "runs" / "own").symlink_to(run)
-    extract("runs/own", ["inbox"], "findings.jsonl", "page.html")
+    extract("runs/own", ["inbox"], "findings.jsonl", "page.html", overwrite=True)
     assert "<title>three_kinds: findings of runs/own</title>" in Path("page.html").read_text("utf-8")
 
 
@@ -534,5 +537,5 @@ def test_quoted_cell_over_several_rows_is_a_fault_of_extract(run, at_home, monke
     put(at_home / "good.csv", 'id,text\n1,"Dear Anna,\nplease, pay\nsoon"\n4,x\n')
     assert command(monkeypatch, "extract", run, "sw.csv", "-o", "out.jsonl") == 3
     assert "sw.csv:2: a quote opens a cell of 3 lines" in capsys.readouterr().err
-    assert command(monkeypatch, "extract", run, "good.csv", "-o", "out.jsonl") == 0
-    assert len(read(at_home / "out.jsonl")) == 2
+    assert command(monkeypatch, "extract", run, "good.csv", "-o", "good.jsonl") == 0
+    assert len(read(at_home / "good.jsonl")) == 2

@@ -14,8 +14,9 @@ from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, lines
 from electra_ie.formats.parts.options import Option
 
-MAX_CELL = 2**31 - 1
-"""Limit of the csv module on the characters of a cell; its default of 131,072 is too small for documents."""
+MAX_CELL = 2**25
+"""Limit of the csv module on the characters of a cell; its default of 131,072 is too small for documents, and with
+no limit a quote that is not closed would take the rest of the file into memory."""
 DELIMITERS = ",;\t|"
 NO_QUOTES = "If quotes are ordinary characters in this file, set the option quotes: false."
 QUOTED_CELL = re.compile(r'"[^"]*(?:""[^"]*)+"')

@@ -19,14 +19,18 @@ class RecordIds:
     def add(self, id: str, source: SourceLine) -> None:
         """Add the id of a record. Raises UserError if another record has it."""
         first = self._first.setdefault(id, source)
-        if not id or first is source:
-            return
-        if first.file != source.file:
-            remedy = "Give each record its own id, or if the records have no ids, each file its own name."
-            raise source.error(f'the id "{id}" is also that of {first}.', remedy)
-        other = f"of {first.within}" if first.line != source.line else "of a record before"  # all in one line
-        remedy = "Give each record its own id, or remove the record that is there twice."
-        raise source.error(f'the id "{id}" is also that {other}.', remedy)
+        if id and first is not source:
+            raise repeated(id, first, source)
+
+
+def repeated(id: str, first: SourceLine, source: SourceLine) -> UserError:
+    """Return the error of a record with the id of another, the first one."""
+    if first.file != source.file:
+        remedy = "Give each record its own id, or if the records have no ids, each file its own name."
+        return source.error(f'the id "{id}" is also that of {first}.', remedy)
+    other = f"of {first.within}" if first.line != source.line else "of a record before"  # all in one line
+    remedy = "Give each record its own id, or remove the record that is there twice."
+    return source.error(f'the id "{id}" is also that {other}.', remedy)
 
 
 def refuse_repeated(documents: Iterable[AnnotatedDocument], path: Path) -> None:

@@ -1,0 +1,89 @@
+"""The counts of an extraction, and the inputs that could not be read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from electra_ie.common.errors import MAX_SHOWN, UserError
+from electra_ie.common.logs import notice
+from electra_ie.common.text_files import escape_undecodable
+from electra_ie.inference.jobs.chunks import Chunk
+from electra_ie.inference.jobs.filters import Filters
+
+LISTED = 100
+"""The number of unreadable inputs that are named one by one. Of the others only the number is printed."""
+KEPT = 1000
+"""The number of unreadable inputs that are kept in memory."""
+
+
+class Extraction(dict[str, int]):
+    """The counts of an extraction: `documents`, `characters`, `windows` and `findings`.
+
+    Attributes:
+        faults: A UserError for each file, record or rest of a table that could not be read and was left out; the first
+            1,000 of them.
+        failed: The number of all.
+        left_out: The number of findings that did not pass the filters.
+    """
+
+    def __init__(self) -> None:
+        """Set all counts to 0."""
+        super().__init__(dict.fromkeys(("documents", "characters", "windows", "findings"), 0))
+        self.faults: list[UserError] = []
+        self.failed = self.left_out = 0
+
+    def all(self) -> dict[str, int]:
+        """Return all counts, as a manifest has them."""
+        return {**self, "left_out": self.left_out, "errors": self.failed}
+
+    def set(self, counts: Mapping[str, int]) -> None:
+        """Set the counts to those of a manifest."""
+        self.update({name: counts[name] for name in self})
+        self.left_out, self.failed = counts["left_out"], counts["errors"]
+
+    def keep(self, faults: Sequence[UserError]) -> None:
+        """Keep inputs that could not be read, without counting them."""
+        self.faults += faults[: KEPT - len(self.faults)]
+
+    def add(self, chunk: Chunk, records: Sequence[dict[str, Any]], filters: Filters) -> None:
+        """Count a chunk, and remove the findings that do not pass the filters from its records."""
+        for record in records:
+            found = record["findings"]
+            record["findings"] = filters.kept(found)
+            self.left_out += len(found) - len(record["findings"])
+            self["findings"] += len(record["findings"])
+            self["windows"] += record["windows"]
+            self["characters"] += record["characters"]
+        self["documents"] += len(records)
+        self.failed += len(chunk.faults)
+        self.keep(chunk.faults)
+
+    def refuse_nothing(self) -> None:
+        """Raise UserError if inputs could not be read and no document was."""
+        if self["documents"] or not self.failed:
+            return
+        if self.failed == 1:
+            raise self.faults[0]
+        first = f". The first {MAX_SHOWN}:" if self.failed > MAX_SHOWN else ":"
+        message = f"none of {self.failed:,} inputs could be read; nothing is written{first}"
+        raise UserError(message, errors=self.faults[:MAX_SHOWN])
+
+    def report(self) -> None:
+        """Log what could not be read, one line each."""
+        for fault in self.faults[:LISTED]:
+            notice(str(fault))
+        if self.failed > LISTED:
+            notice(f"... and {self.failed - LISTED:,} more that could not be read.")
+
+
+def as_record(fault: UserError) -> dict[str, Any]:
+    """Return an input that could not be read as a record of the file of errors."""
+    file = escape_undecodable(os.fspath(fault.file)) if fault.file else None
+    return {"file": file, "line": fault.line, "reason": f"{fault.message} {fault.remedy}".strip()}
+
+
+def from_record(record: Mapping[str, Any]) -> UserError:
+    """Return the error of a record of the file of errors."""
+    return UserError(record["reason"], file=record["file"], line=record["line"])

@@ -1,0 +1,343 @@
+"""A job: documents are read, extracted and written, and what is written is never lost or repeated.
+
+The findings of an output file are collected in a hidden folder beside it, with a manifest that is written every few
+seconds. When all inputs are read, the files are moved to their places. A job that is killed at any moment goes on where
+its manifest says: the inputs are read again up to there, which costs little, and compared by their hash.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from electra_ie.common.errors import UserError
+from electra_ie.common.files import locked
+from electra_ie.common.hashing import of_file, package_version
+from electra_ie.common.logs import notice
+from electra_ie.common.progress import document_progress
+from electra_ie.data.document import Document
+from electra_ie.inference.html_report import Page
+from electra_ie.inference.jobs.chunks import Chunk, read_chunks
+from electra_ie.inference.jobs.counts import KEPT, Extraction, as_record, from_record
+from electra_ie.inference.jobs.filters import Filters
+from electra_ie.inference.jobs.inputs import Inbox
+from electra_ie.inference.jobs.journal import ERRORS, FINDINGS, MANIFEST, TEXTS, Journal, writing
+from electra_ie.inference.jobs.kinds import is_converted
+from electra_ie.inference.jobs.manifest import OVERWRITE, Manifest
+from electra_ie.inference.jobs.own_files import errors_file, job_folder, manifest_file, texts_file
+from electra_ie.inference.jobs.workers import Records, extract_here, extract_in_processes, load_extractor
+from electra_ie.inference.jobs.writers import HEADER, csv_lines, json_line, write_csv, write_parquet
+
+if TYPE_CHECKING:  # it loads torch
+    from electra_ie.inference.extractor import Extractor
+
+Add = Callable[[Mapping[str, Any], Document], None]
+"""Adds a record and its document to the HTML page."""
+COMMIT_SECONDS = 5.0
+"""The time after which what is written is committed: what a killed job may have to do again."""
+GO_ON = "Then give the same command again: it goes on where this one ended."
+SPACE = f"Free some space, or change its permissions. {GO_ON}"
+MADE = {"csv": write_csv, "parquet": write_parquet}
+"""The formats that are made of the JSON lines at the end."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is extracted, and how.
+
+    Attributes:
+        run: The folder of the run.
+        inbox: The inputs.
+        format: A format of `writers.FORMATS`.
+        filters: The findings to write.
+        html: The HTML page, or None.
+        title: Its title.
+        strict: The first input that cannot be read is an error.
+        overwrite: Begin anew, whatever there is.
+        processes: The number of processes.
+        keys: The names of the keys of text and id, if they are given.
+    """
+
+    run: Path
+    inbox: Inbox
+    format: str = "jsonl"
+    filters: Filters = Filters()
+    html: Path | None = None
+    title: str = ""
+    strict: bool = False
+    overwrite: bool = False
+    processes: int = 1
+    keys: Mapping[str, str | None] = field(default_factory=dict)
+
+    def load(self) -> Extractor:
+        """Load the extractor. Raises UserError for a filter that does not fit it."""
+        extractor = load_extractor(self.run)
+        self.filters.check(extractor.fields)
+        return extractor
+
+    def options(self) -> dict[str, Any]:
+        """Return what decides the content of the outputs besides model and inputs."""
+        own = {"format": self.format, "labels": list(self.filters.labels), "min_score": self.filters.min_score}
+        return {**own, **self.keys, "html": [str(self.html), self.title] if self.html else None}
+
+    @contextmanager
+    def page(self, extractor: Extractor) -> Iterator[Add]:
+        """Open the HTML page, and yield a function that adds a document to it."""
+        if self.html is None:
+            yield lambda record, document: None
+            return
+        html, kinds = self.html, {each.name: each.kind for each in extractor.fields}
+        with Page(html, self.title, kinds) as page:
+
+            def add(record: Mapping[str, Any], document: Document) -> None:
+                with writing(html, SPACE):
+                    page.add({**record, "file": self.inbox.shown(record["file"])}, document.text)
+
+            yield add
+
+    def extracted(
+        self, extractor: Extractor, chunks: Iterator[Chunk], counts: Extraction
+    ) -> Generator[tuple[Chunk, Records], None, None]:
+        """Yield each chunk with its filtered records, count them, and show the progress."""
+        total = self.inbox.fingerprint().bytes
+        begun = [counts["documents"], counts["characters"], 0.0]
+
+        with document_progress("extracting", counts["documents"], counts["characters"]) as show:
+
+            def report(chunk: Chunk, characters: int) -> None:
+                part = characters / max(chunk.characters, 1)
+                share = (begun[2] + part * (chunk.position - begun[2])) / total if total else None
+                show(begun[0] + round(part * len(chunk.documents)), begun[1] + characters, share)
+
+            if self.processes > 1:
+                results = extract_in_processes(self.run, self.processes, chunks, report)
+            else:
+                results = extract_here(extractor, chunks, report)
+            with closing(results):
+                for chunk, records in results:
+                    counts.add(chunk, records, self.filters)
+                    begun[:] = [counts["documents"], counts["characters"], chunk.position]
+                    yield chunk, records
+
+
+def extract_to_stream(job: Job, stream: TextIO) -> Extraction:
+    """Write findings to an open text file. Nothing is kept besides: what cannot be read is logged.
+
+    Raises:
+        UserError: Nothing can be read, or with `strict` something; what was written before stays.
+    """
+    if job.format == "parquet":
+        raise UserError("Parquet is not written to standard output or a pipe.", remedy="Give a file with --output.")
+    if any(is_converted(file.name) for file in job.inbox.files):
+        message = "the text that is made of HTML and PDF files is kept beside the findings."
+        raise UserError(message, remedy="Give a file for the findings with --output.")
+    extractor, counts = job.load(), Extraction()
+    line = csv_lines if job.format == "csv" else json_line
+    extracted = job.extracted(extractor, read_chunks(job.inbox, job.strict), counts)
+    with job.page(extractor) as add_to_page, closing(extracted):
+        for chunk, records in extracted:
+            if job.format == "csv" and counts["documents"] == len(records):
+                stream.write(HEADER)
+            for record, document in zip(records, chunk.documents, strict=True):
+                stream.write(line(record))
+                add_to_page(record, document)
+        counts.refuse_nothing()
+    counts.report()
+    return counts
+
+
+def extract_to_file(job: Job, output: Path) -> Extraction:
+    """Write findings to a file, going on where an unfinished job with the same command ended.
+
+    Raises:
+        UserError: Nothing can be read, or with `strict` something; or the job of this output has another model, other
+            options or other inputs; or something cannot be written. An earlier output is as it was.
+    """
+    folder = job_folder(output)
+    try:
+        with writing(output, SPACE), locked(folder):
+            return _extract_locked(job, output, folder)
+    finally:
+        with suppress(OSError):  # if it is not empty, the job can go on
+            folder.rmdir()
+
+
+def _extract_locked(job: Job, output: Path, folder: Path) -> Extraction:
+    _move(folder, output)
+    if not (folder / MANIFEST).exists():
+        _empty(folder)  # of a job that was killed before its first commit, or after its last file was moved
+    extractor = job.load()
+    now = Manifest(package_version(), extractor.model, job.options(), asdict(job.inbox.fingerprint()))
+    begun = None if job.overwrite else Manifest.read(folder / MANIFEST)
+    before = begun or (Manifest.read(manifest_file(output)) if output.exists() and not job.overwrite else None)
+    if before is not None:
+        before.check_same(now, output)
+        if before.finished and not before.inputs["standard_input"] and _is_there(before, output):
+            notice(f"{output}: written already, from the same inputs by the same model. --overwrite writes it anew.")
+            return _counts_of(before, output)
+    if begun is None:
+        _empty(folder)  # its manifest would describe files that this job writes
+    try:
+        return _run(job, extractor, begun or now, output, folder)
+    except BaseException:
+        if (folder / MANIFEST).exists():
+            notice(f"{folder}: keeps what was extracted so far. The same command goes on from there.")
+        else:
+            _empty(folder)
+        raise
+
+
+def _is_there(manifest: Manifest, output: Path) -> bool:
+    """Return whether all files of a finished job are there. Raises UserError if one was changed."""
+    for name, written in manifest.outputs.items():
+        file = output.parent / name
+        if file.exists() and file.stat().st_size != written["bytes"]:
+            raise UserError("this file was changed after extract wrote it.", file=file, remedy=OVERWRITE)
+    return all((output.parent / name).exists() for name in manifest.outputs)
+
+
+def _counts_of(manifest: Manifest, output: Path) -> Extraction:
+    counts = Extraction()
+    counts.set(manifest.counts)
+    with suppress(FileNotFoundError), errors_file(output).open(encoding="utf-8") as lines:
+        counts.faults = [from_record(json.loads(line)) for line in islice(lines, KEPT)]
+    counts.report()
+    return counts
+
+
+def _run(job: Job, extractor: Extractor, manifest: Manifest, output: Path, folder: Path) -> Extraction:
+    """Read and extract what the manifest does not have yet, and write the outputs."""
+    counts, chunks = Extraction(), read_chunks(job.inbox, job.strict)
+    journal, extracted = Journal(folder, manifest.sizes), job.extracted(extractor, chunks, counts)
+    with job.page(extractor) as add_to_page, closing(extracted):
+        journal.check()
+        _replay(chunks, manifest, counts, folder, add_to_page if job.html else None)
+        counts.set(manifest.counts)
+        with journal:
+            _extract_rest(extracted, manifest, counts, journal, folder, add_to_page)
+    _finish(job, manifest, output, folder)
+    counts.report()
+    return counts
+
+
+def _extract_rest(
+    extracted: Iterator[tuple[Chunk, Records]],
+    manifest: Manifest,
+    counts: Extraction,
+    journal: Journal,
+    folder: Path,
+    add_to_page: Add,
+) -> None:
+    """Extract the chunks that the manifest does not have yet, and commit them."""
+    committed = time.monotonic()
+    for chunk, records in extracted:
+        _append(journal, chunk, records)
+        for record, document in zip(records, chunk.documents, strict=True):
+            add_to_page(record, document)
+        manifest.chunks += 1
+        manifest.digest = chunk.chained(manifest.digest)
+        manifest.counts = counts.all()
+        if time.monotonic() - committed >= COMMIT_SECONDS:
+            _commit(manifest, journal, folder)
+            committed = time.monotonic()
+    counts.refuse_nothing()
+    _commit(manifest, journal, folder)
+
+
+def _replay(
+    chunks: Iterator[Chunk],
+    manifest: Manifest,
+    counts: Extraction,
+    folder: Path,
+    add_to_page: Add | None,
+) -> None:
+    """Read the inputs up to where the manifest is, without extracting; add what was found to the HTML page.
+
+    Raises:
+        UserError: The content is not the same as before.
+    """
+    digest, read = "", 0
+    with (folder / FINDINGS).open("rb") if manifest.chunks else nullcontext(()) as found:
+        lines = iter(found)
+        for chunk in islice(chunks, manifest.chunks):
+            digest = chunk.chained(digest)
+            read += 1
+            counts.keep(chunk.faults)
+            for document in chunk.documents if add_to_page else ():
+                add_to_page(json.loads(next(lines)), document)  # type: ignore[misc]
+    if (read, digest) != (manifest.chunks, manifest.digest):
+        message = "the content of the inputs is not what it was when this job began."
+        raise UserError(message, file=folder, remedy="Restore them, or give --overwrite to begin anew.")
+    if read:
+        notice(f"{folder}: going on after {manifest.counts['documents']:,} documents.")
+
+
+def _append(journal: Journal, chunk: Chunk, records: Records) -> None:
+    journal.append(FINDINGS, "".join(map(json_line, records)))
+    journal.append(ERRORS, "".join(json_line(as_record(fault)) for fault in chunk.faults))
+    for document in chunk.documents:
+        if is_converted(document.file):
+            source = {"id": document.id, "file": document.file, "sha256": of_file(Path(document.file))}
+            journal.append(TEXTS, json_line({**source, "text": document.text}))
+
+
+def _commit(manifest: Manifest, journal: Journal, folder: Path) -> None:
+    manifest.sizes = journal.synced()
+    manifest.write(folder / MANIFEST)
+
+
+def _product(format: str) -> str:
+    """Return the name of the findings in the folder of a job."""
+    return FINDINGS if format not in MADE else f"findings.{format}"
+
+
+def _targets(manifest: Manifest, output: Path) -> dict[str, Path]:
+    """Return the place of each file of the folder of a job."""
+    named = {_product(manifest.options["format"]): output}
+    return {**named, ERRORS: errors_file(output), TEXTS: texts_file(output)}
+
+
+def _finish(job: Job, manifest: Manifest, output: Path, folder: Path) -> None:
+    """Write the findings in their format, and move all files to their places."""
+    if job.format in MADE:
+        MADE[job.format](folder / FINDINGS, folder / _product(job.format))
+    files = {folder / name: target.name for name, target in _targets(manifest, output).items()}
+    written = {name: file for file, name in files.items() if name == output.name or file.stat().st_size}
+    if job.html:
+        written[os.path.relpath(job.html, output.parent)] = job.html
+    manifest.outputs = {name: {"bytes": file.stat().st_size, "sha256": of_file(file)} for name, file in written.items()}
+    manifest.finished, manifest.sizes = True, {}
+    manifest.write(folder / MANIFEST)
+    _move(folder, output)
+
+
+def _move(folder: Path, output: Path) -> None:
+    """Move the files of a finished job to their places. It may have been killed while it did so."""
+    manifest = folder / MANIFEST
+    if not manifest.is_file() or not json.loads(manifest.read_text("utf-8")).get("finished"):
+        return
+    finished = Manifest.read(manifest)
+    assert finished is not None
+    for name, target in _targets(finished, output).items():
+        source = folder / name
+        if source.exists() and (target.name in finished.outputs):
+            os.replace(source, target)
+        elif target.name not in finished.outputs:  # that of an earlier job
+            target.unlink(missing_ok=True)
+    os.replace(manifest, manifest_file(output))
+    _empty(folder)
+
+
+def _empty(folder: Path) -> None:
+    """Delete the files of a job, but not its lock."""
+    for file in folder.iterdir():
+        if file.name != ".lock":
+            shutil.rmtree(file) if file.is_dir() else file.unlink()

@@ -1,0 +1,106 @@
+"""Extraction of chunks, in this process or in several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from electra_ie.common.errors import UserError
+from electra_ie.data.document import Document
+from electra_ie.inference.jobs.chunks import Chunk
+
+if TYPE_CHECKING:  # it loads torch
+    from electra_ie.inference.extractor import Extractor
+
+Records = list[dict[str, Any]]
+AHEAD = 2
+"""The chunks that wait, besides one for each process, so that no process waits for a chunk."""
+
+
+def load_extractor(run: Path) -> Extractor:
+    """Load the extractor of a run."""
+    from electra_ie.inference.extractor import Extractor
+
+    return Extractor.from_pretrained(run)
+
+
+def extract_here(
+    extractor: Extractor, chunks: Iterator[Chunk], report: Callable[[Chunk, int], None]
+) -> Generator[tuple[Chunk, Records], None, None]:
+    """Yield each chunk with the records of its documents; `report` is called with the characters done so far of it."""
+    for chunk in chunks:
+        records, characters = [], 0
+        for result in extractor.read(chunk.documents):
+            records.append(result.record())
+            characters += len(result.document.text)
+            report(chunk, characters)
+        yield chunk, records
+
+
+def extract_in_processes(
+    run: Path, number: int, chunks: Iterator[Chunk], report: Callable[[Chunk, int], None]
+) -> Generator[tuple[Chunk, Records], None, None]:
+    """Yield each chunk with its records, in the order of the input, from several processes that each load the run.
+
+    Raises:
+        UserError: A process ended, for example because the memory is full.
+    """
+    threads = max(1, (os.cpu_count() or 1) // number)
+    context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
+    waiting: deque[tuple[Chunk, Future[Records]]] = deque()
+    pool = ProcessPoolExecutor(number, context, _load, (str(run), threads))
+    try:
+        for chunk in chunks:
+            waiting.append((chunk, pool.submit(_records_of, chunk.documents)))
+            if len(waiting) >= number + AHEAD:
+                yield _first(waiting, report)
+        while waiting:
+            yield _first(waiting, report)
+    except BrokenProcessPool:
+        message = f"one of {number} processes ended before its time."
+        remedy = "If the memory is full, give fewer --processes. The same command goes on where this one ended."
+        raise UserError(message, remedy=remedy) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _first(
+    waiting: deque[tuple[Chunk, Future[Records]]], report: Callable[[Chunk, int], None]
+) -> tuple[Chunk, Records]:
+    chunk, future = waiting.popleft()
+    records = future.result()
+    report(chunk, chunk.characters)
+    return chunk, records
+
+
+_extractor: Extractor | None = None
+"""The extractor of a process that `extract_in_processes` started."""
+
+
+def _load(run: str, threads: int) -> None:
+    """Load the extractor of a process, which ends when its parent does, even if that is killed."""
+    global _extractor  # noqa: PLW0603 - an initializer has no other way to leave something for the calls
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C the parent takes care
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # before the library that reads it is imported
+    _extractor = load_extractor(Path(run))
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
+
+
+def _records_of(documents: list[Document]) -> Records:
+    assert _extractor is not None
+    return [result.record() for result in _extractor.read(documents)]

@@ -1,0 +1,86 @@
+"""The formats of findings: JSON lines, in which a job collects them, and CSV and Parquet, which are made of these."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from electra_ie.common.errors import UserError, nearest
+from electra_ie.common.escaping import escape_json
+from electra_ie.inference.jobs.own_files import ROW
+
+FORMATS = ("jsonl", "csv", "parquet")
+FORMULA = tuple("=+-@\t\r\n＝＋－＠'")
+"""The beginnings of cells that a spreadsheet may execute; and the apostrophe, so that one can be removed again."""
+ROWS = 10_000
+"""The documents of a row group of Parquet."""
+HEADER = ",".join(ROW) + "\n"
+
+
+def format_of(output: Path | None, name: str | None) -> str:
+    """Return the format of an output: the one that is named, or that of the file's ending, or JSON lines.
+
+    Raises:
+        UserError: There is no such format.
+    """
+    if name is not None and name not in FORMATS:
+        raise UserError(f'there is no format "{name}" of findings.', remedy=nearest(name, FORMATS))
+    ending = output.suffix.lower().removeprefix(".") if output else ""
+    return name or (ending if ending in FORMATS else "jsonl")
+
+
+def json_line(record: Mapping[str, Any]) -> str:
+    """Return a record as a line of JSON without control characters."""
+    return escape_json(json.dumps(record, ensure_ascii=False)) + "\n"
+
+
+def csv_lines(record: Mapping[str, Any]) -> str:
+    """Return the findings of a document as rows of CSV; a document without findings has one row without them."""
+    text = io.StringIO(newline="")
+    # All texts are quoted: a carriage return would otherwise end a row for a reader, but not for this writer.
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    for finding in record["findings"] or [{}]:
+        cells = {**record, **finding}
+        writer.writerow([_safe(cells.get(name, "")) for name in ROW])
+    return text.getvalue()
+
+
+def _safe(cell: Any) -> Any:
+    """Return a cell that no spreadsheet executes: an apostrophe is put before a text that could be a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+
+def write_csv(lines: Path, target: Path) -> None:
+    """Write findings in JSON lines as CSV, one finding a row."""
+    with lines.open(encoding="utf-8") as source, target.open("w", encoding="utf-8", newline="") as file:
+        file.write(HEADER)
+        file.writelines(csv_lines(json.loads(line)) for line in source)
+
+
+def write_parquet(lines: Path, target: Path) -> None:
+    """Write findings in JSON lines as Parquet, one document a row, with the findings as a list of structs."""
+    import pyarrow
+    from pyarrow import parquet
+
+    text, number = pyarrow.string(), pyarrow.int64()
+    finding = pyarrow.struct(
+        {
+            "field": text, "label": text, "start": number, "end": number, "text": text, "window": number,
+            "score": pyarrow.float64(),
+        }
+    )  # fmt: skip
+    columns = {"id": text, "file": text, "characters": number, "windows": number, "model": text, "version": text}
+    schema = pyarrow.schema({**columns, "findings": pyarrow.list_(finding)})
+    with lines.open(encoding="utf-8") as source, parquet.ParquetWriter(target, schema) as writer:
+        for records in _groups(source):
+            writer.write_table(pyarrow.Table.from_pylist(records, schema))
+
+
+def _groups(lines: Iterator[str]) -> Iterator[list[dict[str, Any]]]:
+    while group := [json.loads(line) for line in islice(lines, ROWS)]:
+        yield group

@@ -1,0 +1,30 @@
+"""A run for the tests of extraction whose answers need not be right: its model has new heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny
+
+from electra_ie import Extractor
+
+
+def save_extractor(folder: Path, encoder: str, sharp: float = 20.0) -> Path:
+    """Save an extractor of the task of three fields, which finds something in most texts."""
+    made = Extractor(tiny.discriminator_of(encoder, sharp=sharp), tiny.windower_of(encoder), tiny.FIELDS)
+    made.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def untrained(encoder: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an extractor. It must not be changed."""
+    return save_extractor(tmp_path_factory.mktemp("untrained") / "run", encoder("bert"))
+
+
+@pytest.fixture(scope="session")
+def other_model(encoder: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an extractor with other weights."""
+    return save_extractor(tmp_path_factory.mktemp("other") / "run", encoder("bert"), sharp=5.0)

@@ -1,0 +1,381 @@
+"""Jobs of extraction: nothing lost and nothing twice after a kill, manifests, full disks, several processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import processes
+import pytest
+import tiny
+from hypothesis import given
+from hypothesis import strategies as st
+
+from electra_ie import Extractor, UserError, extract
+from electra_ie.cli.app import main
+from electra_ie.inference.jobs import chunks, job, workers
+from electra_ie.inference.jobs.journal import FILES, Journal
+from electra_ie.inference.jobs.manifest import Manifest
+
+OUTPUTS = {
+    "jsonl": ("findings.jsonl", None),
+    "page": ("findings.jsonl", "page.html"),
+    "csv": ("findings.csv", None),
+    "parquet": ("findings.parquet", None),
+}
+
+
+def put_inbox(folder: Path, documents: int = 12) -> None:
+    """Write JSON lines, texts and inputs that cannot be read."""
+    draw = random.Random(4)
+    inbox = folder / "inbox"
+    inbox.mkdir(parents=True)
+    records = [
+        json.dumps({"id": each["id"], "text": each["text"]})
+        for each in (tiny.record(n, draw) for n in range(documents))
+    ]
+    records[5] = "no JSON"
+    (inbox / "memos.jsonl").write_text("\n".join(records) + "\n", encoding="utf-8")
+    (inbox / "b.txt").write_bytes(b"Arden\0paid")
+    (inbox / "long.txt").write_text("river winter Arden paid 5.975,74 to the bank. " * 12, encoding="utf-8")
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Return the content of the files outside the inbox."""
+    found = (file for file in folder.rglob("*") if file.is_file() and "inbox" not in file.parts)
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in found}
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Commit a few documents at a time."""
+    monkeypatch.setattr(chunks, "CHARACTERS", 600)
+    monkeypatch.setattr(job, "COMMIT_SECONDS", 0.0)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch, small_chunks) -> Path:
+    put_inbox(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def command(monkeypatch, *arguments) -> int:
+    monkeypatch.setattr(sys, "argv", ["electra-ie", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as end:
+        return end.code or 0
+    return 0
+
+
+# Nothing lost, nothing twice
+
+
+class Snapshots:
+    """The states in which a kill can leave a job: copies of its folder before and after each change of a file."""
+
+    def __init__(self, run: Path, folder: Path, output: str, html: str | None) -> None:
+        self.run, self.output, self.html = run, output, html
+        self.loaded = Extractor.from_pretrained(run)
+        self.states: list[Path] = []
+        home = folder / "home"
+        put_inbox(home)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(home)
+            patch.setattr(chunks, "CHARACTERS", 600)
+            patch.setattr(job, "COMMIT_SECONDS", 0.0)
+            for owner, name in ((os, "replace"), (Journal, "append"), (Journal, "synced"), (Manifest, "write")):
+                patch.setattr(owner, name, self.watched(getattr(owner, name), home, folder))
+            extract(run, ["inbox"], output, html)
+        self.expected = files_of(home)
+
+    def watched(self, function: Callable, home: Path, folder: Path) -> Callable:
+        def call(*args):
+            self.copy(home, folder)
+            result = function(*args)
+            for file in args[0].files.values() if isinstance(args[0], Journal) else ():
+                file.flush()
+            self.copy(home, folder)
+            return result
+
+        return call
+
+    def copy(self, home: Path, folder: Path) -> None:
+        self.states.append(Path(shutil.copytree(home, folder / str(len(self.states)))))
+
+
+@pytest.fixture(scope="module", params=list(OUTPUTS))
+def snapshots(request, untrained, tmp_path_factory) -> Snapshots:
+    return Snapshots(untrained, tmp_path_factory.mktemp("snapshots"), *OUTPUTS[request.param])
+
+
+@given(state=st.floats(0, 1, exclude_max=True), tail=st.binary(max_size=60))
+def test_job_killed_in_any_state_goes_on_to_the_same_bytes(snapshots, tmp_path_factory, state, tail):
+    """What a kill has left of a write is bytes after those that the manifest counts."""
+    home = tmp_path_factory.mktemp("killed") / "home"
+    shutil.copytree(snapshots.states[int(state * len(snapshots.states))], home)
+    job_folder = home / f".{snapshots.output}.job"
+    manifest = job_folder / "manifest.json"
+    is_finished = manifest.exists() and json.loads(manifest.read_text("utf-8"))["finished"]
+    for name in FILES if job_folder.exists() and not is_finished else ():
+        with (job_folder / name).open("ab") as file:
+            file.write(tail)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        patch.setattr(chunks, "CHARACTERS", 600)
+        patch.setattr(Extractor, "from_pretrained", lambda *_: snapshots.loaded)
+        counts = extract(snapshots.run, ["inbox"], snapshots.output, snapshots.html)
+    assert files_of(home) == snapshots.expected
+    assert (counts["documents"], counts.failed, len(counts.faults)) == (12, 2, 2)
+    shutil.rmtree(home)
+
+
+SCRIPT = """
+import sys
+from electra_ie.inference.jobs import chunks, job
+chunks.CHARACTERS, job.COMMIT_SECONDS = 600, 0.0
+from electra_ie.cli.app import main
+main()
+"""
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.unix("SIGKILL")
+def test_process_killed_at_random_moments_goes_on_to_the_same_bytes(untrained, tmp_path, monkeypatch, kills):
+    put_inbox(tmp_path, documents=30 * kills)
+    shutil.copytree(tmp_path / "inbox", tmp_path / "whole" / "inbox")
+    monkeypatch.chdir(tmp_path / "whole")
+    arguments = ["-c", SCRIPT, "extract", str(untrained), "inbox", "-o", "findings.jsonl", "--html", "page.html"]
+    assert processes.run(arguments).code == 3
+    monkeypatch.chdir(tmp_path)
+    draw, manifest = random.Random(8), tmp_path / ".findings.jsonl.job" / "manifest.json"
+    for _ in range(kills):
+        size = manifest.stat().st_size if manifest.exists() else 0
+        process = processes.start(arguments, tmp_path / "messages")
+        before = json.loads(manifest.read_text("utf-8"))["chunks"] if size else 0
+        until = time.monotonic() + processes.SECONDS
+        while process.is_alive() and time.monotonic() < until:
+            if manifest.exists() and json.loads(manifest.read_text("utf-8"))["chunks"] > before:
+                break
+            time.sleep(0.001)
+        time.sleep(draw.uniform(0, 0.03))
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, (tmp_path / "messages").read_text("utf-8")
+        assert not (tmp_path / "findings.jsonl").exists()
+    assert processes.run(arguments).code == 3
+    written, whole = files_of(tmp_path), files_of(tmp_path / "whole")
+    assert {name: content for name, content in written.items() if name in whole} == whole
+    assert sorted(os.listdir()) == sorted(["inbox", "messages", "whole", *whole])
+
+
+# The manifest
+
+
+def test_manifest_says_what_was_read_and_written(untrained, home):
+    counts = extract(untrained, ["inbox"], "findings.jsonl", labels=["person", "trade"], min_score=0.3)
+    manifest = json.loads(Path("findings.jsonl.manifest.json").read_text("utf-8"))
+    model = Extractor.from_pretrained(untrained).model
+    assert (manifest["finished"], manifest["model"]) == (True, model)
+    assert [row[0] for row in manifest["inputs"]["files"]] == ["inbox/b.txt", "inbox/long.txt", "inbox/memos.jsonl"]
+    assert manifest["inputs"]["bytes"] == sum(file.stat().st_size for file in (home / "inbox").iterdir())
+    assert (manifest["options"]["labels"], manifest["options"]["min_score"]) == (["person", "trade"], 0.3)
+    assert manifest["counts"] == {**counts, "left_out": counts.left_out, "errors": 2}
+    for name in ("findings.jsonl", "findings.jsonl.errors.jsonl"):
+        written = manifest["outputs"][name]
+        assert written == {
+            "bytes": Path(name).stat().st_size, "sha256": hashlib.sha256(Path(name).read_bytes()).hexdigest(),
+        }  # fmt: skip
+    assert sorted(os.listdir()) == [
+        "findings.jsonl",
+        "findings.jsonl.errors.jsonl",
+        "findings.jsonl.manifest.json",
+        "inbox",
+    ]
+
+
+def test_finished_job_is_not_done_again(untrained, home, monkeypatch, capsys):
+    first = extract(untrained, ["inbox"], "findings.jsonl")
+    before = files_of(home)
+    monkeypatch.setattr(Extractor, "read", None)
+    again = extract(untrained, ["inbox"], "findings.jsonl")
+    assert (again, again.failed, list(map(str, again.faults))) == (first, first.failed, list(map(str, first.faults)))
+    assert files_of(home) == before
+    assert "written already, from the same inputs by the same model" in capsys.readouterr().err
+
+
+def interrupt(run: Path, monkeypatch) -> None:
+    """Begin a job that ends by an error after some documents."""
+    original = Journal.append
+    calls = iter(range(100))
+
+    def append(self, name, text):
+        if next(calls) > 4:
+            raise OSError(28, "No space left on device")
+        original(self, name, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", append)
+        with pytest.raises(UserError, match="cannot be written: No space left on device. Free some space"):
+            extract(run, ["inbox"], "findings.jsonl")
+
+
+def change_input(home: Path) -> str:
+    (home / "inbox" / "new.txt").write_text("new", encoding="utf-8")
+    return "from other inputs: 3 files of [0-9,]+ bytes, and now 4 of"
+
+
+def touch_input(home: Path) -> str:
+    os.utime(home / "inbox" / "long.txt", ns=(1, 1))
+    return "from other inputs: inbox/long.txt has changed"
+
+
+@pytest.mark.parametrize("finished", [True, False], ids=["finished", "unfinished"])
+@pytest.mark.parametrize("case", ["model", "options", "more inputs", "changed input"])
+def test_job_of_another_model_options_or_inputs_is_refused(
+    untrained, other_model, home, monkeypatch, capsys, finished, case
+):
+    if finished:
+        extract(untrained, ["inbox"], "findings.jsonl")
+    else:
+        interrupt(untrained, monkeypatch)
+    before = files_of(home)
+    run, options = (
+        (other_model if case == "model" else untrained),
+        (["--min-score", "0.5"] if case == "options" else []),
+    )
+    expected = {
+        "model": "by the model [0-9a-f]{16}, and the run has",
+        "options": "with min_score 0.0, and now it is 0.5",
+    }.get(case)
+    expected = expected or (change_input(home) if case == "more inputs" else touch_input(home))
+    with pytest.raises(UserError, match=expected):
+        extract(run, ["inbox"], "findings.jsonl", min_score=0.5 if options else 0.0)
+    assert files_of(home) == before
+    assert (
+        extract(run, ["inbox"], "findings.jsonl", min_score=0.5 if options else 0.0, overwrite=True)["documents"] >= 12
+    )
+    assert Path("findings.jsonl").read_bytes() != before.get("findings.jsonl") or case == "changed input"
+
+
+def test_input_with_the_same_size_and_time_but_other_content_is_refused(untrained, home, monkeypatch):
+    interrupt(untrained, monkeypatch)
+    file = home / "inbox" / "long.txt"
+    state = file.stat()
+    file.write_text(file.read_text("utf-8").replace("Arden", "Brisk"), encoding="utf-8")
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    before = files_of(home)
+    with pytest.raises(UserError, match="the content of the inputs is not what it was when this job began"):
+        extract(untrained, ["inbox"], "findings.jsonl")
+    assert files_of(home) == before
+
+
+def test_output_that_was_changed_is_not_replaced(untrained, home):
+    extract(untrained, ["inbox"], "findings.jsonl")
+    Path("findings.jsonl").write_text("edited", encoding="utf-8")
+    with pytest.raises(UserError, match="findings.jsonl: this file was changed after extract wrote it. .*--overwrite"):
+        extract(untrained, ["inbox"], "findings.jsonl")
+    assert Path("findings.jsonl").read_text("utf-8") == "edited"
+
+
+def test_strict_keeps_what_was_written_before(untrained, home, capsys):
+    (home / "inbox" / "zz.txt").write_bytes(b"\xff")
+    (home / "inbox" / "b.txt").unlink()
+    lines = (home / "inbox" / "memos.jsonl").read_text("utf-8").splitlines()
+    (home / "inbox" / "memos.jsonl").write_text(
+        "\n".join(line for line in lines if line != "no JSON") + "\n", encoding="utf-8"
+    )
+    with pytest.raises(UserError, match="zz.txt:1: the byte 0xff"):
+        extract(untrained, ["inbox"], "findings.jsonl", strict=True)
+    assert sorted(os.listdir()) == [".findings.jsonl.job", "inbox"]
+    assert "keeps what was extracted so far" in capsys.readouterr().err
+    assert extract(untrained, ["inbox"], "findings.jsonl").failed == 1
+    assert "going on after" in capsys.readouterr().err
+
+
+def test_overwriting_forgets_the_unfinished_job_at_once(untrained, home, monkeypatch):
+    interrupt(untrained, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", None)
+        with pytest.raises(TypeError):
+            extract(untrained, ["inbox"], "findings.jsonl", overwrite=True)
+    assert os.listdir() == ["inbox"]
+
+
+def test_two_jobs_do_not_write_one_output(untrained, home):
+    from electra_ie.common.files import locked
+
+    with locked(home / ".findings.jsonl.job"), pytest.raises(UserError, match="another process is writing"):
+        extract(untrained, ["inbox"], "findings.jsonl")
+
+
+# Outputs that cannot be written
+
+
+@pytest.mark.unix("RLIMIT_FSIZE")
+def test_full_disk_is_one_line_and_the_job_goes_on_later(untrained, home, monkeypatch, capsys):
+    extract(untrained, ["inbox"], "whole.jsonl")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
+    try:
+        code = command(monkeypatch, "extract", untrained, "inbox", "-o", "findings.jsonl")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 2
+    assert not Path("findings.jsonl").exists()
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("error: "))
+    assert line.startswith("error: findings.jsonl: cannot be written: File too large. Free some space")
+    assert command(monkeypatch, "extract", untrained, "inbox", "-o", "findings.jsonl") == 3
+    assert Path("findings.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
+
+
+@pytest.mark.unix("/dev/full")
+def test_full_device_is_one_line(untrained, home, monkeypatch, capsys):
+    assert command(monkeypatch, "extract", untrained, "inbox", "-o", "/dev/full") == 2
+    assert "No space left on device" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_folder_as_output_is_an_error(untrained, home, monkeypatch, capsys):
+    assert command(monkeypatch, "extract", untrained, "inbox", "-o", "inbox") == 2
+    assert capsys.readouterr().err == "error: inbox: the output is a folder. Give the name of a file.\n"
+
+
+# Several processes
+
+
+def test_several_processes_write_the_same_bytes(untrained, home, monkeypatch):
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: processes.CONTEXT)
+    one = extract(untrained, ["inbox"], "one.jsonl")
+    two = extract(untrained, ["inbox"], "two.jsonl", processes=2)
+    assert one == two
+    assert Path("one.jsonl").read_bytes() == Path("two.jsonl").read_bytes()
+    assert Path("one.jsonl.errors.jsonl").read_bytes() == Path("two.jsonl.errors.jsonl").read_bytes()
+
+
+@pytest.mark.slow
+def test_process_that_ends_is_one_line_and_the_job_goes_on_later(untrained, home, monkeypatch):
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: processes.CONTEXT)
+    first = workers._first
+
+    def kill(*args):
+        for process in multiprocessing.active_children():
+            process.kill()
+        return first(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "_first", kill)
+        with pytest.raises(UserError, match="one of 2 processes ended before its time"):
+            extract(untrained, ["inbox"], "two.jsonl", processes=2)
+    assert extract(untrained, ["inbox"], "two.jsonl", processes=2)["documents"] == 12
