@@ -13,7 +13,7 @@ import tiny
 
 from electra_ie import Extractor, UserError, evaluate, extract, train
 from electra_ie.cli.app import main
-from electra_ie.inference import extractor as extractor_module
+from electra_ie.inference.engine import reader as reading
 
 BAD = b"\xff\xfe\x00 not UTF-8 \x80"
 
@@ -115,9 +115,7 @@ def test_train_evaluate_extract(task, tmp_path, texts, encoder, preset, pooling)
 
 
 def test_unreadable_file_leaves_no_output(run, texts, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        extractor_module, "WINDOWS_AT_ONCE", 1
-    )  # so that findings are written before the bad file is read
+    monkeypatch.setattr(reading, "CHARACTERS_AT_ONCE", 1)  # findings are written before the bad file is read
     (texts / "bb.txt").write_bytes(BAD)
     output, page = tmp_path / "findings.jsonl", tmp_path / "page.html"
     with pytest.raises(UserError, match="bb.txt"):
@@ -132,7 +130,7 @@ def test_unreadable_file_leaves_no_output(run, texts, tmp_path, monkeypatch):
 
 
 def test_findings_are_written_while_documents_are_read(run, texts, monkeypatch):
-    monkeypatch.setattr(extractor_module, "WINDOWS_AT_ONCE", 1)
+    monkeypatch.setattr(reading, "CHARACTERS_AT_ONCE", 1)
     stream = io.StringIO()
     (texts / "bb.txt").write_bytes(BAD)
     with pytest.raises(UserError):

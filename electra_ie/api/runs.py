@@ -21,7 +21,7 @@ from electra_ie.data.task import Task
 from electra_ie.inference.html_report import Page
 from electra_ie.inference.inputs import Inbox
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import read_scores
+from electra_ie.runs.layout import read_scores, run_path_field
 
 if TYPE_CHECKING:  # these load torch: each function imports what it needs
     from electra_ie.formats.conversion import Conversion, Options
@@ -103,7 +103,7 @@ def extract(
     Documents are streamed: only the memory for their ids grows with their number.
 
     Args:
-        run: A folder, or `ORG/NAME[@REVISION]` on the Hub.
+        run: A folder of a run or of an exported model, or `ORG/NAME[@REVISION]` on the Hub.
         paths: Text files, tables (.csv, .tsv), .jsonl files, folders, or `-` for standard input (see
             `inference.inputs.Inbox`).
         output: A path, or an open text file.
@@ -118,7 +118,7 @@ def extract(
     Raises:
         UserError: A path does not exist, an output is also an input, or no input can be read. Nothing has been written.
     """
-    from electra_ie.inference.extractor import Extractor
+    from electra_ie.inference.loading import load_extractor
     from electra_ie.runs.layout import load_task
 
     files = [Path(file) for file in (output, html) if isinstance(file, (str, os.PathLike))]
@@ -128,7 +128,7 @@ def extract(
     inbox = Inbox(_listed(paths), task, text, id)
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
     refuse_overwriting([*files, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
-    extractor = Extractor.from_pretrained(folder)
+    extractor = load_extractor(folder)
     counts = Extraction()
 
     def fail(fault: UserError) -> None:
@@ -229,10 +229,11 @@ def _stream(path: Path) -> Iterator[TextIO]:
 
 
 def _own_files(run: Path) -> list[Path]:
-    """Return the files of a run: models, settings and results."""
-    from electra_ie.runs.upload import run_path_field
+    """Return the files of a run or an exported model: models, settings and results."""
+    from electra_ie.inference.engine.exported import FILES, is_exported
 
-    return [file for file in run.rglob("*") if run_path_field(file.relative_to(run).as_posix()) is not None]
+    files = [file for file in run.rglob("*") if run_path_field(file.relative_to(run).as_posix()) is not None]
+    return [*files, *(run / name for name in FILES)] if is_exported(run) else files
 
 
 def _title(task: Task, run: str | os.PathLike[str]) -> str:
