@@ -113,7 +113,7 @@ def export_run(
         exported = _write(extractor, task, part, bits)
         comparison = compare(extractor, exported, documents)
         _check(comparison, bits)
-        lost = _lost(extractor, exported, task) if bits < max(FORMS) and not texts else {}
+        lost = _lost(extractor, exported, _labeled(folder, task)) if bits < max(FORMS) else {}
         _write_audit(part, folder, extractor, bits, comparison, lost)
         size = (part / MODEL).stat().st_size / 1e6
         if target.is_dir():
@@ -193,12 +193,24 @@ def _check(comparison: Comparison, bits: int) -> None:
         raise UserError(message, remedy=remedy)
 
 
-def _lost(extractor: Extractor, exported: ExportedExtractor, task: Task) -> dict[str, dict[str, float]]:
-    """Return how much F1 the exported model has less than the run on dev, by field and label."""
-    documents = task.read("dev")[:SCORED] if "dev" in task.splits else []
-    if not any(document.gold for document in documents):
-        notice("there are no labeled documents of dev: the F1 that 8 bits lose is not measured.")
-        return {}
+def _labeled(folder: Path, task: Task) -> list[Document]:
+    """Return documents of dev, or none, with a notice, if the data of the run have no labeled ones or are not here."""
+    reason = "the task has no labeled documents of dev"
+    try:
+        announce_data_folder(folder, task)
+        documents = task.read("dev")[:SCORED] if "dev" in task.splits else []
+        if any(document.gold for document in documents):
+            return documents
+    except UserError as error:
+        reason = str(error)
+    notice(f"the F1 that 8 bits lose is not measured: {reason}")
+    return []
+
+
+def _lost(
+    extractor: Extractor, exported: ExportedExtractor, documents: Sequence[Document]
+) -> dict[str, dict[str, float]]:
+    """Return how much F1 the exported model has less than the run on these documents, by field and label."""
     of_run, of_export = (
         score_answers(extractor.fields, documents, predict(each, documents)) for each in (extractor, exported)
     )
