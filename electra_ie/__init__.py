@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from electra_ie.data.task import Task as Task
     from electra_ie.data.task_init import Initialized as Initialized
     from electra_ie.formats.conversion import Conversion as Conversion
+    from electra_ie.inference.engine.results import Findings as Findings
     from electra_ie.inference.extractor import Extractor as Extractor
-    from electra_ie.inference.extractor import Findings as Findings
     from electra_ie.inference.scoring import FieldScores as FieldScores
     from electra_ie.inference.scoring import RunScores as RunScores
     from electra_ie.inference.scoring import SplitScores as SplitScores
@@ -60,7 +60,7 @@ _HOMES = {
     "pretrain": "api", "train": "api", "distill": "api", "evaluate": "api", "extract": "api",
     "verify": "api", "push_data": "api", "push_to_hub": "api", "compare": "comparison.runner",
     "compare_runs": "comparison.finished", "RunMeasurement": "comparison.finished",
-    "TrainResult": "api", "Extractor": "inference.extractor", "Findings": "inference.extractor",
+    "TrainResult": "api", "Extractor": "inference.extractor", "Findings": "inference.engine.results",
     "RunScores": "inference.scoring", "SplitScores": "inference.scoring", "FieldScores": "inference.scoring",
     "TrainSettings": "config.train", "PretrainSettings": "config.pretrain",
     "Task": "data.task", "Field": "data.fields",

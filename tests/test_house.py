@@ -15,7 +15,7 @@ import electra_ie
 
 ROOT = Path(electra_ie.__file__).parent
 ORDER = (
-    {"common"}, {"config"}, {"formats"}, {"data"}, {"metrics"}, {"models"}, {"runs"}, {"inference"}, {"checks"}, {"training"}, {"distillation"},
+    {"common"}, {"config"}, {"formats"}, {"data"}, {"metrics"}, {"models"}, {"runs"}, {"inference"}, {"export"}, {"checks"}, {"training"}, {"distillation"},
     {"pretraining"}, {"comparison"}, {"api"}, {"cli"}, {"__main__"},
 )  # fmt: skip
 """The folders and top-level modules in import order; those in one set do not import each other."""
@@ -23,8 +23,8 @@ WITHOUT_TORCH = (
     "common.errors", "common.escaping", "common.files", "common.hashing", "common.hub_client", "common.logs",
     "common.processes", "common.progress", "common.randomness", "common.text_files", "common.yaml_source", "config.base", "config.distill", "config.train", "config.pretrain", "data.document", "data.fields",
     "formats", "formats.conversion", "formats.detection", "formats.preannotations", "cli.formats", "data.task_init", "data.hints", "data.hints_yaml", "data.hint_scores",
-    "data.bio", "data.readers", "data.task", "data.task_yaml", "data.in_memory", "data.label_budget", "data.dataset_card", "metrics", "runs.layout",
-    "runs.hub_dataset_card", "inference.html_report", "inference.jobs.inputs", "inference.jobs.job", "cli.tables", "cli.listing", "cli.settings", "api",
+    "data.bio", "data.token_offsets", "data.windowing", "data.readers", "data.task", "data.task_yaml", "data.in_memory", "data.label_budget", "data.dataset_card", "metrics", "runs.layout",
+    "runs.hub_dataset_card", "inference.html_report", "inference.jobs.inputs", "inference.jobs.job", "inference.engine.exported", "inference.loading", "cli.tables", "cli.listing", "cli.settings", "api",
 )  # fmt: skip
 """Modules that are imported before anything is computed, so that they must load no torch."""
 
@@ -92,6 +92,37 @@ def test_torch_is_not_imported_where_nothing_is_computed():
         f"for name in {WITHOUT_TORCH!r}:\n"
         "    importlib.import_module(f'electra_ie.{name}')\n"
         "    assert not set(heavy()) - {'numpy'}, f'{name}: {heavy()}'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+ENGINE = sorted(name for name in FILES if name.startswith("inference.engine"))
+OF_ENGINE = ("common", "data", "inference.engine", "inference.html_report")
+"""What the engine may import of this package, with `data.batching` left out."""
+PACKAGES_OF_ENGINE = {"numpy", "onnxruntime", "tokenizers"}
+TRAINING_PACKAGES = ("torch", "transformers", "accelerate", "datasets", "scipy", "sklearn", "pyarrow", "matplotlib")
+
+
+@pytest.mark.parametrize("name", ENGINE)
+def test_the_engine_imports_little(name):
+    for other in GRAPH[name]:
+        assert other.startswith(OF_ENGINE) and other != "data.batching", f"{name} imports {other}"
+    for node in ast.walk(ast.parse(FILES[name].read_text("utf-8"))):
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        roots = {module.split(".")[0] for module in modules} - {"electra_ie", *sys.stdlib_module_names}
+        assert roots <= PACKAGES_OF_ENGINE, f"{name} imports {roots}"
+
+
+def test_the_engine_runs_without_the_packages_of_training():
+    """Import the engine in a process where those packages cannot be imported."""
+    script = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({TRAINING_PACKAGES!r}))\n"
+        "import importlib\n"
+        f"for name in {ENGINE!r}:\n"
+        "    importlib.import_module(f'electra_ie.{name}')\n"
     )
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

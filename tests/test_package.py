@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import venv
 import zipfile
 from pathlib import Path
 
@@ -85,3 +86,43 @@ def test_the_wheel_runs_in_an_empty_folder(wheel, tmp_path, encoder):
     audit = json.loads((empty / "run" / "audit.json").read_text("utf-8"))
     assert audit["code"] == code_now(), "a checkout and its wheel are the same code"
     assert (target / "bin" / "electra-ie").is_file() or (target / "Scripts").is_dir()
+
+
+def test_an_exported_model_runs_where_torch_is_not_installed(wheel, run, tmp_path):
+    """requirements-onnx.txt and the wheel alone, in a clean environment: `electra-ie extract` finds the same."""
+    pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
+    from electra_ie import Extractor
+    from electra_ie.export.exporter import export_run
+
+    model = export_run(run, tmp_path / "model").path
+    venv.create(tmp_path / "clean", with_pip=False)
+    python = tmp_path / "clean" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    pip = (sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet")
+    packages = (
+        *pip,
+        "--constraint",
+        str(ROOT / "constraints.txt"),
+        "--requirement",
+        str(ROOT / "requirements-onnx.txt"),
+    )
+    installed = subprocess.run(packages, cwd=tmp_path, check=False, capture_output=True, encoding="utf-8")
+    if installed.returncode:
+        pytest.skip(f"the packages cannot be downloaded: {installed.stderr[-200:]}")
+    call(*pip, "--no-deps", "--no-index", str(wheel), where=tmp_path)
+    (tmp_path / "memo.txt").write_text("invoice goods Arden paid 5.975,74 later than monday.", encoding="utf-8")
+    command = [str(python), "-m", "electra_ie", "extract", str(model), "memo.txt"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, check=False, capture_output=True, encoding="utf-8", timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    found = Extractor.from_pretrained(run)((tmp_path / "memo.txt").read_text("utf-8"))
+    assert [(each["label"], each["start"], each["end"]) for each in json.loads(done.stdout)["findings"]] == [
+        (each.label, each.start, each.end) for each in found
+    ]
+    refused = subprocess.run(
+        [*command[:4], str(run), "memo.txt"], cwd=tmp_path, env=environment, check=False, capture_output=True,
+        encoding="utf-8", timeout=300,
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert "a run needs torch, which is not installed" in refused.stderr

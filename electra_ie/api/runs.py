@@ -21,7 +21,7 @@ from electra_ie.inference.jobs.job import Job, extract_to_file, extract_to_strea
 from electra_ie.inference.jobs.own_files import errors_file, manifest_file, texts_file
 from electra_ie.inference.jobs.writers import format_of
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import read_scores
+from electra_ie.runs.layout import read_scores, run_path_field
 
 if TYPE_CHECKING:  # these load torch: each function imports what it needs
     from electra_ie.formats.conversion import Conversion, Options
@@ -94,7 +94,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     done.
 
     Args:
-        run: A folder, or `ORG/NAME[@REVISION]` on the Hub.
+        run: A folder of a run or of an exported model, or `ORG/NAME[@REVISION]` on the Hub.
         paths: Files, folders, patterns such as `inbox/**/*.pdf`, or `-` for standard input (see
             `inference.jobs.inputs.Inbox`).
         output: A path, or an open text file, which gets no manifest.
@@ -199,10 +199,11 @@ def _listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:
 
 
 def _own_files(run: Path) -> list[Path]:
-    """Return the files of a run: models, settings and results."""
-    from electra_ie.runs.upload import run_path_field
+    """Return the files of a run or an exported model: models, settings and results."""
+    from electra_ie.inference.engine.exported import FILES, is_exported
 
-    return [file for file in run.rglob("*") if run_path_field(file.relative_to(run).as_posix()) is not None]
+    files = [file for file in run.rglob("*") if run_path_field(file.relative_to(run).as_posix()) is not None]
+    return [*files, *(run / name for name in FILES)] if is_exported(run) else files
 
 
 def _title(task: Task, run: str | os.PathLike[str]) -> str:

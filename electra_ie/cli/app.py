@@ -14,6 +14,7 @@ import typer
 from electra_ie.cli.check import check
 from electra_ie.cli.convert import convert, formats, suggest
 from electra_ie.cli.distillation import distill
+from electra_ie.cli.export import export
 from electra_ie.cli.runs import evaluate, extract, push, push_data, verify
 from electra_ie.cli.tasks import hints, init, tasks
 from electra_ie.cli.training import compare, encoder, pretrain, settings, train
@@ -23,7 +24,7 @@ from electra_ie.common.processes import is_main_process
 
 COMMANDS = (
     tasks, init, hints, convert, formats, check, train, distill, pretrain, encoder, compare, settings,
-    evaluate, extract, suggest, verify, push, push_data,
+    evaluate, extract, suggest, export, verify, push, push_data,
 )  # fmt: skip
 """The commands in the order of --help."""
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
+from typing import Any
 
-from transformers import PreTrainedTokenizerBase
-
-from electra_ie.common.scripts import continues_word
 from electra_ie.data.bio import to_tags
 from electra_ie.data.document import Document
 from electra_ie.data.fields import IGNORED, Field, drop_overlapping
+from electra_ie.data.token_offsets import ranges_of_tokens
 
 CLOSERS = "」』”’）》】〉〕"
 """Closing quotes and brackets that belong to the sentence before them in scripts without blanks between sentences."""
@@ -23,9 +21,6 @@ SENTENCE_END = re.compile(rf"[.!?][\"')\]]*\s+|[。｡！？；؟؛۔।॥։።
 The marks are those of Latin, Cyrillic, Greek and Hebrew script; of Chinese and Japanese; and of Arabic, Urdu, the Indic
 scripts, Armenian, Ethiopic, Burmese and Khmer. Thai has none.
 """
-COMPOSED = re.compile("[\u1160-\u11ff\uff9e\uff9f]")
-"""Letters that NFKC composes with the one before them, as marks: vowels and ends of Korean syllables, and the voice
-marks of half-width Japanese."""
 MIN_ROOM = 4
 """Tokens of text that a window must have room for, besides the special tokens."""
 
@@ -67,18 +62,16 @@ class WindowTokenizer:
     pre-tokenize at blanks only, so that `Ltd,` and a Chinese sentence would be one word.
 
     Args:
-        tokenizer: a fast tokenizer.
+        tokenizer: a fast tokenizer of transformers, or another object with the `tokenizers.Tokenizer` of one as
+            `backend_tokenizer`, and with `pad_token_id`.
         size: tokens of a window, including special tokens.
         context_overlap: tokens of context that a window includes beyond a cut within a sentence.
         whole_words: tag words instead of tokens.
     """
 
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, size: int, context_overlap: int, whole_words: bool = False
-    ) -> None:
+    def __init__(self, tokenizer: Any, size: int, context_overlap: int, whole_words: bool = False) -> None:
         self.tokenizer, self.size, self.whole_words = tokenizer, size, whole_words
-        bare = tokenizer("a", add_special_tokens=False)["input_ids"]
-        full = tokenizer("a")["input_ids"]
+        bare, full = self._encode("a").ids, self._encode("a", special=True).ids
         start = next(index for index in range(len(full)) if full[index : index + len(bare)] == bare)
         self.before, self.after = tuple(full[:start]), tuple(full[start + len(bare) :])
         self.room = size - len(self.before) - len(self.after)
@@ -96,9 +89,21 @@ class WindowTokenizer:
         The ranges do not overlap; they have no white space at their edges and include combining marks. A token without
         a character of its own (white space, the second part of one character) has an empty range.
         """
-        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-        offsets = _disjoint(text, [_visible(text, start, end) for start, end in encoded["offset_mapping"]])
-        return encoded["input_ids"], _by_word(text, offsets, encoded.word_ids()) if self.whole_words else offsets
+        encoded = self._encode(text)
+        words = encoded.word_ids if self.whole_words else None
+        return encoded.ids, ranges_of_tokens(text, encoded.offsets, words)
+
+    def _encode(self, text: str, special: bool = False) -> Any:
+        """Return the `tokenizers.Encoding` of a text, never truncated or padded.
+
+        A tokenizer.json may ask for truncation and padding, and transformers sets both when it is called.
+        """
+        backend = self.tokenizer.backend_tokenizer
+        if backend.truncation is not None:
+            backend.no_truncation()
+        if backend.padding is not None:
+            backend.no_padding()
+        return backend.encode(text, add_special_tokens=special)
 
     def __call__(self, text: str) -> list[Window]:
         """Return the windows of a text: at least one, also for an empty text."""
@@ -145,59 +150,6 @@ class WindowTokenizer:
         """Return the last token up to `end`, in the second half of the window, that begins a word; else `end`."""
         tokens = range(end, (start + end) // 2, -1)
         return next((token for token in tokens if offsets[token - 1][1] < offsets[token][0]), end)
-
-
-def _disjoint(text: str, offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Assign each character to one token, so that tags can be converted to spans and back without loss.
-
-    Of several tokens that begin at the same character, the first gets it, as the first token of a word is tagged for
-    the word. This concerns the word-start mark of SentencePiece tokenizers (XLM-R, CamemBERT, ALBERT), whose range is
-    the first character of the next token, and the tokens of one emoji in byte-level vocabularies.
-    """
-    disjoint: list[tuple[int, int]] = []
-    last = -1  # the last token with characters
-    for token_start, token_end in offsets:
-        start, end = token_start, token_end
-        if last >= 0 and start < end:
-            previous_start, previous_end = disjoint[last]
-            if start == previous_start and end > previous_end:
-                disjoint[last] = (previous_start, end)
-                start = end
-            else:
-                start, end = max(start, previous_end), max(end, previous_end)
-                while start < end and text[start].isspace():
-                    start += 1
-        disjoint.append((start, end))
-        if start < end:
-            last = len(disjoint) - 1
-    return disjoint
-
-
-def _by_word(text: str, offsets: Sequence[tuple[int, int]], words: Sequence[int | None]) -> list[tuple[int, int]]:
-    """Assign all characters of a word to its first visible token, and none to the others."""
-    merged: list[tuple[int, int]] = []
-    first = word = None
-    for token, (start, end) in enumerate(offsets):
-        same = first is not None and word is not None and words[token] == word
-        if first is not None and same and start < end and continues_word(text, start):
-            merged[first] = (merged[first][0], end)
-            merged.append((end, end))
-            continue
-        merged.append((start, end))
-        if start < end:
-            first, word = token, words[token]
-    return merged
-
-
-def _visible(text: str, start: int, end: int) -> tuple[int, int]:
-    """Remove white space at the edges, which some tokenizers include, and add combining marks, which some drop."""
-    while start < end and text[start].isspace():
-        start += 1
-    while start < end and text[end - 1].isspace():
-        end -= 1
-    while start < end < len(text) and (unicodedata.category(text[end]).startswith("M") or COMPOSED.match(text, end)):
-        end += 1
-    return start, end
 
 
 def document_indices(windows: Sequence[LabeledWindow]) -> list[int]:

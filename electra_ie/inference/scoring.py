@@ -17,6 +17,7 @@ from electra_ie.data.fields import Field, documents_by_field
 from electra_ie.data.gold_checks import warn_of_misaligned
 from electra_ie.data.in_memory import InMemory, with_split
 from electra_ie.data.task import Task
+from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.extractor import Extractor
 from electra_ie.metrics import intervals, score
 from electra_ie.runs import plots
@@ -95,7 +96,9 @@ class RunScores:
         return self.splits[split]
 
 
-def predict(extractor: Extractor, documents: Sequence[Document], report: Report | None = None) -> list[dict[str, Any]]:
+def predict(
+    extractor: TextExtractor, documents: Sequence[Document], report: Report | None = None
+) -> list[dict[str, Any]]:
     """Return the answers of the extractor to each document: field name to answer. The gold is not read."""
     answers = []
     for result in extractor.read(document.unlabeled() for document in documents):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CARD, RUN_SETTINGS, escapes_folder, parse, repository_of, write
+from electra_ie.common.files import CARD, MODEL_FILES, RUN_SETTINGS, escapes_folder, parse, repository_of, write
 from electra_ie.common.logs import notice
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.fields import Field
 from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import SPLITS
 from electra_ie.models.untrusted import CONFIG
 
 SETTINGS, TASK, SCORES, LOG = RUN_SETTINGS, "task.yaml", "scores.json", "log.jsonl"
@@ -30,6 +33,8 @@ TEACHER, TEACHER_WEIGHTS = f"{CHECKPOINT}/teacher", f"{CHECKPOINT}/teacher.safet
 CURVES = "curves.png"
 RUN_FILES = (CARD, CONFIG, SETTINGS, TASK, SCORES, LOG, CORPUS, AUDIT)
 """The files of a run besides its models and plots. A file with another name may hold texts and is never published."""
+PLOT = re.compile(rf"(?:{'|'.join(SPLITS)})_(?P<field>\w+)\.png")
+"""The plot of a field's scores on a split."""
 
 
 def check_output(folder: Path, resume: bool) -> None:
@@ -57,6 +62,18 @@ def refuse_links(folder: Path) -> None:
         if is_run_file and path.is_symlink() and escapes_folder(path, home):
             message = "this is a link that leads out of the run's folder, or nowhere."
             raise UserError(message, file=path, remedy="Replace the link by the file itself.")
+
+
+def run_path_field(path: str) -> str | None:
+    """Return the field that a file of a run belongs to, "" for a file of the whole run, None for any other file."""
+    parent, _, name = path.rpartition("/")
+    if parent:
+        is_model_file = "/" not in parent and any(fnmatchcase(name, pattern) for pattern in MODEL_FILES)
+        return parent if is_model_file else None
+    plot = PLOT.fullmatch(name)
+    if plot:
+        return plot["field"]
+    return "" if name in (*RUN_FILES, CURVES) else None
 
 
 def is_finished(folder: Path) -> bool:

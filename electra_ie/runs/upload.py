@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CARD, MODEL_FILES
+from electra_ie.common.files import CARD
 from electra_ie.common.hub_client import Content, HubName, parse_push_target, upload
 from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
@@ -23,11 +21,8 @@ from electra_ie.data.readers import jsonl
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import SPLITS
 from electra_ie.runs.hub_dataset_card import dataset_page
-from electra_ie.runs.layout import CHECKPOINT, CURVES, RUN_FILES, SETTINGS, TASK, check_models, is_finished, load_task
+from electra_ie.runs.layout import CHECKPOINT, SETTINGS, TASK, check_models, is_finished, load_task, run_path_field
 from electra_ie.runs.model_card import models_card
-
-PLOT = re.compile(rf"(?:{'|'.join(SPLITS)})_(?P<field>\w+)\.png")
-"""The plot of a field's scores on a split."""
 
 
 @dataclass(frozen=True)
@@ -121,18 +116,6 @@ def _push(planned: Upload, target: HubName, private: bool, token: str | None) ->
 
 def _is_run_path(path: str) -> bool:
     return run_path_field(path) is not None
-
-
-def run_path_field(path: str) -> str | None:
-    """Return the field that a file of a run belongs to, "" for a file of the whole run, None for any other file."""
-    parent, _, name = path.rpartition("/")
-    if parent:
-        is_model_file = "/" not in parent and any(fnmatchcase(name, pattern) for pattern in MODEL_FILES)
-        return parent if is_model_file else None
-    plot = PLOT.fullmatch(name)
-    if plot:
-        return plot["field"]
-    return "" if name in (*RUN_FILES, CURVES) else None
 
 
 def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:

@@ -14,8 +14,8 @@ from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document
 from electra_ie.inference.jobs.inputs import Inbox
 
-CHARACTERS = 2**18
-"""The characters at which a group is complete: enough windows to fill batches of like length."""
+CHARACTERS = 2**20
+"""The characters at which a group is complete: several pools of the engine, which works on two at a time."""
 OVERHEAD = 100
 """The characters that a document counts in addition, so that a group of blank texts ends too."""
 

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import locked
@@ -24,6 +24,7 @@ from electra_ie.common.hashing import of_file, package_version
 from electra_ie.common.logs import notice
 from electra_ie.common.progress import document_progress
 from electra_ie.data.document import Document
+from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.html_report import Page
 from electra_ie.inference.jobs.chunks import Chunk, read_chunks
 from electra_ie.inference.jobs.counts import KEPT, Extraction, as_record, from_record
@@ -33,11 +34,9 @@ from electra_ie.inference.jobs.journal import ERRORS, FINDINGS, MANIFEST, TEXTS,
 from electra_ie.inference.jobs.kinds import is_converted
 from electra_ie.inference.jobs.manifest import OVERWRITE, Manifest
 from electra_ie.inference.jobs.own_files import errors_file, job_folder, manifest_file, texts_file
-from electra_ie.inference.jobs.workers import Records, extract_here, extract_in_processes, load_extractor
+from electra_ie.inference.jobs.workers import Records, extract_here, extract_in_processes
 from electra_ie.inference.jobs.writers import HEADER, csv_lines, json_line, write_csv, write_parquet
-
-if TYPE_CHECKING:  # it loads torch
-    from electra_ie.inference.extractor import Extractor
+from electra_ie.inference.loading import load_extractor
 
 Add = Callable[[Mapping[str, Any], Document], None]
 """Adds a record and its document to the HTML page."""
@@ -77,7 +76,7 @@ class Job:
     processes: int = 1
     keys: Mapping[str, str | None] = field(default_factory=dict)
 
-    def load(self) -> Extractor:
+    def load(self) -> TextExtractor:
         """Load the extractor. Raises UserError for a filter that does not fit it."""
         extractor = load_extractor(self.run)
         self.filters.check(extractor.fields)
@@ -89,7 +88,7 @@ class Job:
         return {**own, **self.keys, "html": [str(self.html), self.title] if self.html else None}
 
     @contextmanager
-    def page(self, extractor: Extractor) -> Iterator[Add]:
+    def page(self, extractor: TextExtractor) -> Iterator[Add]:
         """Open the HTML page, and yield a function that adds a document to it."""
         if self.html is None:
             yield lambda record, document: None
@@ -104,7 +103,7 @@ class Job:
             yield add
 
     def extracted(
-        self, extractor: Extractor, chunks: Iterator[Chunk], counts: Extraction
+        self, extractor: TextExtractor, chunks: Iterator[Chunk], counts: Extraction
     ) -> Generator[tuple[Chunk, Records], None, None]:
         """Yield each chunk with its filtered records, count them, and show the progress."""
         total = self.inbox.fingerprint().bytes
@@ -213,7 +212,7 @@ def _counts_of(manifest: Manifest, output: Path) -> Extraction:
     return counts
 
 
-def _run(job: Job, extractor: Extractor, manifest: Manifest, output: Path, folder: Path) -> Extraction:
+def _run(job: Job, extractor: TextExtractor, manifest: Manifest, output: Path, folder: Path) -> Extraction:
     """Read and extract what the manifest does not have yet, and write the outputs."""
     counts, chunks = Extraction(), read_chunks(job.inbox, job.strict)
     journal, extracted = Journal(folder, manifest.sizes), job.extracted(extractor, chunks, counts)

@@ -11,29 +11,21 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document
+from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.jobs.chunks import Chunk
-
-if TYPE_CHECKING:  # it loads torch
-    from electra_ie.inference.extractor import Extractor
+from electra_ie.inference.loading import load_extractor
 
 Records = list[dict[str, Any]]
 AHEAD = 2
 """The chunks that wait, besides one for each process, so that no process waits for a chunk."""
 
 
-def load_extractor(run: Path) -> Extractor:
-    """Load the extractor of a run."""
-    from electra_ie.inference.extractor import Extractor
-
-    return Extractor.from_pretrained(run)
-
-
 def extract_here(
-    extractor: Extractor, chunks: Iterator[Chunk], report: Callable[[Chunk, int], None]
+    extractor: TextExtractor, chunks: Iterator[Chunk], report: Callable[[Chunk, int], None]
 ) -> Generator[tuple[Chunk, Records], None, None]:
     """Yield each chunk with the records of its documents; `report` is called with the characters done so far of it."""
     for chunk in chunks:
@@ -81,7 +73,7 @@ def _first(
     return chunk, records
 
 
-_extractor: Extractor | None = None
+_extractor: TextExtractor | None = None
 """The extractor of a process that `extract_in_processes` started."""
 
 

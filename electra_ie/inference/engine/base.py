@@ -1,0 +1,52 @@
+"""What every extractor can do, whichever library runs its model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+from electra_ie.data.document import Document
+from electra_ie.data.fields import Field
+from electra_ie.inference.engine.reader import Reader
+from electra_ie.inference.engine.results import DocumentResult, Findings, documents_of
+
+
+class TextExtractor(ABC):
+    """A trained model with its tokenizer and fields, ready to extract from texts.
+
+    Attributes:
+        fields: The fields of the task.
+        model: The first digits of the hash of the model's files; None if it was not loaded from files.
+    """
+
+    fields: Sequence[Field]
+    model: str | None
+
+    @abstractmethod
+    def reader(self, overlapped: bool | None = None) -> Reader:
+        """Return what reads texts with this model.
+
+        Args:
+            overlapped: Tokenize and decode in a second thread while the model runs (default: if there is a second
+                core).
+        """
+
+    @overload
+    def __call__(self, text: str) -> Findings: ...
+
+    @overload
+    def __call__(self, text: list[str] | tuple[str, ...]) -> list[Findings]: ...
+
+    def __call__(self, text: str | list[str] | tuple[str, ...]) -> Findings | list[Findings]:
+        """Return the findings of one text, in the order of their offsets, or of each text of a list."""
+        found = [Findings(result) for result in self.read(documents_of(text))]
+        return found[0] if isinstance(text, str) else found
+
+    def read(self, documents: Iterable[Document]) -> Iterator[DocumentResult]:
+        """Yield the result of each document, in the order of the input.
+
+        Windows of several documents share a forward pass. On a CPU the result of a document does not depend on the
+        others, bit for bit (see `engine.batches`); on a GPU, scores may differ in the fourth decimal.
+        """
+        return self.reader().read(documents)

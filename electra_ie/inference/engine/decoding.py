@@ -1,0 +1,100 @@
+"""Decoding: from the logits of a text's windows to answers and findings with exact offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from electra_ie.data.bio import to_spans, viterbi
+from electra_ie.data.document import Finding
+from electra_ie.data.fields import Field
+from electra_ie.data.span_boundaries import Edges
+from electra_ie.data.windowing import Window
+
+FLAG_THRESHOLD = 0.5
+"""A flag is found if its probability is above this."""
+Range = tuple[int, int]
+"""Start and end, in characters."""
+
+
+def decode_spans(
+    field: Field, text: str, windows: Sequence[Window], logits: Sequence[np.ndarray], edges: Edges, shift: int = 0
+) -> list[Finding]:
+    """Decode spans over the tokens of all windows, so that no window boundary cuts a span.
+
+    The score of a finding is the mean probability of the tags of its tokens.
+
+    Args:
+        field: a field of spans.
+        text: the text, or a section of it.
+        windows: its windows.
+        logits: for each window, the logits (T, K) of the tokens that it owns.
+        edges: the boundary rules.
+        shift: the place of the section in the text, which is added to the offsets of the findings.
+    """
+    offsets = [offset for window in windows for offset in window.owned]
+    visible = [index for index, (start, end) in enumerate(offsets) if start < end]  # some tokens have no characters
+    offsets = [offsets[index] for index in visible]
+    scores = np.concatenate(logits)[visible]
+    tags = viterbi(field, scores, edges.breaks(text, offsets))
+    probabilities = _softmax(scores)
+    findings = []
+    for untrimmed, tokens in to_spans(field, tags.tolist(), offsets):
+        span = edges.trim(text, untrimmed)
+        if span:
+            score = _rounded(probabilities[tokens, tags[tokens]].mean())
+            start, end, passage = span.start + shift, span.end + shift, text[span.start : span.end]
+            findings.append(Finding(field.name, span.label, start, end, passage, score))
+    return findings
+
+
+def decode_text(
+    field: Field, size: int, ranges: Sequence[Range | None], logits: Sequence[np.ndarray]
+) -> tuple[Any, list[Finding]]:
+    """Decode a class or flags from the mean of the windows' logits.
+
+    A finding has the offsets of the window with the highest logit for its label.
+
+    Args:
+        field: a field of classes or flags.
+        size: the characters of the text.
+        ranges: for each window, the characters of the tokens that it owns; None without visible tokens.
+        logits: for each window, its logits (K,).
+    """
+    stacked = np.stack(logits)
+    mean = stacked.mean(axis=0)
+    probabilities = _sigmoid(mean) if field.kind == "flags" else _softmax(mean)
+    chosen = np.flatnonzero(probabilities > FLAG_THRESHOLD).tolist() if field.kind == "flags" else [int(mean.argmax())]
+    findings = []
+    for label in chosen:
+        window = int(stacked[:, label].argmax())
+        start, end = (ranges[window] if len(ranges) > 1 else None) or (0, size)
+        score = _rounded(probabilities[label])
+        findings.append(Finding(field.name, field.labels[label], start, end, None, score, window + 1))
+    names = tuple(field.labels[label] for label in chosen)
+    return (names if field.kind == "flags" else names[0]), findings
+
+
+def characters_of(window: Window, shift: int = 0) -> Range | None:
+    """Return the characters of the tokens that a window owns, plus `shift`, or None if none of them is visible."""
+    offsets = [offset for offset in window.owned if offset[0] < offset[1]]
+    return (offsets[0][0] + shift, offsets[-1][1] + shift) if offsets else None
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    softmax: np.ndarray = shifted / shifted.sum(axis=-1, keepdims=True)
+    return softmax
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Return the probabilities of logits; the exponent is never positive, so that it does not overflow."""
+    small = np.exp(-np.abs(logits))
+    return np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def _rounded(probability: float) -> float:
+    """Round to four decimals, beyond which differences are numerical error."""
+    return round(float(probability), 4)

@@ -1,0 +1,181 @@
+"""An exported model: its files, and the extractor that runs it with onnxruntime, without torch and transformers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from electra_ie.common.errors import UserError, first_line
+from electra_ie.common.files import parse, write
+from electra_ie.common.hashing import SHOWN, of_file, of_sums
+from electra_ie.data.fields import Field
+from electra_ie.data.span_boundaries import Edges, edges_from
+from electra_ie.data.windowing import WindowTokenizer
+from electra_ie.inference.engine.base import TextExtractor
+from electra_ie.inference.engine.batches import Group
+from electra_ie.inference.engine.reader import Reader
+
+MODEL, TOKENIZER, SETTINGS = "model.onnx", "tokenizer.json", "export.json"
+FILES = (MODEL, TOKENIZER, SETTINGS)
+"""The files that decide what an exported model finds; `model_sum` is their hash."""
+FORMAT = 1
+"""The version of the files. A package reads only its own."""
+IDS, MASK = "input_ids", "attention_mask"
+"""The inputs of the model, (B, L) each."""
+MIN_TOKENS = 4
+RESTORE = "Restore the file, or export the run again."
+
+
+def output_name(field: str) -> str:
+    """Return the name of the model's output for a field."""
+    return f"logits_of_{field}"
+
+
+@dataclass(frozen=True)
+class PlainTokenizer:
+    """A `tokenizers.Tokenizer` with the parts of transformers' tokenizers that windows need."""
+
+    backend_tokenizer: Any
+    pad_token_id: int
+
+
+def is_exported(folder: Path) -> bool:
+    """Return whether a folder holds an exported model."""
+    return (folder / SETTINGS).is_file()
+
+
+def model_sum(folder: Path) -> str:
+    """Return the hash of an exported model."""
+    return of_sums({name: of_file(folder / name) for name in FILES})
+
+
+def save_settings(
+    folder: Path, windower: WindowTokenizer, fields: tuple[Field, ...], edges: Mapping[str, Edges], bits: int
+) -> None:
+    """Write tokenizer and settings of an exported model, as `ExportedExtractor.load` reads them.
+
+    bits: the size of a weight of a matrix.
+    """
+    tokenizer = windower.tokenizer.backend_tokenizer
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.save(str(folder / TOKENIZER))
+    settings = {
+        "format": FORMAT,
+        "bits": bits,
+        "window": windower.size,
+        "context_overlap": windower.context_overlap,
+        "whole_words": windower.whole_words,
+        "pad_token_id": windower.tokenizer.pad_token_id or 0,
+        "fields": [{"name": field.name, "kind": field.kind, "labels": list(field.labels)} for field in fields],
+        "edges": {field.name: asdict(edges[field.name]) for field in fields if field.kind == "spans"},
+    }
+    write(folder / SETTINGS, json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
+
+
+class ExportedExtractor(TextExtractor):
+    """An extractor whose model runs in onnxruntime.
+
+    Attributes:
+        windower: Splits a text into windows of tokens.
+        fields: The fields of the task.
+        edges: The boundary rules for the spans of each field.
+        model: The first digits of the hash of the model's files.
+    """
+
+    def __init__(
+        self, session: Any, windower: WindowTokenizer, fields: tuple[Field, ...], edges: Mapping[str, Edges], model: str
+    ) -> None:
+        """Combine the parts. session: an `onnxruntime.InferenceSession`."""
+        self.session, self.windower, self.fields, self.edges, self.model = session, windower, fields, edges, model
+
+    @classmethod
+    def load(cls, folder: Path) -> ExportedExtractor:
+        """Load an exported model. It runs on the CPU, with OMP_NUM_THREADS threads (default: one for each core).
+
+        Raises:
+            UserError: onnxruntime is not installed, or a file is missing, damaged, or of another version.
+        """
+        settings = _settings(folder)
+        missing = [name for name in FILES if not (folder / name).is_file()]
+        if missing:
+            raise UserError(f"the exported model has no {missing[0]}.", file=folder, remedy=RESTORE)
+        try:
+            windower = _windower(folder, settings)
+            fields = tuple(Field(each["name"], each["kind"], tuple(each["labels"])) for each in settings["fields"])
+            edges = {name: edges_from(rules) for name, rules in settings["edges"].items()}
+            edges = {field.name: edges.get(field.name, Edges()) for field in fields}
+        except Exception as error:  # the tokenizers library raises Exception itself
+            message = f"the settings or the tokenizer of the exported model are invalid: {first_line(error)}."
+            raise UserError(message, file=folder, remedy=RESTORE) from error
+        session = _session(folder / MODEL)
+        outputs = {output.name for output in session.get_outputs()}
+        if outputs != {output_name(field.name) for field in fields}:
+            raise UserError("the model does not fit its settings.", file=folder / MODEL, remedy=RESTORE)
+        return cls(session, windower, fields, edges, model_sum(folder)[:SHOWN])
+
+    def reader(self, overlapped: bool | None = None) -> Reader:
+        """Return what reads texts with this model; see `TextExtractor.reader`."""
+        if overlapped is None:
+            overlapped = (os.cpu_count() or 1) > 1
+        return Reader(self.windower, self.fields, self.edges, self.score, self.model, overlapped=overlapped)
+
+    def score(self, groups: Sequence[Group]) -> list[dict[str, np.ndarray]]:
+        """Run the model on a batch, as `reader.Score`."""
+        outputs = [output_name(field.name) for field in self.fields]
+        scored = []
+        for ids, mask in groups:
+            # A matrix product of fewer rows is computed in another way: the last bits would depend on the batch.
+            repeats = MIN_TOKENS if ids.size < MIN_TOKENS else 1
+            inputs = {IDS: np.repeat(ids, repeats, axis=0), MASK: np.repeat(mask, repeats, axis=0)}
+            values = [value[::repeats] for value in self.session.run(outputs, inputs)]
+            scored.append(dict(zip([field.name for field in self.fields], values, strict=True)))
+        return scored
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """Return the settings of an exported model. Raises UserError if they are of another version."""
+    file = folder / SETTINGS
+    settings = parse(file.read_bytes(), file)
+    version = settings.get("format")
+    if version != FORMAT:
+        message = f"this model was exported by another version of electra_ie (format {version!r}, not {FORMAT})."
+        raise UserError(message, file=file, remedy="Export the run again with this version.")
+    return settings
+
+
+def _windower(folder: Path, settings: Mapping[str, Any]) -> WindowTokenizer:
+    from tokenizers import Tokenizer
+
+    tokenizer = PlainTokenizer(Tokenizer.from_file(str(folder / TOKENIZER)), int(settings["pad_token_id"]))
+    return WindowTokenizer(
+        tokenizer, int(settings["window"]), int(settings["context_overlap"]), bool(settings["whole_words"])
+    )
+
+
+def _session(file: Path) -> Any:
+    """Return an onnxruntime session of a file. Raises UserError if it cannot be loaded."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        remedy = 'Install it with: pip install "electra_ie[onnx]", or the packages of requirements-onnx.txt.'
+        raise UserError("an exported model needs onnxruntime, which is not installed.", remedy=remedy) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _threads()
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no common class below Exception
+        raise UserError(f"the model cannot be loaded: {first_line(error)}.", file=file, remedy=RESTORE) from error
+
+
+def _threads() -> int:
+    """Return $OMP_NUM_THREADS, which torch follows too and onnxruntime by itself does not; 0 is one for each core."""
+    value = os.environ.get("OMP_NUM_THREADS", "")
+    return int(value) if value.isdigit() else 0

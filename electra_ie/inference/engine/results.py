@@ -1,0 +1,92 @@
+"""Results: the findings of one document, and their record in the output files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from electra_ie.common.errors import UserError
+from electra_ie.common.hashing import package_version
+from electra_ie.data.document import Document, Finding
+from electra_ie.inference.html_report import frame
+
+KINDS: dict[type, str] = {str: "classes", tuple: "flags", list: "spans"}
+"""The kind of a field by the Python type of its answer."""
+
+
+@dataclass
+class DocumentResult:
+    """The result of one document.
+
+    Attributes:
+        document: The document.
+        windows: The number of windows that the document was split into.
+        answers: The class, the tuple of flags, or the list of spans of each field.
+        findings: The findings of all fields in the order of their offsets.
+        model: The first digits of the hash of the saved model (see `Extractor`).
+    """
+
+    document: Document
+    windows: int
+    answers: dict[str, Any]
+    findings: list[Finding]
+    model: str | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Return the record that `electra-ie extract` writes as a line of JSON."""
+        return {
+            "id": self.document.id,
+            "file": self.document.file,
+            "characters": len(self.document.text),
+            "windows": self.windows,
+            "model": self.model,
+            "version": package_version(),
+            "findings": [_finding_record(finding) for finding in self.findings],
+        }
+
+    def _repr_html_(self) -> str:
+        """Return the text with its findings highlighted, for notebooks."""
+        kinds = {name: KINDS[type(answer)] for name, answer in self.answers.items()}
+        return frame(self.document.id or "Findings", kinds, self.record(), self.document.text)
+
+
+class Findings(list[Finding]):
+    """The findings of one text: a list that notebooks display as the text with its findings highlighted."""
+
+    def __init__(self, result: DocumentResult) -> None:
+        """Wrap the findings of a result."""
+        super().__init__(result.findings)
+        self.result = result
+
+    def _repr_html_(self) -> str:
+        return self.result._repr_html_()
+
+
+def _finding_record(finding: Finding) -> dict[str, Any]:
+    """Return a finding as JSON: with the text of a span, or the window of a finding about the whole text."""
+    own = "text" if finding.window is None else "window"
+    return {name: getattr(finding, name) for name in ("field", "label", "start", "end", own, "score")}
+
+
+def documents_of(text: Any) -> list[Document]:
+    """Return documents for a text, or for a list or tuple of texts.
+
+    Raises:
+        UserError: It is of another type, or a text has surrogates, which no tokenizer accepts.
+    """
+    if isinstance(text, str):
+        return [Document("", _checked_text(text))]
+    if not isinstance(text, list | tuple):
+        raise UserError(f"text is of the type {type(text).__name__}.", remedy="Give a string or a list of strings.")
+    return [Document("", _checked_text(item, f"item {index} ")) for index, item in enumerate(text)]
+
+
+def _checked_text(text: Any, name: str = "text ") -> str:
+    if not isinstance(text, str):
+        raise UserError(f"{name}is of the type {type(text).__name__}, not a string.", remedy="Give strings.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        message = f"{name}has a lone surrogate at character {error.start}, which is not a character."
+        raise UserError(message, remedy='Decode the text as UTF-8, for example with errors="replace".') from error
+    return text

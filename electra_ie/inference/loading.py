@@ -1,0 +1,25 @@
+"""Loading of what extracts from texts: a run, with torch, or an exported model, with onnxruntime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from electra_ie.common.errors import UserError
+from electra_ie.inference.engine.base import TextExtractor
+from electra_ie.inference.engine.exported import ExportedExtractor, is_exported
+
+
+def load_extractor(folder: Path) -> TextExtractor:
+    """Return the extractor of a run's folder, or of an exported model's. Only a run needs torch.
+
+    Raises:
+        UserError: It is neither, or a file is damaged.
+    """
+    if is_exported(folder):
+        return ExportedExtractor.load(folder)
+    try:
+        from electra_ie.inference.extractor import Extractor
+    except ModuleNotFoundError as error:
+        remedy = "Install electra_ie with its dependencies, or export the run where they are: electra-ie export."
+        raise UserError(f"a run needs {error.name}, which is not installed.", file=folder, remedy=remedy) from error
+    return Extractor.from_pretrained(folder)
