@@ -9,8 +9,9 @@ from __future__ import annotations
 from electra_ie.api.data import check, convert, init
 from electra_ie.api.distillation import distill
 from electra_ie.api.hub import plan_push, plan_push_data, push_data, push_to_hub
-from electra_ie.api.runs import Extraction, evaluate, extract, suggest, verify
+from electra_ie.api.runs import evaluate, extract, suggest, verify
 from electra_ie.api.training import TrainResult, pretrain, train
+from electra_ie.inference.jobs.counts import Extraction
 
 __all__ = [
     "Extraction", "TrainResult", "check", "convert", "distill", "evaluate", "extract", "init", "plan_push",

@@ -264,8 +264,9 @@ def compare(
     from electra_ie.comparison.finished import compare_runs, is_run
 
     if len(compared) > 1 or is_run(compared[0]):
-        options = {"--label-budgets": label_budgets, "--presets": presets, "--seeds": seeds, "--jobs": jobs}
-        options |= {"--encoder": encoder, "--unlabeled": unlabeled, "--set": set_, "--settings": settings}
+        options: dict[str, Any] = {"--label-budgets": label_budgets, "--presets": presets, "--seeds": seeds}
+        options |= {"--jobs": jobs, "--encoder": encoder, "--unlabeled": unlabeled}
+        options |= {"--set": set_, "--settings": settings}
         options["--resume"] = resume or None
         for option, value in options.items():
             if value is not None:

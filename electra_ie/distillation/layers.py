@@ -9,6 +9,7 @@ from torch import nn
 from transformers import AutoConfig
 
 from electra_ie.common.errors import UserError
+from electra_ie.models.configs import DiscriminatorConfig
 from electra_ie.models.discriminator import Discriminator, without_head
 from electra_ie.models.static_config import StaticConfig
 
@@ -44,7 +45,7 @@ def cut(discriminator: Discriminator, count: int) -> Discriminator:
     """
     name, layers = _layers(discriminator.encoder)
     kept = kept_layers(len(layers), count)
-    config = copy.deepcopy(discriminator.config)
+    config: DiscriminatorConfig = copy.deepcopy(discriminator.config)  # type: ignore[assignment]
     encoder = AutoConfig.for_model(**config.encoder)
     encoder.num_hidden_layers = count
     if isinstance(types := getattr(encoder, "layer_types", None), list):  # such as full and sliding attention

@@ -56,7 +56,8 @@ class StudentTrainer(Trainer):
         if self.setup.is_main_process and not self.state.step:
             row: dict[str, Any] = {"step": 0, "seconds": 0.0, "seconds_scoring": 0.0, "collapsed": None}
             self.state.log = [{**row, **({"teacher": self.finished.dev} if self.finished.dev else {})}]
-        return self.finished.discriminator.to(self.setup.accelerator.device)
+        teacher: Discriminator = self.finished.discriminator.to(self.setup.accelerator.device)
+        return teacher
 
     def answer_pool(self, teacher: Discriminator) -> tuple[list[PseudoLabel], list[str]]:
         """Return the probabilities of the run for all windows; they are combined with nothing."""

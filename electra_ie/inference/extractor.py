@@ -121,7 +121,7 @@ class Extractor(TextExtractor):
             return load_task(self.folder)
         file = "train.jsonl"
         files, memory = {"train": (file,)}, {file: None}
-        return Task("extractor", "", "jsonl", Path(), files, {}, self.fields, Path(TASK), memory)
+        return Task("extractor", "", "jsonl", Path(), files, {}, tuple(self.fields), Path(TASK), memory)
 
     def push_to_hub(
         self, repository: str, *, private: bool = False, revision: str | None = None, token: str | None = None

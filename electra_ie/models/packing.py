@@ -82,10 +82,10 @@ def _attend(
     start = 0
     for rows, length in packed_shapes:
         end = start + rows * length
-        windows = (
+        queries, keys, values = (
             tensor[0, :, start:end].unflatten(1, (rows, length)).transpose(0, 1) for tensor in (query, key, value)
         )
-        attended = scaled_dot_product_attention(*windows, scale=scaling)
+        attended = scaled_dot_product_attention(queries, keys, values, scale=scaling)
         parts.append(attended.transpose(1, 2).flatten(0, 1))
         start = end
     return torch.cat(parts)[None], None

@@ -112,10 +112,10 @@ class StaticForTokenClassification(_StaticModel):
     def __init__(self, config: StaticConfig) -> None:
         """Create the model with random weights."""
         super().__init__(config)
-        self.num_labels = config.num_labels
+        self.num_labels: int = config.num_labels  # type: ignore[assignment]
         self.static = StaticEncoder(config)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.classifier = nn.Linear(config.hidden_size, self.num_labels)
         self.post_init()
 
     def forward(
@@ -141,11 +141,11 @@ class StaticForSequenceClassification(_StaticModel):
     def __init__(self, config: StaticConfig) -> None:
         """Create the model with random weights."""
         super().__init__(config)
-        self.num_labels = config.num_labels
+        self.num_labels: int = config.num_labels  # type: ignore[assignment]
         self.static = StaticEncoder(config)
         self.dense = nn.Linear(2 * config.hidden_size, config.hidden_size)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.classifier = nn.Linear(config.hidden_size, self.num_labels)
         self.post_init()
 
     def forward(

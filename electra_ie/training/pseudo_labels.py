@@ -77,8 +77,8 @@ def soft_labels(setup: TrainingSetup, teacher: Discriminator) -> list[PseudoLabe
                 for label, document in zip(labels, documents, strict=True):
                     label[field.name] = torch.tensor(expit(logits[document]), dtype=torch.float32)
         result = [labels]
-    labels = broadcast_object_list(result)[0]
-    return labels
+    shared: list[PseudoLabel] = broadcast_object_list(result)[0]
+    return shared
 
 
 def _classifier(setup: TrainingSetup, teacher: Discriminator) -> FeatureClassifier | None:

@@ -92,7 +92,8 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
     """Return the probabilities of logits; the exponent is never positive, so that it does not overflow."""
     small = np.exp(-np.abs(logits))
-    return np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
+    sigmoid: np.ndarray = np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
+    return sigmoid
 
 
 def _rounded(probability: float) -> float:

@@ -240,10 +240,11 @@ class Inbox:
         return self._fingerprint
 
     def _take_fingerprint(self) -> Inputs:
-        digest, total, files = hashlib.sha256(), 0, []
+        digest, total = hashlib.sha256(), 0
+        files: list[list[str | int]] = []
         for file in self.files:
             size, changed = (0, 0) if file.path is STANDARD_INPUT else _status(file)
-            row = [escape_undecodable(file.name), size, changed]
+            row: list[str | int] = [escape_undecodable(file.name), size, changed]
             digest.update(repr(row).encode())
             total += size
             if len(self.files) <= LISTED:

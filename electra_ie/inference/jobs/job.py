@@ -107,14 +107,14 @@ class Job:
     ) -> Generator[tuple[Chunk, Records], None, None]:
         """Yield each chunk with its filtered records, count them, and show the progress."""
         total = self.inbox.fingerprint().bytes
-        begun = [counts["documents"], counts["characters"], 0.0]
+        documents, written, position = counts["documents"], counts["characters"], 0.0  # of the chunks before
 
-        with document_progress("extracting", counts["documents"], counts["characters"]) as show:
+        with document_progress("extracting", documents, written) as show:
 
             def report(chunk: Chunk, characters: int) -> None:
                 part = characters / max(chunk.characters, 1)
-                share = (begun[2] + part * (chunk.position - begun[2])) / total if total else None
-                show(begun[0] + round(part * len(chunk.documents)), begun[1] + characters, share)
+                share = (position + part * (chunk.position - position)) / total if total else None
+                show(documents + round(part * len(chunk.documents)), written + characters, share)
 
             if self.processes > 1:
                 results = extract_in_processes(self.run, self.processes, chunks, report)
@@ -123,7 +123,7 @@ class Job:
             with closing(results):
                 for chunk, records in results:
                     counts.add(chunk, records, self.filters)
-                    begun[:] = [counts["documents"], counts["characters"], chunk.position]
+                    documents, written, position = counts["documents"], counts["characters"], chunk.position
                     yield chunk, records
 
 
