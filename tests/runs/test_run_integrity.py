@@ -251,7 +251,7 @@ def test_terminated_extraction_leaves_no_files(run, tmp_path):
     process = processes.start(
         ["-c", WAITING, "extract", str(run), "-", "-o", str(out / "o.jsonl")], tmp_path / "messages"
     )
-    while not (out / ".o.jsonl.part").exists():
+    while not (out / ".o.jsonl.job" / "findings.jsonl").exists():
         assert process.is_alive(), (tmp_path / "messages").read_text("utf-8")
         time.sleep(0.05)
     process.terminate()
