@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from electra_ie.common.files import locked
-from electra_ie.pretraining.memory import peak_memory
+from electra_ie.pretraining import memory
 
 UNIX_ONLY = ("resource", "fcntl", "pwd", "grp", "termios")
 
@@ -36,27 +36,33 @@ def test_every_module_can_be_imported_without_unix_modules():
         "parts = [file.relative_to(root).with_suffix('').parts for file in root.rglob('*.py')]\n"
         "files = {'.'.join(('electra_ie', *each)).removesuffix('.__init__') for each in parts}\n"
         "assert files == {'electra_ie', *names}, 'a folder without __init__.py is not walked'\n"
-        "from electra_ie.pretraining.memory import peak_memory\n"
-        "assert peak_memory() is None, 'the module resource is not absent here'\n"
+        "from electra_ie.pretraining import memory\n"
+        "memory.STATUS = Path('absent')\n"
+        "assert memory.peak_memory() is None, 'the module resource is not absent here'\n"
     )
     ended = processes.run(["-c", script], again=["electra_ie"])
     assert ended.code == 0, ended.messages
 
 
-def test_peak_memory_is_in_mib_or_none_if_unknown(monkeypatch):
+def test_peak_memory_is_in_mib_or_none_if_unknown(monkeypatch, tmp_path):
     resource = pytest.importorskip("resource")
+    status = tmp_path / "status"
+    status.write_text("VmPeak:\t   9216 kB\nVmHWM:\t   4096 kB\n")
+    monkeypatch.setattr(memory, "STATUS", status)
+    assert memory.peak_memory() == 4
+    status.unlink()
     monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=3 * 2**20))  # KiB, as on Linux
     monkeypatch.setattr(sys, "platform", "linux")
-    assert peak_memory() == 3 * 2**10
+    assert memory.peak_memory() == 3 * 2**10
     monkeypatch.setattr(sys, "platform", "darwin")  # bytes
-    assert peak_memory() == 3
+    assert memory.peak_memory() == 3
     monkeypatch.setitem(sys.modules, "resource", None)
     of_windows = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=1, peak_wset=7 * 2**20))
     monkeypatch.setattr(psutil, "Process", lambda: of_windows)
-    assert peak_memory() == 7
+    assert memory.peak_memory() == 7
     of_another = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=1))
     monkeypatch.setattr(psutil, "Process", lambda: of_another)
-    assert peak_memory() is None
+    assert memory.peak_memory() is None
 
 
 def test_a_lock_file_is_released_before_it_is_deleted(monkeypatch, tmp_path):

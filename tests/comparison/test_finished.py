@@ -61,7 +61,7 @@ def test_what_cannot_be_compared_is_one_line(teacher, finished, tmp_path, monkey
         compare_runs([teacher, tmp_path])
     with pytest.raises(UserError, match="no run is given"):
         compare_runs([])
-    task = tiny.without_flags(tiny.write_task(tmp_path / "other"))
+    task = tiny.without(tiny.write_task(tmp_path / "other"), "risks")
     other = train(str(task), tmp_path / "run", **tiny.settings(_encoder(teacher), "supervised", max_steps=1)).path
     with pytest.raises(UserError, match="this run has other fields than the first one"):
         compare_runs([teacher, other])

@@ -276,11 +276,11 @@ def test_emoji_at_the_edges_are_trimmed(text, kept):
 def constant(tokenizer, tag, edges=None):
     """An extractor that gives every token one tag."""
 
-    def predict_logits(batch):
-        return {"who": torch.nn.functional.one_hot(torch.full_like(batch.input_ids, tag), 5).float() * 5}
+    def predict_groups(groups):
+        return [{"who": torch.nn.functional.one_hot(torch.full_like(ids, tag), 5).float() * 5} for ids in groups]
 
     fake = SimpleNamespace(
-        predict_logits=predict_logits, encoder=SimpleNamespace(device=torch.device("cpu")), training=False
+        predict_groups=predict_groups, encoder=SimpleNamespace(device=torch.device("cpu")), training=False
     )
     fake.eval = fake.train = lambda *_: fake
     return Extractor(fake, WindowTokenizer(tokenizer, 64, 4), [FIELD], edges=edges)
