@@ -31,7 +31,7 @@ def distill(  # noqa: PLR0913 - the options of a public function, all but two by
     """Teach a smaller and faster model the answers of a finished run, and save it as a run.
 
     The student reads the run's labeled and unlabeled documents, and learns the labels and the probabilities that the
-    run gives for all texts. The thresholds of flags are set anew.
+    run gives for all texts. The thresholds of flags are fitted again.
 
     Args:
         run: A folder, or `ORG/NAME[@REVISION]` on the Hub.

@@ -105,7 +105,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         format: `jsonl`, `csv` or `parquet` (default: by the ending of the output, else `jsonl`).
         labels: Only findings with one of these labels.
         min_score: Only findings with at least this score.
-        overwrite: Begin anew if the output was begun or written, also by another model or from other inputs.
+        overwrite: Start over if the output was begun or written, also by another model or from other inputs.
         processes: The number of processes that extract. Each loads the run.
 
     Returns:

@@ -92,7 +92,7 @@ def extract(
         bool,
         typer.Option(
             "--overwrite",
-            help="Begin anew, also if the output is that of another model, other options or other inputs.",
+            help="Start over, also if the output is that of another model, other options or other inputs.",
         ),
     ] = False,
     processes: Annotated[

@@ -58,7 +58,7 @@ def progress(total: int | None, description: str, *, unit: str = "steps", start:
     if not is_main_process():
         yield lambda done, *, loss=None, dev=None: None
         return
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not _is_terminal():
         lines = _PlainProgress(total, description, unit, start)
         yield lines
         lines.finish()
@@ -91,8 +91,8 @@ def document_progress(description: str, documents: int = 0, characters: int = 0)
     pace = _Pace(escape_controls(description), characters)
     if not is_main_process():
         yield lambda documents, characters, share: None
-    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        with _pace_bar() as bar:
+    elif _is_terminal():
+        with _bar() as bar:
             task = bar.add_task(pace.description, total=None, values="")
 
             def report(documents: int, characters: int, share: float | None) -> None:
@@ -158,19 +158,13 @@ class _PaceLines:
         self.last = None
 
 
-def _pace_bar() -> Progress:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[values]}", style="cyan", markup=False),
-        TimeElapsedColumn(),
-        console=_console(sys.stderr),
-    )
+def _is_terminal() -> bool:
+    """Return whether standard error is a terminal that can redraw a line."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _bar(unit: str) -> Progress:
+def _bar(unit: str = "") -> Progress:
+    """Return a bar with counts of a unit and the time left; without a unit, its values say both."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -180,15 +174,15 @@ def _bar(unit: str) -> Progress:
         TimeRemainingColumn,
     )
 
+    counts = [MofNCompleteColumn(), TextColumn(unit, markup=False)] if unit else []
+    left = [TextColumn("left", style="dim"), TimeRemainingColumn()] if unit else []
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn(unit, markup=False),
+        *counts,
         TextColumn("{task.fields[values]}", style="cyan", markup=False),
         TimeElapsedColumn(),
-        TextColumn("left", style="dim"),
-        TimeRemainingColumn(),
+        *left,
         console=_console(sys.stderr),
     )
 

@@ -147,6 +147,6 @@ def student_settings(
 
 
 def with_steps(settings: TrainSettings, target: Target, windows: int) -> TrainSettings:
-    """Return the settings with the number of steps derived: so many that all windows are read `passes` times."""
+    """Return the settings with the number of steps that reads all windows `passes` times."""
     steps = round(target.schedule.passes * windows / max(settings.unlabeled_batch_size or 1, 1))
     return settings.derive(max_steps=min(max(steps, 100), MAX_STEPS))

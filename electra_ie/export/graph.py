@@ -48,9 +48,8 @@ def write_graph(discriminator: Discriminator, file: Path) -> None:
     """Write the model as ONNX in fp32.
 
     Raises:
-        UserError: a package is not installed, or the exporter does not know an operation of the encoder.
+        UserError: the exporter does not know an operation of the encoder.
     """
-    require("onnx", "onnxscript")
     model = _Logits(copy.deepcopy(discriminator).cpu()).eval()
     # Sizes of 0 and 1 are taken as constants by the exporter: the example has others, which stay variable.
     ids = torch.full((3, 7), 5)
@@ -77,7 +76,6 @@ def quantize(file: Path) -> None:
     Activations stay fp32, so that the answer to a text does not depend on the batch; dynamic quantization has one scale
     for the activations of a whole batch, and other texts in it change the answer.
     """
-    require("onnx", "onnxruntime")
     import onnx
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 

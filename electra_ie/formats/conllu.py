@@ -70,7 +70,7 @@ class _Sentence:
 
 
 def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[AnnotatedDocument]:
-    """Yield the documents of a file. If no word of the file has a tag, its documents are not annotated."""
+    """Yield the documents of a file. The documents of a file without any tag are not annotated."""
     reader = _Reader(path, options["tags"])
     sentences = list(reader.sentences(on_error))
     found = {tag for sentence in sentences for tag in sentence.tags} - {NO_VALUE}

@@ -158,7 +158,7 @@ class ColumnFile:
         if len(cells) != self.width and (self.tagged or self.word >= len(cells)):
             raise self._width_error(row)
         if not cells[self.word].strip():
-            raise row.source.error("this line has a tag and no word.", "Leave a line empty to end a sentence.")
+            raise row.source.error("this line has a tag, but no word.", "Leave a line empty to end a sentence.")
 
     def _width_error(self, row: Row) -> UserError:
         cells, width = row.cells, self.width

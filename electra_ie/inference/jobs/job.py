@@ -60,7 +60,7 @@ class Job:
         html: The HTML page, or None.
         title: Its title.
         strict: The first input that cannot be read is an error.
-        overwrite: Begin anew, whatever there is.
+        overwrite: Start over, whatever there is.
         processes: The number of processes.
         keys: The names of the keys of text and id, if they are given.
     """
@@ -180,7 +180,7 @@ def _extract_locked(job: Job, output: Path, folder: Path) -> Extraction:
     if before is not None:
         before.check_same(now, output)
         if before.finished and not before.inputs["standard_input"] and _is_there(before, output):
-            notice(f"{output}: written already, from the same inputs by the same model. --overwrite writes it anew.")
+            notice(f"{output}: written already, from the same inputs by the same model. --overwrite writes it again.")
             return _counts_of(before, output)
     if begun is None:
         _empty(folder)  # its manifest would describe files that this job writes
@@ -274,7 +274,7 @@ def _replay(
                 add_to_page(json.loads(next(lines)), document)  # type: ignore[misc]
     if (read, digest) != (manifest.chunks, manifest.digest):
         message = "the content of the inputs is not what it was when this job began."
-        raise UserError(message, file=folder, remedy="Restore them, or give --overwrite to begin anew.")
+        raise UserError(message, file=folder, remedy="Restore them, or give --overwrite to start over.")
     if read:
         notice(f"{folder}: going on after {manifest.counts['documents']:,} documents.")
 

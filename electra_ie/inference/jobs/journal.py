@@ -48,7 +48,7 @@ class Journal:
             path = self.folder / name
             if (path.stat().st_size if path.exists() else 0) < size:
                 message = f"this file of an unfinished job has lost some of its {size:,} bytes."
-                raise UserError(message, file=path, remedy="Give --overwrite to begin anew.")
+                raise UserError(message, file=path, remedy="Give --overwrite to start over.")
 
     def append(self, name: str, text: str) -> None:
         """Append text to a file."""

@@ -14,7 +14,7 @@ from electra_ie.common.files import atomic_path, parse
 
 LAYOUT = 1
 """The version of the layout of a manifest."""
-OVERWRITE = "Give another --output, or --overwrite to write it anew."
+OVERWRITE = "Give another --output, or --overwrite to write it again."
 COUNTS = ("documents", "characters", "windows", "findings", "left_out", "errors")
 """What is counted; left_out: the findings that do not pass the filters."""
 
