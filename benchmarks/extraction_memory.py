@@ -130,7 +130,7 @@ def draw(rows: dict[str, Any], file: Path) -> None:
         label = f"{case}: {row['documents']:,} documents, {row['megabytes']:,.0f} MB"
         panel.plot([100 * at / end for at, _ in row["samples"]], [used for _, used in row["samples"]], label=label)
     panel.set(xlabel="time, % of the run", ylabel="resident memory, MB", ylim=(0, None))
-    panel.legend()
+    panel.legend(loc="lower right")
     figure.savefig(file, dpi=150, bbox_inches="tight", metadata={"Software": None})
 
 

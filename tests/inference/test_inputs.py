@@ -13,9 +13,9 @@ from types import SimpleNamespace
 
 import pytest
 import tiny
+from command_line import command
 
 from electra_ie import Extractor, Task, UserError, compare, evaluate, extract, pretrain, train
-from electra_ie.cli.app import main
 from electra_ie.common.folders import walk
 from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.inference.jobs.inputs import Inbox
@@ -44,16 +44,6 @@ def put(path: Path, content: str | bytes = TEXT) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
-
-
-def command(monkeypatch, *arguments) -> int:
-    """Run the command line and return the exit code."""
-    monkeypatch.setattr(sys, "argv", ["electra-ie", *map(str, arguments)])
-    try:
-        main()
-    except SystemExit as end:
-        return end.code or 0
-    return 0
 
 
 def read(file: Path) -> list[dict]:

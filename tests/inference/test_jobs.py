@@ -10,7 +10,6 @@ import random
 import resource
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +17,11 @@ from pathlib import Path
 import processes
 import pytest
 import tiny
+from command_line import command
 from hypothesis import given
 from hypothesis import strategies as st
 
 from electra_ie import Extractor, UserError, extract
-from electra_ie.cli.app import main
 from electra_ie.inference.jobs import chunks, job, workers
 from electra_ie.inference.jobs.journal import FILES, Journal
 from electra_ie.inference.jobs.manifest import Manifest
@@ -68,15 +67,6 @@ def home(tmp_path, monkeypatch, small_chunks) -> Path:
     put_inbox(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def command(monkeypatch, *arguments) -> int:
-    monkeypatch.setattr(sys, "argv", ["electra-ie", *map(str, arguments)])
-    try:
-        main()
-    except SystemExit as end:
-        return end.code or 0
-    return 0
 
 
 # Nothing lost, nothing twice
