@@ -203,7 +203,7 @@ def test_conll_gives_each_field_its_labels_and_a_single_column_none(tmp_path):
         ("Ann B-PER\nRio B-LOX\n", {}, 2, 'no field has the label "LOX". Did you mean "LOC"?'),
         ("Ann B-PER\nRio LOC\n", {}, 2, 'the tag "LOC" has no prefix'),
         ("Ann NN O\nRio O\n", {}, 2, "this line has 2 columns, and most lines have 3."),
-        ("Ann\tO\n\tO\n", {"delimiter": "\t"}, 2, "a tag and no word"),
+        ("Ann\tO\n\tO\n", {"delimiter": "\t"}, 2, "a tag, but no word"),
         ("Ann O\n", {"tag": 3}, 1, "the option tag is 3, and this line has 2 columns. It must be -2 to 1."),
     ],
 )
