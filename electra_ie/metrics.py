@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from electra_ie.data.document import Span
-from electra_ie.data.fields import Field, drop_overlapping
+from electra_ie.data.fields import RELATIONS, AnyField, Field, drop_overlapping
 
-MAIN = {"classes": "accuracy", "flags": "macro_f1", "spans": "f1"}
+MAIN = {"classes": "accuracy", "flags": "macro_f1", "spans": "f1", "relations": "f1"}
 """The main score of each kind of field, by which checkpoints are selected."""
 NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1"}
 """Display names of the main scores."""
@@ -58,7 +58,7 @@ def score(field: Field, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[s
 def _spans(field: Field, gold: Sequence[Collection[Span]], predicted: Sequence[Collection[Span]]) -> dict[str, Any]:
     """Return precision, recall and F1 of exact matches: same label, same first and last character.
 
-    seqeval supplies the counts and `_ratios` the scores, as the same counts then give the same float: training keeps
+    seqeval supplies the counts and `ratios` the scores, as the same counts then give the same float: training keeps
     the earlier one of two checkpoints with equal scores.
     """
     from seqeval.scheme import IOB2, Entities
@@ -80,9 +80,9 @@ def _spans(field: Field, gold: Sequence[Collection[Span]], predicted: Sequence[C
         for entities in (gold_entities & predicted_entities, predicted_entities, gold_entities)
     ]
     return {
-        **_ratios(*(counter.total() for counter in counts)),
+        **ratios(*(counter.total() for counter in counts)),
         "overlapping": overlapping,
-        "labels": {label: _ratios(*(counter[names[label]] for counter in counts)) for label in field.labels},
+        "labels": {label: ratios(*(counter[names[label]] for counter in counts)) for label in field.labels},
     }
 
 
@@ -135,7 +135,7 @@ def _tags(spans: Iterable[Span], index: Mapping[int, int], names: Mapping[str, s
     return tags
 
 
-def _ratios(correct: int, found: int, support: int) -> dict[str, Any]:
+def ratios(correct: int, found: int, support: int) -> dict[str, Any]:
     """Return precision, recall and F1 (None where not defined, see `score`) and the counts."""
     return {
         "precision": _divide(correct, found),
@@ -210,7 +210,7 @@ def _defined(precision: float, recall: float, f1: float, support: float, found: 
     }
 
 
-def intervals(field: Field, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, Any]:
+def intervals(field: AnyField, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, Any]:
     """Return 95 % confidence intervals of the main score and of each label's F1, by bootstrap over documents.
 
     The intervals show the variation over other documents of the same kind, not the variation between trainings. A draw
@@ -223,7 +223,7 @@ def intervals(field: Field, gold: Sequence[Any], predicted: Sequence[Any]) -> di
     counts = _counts(field, gold, predicted)
     correct, found, support = _resample(counts)
     f1 = _f1(correct, found, support)
-    if field.kind == "spans":
+    if field.kind in ("spans", RELATIONS):
         main = _f1(correct.sum(1), found.sum(1), support.sum(1))
     elif field.kind == "classes":
         main = correct.sum(1) / max(len(gold), 1)
@@ -237,7 +237,7 @@ def intervals(field: Field, gold: Sequence[Any], predicted: Sequence[Any]) -> di
     return {MAIN[field.kind]: _ends(main) if defined else None, "labels": labels}
 
 
-def _counts(field: Field, gold: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
+def _counts(field: AnyField, gold: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
     """Return (N, L, 3): the correct predictions, all predictions and the gold items of each document and label."""
     counts = np.zeros((len(gold), len(field.labels), 3))
     columns = {label: column for column, label in enumerate(field.labels)}
@@ -245,7 +245,7 @@ def _counts(field: Field, gold: Sequence[Any], predicted: Sequence[Any]) -> np.n
         expected, answer = ({value} if isinstance(value, str) else set(value) for value in pair)
         for kind, items in enumerate((expected & answer, answer, expected)):
             for item in items:
-                counts[row, columns[item.label if isinstance(item, Span) else item], kind] += 1
+                counts[row, columns[item if isinstance(item, str) else item.label], kind] += 1
     return counts
 
 

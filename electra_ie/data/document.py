@@ -21,13 +21,22 @@ class Span:
             raise ValueError(f"start is {self.start} and end is {self.end}; a span needs 0 <= start < end")
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Relation:
+    """A labeled relation between two spans of a text, from `head` to `tail`."""
+
+    head: Span
+    tail: Span
+    label: str
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A text as it was read, without any normalization, with its gold annotation.
 
     `gold` maps a field's name to a class name (kind `classes`), a tuple of names (`flags`; `()` means that no flag
-    applies) or a tuple of `Span` (`spans`). The document is unlabeled for a field that is not in `gold`, which is
-    different from empty gold: it takes no part in the supervised loss of that field.
+    applies), a tuple of `Span` (`spans`) or a tuple of `Relation` (`relations`). The document is unlabeled for a field
+    that is not in `gold`, which is different from empty gold: it takes no part in the supervised loss of that field.
     """
 
     id: str
@@ -60,6 +69,26 @@ class Finding:
     text: str | None
     score: float
     window: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RelationFinding:
+    """A predicted relation between two findings of spans.
+
+    `score` is the product of three probabilities: those of both spans, and that of the relation given the spans.
+    """
+
+    field: str
+    label: str
+    head: Finding
+    tail: Finding
+    score: float
+
+    @property
+    def relation(self) -> Relation:
+        """The relation without scores, as gold has it."""
+        head, tail = (Span(each.start, each.end, each.label) for each in (self.head, self.tail))
+        return Relation(head, tail, self.label)
 
 
 def of_documents(documents: Iterable[Document]) -> str:

@@ -1,4 +1,4 @@
-"""Fields: what a model predicts, of one of three kinds, and their labels."""
+"""Fields: what a model predicts, and their labels. Three kinds share an encoder; relations have a model each."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from electra_ie.data.document import Document, Span
 
 KINDS = ("classes", "flags", "spans")
+RELATIONS = "relations"
+"""The kind of `RelationField`."""
 IGNORED = -100
 """The id of an unknown label, which the supervised losses ignore (as `ignore_index` of torch's cross entropy)."""
 
@@ -44,7 +46,36 @@ class Field:
         return ("O", *(f"{prefix}-{label}" for label in self.labels for prefix in "BI"))
 
 
-def count_labels(field: Field, gold: Iterable[Any]) -> Counter[str]:
+@dataclass(frozen=True)
+class RelationField:
+    """Relations to predict between the spans of a document, which fields of kind `spans` find.
+
+    Attributes:
+        name: The name.
+        labels: The labels of relations.
+        between: The pairs of span labels, head and tail, that may be related; if empty, those of the training data.
+        symmetric: The labels of relations without a direction: the head is the span that begins first in the text.
+        source: The column or key of the gold in the data files; by default (empty) the field's name.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    between: tuple[tuple[str, str], ...] = ()
+    symmetric: tuple[str, ...] = ()
+    source: str = ""
+    kind: ClassVar[str] = RELATIONS
+
+    @property
+    def column(self) -> str:
+        """The column or key of the gold in the data files."""
+        return self.source or self.name
+
+
+AnyField = Field | RelationField
+AnyFieldT = TypeVar("AnyFieldT", bound=AnyField)
+
+
+def count_labels(field: AnyField, gold: Iterable[Any]) -> Counter[str]:
     """Count each label of a field in the gold of documents; `(none)` counts those to which no flag applies."""
     counts: Counter[str] = Counter()
     for value in gold:
@@ -53,7 +84,7 @@ def count_labels(field: Field, gold: Iterable[Any]) -> Counter[str]:
         elif field.kind == "flags":
             counts.update(value or ["(none)"])
         else:
-            counts.update(span.label for span in value)
+            counts.update(item.label for item in value)
     return counts
 
 
@@ -79,7 +110,9 @@ def drop_overlapping(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
     return kept, sorted(dropped)
 
 
-def documents_by_field(documents: Sequence[Document], fields: Sequence[Field]) -> Iterator[tuple[Field, list[int]]]:
+def documents_by_field(
+    documents: Sequence[Document], fields: Sequence[AnyFieldT]
+) -> Iterator[tuple[AnyFieldT, list[int]]]:
     """Yield each field with the indices of the documents that have gold for it, if there are any."""
     for field in fields:
         indices = [index for index, document in enumerate(documents) if field.name in document.gold]

@@ -14,7 +14,7 @@ from electra_ie.common.text_files import SourceRecord
 from electra_ie.common.yaml_source import Source
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document
-from electra_ie.data.fields import KINDS, Field
+from electra_ie.data.fields import KINDS, RELATIONS, AnyField
 from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import jsonl
 from electra_ie.data.readers.parts.table_rows import element, feature_names, is_a, record_of_row, type_name
@@ -134,10 +134,10 @@ def with_split(task: Task, split: str, data: InMemory) -> Task:
     errors = ErrorCollector()
     keys = {key: task.options.get(key) for key in ("text", "id")}  # a table may have several columns of text
     options = {**DEFAULTS, **{name: key for name, key in keys.items() if isinstance(key, str)}}
-    used = (*_option_keys(options), *(field.column for field in task.fields))
+    used = (*_option_keys(options), *(field.column for field in task.all_fields))
     tags = [field.column for field in task.fields if field.kind == "spans"]
     records = _read(data, name, used, options["text"], errors, tags=tags)
-    documents = _documents(records, name, split, task.fields, options, errors)
+    documents = _documents(records, name, split, task.all_fields, options, errors)
     errors.raise_any("the data in memory")
     file = f"{split}.jsonl"
     return replace(task, files={split: (file,)}, memory={file: documents})
@@ -226,7 +226,12 @@ def _task(
     )
     documents = {
         file: _documents(
-            splits[split], tables[split][0], split, () if split == UNLABELED else parts.fields, DEFAULTS, errors
+            splits[split],
+            tables[split][0],
+            split,
+            () if split == UNLABELED else (*parts.fields, *parts.relations),
+            DEFAULTS,
+            errors,
         )
         for split, file in files.items()
     }
@@ -353,7 +358,7 @@ def _documents(
     split: _Split,
     name: str,
     stem: str,
-    fields: Sequence[Field],
+    fields: Sequence[AnyField],
     options: Mapping[str, Any],
     errors: ErrorCollector,
 ) -> list[Document]:
@@ -381,7 +386,7 @@ def _declared(name: str, declaration: Any, train: _Split) -> Any:
         return declaration
     labels = declaration.get("labels")
     if labels is None:
-        labels = _collected(name, declaration, train) if declaration.get("kind") in KINDS else ()
+        labels = _collected(name, declaration, train) if declaration.get("kind") in (*KINDS, RELATIONS) else ()
     elif isinstance(labels, Sequence) and not isinstance(labels, str):
         for label in labels:
             if not isinstance(label, str):

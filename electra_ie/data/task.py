@@ -14,7 +14,7 @@ from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.document import Document
 from electra_ie.data.document_ids import repeated_ids, with_paths
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import AnyField, Field, RelationField
 from electra_ie.data.hints import Hint, read_terms
 from electra_ie.data.hints_yaml import declared_descriptions, declared_hints
 from electra_ie.data.readers import READERS, read_unlabeled
@@ -52,6 +52,7 @@ class Task:
         descriptions: What labels mean, in a sentence or phrase: texts by label, by field.
         hints: Lexicons and patterns of labels; those in files without their terms (see `read_hints`).
         hub: The value of `data` with which the task is read from the hub, or was; "" if it names no data set there.
+        relations: The fields of relations between spans, which are predicted after `fields`, by models of their own.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Task:
     descriptions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     hints: tuple[Hint, ...] = ()
     hub: str = ""
+    relations: tuple[RelationField, ...] = ()
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Task:
@@ -122,10 +124,15 @@ class Task:
             "files": {split: list(files) for split, files in self.files.items()},
             **({MEMORY: list(self.memory)} if self.memory else {}),
             "options": dict(self.options),
-            "fields": {declared.name: declaration(declared) for declared in self.fields},
+            "fields": {declared.name: declaration(declared) for declared in self.all_fields},
             "descriptions": declared_descriptions(self.descriptions),
             "hints": declared_hints(self.hints),
         }
+
+    @property
+    def all_fields(self) -> tuple[AnyField, ...]:
+        """The fields and the fields of relations."""
+        return (*self.fields, *self.relations)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -207,7 +214,7 @@ class Task:
             errors.add(UserError(f'the split "{split}" is empty ({names}).', file=self.origin, remedy=remedy))
         if split == UNLABELED:
             return [document.unlabeled() for document in documents]
-        for declared in self.fields:
+        for declared in self.all_fields:
             if not any(declared.name in document.gold for document in documents):
                 warn(f'{self.name}: no record of the split "{split}" has a value for the field {declared.name}.')
         return documents
@@ -255,7 +262,7 @@ class Task:
         if name in self.memory:
             yield from self.memory[name] or ()
             return
-        fields = () if split == UNLABELED else self.fields
+        fields = () if split == UNLABELED else self.all_fields
         path = self.folder / name
         plain = self.format != DATA_SETS and (path.is_dir() or path.suffix.lower() in ENDINGS)
         try:

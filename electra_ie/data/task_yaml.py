@@ -8,6 +8,7 @@ options: {text: body}               # of the reader
 fields:
   topic: {kind: classes, labels: [fraud, other], from: category}
   entities: {kind: spans, labels: [PER], overlaps: count}
+  payments: {kind: relations, labels: [pays]}     # between spans, see `relations_yaml`
 descriptions: {fraud: A payment obtained by deception.}   # of labels
 hints: {PER: {file: names.txt}}     # lexicons and patterns, see `hints_yaml`
 hub:                                # how the same task is read with --data hub:ORG/NAME
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,10 +29,11 @@ from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import ROOT
 from electra_ie.common.hub_client import HUB, HubName, parse_data_set
 from electra_ie.common.yaml_source import Source
-from electra_ie.data.fields import KINDS, Field
+from electra_ie.data.fields import KINDS, RELATIONS, AnyField, Field, RelationField
 from electra_ie.data.hints import Hint
 from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import READERS
+from electra_ie.data.relations_yaml import declaration_of, is_relations, parse_relations
 
 KEYS = ("description", "format", "data", "files", "options", "fields", "descriptions", "hints", "hub")
 DATA_SETS = "datasets"
@@ -63,6 +65,7 @@ class TaskParts(NamedTuple):
     descriptions: Mapping[str, Mapping[str, str]]
     hints: tuple[Hint, ...]
     hub: str
+    relations: tuple[RelationField, ...]
 
 
 def shipped(folder: str) -> Path:
@@ -118,8 +121,8 @@ def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLi
     for key, value in options.items():
         reader.settle({key: value}, source.file, source.line(("options", key)))
     source.check_path(("options", "name"), options.get("name", ""))  # of a data set
-    fields = tuple(_fields(mapping["fields"], source))
-    for field in fields:
+    fields, relations = _fields(mapping["fields"], source)
+    for field in (*fields, *relations):
         reader.check(field, source.file, source.line(("fields", field.name, "kind")))
     folder = Path(data) if data is not None else Path(os.path.normpath(source.file.parent / mapping.get("data", ".")))
     files = _files(mapping["files"], source)
@@ -127,7 +130,9 @@ def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLi
     hints = parse_hints(mapping.get("hints", {}), fields, source)
     description = mapping.get("description", "")
     name = f"{HUB}{hub.options['name']}" if hub else ""
-    return TaskParts(description, reader.name, folder, files, dict(options), fields, descriptions, hints, name)
+    return TaskParts(
+        description, reader.name, folder, files, dict(options), fields, descriptions, hints, name, relations
+    )
 
 
 def _on_hub(hub: TaskParts | None, name: HubName, source: Source) -> TaskParts:
@@ -206,7 +211,7 @@ def validated_fields(fields: Iterable[Field] | Mapping[str, Any]) -> tuple[Field
         fields: Fields, or their declarations by name as in task.yaml.
 
     Raises:
-        UserError: a name, kind or label is invalid, or there are no fields.
+        UserError: a name, kind or label is invalid, there are no fields, or one is of relations.
     """
     if not isinstance(fields, Mapping):
         listed = list(fields)
@@ -219,11 +224,18 @@ def validated_fields(fields: Iterable[Field] | Mapping[str, Any]) -> tuple[Field
         if repeated is not None:
             raise UserError(f'two fields are called "{repeated}".', remedy="Rename one of them.")
         fields = {field.name: declaration(field) for field in listed}
-    return tuple(_fields(fields, Source(Path("fields"), {})))
+    source = Source(Path("fields"), {})
+    validated, relations = _fields(fields, source)
+    if relations:
+        remedy = "Train a task, which has a model for each field of relations."
+        raise source.error((relations[0].name,), "a single model has no field of kind relations.", remedy)
+    return validated
 
 
-def declaration(field: Field) -> dict[str, Any]:
+def declaration(field: AnyField) -> dict[str, Any]:
     """Return the declaration of a field as in task.yaml, without values that are defaults."""
+    if isinstance(field, RelationField):
+        return declaration_of(field)
     labels = list(field.labels) if isinstance(field.labels, tuple | list) else field.labels
     declared: dict[str, Any] = {"kind": field.kind, "labels": labels}
     if field.source:
@@ -233,18 +245,21 @@ def declaration(field: Field) -> dict[str, Any]:
     return declared
 
 
-def _fields(value: Any, source: Source) -> Iterator[Field]:
-    """Yield the fields."""
+def _fields(value: Any, source: Source) -> tuple[tuple[Field, ...], tuple[RelationField, ...]]:
+    """Return the fields, those of relations apart."""
     source.check_mapping(("fields",), value)
     if not value:
         raise source.error(("fields",), "the task has no fields.", "Add at least one.")
     folders: dict[str, str] = {}
-    for name, declaration in value.items():
+    for name in value:
         other = folders.setdefault(name.lower(), name)
         if other != name:
             message = f'the fields "{other}" and "{name}" differ in case only and would share a folder on some systems.'
             raise source.error(("fields", name), message, "Rename one of them.")
-        yield _field(name, declaration, source)
+        _check_field_name(name, source)
+    relations = {name: declared for name, declared in value.items() if is_relations(declared)}
+    fields = tuple(_field(name, declared, source) for name, declared in value.items() if name not in relations)
+    return fields, tuple(parse_relations(name, declared, fields, source) for name, declared in relations.items())
 
 
 def _check_field_name(name: str, source: Source) -> None:
@@ -264,14 +279,13 @@ def _check_field_name(name: str, source: Source) -> None:
 def _field(name: str, declaration: Any, source: Source) -> Field:
     """Return one field. Its labels are a list of strings, for kind `classes` at least two."""
     keys = ("fields", name)
-    _check_field_name(name, source)
     source.check_keys(keys, declaration, FIELD_KEYS)
     for key in ("kind", "labels"):
         if key not in declaration:
             raise source.error(keys, f"the field {name} has no {key}.", f"Add the key {key}.")
     kind, labels, column = declaration["kind"], declaration["labels"], declaration.get("from", "")
     if kind not in KINDS:
-        raise source.error((*keys, "kind"), f'there is no kind "{kind}".', nearest(kind, KINDS))
+        raise source.error((*keys, "kind"), f'there is no kind "{kind}".', nearest(kind, (*KINDS, RELATIONS)))
     if not isinstance(labels, list):
         raise source.error((*keys, "labels"), f"labels is {labels!r}, not a list.", "Write a list: [one, other].")
     if not isinstance(column, str):

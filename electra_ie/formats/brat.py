@@ -276,7 +276,7 @@ class _Standoff:
         arguments = [self._argument(pair, "TE", source) for pair in pairs]
         if not arguments:
             raise source.error("this relation has no arguments.", "Write: R1<tab>label Arg1:T1 Arg2:T2.")
-        self.relations[id] = Relation(id, label, tuple(arguments))
+        self.relations[id] = Relation(id, label, tuple(arguments), source=source)
 
     def _equivalence(self, id: str, rest: str, source: SourceLine) -> None:
         label, *targets = rest.split() or [""]
@@ -284,7 +284,7 @@ class _Standoff:
             raise source.error("an equivalence has two or more arguments.", "Write: *<tab>Equiv T1 T2.")
         self.targets += [(target, "TE", source) for target in targets]
         own = f"*{len(self.relations) + 1}"
-        self.relations[own] = Relation(own, label, _unordered(targets), symmetric=True)
+        self.relations[own] = Relation(own, label, _unordered(targets), symmetric=True, source=source)
 
     def _event(self, id: str, rest: str, source: SourceLine) -> None:
         head, *pairs = rest.partition("\t")[0].split() or [""]

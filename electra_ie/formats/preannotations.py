@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from electra_ie.common.errors import UserError, nearest
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Relation
+from electra_ie.formats.parts.annotation_tools import ROLES
 
 Record = Mapping[str, Any]
 """A record of `electra-ie extract`, or `DocumentResult.record()`."""
@@ -77,6 +78,7 @@ def _predicted(
         for name in questions
     }
     model = {name: record[name] for name in ("model", "version") if record.get(name) is not None}
+    ids = {_place(item): f"T{number}" for number, item in enumerate(spans, start=1)}
     return replace(
         document,
         spans=tuple(
@@ -85,15 +87,29 @@ def _predicted(
             )
             for number, item in enumerate(spans, start=1)
         ),
-        relations=(), events=(), notes=(), layers=tuple(layers) or None,
+        relations=tuple(
+            Relation(
+                f"R{number}", item["label"],
+                tuple((role, ids[_place(item[end])]) for role, end in zip(ROLES, ("head", "tail"), strict=True)),
+                score=item["score"],
+            )
+            for number, item in enumerate(record.get("relations", ()), start=1)
+            if all(_place(item[end]) in ids for end in ("head", "tail"))  # their spans may be filtered out
+        ),
+        events=(), notes=(), layers=tuple(layers) or None,
         labels={name: tuple(item["label"] for item in found) for name, found in answers.items()},
         label_scores={name: tuple(item["score"] for item in found) for name, found in answers.items() if found},
         metadata={**document.metadata, **model}, predicted=True,
     )  # fmt: skip
 
 
+def _place(span: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what identifies a span among the findings of a record."""
+    return span["field"], span["start"], span["end"], span["label"]
+
+
 def _certainty(document: AnnotatedDocument) -> tuple[float, float]:
     """Return the lowest and the mean score of a document; more than any score without one."""
     scores = [score for values in document.label_scores.values() for score in values]
-    scores += [span.score for span in document.spans if span.score is not None]
+    scores += [item.score for item in (*document.spans, *document.relations) if item.score is not None]
     return (min(scores), sum(scores) / len(scores)) if scores else (2.0, 2.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,12 +24,13 @@ from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.batches import Group
 from electra_ie.inference.engine.reader import Reader
+from electra_ie.inference.engine.relations import RelationReader
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.saved import check_save_directory
 from electra_ie.models.untrusted import CONFIG
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import SETTINGS, TASK, is_finished, load_task
-from electra_ie.runs.storage import load_run, model_files, save_fields
+from electra_ie.runs.layout import SETTINGS, TASK, is_finished, load_task, model_names
+from electra_ie.runs.storage import load_relations, load_run, model_files, save_fields
 from electra_ie.runs.upload import push_models, push_run
 
 TOKENS_ON_CPU, TOKENS_ON_GPU = 4096, 16_384
@@ -48,6 +50,7 @@ class Extractor(TextExtractor):
             loaded from files.
         edges: The boundary rules for the spans of each field.
         folder: The folder that the extractor was loaded from, or None.
+        relation_readers: What finds the relations of each field of relations of the run.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Extractor(TextExtractor):
         token: str | None = None,
         local_files_only: bool = False,
         device: str | None = None,
+        relations: bool = True,
     ) -> Extractor:
         """Load the extractor of a run, with the arguments of transformers' `from_pretrained`.
 
@@ -82,15 +86,19 @@ class Extractor(TextExtractor):
             token: A token for the Hub in place of the stored one.
             local_files_only: Use the download cache only, without network access.
             device: The device of the model (default: a GPU if there is one).
+            relations: Also load the models of fields of relations.
 
         Raises:
             UserError: There is no finished run.
         """
         folder = run_folder(run, revision=revision, token=token, local_files_only=local_files_only)
         discriminator, windower, fields, edges = load_run(folder)
-        discriminator.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
-        files = model_files(folder, [field.name for field in fields])  # hashed now, not read from audit.json
-        return cls(discriminator, windower, fields, of_sums(files)[:SHOWN], edges, folder)
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        discriminator.to(device)  # type: ignore[arg-type]
+        files = model_files(folder, model_names(load_task(folder)))  # hashed now, not read from audit.json
+        extractor = cls(discriminator, windower, fields, of_sums(files)[:SHOWN], edges, folder)
+        extractor.relation_readers = relation_readers(folder, device) if relations else []
+        return extractor
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Save the extractor in a folder, as `from_pretrained` reads it.
@@ -106,13 +114,18 @@ class Extractor(TextExtractor):
                 model.
         """
         folder = Path(folder)
-        check_save_directory(folder, [field.name for field in self.fields])
+        relations = [reader.field.name for reader in self.relation_readers]
+        check_save_directory(folder, [*(field.name for field in self.fields), *relations])
         if (folder / TASK).exists() and not (folder / CONFIG).exists():
             remedy = "Give another folder."
             raise UserError(
                 "this is the folder of a task, whose task.yaml would be replaced.", file=folder, remedy=remedy
             )
         save_fields(folder, self.discriminator, self.windower, self.edges)
+        for name in relations:
+            assert self.folder  # relations are only read from a folder
+            shutil.rmtree(folder / name, ignore_errors=True)
+            shutil.copytree(self.folder / name, folder / name)
         write(folder / TASK, yaml.safe_dump(self._task().shareable(), sort_keys=False, allow_unicode=True))
 
     def _task(self) -> Task:
@@ -175,3 +188,18 @@ class Extractor(TextExtractor):
         if was_training:
             self.discriminator.train()
         return [{name: value.float().cpu().numpy() for name, value in logits.items()} for logits in scored]
+
+
+def relation_readers(run: Path, device: str) -> list[RelationReader]:
+    """Return what finds the relations of each field of relations of a run.
+
+    Raises:
+        UserError: a model is missing, altered or unsafe.
+    """
+    readers = []
+    for field in load_task(run).relations:
+        discriminator, windower, rules = load_relations(run, field)
+        discriminator.to(device)  # type: ignore[arg-type]
+        extractor = Extractor(discriminator, windower, discriminator.fields)
+        readers.append(RelationReader(field, rules, extractor.reader()))
+    return readers

@@ -58,9 +58,9 @@ class Page:
     """A report that is written document by document, in constant memory.
 
     Usage: `with Page(path, title, kinds) as page: page.add(record, text)`. Findings of spans are highlighted in the
-    text, the answers of classes and flags are listed above it. The documents go to an unnamed temporary file first,
-    because the legend in front of them counts their findings. `path` is replaced as a whole when the block ends, and
-    stays unchanged when the block raises.
+    text, the answers of classes and flags are listed above it, and relations are in a table below it. The documents go
+    to an unnamed temporary file first, because the legend in front of them counts their findings. `path` is replaced
+    as a whole when the block ends, and stays unchanged when the block raises.
     """
 
     def __init__(self, path: str | os.PathLike[str], title: str, kinds: Mapping[str, str]) -> None:
@@ -105,13 +105,16 @@ class Page:
         offsets = {(answer["start"], answer["end"]) for answer in answers}
         partial = sorted((start, end) for start, end in offsets if end - start < len(text))
         windows = {window: index for index, window in enumerate(partial, 1)}
-        labels = sorted({self._label(finding) for finding in record["findings"]})
+        relations: list[Mapping[str, Any]] = record.get("relations", [])
+        self.counts.update((relation["field"], relation["label"]) for relation in relations)
+        labels = sorted({self._label(finding) for finding in (*record["findings"], *relations)})
         own = f'id="d{self.documents}" aria-labelledby="h{self.documents}"'
         lines = [
             f'<article {own} data-labels="{" ".join(map(str, labels))}">',
             self._heading(record),
             self._answers(answers, windows),
             self._pane(text, self._marks(spans), windows),
+            self._relations(relations),
             "</article>\n",
         ]
         self._body.write("\n".join(lines).encode("utf-8"))
@@ -131,7 +134,7 @@ class Page:
     def _answers(self, answers: list[Mapping[str, Any]], windows: Mapping[tuple[int, int], int]) -> str:
         """Return the answers about the whole text as a list; `none` for a field without a finding."""
         items = []
-        for field in (name for name, kind in self.kinds.items() if kind != "spans"):
+        for field in (name for name, kind in self.kinds.items() if kind not in ("spans", "relations")):
             items.append(f'<li class="field">{_plain(field)}</li>')
             chips = [self._chip(answer, windows) for answer in answers if answer["field"] == field]
             items += chips or ["<li>none</li>"]
@@ -145,6 +148,24 @@ class Page:
             return f"<li {style}>{inside}</li>"
         where = f"<small>characters {answer['start']:,}–{answer['end']:,}</small>"
         return f'<li><a {style} href="#d{self.documents}w{window}" data-window="{window}">{inside} {where}</a></li>'
+
+    def _relations(self, relations: list[Mapping[str, Any]]) -> str:
+        """Return the relations as a table: head, label, tail."""
+        rows = []
+        for relation in relations:
+            head, tail = (f"<td>{self._end(relation[end])}</td>" for end in ("head", "tail"))
+            inside = f"{_plain(relation['label'])} <small>{relation['score']:.2f}</small>"
+            rows.append(
+                f'<tr>{head}<td><span class="chip label{self._label(relation)}">{inside}</span></td>{tail}</tr>'
+            )
+        heading = "<thead><tr><th>from</th><th>relation</th><th>to</th></tr></thead>"
+        return f'<table class="relations">{heading}<tbody>{"".join(rows)}</tbody></table>' if rows else ""
+
+    @staticmethod
+    def _end(span: Mapping[str, Any]) -> str:
+        """Return the head or the tail of a relation: its text, its label and its characters."""
+        where = f"{_plain(span['label'])}, characters {span['start']:,}–{span['end']:,}"
+        return f"<bdi>{_exact(span['text'])}</bdi> <small>{where}</small>"
 
     def _marks(self, spans: Iterable[Mapping[str, Any]]) -> list[_Mark]:
         marks = []

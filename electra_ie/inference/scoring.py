@@ -18,7 +18,9 @@ from electra_ie.data.gold_checks import warn_of_misaligned
 from electra_ie.data.in_memory import InMemory, with_split
 from electra_ie.data.task import Task
 from electra_ie.inference.engine.base import TextExtractor
+from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.inference.extractor import Extractor
+from electra_ie.inference.relation_scoring import score_relations
 from electra_ie.metrics import intervals, score
 from electra_ie.runs import plots
 from electra_ie.runs.download import run_folder
@@ -100,12 +102,17 @@ def predict(
     extractor: TextExtractor, documents: Sequence[Document], report: Report | None = None
 ) -> list[dict[str, Any]]:
     """Return the answers of the extractor to each document: field name to answer. The gold is not read."""
-    answers = []
+    return [result.answers for result in read(extractor, documents, report)]
+
+
+def read(extractor: TextExtractor, documents: Sequence[Document], report: Report | None = None) -> list[DocumentResult]:
+    """Return the result of the extractor for each document. The gold is not read."""
+    results = []
     for result in extractor.read(document.unlabeled() for document in documents):
-        answers.append(result.answers)
+        results.append(result)
         if report:
-            report(len(answers))
-    return answers
+            report(len(results))
+    return results
 
 
 def score_answers(fields: Sequence[Field], documents: Sequence[Document], answers: Sequence[dict[str, Any]]) -> Scores:
@@ -185,15 +192,18 @@ def score_run(
     documents = task.read(split)
     warn_of_misaligned(documents, extractor.windower, extractor.fields, split)
     with progress(len(documents), f"reading {split}", unit="documents") as report:
-        answers = predict(extractor, documents, report)
+        results = read(extractor, documents, report)
+    answers = [result.answers for result in results]
     scores = score_answers(extractor.fields, documents, answers)
-    if not scores:
+    of_relations = score_relations(extractor, documents, results)
+    if not scores and not of_relations:
         remedy = "Label documents of this split, or choose another one with --split."
         raise UserError(f'no document of the split "{split}" has a label.', file=run, remedy=remedy)
-    scores = with_intervals(scores, extractor.fields, documents, answers)
+    scores = {**with_intervals(scores, extractor.fields, documents, answers), **of_relations}
     if not on_hub:
         write_scores(folder, split, scores)
         plot_scores(folder, split, extractor.fields, documents, answers)
+        plot_relations(folder, split, of_relations)
     return scores
 
 
@@ -213,3 +223,10 @@ def plot_scores(
         else:
             plots.per_label(scores[field.name]["labels"], files[-1], title)
     return files
+
+
+def plot_relations(folder: Path, split: str, scores: Scores) -> None:
+    """Plot the scores of fields of relations by label."""
+    for name, of_field in scores.items():
+        title = f"{name}, {split} ({of_field['documents']} documents)"
+        plots.per_label(of_field["labels"], folder / f"{split}_{name}.png", title)

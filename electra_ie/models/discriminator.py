@@ -150,6 +150,20 @@ class Discriminator(PreTrainedModel):
         discriminator.eval()
         return discriminator
 
+    @classmethod
+    def from_stock(cls, folder: Path, field: Field) -> Self:
+        """Load a discriminator of one field from the folder of its stock model.
+
+        Raises:
+            UserError: a file is missing, damaged or unsafe, or weights or labels do not fit.
+        """
+        inspect_model(folder, saved=True)
+        model = saved_model(folder, field)
+        encoder: Any = model.base_model.config
+        discriminator = cls(DiscriminatorConfig([field], without_head(encoder.to_dict())), {field.name: model})
+        discriminator.eval()
+        return discriminator
+
     def save_pretrained(  # type: ignore[override]
         self,
         save_directory: str | os.PathLike[str],

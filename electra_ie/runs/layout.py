@@ -14,7 +14,7 @@ from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, MODEL_FILES, RUN_SETTINGS, escapes_folder, parse, repository_of, write
 from electra_ie.common.logs import notice
 from electra_ie.common.yaml_source import Source
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import AnyField
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import SPLITS
 from electra_ie.models.untrusted import CONFIG
@@ -105,7 +105,12 @@ def write_scores(run: Path, split: str, scores: Mapping[str, Any]) -> None:
     write(run / SCORES, json.dumps({**read_scores(run), split: scores}, indent=2, ensure_ascii=False) + "\n")
 
 
-def check_models(folder: Path, fields: Sequence[Field]) -> None:
+def model_names(task: Task) -> list[str]:
+    """Return the folders of the models of a run: one for each field, also for those of relations."""
+    return [field.name for field in task.all_fields]
+
+
+def check_models(folder: Path, fields: Sequence[AnyField]) -> None:
     """Raise UserError for the first model file of a field that a run lacks."""
     for field in fields:
         for file in ("model.safetensors", "config.json", "tokenizer.json"):

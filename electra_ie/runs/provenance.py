@@ -28,7 +28,7 @@ from electra_ie.data.leakage import overlaps
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED
 from electra_ie.data.training_data import TrainingData
-from electra_ie.runs.layout import AUDIT, SETTINGS, TASK, announce_data_folder, load_task, refuse_links
+from electra_ie.runs.layout import AUDIT, SETTINGS, TASK, announce_data_folder, load_task, model_names, refuse_links
 from electra_ie.runs.storage import model_files
 
 CHECKED = ("weights", "settings", "data", "splits", "code", "environment")
@@ -58,7 +58,7 @@ def write_audit(
     The test split is read for its hash and its overlap, never scored. If it cannot be read, it is left out with a
     warning.
     """
-    files = model_files(run, [field.name for field in task.fields])
+    files = model_files(run, model_names(task))
     splits: dict[str, list[Document]] = {"train": corpus.train, "pool": corpus.pool, "dev": corpus.dev}
     splits |= _read_test(task)
     environment, overlap, checkout = environment_now(), overlaps(splits), ROOT.parent
@@ -84,6 +84,13 @@ def write_audit(
     write(run / AUDIT, json.dumps(audit, indent=2, ensure_ascii=False) + "\n")
     _warn_of_test(overlap)
     return audit
+
+
+def rewrite_weights(run: Path, task: Task) -> None:
+    """Write the hashes of the models of a run again, after the models of relations were added."""
+    files = model_files(run, model_names(task))
+    audit = {**read_audit(run), "model": hashing.of_sums(files), "weights": files}
+    write(run / AUDIT, json.dumps(audit, indent=2, ensure_ascii=False) + "\n")
 
 
 def _label_origins(splits: Mapping[str, Sequence[Document]]) -> dict[str, dict[str, int]]:
@@ -282,7 +289,7 @@ def verify(run: Path, data: str | None = None) -> Verification:
     task, settings = load_task(run, data), TrainSettings.build(run / SETTINGS)
     then = read_audit(run)
     now: dict[str, Mapping[str, str]] = {
-        "weights": model_files(run, [field.name for field in task.fields]),
+        "weights": model_files(run, model_names(task)),
         "settings": settings_files(run),
         "code": code_now(),
         "environment": environment_now(),

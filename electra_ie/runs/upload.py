@@ -21,7 +21,16 @@ from electra_ie.data.readers import jsonl
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import SPLITS
 from electra_ie.runs.hub_dataset_card import dataset_page
-from electra_ie.runs.layout import CHECKPOINT, SETTINGS, TASK, check_models, is_finished, load_task, run_path_field
+from electra_ie.runs.layout import (
+    CHECKPOINT,
+    SETTINGS,
+    TASK,
+    check_models,
+    is_finished,
+    load_task,
+    model_names,
+    run_path_field,
+)
 from electra_ie.runs.model_card import models_card
 
 
@@ -65,8 +74,8 @@ def plan_run_upload(folder: Path) -> Upload:
         remedy = f"Finish it with: electra-ie train ...{resume}."
         raise UserError("this run is not finished.", file=folder, remedy=remedy)
     task = load_task(folder)
-    check_models(folder, task.fields)
-    fields = [field.name for field in task.fields]
+    check_models(folder, task.all_fields)
+    fields = model_names(task)
     present = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     files: dict[str, Content] = {name: path for name, path in present.items() if run_path_field(name) in ("", *fields)}
     for path in [*(folder / field for field in fields), *(present[name] for name in files)]:
@@ -136,7 +145,7 @@ def plan_data_upload(task: Task, repository: str) -> Upload:
     is null in documents for which it is unknown. Raises UserError for faults in the files, and for a field named like
     one of the columns `id` and `text`.
     """
-    for field in task.fields:
+    for field in task.all_fields:
         if field.name in ("id", "text"):
             message = f'the field "{field.name}" has the name of a column of every record.'
             raise UserError(message, file=task.file, remedy="Rename the field.")
@@ -169,5 +178,5 @@ def _as_jsonl(task: Task) -> dict[str, Any]:
 
 
 def _json_lines(task: Task, documents: Sequence[Document]) -> bytes:
-    records = (jsonl.record_of(document, task.fields) for document in documents)
+    records = (jsonl.record_of(document, task.all_fields) for document in documents)
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()

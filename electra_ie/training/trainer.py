@@ -60,6 +60,7 @@ from electra_ie.training.encoder_adaptation import EncoderAdaptation
 from electra_ie.training.finalize import complete
 from electra_ie.training.loop import LossNotFinite, own_states
 from electra_ie.training.pseudo_labels import PseudoLabel, pseudo_labels
+from electra_ie.training.relations import are_trained, refuse_without_relations, train_relations
 from electra_ie.training.self_training import (
     FinishedTeacher,
     last_teacher_row,
@@ -72,6 +73,7 @@ from electra_ie.training.setup import TrainingSetup, set_up
 from electra_ie.training.step_log import StepLog, measured_steps
 from electra_ie.training.tracking import check_tracker
 
+PlanAdaptation = Callable[[Task, TrainSettings], EncoderAdaptation]
 CHECKPOINTS = 10
 """Checkpoints of a run, evenly over its steps, beside those of each scoring of dev."""
 
@@ -295,7 +297,7 @@ def train_run(
     tracker: str | None = None,
     teacher: Path | None = None,
     callbacks: Sequence[Callback] = (),
-    plan_adaptation: Callable[[Task, TrainSettings], EncoderAdaptation] | None = None,
+    plan_adaptation: PlanAdaptation | None = None,
 ) -> None:
     """Read the data, train, and leave a complete run; a finished run is left as it is.
 
@@ -308,9 +310,15 @@ def train_run(
     check_output(folder, resume)
     refuse_within(folder, [*task.paths, *settings.unlabeled])
     if resume and is_finished(folder):
-        if task.memory:  # files are identified by their paths, objects only by their content
+        if task.memory or not are_trained(
+            task, folder
+        ):  # files are identified by their paths, objects by their content
             data = TrainingData.read(task, settings)
             check_same_corpus(folder, data.hash, data.parts)
+        if not are_trained(task, folder):
+            with locked(folder):
+                train_relations(task, settings, data, folder, _encoder(task, settings, plan_adaptation), train_run)
+            return
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         clear(folder)  # a killed process may have left checkpoints
         return
@@ -320,6 +328,7 @@ def train_run(
     if teacher:
         refuse_unfinished(teacher)  # before the data are read, which may take a while
     data = TrainingData.read(task, settings)
+    refuse_without_relations(task, data)
     _warn_of_fields_without_dev(task, data)
     adaptation = None
     if settings.adapts_encoder:
@@ -334,6 +343,17 @@ def train_run(
             with silenced():  # its warnings were printed above
                 setup = set_up(task, settings, data, folder, tracker, adaptation=adapted)
         Trainer(setup, folder, callbacks, supervised).run(resume)
+        if task.relations:
+            train_relations(task, settings, data, folder, _encoder(task, settings, plan_adaptation), train_run)
+
+
+def _encoder(task: Task, settings: TrainSettings, plan_adaptation: PlanAdaptation | None) -> str:
+    """Return the encoder that models of relations begin with: that of the settings, or the adapted one."""
+    if not settings.adapts_encoder:
+        return settings.encoder
+    assert plan_adaptation is not None
+    adaptation = plan_adaptation(task, settings)
+    return adaptation.train() if adaptation.steps else settings.encoder
 
 
 def _warn_of_fields_without_dev(task: Task, data: TrainingData) -> None:

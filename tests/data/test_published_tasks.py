@@ -16,7 +16,7 @@ import pytest
 from test_task import DATA, labels, real
 
 from electra_ie.data.document import Span
-from electra_ie.data.fields import drop_overlapping
+from electra_ie.data.fields import count_labels, drop_overlapping
 from electra_ie.data.task import Task
 
 ROWS = 20
@@ -101,6 +101,9 @@ def test_a_task_reads_files_in_the_published_format(name, tmp_path):
     (field,) = task.fields
     first = splits["train"][0]
     assert (first.text, first.gold[field.name]) == FIRST[name]
+    for relations in task.relations:  # of the two spans of the record
+        (relation,) = first.gold[relations.name]
+        assert (relation.head, relation.tail) == FIRST[name][1]
     for split in set(splits) - {"unlabeled"}:
         assert all(field.name in document.gold for document in splits[split])
         assert splits[split][0].gold == first.gold
@@ -119,12 +122,14 @@ def test_the_card_names_every_file_and_what_was_not_verified(name):
     assert ("**Not loaded here**" in card) == (name not in ("ade", "cmeee", "sick"))
 
 
-def test_ade_reads_as_its_card_says(capsys):
+def test_ade_reads_as_its_card_says():
     task = real("ade")
     assert [len(task.read(split)) for split in task.splits] == [2091, 466, 667, 6000]
     assert labels(task, "train") == {"Effect": 2853, "Drug": 2471, "Dose": 119}
     assert labels(task, "test") == {"Effect": 883, "Drug": 763, "Dose": 30}
-    assert 'the key "relations" (2091 records) is not read' in capsys.readouterr().err
+    (effects,) = task.relations
+    counts = count_labels(effects, (document.gold["effects"] for document in task.read("train")))
+    assert counts == {"causes": 3361, "dose_of": 143}
 
 
 def test_sick_reads_as_its_card_says():

@@ -17,7 +17,7 @@ from typing import Any
 
 from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.data.document import Document
-from electra_ie.data.fields import KINDS, Field
+from electra_ie.data.fields import KINDS, RELATIONS, AnyField
 from electra_ie.data.readers import annotated, dataset, jsonl, plain, separated
 from electra_ie.data.readers.plain import read_unlabeled
 from electra_ie.formats import FORMATS
@@ -33,7 +33,7 @@ class Reader:
     """A format: the function that reads its records, its options, and the kinds of field that it can express."""
 
     name: str
-    records: Callable[[Path, Sequence[Field], Mapping[str, Any], OnError], Iterator[Document]]
+    records: Callable[[Path, Sequence[AnyField], Mapping[str, Any], OnError], Iterator[Document]]
     options: Mapping[str, Option]
     kinds: tuple[str, ...]
 
@@ -43,7 +43,7 @@ class Reader:
         """Return a value for every option; `file` and `line` are the position of `values`, for errors."""
         return settle(values, self.options, self.name, file, line)
 
-    def check(self, field: Field, file: str | os.PathLike[str] | None = None, line: int | None = None) -> None:
+    def check(self, field: AnyField, file: str | os.PathLike[str] | None = None, line: int | None = None) -> None:
         """Raise UserError for a field of a kind that the format cannot express."""
         if field.kind not in self.kinds:
             able = ", ".join(name for name, reader in READERS.items() if field.kind in reader.kinds and name != "text")
@@ -56,7 +56,7 @@ class Reader:
     def read(
         self,
         path: str | os.PathLike[str],
-        fields: Sequence[Field],
+        fields: Sequence[AnyField],
         options: Mapping[str, Any] | None = None,
         on_error: OnError = raise_error,
     ) -> Iterator[Document]:
@@ -77,7 +77,7 @@ class Reader:
         return self.records(Path(path), fields, self.settle(options or {}), on_error)
 
 
-def _texts(path: Path, fields: Sequence[Field], options: Mapping[str, Any], on_error: OnError) -> Iterator[Document]:
+def _texts(path: Path, fields: Sequence[AnyField], options: Mapping[str, Any], on_error: OnError) -> Iterator[Document]:
     """Yield plain texts. They have no records, so that an error is always one of the whole file."""
     return plain.read(path, fields, options)
 
@@ -87,6 +87,7 @@ def _annotated(format: Format) -> Reader:
     kinds = [
         *(("classes", "flags") if Feature.LABELS in format.holds else ()),
         *(("spans",) if Feature.SPANS in format.holds else ()),
+        *((RELATIONS,) if {Feature.SPANS, Feature.RELATIONS} <= format.holds else ()),
     ]
     options = {**format.options, **annotated.OPTIONS}
     return Reader(format.name, partial(annotated.read, format), options, tuple(kinds))
@@ -97,6 +98,6 @@ READERS = {
     "csv": Reader("csv", separated.read, separated.options(",", quotes=True), separated.KINDS),
     "tsv": Reader("tsv", separated.read, separated.options("\t", quotes=False), separated.KINDS),
     "datasets": Reader("datasets", dataset.read, dataset.OPTIONS, dataset.KINDS),
-    "text": Reader("text", _texts, plain.OPTIONS, KINDS),
+    "text": Reader("text", _texts, plain.OPTIONS, (*KINDS, RELATIONS)),
 }
 READERS |= {name: _annotated(format) for name, format in FORMATS.items() if name not in READERS}

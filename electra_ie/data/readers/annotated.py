@@ -11,9 +11,11 @@ from typing import Any
 from electra_ie.common.errors import OnError, UserError, nearest
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
-from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import Field
+from electra_ie.data.document import Document, Relation, Span
+from electra_ie.data.fields import AnyField, Field, RelationField
 from electra_ie.data.readers.parts.gold import Spans, check_label, fields_with_label, flags
+from electra_ie.data.readers.parts.relations import check_relation
+from electra_ie.data.relation_pairs import normalized
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Offsets
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import ONE_QUESTION, Feature, reduced
@@ -28,7 +30,7 @@ EXPRESSED = frozenset(Feature) - {*NOT_READ}
 
 
 def read(
-    format: Format, path: Path, fields: Sequence[Field], options: Mapping[str, Any], on_error: OnError
+    format: Format, path: Path, fields: Sequence[AnyField], options: Mapping[str, Any], on_error: OnError
 ) -> Iterator[Document]:
     """Yield the documents of a file or folder in an annotation format, with the gold of the fields.
 
@@ -76,10 +78,14 @@ def _gaps(span: AnnotatedSpan) -> list[Offsets]:
 class AnnotationReader:
     """Reads annotated documents of one file for the fields of a task, and counts what these cannot express."""
 
-    def __init__(self, path: Path, fields: Sequence[Field], options: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, fields: Sequence[AnyField], options: Mapping[str, Any]) -> None:
         self.path, self.fields, self.options = path, fields, options
-        self.span_fields = [field for field in fields if field.kind == "spans"]
-        self.others = [field for field in fields if field.kind != "spans"]
+        self.relation_fields = [field for field in fields if isinstance(field, RelationField)]
+        of_texts = [field for field in fields if isinstance(field, Field)]
+        self.span_fields = [field for field in of_texts if field.kind == "spans"]
+        self.others = [field for field in of_texts if field.kind != "spans"]
+        reads_relations = bool(self.relation_fields)
+        self.not_expressed = [each for each in NOT_READ if not (reads_relations and each == Feature.RELATIONS)]
         self.spans = Spans(str(path))
         self.predicted, self.skipped, self.hulls = 0, 0, Hulls()
         self.not_read: Counter[str] = Counter()
@@ -99,10 +105,13 @@ class AnnotationReader:
             self.predicted += 1
             return Document(id, document.text, {}, *source.position)
         counts = reduced(document, EXPRESSED)[1]
-        self.not_read.update({feature.value: counts[feature.value] for feature in NOT_READ if counts[feature.value]})
+        lost = {feature.value: counts[feature.value] for feature in self.not_expressed}
+        self.not_read.update({name: number for name, number in lost.items() if number})
         gold: dict[str, Any] = {}
         if self.span_fields and document.layers is not None:
-            gold |= self._span_gold(document, document.layers, source)
+            by_id: dict[str, Span] = {}
+            gold |= self._span_gold(document, document.layers, source, by_id)
+            gold |= self._relation_gold(document, by_id, source)
         origins = Counter(span.origin for span in document.spans if span.origin)
         self.questions.update(document.labels)
         for field in self.others:
@@ -113,8 +122,13 @@ class AnnotationReader:
                 origins.update([document.label_origins[question]] if question in document.label_origins else [])
         return Document(id, document.text, gold, *source.position, origins)
 
-    def _span_gold(self, document: AnnotatedDocument, layers: Sequence[str], source: SourceLine) -> dict[str, Any]:
-        """Return the spans of each field: those of its layer, or of all layers that are not named as a field."""
+    def _span_gold(
+        self, document: AnnotatedDocument, layers: Sequence[str], source: SourceLine, by_id: dict[str, Span]
+    ) -> dict[str, Any]:
+        """Return the spans of each field: those of its layer, or of all layers that are not named as a field.
+
+        by_id: receives the spans that are read, by the id of their annotation.
+        """
         columns = {field.column: field for field in self.span_fields}
         unnamed = [field for field in self.span_fields if field.column not in layers]
         if any(layer not in columns for layer in layers):
@@ -136,6 +150,8 @@ class AnnotationReader:
                 continue
             for field in matching if read_span else ():
                 gold[field.name].append(read_span)  # type: ignore[arg-type]
+            if read_span:
+                by_id[span.id] = read_span
             if read_span and len(span.fragments) == 1:
                 continuous.append(read_span)
             elif read_span:
@@ -144,6 +160,30 @@ class AnnotationReader:
             raise UserError(f"{len(errors)} invalid spans.", file=source.file, errors=errors)
         self.hulls.count(gaps, continuous)
         return {name: self.spans.gold(spans) for name, spans in gold.items()}
+
+    def _relation_gold(
+        self, document: AnnotatedDocument, by_id: Mapping[str, Span], source: SourceLine
+    ) -> dict[str, tuple[Relation, ...]]:
+        """Return the relations of each field of relations: those with its labels, between spans that are read."""
+        gold: dict[str, list[Relation]] = {field.name: [] for field in self.relation_fields}
+        for relation in document.relations if self.relation_fields else ():
+            if relation.label in self.options["ignore"]:
+                continue
+            place = relation.source or source
+            matching = [field for field in self.relation_fields if relation.label in field.labels]
+            if not matching:
+                labels = dict.fromkeys(label for field in self.relation_fields for label in field.labels)
+                remedy = f"{nearest(relation.label, labels)} The option ignore: [{relation.label}] leaves it out."
+                raise place.error(f'no field has the relation "{relation.label}".', remedy)
+            ends = [by_id.get(target) for _, target in relation.arguments]
+            if len(ends) != 2 or None in ends:  # noqa: PLR2004 - of an event, of several spans, or of a skipped one
+                self.not_read["relations of other than two spans that are read"] += 1
+                continue
+            head, tail = (end for end in ends if end is not None)
+            check_relation(head, tail, by_id.values(), matching[0], place)
+            for field in matching:
+                gold[field.name].append(Relation(head, tail, relation.label))
+        return {field.name: normalized(field, gold[field.name]) for field in self.relation_fields}
 
     def _span(self, document: AnnotatedDocument, span: AnnotatedSpan, source: SourceLine) -> Span | None:
         """Return a continuous span; None if it is skipped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,17 @@ from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, SourceRecord, lines
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import AnyField, Field, RelationField
 from electra_ie.data.readers.parts.gold import Spans, check_label, flags
 from electra_ie.data.readers.parts.keys import Keys
+from electra_ie.data.readers.parts.relations import relations_of
 from electra_ie.formats import doccano
 from electra_ie.formats.annotations import ORIGINS
 from electra_ie.formats.parts.json_values import id_of, parse, text_of
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.spans import explain_offsets
 
-KINDS = ("classes", "flags", "spans")
+KINDS = ("classes", "flags", "spans", "relations")
 OPTIONS = {"text": Option("text"), "id": Option("id"), "unlabeled": Option([])}
 """text, id: keys. unlabeled: values of a field that mean "unknown", as null does."""
 
@@ -44,7 +46,7 @@ SHAPES = {
 
 def read(
     path: Path,
-    fields: Sequence[Field],
+    fields: Sequence[AnyField],
     options: Mapping[str, Any],
     on_error: OnError = raise_error,
     stem: str | None = None,
@@ -84,7 +86,7 @@ class Records:
     """Validation of the records of one file or of one split in memory, which become documents."""
 
     def __init__(
-        self, name: str, fields: Sequence[Field], options: Mapping[str, Any], stem: str, require_id: bool = False
+        self, name: str, fields: Sequence[AnyField], options: Mapping[str, Any], stem: str, require_id: bool = False
     ) -> None:
         """Prepare the validation of records.
 
@@ -130,7 +132,7 @@ class Records:
             )
 
 
-def refuse_other_json(path: Path, line: str, fields: Sequence[Field]) -> None:
+def refuse_other_json(path: Path, line: str, fields: Sequence[AnyField]) -> None:
     """Raise UserError for a JSON file with a layout other than one object a line. `line`: its first, not blank."""
     beginning = "".join(text for _, text in islice(lines(path), MAX_LINES)).lstrip()
     source = SourceLine(str(path), 0)
@@ -161,19 +163,32 @@ def answer_of(record: Mapping[str, Any], source: SourceLine) -> str:
 
 def gold_of_record(
     record: Mapping[str, Any],
-    fields: Sequence[Field],
+    fields: Sequence[AnyField],
     options: Mapping[str, Any],
     text: str,
     spans: Spans,
     source: SourceLine,
 ) -> dict[str, Any]:
     """Return the gold of each field that the record has a value for."""
-    gold = {}
-    for field in fields:
-        value = record.get(field.column)
-        if value is not None and not (isinstance(value, str) and value in options["unlabeled"]):
-            gold[field.name] = gold_of(value, field, text, spans, source)
+    gold: dict[str, Any] = {}
+    values = {field.name: record.get(field.column) for field in fields}
+    known = [field for field in fields if not _is_unknown(values[field.name], options["unlabeled"])]
+    for field in known:
+        if isinstance(field, Field):
+            gold[field.name] = gold_of(values[field.name], field, text, spans, source)
+    for field in known:
+        if isinstance(field, RelationField):
+            read_span = partial(_span_for, text=text, spans=spans, source=source)
+            gold[field.name] = relations_of(record, field, fields, gold, read_span, source)
     return gold
+
+
+def _is_unknown(value: Any, unlabeled: Sequence[str]) -> bool:
+    return value is None or (isinstance(value, str) and value in unlabeled)
+
+
+def _span_for(value: Any, field: Field, text: str, spans: Spans, source: SourceLine) -> Span:
+    return span_of(value, field, text, spans, source)
 
 
 def gold_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLine) -> str | tuple[str | Span, ...]:
@@ -187,7 +202,7 @@ def gold_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLin
     raise shape_error(value, field, source)
 
 
-def origins_of(record: Mapping[str, Any], fields: Sequence[Field]) -> Counter[str]:
+def origins_of(record: Mapping[str, Any], fields: Sequence[AnyField]) -> Counter[str]:
     """Return the number of spans and answers of these fields by origin, as the format jsonl of `convert` writes it."""
     spans = [span for field in fields if field.kind == "spans" for span in record.get(field.column) or ()]
     found = [span.get("origin") for span in spans if isinstance(span, dict)]
@@ -247,12 +262,21 @@ def check_span(value: Mapping[str, Any], field: Field, source: SourceLine) -> No
             raise source.error(message, "Write one text in quotes.")
 
 
-def record_of(document: Document, fields: Sequence[Field]) -> dict[str, Any]:
+def record_of(document: Document, fields: Sequence[AnyField]) -> dict[str, Any]:
     """Return the record of a document, as `read` reads it: each field under its name, null if it is unknown."""
     record: dict[str, Any] = {"id": document.id, "text": document.text}
     for field in fields:
         gold = document.gold.get(field.name)
         if gold is not None and field.kind == "spans":
-            gold = [{"start": span.start, "end": span.end, "label": span.label} for span in gold]
+            gold = [_span_record(span) for span in gold]
+        elif gold is not None and isinstance(field, RelationField):
+            gold = [
+                {"head": _span_record(relation.head), "tail": _span_record(relation.tail), "label": relation.label}
+                for relation in gold
+            ]
         record[field.name] = list(gold) if isinstance(gold, tuple) else gold
     return record
+
+
+def _span_record(span: Span) -> dict[str, Any]:
+    return {"start": span.start, "end": span.end, "label": span.label}

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
 from electra_ie.data.document import Document
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import AnyField, Field
 from electra_ie.inference.engine.reader import Reader
+from electra_ie.inference.engine.relations import RelationReader, with_relations
 from electra_ie.inference.engine.results import DocumentResult, Findings, documents_of
 
 
@@ -18,10 +19,17 @@ class TextExtractor(ABC):
     Attributes:
         fields: The fields of the task.
         model: The first digits of the hash of the model's files; None if it was not loaded from files.
+        relation_readers: What finds the relations between the spans, one for each field of relations.
     """
 
     fields: Sequence[Field]
     model: str | None
+    relation_readers: Sequence[RelationReader] = ()
+
+    @property
+    def all_fields(self) -> list[AnyField]:
+        """The fields, and the fields of relations."""
+        return [*self.fields, *(reader.field for reader in self.relation_readers)]
 
     @abstractmethod
     def reader(self, overlapped: bool | None = None) -> Reader:
@@ -49,4 +57,5 @@ class TextExtractor(ABC):
         Windows of several documents share a forward pass. On a CPU the result of a document does not depend on the
         others, bit for bit (see `engine.batches`); on a GPU, scores may differ in the fourth decimal.
         """
-        return self.reader().read(documents)
+        results = self.reader().read(documents)
+        return with_relations(results, self.relation_readers) if self.relation_readers else results

@@ -44,7 +44,7 @@ def decode_spans(
     for untrimmed, tokens in to_spans(field, tags.tolist(), offsets):
         span = edges.trim(text, untrimmed)
         if span:
-            score = _rounded(probabilities[tokens, tags[tokens]].mean())
+            score = rounded(probabilities[tokens, tags[tokens]].mean())
             start, end, passage = span.start + shift, span.end + shift, text[span.start : span.end]
             findings.append(Finding(field.name, span.label, start, end, passage, score))
     return findings
@@ -71,7 +71,7 @@ def decode_text(
     for label in chosen:
         window = int(stacked[:, label].argmax())
         start, end = (ranges[window] if len(ranges) > 1 else None) or (0, size)
-        score = _rounded(probabilities[label])
+        score = rounded(probabilities[label])
         findings.append(Finding(field.name, field.labels[label], start, end, None, score, window + 1))
     names = tuple(field.labels[label] for label in chosen)
     return (names if field.kind == "flags" else names[0]), findings
@@ -96,6 +96,6 @@ def _sigmoid(logits: np.ndarray) -> np.ndarray:
     return sigmoid
 
 
-def _rounded(probability: float) -> float:
+def rounded(probability: float) -> float:
     """Round to four decimals, beyond which differences are numerical error."""
     return round(float(probability), 4)

@@ -7,7 +7,8 @@ from typing import Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.hashing import package_version
-from electra_ie.data.document import Document, Finding
+from electra_ie.data.document import Document, Finding, RelationFinding
+from electra_ie.data.fields import RELATIONS
 from electra_ie.inference.html_report import frame
 
 KINDS: dict[type, str] = {str: "classes", tuple: "flags", list: "spans"}
@@ -24,6 +25,7 @@ class DocumentResult:
         answers: The class, the tuple of flags, or the list of spans of each field.
         findings: The findings of all fields in the order of their offsets.
         model: The first digits of the hash of the saved model (see `Extractor`).
+        relations: The relations between findings, for a model that finds relations; None for any other.
     """
 
     document: Document
@@ -31,6 +33,7 @@ class DocumentResult:
     answers: dict[str, Any]
     findings: list[Finding]
     model: str | None = None
+    relations: list[RelationFinding] | None = None
 
     def record(self) -> dict[str, Any]:
         """Return the record that `electra-ie extract` writes as a line of JSON."""
@@ -42,11 +45,13 @@ class DocumentResult:
             "model": self.model,
             "version": package_version(),
             "findings": [_finding_record(finding) for finding in self.findings],
+            **({} if self.relations is None else {"relations": [*map(_relation_record, self.relations)]}),
         }
 
     def _repr_html_(self) -> str:
         """Return the text with its findings highlighted, for notebooks."""
         kinds = {name: KINDS[type(answer)] for name, answer in self.answers.items()}
+        kinds |= {relation.field: RELATIONS for relation in self.relations or ()}
         return frame(self.document.id or "Findings", kinds, self.record(), self.document.text)
 
 
@@ -66,6 +71,15 @@ def _finding_record(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON: with the text of a span, or the window of a finding about the whole text."""
     own = "text" if finding.window is None else "window"
     return {name: getattr(finding, name) for name in ("field", "label", "start", "end", own, "score")}
+
+
+def _relation_record(relation: RelationFinding) -> dict[str, Any]:
+    """Return a relation as JSON, with both of its spans."""
+    spans = {
+        name: {key: getattr(span, key) for key in ("field", "label", "start", "end", "text", "score")}
+        for name, span in (("head", relation.head), ("tail", relation.tail))
+    }
+    return {"field": relation.field, "label": relation.label, **spans, "score": relation.score}
 
 
 def documents_of(text: Any) -> list[Document]:

@@ -53,6 +53,11 @@ class Extraction(dict[str, int]):
             found = record["findings"]
             record["findings"] = filters.kept(found)
             self.left_out += len(found) - len(record["findings"])
+            if "relations" in record:
+                related = record["relations"]
+                record["relations"] = filters.kept(related)
+                self.left_out += len(related) - len(record["relations"])
+                self["findings"] += len(record["relations"])
             self["findings"] += len(record["findings"])
             self["windows"] += record["windows"]
             self["characters"] += record["characters"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from electra_ie.common.errors import UserError, nearest
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import AnyField
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Filters:
     labels: tuple[str, ...] = ()
     min_score: float = 0.0
 
-    def check(self, fields: Iterable[Field]) -> None:
+    def check(self, fields: Iterable[AnyField]) -> None:
         """Raise UserError for a label that no field has, or a score that is no probability."""
         known = [label for field in fields for label in field.labels]
         for label in self.labels:

@@ -79,7 +79,11 @@ class Job:
     def load(self) -> TextExtractor:
         """Load the extractor. Raises UserError for a filter that does not fit it."""
         extractor = load_extractor(self.run)
-        self.filters.check(extractor.fields)
+        self.filters.check(extractor.all_fields)
+        if self.format == "csv" and extractor.relation_readers:
+            names = ", ".join(reader.field.name for reader in extractor.relation_readers)
+            remedy = "Write jsonl or parquet: --format jsonl."
+            raise UserError(f"CSV has no columns for relations ({names}).", remedy=remedy)
         return extractor
 
     def options(self) -> dict[str, Any]:
@@ -93,7 +97,7 @@ class Job:
         if self.html is None:
             yield lambda record, document: None
             return
-        html, kinds = self.html, {each.name: each.kind for each in extractor.fields}
+        html, kinds = self.html, {each.name: each.kind for each in extractor.all_fields}
         with Page(html, self.title, kinds) as page:
 
             def add(record: Mapping[str, Any], document: Document) -> None:

@@ -74,11 +74,23 @@ def write_parquet(lines: Path, target: Path) -> None:
             "score": pyarrow.float64(),
         }
     )  # fmt: skip
+    span = pyarrow.struct([*finding][:5] + [*finding][6:])  # without the window
+    relation = pyarrow.struct({"field": text, "label": text, "head": span, "tail": span, "score": pyarrow.float64()})
     columns = {"id": text, "file": text, "characters": number, "windows": number, "model": text, "version": text}
-    schema = pyarrow.schema({**columns, "findings": pyarrow.list_(finding)})
+    columns["findings"] = pyarrow.list_(finding)
+    if _has_relations(lines):
+        columns["relations"] = pyarrow.list_(relation)
+    schema = pyarrow.schema(columns)
     with lines.open(encoding="utf-8") as source, parquet.ParquetWriter(target, schema) as writer:
         for records in _groups(source):
             writer.write_table(pyarrow.Table.from_pylist(records, schema))
+
+
+def _has_relations(lines: Path) -> bool:
+    """Return whether the model finds relations: each of its records has them, or none has."""
+    with lines.open(encoding="utf-8") as source:
+        first = next(source, "")
+    return bool(first) and "relations" in json.loads(first)
 
 
 def _groups(lines: Iterator[str]) -> Iterator[list[dict[str, Any]]]:

@@ -8,14 +8,14 @@ from electra_ie.common.errors import nearest
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Span
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import AnyField, Field
 from electra_ie.formats.parts.spans import check_range
 from electra_ie.formats.parts.units import Units
 
-LABEL_NAMES = {"classes": "class", "flags": "flag", "spans": "label"}
+LABEL_NAMES = {"classes": "class", "flags": "flag", "spans": "label", "relations": "label"}
 
 
-def check_label(label: str, field: Field, source: SourceLine) -> str:
+def check_label(label: str, field: AnyField, source: SourceLine) -> str:
     """Return `label` if the field has it, else raise UserError."""
     if label not in field.labels:
         message = f'the field {field.name} has no {LABEL_NAMES[field.kind]} "{label}".'

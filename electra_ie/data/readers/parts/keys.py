@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import AnyField
 
 TOOL_KEYS = ("meta", "metadata", "tokens")
 """Keys that annotation tools add to a record; these, and keys that begin with `_`, are not reported."""
@@ -22,7 +22,7 @@ NUMBER = re.compile(r"\d+$")
 class Keys:
     """Comparison of the keys of one file's records with the keys that are read: text, id and fields."""
 
-    def __init__(self, file: str, fields: Sequence[Field], others: Iterable[str], word: str = "key") -> None:
+    def __init__(self, file: str, fields: Sequence[AnyField], others: Iterable[str], word: str = "key") -> None:
         self.file, self.fields, self.word = file, fields, word
         self.known = [*dict.fromkeys([*(field.column for field in fields), *others])]
         self.unread = Counter[str]()

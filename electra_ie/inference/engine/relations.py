@@ -1,0 +1,110 @@
+"""Relations: the second reading of a document, in which a model classifies the marked pairs of its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from electra_ie.data.document import Document, Finding, RelationFinding, Span
+from electra_ie.data.fields import RelationField
+from electra_ie.data.relation_pairs import NONE, Pair, PairRules, normalized, pair_documents
+from electra_ie.inference.engine.decoding import rounded
+from electra_ie.inference.engine.reader import Reader
+from electra_ie.inference.engine.results import DocumentResult
+
+PAIRS_AT_ONCE = 1024
+"""Pairs that are collected before they are read: bounds the memory for any number of findings."""
+
+
+@dataclass(frozen=True)
+class RelationReader:
+    """What finds the relations of one field.
+
+    Attributes:
+        field: The field.
+        rules: The pairs of findings that are considered.
+        reader: Reads marked texts; its model has one field of classes (`relation_pairs.class_field`).
+    """
+
+    field: RelationField
+    rules: PairRules
+    reader: Reader
+
+    def related(self, documents: Iterable[tuple[Document, Sequence[Span]]]) -> Iterator[list[tuple[Pair, str, float]]]:
+        """Yield the related pairs of each document, in the order of the text, each with label and probability.
+
+        documents: each with the spans that may be related.
+        """
+        sizes: list[int] = []
+        pairs: list[Pair] = []
+        marked: list[Document] = []
+        for document, spans in documents:
+            of_document = self.rules.pairs(document.text, spans)
+            sizes.append(len(of_document))
+            pairs += of_document
+            marked += pair_documents(document, of_document)
+            if len(pairs) >= PAIRS_AT_ONCE:
+                yield from self._read(sizes, pairs, marked)
+                sizes, pairs, marked = [], [], []
+        yield from self._read(sizes, pairs, marked)
+
+    def _read(
+        self, sizes: Sequence[int], pairs: Sequence[Pair], marked: Sequence[Document]
+    ) -> Iterator[list[tuple[Pair, str, float]]]:
+        """Yield the related pairs of each document; `sizes` are the numbers of its pairs."""
+        answers = iter([*zip(pairs, self.reader.read(marked), strict=True)])
+        for size in sizes:
+            found = []
+            for _ in range(size):
+                pair, result = next(answers)
+                label = result.answers[self.field.name]
+                if label != NONE:
+                    found.append((pair, label, result.findings[0].score))
+            yield found
+
+    def find(self, results: Sequence[DocumentResult]) -> Iterator[list[RelationFinding]]:
+        """Yield the relations between the findings of each result, in the order of the text."""
+        by_span = [
+            {_span(finding): finding for finding in result.findings if finding.window is None} for result in results
+        ]
+        related = self.related((result.document, list(spans)) for result, spans in zip(results, by_span, strict=True))
+        for findings, found in zip(by_span, related, strict=True):
+            best: dict[tuple[Span, Span, str], RelationFinding] = {}
+            for pair, label, probability in found:
+                head, tail = (findings[span] for span in pair)
+                score = rounded(head.score * tail.score * probability)
+                finding = RelationFinding(self.field.name, label, head, tail, score)
+                (relation,) = normalized(self.field, [finding.relation])
+                if relation.head != pair[0]:
+                    finding = replace(finding, head=tail, tail=head)
+                key = (relation.head, relation.tail, label)
+                if key not in best or best[key].score < score:  # a pair without a direction may be read twice
+                    best[key] = finding
+            yield [best[key] for key in sorted(best)]
+
+
+def _span(finding: Finding) -> Span:
+    return Span(finding.start, finding.end, finding.label)
+
+
+def with_relations(results: Iterable[DocumentResult], readers: Sequence[RelationReader]) -> Iterator[DocumentResult]:
+    """Yield the results with the relations of all fields, in the same order."""
+    pool: list[DocumentResult] = []
+    spans = 0
+    for result in results:
+        pool.append(result)
+        spans += len(result.findings)
+        if len(pool) + spans >= PAIRS_AT_ONCE:
+            yield from _read(pool, readers)
+            pool, spans = [], 0
+    yield from _read(pool, readers)
+
+
+def _read(pool: list[DocumentResult], readers: Sequence[RelationReader]) -> list[DocumentResult]:
+    for result in pool:
+        result.relations = []
+    for reader in readers:
+        for result, found in zip(pool, reader.find(pool), strict=True):
+            assert result.relations is not None
+            result.relations += found
+    return pool
