@@ -122,7 +122,8 @@ def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLi
         reader.settle({key: value}, source.file, source.line(("options", key)))
     source.check_path(("options", "name"), options.get("name", ""))  # of a data set
     fields, relations = _fields(mapping["fields"], source)
-    for field in (*fields, *relations):
+    every: tuple[AnyField, ...] = (*fields, *relations)
+    for field in every:
         reader.check(field, source.file, source.line(("fields", field.name, "kind")))
     folder = Path(data) if data is not None else Path(os.path.normpath(source.file.parent / mapping.get("data", ".")))
     files = _files(mapping["files"], source)

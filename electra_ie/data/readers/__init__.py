@@ -33,7 +33,7 @@ class Reader:
     """A format: the function that reads its records, its options, and the kinds of field that it can express."""
 
     name: str
-    records: Callable[[Path, Sequence[AnyField], Mapping[str, Any], OnError], Iterator[Document]]
+    records: Callable[[Path, Sequence[Any], Mapping[str, Any], OnError], Iterator[Document]]  # of fields of its kinds
     options: Mapping[str, Option]
     kinds: tuple[str, ...]
 

@@ -11,7 +11,7 @@ from electra_ie.common.errors import UserError
 from electra_ie.common.folders import files_of
 from electra_ie.common.text_files import escape_undecodable, read_text, relative
 from electra_ie.data.document import Document
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import AnyField
 from electra_ie.data.readers import jsonl
 from electra_ie.formats.parts.options import Option
 
@@ -19,7 +19,7 @@ OPTIONS: dict[str, Option] = {}
 ENDINGS = (".txt", ".jsonl")
 
 
-def read(path: Path, fields: Sequence[Field], options: Mapping[str, Any]) -> Iterator[Document]:
+def read(path: Path, fields: Sequence[AnyField], options: Mapping[str, Any]) -> Iterator[Document]:
     """Yield a file as one unlabeled document, or every `.txt` below a folder in the order of their paths."""
     if not path.is_dir():
         yield document_of_file(path, path.name)
