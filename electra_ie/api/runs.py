@@ -26,7 +26,7 @@ from electra_ie.runs.layout import read_scores, run_path_field
 if TYPE_CHECKING:  # these load torch: each function imports what it needs
     from electra_ie.formats.conversion import Conversion, Options
     from electra_ie.inference.scoring import SplitScores
-    from electra_ie.runs.provenance import Verification
+    from electra_ie.runs.verification import Verification
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 

@@ -25,8 +25,9 @@ from electra_ie.metrics import MAIN
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.layout import SETTINGS, announce_data_folder, check_output, is_finished, load_task, read_scores
-from electra_ie.runs.provenance import read_audit, split_sum
+from electra_ie.runs.provenance import split_sum
 from electra_ie.runs.storage import load_run, model_files
+from electra_ie.runs.verification import read_audit
 from electra_ie.training.callbacks import Callback
 from electra_ie.training.loop import own_states
 from electra_ie.training.pseudo_labels import PseudoLabel, soft_labels

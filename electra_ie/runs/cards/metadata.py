@@ -17,7 +17,7 @@ from electra_ie.data.task import Task
 from electra_ie.metrics import MAIN, NAMES
 from electra_ie.models.encoders import EMBEDDED_NAMES, INSTALL_COMMANDS
 from electra_ie.models.multilingual_encoder import NAME, REPOSITORY
-from electra_ie.runs.usage_snippets import PIPELINES
+from electra_ie.runs.cards.usage_snippets import PIPELINES
 
 SCORED = ("dev", "test")
 """The splits whose scores a card shows, in order."""
