@@ -14,7 +14,7 @@ from electra_ie.runs.cards.data import data_lines, example_lines
 from electra_ie.runs.cards.distillation import distillation_lines
 from electra_ie.runs.cards.facts import RunSummary
 from electra_ie.runs.cards.limits import limit_lines
-from electra_ie.runs.cards.markdown import plain
+from electra_ie.runs.cards.markdown import joined, plain
 from electra_ie.runs.cards.metadata import front_matter, model_metadata
 from electra_ie.runs.cards.origin import origin_lines
 from electra_ie.runs.cards.reproduction import reproduction_lines
@@ -31,13 +31,12 @@ def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:
     scores: used in place of those in scores.json.
     """
     facts = RunSummary.read(run, scores)
-    parts = (
-        origin_lines, distillation_lines, field_lines, score_lines, comparison_lines, limit_lines, data_lines,
-        example_lines, _loading_lines, reproduction_lines,
+    sections = (
+        origin_lines(facts), distillation_lines(facts), field_lines(facts.task), score_lines(facts),
+        comparison_lines(facts), limit_lines(facts), data_lines(facts), example_lines(facts), _loading_lines(facts),
+        reproduction_lines(facts),
     )  # fmt: skip
-    sections = ("\n".join(part(facts)) for part in parts)
-    front = front_matter(facts.task, facts.settings, facts.scores, facts.data_card)
-    return front + "\n\n".join(section for section in sections if section) + "\n"
+    return front_matter(facts.task, facts.settings, facts.scores, facts.data_card) + joined(sections)
 
 
 def models_card(fields: Sequence[Field], repository: str) -> str:

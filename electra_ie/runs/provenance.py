@@ -10,7 +10,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, distributions, requires, version
+from importlib.metadata import distributions, requires
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from electra_ie.data.leakage import overlaps
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED
 from electra_ie.data.training_data import TrainingData
-from electra_ie.runs.code import code_now
+from electra_ie.runs.code import code_now, interpreter_now, versions
 from electra_ie.runs.layout import AUDIT, SETTINGS, TASK, announce_data_folder, load_task, refuse_links
 from electra_ie.runs.storage import model_files
 from electra_ie.runs.verification import CHECKED, Verification, compare, read_audit
@@ -144,13 +144,8 @@ def hint_sum(hint: Hint) -> str:
 
 def environment_now() -> dict[str, str]:
     """Return Python version, platform, device, and the installed version of each dependency of this package."""
-    environment = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
-    environment["device"] = device_name()
-    for requirement in requires(hashing.PACKAGE) or ():
-        name = re.match(r"[\w.-]+", requirement)
-        if name and "extra ==" not in requirement:
-            environment[name.group()] = _version(name.group())
-    return environment
+    names = [re.match(r"[\w.-]+", each) for each in requires(hashing.PACKAGE) or () if "extra ==" not in each]
+    return {**interpreter_now(), "device": device_name(), **versions(name.group() for name in names if name)}
 
 
 def packages_sum() -> str:
@@ -160,13 +155,6 @@ def packages_sum() -> str:
     }
     lines = "".join(f"{name}=={version}\n" for name, version in sorted(packages))
     return f"{hashing.of_text(lines)} ({len(packages)} packages)"
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
 
 
 def device_name() -> str:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from electra_ie.common.hashing import SHOWN
 from electra_ie.data.fields import Field
 from electra_ie.runs.cards.facts import RunSummary
 
+OF_A_RUN = {
+    "paths": "`run.yaml` and `task.yaml` contain paths; `audit.json` contains paths and some document ids.",
+    "source": "`audit.json` links that hash to data, settings and code",
+}
+"""What the files of a run contain."""
+OF_AN_EXPORT = {
+    "paths": "`task.yaml` and `audit.json` contain no paths of a machine.",
+    "source": "`audit.json` links that hash to the run, whose own has data, settings and code",
+    "examples": "",
+}
+"""What the files of an exported model contain."""
 LIMITS = {
     "Who decides?": "A person who reads the passage. A finding points to characters of a text so that it can be "
     "checked there. It is not a decision.",
@@ -24,17 +35,27 @@ LIMITS = {
     "Is it fair to groups of people?": "Not measured. Names, places and spellings that are rare in the training data "
     "are found less reliably; score them separately where this matters.",
     "Does it contain personal data?": "This card, the configs and the tokenizers contain no text of the "
-    "corpus{examples}. Weights can retain traces of training data: protect them as you protect the texts. `run.yaml` "
-    "and `task.yaml` contain paths; `audit.json` contains paths and some document ids.",
+    "corpus{examples}. Weights can retain traces of training data: protect them as you protect the texts. {paths}",
     "Where did a value come from?": "Every output line of `electra-ie extract` contains the hash of the model "
-    "(`{model}`) and the package version. `audit.json` links that hash to data, settings and code; `electra-ie verify` "
-    "checks it.",
+    "(`{model}`) and the package version. {source}; `electra-ie verify` checks it.",
 }
 """Questions on intended use and limits, such as a bank or a hospital asks before use, with their answers."""
 
 
 def limit_lines(facts: RunSummary) -> Iterator[str]:
-    """Yield the section on intended use and limits."""
+    """Yield the section of a run on intended use and limits."""
+    examples = ", except the examples below" if facts.settings.include_examples else ""
+    return limits_of(facts, facts.audit["model"], {**OF_A_RUN, "examples": examples})
+
+
+def limits_of(facts: RunSummary, model: str, files: Mapping[str, str]) -> Iterator[str]:
+    """Yield the section on intended use and limits of a run, or of a model that was exported from it.
+
+    Args:
+        facts: The facts of the run.
+        model: The hash of the model.
+        files: What its files contain: `paths`, `source` and `examples` in `LIMITS`.
+    """
     yield "## Intended use and limits"
     yield ""
     language = facts.data_card.language if facts.data_card and facts.data_card.language else "not recorded"
@@ -43,8 +64,7 @@ def limit_lines(facts: RunSummary) -> Iterator[str]:
     yield ""
     yield "| question | answer |"
     yield "| --- | --- |"
-    examples = ", except the examples below" if facts.settings.include_examples else ""
-    values = {"model": facts.audit["model"][:SHOWN], "examples": examples}
+    values = {**files, "model": model[:SHOWN]}
     yield from (f"| {question} | {answer.format(**values)} |" for question, answer in LIMITS.items())
     yield ""
     yield from _label_scheme_limits(facts)

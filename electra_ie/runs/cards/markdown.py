@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 DASH = "–"
 """Shown for an undefined value."""
+
+
+def joined(sections: Iterable[Iterable[str]]) -> str:
+    """Return the lines of several sections, with a blank line between sections; those without lines are left out."""
+    texts = ("\n".join(section) for section in sections)
+    return "\n\n".join(text for text in texts if text) + "\n"
 
 
 def plain(text: str) -> str:

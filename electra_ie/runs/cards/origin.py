@@ -12,12 +12,17 @@ from electra_ie.runs.cards.markdown import plain
 
 def origin_lines(facts: RunSummary) -> Iterator[str]:
     """Yield the lines on what the model is and how its weights were obtained."""
-    settings, training = facts.settings, facts.training
-    yield f"# {plain(facts.task.name)}, {_made_by(facts)}"
+    yield f"# {plain(facts.task.name)}, {made_by(facts)}"
     yield ""
     if facts.task.description:
         yield plain(facts.task.description)
         yield ""
+    yield from training_lines(facts)
+
+
+def training_lines(facts: RunSummary) -> Iterator[str]:
+    """Yield the lines on the encoder, the training, and what went wrong in it."""
+    settings, training = facts.settings, facts.training
     skipped = _skipped_self_training(facts)
     choice = ""
     if training["best_step"]:
@@ -54,7 +59,7 @@ def _skipped_self_training(facts: RunSummary) -> bool:
     return facts.settings.has_teacher and no_text and "distillation" not in facts.training
 
 
-def _made_by(facts: RunSummary) -> str:
+def made_by(facts: RunSummary) -> str:
     """Return how the weights were made, for the title: the preset, or what a run was distilled to."""
     distillation = facts.training.get("distillation")
     return f"distilled to {distillation['name'].replace('-', ' ')}" if distillation else facts.settings.preset

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from electra_ie.common.hashing import SHOWN, WEIGHTS
 from electra_ie.models.encoders import INSTALL_COMMANDS
+from electra_ie.runs.cards.distillation import distill_command
 from electra_ie.runs.cards.facts import RunSummary
 
 
@@ -24,10 +25,8 @@ def reproduction_lines(facts: RunSummary) -> Iterator[str]:
     if command := INSTALL_COMMANDS.get(facts.settings.encoder):
         yield command
     if distillation := training.get("distillation"):
-        form = f"--layers {len(distillation['layers'])}" if "layers" in distillation else "--to static"
-        form += " --vectors fasttext" if distillation.get("vectors") == "fasttext" else ""
-        yield f"# TEACHER: the run with the model {distillation['teacher'][:SHOWN]}; run.yaml has paths and settings"
-        yield f"electra-ie distill TEACHER {form}{data} --output again"
+        yield f"# TEACHER: the run with the model {distillation['teacher'][:SHOWN]}; run.yaml has all settings"
+        yield distill_command(distillation, data)
     else:
         yield f"electra-ie train {task}{data} --settings run.yaml --output again"
     yield "electra-ie verify .                    # compares this folder with its audit.json"

@@ -6,30 +6,31 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from electra_ie.data.fields import Field
+from electra_ie.data.task import Task
 from electra_ie.metrics import COUNTS, INTERVAL, MAIN, NAMES
 from electra_ie.runs.cards.facts import RunSummary
 from electra_ie.runs.cards.markdown import DASH, between, number, plain
 from electra_ie.runs.cards.metadata import SCORED
 
 
-def field_lines(facts: RunSummary) -> Iterator[str]:
+def field_lines(task: Task) -> Iterator[str]:
     """Yield the tables of the fields, and of the meanings of their labels."""
     yield "| field | kind | labels |"
     yield "| --- | --- | --- |"
     kinds = {"classes": "one of", "flags": "any of, or none", "spans": "spans of text"}
-    for field in facts.task.fields:
+    for field in task.fields:
         yield f"| {field.name} | {field.kind}: {kinds[field.kind]} | {', '.join(map(plain, field.labels))} |"
-    if facts.task.descriptions:
+    if task.descriptions:
         yield ""
         yield "| field | label | meaning |"
         yield "| --- | --- | --- |"
-        for name, texts in facts.task.descriptions.items():
+        for name, texts in task.descriptions.items():
             yield from (f"| {name} | {plain(label)} | {plain(text)} |" for label, text in texts.items())
 
 
-def score_lines(facts: RunSummary) -> Iterator[str]:
+def score_lines(facts: RunSummary, title: str = "Scores") -> Iterator[str]:
     """Yield the section of the scores on dev and test, as far as they are known."""
-    yield "## Scores"
+    yield f"## {title}"
     yield ""
     splits = [split for split in SCORED if split in facts.scores]
     if not splits:
