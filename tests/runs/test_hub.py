@@ -15,7 +15,7 @@ import pytest
 import tiny
 import yaml
 from command_line import command
-from hub_server import DROPPED, Hub, running
+from hub_server import DROPPED, Hub, running, use_hub
 from huggingface_hub import ModelCard, close_session, constants, snapshot_download
 from safetensors.torch import load_file, save_file
 
@@ -47,13 +47,7 @@ TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 def hub(monkeypatch, tmp_path) -> Iterator[Hub]:
     """Run a hub for the client of this process, with an empty cache and a token that may write."""
     with running(tokens={CANARY: "write", READER: "read"}) as server:
-        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, server.url)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
+        use_hub(monkeypatch, server.url, tmp_path)
         monkeypatch.setenv("HF_TOKEN", CANARY)
         yield server
         close_session()
