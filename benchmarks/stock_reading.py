@@ -28,7 +28,7 @@ def measure(seed: int) -> dict[str, Any]:
 
     import electra_ie
     from electra_ie.metrics import score
-    from electra_ie.runs.usage_snippets import StockFolder
+    from electra_ie.runs.cards.usage_snippets import StockFolder
 
     task = electra_ie.Task.load(TASK)
     (field,) = (field for field in task.fields if field.kind == "spans")

@@ -2,8 +2,8 @@
 
 The functions are those behind the commands: `init`, `convert`, `check`, `pretrain`, `train`, `distill`, `compare`,
 `compare_runs`, `evaluate`, `extract`, `suggest`, `verify`, `push_to_hub` and `push_data`. `train` returns a
-`TrainResult`; an `Extractor` applies a trained model to texts. Public names are imported on first use, so that
-`import electra_ie` alone imports no other package.
+`TrainResult`; an `Extractor` applies a trained model to texts, and an `ExportedExtractor` an exported one, without
+torch. Public names are imported on first use, so that `import electra_ie` alone imports no other package.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from electra_ie.data.task import Task as Task
     from electra_ie.data.task_init import Initialized as Initialized
     from electra_ie.formats.conversion import Conversion as Conversion
+    from electra_ie.inference.engine.exported import ExportedExtractor as ExportedExtractor
     from electra_ie.inference.engine.results import Findings as Findings
     from electra_ie.inference.extractor import Extractor as Extractor
     from electra_ie.inference.scoring import FieldScores as FieldScores
@@ -60,7 +61,8 @@ _HOMES = {
     "pretrain": "api", "train": "api", "distill": "api", "evaluate": "api", "extract": "api",
     "verify": "api", "push_data": "api", "push_to_hub": "api", "compare": "comparison.runner",
     "compare_runs": "comparison.finished", "RunMeasurement": "comparison.finished",
-    "TrainResult": "api", "Extractor": "inference.extractor", "Findings": "inference.engine.results",
+    "TrainResult": "api", "Extractor": "inference.extractor", "ExportedExtractor": "inference.engine.exported",
+    "Findings": "inference.engine.results",
     "RunScores": "inference.scoring", "SplitScores": "inference.scoring", "FieldScores": "inference.scoring",
     "TrainSettings": "config.train", "PretrainSettings": "config.pretrain",
     "Task": "data.task", "Field": "data.fields",
@@ -71,7 +73,8 @@ _HOMES = {
     "MaskingGenerator": "models.masking_generator", "MaskingGeneratorConfig": "models.configs",
 }  # fmt: skip
 __all__ = [
-    "Callback", "CheckReport", "Conversion", "Discriminator", "DiscriminatorConfig", "Document", "Extractor", "Field",
+    "Callback", "CheckReport", "Conversion", "Discriminator", "DiscriminatorConfig", "Document",
+    "ExportedExtractor", "Extractor", "Field",
     "FieldScores", "Finding", "Findings", "Initialized", "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator",
     "MaskingGeneratorConfig", "PretrainSettings", "RunMeasurement", "RunScores", "Span", "SplitScores", "Task",
     "TrainResult", "TrainSettings", "UserError", "check", "compare", "compare_runs", "convert", "distill", "evaluate",

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from threading import Thread
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import datasets
+import pytest
 import yaml
+from huggingface_hub import constants
 
 DROPPED = 0
 """Used as a status: the connection is closed without a response."""
@@ -363,3 +366,26 @@ def running(
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def use_hub(patch: pytest.MonkeyPatch, url: str, home: Path, *, offline: bool = False) -> None:
+    """Let the client and the library `datasets` of this process use a hub and the cache in the folder `home`.
+
+    Both read the environment when they are imported: address, cache and offline mode are set in their modules.
+    """
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, url)
+    for module, values in (
+        (constants, {
+            "HUGGINGFACE_CO_URL_TEMPLATE": template, "ENDPOINT": url, "HF_HUB_OFFLINE": offline,
+            "HF_HUB_DISABLE_XET": True, "HF_HUB_CACHE": str(home / "cache"), "HF_TOKEN_PATH": str(home / "none"),
+        }),
+        (datasets.config, {
+            "HF_ENDPOINT": url, "HF_HUB_OFFLINE": offline, "HF_DATASETS_OFFLINE": offline,
+            "HUB_DATASETS_URL": f"{url}/datasets/{{repo_id}}/resolve/{{revision}}/{{path}}",
+            "HF_DATASETS_CACHE": home / "datasets", "DOWNLOADED_DATASETS_PATH": home / "datasets" / "downloads",
+            "EXTRACTED_DATASETS_PATH": home / "datasets" / "downloads" / "extracted",
+        }),
+    ):  # fmt: skip
+        for name, value in values.items():
+            patch.setattr(module, name, value)
+    patch.setenv("HF_TOKEN", "")

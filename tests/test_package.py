@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from electra_ie.runs.provenance import code_now
+from electra_ie.runs.code import code_now
 
 pytestmark = pytest.mark.slow
 

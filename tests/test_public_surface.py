@@ -19,6 +19,7 @@ from electra_ie import (
     CheckReport,
     Conversion,
     Document,
+    ExportedExtractor,
     Extractor,
     FieldScores,
     Finding,
@@ -90,6 +91,9 @@ def uses() -> None:
     assert_type(extractor(["one text", "another"]), list[Findings])
     extractor.save_pretrained("saved")
     assert_type(extractor.push_to_hub("ORG/NAME", private=True, revision="draft", token="secret"), str)
+    exported = ExportedExtractor.from_pretrained("models/mine", revision="draft", token="secret", local_files_only=True)
+    assert_type(exported, ExportedExtractor)
+    assert_type(exported("ACME Ltd paid EUR 9,800"), Findings)
     assert_type(found[0].text, str | None)
     assert_type(found[0].window, int | None)
     assert_type(found[0].score, float)
@@ -128,6 +132,7 @@ def test_what_users_write_fits_the_signatures() -> None:
         "evaluate",
         "extract",
         "Extractor.from_pretrained",
+        "ExportedExtractor.from_pretrained",
         "Task.load",
         "TrainSettings.build",
     } <= seen

@@ -21,19 +21,19 @@ def push_to_hub(
     revision: str | None = None,
     token: str | None = None,
 ) -> str:
-    """Send a finished run to the Hub as one commit.
+    """Send a finished run or an exported model to the Hub as one commit.
 
-    Afterwards the branch contains this run and no file of an earlier one.
+    Afterwards the branch contains this run or model and no file of an earlier one.
 
     Args:
-        run: The folder of the run.
+        run: The folder of the run or of the exported model.
         repository: The repository, `ORG/NAME`. It is created if it does not exist.
         private: Create the repository as private; refuse an existing public one.
         revision: The branch (default: main).
         token: A token in place of the one that the Hub's client has stored (HF_TOKEN, `hf auth login`).
 
     Returns:
-        `ORG/NAME@COMMIT`, which loads exactly this run.
+        `ORG/NAME@COMMIT`, which loads exactly this run or model.
 
     Raises:
         UserError: The push is refused or fails; the repository is unchanged.
@@ -73,10 +73,10 @@ def push_data(
 
 def plan_push(run: str | os.PathLike[str], repository: str, revision: str | None = None) -> Upload:
     """Return what `push_to_hub` would send, without network access. Raises UserError for what it would refuse."""
-    from electra_ie.runs.upload import plan_run_upload
+    from electra_ie.runs.upload import plan_upload
 
     parse_push_target(repository, revision)
-    return _checked(plan_run_upload(Path(run)))
+    return _checked(plan_upload(Path(run)))
 
 
 def plan_push_data(task: str, repository: str, data: str | None = None) -> Upload:

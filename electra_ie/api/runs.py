@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from electra_ie.api.outputs import check_outputs, data_files
 from electra_ie.common.errors import raise_error
-from electra_ie.common.files import descriptors, refuse_overwriting, write
+from electra_ie.common.files import EXPORT_FILES, descriptors, refuse_overwriting, write
 from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.data.in_memory import InMemory
 from electra_ie.data.task import Task
@@ -21,12 +21,13 @@ from electra_ie.inference.jobs.job import Job, extract_to_file, extract_to_strea
 from electra_ie.inference.jobs.own_files import errors_file, manifest_file, texts_file
 from electra_ie.inference.jobs.writers import format_of
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import read_scores, run_path_field
+from electra_ie.runs.export_audit import verify_export
+from electra_ie.runs.layout import is_exported, read_scores, run_path_field
 
 if TYPE_CHECKING:  # these load torch: each function imports what it needs
     from electra_ie.formats.conversion import Conversion, Options
     from electra_ie.inference.scoring import SplitScores
-    from electra_ie.runs.provenance import Verification
+    from electra_ie.runs.verification import Verification
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -179,8 +180,10 @@ def suggest(
 def verify(run: str | os.PathLike[str], *, data: str | None = None) -> Verification:
     """Compare a run with its audit.json: weights, settings, data, splits, code and environment.
 
+    Of an exported model, weights, settings, code and environment are compared, without torch.
+
     Args:
-        run: A folder, or `ORG/NAME[@REVISION]` on the Hub.
+        run: A folder of a run or of an exported model, or `ORG/NAME[@REVISION]` on the Hub.
         data: The folder of the task's files, instead of the one that the run was trained from.
 
     Returns:
@@ -189,9 +192,12 @@ def verify(run: str | os.PathLike[str], *, data: str | None = None) -> Verificat
     Raises:
         UserError: The run has no audit.
     """
+    folder = run_folder(run)
+    if is_exported(folder):
+        return verify_export(folder)
     from electra_ie.runs.provenance import verify as check
 
-    return check(run_folder(run), data)
+    return check(folder, data)
 
 
 def _listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:
@@ -200,10 +206,8 @@ def _listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:
 
 def _own_files(run: Path) -> list[Path]:
     """Return the files of a run or an exported model: models, settings and results."""
-    from electra_ie.inference.engine.exported import FILES, is_exported
-
     files = [file for file in run.rglob("*") if run_path_field(file.relative_to(run).as_posix()) is not None]
-    return [*files, *(run / name for name in FILES)] if is_exported(run) else files
+    return [*files, *(run / name for name in EXPORT_FILES)] if is_exported(run) else files
 
 
 def _title(task: Task, run: str | os.PathLike[str]) -> str:

@@ -135,9 +135,9 @@ def extract(
 
 
 def verify(run: Run, data: Data = None) -> None:
-    """Check a run against its audit.
+    """Check a run or an exported model against its audit.
 
-    Its weights, settings, data, splits, code and environment are compared.
+    Its weights, settings, data, splits, code and environment are compared; of an exported model not data and splits.
 
     Exit codes: 0, everything that was checked matches; 1, something differs; 2, an error.
     """
@@ -159,7 +159,7 @@ def verify(run: Run, data: Data = None) -> None:
 
 def push(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="Folder of a run, as written by train.", show_default=False)
+        str, typer.Argument(metavar="RUN", help="Folder of a run or an exported model.", show_default=False)
     ],
     repository: Repository,
     private: Private = False,
@@ -168,7 +168,7 @@ def push(
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Send a run to the Hugging Face Hub.
+    """Send a run or an exported model to the Hugging Face Hub.
 
     Its models, settings, scores and card are sent; no texts, except those that --include-examples of train has added
     to the card.

@@ -25,6 +25,9 @@ MODEL_FILES = (
     "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "*.model",
 )  # fmt: skip
 """The files of a model folder: weights as safetensors, and a tokenizer. `*.model` is SentencePiece's."""
+EXPORT_MODEL, EXPORT_TOKENIZER, EXPORT_SETTINGS = "model.onnx", "tokenizer.json", "export.json"
+EXPORT_FILES = (EXPORT_MODEL, EXPORT_TOKENIZER, EXPORT_SETTINGS)
+"""The files that decide what an exported model finds. A folder that has the last one is an exported model."""
 
 
 def refuse_overwriting(outputs: Iterable[Path | int], inputs: Iterable[Path | int]) -> None:

@@ -114,7 +114,7 @@ def _made_by(folder: Path) -> str:
 
 
 def _in_process(folder: Path, split: str, data: str | os.PathLike[str] | None) -> dict[str, Any]:
-    """Return what `_measure` finds in a new process. Raises UserError with its error message."""
+    """Return what `measure` finds in a new process. Raises UserError with its error message."""
     threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")}
     environment = {**os.environ, **threads, "CUDA_VISIBLE_DEVICES": "", "TOKENIZERS_PARALLELISM": "false"}
     with tempfile.TemporaryDirectory() as temporary:
@@ -133,8 +133,12 @@ def _in_process(folder: Path, split: str, data: str | os.PathLike[str] | None) -
     return measured
 
 
-def _measure(folder: Path, split: str, data: str | None) -> dict[str, Any]:
-    """Return the measurement of a run, taken in this process."""
+def measure(folder: Path, split: str, data: str | None) -> dict[str, Any]:
+    """Return the measurement of a run, taken in this process, which computes with one thread from now on.
+
+    Raises:
+        UserError: the run is damaged, or the split cannot be read.
+    """
     import torch
 
     from electra_ie.inference.extractor import Extractor
@@ -159,14 +163,15 @@ def _measure(folder: Path, split: str, data: str | None) -> dict[str, Any]:
     }
 
 
-def _main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
+    """Measure a run and write the result, or its error, as JSON. arguments: folder, split, data or "", and the file."""
     folder, split, data, result = arguments
     try:
-        values = _measure(Path(folder), split, data or None)
+        values = measure(Path(folder), split, data or None)
     except UserError as error:
         values = {"error": str(error)}
     write(Path(result), json.dumps(values))
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1:])
+    main(sys.argv[1:])

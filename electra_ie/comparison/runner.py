@@ -29,9 +29,10 @@ from electra_ie.inference.scoring import mean_score, score_run, without_gold
 from electra_ie.models.encoders import load_tokenizer, mask_token, resolve_revision
 from electra_ie.pretraining.adaptation import plan_adaptation
 from electra_ie.runs import plots
+from electra_ie.runs.code import code_now
 from electra_ie.runs.layout import COMPARED, COMPARISON, SETTINGS, WINNER, check_output, is_finished, read_scores
 from electra_ie.runs.model_card import model_card
-from electra_ie.runs.provenance import code_now, read_audit
+from electra_ie.runs.verification import read_audit
 from electra_ie.training.trainer import train_run
 
 CONFIG, BASE, PLOT = "plan.json", "settings.yaml", "curve.png"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from electra_ie.common.errors import UserError, nearest
@@ -144,6 +145,23 @@ def student_settings(
             message = f"{name} follows from the run that is distilled."
             raise UserError(message, file="--set", remedy=f"Leave {name} out.")
     return changed
+
+
+def given_options(teacher: TrainSettings, student: TrainSettings, target: Target) -> dict[str, Any]:
+    """Return what a distillation was given besides its target: `settings` by name, and the names of `unlabeled` texts.
+
+    A card shows them. A path is private, so that only its last part is there.
+
+    Args:
+        teacher: The settings of the run.
+        student: Those of the student, as `student_settings` returns them.
+        target: What the student is.
+    """
+    derived = student_settings(teacher, target, (), student.data, ()).as_dict()
+    chosen = {name: value for name, value in student.as_dict().items() if value != derived.get(name)}
+    chosen.pop("unlabeled", None)
+    added = [path for path in student.unlabeled if path not in teacher.unlabeled]
+    return {"settings": chosen, "unlabeled": [Path(path).resolve().name for path in added]}
 
 
 def with_steps(settings: TrainSettings, target: Target, windows: int) -> TrainSettings:

@@ -11,8 +11,9 @@ from typing import Any
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import locked, refuse_within
 from electra_ie.common.hashing import of_sums
+from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.logs import notice, warn
-from electra_ie.config.distill import Target, student_settings, with_steps
+from electra_ie.config.distill import Target, given_options, student_settings, with_steps
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.readers import read_unlabeled
 from electra_ie.data.task import Task
@@ -25,8 +26,9 @@ from electra_ie.metrics import MAIN
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.layout import SETTINGS, announce_data_folder, check_output, is_finished, load_task, read_scores
-from electra_ie.runs.provenance import read_audit, split_sum
+from electra_ie.runs.provenance import split_sum
 from electra_ie.runs.storage import load_run, model_files
+from electra_ie.runs.verification import read_audit
 from electra_ie.training.callbacks import Callback
 from electra_ie.training.loop import own_states
 from electra_ie.training.pseudo_labels import PseudoLabel, soft_labels
@@ -93,13 +95,16 @@ def distill_run(
     check_output(folder, resume)
     source = run_folder(run)
     task = _task_of(source, data)
-    settings = student_settings(TrainSettings.build(source / SETTINGS), target, unlabeled, data, overrides)
+    of_run = TrainSettings.build(source / SETTINGS)
+    settings = student_settings(of_run, target, unlabeled, data, overrides)
+    options = given_options(of_run, settings, target)
     refuse_within(folder, [source, *task.paths, *settings.unlabeled])
     if resume and is_finished(folder):
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         clear(folder)
         return
     teacher, facts = _load_teacher(source, task, target)
+    facts |= {"run": _shared_name(run, source), **options}
     _refuse_empty(unlabeled)
     read = replace(TrainingData.read(task, settings), hints=())  # a student has the answers of its teacher only
     if (then := read_audit(source)["splits"].get("train")) != split_sum(read.train):
@@ -130,6 +135,12 @@ def _task_of(run: Path, data: str | None) -> Task:
     if data is None:
         announce_data_folder(run, task)
     return task
+
+
+def _shared_name(run: str | os.PathLike[str], folder: Path) -> str:
+    """Return the name of a run that a card may show: `ORG/NAME@COMMIT` on the Hub, or the last part of its path."""
+    name = parse_hub_name(run)
+    return f"{name.repository}@{folder.name}" if name else folder.resolve().name
 
 
 def _load_teacher(run: Path, task: Task, target: Target) -> tuple[Teacher, dict[str, Any]]:

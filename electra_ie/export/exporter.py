@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -15,23 +14,25 @@ import numpy as np
 import yaml
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import write
-from electra_ie.common.hashing import of_file, package_version
+from electra_ie.common.files import CARD, EXPORT_MODEL, write
 from electra_ie.common.logs import notice
 from electra_ie.data.document import Document
 from electra_ie.data.readers.plain import read_unlabeled
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED
-from electra_ie.export.graph import quantize, require, write_graph
+from electra_ie.export.graph import OPSET, quantize, require, write_graph
 from electra_ie.inference.engine.batches import Group
-from electra_ie.inference.engine.exported import FILES, MODEL, ExportedExtractor, model_sum, save_settings
+from electra_ie.inference.engine.exported import ExportedExtractor, save_settings
 from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.scoring import predict, score_answers
+from electra_ie.runs.cards.exported import exported_card
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import AUDIT, TASK, announce_data_folder, load_task
+from electra_ie.runs.export_audit import write_export_audit
+from electra_ie.runs.layout import TASK, announce_data_folder, load_task
+from electra_ie.runs.storage import model_files
 
-FORMS = {32: "fp32", 8: "8 bits"}
+BITS = (32, 8)
 TEXTS = 200
 """Texts on which an export is compared with the run."""
 SCORED = 500
@@ -97,7 +98,7 @@ def export_run(
         UserError: A package is not installed, the encoder cannot be exported, there are no texts; or in fp32 logits
             differ by more than 1e-4, or findings differ; or findings depend on other texts. Nothing is left.
     """
-    if bits not in FORMS:
+    if bits not in BITS:
         raise UserError(f"bits is {bits}.", remedy="Give 32 or 8.")
     require("onnx", "onnxscript", "onnxruntime")
     folder, target = run_folder(run), Path(output)
@@ -117,9 +118,12 @@ def export_run(
         exported = _write(extractor, task, part, bits)
         comparison = compare(extractor, exported, documents)
         _check(comparison, bits)
-        lost = _lost(extractor, exported, _labeled(folder, task)) if bits < max(FORMS) else {}
-        _write_audit(part, folder, extractor, bits, comparison, lost)
-        size = (part / MODEL).stat().st_size / 1e6
+        lost = _lost(extractor, exported, _labeled(folder, task)) if bits < max(BITS) else {}
+        weights = model_files(folder, [field.name for field in extractor.fields])
+        facts = {"comparison": asdict(comparison), "f1_lost": lost}
+        write_export_audit(part, folder, weights, {"format": "onnx", "opset": OPSET, "bits": bits}, facts)
+        write(part / CARD, exported_card(part, folder))
+        size = (part / EXPORT_MODEL).stat().st_size / 1e6
         if target.is_dir():
             target.rmdir()
         os.replace(part, target)
@@ -145,12 +149,12 @@ def _documents(folder: Path, task: Task, texts: Sequence[str | os.PathLike[str]]
 
 
 def _write(extractor: Extractor, task: Task, folder: Path, bits: int) -> ExportedExtractor:
-    write_graph(extractor.discriminator, folder / MODEL)
-    if bits < max(FORMS):
-        quantize(folder / MODEL)
+    write_graph(extractor.discriminator, folder / EXPORT_MODEL)
+    if bits < max(BITS):
+        quantize(folder / EXPORT_MODEL)
     save_settings(folder, extractor.windower, tuple(extractor.fields), extractor.edges, bits)
     write(folder / TASK, yaml.safe_dump(task.shareable(), sort_keys=False, allow_unicode=True))
-    return ExportedExtractor.load(folder)
+    return ExportedExtractor.from_pretrained(folder)
 
 
 def compare(extractor: Extractor, exported: ExportedExtractor, documents: Sequence[Document]) -> Comparison:
@@ -189,7 +193,7 @@ def _check(comparison: Comparison, bits: int) -> None:
     if comparison.other_alone:
         message = f"{comparison.other_alone} of {comparison.texts} texts have other findings alone than with others."
         raise UserError(f"the exported model is not used: {message}", remedy=remedy)
-    if bits == max(FORMS) and (comparison.largest > TOLERANCE or comparison.other_findings):
+    if bits == max(BITS) and (comparison.largest > TOLERANCE or comparison.other_findings):
         message = (
             f"the exported model is not equal to the run: logits differ by up to {comparison.largest:.1e}, and "
             f"{comparison.other_findings} of {comparison.texts} texts have other findings."
@@ -226,20 +230,3 @@ def _lost(
         }
         for name, of_field in of_run.items()
     }
-
-
-def _write_audit(
-    folder: Path, run: Path, extractor: Extractor, bits: int, comparison: Comparison, lost: dict[str, dict[str, float]]
-) -> None:
-    """Write the audit of an exported model: its hashes, the run that it comes from, and how it compares with it."""
-    source = {"model": extractor.model, "audit": of_file(run / AUDIT) if (run / AUDIT).is_file() else None}
-    audit = {
-        "model": model_sum(folder),
-        "weights": {name: of_file(folder / name) for name in FILES},
-        "bits": bits,
-        "run": source,
-        "comparison": asdict(comparison),
-        "f1_lost": lost,
-        "version": package_version(),
-    }
-    write(folder / AUDIT, json.dumps(audit, indent=2, ensure_ascii=False) + "\n")

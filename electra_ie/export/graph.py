@@ -50,6 +50,8 @@ def write_graph(discriminator: Discriminator, file: Path) -> None:
     Raises:
         UserError: the exporter does not know an operation of the encoder.
     """
+    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+
     model = _Logits(copy.deepcopy(discriminator).cpu()).eval()
     # Sizes of 0 and 1 are taken as constants by the exporter: the example has others, which stay variable.
     ids = torch.full((3, 7), 5)
@@ -59,11 +61,15 @@ def write_graph(discriminator: Discriminator, file: Path) -> None:
     try:
         with warnings.catch_warnings(), _quiet():
             warnings.simplefilter("ignore")
-            torch.onnx.export(
-                model, (), file, kwargs={IDS: ids, MASK: torch.ones_like(ids)}, dynamo=True,
-                dynamic_shapes={IDS: shape, MASK: shape}, opset_version=OPSET, external_data=False,
-                input_names=[IDS, MASK], output_names=names, verbose=False,
+            program = torch.onnx.export(
+                model, (), kwargs={IDS: ids, MASK: torch.ones_like(ids)}, dynamo=True,
+                dynamic_shapes={IDS: shape, MASK: shape}, opset_version=OPSET, input_names=[IDS, MASK],
+                output_names=names, verbose=False,
             )  # fmt: skip
+            assert program is not None  # of the exporter with dynamo
+            # The metadata of a node is its line in the code, with the paths of this machine.
+            ClearMetadataAndDocStringPass()(program.model)
+            program.save(file, external_data=False)
     except (torch.onnx.OnnxExporterError, RuntimeError) as error:
         family = discriminator.encoder.config.model_type
         message = f"an encoder of the type {family} cannot be exported to ONNX: {first_line(error)}."

@@ -34,6 +34,7 @@ from electra_ie.formats.parts.annotation_tools import (
 )
 from electra_ie.formats.parts.json_values import id_of, text_of
 from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.record_ids import repeated
 
 OPTIONS = {"text": Option("text"), "id": Option("id"), "annotation": ANNOTATION, "metadata": Option([])}
 """text, id: the keys of text and id. annotation: the one that is read if people differ. metadata: keys of texts that
@@ -69,11 +70,16 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
 
 
 def _chosen(documents: Sequence[AnnotatedDocument], which: str) -> AnnotatedDocument:
-    """Return one of the records of a task: the tool writes one for each person who annotated it."""
-    last = documents[-1]
-    source = SourceTask(last.file, last.line, last.id)
-    if len(documents) > 1 and any(BY_TOOL not in document.metadata for document in documents):
-        raise source.error("the id is that of a record before, too.", "Keep one of them, or rename it.")
+    """Return one of the records of a task: the tool writes one for each person who annotated it.
+
+    Raises:
+        UserError: two records of one id have different texts, or were not written by the tool; or people differ.
+    """
+    first, *others = documents
+    for other in others:
+        if other.text != first.text or not (BY_TOOL in first.metadata and BY_TOOL in other.metadata):
+            raise repeated(other.id, SourceLine(first.file, first.line), SourceTask(other.file, other.line, other.id))
+    source = SourceTask(documents[-1].file, documents[-1].line, documents[-1].id)
     return chosen(documents, which, [document.metadata.get("annotator") for document in documents], source)
 
 

@@ -268,8 +268,9 @@ def _line(cells: Sequence[str], columns: Sequence[str], options: Mapping[str, An
             raise UserError(message, file=path, remedy="Set the option quotes: true, or another delimiter.")
         return f"{delimiter.join(cells)}\n"
     buffer = io.StringIO(newline="")
-    csv.writer(buffer, delimiter=delimiter, lineterminator="\n").writerow(cells)
-    line = buffer.getvalue()
+    # The writer quotes a cell with one of the characters of its own line end, and before Python 3.13 no other.
+    csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    line = buffer.getvalue().removesuffix("\r\n") + "\n"
     row = Row(SourceLine(str(path), 0), list(cells), re.findall(r"[^\r\n]*(?:\r+\n|\r|\n)", line))
     if swallows(row, columns, (), options):
         message = f"the lines of a cell look like rows, so that a reader would refuse it: {line[:60]!r}."

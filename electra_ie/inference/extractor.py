@@ -29,7 +29,7 @@ from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.saved import check_save_directory
 from electra_ie.models.untrusted import CONFIG
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import SETTINGS, TASK, is_finished, load_task, model_names
+from electra_ie.runs.layout import SETTINGS, TASK, is_exported, is_finished, load_task, model_names
 from electra_ie.runs.storage import load_relations, load_run, model_files, save_fields
 from electra_ie.runs.upload import push_models, push_run
 
@@ -92,6 +92,9 @@ class Extractor(TextExtractor):
             UserError: There is no finished run.
         """
         folder = run_folder(run, revision=revision, token=token, local_files_only=local_files_only)
+        if is_exported(folder):
+            remedy = "Load it with electra_ie.ExportedExtractor.from_pretrained, or give the run."
+            raise UserError("this is an exported model, which torch cannot run.", file=os.fspath(run), remedy=remedy)
         discriminator, windower, fields, edges = load_run(folder)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         discriminator.to(device)  # type: ignore[arg-type]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from electra_ie.common.errors import UserError
 from electra_ie.inference.engine.base import TextExtractor
-from electra_ie.inference.engine.exported import ExportedExtractor, is_exported
+from electra_ie.inference.engine.exported import ExportedExtractor
+from electra_ie.runs.layout import is_exported
 
 
 def load_extractor(folder: Path) -> TextExtractor:
@@ -16,7 +17,7 @@ def load_extractor(folder: Path) -> TextExtractor:
         UserError: It is neither, or a file is damaged.
     """
     if is_exported(folder):
-        return ExportedExtractor.load(folder)
+        return ExportedExtractor.from_pretrained(folder)
     try:
         from electra_ie.inference.extractor import Extractor
     except ModuleNotFoundError as error:

@@ -15,7 +15,7 @@ from electra_ie.data.dataset_card import LOADED, DataCard
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.task import Task
-from electra_ie.runs.usage_snippets import PIPELINES
+from electra_ie.runs.cards.usage_snippets import PIPELINES
 
 if TYPE_CHECKING:
     from datasets import Features

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CARD, MODEL_FILES, RUN_SETTINGS, escapes_folder, parse, repository_of, write
+from electra_ie.common.files import (
+    CARD,
+    EXPORT_SETTINGS,
+    MODEL_FILES,
+    RUN_SETTINGS,
+    escapes_folder,
+    parse,
+    repository_of,
+    write,
+)  # fmt: skip
 from electra_ie.common.logs import notice
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.fields import AnyField
@@ -79,6 +88,11 @@ def run_path_field(path: str) -> str | None:
 def is_finished(folder: Path) -> bool:
     """Return whether a run is complete. The card is written last, after which the checkpoint is deleted."""
     return (folder / CARD).is_file() and not (folder / LAST).is_file()
+
+
+def is_exported(folder: Path) -> bool:
+    """Return whether a folder holds an exported model."""
+    return (folder / EXPORT_SETTINGS).is_file()
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:

@@ -10,8 +10,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distributions, requires, version
+from importlib.metadata import distributions, requires
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import torch
 
 from electra_ie.common import hashing
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import ROOT, parse, repository_of, write
+from electra_ie.common.files import ROOT, repository_of, write
 from electra_ie.common.logs import notice, silenced, warn
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, of_documents
@@ -28,18 +27,14 @@ from electra_ie.data.leakage import overlaps
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED
 from electra_ie.data.training_data import TrainingData
+from electra_ie.runs.code import code_now, interpreter_now, versions
 from electra_ie.runs.layout import AUDIT, SETTINGS, TASK, announce_data_folder, load_task, model_names, refuse_links
 from electra_ie.runs.storage import model_files
+from electra_ie.runs.verification import CHECKED, Verification, compare, read_audit
 
-CHECKED = ("weights", "settings", "data", "splits", "code", "environment")
-"""The parts of the audit that `verify` recomputes and compares."""
 TEST = "test"
 LOCK = "constraints.txt"
 """The file of exact versions in a checkout. A wheel has none."""
-CODE = (".py", ".css", ".js")
-"""Suffixes of the files that are code: the modules, and style sheet and script of the HTML report."""
-TASKS = "tasks"
-"""The folder of shipped tasks: inside the package in a wheel, next to it in a checkout. It is not part of the code."""
 
 
 def write_audit(
@@ -99,19 +94,6 @@ def _label_origins(splits: Mapping[str, Sequence[Document]]) -> dict[str, dict[s
     return {name: dict(sorted(counted.items())) for name, counted in counts.items() if counted}
 
 
-def read_audit(run: Path) -> dict[str, Any]:
-    """Return the audit of a run. Raises UserError if it is missing or has another structure."""
-    file = run / AUDIT
-    if not file.is_file():
-        remedy = "Finished runs have one. A run of an older version must be trained again."
-        raise UserError(f"the run has no {AUDIT}.", file=run, remedy=remedy)
-    audit = parse(file.read_bytes(), file)
-    if not all(isinstance(audit.get(part), dict) for part in CHECKED):
-        message = f"the file lacks parts of an audit; expected: {', '.join(CHECKED)}."
-        raise UserError(message, file=file, remedy="Restore the file.")
-    return audit
-
-
 # Current state
 
 
@@ -167,23 +149,10 @@ def hint_sum(hint: Hint) -> str:
     return f"{hint.hash} ({'1 pattern' if hint.pattern else f'{len(hint.terms)} terms'})"
 
 
-def code_now() -> dict[str, str]:
-    """Return the version of this package and the hash of its modules, which also changes with local edits."""
-    names = {file: file.relative_to(ROOT) for file in ROOT.rglob("*") if file.suffix in CODE}
-    modules = {file: name for file, name in names.items() if name.parts[0] != TASKS}
-    code = hashing.of_sums({name.as_posix(): hashing.of_file(file) for file, name in modules.items()})
-    return {hashing.PACKAGE: hashing.package_version(), "modules": code}
-
-
 def environment_now() -> dict[str, str]:
     """Return Python version, platform, device, and the installed version of each dependency of this package."""
-    environment = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
-    environment["device"] = device_name()
-    for requirement in requires(hashing.PACKAGE) or ():
-        name = re.match(r"[\w.-]+", requirement)
-        if name and "extra ==" not in requirement:
-            environment[name.group()] = _version(name.group())
-    return environment
+    names = [re.match(r"[\w.-]+", each) for each in requires(hashing.PACKAGE) or () if "extra ==" not in each]
+    return {**interpreter_now(), "device": device_name(), **versions(name.group() for name in names if name)}
 
 
 def packages_sum() -> str:
@@ -193,13 +162,6 @@ def packages_sum() -> str:
     }
     lines = "".join(f"{name}=={version}\n" for name, version in sorted(packages))
     return f"{hashing.of_text(lines)} ({len(packages)} packages)"
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
 
 
 def device_name() -> str:
@@ -249,34 +211,6 @@ def _warn_of_test(overlap: Mapping[str, Any]) -> None:
 # Verification
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A deviation from the audit. part: one of `CHECKED`. then, now: recorded and current value (None: absent)."""
-
-    part: str
-    name: str
-    then: str | None
-    now: str | None
-
-    def __str__(self) -> str:
-        if self.now is None or self.then is None:
-            return f"{self.part}: {self.name}: {'missing' if self.now is None else 'new'}"
-        return f"{self.part}: {self.name}: {_short(self.then)} then, {_short(self.now)} now"
-
-
-@dataclass(frozen=True)
-class Verification:
-    """The deviations from the audit, and the checks that could not be made, with the reason of each."""
-
-    differences: list[Difference]
-    unchecked: list[str]
-
-    @property
-    def same(self) -> bool:
-        """Whether nothing that was checked deviates."""
-        return not self.differences
-
-
 def verify(run: Path, data: str | None = None) -> Verification:
     """Recompute the audit of a run, as far as its files and data are available, and compare.
 
@@ -307,7 +241,7 @@ def verify(run: Path, data: str | None = None) -> Verification:
             now["splits"] = _splits_now(task, settings)
         except UserError as error:
             unchecked.append(f"splits: they cannot be drawn from the current data: {error}")
-    differences = [difference for part in CHECKED if part in now for difference in _compare(part, then, now)]
+    differences = [difference for part in CHECKED if part in now for difference in compare(part, then, now)]
     return Verification(differences, unchecked)
 
 
@@ -337,15 +271,3 @@ def _splits_now(task: Task, settings: TrainSettings) -> dict[str, str]:
         corpus = TrainingData.read(task, settings)
     splits = {"train": corpus.train, "pool": corpus.pool, "dev": corpus.dev, **_read_test(task)}
     return {name: split_sum(documents) for name, documents in splits.items()}
-
-
-def _compare(part: str, then: Mapping[str, Any], now: Mapping[str, Mapping[str, str]]) -> Iterator[Difference]:
-    for name in dict.fromkeys([*then[part], *now[part]]):
-        before, after = then[part].get(name), now[part].get(name)
-        if before != after:
-            yield Difference(part, name, before, after)
-
-
-def _short(value: str) -> str:
-    """Shorten a hash to its first twelve digits."""
-    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1", str(value))

@@ -1,4 +1,4 @@
-"""Selection of the files that go to the Hub: a run's models, scores and card; a task's documents and data card."""
+"""Selection of the files that go to the Hub: of a run, of an exported model, and of a task with its data card."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CARD
+from electra_ie.common.files import CARD, EXPORT_FILES
 from electra_ie.common.hub_client import Content, HubName, parse_push_target, upload
 from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
@@ -22,15 +22,17 @@ from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import SPLITS
 from electra_ie.runs.hub_dataset_card import dataset_page
 from electra_ie.runs.layout import (
+    AUDIT,
     CHECKPOINT,
     SETTINGS,
     TASK,
     check_models,
+    is_exported,
     is_finished,
     load_task,
     model_names,
     run_path_field,
-)
+)  # fmt: skip
 from electra_ie.runs.model_card import models_card
 
 
@@ -56,10 +58,39 @@ class Upload:
         return (content if isinstance(content, bytes) else content.read_bytes()).decode("utf-8")
 
 
-# Runs
+# Runs and exported models
+
+EXPORTED = (*EXPORT_FILES, TASK, AUDIT, CARD)
+"""The files of an exported model."""
 
 
-def plan_run_upload(folder: Path) -> Upload:
+def plan_upload(folder: Path) -> Upload:
+    """Return which files of a finished run or an exported model go to the Hub, and which do not.
+
+    Raises:
+        UserError: it is neither, or lacks a file, or a file is a link.
+    """
+    return _plan_export_upload(folder) if is_exported(folder) else _plan_run_upload(folder)
+
+
+def _plan_export_upload(folder: Path) -> Upload:
+    for name in EXPORTED:
+        if not (folder / name).is_file():
+            remedy = "Restore the file, or export the run again."
+            raise UserError(f"the exported model has no {name}.", file=folder, remedy=remedy)
+    _refuse_link([folder / name for name in EXPORTED])
+    others = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return Upload({name: folder / name for name in EXPORTED}, tuple(name for name in others if name not in EXPORTED))
+
+
+def _refuse_link(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if path.is_symlink():
+            message = "this is a link, which may lead out of the folder."
+            raise UserError(message, file=path, remedy="Replace the link by a copy of the file.")
+
+
+def _plan_run_upload(folder: Path) -> Upload:
     """Return which files of a finished run go to the Hub, and which do not.
 
     Only files that training is known to write are sent, and no links: other files in the folder, such as findings with
@@ -78,10 +109,7 @@ def plan_run_upload(folder: Path) -> Upload:
     fields = model_names(task)
     present = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     files: dict[str, Content] = {name: path for name, path in present.items() if run_path_field(name) in ("", *fields)}
-    for path in [*(folder / field for field in fields), *(present[name] for name in files)]:
-        if path.is_symlink():
-            message = "this is a link, which may lead out of the run."
-            raise UserError(message, file=path, remedy="Replace the link by a copy of the file.")
+    _refuse_link([*(folder / field for field in fields), *(present[name] for name in files)])
     files[TASK] = yaml.safe_dump(task.shareable(), sort_keys=False, allow_unicode=True).encode()
     settings = Source.read(folder / SETTINGS)[0]
     _warn_of_paths(folder / SETTINGS, settings)
@@ -91,9 +119,13 @@ def plan_run_upload(folder: Path) -> Upload:
 
 
 def push_run(folder: Path, repository: str, *, private: bool, revision: str | None, token: str | None) -> str:
-    """Send a finished run to the Hub as one commit, and return `ORG/NAME@COMMIT`. Raises UserError if it is refused."""
+    """Send a finished run or an exported model to the Hub as one commit, and return `ORG/NAME@COMMIT`.
+
+    Raises:
+        UserError: it is refused.
+    """
     target = parse_push_target(repository, revision)
-    return _push(plan_run_upload(folder), target, private, token)
+    return _push(plan_upload(folder), target, private, token)
 
 
 def push_models(
@@ -119,12 +151,13 @@ def push_models(
 
 
 def _push(planned: Upload, target: HubName, private: bool, token: str | None) -> str:
-    commit = upload(planned.files, target, private=private, token=token, replaces=_is_run_path)
+    commit = upload(planned.files, target, private=private, token=token, replaces=_is_ours)
     return f"{target.repository}@{commit}"
 
 
-def _is_run_path(path: str) -> bool:
-    return run_path_field(path) is not None
+def _is_ours(path: str) -> bool:
+    """Return whether a file is one of a run or an exported model: one replaces the other."""
+    return run_path_field(path) is not None or path in EXPORTED
 
 
 def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:

@@ -114,12 +114,17 @@ def check_same_distillation(folder: Path, facts: Mapping[str, Any] | None) -> No
     """Raise UserError if a run to resume began as a student of another run, or as none, or as one of other size."""
     file = folder / CORPUS
     began = parse(file.read_bytes(), file).get("distillation") if file.is_file() else None
-    if began != facts:
+    if _identity(began) != _identity(facts):
         what = "a distillation of another run or to another size" if began and facts else "a distillation"
         if not began:
             what = "no distillation"
         remedy = "Resume it with the command and the arguments that began it, or start another run."
         raise UserError(f"the run began as {what}.", file=folder, remedy=remedy)
+
+
+def _identity(facts: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the facts about a distillation without the options, which are compared as settings and as texts."""
+    return {name: value for name, value in (facts or {}).items() if name not in ("run", "settings", "unlabeled")}
 
 
 def checkpoint(run: Path, pair: AdversarialPair, state: TrainingState, log: Sequence[Mapping[str, Any]]) -> Path:

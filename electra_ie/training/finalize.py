@@ -17,9 +17,9 @@ from electra_ie.data.label_budget import sample
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.scoring import Scores, mean_score, plot_scores, predict, score_answers, with_intervals
 from electra_ie.runs import plots
+from electra_ie.runs.cards.metadata import base_model
 from electra_ie.runs.layout import CURVES, write_log, write_scores
 from electra_ie.runs.model_card import model_card
-from electra_ie.runs.model_card_metadata import base_model
 from electra_ie.runs.provenance import write_audit
 from electra_ie.runs.storage import save_fields
 from electra_ie.training.callbacks import LoopState

@@ -19,9 +19,11 @@ from electra_ie.config.base import differences
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.training_data import TrainingData
 from electra_ie.models.discriminator import Discriminator
+from electra_ie.runs.code import code_now
 from electra_ie.runs.layout import CORPUS, SETTINGS, is_finished, load_task, read_log, read_scores, refuse_links
-from electra_ie.runs.provenance import code_now, environment_now, read_audit
+from electra_ie.runs.provenance import environment_now
 from electra_ie.runs.storage import load_run, model_files
+from electra_ie.runs.verification import read_audit
 from electra_ie.training.checkpoints import TrainingState
 from electra_ie.training.setup import TrainingSetup
 

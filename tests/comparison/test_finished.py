@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from safetensors.torch import load_file, save_file
 from electra_ie import UserError, compare_runs, distill, evaluate, train
 from electra_ie.cli.app import main
 from electra_ie.comparison.finished import is_run
+from electra_ie.comparison.finished import main as measure
+from electra_ie.runs.layout import load_task
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,31 @@ def test_a_run_and_its_student_are_in_one_table(teacher, tmp_path, monkeypatch, 
     assert first["characters_per_second"] > 0 and first["memory"] > 50
 
 
+def test_the_process_of_a_run_measures_it_or_writes_its_error(teacher, finished, tmp_path):
+    """Called in this process, so that the lines count as executed; the tests above call it in its own."""
+    file = tmp_path / "result.json"
+    measure([str(teacher), "test", "", str(file)])
+    measured = json.loads(file.read_text("utf-8"))
+    assert measured["score"] == pytest.approx(evaluate(teacher, "test").mean)
+    characters = sum(len(document.text) for document in load_task(teacher).read("test"))
+    assert measured["characters_per_second"] * measured["seconds"] == pytest.approx(characters, rel=0.05)
+    elsewhere = Path(shutil.copytree(load_task(teacher).folder, tmp_path / "elsewhere"))
+    (elsewhere / "test.jsonl").write_text((elsewhere / "dev.jsonl").read_text("utf-8"), encoding="utf-8")
+    measure([str(teacher), "test", str(elsewhere), str(file)])
+    assert json.loads(file.read_text("utf-8"))["score"] == pytest.approx(evaluate(teacher, "dev").mean)
+    damaged = finished(tmp_path / "damaged", "supervised", max_steps=60)
+    (damaged / "names" / "model.safetensors").write_bytes(b"no weights")
+    measure([str(damaged), "test", "", str(file)])
+    assert "model.safetensors" in json.loads(file.read_text("utf-8"))["error"]
+
+
+@pytest.mark.unix("false")
+def test_a_process_that_ends_before_it_has_measured_is_one_line(teacher, monkeypatch):
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(UserError, match=r"the process that measures it has ended with status 1"):
+        compare_runs([teacher])
+
+
 @pytest.mark.unix("a peak that a process inherits")
 def test_the_peak_memory_of_a_process_is_not_that_of_the_one_that_started_it():
     script = "from electra_ie.pretraining.memory import peak_memory; print(peak_memory())"
@@ -61,6 +89,8 @@ def test_what_cannot_be_compared_is_one_line(teacher, finished, tmp_path, monkey
         compare_runs([teacher, tmp_path])
     with pytest.raises(UserError, match="no run is given"):
         compare_runs([])
+    with pytest.raises(UserError, match='no document of the split "unlabeled" has a label'):
+        compare_runs([teacher], "unlabeled")
     task = tiny.without(tiny.write_task(tmp_path / "other"), "risks")
     other = train(str(task), tmp_path / "run", **tiny.settings(_encoder(teacher), "supervised", max_steps=1)).path
     with pytest.raises(UserError, match="this run has other fields than the first one"):

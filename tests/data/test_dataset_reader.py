@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import datasets
-import processes
 import pytest
-from hub_server import running
+from hub_server import running, use_hub
+from huggingface_hub import close_session
 
 from electra_ie import Task, UserError
 from electra_ie.common.hashing import of_path
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.in_memory import resolve
 from electra_ie.data.readers import READERS
+from electra_ie.data.readers.dataset import load_from_hub
 from electra_ie.runs.provenance import data_files
 
 TOPICS = datasets.ClassLabel(names=["trade", "travel"])
@@ -148,29 +149,19 @@ def test_name_may_not_leave_the_folder_of_the_data(tmp_path, name):
         task_file(tmp_path, f"name: {name}")
 
 
-READ = """
-import sys
-from electra_ie import Task, UserError
-try:
-    print([item.gold for item in Task.load(sys.argv[1]).read("train")])
-except UserError as error:
-    print(error)
-"""
-
-
-def read_in_a_process(folder: Path, **environment: str) -> str:
-    """What a new process prints that reads the task: the library reads its environment when it is imported."""
-    environment = {"HF_HOME": str(folder / "home"), "HF_HUB_DISABLE_XET": "1", **environment}
-    return processes.run(["-c", READ, str(folder)], environment, processes.READ_THE_ENVIRONMENT).output.strip()
-
-
-def test_data_sets_of_the_hub_are_read_and_then_offline(tmp_path):
+def test_data_sets_of_the_hub_are_read_and_then_offline(tmp_path, monkeypatch):
     TEXTS.to_parquet(tmp_path / "train.parquet")
     files = {"train.parquet": (tmp_path / "train.parquet").read_bytes()}
+    task = task_file(tmp_path, "name: acme/memos", "{train: train}")
     with running({"datasets/acme/memos": files}) as hub:
-        task_file(tmp_path, "name: acme/memos", "{train: train}")
-        assert "{'topic': 'trade', 'risks': ()}" in read_in_a_process(tmp_path, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0")
-    assert "'travel'" in read_in_a_process(tmp_path, HF_HUB_OFFLINE="1")
+        use_hub(monkeypatch, hub.url, tmp_path)
+        load_from_hub.cache_clear()
+        documents = task.read("train")
+        assert [document.gold.get("topic") for document in documents] == ["travel", "trade", None]
+        close_session()
+    use_hub(monkeypatch, hub.url, tmp_path, offline=True)
+    load_from_hub.cache_clear()
+    assert task.read("train") == documents
 
 
 def test_task_of_the_hub_is_found_again_by_its_file(tmp_path):

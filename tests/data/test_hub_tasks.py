@@ -1,62 +1,31 @@
 """`electra-ie init` for data sets on the hub, and tasks by name that are read from it, with the real client.
 
-The hub is a local server. The client runs in another process, since it takes address and offline mode from the
-environment when it is imported. No row of a published set is here: they are our own, with the published features.
+The hub is a local server. No row of a published set is here: they are our own, with the published features.
 """
 
 from __future__ import annotations
 
 import io
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import datasets
 import pytest
 import tiny
+from command_line import command
 from datasets import ClassLabel, List, Value
-from hub_server import Hub, running
+from hub_server import Hub, running, use_hub
+from huggingface_hub import close_session
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.in_memory import resolve
-from electra_ie.data.readers.dataset import CONVERTED
+from electra_ie.data.readers.dataset import CONVERTED, load_from_hub
 from electra_ie.data.task import Task
 from electra_ie.data.task_init import init_task
 from electra_ie.data.task_yaml import list_tasks
 
-COMMANDS = """
-import json, os, sys
-from electra_ie.cli import app
-from electra_ie.common.errors import UserError
-from electra_ie.data.readers.dataset import load_from_hub
-from electra_ie.data.task import Task
-
-def read(name, data, split):
-    document = Task.load(name, data).read(split)[0]
-    gold = {field: value if isinstance(value, str) else [[s.start, s.end, s.label] for s in value] for field, value in document.gold.items()}
-    print("read", json.dumps([document.text, gold]))
-
-for line in sys.stdin:
-    folder, command = json.loads(line)
-    os.chdir(folder)
-    load_from_hub.cache_clear()
-    sys.argv = ["electra-ie", *command]
-    code = 0
-    try:
-        read(*command[1:]) if command[0] == "read" else app.main()
-    except SystemExit as ended:
-        code = ended.code
-    except UserError as error:
-        print(error)
-        code = 2
-    sys.stdout = sys.stdout or sys.__stdout__
-    print("\\nended with", code or 0, flush=True)
-"""
 ENTITIES = ClassLabel(names=["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC"])
 WORDS = ["Arden", "visits", "Corvo", "."]
 TRUTHS = ClassLabel(names=["entailment", "neutral", "contradiction"])
@@ -203,43 +172,46 @@ def repositories() -> dict[str, dict[str, bytes]]:
     }
 
 
-class Client(NamedTuple):
-    """A process that runs commands against a hub."""
+class Client:
+    """Runs commands in this process against a hub, or with its cache only."""
 
-    hub: Hub
-    call: Callable[..., tuple[int, str]]
-    """Runs a command in a folder; returns the exit code and all output."""
+    def __init__(self, hub: Hub, home: Path, capsys: pytest.CaptureFixture[str], offline: bool = False) -> None:
+        self.hub, self.home, self.capsys, self.offline = hub, home, capsys, offline
 
+    def call(self, folder: Path, *command_: str | None) -> tuple[int, str]:
+        """Run a command in a folder; return the exit code and all output, that of errors last."""
+        with pytest.MonkeyPatch.context() as patch:
+            use_hub(patch, self.hub.url, self.home, offline=self.offline)
+            patch.chdir(folder)
+            load_from_hub.cache_clear()  # as in a new process
+            code = command(patch, *command_)
+            close_session()
+        captured = self.capsys.readouterr()
+        return code, captured.out + captured.err
 
-def client_of(environment: dict[str, str], hub: Hub) -> Iterator[Client]:
-    shell = subprocess.Popen(
-        [sys.executable, "-u", "-c", COMMANDS], env={**os.environ, **environment}, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-    def call(folder: Path, *command: str) -> tuple[int, str]:
-        shell.stdin.write(json.dumps([str(folder), command]) + "\n")
-        shell.stdin.flush()
-        output = []
-        while not (line := shell.stdout.readline()).startswith("ended with "):
-            assert line or shell.poll() is None, output
-            output.append(line)
-        return int(line.split()[-1]), "".join(output)
-
-    with shell:
-        yield Client(hub, call)
-        shell.stdin.close()
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory) -> dict[str, str]:
-    """The environment of a client with a cache of its own."""
-    folder = tmp_path_factory.mktemp("home")
-    return {"HF_HOME": str(folder), "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": "", "ELECTRA_IE_CACHE": str(folder)}
+    def first(self, folder: Path, name: str, data: str | None, split: str) -> list[Any]:
+        """Return text and gold of the first document of a split, as JSON has them."""
+        with pytest.MonkeyPatch.context() as patch:
+            use_hub(patch, self.hub.url, self.home, offline=self.offline)
+            patch.chdir(folder)
+            load_from_hub.cache_clear()
+            document = Task.load(name, data).read(split)[0]
+            close_session()
+        gold = {
+            field: value if isinstance(value, str) else [[span.start, span.end, span.label] for span in value]
+            for field, value in document.gold.items()
+        }
+        return [document.text, gold]
 
 
 @pytest.fixture(scope="module")
-def client(home) -> Iterator[Client]:
+def home(tmp_path_factory) -> Path:
+    """The folder of the caches, which all tests here share."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Hub]:
     with running(repositories()) as hub:
         hub.repositories["datasets/acme/private"].private = True
         for name, configuration, splits, rows in PUBLISHED.values():
@@ -248,13 +220,18 @@ def client(home) -> Iterator[Client]:
                 if configuration == "sentences_allagree":
                     files["sentences_50agree/train/0000.parquet"] = rows
                 hub.repositories[f"datasets/{name}"].commit(CONVERTED, files)
-        yield from client_of({**home, "HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}, hub)
+        yield hub
 
 
-@pytest.fixture(scope="module")
-def offline(home, client) -> Iterator[Client]:
+@pytest.fixture
+def client(server, home, capsys) -> Client:
+    return Client(server, home, capsys)
+
+
+@pytest.fixture
+def offline(server, home, capsys) -> Client:
     """A client with the same cache and no network."""
-    yield from client_of({**home, "HF_ENDPOINT": client.hub.url, "HF_HUB_OFFLINE": "1"}, client.hub)
+    return Client(server, home, capsys, offline=True)
 
 
 # init
@@ -317,17 +294,16 @@ def test_two_columns_are_one_text_and_a_test_split_without_labels_is_left_out(cl
     assert mapping["options"]["text"] == ["premise", "hypothesis"]
     assert mapping["files"] == {"train": "train", "dev": "validation"}
     assert "test is left out: none of its documents has a label" in output
-    _, output = client.call(tmp_path, "read", "pairs_task", None, "train")
     text = sentences("train")[0]
-    assert json.dumps([f"premise: {text}\nhypothesis: no {text}", {"label": "trade"}]) in output
+    found = client.first(tmp_path, "pairs_task", None, "train")
+    assert found == [f"premise: {text}\nhypothesis: no {text}", {"label": "trade"}]
 
 
 def test_spans_under_other_keys_are_read(client, tmp_path):
     mapping, _ = made(client, tmp_path, "acme/spans")
     assert mapping["options"]["start"] == "start_offset"
     assert mapping["fields"] == {"entities": {"kind": "spans", "labels": ["ORG"]}}
-    _, output = client.call(tmp_path, "read", "spans_task", None, "dev")
-    assert json.dumps([sentences("validation")[0], {"entities": []}]) in output
+    assert client.first(tmp_path, "spans_task", None, "dev") == [sentences("validation")[0], {"entities": []}]
 
 
 def test_one_configuration_of_a_converted_data_set_is_read_and_then_offline(client, offline, tmp_path):
@@ -340,8 +316,8 @@ def test_one_configuration_of_a_converted_data_set_is_read_and_then_offline(clie
     )
     assert code == 2
     assert 'all 1 documents have the same label, "positive"' in output
-    _, output = offline.call(tmp_path, "read", "financial_phrasebank", "hub:takala/financial_phrasebank", "train")
-    assert f"read {json.dumps(FIRST['financial_phrasebank'])}" in output
+    found = offline.first(tmp_path, "financial_phrasebank", "hub:takala/financial_phrasebank", "train")
+    assert found == FIRST["financial_phrasebank"]
 
 
 @pytest.mark.parametrize(
@@ -408,9 +384,7 @@ def test_a_task_by_name_is_read_from_the_hub(client, tmp_path, name):
     task = Task.load(name, f"hub:{hub_name}")
     assert [file for files in task.files.values() for file in files] == splits
     for split in task.splits:
-        code, output = client.call(tmp_path, "read", name, f"hub:{hub_name}", split)
-        assert code == 0, output
-        assert f"read {json.dumps(FIRST[name])}\n" in output
+        assert client.first(tmp_path, name, f"hub:{hub_name}", split) == FIRST[name]
     assert task.card
     assert f"`{hub_name}`" in task.card.read_text("utf-8")
 

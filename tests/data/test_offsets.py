@@ -36,7 +36,7 @@ from electra_ie.data.readers import READERS
 from electra_ie.data.span_boundaries import Edges, edges_of
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference.extractor import Extractor
-from electra_ie.runs.usage_snippets import StockFolder
+from electra_ie.runs.cards.usage_snippets import StockFolder
 
 FIELD = Field("who", "spans", ("PAYEE", "SUM"))
 STARTED = "paid to in by on the was for Monday Friday EUR USD Malta account closed".split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
+from command_line import command
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 
@@ -80,7 +82,8 @@ def test_a_cut_encoder_has_the_states_of_the_kept_layers(family, encoder):
 def test_a_student_is_an_ordinary_run(one_layer, teacher):
     files = {path.name for path in one_layer.iterdir() if path.name != ".lock"}
     assert files == {path.name for path in teacher.iterdir() if path.name != ".lock"}
-    facts = {"name": "1-layer", "preset": "supervised", "layers": [0], "of": 2}
+    facts = {"name": "1-layer", "run": teacher.name, "preset": "supervised", "layers": [0], "of": 2, "unlabeled": []}
+    facts["settings"] = {"max_steps": 40, "learning_rate": 2e-3, "head_learning_rate": 1e-2}
     audit = json.loads((one_layer / "audit.json").read_text("utf-8"))
     facts["teacher"] = json.loads((teacher / "audit.json").read_text("utf-8"))["model"]
     assert audit["distillation"] == facts
@@ -91,11 +94,31 @@ def test_a_student_is_an_ordinary_run(one_layer, teacher):
     assert verify(one_layer).same
     card = (one_layer / "README.md").read_text("utf-8")
     assert "# three_kinds, distilled to 1 layer" in card
-    assert f"model `{facts['teacher'][:SHOWN]}` (preset supervised), which scores" in card
+    assert f"`run`, model `{facts['teacher'][:SHOWN]}` (preset supervised), which scores" in card
+    assert f"| SHA-256 of the model files of the teacher | `{facts['teacher']}` |\n| `max_steps` | 40 (--set) |" in card
+    assert "| `batch_size` | 4 |" in card
     assert "It began with the layers 1 of the 2 layers" in card
-    assert "electra-ie distill TEACHER --layers 1 --output again" in card
     assert "self-training was skipped" not in card and "with the same seed" not in card
     assert Extractor.from_pretrained(one_layer)(TEXT)
+
+
+@pytest.mark.parametrize(("form", "shown"), [({"layers": 1}, 3), ({"to": "static"}, 1)])
+def test_the_command_of_the_card_repeats_the_distillation(teacher, tmp_path, monkeypatch, form, shown):
+    """With the texts and the settings that were given; the card shows no path of this machine."""
+    texts = tmp_path / "more memos.txt"
+    texts.write_text("invoice goods Arden paid 5.975,74 later than monday.", encoding="utf-8")
+    overrides = ["max_steps=6", "precision=no", "freeze_embeddings=false", "learning_rate=2e-3"]
+    run = distill(teacher, tmp_path / "run", **form, unlabeled=texts, overrides=overrides).path
+    card = (run / "README.md").read_text("utf-8")
+    line = next(line for line in card.splitlines() if line.startswith("electra-ie distill TEACHER "))
+    assert str(tmp_path) not in card + (run / "scores.json").read_text("utf-8")
+    assert line.count("--set ") == shown, "only what differs from the settings of every such student"
+    known = {"TEACHER": teacher, "path/to/more memos.txt": texts, "again": tmp_path / "again"}
+    _, *words = shlex.split(line)
+    assert command(monkeypatch, *(known.get(word, word) for word in words)) == 0
+    for name in ("topic", "risks", "names"):
+        weights = [(folder / name / "model.safetensors").read_bytes() for folder in (run, tmp_path / "again")]
+        assert weights[0] == weights[1], name
 
 
 def test_stock_transformers_loads_a_cut_student_and_train_takes_it_as_encoder(one_layer, task, tmp_path):
@@ -217,8 +240,8 @@ def test_a_static_student_is_an_ordinary_run(static, task, tmp_path):
     assert verify(static).same
     card = (static / "README.md").read_text("utf-8")
     assert "library_name: electra_ie" in card
+    assert "Stock transformers alone cannot load it: `import electra_ie` registers its classes." in card
     assert "Stock transformers alone cannot load these folders" in card
-    assert "electra-ie distill TEACHER --to static --output again" in card
     code = card.split("```python\n")[2].partition("```")[0].replace('"names"', f'"{static / "names"}"')
     names: dict[str, object] = {}
     exec(code, names)  # noqa: S102

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import json
 import random
+import re
+import shutil
 import sys
+from pathlib import Path
 from subprocess import run as call
 
 import pytest
 import tiny
+import torch
+from command_line import command
+from huggingface_hub import ModelCard
 from typer.testing import CliRunner
 
-from electra_ie import Document, Extractor, UserError, extract
+import electra_ie
+from electra_ie import Document, Extractor, UserError, extract, verify
 from electra_ie.cli.app import app
 from electra_ie.common.hashing import of_file
 from electra_ie.export import exporter
 from electra_ie.export.exporter import export_run
-from electra_ie.inference.engine import exported as module
 from electra_ie.inference.engine import reader as reading
 from electra_ie.inference.engine import sections as cutting
 from electra_ie.inference.engine.exported import ExportedExtractor
 from electra_ie.inference.loading import load_extractor
 
 pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
+
+
+TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +106,86 @@ def test_a_text_of_several_sections_is_read_whole(run, monkeypatch):
 
 def test_the_audit_names_run_and_hashes(run, folder):
     audit = json.loads((folder / "audit.json").read_text("utf-8"))
-    assert audit["run"] == {"model": Extractor.from_pretrained(run).model, "audit": of_file(run / "audit.json")}
+    of_run = json.loads((run / "audit.json").read_text("utf-8"))
+    of_run = {"model": of_run["model"], "weights": of_run["weights"], "audit": of_file(run / "audit.json")}
+    assert audit["run"] == of_run
     assert audit["weights"]["model.onnx"] == of_file(folder / "model.onnx")
+    assert {name: audit["export"][name] for name in ("format", "opset", "bits")} == {
+        "format": "onnx", "opset": 18, "bits": 32,
+    }  # fmt: skip
     assert audit["comparison"]["texts"] == 30
     assert audit["comparison"]["largest"] < 1e-4
     assert audit["model"].startswith(load_extractor(folder).model)
     assert {path.name for path in folder.iterdir()} == {
-        "model.onnx", "tokenizer.json", "export.json", "task.yaml", "audit.json",
+        "model.onnx", "tokenizer.json", "export.json", "task.yaml", "audit.json", "README.md",
     }  # fmt: skip
+
+
+def test_the_card_names_run_form_comparison_and_hashes(run, folder):
+    card = ModelCard((folder / "README.md").read_text("utf-8"))
+    audit = json.loads((folder / "audit.json").read_text("utf-8"))
+    assert card.data.library_name == "electra_ie" and "onnx" in card.data.tags
+    assert f"from the run with the model `{audit['run']['model'][:16]}`" in card.text
+    assert f"Model `{load_extractor(folder).model}`." in card.text
+    of_run = (run / "README.md").read_text("utf-8")
+    for row in (
+        "# three_kinds, latent, exported to ONNX\n",
+        "| format | ONNX, operator set 18 |",
+        "| weights | 32-bit floating point, as in the run |",
+        "| texts on which it was compared with the run | 30 |",
+        f"| largest difference of a logit | {audit['comparison']['largest']:.1e} |",
+        "| texts with other findings | 0 |",
+        "| names | spans: spans of text | person, amount |",
+        "electra-ie export RUN --to onnx --output again",
+        f"| `model.onnx` | `{of_file(folder / 'model.onnx')}` |",
+        f"| `names/model.safetensors` of the run | `{of_file(run / 'names' / 'model.safetensors')}` |",
+    ):
+        assert row in card.text, row
+    trained = next(line for line in of_run.splitlines() if line.startswith("Trained by electra_ie"))
+    scores = of_run.partition("## Scores\n")[2].partition("## Comparison")[0]
+    assert trained in card.text and scores in card.text, "encoder and scores are those of the card of the run"
+    code = next(block for block in re.findall(r"```python\n(.*?)```", card.text, re.DOTALL))
+    names: dict[str, object] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        exec(code.replace('"..."', repr(TEXT)), names)  # noqa: S102
+    assert names["findings"] == load_extractor(folder)(TEXT)
+
+
+def test_an_exported_model_names_no_place_of_this_machine(run, folder):
+    """The exporter writes the lines of the code, with their paths, into each node of the graph."""
+    for file in folder.iterdir():
+        content = file.read_bytes()
+        for place in (str(run.parent), str(Path(torch.__file__).parent), str(Path(electra_ie.__file__).parent)):
+            assert place.encode() not in content, file.name
+
+
+def test_models_without_a_run_are_exported_with_a_short_card(run, tmp_path):
+    Extractor.from_pretrained(run).save_pretrained(tmp_path / "saved")
+    (tmp_path / "memo.txt").write_text(TEXT, encoding="utf-8")
+    folder = export_run(tmp_path / "saved", tmp_path / "model", texts=[tmp_path / "memo.txt"]).path
+    card = (folder / "README.md").read_text("utf-8")
+    assert "scores of the run are not recorded here" in card and "## Scores" not in card
+    assert "| texts on which it was compared with the run | 1 |" in card
+    assert json.loads((folder / "audit.json").read_text("utf-8"))["run"]["audit"] is None
+    assert verify(folder).same
+
+
+def test_what_differs_from_the_audit_is_named(folder, tmp_path, monkeypatch, capsys):
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    assert verify(copy).same
+    assert "verify the run that was exported, model" in verify(copy).unchecked[0]
+    (copy / "tokenizer.json").write_bytes((copy / "tokenizer.json").read_bytes() + b"\n")
+    (copy / "task.yaml").unlink()
+    assert [(each.part, each.name, each.now is None) for each in verify(copy).differences] == [
+        ("weights", "tokenizer.json", False), ("settings", "task.yaml", True),
+    ]  # fmt: skip
+    shutil.copy(folder / "task.yaml", copy)
+    assert command(monkeypatch, "verify", copy) == 1
+    assert "weights: tokenizer.json: " in capsys.readouterr().out
+    (copy / "audit.json").unlink()
+    with pytest.raises(UserError, match="the exported model has no audit.json. Export the run again"):
+        verify(copy)
 
 
 @pytest.mark.slow
@@ -114,6 +195,10 @@ def test_eight_bits_say_what_they_lose(run, tmp_path):
     audit = json.loads((tmp_path / "small" / "audit.json").read_text("utf-8"))
     assert set(audit["f1_lost"]["names"]) == {"person", "amount"}
     assert audit["comparison"]["other_alone"] == 0
+    card = (tmp_path / "small" / "README.md").read_text("utf-8")
+    assert "exported to ONNX, 8 bits\n" in card and "MatMulNBits" in card and "--to onnx --bits 8 " in card
+    for label, lost in audit["f1_lost"]["names"].items():
+        assert f"| names | {label} | {100 * lost:+.1f} |" in card
     (tmp_path / "memo.txt").write_text("invoice goods Arden paid 5.975,74.", encoding="utf-8")
     counts = extract(tmp_path / "small", [tmp_path / "memo.txt"], tmp_path / "out.jsonl")
     assert counts["documents"] == 1
@@ -155,11 +240,15 @@ def test_what_cannot_be_exported_or_loaded_is_one_error(run, folder, tmp_path):
     (broken / "model.onnx").unlink()
     with pytest.raises(UserError, match="the exported model has no model.onnx"):
         load_extractor(broken)
+    with pytest.raises(UserError, match="this is no exported model .no export.json in it"):
+        ExportedExtractor.from_pretrained(run)
+    with pytest.raises(UserError, match="an exported model, which torch cannot run. Load it with electra_ie.Exported"):
+        Extractor.from_pretrained(folder)
 
 
 def test_an_exported_model_runs_without_torch_and_transformers(folder, tmp_path):
     """`electra-ie extract` in a process that cannot import the packages of training."""
-    (tmp_path / "memo.txt").write_text("invoice goods Arden paid 5.975,74 later than monday.", encoding="utf-8")
+    (tmp_path / "memo.txt").write_text(TEXT, encoding="utf-8")
     script = (
         "import sys\n"
         "sys.modules.update(dict.fromkeys(['torch', 'transformers', 'accelerate', 'datasets', 'scipy', 'sklearn']))\n"
@@ -176,4 +265,3 @@ def test_an_exported_model_runs_without_torch_and_transformers(folder, tmp_path)
     assert [(each["label"], each["start"]) for each in json.loads(done.stdout)["findings"]] == [
         (each.label, each.start) for each in found
     ]
-    assert module.MODEL == "model.onnx"

@@ -65,12 +65,23 @@ def test_people_who_differ_are_an_error_or_a_choice(tmp_path):
     assert read("label_studio_min", path, annotation="last")[0].labels == {"risk": ("x",)}
 
 
+@pytest.mark.parametrize("annotation", ["error", "first", "last"])
+def test_an_id_of_two_texts_is_refused_whichever_annotation_is_chosen(tmp_path, annotation):
+    """Otherwise the text of the one that is not chosen would be left out without a word."""
+    other = record(text="another text") | {"annotator": 9}
+    path = write_array(tmp_path / "x.json", record(), record(2), record() | {"annotator": 7}, other)
+    documents, (error,) = faults("label_studio_min", path, annotation=annotation)
+    assert [document.id for document in documents] == ["2"]
+    assert error.startswith('5: task 1: the id "1" is also that of line 2. Give each record its own id')
+
+
 def test_an_id_twice_without_annotators_is_refused(tmp_path):
     path = write_array(
-        tmp_path / "x.json", {"id": 1, "text": "x"}, {"id": 1, "text": "y"}, {"text": "z"}, {"text": "z"}
+        tmp_path / "x.json", {"id": 1, "text": "x"}, {"id": 1, "text": "x"}, {"text": "z"}, {"text": "z"}
     )
     documents, (error,) = faults("label_studio_min", path)
-    assert [document.text for document in documents] == ["z", "z"] and error.startswith("3: task 1: the id is that")
+    assert [document.text for document in documents] == ["z", "z"]
+    assert error.startswith('3: task 1: the id "1" is also that of line 2. Give each record its own id')
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from electra_ie.common.errors import UserError
@@ -87,6 +87,18 @@ def test_texts_that_tools_take_for_something_else_stay_texts(tmp_path, name):
 def test_line_ends_and_white_space_of_texts_are_kept(tmp_path, name):
     texts = ["a\r\nb", "a\rb\n", "\n", "  ", "\t x", 'say "yes"', "a,b;c|d", "\u2028\x85\u00a0", "_x005F_x000D_"]
     assert [item.text for item in again(name, [*map(document, texts)], tmp_path)] == texts
+
+
+@pytest.mark.parametrize(("name", "options"), [("csv", {}), ("csv", {"delimiter": ";"}), ("tsv", {"quotes": True})])
+@given(texts=st.lists(st.text('ab\r\n" ,;', max_size=6), min_size=1, max_size=3))
+@example(texts=["a\rb", "\r", "a\r", "\ra", "a,b\r"])
+def test_every_line_end_within_a_cell_is_kept(name, options, texts):
+    documents = [document(text, f"m{number}", metadata={"note": f"n{text}"}) for number, text in enumerate(texts)]
+    with tempfile.TemporaryDirectory() as folder:
+        found = again(name, documents, Path(folder), **options)
+    assert [(item.id, item.text, item.metadata) for item in found] == [
+        (item.id, item.text, item.metadata) for item in documents
+    ]
 
 
 def test_tsv_has_blanks_in_place_of_tabs_and_line_ends_and_counts_them(tmp_path):

@@ -16,7 +16,7 @@ from parsed_page import ParsedPage
 
 from electra_ie.common.errors import UserError
 from electra_ie.inference.html_report import HUES, STYLE, Page
-from electra_ie.runs import provenance
+from electra_ie.runs import code
 
 KINDS = {"entities": "spans", "parties": "spans", "flags": "flags"}
 
@@ -258,10 +258,10 @@ def test_importing_the_report_loads_no_heavy_package():
 
 
 def test_style_sheet_and_script_are_part_of_the_code_hash(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setattr(code, "ROOT", tmp_path)
     sums = set()
     for name in ("a.py", "report.css", "report.js", "py.typed", "tasks/a.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("text", "utf-8")
-        sums.add(provenance.code_now()["modules"])
+        sums.add(code.code_now()["modules"])
     assert len(sums) == 3, "py.typed or a file in tasks changed the hash"

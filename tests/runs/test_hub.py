@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +14,24 @@ import processes
 import pytest
 import tiny
 import yaml
-from hub_server import DROPPED, Hub, running
+from command_line import command
+from hub_server import DROPPED, Hub, running, use_hub
 from huggingface_hub import ModelCard, close_session, constants, snapshot_download
 from safetensors.torch import load_file, save_file
 
 import electra_ie
-from electra_ie import Extractor, Task, UserError, distill, evaluate, push_data, push_to_hub, train, verify
+from electra_ie import (
+    ExportedExtractor,
+    Extractor,
+    Task,
+    UserError,
+    distill,
+    evaluate,
+    push_data,
+    push_to_hub,
+    train,
+    verify,
+)
 from electra_ie.api import plan_push
 from electra_ie.cli.app import main
 from electra_ie.common.hub_client import parse_hub_name
@@ -33,13 +47,7 @@ TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 def hub(monkeypatch, tmp_path) -> Iterator[Hub]:
     """Run a hub for the client of this process, with an empty cache and a token that may write."""
     with running(tokens={CANARY: "write", READER: "read"}) as server:
-        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, server.url)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
+        use_hub(monkeypatch, server.url, tmp_path)
         monkeypatch.setenv("HF_TOKEN", CANARY)
         yield server
         close_session()
@@ -596,6 +604,93 @@ def test_an_extractor_is_not_pushed_where_a_run_would_not_be(hub, run):
     assert NAME not in hub.repositories
 
 
+@pytest.fixture(scope="module")
+def exported(run, tmp_path_factory) -> Path:
+    """Return the folder of an exported model. It must not be changed."""
+    pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
+    from electra_ie.export.exporter import export_run
+
+    return export_run(run, tmp_path_factory.mktemp("exported") / "model").path
+
+
+def test_an_exported_model_loads_from_the_hub_and_from_the_cache(hub, exported, tmp_path, monkeypatch, capsys):
+    pushed = push_to_hub(exported, NAME, private=True)
+    assert f"sending 6 files to {NAME}, which is private" in capsys.readouterr().err
+    assert sent(hub, "/commit/") == 1
+    remote = hub.files(NAME)
+    del remote[".gitattributes"]
+    assert remote == {path.name: path.read_bytes() for path in exported.iterdir()}
+    expected = ExportedExtractor.from_pretrained(exported)
+    assert expected(TEXT)
+    assert ExportedExtractor.from_pretrained(NAME)(TEXT) == expected(TEXT)
+    loaded = ExportedExtractor.from_pretrained(NAME, revision=pushed.partition("@")[2])
+    assert (loaded.model, loaded(TEXT)) == (expected.model, expected(TEXT))
+    (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
+    assert command(monkeypatch, "extract", pushed, tmp_path / "a.txt", "-o", tmp_path / "found.jsonl") == 0
+    record = json.loads((tmp_path / "found.jsonl").read_text("utf-8"))
+    assert json.loads(remote["audit.json"])["model"].startswith(record["model"])
+    assert [each["label"] for each in record["findings"]] == [each.label for each in expected(TEXT)]
+    assert command(monkeypatch, "verify", pushed) == 0
+    count = len(hub.requests)
+    assert ExportedExtractor.from_pretrained(pushed)(TEXT) == expected(TEXT)
+    assert ExportedExtractor.from_pretrained(NAME, local_files_only=True)(TEXT) == expected(TEXT)
+    assert len(hub.requests) == count, "what is in the cache was requested"
+    with pytest.raises(UserError, match=f"{NAME}: this is an exported model, which torch cannot run"):
+        Extractor.from_pretrained(NAME)
+
+
+def test_a_run_and_an_exported_model_replace_each_other(hub, run, exported):
+    push_to_hub(exported, NAME)
+    push_to_hub(run, NAME)
+    assert not {"model.onnx", "export.json", "tokenizer.json"} & set(hub.files(NAME))
+    assert Extractor.from_pretrained(NAME)(TEXT) == Extractor.from_pretrained(run)(TEXT)
+    with pytest.raises(UserError, match="this is no exported model"):
+        ExportedExtractor.from_pretrained(NAME)
+    push_to_hub(exported, NAME)
+    assert not [path for path in hub.files(NAME) if path.endswith((".safetensors", ".yaml")) and path != "task.yaml"]
+    assert ExportedExtractor.from_pretrained(NAME)(TEXT) == ExportedExtractor.from_pretrained(exported)(TEXT)
+
+
+def test_only_the_files_of_an_exported_model_are_sent(hub, exported, tmp_path, monkeypatch, capsys):
+    copy = Path(shutil.copytree(exported, tmp_path / "copy"))
+    (copy / "findings.jsonl").write_text("not to be sent", encoding="utf-8")
+    assert command(monkeypatch, "push", copy, NAME, "--dry-run") == 0
+    shown = capsys.readouterr().out
+    assert "not sent: findings.jsonl" in shown and "model.onnx" in shown and "exported to ONNX" in shown
+    assert hub.requests == []
+    push_to_hub(copy, NAME)
+    assert "findings.jsonl" not in hub.files(NAME) and "model.onnx" in hub.files(NAME)
+    count = len(hub.requests)
+    (copy / "audit.json").rename(tmp_path / "audit.json")
+    with pytest.raises(UserError, match="the exported model has no audit.json. Restore the file"):
+        push_to_hub(copy, NAME)
+    (copy / "audit.json").symlink_to(tmp_path / "audit.json")
+    with pytest.raises(UserError, match="this is a link.*Replace the link by a copy"):
+        push_to_hub(copy, NAME)
+    assert len(hub.requests) == count
+
+
+def test_a_pushed_export_is_extracted_with_and_verified_without_torch(hub, exported, tmp_path):
+    pushed = push_to_hub(exported, NAME)
+    (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
+    script = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(['torch', 'transformers', 'accelerate', 'datasets', 'scipy', 'sklearn']))\n"
+        "import electra_ie\n"
+        "name, text = sys.argv[1:]\n"
+        "assert electra_ie.ExportedExtractor.from_pretrained(name)(open(text).read())\n"
+        "assert electra_ie.verify(name).same\n"
+        "electra_ie.extract(name, [text], sys.stdout)\n"
+    )
+    home = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", script, pushed, str(tmp_path / "a.txt")], env={**os.environ, **home},
+        capture_output=True, encoding="utf-8", timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["findings"]
+
+
 def test_distilled_runs_load_from_the_hub(hub, finished, tmp_path):
     """A cut run and a static one, with what their cards and audits say of the distillation."""
     teacher = finished(tmp_path / "teacher", "supervised", max_steps=60)
@@ -608,7 +703,7 @@ def test_distilled_runs_load_from_the_hub(hub, finished, tmp_path):
         taught = json.loads((teacher / "audit.json").read_text("utf-8"))["model"]
         assert json.loads(remote["audit.json"])["distillation"]["teacher"] == taught
         assert (
-            f"## Distillation\n\nThis model is smaller and faster than the run that taught it: model `{taught[:16]}`"
+            f"## Distillation\n\nThis model is smaller and faster than the run that taught it: `teacher`, model `{taught[:16]}`"
             in (remote["README.md"].decode("utf-8"))
         )
         assert Extractor.from_pretrained(pushed)(TEXT) == Extractor.from_pretrained(run)(TEXT)

@@ -28,9 +28,9 @@ from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.models.encoders import INSTALL
+from electra_ie.runs.cards.metadata import base_model
+from electra_ie.runs.cards.usage_snippets import StockFolder
 from electra_ie.runs.model_card import model_card
-from electra_ie.runs.model_card_metadata import base_model
-from electra_ie.runs.usage_snippets import StockFolder
 
 EXECUTE = """
 import json, sys

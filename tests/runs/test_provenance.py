@@ -20,7 +20,7 @@ import electra_ie
 from electra_ie import Extractor, UserError, train, verify
 from electra_ie.cli.app import main
 from electra_ie.runs.provenance import git_revision, packages_sum
-from electra_ie.runs.upload import plan_run_upload
+from electra_ie.runs.upload import plan_upload
 
 NAMES = [field.name for field in tiny.FIELDS]
 
@@ -104,7 +104,7 @@ def test_unchanged_run_matches_its_audit(run_copy, monkeypatch, capsys):
 
 def test_uploaded_files_match_the_audit(run_copy):
     """The data are not uploaded, and so not checked; everything else is."""
-    for name, content in plan_run_upload(run_copy).files.items():
+    for name, content in plan_upload(run_copy).files.items():
         file = run_copy.parent / "pulled" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content if isinstance(content, bytes) else content.read_bytes())

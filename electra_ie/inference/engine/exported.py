@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from electra_ie.common.errors import UserError, first_line
-from electra_ie.common.files import parse, write
+from electra_ie.common.files import EXPORT_FILES, EXPORT_MODEL, EXPORT_SETTINGS, EXPORT_TOKENIZER, parse, write
 from electra_ie.common.hashing import SHOWN, of_file, of_sums
+from electra_ie.common.hub_client import local_folder
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import Edges, edges_from
 from electra_ie.data.windowing import WindowTokenizer
@@ -21,9 +22,6 @@ from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.batches import Group
 from electra_ie.inference.engine.reader import Reader
 
-MODEL, TOKENIZER, SETTINGS = "model.onnx", "tokenizer.json", "export.json"
-FILES = (MODEL, TOKENIZER, SETTINGS)
-"""The files that decide what an exported model finds; `model_sum` is their hash."""
 FORMAT = 1
 """The version of the files. A package reads only its own."""
 IDS, MASK = "input_ids", "attention_mask"
@@ -45,27 +43,22 @@ class PlainTokenizer:
     pad_token_id: int
 
 
-def is_exported(folder: Path) -> bool:
-    """Return whether a folder holds an exported model."""
-    return (folder / SETTINGS).is_file()
-
-
 def model_sum(folder: Path) -> str:
     """Return the hash of an exported model."""
-    return of_sums({name: of_file(folder / name) for name in FILES})
+    return of_sums({name: of_file(folder / name) for name in EXPORT_FILES})
 
 
 def save_settings(
     folder: Path, windower: WindowTokenizer, fields: tuple[Field, ...], edges: Mapping[str, Edges], bits: int
 ) -> None:
-    """Write tokenizer and settings of an exported model, as `ExportedExtractor.load` reads them.
+    """Write tokenizer and settings of an exported model, as `ExportedExtractor.from_pretrained` reads them.
 
     bits: the size of a weight of a matrix.
     """
     tokenizer = windower.tokenizer.backend_tokenizer
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    tokenizer.save(str(folder / TOKENIZER))
+    tokenizer.save(str(folder / EXPORT_TOKENIZER))
     settings = {
         "format": FORMAT,
         "bits": bits,
@@ -76,11 +69,13 @@ def save_settings(
         "fields": [{"name": field.name, "kind": field.kind, "labels": list(field.labels)} for field in fields],
         "edges": {field.name: asdict(edges[field.name]) for field in fields if field.kind == "spans"},
     }
-    write(folder / SETTINGS, json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
+    write(folder / EXPORT_SETTINGS, json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
 
 
 class ExportedExtractor(TextExtractor):
-    """An extractor whose model runs in onnxruntime.
+    """An extractor whose model runs in onnxruntime, without torch.
+
+    `ExportedExtractor.from_pretrained` reads one from the folder of an exported model or from the Hub.
 
     Attributes:
         windower: Splits a text into windows of tokens.
@@ -96,14 +91,29 @@ class ExportedExtractor(TextExtractor):
         self.session, self.windower, self.fields, self.edges, self.model = session, windower, fields, edges, model
 
     @classmethod
-    def load(cls, folder: Path) -> ExportedExtractor:
+    def from_pretrained(
+        cls,
+        model: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        local_files_only: bool = False,
+    ) -> ExportedExtractor:
         """Load an exported model. It runs on the CPU, with OMP_NUM_THREADS threads (default: one for each core).
 
+        Args:
+            model: A folder, or `ORG/NAME` or `ORG/NAME@REVISION` on the Hub.
+            revision: A branch, tag or commit on the Hub; ignored for a folder.
+            token: A token for the Hub in place of the stored one.
+            local_files_only: Use the download cache only, without network access.
+
         Raises:
-            UserError: onnxruntime is not installed, or a file is missing, damaged, or of another version.
+            UserError: onnxruntime is not installed, it is no exported model, or a file is missing, damaged, or of
+                another version.
         """
+        folder, _ = local_folder(model, EXPORT_FILES, revision=revision, token=token, local_files_only=local_files_only)
         settings = _settings(folder)
-        missing = [name for name in FILES if not (folder / name).is_file()]
+        missing = [name for name in EXPORT_FILES if not (folder / name).is_file()]
         if missing:
             raise UserError(f"the exported model has no {missing[0]}.", file=folder, remedy=RESTORE)
         try:
@@ -114,10 +124,10 @@ class ExportedExtractor(TextExtractor):
         except Exception as error:  # the tokenizers library raises Exception itself
             message = f"the settings or the tokenizer of the exported model are invalid: {first_line(error)}."
             raise UserError(message, file=folder, remedy=RESTORE) from error
-        session = _session(folder / MODEL)
+        session = _session(folder / EXPORT_MODEL)
         outputs = {output.name for output in session.get_outputs()}
         if outputs != {output_name(field.name) for field in fields}:
-            raise UserError("the model does not fit its settings.", file=folder / MODEL, remedy=RESTORE)
+            raise UserError("the model does not fit its settings.", file=folder / EXPORT_MODEL, remedy=RESTORE)
         return cls(session, windower, fields, edges, model_sum(folder)[:SHOWN])
 
     def reader(self, overlapped: bool | None = None) -> Reader:
@@ -141,7 +151,10 @@ class ExportedExtractor(TextExtractor):
 
 def _settings(folder: Path) -> dict[str, Any]:
     """Return the settings of an exported model. Raises UserError if they are of another version."""
-    file = folder / SETTINGS
+    file = folder / EXPORT_SETTINGS
+    if not file.is_file():
+        remedy = "Give the folder that electra-ie export has written."
+        raise UserError(f"this is no exported model (no {EXPORT_SETTINGS} in it).", file=folder, remedy=remedy)
     settings = parse(file.read_bytes(), file)
     version = settings.get("format")
     if version != FORMAT:
@@ -153,7 +166,7 @@ def _settings(folder: Path) -> dict[str, Any]:
 def _windower(folder: Path, settings: Mapping[str, Any]) -> WindowTokenizer:
     from tokenizers import Tokenizer
 
-    tokenizer = PlainTokenizer(Tokenizer.from_file(str(folder / TOKENIZER)), int(settings["pad_token_id"]))
+    tokenizer = PlainTokenizer(Tokenizer.from_file(str(folder / EXPORT_TOKENIZER)), int(settings["pad_token_id"]))
     return WindowTokenizer(
         tokenizer, int(settings["window"]), int(settings["context_overlap"]), bool(settings["whole_words"])
     )

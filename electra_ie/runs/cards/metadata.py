@@ -17,7 +17,7 @@ from electra_ie.data.task import Task
 from electra_ie.metrics import MAIN, NAMES
 from electra_ie.models.encoders import EMBEDDED_NAMES, INSTALL_COMMANDS
 from electra_ie.models.multilingual_encoder import NAME, REPOSITORY
-from electra_ie.runs.usage_snippets import PIPELINES
+from electra_ie.runs.cards.usage_snippets import PIPELINES
 
 SCORED = ("dev", "test")
 """The splits whose scores a card shows, in order."""
@@ -40,34 +40,53 @@ def base_model(encoder: str) -> str | None:
 
 def front_matter(task: Task, settings: TrainSettings, scores: Mapping[str, Any], card: DataCard | None) -> str:
     """Return the metadata between two lines of `---`. scores: the content of scores.json."""
-    kinds = {field.kind for field in task.fields}
-    results, dataset = list(_results(task, scores)), scores["training"].get("dataset")
     distillation = scores["training"].get("distillation")
     made_by = distillation["name"] if distillation else settings.preset
-    metadata = {
-        "language": LANGUAGES[card.language] if card and card.language else None,
-        "license": card.hub_license if card else None,
-        "library_name": "electra_ie" if made_by == STATIC else "transformers",  # stock transformers cannot load it
-        "pipeline_tag": PIPELINES["spans" if "spans" in kinds else "classes"],
-        "base_model": scores["training"]["base_model"],
-        "datasets": [dataset] if dataset else None,
-        "tags": ["electra_ie", "information-extraction", *sorted({PIPELINES[kind] for kind in kinds})],
-    }
-    data: dict[str, Any] = {name: value for name, value in metadata.items() if value}
-    if results:
+    library = "electra_ie" if made_by == STATIC else "transformers"  # stock transformers cannot load a static model
+    data = _metadata(task.fields, library) | _origins(scores["training"], card)
+    if results := list(_results(task, scores)):
         data |= {"model_name": f"{task.name}-{made_by}", "eval_results": results}
-    return f"---\n{ModelCardData(**data).to_yaml()}\n---\n\n"
+    return _block(data) + "\n"
+
+
+def exported_front_matter(fields: Sequence[Field], training: Mapping[str, Any], card: DataCard | None) -> str:
+    """Return the metadata of an exported model: origins and license as in the card of its run, without scores.
+
+    training: the facts about the training in scores.json; empty for a run without scores.
+    """
+    data = _metadata(fields, "electra_ie", "onnx") | _origins(training, card)
+    return _block(data) + "\n"
 
 
 def model_metadata(fields: Sequence[Field]) -> str:
     """Return the metadata of models without a run, between two lines of `---`."""
+    return _block(_metadata(fields, "transformers"))
+
+
+def _metadata(fields: Sequence[Field], library: str, *tags: str) -> dict[str, Any]:
+    """Return what the Hub lists a model by: the library that loads it, pipeline and tags."""
     kinds = {field.kind for field in fields}
-    data = ModelCardData(
-        library_name="transformers",
-        pipeline_tag=PIPELINES["spans" if "spans" in kinds else "classes"],
-        tags=["electra_ie", "information-extraction", *sorted({PIPELINES[kind] for kind in kinds})],
-    )
-    return f"---\n{data.to_yaml()}\n---\n"
+    return {
+        "library_name": library,
+        "pipeline_tag": PIPELINES["spans" if "spans" in kinds else "classes"],
+        "tags": ["electra_ie", "information-extraction", *sorted({PIPELINES[kind] for kind in kinds}), *tags],
+    }
+
+
+def _origins(training: Mapping[str, Any], card: DataCard | None) -> dict[str, Any]:
+    """Return language, license, encoder and data set of a run, as far as they are known."""
+    dataset = training.get("dataset")
+    known = {
+        "language": LANGUAGES[card.language] if card and card.language else None,
+        "license": card.hub_license if card else None,
+        "base_model": training.get("base_model"),
+        "datasets": [dataset] if dataset else None,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _block(data: Mapping[str, Any]) -> str:
+    return f"---\n{ModelCardData(**data).to_yaml()}\n---\n"
 
 
 def _results(task: Task, scores: Mapping[str, Any]) -> Iterator[EvalResult]:
