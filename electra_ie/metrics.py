@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from electra_ie.data.document import Span
-from electra_ie.data.fields import RELATIONS, AnyField, Field, drop_overlapping
+from electra_ie.data.fields import RELATIONS, AnyField, Field, lost_by_overlap
 
 MAIN = {"classes": "accuracy", "flags": "macro_f1", "spans": "f1", "relations": "f1"}
 """The main score of each kind of field, by which checkpoints are selected."""
@@ -73,7 +73,7 @@ def _spans(field: Field, gold: Sequence[Collection[Span]], predicted: Sequence[C
         sequences[0].extend(gold_tags)
         sequences[1].extend(predicted_tags)
         if len(gold_tags) > 1:  # some spans overlap, of the gold or of the predictions
-            overlapping += len(drop_overlapping(gold_spans)[1])
+            overlapping += len(lost_by_overlap(field, gold_spans))
     gold_entities, predicted_entities = (set(chain(*Entities(tags, IOB2).entities)) for tags in sequences)
     counts = [
         Counter(entity.tag for entity in entities)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from electra_ie.checks.counts import Splits, labeled
 from electra_ie.checks.issues import Issue, Place, counted
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import Field, drop_overlapping
+from electra_ie.data.fields import TRACKS, Field, lost_by_overlap
 from electra_ie.data.gold_checks import count_spans, misaligned
 from electra_ie.data.windowing import WindowTokenizer
 
@@ -38,13 +38,16 @@ def overlapping_spans(splits: Splits, fields: Sequence[Field]) -> Iterator[Issue
     for field in fields:
         for split, documents in labeled(splits).items():
             spans = [(document, span) for document in documents for span in _spans(document, field)]
-            lost = [(document, span) for document in documents for span in drop_overlapping(_spans(document, field))[1]]
+            lost = [
+                (document, span) for document in documents for span in lost_by_overlap(field, _spans(document, field))
+            ]
             if lost:
                 refused = field.overlaps == "error"
                 end = "training refuses them" if refused else "they count as missed"
+                same = " of the same label" if field.scheme == TRACKS else ""
                 message = (
                     f'field "{field.name}": {len(lost):,} of {counted(len(spans), "span")} of {split} overlap a longer '
-                    f"one; {end}."
+                    f"one{same}; {end}."
                 )
                 places = [_place(split, document, span) for document, span in lost[:PLACES]]
                 severity = "error" if refused else "note"

@@ -26,7 +26,7 @@ from electra_ie.checks.issues import Issue, Place, are, counted
 from electra_ie.common.scripts import words
 from electra_ie.data.bio import to_tags
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import Field, drop_overlapping, has_label
+from electra_ie.data.fields import BIO, Field, drop_overlapping, has_label
 from electra_ie.data.leakage import digest_of
 from electra_ie.data.spelling import features_of
 from electra_ie.data.windowing import WindowTokenizer
@@ -231,8 +231,9 @@ def _word_labels(
     field: Field, names: Sequence[str], document: Document, offsets: Sequence[tuple[int, int]]
 ) -> np.ndarray:
     """Return the index in `names` of the label of each word."""
-    tags = to_tags(field, drop_overlapping(document.gold[field.name])[0], offsets)
-    return np.array([names.index(field.names[tag].partition("-")[2] or NO_SPAN) for tag in tags], dtype=int)
+    flat = replace(field, scheme=BIO)  # a word has one label here, that of its longest span
+    tags = to_tags(flat, drop_overlapping(document.gold[field.name])[0], offsets)
+    return np.array([names.index(flat.names[tag].partition("-")[2] or NO_SPAN) for tag in tags], dtype=int)
 
 
 def _passages(field: Field, found: Sequence[tuple[int, Suspicion]]) -> Iterator[Suspicion]:

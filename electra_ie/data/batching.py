@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from electra_ie.common.errors import UserError, nearest
-from electra_ie.data.fields import IGNORED, Field
+from electra_ie.data.fields import IGNORED, TRACKS, Field
 from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
 
 
@@ -27,11 +27,11 @@ class Batch:
     Attributes:
         input_ids, attention_mask: (B, L).
         token_mask: (B, L), true for the tokens that are classified: owned by the window, with characters, not special.
-        labels: By field, (B, L) tags, (B,) classes or (B, K) flags, `IGNORED` if unknown.
+        labels: By field, (B, L) tags, (B, L, N) tags of N tracks, (B,) classes or (B, K) flags, `IGNORED` if unknown.
         window_weight: (B,), the weight of a window in losses on whole texts.
         row_indices: (B,), the index of each row in the global batch, over all processes.
-        teacher_probabilities: By field, (B, K), or (B, L, K) for spans: the pseudo-labels of unlabeled rows, zero for
-            labeled ones; None without pseudo-labels.
+        teacher_probabilities: By field, (B, K), or (B, L, K) for spans (3 for each track): the pseudo-labels of
+            unlabeled rows, zero for labeled ones; None without pseudo-labels.
     """
 
     input_ids: torch.Tensor
@@ -143,7 +143,7 @@ def _labels_like(field: Field, input_ids: torch.Tensor) -> tuple[tuple[int, ...]
     """Return the shape and type that the labels of a field have for `input_ids` (B, L)."""
     rows, length = input_ids.shape
     if field.kind == "spans":
-        return (rows, length), torch.long
+        return (rows, length, *_tracks(field)), torch.long
     return ((rows, len(field.labels)), torch.float32) if field.kind == "flags" else ((rows,), torch.long)
 
 
@@ -193,11 +193,16 @@ def _stack(rows: Sequence[LabeledWindow], field: Field, before: int, length: int
     if field.kind == "flags":
         unknown = [float(IGNORED)] * len(field.labels)
         return torch.tensor([unknown if value is None else value for value in values])
-    tags = torch.full((len(rows), length), IGNORED)
+    tags = torch.full((len(rows), length, *_tracks(field)), IGNORED)
     for index, value in enumerate(values):
         if value is not None:
             tags[index, before : before + len(value)] = torch.tensor(value)  # type: ignore[arg-type]
     return tags
+
+
+def _tracks(field: Field) -> tuple[int, ...]:
+    """Return the last dimension of the tags of a field: none, or the number of its tracks."""
+    return (len(field.tracks),) if field.scheme == TRACKS else ()
 
 
 class Batches:

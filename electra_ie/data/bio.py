@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from electra_ie.data.document import Span
-from electra_ie.data.fields import IGNORED, Field
+from electra_ie.data.fields import IGNORED, TRACKS, Field
 
 
 def to_tags(field: Field, spans: Iterable[Span], offsets: Sequence[tuple[int, int]]) -> list[int]:
@@ -125,3 +125,15 @@ def _viterbi_sequence(logits: np.ndarray, inside: np.ndarray) -> list[int]:
     for before in reversed(back):
         tags.append(before[tags[-1]])
     return tags[::-1]
+
+
+def track_logits(field: Field, logits: np.ndarray) -> list[tuple[Field, np.ndarray]]:
+    """Return each sequence of tags of a field with its logits (T, K): with the scheme `tracks`, K is 3, and `O` has 0.
+
+    logits: (T, K), those of the model.
+    """
+    if field.scheme != TRACKS:
+        return [(field, logits)]
+    outside = np.zeros((len(logits), 1), dtype=logits.dtype)
+    pairs = np.split(logits, len(field.tracks), axis=1)
+    return [(track, np.concatenate([outside, pair], axis=1)) for track, pair in zip(field.tracks, pairs, strict=True)]

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, TypeVar
 from electra_ie.data.document import Document, Span
 
 KINDS = ("classes", "flags", "spans")
+BIO, TRACKS = "bio", "tracks"
+"""Schemes of fields of spans: one sequence of tags, or one for each label, so that spans of two labels may overlap."""
 RELATIONS = "relations"
 """The kind of `RelationField`."""
 IGNORED = -100
@@ -31,7 +33,9 @@ class Field:
     source: str = ""
     """The column or key of the gold in the data files; by default (empty) the field's name."""
     overlaps: str = "error"
-    """How to treat overlapping gold spans, which BIO cannot express: raise an `error`, or `count` them as missed."""
+    """How to treat gold spans that the scheme cannot express: raise an `error`, or `count` them as missed."""
+    scheme: str = BIO
+    """How spans are tagged: `bio`, or `tracks` for spans of different labels that may overlap."""
 
     @property
     def column(self) -> str:
@@ -40,10 +44,21 @@ class Field:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The names of the model's K outputs by id: the labels, or for spans `O, B-x, I-x, B-y, I-y, ...`."""
+        """The names of the model's K outputs by id: the labels, or for spans `O, B-x, I-x, B-y, I-y, ...`.
+
+        With the scheme `tracks` there is no `O`: its logit is 0 in each track.
+        """
         if self.kind != "spans":
             return self.labels
-        return ("O", *(f"{prefix}-{label}" for label in self.labels for prefix in "BI"))
+        inside = [f"{prefix}-{label}" for label in self.labels for prefix in "BI"]
+        return tuple(inside) if self.scheme == TRACKS else ("O", *inside)
+
+    @cached_property
+    def tracks(self) -> tuple[Field, ...]:
+        """The sequences of tags of a field of spans: the field itself, or a field for each label (`tracks`)."""
+        if self.scheme != TRACKS:
+            return (self,)
+        return tuple(Field(self.name, self.kind, (label,)) for label in self.labels)
 
 
 @dataclass(frozen=True)
@@ -108,6 +123,20 @@ def drop_overlapping(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
         else:
             kept.insert(index, span)
     return kept, sorted(dropped)
+
+
+def by_track(field: Field, spans: Iterable[Span]) -> list[tuple[Field, list[Span], list[Span]]]:
+    """Return each sequence of tags of a field with the spans that it can express, and those that overlap a longer one.
+
+    Both lists are those of `drop_overlapping` for the spans with a label of the sequence.
+    """
+    listed = list(spans)
+    return [(track, *drop_overlapping(span for span in listed if span.label in track.labels)) for track in field.tracks]
+
+
+def lost_by_overlap(field: Field, spans: Iterable[Span]) -> list[Span]:
+    """Return the spans of a field that overlap a longer one of the same sequence of tags, sorted by offsets."""
+    return sorted(span for _, _, dropped in by_track(field, spans) for span in dropped)
 
 
 def documents_by_field(

@@ -10,7 +10,7 @@ from electra_ie.common.errors import UserError
 from electra_ie.common.logs import warn
 from electra_ie.data.bio import to_spans, to_tags
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import Field, drop_overlapping
+from electra_ie.data.fields import TRACKS, Field, by_track, drop_overlapping, lost_by_overlap
 from electra_ie.data.leakage import digest_of
 from electra_ie.data.task import Task
 from electra_ie.data.windowing import WindowTokenizer
@@ -29,21 +29,22 @@ def refuse_lost_spans(field: Field, documents: Sequence[Document], task: Task) -
     if field.kind != "spans":
         return
     gold = [(document, document.gold.get(field.name, ())) for document in documents]
-    lost = [(document, span) for document, spans in gold for span in drop_overlapping(spans)[1]]
+    lost = [(document, span) for document, spans in gold for span in lost_by_overlap(field, spans)]
     if not lost:
         return
     total = sum(len(spans) for _, spans in gold)
     document, span = lost[0]
+    same = " of the same label" if field.scheme == TRACKS else ""
     message = (
-        f'{len(lost)} of {total} gold spans of the field "{field.name}" overlap a longer one; BIO cannot express them '
-        f"(first: characters {span.start} to {span.end} of {document.id})."
+        f'{len(lost)} of {total} gold spans of the field "{field.name}" overlap a longer one{same}; BIO cannot express '
+        f"them (first: characters {span.start} to {span.end} of {document.id})."
     )
     if field.overlaps == "count":
         return warn(f"{message} They are not trained on, and count as missed in every score.")
-    # A field for each label helps only if spans of the same label overlap less.
+    # Tracks help only if spans of the same label overlap less.
     by_label = [[span for span in spans if span.label == name] for _, spans in gold for name in field.labels]
     helps = sum(len(drop_overlapping(spans)[1]) for spans in by_label) < len(lost)
-    remedy = "Give the labels fields of their own, or write" if helps else "Write"
+    remedy = "Write `scheme: tracks` in the field, so that labels may overlap, or" if helps else "Write"
     remedy += " `overlaps: count` in the field to train without them."
     raise UserError(message, file=document.file, line=document.line, remedy=remedy)
 
@@ -117,14 +118,13 @@ def misaligned(
     """
     lost = []
     for document in documents:
-        gold_by_field = [
-            (field, drop_overlapping(document.gold.get(field.name, ()))[0]) for field in fields if field.kind == "spans"
-        ]
-        if any(gold for _, gold in gold_by_field):
+        of_fields = [field for field in fields if document.gold.get(field.name) and field.kind == "spans"]
+        tracks = [row for field in of_fields for row in by_track(field, document.gold[field.name])]
+        if tracks:
             offsets = windower.tokens(document.text)[1]
-            for field, gold in gold_by_field:
-                expressed = {span for span, _ in to_spans(field, to_tags(field, gold, offsets), offsets)}
-                lost += [(document, field, span) for span in gold if span not in expressed]
+            for track, gold, _ in tracks:
+                expressed = {span for span, _ in to_spans(track, to_tags(track, gold, offsets), offsets)}
+                lost += [(document, track, span) for span in gold if span not in expressed]
     return lost
 
 

@@ -29,7 +29,7 @@ from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import ROOT
 from electra_ie.common.hub_client import HUB, HubName, parse_data_set
 from electra_ie.common.yaml_source import Source
-from electra_ie.data.fields import KINDS, RELATIONS, AnyField, Field, RelationField
+from electra_ie.data.fields import BIO, KINDS, RELATIONS, TRACKS, AnyField, Field, RelationField
 from electra_ie.data.hints import Hint
 from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import READERS
@@ -41,8 +41,9 @@ DATA_SETS = "datasets"
 HUB_KEYS, HUB_FIELD_KEYS = ("options", "files", "fields"), ("from", "labels")
 MEMORY = "in_memory"
 """A key that only the task.yaml of a run has: the files whose documents were passed as Python objects."""
-FIELD_KEYS = ("kind", "labels", "from", "overlaps")
+FIELD_KEYS = ("kind", "labels", "from", "overlaps", "scheme")
 OVERLAPS = ("error", "count")
+SCHEMES = (BIO, TRACKS)
 UNLABELED = "unlabeled"
 SPLITS = ("train", "dev", "test", UNLABELED)
 TASK_FILE = "task.yaml"
@@ -243,6 +244,8 @@ def declaration(field: AnyField) -> dict[str, Any]:
         declared["from"] = field.source
     if field.overlaps != OVERLAPS[0]:
         declared["overlaps"] = field.overlaps
+    if field.scheme != BIO:
+        declared["scheme"] = field.scheme
     return declared
 
 
@@ -294,8 +297,10 @@ def _field(name: str, declaration: Any, source: Source) -> Field:
     names = source.texts((*keys, "labels"), labels)
     if kind == "classes" and len(names) <= 1:
         raise source.error((*keys, "labels"), f"the field {name} has only one class.", "Give at least two.")
-    overlaps = declaration.get("overlaps", OVERLAPS[0])
-    if overlaps not in OVERLAPS or (kind != "spans" and "overlaps" in declaration):
-        remedy = f"It must be {' or '.join(OVERLAPS)}, and only fields of kind spans have it."
-        raise source.error((*keys, "overlaps"), f"overlaps is {overlaps!r} in a field of kind {kind}.", remedy)
-    return Field(name, kind, names, column, overlaps)
+    of_spans = {"overlaps": OVERLAPS, "scheme": SCHEMES}
+    for key, valid in of_spans.items():
+        if key in declaration and (declaration[key] not in valid or kind != "spans"):
+            remedy = f"It must be {' or '.join(valid)}, and only fields of kind spans have it."
+            raise source.error((*keys, key), f"{key} is {declaration[key]!r} in a field of kind {kind}.", remedy)
+    overlaps, scheme = (declaration.get(key, valid[0]) for key, valid in of_spans.items())
+    return Field(name, kind, names, column, overlaps, scheme)

@@ -18,7 +18,7 @@ from electra_ie.common.logs import warn
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, as_bytes
 from electra_ie.data.document_ids import repeated_ids, with_paths
-from electra_ie.data.fields import Field, count_labels, drop_overlapping
+from electra_ie.data.fields import Field, count_labels, lost_by_overlap
 from electra_ie.data.gold_checks import (
     count_spans,
     misaligned,
@@ -170,10 +170,9 @@ class TrainingData:
         `spans`: all. `overlapping`: those that overlap a longer one of their field. `inside`: of the others, those that
         begin or end inside a word or token.
         """
-        names = [field.name for field in fields if field.kind == "spans"]
-        lost = sum(
-            len(drop_overlapping(document.gold.get(name, ()))[1]) for document in self.train for name in names
-        )  # fmt: skip
+        of_spans = [field for field in fields if field.kind == "spans"]
+        gold = [(field, document.gold.get(field.name, ())) for document in self.train for field in of_spans]
+        lost = sum(len(lost_by_overlap(field, spans)) for field, spans in gold)
         inside = len(misaligned(self.train, windower, fields))
         return {"spans": count_spans(self.train, fields), "overlapping": lost, "inside": inside}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from electra_ie.data.bio import to_tags
 from electra_ie.data.document import Document
-from electra_ie.data.fields import IGNORED, Field, drop_overlapping
+from electra_ie.data.fields import IGNORED, TRACKS, Field, by_track, drop_overlapping
 from electra_ie.data.token_offsets import ranges_of_tokens
 
 CLOSERS = "」』”’）》】〉〕"
@@ -165,7 +165,8 @@ def document_indices(windows: Sequence[LabeledWindow]) -> list[int]:
 class LabeledWindow:
     """A window with the gold of each known field as ids.
 
-    spans: a tag id for each token of the window (`IGNORED` for context). classes: one id. flags: K zeros and ones.
+    spans: a tag id for each token of the window (`IGNORED` for context), or with the scheme `tracks` a tuple of them,
+    one for each label. classes: one id. flags: K zeros and ones.
     """
 
     window: Window
@@ -191,9 +192,15 @@ def _gold(
     if field.kind == "flags":
         return [[float(name in value) for name in field.labels]] * len(windows)
     # Tagged over the whole document: a span that continues in the next window continues there with I- tags.
-    tags = iter(to_tags(field, drop_overlapping(value)[0], [offset for window in windows for offset in window.owned]))
+    offsets = [offset for window in windows for offset in window.owned]
+    tags: Iterator[Any]
+    if field.scheme == TRACKS:
+        tags = zip(*(to_tags(track, spans, offsets) for track, spans, _ in by_track(field, value)), strict=True)
+        unknown: Any = (IGNORED,) * len(field.tracks)
+    else:
+        tags, unknown = iter(to_tags(field, drop_overlapping(value)[0], offsets)), IGNORED
     gold = []
     for window in windows:
         own = list(islice(tags, window.last - window.first))
-        gold.append([IGNORED] * window.first + own + [IGNORED] * (len(window.ids) - window.last))
+        gold.append([unknown] * window.first + own + [unknown] * (len(window.ids) - window.last))
     return gold

@@ -8,13 +8,13 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 from electra_ie.common.errors import UserError
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import BIO, Field
 
 FieldLike = Field | Mapping[str, Any]
 
 
 class _FieldsConfig(PreTrainedConfig):
-    """A configuration that lists the fields of a task, as dicts with the keys `name`, `kind` and `labels`."""
+    """A configuration that lists the fields of a task, as dicts with the keys `name`, `kind`, `labels` and `scheme`."""
 
     def __init__(self, fields: Iterable[FieldLike] = (), **kwargs: Any) -> None:
         """Accept fields or their dicts. `kwargs`: as for every `PreTrainedConfig`."""
@@ -24,7 +24,10 @@ class _FieldsConfig(PreTrainedConfig):
     @property
     def typed_fields(self) -> tuple[Field, ...]:
         """The fields as `Field` objects."""
-        return tuple(Field(field["name"], field["kind"], tuple(field["labels"])) for field in self.fields)
+        return tuple(
+            Field(field["name"], field["kind"], tuple(field["labels"]), scheme=field.get("scheme", BIO))
+            for field in self.fields
+        )
 
 
 class DiscriminatorConfig(_FieldsConfig):
@@ -116,6 +119,7 @@ class MaskingGeneratorConfig(PreTrainedConfig):
 
 
 def _as_dict(field: FieldLike) -> dict[str, Any]:
-    if isinstance(field, Field):
-        return {"name": field.name, "kind": field.kind, "labels": list(field.labels)}
-    return {"name": field["name"], "kind": field["kind"], "labels": list(field["labels"])}
+    given = vars(field) if isinstance(field, Field) else field
+    scheme = given.get("scheme", BIO)
+    kept: dict[str, Any] = {"name": given["name"], "kind": given["kind"], "labels": list(given["labels"])}
+    return kept if scheme == BIO else {**kept, "scheme": scheme}

@@ -26,7 +26,7 @@ from electra_ie.common.files import MODEL_FILES
 from electra_ie.common.hub_client import local_folder
 from electra_ie.config.train import PRESETS
 from electra_ie.data.batching import Batch, batch_of_tensors
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import TRACKS, Field
 from electra_ie.data.task_yaml import validated_fields
 from electra_ie.models.configs import DiscriminatorConfig
 from electra_ie.models.encoders import quiet_transformers, translate_load_errors
@@ -44,6 +44,7 @@ from electra_ie.models.packing import MIN_ROWS, can_pack, enough_rows, packed_st
 from electra_ie.models.parity_checks import check_stock_parity
 from electra_ie.models.pooling import AVERAGES, choose_pooling, with_averaging_layer
 from electra_ie.models.saved import check_model_type, check_save_directory
+from electra_ie.models.tags import field_probabilities, tag_logits
 from electra_ie.models.untrusted import CONFIG, inspect_model, strip_code_references
 
 HEAD_FILES = (CONFIG, *(f"*/{name}" for name in MODEL_FILES))
@@ -370,8 +371,12 @@ class Discriminator(PreTrainedModel):
         states = self._encode(texts.attention_mask, inputs_embeds=masked)
         units = self._units(self._scores(states, texts.attention_mask), texts)
         for field in self.fields:
-            of_field = probabilities[field.name]
-            units[field.name].teacher_probabilities = of_field[texts.token_mask] if field.kind == "spans" else of_field
+            of_units = probabilities[field.name]
+            if field.kind == "spans":
+                of_units = of_units[texts.token_mask]
+            if field.scheme == TRACKS:
+                of_units = of_units.unflatten(-1, (len(field.tracks), -1)).flatten(0, 1)
+            units[field.name].teacher_probabilities = of_units
         return units
 
     def _encode(self, mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
@@ -439,7 +444,7 @@ class Discriminator(PreTrainedModel):
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Return the states (B, L, H) and, by field, the probabilities of a batch, shaped as in `predict_logits`.
+        """Return the states (B, L, H) and, by field, the probabilities of a batch (see `field_probabilities`).
 
         In evaluation mode, this is what a masking generator calls as its teacher.
         """
@@ -447,8 +452,7 @@ class Discriminator(PreTrainedModel):
         scores = self._scores(states, batch.attention_mask)
         probabilities = {}
         for field in self.fields:
-            logits = scores[field.name][0]
-            probabilities[field.name] = logits.sigmoid() if field.kind == "flags" else logits.softmax(-1)
+            probabilities[field.name] = field_probabilities(field, scores[field.name][0])
         return states, probabilities
 
     @contextmanager
@@ -491,8 +495,11 @@ def _unit_scores(
     logits, features, realness = scores
     if token_mask is None:
         return UnitScores(field, logits, features, realness, labels, weight)
-    ones = realness.new_ones(int(token_mask.sum()))
-    return UnitScores(field, logits[token_mask], features[token_mask], realness[token_mask], labels[token_mask], ones)
+    logits, features, realness, labels = (values[token_mask] for values in (logits, features, realness, labels))
+    if field.scheme == TRACKS:  # a unit is a token in one track
+        logits, labels, count = tag_logits(field, logits).flatten(0, 1), labels.flatten(), len(field.tracks)
+        features, realness = features.repeat_interleave(count, 0), logits.logsumexp(-1)
+    return UnitScores(field, logits, features, realness, labels, realness.new_ones(len(realness)))
 
 
 def _read_config(folder: Path) -> DiscriminatorConfig:

@@ -26,6 +26,7 @@ from electra_ie.data.hints import Hint
 from electra_ie.data.training_data import windows_of
 from electra_ie.data.windowing import LabeledWindow, document_indices
 from electra_ie.models.discriminator import Discriminator
+from electra_ie.models.tags import field_probabilities
 from electra_ie.training.co_training import MIN_PROBABILITY, FeatureClassifier, calibrated_loss
 from electra_ie.training.flag_co_training import MAX_TEXTS, CoTrainedFlags, aligned, aligned_loss
 from electra_ie.training.flag_thresholds import document_logits, label_shares, mean_by_document
@@ -35,7 +36,7 @@ from electra_ie.training.span_co_training import SpellingClassifier, Words, word
 from electra_ie.training.span_shares import raise_rare_types
 
 PseudoLabel = dict[str, torch.Tensor]
-"""The probabilities of one window by field: (K,), or (L, K) for spans."""
+"""The probabilities of one window by field: (K,), or (L, K) for spans, with K three for each track."""
 BATCH_SIZE = 64
 MIN_TAGS = 2
 
@@ -104,13 +105,14 @@ def _predict(
     windower = setup.windower
     labels: list[PseudoLabel] = [{}] * len(windows)
     special, done = len(windower.before) + len(windower.after), 0
-    kinds = {field.name: field.kind for field in setup.task.fields}
+    fields = {field.name: field for field in setup.task.fields}
+    kinds = {name: field.kind for name, field in fields.items()}
     teacher.eval()
     with progress(len(windows), "predictions of the teacher", unit="texts") as report:
         for indices, cpu_batch in in_batches(windows, BATCH_SIZE, windower, ()):
             batch = cpu_batch.to(setup.accelerator.device)
             predicted = {
-                name: logits if kinds[name] == "flags" else logits.softmax(-1)
+                name: logits if kinds[name] == "flags" else field_probabilities(fields[name], logits)
                 for name, logits in teacher.predict_logits(batch).items()
             }
             if classifier:
@@ -232,20 +234,31 @@ def _improve_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequenc
     rows = [row for row in setup.labeled if field.name in row.gold]
     labeled = words_of(_texts(_labeled(setup.data.train, field)), rows, hints)
     gold = _gold(rows, labeled, field)
-    if len(set(gold.tolist())) < MIN_TAGS or not len(of_teacher):
-        return False
     lengths = [len(words.texts) for words in labeled]
-    improved, is_combined = raise_rare_types(field, of_teacher, gold, lengths), False
-    if setup.settings.co_training:
-        classifier = SpellingClassifier(len(field.names))
-        classifier.fit(labeled, gold, pool, improved)
-        is_combined = _helps(classifier, setup, teacher, field, hints)
-        if is_combined:
-            improved = classifier.combine_with_teacher(improved, pool)
+    if not len(of_teacher):
+        return False
+    improved, is_combined = of_teacher.copy(), False
+    for index, (track, columns) in enumerate(_tracks(field)):
+        tags, raised = gold[:, index], of_teacher[:, columns]
+        if len(set(tags.tolist())) < MIN_TAGS:
+            continue
+        raised = raise_rare_types(track, raised, tags, lengths)
+        if setup.settings.co_training:
+            classifier = SpellingClassifier(len(track.names))
+            classifier.fit(labeled, tags, pool, raised)
+            if _helps(classifier, setup, teacher, field, index, hints):
+                raised, is_combined = classifier.combine_with_teacher(raised, pool), True
+        improved[:, columns] = raised
     before = len(setup.windower.before)
     for (window, token), probabilities in zip(_positions(pool), improved, strict=True):
         labels[window][field.name][before + token] = torch.tensor(probabilities, dtype=torch.float32)
     return is_combined
+
+
+def _tracks(field: Field) -> list[tuple[Field, slice]]:
+    """Return each sequence of tags of a field of spans with its columns among the probabilities of all tags."""
+    ends = np.cumsum([len(track.names) for track in field.tracks]).tolist()
+    return [(track, slice(end - len(track.names), end)) for track, end in zip(field.tracks, ends, strict=True)]
 
 
 def _positions(documents: Sequence[Words]) -> list[tuple[int, int]]:
@@ -254,20 +267,26 @@ def _positions(documents: Sequence[Words]) -> list[tuple[int, int]]:
 
 
 def _gold(rows: Sequence[LabeledWindow], documents: Sequence[Words], field: Field) -> np.ndarray:
-    """Return the tags of all words, (W,)."""
-    return np.array([rows[window].gold[field.name][token] for window, token in _positions(documents)])  # type: ignore[index]
+    """Return the tags of all words, (W, N) in the N sequences of tags."""
+    tags = [rows[window].gold[field.name][token] for window, token in _positions(documents)]  # type: ignore[index]
+    return np.array(tags, dtype=int).reshape(len(tags), len(field.tracks))
 
 
 def _probabilities(
     setup: TrainingSetup, labels: Sequence[PseudoLabel], documents: Sequence[Words], field: Field
 ) -> np.ndarray:
-    """Return the probabilities of the tags of all words, (W, K)."""
+    """Return the probabilities of the tags of all words, (W, K), those of all tracks side by side."""
     before = len(setup.windower.before)
     return np.array([labels[window][field.name][before + token].numpy() for window, token in _positions(documents)])
 
 
 def _helps(
-    classifier: SpellingClassifier, setup: TrainingSetup, teacher: Discriminator, field: Field, hints: Sequence[Hint]
+    classifier: SpellingClassifier,
+    setup: TrainingSetup,
+    teacher: Discriminator,
+    field: Field,
+    track: int,
+    hints: Sequence[Hint],
 ) -> bool:
     """Return whether the classifier reduces the teacher's loss on the words of dev; without dev it is assumed to."""
     dev = _labeled(setup.data.dev, field)
@@ -275,7 +294,9 @@ def _helps(
         return True
     rows = windows_of(dev, setup.windower, [field])
     words = words_of(_texts(dev), rows, hints)
-    alone, gold = _probabilities(setup, _predict(setup, teacher, rows), words, field), _gold(rows, words, field)
+    columns = _tracks(field)[track][1]
+    alone = _probabilities(setup, _predict(setup, teacher, rows), words, field)[:, columns]
+    gold = _gold(rows, words, field)[:, track]
     combined = classifier.combine_with_teacher(alone, words)
     losses = [calibrated_loss(probabilities, gold, np.ones(len(gold))) for probabilities in (alone, combined)]
     return losses[1] < losses[0]

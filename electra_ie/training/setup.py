@@ -11,9 +11,10 @@ import torch
 from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
+from electra_ie.common.errors import UserError
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import TRACKS, Field
 from electra_ie.data.label_texts import label_texts
 from electra_ie.data.span_boundaries import edges_of
 from electra_ie.data.task import Task
@@ -115,6 +116,7 @@ def set_up(
 
     Raises UserError for an encoder that cannot be loaded or used, and for loss terms that do not go together.
     """
+    _refuse_latent_tracks(settings, task.fields)
     check_terms({"discriminator": settings.discriminator, "generator": settings.generator}, ROW_TERMS)
     accelerator = make_accelerator(settings.precision, tracker, folder / TRACKING)
     latent = settings.has_generator and not settings.has_teacher
@@ -195,6 +197,14 @@ def _index_after(windows: Sequence[LabeledWindow], documents: int) -> int:
 
 def _has(fields: Sequence[Field], *kinds: str) -> bool:
     return any(field.kind in kinds for field in fields)
+
+
+def _refuse_latent_tracks(settings: TrainSettings, fields: Sequence[Field]) -> None:
+    """Raise UserError for generated states of tokens with several tags: the generator knows one tag a state."""
+    for field in fields:
+        if field.scheme == TRACKS and settings.has_generator and not settings.has_teacher:
+            message = f"the preset {settings.preset} does not generate states for the scheme tracks ({field.name})."
+            raise UserError(message, remedy="Choose another preset, such as self_training.")
 
 
 def _windower(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from electra_ie.data.bio import to_spans, viterbi
+from electra_ie.data.bio import to_spans, track_logits, viterbi
 from electra_ie.data.document import Finding
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import Edges
@@ -37,16 +37,16 @@ def decode_spans(
     offsets = [offset for window in windows for offset in window.owned]
     visible = [index for index, (start, end) in enumerate(offsets) if start < end]  # some tokens have no characters
     offsets = [offsets[index] for index in visible]
-    scores = np.concatenate(logits)[visible]
-    tags = viterbi(field, scores, edges.breaks(text, offsets))
-    probabilities = _softmax(scores)
-    findings = []
-    for untrimmed, tokens in to_spans(field, tags.tolist(), offsets):
-        span = edges.trim(text, untrimmed)
-        if span:
-            score = rounded(probabilities[tokens, tags[tokens]].mean())
-            start, end, passage = span.start + shift, span.end + shift, text[span.start : span.end]
-            findings.append(Finding(field.name, span.label, start, end, passage, score))
+    breaks, findings = edges.breaks(text, offsets), []
+    for track, scores in track_logits(field, np.concatenate(logits)[visible]):
+        tags = viterbi(track, scores, breaks)
+        probabilities = _softmax(scores)
+        for untrimmed, tokens in to_spans(track, tags.tolist(), offsets):
+            span = edges.trim(text, untrimmed)
+            if span:
+                score = rounded(probabilities[tokens, tags[tokens]].mean())
+                start, end, passage = span.start + shift, span.end + shift, text[span.start : span.end]
+                findings.append(Finding(field.name, span.label, start, end, passage, score))
     return findings
 
 

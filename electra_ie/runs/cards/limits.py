@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from electra_ie.common.hashing import SHOWN
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import TRACKS, Field
 from electra_ie.runs.cards.facts import RunSummary
 
 OF_A_RUN = {
@@ -77,9 +77,11 @@ def _label_scheme_limits(facts: RunSummary) -> Iterator[str]:
         return
     lost = facts.training["not_expressed"]
     unit = "words" if facts.folders[facts.task.fields.index(spans[0])].whole_words else "tokens"
+    tracked = [f"`{field.name}`" for field in spans if field.scheme == TRACKS]
+    same = f" (in {' and '.join(tracked)}: of one label)" if tracked else ""
     yield (
-        "Limits of the label scheme: spans are predicted as BIO tags. Two spans of one field that overlap cannot both "
-        f"be found, nor can a span of several pieces, and spans begin and end at the edges of {unit}."
+        f"Limits of the label scheme: spans are predicted as BIO tags. Two spans of one field{same} that overlap "
+        f"cannot both be found, nor can a span of several pieces, and spans begin and end at the edges of {unit}."
     )
     if lost["overlapping"] or lost["inside"]:
         yield (

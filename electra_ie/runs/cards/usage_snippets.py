@@ -10,7 +10,7 @@ from typing import Any
 
 from electra_ie.common.scripts import COMBINING, UNSPACED
 from electra_ie.config.distill import STATIC_MODEL
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import TRACKS, Field
 from electra_ie.data.span_boundaries import FIRST, LAST, LINE_END, Edges, edges_from
 
 PIPELINES = {"classes": "text-classification", "flags": "text-classification", "spans": "token-classification"}
@@ -59,6 +59,13 @@ def find_@NAME@(text):
     def may_follow(before, tag, same_line):
         return not tag.startswith("I-") or same_line and before in ("B-" + tag[2:], tag)
 
+@DECODE@    for finding in findings:
+        scores = finding.pop("scores")
+        @TRIM@finding.update(score=sum(scores) / len(scores), text=text[finding["start"] : finding["end"]])
+    return @RESULT@
+"""
+"""Viterbi decoding over valid tags as in `data.bio.viterbi`; words as in `data.windowing.WindowTokenizer`."""
+ONE_SEQUENCE = """\
     best = {"O": (0.0, [])}  # Viterbi: last tag -> highest sum of logits, and the tag ids of that path
     for position, (_, row, start, _) in enumerate(units):
         same_line = @SAME_LINE@
@@ -77,12 +84,32 @@ def find_@NAME@(text):
         elif tag.startswith("I-"):
             findings[-1]["end"] = end
             findings[-1]["scores"].append(probability)
-    for finding in findings:
-        scores = finding.pop("scores")
-        @TRIM@finding.update(score=sum(scores) / len(scores), text=text[finding["start"] : finding["end"]])
-    return @RESULT@
 """
-"""Viterbi decoding over valid tags as in `data.bio.viterbi`; words as in `data.windowing.WindowTokenizer`."""
+TRACKED = """\
+    findings = []
+    names = model_@NAME@.config.id2label
+    for first in range(0, len(names), 2):  # two outputs for each label; "O" has the logit 0
+        tags = {0: "O", 1: names[first], 2: names[first + 1]}
+        rows = [torch.cat([row.new_zeros(1), row[first : first + 2]]) for _, row, _, _ in units]
+        best = {"O": (0.0, [])}  # Viterbi: last tag -> highest sum of logits, and the tag ids of that path
+        for position, (_, _, start, _) in enumerate(units):
+            same_line = @SAME_LINE@
+            extended = {}
+            for index, tag in tags.items():
+                paths = [path for before, path in best.items() if may_follow(before, tag, same_line)]
+                if paths:
+                    total, indices = max(paths)
+                    extended[tag] = (total + rows[position][index].item(), [*indices, index])
+            best = extended
+        for (_, _, start, end), row, index in zip(units, rows, max(best.values())[1]):
+            probability = row.softmax(-1)[index].item()
+            if index == 1:
+                findings.append({"label": names[first][2:], "start": start, "end": end, "scores": [probability]})
+            elif index == 2:
+                findings[-1]["end"] = end
+                findings[-1]["scores"].append(probability)
+"""
+"""A sequence of tags for each label (scheme `tracks`)."""
 REGISTERED = "import electra_ie  # registers the classes of static models with the Auto classes\n"
 WORDS = """\
 UNSPACED_@NAME@ = re.compile(@UNSPACED@)  # scripts without spaces between words
@@ -112,6 +139,7 @@ first = FIRST_@NAME@.match(text, finding["start"], finding["end"])
         finding["end"] = last.start() if last else finding["end"]
         """
 NOT_EMPTY = '[finding for finding in findings if finding["start"] < finding["end"]]'
+SORTED = 'sorted(findings, key=lambda finding: (finding["start"], finding["end"], finding["label"]))'
 FITS = {
     "first": "it was trained on the first token of each word, and the other strategies also use the other tokens",
     "simple": "it was trained on every token, and the other strategies assign one tag to all tokens of a word",
@@ -155,8 +183,10 @@ class StockFolder:
 
         Measured on 200 records of transaction_risk with models that tag first tokens: F1 67.2 with `first`, 47.2 with
         `simple` (benchmarks/stock_reading.py). If a tokenizer does not mark the tokens inside words, the pipeline
-        treats everything between two spaces as one word, including punctuation.
+        treats everything between two spaces as one word, including punctuation. None fits several sequences of tags.
         """
+        if self.field.scheme == TRACKS:
+            return None
         if not self.whole_words:
             return "simple"
         return "first" if self.word_pieces else None
@@ -187,13 +217,16 @@ class StockFolder:
             *([LINES] if self.edges.lines else []),
             *([PICTURES] if self.edges.pictures else []),
         ]
+        tracked = self.field.scheme == TRACKS
+        result = NOT_EMPTY if self.edges.pictures else "findings"
         parts = {
+            "DECODE": TRACKED if tracked else ONE_SEQUENCE,
             "RULES": "".join(rules),
             "UNIT": "the first token of each word" if self.whole_words else "each token",
             "TAKE": WORD if self.whole_words else TOKEN,
             "SAME_LINE": SAME_LINE if self.edges.lines else "True",
             "TRIM": TRIM if self.edges.pictures else "",
-            "RESULT": NOT_EMPTY if self.edges.pictures else "findings",
+            "RESULT": SORTED.replace("findings", result, 1) if tracked else result,
         }
         values = {
             "UNSPACED": ascii(UNSPACED.pattern), "COMBINING": str(COMBINING), "LINE_END": ascii(LINE_END.pattern),
@@ -239,7 +272,12 @@ def loading(folders: Sequence[StockFolder], window: int) -> Iterator[str]:
 
 def _loading_spans(folder: StockFolder) -> Iterator[str]:
     name = folder.field.name
-    if folder.strategy is None:
+    if folder.field.scheme == TRACKS:
+        yield (
+            f"- No pipeline fits `{name}`: each label has a sequence of tags of its own, so that spans of different "
+            "labels may overlap, and the pipelines know one sequence."
+        )
+    elif folder.strategy is None:
         yield (
             f"- No pipeline fits `{name}`: the model tags the first token of each word, and the pipelines cannot "
             "detect the words of this tokenizer."
