@@ -1,7 +1,7 @@
 """Train text information extractors from a small set of labels and a larger set of unlabeled text.
 
 The functions are those behind the commands: `init`, `convert`, `check`, `pretrain`, `train`, `distill`, `compare`,
-`compare_runs`, `evaluate`, `extract`, `suggest`, `verify`, `push_to_hub` and `push_data`. `train` returns a
+`compare_runs`, `evaluate`, `extract`, `suggest`, `value`, `verify`, `push_to_hub` and `push_data`. `train` returns a
 `TrainResult`; an `Extractor` applies a trained model to texts, and an `ExportedExtractor` an exported one, without
 torch. Public names are imported on first use, so that `import electra_ie` alone imports no other package.
 """
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from electra_ie.api import push_to_hub as push_to_hub
     from electra_ie.api import suggest as suggest
     from electra_ie.api import train as train
+    from electra_ie.api import value as value
     from electra_ie.api import verify as verify
     from electra_ie.checks.checker import CheckReport as CheckReport
     from electra_ie.common.errors import UserError as UserError
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from electra_ie.models.latent_generator import LatentGenerator as LatentGenerator
     from electra_ie.models.masking_generator import MaskingGenerator as MaskingGenerator
     from electra_ie.training.callbacks import Callback as Callback
+    from electra_ie.values.value import Value as Value
 
     __version__: str
 
@@ -59,7 +61,8 @@ _HOMES = {
     "init": "api", "convert": "api", "check": "api", "suggest": "api",
     "Initialized": "data.task_init", "Conversion": "formats.conversion", "CheckReport": "checks.checker",
     "pretrain": "api", "train": "api", "distill": "api", "evaluate": "api", "extract": "api",
-    "verify": "api", "push_data": "api", "push_to_hub": "api", "compare": "comparison.runner",
+    "verify": "api", "value": "api", "Value": "values.value", "push_data": "api", "push_to_hub": "api",
+    "compare": "comparison.runner",
     "compare_runs": "comparison.finished", "RunMeasurement": "comparison.finished",
     "TrainResult": "api", "Extractor": "inference.extractor", "ExportedExtractor": "inference.engine.exported",
     "Findings": "inference.engine.results",
@@ -77,8 +80,8 @@ __all__ = [
     "ExportedExtractor", "Extractor", "Field",
     "FieldScores", "Finding", "Findings", "Initialized", "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator",
     "MaskingGeneratorConfig", "PretrainSettings", "RunMeasurement", "RunScores", "Span", "SplitScores", "Task",
-    "TrainResult", "TrainSettings", "UserError", "check", "compare", "compare_runs", "convert", "distill", "evaluate",
-    "extract", "init", "pretrain", "push_data", "push_to_hub", "suggest", "train", "verify",
+    "TrainResult", "TrainSettings", "UserError", "Value", "check", "compare", "compare_runs", "convert", "distill",
+    "evaluate", "extract", "init", "pretrain", "push_data", "push_to_hub", "suggest", "train", "value", "verify",
 ]  # fmt: skip
 
 import_module(f"{__name__}.common.logs")  # installs the default handler, which the application may then replace

@@ -1,4 +1,4 @@
-"""The public functions, a module for each stage: annotated data, training, finished runs, the Hub.
+"""The public functions, a module for each stage: annotated data, training, finished runs, the Hub, typed values.
 
 `compare` is in `comparison.runner`, `compare_runs` in `comparison.finished`. May import everything but the command
 line, which calls these functions. Modules that load torch are imported inside the functions.
@@ -11,9 +11,10 @@ from electra_ie.api.distillation import distill
 from electra_ie.api.hub import plan_push, plan_push_data, push_data, push_to_hub
 from electra_ie.api.runs import evaluate, extract, suggest, verify
 from electra_ie.api.training import TrainResult, pretrain, train
+from electra_ie.api.values import value
 from electra_ie.inference.jobs.counts import Extraction
 
 __all__ = [
     "Extraction", "TrainResult", "check", "convert", "distill", "evaluate", "extract", "init", "plan_push",
-    "plan_push_data", "pretrain", "push_data", "push_to_hub", "suggest", "train", "verify",
+    "plan_push_data", "pretrain", "push_data", "push_to_hub", "suggest", "train", "value", "verify",
 ]  # fmt: skip

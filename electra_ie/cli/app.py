@@ -18,13 +18,14 @@ from electra_ie.cli.export import export
 from electra_ie.cli.runs import evaluate, extract, push, push_data, verify
 from electra_ie.cli.tasks import hints, init, tasks
 from electra_ie.cli.training import compare, encoder, pretrain, settings, train
+from electra_ie.cli.values import value
 from electra_ie.common.errors import UserError
 from electra_ie.common.logs import use_cli_format
 from electra_ie.common.processes import is_main_process
 
 COMMANDS = (
     tasks, init, hints, convert, formats, check, train, distill, pretrain, encoder, compare, settings,
-    evaluate, extract, suggest, export, verify, push, push_data,
+    evaluate, extract, suggest, export, verify, push, push_data, value,
 )  # fmt: skip
 """The commands in the order of --help."""
 
@@ -36,7 +37,8 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help starts faster and keeps square brackets
 )
 for command in COMMANDS:
-    app.command()(command)
+    # A text such as "-5 USD" is no option.
+    app.command(context_settings={"ignore_unknown_options": command is value})(command)
 
 
 def main() -> None:
