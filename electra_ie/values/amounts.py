@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from electra_ie.values import magnitudes
@@ -17,6 +17,8 @@ from electra_ie.values.value import Refused
 
 EXACT = Context(prec=80, traps=[Inexact])
 """Numbers have at most 30 digits and magnitudes at most 24: no product is rounded."""
+GRAMMAR = ("sign", "open", "close", "magnitude", "filler")
+"""The kinds of words of the grammar itself."""
 MAX_FACTORS = 2
 """Magnitudes of one number: hundred thousand."""
 JOINED = re.compile(r"[^\W\d_]$")
@@ -37,7 +39,7 @@ class Word:
     fused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lexicon:
     """Words by how they are written, and by how they are written without case."""
 
@@ -52,7 +54,7 @@ class Lexicon:
         """Return a lexicon with more words, which go before those of this one."""
         return Lexicon({**self.cased, **cased}, {**self.folded, **folded})
 
-    @property
+    @cached_property
     def longest(self) -> int:
         """The characters of the longest word."""
         return max(map(len, (*self.cased, *self.folded)))
@@ -117,6 +119,7 @@ def read_amount(text: str, settings: ValueSettings, lexicon: Lexicon) -> Amount:
         refuse_several(text[match.end() : matches[1].start()])
     numbers, steps = readings(match[0], settings.locale)
     joined = before.endswith("-") and JOINED.search(before[:-1]) and not after.strip()
+    joined = joined or (after.startswith("-") and _letters(after[1:2] * 2))
     return _combine(numbers, steps, _words(before, lexicon), _words(after, lexicon), bool(joined))
 
 
@@ -127,6 +130,8 @@ def _combine(
     _refuse_words((*before, *after))
     negative, named = _sign(before, after)
     factors = [word for word in (*before, *after) if word.kind == "magnitude"]
+    if not any(word.kind not in GRAMMAR for word in before) and any(word.kind == "magnitude" for word in before):
+        raise Refused("magnitude", "a magnitude before the number")
     if len(factors) > MAX_FACTORS or sum(word.fused for word in factors) > 1:
         raise Refused("magnitude", "the magnitudes contradict each other")
     factor = Decimal(1)
@@ -137,8 +142,7 @@ def _combine(
     numbers = [number.copy_negate() if negative and number else number for number in numbers]
     if joined and negative:
         numbers, named = [*numbers, *(number.copy_negate() for number in numbers)], (*named, "hyphen")
-    grammar = ("sign", "open", "close", "magnitude", "filler")
-    own = [tuple(word for word in words if word.kind not in grammar) for words in (before, after)]
+    own = [tuple(word for word in words if word.kind not in GRAMMAR) for words in (before, after)]
     return Amount(tuple(numbers), (*steps, *dict.fromkeys(named)), *own)
 
 

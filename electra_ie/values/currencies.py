@@ -110,6 +110,8 @@ NAMES: dict[str, Currencies] = {
         ("cent", "cents", "\u00a2", "ct", "ct."), Currencies(("EUR", *DOLLARS), rule="minor_unit", minor=True)
     ),
 }
+NUMERALS = {"fr": ("cent", "cents")}
+"""Names that are numbers in a language."""
 CASED: dict[str, Currencies] = {"R": Currencies(("ZAR",)), "Br": Currencies(("ETB", "BYN"))}
 """Symbols that are other words without their case."""
 LOWER_CASE = "usd eur gbp jpy chf cny cad aud hkd sgd sek nok dkk inr pln czk brl".split()
@@ -130,6 +132,8 @@ def money_lexicon(language: str) -> Lexicon:
     names: Mapping[str, frozenset[str]] = currency_names("en") | dict(currency_names(language))
     of_cldr = {name: Currencies(tuple(sorted(codes)), rule="name") for name, codes in names.items()}
     folded = {text: Word("currency", found) for text, found in (of_cldr | SYMBOLS | NAMES).items()}
+    for numeral in NUMERALS.get(language, ()):
+        del folded[numeral]
     codes = {code: Word("currency", Currencies((code,), rule="code"), fused=True) for code in all_currencies()}
     lower = {code: codes[code.upper()] for code in LOWER_CASE}
     cased = {text: Word("currency", found) for text, found in CASED.items()}

@@ -23,7 +23,7 @@ CHINESE_DATE = re.compile(
     rf"(?P<year>{NUMERALS}{{4}}) ?[年년] ?"
     rf"(?:(?P<month>{NUMERALS}{{1,3}}) ?[月월] ?(?:(?P<day>{NUMERALS}{{1,3}}) ?[日号號일])?)?"
 )
-WEEKDAY = re.compile(r"(?P<name>[^\W\d_]+)\.?,? ?(?=\S*\d)")
+WEEKDAY = re.compile(r"(?P<name>[^\W\d_]+)\.?,? ?(?=.*\d)")
 
 
 def named_month(text: str, language: str) -> tuple[str, int, int | None] | None:

@@ -14,7 +14,7 @@ from electra_ie.values.settings import DATE_ORDERS, ValueSettings
 from electra_ie.values.value import Candidate, Found, Refused
 
 ISO = re.compile(r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?")
-THREE = re.compile(r"(\d{4}|\d{1,2})(?P<sep> ?[./-] ?| )(\d{1,2})(?P=sep)(\d{4}|\d{2})\.?")
+THREE = re.compile(r"(\d{4}|\d{1,2})(?P<sep> ?[./-] ?| )(\d{1,2})(?P=sep)(\d{4}|\d{1,2})\.?")
 TOGETHER = re.compile(r"(\d{8}|\d{6})")
 MONTH_YEAR = re.compile(r"(?:(?P<month>\d{1,2})[./-](?P<year>\d{4})|(?P<year2>\d{4})[./](?P<month2>\d{1,2}))")
 TIME = re.compile(
@@ -43,7 +43,7 @@ def read_date(text: str, settings: ValueSettings) -> Found:
             return _checked(found, weekday, steps)
     if TIME_ALONE.fullmatch(cleaned):
         raise Refused("time", "a time is not a date")
-    return read_phrase(cleaned, settings)
+    return _checked(read_phrase(shortened, settings), weekday, steps)
 
 
 def _without_time(text: str) -> tuple[str, tuple[str, ...]]:
@@ -111,6 +111,8 @@ def _dates(parts: tuple[str, str, str], order: str) -> Iterator[str]:
     """Yield the dates of three numbers in an order; two for a year of two digits."""
     named = dict(zip(order, parts, strict=True))
     if len(named["D"]) > 2 or len(named["M"]) > 2:  # noqa: PLR2004
+        return
+    if len(named["Y"]) == 1:
         return
     years = (named["Y"],) if len(named["Y"]) == len("2021") else ("19" + named["Y"], "20" + named["Y"])
     for year in years:

@@ -20,7 +20,7 @@ FRACTIONS = {
 MAX_DIGITS = 30
 """The digits that a number may have: more are a fault of the text, not an amount."""
 PLAIN = re.compile(r"\d+(?:\.\d+)?")
-RANGES = re.compile(r"(?:-|~|/|to|and|or|bis|und|oder|\u00e0|a|et|ou|y|o|t/m|tot|e|al|\u81f3|\u5230)", re.I)
+RANGES = re.compile(r" ?(?:-|~|\u81f3|\u5230) ?| (?:to|and|or|bis|und|oder|\u00e0|a|et|ou|y|o|t/m|tot|e|al) ", re.I)
 """What stands between the two numbers of a range, or of two values like a blood pressure."""
 
 
@@ -76,6 +76,6 @@ def refuse_several(between: str) -> None:
         raise Refused("two_values", "two values, divided by a slash")
     if word in ("\u00b1", "+/-", "+-"):
         raise Refused("approximate", "a value with a tolerance")
-    if RANGES.fullmatch(word):
+    if RANGES.fullmatch(between):
         raise Refused("range", "a range of two numbers")
     raise Refused("two_values", "two numbers")

@@ -37,8 +37,8 @@ def read_quantity(text: str, settings: ValueSettings) -> Found:
     if exponent := EXPONENT.match(cleaned, end):
         end, power = exponent.end(), int(exponent["power"])
     amount = read_amount(cleaned[: match.end()], settings, base_lexicon(settings.language))
-    unit = cleaned[end:].strip()
-    if not unit:
+    unit = cleaned[end:]
+    if not unit.strip(" ."):
         raise Refused("no_unit", "there is no unit")
     codes = _codes(unit)
     numbers = scaled(amount.readings, power) if power else amount.readings

@@ -37,7 +37,7 @@ METRIC = {
 }
 """Units of UCUM with the prefixes that texts use."""
 OTHER_NAMES = {
-    "g": "gm|gms|gr|gram|grams|gramme|grammes|Gramm",
+    "g": "gm|gms|gram|grams|gramme|grammes|Gramm",
     "kg": "kgs|kilo|kilos|kilogram|kilograms|Kilogramm|KG|Kg",
     "mg": "mgs|milligram|milligrams|Milligramm|mgr",
     "ug": "mcg|mcgs|microgram|micrograms|Mikrogramm",
@@ -104,7 +104,7 @@ OTHER_NAMES = {
     "(24.h)": "24h|24 h|24 hr|24hr|24 hours|24hrs|24 Std",
     "dB": "dB",
     "rad": "rad",
-    "deg": "deg|degrees",
+    "deg": "deg",
     "kW.h": "kWh|kWh.",
     "MW.h": "MWh",
     "U": "",
@@ -165,9 +165,20 @@ SEVERAL = {
     "S": ("s", "S"),
     "D": ("d", "[diop]"),
     "G/L": ("10*9/L", "g/L"),
+    "MV": ("mV", "MV"),
+    "MU": ("mU", "MU"),
+    "MIU": ("m[IU]", "M[IU]"),
+    "gr": ("g", "[gr]"),
+    "pt": ("[pt_us]", "[pt_br]"),
+    "'": ("[ft_i]", "'"),
+    '"': ("[in_i]", "''"),
+    **dict.fromkeys(("degrees", "degree"), ("Cel", "[degF]", "deg")),
+    **{f"AU{per}": (f"[arb'U]{per}", f"AU{per}") for per in ("", "/mL", "/L")},
     "Cal": ("kcal", "cal"),
 }
 """Units with several meanings: F is Fahrenheit, and farad in UCUM, a unit is of insulin or of an enzyme."""
+NO_UNITS = ("am", "pm", "as", "at", "fa", "pa", "pat", "das")
+"""Codes of UCUM that are words or times in a text: 5 pm is no picometer."""
 POWER = re.compile(r"(?:[x*\u00b7] ?)?10 ?(?:\^|\*{1,2}|[Ee]\+?|exp) ?0?(?P<power>\d{1,2})")
 """A power of ten before a unit: x10^9/L, 10E9/L."""
 PER = re.compile(r" ?/ ?| (?:per|pro|par|por) ")
@@ -198,7 +209,7 @@ def codes_of(text: str) -> tuple[str, ...]:
     Raises:
         Refused: there is no such unit.
     """
-    unit = text.strip().replace("\u00b5", "u").replace("\u03bc", "u")
+    unit = re.sub(r"[\u00b5\u03bc](?=[A-Za-z\[])", "u", text.strip())
     unit = re.sub(r"(?<=[a-zA-Z])\^(?=-?\d)", "", unit)  # m^2 is m2 in UCUM
     if unit in SEVERAL:
         return SEVERAL[unit]
@@ -229,6 +240,8 @@ def _part(part: str, in_capitals: bool) -> str | None:
         return SPELLINGS.get(part, "")
     if in_capitals and part in CAPITALS:
         return CAPITALS[part]
+    if part in NO_UNITS:
+        return None
     is_code = part.isascii() and not part[0].isdigit() and not re.search(r"[ {}]", part)
     return part if is_code else None
 
