@@ -10,6 +10,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from electra_ie.values import magnitudes
+from electra_ie.values.locales import has_minus_behind_currency
 from electra_ie.values.number_words import MAX_LENGTH, read_words
 from electra_ie.values.numerals import NUMBER, readings, refuse_several
 from electra_ie.values.settings import ValueSettings
@@ -119,6 +120,7 @@ def read_amount(text: str, settings: ValueSettings, lexicon: Lexicon) -> Amount:
         refuse_several(text[match.end() : matches[1].start()])
     numbers, steps = readings(match[0], settings.locale)
     joined = before.endswith("-") and JOINED.search(before[:-1]) and not after.strip()
+    joined = joined and not (settings.locale and has_minus_behind_currency(settings.locale))
     joined = joined or (after.startswith("-") and _letters(after[1:2] * 2))
     return _combine(numbers, steps, _words(before, lexicon), _words(after, lexicon), bool(joined))
 

@@ -8,8 +8,9 @@ from datetime import date
 
 from electra_ie.values.cleaning import clean
 from electra_ie.values.date_names import CHINESE_DATE, named_month, of_chinese, weekday_of
-from electra_ie.values.date_phrases import read_phrase
 from electra_ie.values.iso_dates import iso
+from electra_ie.values.no_dates import refusal
+from electra_ie.values.relative_dates import read_relative
 from electra_ie.values.settings import DATE_ORDERS, ValueSettings
 from electra_ie.values.value import Candidate, Found, Refused
 
@@ -23,8 +24,7 @@ TIME = re.compile(
     re.I,
 )
 """A time behind a date."""
-TIME_ALONE = re.compile(r"\d{1,2}[:.h]\d\d(?::\d\d)? ?(?:[ap]\.?m\.?|Uhr|h)?", re.I)
-YEAR_WORD = re.compile(r"(?<=\d{4}) ?(?:r\.?|\u0433\.?|\u0433\u043e\u0434\u0430|AD|CE)")
+YEAR_WORD = re.compile(r"(?<=\d{4}) ?(?:r\.?|\u0433\.?|\u0433\u043e\u0434\u0430|\u0440\.?|AD|CE)")
 """A word for year behind it, in Polish and Russian."""
 CENTURY = "the year has two digits"
 
@@ -36,14 +36,14 @@ def read_date(text: str, settings: ValueSettings) -> Found:
         Refused: this is no date, or one without a year, or a relative one without a reference date.
     """
     cleaned = clean(text)
+    if (found := read_relative(cleaned, settings)) is not None:
+        return found
     shortened, steps = _without_time(cleaned)
     weekday, shortened = weekday_of(shortened, settings.language)
     for reader in (_iso, _numeric, _together, _month_and_year, _named, _chinese):
         if (found := reader(shortened, settings)) is not None:
             return _checked(found, weekday, steps)
-    if TIME_ALONE.fullmatch(cleaned):
-        raise Refused("time", "a time is not a date")
-    return _checked(read_phrase(shortened, settings), weekday, steps)
+    raise refusal(shortened)
 
 
 def _without_time(text: str) -> tuple[str, tuple[str, ...]]:

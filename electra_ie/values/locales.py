@@ -55,6 +55,12 @@ def number_style(locale: str | None) -> NumberStyle:
 
 
 @cache
+def has_minus_behind_currency(locale: str) -> bool:
+    """Return whether a negative amount is written `CHF-5` in a locale."""
+    return "".join(locale_of(locale).currency_formats["standard"].prefix[1].split()).startswith("\u00a4-")
+
+
+@cache
 def all_currencies() -> frozenset[str]:
     """Return the codes of ISO 4217, those of former currencies included, without those for tests and no currency."""
     from babel.core import get_global

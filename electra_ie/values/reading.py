@@ -49,7 +49,7 @@ VALUE_TYPES: dict[str, ValueType] = {
         ValueType("integer", read_integer, "a whole number"),
         ValueType("decimal", read_decimal, "a decimal number, without loss"),
         ValueType("money", read_money, "an amount with its currency in ISO 4217", ("babel",)),
-        ValueType("date", read_date, "a day, month or year in ISO 8601", ("babel", "dateparser")),
+        ValueType("date", read_date, "a day, month or year in ISO 8601", ("babel",)),
         ValueType("quantity", read_quantity, "a number with its unit in UCUM", ("ucumvert",)),
         ValueType("percentage", read_percentage, "a number of percent"),
         ValueType("yes_no", read_yes_no, "yes or no"),

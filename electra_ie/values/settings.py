@@ -14,7 +14,7 @@ DATE_ORDERS = ("DMY", "MDY", "YMD")
 SCHEMES = ("iban", "bic", "lei", "isin", "luhn")
 """The identifiers with a checksum or a fixed form; `luhn` is that of payment cards."""
 LOCALE = re.compile(r"[a-z]{2,3}(?:[_-][a-z]{4})?(?:[_-](?:[a-z]{2}|[0-9]{3}))?", re.I)
-EXTRAS = {"babel": "values", "ucumvert": "values", "dateparser": "values", "stdnum": "identifiers"}
+EXTRAS = {"babel": "values", "ucumvert": "values", "stdnum": "identifiers"}
 """The packages that a type may need, and the extras of this package that install them."""
 
 
