@@ -21,6 +21,7 @@ import steps  # noqa: E402
 import stock_reading  # noqa: E402
 import table as few_labels_table  # noqa: E402
 import training_cost  # noqa: E402
+import value_libraries  # noqa: E402
 
 ENGLISH, CHINESE, BENCHMARKS, TRIALS, RESULTS, PRETRAINING, DESIGN = (
     (ROOT / name).read_text("utf-8")
@@ -55,6 +56,13 @@ def contains_table(text: str, table: str) -> bool:
 def test_results_tables_are_printed_by_the_scripts():
     for script in (distillation, floors, pooling, steps, stock_reading, training_cost):
         assert contains_table(RESULTS, script.table()), script.__name__
+
+
+def test_values_page_has_what_other_libraries_make_of_traps():
+    pytest.importorskip("ucumvert", reason="the extra values is not installed")
+    values = (ROOT / "docs" / "values.md").read_text("utf-8")
+    for table in value_libraries.table().split("\n\n"):
+        assert contains_table(values, table)
 
 
 def test_results_hold_exactly_what_few_labels_prints():

@@ -34,11 +34,15 @@ from electra_ie import (
     TrainResult,
     TrainSettings,
     UserError,
+    Value,
 )
 
 
 def uses() -> None:
     """As a user would write it; read by mypy and by the test below, never run."""
+    value = electra_ie.value("code", "I10", codes=Path("codes.csv"), locale="de_DE", reference_date="2021-05-03")
+    assert_type(value, Value)
+    assert_type(value.currency, str | None)
     encoder = electra_ie.pretrain(["texts/"], "encoders/ours", objective="mlm", max_steps=100, track="tensorboard")
     assert_type(encoder, Path)
     done = electra_ie.init("export.json", Path("task"), format="label_studio", seed=1, dev=0.1, test=0.1)
@@ -131,6 +135,7 @@ def test_what_users_write_fits_the_signatures() -> None:
         "compare",
         "evaluate",
         "extract",
+        "value",
         "Extractor.from_pretrained",
         "ExportedExtractor.from_pretrained",
         "Task.load",

@@ -70,7 +70,6 @@ class Amount:
         steps: The rules that fired.
         before: The words before the number, those of the grammar left out.
         after: Those behind it.
-        plain: Whether the number is written in digits with a full stop at most, without magnitude or brackets.
         libraries: The packages whose data decided.
     """
 
@@ -131,21 +130,28 @@ def _combine(
     """Apply signs, brackets and magnitudes to the readings of a number."""
     _refuse_words((*before, *after))
     negative, named = _sign(before, after)
-    factors = [word for word in (*before, *after) if word.kind == "magnitude"]
-    if not any(word.kind not in GRAMMAR for word in before) and any(word.kind == "magnitude" for word in before):
-        raise Refused("magnitude", "a magnitude before the number")
-    if len(factors) > MAX_FACTORS or sum(word.fused for word in factors) > 1:
-        raise Refused("magnitude", "the magnitudes contradict each other")
-    factor = Decimal(1)
-    for word in factors:
-        factor = EXACT.multiply(factor, Decimal(word.meaning))
+    factor = _factor(before, after)
+    if factor != 1:
         named += ("magnitude",)
     numbers = [times(number, factor) for number in numbers]
     numbers = [number.copy_negate() if negative and number else number for number in numbers]
     if joined and negative:
         numbers, named = [*numbers, *(number.copy_negate() for number in numbers)], (*named, "hyphen")
-    own = [tuple(word for word in words if word.kind not in GRAMMAR) for words in (before, after)]
-    return Amount(tuple(numbers), (*steps, *dict.fromkeys(named)), *own)
+    own_before, own_after = (tuple(each for each in words if each.kind not in GRAMMAR) for words in (before, after))
+    return Amount(tuple(numbers), (*steps, *named), own_before, own_after)
+
+
+def _factor(before: tuple[Word, ...], after: tuple[Word, ...]) -> Decimal:
+    """Return the product of the magnitudes; one before the number needs a currency, as in EURm 5."""
+    if not any(word.kind not in GRAMMAR for word in before) and any(word.kind == "magnitude" for word in before):
+        raise Refused("magnitude", "a magnitude before the number")
+    factors = [word for word in (*before, *after) if word.kind == "magnitude"]
+    if len(factors) > MAX_FACTORS or sum(word.fused for word in factors) > 1:
+        raise Refused("magnitude", "the magnitudes contradict each other")
+    factor = Decimal(1)
+    for word in factors:
+        factor = EXACT.multiply(factor, Decimal(word.meaning))
+    return factor
 
 
 def is_whole(number: Decimal) -> bool:

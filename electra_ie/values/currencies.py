@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -129,7 +128,7 @@ CREDIT = (
 @cache
 def money_lexicon(language: str) -> Lexicon:
     """Return the words beside an amount of money in a language."""
-    names: Mapping[str, frozenset[str]] = currency_names("en") | dict(currency_names(language))
+    names = {**currency_names("en"), **currency_names(language)}
     of_cldr = {name: Currencies(tuple(sorted(codes)), rule="name") for name, codes in names.items()}
     folded = {text: Word("currency", found) for text, found in (of_cldr | SYMBOLS | NAMES).items()}
     for numeral in NUMERALS.get(language, ()):

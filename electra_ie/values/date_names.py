@@ -26,15 +26,15 @@ CHINESE_DATE = re.compile(
     rf"(?:(?P<month>{NUMERALS}{{1,3}}) ?[月월] ?(?:(?P<day>{NUMERALS}{{1,3}}) ?[日号號일])?)?"
 )
 WEEKDAYS = (
-    re.compile(r"(?P<name>[^\W\d_]{2,})\.?,? ?(?P<rest>.*\d.*)"),
-    re.compile(r"(?P<rest>.*\d(?:[日号號]| ?일)?)[ ,(]*(?P<name>[^\W\d_]{2,})\)?"),
+    re.compile(r"(?P<name>[^\s\d.,\u060c()]{2,})\.?[,\u060c]? ?(?P<rest>.*\d.*)"),
+    re.compile(r"(?P<rest>.*\d(?:[日号號]| ?일)?\.?)[ ,(]*(?P<name>[^\s\d.,\u060c()]{2,})\)?"),
 )
 """A weekday before and behind a date. One letter is none: 日 is a Sunday and a day."""
 
 
 def named_month(text: str, language: str) -> tuple[str, int, int | None] | None:
     """Return the year as it is written, the month, and the day if there is one; None without the name of a month."""
-    names = month_names(language) | OTHER_NAMES.get(language, {})
+    names = {**month_names(language), **OTHER_NAMES.get(language, {})}
     for form in (DAY_FIRST, MONTH_FIRST, YEAR_FIRST, MONTH_ONLY):
         if not (match := form.fullmatch(text)):
             continue

@@ -9,7 +9,8 @@ from datetime import date
 from electra_ie.values.cleaning import clean
 from electra_ie.values.date_names import CHINESE_DATE, named_month, of_chinese, weekday_of
 from electra_ie.values.iso_dates import iso
-from electra_ie.values.no_dates import refusal
+from electra_ie.values.locales import month_names
+from electra_ie.values.no_dates import NO_YEAR, refusal
 from electra_ie.values.relative_dates import read_relative
 from electra_ie.values.settings import DATE_ORDERS, ValueSettings
 from electra_ie.values.value import Candidate, Found, Refused
@@ -43,6 +44,8 @@ def read_date(text: str, settings: ValueSettings) -> Found:
     for reader in (_iso, _numeric, _together, _month_and_year, _named, _chinese):
         if (found := reader(shortened, settings)) is not None:
             return _checked(found, weekday, steps)
+    if shortened.casefold().rstrip(".") in month_names(settings.language):
+        raise Refused("no_year", NO_YEAR)
     raise refusal(shortened)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -68,6 +69,6 @@ def scaled(numbers: tuple[Decimal, ...], power: int) -> tuple[Decimal, ...]:
     return tuple(times(number, Decimal(1).scaleb(power)) for number in numbers)
 
 
-def reason_of(numbers: tuple[Decimal, ...] | list[int | Decimal]) -> str:
+def reason_of(numbers: Sequence[int | Decimal]) -> str:
     """Return why a number has several readings; empty for one reading."""
     return SEPARATOR if len(numbers) > 1 else ""

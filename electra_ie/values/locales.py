@@ -83,7 +83,7 @@ def country_currencies(locale: str | None) -> frozenset[str]:
     from babel.core import get_global
 
     territory = locale_of(locale).territory if locale else None
-    rows = get_global("territory_currencies").get(territory, ())
+    rows = get_global("territory_currencies").get(territory or "", ())
     return frozenset(code for code, _, end, tender in rows if tender and end is None)
 
 
@@ -103,14 +103,17 @@ def currency_names(language: str) -> Mapping[str, frozenset[str]]:
 
 @cache
 def month_names(language: str) -> Mapping[str, int]:
-    """Return the number (1 to 12) of each name of a month in a language, without case and full stop."""
-    return _names(locale_of(language).months)
+    """Return the number (1 to 12) of each name of a month, without case and full stop.
+
+    The names are those of a language, and the English ones that it does not use otherwise.
+    """
+    return {**_names(locale_of("en").months), **_names(locale_of(language).months)}
 
 
 @cache
 def weekday_names(language: str) -> Mapping[str, int]:
-    """Return the number (0, Monday, to 6) of each name of a weekday in a language, without case and full stop."""
-    return _names(locale_of(language).days)
+    """Return the number (0, Monday, to 6) of each name of a weekday, as `month_names` does."""
+    return {**_names(locale_of("en").days), **_names(locale_of(language).days)}
 
 
 def _names(forms: Mapping[str, Mapping[str, Mapping[int, str]]]) -> dict[str, int]:
@@ -118,5 +121,6 @@ def _names(forms: Mapping[str, Mapping[str, Mapping[int, str]]]) -> dict[str, in
     for form in ("format", "stand-alone"):
         for width in ("wide", "abbreviated"):
             for number, name in forms[form][width].items():
-                names.setdefault(name.casefold().rstrip("."), set()).add(number)
+                plain = name.casefold().rstrip(".").replace("\u02bc", "'").replace("\u2019", "'")
+                names.setdefault(plain, set()).add(number)
     return {name: numbers.pop() for name, numbers in names.items() if len(numbers) == 1}

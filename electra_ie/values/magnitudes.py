@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 EVERYWHERE = {
+    "hundred": 10**2,
+    "thousand": 10**3,
+    "million": 10**6,
+    "millions": 10**6,
     "k": 10**3,
     "mio": 10**6,
     "mio.": 10**6,
@@ -35,17 +39,8 @@ EVERYWHERE = {
 """Magnitudes with one meaning in all languages that have them."""
 OF_MONEY = {"m": 10**6, "mm": 10**6, "mn": 10**6, "mn.": 10**6, "mill": 10**6, "mill.": 10**6, "b": 10**9, "tn": 10**12}
 """Letters that are a magnitude beside a currency, and a unit elsewhere."""
-ENGLISH = {
-    "hundred": 10**2,
-    "thousand": 10**3,
-    "million": 10**6,
-    "millions": 10**6,
-    "billion": 10**9,
-    "billions": 10**9,
-    "trillion": 10**12,
-}
 LANGUAGES: dict[str, dict[str, int]] = {
-    "en": ENGLISH,
+    "en": {"billion": 10**9, "billions": 10**9, "trillion": 10**12},
     "de": {
         "tausend": 10**3,
         "million": 10**6,

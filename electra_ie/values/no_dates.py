@@ -31,7 +31,10 @@ FORMS = (
     (
         "range",
         "a range of dates, or several",
-        re.compile(r".*\d\S{0,12} ?(?:-|/|~|to|until|till|bis|und|and|or|\u00e0|au|al|a|\u81f3|\u5230) ?\S{0,12}\d.*", re.I),
+        re.compile(
+            r".*\d\S{0,12} ?(?:-|/|~|to|until|till|bis|und|and|or|\u00e0|au|al|a|\u81f3|\u5230) ?\S{0,12}\d.*",
+            re.I,
+        ),
     ),
 )
 """The rule of a refusal, its reason, and the texts that it refuses."""

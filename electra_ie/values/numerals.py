@@ -57,7 +57,7 @@ def readings(text: str, locale: str | None) -> tuple[list[Decimal], tuple[str, .
     if not found:
         where = f"the locale {locale}" if locale else "any locale"
         raise Refused("separators", f'"{text}" is not how a number is written in {where}')
-    steps = () if text.isdecimal() else ("separators of " + locale,) if locale else ("separators",)
+    steps = () if text.isdecimal() else (f"separators({locale})",) if locale else ("separators",)
     return list(found), steps
 
 

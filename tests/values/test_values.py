@@ -106,8 +106,9 @@ def test_what_cldr_writes_is_read_in_its_locale(locale):
     percent = read_value("percentage", format_percent(Decimal("0.25"), locale=locale), settings)
     assert percent.value == 25, percent
     for day in (date(2021, 5, 3), date(1999, 12, 31), date(2024, 2, 29)):
-        read = read_value("date", format_date(day, "long", locale=locale), settings)
-        assert read.value == (None if locale in WITHOUT_LONG_DATES else day.isoformat()), read
+        for form in ("long", "full"):
+            read = read_value("date", format_date(day, form, locale=locale), settings)
+            assert read.value == (None if locale in WITHOUT_LONG_DATES else day.isoformat()), read
 
 
 def test_every_unit_of_the_tables_is_ucum():
