@@ -12,6 +12,7 @@ from electra_ie.api.outputs import check_outputs, data_files
 from electra_ie.common.errors import raise_error
 from electra_ie.common.files import EXPORT_FILES, descriptors, refuse_overwriting, write
 from electra_ie.common.hub_client import parse_hub_name
+from electra_ie.common.logs import notice
 from electra_ie.data.in_memory import InMemory
 from electra_ie.data.task import Task
 from electra_ie.inference.jobs.counts import Extraction
@@ -20,6 +21,8 @@ from electra_ie.inference.jobs.inputs import Inbox
 from electra_ie.inference.jobs.job import Job, extract_to_file, extract_to_stream
 from electra_ie.inference.jobs.own_files import errors_file, manifest_file, texts_file
 from electra_ie.inference.jobs.writers import format_of
+from electra_ie.records.grouping import RecordMaker
+from electra_ie.records.writing import check_target, write_records
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.export_audit import verify_export
 from electra_ie.runs.layout import is_exported, read_scores, run_path_field
@@ -88,6 +91,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     min_score: float = 0.0,
     overwrite: bool = False,
     processes: int = 1,
+    records: str | os.PathLike[str] | None = None,
 ) -> Extraction:
     """Extract findings from files and write them, with a manifest that says what was read by which model.
 
@@ -108,6 +112,8 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         min_score: Only findings with at least this score.
         overwrite: Start over if the output was begun or written, also by another model or from other inputs.
         processes: The number of processes that extract. Each loads the run.
+        records: A path for the records of the findings, `.jsonl`, `.csv` or `.parquet`. The output must be a file of
+            JSON lines, from which they are made when it is complete.
 
     Returns:
         The counts, and the faults of the inputs that were left out. Each of them is also logged.
@@ -118,12 +124,16 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     """
     from electra_ie.runs.layout import load_task
 
-    files = [Path(file) for file in (output, html) if isinstance(file, (str, os.PathLike))]
+    files = [Path(file) for file in (output, html, records) if isinstance(file, (str, os.PathLike))]
     check_outputs(files)
     target = Path(output) if isinstance(output, (str, os.PathLike)) else None
     written, filters = format_of(target, format), Filters(tuple(labels), min_score)
     folder = run_folder(run)
     task = load_task(folder)
+    maker = None
+    if records is not None:
+        check_target(Path(records), target, written)
+        maker = RecordMaker(task)
     inbox = Inbox(_listed(paths), task, text, id)
     beside = [errors_file(target), texts_file(target), manifest_file(target)] if target else []
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
@@ -135,7 +145,11 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
         with target.open("w", encoding="utf-8", newline="\n") as stream:
             return extract_to_stream(job, stream)
-    return extract_to_file(job, target)
+    extraction = extract_to_file(job, target)
+    if maker and records is not None:
+        count = write_records(maker, target, Path(records))
+        notice(f"{count:,} records -> {os.fspath(records)}")
+    return extraction
 
 
 def suggest(

@@ -157,6 +157,9 @@ def show_scores(scores: SplitScores, split: str) -> None:
         notice(f"no score of {names}: no document of {split} has a label of it. Only false findings are counted.")
     for name, score in metrics.items():
         score_table(score["labels"], title=f"{name}, {split}")
+    if scores.records:
+        of_records = {**scores.records["fields"], "(whole record)": scores.records["whole"]}
+        score_table(of_records, title=f"records, by value, {split}")
 
 
 def show_pretraining(folder: Path) -> None:

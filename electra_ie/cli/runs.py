@@ -95,6 +95,14 @@ def extract(
             help="Start over, also if the output is that of another model, other options or other inputs.",
         ),
     ] = False,
+    records: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write the records of the task, with typed values: .jsonl, .csv or .parquet.",
+            show_default=False,
+        ),
+    ] = None,
     processes: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes that extract, each with the whole model in memory.")
     ] = 1,
@@ -125,6 +133,7 @@ def extract(
         min_score=min_score,
         overwrite=overwrite,
         processes=processes,
+        records=records,
     )
     summary = ", ".join(f"{count:,} {name}" for name, count in counts.items()) + (f" -> {output}" if output else "")
     if not counts.failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,8 @@ BIO, TRACKS = "bio", "tracks"
 """Schemes of fields of spans: one sequence of tags, or one for each label, so that spans of two labels may overlap."""
 RELATIONS = "relations"
 """The kind of `RelationField`."""
+FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+"""Names of fields."""
 IGNORED = -100
 """The id of an unknown label, which the supervised losses ignore (as `ignore_index` of torch's cross entropy)."""
 

@@ -20,6 +20,7 @@ from electra_ie.data.hints_yaml import declared_descriptions, declared_hints
 from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.dataset import local_path
 from electra_ie.data.readers.plain import ENDINGS
+from electra_ie.data.record_plan import RECORD, RecordPlan
 from electra_ie.data.task_yaml import (
     DATA_SETS,
     KEYS,
@@ -53,6 +54,7 @@ class Task:
         hints: Lexicons and patterns of labels; those in files without their terms (see `read_hints`).
         hub: The value of `data` with which the task is read from the hub, or was; "" if it names no data set there.
         relations: The fields of relations between spans, which are predicted after `fields`, by models of their own.
+        record: The records that are made of findings; None without any.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Task:
     hints: tuple[Hint, ...] = ()
     hub: str = ""
     relations: tuple[RelationField, ...] = ()
+    record: RecordPlan | None = None
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Task:
@@ -127,6 +130,7 @@ class Task:
             "fields": {declared.name: declaration(declared) for declared in self.all_fields},
             "descriptions": declared_descriptions(self.descriptions),
             "hints": declared_hints(self.hints),
+            **({RECORD: dict(self.record.declaration)} if self.record else {}),
         }
 
     @property

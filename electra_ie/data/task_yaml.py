@@ -11,6 +11,7 @@ fields:
   payments: {kind: relations, labels: [pays]}     # between spans, see `relations_yaml`
 descriptions: {fraud: A payment obtained by deception.}   # of labels
 hints: {PER: {file: names.txt}}     # lexicons and patterns, see `hints_yaml`
+record: {fields: {name: {from: PER}}}   # records made of findings, see `record_plan`
 hub:                                # how the same task is read with --data hub:ORG/NAME
   options: {name: ORG/NAME}         # of the reader `datasets`
   files: {train: train, dev: validation}
@@ -29,13 +30,14 @@ from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import ROOT
 from electra_ie.common.hub_client import HUB, HubName, parse_data_set
 from electra_ie.common.yaml_source import Source
-from electra_ie.data.fields import BIO, KINDS, RELATIONS, TRACKS, AnyField, Field, RelationField
+from electra_ie.data.fields import BIO, FIELD_NAME, KINDS, RELATIONS, TRACKS, AnyField, Field, RelationField
 from electra_ie.data.hints import Hint
 from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import READERS
+from electra_ie.data.record_plan import RECORD, RecordPlan, parse_record
 from electra_ie.data.relations_yaml import declaration_of, is_relations, parse_relations
 
-KEYS = ("description", "format", "data", "files", "options", "fields", "descriptions", "hints", "hub")
+KEYS = ("description", "format", "data", "files", "options", "fields", "descriptions", "hints", RECORD, "hub")
 DATA_SETS = "datasets"
 """The format whose files are the splits of a data set."""
 HUB_KEYS, HUB_FIELD_KEYS = ("options", "files", "fields"), ("from", "labels")
@@ -47,9 +49,8 @@ SCHEMES = (BIO, TRACKS)
 UNLABELED = "unlabeled"
 SPLITS = ("train", "dev", "test", UNLABELED)
 TASK_FILE = "task.yaml"
-RESERVED_NAMES = ("checkpoint", "generator", "comparison", "tracking")
-"""Folders that runs and encoders have next to those of the fields."""
-FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+RESERVED_NAMES = ("checkpoint", "generator", "comparison", "tracking", "records")
+"""Folders that runs and encoders have next to those of the fields, and the key of the scores of records."""
 WINDOWS_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 """Names that Windows reserves for devices, so that no folder can have them."""
 
@@ -67,6 +68,7 @@ class TaskParts(NamedTuple):
     hints: tuple[Hint, ...]
     hub: str
     relations: tuple[RelationField, ...]
+    record: RecordPlan | None
 
 
 def shipped(folder: str) -> Path:
@@ -132,8 +134,9 @@ def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLi
     hints = parse_hints(mapping.get("hints", {}), fields, source)
     description = mapping.get("description", "")
     name = f"{HUB}{hub.options['name']}" if hub else ""
+    record = parse_record(mapping[RECORD], fields, relations, source) if RECORD in mapping else None
     return TaskParts(
-        description, reader.name, folder, files, dict(options), fields, descriptions, hints, name, relations
+        description, reader.name, folder, files, dict(options), fields, descriptions, hints, name, relations, record
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.hub_client import parse_hub_name
+from electra_ie.common.logs import warn
 from electra_ie.common.progress import Report, progress
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field, documents_by_field
@@ -22,12 +23,16 @@ from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.relation_scoring import score_relations
 from electra_ie.metrics import intervals, score
+from electra_ie.records.grouping import RecordMaker
+from electra_ie.records.scoring import score_records
 from electra_ie.runs import plots
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.layout import announce_data_folder, load_task, read_scores, write_scores
 
 Scores = dict[str, dict[str, Any]]
-"""The result of `metrics.score` for each field, as in scores.json."""
+"""The result of `metrics.score` for each field, and under `RECORDS` that of `score_records`, as in scores.json."""
+RECORDS = "records"
+"""The key of the scores of records, which no field may have as its name."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +66,19 @@ class SplitScores:
     Attributes:
         fields: The scores of each field.
         mean: The mean of the main metrics over the fields where they are defined; None if they are for no field.
+        records: The scores of records, by field and of whole records (see `records.scoring`); None if the task has no
+            records.
     """
 
     fields: Mapping[str, FieldScores]
     mean: float | None
+    records: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, scores: Scores) -> SplitScores:
         """Return the scores of a split from their content in scores.json."""
-        return cls({name: FieldScores.of(of_field) for name, of_field in scores.items()}, mean_score(scores))
+        fields = {name: FieldScores.of(of_field) for name, of_field in scores.items() if name != RECORDS}
+        return cls(fields, mean_score(scores), scores.get(RECORDS))
 
     def __getitem__(self, field: str) -> FieldScores:
         return self.fields[field]
@@ -144,7 +153,8 @@ def mean_score(scores: Scores) -> float | None:
 
     Fields whose main score is not defined are left out; None if it is defined for no field.
     """
-    defined = [of_field[of_field["main"]] for of_field in scores.values() if of_field[of_field["main"]] is not None]
+    of_fields = [of_field for name, of_field in scores.items() if name != RECORDS]
+    defined = [of_field[of_field["main"]] for of_field in of_fields if of_field[of_field["main"]] is not None]
     return sum(defined) / len(defined) if defined else None
 
 
@@ -200,11 +210,25 @@ def score_run(
         remedy = "Label documents of this split, or choose another one with --split."
         raise UserError(f'no document of the split "{split}" has a label.', file=run, remedy=remedy)
     scores = {**with_intervals(scores, extractor.fields, documents, answers), **of_relations}
+    if task.record:
+        scores |= _of_records(task, documents, results)
     if not on_hub:
         write_scores(folder, split, scores)
         plot_scores(folder, split, extractor.fields, documents, answers)
         plot_relations(folder, split, of_relations)
     return scores
+
+
+def _of_records(task: Task, documents: Sequence[Document], results: Sequence[DocumentResult]) -> Scores:
+    """Return the scores of records; without the package that a value needs, none, with a warning."""
+    try:
+        maker = RecordMaker(task)
+    except UserError as error:
+        warn(f"the records are not scored: {error}")
+        return {}
+    gold = [maker.of_gold(document, task) for document in documents]
+    found = [maker.of_findings(result.record()) for result in results]
+    return {RECORDS: score_records([field.name for field in maker.plan.fields], gold, found)}
 
 
 def plot_scores(

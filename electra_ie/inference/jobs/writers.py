@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError, nearest
-from electra_ie.common.escaping import escape_json
+from electra_ie.common.escaping import escape_json, no_formula
 from electra_ie.inference.jobs.own_files import ROW
 
 FORMATS = ("jsonl", "csv", "parquet")
-FORMULA = tuple("=+-@\t\r\n＝＋－＠'")
-"""The beginnings of cells that a spreadsheet may execute; and the apostrophe, so that one can be removed again."""
 ROWS = 10_000
 """The documents of a row group of Parquet."""
 HEADER = ",".join(ROW) + "\n"
@@ -46,13 +44,8 @@ def csv_lines(record: Mapping[str, Any]) -> str:
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     for finding in record["findings"] or [{}]:
         cells = {**record, **finding}
-        writer.writerow([_safe(cells.get(name, "")) for name in ROW])
+        writer.writerow([no_formula(cells.get(name, "")) for name in ROW])
     return text.getvalue()
-
-
-def _safe(cell: Any) -> Any:
-    """Return a cell that no spreadsheet executes: an apostrophe is put before a text that could be a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 def write_csv(lines: Path, target: Path) -> None:

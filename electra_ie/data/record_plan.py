@@ -1,0 +1,189 @@
+"""The key `record` of a task.yaml: which records are made of findings. Parsing and checking.
+
+record:
+  anchor: AMOUNT                    # a record for each span of this label; by default one for each text
+  relation: transfers               # spans join a record by this field of relations; by default the nearest anchor
+  locale: en_GB                     # settings of all values, see `values.ValueSettings`
+  fields:
+    payer: {from: PAYER}
+    amount: {from: AMOUNT, type: money, currency: GBP}
+    country: {from: entities.COUNTRY, type: code, codes: countries.csv}
+    risks: {from: flags}            # the labels of a field of classes or flags
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from electra_ie.common.errors import UserError, nearest
+from electra_ie.common.yaml_source import Keys, Source
+from electra_ie.data.fields import FIELD_NAME, Field, RelationField
+from electra_ie.values import VALUE_TYPES, CodeList, ValueSettings
+
+RECORD = "record"
+SETTINGS = ("locale", "date_order", "currency", "reference_date")
+"""Settings of values, of a field or of all fields of the record."""
+KEYS = ("anchor", "relation", "fields", *SETTINGS)
+FIELD_KEYS = ("from", "type", "codes", "scheme", *SETTINGS)
+TEXT = "text"
+"""The type of values by default."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where findings come from: a field, and for a field of spans a label."""
+
+    field: str
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordField:
+    """A field of a record.
+
+    Attributes:
+        name: The name.
+        place: The findings that fill it.
+        type: The type of its values, one of `VALUE_TYPES`.
+        given: The settings of its values as declared.
+    """
+
+    name: str
+    place: Place
+    type: str
+    given: Mapping[str, Any]
+
+    def settings(self, folder: Path) -> ValueSettings:
+        """Return the settings of the values. folder: that of the data, to which a list of codes is relative.
+
+        Raises:
+            UserError: a setting is unknown, or a list of codes cannot be read.
+        """
+        given = dict(self.given)
+        if "codes" in given:
+            given["codes"] = CodeList.read(folder / given["codes"])
+        if "reference_date" in given:
+            given["reference_date"] = date.fromisoformat(str(given["reference_date"]))
+        return ValueSettings(**given)
+
+
+@dataclass(frozen=True)
+class RecordPlan:
+    """Which records are made of findings.
+
+    Attributes:
+        fields: The fields of a record.
+        anchor: Spans of which each has a record of its own; None for one record a text.
+        relation: The field of relations by which spans join the record of an anchor; "" for the nearest anchor.
+        declaration: The content of the key, for a run to save.
+    """
+
+    fields: tuple[RecordField, ...]
+    anchor: Place | None
+    relation: str
+    declaration: Mapping[str, Any]
+
+
+def parse_record(value: Any, fields: Sequence[Field], relations: Sequence[RelationField], source: Source) -> RecordPlan:
+    """Return the plan of the records of a task.
+
+    Args:
+        value: The value of the key `record`.
+        fields: The fields of the task.
+        relations: Its fields of relations.
+        source: The file and its lines.
+
+    Raises:
+        UserError: A key or value is invalid, or names something that the task does not have.
+    """
+    keys = (RECORD,)
+    source.check_keys(keys, value, KEYS)
+    declared = value.get("fields")
+    source.check_mapping((*keys, "fields"), declared)
+    if not declared:
+        raise source.error((*keys, "fields"), "the record has no fields.", "Add at least one: {from: LABEL}.")
+    common = {name: value[name] for name in SETTINGS if name in value}
+    anchor = None
+    if "anchor" in value:
+        anchor = _place((*keys, "anchor"), value["anchor"], fields, source)
+        if anchor.label is None:
+            remedy = "Give the label of spans."
+            raise source.error((*keys, "anchor"), f'"{value["anchor"]}" labels whole texts.', remedy)
+    relation = value.get("relation", "")
+    if "relation" in value:
+        names = [field.name for field in relations]
+        if relation not in names:
+            message = f'the task has no field of relations "{relation}".'
+            raise source.error((*keys, "relation"), message, nearest(str(relation), names))
+        if anchor is None:
+            remedy = "Add anchor: LABEL, the spans of which each has a record."
+            raise source.error((*keys, "relation"), "relation needs an anchor.", remedy)
+    of_record = tuple(_field(name, declared[name], fields, common, source) for name in declared)
+    return RecordPlan(of_record, anchor, relation, dict(value))
+
+
+def _field(
+    name: str, declaration: Any, fields: Sequence[Field], common: Mapping[str, Any], source: Source
+) -> RecordField:
+    keys = (RECORD, "fields", name)
+    if not FIELD_NAME.fullmatch(name):
+        remedy = "Use letters, digits and _, not starting with a digit, at most 64."
+        raise source.error(keys, f'"{name[:80]}" cannot be the name of a field.', remedy)
+    source.check_keys(keys, declaration, FIELD_KEYS)
+    if "from" not in declaration:
+        remedy = "Add from: a label of spans, or a field of classes or flags."
+        raise source.error(keys, f"the field {name} of the record has no from.", remedy)
+    place = _place((*keys, "from"), declaration["from"], fields, source)
+    type = declaration.get("type", TEXT)
+    if type not in VALUE_TYPES:
+        message = f'there is no type of values "{type}".'
+        raise source.error((*keys, "type"), message, nearest(str(type), VALUE_TYPES))
+    if place.label is None and type != TEXT:
+        message = f"the field {name} is filled by labels of whole texts, which are no {type}."
+        raise source.error((*keys, "type"), message, "Leave type out.")
+    own = {key: declaration[key] for key in ("codes", "scheme", *SETTINGS) if key in declaration}
+    if (type == "code") != ("codes" in own):
+        message = f"the field {name} has the type {type}, and {'no ' if type == 'code' else ''}codes."
+        raise source.error(keys, message, "A field of type code has codes: the file of its list; no other has.")
+    if "codes" in own:
+        source.check_path((*keys, "codes"), str(own["codes"]))
+    result = RecordField(name, place, type, {**(common if place.label is not None else {}), **own})
+    _check_settings(result, source)
+    return result
+
+
+def _check_settings(field: RecordField, source: Source) -> None:
+    """Raise UserError by file and line for settings that are unknown. The list of codes is read when it is needed."""
+    if find_spec("babel") is None:  # without the extra, a run is trained, and asks for it when records are made
+        return
+    given = {name: value for name, value in field.given.items() if name != "codes"}
+    line = source.line((RECORD, "fields", field.name))
+    try:
+        RecordField(field.name, field.place, field.type, given).settings(Path())
+    except UserError as error:
+        raise UserError(error.message, file=source.file, line=line, remedy=error.remedy) from error
+    except ValueError as error:
+        message = f"reference_date is {given.get('reference_date')}."
+        raise UserError(message, file=source.file, line=line, remedy="Write a day as YYYY-MM-DD.") from error
+
+
+def _place(keys: Keys, value: Any, fields: Sequence[Field], source: Source) -> Place:
+    """Return the place that a text names: a field of classes or flags, `LABEL`, or `field.LABEL`."""
+    texts = {field.name: Place(field.name) for field in fields if field.kind != "spans"}
+    spans = [Place(field.name, label) for field in fields if field.kind == "spans" for label in field.labels]
+    if value in texts:
+        return texts[value]
+    named = [place for place in spans if value in (place.label, f"{place.field}.{place.label}")]
+    if not named:
+        labels = [place.label for place in spans if place.label]
+        message = f'no field has the label "{value}", and no field of classes or flags has this name.'
+        raise source.error(keys, message, nearest(str(value), [*texts, *labels]))
+    if len(named) > 1:
+        remedy = f"Write {named[0].field}.{value}, for example."
+        raise source.error(keys, f'several fields have the label "{value}".', remedy)
+    return named[0]

@@ -1,0 +1,191 @@
+"""Grouping of findings into records, and the values of their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from electra_ie.common.errors import UserError
+from electra_ie.data.document import Document, Span
+from electra_ie.data.record_plan import Place, RecordField, RecordPlan
+from electra_ie.data.task import Task
+from electra_ie.values import Value, ValueSettings, check_type, read_value
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A finding, or a gold label, that may fill a field of a record.
+
+    Attributes:
+        place: Its field, and its label if it is a span.
+        start, end: Its characters in the text.
+        text: The passage; of a label of the whole text, the label.
+        score: The probability; None for gold.
+    """
+
+    place: Place
+    start: int
+    end: int
+    text: str
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Link:
+    """A relation between two mentions of spans. field: that of relations."""
+
+    field: str
+    head: Mention
+    tail: Mention
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A value of a field of a record, with the mention that says it."""
+
+    value: Value
+    mention: Mention
+
+
+@dataclass
+class Record:
+    """A record of a text.
+
+    Attributes:
+        anchor: The mention that it belongs to; None for the record of a whole text.
+        entries: By the name of each field, its values in the order of the text; none if nothing fills it.
+    """
+
+    anchor: Mention | None
+    entries: dict[str, list[Entry]] = field(default_factory=dict)
+
+    @property
+    def conflicts(self) -> list[str]:
+        """The fields with several different values. All of them are kept."""
+        return [name for name, entries in self.entries.items() if len({content(entry) for entry in entries}) > 1]
+
+
+def content(entry: Entry) -> tuple[Any, ...]:
+    """Return what makes two values equal: the value with its unit and currency; the text of one that has no value."""
+    value = entry.value
+    said = value.value if value.is_certain else " ".join(entry.mention.text.split())
+    return value.is_certain, said, value.unit, value.currency
+
+
+class RecordMaker:
+    """Makes the records of texts by the plan of a task."""
+
+    def __init__(self, task: Task) -> None:
+        """Read the settings and lists of codes of the plan.
+
+        Raises:
+            UserError: the task has no records, a list of codes cannot be read, or a package is not installed.
+        """
+        plan = plan_of(task)
+        self.plan = plan
+        self.settings: dict[str, ValueSettings] = {each.name: each.settings(task.folder) for each in plan.fields}
+        for each in plan.fields:
+            check_type(each.type, self.settings[each.name])
+
+    def of_findings(self, record: Mapping[str, Any]) -> list[Record]:
+        """Return the records of a text from a line of `electra-ie extract`."""
+        mentions = {_key(finding): _mention(finding) for finding in record["findings"]}
+        links = []
+        for relation in record.get("relations", ()):
+            ends = [mentions.get(_key(relation[end])) or _mention(relation[end]) for end in ("head", "tail")]
+            links.append(Link(relation["field"], *ends))
+        return self._records(list(mentions.values()), links)
+
+    def of_gold(self, document: Document, task: Task) -> list[Record]:
+        """Return the records of a text from its gold. Fields without gold stay empty."""
+        mentions: list[Mention] = []
+        for of_task in task.fields:
+            gold = document.gold.get(of_task.name, ())
+            if of_task.kind == "spans":
+                mentions += [_of_span(of_task.name, span, document.text) for span in gold]
+            else:
+                labels = (gold,) if isinstance(gold, str) else gold
+                mentions += [Mention(Place(of_task.name), 0, len(document.text), label) for label in labels]
+        by_span = {(each.start, each.end, each.place.label): each for each in mentions}
+        links = [
+            Link(field.name, *(by_span[end.start, end.end, end.label] for end in (relation.head, relation.tail)))
+            for field in task.relations
+            for relation in document.gold.get(field.name, ())
+        ]
+        return self._records(mentions, links)
+
+    def _records(self, mentions: Sequence[Mention], links: Sequence[Link]) -> list[Record]:
+        if self.plan.anchor is None:
+            groups = [(None, list(mentions))]
+        else:
+            groups = self._around_anchors(mentions, links, self.plan.anchor)
+        return [
+            Record(anchor, {each.name: self._entries(each, group) for each in self.plan.fields})
+            for anchor, group in groups
+        ]
+
+    def _around_anchors(
+        self, mentions: Sequence[Mention], links: Sequence[Link], place: Place
+    ) -> list[tuple[Mention | None, list[Mention]]]:
+        """Return each anchor with the mentions of its record; labels of the whole text belong to all records.
+
+        Without a relation, a span belongs to the nearest anchor, to the first of two equally near ones. With one, it
+        belongs to every anchor that it is related to; a span without a relation belongs to none.
+        """
+        anchors = [mention for mention in mentions if mention.place == place]
+        groups: dict[Mention, list[Mention]] = {anchor: [anchor] for anchor in anchors}
+        related: dict[Mention, list[Mention]] = {}
+        for link in links:
+            if link.field == self.plan.relation:
+                related.setdefault(link.head, []).append(link.tail)
+                related.setdefault(link.tail, []).append(link.head)
+        for mention in mentions:
+            if mention.place == place:
+                continue
+            if mention.place.label is None:
+                owners = anchors
+            elif self.plan.relation:
+                owners = [other for other in related.get(mention, ()) if other in groups]
+            else:
+                owners = sorted(anchors, key=lambda anchor: _distance(anchor, mention))[:1]
+            for owner in owners:
+                groups[owner].append(mention)
+        return [(anchor, sorted(group, key=lambda each: (each.start, each.end))) for anchor, group in groups.items()]
+
+    def _entries(self, field: RecordField, mentions: Sequence[Mention]) -> list[Entry]:
+        settings = self.settings[field.name]
+        return [
+            Entry(read_value(field.type, mention.text, settings), mention)
+            for mention in mentions
+            if mention.place == field.place
+        ]
+
+
+def plan_of(task: Task) -> RecordPlan:
+    """Return the plan of a task. Raises UserError if it has none."""
+    if task.record is None:
+        remedy = "Add the key record to task.yaml: record: {fields: {NAME: {from: LABEL}}}."
+        raise UserError(f"the task {task.name} has no records.", file=task.file, remedy=remedy)
+    return task.record
+
+
+def _distance(anchor: Mention, mention: Mention) -> int:
+    """Return the number of characters between two mentions; 0 if they overlap."""
+    return max(anchor.start - mention.end, mention.start - anchor.end, 0)
+
+
+def _key(finding: Mapping[str, Any]) -> tuple[Any, ...]:
+    return finding["field"], finding["label"], finding["start"], finding["end"]
+
+
+def _mention(finding: Mapping[str, Any]) -> Mention:
+    """Return a finding of a record of `extract` as a mention."""
+    is_span = "window" not in finding
+    place = Place(finding["field"], finding["label"] if is_span else None)
+    text = finding["text"] if is_span else finding["label"]
+    return Mention(place, finding["start"], finding["end"], text, finding["score"])
+
+
+def _of_span(field: str, span: Span, text: str) -> Mention:
+    return Mention(Place(field, span.label), span.start, span.end, text[span.start : span.end])

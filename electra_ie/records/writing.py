@@ -1,0 +1,153 @@
+"""Files of records, made of the findings of an extraction: JSON lines, CSV and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from electra_ie.common.errors import UserError, nearest
+from electra_ie.common.escaping import escape_json, no_formula
+from electra_ie.common.files import atomic_path
+from electra_ie.records.grouping import Entry, Record, RecordMaker
+
+FORMATS = ("jsonl", "csv", "parquet")
+OF_TEXT = ("id", "file", "model", "version")
+"""The keys of a text that each of its records has."""
+CELLS = ("", "_status", "_text", "_start", "_end", "_score")
+"""The columns of a field in a table, behind its name: the value, with unit or currency, and where it was found."""
+BETWEEN = " | "
+"""What is between several values of a field in a cell."""
+CONFLICT = "conflict"
+"""The status of a field with several different values."""
+
+
+def as_dict(record: Record) -> dict[str, Any]:
+    """Return a record as JSON has it: by field a list of values, each with the passage that says it."""
+    anchor = record.anchor
+    return {
+        "anchor": None if anchor is None else {"start": anchor.start, "end": anchor.end, "text": anchor.text},
+        "fields": {name: [_entry(entry) for entry in entries] for name, entries in record.entries.items()},
+        "conflicts": record.conflicts,
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    mention = entry.mention
+    label = mention.place.label or mention.text
+    place = {"label": label, "start": mention.start, "end": mention.end, "text": mention.text, "score": mention.score}
+    return {**entry.value.as_dict(), **place}
+
+
+def row(record: Record) -> dict[str, str]:
+    """Return a record as a row of a table; several values of a field are in one cell."""
+    cells = {}
+    for name, entries in record.entries.items():
+        status = CONFLICT if name in record.conflicts else BETWEEN.join(dict.fromkeys(e.value.status for e in entries))
+        columns = [
+            [shown(entry) for entry in entries],
+            [status] if entries else [],
+            [entry.mention.text for entry in entries],
+            [str(entry.mention.start) for entry in entries],
+            [str(entry.mention.end) for entry in entries],
+            ["" if entry.mention.score is None else str(entry.mention.score) for entry in entries],
+        ]
+        cells.update({f"{name}{cell}": BETWEEN.join(values) for cell, values in zip(CELLS, columns, strict=True)})
+    return cells
+
+
+def shown(entry: Entry) -> str:
+    """Return a value as people read it, with its unit or currency; nothing for one that is ambiguous or refused."""
+    value = entry.value.as_dict()
+    parts = [value["value"], value["currency"] or value["unit"]]
+    return " ".join(str(part) for part in parts if part is not None)
+
+
+def check_target(target: Path, findings: Path | None, written: str) -> None:
+    """Check a file of records before anything is extracted.
+
+    Args:
+        target: The file.
+        findings: The file of the findings; None if they go to a stream.
+        written: Their format.
+
+    Raises:
+        UserError: its ending is no format of records, or the findings are not kept as JSON lines.
+    """
+    if _ending(target) not in FORMATS:
+        remedy = f"{nearest(_ending(target), FORMATS)} The ending of the file chooses the format."
+        raise UserError(f'there is no format "{_ending(target)}" of records.', file=target, remedy=remedy)
+    if findings is None or written != "jsonl":
+        remedy = "Give a file for the findings, too: --output findings.jsonl."
+        raise UserError("records are made of findings in JSON lines.", file=target, remedy=remedy)
+
+
+def _ending(target: Path) -> str:
+    return target.suffix.lower().removeprefix(".")
+
+
+def write_records(maker: RecordMaker, findings: Path, target: Path) -> int:
+    """Write the records of the texts of a file of findings, and return their number.
+
+    Args:
+        maker: Makes the records.
+        findings: JSON lines as `electra-ie extract` writes them.
+        target: The file (see `check_target`). Its ending chooses the format.
+
+    Raises:
+        UserError: the file cannot be written. An earlier file is as it was.
+    """
+    ending = _ending(target)
+    fields = [field.name for field in maker.plan.fields]
+    with findings.open(encoding="utf-8") as lines, atomic_path(target) as part:
+        texts = map(json.loads, lines)
+        if ending == "jsonl":
+            return _write_lines(maker, texts, part)
+        rows = _rows(maker, texts)
+        return _write_csv(rows, part, fields) if ending == "csv" else _write_parquet(rows, part, fields)
+
+
+def _rows(maker: RecordMaker, texts: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for text in texts:
+        for number, record in enumerate(maker.of_findings(text), start=1):
+            yield {**{key: text[key] for key in OF_TEXT}, "record": number, **row(record)}
+
+
+def _write_lines(maker: RecordMaker, texts: Iterable[Mapping[str, Any]], target: Path) -> int:
+    count = 0
+    with target.open("w", encoding="utf-8") as file:
+        for text in texts:
+            records = [as_dict(record) for record in maker.of_findings(text)]
+            line = {**{key: text[key] for key in OF_TEXT}, "records": records}
+            file.write(escape_json(json.dumps(line, ensure_ascii=False)) + "\n")
+            count += len(records)
+    return count
+
+
+def columns(fields: Sequence[str]) -> list[str]:
+    """Return the columns of a table of records."""
+    return [*OF_TEXT, "record", *(f"{name}{cell}" for name in fields for cell in CELLS)]
+
+
+def _write_csv(rows: Iterator[dict[str, Any]], target: Path, fields: Sequence[str]) -> int:
+    count = 0
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns(fields), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        writer.writeheader()
+        for cells in rows:
+            writer.writerow({name: no_formula(cell) for name, cell in cells.items()})
+            count += 1
+    return count
+
+
+def _write_parquet(rows: Iterator[dict[str, Any]], target: Path, fields: Sequence[str]) -> int:
+    import pyarrow
+    from pyarrow import parquet
+
+    names = columns(fields)
+    types = {name: pyarrow.int64() if name == "record" else pyarrow.string() for name in names}
+    listed = list(rows)
+    parquet.write_table(pyarrow.Table.from_pylist(listed, pyarrow.schema(types)), target)
+    return len(listed)

@@ -1,0 +1,359 @@
+"""Records made of findings: their declaration, grouping, values, files and scores."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import pytest
+import yaml
+from command_line import command
+from hypothesis import given
+from hypothesis import strategies as st
+
+import electra_ie
+from electra_ie.common.errors import UserError
+from electra_ie.data.document import Document, Relation, Span
+from electra_ie.data.task import Task
+from electra_ie.records.grouping import RecordMaker
+from electra_ie.records.scoring import score_records
+from electra_ie.records.writing import as_dict, columns, row, shown, write_records
+
+HEAD = """\
+format: jsonl
+files: {train: train.jsonl}
+fields:
+  risk: {kind: flags, labels: [fraud, error]}
+  entities: {kind: spans, labels: [PAYER, AMOUNT, DAY]}
+  ties: {kind: relations, labels: [pays]}
+record:
+"""
+PLAIN = """\
+  locale: en_GB
+  date_order: DMY
+  fields:
+    payer: {from: PAYER}
+    amount: {from: AMOUNT, type: money}
+    day: {from: entities.DAY, type: date}
+    risks: {from: risk}
+"""
+TEXT = "Ann paid £10 on 03/04/2021. Bo paid £1.2 million."
+SPANS = {
+    "Ann": Span(0, 3, "PAYER"), "£10": Span(9, 12, "AMOUNT"), "day": Span(16, 26, "DAY"), "Bo": Span(28, 30, "PAYER"),
+    "£1.2m": Span(36, 48, "AMOUNT"),
+}  # fmt: skip
+LINKS = (Relation(SPANS["Ann"], SPANS["£1.2m"], "pays"), Relation(SPANS["Bo"], SPANS["£10"], "pays"))
+
+
+def task(folder, record=PLAIN, head=HEAD):
+    (folder / "task.yaml").write_text(head + record, encoding="utf-8")
+    return Task.load(folder / "task.yaml")
+
+
+def finding(span, score=0.9):
+    text = TEXT[span.start : span.end]
+    return {
+        "field": "entities",
+        "label": span.label,
+        "start": span.start,
+        "end": span.end,
+        "text": text,
+        "score": score,
+    }
+
+
+def line(*names, flags=("fraud",), links=()):
+    """A line of `extract` with these spans, flags and relations."""
+    about = [
+        {"field": "risk", "label": flag, "start": 0, "end": len(TEXT), "window": 1, "score": 0.8} for flag in flags
+    ]
+    ties = [
+        {"field": "ties", "label": "pays", "head": finding(each.head), "tail": finding(each.tail), "score": 0.5}
+        for each in links
+    ]
+    return {
+        "id": "a",
+        "file": "a.txt",
+        "characters": len(TEXT),
+        "windows": 1,
+        "model": "m",
+        "version": "0",
+        "findings": [finding(SPANS[name]) for name in names] + about,
+        "relations": ties,
+    }
+
+
+def values(record):
+    return {name: [shown(entry) for entry in entries] for name, entries in record.entries.items()}
+
+
+def test_a_text_has_one_record_and_conflicts_are_kept(tmp_path):
+    (record,) = RecordMaker(task(tmp_path)).of_findings(line(*SPANS))
+    assert values(record) == {
+        "payer": ["Ann", "Bo"],
+        "amount": ["10 GBP", "1200000 GBP"],
+        "day": ["2021-04-03"],
+        "risks": ["fraud"],
+    }
+    assert record.conflicts == ["payer", "amount"]
+    amount = as_dict(record)["fields"]["amount"][1]
+    assert (amount["value"], amount["currency"], amount["text"], amount["start"]) == (
+        "1200000",
+        "GBP",
+        "£1.2 million",
+        36,
+    )
+
+
+def test_a_date_without_an_order_is_ambiguous_and_has_no_value(tmp_path):
+    (record,) = RecordMaker(task(tmp_path, PLAIN.replace("  date_order: DMY\n", ""))).of_findings(line("day"))
+    (entry,) = record.entries["day"]
+    assert (entry.value.status, entry.value.value) == ("ambiguous", None)
+    assert as_dict(record)["fields"]["day"][0]["candidates"]
+    assert row(record)["day"] == ""
+    assert (row(record)["day_status"], row(record)["day_text"]) == ("ambiguous", "03/04/2021")
+
+
+def test_settings_of_a_field_come_before_those_of_the_record(tmp_path):
+    plan = PLAIN.replace("type: date", "type: date, date_order: MDY")
+    (record,) = RecordMaker(task(tmp_path, plan)).of_findings(line("day"))
+    assert values(record)["day"] == ["2021-03-04"]
+
+
+def test_spans_join_the_record_of_the_nearest_anchor(tmp_path):
+    records = RecordMaker(task(tmp_path, "  anchor: AMOUNT\n" + PLAIN)).of_findings(line(*SPANS))
+    assert [values(record) for record in records] == [
+        {"payer": ["Ann"], "amount": ["10 GBP"], "day": ["2021-04-03"], "risks": ["fraud"]},
+        {"payer": ["Bo"], "amount": ["1200000 GBP"], "day": [], "risks": ["fraud"]},
+    ]
+    assert not any(record.conflicts for record in records)
+
+
+def test_spans_join_a_record_by_their_relation_only(tmp_path):
+    maker = RecordMaker(task(tmp_path, "  anchor: AMOUNT\n  relation: ties\n" + PLAIN))
+    records = maker.of_findings(line(*SPANS, links=LINKS))
+    assert [values(record) for record in records] == [
+        {"payer": ["Bo"], "amount": ["10 GBP"], "day": [], "risks": ["fraud"]},
+        {"payer": ["Ann"], "amount": ["1200000 GBP"], "day": [], "risks": ["fraud"]},
+    ]
+
+
+def test_gold_makes_the_same_records_as_findings(tmp_path):
+    for plan in (PLAIN, "  anchor: AMOUNT\n" + PLAIN, "  anchor: AMOUNT\n  relation: ties\n" + PLAIN):
+        loaded = task(tmp_path, plan)
+        maker = RecordMaker(loaded)
+        document = Document("a", TEXT, {"entities": tuple(SPANS.values()), "risk": ("fraud",), "ties": LINKS})
+        gold = maker.of_gold(document, loaded)
+        found = maker.of_findings(line(*SPANS, links=LINKS))
+        assert [values(record) for record in gold] == [values(record) for record in found]
+        names = [field.name for field in maker.plan.fields]
+        scores = score_records(names, [gold], [found])
+        assert scores["whole"]["f1"] == 1
+        assert all(scores["fields"][name]["f1"] in (1, None) for name in names)
+
+
+def test_a_value_is_right_with_its_unit_and_wherever_it_stands(tmp_path):
+    loaded = task(tmp_path)
+    maker = RecordMaker(loaded)
+    gold = maker.of_gold(Document("a", TEXT, {"entities": (SPANS["Ann"], SPANS["£10"]), "risk": ()}), loaded)
+    found = maker.of_findings(
+        {**line(flags=()), "findings": [finding(SPANS["Ann"]), {**finding(SPANS["£1.2m"]), "text": "GBP 10"}]}
+    )
+    scores = score_records(["payer", "amount", "day", "risks"], [gold], [found])
+    assert scores["fields"]["amount"]["f1"] == scores["whole"]["f1"] == 1
+    wrong = maker.of_findings(
+        {**line(flags=()), "findings": [finding(SPANS["Ann"]), {**finding(SPANS["£10"]), "text": "EUR 10"}]}
+    )
+    scores = score_records(["payer", "amount", "day", "risks"], [gold], [wrong])
+    assert (scores["fields"]["payer"]["f1"], scores["fields"]["amount"]["f1"], scores["whole"]["f1"]) == (1, 0, 0)
+
+
+def test_records_are_written_in_each_format(tmp_path):
+    import pyarrow.parquet
+
+    findings = tmp_path / "findings.jsonl"
+    findings.write_text("".join(json.dumps(each) + "\n" for each in (line(*SPANS), line(flags=()))), encoding="utf-8")
+    maker = RecordMaker(task(tmp_path))
+    names = [field.name for field in maker.plan.fields]
+    assert [write_records(maker, findings, tmp_path / f"r.{ending}") for ending in ("jsonl", "csv", "parquet")] == [
+        2,
+        2,
+        2,
+    ]
+    first, second = map(json.loads, (tmp_path / "r.jsonl").read_text("utf-8").splitlines())
+    assert first["records"][0]["conflicts"] == ["payer", "amount"]
+    assert second["records"][0]["fields"] == {name: [] for name in names}
+    with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == columns(names)
+    assert (rows[0]["amount"], rows[0]["amount_status"], rows[0]["day"]) == (
+        "10 GBP | 1200000 GBP",
+        "conflict",
+        "2021-04-03",
+    )
+    table = pyarrow.parquet.read_table(tmp_path / "r.parquet").to_pylist()
+    assert table[0]["amount"] == "10 GBP | 1200000 GBP"
+    assert table[0]["record"] == 1
+
+
+def test_no_cell_is_a_formula(tmp_path):
+    loaded = task(tmp_path)
+    dangerous = {**line(flags=()), "findings": [{**finding(SPANS["Ann"]), "text": "=HYPERLINK()"}]}
+    (tmp_path / "findings.jsonl").write_text(json.dumps(dangerous) + "\n", encoding="utf-8")
+    write_records(RecordMaker(loaded), tmp_path / "findings.jsonl", tmp_path / "r.csv")
+    assert "'=HYPERLINK()" in (tmp_path / "r.csv").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("record", "line_number", "message"),
+    [
+        ("  fields: {}\n", 8, "the record has no fields."),
+        ("  fields:\n    payer: {}\n", 9, "the field payer of the record has no from."),
+        (
+            "  fields:\n    payer: {from: PAYR}\n",
+            9,
+            'no field has the label "PAYR", and no field of classes or flags has this name. Did you mean "PAYER"?',
+        ),
+        (
+            "  fields:\n    payer: {from: PAYER, type: mony}\n",
+            9,
+            'there is no type of values "mony". Did you mean "money"?',
+        ),
+        (
+            "  fields:\n    risks: {from: risk, type: money}\n",
+            9,
+            "the field risks is filled by labels of whole texts, which are no money.",
+        ),
+        ("  fields:\n    payer: {from: PAYER, type: code}\n", 9, "the field payer has the type code, and no codes."),
+        ("  fields:\n    payer: {from: PAYER, codes: a.csv}\n", 9, "the field payer has the type text, and codes."),
+        (
+            "  fields:\n    payer: {from: PAYER, type: code, codes: ../a.csv}\n",
+            9,
+            'the path "../a.csv" may leave the folder of the data.',
+        ),
+        ("  fields:\n    a-b: {from: PAYER}\n", 9, '"a-b" cannot be the name of a field.'),
+        ("  fields:\n    day: {from: DAY, type: date, date_order: XYZ}\n", 9, 'there is no date order "XYZ".'),
+        (
+            "  fields:\n    day: {from: DAY, type: date, reference_date: soon}\n",
+            9,
+            "reference_date is soon. Write a day as YYYY-MM-DD.",
+        ),
+        ("  locale: xx_XX\n  fields:\n    day: {from: DAY, type: date}\n", 10, 'there is no locale "xx_XX".'),
+        (
+            "  anchor: risk\n  fields:\n    payer: {from: PAYER}\n",
+            8,
+            '"risk" labels whole texts. Give the label of spans.',
+        ),
+        ("  relation: ties\n  fields:\n    payer: {from: PAYER}\n", 8, "relation needs an anchor."),
+        (
+            "  anchor: PAYER\n  relation: tie\n  fields:\n    payer: {from: PAYER}\n",
+            9,
+            'the task has no field of relations "tie". Did you mean "ties"?',
+        ),
+        ("  ancor: PAYER\n  fields:\n    payer: {from: PAYER}\n", 8, 'unknown key "ancor" in record.'),
+    ],
+)
+def test_errors_in_the_declaration_name_the_line(tmp_path, record, line_number, message):
+    with pytest.raises(UserError) as error:
+        task(tmp_path, record)
+    assert str(error.value).startswith(f"{tmp_path / 'task.yaml'}:{line_number}: {message}")
+
+
+def test_a_label_of_two_fields_needs_the_name_of_one(tmp_path):
+    head = HEAD.replace("  ties", "  others: {kind: spans, labels: [PAYER]}\n  ties")
+    with pytest.raises(UserError, match='several fields have the label "PAYER". Write entities.PAYER, for example'):
+        task(tmp_path, "  fields:\n    payer: {from: PAYER}\n", head)
+    (field,) = task(tmp_path, "  fields:\n    payer: {from: others.PAYER}\n", head).record.fields
+    assert (field.place.field, field.place.label) == ("others", "PAYER")
+
+
+def test_a_list_of_codes_with_a_code_twice_is_an_error_by_line(tmp_path):
+    (tmp_path / "codes.csv").write_text("code,name\nA,Ann\nA,Bo\n", encoding="utf-8")
+    loaded = task(tmp_path, "  fields:\n    payer: {from: PAYER, type: code, codes: codes.csv}\n")
+    with pytest.raises(UserError, match=r"codes\.csv:3: "):
+        RecordMaker(loaded)
+    (tmp_path / "codes.csv").write_text("code,name\nA,Ann\nB,Bo\n", encoding="utf-8")
+    (record,) = RecordMaker(loaded).of_findings(line("Bo"))
+    assert values(record) == {"payer": ["B"]}
+
+
+def test_the_plan_is_saved_with_the_task(tmp_path):
+    loaded = task(tmp_path)
+    again = Task.from_dict(yaml.safe_load(yaml.safe_dump(loaded.as_dict(), sort_keys=False)), tmp_path / "run.yaml")
+    assert again.record == loaded.record
+    assert loaded.shareable()["record"]["fields"]["payer"] == {"from": "PAYER"}
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda start, size, label: Span(start, start + size, label),
+            st.integers(0, 40),
+            st.integers(1, 9),
+            st.sampled_from(["PAYER", "AMOUNT", "DAY"]),
+        ),
+        max_size=8,
+        unique=True,
+    )
+)
+def test_no_mention_is_lost_or_in_two_records(tmp_path_factory, spans):
+    loaded = task(tmp_path_factory.getbasetemp(), "  anchor: AMOUNT\n" + PLAIN)
+    records = RecordMaker(loaded).of_findings({**line(flags=()), "findings": [finding(span) for span in spans]})
+    anchors = [span for span in spans if span.label == "AMOUNT"]
+    assert len(records) == len(anchors)
+    shown_spans = [
+        (entry.mention.start, entry.mention.end, entry.mention.place.label)
+        for record in records for entries in record.entries.values() for entry in entries
+    ]  # fmt: skip
+    expected = [(span.start, span.end, span.label) for span in spans] if anchors else []
+    assert sorted(shown_spans) == sorted(expected)
+
+
+@pytest.fixture(scope="module")
+def run_with_records(run, tmp_path_factory):
+    copy = shutil.copytree(run, tmp_path_factory.mktemp("records") / "run")
+    content = yaml.safe_load((copy / "task.yaml").read_text("utf-8"))
+    content["record"] = {
+        "fields": {"who": {"from": "person"}, "sum": {"from": "amount", "type": "decimal"}, "topic": {"from": "topic"}}
+    }
+    (copy / "task.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return copy
+
+
+def test_extract_writes_records_beside_the_findings(run_with_records, tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.txt").write_text("Arden paid 3.456,78.", encoding="utf-8")
+    arguments = ("extract", run_with_records, tmp_path / "a.txt", "--output", tmp_path / "out.jsonl", "--records")
+    assert command(monkeypatch, *arguments, tmp_path / "records.csv") == 0
+    (tmp_path / "records.csv").read_text("utf-8").index('"id","file","model","version","record","who"')
+    assert "1 records -> " in capsys.readouterr().err
+    assert command(monkeypatch, *arguments, tmp_path / "records.xlsx") == 2
+    assert 'there is no format "xlsx" of records.' in capsys.readouterr().err
+    arguments = ("extract", run_with_records, tmp_path / "a.txt", "--records", tmp_path / "records.csv")
+    assert command(monkeypatch, *arguments) == 2
+    assert "records are made of findings in JSON lines. Give a file for the findings, too" in capsys.readouterr().err
+
+
+def test_a_task_without_records_says_how_to_declare_them(run, tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.txt").write_text("Arden paid.", encoding="utf-8")
+    arguments = (
+        "extract",
+        run,
+        tmp_path / "a.txt",
+        "--output",
+        tmp_path / "out.jsonl",
+        "--records",
+        tmp_path / "r.csv",
+    )
+    assert command(monkeypatch, *arguments) == 2
+    assert "has no records. Add the key record to task.yaml" in capsys.readouterr().err
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_evaluate_scores_records(run_with_records, monkeypatch, capsys):
+    scores = electra_ie.evaluate(run_with_records, "dev")
+    assert set(scores.records["fields"]) == {"who", "sum", "topic"}
+    assert scores.records["whole"]["support"] == scores["topic"].metrics["documents"]
+    assert "records" not in scores.fields
+    assert command(monkeypatch, "evaluate", run_with_records, "--split", "dev") == 0
+    assert "(whole record)" in capsys.readouterr().out
