@@ -32,8 +32,11 @@ from electra_ie.runs.layout import (
     load_task,
     model_names,
     run_path_field,
-)  # fmt: skip
+)
 from electra_ie.runs.model_card import models_card
+
+EXPORTED = (*EXPORT_FILES, TASK, AUDIT, CARD)
+"""The files of an exported model."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,6 @@ class Upload:
 
 
 # Runs and exported models
-
-EXPORTED = (*EXPORT_FILES, TASK, AUDIT, CARD)
-"""The files of an exported model."""
 
 
 def plan_upload(folder: Path) -> Upload:
