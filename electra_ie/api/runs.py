@@ -19,6 +19,7 @@ from electra_ie.inference.jobs.filters import Filters
 from electra_ie.inference.jobs.inputs import Inbox
 from electra_ie.inference.jobs.job import Job, extract_to_file, extract_to_stream
 from electra_ie.inference.jobs.own_files import errors_file, manifest_file, texts_file
+from electra_ie.inference.jobs.workers.choice import Workers
 from electra_ie.inference.jobs.writers import format_of
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.export_audit import verify_export
@@ -88,6 +89,8 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     min_score: float = 0.0,
     overwrite: bool = False,
     processes: int = 1,
+    engine: str = "local",
+    workers: int | None = None,
 ) -> Extraction:
     """Extract findings from files and write them, with a manifest that says what was read by which model.
 
@@ -108,6 +111,8 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         min_score: Only findings with at least this score.
         overwrite: Start over if the output was begun or written, also by another model or from other inputs.
         processes: The number of processes that extract. Each loads the run.
+        engine: `local`, or `ray` for the cluster at RAY_ADDRESS, or a Ray on this machine.
+        workers: The number of workers of Ray, each of which loads the run (default: one on each machine, or GPU).
 
     Returns:
         The counts, and the faults of the inputs that were left out. Each of them is also logged.
@@ -121,6 +126,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     files = [Path(file) for file in (output, html) if isinstance(file, (str, os.PathLike))]
     check_outputs(files)
     target = Path(output) if isinstance(output, (str, os.PathLike)) else None
+    extracting = Workers(engine, processes, workers)
     written, filters = format_of(target, format), Filters(tuple(labels), min_score)
     folder = run_folder(run)
     task = load_task(folder)
@@ -129,7 +135,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
     refuse_overwriting([*files, *beside, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
     page, title, keys = (Path(html) if html else None), _title(task, run), {"text": text, "id": id}
-    job = Job(folder, inbox, written, filters, page, title, strict, overwrite, processes, keys)
+    job = Job(folder, inbox, written, filters, page, title, strict, overwrite, extracting, keys)
     if target is None:
         return extract_to_stream(job, cast(TextIO, output))
     if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
