@@ -32,6 +32,14 @@ def ray():
     return pytest.importorskip("ray", reason="needs the extra ray")
 
 
+@pytest.fixture
+def folder_of_ray(monkeypatch):
+    """Return the folder of the files of a local Ray. That of the test is too long for sockets."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        yield Path(folder)
+
+
 @pytest.fixture(autouse=True)
 def _no_address(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
@@ -42,14 +50,14 @@ def _no_address(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.unix("SIGKILL")
-def test_killed_worker_costs_a_repeat_of_its_documents(ray, untrained, home, monkeypatch, capfd):
+def test_killed_worker_costs_a_repeat_of_its_documents(ray, folder_of_ray, untrained, home, monkeypatch, capfd):
     """One of two workers is stopped, gets documents, and is killed."""
     plain = extract(untrained, ["inbox"], "findings.jsonl", "page.html")
     expected = jobs.files_of(home)
     assert plain.failed == 2
     for name in expected:
         Path(name).unlink()
-    before = (signal.getsignal(signal.SIGTERM), dict(os.environ), set(os.listdir(tempfile.gettempdir())))
+    before = (signal.getsignal(signal.SIGTERM), dict(os.environ))
     original, given, begun = on_ray._Worker.extract, [], []
 
     def give_and_kill(self, documents):
@@ -73,12 +81,15 @@ def test_killed_worker_costs_a_repeat_of_its_documents(ray, untrained, home, mon
     assert "Arden" not in printed.err
     assert not ray.is_initialized()
     assert psutil.wait_procs(begun, timeout=60)[1] == []
-    assert (signal.getsignal(signal.SIGTERM), dict(os.environ), set(os.listdir(tempfile.gettempdir()))) == before
+    assert (signal.getsignal(signal.SIGTERM), dict(os.environ)) == before
+    assert list(folder_of_ray.iterdir()) == []
 
 
 @pytest.mark.slow
 @pytest.mark.unix("SIGKILL")
-def test_killed_driver_goes_on_to_the_same_bytes_and_leaves_no_process(ray, untrained, tmp_path, monkeypatch):
+def test_killed_driver_goes_on_to_the_same_bytes_and_leaves_no_process(
+    ray, folder_of_ray, untrained, tmp_path, monkeypatch
+):
     jobs.put_inbox(tmp_path, documents=60)
     shutil.copytree(tmp_path / "inbox", tmp_path / "whole" / "inbox")
     monkeypatch.chdir(tmp_path / "whole")
@@ -149,10 +160,10 @@ def closed_port() -> str:
     [
         (closed_port, "cannot be reached: [Errno 111] Connection refused."),
         (lambda: "head:port", "cannot be reached: invalid literal for int() with base 10: 'port'."),
-        (lambda: "auto", "cannot be used: Could not find any running Ray instance"),
+        (lambda: "head", "the Ray cluster at head cannot be used: Invalid address format: head."),
         (lambda: "ray://head:10001", "RAY_ADDRESS is ray://head:10001, but the command runs on a machine"),
     ],
-    ids=["closed", "no port", "auto", "client"],
+    ids=["closed", "no number", "no port", "client"],
 )
 def test_cluster_that_cannot_be_used_is_one_line(ray, untrained, home, monkeypatch, capsys, address, expected):
     monkeypatch.setenv("RAY_ADDRESS", address())
@@ -220,6 +231,55 @@ def test_error_of_a_worker_is_that_of_the_job(ray, capsys):
     with pytest.raises(IndexError):
         on_ray._Repeated(Pool(fault.as_instanceof_cause()), DOCUMENTS).result()
     assert capsys.readouterr().err == ""
+
+
+class Call:
+    """A method of an actor whose answers are known."""
+
+    def __init__(self, *answers) -> None:
+        self.pool = Pool(*answers)
+
+    def options(self, **_):
+        return self
+
+    def remote(self, *_):
+        return self
+
+    def future(self):
+        return self.pool.extract(None)
+
+
+class Actor:
+    def __init__(self, loaded: list, records: list) -> None:
+        self.is_loaded, self.records_of = Call(*loaded), Call(*records)
+
+
+def pool_of(*actors):
+    pool = object.__new__(on_ray._Pool)
+    pool.workers, pool.resources = [on_ray._Worker(actor) for actor in actors], {"num_cpus": 2, "num_gpus": 1}
+    return pool
+
+
+def test_worker_that_ended_gets_documents_when_it_has_loaded_again(ray):
+    lost = ray.exceptions.ActorUnavailableError("Socket closed", None)
+    other = Actor([True], [["b"], ["c"]])
+    pool = pool_of(Actor([True, lost, True], [lost, ["d"]]), other)
+    first = pool.extract(DOCUMENTS)
+    assert isinstance(first.exception(), ray.exceptions.ActorUnavailableError)
+    assert [pool.extract(DOCUMENTS).result() for _ in range(3)] == [["b"], ["c"], ["d"]]
+
+
+def test_workers_that_never_load_are_an_error(ray, monkeypatch, capsys):
+    lost = ray.exceptions.ActorUnavailableError("Socket closed", None)
+    monkeypatch.setattr(on_ray, "PATIENCE", 0.0)
+    monkeypatch.setattr(on_ray, "LOST", 0.3)
+    with pytest.raises(UserError, match="a worker of Ray ended: .*Socket closed.*If the memory is full, give fewer"):
+        pool_of(Actor([lost] * 99, [])).extract(DOCUMENTS)
+    assert capsys.readouterr().err == (
+        "waiting for a worker of Ray, which needs 2 CPU and 1 GPU and loads the model first.\n"
+    )
+    with pytest.raises(UserError, match="a worker of Ray ended: The actor died unexpectedly"):
+        pool_of(Actor([ray.exceptions.ActorDiedError()], []), Actor([True], [["a"]])).extract(DOCUMENTS)
 
 
 def node(cpus: float, gpus: float = 0, alive: bool = True):

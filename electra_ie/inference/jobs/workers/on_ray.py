@@ -14,8 +14,9 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -35,11 +36,14 @@ REPEATS = 3
 """How often a chunk is repeated whose worker ended: its documents may be what ends the workers."""
 PATIENCE = 15.0
 """The seconds after which the user is told that no worker has started."""
+LOST = 300.0
+"""The seconds in which one must start again, if they end while they load the model. A lost machine takes up to 60."""
 REACHABLE = 10.0
 """The seconds in which a cluster accepts a connection. Ray itself tries for minutes."""
 LOCAL = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """The environment of a local Ray: no usage statistics, and ports of the loopback device only."""
 TOKEN = "RAY_AUTH_TOKEN"
+UNITS = {"num_cpus": "CPU", "num_gpus": "GPU"}
 
 Result = TypeVar("Result")
 
@@ -81,11 +85,10 @@ def _connected(number: int | None) -> Iterator[None]:
     options: dict[str, Any] = {}
     with ExitStack() as stack:
         if address == "local":
-            # Sockets, logs and texts that do not fit into the shared memory are in a folder of this user only.
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True))
+            folder = stack.enter_context(_private_folder())
             stack.enter_context(_environment({**LOCAL, TOKEN: os.environ.get(TOKEN) or _token()}))
             cores = max(number or 1, os.cpu_count() or 1)
-            options = {"num_cpus": cores, "include_dashboard": False, "_temp_dir": str(Path(folder) / "ray")}
+            options = {"num_cpus": cores, "include_dashboard": False, "_temp_dir": str(folder / "ray")}
         else:
             _check_reachable(address)
         import ray  # it reads the environment now
@@ -117,6 +120,17 @@ def _check_reachable(address: str) -> None:
     except (OSError, ValueError, OverflowError) as error:
         message = f"the Ray cluster at {address} cannot be reached: {first_line(error)}."
         raise UserError(message, remedy=_ADDRESS) from None
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """Make a folder of this user only, for sockets, logs, and texts that the shared memory of a local Ray cannot hold.
+
+    It is in $RAY_TMPDIR or, as Ray has it, in /tmp, since the path of a socket has at most 107 bytes.
+    """
+    parent = os.environ.get("RAY_TMPDIR") or ("/tmp" if Path("/tmp").is_dir() else None)
+    with tempfile.TemporaryDirectory(prefix="ray-", dir=parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @cache
@@ -190,23 +204,47 @@ class RemoteExtractor:
 
 
 class _Worker:
-    """An actor, and the chunks that it has."""
+    """An actor, and the chunks that it has.
+
+    Attributes:
+        actor: The actor.
+        chunks: The chunks.
+        loading: The call in which it loads its model.
+        failed: An earlier one, in which its process ended.
+    """
 
     def __init__(self, actor: Any) -> None:
         self.actor = actor
         self.chunks: list[Future[Records]] = []
-        self.wait_until_loaded()
+        self.failed: Future[bool] | None = None
+        self._load()
 
-    def wait_until_loaded(self) -> None:
-        """Give it no chunk until it has loaded its model: an actor may wait for a free machine for long."""
-        self.loaded: Future[bool] = self.actor.is_loaded.options(max_task_retries=REPEATS).remote().future()
+    def _load(self) -> None:
+        self.loading: Future[bool] = self.actor.is_loaded.options(max_task_retries=REPEATS).remote().future()
 
-    def update(self) -> None:
-        """Forget the chunks that are done. If the process was killed, Ray starts it again, and it loads its model."""
+    def is_loaded(self) -> bool:
+        """Return whether it can have a chunk: an actor may wait for a free machine for long.
+
+        If its process was killed, Ray starts it again, and it loads its model again.
+
+        Raises:
+            UserError: The actor cannot start, or cannot load the model.
+        """
+        from ray.exceptions import ActorDiedError
+
         done = [chunk for chunk in self.chunks if chunk.done()]
         self.chunks = [chunk for chunk in self.chunks if not chunk.done()]
-        if self.loaded.done() and any(_ended(chunk.exception()) for chunk in done):
-            self.wait_until_loaded()
+        if not self.loading.done():
+            return False
+        error = self.loading.exception()
+        if _ended(error) and not isinstance(error, ActorDiedError):
+            self.failed = self.loading
+            self._load()
+            return False
+        if any(_ended(chunk.exception()) for chunk in done):
+            self._load()
+            return False
+        return _result_of(self.loading)
 
     def extract(self, documents: list[Document]) -> Future[Records]:
         """Give it a chunk."""
@@ -233,18 +271,17 @@ class _Pool:
 
     def extract(self, documents: list[Document]) -> Future[Records]:
         """Give documents to the loaded actor with the fewest chunks; wait until one is loaded."""
-        patience: float | None = PATIENCE
-        while True:
-            for worker in self.workers:
-                worker.update()
-            if loaded := [worker for worker in self.workers if worker.loaded.done()]:
-                for worker in loaded:
-                    _result_of(worker.loaded)
-                return min(loaded, key=lambda worker: len(worker.chunks)).extract(documents)
-            if not wait([worker.loaded for worker in self.workers], patience, FIRST_COMPLETED).done:
-                needed = ", ".join(f"{name} {amount:g}" for name, amount in self.resources.items())
+        begun, is_told = time.monotonic(), False
+        while not (loaded := [worker for worker in self.workers if worker.is_loaded()]):
+            waited = time.monotonic() - begun
+            if waited > PATIENCE and not is_told:
+                needed = " and ".join(f"{amount:g} {UNITS[name]}" for name, amount in self.resources.items())
                 notice(f"waiting for a worker of Ray, which needs {needed} and loads the model first.")
-                patience = None
+                is_told = True
+            for failed in [worker.failed for worker in self.workers if worker.failed and waited > LOST]:
+                _result_of(failed)
+            time.sleep(0.2)
+        return min(loaded, key=lambda worker: len(worker.chunks)).extract(documents)
 
     def close(self) -> None:
         """End the actors."""
