@@ -27,7 +27,7 @@ from electra_ie.common.hashing import package_version
 from electra_ie.common.logs import notice
 from electra_ie.data.document import Document
 from electra_ie.inference.engine.base import TextExtractor
-from electra_ie.inference.engine.exported import is_exported
+from electra_ie.inference.engine.exported import ExportedExtractor
 from electra_ie.inference.jobs.chunks import Chunk
 from electra_ie.inference.jobs.workers.in_order import AHEAD, Records, Report, Results, extract_in_order, records_of
 from electra_ie.inference.loading import load_extractor
@@ -65,7 +65,7 @@ def extract_on_ray(
             cannot load the run; or the workers that extract a chunk end again and again.
     """
     with _connected(number):
-        pool = _Pool(run.absolute(), extractor.model, number)
+        pool = _Pool(run.absolute(), extractor, number)
         try:
             yield from extract_in_order(chunks, pool.submit, 2 * len(pool.workers) + AHEAD, report)
         finally:
@@ -256,13 +256,14 @@ class _Worker:
 class _Pool:
     """The actors of a job."""
 
-    def __init__(self, run: Path, model: str | None, number: int | None) -> None:
+    def __init__(self, run: Path, extractor: TextExtractor, number: int | None) -> None:
         """Start the actors."""
         import ray
 
-        number, resources = share_of(ray.nodes(), number, not is_exported(run))
+        number, resources = share_of(ray.nodes(), number, not isinstance(extractor, ExportedExtractor))
         actor = ray.remote(RemoteExtractor).options(max_restarts=-1, **resources)
-        self.workers = [_Worker(actor.remote(str(run), model, package_version())) for _ in range(number)]
+        given = str(run), extractor.model, package_version()
+        self.workers = [_Worker(actor.remote(*given)) for _ in range(number)]
         self.resources = resources
 
     def submit(self, documents: list[Document]) -> _Repeated:
