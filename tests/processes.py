@@ -9,6 +9,7 @@ A test of the import itself, or of an environment without the package, uses `sub
 from __future__ import annotations
 
 import importlib
+import logging
 import multiprocessing
 import multiprocessing.util
 import os
@@ -36,8 +37,8 @@ READ_THE_ENVIRONMENT = ("electra_ie", "datasets", "huggingface_hub")
 """Packages that read the environment when they are imported: address, token and cache of the hub."""
 FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 CONTEXT = multiprocessing.get_context("forkserver" if FORKS else "spawn")
-CAPTURED = []
-"""The streams of pytest, kept in the server: once deleted, they would close descriptors that are others by then."""
+CAPTURED: list[object] = []
+"""The streams and handlers of pytest, kept in the server: once deleted, they would close descriptors of others."""
 PRELOADED = ["electra_ie.training.trainer", "electra_ie.pretraining.trainer", "electra_ie.cli.app"]
 if FORKS:
     CONTEXT.set_forkserver_preload(PRELOADED)
@@ -76,7 +77,8 @@ def _fork(path: bytes, arguments: Sequence[str], descriptors: Sequence[int]) -> 
         empty = os.open(os.devnull, os.O_RDWR)
         for standard in range(3):  # those of pytest-xdist are its connection
             os.dup2(empty, standard)
-        CAPTURED.extend([sys.stdin, sys.stdout, sys.stderr])
+        CAPTURED.extend([sys.stdin, sys.stdout, sys.stderr, *logging.root.handlers])
+        logging.root.handlers.clear()  # pytest's would write to what has its closed descriptor by then, such as a pipe
         names = {"stdin": "r", "stdout": "w", "stderr": "w"}
         for standard, (name, mode) in enumerate(names.items()):
             setattr(sys, name, open(standard, mode, 1, "utf-8", closefd=False))  # noqa: SIM115 (open until the end)

@@ -20,6 +20,7 @@ from electra_ie.inference.jobs.filters import Filters
 from electra_ie.inference.jobs.inputs import Inbox
 from electra_ie.inference.jobs.job import Job, extract_to_file, extract_to_stream
 from electra_ie.inference.jobs.own_files import errors_file, manifest_file, texts_file
+from electra_ie.inference.jobs.workers.choice import Workers
 from electra_ie.inference.jobs.writers import format_of
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.writing import check_target, write_records
@@ -92,6 +93,8 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     overwrite: bool = False,
     processes: int = 1,
     records: str | os.PathLike[str] | None = None,
+    engine: str = "local",
+    workers: int | None = None,
 ) -> Extraction:
     """Extract findings from files and write them, with a manifest that says what was read by which model.
 
@@ -114,6 +117,8 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         processes: The number of processes that extract. Each loads the run.
         records: A path for the records of the findings, `.jsonl`, `.csv` or `.parquet`. The output must be a file of
             JSON lines, from which they are made when it is complete.
+        engine: `local`, or `ray` for the cluster at RAY_ADDRESS, or a Ray on this machine.
+        workers: The number of workers of Ray, each of which loads the run (default: one on each machine, or GPU).
 
     Returns:
         The counts, and the faults of the inputs that were left out. Each of them is also logged.
@@ -127,6 +132,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     files = [Path(file) for file in (output, html, records) if isinstance(file, (str, os.PathLike))]
     check_outputs(files)
     target = Path(output) if isinstance(output, (str, os.PathLike)) else None
+    extracting = Workers(engine, processes, workers)
     written, filters = format_of(target, format), Filters(tuple(labels), min_score)
     folder = run_folder(run)
     task = load_task(folder)
@@ -139,7 +145,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
     refuse_overwriting([*files, *beside, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
     page, title, keys = (Path(html) if html else None), _title(task, run), {"text": text, "id": id}
-    job = Job(folder, inbox, written, filters, page, title, strict, overwrite, processes, keys)
+    job = Job(folder, inbox, written, filters, page, title, strict, overwrite, extracting, keys)
     if target is None:
         return extract_to_stream(job, cast(TextIO, output))
     if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced

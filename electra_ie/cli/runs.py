@@ -106,6 +106,16 @@ def extract(
     processes: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes that extract, each with the whole model in memory.")
     ] = 1,
+    engine: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="local, or ray: the cluster at RAY_ADDRESS, or a Ray on this machine."),
+    ] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Workers of Ray [default: one on each machine, or each GPU].", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Extract findings from texts with a trained run.
 
@@ -134,6 +144,8 @@ def extract(
         overwrite=overwrite,
         processes=processes,
         records=records,
+        engine=engine,
+        workers=workers,
     )
     summary = ", ".join(f"{count:,} {name}" for name, count in counts.items()) + (f" -> {output}" if output else "")
     if not counts.failed:

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 
+import processes
 import pytest
 
 from electra_ie.common import logs
@@ -79,3 +80,9 @@ def test_a_record_has_its_level_and_the_line_of_its_caller(monkeypatch):
         ("WARNING", "50% odd"), ("INFO", "50% done"),
     ]  # fmt: skip
     assert {record.filename for record in records} == {"test_logs.py"}
+
+
+def test_a_forked_process_of_the_tests_has_no_handler_of_pytest():
+    """It would write to a descriptor that is another by then, such as the pipe of multiprocessing's resource tracker."""
+    done = processes.run(["-c", "import logging; assert not logging.root.handlers, logging.root.handlers"])
+    assert done.code == 0, done.messages

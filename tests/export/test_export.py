@@ -26,6 +26,7 @@ from electra_ie.export.exporter import export_run
 from electra_ie.inference.engine import reader as reading
 from electra_ie.inference.engine import sections as cutting
 from electra_ie.inference.engine.exported import ExportedExtractor
+from electra_ie.inference.jobs import chunks
 from electra_ie.inference.loading import load_extractor
 
 pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
@@ -265,3 +266,18 @@ def test_an_exported_model_runs_without_torch_and_transformers(folder, tmp_path)
     assert [(each["label"], each["start"]) for each in json.loads(done.stdout)["findings"]] == [
         (each.label, each.start) for each in found
     ]
+
+
+@pytest.mark.slow
+def test_an_exported_model_extracts_on_ray(folder, tmp_path, monkeypatch):
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(chunks, "CHARACTERS", 600)
+    for document in texts():
+        (tmp_path / f"{document.id}.txt").write_text(document.text, encoding="utf-8")
+    written = []
+    for engine in ("local", "ray"):
+        counts = extract(folder, tmp_path / "*.txt", tmp_path / engine, engine=engine)
+        assert counts["documents"] == len(texts())
+        written.append((tmp_path / engine).read_bytes())
+    assert written[0] == written[1]

@@ -14,17 +14,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import jobs
 import processes
 import pytest
-import tiny
 from command_line import command
 from hypothesis import given
 from hypothesis import strategies as st
 
 from electra_ie import Extractor, UserError, extract
-from electra_ie.inference.jobs import chunks, job, workers
+from electra_ie.inference.jobs import chunks, job
 from electra_ie.inference.jobs.journal import FILES, Journal
 from electra_ie.inference.jobs.manifest import Manifest
+from electra_ie.inference.jobs.workers import in_order
 
 OUTPUTS = {
     "jsonl": ("findings.jsonl", None),
@@ -32,41 +33,6 @@ OUTPUTS = {
     "csv": ("findings.csv", None),
     "parquet": ("findings.parquet", None),
 }
-
-
-def put_inbox(folder: Path, documents: int = 12) -> None:
-    """Write JSON lines, texts and inputs that cannot be read."""
-    draw = random.Random(4)
-    inbox = folder / "inbox"
-    inbox.mkdir(parents=True)
-    records = [
-        json.dumps({"id": each["id"], "text": each["text"]})
-        for each in (tiny.record(n, draw) for n in range(documents))
-    ]
-    records[5] = "no JSON"
-    (inbox / "memos.jsonl").write_text("\n".join(records) + "\n", encoding="utf-8")
-    (inbox / "b.txt").write_bytes(b"Arden\0paid")
-    (inbox / "long.txt").write_text("river winter Arden paid 5.975,74 to the bank. " * 12, encoding="utf-8")
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    """Return the content of the files outside the inbox."""
-    found = (file for file in folder.rglob("*") if file.is_file() and "inbox" not in file.parts)
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in found}
-
-
-@pytest.fixture
-def small_chunks(monkeypatch):
-    """Commit a few documents at a time."""
-    monkeypatch.setattr(chunks, "CHARACTERS", 600)
-    monkeypatch.setattr(job, "COMMIT_SECONDS", 0.0)
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch, small_chunks) -> Path:
-    put_inbox(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 # Nothing lost, nothing twice
@@ -80,7 +46,7 @@ class Snapshots:
         self.loaded = Extractor.from_pretrained(run)
         self.states: list[Path] = []
         home = folder / "home"
-        put_inbox(home)
+        jobs.put_inbox(home)
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(home)
             patch.setattr(chunks, "CHARACTERS", 600)
@@ -88,7 +54,7 @@ class Snapshots:
             for owner, name in ((os, "replace"), (Journal, "append"), (Journal, "synced"), (Manifest, "write")):
                 patch.setattr(owner, name, self.watched(getattr(owner, name), home, folder))
             extract(run, ["inbox"], output, html)
-        self.expected = files_of(home)
+        self.expected = jobs.files_of(home)
 
     def watched(self, function: Callable, home: Path, folder: Path) -> Callable:
         def call(*args):
@@ -126,27 +92,18 @@ def test_job_killed_in_any_state_goes_on_to_the_same_bytes(snapshots, tmp_path_f
         patch.setattr(chunks, "CHARACTERS", 600)
         patch.setattr(Extractor, "from_pretrained", lambda *_: snapshots.loaded)
         counts = extract(snapshots.run, ["inbox"], snapshots.output, snapshots.html)
-    assert files_of(home) == snapshots.expected
+    assert jobs.files_of(home) == snapshots.expected
     assert (counts["documents"], counts.failed, len(counts.faults)) == (12, 2, 2)
     shutil.rmtree(home)
-
-
-SCRIPT = """
-import sys
-from electra_ie.inference.jobs import chunks, job
-chunks.CHARACTERS, job.COMMIT_SECONDS = 600, 0.0
-from electra_ie.cli.app import main
-main()
-"""
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.unix("SIGKILL")
 def test_process_killed_at_random_moments_goes_on_to_the_same_bytes(untrained, tmp_path, monkeypatch, kills):
-    put_inbox(tmp_path, documents=30 * kills)
+    jobs.put_inbox(tmp_path, documents=30 * kills)
     shutil.copytree(tmp_path / "inbox", tmp_path / "whole" / "inbox")
     monkeypatch.chdir(tmp_path / "whole")
-    arguments = ["-c", SCRIPT, "extract", str(untrained), "inbox", "-o", "findings.jsonl", "--html", "page.html"]
+    arguments = ["-c", jobs.SCRIPT, "extract", str(untrained), "inbox", "-o", "findings.jsonl", "--html", "page.html"]
     assert processes.run(arguments).code == 3
     monkeypatch.chdir(tmp_path)
     draw, manifest = random.Random(8), tmp_path / ".findings.jsonl.job" / "manifest.json"
@@ -165,7 +122,7 @@ def test_process_killed_at_random_moments_goes_on_to_the_same_bytes(untrained, t
         assert process.exitcode == -signal.SIGKILL, (tmp_path / "messages").read_text("utf-8")
         assert not (tmp_path / "findings.jsonl").exists()
     assert processes.run(arguments).code == 3
-    written, whole = files_of(tmp_path), files_of(tmp_path / "whole")
+    written, whole = jobs.files_of(tmp_path), jobs.files_of(tmp_path / "whole")
     assert {name: content for name, content in written.items() if name in whole} == whole
     assert sorted(os.listdir()) == sorted(["inbox", "messages", "whole", *whole])
 
@@ -197,11 +154,11 @@ def test_manifest_says_what_was_read_and_written(untrained, home):
 
 def test_finished_job_is_not_done_again(untrained, home, monkeypatch, capsys):
     first = extract(untrained, ["inbox"], "findings.jsonl")
-    before = files_of(home)
+    before = jobs.files_of(home)
     monkeypatch.setattr(Extractor, "read", None)
     again = extract(untrained, ["inbox"], "findings.jsonl")
     assert (again, again.failed, list(map(str, again.faults))) == (first, first.failed, list(map(str, first.faults)))
-    assert files_of(home) == before
+    assert jobs.files_of(home) == before
     assert "written already, from the same inputs by the same model" in capsys.readouterr().err
 
 
@@ -240,7 +197,7 @@ def test_job_of_another_model_options_or_inputs_is_refused(
         extract(untrained, ["inbox"], "findings.jsonl")
     else:
         interrupt(untrained, monkeypatch)
-    before = files_of(home)
+    before = jobs.files_of(home)
     run, options = (
         (other_model if case == "model" else untrained),
         (["--min-score", "0.5"] if case == "options" else []),
@@ -252,7 +209,7 @@ def test_job_of_another_model_options_or_inputs_is_refused(
     expected = expected or (change_input(home) if case == "more inputs" else touch_input(home))
     with pytest.raises(UserError, match=expected):
         extract(run, ["inbox"], "findings.jsonl", min_score=0.5 if options else 0.0)
-    assert files_of(home) == before
+    assert jobs.files_of(home) == before
     assert (
         extract(run, ["inbox"], "findings.jsonl", min_score=0.5 if options else 0.0, overwrite=True)["documents"] >= 12
     )
@@ -265,10 +222,10 @@ def test_input_with_the_same_size_and_time_but_other_content_is_refused(untraine
     state = file.stat()
     file.write_text(file.read_text("utf-8").replace("Arden", "Brisk"), encoding="utf-8")
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
-    before = files_of(home)
+    before = jobs.files_of(home)
     with pytest.raises(UserError, match="the content of the inputs is not what it was when this job began"):
         extract(untrained, ["inbox"], "findings.jsonl")
-    assert files_of(home) == before
+    assert jobs.files_of(home) == before
 
 
 def test_output_that_was_changed_is_not_replaced(untrained, home):
@@ -357,7 +314,7 @@ def test_several_processes_write_the_same_bytes(untrained, home, monkeypatch):
 @pytest.mark.slow
 def test_process_that_ends_is_one_line_and_the_job_goes_on_later(untrained, home, monkeypatch):
     monkeypatch.setattr(multiprocessing, "get_context", lambda _: processes.CONTEXT)
-    first = workers._first
+    first = in_order._first
 
     def kill(*args):
         for process in multiprocessing.active_children():
@@ -365,7 +322,7 @@ def test_process_that_ends_is_one_line_and_the_job_goes_on_later(untrained, home
         return first(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(workers, "_first", kill)
+        patch.setattr(in_order, "_first", kill)
         with pytest.raises(UserError, match="one of 2 processes ended before its time"):
             extract(untrained, ["inbox"], "two.jsonl", processes=2)
     assert extract(untrained, ["inbox"], "two.jsonl", processes=2)["documents"] == 12

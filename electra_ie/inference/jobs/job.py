@@ -34,7 +34,8 @@ from electra_ie.inference.jobs.journal import ERRORS, FINDINGS, MANIFEST, TEXTS,
 from electra_ie.inference.jobs.kinds import is_converted
 from electra_ie.inference.jobs.manifest import OVERWRITE, Manifest
 from electra_ie.inference.jobs.own_files import errors_file, job_folder, manifest_file, texts_file
-from electra_ie.inference.jobs.workers import Records, extract_here, extract_in_processes
+from electra_ie.inference.jobs.workers.choice import Workers
+from electra_ie.inference.jobs.workers.in_order import Records
 from electra_ie.inference.jobs.writers import HEADER, csv_lines, json_line, write_csv, write_parquet
 from electra_ie.inference.loading import load_extractor
 
@@ -61,7 +62,7 @@ class Job:
         title: Its title.
         strict: The first input that cannot be read is an error.
         overwrite: Start over, whatever there is.
-        processes: The number of processes.
+        workers: What extracts.
         keys: The names of the keys of text and id, if they are given.
     """
 
@@ -73,7 +74,7 @@ class Job:
     title: str = ""
     strict: bool = False
     overwrite: bool = False
-    processes: int = 1
+    workers: Workers = Workers()
     keys: Mapping[str, str | None] = field(default_factory=dict)
 
     def load(self) -> TextExtractor:
@@ -120,11 +121,7 @@ class Job:
                 share = (position + part * (chunk.position - position)) / total if total else None
                 show(documents + round(part * len(chunk.documents)), written + characters, share)
 
-            if self.processes > 1:
-                results = extract_in_processes(self.run, self.processes, chunks, report)
-            else:
-                results = extract_here(extractor, chunks, report)
-            with closing(results):
+            with closing(self.workers.extract(self.run, extractor, chunks, report)) as results:
                 for chunk, records in results:
                     counts.add(chunk, records, self.filters)
                     documents, written, position = counts["documents"], counts["characters"], chunk.position

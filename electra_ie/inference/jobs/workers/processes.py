@@ -1,4 +1,4 @@
-"""Extraction of chunks, in this process or in several."""
+"""Extraction of chunks in several processes of this machine."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -17,29 +16,11 @@ from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.jobs.chunks import Chunk
+from electra_ie.inference.jobs.workers.in_order import AHEAD, Records, Report, Results, extract_in_order, records_of
 from electra_ie.inference.loading import load_extractor
 
-Records = list[dict[str, Any]]
-AHEAD = 2
-"""The chunks that wait, besides one for each process, so that no process waits for a chunk."""
 
-
-def extract_here(
-    extractor: TextExtractor, chunks: Iterator[Chunk], report: Callable[[Chunk, int], None]
-) -> Generator[tuple[Chunk, Records], None, None]:
-    """Yield each chunk with the records of its documents; `report` is called with the characters done so far of it."""
-    for chunk in chunks:
-        records, characters = [], 0
-        for result in extractor.read(chunk.documents):
-            records.append(result.record())
-            characters += len(result.document.text)
-            report(chunk, characters)
-        yield chunk, records
-
-
-def extract_in_processes(
-    run: Path, number: int, chunks: Iterator[Chunk], report: Callable[[Chunk, int], None]
-) -> Generator[tuple[Chunk, Records], None, None]:
+def extract_in_processes(run: Path, number: int, chunks: Iterator[Chunk], report: Report) -> Results:
     """Yield each chunk with its records, in the order of the input, from several processes that each load the run.
 
     Raises:
@@ -47,30 +28,15 @@ def extract_in_processes(
     """
     threads = max(1, (os.cpu_count() or 1) // number)
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    waiting: deque[tuple[Chunk, Future[Records]]] = deque()
     pool = ProcessPoolExecutor(number, context, _load, (str(run), threads))
     try:
-        for chunk in chunks:
-            waiting.append((chunk, pool.submit(_records_of, chunk.documents)))
-            if len(waiting) >= number + AHEAD:
-                yield _first(waiting, report)
-        while waiting:
-            yield _first(waiting, report)
+        yield from extract_in_order(chunks, lambda each: pool.submit(_records_of, each), number + AHEAD, report)
     except BrokenProcessPool:
         message = f"one of {number} processes ended before its time."
         remedy = "If the memory is full, give fewer --processes. The same command goes on where this one ended."
         raise UserError(message, remedy=remedy) from None
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _first(
-    waiting: deque[tuple[Chunk, Future[Records]]], report: Callable[[Chunk, int], None]
-) -> tuple[Chunk, Records]:
-    chunk, future = waiting.popleft()
-    records = future.result()
-    report(chunk, chunk.characters)
-    return chunk, records
 
 
 _extractor: TextExtractor | None = None
@@ -95,4 +61,4 @@ def _end_with(parent: Any) -> None:
 
 def _records_of(documents: list[Document]) -> Records:
     assert _extractor is not None
-    return [result.record() for result in _extractor.read(documents)]
+    return records_of(_extractor, documents)
