@@ -70,7 +70,7 @@ def add_cues(task: Path) -> None:
     ("preset", "pooling"),
     [
         ("supervised", "mean"),
-        ("latent", "stock"),
+        pytest.param("latent", "stock", marks=pytest.mark.slow),
         pytest.param("adversarial", "mean", marks=pytest.mark.slow),
         pytest.param("self_training", "mean", marks=pytest.mark.slow),  # the command line below trains it
     ],

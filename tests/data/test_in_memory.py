@@ -205,7 +205,7 @@ def from_files(tmp_path_factory, encoder) -> tuple[Path, Path, dict[str, Any]]:
     """A task, its finished run, and the settings of the run."""
     folder = tmp_path_factory.mktemp("from_files")
     task = tiny.write_task(folder / "task")
-    settings = tiny.settings(encoder("bert"), "latent", max_steps=4)
+    settings = tiny.settings(encoder("bert"), "supervised", max_steps=2)
     return task, train(str(task), folder / "run", **settings).path, settings
 
 
