@@ -89,7 +89,9 @@ def test_the_text_alone_decides_the_flags():
     assert template_memory.macro_f1(test, predicted) >= 90
 
 
-@pytest.mark.parametrize("flag", STORIES)
+@pytest.mark.parametrize("flag", [
+    pytest.param(flag, marks=pytest.mark.slow if number else []) for number, flag in enumerate(STORIES)
+])  # fmt: skip
 def test_facts_are_distinguished_by_reading_and_not_by_their_words(flag):
     """Each fact, in both readings: the rule distinguishes them; most have the same fixed words in both."""
     rng = random.Random(0)

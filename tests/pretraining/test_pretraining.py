@@ -99,7 +99,7 @@ def rows(folder: Path) -> list[dict]:
 
 @pytest.mark.parametrize(("family", "objective", "sharing", "precision"), [
     ("electra", "electra", "plain", "no"), ("bert", "electra", "disentangled", "bf16"),
-    ("roberta", "adversarial", "none", "no"), ("deberta-v2", "mlm", "none", "bf16"),
+    pytest.param("roberta", "adversarial", "none", "no", marks=pytest.mark.slow), ("deberta-v2", "mlm", "none", "bf16"),
 ])  # fmt: skip
 def test_pretrained_encoder_has_its_files_and_can_be_trained(
     corpus, task, tmp_path, encoder, family, objective, sharing, precision

@@ -33,8 +33,8 @@ def rough(tmp_path_factory):
     return tiny.build("bert", tmp_path_factory.mktemp("rough") / "bert", dropout=0.2)
 
 
-def weights(run: Path) -> dict[str, bytes]:
-    return {name: (run / name / "model.safetensors").read_bytes() for name in NAMES}
+def weights(run: Path, names=NAMES) -> dict[str, bytes]:
+    return {name: (run / name / "model.safetensors").read_bytes() for name in names}
 
 
 def finite(tensors) -> bool:
@@ -65,19 +65,20 @@ def stop_after(monkeypatch, saves: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "pooling", "dev", "points"),
+    ("preset", "pooling", "names", "dev", "points"),
     [  # 3 is before the first dev score, 8 right after it; the 10 checkpoints of a teacher come first
-        ("supervised", "mean", True, (8,)),
-        ("latent", "stock", True, (3,)),
-        ("adversarial", "mean", True, (13,)),
-        pytest.param("supervised", "mean", True, (3,), marks=pytest.mark.slow),
-        pytest.param("latent", "stock", True, (8,), marks=pytest.mark.slow),
-        pytest.param("adversarial", "mean", True, (8, 18), marks=pytest.mark.slow),
-        pytest.param("self_training", "mean", True, (3, 13), marks=pytest.mark.slow),
-        pytest.param("self_training", "mean", False, (8, 18), marks=pytest.mark.slow),
+        ("supervised", "mean", NAMES, True, (8,)),
+        ("latent", "stock", NAMES[:1], True, (3,)),
+        ("adversarial", "mean", NAMES[:1], True, (13,)),
+        pytest.param("supervised", "mean", NAMES, True, (3,), marks=pytest.mark.slow),
+        pytest.param("latent", "stock", NAMES, True, (8,), marks=pytest.mark.slow),
+        pytest.param("adversarial", "mean", NAMES, True, (8, 18), marks=pytest.mark.slow),
+        pytest.param("self_training", "mean", NAMES, True, (3, 13), marks=pytest.mark.slow),
+        pytest.param("self_training", "mean", NAMES, False, (8, 18), marks=pytest.mark.slow),
     ],
 )
-def test_same_seed_gives_the_same_bytes_also_when_resumed(task, tmp_path, rough, preset, pooling, dev, points):
+def test_same_seed_gives_the_same_bytes_also_when_resumed(task, tmp_path, rough, preset, pooling, names, dev, points):
+    tiny.without(task, *set(NAMES) - set(names))
     if not dev:
         task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     settings = tiny.settings(rough, preset, pooling=pooling)
@@ -94,7 +95,7 @@ def test_same_seed_gives_the_same_bytes_also_when_resumed(task, tmp_path, rough,
         assert not (halted / "topic").exists()
         torch.manual_seed(12345)
         train(str(task), halted, resume=True)
-        assert weights(halted) == weights(once), f"resumed at step {step}"
+        assert weights(halted, names) == weights(once, names), f"resumed at step {step}"
         assert log(halted) == log(once)
         scores = [json.loads((run / "scores.json").read_text("utf-8")).get("dev") for run in (halted, once)]
         assert scores[0] == scores[1]

@@ -58,7 +58,6 @@ def test_field_that_never_learned_has_not_collapsed():
 
 def test_collapsed_run_keeps_its_last_good_weights(task, tmp_path, encoder, capsys):
     """The generator does not learn and the adversarial term dominates, so the discriminator rejects all its rows."""
-    tiny.without(task, "risks", "names")
     settings = tiny.settings(encoder("bert"), "latent", max_steps=120, batch_size=4, head_learning_rate=0.05)
     settings |= {"generator_learning_rate": 0.0, "discriminator": {"classification": 1.0, "adversarial": 100.0}}
     run = train(str(task), tmp_path / "run", **settings, label_texts=False).path

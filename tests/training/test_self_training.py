@@ -141,6 +141,7 @@ def test_a_field_may_be_called_texts(task, tmp_path, encoder):
         assert (run / "texts" / "model.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_two_processes_train_teacher_and_student_like_one(task, tmp_path, encoder, finished):
     """The losses of one process and of two differ only by the rounding of sums."""
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=4)
@@ -201,6 +202,7 @@ def test_the_teacher_is_the_supervised_run_with_the_same_seed(task, tmp_path, en
     assert (kept / weights).read_bytes() == (supervised / weights).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_given_teacher_is_that_of_the_first_round_only(task, tmp_path, encoder, monkeypatch, capsys):
     folder = encoder("bert")
     tiny.without(task, "risks", "topic")
