@@ -1,13 +1,14 @@
 """Separate processes for tests: one Python, or two on one machine, as `accelerate launch` starts them.
 
 They are forked from a server that has imported the package and has done nothing else, one server per pytest process:
-importing torch and transformers takes longer than most of what these processes do. Under pytest-xdist the server itself
-is forked from the worker before its first test (`fork_server`). On Windows, which has no fork, the processes are spawned.
-A test of the import itself, or of an environment without the package, uses `subprocess`.
+importing torch and transformers takes longer than most of what these processes do. Their runs are light
+(tests/lighter.py), unless a test asks for the whole. Under pytest-xdist the server itself is forked from the worker
+before its first test (`fork_server`). On Windows, which has no fork, the processes are spawned. A test of the import itself, or of an environment without the package, uses `subprocess`.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import multiprocessing
@@ -25,6 +26,9 @@ from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import AnyStr, BinaryIO, Generic
+
+import lighter
+import pytest
 
 import electra_ie
 
@@ -53,6 +57,7 @@ def fork_server() -> None:
         return
     for name in PRELOADED:
         importlib.import_module(name)
+    lighter.packages()
     resource_tracker.ensure_running()  # otherwise the call below would fork it as well
     spawn = multiprocessing.util.spawnv_passfds
     multiprocessing.util.spawnv_passfds = _fork
@@ -93,15 +98,17 @@ def start(
     environment: Mapping[str, str] | None = None,
     output: Path | str = os.devnull,
     again: Sequence[str] = (),
+    whole: bool = False,
 ) -> BaseProcess:
     """Start `python ARGUMENTS`; the arguments begin with `-c CODE`, `-m MODULE` or a file.
 
     Standard error is written to the file `messages`, standard output to `output`. `environment` is added to that of
-    this process. The packages `again` are forgotten after the fork, so that the process imports them itself.
+    this process. The packages `again` are forgotten after the fork, so that the process imports them itself. whole:
+    draw pictures, and leave all else as it is for a user.
     """
+    environment = {**os.environ, **(environment or {})}
     process = CONTEXT.Process(
-        target=_execute,
-        args=(list(arguments), str(messages), str(output), {**os.environ, **(environment or {})}, tuple(again)),
+        target=_execute, args=(list(arguments), str(messages), str(output), environment, tuple(again), whole)
     )
     process.start()
     return process
@@ -116,11 +123,16 @@ class Ended:
     output: str
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str] | None = None, again: Sequence[str] = ()) -> Ended:
+def run(
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    again: Sequence[str] = (),
+    whole: bool = False,
+) -> Ended:
     """Run `python ARGUMENTS` as `start` does, and wait for its end."""
     with tempfile.TemporaryDirectory() as folder:
         messages, output = Path(folder) / "messages", Path(folder) / "output"
-        code = _join(start(arguments, messages, environment, output, again))
+        code = _join(start(arguments, messages, environment, output, again, whole))
         return Ended(code, messages.read_text("utf-8"), output.read_text("utf-8"))
 
 
@@ -179,9 +191,16 @@ def _join(process: BaseProcess) -> int:
 
 
 def _execute(
-    arguments: list[str], messages: str, output: str, environment: dict[str, str], again: tuple[str, ...]
+    arguments: list[str],
+    messages: str,
+    output: str,
+    environment: dict[str, str],
+    again: tuple[str, ...],
+    whole: bool,
 ) -> None:
     """Run `python -W ignore ARGUMENTS` in a forked process."""
+    gc.freeze()  # the server has done nothing yet that leaves garbage
+    gc.enable()  # conftest.py has disabled it in the process that the server was forked from
     sys.stdout.flush()
     for descriptor, path in ((1, output), (2, messages)):
         target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -190,8 +209,12 @@ def _execute(
     os.environ.update(environment)
     for name in [name for name in sys.modules if name.partition(".")[0] in again]:
         del sys.modules[name]
+    if again:  # of what electra_ie changes outside itself
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not type(finder).__module__.startswith("electra_ie")]
     sys.path[:0] = [str(Path(__file__).parent), str(Path(electra_ie.__file__).parents[1])]
     warnings.simplefilter("ignore")
+    if not whole and "electra_ie" not in again:
+        lighter.lighten(pytest.MonkeyPatch())
     kind, *rest = arguments
     if kind == "-c":
         sys.argv = ["-c", *rest[1:]]

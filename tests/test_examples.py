@@ -38,8 +38,9 @@ def test_ten_steps_in_a_plain_accelerate_loop(encoder, tmp_path, generator, caps
     AutoModelForTokenClassification.from_pretrained(tmp_path / "saved" / "entities")
 
 
-def test_train_score_and_extract_on_objects_in_memory(encoder, tmp_path, capsys):
-    arguments = ["--encoder", encoder("bert"), "--steps", "8", "--output", str(tmp_path / "run")]
+@pytest.mark.parametrize("preset", ["supervised", pytest.param("self_training", marks=pytest.mark.slow)])
+def test_train_score_and_extract_on_objects_in_memory(encoder, tmp_path, capsys, preset):
+    arguments = ["--encoder", encoder("bert"), "--steps", "8", "--output", str(tmp_path / "run"), "--preset", preset]
     result = load("train_and_extract").main(arguments)
     out = capsys.readouterr().out
     assert "test, flags: macro_f1" in out

@@ -49,26 +49,32 @@ def imported(file: Path) -> Iterator[str]:
             yield from (alias.name.partition(".")[2] for alias in node.names if alias.name.startswith("electra_ie"))
 
 
-GRAPH = {name: set(imported(file)) - {name} for name, file in FILES.items() if name}
+NAMES = sorted(name for name in FILES if name)
 RANK = {folder: rank for rank, folders in enumerate(ORDER) for folder in folders}
 
 
-def test_every_module_has_a_place_in_the_order():
-    assert {name.split(".")[0] for name in GRAPH} == set(RANK)
-    assert GRAPH["training.trainer"], "the imports were not read"
-    assert "common.errors" in GRAPH["data.readers.jsonl"], "the imports were not read"
+@pytest.fixture(scope="module")
+def graph() -> dict[str, set[str]]:
+    """Return the modules that each module imports."""
+    return {name: set(imported(FILES[name])) - {name} for name in NAMES}
 
 
-@pytest.mark.parametrize("name", sorted(GRAPH))
-def test_a_module_imports_only_from_folders_before_its_own(name):
+def test_every_module_has_a_place_in_the_order(graph):
+    assert {name.split(".")[0] for name in graph} == set(RANK)
+    assert graph["training.trainer"], "the imports were not read"
+    assert "common.errors" in graph["data.readers.jsonl"], "the imports were not read"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_module_imports_only_from_folders_before_its_own(graph, name):
     folder = name.split(".")[0]
-    for other in GRAPH[name]:
+    for other in graph[name]:
         first = other.split(".")[0]
         assert first == folder or RANK[first] < RANK[folder], f"{name} imports {other}"
 
 
-def test_the_modules_form_no_cycle():
-    list(TopologicalSorter(GRAPH).static_order())  # raises CycleError
+def test_the_modules_form_no_cycle(graph):
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
 
 
 @pytest.mark.parametrize(
@@ -105,8 +111,8 @@ TRAINING_PACKAGES = ("torch", "transformers", "accelerate", "datasets", "scipy",
 
 
 @pytest.mark.parametrize("name", ENGINE)
-def test_the_engine_imports_little(name):
-    for other in GRAPH[name]:
+def test_the_engine_imports_little(graph, name):
+    for other in graph[name]:
         assert other.startswith(OF_ENGINE) and other != "data.batching", f"{name} imports {other}"
     for node in ast.walk(ast.parse(FILES[name].read_text("utf-8"))):
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

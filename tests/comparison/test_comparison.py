@@ -25,7 +25,7 @@ from electra_ie.models.encoders import load_tokenizer
 from electra_ie.runs import plots
 
 SHORT = {
-    "max_steps": 6,
+    "max_steps": 3,
     "batch_size": 6,
     "learning_rate": 2e-3,
     "latent_size": 8,
@@ -261,7 +261,7 @@ def test_runs_in_parallel_processes_equal_sequential_runs(task, tmp_path, encode
         "--label-budgets",
         "12",
         "--presets",
-        " adversarial",
+        " latent",
         "--seeds",
         "2",
         "--encoder",
@@ -279,9 +279,9 @@ def test_runs_in_parallel_processes_equal_sequential_runs(task, tmp_path, encode
     monkeypatch.setattr(workers.subprocess, "Popen", processes.Popen)
     assert call(*options, "--output", str(tmp_path / "two"), "--jobs", "2") == 0
     shown = capsys.readouterr()
-    assert "adversarial alone was run: nothing to compare." in shown.out
+    assert "latent alone was run: nothing to compare." in shown.out
     assert "run 2 of 2 done" in shown.err
-    for name in ("runs/12-adversarial-0", "runs/12-adversarial-1"):
+    for name in ("runs/12-latent-0", "runs/12-latent-1"):
         one, two = (tmp_path / made / name / "topic" / "model.safetensors" for made in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()
 

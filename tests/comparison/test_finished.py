@@ -31,6 +31,7 @@ def call(monkeypatch, *arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.slow
 def test_a_run_and_its_student_are_in_one_table(teacher, tmp_path, monkeypatch, capsys):
     student = str(tmp_path / "student")
     fast = ["--set", "max_steps=10", "--set", "precision=no"]

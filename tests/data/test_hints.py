@@ -411,7 +411,7 @@ def test_a_run_needs_no_lexicon_and_no_term_leaves_the_machine(task, tmp_path, e
         stream.write(TERMS)
     lexicon = task.parent / "people.txt"
     lexicon.write_text("Arden\nZebrafold\n")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "self_training")).path
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "self_training", max_steps=2)).path
     audit = json.loads((run / "audit.json").read_text("utf-8"))
     hints = Task.load(task).read_hints()
     assert audit["hints"] == {

@@ -205,11 +205,13 @@ def from_files(tmp_path_factory, encoder) -> tuple[Path, Path, dict[str, Any]]:
     """A task, its finished run, and the settings of the run."""
     folder = tmp_path_factory.mktemp("from_files")
     task = tiny.write_task(folder / "task")
-    settings = tiny.settings(encoder("bert"), "latent", max_steps=4)
+    settings = tiny.settings(encoder("bert"), "supervised", max_steps=2)
     return task, train(str(task), folder / "run", **settings).path, settings
 
 
-@pytest.mark.parametrize("convert", [as_records, as_data_frame, as_class_labels])
+@pytest.mark.parametrize("convert", [
+    as_records, *(pytest.param(other, marks=pytest.mark.slow) for other in (as_data_frame, as_class_labels))
+])  # fmt: skip
 def test_a_run_has_the_weights_scores_and_hashes_of_the_run_from_files(from_files, tmp_path, convert):
     task, expected, settings = from_files
     records = records_of(task)
@@ -329,10 +331,10 @@ def test_presets_are_compared_on_objects(from_files, tmp_path):
     task = tiny.without(Path(shutil.copytree(task.parent, tmp_path / "task")) / task.name, "risks", "names")
     with pytest.raises(UserError, match="jobs is 2: data in memory cannot be sent to other processes. Omit jobs"):
         compare(records, tmp_path / "jobs", fields=topic, jobs=2, **common)
-    arguments = {"seeds": 1, "presets": ["supervised", "self_training"], "split": "test", **common}
+    arguments = {"seeds": 1, "presets": ["supervised", "latent"], "split": "test", **common}
     from_objects = compare(records, tmp_path / "objects", fields=topic, **arguments)
     from_files_too = compare(str(task), tmp_path / "files", **arguments)
-    for run in ("supervised-all-0", "self_training-all-0"):
+    for run in ("supervised-all-0", "latent-all-0"):
         runs = [next((folder / "runs").glob(f"*{run.split('-')[0]}*")) for folder in (from_objects, from_files_too)]
         assert weights(runs[0], topic) == weights(runs[1], topic)
     assert weights(from_objects / "winner", topic) == weights(from_files_too / "winner", topic)

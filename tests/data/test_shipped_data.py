@@ -54,7 +54,8 @@ def module(*arguments: str) -> str:
     return process.stdout
 
 
-def test_generator_writes_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_generator_writes_the_same_bytes_in_another_process(tmp_path: Path) -> None:
     module("tasks.generation", str(tmp_path))
     for task, split in SPLITS:
         name = f"{task}/{split}.jsonl"

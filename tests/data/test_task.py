@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from electra_ie.common.errors import UserError
-from electra_ie.data.document import Span
+from electra_ie.data.document import Document, Span
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import list_tasks
 
@@ -218,9 +218,9 @@ def real(name: str) -> Task:
     return Task.load(name, data=folder)
 
 
-def labels(task: Task, split: str) -> Counter:
+def labels(documents: list[Document]) -> Counter:
     counts: Counter = Counter()
-    for document in task.read(split):
+    for document in documents:
         for value in document.gold.values():
             counts.update([value] if isinstance(value, str) else [span.label for span in value])
             assert isinstance(value, str) or all(0 <= span.start < span.end <= len(document.text) for span in value)
@@ -229,35 +229,39 @@ def labels(task: Task, split: str) -> Counter:
 
 def test_trec_fine_reads_as_its_card_says():
     task = real("trec_fine")
-    train, test = labels(task, "train"), labels(task, "test")
+    splits = {split: task.read(split) for split in task.splits}
+    train, test = labels(splits["train"]), labels(splits["test"])
     assert (train.total(), len(train), test.total(), len(test)) == (109, 29, 500, 42)
     assert sum(count for label, count in test.items() if label not in train) == 60
-    assert len(task.read("unlabeled")) == 5343
+    assert len(splits["unlabeled"]) == 5343
     assert len(task.fields[0].labels) == 50
-    assert task.read("train")[8].text == '"What islands got their name from the Spanish baja mar'
+    assert splits["train"][8].text == '"What islands got their name from the Spanish baja mar'
 
 
 @pytest.mark.slow
 def test_bc5cdr_reads_as_its_card_says():
     task = real("bc5cdr")
-    assert [len(task.read(split)) for split in task.splits] == [4560, 4581, 4797]
-    assert labels(task, "train") == {"Chemical": 5203, "Disease": 4182}
-    assert labels(task, "dev") == {"Chemical": 5347, "Disease": 4246}
-    assert labels(task, "test") == {"Chemical": 5385, "Disease": 4424}
+    splits = {split: task.read(split) for split in task.splits}
+    assert [len(documents) for documents in splits.values()] == [4560, 4581, 4797]
+    assert labels(splits["train"]) == {"Chemical": 5203, "Disease": 4182}
+    assert labels(splits["dev"]) == {"Chemical": 5347, "Disease": 4246}
+    assert labels(splits["test"]) == {"Chemical": 5385, "Disease": 4424}
 
 
 def test_sec_filings_reads_as_its_card_says():
     task = real("sec_filings")
-    assert [len(task.read(split)) for split in task.splits] == [1164, 303]
-    assert labels(task, "train") == {"PER": 747, "ORG": 243, "LOC": 171, "MISC": 7}
-    assert labels(task, "test") == {"PER": 216, "ORG": 56, "LOC": 39, "MISC": 7}
+    splits = {split: task.read(split) for split in task.splits}
+    assert [len(documents) for documents in splits.values()] == [1164, 303]
+    assert labels(splits["train"]) == {"PER": 747, "ORG": 243, "LOC": 171, "MISC": 7}
+    assert labels(splits["test"]) == {"PER": 216, "ORG": 56, "LOC": 39, "MISC": 7}
 
 
 def test_medical_cases_real_reads_as_its_card_says(capsys):
     task = real("medical_cases_real")
-    assert [len(task.read(split)) for split in task.splits] == [32, 8]
+    splits = {split: task.read(split) for split in task.splits}
+    assert [len(documents) for documents in splits.values()] == [32, 8]
     error = capsys.readouterr().err
     assert "edges of 15 spans, dropped 475 repeated spans" in error
     assert "dropped 129 repeated spans" in error
-    assert labels(task, "train") == {"finding": 1244, "factor": 170, "modifier": 157, "condition": 135}
-    assert labels(task, "test") == {"finding": 273, "condition": 51, "factor": 50, "modifier": 32}
+    assert labels(splits["train"]) == {"finding": 1244, "factor": 170, "modifier": 157, "condition": 135}
+    assert labels(splits["test"]) == {"finding": 273, "condition": 51, "factor": 50, "modifier": 32}

@@ -126,7 +126,7 @@ def test_other_documents_in_the_batch_do_not_change_the_answers(reader, monkeypa
     draw = random.Random(2)
     documents = [
         Document(str(number), " ".join(draw.choices([*tiny.WORDS, *tiny.NAMES, "5.975,74"], k=draw.randint(0, 90))))
-        for number in range(25)
+        for number in range(12)
     ]
     alone = {each.document.id: each for each in reader.read(documents)}
     assert list(alone) == [each.id for each in documents], "documents come back in their order"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 
+import processes
 import pytest
 import tiny
 import torch
@@ -26,7 +25,7 @@ import json, sys
 sys.modules["electra_ie"] = None  # from here on it cannot be imported
 import torch
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
-request = json.load(sys.stdin)
+request = json.loads(open(sys.argv[1], encoding="utf-8").read())
 result = {run: {} for run, _ in request["folders"]}
 for run, name in request["folders"]:
     folder = f"{run}/{name}"
@@ -36,7 +35,7 @@ for run, name in request["folders"]:
     with torch.no_grad():
         logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
     result[run][name] = {"logits": logits.tolist(), "labels": model.config.id2label, "class": type(model).__module__}
-json.dump(result, sys.stdout)
+print(json.dumps(result))
 """
 
 
@@ -49,20 +48,19 @@ def logits_of(extractor: Extractor) -> dict[str, torch.Tensor]:
 def mean_run(encoder, tmp_path_factory):
     """A run whose class field pools by the mean; word pieces of RoBERTa, for another tokenizer than `run`'s."""
     folder = tmp_path_factory.mktemp("mean")
-    settings = tiny.settings(encoder("roberta"), "supervised", pooling="mean")
+    settings = tiny.settings(encoder("roberta"), "supervised", max_steps=4, pooling="mean")
     return train(str(tiny.write_task(folder / "task")), folder / "run", **settings).path
 
 
 @pytest.fixture(scope="module")
 def stock(run, mean_run, tmp_path_factory) -> dict[str, dict[str, dict]]:
-    """What stock transformers gives for each field of each run. One process loads all, since torch loads slowly."""
+    """What stock transformers gives for each field of each run. One process loads all, with a transformers of its own."""
     folders = [(str(each), field.name) for each in (run, mean_run) for field in tiny.FIELDS]
-    done = subprocess.run(
-        [sys.executable, "-I", "-W", "ignore", "-c", STOCK], input=json.dumps({"folders": folders, "texts": TEXTS}),
-        capture_output=True, encoding="utf-8", timeout=120, cwd=tmp_path_factory.mktemp("elsewhere"),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    request = tmp_path_factory.mktemp("request") / "request.json"
+    request.write_text(json.dumps({"folders": folders, "texts": TEXTS}), encoding="utf-8")
+    ended = processes.run(["-c", STOCK, str(request)], again=("electra_ie", "transformers"))
+    assert ended.code == 0, ended.messages
+    return json.loads(ended.output)
 
 
 @pytest.mark.parametrize("fixture", ["run", "mean_run"])

@@ -99,7 +99,7 @@ def rows(folder: Path) -> list[dict]:
 
 @pytest.mark.parametrize(("family", "objective", "sharing", "precision"), [
     ("electra", "electra", "plain", "no"), ("bert", "electra", "disentangled", "bf16"),
-    ("roberta", "adversarial", "none", "no"), ("deberta-v2", "mlm", "none", "bf16"),
+    pytest.param("roberta", "adversarial", "none", "no", marks=pytest.mark.slow), ("deberta-v2", "mlm", "none", "bf16"),
 ])  # fmt: skip
 def test_pretrained_encoder_has_its_files_and_can_be_trained(
     corpus, task, tmp_path, encoder, family, objective, sharing, precision
@@ -130,8 +130,9 @@ def test_pretrained_encoder_has_its_files_and_can_be_trained(
     assert [row["step"] for row in log if "held_out" in row] == [3, 6]
     assert all(row["tokens"] == row["step"] * 64 for row in log)
 
-    run = train(str(task), tmp_path / "run", **tiny.settings(str(output), "supervised")).path
-    assert set(evaluate(run).fields) == {"topic", "risks", "names"}
+    tiny.without(task, "risks", "names")
+    run = train(str(task), tmp_path / "run", **tiny.settings(str(output), "supervised", max_steps=2)).path
+    assert set(evaluate(run).fields) == {"topic"}
 
 
 def test_new_weights_and_vocabulary_work_for_chinese(tmp_path):
@@ -437,8 +438,8 @@ def test_encoder_keeps_its_pooler_and_pooling(corpus, tmp_path, encoder):
 
 
 @pytest.mark.parametrize(("family", "objective", "sharing"), [
-    ("bert", "electra", "disentangled"), ("electra", "electra", "plain"), ("electra", "electra", "none"),
-    ("bert", "mlm", "none"), pytest.param("roberta", "electra", "none", marks=pytest.mark.slow),
+    ("bert", "electra", "disentangled"), ("electra", "electra", "plain"), ("bert", "mlm", "none"),
+    pytest.param("electra", "electra", "none", marks=pytest.mark.slow), pytest.param("roberta", "electra", "none", marks=pytest.mark.slow),
     pytest.param("deberta-v2", "mlm", "none", marks=pytest.mark.slow),
 ])  # fmt: skip
 def test_saved_encoder_is_interpolated_between_initial_and_trained(

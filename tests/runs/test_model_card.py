@@ -7,10 +7,9 @@ import json
 import random
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import processes
 import pytest
 import tiny
 import yaml
@@ -37,14 +36,14 @@ import json, sys
 sys.modules["electra_ie"] = None  # makes its import fail
 import os
 results = {}
-for run, (folder, blocks, texts) in json.load(sys.stdin).items():
+for run, (folder, blocks, texts) in json.loads(open(sys.argv[1], encoding="utf-8").read()).items():
     os.chdir(folder)
     names = {}
     for block in blocks:
         exec(block, names)
     functions = {name: value for name, value in names.items() if name.startswith(("read_", "find_"))}
     results[run] = {name: [function(text) for text in texts] for name, function in functions.items()}
-json.dump(results, sys.stdout, default=float)
+print(json.dumps(results, default=float))
 """
 
 
@@ -76,31 +75,30 @@ def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
     """Return runs by name: WordPiece with labels on words or on tokens, and a tokenizer whose words no pipeline supports."""
     folder = tmp_path_factory.mktemp("cards")
     task = str(tiny.write_task(folder / "task"))
-    settings = {"preset": "supervised", "max_steps": 140, "pooling": "stock"}
-    other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), **settings)).path
+    settings = {"preset": "supervised", "pooling": "stock"}
+    other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), max_steps=60, **settings)).path
     with pytest.MonkeyPatch.context() as patch:  # as if words could not express the gold
         patch.setattr(
             TrainingData,
             "windower",
             lambda _, tokenizer, size, context_overlap, *others: WindowTokenizer(tokenizer, size, context_overlap),
         )
-        tokens = train(task, folder / "tokens", **tiny.settings(encoder("bert"), **settings)).path
+        tokens = train(task, folder / "tokens", **tiny.settings(encoder("bert"), max_steps=140, **settings)).path
     return {"words": run, "tokens": tokens, "bytes": other}
 
 
 @pytest.fixture(scope="module")
 def answers(runs, tmp_path_factory) -> dict[str, dict[str, list]]:
-    """Return what the code of each card gives for each text. One process runs all, since torch loads slowly."""
+    """Return what the code of each card gives for each text. One process runs all, with a transformers of its own."""
     inputs = {
         name: [str(run), blocks((run / "README.md").read_text("utf-8")), texts_of(Extractor.from_pretrained(run))]
         for name, run in runs.items()
     }
-    process = subprocess.run(
-        [sys.executable, "-I", "-W", "ignore", "-c", EXECUTE], input=json.dumps(inputs), capture_output=True,
-        encoding="utf-8", cwd=tmp_path_factory.mktemp("elsewhere"), timeout=180,
-    )  # fmt: skip
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stdout)
+    file = tmp_path_factory.mktemp("inputs") / "inputs.json"
+    file.write_text(json.dumps(inputs), encoding="utf-8")
+    ended = processes.run(["-c", EXECUTE, str(file)], again=("electra_ie", "transformers"))
+    assert ended.code == 0, ended.messages
+    return json.loads(ended.output)
 
 
 @pytest.mark.parametrize(("name", "strategy"), [("words", "first"), ("tokens", "simple"), ("bytes", None)])
@@ -311,7 +309,7 @@ def test_field_without_gold_in_dev_has_no_score_and_selects_no_weights(task, tmp
 def test_without_any_gold_in_dev_the_last_weights_are_kept(task, tmp_path, encoder, capsys):
     task.write_text(re.sub(r"  (topic|names): .*\n", "", task.read_text("utf-8")), encoding="utf-8")
     remove_gold(task, "dev", "risks")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "self_training")).path
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "self_training", max_steps=4)).path
     warning = "no document of dev has a label of any field: no score is defined there, and the last weights"
     assert capsys.readouterr().err.count(warning) == 1
     scores = json.loads((run / "scores.json").read_text("utf-8"))
@@ -360,7 +358,8 @@ def test_run_contains_no_text_of_the_corpus(task, tmp_path, encoder):
         if name != "pool":
             records[-1]["names"] = records[0]["names"]
         tiny.write_records(file, records)
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "latent", pooling="stock")).path
+    settings = tiny.settings(encoder("bert"), "latent", max_steps=4, pooling="stock")
+    run = train(str(task), tmp_path / "run", **settings).path
     files = [file for file in run.rglob("*") if file.is_file()]
     assert len(files) > 15
     assert len(grams) > 4000

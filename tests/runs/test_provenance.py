@@ -241,7 +241,9 @@ def test_missing_or_damaged_audit_is_an_error(run_copy):
 def test_training_again_from_run_yaml_gives_the_same_hashes(task, tmp_path, encoder, flags):
     if not flags:
         tiny.without(task, "risks")
-    first = train(str(task), tmp_path / "first", **tiny.settings(encoder("bert"), "supervised"), label_budget=30).path
+    first = train(
+        str(task), tmp_path / "first", **tiny.settings(encoder("bert"), "supervised", max_steps=2), label_budget=30
+    ).path
     again = train(str(task), tmp_path / "again", settings=first / "run.yaml").path
     for part in ("weights", "model", "splits"):
         assert audit_of(first)[part] == audit_of(again)[part], part

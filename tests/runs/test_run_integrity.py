@@ -109,7 +109,7 @@ def begun(task, tmp_path, encoder, monkeypatch):
 
 
 def test_finished_run_is_not_trained_again(task, tmp_path, encoder, capsys):
-    settings = tiny.settings(encoder("bert"), "supervised")
+    settings = tiny.settings(encoder("bert"), "supervised", max_steps=2)
     run = train(str(task), tmp_path / "run", **settings).path
     before = {file: file.stat().st_mtime_ns for file in run.rglob("*")}
     capsys.readouterr()
@@ -144,7 +144,7 @@ def test_field_may_have_the_name_of_a_module_attribute(task, tmp_path, encoder):
     text = task.read_text("utf-8")
     text = text.replace("  topic: {", "  type: {from: topic, ").replace("  risks: {", "  train: {from: risks, ")
     task.write_text(text, encoding="utf-8")
-    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"))).path
+    run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), max_steps=2)).path
     assert {"type", "train", "names"} <= set(evaluate(run).fields)
 
 
@@ -164,8 +164,8 @@ def test_all_presets_train_in_bf16(task, tmp_path, encoder, finished, monkeypatc
     from electra_ie.training import setup
     from electra_ie.training.loop import make_accelerator
 
-    settings = tiny.settings(encoder("bert"), preset)
-    exact = losses(finished(tmp_path / "exact", preset))
+    settings = tiny.settings(encoder("bert"), preset, max_steps=4)
+    exact = losses(finished(tmp_path / "exact", preset, max_steps=4))
     accelerators = []
 
     def in_bf16(precision, *rest):
@@ -175,7 +175,7 @@ def test_all_presets_train_in_bf16(task, tmp_path, encoder, finished, monkeypatc
     monkeypatch.setattr(setup, "make_accelerator", in_bf16)
     run = train(str(task), tmp_path / "run", **settings).path
     rounded = losses(run)
-    assert len(rounded) == len(exact) == 12
+    assert len(rounded) == len(exact) == 4
     assert rounded != exact
     assert rounded == [pytest.approx(loss, rel=0.03) for loss in exact]
     assert accelerators

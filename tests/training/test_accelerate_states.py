@@ -50,7 +50,7 @@ def corpus(folder):
 def train_both(task, folder, encoder):
     """Train a run with a teacher in bf16, and pretrain in float32."""
     tiny.without(task, "risks", "names")
-    train(str(task), folder / "run", **tiny.settings(encoder("bert"), "adversarial", precision="bf16"))
+    train(str(task), folder / "run", **tiny.settings(encoder("bert"), "adversarial", max_steps=2, precision="bf16"))
     pretrain(corpus(folder), folder / "encoder", encoder=encoder("electra"), precision="no", block_length=16, batch_size=4, max_steps=4,
              num_evaluations=1, held_out=0.1)  # fmt: skip
 
@@ -73,8 +73,8 @@ def test_accelerator_of_the_caller_is_unchanged(task, tmp_path, encoder):
 
 def test_training_ignores_the_accelerator_of_the_caller(task, tmp_path, encoder, finished):
     """In the middle of an accumulation, an optimizer with the caller's state would not step."""
-    settings = tiny.settings(encoder("bert"), "adversarial")
-    alone = finished(tmp_path / "alone", "adversarial")
+    settings = tiny.settings(encoder("bert"), "adversarial", max_steps=4)
+    alone = finished(tmp_path / "alone", "adversarial", max_steps=4)
     accelerator = Accelerator(cpu=True, gradient_accumulation_steps=3)
     with accelerator.accumulate(prepare(accelerator)[0]):
         assert not GradientState().sync_gradients

@@ -73,7 +73,7 @@ def test_collapsed_run_keeps_its_last_good_weights(task, tmp_path, encoder, caps
     assert "Training collapsed at step" in (run / "README.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("dev", [True, False])
+@pytest.mark.parametrize("dev", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_constant_answers_are_reported(task, tmp_path, encoder, capsys, monkeypatch, dev):
     """There are no better weights to fall back to; messages, scores and card warn the user."""
 
@@ -111,6 +111,7 @@ def test_collapse_without_good_weights_keeps_the_log_and_suggests_a_fix(task, tm
 
 def test_run_resumed_during_a_collapse_detects_it_at_the_same_step(task, tmp_path, encoder, monkeypatch):
     """The resumed monitor reads the steps before the interruption from the log."""
+    tiny.without(task, "risks", "names")
     settings = tiny.settings(encoder("bert"), "latent", max_steps=120, batch_size=4, head_learning_rate=0.05)
     settings |= {"generator_learning_rate": 0.0, "discriminator": {"classification": 1.0, "adversarial": 100.0}}
     whole = train(str(task), tmp_path / "whole", **settings).path

@@ -87,14 +87,16 @@ def test_thresholds_within_a_context_leave_the_bias_as_it_was(encoder):
     assert torch.equal(bias, before)
 
 
-@pytest.mark.parametrize("preset", ["supervised", "adversarial", "latent"])
-@pytest.mark.parametrize("dev", [True, False])
+@pytest.mark.parametrize(("preset", "dev"), [
+    ("supervised", True), ("supervised", False), ("adversarial", True), ("latent", True),
+    pytest.param("adversarial", False, marks=pytest.mark.slow), pytest.param("latent", False, marks=pytest.mark.slow),
+])  # fmt: skip
 def test_every_preset_has_thresholds(task, tmp_path, encoder, preset, dev):
     """Too few steps to learn the flags: without thresholds nearly no text would have the rarer one, or all would."""
     tiny.without(task, "topic", "names")
     if not dev:
         task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
-    result = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), preset))
+    result = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), preset, max_steps=4))
     pool = [json.loads(line)["text"] for line in (task.parent / "pool.jsonl").read_text("utf-8").splitlines()]
     train_gold = [json.loads(line)["risks"] for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
     if dev:
@@ -119,9 +121,10 @@ def test_scores_on_dev_are_those_with_thresholds(task, tmp_path, encoder, monkey
 
 def test_supervised_run_with_thresholds_is_the_teacher_of_an_adversarial_one(task, tmp_path, encoder, monkeypatch):
     tiny.without(task, "topic", "names")
-    supervised = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised")).path
+    supervised = tiny.settings(encoder("bert"), "supervised", max_steps=4)
+    supervised = train(str(task), tmp_path / "supervised", **supervised).path
     monkeypatch.setattr(Trainer, "select_final_weights", lambda self: self._keep_teacher() if self.teacher else None)
-    settings = tiny.settings(encoder("bert"), "adversarial")
+    settings = tiny.settings(encoder("bert"), "adversarial", max_steps=4)
     for name, teacher in (("given", supervised), ("trained", None)):
         kept = train(str(task), tmp_path / name, teacher=teacher, **settings).path
         weights = (kept / "risks" / "model.safetensors").read_bytes()

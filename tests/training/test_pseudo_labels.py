@@ -167,7 +167,7 @@ def test_batches_have_the_pseudo_labels_of_their_unlabeled_rows(encoder, process
 
 
 def test_student_learns_from_the_pseudo_labels(task, tmp_path, encoder, monkeypatch):
-    settings = tiny.settings(encoder("bert"), "adversarial")
+    settings = tiny.settings(encoder("bert"), "adversarial", max_steps=2)
     run = train(str(task), tmp_path / "run", **settings).path
     card = (run / "README.md").read_text("utf-8")
     assert "shifted so that the mean probability of each flag equals its share" in card
