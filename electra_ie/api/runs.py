@@ -116,7 +116,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         overwrite: Start over if the output was begun or written, also by another model or from other inputs.
         processes: The number of processes that extract. Each loads the run.
         records: A path for the records of the findings, `.jsonl`, `.csv` or `.parquet`. The output must be a file of
-            JSON lines, from which they are made when it is complete.
+            JSON lines, from which they are made when it is complete. The HTML page shows them, too.
         engine: `local`, or `ray` for the cluster at RAY_ADDRESS, or a Ray on this machine.
         workers: The number of workers of Ray, each of which loads the run (default: one on each machine, or GPU).
 
@@ -145,7 +145,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
     refuse_overwriting([*files, *beside, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
     page, title, keys = (Path(html) if html else None), _title(task, run), {"text": text, "id": id}
-    job = Job(folder, inbox, written, filters, page, title, strict, overwrite, extracting, keys)
+    job = Job(folder, inbox, written, filters, page, title, strict, overwrite, extracting, keys, maker)
     if target is None:
         return extract_to_stream(job, cast(TextIO, output))
     if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced

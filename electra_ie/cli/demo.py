@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
 import shutil
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +60,8 @@ def main() -> None:
     rows.append({"method": "keyword rule", "labels": train_records, **score_keyword_rule(task, test), "seconds": None})
 
     findings, page = FOLDER / "findings.jsonl", FOLDER / "findings.html"
-    extract(FOLDER / PRESETS[-1], [shipped("tasks") / TASK / "inbox"], findings, page)
+    records = FOLDER / "records.csv" if importlib.util.find_spec("babel") else None  # of the extra values
+    extract(FOLDER / PRESETS[-1], [shipped("tasks") / TASK / "inbox"], findings, page, records=records)
     print_table(rows, title=f"{TASK}: {LABEL_BUDGET} labeled records, seed {SEED}, scores on {len(test)} test records")
     full_steps = TrainSettings(task=TASK).with_schedule(summary["labeled"]["windows"], hidden_size=384).max_steps
     full_evaluations = TrainSettings(task=TASK).num_evaluations
@@ -68,9 +71,12 @@ def main() -> None:
         f"lower and differences less certain. The keyword rule was written on all {train_records} train records."
     )
     show_examples(findings)
+    if records:
+        show_records(records)
     for name, path in (
         ("findings", findings),
         ("page", page),
+        *([("records", records)] if records else []),
         ("plots", f"{FOLDER}/*/curves.png, {FOLDER}/*/dev_*.png"),
         ("model", f"{FOLDER}/{PRESETS[-1]}"),
     ):
@@ -125,6 +131,16 @@ def show_examples(findings: Path, count: int = 3) -> None:
     for record, finding in list(best.values())[:count]:
         with open(record["file"], encoding="utf-8", newline="") as file:
             show_finding(Path(record["file"]).name, finding, file.read())
+
+
+def show_records(records: Path, count: int = 5) -> None:
+    """Print the first records: the fields with the values that were read, and the status of the amounts."""
+    with records.open(encoding="utf-8", newline="") as file:
+        rows = [
+            {name: row[name] for name in ("id", "parties", "amounts", "amounts_status", "accounts", "risks")}
+            for row in islice(csv.DictReader(file), count)
+        ]
+    print_table(rows, title="records of the inbox")
 
 
 if __name__ == "__main__":

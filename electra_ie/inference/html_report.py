@@ -92,8 +92,14 @@ class Page:
             if kind is None:
                 self._finish()
 
-    def add(self, record: Mapping[str, Any], text: str) -> None:
-        """Add one document: its record as `extract` writes it, and the text that the offsets refer to."""
+    def add(self, record: Mapping[str, Any], text: str, made: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Add one document.
+
+        Args:
+            record: Its findings as `extract` writes them.
+            text: The text that the offsets refer to.
+            made: The records that were made of the findings, as JSON has them (`records.writing.as_dict`).
+        """
         self.documents += 1
         self.characters += record["characters"]
         spans: list[Mapping[str, Any]] = []
@@ -115,6 +121,7 @@ class Page:
             self._answers(answers, windows),
             self._pane(text, self._marks(spans), windows),
             self._relations(relations),
+            *(_record_table(each) for each in made),
             "</article>\n",
         ]
         self._body.write("\n".join(lines).encode("utf-8"))
@@ -269,6 +276,29 @@ class Page:
             rules.append(f".lane{lane}{{padding-bottom:{1 + 5 * lane}px}}")
             rules.append(f".deep{lane}{{line-height:calc(1.8em + {6 * lane}px)}}")
         return "\n".join(rules)
+
+
+def _record_table(record: Mapping[str, Any]) -> str:
+    """Return a record as a table: a row for each value, with the passage that says it."""
+    rows = []
+    for name, entries in record["fields"].items():
+        conflict = " <small>conflict</small>" if name in record["conflicts"] else ""
+        for number, entry in enumerate(entries or [None]):
+            heading = f'<th scope="row">{_plain(name)}{conflict}</th>' if not number else "<th></th>"
+            rows.append(f"<tr>{heading}{_value_cells(entry)}</tr>")
+    title = f"record of {_plain(record['anchor']['text'])}" if record["anchor"] else "record"
+    return f'<table class="record"><caption>{title}</caption><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _value_cells(entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return "<td>–</td><td></td>"
+    parts = [entry["value"], entry["currency"] or entry["unit"]]
+    value = " ".join(_plain(part) for part in parts if part is not None)
+    is_certain = entry["status"] in ("exact", "normalized")
+    reason = "" if is_certain else f"<small>{_plain(entry['status'])}: {_plain(entry['reason'])}</small>"
+    where = f"characters {entry['start']:,}–{entry['end']:,}"
+    return f"<td><bdi>{value}</bdi>{reason}</td><td><bdi>{_plain(entry['text'])}</bdi> <small>{where}</small></td>"
 
 
 def frame(title: str, kinds: Mapping[str, str], record: Mapping[str, Any], text: str) -> str:

@@ -357,3 +357,19 @@ def test_evaluate_scores_records(run_with_records, monkeypatch, capsys):
     assert "records" not in scores.fields
     assert command(monkeypatch, "evaluate", run_with_records, "--split", "dev") == 0
     assert "(whole record)" in capsys.readouterr().out
+
+
+def test_the_page_shows_records_beside_the_text(run_with_records, tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("Arden paid 3.456,78 <b>.", encoding="utf-8")
+    page = tmp_path / "page.html"
+    arguments = ("extract", run_with_records, tmp_path / "a.txt", "--output", tmp_path / "out.jsonl", "--html", page)
+    assert command(monkeypatch, *arguments, "--records", tmp_path / "records.jsonl") == 0
+    html = page.read_text("utf-8")
+    assert '<table class="record"><caption>record</caption>' in html
+    for name in ("who", "sum", "topic"):
+        assert f'<th scope="row">{name}' in html
+    assert "&lt;b&gt;" in html
+    # Without records the page is another one, so that the finished job does not stand for it.
+    assert command(monkeypatch, *arguments) == 2
+    assert command(monkeypatch, *arguments, "--overwrite") == 0
+    assert 'class="record"' not in page.read_text("utf-8")

@@ -38,6 +38,8 @@ from electra_ie.inference.jobs.workers.choice import Workers
 from electra_ie.inference.jobs.workers.in_order import Records
 from electra_ie.inference.jobs.writers import HEADER, csv_lines, json_line, write_csv, write_parquet
 from electra_ie.inference.loading import load_extractor
+from electra_ie.records.grouping import RecordMaker
+from electra_ie.records.writing import as_dict
 
 Add = Callable[[Mapping[str, Any], Document], None]
 """Adds a record and its document to the HTML page."""
@@ -64,6 +66,7 @@ class Job:
         overwrite: Start over, whatever there is.
         workers: What extracts.
         keys: The names of the keys of text and id, if they are given.
+        records: Makes the records that the HTML page shows; None for a page without records.
     """
 
     run: Path
@@ -76,6 +79,7 @@ class Job:
     overwrite: bool = False
     workers: Workers = Workers()
     keys: Mapping[str, str | None] = field(default_factory=dict)
+    records: RecordMaker | None = None
 
     def load(self) -> TextExtractor:
         """Load the extractor. Raises UserError for a filter that does not fit it."""
@@ -90,7 +94,11 @@ class Job:
     def options(self) -> dict[str, Any]:
         """Return what decides the content of the outputs besides model and inputs."""
         own = {"format": self.format, "labels": list(self.filters.labels), "min_score": self.filters.min_score}
-        return {**own, **self.keys, "html": [str(self.html), self.title] if self.html else None}
+        return {
+            **own,
+            **self.keys,
+            "html": [str(self.html), self.title, *(["records"] if self.records else [])] if self.html else None,
+        }
 
     @contextmanager
     def page(self, extractor: TextExtractor) -> Iterator[Add]:
@@ -103,7 +111,8 @@ class Job:
 
             def add(record: Mapping[str, Any], document: Document) -> None:
                 with writing(html, SPACE):
-                    page.add({**record, "file": self.inbox.shown(record["file"])}, document.text)
+                    made = [as_dict(each) for each in self.records.of_findings(record)] if self.records else []
+                    page.add({**record, "file": self.inbox.shown(record["file"])}, document.text, made)
 
             yield add
 
