@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal, Inexact
 from functools import cache, cached_property
 from typing import Any
@@ -12,17 +12,20 @@ from typing import Any
 from electra_ie.values import magnitudes
 from electra_ie.values.locales import has_minus_behind_currency
 from electra_ie.values.number_words import MAX_LENGTH, read_words
-from electra_ie.values.numerals import NUMBER, readings, refuse_several
+from electra_ie.values.numerals import MAX_DIGITS, NUMBER, readings, refuse_several
 from electra_ie.values.settings import ValueSettings
 from electra_ie.values.value import Refused
 
 EXACT = Context(prec=80, traps=[Inexact])
 """Numbers have at most 30 digits and magnitudes at most 24: no product is rounded."""
-GRAMMAR = ("sign", "open", "close", "magnitude", "filler")
+GRAMMAR = ("sign", "open", "close", "magnitude", "filler", "stop")
 """The kinds of words of the grammar itself."""
 MAX_FACTORS = 2
 """Magnitudes of one number: hundred thousand."""
-JOINED = re.compile(r"[^\W\d_]$")
+HYPHEN_BEFORE = re.compile(r"(?:[^\W\d_]-|\S - )$")
+"""A hyphen between a word and a number that may be no minus: EUR-5, EUR - 5."""
+HYPHEN_AFTER = re.compile(r"-[^\W\d_]|.* -$")
+"""Likewise behind a number: 5-EUR, 5 EUR -."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,26 @@ class Amount:
     after: tuple[Word, ...] = ()
     libraries: tuple[str, ...] = ()
 
+    @property
+    def reason(self) -> str:
+        """Why the number has several readings; empty for one."""
+        if len(self.readings) == 1:
+            return ""
+        if "hyphen" in self.steps:
+            return "the hyphen may be a minus"
+        return "the separator may be of groups or of the fraction: set the locale"
+
+    def scaled(self, power: int) -> Amount:
+        """Return the amount times a power of ten.
+
+        Raises:
+            Refused: the power has more digits than a number may have.
+        """
+        if abs(power) > MAX_DIGITS:
+            raise Refused("digits", f"the power of ten is above {MAX_DIGITS}")
+        numbers = tuple(times(number, Decimal(1).scaleb(power)) for number in self.readings)
+        return replace(self, readings=numbers, steps=(*self.steps, "power_of_ten"))
+
 
 @cache
 def base_lexicon(language: str, any_magnitude: bool = False) -> Lexicon:
@@ -87,7 +110,7 @@ def base_lexicon(language: str, any_magnitude: bool = False) -> Lexicon:
     any_magnitude: also the letters that mean a magnitude beside a currency only: 5m, 3b.
     """
     signs = {text: Word("sign", -1) for text in ("-", *magnitudes.MINUS)} | {"+": Word("sign", 1)}
-    brackets = {"(": Word("open"), ")": Word("close"), ".": Word("filler")}
+    brackets = {"(": Word("open"), ")": Word("close"), ".": Word("stop")}
     refusals = {
         text: Word("refusal", (rule, reason))
         for rule, (reason, texts) in magnitudes.QUALIFIERS.items()
@@ -118,24 +141,29 @@ def read_amount(text: str, settings: ValueSettings, lexicon: Lexicon) -> Amount:
         _refuse_words(segments(before, lexicon) or ())
         refuse_several(text[match.end() : matches[1].start()])
     numbers, steps = readings(match[0], settings.locale)
-    joined = before.endswith("-") and JOINED.search(before[:-1]) and not after.strip()
-    joined = joined and not (settings.locale and has_minus_behind_currency(settings.locale))
-    joined = joined or (after.startswith("-") and _letters(after[1:2] * 2))
-    return _combine(numbers, steps, _words(before, lexicon), _words(after, lexicon), bool(joined))
+    hyphen = HYPHEN_BEFORE.search(before) and not (settings.locale and has_minus_behind_currency(settings.locale))
+    may_be_hyphen = bool(hyphen or HYPHEN_AFTER.match(after))
+    return _combine(numbers, steps, _words(before, lexicon), _words(after, lexicon), may_be_hyphen)
 
 
 def _combine(
-    numbers: list[Decimal], steps: tuple[str, ...], before: tuple[Word, ...], after: tuple[Word, ...], joined: bool
+    numbers: list[Decimal],
+    steps: tuple[str, ...],
+    before: tuple[Word, ...],
+    after: tuple[Word, ...],
+    may_be_hyphen: bool,
 ) -> Amount:
     """Apply signs, brackets and magnitudes to the readings of a number."""
     _refuse_words((*before, *after))
+    if any(word.kind == "stop" for word in before):
+        raise Refused("unknown_words", "a full stop before the number")
     negative, named = _sign(before, after)
     factor = _factor(before, after)
     if factor != 1:
         named += ("magnitude",)
     numbers = [times(number, factor) for number in numbers]
     numbers = [number.copy_negate() if negative and number else number for number in numbers]
-    if joined and negative:
+    if may_be_hyphen and negative:
         numbers, named = [*numbers, *(number.copy_negate() for number in numbers)], (*named, "hyphen")
     own_before, own_after = (tuple(each for each in words if each.kind not in GRAMMAR) for words in (before, after))
     return Amount(tuple(numbers), (*steps, *named), own_before, own_after)
@@ -192,7 +220,7 @@ def _in_words(text: str, settings: ValueSettings, lexicon: Lexicon) -> Amount:
     _refuse_words(segments(text[:start], kept, text[start:]) or ())
     number, package = read_words(text[start:end], settings.language)
     before, after = _words(text[:start], kept), _words(text[end:], kept)
-    amount = _combine([number], ("words",), before, after, joined=False)
+    amount = _combine([number], ("words",), before, after, may_be_hyphen=False)
     return Amount(amount.readings, amount.steps, amount.before, amount.after, (package,))
 
 

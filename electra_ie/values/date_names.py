@@ -14,9 +14,9 @@ NAME = rf"(?P<name>{WORD})"
 DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|\u00ba|\u00b0|\u00aa|\.|:e)?"
 YEAR = r"(?P<year>\d{4}|'?\d{2})"
 OF = r"(?:[ .,/-]|(?:of|de|del|do|den|di) )*"
-DAY_FIRST = re.compile(rf"(?:on )?(?:the |den |el |le |il )?{DAY}(?: day)?{OF}{NAME}\.?{OF}{YEAR}\.?", re.I)
+DAY_FIRST = re.compile(rf"(?:on |am )?(?:the |den |el |le |il )?{DAY}(?: day)?{OF}{NAME}\.?{OF}{YEAR}\.?", re.I)
 MONTH_FIRST = re.compile(rf"{NAME}\.?[ -]?(?:the )?{DAY}(?:,? |-){YEAR}\.?", re.I)
-YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})[ ,.-]*{NAME}\.?[ -]*{DAY}", re.I)
+YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})[ ,./-]*{NAME}\.?[ /-]*{DAY}", re.I)
 MONTH_ONLY = re.compile(rf"{NAME}\.?{OF}(?P<year>\d{{4}}|'\d{{2}})\.?|(?P<year2>\d{{4}}) (?P<name2>{WORD})\.?", re.I)
 OTHER_NAMES = {"en": {"sept": 9}, "de": {"feber": 2, "j\u00e4nner": 1, "mrz": 3, "okt": 10, "dez": 12}}
 """Names of months that CLDR has for some countries of a language only."""

@@ -36,6 +36,8 @@ def read_identifier(text: str, settings: ValueSettings) -> Found:
         scheme, text = named, text[match.end() :]
     compact = re.sub(r"[\s\u200b-]", "", text).upper()
     formed = [name for name in ([scheme] if scheme else SCHEMES) if FORMS[name].fullmatch(compact)]
+    if not scheme and formed == ["bic"] and not text.isupper():
+        raise Refused("no_checksum", "a word may look like a BIC, which has no checksum: set the scheme")
     if not formed:
         raise Refused("form", f"this has not the form of {NAMES[scheme] if scheme else 'an identifier'}")
     faults = {name: _fault(name, compact) for name in formed}

@@ -8,8 +8,11 @@ from electra_ie.values.amounts import Word, read_amount, times
 from electra_ie.values.cleaning import clean
 from electra_ie.values.currencies import CREDIT, CRORE, HUNDREDTH, THOUSAND, Currencies, money_lexicon
 from electra_ie.values.locales import country_currencies
+from electra_ie.values.number_words import with_fraction
 from electra_ie.values.settings import ValueSettings
 from electra_ie.values.value import Candidate, Found, Refused, decimal_text
+
+SEVERAL_CURRENCIES = "the symbol stands for several currencies: set the currency or a locale with its country"
 
 
 def read_money(text: str, settings: ValueSettings) -> Found:
@@ -18,34 +21,26 @@ def read_money(text: str, settings: ValueSettings) -> Found:
     Raises:
         Refused: there is no amount or more than one, two currencies, or a word that is not understood.
     """
-    amount = read_amount(clean(text), settings, money_lexicon(settings.language))
+    amount = read_amount(with_fraction(clean(text)), settings, money_lexicon(settings.language))
     words = (*amount.before, *amount.after)
     factor, factor_steps = _factor(words)
     codes, steps = _currencies([word.meaning for word in words if isinstance(word.meaning, Currencies)], settings)
     numbers = [times(number, factor) for number in amount.readings]
     candidates = [Candidate(number, currency=code) for number in numbers for code in codes]
     forms = [_form for number in numbers[:1] for code in codes[:1] for _form in _forms(number, code)]
-    reason = "" if len(candidates) == 1 else _reason(len(codes) > 1, amount.steps)
+    reasons = [reason for reason in (SEVERAL_CURRENCIES if len(codes) > 1 else "", amount.reason) if reason]
     return Found(
-        tuple(candidates), (*steps, *amount.steps, *factor_steps), tuple(forms), ("babel", *amount.libraries), reason
+        tuple(candidates),
+        (*steps, *amount.steps, *factor_steps),
+        tuple(forms),
+        ("babel", *amount.libraries),
+        "; ".join(reasons),
     )
 
 
 def _forms(number: Decimal, code: str | None) -> tuple[str, ...]:
     digits = decimal_text(number)
     return (f"{code} {digits}", f"{digits} {code}") if code else (digits,)
-
-
-def _reason(several_currencies: bool, steps: tuple[str, ...]) -> str:
-    numbers = "" if not steps else _of_number(steps)
-    currencies = "the symbol stands for several currencies: set the currency or a locale with its country"
-    return "; ".join(part for part in (currencies if several_currencies else "", numbers) if part)
-
-
-def _of_number(steps: tuple[str, ...]) -> str:
-    if "hyphen" in steps:
-        return "the hyphen may be a minus"
-    return "the separator may be of groups or of the fraction: set the locale" if "separators" in steps else ""
 
 
 def _factor(words: tuple[Word, ...]) -> tuple[Decimal, tuple[str, ...]]:

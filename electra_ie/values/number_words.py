@@ -12,6 +12,10 @@ DIGITS = {digit: str(number) for number, digit in enumerate("零一二三四五�
 SIMPLIFIED = str.maketrans("兩萬億貳陸參叁點圓壹贰叄肆伍陆柒捌玖拾佰仟", "两万亿二六三三点圆一二三四五六七八九十百千")
 CHINESE = re.compile("[零〇一二两三四五六七八九十百千万亿]+")
 WITH_POINT = re.compile("([零〇一二两三四五六七八九十百千]+)点([零〇一二两三四五六七八九]+)([百千]?[万亿]?)")
+YUAN = re.compile(
+    "(?P<whole>[0-9零〇一二两三四五六七八九十百千万亿]+)[元圆](?:(?P<tenths>[0-9一二三四五六七八九])角)?"
+    "零?(?:(?P<hundredths>[0-9一二三四五六七八九])分)?"
+)
 UNITS = {"": 0, "百": 2, "千": 3, "万": 4, "亿": 8, "百万": 6, "千万": 7, "百亿": 10, "千亿": 11}
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pt")
 LETTERS = re.compile(r"[^\W\d_]+(?:[ -][^\W\d_]+)*")
@@ -51,6 +55,18 @@ def chinese_integer(text: str) -> int | None:
         return int(_chinese(text.translate(SIMPLIFIED)))
     except Refused:
         return None
+
+
+def with_fraction(text: str) -> str:
+    """Return a Chinese amount with its tenths and hundredths, 角 and 分, as digits: 12.34元; others as they are."""
+    match = YUAN.search(text.translate(SIMPLIFIED))
+    if not match or not (match["tenths"] or match["hundredths"]):
+        return text
+    whole = chinese_integer(match["whole"])
+    digits = [
+        part if part.isdecimal() else DIGITS[part] for part in (match["tenths"] or "0", match["hundredths"] or "0")
+    ]
+    return text if whole is None else f"{text[: match.start()]}{whole}.{''.join(digits)}元{text[match.end() :]}"
 
 
 def _chinese(text: str) -> Decimal:

@@ -9,8 +9,10 @@ from functools import cache
 from electra_ie.values.locales import NumberStyle, number_style
 from electra_ie.values.value import Refused
 
-NUMBER = re.compile(r"(?:(?<!\d)[.,])?\d+(?:[.,\u00b7'\u066b\u066c]\d+| \d{3}(?!\d))*[\u00bc-\u00be\u2150-\u215e]?"
-                    r"|[\u00bc-\u00be\u2150-\u215e]")  # fmt: skip
+NUMBER = re.compile(
+    r"(?:(?<!\w)[.,])?\d+(?:[.,\u00b7'\u066b\u066c]\d+| \d{3}(?!\d))*[\u00bc-\u00be\u2150-\u215e]?"
+    r"|[\u00bc-\u00be\u2150-\u215e]"
+)
 """Digits with single separators between them; a blank separates groups of three."""
 FRACTIONS = {
     "\u00bc": "0.25", "\u00bd": "0.5", "\u00be": "0.75", "\u2155": "0.2", "\u2156": "0.4", "\u2157": "0.6",

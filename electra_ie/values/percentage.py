@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from electra_ie.values.amounts import Lexicon, Word, base_lexicon, read_amount, times
 from electra_ie.values.cleaning import clean
-from electra_ie.values.decimals import reason_of
 from electra_ie.values.settings import ValueSettings
 from electra_ie.values.value import Candidate, Found, Refused, decimal_text
 
@@ -48,7 +47,7 @@ def read_percentage(text: str, settings: ValueSettings) -> Found:
     digits = decimal_text(numbers[0])
     rule = {Decimal(1): "percent", Decimal("0.1"): "per_mille", Decimal("0.01"): "basis_points"}[marks[0]]
     candidates = tuple(Candidate(number, unit="%") for number in numbers)
-    return Found(candidates, (rule, *amount.steps), (f"{digits}%", f"{digits} %"), amount.libraries, reason_of(numbers))
+    return Found(candidates, (rule, *amount.steps), (f"{digits}%", f"{digits} %"), amount.libraries, amount.reason)
 
 
 def _lexicon(language: str) -> Lexicon:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from electra_ie.values.amounts import base_lexicon, read_amount
+from electra_ie.values.amounts import Amount
 from electra_ie.values.cleaning import clean
-from electra_ie.values.decimals import reason_of, scaled
+from electra_ie.values.decimals import read_number
 from electra_ie.values.numerals import NUMBER, refuse_several
 from electra_ie.values.settings import ValueSettings
 from electra_ie.values.units import codes_of
@@ -27,22 +27,18 @@ def read_quantity(text: str, settings: ValueSettings) -> Found:
     """
     cleaned = clean(text)
     if POWER_ALONE.match(cleaned):
-        return _found((Decimal(1),), codes_of(cleaned), ("power_of_ten",), ())
+        return _found(Amount((Decimal(1),), ("power_of_ten",)), codes_of(cleaned))
     unit_before = BEFORE.match(cleaned)
     cleaned = cleaned[unit_before.end() :] + " pH" if unit_before else cleaned
     match = NUMBER.search(cleaned)
     if match is None:
         return _in_words(cleaned, settings)
-    end, power = match.end(), 0
-    if exponent := EXPONENT.match(cleaned, end):
-        end, power = exponent.end(), int(exponent["power"])
-    amount = read_amount(cleaned[: match.end()], settings, base_lexicon(settings.language))
-    unit = cleaned[end:]
+    exponent = EXPONENT.match(cleaned, match.end())
+    unit = cleaned[exponent.end() if exponent else match.end() :]
+    amount = read_number(cleaned[: match.end()], settings)
     if not unit.strip(" ."):
         raise Refused("no_unit", "there is no unit")
-    codes = _codes(unit)
-    numbers = scaled(amount.readings, power) if power else amount.readings
-    return _found(numbers, codes, (*amount.steps, *(["power_of_ten"] if power else [])), amount.libraries)
+    return _found(amount.scaled(int(exponent["power"])) if exponent else amount, _codes(unit))
 
 
 def _codes(unit: str) -> tuple[str, ...]:
@@ -62,14 +58,11 @@ def _in_words(text: str, settings: ValueSettings) -> Found:
     )
     if not match:
         raise Refused("no_number", "there is no number")
-    amount = read_amount(match["number"], settings, base_lexicon(settings.language))
-    return _found(amount.readings, codes_of(match["unit"]), amount.steps, amount.libraries)
+    return _found(read_number(match["number"], settings), codes_of(match["unit"]))
 
 
-def _found(
-    numbers: tuple[Decimal, ...], codes: tuple[str, ...], steps: tuple[str, ...], libraries: tuple[str, ...]
-) -> Found:
-    candidates = tuple(Candidate(number, unit=code) for number in numbers for code in codes)
-    reasons = [reason for reason in (SEVERAL_UNITS if len(codes) > 1 else "", reason_of(numbers)) if reason]
-    form = f"{decimal_text(numbers[0])} {codes[0]}"
-    return Found(candidates, ("unit", *steps), (form,), ("ucumvert", *libraries), "; ".join(reasons))
+def _found(amount: Amount, codes: tuple[str, ...]) -> Found:
+    candidates = tuple(Candidate(number, unit=code) for number in amount.readings for code in codes)
+    reasons = [reason for reason in (SEVERAL_UNITS if len(codes) > 1 else "", amount.reason) if reason]
+    form = f"{decimal_text(amount.readings[0])} {codes[0]}"
+    return Found(candidates, ("unit", *amount.steps), (form,), ("ucumvert", *amount.libraries), "; ".join(reasons))

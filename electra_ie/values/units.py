@@ -37,46 +37,47 @@ METRIC = {
 }
 """Units of UCUM with the prefixes that texts use."""
 OTHER_NAMES = {
-    "g": "gm|gms|gram|grams|gramme|grammes|Gramm",
-    "kg": "kgs|kilo|kilos|kilogram|kilograms|Kilogramm|KG|Kg",
-    "mg": "mgs|milligram|milligrams|Milligramm|mgr",
-    "ug": "mcg|mcgs|microgram|micrograms|Mikrogramm",
+    "g": "克|gm|gms|gram|grams|gramme|grammes|Gramm",
+    "kg": "公斤|千克|kgs|kilo|kilos|kilogram|kilograms|Kilogramm|KG|Kg",
+    "mg": "毫克|mgs|milligram|milligrams|Milligramm|mgr",
+    "ug": "微克|mcg|mcgs|microgram|micrograms|Mikrogramm",
     "ng": "nanogram|nanograms",
-    "L": "l|liter|liters|litre|litres|Liter|lt|ltr",
-    "mL": "cc|ccm|milliliter|milliliters|millilitre|millilitres|Milliliter|mls",
+    "L": "升|l|liter|liters|litre|litres|Liter|lt|ltr",
+    "mL": "毫升|cc|ccm|milliliter|milliliters|millilitre|millilitres|Milliliter|mls",
     "uL": "mcL|mcl|microliter|microliters|microlitre|λ",
-    "mmol": "millimol|millimole|millimoles",
-    "umol": "mcmol|micromol|micromole",
-    "m": "meter|meters|metre|metres|Meter",
-    "cm": "centimeter|centimeters|centimetre|centimetres|Zentimeter",
-    "mm": "millimeter|millimeters|millimetre|millimetres|Millimeter",
-    "km": "kilometer|kilometers|kilometre|kilometres|Kilometer",
-    "[IU]": "IU|iu|I.U.|IE|I.E.|UI|U.I.|international units|international unit",
+    "mmol": "毫摩尔|mMol|millimol|millimole|millimoles",
+    "umol": "微摩尔|uMol|mcmol|micromol|micromole",
+    "m": "米|meter|meters|metre|metres|Meter",
+    "cm": "厘米|centimeter|centimeters|centimetre|centimetres|Zentimeter",
+    "mm": "毫米|millimeter|millimeters|millimetre|millimetres|Millimeter",
+    "km": "公里|千米|kilometer|kilometers|kilometre|kilometres|Kilometer",
+    "[IU]": "国际单位|IU|iu|I.U.|IE|I.E.|UI|U.I.|international units|international unit",
     "meq": "mEq|mval",
     "eq": "Eq",
     "mosm": "mOsm|mOsmol|mosmol",
     "osm": "Osm|osmol",
     "cal": "calories|calorie",
-    "kcal": "kilocalories",
+    "kcal": "Kcal|千卡|大卡|kilocalories",
     "Pa": "pascal|Pascal",
-    "mm[Hg]": "mmHg|mm Hg|mmhg|mm hg|MMHG|torr|Torr|mm[Hg]",
+    "mm[Hg]": "毫米汞柱|mmHg|mm Hg|mmhg|mm hg|MMHG|torr|Torr|mm[Hg]",
     "cm[H2O]": "cmH2O|cm H2O|cmH20|cm[H2O]",
     "bar": "",
     "mbar": "",
-    "Cel": "°C|° C|ºC|º C|℃|degC|deg C|degrees C|degrees Celsius|degree Celsius|celsius|Celsius|Grad Celsius|oC|摄氏度",
+    "Cel": "°c|°C|° C|ºC|º C|℃|degC|deg C|"
+    "degrees C|degrees Celsius|degree Celsius|celsius|Celsius|Grad Celsius|oC|摄氏度",
     "[degF]": "°F|° F|ºF|℉|degF|deg F|degrees F|degrees Fahrenheit|fahrenheit|Fahrenheit|oF",
     "K": "kelvin|Kelvin",
     "%": "%|percent|vol%|Vol.-%|vol-%",
-    "/min": "bpm|BPM|beats/min|beats per minute|breaths/min|breaths per minute|Schläge/min|"
+    "/min": "次/分|次/分钟|bpm|BPM|beats/min|beats per minute|breaths/min|breaths per minute|Schläge/min|"
     "beats/minute|breaths/minute|x/min|/minute|/Minute",
-    "s": "sec|secs|sec.|second|seconds|Sek|Sek.|Sekunden",
+    "s": "秒|sec|secs|sec.|second|seconds|Sek|Sek.|Sekunden",
     "ms": "msec|msecs|milliseconds",
-    "min": "min|min.|mins|minute|minutes|Minute|Minuten",
-    "h": "h|hr|hrs|hour|hours|Std|Std.|Stunde|Stunden",
+    "min": "分钟|min|min.|mins|minute|minutes|Minute|Minuten",
+    "h": "小时|个小时|h|hr|hrs|hour|hours|Std|Std.|Stunde|Stunden",
     "d": "d|day|days|Tag|Tage|jour|jours|días|天",
-    "wk": "wk|wks|week|weeks|Woche|Wochen|周",
-    "mo": "mo|month|months|Monat|Monate",
-    "a": "a|y|yr|yrs|year|years|y.o.|yo|Jahr|Jahre|ans|años|岁",
+    "wk": "个星期|星期|wk|wks|week|weeks|Woche|Wochen|周",
+    "mo": "个月|mo|month|months|Monat|Monate",
+    "a": "年|a|y|yr|yrs|year|years|y.o.|yo|Jahr|Jahre|ans|años|岁",
     "[pH]": "pH",
     "[lb_av]": "lb|lbs|lb.|lbs.|pound|pounds",
     "[oz_av]": "oz|oz.|ounce|ounces",
@@ -117,11 +118,12 @@ OTHER_NAMES = {
     "[CFU]": "CFU|KBE",
     "10*9": "Gpt|Gpt.|Giga",
     "10*12": "Tpt|Tpt.|Tera",
-    "10*3": "thou|Tsd|Tsd.",
+    "10*3": "thousand|thou|Tsd|Tsd.",
     "10*6": "Mpt|million|Mio|Mio.",
 }
 """Other spellings of units of UCUM, divided by |."""
 WHOLE = {
+    **dict.fromkeys(("LPM", "lpm"), "L/min"),
     "K/uL": "10*3/uL",
     "k/uL": "10*3/uL",
     "K/ul": "10*3/uL",
@@ -145,7 +147,9 @@ WHOLE = {
 }
 """Whole units that mean something else than their parts."""
 SEVERAL = {
-    **dict.fromkeys(("U", "units", "unit", "Units", "Unit", "E", "Einheiten", "unidades", "UNITS"), ("[IU]", "U")),
+    **dict.fromkeys(
+        ("U", "units", "unit", "Units", "Unit", "E", "Einheiten", "unidades", "UNITS", "单位"), ("[IU]", "U")
+    ),
     **dict.fromkeys(("U/mL", "U/ml", "units/mL", "units/ml"), ("[IU]/mL", "U/mL")),
     **dict.fromkeys(("U/h", "units/h", "units/hr"), ("[IU]/h", "U/h")),
     **dict.fromkeys(("U/kg", "units/kg"), ("[IU]/kg", "U/kg")),
@@ -157,7 +161,6 @@ SEVERAL = {
     "Grad": ("Cel", "deg"),
     "\u00b0": ("Cel", "[degF]", "deg"),
     "u": ("[IU]", "U", "u"),
-    "Mg": ("mg", "Mg"),
     "Ml": ("mL", "ML"),
     "G": ("g", "G"),
     "M": ("m", "mol/L"),
@@ -177,6 +180,8 @@ SEVERAL = {
     "Cal": ("kcal", "cal"),
 }
 """Units with several meanings: F is Fahrenheit, and farad in UCUM, a unit is of insulin or of an enzyme."""
+MEGA = re.compile(r"(?<![A-Za-z])M(?=(?:g|L|l|m|mol|eq|s)(?![A-Za-z]))")
+"""A capital that makes a megagram of a milligram, which no laboratory measures in."""
 NO_UNITS = ("am", "pm", "as", "at", "fa", "pa", "pat", "das")
 """Codes of UCUM that are words or times in a text: 5 pm is no picometer."""
 POWER = re.compile(r"(?:[x*\u00b7] ?)?10 ?(?:\^|\*{1,2}|[Ee]\+?|exp) ?0?(?P<power>\d{1,2})")
@@ -211,12 +216,14 @@ def codes_of(text: str) -> tuple[str, ...]:
     """
     unit = re.sub(r"[\u00b5\u03bc](?=[A-Za-z\[])", "u", text.strip())
     unit = re.sub(r"(?<=[a-zA-Z])\^(?=-?\d)", "", unit)  # m^2 is m2 in UCUM
-    if unit in SEVERAL:
-        return SEVERAL[unit]
-    code = WHOLE.get(unit) or _code(unit)
-    if code is None or not is_ucum(code):
-        raise Refused("unknown_unit", f'"{text.strip()}" is neither a unit of UCUM nor a spelling that is known')
-    return (code,)
+    for spelled in (unit, unit.removesuffix(".")):
+        if spelled in SEVERAL:
+            return SEVERAL[spelled]
+        code = WHOLE.get(spelled) or _code(spelled)
+        if code is not None and is_ucum(code):
+            small = MEGA.sub("m", code)
+            return (code,) if small == code else (small, code)
+    raise Refused("unknown_unit", f'"{text.strip()}" is neither a unit of UCUM nor a spelling that is known')
 
 
 def _code(unit: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import sys
+from dataclasses import fields
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -281,6 +282,16 @@ def test_the_command_prints_json(monkeypatch, capsys):
         "type": "money", "value": "-1234.50", "unit": None, "currency": "USD", "status": "normalized",
         "rule": "money:code+separators+minus", "version": "", "reason": "", "candidates": [],
     }  # fmt: skip
+
+
+def test_help_and_page_name_every_type_and_setting(monkeypatch, capsys):
+    assert command(monkeypatch, "value", "--help") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"Types: {', '.join(VALUE_TYPES)}." in shown
+    page = (Path(__file__).parents[2] / "docs" / "values.md").read_text("utf-8")
+    assert not [type for type in VALUE_TYPES if f"\n| `{type}` | " not in page]
+    options = {f"--{field.name.replace('_', '-')}" for field in fields(ValueSettings)}
+    assert not [option for option in options if option not in shown or f"\n| `{option}` | " not in page]
 
 
 @pytest.mark.parametrize(("text", "code"), [("2021-05-03", 0), ("03/04/2021", 1), ("maybe", 1)])
