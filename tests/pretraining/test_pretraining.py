@@ -276,7 +276,7 @@ def kill_after(folder: Path, command: list[str], checkpoints: int) -> None:
 @pytest.mark.parametrize("sharing", ["plain", pytest.param("disentangled", marks=pytest.mark.slow)])
 def test_killed_run_resumes_to_the_same_weights(corpus, tmp_path, sharing):
     rough = tiny.build("electra", tmp_path / "rough", dropout=0.2)
-    settings = {**SETTINGS, "max_steps": 40, "save_minutes": 0.0, "embedding_sharing": sharing, "dropout": True}
+    settings = {**SETTINGS, "max_steps": 24, "save_minutes": 0.0, "embedding_sharing": sharing, "dropout": True}
     whole = pretrain([corpus], tmp_path / "whole", encoder=rough, **settings)
     command = [
         "-m",
