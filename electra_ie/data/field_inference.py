@@ -12,9 +12,9 @@ from pathlib import Path
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import Field, count_labels, drop_overlapping
+from electra_ie.data.fields import FIELD_NAME, Field, count_labels, drop_overlapping
 from electra_ie.data.readers.parts.gold import Spans
-from electra_ie.data.task_yaml import FIELD_NAME, RESERVED_NAMES, WINDOWS_DEVICE
+from electra_ie.data.task_yaml import RESERVED_NAMES, WINDOWS_DEVICE
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.features import Feature, Losses, reduced
 from electra_ie.formats.json_lines import ONE_LAYER

@@ -116,6 +116,7 @@ class RecordMaker:
         return self._records(mentions, links)
 
     def _records(self, mentions: Sequence[Mention], links: Sequence[Link]) -> list[Record]:
+        groups: list[tuple[Mention | None, list[Mention]]]
         if self.plan.anchor is None:
             groups = [(None, list(mentions))]
         else:
