@@ -95,10 +95,10 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
-    shared.mkdir(exist_ok=True)
 
     def folder(name: str, make: Callable[[Path], object]) -> Path:
         made, done = shared / name, shared / f"{name}.done"
+        made.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(shared / f"{name}.lock"):
             if not done.exists():
                 shutil.rmtree(made, ignore_errors=True)  # by a worker whose test has failed
@@ -115,7 +115,7 @@ def encoder(made_once: Callable[..., Path]) -> Callable[[str], str]:
     import tiny
 
     def folder(family: str) -> str:
-        return str(made_once(f"encoder-{family}", lambda folder: tiny.build(family, folder)))
+        return str(made_once(f"encoders/{family}", lambda folder: tiny.build(family, folder)))
 
     return folder
 

@@ -124,9 +124,10 @@ def test_the_card_names_every_file_and_what_was_not_verified(name):
 
 def test_ade_reads_as_its_card_says():
     task = real("ade")
-    assert [len(task.read(split)) for split in task.splits] == [2091, 466, 667, 6000]
-    assert labels(task, "train") == {"Effect": 2853, "Drug": 2471, "Dose": 119}
-    assert labels(task, "test") == {"Effect": 883, "Drug": 763, "Dose": 30}
+    splits = {split: task.read(split) for split in task.splits}
+    assert [len(documents) for documents in splits.values()] == [2091, 466, 667, 6000]
+    assert labels(splits["train"]) == {"Effect": 2853, "Drug": 2471, "Dose": 119}
+    assert labels(splits["test"]) == {"Effect": 883, "Drug": 763, "Dose": 30}
     (effects,) = task.relations
     counts = count_labels(effects, (document.gold["effects"] for document in task.read("train")))
     assert counts == {"causes": 3361, "dose_of": 143}
@@ -134,8 +135,8 @@ def test_ade_reads_as_its_card_says():
 
 def test_sick_reads_as_its_card_says():
     task = real("sick")
-    assert labels(task, "train") == {"NEUTRAL": 2536, "ENTAILMENT": 1299, "CONTRADICTION": 665}
-    assert labels(task, "dev") == {"NEUTRAL": 282, "ENTAILMENT": 144, "CONTRADICTION": 74}
+    assert labels(task.read("train")) == {"NEUTRAL": 2536, "ENTAILMENT": 1299, "CONTRADICTION": 665}
+    assert labels(task.read("dev")) == {"NEUTRAL": 282, "ENTAILMENT": 144, "CONTRADICTION": 74}
 
 
 def test_dev_of_cmeee_reads_as_its_card_says(tmp_path):

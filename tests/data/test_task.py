@@ -219,11 +219,13 @@ def real(name: str) -> Task:
 
 
 def labels(documents: list[Document]) -> Counter:
+    """Return the labels of classes and spans; relations are left out."""
     counts: Counter = Counter()
     for document in documents:
         for value in document.gold.values():
-            counts.update([value] if isinstance(value, str) else [span.label for span in value])
-            assert isinstance(value, str) or all(0 <= span.start < span.end <= len(document.text) for span in value)
+            spans = [each for each in value if isinstance(each, Span)]
+            counts.update([value] if isinstance(value, str) else [span.label for span in spans])
+            assert all(0 <= span.start < span.end <= len(document.text) for span in spans)
     return counts
 
 
