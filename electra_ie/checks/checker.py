@@ -122,7 +122,7 @@ def check(task: Task, settings: TrainSettings) -> CheckReport:
     issues = [
         *(Issue("reading", "warning", message, 1, 1) for message in messages),
         *empty_texts(splits),
-        *rare_labels(splits, task.fields),
+        *rare_labels(splits, task.all_fields),
         *overlapping_spans(splits, task.fields),
         *misaligned_spans(splits, task.fields, tagger),
         *duplicate_issues(splits, duplicates),
@@ -144,6 +144,6 @@ def check(task: Task, settings: TrainSettings) -> CheckReport:
             )
     issues.sort(key=lambda issue: SEVERITIES.index(issue.severity))
     return CheckReport(
-        task.name, settings.encoder, count_splits(splits), count_by_label(splits, task.fields), seen, lengths, scripts,
-        issues, skipped,
+        task.name, settings.encoder, count_splits(splits), count_by_label(splits, task.all_fields), seen, lengths,
+        scripts, issues, skipped,
     )  # fmt: skip

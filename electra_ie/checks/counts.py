@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from electra_ie.checks.issues import Issue, Place, are, counted, have
 from electra_ie.data.document import Document
-from electra_ie.data.fields import Field, count_labels, has_label
+from electra_ie.data.fields import RELATIONS, AnyField, count_labels, has_label
 
 LISTED = 10
 """Labels that a message names."""
@@ -27,7 +27,7 @@ class SplitCount:
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """How often a label occurs in each labeled split: spans of the label, or documents that have it."""
+    """How often a label occurs in each labeled split: spans or relations of the label, or documents that have it."""
 
     field: str
     kind: str
@@ -53,7 +53,7 @@ def count_splits(splits: Splits) -> list[SplitCount]:
     ]
 
 
-def count_by_label(splits: Splits, fields: Sequence[Field]) -> list[LabelCount]:
+def count_by_label(splits: Splits, fields: Sequence[AnyField]) -> list[LabelCount]:
     """Return the count of each label of each field, in their order."""
     counts = []
     for field in fields:
@@ -79,7 +79,7 @@ def empty_texts(splits: Splits) -> Iterator[Issue]:
             yield Issue("empty_texts", severity, message, len(places), len(documents), places, split)
 
 
-def rare_labels(splits: Splits, fields: Sequence[Field]) -> Iterator[Issue]:
+def rare_labels(splits: Splits, fields: Sequence[AnyField]) -> Iterator[Issue]:
     """Yield an issue for each field with labels that no document of train has, and one for those that only one has."""
     train = splits.get("train", ())
     for field in fields:
@@ -100,12 +100,12 @@ def rare_labels(splits: Splits, fields: Sequence[Field]) -> Iterator[Issue]:
             yield Issue(check, "warning", message, len(rare), len(field.labels), places, "train", field.name)
 
 
-def _in_scores(splits: Splits, field: Field, label: str) -> bool:
+def _in_scores(splits: Splits, field: AnyField, label: str) -> bool:
     """Return whether a document of dev or test has a label."""
     return any(_has(each, field, label) for split in ("dev", "test") for each in splits.get(split, ()))
 
 
-def _has(document: Document, field: Field, label: str) -> bool:
+def _has(document: Document, field: AnyField, label: str) -> bool:
     """Return whether a document has a label of a field of any kind."""
     gold = document.gold.get(field.name, ())
-    return any(span.label == label for span in gold) if field.kind == "spans" else has_label(gold, label)
+    return any(item.label == label for item in gold) if field.kind in ("spans", RELATIONS) else has_label(gold, label)

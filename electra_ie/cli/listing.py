@@ -37,7 +37,7 @@ def list_all() -> None:
         rows.append(
             {
                 "task": name,
-                "fields": ", ".join(f"{field.name} ({field.kind}, {len(field.labels)})" for field in task.fields),
+                "fields": ", ".join(f"{field.name} ({field.kind}, {len(field.labels)})" for field in task.all_fields),
                 "splits": ", ".join(task.splits),
                 "data": "shipped" if task.folder.is_dir() else "--data, or the hub" if task.hub else "give --data",
                 "description": task.description,
@@ -51,7 +51,8 @@ def show(name: str) -> None:
     """Print a task: its description, fields, split sizes, label counts and data card."""
     task = Task.load(name)
     output().print(f"{task.name}: {task.description}", markup=False, highlight=False)
-    print_table([{"field": field.name, "kind": field.kind, "labels": ", ".join(field.labels)} for field in task.fields])
+    fields = task.all_fields
+    print_table([{"field": field.name, "kind": field.kind, "labels": ", ".join(field.labels)} for field in fields])
     if not task.folder.is_dir():
         hub = f", or read them from the hub: --data {task.hub}" if task.hub else ""
         notice(f"its files are not in {task.folder}: give their folder with --data when training{hub}")
@@ -74,7 +75,7 @@ def _sizes(task: Task) -> None:
         for split, documents in splits.items()
     ]
     print_table(rows)
-    for field in task.fields:
+    for field in task.all_fields:
         counts = {
             split: count_labels(
                 field, (document.gold[field.name] for document in documents if field.name in document.gold)

@@ -8,6 +8,7 @@ import shutil
 import linked
 import pytest
 import tiny
+import yaml
 from command_line import command
 from transformers import pipeline
 
@@ -183,3 +184,17 @@ def test_filters_apply_to_relations(run, tmp_path, monkeypatch):
     record = json.loads((tmp_path / "out.jsonl").read_text("utf-8"))
     assert record["findings"] == []
     assert {each["label"] for each in record["relations"]} <= {"knows"}
+
+
+def test_check_and_tasks_count_relations(tmp_path, monkeypatch, capsys):
+    records = linked.records(4)
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records), encoding="utf-8")
+    fields = yaml.safe_dump({"format": "jsonl", "files": {"train": "train.jsonl"}, "fields": linked.FIELDS})
+    (tmp_path / "task.yaml").write_text(fields, encoding="utf-8")
+    report = electra_ie.check(tmp_path / "task.yaml")
+    assert {(each.field, each.label): each.counts["train"] for each in report.labels if each.field == "links"} == {
+        ("links", "pays"): 4,
+        ("links", "knows"): 4,
+    }
+    assert command(monkeypatch, "tasks", tmp_path / "task.yaml") == 0
+    assert "relations" in capsys.readouterr().out
