@@ -31,7 +31,7 @@ from typing import Any
 from cells import Cells
 
 RESULTS = Cells("extraction")
-PLOT = Path(__file__).parents[1] / "docs" / "extraction_speed.png"
+PLOT = Path(__file__).parents[1] / "docs" / "images" / "extraction_speed.png"
 TEXTS = {"bc5cdr": 150, "ade": 150, "sec_filings": 100, "trec_fine": 100, "medical_cases_real": 8}
 """The number of documents of each task."""
 PARTS = 2
@@ -190,8 +190,7 @@ def sentences() -> str:
         f"`extract` reaches {cpu['bound'] / cpu['ours']:.2f} of the speed of the bare forward pass and is "
         f"{cpu['pipeline'] / cpu['ours']:.2f} times as fast as the pipeline. It gives {found['ours']:,} findings and "
         f"the pipeline {found['pipeline']:,}; {found['both']:,} are the same. With tokenizing and decoding in a second "
-        f"thread, it takes {wall['overlapped']:.0f} instead of {wall['ours']:.0f} seconds of wall time, while other "
-        f"programs ran. "
+        f"thread, it takes {wall['overlapped']:.0f} instead of {wall['ours']:.0f} seconds of wall time. "
         f"Of {same['documents']} documents, {same['alone']} have other findings or scores alone than in company, and "
         f"{same['other']} in another order with two threads."
     )

@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))  # the scripts import each other by
 
 import adaptation  # noqa: E402
 import distillation  # noqa: E402
+import extraction  # noqa: E402
 import floors  # noqa: E402
 import pooling  # noqa: E402
 import scratch  # noqa: E402
@@ -54,8 +55,9 @@ def contains_table(text: str, table: str) -> bool:
 
 
 def test_results_tables_are_printed_by_the_scripts():
-    for script in (distillation, floors, pooling, steps, stock_reading, training_cost):
+    for script in (distillation, extraction, floors, pooling, steps, stock_reading, training_cost):
         assert contains_table(RESULTS, script.table()), script.__name__
+    assert extraction.sentences() in " ".join(RESULTS.split())
 
 
 def test_values_page_has_what_other_libraries_make_of_traps():
