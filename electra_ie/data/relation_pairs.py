@@ -13,7 +13,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations
 from typing import Any, Self
 
 from electra_ie.data.document import Document, Relation, Span
@@ -110,14 +109,20 @@ class PairRules:
 
     def pairs(self, text: str, spans: Iterable[Span]) -> list[Pair]:
         """Return the pairs of these spans that are considered, in the order of the text."""
-        sentences, between, in_order = Sentences(text), set(self.between), set(self.in_order)
+        ordered, sentences = sorted(set(spans)), Sentences(text)
+        places = [sentences.of(span) for span in ordered]
+        between, in_order = set(self.between), set(self.in_order)
         pairs = []
-        for head, tail in permutations(sorted(set(spans)), 2):
-            labels = head.label, tail.label
-            is_allowed = labels in between or (labels in in_order and head < tail)
-            if is_allowed and sentences.distance((head, tail)) <= self.sentences:
-                pairs.append((head, tail))
-        return pairs
+        for index, first in enumerate(ordered):
+            for other in range(index + 1, len(ordered)):
+                if places[other] - places[index] > self.sentences:  # all further ones are too far, too
+                    break
+                second = ordered[other]
+                if (first.label, second.label) in between or (first.label, second.label) in in_order:
+                    pairs.append((first, second))
+                if (second.label, first.label) in between:
+                    pairs.append((second, first))
+        return sorted(pairs)
 
 
 def class_field(field: RelationField) -> Field:
