@@ -140,12 +140,14 @@ def _in_order(relation: Relation) -> Relation:
     return Relation(head, tail, relation.label)
 
 
-def marked(text: str, pair: Pair) -> str:
+def marked(text: str, pair: Pair, sentences: Sentences | None = None) -> str:
     """Return the sentences around a pair of spans with both spans marked.
+
+    sentences: those of the text, if they are known.
 
     Example: `We saw # ^ effect ^ deafness # after @ * drug * azithromycin @.`
     """
-    start, end = Sentences(text).around(pair)
+    start, end = (sentences or Sentences(text)).around(pair)
     marks: list[tuple[int, int, int, str]] = []  # at one place: closing marks first, those of the inner span first
     for span, (before, after) in zip(pair, (HEAD, TAIL), strict=True):
         label = span.label.lower().replace("_", " ")
@@ -164,10 +166,10 @@ def pair_documents(
 
     Without `labels` they have no gold.
     """
-    documents = []
+    documents, sentences = [], Sentences(document.text)
     for head, tail in pairs:
         places = ">".join(f"{span.start}-{span.end}-{span.label}" for span in (head, tail))
         gold = {} if labels is None else {field: labels.get((head, tail), NONE)}
-        text = marked(document.text, (head, tail))
+        text = marked(document.text, (head, tail), sentences)
         documents.append(Document(f"{document.id}:{places}", text, gold, document.file, document.line))
     return documents
