@@ -59,13 +59,14 @@ def test_killed_worker_costs_a_repeat_of_its_documents(ray, folder_of_ray, untra
         Path(name).unlink()
     before = (signal.getsignal(signal.SIGTERM), dict(os.environ))
     original, given, begun = on_ray._Worker.extract, [], []
+    earlier = psutil.Process().children(recursive=True)
 
     def give_and_kill(self, documents):
         given.append(self)
         if len(given) != 3:
             return original(self, documents)
         process = psutil.Process(ray.get(self.actor.__ray_call__.remote(lambda _: os.getpid())))
-        begun.extend(psutil.Process().children(recursive=True))
+        begun.extend(each for each in psutil.Process().children(recursive=True) if each not in earlier)
         process.suspend()
         future = original(self, documents)
         process.kill()
