@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
@@ -62,6 +62,17 @@ class Field:
         if self.scheme != TRACKS:
             return (self,)
         return tuple(Field(self.name, self.kind, (label,)) for label in self.labels)
+
+
+def as_saved(field: Field) -> dict[str, Any]:
+    """Return what a saved model says of its field: its answers, without how the gold is read."""
+    saved: dict[str, Any] = {"name": field.name, "kind": field.kind, "labels": list(field.labels)}
+    return saved if field.scheme == BIO else {**saved, "scheme": field.scheme}
+
+
+def from_saved(saved: Mapping[str, Any]) -> Field:
+    """Return the field that `as_saved` describes."""
+    return Field(saved["name"], saved["kind"], tuple(saved["labels"]), scheme=saved.get("scheme", BIO))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 from electra_ie.common.errors import UserError
-from electra_ie.data.fields import BIO, Field
+from electra_ie.data.fields import Field, as_saved, from_saved
 
 FieldLike = Field | Mapping[str, Any]
 
@@ -18,16 +18,13 @@ class _FieldsConfig(PreTrainedConfig):
 
     def __init__(self, fields: Iterable[FieldLike] = (), **kwargs: Any) -> None:
         """Accept fields or their dicts. `kwargs`: as for every `PreTrainedConfig`."""
-        self.fields = [_as_dict(field) for field in fields]
+        self.fields = [as_saved(field if isinstance(field, Field) else from_saved(field)) for field in fields]
         super().__init__(**kwargs)
 
     @property
     def typed_fields(self) -> tuple[Field, ...]:
         """The fields as `Field` objects."""
-        return tuple(
-            Field(field["name"], field["kind"], tuple(field["labels"]), scheme=field.get("scheme", BIO))
-            for field in self.fields
-        )
+        return tuple(map(from_saved, self.fields))
 
 
 class DiscriminatorConfig(_FieldsConfig):
@@ -116,10 +113,3 @@ class MaskingGeneratorConfig(PreTrainedConfig):
         self.special_token_ids = sorted(special_token_ids)
         self.mask_ratio, self.seed, self.learned = mask_ratio, seed, learned
         super().__init__(**kwargs)
-
-
-def _as_dict(field: FieldLike) -> dict[str, Any]:
-    given = vars(field) if isinstance(field, Field) else field
-    scheme = given.get("scheme", BIO)
-    kept: dict[str, Any] = {"name": given["name"], "kind": given["kind"], "labels": list(given["labels"])}
-    return kept if scheme == BIO else {**kept, "scheme": scheme}

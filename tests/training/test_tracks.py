@@ -147,3 +147,15 @@ def test_only_spans_of_one_label_are_lost():
         (("person",), [spans[2]]),
         (("amount",), [spans[1]]),
     ]
+
+
+@pytest.mark.slow  # the graph of a run of one sequence is exported by tests/export
+def test_an_exported_model_finds_the_same(run, tmp_path):
+    from electra_ie.export.exporter import export_run
+    from electra_ie.inference.engine.exported import ExportedExtractor
+
+    (tmp_path / "texts.txt").write_text("\n".join(each["text"] for each in nested(6, 4)), encoding="utf-8")
+    exported = export_run(run.path, tmp_path / "exported", texts=[tmp_path / "texts.txt"])
+    assert exported.comparison.other_findings == 0
+    text = nested(1, 9)[0]["text"]
+    assert list(ExportedExtractor.load(tmp_path / "exported")(text)) == list(run.extractor()(text))

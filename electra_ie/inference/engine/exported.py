@@ -15,7 +15,7 @@ from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.files import EXPORT_FILES, EXPORT_MODEL, EXPORT_SETTINGS, EXPORT_TOKENIZER, parse, write
 from electra_ie.common.hashing import SHOWN, of_file, of_sums
 from electra_ie.common.hub_client import local_folder
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import Field, as_saved, from_saved
 from electra_ie.data.span_boundaries import Edges, edges_from
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference.engine.base import TextExtractor
@@ -66,7 +66,7 @@ def save_settings(
         "context_overlap": windower.context_overlap,
         "whole_words": windower.whole_words,
         "pad_token_id": windower.tokenizer.pad_token_id or 0,
-        "fields": [{"name": field.name, "kind": field.kind, "labels": list(field.labels)} for field in fields],
+        "fields": [as_saved(field) for field in fields],
         "edges": {field.name: asdict(edges[field.name]) for field in fields if field.kind == "spans"},
     }
     write(folder / EXPORT_SETTINGS, json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
@@ -118,7 +118,7 @@ class ExportedExtractor(TextExtractor):
             raise UserError(f"the exported model has no {missing[0]}.", file=folder, remedy=RESTORE)
         try:
             windower = _windower(folder, settings)
-            fields = tuple(Field(each["name"], each["kind"], tuple(each["labels"])) for each in settings["fields"])
+            fields = tuple(map(from_saved, settings["fields"]))
             edges = {name: edges_from(rules) for name, rules in settings["edges"].items()}
             edges = {field.name: edges.get(field.name, Edges()) for field in fields}
         except Exception as error:  # the tokenizers library raises Exception itself
