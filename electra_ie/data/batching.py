@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -196,7 +196,9 @@ def _stack(rows: Sequence[LabeledWindow], field: Field, before: int, length: int
     tags = torch.full((len(rows), length, *_tracks(field)), IGNORED)
     for index, value in enumerate(values):
         if value is not None:
-            tags[index, before : before + len(value)] = torch.tensor(value)  # type: ignore[arg-type]
+            ids = cast(Sequence[int], value)
+            own = torch.tensor(ids, dtype=torch.long).view(len(ids), *_tracks(field))  # also of a text without tokens
+            tags[index, before : before + len(ids)] = own
     return tags
 
 

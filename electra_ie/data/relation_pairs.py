@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -123,6 +124,31 @@ class PairRules:
                 if (second.label, first.label) in between:
                     pairs.append((second, first))
         return sorted(pairs)
+
+
+OTHER_LABELS, TOO_FAR, SECOND = "between other labels", "too far apart", "a second relation of two spans"
+"""Why a relation has no pair of its own."""
+
+
+def relation_by_pair(
+    field: RelationField, rules: PairRules, document: Document, pairs: Sequence[Pair]
+) -> tuple[dict[Pair, str], Counter[str]]:
+    """Return the labels of the related pairs of a document, and the relations without a pair, counted by reason.
+
+    Of several relations of a pair, the one with the first label of the field is kept.
+    """
+    order = {label: index for index, label in enumerate(field.labels)}
+    considered, allowed = set(pairs), {*rules.between, *rules.in_order}
+    labels: dict[Pair, str] = {}
+    lost: Counter[str] = Counter()
+    for relation in sorted(document.gold[field.name], key=lambda relation: order[relation.label]):
+        pair = relation.head, relation.tail
+        if pair in considered and pair not in labels:
+            labels[pair] = relation.label
+        else:
+            is_allowed = (pair[0].label, pair[1].label) in allowed
+            lost[SECOND if pair in considered else TOO_FAR if is_allowed else OTHER_LABELS] += 1
+    return labels, lost
 
 
 def class_field(field: RelationField) -> Field:

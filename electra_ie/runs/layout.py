@@ -95,6 +95,11 @@ def is_exported(folder: Path) -> bool:
     return (folder / EXPORT_SETTINGS).is_file()
 
 
+def has_fields(folder: Path) -> bool:
+    """Return whether all fields of a run are trained but those of relations, which come last, before the card."""
+    return (folder / AUDIT).is_file() and not (folder / LAST).is_file()
+
+
 def read_log(run: Path) -> list[dict[str, Any]]:
     """Return the rows of log.jsonl; an empty list without a log."""
     file = run / LOG

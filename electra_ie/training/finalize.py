@@ -36,6 +36,8 @@ def complete(
 ) -> None:
     """Save the chosen weights as stock folders, verify them, and write scores, plots, provenance and card.
 
+    The card, with which a run is finished, is not written if there are relations to train.
+
     collapsed: step, reason and kept step of a training that collapsed. co_trained: the fields with co-training.
     """
     folder, fields, dev = state.folder, setup.task.fields, setup.data.dev
@@ -79,7 +81,8 @@ def complete(
     plots.curves(state.log, folder / CURVES)
     write_log(folder, state.log)
     write_audit(folder, setup.task, setup.settings, setup.data, adaptation, setup.distillation)
-    write(folder / CARD, model_card(folder))
+    if not setup.task.relations:  # with relations the run is not finished yet
+        write(folder / CARD, model_card(folder))
 
 
 def _unlabeled_windows(setup: TrainingSetup) -> int:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import random
 import shutil
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from accelerate.utils import broadcast_object_list
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, write
+from electra_ie.common.logs import warn
 from electra_ie.common.progress import progress
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import RelationField
-from electra_ie.data.relation_pairs import NONE, PairRules, class_field, pair_documents
+from electra_ie.data.relation_pairs import NONE, PairRules, class_field, pair_documents, relation_by_pair
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData
 from electra_ie.inference.extractor import Extractor
@@ -44,17 +46,22 @@ TrainRun = Callable[[Task, TrainSettings, Path, bool], None]
 """Trains a task of classes into a run in a folder, or with True resumes it."""
 
 
-def refuse_without_relations(task: Task, data: TrainingData) -> None:
-    """Raise UserError for a field of relations without a labeled relation in train."""
+def check_relations(task: Task, data: TrainingData) -> None:
+    """Check that there is something to learn for each field of relations, before anything is trained.
+
+    Raises:
+        UserError: no labeled document of train has a relation of a field, or none that the field considers.
+    """
     for field in task.relations:
-        if not any(document.gold.get(field.name) for document in data.train):
-            remedy = "Label some, or remove the field from the task."
+        labeled = [document for document in data.train if document.gold.get(field.name)]
+        if not labeled:
+            remedy = "Label some, give a larger --label-budget, or remove the field from the task."
             raise UserError(f"no labeled document has a relation of {field.name}.", file=task.origin, remedy=remedy)
-
-
-def are_trained(task: Task, folder: Path) -> bool:
-    """Return whether a run has the models of all fields of relations, and their scores."""
-    return all(field.name in read_scores(folder)["training"].get(SUMMARY, {}) for field in task.relations)
+        rules = PairRules.learn(field, data.train)
+        if not any(document.gold[field.name] != NONE for document in _pairs(field, rules, labeled, _spans(task))[0]):
+            pairs = ", ".join(f"{head} to {tail}" for head, tail in field.between)
+            message = f"no labeled relation of {field.name} is between spans that the field considers ({pairs})."
+            raise UserError(message, file=task.file, remedy="Correct between in the field, or leave it out.")
 
 
 def train_relations(
@@ -75,7 +82,10 @@ def train_relations(
     for field in task.relations:
         if field.name not in done:
             rules = PairRules.learn(field, data.train)
-            pairs = _task(field, task, rules, data, _pool(field, rules, settings, data, folder))
+            pairs, lost = _task(field, task, rules, data, _pool(field, rules, settings, data, folder))
+            if lost:
+                reasons = ", ".join(f"{count} {reason}" for reason, count in lost.items())
+                warn(f"{lost.total()} labeled relations of {field.name} are not trained on: {reasons}.")
             nested = folder / CHECKPOINT / SUMMARY / field.name
             begun = broadcast_object_list([(nested / SETTINGS).is_file()])[0]
             if not begun and state.is_main_process:
@@ -83,7 +93,7 @@ def train_relations(
             state.wait_for_everyone()
             train_run(pairs, _settings(settings, field, encoder), nested, begun)
             if state.is_main_process:
-                _add(folder, nested, field, rules, pairs)
+                _add(folder, nested, field, rules, pairs, lost)
             state.wait_for_everyone()
     if state.is_main_process:
         _complete(task, data, folder)
@@ -101,29 +111,38 @@ def _settings(settings: TrainSettings, field: RelationField, encoder: str) -> Tr
     return settings.replace(**changes, encoder=encoder, adapt_encoder=False, co_training=False, label_texts=False)
 
 
-def _task(field: RelationField, task: Task, rules: PairRules, data: TrainingData, pool: Sequence[Document]) -> Task:
-    """Return the task of classes of marked texts, with documents in memory."""
-    spans = [each.name for each in task.fields if each.kind == "spans"]
-    train, dev = (_pairs(field, rules, documents, spans) for documents in (data.train, data.dev))
-    splits = {"train": train, "dev": dev, "unlabeled": pool}
+def _task(
+    field: RelationField, task: Task, rules: PairRules, data: TrainingData, pool: Sequence[Document]
+) -> tuple[Task, Counter[str]]:
+    """Return the task of classes of marked texts, with documents in memory; and what it lacks of train, by reason."""
+    train, lost = _pairs(field, rules, data.train, _spans(task))
+    splits = {"train": train, "dev": _pairs(field, rules, data.dev, _spans(task))[0], "unlabeled": pool}
     memory = {f"{split}.jsonl": documents for split, documents in splits.items() if documents}
     files = {split: (f"{split}.jsonl",) for split, documents in splits.items() if documents}
     fields, description = (class_field(field),), f"Relations of {task.name}."
-    return Task(field.name, description, "jsonl", Path(), files, {}, fields, Path(TASK), memory)
+    return Task(field.name, description, "jsonl", Path(), files, {}, fields, Path(TASK), memory), lost
+
+
+def _spans(task: Task) -> list[str]:
+    return [field.name for field in task.fields if field.kind == "spans"]
 
 
 def _pairs(
     field: RelationField, rules: PairRules, documents: Sequence[Document], spans: Sequence[str]
-) -> list[Document]:
-    """Return the marked texts of documents that are labeled for the field, with their labels. spans: their fields."""
-    pairs = []
+) -> tuple[list[Document], Counter[str]]:
+    """Return the marked texts of documents that are labeled for a field, and the relations without one, by reason.
+
+    spans: the names of the fields of spans.
+    """
+    marked: list[Document] = []
+    lost: Counter[str] = Counter()
     for document in documents:
         if field.name in document.gold:
-            of_document = {span for name in spans for span in document.gold.get(name, ())}
-            related = reversed(document.gold[field.name])  # of several labels of a pair the first one remains
-            labels = {(relation.head, relation.tail): relation.label for relation in related}
-            pairs += pair_documents(document, rules.pairs(document.text, of_document), labels, field.name)
-    return pairs
+            pairs = rules.pairs(document.text, (span for name in spans for span in document.gold.get(name, ())))
+            labels, without = relation_by_pair(field, rules, document, pairs)
+            marked += pair_documents(document, pairs, labels, field.name)
+            lost += without
+    return marked, lost
 
 
 def _pool(
@@ -154,13 +173,16 @@ def _pool(
     return shared
 
 
-def _add(folder: Path, nested: Path, field: RelationField, rules: PairRules, pairs: Task) -> None:
+def _add(
+    folder: Path, nested: Path, field: RelationField, rules: PairRules, pairs: Task, lost: Mapping[str, int]
+) -> None:
     """Move the trained model of a field into the run, and note how it was trained in scores.json."""
     training = read_scores(nested)["training"]
     gold = pairs.memory["train.jsonl"] or ()
     summary = {
         "pairs": len(gold),
         "related": sum(document.gold[field.name] != NONE for document in gold),
+        "not_expressed": dict(lost),
         "unlabeled_pairs": training["unlabeled"]["documents"],
         **{name: training[name] for name in ("steps", "best_step", "seconds", "seconds_scoring")},
         **{name: training[name] for name in ("collapsed", "constant_answers") if name in training},

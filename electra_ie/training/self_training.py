@@ -20,7 +20,16 @@ from electra_ie.config.train import TrainSettings
 from electra_ie.data.training_data import TrainingData
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.runs.code import code_now
-from electra_ie.runs.layout import CORPUS, SETTINGS, is_finished, load_task, read_log, read_scores, refuse_links
+from electra_ie.runs.layout import (
+    CORPUS,
+    SETTINGS,
+    is_finished,
+    load_task,
+    model_names,
+    read_log,
+    read_scores,
+    refuse_links,
+)
 from electra_ie.runs.provenance import environment_now
 from electra_ie.runs.storage import load_run, model_files
 from electra_ie.runs.verification import read_audit
@@ -50,7 +59,7 @@ def load_teacher(run: Path, setup: TrainingSetup) -> FinishedTeacher:
     """
     refuse_links(run)
     task, settings = setup.task, setup.settings.supervised
-    audit, names = read_audit(run), [field.name for field in task.fields]
+    audit, names = read_audit(run), model_names(task)
     ignored = ("task", "data", "include_examples", *TrainSettings.GENERATOR_SETTINGS)
     trained_with = TrainSettings.build(run / SETTINGS)
     trained_with = trained_with.replace(**{name: getattr(settings, name) for name in ignored})
@@ -61,7 +70,7 @@ def load_teacher(run: Path, setup: TrainingSetup) -> FinishedTeacher:
         other.append("the texts or their labels")
     if learned_from.get("adaptation") != (setup.adaptation.hash if setup.adaptation else None):
         other.append("the adaptation of its encoder")
-    if load_task(run).fields != task.fields:
+    if load_task(run).all_fields != task.all_fields:
         other.append("the fields of the task")
     elif model_files(run, names) != audit["weights"]:
         other.append("its models, which are not as its audit.json says")

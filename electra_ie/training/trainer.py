@@ -35,6 +35,7 @@ from electra_ie.runs.layout import (
     TEACHER,
     TEACHER_WEIGHTS,
     check_output,
+    has_fields,
     is_finished,
     load_task,
     read_log,
@@ -60,7 +61,7 @@ from electra_ie.training.encoder_adaptation import EncoderAdaptation
 from electra_ie.training.finalize import complete
 from electra_ie.training.loop import LossNotFinite, own_states
 from electra_ie.training.pseudo_labels import PseudoLabel, pseudo_labels
-from electra_ie.training.relations import are_trained, refuse_without_relations, train_relations
+from electra_ie.training.relations import check_relations, train_relations
 from electra_ie.training.self_training import (
     FinishedTeacher,
     last_teacher_row,
@@ -310,15 +311,9 @@ def train_run(
     check_output(folder, resume)
     refuse_within(folder, [*task.paths, *settings.unlabeled])
     if resume and is_finished(folder):
-        if task.memory or not are_trained(
-            task, folder
-        ):  # files are identified by their paths, objects by their content
+        if task.memory:  # files are identified by their paths, objects only by their content
             data = TrainingData.read(task, settings)
             check_same_corpus(folder, data.hash, data.parts)
-        if not are_trained(task, folder):
-            with locked(folder):
-                train_relations(task, settings, data, folder, _encoder(task, settings, plan_adaptation), train_run)
-            return
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         clear(folder)  # a killed process may have left checkpoints
         return
@@ -328,7 +323,7 @@ def train_run(
     if teacher:
         refuse_unfinished(teacher)  # before the data are read, which may take a while
     data = TrainingData.read(task, settings)
-    refuse_without_relations(task, data)
+    check_relations(task, data)
     _warn_of_fields_without_dev(task, data)
     adaptation = None
     if settings.adapts_encoder:
@@ -342,18 +337,14 @@ def train_run(
             adapted = adaptation.trained()
             with silenced():  # its warnings were printed above
                 setup = set_up(task, settings, data, folder, tracker, adaptation=adapted)
-        Trainer(setup, folder, callbacks, supervised).run(resume)
+        trainer = Trainer(setup, folder, callbacks, supervised)
+        if resume and has_fields(folder):  # only relations are missing
+            trainer.begin(resume)
+        else:
+            trainer.run(resume)
         if task.relations:
-            train_relations(task, settings, data, folder, _encoder(task, settings, plan_adaptation), train_run)
-
-
-def _encoder(task: Task, settings: TrainSettings, plan_adaptation: PlanAdaptation | None) -> str:
-    """Return the encoder that models of relations begin with: that of the settings, or the adapted one."""
-    if not settings.adapts_encoder:
-        return settings.encoder
-    assert plan_adaptation is not None
-    adaptation = plan_adaptation(task, settings)
-    return adaptation.train() if adaptation.steps else settings.encoder
+            encoder = (setup.adaptation and setup.adaptation.folder) or settings.encoder
+            train_relations(task, settings, data, folder, encoder, train_run)
 
 
 def _warn_of_fields_without_dev(task: Task, data: TrainingData) -> None:

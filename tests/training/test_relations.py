@@ -19,7 +19,7 @@ from electra_ie.data.in_memory import resolve
 from electra_ie.data.relation_pairs import marked
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.relation_scoring import score_relations
-from electra_ie.runs.layout import load_task
+from electra_ie.runs.layout import is_finished, load_task
 from electra_ie.runs.provenance import verify
 
 TEXT = linked.records(3, 7)[2]["text"]
@@ -128,7 +128,17 @@ def test_an_interrupted_run_is_completed_to_the_same_bytes(run, tmp_path, encode
     monkeypatch.undo()
     with pytest.raises(UserError, match="the run has no model.safetensors"):
         Extractor.from_pretrained(tmp_path / "run")
+    assert not is_finished(tmp_path / "run")
+    with pytest.raises(UserError, match="learning_rate"):
+        train(encoder, tmp_path / "run", resume=True, learning_rate=1e-5)
+    monkeypatch.setattr(relations, "_complete", ends)
+    with pytest.raises(KeyboardInterrupt):
+        train(encoder, tmp_path / "run", resume=True)
+    monkeypatch.undo()
+    assert not is_finished(tmp_path / "run")
     train(encoder, tmp_path / "run", resume=True)
+    assert "## Relations" in (tmp_path / "run" / "README.md").read_text("utf-8")
+    assert not verify(tmp_path / "run").differences
     for name in ("links/model.safetensors", "links/config.json", "names/model.safetensors"):
         assert (tmp_path / "run" / name).read_bytes() == (run / name).read_bytes()
     assert not (tmp_path / "run" / "checkpoint").exists()
@@ -198,3 +208,37 @@ def test_check_and_tasks_count_relations(tmp_path, monkeypatch, capsys):
     }
     assert command(monkeypatch, "tasks", tmp_path / "task.yaml") == 0
     assert "relations" in capsys.readouterr().out
+
+
+def test_relations_that_no_pair_expresses_are_counted(encoder, tmp_path, capsys):
+    data = linked.data()
+    for record in data["train"]:
+        record["links"].append({"head": 2, "tail": 1, "label": "knows"})  # of other labels than those in `between`
+    between = {
+        **linked.FIELDS,
+        "links": {**linked.FIELDS["links"], "between": [["person", "person"], ["person", "amount"]]},
+    }
+    fields = {**between, "links": {**between["links"], "between": [["person", "person"]]}}
+    result = electra_ie.train(
+        data, tmp_path / "run", fields=fields, **{**tiny.settings(encoder("bert"), "supervised"), "max_steps": 4}
+    )
+    lost = result.scores.training["relations"]["links"]["not_expressed"]
+    assert lost == {"between other labels": 48}
+    assert "48 labeled relations of links are not trained on: 48 between other labels." in capsys.readouterr().err
+    assert "were not trained on: 48 between other labels" in (result.path / "README.md").read_text("utf-8")
+
+
+def test_pairs_that_exclude_every_relation_are_refused_before_training(encoder, tmp_path):
+    fields = {**linked.FIELDS, "links": {**linked.FIELDS["links"], "between": [["amount", "amount"]]}}
+    with pytest.raises(
+        UserError, match=r"no labeled relation of links is between spans that the field considers \(amount to amount\)"
+    ):
+        electra_ie.train(linked.data(), tmp_path / "run", fields=fields, **tiny.settings(encoder("bert"), "supervised"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_run_with_relations_teaches_a_student(run, encoder, tmp_path):
+    """As in a comparison: the teacher of the fields is given, that of the relations is trained."""
+    settings = {**tiny.settings(encoder("bert"), "self_training"), **TRAIN}
+    result = electra_ie.train(linked.data(), tmp_path / "run", fields=linked.FIELDS, teacher=run, **settings)
+    assert result.scores["dev"]["links"].value is not None

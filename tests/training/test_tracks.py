@@ -116,6 +116,12 @@ def test_accumulated_batches_give_the_loss_of_one(encoder):
     assert together.units["names"].logits.shape[-1] == 3
 
 
+def test_a_text_without_tokens_is_no_fault(encoder, tmp_path):
+    data = {"train": [*nested(12), {"id": "e", "text": " \n", "names": []}], "dev": nested(4, 2)}
+    settings = {**tiny.settings(encoder("bert"), "supervised"), "max_steps": 4}
+    assert electra_ie.train(data, tmp_path / "run", fields=FIELDS, **settings).scores["dev"]["names"].value is not None
+
+
 def test_the_latent_generator_refuses_tracks(encoder, tmp_path):
     with pytest.raises(UserError, match="the preset latent does not generate states for the scheme tracks"):
         train(encoder, tmp_path / "run", "latent")
@@ -158,4 +164,4 @@ def test_an_exported_model_finds_the_same(run, tmp_path):
     exported = export_run(run.path, tmp_path / "exported", texts=[tmp_path / "texts.txt"])
     assert exported.comparison.other_findings == 0
     text = nested(1, 9)[0]["text"]
-    assert list(ExportedExtractor.load(tmp_path / "exported")(text)) == list(run.extractor()(text))
+    assert list(ExportedExtractor.from_pretrained(tmp_path / "exported")(text)) == list(run.extractor()(text))

@@ -55,6 +55,9 @@ def _training(field: RelationField, facts: RunSummary) -> Iterator[str]:
         f"{training['related']:,} are related{unlabeled}, in {training['steps']:,} steps. It considers the pairs "
         f"{', '.join(pairs)}, {where}. Other relations are missed."
     )
+    if lost := training["not_expressed"]:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in lost.items())
+        yield f"Labeled relations that were not trained on: {reasons}."
 
 
 def _scores(field: RelationField, split: str, facts: RunSummary) -> Iterator[str]:
