@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -186,16 +186,15 @@ def marked(text: str, pair: Pair, sentences: Sentences | None = None) -> str:
 
 
 def pair_documents(
-    document: Document, pairs: Sequence[Pair], labels: Mapping[Pair, str] | None = None, field: str = ""
-) -> list[Document]:
-    """Return a document for each pair: its marked text, with its label in `labels`, or `NONE`, as the gold of `field`.
+    document: Document, pairs: Iterable[Pair], labels: Mapping[Pair, str] | None = None, field: str = ""
+) -> Iterator[Document]:
+    """Yield a document for each pair: its marked text, with its label in `labels`, or `NONE`, as the gold of `field`.
 
     Without `labels` they have no gold.
     """
-    documents, sentences = [], Sentences(document.text)
+    sentences = Sentences(document.text)
     for head, tail in pairs:
         places = ">".join(f"{span.start}-{span.end}-{span.label}" for span in (head, tail))
         gold = {} if labels is None else {field: labels.get((head, tail), NONE)}
         text = marked(document.text, (head, tail), sentences)
-        documents.append(Document(f"{document.id}:{places}", text, gold, document.file, document.line))
-    return documents
+        yield Document(f"{document.id}:{places}", text, gold, document.file, document.line)

@@ -12,6 +12,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,8 @@ def _pool(
         with progress(min(len(documents), DOCUMENTS), "spans of unlabeled texts", unit="documents") as report:
             for number, result in enumerate(extractor.read(documents[:DOCUMENTS]), start=1):
                 spans = [Span(each.start, each.end, each.label) for each in result.findings if each.window is None]
-                pairs += pair_documents(result.document, rules.pairs(result.document.text, spans))
+                considered = rules.pairs(result.document.text, spans)
+                pairs += islice(pair_documents(result.document, considered), math.ceil(wanted) - len(pairs))
                 report(number)
                 if len(pairs) >= wanted:
                     break

@@ -109,3 +109,13 @@ def test_pairs_become_documents_of_classes():
 
 def test_a_relation_without_direction_begins_with_its_first_span():
     assert normalized(FIELD, [Relation(BO, ANN, "knows"), GOLD[0], GOLD[1]]) == GOLD
+
+
+def test_a_text_of_many_spans_has_only_pairs_within_the_distance():
+    text = "Ann met Bo. " * 3000
+    spans = [
+        Span(12 * place + start, 12 * place + end, "PER") for place in range(3000) for start, end in ((0, 3), (8, 10))
+    ]
+    pairs = PairRules((("PER", "PER"),), (), 0).pairs(text, spans)
+    assert len(pairs) == 6000
+    assert next(pair_documents(Document("d", text), pairs)).text == "@ * per * Ann @ met # ^ per ^ Bo #."

@@ -90,6 +90,14 @@ def test_findings_are_the_same_alone_and_together(extractor):
     assert any(record["relations"] for record in together)
 
 
+def test_texts_without_pairs_have_no_relations_and_keep_their_place(extractor):
+    texts = ["today", TEXT, "", "Arden", TEXT, "today"]
+    results = list(extractor.read([Document(str(place), text) for place, text in enumerate(texts)]))
+    assert [result.document.id for result in results] == list("012345")
+    assert results[1].record()["relations"] == results[4].record()["relations"] != []
+    assert [len(results[place].relations) for place in (0, 2, 3, 5)] == [0, 0, 0, 0]
+
+
 def test_a_damaged_or_missing_model_is_one_line(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "run")
     config = json.loads((copy / "links" / "config.json").read_text("utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,8 +13,8 @@ from electra_ie.inference.engine.decoding import rounded
 from electra_ie.inference.engine.reader import Reader
 from electra_ie.inference.engine.results import DocumentResult
 
-PAIRS_AT_ONCE = 1024
-"""Pairs that are collected before they are read: bounds the memory for any number of findings."""
+SPANS_AT_ONCE = 1024
+"""Findings that are collected before their pairs are read."""
 
 
 @dataclass(frozen=True)
@@ -35,32 +36,27 @@ class RelationReader:
 
         documents: each with the spans that may be related.
         """
-        sizes: list[int] = []
-        pairs: list[Pair] = []
-        marked: list[Document] = []
-        for document, spans in documents:
-            of_document = self.rules.pairs(document.text, spans)
-            sizes.append(len(of_document))
-            pairs += of_document
-            marked += pair_documents(document, of_document)
-            if len(pairs) >= PAIRS_AT_ONCE:
-                yield from self._read(sizes, pairs, marked)
-                sizes, pairs, marked = [], [], []
-        yield from self._read(sizes, pairs, marked)
+        begun: deque[list[Pair]] = deque()  # the pairs of the documents whose texts the reader has taken
 
-    def _read(
-        self, sizes: Sequence[int], pairs: Sequence[Pair], marked: Sequence[Document]
-    ) -> Iterator[list[tuple[Pair, str, float]]]:
-        """Yield the related pairs of each document; `sizes` are the numbers of its pairs."""
-        answers = iter([*zip(pairs, self.reader.read(marked), strict=True)])
-        for size in sizes:
-            found = []
-            for _ in range(size):
-                pair, result = next(answers)
-                label = result.answers[self.field.name]
-                if label != NONE:
-                    found.append((pair, label, result.findings[0].score))
-            yield found
+        def marked() -> Iterator[Document]:
+            for document, spans in documents:
+                begun.append(self.rules.pairs(document.text, spans))
+                yield from pair_documents(document, begun[-1])
+
+        read, found = 0, list[tuple[Pair, str, float]]()
+        for result in self.reader.read(marked()):
+            while not begun[0]:
+                begun.popleft()
+                yield []
+            if (label := result.answers[self.field.name]) != NONE:
+                found.append((begun[0][read], label, result.findings[0].score))
+            read += 1
+            if read == len(begun[0]):
+                begun.popleft()
+                yield found
+                read, found = 0, []
+        for _ in begun:
+            yield []
 
     def find(self, results: Sequence[DocumentResult]) -> Iterator[list[RelationFinding]]:
         """Yield the relations between the findings of each result, in the order of the text."""
@@ -94,7 +90,7 @@ def with_relations(results: Iterable[DocumentResult], readers: Sequence[Relation
     for result in results:
         pool.append(result)
         spans += len(result.findings)
-        if len(pool) + spans >= PAIRS_AT_ONCE:
+        if len(pool) + spans >= SPANS_AT_ONCE:
             yield from _read(pool, readers)
             pool, spans = [], 0
     yield from _read(pool, readers)
