@@ -96,7 +96,7 @@ def _check(folder: Path, first: Path, split: str, data: str | os.PathLike[str] |
     task = load_task(folder, data)
     if not (folder / SETTINGS).is_file() or not is_finished(folder):
         raise UserError("there is no finished run here.", file=folder, remedy="Give the folder of a finished run.")
-    if task.fields != load_task(first).fields:
+    if task.all_fields != load_task(first).all_fields:
         raise UserError("this run has other fields than the first one.", file=folder, remedy="Compare it alone.")
     if data is None:
         announce_data_folder(folder, task)
@@ -142,20 +142,23 @@ def measure(folder: Path, split: str, data: str | None) -> dict[str, Any]:
     import torch
 
     from electra_ie.inference.extractor import Extractor
-    from electra_ie.inference.scoring import mean_score, predict, score_answers
+    from electra_ie.inference.relation_scoring import score_relations
+    from electra_ie.inference.scoring import mean_score, read, score_answers
     from electra_ie.pretraining.memory import peak_memory
 
     torch.set_num_threads(1)
     extractor = Extractor.from_pretrained(folder, device="cpu")
     documents = load_task(folder, data).read(split)
-    predict(extractor, documents[:WARM_UP])
+    read(extractor, documents[:WARM_UP])
     began = time.process_time()
-    answers = predict(extractor, documents)
+    results = read(extractor, documents)
     seconds = time.process_time() - began
+    scores = score_answers(extractor.fields, documents, [result.answers for result in results])
+    scores |= score_relations(extractor, documents, results)
     characters = sum(len(document.text) for document in documents)
-    weights = [file for field in extractor.fields for file in (folder / field.name).glob("*.safetensors")]
+    weights = [file for field in extractor.all_fields for file in (folder / field.name).glob("*.safetensors")]
     return {
-        "score": mean_score(score_answers(extractor.fields, documents, answers)),
+        "score": mean_score(scores),
         "characters_per_second": round(characters / max(seconds, 1e-9), 1),
         "seconds": round(seconds, 3),
         "megabytes": round(sum(file.stat().st_size for file in weights) / 1e6, 2),

@@ -250,3 +250,13 @@ def test_a_finished_run_with_relations_teaches_a_student(run, encoder, tmp_path)
     settings = {**tiny.settings(encoder("bert"), "self_training"), **TRAIN}
     result = electra_ie.train(linked.data(), tmp_path / "run", fields=linked.FIELDS, teacher=run, **settings)
     assert result.scores["dev"]["links"].value is not None
+
+
+def test_a_table_of_finished_runs_counts_relations(run, tmp_path):
+    from electra_ie.comparison.finished import measure
+
+    for split, records in linked.data().items():
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records), encoding="utf-8")
+    measured = measure(run, "dev", str(tmp_path))
+    scores = electra_ie.RunScores.read(run)["dev"]
+    assert measured["score"] == pytest.approx((scores["names"].value + scores["links"].value) / 2)
