@@ -144,9 +144,10 @@ def test_a_place_is_ambiguous_with_two_fields_of_spans(tmp_path):
 BRAT = "T1\tPER 0 3\tAnn\nT2\tORG 13 17\tAcme\nR1\tworks_for Arg1:T1 Arg2:T2\n"
 
 
-def test_brat_relations_are_gold_of_a_field_of_relations(tmp_path):
+@pytest.mark.parametrize("arguments", ["Arg1:T1 Arg2:T2", "Arg2:T2 Arg1:T1"])
+def test_brat_relations_are_gold_of_a_field_of_relations(tmp_path, arguments):
     (tmp_path / "a.txt").write_text("Ann works at Acme.", encoding="utf-8")
-    (tmp_path / "a.ann").write_text(BRAT, encoding="utf-8")
+    (tmp_path / "a.ann").write_text(BRAT.replace("Arg1:T1 Arg2:T2", arguments), encoding="utf-8")
     fields = Task.load(task(tmp_path, NAMES + "  ties: {kind: relations, labels: [works_for]}\n")).all_fields
     (document,) = READERS["brat"].read(tmp_path, fields)
     assert document.gold == {"names": (ANN, ACME), "ties": (Relation(ANN, ACME, "works_for"),)}

@@ -16,9 +16,10 @@ from electra_ie.data.fields import AnyField, Field, RelationField
 from electra_ie.data.readers.parts.gold import Spans, check_label, fields_with_label, flags
 from electra_ie.data.readers.parts.relations import check_relation
 from electra_ie.data.relation_pairs import normalized
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Offsets
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Arguments, Offsets
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import ONE_QUESTION, Feature, reduced
+from electra_ie.formats.parts.annotation_tools import ROLES
 from electra_ie.formats.parts.options import Option
 
 OPTIONS = {"ignore": Option([]), "discontinuous": Option("error", choices=("error", "hull", "skip"))}
@@ -73,6 +74,11 @@ class Hulls:
 def _gaps(span: AnnotatedSpan) -> list[Offsets]:
     """Return the offsets of the text between the fragments of a span."""
     return [(end, start) for (_, end), (start, _) in pairwise(span.fragments) if end < start]
+
+
+def _in_order(arguments: Arguments) -> Arguments:
+    """Return the arguments of a relation, head first: `Arg1`, also if the file names `Arg2` before it."""
+    return tuple(sorted(arguments)) if {role for role, _ in arguments} == set(ROLES) else arguments
 
 
 class AnnotationReader:
@@ -175,11 +181,13 @@ class AnnotationReader:
                 labels = dict.fromkeys(label for field in self.relation_fields for label in field.labels)
                 remedy = f"{nearest(relation.label, labels)} The option ignore: [{relation.label}] leaves it out."
                 raise place.error(f'no field has the relation "{relation.label}".', remedy)
-            ends = [by_id.get(target) for _, target in relation.arguments]
+            ends = [by_id.get(target) for _, target in _in_order(relation.arguments)]
             if len(ends) != 2 or None in ends:  # noqa: PLR2004 - of an event, of several spans, or of a skipped one
                 self.not_read["relations of other than two spans that are read"] += 1
                 continue
             head, tail = (end for end in ends if end is not None)
+            if relation.symmetric:
+                head, tail = sorted((head, tail))
             check_relation(head, tail, by_id.values(), matching[0], place)
             for field in matching:
                 gold[field.name].append(Relation(head, tail, relation.label))
