@@ -13,7 +13,7 @@ record:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.util import find_spec
@@ -87,6 +87,21 @@ class RecordPlan:
     anchor: Place | None
     relation: str
     declaration: Mapping[str, Any]
+
+    def sources(self, fields: Iterable[RecordField]) -> frozenset[str]:
+        """Return the fields of the task that decide about these fields of a record.
+
+        They are those that fill them, with anchors also that of the anchor, and for spans that join an anchor by
+        relations the field of relations.
+        """
+        names = set()
+        for field in fields:
+            names.add(field.place.field)
+            if self.anchor is not None:
+                names.add(self.anchor.field)
+            if self.relation and field.place.label is not None and field.place != self.anchor:
+                names.add(self.relation)
+        return frozenset(names)
 
 
 def parse_record(value: Any, fields: Sequence[Field], relations: Sequence[RelationField], source: Source) -> RecordPlan:

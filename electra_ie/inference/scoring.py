@@ -220,7 +220,10 @@ def score_run(
 
 
 def _of_records(task: Task, documents: Sequence[Document], results: Sequence[DocumentResult]) -> Scores:
-    """Return the scores of records; without the package that a value needs, none, with a warning."""
+    """Return the scores of records, each field on the documents with gold for it (see `score_records`).
+
+    Without the package that a value needs there are none, with a warning.
+    """
     try:
         maker = RecordMaker(task)
     except UserError as error:
@@ -228,7 +231,7 @@ def _of_records(task: Task, documents: Sequence[Document], results: Sequence[Doc
         return {}
     gold = [maker.of_gold(document, task) for document in documents]
     found = [maker.of_findings(result.record()) for result in results]
-    return {RECORDS: score_records([field.name for field in maker.plan.fields], gold, found)}
+    return {RECORDS: score_records(maker.plan, [document.gold.keys() for document in documents], gold, found)}
 
 
 def plot_scores(

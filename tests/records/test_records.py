@@ -147,10 +147,9 @@ def test_gold_makes_the_same_records_as_findings(tmp_path):
         gold = maker.of_gold(document, loaded)
         found = maker.of_findings(line(*SPANS, links=LINKS))
         assert [values(record) for record in gold] == [values(record) for record in found]
-        names = [field.name for field in maker.plan.fields]
-        scores = score_records(names, [gold], [found])
+        scores = score_records(maker.plan, [document.gold], [gold], [found])
         assert scores["whole"]["f1"] == 1
-        assert all(scores["fields"][name]["f1"] in (1, None) for name in names)
+        assert all(of_field["f1"] in (1, None) for of_field in scores["fields"].values())
 
 
 def test_a_value_is_right_with_its_unit_and_wherever_it_stands(tmp_path):
@@ -160,13 +159,58 @@ def test_a_value_is_right_with_its_unit_and_wherever_it_stands(tmp_path):
     found = maker.of_findings(
         {**line(flags=()), "findings": [finding(SPANS["Ann"]), {**finding(SPANS["£1.2m"]), "text": "GBP 10"}]}
     )
-    scores = score_records(["payer", "amount", "day", "risks"], [gold], [found])
+    scores = score_records(maker.plan, [("entities", "risk")], [gold], [found])
     assert scores["fields"]["amount"]["f1"] == scores["whole"]["f1"] == 1
     wrong = maker.of_findings(
         {**line(flags=()), "findings": [finding(SPANS["Ann"]), {**finding(SPANS["£10"]), "text": "EUR 10"}]}
     )
-    scores = score_records(["payer", "amount", "day", "risks"], [gold], [wrong])
+    scores = score_records(maker.plan, [("entities", "risk")], [gold], [wrong])
     assert (scores["fields"]["payer"]["f1"], scores["fields"]["amount"]["f1"], scores["whole"]["f1"]) == (1, 0, 0)
+
+
+def scores_of(folder, record, documents):
+    """The scores of records of which the findings are all of `line`, in each document."""
+    loaded = task(folder, record)
+    maker = RecordMaker(loaded)
+    gold = [maker.of_gold(document, loaded) for document in documents]
+    found = [maker.of_findings(line(*SPANS, links=LINKS))] * len(documents)
+    return score_records(maker.plan, [document.gold for document in documents], gold, found)
+
+
+def test_a_field_is_scored_on_the_texts_with_gold_for_it(tmp_path):
+    spans, risk = {"entities": tuple(SPANS.values())}, {"risk": ("fraud",)}
+    documents = [Document(str(number), TEXT, gold) for number, gold in enumerate([{}, spans, risk, spans | risk])]
+    scores = scores_of(tmp_path, PLAIN, documents)
+    assert {name: each["documents"] for name, each in scores["fields"].items()} == {
+        "payer": 2,
+        "amount": 2,
+        "day": 2,
+        "risks": 2,
+    }
+    assert all(each["precision"] == each["recall"] == 1 for each in scores["fields"].values())
+    assert (scores["whole"]["documents"], scores["whole"]["found"], scores["whole"]["f1"]) == (1, 1, 1)
+
+
+def test_a_field_is_scored_on_the_texts_with_gold_for_the_anchor_and_the_relations(tmp_path):
+    spans, risk, ties = {"entities": tuple(SPANS.values())}, {"risk": ("fraud",)}, {"ties": LINKS}
+    golds = [risk, spans | risk, spans | risk | ties]
+    documents = [Document(str(number), TEXT, gold) for number, gold in enumerate(golds)]
+    scores = scores_of(tmp_path, "  anchor: AMOUNT\n  relation: ties\n" + PLAIN, documents)
+    counts = {name: each["documents"] for name, each in scores["fields"].items()}
+    assert counts == {"payer": 1, "amount": 2, "day": 1, "risks": 2}
+    assert all(each["precision"] in (1, None) for each in (*scores["fields"].values(), scores["whole"]))
+    assert (scores["whole"]["documents"], scores["whole"]["support"]) == (1, 2)
+
+
+def test_a_record_without_values_is_not_a_right_one(tmp_path):
+    loaded = task(tmp_path)
+    maker = RecordMaker(loaded)
+    empty = maker.of_gold(Document("a", TEXT, {"entities": (), "risk": ()}), loaded)
+    found = maker.of_findings(line("Ann"))
+    labeled = [("entities", "risk")] * 3
+    whole = score_records(maker.plan, labeled, [empty, empty, found], [empty, found, empty])["whole"]
+    assert (whole["documents"], whole["support"], whole["found"], whole["false"]) == (3, 1, 1, 1)
+    assert whole["f1"] == 0
 
 
 def test_records_are_written_in_each_format(tmp_path):
@@ -353,7 +397,8 @@ def test_a_task_without_records_says_how_to_declare_them(run, tmp_path, monkeypa
 def test_evaluate_scores_records(run_with_records, monkeypatch, capsys):
     scores = electra_ie.evaluate(run_with_records, "dev")
     assert set(scores.records["fields"]) == {"who", "sum", "topic"}
-    assert scores.records["whole"]["support"] == scores["topic"].metrics["documents"]
+    assert scores.records["whole"]["documents"] == scores.records["whole"]["support"]
+    assert scores.records["fields"]["topic"]["documents"] == scores["topic"].metrics["documents"]
     assert "records" not in scores.fields
     assert command(monkeypatch, "evaluate", run_with_records, "--split", "dev") == 0
     assert "(whole record)" in capsys.readouterr().out
