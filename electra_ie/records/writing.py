@@ -11,13 +11,10 @@ from typing import Any
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.escaping import escape_json, no_formula
 from electra_ie.common.files import atomic_path
+from electra_ie.data.record_plan import CELLS, OF_TEXT, columns
 from electra_ie.records.grouping import Entry, Record, RecordMaker
 
 FORMATS = ("jsonl", "csv", "parquet")
-OF_TEXT = ("id", "file", "model", "version")
-"""The keys of a text that each of its records has."""
-CELLS = ("", "_status", "_text", "_start", "_end", "_score")
-"""The columns of a field in a table, behind its name: the value, with unit or currency, and where it was found."""
 BETWEEN = " | "
 """What is between several values of a field in a cell."""
 CONFLICT = "conflict"
@@ -124,11 +121,6 @@ def _write_lines(maker: RecordMaker, texts: Iterable[Mapping[str, Any]], target:
             file.write(escape_json(json.dumps(line, ensure_ascii=False)) + "\n")
             count += len(records)
     return count
-
-
-def columns(fields: Sequence[str]) -> list[str]:
-    """Return the columns of a table of records."""
-    return [*OF_TEXT, "record", *(f"{name}{cell}" for name in fields for cell in CELLS)]
 
 
 def _write_csv(rows: Iterator[dict[str, Any]], target: Path, fields: Sequence[str]) -> int:

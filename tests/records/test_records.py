@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 import electra_ie
 from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document, Relation, Span
+from electra_ie.data.record_plan import columns
 from electra_ie.data.task import Task
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.scoring import score_records
-from electra_ie.records.writing import as_dict, columns, row, shown, write_records
+from electra_ie.records.writing import as_dict, row, shown, write_records
 
 HEAD = """\
 format: jsonl
@@ -295,6 +296,22 @@ def test_no_cell_is_a_formula(tmp_path):
             9,
             'the task has no field of relations "tie". Did you mean "ties"?',
         ),
+        *(
+            (
+                f"  fields:\n    who: {{from: PAYER}}\n    {name}: {{from: AMOUNT}}\n",
+                10,
+                f'with the field {name}, tables of records would have two columns "{column}". Give the field another',
+            )
+            for name, column in [
+                *((name, name) for name in ("id", "file", "model", "version", "record")),
+                ("who_status", "who_status"),
+            ]
+        ),
+        (
+            "  fields:\n    who_end: {from: PAYER}\n    who: {from: AMOUNT}\n",
+            10,
+            'with the field who, tables of records would have two columns "who_end".',
+        ),
         ("  ancor: PAYER\n  fields:\n    payer: {from: PAYER}\n", 8, 'unknown key "ancor" in record.'),
     ],
 )
@@ -302,6 +319,42 @@ def test_errors_in_the_declaration_name_the_line(tmp_path, record, line_number, 
     with pytest.raises(UserError) as error:
         task(tmp_path, record)
     assert str(error.value).startswith(f"{tmp_path / 'task.yaml'}:{line_number}: {message}")
+
+
+@pytest.mark.parametrize("value", ["[money]", "{a: 1}", "5", "true", "''"])
+@pytest.mark.parametrize(
+    "key",
+    ["from", "type", "codes", "scheme", "locale", "date_order", "currency", "reference_date", "anchor", "relation"],
+)
+def test_what_is_not_text_is_an_error_by_line(tmp_path, key, value):
+    of_record = key in ("anchor", "relation")
+    if of_record:
+        record = f"  {'anchor: PAYER' if key == 'relation' else 'locale: en_GB'}\n  {key}: {value}\n  fields:\n    payer: {{from: PAYER}}\n"
+    else:
+        start = "" if key == "from" else "from: PAYER, "
+        record = f"  fields:\n    payer:\n      {{{start}{key}: {value}}}\n"
+    with pytest.raises(UserError) as error:
+        task(tmp_path, record)
+    place = f"record.{key}" if of_record else f"record.fields.payer.{key}"
+    line_number = 9 if of_record else 10
+    read = {"''": "an empty text. Remove it.", "true": "True", "[money]": "['money']", "{a: 1}": "{'a': 1}"}.get(
+        value, value
+    )
+    said = read if value == "''" else f"{read}, which YAML does not read as text. Put it in quotes"
+    assert str(error.value).startswith(f"{tmp_path / 'task.yaml'}:{line_number}: {place} contains {said}")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("setting", ["locale", "date_order", "currency", "reference_date"])
+def test_a_setting_of_all_fields_is_text(tmp_path, setting):
+    with pytest.raises(UserError, match=rf"task\.yaml:8: record\.{setting} contains \[1\], which YAML does not read"):
+        task(tmp_path, f"  {setting}: [1]\n  fields:\n    payer: {{from: PAYER}}\n")
+
+
+def test_a_reference_date_may_be_a_date_of_yaml(tmp_path):
+    for day in ("2024-05-03", '"2024-05-03"'):
+        loaded = task(tmp_path, f"  fields:\n    day: {{from: DAY, type: date, reference_date: {day}}}\n")
+        assert RecordMaker(loaded).settings["day"].reference_date.isoformat() == "2024-05-03"
 
 
 def test_a_label_of_two_fields_needs_the_name_of_one(tmp_path):
