@@ -153,8 +153,9 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
             return extract_to_stream(job, stream)
     extraction = extract_to_file(job, target)
     if maker and records is not None:
-        count = write_records(maker, target, Path(records))
-        notice(f"{count:,} records -> {os.fspath(records)}")
+        made = write_records(maker, target, Path(records))
+        outside = f"; {made.outside:,} findings of their fields are in no record" if made.outside else ""
+        notice(f"{made.records:,} records{outside} -> {os.fspath(records)}")
     return extraction
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,6 +97,20 @@ class RecordMaker:
             links.append(Link(relation["field"], *ends))
         return self._records(list(mentions.values()), links)
 
+    def count_outside(self, record: Mapping[str, Any], records: Iterable[Record]) -> int:
+        """Return the number of findings of a text that are of the fields of the plan, and in none of its records.
+
+        With an anchor these are the findings without a relation to one, and all findings of a text without anchors.
+
+        Args:
+            record: A line of `electra-ie extract`.
+            records: The records of it, from `of_findings`.
+        """
+        places = {each.place for each in self.plan.fields}
+        mentions = {_mention(finding) for finding in record["findings"]}
+        inside = {entry.mention for each in records for entries in each.entries.values() for entry in entries}
+        return sum(mention.place in places for mention in mentions - inside)
+
     def of_gold(self, document: Document, task: Task) -> list[Record]:
         """Return the records of a text from its gold. Fields without gold stay empty."""
         mentions: list[Mention] = []
@@ -149,7 +163,7 @@ class RecordMaker:
             elif self.plan.relation:
                 owners = [other for other in related.get(mention, ()) if other in groups]
             else:
-                owners = sorted(anchors, key=lambda anchor: _distance(anchor, mention))[:1]
+                owners = [min(anchors, key=lambda anchor: _distance(anchor, mention))] if anchors else []
             for owner in owners:
                 groups[owner].append(mention)
         return [(anchor, sorted(group, key=lambda each: (each.start, each.end))) for anchor, group in groups.items()]

@@ -19,7 +19,7 @@ from electra_ie.data.record_plan import columns
 from electra_ie.data.task import Task
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.scoring import score_records
-from electra_ie.records.writing import as_dict, row, shown, write_records
+from electra_ie.records.writing import Written, as_dict, row, shown, write_records
 
 HEAD = """\
 format: jsonl
@@ -221,11 +221,8 @@ def test_records_are_written_in_each_format(tmp_path):
     findings.write_text("".join(json.dumps(each) + "\n" for each in (line(*SPANS), line(flags=()))), encoding="utf-8")
     maker = RecordMaker(task(tmp_path))
     names = [field.name for field in maker.plan.fields]
-    assert [write_records(maker, findings, tmp_path / f"r.{ending}") for ending in ("jsonl", "csv", "parquet")] == [
-        2,
-        2,
-        2,
-    ]
+    for ending in ("jsonl", "csv", "parquet"):
+        assert write_records(maker, findings, tmp_path / f"r.{ending}") == Written(records=2)
     first, second = map(json.loads, (tmp_path / "r.jsonl").read_text("utf-8").splitlines())
     assert first["records"][0]["conflicts"] == ["payer", "amount"]
     assert second["records"][0]["fields"] == {name: [] for name in names}
@@ -240,6 +237,26 @@ def test_records_are_written_in_each_format(tmp_path):
     table = pyarrow.parquet.read_table(tmp_path / "r.parquet").to_pylist()
     assert table[0]["amount"] == "10 GBP | 1200000 GBP"
     assert table[0]["record"] == 1
+
+
+@pytest.mark.parametrize(
+    ("plan", "names", "written"),
+    [
+        (PLAIN, SPANS, Written(1, 0)),
+        ("  anchor: AMOUNT\n" + PLAIN, SPANS, Written(2, 0)),
+        # Two payers and a day without an anchor, and a label of the whole text.
+        ("  anchor: AMOUNT\n" + PLAIN, ("Ann", "day", "Bo"), Written(0, 4)),
+        # Only the payers are related to an amount.
+        ("  anchor: AMOUNT\n  relation: ties\n" + PLAIN, SPANS, Written(2, 1)),
+        # A day fills no field of the record.
+        ("  anchor: AMOUNT\n  fields:\n    payer: {from: PAYER}\n", ("day", "Bo"), Written(0, 1)),
+    ],
+)
+def test_findings_in_no_record_are_counted(tmp_path, plan, names, written):
+    findings = tmp_path / "findings.jsonl"
+    findings.write_text(json.dumps(line(*names, links=LINKS)) + "\n", encoding="utf-8")
+    for ending in ("jsonl", "csv", "parquet"):
+        assert write_records(RecordMaker(task(tmp_path, plan)), findings, tmp_path / f"r.{ending}") == written
 
 
 def test_no_cell_is_a_formula(tmp_path):
@@ -429,6 +446,22 @@ def test_extract_writes_records_beside_the_findings(run_with_records, tmp_path, 
     arguments = ("extract", run_with_records, tmp_path / "a.txt", "--records", tmp_path / "records.csv")
     assert command(monkeypatch, *arguments) == 2
     assert "records are made of findings in JSON lines. Give a file for the findings, too" in capsys.readouterr().err
+
+
+def test_extract_says_how_many_findings_are_in_no_record(run_with_records, tmp_path, monkeypatch, capsys):
+    run = shutil.copytree(run_with_records, tmp_path / "run")
+    content = yaml.safe_load((run / "task.yaml").read_text("utf-8"))
+    content["record"]["anchor"] = "amount"
+    (run / "task.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    (tmp_path / "a.txt").write_text("Arden paid 3.456,78.", encoding="utf-8")
+    arguments = ("extract", run, tmp_path / "a.txt", "--output", tmp_path / "out.jsonl")
+    records = tmp_path / "records.jsonl"
+    assert command(monkeypatch, *arguments, "--records", records, "--label", "person") == 0
+    persons = sum(
+        each["label"] == "person" for each in json.loads((tmp_path / "out.jsonl").read_text("utf-8"))["findings"]
+    )
+    assert persons
+    assert f"0 records; {persons} findings of their fields are in no record -> {records}" in capsys.readouterr().err
 
 
 def test_a_task_without_records_says_how_to_declare_them(run, tmp_path, monkeypatch, capsys):
