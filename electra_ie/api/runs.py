@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
-from electra_ie.api.outputs import check_outputs, data_files
+from electra_ie.api.outputs import check_outputs, data_files, refuse_own_outputs
 from electra_ie.common.errors import raise_error
 from electra_ie.common.files import EXPORT_FILES, descriptors, refuse_overwriting, write
 from electra_ie.common.hub_client import parse_hub_name
@@ -142,6 +142,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         maker = RecordMaker(task)
     inbox = Inbox(_listed(paths), task, text, id)
     beside = [errors_file(target), texts_file(target), manifest_file(target)] if target else []
+    refuse_own_outputs(files, beside)
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
     refuse_overwriting([*files, *beside, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
     page, title, keys = (Path(html) if html else None), _title(task, run), {"text": text, "id": id}

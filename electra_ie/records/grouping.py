@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from electra_ie.common.errors import UserError
@@ -121,11 +122,16 @@ class RecordMaker:
             else:
                 labels = (gold,) if isinstance(gold, str) else gold
                 mentions += [Mention(Place(of_task.name), 0, len(document.text), label) for label in labels]
-        by_span = {(each.start, each.end, each.place.label): each for each in mentions}
+        by_span: dict[tuple[Any, ...], list[Mention]] = {}  # the same span may be in several fields
+        for each in mentions:
+            by_span.setdefault((each.start, each.end, each.place.label), []).append(each)
         links = [
-            Link(field.name, *(by_span[end.start, end.end, end.label] for end in (relation.head, relation.tail)))
+            Link(field.name, head, tail)
             for field in task.relations
             for relation in document.gold.get(field.name, ())
+            for head, tail in product(
+                *(by_span[end.start, end.end, end.label] for end in (relation.head, relation.tail))
+            )
         ]
         return self._records(mentions, links)
 
@@ -161,7 +167,7 @@ class RecordMaker:
             if mention.place.label is None:
                 owners = anchors
             elif self.plan.relation:
-                owners = [other for other in related.get(mention, ()) if other in groups]
+                owners = [other for other in dict.fromkeys(related.get(mention, ())) if other in groups]
             else:
                 owners = [min(anchors, key=lambda anchor: _distance(anchor, mention))] if anchors else []
             for owner in owners:

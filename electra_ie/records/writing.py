@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ BETWEEN = " | "
 """What is between several values of a field in a cell."""
 CONFLICT = "conflict"
 """The status of a field with several different values."""
+NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:%| %| \w[\w/%.]*| [€$£¥])?")
+"""A number with a unit or a currency, which a spreadsheet does not execute, also with a sign before it."""
 Made = tuple[Mapping[str, Any], list[Record]]
 """A line of `electra-ie extract`, and its records."""
 
@@ -74,7 +77,8 @@ def check_target(target: Path, findings: Path | None, written: str) -> None:
         written: Their format.
 
     Raises:
-        UserError: its ending is no format of records, or the findings are not kept as JSON lines.
+        UserError: its ending is no format of records, the findings are not kept as JSON lines, or one of both files
+            exists and is a device or a pipe.
     """
     if _ending(target) not in FORMATS:
         remedy = f"{nearest(_ending(target), FORMATS)} The ending of the file chooses the format."
@@ -82,6 +86,10 @@ def check_target(target: Path, findings: Path | None, written: str) -> None:
     if findings is None or written != "jsonl":
         remedy = "Give a file for the findings, too: --output findings.jsonl."
         raise UserError("records are made of findings in JSON lines.", file=target, remedy=remedy)
+    for file in (findings, target):
+        if file.exists() and not file.is_file():
+            message = "records are not made from or written to a device or a pipe."
+            raise UserError(message, file=file, remedy="Give a file.")
 
 
 def _ending(target: Path) -> str:
@@ -146,7 +154,12 @@ def _write_csv(rows: Iterator[dict[str, Any]], target: Path, fields: Sequence[st
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns(fields), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         writer.writeheader()
-        writer.writerows({name: no_formula(cell) for name, cell in cells.items()} for cells in rows)
+        writer.writerows({name: _cell(cell) for name, cell in cells.items()} for cells in rows)
+
+
+def _cell(cell: Any) -> Any:
+    """Return a cell of CSV that no spreadsheet executes. A number with a unit or currency stays as it is."""
+    return cell if isinstance(cell, str) and NUMBER.fullmatch(cell) else no_formula(cell)
 
 
 def _write_parquet(rows: Iterator[dict[str, Any]], target: Path, fields: Sequence[str]) -> None:

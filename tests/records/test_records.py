@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 
 import pytest
@@ -153,6 +154,25 @@ def test_gold_makes_the_same_records_as_findings(tmp_path):
         assert all(of_field["f1"] in (1, None) for of_field in scores["fields"].values())
 
 
+def test_two_relations_of_a_pair_put_a_passage_once_into_a_record(tmp_path):
+    loaded = task(tmp_path, "  anchor: AMOUNT\n  relation: ties\n" + PLAIN, HEAD.replace("[pays]", "[pays, sends]"))
+    maker = RecordMaker(loaded)
+    ties = (Relation(SPANS["Ann"], SPANS["£10"], "pays"), Relation(SPANS["Ann"], SPANS["£10"], "sends"))
+    gold = maker.of_gold(Document("a", TEXT, {"entities": (SPANS["Ann"], SPANS["£10"]), "ties": ties}), loaded)
+    for records in (gold, maker.of_findings(line("Ann", "£10", flags=(), links=ties))):
+        assert [values(record)["payer"] for record in records] == [["Ann"]]
+
+
+def test_a_relation_links_the_spans_of_all_fields_with_the_label(tmp_path):
+    head = HEAD.replace("  ties", "  others: {kind: spans, labels: [PAYER]}\n  ties")
+    plan = "  anchor: AMOUNT\n  relation: ties\n  fields:\n    one: {from: entities.PAYER}\n    two: {from: others.PAYER}\n"
+    loaded = task(tmp_path, plan, head)
+    spans = {"entities": (SPANS["Ann"], SPANS["£10"]), "others": (SPANS["Ann"],)}
+    ties = (Relation(SPANS["Ann"], SPANS["£10"], "pays"),)
+    (record,) = RecordMaker(loaded).of_gold(Document("a", TEXT, {**spans, "ties": ties}), loaded)
+    assert values(record) == {"one": ["Ann"], "two": ["Ann"]}
+
+
 def test_a_value_is_right_with_its_unit_and_wherever_it_stands(tmp_path):
     loaded = task(tmp_path)
     maker = RecordMaker(loaded)
@@ -265,6 +285,33 @@ def test_no_cell_is_a_formula(tmp_path):
     (tmp_path / "findings.jsonl").write_text(json.dumps(dangerous) + "\n", encoding="utf-8")
     write_records(RecordMaker(loaded), tmp_path / "findings.jsonl", tmp_path / "r.csv")
     assert "'=HYPERLINK()" in (tmp_path / "r.csv").read_text("utf-8")
+
+
+def test_a_negative_amount_is_no_formula(tmp_path):
+    plan = (
+        "  locale: en_GB\n  fields:\n    amount: {from: AMOUNT, type: money, currency: EUR}\n    payer: {from: PAYER}\n"
+    )
+    formulas = [
+        "-1+cmd|' /C calc'!A0",
+        "-5*A1",
+        "+A1",
+        "-5 EUR\n=1",
+        "-5 mg;=1+1",
+        "-1e5/2",
+        "-5 =A1",
+        "-5 (A1)",
+        "-",
+        "@x",
+    ]
+    cells = ["+3 mg", "-5", "-1,234.50", "-5%", "-5 mg/dL", "+4.5 m2", *formulas]
+    found = [{**finding(SPANS["£10"]), "text": "-5.20"}]
+    lines = [{**line(flags=()), "findings": [*found, {**finding(SPANS["Ann"]), "text": cell}]} for cell in cells]
+    (tmp_path / "findings.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
+    write_records(RecordMaker(task(tmp_path, plan)), tmp_path / "findings.jsonl", tmp_path / "r.csv")
+    with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["amount"] for row in rows} == {"-5.20 EUR"}
+    assert [row["payer_text"] for row in rows] == [f"'{cell}" if cell in formulas else cell for cell in cells]
 
 
 @pytest.mark.parametrize(
@@ -462,6 +509,25 @@ def test_extract_says_how_many_findings_are_in_no_record(run_with_records, tmp_p
     )
     assert persons
     assert f"0 records; {persons} findings of their fields are in no record -> {records}" in capsys.readouterr().err
+
+
+def test_records_need_a_file_of_findings_and_a_name_of_their_own(run_with_records, tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.txt").write_text("Arden paid 3.456,78.", encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    before = sorted(tmp_path.iterdir())
+    extract = ("extract", run_with_records, tmp_path / "a.txt")
+    out, pipe = tmp_path / "out.jsonl", tmp_path / "pipe.jsonl"
+    for output, records in ((pipe, tmp_path / "r.jsonl"), (out, pipe), ("/dev/null", tmp_path / "r.jsonl")):
+        assert command(monkeypatch, *extract, "--output", output, "--records", records, "--format", "jsonl") == 2
+        assert "records are not made from or written to a device or a pipe. Give a file." in capsys.readouterr().err
+    for option in ("--records", "--html"):
+        for own in ("errors.jsonl", "texts.jsonl"):
+            file = tmp_path / f"out.jsonl.{own}"
+            assert command(monkeypatch, *extract, "--output", out, option, file) == 2
+            assert f"{file}: extract writes another file by this name. Give another name." in capsys.readouterr().err
+    manifest = tmp_path / "out.jsonl.manifest.json"
+    assert command(monkeypatch, *extract, "--output", out, "--html", manifest) == 2
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_task_without_records_says_how_to_declare_them(run, tmp_path, monkeypatch, capsys):
