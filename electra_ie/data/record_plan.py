@@ -66,11 +66,15 @@ class RecordField:
         """Return the settings of the values. folder: that of the data, to which a list of codes is relative.
 
         Raises:
-            UserError: a setting is unknown, or a list of codes cannot be read.
+            UserError: a setting is unknown, or a list of codes is not there or cannot be read.
         """
         given = dict(self.given)
         if "codes" in given:
-            given["codes"] = CodeList.read(folder / given["codes"])
+            file = folder / given["codes"]
+            if not file.exists():
+                remedy = "Give the folder of the data with --data."
+                raise UserError(f"the list of codes of the field {self.name} is not here.", file=file, remedy=remedy)
+            given["codes"] = CodeList.read(file)
         if "reference_date" in given:
             given["reference_date"] = date.fromisoformat(str(given["reference_date"]))
         return ValueSettings(**given)
@@ -91,6 +95,11 @@ class RecordPlan:
     anchor: Place | None
     relation: str
     declaration: Mapping[str, Any]
+
+    @property
+    def code_files(self) -> list[str]:
+        """The files of lists of codes, relative to the folder of the data."""
+        return [field.given["codes"] for field in self.fields if "codes" in field.given]
 
     def sources(self, fields: Iterable[RecordField]) -> frozenset[str]:
         """Return the fields of the task that decide about these fields of a record.

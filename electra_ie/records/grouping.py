@@ -85,6 +85,8 @@ class RecordMaker:
         """
         plan = plan_of(task)
         self.plan = plan
+        for file in plan.code_files:
+            task.check_data_files(task.folder / file)
         self.settings: dict[str, ValueSettings] = {each.name: each.settings(task.folder) for each in plan.fields}
         for each in plan.fields:
             check_type(each.type, self.settings[each.name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -528,6 +529,44 @@ def test_records_need_a_file_of_findings_and_a_name_of_their_own(run_with_record
     manifest = tmp_path / "out.jsonl.manifest.json"
     assert command(monkeypatch, *extract, "--output", out, "--html", manifest) == 2
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_run_from_the_hub_may_not_choose_the_lists_of_codes(run_with_records, tmp_path, monkeypatch, capsys):
+    run = shutil.copytree(run_with_records, tmp_path / "models--org--name" / "snapshots" / ("a" * 40))
+    private, given, inbox = (tmp_path / name for name in ("private", "given", "inbox"))
+    inbox.mkdir()
+    (inbox / "a.txt").write_text("Arden paid 3.456,78.", encoding="utf-8")
+    found = io.StringIO()
+    electra_ie.extract(run, inbox, found, labels=["person"])
+    name = json.loads(found.getvalue())["findings"][0]["text"]
+    for folder, code in ((private, "SECRET"), (given, "KNOWN")):
+        folder.mkdir()
+        (folder / "codes.csv").write_text(f'code,name\n{code},"{name}"\n', encoding="utf-8")
+    content = yaml.safe_load((run / "task.yaml").read_text("utf-8"))
+    content["record"]["fields"]["who"].update(type="code", codes="codes.csv")
+
+    def extract(data, *options):
+        (run / "task.yaml").write_text(
+            yaml.safe_dump({**content, "data": str(data)}, sort_keys=False), encoding="utf-8"
+        )
+        arguments = ("extract", run, inbox, "--output", tmp_path / "o.jsonl")
+        return command(monkeypatch, *arguments, *options), capsys.readouterr().err
+
+    records = ("--records", tmp_path / "r.csv")
+    code, said = extract(private, *records)
+    assert (code, "a run from the Hub may not choose local files to read." in said) == (2, True)
+    code, said = extract(".", *records)
+    assert (
+        code,
+        "the list of codes of the field who is not here. Give the folder of the data with --data." in said,
+    ) == (2, True)
+    code, said = extract(private, "--data", given)
+    assert (code, "the folder of data is only read for records." in said) == (2, True)
+    assert not (tmp_path / "o.jsonl").exists()
+    assert extract(private, *records, "--data", given)[0] == 0
+    written = (tmp_path / "r.csv").read_text("utf-8")
+    assert "KNOWN" in written
+    assert "SECRET" not in written
 
 
 def test_a_task_without_records_says_how_to_declare_them(run, tmp_path, monkeypatch, capsys):
