@@ -26,6 +26,14 @@ def check_outputs(files: Sequence[Path]) -> None:
         raise UserError("two outputs have the same name.", file=files[0], remedy="Give each its own.")
 
 
+def refuse_own_outputs(files: Iterable[Path], own: Iterable[Path]) -> None:
+    """Raise UserError for outputs that are files which the job itself writes beside its findings."""
+    reserved = {file.resolve() for file in own}
+    for file in files:
+        if file.resolve() in reserved:
+            raise UserError("extract writes another file by this name.", file=file, remedy="Give another name.")
+
+
 def data_files(task: Task, unlabeled: Iterable[str] = ()) -> Iterator[Path]:
     """Yield the data files of a task, those of more unlabeled text, and its task.yaml. Folders: all files in them."""
     for path in (*task.paths, *map(Path, unlabeled)):

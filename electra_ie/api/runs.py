@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
-from electra_ie.api.outputs import check_outputs, data_files
-from electra_ie.common.errors import raise_error
+from electra_ie.api.outputs import check_outputs, data_files, refuse_own_outputs
+from electra_ie.common.errors import UserError, raise_error
 from electra_ie.common.files import EXPORT_FILES, descriptors, refuse_overwriting, write
 from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.logs import notice
@@ -93,6 +93,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     overwrite: bool = False,
     processes: int = 1,
     records: str | os.PathLike[str] | None = None,
+    data: str | os.PathLike[str] | None = None,
     engine: str = "local",
     workers: int | None = None,
 ) -> Extraction:
@@ -117,6 +118,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         processes: The number of processes that extract. Each loads the run.
         records: A path for the records of the findings, `.jsonl`, `.csv` or `.parquet`. The output must be a file of
             JSON lines, from which they are made when it is complete. The HTML page shows them, too.
+        data: The folder of the lists of codes of `records`, instead of that of the data that the run was trained from.
         engine: `local`, or `ray` for the cluster at RAY_ADDRESS, or a Ray on this machine.
         workers: The number of workers of Ray, each of which loads the run (default: one on each machine, or GPU).
 
@@ -129,6 +131,9 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     """
     from electra_ie.runs.layout import load_task
 
+    if data is not None and records is None:
+        remedy = "Give --records, or leave --data out."
+        raise UserError("the folder of data is only read for records.", file=data, remedy=remedy)
     files = [Path(file) for file in (output, html, records) if isinstance(file, (str, os.PathLike))]
     check_outputs(files)
     target = Path(output) if isinstance(output, (str, os.PathLike)) else None
@@ -139,9 +144,10 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     maker = None
     if records is not None:
         check_target(Path(records), target, written)
-        maker = RecordMaker(task)
+        maker = _record_maker(folder, task, data)
     inbox = Inbox(_listed(paths), task, text, id)
     beside = [errors_file(target), texts_file(target), manifest_file(target)] if target else []
+    refuse_own_outputs(files, beside)
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
     refuse_overwriting([*files, *beside, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
     page, title, keys = (Path(html) if html else None), _title(task, run), {"text": text, "id": id}
@@ -153,8 +159,9 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
             return extract_to_stream(job, stream)
     extraction = extract_to_file(job, target)
     if maker and records is not None:
-        count = write_records(maker, target, Path(records))
-        notice(f"{count:,} records -> {os.fspath(records)}")
+        made = write_records(maker, target, Path(records))
+        outside = f"; {made.outside:,} findings of their fields are in no record" if made.outside else ""
+        notice(f"{made.records:,} records{outside} -> {os.fspath(records)}")
     return extraction
 
 
@@ -222,6 +229,16 @@ def verify(run: str | os.PathLike[str], *, data: str | None = None) -> Verificat
 
 def _listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:
     return [paths] if isinstance(paths, str | os.PathLike) else paths
+
+
+def _record_maker(run: Path, task: Task, data: str | os.PathLike[str] | None) -> RecordMaker:
+    """Return what makes the records of a run. data: the folder of its lists of codes, by default that of the task."""
+    from electra_ie.runs.layout import load_task, refuse_foreign_codes
+
+    if data is not None:
+        return RecordMaker(load_task(run, data))
+    refuse_foreign_codes(run, task)
+    return RecordMaker(task)
 
 
 def _own_files(run: Path) -> list[Path]:

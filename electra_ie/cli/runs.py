@@ -103,6 +103,14 @@ def extract(
             show_default=False,
         ),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of the lists of codes of --records [default: that of the run's data].",
+            show_default=False,
+        ),
+    ] = None,
     processes: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes that extract, each with the whole model in memory.")
     ] = 1,
@@ -144,6 +152,7 @@ def extract(
         overwrite=overwrite,
         processes=processes,
         records=records,
+        data=data,
         engine=engine,
         workers=workers,
     )

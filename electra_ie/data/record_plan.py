@@ -13,7 +13,7 @@ record:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.util import find_spec
@@ -32,6 +32,10 @@ KEYS = ("anchor", "relation", "fields", *SETTINGS)
 FIELD_KEYS = ("from", "type", "codes", "scheme", *SETTINGS)
 TEXT = "text"
 """The type of values by default."""
+OF_TEXT = ("id", "file", "model", "version")
+"""The keys of a text that each of its records has."""
+CELLS = ("", "_status", "_text", "_start", "_end", "_score")
+"""The columns of a field in a table, behind its name: the value, with unit or currency, and where it was found."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,15 @@ class RecordField:
         """Return the settings of the values. folder: that of the data, to which a list of codes is relative.
 
         Raises:
-            UserError: a setting is unknown, or a list of codes cannot be read.
+            UserError: a setting is unknown, or a list of codes is not there or cannot be read.
         """
         given = dict(self.given)
         if "codes" in given:
-            given["codes"] = CodeList.read(folder / given["codes"])
+            file = folder / given["codes"]
+            if not file.exists():
+                remedy = "Give the folder of the data with --data."
+                raise UserError(f"the list of codes of the field {self.name} is not here.", file=file, remedy=remedy)
+            given["codes"] = CodeList.read(file)
         if "reference_date" in given:
             given["reference_date"] = date.fromisoformat(str(given["reference_date"]))
         return ValueSettings(**given)
@@ -88,6 +96,31 @@ class RecordPlan:
     relation: str
     declaration: Mapping[str, Any]
 
+    @property
+    def code_files(self) -> list[str]:
+        """The files of lists of codes, relative to the folder of the data."""
+        return [field.given["codes"] for field in self.fields if "codes" in field.given]
+
+    def sources(self, fields: Iterable[RecordField]) -> frozenset[str]:
+        """Return the fields of the task that decide about these fields of a record.
+
+        They are those that fill them, with anchors also that of the anchor, and for spans that join an anchor by
+        relations the field of relations.
+        """
+        names = set()
+        for field in fields:
+            names.add(field.place.field)
+            if self.anchor is not None:
+                names.add(self.anchor.field)
+            if self.relation and field.place.label is not None and field.place != self.anchor:
+                names.add(self.relation)
+        return frozenset(names)
+
+
+def columns(fields: Iterable[str]) -> list[str]:
+    """Return the columns of a table of records with these fields."""
+    return [*OF_TEXT, RECORD, *(f"{name}{cell}" for name in fields for cell in CELLS)]
+
 
 def parse_record(value: Any, fields: Sequence[Field], relations: Sequence[RelationField], source: Source) -> RecordPlan:
     """Return the plan of the records of a task.
@@ -107,24 +140,38 @@ def parse_record(value: Any, fields: Sequence[Field], relations: Sequence[Relati
     source.check_mapping((*keys, "fields"), declared)
     if not declared:
         raise source.error((*keys, "fields"), "the record has no fields.", "Add at least one: {from: LABEL}.")
-    common = {name: value[name] for name in SETTINGS if name in value}
+    common = _settings(keys, value, SETTINGS, source)
     anchor = None
     if "anchor" in value:
-        anchor = _place((*keys, "anchor"), value["anchor"], fields, source)
+        anchor = _place((*keys, "anchor"), _text((*keys, "anchor"), value["anchor"], source), fields, source)
         if anchor.label is None:
             remedy = "Give the label of spans."
             raise source.error((*keys, "anchor"), f'"{value["anchor"]}" labels whole texts.', remedy)
-    relation = value.get("relation", "")
+    relation = ""
     if "relation" in value:
+        relation = _text((*keys, "relation"), value["relation"], source)
         names = [field.name for field in relations]
         if relation not in names:
             message = f'the task has no field of relations "{relation}".'
-            raise source.error((*keys, "relation"), message, nearest(str(relation), names))
+            raise source.error((*keys, "relation"), message, nearest(relation, names))
         if anchor is None:
             remedy = "Add anchor: LABEL, the spans of which each has a record."
             raise source.error((*keys, "relation"), "relation needs an anchor.", remedy)
     of_record = tuple(_field(name, declared[name], fields, common, source) for name in declared)
+    _check_columns(declared, source)
     return RecordPlan(of_record, anchor, relation, dict(value))
+
+
+def _check_columns(names: Iterable[str], source: Source) -> None:
+    """Raise UserError for a field whose columns in a table are also those of the text or of a field before it."""
+    taken = set(columns(()))
+    for name in names:
+        own = [f"{name}{cell}" for cell in CELLS]
+        twice = next((column for column in own if column in taken), None)
+        if twice:
+            message = f'with the field {name}, tables of records would have two columns "{twice}".'
+            raise source.error((RECORD, "fields", name), message, "Give the field another name.")
+        taken.update(own)
 
 
 def _field(
@@ -138,23 +185,37 @@ def _field(
     if "from" not in declaration:
         remedy = "Add from: a label of spans, or a field of classes or flags."
         raise source.error(keys, f"the field {name} of the record has no from.", remedy)
-    place = _place((*keys, "from"), declaration["from"], fields, source)
-    type = declaration.get("type", TEXT)
+    place = _place((*keys, "from"), _text((*keys, "from"), declaration["from"], source), fields, source)
+    type = _text((*keys, "type"), declaration.get("type", TEXT), source)
     if type not in VALUE_TYPES:
         message = f'there is no type of values "{type}".'
-        raise source.error((*keys, "type"), message, nearest(str(type), VALUE_TYPES))
+        raise source.error((*keys, "type"), message, nearest(type, VALUE_TYPES))
     if place.label is None and type != TEXT:
         message = f"the field {name} is filled by labels of whole texts, which are no {type}."
         raise source.error((*keys, "type"), message, "Leave type out.")
-    own = {key: declaration[key] for key in ("codes", "scheme", *SETTINGS) if key in declaration}
+    own = _settings(keys, declaration, ("codes", "scheme", *SETTINGS), source)
     if (type == "code") != ("codes" in own):
         message = f"the field {name} has the type {type}, and {'no ' if type == 'code' else ''}codes."
         raise source.error(keys, message, "A field of type code has codes: the file of its list; no other has.")
     if "codes" in own:
-        source.check_path((*keys, "codes"), str(own["codes"]))
+        source.check_path((*keys, "codes"), own["codes"])
     result = RecordField(name, place, type, {**(common if place.label is not None else {}), **own})
     _check_settings(result, source)
     return result
+
+
+def _settings(keys: Keys, value: Mapping[str, Any], names: Iterable[str], source: Source) -> dict[str, Any]:
+    """Return the settings among the keys of `value`, which are texts; the reference date may be a date of YAML."""
+    given = {name: value[name] for name in names if name in value}
+    for name, setting in given.items():
+        if not (name == "reference_date" and isinstance(setting, date)):
+            _text((*keys, name), setting, source)
+    return given
+
+
+def _text(keys: Keys, value: Any, source: Source) -> str:
+    """Return `value`, at `keys`. Raises UserError by file and line if it is not a text, or an empty one."""
+    return source.texts(keys, [value])[0]
 
 
 def _check_settings(field: RecordField, source: Source) -> None:
@@ -172,7 +233,7 @@ def _check_settings(field: RecordField, source: Source) -> None:
         raise UserError(message, file=source.file, line=line, remedy="Write a day as YYYY-MM-DD.") from error
 
 
-def _place(keys: Keys, value: Any, fields: Sequence[Field], source: Source) -> Place:
+def _place(keys: Keys, value: str, fields: Sequence[Field], source: Source) -> Place:
     """Return the place that a text names: a field of classes or flags, `LABEL`, or `field.LABEL`."""
     texts = {field.name: Place(field.name) for field in fields if field.kind != "spans"}
     spans = [Place(field.name, label) for field in fields if field.kind == "spans" for label in field.labels]
@@ -182,7 +243,7 @@ def _place(keys: Keys, value: Any, fields: Sequence[Field], source: Source) -> P
     if not named:
         labels = [place.label for place in spans if place.label]
         message = f'no field has the label "{value}", and no field of classes or flags has this name.'
-        raise source.error(keys, message, nearest(str(value), [*texts, *labels]))
+        raise source.error(keys, message, nearest(value, [*texts, *labels]))
     if len(named) > 1:
         remedy = f"Write {named[0].field}.{value}, for example."
         raise source.error(keys, f'several fields have the label "{value}".', remedy)

@@ -27,7 +27,7 @@ from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.scoring import score_records
 from electra_ie.runs import plots
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import announce_data_folder, load_task, read_scores, write_scores
+from electra_ie.runs.layout import announce_data_folder, load_task, read_scores, refuse_foreign_codes, write_scores
 
 Scores = dict[str, dict[str, Any]]
 """The result of `metrics.score` for each field, and under `RECORDS` that of `score_records`, as in scores.json."""
@@ -211,7 +211,8 @@ def score_run(
         raise UserError(f'no document of the split "{split}" has a label.', file=run, remedy=remedy)
     scores = {**with_intervals(scores, extractor.fields, documents, answers), **of_relations}
     if task.record:
-        scores |= _of_records(task, documents, results)
+        chosen = isinstance(data, str | os.PathLike)
+        scores |= _of_records(None if chosen else folder, task, documents, results)
     if not on_hub:
         write_scores(folder, split, scores)
         plot_scores(folder, split, extractor.fields, documents, answers)
@@ -219,16 +220,29 @@ def score_run(
     return scores
 
 
-def _of_records(task: Task, documents: Sequence[Document], results: Sequence[DocumentResult]) -> Scores:
-    """Return the scores of records; without the package that a value needs, none, with a warning."""
+def _of_records(
+    run: Path | None, task: Task, documents: Sequence[Document], results: Sequence[DocumentResult]
+) -> Scores:
+    """Return the scores of records, each field on the documents with gold for it (see `score_records`).
+
+    Without the package that a value needs, or a list of codes, there are none, with a warning.
+
+    Args:
+        run: The run that names the folder of the lists of codes; None if the user has given it.
+        task: The task.
+        documents: The documents.
+        results: The results for them.
+    """
     try:
+        if run is not None:
+            refuse_foreign_codes(run, task)
         maker = RecordMaker(task)
     except UserError as error:
         warn(f"the records are not scored: {error}")
         return {}
     gold = [maker.of_gold(document, task) for document in documents]
     found = [maker.of_findings(result.record()) for result in results]
-    return {RECORDS: score_records([field.name for field in maker.plan.fields], gold, found)}
+    return {RECORDS: score_records(maker.plan, [document.gold.keys() for document in documents], gold, found)}
 
 
 def plot_scores(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from electra_ie.common.errors import UserError
@@ -84,6 +85,8 @@ class RecordMaker:
         """
         plan = plan_of(task)
         self.plan = plan
+        for file in plan.code_files:
+            task.check_data_files(task.folder / file)
         self.settings: dict[str, ValueSettings] = {each.name: each.settings(task.folder) for each in plan.fields}
         for each in plan.fields:
             check_type(each.type, self.settings[each.name])
@@ -97,6 +100,20 @@ class RecordMaker:
             links.append(Link(relation["field"], *ends))
         return self._records(list(mentions.values()), links)
 
+    def count_outside(self, record: Mapping[str, Any], records: Iterable[Record]) -> int:
+        """Return the number of findings of a text that are of the fields of the plan, and in none of its records.
+
+        With an anchor these are the findings without a relation to one, and all findings of a text without anchors.
+
+        Args:
+            record: A line of `electra-ie extract`.
+            records: The records of it, from `of_findings`.
+        """
+        places = {each.place for each in self.plan.fields}
+        mentions = {_mention(finding) for finding in record["findings"]}
+        inside = {entry.mention for each in records for entries in each.entries.values() for entry in entries}
+        return sum(mention.place in places for mention in mentions - inside)
+
     def of_gold(self, document: Document, task: Task) -> list[Record]:
         """Return the records of a text from its gold. Fields without gold stay empty."""
         mentions: list[Mention] = []
@@ -107,11 +124,16 @@ class RecordMaker:
             else:
                 labels = (gold,) if isinstance(gold, str) else gold
                 mentions += [Mention(Place(of_task.name), 0, len(document.text), label) for label in labels]
-        by_span = {(each.start, each.end, each.place.label): each for each in mentions}
+        by_span: dict[tuple[Any, ...], list[Mention]] = {}  # the same span may be in several fields
+        for each in mentions:
+            by_span.setdefault((each.start, each.end, each.place.label), []).append(each)
         links = [
-            Link(field.name, *(by_span[end.start, end.end, end.label] for end in (relation.head, relation.tail)))
+            Link(field.name, head, tail)
             for field in task.relations
             for relation in document.gold.get(field.name, ())
+            for head, tail in product(
+                *(by_span[end.start, end.end, end.label] for end in (relation.head, relation.tail))
+            )
         ]
         return self._records(mentions, links)
 
@@ -147,9 +169,9 @@ class RecordMaker:
             if mention.place.label is None:
                 owners = anchors
             elif self.plan.relation:
-                owners = [other for other in related.get(mention, ()) if other in groups]
+                owners = [other for other in dict.fromkeys(related.get(mention, ())) if other in groups]
             else:
-                owners = sorted(anchors, key=lambda anchor: _distance(anchor, mention))[:1]
+                owners = [min(anchors, key=lambda anchor: _distance(anchor, mention))] if anchors else []
             for owner in owners:
                 groups[owner].append(mention)
         return [(anchor, sorted(group, key=lambda each: (each.start, each.end))) for anchor, group in groups.items()]

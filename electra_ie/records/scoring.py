@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
+from electra_ie.data.record_plan import RecordField, RecordPlan
 from electra_ie.metrics import ratios
 from electra_ie.records.grouping import Record, content
 
 
 def score_records(
-    fields: Sequence[str], gold: Sequence[Sequence[Record]], found: Sequence[Sequence[Record]]
+    plan: RecordPlan,
+    labeled: Sequence[Collection[str]],
+    gold: Sequence[Sequence[Record]],
+    found: Sequence[Sequence[Record]],
 ) -> dict[str, Any]:
     """Score the records of texts against those of their gold.
 
     Args:
-        fields: The names of the fields of a record.
+        plan: The plan of the records.
+        labeled: The names of the fields of the task that each text has gold for.
         gold: The records of the gold of each text.
         found: The records of the findings of each text.
 
@@ -24,18 +29,38 @@ def score_records(
         Under `fields`, precision, recall, F1 and counts of the values of each field: a value is right if the gold of
         the text has it in the same field, with its unit and currency, wherever it stands; of an ambiguous or refused
         value the text counts. Under `whole`, the same of records: one is right if all of its fields have the values of
-        a gold record of the text.
+        a gold record of the text. A record without any value is left out of `whole`, on both sides.
+
+        A field is scored on the texts with gold for all fields of the task that it is made of (see
+        `RecordPlan.sources`), and whole records on those with gold for all fields of the task that they are made of.
+        `documents` is the number of these texts.
     """
-    by_field = {name: _compared(gold, found, lambda record, name=name: _values(record, name)) for name in fields}
-    whole = _compared(gold, found, lambda record: [tuple(frozenset(_values(record, name)) for name in fields)])
-    return {"fields": by_field, "whole": whole}
+
+    def scored(fields: Sequence[RecordField], items: Callable[[Record], Iterable[Any]]) -> dict[str, Any]:
+        needed = plan.sources(fields)
+        indices = [index for index, names in enumerate(labeled) if needed.issubset(names)]
+        compared = _compared([gold[index] for index in indices], [found[index] for index in indices], items)
+        return {"documents": len(indices), **compared}
+
+    by_field = {
+        field.name: scored([field], lambda record, name=field.name: _values(record, name)) for field in plan.fields
+    }
+    return {"fields": by_field, "whole": scored(plan.fields, _whole)}
 
 
 def _values(record: Record, name: str) -> list[tuple[Any, ...]]:
     return list(dict.fromkeys(content(entry) for entry in record.entries[name]))
 
 
-def _compared(gold: Sequence[Sequence[Record]], found: Sequence[Sequence[Record]], items: Any) -> dict[str, Any]:
+def _whole(record: Record) -> list[tuple[frozenset[Any], ...]]:
+    """Return the values of all fields as one item; none for a record without any value."""
+    values = tuple(frozenset(_values(record, name)) for name in record.entries)
+    return [values] if any(values) else []
+
+
+def _compared(
+    gold: Sequence[Sequence[Record]], found: Sequence[Sequence[Record]], items: Callable[[Record], Iterable[Any]]
+) -> dict[str, Any]:
     """Return the scores of what `items` returns for each record, counted as often as it occurs in a text."""
     correct = predicted = support = 0
     for expected, answer in zip(gold, found, strict=True):

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.escaping import escape_json, no_formula
 from electra_ie.common.files import atomic_path
+from electra_ie.data.record_plan import CELLS, OF_TEXT, RECORD, columns
 from electra_ie.records.grouping import Entry, Record, RecordMaker
 
 FORMATS = ("jsonl", "csv", "parquet")
-OF_TEXT = ("id", "file", "model", "version")
-"""The keys of a text that each of its records has."""
-CELLS = ("", "_status", "_text", "_start", "_end", "_score")
-"""The columns of a field in a table, behind its name: the value, with unit or currency, and where it was found."""
 BETWEEN = " | "
 """What is between several values of a field in a cell."""
 CONFLICT = "conflict"
 """The status of a field with several different values."""
+NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:%| %| \w[\w/%.]*| [€$£¥])?")
+"""A number with a unit or a currency, which a spreadsheet does not execute, also with a sign before it."""
+Made = tuple[Mapping[str, Any], list[Record]]
+"""A line of `electra-ie extract`, and its records."""
 
 
 def as_dict(record: Record) -> dict[str, Any]:
@@ -74,7 +77,8 @@ def check_target(target: Path, findings: Path | None, written: str) -> None:
         written: Their format.
 
     Raises:
-        UserError: its ending is no format of records, or the findings are not kept as JSON lines.
+        UserError: its ending is no format of records, the findings are not kept as JSON lines, or one of both files
+            exists and is a device or a pipe.
     """
     if _ending(target) not in FORMATS:
         remedy = f"{nearest(_ending(target), FORMATS)} The ending of the file chooses the format."
@@ -82,14 +86,26 @@ def check_target(target: Path, findings: Path | None, written: str) -> None:
     if findings is None or written != "jsonl":
         remedy = "Give a file for the findings, too: --output findings.jsonl."
         raise UserError("records are made of findings in JSON lines.", file=target, remedy=remedy)
+    for file in (findings, target):
+        if file.exists() and not file.is_file():
+            message = "records are not made from or written to a device or a pipe."
+            raise UserError(message, file=file, remedy="Give a file.")
 
 
 def _ending(target: Path) -> str:
     return target.suffix.lower().removeprefix(".")
 
 
-def write_records(maker: RecordMaker, findings: Path, target: Path) -> int:
-    """Write the records of the texts of a file of findings, and return their number.
+@dataclass
+class Written:
+    """What is written: the number of records, and that of findings of their fields that are in no record."""
+
+    records: int = 0
+    outside: int = 0
+
+
+def write_records(maker: RecordMaker, findings: Path, target: Path) -> Written:
+    """Write the records of the texts of a file of findings, and return the counts.
 
     Args:
         maker: Makes the records.
@@ -99,55 +115,56 @@ def write_records(maker: RecordMaker, findings: Path, target: Path) -> int:
     Raises:
         UserError: the file cannot be written. An earlier file is as it was.
     """
-    ending = _ending(target)
+    ending, written = _ending(target), Written()
     fields = [field.name for field in maker.plan.fields]
     with findings.open(encoding="utf-8") as lines, atomic_path(target) as part:
-        texts = map(json.loads, lines)
+        texts = _made(maker, map(json.loads, lines), written)
         if ending == "jsonl":
-            return _write_lines(maker, texts, part)
-        rows = _rows(maker, texts)
-        return _write_csv(rows, part, fields) if ending == "csv" else _write_parquet(rows, part, fields)
+            _write_lines(texts, part)
+        elif ending == "csv":
+            _write_csv(_rows(texts), part, fields)
+        else:
+            _write_parquet(_rows(texts), part, fields)
+    return written
 
 
-def _rows(maker: RecordMaker, texts: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def _made(maker: RecordMaker, texts: Iterable[Mapping[str, Any]], written: Written) -> Iterator[Made]:
+    """Yield each text with its records, and count them."""
     for text in texts:
-        for number, record in enumerate(maker.of_findings(text), start=1):
-            yield {**{key: text[key] for key in OF_TEXT}, "record": number, **row(record)}
+        records = maker.of_findings(text)
+        written.records += len(records)
+        written.outside += maker.count_outside(text, records)
+        yield text, records
 
 
-def _write_lines(maker: RecordMaker, texts: Iterable[Mapping[str, Any]], target: Path) -> int:
-    count = 0
+def _rows(texts: Iterable[Made]) -> Iterator[dict[str, Any]]:
+    for text, records in texts:
+        for number, record in enumerate(records, start=1):
+            yield {**{key: text[key] for key in OF_TEXT}, RECORD: number, **row(record)}
+
+
+def _write_lines(texts: Iterable[Made], target: Path) -> None:
     with target.open("w", encoding="utf-8") as file:
-        for text in texts:
-            records = [as_dict(record) for record in maker.of_findings(text)]
-            line = {**{key: text[key] for key in OF_TEXT}, "records": records}
+        for text, records in texts:
+            line = {**{key: text[key] for key in OF_TEXT}, "records": [as_dict(record) for record in records]}
             file.write(escape_json(json.dumps(line, ensure_ascii=False)) + "\n")
-            count += len(records)
-    return count
 
 
-def columns(fields: Sequence[str]) -> list[str]:
-    """Return the columns of a table of records."""
-    return [*OF_TEXT, "record", *(f"{name}{cell}" for name in fields for cell in CELLS)]
-
-
-def _write_csv(rows: Iterator[dict[str, Any]], target: Path, fields: Sequence[str]) -> int:
-    count = 0
+def _write_csv(rows: Iterator[dict[str, Any]], target: Path, fields: Sequence[str]) -> None:
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns(fields), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         writer.writeheader()
-        for cells in rows:
-            writer.writerow({name: no_formula(cell) for name, cell in cells.items()})
-            count += 1
-    return count
+        writer.writerows({name: _cell(cell) for name, cell in cells.items()} for cells in rows)
 
 
-def _write_parquet(rows: Iterator[dict[str, Any]], target: Path, fields: Sequence[str]) -> int:
+def _cell(cell: Any) -> Any:
+    """Return a cell of CSV that no spreadsheet executes. A number with a unit or currency stays as it is."""
+    return cell if isinstance(cell, str) and NUMBER.fullmatch(cell) else no_formula(cell)
+
+
+def _write_parquet(rows: Iterator[dict[str, Any]], target: Path, fields: Sequence[str]) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    names = columns(fields)
-    types = {name: pyarrow.int64() if name == "record" else pyarrow.string() for name in names}
-    listed = list(rows)
-    parquet.write_table(pyarrow.Table.from_pylist(listed, pyarrow.schema(types)), target)
-    return len(listed)
+    types = {name: pyarrow.int64() if name == RECORD else pyarrow.string() for name in columns(fields)}
+    parquet.write_table(pyarrow.Table.from_pylist(list(rows), pyarrow.schema(types)), target)

@@ -157,6 +157,14 @@ def announce_data_folder(run: Path, task: Task) -> None:
     notice(f"data: {task.folder}, as the run's task.yaml says; --data takes another folder")
 
 
+def refuse_foreign_codes(run: Path, task: Task) -> None:
+    """Raise UserError if a run from the Hub names a folder outside of its own for the lists of codes of its records."""
+    inside = task.folder.resolve().is_relative_to(run.resolve())
+    if task.record and task.record.code_files and repository_of(run) and not inside:
+        remedy = "Give the folder of the lists of codes with --data."
+        raise UserError("a run from the Hub may not choose local files to read.", file=run, remedy=remedy)
+
+
 def load_task(run: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Task:
     """Return the task of a run as it was when training started; `data` replaces its data folder.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
 import shutil
 
 import pytest
@@ -15,10 +17,11 @@ from hypothesis import strategies as st
 import electra_ie
 from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document, Relation, Span
+from electra_ie.data.record_plan import columns
 from electra_ie.data.task import Task
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.scoring import score_records
-from electra_ie.records.writing import as_dict, columns, row, shown, write_records
+from electra_ie.records.writing import Written, as_dict, row, shown, write_records
 
 HEAD = """\
 format: jsonl
@@ -147,10 +150,28 @@ def test_gold_makes_the_same_records_as_findings(tmp_path):
         gold = maker.of_gold(document, loaded)
         found = maker.of_findings(line(*SPANS, links=LINKS))
         assert [values(record) for record in gold] == [values(record) for record in found]
-        names = [field.name for field in maker.plan.fields]
-        scores = score_records(names, [gold], [found])
+        scores = score_records(maker.plan, [document.gold], [gold], [found])
         assert scores["whole"]["f1"] == 1
-        assert all(scores["fields"][name]["f1"] in (1, None) for name in names)
+        assert all(of_field["f1"] in (1, None) for of_field in scores["fields"].values())
+
+
+def test_two_relations_of_a_pair_put_a_passage_once_into_a_record(tmp_path):
+    loaded = task(tmp_path, "  anchor: AMOUNT\n  relation: ties\n" + PLAIN, HEAD.replace("[pays]", "[pays, sends]"))
+    maker = RecordMaker(loaded)
+    ties = (Relation(SPANS["Ann"], SPANS["£10"], "pays"), Relation(SPANS["Ann"], SPANS["£10"], "sends"))
+    gold = maker.of_gold(Document("a", TEXT, {"entities": (SPANS["Ann"], SPANS["£10"]), "ties": ties}), loaded)
+    for records in (gold, maker.of_findings(line("Ann", "£10", flags=(), links=ties))):
+        assert [values(record)["payer"] for record in records] == [["Ann"]]
+
+
+def test_a_relation_links_the_spans_of_all_fields_with_the_label(tmp_path):
+    head = HEAD.replace("  ties", "  others: {kind: spans, labels: [PAYER]}\n  ties")
+    plan = "  anchor: AMOUNT\n  relation: ties\n  fields:\n    one: {from: entities.PAYER}\n    two: {from: others.PAYER}\n"
+    loaded = task(tmp_path, plan, head)
+    spans = {"entities": (SPANS["Ann"], SPANS["£10"]), "others": (SPANS["Ann"],)}
+    ties = (Relation(SPANS["Ann"], SPANS["£10"], "pays"),)
+    (record,) = RecordMaker(loaded).of_gold(Document("a", TEXT, {**spans, "ties": ties}), loaded)
+    assert values(record) == {"one": ["Ann"], "two": ["Ann"]}
 
 
 def test_a_value_is_right_with_its_unit_and_wherever_it_stands(tmp_path):
@@ -160,13 +181,58 @@ def test_a_value_is_right_with_its_unit_and_wherever_it_stands(tmp_path):
     found = maker.of_findings(
         {**line(flags=()), "findings": [finding(SPANS["Ann"]), {**finding(SPANS["£1.2m"]), "text": "GBP 10"}]}
     )
-    scores = score_records(["payer", "amount", "day", "risks"], [gold], [found])
+    scores = score_records(maker.plan, [("entities", "risk")], [gold], [found])
     assert scores["fields"]["amount"]["f1"] == scores["whole"]["f1"] == 1
     wrong = maker.of_findings(
         {**line(flags=()), "findings": [finding(SPANS["Ann"]), {**finding(SPANS["£10"]), "text": "EUR 10"}]}
     )
-    scores = score_records(["payer", "amount", "day", "risks"], [gold], [wrong])
+    scores = score_records(maker.plan, [("entities", "risk")], [gold], [wrong])
     assert (scores["fields"]["payer"]["f1"], scores["fields"]["amount"]["f1"], scores["whole"]["f1"]) == (1, 0, 0)
+
+
+def scores_of(folder, record, documents):
+    """The scores of records of which the findings are all of `line`, in each document."""
+    loaded = task(folder, record)
+    maker = RecordMaker(loaded)
+    gold = [maker.of_gold(document, loaded) for document in documents]
+    found = [maker.of_findings(line(*SPANS, links=LINKS))] * len(documents)
+    return score_records(maker.plan, [document.gold for document in documents], gold, found)
+
+
+def test_a_field_is_scored_on_the_texts_with_gold_for_it(tmp_path):
+    spans, risk = {"entities": tuple(SPANS.values())}, {"risk": ("fraud",)}
+    documents = [Document(str(number), TEXT, gold) for number, gold in enumerate([{}, spans, risk, spans | risk])]
+    scores = scores_of(tmp_path, PLAIN, documents)
+    assert {name: each["documents"] for name, each in scores["fields"].items()} == {
+        "payer": 2,
+        "amount": 2,
+        "day": 2,
+        "risks": 2,
+    }
+    assert all(each["precision"] == each["recall"] == 1 for each in scores["fields"].values())
+    assert (scores["whole"]["documents"], scores["whole"]["found"], scores["whole"]["f1"]) == (1, 1, 1)
+
+
+def test_a_field_is_scored_on_the_texts_with_gold_for_the_anchor_and_the_relations(tmp_path):
+    spans, risk, ties = {"entities": tuple(SPANS.values())}, {"risk": ("fraud",)}, {"ties": LINKS}
+    golds = [risk, spans | risk, spans | risk | ties]
+    documents = [Document(str(number), TEXT, gold) for number, gold in enumerate(golds)]
+    scores = scores_of(tmp_path, "  anchor: AMOUNT\n  relation: ties\n" + PLAIN, documents)
+    counts = {name: each["documents"] for name, each in scores["fields"].items()}
+    assert counts == {"payer": 1, "amount": 2, "day": 1, "risks": 2}
+    assert all(each["precision"] in (1, None) for each in (*scores["fields"].values(), scores["whole"]))
+    assert (scores["whole"]["documents"], scores["whole"]["support"]) == (1, 2)
+
+
+def test_a_record_without_values_is_not_a_right_one(tmp_path):
+    loaded = task(tmp_path)
+    maker = RecordMaker(loaded)
+    empty = maker.of_gold(Document("a", TEXT, {"entities": (), "risk": ()}), loaded)
+    found = maker.of_findings(line("Ann"))
+    labeled = [("entities", "risk")] * 3
+    whole = score_records(maker.plan, labeled, [empty, empty, found], [empty, found, empty])["whole"]
+    assert (whole["documents"], whole["support"], whole["found"], whole["false"]) == (3, 1, 1, 1)
+    assert whole["f1"] == 0
 
 
 def test_records_are_written_in_each_format(tmp_path):
@@ -176,11 +242,8 @@ def test_records_are_written_in_each_format(tmp_path):
     findings.write_text("".join(json.dumps(each) + "\n" for each in (line(*SPANS), line(flags=()))), encoding="utf-8")
     maker = RecordMaker(task(tmp_path))
     names = [field.name for field in maker.plan.fields]
-    assert [write_records(maker, findings, tmp_path / f"r.{ending}") for ending in ("jsonl", "csv", "parquet")] == [
-        2,
-        2,
-        2,
-    ]
+    for ending in ("jsonl", "csv", "parquet"):
+        assert write_records(maker, findings, tmp_path / f"r.{ending}") == Written(records=2)
     first, second = map(json.loads, (tmp_path / "r.jsonl").read_text("utf-8").splitlines())
     assert first["records"][0]["conflicts"] == ["payer", "amount"]
     assert second["records"][0]["fields"] == {name: [] for name in names}
@@ -197,12 +260,59 @@ def test_records_are_written_in_each_format(tmp_path):
     assert table[0]["record"] == 1
 
 
+@pytest.mark.parametrize(
+    ("plan", "names", "written"),
+    [
+        (PLAIN, SPANS, Written(1, 0)),
+        ("  anchor: AMOUNT\n" + PLAIN, SPANS, Written(2, 0)),
+        # Two payers and a day without an anchor, and a label of the whole text.
+        ("  anchor: AMOUNT\n" + PLAIN, ("Ann", "day", "Bo"), Written(0, 4)),
+        # Only the payers are related to an amount.
+        ("  anchor: AMOUNT\n  relation: ties\n" + PLAIN, SPANS, Written(2, 1)),
+        # A day fills no field of the record.
+        ("  anchor: AMOUNT\n  fields:\n    payer: {from: PAYER}\n", ("day", "Bo"), Written(0, 1)),
+    ],
+)
+def test_findings_in_no_record_are_counted(tmp_path, plan, names, written):
+    findings = tmp_path / "findings.jsonl"
+    findings.write_text(json.dumps(line(*names, links=LINKS)) + "\n", encoding="utf-8")
+    for ending in ("jsonl", "csv", "parquet"):
+        assert write_records(RecordMaker(task(tmp_path, plan)), findings, tmp_path / f"r.{ending}") == written
+
+
 def test_no_cell_is_a_formula(tmp_path):
     loaded = task(tmp_path)
     dangerous = {**line(flags=()), "findings": [{**finding(SPANS["Ann"]), "text": "=HYPERLINK()"}]}
     (tmp_path / "findings.jsonl").write_text(json.dumps(dangerous) + "\n", encoding="utf-8")
     write_records(RecordMaker(loaded), tmp_path / "findings.jsonl", tmp_path / "r.csv")
     assert "'=HYPERLINK()" in (tmp_path / "r.csv").read_text("utf-8")
+
+
+def test_a_negative_amount_is_no_formula(tmp_path):
+    plan = (
+        "  locale: en_GB\n  fields:\n    amount: {from: AMOUNT, type: money, currency: EUR}\n    payer: {from: PAYER}\n"
+    )
+    formulas = [
+        "-1+cmd|' /C calc'!A0",
+        "-5*A1",
+        "+A1",
+        "-5 EUR\n=1",
+        "-5 mg;=1+1",
+        "-1e5/2",
+        "-5 =A1",
+        "-5 (A1)",
+        "-",
+        "@x",
+    ]
+    cells = ["+3 mg", "-5", "-1,234.50", "-5%", "-5 mg/dL", "+4.5 m2", *formulas]
+    found = [{**finding(SPANS["£10"]), "text": "-5.20"}]
+    lines = [{**line(flags=()), "findings": [*found, {**finding(SPANS["Ann"]), "text": cell}]} for cell in cells]
+    (tmp_path / "findings.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
+    write_records(RecordMaker(task(tmp_path, plan)), tmp_path / "findings.jsonl", tmp_path / "r.csv")
+    with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["amount"] for row in rows} == {"-5.20 EUR"}
+    assert [row["payer_text"] for row in rows] == [f"'{cell}" if cell in formulas else cell for cell in cells]
 
 
 @pytest.mark.parametrize(
@@ -251,6 +361,22 @@ def test_no_cell_is_a_formula(tmp_path):
             9,
             'the task has no field of relations "tie". Did you mean "ties"?',
         ),
+        *(
+            (
+                f"  fields:\n    who: {{from: PAYER}}\n    {name}: {{from: AMOUNT}}\n",
+                10,
+                f'with the field {name}, tables of records would have two columns "{column}". Give the field another',
+            )
+            for name, column in [
+                *((name, name) for name in ("id", "file", "model", "version", "record")),
+                ("who_status", "who_status"),
+            ]
+        ),
+        (
+            "  fields:\n    who_end: {from: PAYER}\n    who: {from: AMOUNT}\n",
+            10,
+            'with the field who, tables of records would have two columns "who_end".',
+        ),
         ("  ancor: PAYER\n  fields:\n    payer: {from: PAYER}\n", 8, 'unknown key "ancor" in record.'),
     ],
 )
@@ -258,6 +384,42 @@ def test_errors_in_the_declaration_name_the_line(tmp_path, record, line_number, 
     with pytest.raises(UserError) as error:
         task(tmp_path, record)
     assert str(error.value).startswith(f"{tmp_path / 'task.yaml'}:{line_number}: {message}")
+
+
+@pytest.mark.parametrize("value", ["[money]", "{a: 1}", "5", "true", "''"])
+@pytest.mark.parametrize(
+    "key",
+    ["from", "type", "codes", "scheme", "locale", "date_order", "currency", "reference_date", "anchor", "relation"],
+)
+def test_what_is_not_text_is_an_error_by_line(tmp_path, key, value):
+    of_record = key in ("anchor", "relation")
+    if of_record:
+        record = f"  {'anchor: PAYER' if key == 'relation' else 'locale: en_GB'}\n  {key}: {value}\n  fields:\n    payer: {{from: PAYER}}\n"
+    else:
+        start = "" if key == "from" else "from: PAYER, "
+        record = f"  fields:\n    payer:\n      {{{start}{key}: {value}}}\n"
+    with pytest.raises(UserError) as error:
+        task(tmp_path, record)
+    place = f"record.{key}" if of_record else f"record.fields.payer.{key}"
+    line_number = 9 if of_record else 10
+    read = {"''": "an empty text. Remove it.", "true": "True", "[money]": "['money']", "{a: 1}": "{'a': 1}"}.get(
+        value, value
+    )
+    said = read if value == "''" else f"{read}, which YAML does not read as text. Put it in quotes"
+    assert str(error.value).startswith(f"{tmp_path / 'task.yaml'}:{line_number}: {place} contains {said}")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("setting", ["locale", "date_order", "currency", "reference_date"])
+def test_a_setting_of_all_fields_is_text(tmp_path, setting):
+    with pytest.raises(UserError, match=rf"task\.yaml:8: record\.{setting} contains \[1\], which YAML does not read"):
+        task(tmp_path, f"  {setting}: [1]\n  fields:\n    payer: {{from: PAYER}}\n")
+
+
+def test_a_reference_date_may_be_a_date_of_yaml(tmp_path):
+    for day in ("2024-05-03", '"2024-05-03"'):
+        loaded = task(tmp_path, f"  fields:\n    day: {{from: DAY, type: date, reference_date: {day}}}\n")
+        assert RecordMaker(loaded).settings["day"].reference_date.isoformat() == "2024-05-03"
 
 
 def test_a_label_of_two_fields_needs_the_name_of_one(tmp_path):
@@ -334,6 +496,79 @@ def test_extract_writes_records_beside_the_findings(run_with_records, tmp_path, 
     assert "records are made of findings in JSON lines. Give a file for the findings, too" in capsys.readouterr().err
 
 
+def test_extract_says_how_many_findings_are_in_no_record(run_with_records, tmp_path, monkeypatch, capsys):
+    run = shutil.copytree(run_with_records, tmp_path / "run")
+    content = yaml.safe_load((run / "task.yaml").read_text("utf-8"))
+    content["record"]["anchor"] = "amount"
+    (run / "task.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    (tmp_path / "a.txt").write_text("Arden paid 3.456,78.", encoding="utf-8")
+    arguments = ("extract", run, tmp_path / "a.txt", "--output", tmp_path / "out.jsonl")
+    records = tmp_path / "records.jsonl"
+    assert command(monkeypatch, *arguments, "--records", records, "--label", "person") == 0
+    persons = sum(
+        each["label"] == "person" for each in json.loads((tmp_path / "out.jsonl").read_text("utf-8"))["findings"]
+    )
+    assert persons
+    assert f"0 records; {persons} findings of their fields are in no record -> {records}" in capsys.readouterr().err
+
+
+def test_records_need_a_file_of_findings_and_a_name_of_their_own(run_with_records, tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.txt").write_text("Arden paid 3.456,78.", encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    before = sorted(tmp_path.iterdir())
+    extract = ("extract", run_with_records, tmp_path / "a.txt")
+    out, pipe = tmp_path / "out.jsonl", tmp_path / "pipe.jsonl"
+    for output, records in ((pipe, tmp_path / "r.jsonl"), (out, pipe), ("/dev/null", tmp_path / "r.jsonl")):
+        assert command(monkeypatch, *extract, "--output", output, "--records", records, "--format", "jsonl") == 2
+        assert "records are not made from or written to a device or a pipe. Give a file." in capsys.readouterr().err
+    for option in ("--records", "--html"):
+        for own in ("errors.jsonl", "texts.jsonl"):
+            file = tmp_path / f"out.jsonl.{own}"
+            assert command(monkeypatch, *extract, "--output", out, option, file) == 2
+            assert f"{file}: extract writes another file by this name. Give another name." in capsys.readouterr().err
+    manifest = tmp_path / "out.jsonl.manifest.json"
+    assert command(monkeypatch, *extract, "--output", out, "--html", manifest) == 2
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_run_from_the_hub_may_not_choose_the_lists_of_codes(run_with_records, tmp_path, monkeypatch, capsys):
+    run = shutil.copytree(run_with_records, tmp_path / "models--org--name" / "snapshots" / ("a" * 40))
+    private, given, inbox = (tmp_path / name for name in ("private", "given", "inbox"))
+    inbox.mkdir()
+    (inbox / "a.txt").write_text("Arden paid 3.456,78.", encoding="utf-8")
+    found = io.StringIO()
+    electra_ie.extract(run, inbox, found, labels=["person"])
+    name = json.loads(found.getvalue())["findings"][0]["text"]
+    for folder, code in ((private, "SECRET"), (given, "KNOWN")):
+        folder.mkdir()
+        (folder / "codes.csv").write_text(f'code,name\n{code},"{name}"\n', encoding="utf-8")
+    content = yaml.safe_load((run / "task.yaml").read_text("utf-8"))
+    content["record"]["fields"]["who"].update(type="code", codes="codes.csv")
+
+    def extract(data, *options):
+        (run / "task.yaml").write_text(
+            yaml.safe_dump({**content, "data": str(data)}, sort_keys=False), encoding="utf-8"
+        )
+        arguments = ("extract", run, inbox, "--output", tmp_path / "o.jsonl")
+        return command(monkeypatch, *arguments, *options), capsys.readouterr().err
+
+    records = ("--records", tmp_path / "r.csv")
+    code, said = extract(private, *records)
+    assert (code, "a run from the Hub may not choose local files to read." in said) == (2, True)
+    code, said = extract(".", *records)
+    assert (
+        code,
+        "the list of codes of the field who is not here. Give the folder of the data with --data." in said,
+    ) == (2, True)
+    code, said = extract(private, "--data", given)
+    assert (code, "the folder of data is only read for records." in said) == (2, True)
+    assert not (tmp_path / "o.jsonl").exists()
+    assert extract(private, *records, "--data", given)[0] == 0
+    written = (tmp_path / "r.csv").read_text("utf-8")
+    assert "KNOWN" in written
+    assert "SECRET" not in written
+
+
 def test_a_task_without_records_says_how_to_declare_them(run, tmp_path, monkeypatch, capsys):
     (tmp_path / "a.txt").write_text("Arden paid.", encoding="utf-8")
     arguments = (
@@ -353,7 +588,8 @@ def test_a_task_without_records_says_how_to_declare_them(run, tmp_path, monkeypa
 def test_evaluate_scores_records(run_with_records, monkeypatch, capsys):
     scores = electra_ie.evaluate(run_with_records, "dev")
     assert set(scores.records["fields"]) == {"who", "sum", "topic"}
-    assert scores.records["whole"]["support"] == scores["topic"].metrics["documents"]
+    assert scores.records["whole"]["documents"] == scores.records["whole"]["support"]
+    assert scores.records["fields"]["topic"]["documents"] == scores["topic"].metrics["documents"]
     assert "records" not in scores.fields
     assert command(monkeypatch, "evaluate", run_with_records, "--split", "dev") == 0
     assert "(whole record)" in capsys.readouterr().out
