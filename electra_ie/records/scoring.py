@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from electra_ie.data.record_plan import RecordField, RecordPlan
@@ -42,9 +43,7 @@ def score_records(
         compared = _compared([gold[index] for index in indices], [found[index] for index in indices], items)
         return {"documents": len(indices), **compared}
 
-    by_field = {
-        field.name: scored([field], lambda record, name=field.name: _values(record, name)) for field in plan.fields
-    }
+    by_field = {field.name: scored([field], partial(_values, name=field.name)) for field in plan.fields}
     return {"fields": by_field, "whole": scored(plan.fields, _whole)}
 
 
