@@ -338,7 +338,7 @@ def train_run(
             with silenced():  # its warnings were printed above
                 setup = set_up(task, settings, data, folder, tracker, adaptation=adapted)
         trainer = Trainer(setup, folder, callbacks, supervised)
-        if resume and has_fields(folder):  # only relations are missing
+        if resume and task.relations and has_fields(folder):  # only relations are missing
             trainer.begin(resume)
         else:
             trainer.run(resume)
