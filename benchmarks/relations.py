@@ -31,7 +31,7 @@ RESULTS = Cells("relations")
 def measure(labels: int, method: str, seed: int) -> dict[str, Any]:
     """Return the F1 of one run in %, of its spans and of its relations by the three conventions, and of the peer."""
     import electra_ie
-    from electra_ie.data.document import Relation, Span
+    from electra_ie.data.document import Relation
     from electra_ie.data.relation_pairs import normalized
     from electra_ie.data.task import Task
     from electra_ie.inference.relation_scoring import score_relations
@@ -50,7 +50,7 @@ def measure(labels: int, method: str, seed: int) -> dict[str, Any]:
     reader = extractor.relation_readers[0]
     correct = predicted = support = 0
     for document, each in zip(test, found, strict=True):
-        of_text = [Span(finding.start, finding.end, finding.label) for finding in each.findings]
+        of_text = [finding.span for finding in each.findings]
         every = {
             Relation(*pair, "causes" if pair[0].label == "Drug" else "dose_of")
             for pair in reader.rules.pairs(document.text, of_text)

@@ -70,6 +70,11 @@ class Finding:
     score: float
     window: int | None = None
 
+    @property
+    def span(self) -> Span:
+        """The labeled passage without a score, as gold has it."""
+        return Span(self.start, self.end, self.label)
+
 
 @dataclass(frozen=True, slots=True)
 class RelationFinding:
@@ -87,8 +92,7 @@ class RelationFinding:
     @property
     def relation(self) -> Relation:
         """The relation without scores, as gold has it."""
-        head, tail = (Span(each.start, each.end, each.label) for each in (self.head, self.tail))
-        return Relation(head, tail, self.label)
+        return Relation(self.head.span, self.tail.span, self.label)
 
 
 def of_documents(documents: Iterable[Document]) -> str:

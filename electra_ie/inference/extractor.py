@@ -98,9 +98,10 @@ class Extractor(TextExtractor):
         discriminator, windower, fields, edges = load_run(folder)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         discriminator.to(device)  # type: ignore[arg-type]
-        files = model_files(folder, model_names(load_task(folder)))  # hashed now, not read from audit.json
+        task = load_task(folder)
+        files = model_files(folder, model_names(task))  # hashed now, not read from audit.json
         extractor = cls(discriminator, windower, fields, of_sums(files)[:SHOWN], edges, folder)
-        extractor.relation_readers = relation_readers(folder, device) if relations else []
+        extractor.relation_readers = relation_readers(folder, task, device) if relations else []
         return extractor
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
@@ -193,14 +194,14 @@ class Extractor(TextExtractor):
         return [{name: value.float().cpu().numpy() for name, value in logits.items()} for logits in scored]
 
 
-def relation_readers(run: Path, device: str) -> list[RelationReader]:
+def relation_readers(run: Path, task: Task, device: str) -> list[RelationReader]:
     """Return what finds the relations of each field of relations of a run.
 
     Raises:
         UserError: a model is missing, altered or unsafe.
     """
     readers = []
-    for field in load_task(run).relations:
+    for field in task.relations:
         discriminator, windower, rules = load_relations(run, field)
         discriminator.to(device)  # type: ignore[arg-type]
         extractor = Extractor(discriminator, windower, discriminator.fields)

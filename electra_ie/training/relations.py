@@ -24,9 +24,9 @@ from electra_ie.common.files import CARD, write
 from electra_ie.common.logs import warn
 from electra_ie.common.progress import progress
 from electra_ie.config.train import TrainSettings
-from electra_ie.data.document import Document, Span
+from electra_ie.data.document import Document
 from electra_ie.data.fields import RelationField
-from electra_ie.data.relation_pairs import NONE, PairRules, class_field, pair_documents, relation_by_pair
+from electra_ie.data.relation_pairs import NONE, Pair, PairRules, class_field, pair_documents, relation_by_pair
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData
 from electra_ie.inference.extractor import Extractor
@@ -59,7 +59,7 @@ def check_relations(task: Task, data: TrainingData) -> None:
             remedy = "Label some, give a larger --label-budget, or remove the field from the task."
             raise UserError(f"no labeled document has a relation of {field.name}.", file=task.origin, remedy=remedy)
         rules = PairRules.learn(field, data.train)
-        if not any(document.gold[field.name] != NONE for document in _pairs(field, rules, labeled, _spans(task))[0]):
+        if not any(_labeled_pairs(field, rules, document, _spans(task))[1] for document in labeled):
             pairs = ", ".join(f"{head} to {tail}" for head, tail in field.between)
             message = f"no labeled relation of {field.name} is between spans that the field considers ({pairs})."
             raise UserError(message, file=task.file, remedy="Correct between in the field, or leave it out.")
@@ -139,11 +139,18 @@ def _pairs(
     lost: Counter[str] = Counter()
     for document in documents:
         if field.name in document.gold:
-            pairs = rules.pairs(document.text, (span for name in spans for span in document.gold.get(name, ())))
-            labels, without = relation_by_pair(field, rules, document, pairs)
+            pairs, labels, without = _labeled_pairs(field, rules, document, spans)
             marked += pair_documents(document, pairs, labels, field.name)
             lost += without
     return marked, lost
+
+
+def _labeled_pairs(
+    field: RelationField, rules: PairRules, document: Document, spans: Sequence[str]
+) -> tuple[list[Pair], dict[Pair, str], Counter[str]]:
+    """Return the pairs of gold spans of a document, the labels of the related ones, and the relations without one."""
+    pairs = rules.pairs(document.text, (span for name in spans for span in document.gold.get(name, ())))
+    return pairs, *relation_by_pair(field, rules, document, pairs)
 
 
 def _pool(
@@ -164,7 +171,7 @@ def _pool(
         extractor = Extractor.from_pretrained(folder, relations=False)
         with progress(min(len(documents), DOCUMENTS), "spans of unlabeled texts", unit="documents") as report:
             for number, result in enumerate(extractor.read(documents[:DOCUMENTS]), start=1):
-                spans = [Span(each.start, each.end, each.label) for each in result.findings if each.window is None]
+                spans = (finding.span for finding in result.findings if finding.window is None)
                 considered = rules.pairs(result.document.text, spans)
                 pairs += islice(pair_documents(result.document, considered), math.ceil(wanted) - len(pairs))
                 report(number)

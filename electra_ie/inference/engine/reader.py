@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from electra_ie.common.errors import UserError
-from electra_ie.data.document import Document, Finding, Span
+from electra_ie.data.document import Document, Finding
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import Edges
 from electra_ie.data.windowing import Window, WindowTokenizer
@@ -170,8 +170,7 @@ class Reader:
                 of.logits.setdefault(field.name, []).extend(logits)
                 continue
             found = decode_spans(field, part.text, part.windows, logits, self.edges[field.name], start)
-            spans = [Span(finding.start, finding.end, finding.label) for finding in found]
-            of.answers.setdefault(field.name, []).extend(spans)
+            of.answers.setdefault(field.name, []).extend(finding.span for finding in found)
             of.findings += found
         of.ranges += [characters_of(window, start) for window in part.windows]
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from electra_ie.data.document import Document, Finding, RelationFinding, Span
+from electra_ie.data.document import Document, RelationFinding, Span
 from electra_ie.data.fields import RelationField
 from electra_ie.data.relation_pairs import NONE, Pair, PairRules, normalized, pair_documents
 from electra_ie.inference.engine.decoding import rounded
@@ -61,7 +61,7 @@ class RelationReader:
     def find(self, results: Sequence[DocumentResult]) -> Iterator[list[RelationFinding]]:
         """Yield the relations between the findings of each result, in the order of the text."""
         by_span = [
-            {_span(finding): finding for finding in result.findings if finding.window is None} for result in results
+            {finding.span: finding for finding in result.findings if finding.window is None} for result in results
         ]
         related = self.related((result.document, list(spans)) for result, spans in zip(results, by_span, strict=True))
         for findings, found in zip(by_span, related, strict=True):
@@ -77,10 +77,6 @@ class RelationReader:
                 if key not in best or best[key].score < score:  # a pair without a direction may be read twice
                     best[key] = finding
             yield [best[key] for key in sorted(best)]
-
-
-def _span(finding: Finding) -> Span:
-    return Span(finding.start, finding.end, finding.label)
 
 
 def with_relations(results: Iterable[DocumentResult], readers: Sequence[RelationReader]) -> Iterator[DocumentResult]:
