@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from electra_ie.api.outputs import check_outputs, data_files, refuse_own_outputs
 from electra_ie.common.errors import UserError, raise_error
-from electra_ie.common.files import EXPORT_FILES, descriptors, refuse_overwriting, write
+from electra_ie.common.files import EXPORT_FILES, descriptors, is_stream, refuse_overwriting, write
 from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.logs import notice
 from electra_ie.data.in_memory import InMemory
@@ -137,6 +137,9 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     files = [Path(file) for file in (output, html, records) if isinstance(file, (str, os.PathLike))]
     check_outputs(files)
     target = Path(output) if isinstance(output, (str, os.PathLike)) else None
+    if html is not None and is_stream(Path(html)):
+        message = "a page is not written to a device or a pipe."
+        raise UserError(message, file=html, remedy="Give a file: --html page.html.")
     extracting = Workers(engine, processes, workers)
     written, filters = format_of(target, format), Filters(tuple(labels), min_score)
     folder = run_folder(run)
@@ -154,8 +157,8 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     job = Job(folder, inbox, written, filters, page, title, strict, overwrite, extracting, keys, maker)
     if target is None:
         return extract_to_stream(job, cast(TextIO, output))
-    if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
-        with target.open("w", encoding="utf-8", newline="\n") as stream:
+    if is_stream(target):
+        with target.open("a", encoding="utf-8", newline="\n") as stream:  # of >> file, what is in the file stays
             return extract_to_stream(job, stream)
     extraction = extract_to_file(job, target)
     if maker and records is not None:

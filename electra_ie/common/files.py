@@ -57,6 +57,15 @@ def descriptors(stream: object) -> list[int]:
         return []
 
 
+def is_stream(path: Path) -> bool:
+    """Return whether a path is a device, a pipe, or an open file by its descriptor (/dev/stdout, /proc/self/fd/1).
+
+    What is written there cannot be replaced as a whole: a file of that name would take the place of the descriptor.
+    """
+    by_descriptor = any(folder in path.absolute().parents for folder in (Path("/dev"), Path("/proc")))
+    return by_descriptor or (path.exists() and not path.is_file())
+
+
 def _identity(file: Path | int) -> tuple[int, int] | None:
     """Return device and inode, the same for all names of a file; None if it is not a regular file."""
     try:

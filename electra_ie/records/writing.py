@@ -12,7 +12,7 @@ from typing import Any
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.escaping import escape_json, no_formula
-from electra_ie.common.files import atomic_path
+from electra_ie.common.files import atomic_path, is_stream
 from electra_ie.data.record_plan import CELLS, OF_TEXT, RECORD, columns
 from electra_ie.records.grouping import Entry, Record, RecordMaker
 
@@ -87,7 +87,7 @@ def check_target(target: Path, findings: Path | None, written: str) -> None:
         remedy = "Give a file for the findings, too: --output findings.jsonl."
         raise UserError("records are made of findings in JSON lines.", file=target, remedy=remedy)
     for file in (findings, target):
-        if file.exists() and not file.is_file():
+        if is_stream(file):
             message = "records are not made from or written to a device or a pipe."
             raise UserError(message, file=file, remedy="Give a file.")
 

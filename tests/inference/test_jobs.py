@@ -294,6 +294,24 @@ def test_full_device_is_one_line(untrained, home, monkeypatch, capsys):
     assert "No space left on device" in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.unix("/dev/fd")
+def test_output_by_its_descriptor_is_written_after_what_is_in_the_file(untrained, home, monkeypatch):
+    """As with `-o /dev/stdout >> all.jsonl`: the file that the shell has opened, and not a file in /dev."""
+    extract(untrained, ["inbox"], "findings.jsonl")
+    with open("all.jsonl", "a", encoding="utf-8") as file:
+        file.write("before\n")
+        file.flush()
+        assert command(monkeypatch, "extract", untrained, "inbox", "-o", f"/dev/fd/{file.fileno()}") == 3
+    assert Path("all.jsonl").read_text("utf-8") == "before\n" + Path("findings.jsonl").read_text("utf-8")
+
+
+@pytest.mark.unix("/dev/null")
+def test_page_is_not_written_to_a_device(untrained, home, monkeypatch, capsys):
+    assert command(monkeypatch, "extract", untrained, "inbox", "-o", "findings.jsonl", "--html", "/dev/null") == 2
+    assert "a page is not written to a device or a pipe" in capsys.readouterr().err
+    assert not Path("findings.jsonl").exists()
+
+
 def test_folder_as_output_is_an_error(untrained, home, monkeypatch, capsys):
     assert command(monkeypatch, "extract", untrained, "inbox", "-o", "inbox") == 2
     assert capsys.readouterr().err == "error: inbox: the output is a folder. Give the name of a file.\n"
