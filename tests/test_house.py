@@ -15,9 +15,28 @@ import electra_ie
 
 ROOT = Path(electra_ie.__file__).parent
 ORDER = (
-    {"common"}, {"values"}, {"config"}, {"formats"}, {"data"}, {"metrics"}, {"records"}, {"models"}, {"runs"}, {"inference"}, {"export"}, {"checks"}, {"selection"}, {"training"}, {"distillation"},
-    {"pretraining"}, {"comparison"}, {"api"}, {"cli"}, {"__main__"},
-)  # fmt: skip
+    {"common"},
+    {"values"},
+    {"config"},
+    {"formats"},
+    {"data"},
+    {"metrics"},
+    {"records"},
+    {"models"},
+    {"runs"},
+    {"inference"},
+    {"export"},
+    {"checks"},
+    {"selection"},
+    {"training"},
+    {"distillation"},
+    {"pretraining"},
+    {"comparison"},
+    {"web"},
+    {"api"},
+    {"cli"},
+    {"__main__"},
+)
 """The folders and top-level modules in import order; those in one set do not import each other."""
 WITHOUT_TORCH = (
     "common.errors", "common.escaping", "common.files", "common.hashing", "common.hub_client", "common.logs",
