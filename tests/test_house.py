@@ -15,7 +15,7 @@ import electra_ie
 
 ROOT = Path(electra_ie.__file__).parent
 ORDER = (
-    {"common"}, {"values"}, {"config"}, {"formats"}, {"data"}, {"metrics"}, {"records"}, {"models"}, {"runs"}, {"inference"}, {"export"}, {"checks"}, {"training"}, {"distillation"},
+    {"common"}, {"values"}, {"config"}, {"formats"}, {"data"}, {"metrics"}, {"records"}, {"calibration"}, {"models"}, {"runs"}, {"inference"}, {"export"}, {"checks"}, {"training"}, {"distillation"},
     {"pretraining"}, {"comparison"}, {"api"}, {"cli"}, {"__main__"},
 )  # fmt: skip
 """The folders and top-level modules in import order; those in one set do not import each other."""
@@ -104,7 +104,7 @@ def test_torch_is_not_imported_where_nothing_is_computed():
 
 
 ENGINE = sorted(name for name in FILES if name.startswith("inference.engine"))
-OF_ENGINE = ("common", "data", "inference.engine", "inference.html_report")
+OF_ENGINE = ("common", "data", "calibration", "inference.engine", "inference.html_report")
 """What the engine may import of this package, with `data.batching` left out."""
 PACKAGES_OF_ENGINE = {"numpy", "onnxruntime", "tokenizers"}
 TRAINING_PACKAGES = ("torch", "transformers", "accelerate", "datasets", "scipy", "sklearn", "pyarrow", "matplotlib")
