@@ -22,6 +22,7 @@ ORDER = (
     {"data"},
     {"metrics"},
     {"records"},
+    {"calibration"},
     {"models"},
     {"runs"},
     {"inference"},
@@ -123,7 +124,7 @@ def test_torch_is_not_imported_where_nothing_is_computed():
 
 
 ENGINE = sorted(name for name in FILES if name.startswith("inference.engine"))
-OF_ENGINE = ("common", "data", "inference.engine", "inference.html_report")
+OF_ENGINE = ("common", "data", "calibration", "inference.engine", "inference.html_report")
 """What the engine may import of this package, with `data.batching` left out."""
 PACKAGES_OF_ENGINE = {"numpy", "onnxruntime", "tokenizers"}
 TRAINING_PACKAGES = ("torch", "transformers", "accelerate", "datasets", "scipy", "sklearn", "pyarrow", "matplotlib")

@@ -28,6 +28,8 @@ MODEL_FILES = (
 EXPORT_MODEL, EXPORT_TOKENIZER, EXPORT_SETTINGS = "model.onnx", "tokenizer.json", "export.json"
 EXPORT_FILES = (EXPORT_MODEL, EXPORT_TOKENIZER, EXPORT_SETTINGS)
 """The files that decide what an exported model finds. A folder that has the last one is an exported model."""
+CALIBRATION = "calibration.json"
+"""What makes probabilities of the scores of a run or an exported model, and its thresholds."""
 
 
 def refuse_overwriting(outputs: Iterable[Path | int], inputs: Iterable[Path | int]) -> None:

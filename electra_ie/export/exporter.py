@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, EXPORT_MODEL, write
 from electra_ie.common.logs import notice
@@ -22,7 +23,7 @@ from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED
 from electra_ie.export.graph import OPSET, quantize, require, write_graph
 from electra_ie.inference.engine.batches import Group
-from electra_ie.inference.engine.exported import ExportedExtractor, save_settings
+from electra_ie.inference.engine.exported import ExportedExtractor, model_sum, save_settings
 from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.scoring import predict, score_answers
@@ -154,7 +155,17 @@ def _write(extractor: Extractor, task: Task, folder: Path, bits: int) -> Exporte
         quantize(folder / EXPORT_MODEL)
     save_settings(folder, extractor.windower, tuple(extractor.fields), extractor.edges, bits)
     write(folder / TASK, yaml.safe_dump(task.shareable(), sort_keys=False, allow_unicode=True))
+    if extractor.calibration:
+        _calibration_of(extractor.calibration, bits, model_sum(folder)).save(folder)
     return ExportedExtractor.from_pretrained(folder)
+
+
+def _calibration_of(calibration: Calibration, bits: int, model: str) -> Calibration:
+    """Return the calibration of a run for its exported model; with 8 bits without its promises, which were of 32."""
+    if bits == max(BITS) or not calibration.promises:
+        return replace(calibration, model=model)
+    notice("the goals of the run are left out: they were measured with 32 bits.")
+    return replace(calibration, model=model, promises=())
 
 
 def compare(extractor: Extractor, exported: ExportedExtractor, documents: Sequence[Document]) -> Comparison:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,8 +14,9 @@ import numpy as np
 import torch
 import yaml
 
+from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import repository_of, write
+from electra_ie.common.files import CALIBRATION, repository_of, write
 from electra_ie.common.hashing import SHOWN, of_sums
 from electra_ie.data.batching import batch_of_tensors
 from electra_ie.data.fields import Field
@@ -30,7 +32,7 @@ from electra_ie.models.saved import check_save_directory
 from electra_ie.models.untrusted import CONFIG
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.layout import SETTINGS, TASK, is_exported, is_finished, load_task, model_names
-from electra_ie.runs.storage import load_relations, load_run, model_files, save_fields
+from electra_ie.runs.storage import fields_sum, load_relations, load_run, model_files, save_fields
 from electra_ie.runs.upload import push_models, push_run
 
 TOKENS_ON_CPU, TOKENS_ON_GPU = 4096, 16_384
@@ -101,6 +103,9 @@ class Extractor(TextExtractor):
         task = load_task(folder)
         files = model_files(folder, model_names(task))  # hashed now, not read from audit.json
         extractor = cls(discriminator, windower, fields, of_sums(files)[:SHOWN], edges, folder)
+        own = {field.name for field in fields}
+        of_fields = of_sums({name: value for name, value in files.items() if name.partition("/")[0] in own})
+        extractor.calibration = Calibration.read(folder, of_fields)
         extractor.relation_readers = relation_readers(folder, task, device) if relations else []
         return extractor
 
@@ -126,6 +131,9 @@ class Extractor(TextExtractor):
                 "this is the folder of a task, whose task.yaml would be replaced.", file=folder, remedy=remedy
             )
         save_fields(folder, self.discriminator, self.windower, self.edges)
+        (folder / CALIBRATION).unlink(missing_ok=True)  # of the models that are replaced
+        if self.calibration:
+            replace(self.calibration, model=fields_sum(folder, self.fields)).save(folder)
         for name in relations:
             assert self.folder  # relations are only read from a folder
             shutil.rmtree(folder / name, ignore_errors=True)
@@ -177,6 +185,7 @@ class Extractor(TextExtractor):
             tokens=TOKENS_ON_CPU if on_cpu else TOKENS_ON_GPU,
             equal_lengths=on_cpu,
             overlapped=(os.cpu_count() or 1) > 1 if overlapped is None else overlapped,
+            scales=self.scales,
         )
 
     def score(self, groups: Sequence[Group]) -> list[dict[str, np.ndarray]]:

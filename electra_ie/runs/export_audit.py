@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import EXPORT_FILES, write
+from electra_ie.common.files import CALIBRATION, EXPORT_FILES, write
 from electra_ie.common.hashing import SHOWN, of_file, of_sums
 from electra_ie.runs.code import code_now, interpreter_now, versions
 from electra_ie.runs.layout import AUDIT, TASK, refuse_links
@@ -83,7 +83,7 @@ def _files(folder: Path) -> dict[str, str]:
 
 
 def _settings(folder: Path) -> dict[str, str]:
-    return {TASK: of_file(folder / TASK)} if (folder / TASK).is_file() else {}
+    return {name: of_file(folder / name) for name in (TASK, CALIBRATION) if (folder / name).is_file()}
 
 
 def _environment() -> dict[str, str]:

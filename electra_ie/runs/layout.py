@@ -12,6 +12,7 @@ from typing import Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import (
+    CALIBRATION,
     CARD,
     EXPORT_SETTINGS,
     MODEL_FILES,
@@ -40,10 +41,11 @@ LAST, BEST = f"{CHECKPOINT}/last.safetensors", f"{CHECKPOINT}/best.safetensors"
 TEACHER, TEACHER_WEIGHTS = f"{CHECKPOINT}/teacher", f"{CHECKPOINT}/teacher.safetensors"
 """The run of the teacher, and its final weights."""
 CURVES = "curves.png"
-RUN_FILES = (CARD, CONFIG, SETTINGS, TASK, SCORES, LOG, CORPUS, AUDIT)
+RUN_FILES = (CARD, CONFIG, SETTINGS, TASK, SCORES, CALIBRATION, LOG, CORPUS, AUDIT)
 """The files of a run besides its models and plots. A file with another name may hold texts and is never published."""
-PLOT = re.compile(rf"(?:{'|'.join(SPLITS)})_(?P<field>\w+)\.png")
-"""The plot of a field's scores on a split."""
+RELIABILITY = "reliability"
+PLOT = re.compile(rf"(?:{'|'.join((*SPLITS, RELIABILITY))})_(?P<field>\w+)\.png")
+"""The plots of a field: its scores on a split, and how reliable the scores of its findings are."""
 
 
 def check_output(folder: Path, resume: bool) -> None:
@@ -83,6 +85,11 @@ def run_path_field(path: str) -> str | None:
     if plot:
         return plot["field"]
     return "" if name in (*RUN_FILES, CURVES) else None
+
+
+def reliability_plot(field: str) -> str:
+    """Return the name of the plot of how reliable the scores of a field are."""
+    return f"{RELIABILITY}_{field}.png"
 
 
 def is_finished(folder: Path) -> bool:

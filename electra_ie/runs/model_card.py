@@ -10,6 +10,7 @@ from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, write
 from electra_ie.common.logs import warn
 from electra_ie.data.fields import Field
+from electra_ie.runs.cards.calibration import calibration_lines
 from electra_ie.runs.cards.data import data_lines, example_lines
 from electra_ie.runs.cards.distillation import distillation_lines
 from electra_ie.runs.cards.facts import RunSummary
@@ -34,8 +35,8 @@ def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:
     facts = RunSummary.read(run, scores)
     sections = (
         origin_lines(facts), distillation_lines(facts), field_lines(facts.task), score_lines(facts),
-        relation_lines(facts), comparison_lines(facts), limit_lines(facts), data_lines(facts), example_lines(facts),
-        _loading_lines(facts), reproduction_lines(facts),
+        calibration_lines(facts), relation_lines(facts), comparison_lines(facts), limit_lines(facts),
+        data_lines(facts), example_lines(facts), _loading_lines(facts), reproduction_lines(facts),
     )  # fmt: skip
     return front_matter(facts.task, facts.settings, facts.scores, facts.data_card) + joined(sections)
 
@@ -71,6 +72,12 @@ def update_model_card(run: Path, previous: Mapping[str, Any]) -> None:
         write(card, new)
     else:
         warn(f"{card}: kept, because it has been edited. The new scores are only in {SCORES}.")
+
+
+def is_generated(run: Path) -> bool:
+    """Return whether a run has the card that is generated from its files now."""
+    card = run / CARD
+    return card.is_file() and (run / AUDIT).is_file() and card.read_text("utf-8", "replace") == model_card(run)
 
 
 def _loading_lines(facts: RunSummary) -> Iterator[str]:

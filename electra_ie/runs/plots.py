@@ -28,6 +28,8 @@ from electra_ie.metrics import MASKING_EFFECT
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from electra_ie.calibration.error import Bin
+
 BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#56B4E9", "#222222"
 """Colors of the Okabe-Ito palette, safe for color blindness. Lines also differ in style or marker."""
 STYLE = {
@@ -350,6 +352,48 @@ def per_label_figure(scores: Mapping[str, Mapping[str, float | None]], title: st
     panel.set_title(title, parse_math=False)
     if supported:
         figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+# Reliability
+
+
+def reliability(
+    before: Sequence[Bin],
+    after: Sequence[Bin],
+    errors: Sequence[Sequence[float]],
+    path: str | os.PathLike[str],
+    title: str,
+) -> None:
+    """Save how reliable scores are (see `reliability_figure`) as a PNG."""
+    with _style():
+        _save(reliability_figure(before, after, errors, title), path)
+
+
+def reliability_figure(
+    before: Sequence[Bin], after: Sequence[Bin], errors: Sequence[Sequence[float]], title: str
+) -> Figure:
+    """Plot the share of right findings over the score, of the model and calibrated; larger dots are more findings.
+
+    Args:
+        before: The bins of the scores of the model.
+        after: Those of the calibrated scores of documents that were not fitted on; empty without a calibration.
+        errors: The calibration error with its interval, before and after.
+        title: The title.
+    """
+    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
+    panel = figure.subplots()
+    panel.plot([0, 1], [0, 1], color="#888888", linestyle=":", linewidth=1, label="as many right as the score says")
+    styles = (("scores of the model", ORANGE, "--", "s"), ("calibrated", BLUE, "-", "o"))
+    for bins, error, (name, color, line, marker) in zip((before, after), errors, styles, strict=False):
+        points = [each.score for each in bins], [each.right for each in bins]
+        label = f"{name}\nerror {error[0]:.3f} ({error[1]:.3f} to {error[2]:.3f})"
+        panel.plot(*points, color=color, linestyle=line, label=label, linewidth=1.4)
+        total = sum(each.findings for each in bins)
+        panel.scatter(*points, s=[20 + 180 * each.findings / total for each in bins], color=color, marker=marker)
+    panel.set(xlabel="score", ylabel="share of findings that are right", xlim=(0, 1.02), ylim=(-0.02, 1.02))
+    panel.set_title(title, parse_math=False)
+    _legend(panel)
     return figure
 
 

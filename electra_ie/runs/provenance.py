@@ -18,7 +18,7 @@ import torch
 
 from electra_ie.common import hashing
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import ROOT, repository_of, write
+from electra_ie.common.files import CALIBRATION, ROOT, repository_of, write
 from electra_ie.common.logs import notice, silenced, warn
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, of_documents
@@ -89,6 +89,12 @@ def rewrite_weights(run: Path, task: Task) -> None:
     write(run / AUDIT, json.dumps(audit, indent=2, ensure_ascii=False) + "\n")
 
 
+def rewrite_settings(run: Path) -> None:
+    """Write the hashes of the settings of a run again, after its thresholds were set."""
+    audit = {**read_audit(run), "settings": settings_files(run)}
+    write(run / AUDIT, json.dumps(audit, indent=2, ensure_ascii=False) + "\n")
+
+
 def _label_origins(splits: Mapping[str, Sequence[Document]]) -> dict[str, dict[str, int]]:
     """Return the number of labels of each split, of spans and of texts, by who made them, where the files say it."""
     counts = {name: sum((Counter(document.origins) for document in docs), Counter()) for name, docs in splits.items()}
@@ -105,9 +111,13 @@ def _chosen(splits: Mapping[str, Sequence[Document]]) -> dict[str, dict[str, int
 
 
 def settings_files(run: Path) -> dict[str, str]:
-    """Return the hashes of run.yaml and of task.yaml, the latter without its data folder, which a push removes."""
+    """Return the hashes of run.yaml, calibration.json if there is one, and task.yaml.
+
+    That of task.yaml is without its data folder, which a push removes.
+    """
     task = json.dumps(load_task(run).shareable(), sort_keys=True)
-    return {SETTINGS: hashing.of_file(run / SETTINGS), TASK: hashing.of_text(task)}
+    files = [name for name in (SETTINGS, CALIBRATION) if (run / name).is_file()]
+    return {**{name: hashing.of_file(run / name) for name in files}, TASK: hashing.of_text(task)}
 
 
 def data_files(task: Task, settings: TrainSettings) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import MODEL_FILES, write
-from electra_ie.common.hashing import of_file
+from electra_ie.common.hashing import of_file, of_sums
 from electra_ie.data.fields import Field, RelationField
 from electra_ie.data.relation_pairs import PairRules, class_field
 from electra_ie.data.span_boundaries import Edges, edges_from
@@ -129,3 +129,8 @@ def model_files(run: Path, fields: Sequence[str]) -> dict[str, str]:
     """
     files = {file for name in fields for pattern in MODEL_FILES for file in (run / name).glob(pattern)}
     return {file.relative_to(run).as_posix(): of_file(file) for file in sorted(files) if file.is_file()}
+
+
+def fields_sum(run: Path, fields: Sequence[Field]) -> str:
+    """Return the hash of the models of the fields of a run, without those of relations: what a calibration fits."""
+    return of_sums(model_files(run, [field.name for field in fields]))

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CARD, EXPORT_FILES
+from electra_ie.common.files import CALIBRATION, CARD, EXPORT_FILES
 from electra_ie.common.hub_client import Content, HubName, parse_push_target, upload
 from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
@@ -36,7 +36,7 @@ from electra_ie.runs.layout import (
 from electra_ie.runs.model_card import models_card
 
 EXPORTED = (*EXPORT_FILES, TASK, AUDIT, CARD)
-"""The files of an exported model."""
+"""The files of an exported model, which may have a calibration too."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,10 @@ def _plan_export_upload(folder: Path) -> Upload:
         if not (folder / name).is_file():
             remedy = "Restore the file, or export the run again."
             raise UserError(f"the exported model has no {name}.", file=folder, remedy=remedy)
-    _refuse_link([folder / name for name in EXPORTED])
+    sent = [*EXPORTED, *([CALIBRATION] if (folder / CALIBRATION).is_file() else [])]
+    _refuse_link([folder / name for name in sent])
     others = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return Upload({name: folder / name for name in EXPORTED}, tuple(name for name in others if name not in EXPORTED))
+    return Upload({name: folder / name for name in sent}, tuple(name for name in others if name not in sent))
 
 
 def _refuse_link(paths: Sequence[Path]) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 
-from electra_ie.common.files import CARD, write
+from electra_ie.common.files import CALIBRATION, CARD, write
 from electra_ie.common.logs import warn
 from electra_ie.data.batching import collate
 from electra_ie.data.dataset_card import dataset_on_hub
 from electra_ie.data.fields import documents_by_field
 from electra_ie.data.label_budget import sample
+from electra_ie.inference.calibrating import calibrate_run, read_with_evidence
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.scoring import Scores, mean_score, plot_scores, predict, score_answers, with_intervals
 from electra_ie.runs import plots
@@ -21,7 +22,7 @@ from electra_ie.runs.cards.metadata import base_model
 from electra_ie.runs.layout import CURVES, write_log, write_scores
 from electra_ie.runs.model_card import model_card
 from electra_ie.runs.provenance import write_audit
-from electra_ie.runs.storage import save_fields
+from electra_ie.runs.storage import fields_sum, save_fields
 from electra_ie.training.callbacks import LoopState
 from electra_ie.training.checkpoints import load_best
 from electra_ie.training.self_training import teacher_summary
@@ -45,10 +46,12 @@ def complete(
         load_best(folder, setup.discriminator)
     else:  # the best weights were saved with their thresholds
         setup.thresholds.set(setup.discriminator)
+    (folder / CALIBRATION).unlink(missing_ok=True)  # of a completion that was killed
     save_fields(folder, setup.discriminator, setup.windower, setup.extractor.edges)
     saved = Extractor.from_pretrained(folder, device=str(setup.accelerator.device), relations=False)
     _verify_logits(setup, saved)
-    answers = predict(saved, dev)
+    results = read_with_evidence(saved, dev)
+    answers = [result.answers for result in results]
     scores = score_answers(fields, dev, answers)
     _verify_scores(state, scores)
     constant = _constant_fields(setup, saved, answers)
@@ -67,6 +70,7 @@ def complete(
         "best_step": state.saved.best_step,
         **({"collapsed": collapsed} if collapsed else {}),
         **({"constant_answers": constant} if constant else {}),
+        "calibration": calibrate_run(folder, fields, dev, results, fields_sum(folder, fields)),
         **({"teacher": teacher_summary(state.log)} if setup.settings.has_teacher else {}),
         **({"co_training": list(co_trained)} if setup.settings.co_training and setup.settings.has_teacher else {}),
         "seconds": round(state.seconds, 1),

@@ -118,7 +118,7 @@ def test_the_audit_names_run_and_hashes(run, folder):
     assert audit["comparison"]["largest"] < 1e-4
     assert audit["model"].startswith(load_extractor(folder).model)
     assert {path.name for path in folder.iterdir()} == {
-        "model.onnx", "tokenizer.json", "export.json", "task.yaml", "audit.json", "README.md",
+        "model.onnx", "tokenizer.json", "export.json", "task.yaml", "calibration.json", "audit.json", "README.md",
     }  # fmt: skip
 
 

@@ -224,7 +224,7 @@ def test_a_saved_extractor_is_read_back_without_texts_and_paths(run, tmp_path):
     loaded.save_pretrained(tmp_path / "new" / "saved")
     saved = tmp_path / "new" / "saved"
     fields = {field.name for field in tiny.FIELDS}
-    assert {path.name for path in saved.iterdir()} == {*fields, "config.json", "task.yaml"}
+    assert {path.name for path in saved.iterdir()} == {*fields, "config.json", "task.yaml", "calibration.json"}
     for name in fields:
         assert {path.name for path in (saved / name).iterdir()} == {path.name for path in (run / name).iterdir()}
     assert str(run.parent) not in (saved / "task.yaml").read_text("utf-8")

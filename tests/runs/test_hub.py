@@ -66,7 +66,7 @@ def sent(hub: Hub, part: str) -> int:
 
 def test_pushed_run_loads_from_the_hub_and_from_the_cache(hub, run, monkeypatch, capsys):
     pushed = push_to_hub(run, NAME, private=True)
-    assert f"sending 24 files to {NAME}, which is private" in capsys.readouterr().err
+    assert f"sending 27 files to {NAME}, which is private" in capsys.readouterr().err
     assert sent(hub, "/commit/") == 1
     assert hub.repositories[NAME].private
     assert pushed == f"{NAME}@{hub.repositories[NAME].branches['main']}"
@@ -586,7 +586,7 @@ def test_an_extractor_without_a_run_pushes_models_and_a_short_card(hub, run, tmp
     pushed = saved.push_to_hub(NAME)
     files = hub.files(NAME)
     models = {path.relative_to(run).as_posix() for path in run.glob("*/*") if path.parent.name in tiny.LABELS}
-    assert set(files) == {*models, "config.json", "task.yaml", "README.md", ".gitattributes"}
+    assert set(files) == {*models, "config.json", "task.yaml", "calibration.json", "README.md", ".gitattributes"}
     card = ModelCard(files["README.md"].decode())
     assert card.data.library_name == "transformers"
     assert "| names | spans | person, amount |" in card.content
@@ -615,7 +615,7 @@ def exported(run, tmp_path_factory) -> Path:
 
 def test_an_exported_model_loads_from_the_hub_and_from_the_cache(hub, exported, tmp_path, monkeypatch, capsys):
     pushed = push_to_hub(exported, NAME, private=True)
-    assert f"sending 6 files to {NAME}, which is private" in capsys.readouterr().err
+    assert f"sending 7 files to {NAME}, which is private" in capsys.readouterr().err
     assert sent(hub, "/commit/") == 1
     remote = hub.files(NAME)
     del remote[".gitattributes"]

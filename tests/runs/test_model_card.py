@@ -108,6 +108,7 @@ def test_code_of_the_card_gives_the_findings_of_extract(runs, answers, name, str
     assert set(results) == {"read_topic", "read_risks", "find_names"} | ({"read_names"} if strategy else set())
     extractor = Extractor.from_pretrained(run)
     texts = texts_of(extractor)
+    extractor.calibration = None  # stock models give the scores of the model
     documents = list(extractor.read(Document("", text) for text in texts))
     compared = 0
     for index, (text, document) in enumerate(zip(texts, documents, strict=True)):

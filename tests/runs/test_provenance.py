@@ -81,6 +81,9 @@ def test_every_line_of_extract_names_model_and_version(run, run_copy, tmp_path):
     assert record["model"] == audit_of(run)["model"][:16]
     assert record["version"] == version("electra_ie")
     spoil(run_copy / "risks" / "model.safetensors")
+    with pytest.raises(UserError, match=r"calibration\.json: the calibration belongs to the weights \w{16}, and these"):
+        Extractor.from_pretrained(run_copy)
+    (run_copy / "calibration.json").unlink()
     assert Extractor.from_pretrained(run_copy).model not in (record["model"], None), (
         "the hash is read from audit.json, not computed from the files"
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import overload
 
+from electra_ie.calibration.scales import Scale
+from electra_ie.calibration.stored import Calibration
 from electra_ie.data.document import Document
 from electra_ie.data.fields import AnyField, Field
 from electra_ie.inference.engine.reader import Reader
@@ -20,16 +22,23 @@ class TextExtractor(ABC):
         fields: The fields of the task.
         model: The first digits of the hash of the model's files; None if it was not loaded from files.
         relation_readers: What finds the relations between the spans, one for each field of relations.
+        calibration: What makes probabilities of the scores, and the thresholds; None without a calibration.
     """
 
     fields: Sequence[Field]
     model: str | None
     relation_readers: Sequence[RelationReader] = ()
+    calibration: Calibration | None = None
 
     @property
     def all_fields(self) -> list[AnyField]:
         """The fields, and the fields of relations."""
         return [*self.fields, *(reader.field for reader in self.relation_readers)]
+
+    @property
+    def scales(self) -> Mapping[str, Scale]:
+        """The scale of each field whose scores are calibrated."""
+        return self.calibration.scales if self.calibration else {}
 
     @abstractmethod
     def reader(self, overlapped: bool | None = None) -> Reader:

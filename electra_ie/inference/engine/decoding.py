@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from electra_ie.calibration.scales import Scale, sigmoid
 from electra_ie.data.bio import to_spans, track_logits, viterbi
 from electra_ie.data.document import Finding
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import Edges
 from electra_ie.data.windowing import Window
+from electra_ie.inference.engine.evidence import span_evidence
 
 FLAG_THRESHOLD = 0.5
 """A flag is found if its probability is above this."""
@@ -20,11 +22,19 @@ Range = tuple[int, int]
 
 
 def decode_spans(
-    field: Field, text: str, windows: Sequence[Window], logits: Sequence[np.ndarray], edges: Edges, shift: int = 0
+    field: Field,
+    text: str,
+    windows: Sequence[Window],
+    logits: Sequence[np.ndarray],
+    edges: Edges,
+    shift: int = 0,
+    scale: Scale | None = None,
+    evidence: list[np.ndarray] | None = None,
 ) -> list[Finding]:
     """Decode spans over the tokens of all windows, so that no window boundary cuts a span.
 
-    The score of a finding is the mean probability of the tags of its tokens.
+    The score of a finding is its probability by the scale, or without one the mean probability of the tags of its
+    tokens.
 
     Args:
         field: a field of spans.
@@ -33,6 +43,8 @@ def decode_spans(
         logits: for each window, the logits (T, K) of the tokens that it owns.
         edges: the boundary rules.
         shift: the place of the section in the text, which is added to the offsets of the findings.
+        scale: the scale of the field, if its scores are calibrated.
+        evidence: receives the evidence (N, 4) of the findings of each sequence of tags.
     """
     offsets = [offset for window in windows for offset in window.owned]
     visible = [index for index, (start, end) in enumerate(offsets) if start < end]  # some tokens have no characters
@@ -40,18 +52,27 @@ def decode_spans(
     breaks, findings = edges.breaks(text, offsets), []
     for track, scores in track_logits(field, np.concatenate(logits)[visible]):
         tags = viterbi(track, scores, breaks)
+        found = [(edges.trim(text, span), tokens) for span, tokens in to_spans(track, tags.tolist(), offsets)]
+        spans = [(span, tokens) for span, tokens in found if span]
         probabilities = softmax(scores)
-        for untrimmed, tokens in to_spans(track, tags.tolist(), offsets):
-            span = edges.trim(text, untrimmed)
-            if span:
-                score = rounded(probabilities[tokens, tags[tokens]].mean())
-                start, end, passage = span.start + shift, span.end + shift, text[span.start : span.end]
-                findings.append(Finding(field.name, span.label, start, end, passage, score))
+        values = [probabilities[tokens, tags[tokens]].mean() for _, tokens in spans]
+        if scale or evidence is not None:
+            numbers = span_evidence(scores, tags, [tokens for _, tokens in spans], set(breaks))
+            values = list(scale(numbers)) if scale else values
+            if evidence is not None:
+                evidence.append(numbers)
+        for (span, _), value in zip(spans, values, strict=True):
+            start, end, passage = span.start + shift, span.end + shift, text[span.start : span.end]
+            findings.append(Finding(field.name, span.label, start, end, passage, rounded(value)))
     return findings
 
 
 def decode_text(
-    field: Field, size: int, ranges: Sequence[Range | None], logits: Sequence[np.ndarray]
+    field: Field,
+    size: int,
+    ranges: Sequence[Range | None],
+    logits: Sequence[np.ndarray],
+    scale: Scale | None = None,
 ) -> tuple[Any, list[Finding]]:
     """Decode a class or flags from the mean of the windows' logits.
 
@@ -62,17 +83,20 @@ def decode_text(
         size: the characters of the text.
         ranges: for each window, the characters of the tokens that it owns; None without visible tokens.
         logits: for each window, its logits (K,).
+        scale: the scale of the field, if its scores are calibrated. It does not change what is found.
     """
     stacked = np.stack(logits)
     mean = stacked.mean(axis=0)
     probabilities = sigmoid(mean) if field.kind == "flags" else softmax(mean)
     chosen = np.flatnonzero(probabilities > FLAG_THRESHOLD).tolist() if field.kind == "flags" else [int(mean.argmax())]
+    values = probabilities[chosen]
+    if scale:
+        values = scale(mean[chosen][:, None] if field.kind == "flags" else mean[None])
     findings = []
-    for label in chosen:
+    for label, value in zip(chosen, values, strict=True):
         window = int(stacked[:, label].argmax())
         start, end = (ranges[window] if len(ranges) > 1 else None) or (0, size)
-        score = rounded(probabilities[label])
-        findings.append(Finding(field.name, field.labels[label], start, end, None, score, window + 1))
+        findings.append(Finding(field.name, field.labels[label], start, end, None, rounded(value), window + 1))
     names = tuple(field.labels[label] for label in chosen)
     return (names if field.kind == "flags" else names[0]), findings
 
@@ -87,13 +111,6 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Return the probabilities of logits along the last axis."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: np.ndarray = shifted / shifted.sum(axis=-1, keepdims=True)
-    return probabilities
-
-
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Return the probabilities of logits; the exponent is never positive, so that it does not overflow."""
-    small = np.exp(-np.abs(logits))
-    probabilities: np.ndarray = np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
     return probabilities
 
 

@@ -11,8 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import UserError, first_line
-from electra_ie.common.files import EXPORT_FILES, EXPORT_MODEL, EXPORT_SETTINGS, EXPORT_TOKENIZER, parse, write
+from electra_ie.common.files import (
+    CALIBRATION,
+    EXPORT_FILES,
+    EXPORT_MODEL,
+    EXPORT_SETTINGS,
+    EXPORT_TOKENIZER,
+    parse,
+    write,
+)  # fmt: skip
 from electra_ie.common.hashing import SHOWN, of_file, of_sums
 from electra_ie.common.hub_client import local_folder
 from electra_ie.data.fields import Field, as_saved, from_saved
@@ -82,6 +91,7 @@ class ExportedExtractor(TextExtractor):
         fields: The fields of the task.
         edges: The boundary rules for the spans of each field.
         model: The first digits of the hash of the model's files.
+        calibration: The calibration of the run; None if the run has none.
     """
 
     def __init__(
@@ -111,7 +121,8 @@ class ExportedExtractor(TextExtractor):
             UserError: onnxruntime is not installed, it is no exported model, or a file is missing, damaged, or of
                 another version.
         """
-        folder, _ = local_folder(model, EXPORT_FILES, revision=revision, token=token, local_files_only=local_files_only)
+        names = (*EXPORT_FILES, CALIBRATION)
+        folder, _ = local_folder(model, names, revision=revision, token=token, local_files_only=local_files_only)
         settings = _settings(folder)
         missing = [name for name in EXPORT_FILES if not (folder / name).is_file()]
         if missing:
@@ -128,13 +139,17 @@ class ExportedExtractor(TextExtractor):
         outputs = {output.name for output in session.get_outputs()}
         if outputs != {output_name(field.name) for field in fields}:
             raise UserError("the model does not fit its settings.", file=folder / EXPORT_MODEL, remedy=RESTORE)
-        return cls(session, windower, fields, edges, model_sum(folder)[:SHOWN])
+        whole = model_sum(folder)
+        extractor = cls(session, windower, fields, edges, whole[:SHOWN])
+        extractor.calibration = Calibration.read(folder, whole)
+        return extractor
 
     def reader(self, overlapped: bool | None = None) -> Reader:
         """Return what reads texts with this model; see `TextExtractor.reader`."""
         if overlapped is None:
             overlapped = (os.cpu_count() or 1) > 1
-        return Reader(self.windower, self.fields, self.edges, self.score, self.model, overlapped=overlapped)
+        parts = self.windower, self.fields, self.edges, self.score, self.model
+        return Reader(*parts, overlapped=overlapped, scales=self.scales)
 
     def score(self, groups: Sequence[Group]) -> list[dict[str, np.ndarray]]:
         """Run the model on a batch, as `reader.Score`."""

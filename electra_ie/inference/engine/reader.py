@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from electra_ie.calibration.scales import Scale
 from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document, Finding
 from electra_ie.data.fields import Field
@@ -44,6 +45,7 @@ class _Text:
     ranges: list[Range | None] = default(default_factory=list)
     logits: dict[str, list[np.ndarray]] = default(default_factory=dict)
     paths: dict[str, tuple[float, int]] = default(default_factory=dict)
+    evidence: dict[str, list[np.ndarray]] = default(default_factory=dict)
 
 
 @dataclass
@@ -71,6 +73,8 @@ class Reader:
         tokens: Tokens in a forward pass: enough to keep the processor busy, few enough for its memory.
         equal_lengths: See `batches.plan`.
         overlapped: Tokenize and decode in a second thread while the model runs.
+        scales: The scale of each field whose scores are calibrated.
+        with_evidence: Keep the evidence of the findings in the results.
     """
 
     windower: WindowTokenizer
@@ -81,6 +85,8 @@ class Reader:
     tokens: int = 4096
     equal_lengths: bool = True
     overlapped: bool = False
+    scales: Mapping[str, Scale] = default(default_factory=dict)
+    with_evidence: bool = False
 
     def read(self, documents: Iterable[Document]) -> Iterator[DocumentResult]:
         """Yield the result of each document, in the order of the input.
@@ -213,7 +219,9 @@ class Reader:
             if field.kind != "spans":
                 of.logits.setdefault(field.name, []).extend(logits)
                 continue
-            found = decode_spans(field, part.text, part.windows, logits, self.edges[field.name], start)
+            evidence = of.evidence.setdefault(field.name, []) if self.with_evidence else None
+            edges, scale = self.edges[field.name], self.scales.get(field.name)
+            found = decode_spans(field, part.text, part.windows, logits, edges, start, scale, evidence)
             of.answers.setdefault(field.name, []).extend(finding.span for finding in found)
             of.findings += found
         of.ranges += [characters_of(window, start) for window in part.windows]
@@ -223,12 +231,23 @@ class Reader:
         for field in self.fields:
             if field.kind != "spans":
                 logits = of.logits[field.name]
-                of.answers[field.name], found = decode_text(field, len(text), of.ranges, logits)
+                scale = self.scales.get(field.name)
+                of.answers[field.name], found = decode_text(field, len(text), of.ranges, logits, scale)
                 of.findings += found
         findings = of.findings if text.strip() else []  # a blank text has answers but no findings
         findings.sort(key=lambda finding: (finding.start, finding.end, finding.field, finding.label))
         answers = {field.name: of.answers[field.name] for field in self.fields}
-        return DocumentResult(of.document, len(of.ranges), answers, findings, self.model)
+        evidence = {field.name: self._evidence(of, field) for field in self.fields} if self.with_evidence else None
+        return DocumentResult(of.document, len(of.ranges), answers, findings, self.model, evidence=evidence)
+
+    @staticmethod
+    def _evidence(of: _Text, field: Field) -> np.ndarray:
+        """Return the evidence of the answer to a field, that of spans in the order of the findings."""
+        if field.kind == "spans":
+            spans = of.answers[field.name]
+            return np.concatenate(of.evidence[field.name])[sorted(range(len(spans)), key=spans.__getitem__)]
+        mean: np.ndarray = np.stack(of.logits[field.name]).mean(axis=0)
+        return mean
 
 
 def _next(pools: Iterator[list[_Part]]) -> tuple[list[_Part], UserError | None]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.hashing import package_version
 from electra_ie.data.document import Document, Finding, RelationFinding
 from electra_ie.data.fields import RELATIONS
 from electra_ie.inference.html_report import frame
+
+if TYPE_CHECKING:
+    import numpy as np
 
 KINDS: dict[type, str] = {str: "classes", tuple: "flags", list: "spans"}
 """The kind of a field by the Python type of its answer."""
@@ -26,6 +30,8 @@ class DocumentResult:
         findings: The findings of all fields in the order of their offsets.
         model: The first digits of the hash of the saved model (see `Extractor`).
         relations: The relations between findings, for a model that finds relations; None for any other.
+        evidence: By field, what scores are made of, if the reader keeps it: (N, 4) for the spans in their order (see
+            `engine.evidence`), or the mean logits (K,) of classes and flags.
     """
 
     document: Document
@@ -34,6 +40,7 @@ class DocumentResult:
     findings: list[Finding]
     model: str | None = None
     relations: list[RelationFinding] | None = None
+    evidence: Mapping[str, np.ndarray] | None = field(default=None, repr=False, compare=False)
 
     def record(self) -> dict[str, Any]:
         """Return the record that `electra-ie extract` writes as a line of JSON."""

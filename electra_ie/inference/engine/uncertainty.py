@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from electra_ie.calibration.scales import sigmoid
 from electra_ie.data.bio import track_logits, viterbi
 from electra_ie.data.fields import Field
 from electra_ie.data.windowing import Window
-from electra_ie.inference.engine.decoding import sigmoid, softmax
+from electra_ie.inference.engine.decoding import softmax
 
 
 def log_probabilities(field: Field, windows: Sequence[Window], logits: Sequence[np.ndarray]) -> np.ndarray:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from electra_ie.common.files import EXPORT_MODEL
+from electra_ie.calibration.stored import Calibration
+from electra_ie.common.files import CALIBRATION, EXPORT_MODEL
 from electra_ie.common.hashing import SHOWN, WEIGHTS
 from electra_ie.data.task import Task
+from electra_ie.runs.cards.calibration import calibration_lines
 from electra_ie.runs.cards.data import data_lines
 from electra_ie.runs.cards.distillation import distillation_lines
 from electra_ie.runs.cards.facts import RunSummary
@@ -40,6 +43,8 @@ def exported_card(folder: Path, run: Path) -> str:
     """
     audit, task = read_export_audit(folder), load_task(folder)
     facts = RunSummary.read(run) if all((run / name).is_file() for name in (AUDIT, SCORES, SETTINGS)) else None
+    if facts and (folder / CALIBRATION).is_file():
+        facts = replace(facts, promises=Calibration.of_file(folder / CALIBRATION).promises)
     size = (folder / EXPORT_MODEL).stat().st_size / 1e6
     what, export, fields = _what(task, audit, facts), _export(audit, size), field_lines(task)
     sections = [what, fields, export, *_of_run(audit, facts), _loading(), _hashes(audit)]
@@ -98,7 +103,8 @@ def _of_run(audit: Mapping[str, Any], facts: RunSummary | None) -> list[Iterable
         return [["The training data and the scores of the run are not recorded here."]]
     training = ("## Run", "", *training_lines(facts))
     limits = limits_of(facts, audit["model"], OF_AN_EXPORT)
-    return [training, distillation_lines(facts), score_lines(facts, "Scores of the run"), limits, data_lines(facts)]
+    scores = score_lines(facts, "Scores of the run")
+    return [training, distillation_lines(facts), scores, calibration_lines(facts), limits, data_lines(facts)]
 
 
 def _loading() -> Iterator[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from electra_ie.common.files import parse
+from electra_ie.calibration.stored import Calibration, Promise
+from electra_ie.common.files import CALIBRATION, parse
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.dataset_card import DataCard
 from electra_ie.data.task import Task
@@ -28,6 +29,7 @@ class RunSummary:
     data_card: DataCard | None
     comparison: Mapping[str, Any] | None
     folders: Sequence[StockFolder]
+    promises: Sequence[Promise] = ()
 
     @classmethod
     def read(cls, run: Path, scores: Mapping[str, Any] | None = None) -> RunSummary:
@@ -44,6 +46,7 @@ class RunSummary:
             DataCard.of(task),
             _won_comparison(run),
             folders,
+            Calibration.of_file(run / CALIBRATION).promises if (run / CALIBRATION).is_file() else (),
         )
 
     @property

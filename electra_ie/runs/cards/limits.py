@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from electra_ie.common.hashing import SHOWN
 from electra_ie.data.fields import TRACKS, Field
+from electra_ie.runs.cards.calibration import calibration_answer
 from electra_ie.runs.cards.facts import RunSummary
 
 OF_A_RUN = {
@@ -30,8 +31,7 @@ LIMITS = {
     "a hundred texts and score the model on them first (`electra-ie evaluate`).",
     "What if the texts change?": "Scores drop without notice. Score newly labeled texts at regular intervals, and "
     "train again when the scores fall below your threshold.",
-    "Is a score of 0.9 right nine times in ten?": "Not measured. Scores are the model's own probabilities and are not "
-    "calibrated. They rank findings; choose a threshold on labeled texts of your own.",
+    "Is a score of 0.9 right nine times in ten?": "{calibrated}",
     "Is it fair to groups of people?": "Not measured. Names, places and spellings that are rare in the training data "
     "are found less reliably; score them separately where this matters.",
     "Does it contain personal data?": "This card, the configs and the tokenizers contain no text of the "
@@ -64,7 +64,7 @@ def limits_of(facts: RunSummary, model: str, files: Mapping[str, str]) -> Iterat
     yield ""
     yield "| question | answer |"
     yield "| --- | --- |"
-    values = {**files, "model": model[:SHOWN]}
+    values = {**files, "model": model[:SHOWN], "calibrated": calibration_answer(facts)}
     yield from (f"| {question} | {answer.format(**values)} |" for question, answer in LIMITS.items())
     yield ""
     yield from _label_scheme_limits(facts)

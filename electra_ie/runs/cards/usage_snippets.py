@@ -292,7 +292,7 @@ def _loading_spans(folder: StockFolder) -> Iterator[str]:
         )
     yield ""
     needs = "transformers and electra_ie" if folder.is_static else "only transformers"
-    yield f"This code needs {needs} and returns the findings of `extract` with the same scores (`{name}`):"
+    yield f"This code needs {needs} and returns the findings of `extract`, with the model's own scores (`{name}`):"
     yield ""
     yield "```python"
     yield folder.exact.rstrip()
