@@ -36,7 +36,7 @@ def complete(
 ) -> None:
     """Save the chosen weights as stock folders, verify them, and write scores, plots, provenance and card.
 
-    The card, with which a run is finished, is not written if there are relations to train.
+    The card, with which a run is finished, is not written if there are relations or attributes to train.
 
     collapsed: step, reason and kept step of a training that collapsed. co_trained: the fields with co-training.
     """
@@ -46,7 +46,7 @@ def complete(
     else:  # the best weights were saved with their thresholds
         setup.thresholds.set(setup.discriminator)
     save_fields(folder, setup.discriminator, setup.windower, setup.extractor.edges)
-    saved = Extractor.from_pretrained(folder, device=str(setup.accelerator.device), relations=False)
+    saved = Extractor.from_pretrained(folder, device=str(setup.accelerator.device), anchored=False)
     _verify_logits(setup, saved)
     answers = predict(saved, dev)
     scores = score_answers(fields, dev, answers)
@@ -81,7 +81,7 @@ def complete(
     plots.curves(state.log, folder / CURVES)
     write_log(folder, state.log)
     write_audit(folder, setup.task, setup.settings, setup.data, adaptation, setup.distillation)
-    if not setup.task.relations:  # with relations the run is not finished yet
+    if not setup.task.anchored:  # with a second stage the run is not finished yet
         write(folder / CARD, model_card(folder))
 
 
