@@ -287,13 +287,15 @@ def _check_field_name(name: str, source: Source) -> None:
 def _field(name: str, declaration: Any, source: Source) -> Field:
     """Return one field. Its labels are a list of strings, for kind `classes` at least two."""
     keys = ("fields", name)
+    source.check_mapping(keys, declaration)
+    kind = declaration.get("kind")
+    if "kind" in declaration and kind not in KINDS:  # before its keys, which may be those of another kind
+        raise source.error((*keys, "kind"), f'there is no kind "{kind}".', nearest(kind, ALL_KINDS))
     source.check_keys(keys, declaration, FIELD_KEYS)
     for key in ("kind", "labels"):
         if key not in declaration:
             raise source.error(keys, f"the field {name} has no {key}.", f"Add the key {key}.")
-    kind, labels, column = declaration["kind"], declaration["labels"], declaration.get("from", "")
-    if kind not in KINDS:
-        raise source.error((*keys, "kind"), f'there is no kind "{kind}".', nearest(kind, ALL_KINDS))
+    labels, column = declaration["labels"], declaration.get("from", "")
     if not isinstance(labels, list):
         raise source.error((*keys, "labels"), f"labels is {labels!r}, not a list.", "Write a list: [one, other].")
     if not isinstance(column, str):
