@@ -47,13 +47,13 @@ def measure(labels: int, method: str, seed: int) -> dict[str, Any]:
         found = read(extractor, test)
         scores = score_relations(extractor, test, found)[FIELD]
         spans = score_answers(extractor.fields, test, [each.answers for each in found])["entities"]["f1"]
-    reader = extractor.relation_readers[0]
+    reader = extractor.anchored_readers[0]
     correct = predicted = support = 0
     for document, each in zip(test, found, strict=True):
         of_text = [finding.span for finding in each.findings]
         every = {
             Relation(*pair, "causes" if pair[0].label == "Drug" else "dose_of")
-            for pair in reader.rules.pairs(document.text, of_text)
+            for pair in reader.rules.candidates(document.text, of_text)
         }
         gold = set(normalized(reader.field, document.gold[FIELD]))
         correct, predicted, support = correct + len(gold & every), predicted + len(every), support + len(gold)

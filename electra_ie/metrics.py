@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from bisect import bisect, insort
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence, Set
 from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 
 from electra_ie.data.document import Span
-from electra_ie.data.fields import RELATIONS, AnyField, Field, lost_by_overlap
+from electra_ie.data.fields import LISTED_KINDS, AnyField, Field, lost_by_overlap
 
-MAIN = {"classes": "accuracy", "flags": "macro_f1", "spans": "f1", "relations": "f1"}
+MAIN = {"classes": "accuracy", "flags": "macro_f1", "spans": "f1", "relations": "f1", "attributes": "f1"}
 """The main score of each kind of field, by which checkpoints are selected."""
 NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1"}
 """Display names of the main scores."""
@@ -31,7 +31,7 @@ MASKING_EFFECT = ("divergence_masked_by_generator", "divergence_masked_at_random
 with as many tokens masked at random."""
 
 
-def score(field: Field, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, Any]:
+def score(field: AnyField, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, Any]:
     """Score the predictions for one field against the gold, document by document.
 
     Spans are scored by seqeval (strict mode, scheme IOB2), classes and flags by scikit-learn. A score that is not
@@ -41,7 +41,7 @@ def score(field: Field, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[s
 
     Args:
         field: The field that is scored.
-        gold: The gold of each document: a class, a collection of flags, or a collection of spans.
+        gold: The gold of each document: a class, a collection of flags, or one of spans, relations or attributes.
         predicted: The prediction for each document, of the same type.
 
     Returns:
@@ -51,7 +51,7 @@ def score(field: Field, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[s
         longer one, so that no tag sequence can contain both.
     """
     scorers: dict[str, Callable[..., dict[str, Any]]] = {"classes": _classes, "flags": _flags, "spans": _spans}
-    scorer = scorers[field.kind]
+    scorer = scorers.get(field.kind, _items)
     return {"kind": field.kind, "main": MAIN[field.kind], "documents": len(gold), **scorer(field, gold, predicted)}
 
 
@@ -147,6 +147,28 @@ def ratios(correct: int, found: int, support: int) -> dict[str, Any]:
     }
 
 
+def _items(field: AnyField, gold: Sequence[Collection[Any]], predicted: Sequence[Collection[Any]]) -> dict[str, Any]:
+    """Return precision, recall and F1 of relations or attributes that are equal to gold, also by label."""
+    labels = {
+        label: matches(
+            ([each for each in of_text if each.label == label] for of_text in gold),
+            ([each for each in of_text if each.label == label] for of_text in predicted),
+        )
+        for label in field.labels
+    }
+    return {**matches(gold, predicted), "labels": labels}
+
+
+def matches(gold: Iterable[Collection[Hashable]], found: Iterable[Collection[Hashable]]) -> dict[str, Any]:
+    """Return precision, recall, F1 and counts over all documents, of items that have to be equal."""
+    correct = predicted = support = 0
+    for expected, answer in zip(map(set, gold), map(set, found), strict=True):
+        correct += len(expected & answer)
+        predicted += len(answer)
+        support += len(expected)
+    return ratios(correct, predicted, support)
+
+
 def _divide(numerator: float, denominator: int) -> float | None:
     return numerator / denominator if denominator else None
 
@@ -223,7 +245,7 @@ def intervals(field: AnyField, gold: Sequence[Any], predicted: Sequence[Any]) ->
     counts = _counts(field, gold, predicted)
     correct, found, support = _resample(counts)
     f1 = _f1(correct, found, support)
-    if field.kind in ("spans", RELATIONS):
+    if field.kind in LISTED_KINDS:
         main = _f1(correct.sum(1), found.sum(1), support.sum(1))
     elif field.kind == "classes":
         main = correct.sum(1) / max(len(gold), 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from electra_ie.checks.issues import Issue, Place, are, counted, have
 from electra_ie.data.document import Document
-from electra_ie.data.fields import RELATIONS, AnyField, count_labels, has_label
+from electra_ie.data.fields import LISTED_KINDS, AnyField, count_labels, has_label
 
 LISTED = 10
 """Labels that a message names."""
@@ -27,7 +27,7 @@ class SplitCount:
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """How often a label occurs in each labeled split: spans or relations of the label, or documents that have it."""
+    """How often a label occurs in each labeled split: its spans, relations or attributes, or documents that have it."""
 
     field: str
     kind: str
@@ -108,4 +108,4 @@ def _in_scores(splits: Splits, field: AnyField, label: str) -> bool:
 def _has(document: Document, field: AnyField, label: str) -> bool:
     """Return whether a document has a label of a field of any kind."""
     gold = document.gold.get(field.name, ())
-    return any(item.label == label for item in gold) if field.kind in ("spans", RELATIONS) else has_label(gold, label)
+    return any(item.label == label for item in gold) if field.kind in LISTED_KINDS else has_label(gold, label)

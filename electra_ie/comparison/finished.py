@@ -142,8 +142,7 @@ def measure(folder: Path, split: str, data: str | None) -> dict[str, Any]:
     import torch
 
     from electra_ie.inference.extractor import Extractor
-    from electra_ie.inference.relation_scoring import score_relations
-    from electra_ie.inference.scoring import mean_score, read, score_answers
+    from electra_ie.inference.scoring import mean_score, read, score_anchored, score_answers
     from electra_ie.pretraining.memory import peak_memory
 
     torch.set_num_threads(1)
@@ -154,7 +153,7 @@ def measure(folder: Path, split: str, data: str | None) -> dict[str, Any]:
     results = read(extractor, documents)
     seconds = time.process_time() - began
     scores = score_answers(extractor.fields, documents, [result.answers for result in results])
-    scores |= score_relations(extractor, documents, results)
+    scores |= score_anchored(extractor, documents, results)
     characters = sum(len(document.text) for document in documents)
     weights = [file for field in extractor.all_fields for file in (folder / field.name).glob("*.safetensors")]
     return {

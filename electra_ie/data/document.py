@@ -33,13 +33,22 @@ class Relation:
     label: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Attribute:
+    """The class of one span of a text, such as `negated`."""
+
+    span: Span
+    label: str
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A text as it was read, without any normalization, with its gold annotation.
 
     `gold` maps a field's name to a class name (kind `classes`), a tuple of names (`flags`; `()` means that no flag
-    applies), a tuple of `Span` (`spans`) or a tuple of `Relation` (`relations`). The document is unlabeled for a field
-    that is not in `gold`, which is different from empty gold: it takes no part in the supervised loss of that field.
+    applies), a tuple of `Span` (`spans`), of `Relation` (`relations`) or of `Attribute` (`attributes`). The document is
+    unlabeled for a field that is not in `gold`, which is different from empty gold: it takes no part in the supervised
+    loss of that field.
     """
 
     id: str
@@ -59,12 +68,22 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class AttributeFinding:
+    """A predicted attribute of a finding. `score` is the probability of the label, given that the span is right."""
+
+    field: str
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A prediction of a model for a document.
 
     For a span, `text` is the passage `document.text[start:end]`. A class or a flag applies to the whole text: `text` is
     None, and `window` is the number (from 1) of the window with the highest score for it, at the characters `start` to
-    `end`. `score` is the model's probability, from 0 to 1.
+    `end`. `score` is the model's probability, from 0 to 1. `attributes` are those of a span, of a model that finds
+    attributes; None for any other.
     """
 
     field: str
@@ -74,6 +93,7 @@ class Finding:
     text: str | None
     score: float
     window: int | None = None
+    attributes: tuple[AttributeFinding, ...] | None = None
 
     @property
     def span(self) -> Span:

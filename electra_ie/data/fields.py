@@ -1,4 +1,4 @@
-"""Fields: what a model predicts, and their labels. Three kinds share an encoder; relations have a model each."""
+"""Fields: what a model predicts, and their labels. Three kinds share an encoder; the others have a model each."""
 
 from __future__ import annotations
 
@@ -15,16 +15,32 @@ from electra_ie.data.document import Document, Span
 KINDS = ("classes", "flags", "spans")
 BIO, TRACKS = "bio", "tracks"
 """Schemes of fields of spans: one sequence of tags, or one for each label, so that spans of two labels may overlap."""
-RELATIONS = "relations"
-"""The kind of `RelationField`."""
+RELATIONS, ATTRIBUTES = "relations", "attributes"
+"""The kinds of `RelationField` and `AttributeField`, which are anchored to spans (see `marked_spans`)."""
+ANCHORED_KINDS = (RELATIONS, ATTRIBUTES)
+ALL_KINDS = (*KINDS, *ANCHORED_KINDS)
+LISTED_KINDS = ("spans", *ANCHORED_KINDS)
+"""The kinds whose gold is a tuple of items with a label each."""
 FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 """Names of fields."""
 IGNORED = -100
 """The id of an unknown label, which the supervised losses ignore (as `ignore_index` of torch's cross entropy)."""
 
 
+class _Read:
+    """What all fields have that are read from data files."""
+
+    name: str
+    source: str
+
+    @property
+    def column(self) -> str:
+        """The column or key of the gold in the data files; of an attribute in their spans."""
+        return self.source or self.name
+
+
 @dataclass(frozen=True)
-class Field:
+class Field(_Read):
     """A property to predict for a document, with its kind and labels.
 
     kind `classes`: exactly one of `labels`. `flags`: any number of `labels`. `spans`: passages, each with a label.
@@ -39,11 +55,6 @@ class Field:
     """How to treat gold spans that the scheme cannot express: raise an `error`, or `count` them as missed."""
     scheme: str = BIO
     """How spans are tagged: `bio`, or `tracks` for spans of different labels that may overlap."""
-
-    @property
-    def column(self) -> str:
-        """The column or key of the gold in the data files."""
-        return self.source or self.name
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -76,7 +87,7 @@ def from_saved(saved: Mapping[str, Any]) -> Field:
 
 
 @dataclass(frozen=True)
-class RelationField:
+class RelationField(_Read):
     """Relations to predict between the spans of a document, which fields of kind `spans` find.
 
     Attributes:
@@ -94,13 +105,30 @@ class RelationField:
     source: str = ""
     kind: ClassVar[str] = RELATIONS
 
-    @property
-    def column(self) -> str:
-        """The column or key of the gold in the data files."""
-        return self.source or self.name
+
+@dataclass(frozen=True)
+class AttributeField(_Read):
+    """A class to predict for each span of a document, such as whether it is negated.
+
+    Attributes:
+        name: The name.
+        labels: The classes, at least two.
+        of: The labels of the spans that have one.
+        default: The class of gold spans for which nothing is said; without it (empty) they are unlabeled.
+        source: The key of the gold in the spans of the data files; by default (empty) the field's name.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    of: tuple[str, ...]
+    default: str = ""
+    source: str = ""
+    kind: ClassVar[str] = ATTRIBUTES
 
 
-AnyField = Field | RelationField
+AnchoredField = RelationField | AttributeField
+"""A field whose model reads texts in which one or two spans are marked."""
+AnyField = Field | AnchoredField
 AnyFieldT = TypeVar("AnyFieldT", bound=AnyField)
 
 

@@ -14,7 +14,7 @@ from electra_ie.common.text_files import SourceRecord
 from electra_ie.common.yaml_source import Source
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document
-from electra_ie.data.fields import KINDS, RELATIONS, AnyField
+from electra_ie.data.fields import ALL_KINDS, ATTRIBUTES, AnyField
 from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import jsonl
 from electra_ie.data.readers.parts.table_rows import element, feature_names, is_a, record_of_row, type_name
@@ -217,7 +217,7 @@ def _task(
             bare_texts=split == UNLABELED,
         )
     errors.raise_any("the data in memory")
-    declarations = {name: _declared(name, fields[name], splits["train"]) for name in fields}
+    declarations = {name: _declared(name, fields[name], splits["train"], tags) for name in fields}
     files = {split: f"{split}.jsonl" for split in splits}
     parts = parse_task({"format": "jsonl", "files": files, "fields": declarations}, source, None)
     parts = parts._replace(
@@ -229,7 +229,7 @@ def _task(
             splits[split],
             tables[split][0],
             split,
-            () if split == UNLABELED else (*parts.fields, *parts.relations),
+            () if split == UNLABELED else (*parts.fields, *parts.anchored),
             DEFAULTS,
             errors,
         )
@@ -380,13 +380,16 @@ def _documents(
 # Fields
 
 
-def _declared(name: str, declaration: Any, train: _Split) -> Any:
-    """Return the declaration of a field with its labels, which are collected from the training split if omitted."""
+def _declared(name: str, declaration: Any, train: _Split, spans: Sequence[str]) -> Any:
+    """Return the declaration of a field with its labels, which are collected from the training split if omitted.
+
+    spans: the keys of the gold of spans.
+    """
     if not isinstance(declaration, Mapping):
         return declaration
     labels = declaration.get("labels")
     if labels is None:
-        labels = _collected(name, declaration, train) if declaration.get("kind") in (*KINDS, RELATIONS) else ()
+        labels = _collected(name, declaration, train, spans) if declaration.get("kind") in ALL_KINDS else ()
     elif isinstance(labels, Sequence) and not isinstance(labels, str):
         for label in labels:
             if not isinstance(label, str):
@@ -397,15 +400,23 @@ def _declared(name: str, declaration: Any, train: _Split) -> Any:
     return {**declaration, "labels": list(labels)}
 
 
-def _collected(name: str, declaration: Mapping[str, Any], train: _Split) -> list[str]:
-    """Return the labels of a field: the names of a ClassLabel feature, else the labels of the records, sorted."""
-    column = _column(name, declaration)
-    feature = train.features.get(column)
-    if (names := feature_names(feature)) is not None:
-        of_tags = declaration["kind"] == "spans" and is_a(element(feature), "datasets", "ClassLabel")
-        return labels_of_tags(names) if of_tags else names
-    values = [record.get(column) for _, record in train.records]
-    labels = {label for value in values for label in _labels_of(value, declaration["kind"])}
+def _collected(name: str, declaration: Mapping[str, Any], train: _Split, spans: Sequence[str]) -> list[str]:
+    """Return the labels of a field: the names of a ClassLabel feature, else the labels of the records, sorted.
+
+    Those of attributes are in the spans.
+    """
+    column, kind = _column(name, declaration), declaration["kind"]
+    if kind == ATTRIBUTES:  # one of its labels for each span
+        listed = [record.get(key) for _, record in train.records for key in spans]
+        items = [item for value in listed if isinstance(value, list) for item in value if isinstance(item, dict)]
+        values, kind = [item.get(column) for item in items], "classes"
+    else:
+        feature = train.features.get(column)
+        if (names := feature_names(feature)) is not None:
+            of_tags = kind == "spans" and is_a(element(feature), "datasets", "ClassLabel")
+            return labels_of_tags(names) if of_tags else names
+        values = [record.get(column) for _, record in train.records]
+    labels = {label for value in values for label in _labels_of(value, kind)}
     if not labels:
         example = f'{{"{name}": {{"kind": "{declaration["kind"]}", "labels": ["...", "..."]}}}}'
         message = f'the field {name} has no labels, and no record of train has a label (a string) under "{column}".'

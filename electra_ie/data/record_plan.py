@@ -22,7 +22,7 @@ from typing import Any
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.yaml_source import Keys, Source
-from electra_ie.data.fields import FIELD_NAME, Field, RelationField
+from electra_ie.data.fields import FIELD_NAME, RELATIONS, AnchoredField, Field
 from electra_ie.values import VALUE_TYPES, CodeList, ValueSettings
 
 RECORD = "record"
@@ -122,13 +122,13 @@ def columns(fields: Iterable[str]) -> list[str]:
     return [*OF_TEXT, RECORD, *(f"{name}{cell}" for name in fields for cell in CELLS)]
 
 
-def parse_record(value: Any, fields: Sequence[Field], relations: Sequence[RelationField], source: Source) -> RecordPlan:
+def parse_record(value: Any, fields: Sequence[Field], anchored: Sequence[AnchoredField], source: Source) -> RecordPlan:
     """Return the plan of the records of a task.
 
     Args:
         value: The value of the key `record`.
         fields: The fields of the task.
-        relations: Its fields of relations.
+        anchored: Its fields of relations and attributes.
         source: The file and its lines.
 
     Raises:
@@ -150,7 +150,7 @@ def parse_record(value: Any, fields: Sequence[Field], relations: Sequence[Relati
     relation = ""
     if "relation" in value:
         relation = _text((*keys, "relation"), value["relation"], source)
-        names = [field.name for field in relations]
+        names = [field.name for field in anchored if field.kind == RELATIONS]
         if relation not in names:
             message = f'the task has no field of relations "{relation}".'
             raise source.error((*keys, "relation"), message, nearest(relation, names))

@@ -14,7 +14,7 @@ from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.document import Document, is_biased
 from electra_ie.data.document_ids import repeated_ids, with_paths
-from electra_ie.data.fields import AnyField, Field, RelationField
+from electra_ie.data.fields import AnchoredField, AnyField, AttributeField, Field, RelationField
 from electra_ie.data.hints import Hint, read_terms
 from electra_ie.data.hints_yaml import declared_descriptions, declared_hints
 from electra_ie.data.readers import READERS, read_unlabeled
@@ -54,7 +54,8 @@ class Task:
         descriptions: What labels mean, in a sentence or phrase: texts by label, by field.
         hints: Lexicons and patterns of labels; those in files without their terms (see `read_hints`).
         hub: The value of `data` with which the task is read from the hub, or was; "" if it names no data set there.
-        relations: The fields of relations between spans, which are predicted after `fields`, by models of their own.
+        anchored: The fields of relations and attributes, which are predicted of the spans that `fields` find, by models
+            of their own.
         record: The records that are made of findings; None without any.
     """
 
@@ -70,7 +71,7 @@ class Task:
     descriptions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     hints: tuple[Hint, ...] = ()
     hub: str = ""
-    relations: tuple[RelationField, ...] = ()
+    anchored: tuple[AnchoredField, ...] = ()
     record: RecordPlan | None = None
 
     @classmethod
@@ -136,8 +137,25 @@ class Task:
 
     @property
     def all_fields(self) -> tuple[AnyField, ...]:
-        """The fields and the fields of relations."""
-        return (*self.fields, *self.relations)
+        """The fields, and those that are anchored to spans."""
+        return (*self.fields, *self.anchored)
+
+    @property
+    def relations(self) -> tuple[RelationField, ...]:
+        """The fields of relations between spans."""
+        return tuple(field for field in self.anchored if isinstance(field, RelationField))
+
+    @property
+    def attributes(self) -> tuple[AttributeField, ...]:
+        """The fields of attributes of spans."""
+        return tuple(field for field in self.anchored if isinstance(field, AttributeField))
+
+    def refuse_anchored(self, action: str, folder: Path, remedy: str) -> None:
+        """Raise UserError if the task has relations or attributes, whose models cannot take part in an action."""
+        if self.anchored:
+            kinds = " and ".join(dict.fromkeys(field.kind for field in self.anchored))
+            names = ", ".join(field.name for field in self.anchored)
+            raise UserError(f"a run with {kinds} ({names}) cannot be {action}.", file=folder, remedy=remedy)
 
     @property
     def splits(self) -> tuple[str, ...]:

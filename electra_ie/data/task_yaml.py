@@ -8,7 +8,7 @@ options: {text: body}               # of the reader
 fields:
   topic: {kind: classes, labels: [fraud, other], from: category}
   entities: {kind: spans, labels: [PER], overlaps: count}
-  payments: {kind: relations, labels: [pays]}     # between spans, see `relations_yaml`
+  payments: {kind: relations, labels: [pays]}     # between spans, or attributes of spans: see `anchored_yaml`
 descriptions: {fraud: A payment obtained by deception.}   # of labels
 hints: {PER: {file: names.txt}}     # lexicons and patterns, see `hints_yaml`
 record: {fields: {name: {from: PER}}}   # records made of findings, see `record_plan`
@@ -30,12 +30,12 @@ from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import ROOT
 from electra_ie.common.hub_client import HUB, HubName, parse_data_set
 from electra_ie.common.yaml_source import Source
-from electra_ie.data.fields import BIO, FIELD_NAME, KINDS, RELATIONS, TRACKS, AnyField, Field, RelationField
+from electra_ie.data.anchored_yaml import declaration_of, is_anchored, parse_anchored
+from electra_ie.data.fields import ALL_KINDS, BIO, FIELD_NAME, KINDS, TRACKS, AnchoredField, AnyField, Field
 from electra_ie.data.hints import Hint
 from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import READERS
 from electra_ie.data.record_plan import RECORD, RecordPlan, parse_record
-from electra_ie.data.relations_yaml import declaration_of, is_relations, parse_relations
 
 KEYS = ("description", "format", "data", "files", "options", "fields", "descriptions", "hints", RECORD, "hub")
 DATA_SETS = "datasets"
@@ -67,7 +67,7 @@ class TaskParts(NamedTuple):
     descriptions: Mapping[str, Mapping[str, str]]
     hints: tuple[Hint, ...]
     hub: str
-    relations: tuple[RelationField, ...]
+    anchored: tuple[AnchoredField, ...]
     record: RecordPlan | None
 
 
@@ -124,8 +124,8 @@ def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLi
     for key, value in options.items():
         reader.settle({key: value}, source.file, source.line(("options", key)))
     source.check_path(("options", "name"), options.get("name", ""))  # of a data set
-    fields, relations = _fields(mapping["fields"], source)
-    every: tuple[AnyField, ...] = (*fields, *relations)
+    fields, anchored = _fields(mapping["fields"], source)
+    every: tuple[AnyField, ...] = (*fields, *anchored)
     for field in every:
         reader.check(field, source.file, source.line(("fields", field.name, "kind")))
     folder = Path(data) if data is not None else Path(os.path.normpath(source.file.parent / mapping.get("data", ".")))
@@ -134,9 +134,9 @@ def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLi
     hints = parse_hints(mapping.get("hints", {}), fields, source)
     description = mapping.get("description", "")
     name = f"{HUB}{hub.options['name']}" if hub else ""
-    record = parse_record(mapping[RECORD], fields, relations, source) if RECORD in mapping else None
+    record = parse_record(mapping[RECORD], fields, anchored, source) if RECORD in mapping else None
     return TaskParts(
-        description, reader.name, folder, files, dict(options), fields, descriptions, hints, name, relations, record
+        description, reader.name, folder, files, dict(options), fields, descriptions, hints, name, anchored, record
     )
 
 
@@ -216,7 +216,7 @@ def validated_fields(fields: Iterable[Field] | Mapping[str, Any]) -> tuple[Field
         fields: Fields, or their declarations by name as in task.yaml.
 
     Raises:
-        UserError: a name, kind or label is invalid, there are no fields, or one is of relations.
+        UserError: a name, kind or label is invalid, there are no fields, or one is of relations or attributes.
     """
     if not isinstance(fields, Mapping):
         listed = list(fields)
@@ -230,16 +230,17 @@ def validated_fields(fields: Iterable[Field] | Mapping[str, Any]) -> tuple[Field
             raise UserError(f'two fields are called "{repeated}".', remedy="Rename one of them.")
         fields = {field.name: declaration(field) for field in listed}
     source = Source(Path("fields"), {})
-    validated, relations = _fields(fields, source)
-    if relations:
-        remedy = "Train a task, which has a model for each field of relations."
-        raise source.error((relations[0].name,), "a single model has no field of kind relations.", remedy)
+    validated, anchored = _fields(fields, source)
+    if anchored:
+        kind = anchored[0].kind
+        remedy = f"Train a task, which has a model for each field of {kind}."
+        raise source.error((anchored[0].name,), f"a single model has no field of kind {kind}.", remedy)
     return validated
 
 
 def declaration(field: AnyField) -> dict[str, Any]:
     """Return the declaration of a field as in task.yaml, without values that are defaults."""
-    if isinstance(field, RelationField):
+    if isinstance(field, AnchoredField):
         return declaration_of(field)
     labels = list(field.labels) if isinstance(field.labels, tuple | list) else field.labels
     declared: dict[str, Any] = {"kind": field.kind, "labels": labels}
@@ -252,8 +253,8 @@ def declaration(field: AnyField) -> dict[str, Any]:
     return declared
 
 
-def _fields(value: Any, source: Source) -> tuple[tuple[Field, ...], tuple[RelationField, ...]]:
-    """Return the fields, those of relations apart."""
+def _fields(value: Any, source: Source) -> tuple[tuple[Field, ...], tuple[AnchoredField, ...]]:
+    """Return the fields, those that are anchored to spans apart."""
     source.check_mapping(("fields",), value)
     if not value:
         raise source.error(("fields",), "the task has no fields.", "Add at least one.")
@@ -264,9 +265,9 @@ def _fields(value: Any, source: Source) -> tuple[tuple[Field, ...], tuple[Relati
             message = f'the fields "{other}" and "{name}" differ in case only and would share a folder on some systems.'
             raise source.error(("fields", name), message, "Rename one of them.")
         _check_field_name(name, source)
-    relations = {name: declared for name, declared in value.items() if is_relations(declared)}
-    fields = tuple(_field(name, declared, source) for name, declared in value.items() if name not in relations)
-    return fields, tuple(parse_relations(name, declared, fields, source) for name, declared in relations.items())
+    anchored = {name: declared for name, declared in value.items() if is_anchored(declared)}
+    fields = tuple(_field(name, declared, source) for name, declared in value.items() if name not in anchored)
+    return fields, tuple(parse_anchored(name, declared, fields, source) for name, declared in anchored.items())
 
 
 def _check_field_name(name: str, source: Source) -> None:
@@ -286,13 +287,15 @@ def _check_field_name(name: str, source: Source) -> None:
 def _field(name: str, declaration: Any, source: Source) -> Field:
     """Return one field. Its labels are a list of strings, for kind `classes` at least two."""
     keys = ("fields", name)
+    source.check_mapping(keys, declaration)
+    kind = declaration.get("kind")
+    if "kind" in declaration and kind not in KINDS:  # before its keys, which may be those of another kind
+        raise source.error((*keys, "kind"), f'there is no kind "{kind}".', nearest(kind, ALL_KINDS))
     source.check_keys(keys, declaration, FIELD_KEYS)
     for key in ("kind", "labels"):
         if key not in declaration:
             raise source.error(keys, f"the field {name} has no {key}.", f"Add the key {key}.")
-    kind, labels, column = declaration["kind"], declaration["labels"], declaration.get("from", "")
-    if kind not in KINDS:
-        raise source.error((*keys, "kind"), f'there is no kind "{kind}".', nearest(kind, (*KINDS, RELATIONS)))
+    labels, column = declaration["labels"], declaration.get("from", "")
     if not isinstance(labels, list):
         raise source.error((*keys, "labels"), f"labels is {labels!r}, not a list.", "Write a list: [one, other].")
     if not isinstance(column, str):

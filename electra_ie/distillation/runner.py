@@ -128,10 +128,7 @@ def _task_of(run: Path, data: str | None) -> Task:
     task = load_task(run, data)
     if not (run / SETTINGS).is_file() or not is_finished(run):
         raise UserError("there is no finished run here.", file=run, remedy="Give the folder of a finished run.")
-    if task.relations:
-        names = ", ".join(field.name for field in task.relations)
-        remedy = "Distill a run without them."
-        raise UserError(f"a run with relations ({names}) cannot be distilled.", file=run, remedy=remedy)
+    task.refuse_anchored("distilled", run, "Distill a run without them.")
     if data is None:
         announce_data_folder(run, task)
     return task

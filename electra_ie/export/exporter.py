@@ -106,10 +106,7 @@ def export_run(
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
         raise UserError("the output exists.", file=target, remedy="Give a new folder with --output.")
     task = load_task(folder)
-    if task.relations:
-        names = ", ".join(field.name for field in task.relations)
-        remedy = "Use the run itself, or train one without them."
-        raise UserError(f"a run with relations ({names}) cannot be exported.", file=folder, remedy=remedy)
+    task.refuse_anchored("exported", folder, "Use the run itself, or train one without them.")
     extractor = Extractor.from_pretrained(folder, device="cpu")
     documents = _documents(folder, task, texts)
     part = target.with_name(f".{target.name}.part")

@@ -19,10 +19,12 @@ from electra_ie.common.errors import UserError
 from electra_ie.common.files import CALIBRATION, repository_of, write
 from electra_ie.common.hashing import SHOWN, of_sums
 from electra_ie.data.batching import batch_of_tensors
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import ATTRIBUTES, RELATIONS, Field
 from electra_ie.data.span_boundaries import Edges
 from electra_ie.data.task import Task
 from electra_ie.data.windowing import WindowTokenizer
+from electra_ie.inference.engine.anchored import AnchoredReader
+from electra_ie.inference.engine.attributes import AttributeReader
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.batches import Group
 from electra_ie.inference.engine.reader import Reader
@@ -32,9 +34,11 @@ from electra_ie.models.saved import check_save_directory
 from electra_ie.models.untrusted import CONFIG
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.layout import SETTINGS, TASK, is_exported, is_finished, load_task, model_names
-from electra_ie.runs.storage import fields_sum, load_relations, load_run, model_files, save_fields
+from electra_ie.runs.storage import fields_sum, load_anchored, load_run, model_files, save_fields
 from electra_ie.runs.upload import push_models, push_run
 
+READERS: dict[str, type[AnchoredReader[Any]]] = {ATTRIBUTES: AttributeReader, RELATIONS: RelationReader}
+"""By the kind of the field, in the order in which they read: relations have findings with their attributes."""
 TOKENS_ON_CPU, TOKENS_ON_GPU = 4096, 16_384
 """Padded tokens in a forward pass: enough to keep the processor busy, few enough for the memory of any GPU."""
 
@@ -52,7 +56,7 @@ class Extractor(TextExtractor):
             loaded from files.
         edges: The boundary rules for the spans of each field.
         folder: The folder that the extractor was loaded from, or None.
-        relation_readers: What finds the relations of each field of relations of the run.
+        anchored_readers: What finds the attributes and relations of each such field of the run.
     """
 
     def __init__(
@@ -78,7 +82,7 @@ class Extractor(TextExtractor):
         token: str | None = None,
         local_files_only: bool = False,
         device: str | None = None,
-        relations: bool = True,
+        anchored: bool = True,
     ) -> Extractor:
         """Load the extractor of a run, with the arguments of transformers' `from_pretrained`.
 
@@ -88,7 +92,7 @@ class Extractor(TextExtractor):
             token: A token for the Hub in place of the stored one.
             local_files_only: Use the download cache only, without network access.
             device: The device of the model (default: a GPU if there is one).
-            relations: Also load the models of fields of relations.
+            anchored: Also load the models of relations and attributes.
 
         Raises:
             UserError: There is no finished run.
@@ -106,7 +110,7 @@ class Extractor(TextExtractor):
         own = {field.name for field in fields}
         of_fields = of_sums({name: value for name, value in files.items() if name.partition("/")[0] in own})
         extractor.calibration = Calibration.read(folder, of_fields)
-        extractor.relation_readers = relation_readers(folder, task, device) if relations else []
+        extractor.anchored_readers = anchored_readers(folder, task, device) if anchored else []
         return extractor
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
@@ -123,8 +127,8 @@ class Extractor(TextExtractor):
                 model.
         """
         folder = Path(folder)
-        relations = [reader.field.name for reader in self.relation_readers]
-        check_save_directory(folder, [*(field.name for field in self.fields), *relations])
+        anchored = [reader.field.name for reader in self.anchored_readers]
+        check_save_directory(folder, [*(field.name for field in self.fields), *anchored])
         if (folder / TASK).exists() and not (folder / CONFIG).exists():
             remedy = "Give another folder."
             raise UserError(
@@ -134,8 +138,8 @@ class Extractor(TextExtractor):
         (folder / CALIBRATION).unlink(missing_ok=True)  # of the models that are replaced
         if self.calibration:
             replace(self.calibration, model=fields_sum(folder, self.fields)).save(folder)
-        for name in relations:
-            assert self.folder  # relations are only read from a folder
+        for name in anchored:
+            assert self.folder  # they are only read from a folder
             shutil.rmtree(folder / name, ignore_errors=True)
             shutil.copytree(self.folder / name, folder / name)
         write(folder / TASK, yaml.safe_dump(self._task().shareable(), sort_keys=False, allow_unicode=True))
@@ -203,16 +207,16 @@ class Extractor(TextExtractor):
         return [{name: value.float().cpu().numpy() for name, value in logits.items()} for logits in scored]
 
 
-def relation_readers(run: Path, task: Task, device: str) -> list[RelationReader]:
-    """Return what finds the relations of each field of relations of a run.
+def anchored_readers(run: Path, task: Task, device: str) -> list[AnchoredReader[Any]]:
+    """Return what finds the attributes and relations of each such field of a run.
 
     Raises:
         UserError: a model is missing, altered or unsafe.
     """
     readers = []
-    for field in task.relations:
-        discriminator, windower, rules = load_relations(run, field)
+    for field in sorted(task.anchored, key=lambda field: list(READERS).index(field.kind)):
+        discriminator, windower, rules = load_anchored(run, field)
         discriminator.to(device)  # type: ignore[arg-type]
         extractor = Extractor(discriminator, windower, discriminator.fields)
-        readers.append(RelationReader(field, rules, extractor.reader()))
+        readers.append(READERS[field.kind](field, rules, extractor.reader()))
     return readers

@@ -27,6 +27,7 @@ from typing import IO, Any
 from electra_ie.common.errors import UserError
 from electra_ie.common.escaping import UNSAFE, escape_controls
 from electra_ie.common.files import atomic_path
+from electra_ie.data.fields import ATTRIBUTES, LISTED_KINDS
 
 RESOURCES = files("electra_ie.inference")
 BASE_STYLE, REPORT_STYLE, SCRIPT = (
@@ -62,9 +63,9 @@ class Page:
     """A report that is written document by document, in constant memory.
 
     Usage: `with Page(path, title, kinds) as page: page.add(record, text)`. Findings of spans are highlighted in the
-    text, the answers of classes and flags are listed above it, and relations are in a table below it. The documents go
-    to an unnamed temporary file first, because the legend in front of them counts their findings. `path` is replaced
-    as a whole when the block ends, and stays unchanged when the block raises.
+    text with their attributes, the answers of classes and flags are listed above it, relations in a table below it.
+    The documents go to an unnamed temporary file first, because the legend in front of them counts their findings.
+    `path` is replaced as a whole when the block ends, and stays unchanged when the block raises.
     """
 
     def __init__(self, path: str | os.PathLike[str], title: str, kinds: Mapping[str, str]) -> None:
@@ -145,7 +146,7 @@ class Page:
     def _answers(self, answers: list[Mapping[str, Any]], windows: Mapping[tuple[int, int], int]) -> str:
         """Return the answers about the whole text as a list; `none` for a field without a finding."""
         items = []
-        for field in (name for name, kind in self.kinds.items() if kind not in ("spans", "relations")):
+        for field in (name for name, kind in self.kinds.items() if kind not in LISTED_KINDS):
             items.append(f'<li class="field">{_plain(field)}</li>')
             chips = [self._chip(answer, windows) for answer in answers if answer["field"] == field]
             items += chips or ["<li>none</li>"]
@@ -181,7 +182,8 @@ class Page:
     def _marks(self, spans: Iterable[Mapping[str, Any]]) -> list[_Mark]:
         marks = []
         for finding in spans:
-            tag = f"{escape_controls(finding['label'])} {finding['score']:.2f}"
+            said = [finding, *finding.get("attributes", {}).values()]
+            tag = " · ".join(f"{escape_controls(each['label'])} {each['score']:.2f}" for each in said)
             marks.append(_Mark(finding["start"], finding["end"], self._label(finding), tag))
         return _assign_lanes(marks)
 
@@ -245,7 +247,7 @@ class Page:
 <header><h1>{title}</h1><p class="facts">{facts}</p></header>
 <div class="columns">
 <nav aria-label="Labels">
-{"".join(self._legend(field) for field in self.kinds)}
+{"".join(self._legend(field) for field, kind in self.kinds.items() if kind != ATTRIBUTES)}
 <label class="only"><input type="checkbox" id="only">Only documents with a ticked label</label>
 <p role="status"></p>
 </nav>

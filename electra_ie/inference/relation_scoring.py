@@ -7,16 +7,17 @@ that no pair can express (too far apart, labels of spans that no training relati
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from electra_ie.data.document import Document, Relation
 from electra_ie.data.fields import RelationField, documents_by_field
+from electra_ie.data.marked_spans import gold_spans
 from electra_ie.data.relation_pairs import normalized
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.relations import RelationReader
 from electra_ie.inference.engine.results import DocumentResult
-from electra_ie.metrics import MAIN, intervals, ratios
+from electra_ie.metrics import intervals, matches, score
 
 
 def score_relations(
@@ -29,7 +30,7 @@ def score_relations(
         documents: Documents with gold. Each field is scored on those that are labeled for it.
         results: The results of the extractor for them.
     """
-    readers = {reader.field: reader for reader in extractor.relation_readers}
+    readers = {reader.field: reader for reader in extractor.anchored_readers if isinstance(reader, RelationReader)}
     spans = [field.name for field in extractor.fields if field.kind == "spans"]
     scores = {}
     for field, indices in documents_by_field(documents, list(readers)):
@@ -38,9 +39,9 @@ def score_relations(
         found = [_found(field, results[index]) for index in indices]
         given = _between_gold_spans(readers[field], labeled, spans)
         scores[field.name] = {
-            **_scores(field, gold, found),
-            "boundaries": _total(map(_without_labels, gold), map(_without_labels, found)),
-            "given_spans": _total(gold, given),
+            **score(field, gold, found),
+            "boundaries": matches(map(_without_labels, gold), map(_without_labels, found)),
+            "given_spans": matches(gold, given),
             "intervals": intervals(field, gold, found),
         }
     return scores
@@ -55,39 +56,10 @@ def _between_gold_spans(
     reader: RelationReader, documents: Sequence[Document], spans: Sequence[str]
 ) -> list[tuple[Relation, ...]]:
     """Return the relations that are found between the gold spans of each document."""
-    given = [(document, [span for name in spans for span in document.gold.get(name, ())]) for document in documents]
-    related = reader.related(given)
-    return [normalized(reader.field, (Relation(*pair, label) for pair, label, _ in found)) for found in related]
-
-
-def _scores(
-    field: RelationField, gold: Sequence[Collection[Relation]], found: Sequence[Collection[Relation]]
-) -> dict[str, Any]:
-    """Return the strict scores, as `metrics.score` does for fields."""
-    labels = {
-        label: _total(
-            ([each for each in of_text if each.label == label] for of_text in gold),
-            ([each for each in of_text if each.label == label] for of_text in found),
-        )
-        for label in field.labels
-    }
-    return {
-        "kind": field.kind,
-        "main": MAIN[field.kind],
-        "documents": len(gold),
-        **_total(gold, found),
-        "labels": labels,
-    }
-
-
-def _total(gold: Iterable[Collection[Hashable]], found: Iterable[Collection[Hashable]]) -> dict[str, Any]:
-    """Return precision, recall, F1 and counts over all documents."""
-    correct = predicted = support = 0
-    for expected, answer in zip(map(set, gold), map(set, found), strict=True):
-        correct += len(expected & answer)
-        predicted += len(answer)
-        support += len(expected)
-    return ratios(correct, predicted, support)
+    related = reader.related((document, gold_spans(document, spans)) for document in documents)
+    return [
+        normalized(reader.field, (Relation(head, tail, label) for (head, tail), label, _ in found)) for found in related
+    ]
 
 
 def _without_labels(relations: Iterable[Relation]) -> list[Hashable]:

@@ -18,6 +18,7 @@ from electra_ie.data.fields import Field, documents_by_field
 from electra_ie.data.gold_checks import warn_of_misaligned
 from electra_ie.data.in_memory import InMemory, with_split
 from electra_ie.data.task import Task
+from electra_ie.inference.attribute_scoring import score_attributes
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.inference.extractor import Extractor
@@ -136,6 +137,16 @@ def score_answers(fields: Sequence[Field], documents: Sequence[Document], answer
     }
 
 
+def score_anchored(
+    extractor: TextExtractor, documents: Sequence[Document], results: Sequence[DocumentResult]
+) -> Scores:
+    """Score relations and attributes against the gold, each field on the documents that are labeled for it."""
+    return {
+        **score_relations(extractor, documents, results),
+        **score_attributes(extractor, documents, results),
+    }
+
+
 def with_intervals(
     scores: Scores, fields: Sequence[Field], documents: Sequence[Document], answers: Sequence[dict[str, Any]]
 ) -> Scores:
@@ -205,18 +216,18 @@ def score_run(
         results = read(extractor, documents, report)
     answers = [result.answers for result in results]
     scores = score_answers(extractor.fields, documents, answers)
-    of_relations = score_relations(extractor, documents, results)
-    if not scores and not of_relations:
+    anchored = score_anchored(extractor, documents, results)
+    if not scores and not anchored:
         remedy = "Label documents of this split, or choose another one with --split."
         raise UserError(f'no document of the split "{split}" has a label.', file=run, remedy=remedy)
-    scores = {**with_intervals(scores, extractor.fields, documents, answers), **of_relations}
+    scores = {**with_intervals(scores, extractor.fields, documents, answers), **anchored}
     if task.record:
         chosen = isinstance(data, str | os.PathLike)
         scores |= _of_records(None if chosen else folder, task, documents, results)
     if not on_hub:
         write_scores(folder, split, scores)
         plot_scores(folder, split, extractor.fields, documents, answers)
-        plot_relations(folder, split, of_relations)
+        plot_anchored(folder, split, anchored)
     return scores
 
 
@@ -263,8 +274,8 @@ def plot_scores(
     return files
 
 
-def plot_relations(folder: Path, split: str, scores: Scores) -> None:
-    """Plot the scores of fields of relations by label."""
+def plot_anchored(folder: Path, split: str, scores: Scores) -> None:
+    """Plot the scores of fields of relations and attributes by label."""
     for name, of_field in scores.items():
         title = f"{name}, {split} ({of_field['documents']} documents)"
         plots.per_label(of_field["labels"], folder / f"{split}_{name}.png", title)

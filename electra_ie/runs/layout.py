@@ -103,7 +103,7 @@ def is_exported(folder: Path) -> bool:
 
 
 def has_fields(folder: Path) -> bool:
-    """Return whether all fields of a run are trained but those of relations, which come last, before the card."""
+    """Return whether all fields of a run are trained but those anchored to spans, which come last, before the card."""
     return (folder / AUDIT).is_file() and not (folder / LAST).is_file()
 
 
@@ -132,7 +132,7 @@ def write_scores(run: Path, split: str, scores: Mapping[str, Any]) -> None:
 
 
 def model_names(task: Task) -> list[str]:
-    """Return the folders of the models of a run: one for each field, also for those of relations."""
+    """Return the folders of the models of a run: one for each field."""
     return [field.name for field in task.all_fields]
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, write
 from electra_ie.common.logs import warn
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import ANCHORED_KINDS, Field
+from electra_ie.runs.cards.anchored import anchored_lines
 from electra_ie.runs.cards.calibration import calibration_lines
 from electra_ie.runs.cards.data import data_lines, example_lines
 from electra_ie.runs.cards.distillation import distillation_lines
@@ -18,7 +19,6 @@ from electra_ie.runs.cards.limits import limit_lines
 from electra_ie.runs.cards.markdown import joined, plain
 from electra_ie.runs.cards.metadata import front_matter, model_metadata
 from electra_ie.runs.cards.origin import origin_lines
-from electra_ie.runs.cards.relations import relation_lines
 from electra_ie.runs.cards.reproduction import reproduction_lines
 from electra_ie.runs.cards.scores import comparison_lines, field_lines, score_lines
 from electra_ie.runs.cards.usage_snippets import loading
@@ -35,8 +35,9 @@ def model_card(run: Path, scores: Mapping[str, Any] | None = None) -> str:
     facts = RunSummary.read(run, scores)
     sections = (
         origin_lines(facts), distillation_lines(facts), field_lines(facts.task), score_lines(facts),
-        calibration_lines(facts), relation_lines(facts), comparison_lines(facts), limit_lines(facts),
-        data_lines(facts), example_lines(facts), _loading_lines(facts), reproduction_lines(facts),
+        calibration_lines(facts), *(anchored_lines(facts, kind) for kind in ANCHORED_KINDS),
+        comparison_lines(facts), limit_lines(facts), data_lines(facts), example_lines(facts),
+        _loading_lines(facts), reproduction_lines(facts),
     )  # fmt: skip
     return front_matter(facts.task, facts.settings, facts.scores, facts.data_card) + joined(sections)
 

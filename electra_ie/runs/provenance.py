@@ -83,7 +83,7 @@ def write_audit(
 
 
 def rewrite_weights(run: Path, task: Task) -> None:
-    """Write the hashes of the models of a run again, after the models of relations were added."""
+    """Write the hashes of the models of a run again, after those of relations and attributes were added."""
     files = model_files(run, model_names(task))
     audit = {**read_audit(run), "model": hashing.of_sums(files), "weights": files}
     write(run / AUDIT, json.dumps(audit, indent=2, ensure_ascii=False) + "\n")

@@ -13,8 +13,9 @@ from typing import Any
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import MODEL_FILES, write
 from electra_ie.common.hashing import of_file, of_sums
-from electra_ie.data.fields import Field, RelationField
-from electra_ie.data.relation_pairs import PairRules, class_field
+from electra_ie.data.fields import AnchoredField, Field
+from electra_ie.data.marked_spans import SpanRules
+from electra_ie.data.second_stage import RULES
 from electra_ie.data.span_boundaries import Edges, edges_from
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.models.discriminator import Discriminator
@@ -23,8 +24,6 @@ from electra_ie.models.loading import labels_differ
 from electra_ie.models.untrusted import CONFIG
 from electra_ie.runs.layout import check_models, load_task, refuse_links
 
-PAIRS = "pairs"
-"""The key of the rules of pairs in the block `electra_ie` of the config of a model of relations."""
 RESTORE = "Restore the file, or train the run again."
 
 
@@ -67,30 +66,31 @@ def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, WindowTokenize
     return discriminator, windower, fields, edges
 
 
-def load_relations(run: Path, field: RelationField) -> tuple[Discriminator, WindowTokenizer, PairRules]:
-    """Load the model of a field of relations: discriminator, window tokenizer, and the pairs that it considers.
+def load_anchored(run: Path, field: AnchoredField) -> tuple[Discriminator, WindowTokenizer, SpanRules[Any]]:
+    """Load the model of a field that is anchored to spans: discriminator, window tokenizer, and what it considers.
 
     Raises UserError for a missing, altered or unsafe file.
     """
-    folder, of_classes = run / field.name, class_field(field)
+    kind = RULES[field.kind]
+    folder, of_classes = run / field.name, kind.classes(field)
     check_models(run, [of_classes])
     discriminator = Discriminator.from_stock(folder, of_classes)
     config = discriminator.head(of_classes).model.config
     try:
-        rules = PairRules.from_dict(config.electra_ie[PAIRS])
+        rules = kind.from_dict(config.electra_ie[kind.unit])
     except (AttributeError, TypeError, KeyError, ValueError) as error:
-        message = f"config.json lacks valid rules of pairs ({PAIRS} in the block electra_ie)."
+        message = f"config.json lacks valid rules of {kind.unit} ({kind.unit} in the block electra_ie)."
         raise UserError(message, file=folder, remedy=RESTORE) from error
     return discriminator, _load_windower(folder, discriminator), rules
 
 
-def add_relations(run: Path, trained: Path, field: RelationField, rules: PairRules) -> None:
-    """Move the model of a field of relations from the run that trained it into the run that it belongs to."""
+def add_anchored(run: Path, trained: Path, field: AnchoredField, rules: SpanRules[Any]) -> None:
+    """Move the model of a field from the run that trained it into the run that it belongs to."""
     folder = trained / field.name
     if not folder.exists():  # it was moved before the process was killed
         return
     config = json.loads((folder / CONFIG).read_text("utf-8"))
-    config["electra_ie"] |= {"kind": field.kind, PAIRS: rules.as_dict}
+    config["electra_ie"] |= {"kind": field.kind, rules.unit: rules.as_dict}
     write(folder / CONFIG, json.dumps(config, indent=2) + "\n")
     shutil.rmtree(run / field.name, ignore_errors=True)
     os.replace(folder, run / field.name)

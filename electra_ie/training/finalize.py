@@ -37,7 +37,7 @@ def complete(
 ) -> None:
     """Save the chosen weights as stock folders, verify them, and write scores, plots, provenance and card.
 
-    The card, with which a run is finished, is not written if there are relations to train.
+    The card, with which a run is finished, is not written if there are relations or attributes to train.
 
     collapsed: step, reason and kept step of a training that collapsed. co_trained: the fields with co-training.
     """
@@ -48,7 +48,7 @@ def complete(
         setup.thresholds.set(setup.discriminator)
     (folder / CALIBRATION).unlink(missing_ok=True)  # of a completion that was killed
     save_fields(folder, setup.discriminator, setup.windower, setup.extractor.edges)
-    saved = Extractor.from_pretrained(folder, device=str(setup.accelerator.device), relations=False)
+    saved = Extractor.from_pretrained(folder, device=str(setup.accelerator.device), anchored=False)
     _verify_logits(setup, saved)
     results = read_with_evidence(saved, dev)
     answers = [result.answers for result in results]
@@ -85,7 +85,7 @@ def complete(
     plots.curves(state.log, folder / CURVES)
     write_log(folder, state.log)
     write_audit(folder, setup.task, setup.settings, setup.data, adaptation, setup.distillation)
-    if not setup.task.relations:  # with relations the run is not finished yet
+    if not setup.task.anchored:  # with a second stage the run is not finished yet
         write(folder / CARD, model_card(folder))
 
 

@@ -61,7 +61,7 @@ from electra_ie.training.encoder_adaptation import EncoderAdaptation
 from electra_ie.training.finalize import complete
 from electra_ie.training.loop import LossNotFinite, own_states
 from electra_ie.training.pseudo_labels import PseudoLabel, pseudo_labels
-from electra_ie.training.relations import check_relations, train_relations
+from electra_ie.training.second_stage import check_anchored, train_anchored
 from electra_ie.training.self_training import (
     FinishedTeacher,
     last_teacher_row,
@@ -323,7 +323,7 @@ def train_run(
     if teacher:
         refuse_unfinished(teacher)  # before the data are read, which may take a while
     data = TrainingData.read(task, settings)
-    check_relations(task, data)
+    check_anchored(task, data)
     _warn_of_fields_without_dev(task, data)
     adaptation = None
     if settings.adapts_encoder:
@@ -338,13 +338,13 @@ def train_run(
             with silenced():  # its warnings were printed above
                 setup = set_up(task, settings, data, folder, tracker, adaptation=adapted)
         trainer = Trainer(setup, folder, callbacks, supervised)
-        if resume and task.relations and has_fields(folder):  # only relations are missing
+        if resume and task.anchored and has_fields(folder):  # only the second stage is missing
             trainer.begin(resume)
         else:
             trainer.run(resume)
-        if task.relations:
+        if task.anchored:
             encoder = (setup.adaptation and setup.adaptation.folder) or settings.encoder
-            train_relations(task, settings, data, folder, encoder, train_run)
+            train_anchored(task, settings, data, folder, encoder, train_run)
 
 
 def _warn_of_fields_without_dev(task: Task, data: TrainingData) -> None:

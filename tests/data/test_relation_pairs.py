@@ -8,16 +8,8 @@ from hypothesis import strategies as st
 
 from electra_ie.data.document import Document, Relation, Span
 from electra_ie.data.fields import RelationField
-from electra_ie.data.relation_pairs import (
-    CONTEXT,
-    NONE,
-    PairRules,
-    Sentences,
-    class_field,
-    marked,
-    normalized,
-    pair_documents,
-)
+from electra_ie.data.marked_spans import CONTEXT, Sentences, marked, marked_documents
+from electra_ie.data.relation_pairs import NONE, PairRules, normalized
 
 TEXT = "Ann met Bo. Cy saw Ann in Rome."
 ANN, BO, CY, ROME = Span(0, 3, "PER"), Span(8, 10, "PER"), Span(12, 14, "PER"), Span(26, 30, "BIRTH_PLACE")
@@ -73,7 +65,7 @@ def test_rules_are_those_of_the_labeled_relations():
     rules = PairRules.learn(FIELD, [DOCUMENT])
     assert rules == PairRules((("PER", "BIRTH_PLACE"),), (("PER", "PER"),), 0)
     assert PairRules.from_dict(rules.as_dict) == rules
-    assert rules.pairs(TEXT, [ROME, CY, BO, ANN, ANN]) == [(ANN, BO), (CY, ROME)]
+    assert rules.candidates(TEXT, [ROME, CY, BO, ANN, ANN]) == [(ANN, BO), (CY, ROME)]
 
 
 def test_a_declared_pair_is_considered_in_both_orders():
@@ -99,12 +91,12 @@ def test_damaged_rules_are_an_error(content):
 
 
 def test_pairs_become_documents_of_classes():
-    assert class_field(FIELD).labels == (NONE, "knows", "lives_in")
+    assert PairRules.classes(FIELD).labels == (NONE, "knows", "lives_in")
     pairs = [(ANN, BO), (CY, ROME)]
-    first, second = pair_documents(DOCUMENT, pairs, {(ANN, BO): "knows"}, "ties")
+    first, second = marked_documents(DOCUMENT, pairs, {pairs[0]: "knows", pairs[1]: NONE}, "ties")
     assert (first.gold, second.gold) == ({"ties": "knows"}, {"ties": NONE})
     assert first.id == "d:0-3-PER>8-10-PER"
-    assert [each.gold for each in pair_documents(DOCUMENT, pairs)] == [{}, {}]
+    assert [each.gold for each in marked_documents(DOCUMENT, pairs)] == [{}, {}]
 
 
 def test_a_relation_without_direction_begins_with_its_first_span():
@@ -116,6 +108,6 @@ def test_a_text_of_many_spans_has_only_pairs_within_the_distance():
     spans = [
         Span(12 * place + start, 12 * place + end, "PER") for place in range(3000) for start, end in ((0, 3), (8, 10))
     ]
-    pairs = PairRules((("PER", "PER"),), (), 0).pairs(text, spans)
+    pairs = PairRules((("PER", "PER"),), (), 0).candidates(text, spans)
     assert len(pairs) == 6000
-    assert next(pair_documents(Document("d", text), pairs)).text == "@ * per * Ann @ met # ^ per ^ Bo #."
+    assert next(marked_documents(Document("d", text), pairs)).text == "@ * per * Ann @ met # ^ per ^ Bo #."

@@ -16,7 +16,7 @@ import electra_ie
 from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document, Span
 from electra_ie.data.in_memory import resolve
-from electra_ie.data.relation_pairs import marked
+from electra_ie.data.marked_spans import marked
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.relation_scoring import score_relations
 from electra_ie.runs.layout import is_finished, load_task
@@ -46,11 +46,11 @@ def extractor(run):
 def test_a_run_has_a_stock_model_for_each_field_of_relations(run, extractor):
     assert not (run / "checkpoint").exists()
     (result,) = extractor.read([Document("d", TEXT)])
-    reader = extractor.relation_readers[0]
+    reader = extractor.anchored_readers[0]
     spans = [Span(each.start, each.end, each.label) for each in result.findings]
     classify = pipeline("text-classification", model=str(run / "links"), device="cpu")
     found = {}
-    for pair in reader.rules.pairs(TEXT, spans):
+    for pair in reader.rules.candidates(TEXT, spans):
         (best,) = classify([marked(TEXT, pair)])
         if best["label"] != "no relation":
             found[pair] = (best["label"], round(best["score"], 4))
@@ -120,17 +120,17 @@ def test_the_audit_covers_the_models_of_relations(run, tmp_path):
 
 def test_an_interrupted_run_is_completed_to_the_same_bytes(run, tmp_path, encoder, monkeypatch):
     """The process ends after the fields, and during the training of the relations."""
-    from electra_ie.training import relations, trainer
+    from electra_ie.training import second_stage, trainer
 
     def ends(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer, "train_relations", ends)
+    monkeypatch.setattr(trainer, "train_anchored", ends)
     with pytest.raises(KeyboardInterrupt):
         train(encoder, tmp_path / "run")
     assert not (tmp_path / "run" / "links").exists()
     monkeypatch.undo()
-    monkeypatch.setattr(relations, "add_relations", ends)
+    monkeypatch.setattr(second_stage, "add_anchored", ends)
     with pytest.raises(KeyboardInterrupt):
         train(encoder, tmp_path / "run", resume=True)
     monkeypatch.undo()
@@ -139,7 +139,7 @@ def test_an_interrupted_run_is_completed_to_the_same_bytes(run, tmp_path, encode
     assert not is_finished(tmp_path / "run")
     with pytest.raises(UserError, match="learning_rate"):
         train(encoder, tmp_path / "run", resume=True, learning_rate=1e-5)
-    monkeypatch.setattr(relations, "_complete", ends)
+    monkeypatch.setattr(second_stage, "_complete", ends)
     with pytest.raises(KeyboardInterrupt):
         train(encoder, tmp_path / "run", resume=True)
     monkeypatch.undo()

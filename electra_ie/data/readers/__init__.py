@@ -17,7 +17,7 @@ from typing import Any
 
 from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.data.document import Document
-from electra_ie.data.fields import KINDS, RELATIONS, AnyField
+from electra_ie.data.fields import ALL_KINDS, ATTRIBUTES, RELATIONS, AnyField
 from electra_ie.data.readers import annotated, dataset, jsonl, plain, separated
 from electra_ie.data.readers.plain import read_unlabeled
 from electra_ie.formats import FORMATS
@@ -88,16 +88,17 @@ def _annotated(format: Format) -> Reader:
         *(("classes", "flags") if Feature.LABELS in format.holds else ()),
         *(("spans",) if Feature.SPANS in format.holds else ()),
         *((RELATIONS,) if {Feature.SPANS, Feature.RELATIONS} <= format.holds else ()),
+        *((ATTRIBUTES,) if {Feature.SPANS, Feature.SPAN_ATTRIBUTES} <= format.holds else ()),
     ]
     options = {**format.options, **annotated.OPTIONS}
     return Reader(format.name, partial(annotated.read, format), options, tuple(kinds))
 
 
 READERS = {
-    "jsonl": Reader("jsonl", jsonl.read, jsonl.OPTIONS, jsonl.KINDS),
+    "jsonl": Reader("jsonl", jsonl.read, jsonl.OPTIONS, ALL_KINDS),
     "csv": Reader("csv", separated.read, separated.options(",", quotes=True), separated.KINDS),
     "tsv": Reader("tsv", separated.read, separated.options("\t", quotes=False), separated.KINDS),
-    "datasets": Reader("datasets", dataset.read, dataset.OPTIONS, dataset.KINDS),
-    "text": Reader("text", _texts, plain.OPTIONS, (*KINDS, RELATIONS)),
+    "datasets": Reader("datasets", dataset.read, dataset.OPTIONS, ALL_KINDS),
+    "text": Reader("text", _texts, plain.OPTIONS, ALL_KINDS),
 }
 READERS |= {name: _annotated(format) for name, format in FORMATS.items() if name not in READERS}

@@ -12,7 +12,8 @@ from electra_ie.common.errors import OnError, UserError, nearest
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Document, Relation, Span
-from electra_ie.data.fields import AnyField, Field, RelationField
+from electra_ie.data.fields import AnyField, AttributeField, Field, RelationField
+from electra_ie.data.readers.parts.attributes import SpanAttributes
 from electra_ie.data.readers.parts.gold import Spans, check_label, fields_with_label, flags
 from electra_ie.data.readers.parts.relations import check_relation
 from electra_ie.data.relation_pairs import normalized
@@ -90,8 +91,9 @@ class AnnotationReader:
         of_texts = [field for field in fields if isinstance(field, Field)]
         self.span_fields = [field for field in of_texts if field.kind == "spans"]
         self.others = [field for field in of_texts if field.kind != "spans"]
-        reads_relations = bool(self.relation_fields)
-        self.not_expressed = [each for each in NOT_READ if not (reads_relations and each == Feature.RELATIONS)]
+        self.attribute_fields = [field for field in fields if isinstance(field, AttributeField)]
+        counted = {Feature.RELATIONS: self.relation_fields, Feature.SPAN_ATTRIBUTES: self.attribute_fields}
+        self.not_expressed = [each for each in NOT_READ if not counted.get(each)]  # the others one by one
         self.spans = Spans(str(path))
         self.predicted, self.skipped, self.hulls = 0, 0, Hulls()
         self.not_read: Counter[str] = Counter()
@@ -116,8 +118,12 @@ class AnnotationReader:
         gold: dict[str, Any] = {}
         if self.span_fields and document.layers is not None:
             by_id: dict[str, Span] = {}
-            gold |= self._span_gold(document, document.layers, source, by_id)
+            attributes = SpanAttributes(self.attribute_fields)
+            gold |= self._span_gold(document, document.layers, source, by_id, attributes)
+            gold |= attributes.gold(self.fields, gold)
             gold |= self._relation_gold(document, by_id, source)
+            if self.attribute_fields and attributes.unread:
+                self.not_read[Feature.SPAN_ATTRIBUTES.value] += attributes.unread
         origins = Counter(span.origin for span in document.spans if span.origin)
         self.questions.update(document.labels)
         for field in self.others:
@@ -129,11 +135,16 @@ class AnnotationReader:
         return Document(id, document.text, gold, *source.position, origins, choice_of(document.metadata))
 
     def _span_gold(
-        self, document: AnnotatedDocument, layers: Sequence[str], source: SourceLine, by_id: dict[str, Span]
+        self,
+        document: AnnotatedDocument,
+        layers: Sequence[str],
+        source: SourceLine,
+        by_id: dict[str, Span],
+        attributes: SpanAttributes,
     ) -> dict[str, Any]:
         """Return the spans of each field: those of its layer, or of all layers that are not named as a field.
 
-        by_id: receives the spans that are read, by the id of their annotation.
+        by_id: receives the spans that are read, by the id of their annotation. attributes: receive what they say.
         """
         columns = {field.column: field for field in self.span_fields}
         unnamed = [field for field in self.span_fields if field.column not in layers]
@@ -151,6 +162,9 @@ class AnnotationReader:
                 fields = [columns[span.layer]] if span.layer in columns else unnamed
                 matching = fields_with_label(span.label, fields, span.source or source)
                 read_span = self._span(document, span, span.source or source)
+                if read_span and matching:
+                    said = [(attribute.name, attribute.value) for attribute in span.attributes]
+                    attributes.add(read_span, said, span.source or source)
             except UserError as error:
                 errors.append(error)
                 continue

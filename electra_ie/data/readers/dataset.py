@@ -33,7 +33,6 @@ from electra_ie.formats.parts.columns import COLUMNS
 from electra_ie.formats.parts.delimited import compose, text_columns
 from electra_ie.formats.parts.options import Option
 
-KINDS = jsonl.KINDS
 TEXT = "text"
 SPAN_KEYS = ("start", "end", "label")
 OPTIONS = {

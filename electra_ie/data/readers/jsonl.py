@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,9 +14,10 @@ from electra_ie.common.errors import OnError, UserError, raise_error
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine, SourceRecord, lines
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import AnyField, Field, RelationField
+from electra_ie.data.fields import AnyField, AttributeField, Field, RelationField
+from electra_ie.data.readers.parts.attributes import Said, SpanAttributes
 from electra_ie.data.readers.parts.gold import Spans, check_label, flags
-from electra_ie.data.readers.parts.keys import Keys
+from electra_ie.data.readers.parts.keys import Keys, is_misspelling
 from electra_ie.data.readers.parts.relations import relations_of
 from electra_ie.formats import doccano
 from electra_ie.formats.annotations import CHOSEN, ORIGINS, choice_of
@@ -24,7 +25,6 @@ from electra_ie.formats.parts.json_values import id_of, parse, text_of
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.spans import explain_offsets
 
-KINDS = ("classes", "flags", "spans", "relations")
 OPTIONS = {"text": Option("text"), "id": Option("id"), "unlabeled": Option([])}
 """text, id: keys. unlabeled: values of a field that mean "unknown", as null does."""
 
@@ -100,6 +100,7 @@ class Records:
         self.name, self.fields, self.options, self.stem, self.require_id = name, fields, options, stem, require_id
         self.spans, self.keys = Spans(name), Keys(name, fields, (options["text"], options["id"]))
         self.answers = Counter[str]()
+        self.unread_attributes = 0
 
     def document(self, record: Mapping[str, Any], source: SourceLine) -> Document:
         """Return the document of a record of JSON values. Raises UserError if the record is invalid."""
@@ -113,19 +114,45 @@ class Records:
             raise source.error(f'the record has no "{self.options["id"]}".', "Name the key of the id with --id.")
         # Rejected and ignored records keep their text, as unlabeled.
         labeled = () if answer in ("reject", "ignore") else self.fields
-        gold = gold_of_record(record, labeled, self.options, text, self.spans, source)
+        gold = self._gold(record, labeled, text, source)
         self.answers[answer] += 1
         origins = origins_of(record, labeled)
         return Document(id or f"{self.stem}-{source.line}", text, gold, *source.position, origins, chosen)
 
+    def _gold(
+        self, record: Mapping[str, Any], fields: Sequence[AnyField], text: str, source: SourceLine
+    ) -> dict[str, Any]:
+        """Return the gold of each of these fields that the record has a value for."""
+        gold: dict[str, Any] = {}
+        unknown = [
+            field
+            for field in fields
+            if (field.column in record or not isinstance(field, AttributeField))
+            and _is_unknown(record.get(field.column), self.options["unlabeled"])
+        ]
+        known = [field for field in fields if field not in unknown]
+        attributes = SpanAttributes([field for field in known if isinstance(field, AttributeField)])
+        for field in known:
+            if isinstance(field, Field):
+                gold[field.name] = gold_of(record[field.column], field, text, self.spans, source, attributes)
+        gold |= attributes.gold(fields, gold)
+        self.unread_attributes += attributes.unread
+        for field in known:
+            if isinstance(field, RelationField):
+                read_span = partial(_span_for, text=text, spans=self.spans, source=source)
+                gold[field.name] = relations_of(record, field, fields, gold, read_span, source)
+        return gold
+
     def report(self) -> None:
-        """Warn of corrected spans, keys that are not read, and rejected records.
+        """Warn of corrected spans, keys and attributes that are not read, and rejected records.
 
         Raises:
             UserError: The offsets of all records seem to count another unit than code points.
         """
         self.spans.report()
         self.keys.report()
+        if self.unread_attributes:
+            warn(f"{self.name}: {self.unread_attributes} attributes of spans are not read: no field has them.")
         answers = self.answers
         if self.fields and answers["reject"] + answers["ignore"]:
             counted = " and ".join(f"{name} in {answers[name]}" for name in ("reject", "ignore") if answers[name])
@@ -163,28 +190,6 @@ def answer_of(record: Mapping[str, Any], source: SourceLine) -> str:
     return ""
 
 
-def gold_of_record(
-    record: Mapping[str, Any],
-    fields: Sequence[AnyField],
-    options: Mapping[str, Any],
-    text: str,
-    spans: Spans,
-    source: SourceLine,
-) -> dict[str, Any]:
-    """Return the gold of each field that the record has a value for."""
-    gold: dict[str, Any] = {}
-    values = {field.name: record.get(field.column) for field in fields}
-    known = [field for field in fields if not _is_unknown(values[field.name], options["unlabeled"])]
-    for field in known:
-        if isinstance(field, Field):
-            gold[field.name] = gold_of(values[field.name], field, text, spans, source)
-    for field in known:
-        if isinstance(field, RelationField):
-            read_span = partial(_span_for, text=text, spans=spans, source=source)
-            gold[field.name] = relations_of(record, field, fields, gold, read_span, source)
-    return gold
-
-
 def _is_unknown(value: Any, unlabeled: Sequence[str]) -> bool:
     return value is None or (isinstance(value, str) and value in unlabeled)
 
@@ -193,15 +198,46 @@ def _span_for(value: Any, field: Field, text: str, spans: Spans, source: SourceL
     return span_of(value, field, text, spans, source)
 
 
-def gold_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLine) -> str | tuple[str | Span, ...]:
-    """Return the gold of one field, as in `Document.gold`."""
+def gold_of(
+    value: Any, field: Field, text: str, spans: Spans, source: SourceLine, attributes: SpanAttributes
+) -> str | tuple[str | Span, ...]:
+    """Return the gold of one field, as in `Document.gold`. attributes: receive what is said of its spans."""
     if field.kind == "classes" and isinstance(value, str):
         return check_label(value, field, source)
     if field.kind == "flags" and isinstance(value, list) and all(isinstance(name, str) for name in value):
         return flags(value, field, source)
     if field.kind == "spans" and isinstance(value, list):
-        return spans.gold(span_of(item, field, text, spans, source) for item in value)
+        found = [span_of(item, field, text, spans, source) for item in value]
+        for span, item in zip(found, value, strict=True):
+            attributes.add(span, _said(item, field, attributes.labels, source), source)
+        return spans.gold(found)
     raise shape_error(value, field, source)
+
+
+def _said(
+    item: Mapping[str, Any], field: Field, attributes: Collection[AttributeField], source: SourceLine
+) -> Iterator[Said]:
+    """Yield the attributes of a span: under the keys of these fields, and those that `convert` has written.
+
+    Raises:
+        UserError: A value is no text, or a key looks like a misspelling of a field's.
+    """
+    entries = list(item.get("attributes") or ()) if attributes else []
+    for of in attributes:
+        if item.get(of.column) is not None:
+            entries.append([of.column, item[of.column]])
+        elif similar := [key for key in item if key != of.column and is_misspelling(key, of.column)]:
+            message = f'a span of "{field.column}" has no "{of.column}", but "{similar[0]}".'
+            raise source.error(message, f'Rename it, or set from: "{similar[0]}" in the field {of.name}.')
+    for entry in entries:
+        match entry:
+            case [str(name), bool(value)]:
+                yield name, str(value).lower()
+            case [str(name), None | str() as value]:
+                yield name, value
+            case _:
+                message = f'a span of "{field.column}" has the attribute {json.dumps(entry)[:60]}.'
+                raise source.error(message, "It must be one label in quotes, or null if it is unknown.")
 
 
 def origins_of(record: Mapping[str, Any], fields: Sequence[AnyField]) -> Counter[str]:
@@ -274,14 +310,23 @@ def check_span(value: Mapping[str, Any], field: Field, source: SourceLine) -> No
 
 
 def record_of(document: Document, fields: Sequence[AnyField]) -> dict[str, Any]:
-    """Return the record of a document, as `read` reads it: each field under its name, null if it is unknown."""
+    """Return the record of a document, as `read` reads it: each field under its name, null if it is unknown.
+
+    Attributes are in their spans.
+    """
     record: dict[str, Any] = {"id": document.id, "text": document.text}
     if document.chosen:
         record[CHOSEN] = document.chosen
+    said: dict[Span, dict[str, str]] = {}
+    for field in fields:
+        for each in document.gold.get(field.name, ()) if isinstance(field, AttributeField) else ():
+            said.setdefault(each.span, {})[field.name] = each.label
     for field in fields:
         gold = document.gold.get(field.name)
+        if isinstance(field, AttributeField) and gold is not None:
+            continue
         if gold is not None and field.kind == "spans":
-            gold = [_span_record(span) for span in gold]
+            gold = [_span_record(span) | said.get(span, {}) for span in gold]
         elif gold is not None and isinstance(field, RelationField):
             gold = [
                 {"head": _span_record(relation.head), "tail": _span_record(relation.tail), "label": relation.label}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import overload
+from typing import Any, overload
 
 from electra_ie.calibration.scales import Scale
 from electra_ie.calibration.stored import Calibration
 from electra_ie.data.document import Document
 from electra_ie.data.fields import AnyField, Field
+from electra_ie.inference.engine.anchored import AnchoredReader, read_again
 from electra_ie.inference.engine.reader import Reader
-from electra_ie.inference.engine.relations import RelationReader, with_relations
 from electra_ie.inference.engine.results import DocumentResult, Findings, documents_of
 
 
@@ -21,19 +21,19 @@ class TextExtractor(ABC):
     Attributes:
         fields: The fields of the task.
         model: The first digits of the hash of the model's files; None if it was not loaded from files.
-        relation_readers: What finds the relations between the spans, one for each field of relations.
+        anchored_readers: What finds the attributes of the spans and the relations between them, one for each field.
         calibration: What makes probabilities of the scores, and the thresholds; None without a calibration.
     """
 
     fields: Sequence[Field]
     model: str | None
-    relation_readers: Sequence[RelationReader] = ()
+    anchored_readers: Sequence[AnchoredReader[Any]] = ()
     calibration: Calibration | None = None
 
     @property
     def all_fields(self) -> list[AnyField]:
-        """The fields, and the fields of relations."""
-        return [*self.fields, *(reader.field for reader in self.relation_readers)]
+        """The fields, and those that are anchored to spans."""
+        return [*self.fields, *(reader.field for reader in self.anchored_readers)]
 
     @property
     def scales(self) -> Mapping[str, Scale]:
@@ -67,4 +67,4 @@ class TextExtractor(ABC):
         others, bit for bit (see `engine.batches`); on a GPU, scores may differ in the fourth decimal.
         """
         results = self.reader().read(documents)
-        return with_relations(results, self.relation_readers) if self.relation_readers else results
+        return read_again(results, self.anchored_readers) if self.anchored_readers else results

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from electra_ie.common.errors import UserError
 from electra_ie.common.hashing import package_version
 from electra_ie.data.document import Document, Finding, RelationFinding
-from electra_ie.data.fields import RELATIONS
+from electra_ie.data.fields import ATTRIBUTES, RELATIONS
 from electra_ie.inference.html_report import frame
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class DocumentResult:
         """Return the text with its findings highlighted, for notebooks."""
         kinds = {name: KINDS[type(answer)] for name, answer in self.answers.items()}
         kinds |= {relation.field: RELATIONS for relation in self.relations or ()}
+        kinds |= {each.field: ATTRIBUTES for finding in self.findings for each in finding.attributes or ()}
         return frame(self.document.id or "Findings", kinds, self.record(), self.document.text)
 
 
@@ -75,9 +76,12 @@ class Findings(list[Finding]):
 
 
 def _finding_record(finding: Finding) -> dict[str, Any]:
-    """Return a finding as JSON: with the text of a span, or the window of a finding about the whole text."""
+    """Return a finding as JSON: with text and attributes of a span, or the window of one about the whole text."""
     own = "text" if finding.window is None else "window"
-    return {name: getattr(finding, name) for name in ("field", "label", "start", "end", own, "score")}
+    record = {name: getattr(finding, name) for name in ("field", "label", "start", "end", own, "score")}
+    if finding.attributes is not None:
+        record["attributes"] = {each.field: {"label": each.label, "score": each.score} for each in finding.attributes}
+    return record
 
 
 def _relation_record(relation: RelationFinding) -> dict[str, Any]:

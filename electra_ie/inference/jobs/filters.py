@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from electra_ie.common.errors import UserError, nearest
-from electra_ie.data.fields import AnyField
+from electra_ie.data.fields import ATTRIBUTES, AnyField
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Filters:
 
     def check(self, fields: Iterable[AnyField]) -> None:
         """Raise UserError for a label that no field has, or a score that is no probability."""
-        known = [label for field in fields for label in field.labels]
+        known = [label for field in fields if field.kind != ATTRIBUTES for label in field.labels]
         for label in self.labels:
             if label not in known:
                 raise UserError(f'no field has the label "{label}".', remedy=nearest(label, known))

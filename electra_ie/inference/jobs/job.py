@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -24,6 +24,7 @@ from electra_ie.common.hashing import of_file, package_version
 from electra_ie.common.logs import notice
 from electra_ie.common.progress import document_progress
 from electra_ie.data.document import Document
+from electra_ie.data.fields import ATTRIBUTES, RELATIONS
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.html_report import Page
 from electra_ie.inference.jobs.chunks import Chunk, read_chunks
@@ -36,7 +37,7 @@ from electra_ie.inference.jobs.manifest import OVERWRITE, Manifest
 from electra_ie.inference.jobs.own_files import errors_file, job_folder, manifest_file, texts_file
 from electra_ie.inference.jobs.workers.choice import Workers
 from electra_ie.inference.jobs.workers.in_order import Records
-from electra_ie.inference.jobs.writers import HEADER, csv_lines, json_line, write_csv, write_parquet
+from electra_ie.inference.jobs.writers import csv_lines, header, json_line, write_csv, write_parquet
 from electra_ie.inference.loading import load_extractor
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.writing import as_dict
@@ -85,8 +86,9 @@ class Job:
         """Load the extractor. Raises UserError for a filter that does not fit it."""
         extractor = load_extractor(self.run)
         self.filters.check(extractor.all_fields)
-        if self.format == "csv" and extractor.relation_readers:
-            names = ", ".join(reader.field.name for reader in extractor.relation_readers)
+        relations = [field.name for field in extractor.all_fields if field.kind == RELATIONS]
+        if self.format == "csv" and relations:
+            names = ", ".join(relations)
             remedy = "Write jsonl or parquet: --format jsonl."
             raise UserError(f"CSV has no columns for relations ({names}).", remedy=remedy)
         return extractor
@@ -137,6 +139,11 @@ class Job:
                     yield chunk, records
 
 
+def attribute_names(extractor: TextExtractor) -> list[str]:
+    """Return the names of the fields of attributes."""
+    return [field.name for field in extractor.all_fields if field.kind == ATTRIBUTES]
+
+
 def extract_to_stream(job: Job, stream: TextIO) -> Extraction:
     """Write findings to an open text file. Nothing is kept besides: what cannot be read is logged.
 
@@ -149,14 +156,14 @@ def extract_to_stream(job: Job, stream: TextIO) -> Extraction:
         message = "the text that is made of HTML and PDF files is kept beside the findings."
         raise UserError(message, remedy="Give a file for the findings with --output.")
     extractor, counts = job.load(), Extraction()
-    line = csv_lines if job.format == "csv" else json_line
+    attributes = attribute_names(extractor)
     extracted = job.extracted(extractor, read_chunks(job.inbox, job.strict), counts)
     with job.page(extractor) as add_to_page, closing(extracted):
         for chunk, records in extracted:
             if job.format == "csv" and counts["documents"] == len(records):
-                stream.write(HEADER)
+                stream.write(header(attributes))
             for record, document in zip(records, chunk.documents, strict=True):
-                stream.write(line(record))
+                stream.write(csv_lines(record, attributes) if job.format == "csv" else json_line(record))
                 add_to_page(record, document)
         counts.refuse_nothing()
     counts.report()
@@ -232,7 +239,7 @@ def _run(job: Job, extractor: TextExtractor, manifest: Manifest, output: Path, f
         counts.set(manifest.counts)
         with journal:
             _extract_rest(extracted, manifest, counts, journal, folder, add_to_page)
-    _finish(job, manifest, output, folder)
+    _finish(job, manifest, output, folder, attribute_names(extractor))
     counts.report()
     return counts
 
@@ -314,10 +321,13 @@ def _targets(manifest: Manifest, output: Path) -> dict[str, Path]:
     return {**named, ERRORS: errors_file(output), TEXTS: texts_file(output)}
 
 
-def _finish(job: Job, manifest: Manifest, output: Path, folder: Path) -> None:
-    """Write the findings in their format, and move all files to their places."""
+def _finish(job: Job, manifest: Manifest, output: Path, folder: Path, attributes: Sequence[str]) -> None:
+    """Write the findings in their format, and move all files to their places.
+
+    attributes: the names of the fields of attributes.
+    """
     if job.format in MADE:
-        MADE[job.format](folder / FINDINGS, folder / _product(job.format))
+        MADE[job.format](folder / FINDINGS, folder / _product(job.format), attributes)
     files = {folder / name: target.name for name, target in _targets(manifest, output).items()}
     written = {name: file for file, name in files.items() if name == output.name or file.stat().st_size}
     if job.html:

@@ -52,7 +52,7 @@ def is_own(file: Path) -> bool:
         with open_bytes(file) as stream:
             line = stream.readline(BEGINNING)
         if name.endswith(".csv"):
-            return line.decode().strip() == ",".join(ROW)
+            return line.decode().startswith(",".join(ROW))  # behind it are the columns of attributes
         record = json.loads(line)
     except (OSError, EOFError, ValueError, RecursionError):
         return False

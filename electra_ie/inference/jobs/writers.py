@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from electra_ie.inference.jobs.own_files import ROW
 FORMATS = ("jsonl", "csv", "parquet")
 ROWS = 10_000
 """The documents of a row group of Parquet."""
-HEADER = ",".join(ROW) + "\n"
+OF_ATTRIBUTE, ATTRIBUTE = ("", "_score"), ("label", "score")
+"""The columns of an attribute in CSV, behind `attribute_` and the name of its field, and its keys in JSON."""
 
 
 def format_of(output: Path | None, name: str | None) -> str:
@@ -37,26 +38,35 @@ def json_line(record: Mapping[str, Any]) -> str:
     return escape_json(json.dumps(record, ensure_ascii=False)) + "\n"
 
 
-def csv_lines(record: Mapping[str, Any]) -> str:
+def header(attributes: Sequence[str]) -> str:
+    """Return the first line of CSV. attributes: the names of the fields of attributes."""
+    return ",".join((*ROW, *(f"attribute_{name}{part}" for name in attributes for part in OF_ATTRIBUTE))) + "\n"
+
+
+def csv_lines(record: Mapping[str, Any], attributes: Sequence[str] = ()) -> str:
     """Return the findings of a document as rows of CSV; a document without findings has one row without them."""
     text = io.StringIO(newline="")
     # All texts are quoted: a carriage return would otherwise end a row for a reader, but not for this writer.
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     for finding in record["findings"] or [{}]:
         cells = {**record, **finding}
-        writer.writerow([no_formula(cells.get(name, "")) for name in ROW])
+        said = [finding.get("attributes", {}).get(name, {}).get(key, "") for name in attributes for key in ATTRIBUTE]
+        writer.writerow([no_formula(cell) for cell in (*(cells.get(name, "") for name in ROW), *said)])
     return text.getvalue()
 
 
-def write_csv(lines: Path, target: Path) -> None:
-    """Write findings in JSON lines as CSV, one finding a row."""
+def write_csv(lines: Path, target: Path, attributes: Sequence[str]) -> None:
+    """Write findings in JSON lines as CSV, one finding a row. attributes: the names of the fields of attributes."""
     with lines.open(encoding="utf-8") as source, target.open("w", encoding="utf-8", newline="") as file:
-        file.write(HEADER)
-        file.writelines(csv_lines(json.loads(line)) for line in source)
+        file.write(header(attributes))
+        file.writelines(csv_lines(json.loads(line), attributes) for line in source)
 
 
-def write_parquet(lines: Path, target: Path) -> None:
-    """Write findings in JSON lines as Parquet, one document a row, with the findings as a list of structs."""
+def write_parquet(lines: Path, target: Path, attributes: Sequence[str]) -> None:
+    """Write findings in JSON lines as Parquet, one document a row, with the findings as a list of structs.
+
+    attributes: the names of the fields of attributes, which are structs in those of findings.
+    """
     import pyarrow
     from pyarrow import parquet
 
@@ -70,6 +80,10 @@ def write_parquet(lines: Path, target: Path) -> None:
     span = pyarrow.struct([*finding][:5] + [*finding][6:])  # without the window
     relation = pyarrow.struct({"field": text, "label": text, "head": span, "tail": span, "score": pyarrow.float64()})
     columns = {"id": text, "file": text, "characters": number, "windows": number, "model": text, "version": text}
+    if attributes:
+        attribute = pyarrow.struct({"label": text, "score": pyarrow.float64()})
+        said = pyarrow.struct(dict.fromkeys(attributes, attribute))
+        finding = pyarrow.struct([*finding, pyarrow.field("attributes", said)])
     columns["findings"] = pyarrow.list_(finding)
     if _has_relations(lines):
         columns["relations"] = pyarrow.list_(relation)

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import ATTRIBUTES, RELATIONS, Field
 from electra_ie.data.task import Task
 from electra_ie.metrics import COUNTS, INTERVAL, MAIN, NAMES
 from electra_ie.runs.cards.facts import RunSummary
 from electra_ie.runs.cards.markdown import DASH, between, number, plain
 from electra_ie.runs.cards.metadata import SCORED
 
+MEANINGS = {
+    "classes": "one of", "flags": "any of, or none", "spans": "spans of text", RELATIONS: "between two spans",
+    ATTRIBUTES: "one of, for each span",
+}  # fmt: skip
+"""What a document has of a field, by its kind."""
+
 
 def field_lines(task: Task) -> Iterator[str]:
     """Yield the tables of the fields, and of the meanings of their labels."""
     yield "| field | kind | labels |"
     yield "| --- | --- | --- |"
-    kinds = {"classes": "one of", "flags": "any of, or none", "spans": "spans of text"}
-    for field in task.fields:
-        yield f"| {field.name} | {field.kind}: {kinds[field.kind]} | {', '.join(map(plain, field.labels))} |"
-    for each in task.relations:
-        yield f"| {each.name} | {each.kind}: between two spans | {', '.join(map(plain, each.labels))} |"
+    for field in task.all_fields:
+        yield f"| {field.name} | {field.kind}: {MEANINGS[field.kind]} | {', '.join(map(plain, field.labels))} |"
     if task.descriptions:
         yield ""
         yield "| field | label | meaning |"

@@ -12,7 +12,7 @@ from electra_ie.data.fields import AnyField, Field
 from electra_ie.formats.parts.spans import check_range
 from electra_ie.formats.parts.units import Units
 
-LABEL_NAMES = {"classes": "class", "flags": "flag", "spans": "label", "relations": "label"}
+LABEL_NAMES = {"classes": "class", "flags": "flag", "spans": "label", "relations": "label", "attributes": "label"}
 
 
 def check_label(label: str, field: AnyField, source: SourceLine) -> str:

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
-from electra_ie.data.fields import AnyField
+from electra_ie.data.fields import AnyField, AttributeField
 
 TOOL_KEYS = ("meta", "metadata", "tokens")
 """Keys that annotation tools add to a record; these, and keys that begin with `_`, are not reported."""
@@ -35,6 +35,8 @@ class Keys:
         """
         unread = [key for key in keys if key not in self.known]
         for field in self.fields:
+            if isinstance(field, AttributeField):  # its key is one of the spans
+                continue
             similar = [key for key in unread if field.column not in keys and is_misspelling(key, field.column)]
             if similar:
                 message = f'there is no {self.word} "{field.column}" for the field {field.name}, but "{similar[0]}".'

@@ -1,8 +1,8 @@
-"""Training of relations: after the fields of a run, one model for each field of relations, on texts with marked pairs.
+"""The second stage of a training: after the fields of a run, one model for each field of relations or attributes.
 
-Each is trained by the same loop as a run of its own, whose one field has the class `NONE` and the labels of the
-relations (see `data.relation_pairs`). It learns from pairs of gold spans. Its unlabeled texts have the pairs of the
-spans that the run finds in the unlabeled documents, so that self-training is also that of relations.
+Each is trained by the same loop as a run of its own, whose one field has classes of texts with marked spans (see
+`data.marked_spans`). It learns from gold spans. Its unlabeled texts have the spans that the run finds in the unlabeled
+documents, so that self-training is also that of relations and attributes.
 """
 
 from __future__ import annotations
@@ -25,50 +25,52 @@ from electra_ie.common.logs import warn
 from electra_ie.common.progress import progress
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document
-from electra_ie.data.fields import RelationField
-from electra_ie.data.relation_pairs import NONE, Pair, PairRules, class_field, pair_documents, relation_by_pair
+from electra_ie.data.fields import AnchoredField
+from electra_ie.data.marked_spans import SpanRules, gold_spans, marked_documents
+from electra_ie.data.relation_pairs import PairRules
+from electra_ie.data.second_stage import RULES
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData
 from electra_ie.inference.extractor import Extractor
-from electra_ie.inference.relation_scoring import score_relations
-from electra_ie.inference.scoring import plot_relations
+from electra_ie.inference.scoring import plot_anchored, score_anchored
 from electra_ie.runs.layout import CHECKPOINT, SETTINGS, TASK, read_scores, write_scores
 from electra_ie.runs.model_card import model_card
 from electra_ie.runs.provenance import rewrite_weights
-from electra_ie.runs.storage import add_relations
+from electra_ie.runs.storage import add_anchored
 
-PAIRS_PER_ROOT = 320
-"""Unlabeled pairs that are collected, times the square root of the labeled pairs: as many as a training reads."""
+TEXTS_PER_ROOT = 320
+"""Unlabeled texts that are collected, times the square root of the labeled ones: as many as a training reads."""
 DOCUMENTS = 5000
 """Unlabeled documents that are read for them at most."""
-SUMMARY = "relations"
-"""The key of the summaries of these trainings in scores.json."""
 TrainRun = Callable[[Task, TrainSettings, Path, bool], None]
 """Trains a task of classes into a run in a folder, or with True resumes it."""
 
 
-def check_relations(task: Task, data: TrainingData) -> None:
-    """Check that there is something to learn for each field of relations, before anything is trained.
+def check_anchored(task: Task, data: TrainingData) -> None:
+    """Check that there is something to learn for each field of relations or attributes, before anything is trained.
 
     Raises:
-        UserError: no labeled document of train has a relation of a field, or none that the field considers.
+        UserError: no labeled document of train has gold of a field, or none that the field considers.
     """
-    for field in task.relations:
-        labeled = [document for document in data.train if document.gold.get(field.name)]
-        if not labeled:
+    for field in task.anchored:
+        if not any(document.gold.get(field.name) for document in data.train):
             remedy = "Label some, give a larger --label-budget, or remove the field from the task."
-            raise UserError(f"no labeled document has a relation of {field.name}.", file=task.origin, remedy=remedy)
-        rules = PairRules.learn(field, data.train)
-        if not any(_labeled_pairs(field, rules, document, _spans(task))[1] for document in labeled):
-            pairs = ", ".join(f"{head} to {tail}" for head, tail in field.between)
-            message = f"no labeled relation of {field.name} is between spans that the field considers ({pairs})."
+            item = RULES[field.kind].item
+            raise UserError(f"no labeled document has {item} of {field.name}.", file=task.origin, remedy=remedy)
+    for relations in task.relations:
+        labeled = [document for document in data.train if relations.name in document.gold]
+        rules = PairRules.learn(relations, labeled)
+        lost = sum(rules.labeled(relations, each, gold_spans(each, _spans(task)))[1].total() for each in labeled)
+        if lost == sum(len(document.gold[relations.name]) for document in labeled):
+            pairs = ", ".join(f"{head} to {tail}" for head, tail in relations.between)
+            message = f"no labeled relation of {relations.name} is between spans that the field considers ({pairs})."
             raise UserError(message, file=task.file, remedy="Correct between in the field, or leave it out.")
 
 
-def train_relations(
+def train_anchored(
     task: Task, settings: TrainSettings, data: TrainingData, folder: Path, encoder: str, train_run: TrainRun
 ) -> None:
-    """Train the fields of relations of a run whose other fields are finished, and complete the run with them.
+    """Train the fields of relations and attributes of a run whose other fields are finished, and complete the run.
 
     Args:
         task: The task.
@@ -79,22 +81,22 @@ def train_relations(
         train_run: Trains one of them; a run that was interrupted is resumed.
     """
     state = PartialState()
-    done = read_scores(folder)["training"].get(SUMMARY, {})
-    for field in task.relations:
-        if field.name not in done:
-            rules = PairRules.learn(field, data.train)
-            pairs, lost = _task(field, task, rules, data, _pool(field, rules, settings, data, folder))
+    done = read_scores(folder)["training"]
+    for field in task.anchored:
+        if field.name not in done.get(field.kind, {}):
+            rules = RULES[field.kind].learn(field, data.train)
+            texts, lost = _task(field, task, rules, data, _pool(field, rules, settings, data, folder))
             if lost:
                 reasons = ", ".join(f"{count} {reason}" for reason, count in lost.items())
-                warn(f"{lost.total()} labeled relations of {field.name} are not trained on: {reasons}.")
-            nested = folder / CHECKPOINT / SUMMARY / field.name
+                warn(f"{lost.total()} labeled {field.kind} of {field.name} are not trained on: {reasons}.")
+            nested = folder / CHECKPOINT / field.kind / field.name
             begun = broadcast_object_list([(nested / SETTINGS).is_file()])[0]
             if not begun and state.is_main_process:
                 shutil.rmtree(nested, ignore_errors=True)
             state.wait_for_everyone()
-            train_run(pairs, _settings(settings, field, encoder), nested, begun)
+            train_run(texts, _settings(settings, field, encoder), nested, begun)
             if state.is_main_process:
-                _add(folder, nested, field, rules, pairs, lost)
+                _add(folder, nested, field, rules, texts, lost)
             state.wait_for_everyone()
     if state.is_main_process:
         _complete(task, data, folder)
@@ -102,25 +104,25 @@ def train_relations(
     state.wait_for_everyone()
 
 
-def _settings(settings: TrainSettings, field: RelationField, encoder: str) -> TrainSettings:
-    """Return the settings of the training of a field of relations.
+def _settings(settings: TrainSettings, field: AnchoredField, encoder: str) -> TrainSettings:
+    """Return the settings of the training of a field of relations or attributes.
 
     Co-training would read states of the pretrained encoder, in which the markers hardly count; a description of a label
-    is no text with a marked pair.
+    is no text with marked spans.
     """
     changes: dict[str, Any] = {"task": field.name, "data": None, "unlabeled": (), "label_budget": None}
     return settings.replace(**changes, encoder=encoder, adapt_encoder=False, co_training=False, label_texts=False)
 
 
 def _task(
-    field: RelationField, task: Task, rules: PairRules, data: TrainingData, pool: Sequence[Document]
+    field: AnchoredField, task: Task, rules: SpanRules[Any], data: TrainingData, pool: Sequence[Document]
 ) -> tuple[Task, Counter[str]]:
     """Return the task of classes of marked texts, with documents in memory; and what it lacks of train, by reason."""
-    train, lost = _pairs(field, rules, data.train, _spans(task))
-    splits = {"train": train, "dev": _pairs(field, rules, data.dev, _spans(task))[0], "unlabeled": pool}
+    train, lost = _labeled(field, rules, data.train, _spans(task))
+    splits = {"train": train, "dev": _labeled(field, rules, data.dev, _spans(task))[0], "unlabeled": pool}
     memory = {f"{split}.jsonl": documents for split, documents in splits.items() if documents}
     files = {split: (f"{split}.jsonl",) for split, documents in splits.items() if documents}
-    fields, description = (class_field(field),), f"Relations of {task.name}."
+    fields, description = (rules.classes(field),), f"{field.kind.capitalize()} of {task.name}."
     return Task(field.name, description, "jsonl", Path(), files, {}, fields, Path(TASK), memory), lost
 
 
@@ -128,10 +130,10 @@ def _spans(task: Task) -> list[str]:
     return [field.name for field in task.fields if field.kind == "spans"]
 
 
-def _pairs(
-    field: RelationField, rules: PairRules, documents: Sequence[Document], spans: Sequence[str]
+def _labeled(
+    field: AnchoredField, rules: SpanRules[Any], documents: Sequence[Document], spans: Sequence[str]
 ) -> tuple[list[Document], Counter[str]]:
-    """Return the marked texts of documents that are labeled for a field, and the relations without one, by reason.
+    """Return the marked texts of documents that are labeled for a field, and the gold without one, by reason.
 
     spans: the names of the fields of spans.
     """
@@ -139,22 +141,14 @@ def _pairs(
     lost: Counter[str] = Counter()
     for document in documents:
         if field.name in document.gold:
-            pairs, labels, without = _labeled_pairs(field, rules, document, spans)
-            marked += pair_documents(document, pairs, labels, field.name)
+            labels, without = rules.labeled(field, document, gold_spans(document, spans))
+            marked += marked_documents(document, labels, labels, field.name)
             lost += without
     return marked, lost
 
 
-def _labeled_pairs(
-    field: RelationField, rules: PairRules, document: Document, spans: Sequence[str]
-) -> tuple[list[Pair], dict[Pair, str], Counter[str]]:
-    """Return the pairs of gold spans of a document, the labels of the related ones, and the relations without one."""
-    pairs = rules.pairs(document.text, (span for name in spans for span in document.gold.get(name, ())))
-    return pairs, *relation_by_pair(field, rules, document, pairs)
-
-
 def _pool(
-    field: RelationField, rules: PairRules, settings: TrainSettings, data: TrainingData, folder: Path
+    field: AnchoredField, rules: SpanRules[Any], settings: TrainSettings, data: TrainingData, folder: Path
 ) -> list[Document]:
     """Return the marked texts of unlabeled documents, with the spans that the run finds in them.
 
@@ -165,50 +159,50 @@ def _pool(
     found: list[list[Document] | None] = [None]
     if PartialState().is_main_process:
         documents = list(data.pool)
-        random.Random(f"electra_ie relations {settings.seed}").shuffle(documents)
+        random.Random(f"electra_ie {field.kind} {settings.seed}").shuffle(documents)
         labeled = sum(len(document.gold.get(field.name, ())) for document in data.train)
-        wanted, pairs = PAIRS_PER_ROOT * math.sqrt(labeled), list[Document]()
-        extractor = Extractor.from_pretrained(folder, relations=False)
+        wanted, texts = TEXTS_PER_ROOT * math.sqrt(labeled), list[Document]()
+        extractor = Extractor.from_pretrained(folder, anchored=False)
         with progress(min(len(documents), DOCUMENTS), "spans of unlabeled texts", unit="documents") as report:
             for number, result in enumerate(extractor.read(documents[:DOCUMENTS]), start=1):
                 spans = (finding.span for finding in result.findings if finding.window is None)
-                considered = rules.pairs(result.document.text, spans)
-                pairs += islice(pair_documents(result.document, considered), math.ceil(wanted) - len(pairs))
+                candidates = rules.candidates(result.document.text, spans)
+                texts += islice(marked_documents(result.document, candidates), math.ceil(wanted) - len(texts))
                 report(number)
-                if len(pairs) >= wanted:
+                if len(texts) >= wanted:
                     break
-        found = [pairs]
+        found = [texts]
     shared: list[Document] = broadcast_object_list(found)[0]
     return shared
 
 
 def _add(
-    folder: Path, nested: Path, field: RelationField, rules: PairRules, pairs: Task, lost: Mapping[str, int]
+    folder: Path, nested: Path, field: AnchoredField, rules: SpanRules[Any], texts: Task, lost: Mapping[str, int]
 ) -> None:
     """Move the trained model of a field into the run, and note how it was trained in scores.json."""
     training = read_scores(nested)["training"]
-    gold = pairs.memory["train.jsonl"] or ()
+    gold = Counter(document.gold[field.name] for document in texts.memory["train.jsonl"] or ())
     summary = {
-        "pairs": len(gold),
-        "related": sum(document.gold[field.name] != NONE for document in gold),
+        rules.unit: gold.total(),
+        **rules.counted(gold),
         "not_expressed": dict(lost),
-        "unlabeled_pairs": training["unlabeled"]["documents"],
+        f"unlabeled_{rules.unit}": training["unlabeled"]["documents"],
         **{name: training[name] for name in ("steps", "best_step", "seconds", "seconds_scoring")},
         **{name: training[name] for name in ("collapsed", "constant_answers") if name in training},
         "rules": rules.as_dict,
     }
-    add_relations(folder, nested, field, rules)
+    add_anchored(folder, nested, field, rules)
     of_run = read_scores(folder)["training"]
-    write_scores(folder, "training", {**of_run, SUMMARY: {**of_run.get(SUMMARY, {}), field.name: summary}})
+    write_scores(folder, "training", {**of_run, field.kind: {**of_run.get(field.kind, {}), field.name: summary}})
 
 
 def _complete(task: Task, data: TrainingData, folder: Path) -> None:
-    """Score the relations on dev, and write audit and card again, with the models of the relations."""
+    """Score relations and attributes on dev, and write audit and card again, with their models."""
     if data.dev:
         extractor = Extractor.from_pretrained(folder)
         results = list(extractor.read(document.unlabeled() for document in data.dev))
-        scores = score_relations(extractor, data.dev, results)
+        scores = score_anchored(extractor, data.dev, results)
         write_scores(folder, "dev", {**read_scores(folder).get("dev", {}), **scores})
-        plot_relations(folder, "dev", scores)
+        plot_anchored(folder, "dev", scores)
     rewrite_weights(folder, task)
     write(folder / CARD, model_card(folder))

@@ -1,0 +1,92 @@
+"""The second reading of a document, in which a model classifies texts with one or two findings marked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from electra_ie.data.document import Document, Finding, Span
+from electra_ie.data.marked_spans import Anchors, FieldT, SpanRules, marked_documents
+from electra_ie.inference.engine.reader import Reader
+from electra_ie.inference.engine.results import DocumentResult
+
+SPANS_AT_ONCE = 1024
+"""Findings that are collected before they are read again."""
+
+
+@dataclass(frozen=True)
+class AnchoredReader(ABC, Generic[FieldT]):
+    """What finds the relations or attributes of one field.
+
+    Attributes:
+        field: The field.
+        rules: The findings that are considered.
+        reader: Reads marked texts; its model has one field of classes (`SpanRules.classes`).
+    """
+
+    field: FieldT
+    rules: SpanRules[FieldT]
+    reader: Reader
+
+    def classified(
+        self, documents: Iterable[tuple[Document, Sequence[Span]]]
+    ) -> Iterator[list[tuple[Anchors, str, float]]]:
+        """Yield what is considered of each document, in the order of the text, each with label and probability.
+
+        documents: each with its spans.
+        """
+        begun: deque[Sequence[Anchors]] = deque()  # of the documents whose texts the reader has taken
+
+        def marked() -> Iterator[Document]:
+            for document, spans in documents:
+                begun.append(self.rules.candidates(document.text, spans))
+                yield from marked_documents(document, begun[-1])
+
+        found = list[tuple[Anchors, str, float]]()
+        for result in self.reader.read(marked()):
+            while not begun[0]:
+                begun.popleft()
+                yield []
+            found.append((begun[0][len(found)], result.answers[self.field.name], result.findings[0].score))
+            if len(found) == len(begun[0]):
+                begun.popleft()
+                yield found
+                found = []
+        for _ in begun:
+            yield []
+
+    def of_findings(
+        self, results: Sequence[DocumentResult]
+    ) -> Iterator[tuple[dict[Span, Finding], list[tuple[Anchors, str, float]]]]:
+        """Yield the findings of spans of each result, and `classified` for them."""
+        by_span = [
+            {finding.span: finding for finding in result.findings if finding.window is None} for result in results
+        ]
+        found = self.classified((result.document, list(spans)) for result, spans in zip(results, by_span, strict=True))
+        yield from zip(by_span, found, strict=True)
+
+    @abstractmethod
+    def add(self, results: Sequence[DocumentResult]) -> None:
+        """Add what is found to the results."""
+
+
+def read_again(results: Iterable[DocumentResult], readers: Sequence[AnchoredReader[Any]]) -> Iterator[DocumentResult]:
+    """Yield the results with what all readers find, in the same order."""
+    pool: list[DocumentResult] = []
+    spans = 0
+    for result in results:
+        pool.append(result)
+        spans += len(result.findings)
+        if len(pool) + spans >= SPANS_AT_ONCE:
+            yield from _read(pool, readers)
+            pool, spans = [], 0
+    yield from _read(pool, readers)
+
+
+def _read(pool: list[DocumentResult], readers: Sequence[AnchoredReader[Any]]) -> list[DocumentResult]:
+    for reader in readers:
+        reader.add(pool)
+    return pool
