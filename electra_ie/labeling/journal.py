@@ -20,7 +20,7 @@ from electra_ie.labeling.record_files import Record, Signature, signature_of
 
 NAME = re.compile(r"[^\W_][\w.-]{0,39}")
 """Names of annotators, which are names of files."""
-SAVE, SKIP, UNDO = "save", "skip", "undo"
+SAVE, DECIDE, SKIP, UNDO = "save", "decide", "skip", "undo"
 ENDING = ".jsonl"
 
 
@@ -30,13 +30,12 @@ class Event:
 
     Attributes:
         number: The number among the events of all annotators, from 1.
-        event: `save`, `skip` or `undo`.
+        event: `save`, `decide` (a save that settles a difference between annotators), `skip` or `undo`.
         key: The key of the text.
         time: The time in UTC, as 2026-01-31T12:00:00Z.
-        record: The record that the annotator has saved; None for the other events.
+        record: The record that the annotator has saved; None for `skip` and `undo`.
         file: The name of the file of the task.
         before, after: The record of that file before and after the event; None if the file had or has none.
-        chosen: How the text was drawn: `dev`, or as the order of the texts says.
     """
 
     number: int
@@ -47,7 +46,6 @@ class Event:
     record: Record | None = None
     before: Record | None = None
     after: Record | None = None
-    chosen: str = ""
 
 
 class Journal:
@@ -128,6 +126,10 @@ class Journal:
 
     def saved(self) -> dict[str, Event]:
         """Return the last save of each text that was not undone, by key."""
+        return {event.key: event for event in self.live() if event.event in (SAVE, DECIDE)}
+
+    def independent(self) -> dict[str, Event]:
+        """Return the last save of each text that did not settle a difference, by key: what agreement is measured on."""
         return {event.key: event for event in self.live() if event.event == SAVE}
 
     def skipped(self) -> list[str]:

@@ -26,9 +26,11 @@ from electra_ie.data.readers import READERS
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED, list_tasks, shipped
 from electra_ie.labeling.annotations import Annotation, annotation_of, check_overlaps, with_annotation
-from electra_ie.labeling.journal import SAVE, SKIP, UNDO, Event, Journal, check_annotator, journals_of
+from electra_ie.labeling.journal import DECIDE, SAVE, SKIP, UNDO, Event, Journal, check_annotator, journals_of
 from electra_ie.labeling.record_files import KEY_DIGITS, Record, RecordFile, key_of
 
+CHOSEN = "chosen"
+"""The key of a record that says how its text was drawn."""
 LABELS = "labels"
 """The folder of the journals, beside task.yaml."""
 TRAIN, DEV, TEST = "train", "dev", "test"
@@ -212,6 +214,16 @@ class LabelStore:
                 return all(field.name in document.gold for field in self.task.all_fields)
         return False
 
+    def disputed(self) -> list[str]:
+        """Return the keys of the texts that annotators have labeled differently, and nobody has settled."""
+        found: dict[str, list[Annotation]] = {}
+        decided: set[str] = set()
+        for name, journal in self.journals.items():
+            for key, event in journal.saved().items():
+                found.setdefault(key, []).append(self.view(name, key).annotation)
+                decided |= {key} if event.event == DECIDE else set()
+        return [key for key, each in found.items() if key not in decided and any(one != each[0] for one in each[1:])]
+
     def annotations(self) -> dict[str, dict[str, Event]]:
         """Return the last save of each text by each annotator, by annotator and key."""
         return {name: saved for name, journal in self.journals.items() if (saved := journal.saved())}
@@ -287,17 +299,16 @@ class LabelStore:
                 message = f"this text was saved {who} since the page has shown it."
                 remedy = "Compare it with yours, and save again to replace it."
                 raise Conflict(message, remedy, seen.annotation, seen.version)
-            base = self._base(annotator, text, state)
+            base = self._base(annotator, text, state, chosen)
             record = with_annotation(base, text.document.text, annotation, self.task.all_fields)
             document = state.file.validation().document(record, SourceLine(f"the text {base[self.options['id']]}", 0))
             check_overlaps(document, self.task.all_fields)
             target = record if adjudicate or self._decides(annotator, state) else state.record
-            self._write(annotator, state, Event(
-                self._next(), SAVE, key, now(), state.file.path.name, record, state.record, target, chosen,
-            ))  # fmt: skip
+            kind, file = DECIDE if adjudicate else SAVE, state.file.path.name
+            self._write(annotator, state, Event(self._next(), kind, key, now(), file, record, state.record, target))
             return self.view(annotator, key).version
 
-    def _base(self, annotator: str, text: Text, state: _State) -> Record:
+    def _base(self, annotator: str, text: Text, state: _State, chosen: str) -> Record:
         """Return the record that an annotation is put into: with all keys of the file, without others' annotations."""
         if annotator in state.saved:
             return dict(state.saved[annotator].record or {})
@@ -311,7 +322,8 @@ class LabelStore:
             id = f"{UNLABELED}-{id}"
         if id in taken:
             id = f"{UNLABELED}-{text.key}"
-        return {self.options["id"]: id, self.options["text"]: text.document.text}
+        drawn = {CHOSEN: chosen} if chosen and CHOSEN not in {field.column for field in self.task.all_fields} else {}
+        return {self.options["id"]: id, self.options["text"]: text.document.text, **drawn}
 
     @staticmethod
     def _decides(annotator: str, state: _State) -> bool:
@@ -362,7 +374,7 @@ class LabelStore:
         others = [event for name, event in state.saved.items() if name != annotator]
         if any(event.record == state.record for event in others):
             return state.record
-        own = [event for event in live[:-1] if event.key == last.key and event.event == SAVE]
+        own = [event for event in live[:-1] if event.key == last.key and event.record]
         remaining = own[-1:] or sorted(others, key=lambda event: event.number)
         return remaining[0].record if remaining else state.events[0].before
 
