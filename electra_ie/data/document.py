@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+BIASED = ("typical", "uncertain")
+"""The ways of choosing a text to be labeled that make scores on it biased."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
@@ -47,10 +50,12 @@ class Document:
     """The position of the record, for messages: its file and first line (from 1)."""
     origins: Mapping[str, int] = field(default_factory=dict, compare=False)
     """The number of its labels by who made them, where the format says it: `person`, `model`, `corrected`."""
+    chosen: str = field(default="", compare=False)
+    """How it was chosen to be labeled, one of `formats.annotations.CHOICES`, or "" if that is not known."""
 
     def unlabeled(self) -> Document:
         """Return the document without gold."""
-        return replace(self, gold={}, origins={})
+        return replace(self, gold={}, origins={}, chosen="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,11 @@ class RelationFinding:
     def relation(self) -> Relation:
         """The relation without scores, as gold has it."""
         return Relation(self.head.span, self.tail.span, self.label)
+
+
+def is_biased(document: Document) -> bool:
+    """Return whether a text was chosen because of what it says, so that scores on it are not those of other texts."""
+    return document.chosen in BIASED
 
 
 def of_documents(documents: Iterable[Document]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from electra_ie.data.document import Document
+from electra_ie.data.document import Document, is_biased
 from electra_ie.data.fields import Field, count_labels
+from electra_ie.data.task_yaml import TRAIN
 
 Label = tuple[str, str]
 """A field and one of its labels."""
@@ -22,10 +23,14 @@ def draw_splits(
     as it can be, first in that of the largest share. Documents with the same text, ignoring white space, are in the
     same split.
 
+    Texts that were chosen to be labeled because they are typical or uncertain stay in train: the scores on them are not
+    those on other texts. So dev and test are drawn from the others, as many as their share of all documents, if there
+    are as many.
+
     Args:
         documents: The documents.
         fields: The fields whose labels count. That no label applies counts as a label.
-        shares: The share of each split; they add up to 1.
+        shares: The share of each split, train among them; they add up to 1.
         seed: The seed of the draw.
     """
     groups: dict[str, list[Document]] = {}
@@ -34,7 +39,8 @@ def draw_splits(
     labels = {text: _labels(group, fields) for text, group in groups.items()}
     texts = list(groups)
     random.Random(f"electra_ie splits {seed}").shuffle(texts)
-    split_of = _stratify(texts, labels, shares)
+    biased = [text for text in texts if any(map(is_biased, groups[text]))]
+    split_of = _stratify(texts, labels, shares, biased)
     return {
         split: [document for document in documents if split_of[" ".join(document.text.split())] == split]
         for split in shares
@@ -53,9 +59,9 @@ def _labels(documents: Sequence[Document], fields: Sequence[Field]) -> list[Labe
 
 
 def _stratify(
-    items: Sequence[str], labels: Mapping[str, Sequence[Label]], shares: Mapping[str, float]
+    items: Sequence[str], labels: Mapping[str, Sequence[Label]], shares: Mapping[str, float], in_train: Sequence[str]
 ) -> dict[str, str]:
-    """Return the split of each item. Ties are broken by the order of items and shares."""
+    """Return the split of each item. Ties are broken by the order of items and shares. in_train: those of train."""
     waiting: dict[Label | None, dict[str, None]] = {None: dict.fromkeys(items)}  # by label, in order; None: all items
     for item in items:
         for label in labels[item]:
@@ -64,13 +70,18 @@ def _stratify(
         split: {label: share * len(having) for label, having in waiting.items()} for split, share in shares.items()
     }
     split_of: dict[str, str] = {}
+
+    def put(item: str, split: str) -> None:
+        split_of[item] = split
+        for having in (None, *labels[item]):
+            del waiting[having][item]
+            wanted[split][having] -= 1
+
+    for item in in_train:
+        put(item, TRAIN)
     while waiting[None]:
         left = [label for label, having in waiting.items() if having and label is not None]
         rarest = min(left, key=lambda label: len(waiting[label]), default=None)
         for item in list(waiting[rarest]):
-            split = max(shares, key=lambda name: (wanted[name][rarest], wanted[name][None]))
-            split_of[item] = split
-            for having in (None, *labels[item]):
-                del waiting[having][item]
-                wanted[split][having] -= 1
+            put(item, max(shares, key=lambda name: (wanted[name][rarest], wanted[name][None])))
     return split_of

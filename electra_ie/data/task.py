@@ -12,7 +12,7 @@ from electra_ie.common.errors import ErrorCollector, OnError, UserError, nearest
 from electra_ie.common.files import escapes_folder, repository_of
 from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
-from electra_ie.data.document import Document
+from electra_ie.data.document import Document, is_biased
 from electra_ie.data.document_ids import repeated_ids, with_paths
 from electra_ie.data.fields import AnyField, Field, RelationField
 from electra_ie.data.hints import Hint, read_terms
@@ -27,6 +27,7 @@ from electra_ie.data.task_yaml import (
     MEMORY,
     SPLITS,
     TASK_FILE,
+    TRAIN,
     UNLABELED,
     declaration,
     locate_task,
@@ -218,6 +219,12 @@ class Task:
             errors.add(UserError(f'the split "{split}" is empty ({names}).', file=self.origin, remedy=remedy))
         if split == UNLABELED:
             return [document.unlabeled() for document in documents]
+        biased = sum(is_biased(document) for document in documents if document.gold)
+        if biased and split != TRAIN:
+            warn(
+                f"{self.name}: {biased:,} of {len(documents):,} documents of {split} were chosen to be labeled because "
+                "they are typical or uncertain. Scores on them are biased: move them to train."
+            )
         for declared in self.all_fields:
             if not any(declared.name in document.gold for document in documents):
                 warn(f'{self.name}: no record of the split "{split}" has a value for the field {declared.name}.')

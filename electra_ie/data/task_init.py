@@ -22,7 +22,7 @@ from electra_ie.common.escaping import escape_controls
 from electra_ie.common.files import write
 from electra_ie.common.hub_client import HubName, parse_hub_name
 from electra_ie.common.logs import silenced
-from electra_ie.data.document import Document
+from electra_ie.data.document import Document, is_biased
 from electra_ie.data.document_ids import repeated_ids
 from electra_ie.data.field_inference import infer
 from electra_ie.data.fields import Field
@@ -394,6 +394,8 @@ def _splits(
             f"of {len(train):,} labeled documents, {counts} are drawn with seed {seed}: labels in proportion, equal "
             "texts together; each record counts as a document of its own"
         )
+        if biased := sum(map(is_biased, train)):
+            assumed.append(f"{biased:,} documents that were chosen as typical or uncertain stay in {TRAIN}")
         assumed += [f"too few documents for a split {split}" for split in missing if not drawn[split]]
     assumed += list(_unseen(splits, fields))
     return {split: documents for split, documents in splits.items() if documents}, assumed

@@ -46,8 +46,8 @@ MEMORY = "in_memory"
 FIELD_KEYS = ("kind", "labels", "from", "overlaps", "scheme")
 OVERLAPS = ("error", "count")
 SCHEMES = (BIO, TRACKS)
-UNLABELED = "unlabeled"
-SPLITS = ("train", "dev", "test", UNLABELED)
+TRAIN, UNLABELED = "train", "unlabeled"
+SPLITS = (TRAIN, "dev", "test", UNLABELED)
 TASK_FILE = "task.yaml"
 RESERVED_NAMES = ("checkpoint", "generator", "comparison", "tracking", "records")
 """Folders that runs and encoders have next to those of the fields, and the key of the scores of records."""

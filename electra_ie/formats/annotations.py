@@ -15,6 +15,9 @@ Arguments = tuple[tuple[str, str], ...]
 """Roles, each with the id of a span or an event."""
 ORIGINS = ("", "person", "model", "corrected")
 """Who made an annotation: unknown, a person, a model (a person left it as it was), a person who changed a model's."""
+CHOSEN = "chosen"
+"""The key of the metadata that says how a text was chosen to be labeled, one of `CHOICES`."""
+CHOICES = ("typical", "uncertain", "random")
 AnyAnnotation = TypeVar("AnyAnnotation", bound="Annotation")
 
 
@@ -189,6 +192,12 @@ def without(document: AnnotatedDocument, dropped: Iterable[str]) -> AnnotatedDoc
     ]
     spans = tuple(span for span in document.spans if span.id not in ids)
     return replace(document, spans=spans, relations=tuple(relations), events=tuple(events))
+
+
+def choice_of(metadata: Mapping[str, Any]) -> str:
+    """Return how a text was chosen to be labeled, one of `CHOICES`; "" if its metadata do not say so."""
+    value = metadata.get(CHOSEN)
+    return value if isinstance(value, str) and value in CHOICES else ""
 
 
 def single_questions(documents: Iterable[AnnotatedDocument]) -> dict[str, bool]:

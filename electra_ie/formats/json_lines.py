@@ -20,6 +20,7 @@ from typing import Any
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import (
+    CHOSEN,
     AnnotatedDocument,
     AnnotatedSpan,
     Annotation,
@@ -27,6 +28,7 @@ from electra_ie.formats.annotations import (
     Event,
     Reference,
     Relation,
+    choice_of,
     single_questions,
 )
 from electra_ie.formats.base import Format
@@ -75,7 +77,9 @@ def document_of(
         value = record[key]
         if key in layers or value is None:
             continue
-        if isinstance(value, str):
+        if key == CHOSEN and choice_of(record):
+            metadata[key] = value
+        elif isinstance(value, str):
             labels[key] = (value,)
         elif isinstance(value, list) and all(isinstance(item, str) for item in value):
             labels[key] = tuple(value)

@@ -15,7 +15,7 @@ from typing import Any
 
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.text_files import SourceLine
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute
+from electra_ie.formats.annotations import CHOSEN, AnnotatedDocument, AnnotatedSpan, Attribute
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature, Losses
 from electra_ie.formats.label_studio_config import ONE_LAYER
@@ -40,8 +40,10 @@ OPTIONS = {"text": Option("text"), "id": Option("id"), "annotation": ANNOTATION,
 """text, id: the keys of text and id. annotation: the one that is read if people differ. metadata: keys of texts that
 are no answers."""
 SPANS = ("labels", "hypertextlabels")
-BOOKKEEPING = ("annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "history")
-"""Keys that the tool adds, which are metadata."""
+BOOKKEEPING = (
+    "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "history", CHOSEN,
+)  # fmt: skip
+"""Keys that the tool adds, which are metadata, and the one that says how `suggest` chose the text."""
 BY_TOOL = "annotation_id"
 """The key of a record that the tool exported: it was annotated with all layers, and lacks those without a span."""
 HOLDS = frozenset((

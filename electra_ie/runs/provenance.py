@@ -65,6 +65,7 @@ def write_audit(
         "data": dict(data_files(task, settings)),
         "splits": {name: split_sum(documents) for name, documents in splits.items()},
         **({"label_origins": origins} if (origins := _label_origins(splits)) else {}),
+        **({"chosen": chosen} if (chosen := _chosen(splits)) else {}),
         **({"hints": {hint.name: hint_sum(hint) for hint in corpus.hints}} if corpus.hints else {}),
         "adaptation": adaptation,
         **({"distillation": distillation} if distillation else {}),
@@ -91,6 +92,12 @@ def rewrite_weights(run: Path, task: Task) -> None:
 def _label_origins(splits: Mapping[str, Sequence[Document]]) -> dict[str, dict[str, int]]:
     """Return the number of labels of each split, of spans and of texts, by who made them, where the files say it."""
     counts = {name: sum((Counter(document.origins) for document in docs), Counter()) for name, docs in splits.items()}
+    return {name: dict(sorted(counted.items())) for name, counted in counts.items() if counted}
+
+
+def _chosen(splits: Mapping[str, Sequence[Document]]) -> dict[str, dict[str, int]]:
+    """Return the number of documents of each split by how they were chosen to be labeled, where the files say it."""
+    counts = {name: Counter(document.chosen for document in docs if document.chosen) for name, docs in splits.items()}
     return {name: dict(sorted(counted.items())) for name, counted in counts.items() if counted}
 
 

@@ -28,7 +28,7 @@ from electra_ie.data.batching import Batch, in_batches
 from electra_ie.data.fields import Field
 from electra_ie.data.windowing import LabeledWindow
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.training.frozen_encoder import FrozenEncoder
+from electra_ie.models.frozen_encoder import FrozenEncoder
 
 MAX_WINDOWS = 2_000
 """Unlabeled windows for self-training at most: three times as many gave no better regression. With more labeled windows

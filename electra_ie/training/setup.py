@@ -25,6 +25,7 @@ from electra_ie.models.bias_init import init_bias_to_prior
 from electra_ie.models.configs import LatentGeneratorConfig, MaskingGeneratorConfig
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.encoders import load_tokenizer, mask_token, max_length, resolve_revision
+from electra_ie.models.frozen_encoder import FrozenEncoder
 from electra_ie.models.latent_generator import LatentGenerator
 from electra_ie.models.losses import ROW_TERMS, check_terms
 from electra_ie.models.masking_generator import MaskingGenerator
@@ -33,7 +34,6 @@ from electra_ie.models.pooling import choose_pooling
 from electra_ie.runs.layout import TRACKING
 from electra_ie.training.encoder_adaptation import EncoderAdaptation
 from electra_ie.training.flag_thresholds import SAMPLE_SIZE, FlagThresholds
-from electra_ie.training.frozen_encoder import FrozenEncoder
 from electra_ie.training.loop import AdversarialPair, make_accelerator, prepare
 
 Generator = LatentGenerator | MaskingGenerator
@@ -157,7 +157,7 @@ def set_up(
         generator=generator,
         pair=pair,
         # Before the first step: it keeps a copy of the encoder as pretrained.
-        frozen_encoder=FrozenEncoder(discriminator, windower) if co_training else None,
+        frozen_encoder=FrozenEncoder(discriminator.encoder, windower) if co_training else None,
         thresholds=FlagThresholds(task.fields, [*data.train, *data.dev], sample, windower),
         extractor=Extractor(discriminator, windower, task.fields, edges=edges_of(data.train, task.fields)),
         description=f"{task.name} ({start.description if start else _description(settings, student is not None)})",

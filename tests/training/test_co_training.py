@@ -15,8 +15,8 @@ from electra_ie import train
 from electra_ie.data.batching import collate
 from electra_ie.data.document import Document
 from electra_ie.data.label_texts import label_texts
+from electra_ie.models.frozen_encoder import FrozenEncoder
 from electra_ie.training.co_training import FINAL_SHARE, FeatureClassifier, _layer, calibrated_loss, self_trained
-from electra_ie.training.frozen_encoder import FrozenEncoder
 
 TOPIC = tiny.TOPIC
 
@@ -24,7 +24,7 @@ TOPIC = tiny.TOPIC
 def fitted(folder: str, documents, pool=(), dev=(), about=(), sharp: float = 1.0) -> FeatureClassifier:
     """Return a classifier fitted to these documents and those about labels, with an untrained teacher."""
     windower, teacher = tiny.windower_of(folder), tiny.discriminator_of(folder, sharp=sharp)
-    classifier = FeatureClassifier(teacher.fields, FrozenEncoder(teacher, windower))
+    classifier = FeatureClassifier(teacher.fields, FrozenEncoder(teacher.encoder, windower))
     rows = [tiny.rows(windower, part) for part in (documents, about, pool, dev)]
     classifier.fit(*rows, teacher, seed=0)
     return classifier
@@ -191,7 +191,7 @@ def test_layer_gives_the_probabilities_of_the_regression(kept):
 
 def test_encoder_is_a_copy_that_training_does_not_change(encoder):
     discriminator = tiny.discriminator_of(encoder("bert"))
-    frozen = FrozenEncoder(discriminator, tiny.windower_of(encoder("bert")))
+    frozen = FrozenEncoder(discriminator.encoder, tiny.windower_of(encoder("bert")))
     before = {name: value.clone() for name, value in frozen.encoder.state_dict().items()}
     with torch.no_grad():
         for parameter in discriminator.encoder.parameters():
@@ -254,7 +254,7 @@ def test_co_training_is_not_used_with_many_labels(encoder, monkeypatch):
 
 
 def test_frozen_encoder_reads_each_sentence_once(encoder, monkeypatch):
-    frozen = FrozenEncoder(tiny.discriminator_of(encoder("bert")), tiny.windower_of(encoder("bert")))
+    frozen = FrozenEncoder(tiny.discriminator_of(encoder("bert")).encoder, tiny.windower_of(encoder("bert")))
     counts = []
     read = FrozenEncoder.read
 

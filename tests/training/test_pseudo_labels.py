@@ -19,9 +19,9 @@ from sklearn.metrics import average_precision_score
 from electra_ie import train
 from electra_ie.data.batching import Batches, collate
 from electra_ie.data.training_data import TrainingData
+from electra_ie.models.frozen_encoder import FrozenEncoder
 from electra_ie.training import pseudo_labels as module
 from electra_ie.training.flag_thresholds import document_logits, label_shares
-from electra_ie.training.frozen_encoder import FrozenEncoder
 from electra_ie.training.pseudo_labels import pseudo_labels
 
 GOLD = tiny.documents(30, seed=8)
@@ -38,7 +38,7 @@ def setup_of(folder: str, labeled=None, pool=POOL, co_training: bool = False, si
         data=TrainingData(labeled, list(pool), []), labeled=tiny.rows(windower, labeled),
         label_texts=[], label_windows=[],
         pool=tiny.rows(windower, pool), pool_documents=list(pool),
-        frozen_encoder=FrozenEncoder(teacher, windower) if co_training else None,
+        frozen_encoder=FrozenEncoder(teacher.encoder, windower) if co_training else None,
     )  # fmt: skip
     return setup, teacher
 

@@ -16,7 +16,7 @@ from electra_ie.data.fields import AnyField, Field, RelationField
 from electra_ie.data.readers.parts.gold import Spans, check_label, fields_with_label, flags
 from electra_ie.data.readers.parts.relations import check_relation
 from electra_ie.data.relation_pairs import normalized
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Arguments, Offsets
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Arguments, Offsets, choice_of
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import ONE_QUESTION, Feature, reduced
 from electra_ie.formats.parts.annotation_tools import ROLES
@@ -126,7 +126,7 @@ class AnnotationReader:
                 gold[field.name] = self._labels(document.labels[question], field, source)
                 self.answered[field.name] += 1
                 origins.update([document.label_origins[question]] if question in document.label_origins else [])
-        return Document(id, document.text, gold, *source.position, origins)
+        return Document(id, document.text, gold, *source.position, origins, choice_of(document.metadata))
 
     def _span_gold(
         self, document: AnnotatedDocument, layers: Sequence[str], source: SourceLine, by_id: dict[str, Span]

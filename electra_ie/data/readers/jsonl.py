@@ -19,7 +19,7 @@ from electra_ie.data.readers.parts.gold import Spans, check_label, flags
 from electra_ie.data.readers.parts.keys import Keys
 from electra_ie.data.readers.parts.relations import relations_of
 from electra_ie.formats import doccano
-from electra_ie.formats.annotations import ORIGINS
+from electra_ie.formats.annotations import CHOSEN, ORIGINS, choice_of
 from electra_ie.formats.parts.json_values import id_of, parse, text_of
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.spans import explain_offsets
@@ -104,7 +104,9 @@ class Records:
     def document(self, record: Mapping[str, Any], source: SourceLine) -> Document:
         """Return the document of a record of JSON values. Raises UserError if the record is invalid."""
         answer = "" if ANSWER in self.keys.known else answer_of(record, source)
-        self.keys.check([key for key in record if key != ANSWER or not answer], source)
+        chosen = "" if CHOSEN in self.keys.known else _choice_of(record)
+        read = {ANSWER: answer, CHOSEN: chosen}
+        self.keys.check([key for key in record if not read.get(key)], source)
         text = text_of(record, self.options["text"], source)
         id = id_of(record, self.options["id"], source)
         if self.require_id and not id:
@@ -114,7 +116,7 @@ class Records:
         gold = gold_of_record(record, labeled, self.options, text, self.spans, source)
         self.answers[answer] += 1
         origins = origins_of(record, labeled)
-        return Document(id or f"{self.stem}-{source.line}", text, gold, *source.position, origins)
+        return Document(id or f"{self.stem}-{source.line}", text, gold, *source.position, origins, chosen)
 
     def report(self) -> None:
         """Warn of corrected spans, keys that are not read, and rejected records.
@@ -212,6 +214,15 @@ def origins_of(record: Mapping[str, Any], fields: Sequence[AnyField]) -> Counter
     return Counter(origin for origin in found if origin in ORIGINS[1:])
 
 
+def _choice_of(record: Mapping[str, Any]) -> str:
+    """Return how the text of a record was chosen to be labeled, "" if it does not say so.
+
+    The format jsonl of `convert` writes it among the metadata.
+    """
+    metadata = record.get("_metadata")
+    return choice_of(record) or choice_of(metadata if isinstance(metadata, dict) else {})
+
+
 def shape_error(value: Any, field: Field, source: SourceLine) -> UserError:
     """Return the error for a value that does not have the shape of the field's kind."""
     return source.error(f'"{field.column}" contains {json.dumps(value)[:60]}.', SHAPES[field.kind])
@@ -265,6 +276,8 @@ def check_span(value: Mapping[str, Any], field: Field, source: SourceLine) -> No
 def record_of(document: Document, fields: Sequence[AnyField]) -> dict[str, Any]:
     """Return the record of a document, as `read` reads it: each field under its name, null if it is unknown."""
     record: dict[str, Any] = {"id": document.id, "text": document.text}
+    if document.chosen:
+        record[CHOSEN] = document.chosen
     for field in fields:
         gold = document.gold.get(field.name)
         if gold is not None and field.kind == "spans":

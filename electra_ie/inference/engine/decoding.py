@@ -40,7 +40,7 @@ def decode_spans(
     breaks, findings = edges.breaks(text, offsets), []
     for track, scores in track_logits(field, np.concatenate(logits)[visible]):
         tags = viterbi(track, scores, breaks)
-        probabilities = _softmax(scores)
+        probabilities = softmax(scores)
         for untrimmed, tokens in to_spans(track, tags.tolist(), offsets):
             span = edges.trim(text, untrimmed)
             if span:
@@ -65,7 +65,7 @@ def decode_text(
     """
     stacked = np.stack(logits)
     mean = stacked.mean(axis=0)
-    probabilities = _sigmoid(mean) if field.kind == "flags" else _softmax(mean)
+    probabilities = sigmoid(mean) if field.kind == "flags" else softmax(mean)
     chosen = np.flatnonzero(probabilities > FLAG_THRESHOLD).tolist() if field.kind == "flags" else [int(mean.argmax())]
     findings = []
     for label in chosen:
@@ -83,17 +83,18 @@ def characters_of(window: Window, shift: int = 0) -> Range | None:
     return (offsets[0][0] + shift, offsets[-1][1] + shift) if offsets else None
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the probabilities of logits along the last axis."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    softmax: np.ndarray = shifted / shifted.sum(axis=-1, keepdims=True)
-    return softmax
+    probabilities: np.ndarray = shifted / shifted.sum(axis=-1, keepdims=True)
+    return probabilities
 
 
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
+def sigmoid(logits: np.ndarray) -> np.ndarray:
     """Return the probabilities of logits; the exponent is never positive, so that it does not overflow."""
     small = np.exp(-np.abs(logits))
-    sigmoid: np.ndarray = np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
-    return sigmoid
+    probabilities: np.ndarray = np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
+    return probabilities
 
 
 def rounded(probability: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import field as default
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from electra_ie.inference.engine.batches import Group, pad, plan
 from electra_ie.inference.engine.decoding import Range, characters_of, decode_spans, decode_text
 from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.inference.engine.sections import sections
+from electra_ie.inference.engine.uncertainty import log_probabilities, of_path, of_text
 
 CHARACTERS_AT_ONCE = 1 << 18
 """Characters that are collected before their windows are sorted by length: bounds the memory for any input."""
@@ -26,6 +27,7 @@ DOCUMENTS_AT_ONCE = 1024
 """Documents that are collected at most: each has at least one window."""
 Score = Callable[[Sequence[Group]], Sequence[Mapping[str, np.ndarray]]]
 """Return the logits of each group of a batch by field: (B, K), or (B, L, K) for spans."""
+OfDocument = TypeVar("OfDocument")
 
 
 @dataclass
@@ -33,6 +35,7 @@ class _Text:
     """A document on its way: what its sections have given so far.
 
     `ranges` are the characters of each window. `logits` are by field of classes or flags, one (K,) for each window.
+    `paths` are by field of spans: the sum of the log probabilities of the best tags, and their number.
     """
 
     document: Document
@@ -40,6 +43,7 @@ class _Text:
     answers: dict[str, Any] = default(default_factory=dict)
     ranges: list[Range | None] = default(default_factory=list)
     logits: dict[str, list[np.ndarray]] = default(default_factory=dict)
+    paths: dict[str, tuple[float, int]] = default(default_factory=dict)
 
 
 @dataclass
@@ -84,6 +88,22 @@ class Reader:
         Raises:
             UserError: The model gives logits that are not finite.
         """
+        return self._results(documents, self._decode)
+
+    def uncertainties(self, documents: Iterable[Document]) -> Iterator[dict[str, float]]:
+        """Yield the uncertainty of each field of each document (see `engine.uncertainty`), in the order of the input.
+
+        On a CPU it does not depend on the other documents, as the results of `read`.
+
+        Raises:
+            UserError: As `read`.
+        """
+        return self._results(documents, self._measure)
+
+    def _results(
+        self, documents: Iterable[Document], finish: Callable[[Sequence[_Part]], list[OfDocument]]
+    ) -> Iterator[OfDocument]:
+        """Run the model on documents, and yield what `finish` makes of the sections of each pool."""
         pools = self._pools(documents)
         pool, fault = _next(pools)
         self._tokenize(pool)
@@ -98,9 +118,9 @@ class Reader:
                     decoded = None
                 if tokenized:
                     tokenized.result()
-                    decoded = helper.submit(self._decode, pool)
+                    decoded = helper.submit(finish, pool)
                 else:
-                    yield from self._decode(pool)
+                    yield from finish(pool)
                     self._tokenize(following)
                 pool = following
         if fault:
@@ -161,6 +181,30 @@ class Reader:
             if part.last:
                 results.append(self._result(part.of))
         return results
+
+    def _measure(self, pool: Sequence[_Part]) -> list[dict[str, float]]:
+        """Return the uncertainties of the documents that end in these sections."""
+        measured = []
+        for part in pool:
+            of = part.of
+            for field in self.fields:
+                logits = [window[field.name] for window in part.logits]
+                if field.kind == "spans":
+                    found = log_probabilities(field, part.windows, logits)
+                    total, tags = of.paths.get(field.name, (0.0, 0))
+                    of.paths[field.name] = total + float(found.sum()), tags + len(found)
+                else:
+                    of.logits.setdefault(field.name, []).extend(logits)
+            if part.last:
+                measured.append(
+                    {
+                        field.name: of_path(*of.paths[field.name])
+                        if field.kind == "spans"
+                        else of_text(field, of.logits[field.name])
+                        for field in self.fields
+                    }
+                )
+        return measured
 
     def _decode_part(self, part: _Part) -> None:
         of, start = part.of, part.start

@@ -18,6 +18,13 @@ MADE_BY = {
 }
 """Descriptions of the origins of labels."""
 
+CHOSEN_AS = {
+    "random": "drawn at random",
+    "typical": "as typical of a cluster of texts",
+    "uncertain": "as uncertain to a model",
+}
+"""Descriptions of how texts were chosen."""
+
 
 def data_lines(facts: RunSummary) -> Iterator[str]:
     """Yield the section on origin and license of the data, the labels, and overlaps between splits."""
@@ -51,6 +58,7 @@ def data_lines(facts: RunSummary) -> Iterator[str]:
         unseen = f" **Never: {', '.join(absent)}.**" if absent else ""
         yield f"- `{field.name}`: {seen}.{unseen}"
     yield from _origins(facts)
+    yield from _chosen(facts)
     yield from _hints(facts)
     yield from _overlap(facts.audit["overlap"])
 
@@ -61,6 +69,14 @@ def _origins(facts: RunSummary) -> Iterator[str]:
         listed = ", ".join(f"{count:,} {MADE_BY[name]}" for name, count in counts.items())
         yield ""
         yield f"Labels of {split}, of spans and of texts, by origin: {listed}."
+
+
+def _chosen(facts: RunSummary) -> Iterator[str]:
+    """Yield how the documents of each labeled split were chosen to be labeled, where the files say it."""
+    for split, counts in facts.audit.get("chosen", {}).items():
+        listed = ", ".join(f"{count:,} {CHOSEN_AS[name]}" for name, count in counts.items())
+        yield ""
+        yield f"Documents of {split} that `suggest` chose to be labeled: {listed}."
 
 
 def _hints(facts: RunSummary) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The encoder as pretrained, which training does not change, for the classifiers of co-training."""
+"""The encoder as pretrained, which training does not change: for co-training, and to choose texts to label."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch.nn import functional
+from transformers import PreTrainedModel
 
 from electra_ie.common.progress import progress
 from electra_ie.data.batching import Batch, in_batches
 from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
-from electra_ie.models.discriminator import Discriminator
 
 BATCH_SIZE = 64
 
 
 class FrozenEncoder:
-    """A copy of the encoder of an untrained discriminator, which reads texts as their mean states of length one."""
+    """A copy of an encoder, which reads texts as their mean states of length one."""
 
-    def __init__(self, discriminator: Discriminator, windower: WindowTokenizer) -> None:
-        self.encoder = copy.deepcopy(discriminator.encoder).eval().requires_grad_(False)
+    def __init__(self, encoder: PreTrainedModel, windower: WindowTokenizer) -> None:
+        self.encoder = copy.deepcopy(encoder).eval().requires_grad_(False)
         self.windower = windower
         self._sentences: dict[str, np.ndarray] = {}
 
@@ -42,7 +42,7 @@ class FrozenEncoder:
         """Return the states of all windows, (N, H); windows of similar length share a batch."""
         states = np.zeros((len(windows), self.encoder.config.hidden_size), dtype=np.float32)
         done = 0
-        with progress(len(windows), "reading for co-training", unit="texts") as report:
+        with progress(len(windows), "reading texts", unit="windows") as report:
             for indices, batch in in_batches(windows, BATCH_SIZE, self.windower, ()):
                 states[indices] = self.states(batch.to(self.device)).cpu().numpy()
                 done += len(indices)
