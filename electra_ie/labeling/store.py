@@ -25,12 +25,11 @@ from electra_ie.data.document import Document
 from electra_ie.data.readers import READERS
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED, list_tasks, shipped
+from electra_ie.formats.annotations import CHOSEN
 from electra_ie.labeling.annotations import Annotation, annotation_of, check_overlaps, with_annotation
 from electra_ie.labeling.journal import DECIDE, SAVE, SKIP, UNDO, Event, Journal, check_annotator, journals_of
 from electra_ie.labeling.record_files import KEY_DIGITS, Record, RecordFile, key_of
 
-CHOSEN = "chosen"
-"""The key of a record that says how its text was drawn."""
 LABELS = "labels"
 """The folder of the journals, beside task.yaml."""
 TRAIN, DEV, TEST = "train", "dev", "test"

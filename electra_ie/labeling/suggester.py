@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from electra_ie.common.errors import UserError, first_line
-from electra_ie.data.document import Document, Finding, Span
+from electra_ie.data.document import Document, Finding
 from electra_ie.data.fields import AnyField
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def suggested(result: DocumentResult, fields: Sequence[AnyField]) -> dict[str, A
             found.setdefault(finding.field, []).append({"label": finding.label, "score": finding.score})
         elif kind == "spans":
             found.setdefault(finding.field, []).append({**_span(finding), "score": finding.score})
-    marked = {Span(item["start"], item["end"], item["label"]) for name in found for item in found[name] if "start" in item}
+    marked = {finding.span for finding in result.findings if finding.window is None}
     for relation in result.relations or ():
         _, known = labels.get(relation.field, ("", set()))
         if relation.label in known and {relation.head.span, relation.tail.span} <= marked:
