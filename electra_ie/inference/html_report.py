@@ -2,7 +2,7 @@
 
 The page fetches nothing, and nothing from a document, a label or a file name is interpreted as markup. The text in the
 pane of a document is the document, character for character, so that copied text equals the input; labels and the codes
-of hidden characters are drawn by the style sheet (report.css), not inserted into the text.
+of hidden characters are drawn by the style sheet (base.css), not inserted into the text.
 """
 
 from __future__ import annotations
@@ -29,9 +29,13 @@ from electra_ie.common.escaping import UNSAFE, escape_controls
 from electra_ie.common.files import atomic_path
 
 RESOURCES = files("electra_ie.inference")
-STYLE, SCRIPT = ("\n" + (RESOURCES / name).read_text("utf-8") for name in ("report.css", "report.js"))
+BASE_STYLE, REPORT_STYLE, SCRIPT = (
+    "\n" + (RESOURCES / name).read_text("utf-8") for name in ("base.css", "report.css", "report.js")
+)
+STYLE = BASE_STYLE + REPORT_STYLE
+"""base.css, which the pages of the local servers share (`web`), and what only the report needs."""
 HUES = 8
-"""How many colors report.css defines (`--hue0` to `--hue7`), distinguishable with the common color deficiencies."""
+"""How many colors base.css defines (`--hue0` to `--hue7`), distinguishable with the common color deficiencies."""
 LINES = ("solid", "dashed", "dotted", "double")
 """Line styles: all labels beyond the first eight repeat the colors with the next style."""
 POLICY = "base-uri 'none'; form-action 'none'"
@@ -262,7 +266,7 @@ class Page:
         return f"<fieldset><legend>{_plain(field)}{kind} {button}</legend>{content}</fieldset>"
 
     def _style(self) -> str:
-        """Return report.css with the rules of this page's labels and lanes."""
+        """Return the style sheet with the rules of this page's labels and lanes."""
         rules = [STYLE]
         styled: Counter[bool] = Counter()  # marks and chips look different, so both begin with the first hue
         for (field, _), index in self.labels.items():

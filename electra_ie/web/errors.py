@@ -1,0 +1,123 @@
+"""Errors of a server as answers: one JSON shape for all of them, which never repeats what the client sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator, BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from electra_ie.common.errors import MAX_SHOWN, UserError
+from electra_ie.common.escaping import escape_controls
+
+COMMON = (400, 401, 403, 408, 413, 421, 500)
+"""The statuses that every request may be answered with, whatever its path (`web.guard`)."""
+
+
+def _without_surrogates(text: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("a string has a lone surrogate, which is not a character")
+    return text
+
+
+Unicode = Annotated[str, AfterValidator(_without_surrogates)]
+"""A string of a request. JSON can write a lone surrogate, which no tokenizer and no file accepts."""
+
+
+class Fault(BaseModel):
+    """What is wrong with one value of a request."""
+
+    where: str = Field(description="The path of the value in the request, such as `body.documents.2.text`.")
+    message: str = Field(description="What was expected.")
+
+
+class ErrorBody(BaseModel):
+    """What failed."""
+
+    status: int = Field(description="The status of the answer.")
+    message: str = Field(description="What failed and what was expected.")
+    remedy: str = Field("", description="How to fix it; empty if nothing can be said.")
+    faults: list[Fault] = Field([], description="The values of the request that are wrong, for status 422.")
+
+
+class ErrorAnswer(BaseModel):
+    """The answer to a request that failed."""
+
+    error: ErrorBody
+
+
+class RequestError(HTTPException):
+    """Error that an endpoint answers with: `raise RequestError(404, "there is no such text.", "Load the page again.")`.
+
+    Args:
+        status: The status of the answer.
+        message: What failed. It must not contain text of a user.
+        remedy: How to fix it.
+        headers: Headers of the answer, such as Retry-After.
+    """
+
+    def __init__(self, status: int, message: str, remedy: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, message, dict(headers or {}))
+        self.remedy = remedy
+
+
+def error_response(
+    status: int,
+    message: str,
+    remedy: str = "",
+    faults: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Return the answer to a request that failed, as `ErrorAnswer` describes it."""
+    body = {"status": status, "message": message, "remedy": remedy, "faults": [*map(dict, faults)]}
+    return JSONResponse({"error": body}, status, dict(headers or {}))
+
+
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of an endpoint for the schema: those statuses, and the common ones."""
+    return {
+        status: {"model": ErrorAnswer, "description": HTTPStatus(status).phrase}
+        for status in sorted({*COMMON, *statuses})
+    }
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Give all errors of an application the one shape."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(UserError, _refused)
+
+
+def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    message = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).phrase
+    return error_response(error.status_code, message, getattr(error, "remedy", ""), headers=error.headers)
+
+
+def _invalid(_: Request, error: Exception) -> JSONResponse:
+    """Answer to a request that is not as the schema says, without the values that it has."""
+    assert isinstance(error, RequestValidationError)
+    faults = [
+        {"where": escape_controls(".".join(map(str, fault["loc"]))), "message": _expected(fault)}
+        for fault in error.errors()[:MAX_SHOWN]
+    ]
+    return error_response(422, "the request is not as the schema says.", "See /openapi.json.", faults)
+
+
+def _expected(fault: Mapping[str, Any]) -> str:
+    """Return the message of a fault without what the request has: some messages of pydantic quote it."""
+    message = str(fault["msg"])
+    return (
+        "this is not JSON" if fault["type"] == "json_invalid" else re.sub(r", (got|input) .*", "", message, flags=re.S)
+    )
+
+
+def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, UserError)
+    return error_response(422, error.message, error.remedy)
