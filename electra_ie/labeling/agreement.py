@@ -66,13 +66,13 @@ def _of_field(pair: tuple[str, str], field: AnyField, answers: Sequence[tuple[An
             yield Agreement(pair, field.name, label, "kappa", kappa(ticked), len(ticked), same)
     else:
         marked = [tuple({_plain(item) for item in each or ()} for each in both) for both in answers]
-        common, size = sum(len(one & two) for one, two in marked), sum(len(one) + len(two) for one, two in marked)
-        value = 2 * common / size if size else None
+        size = sum(len(one) + len(two) for one, two in marked)
+        value = 2 * sum(len(one & two) for one, two in marked) / size if size else None
         yield Agreement(pair, field.name, "", "f1", value, len(marked), sum(one == two for one, two in marked))
 
 
 def kappa(answers: Sequence[tuple[Any, Any]]) -> float | None:
-    """Return Cohen's kappa of pairs of answers; None without any, or if both annotators gave one and the same answer."""
+    """Return Cohen's kappa of pairs of answers; None if all answers are the same, or there are none."""
     from sklearn.metrics import cohen_kappa_score
 
     first, second = [str(one) for one, _ in answers], [str(two) for _, two in answers]

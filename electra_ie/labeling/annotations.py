@@ -1,8 +1,8 @@
 """Annotations as the page has them, and the records of the task that they become.
 
-An annotation maps the names of fields to values of JSON: a class or None, a list of flags, a list of spans `{"start": 0,
-"end": 3, "label": "..."}`, a list of relations `{"head": SPAN, "tail": SPAN, "label": "..."}`. A field that is missing, or
-a class that is None, is unknown.
+An annotation maps the names of fields to values of JSON: a class or None, a list of flags, a list of spans
+`{"start": 0, "end": 3, "label": "..."}`, or a list of relations `{"head": SPAN, "tail": SPAN, "label": "..."}`. A field
+that is missing, or a class that is None, is unknown.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ def annotation_of(document: Document, fields: Sequence[AnyField]) -> dict[str, A
     return {field.name: record[field.name] for field in fields if field.name in document.gold}
 
 
-def with_annotation(
-    base: Record, text: str, annotation: Annotation, fields: Sequence[AnyField]
-) -> Record:
+def with_annotation(base: Record, text: str, annotation: Annotation, fields: Sequence[AnyField]) -> Record:
     """Return a record with other values of the fields that an annotation has; all other keys are kept.
 
     A span or relation that the record already has keeps its own keys. New spans quote their text.
@@ -49,7 +47,7 @@ def with_annotation(
         elif isinstance(value, list) and all(isinstance(item, dict) for item in value):
             record[field.column] = _items(field, value, base.get(field.column), text)
         else:
-            raise UserError(f'the value of the field {name} is not a list of objects.', remedy="Reload the page.")
+            raise UserError(f"the value of the field {name} is not a list of objects.", remedy="Reload the page.")
     return record
 
 
@@ -62,8 +60,8 @@ def _items(field: AnyField, values: list[dict[str, Any]], before: Any, text: str
 def _identity(item: Mapping[str, Any]) -> Any:
     """Return what makes two spans or relations the same."""
     if "head" in item:
-        ends = [_identity(item[name]) if isinstance(item.get(name), dict) else item.get(name) for name in ("head", "tail")]
-        return (*ends, item.get("label"))
+        ends = (item.get("head"), item.get("tail"))
+        return (*(_identity(end) if isinstance(end, dict) else end for end in ends), item.get("label"))
     return item.get("start"), item.get("end"), item.get("label")
 
 
@@ -80,5 +78,7 @@ def check_overlaps(document: Document, fields: Sequence[AnyField]) -> None:
     for field in fields:
         if isinstance(field, Field) and field.kind == "spans" and field.overlaps == "error":
             for span in lost_by_overlap(field, document.gold.get(field.name, ())):
-                message = f"the span {document.text[span.start : span.end][:40]!r} of {field.name} overlaps another one."
+                message = (
+                    f"the span {document.text[span.start : span.end][:40]!r} of {field.name} overlaps another one."
+                )
                 raise UserError(message, remedy="Remove one, or set scheme: tracks for the field in task.yaml.")

@@ -27,7 +27,9 @@ class Drafts:
         self.current: str = content.get("current") or ""
         self.by_key: dict[str, dict[str, Any]] = content.get("drafts") or {}
         if not isinstance(self.by_key, dict) or not all(isinstance(each, dict) for each in self.by_key.values()):
-            raise UserError("these are not drafts of the page.", file=self.path, remedy="Restore the file, or delete it.")
+            raise UserError(
+                "these are not drafts of the page.", file=self.path, remedy="Restore the file, or delete it."
+            )
 
     def get(self, key: str) -> Annotation | None:
         """Return the draft of a text, None without one."""

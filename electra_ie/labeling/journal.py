@@ -154,4 +154,3 @@ def check_annotator(name: str) -> str:
             remedy="Use letters, digits, dots and hyphens, at most 40, beginning with a letter or digit.",
         )
     return name
-

@@ -99,9 +99,10 @@ class RecordFile:
         """Return the documents in the order of the file, one for equal texts."""
         return [document for _, _, document in self._records.values()]
 
-    def keys(self) -> list[str]:
-        """Return the keys of the texts in the order of the file."""
-        return list(self._records)
+    @property
+    def by_key(self) -> dict[str, Document]:
+        """The documents by key, in the order of the file."""
+        return {key: document for key, (_, _, document) in self._records.items()}
 
     def ids(self) -> set[str]:
         """Return the ids of the records."""

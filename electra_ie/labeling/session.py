@@ -99,7 +99,7 @@ class Session:
         self._chosen: dict[str, str] = {}
         self._choice: Future[list[tuple[Document, str]]] | None = None
         self._choices, self.order_failure = 0, ""
-        in_dev = self.store.dev.keys() if self.store.dev else []
+        in_dev = self.store.dev.by_key if self.store.dev else ()
         self.grows_dev = self.store.dev is not None and all(key in self.store.pool for key in in_dev)
 
     def check(self, version: str | None = None) -> None:
@@ -220,7 +220,7 @@ class Session:
     def _labeled(self) -> set[str]:
         """Return the keys of the texts that anybody has saved, or the data have."""
         saved = {key for own in self.store.annotations().values() for key in own}
-        return saved | {key for file in self.store.files for key in file.keys() if self.store.is_complete(key)}
+        return saved | {key for file in self.store.files for key in file.by_key if self.store.is_complete(key)}
 
     def _open_keys(self) -> dict[str, Document]:
         """Return the texts that the annotator may be given, by key: not labeled by anybody, and not skipped."""
@@ -244,7 +244,7 @@ class Session:
         if shared and self._is_due(sum(key in self._others() for key in mine), SHARED_SHARE, len(mine)):
             return shared[0]
         dev = [key for key in open_keys if self._part(key) == DEV]
-        in_dev = len(self.store.dev.keys()) if self.store.dev else 0
+        in_dev = len(self.store.dev.by_key) if self.store.dev else 0
         if dev and self._is_due(in_dev, DEV_SHARE, len(self._labeled())):
             return self._drawn(dev)
         self._order = [key for key in self._order if key in open_keys]
@@ -276,7 +276,7 @@ class Session:
             if name != self.annotator
             for key, event in own.items()
         )
-        texts = self.store.texts() | {key: None for file in self.store.files for key in file.keys()}
+        texts = self.store.texts() | {key: None for file in self.store.files for key in file.by_key}
         return list(dict.fromkeys(key for _, key in others if key not in mine and key not in skipped and key in texts))
 
     def _follow_order(self, open_keys: Mapping[str, Document]) -> None:

@@ -8,12 +8,11 @@ what it is now; the annotations of it in the journals no longer count.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -157,7 +156,7 @@ class LabelStore:
         for name in (*self.task.files.get(TEST, ()), *self.task.files.get(DEV, ())[1:]):
             file = self._file(name)
             file.refresh()
-            held_out.update(file.keys())
+            held_out.update(file.by_key)
         pool = self.task.read(UNLABELED) if UNLABELED in self.task.files else []
         for document in pool:
             key = key_of(document.text)
@@ -200,7 +199,7 @@ class LabelStore:
         """Return all texts that may be labeled, by key: those of the files of train, then the others of the pool."""
         found: dict[str, Document] = {}
         for file in self.train:
-            for key, document in zip(file.keys(), file.documents(), strict=True):
+            for key, document in file.by_key.items():
                 found.setdefault(key, document)
         in_dev = self.dev if self.dev is not None else ()
         return found | {key: document for key, document in self.pool.items() if key not in found and key not in in_dev}
@@ -232,7 +231,12 @@ class LabelStore:
         file = found or (self.dev if part == DEV and self.dev else self.train[0])
         record = file.record(key)
         events = sorted(
-            (event for journal in self.journals.values() for event in journal.events if event.key == key and event.file),
+            (
+                event
+                for journal in self.journals.values()
+                for event in journal.events
+                if event.key == key and event.file
+            ),
             key=lambda event: event.number,
         )
         changed = bool(events) and events[-1].after != record
@@ -257,9 +261,7 @@ class LabelStore:
     def others(self, annotator: str, key: str) -> dict[str, Annotation]:
         """Return the annotations of a text by others, by annotator, for those who decide between them."""
         state = self._state(key)
-        return {
-            name: self._view(name, key, state).annotation for name in state.saved if name != annotator
-        }
+        return {name: self._view(name, key, state).annotation for name in state.saved if name != annotator}
 
     # What is changed
 

@@ -99,7 +99,7 @@ class Suggester:
 
 
 def suggested(result: DocumentResult, fields: Sequence[AnyField]) -> dict[str, Any]:
-    """Return the findings in a text as an annotation whose values have scores, for the fields and labels of the task."""
+    """Return the findings in a text that the task has labels for, as an annotation whose values have scores."""
     labels = {field.name: (field.kind, set(field.labels)) for field in fields}
     found: dict[str, Any] = {}
     for finding in result.findings:

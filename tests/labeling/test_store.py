@@ -322,7 +322,10 @@ def test_a_torn_line_of_the_journal_is_cut_and_an_interrupted_save_completed(tmp
 @pytest.mark.parametrize(
     ("yaml", "message"),
     [
-        (YAML.replace("jsonl\nfiles", "csv\nfiles").replace("\n  links: {kind: relations, labels: [pays]}", ""), "format csv"),
+        (
+            YAML.replace("jsonl\nfiles", "csv\nfiles").replace("\n  links: {kind: relations, labels: [pays]}", ""),
+            "format csv",
+        ),
         (YAML.replace("train: train.jsonl, ", ""), "no file of the split train"),
         (YAML.replace("train: train.jsonl", "train: train.jsonl.gz"), r"ending \.jsonl"),
     ],
