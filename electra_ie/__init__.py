@@ -1,7 +1,7 @@
 """Train text information extractors from a small set of labels and a larger set of unlabeled text.
 
 The functions are those behind the commands: `init`, `convert`, `check`, `pretrain`, `train`, `distill`, `compare`,
-`compare_runs`, `evaluate`, `extract`, `suggest`, `label`, `value`, `verify`, `push_to_hub` and `push_data`. `train` returns a
+`compare_runs`, `evaluate`, `extract`, `suggest`, `label`, `value`, `verify`, `push_to_hub`, `push_data`. `train` returns a
 `TrainResult`; an `Extractor` applies a trained model to texts, and an `ExportedExtractor` an exported one, without
 torch. Public names are imported on first use, so that `import electra_ie` alone imports no other package.
 """
@@ -82,7 +82,8 @@ __all__ = [
     "FieldScores", "Finding", "Findings", "Initialized", "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator",
     "MaskingGeneratorConfig", "PretrainSettings", "RunMeasurement", "RunScores", "Span", "SplitScores", "Task",
     "TrainResult", "TrainSettings", "UserError", "Value", "check", "compare", "compare_runs", "convert", "distill",
-    "evaluate", "extract", "init", "label", "pretrain", "push_data", "push_to_hub", "suggest", "train", "value", "verify",
+    "evaluate", "extract", "init", "label", "pretrain", "push_data", "push_to_hub", "suggest", "train", "value",
+    "verify",
 ]  # fmt: skip
 
 import_module(f"{__name__}.common.logs")  # installs the default handler, which the application may then replace

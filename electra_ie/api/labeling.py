@@ -34,8 +34,8 @@ def label(  # noqa: PLR0913 - the options of a public function, all but one by k
     """Serve the page on which a person labels the texts of a task, until Ctrl-C or SIGTERM.
 
     Every annotation is saved at once: in the files of the task, and in the journal of the annotator in its folder
-    `labels`. With a run, its findings are suggested, and the texts of which it is uncertain come first. Runs are trained
-    from the page.
+    `labels`. With a run, its findings are suggested, and the texts of which it is uncertain come first. Runs are
+    trained from the page.
 
     Args:
         task: The path of a task.yaml or of its folder. Its files are JSON lines; those of train and dev may not exist.
@@ -48,7 +48,8 @@ def label(  # noqa: PLR0913 - the options of a public function, all but one by k
         encoder: The encoder of the trainings and of the order, as for `train`.
         preset: The preset of the trainings.
         overrides: Settings of the trainings as `key=value`.
-        token_file: A file with the token that a browser signs in with (default: the variable ELECTRA_IE_TOKEN, or none).
+        token_file: A file with the token that a browser signs in with (default: the variable ELECTRA_IE_TOKEN, if it
+            is set).
         allow_hosts: Names by which the server may be reached, beside those of this machine.
         started: Called with the address of the page.
 
