@@ -1,8 +1,8 @@
 """Train text information extractors from a small set of labels and a larger set of unlabeled text.
 
 The functions are those behind the commands: `init`, `convert`, `check`, `pretrain`, `train`, `distill`, `compare`,
-`compare_runs`, `evaluate`, `extract`, `suggest`, `label`, `value`, `verify`, `push_to_hub`, `push_data`. `train` returns a
-`TrainResult`; an `Extractor` applies a trained model to texts, and an `ExportedExtractor` an exported one, without
+`compare_runs`, `evaluate`, `extract`, `suggest`, `label`, `value`, `verify`, `push_to_hub` and `push_data`. `train`
+returns a `TrainResult`; an `Extractor` applies a trained model to texts, and an `ExportedExtractor` an exported one, without
 torch. Public names are imported on first use, so that `import electra_ie` alone imports no other package.
 """
 

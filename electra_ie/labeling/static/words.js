@@ -5,7 +5,7 @@ const UNSPACED = '\\u0e00-\\u0eff\\u1000-\\u109f\\u1780-\\u17ff\\u3005-\\u3007\\
   + '\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\uff66-\\uff9f\\u{20000}-\\u{323af}';
 const MARKS = '[\\p{M}\\p{Cf}\\ufe0f\\u{1f3fb}-\\u{1f3ff}]', LETTER = `(?![${UNSPACED}])[\\p{L}\\p{N}]`;
 const SEPARATOR = "(?<=\\p{N})[.,:/'\\u2019\\-](?=\\p{N})";
-const WORD = new RegExp(`${LETTER}(?:${LETTER}|${MARKS}|${SEPARATOR})*|\\S${MARKS}*(?:\\u200d\\S${MARKS}*)*`, 'gu');
+const WORD = new RegExp(`${LETTER}(?:${LETTER}|${MARKS}|${SEPARATOR})*|\\S(?:\\u200d\\S|${MARKS})*`, 'gu');
 
 /** Return the words of a text (CodePoints) as `{start, end}` in code points. */
 export function wordsOf(points) {
