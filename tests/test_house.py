@@ -34,6 +34,7 @@ ORDER = (
     {"pretraining"},
     {"comparison"},
     {"web"},
+    {"labeling"},
     {"api"},
     {"cli"},
     {"__main__"},

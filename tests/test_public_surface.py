@@ -43,6 +43,8 @@ def uses() -> None:
     value = electra_ie.value("code", "I10", codes=Path("codes.csv"), locale="de_DE", reference_date="2021-05-03")
     assert_type(value, Value)
     assert_type(value.currency, str | None)
+    electra_ie.label("task", run="runs/mine", annotator="ann", host="::1", port=0, seed=1, output=Path("runs"))
+    electra_ie.label(Path("task"), encoder="encoders/ours", preset="self_training", overrides=["max_steps=300"])
     encoder = electra_ie.pretrain(["texts/"], "encoders/ours", objective="mlm", max_steps=100, track="tensorboard")
     assert_type(encoder, Path)
     done = electra_ie.init("export.json", Path("task"), format="label_studio", seed=1, dev=0.1, test=0.1)

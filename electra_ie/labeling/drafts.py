@@ -1,0 +1,54 @@
+"""Drafts: what an annotator has marked and not saved, in a file that is replaced at each change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from electra_ie.common.errors import UserError
+from electra_ie.common.files import parse
+from electra_ie.labeling.annotations import Annotation
+from electra_ie.labeling.record_files import write_lines
+
+ENDING = ".drafts.json"
+
+
+class Drafts:
+    """The drafts of an annotator, and the text that the page has shown last.
+
+    A file that is damaged is an error: it holds work that nothing else has.
+    """
+
+    def __init__(self, folder: Path, annotator: str) -> None:
+        """Read the drafts. Raises UserError for a damaged file."""
+        self.path = folder / f"{annotator}{ENDING}"
+        content = parse(self.path.read_bytes(), self.path) if self.path.is_file() else {}
+        self.current: str = content.get("current") or ""
+        self.by_key: dict[str, dict[str, Any]] = content.get("drafts") or {}
+        if not isinstance(self.by_key, dict) or not all(isinstance(each, dict) for each in self.by_key.values()):
+            raise UserError(
+                "these are not drafts of the page.", file=self.path, remedy="Restore the file, or delete it."
+            )
+
+    def get(self, key: str) -> Annotation | None:
+        """Return the draft of a text, None without one."""
+        return self.by_key.get(key)
+
+    def put(self, key: str, annotation: Annotation | None) -> None:
+        """Keep the draft of a text, or forget it (None). Raises OSError if it cannot be written: nothing changes."""
+        drafts = {name: value for name, value in self.by_key.items() if name != key}
+        if annotation is not None:
+            drafts[key] = dict(annotation)
+        if drafts != self.by_key:
+            self._write(drafts, self.current)
+            self.by_key = drafts
+
+    def show(self, key: str) -> None:
+        """Remember the text that the page shows."""
+        if key != self.current:
+            self._write(self.by_key, key)
+            self.current = key
+
+    def _write(self, drafts: dict[str, dict[str, Any]], current: str) -> None:
+        write_lines(self.path, [json.dumps({"current": current, "drafts": drafts}, ensure_ascii=False) + "\n"])

@@ -1,0 +1,387 @@
+"""A session of one annotator: which text comes next, what is suggested, what was saved, and the training beside it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from electra_ie.common.errors import UserError, first_line
+from electra_ie.common.hashing import of_text
+from electra_ie.common.text_files import SourceLine
+from electra_ie.config.train import EMBEDDED
+from electra_ie.data.document import Document
+from electra_ie.data.task import Task
+from electra_ie.labeling.agreement import Agreement, agreements
+from electra_ie.labeling.annotations import Annotation, annotation_of
+from electra_ie.labeling.drafts import Drafts
+from electra_ie.labeling.journal import SKIP, Event, check_annotator
+from electra_ie.labeling.record_files import Signature, key_of, signature_of
+from electra_ie.labeling.retraining import Training
+from electra_ie.labeling.store import DEV, TRAIN, LabelStore
+from electra_ie.labeling.suggester import Suggester
+
+RUNS = "runs"
+"""The folder of the runs, in the folder of the labels."""
+RANDOM = "random"
+DEV_SHARE = 0.25
+"""The share of the texts that go to dev, if dev has no labels of its own: drawn at random, never chosen."""
+SHARED_SHARE = 0.2
+"""The share of the texts of an annotator that another one has labeled, so that agreement can be measured."""
+FEW = 5
+"""Texts left in the order at which the next ones are chosen."""
+RECENT = 100
+"""Texts in the list of those that were labeled."""
+SHOWN = 80
+"""Characters of a text in a list."""
+
+
+class TaskChanged(UserError):
+    """The task.yaml is another one than the page was loaded with."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a session works.
+
+    Attributes:
+        annotator: The name of the annotator.
+        run: The run that suggests at first; None for the last one of the session's folder.
+        seed: The seed of the order of the texts.
+        output: The folder of the runs; None for `labels/runs` beside task.yaml.
+        encoder: The encoder, of the order and of the trainings.
+        training: Options of `electra-ie train`.
+    """
+
+    annotator: str = "annotator"
+    run: Path | None = None
+    seed: int = 0
+    output: Path | None = None
+    encoder: str | None = None
+    training: tuple[str, ...] = ()
+
+
+class Session:
+    """What the page of one annotator can do with a task. Its methods may be called from several threads.
+
+    Attributes:
+        task: The task.
+        version: The version of its task.yaml.
+        order_failure: Why no order could be computed, so that texts come in a random one; "" if it could.
+    """
+
+    def __init__(self, task: Task, options: Options) -> None:
+        """Read the task and its labels, and begin to load the run.
+
+        Raises:
+            UserError: The task cannot be labeled, its files are invalid, or there is no such run.
+        """
+        self.options, self.annotator = options, check_annotator(options.annotator)
+        self._mutex = threading.RLock()
+        self._file, self._signature = task.file, signature_of(task.file)
+        self._open(task)
+        self.drafts = Drafts(self.store.folder, self.annotator)
+        encoder = ["--encoder", options.encoder] if options.encoder else []
+        folder = options.output or self.store.folder / RUNS
+        self.training = Training(folder.absolute(), task.file.absolute(), [*encoder, *options.training])
+        self.suggester = Suggester(task.all_fields, options.encoder or EMBEDDED, options.seed)
+        run = options.run or next(reversed([*self.training.runs()]), None)
+        if run:
+            self.suggester.use(run)
+
+    def _open(self, task: Task) -> None:
+        self.task, self.store = task, LabelStore(task)
+        self.version = of_text(self._file.read_text("utf-8"))
+        self._order: list[str] = []
+        self._chosen: dict[str, str] = {}
+        self._choice: Future[list[tuple[Document, str]]] | None = None
+        self._choices, self.order_failure = 0, ""
+        in_dev = self.store.dev.by_key if self.store.dev else ()
+        self.grows_dev = self.store.dev is not None and all(key in self.store.pool for key in in_dev)
+
+    def check(self, version: str | None = None) -> None:
+        """Read a task.yaml that has changed, and check that the page has the same version.
+
+        Raises:
+            TaskChanged: It has another one; or the new task.yaml is invalid.
+        """
+        with self._mutex:
+            signature: Signature = signature_of(self._file)
+            if signature != self._signature:
+                try:
+                    self._open(Task.load(self._file))
+                except UserError as error:
+                    message = f"task.yaml was changed, and cannot be read: {first_line(error)}."
+                    raise TaskChanged(message, remedy="Correct it; what you have marked is kept.") from error
+                self._signature, self.suggester.fields = signature, self.task.all_fields
+            if version is not None and version != self.version:
+                message = "task.yaml was changed since the page was loaded."
+                raise TaskChanged(message, remedy="Reload the page; what you have marked is kept as a draft.")
+
+    # Texts
+
+    def next(self) -> dict[str, Any]:
+        """Return the text to label, as the page shows it: the one that it has shown last, as long as that is open."""
+        with self._mutex, self.store.locked():
+            self.check()
+            open_keys = self._open_keys()
+            key = self.drafts.current if self.drafts.current in open_keys else self._next_key(open_keys)
+            self._follow_order(open_keys)
+            if key is None:
+                return {"text": None, "progress": self.progress()}
+            return self.show(key)
+
+    def show(self, key: str) -> dict[str, Any]:
+        """Return a text with what the annotator has saved of it, and the draft."""
+        with self._mutex, self.store.locked():
+            text, view = self.store.text(key), self.store.view(self.annotator, key)
+            self.drafts.show(key)
+            part = text.part if key not in self.store.pool or key in self._labeled() else self._part(key)
+            others = self.store.others(self.annotator, key) if key in self.store.disputed() else {}
+            return {
+                "text": {
+                    "key": key,
+                    "id": text.document.id,
+                    "text": text.document.text,
+                    "part": part,
+                    "chosen": self._chosen.get(key, ""),
+                    "skipped": key in self.store.journal(self.annotator).skipped(),
+                },
+                "annotation": view.annotation,
+                "version": view.version,
+                "saved": view.is_saved,
+                "draft": self.drafts.get(key),
+                "others": others,
+                "progress": self.progress(),
+            }
+
+    def save(self, key: str, annotation: Annotation, version: str, task: str, decide: bool = False) -> dict[str, Any]:
+        """Save an annotation, and return the next text.
+
+        Raises:
+            TaskChanged, Conflict, UserError, OSError: as `check` and `LabelStore.save`; nothing is saved.
+        """
+        with self._mutex:
+            self.check(task)
+            with self.store.locked():
+                chosen = self._chosen.get(key) or (RANDOM if self._part(key) == DEV else "")
+                self.store.save(
+                    self.annotator, key, annotation, version, part=self._part(key), chosen=chosen, adjudicate=decide
+                )
+            self._forget(key)
+            return self.next()
+
+    def skip(self, key: str) -> dict[str, Any]:
+        """Remember that the annotator cannot decide about a text, and return the next one. What is marked is kept."""
+        with self._mutex:
+            self.store.skip(self.annotator, key)
+            return self.next()
+
+    def keep_draft(self, key: str, annotation: Annotation | None, task: str) -> None:
+        """Keep what is marked and not saved, also for another version of the task."""
+        with self._mutex:
+            self.drafts.put(key, annotation)
+            self.check(task)
+
+    def _forget(self, key: str) -> None:
+        """Forget the draft of a text that is saved. A full disk does not undo the save: the draft is the same."""
+        try:
+            self.drafts.put(key, None)
+        except OSError:
+            self.drafts.by_key.pop(key, None)
+
+    def undo(self) -> dict[str, Any]:
+        """Undo the last save or skip, and return its text, with what was saved as the draft."""
+        with self._mutex:
+            self.check()
+            event = self.store.undo(self.annotator)
+            if event.record is not None:
+                self.drafts.put(event.key, self._annotation_of(event))
+            return self.show(event.key)
+
+    def again(self) -> dict[str, Any]:
+        """Return the first text that was skipped."""
+        with self._mutex, self.store.locked():
+            skipped = self.store.journal(self.annotator).skipped()
+            if not skipped:
+                raise UserError("no text was skipped.")
+            return self.show(skipped[0])
+
+    def _annotation_of(self, event: Event) -> Annotation:
+        source = SourceLine(str(self.store.folder), 0)
+        document = self.store.train[0].validation().document(event.record or {}, source)
+        return annotation_of(document, self.task.all_fields)
+
+    # The order
+
+    def _labeled(self) -> set[str]:
+        """Return the keys of the texts that anybody has saved, or the data have."""
+        saved = {key for own in self.store.annotations().values() for key in own}
+        return saved | {key for file in self.store.files for key in file.by_key if self.store.is_complete(key)}
+
+    def _open_keys(self) -> dict[str, Document]:
+        """Return the texts that the annotator may be given, by key: not labeled by anybody, and not skipped."""
+        done = self._labeled() | set(self.store.journal(self.annotator).skipped())
+        return {key: document for key, document in self.store.texts().items() if key not in done}
+
+    def _part(self, key: str) -> str:
+        """Return the split of a new text: a share drawn by its hash goes to dev."""
+        if not self.grows_dev or any(key in file for file in self.store.train):
+            return DEV if self.store.dev is not None and key in self.store.dev else TRAIN
+        return DEV if self._place(key) < DEV_SHARE else TRAIN
+
+    def _place(self, key: str) -> float:
+        """Return a number from 0 to 1 that is drawn by the seed: the place of a text in a random order."""
+        return int(of_text(f"electra_ie label {self.options.seed} {key}")[:8], 16) / 2**32
+
+    def _next_key(self, open_keys: Mapping[str, Document]) -> str | None:
+        """Return the key of the next text, and note how it was drawn; None if all are labeled."""
+        mine = self.store.journal(self.annotator).saved()
+        shared = self._shared(mine)
+        if shared and self._is_due(sum(key in self._others() for key in mine), SHARED_SHARE, len(mine)):
+            return shared[0]
+        dev = [key for key in open_keys if self._part(key) == DEV]
+        in_dev = len(self.store.dev.by_key) if self.store.dev else 0
+        if dev and self._is_due(in_dev, DEV_SHARE, len(self._labeled())):
+            return self._drawn(dev)
+        self._order = [key for key in self._order if key in open_keys]
+        if self._order:
+            return self._order[0]
+        train = [key for key in open_keys if self._part(key) == TRAIN]
+        if train or dev:
+            return self._drawn(train or dev)
+        return shared[0] if shared else None
+
+    def _drawn(self, keys: list[str]) -> str:
+        key = min(keys, key=self._place)
+        self._chosen[key] = RANDOM
+        return key
+
+    @staticmethod
+    def _is_due(done: int, share: float, total: int) -> bool:
+        return done < share * total
+
+    def _others(self) -> set[str]:
+        return {key for name, own in self.store.annotations().items() if name != self.annotator for key in own}
+
+    def _shared(self, mine: Mapping[str, Event]) -> list[str]:
+        """Return the texts that others have labeled and the annotator has not, in the order of their labeling."""
+        skipped = set(self.store.journal(self.annotator).skipped())
+        others = sorted(
+            (event.number, key)
+            for name, own in self.store.annotations().items()
+            if name != self.annotator
+            for key, event in own.items()
+        )
+        texts = self.store.texts() | {key: None for file in self.store.files for key in file.by_key}
+        return list(dict.fromkeys(key for _, key in others if key not in mine and key not in skipped and key in texts))
+
+    def _follow_order(self, open_keys: Mapping[str, Document]) -> None:
+        """Take the texts that were chosen, and have more chosen when few are left."""
+        if self._choice is not None and self._choice.done():
+            choice, self._choice = self._choice, None
+            if choice.exception() is not None:
+                self.order_failure = first_line(choice.exception() or "")
+            else:
+                for document, how in choice.result():
+                    key = key_of(document.text)
+                    if key in open_keys and key not in self._order:
+                        self._order.append(key)
+                        self._chosen[key] = how
+        candidates = [document for key, document in open_keys.items() if self._part(key) == TRAIN]
+        few = len(self._order) < min(FEW, len(candidates))
+        if self._choice is None and few and not self.order_failure:
+            labeled = [document for file in self.store.train for document in file.documents() if document.gold]
+            self._choices += 1
+            self._choice = self.suggester.choose(candidates, labeled, self.options.seed + self._choices)
+
+    # Suggestions, training and results
+
+    def suggest(self, key: str, seconds: float) -> dict[str, Any] | None:
+        """Return what the run suggests for a text; None if it takes longer than some seconds."""
+        with self._mutex:
+            document = self.store.text(key).document
+            future = self.suggester.suggest(key, document)
+            for other in self._order[:2]:
+                self.suggester.suggest(other, self.store.text(other).document)
+        try:
+            return future.result(seconds)
+        except TimeoutError:
+            return None
+
+    def train(self) -> str:
+        """Start a training, and return the name of its run.
+
+        Raises:
+            UserError: One is running, or train or dev has no labels yet.
+            OSError: A file cannot be written.
+        """
+        with self._mutex, self.store.locked():
+            for split, files in ((TRAIN, self.store.train), (DEV, [self.store.dev] if self.store.dev else [])):
+                if files and not any(document.gold for file in files for document in file.documents()):
+                    raise UserError(f"no text of {split} has a label yet.", remedy="Label more texts.")
+            return self.training.start()
+
+    def stop_training(self) -> None:
+        """End the training."""
+        self.training.stop()
+
+    def watch_training(self) -> None:
+        """Take the run of a training that has finished."""
+        last = next(reversed([*self.training.runs()]), None)
+        with self._mutex:
+            if last is not None and last.name == self.training.progress().run and last != self.suggester.run:
+                self.suggester.use(last)
+                self._order, self._choice, self.order_failure = [], None, ""
+
+    def progress(self) -> dict[str, int]:
+        """Return how many texts are labeled, and how many are open."""
+        journal = self.store.journal(self.annotator)
+        train, dev = (
+            sum(bool(document.gold) for file in files for document in file.documents())
+            for files in (self.store.train, [self.store.dev] if self.store.dev else [])
+        )
+        return {
+            "train": train,
+            "dev": dev,
+            "own": len(journal.saved()),
+            "skipped": len(journal.skipped()),
+            "open": len(self._open_keys()) + len(self._shared(journal.saved())),
+        }
+
+    def agreement(self) -> tuple[list[Agreement], list[str]]:
+        """Return the agreement of the annotators, and the keys of the texts that they differ about."""
+        with self._mutex, self.store.locked():
+            found: dict[str, dict[str, Annotation]] = {}
+            for name, journal in self.store.journals.items():
+                independent = journal.independent()
+                if independent:
+                    found[name] = {key: self._annotation_of(event) for key, event in independent.items()}
+            return agreements(found, self.task.all_fields), self.store.disputed()
+
+    def recent(self) -> list[dict[str, Any]]:
+        """Return the texts that the annotator has saved or skipped, the last one first."""
+        with self._mutex, self.store.locked():
+            last = {event.key: event for event in self.store.journal(self.annotator).live()}
+            events = sorted(last.values(), key=lambda event: -event.number)[:RECENT]
+            return [self._listed(event.key, event.event == SKIP) for event in events if self._has(event.key)]
+
+    def listed(self, keys: list[str]) -> list[dict[str, Any]]:
+        """Return texts as a list shows them."""
+        with self._mutex, self.store.locked():
+            return [self._listed(key, False) for key in keys if self._has(key)]
+
+    def _listed(self, key: str, skipped: bool) -> dict[str, Any]:
+        document = self.store.text(key).document
+        return {"key": key, "id": document.id, "start": document.text[:SHOWN], "skipped": skipped}
+
+    def _has(self, key: str) -> bool:
+        return key in self.store.pool or any(key in file for file in self.store.files)
+
+    def close(self) -> None:
+        """End the training and the thread of suggestions."""
+        self.training.close()
+        self.suggester.close()
