@@ -16,7 +16,7 @@ import electra_ie
 ROOT = Path(electra_ie.__file__).parent
 ORDER = (
     {"common"}, {"values"}, {"config"}, {"formats"}, {"data"}, {"metrics"}, {"records"}, {"models"}, {"runs"}, {"inference"}, {"export"}, {"checks"}, {"training"}, {"distillation"},
-    {"pretraining"}, {"comparison"}, {"web"}, {"api"}, {"cli"}, {"__main__"},
+    {"pretraining"}, {"comparison"}, {"web"}, {"serving"}, {"api"}, {"cli"}, {"__main__"},
 )  # fmt: skip
 """The folders and top-level modules in import order; those in one set do not import each other."""
 WITHOUT_TORCH = (
