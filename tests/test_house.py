@@ -34,6 +34,7 @@ ORDER = (
     {"pretraining"},
     {"comparison"},
     {"web"},
+    {"serving"},
     {"labeling"},
     {"api"},
     {"cli"},

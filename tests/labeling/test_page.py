@@ -50,7 +50,9 @@ def labeling(folder: Path, texts, suggestions=None, **options):
     """Serve the page of a task with these texts, in this order, and yield its address and session."""
     if not folder.exists():
         new_task(folder, YAML, train=None)
-        (folder / "pool.jsonl").write_text("".join(json.dumps({"id": str(n), "text": t}) + "\n" for n, t in enumerate(texts)), "utf-8")
+        (folder / "pool.jsonl").write_text(
+            "".join(json.dumps({"id": str(n), "text": t}) + "\n" for n, t in enumerate(texts)), "utf-8"
+        )
     session = Session(Task.load(folder), Options(**options))
     order = {key_of(text): place for place, text in enumerate(texts)}
     session._place = lambda key: order[key]
@@ -80,7 +82,9 @@ def until(page, selector, text):
 
 
 def save(page, key="Enter"):
-    with page.expect_response(lambda answer: answer.request.method == "PUT" and not answer.url.endswith("/draft")) as answered:
+    with page.expect_response(
+        lambda answer: answer.request.method == "PUT" and not answer.url.endswith("/draft")
+    ) as answered:
         page.keyboard.press(key)
     assert answered.value.status == 200, answered.value.text()
     until(page, "#status", "Saved")
@@ -110,7 +114,9 @@ def test_everything_by_keyboard_alone(browser, tmp_path):
     found = saved(folder, ENGLISH)
     assert found["names"] == [("PAYER", "ACME Ltd"), ("AMOUNT", "EUR 9,800.00")]
     assert (found["risks"], found["topic"]) == (["late"], "trade")
-    assert [(each["head"]["label"], each["label"], each["tail"]["label"]) for each in found["links"]] == [("PAYER", "pays", "AMOUNT")]
+    assert [(each["head"]["label"], each["label"], each["tail"]["label"]) for each in found["links"]] == [
+        ("PAYER", "pays", "AMOUNT")
+    ]
 
 
 def test_everything_by_mouse(browser, tmp_path):
@@ -160,10 +166,18 @@ def drag(page, start, end, modifiers=()):
 @pytest.mark.parametrize(
     ("text", "keys", "names"),
     [
-        (EMOJI, ["ArrowRight", "ArrowRight", "1", "End", "Shift+ArrowLeft", "2"], [("PAYER", "Zoë"), ("AMOUNT", "𠀀 5")]),
+        (
+            EMOJI,
+            ["ArrowRight", "ArrowRight", "1", "End", "Shift+ArrowLeft", "2"],
+            [("PAYER", "Zoë"), ("AMOUNT", "𠀀 5")],
+        ),
         # The text runs from right to left, and so do the keys.
         (ARABIC, ["ArrowLeft", "1", "ArrowLeft", "Shift+ArrowLeft", "2"], [("PAYER", "أحمد"), ("AMOUNT", "500 ريال")]),
-        (CHINESE, ["Shift+ArrowRight", "1", *["ArrowRight"] * 3, "Shift+ArrowRight", "2"], [("PAYER", "张三"), ("AMOUNT", "9,800元")]),
+        (
+            CHINESE,
+            ["Shift+ArrowRight", "1", *["ArrowRight"] * 3, "Shift+ArrowRight", "2"],
+            [("PAYER", "张三"), ("AMOUNT", "9,800元")],
+        ),
     ],
     ids=["emoji", "arabic", "chinese"],
 )
@@ -187,7 +201,11 @@ def test_suggestions_are_accepted_rejected_or_corrected(browser, tmp_path):
     folder = tmp_path / "t"
     with labeling(folder, [ENGLISH, "next"], {ENGLISH: SUGGESTED}) as (address, _), opened(browser, address) as page:
         assert page.locator("#pane mark.suggested").count() == 2
-        assert page.locator(".label[aria-pressed=mixed]").all_text_contents() == ["PAYER0.97?1", "late0.80?q", "travel0.60?t"]
+        assert page.locator(".label[aria-pressed=mixed]").all_text_contents() == [
+            "PAYER0.97?1",
+            "late0.80?q",
+            "travel0.60?t",
+        ]
         press(page, "Enter")  # ACME Ltd
         assert page.locator("#pane mark.suggested").count() == 1
         press(page, "Delete")  # EUR, and the relation with it
@@ -196,7 +214,12 @@ def test_suggestions_are_accepted_rejected_or_corrected(browser, tmp_path):
         assert page.locator(".label[aria-pressed=true]").all_text_contents() == ["tradee"]
         save(page)
     found = saved(folder, ENGLISH)
-    assert (found["names"], found["risks"], found["topic"], found["links"]) == ([("PAYER", "ACME Ltd")], [], "trade", [])
+    assert (found["names"], found["risks"], found["topic"], found["links"]) == (
+        [("PAYER", "ACME Ltd")],
+        [],
+        "trade",
+        [],
+    )
 
 
 def test_accepting_all_is_one_key(browser, tmp_path):
@@ -247,7 +270,10 @@ def test_two_browsers_on_one_task(browser, tmp_path):
 
 def test_a_task_that_changes_and_a_full_disk(browser, tmp_path, monkeypatch):
     folder = tmp_path / "t"
-    with labeling(folder, [ENGLISH, "next"]) as (address, _), opened(browser, address, expected="the server responded") as page:
+    with (
+        labeling(folder, [ENGLISH, "next"]) as (address, _),
+        opened(browser, address, expected="the server responded") as page,
+    ):
         with monkeypatch.context() as patch:
 
             def full(*_):
@@ -336,7 +362,11 @@ def test_nothing_of_a_text_is_markup_and_everything_has_a_name(browser, tmp_path
 def test_many_labels_are_found_by_name(browser, tmp_path):
     folder = tmp_path / "t"
     names = ", ".join(f"label{number}" for number in range(60))
-    new_task(folder, f"format: jsonl\nfiles: {{train: train.jsonl, unlabeled: pool.jsonl}}\nfields:\n  kind: {{kind: classes, labels: [{names}]}}\n", None)
+    new_task(
+        folder,
+        f"format: jsonl\nfiles: {{train: train.jsonl, unlabeled: pool.jsonl}}\nfields:\n  kind: {{kind: classes, labels: [{names}]}}\n",
+        None,
+    )
     texts = [json.loads(line)["text"] for line in (folder / "pool.jsonl").read_text("utf-8").splitlines()]
     with labeling(folder, texts) as (address, _), opened(browser, address) as page:
         press(page, "/")
