@@ -83,8 +83,8 @@ __all__ = [
     "FieldScores", "Finding", "Findings", "Initialized", "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator",
     "MaskingGeneratorConfig", "PretrainSettings", "RunMeasurement", "RunScores", "Span", "SplitScores", "Task",
     "TrainResult", "TrainSettings", "UserError", "Value", "check", "compare", "compare_runs", "convert", "distill",
-    "evaluate", "extract", "init", "label", "pretrain", "push_data", "push_to_hub", "serve", "suggest", "train", "value",
-    "verify",
+    "evaluate", "extract", "init", "label", "pretrain", "push_data", "push_to_hub", "serve", "suggest", "train",
+    "value", "verify",
 ]  # fmt: skip
 
 import_module(f"{__name__}.common.logs")  # installs the default handler, which the application may then replace
