@@ -41,8 +41,12 @@ def read(cell: Cell, method: str, seed: int) -> Result | None:
 
 
 def write(cell: Cell, method: str, seed: int, result: Mapping[str, Any]) -> None:
-    """Write a result. An interrupted process leaves no incomplete file."""
-    path = path_of(cell, method, seed)
+    """Write a result."""
+    write_file(path_of(cell, method, seed), result)
+
+
+def write_file(path: Path, result: Mapping[str, Any]) -> None:
+    """Write a result as JSON. An interrupted process leaves no incomplete file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
@@ -125,9 +129,9 @@ def _numbers(counts: str | list[int]) -> list[int]:
 
 
 @lru_cache
-def package_hash() -> str:
-    """Return the hash of the code that decides what a run of this package learns and predicts."""
-    paths = [ROOT / "electra_ie" / name for name in HASHED]
+def package_hash(*others: str) -> str:
+    """Return the hash of the code that decides what a run of this package learns and predicts, and of other parts."""
+    paths = [ROOT / "electra_ie" / name for name in (*HASHED, *others)]
     files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*.py"))]
     return code_hash(files)
 
