@@ -11,7 +11,8 @@ that the run of the round before is uncertain of; a share of each round is rando
 random order. Both get the same pool, scored documents and seeds of training.
 
 A cell is a case, a method and a seed: one file, results/suggest/<case>/<method>.<seed>.json, written when it is
-finished. It is skipped if it is there; if the code has changed since, it is listed, and measured again with `--redo`. With `--steps` fewer steps are trained, which is for trying the script: nothing is written.
+finished. It is skipped if it is there; if the code has changed since, it is listed, and measured again with `--redo`.
+With `--steps` fewer steps are trained, which is for trying the script: nothing is written.
 
 Nothing was chosen by these results: the settings of `suggest` are those of its papers, or were fixed before measuring.
 """

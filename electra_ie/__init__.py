@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from electra_ie.api import Suggestions as Suggestions
     from electra_ie.api import TrainResult as TrainResult
     from electra_ie.api import check as check
     from electra_ie.api import convert as convert
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from electra_ie.models.discriminator import Discriminator as Discriminator
     from electra_ie.models.latent_generator import LatentGenerator as LatentGenerator
     from electra_ie.models.masking_generator import MaskingGenerator as MaskingGenerator
+    from electra_ie.selection.choosing import Choice as Choice
     from electra_ie.training.callbacks import Callback as Callback
     from electra_ie.values.value import Value as Value
 
@@ -66,7 +68,8 @@ _HOMES = {
     "verify": "api", "serve": "api", "value": "api", "Value": "values.value", "push_data": "api", "push_to_hub": "api",
     "compare": "comparison.runner",
     "compare_runs": "comparison.finished", "RunMeasurement": "comparison.finished",
-    "TrainResult": "api", "Extractor": "inference.extractor", "ExportedExtractor": "inference.engine.exported",
+    "TrainResult": "api", "Suggestions": "api", "Choice": "selection.choosing",
+    "Extractor": "inference.extractor", "ExportedExtractor": "inference.engine.exported",
     "Findings": "inference.engine.results",
     "RunScores": "inference.scoring", "SplitScores": "inference.scoring", "FieldScores": "inference.scoring",
     "TrainSettings": "config.train", "PretrainSettings": "config.pretrain",
@@ -78,13 +81,12 @@ _HOMES = {
     "MaskingGenerator": "models.masking_generator", "MaskingGeneratorConfig": "models.configs",
 }  # fmt: skip
 __all__ = [
-    "Callback", "CheckReport", "Conversion", "Discriminator", "DiscriminatorConfig", "Document",
-    "ExportedExtractor", "Extractor", "Field",
-    "FieldScores", "Finding", "Findings", "Initialized", "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator",
-    "MaskingGeneratorConfig", "PretrainSettings", "RunMeasurement", "RunScores", "Span", "SplitScores", "Task",
-    "TrainResult", "TrainSettings", "UserError", "Value", "check", "compare", "compare_runs", "convert", "distill",
-    "evaluate", "extract", "init", "label", "pretrain", "push_data", "push_to_hub", "serve", "suggest", "train",
-    "value", "verify",
+    "Callback", "CheckReport", "Choice", "Conversion", "Discriminator", "DiscriminatorConfig", "Document",
+    "ExportedExtractor", "Extractor", "Field", "FieldScores", "Finding", "Findings", "Initialized", "LatentGenerator",
+    "LatentGeneratorConfig", "MaskingGenerator", "MaskingGeneratorConfig", "PretrainSettings", "RunMeasurement",
+    "RunScores", "Span", "SplitScores", "Suggestions", "Task", "TrainResult", "TrainSettings", "UserError", "Value",
+    "check", "compare", "compare_runs", "convert", "distill", "evaluate", "extract", "init", "label", "pretrain",
+    "push_data", "push_to_hub", "serve", "suggest", "train", "value", "verify",
 ]  # fmt: skip
 
 import_module(f"{__name__}.common.logs")  # installs the default handler, which the application may then replace

@@ -206,7 +206,8 @@ def texts(tmp_path) -> Path:
 
 
 def test_suggest_writes_the_findings_of_a_run_as_predictions(run, texts, tmp_path):
-    outcome = electra_ie.suggest(run, texts, tmp_path / "tasks.json", format="label_studio")
+    result = electra_ie.suggest(run, texts, tmp_path / "tasks.json", count=0, format="label_studio")
+    outcome = result.conversion
     assert (outcome.documents, outcome.written, outcome.target_format, outcome.source_format) == (
         4,
         True,
@@ -214,20 +215,29 @@ def test_suggest_writes_the_findings_of_a_run_as_predictions(run, texts, tmp_pat
         "",
     )
     read = list(FORMATS["label_studio"].documents(tmp_path / "tasks.json"))
+    assert [document.id for document in read] == [choice.document.id for choice in result.choices]
     extractor = Extractor.from_pretrained(run)
     found = {
         document.text: len([each for each in extractor(document.text) if each.text is not None]) for document in read
     }
     assert outcome.annotations == sum(found.values())
     assert all(document.predicted and len(document.spans) == found[document.text] for document in read)
+    assert all(document.metadata["chosen"] == "uncertain" for document in read)
 
 
 def test_suggest_writes_nothing_in_a_format_without_predictions(run, texts, tmp_path):
-    outcome = electra_ie.suggest(str(run), [texts], tmp_path / "out.conll")
+    outcome = electra_ie.suggest(str(run), [texts], tmp_path / "out.conll").conversion
     assert not outcome.written and outcome.losses and not (tmp_path / "out.conll").exists()
     options = {"scheme": "bioes"}
-    lossy = electra_ie.suggest(run, [texts], tmp_path / "out.conll", options=options, lossy=True)
+    lossy = electra_ie.suggest(run, [texts], tmp_path / "out.conll", options=options, lossy=True).conversion
     assert lossy.written and lossy.losses == outcome.losses and (tmp_path / "out.conll").is_file()
+
+
+def test_suggest_chooses_typical_texts_of_a_task_without_a_run(task, encoder):
+    chosen = electra_ie.suggest(task, count=5, encoder=encoder("bert"))
+    assert {choice.chosen for choice in chosen.choices} == {"typical", "random"}
+    assert (chosen.outlook, chosen.conversion) == (None, None)
+    assert electra_ie.suggest(Task.load(task), count=5, encoder=encoder("bert")).choices == chosen.choices
 
 
 def test_suggest_refuses_texts_that_cannot_be_read(run, tmp_path):

@@ -17,6 +17,7 @@ import pytest
 import electra_ie
 from electra_ie import (
     CheckReport,
+    Choice,
     Conversion,
     Document,
     ExportedExtractor,
@@ -30,6 +31,7 @@ from electra_ie import (
     RunScores,
     Span,
     SplitScores,
+    Suggestions,
     Task,
     TrainResult,
     TrainSettings,
@@ -88,8 +90,12 @@ def uses() -> None:
     counts = electra_ie.extract(run, ["inbox/"], "findings.jsonl", html="page.html", text="memo", id="n", strict=True)
     assert_type(counts["documents"], int)
     assert_type(counts.faults, list[UserError])
-    suggested = electra_ie.suggest(run, "inbox/", "tasks.json", format="label_studio", options=["config=labels.xml"])
-    assert_type(suggested, Conversion)
+    suggested = electra_ie.suggest("task", run=run, count=10, seed=1, encoder="encoders/ours")
+    assert_type(suggested, Suggestions)
+    assert_type(suggested.choices, list[Choice])
+    options = ["config=labels.xml"]
+    all_texts = electra_ie.suggest(run, "inbox/", "tasks.json", count=0, format="label_studio", options=options)
+    assert_type(all_texts.conversion, Conversion | None)
     extractor = Extractor.from_pretrained(run)
     assert_type(extractor, Extractor)
     found = extractor("ACME Ltd paid EUR 9,800")

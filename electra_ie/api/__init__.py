@@ -1,4 +1,4 @@
-"""The public functions, a module for each stage: annotated data, training, finished runs, the Hub, typed values.
+"""The public functions, a module for each stage: annotated data, labeling, training, runs, the Hub, typed values.
 
 `compare` is in `comparison.runner`, `compare_runs` in `comparison.finished`. May import everything but the command
 line, which calls these functions. Modules that load torch are imported inside the functions.
@@ -10,13 +10,15 @@ from electra_ie.api.data import check, convert, init
 from electra_ie.api.distillation import distill
 from electra_ie.api.hub import plan_push, plan_push_data, push_data, push_to_hub
 from electra_ie.api.labeling import label
-from electra_ie.api.runs import evaluate, extract, suggest, verify
+from electra_ie.api.runs import evaluate, extract, verify
 from electra_ie.api.serving import serve
+from electra_ie.api.suggestions import Suggestions, suggest
 from electra_ie.api.training import TrainResult, pretrain, train
 from electra_ie.api.values import value
 from electra_ie.inference.jobs.counts import Extraction
 
 __all__ = [
-    "Extraction", "TrainResult", "check", "convert", "distill", "evaluate", "extract", "init", "label", "plan_push",
-    "plan_push_data", "pretrain", "push_data", "push_to_hub", "serve", "suggest", "train", "value", "verify",
+    "Extraction", "Suggestions", "TrainResult", "check", "convert", "distill", "evaluate", "extract", "init", "label",
+    "plan_push", "plan_push_data", "pretrain", "push_data", "push_to_hub", "serve", "suggest", "train", "value",
+    "verify",
 ]  # fmt: skip

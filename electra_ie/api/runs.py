@@ -1,4 +1,4 @@
-"""Functions that use a finished run: `evaluate`, `extract`, `suggest` and `verify`."""
+"""Functions that use a finished run: `evaluate`, `extract` and `verify`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 from electra_ie.api.outputs import check_outputs, data_files, refuse_own_outputs
-from electra_ie.common.errors import UserError, raise_error
+from electra_ie.common.errors import UserError
 from electra_ie.common.files import EXPORT_FILES, descriptors, is_stream, refuse_overwriting, write
 from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.logs import notice
@@ -29,7 +29,6 @@ from electra_ie.runs.export_audit import verify_export
 from electra_ie.runs.layout import is_exported, read_scores, run_path_field
 
 if TYPE_CHECKING:  # these load torch: each function imports what it needs
-    from electra_ie.formats.conversion import Conversion, Options
     from electra_ie.inference.scoring import SplitScores
     from electra_ie.runs.verification import Verification
 
@@ -166,45 +165,6 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         outside = f"; {made.outside:,} findings of their fields are in no record" if made.outside else ""
         notice(f"{made.records:,} records{outside} -> {os.fspath(records)}")
     return extraction
-
-
-def suggest(
-    run: str | os.PathLike[str],
-    paths: Paths,
-    output: str | os.PathLike[str],
-    *,
-    format: str | None = None,
-    options: Options = (),
-    lossy: bool = False,
-) -> Conversion:
-    """Write what a run finds in texts as predictions for an annotation tool, the least certain text first.
-
-    Args:
-        run: A folder, or `ORG/NAME[@REVISION]` on the Hub.
-        paths: Texts, as for `extract`. All of them are kept in memory.
-        output: The file or folder to write, which may not exist.
-        format: The name of the format of the output, such as `label_studio` (default: that of its ending).
-        options: The options of the format: values by name, or texts `key=value`.
-        lossy: Write although the format cannot hold something, such as predictions.
-
-    Returns:
-        The number of texts and of findings, what the format cannot hold, and whether the output was written: not if
-        something would be lost, unless `lossy` is given.
-
-    Raises:
-        UserError: A path does not exist, an input cannot be read, the output exists, or the format or an option is
-            unknown. Nothing has been written.
-    """
-    from electra_ie.formats.conversion import Side, write_all
-    from electra_ie.inference.extractor import Extractor
-    from electra_ie.inference.suggestions import suggestions
-    from electra_ie.runs.layout import load_task
-
-    target = Side.of_target(output, format, options)
-    target.format.check_writable(target.path)
-    folder = run_folder(run)
-    inbox = Inbox(_listed(paths), load_task(folder))
-    return write_all(suggestions(Extractor.from_pretrained(folder), inbox.read(raise_error)), target, lossy=lossy)
 
 
 def verify(run: str | os.PathLike[str], *, data: str | None = None) -> Verification:

@@ -12,12 +12,13 @@ import sys
 import typer
 
 from electra_ie.cli.check import check
-from electra_ie.cli.convert import convert, formats, suggest
+from electra_ie.cli.convert import convert, formats
 from electra_ie.cli.distillation import distill
 from electra_ie.cli.export import export
 from electra_ie.cli.labeling import label
 from electra_ie.cli.runs import evaluate, extract, push, push_data, verify
 from electra_ie.cli.serving import serve
+from electra_ie.cli.suggest import suggest
 from electra_ie.cli.tasks import hints, init, tasks
 from electra_ie.cli.training import compare, encoder, pretrain, settings, train
 from electra_ie.cli.values import value
@@ -26,8 +27,8 @@ from electra_ie.common.logs import use_cli_format
 from electra_ie.common.processes import is_main_process
 
 COMMANDS = (
-    tasks, init, hints, convert, formats, check, train, distill, pretrain, encoder, compare, settings,
-    evaluate, extract, serve, suggest, label, export, verify, push, push_data, value,
+    tasks, init, hints, convert, formats, check, suggest, label, train, distill, pretrain, encoder, compare, settings,
+    evaluate, extract, serve, export, verify, push, push_data, value,
 )  # fmt: skip
 """The commands in the order of --help."""
 

@@ -1,4 +1,4 @@
-"""The commands on annotation formats: `convert`, `suggest` and `formats`, and the report of what is lost."""
+"""The commands on annotation formats: `convert` and `formats`, and the report of what is lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from electra_ie.cli.options import Lossy, Run, TargetFormat, TargetOptions
+from electra_ie.cli.options import Lossy, TargetFormat, TargetOptions
 
 if TYPE_CHECKING:
     from electra_ie.formats.conversion import Conversion
@@ -60,32 +60,7 @@ def convert(
         lossy=lossy,
         check=check,
     )
-    _report(outcome, FORMATS[outcome.source_format].title, target)
-
-
-def suggest(
-    run: Run,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Texts, as for extract.", show_default=False)],
-    output: Annotated[
-        str,
-        typer.Option(
-            "--output", "-o", metavar="PATH", help="File or folder to write; it may not exist.", show_default=False
-        ),
-    ],
-    to: TargetFormat = None,
-    write: TargetOptions = None,
-    lossy: Lossy = False,
-) -> None:
-    """Write findings as predictions for an annotation tool.
-
-    People correct them there. The text whose findings are the least certain comes first.
-
-    Exit codes: 0, written; 1, the format cannot hold something and nothing was written; 2, an error.
-    """
-    from electra_ie import api
-
-    outcome = api.suggest(run, paths, output, format=to, options=write or (), lossy=lossy)
-    _report(outcome, f"the run {run}", output)
+    report(outcome, FORMATS[outcome.source_format].title, target)
 
 
 def formats(
@@ -105,7 +80,7 @@ def formats(
         show_formats()
 
 
-def _report(outcome: Conversion, origin: str, target: str) -> None:
+def report(outcome: Conversion, origin: str, target: str) -> None:
     """Print one line on what was read, from where, and written, and one on what is lost.
 
     Raises:
