@@ -1,9 +1,9 @@
 """Train text information extractors from a small set of labels and a larger set of unlabeled text.
 
 The functions are those behind the commands: `init`, `convert`, `check`, `pretrain`, `train`, `distill`, `compare`,
-`compare_runs`, `evaluate`, `extract`, `suggest`, `value`, `verify`, `push_to_hub` and `push_data`. `train` returns a
-`TrainResult`; an `Extractor` applies a trained model to texts, and an `ExportedExtractor` an exported one, without
-torch. Public names are imported on first use, so that `import electra_ie` alone imports no other package.
+`compare_runs`, `evaluate`, `extract`, `serve`, `suggest`, `value`, `verify`, `push_to_hub` and `push_data`. `train`
+returns a `TrainResult`; an `Extractor` applies a trained model to texts, and an `ExportedExtractor` an exported one,
+without torch. Public names are imported on first use, so that `import electra_ie` alone imports no other package.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from electra_ie.api import pretrain as pretrain
     from electra_ie.api import push_data as push_data
     from electra_ie.api import push_to_hub as push_to_hub
+    from electra_ie.api import serve as serve
     from electra_ie.api import suggest as suggest
     from electra_ie.api import train as train
     from electra_ie.api import value as value
@@ -61,7 +62,7 @@ _HOMES = {
     "init": "api", "convert": "api", "check": "api", "suggest": "api",
     "Initialized": "data.task_init", "Conversion": "formats.conversion", "CheckReport": "checks.checker",
     "pretrain": "api", "train": "api", "distill": "api", "evaluate": "api", "extract": "api",
-    "verify": "api", "value": "api", "Value": "values.value", "push_data": "api", "push_to_hub": "api",
+    "verify": "api", "serve": "api", "value": "api", "Value": "values.value", "push_data": "api", "push_to_hub": "api",
     "compare": "comparison.runner",
     "compare_runs": "comparison.finished", "RunMeasurement": "comparison.finished",
     "TrainResult": "api", "Extractor": "inference.extractor", "ExportedExtractor": "inference.engine.exported",
@@ -81,7 +82,8 @@ __all__ = [
     "FieldScores", "Finding", "Findings", "Initialized", "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator",
     "MaskingGeneratorConfig", "PretrainSettings", "RunMeasurement", "RunScores", "Span", "SplitScores", "Task",
     "TrainResult", "TrainSettings", "UserError", "Value", "check", "compare", "compare_runs", "convert", "distill",
-    "evaluate", "extract", "init", "pretrain", "push_data", "push_to_hub", "suggest", "train", "value", "verify",
+    "evaluate", "extract", "init", "pretrain", "push_data", "push_to_hub", "serve", "suggest", "train", "value",
+    "verify",
 ]  # fmt: skip
 
 import_module(f"{__name__}.common.logs")  # installs the default handler, which the application may then replace

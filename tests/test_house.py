@@ -33,6 +33,7 @@ ORDER = (
     {"pretraining"},
     {"comparison"},
     {"web"},
+    {"serving"},
     {"api"},
     {"cli"},
     {"__main__"},

@@ -10,11 +10,12 @@ from electra_ie.api.data import check, convert, init
 from electra_ie.api.distillation import distill
 from electra_ie.api.hub import plan_push, plan_push_data, push_data, push_to_hub
 from electra_ie.api.runs import evaluate, extract, suggest, verify
+from electra_ie.api.serving import serve
 from electra_ie.api.training import TrainResult, pretrain, train
 from electra_ie.api.values import value
 from electra_ie.inference.jobs.counts import Extraction
 
 __all__ = [
     "Extraction", "TrainResult", "check", "convert", "distill", "evaluate", "extract", "init", "plan_push",
-    "plan_push_data", "pretrain", "push_data", "push_to_hub", "suggest", "train", "value", "verify",
+    "plan_push_data", "pretrain", "push_data", "push_to_hub", "serve", "suggest", "train", "value", "verify",
 ]  # fmt: skip

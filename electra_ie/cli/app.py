@@ -16,6 +16,7 @@ from electra_ie.cli.convert import convert, formats, suggest
 from electra_ie.cli.distillation import distill
 from electra_ie.cli.export import export
 from electra_ie.cli.runs import evaluate, extract, push, push_data, verify
+from electra_ie.cli.serving import serve
 from electra_ie.cli.tasks import hints, init, tasks
 from electra_ie.cli.training import compare, encoder, pretrain, settings, train
 from electra_ie.cli.values import value
@@ -25,7 +26,7 @@ from electra_ie.common.processes import is_main_process
 
 COMMANDS = (
     tasks, init, hints, convert, formats, check, train, distill, pretrain, encoder, compare, settings,
-    evaluate, extract, suggest, export, verify, push, push_data, value,
+    evaluate, extract, serve, suggest, export, verify, push, push_data, value,
 )  # fmt: skip
 """The commands in the order of --help."""
 

@@ -179,6 +179,13 @@ class Extractor(TextExtractor):
             overlapped=(os.cpu_count() or 1) > 1 if overlapped is None else overlapped,
         )
 
+    def unmap(self) -> None:
+        """Copy the weights, which safetensors maps from their files; see `TextExtractor.unmap`."""
+        of_relations = [reader.reader.score.__self__ for reader in self.relation_readers]  # type: ignore[attr-defined]
+        for extractor in (self, *of_relations):
+            for tensor in (*extractor.discriminator.parameters(), *extractor.discriminator.buffers()):
+                tensor.data = tensor.data.clone()
+
     def score(self, groups: Sequence[Group]) -> list[dict[str, np.ndarray]]:
         """Run the model on a batch, as `reader.Score`."""
         if was_training := self.discriminator.training:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
@@ -85,6 +87,12 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {"model": ErrorAnswer, "description": HTTPStatus(status).phrase}
         for status in sorted({*COMMON, *statuses})
     }
+
+
+def described(error: BaseException) -> str:
+    """Return the type and place of an error, for logs: its message could quote a text."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
@@ -15,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from electra_ie.common.logs import warn
 from electra_ie.web.access import Access
-from electra_ie.web.errors import RequestError, error_response
+from electra_ie.web.errors import RequestError, described, error_response
 
 OPEN_PATHS = ("/health", "/ready", "/sign-in")
 """Paths that need no token, beside /static/."""
@@ -74,9 +72,7 @@ class Guard:
         try:
             await (refusal or self.app)(scope, incoming.receive, outgoing.send)
         except Exception as error:
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(place.filename).name}:{place.lineno}"
-            warn(f"a request failed with {type(error).__name__} in {where}; it was answered with status 500.")
+            warn(f"a request failed with {described(error)}; it was answered with status 500.")
             if not outgoing.is_started:
                 await error_response(500, "the server failed to answer.")(scope, receive, outgoing.send)
         if outgoing.is_closing and not incoming.is_complete:

@@ -48,12 +48,16 @@ def run(app: FastAPI, host: str = "127.0.0.1", port: int = 0, *, started: Callab
     Raises:
         UserError: The port is taken, or the address is not one of this machine.
     """
+    with listen(host, port) as listening:
+        run_on(listening, app, started)
+
+
+def run_on(listening: socket.socket, app: FastAPI, started: Callable[[str], None]) -> None:
+    """Run an application as `run` does, on the socket that `listen` has returned."""
     access: Access = app.state.access
-    listening = listen(host, port)
     if access.token is None and not _is_loopback(listening):
         warn(f"whoever reaches port {listening.getsockname()[1]} of this machine can send requests: no token is set.")
-    with listening:
-        Server(app, lambda: started(address(listening) + access.first_path())).run([listening])
+    Server(app, lambda: started(address(listening) + access.first_path())).run([listening])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -40,6 +40,9 @@ class TextExtractor(ABC):
                 core).
         """
 
+    def unmap(self) -> None:  # noqa: B027 - most extractors have nothing to do
+        """Copy weights that are mapped from their files, so that a file that is overwritten does not change them."""
+
     @overload
     def __call__(self, text: str) -> Findings: ...
 
