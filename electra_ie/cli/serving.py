@@ -29,9 +29,7 @@ def serve(
         ),
     ] = None,
     queue: Annotated[int, typer.Option(min=1, metavar="N", help="Texts that may wait; beyond it: 503.")] = 256,
-    timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest time of an answer; then 504.")
-    ] = 30.0,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest time of an answer; then 504.")] = 30.0,
     max_characters: Annotated[
         int, typer.Option(min=1, metavar="N", help="Characters of the longest text; beyond it: 413.")
     ] = 100_000,

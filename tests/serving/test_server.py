@@ -321,7 +321,12 @@ def test_the_server_is_healthy_after_what_clients_do_wrong(client):
             connection.sendall(begun)  # and hang up
     for begun, expected in cases.items():
         if expected not in (None, 408):
-            status, _ = status_and_json(raw(address, begun.replace(b"POST /extract HTTP/1.1\r\n", b"POST /extract HTTP/1.1\r\nConnection: close\r\n", 1)))
+            status, _ = status_and_json(
+                raw(
+                    address,
+                    begun.replace(b"POST /extract HTTP/1.1\r\n", b"POST /extract HTTP/1.1\r\nConnection: close\r\n", 1),
+                )
+            )
             assert status == expected, begun
     (document,) = documents_of(1)
     assert client.post("/extract", json=sent(document)).status_code == 200
