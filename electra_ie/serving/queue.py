@@ -126,13 +126,12 @@ class ModelQueue:
                 self._seconds += ((time.perf_counter() - began) / len(batch) - self._seconds) / 8
                 self._read_together(len(batch))
                 _answer(batch, answers)
-                batch = []
         except BaseException as error:
             warn(f"the thread with the model has ended with {described(error)}. Start the server again.")
         finally:
             with self._changed:
                 self._stopping = True
-                rest = [*batch, *self._waiting]
+                rest = [*batch, *self._waiting]  # the first have their answers already, unless reading them failed
                 self._waiting.clear()
             _answer(rest, [StoppedError()] * len(rest))
 

@@ -76,7 +76,7 @@ def test_answers_have_the_headers_that_protect_a_page(open_server):
         assert "script-src 'self'" in headers["content-security-policy"], path
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert "server" not in headers
     assert httpx.get(open_server + "/").headers["cache-control"] == "no-store"
     assert httpx.get(open_server + "/docs").status_code == 404

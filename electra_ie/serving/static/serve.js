@@ -124,7 +124,7 @@ function add(source, record) {
       make('p', {class: 'facts'}, `${count(record.characters, 'character')} read in ${count(record.windows, 'window')}`)),
     answers, owner.pane, relationsOf(owner), ...(record.records ?? []).map(recordOf));
   at('documents').append(owner.article);
-  at('clear').hidden = false;
+  at('clear').hidden = at('go').hidden = false;
   show(owner);
 }
 
@@ -316,7 +316,7 @@ function clear() {
   chosen = null;
   saved = true;
   at('documents').replaceChildren();
-  at('clear').hidden = true;
+  at('clear').hidden = at('go').hidden = true;
   problems([]);
   announce('');
   draw();

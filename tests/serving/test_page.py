@@ -1,0 +1,273 @@
+"""The page of a server in a browser: texts and files in, findings shown, reviewed by keyboard, and downloaded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import linked
+import pytest
+import tiny
+import web_servers
+from served import held, served
+
+import electra_ie
+from electra_ie.serving.model import ServedModel
+
+TEXT = "invoice goods Arden paid 1.234,56 later than monday 😀𠀀 Brisk paid 9.999,10."
+ARABIC = "سداد إلى Arden مبلغ 1.234,56 في الموعد"
+CHINESE = "张三于5月3日向 Brisk 付款 9.999,10，𠀀𠀁。"
+
+
+@pytest.fixture
+def site(client):
+    return str(client.base_url)
+
+
+@pytest.fixture
+def page(browser, site):
+    with web_servers.page_of(browser) as found:
+        yield opened(found, site)
+
+
+def opened(page, site):
+    page.goto(site)
+    page.locator("#facts:not(:empty)").wait_for()
+    return page
+
+
+def extract(page, text, texts=1):
+    """Send a text by keyboard, and wait for its findings."""
+    page.fill("#text", text)
+    page.press("#text", "Control+Enter")
+    page.locator("article").nth(texts - 1).wait_for()
+    page.locator("#extract:enabled").wait_for()
+
+
+def marked(article):
+    """Return the text of each finding in an article, put together of its pieces."""
+    script = """article => {
+        const found = {};
+        for (const mark of article.querySelectorAll('mark.span'))
+            found[mark.dataset.span] = (found[mark.dataset.span] ?? '') + mark.textContent;
+        return Object.values(found);
+    }"""
+    return article.evaluate(script)
+
+
+@pytest.mark.parametrize("text", [TEXT, ARABIC, CHINESE])
+def test_findings_are_marked_where_they_are(page, client, text):
+    record = client.post("/extract", json={"text": text}).json()
+    spans = [finding["text"] for finding in record["findings"] if "text" in finding]
+    extract(page, text)
+    article = page.locator("article").first
+    assert article.locator(".text").evaluate("pane => pane.textContent") == text
+    assert marked(article) == spans
+    others = [finding["label"] for finding in record["findings"] if "window" in finding]
+    chips = article.locator(".answers .chip").all_inner_texts()
+    assert sorted(chip.split()[0] for chip in chips) == sorted(others)
+
+
+def test_scores_and_records_are_shown(page, client):
+    extract(page, TEXT)
+    record = client.post("/extract", json={"text": TEXT}, params={"records": True}).json()
+    first = next(finding for finding in record["findings"] if "text" in finding)
+    assert page.locator(f"mark[data-tag='{first['label']} {first['score']:.2f}']").count() >= 1
+    entries = [entry for found in record["records"][0]["fields"].values() for entry in found]
+    table = page.locator("table.record").first.inner_text()
+    assert entries and all(entry["text"] in table and str(entry["value"] or "") in table for entry in entries)
+
+
+def test_the_queue_is_reviewed_by_keyboard_alone_and_downloaded(page):
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "text"
+    page.keyboard.insert_text(TEXT)
+    page.keyboard.press("Control+Enter")
+    page.locator("article").wait_for()
+    page.locator("#review:focus").wait_for()
+    rows = page.locator("#queue button")
+    scores = [float(row.split()[-1]) for row in rows.all_inner_texts()]
+    assert scores == sorted(scores) and len(scores) > 2
+    page.keyboard.press("a")
+    page.keyboard.press("r")
+    assert page.locator("#progress").inner_text() == f"2 of {len(scores)} reviewed"
+    assert "rejected" in page.locator("#status").inner_text()
+    page.keyboard.press("u")
+    assert page.locator("#progress").inner_text() == f"1 of {len(scores)} reviewed"
+    page.keyboard.press("r")
+    page.keyboard.press("ArrowDown")
+    assert rows.nth(3).get_attribute("aria-current") == "true"
+    while page.evaluate("document.activeElement.id") != "download":
+        page.keyboard.press("Tab")
+    with page.expect_download() as waited:
+        page.keyboard.press("Enter")
+    (line,) = waited.value.path().read_text("utf-8").splitlines()
+    record = json.loads(line)
+    assert record["text"] == TEXT and record["model"]
+    by_score = sorted(record["findings"], key=lambda finding: finding["score"])
+    assert [finding["review"] for finding in by_score[:3]] == ["accepted", "rejected", "open"]
+
+
+def test_a_finding_is_chosen_by_a_click_in_the_text(page):
+    extract(page, TEXT)
+    mark = page.locator("article mark.span").last
+    mark.click()
+    assert "current" in mark.get_attribute("class")
+    label = mark.get_attribute("data-tag").split()[0]
+    assert page.locator("#queue button[aria-current=true] .label").inner_text() == label
+    page.locator("#reject").click()
+    assert "✗" in mark.get_attribute("data-tag") and "rejected" in mark.get_attribute("class")
+
+
+def test_files_are_read_in_the_browser_and_those_that_are_no_text_are_named(page):
+    def file(name, content):
+        return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+
+    lines = b'{"id": "first", "text": "Arden paid 1.234,56"}\n\n{"text": "Brisk paid"}\n'
+    page.set_input_files(
+        "#files",
+        [
+            file("a.txt", "\ufeffArden paid".encode()),
+            file("b.jsonl", lines),
+            file("latin.txt", "Müller".encode("latin-1")),
+            file("scan.pdf", b"%PDF"),
+            file("broken.jsonl", b'{"id": 1}\n'),
+            file("long.txt", b"a" * 100_001),
+            file("longer.txt", b"a" * 400_001),
+        ],
+    )
+    page.locator("#problems li").nth(4).wait_for()
+    assert page.locator("article h2").all_inner_texts() == ["a.txt", "first", "b.jsonl:3"]
+    assert page.locator("article .text").first.evaluate("pane => pane.textContent") == "Arden paid"
+    problems = page.locator("#problems li").all_inner_texts()
+    for name, reason in (
+        ("latin.txt", "not UTF-8"), ("scan.pdf", "not a text file"), ("broken.jsonl", "line 1"),
+        ("long.txt", "100,001 characters"), ("longer.txt", "400,001 bytes"),
+    ):  # fmt: skip
+        assert any(problem.startswith(name) and reason in problem for problem in problems), name
+
+
+def test_files_are_dropped_on_the_page(page):
+    script = """name => {
+        const data = new DataTransfer();
+        data.items.add(new File(['Arden paid 1.234,56'], name));
+        for (const kind of ['dragenter', 'drop'])
+            document.dispatchEvent(new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true}));
+    }"""
+    page.evaluate(script, "dropped <b>.txt")
+    page.locator("article").wait_for()
+    assert page.locator("article h2").inner_text() == "dropped <b>.txt"
+
+
+def test_nothing_of_a_text_is_markup_and_nothing_is_loaded_from_elsewhere(browser, site):
+    with web_servers.page_of(browser) as page:
+        addresses = []
+        page.on("request", lambda request: addresses.append(request.url))
+        opened(page, site)
+        extract(page, "<img src=x onerror=alert(1)> Arden paid \u202e1.234,56")
+        assert page.locator("article img").count() == 0
+        assert page.locator("article .hidden[data-code='U+202E']").count() == 1
+    assert addresses and all(address.startswith((site, "data:,")) for address in addresses)
+
+
+def test_a_text_without_findings_and_a_blank_one(page):
+    page.press("#text", "Control+Enter")
+    assert "Enter a text" in page.locator("#status").inner_text()
+    assert page.locator("#empty").is_visible() and not page.locator("#current").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colors_have_contrast(browser, site, scheme):
+    """The contrast of all texts in panels is at least 4.5, as WCAG AA asks for."""
+    script = """() => {
+        const channel = value => (value /= 255) <= .03928 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4;
+        const bright = ([r, g, b]) => .2126 * channel(r) + .7152 * channel(g) + .0722 * channel(b);
+        const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+        const over = (colors) => {  // from the back to the front
+            canvas.clearRect(0, 0, 1, 1);
+            for (const color of colors) { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); }
+            return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+        };
+        const worst = [];
+        for (const element of document.querySelectorAll('h1,h2,p,label,button:enabled,a,mark,.chip,small,bdi,kbd,td,th')) {
+            if (!element.checkVisibility() || !element.textContent.trim()) continue;
+            const backs = [];
+            for (let up = element; up; up = up.parentElement) backs.unshift(getComputedStyle(up).backgroundColor);
+            const back = over(['white', ...backs]), front = over(['white', ...backs, getComputedStyle(element).color]);
+            const [low, high] = [bright(back), bright(front)].sort((a, b) => a - b);
+            worst.push([(high + .05) / (low + .05), element.tagName + '.' + element.className]);
+        }
+        return worst.sort((a, b) => a[0] - b[0])[0];
+    }"""
+    with web_servers.page_of(browser, color_scheme=scheme) as page:
+        opened(page, site)
+        extract(page, TEXT)
+        ratio, element = page.evaluate(script)
+    assert ratio >= 4.5, element
+
+
+def test_a_narrow_page_does_not_scroll_sideways(browser, site):
+    with web_servers.page_of(browser, viewport={"width": 320, "height": 640}) as page:
+        opened(page, site)
+        extract(page, f"{TEXT} {'x' * 400} {CHINESE} {ARABIC}")
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+def test_everything_that_acts_has_a_name(page):
+    extract(page, TEXT)
+    script = """() => [...document.querySelectorAll('button,a,input,textarea')].filter(element => element.checkVisibility()
+        && !(element.textContent.trim() || element.ariaLabel || element.labels?.length)).map(element => element.id)"""
+    assert page.evaluate(script) == []
+    tree = page.locator("main").aria_snapshot()
+    assert 'textbox "Text"' in tree and 'complementary "Review"' in tree and 'button "Accept A"' in tree
+
+
+def test_what_the_server_refuses_is_shown(browser, model):
+    stuck = held(model)
+    with served(stuck, timeout=0.2) as client, web_servers.page_of(browser, expected="504") as page:
+        opened(page, str(client.base_url))
+        page.fill("#text", TEXT)
+        page.click("#extract")
+        page.locator("#problems li").wait_for()
+        assert "took more than 0.2 seconds" in page.locator("#problems li").inner_text()
+        stuck.extractor.let.set()
+
+
+def test_a_model_that_was_replaced_is_announced(browser, model):
+    with served(replace(model, replacement="0" * 16)) as client, web_servers.page_of(browser) as page:
+        opened(page, str(client.base_url))
+        page.locator("#replaced:not(:empty)").wait_for()
+        assert "have changed" in page.locator("#replaced").inner_text()
+
+
+def test_a_page_with_a_token_is_reached_by_signing_in(browser, model):
+    with served(model, token="correct-horse-battery") as client, web_servers.page_of(browser, expected="401") as page:
+        page.goto(str(client.base_url))
+        page.fill("#token", "wrong")
+        page.keyboard.press("Enter")
+        assert "not the token" in page.locator("[role=alert]").inner_text()
+        page.fill("#token", "correct-horse-battery")
+        page.keyboard.press("Enter")
+        page.locator("#facts:not(:empty)").wait_for()
+        extract(page, TEXT)
+
+
+def test_relations_are_shown_and_reviewed(browser, encoder, tmp_path):
+    settings = tiny.settings(encoder("bert"), "supervised", max_steps=40)
+    electra_ie.train(linked.data(), tmp_path / "run", fields=linked.FIELDS, **settings)
+    model = ServedModel.load(tmp_path / "run")
+    texts = [each["text"] for each in linked.records(12, 9)]
+    text, relations = next(
+        (text, result.relations)
+        for text, result in zip(
+            texts, model.extractor.read(electra_ie.Document("", text) for text in texts), strict=True
+        )
+        if result.relations
+    )
+    with served(model) as client, web_servers.page_of(browser) as page:
+        opened(page, str(client.base_url))
+        extract(page, text)
+        rows = page.locator("table.relations tbody tr")
+        assert rows.count() == len(relations)
+        assert relations[0].head.text in rows.first.inner_text()
+        assert any("→" in row for row in page.locator("#queue button").all_inner_texts())
