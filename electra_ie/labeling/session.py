@@ -96,7 +96,7 @@ class Session:
     def _open(self, task: Task) -> None:
         if task.attributes:
             names = ", ".join(field.name for field in task.attributes)
-            warn(f"the page does not show attributes ({names}): spans keep theirs, and new ones have none.")
+            warn(f"the page does not show attributes ({names}): spans keep theirs, new ones have the default.")
         self.task = replace(task, anchored=task.relations)
         self.store = LabelStore(self.task)
         self.version = of_text(self._file.read_text("utf-8"))
