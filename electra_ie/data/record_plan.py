@@ -3,18 +3,20 @@
 record:
   anchor: AMOUNT                    # a record for each span of this label; by default one for each text
   relation: transfers               # spans join a record by this field of relations; by default the nearest anchor
+  only: {assertion: present}        # anchors with these attributes have a record; a field may have its own only
   locale: en_GB                     # settings of all values, see `values.ValueSettings`
   fields:
     payer: {from: PAYER}
     amount: {from: AMOUNT, type: money, currency: GBP}
     country: {from: entities.COUNTRY, type: code, codes: countries.csv}
     risks: {from: flags}            # the labels of a field of classes or flags
+    status: {from: CONDITION, attribute: assertion}     # the label of a field of attributes
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,18 +24,20 @@ from typing import Any
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.yaml_source import Keys, Source
-from electra_ie.data.fields import FIELD_NAME, RELATIONS, AnchoredField, Field
+from electra_ie.data.fields import FIELD_NAME, RELATIONS, AnchoredField, AttributeField, Field
 from electra_ie.values import VALUE_TYPES, CodeList, ValueSettings
 
 RECORD = "record"
 SETTINGS = ("locale", "date_order", "currency", "reference_date")
 """Settings of values, of a field or of all fields of the record."""
-KEYS = ("anchor", "relation", "fields", *SETTINGS)
-FIELD_KEYS = ("from", "type", "codes", "scheme", *SETTINGS)
+KEYS = ("anchor", "relation", "only", "fields", *SETTINGS)
+FIELD_KEYS = ("from", "attribute", "only", "type", "codes", "scheme", *SETTINGS)
 TEXT = "text"
 """The type of values by default."""
 OF_TEXT = ("id", "file", "model", "version")
 """The keys of a text that each of its records has."""
+Only = Mapping[str, tuple[str, ...]]
+"""The labels that an attribute of a span may have, by the name of its field."""
 CELLS = ("", "_status", "_text", "_start", "_end", "_score")
 """The columns of a field in a table, behind its name: the value, with unit or currency, and where it was found."""
 
@@ -55,12 +59,16 @@ class RecordField:
         place: The findings that fill it.
         type: The type of its values, one of `VALUE_TYPES`.
         given: The settings of its values as declared.
+        attribute: The field of attributes whose label of a span is the value; "" for the passage.
+        only: What attributes the spans have to have.
     """
 
     name: str
     place: Place
     type: str
     given: Mapping[str, Any]
+    attribute: str = ""
+    only: Only = field(default_factory=dict)
 
     def settings(self, folder: Path) -> ValueSettings:
         """Return the settings of the values. folder: that of the data, to which a list of codes is relative.
@@ -89,30 +97,32 @@ class RecordPlan:
         anchor: Spans of which each has a record of its own; None for one record a text.
         relation: The field of relations by which spans join the record of an anchor; "" for the nearest anchor.
         declaration: The content of the key, for a run to save.
+        only: What attributes the anchors have to have.
     """
 
     fields: tuple[RecordField, ...]
     anchor: Place | None
     relation: str
     declaration: Mapping[str, Any]
+    only: Only = field(default_factory=dict)
 
     @property
     def code_files(self) -> list[str]:
         """The files of lists of codes, relative to the folder of the data."""
-        return [field.given["codes"] for field in self.fields if "codes" in field.given]
+        return [each.given["codes"] for each in self.fields if "codes" in each.given]
 
     def sources(self, fields: Iterable[RecordField]) -> frozenset[str]:
         """Return the fields of the task that decide about these fields of a record.
 
-        They are those that fill them, with anchors also that of the anchor, and for spans that join an anchor by
-        relations the field of relations.
+        They are those that fill them, with anchors also that of the anchor, for spans that join an anchor by relations
+        the field of relations, and the fields of attributes that they name.
         """
         names = set()
-        for field in fields:
-            names.add(field.place.field)
+        for each in fields:
+            names |= {each.place.field, *each.only, *self.only} | ({each.attribute} if each.attribute else set())
             if self.anchor is not None:
                 names.add(self.anchor.field)
-            if self.relation and field.place.label is not None and field.place != self.anchor:
+            if self.relation and each.place.label is not None and each.place != self.anchor:
                 names.add(self.relation)
         return frozenset(names)
 
@@ -150,16 +160,21 @@ def parse_record(value: Any, fields: Sequence[Field], anchored: Sequence[Anchore
     relation = ""
     if "relation" in value:
         relation = _text((*keys, "relation"), value["relation"], source)
-        names = [field.name for field in anchored if field.kind == RELATIONS]
+        names = [each.name for each in anchored if each.kind == RELATIONS]
         if relation not in names:
             message = f'the task has no field of relations "{relation}".'
             raise source.error((*keys, "relation"), message, nearest(relation, names))
         if anchor is None:
             remedy = "Add anchor: LABEL, the spans of which each has a record."
             raise source.error((*keys, "relation"), "relation needs an anchor.", remedy)
-    of_record = tuple(_field(name, declared[name], fields, common, source) for name in declared)
+    if "only" in value and anchor is None:
+        remedy = "Add anchor: LABEL, the spans that it is about, or give only to a field of the record."
+        raise source.error((*keys, "only"), "only needs an anchor.", remedy)
+    attributes = [each for each in anchored if isinstance(each, AttributeField)]
+    only = _only(keys, value, anchor, attributes, source) if anchor else {}
+    of_record = tuple(_field(name, declared[name], fields, attributes, common, source) for name in declared)
     _check_columns(declared, source)
-    return RecordPlan(of_record, anchor, relation, dict(value))
+    return RecordPlan(of_record, anchor, relation, dict(value), only)
 
 
 def _check_columns(names: Iterable[str], source: Source) -> None:
@@ -175,7 +190,12 @@ def _check_columns(names: Iterable[str], source: Source) -> None:
 
 
 def _field(
-    name: str, declaration: Any, fields: Sequence[Field], common: Mapping[str, Any], source: Source
+    name: str,
+    declaration: Any,
+    fields: Sequence[Field],
+    attributes: Sequence[AttributeField],
+    common: Mapping[str, Any],
+    source: Source,
 ) -> RecordField:
     keys = (RECORD, "fields", name)
     if not FIELD_NAME.fullmatch(name):
@@ -186,12 +206,20 @@ def _field(
         remedy = "Add from: a label of spans, or a field of classes or flags."
         raise source.error(keys, f"the field {name} of the record has no from.", remedy)
     place = _place((*keys, "from"), _text((*keys, "from"), declaration["from"], source), fields, source)
+    attribute = ""
+    if "attribute" in declaration:
+        attribute = _text((*keys, "attribute"), declaration["attribute"], source)
+        _attribute_of((*keys, "attribute"), attribute, place, attributes, source)
+    only = _only(keys, declaration, place, attributes, source)
+    is_label = place.label is None or bool(attribute)
     type = _text((*keys, "type"), declaration.get("type", TEXT), source)
     if type not in VALUE_TYPES:
         message = f'there is no type of values "{type}".'
         raise source.error((*keys, "type"), message, nearest(type, VALUE_TYPES))
-    if place.label is None and type != TEXT:
-        message = f"the field {name} is filled by labels of whole texts, which are no {type}."
+    if is_label and type != TEXT:
+        message = (
+            f"the field {name} is filled by labels of {'spans' if attribute else 'whole texts'}, which are no {type}."
+        )
         raise source.error((*keys, "type"), message, "Leave type out.")
     own = _settings(keys, declaration, ("codes", "scheme", *SETTINGS), source)
     if (type == "code") != ("codes" in own):
@@ -199,9 +227,37 @@ def _field(
         raise source.error(keys, message, "A field of type code has codes: the file of its list; no other has.")
     if "codes" in own:
         source.check_path((*keys, "codes"), own["codes"])
-    result = RecordField(name, place, type, {**(common if place.label is not None else {}), **own})
+    result = RecordField(name, place, type, {**({} if is_label else common), **own}, attribute, only)
     _check_settings(result, source)
     return result
+
+
+def _attribute_of(
+    keys: Keys, name: str, place: Place, attributes: Sequence[AttributeField], source: Source
+) -> AttributeField:
+    """Return a field of attributes by its name. Raises UserError if the spans of a place have none of this field."""
+    named = {each.name: each for each in attributes if place.label in each.of}
+    if name not in named:
+        of = f"spans {place.label}" if place.label else "labels of whole texts"
+        message = f'{of} have no field of attributes "{name}".'
+        raise source.error(keys, message, nearest(name, named) if named else "Use it with spans that have attributes.")
+    return named[name]
+
+
+def _only(
+    keys: Keys, value: Mapping[str, Any], place: Place, attributes: Sequence[AttributeField], source: Source
+) -> dict[str, tuple[str, ...]]:
+    """Return the labels of `only` by field of attributes; nothing without the key. place: that of the spans."""
+    given, keys = value.get("only", {}), (*keys, "only")
+    source.check_mapping(keys, given)
+    only = {}
+    for name, listed in given.items():
+        of = _attribute_of((*keys, name), name, place, attributes, source)
+        only[name] = source.texts((*keys, name), listed)
+        for label in only[name]:
+            if label not in of.labels:
+                raise source.error((*keys, name), f'{name} has no label "{label}".', nearest(label, of.labels))
+    return only
 
 
 def _settings(keys: Keys, value: Mapping[str, Any], names: Iterable[str], source: Source) -> dict[str, Any]:

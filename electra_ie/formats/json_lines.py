@@ -42,6 +42,10 @@ OPTIONS = {"text": Option("text"), "id": Option("id")}
 """text, id: the keys of text and id."""
 ONE_LAYER = "spans"
 """The key of spans without a layer."""
+OF_SPAN = (
+    "start", "end", "text", "label", "id", "fragments", "attributes", "references", "notes", "score", "origin",
+)  # fmt: skip
+"""The keys of a span. Another one with a text is an attribute, as a task has them."""
 RESERVED = ("_layers", "_relations", "_events", "_notes", "_metadata", "_scores", "_origins", "_predicted")
 FOREIGN = ("answer", "annotation_id", "annotations", "annotator", "_input_hash", "_task_hash")
 """Keys of records of Prodigy and Label Studio. Those of doccano have spans as lists, or with a `start_offset`."""
@@ -115,7 +119,9 @@ def _span(item: Any, layer: str, number: int, text: str, spans: SpanReader, sour
     quoted = [item.get("text")] if len(pairs) == 1 else item.get("text") or [None] * len(pairs)
     offsets = [spans.offsets(text, start, end, source, part) for (start, end), part in zip(pairs, quoted, strict=True)]
     fragments = spans.fragments(offsets, source)
-    common = _common({"id": f"{layer} {number + 1}", **item})
+    said = [[key, value] for key, value in item.items() if key not in OF_SPAN and isinstance(value, str)]
+    attributes = {"attributes": [*item.get("attributes", []), *said]}  # under a key of their own in a task
+    common = _common({"id": f"{layer} {number + 1}", **item, **attributes})
     return AnnotatedSpan(**common, fragments=fragments, layer="" if layer == ONE_LAYER else layer)
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from electra_ie.common.errors import UserError, nearest
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Relation
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute, Relation
 from electra_ie.formats.parts.annotation_tools import ROLES
 
 Record = Mapping[str, Any]
@@ -83,7 +83,8 @@ def _predicted(
         document,
         spans=tuple(
             AnnotatedSpan(
-                f"T{number}", item["label"], ((item["start"], item["end"]),), layer=item["field"], score=item["score"]
+                f"T{number}", item["label"], ((item["start"], item["end"]),), layer=item["field"], score=item["score"],
+                attributes=tuple(Attribute(name, said["label"]) for name, said in item.get("attributes", {}).items()),
             )
             for number, item in enumerate(spans, start=1)
         ),

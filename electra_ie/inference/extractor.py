@@ -194,8 +194,8 @@ class Extractor(TextExtractor):
 
     def unmap(self) -> None:
         """Copy the weights, which safetensors maps from their files; see `TextExtractor.unmap`."""
-        of_relations = [reader.reader.score.__self__ for reader in self.relation_readers]  # type: ignore[attr-defined]
-        for extractor in (self, *of_relations):
+        anchored = [reader.reader.score.__self__ for reader in self.anchored_readers]  # type: ignore[attr-defined]
+        for extractor in (self, *anchored):
             for tensor in (*extractor.discriminator.parameters(), *extractor.discriminator.buffers()):
                 tensor.data = tensor.data.clone()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.hashing import of_text
+from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.config.train import EMBEDDED
 from electra_ie.data.document import Document
@@ -87,13 +88,17 @@ class Session:
         encoder = ["--encoder", options.encoder] if options.encoder else []
         folder = options.output or self.store.folder / RUNS
         self.training = Training(folder.absolute(), task.file.absolute(), [*encoder, *options.training])
-        self.suggester = Suggester(task.all_fields, options.encoder or EMBEDDED, options.seed)
+        self.suggester = Suggester(self.task.all_fields, options.encoder or EMBEDDED, options.seed)
         run = options.run or next(reversed([*self.training.runs()]), None)
         if run:
             self.suggester.use(run)
 
     def _open(self, task: Task) -> None:
-        self.task, self.store = task, LabelStore(task)
+        if task.attributes:
+            names = ", ".join(field.name for field in task.attributes)
+            warn(f"the page does not show attributes ({names}): spans keep theirs, new ones have the default.")
+        self.task = replace(task, anchored=task.relations)
+        self.store = LabelStore(self.task)
         self.version = of_text(self._file.read_text("utf-8"))
         self._order: list[str] = []
         self._chosen: dict[str, str] = {}

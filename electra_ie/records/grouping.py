@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document, Span
-from electra_ie.data.record_plan import Place, RecordField, RecordPlan
+from electra_ie.data.record_plan import Only, Place, RecordField, RecordPlan
 from electra_ie.data.task import Task
 from electra_ie.values import Value, ValueSettings, check_type, read_value
 
@@ -23,6 +23,7 @@ class Mention:
         start, end: Its characters in the text.
         text: The passage; of a label of the whole text, the label.
         score: The probability; None for gold.
+        attributes: Those of a span: field, label and score.
     """
 
     place: Place
@@ -30,6 +31,28 @@ class Mention:
     end: int
     text: str
     score: float | None = None
+    attributes: tuple[tuple[str, str, float | None], ...] = ()
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What identifies it in its text: place and characters, and for a label of the whole text the label."""
+        return self.place, self.start, self.end, "" if self.place.label else self.text
+
+    def passes(self, only: Only) -> bool:
+        """Return whether its attributes are those that a plan wants."""
+        said = {name: label for name, label, _ in self.attributes}
+        return all(said.get(name) in labels for name, labels in only.items())
+
+    def said(self, attribute: str) -> list[Mention]:
+        """Return its label of a field of attributes in the place of its passage; nothing if it has none.
+
+        The score is the product of both.
+        """
+        found = [(label, score) for name, label, score in self.attributes if name == attribute]
+        return [
+            replace(self, text=label, score=round(self.score * score, 4) if self.score and score else None)
+            for label, score in found
+        ]
 
 
 @dataclass(frozen=True)
@@ -109,18 +132,28 @@ class RecordMaker:
             record: A line of `electra-ie extract`.
             records: The records of it, from `of_findings`.
         """
-        places = {each.place for each in self.plan.fields}
-        mentions = {_mention(finding) for finding in record["findings"]}
-        inside = {entry.mention for each in records for entries in each.entries.values() for entry in entries}
-        return sum(mention.place in places for mention in mentions - inside)
+        mentions = {mention.key: mention for mention in map(_mention, record["findings"])}
+        inside = {entry.mention.key for each in records for entries in each.entries.values() for entry in entries}
+        return sum(self._is_wanted(mention) for key, mention in mentions.items() if key not in inside)
+
+    def _is_wanted(self, mention: Mention) -> bool:
+        """Return whether a field of the plan is filled by such a mention."""
+        is_left_out = mention.place == self.plan.anchor and not mention.passes(self.plan.only)
+        return not is_left_out and any(
+            mention.place == each.place and mention.passes(each.only) for each in self.plan.fields
+        )
 
     def of_gold(self, document: Document, task: Task) -> list[Record]:
         """Return the records of a text from its gold. Fields without gold stay empty."""
         mentions: list[Mention] = []
+        said: dict[Span, tuple[tuple[str, str, None], ...]] = {}
+        for each in task.attributes:
+            for attribute in document.gold.get(each.name, ()):
+                said[attribute.span] = (*said.get(attribute.span, ()), (each.name, attribute.label, None))
         for of_task in task.fields:
             gold = document.gold.get(of_task.name, ())
             if of_task.kind == "spans":
-                mentions += [_of_span(of_task.name, span, document.text) for span in gold]
+                mentions += [_of_span(of_task.name, span, document.text, said.get(span, ())) for span in gold]
             else:
                 labels = (gold,) if isinstance(gold, str) else gold
                 mentions += [Mention(Place(of_task.name), 0, len(document.text), label) for label in labels]
@@ -128,9 +161,9 @@ class RecordMaker:
         for each in mentions:
             by_span.setdefault((each.start, each.end, each.place.label), []).append(each)
         links = [
-            Link(field.name, head, tail)
-            for field in task.relations
-            for relation in document.gold.get(field.name, ())
+            Link(relations.name, head, tail)
+            for relations in task.relations
+            for relation in document.gold.get(relations.name, ())
             for head, tail in product(
                 *(by_span[end.start, end.end, end.label] for end in (relation.head, relation.tail))
             )
@@ -154,7 +187,8 @@ class RecordMaker:
         """Return each anchor with the mentions of its record; labels of the whole text belong to all records.
 
         Without a relation, a span belongs to the nearest anchor, to the first of two equally near ones. With one, it
-        belongs to every anchor that it is related to; a span without a relation belongs to none.
+        belongs to every anchor that it is related to; a span without a relation belongs to none. Anchors that `only`
+        leaves out have no record, nor has what belongs to them.
         """
         anchors = [mention for mention in mentions if mention.place == place]
         groups: dict[Mention, list[Mention]] = {anchor: [anchor] for anchor in anchors}
@@ -174,14 +208,19 @@ class RecordMaker:
                 owners = [min(anchors, key=lambda anchor: _distance(anchor, mention))] if anchors else []
             for owner in owners:
                 groups[owner].append(mention)
-        return [(anchor, sorted(group, key=lambda each: (each.start, each.end))) for anchor, group in groups.items()]
+        return [
+            (anchor, sorted(group, key=lambda each: (each.start, each.end)))
+            for anchor, group in groups.items()
+            if anchor.passes(self.plan.only)
+        ]
 
     def _entries(self, field: RecordField, mentions: Sequence[Mention]) -> list[Entry]:
         settings = self.settings[field.name]
         return [
-            Entry(read_value(field.type, mention.text, settings), mention)
+            Entry(read_value(field.type, said.text, settings), said)
             for mention in mentions
-            if mention.place == field.place
+            if mention.place == field.place and mention.passes(field.only)
+            for said in (mention.said(field.attribute) if field.attribute else (mention,))
         ]
 
 
@@ -207,8 +246,9 @@ def _mention(finding: Mapping[str, Any]) -> Mention:
     is_span = "window" not in finding
     place = Place(finding["field"], finding["label"] if is_span else None)
     text = finding["text"] if is_span else finding["label"]
-    return Mention(place, finding["start"], finding["end"], text, finding["score"])
+    said = tuple((name, each["label"], each["score"]) for name, each in finding.get("attributes", {}).items())
+    return Mention(place, finding["start"], finding["end"], text, finding["score"], said)
 
 
-def _of_span(field: str, span: Span, text: str) -> Mention:
-    return Mention(Place(field, span.label), span.start, span.end, text[span.start : span.end])
+def _of_span(field: str, span: Span, text: str, said: tuple[tuple[str, str, None], ...]) -> Mention:
+    return Mention(Place(field, span.label), span.start, span.end, text[span.start : span.end], None, said)

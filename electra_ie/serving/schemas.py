@@ -28,6 +28,13 @@ class SentDocuments(Sent):
     documents: Annotated[list[SentDocument], Field(min_length=1, description="The texts.")]
 
 
+class FoundAttribute(BaseModel):
+    """An attribute of a span."""
+
+    label: str
+    score: float = Field(description="The probability of the label, given that the span is right.")
+
+
 class FoundFinding(BaseModel):
     """A finding."""
 
@@ -38,6 +45,9 @@ class FoundFinding(BaseModel):
     text: str | None = Field(None, description="The passage; only for spans.")
     window: int | None = Field(None, description="The number of the window, for classes and flags only, from 1.")
     score: float
+    attributes: dict[str, FoundAttribute] | None = Field(
+        None, description="By field of attributes; only for spans, and if the model finds attributes."
+    )
 
 
 class FoundSpan(BaseModel):
@@ -111,7 +121,7 @@ class ServedField(BaseModel):
     """A field of the task."""
 
     name: str
-    kind: Literal["classes", "flags", "spans", "relations"]
+    kind: Literal["classes", "flags", "spans", "relations", "attributes"]
     labels: list[str]
     descriptions: dict[str, str] = Field(description="What labels mean, where the task says it.")
 

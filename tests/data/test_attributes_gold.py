@@ -199,6 +199,12 @@ def test_attributes_are_read_from_every_format_that_holds_them(tmp_path, name):
     assert document.gold["assertion"] == (Attribute(FEVER, "negated"), Attribute(ASTHMA, "present"))
 
 
+def test_keys_of_spans_in_json_lines_are_attributes_for_convert(tmp_path):
+    (tmp_path / "x.jsonl").write_text(json.dumps({"text": TEXT, "names": spans({"assertion": "negated"})}) + "\n")
+    (document,) = FORMATS["jsonl"].documents(tmp_path / "x.jsonl")
+    assert [span.attributes for span in document.spans] == [(Said("assertion", "negated"),), (), ()]
+
+
 def test_a_format_without_attributes_is_refused(tmp_path):
     file = task(tmp_path)
     file.write_text(file.read_text("utf-8").replace("jsonl\n", "conll\n"), encoding="utf-8")

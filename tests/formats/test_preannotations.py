@@ -7,7 +7,7 @@ from tool_files import read
 
 from electra_ie.common.errors import UserError
 from electra_ie.formats import FORMATS
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Relation
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute, Relation
 from electra_ie.formats.preannotations import preannotations
 
 TEXT = "ACME paid Brook"
@@ -64,6 +64,17 @@ def test_tools_return_what_the_model_found_as_predictions(tmp_path, name):
     assert [document.id for document in result] == [document.id for document in documents]
     assert all(document.predicted for document in result)
     assert [span.score for span in result[1].spans] == [0.6, 0.9]
+
+
+def test_attributes_of_findings_are_predicted_where_the_format_has_them(tmp_path):
+    found = {**span(0, 4, 0.9), "attributes": {"assertion": {"label": "negated", "score": 0.8}}}
+    (document,) = preannotations([AnnotatedDocument("sure", TEXT)], [record("sure", found)])
+    assert document.spans[0].attributes == (Attribute("assertion", "negated"),)
+    for name in ("label_studio", "jsonl"):
+        assert not FORMATS[name].save([document], tmp_path / name)
+        (again,) = read(name, tmp_path / name)
+        assert again.spans[0].attributes == document.spans[0].attributes
+    assert FORMATS["prodigy"].save([document], tmp_path / "prodigy")["attributes of spans"] == 1
 
 
 def test_findings_of_another_text_are_refused():

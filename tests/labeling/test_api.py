@@ -334,3 +334,14 @@ def test_what_the_command_refuses(tmp_path, monkeypatch, capsys):
     with pytest.raises(UserError):
         Session(Task.load(folder), Options(annotator="a/b"))
     assert DEV == "dev"
+
+
+def test_attributes_are_not_shown(folder, capsys):
+    file = folder / "task.yaml"
+    declared = "  said: {kind: attributes, labels: [sure, unsure], of: [person], default: sure}\n"
+    file.write_text(file.read_text("utf-8").replace("fields:\n", f"fields:\n{declared}"), encoding="utf-8")
+    with Client(folder) as client:
+        assert "the page does not show attributes (said): spans keep theirs" in capsys.readouterr().err
+        assert "said" not in [field["name"] for field in client.get("/api/task").json()["fields"]]
+        client.label_next(names=[PERSON])
+    assert Task.load(folder).read("train")[0].gold["said"][0].label == "sure"

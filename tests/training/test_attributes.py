@@ -263,6 +263,13 @@ def test_a_pushed_run_loads_with_its_attributes_from_the_hub(run, extractor, mon
         close_session()
 
 
+def test_the_server_has_a_schema_for_attributes(extractor):
+    schemas = pytest.importorskip("electra_ie.serving.schemas", reason="the extra serve is not installed")
+    record = next(extractor.read([Document("d", TEXT)])).record()
+    found = schemas.Result.model_validate(record).findings
+    assert [each.model_dump()["attributes"] for each in found] == [each["attributes"] for each in record["findings"]]
+
+
 @pytest.mark.slow
 def test_two_processes_train_like_one(encoder, tmp_path):
     """The weights of one process and of two differ only by the rounding of sums."""

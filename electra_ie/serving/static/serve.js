@@ -142,7 +142,8 @@ function decorate(element, item) {
 
 function tagOf(finding, review) {
   const mark = {[ACCEPTED]: ' \u2713', [REJECTED]: ' \u2717', [OPEN]: ''}[review];
-  return `${finding.label} ${finding.score.toFixed(2)}${mark}`;
+  const said = Object.values(finding.attributes ?? {}).map(each => ` \u00b7 ${each.label} ${each.score.toFixed(2)}`);
+  return `${finding.label} ${finding.score.toFixed(2)}${said.join('')}${mark}`;
 }
 
 function answersOf(owner) {
