@@ -333,9 +333,9 @@ def test_training_and_the_curve_on_the_page(browser, tmp_path):
         session.training.progress = lambda: Progress("running", "003", 30, 100, 0.7)
         with opened(browser, address) as page:
             page.wait_for_selector("svg.curve")
-            assert "20 labels: 50.0 %; 40 labels: 75.0 %" in page.locator("svg.curve").get_attribute("aria-label")
+            assert "20 labels: 50.0\N{NO-BREAK SPACE}%; 40 labels: 75.0\N{NO-BREAK SPACE}%" in page.locator("svg.curve").get_attribute("aria-label")
             assert page.locator("#training").get_attribute("value") == "0.3" and page.locator("#stop").is_visible()
-            assert page.locator("#training-text").text_content() == "training run 003: step 30 of 100, dev 70.0 %"
+            assert page.locator("#training-text").text_content() == "training run 003: step 30 of 100, dev 70.0\N{NO-BREAK SPACE}%"
             session.training.progress = lambda: Progress("failed", "003", message="no memory <b>")
             until(page, "#training-text", "no memory <b>")
             assert page.locator("#train").is_visible()

@@ -34,4 +34,4 @@ export function curve(points) {
   return svg;
 }
 
-export function percent(score) { return `${(100 * score).toFixed(1)} %`; }
+export function percent(score) { return `${(100 * score).toFixed(1)}\u00a0%`; }

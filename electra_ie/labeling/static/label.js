@@ -27,11 +27,14 @@ async function start() {
 
 function giveKeys() {
   const digits = [...DIGITS], letters = [...LETTERS];
+  let hues = 0;
   for (const field of page.task.fields) {
+    let hue = field.kind === 'spans' ? hues : 0;  // labels of passages differ in all fields, since they stand in one text
+    if (field.kind === 'spans') hues += field.labels.length;
     const free = field.kind === 'spans' || field.kind === 'relations' ? [digits, letters] : [letters, digits];
     for (const label of field.labels) {
       const name = `${field.name}\n${label}`;
-      page.colors.set(name, page.colors.size);
+      page.colors.set(name, hue++);
       // Keys of relations are used while one is made, so that they may be those of spans.
       const key = field.kind === 'relations' ? DIGITS[field.labels.indexOf(label)] : (free[0].shift() ?? free[1].shift());
       if (key) page.keys.set(name, key);
@@ -117,6 +120,7 @@ const quote = span => `\u201c${page.points.slice(span.start, span.end)}\u201d`;
 function progress({train, dev, open, skipped}) {
   $('progress').textContent = [`${train} labeled`, dev ? `${dev} in dev` : '', skipped ? `${skipped} skipped` : '', `${open} open`]
     .filter(Boolean).join(' \u00b7 ');
+  $('progress-bar').value = (train + dev) / Math.max(1, train + dev + open);
 }
 
 /* Drawing */
