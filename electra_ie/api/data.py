@@ -26,6 +26,7 @@ def init(
     seed: int = 0,
     dev: float = 0.2,
     test: float = 0.2,
+    fields: Mapping[str, Any] | None = None,
 ) -> Initialized:
     """Write a task for annotated data: a folder with a task.yaml that names its fields, labels and splits.
 
@@ -41,6 +42,8 @@ def init(
         seed: The seed with which missing splits are drawn.
         dev: The share of the labeled documents without a split for dev, if there is no file of this name; 0 for none.
         test: Likewise for test.
+        fields: The fields of texts without labels, as in task.yaml: they are written as the split `unlabeled`, and their
+            labels are made with `label`. The path is a .txt, a .jsonl or a folder of them.
 
     Returns:
         The task, and one line for each assumption that was made. The lines are also comments in task.yaml.
@@ -49,8 +52,11 @@ def init(
         UserError: The data are invalid or have no labels, their format is unknown, or the output exists. Nothing has
             been written.
     """
-    from electra_ie.data.task_init import init_task
+    from electra_ie.data.task_init import Initialized, init_task
+    from electra_ie.data.unlabeled_init import init_unlabeled
 
+    if fields is not None:
+        return Initialized(*init_unlabeled(path, output, fields))
     return init_task(path, output, format, seed, dev, test, configuration or "")
 
 

@@ -63,8 +63,17 @@ def init(
         float,
         typer.Option(metavar="SHARE", help="Share of the labeled documents drawn for test, if no file is named test."),
     ] = 0.2,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KIND:LABEL,LABEL",
+            help="For texts without labels: a field to label by hand, of kind classes, flags, spans or relations. Can be "
+            "repeated.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Write a task.yaml for annotated data: fields, labels, splits.
+    """Write a task.yaml for annotated data: fields, labels, splits; or, with --field, for texts without labels.
 
     Every assumption is printed, and is a comment in task.yaml: correct the task if one is wrong.
     """
@@ -72,11 +81,18 @@ def init(
     from electra_ie.cli.listing import show
     from electra_ie.common.logs import notice
     from electra_ie.common.progress import output as standard_output
+    from electra_ie.data.unlabeled_init import declared_fields
 
-    done = api.init(path, output, format=format, configuration=configuration, seed=seed, dev=dev, test=test)
+    fields = declared_fields(field) if field else None
+    done = api.init(
+        path, output, format=format, configuration=configuration, seed=seed, dev=dev, test=test, fields=fields
+    )
     for line in done.assumptions:
         standard_output().print(f"assumed: {line}", markup=False, highlight=False, soft_wrap=True)
     folder = str(done.task.file.parent)
+    if fields:
+        notice(f"task written to {done.task.file}; then: electra-ie label {folder}")
+        return
     show(folder)
     notice(f"task written to {done.task.file}: correct it if an assumption is wrong; then: electra-ie train {folder}")
 

@@ -94,6 +94,7 @@ def init_task(
             not give the data set. Nothing is written then.
     """
     root = Path(path)
+    _refuse_plain_texts(root, format)
     hub_name = _hub_name(path, format, configuration)
     name = hub_name.repository.partition("/")[2] if hub_name else root.resolve().name.partition(".")[0]
     folder = Path(output) if output is not None else Path(f"{name}_task")
@@ -123,6 +124,14 @@ def init_task(
     assumed = [escape_controls(" ".join(line.split())) for line in assumed]
     _write_task(task, assumed)
     return Initialized(Task.load(folder), assumed)
+
+
+def _refuse_plain_texts(root: Path, format: str | None) -> None:
+    """Raise UserError for a .txt, or a folder of nothing else: they have no labels."""
+    files = [path for path in root.iterdir() if not path.name.startswith(".")] if root.is_dir() else [root]
+    if files and not format and all(file.suffix.lower() == ".txt" and file.is_file() for file in files):
+        remedy = "Declare what to label: --field NAME=KIND:LABEL,LABEL; then label them: electra-ie label TASK."
+        raise UserError("these are texts without labels.", file=root, remedy=remedy)
 
 
 def _hub_name(path: str | os.PathLike[str], format: str | None, configuration: str) -> HubName | None:
