@@ -37,7 +37,7 @@ def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed(tmp_pat
     folder = new_task(tmp_path / "t", train=None)
     tiny.write_records(folder / "pool.jsonl", [{"id": f"p{n}", "text": f"text {n}"} for n in range(500)])
     done = {}
-    for kill_after in (3, 8, 15):
+    for kill_after in (3, 8):
         process, client = start(folder, tmp_path / "messages")
         task, shown = client.get("/api/task").json()["version"], client.get("/api/next").json()
         assert shown["progress"]["own"] >= len(done)

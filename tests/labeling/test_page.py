@@ -103,6 +103,8 @@ def test_everything_by_keyboard_alone(browser, tmp_path):
         assert page.evaluate("document.activeElement.id") == "pane"
         press(page, "Shift+ArrowRight", "1")  # ACME Ltd
         press(page, "ArrowRight", "ArrowRight", "Shift+ArrowRight", "2")  # EUR 9,800.00
+        # From "ACME" to "for" in one step; "te" of "steel" by characters.
+        press(page, "Home", "Control+ArrowRight", "ArrowRight", "Alt+ArrowRight", "Shift+Alt+ArrowLeft", "Shift+Alt+ArrowLeft", "1")
         press(page, "q", "t")  # the flag late, the class travel: letters in the order of the fields
         press(page, "e")  # the class trade in its place
         press(page, "Escape", "r", "Enter", "Enter", "1")
@@ -112,7 +114,7 @@ def test_everything_by_keyboard_alone(browser, tmp_path):
         save(page)
         assert page.locator("#pane").text_content() == "next"
     found = saved(folder, ENGLISH)
-    assert found["names"] == [("PAYER", "ACME Ltd"), ("AMOUNT", "EUR 9,800.00")]
+    assert found["names"] == [("PAYER", "ACME Ltd"), ("AMOUNT", "EUR 9,800.00"), ("PAYER", "te")]
     assert (found["risks"], found["topic"]) == (["late"], "trade")
     assert [(each["head"]["label"], each["label"], each["tail"]["label"]) for each in found["links"]] == [
         ("PAYER", "pays", "AMOUNT")
