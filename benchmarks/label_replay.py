@@ -6,8 +6,8 @@
 The gold annotations of 60 texts of transaction_risk, which the run has not seen, are entered in Chromium by keyboard
 alone, as a person who makes no mistake would: with suggestions, wrong ones are rejected or get another label, what is
 missing is marked, and the rest is accepted with one key. A combination of keys counts as one. The seconds are those of
-the page and the server, from a text to the next one: nobody reads or thinks. The annotations that are saved are compared
-with the gold at the end.
+the page and the server, from a text to the next one: nobody reads or thinks. What is saved is compared with the gold at
+the end.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class Keyboard:
         """Enter the gold of a text, in which `found` is suggested, and save."""
         spans = {(each["start"], each["end"]): each["label"] for each in gold["entities"]}
         ticked = set(gold["flags"])
-        items = [("span", each) for each in found.get("entities", [])] + [("flag", each) for each in found.get("flags", [])]
+        items = [("span", each) for each in found.get("entities", [])] + [
+            ("flag", each) for each in found.get("flags", [])
+        ]
         wrong = [not right(kind, each, spans, ticked) for kind, each in items]
         for (kind, each), is_wrong in zip(items[: last(wrong) + 1], wrong, strict=False):
             other = spans.get((each["start"], each["end"])) if kind == "span" else None
@@ -145,7 +147,9 @@ def replay(records: list[dict[str, Any]], run: Path | None, folder: Path) -> dic
             tally(counts, gold[shown["text"]], found)
             words = page.evaluate(WORDS, shown["text"])
             person, began = Keyboard(page, fields), time.perf_counter()
-            with page.expect_response(lambda answer: answer.request.method == "PUT" and not answer.url.endswith("draft")):
+            with page.expect_response(
+                lambda answer: answer.request.method == "PUT" and not answer.url.endswith("draft")
+            ):
                 person.label(gold[shown["text"]], found, words)
             page.wait_for_selector(f"#done:not([hidden]), #id:not(:has-text('{shown['id']}'))")
             keys.append(person.count)
@@ -158,6 +162,10 @@ def replay(records: list[dict[str, Any]], run: Path | None, folder: Path) -> dic
     return {"keys": keys, "seconds": [round(each, 3) for each in seconds], "suggestions": counts}
 
 
+def is_save(answer: Any) -> bool:
+    return answer.request.method == "PUT" and not answer.url.endswith("draft")
+
+
 def spans_of(record: dict[str, Any]) -> list[tuple[int, int, str]]:
     return sorted((each["start"], each["end"], each["label"]) for each in record["entities"])
 
@@ -165,7 +173,10 @@ def spans_of(record: dict[str, Any]) -> list[tuple[int, int, str]]:
 def tally(counts: dict[str, int], gold: dict[str, Any], found: dict[str, Any]) -> None:
     """Count the spans and flags that are suggested rightly, wrongly, or not."""
     expected = {*spans_of(gold), *gold["flags"]}
-    suggested = {*spans_of({"entities": found.get("entities", [])}), *(each["label"] for each in found.get("flags", []))}
+    suggested = {
+        *spans_of({"entities": found.get("entities", [])}),
+        *(each["label"] for each in found.get("flags", [])),
+    }
     counts["right"] += len(expected & suggested)
     counts["wrong"] += len(suggested - expected)
     counts["missing"] += len(expected - suggested)
@@ -198,8 +209,10 @@ def measure(run: Path | None) -> dict[str, Any]:
 def table() -> str:
     """Return the table of docs/labeling.md."""
     result = json.loads(RESULTS.read_text("utf-8"))
-    rows = ["| | keys a text, mean | median | most | page, seconds a text, mean |", "| --- | ---: | ---: | ---: | ---: |"]
-    for name, title in (("without", "without suggestions"), ("with", f"with those of a run on {result['labels']} labels")):
+    head = "| | keys a text, mean | median | most | page, seconds a text, mean |"
+    rows = [head, "| --- | ---: | ---: | ---: | ---: |"]
+    titles = {"without": "without suggestions", "with": f"with those of a run on {result['labels']} labels"}
+    for name, title in titles.items():
         keys, seconds = result[name]["keys"], result[name]["seconds"]
         median = statistics.median(keys)
         rows.append(
