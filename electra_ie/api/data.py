@@ -42,8 +42,8 @@ def init(
         seed: The seed with which missing splits are drawn.
         dev: The share of the labeled documents without a split for dev, if there is no file of this name; 0 for none.
         test: Likewise for test.
-        fields: The fields of texts without labels, as in task.yaml: they are written as the split `unlabeled`, and their
-            labels are made with `label`. The path is a .txt, a .jsonl or a folder of them.
+        fields: The fields of texts without labels, as in task.yaml: the texts are written as the split `unlabeled`, and
+            their labels are made with `label`. The path is a .txt, a .jsonl or a folder of them.
 
     Returns:
         The task, and one line for each assumption that was made. The lines are also comments in task.yaml.

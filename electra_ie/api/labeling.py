@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.task import Task
 from electra_ie.runs.layout import is_exported, is_finished
-
-if TYPE_CHECKING:
-    from electra_ie.labeling.session import Session
 
 
 def label(  # noqa: PLR0913 - the options of a public function, all but one by keyword
@@ -62,7 +58,7 @@ def label(  # noqa: PLR0913 - the options of a public function, all but one by k
     from electra_ie.labeling.server import build_app
     from electra_ie.labeling.session import Options, Session
     from electra_ie.web.access import Access, read_token
-    from electra_ie.web.running import run as serve
+    from electra_ie.web.running import listen, run_on
 
     if run is not None and not (is_finished(Path(run)) or is_exported(Path(run))):
         raise UserError("this is not the folder of a finished run.", file=run, remedy="Give one, or omit --run.")
@@ -72,8 +68,9 @@ def label(  # noqa: PLR0913 - the options of a public function, all but one by k
         annotator, Path(run) if run is not None else None, seed, Path(output) if output is not None else None, encoder,
         tuple(training),
     )  # fmt: skip
-    session: Session = Session(Task.load(task), options)
-    try:
-        serve(build_app(session, access), host, port, started=started)
-    finally:
-        session.close()
+    with listen(host, port) as listening:
+        session = Session(Task.load(task), options)
+        try:
+            run_on(listening, build_app(session, access), started)
+        finally:
+            session.close()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from electra_ie.cli.options import Encoder, Set
+from electra_ie.cli.options import AllowHost, Encoder, Host, Port, Set, TokenFile
 
 
 def label(
@@ -24,8 +24,8 @@ def label(
     annotator: Annotated[
         str, typer.Option(metavar="NAME", help="Name of the annotator: each has a journal of the own annotations.")
     ] = "annotator",
-    host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="N", help="Port; 0 for one that is free.")] = 8001,
+    host: Host = "127.0.0.1",
+    port: Port = 8001,
     seed: Annotated[int, typer.Option(metavar="N", help="Random seed of the order of the texts.")] = 0,
     output: Annotated[
         str | None,
@@ -39,23 +39,8 @@ def label(
         ),
     ] = None,
     set_: Set = None,
-    token_file: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="File with a token, which a browser then signs in with [default: the variable ELECTRA_IE_TOKEN, or no "
-            "token].",
-            show_default=False,
-        ),
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Name by which other machines reach this one. Can be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    token_file: TokenFile = None,
+    allow_host: AllowHost = None,
 ) -> None:
     """Label the texts of a task in the browser, with suggestions of a model that is trained on the way.
 

@@ -95,6 +95,25 @@ TargetOptions = Annotated[
 Lossy = Annotated[bool, typer.Option("--lossy", help="Write the rest if the format of the output cannot hold all.")]
 
 
+Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")]
+Port = Annotated[int, typer.Option(metavar="N", help="Port; 0 for one that is free.")]
+TokenFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="File with the token that requests must have [default: the environment variable ELECTRA_IE_TOKEN, or "
+        "no token].",
+        show_default=False,
+    ),
+]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="Name by which the server may be reached, too. Can be repeated.", show_default=False
+    ),
+]
+
+
 def as_paths(texts: Sequence[str] | None) -> list[Path] | None:
     """Return the values of an option as paths, which Python functions never take for texts; None if there are none."""
     return [Path(text) for text in texts] if texts else None

@@ -6,28 +6,15 @@ from typing import Annotated
 
 import typer
 
-from electra_ie.cli.options import Run
+from electra_ie.cli.options import AllowHost, Host, Port, Run, TokenFile
 
 
 def serve(
     run: Run,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="N", help="Port; 0 for one that is free.")] = 8000,
-    token_file: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="File with the token that requests must have [default: the environment variable ELECTRA_IE_TOKEN, or "
-            "no token].",
-            show_default=False,
-        ),
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="Name by which the server may be reached, too. Can be repeated.", show_default=False
-        ),
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    token_file: TokenFile = None,
+    allow_host: AllowHost = None,
     queue: Annotated[int, typer.Option(min=1, metavar="N", help="Texts that may wait; beyond it: 503.")] = 256,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest time of an answer; then 504.")] = 30.0,
     max_characters: Annotated[

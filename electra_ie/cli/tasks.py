@@ -67,8 +67,8 @@ def init(
         list[str] | None,
         typer.Option(
             metavar="NAME=KIND:LABEL,LABEL",
-            help="For texts without labels: a field to label by hand, of kind classes, flags, spans or relations. Can be "
-            "repeated.",
+            help="For texts without labels: a field to label by hand, of kind classes, flags, spans or relations. Can "
+            "be repeated.",
             show_default=False,
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""A task made from texts without labels: its fields are declared, and its labels are made by hand (`electra-ie label`)."""
+"""A task made from texts without labels: its fields are declared, and it is labeled by hand (`electra-ie label`)."""
 
 from __future__ import annotations
 

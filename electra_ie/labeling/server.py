@@ -79,7 +79,7 @@ def _add_texts(app: FastAPI, session: Session) -> None:
             "description": session.task.description,
             "version": session.version,
             "annotator": session.annotator,
-            "fields": [_field(field, session) for field in session.task.all_fields],
+            "fields": [_field(field, session) for field in session.store.fields],
             "grows_dev": session.grows_dev,
         }
 

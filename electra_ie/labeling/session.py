@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.hashing import of_text
-from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.config.train import EMBEDDED
 from electra_ie.data.document import Document
@@ -88,17 +87,13 @@ class Session:
         encoder = ["--encoder", options.encoder] if options.encoder else []
         folder = options.output or self.store.folder / RUNS
         self.training = Training(folder.absolute(), task.file.absolute(), [*encoder, *options.training])
-        self.suggester = Suggester(self.task.all_fields, options.encoder or EMBEDDED, options.seed)
+        self.suggester = Suggester(self.store.fields, options.encoder or EMBEDDED, options.seed)
         run = options.run or next(reversed([*self.training.runs()]), None)
         if run:
             self.suggester.use(run)
 
     def _open(self, task: Task) -> None:
-        if task.attributes:
-            names = ", ".join(field.name for field in task.attributes)
-            warn(f"the page does not show attributes ({names}): spans keep theirs, new ones have the default.")
-        self.task = replace(task, anchored=task.relations)
-        self.store = LabelStore(self.task)
+        self.task, self.store = task, LabelStore(task)
         self.version = of_text(self._file.read_text("utf-8"))
         self._order: list[str] = []
         self._chosen: dict[str, str] = {}
@@ -121,7 +116,7 @@ class Session:
                 except UserError as error:
                     message = f"task.yaml was changed, and cannot be read: {first_line(error)}."
                     raise TaskChanged(message, remedy="Correct it; what you have marked is kept.") from error
-                self._signature, self.suggester.fields = signature, self.task.all_fields
+                self._signature, self.suggester.fields = signature, self.store.fields
             if version is not None and version != self.version:
                 message = "task.yaml was changed since the page was loaded."
                 raise TaskChanged(message, remedy="Reload the page; what you have marked is kept as a draft.")
@@ -218,7 +213,7 @@ class Session:
     def _annotation_of(self, event: Event) -> Annotation:
         source = SourceLine(str(self.store.folder), 0)
         document = self.store.train[0].validation().document(event.record or {}, source)
-        return annotation_of(document, self.task.all_fields)
+        return annotation_of(document, self.store.fields)
 
     # The order
 
@@ -365,7 +360,7 @@ class Session:
                 independent = journal.independent()
                 if independent:
                     found[name] = {key: self._annotation_of(event) for key, event in independent.items()}
-            return agreements(found, self.task.all_fields), self.store.disputed()
+            return agreements(found, self.store.fields), self.store.disputed()
 
     def recent(self) -> list[dict[str, Any]]:
         """Return the texts that the annotator has saved or skipped, the last one first."""

@@ -21,6 +21,7 @@ from electra_ie.common.hashing import of_text
 from electra_ie.common.logs import notice
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Document
+from electra_ie.data.fields import AttributeField
 from electra_ie.data.readers import READERS
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED, list_tasks, shipped
@@ -91,6 +92,7 @@ class LabelStore:
 
     Attributes:
         task: The task.
+        fields: Its fields that are labeled on the page: all but the attributes of spans, which are kept as they are.
         folder: The folder of the journals.
         train, dev: The files of the labels. dev may be None, or empty at first.
     """
@@ -103,6 +105,7 @@ class LabelStore:
         """
         check_task(task)
         self.task, self.folder = task, task.file.absolute().parent / LABELS
+        self.fields = tuple(field for field in task.all_fields if not isinstance(field, AttributeField))
         self.options = READERS[task.format].settle(task.options)
         self.train = [self._file(name) for name in task.files[TRAIN]]
         self.dev = self._file(task.files[DEV][0]) if DEV in task.files else None
@@ -209,7 +212,7 @@ class LabelStore:
         for file in self.files:
             document = file.document(key)
             if document is not None:
-                return all(field.name in document.gold for field in self.task.all_fields)
+                return all(field.name in document.gold for field in self.fields)
         return False
 
     def disputed(self) -> list[str]:
@@ -256,7 +259,7 @@ class LabelStore:
             return View({}, NOTHING, False)
         document = state.file.validation().document(record, SourceLine(str(state.file.path), 0))
         version = of_text(repr(sorted(record.items())))[:KEY_DIGITS]
-        return View(annotation_of(document, self.task.all_fields), version, annotator in state.saved)
+        return View(annotation_of(document, self.fields), version, annotator in state.saved)
 
     def others(self, annotator: str, key: str) -> dict[str, Annotation]:
         """Return the annotations of a text by others, by annotator, for those who decide between them."""
@@ -301,9 +304,9 @@ class LabelStore:
                 remedy = "Compare it with yours, and save again to replace it."
                 raise Conflict(message, remedy, seen.annotation, seen.version)
             base = self._base(annotator, text, state, chosen)
-            record = with_annotation(base, text.document.text, annotation, self.task.all_fields)
+            record = with_annotation(base, text.document.text, annotation, self.fields)
             document = state.file.validation().document(record, SourceLine(f"the text {base[self.options['id']]}", 0))
-            check_overlaps(document, self.task.all_fields)
+            check_overlaps(document, self.fields)
             target = record if adjudicate or self._decides(annotator, state) else state.record
             kind, file = DECIDE if adjudicate else SAVE, state.file.path.name
             self._write(annotator, state, Event(self._next(), kind, key, now(), file, record, state.record, target))
@@ -314,7 +317,7 @@ class LabelStore:
         if annotator in state.saved:
             return dict(state.saved[annotator].record or {})
         if state.record is not None:
-            blind = {field.column for field in self.task.all_fields} if state.saved else set()
+            blind = {field.column for field in self.fields} if state.saved else set()
             base = {name: value for name, value in state.record.items() if name not in blind}
             return {**base, self.options["id"]: base.get(self.options["id"]) or text.document.id}
         taken = {id for file in self.files for id in file.ids()}
@@ -323,7 +326,7 @@ class LabelStore:
             id = f"{UNLABELED}-{id}"
         if id in taken:
             id = f"{UNLABELED}-{text.key}"
-        drawn = {CHOSEN: chosen} if chosen and CHOSEN not in {field.column for field in self.task.all_fields} else {}
+        drawn = {CHOSEN: chosen} if chosen and CHOSEN not in {field.column for field in self.fields} else {}
         return {self.options["id"]: id, self.options["text"]: text.document.text, **drawn}
 
     @staticmethod

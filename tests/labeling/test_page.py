@@ -103,6 +103,17 @@ def test_everything_by_keyboard_alone(browser, tmp_path):
         assert page.evaluate("document.activeElement.id") == "pane"
         press(page, "Shift+ArrowRight", "1")  # ACME Ltd
         press(page, "ArrowRight", "ArrowRight", "Shift+ArrowRight", "2")  # EUR 9,800.00
+        # From "ACME" to "for" in one step; "te" of "steel" by characters.
+        press(
+            page,
+            "Home",
+            "Control+ArrowRight",
+            "ArrowRight",
+            "Alt+ArrowRight",
+            "Shift+Alt+ArrowLeft",
+            "Shift+Alt+ArrowLeft",
+            "1",
+        )
         press(page, "q", "t")  # the flag late, the class travel: letters in the order of the fields
         press(page, "e")  # the class trade in its place
         press(page, "Escape", "r", "Enter", "Enter", "1")
@@ -112,7 +123,7 @@ def test_everything_by_keyboard_alone(browser, tmp_path):
         save(page)
         assert page.locator("#pane").text_content() == "next"
     found = saved(folder, ENGLISH)
-    assert found["names"] == [("PAYER", "ACME Ltd"), ("AMOUNT", "EUR 9,800.00")]
+    assert found["names"] == [("PAYER", "ACME Ltd"), ("AMOUNT", "EUR 9,800.00"), ("PAYER", "te")]
     assert (found["risks"], found["topic"]) == (["late"], "trade")
     assert [(each["head"]["label"], each["label"], each["tail"]["label"]) for each in found["links"]] == [
         ("PAYER", "pays", "AMOUNT")
@@ -252,19 +263,22 @@ def test_what_is_marked_survives_a_reload_and_a_restart(browser, tmp_path):
 
 def test_two_browsers_on_one_task(browser, tmp_path):
     folder = tmp_path / "t"
-    with labeling(folder, [ENGLISH, "next"]) as (address, _), opened(browser, address) as one:
-        with opened(browser, address, expected="409") as two:
-            press(one, "1")
-            save(one)
-            press(two, "2", "Enter")
-            two.wait_for_selector("#ways:not([hidden])")
-            assert "was saved in another window" in two.locator("#alert").text_content()
-            assert saved(folder, ENGLISH)["names"] == [("PAYER", "ACME")]
-            assert two.locator("#pane mark").all_text_contents() == ["ACME"], "what was marked is still there"
-            two.get_by_role("button", name="Keep mine").click()
-            two.wait_for_selector("#ways", state="hidden")
-            two.locator("#pane").focus()
-            save(two)
+    with (
+        labeling(folder, [ENGLISH, "next"]) as (address, _),
+        opened(browser, address) as one,
+        opened(browser, address, expected="409") as two,
+    ):
+        press(one, "1")
+        save(one)
+        press(two, "2", "Enter")
+        two.wait_for_selector("#ways:not([hidden])")
+        assert "was saved in another window" in two.locator("#alert").text_content()
+        assert saved(folder, ENGLISH)["names"] == [("PAYER", "ACME")]
+        assert two.locator("#pane mark").all_text_contents() == ["ACME"], "what was marked is still there"
+        two.get_by_role("button", name="Keep mine").click()
+        two.wait_for_selector("#ways", state="hidden")
+        two.locator("#pane").focus()
+        save(two)
     assert saved(folder, ENGLISH)["names"] == [("AMOUNT", "ACME")]
 
 
@@ -333,9 +347,14 @@ def test_training_and_the_curve_on_the_page(browser, tmp_path):
         session.training.progress = lambda: Progress("running", "003", 30, 100, 0.7)
         with opened(browser, address) as page:
             page.wait_for_selector("svg.curve")
-            assert "20 labels: 50.0\N{NO-BREAK SPACE}%; 40 labels: 75.0\N{NO-BREAK SPACE}%" in page.locator("svg.curve").get_attribute("aria-label")
+            assert "20 labels: 50.0\N{NO-BREAK SPACE}%; 40 labels: 75.0\N{NO-BREAK SPACE}%" in page.locator(
+                "svg.curve"
+            ).get_attribute("aria-label")
             assert page.locator("#training").get_attribute("value") == "0.3" and page.locator("#stop").is_visible()
-            assert page.locator("#training-text").text_content() == "training run 003: step 30 of 100, dev 70.0\N{NO-BREAK SPACE}%"
+            assert (
+                page.locator("#training-text").text_content()
+                == "training run 003: step 30 of 100, dev 70.0\N{NO-BREAK SPACE}%"
+            )
             session.training.progress = lambda: Progress("failed", "003", message="no memory <b>")
             until(page, "#training-text", "no memory <b>")
             assert page.locator("#train").is_visible()

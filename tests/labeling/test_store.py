@@ -341,3 +341,16 @@ def test_shipped_tasks_and_data_in_memory_are_refused():
     task, _ = resolve(linked.data(), fields=linked.FIELDS)
     with pytest.raises(UserError, match="not in files of its folder"):
         LabelStore(task)
+
+
+def test_attributes_of_spans_are_kept(tmp_path):
+    yaml = YAML.replace(
+        "links: {kind: relations, labels: [pays]}", "sure: {kind: attributes, labels: [yes_, no_], of: [person]}"
+    )
+    record = {"id": "1", "text": "Arden paid", "entities": [{"start": 0, "end": 5, "label": "person", "sure": "no_"}]}
+    folder = new_task(tmp_path / "t", yaml, json.dumps(record) + "\n")
+    store, key = store_of(folder), key_of("Arden paid")
+    seen = store.view("ann", key)
+    assert "sure" not in seen.annotation
+    store.save("ann", key, {**seen.annotation, "topic": "trade", "risks": []}, seen.version)
+    assert lines(folder)[0]["entities"] == record["entities"] and store.is_complete(key)

@@ -7,7 +7,7 @@ import {snapped, trimmed, wordsOf} from '/static/words.js';
 
 const $ = id => document.getElementById(id);
 const RESERVED = 'rxz', LETTERS = [...'qwertyuiopasdfghjklcvbnm'].filter(key => !RESERVED.includes(key)), DIGITS = [...'1234567890'];
-const DRAFT_DELAY = 300, POLL = 1500, POLL_SLOWLY = 10_000, FEW_LABELS = 12;
+const JUMP = 5, DRAFT_DELAY = 300, POLL = 1500, POLL_SLOWLY = 10_000, FEW_LABELS = 12;
 const page = {task: null, item: null, points: null, words: [], marks: null, colors: new Map(), keys: new Map(), range: null,
   current: null, relating: null, history: [], busy: false, dirty: false, timer: null, training: '', run: ''};
 
@@ -280,11 +280,12 @@ function move(event) {
   const forward = (event.key === 'ArrowRight') === (getComputedStyle($('pane')).direction === 'ltr');
   const by = forward ? 1 : -1;
   if (page.relating) return cycle(by);
-  if (event.shiftKey && event.altKey && page.range) {
+  if (event.altKey && page.range) {
     const {start, end} = page.range;
-    const next = Math.max(start + 1, Math.min(page.points.length, end + by));
-    page.range = {...page.range, end: next};
-  } else step(by, event.shiftKey);
+    page.current = null;
+    if (event.shiftKey) page.range = {...page.range, end: Math.max(start + 1, Math.min(page.points.length, end + by))};
+    else page.range = {...page.range, start: Math.max(0, Math.min(end - 1, start + by))};
+  } else step(event.ctrlKey || event.metaKey ? JUMP * by : by, event.shiftKey);
   render();
   if (page.range) announce(page.points.slice(page.range.start, page.range.end));
 }
@@ -535,7 +536,7 @@ function pressed(event) {
   const {target} = event, inText = target === $('pane') || target === document.body;
   if ($('help').open || event.isComposing || target.matches('input, select, textarea, summary')) return;
   const key = latin(event), isUndo = (event.ctrlKey || event.metaKey) && key === 'z';
-  if ((event.ctrlKey || event.metaKey) && !isUndo) return;
+  if ((event.ctrlKey || event.metaKey) && !isUndo && !key.startsWith('Arrow')) return;
   if (event.altKey && !key.startsWith('Arrow')) return;
   if (!inText && (key === 'Enter' || key === ' ')) return;  // of a button
   if (!page.item && !['?', 'z'].includes(key)) return;
