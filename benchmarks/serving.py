@@ -123,7 +123,9 @@ def measure(run: Path, kind: str) -> dict[str, Any]:
         pinned(["-c", OFFLINE, str(run)], stdin=subprocess.PIPE) as reading,
         pinned(["-m", "electra_ie", "serve", str(run), "--port", "0"]) as server,
     ):
-        assert reading.stdin and reading.stdout and server.stdout
+        assert reading.stdin
+        assert reading.stdout
+        assert server.stdout
         port = int(server.stdout.readline().strip().rstrip("/").rpartition(":")[2])
         reading.stdout.readline()
         for number in range(-1, ROUNDS):  # the first round warms up
@@ -139,9 +141,13 @@ def measure(run: Path, kind: str) -> dict[str, Any]:
             answers += seconds
             for name, value in zip(("cpu", "wall"), alone, strict=True):
                 offline[name].append(round(value, 3))
-            for name, value in zip(("cpu", "busy", "wall"), (after[0] - before[0], after[1] - before[1], wall), strict=True):
+            for name, value in zip(
+                ("cpu", "busy", "wall"), (after[0] - before[0], after[1] - before[1], wall), strict=True
+            ):
                 served[name].append(round(value, 3))
-            print(kind, number, {"offline": alone, "served": [served[name][-1] for name in ("cpu", "wall")]}, flush=True)
+            print(
+                kind, number, {"offline": alone, "served": [served[name][-1] for name in ("cpu", "wall")]}, flush=True
+            )
     quantiles = statistics.quantiles(answers, n=100)
     return {
         "texts": size,
