@@ -4,12 +4,12 @@
     python benchmarks/serving.py --run RUN       # a run of transaction_risk that exists
     python benchmarks/serving.py --table         # only print what results/serving.json contains
 
-The server is pinned to one core and its 32 clients, in this process, to another one; each client sends its next text
-when it has the answer to the last. `offline` is `Extractor.read` on the same texts, in a process pinned to the core of
-the server. Offline and served take turns, with the same texts, so that a machine that is busy with other work is busy
-for both. CPU seconds are those of the whole process, of the server with HTTP, JSON and counts; they are what a core that
-does nothing else takes in wall time, while the wall seconds are those of this machine. `idle` is the share of the wall
-time in which no thread of the server ran or waited for the core: if it is near 0, the clients kept the server busy.
+The server is pinned to one core, and its 32 clients, in this process, to another one. A client sends its next text when
+it has the answer to the last. `offline` is `Extractor.read` on the same texts, in a process pinned to the core of the
+server. Offline and served take turns, with the same texts, so that a machine that is busy with other work is busy for
+both. CPU seconds are those of the whole process, of the server with HTTP, JSON and counts. A core that does nothing else
+takes as many seconds of wall time, if the clients keep it busy: `busy` are the seconds in which a thread of the server
+ran or waited for the core.
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ async def client(port: int, texts: Iterator[str], seconds: list[float]) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for text in texts:
         body = json.dumps({"text": text}).encode("utf-8")
-        head = f"POST /extract HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        head = f"POST /extract HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
         began = time.perf_counter()
-        writer.write(head.encode("ascii") + b"\r\n\r\n" + body)
+        writer.write(head.encode("ascii") + b"Content-Type: application/json\r\n\r\n" + body)
         answer = (await reader.readuntil(b"\r\n\r\n")).lower()
         assert answer.startswith(b"http/1.1 200"), answer
         await reader.readexactly(int(answer.partition(b"content-length: ")[2].partition(b"\r")[0]))
