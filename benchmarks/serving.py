@@ -6,8 +6,8 @@
 
 The server is pinned to one core, and its 32 clients, in this process, to another one. A client sends its next text when
 it has the answer to the last. `offline` is `Extractor.read` on the same texts, in a process pinned to the core of the
-server. Offline and served take turns, with the same texts, so that a machine that is busy with other work is busy for
-both. CPU seconds are those of the whole process, of the server with HTTP, JSON and counts. A core that does nothing else
+server. Offline and served take turns, with the same texts, so that a machine that is busy with other work is so for
+both. CPU seconds are those of the whole process: of the server with HTTP, JSON and counts. A core that is free otherwise
 takes as many seconds of wall time, if the clients keep it busy: `busy` are the seconds in which a thread of the server
 ran or waited for the core.
 """
@@ -34,7 +34,7 @@ from cells import Cells
 RESULTS = Cells("serving")
 CLIENTS, ROUNDS = 32, 5
 SERVER_CORE, CLIENT_CORE = 0, 1
-KINDS = {"memos": (1, 320), "pages": (10, 40)}
+KINDS = {"memos": (1, 160), "pages": (10, 32)}
 """Kinds of texts: the number of memos of transaction_risk that one consists of, and the number of texts in a round."""
 OFFLINE = """
 import json, sys, time
@@ -169,8 +169,8 @@ def ratio(result: dict[str, Any], clock: str) -> float:
 def table() -> str:
     """Return a Markdown table with a row for each kind of texts."""
     lines = [
-        "| texts | characters each | offline, texts a CPU second | served, texts a CPU second | served / offline, CPU | "
-        "served / offline, wall | p50 | p95 |",
+        "| texts | characters each | offline, texts a CPU second | served, texts a CPU second "
+        "| served / offline, CPU | served / offline, wall | p50 | p95 |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for kind, result in RESULTS.load().items():
