@@ -7,7 +7,7 @@
 The server is pinned to one core, and its 32 clients, in this process, to another one. A client sends its next text when
 it has the answer to the last. `offline` is `Extractor.read` on the same texts, in a process pinned to the core of the
 server. Offline and served take turns, with the same texts, so that a machine that is busy with other work is so for
-both. CPU seconds are those of the whole process: of the server with HTTP, JSON and counts. A core that is free otherwise
+both. CPU seconds are those of the whole process: of the server with HTTP, JSON and counts. A core that is free else
 takes as many seconds of wall time, if the clients keep it busy: `busy` are the seconds in which a thread of the server
 ran or waited for the core.
 """
