@@ -22,7 +22,17 @@ from electra_ie.records.writing import as_dict
 from electra_ie.serving.metrics import Counted, Metrics
 from electra_ie.serving.model import ServedModel
 from electra_ie.serving.queue import ModelQueue, QueueFullError, StoppedError
-from electra_ie.serving.schemas import Alive, Info, Ready, Result, Results, SentDocument, SentDocuments, ServedField
+from electra_ie.serving.schemas import (
+    Alive,
+    Info,
+    Ready,
+    Result,
+    Results,
+    SentDocument,
+    SentDocuments,
+    ServedField,
+    Threshold,
+)
 from electra_ie.web.access import Access
 from electra_ie.web.app import create_app
 from electra_ie.web.assets import add_assets, page
@@ -139,7 +149,7 @@ class _Server:
         self.info = self._info()
 
     def _info(self) -> Info:
-        task, settings = self.model.task, self.settings
+        task, settings, calibration = self.model.task, self.settings, self.model.extractor.calibration
         fields = [
             ServedField(
                 name=field.name,
@@ -154,6 +164,10 @@ class _Server:
             task=task.name,
             description=task.description,
             fields=fields,
+            thresholds=[
+                Threshold(field=field, label=label, accept=each.accept, keep=each.keep)
+                for (field, label), each in (calibration.thresholds if calibration else {}).items()
+            ],
             has_records=self.model.maker is not None,
             model=self.model.extractor.model,
             version=package_version(),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import EXPORT_FILES, MODEL_FILES
-from electra_ie.common.hashing import SHOWN, of_sums
+from electra_ie.common.files import CALIBRATION, EXPORT_FILES, MODEL_FILES
+from electra_ie.common.hashing import SHOWN, of_file, of_sums
 from electra_ie.common.logs import warn
 from electra_ie.data.task import Task
 from electra_ie.inference.engine.base import TextExtractor
@@ -33,7 +33,8 @@ class ServedModel:
         extractor: The loaded model.
         task: The task.
         maker: Makes the records of its findings; None for a task without records.
-        replacement: The hash of the model that the files are now, if it is another one; "missing" if they are gone.
+        replacement: What the files are now, if it is something else: the hash of another model, "calibration" if only
+            the calibration is another, "missing" if they are gone.
     """
 
     name: str
@@ -42,7 +43,8 @@ class ServedModel:
     task: Task
     maker: RecordMaker | None = None
     replacement: str | None = None
-    _signature: Signature = field(default=())
+    _signature: Signature = ()
+    _calibration: str = ""
 
     @classmethod
     def load(cls, run: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> ServedModel:
@@ -56,20 +58,20 @@ class ServedModel:
             UserError: It is neither, a file is damaged, or its files change while they are read.
         """
         folder = run_folder(run)
-        before = _signature(folder)
+        before, calibration = _signature(folder), _calibration_hash(folder)
         extractor = load_extractor(folder)
         extractor.unmap()
         task = load_task(folder, data)
         if data is None:
             refuse_foreign_codes(folder, task)
         model = cls(os.fspath(run), folder, extractor, task, RecordMaker(task) if task.record else None)
-        model._signature = _signature(folder)
+        model._signature, model._calibration = _signature(folder), calibration
         if model._signature != before:
             raise UserError("the model changed while it was loaded.", file=folder, remedy="Start the server again.")
         return model
 
     def check_files(self) -> str | None:
-        """Return the hash of the model that the files are now if it is another than the loaded one, "missing", or None.
+        """Return what the files are now if it is not what was loaded (see `replacement`), or None.
 
         The model that was loaded stays in memory and answers as before. Files are hashed only if their size, time or
         inode has changed. The first check that finds a difference warns.
@@ -77,25 +79,26 @@ class ServedModel:
         signature = _signature(self.folder)
         if signature == self._signature:
             return self.replacement
-        found = _hash(self.folder)
+        found: str | None = _hash(self.folder)
         if found == self.extractor.model:
-            self.replacement = None
-        elif found != self.replacement:
-            self.replacement = found
-            what = "are gone" if found == MISSING else f"are those of another model, {found}"
+            found = None if _calibration_hash(self.folder) == self._calibration else CHANGED
+        if found != self.replacement and found is not None:
+            what = {MISSING: "are gone", CHANGED: "have another calibration"}.get(
+                found, f"are of another model, {found}"
+            )
             warn(f"{self.name}: its files {what}. The loaded model {self.extractor.model} goes on answering.")
-        self._signature = signature
+        self._signature, self.replacement = signature, found
         return self.replacement
 
 
-MISSING = "missing"
+MISSING, CHANGED = "missing", "calibration"
 
 
 def _files(folder: Path) -> Sequence[Path]:
-    """Return the files of a model, exported or not, that exist."""
+    """Return the files of a model, exported or not, with its calibration. Some may not exist."""
     if is_exported(folder):
-        return [folder / name for name in EXPORT_FILES]
-    return sorted({file for pattern in MODEL_FILES for file in folder.glob(f"*/{pattern}") if file.is_file()})
+        return [folder / name for name in (*EXPORT_FILES, CALIBRATION)]
+    return [folder / CALIBRATION, *sorted({file for name in MODEL_FILES for file in folder.glob(f"*/{name}")})]
 
 
 def _signature(folder: Path) -> Signature:
@@ -108,6 +111,14 @@ def _signature(folder: Path) -> Signature:
         name = file.relative_to(folder).as_posix()
         found.append((name, status.st_size, status.st_mtime_ns, status.st_ino))
     return tuple(found)
+
+
+def _calibration_hash(folder: Path) -> str:
+    """Return the hash of the calibration in a folder; "" if it has none."""
+    try:
+        return of_file(folder / CALIBRATION)
+    except OSError:
+        return ""
 
 
 def _hash(folder: Path) -> str:

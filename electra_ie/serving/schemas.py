@@ -113,7 +113,9 @@ class Ready(BaseModel):
 
     status: Literal["ready", "replaced"]
     model: str | None
-    files: str | None = Field(description='The model that the files are now, or "missing"; null if unchanged.')
+    files: str | None = Field(
+        description='The model that the files are now; "calibration" if only that has changed; "missing"; else null.'
+    )
     waiting: int = Field(description="Documents in the queue.")
 
 
@@ -126,6 +128,15 @@ class ServedField(BaseModel):
     descriptions: dict[str, str] = Field(description="What labels mean, where the task says it.")
 
 
+class Threshold(BaseModel):
+    """The thresholds of a label, from a goal of `calibrate`: a finding is accepted, dropped, or for review."""
+
+    field: str
+    label: str
+    accept: float | None = Field(description="Findings with at least this score are accepted.")
+    keep: float | None = Field(description="Other findings with a score below this are dropped.")
+
+
 class Info(BaseModel):
     """The model, its task and the limits of requests."""
 
@@ -133,6 +144,7 @@ class Info(BaseModel):
     task: str
     description: str
     fields: list[ServedField]
+    thresholds: list[Threshold]
     has_records: bool
     model: str | None
     version: str

@@ -23,8 +23,10 @@ COMMON = (400, 401, 403, 408, 413, 421, 500)
 
 
 def _without_surrogates(text: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("a string has a lone surrogate, which is not a character")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("a string has a lone surrogate, which is not a character") from None
     return text
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 
+import linked
 import pytest
+import tiny
 import web_servers
 from served import served
 
+from electra_ie import train
 from electra_ie.serving.model import ServedModel
 
 RECORD = """
@@ -36,6 +39,13 @@ def run_with_records(run, made_once):
             task.write(RECORD)
 
     return made_once("run_with_records", make)
+
+
+@pytest.fixture(scope="session")
+def linked_run(encoder, made_once):
+    """Return a run that finds relations."""
+    settings = tiny.settings(encoder("bert"), "supervised", max_steps=40)
+    return made_once("linked", lambda folder: train(linked.data(), folder, fields=linked.FIELDS, **settings))
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 
+import asserted
 import linked
 import pytest
 import tiny
@@ -12,6 +14,7 @@ import web_servers
 from served import held, served
 
 import electra_ie
+from electra_ie.calibration.stored import Calibration, Promise
 from electra_ie.serving.model import ServedModel
 
 TEXT = "invoice goods Arden paid 1.234,56 later than monday 😀𠀀 Brisk paid 9.999,10."
@@ -103,9 +106,10 @@ def test_the_queue_is_reviewed_by_keyboard_alone_and_downloaded(page):
         page.keyboard.press("Enter")
     (line,) = waited.value.path().read_text("utf-8").splitlines()
     record = json.loads(line)
-    assert record["text"] == TEXT and record["model"]
+    assert [*record] == ["id", "file", "text", "drawn", "findings"] and record["text"] == TEXT
+    assert record["drawn"] == "all" and {finding["decision"] for finding in record["findings"]} == {"review"}
     by_score = sorted(record["findings"], key=lambda finding: finding["score"])
-    assert [finding["review"] for finding in by_score[:3]] == ["accepted", "rejected", "open"]
+    assert [finding["correct"] for finding in by_score[:3]] == [True, False, None]
 
 
 def test_a_finding_is_chosen_by_a_click_in_the_text(page):
@@ -252,10 +256,59 @@ def test_a_page_with_a_token_is_reached_by_signing_in(browser, model):
         extract(page, TEXT)
 
 
-def test_relations_are_shown_and_reviewed(browser, encoder, tmp_path):
+def test_the_queue_has_what_the_thresholds_leave(browser, model):
+    found = model.extractor(TEXT)
+    person = next(finding for finding in found if finding.label == "person")
+    amount = next(finding for finding in found if finding.label == "amount")
+    extractor = copy.copy(model.extractor)
+    extractor.calibration = Calibration(
+        "",
+        promises=(_promise("precision", "person", person.score), _promise("recall", "amount", amount.score + 0.0001)),
+    )
+    expected = [extractor.calibration.decide(each.field, each.label, each.score) for each in found]
+    assert set(expected) == {"accepted", "review", "dropped"}
+    with served(replace(model, extractor=extractor)) as client, web_servers.page_of(browser) as page:
+        opened(page, str(client.base_url))
+        extract(page, TEXT)
+        rows = page.locator("#queue button")
+        assert rows.count() == expected.count("review")
+        counts = (expected.count("accepted"), expected.count("dropped"))
+        noun = "finding" if counts[0] == 1 else "findings"
+        assert f"{counts[0]} {noun} accepted, {counts[1]} dropped" in page.locator("#others").inner_text()
+        assert page.locator("article mark.dropped").count() >= 1
+        page.check("#all")
+        assert rows.count() == len(found)
+        with page.expect_download() as waited:
+            page.click("#download")
+        record = json.loads(waited.value.path().read_text("utf-8"))
+    assert record["drawn"] == "to_review"
+    assert [finding["decision"] for finding in record["findings"]] == expected
+
+
+def _promise(measure, label, threshold):
+    return Promise(measure, 0.9, "names", label, threshold, 0.9, 10, 1.0, "dev")
+
+
+def test_attributes_are_shown(browser, encoder, tmp_path):
     settings = tiny.settings(encoder("bert"), "supervised", max_steps=40)
-    electra_ie.train(linked.data(), tmp_path / "run", fields=linked.FIELDS, **settings)
+    electra_ie.train(asserted.data(), tmp_path / "run", fields=asserted.FIELDS, **settings)
     model = ServedModel.load(tmp_path / "run")
+    documents = [electra_ie.Document("", each["text"]) for each in asserted.records(12, 9)]
+    result = next(
+        result for result in model.extractor.read(documents) if any(finding.attributes for finding in result.findings)
+    )
+    said = next(finding for finding in result.findings if finding.attributes)
+    with served(model) as client, web_servers.page_of(browser) as page:
+        answer = client.post("/extract", json={"text": result.document.text}).json()
+        assert answer == json.loads(json.dumps(result.record()))
+        opened(page, str(client.base_url))
+        extract(page, result.document.text)
+        tag = f"{said.label} {said.score:.2f} · {said.attributes[0].label} {said.attributes[0].score:.2f}"
+        assert page.locator(f"article mark[data-tag='{tag}']").count() >= 1
+
+
+def test_relations_are_shown(browser, linked_run):
+    model = ServedModel.load(linked_run)
     texts = [each["text"] for each in linked.records(12, 9)]
     text, relations = next(
         (text, result.relations)
@@ -270,4 +323,3 @@ def test_relations_are_shown_and_reviewed(browser, encoder, tmp_path):
         rows = page.locator("table.relations tbody tr")
         assert rows.count() == len(relations)
         assert relations[0].head.text in rows.first.inner_text()
-        assert any("→" in row for row in page.locator("#queue button").all_inner_texts())

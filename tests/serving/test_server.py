@@ -99,11 +99,8 @@ def test_records_of_a_task_without_them_are_refused(model):
     assert answer.status_code == 422 and "no records" in error_of(answer)["message"]
 
 
-def test_relations_are_found_as_alone(encoder, tmp_path):
-    folder = tmp_path / "run"
-    settings = tiny.settings(encoder("bert"), "supervised", max_steps=40)
-    electra_ie.train(linked.data(), folder, fields=linked.FIELDS, **settings)
-    model = ServedModel.load(folder)
+def test_relations_are_found_as_alone(linked_run):
+    model = ServedModel.load(linked_run)
     (text,) = (each["text"] for each in linked.records(1, 9))
     (result,) = model.extractor.read([Document("", text)])
     with served(model) as client:
@@ -112,6 +109,7 @@ def test_relations_are_found_as_alone(encoder, tmp_path):
     assert fields == {"names": "spans", "links": "relations"} and "relations" in result.record()
 
 
+@pytest.mark.slow
 def test_an_exported_model_is_served_as_well(run, tmp_path):
     pytest.importorskip("onnxruntime")
     exported = export_run(run, tmp_path / "exported").path
@@ -298,11 +296,13 @@ def test_a_model_that_is_replaced_goes_on_answering_and_says_so(run, tmp_path, m
         assert "electra_ie_model_replaced 1.0" in client.get("/metrics").text
         weights.write_bytes(before)
         until(lambda: client.get("/ready").json()["status"] == "ready")
+        (folder / "calibration.json").write_text("{}", "utf-8")
+        until(lambda: client.get("/ready").json()["files"] == "calibration")
         shutil.rmtree(folder / "names")
-        until(lambda: client.get("/ready").json()["files"])
+        until(lambda: client.get("/ready").json()["files"] not in ("calibration", None))
         assert client.post("/extract", json=sent(documents[0])).text == expected[0]
     messages = capfd.readouterr().err
-    assert messages.count("goes on answering") == 2 and f"The loaded model {model.extractor.model}" in messages
+    assert messages.count("goes on answering") == 3 and f"The loaded model {model.extractor.model}" in messages
 
 
 def test_the_server_is_healthy_after_what_clients_do_wrong(client):

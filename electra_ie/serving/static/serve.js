@@ -3,12 +3,14 @@ in this page until it is downloaded. */
 
 import {announce, CodePoints, download, make, paint, request, ServerError, showText, visible} from './text.js';
 
-const AT_ONCE = 4, SHOWN = 30, CONTEXT = 60, MOST_FILES = 500, OPEN = 'open', ACCEPTED = 'accepted', REJECTED = 'rejected';
+const AT_ONCE = 4, SHOWN = 30, CONTEXT = 60, MOST_FILES = 500;
+const OPEN = 'open', REJECTED = 'rejected', ACCEPTED = 'accepted', REVIEW = 'review', DROPPED = 'dropped';
 const BINARY = /\.(pdf|docx?|xlsx?|pptx?|odt|rtf|zip|gz|png|jpe?g|parquet|html?)$/i;
 const at = id => document.getElementById(id);
 const texts = [];  // {name, points, record, spans (findings with a passage), parts (their elements)}
-let items = [];    // of the queue: {owner, finding, kind, review, decision}
+let items = [];    // of the queue, by their scores: {owner, finding, kind, decision, review}
 let chosen = null, done = [], saved = true, info = null;
+const thresholds = new Map();
 
 /* The labels of the task and their colors: those of passages and those of whole texts both begin with the first. */
 const colors = new Map(), kinds = new Map();
@@ -24,6 +26,8 @@ async function start() {
     kinds.set(field.name, field.kind);
     for (const label of field.labels) colors.set(key(field.name, label), field.kind === 'spans' ? marks++ : chips++);
   }
+  for (const each of info.thresholds) thresholds.set(key(each.field, each.label), each);
+  at('which').hidden = !thresholds.size;
   look();
   setInterval(look, 30_000);
 }
@@ -36,8 +40,9 @@ async function look() {
 
 /* Texts in. */
 
-async function extract(sources) {
+async function extract(given) {
   problems([]);
+  const names = new Set(texts.map(owner => owner.name)), sources = given.map(source => ({...source, name: free(source.name, names)}));
   const failed = [], answers = [];
   let next = 0, ready = 0, shown = 0;
   at('extract').disabled = true;
@@ -58,6 +63,14 @@ async function extract(sources) {
   order();
   const found = items.length;
   announce(`${count(texts.length, 'text')}, ${count(found, 'finding')}.`);
+}
+
+/** A name that no other text has, since a text is known by it in the queue. */
+function free(name, names) {
+  let found = name;
+  for (let number = 2; names.has(found); number++) found = `${name} (${number})`;
+  names.add(found);
+  return found;
 }
 
 async function send(source) {
@@ -112,11 +125,10 @@ function add(source, record) {
   const owner = {name: source.name, points: new CodePoints(source.text), record, spans: [], parts: [], chips: new Map()};
   texts.push(owner);
   for (const finding of record.findings) {
-    const item = {owner, finding, kind: kinds.get(finding.field), review: OPEN};
+    const item = {owner, finding, kind: kinds.get(finding.field), decision: decide(finding), review: OPEN};
     items.push(item);
     if (item.kind === 'spans') owner.spans.push(item);
   }
-  for (const finding of record.relations ?? []) items.push({owner, finding, kind: 'relations', review: OPEN});
   owner.pane = make('div');
   const number = texts.length, answers = answersOf(owner);
   owner.article = make('article', {class: 'panel passage', 'aria-labelledby': `text${number}`},
@@ -126,6 +138,13 @@ function add(source, record) {
   at('documents').append(owner.article);
   at('clear').hidden = at('go').hidden = false;
   show(owner);
+}
+
+/** What the thresholds of the run say of a finding, as calibration.decisions does. */
+function decide(finding) {
+  const {accept = null, keep = null} = thresholds.get(key(finding.field, finding.label)) ?? {};
+  if (accept !== null && finding.score >= accept) return ACCEPTED;
+  return keep !== null && finding.score < keep ? DROPPED : REVIEW;
 }
 
 /** Show the text of an owner with its findings as they are reviewed. */
@@ -138,6 +157,7 @@ function show(owner) {
 function decorate(element, item) {
   element.classList.toggle('current', item === chosen);
   element.classList.toggle(REJECTED, item.review === REJECTED);
+  element.classList.toggle(DROPPED, item.decision === DROPPED);
 }
 
 function tagOf(finding, review) {
@@ -167,11 +187,8 @@ function chipOf(finding, review, name = 'span') {
 }
 
 function relationsOf(owner) {
-  const rows = items.filter(item => item.owner === owner && item.kind === 'relations').map(item => {
-    const chip = chipOf(item.finding, item.review);
-    owner.chips.set(item, chip);
-    return make('tr', {}, make('td', {}, endOf(item.finding.head)), make('td', {}, chip), make('td', {}, endOf(item.finding.tail)));
-  });
+  const rows = (owner.record.relations ?? []).map(relation => make('tr', {}, make('td', {}, endOf(relation.head)),
+    make('td', {}, chipOf(relation, OPEN)), make('td', {}, endOf(relation.tail))));
   if (!rows.length) return null;
   const heads = ['from', 'relation', 'to'].map(name => make('th', {scope: 'col'}, name));
   return make('div', {class: 'wide'}, make('table', {class: 'relations'}, make('thead', {}, make('tr', {}, ...heads)), make('tbody', {}, ...rows)));
@@ -201,33 +218,38 @@ function cellsOf(entry) {
 
 /* The review queue. */
 
+/** The findings in the queue: those for review, or all of them. Without thresholds, all are for review. */
+const queued = () => at('all').checked ? items : items.filter(item => item.decision === REVIEW || item.review !== OPEN);
+
 function order() {
   items.sort((a, b) => a.finding.score - b.finding.score);
-  if (!chosen || !items.includes(chosen)) chosen = items.find(item => item.review === OPEN) ?? items[0] ?? null;
+  const listed = queued();
+  if (!chosen || !listed.includes(chosen)) chosen = listed.find(item => item.review === OPEN) ?? listed[0] ?? null;
   draw();
 }
 
 function draw() {
-  const reviewed = items.filter(item => item.review !== OPEN).length;
+  const listed = queued(), reviewed = items.filter(item => item.review !== OPEN).length;
   at('empty').hidden = items.length > 0;
   at('current').hidden = !items.length;
-  at('progress').textContent = items.length ? `${reviewed} of ${items.length} reviewed` : '';
+  at('decide').hidden = at('card').hidden = !chosen;
+  at('progress').textContent = items.length ? `${reviewed} of ${listed.length} reviewed` : '';
+  at('others').textContent = `${count(items.filter(item => item.decision === ACCEPTED).length, 'finding')} accepted, `
+    + `${items.filter(item => item.decision === DROPPED).length} dropped by the thresholds of the run.`;
   at('undo').disabled = !done.length;
-  if (!chosen) { at('queue').replaceChildren(); return; }
-  const place = items.indexOf(chosen), first = Math.max(0, Math.min(place - 5, items.length - SHOWN));
-  const part = items.slice(first, first + SHOWN);
+  if (!chosen) { at('queue').replaceChildren(); at('more').textContent = ''; return; }
+  const place = listed.indexOf(chosen), first = Math.max(0, Math.min(place - 5, listed.length - SHOWN));
+  const part = listed.slice(first, first + SHOWN);
   at('queue').setAttribute('start', first + 1);
   at('queue').replaceChildren(...part.map(rowOf));
-  at('more').textContent = items.length > SHOWN ? `${first + 1}\u2013${first + part.length} of ${items.length}` : '';
+  at('more').textContent = listed.length > SHOWN ? `${first + 1}\u2013${first + part.length} of ${listed.length}` : '';
   at('accept').setAttribute('aria-pressed', chosen.review === ACCEPTED);
   at('reject').setAttribute('aria-pressed', chosen.review === REJECTED);
   at('card').replaceChildren(...cardOf(chosen));
 }
 
 function passageOf(item) {
-  const {finding, owner} = item;
-  if (item.kind === 'relations') return `${finding.head.text} \u2192 ${finding.tail.text}`;
-  return item.kind === 'spans' ? finding.text : owner.name;
+  return item.kind === 'spans' ? item.finding.text : item.owner.name;
 }
 
 function rowOf(item) {
@@ -242,13 +264,11 @@ function cardOf(item) {
   const {finding, owner} = item, points = owner.points;
   const head = make('div', {class: 'row'}, chipOf(finding, item.review), make('span', {class: 'quiet'}, visible(finding.field)));
   const text = make('div');
-  const [start, end] = item.kind === 'relations'
-    ? [Math.min(finding.head.start, finding.tail.start), Math.max(finding.head.end, finding.tail.end)] : [finding.start, finding.end];
-  const from = item.kind === 'spans' || item.kind === 'relations' ? Math.max(0, start - CONTEXT) : 0;
-  const to = Math.min(points.length, item.kind === 'spans' || item.kind === 'relations' ? end + CONTEXT : 3 * CONTEXT);
-  const ends = item.kind === 'relations' ? [finding.head, finding.tail] : item.kind === 'spans' ? [finding] : [];
-  showText(text, points.slice(from, to), ends.map(span => ({start: span.start - from, end: span.end - from,
-    color: colors.get(key(span.field, span.label)), tag: item.kind === 'relations' ? span.label : ''})));
+  const isSpan = item.kind === 'spans';
+  const from = isSpan ? Math.max(0, finding.start - CONTEXT) : 0;
+  const to = Math.min(points.length, isSpan ? finding.end + CONTEXT : 3 * CONTEXT);
+  showText(text, points.slice(from, to), isSpan ? [{start: finding.start - from, end: finding.end - from,
+    color: colors.get(key(finding.field, finding.label))}] : []);
   if (from) text.prepend('\u2026');
   if (to < points.length) text.append('\u2026');
   const meaning = info.fields.find(field => field.name === finding.field)?.descriptions[finding.label];
@@ -283,9 +303,9 @@ function review(value) {
   done.push([chosen, chosen.review]);
   chosen.review = value;
   saved = false;
-  const place = items.indexOf(chosen);
-  const next = [...items.slice(place + 1), ...items.slice(0, place)].find(item => item.review === OPEN) ?? chosen;
-  announce(`${value}: ${visible(chosen.finding.label)}. ${items.filter(item => item.review === OPEN).length} left.`);
+  const listed = queued(), place = listed.indexOf(chosen);
+  const next = [...listed.slice(place + 1), ...listed.slice(0, place)].find(item => item.review === OPEN) ?? chosen;
+  announce(`${value}: ${visible(chosen.finding.label)}. ${listed.filter(item => item.review === OPEN).length} left.`);
   refresh(chosen.owner);
   choose(next);
 }
@@ -299,16 +319,17 @@ function undo() {
 }
 
 function step(by) {
-  const place = items.indexOf(chosen) + by;
-  if (items[place]) choose(items[place]);
+  const listed = queued(), place = listed.indexOf(chosen) + by;
+  if (listed[place]) choose(listed[place]);
 }
 
-/** One line a text: its record, with the text and the review of each finding. */
+/** One line for each text with a finding for review, as `extract --review` writes it: `correct` is what the person says. */
 function lines() {
-  const reviews = new Map(items.map(item => [item.finding, item.review]));
-  const withReview = finding => ({...finding, review: reviews.get(finding)});
-  return texts.map(({points, record}) => JSON.stringify({...record, text: points.text, findings: record.findings.map(withReview),
-    ...(record.relations ? {relations: record.relations.map(withReview)} : {})}) + '\n').join('');
+  const correct = {[ACCEPTED]: true, [REJECTED]: false, [OPEN]: null};
+  return texts.map(owner => [owner, owner.record.findings.map(finding => items.find(item => item.finding === finding))])
+    .filter(([, own]) => own.some(item => item.decision === REVIEW))
+    .map(([{points, record}, own]) => JSON.stringify({id: record.id, file: '', text: points.text, drawn: thresholds.size ? 'to_review' : 'all',
+      findings: own.map(({finding, decision, review: said}) => ({...finding, decision, correct: correct[said]}))}) + '\n').join('');
 }
 
 function clear() {
@@ -344,7 +365,8 @@ at('clear').addEventListener('click', clear);
 at('accept').addEventListener('click', () => review(ACCEPTED));
 at('reject').addEventListener('click', () => review(REJECTED));
 at('undo').addEventListener('click', undo);
-at('download').addEventListener('click', () => { download('reviewed.jsonl', lines()); saved = true; });
+at('all').addEventListener('change', order);
+at('download').addEventListener('click', () => { download('queue.jsonl', lines()); saved = true; });
 at('documents').addEventListener('click', event => {
   const mark = event.target.closest('mark.span'), article = event.target.closest('article');
   const owner = mark && document.getSelection().isCollapsed && texts.find(text => text.article === article);
