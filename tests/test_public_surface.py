@@ -16,9 +16,11 @@ import pytest
 
 import electra_ie
 from electra_ie import (
+    CalibrationResult,
     CheckReport,
     Conversion,
     Document,
+    DriftResult,
     ExportedExtractor,
     Extractor,
     FieldScores,
@@ -86,6 +88,13 @@ def uses() -> None:
     counts = electra_ie.extract(run, ["inbox/"], "findings.jsonl", html="page.html", text="memo", id="n", strict=True)
     assert_type(counts["documents"], int)
     assert_type(counts.faults, list[UserError])
+    goals = electra_ie.calibrate(run, ["precision=0.95:AMOUNT"], confidence=0.9, reviewed="queue.jsonl")
+    assert_type(goals, CalibrationResult)
+    assert_type(goals.met, bool)
+    electra_ie.extract(run, "inbox/", "findings.jsonl", review="queue.json", review_format="label_studio")
+    drifted = electra_ie.drift(run, "new/", text="memo", id="n")
+    assert_type(drifted, DriftResult)
+    assert_type(drifted.documents, int)
     suggested = electra_ie.suggest(run, "inbox/", "tasks.json", format="label_studio", options=["config=labels.xml"])
     assert_type(suggested, Conversion)
     extractor = Extractor.from_pretrained(run)

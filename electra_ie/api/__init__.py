@@ -6,6 +6,7 @@ line, which calls these functions. Modules that load torch are imported inside t
 
 from __future__ import annotations
 
+from electra_ie.api.calibration import CalibrationResult, DriftResult, calibrate, drift
 from electra_ie.api.data import check, convert, init
 from electra_ie.api.distillation import distill
 from electra_ie.api.hub import plan_push, plan_push_data, push_data, push_to_hub
@@ -15,6 +16,7 @@ from electra_ie.api.values import value
 from electra_ie.inference.jobs.counts import Extraction
 
 __all__ = [
-    "Extraction", "TrainResult", "check", "convert", "distill", "evaluate", "extract", "init", "plan_push",
-    "plan_push_data", "pretrain", "push_data", "push_to_hub", "suggest", "train", "value", "verify",
+    "CalibrationResult", "DriftResult", "Extraction", "TrainResult", "calibrate", "check", "convert", "distill",
+    "drift", "evaluate", "extract", "init", "plan_push", "plan_push_data", "pretrain", "push_data", "push_to_hub",
+    "suggest", "train", "value", "verify",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ import sys
 
 import typer
 
+from electra_ie.cli.calibration import calibrate, drift
 from electra_ie.cli.check import check
 from electra_ie.cli.convert import convert, formats, suggest
 from electra_ie.cli.distillation import distill
@@ -25,7 +26,7 @@ from electra_ie.common.processes import is_main_process
 
 COMMANDS = (
     tasks, init, hints, convert, formats, check, train, distill, pretrain, encoder, compare, settings,
-    evaluate, extract, suggest, export, verify, push, push_data, value,
+    evaluate, calibrate, extract, drift, suggest, export, verify, push, push_data, value,
 )  # fmt: skip
 """The commands in the order of --help."""
 
