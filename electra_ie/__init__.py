@@ -1,9 +1,10 @@
 """Train text information extractors from a small set of labels and a larger set of unlabeled text.
 
 The functions are those behind the commands: `init`, `convert`, `check`, `pretrain`, `train`, `distill`, `compare`,
-`compare_runs`, `evaluate`, `extract`, `serve`, `suggest`, `label`, `value`, `verify`, `push_to_hub` and `push_data`.
-`train` returns a `TrainResult`; an `Extractor` applies a trained model to texts, and an `ExportedExtractor` an exported
-one, without torch. Public names are imported on first use, so that `import electra_ie` alone imports no other package.
+`compare_runs`, `evaluate`, `calibrate`, `extract`, `drift`, `serve`, `suggest`, `label`, `value`, `verify`,
+`push_to_hub` and `push_data`. `train` returns a `TrainResult`; an `Extractor` applies a trained model to texts, and an
+`ExportedExtractor` an exported one, without torch. Public names are imported on first use, so that `import electra_ie`
+alone imports no other package.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from electra_ie.api import CalibrationResult as CalibrationResult
+    from electra_ie.api import DriftResult as DriftResult
     from electra_ie.api import Suggestions as Suggestions
     from electra_ie.api import TrainResult as TrainResult
+    from electra_ie.api import calibrate as calibrate
     from electra_ie.api import check as check
     from electra_ie.api import convert as convert
     from electra_ie.api import distill as distill
+    from electra_ie.api import drift as drift
     from electra_ie.api import evaluate as evaluate
     from electra_ie.api import extract as extract
     from electra_ie.api import init as init
@@ -65,6 +70,7 @@ _HOMES = {
     "init": "api", "convert": "api", "check": "api", "suggest": "api", "label": "api",
     "Initialized": "data.task_init", "Conversion": "formats.conversion", "CheckReport": "checks.checker",
     "pretrain": "api", "train": "api", "distill": "api", "evaluate": "api", "extract": "api",
+    "calibrate": "api", "drift": "api", "CalibrationResult": "api", "DriftResult": "api",
     "verify": "api", "serve": "api", "value": "api", "Value": "values.value", "push_data": "api", "push_to_hub": "api",
     "compare": "comparison.runner",
     "compare_runs": "comparison.finished", "RunMeasurement": "comparison.finished",
@@ -81,12 +87,13 @@ _HOMES = {
     "MaskingGenerator": "models.masking_generator", "MaskingGeneratorConfig": "models.configs",
 }  # fmt: skip
 __all__ = [
-    "Callback", "CheckReport", "Choice", "Conversion", "Discriminator", "DiscriminatorConfig", "Document",
-    "ExportedExtractor", "Extractor", "Field", "FieldScores", "Finding", "Findings", "Initialized", "LatentGenerator",
-    "LatentGeneratorConfig", "MaskingGenerator", "MaskingGeneratorConfig", "PretrainSettings", "RunMeasurement",
-    "RunScores", "Span", "SplitScores", "Suggestions", "Task", "TrainResult", "TrainSettings", "UserError", "Value",
-    "check", "compare", "compare_runs", "convert", "distill", "evaluate", "extract", "init", "label", "pretrain",
-    "push_data", "push_to_hub", "serve", "suggest", "train", "value", "verify",
+    "CalibrationResult", "Callback", "CheckReport", "Choice", "Conversion", "Discriminator", "DiscriminatorConfig",
+    "Document", "DriftResult", "ExportedExtractor", "Extractor", "Field", "FieldScores", "Finding", "Findings",
+    "Initialized", "LatentGenerator", "LatentGeneratorConfig", "MaskingGenerator", "MaskingGeneratorConfig",
+    "PretrainSettings", "RunMeasurement", "RunScores", "Span", "SplitScores", "Suggestions", "Task", "TrainResult",
+    "TrainSettings", "UserError", "Value", "calibrate", "check", "compare", "compare_runs", "convert", "distill",
+    "drift", "evaluate", "extract", "init", "label", "pretrain", "push_data", "push_to_hub", "serve", "suggest",
+    "train", "value", "verify",
 ]  # fmt: skip
 
 import_module(f"{__name__}.common.logs")  # installs the default handler, which the application may then replace

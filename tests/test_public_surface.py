@@ -16,10 +16,12 @@ import pytest
 
 import electra_ie
 from electra_ie import (
+    CalibrationResult,
     CheckReport,
     Choice,
     Conversion,
     Document,
+    DriftResult,
     ExportedExtractor,
     Extractor,
     FieldScores,
@@ -97,6 +99,13 @@ def uses() -> None:
     options = ["config=labels.xml"]
     all_texts = electra_ie.suggest(run, "inbox/", "tasks.json", count=0, format="label_studio", options=options)
     assert_type(all_texts.conversion, Conversion | None)
+    goals = electra_ie.calibrate(run, ["precision=0.95:AMOUNT"], confidence=0.9, reviewed="queue.jsonl")
+    assert_type(goals, CalibrationResult)
+    assert_type(goals.met, bool)
+    electra_ie.extract(run, "inbox/", "findings.jsonl", review="queue.json", review_format="label_studio")
+    drifted = electra_ie.drift(run, "new/", text="memo", id="n")
+    assert_type(drifted, DriftResult)
+    assert_type(drifted.documents, int)
     extractor = Extractor.from_pretrained(run)
     assert_type(extractor, Extractor)
     found = extractor("ACME Ltd paid EUR 9,800")

@@ -6,6 +6,7 @@ line, which calls these functions. Modules that load torch are imported inside t
 
 from __future__ import annotations
 
+from electra_ie.api.calibration import CalibrationResult, DriftResult, calibrate, drift
 from electra_ie.api.data import check, convert, init
 from electra_ie.api.distillation import distill
 from electra_ie.api.hub import plan_push, plan_push_data, push_data, push_to_hub
@@ -18,7 +19,7 @@ from electra_ie.api.values import value
 from electra_ie.inference.jobs.counts import Extraction
 
 __all__ = [
-    "Extraction", "Suggestions", "TrainResult", "check", "convert", "distill", "evaluate", "extract", "init", "label",
-    "plan_push", "plan_push_data", "pretrain", "push_data", "push_to_hub", "serve", "suggest", "train", "value",
-    "verify",
+    "CalibrationResult", "DriftResult", "Extraction", "Suggestions", "TrainResult", "calibrate", "check", "convert",
+    "distill", "drift", "evaluate", "extract", "init", "label", "plan_push", "plan_push_data", "pretrain", "push_data",
+    "push_to_hub", "serve", "suggest", "train", "value", "verify",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.logs import notice
 from electra_ie.data.in_memory import InMemory
 from electra_ie.data.task import Task
+from electra_ie.formats.detection import by_ending
 from electra_ie.inference.jobs.counts import Extraction
 from electra_ie.inference.jobs.filters import Filters
 from electra_ie.inference.jobs.inputs import Inbox
@@ -22,6 +23,7 @@ from electra_ie.inference.jobs.job import Job, extract_to_file, extract_to_strea
 from electra_ie.inference.jobs.own_files import errors_file, manifest_file, texts_file
 from electra_ie.inference.jobs.workers.choice import Workers
 from electra_ie.inference.jobs.writers import format_of
+from electra_ie.inference.review import LINES, Queue
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.writing import check_target, write_records
 from electra_ie.runs.download import run_folder
@@ -95,6 +97,8 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     data: str | os.PathLike[str] | None = None,
     engine: str = "local",
     workers: int | None = None,
+    review: str | os.PathLike[str] | None = None,
+    review_format: str | None = None,
 ) -> Extraction:
     """Extract findings from files and write them, with a manifest that says what was read by which model.
 
@@ -120,6 +124,10 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         data: The folder of the lists of codes of `records`, instead of that of the data that the run was trained from.
         engine: `local`, or `ray` for the cluster at RAY_ADDRESS, or a Ray on this machine.
         workers: The number of workers of Ray, each of which loads the run (default: one on each machine, or GPU).
+        review: A path for the texts with findings that a person should see by the thresholds of the run (`calibrate`),
+            the lowest score first. The output, which must be a file, then has the accepted findings only.
+        review_format: `jsonl`, or a format of annotation tools such as `label_studio` or `doccano` (default: by the
+            ending of the path).
 
     Returns:
         The counts, and the faults of the inputs that were left out. Each of them is also logged.
@@ -133,7 +141,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     if data is not None and records is None:
         remedy = "Give --records, or leave --data out."
         raise UserError("the folder of data is only read for records.", file=data, remedy=remedy)
-    files = [Path(file) for file in (output, html, records) if isinstance(file, (str, os.PathLike))]
+    files = [Path(file) for file in (output, html, records, review) if isinstance(file, (str, os.PathLike))]
     check_outputs(files)
     target = Path(output) if isinstance(output, (str, os.PathLike)) else None
     if html is not None and is_stream(Path(html)):
@@ -147,13 +155,14 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     if records is not None:
         check_target(Path(records), target, written)
         maker = _record_maker(folder, task, data)
+    queue = _queue(review, review_format, target)
     inbox = Inbox(_listed(paths), task, text, id)
     beside = [errors_file(target), texts_file(target), manifest_file(target)] if target else []
     refuse_own_outputs(files, beside)
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
     refuse_overwriting([*files, *beside, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
     page, title, keys = (Path(html) if html else None), _title(task, run), {"text": text, "id": id}
-    job = Job(folder, inbox, written, filters, page, title, strict, overwrite, extracting, keys, maker)
+    job = Job(folder, inbox, written, filters, page, title, strict, overwrite, extracting, keys, maker, queue)
     if target is None:
         return extract_to_stream(job, cast(TextIO, output))
     if is_stream(target):
@@ -188,6 +197,19 @@ def verify(run: str | os.PathLike[str], *, data: str | None = None) -> Verificat
     from electra_ie.runs.provenance import verify as check
 
     return check(folder, data)
+
+
+def _queue(review: str | os.PathLike[str] | None, format: str | None, output: Path | None) -> Queue | None:
+    """Return the queue for review. Raises UserError if it cannot be written, or the output is no file."""
+    if review is None:
+        if format is not None:
+            raise UserError("the format of a queue is given without one.", remedy="Give its file with --review.")
+        return None
+    if output is None or (output.exists() and not output.is_file()):
+        remedy = "Give a file for the accepted findings: --output findings.jsonl."
+        raise UserError("a queue for review goes with findings in a file.", file=review, remedy=remedy)
+    path = Path(review)
+    return Queue(path, format or (LINES if path.suffix.lower() == ".jsonl" else by_ending(path).name))
 
 
 def _listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:

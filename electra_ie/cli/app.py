@@ -11,6 +11,7 @@ import sys
 
 import typer
 
+from electra_ie.cli.calibration import calibrate, drift
 from electra_ie.cli.check import check
 from electra_ie.cli.convert import convert, formats
 from electra_ie.cli.distillation import distill
@@ -28,7 +29,7 @@ from electra_ie.common.processes import is_main_process
 
 COMMANDS = (
     tasks, init, hints, convert, formats, check, suggest, label, train, distill, pretrain, encoder, compare, settings,
-    evaluate, extract, serve, export, verify, push, push_data, value,
+    evaluate, calibrate, extract, drift, serve, export, verify, push, push_data, value,
 )  # fmt: skip
 """The commands in the order of --help."""
 

@@ -124,6 +124,23 @@ def extract(
             min=1, metavar="N", help="Workers of Ray [default: one on each machine, or each GPU].", show_default=False
         ),
     ] = None,
+    review: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write accepted findings only, and to this file the texts with findings for review, by the thresholds "
+            "of the run (calibrate).",
+            show_default=False,
+        ),
+    ] = None,
+    review_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="jsonl, or a format of annotation tools such as label_studio or doccano [default: by the ending].",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Extract findings from texts with a trained run.
 
@@ -155,8 +172,12 @@ def extract(
         data=data,
         engine=engine,
         workers=workers,
+        review=review,
+        review_format=review_format,
     )
     summary = ", ".join(f"{count:,} {name}" for name, count in counts.items()) + (f" -> {output}" if output else "")
+    if review:
+        summary += f"; {counts.to_review:,} findings to review -> {review}; {counts.dropped:,} dropped"
     if not counts.failed:
         notice(summary)
         return

@@ -6,11 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from electra_ie.calibration.decisions import REVIEW
+from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import MAX_SHOWN, UserError
 from electra_ie.common.logs import notice
 from electra_ie.common.text_files import escape_undecodable
 from electra_ie.inference.jobs.chunks import Chunk
 from electra_ie.inference.jobs.filters import Filters
+from electra_ie.inference.review import Queue, queue_line
 
 LISTED = 100
 """The number of unreadable inputs that are named one by one. Of the others only the number is printed."""
@@ -26,22 +29,26 @@ class Extraction(dict[str, int]):
             1,000 of them.
         failed: The number of all.
         left_out: The number of findings that did not pass the filters.
+        to_review: The number of findings that are left for review; `findings` are then those that are accepted.
+        dropped: The number of findings that are neither accepted nor left for review.
     """
 
     def __init__(self) -> None:
         """Set all counts to 0."""
         super().__init__(dict.fromkeys(("documents", "characters", "windows", "findings"), 0))
         self.faults: list[UserError] = []
-        self.failed = self.left_out = 0
+        self.failed = self.left_out = self.to_review = self.dropped = 0
 
     def all(self) -> dict[str, int]:
         """Return all counts, as a manifest has them."""
-        return {**self, "left_out": self.left_out, "errors": self.failed}
+        decided = {"to_review": self.to_review, "dropped": self.dropped}
+        return {**self, "left_out": self.left_out, "errors": self.failed, **decided}
 
     def set(self, counts: Mapping[str, int]) -> None:
         """Set the counts to those of a manifest."""
         self.update({name: counts[name] for name in self})
         self.left_out, self.failed = counts["left_out"], counts["errors"]
+        self.to_review, self.dropped = counts.get("to_review", 0), counts.get("dropped", 0)
 
     def keep(self, faults: Sequence[UserError]) -> None:
         """Keep inputs that could not be read, without counting them."""
@@ -64,6 +71,22 @@ class Extraction(dict[str, int]):
         self["documents"] += len(records)
         self.failed += len(chunk.faults)
         self.keep(chunk.faults)
+
+    def decide(
+        self, chunk: Chunk, records: Sequence[dict[str, Any]], queue: Queue, calibration: Calibration | None
+    ) -> list[str]:
+        """Count the decisions on a chunk that was added, keep what is accepted, and return the lines of the queue."""
+        lines = []
+        for record, document in zip(records, chunk.documents, strict=True):
+            before = len(record["findings"]) + len(record.get("relations", ()))
+            queued = queue.split(record, document.text, calibration)
+            waiting = sum(finding["decision"] == REVIEW for finding in queued["findings"]) if queued else 0
+            left = before - len(record["findings"]) - len(record.get("relations", ()))
+            self.to_review += waiting
+            self.dropped += left - waiting
+            self["findings"] -= left
+            lines += [queue_line(queued)] if queued else []
+        return lines
 
     def refuse_nothing(self) -> None:
         """Raise UserError if inputs could not be read and no document was."""

@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
+from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import locked
 from electra_ie.common.hashing import of_file, package_version
@@ -31,7 +32,7 @@ from electra_ie.inference.jobs.chunks import Chunk, read_chunks
 from electra_ie.inference.jobs.counts import KEPT, Extraction, as_record, from_record
 from electra_ie.inference.jobs.filters import Filters
 from electra_ie.inference.jobs.inputs import Inbox
-from electra_ie.inference.jobs.journal import ERRORS, FINDINGS, MANIFEST, TEXTS, Journal, writing
+from electra_ie.inference.jobs.journal import ERRORS, FINDINGS, MANIFEST, QUEUE, TEXTS, Journal, writing
 from electra_ie.inference.jobs.kinds import is_converted
 from electra_ie.inference.jobs.manifest import OVERWRITE, Manifest
 from electra_ie.inference.jobs.own_files import errors_file, job_folder, manifest_file, texts_file
@@ -39,6 +40,7 @@ from electra_ie.inference.jobs.workers.choice import Workers
 from electra_ie.inference.jobs.workers.in_order import Records
 from electra_ie.inference.jobs.writers import csv_lines, header, json_line, write_csv, write_parquet
 from electra_ie.inference.loading import load_extractor
+from electra_ie.inference.review import Queue
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.writing import as_dict
 
@@ -68,6 +70,7 @@ class Job:
         workers: What extracts.
         keys: The names of the keys of text and id, if they are given.
         records: Makes the records that the HTML page shows; None for a page without records.
+        queue: Where the findings for review go; None to write all findings.
     """
 
     run: Path
@@ -81,6 +84,7 @@ class Job:
     workers: Workers = Workers()
     keys: Mapping[str, str | None] = field(default_factory=dict)
     records: RecordMaker | None = None
+    queue: Queue | None = None
 
     def load(self) -> TextExtractor:
         """Load the extractor. Raises UserError for a filter that does not fit it."""
@@ -91,15 +95,19 @@ class Job:
             names = ", ".join(relations)
             remedy = "Write jsonl or parquet: --format jsonl."
             raise UserError(f"CSV has no columns for relations ({names}).", remedy=remedy)
+        if self.queue and not (extractor.calibration and extractor.calibration.promises):
+            notice("no goal is set for this run (electra-ie calibrate), so that all findings are for review.")
         return extractor
 
-    def options(self) -> dict[str, Any]:
+    def options(self, calibration: Calibration | None) -> dict[str, Any]:
         """Return what decides the content of the outputs besides model and inputs."""
         own = {"format": self.format, "labels": list(self.filters.labels), "min_score": self.filters.min_score}
         return {
             **own,
             **self.keys,
             "html": [str(self.html), self.title, *(["records"] if self.records else [])] if self.html else None,
+            "review": [str(self.queue.path), self.queue.format] if self.queue else None,
+            "calibration": calibration.digest if calibration else None,
         }
 
     @contextmanager
@@ -120,8 +128,8 @@ class Job:
 
     def extracted(
         self, extractor: TextExtractor, chunks: Iterator[Chunk], counts: Extraction
-    ) -> Generator[tuple[Chunk, Records], None, None]:
-        """Yield each chunk with its filtered records, count them, and show the progress."""
+    ) -> Generator[tuple[Chunk, Records, list[str]], None, None]:
+        """Yield each chunk with its filtered records and lines of the queue, count them, and show the progress."""
         total = self.inbox.fingerprint().bytes
         documents, written, position = counts["documents"], counts["characters"], 0.0  # of the chunks before
 
@@ -135,8 +143,9 @@ class Job:
             with closing(self.workers.extract(self.run, extractor, chunks, report)) as results:
                 for chunk, records in results:
                     counts.add(chunk, records, self.filters)
+                    queued = counts.decide(chunk, records, self.queue, extractor.calibration) if self.queue else []
                     documents, written, position = counts["documents"], counts["characters"], chunk.position
-                    yield chunk, records
+                    yield chunk, records, queued
 
 
 def attribute_names(extractor: TextExtractor) -> list[str]:
@@ -159,7 +168,7 @@ def extract_to_stream(job: Job, stream: TextIO) -> Extraction:
     attributes = attribute_names(extractor)
     extracted = job.extracted(extractor, read_chunks(job.inbox, job.strict), counts)
     with job.page(extractor) as add_to_page, closing(extracted):
-        for chunk, records in extracted:
+        for chunk, records, _ in extracted:
             if job.format == "csv" and counts["documents"] == len(records):
                 stream.write(header(attributes))
             for record, document in zip(records, chunk.documents, strict=True):
@@ -191,7 +200,8 @@ def _extract_locked(job: Job, output: Path, folder: Path) -> Extraction:
     if not (folder / MANIFEST).exists():
         _empty(folder)  # of a job that was killed before its first commit, or after its last file was moved
     extractor = job.load()
-    now = Manifest(package_version(), extractor.model, job.options(), asdict(job.inbox.fingerprint()))
+    options = job.options(extractor.calibration)
+    now = Manifest(package_version(), extractor.model, options, asdict(job.inbox.fingerprint()))
     begun = None if job.overwrite else Manifest.read(folder / MANIFEST)
     before = begun or (Manifest.read(manifest_file(output)) if output.exists() and not job.overwrite else None)
     if before is not None:
@@ -245,7 +255,7 @@ def _run(job: Job, extractor: TextExtractor, manifest: Manifest, output: Path, f
 
 
 def _extract_rest(
-    extracted: Iterator[tuple[Chunk, Records]],
+    extracted: Iterator[tuple[Chunk, Records, list[str]]],
     manifest: Manifest,
     counts: Extraction,
     journal: Journal,
@@ -254,8 +264,9 @@ def _extract_rest(
 ) -> None:
     """Extract the chunks that the manifest does not have yet, and commit them."""
     committed = time.monotonic()
-    for chunk, records in extracted:
+    for chunk, records, queued in extracted:
         _append(journal, chunk, records)
+        journal.append(QUEUE, "".join(queued))
         for record, document in zip(records, chunk.documents, strict=True):
             add_to_page(record, document)
         manifest.chunks += 1
@@ -332,6 +343,9 @@ def _finish(job: Job, manifest: Manifest, output: Path, folder: Path, attributes
     written = {name: file for file, name in files.items() if name == output.name or file.stat().st_size}
     if job.html:
         written[os.path.relpath(job.html, output.parent)] = job.html
+    if job.queue:
+        job.queue.write(folder / QUEUE)
+        written[os.path.relpath(job.queue.path, output.parent)] = job.queue.path
     manifest.outputs = {name: {"bytes": file.stat().st_size, "sha256": of_file(file)} for name, file in written.items()}
     manifest.finished, manifest.sizes = True, {}
     manifest.write(folder / MANIFEST)

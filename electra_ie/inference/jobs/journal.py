@@ -12,7 +12,9 @@ from typing import BinaryIO
 from electra_ie.common.errors import UserError
 
 FINDINGS, ERRORS, TEXTS, MANIFEST = "findings.jsonl", "errors.jsonl", "texts.jsonl", "manifest.json"
-FILES = (FINDINGS, ERRORS, TEXTS)
+QUEUE = "queue.jsonl"
+"""The texts with findings for review, in the order of the inputs."""
+FILES = (FINDINGS, ERRORS, TEXTS, QUEUE)
 
 
 class Journal:

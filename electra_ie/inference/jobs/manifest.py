@@ -15,8 +15,9 @@ from electra_ie.common.files import atomic_path, parse
 LAYOUT = 1
 """The version of the layout of a manifest."""
 OVERWRITE = "Give another --output, or --overwrite to write it again."
-COUNTS = ("documents", "characters", "windows", "findings", "left_out", "errors")
-"""What is counted; left_out: the findings that do not pass the filters."""
+COUNTS = ("documents", "characters", "windows", "findings", "left_out", "errors", "to_review", "dropped")
+"""What is counted; left_out: the findings that do not pass the filters; the last two: what thresholds leave for review
+or drop."""
 
 
 @dataclass

@@ -1,0 +1,152 @@
+"""The functions on thresholds, `calibrate` and `drift`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from electra_ie.common.errors import UserError, raise_error
+from electra_ie.common.files import CALIBRATION
+from electra_ie.common.hub_client import parse_hub_name
+from electra_ie.common.progress import progress
+
+if TYPE_CHECKING:
+    from electra_ie.api.runs import Paths
+    from electra_ie.calibration.drift import Comparison
+    from electra_ie.calibration.promises import Outcome
+
+
+@dataclass(frozen=True)
+class CalibrationResult:
+    """What became of goals.
+
+    Attributes:
+        outcomes: A promise or a price for each goal.
+    """
+
+    outcomes: Sequence[Outcome]
+
+    @property
+    def met(self) -> bool:
+        """Whether all goals are met."""
+        return all(outcome.promise for outcome in self.outcomes)
+
+    @property
+    def assumptions(self) -> list[str]:
+        """What the promises assume, as sentences."""
+        texts = [text for each in self.outcomes if each.promise for text in each.promise.assumptions]
+        return list(dict.fromkeys(texts))
+
+
+def calibrate(
+    run: str | os.PathLike[str],
+    goals: Sequence[str],
+    *,
+    confidence: float = 0.9,
+    data: str | os.PathLike[str] | None = None,
+    reviewed: str | os.PathLike[str] | None = None,
+) -> CalibrationResult:
+    """Set thresholds for labels of a run, so that goals hold: `precision=0.95:AMOUNT`, `recall=0.9:FIELD.LABEL`.
+
+    The thresholds of the goals that are met are written in the run, in place of earlier ones, with what they assume.
+    A goal that is not met has a price: the number of further documents that would allow it.
+
+    Args:
+        run: The folder of a run.
+        goals: The goals.
+        confidence: The confidence of goals for the precision, between 0 and 1. The recall is promised in the mean.
+        data: The folder of the task's files, of which dev is read, instead of the one that the run was trained from.
+        reviewed: Labeled documents in any format, or a review queue of `extract` with decisions, in place of dev.
+
+    Raises:
+        UserError: A goal is malformed or names no label, documents cannot be read, or it is an exported model or a run
+            on the Hub. Nothing is written.
+    """
+    from electra_ie.calibration.goals import parse_goals
+    from electra_ie.runs.layout import is_exported, load_task
+
+    folder = Path(run)
+    if parse_hub_name(run):
+        remedy = "Download it into a folder first: hf download ... --local-dir."
+        raise UserError("the thresholds of a run on the Hub are not set.", file=os.fspath(run), remedy=remedy)
+    if is_exported(folder):
+        remedy = "Set them for the run, and export it again."
+        raise UserError("the thresholds of an exported model are those of its run.", file=folder, remedy=remedy)
+    if data is not None and reviewed is not None:
+        raise UserError("goals are measured on dev or on reviewed documents.", remedy="Give --data or --reviewed.")
+    task = load_task(folder, data)
+    wanted = parse_goals(goals, task.all_fields)
+    if not 0 < confidence < 1:
+        raise UserError(f"the confidence is {confidence:g}.", remedy="It must be above 0 and below 1, such as 0.9.")
+    from electra_ie.inference.extractor import Extractor
+    from electra_ie.inference.promising import labeled_documents, set_goals
+
+    of_data = None if data is None else os.fspath(data)
+    labeled = labeled_documents(folder, task, wanted, of_data, None if reviewed is None else Path(reviewed))
+    extractor = Extractor.from_pretrained(folder, relations=False)
+    return CalibrationResult(set_goals(folder, extractor, wanted, labeled, confidence))
+
+
+@dataclass(frozen=True)
+class DriftResult:
+    """How new texts compare with those of dev.
+
+    Attributes:
+        documents: The number of new texts.
+        comparisons: What was compared, for each field.
+    """
+
+    documents: int
+    comparisons: Sequence[Comparison]
+
+    @property
+    def lapsed(self) -> list[Comparison]:
+        """The comparisons that differ by more than chance: what was promised holds no longer."""
+        return [comparison for comparison in self.comparisons if comparison.differs]
+
+
+def drift(
+    run: str | os.PathLike[str],
+    paths: Paths,
+    *,
+    text: str | None = None,
+    id: str | None = None,
+) -> DriftResult:
+    """Compare what a run finds in new texts with what it found in dev, and say whether its promises still hold.
+
+    Args:
+        run: A folder of a run or of an exported model, or `ORG/NAME[@REVISION]` on the Hub.
+        paths: Texts, as for `extract`.
+        text: The key or column of the text (default: as in the run's task).
+        id: The key or column of the id (default: as in the run's task).
+
+    Raises:
+        UserError: The run has no scores of dev, or an input cannot be read.
+    """
+    from electra_ie.calibration.drift import compare
+    from electra_ie.inference.jobs.inputs import Inbox
+    from electra_ie.inference.loading import load_extractor
+    from electra_ie.runs.download import run_folder
+    from electra_ie.runs.layout import load_task
+
+    folder = run_folder(run)
+    inbox = Inbox([paths] if isinstance(paths, str | os.PathLike) else paths, load_task(folder), text, id)
+    extractor = load_extractor(folder)
+    calibration = extractor.calibration
+    if calibration is None or not calibration.reference:
+        message = f"the run has no scores of dev to compare with (no {CALIBRATION}, or no labeled documents of dev)."
+        raise UserError(message, file=folder, remedy="Train it again, with a split dev.")
+    found: dict[str, list[list[tuple[str, float]]]] = {name: [] for name in calibration.reference}
+    number = 0
+    with progress(None, "reading", unit="documents") as report:
+        for number, result in enumerate(extractor.read(inbox.read(raise_error)), start=1):
+            for name, documents in found.items():
+                own = (finding for finding in result.findings if finding.field == name)
+                documents.append([(finding.label, finding.score) for finding in own])
+            report(number)
+    if not number:
+        raise UserError("there is no text to compare.", remedy="Give files or folders of new texts.")
+    return DriftResult(number, compare(calibration.reference, found, calibration.thresholds))

@@ -1,0 +1,120 @@
+"""Goals for the labels of a run, met by thresholds that labeled or reviewed documents allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from electra_ie.calibration.found import found_in
+from electra_ie.calibration.goals import Goal
+from electra_ie.calibration.promises import DEV, REVIEWED, Outcome, promises
+from electra_ie.calibration.stored import RECALL, Calibration
+from electra_ie.common.errors import ErrorCollector, UserError
+from electra_ie.common.files import CARD, write
+from electra_ie.common.logs import warn
+from electra_ie.common.progress import progress
+from electra_ie.data.document import Document
+from electra_ie.data.readers import READERS
+from electra_ie.data.task import Task
+from electra_ie.formats.detection import detect
+from electra_ie.inference.extractor import Extractor
+from electra_ie.inference.review import is_queue, read_queue
+from electra_ie.inference.scoring import read
+from electra_ie.runs.layout import AUDIT, announce_data_folder
+from electra_ie.runs.model_card import is_generated, model_card
+from electra_ie.runs.provenance import rewrite_settings
+from electra_ie.runs.storage import fields_sum
+
+
+@dataclass(frozen=True)
+class Labeled:
+    """Documents that goals are measured on: `dev`, or `reviewed`."""
+
+    documents: Sequence[Document]
+    data: str
+
+
+def labeled_documents(run: Path, task: Task, goals: Sequence[Goal], data: str | None, reviewed: Path | None) -> Labeled:
+    """Return the documents that goals are measured on: those that were reviewed, or those of dev.
+
+    Args:
+        run: The folder of the run.
+        task: Its task.
+        goals: The goals.
+        data: The folder of the task's files, in place of the one in task.yaml.
+        reviewed: A review queue, or labeled documents in any format.
+
+    Raises:
+        UserError: There are none, or something in them is invalid.
+    """
+    if reviewed is not None:
+        if not is_queue(reviewed):
+            return Labeled(_read_any(reviewed, task, goals), REVIEWED)
+        if any(goal.measure == RECALL for goal in goals):
+            message = "a review queue has no texts without findings, so that it says nothing about the recall."
+            remedy = "Label texts that were drawn at random, and give them with --reviewed."
+            raise UserError(message, file=reviewed, remedy=remedy)
+        return Labeled(read_queue(reviewed, task.fields), REVIEWED)
+    if data is None:
+        announce_data_folder(run, task)
+    if DEV not in task.splits:
+        remedy = "Give labeled documents with --reviewed."
+        raise UserError("the run has no split dev to measure goals on.", file=run, remedy=remedy)
+    return Labeled(task.read(DEV), DEV)
+
+
+def _read_any(path: Path, task: Task, goals: Sequence[Goal]) -> list[Document]:
+    """Return the documents of a file or folder in any format, with the gold of the fields that it can express."""
+    name = detect(path).name
+    reader, errors = READERS[name], ErrorCollector()
+    wanted = {goal.field for goal in goals}
+    fields = [
+        field for field in task.fields if field.kind in reader.kinds and (field.kind == "spans" or field.name in wanted)
+    ]
+    if missing := wanted - {field.name for field in fields}:
+        kinds = ", ".join(sorted(missing))
+        raise UserError(f"the format {name} cannot express the fields of the goals ({kinds}).", file=path)
+    documents = list(reader.read(path, fields, task.options if task.format == name else {}, errors.add))
+    errors.raise_any(str(path))
+    return documents
+
+
+def set_goals(
+    run: Path, extractor: Extractor, goals: Sequence[Goal], labeled: Labeled, confidence: float
+) -> list[Outcome]:
+    """Measure goals, and write the thresholds of those that are met in the run, in place of earlier ones.
+
+    Args:
+        run: The folder of the run.
+        extractor: Its extractor.
+        goals: The goals.
+        labeled: The documents.
+        confidence: The confidence of goals for the precision.
+
+    Raises:
+        UserError: No document is labeled for a field of a goal. Nothing is written.
+    """
+    with progress(len(labeled.documents), f"reading {labeled.data}", unit="documents") as report:
+        results = read(extractor, labeled.documents, report)
+    findings = [result.findings for result in results]
+    fields = [field for field in extractor.fields if field.name in {goal.field for goal in goals}]
+    found = {field.name: found_in(field, labeled.documents, findings) for field in fields}
+    outcomes = promises(goals, found, confidence, labeled.data)
+    calibration = extractor.calibration or Calibration(fields_sum(run, extractor.fields))
+    met = tuple(outcome.promise for outcome in outcomes if outcome.promise)
+    _save(run, replace(calibration, promises=met))
+    return outcomes
+
+
+def _save(run: Path, calibration: Calibration) -> None:
+    """Write the calibration of a run, and its audit and card again."""
+    has_audit = (run / AUDIT).is_file()
+    generated = has_audit and is_generated(run)
+    calibration.save(run)
+    if has_audit:
+        rewrite_settings(run)
+    if generated:
+        write(run / CARD, model_card(run))
+    elif (run / CARD).is_file():
+        warn(f"{run / CARD}: kept, because it has been edited. The thresholds are only in calibration.json.")

@@ -1,0 +1,285 @@
+"""The review queue: texts with findings that a person should see, and the decisions of the person read back."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from electra_ie.calibration.decisions import ACCEPTED, DECISIONS, DROPPED, REVIEW
+from electra_ie.calibration.stored import Calibration
+from electra_ie.common.errors import ErrorCollector, UserError, nearest
+from electra_ie.common.escaping import escape_json
+from electra_ie.common.files import atomic_path
+from electra_ie.common.logs import warn
+from electra_ie.data.document import Document, Span
+from electra_ie.data.fields import Field
+from electra_ie.formats.annotations import AnnotatedDocument
+from electra_ie.formats.conversion import Side, write_all
+from electra_ie.formats.preannotations import preannotations
+
+LINES = "jsonl"
+"""The format of a queue of this package; any other is one of `formats`."""
+DRAWN, ALL, LEFT = "drawn", "all", "to_review"
+"""How the texts of a queue were drawn: all with a finding, or those of which thresholds left a finding for review."""
+CORRECT = "correct"
+"""The key of a person's decision on a finding: true, false, or null for none yet."""
+KEYS = ("id", "file", "text", DRAWN, "findings")
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Where the findings for review go.
+
+    Attributes:
+        path: The file.
+        format: `jsonl`, or the name of a format of annotation tools.
+    """
+
+    path: Path
+    format: str = LINES
+
+    def __post_init__(self) -> None:
+        if self.format == LINES:
+            _refuse_decided(self.path)
+            return
+        side = Side.of_target(self.path, self.format, ())
+        if side.format.write is None:
+            raise UserError(f"the format {self.format} is only read.", remedy="Choose another one for the queue.")
+        side.format.check_installed()
+
+    def split(self, record: dict[str, Any], text: str, calibration: Calibration | None) -> dict[str, Any] | None:
+        """Keep the accepted findings in a record of `extract`, and return the record of the queue, if there is one.
+
+        A relation is kept if both of its spans are accepted. A record of the queue has all findings of its text.
+        """
+        decided = calibration or Calibration("")
+        for finding in record["findings"]:
+            finding["decision"] = decided.decide(finding["field"], finding["label"], finding["score"])
+        whole = {name: record[name] for name in ("id", "file")} | {
+            "text": text,
+            DRAWN: LEFT if decided.promises else ALL,
+            "findings": [{**finding, CORRECT: None} for finding in record["findings"]],
+        }
+        record["findings"] = [finding for finding in record["findings"] if finding["decision"] == ACCEPTED]
+        places = {_place(finding) for finding in record["findings"]}
+        if "relations" in record:
+            related = record["relations"]
+            record["relations"] = [each for each in related if places >= {_place(each["head"]), _place(each["tail"])}]
+        return whole if any(finding["decision"] == REVIEW for finding in whole["findings"]) else None
+
+    def write(self, lines: Path) -> None:
+        """Write the queue, the text with the lowest score for review first.
+
+        lines: its records as JSON lines, in the order of the inputs.
+
+        Raises:
+            UserError: The format cannot hold a record.
+        """
+        with lines.open("rb") as source:
+            order = sorted(_places_of(source))
+            if self.format == LINES:
+                with atomic_path(self.path) as part, part.open("wb") as target:
+                    for _, _, start, size in order:
+                        source.seek(start)
+                        target.write(source.read(size))
+                return
+            records = []
+            for _, _, start, size in order:
+                source.seek(start)
+                records.append(json.loads(source.read(size)))
+        self._convert(records)
+
+    def _convert(self, records: Sequence[Mapping[str, Any]]) -> None:
+        side = Side.of_target(self.path, self.format, ())
+        texts = [AnnotatedDocument(record["id"], record["text"]) for record in records]
+        kept = [
+            {**record, "characters": len(record["text"]), "findings": [
+                finding for finding in record["findings"] if finding["decision"] != DROPPED
+            ]}
+            for record in records
+        ]  # fmt: skip
+        position = {record["id"]: number for number, record in enumerate(records)}
+        documents = sorted(preannotations(texts, kept), key=lambda document: position[document.id])
+        losses = write_all(documents, side, lossy=True).losses
+        if losses:
+            lost = ", ".join(f"{count:,} {kind}" for kind, count in losses.items())
+            warn(f"{self.path}: the format {self.format} cannot hold {lost}; they are left out.")
+
+
+def queue_line(record: Mapping[str, Any]) -> str:
+    """Return a record of the queue as a line of JSON without control characters."""
+    return escape_json(json.dumps(record, ensure_ascii=False)) + "\n"
+
+
+def _place(span: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(span[name] for name in ("field", "label", "start", "end"))
+
+
+def _places_of(source: Iterable[bytes]) -> Iterator[tuple[float, float, int, int]]:
+    """Yield the lowest and the mean score for review, the place and the size of each line."""
+    start = 0
+    for line in source:
+        findings = json.loads(line)["findings"]
+        scores = [finding["score"] for finding in findings if finding["decision"] == REVIEW]
+        yield min(scores), sum(scores) / len(scores), start, len(line)
+        start += len(line)
+
+
+def is_queue(path: Path) -> bool:
+    """Return whether a file is a review queue, by its first line."""
+    first = _first_record(path)
+    return first is not None and {"text", DRAWN, "findings"} <= first.keys()
+
+
+def _first_record(path: Path) -> Mapping[str, Any] | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as lines:
+        try:
+            record = json.loads(next((line for line in lines if line.strip()), b""))
+        except ValueError:
+            return None
+    return record if isinstance(record, dict) else None
+
+
+def _refuse_decided(path: Path) -> None:
+    """Raise UserError if a queue in this place has decisions of people, or something else is there."""
+    if not path.exists() or not os.path.isfile(path) or not path.stat().st_size:
+        return
+    if not is_queue(path):
+        raise UserError("this file exists and is no review queue.", file=path, remedy="Give another name.")
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if f'"{CORRECT}": true'.encode() in line or f'"{CORRECT}": false'.encode() in line:
+                remedy = "Give another name for the new queue, or move this one."
+                raise UserError(
+                    "this queue has decisions of people, which are kept.", file=path, line=number, remedy=remedy
+                )
+
+
+def read_queue(path: Path, fields: Sequence[Field]) -> list[Document]:
+    """Return the reviewed texts of a queue with what people found right as gold.
+
+    A text counts as reviewed when each of its findings has a decision. A finding that a person has added has no score.
+    Texts without all decisions are left out, with a warning.
+
+    Args:
+        path: The file.
+        fields: The fields of the task; each reviewed text is labeled for all of them.
+
+    Raises:
+        UserError: A line is damaged, nothing was decided, or thresholds have chosen the texts. Several faults are one
+            error with the first ten.
+    """
+    errors, documents, waiting = ErrorCollector(), [], 0
+    lines = path.read_bytes().splitlines()
+    seen: set[str] = set()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = _checked(line, path, number)
+            if record["id"] in seen:
+                raise UserError(f'the id "{record["id"]}" is there twice.', file=path, line=number)
+            seen.add(record["id"])
+            if any(finding[CORRECT] is None for finding in record["findings"]):
+                waiting += 1
+            else:
+                documents.append(_document(record, fields, path, number))
+        except UserError as error:
+            errors.add(error)
+    errors.raise_any(str(path))
+    if not documents:
+        remedy = f'Set "{CORRECT}" of each finding of a text to true or false.'
+        raise UserError("no text of this queue is reviewed.", file=path, remedy=remedy)
+    if waiting:
+        warn(f"{path}: {waiting:,} texts are left out, since not all of their findings have a decision.")
+    return documents
+
+
+def _checked(content: bytes, path: Path, line: int) -> dict[str, Any]:
+    """Return the record in a line of a queue. Raises UserError if it is none."""
+
+    def fault(message: str, remedy: str = "") -> UserError:
+        return UserError(message, file=path, line=line, remedy=remedy or "Restore the line as extract wrote it.")
+
+    try:
+        record = json.loads(content)
+    except (ValueError, RecursionError):
+        raise fault("this is not valid JSON.") from None
+    if not isinstance(record, dict):
+        raise fault("this is no object.")
+    for key in KEYS:
+        if key not in record:
+            raise fault(f'the record has no "{key}".')
+    if not isinstance(record["text"], str) or not isinstance(record["findings"], list):
+        raise fault('"text" must be a text, and "findings" a list.')
+    if record[DRAWN] == LEFT:
+        message = "thresholds have chosen the texts of this queue, so that nothing can be promised from them."
+        remedy = "Review texts that were drawn at random: electra-ie suggest writes findings in them for a person."
+        raise fault(message, remedy)
+    if record[DRAWN] != ALL:
+        raise fault(f'"{DRAWN}" is {json.dumps(record[DRAWN])}.', f"It must be {ALL} or {LEFT}.")
+    _check_findings(record["findings"], fault)
+    return record
+
+
+def _check_findings(findings: Sequence[Any], fault: Callable[[str, str], UserError]) -> None:
+    """Check the form of findings, and give each a decision. Raises what `fault` makes."""
+    for finding in findings:
+        if not isinstance(finding, dict) or not {"field", "label", "start", "end"} <= finding.keys():
+            raise fault(f"a finding is {json.dumps(finding)[:60]}.", "It needs field, label, start and end.")
+        finding.setdefault(CORRECT, None)
+        if not isinstance(finding[CORRECT], bool | None):
+            message = f'"{CORRECT}" of a finding is {json.dumps(finding[CORRECT])[:40]}.'
+            raise fault(message, "It must be true, false, or null for no decision yet.")
+        if finding.get("decision", REVIEW) not in DECISIONS:
+            message = f'"decision" of a finding is {json.dumps(finding["decision"])[:40]}.'
+            raise fault(message, f'{nearest(finding["decision"], DECISIONS)} People decide in "{CORRECT}".')
+
+
+def _document(record: Mapping[str, Any], fields: Sequence[Field], path: Path, line: int) -> Document:
+    """Return a reviewed text. Raises UserError for a finding that does not fit the text or the fields."""
+    text, known = record["text"], {field.name: field for field in fields}
+    right: dict[str, list[Any]] = {field.name: [] for field in fields}
+    for finding in record["findings"]:
+        field = known.get(finding["field"])
+        if field is None or finding["label"] not in field.labels:
+            valid = known if field is None else field.labels
+            name = finding["field"] if field is None else finding["label"]
+            message = f'a finding names "{name}", which the task has not.'
+            raise UserError(message, file=path, line=line, remedy=nearest(name, valid))
+        if finding[CORRECT]:
+            right[field.name].append(_gold(finding, field, text, path, line))
+    gold: dict[str, Any] = {}
+    for name, found in right.items():
+        field = known[name]
+        if field.kind == "spans":
+            gold[name] = tuple(sorted(set(found)))
+        elif field.kind == "flags":
+            gold[name] = tuple(label for label in field.labels if label in found)
+        elif len(found) == 1:
+            gold[name] = found[0]
+        elif found:
+            raise UserError(
+                f'{len(found)} classes of "{name}" are correct.', file=path, line=line, remedy="Only one can be."
+            )
+        else:  # the class that was found is wrong, and the right one is not named: it is none of them
+            gold[name] = ""
+    return Document(str(record["id"]), text, gold, str(path), line)
+
+
+def _gold(finding: Mapping[str, Any], field: Field, text: str, path: Path, line: int) -> Any:
+    if field.kind != "spans":
+        return finding["label"]
+    start, end = finding["start"], finding["end"]
+    in_text = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
+    if not in_text or finding.get("text", text[start:end]) != text[start:end]:
+        message = f"the finding {finding['label']} {start}-{end} is not what the text has there."
+        remedy = "Offsets are characters, the end is exclusive; correct them, or leave out its text."
+        raise UserError(message, file=path, line=line, remedy=remedy)
+    return Span(start, end, finding["label"])

@@ -1,0 +1,264 @@
+"""Goals are set by command, findings are accepted, queued or dropped, and people's decisions are read back."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+
+import jobs
+import pytest
+import tiny
+from typer.testing import CliRunner
+
+from electra_ie import Extractor, UserError, calibrate, extract, verify
+from electra_ie.calibration.stored import Calibration
+from electra_ie.cli.app import app
+from electra_ie.formats import FORMATS
+from electra_ie.inference.jobs import chunks, job
+from electra_ie.inference.review import read_queue
+
+
+@pytest.fixture
+def copy(calibrated, tmp_path):
+    return shutil.copytree(calibrated, tmp_path / "copy")
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    draw = random.Random(6)
+    records = [{"id": f"n{number}", "text": tiny.record(number, draw)["text"]} for number in range(40)]
+    tiny.write_records(tmp_path / "new.jsonl", records)
+    return tmp_path / "new.jsonl"
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def invoke(*words):
+    return CliRunner().invoke(app, list(map(str, words)))
+
+
+def with_thresholds(run, accept, keep):
+    """Set thresholds as `calibrate` would, whatever dev allows."""
+    content = json.loads((run / "calibration.json").read_text("utf-8"))
+    promise = {
+        "level": 0.8, "field": "names", "label": "person", "confidence": 0.9, "documents": 9, "measured": 0.9,
+        "data": "dev", "assumptions": ["as they are"],
+    }  # fmt: skip
+    thresholds = (("precision", accept), ("recall", keep))
+    content["promises"] = [{**promise, "measure": name, "threshold": value} for name, value in thresholds]
+    (run / "calibration.json").write_text(json.dumps(content), "utf-8")
+
+
+def test_command_sets_what_dev_allows_and_prices_the_rest(copy):
+    result = invoke("calibrate", copy, "--goal", "recall=0.3:person", "--goal", "precision=0.99:amount")
+    assert result.exit_code == 1, result.output
+    assert "recall 0.3" in result.output and "names.person" in result.output
+    assert "precision=0.99:names.amount: not promised: " in result.output
+    assert "New documents are like the 150 documents of dev" in result.output
+    (promise,) = Extractor.from_pretrained(copy).calibration.promises
+    assert (promise.measure, promise.level, promise.label, promise.data) == ("recall", 0.3, "person", "dev")
+    card = (copy / "README.md").read_text("utf-8")
+    assert f"| names | person | recall 0.3 | in the mean | {promise.threshold:.4f} | 150 documents (dev) |" in card
+    assert all(f"- {text}" in card for text in promise.assumptions)
+    assert not [each for each in verify(copy).differences if each.part == "settings"], "the audit knows the thresholds"
+    result = invoke("calibrate", copy, "--goal", "recall=0.2:person")
+    assert result.exit_code == 0 and len(Extractor.from_pretrained(copy).calibration.promises) == 1, "replaced"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--goal", "precision=0.9:persn"], 'Did you mean "person"?'),
+        (["--goal", "precision=0.9:person", "--confidence", "90"], "the confidence is 90"),
+        ([], "there is no goal"),
+        (["--goal", "recall=0.9:person", "--reviewed", "none.jsonl"], "none.jsonl"),
+        (["--goal", "recall=0.9:person", "--data", "a", "--reviewed", "b"], "Give --data or --reviewed"),
+    ],
+)
+def test_errors_write_nothing(copy, words, message):
+    before = jobs.files_of(copy)
+    result = invoke("calibrate", copy, *words)
+    assert isinstance(result.exception, UserError) and message in str(result.exception)
+    assert "\n" not in str(result.exception)
+    assert jobs.files_of(copy) == before
+
+
+def test_an_edited_card_is_kept(copy, capsys):
+    (copy / "README.md").write_text("mine", "utf-8")
+    calibrate(copy, ["recall=0.3:person"])
+    assert (copy / "README.md").read_text("utf-8") == "mine"
+    assert "kept, because it has been edited" in capsys.readouterr().err
+
+
+def test_findings_are_accepted_queued_worst_first_or_dropped(copy, inbox, tmp_path):
+    extractor = Extractor.from_pretrained(copy)
+    scores = sorted(each.score for line in lines(inbox) for each in extractor(line["text"]) if each.label == "person")
+    keep, accept = scores[len(scores) // 4], scores[len(scores) // 2]
+    with_thresholds(copy, accept, keep)
+    counts = extract(copy, inbox, tmp_path / "out.jsonl", review=tmp_path / "queue.jsonl")
+    taken, queue = lines(tmp_path / "out.jsonl"), lines(tmp_path / "queue.jsonl")
+    findings = [finding for record in taken for finding in record["findings"]]
+    assert findings and all(each["decision"] == "accepted" and each["score"] >= accept for each in findings)
+    assert {each["label"] for each in findings} == {"person"}, "without a goal nothing is accepted"
+    waiting = [[each["score"] for each in record["findings"] if each["decision"] == "review"] for record in queue]
+    assert all(waiting) and [min(each) for each in waiting] == sorted(min(each) for each in waiting)
+    dropped = {
+        (record["id"], each["start"])
+        for record in queue
+        for each in record["findings"]
+        if each["decision"] == "dropped"
+    }
+    assert dropped and counts.dropped >= len(dropped)
+    assert (counts["findings"], counts.to_review) == (len(findings), sum(map(len, waiting)))
+    texts = {line["id"]: line["text"] for line in lines(inbox)}
+    assert all(record["text"] == texts[record["id"]] and record["drawn"] == "to_review" for record in queue)
+    with pytest.raises(UserError, match=r"queue\.jsonl:1: thresholds have chosen the texts of this queue"):
+        read_queue(tmp_path / "queue.jsonl", tiny.FIELDS)
+
+
+def test_without_goals_everything_is_for_review_and_decisions_are_read_back(copy, inbox, tmp_path, capsys):
+    extract(copy, inbox, tmp_path / "out.jsonl", review=tmp_path / "queue.jsonl")
+    assert "no goal is set for this run" in capsys.readouterr().err
+    assert not any(record["findings"] for record in lines(tmp_path / "out.jsonl"))
+    queue = lines(tmp_path / "queue.jsonl")
+    assert {record["drawn"] for record in queue} == {"all"} and len(queue) == 40
+    with pytest.raises(UserError, match="no text of this queue is reviewed"):
+        read_queue(tmp_path / "queue.jsonl", tiny.FIELDS)
+    for record in queue[:-1]:
+        for finding in record["findings"]:
+            finding["correct"] = finding["label"] != "amount"
+    text = queue[0]["text"]
+    added = {
+        "field": "names",
+        "label": "amount",
+        "start": text.index("paid"),
+        "end": text.index("paid") + 4,
+        "correct": True,
+    }
+    queue[0]["findings"].append(added)
+    tiny.write_records(tmp_path / "queue.jsonl", queue)
+    documents = read_queue(tmp_path / "queue.jsonl", tiny.FIELDS)
+    assert len(documents) == 39 and "1 texts are left out" in capsys.readouterr().err
+    amounts = [[span for span in each.gold["names"] if span.label == "amount"] for each in documents]
+    assert [len(each) for each in amounts] == [1] + [0] * 38
+    result = invoke("calibrate", copy, "--goal", "precision=0.9:person", "--reviewed", tmp_path / "queue.jsonl")
+    assert result.exit_code == 0, result.output
+    (promise,) = Extractor.from_pretrained(copy).calibration.promises
+    assert (promise.data, promise.measured) == ("reviewed", 1.0)
+    with pytest.raises(UserError, match="a review queue has no texts without findings"):
+        calibrate(copy, ["recall=0.5:person"], reviewed=tmp_path / "queue.jsonl")
+    before = (tmp_path / "queue.jsonl").read_bytes()
+    with pytest.raises(UserError, match=r"queue\.jsonl:1: this queue has decisions of people, which are kept"):
+        extract(copy, inbox, tmp_path / "out.jsonl", review=tmp_path / "queue.jsonl", overwrite=True)
+    assert (tmp_path / "queue.jsonl").read_bytes() == before
+
+
+RECORD = {
+    "id": "a", "file": "x", "text": "Arden paid", "drawn": "all",
+    "findings": [{"field": "names", "label": "person", "start": 0, "end": 5, "text": "Arden", "score": 0.9, "correct": True}],
+}  # fmt: skip
+FINDING, FIRST = RECORD["findings"][0], {**RECORD, "id": "z"}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "not valid JSON"),
+        ("[]", "this is no object"),
+        ({**RECORD, "findings": 3}, '"findings" a list'),
+        ({key: value for key, value in RECORD.items() if key != "text"}, 'the record has no "text"'),
+        ({**RECORD, "findings": [{**FINDING, "correct": "yes"}]}, '"correct" of a finding is "yes". It must be true'),
+        ({**RECORD, "findings": [{**FINDING, "correct": 1}]}, '"correct" of a finding is 1'),
+        ({**RECORD, "findings": [{**FINDING, "end": 6}]}, "the finding person 0-6 is not what the text has there"),
+        (
+            {**RECORD, "findings": [{**FINDING, "label": "persn"}]},
+            'a finding names "persn", which the task has not. Did you',
+        ),
+        ({**RECORD, "findings": [{**FINDING, "decision": "ok"}]}, '"decision" of a finding is "ok"'),
+        ({**RECORD, "drawn": "mine"}, '"drawn" is "mine"'),
+        (FIRST, 'the id "z" is there twice'),
+    ],
+)
+def test_a_queue_edited_by_hand_is_refused_by_line(tmp_path, line, message):
+    file = tmp_path / "queue.jsonl"
+    file.write_text("\n".join([json.dumps(FIRST), line if isinstance(line, str) else json.dumps(line)]) + "\n", "utf-8")
+    with pytest.raises(UserError) as raised:
+        read_queue(file, tiny.FIELDS)
+    assert f"{file}:2: " in str(raised.value) and message in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["label_studio", "doccano"])
+def test_a_queue_for_an_annotation_tool_is_in_its_form_worst_first(copy, inbox, tmp_path, name):
+    file = tmp_path / ("queue.json" if name == "label_studio" else "tool.jsonl")
+    extract(copy, inbox, tmp_path / "out.jsonl", review=file, review_format=name)
+    read = list(FORMATS[name].documents(file))
+    extract(copy, inbox, tmp_path / "out2.jsonl", review=tmp_path / "queue.jsonl")
+    queue = lines(tmp_path / "queue.jsonl")
+    assert [document.text for document in read] == [record["text"] for record in queue]
+    assert len(read[0].spans) == sum(each["field"] == "names" for each in queue[0]["findings"])
+
+
+def test_a_queue_needs_a_file_of_findings_and_a_format_that_is_written(copy, inbox, tmp_path):
+    result = invoke("extract", copy, inbox, "--review", tmp_path / "queue.jsonl")
+    assert "a queue for review goes with findings in a file" in str(result.exception)
+    for words, message in (
+        ({"review_format": "doccano"}, "the format of a queue is given without one"),
+        ({"review": tmp_path / "q.x", "review_format": "labelstudio"}, "label_studio"),
+        ({"review": inbox}, "is no review queue"),
+    ):
+        with pytest.raises(UserError, match=message):
+            extract(copy, inbox, tmp_path / "out.jsonl", **words)
+
+
+def test_an_interrupted_job_ends_with_the_same_queue(copy, inbox, tmp_path, monkeypatch):
+    monkeypatch.setattr(chunks, "CHARACTERS", 600)
+    monkeypatch.setattr(job, "COMMIT_SECONDS", 0.0)
+    with_thresholds(copy, 0.7, 0.5)
+    extract(copy, inbox, tmp_path / "whole.jsonl", review=tmp_path / "queue.jsonl")
+    written = job._append
+
+    def fail(*parts, calls=[]):  # noqa: B006 - counts its calls
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        written(*parts)
+
+    monkeypatch.setattr(job, "_append", fail)
+    with pytest.raises(KeyboardInterrupt):
+        extract(copy, inbox, tmp_path / "part.jsonl", review=tmp_path / "again.jsonl")
+    assert not (tmp_path / "again.jsonl").exists()
+    with_thresholds(copy, 0.6, 0.5)
+    with pytest.raises(UserError, match="with calibration"):
+        extract(copy, inbox, tmp_path / "part.jsonl", review=tmp_path / "again.jsonl")
+    with_thresholds(copy, 0.7, 0.5)
+    counts = extract(copy, inbox, tmp_path / "part.jsonl", review=tmp_path / "again.jsonl")
+    assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "queue.jsonl").read_bytes()
+    assert (tmp_path / "part.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert counts.to_review == sum(
+        each["decision"] == "review" for r in lines(tmp_path / "queue.jsonl") for each in r["findings"]
+    )
+
+
+def test_drift_is_reported_for_other_texts_and_not_for_like_ones(copy, inbox, tmp_path):
+    result = invoke("drift", copy, inbox)
+    assert result.exit_code == 0, result.output
+    other = [{"id": str(n), "text": f"ZXQ 7 JJW {n} KKV PPL UUM QQ"} for n in range(60)]
+    tiny.write_records(tmp_path / "other.jsonl", other)
+    with_thresholds(copy, 0.7, 0.5)
+    result = invoke("drift", copy, tmp_path / "other.jsonl")
+    assert result.exit_code == 1
+    assert "The promise no longer holds: the texts are not like those of dev. " in result.output
+    (copy / "calibration.json").unlink()
+    result = invoke("drift", copy, inbox)
+    assert "the run has no scores of dev to compare with" in str(result.exception)
+
+
+def test_a_promise_goes_with_the_weights_that_it_is_of(copy, tmp_path):
+    with_thresholds(copy, 0.7, 0.5)
+    extractor = Extractor.from_pretrained(copy)
+    extractor.save_pretrained(tmp_path / "saved")
+    again = Extractor.from_pretrained(tmp_path / "saved").calibration
+    assert isinstance(again, Calibration) and again.thresholds == extractor.calibration.thresholds
