@@ -86,7 +86,7 @@ def calibrate(
 
     of_data = None if data is None else os.fspath(data)
     labeled = labeled_documents(folder, task, wanted, of_data, None if reviewed is None else Path(reviewed))
-    extractor = Extractor.from_pretrained(folder, relations=False)
+    extractor = Extractor.from_pretrained(folder, anchored=False)
     return CalibrationResult(set_goals(folder, extractor, wanted, labeled, confidence))
 
 
