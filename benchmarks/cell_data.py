@@ -221,6 +221,17 @@ def cmeee() -> Source:
     return Source(task.fields, train, dev, [], test, task.descriptions)
 
 
+@lru_cache
+def sick() -> Source:
+    """Return the pairs of SICK as texts of two lines: 500 of train, drawn by seed 0, are dev; trial is test."""
+    task = Task.load("sick")
+    pairs, test = task.read("train"), task.read("dev")
+    dev = sample(pairs, 500, 0)
+    chosen = {document.id for document in dev}
+    train = [document for document in pairs if document.id not in chosen]
+    return Source(task.fields, train, dev, [], test, task.descriptions)
+
+
 # WordNet: what kind of thing a definition defines
 
 SYNSETS, MIN_HYPONYMS, MAX_HYPONYMS = 77, 60, 260
@@ -315,6 +326,10 @@ def chinese(seed: int) -> Source:
     return cmeee()
 
 
+def pairs_of_sentences(seed: int) -> Source:
+    return sick()
+
+
 MULTILINGUAL = "multilingual-e5-small"
 ALL_CELLS = (
     Cell("trec_fine:all", every_seed("trec_fine"), {"question": "classes"}, budget=None, dev=0, seeds=5),
@@ -331,6 +346,10 @@ ALL_CELLS = (
     Cell("sec_filings:50", every_seed("sec_filings"), ENTITIES, 50, dev=0),
     Cell(f"wordnet:3x{SYNSETS}", wordnet, {"kind": "classes"}, None, dev=3 * SYNSETS, same_test=False),
     Cell("medical_cases_real:8", partial(folds, "medical_cases_real"), MEDICAL, 8, dev=0, seeds=FOLDS, same_test=False),
+    *(
+        Cell(f"sick:{labels or 'all'}", pairs_of_sentences, {"entailment": "classes"}, labels, dev=labels or 500)
+        for labels in (100, 500, None)
+    ),
     *(
         Cell(f"cmeee:{labels}", chinese, ENTITIES, labels, dev=labels, encoder=MULTILINGUAL)
         for labels in (100, 500)
