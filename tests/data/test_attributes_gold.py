@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from electra_ie.data.task import Task
 from electra_ie.formats import FORMATS
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
 from electra_ie.formats.annotations import Attribute as Said
+from electra_ie.runs.hub_dataset_card import features
 
 NAMES = "  names: {kind: spans, labels: [CONDITION, DRUG]}\n"
 SAID = "  assertion: {kind: attributes, labels: [present, negated, historical], of: [CONDITION], default: present}\n"
@@ -150,12 +152,39 @@ def test_errors_in_attributes_name_the_line(tmp_path, said, message):
     assert f"train.jsonl:1: {message}" in str(error.value)
 
 
-@pytest.mark.parametrize("content", [{"text": TEXT, "names": spans({"assertion": "negated"})}, {"text": TEXT}])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"text": TEXT, "names": spans({"assertion": "negated"})},
+        {"text": TEXT},
+        {"text": TEXT, "names": spans(), "assertion": None},
+    ],
+)
 def test_a_written_record_is_read_again(tmp_path, content):
     before = Task.load(task(tmp_path, record=content))
     (document,) = before.read("train")
     written = record_of(document, before.all_fields)
+    assert ("assertion" in written) == ("assertion" in content)
     assert Task.load(task(tmp_path, record={**written, "id": "train-1"})).read("train") == [document]
+
+
+def test_records_for_the_hub_load_with_their_declared_columns(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    tie = "  ties: {kind: relations, labels: [treats]}\n"
+    ties = [{"head": 2, "tail": 0, "label": "treats"}]
+    record = {"text": TEXT, "names": spans({"assertion": "negated"}), "ties": ties}
+    loaded = Task.load(task(tmp_path, NAMES + SAID + tie, record))
+    documents = loaded.read("train")
+    unlabeled = replace(documents[0], id="2", gold={"names": documents[0].gold["names"], "ties": ()})
+    for number, some in enumerate((documents, [*documents, unlabeled])):
+        lines = [json.dumps(record_of(document, loaded.all_fields)) + "\n" for document in some]
+        (tmp_path / f"{number}.jsonl").write_text("".join(lines), encoding="utf-8")
+        columns = features(loaded.all_fields, some)
+        file = str(tmp_path / f"{number}.jsonl")
+        table = datasets.load_dataset("json", data_files=file, features=columns, cache_dir=str(tmp_path))["train"]
+        assert ("assertion" in table.column_names) == (len(some) > 1)
+        assert [span["assertion"] for span in table[0]["names"]] == ["negated", "present", None]
+        assert table[0]["ties"][0]["head"] == {"start": 35, "end": 42, "label": "DRUG"}
 
 
 def test_hashes_of_documents_without_attributes_are_as_before():
