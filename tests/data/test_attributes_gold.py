@@ -214,18 +214,20 @@ def test_brat_attributes_are_read_by_value_and_by_name(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", ["brat", "bioc", "cas", "label_studio", "jsonl", "json_spans", "parquet"])
 def test_attributes_are_read_from_every_format_that_holds_them(tmp_path, name):
-    said = (Said("assertion", "negated"),)
+    said, flag, rash = (Said("assertion", "negated"),), (Said("historical"),), Span(20, 25, "CONDITION")
     annotated = AnnotatedDocument(
         "1", TEXT, (AnnotatedSpan("T1", "CONDITION", ((3, 8),), attributes=said),
-                    AnnotatedSpan("T2", "CONDITION", ((10, 16),))),
+                    AnnotatedSpan("T2", "CONDITION", ((10, 16),), attributes=flag),
+                    AnnotatedSpan("T3", "CONDITION", ((20, 25),))),
     )  # fmt: skip
     format = FORMATS[name]
     path = tmp_path / f"data{format.endings[0] if format.endings else ''}"
     format.save([annotated], path)
-    reader = READERS[name] if name != "jsonl" else READERS["jsonl"]
     fields = (Field("names", "spans", ("CONDITION",), "spans" if name == "jsonl" else ""), FIELDS[1])
-    (document,) = reader.read(path, fields)
-    assert document.gold["assertion"] == (Attribute(FEVER, "negated"), Attribute(ASTHMA, "present"))
+    (document,) = READERS[name].read(path, fields)
+    assert [(each.span, each.label) for each in document.gold["assertion"]] == [
+        (FEVER, "negated"), (ASTHMA, "historical"), (rash, "present"),
+    ]  # fmt: skip
 
 
 def test_keys_of_spans_in_json_lines_are_attributes_for_convert(tmp_path):
