@@ -122,6 +122,13 @@ def test_what_convert_writes_is_read(tmp_path, capsys):
     assert "1 attributes of spans are not read" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("value", "label"), [(None, "historical"), ("", "historical"), (True, "historical"), (False, "present")]
+)
+def test_an_attribute_with_the_name_of_a_label_is_a_flag(tmp_path, value, label):
+    assert gold(tmp_path, spans({"attributes": [["historical", value]]}))[0] == Attribute(FEVER, label)
+
+
 def test_an_attribute_of_another_span_is_not_read_silently(tmp_path, capsys):
     assert gold(tmp_path, spans(drug={"assertion": "negated"})) == tuple(
         Attribute(span, "present") for span in (FEVER, ASTHMA)
