@@ -147,9 +147,9 @@ class RecordMaker:
         """Return the records of a text from its gold. Fields without gold stay empty."""
         mentions: list[Mention] = []
         said: dict[Span, tuple[tuple[str, str, None], ...]] = {}
-        for each in task.attributes:
-            for attribute in document.gold.get(each.name, ()):
-                said[attribute.span] = (*said.get(attribute.span, ()), (each.name, attribute.label, None))
+        for of in task.attributes:
+            for attribute in document.gold.get(of.name, ()):
+                said[attribute.span] = (*said.get(attribute.span, ()), (of.name, attribute.label, None))
         for of_task in task.fields:
             gold = document.gold.get(of_task.name, ())
             if of_task.kind == "spans":

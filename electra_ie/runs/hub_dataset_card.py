@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -13,7 +14,8 @@ from electra_ie.common.files import CARD
 from electra_ie.common.text_files import read_text
 from electra_ie.data.dataset_card import LOADED, DataCard
 from electra_ie.data.document import Document
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import RELATIONS, AnyField, AttributeField, Field
+from electra_ie.data.readers import jsonl
 from electra_ie.data.task import Task
 from electra_ie.runs.cards.usage_snippets import PIPELINES
 
@@ -32,23 +34,34 @@ def dataset_page(task: Task, documents: Mapping[str, Sequence[Document]], reposi
     Raises UserError if the metadata of the README.md are not a YAML mapping.
     """
     own, body = _card_of(task, documents)
-    return f"---\n{_metadata(task, own, body, list(documents))}\n---\n\n{body.strip()}\n\n{_usage(repository)}"
+    return f"---\n{_metadata(task, own, body, documents)}\n---\n\n{body.strip()}\n\n{_usage(repository)}"
 
 
-def features(fields: Sequence[Field]) -> Features:
+def features(fields: Sequence[AnyField], documents: Sequence[Document]) -> Features:
     """Return the columns and types of the uploaded records.
 
     They are declared rather than inferred from the data: the column of a field that is null in the first records
-    would get the wrong type.
+    would get the wrong type. An attribute has a column only where a record says that it is unlabeled.
     """
     from datasets import Features, List, Value
 
     text, position = Value("string"), Value("int64")
-    types = {"classes": text, "flags": List(text), "spans": List({"start": position, "end": position, "label": text})}
-    return Features({"id": text, "text": text, **{field.name: types[field.kind] for field in fields}})
+    span = {"start": position, "end": position, "label": text}
+    types = {"classes": text, "flags": List(text), RELATIONS: List({"head": span, "tail": span, "label": text})}
+    columns = {"id": text, "text": text}
+    attributes = [field for field in fields if isinstance(field, AttributeField)]
+    for field in fields:
+        if isinstance(field, Field) and field.kind == "spans":
+            said = {each.name: text for each in attributes if set(each.of) & set(field.labels)}
+            columns[field.name] = List({**span, **said})
+        elif not isinstance(field, AttributeField):
+            columns[field.name] = types[field.kind]
+        elif any(jsonl.is_unlabeled(document, field, fields) for document in documents):
+            columns[field.name] = text
+    return Features(columns)
 
 
-def _metadata(task: Task, own: Mapping[str, Any], body: str, splits: Sequence[str]) -> str:
+def _metadata(task: Task, own: Mapping[str, Any], body: str, documents: Mapping[str, Sequence[Document]]) -> str:
     """Return the metadata of the page as YAML. own: those of the user's card."""
     from datasets import DatasetInfo
     from datasets.info import DatasetInfosDict
@@ -60,10 +73,11 @@ def _metadata(task: Task, own: Mapping[str, Any], body: str, splits: Sequence[st
         "task_categories": list(dict.fromkeys(PIPELINES[field.kind] for field in task.fields)),
     }
     # Both describe the files of this upload, whatever the user's card says about its own.
-    files = [{"split": split, "path": f"{split}.jsonl"} for split in splits]
+    files = [{"split": split, "path": f"{split}.jsonl"} for split in documents]
     configs = [{"config_name": "default", "data_files": files}]
+    columns = features(task.all_fields, [*chain(*documents.values())])
     data = DatasetCardData(**{**known, **own, "configs": configs, "dataset_info": None})
-    DatasetInfosDict({"default": DatasetInfo(features=features(task.fields))}).to_dataset_card_data(data)
+    DatasetInfosDict({"default": DatasetInfo(features=columns)}).to_dataset_card_data(data)
     return data.to_yaml(line_break="\n")
 
 
@@ -93,7 +107,7 @@ def _generated_card(task: Task, documents: Mapping[str, Sequence[Document]]) -> 
     for split, members in documents.items():
         lines.append(f"| {split} | {len(members):,} | {sum(bool(document.gold) for document in members):,} |")
     lines += ["", "| field | kind | labels |", "| --- | --- | --- |"]
-    lines += [f"| {field.name} | {field.kind} | {', '.join(field.labels)} |" for field in task.fields]
+    lines += [f"| {field.name} | {field.kind} | {', '.join(field.labels)} |" for field in task.all_fields]
     lines += ["", "Source, license and annotation method are not stated: ask the publisher."]
     return "\n".join(lines)
 

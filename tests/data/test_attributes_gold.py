@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from electra_ie.data.task import Task
 from electra_ie.formats import FORMATS
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
 from electra_ie.formats.annotations import Attribute as Said
+from electra_ie.runs.hub_dataset_card import features
 
 NAMES = "  names: {kind: spans, labels: [CONDITION, DRUG]}\n"
 SAID = "  assertion: {kind: attributes, labels: [present, negated, historical], of: [CONDITION], default: present}\n"
@@ -120,6 +122,13 @@ def test_what_convert_writes_is_read(tmp_path, capsys):
     assert "1 attributes of spans are not read" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("value", "label"), [(None, "historical"), ("", "historical"), (True, "historical"), (False, "present")]
+)
+def test_an_attribute_with_the_name_of_a_label_is_a_flag(tmp_path, value, label):
+    assert gold(tmp_path, spans({"attributes": [["historical", value]]}))[0] == Attribute(FEVER, label)
+
+
 def test_an_attribute_of_another_span_is_not_read_silently(tmp_path, capsys):
     assert gold(tmp_path, spans(drug={"assertion": "negated"})) == tuple(
         Attribute(span, "present") for span in (FEVER, ASTHMA)
@@ -150,12 +159,39 @@ def test_errors_in_attributes_name_the_line(tmp_path, said, message):
     assert f"train.jsonl:1: {message}" in str(error.value)
 
 
-@pytest.mark.parametrize("content", [{"text": TEXT, "names": spans({"assertion": "negated"})}, {"text": TEXT}])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"text": TEXT, "names": spans({"assertion": "negated"})},
+        {"text": TEXT},
+        {"text": TEXT, "names": spans(), "assertion": None},
+    ],
+)
 def test_a_written_record_is_read_again(tmp_path, content):
     before = Task.load(task(tmp_path, record=content))
     (document,) = before.read("train")
     written = record_of(document, before.all_fields)
+    assert ("assertion" in written) == ("assertion" in content)
     assert Task.load(task(tmp_path, record={**written, "id": "train-1"})).read("train") == [document]
+
+
+def test_records_for_the_hub_load_with_their_declared_columns(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    tie = "  ties: {kind: relations, labels: [treats]}\n"
+    ties = [{"head": 2, "tail": 0, "label": "treats"}]
+    record = {"text": TEXT, "names": spans({"assertion": "negated"}), "ties": ties}
+    loaded = Task.load(task(tmp_path, NAMES + SAID + tie, record))
+    documents = loaded.read("train")
+    unlabeled = replace(documents[0], id="2", gold={"names": documents[0].gold["names"], "ties": ()})
+    for number, some in enumerate((documents, [*documents, unlabeled])):
+        lines = [json.dumps(record_of(document, loaded.all_fields)) + "\n" for document in some]
+        (tmp_path / f"{number}.jsonl").write_text("".join(lines), encoding="utf-8")
+        columns = features(loaded.all_fields, some)
+        file = str(tmp_path / f"{number}.jsonl")
+        table = datasets.load_dataset("json", data_files=file, features=columns, cache_dir=str(tmp_path))["train"]
+        assert ("assertion" in table.column_names) == (len(some) > 1)
+        assert [span["assertion"] for span in table[0]["names"]] == ["negated", "present", None]
+        assert table[0]["ties"][0]["head"] == {"start": 35, "end": 42, "label": "DRUG"}
 
 
 def test_hashes_of_documents_without_attributes_are_as_before():
@@ -185,18 +221,20 @@ def test_brat_attributes_are_read_by_value_and_by_name(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", ["brat", "bioc", "cas", "label_studio", "jsonl", "json_spans", "parquet"])
 def test_attributes_are_read_from_every_format_that_holds_them(tmp_path, name):
-    said = (Said("assertion", "negated"),)
+    said, flag, rash = (Said("assertion", "negated"),), (Said("historical"),), Span(20, 25, "CONDITION")
     annotated = AnnotatedDocument(
         "1", TEXT, (AnnotatedSpan("T1", "CONDITION", ((3, 8),), attributes=said),
-                    AnnotatedSpan("T2", "CONDITION", ((10, 16),))),
+                    AnnotatedSpan("T2", "CONDITION", ((10, 16),), attributes=flag),
+                    AnnotatedSpan("T3", "CONDITION", ((20, 25),))),
     )  # fmt: skip
     format = FORMATS[name]
     path = tmp_path / f"data{format.endings[0] if format.endings else ''}"
     format.save([annotated], path)
-    reader = READERS[name] if name != "jsonl" else READERS["jsonl"]
     fields = (Field("names", "spans", ("CONDITION",), "spans" if name == "jsonl" else ""), FIELDS[1])
-    (document,) = reader.read(path, fields)
-    assert document.gold["assertion"] == (Attribute(FEVER, "negated"), Attribute(ASTHMA, "present"))
+    (document,) = READERS[name].read(path, fields)
+    assert [(each.span, each.label) for each in document.gold["assertion"]] == [
+        (FEVER, "negated"), (ASTHMA, "historical"), (rash, "present"),
+    ]  # fmt: skip
 
 
 def test_keys_of_spans_in_json_lines_are_attributes_for_convert(tmp_path):

@@ -323,7 +323,7 @@ def record_of(document: Document, fields: Sequence[AnyField]) -> dict[str, Any]:
             said.setdefault(each.span, {})[field.name] = each.label
     for field in fields:
         gold = document.gold.get(field.name)
-        if isinstance(field, AttributeField) and gold is not None:
+        if isinstance(field, AttributeField) and not is_unlabeled(document, field, fields):
             continue
         if gold is not None and field.kind == "spans":
             gold = [_span_record(span) | said.get(span, {}) for span in gold]
@@ -334,6 +334,16 @@ def record_of(document: Document, fields: Sequence[AnyField]) -> dict[str, Any]:
             ]
         record[field.name] = list(gold) if isinstance(gold, tuple) else gold
     return record
+
+
+def is_unlabeled(document: Document, field: AttributeField, fields: Sequence[AnyField]) -> bool:
+    """Return whether a record has to say that it is unlabeled for a field, since its spans would have the default."""
+    known = (each for each in fields if each.kind == "spans" and each.name in document.gold)
+    return (
+        bool(field.default)
+        and field.name not in document.gold
+        and any(set(each.labels) & set(field.of) for each in known)
+    )
 
 
 def _span_record(span: Span) -> dict[str, Any]:

@@ -111,6 +111,11 @@ def _beside_rule(field: AttributeField, scores: Mapping[str, Any]) -> Iterator[s
         by_label = ", ".join(number(values["labels"][label]["f1"]) for label in field.labels)
         accuracy = f"{number(values['accuracy'])}{between(values['intervals']['accuracy'])}"
         yield f"| {name} | {values['support']:,} | {accuracy} | {number(values['macro_f1'])} | {by_label} |"
+    yield ""
+    yield (
+        "The rule looks for English cue words in the sentence of a span (as NegEx, Chapman et al. 2001); a field without "
+        "a label that it knows gets the most frequent label of train."
+    )
 
 
 def _loading(field: AnchoredField, training: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from electra_ie.data.document import Attribute, Span
 from electra_ie.data.fields import AnyField, AttributeField, Field
 from electra_ie.data.readers.parts.gold import check_label
 
-FLAGS = {None: True, "true": True, "false": False}
+FLAGS = {None: True, "": True, "true": True, "false": False}
 """Values of an attribute that is only there or not, such as `Negated` of brat, or a feature of UIMA."""
 Said = tuple[str, str | None]
 """Name and value of an attribute of a span, as the formats have them."""
