@@ -16,6 +16,7 @@ import adaptation  # noqa: E402
 import distillation  # noqa: E402
 import extraction  # noqa: E402
 import floors  # noqa: E402
+import out_of_domain  # noqa: E402
 import pooling  # noqa: E402
 import scratch  # noqa: E402
 import steps  # noqa: E402
@@ -65,6 +66,10 @@ def test_values_page_has_what_other_libraries_make_of_traps():
     values = (ROOT / "docs" / "values.md").read_text("utf-8")
     for table in value_libraries.table().split("\n\n"):
         assert contains_table(values, table)
+
+
+def test_confidence_page_has_the_signals_of_other_domains():
+    assert contains_table((ROOT / "docs" / "confidence.md").read_text("utf-8"), out_of_domain.table())
 
 
 def test_results_hold_exactly_what_few_labels_prints():

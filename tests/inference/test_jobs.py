@@ -138,7 +138,8 @@ def test_manifest_says_what_was_read_and_written(untrained, home):
     assert [row[0] for row in manifest["inputs"]["files"]] == ["inbox/b.txt", "inbox/long.txt", "inbox/memos.jsonl"]
     assert manifest["inputs"]["bytes"] == sum(file.stat().st_size for file in (home / "inbox").iterdir())
     assert (manifest["options"]["labels"], manifest["options"]["min_score"]) == (["person", "trade"], 0.3)
-    assert manifest["counts"] == {**counts, "left_out": counts.left_out, "errors": 2}
+    none = {"to_review": 0, "dropped": 0}
+    assert manifest["counts"] == {**counts, "left_out": counts.left_out, "errors": 2, **none}
     for name in ("findings.jsonl", "findings.jsonl.errors.jsonl"):
         written = manifest["outputs"][name]
         assert written == {

@@ -92,6 +92,26 @@ def test_pushed_run_loads_from_the_hub_and_from_the_cache(hub, run, monkeypatch,
     assert verify(NAME).same, "the downloaded run differs from its audit"
 
 
+def test_calibration_thresholds_and_assumptions_go_through_the_hub(hub, copy):
+    result = electra_ie.calibrate(copy, ["recall=0.05:person"])
+    assert result.met
+    promises = Extractor.from_pretrained(copy).calibration.promises
+    pushed = push_to_hub(copy, NAME)
+    downloaded = Extractor.from_pretrained(NAME)
+    assert downloaded.calibration.promises == promises
+    assert downloaded.calibration.decide("names", "person", 0.0) == Extractor.from_pretrained(copy).calibration.decide(
+        "names", "person", 0.0
+    )
+    card = hub.files(NAME)["README.md"].decode()
+    assert "| names | person | recall 0.05 | in the mean |" in card
+    assert all(f"- {text}" in card for text in result.assumptions)
+    sent_file = hub.files(NAME)["calibration.json"].decode()
+    assert not any(name in sent_file for name in tiny.NAMES), "it holds no text"
+    assert verify(pushed).same
+    with pytest.raises(UserError, match="the thresholds of a run on the Hub are not set"):
+        electra_ie.calibrate(NAME, ["recall=0.05:person"])
+
+
 def test_only_files_of_a_run_are_sent(hub, copy):
     texts = ["findings.jsonl", "notes.txt", ".lock", ".README.md.part", "names/.config.json.part", "names/notes.txt"]
     code = [

@@ -54,13 +54,15 @@ def decode_spans(
         tags = viterbi(track, scores, breaks)
         found = [(edges.trim(text, span), tokens) for span, tokens in to_spans(track, tags.tolist(), offsets)]
         spans = [(span, tokens) for span, tokens in found if span]
-        probabilities = softmax(scores)
-        values = [probabilities[tokens, tags[tokens]].mean() for _, tokens in spans]
         if scale or evidence is not None:
             numbers = span_evidence(scores, tags, [tokens for _, tokens in spans], set(breaks))
-            values = list(scale(numbers)) if scale else values
             if evidence is not None:
                 evidence.append(numbers)
+        if scale:
+            values = scale(numbers).tolist()
+        else:
+            probabilities = softmax(scores)
+            values = [probabilities[tokens, tags[tokens]].mean() for _, tokens in spans]
         for (span, _), value in zip(spans, values, strict=True):
             start, end, passage = span.start + shift, span.end + shift, text[span.start : span.end]
             findings.append(Finding(field.name, span.label, start, end, passage, rounded(value)))
