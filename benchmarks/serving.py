@@ -34,7 +34,7 @@ from cells import Cells
 RESULTS = Cells("serving")
 CLIENTS, ROUNDS = 32, 5
 SERVER_CORE, CLIENT_CORE = 0, 1
-KINDS = {"memos": (1, 160), "pages": (10, 32)}
+KINDS = {"memos": (1, 160), "pages": (5, 32)}
 """Kinds of texts: the number of memos of transaction_risk that one consists of, and the number of texts in a round."""
 OFFLINE = """
 import json, sys, time
@@ -121,7 +121,7 @@ def measure(run: Path, kind: str) -> dict[str, Any]:
     answers: list[float] = []
     with (
         pinned(["-c", OFFLINE, str(run)], stdin=subprocess.PIPE) as reading,
-        pinned(["-m", "electra_ie", "serve", str(run), "--port", "0"]) as server,
+        pinned(["-m", "electra_ie", "serve", str(run), "--port", "0", "--timeout", "600"]) as server,
     ):
         assert reading.stdin
         assert reading.stdout
