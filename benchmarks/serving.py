@@ -5,8 +5,8 @@
     python benchmarks/serving.py --table         # only print what results/serving.json contains
 
 The server is pinned to one core, and its 32 clients, in this process, to another one. A client sends its next text when
-it has the answer to the last. `offline` is `Extractor.read` on the same texts, in a process pinned to the core of the
-server. Offline and served take turns, with the same texts, so that a machine that is busy with other work is so for
+it has the answer to the last. `offline` makes the same lines of JSON of the same texts with `Extractor.read`, as
+`extract` does, in a process pinned to the core of the server. Offline and served take turns, with the same texts, so that a machine that is busy with other work is so for
 both. CPU seconds are those of the whole process: of the server with HTTP, JSON and counts. A core that is free else
 takes as many seconds of wall time, if the clients keep it busy: `busy` are the seconds in which a thread of the server
 ran or waited for the core.
@@ -39,13 +39,13 @@ KINDS = {"memos": (1, 160), "pages": (5, 32)}
 OFFLINE = """
 import json, sys, time
 import electra_ie
+from electra_ie.inference.jobs.writers import json_line
 extractor = electra_ie.Extractor.from_pretrained(sys.argv[1], device="cpu")
 print("ready", flush=True)
 for line in sys.stdin:
     documents = [electra_ie.Document(str(number), text) for number, text in enumerate(json.loads(line))]
     began = time.process_time(), time.perf_counter()
-    for _ in extractor.read(documents):
-        pass
+    lines = [json_line(result.record()) for result in extractor.read(documents)]
     print(json.dumps([time.process_time() - began[0], time.perf_counter() - began[1]]), flush=True)
 """
 

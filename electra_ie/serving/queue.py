@@ -19,9 +19,9 @@ from electra_ie.web.errors import described
 
 QUIET_SECONDS = 0.003
 PATIENCE = 1 / 16
-"""Before a call, more documents are waited for until none has come for `QUIET_SECONDS`, and at most for this share of the
-time of the last call: the clients that it has answered send their next documents then, and few long calls cost less than
-many short ones."""
+"""Before a call, more documents are waited for until none has come for `QUIET_SECONDS`, at most for this share of the
+time of the last call: the clients that it has answered send their next documents then, and few long calls cost less
+than many short ones."""
 CHARACTERS_AT_ONCE = 1 << 16
 """Characters that are read together at most: enough for full batches, few enough for a short wait of the next ones."""
 Render = Callable[[DocumentResult], Any]
