@@ -6,10 +6,10 @@
 
 The server is pinned to one core, and its 32 clients, in this process, to another one. A client sends its next text when
 it has the answer to the last. `offline` makes the same lines of JSON of the same texts with `Extractor.read`, as
-`extract` does, in a process pinned to the core of the server. Offline and served take turns, with the same texts, so that a machine that is busy with other work is so for
-both. CPU seconds are those of the whole process: of the server with HTTP, JSON and counts. A core that is free else
-takes as many seconds of wall time, if the clients keep it busy: `busy` are the seconds in which a thread of the server
-ran or waited for the core.
+`extract` does, in a process pinned to the core of the server. Offline and served take turns, with the same texts, so
+that other work on the machine disturbs both. CPU seconds are those of the whole process: of the server with HTTP, JSON
+and counts. On a core that is free otherwise, the wall time is the same if the clients keep the server busy: `busy` are
+the seconds in which a thread of the server ran or waited for the core.
 """
 
 from __future__ import annotations
