@@ -5,11 +5,11 @@
     python benchmarks/serving.py --table         # only print what results/serving.json contains
 
 The server is pinned to one core, and its 32 clients, in this process, to another one. A client sends its next text when
-it has the answer to the last. `offline` is `Extractor.read` on the same texts, in a process pinned to the core of the
-server. Offline and served take turns, with the same texts, so that a machine that is busy with other work is so for
-both. CPU seconds are those of the whole process: of the server with HTTP, JSON and counts. A core that is free else
-takes as many seconds of wall time, if the clients keep it busy: `busy` are the seconds in which a thread of the server
-ran or waited for the core.
+it has the answer to the last. `offline` makes the same lines of JSON of the same texts with `Extractor.read`, as
+`extract` does, in a process pinned to the core of the server. Offline and served take turns, with the same texts, so
+that other work on the machine disturbs both. CPU seconds are those of the whole process: of the server with HTTP, JSON
+and counts. On a core that is free otherwise, the wall time is the same if the clients keep the server busy: `busy` are
+the seconds in which a thread of the server ran or waited for the core.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from cells import Cells
 RESULTS = Cells("serving")
 CLIENTS, ROUNDS = 32, 5
 SERVER_CORE, CLIENT_CORE = 0, 1
-KINDS = {"memos": (1, 160), "pages": (10, 32)}
+KINDS = {"memos": (1, 160), "pages": (5, 32)}
 """Kinds of texts: the number of memos of transaction_risk that one consists of, and the number of texts in a round."""
 OFFLINE = """
 import json, sys, time
 import electra_ie
+from electra_ie.inference.jobs.writers import json_line
 extractor = electra_ie.Extractor.from_pretrained(sys.argv[1], device="cpu")
 print("ready", flush=True)
 for line in sys.stdin:
     documents = [electra_ie.Document(str(number), text) for number, text in enumerate(json.loads(line))]
     began = time.process_time(), time.perf_counter()
-    for _ in extractor.read(documents):
-        pass
+    lines = [json_line(result.record()) for result in extractor.read(documents)]
     print(json.dumps([time.process_time() - began[0], time.perf_counter() - began[1]]), flush=True)
 """
 
@@ -121,7 +121,7 @@ def measure(run: Path, kind: str) -> dict[str, Any]:
     answers: list[float] = []
     with (
         pinned(["-c", OFFLINE, str(run)], stdin=subprocess.PIPE) as reading,
-        pinned(["-m", "electra_ie", "serve", str(run), "--port", "0"]) as server,
+        pinned(["-m", "electra_ie", "serve", str(run), "--port", "0", "--timeout", "600"]) as server,
     ):
         assert reading.stdin
         assert reading.stdout

@@ -19,6 +19,7 @@ import floors  # noqa: E402
 import out_of_domain  # noqa: E402
 import pooling  # noqa: E402
 import scratch  # noqa: E402
+import serving  # noqa: E402
 import steps  # noqa: E402
 import stock_reading  # noqa: E402
 import table as few_labels_table  # noqa: E402
@@ -56,7 +57,7 @@ def contains_table(text: str, table: str) -> bool:
 
 
 def test_results_tables_are_printed_by_the_scripts():
-    for script in (distillation, extraction, floors, pooling, steps, stock_reading, training_cost):
+    for script in (distillation, extraction, floors, pooling, serving, steps, stock_reading, training_cost):
         assert contains_table(RESULTS, script.table()), script.__name__
     assert extraction.sentences() in " ".join(RESULTS.split())
 

@@ -122,8 +122,8 @@ def _add_state(app: FastAPI, server: _Server) -> None:
         if not server.queue.is_running:
             raise _stopped()
         files = server.model.replacement
-        status = "replaced" if files else "ready"
-        return Ready(status=status, model=server.model.extractor.model, files=files, waiting=len(server.queue))
+        model, waiting = server.model.extractor.model, len(server.queue)
+        return Ready(status="replaced" if files else "ready", model=model, files=files, waiting=waiting)
 
     @app.get("/info", responses=error_responses())
     async def info() -> Info:

@@ -17,8 +17,11 @@ from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.web.errors import described
 
-COLLECT_SECONDS = 0.003
-"""How long an idle thread waits for more documents after the first."""
+QUIET_SECONDS = 0.003
+PATIENCE = 1 / 16
+"""Before a call, more documents are waited for until none has come for `QUIET_SECONDS`, at most for this share of the
+time of the last call: the clients that it has answered send their next documents then, and few long calls cost less
+than many short ones."""
 CHARACTERS_AT_ONCE = 1 << 16
 """Characters that are read together at most: enough for full batches, few enough for a short wait of the next ones."""
 Render = Callable[[DocumentResult], Any]
@@ -72,8 +75,8 @@ class ModelQueue:
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._stopping = False
-        self._seconds = 0.0
-        """The time that a document takes: an average that follows the latest."""
+        self._seconds = self._call_seconds = 0.0
+        """The time of a document, as an average that follows the latest, and that of the last call."""
         self._thread = threading.Thread(target=self._work, name="model", daemon=True)
 
     def start(self) -> None:
@@ -112,8 +115,9 @@ class ModelQueue:
                 raise StoppedError
             if len(self._waiting) + len(added) > self.places:
                 raise QueueFullError(self._seconds * len(self._waiting))
+            if not self._waiting:
+                self._changed.notify()
             self._waiting.extend(added)
-            self._changed.notify()
         return [each.answer for each in added]
 
     def _work(self) -> None:
@@ -123,7 +127,8 @@ class ModelQueue:
             for batch in self._batches():
                 began = time.perf_counter()
                 answers = self._read(batch)
-                self._seconds += ((time.perf_counter() - began) / len(batch) - self._seconds) / 8
+                self._call_seconds = time.perf_counter() - began
+                self._seconds += (self._call_seconds / len(batch) - self._seconds) / 8
                 self._read_together(len(batch))
                 _answer(batch, answers)
         except BaseException as error:
@@ -139,9 +144,8 @@ class ModelQueue:
         """Yield what is read together, until the end."""
         while True:
             with self._changed:
-                if not self._waiting:
-                    self._changed.wait_for(lambda: self._waiting or self._stopping)
-                    self._changed.wait_for(lambda: self._stopping, COLLECT_SECONDS)
+                self._changed.wait_for(lambda: self._waiting or self._stopping)
+                self._collect()
                 if self._stopping:
                     return
                 batch, characters = list[_Waiting](), 0
@@ -152,6 +156,13 @@ class ModelQueue:
                         characters += len(each.document.text)
             if batch:
                 yield batch
+
+    def _collect(self) -> None:
+        """Wait for more documents, with the lock, which is released meanwhile."""
+        until, before = time.monotonic() + PATIENCE * self._call_seconds, 0
+        while before < len(self._waiting) and (left := until - time.monotonic()) > 0:
+            before = len(self._waiting)
+            self._changed.wait_for(lambda: self._stopping, min(QUIET_SECONDS, left))
 
     def _read(self, batch: Sequence[_Waiting]) -> list[Any]:
         """Return the answer of each document, or its error."""

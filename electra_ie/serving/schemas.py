@@ -123,7 +123,7 @@ class ServedField(BaseModel):
     """A field of the task."""
 
     name: str
-    kind: Literal["classes", "flags", "spans", "relations", "attributes"]
+    kind: str = Field(description="classes, flags, spans, relations or attributes.")
     labels: list[str]
     descriptions: dict[str, str] = Field(description="What labels mean, where the task says it.")
 
