@@ -129,7 +129,8 @@ def replay(records: list[dict[str, Any]], run: Path | None, folder: Path) -> dic
     (folder / "unlabeled.jsonl").write_text("".join(texts), "utf-8")
     sessions.FEW = 0  # the order is that of the seed, the same with suggestions and without
     session = sessions.Session(Task.load(folder), sessions.Options(run=run))
-    session.suggester.call(lambda: None).result()
+    if session.loading:
+        session.loading.result()
     gold = {each["text"]: each for each in records}
     keys, seconds, counts = [], [], {"right": 0, "wrong": 0, "missing": 0}
     with serving(build_app(session, Access())) as address, chromium() as browser, page_of(browser) as page:

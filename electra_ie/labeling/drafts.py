@@ -51,4 +51,4 @@ class Drafts:
             self.current = key
 
     def _write(self, drafts: dict[str, dict[str, Any]], current: str) -> None:
-        write_lines(self.path, [json.dumps({"current": current, "drafts": drafts}, ensure_ascii=False) + "\n"])
+        write_lines(self.path, [json.dumps({"current": current, "drafts": drafts}) + "\n"])

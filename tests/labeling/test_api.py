@@ -235,7 +235,7 @@ def test_another_annotator_gets_some_of_the_same_texts(tmp_path):
 def test_the_order_and_the_suggestions_are_those_of_a_run(tmp_path, run):
     task = tiny.write_task(tmp_path / "t")
     with Client(task, run=run) as client:
-        client.session.suggester.call(lambda: None).result(120)
+        client.session.loading.result(120)
         assert client.get("/api/status").json()["run"] == run.name
         shown = client.next()
         assert shown["text"]["chosen"] == "random", "until the order is computed"

@@ -487,6 +487,10 @@ const listed = text => make('li', {}, make('button', {type: 'button', onclick: (
   text.skipped ? '(skipped) ' : '', make('bdi', {}, text.start)));
 
 async function refreshLists() {
+  try { await showLists(); } catch (error) { explain(error); }
+}
+
+async function showLists() {
   if ($('recent').open) $('recent-list').replaceChildren(...(await request('/api/recent')).texts.map(listed));
   if ($('agreement').open) agreement(await request('/api/agreement'));
 }
