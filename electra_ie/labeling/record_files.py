@@ -167,9 +167,9 @@ class RecordFile:
         else:
             del self._records[key]
             self._records = {
-                other: (place - (index is not None and place > index), *rest)
-                for other, (place, *rest) in self._records.items()
-            }  # type: ignore[misc]
+                other: (place - (index is not None and place > index), kept, document)
+                for other, (place, kept, document) in self._records.items()
+            }
 
 
 def signature_of(path: Path) -> Signature:

@@ -99,7 +99,7 @@ class Session:
         self._chosen: dict[str, str] = {}
         self._places: dict[str, float] = {}
         self._choice: Future[list[tuple[Document, str]]] | None = None
-        self._choices, self.order_failure = 0, ""
+        self._choices, self._stale, self.order_failure = 0, False, ""
         in_dev = self.store.dev or ()
         self.grows_dev = self.store.dev is not None and all(key in self.store.pool for key in in_dev)
 
@@ -129,8 +129,8 @@ class Session:
         with self._mutex, self.store.locked():
             self.check()
             open_keys = self._open_keys()
-            key = self.drafts.current if self.drafts.current in open_keys else self._next_key(open_keys)
             self._follow_order(open_keys)
+            key = self.drafts.current if self.drafts.current in open_keys else self._next_key(open_keys)
             if key is None:
                 return {"text": None, "progress": self.progress(open_keys)}
             return self.show(key, open_keys)
@@ -291,6 +291,7 @@ class Session:
             if choice.exception() is not None:
                 self.order_failure = first_line(choice.exception() or "")
             else:
+                self._order, self._stale = ([] if self._stale else self._order), False
                 for document, how in choice.result():
                     key = key_of(document.text)
                     if key in open_keys and key not in self._order:
@@ -298,7 +299,7 @@ class Session:
                         self._chosen[key] = how
         candidates = [document for key, document in open_keys.items() if self._part(key) == TRAIN]
         few = len(self._order) < min(FEW, len(candidates))
-        if self._choice is None and few and not self.order_failure:
+        if self._choice is None and (few or self._stale) and candidates and not self.order_failure:
             labeled = [document for file in self.store.train for document in file.documents() if document.gold]
             self._choices += 1
             self._choice = self.suggester.choose(candidates, labeled, self.options.seed + self._choices)
@@ -340,7 +341,7 @@ class Session:
         with self._mutex:
             if last is not None and last.name == self.training.progress().run and last != self.suggester.run:
                 self.suggester.use(last)
-                self._order, self._choice, self.order_failure = [], None, ""
+                self._choice, self._stale, self.order_failure = None, True, ""
 
     def progress(self, open_keys: Collection[str] | None = None) -> dict[str, int]:
         """Return how many texts are labeled, and how many are open. open_keys: the latter, if they are known."""

@@ -178,12 +178,12 @@ class LabelStore:
             for event in journal.events:
                 numbers[event.key] = max(event.number, numbers.get(event.key, 0))
         for journal in self.journals.values():
-            event = journal.events[-1] if journal.events else None
-            if event is None or not event.file or event.before == event.after or event.number != numbers[event.key]:
+            last = journal.events[-1] if journal.events else None
+            if last is None or not last.file or last.before == last.after or last.number != numbers[last.key]:
                 continue
             for file in self.files:
-                if file.path.name == event.file and file.record(event.key) == event.before:
-                    file.put(event.key, event.after)
+                if file.path.name == last.file and file.record(last.key) == last.before:
+                    file.put(last.key, last.after)
                     notice(f"{file.path}: the last annotation of {journal.annotator} was interrupted; it is saved now.")
 
     # What there is
