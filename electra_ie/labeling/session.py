@@ -85,6 +85,7 @@ class Session:
         self._file, self._signature = task.file, signature_of(task.file)
         self._open(task)
         self.drafts = Drafts(self.store.folder, self.annotator)
+        self._chosen[self.drafts.current] = self.drafts.chosen
         encoder = ["--encoder", options.encoder] if options.encoder else []
         folder = options.output or self.store.folder / RUNS
         self.training = Training(folder.absolute(), task.file.absolute(), [*encoder, *options.training])
@@ -130,7 +131,8 @@ class Session:
             self.check()
             open_keys = self._open_keys()
             self._follow_order(open_keys)
-            key = self.drafts.current if self.drafts.current in open_keys else self._next_key(open_keys)
+            shared, current = self._shared(self.store.journal(self.annotator).saved()), self.drafts.current
+            key = current if current in open_keys or current in shared else self._next_key(open_keys, shared)
             if key is None:
                 return {"text": None, "progress": self.progress(open_keys)}
             return self.show(key, open_keys)
@@ -139,7 +141,7 @@ class Session:
         """Return a text with what the annotator has saved of it, and the draft. open_keys: as for `progress`."""
         with self._mutex, self.store.locked():
             text, view = self.store.text(key), self.store.view(self.annotator, key)
-            self.drafts.show(key)
+            self.drafts.show(key, self._chosen.get(key, ""))
             part = text.part if key not in self.store.pool else self._part(key)
             others = self.store.others(self.annotator, key) if key in self.store.disputed() else {}
             return {
@@ -198,10 +200,10 @@ class Session:
         """Undo the last save or skip, and return its text, with what was saved as the draft."""
         with self._mutex:
             self.check()
-            event = self.store.undo(self.annotator)
-            if event.record is not None:
-                self.drafts.put(event.key, self._annotation_of(event))
-            return self.show(event.key)
+            live = self.store.journal(self.annotator).live()
+            if live and live[-1].record is not None:  # first, since a disk that is full then undoes nothing
+                self.drafts.put(live[-1].key, self._annotation_of(live[-1]))
+            return self.show(self.store.undo(self.annotator).key)
 
     def again(self) -> dict[str, Any]:
         """Return the first text that was skipped."""
@@ -240,10 +242,9 @@ class Session:
             self._places[key] = int(of_text(f"electra_ie label {self.options.seed} {key}")[:8], 16) / 2**32
         return self._places[key]
 
-    def _next_key(self, open_keys: Mapping[str, Document]) -> str | None:
+    def _next_key(self, open_keys: Mapping[str, Document], shared: list[str]) -> str | None:
         """Return the key of the next text, and note how it was drawn; None if all are labeled."""
         mine = self.store.journal(self.annotator).saved()
-        shared = self._shared(mine)
         if shared and self._is_due(sum(key in self._others() for key in mine), SHARED_SHARE, len(mine)):
             return shared[0]
         dev = [key for key in open_keys if self._part(key) == DEV]
