@@ -11,6 +11,7 @@ from typing import Any
 
 from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.hashing import of_text
+from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.config.train import EMBEDDED
 from electra_ie.data.document import Document
@@ -95,6 +96,9 @@ class Session:
 
     def _open(self, task: Task) -> None:
         self.task, self.store = task, LabelStore(task)
+        if task.attributes:
+            names = ", ".join(field.name for field in task.attributes)
+            warn(f"the page does not show attributes ({names}): spans keep theirs, and new ones have none.")
         self.version = of_text(self._file.read_text("utf-8"))
         self._order: list[str] = []
         self._chosen: dict[str, str] = {}
