@@ -16,6 +16,7 @@ import adaptation  # noqa: E402
 import distillation  # noqa: E402
 import extraction  # noqa: E402
 import floors  # noqa: E402
+import label_replay  # noqa: E402
 import out_of_domain  # noqa: E402
 import pooling  # noqa: E402
 import scratch  # noqa: E402
@@ -60,6 +61,11 @@ def test_results_tables_are_printed_by_the_scripts():
     for script in (distillation, extraction, floors, pooling, serving, steps, stock_reading, training_cost):
         assert contains_table(RESULTS, script.table()), script.__name__
     assert extraction.sentences() in " ".join(RESULTS.split())
+
+
+def test_labeling_page_has_the_keys_that_were_counted():
+    labeling = (ROOT / "docs" / "labeling.md").read_text("utf-8")
+    assert contains_table(labeling, label_replay.table())
 
 
 def test_values_page_has_what_other_libraries_make_of_traps():

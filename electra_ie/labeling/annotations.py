@@ -7,6 +7,7 @@ that is missing, or a class that is None, is unknown.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,12 +58,12 @@ def _items(field: AnyField, values: list[dict[str, Any]], before: Any, text: str
     return [kept.get(_identity(value)) or _new(field, value, text) for value in values]
 
 
-def _identity(item: Mapping[str, Any]) -> Any:
-    """Return what makes two spans or relations the same."""
-    if "head" in item:
-        ends = (item.get("head"), item.get("tail"))
-        return (*(_identity(end) if isinstance(end, dict) else end for end in ends), item.get("label"))
-    return item.get("start"), item.get("end"), item.get("label")
+def _identity(item: Mapping[str, Any]) -> str:
+    """Return what makes two spans or relations the same. A value of another shape is refused when it is read."""
+    keys = ("start", "end", "label")
+    ends = [item[name] for name in ("head", "tail") if name in item]
+    plain = [[end.get(key) for key in keys] if isinstance(end, dict) else end for end in (*ends, item)]
+    return json.dumps(plain)
 
 
 def _new(field: AnyField, value: Mapping[str, Any], text: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class Drafts:
         self.path = folder / f"{annotator}{ENDING}"
         content = parse(self.path.read_bytes(), self.path) if self.path.is_file() else {}
         self.current: str = content.get("current") or ""
+        self.chosen: str = content.get("chosen") or ""
         self.by_key: dict[str, dict[str, Any]] = content.get("drafts") or {}
         if not isinstance(self.by_key, dict) or not all(isinstance(each, dict) for each in self.by_key.values()):
             raise UserError(
@@ -41,14 +43,16 @@ class Drafts:
         if annotation is not None:
             drafts[key] = dict(annotation)
         if drafts != self.by_key:
-            self._write(drafts, self.current)
+            self._write(drafts)
             self.by_key = drafts
 
-    def show(self, key: str) -> None:
-        """Remember the text that the page shows."""
+    def show(self, key: str, chosen: str) -> None:
+        """Remember the text that the page shows, and how it was chosen. A disk that is full forgets it at the end."""
         if key != self.current:
-            self._write(self.by_key, key)
-            self.current = key
+            self.current, self.chosen = key, chosen
+            with suppress(OSError):
+                self._write(self.by_key)
 
-    def _write(self, drafts: dict[str, dict[str, Any]], current: str) -> None:
-        write_lines(self.path, [json.dumps({"current": current, "drafts": drafts}, ensure_ascii=False) + "\n"])
+    def _write(self, drafts: dict[str, dict[str, Any]]) -> None:
+        content = {"current": self.current, "chosen": self.chosen, "drafts": drafts}
+        write_lines(self.path, [json.dumps(content) + "\n"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,24 @@ class RecordFile:
         path: The file.
         fields: The fields of the task.
         options: The options of the reader jsonl.
+        incomplete: The documents that lack a required field, by key.
+        labeled: The keys of the documents with a value for any field.
     """
 
-    def __init__(self, path: Path, fields: Sequence[AnyField], options: Mapping[str, Any]) -> None:
-        """Remember the file; nothing is read."""
-        self.path, self.fields, self.options = path, tuple(fields), dict(options)
+    def __init__(
+        self, path: Path, fields: Sequence[AnyField], required: Collection[str], options: Mapping[str, Any]
+    ) -> None:
+        """Remember the file; nothing is read.
+
+        Args:
+            path: The file.
+            fields: The fields of the task.
+            required: The names of those that a record has when it is labeled.
+            options: The options of the reader jsonl.
+        """
+        self.path, self.fields, self.required, self.options = path, tuple(fields), tuple(required), dict(options)
+        self.incomplete: dict[str, Document] = {}
+        self.labeled: set[str] = set()
         self._lines: list[str] = []
         self._records: dict[str, tuple[int, Record, Document]] = {}
         self._signature: Signature = None
@@ -59,7 +72,7 @@ class RecordFile:
         signature = signature_of(self.path)
         if self._loaded and signature == self._signature:
             return False
-        self._lines, self._records = [], {}
+        self._lines, self._records, self.incomplete, self.labeled = [], {}, {}, set()
         if signature is not None:
             self._read()
         self._signature, self._loaded = signature, True
@@ -76,13 +89,28 @@ class RecordFile:
             source = SourceLine(str(self.path), number)
             record = parse(line, source)
             document = validation.document(record, source)
-            self._records.setdefault(key_of(document.text), (number - 1, record, document))
+            key = key_of(document.text)
+            if key not in self._records:
+                self._records[key] = (number - 1, record, document)
+                self._count(key, document)
         with silenced():  # `train` reports what it does not read; this file is read at every change
             validation.report()
+
+    def _count(self, key: str, document: Document | None) -> None:
+        """Keep what is known about a document, or that there is none."""
+        self.incomplete.pop(key, None)
+        self.labeled.discard(key)
+        if document is not None and any(name not in document.gold for name in self.required):
+            self.incomplete[key] = document
+        if document is not None and document.gold:
+            self.labeled.add(key)
 
     def validation(self) -> Records:
         """Return what reads the records of the file as documents."""
         return Records(str(self.path), self.fields, self.options, self.path.stem)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
 
     def __contains__(self, key: str) -> bool:
         return key in self._records
@@ -98,11 +126,6 @@ class RecordFile:
     def documents(self) -> list[Document]:
         """Return the documents in the order of the file, one for equal texts."""
         return [document for _, _, document in self._records.values()]
-
-    @property
-    def by_key(self) -> dict[str, Document]:
-        """The documents by key, in the order of the file."""
-        return {key: document for key, (_, _, document) in self._records.items()}
 
     def ids(self) -> set[str]:
         """Return the ids of the records."""
@@ -138,14 +161,15 @@ class RecordFile:
             raise UserError("another program has just changed this file.", file=self.path, remedy="Save again.")
         write_lines(self.path, changed, self._marked)
         self._lines, self._signature = changed, signature_of(self.path)
+        self._count(key, document)
         if record is not None and document is not None:
             self._records[key] = (len(changed) - 1 if index is None else index, record, document)
         else:
             del self._records[key]
             self._records = {
-                other: (place - (index is not None and place > index), *rest)
-                for other, (place, *rest) in self._records.items()
-            }  # type: ignore[misc]
+                other: (place - (index is not None and place > index), kept, document)
+                for other, (place, kept, document) in self._records.items()
+            }
 
 
 def signature_of(path: Path) -> Signature:

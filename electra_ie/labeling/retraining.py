@@ -142,7 +142,7 @@ class Training:
 
     def _is_running(self) -> bool:
         if isinstance(self._process, psutil.Process):
-            return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
+            return bool(self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE)
         return self._process is not None and self._process.poll() is None
 
     def _remove_unfinished(self) -> None:

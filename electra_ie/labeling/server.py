@@ -10,9 +10,10 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
+from pydantic import Field as Described
 
-from electra_ie.data.fields import AnyField, RelationField
+from electra_ie.data.fields import Field, RelationField
 from electra_ie.labeling.session import Session, TaskChanged
 from electra_ie.labeling.store import Conflict
 from electra_ie.web.access import Access
@@ -29,17 +30,17 @@ SUGGESTION_SECONDS = 20.0
 class Draft(BaseModel):
     """What is marked in a text."""
 
-    annotation: dict[Unicode, Any] | None = Field(description="Values by field; null forgets the draft.")
-    task: Unicode = Field(description="The version of the task that the page was loaded with.")
+    annotation: dict[Unicode, Any] | None = Described(description="Values by field; null forgets the draft.")
+    task: Unicode = Described(description="The version of the task that the page was loaded with.")
 
 
 class Answer(BaseModel):
     """An annotation to save."""
 
-    annotation: dict[Unicode, Any] = Field(description="Values by field, as in the records of the task.")
-    version: Unicode = Field(description="The version of the annotation that the page has shown.")
-    task: Unicode = Field(description="The version of the task that the page was loaded with.")
-    decide: bool = Field(False, description="Settle a difference between annotators.")
+    annotation: dict[Unicode, Any] = Described(description="Values by field, as in the records of the task.")
+    version: Unicode = Described(description="The version of the annotation that the page has shown.")
+    task: Unicode = Described(description="The version of the task that the page was loaded with.")
+    decide: bool = Described(False, description="Settle a difference between annotators.")
 
 
 def build_app(session: Session, access: Access) -> FastAPI:
@@ -165,7 +166,7 @@ def _add_results(app: FastAPI, session: Session) -> None:
         return {}
 
 
-def _field(field: AnyField, session: Session) -> dict[str, Any]:
+def _field(field: Field | RelationField, session: Session) -> dict[str, Any]:
     """Return a field as the page needs it."""
     shown = {
         "name": field.name,

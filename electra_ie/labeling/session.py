@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.hashing import of_text
+from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.config.train import EMBEDDED
 from electra_ie.data.document import Document
@@ -70,6 +71,7 @@ class Session:
     Attributes:
         task: The task.
         version: The version of its task.yaml.
+        loading: Done when the first run is loaded; None without one.
         order_failure: Why no order could be computed, so that texts come in a random one; "" if it could.
     """
 
@@ -84,22 +86,26 @@ class Session:
         self._file, self._signature = task.file, signature_of(task.file)
         self._open(task)
         self.drafts = Drafts(self.store.folder, self.annotator)
+        self._chosen[self.drafts.current] = self.drafts.chosen
         encoder = ["--encoder", options.encoder] if options.encoder else []
         folder = options.output or self.store.folder / RUNS
         self.training = Training(folder.absolute(), task.file.absolute(), [*encoder, *options.training])
-        self.suggester = Suggester(self.store.fields, options.encoder or EMBEDDED, options.seed)
+        self.suggester = Suggester(self.store.fields, options.encoder or EMBEDDED)
         run = options.run or next(reversed([*self.training.runs()]), None)
-        if run:
-            self.suggester.use(run)
+        self.loading = self.suggester.use(run) if run else None
 
     def _open(self, task: Task) -> None:
         self.task, self.store = task, LabelStore(task)
+        if task.attributes:
+            names = ", ".join(field.name for field in task.attributes)
+            warn(f"the page does not show attributes ({names}): spans keep theirs, and new ones have none.")
         self.version = of_text(self._file.read_text("utf-8"))
         self._order: list[str] = []
         self._chosen: dict[str, str] = {}
+        self._places: dict[str, float] = {}
         self._choice: Future[list[tuple[Document, str]]] | None = None
-        self._choices, self.order_failure = 0, ""
-        in_dev = self.store.dev.by_key if self.store.dev else ()
+        self._choices, self._stale, self.order_failure = 0, False, ""
+        in_dev = self.store.dev or ()
         self.grows_dev = self.store.dev is not None and all(key in self.store.pool for key in in_dev)
 
     def check(self, version: str | None = None) -> None:
@@ -128,18 +134,19 @@ class Session:
         with self._mutex, self.store.locked():
             self.check()
             open_keys = self._open_keys()
-            key = self.drafts.current if self.drafts.current in open_keys else self._next_key(open_keys)
             self._follow_order(open_keys)
+            shared, current = self._shared(self.store.journal(self.annotator).saved()), self.drafts.current
+            key = current if current in open_keys or current in shared else self._next_key(open_keys, shared)
             if key is None:
-                return {"text": None, "progress": self.progress()}
-            return self.show(key)
+                return {"text": None, "progress": self.progress(open_keys)}
+            return self.show(key, open_keys)
 
-    def show(self, key: str) -> dict[str, Any]:
-        """Return a text with what the annotator has saved of it, and the draft."""
+    def show(self, key: str, open_keys: Collection[str] | None = None) -> dict[str, Any]:
+        """Return a text with what the annotator has saved of it, and the draft. open_keys: as for `progress`."""
         with self._mutex, self.store.locked():
             text, view = self.store.text(key), self.store.view(self.annotator, key)
-            self.drafts.show(key)
-            part = text.part if key not in self.store.pool or key in self._labeled() else self._part(key)
+            self.drafts.show(key, self._chosen.get(key, ""))
+            part = text.part if key not in self.store.pool else self._part(key)
             others = self.store.others(self.annotator, key) if key in self.store.disputed() else {}
             return {
                 "text": {
@@ -155,7 +162,7 @@ class Session:
                 "saved": view.is_saved,
                 "draft": self.drafts.get(key),
                 "others": others,
-                "progress": self.progress(),
+                "progress": self.progress(open_keys),
             }
 
     def save(self, key: str, annotation: Annotation, version: str, task: str, decide: bool = False) -> dict[str, Any]:
@@ -197,10 +204,10 @@ class Session:
         """Undo the last save or skip, and return its text, with what was saved as the draft."""
         with self._mutex:
             self.check()
-            event = self.store.undo(self.annotator)
-            if event.record is not None:
-                self.drafts.put(event.key, self._annotation_of(event))
-            return self.show(event.key)
+            live = self.store.journal(self.annotator).live()
+            if live and live[-1].record is not None:  # first, since a disk that is full then undoes nothing
+                self.drafts.put(live[-1].key, self._annotation_of(live[-1]))
+            return self.show(self.store.undo(self.annotator).key)
 
     def again(self) -> dict[str, Any]:
         """Return the first text that was skipped."""
@@ -217,35 +224,37 @@ class Session:
 
     # The order
 
-    def _labeled(self) -> set[str]:
-        """Return the keys of the texts that anybody has saved, or the data have."""
-        saved = {key for own in self.store.annotations().values() for key in own}
-        return saved | {key for file in self.store.files for key in file.by_key if self.store.is_complete(key)}
+    def _saved(self) -> set[str]:
+        """Return the keys of the texts that anybody has saved."""
+        return {key for own in self.store.annotations().values() for key in own}
 
     def _open_keys(self) -> dict[str, Document]:
         """Return the texts that the annotator may be given, by key: not labeled by anybody, and not skipped."""
-        done = self._labeled() | set(self.store.journal(self.annotator).skipped())
-        return {key: document for key, document in self.store.texts().items() if key not in done}
+        done = self._saved() | set(self.store.journal(self.annotator).skipped())
+        return {key: document for key, document in self.store.unlabeled().items() if key not in done}
 
     def _part(self, key: str) -> str:
         """Return the split of a new text: a share drawn by its hash goes to dev."""
-        if not self.grows_dev or any(key in file for file in self.store.train):
-            return DEV if self.store.dev is not None and key in self.store.dev else TRAIN
-        return DEV if self._place(key) < DEV_SHARE else TRAIN
+        if self.store.dev is not None and key in self.store.dev:
+            return DEV
+        is_new = self.grows_dev and not any(key in file for file in self.store.train)
+        return DEV if is_new and self._place(key) < DEV_SHARE else TRAIN
 
     def _place(self, key: str) -> float:
         """Return a number from 0 to 1 that is drawn by the seed: the place of a text in a random order."""
-        return int(of_text(f"electra_ie label {self.options.seed} {key}")[:8], 16) / 2**32
+        if key not in self._places:
+            self._places[key] = int(of_text(f"electra_ie label {self.options.seed} {key}")[:8], 16) / 2**32
+        return self._places[key]
 
-    def _next_key(self, open_keys: Mapping[str, Document]) -> str | None:
+    def _next_key(self, open_keys: Mapping[str, Document], shared: list[str]) -> str | None:
         """Return the key of the next text, and note how it was drawn; None if all are labeled."""
         mine = self.store.journal(self.annotator).saved()
-        shared = self._shared(mine)
         if shared and self._is_due(sum(key in self._others() for key in mine), SHARED_SHARE, len(mine)):
             return shared[0]
         dev = [key for key in open_keys if self._part(key) == DEV]
-        in_dev = len(self.store.dev.by_key) if self.store.dev else 0
-        if dev and self._is_due(in_dev, DEV_SHARE, len(self._labeled())):
+        in_dev = len(self.store.dev.labeled) if self.store.dev else 0
+        labeled = in_dev + sum(len(file.labeled) for file in self.store.train)
+        if dev and self._is_due(in_dev, DEV_SHARE, labeled):
             return self._drawn(dev)
         self._order = [key for key in self._order if key in open_keys]
         if self._order:
@@ -276,8 +285,9 @@ class Session:
             if name != self.annotator
             for key, event in own.items()
         )
-        texts = self.store.texts() | {key: None for file in self.store.files for key in file.by_key}
-        return list(dict.fromkeys(key for _, key in others if key not in mine and key not in skipped and key in texts))
+        return list(
+            dict.fromkeys(key for _, key in others if key not in mine and key not in skipped and self.store.has(key))
+        )
 
     def _follow_order(self, open_keys: Mapping[str, Document]) -> None:
         """Take the texts that were chosen, and have more chosen when few are left."""
@@ -286,6 +296,7 @@ class Session:
             if choice.exception() is not None:
                 self.order_failure = first_line(choice.exception() or "")
             else:
+                self._order, self._stale = ([] if self._stale else self._order), False
                 for document, how in choice.result():
                     key = key_of(document.text)
                     if key in open_keys and key not in self._order:
@@ -293,7 +304,7 @@ class Session:
                         self._chosen[key] = how
         candidates = [document for key, document in open_keys.items() if self._part(key) == TRAIN]
         few = len(self._order) < min(FEW, len(candidates))
-        if self._choice is None and few and not self.order_failure:
+        if self._choice is None and (few or self._stale) and candidates and not self.order_failure:
             labeled = [document for file in self.store.train for document in file.documents() if document.gold]
             self._choices += 1
             self._choice = self.suggester.choose(candidates, labeled, self.options.seed + self._choices)
@@ -335,22 +346,19 @@ class Session:
         with self._mutex:
             if last is not None and last.name == self.training.progress().run and last != self.suggester.run:
                 self.suggester.use(last)
-                self._order, self._choice, self.order_failure = [], None, ""
+                self._choice, self._stale, self.order_failure = None, True, ""
 
-    def progress(self) -> dict[str, int]:
-        """Return how many texts are labeled, and how many are open."""
-        journal = self.store.journal(self.annotator)
-        train, dev = (
-            sum(bool(document.gold) for file in files for document in file.documents())
-            for files in (self.store.train, [self.store.dev] if self.store.dev else [])
-        )
-        return {
-            "train": train,
-            "dev": dev,
-            "own": len(journal.saved()),
-            "skipped": len(journal.skipped()),
-            "open": len(self._open_keys()) + len(self._shared(journal.saved())),
-        }
+    def progress(self, open_keys: Collection[str] | None = None) -> dict[str, int]:
+        """Return how many texts are labeled, and how many are open. open_keys: the latter, if they are known."""
+        with self._mutex:
+            journal = self.store.journal(self.annotator)
+            return {
+                "train": sum(len(file.labeled) for file in self.store.train),
+                "dev": len(self.store.dev.labeled) if self.store.dev else 0,
+                "own": len(journal.saved()),
+                "skipped": len(journal.skipped()),
+                "open": len(self._open_keys() if open_keys is None else open_keys) + len(self._shared(journal.saved())),
+            }
 
     def agreement(self) -> tuple[list[Agreement], list[str]]:
         """Return the agreement of the annotators, and the keys of the texts that they differ about."""
@@ -367,19 +375,16 @@ class Session:
         with self._mutex, self.store.locked():
             last = {event.key: event for event in self.store.journal(self.annotator).live()}
             events = sorted(last.values(), key=lambda event: -event.number)[:RECENT]
-            return [self._listed(event.key, event.event == SKIP) for event in events if self._has(event.key)]
+            return [self._listed(event.key, event.event == SKIP) for event in events if self.store.has(event.key)]
 
     def listed(self, keys: list[str]) -> list[dict[str, Any]]:
         """Return texts as a list shows them."""
         with self._mutex, self.store.locked():
-            return [self._listed(key, False) for key in keys if self._has(key)]
+            return [self._listed(key, False) for key in keys if self.store.has(key)]
 
     def _listed(self, key: str, skipped: bool) -> dict[str, Any]:
         document = self.store.text(key).document
         return {"key": key, "id": document.id, "start": document.text[:SHOWN], "skipped": skipped}
-
-    def _has(self, key: str) -> bool:
-        return key in self.store.pool or any(key in file for file in self.store.files)
 
     def close(self) -> None:
         """End the training and the thread of suggestions."""

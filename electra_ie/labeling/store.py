@@ -119,7 +119,8 @@ class LabelStore:
             self._complete()
 
     def _file(self, name: str) -> RecordFile:
-        return RecordFile(self.task.folder / name, self.task.all_fields, self.options)
+        required = [field.name for field in self.fields]
+        return RecordFile(self.task.folder / name, self.task.all_fields, required, self.options)
 
     @property
     def files(self) -> list[RecordFile]:
@@ -159,7 +160,7 @@ class LabelStore:
         for name in (*self.task.files.get(TEST, ()), *self.task.files.get(DEV, ())[1:]):
             file = self._file(name)
             file.refresh()
-            held_out.update(file.by_key)
+            held_out.update(file)
         pool = self.task.read(UNLABELED) if UNLABELED in self.task.files else []
         for document in pool:
             key = key_of(document.text)
@@ -177,12 +178,12 @@ class LabelStore:
             for event in journal.events:
                 numbers[event.key] = max(event.number, numbers.get(event.key, 0))
         for journal in self.journals.values():
-            event = journal.events[-1] if journal.events else None
-            if event is None or not event.file or event.before == event.after or event.number != numbers[event.key]:
+            last = journal.events[-1] if journal.events else None
+            if last is None or not last.file or last.before == last.after or last.number != numbers[last.key]:
                 continue
             for file in self.files:
-                if file.path.name == event.file and file.record(event.key) == event.before:
-                    file.put(event.key, event.after)
+                if file.path.name == last.file and file.record(last.key) == last.before:
+                    file.put(last.key, last.after)
                     notice(f"{file.path}: the last annotation of {journal.annotator} was interrupted; it is saved now.")
 
     # What there is
@@ -198,22 +199,15 @@ class LabelStore:
         remedy = "Reload the page. What was saved is in the folder of the labels."
         raise UserError("this text is no longer in the task: its files were changed.", remedy=remedy)
 
-    def texts(self) -> dict[str, Document]:
-        """Return all texts that may be labeled, by key: those of the files of train, then the others of the pool."""
-        found: dict[str, Document] = {}
-        for file in self.train:
-            for key, document in file.by_key.items():
-                found.setdefault(key, document)
-        in_dev = self.dev if self.dev is not None else ()
-        return found | {key: document for key, document in self.pool.items() if key not in found and key not in in_dev}
+    def has(self, key: str) -> bool:
+        """Return whether the task has a text."""
+        return key in self.pool or any(key in file for file in self.files)
 
-    def is_complete(self, key: str) -> bool:
-        """Return whether a file has a value for every field of a text."""
-        for file in self.files:
-            document = file.document(key)
-            if document is not None:
-                return all(field.name in document.gold for field in self.fields)
-        return False
+    def unlabeled(self) -> dict[str, Document]:
+        """Return the texts that lack a label, by key: those of the files of train, then the others of the pool."""
+        found = {key: document for file in self.train for key, document in file.incomplete.items()}
+        in_files = {key for file in self.files for key in file}
+        return found | {key: document for key, document in self.pool.items() if key not in in_files}
 
     def disputed(self) -> list[str]:
         """Return the keys of the texts that annotators have labeled differently, and nobody has settled."""

@@ -1,22 +1,22 @@
-"""What a run suggests for a text, and the order of the texts that follows from it; in one thread beside the server."""
+"""What a run suggests for a text, and which texts come next: in two threads beside those that answer the page."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from electra_ie.common.errors import UserError, first_line
 from electra_ie.data.document import Document, Finding
 from electra_ie.data.fields import AnyField
+from electra_ie.inference.loading import load_extractor
 
 if TYPE_CHECKING:
     from electra_ie.inference.engine.base import TextExtractor
     from electra_ie.inference.engine.results import DocumentResult
 
-T = TypeVar("T")
 BATCH = 20
 """Texts that are chosen at once: until they are labeled, the same run is the best judge."""
 CONSIDERED = 1000
@@ -24,41 +24,41 @@ CONSIDERED = 1000
 
 
 class Suggester:
-    """The extractor of a run in a thread of its own, so that the page never waits for a model.
+    """The extractor of a run in a thread of its own, and another one in the thread that chooses texts.
+
+    The choice takes long, and the suggestions for the text on the page do not wait for it.
 
     Attributes:
         run: The run that suggestions come from; None without one.
         failure: Why it cannot suggest; "" if it can.
     """
 
-    def __init__(self, fields: Sequence[AnyField], encoder: str, seed: int) -> None:
-        """Start the thread.
+    def __init__(self, fields: Sequence[AnyField], encoder: str) -> None:
+        """Start the threads.
 
         Args:
             fields: The fields of the task.
-            encoder: The encoder that tells how similar texts are, for the choice without a run.
-            seed: The seed of the choice.
+            encoder: The encoder that tells how similar texts are, for the choice.
         """
-        self.fields, self.encoder, self.seed = fields, encoder, seed
+        self.fields, self.encoder = fields, encoder
         self.run: Path | None = None
         self.failure = ""
         self._extractor: TextExtractor | None = None
         self._found: dict[str, Future[dict[str, Any]]] = {}
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="suggestions")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="suggestions")
+        self._choosing = ThreadPoolExecutor(1, thread_name_prefix="choice")
 
     def use(self, run: Path) -> Future[None]:
         """Take another run; what was suggested before is forgotten."""
 
         def load() -> None:
-            from electra_ie.inference.loading import load_extractor
-
             try:
                 self._extractor, self.failure = load_extractor(run), ""
             except (UserError, OSError) as error:
                 self._extractor, self.failure = None, first_line(error)
 
         self.run, self._found = run, {}
-        return self._thread.submit(load)
+        return self._reading.submit(load)
 
     def suggest(self, key: str, document: Document) -> Future[dict[str, Any]]:
         """Return what the run finds in a text, as an annotation whose values have scores; {} without a run."""
@@ -70,32 +70,36 @@ class Suggester:
             return suggested(result, self.fields)
 
         if key not in self._found:
-            self._found[key] = self._thread.submit(read)
+            self._found[key] = self._reading.submit(read) if self.run else _done()
         return self._found[key]
 
     def choose(
         self, documents: Sequence[Document], labeled: Sequence[Document], seed: int
     ) -> Future[list[tuple[Document, str]]]:
-        """Return the texts to label next, each with how it was chosen."""
+        """Return the texts to label next, each with how it was chosen, drawn by the seed."""
+        run = self.run
 
         def order() -> list[tuple[Document, str]]:
             from electra_ie.selection.choosing import choose
 
+            extractor = load_extractor(run) if run else None
             considered = random.Random(seed).sample(list(documents), min(CONSIDERED, len(documents)))
-            chosen = choose(
-                considered, BATCH, labeled=labeled, extractor=self._extractor, encoder=self.encoder, seed=seed
-            )
+            chosen = choose(considered, BATCH, labeled=labeled, extractor=extractor, encoder=self.encoder, seed=seed)
             return [(choice.document, choice.chosen) for choice in chosen]
 
-        return self._thread.submit(order)
-
-    def call(self, function: Callable[[], T]) -> Future[T]:
-        """Call a function in the thread, after what was asked before."""
-        return self._thread.submit(function)
+        return self._choosing.submit(order)
 
     def close(self) -> None:
-        """End the thread; what has not begun is left out."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        """End the threads; what has not begun is left out."""
+        for thread in (self._reading, self._choosing):
+            thread.shutdown(wait=True, cancel_futures=True)
+
+
+def _done() -> Future[dict[str, Any]]:
+    """Return the suggestions without a run."""
+    future: Future[dict[str, Any]] = Future()
+    future.set_result({})
+    return future
 
 
 def suggested(result: DocumentResult, fields: Sequence[AnyField]) -> dict[str, Any]:

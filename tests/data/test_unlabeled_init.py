@@ -40,7 +40,7 @@ def test_a_task_is_written_that_can_be_labeled(notes, monkeypatch, capsys):
         ("entities", "spans", ("PAYER", "AMOUNT")), ("risks", "flags", ("late",)), ("pays", "relations", ("pays",)),
     ]  # fmt: skip
     store = LabelStore(task)
-    for key in list(store.texts())[:2]:
+    for key in list(store.unlabeled())[:2]:
         span = {"start": 0, "end": 6, "label": "PAYER"}
         store.save(
             "ann",

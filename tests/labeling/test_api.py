@@ -128,6 +128,7 @@ def test_drafts_survive_a_restart(folder):
     with Client(folder) as client:
         shown = client.next()
         assert (shown["text"]["key"], shown["draft"]) == (key, {"#page": {"list": []}})
+        assert shown["text"]["chosen"] == "random"
         client.save(key, answer())
         assert client.get(f"/api/texts/{key}").json()["draft"] is None
 
@@ -190,7 +191,11 @@ def test_a_full_disk_is_said(folder, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(PermissionError(errno.EACCES, "denied")))
             assert "cannot be written (denied)" in client.save(KEY, answer()).json()["error"]["message"]
-        assert client.save(KEY, answer(topic="trade")).status_code == 200
+        with monkeypatch.context() as patch:
+            patch.setattr("electra_ie.labeling.drafts.write_lines", full)
+            assert client.save(KEY, answer(topic="trade")).status_code == 200, "what is saved is not said to be lost"
+            assert client.post("/api/undo").status_code == 507 and len(lines(folder)) == 2
+        assert client.post("/api/undo").status_code == 200 and len(lines(folder)) == 1
 
 
 def test_agreement_of_annotators(folder):
@@ -235,7 +240,7 @@ def test_another_annotator_gets_some_of_the_same_texts(tmp_path):
 def test_the_order_and_the_suggestions_are_those_of_a_run(tmp_path, run):
     task = tiny.write_task(tmp_path / "t")
     with Client(task, run=run) as client:
-        client.session.suggester.call(lambda: None).result(120)
+        client.session.loading.result(120)
         assert client.get("/api/status").json()["run"] == run.name
         shown = client.next()
         assert shown["text"]["chosen"] == "random", "until the order is computed"

@@ -349,13 +349,13 @@ function relate(field, label) {
 /* Saving */
 
 /** Do something that talks to the server; an error is shown, and nothing that is marked is lost. */
-async function attempt(action) {
+async function attempt(action, isSave = false) {
   if (page.busy) return;
   page.busy = true;
   try {
     await action();
   } catch (error) {
-    explain(error);
+    explain(error, isSave);
   } finally {
     page.busy = false;
   }
@@ -373,7 +373,7 @@ async function save() {
     await show(answer);
     announce(`Saved. ${answer.text ? `Next text: ${answer.text.id}.` : 'There is no text left.'}`);
     refreshLists();
-  });
+  }, true);
 }
 
 async function skip() {
@@ -414,10 +414,10 @@ function warn(message, ...ways) {
   $('ways').replaceChildren(...ways);
 }
 
-function explain(error) {
+function explain(error, isSave = false) {
   if (!(error instanceof ServerError)) throw error;
   const button = (name, action) => make('button', {type: 'button', onclick: action}, name);
-  if (error.status === 409) {
+  if (error.status === 409 && isSave) {
     const key = page.item.text.key;
     warn(error.message, button('Keep mine', () => attempt(async () => {
       page.item.version = (await request(`/api/texts/${key}`)).version;
@@ -487,6 +487,10 @@ const listed = text => make('li', {}, make('button', {type: 'button', onclick: (
   text.skipped ? '(skipped) ' : '', make('bdi', {}, text.start)));
 
 async function refreshLists() {
+  try { await showLists(); } catch (error) { explain(error); }
+}
+
+async function showLists() {
   if ($('recent').open) $('recent-list').replaceChildren(...(await request('/api/recent')).texts.map(listed));
   if ($('agreement').open) agreement(await request('/api/agreement'));
 }
