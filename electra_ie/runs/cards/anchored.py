@@ -113,8 +113,8 @@ def _beside_rule(field: AttributeField, scores: Mapping[str, Any]) -> Iterator[s
         yield f"| {name} | {values['support']:,} | {accuracy} | {number(values['macro_f1'])} | {by_label} |"
     yield ""
     yield (
-        "The rule looks for English cue words in the sentence of a span (as NegEx, Chapman et al. 2001); a field without "
-        "a label that it knows gets the most frequent label of train."
+        "The rule looks for English cue words in the sentence of a span (as NegEx, Chapman et al. 2001); a field "
+        "without a label that it knows gets the most frequent label of train."
     )
 
 
