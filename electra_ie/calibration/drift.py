@@ -95,8 +95,8 @@ def _without(field: str, dev: Documents, new: Documents) -> Comparison | None:
     if not dev or not new:
         return None
     table = [[sum(not found for found in each), sum(bool(found) for found in each)] for each in (dev, new)]
-    shares = [none / (none + some) for none, some in table]
-    return Comparison(field, "share of texts without a finding", *shares, float(fisher_exact(table)[1]))
+    before, now = (none / (none + some) for none, some in table)
+    return Comparison(field, "share of texts without a finding", before, now, float(fisher_exact(table)[1]))
 
 
 def _accepted(field: str, dev: Documents, new: Documents, thresholds: Table) -> Comparison | None:

@@ -57,7 +57,7 @@ def fit(found: Found) -> Fit:
     before = calibration_error(found.documents, found.scores, found.right)
     summary["error_before"] = before.as_list()
     bins = tuple(reliability(found.scores, found.right))
-    entropies = {None: _entropy(found.scores, found.right)}
+    entropies: dict[bool | None, float] = {None: _entropy(found.scores, found.right)}
     crossed = {steps: _cross_fitted(found, steps) for steps in ((False, True) if number >= ISOTONIC else (False,))}
     entropies |= {steps: _entropy(scores, found.right) for steps, scores in crossed.items()}
     best = min(entropies, key=lambda steps: entropies[steps])

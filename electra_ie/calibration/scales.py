@@ -41,8 +41,10 @@ class Scale:
         """
         scores = self.exact(evidence)
         if self.steps:
-            scores = np.interp(scores, *zip(*self.steps, strict=True))
-        return np.clip(scores, LEAST, 1 - LEAST)
+            places, values = np.array(self.steps).T
+            scores = np.interp(scores, places, values)
+        clipped: np.ndarray = np.clip(scores, LEAST, 1 - LEAST)
+        return clipped
 
     def exact(self, evidence: np.ndarray) -> np.ndarray:
         """Return the probabilities without the isotonic function, also those next to 0 and 1, (N,).

@@ -97,7 +97,8 @@ def _most_of_start(need: int, number: np.ndarray) -> np.ndarray:
 
     They are few enough that nearly all of them are right, and enough that some may be wrong.
     """
-    return np.maximum(need, np.minimum(2 * number // 3, np.maximum(4 * need, number // 4)))
+    most: np.ndarray = np.maximum(need, np.minimum(2 * number // 3, np.maximum(4 * need, number // 4)))
+    return most
 
 
 def _ranks(need: int, number: int, goal: float, confidence: float) -> list[int]:
