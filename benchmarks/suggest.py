@@ -37,6 +37,7 @@ from cells import spread
 from measurements import Result, cpu_seconds
 from package_methods import SUPERVISED, Runs
 
+from electra_ie.common.folders import count
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.label_budget import sample
@@ -248,7 +249,8 @@ def table(cases: Sequence[str]) -> str:
             last = max(by_labels)
             reached = labels_needed(means, statistics.mean(by_labels[last]))
             share = f"{reached:.0f} labels, {100 * reached / last:.0f} %" if reached else f"more than {last} labels"
-            needed.append(f"- `{case}`, {field}, {len(seeds)} seeds: what random choice reaches with {last}: {share}")
+            measured = count(len(seeds), "seed", "seeds")
+            needed.append(f"- `{case}`, {field}, {measured}: what random choice reaches with {last}: {share}")
     return "\n".join([*lines, "", *needed])
 
 
