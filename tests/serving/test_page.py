@@ -290,6 +290,7 @@ def test_the_queue_has_what_the_thresholds_leave(browser, model):
         noun = "finding" if counts[0] == 1 else "findings"
         assert f"{counts[0]} {noun} accepted, {counts[1]} dropped" in page.locator("#others").inner_text()
         assert page.locator("article mark.dropped").count() >= 1
+        assert page.locator("article .current").count() >= 1
         page.check("#all")
         assert rows.count() == len(found)
         with page.expect_download() as waited:
