@@ -160,10 +160,11 @@ def measure(run: Path, kind: str) -> dict[str, Any]:
     }
 
 
-def ratio(result: dict[str, Any], clock: str) -> float:
-    """Return the throughput of the server relative to offline: the median over the rounds."""
-    pairs = zip(result["offline_seconds"][clock], result["served_seconds"][clock], strict=True)
-    return statistics.median(alone / served for alone, served in pairs)
+def ratio(result: dict[str, Any], clock: str) -> str:
+    """Return the throughput of the server relative to offline, over all rounds, with the lowest and highest of one."""
+    offline, served = result["offline_seconds"][clock], result["served_seconds"][clock]
+    rounds = [alone / beside for alone, beside in zip(offline, served, strict=True)]
+    return f"{sum(offline) / sum(served):.2f} ({min(rounds):.2f} to {max(rounds):.2f})"
 
 
 def table() -> str:
@@ -181,8 +182,8 @@ def table() -> str:
             kind,
             f"{result['characters'] / number:.0f}",
             *(f"{speed:.1f}" for speed in speeds),
-            f"{ratio(result, 'cpu'):.2f}",
-            f"{ratio(result, 'wall'):.2f}",
+            ratio(result, "cpu"),
+            ratio(result, "wall"),
             *times,
         ]
         lines.append(f"| {' | '.join(cells)} |")

@@ -15,6 +15,7 @@ from served import held, served
 
 import electra_ie
 from electra_ie.calibration.stored import Calibration, Promise
+from electra_ie.inference.review import read_queue
 from electra_ie.serving.model import ServedModel
 
 TEXT = "invoice goods Arden paid 1.234,56 later than monday 😀𠀀 Brisk paid 9.999,10."
@@ -110,6 +111,19 @@ def test_the_queue_is_reviewed_by_keyboard_alone_and_downloaded(page):
     assert record["drawn"] == "all" and {finding["decision"] for finding in record["findings"]} == {"review"}
     by_score = sorted(record["findings"], key=lambda finding: finding["score"])
     assert [finding["correct"] for finding in by_score[:3]] == [True, False, None]
+
+
+def test_a_reviewed_queue_is_read_back_as_gold(page, model):
+    extract(page, TEXT)
+    found = model.extractor(TEXT)
+    page.locator("#review:focus").wait_for()
+    for _ in found:
+        page.keyboard.press("a")
+    with page.expect_download() as waited:
+        page.click("#download")
+    (document,) = read_queue(waited.value.path(), tiny.FIELDS)
+    assert document.text == TEXT and document.id == "text 1"
+    assert document.gold["names"] == tuple(sorted({finding.span for finding in found if finding.text}))
 
 
 def test_a_finding_is_chosen_by_a_click_in_the_text(page):
@@ -276,6 +290,7 @@ def test_the_queue_has_what_the_thresholds_leave(browser, model):
         noun = "finding" if counts[0] == 1 else "findings"
         assert f"{counts[0]} {noun} accepted, {counts[1]} dropped" in page.locator("#others").inner_text()
         assert page.locator("article mark.dropped").count() >= 1
+        assert page.locator("article .current").count() >= 1
         page.check("#all")
         assert rows.count() == len(found)
         with page.expect_download() as waited:

@@ -226,6 +226,7 @@ function order() {
   const listed = queued();
   if (!chosen || !listed.includes(chosen)) chosen = listed.find(item => item.review === OPEN) ?? listed[0] ?? null;
   draw();
+  texts.forEach(refresh);
 }
 
 function draw() {
