@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from electra_ie.calibration.stored import MEASURES
 from electra_ie.common.errors import UserError, nearest
-from electra_ie.data.fields import RELATIONS, AnyField
+from electra_ie.data.fields import ATTRIBUTES, RELATIONS, AnyField
 
 FORM = "Write it as precision=0.95:LABEL or recall=0.9:FIELD.LABEL."
 
@@ -33,8 +33,8 @@ def parse_goals(texts: Sequence[str], fields: Sequence[AnyField]) -> list[Goal]:
         fields: The fields of the task.
 
     Raises:
-        UserError: There is none, one is malformed, no field or several fields have the label, it is one of relations,
-            or two goals are for the same measure and label.
+        UserError: There is none, one is malformed, no field or several fields have the label, its scores are not
+            calibrated, or two goals are for the same measure and label.
     """
     if not texts:
         raise UserError("there is no goal.", remedy=f"Give at least one with --goal. {FORM}")
@@ -64,7 +64,7 @@ def _parse(text: str, fields: Sequence[AnyField]) -> Goal:
 
 
 def _place(text: str, label: str, fields: Sequence[AnyField]) -> tuple[str, str]:
-    """Return field and label. Raises UserError if there is no such label, or it is ambiguous or one of relations."""
+    """Return field and label. Raises UserError if there is no such label, it is ambiguous, or not calibrated."""
     named = {f"{field.name}.{own}": (field, own) for field in fields for own in field.labels}
     places = [named[label]] if label in named else [(field, label) for field in fields if label in field.labels]
     if not places:
@@ -74,7 +74,7 @@ def _place(text: str, label: str, fields: Sequence[AnyField]) -> tuple[str, str]
         several = " or ".join(f"{field.name}.{label}" for field, _ in places)
         raise UserError(f'the goal "{text}" is ambiguous: several fields have "{label}".', remedy=f"Write {several}.")
     field, own = places[0]
-    if field.kind == RELATIONS:
-        message = f'the goal "{text}" is for a relation, of which scores are not calibrated.'
-        raise UserError(message, remedy="Set goals for the labels of the spans between which it is.")
+    if field.kind in (ATTRIBUTES, RELATIONS):
+        message = f'the goal "{text}" is for a label of {field.kind}, whose scores are not calibrated.'
+        raise UserError(message, remedy="Set goals for the labels of the spans that they belong to.")
     return field.name, own

@@ -60,12 +60,12 @@ def test_a_precision_goal_holds_in_the_share_of_draws_of_its_confidence(truth, d
 
 def test_findings_counted_as_independent_would_break_the_promise(truth):
     """The simulation is hard enough to tell: with each finding as a document of its own, fewer draws keep the goal."""
-    draw, kept = np.random.default_rng(2), 0
-    for _ in range(DRAWS):
+    draw, kept, draws = np.random.default_rng(2), 0, 300
+    for _ in range(draws):
         _, scores, right = draw_findings(draw, 60)
         result = precision_threshold(np.arange(len(scores)), scores, right, 0.9, 0.9)
         kept += isinstance(result, Price) or np.interp(result.value, *truth) >= 0.9
-    assert kept < 0.86 * DRAWS
+    assert kept < 0.86 * draws
 
 
 def recall_losses(of, scores, right, gold, threshold):
@@ -181,7 +181,7 @@ def test_goals_name_labels_or_fields_with_labels():
         (["precision=1:person"], "must be above 0 and below 1"),
         (["precision=nan:person"], "must be above 0 and below 1"),
         (["recall=high:person"], 'has the value "high"'),
-        (["recall=0.9:pays"], "is for a relation, of which scores are not calibrated"),
+        (["recall=0.9:pays"], "is for a label of relations, whose scores are not calibrated"),
         (["recall=0.9:person", "recall=0.8:names.person"], "is the second one for recall of names.person"),
     ],
 )
