@@ -17,6 +17,7 @@ import calibration  # noqa: E402
 import distillation  # noqa: E402
 import extraction  # noqa: E402
 import floors  # noqa: E402
+import out_of_domain  # noqa: E402
 import pooling  # noqa: E402
 import scratch  # noqa: E402
 import serving  # noqa: E402
@@ -74,8 +75,9 @@ def test_values_page_has_what_other_libraries_make_of_traps():
         assert contains_table(values, table)
 
 
-def test_confidence_page_has_the_errors_of_calibration():
-    assert contains_table((ROOT / "docs" / "confidence.md").read_text("utf-8"), calibration.table())
+def test_confidence_page_has_the_errors_of_calibration_and_the_signals_of_other_domains():
+    for script in (calibration, out_of_domain):
+        assert contains_table((ROOT / "docs" / "confidence.md").read_text("utf-8"), script.table()), script.__name__
 
 
 def test_results_hold_exactly_what_few_labels_prints():
