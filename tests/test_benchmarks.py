@@ -17,6 +17,7 @@ import calibration  # noqa: E402
 import distillation  # noqa: E402
 import extraction  # noqa: E402
 import floors  # noqa: E402
+import label_replay  # noqa: E402
 import out_of_domain  # noqa: E402
 import pooling  # noqa: E402
 import scratch  # noqa: E402
