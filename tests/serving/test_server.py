@@ -302,7 +302,8 @@ def test_a_model_that_is_replaced_goes_on_answering_and_says_so(run, tmp_path, m
         until(lambda: client.get("/ready").json()["files"] not in ("calibration", None))
         assert client.post("/extract", json=sent(documents[0])).text == expected[0]
     messages = capfd.readouterr().err
-    assert messages.count("goes on answering") == 3 and f"The loaded model {model.extractor.model}" in messages
+    # A check may also see a file that is half written.
+    assert messages.count("goes on answering") >= 3 and f"The loaded model {model.extractor.model}" in messages
 
 
 def test_the_server_is_healthy_after_what_clients_do_wrong(client):
