@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.selection.copies import Taken
 from electra_ie.selection.states import Encoded
 from electra_ie.selection.typical import clusters, most_typical, typicality
-from electra_ie.selection.uncertain import apart, mean_rank
+from electra_ie.selection.uncertain import mean_rank
 
 MAX_TEXTS = 5_000
 """Texts of the pool that are read at most: of a larger pool, a sample drawn by the seed."""
-CANDIDATES, MIN_CANDIDATES = 10, 200
-"""The most uncertain texts among which the choice is made: so many times the count, and at least so many."""
+UNCERTAIN_SHARE = 0.5
+"""The share of the pool, the most uncertain texts of it, among which the choice is made with a run."""
 Chosen = Literal["typical", "uncertain", "random"]
 
 
@@ -55,10 +56,12 @@ def choose(
 ) -> list[Choice]:
     """Return the texts that a person should label next, in that order; the same for the same arguments.
 
-    Without a run, they are the typical texts of clusters (see `selection.typical`). With one, they are those of whose
-    answers it is the least certain, and unlike each other (see `selection.uncertain`); fields of relations do not
-    count. A share is drawn at random from all texts that are not labeled, so that there are labels whose scores are
-    honest. Near-copies of labeled or chosen texts are only chosen when nothing else is left.
+    Without a run, they are the typical texts of clusters (see `selection.typical`). With one, they are the typical
+    texts of clusters of that half of the pool of whose answers it is less certain, as many clusters as texts are wanted
+    (a simple form of diverse mini-batches, Zhdanov 2019, arXiv 1901.05954): the most uncertain texts alone are alike,
+    and with few labels often outliers. Fields of relations do not count. A share is drawn at random from all texts that
+    are not labeled, so that there are labels whose scores are honest. Near-copies of labeled or chosen texts are only
+    chosen when nothing else is left.
 
     Args:
         documents: The pool. Blank texts, texts that are labeled, and all but the first of equal texts are left out. Of
@@ -95,7 +98,7 @@ def choose(
     chosen: Chosen = "uncertain" if extractor else "typical"
     if extractor:
         scores = mean_rank(list(extractor.reader().uncertainties(pool)))
-        rows = _uncertain(pool, scores, drawn, wanted, texts, take)
+        rows = _uncertain(pool, scores, drawn, wanted, seed, texts, take)
     else:
         scores, rows = _typical(pool, labeled, drawn, wanted, seed, texts, take)
     return [
@@ -149,15 +152,23 @@ def _uncertain(
     scores: np.ndarray,
     drawn: Sequence[int],
     count: int,
+    seed: int,
     texts: Encoded,
     take: Callable[[int], bool],
 ) -> list[int]:
-    """Return the uncertain texts of the pool that are chosen."""
+    """Return the uncertain texts of the pool that are chosen: those of the certain half only if there are no others."""
     others = np.setdiff1d(np.arange(len(pool)), drawn)
-    candidates = others[np.argsort(-scores[others], kind="stable")][: max(CANDIDATES * count, MIN_CANDIDATES)]
-    states, near = (texts.states([pool[index].text for index in rows]) for rows in (candidates.tolist(), drawn))
-    rows = apart(scores[candidates], states, near, count, lambda row: take(int(candidates[row])))
-    return [int(candidates[row]) for row in rows]
+    ordered = others[np.argsort(-scores[others], kind="stable")]
+    half = max(count, math.ceil(UNCERTAIN_SHARE * len(ordered)))
+    chosen: list[int] = []
+    for candidates in (ordered[:half].tolist(), ordered[half:].tolist()):
+        if candidates and len(chosen) < count:
+            states = texts.states([pool[index].text for index in candidates])
+            labels, nothing = clusters(states, count, seed), np.zeros(len(candidates), dtype=bool)
+            typical = typicality(states, labels)
+            rows = most_typical(labels, typical, nothing, count - len(chosen), lambda row, of=candidates: take(of[row]))
+            chosen += [candidates[row] for row in rows]
+    return chosen
 
 
 def _mixed(chosen: Sequence[int], name: Chosen, drawn: Sequence[int]) -> list[tuple[int, Chosen]]:

@@ -1,8 +1,8 @@
-"""Uncertain texts: those of whose answers a run is the least sure, and that are unlike each other."""
+"""Uncertain texts: those of whose answers a run is the least sure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.stats import rankdata
@@ -23,29 +23,3 @@ def mean_rank(uncertainties: Sequence[Mapping[str, float]]) -> np.ndarray:
     ranks = [(rankdata(column) - 0.5) / len(column) for column in columns]
     mean: np.ndarray = np.mean(ranks, axis=0)
     return mean
-
-
-def apart(
-    scores: np.ndarray, states: np.ndarray, near: np.ndarray, count: int, take: Callable[[int], bool]
-) -> list[int]:
-    """Return rows in the order of choice: the next one has the highest score, times 1 minus its cosine to the chosen.
-
-    Args:
-        scores: (N,).
-        states: (N, H), of length one.
-        near: States of texts that are chosen already, (M, H).
-        count: The number of rows at most.
-        take: Takes a row, or returns False if it is a near-copy of one that was taken before.
-    """
-    closest = np.zeros(len(scores))
-    for state in near:
-        closest = np.maximum(closest, states @ state)
-    left = np.ones(len(scores), dtype=bool)
-    chosen: list[int] = []
-    while len(chosen) < count and left.any():
-        row = int(np.where(left, scores * (1 - closest), -1.0).argmax())
-        left[row] = False
-        if take(row):
-            chosen.append(row)
-            closest = np.maximum(closest, states @ states[row])
-    return chosen

@@ -17,7 +17,7 @@ from electra_ie.selection import choosing
 from electra_ie.selection.choosing import by_uncertainty, choose
 from electra_ie.selection.copies import Taken
 from electra_ie.selection.typical import clusters, most_typical, typicality
-from electra_ie.selection.uncertain import apart, mean_rank
+from electra_ie.selection.uncertain import mean_rank
 
 
 @pytest.fixture(scope="module")
@@ -174,13 +174,19 @@ def test_equal_rows_are_one_cluster_and_a_row_alone_is_not_typical():
     assert typicality(states, labels).tolist() == [1, 1, 1, 1, 1, 0]
 
 
-def test_the_next_uncertain_text_is_unlike_those_before():
-    states = np.array([[1.0, 0.0], [0.99, math.sqrt(1 - 0.99**2)], [0.0, 1.0]])
-    scores = np.array([0.9, 0.89, 0.5])
-    assert apart(scores, states, np.zeros((0, 2)), 3, lambda row: True) == [0, 2, 1]
-    assert apart(scores, states, states[2:], 1, lambda row: True) == [0]
-    assert apart(scores, states, states[:1], 1, lambda row: True) == [2]
-    assert apart(scores, states, np.zeros((0, 2)), 3, lambda row: row != 0) == [1, 2]
+def test_uncertain_texts_are_the_typical_ones_of_clusters_of_the_uncertain_half(bert, extractor, monkeypatch):
+    pool = named(40)
+    scores = np.linspace(1, 0, len(pool))
+    monkeypatch.setattr(choosing, "mean_rank", lambda _: scores)
+    chosen = choose(pool, 6, labeled=[], extractor=extractor, encoder=bert, random_share=0)
+    places = [[document.id for document in pool].index(name) for name in ids(chosen)]
+    assert all(place < 20 for place in places), "the uncertain half"
+    assert sorted(places) != list(range(6)), "the most uncertain ones alone are alike"
+    states = choosing.Encoded(bert).states([document.text for document in pool[:20]])
+    labels = clusters(states, 6, 0)
+    assert len({labels[place] for place in places}) == 6, "one of each cluster"
+    most = choose(pool, 30, labeled=[], extractor=extractor, encoder=bert, random_share=0)
+    assert len(most) == 30, "the other half if the first is not enough"
 
 
 def test_near_copies_are_found():
