@@ -35,7 +35,7 @@ import electra_ie
 if sys.platform != "win32":
     from multiprocessing import forkserver
 
-SECONDS = 180
+SECONDS = 300
 """Time limit of a process."""
 READ_THE_ENVIRONMENT = ("electra_ie", "datasets", "huggingface_hub")
 """Packages that read the environment when they are imported: address, token and cache of the hub."""
