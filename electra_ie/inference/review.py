@@ -14,6 +14,7 @@ from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import ErrorCollector, UserError, nearest
 from electra_ie.common.escaping import escape_json
 from electra_ie.common.files import atomic_path
+from electra_ie.common.hashing import of_file
 from electra_ie.common.logs import warn
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
@@ -27,6 +28,7 @@ DRAWN, ALL, LEFT = "drawn", "all", "to_review"
 """How the texts of a queue were drawn: all with a finding, or those of which thresholds left a finding for review."""
 CORRECT = "correct"
 """The key of a person's decision on a finding: true, false, or null for none yet."""
+MOVE = "Give another name for the new queue, or move this one."
 KEYS = ("id", "file", "text", DRAWN, "findings")
 
 
@@ -50,6 +52,17 @@ class Queue:
         if side.format.write is None:
             raise UserError(f"the format {self.format} is only read.", remedy="Choose another one for the queue.")
         side.format.check_installed()
+
+    def refuse_existing(self, written: Mapping[str, Any] | None) -> None:
+        """Raise UserError if there is a file of an annotation tool in this place, which may have people's work in it.
+
+        written: SHA-256 (`sha256`) of the queue that the last job of the same output wrote; that file may be replaced.
+        """
+        if self.format == LINES or not self.path.exists():
+            return
+        if written is None or of_file(self.path) != written["sha256"]:
+            message = "this file exists and may have annotations of people, which are kept."
+            raise UserError(message, file=self.path, remedy=MOVE)
 
     def split(self, record: dict[str, Any], text: str, calibration: Calibration | None) -> dict[str, Any] | None:
         """Keep the accepted findings in a record of `extract`, and return the record of the queue, if there is one.
@@ -154,11 +167,17 @@ def _refuse_decided(path: Path) -> None:
         raise UserError("this file exists and is no review queue.", file=path, remedy="Give another name.")
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            if f'"{CORRECT}": true'.encode() in line or f'"{CORRECT}": false'.encode() in line:
-                remedy = "Give another name for the new queue, or move this one."
-                raise UserError(
-                    "this queue has decisions of people, which are kept.", file=path, line=number, remedy=remedy
-                )
+            if line.strip() and not _is_untouched(line):
+                message = "this queue has decisions of people, which are kept."
+                raise UserError(message, file=path, line=number, remedy=MOVE)
+
+
+def _is_untouched(line: bytes) -> bool:
+    """Return whether no finding of a line has a decision; False for a line that `extract` did not write like this."""
+    try:
+        return all(finding[CORRECT] is None for finding in json.loads(line)["findings"])
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return False
 
 
 def read_queue(path: Path, fields: Sequence[Field]) -> list[Document]:

@@ -201,6 +201,24 @@ def test_a_queue_for_an_annotation_tool_is_in_its_form_worst_first(copy, inbox, 
     assert len(read[0].spans) == sum(each["field"] == "names" for each in queue[0]["findings"])
 
 
+def test_a_queue_that_people_have_worked_on_is_kept(copy, inbox, tmp_path):
+    queue, tool = tmp_path / "queue.jsonl", tmp_path / "queue.json"
+    extract(copy, inbox, tmp_path / "out.jsonl", review=queue)
+    records = lines(queue)
+    records[1]["findings"][0]["correct"] = False
+    queue.write_text("".join(json.dumps(each, separators=(",", ":")) + "\n" for each in records), "utf-8")
+    with pytest.raises(UserError, match=r"queue\.jsonl:2: this queue has decisions"):
+        extract(copy, inbox, tmp_path / "out.jsonl", review=queue, overwrite=True)
+    words = {"review": tool, "review_format": "label_studio"}
+    extract(copy, inbox, tmp_path / "tool.jsonl", **words)
+    extract(copy, inbox, tmp_path / "tool.jsonl", **words, overwrite=True)
+    tool.write_bytes(before := tool.read_bytes() + b" ")
+    for output in ("tool.jsonl", "other.jsonl"):
+        with pytest.raises(UserError, match="may have annotations of people"):
+            extract(copy, inbox, tmp_path / output, **words, overwrite=True)
+    assert tool.read_bytes() == before
+
+
 def test_a_queue_needs_a_file_of_findings_and_a_format_that_is_written(copy, inbox, tmp_path):
     result = invoke("extract", copy, inbox, "--review", tmp_path / "queue.jsonl")
     assert "a queue for review goes with findings in a file" in str(result.exception)
