@@ -18,7 +18,7 @@ from electra_ie.common.hashing import of_file
 from electra_ie.common.logs import warn
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
-from electra_ie.formats.annotations import AnnotatedDocument
+from electra_ie.formats.annotations import CHOSEN, AnnotatedDocument
 from electra_ie.formats.conversion import Side, write_all
 from electra_ie.formats.preannotations import preannotations
 
@@ -108,7 +108,12 @@ class Queue:
 
     def _convert(self, records: Sequence[Mapping[str, Any]]) -> None:
         side = Side.of_target(self.path, self.format, ())
-        texts = [AnnotatedDocument(record["id"], record["text"]) for record in records]
+        texts = [
+            AnnotatedDocument(
+                record["id"], record["text"], metadata={CHOSEN: "uncertain"} if record[DRAWN] == LEFT else {}
+            )
+            for record in records
+        ]  # its labels say as little about other texts as those of texts that `suggest` calls uncertain
         kept = [
             {**record, "characters": len(record["text"]), "findings": [
                 finding for finding in record["findings"] if finding["decision"] != DROPPED
@@ -239,7 +244,7 @@ def _checked(content: bytes, path: Path, line: int) -> dict[str, Any]:
         raise fault('"text" must be a text, and "findings" a list.')
     if record[DRAWN] == LEFT:
         message = "thresholds have chosen the texts of this queue, so that nothing can be promised from them."
-        remedy = "Review texts that were drawn at random: electra-ie suggest writes findings in them for a person."
+        remedy = "Review texts that were drawn at random: those that electra-ie suggest marks random."
         raise fault(message, remedy)
     if record[DRAWN] != ALL:
         raise fault(f'"{DRAWN}" is {json.dumps(record[DRAWN])}.', f"It must be {ALL} or {LEFT}.")

@@ -12,11 +12,14 @@ import tiny
 from typer.testing import CliRunner
 
 from electra_ie import Extractor, UserError, calibrate, extract, verify
+from electra_ie.calibration.goals import parse_goals
 from electra_ie.calibration.stored import Calibration
 from electra_ie.cli.app import app
 from electra_ie.formats import FORMATS
 from electra_ie.inference.jobs import chunks, job
+from electra_ie.inference.promising import labeled_documents
 from electra_ie.inference.review import read_queue
+from electra_ie.runs.layout import load_task
 
 
 @pytest.fixture
@@ -199,6 +202,32 @@ def test_a_queue_for_an_annotation_tool_is_in_its_form_worst_first(copy, inbox, 
     queue = lines(tmp_path / "queue.jsonl")
     assert [document.text for document in read] == [record["text"] for record in queue]
     assert len(read[0].spans) == sum(each["field"] == "names" for each in queue[0]["findings"])
+
+
+def test_documents_that_were_chosen_or_trained_on_measure_no_goal(copy, tmp_path, capsys):
+    task, draw = load_task(copy), random.Random(4)
+    fresh = [tiny.record(1000 + number, draw) for number in range(5)]
+    trained = json.loads((task.folder / "train.jsonl").read_text("utf-8").splitlines()[0])
+    file = tmp_path / "labeled.jsonl"
+    chosen = [{**each, "chosen": "uncertain"} for each in fresh[:3]]
+    tiny.write_records(file, [*chosen, *fresh[3:], {**trained, "id": "again"}])
+    goals = parse_goals(["recall=0.5:person"], task.all_fields)
+    labeled = labeled_documents(copy, task, goals, None, file)
+    assert [document.id for document in labeled.documents] == [each["id"] for each in fresh[3:]]
+    warned = capsys.readouterr().err
+    assert "3 documents are left out, since they were chosen" in warned
+    assert "1 documents are left out, since the model was trained" in warned
+    tiny.write_records(file, chosen)
+    with pytest.raises(UserError, match="no document is left"):
+        labeled_documents(copy, task, goals, None, file)
+
+
+@pytest.mark.parametrize("name", ["label_studio", "doccano"])
+def test_a_queue_that_thresholds_have_chosen_is_marked_for_annotation_tools(copy, inbox, tmp_path, name):
+    with_thresholds(copy, 1.0, 0.0)
+    extract(copy, inbox, tmp_path / "out.jsonl", review=tmp_path / "queue.data", review_format=name)
+    read = list(FORMATS[name].documents(tmp_path / "queue.data"))
+    assert read and {document.metadata.get("chosen") for document in read} == {"uncertain"}
 
 
 def test_a_queue_that_people_have_worked_on_is_kept(copy, inbox, tmp_path):
