@@ -12,6 +12,7 @@ from electra_ie.calibration.promises import DEV, REVIEWED, Outcome, promises
 from electra_ie.calibration.stored import RECALL, Calibration
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.files import CARD, write
+from electra_ie.common.hashing import SHOWN, of_sums
 from electra_ie.common.logs import warn
 from electra_ie.common.progress import progress
 from electra_ie.data.document import Document, is_biased
@@ -23,10 +24,10 @@ from electra_ie.formats.detection import detect
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.review import is_queue, read_queue
 from electra_ie.inference.scoring import read
-from electra_ie.runs.layout import AUDIT, announce_data_folder
+from electra_ie.runs.layout import AUDIT, announce_data_folder, model_names
 from electra_ie.runs.model_card import is_generated, model_card
 from electra_ie.runs.provenance import rewrite_settings
-from electra_ie.runs.storage import fields_sum
+from electra_ie.runs.storage import fields_sum, model_files
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def labeled_documents(run: Path, task: Task, goals: Sequence[Goal], data: str | 
             message = "a review queue has no texts without findings, so that it says nothing about the recall."
             remedy = "Label texts that were drawn at random, and give them with --reviewed."
             raise UserError(message, file=reviewed, remedy=remedy)
-        return Labeled(_honest(read_queue(reviewed, task.fields), task, reviewed), REVIEWED)
+        model = of_sums(model_files(run, model_names(task)))[:SHOWN]
+        return Labeled(_honest(read_queue(reviewed, task.fields, model), task, reviewed), REVIEWED)
     if data is None:
         announce_data_folder(run, task)
     if DEV not in task.splits:

@@ -29,6 +29,8 @@ DRAWN, ALL, LEFT = "drawn", "all", "to_review"
 CORRECT = "correct"
 """The key of a person's decision on a finding: true, false, or null for none yet."""
 MOVE = "Give another name for the new queue, or move this one."
+MODEL = "model"
+"""The key of the model whose findings they are, in queues of `extract`; a queue of the page of `serve` has none."""
 KEYS = ("id", "file", "text", DRAWN, "findings")
 
 
@@ -75,6 +77,7 @@ class Queue:
         whole = {name: record[name] for name in ("id", "file")} | {
             "text": text,
             DRAWN: LEFT if decided.promises else ALL,
+            MODEL: record.get(MODEL),
             "findings": [{**finding, CORRECT: None} for finding in record["findings"]],
         }
         record["findings"] = [finding for finding in record["findings"] if finding["decision"] == ACCEPTED]
@@ -108,12 +111,8 @@ class Queue:
 
     def _convert(self, records: Sequence[Mapping[str, Any]]) -> None:
         side = Side.of_target(self.path, self.format, ())
-        texts = [
-            AnnotatedDocument(
-                record["id"], record["text"], metadata={CHOSEN: "uncertain"} if record[DRAWN] == LEFT else {}
-            )
-            for record in records
-        ]  # its labels say as little about other texts as those of texts that `suggest` calls uncertain
+        chosen = {ALL: {}, LEFT: {CHOSEN: "uncertain"}}  # as little follows from it for other texts as by `suggest`
+        texts = [AnnotatedDocument(each["id"], each["text"], metadata=chosen[each[DRAWN]]) for each in records]
         kept = [
             {**record, "characters": len(record["text"]), "findings": [
                 finding for finding in record["findings"] if finding["decision"] != DROPPED
@@ -185,7 +184,7 @@ def _is_untouched(line: bytes) -> bool:
         return False
 
 
-def read_queue(path: Path, fields: Sequence[Field]) -> list[Document]:
+def read_queue(path: Path, fields: Sequence[Field], model: str | None = None) -> list[Document]:
     """Return the reviewed texts of a queue with what people found right as gold.
 
     A text counts as reviewed when each of its findings has a decision. A finding that a person has added has no score.
@@ -194,6 +193,7 @@ def read_queue(path: Path, fields: Sequence[Field]) -> list[Document]:
     Args:
         path: The file.
         fields: The fields of the task; each reviewed text is labeled for all of them.
+        model: The model whose findings they must be, if the queue says it: people have not seen those of another one.
 
     Raises:
         UserError: A line is damaged, nothing was decided, or thresholds have chosen the texts. Several faults are one
@@ -210,6 +210,10 @@ def read_queue(path: Path, fields: Sequence[Field]) -> list[Document]:
             if record["id"] in seen:
                 raise UserError(f'the id "{record["id"]}" is there twice.', file=path, line=number)
             seen.add(record["id"])
+            if model and record.get(MODEL, model) != model:
+                message = f"these are findings of the model {record[MODEL]}, and the run has {model}."
+                remedy = "Extract with this run, and review its own findings."
+                raise UserError(message, file=path, line=number, remedy=remedy)
             if any(finding[CORRECT] is None for finding in record["findings"]):
                 waiting += 1
             else:

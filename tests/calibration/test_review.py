@@ -153,6 +153,9 @@ def test_without_goals_everything_is_for_review_and_decisions_are_read_back(copy
     assert (promise.data, promise.measured) == ("reviewed", 1.0)
     with pytest.raises(UserError, match="a review queue has no texts without findings"):
         calibrate(copy, ["recall=0.5:person"], reviewed=tmp_path / "queue.jsonl")
+    tiny.write_records(tmp_path / "other.jsonl", [queue[0], {**queue[1], "model": "0123"}])
+    with pytest.raises(UserError, match=r"other\.jsonl:2: these are findings of the model 0123, and the run has"):
+        calibrate(copy, ["precision=0.5:person"], reviewed=tmp_path / "other.jsonl")
     before = (tmp_path / "queue.jsonl").read_bytes()
     with pytest.raises(UserError, match=r"queue\.jsonl:1: this queue has decisions of people, which are kept"):
         extract(copy, inbox, tmp_path / "out.jsonl", review=tmp_path / "queue.jsonl", overwrite=True)
@@ -255,6 +258,8 @@ def test_a_queue_needs_a_file_of_findings_and_a_format_that_is_written(copy, inb
         ({"review_format": "doccano"}, "the format of a queue is given without one"),
         ({"review": tmp_path / "q.x", "review_format": "labelstudio"}, "label_studio"),
         ({"review": inbox}, "is no review queue"),
+        ({"review": tmp_path / "q.jsonl", "labels": ["person"]}, "without --label and --min-score"),
+        ({"review": tmp_path / "q.jsonl", "min_score": 0.5}, "without --label and --min-score"),
     ):
         with pytest.raises(UserError, match=message):
             extract(copy, inbox, tmp_path / "out.jsonl", **words)
