@@ -20,6 +20,7 @@ from electra_ie.inference.jobs import chunks, job
 from electra_ie.inference.promising import labeled_documents
 from electra_ie.inference.review import read_queue
 from electra_ie.runs.layout import load_task
+from electra_ie.runs.model_card import model_card
 
 
 @pytest.fixture
@@ -87,6 +88,14 @@ def test_errors_write_nothing(copy, words, message):
     assert isinstance(result.exception, UserError) and message in str(result.exception)
     assert "\n" not in str(result.exception)
     assert jobs.files_of(copy) == before
+
+
+def test_the_card_of_a_run_without_calibrated_scores_has_its_promises(copy):
+    scores = json.loads((copy / "scores.json").read_text("utf-8"))
+    del scores["training"]["calibration"]
+    (copy / "scores.json").write_text(json.dumps(scores), "utf-8")
+    with_thresholds(copy, 0.7, 0.5)
+    assert "| names | person | precision 0.8 | 0.9 | 0.7000 |" in model_card(copy)
 
 
 def test_an_edited_card_is_kept(copy, capsys):
