@@ -81,10 +81,10 @@ class Queue:
             "findings": [{**finding, CORRECT: None} for finding in record["findings"]],
         }
         record["findings"] = [finding for finding in record["findings"] if finding["decision"] == ACCEPTED]
-        places = {_place(finding) for finding in record["findings"]}
+        places = {place(finding) for finding in record["findings"]}
         if "relations" in record:
             related = record["relations"]
-            record["relations"] = [each for each in related if places >= {_place(each["head"]), _place(each["tail"])}]
+            record["relations"] = [each for each in related if places >= {place(each["head"]), place(each["tail"])}]
         return whole if any(finding["decision"] == REVIEW for finding in whole["findings"]) else None
 
     def write(self, lines: Path) -> None:
@@ -132,7 +132,8 @@ def queue_line(record: Mapping[str, Any]) -> str:
     return escape_json(json.dumps(record, ensure_ascii=False)) + "\n"
 
 
-def _place(span: Mapping[str, Any]) -> tuple[Any, ...]:
+def place(span: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what identifies a span among the findings of a record."""
     return tuple(span[name] for name in ("field", "label", "start", "end"))
 
 
@@ -244,8 +245,9 @@ def _checked(content: bytes, path: Path, line: int) -> dict[str, Any]:
     for key in KEYS:
         if key not in record:
             raise fault(f'the record has no "{key}".')
-    if not isinstance(record["text"], str) or not isinstance(record["findings"], list):
-        raise fault('"text" must be a text, and "findings" a list.')
+    texts = isinstance(record["id"], str) and isinstance(record["text"], str)
+    if not texts or not isinstance(record["findings"], list):
+        raise fault('"id" and "text" must be texts, and "findings" a list.')
     if record[DRAWN] == LEFT:
         message = "thresholds have chosen the texts of this queue, so that nothing can be promised from them."
         remedy = "Review texts that were drawn at random: those that electra-ie suggest marks random."
@@ -261,13 +263,15 @@ def _check_findings(findings: Sequence[Any], fault: Callable[[str, str], UserErr
     for finding in findings:
         if not isinstance(finding, dict) or not {"field", "label", "start", "end"} <= finding.keys():
             raise fault(f"a finding is {json.dumps(finding)[:60]}.", "It needs field, label, start and end.")
+        if not (isinstance(finding["field"], str) and isinstance(finding["label"], str)):
+            raise fault(f"a finding is {json.dumps(finding)[:60]}.", "Its field and label must be texts.")
         finding.setdefault(CORRECT, None)
         if not isinstance(finding[CORRECT], bool | None):
             message = f'"{CORRECT}" of a finding is {json.dumps(finding[CORRECT])[:40]}.'
             raise fault(message, "It must be true, false, or null for no decision yet.")
         if finding.get("decision", REVIEW) not in DECISIONS:
             message = f'"decision" of a finding is {json.dumps(finding["decision"])[:40]}.'
-            raise fault(message, f'{nearest(finding["decision"], DECISIONS)} People decide in "{CORRECT}".')
+            raise fault(message, f'{nearest(str(finding["decision"]), DECISIONS)} People decide in "{CORRECT}".')
 
 
 def _document(record: Mapping[str, Any], fields: Sequence[Field], path: Path, line: int) -> Document:

@@ -15,10 +15,13 @@ from electra_ie import Extractor, UserError, calibrate, extract, verify
 from electra_ie.calibration.goals import parse_goals
 from electra_ie.calibration.stored import Calibration
 from electra_ie.cli.app import app
+from electra_ie.data.document import Document
 from electra_ie.formats import FORMATS
 from electra_ie.inference.jobs import chunks, job
+from electra_ie.inference.jobs.counts import Extraction
+from electra_ie.inference.jobs.filters import Filters
 from electra_ie.inference.promising import labeled_documents
-from electra_ie.inference.review import read_queue
+from electra_ie.inference.review import Queue, read_queue
 from electra_ie.runs.layout import load_task
 from electra_ie.runs.model_card import model_card
 
@@ -96,6 +99,23 @@ def test_the_card_of_a_run_without_calibrated_scores_has_its_promises(copy):
     (copy / "scores.json").write_text(json.dumps(scores), "utf-8")
     with_thresholds(copy, 0.7, 0.5)
     assert "| names | person | precision 0.8 | 0.9 | 0.7000 |" in model_card(copy)
+
+
+def test_thresholds_change_nothing_for_findings_without_a_queue(copy, inbox, tmp_path, capsys):
+    extract(copy, inbox, tmp_path / "out.jsonl")
+    with_thresholds(copy, 0.7, 0.5)
+    extract(copy, inbox, tmp_path / "out.jsonl")
+    assert "written already" in capsys.readouterr().err
+
+
+def test_relations_of_spans_for_review_are_to_review(tmp_path):
+    spans = [{"field": "names", "label": "person", "start": at, "end": at + 1, "score": 0.9} for at in (0, 2)]
+    record = {"id": "a", "file": "x", "windows": 1, "characters": 3, "findings": spans}
+    record["relations"] = [{"field": "r", "label": "pays", "head": spans[0], "tail": spans[1], "score": 0.9}]
+    counts, chunk = Extraction(), chunks.Chunk([Document("a", "A B", {})], [], 3, 1.0)
+    counts.add(chunk, [record], Filters())
+    counts.decide(chunk, [record], Queue(tmp_path / "queue.jsonl"), None)
+    assert (counts["findings"], counts.to_review, counts.dropped) == (0, 3, 0)
 
 
 def test_an_edited_card_is_kept(copy, capsys):
@@ -195,6 +215,10 @@ FINDING, FIRST = RECORD["findings"][0], {**RECORD, "id": "z"}
         ({**RECORD, "findings": [{**FINDING, "decision": "ok"}]}, '"decision" of a finding is "ok"'),
         ({**RECORD, "drawn": "mine"}, '"drawn" is "mine"'),
         (FIRST, 'the id "z" is there twice'),
+        ({**RECORD, "id": ["a"]}, '"id" and "text" must be texts'),
+        ({**RECORD, "findings": [{**FINDING, "label": ["person"]}]}, "Its field and label must be texts"),
+        ({**RECORD, "findings": [{**FINDING, "field": {}}]}, "Its field and label must be texts"),
+        ({**RECORD, "findings": [{**FINDING, "decision": 3}]}, '"decision" of a finding is 3'),
     ],
 )
 def test_a_queue_edited_by_hand_is_refused_by_line(tmp_path, line, message):

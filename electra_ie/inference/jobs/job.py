@@ -107,7 +107,7 @@ class Job:
             **self.keys,
             "html": [str(self.html), self.title, *(["records"] if self.records else [])] if self.html else None,
             "review": [str(self.queue.path), self.queue.format] if self.queue else None,
-            "calibration": calibration.digest if calibration else None,
+            "calibration": calibration.digest(decisions=self.queue is not None) if calibration else None,
         }
 
     @contextmanager
