@@ -147,6 +147,9 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     if html is not None and is_stream(Path(html)):
         message = "a page is not written to a device or a pipe."
         raise UserError(message, file=html, remedy="Give a file: --html page.html.")
+    if review is not None and (labels or min_score):
+        message = "a queue for review has all findings of its texts, without --label and --min-score."
+        raise UserError(message, file=review, remedy="Leave these out; goals decide what is left for review.")
     extracting = Workers(engine, processes, workers)
     written, filters = format_of(target, format), Filters(tuple(labels), min_score)
     folder = run_folder(run)

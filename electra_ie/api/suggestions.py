@@ -66,7 +66,7 @@ def suggest(  # noqa: PLR0913 - the options of a public function, all but three 
         paths: Texts, as for `extract`, instead of the unlabeled documents of the task. All are kept in memory.
         output: The file or folder to write, which may not exist; None to write nothing.
         run: A finished run or an exported model: a folder, or `ORG/NAME[@REVISION]` on the Hub.
-        count: The number of texts. 0 orders all of them by uncertainty, the least certain first, for which a run is
+        count: The number of texts. 0 orders all distinct ones, the most uncertain first, for which a run is
             needed; none of them is drawn at random.
         seed: The seed of the choice.
         encoder: The encoder that compares texts (default: that of the run, else that of training).
@@ -109,19 +109,20 @@ def suggest(  # noqa: PLR0913 - the options of a public function, all but three 
         raise UserError("there is no text to label.", file=loaded.origin, remedy=remedy)
     extractor: TextExtractor | None = load_extractor(folder) if folder is not None else None
     if count == 0 and extractor is not None:
-        choices = by_uncertainty(texts.pool, extractor)
+        choices = by_uncertainty(texts.pool, extractor, texts.labeled)
     else:
         choices = choose(
             texts.pool, count, labeled=texts.labeled, extractor=extractor, encoder=encoder or _encoder_of(folder),
             seed=seed,
         )  # fmt: skip
+    trained = folder is not None and (folder / SETTINGS).is_file()
+    ahead = outlook(folder) if folder is not None and trained else None  # before anything is written: it may raise
     conversion = None
     if target is not None:
         ways = [choice.chosen for choice in choices]
         documents = suggestions([choice.document for choice in choices], ways, extractor)
         conversion = write_all(documents, target, lossy=lossy)
-    trained = folder is not None and (folder / SETTINGS).is_file()
-    return Suggestions(choices, outlook(folder) if folder is not None and trained else None, conversion)
+    return Suggestions(choices, ahead, conversion)
 
 
 def _run_of(task: str | os.PathLike[str] | Task, run: str | os.PathLike[str] | None) -> Path | None:

@@ -79,11 +79,11 @@ class Calibration:
             table[key] = replace(table.get(key, Thresholds()), **{name: promise.threshold})
         return table
 
-    @cached_property
-    def digest(self) -> str:
-        """The first digits of a hash of what decides scores and decisions."""
+    def digest(self, *, decisions: bool) -> str:
+        """Return the first digits of a hash of what decides the scores, and also the decisions if they are taken."""
         content = self.as_dict()
-        return of_text(json.dumps([content["scales"], content["promises"]], sort_keys=True))[:SHOWN]
+        decisive = [content["scales"], content["promises"] if decisions else []]
+        return of_text(json.dumps(decisive, sort_keys=True))[:SHOWN]
 
     def decide(self, field: str, label: str, score: float) -> str:
         """Return the decision of a finding (see `decisions.decision`)."""

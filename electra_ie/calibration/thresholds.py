@@ -72,7 +72,9 @@ def precision_threshold(
     names, of = np.unique(documents, return_inverse=True)
     need = math.ceil(math.log(1 - confidence) / math.log(goal) - 1e-9)
     if len(names) < need:
-        return Price(need - len(names), len(names), _share_right(of, right))
+        share, least = _share_right(of, right), need - len(names)
+        more = _more_documents(len(names), need, share, goal, confidence) if len(names) else least
+        return Price(None if more is None else max(least, more), len(names), share)
     best = np.full(len(names), -np.inf)
     np.maximum.at(best, of, scores)
     best = np.sort(best)[::-1]

@@ -12,19 +12,22 @@ from electra_ie.calibration.promises import DEV, REVIEWED, Outcome, promises
 from electra_ie.calibration.stored import RECALL, Calibration
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.files import CARD, write
+from electra_ie.common.hashing import SHOWN, of_sums
 from electra_ie.common.logs import warn
 from electra_ie.common.progress import progress
-from electra_ie.data.document import Document
+from electra_ie.data.document import Document, is_biased
+from electra_ie.data.leakage import digest_of
 from electra_ie.data.readers import READERS
 from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import TRAIN
 from electra_ie.formats.detection import detect
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.review import is_queue, read_queue
 from electra_ie.inference.scoring import read
-from electra_ie.runs.layout import AUDIT, announce_data_folder
+from electra_ie.runs.layout import AUDIT, announce_data_folder, model_names
 from electra_ie.runs.model_card import is_generated, model_card
 from electra_ie.runs.provenance import rewrite_settings
-from electra_ie.runs.storage import fields_sum
+from electra_ie.runs.storage import fields_sum, model_files
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,13 @@ def labeled_documents(run: Path, task: Task, goals: Sequence[Goal], data: str | 
     """
     if reviewed is not None:
         if not is_queue(reviewed):
-            return Labeled(_read_any(reviewed, task, goals), REVIEWED)
+            return Labeled(_honest(_read_any(reviewed, task, goals), task, reviewed), REVIEWED)
         if any(goal.measure == RECALL for goal in goals):
             message = "a review queue has no texts without findings, so that it says nothing about the recall."
             remedy = "Label texts that were drawn at random, and give them with --reviewed."
             raise UserError(message, file=reviewed, remedy=remedy)
-        return Labeled(read_queue(reviewed, task.fields), REVIEWED)
+        model = of_sums(model_files(run, model_names(task)))[:SHOWN]
+        return Labeled(_honest(read_queue(reviewed, task.fields, model), task, reviewed), REVIEWED)
     if data is None:
         announce_data_folder(run, task)
     if DEV not in task.splits:
@@ -78,6 +82,29 @@ def _read_any(path: Path, task: Task, goals: Sequence[Goal]) -> list[Document]:
     documents = list(reader.read(path, fields, task.options if task.format == name else {}, errors.add))
     errors.raise_any(str(path))
     return documents
+
+
+def _honest(documents: Sequence[Document], task: Task, file: Path) -> list[Document]:
+    """Return the documents that say something of others: not those chosen by what they say, and none of train.
+
+    What is left out is counted in a warning. Raises UserError if none is left.
+    """
+    drawn = [document for document in documents if not is_biased(document)]
+    if biased := len(documents) - len(drawn):
+        warn(f"{file}: {biased:,} documents are left out, since they were chosen as typical or uncertain ones.")
+    trained: set[bytes] = set()
+    if TRAIN in task.splits:
+        try:
+            trained = {digest_of(document.text) for document in task.read(TRAIN) if document.gold}
+        except UserError as error:
+            warn(f"whether documents of {file} are in train is not known, since it cannot be read: {error}")
+    kept = [document for document in drawn if digest_of(document.text) not in trained]
+    if known := len(drawn) - len(kept):
+        warn(f"{file}: {known:,} documents are left out, since the model was trained on their texts.")
+    if documents and not kept:
+        remedy = "Label other texts, drawn at random: those that electra-ie suggest marks random."
+        raise UserError("no document is left on which goals can be measured.", file=file, remedy=remedy)
+    return kept
 
 
 def set_goals(

@@ -14,10 +14,11 @@ from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import ErrorCollector, UserError, nearest
 from electra_ie.common.escaping import escape_json
 from electra_ie.common.files import atomic_path
+from electra_ie.common.hashing import of_file
 from electra_ie.common.logs import warn
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
-from electra_ie.formats.annotations import AnnotatedDocument
+from electra_ie.formats.annotations import CHOSEN, AnnotatedDocument
 from electra_ie.formats.conversion import Side, write_all
 from electra_ie.formats.preannotations import preannotations
 
@@ -27,6 +28,9 @@ DRAWN, ALL, LEFT = "drawn", "all", "to_review"
 """How the texts of a queue were drawn: all with a finding, or those of which thresholds left a finding for review."""
 CORRECT = "correct"
 """The key of a person's decision on a finding: true, false, or null for none yet."""
+MOVE = "Give another name for the new queue, or move this one."
+MODEL = "model"
+"""The key of the model whose findings they are, in queues of `extract`; a queue of the page of `serve` has none."""
 KEYS = ("id", "file", "text", DRAWN, "findings")
 
 
@@ -51,6 +55,17 @@ class Queue:
             raise UserError(f"the format {self.format} is only read.", remedy="Choose another one for the queue.")
         side.format.check_installed()
 
+    def refuse_existing(self, written: Mapping[str, Any] | None) -> None:
+        """Raise UserError if there is a file of an annotation tool in this place, which may have people's work in it.
+
+        written: SHA-256 (`sha256`) of the queue that the last job of the same output wrote; that file may be replaced.
+        """
+        if self.format == LINES or not self.path.exists():
+            return
+        if written is None or of_file(self.path) != written["sha256"]:
+            message = "this file exists and may have annotations of people, which are kept."
+            raise UserError(message, file=self.path, remedy=MOVE)
+
     def split(self, record: dict[str, Any], text: str, calibration: Calibration | None) -> dict[str, Any] | None:
         """Keep the accepted findings in a record of `extract`, and return the record of the queue, if there is one.
 
@@ -62,13 +77,14 @@ class Queue:
         whole = {name: record[name] for name in ("id", "file")} | {
             "text": text,
             DRAWN: LEFT if decided.promises else ALL,
+            MODEL: record.get(MODEL),
             "findings": [{**finding, CORRECT: None} for finding in record["findings"]],
         }
         record["findings"] = [finding for finding in record["findings"] if finding["decision"] == ACCEPTED]
-        places = {_place(finding) for finding in record["findings"]}
+        places = {place(finding) for finding in record["findings"]}
         if "relations" in record:
             related = record["relations"]
-            record["relations"] = [each for each in related if places >= {_place(each["head"]), _place(each["tail"])}]
+            record["relations"] = [each for each in related if places >= {place(each["head"]), place(each["tail"])}]
         return whole if any(finding["decision"] == REVIEW for finding in whole["findings"]) else None
 
     def write(self, lines: Path) -> None:
@@ -95,7 +111,8 @@ class Queue:
 
     def _convert(self, records: Sequence[Mapping[str, Any]]) -> None:
         side = Side.of_target(self.path, self.format, ())
-        texts = [AnnotatedDocument(record["id"], record["text"]) for record in records]
+        chosen = {ALL: {}, LEFT: {CHOSEN: "uncertain"}}  # as little follows from it for other texts as by `suggest`
+        texts = [AnnotatedDocument(each["id"], each["text"], metadata=chosen[each[DRAWN]]) for each in records]
         kept = [
             {**record, "characters": len(record["text"]), "findings": [
                 finding for finding in record["findings"] if finding["decision"] != DROPPED
@@ -115,7 +132,8 @@ def queue_line(record: Mapping[str, Any]) -> str:
     return escape_json(json.dumps(record, ensure_ascii=False)) + "\n"
 
 
-def _place(span: Mapping[str, Any]) -> tuple[Any, ...]:
+def place(span: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what identifies a span among the findings of a record."""
     return tuple(span[name] for name in ("field", "label", "start", "end"))
 
 
@@ -154,14 +172,20 @@ def _refuse_decided(path: Path) -> None:
         raise UserError("this file exists and is no review queue.", file=path, remedy="Give another name.")
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            if f'"{CORRECT}": true'.encode() in line or f'"{CORRECT}": false'.encode() in line:
-                remedy = "Give another name for the new queue, or move this one."
-                raise UserError(
-                    "this queue has decisions of people, which are kept.", file=path, line=number, remedy=remedy
-                )
+            if line.strip() and not _is_untouched(line):
+                message = "this queue has decisions of people, which are kept."
+                raise UserError(message, file=path, line=number, remedy=MOVE)
 
 
-def read_queue(path: Path, fields: Sequence[Field]) -> list[Document]:
+def _is_untouched(line: bytes) -> bool:
+    """Return whether no finding of a line has a decision; False for a line that `extract` did not write like this."""
+    try:
+        return all(finding[CORRECT] is None for finding in json.loads(line)["findings"])
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return False
+
+
+def read_queue(path: Path, fields: Sequence[Field], model: str | None = None) -> list[Document]:
     """Return the reviewed texts of a queue with what people found right as gold.
 
     A text counts as reviewed when each of its findings has a decision. A finding that a person has added has no score.
@@ -170,6 +194,7 @@ def read_queue(path: Path, fields: Sequence[Field]) -> list[Document]:
     Args:
         path: The file.
         fields: The fields of the task; each reviewed text is labeled for all of them.
+        model: The model whose findings they must be, if the queue says it: people have not seen those of another one.
 
     Raises:
         UserError: A line is damaged, nothing was decided, or thresholds have chosen the texts. Several faults are one
@@ -186,6 +211,10 @@ def read_queue(path: Path, fields: Sequence[Field]) -> list[Document]:
             if record["id"] in seen:
                 raise UserError(f'the id "{record["id"]}" is there twice.', file=path, line=number)
             seen.add(record["id"])
+            if model and record.get(MODEL, model) != model:
+                message = f"these are findings of the model {record[MODEL]}, and the run has {model}."
+                remedy = "Extract with this run, and review its own findings."
+                raise UserError(message, file=path, line=number, remedy=remedy)
             if any(finding[CORRECT] is None for finding in record["findings"]):
                 waiting += 1
             else:
@@ -216,11 +245,12 @@ def _checked(content: bytes, path: Path, line: int) -> dict[str, Any]:
     for key in KEYS:
         if key not in record:
             raise fault(f'the record has no "{key}".')
-    if not isinstance(record["text"], str) or not isinstance(record["findings"], list):
-        raise fault('"text" must be a text, and "findings" a list.')
+    texts = isinstance(record["id"], str) and isinstance(record["text"], str)
+    if not texts or not isinstance(record["findings"], list):
+        raise fault('"id" and "text" must be texts, and "findings" a list.')
     if record[DRAWN] == LEFT:
         message = "thresholds have chosen the texts of this queue, so that nothing can be promised from them."
-        remedy = "Review texts that were drawn at random: electra-ie suggest writes findings in them for a person."
+        remedy = "Review texts that were drawn at random: those that electra-ie suggest marks random."
         raise fault(message, remedy)
     if record[DRAWN] != ALL:
         raise fault(f'"{DRAWN}" is {json.dumps(record[DRAWN])}.', f"It must be {ALL} or {LEFT}.")
@@ -233,13 +263,15 @@ def _check_findings(findings: Sequence[Any], fault: Callable[[str, str], UserErr
     for finding in findings:
         if not isinstance(finding, dict) or not {"field", "label", "start", "end"} <= finding.keys():
             raise fault(f"a finding is {json.dumps(finding)[:60]}.", "It needs field, label, start and end.")
+        if not (isinstance(finding["field"], str) and isinstance(finding["label"], str)):
+            raise fault(f"a finding is {json.dumps(finding)[:60]}.", "Its field and label must be texts.")
         finding.setdefault(CORRECT, None)
         if not isinstance(finding[CORRECT], bool | None):
             message = f'"{CORRECT}" of a finding is {json.dumps(finding[CORRECT])[:40]}.'
             raise fault(message, "It must be true, false, or null for no decision yet.")
         if finding.get("decision", REVIEW) not in DECISIONS:
             message = f'"decision" of a finding is {json.dumps(finding["decision"])[:40]}.'
-            raise fault(message, f'{nearest(finding["decision"], DECISIONS)} People decide in "{CORRECT}".')
+            raise fault(message, f'{nearest(str(finding["decision"]), DECISIONS)} People decide in "{CORRECT}".')
 
 
 def _document(record: Mapping[str, Any], fields: Sequence[Field], path: Path, line: int) -> Document:

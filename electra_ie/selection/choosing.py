@@ -79,7 +79,7 @@ def choose(
     if count < 1 or not 0 <= random_share <= 1:
         message = f"count is {count} and random_share {random_share:g}."
         raise UserError(message, remedy="Give a count of at least 1, and a share from 0 to 1.")
-    pool = _pool(documents, labeled, seed)
+    pool = _sampled(_pool(documents, labeled), seed)
     count = min(count, len(pool))
     drawn = random.Random(f"electra_ie suggest {seed}").sample(range(len(pool)), int(count * random_share + 0.5))
     taken = Taken([*labeled, *(pool[index] for index in drawn)])
@@ -107,14 +107,22 @@ def choose(
     ]
 
 
-def by_uncertainty(documents: Sequence[Document], extractor: TextExtractor) -> list[Choice]:
-    """Return all documents, the one of whose answers the extractor is the least certain first."""
-    scores = mean_rank(list(extractor.reader().uncertainties(documents)))
-    return [Choice(documents[row], "uncertain", float(scores[row])) for row in np.argsort(-scores, kind="stable")]
+def by_uncertainty(
+    documents: Sequence[Document], extractor: TextExtractor, labeled: Sequence[Document] = ()
+) -> list[Choice]:
+    """Return the distinct texts that are not labeled, those of whose answers the extractor is least certain first.
+
+    All are read, however many there are. Blank texts are left out.
+    """
+    pool = _pool(documents, labeled)
+    if not pool:
+        return []
+    scores = mean_rank(list(extractor.reader().uncertainties(pool)))
+    return [Choice(pool[row], "uncertain", float(scores[row])) for row in np.argsort(-scores, kind="stable")]
 
 
-def _pool(documents: Sequence[Document], labeled: Sequence[Document], seed: int) -> list[Document]:
-    """Return the distinct texts that are not labeled, without gold, or a sample of them."""
+def _pool(documents: Sequence[Document], labeled: Sequence[Document]) -> list[Document]:
+    """Return the distinct texts that are not labeled, without gold."""
     seen = {digest_of(document.text) for document in labeled}
     pool = []
     for document in documents:
@@ -122,6 +130,11 @@ def _pool(documents: Sequence[Document], labeled: Sequence[Document], seed: int)
         if document.text.strip() and digest not in seen:
             seen.add(digest)
             pool.append(document.unlabeled())
+    return pool
+
+
+def _sampled(pool: list[Document], seed: int) -> list[Document]:
+    """Return a pool, or of a large one `MAX_TEXTS` texts."""
     if len(pool) <= MAX_TEXTS:
         return pool
     notice(f"the choice is made among {MAX_TEXTS:,} of {len(pool):,} texts, drawn with seed {seed}")

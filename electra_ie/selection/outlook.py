@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t
 
+from electra_ie.common.errors import UserError
+from electra_ie.common.logs import warn
 from electra_ie.config.train import TrainSettings
 from electra_ie.inference.scoring import mean_score
 from electra_ie.runs.layout import AUDIT, SETTINGS, TASK, is_finished, load_task, read_scores
@@ -107,7 +109,8 @@ def outlook(run: Path) -> Outlook:
     if not own:
         return Outlook((), None, "the run has no scores on dev")
     siblings = [each for each in sorted(run.absolute().parent.iterdir()) if each.is_dir()]
-    points = tuple(sorted(_point(each) for each in siblings if _is_run(each) and _key(each) == own))
+    read = [_point(each) if each.samefile(run) else _point_of_curve(each, own) for each in siblings if _is_run(each)]
+    points = tuple(sorted(point for point in read if point))
     budgets = len({labels for labels, _ in points})
     if budgets < BUDGETS:
         needed = f"it takes runs with at least {BUDGETS} numbers of labels"
@@ -127,6 +130,15 @@ def _key(run: Path) -> tuple[object, ...]:
         return ()
     fields = tuple((field.name, field.kind, field.labels) for field in load_task(run).all_fields)
     return TrainSettings.build(run / SETTINGS).preset, fields, str(dev)
+
+
+def _point_of_curve(run: Path, key: tuple[object, ...]) -> Point | None:
+    """Return the point of another run; None if it is of another curve, or, with a warning, if it cannot be read."""
+    try:
+        return _point(run) if _key(run) == key else None
+    except UserError as error:
+        warn(f"{run}: this run is left out of the learning curve, since it cannot be read: {error}")
+        return None
 
 
 def _point(run: Path) -> Point:

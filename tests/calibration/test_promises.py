@@ -204,6 +204,17 @@ def made(number=60, wrong=0):
     return Found(tiny.NAMED, np.arange(number), ("person",) * number, np.linspace(0.5, 1, number), right, gold)
 
 
+def test_the_price_of_too_few_documents_counts_their_errors():
+    """19 of 20 right: 2 more would only do without an error, and with 17 of 20 right no number does."""
+    of, scores = np.arange(20), np.linspace(0.4, 0.9, 20)
+    one = precision_threshold(of, scores, of > 0, 0.9, 0.9)
+    assert isinstance(one, Price) and one.more is not None and one.more > 2
+    more = 20 + one.more
+    enough = precision_threshold(np.arange(more), np.full(more, 0.9), np.arange(more) >= more // 20, 0.9, 0.9)
+    assert isinstance(enough, Threshold)
+    assert precision_threshold(of, scores, of > 2, 0.9, 0.9) == Price(None, 20, 0.85)
+
+
 def test_promises_state_what_they_assume_and_prices_what_they_take():
     goals = [Goal("precision", 0.9, "names", "person"), Goal("recall", 0.9, "names", "person")]
     goals.append(Goal("precision", 0.99, "names", "person"))
@@ -250,4 +261,5 @@ def test_a_calibration_decides_by_its_promises():
     calibration = Calibration("m", promises=(promise("precision", 0.8), promise("recall", 0.3)))
     assert calibration.thresholds == {("names", "person"): Thresholds(0.8, 0.3)}
     assert calibration.decide("names", "person", 0.1) == "dropped"
-    assert calibration.digest != Calibration("m").digest
+    assert calibration.digest(decisions=True) != Calibration("m").digest(decisions=True)
+    assert calibration.digest(decisions=False) == Calibration("m").digest(decisions=False)

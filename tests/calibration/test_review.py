@@ -12,11 +12,18 @@ import tiny
 from typer.testing import CliRunner
 
 from electra_ie import Extractor, UserError, calibrate, extract, verify
+from electra_ie.calibration.goals import parse_goals
 from electra_ie.calibration.stored import Calibration
 from electra_ie.cli.app import app
+from electra_ie.data.document import Document
 from electra_ie.formats import FORMATS
 from electra_ie.inference.jobs import chunks, job
-from electra_ie.inference.review import read_queue
+from electra_ie.inference.jobs.counts import Extraction
+from electra_ie.inference.jobs.filters import Filters
+from electra_ie.inference.promising import labeled_documents
+from electra_ie.inference.review import Queue, read_queue
+from electra_ie.runs.layout import load_task
+from electra_ie.runs.model_card import model_card
 
 
 @pytest.fixture
@@ -86,6 +93,31 @@ def test_errors_write_nothing(copy, words, message):
     assert jobs.files_of(copy) == before
 
 
+def test_the_card_of_a_run_without_calibrated_scores_has_its_promises(copy):
+    scores = json.loads((copy / "scores.json").read_text("utf-8"))
+    del scores["training"]["calibration"]
+    (copy / "scores.json").write_text(json.dumps(scores), "utf-8")
+    with_thresholds(copy, 0.7, 0.5)
+    assert "| names | person | precision 0.8 | 0.9 | 0.7000 |" in model_card(copy)
+
+
+def test_thresholds_change_nothing_for_findings_without_a_queue(copy, inbox, tmp_path, capsys):
+    extract(copy, inbox, tmp_path / "out.jsonl")
+    with_thresholds(copy, 0.7, 0.5)
+    extract(copy, inbox, tmp_path / "out.jsonl")
+    assert "written already" in capsys.readouterr().err
+
+
+def test_relations_of_spans_for_review_are_to_review(tmp_path):
+    spans = [{"field": "names", "label": "person", "start": at, "end": at + 1, "score": 0.9} for at in (0, 2)]
+    record = {"id": "a", "file": "x", "windows": 1, "characters": 3, "findings": spans}
+    record["relations"] = [{"field": "r", "label": "pays", "head": spans[0], "tail": spans[1], "score": 0.9}]
+    counts, chunk = Extraction(), chunks.Chunk([Document("a", "A B", {})], [], 3, 1.0)
+    counts.add(chunk, [record], Filters())
+    counts.decide(chunk, [record], Queue(tmp_path / "queue.jsonl"), None)
+    assert (counts["findings"], counts.to_review, counts.dropped) == (0, 3, 0)
+
+
 def test_an_edited_card_is_kept(copy, capsys):
     (copy / "README.md").write_text("mine", "utf-8")
     calibrate(copy, ["recall=0.3:person"])
@@ -150,6 +182,9 @@ def test_without_goals_everything_is_for_review_and_decisions_are_read_back(copy
     assert (promise.data, promise.measured) == ("reviewed", 1.0)
     with pytest.raises(UserError, match="a review queue has no texts without findings"):
         calibrate(copy, ["recall=0.5:person"], reviewed=tmp_path / "queue.jsonl")
+    tiny.write_records(tmp_path / "other.jsonl", [queue[0], {**queue[1], "model": "0123"}])
+    with pytest.raises(UserError, match=r"other\.jsonl:2: these are findings of the model 0123, and the run has"):
+        calibrate(copy, ["precision=0.5:person"], reviewed=tmp_path / "other.jsonl")
     before = (tmp_path / "queue.jsonl").read_bytes()
     with pytest.raises(UserError, match=r"queue\.jsonl:1: this queue has decisions of people, which are kept"):
         extract(copy, inbox, tmp_path / "out.jsonl", review=tmp_path / "queue.jsonl", overwrite=True)
@@ -180,6 +215,10 @@ FINDING, FIRST = RECORD["findings"][0], {**RECORD, "id": "z"}
         ({**RECORD, "findings": [{**FINDING, "decision": "ok"}]}, '"decision" of a finding is "ok"'),
         ({**RECORD, "drawn": "mine"}, '"drawn" is "mine"'),
         (FIRST, 'the id "z" is there twice'),
+        ({**RECORD, "id": ["a"]}, '"id" and "text" must be texts'),
+        ({**RECORD, "findings": [{**FINDING, "label": ["person"]}]}, "Its field and label must be texts"),
+        ({**RECORD, "findings": [{**FINDING, "field": {}}]}, "Its field and label must be texts"),
+        ({**RECORD, "findings": [{**FINDING, "decision": 3}]}, '"decision" of a finding is 3'),
     ],
 )
 def test_a_queue_edited_by_hand_is_refused_by_line(tmp_path, line, message):
@@ -201,6 +240,50 @@ def test_a_queue_for_an_annotation_tool_is_in_its_form_worst_first(copy, inbox, 
     assert len(read[0].spans) == sum(each["field"] == "names" for each in queue[0]["findings"])
 
 
+def test_documents_that_were_chosen_or_trained_on_measure_no_goal(copy, tmp_path, capsys):
+    task, draw = load_task(copy), random.Random(4)
+    fresh = [tiny.record(1000 + number, draw) for number in range(5)]
+    trained = json.loads((task.folder / "train.jsonl").read_text("utf-8").splitlines()[0])
+    file = tmp_path / "labeled.jsonl"
+    chosen = [{**each, "chosen": "uncertain"} for each in fresh[:3]]
+    tiny.write_records(file, [*chosen, *fresh[3:], {**trained, "id": "again"}])
+    goals = parse_goals(["recall=0.5:person"], task.all_fields)
+    labeled = labeled_documents(copy, task, goals, None, file)
+    assert [document.id for document in labeled.documents] == [each["id"] for each in fresh[3:]]
+    warned = capsys.readouterr().err
+    assert "3 documents are left out, since they were chosen" in warned
+    assert "1 documents are left out, since the model was trained" in warned
+    tiny.write_records(file, chosen)
+    with pytest.raises(UserError, match="no document is left"):
+        labeled_documents(copy, task, goals, None, file)
+
+
+@pytest.mark.parametrize("name", ["label_studio", "doccano"])
+def test_a_queue_that_thresholds_have_chosen_is_marked_for_annotation_tools(copy, inbox, tmp_path, name):
+    with_thresholds(copy, 1.0, 0.0)
+    extract(copy, inbox, tmp_path / "out.jsonl", review=tmp_path / "queue.data", review_format=name)
+    read = list(FORMATS[name].documents(tmp_path / "queue.data"))
+    assert read and {document.metadata.get("chosen") for document in read} == {"uncertain"}
+
+
+def test_a_queue_that_people_have_worked_on_is_kept(copy, inbox, tmp_path):
+    queue, tool = tmp_path / "queue.jsonl", tmp_path / "queue.json"
+    extract(copy, inbox, tmp_path / "out.jsonl", review=queue)
+    records = lines(queue)
+    records[1]["findings"][0]["correct"] = False
+    queue.write_text("".join(json.dumps(each, separators=(",", ":")) + "\n" for each in records), "utf-8")
+    with pytest.raises(UserError, match=r"queue\.jsonl:2: this queue has decisions"):
+        extract(copy, inbox, tmp_path / "out.jsonl", review=queue, overwrite=True)
+    words = {"review": tool, "review_format": "label_studio"}
+    extract(copy, inbox, tmp_path / "tool.jsonl", **words)
+    extract(copy, inbox, tmp_path / "tool.jsonl", **words, overwrite=True)
+    tool.write_bytes(before := tool.read_bytes() + b" ")
+    for output in ("tool.jsonl", "other.jsonl"):
+        with pytest.raises(UserError, match="may have annotations of people"):
+            extract(copy, inbox, tmp_path / output, **words, overwrite=True)
+    assert tool.read_bytes() == before
+
+
 def test_a_queue_needs_a_file_of_findings_and_a_format_that_is_written(copy, inbox, tmp_path):
     result = invoke("extract", copy, inbox, "--review", tmp_path / "queue.jsonl")
     assert "a queue for review goes with findings in a file" in str(result.exception)
@@ -208,6 +291,8 @@ def test_a_queue_needs_a_file_of_findings_and_a_format_that_is_written(copy, inb
         ({"review_format": "doccano"}, "the format of a queue is given without one"),
         ({"review": tmp_path / "q.x", "review_format": "labelstudio"}, "label_studio"),
         ({"review": inbox}, "is no review queue"),
+        ({"review": tmp_path / "q.jsonl", "labels": ["person"]}, "without --label and --min-score"),
+        ({"review": tmp_path / "q.jsonl", "min_score": 0.5}, "without --label and --min-score"),
     ):
         with pytest.raises(UserError, match=message):
             extract(copy, inbox, tmp_path / "out.jsonl", **words)

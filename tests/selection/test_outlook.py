@@ -92,6 +92,13 @@ def test_finished_runs_beside_the_run_give_the_curve(runs):
     assert str(found).endswith("from 3 runs with 20 to 80 labels).")
 
 
+def test_a_damaged_run_beside_the_run_is_left_out_with_a_warning(runs, capsys):
+    first = runs("first", 20, 0.5)
+    (runs("damaged", 40, 0.6) / "run.yaml").write_text("preset: [", "utf-8")
+    assert outlook(first).points == ((20, 0.5),)
+    assert "damaged: this run is left out of the learning curve" in capsys.readouterr().err
+
+
 def test_a_run_without_dev_scores_says_so(runs):
     folder = runs("first", 20, 0.5)
     scores = json.loads((folder / "scores.json").read_text("utf-8"))

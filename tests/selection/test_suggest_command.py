@@ -63,6 +63,14 @@ def test_all_texts_of_a_file_are_ordered_by_uncertainty(run, tmp_path):
     assert sorted(ids(tmp_path / "all.jsonl")) == [f"n{n}" for n in range(6)]
 
 
+def test_all_texts_are_distinct_and_not_labeled(run, task, tmp_path):
+    labeled = json.loads((task.parent / "train.jsonl").read_text("utf-8").splitlines()[0])["text"]
+    texts = [labeled, "Vela Ltd paid 3 EUR", "Vela  Ltd paid 3 EUR", " ", "nothing"]
+    tiny.write_records(tmp_path / "texts.jsonl", [{"id": f"n{n}", "text": text} for n, text in enumerate(texts)])
+    assert call(task, tmp_path / "texts.jsonl", "--run", run, "--count", 0, "-o", tmp_path / "all.jsonl").exit_code == 0
+    assert sorted(ids(tmp_path / "all.jsonl")) == ["n1", "n4"]
+
+
 def test_a_format_without_predictions_is_refused(run, task, tmp_path):
     result = call(task, "--run", run, "--count", 3, "-o", tmp_path / "tasks.conll")
     assert result.exit_code == 1

@@ -6,14 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from electra_ie.calibration.decisions import REVIEW
+from electra_ie.calibration.decisions import DROPPED, REVIEW
 from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import MAX_SHOWN, UserError
 from electra_ie.common.logs import notice
 from electra_ie.common.text_files import escape_undecodable
 from electra_ie.inference.jobs.chunks import Chunk
 from electra_ie.inference.jobs.filters import Filters
-from electra_ie.inference.review import Queue, queue_line
+from electra_ie.inference.review import Queue, place, queue_line
 
 LISTED = 100
 """The number of unreadable inputs that are named one by one. Of the others only the number is printed."""
@@ -29,7 +29,8 @@ class Extraction(dict[str, int]):
             1,000 of them.
         failed: The number of all.
         left_out: The number of findings that did not pass the filters.
-        to_review: The number of findings that are left for review; `findings` are then those that are accepted.
+        to_review: The number of findings that are left for review; `findings` are then those that are accepted. A
+            relation of which a span is left for review, and none dropped, counts as one; the queue has its spans only.
         dropped: The number of findings that are neither accepted nor left for review.
     """
 
@@ -78,10 +79,13 @@ class Extraction(dict[str, int]):
         """Count the decisions on a chunk that was added, keep what is accepted, and return the lines of the queue."""
         lines = []
         for record, document in zip(records, chunk.documents, strict=True):
-            before = len(record["findings"]) + len(record.get("relations", ()))
+            found, related = record["findings"], record.get("relations", [])
             queued = queue.split(record, document.text, calibration)
-            waiting = sum(finding["decision"] == REVIEW for finding in queued["findings"]) if queued else 0
-            left = before - len(record["findings"]) - len(record.get("relations", ()))
+            waiting = sum(finding["decision"] == REVIEW for finding in found)
+            left = len(found) + len(related) - len(record["findings"]) - len(record.get("relations", ()))
+            lost = [place(finding) for finding in found if finding["decision"] == DROPPED]
+            possible = sum(place(each["head"]) not in lost and place(each["tail"]) not in lost for each in related)
+            waiting += possible - len(record.get("relations", ()))  # a person decides on their spans
             self.to_review += waiting
             self.dropped += left - waiting
             self["findings"] -= left

@@ -107,7 +107,7 @@ class Job:
             **self.keys,
             "html": [str(self.html), self.title, *(["records"] if self.records else [])] if self.html else None,
             "review": [str(self.queue.path), self.queue.format] if self.queue else None,
-            "calibration": calibration.digest if calibration else None,
+            "calibration": calibration.digest(decisions=self.queue is not None) if calibration else None,
         }
 
     @contextmanager
@@ -210,6 +210,7 @@ def _extract_locked(job: Job, output: Path, folder: Path) -> Extraction:
             notice(f"{output}: written already, from the same inputs by the same model. --overwrite writes it again.")
             return _counts_of(before, output)
     if begun is None:
+        _refuse_queue(job, output)
         _empty(folder)  # its manifest would describe files that this job writes
     try:
         return _run(job, extractor, begun or now, output, folder)
@@ -219,6 +220,17 @@ def _extract_locked(job: Job, output: Path, folder: Path) -> Extraction:
         else:
             _empty(folder)
         raise
+
+
+def _refuse_queue(job: Job, output: Path) -> None:
+    """Raise UserError if a new job would replace a queue that may have people's work in it."""
+    if job.queue:
+        try:
+            earlier = Manifest.read(manifest_file(output))
+        except UserError:  # of another version, whose outputs are not known
+            earlier = None
+        name = os.path.relpath(job.queue.path, output.parent)
+        job.queue.refuse_existing(earlier.outputs.get(name) if earlier else None)
 
 
 def _is_there(manifest: Manifest, output: Path) -> bool:

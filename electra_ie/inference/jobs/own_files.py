@@ -12,7 +12,7 @@ FINDINGS = {"id", "file", "characters", "windows", "findings"}
 """Keys of a record of findings."""
 FAULT = {"file", "line", "reason"}
 """Keys of a record of an input that could not be read."""
-QUEUED = {"id", "file", "text", "drawn", "findings"}
+QUEUED = {"id", "file", "text", "drawn", "model", "findings"}
 """Keys of a record of a review queue."""
 CONVERTED_TEXT = {"id", "file", "sha256", "text"}
 """Keys of a record of a text that was made from a file."""
@@ -61,4 +61,4 @@ def is_own(file: Path) -> bool:
     if not isinstance(record, Mapping):
         return False
     keys = record.keys()
-    return (keys >= FINDINGS and "text" not in record) or keys in (FAULT, CONVERTED_TEXT, QUEUED)
+    return (keys >= FINDINGS and "text" not in record) or keys in (FAULT, CONVERTED_TEXT, QUEUED, QUEUED - {"model"})

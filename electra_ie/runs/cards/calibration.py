@@ -18,7 +18,7 @@ NOT_CALIBRATED = (
 def calibration_lines(facts: RunSummary) -> Iterator[str]:
     """Yield the section on the calibration of the scores and on the promises; nothing for a run without either."""
     fields = facts.training.get("calibration", {})
-    if not fields:
+    if not (fields or facts.promises):
         return
     yield "## Scores as probabilities"
     yield ""
