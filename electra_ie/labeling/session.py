@@ -105,8 +105,7 @@ class Session:
         self._places: dict[str, float] = {}
         self._choice: Future[list[tuple[Document, str]]] | None = None
         self._choices, self._stale, self.order_failure = 0, False, ""
-        in_dev = self.store.dev or ()
-        self.grows_dev = self.store.dev is not None and all(key in self.store.pool for key in in_dev)
+        self.grows_dev = self.store.dev is not None and self.store.has_only_new(self.store.dev)
 
     def check(self, version: str | None = None) -> None:
         """Read a task.yaml that has changed, and check that the page has the same version.
@@ -131,15 +130,16 @@ class Session:
 
     def next(self) -> dict[str, Any]:
         """Return the text to label, as the page shows it: the one that it has shown last, as long as that is open."""
-        with self._mutex, self.store.locked():
-            self.check()
-            open_keys = self._open_keys()
-            self._follow_order(open_keys)
-            shared, current = self._shared(self.store.journal(self.annotator).saved()), self.drafts.current
-            key = current if current in open_keys or current in shared else self._next_key(open_keys, shared)
-            if key is None:
-                return {"text": None, "progress": self.progress(open_keys)}
-            return self.show(key, open_keys)
+        with self._mutex:
+            self.check()  # first, since it opens another store, which waits for the lock of this one
+            with self.store.locked():
+                open_keys = self._open_keys()
+                self._follow_order(open_keys)
+                shared, current = self._shared(self.store.journal(self.annotator).saved()), self.drafts.current
+                key = current if current in open_keys or current in shared else self._next_key(open_keys, shared)
+                if key is None:
+                    return {"text": None, "progress": self.progress(open_keys)}
+                return self.show(key, open_keys)
 
     def show(self, key: str, open_keys: Collection[str] | None = None) -> dict[str, Any]:
         """Return a text with what the annotator has saved of it, and the draft. open_keys: as for `progress`."""
@@ -341,10 +341,11 @@ class Session:
         self.training.stop()
 
     def watch_training(self) -> None:
-        """Take the run of a training that has finished."""
+        """Take the run of a training that has finished since the session began."""
         last = next(reversed([*self.training.runs()]), None)
         with self._mutex:
-            if last is not None and last.name == self.training.progress().run and last != self.suggester.run:
+            trained = self.training.progress().run if self.training.has_seen_it_run else ""
+            if last is not None and last.name == trained and last != self.suggester.run:
                 self.suggester.use(last)
                 self._choice, self._stale, self.order_failure = None, True, ""
 

@@ -231,6 +231,17 @@ class LabelStore:
         """Return the last save of each text by each annotator, by annotator and key."""
         return {name: saved for name, journal in self.journals.items() if (saved := journal.saved())}
 
+    def has_only_new(self, file: RecordFile) -> bool:
+        """Return whether all records of a file were added here, by any annotator."""
+        name = self._name(file)
+        added = {
+            event.key
+            for journal in self.journals.values()
+            for event in journal.events
+            if event.file == name and event.before is None
+        }
+        return all(key in added for key in file)
+
     def _state(self, key: str, part: str = TRAIN) -> _State:
         found = next((file for file in self.files if key in file), None)
         file = found or (self.dev if part == DEV and self.dev else self.train[0])

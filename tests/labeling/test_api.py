@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import processes
+import psutil
 import pytest
 import tiny
 from command_line import command
@@ -20,10 +21,12 @@ from test_store import AMOUNT, KEY, PERSON, TEXTS, YAML, answer, lines, new_task
 from electra_ie.common.errors import UserError
 from electra_ie.data.task import Task
 from electra_ie.labeling import session as sessions
+from electra_ie.labeling import store
 from electra_ie.labeling.record_files import key_of
 from electra_ie.labeling.server import build_app
 from electra_ie.labeling.session import Options, Session
 from electra_ie.labeling.store import DEV, NOTHING
+from electra_ie.runs.layout import CARD
 from electra_ie.web.access import Access
 
 
@@ -350,3 +353,46 @@ def test_attributes_are_not_shown(folder, capsys):
         assert "said" not in [field["name"] for field in client.get("/api/task").json()["fields"]]
         client.label_next(names=[PERSON])
     assert Task.load(folder).read("train")[0].gold["said"][0].label == "sure"
+
+
+def test_dev_of_texts_of_the_pool_does_not_grow(folder):
+    tiny.write_records(folder / "dev.jsonl", [{"id": "d", "text": TEXTS[3], "topic": "trade"}])
+    with Client(folder) as client:
+        assert not client.session.grows_dev
+        shown = client.get(f"/api/texts/{key_of(TEXTS[3])}").json()
+        client.save(key_of(TEXTS[3]), answer(topic="travel"), shown["version"])
+    with Client(folder) as client:
+        assert not client.session.grows_dev, "a correction adds nothing"
+
+
+def test_the_training_of_another_server_is_left_running(folder):
+    other = subprocess.Popen(["sleep", "600"])
+    try:
+        state = {"run": "001", "pid": other.pid, "created": psutil.Process(other.pid).create_time()}
+        (folder / "labels/runs/001").mkdir(parents=True)
+        (folder / "labels/runs/training.json").write_text(json.dumps(state), "utf-8")
+        with Client(folder) as client:
+            assert client.get("/api/status").json()["training"]["state"] == "running"
+        assert other.poll() is None and (folder / "labels/runs/001").is_dir()
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_the_run_that_was_named_stays_after_an_earlier_training(folder):
+    for run in (folder / "labels/runs/001", folder / "best"):
+        run.mkdir(parents=True)
+        (run / CARD).write_text("x", "utf-8")
+    (folder / "labels/runs/training.json").write_text('{"run": "001", "pid": 1, "created": 0}', "utf-8")
+    with Client(folder, run=folder / "best") as client:
+        client.session.watch_training()
+        assert client.session.suggester.run == folder / "best"
+
+
+def test_the_next_text_after_a_change_of_the_task_waits_for_no_lock(folder, monkeypatch):
+    monkeypatch.setattr(store, "WAIT", 0.05)
+    for method in (Session.next, lambda session: session.skip(KEY)):
+        with Client(folder) as client:
+            yaml = folder / "task.yaml"
+            yaml.write_text(yaml.read_text("utf-8") + "# changed\n", "utf-8")
+            assert method(client.session)["text"]
