@@ -407,3 +407,13 @@ def test_a_link_stays_a_link(tmp_path):
     (folder / "train.jsonl").symlink_to(tmp_path / "real.jsonl")
     store_of(folder).save("ann", KEY, answer(topic="trade"), NOTHING)
     assert (folder / "train.jsonl").is_symlink() and len(lines(tmp_path, "real.jsonl")) == 1
+
+
+def test_a_span_with_white_space_at_its_edges_keeps_its_keys(tmp_path):
+    record = {"id": "1", "text": "Arden paid", "entities": [{"start": 0, "end": 6, "label": "person", "by": "hand"}]}
+    folder = new_task(tmp_path / "t", train=json.dumps(record) + "\n")
+    store, key = store_of(folder), key_of("Arden paid")
+    seen = store.view("ann", key)
+    assert seen.annotation["names"] == [{"start": 0, "end": 5, "label": "person"}]
+    store.save("ann", key, {**seen.annotation, "topic": "trade"}, seen.version)
+    assert lines(folder)[0]["entities"] == record["entities"]
