@@ -84,6 +84,7 @@ class Session:
         self.options, self.annotator = options, check_annotator(options.annotator)
         self._mutex = threading.RLock()
         self._file, self._signature = task.file, signature_of(task.file)
+        self._chosen: dict[str, str] = {}
         self._open(task)
         self.drafts = Drafts(self.store.folder, self.annotator)
         self._chosen[self.drafts.current] = self.drafts.chosen
@@ -101,7 +102,6 @@ class Session:
             warn(f"the page does not show attributes ({names}): spans keep theirs, and new ones have none.")
         self.version = of_text(self._file.read_text("utf-8"))
         self._order: list[str] = []
-        self._chosen: dict[str, str] = {}
         self._places: dict[str, float] = {}
         self._choice: Future[list[tuple[Document, str]]] | None = None
         self._choices, self._stale, self.order_failure = 0, False, ""
@@ -205,9 +205,16 @@ class Session:
         with self._mutex:
             self.check()
             live = self.store.journal(self.annotator).live()
-            if live and live[-1].record is not None:  # first, since a disk that is full then undoes nothing
-                self.drafts.put(live[-1].key, self._annotation_of(live[-1]))
-            return self.show(self.store.undo(self.annotator).key)
+            key = live[-1].key if live else ""
+            draft, saved = self.drafts.get(key), self._annotation_of(live[-1]) if live else None
+            if saved is not None:  # first, since a disk that is full then undoes nothing
+                self.drafts.put(key, saved)
+            try:
+                undone = self.store.undo(self.annotator)
+            except (UserError, OSError):
+                self.drafts.put(key, draft)
+                raise
+            return self.show(undone.key)
 
     def again(self) -> dict[str, Any]:
         """Return the first text that was skipped."""
@@ -217,9 +224,14 @@ class Session:
                 raise UserError("no text was skipped.")
             return self.show(skipped[0])
 
-    def _annotation_of(self, event: Event) -> Annotation:
-        source = SourceLine(str(self.store.folder), 0)
-        document = self.store.train[0].validation().document(event.record or {}, source)
+    def _annotation_of(self, event: Event) -> Annotation | None:
+        """Return what an event has saved; None if it is a skip, or has labels that the task no longer has."""
+        if event.record is None:
+            return None
+        try:
+            document = self.store.train[0].validation().document(event.record, SourceLine(str(self.store.folder), 0))
+        except UserError:
+            return None
         return annotation_of(document, self.store.fields)
 
     # The order
@@ -366,9 +378,10 @@ class Session:
         with self._mutex, self.store.locked():
             found: dict[str, dict[str, Annotation]] = {}
             for name, journal in self.store.journals.items():
-                independent = journal.independent()
-                if independent:
-                    found[name] = {key: self._annotation_of(event) for key, event in independent.items()}
+                read = {key: self._annotation_of(event) for key, event in journal.independent().items()}
+                found[name] = {key: annotation for key, annotation in read.items() if annotation is not None}
+                if lost := len(read) - len(found[name]):
+                    warn(f"{journal.path}: {lost} annotations have labels that the task no longer has: not compared.")
             return agreements(found, self.store.fields), self.store.disputed()
 
     def recent(self) -> list[dict[str, Any]]:

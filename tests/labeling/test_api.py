@@ -396,3 +396,40 @@ def test_the_next_text_after_a_change_of_the_task_waits_for_no_lock(folder, monk
             yaml = folder / "task.yaml"
             yaml.write_text(yaml.read_text("utf-8") + "# changed\n", "utf-8")
             assert method(client.session)["text"]
+
+
+def test_how_a_text_was_chosen_is_known_after_a_change_of_the_task(folder):
+    with Client(folder) as client:
+        key = client.next()["text"]["key"]
+        yaml = folder / "task.yaml"
+        yaml.write_text(yaml.read_text("utf-8") + "# changed\n", "utf-8")
+        assert client.next()["text"]["key"] == key and client.next()["text"]["chosen"] == "random"
+
+
+def test_annotations_with_labels_that_are_gone_are_not_compared(folder, capsys):
+    with Client(folder) as client:
+        client.save(KEY, answer(topic="trade"))
+        for file in (folder / "task.yaml", folder / "train.jsonl"):
+            file.write_text(file.read_text("utf-8").replace("trade", "goods"), "utf-8")
+        client.get("/api/task")
+        assert client.get("/api/agreement").json()["agreements"] == []
+        assert "1 annotations have labels that the task no longer has" in capsys.readouterr().err
+        assert "changed by another program" in client.post("/api/undo").json()["error"]["message"]
+
+
+def test_two_servers_keep_the_drafts_of_both(folder):
+    with Client(folder) as one, Client(folder) as two:
+        for client, key in ((one, KEY), (two, key_of(TEXTS[1]))):
+            client.session.keep_draft(key, {"#page": {}}, client.session.version)
+    with Client(folder) as client:
+        assert len(client.session.drafts.by_key) == 2
+
+
+def test_undo_that_is_refused_keeps_the_draft(folder):
+    with Client(folder) as client:
+        client.save(KEY, answer(topic="trade"))
+        client.session.keep_draft(KEY, {"topic": "goods"}, client.session.version)
+        file = folder / "train.jsonl"
+        file.write_text(file.read_text("utf-8").replace("trade", "travel"), "utf-8")
+        assert client.post("/api/undo").status_code == 409
+        assert client.session.drafts.get(KEY) == {"topic": "goods"}
