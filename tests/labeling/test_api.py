@@ -16,7 +16,7 @@ import pytest
 import tiny
 from command_line import command
 from fastapi.testclient import TestClient
-from test_store import AMOUNT, KEY, PERSON, TEXTS, YAML, answer, lines, new_task
+from test_store import AMOUNT, FIRST, KEY, PERSON, TEXTS, YAML, answer, lines, new_task
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.task import Task
@@ -433,3 +433,11 @@ def test_undo_that_is_refused_keeps_the_draft(folder):
         file.write_text(file.read_text("utf-8").replace("trade", "travel"), "utf-8")
         assert client.post("/api/undo").status_code == 409
         assert client.session.drafts.get(KEY) == {"topic": "goods"}
+
+
+def test_an_error_in_a_file_names_its_line(folder):
+    with Client(folder) as client:
+        (folder / "train.jsonl").write_text(FIRST + "\n{broken\n", "utf-8")
+        refused = client.get("/api/next")
+        assert refused.status_code == 422
+        assert refused.json()["error"]["message"].startswith("train.jsonl:2: this is not JSON")
