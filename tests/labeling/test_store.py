@@ -417,3 +417,11 @@ def test_a_span_with_white_space_at_its_edges_keeps_its_keys(tmp_path):
     assert seen.annotation["names"] == [{"start": 0, "end": 5, "label": "person"}]
     store.save("ann", key, {**seen.annotation, "topic": "trade"}, seen.version)
     assert lines(folder)[0]["entities"] == record["entities"]
+
+
+def test_the_texts_of_one_annotator_are_not_compared(tmp_path, monkeypatch):
+    store = store_of(new_task(tmp_path / "t"))
+    store.save("ann", KEY, answer(topic="trade"), NOTHING)
+    store.journal("bob")
+    monkeypatch.setattr(store, "view", None)  # not called
+    assert store.disputed() == []
