@@ -15,6 +15,7 @@ from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document
 from electra_ie.data.fields import AnyField, Field, lost_by_overlap
 from electra_ie.data.readers.jsonl import ANSWER, record_of
+from electra_ie.data.readers.parts.gold import without_edges
 from electra_ie.labeling.record_files import Record
 
 Annotation = Mapping[str, Any]
@@ -54,16 +55,23 @@ def with_annotation(base: Record, text: str, annotation: Annotation, fields: Seq
 
 def _items(field: AnyField, values: list[dict[str, Any]], before: Any, text: str) -> list[dict[str, Any]]:
     """Return spans or relations: those of the record before as they were, the others with the text of a span."""
-    kept = {_identity(item): item for item in before if isinstance(item, dict)} if isinstance(before, list) else {}
-    return [kept.get(_identity(value)) or _new(field, value, text) for value in values]
+    known = [item for item in before if isinstance(item, dict)] if isinstance(before, list) else []
+    kept = {_identity(item, text): item for item in known}
+    return [kept.get(_identity(value, text)) or _new(field, value, text) for value in values]
 
 
-def _identity(item: Mapping[str, Any]) -> str:
+def _identity(item: Mapping[str, Any], text: str) -> str:
     """Return what makes two spans or relations the same. A value of another shape is refused when it is read."""
-    keys = ("start", "end", "label")
     ends = [item[name] for name in ("head", "tail") if name in item]
-    plain = [[end.get(key) for key in keys] if isinstance(end, dict) else end for end in (*ends, item)]
-    return json.dumps(plain)
+    return json.dumps([_plain(end, text) if isinstance(end, dict) else end for end in (*ends, item)])
+
+
+def _plain(span: Mapping[str, Any], text: str) -> list[Any]:
+    """Return the offsets and the label of a span without white space at its edges, as the page has it."""
+    start, end = span.get("start"), span.get("end")
+    if type(start) is int and type(end) is int and 0 <= start < end <= len(text):
+        start, end = without_edges(text, start, end)
+    return [start, end, span.get("label")]
 
 
 def _new(field: AnyField, value: Mapping[str, Any], text: str) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class RecordFile:
         signature = signature_of(self.path)
         if self._loaded and signature == self._signature:
             return False
+        self._loaded = False  # what is read in part, until an error, is never written
         self._lines, self._records, self.incomplete, self.labeled = [], {}, {}, set()
         if signature is not None:
             self._read()
@@ -182,7 +183,8 @@ def signature_of(path: Path) -> Signature:
 
 
 def write_lines(path: Path, lines: Iterable[str], marked: bool = False) -> None:
-    """Replace a file by these lines, which are on the disk when this returns."""
+    """Replace a file, or the one that a link names, by these lines, which are on the disk when this returns."""
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as part:
         with part.open("wb") as file:

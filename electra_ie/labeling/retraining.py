@@ -1,6 +1,7 @@
 """Training beside the page: `electra-ie train` in a process of its own, one at a time, and the runs that it has made.
 
-The process ends with the server. If the server is killed, it goes on, and the next server finds it.
+The process ends with the server that has started it. If that is killed, it goes on; other servers find it, and end it
+only when they are asked to.
 """
 
 from __future__ import annotations
@@ -140,6 +141,11 @@ class Training:
             self._stopped = True
             self._remove_unfinished()
 
+    @property
+    def has_seen_it_run(self) -> bool:
+        """Whether the last training was running at any time since this server was started."""
+        return self._process is not None
+
     def _is_running(self) -> bool:
         if isinstance(self._process, psutil.Process):
             return bool(self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE)
@@ -195,10 +201,10 @@ class Training:
         if errors:
             return errors[-1]
         ended = f"The training has ended without a message; see {self.folder / f'{self._run}.log'}."
-        return lines[-1] if lines and self._was_seen() else ended
+        return lines[-1] if lines and self._was_started_here() else ended
 
-    def _was_seen(self) -> bool:
-        """Return whether this server has started the process, and knows that it failed."""
+    def _was_started_here(self) -> bool:
+        """Return whether this server has started the process, and knows how it ends."""
         return isinstance(self._process, subprocess.Popen)
 
     def runs(self) -> Iterator[Path]:
@@ -228,5 +234,6 @@ class Training:
         return points
 
     def close(self) -> None:
-        """End the training with the server."""
-        self.stop()
+        """End the training if this server has started it."""
+        if self._was_started_here():
+            self.stop()

@@ -84,6 +84,7 @@ class Session:
         self.options, self.annotator = options, check_annotator(options.annotator)
         self._mutex = threading.RLock()
         self._file, self._signature = task.file, signature_of(task.file)
+        self._chosen: dict[str, str] = {}
         self._open(task)
         self.drafts = Drafts(self.store.folder, self.annotator)
         self._chosen[self.drafts.current] = self.drafts.chosen
@@ -101,12 +102,10 @@ class Session:
             warn(f"the page does not show attributes ({names}): spans keep theirs, and new ones have none.")
         self.version = of_text(self._file.read_text("utf-8"))
         self._order: list[str] = []
-        self._chosen: dict[str, str] = {}
         self._places: dict[str, float] = {}
         self._choice: Future[list[tuple[Document, str]]] | None = None
         self._choices, self._stale, self.order_failure = 0, False, ""
-        in_dev = self.store.dev or ()
-        self.grows_dev = self.store.dev is not None and all(key in self.store.pool for key in in_dev)
+        self.grows_dev = self.store.dev is not None and self.store.has_only_new(self.store.dev)
 
     def check(self, version: str | None = None) -> None:
         """Read a task.yaml that has changed, and check that the page has the same version.
@@ -131,15 +130,16 @@ class Session:
 
     def next(self) -> dict[str, Any]:
         """Return the text to label, as the page shows it: the one that it has shown last, as long as that is open."""
-        with self._mutex, self.store.locked():
-            self.check()
-            open_keys = self._open_keys()
-            self._follow_order(open_keys)
-            shared, current = self._shared(self.store.journal(self.annotator).saved()), self.drafts.current
-            key = current if current in open_keys or current in shared else self._next_key(open_keys, shared)
-            if key is None:
-                return {"text": None, "progress": self.progress(open_keys)}
-            return self.show(key, open_keys)
+        with self._mutex:
+            self.check()  # first, since it opens another store, which waits for the lock of this one
+            with self.store.locked():
+                open_keys = self._open_keys()
+                self._follow_order(open_keys)
+                shared, current = self._shared(self.store.journal(self.annotator).saved()), self.drafts.current
+                key = current if current in open_keys or current in shared else self._next_key(open_keys, shared)
+                if key is None:
+                    return {"text": None, "progress": self.progress(open_keys)}
+                return self.show(key, open_keys)
 
     def show(self, key: str, open_keys: Collection[str] | None = None) -> dict[str, Any]:
         """Return a text with what the annotator has saved of it, and the draft. open_keys: as for `progress`."""
@@ -205,9 +205,16 @@ class Session:
         with self._mutex:
             self.check()
             live = self.store.journal(self.annotator).live()
-            if live and live[-1].record is not None:  # first, since a disk that is full then undoes nothing
-                self.drafts.put(live[-1].key, self._annotation_of(live[-1]))
-            return self.show(self.store.undo(self.annotator).key)
+            key = live[-1].key if live else ""
+            draft, saved = self.drafts.get(key), self._annotation_of(live[-1]) if live else None
+            if saved is not None:  # first, since a disk that is full then undoes nothing
+                self.drafts.put(key, saved)
+            try:
+                undone = self.store.undo(self.annotator)
+            except (UserError, OSError):
+                self.drafts.put(key, draft)
+                raise
+            return self.show(undone.key)
 
     def again(self) -> dict[str, Any]:
         """Return the first text that was skipped."""
@@ -217,9 +224,14 @@ class Session:
                 raise UserError("no text was skipped.")
             return self.show(skipped[0])
 
-    def _annotation_of(self, event: Event) -> Annotation:
-        source = SourceLine(str(self.store.folder), 0)
-        document = self.store.train[0].validation().document(event.record or {}, source)
+    def _annotation_of(self, event: Event) -> Annotation | None:
+        """Return what an event has saved; None if it is a skip, or has labels that the task no longer has."""
+        if event.record is None:
+            return None
+        try:
+            document = self.store.train[0].validation().document(event.record, SourceLine(str(self.store.folder), 0))
+        except UserError:
+            return None
         return annotation_of(document, self.store.fields)
 
     # The order
@@ -341,10 +353,11 @@ class Session:
         self.training.stop()
 
     def watch_training(self) -> None:
-        """Take the run of a training that has finished."""
+        """Take the run of a training that has finished since the session began."""
         last = next(reversed([*self.training.runs()]), None)
         with self._mutex:
-            if last is not None and last.name == self.training.progress().run and last != self.suggester.run:
+            trained = self.training.progress().run if self.training.has_seen_it_run else ""
+            if last is not None and last.name == trained and last != self.suggester.run:
                 self.suggester.use(last)
                 self._choice, self._stale, self.order_failure = None, True, ""
 
@@ -365,9 +378,10 @@ class Session:
         with self._mutex, self.store.locked():
             found: dict[str, dict[str, Annotation]] = {}
             for name, journal in self.store.journals.items():
-                independent = journal.independent()
-                if independent:
-                    found[name] = {key: self._annotation_of(event) for key, event in independent.items()}
+                read = {key: self._annotation_of(event) for key, event in journal.independent().items()}
+                found[name] = {key: annotation for key, annotation in read.items() if annotation is not None}
+                if lost := len(read) - len(found[name]):
+                    warn(f"{journal.path}: {lost} annotations have labels that the task no longer has: not compared.")
             return agreements(found, self.store.fields), self.store.disputed()
 
     def recent(self) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ what it is now; the annotations of it in the journals no longer count.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,7 +79,10 @@ class View:
 
 @dataclass(frozen=True)
 class _State:
-    """The record of a text in the file of the task, and the annotations of it that count, by annotator."""
+    """The record of a text in the file of the task, and the annotations of it that count, by annotator.
+
+    events has those since the last change by another program, which the annotations before do not survive.
+    """
 
     file: RecordFile
     record: Record | None
@@ -121,6 +125,10 @@ class LabelStore:
     def _file(self, name: str) -> RecordFile:
         required = [field.name for field in self.fields]
         return RecordFile(self.task.folder / name, self.task.all_fields, required, self.options)
+
+    def _name(self, file: RecordFile) -> str:
+        """Return the name of a file in the journals: its path from the folder of the task."""
+        return Path(os.path.relpath(file.path, self.task.folder)).as_posix()
 
     @property
     def files(self) -> list[RecordFile]:
@@ -182,7 +190,7 @@ class LabelStore:
             if last is None or not last.file or last.before == last.after or last.number != numbers[last.key]:
                 continue
             for file in self.files:
-                if file.path.name == last.file and file.record(last.key) == last.before:
+                if self._name(file) == last.file and file.record(last.key) == last.before:
                     file.put(last.key, last.after)
                     notice(f"{file.path}: the last annotation of {journal.annotator} was interrupted; it is saved now.")
 
@@ -211,6 +219,8 @@ class LabelStore:
 
     def disputed(self) -> list[str]:
         """Return the keys of the texts that annotators have labeled differently, and nobody has settled."""
+        if sum(bool(journal.events) for journal in self.journals.values()) <= 1:
+            return []  # at once, since this is asked for each text that is shown
         found: dict[str, list[Annotation]] = {}
         decided: set[str] = set()
         for name, journal in self.journals.items():
@@ -222,6 +232,17 @@ class LabelStore:
     def annotations(self) -> dict[str, dict[str, Event]]:
         """Return the last save of each text by each annotator, by annotator and key."""
         return {name: saved for name, journal in self.journals.items() if (saved := journal.saved())}
+
+    def has_only_new(self, file: RecordFile) -> bool:
+        """Return whether all records of a file were added here, by any annotator."""
+        name = self._name(file)
+        added = {
+            event.key
+            for journal in self.journals.values()
+            for event in journal.events
+            if event.file == name and event.before is None
+        }
+        return all(key in added for key in file)
 
     def _state(self, key: str, part: str = TRAIN) -> _State:
         found = next((file for file in self.files if key in file), None)
@@ -237,7 +258,12 @@ class LabelStore:
             key=lambda event: event.number,
         )
         changed = bool(events) and events[-1].after != record
-        saved = {} if changed else {name: own[key] for name, own in self.annotations().items() if key in own}
+        for place in range(len(events) - 1, 0, -1):
+            if events[place].before != events[place - 1].after:
+                events = events[place:]
+                break
+        saved = {name: own[key] for name, own in self.annotations().items() if own.get(key) in events}
+        saved = {} if changed else saved
         return _State(file, record, events, saved, changed)
 
     def view(self, annotator: str, key: str) -> View:
@@ -302,7 +328,7 @@ class LabelStore:
             document = state.file.validation().document(record, SourceLine(f"the text {base[self.options['id']]}", 0))
             check_overlaps(document, self.fields)
             target = record if adjudicate or self._decides(annotator, state) else state.record
-            kind, file = DECIDE if adjudicate else SAVE, state.file.path.name
+            kind, file = DECIDE if adjudicate else SAVE, self._name(state.file)
             self._write(annotator, state, Event(self._next(), kind, key, now(), file, record, state.record, target))
             return self.view(annotator, key).version
 
@@ -355,11 +381,11 @@ class LabelStore:
                 self.journal(annotator).append(Event(self._next(), UNDO, last.key, now()))
                 return last
             state = self._state(last.key)
-            if state.changed:
+            if state.changed or last not in state.events:
                 message = "this text was changed by another program since you have saved it."
                 raise Conflict(message, "Correct it in place of undoing it.", None)
             target = self._before(annotator, live, state)
-            event = Event(self._next(), UNDO, last.key, now(), state.file.path.name, None, state.record, target)
+            event = Event(self._next(), UNDO, last.key, now(), self._name(state.file), None, state.record, target)
             self._write(annotator, state, event)
             return last
 
@@ -372,7 +398,7 @@ class LabelStore:
         others = [event for name, event in state.saved.items() if name != annotator]
         if any(event.record == state.record for event in others):
             return state.record
-        own = [event for event in live[:-1] if event.key == last.key and event.record]
+        own = [event for event in live[:-1] if event in state.events and event.record]
         remaining = own[-1:] or sorted(others, key=lambda event: event.number)
         return remaining[0].record if remaining else state.events[0].before
 
@@ -412,6 +438,10 @@ def check_task(task: Task) -> None:
     if TRAIN not in task.files:
         message, remedy = "the task names no file of the split train.", "Add train: train.jsonl to files."
         raise UserError(message, file=task.file, remedy=remedy)
+    for name in (name for names in task.files.values() for name in names):
+        if Path(task.folder / name).resolve().parent == task.file.resolve().parent / LABELS:
+            message = f"the file {name} is in the folder {LABELS}, which has the journals of the annotators."
+            raise UserError(message, file=task.file, remedy="Move it to another folder, and change files.")
     for name in (*task.files[TRAIN], *task.files.get(DEV, ())):
         path = Path(task.folder / name)
         if path.suffix.lower() != ".jsonl" or path.is_dir():

@@ -114,6 +114,8 @@ class ModelQueue:
             if not self.is_running:
                 raise StoppedError
             if len(self._waiting) + len(added) > self.places:
+                self._waiting = deque(each for each in self._waiting if not each.answer.cancelled())
+            if len(self._waiting) + len(added) > self.places:
                 raise QueueFullError(self._seconds * len(self._waiting))
             if not self._waiting:
                 self._changed.notify()

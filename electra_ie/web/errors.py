@@ -129,5 +129,8 @@ def _expected(fault: Mapping[str, Any]) -> str:
 
 
 def _refused(_: Request, error: Exception) -> JSONResponse:
+    """Answer with an error of the user, and the name of the file that it is in, without its folder."""
     assert isinstance(error, UserError)
-    return error_response(422, error.message, error.remedy)
+    line = f":{error.line}" if error.line else ""
+    where = f"{Path(error.file).name}{line}: " if error.file else ""
+    return error_response(422, escape_controls(where) + error.message, error.remedy)

@@ -11,19 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import processes
+import psutil
 import pytest
 import tiny
 from command_line import command
 from fastapi.testclient import TestClient
-from test_store import AMOUNT, KEY, PERSON, TEXTS, YAML, answer, lines, new_task
+from test_store import AMOUNT, FIRST, KEY, PERSON, TEXTS, YAML, answer, lines, new_task
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.task import Task
 from electra_ie.labeling import session as sessions
+from electra_ie.labeling import store
 from electra_ie.labeling.record_files import key_of
 from electra_ie.labeling.server import build_app
 from electra_ie.labeling.session import Options, Session
 from electra_ie.labeling.store import DEV, NOTHING
+from electra_ie.runs.layout import CARD
 from electra_ie.web.access import Access
 
 
@@ -350,3 +353,91 @@ def test_attributes_are_not_shown(folder, capsys):
         assert "said" not in [field["name"] for field in client.get("/api/task").json()["fields"]]
         client.label_next(names=[PERSON])
     assert Task.load(folder).read("train")[0].gold["said"][0].label == "sure"
+
+
+def test_dev_of_texts_of_the_pool_does_not_grow(folder):
+    tiny.write_records(folder / "dev.jsonl", [{"id": "d", "text": TEXTS[3], "topic": "trade"}])
+    with Client(folder) as client:
+        assert not client.session.grows_dev
+        shown = client.get(f"/api/texts/{key_of(TEXTS[3])}").json()
+        client.save(key_of(TEXTS[3]), answer(topic="travel"), shown["version"])
+    with Client(folder) as client:
+        assert not client.session.grows_dev, "a correction adds nothing"
+
+
+def test_the_training_of_another_server_is_left_running(folder):
+    other = subprocess.Popen(["sleep", "600"])
+    try:
+        state = {"run": "001", "pid": other.pid, "created": psutil.Process(other.pid).create_time()}
+        (folder / "labels/runs/001").mkdir(parents=True)
+        (folder / "labels/runs/training.json").write_text(json.dumps(state), "utf-8")
+        with Client(folder) as client:
+            assert client.get("/api/status").json()["training"]["state"] == "running"
+        assert other.poll() is None and (folder / "labels/runs/001").is_dir()
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_the_run_that_was_named_stays_after_an_earlier_training(folder):
+    for run in (folder / "labels/runs/001", folder / "best"):
+        run.mkdir(parents=True)
+        (run / CARD).write_text("x", "utf-8")
+    (folder / "labels/runs/training.json").write_text('{"run": "001", "pid": 1, "created": 0}', "utf-8")
+    with Client(folder, run=folder / "best") as client:
+        client.session.watch_training()
+        assert client.session.suggester.run == folder / "best"
+
+
+def test_the_next_text_after_a_change_of_the_task_waits_for_no_lock(folder, monkeypatch):
+    monkeypatch.setattr(store, "WAIT", 0.05)
+    for method in (Session.next, lambda session: session.skip(KEY)):
+        with Client(folder) as client:
+            yaml = folder / "task.yaml"
+            yaml.write_text(yaml.read_text("utf-8") + "# changed\n", "utf-8")
+            assert method(client.session)["text"]
+
+
+def test_how_a_text_was_chosen_is_known_after_a_change_of_the_task(folder):
+    with Client(folder) as client:
+        key = client.next()["text"]["key"]
+        yaml = folder / "task.yaml"
+        yaml.write_text(yaml.read_text("utf-8") + "# changed\n", "utf-8")
+        assert client.next()["text"]["key"] == key and client.next()["text"]["chosen"] == "random"
+
+
+def test_annotations_with_labels_that_are_gone_are_not_compared(folder, capsys):
+    with Client(folder) as client:
+        client.save(KEY, answer(topic="trade"))
+        for file in (folder / "task.yaml", folder / "train.jsonl"):
+            file.write_text(file.read_text("utf-8").replace("trade", "goods"), "utf-8")
+        client.get("/api/task")
+        assert client.get("/api/agreement").json()["agreements"] == []
+        assert "1 annotations have labels that the task no longer has" in capsys.readouterr().err
+        assert "changed by another program" in client.post("/api/undo").json()["error"]["message"]
+
+
+def test_two_servers_keep_the_drafts_of_both(folder):
+    with Client(folder) as one, Client(folder) as two:
+        for client, key in ((one, KEY), (two, key_of(TEXTS[1]))):
+            client.session.keep_draft(key, {"#page": {}}, client.session.version)
+    with Client(folder) as client:
+        assert len(client.session.drafts.by_key) == 2
+
+
+def test_undo_that_is_refused_keeps_the_draft(folder):
+    with Client(folder) as client:
+        client.save(KEY, answer(topic="trade"))
+        client.session.keep_draft(KEY, {"topic": "goods"}, client.session.version)
+        file = folder / "train.jsonl"
+        file.write_text(file.read_text("utf-8").replace("trade", "travel"), "utf-8")
+        assert client.post("/api/undo").status_code == 409
+        assert client.session.drafts.get(KEY) == {"topic": "goods"}
+
+
+def test_an_error_in_a_file_names_its_line(folder):
+    with Client(folder) as client:
+        (folder / "train.jsonl").write_text(FIRST + "\n{broken\n", "utf-8")
+        refused = client.get("/api/next")
+        assert refused.status_code == 422
+        assert refused.json()["error"]["message"].startswith("train.jsonl:2: this is not JSON")

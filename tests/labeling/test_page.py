@@ -394,3 +394,14 @@ def test_many_labels_are_found_by_name(browser, tmp_path):
         save(page)
     assert lines(folder)[0]["kind"] == "label57"
     assert answer()
+
+
+def test_suggested_relations_of_spans_that_were_left_out_do_not_stop_the_save(browser, tmp_path):
+    payer, amount = {"start": 0, "end": 8, "label": "PAYER"}, {"start": 5, "end": 13, "label": "AMOUNT"}
+    found = {"names": [payer, amount], "links": [{"head": payer, "tail": amount, "label": "pays"}]}
+    folder = tmp_path / "t"
+    with labeling(folder, [ENGLISH], {ENGLISH: found}) as (address, _), opened(browser, address) as page:
+        page.wait_for_selector("#pane mark.suggested")
+        save(page, "Shift+Enter")
+    record = saved(folder, ENGLISH)
+    assert (len(record["names"]), record["links"]) == (1, [])

@@ -358,3 +358,70 @@ def test_attributes_of_spans_are_kept(tmp_path):
     assert "sure" not in seen.annotation
     store.save("ann", key, {**seen.annotation, "topic": "trade", "risks": []}, seen.version)
     assert lines(folder)[0]["entities"] == record["entities"] and key not in store.unlabeled()
+
+
+def test_a_file_that_is_restored_after_a_broken_line_keeps_its_records(tmp_path):
+    folder = new_task(tmp_path / "t")
+    store, file = store_of(folder), folder / "train.jsonl"
+    file.rename(folder / "kept")
+    file.write_text("{broken\n", "utf-8")
+    with pytest.raises(UserError, match="not JSON"):
+        store.save("ann", KEY, answer(topic="trade"), NOTHING)
+    (folder / "kept").rename(file)  # the same inode, size and time as before
+    store.save("ann", KEY, answer(topic="trade"), NOTHING)
+    assert [each["id"] for each in lines(folder)] == ["first", "p0"]
+
+
+def test_undo_leaves_what_another_program_wrote_between_two_saves(tmp_path):
+    folder = new_task(tmp_path / "t", train="")
+    store, file = store_of(folder), folder / "train.jsonl"
+    store.save("ann", KEY, answer(topic="trade"), NOTHING)
+    file.write_text(file.read_text("utf-8").replace('"topic": "trade"', '"topic": "travel"'), "utf-8")
+    with store.locked():
+        seen = store.view("ann", KEY)
+    store.save("ann", KEY, answer(topic=None), seen.version)
+    store.undo("ann")
+    with pytest.raises(Conflict, match="changed by another program"):
+        store.undo("ann")
+    assert lines(folder)[0]["topic"] == "travel"
+    assert not store.view("ann", KEY).is_saved, "the record is that of the other program"
+
+
+def test_files_of_equal_names_are_not_mixed_up(tmp_path):
+    yaml = YAML.replace("train.jsonl", "train/data.jsonl").replace("dev.jsonl", "dev/data.jsonl")
+    folder = new_task(tmp_path / "t", yaml, None)
+    store_of(folder).save("ann", KEY, answer(topic="trade"), NOTHING)
+    store_of(folder)
+    assert len(lines(folder / "train", "data.jsonl")) == 1 and not (folder / "dev").exists()
+
+
+def test_files_among_the_journals_are_refused(tmp_path):
+    folder = new_task(tmp_path / "t", YAML.replace("train.jsonl", "labels/train.jsonl"), None)
+    with pytest.raises(UserError, match="journals of the annotators"):
+        store_of(folder)
+
+
+def test_a_link_stays_a_link(tmp_path):
+    folder = new_task(tmp_path / "t", train=None)
+    (tmp_path / "real.jsonl").touch()
+    (folder / "train.jsonl").symlink_to(tmp_path / "real.jsonl")
+    store_of(folder).save("ann", KEY, answer(topic="trade"), NOTHING)
+    assert (folder / "train.jsonl").is_symlink() and len(lines(tmp_path, "real.jsonl")) == 1
+
+
+def test_a_span_with_white_space_at_its_edges_keeps_its_keys(tmp_path):
+    record = {"id": "1", "text": "Arden paid", "entities": [{"start": 0, "end": 6, "label": "person", "by": "hand"}]}
+    folder = new_task(tmp_path / "t", train=json.dumps(record) + "\n")
+    store, key = store_of(folder), key_of("Arden paid")
+    seen = store.view("ann", key)
+    assert seen.annotation["names"] == [{"start": 0, "end": 5, "label": "person"}]
+    store.save("ann", key, {**seen.annotation, "topic": "trade"}, seen.version)
+    assert lines(folder)[0]["entities"] == record["entities"]
+
+
+def test_the_texts_of_one_annotator_are_not_compared(tmp_path, monkeypatch):
+    store = store_of(new_task(tmp_path / "t"))
+    store.save("ann", KEY, answer(topic="trade"), NOTHING)
+    store.journal("bob")
+    monkeypatch.setattr(store, "view", None)  # not called
+    assert store.disputed() == []

@@ -338,3 +338,27 @@ def test_relations_are_shown(browser, linked_run):
         rows = page.locator("table.relations tbody tr")
         assert rows.count() == len(relations)
         assert relations[0].head.text in rows.first.inner_text()
+
+
+def test_decisions_about_findings_that_need_none_are_downloaded(browser, model):
+    found = model.extractor(TEXT)
+    extractor = copy.copy(model.extractor)
+    labels = {(each.field, each.label) for each in found}
+    promises = tuple(replace(_promise("precision", label, 0.0), field=field) for field, label in labels)
+    extractor.calibration = Calibration("", promises=promises)
+    with served(replace(model, extractor=extractor)) as client, web_servers.page_of(browser) as page:
+        opened(page, str(client.base_url))
+        extract(page, TEXT)
+        page.check("#all")
+        page.locator("#queue button").first.click()
+        page.click("#reject")
+        with page.expect_download() as waited:
+            page.click("#download")
+        record = json.loads(waited.value.path().read_text("utf-8"))
+        asked = []
+        page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+        page.click("#undo")
+        page.click("#clear")
+    assert {each["decision"] for each in record["findings"]} == {"accepted"}
+    assert [each["correct"] for each in record["findings"]].count(False) == 1
+    assert len(asked) == 1, "what was undone is not in the file"

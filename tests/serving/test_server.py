@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import shutil
@@ -26,6 +27,7 @@ from electra_ie.data.document import Document
 from electra_ie.export.exporter import export_run
 from electra_ie.serving import application
 from electra_ie.serving.model import ServedModel
+from electra_ie.serving.queue import ModelQueue
 
 PRIVATE = "Arden paid 9.999 on behalf of a patient"
 
@@ -380,3 +382,28 @@ def test_the_function_serves_until_it_is_stopped(run, monkeypatch):
     servers[0].should_exit = True
     thread.join(30)
     assert not thread.is_alive()
+
+
+def test_documents_of_requests_that_have_ended_leave_their_place():
+    reading, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def read(self, documents):
+            reading.set()
+            go_on.wait()
+            return documents
+
+    async def fill():
+        queue = ModelQueue(Slow(), 2)
+        queue.start()
+        first = queue.put([Document("a", "x")], lambda result: result.id)
+        await asyncio.to_thread(reading.wait)
+        for answer in queue.put([Document("b", "x")] * 2, lambda result: result.id):
+            answer.cancel()
+        last = queue.put([Document("c", "x")], lambda result: result.id)
+        go_on.set()
+        found = [await each for each in (*first, *last)]
+        await asyncio.to_thread(queue.stop)
+        return found
+
+    assert asyncio.run(fill()) == ["a", "c"]

@@ -364,8 +364,7 @@ async function attempt(action, isSave = false) {
 async function save() {
   if (!page.item) return;
   const {text, version, others: found} = page.item;
-  page.marks.acceptAll();
-  render();
+  if (page.marks.suggestions().length) change(() => page.marks.acceptAll(), 'All suggestions are accepted.');
   await attempt(async () => {
     clearTimeout(page.timer);
     const body = {annotation: page.marks.annotation(), version, task: page.task.version, decide: Object.keys(found).length > 0};
@@ -441,7 +440,7 @@ async function poll() {
     progress(status.progress);
     if (status.training.state === 'running') wait = POLL;
     training(status);
-  } catch { $('training-text').textContent = 'The server does not answer.'; }
+  } catch (error) { $('training-text').textContent = error.message; }
   clearTimeout(poll.timer);
   poll.timer = setTimeout(poll, wait);
 }

@@ -31,6 +31,7 @@ export class Marks {
       if (this.answered.has(field) || !this.byName[field]) continue;
       this.#take(field, value, {suggested: true});
     }
+    this.#dropLoose(this.spans(), mark => mark.suggested);
     return this.list.length - before;
   }
 
@@ -77,9 +78,13 @@ export class Marks {
   #drop(mark, instead) {
     this.list = this.list.filter(each => each !== mark);
     if (mark.kind !== 'spans') return;
-    const rest = [...this.spans(), ...(instead?.kind === 'spans' ? [instead] : [])];
-    const is = end => rest.some(span => sameSpan(span, end));
-    this.list = this.list.filter(each => each.kind !== 'relations' || (is(each.head) && is(each.tail)));
+    this.#dropLoose([...this.spans(), ...(instead?.kind === 'spans' ? [instead] : [])]);
+  }
+
+  /** Drop relations, of those that `may` names, whose head or tail is none of these spans: no save could have them. */
+  #dropLoose(spans, may = () => true) {
+    const is = end => spans.some(span => sameSpan(span, end));
+    this.list = this.list.filter(each => each.kind !== 'relations' || !may(each) || (is(each.head) && is(each.tail)));
   }
 
   accept(mark) {

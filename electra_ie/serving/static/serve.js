@@ -315,6 +315,7 @@ function undo() {
   const last = done.pop();
   if (!last) return;
   last[0].review = last[1];
+  saved = false;
   announce(`undone: ${visible(last[0].finding.label)}.`);
   choose(last[0]);
 }
@@ -328,7 +329,7 @@ function step(by) {
 function lines() {
   const correct = {[ACCEPTED]: true, [REJECTED]: false, [OPEN]: null};
   return texts.map(owner => [owner, owner.record.findings.map(finding => items.find(item => item.finding === finding))])
-    .filter(([, own]) => own.some(item => item.decision === REVIEW))
+    .filter(([, own]) => own.some(item => item.decision === REVIEW || item.review !== OPEN))
     .map(([{points, record}, own]) => JSON.stringify({id: record.id, file: '', text: points.text, drawn: thresholds.size ? 'to_review' : 'all',
       findings: own.map(({finding, decision, review: said}) => ({...finding, decision, correct: correct[said]}))}) + '\n').join('');
 }

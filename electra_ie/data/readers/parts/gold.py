@@ -38,6 +38,12 @@ def fields_with_label(label: str, fields: Sequence[Field], source: SourceLine) -
     return matching
 
 
+def without_edges(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the offsets of a passage, which has more than white space, without the white space at its edges."""
+    passage = text[start:end]
+    return start + len(passage) - len(passage.lstrip()), end - len(passage) + len(passage.rstrip())
+
+
 class Spans:
     """Builder of the spans of one file, which counts its corrections: white space at an edge, repeated spans."""
 
@@ -54,7 +60,7 @@ class Spans:
         passage = text[start:end]
         if passage.isspace():
             raise source.error(f"the span {start} to {end} contains white space only.", "Correct or remove it.")
-        edges = start + len(passage) - len(passage.lstrip()), end - len(passage) + len(passage.rstrip())
+        edges = without_edges(text, start, end)
         self.trimmed += edges != (start, end)
         return Span(*edges, label)
 
