@@ -178,8 +178,11 @@ def _uncertain(
         if candidates and len(chosen) < count:
             states = texts.states([pool[index].text for index in candidates])
             labels, nothing = clusters(states, count, seed), np.zeros(len(candidates), dtype=bool)
-            typical = typicality(states, labels)
-            rows = most_typical(labels, typical, nothing, count - len(chosen), lambda row, of=candidates: take(of[row]))
+
+            def take_row(row: int, candidates: list[int] = candidates) -> bool:
+                return take(candidates[row])
+
+            rows = most_typical(labels, typicality(states, labels), nothing, count - len(chosen), take_row)
             chosen += [candidates[row] for row in rows]
     return chosen
 
