@@ -192,12 +192,12 @@ def test_what_cannot_be_read_at_all_is_answered(open_server, body):
     assert answer.status_code in (400, 422) and error_of(answer)["message"]
 
 
-def test_errors_have_one_shape_and_name_no_file(open_server):
+def test_errors_have_one_shape_and_name_no_folder(open_server):
     answers = [httpx.get(open_server + f"/fail/{how}") for how in ("user", "known")]
     assert [answer.status_code for answer in answers] == [422, 503]
     assert error_of(answers[0]) == {
         "status": 422,
-        "message": "the file is full.",
+        "message": "place: the file is full.",
         "remedy": "Delete something.",
         "faults": [],
     }
