@@ -28,7 +28,7 @@ def serve(  # noqa: PLR0913 - the options of a public function, all but one by k
         host: The address to listen on.
         port: The port; 0 for one that is free.
         token_file: A file with the token that requests must have (default: the environment variable ELECTRA_IE_TOKEN;
-            without it, whoever reaches the port may send requests).
+            without it, anyone who reaches the port may send requests).
         hosts: Names by which the server may be reached, beside localhost and the name of the machine.
         queue: The number of texts that may wait; requests beyond it are answered with 503.
         timeout: The seconds after which a request is answered with 504.

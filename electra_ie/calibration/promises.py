@@ -12,8 +12,10 @@ from electra_ie.calibration.goals import Goal
 from electra_ie.calibration.stored import PRECISION, Promise
 from electra_ie.calibration.thresholds import Price, Threshold, precision_threshold, recall_threshold
 from electra_ie.common.errors import UserError
+from electra_ie.data.task_yaml import DEV
 
-DEV, REVIEWED = "dev", "reviewed"
+REVIEWED = "reviewed"
+"""The name of documents that were labeled after the training, beside the split dev."""
 EXCHANGEABLE = "New documents are like the {number} that it was measured on: of the same source, form and period."
 OF_PRECISION = (
     "Precision: a finding drawn at random from the accepted ones of a document drawn at random from those with any "

@@ -32,13 +32,12 @@ from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.jsonl import record_of
 from electra_ie.data.split_drawing import draw_splits
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import DATA_SETS, SPLITS, TASK_FILE, UNLABELED, declaration
+from electra_ie.data.task_yaml import DATA_SETS, DEV, SPLITS, TASK_FILE, TEST, TRAIN, UNLABELED, declaration
 from electra_ie.formats import FORMATS, format_of
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format
 from electra_ie.formats.detection import detect
 
-TRAIN, DEV, TEST = SPLITS[:3]
 SHOWN = 5
 ENDINGS = (
     *dict.fromkeys(ending for format in FORMATS.values() for ending in format.endings),

@@ -46,8 +46,7 @@ MEMORY = "in_memory"
 FIELD_KEYS = ("kind", "labels", "from", "overlaps", "scheme")
 OVERLAPS = ("error", "count")
 SCHEMES = (BIO, TRACKS)
-TRAIN, UNLABELED = "train", "unlabeled"
-SPLITS = (TRAIN, "dev", "test", UNLABELED)
+TRAIN, DEV, TEST, UNLABELED = SPLITS = ("train", "dev", "test", "unlabeled")
 TASK_FILE = "task.yaml"
 RESERVED_NAMES = ("checkpoint", "generator", "comparison", "tracking", "records")
 """Folders that runs and encoders have next to those of the fields, and the key of the scores of records."""

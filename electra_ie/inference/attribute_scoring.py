@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from electra_ie.data.document import Attribute, Document
-from electra_ie.data.fields import AttributeField, documents_by_field
+from electra_ie.data.fields import AttributeField
 from electra_ie.data.marked_spans import gold_spans
 from electra_ie.inference.cue_rules import CueRules
+from electra_ie.inference.engine.anchored import labeled_for
 from electra_ie.inference.engine.attributes import AttributeReader
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.results import DocumentResult
@@ -33,18 +34,16 @@ def score_attributes(
         documents: Documents with gold. Each field is scored on those that are labeled for it.
         results: The results of the extractor for them.
     """
-    readers = {reader.field: reader for reader in extractor.anchored_readers if isinstance(reader, AttributeReader)}
+    readers = [reader for reader in extractor.anchored_readers if isinstance(reader, AttributeReader)]
     names = [field.name for field in extractor.fields if field.kind == "spans"]
     scores = {}
-    for field, indices in documents_by_field(documents, list(readers)):
-        labeled = [documents[index] for index in indices]
+    for reader, labeled, own in labeled_for(readers, documents, results):
+        field = reader.field
         gold: Attributes = [document.gold[field.name] for document in labeled]
-        found = [_found(field, documents[index], results[index], names) for index in indices]
+        found = [_found(field, document, result, names) for document, result in zip(labeled, own, strict=True)]
         of_gold = [(document, [each.span for each in of_text]) for document, of_text in zip(labeled, gold, strict=True)]
-        given = [
-            [Attribute(span, label) for (span,), label, _ in of_text] for of_text in readers[field].classified(of_gold)
-        ]
-        rules = CueRules.of(field, readers[field].rules.common)
+        given = [[Attribute(span, label) for (span,), label, _ in of_text] for of_text in reader.classified(of_gold)]
+        rules = CueRules.of(field, reader.rules.common)
         by_rule = [
             [Attribute(*each) for each in zip(spans, rules.answers(document.text, spans), strict=True)]
             for document, spans in of_gold

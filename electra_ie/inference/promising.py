@@ -8,7 +8,7 @@ from pathlib import Path
 
 from electra_ie.calibration.found import found_in
 from electra_ie.calibration.goals import Goal
-from electra_ie.calibration.promises import DEV, REVIEWED, Outcome, promises
+from electra_ie.calibration.promises import REVIEWED, Outcome, promises
 from electra_ie.calibration.stored import RECALL, Calibration
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.files import CARD, write
@@ -19,7 +19,7 @@ from electra_ie.data.document import Document, is_biased
 from electra_ie.data.leakage import digest_of
 from electra_ie.data.readers import READERS
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import TRAIN
+from electra_ie.data.task_yaml import DEV, TRAIN
 from electra_ie.formats.detection import detect
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.review import is_queue, read_queue

@@ -11,9 +11,10 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from electra_ie.data.document import Document, Relation
-from electra_ie.data.fields import RelationField, documents_by_field
+from electra_ie.data.fields import RelationField
 from electra_ie.data.marked_spans import gold_spans
 from electra_ie.data.relation_pairs import normalized
+from electra_ie.inference.engine.anchored import labeled_for
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.relations import RelationReader
 from electra_ie.inference.engine.results import DocumentResult
@@ -30,14 +31,14 @@ def score_relations(
         documents: Documents with gold. Each field is scored on those that are labeled for it.
         results: The results of the extractor for them.
     """
-    readers = {reader.field: reader for reader in extractor.anchored_readers if isinstance(reader, RelationReader)}
+    readers = [reader for reader in extractor.anchored_readers if isinstance(reader, RelationReader)]
     spans = [field.name for field in extractor.fields if field.kind == "spans"]
     scores = {}
-    for field, indices in documents_by_field(documents, list(readers)):
-        labeled = [documents[index] for index in indices]
+    for reader, labeled, own in labeled_for(readers, documents, results):
+        field = reader.field
         gold = [normalized(field, document.gold[field.name]) for document in labeled]
-        found = [_found(field, results[index]) for index in indices]
-        given = _between_gold_spans(readers[field], labeled, spans)
+        found = [_found(field, result) for result in own]
+        given = _between_gold_spans(reader, labeled, spans)
         scores[field.name] = {
             **score(field, gold, found),
             "boundaries": matches(map(_without_labels, gold), map(_without_labels, found)),

@@ -216,18 +216,19 @@ class Training:
 
     def curve(self) -> list[Point]:
         """Return a point for each finished run."""
+        from electra_ie.inference.scoring import mean_score
+
         points = []
         for run in self.runs():
             scores: dict[str, Any] = read_scores(run)
             dev = {name: score for name, score in (scores.get("dev") or {}).items() if "main" in score}
             values = {name: score.get(score["main"]) for name, score in dev.items()}
-            known = [value for value in values.values() if value is not None]
             points.append(
                 Point(
                     run.name,
                     scores.get("training", {}).get("labeled", {}).get("documents", 0),
                     max((score.get("documents", 0) for score in dev.values()), default=0),
-                    sum(known) / len(known) if known else None,
+                    mean_score(dev),
                     values,
                 )
             )

@@ -16,13 +16,14 @@ from electra_ie.common.text_files import SourceLine
 from electra_ie.config.train import EMBEDDED
 from electra_ie.data.document import Document
 from electra_ie.data.task import Task
+from electra_ie.data.task_yaml import DEV, TRAIN
 from electra_ie.labeling.agreement import Agreement, agreements
 from electra_ie.labeling.annotations import Annotation, annotation_of
 from electra_ie.labeling.drafts import Drafts
 from electra_ie.labeling.journal import SKIP, Event, check_annotator
 from electra_ie.labeling.record_files import Signature, key_of, signature_of
 from electra_ie.labeling.retraining import Training
-from electra_ie.labeling.store import DEV, TRAIN, LabelStore
+from electra_ie.labeling.store import LabelStore
 from electra_ie.labeling.suggester import Suggester
 
 RUNS = "runs"

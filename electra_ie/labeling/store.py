@@ -25,7 +25,7 @@ from electra_ie.data.document import Document
 from electra_ie.data.fields import AttributeField
 from electra_ie.data.readers import READERS
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import UNLABELED, list_tasks, shipped
+from electra_ie.data.task_yaml import DEV, TEST, TRAIN, UNLABELED, list_tasks, shipped
 from electra_ie.formats.annotations import CHOSEN
 from electra_ie.labeling.annotations import Annotation, annotation_of, check_overlaps, with_annotation
 from electra_ie.labeling.journal import DECIDE, SAVE, SKIP, UNDO, Event, Journal, check_annotator, journals_of
@@ -33,7 +33,6 @@ from electra_ie.labeling.record_files import KEY_DIGITS, Record, RecordFile, key
 
 LABELS = "labels"
 """The folder of the journals, beside task.yaml."""
-TRAIN, DEV, TEST = "train", "dev", "test"
 NOTHING = "-"
 """The version of a text without an annotation."""
 WAIT = 20

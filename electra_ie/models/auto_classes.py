@@ -1,7 +1,7 @@
 """Registration of this package's own model classes with the Auto classes of transformers, when these are loaded.
 
 `import electra_ie` loads neither transformers nor torch. So what registers the classes waits: it is imported as soon as
-the modules of the Auto classes are, whoever imports them, before or after this package (the idea of PEP 369).
+the modules of the Auto classes are, by any import of them before or after this package (the idea of PEP 369).
 """
 
 from __future__ import annotations

@@ -25,14 +25,13 @@ from electra_ie.data.document import Document, of_documents
 from electra_ie.data.hints import Hint
 from electra_ie.data.leakage import overlaps
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import UNLABELED
+from electra_ie.data.task_yaml import TEST, UNLABELED
 from electra_ie.data.training_data import TrainingData
 from electra_ie.runs.code import code_now, interpreter_now, versions
 from electra_ie.runs.layout import AUDIT, SETTINGS, TASK, announce_data_folder, load_task, model_names, refuse_links
 from electra_ie.runs.storage import model_files
 from electra_ie.runs.verification import CHECKED, Verification, compare, read_audit
 
-TEST = "test"
 LOCK = "constraints.txt"
 """The file of exact versions in a checkout. A wheel has none."""
 

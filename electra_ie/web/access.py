@@ -26,7 +26,7 @@ class Access:
     or by a link that works once, and then sends a cookie.
 
     Args:
-        token: The token. None: whoever reaches the port may send requests.
+        token: The token. None: anyone who reaches the port may send requests.
         hosts: Names by which the server may be reached, beside localhost, the machine's name and numeric addresses. A
             web page whose name is made to resolve to this machine (DNS rebinding) has none of them.
     """

@@ -56,7 +56,8 @@ def run_on(listening: socket.socket, app: FastAPI, started: Callable[[str], None
     """Run an application as `run` does, on the socket that `listen` has returned."""
     access: Access = app.state.access
     if access.token is None and not _is_loopback(listening):
-        warn(f"whoever reaches port {listening.getsockname()[1]} of this machine can send requests: no token is set.")
+        port = listening.getsockname()[1]
+        warn(f"no token is set: anyone who reaches port {port} of this machine can send requests.")
     Server(app, lambda: started(address(listening) + access.first_path())).run([listening])
 
 

@@ -287,7 +287,7 @@ def test_a_model_that_is_replaced_goes_on_answering_and_says_so(run, tmp_path, m
     weights = folder / "names" / "model.safetensors"
     before = weights.read_bytes()
     with served(model) as client:
-        # In place, as `cp` does: whoever has the file mapped sees the new bytes.
+        # In place, as `cp` does: a process that has mapped the file sees the new bytes.
         with weights.open("r+b") as file:
             file.seek(-len(before) // 2, 2)
             file.write(bytes(len(before) // 2))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 
 import asserted
 import pytest
@@ -15,6 +14,7 @@ from hub_server import running, use_hub
 from huggingface_hub import close_session
 from processes import run_two
 from safetensors.torch import load_file
+from second_stage_runs import check_audit, check_damage
 from transformers import pipeline
 
 import electra_ie
@@ -135,23 +135,11 @@ def test_the_card_has_scores_beside_the_rule_and_code_that_runs(run, monkeypatch
 
 
 def test_a_damaged_or_missing_model_is_one_line(run, tmp_path):
-    copy = shutil.copytree(run, tmp_path / "run")
-    config = json.loads((copy / "assertion" / "config.json").read_text("utf-8"))
-    del config["electra_ie"]["spans"]
-    (copy / "assertion" / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    with pytest.raises(UserError, match="assertion: config.json lacks valid rules of spans"):
-        Extractor.from_pretrained(copy)
-    shutil.rmtree(copy / "assertion")
-    with pytest.raises(UserError, match='the run has no model.safetensors for the field "assertion"'):
-        Extractor.from_pretrained(copy)
+    check_damage(run, tmp_path / "run", "assertion", "spans")
 
 
 def test_the_audit_covers_the_model(run, tmp_path):
-    copy = shutil.copytree(run, tmp_path / "run")
-    assert not [each for each in verify(copy).differences if each.part == "weights"]
-    with (copy / "assertion" / "model.safetensors").open("ab") as file:
-        file.write(b"\0")
-    assert [each.name for each in verify(copy).differences if each.part == "weights"] == ["assertion/model.safetensors"]
+    check_audit(run, tmp_path / "run", "assertion")
 
 
 def test_an_interrupted_run_is_completed_to_the_same_bytes(run, tmp_path, encoder, monkeypatch):

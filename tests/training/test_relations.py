@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import linked
 import pytest
 import tiny
 import yaml
 from command_line import command
+from second_stage_runs import check_audit, check_damage
 from transformers import pipeline
 
 import electra_ie
@@ -99,23 +99,11 @@ def test_texts_without_pairs_have_no_relations_and_keep_their_place(extractor):
 
 
 def test_a_damaged_or_missing_model_is_one_line(run, tmp_path):
-    copy = shutil.copytree(run, tmp_path / "run")
-    config = json.loads((copy / "links" / "config.json").read_text("utf-8"))
-    del config["electra_ie"]["pairs"]
-    (copy / "links" / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    with pytest.raises(UserError, match="links: config.json lacks valid rules of pairs"):
-        Extractor.from_pretrained(copy)
-    shutil.rmtree(copy / "links")
-    with pytest.raises(UserError, match='the run has no model.safetensors for the field "links"'):
-        Extractor.from_pretrained(copy)
+    check_damage(run, tmp_path / "run", "links", "pairs")
 
 
 def test_the_audit_covers_the_models_of_relations(run, tmp_path):
-    copy = shutil.copytree(run, tmp_path / "run")
-    assert not [each for each in verify(copy).differences if each.part == "weights"]
-    with (copy / "links" / "model.safetensors").open("ab") as file:
-        file.write(b"\0")
-    assert [each.name for each in verify(copy).differences if each.part == "weights"] == ["links/model.safetensors"]
+    check_audit(run, tmp_path / "run", "links")
 
 
 def test_an_interrupted_run_is_completed_to_the_same_bytes(run, tmp_path, encoder, monkeypatch):

@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 from electra_ie.data.document import Document, Finding, Span
+from electra_ie.data.fields import documents_by_field
 from electra_ie.data.marked_spans import Anchors, FieldT, SpanRules, marked_documents
 from electra_ie.inference.engine.reader import Reader
 from electra_ie.inference.engine.results import DocumentResult
@@ -71,6 +72,18 @@ class AnchoredReader(ABC, Generic[FieldT]):
     @abstractmethod
     def add(self, results: Sequence[DocumentResult]) -> None:
         """Add what is found to the results."""
+
+
+ReaderT = TypeVar("ReaderT", bound=AnchoredReader[Any])
+
+
+def labeled_for(
+    readers: Iterable[ReaderT], documents: Sequence[Document], results: Sequence[DocumentResult]
+) -> Iterator[tuple[ReaderT, list[Document], list[DocumentResult]]]:
+    """Yield each reader with the documents that are labeled for its field, if there are any, and their results."""
+    by_field = {reader.field: reader for reader in readers}
+    for field, indices in documents_by_field(documents, list(by_field)):
+        yield by_field[field], [documents[index] for index in indices], [results[index] for index in indices]
 
 
 def read_again(results: Iterable[DocumentResult], readers: Sequence[AnchoredReader[Any]]) -> Iterator[DocumentResult]:
