@@ -111,7 +111,7 @@ def test_killed_driver_goes_on_to_the_same_bytes_and_leaves_no_process(
     assert process.exitcode == -signal.SIGKILL, (tmp_path / "messages").read_text("utf-8")
     assert any(manifest.parent.iterdir()) and not (tmp_path / "findings.jsonl").exists()
     again = processes.run(arguments)
-    assert again.code == 3 and "going on after" in again.messages
+    assert again.code == 3 and "going on after" in again.messages, again.messages
     written, whole = jobs.files_of(tmp_path), jobs.files_of(tmp_path / "whole")
     assert {name: content for name, content in written.items() if name in whole} == whole
     assert len(begun) > 2 and psutil.wait_procs(begun, timeout=processes.SECONDS)[1] == []

@@ -93,6 +93,8 @@ def _connected(number: int | None) -> Iterator[None]:
             _check_reachable(address)
         import ray  # it reads the environment now
 
+        # Ray imports what it serializes when it is used first, while its threads run; that import has failed before.
+        ray._private.worker.global_worker.get_serialization_context()
         ray._private.worker._worker_logs_enabled = False
         stack.callback(setattr, ray._private.worker, "_worker_logs_enabled", True)
         stack.callback(ray.shutdown)
