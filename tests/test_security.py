@@ -356,7 +356,8 @@ def test_small_aliases_are_accepted(task):
 @pytest.mark.parametrize(("name", "words"), [
     ("../x", "cannot be the name"), ("a/b", "cannot be the name"), ("", "cannot be the name"), (".", "cannot be the name"),
     ("a\\b", "cannot be the name"), ("x" * 300, "cannot be the name"), ("con", "Windows"), ("LPT1", "Windows"),
-    ("Checkpoint", "a run has another folder of that name"), ("Topic", "would share a folder"), ("na\u00efve", "cannot be the name"),
+    ("Checkpoint", "a run uses that name itself"), ("mean", "a run uses that name itself"),
+    ("Topic", "would share a folder"), ("na\u00efve", "cannot be the name"),
 ])  # fmt: skip
 def test_field_name_that_cannot_be_a_folder_is_refused(task, name, words):
     values = yaml.safe_load(task.read_text("utf-8"))

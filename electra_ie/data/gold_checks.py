@@ -60,6 +60,17 @@ def warn_of_shared_texts(dev: Sequence[Document], train: Sequence[Document]) -> 
         )
 
 
+def refuse_unlabeled_fields(task: Task, train: Sequence[Document]) -> None:
+    """Raise UserError for a field of which no labeled document of train has gold: there is nothing to learn."""
+    for field in task.fields:
+        if not any(field.name in document.gold for document in train):
+            raise UserError(
+                f'no labeled record of the split "train" has the field "{field.name}".',
+                file=task.origin,
+                remedy="Label some, give a larger --label-budget, or remove the field from the task.",
+            )
+
+
 def comparable_gold(document: Document, field: Field) -> Any:
     """Return the gold of a field as equal texts with equal labels have it, whatever their white space is."""
     gold = document.gold[field.name]

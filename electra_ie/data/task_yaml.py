@@ -48,8 +48,8 @@ OVERLAPS = ("error", "count")
 SCHEMES = (BIO, TRACKS)
 TRAIN, DEV, TEST, UNLABELED = SPLITS = ("train", "dev", "test", "unlabeled")
 TASK_FILE = "task.yaml"
-RESERVED_NAMES = ("checkpoint", "generator", "comparison", "tracking", "records")
-"""Folders that runs and encoders have next to those of the fields, and the key of the scores of records."""
+RESERVED_NAMES = ("checkpoint", "generator", "comparison", "tracking", "records", "mean")
+"""Folders that runs and encoders have next to those of the fields, and the keys of scores of records and their mean."""
 WINDOWS_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 """Names that Windows reserves for devices, so that no folder can have them."""
 
@@ -279,7 +279,7 @@ def _check_field_name(name: str, source: Source) -> None:
         message = f'"{name}" cannot be the name of a field: Windows reserves it for a device.'
         raise source.error(keys, message, "Rename the field.")
     if name.lower() in RESERVED_NAMES:
-        message = f'"{name}" cannot be the name of a field: a run has another folder of that name.'
+        message = f'"{name}" cannot be the name of a field: a run uses that name itself.'
         raise source.error(keys, message, "Rename the field.")
 
 

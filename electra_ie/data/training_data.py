@@ -23,6 +23,7 @@ from electra_ie.data.gold_checks import (
     count_spans,
     misaligned,
     refuse_lost_spans,
+    refuse_unlabeled_fields,
     warn_of_conflicts,
     warn_of_misaligned,
     warn_of_rare_labels,
@@ -96,6 +97,7 @@ class TrainingData:
                 file=task.origin,
                 remedy="Label some records, or remove the split to keep the weights of the last step.",
             )
+        refuse_unlabeled_fields(task, train)
         warn_of_shared_texts(dev, documents)
         warn_of_conflicts(train, task.fields)
         pool: list[Document] = []

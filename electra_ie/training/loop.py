@@ -51,7 +51,10 @@ class Step:
     answers: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, other: Step, parts: int) -> None:
-        """Add one of the `parts` accumulated batches of this step: each value becomes the mean over them."""
+        """Add one of the `parts` accumulated batches of this step: each value becomes the mean over them.
+
+        The answers are those of the last batch.
+        """
         for totals, values in ((self.losses, other.losses), (self.parts, other.parts)):
             for name, value in values.items():
                 totals[name] = totals.get(name, 0.0) + value / parts

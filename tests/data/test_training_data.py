@@ -104,6 +104,14 @@ def test_train_without_a_label_is_refused(task):
         read(task)
 
 
+@pytest.mark.parametrize("name", ["topic", "risks", "names"])
+def test_a_field_that_no_labeled_record_of_train_has_is_refused(task, name):
+    records = [json.loads(line) for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
+    tiny.write_records(task.parent / "train.jsonl", [{k: v for k, v in row.items() if k != name} for row in records])
+    with pytest.raises(UserError, match=f'no labeled record of the split "train" has the field "{name}"'):
+        read(task)
+
+
 @pytest.mark.parametrize(("split", "line"), [("train", 41), ("dev", 21)])
 def test_gold_that_bio_cannot_express_is_refused_with_its_position(task, split, line):
     add(task, f"{split}.jsonl", OVERLAP)
