@@ -164,8 +164,13 @@ def _is_text(statement: ast.stmt) -> bool:
 
 
 def environment(packages: Iterable[str]) -> dict[str, Any]:
-    """Return date, processor, threads, versions and commit of a measurement. A "+" marks a changed working tree."""
+    """Return date, processor, precision, threads, versions and commit of a measurement.
+
+    The precision is what `auto` is on this processor. A "+" marks a changed working tree.
+    """
     import torch
+
+    from electra_ie.training.loop import has_bf16
 
     def git(*command: str) -> str:
         done = subprocess.run(["git", "-C", str(ROOT), *command], check=False, capture_output=True, text=True)
@@ -175,6 +180,7 @@ def environment(packages: Iterable[str]) -> dict[str, Any]:
     return {
         "date": date.today().isoformat(),
         "processor": torch.cuda.get_device_name() if torch.cuda.is_available() else processor(),
+        "precision": "bf16" if has_bf16() else "float32",
         "threads": torch.get_num_threads(),
         "versions": {name: version(name) for name in packages},
         "commit": git("rev-parse", "--short=10", "HEAD") + ("+" if changed else ""),

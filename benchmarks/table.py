@@ -60,6 +60,10 @@ class Row:
         candidates = [peer for peer in measured if self.is_complete(peer)] or measured
         return max(candidates, key=lambda peer: statistics.mean(self.scores(peer).values()), default=None)
 
+    def is_measured(self, over: str | None) -> bool:
+        """Whether all seeds of the main method and of another one are measured."""
+        return over is not None and self.is_complete(MAIN) and self.is_complete(over)
+
     def gain(self, over: str | None) -> Difference | None:
         """Return the gain of the main method over another one, on the seeds that both have."""
         seeds = sorted(self.scores(MAIN).keys() & self.scores(over).keys()) if over else []
@@ -120,11 +124,11 @@ def short_table() -> str:
     lines = []
     for row in rows():
         best = row.best_peer
-        if row.is_complete(MAIN) and row.is_complete(SUPERVISED) and best:
+        if row.is_measured(SUPERVISED) and best:
             shown = [
                 row.shown(SUPERVISED),
                 row.shown(MAIN),
-                *_gain(row.gain(SUPERVISED)),
+                *_gain(row, SUPERVISED),
                 f"{row.shown(best)} ({best})",
             ]
             lines.append([f"`{row.cell.name}`", row.field, *shown])
@@ -169,10 +173,11 @@ def methods(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
     """Return the table of the methods of this package. processors: a letter for each, extended."""
     lines = []
     for row in table_rows:
-        gain = row.gain(SUPERVISED)
         shown = [row.shown(method) for method in METHODS]
-        origin = _origin(row, METHODS, processors)
-        lines.append([row.cell.name, row.field, *shown, *_gain(gain), _seconds(row, SUPERVISED), _cost(row), *origin])
+        costs = [_seconds(row, SUPERVISED), _cost(row)]
+        lines.append(
+            [row.cell.name, row.field, *shown, *_gain(row, SUPERVISED), *costs, *_origin(row, METHODS, processors)]
+        )
     head = f"set | field | {' | '.join(METHODS)} | gain | interval | CPU s, {SUPERVISED} | cost | code | processor"
     return _markdown(head, "ll" + "r" * (len(METHODS) + 4) + "ll", lines)
 
@@ -184,9 +189,7 @@ def peers(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
         best = row.best_peer
         shown = [row.shown(peer) for peer in PEERS]
         origin = _origin(row, PEERS, processors)
-        lines.append(
-            [row.cell.name, row.field, *shown, best or "-", _seconds(row, best), *_gain(row.gain(best)), *origin]
-        )
+        lines.append([row.cell.name, row.field, *shown, best or "-", _seconds(row, best), *_gain(row, best), *origin])
     head = f"set | field | {' | '.join(PEERS)} | best | CPU s | gain over it | interval | code | processor"
     return _markdown(head, "ll" + "r" * len(PEERS) + "lrrrll", lines)
 
@@ -207,8 +210,8 @@ def encoders(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
             gain = difference(*counts, other.cell.same_test) if seeds else None
             origin = _origin(other, [method], processors)
             lines.append(
-                [name, other.field, encoder, method, str(len(seeds)), *scores, *_gain(gain), _seconds(default, method),
-                 _seconds(other, method), *origin]
+                [name, other.field, encoder, method, str(len(seeds)), *scores, *_shown_gain(gain, len(seeds)),
+                 _seconds(default, method), _seconds(other, method), *origin]
             )  # fmt: skip
     head = (
         "set | field | encoder | method | seeds | default encoder | this encoder | gain | interval "
@@ -218,10 +221,14 @@ def encoders(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
 
 
 def summary(table_rows: Sequence[Row]) -> str:
-    """Return the comparison of the main method with each other one, by the rule of benchmarks/README.md."""
+    """Return the comparison of the main method with each other one, by the rule of benchmarks/README.md.
+
+    It has the rows of which all seeds of both methods are measured.
+    """
     lines = []
     for name in [*(method for method in METHODS if method != MAIN), BEST_PEER]:
-        gains = {row: gain for row in table_rows if (gain := row.gain(row.best_peer if name == BEST_PEER else name))}
+        others = {row: row.best_peer if name == BEST_PEER else name for row in table_rows}
+        gains = {row: gain for row, other in others.items() if row.is_measured(other) and (gain := row.gain(other))}
         if not gains:
             continue
         of_cells = {
@@ -237,10 +244,10 @@ def summary(table_rows: Sequence[Row]) -> str:
             [name, str(len(gains)), *means, str(above), str(below), _points(worst), "yes" if not_below else "no"]
         )
     if not lines:
-        return f"`{MAIN}` is not measured."
+        return f"`{MAIN}` is not measured with all seeds."
     head = (
-        "compared with | rows | mean over cells | mean over data sets | real sets | synthetic sets | rows above 0 "
-        "| rows below 0 | lowest end of an interval above | not below"
+        "compared with | rows | mean over cells | mean over data sets | real sets | synthetic sets "
+        "| rows with an interval above 0 | below 0 | lowest upper end of an interval | not below"
     )
     return _markdown(head, "l" + "r" * 8 + "l", lines)
 
@@ -253,11 +260,14 @@ KINDS_OF_TEXT: tuple[Callable[[Cell], bool], ...] = (
 
 
 def _mean_over_sets(of_cells: Mapping[Cell, float], fits: Callable[[Cell], bool]) -> float | None:
-    """Return the mean over the data sets that fit, of the mean over the cells of each; None without any."""
+    """Return the mean over the data sets that fit, of the mean over the cells of each; None without any.
+
+    The data of an earlier commit belong to the same set.
+    """
     sets: dict[str, list[float]] = {}
     for cell, gain in of_cells.items():
         if fits(cell):
-            sets.setdefault(cell.data_set, []).append(gain)
+            sets.setdefault(cell.data_set.partition("@")[0], []).append(gain)
     return statistics.mean(map(statistics.mean, sets.values())) if sets else None
 
 
@@ -283,8 +293,13 @@ def _origin(row: Row, names: Iterable[str], processors: dict[str, str]) -> list[
     """Return the code hashes and the letters of the processors of the results of some methods."""
     results = [result for name in names if row.scores(name) for result in row.results[name].values()]
     codes = dict.fromkeys(result["code"] for result in results)
-    letters = [processors.setdefault(result["processor"], chr(ord("A") + len(processors))) for result in results]
+    letters = [processors.setdefault(_processor(result), chr(ord("A") + len(processors))) for result in results]
     return [", ".join(codes) or "-", ", ".join(sorted(set(letters))) or "-"]
+
+
+def _processor(result: Result) -> str:
+    """Return the processor of a measurement, and the precision that `auto` is there."""
+    return f"{result['processor']}, {result.get('precision', 'precision not recorded')}"
 
 
 def _seconds(row: Row, method: str | None) -> str:
@@ -299,13 +314,21 @@ def _cost(row: Row) -> str:
     pairs = [
         (one["cpu_seconds"], two["cpu_seconds"])
         for seed, one in row.results[SUPERVISED].items()
-        if (two := row.results[MAIN].get(seed)) and one["processor"] == two["processor"]
+        if (two := row.results[MAIN].get(seed)) and _processor(one) == _processor(two)
     ]
     return f"{sum(two for _, two in pairs) / sum(one for one, _ in pairs):.1f}" if pairs else "-"
 
 
-def _gain(gain: Difference | None) -> list[str]:
-    return [_points(gain.mean), f"{_points(gain.low)} to {_points(gain.high)}"] if gain else ["-", "-"]
+def _gain(row: Row, over: str | None) -> list[str]:
+    seeds = row.scores(MAIN).keys() & row.scores(over).keys() if over else ()
+    return _shown_gain(row.gain(over), len(seeds))
+
+
+def _shown_gain(gain: Difference | None, seeds: int) -> list[str]:
+    """Return a gain and its interval. A single seed has no interval: it would be that of the test documents only."""
+    if gain is None:
+        return ["-", "-"]
+    return [_points(gain.mean), f"{_points(gain.low)} to {_points(gain.high)}" if seeds > 1 else "-"]
 
 
 def _points(value: float | None) -> str:

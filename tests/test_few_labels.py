@@ -275,6 +275,40 @@ def test_interval_of_equal_methods_is_zero_and_swapping_changes_the_sign(columns
     assert gain.low <= gain.high
 
 
+# Tables
+
+
+def result_of(correct):
+    """Return what the table reads of a measurement of the field `topic`."""
+    main = 100 * correct.count("1") / len(correct)
+    return {"test": {"topic": {"main": main, "counts": {"correct": correct}}}, "processor": "A", "cpu_seconds": 1.0}
+
+
+def row_of(name, scores):
+    """Return a row of a cell of two seeds from the correct answers of each method, by seed."""
+    results = {method: dict(enumerate(map(result_of, by_seed))) for method, by_seed in scores.items()}
+    return table.Row(cell_of(name=name, fields={"topic": "classes"}), "topic", results)
+
+
+def test_a_single_seed_has_a_gain_without_an_interval():
+    row = row_of("tiny:12", {"supervised": ["1000"], "self_training": ["1100", "1111"]})
+    assert table._gain(row, "supervised") == ["+25.0", "-"]
+    assert table._gain(row, "adversarial") == table._gain(row, None) == ["-", "-"]
+
+
+def test_summary_has_complete_rows_and_counts_both_forms_of_a_set_once():
+    complete = {"supervised": ["1000", "1000"], "self_training": ["1100", "1100"]}
+    rows = [
+        row_of("tiny:12", complete),
+        row_of("tiny@1d0406b:12", {**complete, "self_training": ["1111", "1111"]}),
+        row_of("other:12", {**complete, "self_training": ["1000", "1000"]}),
+        row_of("missing:12", {**complete, "self_training": ["1111"]}),
+    ]
+    (line,) = [line for line in table.summary(rows).splitlines() if line.startswith("| supervised")]
+    assert line.split(" | ")[1:4] == ["3", "+33.3", "+25.0"]
+    assert table.summary(rows[3:]) == "`self_training` is not measured with all seeds."
+
+
 # Peers
 
 
@@ -394,7 +428,7 @@ def test_measurements_are_written_skipped_and_redone(bench, monkeypatch, capsys)
         assert result["draw"] == "plain"
         assert result["code"] == few_labels.hash_of(method, bench.cell)
         assert result["data"] == results["supervised"]["data"]
-        assert {"processor", "threads", "date", "versions", "commit"} <= result.keys()
+        assert {"processor", "precision", "threads", "date", "versions", "commit"} <= result.keys()
         fields = KINDS if method != "tfidf" else {"topic", "risks"}
         assert set(result["test"]) == set(fields)
         for values in result["test"].values():
