@@ -119,20 +119,27 @@ def table() -> str:
     return "\n\n".join(parts)
 
 
+METRICS = {"classes": "accuracy", "flags": "macro F1", "spans": "F1"}
+"""The main score of each kind of field, as the short table names it."""
+
+
 def short_table() -> str:
-    """Return the table of the READMEs: the main method, `supervised` and the best peer, of rows measured in full."""
+    """Return the table of the READMEs: the main method, `supervised` and the best peer, of rows measured in full.
+
+    It has the present data only.
+    """
     lines = []
     for row in rows():
         best = row.best_peer
-        if row.is_measured(SUPERVISED) and best:
-            shown = [
-                row.shown(SUPERVISED),
-                row.shown(MAIN),
-                *_gain(row, SUPERVISED),
-                f"{row.shown(best)} ({best})",
-            ]
-            lines.append([f"`{row.cell.name}`", row.field, *shown])
-    return _markdown(f"set | field | {SUPERVISED} | {MAIN} | gain | interval | {BEST_PEER}", "llrrrrr", lines)
+        if row.is_measured(SUPERVISED) and best and not row.cell.is_earlier:
+            kind = row.cell.fields[row.field]
+            alone = list(row.cell.fields.values()).count(kind) == 1
+            name = kind if alone else f"{kind} `{row.field}`"
+            (labels,) = {result["sizes"]["labels"] for result in row.results[MAIN].values()}
+            scores = [row.shown(SUPERVISED), row.shown(MAIN), *_gain(row, SUPERVISED), f"{row.shown(best)} ({best})"]
+            lines.append([f"`{row.cell.data_set}`", f"{name}, {METRICS[kind]}", str(labels), *scores])
+    head = f"data set | field | labels | {SUPERVISED} | {MAIN} | gain | interval | {BEST_PEER}"
+    return _markdown(head, "llrrrrrr", lines)
 
 
 def replace_table(text: str) -> str:
