@@ -150,6 +150,15 @@ def test_results_on_steps_follow_from_their_rows():
     ]
 
 
+def test_results_on_the_server_follow_from_their_rows():
+    added = []
+    for kind in ("memos", "pages"):
+        result = serving.RESULTS.load()[kind]
+        served, offline = (statistics.mean(result[name]["cpu"]) for name in ("served_seconds", "offline_seconds"))
+        added.append(f"{1000 * (served - offline) / result['texts']:.1f}")
+    assert numbers_between(RESULTS, "A memo costs the server", "for HTTP, JSON and counts") == added
+
+
 def test_pretraining_and_design_pages_quote_the_measurements():
     electra, mlm = (row.split(" | ")[3] for row in rows(scratch.table()))
     assert numbers_between(PRETRAINING, "bc5cdr with 500 labels has", "(`python benchmarks/scratch.py`)") == parts(
