@@ -250,7 +250,8 @@ def table(cases: Sequence[str]) -> str:
             reached = labels_needed(means, statistics.mean(by_labels[last]))
             share = f"{reached:.0f} labels, {100 * reached / last:.0f} %" if reached else f"more than {last} labels"
             measured = count(len(seeds), "seed", "seeds")
-            needed.append(f"- `{case}`, {field}, {measured}: what random choice reaches with {last}: {share}")
+            needs = f"labels that `suggest` needs for the score of random choice with {last}: {share}"
+            needed.append(f"- `{case}`, {field}, {measured}: {needs}")
     return "\n".join([*lines, "", *needed])
 
 

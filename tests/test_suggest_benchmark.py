@@ -62,7 +62,7 @@ def test_cells_are_written_skipped_and_redone(bench, monkeypatch, capsys):
     assert drawn["chosen"] == {}
     printed = capsys.readouterr().out
     assert "| tiny | names | 8 | " in printed
-    assert "- `tiny`, names, 1 seed: what random choice reaches with 8: " in printed
+    assert "- `tiny`, names, 1 seed: labels that `suggest` needs for the score of random choice with 8: " in printed
 
     measured = []
     monkeypatch.setattr(suggest, "measure", lambda case, method, seed, labels: measured.append(method) or chosen)

@@ -52,7 +52,7 @@ def calibrate(
     """Set thresholds for labels of a run, so that goals hold: `precision=0.95:AMOUNT`, `recall=0.9:FIELD.LABEL`.
 
     The thresholds of the goals that are met are written in the run, in place of earlier ones, with what they assume.
-    A goal that is not met has a price: the number of further documents that would allow it.
+    For a goal that is not met, the result has the number of further documents that would allow it.
 
     Args:
         run: The folder of a run.

@@ -34,8 +34,8 @@ def calibrate(
 ) -> None:
     """Set thresholds of a run, so that goals hold for its labels.
 
-    The thresholds are kept in the run, in place of earlier ones. A goal that the documents do not allow has a price:
-    how many more would allow it.
+    The thresholds are kept in the run, in place of earlier ones. For a goal that the documents do not allow, the
+    number of documents that would allow it is printed.
 
     Exit codes: 0, all goals are met; 1, some are not; 2, an error, nothing was written.
     """
@@ -80,7 +80,7 @@ def drift(
 ) -> None:
     """Compare what a run finds in new texts with what it found in dev.
 
-    Exit codes: 0, no difference beyond chance; 1, the texts differ, so that goals hold no longer; 2, an error.
+    Exit codes: 0, no difference beyond chance; 1, the texts differ, so that goals may no longer hold; 2, an error.
     """
     from electra_ie import api
     from electra_ie.calibration.drift import FEW

@@ -22,7 +22,7 @@ def label(
         ),
     ] = None,
     annotator: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of the annotator: each has a journal of the own annotations.")
+        str, typer.Option(metavar="NAME", help="Name of the annotator: each has a journal of their own.")
     ] = "annotator",
     host: Host = "127.0.0.1",
     port: Port = 8001,
