@@ -111,4 +111,4 @@ class Runs:
 def _concerns_supervised(override: str) -> bool:
     """Return whether a supervised run uses a setting: no loss weight, and no setting of the generator."""
     name = override.partition("=")[0].partition(".")[0]
-    return name not in ("discriminator", "generator", *TrainSettings.GENERATOR_SETTINGS)
+    return name not in ("discriminator", "generator", *TrainSettings.IGNORED_IF_SUPERVISED)

@@ -191,7 +191,7 @@ class TrainSettings(BaseSettings):
     presets: ClassVar[Mapping[str, Any]] = PRESETS
     reset_with_preset: ClassVar[tuple[str, ...]] = ("adapt_encoder",)
 
-    GENERATOR_SETTINGS: ClassVar[tuple[str, ...]] = (
+    IGNORED_IF_SUPERVISED: ClassVar[tuple[str, ...]] = (
         "unlabeled",
         "unlabeled_batch_size",
         "generator_learning_rate",
@@ -240,7 +240,7 @@ class TrainSettings(BaseSettings):
         """The settings of the supervised run on the same encoder and seed, which is the teacher of the first round."""
         defaults = {
             name: type(self).model_fields[name].get_default(call_default_factory=True)
-            for name in self.GENERATOR_SETTINGS
+            for name in self.IGNORED_IF_SUPERVISED
         }
         adapts = self.adapts_encoder or self.adapt_encoder
         return self.replace(preset="supervised", adapt_encoder=adapts, **defaults, **PRESETS["supervised"])

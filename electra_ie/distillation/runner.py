@@ -61,7 +61,7 @@ class StudentTrainer(Trainer):
         teacher: Discriminator = self.finished.discriminator.to(self.setup.accelerator.device)
         return teacher
 
-    def answer_pool(self, teacher: Discriminator) -> tuple[list[PseudoLabel], list[str]]:
+    def label_pool(self, teacher: Discriminator) -> tuple[list[PseudoLabel], list[str]]:
         """Return the probabilities of the run for all windows; they are combined with nothing."""
         return soft_labels(self.setup, teacher), []
 

@@ -61,11 +61,11 @@ class DivergenceMonitor:
         yield "the loss has exploded", exploded
         if step.realness:
             yield "the discriminator rejects every generated row", step.realness[1] < REJECTED
-        for name, (answers, possible) in step.answers.items():
-            if possible > 1 and step.number >= self.steps / 5:
-                self.steps_with_several_answers[name] += answers > 1
+        for name, (predicted, gold) in step.distinct_labels.items():
+            if gold > 1 and step.number >= self.steps / 5:
+                self.steps_with_several_answers[name] += predicted > 1
                 learned = self.steps_with_several_answers[name] > self.patience // 2
-                sign = answers == 1 and learned and step.number >= self.steps / 2
+                sign = predicted == 1 and learned and step.number >= self.steps / 2
                 yield f"the field {name} gets the same answer in every text", sign
 
 

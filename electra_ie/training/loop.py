@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -21,6 +21,13 @@ from electra_ie.config.train import TrainSettings
 from electra_ie.data.fields import IGNORED
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.outputs import UnitScores
+
+
+class DistinctLabels(NamedTuple):
+    """The numbers of different labels among the labeled rows of a step: predicted ones, and those of gold."""
+
+    predicted: int
+    gold: int
 
 
 class LossNotFinite(Exception):
@@ -40,20 +47,19 @@ class Step:
         losses: The loss of each model.
         parts: The unweighted value of each loss term, by `<field>.<term>`.
         realness: Mean p(real) of real and of generated rows; None if nothing is generated.
-        answers: For each field, the numbers of different labels that were predicted for labeled rows, and that are
-            right.
+        distinct_labels: The numbers of different labels, by field.
     """
 
     number: int
     losses: dict[str, float]
     parts: dict[str, float]
     realness: tuple[float, float] | None
-    answers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    distinct_labels: dict[str, DistinctLabels] = field(default_factory=dict)
 
     def add(self, other: Step, parts: int) -> None:
         """Add one of the `parts` accumulated batches of this step: each value becomes the mean over them.
 
-        The answers are those of the last batch.
+        The numbers of different labels are those of the last batch.
         """
         for totals, values in ((self.losses, other.losses), (self.parts, other.parts)):
             for name, value in values.items():
@@ -61,7 +67,7 @@ class Step:
         if other.realness:
             real, generated = self.realness or (0.0, 0.0)
             self.realness = real + other.realness[0] / parts, generated + other.realness[1] / parts
-        self.answers |= other.answers
+        self.distinct_labels |= other.distinct_labels
 
 
 class Mean:
@@ -258,7 +264,7 @@ def _adversarial_step(pair: AdversarialPair, batch: Any, settings: LoopConfig, n
     realness = None
     if generated_units and _has_realness(generated_units):
         realness = _realness(units, mean), _realness(generated_units, mean)
-    return Step(number, losses, parts, realness, _answers(units, accelerator))
+    return Step(number, losses, parts, realness, _distinct_labels(units, accelerator))
 
 
 @contextmanager
@@ -380,25 +386,25 @@ def _realness(units: Mapping[str, UnitScores], mean: Mean) -> float:
     return sum(values) / len(values)
 
 
-def _answers(units: Mapping[str, Any], accelerator: Accelerator) -> dict[str, tuple[int, int]]:
-    """Return the numbers of different labels predicted for labeled rows, and of those that are right, by field.
+def _distinct_labels(units: Mapping[str, Any], accelerator: Accelerator) -> dict[str, DistinctLabels]:
+    """Return the numbers of different labels by field.
 
     They are over all processes. Flags count as two labels: none, and some. Fields with a single class are left out.
     """
     counts = {}
     for name, scores in units.items():
         if isinstance(scores, UnitScores) and scores.logits.shape[-1] > 1:
-            predicted, right = accelerator.reduce(_label_counts(scores), reduction="sum").count_nonzero(-1).tolist()
-            counts[name] = predicted, right
+            of_processes = accelerator.reduce(_label_counts(scores), reduction="sum")
+            counts[name] = DistinctLabels(*of_processes.count_nonzero(-1).tolist())
     return counts
 
 
 @torch.no_grad()
 def _label_counts(scores: UnitScores) -> torch.Tensor:
-    """Return (2, K): how often each label is predicted for labeled rows, and how often it is right."""
+    """Return (2, K): how often each label is predicted for labeled rows, and how often it is the gold one."""
     flags = scores.field.kind == "flags"
     predicted = (scores.logits > 0).any(-1).long() if flags else scores.logits.argmax(-1)
-    right = (scores.labels > 0).any(-1).long() if flags else scores.labels
+    gold = (scores.labels > 0).any(-1).long() if flags else scores.labels
     known = (scores.labels != IGNORED).all(-1) if flags else scores.labels != IGNORED
     classes = 2 if flags else scores.logits.shape[-1]
-    return torch.stack([torch.bincount(labels[known], minlength=classes) for labels in (predicted, right)])
+    return torch.stack([torch.bincount(labels[known], minlength=classes) for labels in (predicted, gold)])

@@ -60,7 +60,7 @@ def load_teacher(run: Path, setup: TrainingSetup) -> FinishedTeacher:
     refuse_links(run)
     task, settings = setup.task, setup.settings.supervised
     audit, names = read_audit(run), model_names(task)
-    ignored = ("task", "data", "include_examples", *TrainSettings.GENERATOR_SETTINGS)
+    ignored = ("task", "data", "include_examples", *TrainSettings.IGNORED_IF_SUPERVISED)
     trained_with = TrainSettings.build(run / SETTINGS)
     trained_with = trained_with.replace(**{name: getattr(settings, name) for name in ignored})
     other = differences(trained_with, settings)

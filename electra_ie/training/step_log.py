@@ -9,7 +9,7 @@ from typing import Any
 
 from electra_ie.models.masking_generator import MaskingGenerator
 from electra_ie.training.callbacks import Callback, LoopState
-from electra_ie.training.loop import Step
+from electra_ie.training.loop import DistinctLabels, Step
 from electra_ie.training.setup import TrainingSetup
 
 MEASUREMENTS, STEPS_BETWEEN = 20, 25
@@ -62,7 +62,7 @@ def log_row(step: Step, seconds: float) -> dict[str, Any]:
     row: dict[str, Any] = {"step": step.number + 1, "seconds": round(seconds, 3), **step.losses}
     if step.realness:
         row.update(realness_real=step.realness[0], realness_fake=step.realness[1])
-    return {**row, **step.parts, "answers": step.answers}
+    return {**row, **step.parts, "distinct_labels": step.distinct_labels}
 
 
 def logged_step(row: Mapping[str, Any]) -> Step | None:
@@ -70,5 +70,5 @@ def logged_step(row: Mapping[str, Any]) -> Step | None:
     if "discriminator" not in row:
         return None
     realness = (row["realness_real"], row["realness_fake"]) if "realness_fake" in row else None
-    answers = {name: (distinct, possible) for name, (distinct, possible) in row.get("answers", {}).items()}
-    return Step(row["step"] - 1, {"discriminator": row["discriminator"]}, {}, realness, answers)
+    distinct = {name: DistinctLabels(*counts) for name, counts in row.get("distinct_labels", {}).items()}
+    return Step(row["step"] - 1, {"discriminator": row["discriminator"]}, {}, realness, distinct)

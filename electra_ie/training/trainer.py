@@ -82,7 +82,7 @@ CHECKPOINTS = 10
 class Trainer:
     """Trains a `TrainingSetup` into a run in `folder`. Nothing is written before `run`.
 
-    callbacks: a user's own, called after the built-in ones. supervised: a finished supervised run that teaches the
+    callbacks: a user's own, called after the built-in ones. given_teacher: a finished supervised run that teaches the
     first round; if None, one is trained.
     """
 
@@ -91,12 +91,12 @@ class Trainer:
         setup: TrainingSetup,
         folder: Path,
         callbacks: Sequence[Callback] = (),
-        supervised: FinishedTeacher | None = None,
+        given_teacher: FinishedTeacher | None = None,
     ) -> None:
-        self.setup, self.folder, self.callbacks, self.supervised = setup, folder, callbacks, supervised
+        self.setup, self.folder, self.callbacks, self.given_teacher = setup, folder, callbacks, given_teacher
         self.state = LoopState(setup.settings.max_steps or 0, folder)
         self.collapsed: dict[str, Any] | None = None
-        self.teacher: TrainingState | None = None
+        self.teacher_state: TrainingState | None = None
         self.pseudo_labels: list[PseudoLabel] | None = None
         self.co_trained: list[str] = []
 
@@ -130,7 +130,7 @@ class Trainer:
         if self.setup.settings.has_teacher:
             teacher = self.prepare_teacher()
             began = time.monotonic()
-            if not isinstance(self.setup.generator, MaskingGenerator):
+            if not self.setup.pool:
                 warn(
                     f"{self.setup.description}: there is no unlabeled text to learn from; the teacher's weights are "
                     "kept. Add texts with --unlabeled."
@@ -139,7 +139,8 @@ class Trainer:
                     self._keep_teacher()
                 return
             with self.setup.accelerator.autocast():
-                self.pseudo_labels, self.co_trained = self.answer_pool(teacher)
+                self.pseudo_labels, self.co_trained = self.label_pool(teacher)
+            assert isinstance(self.setup.generator, MaskingGenerator)
             self.setup.generator.teacher = teacher.predict
             preparation = time.monotonic() - began
         try:
@@ -174,7 +175,7 @@ class Trainer:
             check_same_adaptation(self.folder, self.setup.adaptation.hash)
 
     def _train(self, preparation: float) -> None:
-        """Run the loop. preparation: seconds spent on the teacher's answers, which count as training."""
+        """Run the loop. preparation: seconds spent on the pseudo-labels, which count as training."""
         setup, settings, state = self.setup, self.setup.settings, self.state
         pool = setup.pool if settings.reads_unlabeled else ()
         batches = Batches(
@@ -206,7 +207,7 @@ class Trainer:
     def _restore_last_good(self, step: int, reason: str) -> None:
         """End a collapsed run with the last good weights. Raises UserError, in every process, if there are none."""
         saved, main = self.state.saved, self.setup.is_main_process
-        if self.teacher and saved.best_step is None and main:
+        if self.teacher_state and saved.best_step is None and main:
             self._keep_teacher()
             saved = self.state.saved
         good = saved.step if saved.best_step is None else saved.best_step
@@ -235,27 +236,27 @@ class Trainer:
         setup, folder, weights = self.setup, self.folder / TEACHER, self.folder / TEACHER_WEIGHTS
         settings = setup.settings.of_teacher if setup.pool else setup.settings.supervised
         data = setup.data if settings.has_teacher else supervised_data(setup)
-        teacher = Trainer(set_up(setup.task, settings, data, folder, student=setup), folder, (), self.supervised)
+        teacher = Trainer(set_up(setup.task, settings, data, folder, student=setup), folder, (), self.given_teacher)
         discriminator = teacher.setup.discriminator
         trained, begun = broadcast_object_list([weights.is_file(), (folder / SETTINGS).is_file()])
-        if not trained and self.supervised and not settings.has_teacher:
-            discriminator.load_state_dict(self.supervised.discriminator.state_dict())
+        if not trained and self.given_teacher and not settings.has_teacher:
+            discriminator.load_state_dict(self.given_teacher.discriminator.state_dict())
             if setup.is_main_process:
-                write_log(folder, self.supervised.log)
-                save_weights(weights, trained_state(discriminator), self.supervised.state)
+                write_log(folder, self.given_teacher.log)
+                save_weights(weights, trained_state(discriminator), self.given_teacher.state)
         elif not trained:
             teacher.learn(begun)
             if setup.is_main_process:
                 teacher.save_as_teacher(weights)
         setup.accelerator.wait_for_everyone()
-        tensors, self.teacher = read_weights(weights)
+        tensors, self.teacher_state = read_weights(weights)
         discriminator.load_state_dict(tensors, strict=False)
         if setup.is_main_process and not self.state.step:
             self.state.log = [teacher_log_row(read_log(folder))]
         return discriminator
 
-    def answer_pool(self, teacher: Discriminator) -> tuple[list[PseudoLabel], list[str]]:
-        """Return the targets of the unlabeled windows, and the fields for which co-training was used."""
+    def label_pool(self, teacher: Discriminator) -> tuple[list[PseudoLabel], list[str]]:
+        """Return the pseudo-labels of the unlabeled windows, and the fields for which co-training was used."""
         return pseudo_labels(self.setup, teacher)
 
     def save_as_teacher(self, path: Path) -> None:
@@ -269,8 +270,8 @@ class Trainer:
 
     def _keep_teacher(self) -> None:
         """Make the teacher's weights those that the run keeps."""
-        assert self.teacher is not None
-        self.state.saved = TrainingState(self.state.saved.step, 0, self.teacher.best_score)
+        assert self.teacher_state is not None
+        self.state.saved = TrainingState(self.state.saved.step, 0, self.teacher_state.best_score)
         self.state.log.append({"step": self.state.saved.step, "kept": "teacher"})
         save_weights(self.folder / BEST, read_weights(self.folder / TEACHER_WEIGHTS)[0], self.state.saved)
 
@@ -280,7 +281,7 @@ class Trainer:
         The standard error is that of a share. To keep whichever scores higher would favor self-training in a
         comparison on the same dev split, which then has two draws against the baseline's one.
         """
-        best, teacher = self.state.saved.best_score, self.teacher.best_score if self.teacher else None
+        best, teacher = self.state.saved.best_score, self.teacher_state.best_score if self.teacher_state else None
         if best is None or teacher is None or self.state.saved.best_step == 0:
             return
         if best < teacher - math.sqrt(teacher * (1 - teacher) / len(self.setup.data.dev)):
@@ -330,14 +331,14 @@ def train_run(
         assert plan_adaptation is not None
         adaptation = plan_adaptation(task, settings)
     setup = set_up(task, settings, data, folder, tracker, adaptation=adaptation)
-    supervised = load_teacher(teacher, setup) if teacher else None
+    given_teacher = load_teacher(teacher, setup) if teacher else None
     with locked(folder):
         if adaptation and adaptation.steps:
             Trainer(setup, folder).begin(resume)  # so that the run can be resumed if it is interrupted meanwhile
             adapted = adaptation.trained()
             with silenced():  # its warnings were printed above
                 setup = set_up(task, settings, data, folder, tracker, adaptation=adapted)
-        trainer = Trainer(setup, folder, callbacks, supervised)
+        trainer = Trainer(setup, folder, callbacks, given_teacher)
         if resume and task.anchored and has_fields(folder):  # only the second stage is missing
             trainer.begin(resume)
         else:

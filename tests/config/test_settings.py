@@ -326,7 +326,7 @@ def test_the_names_of_presets_and_loss_fields_are_settings(settings_class):
     assert {settings_class.preset_field, *settings_class.reset_with_preset, *LOSS_FIELDS} <= set(
         settings_class.model_fields
     )
-    assert set(TrainSettings.GENERATOR_SETTINGS) <= set(TrainSettings.model_fields)
+    assert set(TrainSettings.IGNORED_IF_SUPERVISED) <= set(TrainSettings.model_fields)
 
 
 def test_a_row_of_the_table_has_default_values_meaning_and_derivation():

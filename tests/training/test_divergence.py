@@ -13,13 +13,13 @@ from electra_ie import train
 from electra_ie.common.errors import UserError
 from electra_ie.training import callbacks, setup
 from electra_ie.training.divergence import DivergenceMonitor
-from electra_ie.training.loop import Step
+from electra_ie.training.loop import DistinctLabels, Step
 
 
-def reports(monitor, count, first=0, loss=1.0, fake=0.3, answers=(3, 3)):
+def reports(monitor, count, first=0, loss=1.0, fake=0.3, distinct=(3, 3)):
     """Show `count` equal steps to the monitor; return the indices of those with a report, and the last report."""
     reported = [
-        monitor.see(Step(first + index, {"discriminator": loss}, {}, (0.7, fake), {"topic": answers}))
+        monitor.see(Step(first + index, {"discriminator": loss}, {}, (0.7, fake), {"topic": DistinctLabels(*distinct)}))
         for index in range(count)
     ]
     return [index for index, report in enumerate(reported) if report], reported[-1]
@@ -29,7 +29,7 @@ def reports(monitor, count, first=0, loss=1.0, fake=0.3, answers=(3, 3)):
     ({"loss": 50.0}, "the loss has exploded"),
     ({"loss": math.inf}, "the loss has exploded"),
     ({"fake": 0.001}, "the discriminator rejects every generated row"),
-    ({"answers": (1, 3)}, "the field topic gets the same answer"),
+    ({"distinct": (1, 3)}, "the field topic gets the same answer"),
 ])  # fmt: skip
 def test_lasting_sign_is_reported(sign, message):
     monitor = DivergenceMonitor(400)
@@ -41,7 +41,7 @@ def test_lasting_sign_is_reported(sign, message):
 
 
 @pytest.mark.parametrize(("steps", "sign"), [
-    (30, {"loss": 50.0}), (30, {"fake": 0.001}), (30, {"answers": (1, 3)}), (60, {"answers": (1, 1)}), (60, {"loss": 9.0}),
+    (30, {"loss": 50.0}), (30, {"fake": 0.001}), (30, {"distinct": (1, 3)}), (60, {"distinct": (1, 1)}), (60, {"loss": 9.0}),
 ])  # fmt: skip
 def test_short_or_harmless_sign_is_not_reported(steps, sign):
     monitor = DivergenceMonitor(400)
@@ -53,7 +53,7 @@ def test_short_or_harmless_sign_is_not_reported(steps, sign):
 
 def test_field_that_never_learned_has_not_collapsed():
     monitor = DivergenceMonitor(400)
-    assert reports(monitor, 400, answers=(1, 3)) == ([], None)
+    assert reports(monitor, 400, distinct=(1, 3)) == ([], None)
 
 
 def test_collapsed_run_keeps_its_last_good_weights(task, tmp_path, encoder, capsys):

@@ -123,7 +123,9 @@ def test_supervised_run_with_thresholds_is_the_teacher_of_an_adversarial_one(tas
     tiny.without(task, "topic", "names")
     supervised = tiny.settings(encoder("bert"), "supervised", max_steps=4)
     supervised = train(str(task), tmp_path / "supervised", **supervised).path
-    monkeypatch.setattr(Trainer, "select_final_weights", lambda self: self._keep_teacher() if self.teacher else None)
+    monkeypatch.setattr(
+        Trainer, "select_final_weights", lambda self: self._keep_teacher() if self.teacher_state else None
+    )
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=4)
     for name, teacher in (("given", supervised), ("trained", None)):
         kept = train(str(task), tmp_path / name, teacher=teacher, **settings).path
