@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from electra_ie.data.document import Span
+from electra_ie.data.document import Offsets, Span
 from electra_ie.data.fields import LISTED_KINDS, AnyField, Field, lost_by_overlap
 
 MAIN = {"classes": "accuracy", "flags": "macro_f1", "spans": "f1", "relations": "f1", "attributes": "f1"}
@@ -48,7 +48,8 @@ def score(field: AnyField, gold: Sequence[Any], predicted: Sequence[Any]) -> dic
         The scores of the field's kind (0 to 1), the counts `support` (gold items), `found` (predictions) and `false`
         (false positives), `labels` (precision, recall, F1 and the counts of each label), `documents`, and under `main`
         the name of the main score. Spans also have `overlapping`: the gold spans (part of `support`) that overlap a
-        longer one, so that no tag sequence can contain both.
+        longer one, so that no tag sequence can contain both; and of a field with fragments `fragments`: precision,
+        recall, F1 and the counts of the spans that have several.
     """
     scorers: dict[str, Callable[..., dict[str, Any]]] = {"classes": _classes, "flags": _flags, "spans": _spans}
     scorer = scorers.get(field.kind, _items)
@@ -56,16 +57,17 @@ def score(field: AnyField, gold: Sequence[Any], predicted: Sequence[Any]) -> dic
 
 
 def _spans(field: Field, gold: Sequence[Collection[Span]], predicted: Sequence[Collection[Span]]) -> dict[str, Any]:
-    """Return precision, recall and F1 of exact matches: same label, same first and last character.
+    """Return precision, recall and F1 of exact matches: same label, same first and last character, of each fragment.
 
     seqeval supplies the counts and `ratios` the scores, as the same counts then give the same float: training keeps
     the earlier one of two checkpoints with equal scores.
     """
     from seqeval.scheme import IOB2, Entities
 
-    labels = dict.fromkeys([*field.labels, *(span.label for span in chain(*gold, *predicted))])
+    kinds = dict.fromkeys([*((label, ()) for label in field.labels), *map(_kind, chain(*gold, *predicted))])
     # seqeval strips hyphens from the labels in tags, so the tags hold an index: "-A" and "A" stay different labels.
-    names = {label: str(index) for index, label in enumerate(labels)}
+    names = {kind: str(index) for index, kind in enumerate(kinds)}
+    label_of = {name: label for (label, _), name in names.items()}
     sequences: tuple[list[list[str]], list[list[str]]] = [], []
     overlapping = 0
     for gold_spans, predicted_spans in zip(map(set, gold), map(set, predicted), strict=True):
@@ -76,25 +78,40 @@ def _spans(field: Field, gold: Sequence[Collection[Span]], predicted: Sequence[C
             overlapping += len(lost_by_overlap(field, gold_spans))
     gold_entities, predicted_entities = (set(chain(*Entities(tags, IOB2).entities)) for tags in sequences)
     counts = [
-        Counter(entity.tag for entity in entities)
+        Counter(label_of[entity.tag] for entity in entities)
         for entities in (gold_entities & predicted_entities, predicted_entities, gold_entities)
     ]
     return {
         **ratios(*(counter.total() for counter in counts)),
         "overlapping": overlapping,
-        "labels": {label: ratios(*(counter[names[label]] for counter in counts)) for label in field.labels},
+        "labels": {label: ratios(*(counter[label] for counter in counts)) for label in field.labels},
+        **({"fragments": _of_fragments(gold, predicted)} if field.fragments else {}),
     }
 
 
+Kind = tuple[str, tuple[Offsets, ...]]
+"""What spans of equal offsets need to have in common to be the same: label and fragments."""
+
+
+def _kind(span: Span) -> Kind:
+    return span.label, span.fragments
+
+
+def _of_fragments(gold: Sequence[Collection[Span]], predicted: Sequence[Collection[Span]]) -> dict[str, Any]:
+    """Return precision, recall and F1 of the spans of several fragments."""
+    several = [[[span for span in spans if span.fragments] for spans in side] for side in (gold, predicted)]
+    return matches(*several)
+
+
 def _tag_segments(
-    gold: Set[Span], predicted: Set[Span], names: Mapping[str, str]
+    gold: Set[Span], predicted: Set[Span], names: Mapping[Kind, str]
 ) -> tuple[list[list[str]], list[list[str]]]:
     """Return the IOB2 tags of one document's gold and predicted spans, as equally many sequences of equal length.
 
     The tags are those of segments: the text is cut at every boundary of a span, so that any span is a whole number of
-    segments, whatever the tokens of the model are. The first sequence holds all spans unless some of them overlap. Each
-    further one holds what overlaps a span in those before it, usually gold that counts as missed, since its predicted
-    counterpart is "O" throughout.
+    segments, whatever the tokens of the model are, with those between its fragments. The first sequence holds all spans
+    unless some of them overlap. Each further one holds what overlaps a span in those before it, usually gold that
+    counts as missed, since its predicted counterpart is "O" throughout.
     """
     boundaries = sorted({boundary for span in chain(gold, predicted) for boundary in (span.start, span.end)})
     index = {boundary: position for position, boundary in enumerate(boundaries)}
@@ -126,12 +143,13 @@ def _split_overlapping(spans: Set[Span], first: Set[Span]) -> list[list[Span]]:
     return layers
 
 
-def _tags(spans: Iterable[Span], index: Mapping[int, int], names: Mapping[str, str]) -> list[str]:
+def _tags(spans: Iterable[Span], index: Mapping[int, int], names: Mapping[Kind, str]) -> list[str]:
     """Return one tag per segment. `index` maps a character offset to the segment that begins there."""
     tags = ["O"] * (len(index) - 1)
     for span in spans:
         first, last = index[span.start], index[span.end]
-        tags[first:last] = [f"B-{names[span.label]}", *([f"I-{names[span.label]}"] * (last - first - 1))]
+        name = names[_kind(span)]
+        tags[first:last] = [f"B-{name}", *([f"I-{name}"] * (last - first - 1))]
     return tags
 
 

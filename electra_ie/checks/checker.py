@@ -18,12 +18,20 @@ from electra_ie.checks.counts import (
 from electra_ie.checks.duplicates import conflicts, duplicate_issues, find_duplicates
 from electra_ie.checks.issues import SEVERITIES, Issue
 from electra_ie.checks.scripts import ScriptCount, count_scripts
-from electra_ie.checks.spans import SeenCount, count_seen, misaligned_spans, overlapping_spans, seen_entities
+from electra_ie.checks.spans import (
+    SeenCount,
+    count_seen,
+    divided_spans,
+    misaligned_spans,
+    overlapping_spans,
+    seen_entities,
+)
 from electra_ie.checks.suspects import suspect_labels
 from electra_ie.checks.tokens import LengthCount, count_lengths, count_tokens, long_texts, unread_characters
 from electra_ie.common.logs import collected_warnings, silenced
 from electra_ie.common.progress import progress
 from electra_ie.config.train import TrainSettings
+from electra_ie.data.fields import with_levels
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED
 from electra_ie.data.training_data import TrainingData, unlabeled
@@ -105,10 +113,11 @@ def check(task: Task, settings: TrainSettings) -> CheckReport:
         read = task.read_splits(split for split in task.splits if split != UNLABELED)
         pool = unlabeled(task, settings)
     splits: Splits = {**read, **({POOL: pool} if pool else {})}
+    fields = with_levels(task.fields, read.get("train", ()))
     windower = WindowTokenizer(tokenizer, settings.window or 0, settings.context_overlap)
     with silenced():  # its warnings are issues here
         data = TrainingData(list(read.get("train", ())), [], [])
-        tagger = data.windower(tokenizer, windower.size, windower.context_overlap, task.fields, settings.units)
+        tagger = data.windower(tokenizer, windower.size, windower.context_overlap, fields, settings.units)
     with progress(STEPS, "checking", unit="steps") as done:
         duplicates = find_duplicates(splits)
         done(1)
@@ -116,17 +125,18 @@ def check(task: Task, settings: TrainSettings) -> CheckReport:
         done(2)
         scripts, script_issues = count_scripts(splits)
         done(3)
-        suspect_issues, skipped = suspect_labels(splits, task.fields, windower)
+        suspect_issues, skipped = suspect_labels(splits, fields, windower)
         done(4)
-    lengths, seen = count_lengths(tokens, windower), count_seen(splits, task.fields)
+    lengths, seen = count_lengths(tokens, windower), count_seen(splits, fields)
     issues = [
         *(Issue("reading", "warning", message, 1, 1) for message in messages),
         *empty_texts(splits),
         *rare_labels(splits, task.all_fields),
-        *overlapping_spans(splits, task.fields),
-        *misaligned_spans(splits, task.fields, tagger),
+        *overlapping_spans(splits, fields),
+        *misaligned_spans(splits, fields, tagger),
+        *divided_spans(splits, fields, tagger),
         *duplicate_issues(splits, duplicates),
-        *conflicts(splits, duplicates.groups, task.fields),
+        *conflicts(splits, duplicates.groups, fields),
         *seen_entities(seen),
         *script_issues,
         *unread_characters(tokens),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from electra_ie.checks.counts import Splits, labeled
 from electra_ie.checks.issues import Issue, Place, counted
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import TRACKS, Field, lost_by_overlap
-from electra_ie.data.gold_checks import count_spans, misaligned
+from electra_ie.data.fields import Field, lost_by_overlap
+from electra_ie.data.gold_checks import across_windows, better_scheme, count_spans, misaligned, overlapped
 from electra_ie.data.windowing import WindowTokenizer
 
 PLACES = 20
@@ -42,12 +42,11 @@ def overlapping_spans(splits: Splits, fields: Sequence[Field]) -> Iterator[Issue
                 (document, span) for document in documents for span in lost_by_overlap(field, _spans(document, field))
             ]
             if lost:
-                refused = field.overlaps == "error"
+                refused = not field.counts_lost
                 end = "training refuses them" if refused else "they count as missed"
-                same = " of the same label" if field.scheme == TRACKS else ""
                 message = (
-                    f'field "{field.name}": {len(lost):,} of {counted(len(spans), "span")} of {split} overlap a longer '
-                    f"one{same}; {end}."
+                    f'field "{field.name}": {len(lost):,} of {counted(len(spans), "span")} of {split} overlap '
+                    f"{overlapped(field)}; {end}. {better_scheme(field, documents)} loses none of them."
                 )
                 places = [_place(split, document, span) for document, span in lost[:PLACES]]
                 severity = "error" if refused else "note"
@@ -59,17 +58,33 @@ def overlapping_spans(splits: Splits, fields: Sequence[Field]) -> Iterator[Issue
 def misaligned_spans(splits: Splits, fields: Sequence[Field], windower: WindowTokenizer) -> Iterator[Issue]:
     """Yield an issue for each field and split with spans that begin or end inside a word, or token, of the encoder."""
     unit = "word" if windower.whole_words else "token"
+    fault = f"begin or end inside a {unit} of the encoder; the model can find them only up to the edges of the {unit}."
+    return _not_expressed("misaligned_spans", fault, misaligned, splits, fields, windower)
+
+
+def divided_spans(splits: Splits, fields: Sequence[Field], windower: WindowTokenizer) -> Iterator[Issue]:
+    """Yield an issue for each field and split with spans whose fragments are in different windows."""
+    fault = "have fragments in different windows; the model cannot find them. A larger window helps."
+    return _not_expressed("divided_spans", fault, across_windows, splits, fields, windower)
+
+
+def _not_expressed(
+    check: str,
+    fault: str,
+    find: Callable[[Sequence[Document], WindowTokenizer, Sequence[Field]], list[tuple[Document, Field, Span]]],
+    splits: Splits,
+    fields: Sequence[Field],
+    windower: WindowTokenizer,
+) -> Iterator[Issue]:
+    """Yield an issue for each field and split with spans that `find` returns: that the tags cannot express."""
     for field in fields:
         for split, documents in labeled(splits).items():
-            lost = misaligned(documents, windower, [field])
+            lost = find(documents, windower, [field])
             if lost:
                 total = count_spans(documents, [field])
-                message = (
-                    f'field "{field.name}": {len(lost):,} of {counted(total, "span")} of {split} begin or end inside a '
-                    f"{unit} of the encoder; the model can find them only up to the edges of the {unit}."
-                )
+                message = f'field "{field.name}": {len(lost):,} of {counted(total, "span")} of {split} {fault}'
                 places = [_place(split, document, span) for document, _, span in lost[:PLACES]]
-                yield Issue("misaligned_spans", "warning", message, len(lost), total, places, split, field.name)
+                yield Issue(check, "warning", message, len(lost), total, places, split, field.name)
 
 
 def count_seen(splits: Splits, fields: Sequence[Field]) -> list[SeenCount]:
@@ -114,7 +129,7 @@ def _spans(document: Document, field: Field) -> Sequence[Span]:
 
 
 def _key(document: Document, span: Span) -> str:
-    return " ".join(document.text[span.start : span.end].casefold().split())
+    return " ".join(span.passage(document.text).casefold().split())
 
 
 def _place(split: str, document: Document, span: Span) -> Place:

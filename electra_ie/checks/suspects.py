@@ -231,8 +231,9 @@ def _word_labels(
     field: Field, names: Sequence[str], document: Document, offsets: Sequence[tuple[int, int]]
 ) -> np.ndarray:
     """Return the index in `names` of the label of each word."""
-    flat = replace(field, scheme=BIO)  # a word has one label here, that of its longest span
-    tags = to_tags(flat, drop_overlapping(document.gold[field.name])[0], offsets)
+    flat = replace(field, scheme=BIO, levels=(), fragments=False)  # a word has one label here, that of its longest span
+    kept = drop_overlapping(document.gold[field.name])[0]
+    tags = to_tags(flat, [Span(start, end, span.label) for span in kept for start, end in span.ranges], offsets)
     return np.array([names.index(flat.names[tag].partition("-")[2] or NO_SPAN) for tag in tags], dtype=int)
 
 

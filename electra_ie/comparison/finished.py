@@ -16,6 +16,7 @@ from typing import Any
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import write
 from electra_ie.common.progress import progress
+from electra_ie.data.fields import without_levels
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.layout import SETTINGS, TASK, announce_data_folder, is_finished, load_task, read_scores
 
@@ -96,7 +97,7 @@ def _check(folder: Path, first: Path, split: str, data: str | os.PathLike[str] |
     task = load_task(folder, data)
     if not (folder / SETTINGS).is_file() or not is_finished(folder):
         raise UserError("there is no finished run here.", file=folder, remedy="Give the folder of a finished run.")
-    if task.all_fields != load_task(first).all_fields:
+    if without_levels(task.all_fields) != without_levels(load_task(first).all_fields):
         raise UserError("this run has other fields than the first one.", file=folder, remedy="Compare it alone.")
     if data is None:
         announce_data_folder(folder, task)

@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 
 from electra_ie.common.errors import UserError, nearest
-from electra_ie.data.fields import IGNORED, TRACKS, Field
+from electra_ie.data.fields import IGNORED, Field
 from electra_ie.data.windowing import LabeledWindow, WindowTokenizer
 
 
@@ -30,7 +30,7 @@ class Batch:
         labels: By field, (B, L) tags, (B, L, N) tags of N tracks, (B,) classes or (B, K) flags, `IGNORED` if unknown.
         window_weight: (B,), the weight of a window in losses on whole texts.
         row_indices: (B,), the index of each row in the global batch, over all processes.
-        teacher_probabilities: By field, (B, K), or (B, L, K) for spans (3 for each track): the pseudo-labels of
+        teacher_probabilities: By field, (B, K), or (B, L, K) for spans (all tags of each track): the pseudo-labels of
             unlabeled rows, zero for labeled ones; None without pseudo-labels.
     """
 
@@ -204,7 +204,7 @@ def _stack(rows: Sequence[LabeledWindow], field: Field, before: int, length: int
 
 def _tracks(field: Field) -> tuple[int, ...]:
     """Return the last dimension of the tags of a field: none, or the number of its tracks."""
-    return (len(field.tracks),) if field.scheme == TRACKS else ()
+    return (len(field.tracks),) if field.has_tracks else ()
 
 
 class Batches:

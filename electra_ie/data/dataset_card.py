@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from electra_ie.common.files import CARD
+from electra_ie.data.fields import without_levels
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import list_tasks
 
@@ -31,7 +32,9 @@ class DataCard:
     @classmethod
     def of(cls, task: Task) -> DataCard | None:
         """Return the card of a shipped task; None for a task of the user, also if it has the name of a shipped one."""
-        if task.card is None or task.name not in list_tasks() or Task.load(task.name).fields != task.fields:
+        if task.card is None or task.name not in list_tasks():
+            return None
+        if without_levels(Task.load(task.name).fields) != without_levels(task.fields):
             return None
         return cls.parse(task.card.read_text("utf-8"))
 

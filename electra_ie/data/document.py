@@ -3,25 +3,60 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, Self
 
 BIASED = ("typical", "uncertain")
 """The ways of choosing a text to be labeled that make scores on it biased."""
 
 
+Offsets = tuple[int, int]
+"""First character and the one after the last, in Unicode code points."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A labeled passage of a text: characters `start` to `end` (exclusive, in Unicode code points)."""
+    """A labeled passage of a text: characters `start` to `end` (exclusive, in Unicode code points).
+
+    A discontinuous one has two or more `fragments`, in the order of the text and with text between them: `start` is the
+    first character of the first and `end` the one after the last. A continuous one has none.
+    """
 
     start: int
     end: int
     label: str
+    fragments: tuple[Offsets, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
             raise ValueError(f"start is {self.start} and end is {self.end}; a span needs 0 <= start < end")
+        if self.fragments:
+            edges = [self.start, *(offset for pair in self.fragments for offset in pair), self.end]
+            ordered = all(start < end for start, end in pairwise(edges[1:-1]))
+            if len(self.fragments) == 1 or not ordered or edges[:1] + edges[-1:] != [edges[1], edges[-2]]:
+                message = "a span has none, or several in order, apart, and from its start to its end"
+                raise ValueError(f"the fragments of {self.start} to {self.end} are {self.fragments}; {message}")
+
+    def __repr__(self) -> str:
+        """Return the constructor; that of a continuous span names no fragments (hashes of data contain it)."""
+        fragments = f", fragments={self.fragments!r}" if self.fragments else ""
+        return f"Span(start={self.start!r}, end={self.end!r}, label={self.label!r}{fragments})"
+
+    @classmethod
+    def of(cls, ranges: Sequence[Offsets], label: str) -> Self:
+        """Return the span of one or several ranges of characters, in the order of the text."""
+        return cls(ranges[0][0], ranges[-1][1], label, tuple(ranges) if len(ranges) > 1 else ())
+
+    @property
+    def ranges(self) -> tuple[Offsets, ...]:
+        """The offsets of its fragments; those of a continuous span."""
+        return self.fragments or ((self.start, self.end),)
+
+    def passage(self, text: str) -> str:
+        """Return its text, that of fragments joined by blanks."""
+        return " ".join(text[start:end] for start, end in self.ranges)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,10 +115,10 @@ class AttributeFinding:
 class Finding:
     """A prediction of a model for a document.
 
-    For a span, `text` is the passage `document.text[start:end]`. A class or a flag applies to the whole text: `text` is
-    None, and `window` is the number (from 1) of the window with the highest score for it, at the characters `start` to
-    `end`. `score` is the model's probability, from 0 to 1. `attributes` are those of a span, of a model that finds
-    attributes; None for any other.
+    For a span, `text` is the passage `document.text[start:end]`; that of a span with `fragments` includes what is
+    between them. A class or a flag applies to the whole text: `text` is None, and `window` is the number (from 1) of
+    the window with the highest score for it, at the characters `start` to `end`. `score` is the model's probability,
+    from 0 to 1. `attributes` are those of a span, of a model that finds attributes; None for any other.
     """
 
     field: str
@@ -94,11 +129,12 @@ class Finding:
     score: float
     window: int | None = None
     attributes: tuple[AttributeFinding, ...] | None = None
+    fragments: tuple[Offsets, ...] = ()
 
     @property
     def span(self) -> Span:
         """The labeled passage without a score, as gold has it."""
-        return Span(self.start, self.end, self.label)
+        return Span(self.start, self.end, self.label, self.fragments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import FIELD_NAME, Field, count_labels, drop_overlapping
+from electra_ie.data.fields import FIELD_NAME, LEVELS, TRACKS, Field, count_labels, drop_overlapping, lost_by_overlap
 from electra_ie.data.readers.parts.gold import Spans
 from electra_ie.data.task_yaml import RESERVED_NAMES, WINDOWS_DEVICE
 from electra_ie.formats.annotations import AnnotatedDocument
@@ -140,10 +140,6 @@ class _Inference:
         """Count the annotation that tasks cannot express."""
         if predicted := sum(document.predicted for document in documents):
             self.assumed.append(f"{predicted:,} documents are labeled by a model only: they count as unlabeled")
-        if hulls := sum(len(span.fragments) > 1 for document in self.documents for span in document.spans):
-            self.assumed.append(
-                f"{hulls:,} spans of several fragments are read from their first character to their last"
-            )
         losses: Losses = Counter()
         for document in self.documents:
             losses += reduced(document, EXPRESSED)[1]
@@ -206,8 +202,10 @@ class _Inference:
         lost = sum(len(drop_overlapping(spans)[1]) for spans in documents if spans)
         name = layer or UNNAMED
         if lost > MAX_OVERLAPPING * counts.total() and len(counts) > 1:
+            scheme = _scheme(Field(name, "spans", tuple(counts)), documents)
             self.assumed.append(
-                f"{name}: {lost:,} of {counts.total():,} spans overlap a longer one, so each label has its own field"
+                f"{name}: {lost:,} of {counts.total():,} spans overlap a longer one, so each label has its own field "
+                f"(one field with scheme: {scheme} loses none)"
             )
             for label in sorted(counts):
                 self._span_field(Field(label, "spans", (label,), key), documents)
@@ -220,18 +218,27 @@ class _Inference:
             None if spans is None else tuple(span for span in spans if span.label in field.labels)
             for spans in documents
         ]
-        lost = sum(len(drop_overlapping(spans)[1]) for spans in own if spans)
-        field = self._add(replace(field, overlaps="count" if lost else "error"))
+        scheme, several = _scheme(field, own), sum(bool(span.fragments) for spans in own for span in spans or ())
+        if several:
+            lost, field = 0, self._add(replace(field, scheme=scheme, fragments=True))
+        else:
+            lost = sum(len(drop_overlapping(spans)[1]) for spans in own if spans)
+            field = self._add(replace(field, overlaps="count" if lost else "error"))
         for gold, spans in zip(self.gold, own, strict=True):
             if spans is not None:
                 gold[field.name] = spans
-        overlaps = f", {lost:,} that overlap a longer one count as missed (overlaps: count)" if lost else ""
+        overlaps = (
+            f", {lost:,} that overlap a longer one count as missed (overlaps: count; scheme: {scheme} loses none)"
+            if lost
+            else ""
+        )
+        parts = f", {several:,} of several fragments (fragments: true, scheme: {scheme})" if several else ""
         empty = sum(spans == () for spans in own)
         none = f", {empty:,} documents count as without any" if empty else ""
-        self._note_field(field, overlaps + none)
+        self._note_field(field, overlaps + parts + none)
 
     def _spans_of(self, document: AnnotatedDocument, layer: str) -> tuple[Span, ...] | None:
-        """Return the spans of a layer, continuous and without white space at their edges; None if it is unknown."""
+        """Return the spans of a layer, without white space at their edges; None if it is unknown."""
         # An empty list of JSON lines may be an empty layer or a question without labels: other documents tell.
         if layer not in (document.layers or ()) and document.labels.get(layer or ONE_LAYER) != ():
             return None
@@ -240,10 +247,16 @@ class _Inference:
         for span in document.spans:
             if span.layer == layer and span.label:
                 try:
-                    spans.append(builder.span(document.text, span.start, span.end, span.label, source))
+                    spans.append(builder.fragmented(document.text, span.fragments, span.label, source))
                 except UserError as error:
                     self.on_error(error)
         return builder.gold(spans)
+
+
+def _scheme(field: Field, documents: Sequence[tuple[Span, ...] | None]) -> str:
+    """Return the simpler of the schemes with tracks that express all spans of the documents."""
+    tracks = replace(field, scheme=TRACKS)
+    return LEVELS if any(lost_by_overlap(tracks, spans) for spans in documents if spans) else TRACKS
 
 
 def _answer(labels: tuple[str, ...] | None) -> tuple[str, ...] | None:

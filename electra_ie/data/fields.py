@@ -6,15 +6,17 @@ import re
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from typing import Any, ClassVar, TypeVar
 
 from electra_ie.data.document import Document, Span
 
 KINDS = ("classes", "flags", "spans")
-BIO, TRACKS = "bio", "tracks"
-"""Schemes of fields of spans: one sequence of tags, or one for each label, so that spans of two labels may overlap."""
+BIO, TRACKS, LEVELS = "bio", "tracks", "levels"
+"""Schemes of fields of spans: one sequence of tags, or one for each label, so that spans of two labels may overlap, or
+several for each label, so that spans of one label may overlap."""
 RELATIONS, ATTRIBUTES = "relations", "attributes"
 """The kinds of `RelationField` and `AttributeField`, which are anchored to spans (see `marked_spans`)."""
 ANCHORED_KINDS = (RELATIONS, ATTRIBUTES)
@@ -54,36 +56,78 @@ class Field(_Read):
     overlaps: str = "error"
     """How to treat gold spans that the scheme cannot express: raise an `error`, or `count` them as missed."""
     scheme: str = BIO
-    """How spans are tagged: `bio`, or `tracks` for spans of different labels that may overlap."""
+    """How spans are tagged: `bio`, `tracks` for spans of different labels that may overlap, or `levels` for any."""
+    levels: tuple[int, ...] = ()
+    """With the scheme `levels`, the number of sequences of tags of each label; empty until it is known."""
+    fragments: bool = False
+    """Whether spans of several fragments are learned and found; with the schemes `tracks` and `levels` only."""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the model's K outputs by id: the labels, or for spans `O, B-x, I-x, B-y, I-y, ...`.
 
-        With the scheme `tracks` there is no `O`: its logit is 0 in each track.
+        With tracks there is no `O`: its logit is 0 in each track. `C-x` begins a further fragment of the span of `x`
+        before it. A prefix ends with the number of the level from 2 on: `B2-x`; a label may have any name, since the
+        first hyphen ends the prefix.
         """
         if self.kind != "spans":
             return self.labels
-        inside = [f"{prefix}-{label}" for label in self.labels for prefix in "BI"]
-        return tuple(inside) if self.scheme == TRACKS else ("O", *inside)
+        prefixes = "BIC" if self.fragments else "BI"
+        if not self.has_tracks:
+            return ("O", *(f"{prefix}-{label}" for label in self.labels for prefix in prefixes))
+        return tuple(
+            f"{prefix}{level if level > 1 else ''}-{label}"
+            for label, levels in zip(self.labels, self._levels, strict=True)
+            for level in range(1, levels + 1)
+            for prefix in prefixes
+        )
+
+    @property
+    def has_tracks(self) -> bool:
+        """Whether each label has sequences of tags of its own: with the schemes `tracks` and `levels`."""
+        return self.scheme != BIO
+
+    @property
+    def counts_lost(self) -> bool:
+        """Whether gold spans that the scheme cannot express are counted as missed, and not refused."""
+        return self.overlaps == "count" or self.scheme == LEVELS
+
+    @property
+    def _levels(self) -> tuple[int, ...]:
+        if self.scheme == LEVELS and not self.levels:
+            raise ValueError(f"the number of levels of {self.name} is not known (see `with_levels`)")
+        return self.levels if self.scheme == LEVELS else (1,) * len(self.labels)
 
     @cached_property
     def tracks(self) -> tuple[Field, ...]:
-        """The sequences of tags of a field of spans: the field itself, or a field for each label (`tracks`)."""
-        if self.scheme != TRACKS:
+        """The sequences of tags of a field of spans: the field itself, or one or several fields for each label."""
+        if not self.has_tracks:
             return (self,)
-        return tuple(Field(self.name, self.kind, (label,)) for label in self.labels)
+        return tuple(
+            Field(self.name, self.kind, (label,), fragments=self.fragments)
+            for label, levels in zip(self.labels, self._levels, strict=True)
+            for _ in range(levels)
+        )
 
 
 def as_saved(field: Field) -> dict[str, Any]:
     """Return what a saved model says of its field: its answers, without how the gold is read."""
     saved: dict[str, Any] = {"name": field.name, "kind": field.kind, "labels": list(field.labels)}
-    return saved if field.scheme == BIO else {**saved, "scheme": field.scheme}
+    if field.has_tracks:
+        saved["scheme"] = field.scheme
+    if field.levels:
+        saved["levels"] = list(field.levels)
+    if field.fragments:
+        saved["fragments"] = True
+    return saved
 
 
 def from_saved(saved: Mapping[str, Any]) -> Field:
     """Return the field that `as_saved` describes."""
-    return Field(saved["name"], saved["kind"], tuple(saved["labels"]), scheme=saved.get("scheme", BIO))
+    return Field(
+        saved["name"], saved["kind"], tuple(saved["labels"]), scheme=saved.get("scheme", BIO),
+        levels=tuple(saved.get("levels", ())), fragments=saved.get("fragments", False),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -153,11 +197,12 @@ def has_label(gold: Any, label: str) -> bool:
 def drop_overlapping(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
     """Split the spans of a field into those that BIO can express and those that overlap a longer one.
 
-    Longer spans are kept first; of equally long ones the first in the text. Both lists are sorted by offsets.
+    Longer spans are kept first; of equally long ones the first in the text. Both lists are sorted by offsets. The text
+    between the fragments of a span counts as part of it.
     """
     kept: list[Span] = []  # sorted and without overlaps, so that only the two neighbors of a span can overlap it
     dropped: list[Span] = []
-    for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):
+    for span in sorted(spans, key=lambda span: (span.start - span.end, span)):
         index = bisect(kept, span)
         neighbors = kept[max(0, index - 1) : index + 1]
         if any(span.start < other.end and other.start < span.end for other in neighbors):
@@ -170,15 +215,54 @@ def drop_overlapping(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
 def by_track(field: Field, spans: Iterable[Span]) -> list[tuple[Field, list[Span], list[Span]]]:
     """Return each sequence of tags of a field with the spans that it can express, and those that overlap a longer one.
 
-    Both lists are those of `drop_overlapping` for the spans with a label of the sequence.
+    Both lists are those of `drop_overlapping` for the spans with a label of the sequence. With the scheme `levels`, a
+    level has those of the spans that the levels before it have dropped, and only the last one drops any.
     """
     listed = list(spans)
-    return [(track, *drop_overlapping(span for span in listed if span.label in track.labels)) for track in field.tracks]
+    rows: list[tuple[Field, list[Span], list[Span]]] = []
+    for track, levels in groupby(field.tracks):
+        rest = [span for span in listed if span.label in track.labels]
+        for _ in levels:
+            kept, rest = drop_overlapping(rest)
+            rows.append((track, kept, []))
+        rows[-1] = (track, kept, rest)
+    return rows
 
 
 def lost_by_overlap(field: Field, spans: Iterable[Span]) -> list[Span]:
-    """Return the spans of a field that overlap a longer one of the same sequence of tags, sorted by offsets."""
+    """Return the spans of a field that overlap a longer one of the same sequence of tags, sorted by offsets.
+
+    None while the number of levels is not known.
+    """
+    if field.scheme == LEVELS and not field.levels:
+        return []
     return sorted(span for _, _, dropped in by_track(field, spans) for span in dropped)
+
+
+def with_levels(fields: Iterable[Field], documents: Sequence[Document]) -> tuple[Field, ...]:
+    """Return fields with the number of levels that express all spans of these documents, where it is not known."""
+    return tuple(
+        replace(field, levels=tuple(_depth(field.name, label, documents) for label in field.labels))
+        if field.scheme == LEVELS and not field.levels
+        else field
+        for field in fields
+    )
+
+
+def without_levels(fields: Iterable[AnyField]) -> tuple[AnyField, ...]:
+    """Return fields without the number of levels, which follows from the labels and may differ in two runs."""
+    return tuple(replace(field, levels=()) if isinstance(field, Field) else field for field in fields)
+
+
+def _depth(name: str, label: str, documents: Iterable[Document]) -> int:
+    """Return the number of sequences of tags, at least 1, that express the spans of a label."""
+    deepest = 1
+    for document in documents:
+        rest, depth = [span for span in document.gold.get(name, ()) if span.label == label], 0
+        while rest:
+            rest, depth = drop_overlapping(rest)[1], depth + 1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def documents_by_field(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.logs import warn
 from electra_ie.data.bio import to_spans, to_tags
 from electra_ie.data.document import Document, Span
-from electra_ie.data.fields import TRACKS, Field, by_track, drop_overlapping, lost_by_overlap
+from electra_ie.data.fields import LEVELS, TRACKS, Field, by_track, lost_by_overlap, with_levels
 from electra_ie.data.leakage import digest_of
 from electra_ie.data.task import Task
-from electra_ie.data.windowing import WindowTokenizer
+from electra_ie.data.windowing import WindowTokenizer, window_starts
 
 LIST_THEM = "`electra-ie check` lists them."
 SHOWN = 5
@@ -24,7 +25,8 @@ def refuse_lost_spans(field: Field, documents: Sequence[Document], task: Task) -
     """Check for overlapping spans within a field, which BIO cannot express.
 
     Raises:
-        UserError: there are some, and the task does not have `overlaps: count`, with which they are a warning.
+        UserError: there are some, and the task does not have `overlaps: count`, with which they are a warning, as
+            those of more levels than the field has.
     """
     if field.kind != "spans":
         return
@@ -34,19 +36,32 @@ def refuse_lost_spans(field: Field, documents: Sequence[Document], task: Task) -
         return
     total = sum(len(spans) for _, spans in gold)
     document, span = lost[0]
-    same = " of the same label" if field.scheme == TRACKS else ""
     message = (
-        f'{len(lost)} of {total} gold spans of the field "{field.name}" overlap a longer one{same}; BIO cannot express '
-        f"them (first: characters {span.start} to {span.end} of {document.id})."
+        f'{len(lost)} of {total} gold spans of the field "{field.name}" overlap {overlapped(field)}; BIO cannot '
+        f"express them (first: characters {span.start} to {span.end} of {document.id})."
     )
-    if field.overlaps == "count":
-        return warn(f"{message} They are not trained on, and count as missed in every score.")
-    # Tracks help only if spans of the same label overlap less.
-    by_label = [[span for span in spans if span.label == name] for _, spans in gold for name in field.labels]
-    helps = sum(len(drop_overlapping(spans)[1]) for spans in by_label) < len(lost)
-    remedy = "Write `scheme: tracks` in the field, so that labels may overlap, or" if helps else "Write"
-    remedy += " `overlaps: count` in the field to train without them."
+    better = f"Write {better_scheme(field, documents)} in the field, which loses none of them"
+    if field.counts_lost:
+        return warn(f"{message} They are not trained on, and count as missed in every score. {better}.")
+    remedy = f"{better}, or `overlaps: count` in the field to train without them."
     raise UserError(message, file=document.file, line=document.line, remedy=remedy)
+
+
+def overlapped(field: Field) -> str:
+    """Return what the spans overlap that a field cannot express."""
+    if field.scheme == LEVELS:
+        return "longer ones of the same label in more levels than the field has"
+    return "a longer one of the same label" if field.scheme == TRACKS else "a longer one"
+
+
+def better_scheme(field: Field, documents: Sequence[Document]) -> str:
+    """Return the simplest scheme that expresses all spans of a field, as task.yaml has it."""
+    tracks = replace(field, scheme=TRACKS, levels=())
+    if not any(lost_by_overlap(tracks, document.gold.get(field.name, ())) for document in documents):
+        return f"`scheme: {TRACKS}`"
+    (levels,) = with_levels([replace(tracks, scheme=LEVELS)], documents)
+    number = f" and `levels: {max(levels.levels)}`" if field.levels else ""
+    return f"`scheme: {LEVELS}`{number}"
 
 
 def warn_of_shared_texts(dev: Sequence[Document], train: Sequence[Document]) -> None:
@@ -73,12 +88,15 @@ def refuse_unlabeled_fields(task: Task, train: Sequence[Document]) -> None:
 
 def comparable_gold(document: Document, field: Field) -> Any:
     """Return the gold of a field as equal texts with equal labels have it, whatever their white space is."""
-    gold = document.gold[field.name]
+    gold, text = document.gold[field.name], document.text
     if field.kind != "spans":
         return gold
-    passages = [(document.text[: span.start], document.text[span.start : span.end], span.label) for span in gold]
     return sorted(
-        (len("".join(before.split())), "".join(passage.split()), label) for before, passage, label in passages
+        (
+            [(len("".join(text[:start].split())), "".join(text[start:end].split())) for start, end in span.ranges],
+            span.label,
+        )
+        for span in gold
     )
 
 
@@ -125,7 +143,8 @@ def misaligned(
 ) -> list[tuple[Document, Field, Span]]:
     """Return the gold spans that are lost when converted to tags and back: they begin or end inside a word or token.
 
-    Spans that overlap a longer one of their field are not counted here (see `refuse_lost_spans`).
+    Spans that overlap a longer one of their field are not counted here (see `refuse_lost_spans`), nor those that only
+    the windows divide (see `across_windows`).
     """
     lost = []
     for document in documents:
@@ -139,6 +158,38 @@ def misaligned(
     return lost
 
 
+def across_windows(
+    documents: Sequence[Document], windower: WindowTokenizer, fields: Sequence[Field]
+) -> list[tuple[Document, Field, Span]]:
+    """Return the gold spans that are lost because a fragment is in another window than the one before it."""
+    lost = []
+    for document in documents:
+        fragmented = [field for field in fields if field.fragments and document.gold.get(field.name)]
+        tracks = [row for field in fragmented for row in by_track(field, document.gold[field.name])]
+        if any(span.fragments for _, gold, _ in tracks for span in gold):
+            windows = windower(document.text)
+            offsets = [offset for window in windows for offset in window.owned]
+            for track, gold, _ in tracks:
+                whole, parts = (
+                    {span for span, _ in to_spans(track, to_tags(track, gold, offsets, starts), offsets)}
+                    for starts in ((), window_starts(windows))
+                )
+                lost += [(document, track, span) for span in gold if span in whole - parts]
+    return lost
+
+
+def warn_of_fragments(
+    documents: Sequence[Document], windower: WindowTokenizer, fields: Sequence[Field], split: str
+) -> None:
+    """Warn of the spans of a split whose fragments are in different windows."""
+    if lost := across_windows(documents, windower, fields):
+        warn(
+            f"{len(lost)} of {count_spans(documents, fields)} gold spans of {split} have fragments in different "
+            f"windows: {_shown(lost)}. The model cannot find them, and they count as missed. A larger window helps "
+            "(--set window=TOKENS)."
+        )
+
+
 def warn_of_misaligned(
     documents: Sequence[Document], windower: WindowTokenizer, fields: Sequence[Field], split: str
 ) -> None:
@@ -147,17 +198,22 @@ def warn_of_misaligned(
     if not lost:
         return
     unit = "word" if windower.whole_words else "token"
-    first = sorted(lost, key=lambda item: (item[0].file, item[0].line, item[2]))[:SHOWN]
-    shown = ", ".join(
-        f"{document.id} ({f'line {document.line}' if document.line else document.file}, characters {span.start} to "
-        f"{span.end})"
-        for document, _, span in first
-    )
     remedy = f"The model can find them only up to the edges of the {unit}, and they count as missed."
     if windower.whole_words and (better := len(lost) - len(misaligned(documents, windower.by_tokens(), fields))):
         remedy += f" With --set units=tokens it can find {better} of them."
     total = count_spans(documents, fields)
     warn(
-        f"{len(lost)} of {total} gold spans of {split} begin or end inside a {unit} of this encoder: {shown}"
-        f"{', ...' if len(lost) > SHOWN else ''}. {remedy}"
+        f"{len(lost)} of {total} gold spans of {split} begin or end inside a {unit} of this encoder: {_shown(lost)}. "
+        f"{remedy}"
     )
+
+
+def _shown(lost: Sequence[tuple[Document, Field, Span]]) -> str:
+    """Return the places of the first of these spans."""
+    first = sorted(lost, key=lambda item: (item[0].file, item[0].line, item[2]))[:SHOWN]
+    places = [
+        f"{document.id} ({f'line {document.line}' if document.line else document.file}, characters {span.start} to "
+        f"{span.end})"
+        for document, _, span in first
+    ]
+    return ", ".join([*places, "..."] if len(lost) > SHOWN else places)

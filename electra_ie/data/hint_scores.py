@@ -87,7 +87,7 @@ def _score(hint: Hint, kind: str, documents: Sequence[Document]) -> HintScore:
     for document in labeled:
         found = hint.find(document.text)
         spans = [span for span in document.gold[hint.field] if span.label == hint.label]
-        offsets = {(span.start, span.end) for span in spans}
+        offsets = {(span.start, span.end) for span in spans if not span.fragments}
         matches += len(found)
         right += sum(match in offsets for match in found)
         partial += sum(match not in offsets and _overlaps(match, spans) for match in found)

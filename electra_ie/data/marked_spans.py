@@ -105,7 +105,7 @@ class SpanRules(ABC, Generic[FieldT]):
 
 
 def marked(text: str, anchors: Anchors, sentences: Sentences | None = None) -> str:
-    """Return the sentences around one or two spans with these spans marked.
+    """Return the sentences around one or two spans with these spans marked, each fragment by itself.
 
     sentences: those of the text, if they are known.
 
@@ -115,7 +115,8 @@ def marked(text: str, anchors: Anchors, sentences: Sentences | None = None) -> s
     marks: list[tuple[int, int, int, str]] = []  # at one place: closing marks first, those of the inner span first
     for span, (before, after) in zip(anchors, (HEAD, TAIL), strict=False):
         label = span.label.lower().replace("_", " ")
-        marks += [(span.start, 1, -span.end, before.format(label)), (span.end, 0, -span.start, after)]
+        for first, last in span.ranges:
+            marks += [(first, 1, -last, before.format(label)), (last, 0, -first, after)]
     parts, position = [], start
     for place, _, _, mark in sorted(marks):
         parts += [text[position:place], mark]
@@ -132,10 +133,14 @@ def marked_documents(
     """
     sentences = Sentences(document.text)
     for anchors in candidates:
-        places = ">".join(f"{span.start}-{span.end}-{span.label}" for span in anchors)
+        places = ">".join(f"{_offsets(span)}-{span.label}" for span in anchors)
         gold = {} if labels is None else {field: labels[anchors]}
         text = marked(document.text, anchors, sentences)
         yield Document(f"{document.id}:{places}", text, gold, document.file, document.line)
+
+
+def _offsets(span: Span) -> str:
+    return ";".join(f"{start}-{end}" for start, end in span.ranges)
 
 
 def gold_spans(document: Document, fields: Iterable[str]) -> list[Span]:

@@ -24,7 +24,8 @@ LAST = re.compile(rf"(?:\s*{_PICTURE})+\s*\Z")
 class Edges:
     """Rules for the spans of a field. A rule is applied if all gold spans of the training texts follow it.
 
-    lines: a span ends at the end of its line. pictures: a span does not begin or end with an emoji, arrow or bullet.
+    lines: a span ends at the end of its line. pictures: a span, or one of its fragments, does not begin or end with an
+    emoji, arrow or bullet.
     Without these rules, a model trained on few labels joins values on consecutive lines into one span, and includes
     characters that its tokenizer does not know.
     """
@@ -35,10 +36,11 @@ class Edges:
     @classmethod
     def of(cls, gold: Iterable[tuple[str, Iterable[Span]]]) -> Edges:
         """Return the rules that all gold spans of these texts follow."""
-        passages = [text[span.start : span.end] for text, spans in gold for span in spans]
+        listed = [(text, span) for text, spans in gold for span in spans]
+        pieces = [text[start:end] for text, span in listed for start, end in span.ranges]
         return cls(
-            lines=not any(LINE_END.search(passage) for passage in passages),
-            pictures=not any(FIRST.match(passage) or LAST.search(passage) for passage in passages),
+            lines=not any(LINE_END.search(text, span.start, span.end) for text, span in listed),
+            pictures=not any(FIRST.match(piece) or LAST.search(piece) for piece in pieces),
         )
 
     def breaks(self, text: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
@@ -55,14 +57,19 @@ class Edges:
         return sorted(tokens - {0, len(starts)})
 
     def trim(self, text: str, span: Span) -> Span | None:
-        """Return the span without pictures at its edges, or None if nothing is left."""
+        """Return the span without pictures at the edges of its fragments, or None if nothing is left."""
         if not self.pictures:
             return span
-        first = FIRST.match(text, span.start, span.end)
-        start = first.end() if first else span.start
-        last = LAST.search(text, start, span.end)
-        end = last.start() if last else span.end
-        return Span(start, end, span.label) if start < end else None
+        ranges = [_trimmed(text, start, end) for start, end in span.ranges]
+        kept = [(start, end) for start, end in ranges if start < end]
+        return Span.of(kept, span.label) if kept else None
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    first = FIRST.match(text, start, end)
+    start = first.end() if first else start
+    last = LAST.search(text, start, end)
+    return start, last.start() if last else end
 
 
 def edges_of(documents: Sequence[Document], fields: Sequence[Field]) -> dict[str, Edges]:

@@ -7,7 +7,7 @@ files: {train: train.jsonl, unlabeled: [pool.jsonl, notes]}
 options: {text: body}               # of the reader
 fields:
   topic: {kind: classes, labels: [fraud, other], from: category}
-  entities: {kind: spans, labels: [PER], overlaps: count}
+  entities: {kind: spans, labels: [PER], overlaps: count}   # scheme: tracks or levels, and fragments: true, for more
   payments: {kind: relations, labels: [pays]}     # between spans, or attributes of spans: see `anchored_yaml`
 descriptions: {fraud: A payment obtained by deception.}   # of labels
 hints: {PER: {file: names.txt}}     # lexicons and patterns, see `hints_yaml`
@@ -31,7 +31,7 @@ from electra_ie.common.files import ROOT
 from electra_ie.common.hub_client import HUB, HubName, parse_data_set
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.anchored_yaml import declaration_of, is_anchored, parse_anchored
-from electra_ie.data.fields import ALL_KINDS, BIO, FIELD_NAME, KINDS, TRACKS, AnchoredField, AnyField, Field
+from electra_ie.data.fields import ALL_KINDS, BIO, FIELD_NAME, KINDS, LEVELS, TRACKS, AnchoredField, AnyField, Field
 from electra_ie.data.hints import Hint
 from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import READERS
@@ -43,9 +43,9 @@ DATA_SETS = "datasets"
 HUB_KEYS, HUB_FIELD_KEYS = ("options", "files", "fields"), ("from", "labels")
 MEMORY = "in_memory"
 """A key that only the task.yaml of a run has: the files whose documents were passed as Python objects."""
-FIELD_KEYS = ("kind", "labels", "from", "overlaps", "scheme")
+FIELD_KEYS = ("kind", "labels", "from", "overlaps", "scheme", "levels", "fragments")
 OVERLAPS = ("error", "count")
-SCHEMES = (BIO, TRACKS)
+SCHEMES = (BIO, TRACKS, LEVELS)
 TRAIN, DEV, TEST, UNLABELED = SPLITS = ("train", "dev", "test", "unlabeled")
 TASK_FILE = "task.yaml"
 RESERVED_NAMES = ("checkpoint", "generator", "comparison", "tracking", "records", "mean")
@@ -249,6 +249,10 @@ def declaration(field: AnyField) -> dict[str, Any]:
         declared["overlaps"] = field.overlaps
     if field.scheme != BIO:
         declared["scheme"] = field.scheme
+    if field.levels:
+        declared["levels"] = field.levels[0] if len(set(field.levels)) == 1 else list(field.levels)
+    if field.fragments:
+        declared["fragments"] = True
     return declared
 
 
@@ -308,4 +312,30 @@ def _field(name: str, declaration: Any, source: Source) -> Field:
             remedy = f"It must be {' or '.join(valid)}, and only fields of kind spans have it."
             raise source.error((*keys, key), f"{key} is {declaration[key]!r} in a field of kind {kind}.", remedy)
     overlaps, scheme = (declaration.get(key, valid[0]) for key, valid in of_spans.items())
-    return Field(name, kind, names, column, overlaps, scheme)
+    levels, fragments = _levels(keys, declaration, len(names), source), _fragments(keys, declaration, source)
+    return Field(name, kind, names, column, overlaps, scheme, levels, fragments)
+
+
+def _levels(keys: tuple[str, ...], declaration: Mapping[str, Any], labels: int, source: Source) -> tuple[int, ...]:
+    """Return the number of levels of each label; nothing if it is to be found from the labels of train."""
+    if "levels" not in declaration:
+        return ()
+    value = declaration["levels"]
+    levels = value if isinstance(value, list) else [value] * labels
+    if len(levels) != labels or not all(type(number) is int and number > 0 for number in levels):
+        remedy = "Give a number from 1 on, or a list with one for each label."
+        raise source.error((*keys, "levels"), f"levels is {value!r}.", remedy)
+    if declaration.get("scheme") != LEVELS:
+        raise source.error((*keys, "levels"), "levels is given without the scheme of that name.", "Add scheme: levels.")
+    return tuple(levels)
+
+
+def _fragments(keys: tuple[str, ...], declaration: Mapping[str, Any], source: Source) -> bool:
+    """Return whether a field has spans of several fragments, which needs sequences of tags for each label."""
+    value = declaration.get("fragments", False)
+    if not isinstance(value, bool):
+        raise source.error((*keys, "fragments"), f"fragments is {value!r}.", "It must be true or false.")
+    if value and declaration.get("scheme", BIO) == BIO:
+        remedy = "Add scheme: tracks, or scheme: levels if spans of one label overlap."
+        raise source.error((*keys, "fragments"), "one sequence of tags cannot express fragments.", remedy)
+    return value

@@ -18,13 +18,15 @@ from electra_ie.common.logs import warn
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document, as_bytes
 from electra_ie.data.document_ids import repeated_ids, with_paths
-from electra_ie.data.fields import Field, count_labels, lost_by_overlap
+from electra_ie.data.fields import Field, count_labels, lost_by_overlap, with_levels
 from electra_ie.data.gold_checks import (
+    across_windows,
     count_spans,
     misaligned,
     refuse_lost_spans,
     refuse_unlabeled_fields,
     warn_of_conflicts,
+    warn_of_fragments,
     warn_of_misaligned,
     warn_of_rare_labels,
     warn_of_shared_texts,
@@ -109,7 +111,7 @@ class TrainingData:
             if hint.pattern:  # one that is too slow for a text is reported before anything is trained
                 for document in (*train, *pool, *dev):
                     hint.find(document.text)
-        for field in task.fields:
+        for field in with_levels(task.fields, train):
             refuse_lost_spans(field, [*train, *dev], task)
             warn_of_rare_labels(field, train)
         return cls(train, pool, dev, hints, task.descriptions)
@@ -140,6 +142,7 @@ class TrainingData:
             selected = tokens if lost > MAX_LOST * count_spans(self.train, fields) else words
         for split in ("train", "dev"):
             warn_of_misaligned(getattr(self, split), selected, fields, split)
+            warn_of_fragments(getattr(self, split), selected, fields, split)
         return selected
 
     def unlabeled_windows(
@@ -170,13 +173,17 @@ class TrainingData:
         """Return counts of the gold spans of train.
 
         `spans`: all. `overlapping`: those that overlap a longer one of their field. `inside`: of the others, those that
-        begin or end inside a word or token.
+        begin or end inside a word or token. `divided`, if a field has fragments: those whose fragments are in different
+        windows.
         """
         of_spans = [field for field in fields if field.kind == "spans"]
         gold = [(field, document.gold.get(field.name, ())) for document in self.train for field in of_spans]
         lost = sum(len(lost_by_overlap(field, spans)) for field, spans in gold)
         inside = len(misaligned(self.train, windower, fields))
-        return {"spans": count_spans(self.train, fields), "overlapping": lost, "inside": inside}
+        counts = {"spans": count_spans(self.train, fields), "overlapping": lost, "inside": inside}
+        if any(field.fragments for field in fields):
+            counts["divided"] = len(across_windows(self.train, windower, fields))
+        return counts
 
 
 def _hash(content: object) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise
 from typing import Any
 
 from electra_ie.data.bio import to_tags
 from electra_ie.data.document import Document
-from electra_ie.data.fields import IGNORED, TRACKS, Field, by_track, drop_overlapping
+from electra_ie.data.fields import IGNORED, Field, by_track, drop_overlapping
 from electra_ie.data.token_offsets import ranges_of_tokens
 
 CLOSERS = "」』”’）》】〉〕"
@@ -152,6 +152,12 @@ class WindowTokenizer:
         return next((token for token in tokens if offsets[token - 1][1] < offsets[token][0]), end)
 
 
+def window_starts(windows: Sequence[Window], visible: bool = False) -> list[int]:
+    """Return the number of owned tokens before each window, in order. visible: count those with characters only."""
+    sizes = [sum(start < end for start, end in window.owned) if visible else len(window.owned) for window in windows]
+    return list(accumulate(sizes, initial=0))[:-1]
+
+
 def document_indices(windows: Sequence[LabeledWindow]) -> list[int]:
     """Return the index of the document of each window, for the consecutive windows of complete documents."""
     indices: list[int] = []
@@ -165,8 +171,8 @@ def document_indices(windows: Sequence[LabeledWindow]) -> list[int]:
 class LabeledWindow:
     """A window with the gold of each known field as ids.
 
-    spans: a tag id for each token of the window (`IGNORED` for context), or with the scheme `tracks` a tuple of them,
-    one for each label. classes: one id. flags: K zeros and ones.
+    spans: a tag id for each token of the window (`IGNORED` for context), or with tracks a tuple of them, one for each
+    track. classes: one id. flags: K zeros and ones.
     """
 
     window: Window
@@ -194,8 +200,9 @@ def _gold(
     # Tagged over the whole document: a span that continues in the next window continues there with I- tags.
     offsets = [offset for window in windows for offset in window.owned]
     tags: Iterator[Any]
-    if field.scheme == TRACKS:
-        tags = zip(*(to_tags(track, spans, offsets) for track, spans, _ in by_track(field, value)), strict=True)
+    if field.has_tracks:
+        starts = window_starts(windows)
+        tags = zip(*(to_tags(track, spans, offsets, starts) for track, spans, _ in by_track(field, value)), strict=True)
         unknown: Any = (IGNORED,) * len(field.tracks)
     else:
         tags, unknown = iter(to_tags(field, drop_overlapping(value)[0], offsets)), IGNORED

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from electra_ie.common.errors import UserError, nearest
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute, Relation
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute, Offsets, Relation
 from electra_ie.formats.parts.annotation_tools import ROLES
 
 Record = Mapping[str, Any]
@@ -83,7 +83,7 @@ def _predicted(
         document,
         spans=tuple(
             AnnotatedSpan(
-                f"T{number}", item["label"], ((item["start"], item["end"]),), layer=item["field"], score=item["score"],
+                f"T{number}", item["label"], _fragments(item), layer=item["field"], score=item["score"],
                 attributes=tuple(Attribute(name, said["label"]) for name, said in item.get("attributes", {}).items()),
             )
             for number, item in enumerate(spans, start=1)
@@ -106,7 +106,11 @@ def _predicted(
 
 def _place(span: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what identifies a span among the findings of a record."""
-    return span["field"], span["start"], span["end"], span["label"]
+    return span["field"], _fragments(span), span["label"]
+
+
+def _fragments(span: Mapping[str, Any]) -> tuple[Offsets, ...]:
+    return tuple((start, end) for start, end in span.get("fragments", [(span["start"], span["end"])]))
 
 
 def _certainty(document: AnnotatedDocument) -> tuple[float, float]:

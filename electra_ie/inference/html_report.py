@@ -16,7 +16,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from importlib.resources import files
 from itertools import pairwise
@@ -57,6 +57,15 @@ class _Mark:
     label: int
     tag: str
     lane: int = 0
+    fragments: tuple[tuple[int, int], ...] = ()
+
+    def parts(self) -> list[_Mark]:
+        """Return a mark for each fragment, with its number in the tag; the mark itself if it has none."""
+        count = len(self.fragments)
+        return [
+            replace(self, start=start, end=end, tag=f"{self.tag} ({number} of {count})", fragments=())
+            for number, (start, end) in enumerate(self.fragments, start=1)
+        ] or [self]
 
 
 class Page:
@@ -184,8 +193,9 @@ class Page:
         for finding in spans:
             said = [finding, *finding.get("attributes", {}).values()]
             tag = " · ".join(f"{escape_controls(each['label'])} {each['score']:.2f}" for each in said)
-            marks.append(_Mark(finding["start"], finding["end"], self._label(finding), tag))
-        return _assign_lanes(marks)
+            fragments = tuple((start, end) for start, end in finding.get("fragments", ()))
+            marks.append(_Mark(finding["start"], finding["end"], self._label(finding), tag, fragments=fragments))
+        return [part for mark in _assign_lanes(marks) for part in mark.parts()]
 
     def _pane(self, text: str, marks: list[_Mark], windows: Mapping[tuple[int, int], int]) -> str:
         """Return the text, cut at every boundary of a mark or window; each piece is wrapped in all that contain it.
@@ -344,7 +354,7 @@ def _stack(group: list[_Mark]) -> list[_Mark]:
     for mark in sorted(group, key=lambda mark: (mark.end - mark.start, mark.start)):
         taken = {other.lane for other in placed if other.start < mark.end and mark.start < other.end}
         lane = next(lane for lane in range(len(group)) if lane not in taken)
-        placed.append(_Mark(mark.start, mark.end, mark.label, mark.tag, lane))
+        placed.append(replace(mark, lane=lane))
     return placed
 
 

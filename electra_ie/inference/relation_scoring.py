@@ -64,4 +64,4 @@ def _between_gold_spans(
 
 
 def _without_labels(relations: Iterable[Relation]) -> list[Hashable]:
-    return [((each.head.start, each.head.end), (each.tail.start, each.tail.end), each.label) for each in relations]
+    return [(each.head.ranges, each.tail.ranges, each.label) for each in relations]

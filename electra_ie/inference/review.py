@@ -134,7 +134,7 @@ def queue_line(record: Mapping[str, Any]) -> str:
 
 def place(span: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what identifies a span among the findings of a record."""
-    return tuple(span[name] for name in ("field", "label", "start", "end"))
+    return *(span[name] for name in ("field", "label", "start", "end")), json.dumps(span.get("fragments"))
 
 
 def _places_of(source: Iterable[bytes]) -> Iterator[tuple[float, float, int, int]]:
@@ -310,8 +310,12 @@ def _gold(finding: Mapping[str, Any], field: Field, text: str, path: Path, line:
         return finding["label"]
     start, end = finding["start"], finding["end"]
     in_text = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
+    try:
+        span = Span(start, end, finding["label"], tuple((first, last) for first, last in finding.get("fragments", ())))
+    except (TypeError, ValueError):
+        in_text = False
     if not in_text or finding.get("text", text[start:end]) != text[start:end]:
         message = f"the finding {finding['label']} {start}-{end} is not what the text has there."
         remedy = "Offsets are characters, the end is exclusive; correct them, or leave out its text."
         raise UserError(message, file=path, line=line, remedy=remedy)
-    return Span(start, end, finding["label"])
+    return span

@@ -14,6 +14,7 @@ from typing import Any
 from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document
 from electra_ie.data.fields import AnyField, Field, lost_by_overlap
+from electra_ie.data.gold_checks import better_scheme
 from electra_ie.data.readers.jsonl import ANSWER, record_of
 from electra_ie.data.readers.parts.gold import without_edges
 from electra_ie.labeling.record_files import Record
@@ -85,9 +86,10 @@ def _new(field: AnyField, value: Mapping[str, Any], text: str) -> dict[str, Any]
 def check_overlaps(document: Document, fields: Sequence[AnyField]) -> None:
     """Raise UserError for spans of a field that overlap although the task refuses them."""
     for field in fields:
-        if isinstance(field, Field) and field.kind == "spans" and field.overlaps == "error":
+        if isinstance(field, Field) and field.kind == "spans" and not field.counts_lost:
             for span in lost_by_overlap(field, document.gold.get(field.name, ())):
                 message = (
                     f"the span {document.text[span.start : span.end][:40]!r} of {field.name} overlaps another one."
                 )
-                raise UserError(message, remedy="Remove one, or set scheme: tracks for the field in task.yaml.")
+                scheme = better_scheme(field, [document])
+                raise UserError(message, remedy=f"Remove one, or set {scheme} for the field in task.yaml.")

@@ -176,7 +176,7 @@ def _field(field: Field | RelationField, session: Session) -> dict[str, Any]:
     }
     if isinstance(field, RelationField):
         return {**shown, "between": [list(pair) for pair in field.between], "symmetric": list(field.symmetric)}
-    return {**shown, "tracks": field.scheme == "tracks", "overlaps": field.overlaps == "count"}
+    return {**shown, "tracks": field.has_tracks, "overlaps": field.counts_lost}
 
 
 def _conflict(_: Request, error: Exception) -> JSONResponse:

@@ -434,6 +434,10 @@ def check_task(task: Task) -> None:
     if task.file.parent.resolve().parent == shipped("tasks").resolve() and task.name in list_tasks():
         remedy = "Copy its folder, and label the copy."
         raise UserError(f"{task.name} is a task of the package.", file=task.file, remedy=remedy)
+    if fragmented := [field.name for field in task.fields if field.fragments]:
+        message = f"the page cannot mark spans of several fragments, which {' and '.join(fragmented)} has."
+        remedy = "Label them with brat, or set fragments: false for the field."
+        raise UserError(message, file=task.file, remedy=remedy)
     if TRAIN not in task.files:
         message, remedy = "the task names no file of the split train.", "Add train: train.jsonl to files."
         raise UserError(message, file=task.file, remedy=remedy)

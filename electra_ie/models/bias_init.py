@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from electra_ie.data.fields import IGNORED, TRACKS, Field
+from electra_ie.data.fields import IGNORED, Field
 from electra_ie.data.windowing import LabeledWindow
 from electra_ie.models.discriminator import Discriminator
 
@@ -35,7 +35,7 @@ def init_bias_to_prior(discriminator: Discriminator, labeled: Sequence[LabeledWi
 def prior_logits(labeled: Sequence[LabeledWindow], field: Field) -> torch.Tensor:
     """Return (K,) logits whose softmax, or sigmoid for flags, are the frequencies of a field's labels.
 
-    With the scheme `tracks`, it is the softmax over the tags of each track, where `O` has the logit 0.
+    With tracks, it is the softmax over the tags of each track, where `O` has the logit 0.
 
     The labels have the weights of the loss. One is added to each count (for flags: to that of the texts with the flag
     and of those without), so that no frequency is 0.
@@ -49,9 +49,10 @@ def prior_logits(labeled: Sequence[LabeledWindow], field: Field) -> torch.Tensor
     if field.kind == "flags":
         flags = torch.tensor(labels).view(-1, len(field.names))
         return torch.logit(((flags * weights[:, None]).sum(0) + 1) / (weights.sum() + 2))
-    if field.scheme == TRACKS:
+    if field.has_tracks:
         tags = torch.tensor([tags for window in labels for tags in window if tags[0] != IGNORED])
-        counts = torch.stack([torch.bincount(track, minlength=3) + 1.0 for track in tags.view(-1, len(field.tracks)).T])
+        columns = zip(field.tracks, tags.view(-1, len(field.tracks)).T, strict=True)
+        counts = torch.stack([torch.bincount(own, minlength=len(track.names)) + 1.0 for track, own in columns])
         return (counts[:, 1:] / counts[:, :1]).log().flatten()
     if field.kind == "spans":
         labels = [tag for tags in labels for tag in tags if tag != IGNORED]

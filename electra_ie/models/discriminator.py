@@ -26,7 +26,7 @@ from electra_ie.common.files import MODEL_FILES
 from electra_ie.common.hub_client import local_folder
 from electra_ie.config.train import PRESETS
 from electra_ie.data.batching import Batch, batch_of_tensors
-from electra_ie.data.fields import TRACKS, Field
+from electra_ie.data.fields import Field
 from electra_ie.data.task_yaml import validated_fields
 from electra_ie.models.configs import DiscriminatorConfig
 from electra_ie.models.encoders import quiet_transformers, translate_load_errors
@@ -374,7 +374,7 @@ class Discriminator(PreTrainedModel):
             of_units = probabilities[field.name]
             if field.kind == "spans":
                 of_units = of_units[texts.token_mask]
-            if field.scheme == TRACKS:
+            if field.has_tracks:
                 of_units = of_units.unflatten(-1, (len(field.tracks), -1)).flatten(0, 1)
             units[field.name].teacher_probabilities = of_units
         return units
@@ -496,7 +496,7 @@ def _unit_scores(
     if token_mask is None:
         return UnitScores(field, logits, features, realness, labels, weight)
     logits, features, realness, labels = (values[token_mask] for values in (logits, features, realness, labels))
-    if field.scheme == TRACKS:  # a unit is a token in one track
+    if field.has_tracks:  # a unit is a token in one track
         logits, labels, count = tag_logits(field, logits).flatten(0, 1), labels.flatten(), len(field.tracks)
         features, realness = features.repeat_interleave(count, 0), logits.logsumexp(-1)
     return UnitScores(field, logits, features, realness, labels, realness.new_ones(len(realness)))

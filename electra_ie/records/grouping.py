@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.data.document import Document, Span
+from electra_ie.data.document import Document, Offsets, Span
 from electra_ie.data.record_plan import Only, Place, RecordField, RecordPlan
 from electra_ie.data.task import Task
 from electra_ie.values import Value, ValueSettings, check_type, read_value
@@ -21,7 +21,7 @@ class Mention:
     Attributes:
         place: Its field, and its label if it is a span.
         start, end: Its characters in the text.
-        text: The passage; of a label of the whole text, the label.
+        text: The passage, of a span with fragments theirs joined by blanks; of a label of the whole text, the label.
         score: The probability; None for gold.
         attributes: Those of a span: field, label and score.
     """
@@ -32,11 +32,12 @@ class Mention:
     text: str
     score: float | None = None
     attributes: tuple[tuple[str, str, float | None], ...] = ()
+    fragments: tuple[Offsets, ...] = ()
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What identifies it in its text: place and characters, and for a label of the whole text the label."""
-        return self.place, self.start, self.end, "" if self.place.label else self.text
+        return self.place, self.start, self.end, "" if self.place.label else self.text, self.fragments
 
     def passes(self, only: Only) -> bool:
         """Return whether its attributes are those that a plan wants."""
@@ -159,13 +160,13 @@ class RecordMaker:
                 mentions += [Mention(Place(of_task.name), 0, len(document.text), label) for label in labels]
         by_span: dict[tuple[Any, ...], list[Mention]] = {}  # the same span may be in several fields
         for each in mentions:
-            by_span.setdefault((each.start, each.end, each.place.label), []).append(each)
+            by_span.setdefault((each.start, each.end, each.place.label, each.fragments), []).append(each)
         links = [
             Link(relations.name, head, tail)
             for relations in task.relations
             for relation in document.gold.get(relations.name, ())
             for head, tail in product(
-                *(by_span[end.start, end.end, end.label] for end in (relation.head, relation.tail))
+                *(by_span[end.start, end.end, end.label, end.fragments] for end in (relation.head, relation.tail))
             )
         ]
         return self._records(mentions, links)
@@ -238,7 +239,11 @@ def _distance(anchor: Mention, mention: Mention) -> int:
 
 
 def _key(finding: Mapping[str, Any]) -> tuple[Any, ...]:
-    return finding["field"], finding["label"], finding["start"], finding["end"]
+    return finding["field"], finding["label"], finding["start"], finding["end"], _fragments(finding)
+
+
+def _fragments(finding: Mapping[str, Any]) -> tuple[Offsets, ...]:
+    return tuple((start, end) for start, end in finding.get("fragments", ()))
 
 
 def _mention(finding: Mapping[str, Any]) -> Mention:
@@ -247,8 +252,12 @@ def _mention(finding: Mapping[str, Any]) -> Mention:
     place = Place(finding["field"], finding["label"] if is_span else None)
     text = finding["text"] if is_span else finding["label"]
     said = tuple((name, each["label"], each["score"]) for name, each in finding.get("attributes", {}).items())
-    return Mention(place, finding["start"], finding["end"], text, finding["score"], said)
+    start, end, fragments = finding["start"], finding["end"], _fragments(finding)
+    if fragments:
+        text = " ".join(text[first - start : last - start] for first, last in fragments)
+    return Mention(place, start, end, text, finding["score"], said, fragments)
 
 
 def _of_span(field: str, span: Span, text: str, said: tuple[tuple[str, str, None], ...]) -> Mention:
-    return Mention(Place(field, span.label), span.start, span.end, text[span.start : span.end], None, said)
+    place = Place(field, span.label)
+    return Mention(place, span.start, span.end, span.passage(text), None, said, span.fragments)

@@ -14,7 +14,7 @@ from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.escaping import escape_json, no_formula
 from electra_ie.common.files import atomic_path, is_stream
 from electra_ie.data.record_plan import CELLS, OF_TEXT, RECORD, columns
-from electra_ie.records.grouping import Entry, Record, RecordMaker
+from electra_ie.records.grouping import Entry, Mention, Record, RecordMaker
 
 FORMATS = ("jsonl", "csv", "parquet")
 BETWEEN = " | "
@@ -31,7 +31,7 @@ def as_dict(record: Record) -> dict[str, Any]:
     """Return a record as JSON has it: by field a list of values, each with the passage that says it."""
     anchor = record.anchor
     return {
-        "anchor": None if anchor is None else {"start": anchor.start, "end": anchor.end, "text": anchor.text},
+        "anchor": None if anchor is None else _place(anchor),
         "fields": {name: [_entry(entry) for entry in entries] for name, entries in record.entries.items()},
         "conflicts": record.conflicts,
     }
@@ -40,8 +40,13 @@ def as_dict(record: Record) -> dict[str, Any]:
 def _entry(entry: Entry) -> dict[str, Any]:
     mention = entry.mention
     label = mention.place.label or mention.text
-    place = {"label": label, "start": mention.start, "end": mention.end, "text": mention.text, "score": mention.score}
-    return {**entry.value.as_dict(), **place}
+    return {**entry.value.as_dict(), "label": label, **_place(mention), "score": mention.score}
+
+
+def _place(mention: Mention) -> dict[str, Any]:
+    """Return the characters and the text of a mention, and its fragments if it has several."""
+    fragments = {"fragments": [list(pair) for pair in mention.fragments]} if mention.fragments else {}
+    return {"start": mention.start, "end": mention.end, "text": mention.text, **fragments}
 
 
 def row(record: Record) -> dict[str, str]:

@@ -48,6 +48,9 @@ class FoundFinding(BaseModel):
     attributes: dict[str, FoundAttribute] | None = Field(
         None, description="By field of attributes; only for spans, and if the model finds attributes."
     )
+    fragments: list[tuple[int, int]] | None = Field(
+        None, description="The first code point and the one after the last of each fragment, if the span has several."
+    )
 
 
 class FoundSpan(BaseModel):
@@ -59,6 +62,7 @@ class FoundSpan(BaseModel):
     end: int
     text: str
     score: float
+    fragments: list[tuple[int, int]] | None = None
 
 
 class FoundRelation(BaseModel):

@@ -36,7 +36,7 @@ from electra_ie.training.span_co_training import SpellingClassifier, Words, word
 from electra_ie.training.span_shares import raise_rare_types
 
 PseudoLabel = dict[str, torch.Tensor]
-"""The probabilities of one window by field: (K,), or (L, K) for spans, with K three for each track."""
+"""The probabilities of one window by field: (K,), or (L, K) for spans, with K all tags of each track."""
 BATCH_SIZE = 64
 MIN_TAGS = 2
 

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from electra_ie.common.errors import UserError
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.document import Document
-from electra_ie.data.fields import TRACKS, Field
+from electra_ie.data.fields import Field
 from electra_ie.data.label_texts import label_texts
 from electra_ie.data.span_boundaries import edges_of
 from electra_ie.data.task import Task
@@ -202,8 +202,10 @@ def _has(fields: Sequence[Field], *kinds: str) -> bool:
 def _refuse_latent_tracks(settings: TrainSettings, fields: Sequence[Field]) -> None:
     """Raise UserError for generated states of tokens with several tags: the generator knows one tag a state."""
     for field in fields:
-        if field.scheme == TRACKS and settings.has_generator and not settings.has_teacher:
-            message = f"the preset {settings.preset} does not generate states for the scheme tracks ({field.name})."
+        if field.has_tracks and settings.has_generator and not settings.has_teacher:
+            message = (
+                f"the preset {settings.preset} does not generate states for the scheme {field.scheme} ({field.name})."
+            )
             raise UserError(message, remedy="Choose another preset, such as self_training.")
 
 

@@ -35,7 +35,10 @@ def raise_rare_types(field: Field, teacher: np.ndarray, gold: np.ndarray, length
         gold: (W,) tags of labeled words.
         lengths: The number of words of each labeled document, W together.
     """
-    begins, insides = (np.array([field.names.index(f"{tag}-{label}") for label in field.labels]) for tag in "BI")
+    begins, *others = (
+        np.array([field.names.index(f"{tag}-{label}") for label in field.labels])
+        for tag in ("BIC" if field.fragments else "BI")
+    )
     shares, errors = _shares(gold, lengths, begins)
     rare = np.flatnonzero(teacher[:, begins].mean(0) < shares - SURE * errors)
     targets = shares[rare] - errors[rare]
@@ -46,8 +49,8 @@ def raise_rare_types(field: Field, teacher: np.ndarray, gold: np.ndarray, length
         missing = np.log(targets / probabilities[:, begins[rare]].mean(0))
         shifts = (shifts + missing).clip(0, MAX_SHIFT)
         shifted = logits.copy()
-        for columns in (begins[rare], insides[rare]):
-            shifted[:, columns] += shifts
+        for columns in (begins, *others):
+            shifted[:, columns[rare]] += shifts
         probabilities = softmax(shifted, axis=1)
     return probabilities
 

@@ -7,6 +7,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from electra_ie.common.logs import notice, silenced, warn
 from electra_ie.config.base import check_same_settings
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.batching import Batches
+from electra_ie.data.fields import with_levels
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import MEMORY
 from electra_ie.data.training_data import TrainingData
@@ -324,6 +326,7 @@ def train_run(
     if teacher:
         refuse_unfinished(teacher)  # before the data are read, which may take a while
     data = TrainingData.read(task, settings)
+    task = replace(task, fields=with_levels(task.fields, data.train))
     check_anchored(task, data)
     _warn_of_fields_without_dev(task, data)
     adaptation = None

@@ -18,7 +18,7 @@ from electra_ie.calibration.fitting import fit
 from electra_ie.calibration.found import Found, found_in
 from electra_ie.calibration.scales import Scale
 from electra_ie.calibration.stored import Calibration, Promise
-from electra_ie.data.bio import to_spans, viterbi
+from electra_ie.data.bio import inside_tags, to_spans, viterbi
 from electra_ie.data.document import Document, Finding, Span
 from electra_ie.export.exporter import export_run
 from electra_ie.inference.engine.evidence import span_evidence
@@ -36,7 +36,7 @@ def test_evidence_of_spans_is_that_of_their_tags():
     spans = [tokens for _, tokens in to_spans(tiny.NAMED, tags.tolist(), [(n, n + 1) for n in range(30)])]
     assert len({len(tokens) for tokens in spans}) > 2
     log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    for row, tokens in zip(span_evidence(logits, tags, spans, breaks), spans, strict=True):
+    for row, tokens in zip(span_evidence(logits, tags, spans, breaks, inside_tags(tiny.NAMED)), spans, strict=True):
         own = log_probabilities[tokens, tags[tokens]]
         others = [np.delete(logits[token], tags[token]).max() for token in tokens]
         margins = list(logits[tokens, tags[tokens]] - others)
@@ -45,7 +45,7 @@ def test_evidence_of_spans_is_that_of_their_tags():
             inside = {1: 2, 2: 2, 3: 4, 4: 4}[tags[tokens[-1]]]
             margins.append(logits[after, tags[after]] - logits[after, inside])
         assert row == pytest.approx([own.mean(), own.min(), np.log(len(tokens)), min(margins)])
-    assert span_evidence(logits, tags, [], breaks).shape == (0, 4)
+    assert span_evidence(logits, tags, [], breaks, inside_tags(tiny.NAMED)).shape == (0, 4)
 
 
 def test_a_positive_margin_is_at_most_what_the_best_path_without_the_span_loses():
@@ -60,7 +60,7 @@ def test_a_positive_margin_is_at_most_what_the_best_path_without_the_span_loses(
             continue
         offsets = [(n, n + 1) for n in range(5)]
         spans = to_spans(field, tags.tolist(), offsets)
-        evidence = span_evidence(logits, tags, [tokens for _, tokens in spans], [])
+        evidence = span_evidence(logits, tags, [tokens for _, tokens in spans], [], inside_tags(field))
         paths = [np.array(each) for each in np.ndindex(3, 3, 3, 3, 3)]
         valid = [path for path in paths if all(b != 2 or a > 0 for a, b in zip([0, *path], path, strict=False))]
         for (span, _), row in zip(spans, evidence, strict=True):

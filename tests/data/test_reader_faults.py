@@ -10,7 +10,7 @@ import processes
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reading import read, refusal, write
+from reading import lines_of, read, refusal, write
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.scripts import continues_word
@@ -37,10 +37,6 @@ def collected(format: str, path: Path, *fields: Field, **options: object) -> lis
 
 def spans(document) -> set[tuple[int, int, str]]:
     return {(span.start, span.end, span.label) for span in document.gold["names"]}
-
-
-def lines_of(*records: dict) -> str:
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
 # --- Lists of faults

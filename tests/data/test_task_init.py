@@ -179,10 +179,12 @@ def test_few_overlaps_are_counted_and_many_give_each_label_its_own_field():
         Field("NAME", "spans", ("NAME",), "spans", "count"),
         Field("PAYER", "spans", ("PAYER",), "spans"),
     )
-    assert "entities: 3 of 4 spans overlap a longer one, so each label has its own field" in result.assumptions
-    assert any(
-        line.startswith("NAME: spans, 2 that overlap a longer one count as missed") for line in result.assumptions
-    )
+    assert (
+        "entities: 3 of 4 spans overlap a longer one, so each label has its own field (one field with scheme: levels "
+        "loses none)"
+    ) in result.assumptions
+    missed = "NAME: spans, 2 that overlap a longer one count as missed (overlaps: count; scheme: levels loses none)"
+    assert any(line.startswith(missed) for line in result.assumptions)
     some = [AnnotatedDocument(str(number), TEXT, spans((0, 8, "PAYER"), (14, 23, "NAME"))) for number in range(15)]
     assert [field.name for field in inferred(nested, *some).fields] == ["NAME", "PAYER"]
     flat = [AnnotatedDocument(str(number), TEXT, spans((0, 8, "PAYER"), (14, 23, "NAME"))) for number in range(40)]
@@ -201,18 +203,31 @@ def test_what_tasks_cannot_express_is_counted():
     predicted = AnnotatedDocument("2", TEXT, spans((0, 8, "PAYER")), predicted=True)
     result = inferred(document, predicted)
     assert [document.gold for document in result.documents] == [
-        {"entities": (Span(0, 13, "PAYER"), Span(14, 23, "AMOUNT"))},
+        {"entities": (Span(0, 13, "PAYER", ((0, 4), (9, 13))), Span(14, 23, "AMOUNT"))},
         {},
     ]
+    assert result.fields == (Field("entities", "spans", ("AMOUNT", "PAYER"), "spans", scheme="tracks", fragments=True),)
     assert result.assumptions == [
         "1 documents are labeled by a model only: they count as unlabeled",
-        "1 spans of several fragments are read from their first character to their last",
         "relations: 1 are not read, since no field expresses them",
         "events: 1 are not read, since no field expresses them",
         "attributes of spans: 1 are not read, since no field expresses them",
-        "entities: spans (1 documents; PAYER 1, AMOUNT 1)",
+        "entities: spans, 1 of several fragments (fragments: true, scheme: tracks) (1 documents; PAYER 1, AMOUNT 1)",
         "these values are neither texts of labels nor spans, and not read: page 1",
     ]
+
+
+def test_the_task_of_a_brat_folder_with_fragments_reads_them(tmp_path):
+    for split in ("train", "dev", "test"):
+        write(tmp_path, f"data/{split}/a.txt", "left and right atrium")
+        lines = "T1\tPART 0 4;15 21\tleft atrium\nT2\tPART 9 21\tright atrium\n"
+        write(tmp_path, f"data/{split}/a.ann", lines)
+    init_task(tmp_path / "data", tmp_path / "task", None, 0, 0.2, 0.2)
+    task = Task.load(tmp_path / "task")
+    assert (task.format, task.options) == ("brat", {})
+    assert (task.fields[0].scheme, task.fields[0].fragments) == ("levels", True)
+    (document,) = task.read("train")
+    assert document.gold["entities"] == (Span(0, 21, "PART", ((0, 4), (15, 21))), Span(9, 21, "PART"))
 
 
 def test_values_that_are_no_labels_are_not_fields():

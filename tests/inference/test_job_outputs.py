@@ -13,7 +13,7 @@ from test_job_inputs import put
 
 from electra_ie import Extractor, UserError, extract
 from electra_ie.inference.jobs.own_files import ROW
-from electra_ie.inference.jobs.writers import csv_lines
+from electra_ie.inference.jobs.writers import Columns, csv_lines
 
 TEXTS = ["invoice goods Arden paid 5.975,74 later than monday.", "", "river winter Brisk paid 3.100,20 all in green."]
 
@@ -58,7 +58,7 @@ def test_no_cell_of_csv_is_a_formula(beginning):
         "model": "m",
         "version": "1",
     }
-    (row,) = csv.reader(io.StringIO(csv_lines({**record, "findings": [finding]}), newline=""))
+    (row,) = csv.reader(io.StringIO(csv_lines({**record, "findings": [finding]}, Columns()), newline=""))
     cells = dict(zip(ROW, row, strict=True))
     assert {name: cells[name] for name in ("id", "file", "label", "text", "start", "score")} == {
         "id": f"'{beginning}i", "file": f"'{beginning}f", "label": f"'{beginning}l", "text": f"'{beginning}1+1", "start": "0", "score": "0.5",

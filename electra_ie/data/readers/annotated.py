@@ -14,7 +14,7 @@ from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Document, Relation, Span
 from electra_ie.data.fields import AnyField, AttributeField, Field, RelationField
 from electra_ie.data.readers.parts.attributes import SpanAttributes
-from electra_ie.data.readers.parts.gold import Spans, check_label, fields_with_label, flags
+from electra_ie.data.readers.parts.gold import LEARN_FRAGMENTS, Spans, check_label, fields_with_label, flags
 from electra_ie.data.readers.parts.relations import check_relation
 from electra_ie.data.relation_pairs import normalized
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Arguments, Offsets, choice_of
@@ -24,8 +24,8 @@ from electra_ie.formats.parts.annotation_tools import ROLES
 from electra_ie.formats.parts.options import Option
 
 OPTIONS = {"ignore": Option([]), "discontinuous": Option("error", choices=("error", "hull", "skip"))}
-"""ignore: labels of spans to skip. discontinuous: a span of several fragments is an error, is read from its first
-character to its last, or is skipped and counted."""
+"""ignore: labels of spans to skip. discontinuous: in a field without `fragments`, a span of several fragments is an
+error, is read from its first character to its last, or is skipped and counted."""
 NOT_READ = (Feature.RELATIONS, Feature.EVENTS, Feature.SPAN_ATTRIBUTES)
 """Features that fields cannot express, which are counted."""
 EXPRESSED = frozenset(Feature) - {*NOT_READ}
@@ -161,21 +161,18 @@ class AnnotationReader:
             try:
                 fields = [columns[span.layer]] if span.layer in columns else unnamed
                 matching = fields_with_label(span.label, fields, span.source or source)
-                read_span = self._span(document, span, span.source or source)
-                if read_span and matching:
+                for read_span, of_fields in self._read(document, span, matching, span.source or source):
                     said = [(attribute.name, attribute.value) for attribute in span.attributes]
                     attributes.add(read_span, said, span.source or source)
+                    for field in of_fields:
+                        gold[field.name].append(read_span)
+                    by_id.setdefault(span.id, read_span)
+                    if len(span.fragments) == 1:
+                        continuous.append(read_span)
+                    elif not read_span.fragments:
+                        gaps += _gaps(span)
             except UserError as error:
                 errors.append(error)
-                continue
-            for field in matching if read_span else ():
-                gold[field.name].append(read_span)  # type: ignore[arg-type]
-            if read_span:
-                by_id[span.id] = read_span
-            if read_span and len(span.fragments) == 1:
-                continuous.append(read_span)
-            elif read_span:
-                gaps += _gaps(span)
         if errors:
             raise UserError(f"{len(errors)} invalid spans.", file=source.file, errors=errors)
         self.hulls.count(gaps, continuous)
@@ -207,16 +204,29 @@ class AnnotationReader:
                 gold[field.name].append(Relation(head, tail, relation.label))
         return {field.name: normalized(field, gold[field.name]) for field in self.relation_fields}
 
-    def _span(self, document: AnnotatedDocument, span: AnnotatedSpan, source: SourceLine) -> Span | None:
-        """Return a continuous span; None if it is skipped."""
+    def _read(
+        self, document: AnnotatedDocument, span: AnnotatedSpan, fields: Sequence[Field], source: SourceLine
+    ) -> Iterator[tuple[Span, list[Field]]]:
+        """Yield a span as the fields with its label have it, with these fields: with fragments first, if some do."""
+        keeping = [field for field in fields if field.fragments and len(span.fragments) > 1]
+        others = [field for field in fields if field not in keeping]
+        if keeping:
+            yield self.spans.fragmented(document.text, span.fragments, span.label, source), keeping
+        if others and (continuous := self._continuous(document, span, source)):
+            yield continuous, others
+
+    def _continuous(self, document: AnnotatedDocument, span: AnnotatedSpan, source: SourceLine) -> Span | None:
+        """Return a span without fragments; None if it is skipped."""
         if len(span.fragments) > 1:
             if self.options["discontinuous"] == "error":
                 between = " ... ".join(document.text[start:end] for start, end in _gaps(span))
-                message = f'this span "{span.label}" has {len(span.fragments)} fragments; fields have continuous ones.'
+                message = (
+                    f'this span "{span.label}" has {len(span.fragments)} fragments; the field has continuous ones.'
+                )
                 remedy = (
-                    "The option discontinuous: hull reads it as one span from the first character to the last, with "
-                    f"the text between ({between[:40]!r}); skip leaves such spans out; ignore: [{span.label}] leaves "
-                    "out all spans of this label."
+                    f"{LEARN_FRAGMENTS} The option discontinuous: hull reads it as one span from the first character "
+                    f"to the last, with the text between ({between[:40]!r}); skip leaves such spans out; "
+                    f"ignore: [{span.label}] leaves out all spans of this label."
                 )
                 raise source.error(message, remedy)
             if self.options["discontinuous"] == "skip":

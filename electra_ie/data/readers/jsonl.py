@@ -16,7 +16,7 @@ from electra_ie.common.text_files import SourceLine, SourceRecord, lines
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import AnyField, AttributeField, Field, RelationField
 from electra_ie.data.readers.parts.attributes import Said, SpanAttributes
-from electra_ie.data.readers.parts.gold import Spans, check_label, flags
+from electra_ie.data.readers.parts.gold import LEARN_FRAGMENTS, Spans, check_label, flags
 from electra_ie.data.readers.parts.keys import Keys, is_misspelling
 from electra_ie.data.readers.parts.relations import relations_of
 from electra_ie.formats import doccano
@@ -278,12 +278,50 @@ def span_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLin
     check_span(value, field, source)
     start, end, label, quoted = value["start"], value["end"], value["label"], value.get("text")
     check_label(label, field, source)
-    if quoted is not None and text[max(start, 0) : max(end, 0)] != quoted:
-        message = f"the span {start} to {end} is {text[max(start, 0) : max(end, 0)][:40]!r}, not {quoted[:40]!r}."
-        raise source.error(message, explain_offsets(text, start, end, quoted))
+    if value.get("fragments") is not None:
+        return _fragmented(value, field, text, spans, source)
+    _check_place(text, start, end, quoted, spans, source)
+    return spans.span(text, start, end, label, source)
+
+
+def _check_place(text: str, start: int, end: int, quoted: str | None, spans: Spans, source: SourceLine) -> None:
+    """Compare a passage with its quotation, or without one collect evidence for the unit of its offsets."""
     if quoted is None:
         spans.units.add(text, start, end, source)
-    return spans.span(text, start, end, label, source)
+    elif text[max(start, 0) : max(end, 0)] != quoted:
+        message = f"the span {start} to {end} is {text[max(start, 0) : max(end, 0)][:40]!r}, not {quoted[:40]!r}."
+        raise source.error(message, explain_offsets(text, start, end, quoted))
+
+
+def _fragmented(value: Mapping[str, Any], field: Field, text: str, spans: Spans, source: SourceLine) -> Span:
+    """Return a span of several fragments. Its "text" is a list with that of each, or that from start to end."""
+    pairs, quoted = value["fragments"], value.get("text")
+    if not isinstance(pairs, list) or not pairs or not all(_is_range(pair) for pair in pairs):
+        message = f'a span of "{field.column}" has "fragments": {json.dumps(pairs)[:60]}.'
+        raise source.error(message, "It must be a list of offsets: [[0, 3], [8, 12]].")
+    hull = min(start for start, _ in pairs), max(end for _, end in pairs)
+    if hull != (value["start"], value["end"]):
+        given = f"{value['start']} to {value['end']}"
+        message = f'a span of "{field.column}" is {given}, and its fragments {hull[0]} to {hull[1]}.'
+        raise source.error(message, "start is that of the first fragment, and end that of the last.")
+    if len(pairs) > 1 and not field.fragments:
+        message = f'a span of "{field.column}" has {len(pairs)} fragments; the field has continuous ones.'
+        raise source.error(message, f"{LEARN_FRAGMENTS} Without its key fragments, it is read from start to end.")
+    if isinstance(quoted, list) and len(quoted) != len(pairs):
+        message = f'a span of "{field.column}" has {len(pairs)} fragments and {len(quoted)} texts.'
+        raise source.error(message, "Give the text of each fragment, or leave text out.")
+    places = zip(pairs, quoted, strict=True) if isinstance(quoted, list) else [(hull, quoted)]
+    for (start, end), part in places:
+        _check_place(text, start, end, part, spans, source)
+    return spans.fragmented(text, [(start, end) for start, end in pairs], value["label"], source)
+
+
+def _is_range(value: Any) -> bool:
+    return isinstance(value, list | tuple) and [type(offset) for offset in value] == [int, int]
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def check_span(value: Mapping[str, Any], field: Field, source: SourceLine) -> None:
@@ -304,6 +342,8 @@ def check_span(value: Mapping[str, Any], field: Field, source: SourceLine) -> No
             message = f'"{key}" of a span of "{field.column}" is {json.dumps(offset)[:40]}, not a whole number.'
             raise source.error(message, remedy)
     for key in ("label", "text"):
+        if key == "text" and value.get("fragments") is not None and _are_texts(value.get(key)):
+            continue
         if not isinstance(value.get(key, ""), str) and (key == "label" or value[key] is not None):
             message = f'"{key}" of a span of "{field.column}" is {json.dumps(value[key])[:40]}, not a text.'
             raise source.error(message, "Write one text in quotes.")
@@ -347,4 +387,5 @@ def is_unlabeled(document: Document, field: AttributeField, fields: Sequence[Any
 
 
 def _span_record(span: Span) -> dict[str, Any]:
-    return {"start": span.start, "end": span.end, "label": span.label}
+    fragments = {"fragments": [list(pair) for pair in span.fragments]} if span.fragments else {}
+    return {"start": span.start, "end": span.end, "label": span.label, **fragments}

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from electra_ie.calibration.scales import Scale, sigmoid
-from electra_ie.data.bio import to_spans, track_logits, viterbi
-from electra_ie.data.document import Finding
+from electra_ie.data.bio import inside_tags, to_spans, track_logits, viterbi
+from electra_ie.data.document import Finding, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import Edges
-from electra_ie.data.windowing import Window
+from electra_ie.data.windowing import Window, window_starts
 from electra_ie.inference.engine.evidence import span_evidence
 
 FLAG_THRESHOLD = 0.5
@@ -33,6 +33,7 @@ def decode_spans(
 ) -> list[Finding]:
     """Decode spans over the tokens of all windows, so that no window boundary cuts a span.
 
+    Each sequence of tags is decoded by itself. What two levels of a label find equally is one finding, of the first.
     The score of a finding is its probability by the scale, or without one the mean probability of the tags of its
     tokens.
 
@@ -49,13 +50,16 @@ def decode_spans(
     offsets = [offset for window in windows for offset in window.owned]
     visible = [index for index, (start, end) in enumerate(offsets) if start < end]  # some tokens have no characters
     offsets = [offsets[index] for index in visible]
-    breaks, findings = edges.breaks(text, offsets), []
+    breaks, starts = edges.breaks(text, offsets), window_starts(windows, visible=True) if field.fragments else []
+    findings: list[Finding] = []
+    known: set[Span] = set()
     for track, scores in track_logits(field, np.concatenate(logits)[visible]):
-        tags = viterbi(track, scores, breaks)
+        tags = viterbi(track, scores, breaks, starts)
         found = [(edges.trim(text, span), tokens) for span, tokens in to_spans(track, tags.tolist(), offsets)]
-        spans = [(span, tokens) for span, tokens in found if span]
+        spans = [(span, tokens) for span, tokens in found if span and span not in known]
+        known.update(span for span, _ in spans)
         if scale or evidence is not None:
-            numbers = span_evidence(scores, tags, [tokens for _, tokens in spans], set(breaks))
+            numbers = span_evidence(scores, tags, [tokens for _, tokens in spans], set(breaks), inside_tags(track))
             if evidence is not None:
                 evidence.append(numbers)
         if scale:
@@ -65,7 +69,9 @@ def decode_spans(
             values = [probabilities[tokens, tags[tokens]].mean() for _, tokens in spans]
         for (span, _), value in zip(spans, values, strict=True):
             start, end, passage = span.start + shift, span.end + shift, text[span.start : span.end]
-            findings.append(Finding(field.name, span.label, start, end, passage, rounded(value)))
+            fragments = tuple((first + shift, last + shift) for first, last in span.fragments)
+            finding = Finding(field.name, span.label, start, end, passage, rounded(value), fragments=fragments)
+            findings.append(finding)
     return findings
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def span_evidence(
-    logits: np.ndarray, tags: np.ndarray, spans: Sequence[Sequence[int]], breaks: Collection[int]
+    logits: np.ndarray, tags: np.ndarray, spans: Sequence[Sequence[int]], breaks: Collection[int], inside: np.ndarray
 ) -> np.ndarray:
     """Return the numbers `calibration.scales.SPAN_EVIDENCE` of each span, (N, 4).
 
@@ -21,6 +21,7 @@ def span_evidence(
         tags: The tags that were decoded, (T,).
         spans: The tokens of each span, one after the other.
         breaks: Tokens at which no span may continue.
+        inside: For each tag the one that continues its span, (K,) (see `bio.inside_tags`).
     """
     if not spans:
         return np.zeros((0, 4))
@@ -36,8 +37,8 @@ def span_evidence(
     last = tokens[starts + sizes - 1]
     ends = np.array([token + 1 < len(tags) and token + 1 not in breaks for token in last.tolist()])
     after = last[ends] + 1
-    inside = tags[last[ends]] + tags[last[ends]] % 2  # I-x comes after B-x, which has an odd number
-    margins[ends] = np.minimum(margins[ends], logits[after, tags[after]] - logits[after, inside])
+    continued = logits[after, inside[tags[last[ends]]]]
+    margins[ends] = np.minimum(margins[ends], logits[after, tags[after]] - continued)
     return np.stack(
         [
             np.add.reduceat(log_probabilities, starts) / sizes,

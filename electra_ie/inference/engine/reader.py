@@ -235,7 +235,7 @@ class Reader:
                 of.answers[field.name], found = decode_text(field, len(text), of.ranges, logits, scale)
                 of.findings += found
         findings = of.findings if text.strip() else []  # a blank text has answers but no findings
-        findings.sort(key=lambda finding: (finding.start, finding.end, finding.field, finding.label))
+        findings.sort(key=lambda each: (each.start, each.end, each.field, each.label, each.fragments))
         answers = {field.name: of.answers[field.name] for field in self.fields}
         evidence = {field.name: self._evidence(of, field) for field in self.fields} if self.with_evidence else None
         return DocumentResult(of.document, len(of.ranges), answers, findings, self.model, evidence=evidence)

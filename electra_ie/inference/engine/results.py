@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.hashing import package_version
-from electra_ie.data.document import Document, Finding, RelationFinding
+from electra_ie.data.document import Document, Finding, RelationFinding, Span
 from electra_ie.data.fields import ATTRIBUTES, RELATIONS
 from electra_ie.inference.html_report import frame
 
@@ -79,15 +79,22 @@ def _finding_record(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON: with text and attributes of a span, or the window of one about the whole text."""
     own = "text" if finding.window is None else "window"
     record = {name: getattr(finding, name) for name in ("field", "label", "start", "end", own, "score")}
+    record |= fragments_of(finding)
     if finding.attributes is not None:
         record["attributes"] = {each.field: {"label": each.label, "score": each.score} for each in finding.attributes}
     return record
+
+
+def fragments_of(span: Finding | Span) -> dict[str, Any]:
+    """Return the offsets of the fragments of a span as JSON has them; nothing for a continuous one."""
+    return {"fragments": [list(pair) for pair in span.fragments]} if span.fragments else {}
 
 
 def _relation_record(relation: RelationFinding) -> dict[str, Any]:
     """Return a relation as JSON, with both of its spans."""
     spans = {
         name: {key: getattr(span, key) for key in ("field", "label", "start", "end", "text", "score")}
+        | fragments_of(span)
         for name, span in (("head", relation.head), ("tail", relation.tail))
     }
     return {"field": relation.field, "label": relation.label, **spans, "score": relation.score}

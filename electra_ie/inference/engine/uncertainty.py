@@ -14,7 +14,7 @@ import numpy as np
 from electra_ie.calibration.scales import sigmoid
 from electra_ie.data.bio import track_logits, viterbi
 from electra_ie.data.fields import Field
-from electra_ie.data.windowing import Window
+from electra_ie.data.windowing import Window, window_starts
 from electra_ie.inference.engine.decoding import softmax
 
 
@@ -29,9 +29,9 @@ def log_probabilities(field: Field, windows: Sequence[Window], logits: Sequence[
         logits: for each window, the logits (T, K) of the tokens that it owns.
     """
     visible = [start < end for window in windows for start, end in window.owned]  # some tokens have no characters
-    found = []
+    found, starts = [], window_starts(windows, visible=True) if field.fragments else []
     for track, scores in track_logits(field, np.concatenate(logits)[visible]):
-        best = viterbi(track, scores)
+        best = viterbi(track, scores, starts=starts)
         chosen = softmax(scores.astype(np.float64))[np.arange(len(best)), best]
         found.append(np.log(np.maximum(chosen, np.finfo(np.float64).tiny)))
     return np.concatenate(found)

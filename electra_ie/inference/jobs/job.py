@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -25,7 +25,7 @@ from electra_ie.common.hashing import of_file, package_version
 from electra_ie.common.logs import notice
 from electra_ie.common.progress import document_progress
 from electra_ie.data.document import Document
-from electra_ie.data.fields import ATTRIBUTES, RELATIONS
+from electra_ie.data.fields import RELATIONS
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.html_report import Page
 from electra_ie.inference.jobs.chunks import Chunk, read_chunks
@@ -38,7 +38,7 @@ from electra_ie.inference.jobs.manifest import OVERWRITE, Manifest
 from electra_ie.inference.jobs.own_files import errors_file, job_folder, manifest_file, texts_file
 from electra_ie.inference.jobs.workers.choice import Workers
 from electra_ie.inference.jobs.workers.in_order import Records
-from electra_ie.inference.jobs.writers import csv_lines, header, json_line, write_csv, write_parquet
+from electra_ie.inference.jobs.writers import Columns, csv_lines, header, json_line, write_csv, write_parquet
 from electra_ie.inference.loading import load_extractor
 from electra_ie.inference.review import Queue
 from electra_ie.records.grouping import RecordMaker
@@ -148,11 +148,6 @@ class Job:
                     yield chunk, records, queued
 
 
-def attribute_names(extractor: TextExtractor) -> list[str]:
-    """Return the names of the fields of attributes."""
-    return [field.name for field in extractor.all_fields if field.kind == ATTRIBUTES]
-
-
 def extract_to_stream(job: Job, stream: TextIO) -> Extraction:
     """Write findings to an open text file. Nothing is kept besides: what cannot be read is logged.
 
@@ -165,14 +160,14 @@ def extract_to_stream(job: Job, stream: TextIO) -> Extraction:
         message = "the text that is made of HTML and PDF files is kept beside the findings."
         raise UserError(message, remedy="Give a file for the findings with --output.")
     extractor, counts = job.load(), Extraction()
-    attributes = attribute_names(extractor)
+    columns = Columns.of(extractor.all_fields)
     extracted = job.extracted(extractor, read_chunks(job.inbox, job.strict), counts)
     with job.page(extractor) as add_to_page, closing(extracted):
         for chunk, records, _ in extracted:
             if job.format == "csv" and counts["documents"] == len(records):
-                stream.write(header(attributes))
+                stream.write(header(columns))
             for record, document in zip(records, chunk.documents, strict=True):
-                stream.write(csv_lines(record, attributes) if job.format == "csv" else json_line(record))
+                stream.write(csv_lines(record, columns) if job.format == "csv" else json_line(record))
                 add_to_page(record, document)
         counts.refuse_nothing()
     counts.report()
@@ -261,7 +256,7 @@ def _run(job: Job, extractor: TextExtractor, manifest: Manifest, output: Path, f
         counts.set(manifest.counts)
         with journal:
             _extract_rest(extracted, manifest, counts, journal, folder, add_to_page)
-    _finish(job, manifest, output, folder, attribute_names(extractor))
+    _finish(job, manifest, output, folder, Columns.of(extractor.all_fields))
     counts.report()
     return counts
 
@@ -344,13 +339,10 @@ def _targets(manifest: Manifest, output: Path) -> dict[str, Path]:
     return {**named, ERRORS: errors_file(output), TEXTS: texts_file(output)}
 
 
-def _finish(job: Job, manifest: Manifest, output: Path, folder: Path, attributes: Sequence[str]) -> None:
-    """Write the findings in their format, and move all files to their places.
-
-    attributes: the names of the fields of attributes.
-    """
+def _finish(job: Job, manifest: Manifest, output: Path, folder: Path, columns: Columns) -> None:
+    """Write the findings in their format, and move all files to their places."""
     if job.format in MADE:
-        MADE[job.format](folder / FINDINGS, folder / _product(job.format), attributes)
+        MADE[job.format](folder / FINDINGS, folder / _product(job.format), columns)
     files = {folder / name: target.name for name, target in _targets(manifest, output).items()}
     written = {name: file for file, name in files.items() if name == output.name or file.stat().st_size}
     if job.html:

@@ -6,17 +6,21 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.escaping import escape_json, no_formula
+from electra_ie.data.fields import ATTRIBUTES, AnyField, Field
 from electra_ie.inference.jobs.own_files import ROW
 
 FORMATS = ("jsonl", "csv", "parquet")
 ROWS = 10_000
 """The documents of a row group of Parquet."""
+FRAGMENTS = "fragments"
+"""The column of the fragments of a span, and its key in JSON."""
 OF_ATTRIBUTE, ATTRIBUTE = ("", "_score"), ("label", "score")
 """The columns of an attribute in CSV, behind `attribute_` and the name of its field, and its keys in JSON."""
 
@@ -38,34 +42,61 @@ def json_line(record: Mapping[str, Any]) -> str:
     return escape_json(json.dumps(record, ensure_ascii=False)) + "\n"
 
 
-def header(attributes: Sequence[str]) -> str:
-    """Return the first line of CSV. attributes: the names of the fields of attributes."""
-    return ",".join((*ROW, *(f"attribute_{name}{part}" for name in attributes for part in OF_ATTRIBUTE))) + "\n"
+@dataclass(frozen=True)
+class Columns:
+    """The columns that only the findings of some models have.
+
+    Attributes:
+        attributes: The names of the fields of attributes.
+        fragments: Whether a field has spans of several fragments.
+    """
+
+    attributes: Sequence[str] = ()
+    fragments: bool = False
+
+    @classmethod
+    def of(cls, fields: Sequence[AnyField]) -> Self:
+        """Return the columns for the findings of a model with these fields."""
+        attributes = [field.name for field in fields if field.kind == ATTRIBUTES]
+        return cls(attributes, any(isinstance(field, Field) and field.fragments for field in fields))
 
 
-def csv_lines(record: Mapping[str, Any], attributes: Sequence[str] = ()) -> str:
-    """Return the findings of a document as rows of CSV; a document without findings has one row without them."""
+def header(columns: Columns) -> str:
+    """Return the first line of CSV."""
+    said = [f"attribute_{name}{part}" for name in columns.attributes for part in OF_ATTRIBUTE]
+    return ",".join((*ROW, *([FRAGMENTS] if columns.fragments else []), *said)) + "\n"
+
+
+def csv_lines(record: Mapping[str, Any], columns: Columns) -> str:
+    """Return the findings of a document as rows of CSV; a document without findings has one row without them.
+
+    Fragments are written as in brat: `0 4;10 14`.
+    """
     text = io.StringIO(newline="")
     # All texts are quoted: a carriage return would otherwise end a row for a reader, but not for this writer.
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     for finding in record["findings"] or [{}]:
         cells = {**record, **finding}
-        said = [finding.get("attributes", {}).get(name, {}).get(key, "") for name in attributes for key in ATTRIBUTE]
-        writer.writerow([no_formula(cell) for cell in (*(cells.get(name, "") for name in ROW), *said)])
+        row = [cells.get(name, "") for name in ROW]
+        if columns.fragments:
+            row.append(";".join(f"{start} {end}" for start, end in finding.get(FRAGMENTS, ())))
+        for name in columns.attributes:
+            row += [finding.get("attributes", {}).get(name, {}).get(key, "") for key in ATTRIBUTE]
+        writer.writerow([no_formula(cell) for cell in row])
     return text.getvalue()
 
 
-def write_csv(lines: Path, target: Path, attributes: Sequence[str]) -> None:
-    """Write findings in JSON lines as CSV, one finding a row. attributes: the names of the fields of attributes."""
+def write_csv(lines: Path, target: Path, columns: Columns) -> None:
+    """Write findings in JSON lines as CSV, one finding a row."""
     with lines.open(encoding="utf-8") as source, target.open("w", encoding="utf-8", newline="") as file:
-        file.write(header(attributes))
-        file.writelines(csv_lines(json.loads(line), attributes) for line in source)
+        file.write(header(columns))
+        file.writelines(csv_lines(json.loads(line), columns) for line in source)
 
 
-def write_parquet(lines: Path, target: Path, attributes: Sequence[str]) -> None:
+def write_parquet(lines: Path, target: Path, own: Columns) -> None:
     """Write findings in JSON lines as Parquet, one document a row, with the findings as a list of structs.
 
-    attributes: the names of the fields of attributes, which are structs in those of findings.
+    Attributes are structs in those of findings, and fragments lists of two offsets.
     """
     import pyarrow
     from pyarrow import parquet
@@ -77,12 +108,14 @@ def write_parquet(lines: Path, target: Path, attributes: Sequence[str]) -> None:
             "score": pyarrow.float64(),
         }
     )  # fmt: skip
+    if own.fragments:
+        finding = pyarrow.struct([*finding, pyarrow.field(FRAGMENTS, pyarrow.list_(pyarrow.list_(number)))])
     span = pyarrow.struct([*finding][:5] + [*finding][6:])  # without the window
     relation = pyarrow.struct({"field": text, "label": text, "head": span, "tail": span, "score": pyarrow.float64()})
     columns = {"id": text, "file": text, "characters": number, "windows": number, "model": text, "version": text}
-    if attributes:
+    if own.attributes:
         attribute = pyarrow.struct({"label": text, "score": pyarrow.float64()})
-        said = pyarrow.struct(dict.fromkeys(attributes, attribute))
+        said = pyarrow.struct(dict.fromkeys(own.attributes, attribute))
         finding = pyarrow.struct([*finding, pyarrow.field("attributes", said)])
     columns["findings"] = pyarrow.list_(finding)
     if _has_relations(lines):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from electra_ie.common.hashing import SHOWN
-from electra_ie.data.fields import TRACKS, Field
+from electra_ie.data.fields import LEVELS, TRACKS, Field
 from electra_ie.runs.cards.calibration import calibration_answer
 from electra_ie.runs.cards.facts import RunSummary
 
@@ -79,17 +79,24 @@ def _label_scheme_limits(facts: RunSummary) -> Iterator[str]:
     unit = "words" if facts.folders[facts.task.fields.index(spans[0])].whole_words else "tokens"
     tracked = [f"`{field.name}`" for field in spans if field.scheme == TRACKS]
     same = f" (in {' and '.join(tracked)}: of one label)" if tracked else ""
+    leveled = [f"`{field.name}`" for field in spans if field.scheme == LEVELS]
+    but = f" (but in {' and '.join(leveled)}, up to the number of levels)" if leveled else ""
+    pieces = [f"`{field.name}`" for field in spans if field.fragments]
+    several = f" (but in {' and '.join(pieces)}, within one window)" if pieces else ""
     yield (
         f"Limits of the label scheme: spans are predicted as BIO tags. Two spans of one field{same} that overlap "
-        f"cannot both be found, nor can a span of several pieces, and spans begin and end at the edges of {unit}."
+        f"cannot both be found{but}, nor can a span of several pieces{several}, and spans begin and end at the edges "
+        f"of {unit}."
     )
     if lost["overlapping"] or lost["inside"]:
         yield (
             f"Of the {lost['spans']:,} gold spans of train, {lost['overlapping']:,} overlap a longer one and were not "
             f"used in training; {lost['inside']:,} begin or end inside one of its {unit}. They are scored as missed."
         )
-    else:
+    elif not lost.get("divided"):
         yield f"All of the {lost['spans']:,} gold spans of train can be expressed."
+    if lost.get("divided"):
+        yield f"Of {lost['divided']:,} spans, fragments are in different windows; they are scored as missed."
     yield from _boundary_rules(facts, spans)
 
 

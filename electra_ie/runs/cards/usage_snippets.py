@@ -10,7 +10,7 @@ from typing import Any
 
 from electra_ie.common.scripts import COMBINING, UNSPACED
 from electra_ie.config.distill import STATIC_MODEL
-from electra_ie.data.fields import TRACKS, Field
+from electra_ie.data.fields import LEVELS, TRACKS, Field
 from electra_ie.data.span_boundaries import FIRST, LAST, LINE_END, Edges, edges_from
 
 PIPELINES = {"classes": "text-classification", "flags": "text-classification", "spans": "token-classification"}
@@ -56,15 +56,17 @@ def find_@NAME@(text):
             continue
         @TAKE@
 
-    def may_follow(before, tag, same_line):
-        return not tag.startswith("I-") or same_line and before in ("B-" + tag[2:], tag)
-
 @DECODE@    for finding in findings:
         scores = finding.pop("scores")
         @TRIM@finding.update(score=sum(scores) / len(scores), text=text[finding["start"] : finding["end"]])
     return @RESULT@
 """
 """Viterbi decoding over valid tags as in `data.bio.viterbi`; words as in `data.windowing.WindowTokenizer`."""
+MAY_FOLLOW = """\
+    def may_follow(before, tag, same_line):
+        return not tag.startswith("I-") or same_line and before in ("B-" + tag[2:], tag)
+
+"""
 ONE_SEQUENCE = """\
     best = {"O": (0.0, [])}  # Viterbi: last tag -> highest sum of logits, and the tag ids of that path
     for position, (_, row, start, _) in enumerate(units):
@@ -110,6 +112,53 @@ TRACKED = """\
                 findings[-1]["scores"].append(probability)
 """
 """A sequence of tags for each label (scheme `tracks`)."""
+LEVELED = """\
+    findings = []
+    names = model_@NAME@.config.id2label
+    for first in range(0, len(names), @OUTPUTS@):  # the outputs of one sequence of tags; "O" has the logit 0
+        rows = [torch.cat([row.new_zeros(1), row[first : first + @OUTPUTS@]]) for _, row, _, _ in units]
+        best = {"O": (0.0, [])}  # Viterbi: last state -> highest sum of logits, and the tags of that path
+        for position, (_, _, start, _) in enumerate(units):
+            same_line = @SAME_LINE@
+            extended = {}
+            for state, tag, before in STATES_@NAME@:
+                paths = [best[other] for other in (before if same_line else "OoBIC") if other in best]
+                if paths and (same_line or state in "OB"):
+                    total, tags = max(paths)
+                    extended[state] = (total + rows[position][tag].item(), [*tags, tag])
+            best = extended
+        found = []
+        for (_, _, start, end), row, tag in zip(units, rows, max(best.values())[1]):
+            probability = row.softmax(-1)[tag].item()
+            if tag == 1:
+                found.append(([[start, end]], [probability]))
+            elif tag:
+                places, scores = found[-1]
+                scores.append(probability)
+                if tag == 2:
+                    places[-1][1] = end
+                else:
+                    places.append([start, end])
+        label, known = names[first].partition("-")[2], {(each["label"], *each["places"]) for each in findings}
+        for places, scores in found:
+            places = tuple(@PLACE@ for start, end in places)
+            places = tuple((start, end) for start, end in places if start < end)
+            if places and (label, *places) not in known:
+                hull = {"start": places[0][0], "end": places[-1][1]}
+                findings.append({"label": label, **hull, "scores": scores, "places": places})
+    for finding in findings:
+        places = finding.pop("places")
+        if len(places) > 1:
+            finding["fragments"] = places
+"""
+"""Several sequences of tags for a label (scheme `levels`), or fragments. What two levels find is one finding."""
+STATES = """\
+STATES_@NAME@ = (("O", 0, "OBI"), ("B", 1, "OBI"), ("I", 2, "BI"))  # state, its tag, the states before it
+"""
+STATES_OF_FRAGMENTS = """\
+# state, its tag, the states before it; in "o", outside, a span before it may continue after the gap, with the tag 3
+STATES_@NAME@ = (("O", 0, "O"), ("o", 0, "oBIC"), ("B", 1, "OoBIC"), ("I", 2, "BIC"), ("C", 3, "o"))
+"""
 REGISTERED = "import electra_ie  # registers the classes of static models with the Auto classes\n"
 WORDS = """\
 UNSPACED_@NAME@ = re.compile(@UNSPACED@)  # scripts without spaces between words
@@ -132,6 +181,16 @@ if units and units[-1][0] == word and start and in_word_@NAME@(text, start - 1) 
             units.append([word, row, start, end])"""
 TOKEN = "units.append([word, row, start, end])"
 SAME_LINE = "position > 0 and not LINE_END_@NAME@.search(text, units[position - 1][2], start)"
+TRIMMED = """\
+
+
+def trimmed_@NAME@(text, start, end):
+    first = FIRST_@NAME@.match(text, start, end)
+    start = first.end() if first else start
+    last = LAST_@NAME@.search(text, start, end)
+    return start, last.start() if last else end
+"""
+PLACE = "trimmed_@NAME@(text, start, end)"
 TRIM = """\
 first = FIRST_@NAME@.match(text, finding["start"], finding["end"])
         finding["start"] = first.end() if first else finding["start"]
@@ -140,6 +199,13 @@ first = FIRST_@NAME@.match(text, finding["start"], finding["end"])
         """
 NOT_EMPTY = '[finding for finding in findings if finding["start"] < finding["end"]]'
 SORTED = 'sorted(findings, key=lambda finding: (finding["start"], finding["end"], finding["label"]))'
+SORTED_WITH_FRAGMENTS = SORTED.replace('["label"])', '["label"], finding.get("fragments", ()))')
+SEQUENCES = {
+    TRACKS: "each label has a sequence of tags of its own, so that spans of different labels may overlap",
+    LEVELS: "each label has one or several sequences of tags of its own (`B-x`, then `B2-x`, `B3-x`), so that spans of "
+    "one label may overlap, too",
+}
+"""Why no pipeline fits, by scheme."""
 FITS = {
     "first": "it was trained on the first token of each word, and the other strategies also use the other tokens",
     "simple": "it was trained on every token, and the other strategies assign one tag to all tokens of a word",
@@ -185,7 +251,7 @@ class StockFolder:
         `simple` (benchmarks/stock_reading.py). If a tokenizer does not mark the tokens inside words, the pipeline
         treats everything between two spaces as one word, including punctuation. None fits several sequences of tags.
         """
-        if self.field.scheme == TRACKS:
+        if self.field.has_tracks:
             return None
         if not self.whole_words:
             return "simple"
@@ -216,17 +282,15 @@ class StockFolder:
             *([WORDS] if self.whole_words else []),
             *([LINES] if self.edges.lines else []),
             *([PICTURES] if self.edges.pictures else []),
+            *([TRIMMED] if self.edges.pictures and self._is_leveled else []),
+            *([STATES_OF_FRAGMENTS if self.field.fragments else STATES] if self._is_leveled else []),
         ]
-        tracked = self.field.scheme == TRACKS
-        result = NOT_EMPTY if self.edges.pictures else "findings"
         parts = {
-            "DECODE": TRACKED if tracked else ONE_SEQUENCE,
+            **self._decoding,
             "RULES": "".join(rules),
             "UNIT": "the first token of each word" if self.whole_words else "each token",
             "TAKE": WORD if self.whole_words else TOKEN,
             "SAME_LINE": SAME_LINE if self.edges.lines else "True",
-            "TRIM": TRIM if self.edges.pictures else "",
-            "RESULT": SORTED.replace("findings", result, 1) if tracked else result,
         }
         values = {
             "UNSPACED": ascii(UNSPACED.pattern), "COMBINING": str(COMBINING), "LINE_END": ascii(LINE_END.pattern),
@@ -236,6 +300,28 @@ class StockFolder:
         for name, value in (*parts.items(), *values.items()):
             code = code.replace(f"@{name}@", value)
         return code
+
+    @property
+    def _is_leveled(self) -> bool:
+        """Whether a label may have several sequences of tags, or a span several fragments."""
+        return self.field.scheme == LEVELS or self.field.fragments
+
+    @property
+    def _decoding(self) -> dict[str, str]:
+        """The parts of the code that decode the tags, by placeholder."""
+        result = NOT_EMPTY if self.edges.pictures else "findings"
+        trim = TRIM if self.edges.pictures else ""
+        if self._is_leveled:
+            place = PLACE if self.edges.pictures else "(start, end)"
+            outputs = str(len(self.field.tracks[0].names) - 1)
+            return {
+                "DECODE": LEVELED, "OUTPUTS": outputs, "PLACE": place, "TRIM": "", "RESULT": SORTED_WITH_FRAGMENTS
+            }  # fmt: skip
+        if self.field.has_tracks:
+            return {
+                "DECODE": MAY_FOLLOW + TRACKED, "TRIM": trim, "RESULT": SORTED.replace("findings", result, 1)
+            }  # fmt: skip
+        return {"DECODE": MAY_FOLLOW + ONE_SEQUENCE, "TRIM": trim, "RESULT": result}
 
 
 def loading(folders: Sequence[StockFolder], window: int) -> Iterator[str]:
@@ -272,11 +358,14 @@ def loading(folders: Sequence[StockFolder], window: int) -> Iterator[str]:
 
 def _loading_spans(folder: StockFolder) -> Iterator[str]:
     name = folder.field.name
-    if folder.field.scheme == TRACKS:
-        yield (
-            f"- No pipeline fits `{name}`: each label has a sequence of tags of its own, so that spans of different "
-            "labels may overlap, and the pipelines know one sequence."
-        )
+    if folder.field.has_tracks:
+        yield f"- No pipeline fits `{name}`: {SEQUENCES[folder.field.scheme]}, and the pipelines know one sequence."
+        if folder.field.fragments:
+            yield (
+                "- `C-x` begins a further fragment of the span of `x` before it in the same sequence, after a gap. "
+                "`fragments` are the offsets of the fragments of a finding; its `text` is that from the first to the "
+                "last."
+            )
     elif folder.strategy is None:
         yield (
             f"- No pipeline fits `{name}`: the model tags the first token of each word, and the pipelines cannot "

@@ -149,7 +149,7 @@ function decide(finding) {
 
 /** Show the text of an owner with its findings as they are reviewed. */
 function show(owner) {
-  owner.parts = showText(owner.pane, owner.points, owner.spans.map(({finding, review}) => ({start: finding.start, end: finding.end,
+  owner.parts = showText(owner.pane, owner.points, owner.spans.map(({finding, review}) => ({start: finding.start, end: finding.end, fragments: finding.fragments,
     color: colors.get(key(finding.field, finding.label)), tag: tagOf(finding, review)})));
   owner.spans.forEach((item, index) => { for (const part of owner.parts[index]) decorate(part, item); });
 }
@@ -269,6 +269,7 @@ function cardOf(item) {
   const from = isSpan ? Math.max(0, finding.start - CONTEXT) : 0;
   const to = Math.min(points.length, isSpan ? finding.end + CONTEXT : 3 * CONTEXT);
   showText(text, points.slice(from, to), isSpan ? [{start: finding.start - from, end: finding.end - from,
+    fragments: finding.fragments?.map(pair => pair.map(offset => offset - from)),
     color: colors.get(key(finding.field, finding.label))}] : []);
   if (from) text.prepend('\u2026');
   if (to < points.length) text.append('\u2026');

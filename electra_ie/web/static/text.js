@@ -89,8 +89,8 @@ export function lanes(spans) {
 /** Show a text with spans in an element, in place of what is in it; its `textContent` is the text.
 
     spans: objects with `start` and `end` in code points, `color` (the index of the label, for `paint`), `tag` (drawn
-        behind the span and read by screen readers, such as "AMOUNT 0.93"). Spans may overlap and cross. Those that are
-        empty or outside the text are left out.
+        behind the span and read by screen readers, such as "AMOUNT 0.93"), and optionally `fragments`, pairs of offsets,
+        which alone are marked. Spans may overlap and cross. Those that are empty or outside the text are left out.
 
 Returns for each span the elements that it consists of, in the order of the text. They have the class `span` and the
 attribute `data-span` with the index of the span. */
@@ -100,7 +100,7 @@ export function showText(pane, text, spans) {
     .filter(span => 0 <= span.start && span.start < span.end && span.end <= points.length);
   const lane = lanes(inside), deepest = lane.reduce((most, next) => Math.max(most, next), 0);
   inside.forEach((span, order) => { span.lane = lane[order]; });
-  const cuts = [...new Set([0, points.length, ...inside.flatMap(span => [span.start, span.end])])].sort((a, b) => a - b);
+  const cuts = [...new Set([0, points.length, ...inside.flatMap(span => [span.start, span.end, ...(span.fragments ?? []).flat()])])].sort((a, b) => a - b);
   const waiting = [...inside].sort((a, b) => b.start - a.start);
   const parts = spans.map(() => []), pieces = [];
   let active = [];
@@ -109,7 +109,8 @@ export function showText(pane, text, spans) {
     active = active.filter(span => span.end > start);
     while (waiting.length && waiting.at(-1).start === start) active.push(waiting.pop());
     let content = exact(points.slice(start, end));
-    for (const span of [...active].sort((a, b) => a.lane - b.lane)) {
+    const marked = active.filter(span => !span.fragments || span.fragments.some(([first, last]) => first <= start && end <= last));
+    for (const span of marked.sort((a, b) => a.lane - b.lane)) {
       const mark = paint(make('mark', {class: 'span', 'data-span': span.index,
         'data-tag': span.end === end && span.tag ? visible(span.tag) : null}, ...content), span.color ?? 0);
       mark.style.setProperty('padding-bottom', `${1 + 5 * span.lane}px`);

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
 
 from electra_ie.common.errors import nearest
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
-from electra_ie.data.document import Span
+from electra_ie.data.document import Offsets, Span
 from electra_ie.data.fields import AnyField, Field
 from electra_ie.formats.parts.spans import check_range
 from electra_ie.formats.parts.units import Units
 
+LEARN_FRAGMENTS = "To learn them, write fragments: true and scheme: tracks or levels in the field."
 LABEL_NAMES = {"classes": "class", "flags": "flag", "spans": "label", "relations": "label", "attributes": "label"}
 
 
@@ -48,7 +50,7 @@ class Spans:
     """Builder of the spans of one file, which counts its corrections: white space at an edge, repeated spans."""
 
     def __init__(self, file: str) -> None:
-        self.file, self.trimmed, self.repeated, self.units = file, 0, 0, Units()
+        self.file, self.trimmed, self.repeated, self.joined, self.units = file, 0, 0, 0, Units()
 
     def span(self, text: str, start: int, end: int, label: str, source: SourceLine) -> Span:
         """Return the span of the characters `start` to `end`, without white space at its edges.
@@ -63,6 +65,25 @@ class Spans:
         edges = without_edges(text, start, end)
         self.trimmed += edges != (start, end)
         return Span(*edges, label)
+
+    def fragmented(self, text: str, pairs: Iterable[Offsets], label: str, source: SourceLine) -> Span:
+        """Return the span of fragments, which are joined if there is nothing or only white space between them.
+
+        Raises:
+            UserError: a fragment is no span (see `span`), or two of them overlap.
+        """
+        parts = [self.span(text, *pair, label, source) for pair in sorted(pairs)]
+        ranges = [(parts[0].start, parts[0].end)]
+        for before, part in pairwise(parts):
+            if part.start < before.end:
+                shown = f"{before.start} to {before.end} and {part.start} to {part.end}"
+                raise source.error(f"two fragments of one span overlap: {shown}.", "Correct the span.")
+            if not text[before.end : part.start].strip():
+                ranges[-1] = ranges[-1][0], part.end
+                self.joined += 1
+            else:
+                ranges.append((part.start, part.end))
+        return Span.of(ranges, label)
 
     def gold(self, spans: Iterable[Span]) -> tuple[Span, ...]:
         """Return the spans of one field of one document, sorted and without repetitions."""
@@ -81,6 +102,8 @@ class Spans:
         corrections = []
         if self.trimmed:
             corrections.append(f"removed the white space at the edges of {self.trimmed} spans")
+        if self.joined:
+            corrections.append(f"joined {self.joined} fragments with the one before, only white space being between")
         if self.repeated:
             corrections.append(f"dropped {self.repeated} repeated spans")
         if corrections:
