@@ -82,7 +82,7 @@ def calibrate(
     if not 0 < confidence < 1:
         raise UserError(f"the confidence is {confidence:g}.", remedy="It must be above 0 and below 1, such as 0.9.")
     from electra_ie.inference.extractor import Extractor
-    from electra_ie.inference.promising import labeled_documents, set_goals
+    from electra_ie.inference.goal_setting import labeled_documents, set_goals
 
     of_data = None if data is None else os.fspath(data)
     labeled = labeled_documents(folder, task, wanted, of_data, None if reviewed is None else Path(reviewed))

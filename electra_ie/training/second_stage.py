@@ -24,11 +24,11 @@ from electra_ie.common.files import CARD, write
 from electra_ie.common.logs import warn
 from electra_ie.common.progress import progress
 from electra_ie.config.train import TrainSettings
+from electra_ie.data.anchored_rules import RULES
 from electra_ie.data.document import Document
 from electra_ie.data.fields import AnchoredField
 from electra_ie.data.marked_spans import SpanRules, gold_spans, marked_documents
 from electra_ie.data.relation_pairs import PairRules
-from electra_ie.data.second_stage import RULES
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData
 from electra_ie.inference.extractor import Extractor

@@ -17,10 +17,10 @@ from electra_ie.calibration.stored import Calibration
 from electra_ie.cli.app import app
 from electra_ie.data.document import Document
 from electra_ie.formats import FORMATS
+from electra_ie.inference.goal_setting import labeled_documents
 from electra_ie.inference.jobs import chunks, job
 from electra_ie.inference.jobs.counts import Extraction
 from electra_ie.inference.jobs.filters import Filters
-from electra_ie.inference.promising import labeled_documents
 from electra_ie.inference.review import Queue, read_queue
 from electra_ie.runs.layout import load_task
 from electra_ie.runs.model_card import model_card
