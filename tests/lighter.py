@@ -49,12 +49,12 @@ def packages() -> str:
 def lighten(patch: pytest.MonkeyPatch) -> dict[str, Callable[..., None]]:
     """Make the runs of this process light, and return the functions that draw."""
     from electra_ie.runs import plots, provenance
-    from electra_ie.training import span_co_training
+    from electra_ie.training.pseudo_labels import spelling
 
     packages()
     savers = plot_savers()
     for name, saver in savers.items():
         patch.setattr(plots, name, placeholder_saver(saver))
-    patch.setattr(span_co_training, "FEATURES", FEATURES)
+    patch.setattr(spelling, "FEATURES", FEATURES)
     patch.setattr(provenance, "packages_sum", packages)
     return savers

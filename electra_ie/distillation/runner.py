@@ -20,6 +20,7 @@ from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData, windows_of
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.distillation.layers import cut, kept_layers, number_of_layers
+from electra_ie.distillation.soft_labels import soft_labels
 from electra_ie.distillation.static import static_student
 from electra_ie.distillation.token_vectors import MAX_CONTEXTS
 from electra_ie.metrics import MAIN
@@ -31,7 +32,7 @@ from electra_ie.runs.storage import load_run, model_files
 from electra_ie.runs.verification import read_audit
 from electra_ie.training.callbacks import Callback
 from electra_ie.training.loop import own_states
-from electra_ie.training.pseudo_labels import PseudoLabel, soft_labels
+from electra_ie.training.pseudo_labels.predictions import PseudoLabel
 from electra_ie.training.setup import Start, TrainingSetup, set_up
 from electra_ie.training.trainer import Trainer, clear
 

@@ -62,7 +62,8 @@ from electra_ie.training.driver import drive
 from electra_ie.training.encoder_adaptation import EncoderAdaptation
 from electra_ie.training.finalize import complete
 from electra_ie.training.loop import LossNotFinite, own_states
-from electra_ie.training.pseudo_labels import PseudoLabel, pseudo_labels
+from electra_ie.training.pseudo_labels.pool import pseudo_labels
+from electra_ie.training.pseudo_labels.predictions import PseudoLabel
 from electra_ie.training.second_stage import check_anchored, train_anchored
 from electra_ie.training.self_training import (
     FinishedTeacher,

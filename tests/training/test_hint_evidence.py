@@ -11,8 +11,8 @@ from test_pseudo_labels import POOL, setup_of
 
 from electra_ie.data.fields import Field
 from electra_ie.data.hints import Hint
-from electra_ie.training.hint_evidence import HintEvidence
-from electra_ie.training.pseudo_labels import pseudo_labels
+from electra_ie.training.pseudo_labels.hint_evidence import HintEvidence
+from electra_ie.training.pseudo_labels.pool import pseudo_labels
 
 RISKS = Field("risks", "flags", ("cash", "late"))
 GOLD = np.array([[True, False]] * 4 + [[False, True]] * 4 + [[False, False]] * 8)

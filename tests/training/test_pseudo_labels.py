@@ -20,9 +20,9 @@ from electra_ie import train
 from electra_ie.data.batching import Batches, collate
 from electra_ie.data.training_data import TrainingData
 from electra_ie.models.frozen_encoder import FrozenEncoder
-from electra_ie.training import pseudo_labels as module
 from electra_ie.training.flag_thresholds import document_logits, label_shares
-from electra_ie.training.pseudo_labels import pseudo_labels
+from electra_ie.training.pseudo_labels import pool as module
+from electra_ie.training.pseudo_labels.pool import pseudo_labels
 
 GOLD = tiny.documents(30, seed=8)
 POOL = [document.unlabeled() for document in GOLD]
@@ -174,7 +174,7 @@ def test_student_learns_from_the_pseudo_labels(task, tmp_path, encoder, monkeypa
     assert (
         "Labels of `names` that the teacher predicted less often than the labeled texts have them were raised" in card
     )
-    monkeypatch.setattr(module, "_align_flags", lambda *args: False)
+    monkeypatch.setattr(module, "align_flags", lambda *args: False)
     plain = train(str(task), tmp_path / "plain", **settings).path
     logs = [
         [json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines()] for folder in (run, plain)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from electra_ie.data.fields import Field
-from electra_ie.training.span_shares import MAX_SHIFT, raise_rare_types
+from electra_ie.training.pseudo_labels.span_shares import MAX_SHIFT, raise_rare_types
 
 FIELD = Field("names", "spans", ("PER", "ORG"))
 OUTSIDE, B_PER, B_ORG = (FIELD.names.index(name) for name in ("O", "B-PER", "B-ORG"))

@@ -22,13 +22,14 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from electra_ie.common.scripts import words
 from electra_ie.data.windowing import sentences
+from electra_ie.training.pseudo_labels.temperature import MIN_PROBABILITY, least_loss
 
 ROUNDS = 3
 UNLABELED_WEIGHT = 0.3
@@ -47,9 +48,6 @@ MAX_TEXTS = 2_000
 """Unlabeled texts that the views are trained on at most."""
 MIN_WEIGHT = 1e-4
 """Rows of a smaller weight are left out."""
-MAX_LOG_SCALE = 3.0
-"""Inverse temperatures from exp(-3) to exp(3) are searched, 0.05 to 20."""
-MIN_PROBABILITY = 1e-9
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 """Sentences -> their states (S, H)."""
@@ -171,16 +169,13 @@ def aligned(logits: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def aligned_loss(logits: np.ndarray, gold: np.ndarray, shares: np.ndarray) -> float:
-    """Return the binary cross entropy of logits (N, K), aligned to the shares at the best temperature, with the gold.
+    """Return the binary cross entropy of logits (N, K), aligned to the shares, at the best temperature."""
 
-    The temperature minimizes it, so that over- or underconfidence does not count.
-    """
-
-    def loss(log_scale: float) -> float:
-        probabilities = aligned(logits * np.exp(log_scale), shares).clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+    def loss(scale: float) -> float:
+        probabilities = aligned(logits * scale, shares).clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
         return -float(np.log(np.where(gold, probabilities, 1 - probabilities)).mean())
 
-    return float(minimize_scalar(loss, bounds=(-MAX_LOG_SCALE, MAX_LOG_SCALE), method="bounded").fun)
+    return least_loss(loss)
 
 
 def _words_and_pairs(text: str) -> list[str]:

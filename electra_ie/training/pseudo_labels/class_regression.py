@@ -19,8 +19,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
@@ -29,6 +27,7 @@ from electra_ie.data.fields import Field
 from electra_ie.data.windowing import LabeledWindow
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.frozen_encoder import FrozenEncoder
+from electra_ie.training.pseudo_labels.temperature import MIN_PROBABILITY, calibrated_loss
 
 MAX_WINDOWS = 2_000
 """Unlabeled windows for self-training at most: three times as many gave no better regression. With more labeled windows
@@ -39,10 +38,6 @@ FINAL_SHARE = 0.8
 INVERSE_PENALTY = 10.0
 """`C` of scikit-learn's LogisticRegression."""
 BATCH_SIZE = 64
-MAX_LOG_SCALE = 3.0
-"""Inverse temperatures from exp(-3) to exp(3) are searched, 0.05 to 20."""
-MIN_PROBABILITY = 1e-9
-"""Probabilities are at least this, so that a class that one classifier rules out can be outvoted by the other."""
 SINGLE_TEXT = 1.5
 """A class of fewer texts has one only; texts of several windows count by their windows' weights."""
 
@@ -170,19 +165,6 @@ def _layer(model: LogisticRegression, field: Field) -> nn.Linear:
     layer.weight[model.classes_] = torch.tensor(weights, dtype=torch.float32)
     layer.bias[model.classes_] = torch.tensor(bias, dtype=torch.float32)
     return layer
-
-
-def calibrated_loss(probabilities: np.ndarray, gold: np.ndarray, weights: np.ndarray) -> float:
-    """Return the cross entropy of probabilities (N, K) with the classes `gold` (N,), at the best temperature.
-
-    The temperature minimizes it, so that over- or underconfidence does not count (Guo et al. 2017, arXiv 1706.04599).
-    """
-    logits, correct = np.log(probabilities.clip(MIN_PROBABILITY)), (np.arange(len(gold)), gold.astype(int))
-
-    def loss(log_scale: float) -> float:
-        return -float(np.average(log_softmax(logits * np.exp(log_scale), axis=1)[correct], weights=weights))
-
-    return float(minimize_scalar(loss, bounds=(-MAX_LOG_SCALE, MAX_LOG_SCALE), method="bounded").fun)
 
 
 def _geometric_mean(probabilities: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:

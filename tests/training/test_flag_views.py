@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from electra_ie.training import flag_co_training
-from electra_ie.training.flag_co_training import CoTrainedFlags, aligned, aligned_loss
+from electra_ie.training.pseudo_labels import flag_views
+from electra_ie.training.pseudo_labels.flag_views import CoTrainedFlags, aligned, aligned_loss
 
 EVIDENCE = (
     "the cash came in small parts", "parts of the money were paid in cash", "small sums again and again",
@@ -60,7 +60,7 @@ def precision_of(unlabeled: int) -> float:
 
 def test_views_find_the_texts_with_the_flag_and_unlabeled_texts_help(monkeypatch):
     together = precision_of(200)
-    monkeypatch.setattr(flag_co_training, "ROUNDS", 1)  # only the labels
+    monkeypatch.setattr(flag_views, "ROUNDS", 1)  # only the labels
     alone = precision_of(200)
     assert together > 0.9
     assert together > alone + 0.02
@@ -71,7 +71,7 @@ def test_each_view_helps_the_other(monkeypatch, view):
     """A view whose scores are noise makes the result worse: none of them does all the work."""
     both = precision_of(200)
     noise = np.random.default_rng(0)
-    cls = getattr(flag_co_training, view)
+    cls = getattr(flag_views, view)
     monkeypatch.setattr(cls, "scores", lambda self, texts: noise.normal(size=(len(texts), len(self.models))))
     assert precision_of(200) < both - 0.05
 

@@ -16,7 +16,8 @@ from electra_ie.data.batching import collate
 from electra_ie.data.document import Document
 from electra_ie.data.label_texts import label_texts
 from electra_ie.models.frozen_encoder import FrozenEncoder
-from electra_ie.training.co_training import FINAL_SHARE, FeatureClassifier, _layer, calibrated_loss, self_trained
+from electra_ie.training.pseudo_labels.class_regression import FINAL_SHARE, FeatureClassifier, _layer, self_trained
+from electra_ie.training.pseudo_labels.temperature import calibrated_loss
 
 TOPIC = tiny.TOPIC
 
@@ -248,7 +249,7 @@ def test_co_training_can_be_disabled(task, tmp_path, encoder, monkeypatch):
 
 
 def test_co_training_is_not_used_with_many_labels(encoder, monkeypatch):
-    monkeypatch.setattr("electra_ie.training.co_training.MAX_WINDOWS", 40)
+    monkeypatch.setattr("electra_ie.training.pseudo_labels.class_regression.MAX_WINDOWS", 40)
     assert fitted(encoder("bert"), tiny.documents(40)).layers
     assert not fitted(encoder("bert"), tiny.documents(41)).layers
 

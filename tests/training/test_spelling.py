@@ -16,8 +16,8 @@ from electra_ie.data.document import Document
 from electra_ie.data.hints import Hint
 from electra_ie.data.spelling import features_of
 from electra_ie.data.windowing import LabeledWindow
-from electra_ie.training.pseudo_labels import pseudo_labels
-from electra_ie.training.span_co_training import SpellingClassifier, Words, words_of
+from electra_ie.training.pseudo_labels.pool import pseudo_labels
+from electra_ie.training.pseudo_labels.spelling import SpellingClassifier, Words, words_of
 
 
 def test_words_are_those_that_have_a_tag(encoder):
