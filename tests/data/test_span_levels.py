@@ -23,7 +23,8 @@ from electra_ie.data.gold_checks import across_windows, misaligned, refuse_lost_
 from electra_ie.data.marked_spans import marked, marked_documents
 from electra_ie.data.span_boundaries import Edges
 from electra_ie.data.task_yaml import declaration, validated_fields
-from electra_ie.data.windowing import WindowTokenizer, label
+from electra_ie.data.windowing import Window, WindowTokenizer, label
+from electra_ie.inference.engine.decoding import decode_spans
 from electra_ie.metrics import intervals, score
 from electra_ie.models.bias_init import prior_logits
 from electra_ie.models.tags import tag_logits
@@ -357,6 +358,24 @@ def validated_fields_of(fields):
     return tuple(
         Field(name, "spans", tuple(each["labels"]), scheme="levels", fragments=True) for name, each in fields.items()
     )
+
+
+def test_what_two_levels_find_equally_is_one_finding():
+    field = Field("names", "spans", ("x",), scheme="levels", levels=(2,), fragments=True)
+    logits = np.full((6, 6), -5.0)
+    for level, path in enumerate(([1, 2, 0, 3, 0, 1], [1, 2, 0, 3, 0, 0])):
+        for token, tag in enumerate(path):
+            if tag:
+                logits[token, 3 * level + tag - 1] = 5.0
+    offsets = tuple((2 * token, 2 * token + 1) for token in range(6))
+    window, evidence = Window((1,) * 6, offsets, 0, 6, 1.0), []
+    found = decode_spans(field, "a b c d e f", [window], [logits], Edges(), 100, evidence=evidence)
+    assert [finding.span for finding in found] == [
+        Span(100, 107, "x", ((100, 103), (106, 107))),
+        Span(110, 111, "x"),
+    ]
+    assert [len(rows) for rows in evidence] == [2, 0]
+    assert found[0].text == "a b c d"
 
 
 def test_a_span_is_right_only_with_all_its_fragments():

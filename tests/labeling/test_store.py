@@ -123,6 +123,17 @@ def test_an_annotation_that_cannot_be_read_again_is_refused(tmp_path, wrong, mes
     assert len(lines(folder)) == 1 and store.journal("ann").events == []
 
 
+def test_spans_on_levels_are_saved_and_fragments_are_refused(tmp_path):
+    names = "names: {kind: spans, labels: [person, amount], from: entities"
+    leveled = YAML.replace(names, f"{names}, scheme: levels")
+    folder = new_task(tmp_path / "t", leveled)
+    store_of(folder).save("ann", KEY, answer(names=[PERSON, {**PERSON, "end": 9}]), NOTHING)
+    assert len(Task.load(folder).read("train")[1].gold["names"]) == 2
+    divided = new_task(tmp_path / "u", leveled.replace("levels}", "levels, fragments: true}"))
+    with pytest.raises(UserError, match="the page cannot mark spans of several fragments, which names has"):
+        store_of(divided)
+
+
 def test_undo_goes_back_step_by_step_also_after_a_restart(tmp_path):
     folder = new_task(tmp_path / "t")
     store = store_of(folder)

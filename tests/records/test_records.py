@@ -155,6 +155,23 @@ def test_gold_makes_the_same_records_as_findings(tmp_path):
         assert all(of_field["f1"] in (1, None) for of_field in scores["fields"].values())
 
 
+def test_the_value_of_a_span_with_fragments_is_read_from_these(tmp_path):
+    text = "Ann paid EUR 3 or 5 million."
+    one, two = Span(9, 14, "AMOUNT"), Span(9, 27, "AMOUNT", ((9, 12), (18, 27)))
+    loaded = task(tmp_path)
+    maker = RecordMaker(loaded)
+    (of_gold,) = maker.of_gold(Document("a", text, {"entities": (one, two)}), loaded)
+    found = [
+        {"field": "entities", "label": each.label, "start": each.start, "end": each.end, "score": 0.9,
+         "text": text[each.start : each.end], **({"fragments": [list(pair) for pair in each.fragments]} if each.fragments else {})}
+        for each in (one, two)
+    ]  # fmt: skip
+    (of_findings,) = maker.of_findings({**line(flags=()), "findings": found})
+    assert values(of_gold)["amount"] == values(of_findings)["amount"] == ["3 EUR", "5000000 EUR"]
+    entry = as_dict(of_findings)["fields"]["amount"][1]
+    assert (entry["text"], entry["fragments"]) == ("EUR 5 million", [[9, 12], [18, 27]])
+
+
 def test_two_relations_of_a_pair_put_a_passage_once_into_a_record(tmp_path):
     loaded = task(tmp_path, "  anchor: AMOUNT\n  relation: ties\n" + PLAIN, HEAD.replace("[pays]", "[pays, sends]"))
     maker = RecordMaker(loaded)

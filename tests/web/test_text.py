@@ -80,6 +80,14 @@ def test_spans_that_overlap_are_in_different_lanes(page):
     assert page.locator("mark[data-tag=outer]").text_content() == "fghi"
 
 
+def test_only_the_fragments_of_a_span_are_marked(page):
+    divided = {"start": 0, "end": 21, "fragments": [[0, 4], [15, 21]], "tag": "part"}
+    whole, parts = show(page, "left and right atrium", [divided, {"start": 9, "end": 21}])
+    assert whole == "left and right atrium"
+    assert parts == ["leftatrium", "right atrium"]
+    assert page.eval_on_selector_all("#pane mark", "marks => marks.map(m => m.dataset.tag ?? '')").count("part") == 1
+
+
 def test_a_span_that_is_not_in_the_text_is_left_out(page):
     whole, parts = show(
         page, "𠀀b", [{"start": 0, "end": 3}, {"start": -1, "end": 1}, {"start": 1, "end": 1}, {"start": 1, "end": 2}]
