@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import measurements
-from cell_data import CELLS, ENCODER_CELLS, ROOT, Cell, CellData, draw
+from cell_data import CELLS, ENCODER_CELLS, ROOT, SCHEME_CELLS, Cell, CellData, draw
 from cells import spread
 from measurements import Result, cpu_seconds
 from package_methods import METHODS, Runs
@@ -37,8 +37,8 @@ from table import replace_table, table
 
 
 def applies(method: str, cell: Cell) -> bool:
-    """Return whether a method predicts any field of a cell. Cells of another encoder are for methods that have one."""
-    return method in METHODS or (cell.name not in ENCODER_CELLS and PEERS[method].applies(cell))
+    """Return whether a method predicts any field of a cell. Those of another encoder or scheme are for our methods."""
+    return method in METHODS or ("/" not in cell.name and PEERS[method].applies(cell))
 
 
 @lru_cache
@@ -139,7 +139,7 @@ def _line(result: Result) -> str:
 
 def _cells_and_seeds(arguments: argparse.Namespace) -> list[tuple[Cell, int]]:
     """Return the cells and seeds in the order of measuring: the first seed of all cells, then the next."""
-    cells = CELLS | ENCODER_CELLS
+    cells = CELLS | ENCODER_CELLS | SCHEME_CELLS
     pairs = product(range(max(cell.seeds for cell in cells.values())), arguments.cells)
     chosen = [(cells[name], seed) for seed, name in pairs if seed < cells[name].seeds]
     return [(cell, seed) for cell, seed in chosen if arguments.seeds is None or seed in arguments.seeds]
@@ -148,7 +148,8 @@ def _cells_and_seeds(arguments: argparse.Namespace) -> list[tuple[Cell, int]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cells = [*CELLS, *ENCODER_CELLS]
-    parser.add_argument("--cells", nargs="+", default=cells, choices=cells, metavar="CELL", help=", ".join(cells))
+    choices = [*cells, *SCHEME_CELLS]
+    parser.add_argument("--cells", nargs="+", default=cells, choices=choices, metavar="CELL", help=", ".join(choices))
     methods = [*METHODS, *PEERS]
     parser.add_argument("--methods", nargs="+", choices=methods, metavar="METHOD", help=", ".join(methods))
     parser.add_argument("--seeds", nargs="+", type=int, help="some of the seeds of each cell (default: all)")

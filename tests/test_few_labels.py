@@ -31,6 +31,7 @@ import table  # noqa: E402
 
 from electra_ie.config.train import TrainSettings  # noqa: E402
 from electra_ie.data.document import Document, Span  # noqa: E402
+from electra_ie.data.fields import lost_by_overlap, with_levels  # noqa: E402
 from electra_ie.metrics import score  # noqa: E402
 
 KINDS = {field.name: field.kind for field in tiny.FIELDS}
@@ -109,9 +110,11 @@ def test_training_has_no_access_to_test(tmp_path):
 
 
 def test_cells_have_the_seeds_that_were_fixed_beforehand():
-    cells = cell_data.CELLS | cell_data.ENCODER_CELLS
+    cells = cell_data.CELLS | cell_data.ENCODER_CELLS | cell_data.SCHEME_CELLS
     seeds = {name: cell.seeds for name, cell in cells.items()}
-    assert {name for name, count in seeds.items() if count == 5} == {"trec_fine:all", "medical_cases_real:8"}
+    assert {name for name, count in seeds.items() if count == 5} == {
+        "trec_fine:all", "medical_cases_real:8", "medical_cases_real:8/levels",
+    }  # fmt: skip
     assert set(seeds.values()) == {3, 5}
     stratified = {name for name, cell in cells.items() if cell.draw == "stratified"}
     assert stratified == {"transaction_risk@844e7c0:60", "transaction_risk@844e7c0:200"}
@@ -505,3 +508,15 @@ def test_settings_of_the_generator_are_not_those_of_the_supervised_run(tmp_path,
     student, teacher = (TrainSettings.build(run.path / "run.yaml") for run in (trained, runs.supervised))
     assert (student.generator, student.mask_ratio) == ({"adversarial_masking": 0}, 0), "the method's own come last"
     assert student.encoder == teacher.encoder == cell.encoder
+
+
+def test_cells_of_another_scheme_have_the_documents_of_their_cell():
+    if not (ROOT / "../shared/data/cmeee").is_dir():
+        pytest.skip("../shared/data/cmeee is not there")
+    for name, cell in cell_data.SCHEME_CELLS.items():
+        flat, other = (cell_data.draw(each, 1) for each in (cell_data.CELLS[name.partition("/")[0]], cell))
+        assert (flat.hash, flat.cell.seeds) == (other.hash, cell.seeds)
+        gold = [(document, field) for document in other.train for field in with_levels(other.fields, other.train)]
+        assert not any(lost_by_overlap(field, document.gold.get(field.name, ())) for document, field in gold)
+        before = [(document, field) for document in flat.train for field in flat.fields]
+        assert any(lost_by_overlap(field, document.gold.get(field.name, ())) for document, field in before)

@@ -215,7 +215,8 @@ def validated_fields(fields: Iterable[Field] | Mapping[str, Any]) -> tuple[Field
         fields: Fields, or their declarations by name as in task.yaml.
 
     Raises:
-        UserError: a name, kind or label is invalid, there are no fields, or one is of relations or attributes.
+        UserError: a name, kind or label is invalid, there are no fields, one is of relations or attributes, or its
+            number of levels is not known.
     """
     if not isinstance(fields, Mapping):
         listed = list(fields)
@@ -234,6 +235,10 @@ def validated_fields(fields: Iterable[Field] | Mapping[str, Any]) -> tuple[Field
         kind = anchored[0].kind
         remedy = f"Train a task, which has a model for each field of {kind}."
         raise source.error((anchored[0].name,), f"a single model has no field of kind {kind}.", remedy)
+    for field in validated:
+        if field.scheme == LEVELS and not field.levels:
+            message = f"the number of levels of the field {field.name} is not known."
+            raise source.error((field.name,), message, "Give levels: 2, or train a task, whose labels tell it.")
     return validated
 
 

@@ -46,14 +46,17 @@ def features(fields: Sequence[AnyField], documents: Sequence[Document]) -> Featu
     from datasets import Features, List, Value
 
     text, position = Value("string"), Value("int64")
-    span = {"start": position, "end": position, "label": text}
-    types = {"classes": text, "flags": List(text), RELATIONS: List({"head": span, "tail": span, "label": text})}
+    plain = {"start": position, "end": position, "label": text}
+    divided = {**plain, "fragments": List(List(position))}
+    spans = [field for field in fields if isinstance(field, Field) and field.kind == "spans"]
+    end = divided if any(field.fragments for field in spans) else plain
+    types = {"classes": text, "flags": List(text), RELATIONS: List({"head": end, "tail": end, "label": text})}
     columns = {"id": text, "text": text}
     attributes = [field for field in fields if isinstance(field, AttributeField)]
     for field in fields:
         if isinstance(field, Field) and field.kind == "spans":
             said = {each.name: text for each in attributes if set(each.of) & set(field.labels)}
-            columns[field.name] = List({**span, **said})
+            columns[field.name] = List({**(divided if field.fragments else plain), **said})
         elif not isinstance(field, AttributeField):
             columns[field.name] = types[field.kind]
         elif any(jsonl.is_unlabeled(document, field, fields) for document in documents):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from itertools import pairwise, product
@@ -11,6 +12,8 @@ import leveled
 import numpy as np
 import pytest
 import tiny
+import torch
+from datasets import load_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 from reading import lines_of, read, write
@@ -18,16 +21,28 @@ from reading import lines_of, read, write
 from electra_ie.common.errors import UserError
 from electra_ie.data.bio import to_spans, to_tags, track_logits, viterbi
 from electra_ie.data.document import Document, Relation, Span, as_bytes
-from electra_ie.data.fields import Field, as_saved, by_track, from_saved, lost_by_overlap, with_levels, without_levels
+from electra_ie.data.fields import (
+    Field,
+    RelationField,
+    as_saved,
+    by_track,
+    from_saved,
+    lost_by_overlap,
+    with_levels,
+    without_levels,
+)
 from electra_ie.data.gold_checks import across_windows, misaligned, refuse_lost_spans, warn_of_fragments
 from electra_ie.data.marked_spans import marked, marked_documents
+from electra_ie.data.readers.jsonl import record_of
 from electra_ie.data.span_boundaries import Edges
+from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import declaration, validated_fields
 from electra_ie.data.windowing import Window, WindowTokenizer, label
 from electra_ie.inference.engine.decoding import decode_spans
 from electra_ie.metrics import intervals, score
 from electra_ie.models.bias_init import prior_logits
 from electra_ie.models.tags import tag_logits
+from electra_ie.runs.hub_dataset_card import features
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))  # the scripts are no package
@@ -196,6 +211,8 @@ def test_outputs_are_named_by_tag_level_and_label():
     assert as_saved(Field("names", "spans", ("x",), scheme="tracks")).keys() == {"name", "kind", "labels", "scheme"}
     with pytest.raises(ValueError, match="the number of levels of names is not known"):
         OPEN.names  # noqa: B018 - it is computed when it is read
+    with pytest.raises(UserError, match="the number of levels of the field names is not known. Give levels: 2"):
+        validated_fields([OPEN])
 
 
 @pytest.mark.parametrize(
@@ -236,8 +253,6 @@ def test_fragments_of_brat_are_read_where_a_field_learns_them(tmp_path):
 
 
 def test_json_lines_hold_fragments_both_ways(tmp_path, capsys):
-    from electra_ie.data.readers.jsonl import record_of
-
     divided = {"start": 0, "end": 21, "label": "PER", "fragments": [[0, 4], [15, 21]]}
     lines = [{"id": str(number), "text": TEXT, "names": [{**divided, **more}]} for number, more in enumerate(
         ({}, {"text": ["left", "atrium"]}, {"text": TEXT}, {"fragments": [[0, 4], [5, 8], [8, 21]]})
@@ -248,6 +263,23 @@ def test_json_lines_hold_fragments_both_ways(tmp_path, capsys):
     assert "joined 2 fragments with the one before, only white space being between" in capsys.readouterr().err
     again = write(tmp_path, "b.jsonl", lines_of(*(record_of(document, [FRAGMENTED]) for document in documents)))
     assert [each.gold for each in read("jsonl", again, FRAGMENTED)] == [each.gold for each in documents]
+
+
+def test_a_data_set_of_the_hub_keeps_fragments(tmp_path):
+    """The columns that `push_data` declares; a span without fragments has none there."""
+    fields = (FRAGMENTED, RelationField("links", ("of",)))
+    divided, one = Span(0, 21, "PER", ((0, 4), (15, 21))), Span(0, 4, "ORG")
+    document = Document("1", TEXT, {"names": (one, divided), "links": (Relation(divided, one, "of"),)})
+    file = write(tmp_path, "train.jsonl", lines_of(record_of(document, fields)))
+    columns = features(fields, [document])
+    table = load_dataset("json", data_files={"train": str(file)}, features=columns, cache_dir=str(tmp_path / "cache"))
+    table.save_to_disk(str(tmp_path / "set"))
+    yaml = "format: datasets\noptions: {name: set}\nfiles: {train: train}\nfields:\n" + "".join(
+        f"  {field.name}: {json.dumps(declaration(field))}\n" for field in fields
+    )
+    write(tmp_path, "task.yaml", yaml)
+    (again,) = Task.load(tmp_path).read("train")
+    assert again.gold == document.gold
 
 
 @pytest.mark.parametrize(
@@ -327,8 +359,6 @@ def test_edges_of_fragments_are_those_of_spans():
 
 
 def test_outside_has_the_logit_zero_in_each_level():
-    import torch
-
     field = replace(OPEN, labels=("x",), levels=(2,))
     logits = torch.arange(6.0)[None, None]
     assert tag_logits(field, logits).tolist() == [[[[0, 0, 1, 2], [0, 3, 4, 5]]]]
@@ -344,20 +374,12 @@ def test_the_bias_of_each_output_is_its_share(encoder):
         )})
         for each in records
     ]  # fmt: skip
-    (field,) = with_levels(validated_fields_of(leveled.FIELDS), documents)
+    (field,) = with_levels([replace(OPEN, labels=("house", "amount"))], documents)
     rows = [row for document in documents for row in label(document, windower(document.text), [field])]
     bias = prior_logits(rows, field).reshape(4, 3)
     assert field.levels == (2, 2)
     # amounts: `x ... goods` are on the first level, the only ones with a further fragment
     assert bias[2, 2] == bias[2, 0] > bias[3, 2]
-
-
-def validated_fields_of(fields):
-    from electra_ie.data.task_yaml import parse_task  # noqa: F401 - the same checks
-
-    return tuple(
-        Field(name, "spans", tuple(each["labels"]), scheme="levels", fragments=True) for name, each in fields.items()
-    )
 
 
 def test_what_two_levels_find_equally_is_one_finding():

@@ -13,6 +13,7 @@ import pytest
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document, Span
+from electra_ie.data.fields import lost_by_overlap, with_levels
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import list_tasks
 
@@ -267,3 +268,14 @@ def test_medical_cases_real_reads_as_its_card_says(capsys):
     assert "dropped 129 repeated spans" in error
     assert labels(splits["train"]) == {"finding": 1244, "factor": 170, "modifier": 157, "condition": 135}
     assert labels(splits["test"]) == {"finding": 273, "condition": 51, "factor": 50, "modifier": 32}
+
+
+def test_medical_cases_relations_reads_as_its_card_says():
+    task = real("medical_cases_relations")
+    splits = {split: task.read(split) for split in task.splits}
+    (field,) = with_levels(task.fields, splits["train"])
+    assert field.levels == (3, 2, 2, 1)
+    for split, expected in (("train", {"modifies": 219, "causes": 21}), ("test", {"modifies": 51, "causes": 13})):
+        relations = [each for document in splits[split] for each in document.gold["relations"]]
+        assert Counter(relation.label for relation in relations) == expected
+        assert not any(lost_by_overlap(field, document.gold["spans"]) for document in splits[split])
