@@ -103,6 +103,12 @@ def _of_fragments(gold: Sequence[Collection[Span]], predicted: Sequence[Collecti
     return matches(*several)
 
 
+def with_fragments(score: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scores of the labels of a field, as a table has them: with those of fragments, if there are any."""
+    fragments = {"(several fragments)": score["fragments"]} if "fragments" in score else {}
+    return {**score["labels"], **fragments}
+
+
 def _tag_segments(
     gold: Set[Span], predicted: Set[Span], names: Mapping[Kind, str]
 ) -> tuple[list[list[str]], list[list[str]]]:

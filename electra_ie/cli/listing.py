@@ -18,6 +18,7 @@ from electra_ie.data.hint_scores import HintScore, score_hints
 from electra_ie.data.label_budget import check_budget, keep_labels
 from electra_ie.data.task import Task
 from electra_ie.data.task_yaml import UNLABELED, list_tasks
+from electra_ie.metrics import with_fragments
 from electra_ie.runs.layout import COMPARED, PRETRAINING
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def show_scores(scores: SplitScores, split: str) -> None:
         names = ", ".join(undefined)
         notice(f"no score of {names}: no document of {split} has a label of it. Only false findings are counted.")
     for name, score in metrics.items():
-        score_table(score["labels"], title=f"{name}, {split}")
+        score_table(with_fragments(score), title=f"{name}, {split}")
     if scores.records:
         of_records = {**scores.records["fields"], "(whole record)": scores.records["whole"]}
         score_table(of_records, title=f"records, by value, {split}")

@@ -98,6 +98,7 @@ def test_the_code_of_the_card_finds_the_same_with_stock_transformers(run, monkey
         assert names["find_names"](record["text"]) == expected
     card = (run.path / "README.md").read_text("utf-8")
     assert "No pipeline fits `names`: each label has one or several sequences of tags" in card
+    assert "| (several fragments) | 8 |" in card
     assert "(but in `names`, up to the number of levels), nor can a span of several pieces (but in `names`" in card
 
 

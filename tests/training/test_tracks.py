@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import leveled
 import linked
 import pytest
 import tiny
@@ -98,11 +99,16 @@ def test_a_teacher_teaches_every_track(encoder, tmp_path):
     assert result.scores.training["teacher"]
 
 
-def test_accumulated_batches_give_the_loss_of_one(encoder):
+@pytest.mark.parametrize(
+    ("records", "fields", "tags"),
+    [(nested(6), FIELDS, 3), (leveled.records(6), {"names": {**leveled.FIELDS["names"], "levels": 2}}, 4)],
+    ids=["tracks", "levels"],
+)
+def test_accumulated_batches_give_the_loss_of_one(encoder, records, fields, tags):
     """The units of a token count as those of other fields: the mean over tokens and tracks does not depend on the batch."""
     folder = encoder("bert")
     windower = tiny.windower_of(folder)
-    task, _ = resolve(nested(6), None, (), fields=FIELDS)
+    task, _ = resolve(records, None, (), fields=fields)
     field = task.fields[0]
     model = tiny.discriminator_of(folder, (field,))
     rows = tiny.rows(windower, task.read("train"), (field,))
@@ -113,7 +119,7 @@ def test_accumulated_batches_give_the_loss_of_one(encoder):
     counts = torch.tensor([len(each.units["names"].labels) for each in alone], dtype=torch.float)
     losses = torch.stack([each.loss for each in alone])
     assert torch.allclose(together.loss, (losses * counts).sum() / counts.sum(), atol=1e-5)
-    assert together.units["names"].logits.shape[-1] == 3
+    assert together.units["names"].logits.shape[-1] == tags
 
 
 def test_a_text_without_tokens_is_no_fault(encoder, tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 
 from electra_ie.data.fields import ATTRIBUTES, RELATIONS, Field
 from electra_ie.data.task import Task
-from electra_ie.metrics import COUNTS, INTERVAL, MAIN, NAMES
+from electra_ie.metrics import COUNTS, INTERVAL, MAIN, NAMES, with_fragments
 from electra_ie.runs.cards.facts import RunSummary
 from electra_ie.runs.cards.markdown import DASH, between, number, plain
 from electra_ie.runs.cards.metadata import SCORED
@@ -68,10 +68,10 @@ def _field_scores(field: Field, split: str, score: Mapping[str, Any]) -> Iterato
     yield ""
     yield "| label | gold | found | false | precision | recall | F1 |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
-    for label, values in score["labels"].items():
+    for label, values in with_fragments(score).items():
         counts = " | ".join(f"{values[name]:,}" for name in COUNTS)
         ratios = " | ".join(number(values[name]) for name in ("precision", "recall", "f1"))
-        yield f"| {plain(label)} | {counts} | {ratios}{between(ends['labels'][label])} |"
+        yield f"| {plain(label)} | {counts} | {ratios}{between(ends['labels'].get(label))} |"
 
 
 def comparison_lines(facts: RunSummary) -> Iterator[str]:
