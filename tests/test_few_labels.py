@@ -419,6 +419,7 @@ def bench(monkeypatch, tmp_path, encoder):
     return SimpleNamespace(run=run, cell=cell, results=tmp_path / "results")
 
 
+@pytest.mark.slow
 def test_measurements_are_written_skipped_and_redone(bench, monkeypatch, capsys):
     methods = ("supervised", "supervised_best_of_3", "adversarial", "tfidf")
     bench.run("--methods", *methods)
@@ -470,6 +471,7 @@ def test_measurements_are_written_skipped_and_redone(bench, monkeypatch, capsys)
     assert measured == ["tfidf", "adversarial"]
 
 
+@pytest.mark.slow
 def test_settings_are_chosen_on_held_out_labels_and_nothing_is_written(bench, capsys):
     bench.run("--split", "dev", "--methods", "tfidf", "supervised", "--set", "max_steps=3")
     out = capsys.readouterr().out
@@ -498,6 +500,7 @@ def test_without_dev_supervised_training_of_equal_cost_is_one_run_of_three_times
     assert trained == [("supervised", ()), ("supervised_best_of_3", ("max_steps=120",))]
 
 
+@pytest.mark.slow
 def test_settings_of_the_generator_are_not_those_of_the_supervised_run(tmp_path, encoder):
     settings = tiny.settings(encoder("bert"), "supervised", max_steps=2)
     common = [f"{name}={settings[name]}" for name in ("window", "max_steps", "batch_size")]

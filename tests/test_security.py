@@ -101,6 +101,7 @@ def test_encoder_that_needs_code_is_refused(encoder_copy, task, tmp_path, values
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_code_of_a_known_family_is_ignored_and_not_saved(encoder_copy, task, tmp_path):
     """Encoders of a known family may name code from before transformers had the family; the stock class is used."""
     trace = plant(encoder_copy)

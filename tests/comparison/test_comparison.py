@@ -112,6 +112,7 @@ def test_fields_of_several_kinds_have_no_common_unit():
     assert comparison_of({"supervised": [[1.0]]}, ("flags",)).unit == "macro F1"
 
 
+@pytest.mark.slow
 @pytest.mark.pictures("learning_curve")
 def test_an_interrupted_comparison_resumes_to_the_winner(task, tmp_path, encoder, monkeypatch, capsys):
     class Stopped(Exception):
@@ -226,6 +227,7 @@ def test_a_comparison_is_resumed_with_the_same_hints_and_descriptions_only(task,
         compare(str(task), tmp_path / "other", **kwargs)
 
 
+@pytest.mark.slow
 def test_preset_auto_is_the_winner_on_dev_or_supervised_without_dev(task, tmp_path, encoder, capsys):
     kwargs = {"preset": "auto", "label_budget": 20, "seed": 4, "encoder": encoder("bert"), **SHORT}
     tiny.without(task, "names", "risks")
@@ -255,6 +257,7 @@ def test_preset_auto_is_the_winner_on_dev_or_supervised_without_dev(task, tmp_pa
     assert "without a dev split" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_runs_in_parallel_processes_equal_sequential_runs(task, tmp_path, encoder, monkeypatch, capsys):
     options = [
         str(tiny.without(task, "names", "risks")),

@@ -40,6 +40,7 @@ def test_a_third_of_each_list_is_for_test_alone(name, templates):
     assert not any(re.search(r"[\[|]!", template) for template in templates), "the mark is one of whole templates"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_no_split_but_test_has_templates_of_test_alone(task):
     marks = {
@@ -83,6 +84,7 @@ def test_a_bag_of_words_cannot_see_the_flags():
     assert template_memory.macro_f1(splits["test"], predicted) < 60
 
 
+@pytest.mark.slow
 def test_the_text_alone_decides_the_flags():
     test = generate("transaction_risk")["test"][::3]  # the numbers of the cards, below, are those of all
     predicted = [structure_rule.predict(record.text) for record in test]
@@ -141,6 +143,7 @@ def test_numbers_are_read_as_they_are_written(written, value):
     assert structure_rule.number(written) == value
 
 
+@pytest.mark.slow
 def test_cards_quote_the_shares_of_templates_and_the_cheap_methods():
     for task, table in zip(TASKS, template_memory.show().split("\n\n"), strict=True):
         card = (ROOT / "data_cards" / f"{task}.md").read_text("utf-8")

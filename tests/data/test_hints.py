@@ -406,6 +406,7 @@ hints:
 """
 
 
+@pytest.mark.slow
 def test_a_run_needs_no_lexicon_and_no_term_leaves_the_machine(task, tmp_path, encoder):
     with tiny.without(task, "topic").open("a", encoding="utf-8") as stream:
         stream.write(TERMS)
@@ -453,6 +454,7 @@ class StopAfterCheckpoint(Callback):
         raise Stopped
 
 
+@pytest.mark.slow
 def test_a_supervised_run_says_that_it_uses_no_hints(task, tmp_path, encoder, capsys):
     task.write_text(task.read_text("utf-8") + "hints: {person: {terms: [Arden]}}\n", "utf-8")
     tiny.without(task, "topic", "risks")
@@ -461,6 +463,7 @@ def test_a_supervised_run_says_that_it_uses_no_hints(task, tmp_path, encoder, ca
         assert (f"the preset {preset} uses no hints" in capsys.readouterr().err) == is_reported
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_with_the_same_hints_only(task, tmp_path, encoder):
     settings = tiny.settings(encoder("bert"), "self_training", max_steps=4)
     original, people = tiny.without(task, "topic").read_text("utf-8"), task.parent / "people.txt"

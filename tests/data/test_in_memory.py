@@ -232,6 +232,7 @@ def test_a_run_has_the_weights_scores_and_hashes_of_the_run_from_files(from_file
     assert result.extractor()(text) == electra_ie.Extractor.from_pretrained(expected)(text)
 
 
+@pytest.mark.slow
 def test_a_run_has_no_text_and_is_scored_and_verified_with_the_records_or_their_files(from_files, tmp_path, capsys):
     task, expected, settings = from_files
     records = records_of(task)
@@ -275,6 +276,7 @@ class StopAfterCheckpoint(Callback):
         raise Stopped
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_with_the_same_objects_only(from_files, tmp_path):
     task, expected, settings = from_files
     records = records_of(task)
@@ -289,6 +291,7 @@ def test_a_run_is_resumed_with_the_same_objects_only(from_files, tmp_path):
     assert train(records, run, fields=FIELDS, resume=True).path == run, "a finished run is not left as it is"
 
 
+@pytest.mark.slow
 def test_texts_in_memory_are_added_to_the_files_of_a_task(from_files, tmp_path):
     task, _, settings = from_files
     more = ["Arden paid 1.234,56 at the bank", "river winter and a quiet house"]
@@ -323,6 +326,7 @@ def test_two_processes_train_on_objects_as_on_files(from_files, tmp_path):
     assert weights(tmp_path / "objects") == weights(tmp_path / "files")
 
 
+@pytest.mark.slow
 def test_presets_are_compared_on_objects(from_files, tmp_path):
     task, _, settings = from_files
     records = records_of(task)
@@ -362,6 +366,7 @@ def test_a_loaded_task_is_trained_as_its_name(from_files, tmp_path):
     assert elsewhere.data == str(tmp_path), "run.yaml names another folder than the default one"
 
 
+@pytest.mark.slow
 def test_a_preset_that_reads_no_unlabeled_text_says_so(from_files, tmp_path, capsys, encoder):
     task, _, _ = from_files
     settings = tiny.settings(encoder("bert"), "supervised", max_steps=1)

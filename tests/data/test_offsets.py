@@ -321,6 +321,7 @@ def test_a_run_saves_boundary_rules_and_evaluate_counts_inexpressible_gold(tmp_p
     )
 
 
+@pytest.mark.slow
 def test_an_encoder_with_lone_word_markers_finds_whole_words(tmp_path, monkeypatch):
     """Trained until it is right: before, the mark of a word's start took the first character of each finding."""
     tokenizer = MAKERS["xlm-roberta"]()

@@ -122,6 +122,7 @@ def test_the_card_names_every_file_and_what_was_not_verified(name):
     assert ("**Not loaded here**" in card) == (name not in ("ade", "cmeee", "sick"))
 
 
+@pytest.mark.slow
 def test_ade_reads_as_its_card_says():
     task = real("ade")
     splits = {split: task.read(split) for split in task.splits}
@@ -139,6 +140,7 @@ def test_sick_reads_as_its_card_says():
     assert labels(task.read("dev")) == {"NEUTRAL": 282, "ENTAILMENT": 144, "CONTRADICTION": 74}
 
 
+@pytest.mark.slow
 def test_dev_of_cmeee_reads_as_its_card_says(tmp_path):
     if not (CHINESE_DATA := DATA / "cmeee" / "dev.json.gz").is_file():
         pytest.skip("the real data sets are not here")

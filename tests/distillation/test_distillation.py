@@ -102,6 +102,7 @@ def test_a_student_is_an_ordinary_run(one_layer, teacher):
     assert Extractor.from_pretrained(one_layer)(TEXT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "shown"), [({"layers": 1}, 3), ({"to": "static"}, 1)])
 def test_the_command_of_the_card_repeats_the_distillation(teacher, tmp_path, monkeypatch, form, shown):
     """With the texts and the settings that were given; the card shows no path of this machine."""
@@ -170,6 +171,7 @@ class _Stop(Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_an_interrupted_distillation_is_resumed_to_the_same_weights(teacher, one_layer, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         distill(teacher, tmp_path / "run", layers=1, overrides=FAST, callbacks=[_Stop()])
@@ -211,6 +213,7 @@ def test_a_static_model_reads_a_few_neighbors_and_no_padding(encoder):
     assert moved[:4] == [True] * 4 and not any(moved[4:]), "two layers of one neighbor on each side reach two tokens"
 
 
+@pytest.mark.slow
 def test_a_static_run_needs_import_electra_ie_and_nothing_else(static):
     """In a process of its own: transformers alone refuses the folder, and loads it after `import electra_ie`."""
     script = (
@@ -233,6 +236,7 @@ def test_a_static_run_needs_import_electra_ie_and_nothing_else(static):
     assert ended.output.split() == ["StaticForTokenClassification", "StaticEncoder"], ended.messages
 
 
+@pytest.mark.slow
 def test_a_static_student_is_an_ordinary_run(static, task, tmp_path):
     audit = json.loads((static / "audit.json").read_text("utf-8"))
     assert audit["distillation"]["name"] == "static" and audit["distillation"]["vectors"] == "run"
@@ -301,6 +305,7 @@ def test_vectors_of_fasttext_cover_tokens_that_the_text_lacks(encoder):
     assert unseen and (vectors[unseen].abs().sum(-1) > 0).all()
 
 
+@pytest.mark.slow
 def test_distilling_with_fasttext_vectors(teacher, tmp_path):
     pytest.importorskip("gensim")
     run = distill(teacher, tmp_path / "run", to="static", vectors="fasttext", overrides=(*FAST, "max_steps=4")).path

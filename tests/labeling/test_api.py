@@ -293,6 +293,7 @@ class Forked(processes.Popen):
 OVERRIDES = ["max_steps=2", "batch_size=6", "num_evaluations=1", "window=48", "context_overlap=4", "precision=no"]
 
 
+@pytest.mark.slow
 def test_training_beside_the_page(tmp_path, encoder, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", Forked)
     task = tiny.write_task(tmp_path / "t")

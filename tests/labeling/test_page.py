@@ -130,6 +130,7 @@ def test_everything_by_keyboard_alone(browser, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_everything_by_mouse(browser, tmp_path):
     folder = tmp_path / "t"
     with labeling(folder, [ENGLISH, "next"]) as (address, _), opened(browser, address) as page:
@@ -246,6 +247,7 @@ def test_accepting_all_is_one_key(browser, tmp_path):
     assert (found["risks"], found["topic"], len(found["names"]), len(found["links"])) == (["late"], "travel", 2, 1)
 
 
+@pytest.mark.slow
 def test_what_is_marked_survives_a_reload_and_a_restart(browser, tmp_path):
     folder = tmp_path / "t"
     with labeling(folder, [ENGLISH, "next"], {ENGLISH: SUGGESTED}) as (address, _), opened(browser, address) as page:
@@ -261,6 +263,7 @@ def test_what_is_marked_survives_a_reload_and_a_restart(browser, tmp_path):
         assert page.locator(".label[aria-pressed=true]").all_text_contents() == ["lateq", "cashw"]
 
 
+@pytest.mark.slow
 def test_two_browsers_on_one_task(browser, tmp_path):
     folder = tmp_path / "t"
     with (
@@ -282,6 +285,7 @@ def test_two_browsers_on_one_task(browser, tmp_path):
     assert saved(folder, ENGLISH)["names"] == [("AMOUNT", "ACME")]
 
 
+@pytest.mark.slow
 def test_a_task_that_changes_and_a_full_disk(browser, tmp_path, monkeypatch):
     folder = tmp_path / "t"
     with (

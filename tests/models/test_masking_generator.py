@@ -175,6 +175,7 @@ def test_a_saved_generator_masks_the_same_tokens(encoder, tmp_path):
     assert torch.equal(loaded(**batch, step=3).mask, generator(**batch, step=3).mask)
 
 
+@pytest.mark.slow
 def test_an_encoder_without_a_mask_token_or_word_embeddings_is_refused(task, tmp_path, encoder, monkeypatch):
     from electra_ie.training import setup as training
 

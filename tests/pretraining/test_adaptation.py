@@ -123,6 +123,7 @@ def test_only_text_of_train_and_without_labels_is_read(task, tmp_path, encoder, 
     assert abs(sum(block.split().count("invoice") for block in blocks) - words.count("invoice")) <= 1
 
 
+@pytest.mark.slow
 def test_other_seeds_budgets_and_presets_use_the_cached_encoder(task, tmp_path, encoder, trained, capsys):
     settings = short_run(encoder, "thorough")
     first = train(str(task), tmp_path / "first", **settings).path
@@ -141,6 +142,7 @@ def test_other_seeds_budgets_and_presets_use_the_cached_encoder(task, tmp_path, 
     assert len(cached(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_weights_differ_from_those_on_the_encoder_as_it_is_and_do_not_need_the_cache(task, tmp_path, encoder):
     run = train(str(task), tmp_path / "run", **adapting(encoder)).path
     plain = train(str(task), tmp_path / "plain", **short_run(encoder, "supervised")).path
@@ -153,6 +155,7 @@ def test_weights_differ_from_those_on_the_encoder_as_it_is_and_do_not_need_the_c
     assert verify(run).same
 
 
+@pytest.mark.slow
 def test_the_models_start_from_the_adapted_encoder(task, tmp_path, encoder, monkeypatch):
     """The adapted weights are those of `pretrain` on the same texts; the teacher, the student and co-training start from them."""
     from electra_ie.training import trainer as training
@@ -228,6 +231,7 @@ def kill_adaptation(monkeypatch, after: int) -> None:
     monkeypatch.setattr(Pretrainer, "__init__", init)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resume", [True, False])
 def test_an_interrupted_adaptation_is_resumed(task, tmp_path, encoder, monkeypatch, trained, resume):
     settings, adapt = adapting(encoder), plan(task, encoder("bert"))
@@ -275,6 +279,7 @@ def test_an_adaptation_that_was_trained_but_not_yet_renamed_is_used(task, tmp_pa
     assert len(trained) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_training_is_resumed_to_the_same_weights(task, tmp_path, encoder, trained):
     class Kill(Callback):
         def on_save(self, state, path):
@@ -302,6 +307,7 @@ def test_a_run_is_not_resumed_on_another_adapted_encoder(task, tmp_path, encoder
         train(str(task), tmp_path / "run", resume=True)
 
 
+@pytest.mark.slow
 def test_a_run_on_the_encoder_as_it_is_cannot_be_the_teacher(task, tmp_path, encoder):
     teacher = train(str(task), tmp_path / "plain", **short_run(encoder, "supervised")).path
     with pytest.raises(UserError, match="it differs in adapt_encoder"):
@@ -363,6 +369,7 @@ def test_little_text_leaves_the_encoder_as_it_is(task, tmp_path, encoder, monkey
     assert len(trained) == 1
 
 
+@pytest.mark.slow
 def test_data_in_memory(task, tmp_path, encoder, trained):
     records = {
         name: [json.loads(line) for line in (task.parent / f"{file}.jsonl").read_text("utf-8").splitlines()]
@@ -422,6 +429,7 @@ def test_the_command_line(task, tmp_path, encoder, trained, monkeypatch, capsys)
     assert scores_of(output)["adaptation"] == plan(task, encoder("bert")).summary
 
 
+@pytest.mark.slow
 def test_a_comparison_adapts_once(task, tmp_path, encoder, trained):
     settings = short_run(encoder, "thorough", max_steps=2)
     for name in ("preset", "discriminator", "generator"):
@@ -447,6 +455,7 @@ def test_the_processes_of_a_comparison_get_the_setting(task, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_two_processes_adapt_one_encoder(task, tmp_path, encoder):
     code = (
         "import json, sys\n"

@@ -196,6 +196,7 @@ def test_saved_model_with_other_logits_is_an_error(corpus, tmp_path, encoder, mo
         pretrain([corpus], tmp_path / "output", encoder=encoder("electra"), embedding_sharing="none", **SETTINGS)
 
 
+@pytest.mark.slow
 def test_discriminator_learns_to_detect_replaced_tokens(tmp_path, encoder):
     """The corpus is one sentence, and the untrained generator replaces its words by any others: easy to detect."""
     text = tmp_path / "same.txt"
@@ -239,6 +240,7 @@ def test_objective_learns_its_task(tmp_path, encoder, objective, scores):
 # Determinism and resuming
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_bytes(corpus, tmp_path, encoder):
     rough = tiny.build("bert", tmp_path / "rough", dropout=0.2)
     one = pretrain([corpus], tmp_path / "one", encoder=rough, dropout=True, **SETTINGS)
@@ -249,6 +251,7 @@ def test_same_seed_gives_the_same_bytes(corpus, tmp_path, encoder):
     assert weights(other) != weights(one)
 
 
+@pytest.mark.slow
 def test_dropout_is_off_unless_set(corpus, tmp_path):
     """By default the dropout of an encoder's config is ignored in training, and saved unchanged."""
     smooth, rough = tiny.build("bert", tmp_path / "smooth"), tiny.build("bert", tmp_path / "rough", dropout=0.5)
@@ -574,6 +577,7 @@ for line in sys.argv[1].splitlines():
 """
 
 
+@pytest.mark.slow
 def test_hub_data_set_is_a_corpus(tmp_path, encoder):
     """The real client reads from a local server, and the second run of a revision uses the cache of tokens.
 

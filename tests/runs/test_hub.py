@@ -535,6 +535,7 @@ print(json.dumps({"rows": {name: len(split) for name, split in data.items()}, "f
 """
 
 
+@pytest.mark.slow
 def test_command_line_pushes_extracts_and_pushes_data(hub, run, task, tmp_path):
     """In another process, which gets the hub from HF_ENDPOINT and the token from HF_TOKEN."""
     home = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": CANARY}
@@ -690,6 +691,7 @@ def test_only_the_files_of_an_exported_model_are_sent(hub, exported, tmp_path, m
     assert len(hub.requests) == count
 
 
+@pytest.mark.slow
 def test_a_pushed_export_is_extracted_with_and_verified_without_torch(hub, exported, tmp_path):
     pushed = push_to_hub(exported, NAME)
     (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
@@ -711,6 +713,7 @@ def test_a_pushed_export_is_extracted_with_and_verified_without_torch(hub, expor
     assert json.loads(done.stdout)["findings"]
 
 
+@pytest.mark.slow
 def test_distilled_runs_load_from_the_hub(hub, finished, tmp_path):
     """A cut run and a static one, with what their cards and audits say of the distillation."""
     teacher = finished(tmp_path / "teacher", "supervised", max_steps=60)

@@ -282,6 +282,7 @@ def remove_gold(task, split, *names):
     tiny.write_records(file, [{**record, **{name: [] for name in names}} for record in records])
 
 
+@pytest.mark.slow
 def test_field_without_gold_in_dev_has_no_score_and_selects_no_weights(task, tmp_path, encoder, capsys):
     remove_gold(task, "dev", "risks", "names")
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=60)).path
@@ -338,6 +339,7 @@ def test_examples_are_shown_only_on_request(run_copy):
     assert "except the examples below" in card
 
 
+@pytest.mark.slow
 @pytest.mark.pictures
 def test_run_contains_no_text_of_the_corpus(task, tmp_path, encoder):
     """With texts of random words, no eight characters of any text occur in any file, including weights and plots."""

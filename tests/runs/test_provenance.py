@@ -240,6 +240,7 @@ def test_missing_or_damaged_audit_is_an_error(run_copy):
         verify(run_copy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [True, False])
 def test_training_again_from_run_yaml_gives_the_same_hashes(task, tmp_path, encoder, flags):
     if not flags:
@@ -253,6 +254,7 @@ def test_training_again_from_run_yaml_gives_the_same_hashes(task, tmp_path, enco
     assert ("pool.jsonl" in audit_of(first)["data"]) is flags, "only the thresholds of flags need unlabeled text"
 
 
+@pytest.mark.slow
 def test_overlap_of_test_and_train_is_a_warning(task, tmp_path, encoder, capsys):
     train_records = [json.loads(line) for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
     test_records = [json.loads(line) for line in (task.parent / "test.jsonl").read_text("utf-8").splitlines()]

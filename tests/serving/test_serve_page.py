@@ -258,6 +258,7 @@ def test_a_model_that_was_replaced_is_announced(browser, model):
         assert "have changed" in page.locator("#replaced").inner_text()
 
 
+@pytest.mark.slow
 def test_a_page_with_a_token_is_reached_by_signing_in(browser, model):
     with served(model, token="correct-horse-battery") as client, web_servers.page_of(browser, expected="401") as page:
         page.goto(str(client.base_url))
@@ -304,6 +305,7 @@ def _promise(measure, label, threshold):
     return Promise(measure, 0.9, "names", label, threshold, 0.9, 10, 1.0, "dev")
 
 
+@pytest.mark.slow
 def test_attributes_are_shown(browser, encoder, tmp_path):
     settings = tiny.settings(encoder("bert"), "supervised", max_steps=40)
     electra_ie.train(asserted.data(), tmp_path / "run", fields=asserted.FIELDS, **settings)
@@ -340,6 +342,7 @@ def test_relations_are_shown(browser, linked_run):
         assert relations[0].head.text in rows.first.inner_text()
 
 
+@pytest.mark.slow
 def test_decisions_about_findings_that_need_none_are_downloaded(browser, model):
     found = model.extractor(TEXT)
     extractor = copy.copy(model.extractor)

@@ -142,6 +142,7 @@ def test_the_audit_covers_the_model(run, tmp_path):
     check_audit(run, tmp_path / "run", "assertion")
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_completed_to_the_same_bytes(run, tmp_path, encoder, monkeypatch):
     """The process ends while the attributes are added: the relations are trained already."""
     from electra_ie.training import second_stage
@@ -165,6 +166,7 @@ def test_an_interrupted_run_is_completed_to_the_same_bytes(run, tmp_path, encode
     assert not verify(tmp_path / "run").differences
 
 
+@pytest.mark.slow
 def test_the_pool_teaches_attributes_too(encoder, tmp_path):
     result = train(encoder, tmp_path / "run", "self_training", asserted.FIELDS, max_steps=30)
     summary = result.scores.training["attributes"]["assertion"]
@@ -182,6 +184,7 @@ def test_without_a_labeled_attribute_nothing_is_written(encoder, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_extract_writes_attributes_in_each_format(run, encoder, tmp_path, monkeypatch):
     import csv
 

@@ -101,6 +101,7 @@ def test_same_seed_gives_the_same_bytes_also_when_resumed(task, tmp_path, rough,
         assert scores[0] == scores[1]
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_bytes(task, tmp_path, rough):
     one, two = (
         train(str(task), tmp_path / str(seed), **tiny.settings(rough, "supervised", max_steps=2, seed=seed)).path
@@ -191,6 +192,7 @@ def test_run_of_two_rounds_is_resumed_in_each(task, tmp_path, rough):
         assert not (halted / "checkpoint").exists()
 
 
+@pytest.mark.slow
 def test_run_yaml_repeats_the_run(task, tmp_path, rough, finished):
     first = finished(tmp_path / "first", "latent", encoder=rough)
     written = yaml.safe_load((first / "run.yaml").read_text("utf-8"))
@@ -236,6 +238,7 @@ def test_checkpoint_is_complete_or_absent(tmp_path, monkeypatch):
     assert progress == TrainingState(4, 3, 0.5)
 
 
+@pytest.mark.slow
 def test_train_does_not_need_the_test_split(task, tmp_path, rough):
     (task.parent / "test.jsonl").write_bytes(b"\xff\xfe this is { no JSON\n")
     settings = tiny.settings(rough, "supervised", max_steps=2)
@@ -270,6 +273,7 @@ def test_error_in_the_loop_ends_the_run(task, tmp_path, rough, monkeypatch):
     assert not (tmp_path / "run" / "scores.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "term"), [("discriminator", "classification"), ("generator", "generator_adversarial")]
 )

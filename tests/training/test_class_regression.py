@@ -201,6 +201,7 @@ def test_encoder_is_a_copy_that_training_does_not_change(encoder):
     assert not any(parameter.requires_grad for parameter in frozen.encoder.parameters())
 
 
+@pytest.mark.slow
 def test_run_with_classes_uses_co_training_and_one_without_does_not(task, tmp_path, encoder, monkeypatch):
     task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=2)

@@ -106,6 +106,7 @@ def test_the_audit_covers_the_models_of_relations(run, tmp_path):
     check_audit(run, tmp_path / "run", "links")
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_completed_to_the_same_bytes(run, tmp_path, encoder, monkeypatch):
     """The process ends after the fields, and during the training of the relations."""
     from electra_ie.training import second_stage, trainer
@@ -140,6 +141,7 @@ def test_an_interrupted_run_is_completed_to_the_same_bytes(run, tmp_path, encode
     assert not (tmp_path / "run" / "checkpoint").exists()
 
 
+@pytest.mark.slow
 def test_the_pool_teaches_relations_too(encoder, tmp_path):
     result = train(encoder, tmp_path / "run", "self_training", max_steps=20)
     summary = result.scores.training["relations"]["links"]
@@ -233,6 +235,7 @@ def test_pairs_that_exclude_every_relation_are_refused_before_training(encoder, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_finished_run_with_relations_teaches_a_student(run, encoder, tmp_path):
     """As in a comparison: the teacher of the fields is given, that of the relations is trained."""
     settings = {**tiny.settings(encoder("bert"), "self_training"), **TRAIN}

@@ -42,6 +42,7 @@ def break_student(monkeypatch, after=0):
     monkeypatch.setattr(DevScoring, "score", score)
 
 
+@pytest.mark.slow
 def test_the_teachers_weights_are_kept_if_the_student_is_much_worse(
     task, tmp_path, encoder, finished, monkeypatch, capsys
 ):
@@ -91,6 +92,7 @@ def test_a_student_that_is_slightly_worse_than_its_teacher_is_kept(task, tmp_pat
     assert json.loads((run / "scores.json").read_text("utf-8"))["training"]["best_step"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dev", [True, False])
 def test_training_that_collapses_ends_with_the_teachers_weights(task, tmp_path, encoder, monkeypatch, capsys, dev):
     from electra_ie.training import trainer as training
@@ -119,6 +121,7 @@ def test_training_that_collapses_ends_with_the_teachers_weights(task, tmp_path, 
     assert "with the teacher's weights" in (run / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_teacher_is_trained_once(task, tmp_path, encoder, monkeypatch, capsys):
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=4)
     tiny.without(task, "risks", "names")
@@ -133,6 +136,7 @@ def test_a_teacher_is_trained_once(task, tmp_path, encoder, monkeypatch, capsys)
     assert "(teacher)" not in shown
 
 
+@pytest.mark.slow
 def test_a_field_may_be_called_texts(task, tmp_path, encoder):
     tiny.without(task, "risks", "names")
     task.write_text(task.read_text("utf-8").replace("  topic: {", "  texts: {from: topic, "), encoding="utf-8")
@@ -178,6 +182,7 @@ def test_without_unlabeled_texts_the_run_equals_the_supervised_one(task, tmp_pat
     assert not (run / "checkpoint").exists()
 
 
+@pytest.mark.slow
 def test_the_teacher_is_the_supervised_run_with_the_same_seed(task, tmp_path, encoder, monkeypatch, capsys):
     """A teacher that is trained within the run and a finished run give the same weights, to the byte."""
     folder = encoder("bert")
@@ -273,6 +278,7 @@ def on_another_encoder(run, folder):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [
