@@ -9,7 +9,7 @@ no doubt which span continues.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
@@ -117,20 +117,21 @@ def inside_tags(field: Field) -> np.ndarray:
     return np.array([ids.get(f"I-{name[2:]}", 0) for name in field.names])
 
 
-def viterbi(field: Field, logits: np.ndarray, breaks: Sequence[int] = (), starts: Collection[int] = ()) -> np.ndarray:
+def viterbi(field: Field, logits: np.ndarray, breaks: Sequence[int] = (), starts: Sequence[int] = ()) -> np.ndarray:
     """Return the valid tag ids with the highest sum of logits, (T,) (Viterbi 1967).
 
     Args:
         field: a field of spans.
         logits: (T, K).
         breaks: tokens at which no span may continue: the tags from there on are decoded as a sequence of their own.
-        starts: the first token of each window, where no span continues after a gap; for fields with fragments.
+        starts: the first token of each window, in order, where no span continues after a gap; for fields with
+            fragments.
     """
     greedy: np.ndarray = logits.argmax(axis=1)
     if len(greedy) == 0:
         return greedy
     if field.fragments:
-        return _viterbi_fragments(logits, greedy, breaks, set(starts))
+        return _viterbi_fragments(logits, greedy, breaks, starts)
     invalid = invalid_transitions(field)
     inside = np.array([name.startswith("I-") for name in field.names])
     first = [0, *breaks]
@@ -183,12 +184,14 @@ AT_START: Before = ((*STATES,), (), (*STATES,), IN_SPAN, ())
 
 
 def _viterbi_fragments(
-    logits: np.ndarray, greedy: np.ndarray, breaks: Sequence[int], starts: Collection[int]
+    logits: np.ndarray, greedy: np.ndarray, breaks: Sequence[int], starts: Sequence[int]
 ) -> np.ndarray:
     """Return the best valid tags (T,) of a sequence `O, B-x, I-x, C-x`. greedy: the best ones of each token, (T,)."""
     for start, end in pairwise([0, *breaks, len(greedy)]):
-        own = {token - start for token in starts}
-        if (greedy[start:end] > 1).any() and not _is_valid(greedy[start:end].tolist(), own):
+        if not (greedy[start:end] > 1).any():
+            continue
+        own = {token - start for token in starts[bisect_left(starts, start) : bisect_left(starts, end)]}
+        if not _is_valid(greedy[start:end].tolist(), own):
             greedy[start:end] = _best_fragments(logits[start:end].astype(np.float64).tolist(), own)
     return greedy
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 
 import asserted
+import leveled
 import linked
 import pytest
 import tiny
@@ -322,6 +323,18 @@ def test_attributes_are_shown(browser, encoder, tmp_path):
         extract(page, result.document.text)
         tag = f"{said.label} {said.score:.2f} · {said.attributes[0].label} {said.attributes[0].score:.2f}"
         assert page.locator(f"article mark[data-tag='{tag}']").count() >= 1
+
+
+def test_only_the_fragments_of_a_finding_are_marked(browser, encoder, made_once):
+    model, text = ServedModel.load(leveled.trained(encoder, made_once)), leveled.records(1, 9)[0]["text"]
+    (divided,) = (index for index, finding in enumerate(model.extractor(text)) if finding.fragments)
+    with served(model) as client, web_servers.page_of(browser) as page:
+        opened(page, str(client.base_url))
+        extract(page, text)
+        marks = page.eval_on_selector_all(
+            f"article mark[data-span='{divided}']", "marks => marks.map(mark => mark.textContent)"
+        )
+    assert marks == [text[start:end] for start, end in model.extractor(text)[divided].fragments]
 
 
 def test_relations_are_shown(browser, linked_run):

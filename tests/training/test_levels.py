@@ -9,7 +9,6 @@ import shutil
 
 import leveled
 import pytest
-import tiny
 import torch
 from hub_server import running, use_hub
 from huggingface_hub import close_session
@@ -17,6 +16,7 @@ from pyarrow import parquet
 from served import served
 
 import electra_ie
+from electra_ie.api.training import result_of
 from electra_ie.common.errors import UserError
 from electra_ie.comparison import finished
 from electra_ie.data.document import Document, Span
@@ -32,18 +32,14 @@ TEXT = leveled.records(1, 9)[0]
 
 
 def train(encoder, folder, preset="supervised", data=None, fields=leveled.FIELDS, **settings):
-    given = {
-        **tiny.settings(encoder("bert"), preset),
-        "head_learning_rate": 2e-2,
-        "max_steps": 120,
-        "num_evaluations": 1,
-    }
-    return electra_ie.train(data or leveled.data(), folder, fields=fields, **{**given, **settings})
+    return electra_ie.train(
+        data or leveled.data(), folder, fields=fields, **leveled.settings(encoder, preset, **settings)
+    )
 
 
 @pytest.fixture(scope="module")
-def run(encoder, tmp_path_factory):
-    return train(encoder, tmp_path_factory.mktemp("levels") / "run")
+def run(encoder, made_once):
+    return result_of(leveled.trained(encoder, made_once))
 
 
 def gold(record):
