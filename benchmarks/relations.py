@@ -31,8 +31,8 @@ RESULTS = Cells("relations")
 def measure(labels: int, method: str, seed: int) -> dict[str, Any]:
     """Return the F1 of one run in %, of its spans and of its relations by the three conventions, and of the peer."""
     import electra_ie
+    from electra_ie.data.anchored.relation_pairs import normalized
     from electra_ie.data.document import Relation
-    from electra_ie.data.relation_pairs import normalized
     from electra_ie.data.task import Task
     from electra_ie.inference.relation_scoring import score_relations
     from electra_ie.inference.scoring import read, score_answers

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from electra_ie.data.document import Finding as Finding
     from electra_ie.data.document import Span as Span
     from electra_ie.data.fields import Field as Field
+    from electra_ie.data.init.from_annotations import Initialized as Initialized
     from electra_ie.data.task import Task as Task
-    from electra_ie.data.task_init import Initialized as Initialized
     from electra_ie.formats.conversion import Conversion as Conversion
     from electra_ie.inference.engine.exported import ExportedExtractor as ExportedExtractor
     from electra_ie.inference.engine.results import Findings as Findings
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "init": "api", "convert": "api", "check": "api", "suggest": "api", "label": "api",
-    "Initialized": "data.task_init", "Conversion": "formats.conversion", "CheckReport": "checks.checker",
+    "Initialized": "data.init.from_annotations", "Conversion": "formats.conversion", "CheckReport": "checks.checker",
     "pretrain": "api", "train": "api", "distill": "api", "evaluate": "api", "extract": "api",
     "calibrate": "api", "drift": "api", "CalibrationResult": "api", "DriftResult": "api",
     "verify": "api", "serve": "api", "value": "api", "Value": "values.value", "push_data": "api", "push_to_hub": "api",

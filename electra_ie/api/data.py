@@ -13,7 +13,7 @@ from electra_ie.data.in_memory import Data, Unlabeled, resolve
 
 if TYPE_CHECKING:  # the checks load torch: each function imports what it needs
     from electra_ie.checks.checker import CheckReport
-    from electra_ie.data.task_init import Initialized
+    from electra_ie.data.init.from_annotations import Initialized
     from electra_ie.formats.conversion import Conversion, Options
 
 
@@ -52,8 +52,8 @@ def init(
         UserError: The data are invalid or have no labels, their format is unknown, or the output exists. Nothing has
             been written.
     """
-    from electra_ie.data.task_init import Initialized, init_task
-    from electra_ie.data.unlabeled_init import init_unlabeled
+    from electra_ie.data.init.from_annotations import Initialized, init_task
+    from electra_ie.data.init.from_texts import init_unlabeled
 
     if fields is not None:
         return Initialized(*init_unlabeled(path, output, fields))

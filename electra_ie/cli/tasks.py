@@ -81,7 +81,7 @@ def init(
     from electra_ie.cli.listing import show
     from electra_ie.common.logs import notice
     from electra_ie.common.progress import output as standard_output
-    from electra_ie.data.unlabeled_init import declared_fields
+    from electra_ie.data.init.from_texts import declared_fields
 
     fields = declared_fields(field) if field else None
     done = api.init(

@@ -12,16 +12,9 @@ from electra_ie.common.errors import ErrorCollector, OnError, UserError, nearest
 from electra_ie.common.files import escapes_folder, repository_of
 from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
-from electra_ie.data.document import Document, is_biased
-from electra_ie.data.document_ids import repeated_ids, with_paths
-from electra_ie.data.fields import AnchoredField, AnyField, AttributeField, Field, RelationField
-from electra_ie.data.hints import Hint, read_terms
-from electra_ie.data.hints_yaml import declared_descriptions, declared_hints
-from electra_ie.data.readers import READERS, read_unlabeled
-from electra_ie.data.readers.dataset import local_path
-from electra_ie.data.readers.plain import ENDINGS
-from electra_ie.data.record_plan import RECORD, RecordPlan
-from electra_ie.data.task_yaml import (
+from electra_ie.data.declaration.hints_yaml import declared_descriptions, declared_hints
+from electra_ie.data.declaration.record_plan import RECORD, RecordPlan
+from electra_ie.data.declaration.task_yaml import (
     DATA_SETS,
     KEYS,
     MEMORY,
@@ -34,6 +27,13 @@ from electra_ie.data.task_yaml import (
     parse_task,
     shipped,
 )
+from electra_ie.data.document import Document, is_biased
+from electra_ie.data.document_ids import repeated_ids, with_paths
+from electra_ie.data.fields import AnchoredField, AnyField, AttributeField, Field, RelationField
+from electra_ie.data.hints import Hint, read_terms
+from electra_ie.data.readers import READERS, read_unlabeled
+from electra_ie.data.readers.dataset import local_path
+from electra_ie.data.readers.plain import ENDINGS
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from electra_ie.common.errors import UserError
 from electra_ie.common.logs import warn
 from electra_ie.config.train import TrainSettings
+from electra_ie.data.declaration.hints_yaml import declared_descriptions
 from electra_ie.data.document import Document, as_bytes
 from electra_ie.data.document_ids import repeated_ids, with_paths
 from electra_ie.data.fields import Field, count_labels, lost_by_overlap, with_levels
@@ -32,7 +33,6 @@ from electra_ie.data.gold_checks import (
     warn_of_shared_texts,
 )
 from electra_ie.data.hints import Hint
-from electra_ie.data.hints_yaml import declared_descriptions
 from electra_ie.data.label_budget import check_budget, keep_labels, sample
 from electra_ie.data.readers import read_unlabeled
 from electra_ie.data.task import Task

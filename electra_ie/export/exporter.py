@@ -17,10 +17,10 @@ from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, EXPORT_MODEL, write
 from electra_ie.common.logs import notice
+from electra_ie.data.declaration.task_yaml import UNLABELED
 from electra_ie.data.document import Document
 from electra_ie.data.readers.plain import read_unlabeled
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import UNLABELED
 from electra_ie.export.graph import OPSET, quantize, require, write_graph
 from electra_ie.inference.engine.batches import Group
 from electra_ie.inference.engine.exported import ExportedExtractor, model_sum, save_settings

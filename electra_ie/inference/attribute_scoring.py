@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from electra_ie.data.anchored.marked_spans import gold_spans
 from electra_ie.data.document import Attribute, Document
 from electra_ie.data.fields import AttributeField
-from electra_ie.data.marked_spans import gold_spans
 from electra_ie.inference.cue_rules import CueRules
 from electra_ie.inference.engine.anchored import labeled_for
 from electra_ie.inference.engine.attributes import AttributeReader

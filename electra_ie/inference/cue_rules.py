@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from electra_ie.data.anchored.marked_spans import Sentences
 from electra_ie.data.document import Span
 from electra_ie.data.fields import AttributeField
-from electra_ie.data.marked_spans import Sentences
 
 NAMES = {
     "other_person": ("other_person", "someone_else", "associated_with_someone_else", "family", "other_experiencer"),

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
+from electra_ie.data.anchored.marked_spans import gold_spans
+from electra_ie.data.anchored.relation_pairs import normalized
 from electra_ie.data.document import Document, Relation
 from electra_ie.data.fields import RelationField
-from electra_ie.data.marked_spans import gold_spans
-from electra_ie.data.relation_pairs import normalized
 from electra_ie.inference.engine.anchored import labeled_for
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.relations import RelationReader

@@ -26,8 +26,8 @@ from electra_ie.common.files import MODEL_FILES
 from electra_ie.common.hub_client import local_folder
 from electra_ie.config.train import PRESETS
 from electra_ie.data.batching import Batch, batch_of_tensors
+from electra_ie.data.declaration.task_yaml import validated_fields
 from electra_ie.data.fields import Field
-from electra_ie.data.task_yaml import validated_fields
 from electra_ie.models.configs import DiscriminatorConfig
 from electra_ie.models.encoders import quiet_transformers, translate_load_errors
 from electra_ie.models.heads import FieldHead, module_key

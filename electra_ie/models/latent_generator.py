@@ -11,8 +11,8 @@ from torch import nn
 
 from electra_ie.common.randomness import row_seed
 from electra_ie.data.batching import batch_of_tensors, known_rows
+from electra_ie.data.declaration.task_yaml import validated_fields
 from electra_ie.data.fields import Field
-from electra_ie.data.task_yaml import validated_fields
 from electra_ie.models.configs import LatentGeneratorConfig
 from electra_ie.models.encoders import encoder_config
 from electra_ie.models.generator import Generator

@@ -8,8 +8,8 @@ from itertools import product
 from typing import Any
 
 from electra_ie.common.errors import UserError
+from electra_ie.data.declaration.record_plan import Only, Place, RecordField, RecordPlan
 from electra_ie.data.document import Document, Offsets, Span
-from electra_ie.data.record_plan import Only, Place, RecordField, RecordPlan
 from electra_ie.data.task import Task
 from electra_ie.values import Value, ValueSettings, check_type, read_value
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from electra_ie.data.record_plan import RecordField, RecordPlan
+from electra_ie.data.declaration.record_plan import RecordField, RecordPlan
 from electra_ie.metrics import ratios
 from electra_ie.records.grouping import Record, content
 

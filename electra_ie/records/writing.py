@@ -13,7 +13,7 @@ from typing import Any
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.escaping import escape_json, no_formula
 from electra_ie.common.files import atomic_path, is_stream
-from electra_ie.data.record_plan import CELLS, OF_TEXT, RECORD, columns
+from electra_ie.data.declaration.record_plan import CELLS, OF_TEXT, RECORD, columns
 from electra_ie.records.grouping import Entry, Mention, Record, RecordMaker
 
 FORMATS = ("jsonl", "csv", "parquet")

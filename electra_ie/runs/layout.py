@@ -24,9 +24,9 @@ from electra_ie.common.files import (
 )  # fmt: skip
 from electra_ie.common.logs import notice
 from electra_ie.common.yaml_source import Source
+from electra_ie.data.declaration.task_yaml import SPLITS
 from electra_ie.data.fields import AnyField
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import SPLITS
 from electra_ie.models.untrusted import CONFIG
 
 SETTINGS, TASK, SCORES, LOG = RUN_SETTINGS, "task.yaml", "scores.json", "log.jsonl"

@@ -13,9 +13,9 @@ from typing import Any
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import MODEL_FILES, write
 from electra_ie.common.hashing import of_file, of_sums
-from electra_ie.data.anchored_rules import RULES
+from electra_ie.data.anchored.marked_spans import SpanRules
+from electra_ie.data.anchored.rules import RULES
 from electra_ie.data.fields import AnchoredField, Field
-from electra_ie.data.marked_spans import SpanRules
 from electra_ie.data.span_boundaries import Edges, edges_from
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.models.discriminator import Discriminator

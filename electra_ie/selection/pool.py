@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from electra_ie.data.declaration.task_yaml import TRAIN, UNLABELED
 from electra_ie.data.document import Document
 from electra_ie.data.leakage import digest_of
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import TRAIN, UNLABELED
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The second stage of a training: after the fields of a run, one model for each field of relations or attributes.
 
 Each is trained by the same loop as a run of its own, whose one field has classes of texts with marked spans (see
-`data.marked_spans`). It learns from gold spans. Its unlabeled texts have the spans that the run finds in the unlabeled
-documents, so that self-training is also that of relations and attributes.
+`data.anchored.marked_spans`). It learns from gold spans. Its unlabeled texts have the spans that the run finds in the
+unlabeled documents, so that self-training is also that of relations and attributes.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from electra_ie.common.files import CARD, write
 from electra_ie.common.logs import warn
 from electra_ie.common.progress import progress
 from electra_ie.config.train import TrainSettings
-from electra_ie.data.anchored_rules import RULES
+from electra_ie.data.anchored.marked_spans import SpanRules, gold_spans, marked_documents
+from electra_ie.data.anchored.relation_pairs import PairRules
+from electra_ie.data.anchored.rules import RULES
 from electra_ie.data.document import Document
 from electra_ie.data.fields import AnchoredField
-from electra_ie.data.marked_spans import SpanRules, gold_spans, marked_documents
-from electra_ie.data.relation_pairs import PairRules
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData
 from electra_ie.inference.extractor import Extractor

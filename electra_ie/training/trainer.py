@@ -20,9 +20,9 @@ from electra_ie.common.logs import notice, silenced, warn
 from electra_ie.config.base import check_same_settings
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.batching import Batches
+from electra_ie.data.declaration.task_yaml import MEMORY
 from electra_ie.data.fields import with_levels
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import MEMORY
 from electra_ie.data.training_data import TrainingData
 from electra_ie.inference.scoring import without_gold
 from electra_ie.models.discriminator import Discriminator

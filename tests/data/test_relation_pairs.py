@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from electra_ie.data.anchored.marked_spans import CONTEXT, Sentences, marked, marked_documents
+from electra_ie.data.anchored.relation_pairs import NONE, PairRules, normalized
 from electra_ie.data.document import Document, Relation, Span
 from electra_ie.data.fields import RelationField
-from electra_ie.data.marked_spans import CONTEXT, Sentences, marked, marked_documents
-from electra_ie.data.relation_pairs import NONE, PairRules, normalized
 
 TEXT = "Ann met Bo. Cy saw Ann in Rome."
 ANN, BO, CY, ROME = Span(0, 3, "PER"), Span(8, 10, "PER"), Span(12, 14, "PER"), Span(26, 30, "BIRTH_PLACE")

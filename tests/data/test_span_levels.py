@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from reading import lines_of, read, write
 
 from electra_ie.common.errors import UserError
+from electra_ie.data.anchored.marked_spans import marked, marked_documents
 from electra_ie.data.bio import to_spans, to_tags, track_logits, viterbi
+from electra_ie.data.declaration.task_yaml import declaration, validated_fields
 from electra_ie.data.document import Document, Relation, Span, as_bytes
 from electra_ie.data.fields import (
     Field,
@@ -32,11 +34,9 @@ from electra_ie.data.fields import (
     without_levels,
 )
 from electra_ie.data.gold_checks import across_windows, misaligned, refuse_lost_spans, warn_of_fragments
-from electra_ie.data.marked_spans import marked, marked_documents
 from electra_ie.data.readers.jsonl import record_of
 from electra_ie.data.span_boundaries import Edges
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import declaration, validated_fields
 from electra_ie.data.windowing import Window, WindowTokenizer, label
 from electra_ie.inference.engine.decoding import decode_spans
 from electra_ie.metrics import intervals, score

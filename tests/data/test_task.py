@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from electra_ie.common.errors import UserError
+from electra_ie.data.declaration.task_yaml import list_tasks
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import lost_by_overlap, with_levels
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import list_tasks
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("ELECTRA_IE_DATA", ROOT.parent / "shared" / "data"))

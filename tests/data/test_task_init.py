@@ -16,13 +16,13 @@ from typer.testing import CliRunner
 
 from electra_ie.cli.app import app
 from electra_ie.common.errors import UserError, raise_error
+from electra_ie.data.declaration.task_yaml import validated_fields
 from electra_ie.data.document import Document, Span
-from electra_ie.data.field_inference import infer, valid_name
 from electra_ie.data.fields import Field
-from electra_ie.data.split_drawing import draw_splits
+from electra_ie.data.init.field_inference import infer, valid_name
+from electra_ie.data.init.from_annotations import init_task, split_of
+from electra_ie.data.init.split_drawing import draw_splits
 from electra_ie.data.task import Task
-from electra_ie.data.task_init import init_task, split_of
-from electra_ie.data.task_yaml import validated_fields
 from electra_ie.formats import FORMATS
 from electra_ie.formats.annotations import (
     AnnotatedDocument,

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import electra_ie
 from electra_ie.common.errors import UserError
+from electra_ie.data.declaration.record_plan import columns
 from electra_ie.data.document import Document, Relation, Span
-from electra_ie.data.record_plan import columns
 from electra_ie.data.task import Task
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.scoring import score_records

@@ -10,8 +10,8 @@ import tiny
 
 from electra_ie import convert, train
 from electra_ie.data.document import Document, as_bytes
+from electra_ie.data.init.split_drawing import draw_splits
 from electra_ie.data.readers import READERS
-from electra_ie.data.split_drawing import draw_splits
 from electra_ie.data.task import Task
 from electra_ie.formats import FORMATS
 from electra_ie.formats.annotations import CHOICES, AnnotatedDocument, AnnotatedSpan

@@ -19,9 +19,9 @@ from transformers import pipeline
 
 import electra_ie
 from electra_ie.common.errors import UserError
+from electra_ie.data.anchored.marked_spans import marked
 from electra_ie.data.document import Document
 from electra_ie.data.in_memory import resolve
-from electra_ie.data.marked_spans import marked
 from electra_ie.export.exporter import export_run
 from electra_ie.inference.attribute_scoring import score_attributes
 from electra_ie.inference.extractor import Extractor

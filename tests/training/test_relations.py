@@ -14,9 +14,9 @@ from transformers import pipeline
 
 import electra_ie
 from electra_ie.common.errors import UserError
+from electra_ie.data.anchored.marked_spans import marked
 from electra_ie.data.document import Document, Span
 from electra_ie.data.in_memory import resolve
-from electra_ie.data.marked_spans import marked
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.relation_scoring import score_relations
 from electra_ie.runs.layout import is_finished, load_task

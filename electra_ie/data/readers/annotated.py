@@ -11,12 +11,12 @@ from typing import Any
 from electra_ie.common.errors import OnError, UserError, nearest
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
+from electra_ie.data.anchored.relation_pairs import normalized
 from electra_ie.data.document import Document, Relation, Span
 from electra_ie.data.fields import AnyField, AttributeField, Field, RelationField
 from electra_ie.data.readers.parts.attributes import SpanAttributes
 from electra_ie.data.readers.parts.gold import LEARN_FRAGMENTS, Spans, check_label, fields_with_label, flags
 from electra_ie.data.readers.parts.relations import check_relation
-from electra_ie.data.relation_pairs import normalized
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Arguments, Offsets, choice_of
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import ONE_QUESTION, Feature, reduced

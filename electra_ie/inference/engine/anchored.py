@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from electra_ie.data.anchored.marked_spans import Anchors, FieldT, SpanRules, marked_documents
 from electra_ie.data.document import Document, Finding, Span
 from electra_ie.data.fields import documents_by_field
-from electra_ie.data.marked_spans import Anchors, FieldT, SpanRules, marked_documents
 from electra_ie.inference.engine.reader import Reader
 from electra_ie.inference.engine.results import DocumentResult
 

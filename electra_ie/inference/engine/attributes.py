@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from electra_ie.data.attribute_spans import AttributeRules
+from electra_ie.data.anchored.attribute_spans import AttributeRules
 from electra_ie.data.document import AttributeFinding
 from electra_ie.data.fields import AttributeField
 from electra_ie.inference.engine.anchored import AnchoredReader

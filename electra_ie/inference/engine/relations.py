@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from electra_ie.data.anchored.marked_spans import Anchors
+from electra_ie.data.anchored.relation_pairs import NONE, normalized
 from electra_ie.data.document import Document, RelationFinding, Span
 from electra_ie.data.fields import RelationField
-from electra_ie.data.marked_spans import Anchors
-from electra_ie.data.relation_pairs import NONE, normalized
 from electra_ie.inference.engine.anchored import AnchoredReader
 from electra_ie.inference.engine.decoding import rounded
 from electra_ie.inference.engine.results import DocumentResult

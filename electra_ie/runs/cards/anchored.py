@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from electra_ie.data.anchored.marked_spans import Anchors, marked
+from electra_ie.data.anchored.relation_pairs import NONE, PairRules
 from electra_ie.data.document import Span
 from electra_ie.data.fields import ATTRIBUTES, RELATIONS, AnchoredField, AttributeField, RelationField
-from electra_ie.data.marked_spans import Anchors, marked
-from electra_ie.data.relation_pairs import NONE, PairRules
 from electra_ie.metrics import COUNTS
 from electra_ie.runs.cards.facts import RunSummary
 from electra_ie.runs.cards.markdown import between, number, plain

@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from electra_ie.common.text_files import SourceLine
+from electra_ie.data.anchored.relation_pairs import normalized
 from electra_ie.data.document import Relation, Span
 from electra_ie.data.fields import AnyField, Field, RelationField
 from electra_ie.data.readers.parts.gold import check_label
-from electra_ie.data.relation_pairs import normalized
 
 SHAPE = (
     'It must be a list of objects {"head": SPAN, "tail": SPAN, "label": "..."}, where SPAN is {"start": 0, "end": 3, '

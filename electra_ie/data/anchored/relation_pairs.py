@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from electra_ie.data.anchored.marked_spans import Anchors, Sentences, SpanRules
 from electra_ie.data.document import Document, Relation, Span
 from electra_ie.data.fields import Field, RelationField
-from electra_ie.data.marked_spans import Anchors, Sentences, SpanRules
 
 NONE = "no relation"
 """The class of pairs without a relation."""

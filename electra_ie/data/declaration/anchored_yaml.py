@@ -11,6 +11,7 @@ from typing import Any
 
 from electra_ie.common.errors import nearest
 from electra_ie.common.yaml_source import Keys, Source
+from electra_ie.data.anchored.relation_pairs import NONE
 from electra_ie.data.fields import (
     ANCHORED_KINDS,
     ATTRIBUTES,
@@ -20,7 +21,6 @@ from electra_ie.data.fields import (
     Field,
     RelationField,
 )
-from electra_ie.data.relation_pairs import NONE
 
 KEYS = {
     RELATIONS: ("kind", "labels", "from", "between", "symmetric"),

@@ -1,6 +1,6 @@
 """`electra-ie init`: a task made from annotated data, with splits, fields and, where needed, the data as JSON lines.
 
-The data are files, or a data set of the hub (see `hub_init`).
+The data are files, or a data set of the hub (see `from_hub`).
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from electra_ie.common.escaping import escape_controls
 from electra_ie.common.files import write
 from electra_ie.common.hub_client import HubName, parse_hub_name
 from electra_ie.common.logs import silenced
+from electra_ie.data.declaration.task_yaml import DATA_SETS, DEV, SPLITS, TASK_FILE, TEST, TRAIN, UNLABELED, declaration
 from electra_ie.data.document import Document, is_biased
 from electra_ie.data.document_ids import repeated_ids
-from electra_ie.data.field_inference import infer
 from electra_ie.data.fields import Field
-from electra_ie.data.hub_init import documents_of_hub
 from electra_ie.data.in_memory import SPLIT_NAMES
+from electra_ie.data.init.field_inference import infer
+from electra_ie.data.init.from_hub import documents_of_hub
+from electra_ie.data.init.split_drawing import draw_splits
 from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.jsonl import record_of
-from electra_ie.data.split_drawing import draw_splits
 from electra_ie.data.task import Task
-from electra_ie.data.task_yaml import DATA_SETS, DEV, SPLITS, TASK_FILE, TEST, TRAIN, UNLABELED, declaration
 from electra_ie.formats import FORMATS, format_of
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format

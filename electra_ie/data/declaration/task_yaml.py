@@ -30,12 +30,12 @@ from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import ROOT
 from electra_ie.common.hub_client import HUB, HubName, parse_data_set
 from electra_ie.common.yaml_source import Source
-from electra_ie.data.anchored_yaml import declaration_of, is_anchored, parse_anchored
+from electra_ie.data.declaration.anchored_yaml import declaration_of, is_anchored, parse_anchored
+from electra_ie.data.declaration.hints_yaml import parse_descriptions, parse_hints
+from electra_ie.data.declaration.record_plan import RECORD, RecordPlan, parse_record
 from electra_ie.data.fields import ALL_KINDS, BIO, FIELD_NAME, KINDS, LEVELS, TRACKS, AnchoredField, AnyField, Field
 from electra_ie.data.hints import Hint
-from electra_ie.data.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.readers import READERS
-from electra_ie.data.record_plan import RECORD, RecordPlan, parse_record
 
 KEYS = ("description", "format", "data", "files", "options", "fields", "descriptions", "hints", RECORD, "hub")
 DATA_SETS = "datasets"

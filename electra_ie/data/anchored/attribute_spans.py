@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from electra_ie.data.anchored.marked_spans import Anchors, SpanRules
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import AttributeField, Field
-from electra_ie.data.marked_spans import Anchors, SpanRules
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.text_files import SourceLine
+from electra_ie.data.declaration.task_yaml import RESERVED_NAMES, WINDOWS_DEVICE
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import FIELD_NAME, LEVELS, TRACKS, Field, count_labels, drop_overlapping, lost_by_overlap
 from electra_ie.data.readers.parts.gold import Spans
-from electra_ie.data.task_yaml import RESERVED_NAMES, WINDOWS_DEVICE
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.features import Feature, Losses, reduced
 from electra_ie.formats.json_lines import ONE_LAYER
