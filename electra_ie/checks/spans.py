@@ -34,7 +34,7 @@ class SeenCount:
 
 
 def overlapping_spans(splits: Splits, fields: Sequence[Field]) -> Iterator[Issue]:
-    """Yield an issue for each field and split with spans that overlap, which BIO cannot express."""
+    """Yield an issue for each field and split with spans that overlap more than its scheme can express."""
     for field in fields:
         for split, documents in labeled(splits).items():
             spans = [(document, span) for document in documents for span in _spans(document, field)]

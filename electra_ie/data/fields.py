@@ -17,6 +17,8 @@ KINDS = ("classes", "flags", "spans")
 BIO, TRACKS, LEVELS = "bio", "tracks", "levels"
 """Schemes of fields of spans: one sequence of tags, or one for each label, so that spans of two labels may overlap, or
 several for each label, so that spans of one label may overlap."""
+MAX_LEVELS = 8
+"""The levels of a label at most: a sequence of tags each, of which the deepest has the fewest spans to learn from."""
 RELATIONS, ATTRIBUTES = "relations", "attributes"
 """The kinds of `RelationField` and `AttributeField`, which are anchored to spans (see `marked_spans`)."""
 ANCHORED_KINDS = (RELATIONS, ATTRIBUTES)
@@ -255,14 +257,14 @@ def without_levels(fields: Iterable[AnyField]) -> tuple[AnyField, ...]:
 
 
 def _depth(name: str, label: str, documents: Iterable[Document]) -> int:
-    """Return the number of sequences of tags, at least 1, that express the spans of a label."""
+    """Return the number of sequences of tags that express the spans of a label, from 1 to `MAX_LEVELS`."""
     deepest = 1
     for document in documents:
         rest, depth = [span for span in document.gold.get(name, ()) if span.label == label], 0
         while rest:
             rest, depth = drop_overlapping(rest)[1], depth + 1
         deepest = max(deepest, depth)
-    return deepest
+    return min(deepest, MAX_LEVELS)
 
 
 def documents_by_field(

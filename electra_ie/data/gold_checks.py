@@ -22,7 +22,7 @@ SHOWN = 5
 
 
 def refuse_lost_spans(field: Field, documents: Sequence[Document], task: Task) -> None:
-    """Check for overlapping spans within a field, which BIO cannot express.
+    """Check for spans within a field that overlap more than its scheme can express.
 
     Raises:
         UserError: there are some, and the task does not have `overlaps: count`, with which they are a warning, as
@@ -37,12 +37,13 @@ def refuse_lost_spans(field: Field, documents: Sequence[Document], task: Task) -
     total = sum(len(spans) for _, spans in gold)
     document, span = lost[0]
     message = (
-        f'{len(lost)} of {total} gold spans of the field "{field.name}" overlap {overlapped(field)}; BIO cannot '
-        f"express them (first: characters {span.start} to {span.end} of {document.id})."
+        f'{len(lost)} of {total} gold spans of the field "{field.name}" overlap {overlapped(field)}, which the scheme '
+        f"{field.scheme} cannot express (first: characters {span.start} to {span.end} of {document.id})."
     )
     better = f"Write {better_scheme(field, documents)} in the field, which loses none of them"
     if field.counts_lost:
-        return warn(f"{message} They are not trained on, and count as missed in every score. {better}.")
+        place = f"{document.file}:{document.line}: " if document.file and document.line else ""
+        return warn(f"{place}{message} They are not trained on, and count as missed in every score. {better}.")
     remedy = f"{better}, or `overlaps: count` in the field to train without them."
     raise UserError(message, file=document.file, line=document.line, remedy=remedy)
 
@@ -59,8 +60,9 @@ def better_scheme(field: Field, documents: Sequence[Document]) -> str:
     tracks = replace(field, scheme=TRACKS, levels=())
     if not any(lost_by_overlap(tracks, document.gold.get(field.name, ())) for document in documents):
         return f"`scheme: {TRACKS}`"
-    (levels,) = with_levels([replace(tracks, scheme=LEVELS)], documents)
-    number = f" and `levels: {max(levels.levels)}`" if field.levels else ""
+    (needed,) = with_levels([replace(tracks, scheme=LEVELS)], documents)
+    same = len(set(needed.levels)) == 1
+    number = f" and `levels: {needed.levels[0] if same else list(needed.levels)}`" if field.levels else ""
     return f"`scheme: {LEVELS}`{number}"
 
 

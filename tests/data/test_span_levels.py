@@ -220,8 +220,15 @@ def test_outputs_are_named_by_tag_level_and_label():
     [
         ({"scheme": "level"}, "scheme is 'level'.*bio or tracks or levels"),
         ({"levels": 2}, "levels is given without the scheme of that name. Add scheme: levels"),
-        ({"scheme": "levels", "levels": 0}, "levels is 0. Give a number from 1 on, or a list with one for each label"),
+        (
+            {"scheme": "levels", "levels": 0},
+            "levels is 0. Give a number from 1 to 8, or a list with one for each label",
+        ),
         ({"scheme": "levels", "levels": True}, "levels is True"),
+        ({"scheme": "levels", "levels": 9}, "levels is 9. Give a number from 1 to 8"),
+        ({"scheme": "levels", "overlaps": "count"}, "overlaps does nothing with the scheme levels"),
+        ({"kind": "flags", "fragments": False}, "a field of kind flags has fragments. Only fields of kind spans"),
+        ({"kind": "flags", "levels": 2}, "a field of kind flags has levels. Only fields of kind spans have it"),
         ({"scheme": "levels", "levels": [1, 2, 3]}, r"levels is \[1, 2, 3\]"),
         ({"fragments": True}, "one sequence of tags cannot express fragments. Add scheme: tracks"),
         ({"scheme": "tracks", "fragments": "yes"}, "fragments is 'yes'. It must be true or false"),
@@ -319,7 +326,7 @@ def test_messages_name_the_scheme_that_loses_none(capsys):
     message = capsys.readouterr().err
     assert "1 of 4 gold spans" in message
     assert "overlap longer ones of the same label in more levels than the field has" in message
-    assert "`scheme: levels` and `levels: 3` in the field, which loses none" in message
+    assert "`scheme: levels` and `levels: [3, 1]` in the field, which loses none" in message
 
 
 # Windows

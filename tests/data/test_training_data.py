@@ -129,7 +129,7 @@ def test_overlapping_gold_is_counted_by_option_and_missed_in_the_score(task, cap
     task.write_text(text, encoding="utf-8")
     add(task, "train.jsonl", OVERLAP)
     data = read(task)
-    assert "warning: 1 of 123 gold spans" in capsys.readouterr().err
+    assert "train.jsonl:41: 1 of 123 gold spans" in capsys.readouterr().err
     document = next(document for document in data.train if document.id == "o")
     assert len(document.gold["names"]) == 3, "a gold span was dropped"
     best = (Span(0, 11, "person"), Span(12, 16, "amount"))  # all that BIO can express

@@ -88,7 +88,8 @@ def test_the_code_of_the_card_finds_the_same(run, monkeypatch):
 def test_one_sequence_of_tags_refuses_them_and_names_the_scheme(encoder, tmp_path):
     flat = {"names": {"kind": "spans", "labels": ["person", "amount", "payment"]}}
     with pytest.raises(
-        UserError, match=r"overlap a longer one; BIO cannot express them .* Write `scheme: tracks` in the field"
+        UserError,
+        match=r"overlap a longer one, which the scheme bio cannot express .* Write `scheme: tracks` in the field",
     ):
         train(encoder, tmp_path / "run", fields=flat)
 

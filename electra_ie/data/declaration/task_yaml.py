@@ -33,7 +33,18 @@ from electra_ie.common.yaml_source import Source
 from electra_ie.data.declaration.anchored_yaml import declaration_of, is_anchored, parse_anchored
 from electra_ie.data.declaration.hints_yaml import parse_descriptions, parse_hints
 from electra_ie.data.declaration.record_plan import RECORD, RecordPlan, parse_record
-from electra_ie.data.fields import ALL_KINDS, BIO, FIELD_NAME, KINDS, LEVELS, TRACKS, AnchoredField, AnyField, Field
+from electra_ie.data.fields import (
+    ALL_KINDS,
+    BIO,
+    FIELD_NAME,
+    KINDS,
+    LEVELS,
+    MAX_LEVELS,
+    TRACKS,
+    AnchoredField,
+    AnyField,
+    Field,
+)
 from electra_ie.data.hints import Hint
 from electra_ie.data.readers import READERS
 
@@ -316,6 +327,12 @@ def _field(name: str, declaration: Any, source: Source) -> Field:
         if key in declaration and (declaration[key] not in valid or kind != "spans"):
             remedy = f"It must be {' or '.join(valid)}, and only fields of kind spans have it."
             raise source.error((*keys, key), f"{key} is {declaration[key]!r} in a field of kind {kind}.", remedy)
+    for key in ("levels", "fragments"):
+        if key in declaration and kind != "spans":
+            raise source.error((*keys, key), f"a field of kind {kind} has {key}.", "Only fields of kind spans have it.")
+    if "overlaps" in declaration and declaration.get("scheme") == LEVELS:
+        message = "overlaps does nothing with the scheme levels: what is beyond the levels counts as missed."
+        raise source.error((*keys, "overlaps"), message, "Remove the key.")
     overlaps, scheme = (declaration.get(key, valid[0]) for key, valid in of_spans.items())
     levels, fragments = _levels(keys, declaration, len(names), source), _fragments(keys, declaration, source)
     return Field(name, kind, names, column, overlaps, scheme, levels, fragments)
@@ -327,8 +344,8 @@ def _levels(keys: tuple[str, ...], declaration: Mapping[str, Any], labels: int, 
         return ()
     value = declaration["levels"]
     levels = value if isinstance(value, list) else [value] * labels
-    if len(levels) != labels or not all(type(number) is int and number > 0 for number in levels):
-        remedy = "Give a number from 1 on, or a list with one for each label."
+    if len(levels) != labels or not all(type(number) is int and 0 < number <= MAX_LEVELS for number in levels):
+        remedy = f"Give a number from 1 to {MAX_LEVELS}, or a list with one for each label."
         raise source.error((*keys, "levels"), f"levels is {value!r}.", remedy)
     if declaration.get("scheme") != LEVELS:
         raise source.error((*keys, "levels"), "levels is given without the scheme of that name.", "Add scheme: levels.")
