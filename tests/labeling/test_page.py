@@ -313,6 +313,7 @@ def test_a_task_that_changes_and_a_full_disk(browser, tmp_path, monkeypatch):
     assert saved(folder, ENGLISH)["risks"] == ["new"]
 
 
+@pytest.mark.slow
 def test_the_end_the_lists_and_settling(browser, tmp_path):
     folder = tmp_path / "t"
     with labeling(folder, [ENGLISH, "next"], annotator="ann") as (address, _), opened(browser, address) as page:

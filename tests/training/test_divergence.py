@@ -56,6 +56,7 @@ def test_field_that_never_learned_has_not_collapsed():
     assert reports(monitor, 400, distinct=(1, 3)) == ([], None)
 
 
+@pytest.mark.slow
 def test_collapsed_run_keeps_its_last_good_weights(task, tmp_path, encoder, capsys):
     """The generator does not learn and the adversarial term dominates, so the discriminator rejects all its rows."""
     settings = tiny.settings(encoder("bert"), "latent", max_steps=120, batch_size=4, head_learning_rate=0.05)
@@ -109,6 +110,7 @@ def test_collapse_without_good_weights_keeps_the_log_and_suggests_a_fix(task, tm
     assert [row["step"] for row in rows] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_run_resumed_during_a_collapse_detects_it_at_the_same_step(task, tmp_path, encoder, monkeypatch):
     """The resumed monitor reads the steps before the interruption from the log."""
     tiny.without(task, "risks", "names")

@@ -277,6 +277,7 @@ def losses_of_processes(folder: str, output: Path) -> list[dict[str, list]]:
     return [json.loads((output / f"{rank}.json").read_text("utf-8")) for rank in range(2)]
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_losses_of_one(encoder, tmp_path):
     folder = encoder("bert")
     one, other = losses_of_processes(folder, tmp_path)

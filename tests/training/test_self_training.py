@@ -308,6 +308,7 @@ def test_a_teacher_must_exist_and_the_preset_must_have_one(task, tmp_path, encod
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_logs_the_masking_effect_which_does_not_change_its_weights(task, tmp_path, encoder, monkeypatch):
     tiny.without(task, "risks", "names")
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=60)
