@@ -154,6 +154,7 @@ def test_train_writes_nothing_if_the_input_is_wrong(task, tmp_path, encoder):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_documents_with_different_fields_are_trained_together(task, tmp_path, encoder):
     """Half of the records have the class only, the others the names only, so that some batches lack a field."""
     records = [json.loads(line) for line in (task.parent / "train.jsonl").read_text("utf-8").splitlines()]
@@ -209,6 +210,7 @@ print("codes", *codes)
 """
 
 
+@pytest.mark.slow
 def test_command_line_trains_evaluates_and_extracts(task, tmp_path, texts, encoder):
     """In another process, without the fixtures of the tests."""
     settings = tiny.settings(encoder("bert"), "self_training")

@@ -45,6 +45,7 @@ def bench(monkeypatch, tmp_path, encoder):
     return SimpleNamespace(run=run, results=tmp_path / "results", pool={document.id for document in named[:40]})
 
 
+@pytest.mark.slow
 def test_cells_are_written_skipped_and_redone(bench, monkeypatch, capsys):
     bench.run()
     files = sorted(file.name for file in bench.results.rglob("*.*"))
@@ -109,6 +110,7 @@ def test_labels_that_are_needed_for_a_score():
     assert suggest.labels_needed(curve, 71) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["trec_fine", "bc5cdr", "transaction_risk"])
 def test_cases_have_gold_and_score_no_text_of_the_pool(name):
     if name != "transaction_risk" and not cell_data.Task.load(name).folder.is_dir():

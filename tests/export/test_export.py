@@ -59,6 +59,7 @@ def records(extractor, documents):
     return found
 
 
+@pytest.mark.slow
 def test_one_answer_everywhere(run, folder, monkeypatch):
     """Alone, in any batch and order, with a second thread, in torch and exported: the same findings, byte for byte.
 
@@ -161,6 +162,7 @@ def test_an_exported_model_names_no_place_of_this_machine(run, folder):
             assert place.encode() not in content, file.name
 
 
+@pytest.mark.slow
 def test_models_without_a_run_are_exported_with_a_short_card(run, tmp_path):
     Extractor.from_pretrained(run).save_pretrained(tmp_path / "saved")
     (tmp_path / "memo.txt").write_text(TEXT, encoding="utf-8")

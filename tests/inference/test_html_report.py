@@ -208,6 +208,7 @@ def test_unwritable_report_is_an_error_at_the_start(tmp_path):
         Page(tmp_path, "t", KINDS).__enter__()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_documents(tmp_path):
     text = "Paid EUR 100.00 to Acme. " * 400
     document = record(text, *(finding(text, start, start + 4) for start in range(0, 2000, 25)))

@@ -78,6 +78,7 @@ def test_tokens_and_vectors_are_those_of_the_engine_in_the_package(model, tokeni
         assert vector(model, tokenizer, f"passage: {text}") @ np.array(expected) > 0.9995, text
 
 
+@pytest.mark.slow
 @needs_package
 def test_stock_transformers_loads_the_folder(folder, model):
     assert type(model).__name__ == "BertModel" and model.dtype == torch.float32
@@ -142,6 +143,7 @@ def test_meanings_agree_between_languages(model, tokenizer):
     assert pain @ same > pain @ other + 0.05
 
 
+@pytest.mark.slow
 @needs_package
 def test_a_cut_vocabulary_changes_nothing_for_its_text(folder, model, tokenizer, tmp_path):
     texts = [SCRIPTS["Chinese"], "病人胸痛三天，伴发热。给予阿司匹林 100mg 口服。"]

@@ -90,6 +90,7 @@ def test_a_special_token_behind_the_pieces_is_renumbered(encoder, texts, tmp_pat
     assert small.convert_tokens_to_ids("<last>") == len(small) - 1 < len(tokenizer) - 1
 
 
+@pytest.mark.slow
 def test_a_run_trains_on_the_smaller_encoder(small, task, tmp_path):
     run = train(str(task), tmp_path / "run", **tiny.settings(str(small), "self_training", max_steps=4)).path
     assert AutoTokenizer.from_pretrained(run / "names").mask_token == "<mask>"

@@ -146,6 +146,7 @@ def test_errors_in_a_plan_name_the_line(tmp_path, record, line, message):
     assert str(error.value).startswith(f"{tmp_path / 'task.yaml'}:{line}: {message}")
 
 
+@pytest.mark.slow
 def test_a_run_writes_and_scores_records_by_attributes(encoder, tmp_path, monkeypatch):
     splits = asserted.data()
     for split, records in splits.items():

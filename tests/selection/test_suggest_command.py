@@ -128,6 +128,7 @@ def test_nothing_has_to_be_labeled_before_the_first_choice(task, encoder):
     assert texts_of(Task.load(task)).labeled == []
 
 
+@pytest.mark.slow
 def test_an_exported_model_chooses_too(run, task, tmp_path):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

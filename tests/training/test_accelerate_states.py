@@ -71,6 +71,7 @@ def test_accelerator_of_the_caller_is_unchanged(task, tmp_path, encoder):
     assert steps_of(accelerator, model, optimizer, [3.0, 3.0, 3.0]) == [0.0, 0.0, -3.0], "a new model fails"
 
 
+@pytest.mark.slow
 def test_training_ignores_the_accelerator_of_the_caller(task, tmp_path, encoder, finished):
     """In the middle of an accumulation, an optimizer with the caller's state would not step."""
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=4)

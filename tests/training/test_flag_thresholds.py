@@ -110,6 +110,7 @@ def test_every_preset_has_thresholds(task, tmp_path, encoder, preset, dev):
     np.testing.assert_allclose(assigned, shares, atol=1.5 / len(pool))
 
 
+@pytest.mark.slow
 def test_scores_on_dev_are_those_with_thresholds(task, tmp_path, encoder, monkeypatch):
     settings = tiny.settings(encoder("bert"), "supervised")
     tiny.without(task, "topic", "names")
@@ -119,6 +120,7 @@ def test_scores_on_dev_are_those_with_thresholds(task, tmp_path, encoder, monkey
     assert train(str(task), tmp_path / "run", **settings).scores["dev"].fields["risks"].value != plain
 
 
+@pytest.mark.slow
 def test_supervised_run_with_thresholds_is_the_teacher_of_an_adversarial_one(task, tmp_path, encoder, monkeypatch):
     tiny.without(task, "topic", "names")
     supervised = tiny.settings(encoder("bert"), "supervised", max_steps=4)

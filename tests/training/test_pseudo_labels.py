@@ -120,6 +120,7 @@ def test_co_training_changes_all_fields(encoder):
     torch.testing.assert_close(mean, shares, atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_co_training_of_flags_must_improve_the_predictions_for_dev(encoder):
     """The teacher is right on one dev split and wrong on another."""
     documents = tiny.documents(30, seed=21)
@@ -166,6 +167,7 @@ def test_batches_have_the_pseudo_labels_of_their_unlabeled_rows(encoder, process
         assert not batch.rows(batch.known()).teacher_probabilities["topic"].any()
 
 
+@pytest.mark.slow
 def test_student_learns_from_the_pseudo_labels(task, tmp_path, encoder, monkeypatch):
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=2)
     run = train(str(task), tmp_path / "run", **settings).path

@@ -173,6 +173,7 @@ def test_labels_without_a_span_leave_the_teacher_alone(encoder):
     assert pseudo_labels(setup, teacher)[1] == []
 
 
+@pytest.mark.slow
 def test_card_names_the_spans_with_co_training(task, tmp_path, encoder):
     task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
     run = train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "self_training", max_steps=2)).path

@@ -33,6 +33,7 @@ def weights(run: Path) -> bytes:
     return (run / "names" / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_tensorboard_has_losses_realness_and_dev_scores_by_step(task, tmp_path, encoder, finished):
     settings = tiny.settings(encoder("bert"))
     run = train(str(task), tmp_path / "run", track="tensorboard", **settings).path

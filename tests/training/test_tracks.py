@@ -94,6 +94,7 @@ def test_one_sequence_of_tags_refuses_them_and_names_the_scheme(encoder, tmp_pat
         train(encoder, tmp_path / "run", fields=flat)
 
 
+@pytest.mark.slow
 def test_a_teacher_teaches_every_track(encoder, tmp_path):
     result = train(encoder, tmp_path / "run", "self_training", max_steps=20)
     assert result.scores["dev"]["names"].value is not None
