@@ -84,6 +84,7 @@ def test_the_peak_memory_of_a_process_is_not_that_of_the_one_that_started_it():
     assert 5 < int(done.stdout) < 300 and filled, done.stderr
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_one_line(teacher, finished, tmp_path, monkeypatch, capsys):
     assert is_run(teacher) and not is_run(tmp_path) and not is_run("transaction_risk")
     with pytest.raises(UserError, match="not the folder of a run"):

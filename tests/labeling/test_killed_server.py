@@ -11,6 +11,7 @@ import time
 import httpx
 import processes
 import psutil
+import pytest
 import tiny
 from test_api import Forked
 from test_store import NOTHING, lines, new_task
@@ -35,6 +36,7 @@ def start(folder, messages, *options):
     return process, httpx.Client(base_url=found[0], timeout=60)
 
 
+@pytest.mark.slow
 def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed(tmp_path):
     folder = new_task(tmp_path / "t", train=None)
     tiny.write_records(folder / "pool.jsonl", [{"id": f"p{n}", "text": f"text {n}"} for n in range(500)])
