@@ -21,10 +21,12 @@ from huggingface_hub import close_session
 from electra_ie.common.errors import UserError
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.declaration.task_yaml import list_tasks
+from electra_ie.data.fields import Field
 from electra_ie.data.in_memory import resolve
 from electra_ie.data.init.from_annotations import init_task
 from electra_ie.data.readers.dataset import CONVERTED, load_from_hub
 from electra_ie.data.task import Task
+from electra_ie.runs.hub_dataset_card import features
 
 ENTITIES = ClassLabel(names=["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC"])
 WORDS = ["Arden", "visits", "Corvo", "."]
@@ -116,6 +118,7 @@ FIRST: dict[str, list[Any]] = {
     "cmeee": [CHINESE, {"entities": [[0, 2, "sym"]]}],
 }
 SPLITS = ("train", "validation", "test")
+DIVIDED = Field("entities", "spans", ("ORG",), scheme="levels", fragments=True)
 TOPICS = ClassLabel(names=["trade", "travel"])
 
 
@@ -145,6 +148,11 @@ def own(split: str) -> dict[str, bytes]:
             *({"text": text, "entities": [{"id": 0, "entity": "", "start_offset": 4, "end_offset": len(text.split(" bank")[0]), "label": "ORG"}] * (n > 0)}
               for n, text in enumerate(texts)),
         ),
+        "divided": table(
+            features([DIVIDED], []),
+            *({"id": str(n), "text": text, "entities": [{"start": 4, "end": len(text) - len(split) - 1, "label": "ORG", "fragments": [[4, 7], [len(text) - len(split) - 5, len(text) - len(split) - 1]] if n else None}]}
+              for n, text in enumerate(texts)),
+        ),
     }  # fmt: skip
 
 
@@ -155,7 +163,7 @@ def files_of(content: dict[str, bytes]) -> dict[str, bytes]:
 def repositories() -> dict[str, dict[str, bytes]]:
     found = {
         f"datasets/acme/{name}": files_of({split: own(split)[name] for split in splits})
-        for name, splits in {"tokens": SPLITS, "classes": SPLITS[:1], "pairs": SPLITS, "spans": SPLITS}.items()
+        for name, splits in {"tokens": SPLITS, "classes": SPLITS[:1], "pairs": SPLITS, "spans": SPLITS, "divided": SPLITS}.items()
     }
     for name, configuration, splits, rows in PUBLISHED.values():
         script = {f"{name.partition('/')[2]}.py": b"raise SystemExit"}
@@ -304,6 +312,13 @@ def test_spans_under_other_keys_are_read(client, tmp_path):
     assert mapping["options"]["start"] == "start_offset"
     assert mapping["fields"] == {"entities": {"kind": "spans", "labels": ["ORG"]}}
     assert client.first(tmp_path, "spans_task", None, "dev") == [sentences("validation")[0], {"entities": []}]
+
+
+def test_the_fragments_of_a_pushed_data_set_are_kept(client, tmp_path):
+    """Its columns are those that `push_data` declares; a span without fragments has null there."""
+    mapping, _ = made(client, tmp_path, "acme/divided")
+    declared = {"kind": "spans", "labels": ["ORG"], "scheme": "tracks", "fragments": True}
+    assert mapping["fields"] == {"entities": declared}
 
 
 def test_one_configuration_of_a_converted_data_set_is_read_and_then_offline(client, offline, tmp_path):

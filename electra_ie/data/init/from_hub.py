@@ -24,7 +24,7 @@ from electra_ie.data.readers.parts.token_tags import TOKENS
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.json_lines import document_of
 from electra_ie.formats.parts.options import settle
-from electra_ie.formats.parts.spans import SpanReader
+from electra_ie.formats.parts.spans import FRAGMENTS, SpanReader
 from electra_ie.formats.parts.tagged_words import OUTSIDE
 
 ID, JOINED = "id", "joined"
@@ -123,8 +123,14 @@ def _documents(
 
 
 def _span(item: Any) -> Any:
-    """Return a span with the keys that are read. Others, such as an id that repeats, are left out."""
-    return {key: item[key] for key in (*SPAN_KEYS, TEXT) if key in item} if isinstance(item, Mapping) else item
+    """Return a span with the keys that are read. Others, such as an id that repeats, are left out.
+
+    A column of spans has `fragments` in all of them if one has several, null in the others.
+    """
+    if not isinstance(item, Mapping):
+        return item
+    kept = {key: item[key] for key in (*SPAN_KEYS, TEXT) if key in item}
+    return kept if item.get(FRAGMENTS) is None else {**kept, FRAGMENTS: item[FRAGMENTS]}
 
 
 # What the columns are

@@ -10,6 +10,9 @@ from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import Offsets
 from electra_ie.formats.parts.units import UTF_8, UTF_16, Units, convert, hint
 
+FRAGMENTS = "fragments"
+"""The key of the fragments of a span."""
+
 
 class SpanReader:
     """Checks the offsets of the spans of one file, and counts those that it converts."""
