@@ -35,7 +35,7 @@ from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature
 from electra_ie.formats.parts.json_values import id_of, records, text_of
 from electra_ie.formats.parts.options import Option
-from electra_ie.formats.parts.spans import SpanReader
+from electra_ie.formats.parts.spans import FRAGMENTS, SpanReader, fragments_of
 from electra_ie.formats.parts.text_output import text_output
 
 OPTIONS = {"text": Option("text"), "id": Option("id")}
@@ -113,15 +113,17 @@ def _span(item: Any, layer: str, number: int, text: str, spans: SpanReader, sour
     if not isinstance(item, dict) or not isinstance(item.get("label"), str):
         remedy = 'It must be an object {"start": 0, "end": 3, "label": "..."}.'
         raise source.error(f'"{layer}" contains {json.dumps(item)[:60]}.', remedy)
-    pairs = item.get("fragments", [[item.get("start"), item.get("end")]])
-    if not all(isinstance(pair, list) and [type(offset) for offset in pair] == [int, int] for pair in pairs):
+    pairs, quoted = fragments_of(item, layer, source), item.get("text")
+    if not all(type(offset) is int for pair in pairs for offset in pair):
         raise source.error(f'"{layer}" contains {json.dumps(item)[:60]}.', "start and end must be whole numbers.")
-    quoted = [item.get("text")] if len(pairs) == 1 else item.get("text") or [None] * len(pairs)
-    offsets = [spans.offsets(text, start, end, source, part) for (start, end), part in zip(pairs, quoted, strict=True)]
-    fragments = spans.fragments(offsets, source)
+    if not isinstance(quoted, str | None) and not (isinstance(quoted, list) and item.get(FRAGMENTS)):
+        message = f'"text" of a span of "{layer}" is {json.dumps(quoted)[:40]}, not a text.'
+        raise source.error(message, "Write one text in quotes.")
+    fragments = spans.located(text, pairs, quoted, source)
     said = [[key, value] for key, value in item.items() if key not in OF_SPAN and isinstance(value, str)]
-    attributes = {"attributes": [*item.get("attributes", []), *said]}  # under a key of their own in a task
-    common = _common({"id": f"{layer} {number + 1}", **item, **attributes})
+    attributes = {"attributes": [*(item.get("attributes") or []), *said]}  # under a key of their own in a task
+    id = f"{layer} {number + 1}" if item.get("id") is None else item["id"]  # a data set has null for what one lacks
+    common = _common({**item, **attributes, "id": id})
     return AnnotatedSpan(**common, fragments=fragments, layer="" if layer == ONE_LAYER else layer)
 
 
@@ -129,11 +131,11 @@ def _common(item: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": item["id"],
         "label": item["label"],
-        "attributes": tuple(Attribute(name, value) for name, value in item.get("attributes", [])),
-        "references": tuple(Reference(*entry) for entry in item.get("references", [])),
-        "notes": tuple(item.get("notes", [])),
+        "attributes": tuple(Attribute(name, value) for name, value in item.get("attributes") or []),
+        "references": tuple(Reference(*entry) for entry in item.get("references") or []),
+        "notes": tuple(item.get("notes") or []),
         "score": item.get("score"),
-        "origin": item.get("origin", ""),
+        "origin": item.get("origin") or "",
     }
 
 

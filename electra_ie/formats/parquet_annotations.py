@@ -23,7 +23,7 @@ from electra_ie.formats.annotations import (
     Reference,
     Relation,
 )
-from electra_ie.formats.parts.spans import SpanReader
+from electra_ie.formats.parts.spans import SpanReader, fragments_of
 
 ONE_LAYER = "spans"
 """The column of spans without a layer."""
@@ -152,16 +152,13 @@ def annotated(
 
 def _span(item: Any, layer: Layer, number: int, text: str, spans: SpanReader, source: SourceLine) -> AnnotatedSpan:
     name = layer.name or ONE_LAYER
-    several = item.get("fragments") or []
-    places = several or [item]
-    pairs = [(place.get("start"), place.get("end")) for place in places]
+    pairs, quoted = fragments_of(item, name, source), item.get("text")
     if any(type(offset) is not int for pair in pairs for offset in pair):
         raise source.error(f'"{name}" contains the offsets {pairs[0]}.', "start and end must be whole numbers.")
-    quoted = item.get("text") if isinstance(item.get("text"), str) and not several else None
-    found = [spans.offsets(text, start, end, source, text[start:end] if several else quoted) for start, end in pairs]
+    fragments = spans.located(text, pairs, quoted if isinstance(quoted, str | list) else None, source)
     label = layer.label(item["label"], source)
     common = _common({**item, "label": label}, f"{name} {number}")
-    return AnnotatedSpan(**common, fragments=spans.fragments(found, source), layer=layer.name)
+    return AnnotatedSpan(**common, fragments=fragments, layer=layer.name)
 
 
 def _common(item: Row, id: str) -> dict[str, Any]:

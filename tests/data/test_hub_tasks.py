@@ -163,7 +163,13 @@ def files_of(content: dict[str, bytes]) -> dict[str, bytes]:
 def repositories() -> dict[str, dict[str, bytes]]:
     found = {
         f"datasets/acme/{name}": files_of({split: own(split)[name] for split in splits})
-        for name, splits in {"tokens": SPLITS, "classes": SPLITS[:1], "pairs": SPLITS, "spans": SPLITS, "divided": SPLITS}.items()
+        for name, splits in {
+            "tokens": SPLITS,
+            "classes": SPLITS[:1],
+            "pairs": SPLITS,
+            "spans": SPLITS,
+            "divided": SPLITS,
+        }.items()
     }
     for name, configuration, splits, rows in PUBLISHED.values():
         script = {f"{name.partition('/')[2]}.py": b"raise SystemExit"}

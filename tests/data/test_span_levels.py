@@ -299,6 +299,7 @@ def test_a_data_set_of_the_hub_keeps_fragments(tmp_path):
         ({"fragments": [[0, 4], [15, 21]], "text": ["left", "right"]}, "15 to 21 is 'atrium', not 'right'"),
         ({"fragments": [[0, 4], [15, 21]], "text": "left"}, "0 to 21 is 'left and right atrium', not 'left'"),
         ({"text": ["left"]}, "not a text"),
+        ({"fragments": [], "text": ["left"]}, "not a text"),
     ],
 )
 def test_fragments_that_do_not_fit_are_faults(tmp_path, span, message):

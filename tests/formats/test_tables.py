@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import json
 import tempfile
 import zipfile
 from pathlib import Path
@@ -388,6 +389,54 @@ def test_datasets_reads_the_spans_and_relations_that_are_written(tmp_path):
     assert read("parquet", tmp_path / "a.parquet") == items
     table.to_parquet(tmp_path / "b.parquet")
     assert read("parquet", tmp_path / "b.parquet") == items, "datasets writes what it has read"
+
+
+DIVIDED = {"start": 0, "end": 21, "label": "PART", "fragments": [[0, 4], [15, 21]]}
+QUOTED = ({}, {"text": ["left", "atrium"]}, {"text": "left and right atrium"}, {"text": "left atrium"})
+"""The texts that a span of two fragments may have."""
+
+
+def test_fragments_are_pairs_or_objects_and_null_where_there_are_none(tmp_path):
+    """As `Dataset.to_json` and `Dataset.to_parquet` write them for the columns of a pushed data set."""
+    whole = {"start": 0, "end": 4, "label": "PART"}
+    as_objects = [{"start": start, "end": end} for start, end in DIVIDED["fragments"]]
+    cases = [*({**DIVIDED, **quoted} for quoted in QUOTED), {**DIVIDED, "fragments": as_objects}]
+    for number, span in enumerate(cases):
+        rows = [{"text": "left and right atrium", "spans": [{**whole, "fragments": none}, span]} for none in (None, [])]
+        table = datasets.Dataset.from_list(rows)
+        table.to_parquet(tmp_path / f"{number}.parquet")
+        (tmp_path / f"{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+        table.to_json(tmp_path / f"of_datasets_{number}.jsonl")
+        for name, file in (
+            ("parquet", f"{number}.parquet"),
+            ("jsonl", f"{number}.jsonl"),
+            ("jsonl", f"of_datasets_{number}.jsonl"),
+        ):
+            for each in read(name, tmp_path / file):
+                assert [part.fragments for part in each.spans] == [((0, 4),), ((0, 4), (15, 21))]
+
+
+@pytest.mark.parametrize(("values", "words"), [
+    ({"fragments": [[0, 4], [15, 20]]}, 'a span of "spans" is 0 to 21, and its fragments 0 to 20'),
+    ({"fragments": [[0, 4], [15]]}, 'a span of "spans" has "fragments": [[0, 4], [15]]. It must be a list of offsets'),
+    ({"text": ["left"]}, 'a span of "spans" has 2 fragments and 1 texts'),
+    ({"text": ["left", "right"]}, "the span 15 to 21 is 'atrium', not 'right'"),
+    ({"text": "left"}, "the span 0 to 21 is 'left and right atrium', not 'left'"),
+])  # fmt: skip
+def test_fragments_that_do_not_fit_are_refused(tmp_path, values, words):
+    row = {"text": "left and right atrium", "spans": [{**DIVIDED, **values}]}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text(json.dumps(row), "utf-8")
+    assert words in refusal("parquet", tmp_path / "a.parquet")
+    assert words in refusal("jsonl", tmp_path / "a.jsonl")
+
+
+def test_one_quotation_of_several_fragments_proves_their_unit(tmp_path):
+    face = "\N{GRINNING FACE} "
+    span = {"start": 3, "end": 24, "label": "PART", "fragments": [[3, 7], [18, 24]], "text": "left and right atrium"}
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": f"{face}{span['text']}", "spans": [span]}), "utf-8")
+    (item,) = read("jsonl", tmp_path / "a.jsonl")
+    assert item.spans[0].fragments == ((2, 6), (17, 23))
 
 
 @pytest.mark.parametrize(("span", "words"), [

@@ -23,7 +23,7 @@ from electra_ie.formats import doccano
 from electra_ie.formats.annotations import CHOSEN, ORIGINS, choice_of
 from electra_ie.formats.parts.json_values import id_of, parse, text_of
 from electra_ie.formats.parts.options import Option
-from electra_ie.formats.parts.spans import explain_offsets
+from electra_ie.formats.parts.spans import explain_offsets, fragments_of, is_quotation
 
 OPTIONS = {"text": Option("text"), "id": Option("id"), "unlabeled": Option([])}
 """text, id: keys. unlabeled: values of a field that mean "unknown", as null does."""
@@ -294,30 +294,17 @@ def _check_place(text: str, start: int, end: int, quoted: str | None, spans: Spa
 
 
 def _fragmented(value: Mapping[str, Any], field: Field, text: str, spans: Spans, source: SourceLine) -> Span:
-    """Return a span of several fragments. Its "text" is a list with that of each, or that from start to end."""
-    pairs, quoted = value["fragments"], value.get("text")
-    if not isinstance(pairs, list) or not pairs or not all(_is_range(pair) for pair in pairs):
-        message = f'a span of "{field.column}" has "fragments": {json.dumps(pairs)[:60]}.'
-        raise source.error(message, "It must be a list of offsets: [[0, 3], [8, 12]].")
-    hull = min(start for start, _ in pairs), max(end for _, end in pairs)
-    if hull != (value["start"], value["end"]):
-        given = f"{value['start']} to {value['end']}"
-        message = f'a span of "{field.column}" is {given}, and its fragments {hull[0]} to {hull[1]}.'
-        raise source.error(message, "start is that of the first fragment, and end that of the last.")
+    """Return a span of several fragments. Its "text" is a list with that of each, or one text (see `is_quotation`)."""
+    pairs, quoted = fragments_of(value, field.column, source), value.get("text")
     if len(pairs) > 1 and not field.fragments:
         message = f'a span of "{field.column}" has {len(pairs)} fragments; the field has continuous ones.'
         raise source.error(message, f"{LEARN_FRAGMENTS} Without its key fragments, it is read from start to end.")
-    if isinstance(quoted, list) and len(quoted) != len(pairs):
-        message = f'a span of "{field.column}" has {len(pairs)} fragments and {len(quoted)} texts.'
-        raise source.error(message, "Give the text of each fragment, or leave text out.")
-    places = zip(pairs, quoted, strict=True) if isinstance(quoted, list) else [(hull, quoted)]
-    for (start, end), part in places:
-        _check_place(text, start, end, part, spans, source)
-    return spans.fragmented(text, [(start, end) for start, end in pairs], value["label"], source)
-
-
-def _is_range(value: Any) -> bool:
-    return isinstance(value, list | tuple) and [type(offset) for offset in value] == [int, int]
+    if isinstance(quoted, list):
+        for (start, end), part in zip(pairs, quoted, strict=True):
+            _check_place(text, start, end, part, spans, source)
+    elif quoted is None or not is_quotation(text, pairs, quoted):
+        _check_place(text, value["start"], value["end"], quoted, spans, source)
+    return spans.fragmented(text, pairs, value["label"], source)
 
 
 def _are_texts(value: Any) -> bool:
@@ -342,7 +329,7 @@ def check_span(value: Mapping[str, Any], field: Field, source: SourceLine) -> No
             message = f'"{key}" of a span of "{field.column}" is {json.dumps(offset)[:40]}, not a whole number.'
             raise source.error(message, remedy)
     for key in ("label", "text"):
-        if key == "text" and value.get("fragments") is not None and _are_texts(value.get(key)):
+        if key == "text" and value.get("fragments") and _are_texts(value.get(key)):
             continue
         if not isinstance(value.get(key, ""), str) and (key == "label" or value[key] is not None):
             message = f'"{key}" of a span of "{field.column}" is {json.dumps(value[key])[:40]}, not a text.'

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
@@ -42,6 +44,37 @@ class SpanReader:
             self.units.add(text, start, end, source)
         return start, end
 
+    def located(
+        self, text: str, pairs: Sequence[Offsets], quoted: str | Sequence[str] | None, source: SourceLine
+    ) -> tuple[Offsets, ...]:
+        """Return the fragments of a span in code points and in the order of the text.
+
+        quoted: the text of each, or one text from the first to the last, also without what is between them.
+
+        Raises:
+            UserError: as `offsets`, or two fragments overlap.
+        """
+        if isinstance(quoted, str) and len(pairs) > 1:
+            return self.fragments(self._quoted_once(text, pairs, quoted, source), source)
+        parts = [quoted] * len(pairs) if quoted is None or isinstance(quoted, str) else quoted
+        found = [self.offsets(text, *pair, source, part) for pair, part in zip(pairs, parts, strict=True)]
+        return self.fragments(found, source)
+
+    def _quoted_once(self, text: str, pairs: Sequence[Offsets], quoted: str, source: SourceLine) -> list[Offsets]:
+        """Return the offsets of fragments with one quotation, in the unit in which it is theirs."""
+        for unit in ("", UTF_16, UTF_8):
+            found = [convert(text, unit, *pair) if unit else pair for pair in pairs]
+            known = [pair for pair in found if pair is not None]
+            if len(known) == len(pairs) and is_quotation(text, known, quoted):
+                for pair in known:
+                    check_range(text, *pair, source)
+                if unit:
+                    self.converted[unit] += 1
+                return known
+        start, end = hull(pairs)
+        message = f"the span {start} to {end} is {text[max(start, 0) : max(end, 0)][:40]!r}, not {quoted[:40]!r}."
+        raise source.error(message, explain_offsets(text, start, end, quoted))
+
     def fragments(self, pairs: Sequence[Offsets], source: SourceLine) -> tuple[Offsets, ...]:
         """Return fragments in the order of the text. Raises UserError if two of them overlap."""
         ordered = tuple(sorted(pairs))
@@ -59,6 +92,53 @@ class SpanReader:
         self.units.check()
         for unit, number in self.converted.items():
             warn(f"{self.file}: the offsets of {number} spans count {unit}, by their quoted texts; converted.")
+
+
+def hull(pairs: Sequence[Offsets]) -> Offsets:
+    """Return the offsets from the first character of fragments to their last."""
+    return min(start for start, _ in pairs), max(end for _, end in pairs)
+
+
+def is_quotation(text: str, pairs: Sequence[Offsets], quoted: str) -> bool:
+    """Return whether a text is that of fragments: from the first to the last, or each of them, joined by blanks."""
+    start, end = hull(pairs)
+    return quoted in (text[max(start, 0) : max(end, 0)], " ".join(text[first:last] for first, last in sorted(pairs)))
+
+
+def fragments_of(item: Mapping[str, Any], name: str, source: SourceLine) -> list[Offsets]:
+    """Return the fragments of a span; its start and end, unchecked, if it has none: no key, null or an empty list.
+
+    A fragment is a pair, `[0, 4]`, or an object with start and end, as Parquet has it.
+
+    Raises:
+        UserError: the fragments are no offsets or not from the start to the end of the span, or the number of its texts
+            is another.
+    """
+    listed, quoted = item.get(FRAGMENTS), item.get("text")
+    if listed is None or listed == []:
+        return [(item.get("start"), item.get("end"))]  # type: ignore[list-item]
+    pairs = [_pair(entry) for entry in listed] if isinstance(listed, list) else []
+    known = [pair for pair in pairs if pair is not None]
+    if not pairs or len(known) < len(pairs):
+        message = f'a span of "{name}" has "{FRAGMENTS}": {json.dumps(listed, default=str)[:60]}.'
+        raise source.error(message, "It must be a list of offsets: [[0, 3], [8, 12]].")
+    first, last = hull(known)
+    if (first, last) != (item.get("start"), item.get("end")):
+        given = f"{item.get('start')} to {item.get('end')}"
+        message = f'a span of "{name}" is {given}, and its fragments {first} to {last}.'
+        raise source.error(message, "start is that of the first fragment, and end that of the last.")
+    if isinstance(quoted, list) and not (len(quoted) == len(known) and all(isinstance(each, str) for each in quoted)):
+        texts = sum(isinstance(each, str) for each in quoted)
+        message = f'a span of "{name}" has {len(known)} fragments and {texts} texts.'
+        raise source.error(message, "Give the text of each fragment, or leave text out.")
+    return known
+
+
+def _pair(entry: Any) -> Offsets | None:
+    """Return the offsets of a fragment; None if it has none."""
+    pair = [entry.get("start"), entry.get("end")] if isinstance(entry, Mapping) else entry
+    is_range = isinstance(pair, list | tuple) and [type(offset) for offset in pair] == [int, int]
+    return (pair[0], pair[1]) if is_range else None
 
 
 def check_range(text: str, start: int, end: int, source: SourceLine) -> None:
