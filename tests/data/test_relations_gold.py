@@ -141,6 +141,34 @@ def test_a_place_is_ambiguous_with_two_fields_of_spans(tmp_path):
         loaded.read("train")
 
 
+PARTS = (
+    "  p: {kind: spans, labels: [PART]}\n"
+    "  q: {kind: spans, labels: [PART, SIDE], scheme: tracks, fragments: true}\n"
+    "  ties: {kind: relations, labels: [has]}\n"
+)
+DIVIDED = {"start": 0, "end": 21, "label": "PART", "fragments": [[0, 4], [15, 21]]}
+SIDE = {"start": 0, "end": 4, "label": "SIDE"}
+
+
+def parts(folder, head):
+    """A task in which two fields share a label, and one of them has fragments; the head of a relation is given."""
+    tie = {"head": head, "tail": SIDE, "label": "has"}
+    record = {"text": "left and right atrium", "p": [], "q": [DIVIDED, SIDE], "ties": [tie]}
+    return Task.load(task(folder, PARTS, record=record))
+
+
+def test_a_head_of_several_fragments_is_one_of_the_field_that_has_them(tmp_path):
+    (document,) = parts(tmp_path, DIVIDED).read("train")
+    assert document.gold["ties"] == (Relation(Span(0, 21, "PART", ((0, 4), (15, 21))), Span(0, 4, "SIDE"), "has"),)
+
+
+def test_a_head_without_its_fragments_is_named_with_them(tmp_path):
+    loaded = parts(tmp_path, {key: value for key, value in DIVIDED.items() if key != "fragments"})
+    message = r'PART 0 to 21, not a span. The span there has fragments: give it "fragments": \[\[0, 4\], \[15, 21\]\], too'
+    with pytest.raises(UserError, match=message):
+        loaded.read("train")
+
+
 BRAT = "T1\tPER 0 3\tAnn\nT2\tORG 13 17\tAcme\nR1\tworks_for Arg1:T1 Arg2:T2\n"
 
 

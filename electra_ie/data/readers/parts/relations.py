@@ -11,6 +11,7 @@ from electra_ie.data.anchored.relation_pairs import normalized
 from electra_ie.data.document import Relation, Span
 from electra_ie.data.fields import AnyField, Field, RelationField
 from electra_ie.data.readers.parts.gold import check_label
+from electra_ie.formats.parts.spans import FRAGMENTS
 
 SHAPE = (
     'It must be a list of objects {"head": SPAN, "tail": SPAN, "label": "..."}, where SPAN is {"start": 0, "end": 3, '
@@ -64,10 +65,21 @@ def check_relation(head: Span, tail: Span, known: Collection[Span], field: Relat
             message = (
                 f"the {name} of a relation of {field.name} is {span.label} {span.start} to {span.end}, not a span."
             )
-            raise source.error(message, "Annotate it as a span of a field of kind spans, too.")
+            raise source.error(message, _remedy(span, known))
     if head == tail:
         message = f"a relation of {field.name} has {head.label} {head.start} to {head.end} as head and as tail."
         raise source.error(message, "Correct or remove it.")
+
+
+def _remedy(span: Span, known: Collection[Span]) -> str:
+    """Return what to do about a head or tail that is no span: the one at its place may differ by its fragments."""
+    place = (span.start, span.end, span.label)
+    same = next((each for each in known if (each.start, each.end, each.label) == place), None)
+    if same is None:
+        return "Annotate it as a span of a field of kind spans, too."
+    if not same.fragments:
+        return f'The span there is continuous: leave "{FRAGMENTS}" out.'
+    return f'The span there has fragments: give it "{FRAGMENTS}": {json.dumps(same.fragments)}, too.'
 
 
 def _end(
@@ -93,4 +105,5 @@ def _end(
     having = [each for each in of_spans if label in each.labels]
     if not having:
         raise source.error(f'"{field.column}" contains {json.dumps(value)[:60]}.', SHAPE)
-    return read_span(value, having[0])
+    dividing = [each for each in having if each.fragments and value.get(FRAGMENTS)]
+    return read_span(value, (dividing or having)[0])
