@@ -438,6 +438,9 @@ def check_task(task: Task) -> None:
         message = f"the page cannot mark spans of several fragments, which {' and '.join(fragmented)} has."
         remedy = "Label them with brat, or set fragments: false for the field."
         raise UserError(message, file=task.file, remedy=remedy)
+    if (option := task.options.get("discontinuous", "error")) != "error":
+        message = f"the option discontinuous is {option}: a saved record would lose the fragments of its spans."
+        raise UserError(message, file=task.file, remedy="Remove the option, or label the texts with brat.")
     if TRAIN not in task.files:
         message, remedy = "the task names no file of the split train.", "Add train: train.jsonl to files."
         raise UserError(message, file=task.file, remedy=remedy)

@@ -164,7 +164,9 @@ def test_a_head_of_several_fragments_is_one_of_the_field_that_has_them(tmp_path)
 
 def test_a_head_without_its_fragments_is_named_with_them(tmp_path):
     loaded = parts(tmp_path, {key: value for key, value in DIVIDED.items() if key != "fragments"})
-    message = r'PART 0 to 21, not a span. The span there has fragments: give it "fragments": \[\[0, 4\], \[15, 21\]\], too'
+    message = (
+        r'PART 0 to 21, not a span. The span there has fragments: give it "fragments": \[\[0, 4\], \[15, 21\]\], too'
+    )
     with pytest.raises(UserError, match=message):
         loaded.read("train")
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import tiny
 import torch
-from datasets import load_dataset
+from datasets import Dataset, load_dataset
 from hypothesis import given
 from hypothesis import strategies as st
-from reading import lines_of, read, write
+from reading import lines_of, read, refusal, write
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.anchored.marked_spans import marked, marked_documents
@@ -24,6 +24,7 @@ from electra_ie.data.bio import to_spans, to_tags, track_logits, viterbi
 from electra_ie.data.declaration.task_yaml import declaration, validated_fields
 from electra_ie.data.document import Document, Relation, Span, as_bytes
 from electra_ie.data.fields import (
+    AttributeField,
     Field,
     RelationField,
     as_saved,
@@ -252,11 +253,26 @@ def test_fragments_of_brat_are_read_where_a_field_learns_them(tmp_path):
     divided = Span(0, 21, "PER", ((0, 4), (15, 21)))
     # only white space is between the fragments of the second one
     assert document.gold == {"names": (Span(0, 4, "ORG"), divided, Span(9, 21, "PER")), "others": (Span(0, 4, "ORG"),)}
-    with pytest.raises(UserError, match="has 2 fragments; the field has continuous ones.*write fragments: true"):
+    with pytest.raises(UserError, match="has 2 fragments; the field names has continuous ones.*write fragments: true"):
         read("brat", tmp_path, replace(FRAGMENTED, fragments=False))
     hull = read("brat", tmp_path, FRAGMENTED, Field("others", "spans", ("PER", "ORG")), discontinuous="hull")
     assert hull[0].gold["names"][1] == divided
     assert hull[0].gold["others"][1] == Span(0, 21, "PER")
+
+
+@pytest.mark.parametrize("option", ["error", "hull", "skip"])
+def test_a_span_divided_at_a_line_end_is_continuous(tmp_path, capsys, option):
+    """Brat writes a span over a line end as two fragments; JSON lines may have them too."""
+    write(tmp_path, "a/a.txt", "left and right\natrium")
+    write(tmp_path, "a/a.ann", "T1\tPER 9 14;15 21\tright atrium\n")
+    (document,) = read("brat", tmp_path / "a", replace(FRAGMENTED, fragments=False), discontinuous=option)
+    assert document.gold["names"] == (Span(9, 21, "PER"),)
+    joined = "joined 1 fragments with the one before, only white space being between.\n"
+    assert capsys.readouterr().err == f"warning: {tmp_path / 'a'}: {joined}"
+    span = {"start": 9, "end": 21, "label": "PER", "fragments": [[9, 14], [15, 21]]}
+    file = write(tmp_path, "a.jsonl", lines_of({"text": document.text, "names": [span]}))
+    assert read("jsonl", file, replace(FRAGMENTED, fragments=False))[0].gold == document.gold
+    assert capsys.readouterr().err == f"warning: {file}: {joined}"
 
 
 def test_json_lines_hold_fragments_both_ways(tmp_path, capsys):
@@ -312,9 +328,46 @@ def test_fragments_are_no_continuous_span_without_asking(tmp_path):
     record = {"text": TEXT, "names": [{"start": 0, "end": 21, "label": "PER", "fragments": [[0, 4], [15, 21]]}]}
     path = write(tmp_path, "a.jsonl", lines_of(record))
     with pytest.raises(
-        UserError, match="has 2 fragments; the field has continuous ones. To learn them, write fragments"
+        UserError, match="has 2 fragments; the field names has continuous ones. To learn them, write fragments"
     ):
         read("jsonl", path, replace(FRAGMENTED, fragments=False))
+
+
+@pytest.mark.parametrize("format", ["jsonl", "datasets"])
+def test_spans_of_several_fragments_are_hulls_or_skipped_by_option(tmp_path, capsys, format):
+    divided, side = Span(0, 21, "PER", ((0, 4), (15, 21))), Span(5, 8, "ORG")
+    whole, links = Field("names", "spans", ("PER", "ORG")), RelationField("links", ("of",))
+    document = Document("1", TEXT, {"names": (divided, side), "links": (Relation(divided, side, "of"),)})
+    lines = lines_of(record_of(document, (FRAGMENTED, links)))
+    path = write(tmp_path, "train.jsonl", lines) if format == "jsonl" else tmp_path / "train"
+    if format == "datasets":
+        Dataset.from_list([json.loads(lines)]).save_to_disk(str(tmp_path))
+    message = refusal(format, path, whole, links)
+    assert 'this span "PER" has 2 fragments; the field names has continuous ones.' in message
+    assert "The option discontinuous: hull reads it as one span" in message
+    hull = Span(0, 21, "PER")
+    capsys.readouterr()
+    (read_hull,) = read(format, path, whole, links, discontinuous="hull")
+    assert read_hull.gold == {"names": (hull, side), "links": (Relation(hull, side, "of"),)}
+    assert (
+        "1 spans of several fragments are read from their first character to their last (discontinuous: hull), with "
+        "the 11 characters between the fragments; 1 other spans share characters with those." in capsys.readouterr().err
+    )
+    (skipped,) = read(format, path, whole, links, discontinuous="skip")
+    assert skipped.gold == {"names": (side,), "links": ()}
+    assert (
+        "1 spans of several fragments and 1 relations of these are not read (discontinuous: skip)."
+        in capsys.readouterr().err
+    )
+
+
+def test_a_misspelled_key_of_fragments_is_an_error(tmp_path):
+    span = {"start": 0, "end": 21, "label": "PER", "fragment": [[0, 4], [15, 21]]}
+    path = write(tmp_path, "a.jsonl", lines_of({"text": TEXT, "names": [span]}))
+    assert 'a span of "names" has no "fragments", but "fragment". Rename it' in refusal("jsonl", path, FRAGMENTED)
+    named = write(tmp_path, "b.jsonl", lines_of({"text": TEXT, "names": [{**span, "fragment": "yes"}]}))
+    (document,) = read("jsonl", named, FRAGMENTED, AttributeField("fragment", ("yes",), ("PER",)))
+    assert document.gold["names"] == (Span(0, 21, "PER"),)
 
 
 def test_messages_name_the_scheme_that_loses_none(capsys):

@@ -132,6 +132,9 @@ def test_spans_on_levels_are_saved_and_fragments_are_refused(tmp_path):
     divided = new_task(tmp_path / "u", leveled.replace("levels}", "levels, fragments: true}"))
     with pytest.raises(UserError, match="the page cannot mark spans of several fragments, which names has"):
         store_of(divided)
+    hulls = new_task(tmp_path / "v", YAML.replace("fields:", "options: {discontinuous: hull}\nfields:"))
+    with pytest.raises(UserError, match="a saved record would lose the fragments of its spans"):
+        store_of(hulls)
 
 
 def test_undo_goes_back_step_by_step_also_after_a_restart(tmp_path):

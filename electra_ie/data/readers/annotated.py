@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,17 @@ from electra_ie.data.anchored.relation_pairs import normalized
 from electra_ie.data.document import Document, Relation, Span
 from electra_ie.data.fields import AnyField, AttributeField, Field, RelationField
 from electra_ie.data.readers.parts.attributes import SpanAttributes
-from electra_ie.data.readers.parts.gold import LEARN_FRAGMENTS, Spans, check_label, fields_with_label, flags
+from electra_ie.data.readers.parts.divided_spans import DISCONTINUOUS, DividedSpans
+from electra_ie.data.readers.parts.gold import Spans, check_label, fields_with_label, flags
 from electra_ie.data.readers.parts.relations import check_relation
-from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Arguments, Offsets, choice_of
+from electra_ie.formats.annotations import AnnotatedDocument, Arguments, choice_of
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import ONE_QUESTION, Feature, reduced
 from electra_ie.formats.parts.annotation_tools import ROLES
 from electra_ie.formats.parts.options import Option
 
-OPTIONS = {"ignore": Option([]), "discontinuous": Option("error", choices=("error", "hull", "skip"))}
-"""ignore: labels of spans to skip. discontinuous: in a field without `fragments`, a span of several fragments is an
-error, is read from its first character to its last, or is skipped and counted."""
+OPTIONS = {"ignore": Option([]), "discontinuous": DISCONTINUOUS}
+"""ignore: labels of spans to skip. discontinuous: see `parts.divided_spans`."""
 NOT_READ = (Feature.RELATIONS, Feature.EVENTS, Feature.SPAN_ATTRIBUTES)
 """Features that fields cannot express, which are counted."""
 EXPRESSED = frozenset(Feature) - {*NOT_READ}
@@ -51,32 +50,6 @@ def read(
     reader.report()
 
 
-class Hulls:
-    """Counts of the spans of several fragments that are read as one, and of the text between their fragments."""
-
-    def __init__(self) -> None:
-        self.spans, self.characters, self.others = 0, 0, 0
-
-    def count(self, gaps: Sequence[Offsets], others: Sequence[Span]) -> None:
-        """Add the gaps in the spans of one document, and the number of its other spans that overlap a gap."""
-        self.characters += sum(end - start for start, end in gaps)
-        self.others += sum(any(span.start < end and start < span.end for start, end in gaps) for span in others)
-
-    def report(self, path: Path) -> None:
-        """Warn of the counts, if there are any."""
-        if self.spans:
-            warn(
-                f"{path}: {self.spans} spans of several fragments are read from their first character to their last "
-                f"(discontinuous: hull), with the {self.characters} characters between the fragments; {self.others} "
-                "other spans share characters with those."
-            )
-
-
-def _gaps(span: AnnotatedSpan) -> list[Offsets]:
-    """Return the offsets of the text between the fragments of a span."""
-    return [(end, start) for (_, end), (start, _) in pairwise(span.fragments) if end < start]
-
-
 def _in_order(arguments: Arguments) -> Arguments:
     """Return the arguments of a relation, head first: `Arg1`, also if the file names `Arg2` before it."""
     return tuple(sorted(arguments)) if {role for role, _ in arguments} == set(ROLES) else arguments
@@ -95,7 +68,7 @@ class AnnotationReader:
         counted = {Feature.RELATIONS: self.relation_fields, Feature.SPAN_ATTRIBUTES: self.attribute_fields}
         self.not_expressed = [each for each in NOT_READ if not counted.get(each)]  # the others one by one
         self.spans = Spans(str(path))
-        self.predicted, self.skipped, self.hulls = 0, 0, Hulls()
+        self.divided, self.predicted = DividedSpans(self.spans, options["discontinuous"]), 0
         self.not_read: Counter[str] = Counter()
         self.questions: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
@@ -152,8 +125,7 @@ class AnnotationReader:
             gold: dict[str, list[Span]] = {field.name: [] for field in self.span_fields}
         else:  # every layer is a field; the other fields are not annotated in this document
             gold = {field.name: [] for field in self.span_fields if field.column in layers}
-        continuous: list[Span] = []
-        gaps: list[Offsets] = []
+        self.divided.begin()
         errors: list[UserError] = []
         for span in document.spans:
             if span.label in self.options["ignore"]:
@@ -161,21 +133,21 @@ class AnnotationReader:
             try:
                 fields = [columns[span.layer]] if span.layer in columns else unnamed
                 matching = fields_with_label(span.label, fields, span.source or source)
-                for read_span, of_fields in self._read(document, span, matching, span.source or source):
+                more = f"The option ignore: [{span.label}] leaves out all spans of this label."
+                found = self.divided.read(
+                    document.text, span.fragments, span.label, matching, span.source or source, more
+                )
+                for read_span, of_fields in found:
                     said = [(attribute.name, attribute.value) for attribute in span.attributes]
                     attributes.add(read_span, said, span.source or source)
                     for field in of_fields:
                         gold[field.name].append(read_span)
                     by_id.setdefault(span.id, read_span)
-                    if len(span.fragments) == 1:
-                        continuous.append(read_span)
-                    elif not read_span.fragments:
-                        gaps += _gaps(span)
             except UserError as error:
                 errors.append(error)
         if errors:
             raise UserError(f"{len(errors)} invalid spans.", file=source.file, errors=errors)
-        self.hulls.count(gaps, continuous)
+        self.divided.count()
         return {name: self.spans.gold(spans) for name, spans in gold.items()}
 
     def _relation_gold(
@@ -204,37 +176,6 @@ class AnnotationReader:
                 gold[field.name].append(Relation(head, tail, relation.label))
         return {field.name: normalized(field, gold[field.name]) for field in self.relation_fields}
 
-    def _read(
-        self, document: AnnotatedDocument, span: AnnotatedSpan, fields: Sequence[Field], source: SourceLine
-    ) -> Iterator[tuple[Span, list[Field]]]:
-        """Yield a span as the fields with its label have it, with these fields: with fragments first, if some do."""
-        keeping = [field for field in fields if field.fragments and len(span.fragments) > 1]
-        others = [field for field in fields if field not in keeping]
-        if keeping:
-            yield self.spans.fragmented(document.text, span.fragments, span.label, source), keeping
-        if others and (continuous := self._continuous(document, span, source)):
-            yield continuous, others
-
-    def _continuous(self, document: AnnotatedDocument, span: AnnotatedSpan, source: SourceLine) -> Span | None:
-        """Return a span without fragments; None if it is skipped."""
-        if len(span.fragments) > 1:
-            if self.options["discontinuous"] == "error":
-                between = " ... ".join(document.text[start:end] for start, end in _gaps(span))
-                message = (
-                    f'this span "{span.label}" has {len(span.fragments)} fragments; the field has continuous ones.'
-                )
-                remedy = (
-                    f"{LEARN_FRAGMENTS} The option discontinuous: hull reads it as one span from the first character "
-                    f"to the last, with the text between ({between[:40]!r}); skip leaves such spans out; "
-                    f"ignore: [{span.label}] leaves out all spans of this label."
-                )
-                raise source.error(message, remedy)
-            if self.options["discontinuous"] == "skip":
-                self.skipped += 1
-                return None
-            self.hulls.spans += 1
-        return self.spans.span(document.text, span.start, span.end, span.label, source)
-
     def _question(self, field: Field, labels: Mapping[str, Any]) -> str:
         """Return the question of a field: that of its name, or the one without a name if no other field asks it."""
         only = field.column not in labels and ONE_QUESTION in labels and len(self.others) == 1
@@ -261,10 +202,10 @@ class AnnotationReader:
                 remedy = f"{nearest(field.column, self.questions)} Set from: in the field."
                 raise UserError(message, file=self.path, remedy=remedy)
         parts = [f"{number} {name}" for name, number in self.not_read.items()]
-        if self.skipped:
-            parts.append(f"{self.skipped} {Feature.FRAGMENTS.value}")
+        if self.divided.skipped:
+            parts.append(f"{self.divided.skipped} {Feature.FRAGMENTS.value}")
         if self.fields and parts:
             warn(f"{self.path}: not read, since fields cannot express them: {', '.join(parts)}.")
-        self.hulls.report(self.path)
+        self.divided.report(str(self.path))
         if self.fields and self.predicted:
             warn(f"{self.path}: {self.predicted} documents have predictions only; they are unlabeled.")

@@ -16,17 +16,19 @@ from electra_ie.common.text_files import SourceLine, SourceRecord, lines
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import AnyField, AttributeField, Field, RelationField
 from electra_ie.data.readers.parts.attributes import Said, SpanAttributes
-from electra_ie.data.readers.parts.gold import LEARN_FRAGMENTS, Spans, check_label, flags
+from electra_ie.data.readers.parts.divided_spans import DISCONTINUOUS, DividedSpans
+from electra_ie.data.readers.parts.gold import Spans, check_label, flags
 from electra_ie.data.readers.parts.keys import Keys, is_misspelling
 from electra_ie.data.readers.parts.relations import relations_of
 from electra_ie.formats import doccano
 from electra_ie.formats.annotations import CHOSEN, ORIGINS, choice_of
 from electra_ie.formats.parts.json_values import id_of, parse, text_of
 from electra_ie.formats.parts.options import Option
-from electra_ie.formats.parts.spans import explain_offsets, fragments_of, is_quotation
+from electra_ie.formats.parts.spans import FRAGMENTS, explain_offsets, fragments_of, is_quotation
 
-OPTIONS = {"text": Option("text"), "id": Option("id"), "unlabeled": Option([])}
-"""text, id: keys. unlabeled: values of a field that mean "unknown", as null does."""
+OPTIONS = {"text": Option("text"), "id": Option("id"), "unlabeled": Option([]), "discontinuous": DISCONTINUOUS}
+"""text, id: keys. unlabeled: values of a field that mean "unknown", as null does. discontinuous: see
+`parts.divided_spans`."""
 
 ANSWER = "answer"
 ANSWERS = ("accept", "reject", "ignore")
@@ -98,9 +100,12 @@ class Records:
             require_id: A record without an id is an error.
         """
         self.name, self.fields, self.options, self.stem, self.require_id = name, fields, options, stem, require_id
-        self.spans, self.keys = Spans(name), Keys(name, fields, (options["text"], options["id"]))
+        self.keys = Keys(name, fields, (options["text"], options["id"]))
+        self.divided = DividedSpans(Spans(name), options["discontinuous"])
+        # The heads and tails of relations are spans of the record, too, which are counted once.
+        self.ends = DividedSpans(Spans(name), options["discontinuous"])
         self.answers = Counter[str]()
-        self.unread_attributes = 0
+        self.unread_attributes, self.unread_relations = 0, 0
 
     def document(self, record: Mapping[str, Any], source: SourceLine) -> Document:
         """Return the document of a record of JSON values. Raises UserError if the record is invalid."""
@@ -123,6 +128,7 @@ class Records:
         self, record: Mapping[str, Any], fields: Sequence[AnyField], text: str, source: SourceLine
     ) -> dict[str, Any]:
         """Return the gold of each of these fields that the record has a value for."""
+        self.divided.begin()
         gold: dict[str, Any] = {}
         unknown = [
             field
@@ -134,13 +140,15 @@ class Records:
         attributes = SpanAttributes([field for field in known if isinstance(field, AttributeField)])
         for field in known:
             if isinstance(field, Field):
-                gold[field.name] = gold_of(record[field.column], field, text, self.spans, source, attributes)
+                gold[field.name] = gold_of(record[field.column], field, text, self.divided, source, attributes)
         gold |= attributes.gold(fields, gold)
         self.unread_attributes += attributes.unread
         for field in known:
             if isinstance(field, RelationField):
-                read_span = partial(_span_for, text=text, spans=self.spans, source=source)
-                gold[field.name] = relations_of(record, field, fields, gold, read_span, source)
+                read_span = partial(_span_for, text=text, divided=self.ends, source=source)
+                gold[field.name], unread = relations_of(record, field, fields, gold, read_span, source)
+                self.unread_relations += unread
+        self.divided.count()
         return gold
 
     def report(self) -> None:
@@ -149,7 +157,12 @@ class Records:
         Raises:
             UserError: The offsets of all records seem to count another unit than code points.
         """
-        self.spans.report()
+        self.divided.spans.report()
+        self.divided.report(self.name)
+        if self.divided.skipped:
+            relations = f" and {self.unread_relations} relations of these" if self.unread_relations else ""
+            skipped = f"{self.divided.skipped} spans of several fragments{relations}"
+            warn(f"{self.name}: {skipped} are not read (discontinuous: skip).")
         self.keys.report()
         if self.unread_attributes:
             warn(f"{self.name}: {self.unread_attributes} attributes of spans are not read: no field has them.")
@@ -194,12 +207,12 @@ def _is_unknown(value: Any, unlabeled: Sequence[str]) -> bool:
     return value is None or (isinstance(value, str) and value in unlabeled)
 
 
-def _span_for(value: Any, field: Field, text: str, spans: Spans, source: SourceLine) -> Span:
-    return span_of(value, field, text, spans, source)
+def _span_for(value: Any, field: Field, text: str, divided: DividedSpans, source: SourceLine) -> Span | None:
+    return span_of(value, field, text, divided, source)
 
 
 def gold_of(
-    value: Any, field: Field, text: str, spans: Spans, source: SourceLine, attributes: SpanAttributes
+    value: Any, field: Field, text: str, divided: DividedSpans, source: SourceLine, attributes: SpanAttributes
 ) -> str | tuple[str | Span, ...]:
     """Return the gold of one field, as in `Document.gold`. attributes: receive what is said of its spans."""
     if field.kind == "classes" and isinstance(value, str):
@@ -207,10 +220,11 @@ def gold_of(
     if field.kind == "flags" and isinstance(value, list) and all(isinstance(name, str) for name in value):
         return flags(value, field, source)
     if field.kind == "spans" and isinstance(value, list):
-        found = [span_of(item, field, text, spans, source) for item in value]
-        for span, item in zip(found, value, strict=True):
+        read = [(span_of(item, field, text, divided, source), item) for item in value]
+        found = [(span, item) for span, item in read if span is not None]
+        for span, item in found:
             attributes.add(span, _said(item, field, attributes.labels, source), source)
-        return spans.gold(found)
+        return divided.spans.gold(span for span, _ in found)
     raise shape_error(value, field, source)
 
 
@@ -264,8 +278,11 @@ def shape_error(value: Any, field: Field, source: SourceLine) -> UserError:
     return source.error(f'"{field.column}" contains {json.dumps(value)[:60]}.', SHAPES[field.kind])
 
 
-def span_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLine) -> Span:
-    """Return one span of a record. If it has a "text", this must be the text at its offsets."""
+def span_of(value: Any, field: Field, text: str, divided: DividedSpans, source: SourceLine) -> Span | None:
+    """Return one span of a record; None if it is skipped, having several fragments.
+
+    If it has a "text", this must be the text at its offsets: one text, or a list with that of each fragment.
+    """
     if isinstance(value, list) and [type(item) for item in value] == [int, int, str]:
         message = f'"{field.column}" contains the span {json.dumps(value)[:60]} as a list, as doccano exports it.'
         expected = json.dumps(dict(zip(("start", "end", "label"), value, strict=True)))
@@ -276,12 +293,15 @@ def span_of(value: Any, field: Field, text: str, spans: Spans, source: SourceLin
     if not isinstance(value, dict):
         raise shape_error(value, field, source)
     check_span(value, field, source)
-    start, end, label, quoted = value["start"], value["end"], value["label"], value.get("text")
-    check_label(label, field, source)
-    if value.get("fragments") is not None:
-        return _fragmented(value, field, text, spans, source)
-    _check_place(text, start, end, quoted, spans, source)
-    return spans.span(text, start, end, label, source)
+    check_label(value["label"], field, source)
+    pairs, quoted = fragments_of(value, field.column, source), value.get("text")
+    if isinstance(quoted, list):
+        for (start, end), part in zip(pairs, quoted, strict=True):
+            _check_place(text, start, end, part, divided.spans, source)
+    elif quoted is None or not is_quotation(text, pairs, quoted):
+        _check_place(text, value["start"], value["end"], quoted, divided.spans, source)
+    more = f"Without its key {FRAGMENTS}, it is read from start to end, too."
+    return next((span for span, _ in divided.read(text, pairs, value["label"], [field], source, more)), None)
 
 
 def _check_place(text: str, start: int, end: int, quoted: str | None, spans: Spans, source: SourceLine) -> None:
@@ -291,20 +311,6 @@ def _check_place(text: str, start: int, end: int, quoted: str | None, spans: Spa
     elif text[max(start, 0) : max(end, 0)] != quoted:
         message = f"the span {start} to {end} is {text[max(start, 0) : max(end, 0)][:40]!r}, not {quoted[:40]!r}."
         raise source.error(message, explain_offsets(text, start, end, quoted))
-
-
-def _fragmented(value: Mapping[str, Any], field: Field, text: str, spans: Spans, source: SourceLine) -> Span:
-    """Return a span of several fragments. Its "text" is a list with that of each, or one text (see `is_quotation`)."""
-    pairs, quoted = fragments_of(value, field.column, source), value.get("text")
-    if len(pairs) > 1 and not field.fragments:
-        message = f'a span of "{field.column}" has {len(pairs)} fragments; the field has continuous ones.'
-        raise source.error(message, f"{LEARN_FRAGMENTS} Without its key fragments, it is read from start to end.")
-    if isinstance(quoted, list):
-        for (start, end), part in zip(pairs, quoted, strict=True):
-            _check_place(text, start, end, part, spans, source)
-    elif quoted is None or not is_quotation(text, pairs, quoted):
-        _check_place(text, value["start"], value["end"], quoted, spans, source)
-    return spans.fragmented(text, pairs, value["label"], source)
 
 
 def _are_texts(value: Any) -> bool:

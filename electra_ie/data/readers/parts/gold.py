@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from itertools import pairwise
 
 from electra_ie.common.errors import nearest
 from electra_ie.common.logs import warn
@@ -13,7 +12,6 @@ from electra_ie.data.fields import AnyField, Field
 from electra_ie.formats.parts.spans import check_range
 from electra_ie.formats.parts.units import Units
 
-LEARN_FRAGMENTS = "To learn them, write fragments: true and scheme: tracks or levels in the field."
 LABEL_NAMES = {"classes": "class", "flags": "flag", "spans": "label", "relations": "label", "attributes": "label"}
 
 
@@ -66,24 +64,34 @@ class Spans:
         self.trimmed += edges != (start, end)
         return Span(*edges, label)
 
-    def fragmented(self, text: str, pairs: Iterable[Offsets], label: str, source: SourceLine) -> Span:
+    def ranges(self, text: str, pairs: Sequence[Offsets], source: SourceLine) -> list[Offsets]:
+        """Return fragments in the order of the text, as one where nothing or only white space is between them.
+
+        Raises:
+            UserError: a fragment is empty or outside the text, or two of them overlap.
+        """
+        found: list[Offsets] = []
+        for start, end in sorted(pairs):
+            check_range(text, start, end, source)
+            if found and start < found[-1][1]:
+                shown = f"{found[-1][0]} to {found[-1][1]} and {start} to {end}"
+                raise source.error(f"two fragments of one span overlap: {shown}.", "Correct the span.")
+            if found and not text[found[-1][1] : start].strip():
+                found[-1] = found[-1][0], end
+            else:
+                found.append((start, end))
+        return found
+
+    def fragmented(self, text: str, pairs: Sequence[Offsets], label: str, source: SourceLine) -> Span:
         """Return the span of fragments, which are joined if there is nothing or only white space between them.
 
         Raises:
             UserError: a fragment is no span (see `span`), or two of them overlap.
         """
-        parts = [self.span(text, *pair, label, source) for pair in sorted(pairs)]
-        ranges = [(parts[0].start, parts[0].end)]
-        for before, part in pairwise(parts):
-            if part.start < before.end:
-                shown = f"{before.start} to {before.end} and {part.start} to {part.end}"
-                raise source.error(f"two fragments of one span overlap: {shown}.", "Correct the span.")
-            if not text[before.end : part.start].strip():
-                ranges[-1] = ranges[-1][0], part.end
-                self.joined += 1
-            else:
-                ranges.append((part.start, part.end))
-        return Span.of(ranges, label)
+        ranges = self.ranges(text, pairs, source)
+        parts = [self.span(text, *pair, label, source) for pair in ranges]
+        self.joined += len(pairs) - len(ranges)
+        return Span.of([(part.start, part.end) for part in parts], label)
 
     def gold(self, spans: Iterable[Span]) -> tuple[Span, ...]:
         """Return the spans of one field of one document, sorted and without repetitions."""

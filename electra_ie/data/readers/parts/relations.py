@@ -17,8 +17,8 @@ SHAPE = (
     'It must be a list of objects {"head": SPAN, "tail": SPAN, "label": "..."}, where SPAN is {"start": 0, "end": 3, '
     '"label": "..."}, or the place of the span in the list of the field of spans, from 0; or null if it is unknown.'
 )
-ReadSpan = Callable[[Any, Field], Span]
-"""Reads a span of a record for a field."""
+ReadSpan = Callable[[Any, Field], Span | None]
+"""Reads a span of a record for a field; None if it is skipped."""
 
 
 def relations_of(
@@ -28,8 +28,8 @@ def relations_of(
     gold: Mapping[str, Any],
     read_span: ReadSpan,
     source: SourceLine,
-) -> tuple[Relation, ...]:
-    """Return the relations of a record.
+) -> tuple[tuple[Relation, ...], int]:
+    """Return the relations of a record, and the number of those that are not read, since their spans are skipped.
 
     Args:
         record: The record, with a value of the field that is not null.
@@ -53,9 +53,12 @@ def relations_of(
         if not all(key in item for key in ("head", "tail", "label")) or not isinstance(item["label"], str):
             raise source.error(f'"{field.column}" contains {json.dumps(item)[:60]}.', SHAPE)
         ends = [_end(item[key], record, of_spans, read_span, field, source) for key in ("head", "tail")]
+        label = check_label(item["label"], field, source)
+        if ends[0] is None or ends[1] is None:
+            continue
         check_relation(ends[0], ends[1], known, field, source)
-        relations.append(Relation(ends[0], ends[1], check_label(item["label"], field, source)))
-    return normalized(field, relations)
+        relations.append(Relation(ends[0], ends[1], label))
+    return normalized(field, relations), len(value) - len(relations)
 
 
 def check_relation(head: Span, tail: Span, known: Collection[Span], field: RelationField, source: SourceLine) -> None:
@@ -89,8 +92,8 @@ def _end(
     read_span: ReadSpan,
     field: RelationField,
     source: SourceLine,
-) -> Span:
-    """Return the head or the tail of a relation."""
+) -> Span | None:
+    """Return the head or the tail of a relation; None if it is a span that is skipped."""
     if type(value) is int:
         if len(of_spans) != 1:
             message = f'"{field.column}" gives the place of a span, and the task has {len(of_spans)} fields of spans.'
