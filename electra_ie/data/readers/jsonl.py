@@ -294,6 +294,8 @@ def span_of(value: Any, field: Field, text: str, divided: DividedSpans, source: 
         raise shape_error(value, field, source)
     check_span(value, field, source)
     check_label(value["label"], field, source)
+    if field.fragments and FRAGMENTS not in value:
+        _refuse_misspelled(value, field, source)
     pairs, quoted = fragments_of(value, field.column, source), value.get("text")
     if isinstance(quoted, list):
         for (start, end), part in zip(pairs, quoted, strict=True):
@@ -302,6 +304,14 @@ def span_of(value: Any, field: Field, text: str, divided: DividedSpans, source: 
         _check_place(text, value["start"], value["end"], quoted, divided.spans, source)
     more = f"Without its key {FRAGMENTS}, it is read from start to end, too."
     return next((span for span, _ in divided.read(text, pairs, value["label"], [field], source, more)), None)
+
+
+def _refuse_misspelled(value: Mapping[str, Any], field: Field, source: SourceLine) -> None:
+    """Raise UserError for fragments under a key that looks like theirs; an attribute of a similar name is no list."""
+    for key, held in value.items():
+        if isinstance(held, list | dict) and is_misspelling(key, FRAGMENTS):
+            message = f'a span of "{field.column}" has no "{FRAGMENTS}", but "{key}".'
+            raise source.error(message, f'Rename it, or write "{FRAGMENTS}": null if the span is continuous.')
 
 
 def _check_place(text: str, start: int, end: int, quoted: str | None, spans: Spans, source: SourceLine) -> None:
