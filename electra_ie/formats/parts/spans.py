@@ -136,7 +136,7 @@ def fragments_of(item: Mapping[str, Any], name: str, source: SourceLine) -> list
 
 def _pair(entry: Any) -> Offsets | None:
     """Return the offsets of a fragment; None if it has none."""
-    pair = [entry.get("start"), entry.get("end")] if isinstance(entry, Mapping) else entry
+    pair: Any = [entry.get("start"), entry.get("end")] if isinstance(entry, Mapping) else entry
     is_range = isinstance(pair, list | tuple) and [type(offset) for offset in pair] == [int, int]
     return (pair[0], pair[1]) if is_range else None
 
