@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -87,6 +88,20 @@ def labels_differ(folder: Path, field: Field) -> UserError:
     """Return the error for a saved model whose labels are not those of its field."""
     message = f'the labels of this model are not those of the field "{field.name}" in the run\'s task.yaml.'
     return UserError(message, file=folder, remedy="Restore both, or train again.")
+
+
+def check_saved(folder: Path, field: Field, saved: Field) -> None:
+    """Raise UserError if a saved model is not that of a field: for its kind, its labels, or how its spans are tagged.
+
+    folder: that of the model. field: as the task of the run has it. saved: as the model has it.
+    """
+    if (field.kind, field.labels) != (saved.kind, saved.labels):
+        raise labels_differ(folder, field)
+    for key in ("scheme", "levels", "fragments"):
+        of_model, of_task = (json.dumps(getattr(each, key)) for each in (saved, field))
+        if of_model != of_task:
+            message = f'this model has {key}: {of_model}, and the field "{field.name}" in the run\'s task.yaml {of_task}.'
+            raise UserError(message, file=folder, remedy="Restore both, or train again.")
 
 
 def _labels(field: Field) -> dict[str, Any]:

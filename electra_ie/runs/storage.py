@@ -20,7 +20,7 @@ from electra_ie.data.span_boundaries import Edges, edges_from
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.encoders import load_tokenizer, max_length
-from electra_ie.models.loading import labels_differ
+from electra_ie.models.loading import check_saved, labels_differ
 from electra_ie.models.untrusted import CONFIG
 from electra_ie.runs.layout import check_models, load_task, refuse_links
 
@@ -58,8 +58,9 @@ def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, WindowTokenize
     discriminator = Discriminator.from_pretrained(folder)
     saved = {field.name: field for field in discriminator.fields}
     for field in fields:
-        if field.name not in saved or (field.kind, field.labels) != (saved[field.name].kind, saved[field.name].labels):
+        if field.name not in saved:
             raise labels_differ(folder / field.name, field)
+        check_saved(folder / field.name, field, saved[field.name])
     windower = _load_windower(folder / fields[0].name, discriminator)
     spans = [field for field in fields if field.kind == "spans"]
     edges = {field.name: _edges(folder / field.name, discriminator.head(field).model.config) for field in spans}

@@ -10,6 +10,7 @@ import shutil
 import leveled
 import pytest
 import torch
+import yaml
 from hub_server import running, use_hub
 from huggingface_hub import close_session
 from pyarrow import parquet
@@ -65,6 +66,25 @@ def test_nested_and_divided_spans_are_learned_and_found(run):
     (divided,) = (finding for finding in result.findings if finding.fragments)
     assert divided.text == TEXT["text"][divided.start : divided.end]
     assert run.scores.training["not_expressed"] == {"spans": 96, "overlapping": 0, "inside": 0, "divided": 0}
+
+
+@pytest.mark.parametrize(("key", "value", "message"), [
+    ("levels", [3, 1], 'levels: [2, 2], and the field "names" in the run\'s task.yaml [3, 1]'),
+    ("levels", 1, "levels: [2, 2]"),
+    ("scheme", "tracks", 'scheme: "levels", and the field "names" in the run\'s task.yaml "tracks"'),
+    ("fragments", False, 'fragments: true, and the field "names" in the run\'s task.yaml false'),
+])  # fmt: skip
+def test_a_run_refuses_a_task_that_tags_spans_otherwise(run, tmp_path, key, value, message):
+    copy = shutil.copytree(run.path, tmp_path / "run")
+    task = yaml.safe_load((copy / "task.yaml").read_text("utf-8"))
+    names = task["fields"]["names"]
+    names[key] = value
+    if names["scheme"] == "tracks":
+        names.pop("levels", None)
+    (copy / "task.yaml").write_text(yaml.safe_dump(task, sort_keys=False), "utf-8")
+    with pytest.raises(UserError) as caught:
+        Extractor.from_pretrained(copy)
+    assert message in str(caught.value)
 
 
 def code_of_card(run, monkeypatch):
