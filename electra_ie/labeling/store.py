@@ -435,8 +435,11 @@ def check_task(task: Task) -> None:
         remedy = "Copy its folder, and label the copy."
         raise UserError(f"{task.name} is a task of the package.", file=task.file, remedy=remedy)
     if fragmented := [field.name for field in task.fields if field.fragments]:
-        message = f"the page cannot mark spans of several fragments, which {' and '.join(fragmented)} has."
-        remedy = "Label them with brat, or set fragments: false for the field."
+        message = f"the page cannot mark spans of several fragments (fragments: true of {', '.join(fragmented)})."
+        remedy = (
+            "Label them with brat: convert the data there and back. Or make every such span in the data a continuous "
+            "one, without its key fragments, and then leave out fragments: true."
+        )
         raise UserError(message, file=task.file, remedy=remedy)
     if (option := task.options.get("discontinuous", "error")) != "error":
         message = f"the option discontinuous is {option}: a saved record would lose the fragments of its spans."

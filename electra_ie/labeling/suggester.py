@@ -103,12 +103,15 @@ def _done() -> Future[dict[str, Any]]:
 
 
 def suggested(result: DocumentResult, fields: Sequence[AnyField]) -> dict[str, Any]:
-    """Return the findings in a text that the task has labels for, as an annotation whose values have scores."""
+    """Return the findings in a text that the task has labels for, as an annotation whose values have scores.
+
+    Spans of several fragments are left out, with their relations, since the page cannot mark them (see `check_task`).
+    """
     labels = {field.name: (field.kind, set(field.labels)) for field in fields}
     found: dict[str, Any] = {}
     for finding in result.findings:
         kind, known = labels.get(finding.field, ("", set()))
-        if finding.label not in known:
+        if finding.label not in known or finding.fragments:
             continue
         if kind == "classes":
             found[finding.field] = {"label": finding.label, "score": finding.score}
@@ -116,7 +119,7 @@ def suggested(result: DocumentResult, fields: Sequence[AnyField]) -> dict[str, A
             found.setdefault(finding.field, []).append({"label": finding.label, "score": finding.score})
         elif kind == "spans":
             found.setdefault(finding.field, []).append({**_span(finding), "score": finding.score})
-    marked = {finding.span for finding in result.findings if finding.window is None}
+    marked = {finding.span for finding in result.findings if finding.window is None and not finding.fragments}
     for relation in result.relations or ():
         _, known = labels.get(relation.field, ("", set()))
         if relation.label in known and {relation.head.span, relation.tail.span} <= marked:

@@ -17,10 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from electra_ie.common.errors import UserError
+from electra_ie.data.document import Document, Finding, RelationFinding
+from electra_ie.data.fields import Field, RelationField
 from electra_ie.data.in_memory import resolve
 from electra_ie.data.task import Task
+from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.labeling.record_files import key_of
 from electra_ie.labeling.store import NOTHING, Conflict, LabelStore
+from electra_ie.labeling.suggester import suggested
 
 YAML = """\
 format: jsonl
@@ -130,11 +134,26 @@ def test_spans_on_levels_are_saved_and_fragments_are_refused(tmp_path):
     store_of(folder).save("ann", KEY, answer(names=[PERSON, {**PERSON, "end": 9}]), NOTHING)
     assert len(Task.load(folder).read("train")[1].gold["names"]) == 2
     divided = new_task(tmp_path / "u", leveled.replace("levels}", "levels, fragments: true}"))
-    with pytest.raises(UserError, match="the page cannot mark spans of several fragments, which names has"):
+    message = r"the page cannot mark spans of several fragments \(fragments: true of names\)\. Label them with brat"
+    with pytest.raises(UserError, match=f"{message}.* make every such span in the data a continuous one"):
         store_of(divided)
     hulls = new_task(tmp_path / "v", YAML.replace("fields:", "options: {discontinuous: hull}\nfields:"))
     with pytest.raises(UserError, match="a saved record would lose the fragments of its spans"):
         store_of(hulls)
+
+
+def test_findings_of_several_fragments_are_no_suggestions():
+    fields = [Field("names", "spans", ("person", "amount")), RelationField("links", ("pays",))]
+    whole = Finding("names", "person", 0, 5, "Arden", 0.9)
+    divided = Finding("names", "amount", 11, 18, "5 and 6", 0.8, fragments=((11, 12), (17, 18)))
+    other = Finding("names", "amount", 17, 18, "6", 0.7)
+    links = [RelationFinding("links", "pays", whole, tail, 0.6) for tail in (divided, other)]
+    document = Document("a", "Arden paid 5 and 6")
+    result = DocumentResult(document, 1, {}, [whole, divided, other], relations=links)
+    found = suggested(result, fields)
+    assert [each["end"] for each in found["names"]] == [5, 18]
+    assert [(each["start"], each["score"]) for each in found["names"][1:]] == [(17, 0.7)]
+    assert [each["tail"]["start"] for each in found["links"]] == [17]
 
 
 def test_undo_goes_back_step_by_step_also_after_a_restart(tmp_path):
