@@ -23,7 +23,7 @@ from electra_ie.inference.jobs.job import Job, extract_to_file, extract_to_strea
 from electra_ie.inference.jobs.own_files import errors_file, manifest_file, texts_file
 from electra_ie.inference.jobs.workers.choice import Workers
 from electra_ie.inference.jobs.writers import format_of
-from electra_ie.inference.review import LINES, Queue
+from electra_ie.inference.review import LINES, Queue, check_fragments
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.writing import check_target, write_records
 from electra_ie.runs.download import run_folder
@@ -158,7 +158,7 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     if records is not None:
         check_target(Path(records), target, written)
         maker = _record_maker(folder, task, data)
-    queue = _queue(review, review_format, target)
+    queue = _queue(review, review_format, target, task)
     inbox = Inbox(_listed(paths), task, text, id)
     beside = [errors_file(target), texts_file(target), manifest_file(target)] if target else []
     refuse_own_outputs(files, beside)
@@ -202,8 +202,8 @@ def verify(run: str | os.PathLike[str], *, data: str | None = None) -> Verificat
     return check(folder, data)
 
 
-def _queue(review: str | os.PathLike[str] | None, format: str | None, output: Path | None) -> Queue | None:
-    """Return the queue for review. Raises UserError if it cannot be written, or the output is no file."""
+def _queue(review: str | os.PathLike[str] | None, format: str | None, output: Path | None, task: Task) -> Queue | None:
+    """Return the queue for review. Raises UserError if it cannot hold the findings, or the output is no file."""
     if review is None:
         if format is not None:
             raise UserError("the format of a queue is given without one.", remedy="Give its file with --review.")
@@ -212,7 +212,9 @@ def _queue(review: str | os.PathLike[str] | None, format: str | None, output: Pa
         remedy = "Give a file for the accepted findings: --output findings.jsonl."
         raise UserError("a queue for review goes with findings in a file.", file=review, remedy=remedy)
     path = Path(review)
-    return Queue(path, format or (LINES if path.suffix.lower() == ".jsonl" else by_ending(path).name))
+    queue = Queue(path, format or (LINES if path.suffix.lower() == ".jsonl" else by_ending(path).name))
+    check_fragments(queue.format, task.fields, path)
+    return queue
 
 
 def _listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:

@@ -22,7 +22,7 @@ from electra_ie.data.readers import READERS
 from electra_ie.data.task import Task
 from electra_ie.formats.detection import detect
 from electra_ie.inference.extractor import Extractor
-from electra_ie.inference.review import is_queue, read_queue
+from electra_ie.inference.review import check_fragments, is_queue, read_queue
 from electra_ie.inference.scoring import read
 from electra_ie.runs.layout import AUDIT, announce_data_folder, model_names
 from electra_ie.runs.model_card import is_generated, model_card
@@ -79,6 +79,7 @@ def _read_any(path: Path, task: Task, goals: Sequence[Goal]) -> list[Document]:
     if missing := wanted - {field.name for field in fields}:
         kinds = ", ".join(sorted(missing))
         raise UserError(f"the format {name} cannot express the fields of the goals ({kinds}).", file=path)
+    check_fragments(name, [field for field in task.fields if field.name in wanted], path)
     documents = list(reader.read(path, fields, task.options if task.format == name else {}, errors.add))
     errors.raise_any(str(path))
     return documents

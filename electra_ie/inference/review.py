@@ -18,8 +18,10 @@ from electra_ie.common.hashing import of_file
 from electra_ie.common.logs import warn
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
+from electra_ie.formats import FORMATS
 from electra_ie.formats.annotations import CHOSEN, AnnotatedDocument
 from electra_ie.formats.conversion import Side, write_all
+from electra_ie.formats.features import Feature
 from electra_ie.formats.preannotations import preannotations
 
 LINES = "jsonl"
@@ -125,6 +127,20 @@ class Queue:
         if losses:
             lost = ", ".join(f"{count:,} {kind}" for kind, count in losses.items())
             warn(f"{self.path}: the format {self.format} cannot hold {lost}; they are left out.")
+
+
+def check_fragments(format: str, fields: Iterable[Field], file: Path) -> None:
+    """Raise UserError if a field has spans of several fragments and a format cannot hold them.
+
+    What people found right would be missing among the gold, so that such a finding would count as wrong.
+    """
+    able = [name for name, each in FORMATS.items() if Feature.FRAGMENTS in each.holds]
+    names = [field.name for field in fields if field.fragments]
+    if names and format not in able:
+        message = (
+            f"the format {format} cannot hold spans of several fragments, which the model finds: {', '.join(names)}."
+        )
+        raise UserError(message, file=file, remedy=f"Formats that can: {', '.join(able)}.")
 
 
 def queue_line(record: Mapping[str, Any]) -> str:

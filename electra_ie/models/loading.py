@@ -100,7 +100,9 @@ def check_saved(folder: Path, field: Field, saved: Field) -> None:
     for key in ("scheme", "levels", "fragments"):
         of_model, of_task = (json.dumps(getattr(each, key)) for each in (saved, field))
         if of_model != of_task:
-            message = f'this model has {key}: {of_model}, and the field "{field.name}" in the run\'s task.yaml {of_task}.'
+            message = (
+                f'this model has {key}: {of_model}, and the field "{field.name}" in the run\'s task.yaml {of_task}.'
+            )
             raise UserError(message, file=folder, remedy="Restore both, or train again.")
 
 

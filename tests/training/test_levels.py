@@ -22,7 +22,8 @@ from electra_ie.common.errors import UserError
 from electra_ie.comparison import finished
 from electra_ie.data.document import Document, Span
 from electra_ie.export.exporter import export_run
-from electra_ie.formats.annotations import AnnotatedDocument
+from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
+from electra_ie.formats.conversion import Side, write_all
 from electra_ie.formats.preannotations import preannotations
 from electra_ie.inference.engine.exported import ExportedExtractor
 from electra_ie.inference.extractor import Extractor
@@ -195,6 +196,32 @@ def test_a_review_queue_keeps_the_fragments(run, tmp_path):
     queue.write_text(json.dumps(record) + "\n", encoding="utf-8")
     (document,) = read_queue(queue, run.extractor().fields)
     assert set(document.gold["names"]) == gold(TEXT)
+
+
+@pytest.mark.parametrize("tool", ["doccano", "label_studio"])
+def test_a_queue_or_reviewed_file_that_cannot_hold_fragments_is_refused(run, tmp_path, tool):
+    inbox, queue = tmp_path / "inbox.jsonl", tmp_path / "queue.data"
+    inbox.write_text(json.dumps({"id": "a", "text": TEXT["text"]}) + "\n", encoding="utf-8")
+    message = (
+        f"the format {tool} cannot hold spans of several fragments, .*: names. Formats that can: bioc, brat, jsonl"
+    )
+    with pytest.raises(UserError, match=message):
+        electra_ie.extract(run.path, [inbox], tmp_path / "found.jsonl", review=queue, review_format=tool)
+    assert not queue.exists()
+    copy, reviewed = shutil.copytree(run.path, tmp_path / "copy"), tmp_path / "reviewed.json"
+    spans = tuple(
+        AnnotatedSpan(f"T{number}", each.label, each.ranges, layer="names")
+        for number, each in enumerate(each for each in sorted(gold(TEXT)) if not each.fragments)
+    )
+    document = AnnotatedDocument("a", TEXT["text"], spans=spans, layers=("names",))
+    write_all([document], Side.of_target(reviewed, tool, ()), lossy=True)
+    with pytest.raises(UserError, match=message):
+        electra_ie.calibrate(copy, ["precision=0.05:amount"], reviewed=reviewed)
+    electra_ie.extract(run.path, [inbox], tmp_path / "found.jsonl", review=tmp_path / "brat", review_format="brat")
+    (file,) = (tmp_path / "brat").glob("*.ann")
+    assert any(";" in line for line in file.read_text("utf-8").splitlines())
+    written = json.loads((tmp_path / "found.jsonl.manifest.json").read_text("utf-8"))["outputs"]["brat"]
+    assert written["bytes"] == sum(file.stat().st_size for file in (tmp_path / "brat").iterdir())
 
 
 def test_scores_are_calibrated_and_uncertainty_is_measured(run, tmp_path):

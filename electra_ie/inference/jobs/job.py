@@ -21,7 +21,7 @@ from typing import Any, TextIO
 from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import locked
-from electra_ie.common.hashing import of_file, package_version
+from electra_ie.common.hashing import of_file, of_path, package_version
 from electra_ie.common.logs import notice
 from electra_ie.common.progress import document_progress
 from electra_ie.data.document import Document
@@ -350,10 +350,16 @@ def _finish(job: Job, manifest: Manifest, output: Path, folder: Path, columns: C
     if job.queue:
         job.queue.write(folder / QUEUE)
         written[os.path.relpath(job.queue.path, output.parent)] = job.queue.path
-    manifest.outputs = {name: {"bytes": file.stat().st_size, "sha256": of_file(file)} for name, file in written.items()}
+    manifest.outputs = {name: {"bytes": _size(file), "sha256": of_path(file)} for name, file in written.items()}
     manifest.finished, manifest.sizes = True, {}
     manifest.write(folder / MANIFEST)
     _move(folder, output)
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file, or of all files of a folder, which a queue for brat is."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _move(folder: Path, output: Path) -> None:
