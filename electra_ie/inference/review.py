@@ -324,14 +324,33 @@ def _document(record: Mapping[str, Any], fields: Sequence[Field], path: Path, li
 def _gold(finding: Mapping[str, Any], field: Field, text: str, path: Path, line: int) -> Any:
     if field.kind != "spans":
         return finding["label"]
-    start, end = finding["start"], finding["end"]
-    in_text = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
-    try:
-        span = Span(start, end, finding["label"], tuple((first, last) for first, last in finding.get("fragments", ())))
-    except (TypeError, ValueError):
-        in_text = False
-    if not in_text or finding.get("text", text[start:end]) != text[start:end]:
-        message = f"the finding {finding['label']} {start}-{end} is not what the text has there."
+    start, end, label = finding["start"], finding["end"], finding["label"]
+    whole = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
+    if not whole or finding.get("text", text[start:end]) != text[start:end]:
+        message = f"the finding {label} {start}-{end} is not what the text has there."
         remedy = "Offsets are characters, the end is exclusive; correct them, or leave out its text."
         raise UserError(message, file=path, line=line, remedy=remedy)
+    pairs = finding.get("fragments")
+    if pairs in (None, []):
+        return Span(start, end, label)
+    if (span := _fragmented(start, end, label, pairs)) is None:
+        message = f'the finding {label} {start}-{end} has "fragments": {json.dumps(pairs)[:60]}.'
+        remedy = (
+            f"They are pairs of whole numbers, at least two, in order and apart, from {start} to {end}; null for none."
+        )
+        raise UserError(message, file=path, line=line, remedy=remedy)
+    if not field.fragments:
+        message = f"the finding {label} {start}-{end} has {len(pairs)} fragments"
+        message += f"; the field {field.name} has continuous spans."
+        raise UserError(message, file=path, line=line, remedy="Leave out its fragments, or set correct to false.")
     return span
+
+
+def _fragmented(start: int, end: int, label: str, pairs: Any) -> Span | None:
+    """Return the span of fragments in a line of JSON; None if they are none."""
+    try:
+        if any(type(offset) is not int for pair in pairs for offset in pair):
+            return None
+        return Span(start, end, label, tuple((first, last) for first, last in pairs))
+    except (TypeError, ValueError):
+        return None

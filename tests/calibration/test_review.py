@@ -15,7 +15,8 @@ from electra_ie import Extractor, UserError, calibrate, extract, verify
 from electra_ie.calibration.goals import parse_goals
 from electra_ie.calibration.stored import Calibration
 from electra_ie.cli.app import app
-from electra_ie.data.document import Document
+from electra_ie.data.document import Document, Span
+from electra_ie.data.fields import Field
 from electra_ie.formats import FORMATS
 from electra_ie.inference.goal_setting import labeled_documents
 from electra_ie.inference.jobs import chunks, job
@@ -227,6 +228,52 @@ def test_a_queue_edited_by_hand_is_refused_by_line(tmp_path, line, message):
     with pytest.raises(UserError) as raised:
         read_queue(file, tiny.FIELDS)
     assert f"{file}:2: " in str(raised.value) and message in str(raised.value)
+
+
+LEVELED = Field("names", "spans", ("person",), scheme="levels", levels=(2,), fragments=True)
+
+
+def read_fragments(tmp_path, fragments, field=LEVELED, **more):
+    """Return the gold of a queue with one finding, from 0 to 10, with these fragments."""
+    finding = {**FINDING, "end": 10, "text": "Arden paid", "fragments": fragments, **more}
+    tiny.write_records(tmp_path / "queue.jsonl", [{**RECORD, "findings": [finding]}])
+    (document,) = read_queue(tmp_path / "queue.jsonl", [field])
+    return document.gold["names"]
+
+
+def test_fragments_of_a_queue_are_read_and_null_is_none(tmp_path):
+    assert read_fragments(tmp_path, [[0, 3], [6, 10]]) == (Span(0, 10, "person", ((0, 3), (6, 10))),)
+    for none in (None, []):
+        assert (
+            read_fragments(tmp_path, none) == read_fragments(tmp_path, none, tiny.FIELDS[2]) == (Span(0, 10, "person"),)
+        )
+
+
+@pytest.mark.parametrize(
+    "fragments",
+    [
+        [[0, 10]],
+        [[6, 10], [0, 3]],
+        [[0, 3], [6.0, 10]],
+        [[0, 3], [True, 10]],
+        [[0, 3], [6, 9]],
+        [[0, 3, 4], [6, 10]],
+        "0 3;6 10",
+        [3],
+    ],
+)
+def test_fragments_of_a_queue_edited_by_hand_are_refused(tmp_path, fragments):
+    with pytest.raises(UserError) as raised:
+        read_fragments(tmp_path, fragments)
+    message = (
+        f'queue.jsonl:1: the finding person 0-10 has "fragments": {json.dumps(fragments)}. They are pairs of whole'
+    )
+    assert message in str(raised.value)
+
+
+def test_a_queue_has_no_fragments_of_a_field_without_them(tmp_path):
+    with pytest.raises(UserError, match="has 2 fragments; the field names has continuous spans"):
+        read_fragments(tmp_path, [[0, 3], [6, 10]], tiny.FIELDS[2])
 
 
 @pytest.mark.parametrize("name", ["label_studio", "doccano"])
