@@ -194,5 +194,6 @@ def _shown(document: Document, declared: Field) -> str:
     """Return the gold of a field as text, for a report."""
     gold = document.gold[declared.name]
     if declared.kind == "spans":
-        return ", ".join(f"{span.label} {span.start}-{span.end}" for span in gold) or "none"
+        ranges = [(span.label, ";".join(f"{start}-{end}" for start, end in span.ranges)) for span in gold]
+        return ", ".join(f"{label} {shown}" for label, shown in ranges) or "none"
     return gold if isinstance(gold, str) else ", ".join(gold) or "none"

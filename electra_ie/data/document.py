@@ -16,6 +16,11 @@ Offsets = tuple[int, int]
 """First character and the one after the last, in Unicode code points."""
 
 
+def in_a_cell(fragments: Iterable[Sequence[int]]) -> str:
+    """Return the offsets of fragments as a cell of a table has them, and as brat writes them: `0 4;15 21`."""
+    return ";".join(f"{start} {end}" for start, end in fragments)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
     """A labeled passage of a text: characters `start` to `end` (exclusive, in Unicode code points).

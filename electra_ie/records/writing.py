@@ -13,7 +13,8 @@ from typing import Any
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.escaping import escape_json, no_formula
 from electra_ie.common.files import atomic_path, is_stream
-from electra_ie.data.declaration.record_plan import CELLS, OF_TEXT, RECORD, columns
+from electra_ie.data.declaration.record_plan import CELLS, FRAGMENTS, OF_TEXT, RECORD, columns
+from electra_ie.data.document import in_a_cell
 from electra_ie.records.grouping import Entry, Mention, Record, RecordMaker
 
 FORMATS = ("jsonl", "csv", "parquet")
@@ -50,7 +51,10 @@ def _place(mention: Mention) -> dict[str, Any]:
 
 
 def row(record: Record) -> dict[str, str]:
-    """Return a record as a row of a table; several values of a field are in one cell."""
+    """Return a record as a row of a table; several values of a field are in one cell.
+
+    Each field has a cell of its fragments here, for which a table has a column if its spans may have several.
+    """
     cells = {}
     for name, entries in record.entries.items():
         status = CONFLICT if name in record.conflicts else BETWEEN.join(dict.fromkeys(e.value.status for e in entries))
@@ -63,6 +67,8 @@ def row(record: Record) -> dict[str, str]:
             ["" if entry.mention.score is None else str(entry.mention.score) for entry in entries],
         ]
         cells.update({f"{name}{cell}": BETWEEN.join(values) for cell, values in zip(CELLS, columns, strict=True)})
+        divided = [in_a_cell(entry.mention.fragments) for entry in entries]
+        cells[f"{name}{FRAGMENTS}"] = BETWEEN.join(divided) if any(divided) else ""
     return cells
 
 
@@ -121,15 +127,15 @@ def write_records(maker: RecordMaker, findings: Path, target: Path) -> Written:
         UserError: the file cannot be written. An earlier file is as it was.
     """
     ending, written = _ending(target), Written()
-    fields = [field.name for field in maker.plan.fields]
+    names = columns(maker.plan.fields)
     with findings.open(encoding="utf-8") as lines, atomic_path(target) as part:
         texts = _made(maker, map(json.loads, lines), written)
         if ending == "jsonl":
             _write_lines(texts, part)
         elif ending == "csv":
-            _write_csv(_rows(texts), part, fields)
+            _write_csv(_rows(texts), part, names)
         else:
-            _write_parquet(_rows(texts), part, fields)
+            _write_parquet(_rows(texts), part, names)
     return written
 
 
@@ -155,11 +161,11 @@ def _write_lines(texts: Iterable[Made], target: Path) -> None:
             file.write(escape_json(json.dumps(line, ensure_ascii=False)) + "\n")
 
 
-def _write_csv(rows: Iterator[dict[str, Any]], target: Path, fields: Sequence[str]) -> None:
+def _write_csv(rows: Iterator[dict[str, Any]], target: Path, names: Sequence[str]) -> None:
     with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns(fields), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        writer = csv.DictWriter(file, names, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         writer.writeheader()
-        writer.writerows({name: _cell(cell) for name, cell in cells.items()} for cells in rows)
+        writer.writerows({name: _cell(cells[name]) for name in names} for cells in rows)
 
 
 def _cell(cell: Any) -> Any:
@@ -167,9 +173,9 @@ def _cell(cell: Any) -> Any:
     return cell if isinstance(cell, str) and NUMBER.fullmatch(cell) else no_formula(cell)
 
 
-def _write_parquet(rows: Iterator[dict[str, Any]], target: Path, fields: Sequence[str]) -> None:
+def _write_parquet(rows: Iterator[dict[str, Any]], target: Path, names: Sequence[str]) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    types = {name: pyarrow.int64() if name == RECORD else pyarrow.string() for name in columns(fields)}
+    types = {name: pyarrow.int64() if name == RECORD else pyarrow.string() for name in names}
     parquet.write_table(pyarrow.Table.from_pylist(list(rows), pyarrow.schema(types)), target)

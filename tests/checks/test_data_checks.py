@@ -150,6 +150,15 @@ def test_white_space_does_not_make_spans_conflict_but_offsets_do():
     assert issue.places[-1].details["given"] == "person 0-10"
 
 
+def test_texts_that_differ_in_fragments_only_are_listed_with_them():
+    field = Field("parts", "spans", ("PART",), scheme="levels", levels=(1,), fragments=True)
+    text = "left and right atrium"
+    spans = Span(0, 21, "PART"), Span(0, 21, "PART", ((0, 4), (15, 21)))
+    splits = {"train": [Document(str(number), text, {"parts": (span,)}) for number, span in enumerate(spans)]}
+    (issue,) = conflicts(splits, find_duplicates(splits).groups, [field])
+    assert [place.details["given"] for place in issue.places] == ["PART 0-21", "PART 0-4;15-21"]
+
+
 @pytest.mark.parametrize(("overlaps", "severity"), [("error", "error"), ("count", "note")])
 def test_overlapping_spans_are_an_error_unless_the_task_counts_them(overlaps, severity):
     field = Field("names", "spans", NAMED.labels, overlaps=overlaps)

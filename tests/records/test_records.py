@@ -266,7 +266,8 @@ def test_records_are_written_in_each_format(tmp_path):
     assert second["records"][0]["fields"] == {name: [] for name in names}
     with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == columns(names)
+    assert list(rows[0]) == columns(maker.plan.fields)
+    assert not any(name.endswith("_fragments") for name in rows[0])
     assert (rows[0]["amount"], rows[0]["amount_status"], rows[0]["day"]) == (
         "10 GBP | 1200000 GBP",
         "conflict",
@@ -275,6 +276,36 @@ def test_records_are_written_in_each_format(tmp_path):
     table = pyarrow.parquet.read_table(tmp_path / "r.parquet").to_pylist()
     assert table[0]["amount"] == "10 GBP | 1200000 GBP"
     assert table[0]["record"] == 1
+
+
+def test_tables_have_the_fragments_of_fields_that_may_have_them(tmp_path):
+    import pyarrow.parquet
+
+    text = "Ann paid EUR 3 or 5 million."
+    head = HEAD.replace("DAY]}", "DAY], scheme: levels, fragments: true}")
+    one, two = Span(9, 14, "AMOUNT"), Span(9, 27, "AMOUNT", ((9, 12), (18, 27)))
+    found = [{**finding(each), "text": text[each.start : each.end]} for each in (Span(0, 3, "PAYER"), one, two)]
+    found[-1]["fragments"] = [[9, 12], [18, 27]]
+    findings = tmp_path / "findings.jsonl"
+    findings.write_text(json.dumps({**line(flags=()), "findings": found}) + "\n", encoding="utf-8")
+    for ending in ("csv", "parquet"):
+        write_records(RecordMaker(task(tmp_path, head=head)), findings, tmp_path / f"r.{ending}")
+    with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["amount_text"], row["amount_fragments"]) == ("EUR 3 | EUR 5 million", " | 9 12;18 27")
+    assert (row["payer_fragments"], row["day_fragments"]) == ("", "")
+    assert "risks_fragments" not in row
+    (of_parquet,) = pyarrow.parquet.read_table(tmp_path / "r.parquet").to_pylist()
+    assert of_parquet["amount_fragments"] == " | 9 12;18 27"
+    assert list(of_parquet) == list(row)
+
+
+def test_the_column_of_fragments_cannot_be_that_of_another_field(tmp_path):
+    fields = "  fields:\n    who: {from: PAYER}\n    who_fragments: {from: AMOUNT}\n"
+    assert len(task(tmp_path, fields).record.fields) == 2
+    head = HEAD.replace("DAY]}", "DAY], scheme: levels, fragments: true}")
+    with pytest.raises(UserError, match='tables of records would have two columns "who_fragments"'):
+        task(tmp_path, fields, head)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ Only = Mapping[str, tuple[str, ...]]
 """The labels that an attribute of a span may have, by the name of its field."""
 CELLS = ("", "_status", "_text", "_start", "_end", "_score")
 """The columns of a field in a table, behind its name: the value, with unit or currency, and where it was found."""
+FRAGMENTS = "_fragments"
+"""A further column of a field whose spans may have several fragments."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class RecordField:
         given: The settings of its values as declared.
         attribute: The field of attributes whose label of a span is the value; "" for the passage.
         only: What attributes the spans have to have.
+        fragments: Whether the spans may have several fragments.
     """
 
     name: str
@@ -69,6 +72,12 @@ class RecordField:
     given: Mapping[str, Any]
     attribute: str = ""
     only: Only = field(default_factory=dict)
+    fragments: bool = False
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the field in a table."""
+        return [f"{self.name}{cell}" for cell in (*CELLS, *([FRAGMENTS] if self.fragments else []))]
 
     def settings(self, folder: Path) -> ValueSettings:
         """Return the settings of the values. folder: that of the data, to which a list of codes is relative.
@@ -127,9 +136,9 @@ class RecordPlan:
         return frozenset(names)
 
 
-def columns(fields: Iterable[str]) -> list[str]:
+def columns(fields: Iterable[RecordField]) -> list[str]:
     """Return the columns of a table of records with these fields."""
-    return [*OF_TEXT, RECORD, *(f"{name}{cell}" for name in fields for cell in CELLS)]
+    return [*OF_TEXT, RECORD, *(column for each in fields for column in each.columns)]
 
 
 def parse_record(value: Any, fields: Sequence[Field], anchored: Sequence[AnchoredField], source: Source) -> RecordPlan:
@@ -173,20 +182,19 @@ def parse_record(value: Any, fields: Sequence[Field], anchored: Sequence[Anchore
     attributes = [each for each in anchored if isinstance(each, AttributeField)]
     only = _only(keys, value, anchor, attributes, source) if anchor else {}
     of_record = tuple(_field(name, declared[name], fields, attributes, common, source) for name in declared)
-    _check_columns(declared, source)
+    _check_columns(of_record, source)
     return RecordPlan(of_record, anchor, relation, dict(value), only)
 
 
-def _check_columns(names: Iterable[str], source: Source) -> None:
+def _check_columns(fields: Iterable[RecordField], source: Source) -> None:
     """Raise UserError for a field whose columns in a table are also those of the text or of a field before it."""
     taken = set(columns(()))
-    for name in names:
-        own = [f"{name}{cell}" for cell in CELLS]
-        twice = next((column for column in own if column in taken), None)
+    for each in fields:
+        twice = next((column for column in each.columns if column in taken), None)
         if twice:
-            message = f'with the field {name}, tables of records would have two columns "{twice}".'
-            raise source.error((RECORD, "fields", name), message, "Give the field another name.")
-        taken.update(own)
+            message = f'with the field {each.name}, tables of records would have two columns "{twice}".'
+            raise source.error((RECORD, "fields", each.name), message, "Give the field another name.")
+        taken.update(each.columns)
 
 
 def _field(
@@ -227,7 +235,8 @@ def _field(
         raise source.error(keys, message, "A field of type code has codes: the file of its list; no other has.")
     if "codes" in own:
         source.check_path((*keys, "codes"), own["codes"])
-    result = RecordField(name, place, type, {**({} if is_label else common), **own}, attribute, only)
+    given, divided = {**({} if is_label else common), **own}, {each.name for each in fields if each.fragments}
+    result = RecordField(name, place, type, given, attribute, only, fragments=place.field in divided)
     _check_settings(result, source)
     return result
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.escaping import escape_json, no_formula
+from electra_ie.data.document import in_a_cell
 from electra_ie.data.fields import ATTRIBUTES, AnyField, Field
 from electra_ie.inference.jobs.own_files import ROW
 
@@ -79,7 +80,7 @@ def csv_lines(record: Mapping[str, Any], columns: Columns) -> str:
         cells = {**record, **finding}
         row = [cells.get(name, "") for name in ROW]
         if columns.fragments:
-            row.append(";".join(f"{start} {end}" for start, end in finding.get(FRAGMENTS, ())))
+            row.append(in_a_cell(finding.get(FRAGMENTS, ())))
         for name in columns.attributes:
             row += [finding.get("attributes", {}).get(name, {}).get(key, "") for key in ATTRIBUTE]
         writer.writerow([no_formula(cell) for cell in row])
