@@ -16,6 +16,14 @@ Offsets = tuple[int, int]
 """First character and the one after the last, in Unicode code points."""
 
 
+def passage_of(span: Mapping[str, Any]) -> str:
+    """Return the text of a span in a record of `extract`, that of fragments joined by blanks."""
+    text, first = span["text"], span["start"]
+    if not span.get("fragments"):
+        return str(text)
+    return " ".join(text[start - first : end - first] for start, end in span["fragments"])
+
+
 def in_a_cell(fragments: Iterable[Sequence[int]]) -> str:
     """Return the offsets of fragments as a cell of a table has them, and as brat writes them: `0 4;15 21`."""
     return ";".join(f"{start} {end}" for start, end in fragments)

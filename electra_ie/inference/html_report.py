@@ -27,6 +27,7 @@ from typing import IO, Any
 from electra_ie.common.errors import UserError
 from electra_ie.common.escaping import UNSAFE, escape_controls
 from electra_ie.common.files import atomic_path
+from electra_ie.data.document import passage_of
 from electra_ie.data.fields import ATTRIBUTES, LISTED_KINDS
 
 RESOURCES = files("electra_ie.inference")
@@ -184,9 +185,10 @@ class Page:
 
     @staticmethod
     def _end(span: Mapping[str, Any]) -> str:
-        """Return the head or the tail of a relation: its text, its label and its characters."""
-        where = f"{_plain(span['label'])}, characters {span['start']:,}–{span['end']:,}"
-        return f"<bdi>{_exact(span['text'])}</bdi> <small>{where}</small>"
+        """Return the head or the tail of a relation: its text, its label and its characters, of fragments theirs."""
+        ranges = span.get("fragments") or [(span["start"], span["end"])]
+        where = ", ".join(f"{start:,}–{end:,}" for start, end in ranges)
+        return f"<bdi>{_exact(passage_of(span))}</bdi> <small>{_plain(span['label'])}, characters {where}</small>"
 
     def _marks(self, spans: Iterable[Mapping[str, Any]]) -> list[_Mark]:
         marks = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.declaration.record_plan import Only, Place, RecordField, RecordPlan
-from electra_ie.data.document import Document, Offsets, Span
+from electra_ie.data.document import Document, Offsets, Span, passage_of
 from electra_ie.data.task import Task
 from electra_ie.values import Value, ValueSettings, check_type, read_value
 
@@ -250,12 +250,9 @@ def _mention(finding: Mapping[str, Any]) -> Mention:
     """Return a finding of a record of `extract` as a mention."""
     is_span = "window" not in finding
     place = Place(finding["field"], finding["label"] if is_span else None)
-    text = finding["text"] if is_span else finding["label"]
+    text = passage_of(finding) if is_span else finding["label"]
     said = tuple((name, each["label"], each["score"]) for name, each in finding.get("attributes", {}).items())
-    start, end, fragments = finding["start"], finding["end"], _fragments(finding)
-    if fragments:
-        text = " ".join(text[first - start : last - start] for first, last in fragments)
-    return Mention(place, start, end, text, finding["score"], said, fragments)
+    return Mention(place, finding["start"], finding["end"], text, finding["score"], said, _fragments(finding))
 
 
 def _of_span(field: str, span: Span, text: str, said: tuple[tuple[str, str, None], ...]) -> Mention:

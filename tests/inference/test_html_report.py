@@ -170,6 +170,18 @@ def test_flags_are_shown_above_the_text_and_link_to_their_window(written):
     assert "1 character read in 1 window" in parsed.words
 
 
+def test_relations_show_the_fragments_of_their_ends_only(tmp_path):
+    text = "Ann sent 7 and 4 goods."
+    head, tail = finding(text, 0, 3, "house"), {**finding(text, 9, 22), "fragments": [[9, 10], [17, 22]]}
+    link = {"field": "links", "label": "sends", "head": head, "tail": tail, "score": 0.5}
+    with Page(tmp_path / "page.html", "Review", {**KINDS, "links": "relations"}) as page:
+        page.add({**record(text, head, tail), "relations": [link]}, text)
+    html = (tmp_path / "page.html").read_text("utf-8")
+    (table,) = re.findall(r'<table class="relations">.*?</table>', html, re.DOTALL)
+    assert "<bdi>Ann</bdi> <small>house, characters 0–3</small>" in table
+    assert "<bdi>7 goods</bdi> <small>AMOUNT, characters 9–10, 17–22</small>" in table
+
+
 def test_legend_counts_by_field_and_label_and_articles_list_their_labels(written):
     text = "abcdef"
     one = record(text, finding(text, 0, 1, "A"), finding(text, 2, 3, "A"), finding(text, 1, 2, "A", "parties"))

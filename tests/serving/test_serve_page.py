@@ -354,6 +354,22 @@ def test_relations_are_shown(browser, linked_run):
         assert rows.count() == len(relations)
         assert relations[0].head.text in rows.first.inner_text()
 
+        def divide(route):
+            """Answer with a head of two fragments: its first character and its last."""
+            response = route.fetch()
+            answer = response.json()
+            head = answer["relations"][0]["head"]
+            start, end = head["start"], head["end"]
+            answer["relations"][0]["head"] = {**head, "fragments": [[start, start + 1], [end - 1, end]]}
+            route.fulfill(response=response, json=answer)
+
+        page.route("**/extract", divide)
+        opened(page, str(client.base_url))
+        extract(page, text)
+        head = relations[0].head
+        shown = f"{head.text[0]} {head.text[-1]} {head.label}, {head.start}–{head.start + 1}, {head.end - 1}–{head.end}"
+        assert rows.first.locator("td").first.inner_text() == shown
+
 
 @pytest.mark.slow
 def test_decisions_about_findings_that_need_none_are_downloaded(browser, model):

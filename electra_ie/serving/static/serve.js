@@ -194,9 +194,16 @@ function relationsOf(owner) {
   return make('div', {class: 'wide'}, make('table', {class: 'relations'}, make('thead', {}, make('tr', {}, ...heads)), make('tbody', {}, ...rows)));
 }
 
+/** The text of a span, that of its fragments joined by blanks. */
+function textOf(span) {
+  const points = new CodePoints(span.text);
+  return span.fragments ? span.fragments.map(([start, end]) => points.slice(start - span.start, end - span.start)).join(' ') : span.text;
+}
+
 function endOf(span) {
-  const cell = make('span', {}, make('bdi', {}, visible(span.text)), ' ');
-  cell.append(make('small', {class: 'quiet'}, `${visible(span.label)}, ${span.start}\u2013${span.end}`));
+  const cell = make('span', {}, make('bdi', {}, visible(textOf(span))), ' ');
+  const ranges = (span.fragments ?? [[span.start, span.end]]).map(([start, end]) => `${start}\u2013${end}`).join(', ');
+  cell.append(make('small', {class: 'quiet'}, `${visible(span.label)}, ${ranges}`));
   return cell;
 }
 
@@ -250,7 +257,7 @@ function draw() {
 }
 
 function passageOf(item) {
-  return item.kind === 'spans' ? item.finding.text : item.owner.name;
+  return item.kind === 'spans' ? textOf(item.finding) : item.owner.name;
 }
 
 function rowOf(item) {
