@@ -16,6 +16,7 @@ from electra_ie.data.document import Document
 from electra_ie.data.hints import Hint
 from electra_ie.data.spelling import features_of
 from electra_ie.data.windowing import LabeledWindow
+from electra_ie.training.pseudo_labels import spans as spans_module
 from electra_ie.training.pseudo_labels.pool import pseudo_labels
 from electra_ie.training.pseudo_labels.spelling import SpellingClassifier, Words, words_of
 
@@ -164,6 +165,20 @@ def test_co_training_of_spans_must_improve_the_predictions_for_dev(encoder):
         setup.data = replace(setup.data, dev=gold)
         _, fields = pseudo_labels(setup, teacher)
         assert ("names" in fields) is helps
+
+
+def test_dev_is_predicted_once_for_all_tracks(encoder, monkeypatch):
+    field, folder = replace(tiny.NAMED, scheme="tracks"), encoder("bert")
+    setup, _ = setup_of(folder)
+    setup.settings.co_training, setup.task.fields = True, (field,)
+    setup.labeled = tiny.rows(setup.windower, tiny.documents(40), (field,))
+    setup.data = replace(setup.data, dev=tiny.documents(20, seed=21))
+    predicted, helped = [], []
+    predict, helps = spans_module.predict, spans_module._helps
+    monkeypatch.setattr(spans_module, "predict", lambda *given: predicted.append(given) or predict(*given))
+    monkeypatch.setattr(spans_module, "_helps", lambda *given: helped.append(given) or helps(*given))
+    pseudo_labels(setup, tiny.discriminator_of(folder, (field,)))
+    assert (len(field.tracks), len(helped), len(predicted)) == (2, 2, 1)
 
 
 def test_labels_without_a_span_leave_the_teacher_alone(encoder):

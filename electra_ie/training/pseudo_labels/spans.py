@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ def improve_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequence
     lengths = [len(words.texts) for words in labeled]
     if not len(of_teacher):
         return False
+    on_dev = _on_dev(setup, teacher, field, hints) if setup.settings.co_training else None
     improved, is_combined = of_teacher.copy(), False
     for index, (track, columns) in enumerate(_tracks(field)):
         tags, raised = gold[:, index], of_teacher[:, columns]
@@ -44,7 +46,7 @@ def improve_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequence
         if setup.settings.co_training:
             classifier = SpellingClassifier(len(track.names))
             classifier.fit(labeled, tags, pool, raised)
-            if _helps(classifier, setup, teacher, field, index, hints):
+            if on_dev is None or _helps(classifier, on_dev, index, columns):
                 raised, is_combined = classifier.combine_with_teacher(raised, pool), True
         improved[:, columns] = raised
     before = len(setup.windower.before)
@@ -78,23 +80,28 @@ def _probabilities(
     return np.array([labels[window][field.name][before + token].numpy() for window, token in _positions(documents)])
 
 
-def _helps(
-    classifier: SpellingClassifier,
-    setup: TrainingSetup,
-    teacher: Discriminator,
-    field: Field,
-    track: int,
-    hints: Sequence[Hint],
-) -> bool:
-    """Return whether the classifier reduces the teacher's loss on the words of dev; without dev it is assumed to."""
+@dataclass(frozen=True)
+class _OnDev:
+    """The words of dev, the teacher's probabilities of their tags, (W, K) as `_probabilities`, and the right tags."""
+
+    words: Sequence[Words]
+    teacher: np.ndarray
+    gold: np.ndarray
+
+
+def _on_dev(setup: TrainingSetup, teacher: Discriminator, field: Field, hints: Sequence[Hint]) -> _OnDev | None:
+    """Return what tells on dev whether classifiers help; None without documents with gold for the field."""
     dev = labeled_for(setup.data.dev, field)
     if not dev:
-        return True
+        return None
     rows = windows_of(dev, setup.windower, [field])
     words = words_of(texts_of(dev), rows, hints)
-    columns = _tracks(field)[track][1]
-    alone = _probabilities(setup, predict(setup, teacher, rows), words, field)[:, columns]
-    gold = _gold(rows, words, field)[:, track]
-    combined = classifier.combine_with_teacher(alone, words)
+    return _OnDev(words, _probabilities(setup, predict(setup, teacher, rows), words, field), _gold(rows, words, field))
+
+
+def _helps(classifier: SpellingClassifier, dev: _OnDev, track: int, columns: slice) -> bool:
+    """Return whether the classifier of a sequence of tags reduces the teacher's loss on the words of dev."""
+    alone, gold = dev.teacher[:, columns], dev.gold[:, track]
+    combined = classifier.combine_with_teacher(alone, dev.words)
     losses = [calibrated_loss(probabilities, gold, np.ones(len(gold))) for probabilities in (alone, combined)]
     return losses[1] < losses[0]
