@@ -9,8 +9,7 @@ from scipy.special import expit
 
 from electra_ie.data.windowing import document_indices
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.training.flag_thresholds import mean_by_document
-from electra_ie.training.pseudo_labels.predictions import PseudoLabel, predict
+from electra_ie.training.pseudo_labels.predictions import PseudoLabel, logits_of_documents, predict
 from electra_ie.training.setup import TrainingSetup
 
 
@@ -25,7 +24,7 @@ def soft_labels(setup: TrainingSetup, teacher: Discriminator) -> list[PseudoLabe
         labels, documents = predict(setup, teacher, setup.pool), np.array(document_indices(setup.pool))
         for field in setup.task.fields:
             if field.kind == "flags":
-                logits = mean_by_document(np.stack([label[field.name].double().numpy() for label in labels]), documents)
+                logits = logits_of_documents(labels, field, documents)
                 for label, document in zip(labels, documents, strict=True):
                     label[field.name] = torch.tensor(expit(logits[document]), dtype=torch.float32)
         result = [labels]

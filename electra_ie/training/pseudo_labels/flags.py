@@ -19,9 +19,16 @@ from electra_ie.data.fields import Field
 from electra_ie.data.training_data import windows_of
 from electra_ie.data.windowing import document_indices
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.training.flag_thresholds import document_logits, label_shares, mean_by_document
+from electra_ie.training.flag_thresholds import document_logits, label_shares
 from electra_ie.training.pseudo_labels.flag_views import MAX_TEXTS, CoTrainedFlags, aligned, aligned_loss
-from electra_ie.training.pseudo_labels.predictions import PseudoLabel, evidence_of, indicators, labeled_for, texts_of
+from electra_ie.training.pseudo_labels.predictions import (
+    PseudoLabel,
+    evidence_of,
+    indicators,
+    labeled_for,
+    logits_of_documents,
+    texts_of,
+)
 from electra_ie.training.setup import TrainingSetup
 
 
@@ -32,7 +39,7 @@ def align_flags(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[P
     aligned.
     """
     documents = np.array(document_indices(setup.pool))
-    logits = mean_by_document(np.stack([label[field.name].double().numpy() for label in labels]), documents)
+    logits = logits_of_documents(labels, field, documents)
     evidence = evidence_of(setup, field)
     views = _views(setup, teacher, field, evidence)
     if views:

@@ -15,6 +15,7 @@ from electra_ie.data.hints import Hint
 from electra_ie.data.windowing import LabeledWindow
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.tags import field_probabilities
+from electra_ie.training.flag_thresholds import mean_by_document
 from electra_ie.training.pseudo_labels.class_regression import FeatureClassifier
 from electra_ie.training.pseudo_labels.hint_evidence import HintEvidence
 from electra_ie.training.setup import TrainingSetup
@@ -60,6 +61,14 @@ def predict(
             done += len(indices)
             report(done)
     return labels
+
+
+def logits_of_documents(labels: Sequence[PseudoLabel], field: Field, documents: np.ndarray) -> np.ndarray:
+    """Return the logits (D, K) of a field of kind `flags`: the mean over the windows of a document.
+
+    labels: as `predict` returns them. documents: the index of the document of each window, (W,).
+    """
+    return mean_by_document(np.stack([label[field.name].double().numpy() for label in labels]), documents)
 
 
 def hints_of(setup: TrainingSetup, field: Field) -> list[Hint]:
