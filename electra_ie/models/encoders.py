@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,11 @@ LOAD_ERRORS = (
     SafetensorError,
 )  # fmt: skip
 """What transformers raises for a folder with an invalid file."""
+
+MODEL_LOCK = threading.RLock()
+"""Held while a stock model is built, loaded or saved. While transformers loads one, it replaces functions of its
+classes and of torch for the whole process, such as the one that ties the output layer of a masked language model to the
+embeddings; two threads at once can leave a replacement in place for good."""
 
 EMBEDDED_NAMES = (EMBEDDED, f"sentence-transformers/{EMBEDDED}")
 INSTALL_COMMANDS = {**dict.fromkeys(EMBEDDED_NAMES, INSTALL), multilingual.NAME: multilingual.INSTALL}
@@ -136,21 +142,28 @@ def max_length(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> 
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence progress bars and load reports of transformers: a new head on an encoder is expected here."""
-    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
+    """Silence progress bars and load reports of transformers: a new head on an encoder is expected here.
+
+    One thread at a time is within this context (`MODEL_LOCK`).
+    """
+    with MODEL_LOCK:
+        level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            transformers_logging.set_verbosity(level)
+            if bars:
+                transformers_logging.enable_progress_bar()
 
 
 @contextmanager
 def translate_load_errors(name: str) -> Iterator[None]:
-    """Turn what transformers raises for a model that cannot be loaded into a UserError, and silence its warnings."""
+    """Turn what transformers raises for a model that cannot be loaded into a UserError, and silence its warnings.
+
+    One thread at a time is within this context (`MODEL_LOCK`).
+    """
     try:
         with quiet_transformers():
             yield

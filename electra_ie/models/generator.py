@@ -9,7 +9,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.hub_client import local_folder
-from electra_ie.models.encoders import quiet_transformers, translate_load_errors
+from electra_ie.models.encoders import translate_load_errors
 from electra_ie.models.saved import check_loaded_weights, check_model_type
 from electra_ie.models.untrusted import CONFIG
 
@@ -50,7 +50,7 @@ class Generator(PreTrainedModel):
             pretrained_model_name_or_path, FILES, revision=revision, token=token, local_files_only=local_files_only
         )
         check_model_type(folder, cls.config_class.model_type, cls.__name__, "its save_pretrained")
-        with translate_load_errors(str(folder)), quiet_transformers():
+        with translate_load_errors(str(folder)):
             loaded: Any = super().from_pretrained(folder, use_safetensors=True, output_loading_info=True)
         model, loading_info = cast(tuple[Self, dict[str, Any]], loaded)
         check_loaded_weights(loading_info, folder, "Restore the folder.")

@@ -19,7 +19,7 @@ from transformers import (
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.fields import Field
-from electra_ie.models.encoders import resolve_encoder, translate_load_errors
+from electra_ie.models.encoders import MODEL_LOCK, resolve_encoder, translate_load_errors
 from electra_ie.models.heads import last_linear
 from electra_ie.models.pooling import (
     AVERAGES,
@@ -62,7 +62,9 @@ def model_on_encoder(encoder: str, field: Field, pooling: str) -> PreTrainedMode
 def model_from_config(encoder: Mapping[str, Any], field: Field, pooling: str) -> PreTrainedModel:
     """Return the stock model of a field with random weights, from the configuration of its encoder."""
     config = AutoConfig.for_model(**{**encoder, **_labels(field)})
-    return _with_pooling(STOCK_CLASSES[field.kind].from_config(config), field, pooling)
+    with MODEL_LOCK:
+        model = STOCK_CLASSES[field.kind].from_config(config)
+    return _with_pooling(model, field, pooling)
 
 
 def saved_model(folder: Path, field: Field) -> PreTrainedModel:

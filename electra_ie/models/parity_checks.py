@@ -41,6 +41,15 @@ class HeadsOnEncoder(Protocol):
         ...
 
 
+def difference(values: torch.Tensor, expected: torch.Tensor, atol: float) -> str | None:
+    """Return what differs between two tensors that should agree up to `atol`; None if they do."""
+    if values.shape != expected.shape:
+        return f"shape {tuple(values.shape)} instead of {tuple(expected.shape)}"
+    if torch.allclose(values, expected, atol=atol):
+        return None
+    return f"values differ by up to {(values - expected).abs().max().item():.2g}"
+
+
 @torch.no_grad()
 def check_stock_parity(discriminator: HeadsOnEncoder, name: str) -> None:
     """Check that each head returns for the encoder's states what the stock model returns for the text.
@@ -57,14 +66,14 @@ def check_stock_parity(discriminator: HeadsOnEncoder, name: str) -> None:
                 logits = discriminator.head(field)(states, mask)[0]
                 with discriminator.stock_model(field) as model:
                     expected = model(input_ids=ids, attention_mask=mask).logits
-                same = logits.shape == expected.shape and torch.allclose(logits, expected, atol=1e-5)
-            except FAILURES:
-                same = False
-            if not same:
+                fault = difference(logits, expected, atol=1e-5)
+            except FAILURES as error:
+                fault = str(error)
+            if fault is not None:
                 family = type(discriminator.head(field).model).__name__
                 raise UserError(
                     f'the encoder "{name}" cannot be used for the field "{field.name}" ({field.kind}): '
-                    f"{family} reads more than the encoder's states.",
+                    f"{family} reads more than the encoder's states ({fault}).",
                     remedy="Choose another encoder, such as a BERT, RoBERTa, ELECTRA, DeBERTa or ModernBERT.",
                 )
 
@@ -89,12 +98,12 @@ def check_maskable(discriminator: HeadsOnEncoder, name: str, mask_token_id: int)
         try:
             embeddings = discriminator.encoder.get_input_embeddings()(ids)
             states = discriminator.encoder(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
-            same = torch.allclose(states, expected, atol=1e-5)
-        except FAILURES:
-            same = False
-    if not same:
+            fault = difference(states, expected, atol=1e-5)
+        except FAILURES as error:
+            fault = str(error)
+    if fault is not None:
         raise UserError(
-            f'no token can be masked for the encoder "{name}": it does not accept word embeddings.',
+            f'no token can be masked for the encoder "{name}": it does not accept word embeddings ({fault}).',
             remedy="Choose another encoder, or --preset supervised.",
         )
 

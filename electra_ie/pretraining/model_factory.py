@@ -21,7 +21,7 @@ from transformers import (
 
 from electra_ie.common.errors import UserError
 from electra_ie.config.pretrain import PretrainSettings
-from electra_ie.models.encoders import load_tokenizer, max_length, resolve_encoder, translate_load_errors
+from electra_ie.models.encoders import MODEL_LOCK, load_tokenizer, max_length, resolve_encoder, translate_load_errors
 from electra_ie.models.pooling import has_averaging_layer
 
 GENERATOR = "generator"
@@ -72,14 +72,14 @@ def load_encoder(settings: PretrainSettings, config: PreTrainedConfig) -> PreTra
     """Return the discriminator's stock model: `ElectraForPreTraining` for an ELECTRA, else the plain encoder."""
     model_class: Any = ElectraForPreTraining if config.model_type == "electra" else AutoModel
     if settings.from_scratch:
-        return cast(PreTrainedModel, model_class(config))
+        return _new(model_class, config)
     return _load(model_class, settings.start, config)
 
 
 def load_masked_lm(settings: PretrainSettings, config: PreTrainedConfig) -> PreTrainedModel:
     """Return the encoder as a masked language model, for the objective mlm."""
     if isinstance(config, ElectraConfig) and settings.from_scratch:
-        return ElectraForMaskedLM(config)
+        return _new(ElectraForMaskedLM, config)
     return _load(AutoModelForMaskedLM, settings.start, config)
 
 
@@ -102,7 +102,7 @@ def load_generator(
     Raises UserError for a generator with another vocabulary.
     """
     if settings.from_scratch:
-        return ElectraForMaskedLM(shape(settings, tokenizer, generator=True))
+        return _new(ElectraForMaskedLM, shape(settings, tokenizer, generator=True))
     name = settings.generator_encoder
     saved_generator = Path(resolve_encoder(settings.start)) / GENERATOR
     if name is None and (saved_generator / "config.json").is_file() and settings.generator_layers is None:
@@ -142,6 +142,11 @@ def _check_generator(model: PreTrainedModel, name: str, config: PreTrainedConfig
             f'block_length is {block_length}; the generator "{name}" takes {longest} tokens.',
             remedy=f"Set it to {longest} or less.",
         )
+
+
+def _new(model_class: Any, config: PreTrainedConfig) -> PreTrainedModel:
+    with MODEL_LOCK:
+        return cast(PreTrainedModel, model_class(config))
 
 
 def _load(model_class: Any, name: str, config: PreTrainedConfig | None = None) -> PreTrainedModel:

@@ -22,7 +22,7 @@ from electra_ie.data.fields import IGNORED, Field
 from electra_ie.models.heads import StateReplay
 from electra_ie.models.losses import Mean, local_mean, weighted_loss
 from electra_ie.models.outputs import DiscriminatorOutput, MaskedTokenScores, UnitScores
-from electra_ie.models.parity_checks import FAILURES
+from electra_ie.models.parity_checks import FAILURES, difference
 from electra_ie.pretraining.masking import TokenBatch
 
 TOKENS = Field("tokens", "spans", ("original",))
@@ -256,12 +256,13 @@ def check_mlm_parity(model: MaskedTokenModel, name: str) -> None:
         with model.stock_model() as stock:
             whole = stock(input_ids=ids, attention_mask=ones).logits.float()
         expected = whole.gather(1, positions[..., None].expand(-1, -1, whole.shape[-1])).flatten(0, 1)
-        same = torch.allclose(logits, expected, atol=1e-4)
-    except FAILURES:
-        same = False
+        fault = difference(logits, expected, atol=1e-4)
+    except FAILURES as error:
+        fault = str(error)
     model.train(training)
-    if not same:
+    if fault is not None:
         raise UserError(
-            f'"{name}" cannot predict masked tokens: its {type(model.head).__name__} reads more than the states.',
+            f'"{name}" cannot predict masked tokens: its {type(model.head).__name__} reads more than the states '
+            f"({fault}).",
             remedy="Choose another encoder, such as a BERT, RoBERTa, ELECTRA, DeBERTa or ModernBERT.",
         )

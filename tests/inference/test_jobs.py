@@ -26,6 +26,7 @@ from electra_ie.inference.jobs import chunks, job
 from electra_ie.inference.jobs.journal import FILES, Journal
 from electra_ie.inference.jobs.manifest import Manifest
 from electra_ie.inference.jobs.workers import in_order
+from electra_ie.inference.jobs.workers.processes import extract_in_processes
 
 OUTPUTS = {
     "jsonl": ("findings.jsonl", None),
@@ -328,6 +329,16 @@ def test_several_processes_write_the_same_bytes(untrained, home, monkeypatch):
     assert one == two
     assert Path("one.jsonl").read_bytes() == Path("two.jsonl").read_bytes()
     assert Path("one.jsonl.errors.jsonl").read_bytes() == Path("two.jsonl.errors.jsonl").read_bytes()
+
+
+def test_process_that_cannot_load_the_run_says_why(tmp_path, monkeypatch):
+    """A run can become unreadable between the start of the job and that of its processes."""
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: processes.CONTEXT)
+    (tmp_path / "gone").mkdir()
+    results = extract_in_processes(tmp_path / "gone", 1, iter([chunks.Chunk()]), lambda *_: None)
+    with pytest.raises(UserError, match="gone: this is not the folder of a run") as error:
+        list(results)
+    assert error.value.file == tmp_path / "gone"
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from functools import partial
 
@@ -12,7 +14,7 @@ import tiny
 import torch
 from accelerate import Accelerator
 from torch.nn import functional
-from transformers import AutoConfig
+from transformers import AutoConfig, PreTrainedModel
 
 from electra_ie.common.errors import UserError
 from electra_ie.config.pretrain import PretrainSettings
@@ -513,6 +515,24 @@ def test_new_shapes_are_those_of_the_paper(tokenizer):
         assert (made.hidden_size, made.num_attention_heads, made.num_hidden_layers) == (*generator, 12)
         assert made.embedding_size == config.embedding_size
         assert config.intermediate_size == 4 * width
+
+
+def test_models_that_threads_load_at_once_keep_their_tied_output_layer(encoder):
+    """Transformers replaces functions of its classes while it loads a model; threads must not see or keep them."""
+    settings = PretrainSettings(encoder=encoder("bert"))
+    config = AutoConfig.from_pretrained(settings.encoder)
+    tie_weights = PreTrainedModel.tie_weights
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            loaded = list(pool.map(lambda _: models.load_masked_lm(settings, config), range(24)))
+        assert PreTrainedModel.tie_weights is tie_weights
+    finally:
+        sys.setswitchinterval(interval)
+        PreTrainedModel.tie_weights = tie_weights  # for the other tests
+    for model in loaded:
+        assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
 
 
 def test_every_family_passes_the_parity_check(encoder):

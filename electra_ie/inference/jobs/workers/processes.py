@@ -39,8 +39,8 @@ def extract_in_processes(run: Path, number: int, chunks: Iterator[Chunk], report
         pool.shutdown(cancel_futures=True)
 
 
-_extractor: TextExtractor | None = None
-"""The extractor of a process that `extract_in_processes` started."""
+_extractor: TextExtractor | Exception | None = None
+"""The extractor of a process that `extract_in_processes` started, or why it could not be loaded."""
 
 
 def _load(run: str, threads: int) -> None:
@@ -51,7 +51,10 @@ def _load(run: str, threads: int) -> None:
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # before the library that reads it is imported
-    _extractor = load_extractor(Path(run))
+    try:
+        _extractor = load_extractor(Path(run))
+    except Exception as error:  # noqa: BLE001 - raised in an initializer, it would be lost with the process
+        _extractor = error
 
 
 def _end_with(parent: Any) -> None:
@@ -60,5 +63,7 @@ def _end_with(parent: Any) -> None:
 
 
 def _records_of(documents: list[Document]) -> Records:
+    if isinstance(_extractor, Exception):
+        raise _extractor
     assert _extractor is not None
     return records_of(_extractor, documents)
