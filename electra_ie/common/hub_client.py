@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.hashing import PACKAGE, package_version
 from electra_ie.common.logs import notice, warn
+from electra_ie.common.process_state import PROCESS_STATE
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -278,7 +279,7 @@ def translate_hub_errors(name: HubName, *, writing: bool = False, token: str | N
     The original error is not chained: it may quote a server response that repeats the token.
     """
     try:
-        with _no_bars_in_files(), warnings.catch_warnings(record=True) as caught:
+        with PROCESS_STATE, _no_bars_in_files(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield
     except UserError:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -76,10 +77,11 @@ def notice(message: str) -> None:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Drop all warnings and notices within the block."""
+    """Drop all warnings and notices of this thread within the block."""
+    thread = threading.get_ident()
 
     def drop(record: logging.LogRecord) -> bool:
-        return False
+        return record.thread != thread
 
     logger.addFilter(drop)
     try:
@@ -90,11 +92,12 @@ def silenced() -> Iterator[None]:
 
 @contextmanager
 def collected_warnings() -> Iterator[list[str]]:
-    """Collect the warnings within the block in a list, instead of printing them."""
+    """Collect the warnings of this thread within the block in a list, instead of printing them."""
     messages: list[str] = []
+    thread = threading.get_ident()
 
     def collect(record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING:
+        if record.levelno < logging.WARNING or record.thread != thread:
             return True
         messages.append(record.getMessage())
         return False

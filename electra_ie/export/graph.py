@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from electra_ie.common.errors import UserError, first_line
+from electra_ie.common.process_state import PROCESS_STATE
 from electra_ie.inference.engine.exported import IDS, MASK, output_name
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.packing import MIN_ROWS
@@ -59,7 +60,7 @@ def write_graph(discriminator: Discriminator, file: Path) -> None:
     shape = {0: batch, 1: length}
     names = [output_name(field.name) for field in discriminator.fields]
     try:
-        with warnings.catch_warnings(), _quiet():
+        with _quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 model, (), kwargs={IDS: ids, MASK: torch.ones_like(ids)}, dynamo=True,
@@ -101,9 +102,10 @@ def require(*packages: str) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence the logs of the exporters within a context: they report progress and passes, not faults."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(level)
+    with PROCESS_STATE:
+        level = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(level)

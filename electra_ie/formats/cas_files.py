@@ -16,6 +16,7 @@ from typing import Any
 from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.folders import files_of
 from electra_ie.common.logs import warn
+from electra_ie.common.process_state import PROCESS_STATE
 from electra_ie.common.text_files import SourceLine, decode, reading
 from electra_ie.formats.parts.json_values import check_pairs, refuse_constant
 from electra_ie.formats.parts.xml_files import parse_xml
@@ -111,7 +112,7 @@ def cas_of(source: Source, types: dict[bytes, Any]) -> tuple[Any, Lines]:
     """
     import cassis
 
-    with warnings.catch_warnings(record=True) as caught:
+    with PROCESS_STATE, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             if source.is_json:

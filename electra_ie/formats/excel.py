@@ -14,6 +14,7 @@ from typing import Any
 from electra_ie.common.errors import OnError, UserError, nearest
 from electra_ie.common.files import atomic_path
 from electra_ie.common.logs import warn
+from electra_ie.common.process_state import PROCESS_STATE
 from electra_ie.common.text_files import SourceLine, reading
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format
@@ -68,7 +69,7 @@ def _workbook(path: Path) -> Any:
             raise UserError(message, file=path, remedy="Save it as .xlsx, without a password.")
         file.seek(0)
         try:
-            with warnings.catch_warnings():
+            with PROCESS_STATE, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of charts, validation and other parts that hold no cells
                 return openpyxl.load_workbook(file)
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError, SyntaxError) as error:

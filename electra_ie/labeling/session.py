@@ -122,7 +122,8 @@ class Session:
                 except UserError as error:
                     message = f"task.yaml was changed, and cannot be read: {first_line(error)}."
                     raise TaskChanged(message, remedy="Correct it; what you have marked is kept.") from error
-                self._signature, self.suggester.fields = signature, self.store.fields
+                self._signature = signature
+                self.suggester.take_fields(self.store.fields)
             if version is not None and version != self.version:
                 message = "task.yaml was changed since the page was loaded."
                 raise TaskChanged(message, remedy="Reload the page; what you have marked is kept as a draft.")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from electra_ie.common.errors import UserError, first_line
+from electra_ie.common.errors import first_line
 from electra_ie.data.document import Document, Finding
 from electra_ie.data.fields import AnyField
 from electra_ie.inference.loading import load_extractor
+from electra_ie.labeling.worker import Worker
 
 if TYPE_CHECKING:
     from electra_ie.inference.engine.base import TextExtractor
@@ -40,36 +41,42 @@ class Suggester:
             fields: The fields of the task.
             encoder: The encoder that tells how similar texts are, for the choice.
         """
-        self.fields, self.encoder = fields, encoder
+        self._fields, self.encoder = fields, encoder
         self.run: Path | None = None
         self.failure = ""
         self._extractor: TextExtractor | None = None
         self._found: dict[str, Future[dict[str, Any]]] = {}
-        self._reading = ThreadPoolExecutor(1, thread_name_prefix="suggestions")
-        self._choosing = ThreadPoolExecutor(1, thread_name_prefix="choice")
+        self._reading, self._choosing = Worker("suggestions"), Worker("choice")
+
+    def take_fields(self, fields: Sequence[AnyField]) -> None:
+        """Take the fields of the task after a change of its task.yaml; what was suggested before is forgotten."""
+        self._fields, self._found = fields, {}
 
     def use(self, run: Path) -> Future[None]:
         """Take another run; what was suggested before is forgotten."""
 
         def load() -> None:
+            self._extractor = None  # first, so that its memory is free for the new one
             try:
                 self._extractor, self.failure = load_extractor(run), ""
-            except (UserError, OSError) as error:
-                self._extractor, self.failure = None, first_line(error)
+            except Exception as error:  # noqa: BLE001 - the page shows it; nobody reads this future
+                self.failure = first_line(error)
 
         self.run, self._found = run, {}
         return self._reading.submit(load)
 
     def suggest(self, key: str, document: Document) -> Future[dict[str, Any]]:
         """Return what the run finds in a text, as an annotation whose values have scores; {} without a run."""
+        fields = self._fields
 
         def read() -> dict[str, Any]:
             if self._extractor is None:
                 return {}
             (result,) = self._extractor.read([document.unlabeled()])
-            return suggested(result, self.fields)
+            return suggested(result, fields)
 
-        if key not in self._found:
+        future = self._found.get(key)
+        if future is None or (future.done() and future.exception() is not None):
             self._found[key] = self._reading.submit(read) if self.run else _done()
         return self._found[key]
 
@@ -91,8 +98,8 @@ class Suggester:
 
     def close(self) -> None:
         """End the threads; what has not begun is left out."""
-        for thread in (self._reading, self._choosing):
-            thread.shutdown(wait=True, cancel_futures=True)
+        for worker in (self._reading, self._choosing):
+            worker.close()
 
 
 def _done() -> Future[dict[str, Any]]:

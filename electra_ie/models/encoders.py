@@ -96,8 +96,9 @@ def resolve_revision(name: str) -> str:
 
 def encoder_config(name: str) -> PreTrainedConfig:
     """Return the configuration of an encoder. Raises UserError as `resolve_encoder`."""
+    folder = resolve_encoder(name)  # before the lock, since it may download
     with translate_load_errors(name):
-        config: PreTrainedConfig = AutoConfig.from_pretrained(resolve_encoder(name), trust_remote_code=False)
+        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         return config
 
 
@@ -108,8 +109,9 @@ def _embedded() -> Path:
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     """Return the tokenizer of an encoder. Raises UserError if it gives no character offsets, or cannot be loaded."""
+    folder = resolve_encoder(name)
     with translate_load_errors(name):
-        tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(name), trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     kwargs = getattr(tokenizer, "init_kwargs", {})
     strip_code_references(kwargs)
     for name_of_option in ("is_local", "local_files_only"):

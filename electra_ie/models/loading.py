@@ -51,20 +51,20 @@ def model_on_encoder(encoder: str, field: Field, pooling: str) -> PreTrainedMode
     Raises:
         UserError: the encoder cannot be loaded.
     """
-    with translate_load_errors(encoder):
-        folder = resolve_encoder(encoder)
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        model, loading_info = STOCK_CLASSES[field.kind].from_pretrained(folder, **LOAD_OPTIONS, **_labels(field))
-    _reset_head(model, encoder, loading_info, same_labels=_names(config) == field.names)
-    return _with_pooling(model, field, pooling)
+    folder = resolve_encoder(encoder)  # before the lock, since it may download
+    with MODEL_LOCK:
+        with translate_load_errors(encoder):
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            model, loading_info = STOCK_CLASSES[field.kind].from_pretrained(folder, **LOAD_OPTIONS, **_labels(field))
+        _reset_head(model, encoder, loading_info, same_labels=_names(config) == field.names)
+        return _with_pooling(model, field, pooling)
 
 
 def model_from_config(encoder: Mapping[str, Any], field: Field, pooling: str) -> PreTrainedModel:
     """Return the stock model of a field with random weights, from the configuration of its encoder."""
     config = AutoConfig.for_model(**{**encoder, **_labels(field)})
     with MODEL_LOCK:
-        model = STOCK_CLASSES[field.kind].from_config(config)
-    return _with_pooling(model, field, pooling)
+        return _with_pooling(STOCK_CLASSES[field.kind].from_config(config), field, pooling)
 
 
 def saved_model(folder: Path, field: Field) -> PreTrainedModel:

@@ -8,6 +8,7 @@ has at least `MIN_ROWS` of them. This is measured (benchmarks/extraction.py) and
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ PACKABLE = ("bert", "electra", "roberta", "xlm-roberta", "camembert")
 """Families that take the positions of tokens as an input and attend to all tokens of a window."""
 NAME = "electra_ie_packed"
 """The name of the attention function in transformers. Its models make no mask for a function that is not their own."""
+_ATTENTION = threading.Lock()
+"""Held while an encoder has this function, since the threads that use an extractor share its encoder."""
 
 
 def can_pack(encoder: Any) -> bool:
@@ -33,7 +36,7 @@ def can_pack(encoder: Any) -> bool:
         config.model_type in PACKABLE
         and absolute
         and not getattr(config, "is_decoder", False)
-        and config._attn_implementation == "sdpa"
+        and config._attn_implementation in ("sdpa", NAME)  # NAME: another thread is in `packed_states`
     )
 
 
@@ -53,16 +56,17 @@ def packed_states(encoder: Any, groups: Sequence[torch.Tensor]) -> torch.Tensor:
     first = (config.pad_token_id or 0) + 1 if config.model_type in PADDED_POSITIONS else 0
     ids = torch.cat([group.flatten() for group in groups])
     positions = torch.cat([torch.arange(group.shape[1], device=ids.device).repeat(len(group)) for group in groups])
-    config._attn_implementation = NAME
-    try:
-        states: torch.Tensor = encoder(
-            input_ids=ids[None],
-            position_ids=positions[None] + first,
-            token_type_ids=torch.zeros_like(ids)[None],
-            packed_shapes=[tuple(group.shape) for group in groups],
-        ).last_hidden_state
-    finally:
-        config._attn_implementation = "sdpa"
+    with _ATTENTION:
+        config._attn_implementation = NAME
+        try:
+            states: torch.Tensor = encoder(
+                input_ids=ids[None],
+                position_ids=positions[None] + first,
+                token_type_ids=torch.zeros_like(ids)[None],
+                packed_shapes=[tuple(group.shape) for group in groups],
+            ).last_hidden_state
+        finally:
+            config._attn_implementation = "sdpa"
     return states
 
 

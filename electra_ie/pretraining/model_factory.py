@@ -56,8 +56,9 @@ def encoder_config(settings: PretrainSettings, tokenizer: PreTrainedTokenizerBas
     """Return the configuration of the encoder to train. Raises UserError for one that ends in an averaging layer."""
     if settings.from_scratch:
         return shape(settings, tokenizer, generator=False)
+    folder = resolve_encoder(settings.start)
     with translate_load_errors(settings.start):
-        config = AutoConfig.from_pretrained(resolve_encoder(settings.start), trust_remote_code=False)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if has_averaging_layer(config):
         remedy = "Give the encoder that the run was trained from (run.yaml names it)."
         raise UserError(
@@ -150,9 +151,9 @@ def _new(model_class: Any, config: PreTrainedConfig) -> PreTrainedModel:
 
 
 def _load(model_class: Any, name: str, config: PreTrainedConfig | None = None) -> PreTrainedModel:
-    kwargs = {} if config is None else {"config": config}
+    folder, kwargs = resolve_encoder(name), {} if config is None else {"config": config}
     with translate_load_errors(name):
         model = model_class.from_pretrained(
-            resolve_encoder(name), trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **kwargs
+            folder, trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **kwargs
         )
     return cast(PreTrainedModel, model)

@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from electra_ie.common.files import atomic_path
+from electra_ie.common.process_state import PROCESS_STATE
 from electra_ie.metrics import MASKING_EFFECT
 
 if TYPE_CHECKING:
@@ -475,7 +476,7 @@ def _message_figure(message: str) -> Figure:
 @contextmanager
 def _style() -> Iterator[None]:
     """Apply matplotlib's defaults and `STYLE` while a figure is built and saved."""
-    with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
+    with PROCESS_STATE, matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the plot shows a box there
         yield
 

@@ -22,8 +22,8 @@ class Encoded:
 
     def __init__(self, encoder: str) -> None:
         """Load the encoder. encoder: a folder, or a name as for training. Raises UserError if it cannot be loaded."""
+        folder = resolve_encoder(encoder)
         with translate_load_errors(encoder):
-            folder = resolve_encoder(encoder)
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
             model = AutoModel.from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
         tokenizer = load_tokenizer(encoder)

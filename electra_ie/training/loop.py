@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from accelerate.state import AcceleratorState, GradientState, PartialState
 from accelerate.utils import InitProcessGroupKwargs
 from torch import nn
 
+from electra_ie.common.logs import notice
 from electra_ie.common.randomness import step_seed
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.fields import IGNORED
@@ -328,22 +330,41 @@ def has_bf16() -> bool:
 
 @contextmanager
 def own_states() -> Iterator[None]:
-    """Use separate shared states of Accelerate within the context, and restore the caller's afterwards.
+    """Use separate shared states of Accelerate and of torch's random generator, and restore the caller's afterwards.
 
-    So a program that also trains something else with Accelerate is not affected. The device and the processes are those
+    So a program that also trains something else with Accelerate is not affected. One thread of a process trains at a
+    time: the states and the generator are those of the process. The device and the processes are those
     that the caller has chosen, if it has. Each object of Accelerate keeps the state dictionary that its class had when
     it was created, so that the caller's objects do not notice the exchange.
     """
     classes = (PartialState, AcceleratorState, GradientState)
-    callers = [vars(cls)["_shared_state"] for cls in classes]
-    environment = dict(PartialState._shared_state)
-    _begin_states(*classes)
-    PartialState._shared_state.update(environment)
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with _one_training(), torch.random.fork_rng(devices):
+        callers = [vars(cls)["_shared_state"] for cls in classes]
+        environment = dict(PartialState._shared_state)
+        _begin_states(*classes)
+        PartialState._shared_state.update(environment)
+        try:
+            yield
+        finally:
+            for cls, state in zip(classes, callers, strict=True):
+                cls._shared_state = state
+
+
+_TRAINING = threading.RLock()
+"""Held by the thread that trains. A training may begin another one, that of its teacher."""
+
+
+@contextmanager
+def _one_training() -> Iterator[None]:
+    """Wait until no other thread of this process trains."""
+    if not _TRAINING.acquire(blocking=False):
+        notice("another thread of this process is training; this training begins when it has ended.")
+        _TRAINING.acquire()
     try:
         yield
     finally:
-        for cls, state in zip(classes, callers, strict=True):
-            cls._shared_state = state
+        _TRAINING.release()
 
 
 def _begin_states(*classes: Any) -> None:

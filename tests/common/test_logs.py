@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import processes
 import pytest
 
 from electra_ie.common import logs
-from electra_ie.common.logs import StderrHandler, notice, silenced, use_cli_format, warn
+from electra_ie.common.logs import StderrHandler, collected_warnings, notice, silenced, use_cli_format, warn
 
 
 def python(code: str) -> str:
@@ -69,6 +70,13 @@ def test_within_silenced_nothing_is_logged(capsys):
         warn("odd")
     warn("even")
     assert capsys.readouterr().err == "warning: even\n"
+
+
+def test_warnings_of_other_threads_are_neither_silenced_nor_collected(capsys):
+    with ThreadPoolExecutor(1) as pool, collected_warnings() as collected, silenced():
+        pool.submit(warn, "odd").result()
+    assert not collected
+    assert capsys.readouterr().err == "warning: odd\n"
 
 
 def test_a_record_has_its_level_and_the_line_of_its_caller(monkeypatch):

@@ -22,10 +22,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from electra_ie import Extractor, UserError, extract
+from electra_ie.data.document import Document
 from electra_ie.inference.jobs import chunks, job
 from electra_ie.inference.jobs.journal import FILES, Journal
 from electra_ie.inference.jobs.manifest import Manifest
 from electra_ie.inference.jobs.workers import in_order
+from electra_ie.inference.jobs.workers.processes import _ended as ended_error
 from electra_ie.inference.jobs.workers.processes import extract_in_processes
 
 OUTPUTS = {
@@ -341,6 +343,21 @@ def test_process_that_cannot_load_the_run_says_why(tmp_path, monkeypatch):
     assert error.value.file == tmp_path / "gone"
 
 
+def test_processes_do_not_finish_their_work_for_a_caller_that_has_ended(untrained, home, monkeypatch):
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: processes.CONTEXT)
+    text = Document("long", "Acme paid 5 USD. " * 4000)
+    before = multiprocessing.active_children()
+    results = extract_in_processes(untrained, 1, iter([chunks.Chunk([text]) for _ in range(9)]), lambda *_: None)
+    next(results)
+    (process,) = [each for each in multiprocessing.active_children() if each not in before]
+    results.close()
+    assert process.exitcode == -signal.SIGTERM
+
+
+def test_an_error_while_a_process_is_started_names_the_guard_that_a_script_needs():
+    assert 'if __name__ == "__main__":' in str(ended_error(2, {1, -signal.SIGTERM}))
+
+
 @pytest.mark.slow
 def test_process_that_ends_is_one_line_and_the_job_goes_on_later(untrained, home, monkeypatch):
     monkeypatch.setattr(multiprocessing, "get_context", lambda _: processes.CONTEXT)
@@ -353,6 +370,8 @@ def test_process_that_ends_is_one_line_and_the_job_goes_on_later(untrained, home
 
     with monkeypatch.context() as patch:
         patch.setattr(in_order, "_first", kill)
-        with pytest.raises(UserError, match="one of 2 processes ended before its time"):
+        with pytest.raises(
+            UserError, match=r"one of 2 processes ended before its time \(exit code -9\). If the memory"
+        ):
             extract(untrained, ["inbox"], "two.jsonl", processes=2)
     assert extract(untrained, ["inbox"], "two.jsonl", processes=2)["documents"] == 12

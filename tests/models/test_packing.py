@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import tiny
@@ -43,6 +45,21 @@ def test_a_window_has_the_same_logits_in_any_company_to_the_last_bit(discriminat
             for place, row in enumerate(rows):
                 for name, values in logits.items():
                     assert torch.equal(values[place], alone[group][row][name][0]), (name, LENGTHS[group])
+
+
+def test_threads_share_an_encoder(discriminator):
+    groups = groups_of(random.Random(6), 60, [(length, 2) for length in LENGTHS])
+    expected = discriminator.predict_groups(groups)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: discriminator.predict_groups(groups), range(24)))
+    finally:
+        sys.setswitchinterval(interval)
+    for logits in found:
+        for own, alone in zip(logits, expected, strict=True):
+            assert all(torch.equal(own[name], values) for name, values in alone.items())
 
 
 def test_packed_logits_are_those_of_a_padded_batch(discriminator):

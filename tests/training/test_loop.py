@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import tiny
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState, GradientState, PartialState
 from processes import run_two
 
 from electra_ie.config.train import TrainSettings
@@ -19,7 +21,7 @@ from electra_ie.models.latent_generator import LatentGenerator
 from electra_ie.models.losses import TERMS
 from electra_ie.models.masking_generator import MaskingGenerator
 from electra_ie.training import loop
-from electra_ie.training.loop import LossNotFinite, prepare, rate_at, set_rates, training_steps
+from electra_ie.training.loop import LossNotFinite, own_states, prepare, rate_at, set_rates, training_steps
 
 LATENT = {
     "discriminator": {"classification": 1.0, "adversarial": 0.5},
@@ -34,6 +36,7 @@ CASES = {
     "latent, two batches a step": (LATENT, 2),
 }
 """Loss terms and accumulation steps, by name."""
+STATES = (PartialState, AcceleratorState, GradientState)
 
 
 def pair_of(folder, settings, pooling="stock"):
@@ -275,6 +278,31 @@ def losses_of_processes(folder: str, output: Path) -> list[dict[str, list]]:
     """Return the losses in each of two processes."""
     run_two(lambda rank: [__file__, folder, str(output / f"{rank}.json")])
     return [json.loads((output / f"{rank}.json").read_text("utf-8")) for rank in range(2)]
+
+
+def test_one_thread_trains_at_a_time_and_the_caller_gets_its_states_and_random_numbers_back(capsys):
+    states = [vars(state_class)["_shared_state"] for state_class in STATES]
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    waiting, entered = threading.Event(), threading.Event()
+
+    def train_too():
+        waiting.set()
+        with own_states():
+            entered.set()
+
+    other = threading.Thread(target=train_too)
+    with own_states():
+        torch.manual_seed(0)
+        other.start()
+        assert waiting.wait(30)
+        assert not entered.wait(0.2)
+    other.join(30)
+    assert entered.is_set()
+    assert "this training begins when it has ended" in capsys.readouterr().err
+    assert all(vars(state_class)["_shared_state"] is state for state_class, state in zip(STATES, states, strict=True))
+    assert torch.equal(torch.rand(2), expected)
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from electra_ie.common.hub_client import (
     parse_hub_name,
 )
 from electra_ie.common.logs import notice
+from electra_ie.common.process_state import PROCESS_STATE
 from electra_ie.common.text_files import SourceRecord
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
@@ -328,15 +329,16 @@ def _quiet() -> Iterator[None]:
     """Show no progress bars and no warnings of the library: they would be mixed with the messages of a log."""
     from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars, logging
 
-    shown, level = not are_progress_bars_disabled(), logging.get_verbosity()
-    disable_progress_bars()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            enable_progress_bars()
+    with PROCESS_STATE:
+        shown, level = not are_progress_bars_disabled(), logging.get_verbosity()
+        disable_progress_bars()
+        logging.set_verbosity_error()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(level)
+            if shown:
+                enable_progress_bars()
 
 
 def _check_columns(features: Mapping[str, Any], fields: Sequence[Field], options: Mapping[str, Any], name: str) -> None:

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from electra_ie.common.errors import UserError, first_line
+from electra_ie.common.process_state import PROCESS_STATE
 from electra_ie.common.text_files import UTF_8_MARK, decode, reading
 
 CHARSET = re.compile(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
@@ -89,14 +90,15 @@ def _require(package: str, path: Path) -> None:
 def _converting(path: Path, kind: str) -> Iterator[None]:
     """Convert the errors of a library, which are of any type for a damaged file, and silence its messages."""
     logger = logging.getLogger("pypdf")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    except (UserError, OSError):
-        raise
-    except Exception as error:
-        message = f"this {kind} cannot be read ({type(error).__name__}: {first_line(error)})."
-        raise UserError(message, file=path, remedy="Save it again, or convert it to .txt.") from None
-    finally:
-        logger.setLevel(level)
+    with PROCESS_STATE:
+        level = logger.level
+        logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        except (UserError, OSError):
+            raise
+        except Exception as error:
+            message = f"this {kind} cannot be read ({type(error).__name__}: {first_line(error)})."
+            raise UserError(message, file=path, remedy="Save it again, or convert it to .txt.") from None
+        finally:
+            logger.setLevel(level)

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,14 @@ from electra_ie.inference.jobs.chunks import Chunk
 from electra_ie.inference.jobs.workers.in_order import AHEAD, Records, Report, Results, extract_in_order, records_of
 from electra_ie.inference.loading import load_extractor
 
+ORPHANED = 70
+"""The exit code of a process whose parent has ended."""
+
 
 def extract_in_processes(run: Path, number: int, chunks: Iterator[Chunk], report: Report) -> Results:
     """Yield each chunk with its records, in the order of the input, from several processes that each load the run.
+
+    If the caller ends before the last chunk, for example by Ctrl-C, the processes do not finish theirs.
 
     Raises:
         UserError: A process ended, for example because the memory is full.
@@ -29,14 +34,35 @@ def extract_in_processes(run: Path, number: int, chunks: Iterator[Chunk], report
     threads = max(1, (os.cpu_count() or 1) // number)
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     pool = ProcessPoolExecutor(number, context, _load, (str(run), threads))
+    started: dict[int, multiprocessing.Process] = {}
+
+    def submit(documents: list[Document]) -> Future[Records]:
+        future = pool.submit(_records_of, documents)
+        started.update(pool._processes)  # the pool starts them one by one, and forgets them when one has ended
+        return future
+
     try:
-        yield from extract_in_order(chunks, lambda each: pool.submit(_records_of, each), number + AHEAD, report)
+        yield from extract_in_order(chunks, submit, number + AHEAD, report)
     except BrokenProcessPool:
-        message = f"one of {number} processes ended before its time."
-        remedy = "If the memory is full, give fewer --processes. The same command goes on where this one ended."
-        raise UserError(message, remedy=remedy) from None
+        pool.shutdown()
+        raise _ended(number, {process.exitcode for process in started.values()}) from None
+    except BaseException:
+        for process in started.values():
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _ended(number: int, codes: set[int | None]) -> UserError:
+    """Return the error for a process that has ended. codes: the exit codes of all: the pool terminates the others."""
+    code = min(codes - {None, 0, -signal.SIGTERM}, default=0, key=abs) or 0
+    message = f"one of {number} processes ended before its time (exit code {code})."
+    if code == 1:  # an exception while it was started
+        remedy = 'Its error is above. A script calls extract under `if __name__ == "__main__":`, since they import it.'
+    else:
+        remedy = "If the memory is full, give fewer --processes. The same command goes on where this one ended."
+    return UserError(message, remedy=remedy)
 
 
 _extractor: TextExtractor | Exception | None = None
@@ -59,7 +85,7 @@ def _load(run: str, threads: int) -> None:
 
 def _end_with(parent: Any) -> None:
     parent.join()
-    os._exit(1)
+    os._exit(ORPHANED)
 
 
 def _records_of(documents: list[Document]) -> Records:
