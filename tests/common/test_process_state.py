@@ -18,6 +18,8 @@ from electra_ie.pretraining import model_factory
 from electra_ie.runs import plots
 from electra_ie.selection import states
 
+pytest.importorskip("datasets")  # imported here, so that the thread enters at once
+
 CHANGES = {
     "hub client": lambda: translate_hub_errors(HubName("org/name", None)),
     "datasets": dataset._quiet,
