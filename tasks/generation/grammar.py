@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,26 @@ class Piece:
     label: str = ""
 
 
+class Statement(NamedTuple):
+    """What `{head label tail}` in a template states: a relation between the pieces that fill two of its slots."""
+
+    head: str
+    label: str
+    tail: str
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of a record. templates: those that it was expanded from, as in the phrase lists, with their marks."""
+    """A sentence of a record.
+
+    templates: those that it was expanded from, as in the phrase lists, with their marks. mentions: for each of its pieces
+    with a label, the slot that it fills. statements: what the templates state of these slots.
+    """
 
     pieces: list[Piece]
     templates: tuple[str, ...]
+    mentions: tuple[str, ...] = ()
+    statements: tuple[Statement, ...] = ()
 
 
 Slot = Callable[[str, str], list[Piece]]
@@ -39,6 +53,11 @@ ALLOWED_MARKS = {"train": "", "dev": LATE, "unlabeled": LATE, "test": LATE + TES
 def mark(template: str) -> str:
     """Return the mark of a template or an alternative, or an empty string."""
     return template[:1] if template.startswith((LATE, TEST_ONLY)) else ""
+
+
+def is_statement(name: str) -> bool:
+    """Return whether what stands in braces is a `Statement`, which inserts nothing."""
+    return " " in name
 
 
 def unmarked(template: str) -> str:
@@ -97,12 +116,16 @@ class Grammar:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A text with its labels. templates: those of each sentence, in no particular order."""
+    """A text with its labels.
+
+    templates: those of each sentence, in no particular order. relations: between spans, in the form of the data files.
+    """
 
     labels: dict[str, Any]
     text: str
     spans: list[dict[str, Any]]
     templates: list[tuple[str, ...]]
+    relations: list[dict[str, Any]] = field(default_factory=list)
 
     def names(self) -> set[str]:
         """Return the flags of the record, or its outcome."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tasks.generation import transaction_names as names
-from tasks.generation.grammar import alternatives, closing, unmarked
+from tasks.generation.grammar import alternatives, closing, is_statement, unmarked
 from tasks.generation.transaction_phrases import STORIES
 from tasks.generation.transaction_phrases.shared import FILLERS, OPENINGS, VERDICTS
 
@@ -250,6 +250,8 @@ def _choice(options: list[str], counts: dict[str, int]) -> str:
 
 def _slot(inner: str, counts: dict[str, int]) -> str:
     name, _, argument = inner.partition(":")
+    if is_statement(name):
+        return ""
     index = counts[name] = counts.get(name, -1) + 1
     if not argument:
         return f"(?P<{name}_{index}>{SLOTS.get(name, ANYTHING)})"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tasks.generation import transaction_names as names
-from tasks.generation.grammar import Grammar, Piece, Sentence, alternatives
+from tasks.generation.grammar import Grammar, Piece, Sentence, Statement, alternatives, is_statement
 
 LIMITS = {"USD": 10_000, "EUR": 10_000, "GBP": 10_000, "CHF": 15_000, "SGD": 20_000, "CAD": 10_000, "AED": 55_000}
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
@@ -20,6 +21,7 @@ class Payment:
 
     opening: the key in `OPENINGS` of how the record begins; it decides whether a company or a person is the main party.
     has_flag: whether the sentence that is generated is evidence for its flag; the slots of `facts` depend on it.
+    mentions, statements: those of the sentence that is generated.
     """
 
     def __init__(self, rng: random.Random, split: str, opening: str) -> None:
@@ -36,6 +38,8 @@ class Payment:
         self.main = self.holder if is_personal else self.again
         self.other = self.unlike(self.main, self.full_name if is_personal else self.company)
         self.named: set[str] = set()
+        self.mentions: list[str] = []
+        self.statements: list[Statement] = []
         self.has_flag = False
         self.clauses: Sequence[str] = ()
         self.claim_holds = False
@@ -50,13 +54,24 @@ class Payment:
         self.measure, self.measures = rng.choice((("kg", "kg"), ("t", "t"), ("piece", "pieces"), ("unit", "units")))
 
     def slot(self, name: str, argument: str) -> list[Piece]:
-        """Return the pieces for `{name:argument}`, by the method `slot_<name>`."""
+        """Return the pieces for `{name:argument}`, by the method `slot_<name>`; none for a statement."""
         if name == "clause":
             return self.grammar.draw(self.clauses)
         if argument:
             return self.grammar.expand(alternatives(argument)[self.choose(name)])
+        if is_statement(name):
+            self.statements.append(Statement(*name.split()))
+            return []
         content = getattr(self, f"slot_{name}")()
-        return [Piece(content)] if isinstance(content, str) else [content] if isinstance(content, Piece) else content
+        pieces = [Piece(content)] if isinstance(content, str) else [content] if isinstance(content, Piece) else content
+        self.mentions += [name for piece in pieces if piece.label]
+        return pieces
+
+    def sentence(self, templates: Sequence[str]) -> Sentence:
+        """Return an expansion of a random template, with its mentions and statements."""
+        self.mentions, self.statements = [], []
+        sentence = self.grammar.sentence(templates)
+        return replace(sentence, mentions=tuple(self.mentions), statements=tuple(self.statements))
 
     def choose(self, name: str) -> int:
         """Return the index of the alternative that `{name:A|B}` takes.
@@ -80,7 +95,7 @@ class Payment:
         while True:
             self.choices = {"flip": [], "all": []}
             self.credits, self.owners, self.count, self.hours = [], [], 0, 0
-            sentence = self.grammar.sentence([template])
+            sentence = self.sentence([template])
             is_reversed, fails = sum(self.choices["flip"]) % 2 == 1, any(self.choices["all"])
             if has_flag != (is_reversed or fails) or not (self.choices["flip"] or self.choices["all"]):
                 return sentence

@@ -11,6 +11,7 @@ from tasks.generation.roughen import roughen
 from tasks.generation.transaction_payment import Payment
 from tasks.generation.transaction_phrases import STORIES
 from tasks.generation.transaction_phrases.shared import FILLERS, OPENINGS, VERDICTS
+from tasks.generation.transaction_relations import relations
 
 SIZES = {"train": 200, "dev": 120, "test": 400, "unlabeled": 1360}
 FLAG_SHARES = {"structuring": 0.13, "sanctions_exposure": 0.1, "shell_company": 0.08, "mule_account": 0.11,
@@ -21,6 +22,8 @@ NEAR_MISS, SECOND_NEAR_MISS = 0.7, 0.25
 """Share of the other records with a near miss, and share of those that have a second one."""
 FACTS, VERDICT, WHOLE = 0.42, 0.26, 0.14
 """Shares of the forms of a story (see `Story`); the rest has a setup and a sentence that decides."""
+COLUMN_SLOTS = {"AMOUNT": "amount", "COUNTRY": "country"}
+"""The slots with the content of the columns that are spans, by their label."""
 MAX_CHARACTERS = 430
 """Longer texts are generated again, so that every text has fewer than 200 word pieces."""
 
@@ -58,21 +61,23 @@ def record(rng: random.Random, split: str, flags: Sequence[str]) -> Record:
     shown = list(flags) or (near_misses(rng) if rng.random() < NEAR_MISS else [])
     opening = STORIES[shown[0]].opening if shown else rng.choice(sorted(OPENINGS))
     payment = Payment(rng, split, opening)
-    sentences = [payment.grammar.sentence(OPENINGS[opening])]
+    sentences = [payment.sentence(OPENINGS[opening])]
     for flag in shown:
         sentences += story_sentences(payment, flag, bool(flags))
     if flags and rng.random() < REMARK:
         others = [flag for flag in compatible(flags[0]) if flag not in flags]
         sentences += [innocent_remark(payment, rng.choice(others))] if others else []
     for _ in range(rng.choice((0, 1, 1, 2))):
-        sentences.insert(rng.randint(1, len(sentences)), payment.grammar.sentence(FILLERS))
+        sentences.insert(rng.randint(1, len(sentences)), payment.sentence(FILLERS))
     joint = rng.choice((" ", " ", " ", "\n"))
     body: list[Piece] = []
     for sentence in sentences:
         body += [*([Piece(joint)] if body else []), *sentence.pieces]
     body = roughen(body, rng, names.SHORTENINGS, frozenset({"COUNTERPARTY"}))
-    text, spans = assemble([*columns(payment, opening), *body])
-    return Record({"flags": list(flags)}, text, spans, [sentence.templates for sentence in sentences])
+    first_line = columns(payment, opening)
+    text, spans = assemble([*first_line, *body])
+    related = relations(spans, [COLUMN_SLOTS[piece.label] for piece in first_line if piece.label], sentences)
+    return Record({"flags": list(flags)}, text, spans, [sentence.templates for sentence in sentences], related)
 
 
 def near_misses(rng: random.Random) -> list[str]:
@@ -85,7 +90,7 @@ def near_misses(rng: random.Random) -> list[str]:
 
 def story_sentences(payment: Payment, flag: str, has_flag: bool) -> list[Sentence]:
     """Return the one or two sentences of a story: evidence for `flag` if the record has it, else a near miss."""
-    story, grammar = STORIES[flag], payment.grammar
+    story = STORIES[flag]
     form = payment.rng.random()
     if form < FACTS:
         return [payment.fact(story.facts, has_flag)]
@@ -93,18 +98,18 @@ def story_sentences(payment: Payment, flag: str, has_flag: bool) -> list[Sentenc
     if form < FACTS + VERDICT:
         payment.claim_holds = payment.rng.random() < 0.5
         payment.clauses = story.claims if payment.claim_holds == has_flag else story.excuses
-        verdict = grammar.sentence(VERDICTS)
-        return [grammar.sentence(story.setup), verdict] if payment.rng.random() < 0.5 else [verdict]
+        verdict = payment.sentence(VERDICTS)
+        return [payment.sentence(story.setup), verdict] if payment.rng.random() < 0.5 else [verdict]
     if form < FACTS + VERDICT + WHOLE:
-        return [grammar.sentence(story.whole_yes if has_flag else story.whole_no)]
-    return [grammar.sentence(story.setup), grammar.sentence(story.yes if has_flag else story.no)]
+        return [payment.sentence(story.whole_yes if has_flag else story.whole_no)]
+    return [payment.sentence(story.setup), payment.sentence(story.yes if has_flag else story.no)]
 
 
 def innocent_remark(payment: Payment, flag: str) -> Sentence:
     """Return a near miss of `flag` in one sentence."""
     if payment.rng.random() < 0.6:
         return payment.fact(STORIES[flag].facts, has_flag=False)
-    return payment.grammar.sentence(STORIES[flag].whole_no)
+    return payment.sentence(STORIES[flag].whole_no)
 
 
 def draw_flags(rng: random.Random, size: int) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""The generator of the two synthetic tasks: templates for test alone, and flags that single words do not show."""
+"""The generator of the synthetic tasks: templates for test alone, and flags that single words do not show."""
 
 from __future__ import annotations
 
@@ -59,10 +59,11 @@ def test_no_split_but_test_has_templates_of_test_alone(task):
 def test_generator_writes_the_shipped_bytes(tmp_path):
     """Another process, which has another hash seed, writes them in `test_shipped_data.py`."""
     generator.write(tmp_path)
-    for task in TASKS:
-        for split in generate(task):
-            name = f"{task}/{split}.jsonl"
-            assert (tmp_path / name).read_bytes() == (ROOT / "tasks" / name).read_bytes(), name
+    written = sorted(file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*.jsonl"))
+    of_relations = [f"transaction_relations/{split}.jsonl" for split in ("train", "dev", "test")]
+    assert written == sorted([*(f"{task}/{split}.jsonl" for task in TASKS for split in generate(task)), *of_relations])
+    for name in written:
+        assert (tmp_path / name).read_bytes() == (ROOT / "tasks" / name).read_bytes(), name
 
 
 def test_templates_of_test_alone_are_recognized_in_the_text_of_test_only():

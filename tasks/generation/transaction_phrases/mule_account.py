@@ -9,11 +9,13 @@ MULE_ACCOUNT = Story(
     facts=[
         # How much of the strangers' money goes on.
         "{credit} from {person} and {credit} from {person}, strangers both; {passed} went [out|on] to {party} [the same evening|within "
-        "the hour]",
-        "in from people unknown to [him|her]: {credit}, {credit}; out to {party} [at once|by night]: {passed}",
-        "~strangers sent {credit} and {credit}, and {passed} left for {party} [before night|minutes later]",
-        "!{credit} and {credit} came from two people [he|she] does not know, {party} got {passed} that day",
-        "!of {credit} from {person} and {credit} from {person}, names that mean nothing to [him|her], {passed} [went|moved] to {party}",
+        "the hour]{credit paid_by person}{passed paid_to party}{credit paid_to customer}{passed paid_by customer}",
+        "in from people unknown to [him|her]: {credit}, {credit}; out to {party} [at once|by night]: {passed}{passed paid_to party}{credit paid_to customer}{passed paid_by customer}",
+        "~strangers sent {credit} and {credit}, and {passed} left for {party} [before night|minutes later]{passed paid_to party}{credit paid_to customer}{passed paid_by customer}",
+        "!{credit} and {credit} came from two people [he|she] does not know, {party} got {passed} that day{passed paid_to party}"
+        "{credit paid_to customer}{passed paid_by customer}",
+        "!of {credit} from {person} and {credit} from {person}, names that mean nothing to [him|her], {passed} [went|moved] to {party}"
+        "{credit paid_by person}{passed paid_to party}{credit paid_to customer}{passed paid_by customer}",
         # Who collects, and who only buys.
         "{this} took in [strangers' money|the money of strangers] and sent it on, {that} [was a buyer|only bought a ticket]",
         "[police report|letter of the other bank]: {this} forwards for a gang, {that} was [cheated|tricked] by it",
@@ -34,13 +36,13 @@ MULE_ACCOUNT = Story(
     setup=[
         "{n} credits from [people|persons] in different towns [since {weekday}|in {few} days]",
         "account [opened|set up] [three|four|five] weeks ago [by a student |]and [suddenly|now] [busy|active]",
-        "{small} from {person} and {small} from {person} on [{weekday}|one day]",
+        "{small} from {person} and {small} from {person} on [{weekday}|one day]{small paid_by person}{small paid_to customer}",
         "money [left|went out] [the same day|within hours] [it came in|of arrival]",
         "[holder|customer] [called|came in] about [the many credits|the credits of this week]",
         "~a stream of small credits with first names in the text field",
         "!{n} sums, each from another town, came in [within {few} days|by {weekday}]",
         "!new account, a student's, and all at once full of life",
-        "!on one day {small} from {person}, then {small} from {person}",
+        "!on one day {small} from {person}, then {small} from {person}{small paid_by person}{small paid_to customer}",
     ],
     yes=[
         "all of it [withdrawn|taken out] [at a cash machine|in cash] [within the hour|by evening], [senders unknown to him|no tie to the senders]",
@@ -80,22 +82,23 @@ MULE_ACCOUNT = Story(
         "[recall|refund request] from {bank}: sender was [tricked|cheated], funds already [gone|sent on to {country}]",
         "[lent|rented out] card and PIN to [an acquaintance|a man in a bar], since then credits from all over the [country|place]",
         "~credits {small}, {small}, {small} from people [he has never met|unknown to him], [emptied|drawn] at [an ATM|a cash machine] [by night|"
-        "within the hour]",
+        "within the hour]{small paid_to customer}",
         "~one payer after another asks for the money back, but it left for {country} minutes after it came",
         "!a tenth stays, the rest of what strangers send goes on to [{party}|{country}] the same day",
         "!an advert promised work as a 'payment agent', now money comes in and leaves as vouchers",
         "!{bank} wants it back for a payer who was tricked, by then it was in {country}",
     ],
     whole_no=[
-        "collects the [team|office|class] kitty, {small} from each of {n} colleagues, paid on to {party} for the [trip|gift]",
+        "collects the [team|office|class] kitty, {small} from each of {n} colleagues, paid on to {party} for the [trip|gift]{small paid_to customer}",
         "[charity run|school fair] [donations|proceeds] from many [donors|people], [passed on|sent on] the same day to {party}, receipt [seen|filed]",
         "warned [us|the branch] that [an advert|a chat group] offered commission for use of the account; [nothing was booked|no money moved]",
-        "[carpool|ride share] [money|shares] of {small} from {person} and {person}, [same names|the same people] each month",
+        "[carpool|ride share] [money|shares] of {small} from {person} and {person}, [same names|the same people] each month{small paid_by person}"
+        "{small paid_to customer}",
         "~recall from {bank}: sender [typed a wrong digit|paid twice], funds [still here and|were] [returned|sent back] in full",
-        "~[tutor|music teacher], {n} [pupils|parents] pay {small} each for lessons, tax number on file",
-        "!{n} colleagues gave {small} each for the [trip|gift], {party} was paid from it",
+        "~[tutor|music teacher], {n} [pupils|parents] pay {small} each for lessons, tax number on file{small paid_to customer}",
+        "!{n} colleagues gave {small} each for the [trip|gift], {party} was paid from it{small paid_to customer}",
         "!what the school fair brought went to {party} the same day, and the receipt is here",
-        "!{person} and {person} share the car to work, {small} each month",
+        "!{person} and {person} share the car to work, {small} each month{small paid_by person}{small paid_to customer}",
     ],
     claims=[
         "[he|she] passes the money on for strangers",

@@ -69,13 +69,14 @@ SHELL_COMPANY = Story(
         "!only the name is new, the house has been known to us since {year}",
     ],
     whole_yes=[
-        "{again}, a letterbox [at|with] a registered agent, [gets|is paid] {amount} for 'advisory' [without contract|on one page of paper]",
+        "{again}, a letterbox [at|with] a registered agent, [gets|is paid] {amount} for 'advisory' [without contract|on one page of paper]"
+        "{amount paid_to again}",
         "[firm|company] [bought off the shelf|bought ready-made] in {month}, sends the whole {amount} on as '[management fee|services]'",
         "nobody [works|has ever worked] at {again} and its [accounts|books] were never filed, still the fees [rise|grow] each quarter",
         "[owner chain|ownership] ends [at a trust without names|with a nominee], [no activity|no trade] [visible|found] anywhere",
         "~neither [side|payer nor payee] has [an office|a phone that answers], the same [clerk|secretary] signs for both",
         "~an empty desk in {city} bills for strategy papers that no one can produce",
-        "!{amount} for 'advice' goes to {again}, a name plate at an agent's, and one page is all there is",
+        "!{amount} for 'advice' goes to {again}, a name plate at an agent's, and one page is all there is{amount paid_to again}",
         "!{again} files no books and employs no one, but its fees go up by the quarter",
         "!a trust that names nobody stands at the end of the owners, and no business can be seen",
     ],

@@ -8,12 +8,12 @@ STRUCTURING = Story(
     "cash",
     facts=[
         # Sums against the limit.
-        "[cash deposits|lodgements] [of this week|since {weekday}]: {parts}; a form is due from {limit}[ on|]",
-        "{parts} [at the counter|over the counter] within {few} days, [reports|forms] begin at {limit}",
-        "he [brought|paid in] {parts}, and we [report|ask for a form] from {limit}",
-        "~cash came as {parts}, {limit} being the sum from which a report is due",
-        "!in notes: {parts}; [declarations|papers] are needed once {limit} is reached",
-        "!{parts} [came|went in] one after the other, where {limit} is the line for a [report|form]",
+        "[cash deposits|lodgements] [of this week|since {weekday}]: {parts}; a form is due from {limit}[ on|]{parts paid_to customer}",
+        "{parts} [at the counter|over the counter] within {few} days, [reports|forms] begin at {limit}{parts paid_to customer}",
+        "he [brought|paid in] {parts}, and we [report|ask for a form] from {limit}{parts paid_to customer}",
+        "~cash came as {parts}, {limit} being the sum from which a report is due{parts paid_to customer}",
+        "!in notes: {parts}; [declarations|papers] are needed once {limit} is reached{parts paid_to customer}",
+        "!{parts} [came|went in] one after the other, where {limit} is the line for a [report|form]{parts paid_to customer}",
         # All or none, below or above.
         "{flip:each|none} of the {few} [slips|deposits] is {flip:below|above} {limit}[, no reason given|]",
         "{flip:every|no} [slip|lodgement] of the row {flip:stays under|exceeds} {limit}, [purpose open|no purpose stated]",
@@ -32,16 +32,16 @@ STRUCTURING = Story(
     ],
     setup=[
         "{n} [cash deposits|lodgements|counter deposits|~credits in notes] [this week|within {few} days|since {weekday}]: "
-        "{low}, {low} and {low}",
+        "{low}, {low} and {low}{low paid_to customer}",
         "[customer|account holder|client] [paid in|brought in|~turned up with] {low} on {weekday} and [another|a further] "
-        "{low} [two days later|on the following day|~right after the weekend]",
-        "[same depositor|same person] at {branch} and {branch} on one [morning|day|~afternoon], {low} and {low}",
+        "{low} [two days later|on the following day|~right after the weekend]{low paid_to customer}",
+        "[same depositor|same person] at {branch} and {branch} on one [morning|day|~afternoon], {low} and {low}{low paid_to customer}",
         "[sum|total|order] [broken|split|cut|~divided] into {n} [pieces|parts|tranches] of [roughly|about] {low}",
-        "{low} [at the counter|over the counter] on {weekday}, {low} on {weekday}, {low} [before closing|on {weekday}]",
-        "~[three slips|a row of slips] [again|this month]: {low} / {low} / {low}",
-        "!{low}, {low} and {low} [reached|came to] the account in notes [within the week|before {weekday}]",
-        "!on {weekday} {low} [was handed in|came over the desk], the next {low} [followed|came] two days on",
-        "!one [person|depositor], {branch} first and {branch} after lunch: {low} and {low}",
+        "{low} [at the counter|over the counter] on {weekday}, {low} on {weekday}, {low} [before closing|on {weekday}]{low paid_to customer}",
+        "~[three slips|a row of slips] [again|this month]: {low} / {low} / {low}{low paid_to customer}",
+        "!{low}, {low} and {low} [reached|came to] the account in notes [within the week|before {weekday}]{low paid_to customer}",
+        "!on {weekday} {low} [was handed in|came over the desk], the next {low} [followed|came] two days on{low paid_to customer}",
+        "!one [person|depositor], {branch} first and {branch} after lunch: {low} and {low}{low paid_to customer}",
     ],
     yes=[
         "[when asked|on being asked|asked] why not [one sum|all at once], [he|she] [said|replied] the form [was a nuisance|"
@@ -84,28 +84,28 @@ STRUCTURING = Story(
     ],
     whole_yes=[
         "asked [the teller|] how much [can be paid in|one may bring] without [paperwork|a form|~giving a reason], then [lodged|paid in] "
-        "{low} and came back [the next day|~after lunch] with {low}",
+        "{low} and came back [the next day|~after lunch] with {low}{low paid_to customer}",
         "[ATM lodgements|machine deposits] of {low}, {low} and {low}, [a different machine|another machine] every time, "
-        "[no purpose given|no explanation]",
+        "[no purpose given|no explanation]{low paid_to customer}",
         "[client|customer] wants {big} moved as {n} transfers so that [nobody asks|no questions come|~nothing shows up]",
-        "[advised by a friend|following a tip], [customer|depositor] keeps [each visit|every deposit] under {limit}: {low}, {low}",
+        "[advised by a friend|following a tip], [customer|depositor] keeps [each visit|every deposit] under {limit}: {low}, {low}{low paid_to customer}",
         "~{n} [relatives|friends|students|~neighbours] each paid in about {low} within [an hour|the same hour], all from one "
-        "[envelope|bag|~van]",
-        "~{big} from the sale of 'things' arrives as {low}, {low} and the rest on other days, he smiled when the form was named",
-        "!first a question about the sum from which [papers|forms] are needed, then {low}, and {low} on the [next|following] day",
+        "[envelope|bag|~van]{low paid_to customer}",
+        "~{big} from the sale of 'things' arrives as {low}, {low} and the rest on other days, he smiled when the form was named{big paid_to customer}{low paid_to customer}",
+        "!first a question about the sum from which [papers|forms] are needed, then {low}, and {low} on the [next|following] day{low paid_to customer}",
         "!{big} [is to go out|has to leave] as {n} transfers, the client hopes that this [raises no questions|stays unseen]",
-        "!machine after machine took notes, {low}, {low} and {low}, and [no reason|no purpose] was stated",
+        "!machine after machine took notes, {low}, {low} and {low}, and [no reason|no purpose] was stated{low paid_to customer}",
     ],
     whole_no=[
-        "asked [the teller|] about the form [due|needed] at {limit}, [completed it|filled it in] and [lodged|paid in] {big} in one go",
+        "asked [the teller|] about the form [due|needed] at {limit}, [completed it|filled it in] and [lodged|paid in] {big} in one go{big paid_to customer}",
         "rent for {month} and {month} [paid as|by] two [standing orders|instalments] of {low}[ as per lease|, lease attached]",
         "school fees in [three|four] terms, {low} each, [schedule|invoice] seen",
         "[wages|payroll] split into {n} batches of about {low} because of the channel's [file|batch] limit",
         "~takings of {low} and {low} [banked|lodged] [nightly|daily] by the {shop}, [volumes fit turnover|in line with the VAT return|"
-        "same as each week]",
-        "~[one deposit|single lodgement] of {big}, above {limit}, [form signed|reported] and source [shown|documented]",
-        "!{big} came in [one piece|a single sum], he had asked about the form at {limit} and filled it in",
-        "!the {shop} brings its takings each [night|evening], {low} and {low}, [as the VAT return shows|in step with turnover]",
+        "same as each week]{low paid_to customer}",
+        "~[one deposit|single lodgement] of {big}, above {limit}, [form signed|reported] and source [shown|documented]{big paid_to customer}",
+        "!{big} came in [one piece|a single sum], he had asked about the form at {limit} and filled it in{big paid_to customer}",
+        "!the {shop} brings its takings each [night|evening], {low} and {low}, [as the VAT return shows|in step with turnover]{low paid_to customer}",
         "!school fees fall due by term, {low} and {low}, the [invoice|schedule] was seen",
     ],
     claims=[
