@@ -118,7 +118,8 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         labels: Only findings with one of these labels.
         min_score: Only findings with at least this score.
         overwrite: Start over if the output was begun or written, also by another model or from other inputs.
-        processes: The number of processes that extract. Each loads the run.
+        processes: The number of processes that extract. Each loads the run and imports the script that called this
+            function, so a script calls it under `if __name__ == "__main__":`.
         records: A path for the records of the findings, `.jsonl`, `.csv` or `.parquet`. The output must be a file of
             JSON lines, from which they are made when it is complete. The HTML page shows them, too.
         data: The folder of the lists of codes of `records`, instead of that of the data that the run was trained from.
