@@ -1,4 +1,4 @@
-"""`python -m tasks.generation [FOLDER]`: write the data files of both generated tasks. The bytes are always the same."""
+"""`python -m tasks.generation [FOLDER]`: write the data files of the generated tasks. The bytes are always the same."""
 
 from __future__ import annotations
 
