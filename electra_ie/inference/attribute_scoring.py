@@ -43,18 +43,30 @@ def score_attributes(
         found = [_found(field, document, result, names) for document, result in zip(labeled, own, strict=True)]
         of_gold = [(document, [each.span for each in of_text]) for document, of_text in zip(labeled, gold, strict=True)]
         given = [[Attribute(span, label) for (span,), label, _ in of_text] for of_text in reader.classified(of_gold)]
-        rules = CueRules.of(field, reader.rules.common)
-        by_rule = [
-            [Attribute(*each) for each in zip(spans, rules.answers(document.text, spans), strict=True)]
-            for document, spans in of_gold
-        ]
         scores[field.name] = {
             **score(field, gold, found),
             "intervals": intervals(field, gold, found),
-            "given_spans": _of_spans(field, gold, given),
-            "rule_baseline": {"rule": rules.name, **_of_spans(field, gold, by_rule)},
+            "given_spans": score_given_spans(field, gold, given),
+            "rule_baseline": score_rule(field, reader.rules.common, labeled),
         }
     return scores
+
+
+def score_rule(field: AttributeField, common: str, documents: Sequence[Document]) -> dict[str, Any]:
+    """Return name and scores of the rule baseline of a field.
+
+    Args:
+        field: The field.
+        common: The most frequent label of its labeled spans in train.
+        documents: Documents that are labeled for the field.
+    """
+    rules = CueRules.of(field, common)
+    gold: list[Sequence[Attribute]] = [document.gold[field.name] for document in documents]
+    found = []
+    for document, of_text in zip(documents, gold, strict=True):
+        spans = [each.span for each in of_text]
+        found.append([Attribute(*each) for each in zip(spans, rules.answers(document.text, spans), strict=True)])
+    return {"rule": rules.name, **score_given_spans(field, gold, found)}
 
 
 def _found(field: AttributeField, document: Document, result: DocumentResult, spans: Sequence[str]) -> list[Attribute]:
@@ -68,10 +80,15 @@ def _found(field: AttributeField, document: Document, result: DocumentResult, sp
     ]
 
 
-def _of_spans(field: AttributeField, gold: Attributes, given: Attributes) -> dict[str, Any]:
+def score_given_spans(field: AttributeField, gold: Attributes, given: Attributes) -> dict[str, Any]:
     """Return the scores of one label for each gold span, with intervals over documents.
 
     The share of right labels is the accuracy, and equals the F1 over all labels.
+
+    Args:
+        field: The field.
+        gold: The gold of each document.
+        given: For each document, an attribute of each of these spans.
     """
     scores, ends = score(field, gold, given), intervals(field, gold, given)
     with_gold = [values["f1"] for values in scores["labels"].values() if values["support"]]

@@ -5,16 +5,17 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of text. label: that of the entity that the piece is, or empty."""
+    """A piece of text. label: that of the entity that the piece is, or empty. assertion: what is said of the entity."""
 
     text: str
     label: str = ""
+    assertion: str = ""
 
 
 class Statement(NamedTuple):
@@ -154,7 +155,7 @@ def assemble(pieces: Sequence[Piece]) -> tuple[str, list[dict[str, Any]]]:
     for piece in pieces:
         if piece.label:
             span = {"start": len(text), "end": len(text) + len(piece.text), "label": piece.label, "text": piece.text}
-            spans.append(span)
+            spans.append(span | ({"assertion": piece.assertion} if piece.assertion else {}))
         text += piece.text
     return text, spans
 
@@ -165,11 +166,11 @@ def _tidy(pieces: Sequence[Piece]) -> list[Piece]:
     for piece in pieces:
         text = piece.text if piece.label else re.sub(r" +", " ", re.sub(r" +([,;])", r"\1", piece.text))
         if not piece.label and text[:1] in (" ", ",", ";"):
-            tidy[-1] = Piece(tidy[-1].text.rstrip(" "), tidy[-1].label)
-        tidy.append(Piece(text, piece.label))
-    tidy[-1] = Piece(tidy[-1].text.rstrip(" "), tidy[-1].label)
+            tidy[-1] = replace(tidy[-1], text=tidy[-1].text.rstrip(" "))
+        tidy.append(replace(piece, text=text))
+    tidy[-1] = replace(tidy[-1], text=tidy[-1].text.rstrip(" "))
     kept = [piece for piece in tidy if piece.text]
-    return [Piece(kept[0].text.lstrip(" "), kept[0].label), *kept[1:]] if kept[0].text.strip() else kept[1:]
+    return [replace(kept[0], text=kept[0].text.lstrip(" ")), *kept[1:]] if kept[0].text.strip() else kept[1:]
 
 
 def closing(template: str, opening: int) -> int:

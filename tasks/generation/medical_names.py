@@ -109,6 +109,13 @@ HERALDS = words(
     "breast cancer|haemophilia|sickle cell disease|colon cancer|bipolar disorder|cystic fibrosis|Huntington's disease|tuberculosis"
 )
 ALLERGENS = words("penicillin|codeine|ibuprofen|sulfonamides|latex|erythromycin|iodine contrast|morphine")
+WITH_CUES = {
+    "finding": words("non-productive cough|lack of energy|absent ankle jerks|past-pointing|inability to bear weight|loss of taste|"
+                     "absent bowel sounds|a non-healing wound"),
+    "condition": words("non-small cell lung cancer|familial tremor|gram-negative sepsis|absence seizures|non-alcoholic steatohepatitis|"
+                       "non-Hodgkin lymphoma|familial Mediterranean fever|Rh-negative anaemia"),
+}  # fmt: skip
+"""Names that contain words which often negate or attribute to the family, and do not here."""
 
 SHORTENINGS = {
     "history": "hx", "treatment": "tx", "diagnosis": "dx", "with": "w/", "without": "w/o", "patient": "pt", "discharged": "d/c'd",

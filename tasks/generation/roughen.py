@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from tasks.generation.grammar import Piece
 
@@ -30,13 +31,13 @@ def roughen(
         rough = [piece if piece.label else Piece(_shorten(piece.text, rng, shortenings)) for piece in rough]
     if 0.18 < style < 0.5:
         rough = [
-            Piece(_mistype(piece.text, rng), piece.label) if not piece.label or piece.label in names else piece
+            replace(piece, text=_mistype(piece.text, rng)) if not piece.label or piece.label in names else piece
             for piece in rough
         ]
     if style < 0.12:
-        return [Piece(piece.text.lower(), piece.label) for piece in rough]
+        return [replace(piece, text=piece.text.lower()) for piece in rough]
     if style > 0.92:
-        return [Piece(piece.text.upper(), piece.label) for piece in rough]
+        return [replace(piece, text=piece.text.upper()) for piece in rough]
     return rough
 
 

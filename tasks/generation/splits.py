@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 
-from tasks.generation import medical_case, transaction_risk
+from tasks.generation import medical_assertions, medical_case, transaction_risk
 from tasks.generation.grammar import Record
 
 SEED = 20240317
-TASKS = {"transaction_risk": transaction_risk, "medical_case": medical_case}
+TASKS = {
+    "transaction_risk": transaction_risk,
+    "medical_case": medical_case,
+    "medical_assertions": medical_assertions,
+}
 
 
 @functools.cache

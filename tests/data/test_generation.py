@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.generation import __main__ as generator
-from tasks.generation import bag_of_words, medical_phrases, structure_rule, template_memory
+from tasks.generation import assertion_phrases, bag_of_words, medical_phrases, structure_rule, template_memory
 from tasks.generation.grammar import LATE, TEST_ONLY, closing, mark, unmarked
 from tasks.generation.splits import TASKS, generate
 from tasks.generation.transaction_payment import LIMITS, Payment
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def phrase_lists() -> Iterator[tuple[str, list[str]]]:
-    """Yield name and templates of each list of both tasks."""
+    """Yield name and templates of each list of all tasks."""
     for flag, story in STORIES.items():
         yield from ((f"{flag}.{kind}", templates) for kind, templates in vars(story).items() if kind != "opening")
     yield from ((f"openings.{kind}", templates) for kind, templates in shared.OPENINGS.items())
@@ -28,6 +28,7 @@ def phrase_lists() -> Iterator[tuple[str, list[str]]]:
     for name, content in vars(medical_phrases).items():
         if name.isupper() and name != "VITALS":
             yield from content.items() if isinstance(content, dict) else [(name, content)]
+    yield from ((f"assertions.{name}", content) for name, content in vars(assertion_phrases).items() if name.isupper())
 
 
 @pytest.mark.parametrize(("name", "templates"), list(phrase_lists()))

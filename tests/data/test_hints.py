@@ -388,7 +388,7 @@ def test_the_example_of_the_documentation_is_valid(tmp_path):
     assert [found(hint, text) for hint in risk] == [[], ["in two parts"]]
 
 
-@pytest.mark.parametrize("name", ["medical_case", "transaction_risk", "trec_fine"])
+@pytest.mark.parametrize("name", ["medical_assertions", "medical_case", "transaction_risk", "trec_fine"])
 def test_every_label_of_a_shipped_task_with_descriptions_has_one(name):
     task = Task.load(name)
     described = {(field, label) for field, texts in task.descriptions.items() for label in texts}

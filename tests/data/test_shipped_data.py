@@ -1,4 +1,4 @@
-"""The data of the two generated tasks: the claims of the data cards, and the bytes that the generator writes."""
+"""The data of the generated tasks: the claims of the data cards, and the bytes that the generator writes."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 SIZES = {
     "transaction_risk": {"train": 200, "dev": 120, "test": 400, "unlabeled": 1360},
     "medical_case": {"train": 200, "dev": 100, "test": 300, "unlabeled": 800},
+    "medical_assertions": {"train": 200, "dev": 100, "test": 300, "unlabeled": 800},
 }
 SPLITS = [(task, split) for task, sizes in SIZES.items() for split in sizes]
 LIMITS_AND_ROUND_SUMS = {"10000", "15000", "20000", "55000", "100", "1000", "2500", "5000", "12000"}
@@ -30,6 +31,7 @@ PRICED = re.compile(r"(pric\w*|gives|pays|(was|is) (about|around))( (was|is))?( 
 MIN_UNSEEN = {
     "transaction_risk": {"COUNTERPARTY": 0.9, "COUNTRY": 0.5, "ACCOUNT": 0.9},
     "medical_case": {"FINDING": 0.45, "CONDITION": 0.45, "MEDICATION": 0.45},
+    "medical_assertions": {"FINDING": 0.45, "CONDITION": 0.45},
 }
 """Minimum share of a label's test spans whose text, ignoring case, is not a span of that label in train."""
 
@@ -65,7 +67,8 @@ def test_generator_writes_the_same_bytes_in_another_process(tmp_path: Path) -> N
 def test_splits_have_their_sizes_and_keys(task: str, split: str) -> None:
     split_records = records(task, split)
     assert len(split_records) == SIZES[task][split]
-    expected = {"id", "text"} if split == "unlabeled" else {"id", "text", *fields(task)}
+    declared = {name for name, field in fields(task).items() if field["kind"] != "attributes"}
+    expected = {"id", "text"} if split == "unlabeled" else {"id", "text", *declared}
     assert all(set(record) == expected for record in split_records)
 
 
@@ -143,21 +146,38 @@ def test_share_of_unseen_names_is_as_the_card_claims(task: str) -> None:
 
 @pytest.mark.parametrize(("task", "split"), SPLITS)
 def test_cards_quote_the_counts_of_each_split(task: str, split: str) -> None:
-    """The rows of both tables: words and characters, then counts of flags or outcomes, and of spans."""
+    """The rows of both tables: words and characters, then counts of flags, outcomes or assertions, and of spans."""
     card = (ROOT / "data_cards" / f"{task}.md").read_text("utf-8")
-    (name, declared), spans = next(iter(fields(task).items())), fields(task)["entities"]["labels"]
     of_split = records(task, split)
     words = round(statistics.median(len(record["text"].split()) for record in of_split))
     start = f"| {split} | {len(of_split):,} | {words} | {max(len(record['text']) for record in of_split)} |"
     if split == "unlabeled":
         assert card.count(f"\n{start} ") == 2
         return
-    flags = Counter(flag for record in of_split for flag in ([record[name]] if name == "outcome" else record[name]))
-    sizes = Counter(len(record["flags"]) for record in of_split) if name == "flags" else {}
-    counts = [*([sizes[0], sizes[2]] if sizes else []), *(flags[label] for label in declared["labels"])]
-    assert f"\n{start} {' | '.join(map(str, counts))} |\n" in card
-    labels = Counter(span["label"] for record in of_split for span in record["entities"])
-    assert f"\n{start} {' | '.join(str(labels[label]) for label in spans)} |\n" in card
+    spans = [span for record in of_split for span in record["entities"]]
+    for counts in (
+        counts_of_texts(task, of_split),
+        counts_of_labels(task, "entities", [each["label"] for each in spans]),
+    ):
+        assert f"\n{start} {' | '.join(map(str, counts))} |\n" in card
+
+
+def counts_of_texts(task: str, of_split: list[dict[str, Any]]) -> list[int]:
+    """The columns of the first table: records without and with two flags, and counts of labels."""
+    if task == "medical_case":
+        return counts_of_labels(task, "outcome", [record["outcome"] for record in of_split])
+    if task == "medical_assertions":
+        return counts_of_labels(
+            task, "assertion", [span["assertion"] for each in of_split for span in each["entities"]]
+        )
+    sizes = Counter(len(record["flags"]) for record in of_split)
+    flags = [flag for record in of_split for flag in record["flags"]]
+    return [sizes[0], sizes[2], *counts_of_labels(task, "flags", flags)]
+
+
+def counts_of_labels(task: str, field: str, drawn: list[str]) -> list[int]:
+    counts = Counter(drawn)
+    return [counts[label] for label in fields(task)[field]["labels"]]
 
 
 @pytest.mark.parametrize("task", SIZES)
@@ -211,7 +231,8 @@ def test_inbox_contains_difficult_files() -> None:
     inbox = ROOT / "tasks/transaction_risk/inbox"
     texts = {file.name: file.read_bytes().decode("utf-8") for file in inbox.glob("*.txt")}
     assert len(texts) == 6
-    assert len(list((ROOT / "tasks/medical_case/inbox").glob("*.txt"))) == 3
+    for task in ("medical_case", "medical_assertions"):
+        assert len(list((ROOT / "tasks" / task / "inbox").glob("*.txt"))) == 3
     assert any(len(text) > 2000 for text in texts.values())
     odd = texts["app_transfers_muenchen.txt"]
     assert "\r\n" in odd
