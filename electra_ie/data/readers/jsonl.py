@@ -114,8 +114,9 @@ class Records:
         chosen = "" if CHOSEN in self.keys.known else _choice_of(record)
         if self.fields and not isinstance(source, SourceRecord):  # tables have values as they are where no field is
             _check_own_keys(record, source)
-        read = {ANSWER: answer, CHOSEN: chosen}
-        self.keys.check([key for key in record if not read.get(key)], source)
+        values = {key: value for key, value in ((ANSWER, answer), (CHOSEN, chosen)) if key not in self.keys.known}
+        read = [key for key, value in values.items() if value or record.get(key) is None]
+        self.keys.check([key for key in record if key not in read], source)
         text = text_of(record, self.options["text"], source)
         id = id_of(record, self.options["id"], source)
         if self.require_id and not id:
