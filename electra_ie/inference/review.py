@@ -32,7 +32,7 @@ CORRECT = "correct"
 """The key of a person's decision on a finding: true, false, or null for none yet."""
 MOVE = "Give another name for the new queue, or move this one."
 MODEL = "model"
-"""The key of the model whose findings they are, in queues of `extract`; a queue of the page of `serve` has none."""
+"""The key of the model whose findings they are: the first digits of the hash of its files; null if it has none."""
 KEYS = ("id", "file", "text", DRAWN, "findings")
 
 
