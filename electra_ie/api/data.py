@@ -31,7 +31,7 @@ def init(
     """Write a task for annotated data: a folder with a task.yaml that names its fields, labels and splits.
 
     The data stay where they are if tasks read their format and they have all splits. Otherwise they are written as JSON
-    lines next to task.yaml.
+    lines next to task.yaml. A data set of the hub that `push_data` sent gives the task that it was sent with.
 
     Args:
         path: A file or folder of annotated data; or `ORG/NAME` or `ORG/NAME@REVISION`, a data set on the hub. A path

@@ -28,6 +28,10 @@ class Attribute:
     name: str
     value: str | None = None
 
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and isinstance(self.value, str | None)):
+            raise ValueError(f"an attribute is {self.name!r} with the value {self.value!r}; both must be texts")
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -36,6 +40,10 @@ class Reference:
     resource: str
     id: str
     name: str = ""
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(part, str) for part in (self.resource, self.id, self.name)):
+            raise ValueError(f"a reference is {self.resource!r}, {self.id!r}, {self.name!r}; all must be texts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,12 @@ class Annotation:
     def __post_init__(self) -> None:
         if self.origin not in ORIGINS:
             raise ValueError(f'the origin of an annotation is "{self.origin}", not one of {", ".join(ORIGINS[1:])}')
+        if self.score is not None and not _is_number(self.score):
+            raise ValueError(f"the score of an annotation is {self.score!r}, not a number")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +165,16 @@ class AnnotatedDocument:
             raise ValueError(f"a span is outside the text of {len(self.text)} characters")
         spans = {span.id for span in self.spans}
         arguments = [item.arguments for item in self.relations] + [event.arguments for event in self.events]
-        targets = {target for pairs in arguments for _, target in pairs}
+        pairs = [pair for each in arguments for pair in each]
+        if other := [pair for pair in pairs if not all(isinstance(part, str) for part in pair)]:
+            raise ValueError(f"an argument is {other[0]!r}; role and id must be texts")
+        targets = {target for _, target in pairs}
         if unknown := sorted((targets - ids) | ({event.trigger for event in self.events} - spans)):
             raise ValueError(f'there is no annotation "{unknown[0]}"')
         if any(len(scores) != len(self.labels.get(name, ())) for name, scores in self.label_scores.items()):
             raise ValueError("label_scores needs a score for each label of its questions")
+        if not all(_is_number(score) for scores in self.label_scores.values() for score in scores):
+            raise ValueError(f"label_scores is {dict(self.label_scores)}; scores are numbers")
         if set(self.label_origins) - set(self.labels) or set(self.label_origins.values()) - set(ORIGINS[1:]):
             raise ValueError(f"label_origins needs one of {', '.join(ORIGINS[1:])} for questions that have labels")
         if {span.layer for span in self.spans} - set(self.layers or ()):

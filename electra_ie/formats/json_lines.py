@@ -33,6 +33,7 @@ from electra_ie.formats.annotations import (
 )
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import Feature
+from electra_ie.formats.parts.annotation_tools import value_of
 from electra_ie.formats.parts.json_values import id_of, records, text_of
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.spans import FRAGMENTS, SpanReader, fragments_of
@@ -67,16 +68,28 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
 def document_of(
     record: Mapping[str, Any], options: Mapping[str, Any], spans: SpanReader, source: SourceLine
 ) -> AnnotatedDocument:
-    """Return the document of a record. Raises UserError if the record is invalid."""
+    """Return the document of a record, where null is the same as no key. Raises UserError if the record is invalid."""
+    try:
+        return _document(record, options, spans, source)
+    except UserError:
+        raise
+    except ValueError as error:  # of the parts of a document, which check their values
+        raise source.error(f"this record is invalid: {error}.", "Correct it.") from None
+
+
+def _document(
+    record: Mapping[str, Any], options: Mapping[str, Any], spans: SpanReader, source: SourceLine
+) -> AnnotatedDocument:
     text = text_of(record, options["text"], source)
     named = [key for key in record if key not in (options["text"], options["id"], *RESERVED)]
-    layers = record.get("_layers", [key for key in named if _is_layer(record[key])])
+    stated = None if record.get("_layers") is None else _texts(record, "_layers", source)
+    layers = tuple(key for key in named if _is_layer(record[key])) if stated is None else stated
     read_spans = [
         _span(item, key, number, text, spans, source)
         for key in layers
-        for number, item in enumerate(record.get(key) or [])
+        for number, item in enumerate(value_of(record, key, list, source, []), start=1)
     ]
-    labels, metadata = {}, dict(record.get("_metadata", {}))
+    labels, metadata = {}, {**value_of(record, "_metadata", dict, source, {})}
     for key in named:
         value = record[key]
         if key in layers or value is None:
@@ -89,20 +102,21 @@ def document_of(
             labels[key] = tuple(value)
         else:
             metadata[key] = value
-    try:
-        return AnnotatedDocument(
-            id_of(record, options["id"], source), text, tuple(read_spans),
-            tuple(Relation(**_common(item), arguments=_arguments(item), symmetric=item.get("symmetric", False))
-                  for item in record.get("_relations", [])),
-            tuple(Event(**_common(item), trigger=item["trigger"], arguments=_arguments(item))
-                  for item in record.get("_events", [])),
-            labels, {name: tuple(scores) for name, scores in record.get("_scores", {}).items()},
-            tuple("" if key == ONE_LAYER else key for key in layers) if layers or "_layers" not in record else None,
-            tuple(record.get("_notes", [])), metadata, record.get("_predicted", False), *source.position,
-            label_origins=record.get("_origins", {}),
-        )  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise source.error(f"this record is invalid: {error}.", "Correct it.") from None
+    scores, origins = (value_of(record, key, dict, source, {}) for key in ("_scores", "_origins"))
+    return AnnotatedDocument(
+        id_of(record, options["id"], source), text, tuple(read_spans),
+        tuple(Relation(**_common(item, f"relation {number}", source), arguments=_arguments(item, source),
+                       symmetric=value_of(item, "symmetric", bool, source, False))
+              for number, item in enumerate(value_of(record, "_relations", list, source, []), start=1)),
+        tuple(Event(**_common(item, f"event {number}", source), arguments=_arguments(item, source),
+                    trigger=str(value_of(item, "trigger", str | int, source)))
+              for number, item in enumerate(value_of(record, "_events", list, source, []), start=1)),
+        labels, {name: tuple(value_of(scores, name, list, source)) for name in scores if scores[name] is not None},
+        tuple("" if key == ONE_LAYER else key for key in layers) if layers or stated is None else None,
+        _texts(record, "_notes", source), metadata, value_of(record, "_predicted", bool, source, False),
+        *source.position, label_origins={name: value_of(origins, name, str, source) for name in origins
+                                         if origins[name] is not None},
+    )  # fmt: skip
 
 
 def _is_layer(value: Any) -> bool:
@@ -119,28 +133,56 @@ def _span(item: Any, layer: str, number: int, text: str, spans: SpanReader, sour
     if not isinstance(quoted, str | None) and not (isinstance(quoted, list) and item.get(FRAGMENTS)):
         message = f'"text" of a span of "{layer}" is {json.dumps(quoted)[:40]}, not a text.'
         raise source.error(message, "Write one text in quotes.")
+    common = _common(item, f"{layer} {number}", source)
+    others = {key: value for key, value in item.items() if key not in OF_SPAN and value is not None}
+    said = [Attribute(key, value) for key, value in others.items() if isinstance(value, str)]
+    common["attributes"] = (*common["attributes"], *said)  # under a key of their own in a task
+    spans.unread.update(key for key, value in others.items() if not isinstance(value, str))
     fragments = spans.located(text, pairs, quoted, source)
-    said = [[key, value] for key, value in item.items() if key not in OF_SPAN and isinstance(value, str)]
-    attributes = {"attributes": [*(item.get("attributes") or []), *said]}  # under a key of their own in a task
-    id = f"{layer} {number + 1}" if item.get("id") is None else item["id"]  # a data set has null for what one lacks
-    common = _common({**item, **attributes, "id": id})
     return AnnotatedSpan(**common, fragments=fragments, layer="" if layer == ONE_LAYER else layer)
 
 
-def _common(item: Mapping[str, Any]) -> dict[str, Any]:
+def _common(item: Any, id: str, source: SourceLine) -> dict[str, Any]:
+    """Return what spans, relations and events have in common. id: that of one without an id."""
     return {
-        "id": item["id"],
-        "label": item["label"],
-        "attributes": tuple(Attribute(name, value) for name, value in item.get("attributes") or []),
-        "references": tuple(Reference(*entry) for entry in item.get("references") or []),
-        "notes": tuple(item.get("notes") or []),
+        "label": value_of(item, "label", str, source),
+        "id": id_of(item, "id", source) or id,
+        "attributes": tuple(
+            Attribute(name, str(value).lower() if isinstance(value, bool) else value)
+            for name, value in _lists(item, "attributes", "[name, value]", (2,), source)
+        ),
+        "references": tuple(
+            Reference(*entry) for entry in _lists(item, "references", "[resource, id, name]", (2, 3), source)
+        ),
+        "notes": _texts(item, "notes", source),
         "score": item.get("score"),
-        "origin": item.get("origin") or "",
+        "origin": value_of(item, "origin", str, source, ""),
     }
 
 
-def _arguments(item: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((role, target) for role, target in item["arguments"])
+def _arguments(item: Mapping[str, Any], source: SourceLine) -> tuple[tuple[str, str], ...]:
+    value_of(item, "arguments", list, source)  # required
+    pairs = _lists(item, "arguments", "[role, id]", (2,), source)
+    return tuple((role, str(target) if type(target) is int else target) for role, target in pairs)
+
+
+def _lists(
+    item: Mapping[str, Any], key: str, expected: str, lengths: Sequence[int], source: SourceLine
+) -> list[list[Any]]:
+    """Return a list of lists, each with one of these lengths. expected: such a list, for the message."""
+    value: list[Any] = value_of(item, key, list, source, [])
+    for entry in value:
+        if not isinstance(entry, list) or len(entry) not in lengths:
+            raise source.error(f'"{key}" contains {json.dumps(entry)[:60]}.', f"It must be a list {expected}.")
+    return value
+
+
+def _texts(item: Mapping[str, Any], key: str, source: SourceLine) -> tuple[str, ...]:
+    value: list[Any] = value_of(item, key, list, source, [])
+    for entry in value:
+        if not isinstance(entry, str):
+            raise source.error(f'"{key}" contains {json.dumps(entry)[:60]}.', "It must be a text in quotes.")
+    return tuple(value)
 
 
 def write(documents: Sequence[AnnotatedDocument], path: Path, options: Mapping[str, Any]) -> None:

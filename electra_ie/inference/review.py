@@ -32,7 +32,7 @@ CORRECT = "correct"
 """The key of a person's decision on a finding: true, false, or null for none yet."""
 MOVE = "Give another name for the new queue, or move this one."
 MODEL = "model"
-"""The key of the model whose findings they are, in queues of `extract`; a queue of the page of `serve` has none."""
+"""The key of the model whose findings they are: the first digits of the hash of its files; null if it has none."""
 KEYS = ("id", "file", "text", DRAWN, "findings")
 
 
@@ -227,7 +227,7 @@ def read_queue(path: Path, fields: Sequence[Field], model: str | None = None) ->
             if record["id"] in seen:
                 raise UserError(f'the id "{record["id"]}" is there twice.', file=path, line=number)
             seen.add(record["id"])
-            if model and record.get(MODEL, model) != model:
+            if model and record.get(MODEL) not in (None, model):
                 message = f"these are findings of the model {record[MODEL]}, and the run has {model}."
                 remedy = "Extract with this run, and review its own findings."
                 raise UserError(message, file=path, line=number, remedy=remedy)
@@ -264,6 +264,8 @@ def _checked(content: bytes, path: Path, line: int) -> dict[str, Any]:
     texts = isinstance(record["id"], str) and isinstance(record["text"], str)
     if not texts or not isinstance(record["findings"], list):
         raise fault('"id" and "text" must be texts, and "findings" a list.')
+    if not isinstance(record.get(MODEL), str | None):
+        raise fault(f'"{MODEL}" is {json.dumps(record[MODEL])[:40]}.', "It must be the hash of the model, or null.")
     if record[DRAWN] == LEFT:
         message = "thresholds have chosen the texts of this queue, so that nothing can be promised from them."
         remedy = "Review texts that were drawn at random: those that electra-ie suggest marks random."

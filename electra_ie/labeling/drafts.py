@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import parse
@@ -13,52 +16,82 @@ from electra_ie.labeling.annotations import Annotation
 from electra_ie.labeling.record_files import write_lines
 
 ENDING = ".drafts.json"
+WAIT = 20
+"""Seconds for which a change waits for that of another process."""
 
 
 class Drafts:
     """The drafts of an annotator, and the text that the page has shown last.
 
-    A file that is damaged is an error: it holds work that nothing else has. It is read again before each change, since
-    another server of the annotator may have changed it.
+    A file that is damaged is an error: it holds work that nothing else has. Another server of the annotator may change
+    it, so it is read again each time, and locked from there until it is written.
     """
 
     def __init__(self, folder: Path, annotator: str) -> None:
         """Read the drafts. Raises UserError for a damaged file."""
         self.path = folder / f"{annotator}{ENDING}"
+        self._lock = FileLock(folder / f".{annotator}.drafts.lock", timeout=WAIT, thread_local=False)
         self.by_key: dict[str, dict[str, Any]] = {}
-        content = self._read()
-        self.current: str = content.get("current") or ""
-        self.chosen: str = content.get("chosen") or ""
+        self.current, self.chosen = self._read()
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> tuple[str, str]:
+        """Read the file. Return the text that was shown last, and how it was chosen: "" if it says neither."""
         content = parse(self.path.read_bytes(), self.path) if self.path.is_file() else {}
-        self.by_key = content.get("drafts") or {}
-        if not isinstance(self.by_key, dict) or not all(isinstance(each, dict) for each in self.by_key.values()):
-            raise UserError(
-                "these are not drafts of the page.", file=self.path, remedy="Restore the file, or delete it."
-            )
-        return content
+        shown = []
+        for key in ("current", "chosen"):
+            shown.append(content.get(key) or "")
+            if not isinstance(shown[-1], str):
+                raise self._fault(f'"{key}" is {json.dumps(shown[-1])[:40]}, not a text.')
+        drafts = {} if content.get("drafts") is None else content["drafts"]
+        if not isinstance(drafts, dict):
+            raise self._fault(f'"drafts" is {json.dumps(drafts)[:40]}, not an object.')
+        for key, draft in drafts.items():
+            if not isinstance(draft, dict):
+                raise self._fault(f'the draft of the text "{key}" is {json.dumps(draft)[:40]}, not an object.')
+        self.by_key = drafts
+        return shown[0], shown[1]
+
+    def _fault(self, message: str) -> UserError:
+        return UserError(message, file=self.path, line=1, remedy="Restore the file, or delete it.")
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Keep other processes from changing the file, and read it."""
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise UserError("another process is changing this file.", file=self.path, remedy="Try again.") from None
+        try:
+            self._read()
+            yield
+        finally:
+            self._lock.release()
 
     def get(self, key: str) -> Annotation | None:
-        """Return the draft of a text, None without one."""
+        """Return the draft of a text, None without one. Raises UserError for a damaged file."""
+        self._read()
         return self.by_key.get(key)
 
     def put(self, key: str, annotation: Annotation | None) -> None:
-        """Keep the draft of a text, or forget it (None). Raises OSError if it cannot be written: nothing changes."""
-        self._read()
-        drafts = {name: value for name, value in self.by_key.items() if name != key}
-        if annotation is not None:
-            drafts[key] = dict(annotation)
-        if drafts != self.by_key:
-            self._write(drafts)
-            self.by_key = drafts
+        """Keep the draft of a text, or forget it (None).
+
+        Raises:
+            OSError: The file cannot be written: nothing changes.
+            UserError: It is damaged, or another process does not let it go.
+        """
+        with self._changing():
+            drafts = {name: value for name, value in self.by_key.items() if name != key}
+            if annotation is not None:
+                drafts[key] = dict(annotation)
+            if drafts != self.by_key:
+                self._write(drafts)
+                self.by_key = drafts
 
     def show(self, key: str, chosen: str) -> None:
         """Remember the text that the page shows, and how it was chosen. A disk that is full forgets it at the end."""
         if key != self.current:
             self.current, self.chosen = key, chosen
-            with suppress(OSError):
-                self._read()
+            with suppress(OSError), self._changing():
                 self._write(self.by_key)
 
     def _write(self, drafts: dict[str, dict[str, Any]]) -> None:

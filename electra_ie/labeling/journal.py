@@ -48,6 +48,13 @@ class Event:
     after: Record | None = None
 
 
+TYPES = {
+    "number": int, "event": str, "key": str, "time": str, "file": str, "record": dict | None, "before": dict | None,
+    "after": dict | None,
+}  # fmt: skip
+"""The types of the values of an event."""
+
+
 class Journal:
     """The journal of an annotator in a file, read again whenever another process has added to it."""
 
@@ -76,11 +83,18 @@ class Journal:
         self._signature, self._loaded = signature, True
 
     def _event(self, line: bytes, number: int) -> Event:
+        values = {key: value for key, value in parse(line, self.path, number).items() if value is not None}
         try:
-            return Event(**parse(line, self.path, number))
+            event = Event(**values)
         except TypeError:
             message = "this line is not one of the journal of an annotator."
-            raise UserError(message, file=self.path, line=number, remedy="Restore the file, or move it away.") from None
+        else:
+            wrong = [key for key, kind in TYPES.items() if not isinstance(getattr(event, key), kind)]
+            if not wrong and event.event in (SAVE, DECIDE, SKIP, UNDO):
+                return event
+            key = wrong[0] if wrong else "event"
+            message = f'"{key}" is {json.dumps(values[key])[:40]}, which the journal of an annotator does not have.'
+        raise UserError(message, file=self.path, line=number, remedy="Restore the file, or move it away.")
 
     def append(self, event: Event) -> None:
         """Add an event; it is on the disk when this returns.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -197,10 +198,8 @@ class Session:
 
     def _forget(self, key: str) -> None:
         """Forget the draft of a text that is saved. A full disk does not undo the save: the draft is the same."""
-        try:
+        with suppress(OSError):
             self.drafts.put(key, None)
-        except OSError:
-            self.drafts.by_key.pop(key, None)
 
     def undo(self) -> dict[str, Any]:
         """Undo the last save or skip, and return its text, with what was saved as the draft."""

@@ -17,6 +17,7 @@ from electra_ie.data.document import Document
 from electra_ie.data.fields import RELATIONS, AnyField, AttributeField, Field
 from electra_ie.data.readers import jsonl
 from electra_ie.data.task import Task
+from electra_ie.formats.annotations import CHOSEN
 from electra_ie.runs.cards.usage_snippets import PIPELINES
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def features(fields: Sequence[AnyField], documents: Sequence[Document]) -> Featu
     """Return the columns and types of the uploaded records.
 
     They are declared rather than inferred from the data: the column of a field that is null in the first records
-    would get the wrong type. An attribute has a column only where a record says that it is unlabeled.
+    would get the wrong type. An attribute has a column only where a record says that it is unlabeled, and so has how
+    texts were chosen to be labeled.
     """
     from datasets import Features, List, Value
 
@@ -52,6 +54,8 @@ def features(fields: Sequence[AnyField], documents: Sequence[Document]) -> Featu
     end = divided if any(field.fragments for field in spans) else plain
     types = {"classes": text, "flags": List(text), RELATIONS: List({"head": end, "tail": end, "label": text})}
     columns = {"id": text, "text": text}
+    if any(document.chosen for document in documents):
+        columns[CHOSEN] = text
     attributes = [field for field in fields if isinstance(field, AttributeField)]
     for field in fields:
         if isinstance(field, Field) and field.kind == "spans":

@@ -220,6 +220,7 @@ FINDING, FIRST = RECORD["findings"][0], {**RECORD, "id": "z"}
         ({**RECORD, "findings": [{**FINDING, "label": ["person"]}]}, "Its field and label must be texts"),
         ({**RECORD, "findings": [{**FINDING, "field": {}}]}, "Its field and label must be texts"),
         ({**RECORD, "findings": [{**FINDING, "decision": 3}]}, '"decision" of a finding is 3'),
+        ({**RECORD, "model": 3}, '"model" is 3. It must be the hash of the model, or null.'),
     ],
 )
 def test_a_queue_edited_by_hand_is_refused_by_line(tmp_path, line, message):
@@ -228,6 +229,11 @@ def test_a_queue_edited_by_hand_is_refused_by_line(tmp_path, line, message):
     with pytest.raises(UserError) as raised:
         read_queue(file, tiny.FIELDS)
     assert f"{file}:2: " in str(raised.value) and message in str(raised.value)
+
+
+def test_a_queue_that_does_not_name_its_model_is_read_for_any(tmp_path):
+    tiny.write_records(tmp_path / "queue.jsonl", [RECORD, {**FIRST, "model": None}])
+    assert [document.id for document in read_queue(tmp_path / "queue.jsonl", tiny.FIELDS, "0123")] == ["a", "z"]
 
 
 LEVELED = Field("names", "spans", ("person",), scheme="levels", levels=(2,), fragments=True)

@@ -12,6 +12,7 @@ from huggingface_hub import close_session
 from electra_ie import Task, UserError
 from electra_ie.common.hashing import of_path
 from electra_ie.config.train import TrainSettings
+from electra_ie.data.document import Attribute, Span
 from electra_ie.data.in_memory import resolve
 from electra_ie.data.readers import READERS
 from electra_ie.data.readers.dataset import load_from_hub
@@ -90,6 +91,18 @@ def test_local_data_sets_are_read_without_a_copy(tmp_path, cache, write):
     assert hashes == {"train": of_path(tmp_path / "set"), "validation": of_path(tmp_path / "set")}
     again = Task.from_dict(task.as_dict(), tmp_path / "run" / "task.yaml")
     assert again.read("train") == documents
+
+
+def test_attributes_are_keys_of_the_spans(tmp_path):
+    spans = [
+        {"start": 0, "end": 3, "label": "PER", "sure": "yes"},
+        {"start": 4, "end": 7, "label": "PER", "sure": None},
+    ]
+    table = datasets.Dataset.from_list([{"id": "1", "text": "Ann Lee", "names": spans}])
+    datasets.DatasetDict({"train": table}).save_to_disk(tmp_path / "set")
+    fields = "\nfields:\n  names: {kind: spans, labels: [PER]}\n  sure: {kind: attributes, labels: ['yes', 'no'], of: [PER]}\n"
+    (document,) = task_file(tmp_path, "name: set", "{train: train}", fields).read("train")
+    assert document.gold["sure"] == (Attribute(Span(0, 3, "PER"), "yes"),)
 
 
 def test_token_tags_are_spans(tmp_path):

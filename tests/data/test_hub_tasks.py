@@ -314,7 +314,8 @@ def test_two_columns_are_one_text_and_a_test_split_without_labels_is_left_out(cl
 
 
 def test_spans_under_other_keys_are_read(client, tmp_path):
-    mapping, _ = made(client, tmp_path, "acme/spans")
+    mapping, output = made(client, tmp_path, "acme/spans")
+    assert "these columns are neither text nor labels, and not read: entities.id, entities.entity" in output
     assert mapping["options"]["start"] == "start_offset"
     assert mapping["fields"] == {"entities": {"kind": "spans", "labels": ["ORG"]}}
     assert client.first(tmp_path, "spans_task", None, "dev") == [sentences("validation")[0], {"entities": []}]

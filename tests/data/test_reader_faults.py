@@ -14,11 +14,13 @@ from reading import lines_of, read, refusal, write
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.scripts import continues_word
+from electra_ie.common.text_files import SourceRecord
 from electra_ie.data.document import Span
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import AttributeField, Field
 from electra_ie.data.gold_checks import refuse_lost_spans
 from electra_ie.data.readers import READERS
 from electra_ie.data.readers.parts.keys import is_misspelling
+from electra_ie.data.readers.parts.token_tags import with_texts
 from electra_ie.data.task import Task
 
 TOPIC = Field("topic", "classes", ("cards", "parts"))
@@ -290,6 +292,49 @@ def test_field_or_text_called_answer_is_not_that_of_prodigy(tmp_path):
     assert [(document.text, document.gold) for document in read("jsonl", path, TOPIC, text="answer")] == [
         ("reject", {"topic": "cards"})
     ]
+
+
+NEGATED = AttributeField("negated", ("yes", "no"), ("PER",))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"_metadata": "x"}, '"_metadata" is "x". It must be an object.'),
+        ({"_origins": ["person"]}, '"_origins" is ["person"]. It must be an object.'),
+        ({"_origins": {"topic": 3}}, '"topic" is 3. It must be a text.'),
+        ({"names": [{**GOOD["names"][0], "attributes": 3}]}, '"attributes" is 3. It must be a list.'),
+        ({"names": [{**GOOD["names"][0], "attributes": {}}]}, '"attributes" is {}. It must be a list.'),
+    ],
+)
+def test_keys_besides_those_of_fields_have_their_types_where_there_are_labels(tmp_path, more, words):
+    path = write(tmp_path, "a.jsonl", lines_of(GOOD, {**GOOD, **more}))
+    assert refusal("jsonl", path, NAMES, NEGATED).startswith(f"{path}:2: {words}")
+    assert len(read("jsonl", path)) == 2, "a text without labels is read"
+
+
+def test_null_is_the_same_as_no_key(tmp_path):
+    null = {**GOOD, "_metadata": None, "_origins": None, "_layers": None, "_relations": None, "id": None}
+    span = {**GOOD["names"][0], "attributes": None, "fragments": None, "text": None, "origin": None, "negated": None}
+    path = write(tmp_path, "a.jsonl", lines_of(GOOD, null, {**GOOD, "names": [span], "_origins": {"names": None}}))
+    first, *others = read("jsonl", path, NAMES, NEGATED)
+    assert [document.gold for document in others] == [first.gold] * 2
+
+
+def test_tags_of_tokens_in_memory_that_are_no_list_are_a_fault():
+    faults: list[UserError] = []
+    assert (
+        with_texts(
+            [(SourceRecord("train", 1), {"tokens": ["Ann"], "names": 3})],
+            "text",
+            "tokens",
+            ["names"],
+            "auto",
+            faults.append,
+        )
+        == []
+    )
+    assert str(faults[0]).startswith('train, record 1: "names" is 3, and the record has 1 tokens.')
 
 
 @pytest.mark.parametrize(

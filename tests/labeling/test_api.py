@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import processes
@@ -20,8 +22,8 @@ from test_store import AMOUNT, FIRST, KEY, PERSON, TEXTS, YAML, answer, lines, n
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.task import Task
+from electra_ie.labeling import drafts, store
 from electra_ie.labeling import session as sessions
-from electra_ie.labeling import store
 from electra_ie.labeling.record_files import key_of
 from electra_ie.labeling.server import build_app
 from electra_ie.labeling.session import Options, Session
@@ -424,6 +426,45 @@ def test_two_servers_keep_the_drafts_of_both(folder):
             client.session.keep_draft(key, {"#page": {}}, client.session.version)
     with Client(folder) as client:
         assert len(client.session.drafts.by_key) == 2
+
+
+def test_a_draft_that_another_server_is_keeping_is_not_lost(folder, monkeypatch):
+    """Each reads the file and writes it with its own draft: the other may not do so in between."""
+    with Client(folder) as one, Client(folder) as two:
+        other = Thread(target=two.session.keep_draft, args=(KEY, {"#page": {}}, two.session.version))
+        write = drafts.write_lines
+
+        def while_the_other_writes(path: Path, content: list[str]) -> None:
+            monkeypatch.setattr(drafts, "write_lines", write)
+            other.start()
+            other.join(0.5)  # it waits, unless it is allowed to write now
+            write(path, content)
+
+        monkeypatch.setattr(drafts, "write_lines", while_the_other_writes)
+        one.session.keep_draft(key_of(TEXTS[1]), {"#page": {}}, one.session.version)
+        other.join()
+        assert one.get(f"/api/texts/{KEY}").json()["draft"] == {"#page": {}}, "also of the other server"
+        assert two.get(f"/api/texts/{key_of(TEXTS[1])}").json()["draft"] == {"#page": {}}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"current": ["a"]}, '"current" is ["a"], not a text'),
+        ({"chosen": 3}, '"chosen" is 3, not a text'),
+        ({"drafts": []}, '"drafts" is [], not an object'),
+        ({"drafts": {"a": None}}, 'the draft of the text "a" is null, not an object'),
+    ],
+)
+def test_drafts_of_another_type_are_refused_by_line(folder, content, message):
+    file = folder / "labels/annotator.drafts.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"current": None, "chosen": None, "drafts": None}), "utf-8")
+    with Client(folder) as client:
+        assert client.next()["draft"] is None, "null is the same as no key"
+    file.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(UserError, match=re.escape(f"{file}:1: {message}")):
+        Client(folder)
 
 
 def test_undo_that_is_refused_keeps_the_draft(folder):

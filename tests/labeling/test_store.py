@@ -357,6 +357,22 @@ def test_a_torn_line_of_the_journal_is_cut_and_an_interrupted_save_completed(tmp
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [("key", ["a"], r'\["a"\]'), ("number", "1", '"1"'), ("record", 3, "3"), ("file", {}, "{}"), ("event", "saved", '"saved"')],
+)  # fmt: skip
+def test_a_value_of_the_journal_of_another_type_is_refused_by_line(tmp_path, key, value, shown):
+    folder = new_task(tmp_path / "t")
+    store_of(folder).save("ann", KEY, answer(topic="trade"), NOTHING)
+    journal = folder / "labels/ann.jsonl"
+    event = json.loads(journal.read_text("utf-8"))
+    journal.write_text(json.dumps({**event, "before": None}) + "\n", "utf-8")
+    assert store_of(folder).journal("ann").saved(), "null is the same as no key"
+    journal.write_text(json.dumps({**event, key: value}) + "\n", "utf-8")
+    with pytest.raises(UserError, match=rf'ann\.jsonl:1: "{key}" is {shown}, which the journal'):
+        store_of(folder)
+
+
+@pytest.mark.parametrize(
     ("yaml", "message"),
     [
         (

@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import datasets
 import processes
 import pytest
 import tiny
@@ -514,6 +516,85 @@ def test_pushed_data_are_unchanged_and_can_be_trained_on(hub, task, tmp_path, en
     card = ModelCard((run / "README.md").read_text("utf-8"))
     assert card.data.datasets == ["acme/three"]
     assert "Data set `acme/three` on the Hub" in card.text
+
+
+FULL = """\
+description: Everything that a task has.
+format: jsonl
+files: {train: train.jsonl, dev: dev.jsonl, unlabeled: pool.jsonl}
+fields:
+  topic: {kind: classes, labels: [trade, travel], from: subject}
+  names: {kind: spans, labels: [PAYER, VERB], scheme: levels, levels: [1, 2], fragments: true}
+  sure: {kind: attributes, labels: ['yes', 'no'], of: [PAYER], default: 'no'}
+  pays: {kind: relations, labels: [pays], between: [[PAYER, VERB]], symmetric: [pays]}
+descriptions: {trade: Goods are sold.}
+record: {fields: {payer: {from: PAYER}}}
+"""
+PAYER = {"start": 0, "end": 4, "label": "PAYER"}
+VERB = {"start": 5, "end": 9, "label": "VERB", "fragments": [[5, 6], [8, 9]]}
+FULL_RECORDS = (
+    {"id": "1", "text": "ACME paid", "subject": "trade", "names": [{**PAYER, "sure": "yes"}, VERB], "chosen": "random",
+     "pays": [{"head": PAYER, "tail": VERB, "label": "pays"}]},
+    {"id": "2", "text": "ACME pays", "names": [PAYER], "sure": None},
+)  # fmt: skip
+
+
+@pytest.fixture
+def full(hub, tmp_path) -> Path:
+    """Push a task with fields of all kinds, and return its folder."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/task.yaml").write_text(FULL, "utf-8")
+    tiny.write_records(tmp_path / "own/train.jsonl", FULL_RECORDS)
+    tiny.write_records(tmp_path / "own/dev.jsonl", [{**FULL_RECORDS[0], "id": "3"}])
+    tiny.write_records(tmp_path / "own/pool.jsonl", [{"id": "4", "text": "Brisk paid"}])
+    push_data(str(tmp_path / "own"), "acme/full")
+    return tmp_path / "own"
+
+
+def test_init_of_pushed_data_gives_the_same_task(hub, full, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = electra_ie.init("acme/full")
+    text = (tmp_path / "full_task/task.yaml").read_text("utf-8")
+    assert text.endswith("\n" + hub.files("datasets/acme/full")["task.yaml"].decode())
+    commit = hub.repositories["datasets/acme/full"].branches["main"]
+    assert f"# the data set is acme/full of the hub, at the commit {commit}\n" in text
+    original, own = Task.load(full), Task.load("full_task")
+    assert own == made.task and own.all_fields == tuple(replace(field, source="") for field in original.all_fields)
+    for part in ("description", "descriptions", "record", "splits"):
+        assert getattr(own, part) == getattr(original, part), part
+    for split in original.splits:
+        read = [
+            [(document.id, document.text, document.gold, document.chosen) for document in version.read(split)]
+            for version in (original, own)
+        ]
+        assert read[0] == read[1], split
+    (tmp_path / "full_task/task.yaml").unlink()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=r"README\.md: this file exists and is not overwritten"):
+        electra_ie.init("acme/full")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_pushed_data_are_loaded_by_the_library_with_how_texts_were_chosen(full):
+    rows = datasets.load_dataset("acme/full")["train"]
+    assert [row["chosen"] for row in rows] == ["random", None] and rows[0]["names"][0]["sure"] == "yes"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"task: arithmetic\ndataset_path: acme/full\n",
+        b"format: jsonl\nfiles: {train: ../train.jsonl}\nfields: {topic: {kind: flags, labels: [trade]}}\n",
+        b"format: jsonl\nfiles: {train: train.jsonl}\nfields: {}\nhints: {trade: {file: /etc/passwd}}\n",
+        b"a: [",
+    ],
+)
+def test_a_task_yaml_that_push_data_did_not_write_is_not_used(hub, full, tmp_path, monkeypatch, content):
+    repository = hub.repositories["datasets/acme/full"]
+    repository.commit("main", {**hub.files("datasets/acme/full"), "task.yaml": content})
+    monkeypatch.chdir(tmp_path)
+    made = electra_ie.init("acme/full", dev=0, test=0)
+    assert made.task.description == "Labels of acme/full (data set on the hub)." and not made.task.anchored
 
 
 COMMANDS = """

@@ -34,7 +34,7 @@ def annotated(name):
 
 def test_a_record_says_how_its_text_was_chosen(tmp_path, capsys):
     lines = [{"id": name, "text": name, "topic": "trade", "chosen": name} for name in CHOICES]
-    lines += [{"id": "nested", "text": "b", "topic": "trade", "_metadata": {"chosen": "random"}}]
+    lines += [{"id": "nested", "text": "b", "topic": "trade", "_metadata": {"chosen": "random"}, "chosen": None}]
     (tmp_path / "known.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     read = list(READERS["jsonl"].read(tmp_path / "known.jsonl", [tiny.TOPIC]))
     assert [document.chosen for document in read] == [*CHOICES, "random"]

@@ -108,7 +108,7 @@ def test_the_queue_is_reviewed_by_keyboard_alone_and_downloaded(page):
         page.keyboard.press("Enter")
     (line,) = waited.value.path().read_text("utf-8").splitlines()
     record = json.loads(line)
-    assert [*record] == ["id", "file", "text", "drawn", "findings"] and record["text"] == TEXT
+    assert [*record] == ["id", "file", "text", "drawn", "model", "findings"] and record["text"] == TEXT
     assert record["drawn"] == "all" and {finding["decision"] for finding in record["findings"]} == {"review"}
     by_score = sorted(record["findings"], key=lambda finding: finding["score"])
     assert [finding["correct"] for finding in by_score[:3]] == [True, False, None]
@@ -122,7 +122,9 @@ def test_a_reviewed_queue_is_read_back_as_gold(page, model):
         page.keyboard.press("a")
     with page.expect_download() as waited:
         page.click("#download")
-    (document,) = read_queue(waited.value.path(), tiny.FIELDS)
+    (document,) = read_queue(waited.value.path(), tiny.FIELDS, model.extractor.model)
+    with pytest.raises(electra_ie.UserError, match=f"these are findings of the model {model.extractor.model}, and"):
+        read_queue(waited.value.path(), tiny.FIELDS, "0123")
     assert document.text == TEXT and document.id == "text 1"
     assert document.gold["names"] == tuple(sorted({finding.span for finding in found if finding.text}))
 

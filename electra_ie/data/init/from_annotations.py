@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,7 +20,7 @@ import yaml
 
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.escaping import escape_controls
-from electra_ie.common.files import write
+from electra_ie.common.files import atomic_path, write
 from electra_ie.common.hub_client import HubName, parse_hub_name
 from electra_ie.common.logs import silenced
 from electra_ie.data.declaration.task_yaml import DATA_SETS, DEV, SPLITS, TASK_FILE, TEST, TRAIN, UNLABELED, declaration
@@ -29,6 +30,7 @@ from electra_ie.data.fields import Field
 from electra_ie.data.in_memory import SPLIT_NAMES
 from electra_ie.data.init.field_inference import infer
 from electra_ie.data.init.from_hub import documents_of_hub
+from electra_ie.data.init.from_pushed import Pushed, pushed_task
 from electra_ie.data.init.split_drawing import draw_splits
 from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.jsonl import record_of
@@ -102,6 +104,8 @@ def init_task(
             remedy = "Give shares from 0, which together are less than 1."
             raise UserError(f"--{option} is {share}.", remedy=remedy)
     _refuse_existing(folder / TASK_FILE)
+    if hub_name and not configuration and (pushed := pushed_task(hub_name)):
+        return _of_pushed(pushed, hub_name, folder)
     found, documents = _read_hub(hub_name, configuration, folder) if hub_name else _read_files(root, format)
     errors = ErrorCollector()
     inferred = infer([document for own in documents.values() for document in own], errors.add)
@@ -122,6 +126,23 @@ def init_task(
     assumed = [*found.assumed, *inferred.assumptions, *left_out, *drawn, *where]
     assumed = [escape_controls(" ".join(line.split())) for line in assumed]
     _write_task(task, assumed)
+    return Initialized(Task.load(folder), assumed)
+
+
+def _of_pushed(pushed: Pushed, name: HubName, folder: Path) -> Initialized:
+    """Write the task of a data set that was sent with it: the same task.yaml, files and splits."""
+    for file in pushed.files:
+        _refuse_existing(folder / file)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in pushed.files:
+        with atomic_path(folder / file) as part:
+            shutil.copyfile(pushed.task.folder / file, part)
+    assumed = [
+        f"the data set is {name.repository} of the hub, at the commit {pushed.commit}",
+        "it was sent by push-data: fields and splits are those of its own task.yaml",
+        f"the data are written as JSON lines in {folder}",
+    ]
+    _write_text(folder / TASK_FILE, assumed, pushed.yaml)
     return Initialized(Task.load(folder), assumed)
 
 
@@ -486,5 +507,9 @@ def _write_task(task: Task, assumed: Sequence[str]) -> None:
         "fields": {field.name: declaration(field) for field in task.fields},
     }
     text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+    _write_text(task.file, assumed, text)
+
+
+def _write_text(file: Path, assumed: Sequence[str], text: str) -> None:
     comments = "".join(f"# {line}\n" for line in assumed)
-    write(task.file, f"# Written by electra-ie init. It assumed:\n{comments}{text}")
+    write(file, f"# Written by electra-ie init. It assumed:\n{comments}{text}")

@@ -167,6 +167,7 @@ def _columns(found: HubDataSet, name: HubName) -> _Columns:
     read = {*spans, *labels, *texts, tokens}
     others = [column for column, kind in kinds.items() if kind in (TEXT, "number") and column not in read]
     unread = [column for column in kinds if column not in read and column not in others]
+    unread += [] if tokens else [f"{column}.{key}" for column in spans for key in _unread_keys(features[column])]
     columns = " and ".join(texts)
     text = f"the text is the column {columns}" if texts else f"the text is the column {tokens}, joined"
     text = text if len(texts) <= 1 else f"the text is composed of the columns {columns}, a line for each"
@@ -191,6 +192,13 @@ def _keys(feature: Any) -> dict[str, str]:
     keys = inner if isinstance(inner, Mapping) else feature if isinstance(feature, Mapping) else {}
     found = {key: next((name for name in names if name in keys), "") for key, names in NAMES_OF_KEYS.items()}
     return found if all(found.values()) else {}
+
+
+def _unread_keys(feature: Any) -> list[str]:
+    """Return the keys of a feature of spans that are not read."""
+    inner = element(feature)
+    keys = inner if isinstance(inner, Mapping) else feature
+    return [key for key in keys if key not in (*_keys(feature).values(), TEXT, FRAGMENTS)]
 
 
 def _are_tags(

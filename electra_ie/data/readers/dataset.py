@@ -26,7 +26,7 @@ from electra_ie.common.logs import notice
 from electra_ie.common.process_state import PROCESS_STATE
 from electra_ie.common.text_files import SourceRecord
 from electra_ie.data.document import Document
-from electra_ie.data.fields import Field
+from electra_ie.data.fields import AnyField, AttributeField
 from electra_ie.data.readers import jsonl
 from electra_ie.data.readers.parts.table_rows import record_of_row
 from electra_ie.data.readers.parts.token_tags import TOKENS, with_texts
@@ -65,7 +65,7 @@ NO_CONFIGURATION = re.compile(r"Config name is missing.*?available configs: \[(.
 Records = list[tuple[SourceRecord, dict[str, Any]]]
 
 
-def read(path: Path, fields: Sequence[Field], options: Mapping[str, Any], on_error: OnError) -> Iterator[Document]:
+def read(path: Path, fields: Sequence[AnyField], options: Mapping[str, Any], on_error: OnError) -> Iterator[Document]:
     """Yield the records of a split. path: the folder of the data, and in it the name of the split.
 
     Raises:
@@ -341,7 +341,9 @@ def _quiet() -> Iterator[None]:
                 enable_progress_bars()
 
 
-def _check_columns(features: Mapping[str, Any], fields: Sequence[Field], options: Mapping[str, Any], name: str) -> None:
+def _check_columns(
+    features: Mapping[str, Any], fields: Sequence[AnyField], options: Mapping[str, Any], name: str
+) -> None:
     """Raise UserError for a data set without a column of texts or tokens, or without the column of a field."""
     texts = text_columns(options)
     missing = [column for column in texts if column not in features]
@@ -350,6 +352,6 @@ def _check_columns(features: Mapping[str, Any], fields: Sequence[Field], options
         remedy = f"{nearest(missing[0] if missing else '', features)} See the options text and tokens."
         raise UserError(message, file=name, remedy=remedy)
     for field in fields:
-        if field.column not in features:
+        if field.column not in features and not isinstance(field, AttributeField):  # whose key is one of the spans
             message = f'there is no column "{field.column}" for the field {field.name}.'
             raise UserError(message, file=name, remedy=f"{nearest(field.column, features)} Set from: in the field.")

@@ -22,6 +22,7 @@ from electra_ie.data.readers.parts.keys import Keys, is_misspelling
 from electra_ie.data.readers.parts.relations import relations_of
 from electra_ie.formats import doccano
 from electra_ie.formats.annotations import CHOSEN, ORIGINS, choice_of
+from electra_ie.formats.parts.annotation_tools import value_of
 from electra_ie.formats.parts.json_values import id_of, parse, text_of
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.spans import FRAGMENTS, explain_offsets, fragments_of, is_quotation
@@ -111,8 +112,11 @@ class Records:
         """Return the document of a record of JSON values. Raises UserError if the record is invalid."""
         answer = "" if ANSWER in self.keys.known else answer_of(record, source)
         chosen = "" if CHOSEN in self.keys.known else _choice_of(record)
-        read = {ANSWER: answer, CHOSEN: chosen}
-        self.keys.check([key for key in record if not read.get(key)], source)
+        if self.fields and not isinstance(source, SourceRecord):  # tables have values as they are where no field is
+            _check_own_keys(record, source)
+        values = {key: value for key, value in ((ANSWER, answer), (CHOSEN, chosen)) if key not in self.keys.known}
+        read = [key for key, value in values.items() if value or record.get(key) is None]
+        self.keys.check([key for key in record if key not in read], source)
         text = text_of(record, self.options["text"], source)
         id = id_of(record, self.options["id"], source)
         if self.require_id and not id:
@@ -236,7 +240,7 @@ def _said(
     Raises:
         UserError: A value is no text, or a key looks like a misspelling of a field's.
     """
-    entries = list(item.get("attributes") or ()) if attributes else []
+    entries = [*value_of(item, "attributes", list, source, [])] if attributes else []
     for of in attributes:
         if item.get(of.column) is not None:
             entries.append([of.column, item[of.column]])
@@ -252,6 +256,14 @@ def _said(
             case _:
                 message = f'a span of "{field.column}" has the attribute {json.dumps(entry)[:60]}.'
                 raise source.error(message, "It must be one label in quotes, or null if it is unknown.")
+
+
+def _check_own_keys(record: Mapping[str, Any], source: SourceLine) -> None:
+    """Check the keys that the format jsonl of `convert` writes and that labels need: null is the same as no key."""
+    value_of(record, "_metadata", dict, source, {})
+    origins = value_of(record, "_origins", dict, source, {})
+    for name in origins:
+        value_of(origins, name, str, source, "")
 
 
 def origins_of(record: Mapping[str, Any], fields: Sequence[AnyField]) -> Counter[str]:

@@ -113,11 +113,12 @@ class ToolFile:
 def value_of(record: Any, key: str, kind: type | UnionType, source: SourceLine, default: Any = None) -> Any:
     """Return a value of a record, or `default` if it is missing or null. Raises UserError if it is no `kind`."""
     if not isinstance(record, dict):
-        raise source.error(f"{json.dumps(record)[:60]} is not an object.", "Export the file again.")
+        raise source.error(f"{json.dumps(record)[:60]} is not an object.", "Correct it, or export the file again.")
     value = record.get(key)
     if value is None:
         if default is None:
-            raise source.error(f'there is no "{key}" in {json.dumps(record)[:60]}.', "Export the file again.")
+            message = f'there is no "{key}" in {json.dumps(record)[:60]}.'
+            raise source.error(message, "Add it, or export the file again.")
         return default
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise source.error(

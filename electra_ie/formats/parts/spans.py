@@ -17,10 +17,15 @@ FRAGMENTS = "fragments"
 
 
 class SpanReader:
-    """Checks the offsets of the spans of one file, and counts those that it converts."""
+    """Checks the offsets of the spans of one file, and counts those that it converts.
+
+    Attributes:
+        unread: Keys of spans, with the number of their values that are not read.
+    """
 
     def __init__(self, file: str) -> None:
         self.file, self.units, self.converted = file, Units(), Counter[str]()
+        self.unread = Counter[str]()
 
     def offsets(self, text: str, start: int, end: int, source: SourceLine, quoted: str | None = None) -> Offsets:
         """Return the offsets of a continuous span in code points.
@@ -84,7 +89,7 @@ class SpanReader:
         return ordered
 
     def report(self) -> None:
-        """Warn of the conversions, if any.
+        """Warn of the conversions and of values that are not read, if any.
 
         Raises:
             UserError: offsets without a quoted text seem to count another unit than code points (see `units`).
@@ -92,6 +97,8 @@ class SpanReader:
         self.units.check()
         for unit, number in self.converted.items():
             warn(f"{self.file}: the offsets of {number} spans count {unit}, by their quoted texts; converted.")
+        for key, number in self.unread.items():
+            warn(f'{self.file}: {number} values of "{key}" in spans are no texts, and not read.')
 
 
 def hull(pairs: Sequence[Offsets]) -> Offsets:

@@ -339,7 +339,7 @@ function lines() {
   return texts.map(owner => [owner, owner.record.findings.map(finding => items.find(item => item.finding === finding))])
     .filter(([, own]) => own.some(item => item.decision === REVIEW || item.review !== OPEN))
     .map(([{points, record}, own]) => JSON.stringify({id: record.id, file: '', text: points.text, drawn: thresholds.size ? 'to_review' : 'all',
-      findings: own.map(({finding, decision, review: said}) => ({...finding, decision, correct: correct[said]}))}) + '\n').join('');
+      model: record.model, findings: own.map(({finding, decision, review: said}) => ({...finding, decision, correct: correct[said]}))}) + '\n').join('');
 }
 
 function clear() {

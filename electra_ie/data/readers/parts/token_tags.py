@@ -98,7 +98,7 @@ def _with_text(
     spans = {}
     for column, scheme in schemes.items():
         value = record.get(column)
-        if value is None or (value and all(isinstance(item, dict) for item in value)):
+        if value is None or (value and isinstance(value, list) and all(isinstance(item, dict) for item in value)):
             continue  # unknown, or spans already
         if not isinstance(value, list) or len(value) != len(tokens):
             message = f'"{column}" is {json.dumps(value)[:60]}, and the record has {len(tokens)} tokens.'
