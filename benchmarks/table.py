@@ -178,27 +178,32 @@ def sizes(table_rows: Sequence[Row]) -> str:
 
 def methods(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
     """Return the table of the methods of this package. processors: a letter for each, extended."""
-    lines = []
+    lines, columns = [], _measured(table_rows, METHODS)
     for row in table_rows:
-        shown = [row.shown(method) for method in METHODS]
+        shown = [row.shown(method) for method in columns]
         costs = [_seconds(row, SUPERVISED), _cost(row)]
         lines.append(
             [row.cell.name, row.field, *shown, *_gain(row, SUPERVISED), *costs, *_origin(row, METHODS, processors)]
         )
-    head = f"set | field | {' | '.join(METHODS)} | gain | interval | CPU s, {SUPERVISED} | cost | code | processor"
-    return _markdown(head, "ll" + "r" * (len(METHODS) + 4) + "ll", lines)
+    head = f"set | field | {' | '.join(columns)} | gain | interval | CPU s, {SUPERVISED} | cost | code | processor"
+    return _markdown(head, "ll" + "r" * (len(columns) + 4) + "ll", lines)
 
 
 def peers(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
     """Return the table of the other methods. processors: a letter for each, extended."""
-    lines = []
+    lines, columns = [], _measured(table_rows, PEERS)
     for row in table_rows:
         best = row.best_peer
-        shown = [row.shown(peer) for peer in PEERS]
+        shown = [row.shown(peer) for peer in columns]
         origin = _origin(row, PEERS, processors)
         lines.append([row.cell.name, row.field, *shown, best or "-", _seconds(row, best), *_gain(row, best), *origin])
-    head = f"set | field | {' | '.join(PEERS)} | best | CPU s | gain over it | interval | code | processor"
-    return _markdown(head, "ll" + "r" * len(PEERS) + "lrrrll", lines)
+    head = f"set | field | {' | '.join(columns)} | best | CPU s | gain over it | interval | code | processor"
+    return _markdown(head, "ll" + "r" * len(columns) + "lrrrll", lines)
+
+
+def _measured(table_rows: Sequence[Row], methods: Iterable[str]) -> list[str]:
+    """Return the methods with a result in some row, which are the columns of a table; `missing` lists the others."""
+    return [method for method in methods if any(row.scores(method) for row in table_rows)]
 
 
 def encoders(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
