@@ -58,11 +58,16 @@ class Mention:
 
 @dataclass(frozen=True)
 class Link:
-    """A relation between two mentions of spans. field: that of relations."""
+    """A relation between two mentions of spans. field: that of relations. label: its label."""
 
     field: str
+    label: str
     head: Mention
     tail: Mention
+
+
+Related = dict[Mention, dict[Mention, set[str]]]
+"""The labels of the relations between two mentions, whatever their direction."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ class RecordMaker:
         links = []
         for relation in record.get("relations", ()):
             ends = [mentions.get(_key(relation[end])) or _mention(relation[end]) for end in ("head", "tail")]
-            links.append(Link(relation["field"], *ends))
+            links.append(Link(relation["field"], relation["label"], *ends))
         return self._records(list(mentions.values()), links)
 
     def count_outside(self, record: Mapping[str, Any], records: Iterable[Record]) -> int:
@@ -162,7 +167,7 @@ class RecordMaker:
         for each in mentions:
             by_span.setdefault((each.start, each.end, each.place.label, each.fragments), []).append(each)
         links = [
-            Link(relations.name, head, tail)
+            Link(relations.name, relation.label, head, tail)
             for relations in task.relations
             for relation in document.gold.get(relations.name, ())
             for head, tail in product(
@@ -172,19 +177,23 @@ class RecordMaker:
         return self._records(mentions, links)
 
     def _records(self, mentions: Sequence[Mention], links: Sequence[Link]) -> list[Record]:
-        groups: list[tuple[Mention | None, list[Mention]]]
+        related: Related = {}
+        for link in links:
+            if link.field == self.plan.relation:
+                for one, other in ((link.head, link.tail), (link.tail, link.head)):
+                    related.setdefault(one, {}).setdefault(other, set()).add(link.label)
         if self.plan.anchor is None:
-            groups = [(None, list(mentions))]
-        else:
-            groups = self._around_anchors(mentions, links, self.plan.anchor)
+            return [Record(None, {each.name: self._entries(each, mentions, {}) for each in self.plan.fields})]
         return [
-            Record(anchor, {each.name: self._entries(each, group) for each in self.plan.fields})
-            for anchor, group in groups
+            Record(
+                anchor, {each.name: self._entries(each, group, related.get(anchor, {})) for each in self.plan.fields}
+            )
+            for anchor, group in self._around_anchors(mentions, related, self.plan.anchor)
         ]
 
     def _around_anchors(
-        self, mentions: Sequence[Mention], links: Sequence[Link], place: Place
-    ) -> list[tuple[Mention | None, list[Mention]]]:
+        self, mentions: Sequence[Mention], related: Related, place: Place
+    ) -> list[tuple[Mention, list[Mention]]]:
         """Return each anchor with the mentions of its record; labels of the whole text belong to all records.
 
         Without a relation, a span belongs to the nearest anchor, to the first of two equally near ones. With one, it
@@ -193,18 +202,13 @@ class RecordMaker:
         """
         anchors = [mention for mention in mentions if mention.place == place]
         groups: dict[Mention, list[Mention]] = {anchor: [anchor] for anchor in anchors}
-        related: dict[Mention, list[Mention]] = {}
-        for link in links:
-            if link.field == self.plan.relation:
-                related.setdefault(link.head, []).append(link.tail)
-                related.setdefault(link.tail, []).append(link.head)
         for mention in mentions:
             if mention.place == place:
                 continue
             if mention.place.label is None:
                 owners = anchors
             elif self.plan.relation:
-                owners = [other for other in dict.fromkeys(related.get(mention, ())) if other in groups]
+                owners = [other for other in related.get(mention, {}) if other in groups]
             else:
                 owners = [min(anchors, key=lambda anchor: _distance(anchor, mention))] if anchors else []
             for owner in owners:
@@ -215,12 +219,16 @@ class RecordMaker:
             if anchor.passes(self.plan.only)
         ]
 
-    def _entries(self, field: RecordField, mentions: Sequence[Mention]) -> list[Entry]:
+    def _entries(
+        self, field: RecordField, mentions: Sequence[Mention], labels: Mapping[Mention, set[str]]
+    ) -> list[Entry]:
+        """Return the values of a field. labels: those of the relations between each mention and the anchor."""
         settings = self.settings[field.name]
         return [
             Entry(read_value(field.type, said.text, settings), said)
             for mention in mentions
             if mention.place == field.place and mention.passes(field.only)
+            if not field.related or not labels.get(mention, set()).isdisjoint(field.related)
             for said in (mention.said(field.attribute) if field.attribute else (mention,))
         ]
 

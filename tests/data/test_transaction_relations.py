@@ -218,15 +218,21 @@ def test_the_card_quotes_the_pairs_and_the_relations_that_are_too_far_apart():
     assert f"{lost['train']} relations of train and {lost['test']} of test" in text
 
 
-def test_each_amount_has_a_record():
+def test_each_amount_has_a_record_with_payer_payee_and_accounts():
     pytest.importorskip("babel", reason="the extra values is not installed")
     task = Task.load("transaction_relations")
     maker = RecordMaker(task)
-    first = task.read("dev")[:40]
-    for document in first:
-        made = maker.of_gold(document, task)
-        assert len(made) == sum(span.label == "AMOUNT" for span in document.gold["entities"])
-        assert all(len(each.entries["amount"]) == 1 for each in made)
+    roles = {("paid_by", "COUNTERPARTY"): "payer", ("paid_to", "COUNTERPARTY"): "payee",
+             ("paid_by", "ACCOUNT"): "from_account", ("paid_to", "ACCOUNT"): "to_account"}  # fmt: skip
+    for document in task.read("dev"):
+        amounts = [span for span in document.gold["entities"] if span.label == "AMOUNT"]
+        for amount, made in zip(amounts, maker.of_gold(document, task), strict=True):
+            said = [
+                (roles[each.label, each.tail.label], each.tail.start)
+                for each in document.gold["relations"] if each.head == amount
+            ]  # fmt: skip
+            filled = {(name, entry.mention.start) for name, entries in made.entries.items() for entry in entries}
+            assert filled == {*said, ("amount", amount.start)}
 
 
 @pytest.mark.slow

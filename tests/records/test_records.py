@@ -72,7 +72,7 @@ def line(*names, flags=("fraud",), links=()):
         {"field": "risk", "label": flag, "start": 0, "end": len(TEXT), "window": 1, "score": 0.8} for flag in flags
     ]
     ties = [
-        {"field": "ties", "label": "pays", "head": finding(each.head), "tail": finding(each.tail), "score": 0.5}
+        {"field": "ties", "label": each.label, "head": finding(each.head), "tail": finding(each.tail), "score": 0.5}
         for each in links
     ]
     return {
@@ -179,6 +179,48 @@ def test_two_relations_of_a_pair_put_a_passage_once_into_a_record(tmp_path):
     gold = maker.of_gold(Document("a", TEXT, {"entities": (SPANS["Ann"], SPANS["£10"]), "ties": ties}), loaded)
     for records in (gold, maker.of_findings(line("Ann", "£10", flags=(), links=ties))):
         assert [values(record)["payer"] for record in records] == [["Ann"]]
+
+
+def test_the_label_of_the_relation_decides_which_field_a_span_fills(tmp_path):
+    plan = (
+        "  anchor: AMOUNT\n  relation: ties\n  fields:\n    payer: {from: PAYER, only: {ties: pays}}\n"
+        "    payee: {from: PAYER, only: {ties: [gets, keeps]}}\n    any: {from: PAYER}\n"
+    )
+    loaded = task(tmp_path, plan, HEAD.replace("[pays]", "[pays, gets, keeps]"))
+    maker = RecordMaker(loaded)
+    # The direction means nothing, and a span may have another role in the record of another anchor.
+    ties = (
+        Relation(SPANS["Ann"], SPANS["£10"], "pays"), Relation(SPANS["£10"], SPANS["Bo"], "gets"),
+        Relation(SPANS["Bo"], SPANS["£1.2m"], "pays"), Relation(SPANS["Ann"], SPANS["£1.2m"], "keeps"),
+    )  # fmt: skip
+    spans = ("Ann", "£10", "Bo", "£1.2m")
+    gold = maker.of_gold(Document("a", TEXT, {"entities": tuple(map(SPANS.get, spans)), "ties": ties}), loaded)
+    for records in (gold, maker.of_findings(line(*spans, flags=(), links=ties))):
+        assert [values(record) for record in records] == [
+            {"payer": ["Ann"], "payee": ["Bo"], "any": ["Ann", "Bo"]},
+            {"payer": ["Bo"], "payee": ["Ann"], "any": ["Ann", "Bo"]},
+        ]
+    again = Task.from_dict(yaml.safe_load(yaml.safe_dump(loaded.as_dict(), sort_keys=False)), tmp_path / "run.yaml")
+    assert again.record == loaded.record
+    assert loaded.record.sources(loaded.record.fields[:1]) == {"entities", "ties"}
+
+
+@pytest.mark.parametrize(("record", "line_number", "message"), [
+    ("  fields:\n    payer: {from: PAYER, only: {ties: pays}}\n", 9, "PAYER is not joined to an anchor by the relations ties. Set anchor, and"),
+    ("  anchor: AMOUNT\n  fields:\n    payer: {from: PAYER, only: {ties: pays}}\n", 10, "PAYER is not joined to an anchor"),
+    ("  anchor: AMOUNT\n  relation: ties\n  fields:\n    sum: {from: AMOUNT, only: {ties: pays}}\n", 11, "AMOUNT is not joined to an anchor"),
+    ("  anchor: AMOUNT\n  relation: ties\n  fields:\n    risks: {from: risk, only: {ties: pays}}\n", 11, "risk is not joined to an anchor"),
+    ("  anchor: AMOUNT\n  relation: ties\n  fields:\n    payer: {from: PAYER, only: {ties: pay}}\n", 11,
+     'ties has no label "pay". Did you mean "pays"?'),
+    ("  anchor: AMOUNT\n  relation: ties\n  fields:\n    payer: {from: PAYER, only: {tie: pays}}\n", 11,
+     'spans PAYER have no field of attributes "tie".'),
+    ("  anchor: AMOUNT\n  relation: ties\n  fields:\n    payer: {from: PAYER, only: [ties]}\n", 11, "only"),
+])  # fmt: skip
+def test_labels_of_relations_are_those_to_an_anchor(tmp_path, record, line_number, message):
+    with pytest.raises(UserError) as error:
+        task(tmp_path, record)
+    assert str(error.value).startswith(f"{tmp_path / 'task.yaml'}:{line_number}: ")
+    assert message in str(error.value)
 
 
 def test_a_relation_links_the_spans_of_all_fields_with_the_label(tmp_path):

@@ -6,7 +6,7 @@ record:
   only: {assertion: present}        # anchors with these attributes have a record; a field may have its own only
   locale: en_GB                     # settings of all values, see `values.ValueSettings`
   fields:
-    payer: {from: PAYER}
+    payer: {from: PARTY, only: {transfers: paid_by}}    # by the label of the relation to the anchor
     amount: {from: AMOUNT, type: money, currency: GBP}
     country: {from: entities.COUNTRY, type: code, codes: countries.csv}
     risks: {from: flags}            # the labels of a field of classes or flags
@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.yaml_source import Keys, Source
-from electra_ie.data.fields import FIELD_NAME, RELATIONS, AnchoredField, AttributeField, Field
+from electra_ie.data.fields import FIELD_NAME, AnchoredField, AttributeField, Field, RelationField
 from electra_ie.values import VALUE_TYPES, CodeList, ValueSettings
 
 RECORD = "record"
@@ -63,6 +63,7 @@ class RecordField:
         given: The settings of its values as declared.
         attribute: The field of attributes whose label of a span is the value; "" for the passage.
         only: What attributes the spans have to have.
+        related: The labels of relations to the anchor of which the spans have to have one; none for any relation.
         fragments: Whether the spans may have several fragments.
     """
 
@@ -72,6 +73,7 @@ class RecordField:
     given: Mapping[str, Any]
     attribute: str = ""
     only: Only = field(default_factory=dict)
+    related: tuple[str, ...] = ()
     fragments: bool = False
 
     @property
@@ -136,6 +138,15 @@ class RecordPlan:
         return frozenset(names)
 
 
+class _Spans(NamedTuple):
+    """What the spans of a task have, and how they join the records: anchor and relation as in `RecordPlan`."""
+
+    attributes: list[AttributeField]
+    relations: list[RelationField]
+    anchor: Place | None
+    relation: str
+
+
 def columns(fields: Iterable[RecordField]) -> list[str]:
     """Return the columns of a table of records with these fields."""
     return [*OF_TEXT, RECORD, *(column for each in fields for column in each.columns)]
@@ -160,6 +171,8 @@ def parse_record(value: Any, fields: Sequence[Field], anchored: Sequence[Anchore
     if not declared:
         raise source.error((*keys, "fields"), "the record has no fields.", "Add at least one: {from: LABEL}.")
     common = _settings(keys, value, SETTINGS, source)
+    attributes = [each for each in anchored if isinstance(each, AttributeField)]
+    relations = [each for each in anchored if isinstance(each, RelationField)]
     anchor = None
     if "anchor" in value:
         anchor = _place((*keys, "anchor"), _text((*keys, "anchor"), value["anchor"], source), fields, source)
@@ -169,7 +182,7 @@ def parse_record(value: Any, fields: Sequence[Field], anchored: Sequence[Anchore
     relation = ""
     if "relation" in value:
         relation = _text((*keys, "relation"), value["relation"], source)
-        names = [each.name for each in anchored if each.kind == RELATIONS]
+        names = [each.name for each in relations]
         if relation not in names:
             message = f'the task has no field of relations "{relation}".'
             raise source.error((*keys, "relation"), message, nearest(relation, names))
@@ -179,9 +192,9 @@ def parse_record(value: Any, fields: Sequence[Field], anchored: Sequence[Anchore
     if "only" in value and anchor is None:
         remedy = "Add anchor: LABEL, the spans that it is about, or give only to a field of the record."
         raise source.error((*keys, "only"), "only needs an anchor.", remedy)
-    attributes = [each for each in anchored if isinstance(each, AttributeField)]
-    only = _only(keys, value, anchor, attributes, source) if anchor else {}
-    of_record = tuple(_field(name, declared[name], fields, attributes, common, source) for name in declared)
+    only = _only(keys, value.get("only", {}), anchor, attributes, source) if anchor else {}
+    spans = _Spans(attributes, relations, anchor, relation)
+    of_record = tuple(_field(name, declared[name], fields, spans, common, source) for name in declared)
     _check_columns(of_record, source)
     return RecordPlan(of_record, anchor, relation, dict(value), only)
 
@@ -201,7 +214,7 @@ def _field(
     name: str,
     declaration: Any,
     fields: Sequence[Field],
-    attributes: Sequence[AttributeField],
+    spans: _Spans,
     common: Mapping[str, Any],
     source: Source,
 ) -> RecordField:
@@ -217,8 +230,12 @@ def _field(
     attribute = ""
     if "attribute" in declaration:
         attribute = _text((*keys, "attribute"), declaration["attribute"], source)
-        _attribute_of((*keys, "attribute"), attribute, place, attributes, source)
-    only = _only(keys, declaration, place, attributes, source)
+        _attribute_of((*keys, "attribute"), attribute, place, spans.attributes, source)
+    of_spans = declaration.get("only", {})
+    source.check_mapping((*keys, "only"), of_spans)
+    related = _related(keys, of_spans, place, spans, source)
+    of_spans = {name: listed for name, listed in of_spans.items() if not related or name != spans.relation}
+    only = _only(keys, of_spans, place, spans.attributes, source)
     is_label = place.label is None or bool(attribute)
     type = _text((*keys, "type"), declaration.get("type", TEXT), source)
     if type not in VALUE_TYPES:
@@ -236,7 +253,7 @@ def _field(
     if "codes" in own:
         source.check_path((*keys, "codes"), own["codes"])
     given, divided = {**({} if is_label else common), **own}, {each.name for each in fields if each.fragments}
-    result = RecordField(name, place, type, given, attribute, only, fragments=place.field in divided)
+    result = RecordField(name, place, type, given, attribute, only, related, place.field in divided)
     _check_settings(result, source)
     return result
 
@@ -254,19 +271,41 @@ def _attribute_of(
 
 
 def _only(
-    keys: Keys, value: Mapping[str, Any], place: Place, attributes: Sequence[AttributeField], source: Source
+    keys: Keys, given: Any, place: Place, attributes: Sequence[AttributeField], source: Source
 ) -> dict[str, tuple[str, ...]]:
-    """Return the labels of `only` by field of attributes; nothing without the key. place: that of the spans."""
-    given, keys = value.get("only", {}), (*keys, "only")
+    """Return the labels of `only`, which is `given`, by field of attributes. place: that of the spans."""
+    keys = (*keys, "only")
     source.check_mapping(keys, given)
-    only = {}
-    for name, listed in given.items():
-        of = _attribute_of((*keys, name), name, place, attributes, source)
-        only[name] = source.texts((*keys, name), listed)
-        for label in only[name]:
-            if label not in of.labels:
-                raise source.error((*keys, name), f'{name} has no label "{label}".', nearest(label, of.labels))
-    return only
+    return {
+        name: _labels((*keys, name), listed, _attribute_of((*keys, name), name, place, attributes, source), source)
+        for name, listed in given.items()
+    }
+
+
+def _related(keys: Keys, given: Mapping[str, Any], place: Place, spans: _Spans, source: Source) -> tuple[str, ...]:
+    """Return the labels of relations in `only`, which is `given`; none if it names no field of relations.
+
+    Raises:
+        UserError: spans of this place do not join the records by the field of relations, or it has no such label.
+    """
+    labels: tuple[str, ...] = ()
+    for of in (each for each in spans.relations if each.name in given):
+        at = (*keys, "only", of.name)
+        if of.name != spans.relation or place.label is None or place == spans.anchor:
+            message = f"{place.label or place.field} is not joined to an anchor by the relations {of.name}."
+            remedy = f"Set anchor, and relation: {of.name}, and use it with the labels of other spans."
+            raise source.error(at, message, remedy)
+        labels = _labels(at, given[of.name], of, source)
+    return labels
+
+
+def _labels(keys: Keys, listed: Any, of: AnchoredField, source: Source) -> tuple[str, ...]:
+    """Return labels of a field. Raises UserError for one that it does not have."""
+    labels = source.texts(keys, listed)
+    for label in labels:
+        if label not in of.labels:
+            raise source.error(keys, f'{of.name} has no label "{label}".', nearest(label, of.labels))
+    return labels
 
 
 def _settings(keys: Keys, value: Mapping[str, Any], names: Iterable[str], source: Source) -> dict[str, Any]:
