@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from electra_ie.common.escaping import escape_json
 from electra_ie.common.files import atomic_path
 from electra_ie.common.hashing import of_file
 from electra_ie.common.logs import warn
+from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.formats import FORMATS
 from electra_ie.formats.annotations import CHOSEN, AnnotatedDocument
 from electra_ie.formats.conversion import Side, write_all
 from electra_ie.formats.features import Feature
+from electra_ie.formats.parts.json_values import check_pairs
 from electra_ie.formats.preannotations import preannotations
 
 LINES = "jsonl"
@@ -253,7 +256,9 @@ def _checked(content: bytes, path: Path, line: int) -> dict[str, Any]:
         return UserError(message, file=path, line=line, remedy=remedy or "Restore the line as extract wrote it.")
 
     try:
-        record = json.loads(content)
+        record = json.loads(content, object_pairs_hook=partial(check_pairs, source=SourceLine(str(path), line)))
+    except UserError:
+        raise
     except (ValueError, RecursionError):
         raise fault("this is not valid JSON.") from None
     if not isinstance(record, dict):

@@ -204,6 +204,10 @@ FINDING, FIRST = RECORD["findings"][0], {**RECORD, "id": "z"}
     [
         ("{", "not valid JSON"),
         ("[]", "this is no object"),
+        (
+            json.dumps(RECORD).replace('"correct": true', '"correct": true, "correct": false'),
+            'the key "correct" occurs twice',
+        ),
         ({**RECORD, "findings": 3}, '"findings" a list'),
         ({key: value for key, value in RECORD.items() if key != "text"}, 'the record has no "text"'),
         ({**RECORD, "findings": [{**FINDING, "correct": "yes"}]}, '"correct" of a finding is "yes". It must be true'),

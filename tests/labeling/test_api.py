@@ -18,6 +18,7 @@ import pytest
 import tiny
 from command_line import command
 from fastapi.testclient import TestClient
+from filelock import FileLock
 from test_store import AMOUNT, FIRST, KEY, PERSON, TEXTS, YAML, answer, lines, new_task
 
 from electra_ie.common.errors import UserError
@@ -445,6 +446,15 @@ def test_a_draft_that_another_server_is_keeping_is_not_lost(folder, monkeypatch)
         other.join()
         assert one.get(f"/api/texts/{KEY}").json()["draft"] == {"#page": {}}, "also of the other server"
         assert two.get(f"/api/texts/{key_of(TEXTS[1])}").json()["draft"] == {"#page": {}}
+
+
+def test_drafts_that_another_process_does_not_let_go_are_one_line(folder, monkeypatch):
+    monkeypatch.setattr(drafts, "WAIT", 0)
+    with Client(folder) as client, FileLock(folder / "labels/.annotator.drafts.lock"):
+        marked = {"annotation": {"#page": {}}, "task": client.session.version}
+        refused = client.put(f"/api/texts/{KEY}/draft", json=marked)
+        assert refused.status_code == 422
+        assert "another process is changing this file" in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -568,6 +568,8 @@ def test_init_of_pushed_data_gives_the_same_task(hub, full, tmp_path, monkeypatc
             for version in (original, own)
         ]
         assert read[0] == read[1], split
+    use_hub(monkeypatch, hub.url, tmp_path, offline=True)
+    assert electra_ie.init("acme/full", "again").task.all_fields == own.all_fields, "from the cache"
     (tmp_path / "full_task/task.yaml").unlink()
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UserError, match=r"README\.md: this file exists and is not overwritten"):

@@ -9,6 +9,7 @@ from pathlib import Path
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD
 from electra_ie.common.hub_client import HubName, data_set_commit, download
+from electra_ie.common.logs import notice
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.declaration.record_plan import RECORD
 from electra_ie.data.declaration.task_yaml import SPLITS, TASK_FILE
@@ -45,19 +46,21 @@ def pushed_task(name: HubName) -> Pushed | None:
     Raises:
         UserError: There is no such data set, the hub does not give a file, or a record is invalid.
     """
-    commit = data_set_commit(name)
-    exact = HubName(name.repository, commit or name.revision)
+    offline = not data_set_commit(name)
     try:
-        folder = download(exact, [TASK_FILE], kind="dataset", local_files_only=not commit)
+        folder = download(name, [TASK_FILE], kind="dataset", local_files_only=offline)
     except UserError:
-        if commit:
-            raise
-        return None  # without a network, what is not in the cache of the client may be in that of `datasets`
+        if offline:  # what is not in the cache of the client may be in that of `datasets`
+            return None
+        raise
     splits = _splits(folder / TASK_FILE)
     if not splits:
         return None
+    if offline:
+        notice(f"{name}: the hub cannot be reached, or HF_HUB_OFFLINE is set: the copy in the cache is used.")
     files = [f"{split}.{LINES}" for split in splits]
-    folder = download(exact, [TASK_FILE, CARD, *files], kind="dataset", local_files_only=not commit)
+    exact = HubName(name.repository, folder.name)  # so that all files are of one commit
+    folder = download(exact, [TASK_FILE, CARD, *files], kind="dataset", local_files_only=offline)
     task = Task.load(folder)
     task.read_splits(task.splits)
     present = [file for file in (CARD, *files) if (folder / file).is_file()]
