@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import refuse_within
 from electra_ie.common.logs import notice, warn
-from electra_ie.config.train import PRESETS
+from electra_ie.config.base import check_same_settings
+from electra_ie.config.train import PRESETS, TrainSettings
 from electra_ie.data.declaration.task_yaml import UNLABELED
 from electra_ie.data.in_memory import Data, Unlabeled, resolve
 from electra_ie.runs.layout import SETTINGS, check_output, is_finished
@@ -121,8 +122,21 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
     if task.hints and not plan.has_teacher:
         notice(f"the preset {plan.preset} uses no hints; --preset self_training does.")
     folder = Path(output or f"runs/{task.name}-{plan.preset}-{plan.seed}")
+    if resume and is_finished(folder):
+        _check_same_as_finished(folder, plan)
     train_run(task, plan, folder, resume, track, Path(teacher) if teacher else None, callbacks, plan_adaptation)
     return result_of(folder)
+
+
+def _check_same_as_finished(folder: Path, plan: TrainSettings) -> None:
+    """Raise UserError if a finished run that is to be resumed was trained with other settings.
+
+    An encoder on the Hub may be given without its commit, which is not looked up for a run that is finished.
+    """
+    trained_with = TrainSettings.build(folder / SETTINGS).replace(task=plan.task)
+    if trained_with.encoder.partition("@")[0] == plan.encoder:
+        plan = plan.replace(encoder=trained_with.encoder)
+    check_same_settings(trained_with, plan, folder)
 
 
 def result_of(folder: Path) -> TrainResult:
