@@ -109,7 +109,7 @@ def begun(task, tmp_path, encoder, monkeypatch):
     return task, tmp_path / "begun", settings
 
 
-def test_finished_run_is_not_trained_again(task, tmp_path, encoder, capsys):
+def test_finished_run_is_not_trained_again(task, tmp_path, encoder, monkeypatch, capsys):
     settings = tiny.settings(encoder("bert"), "supervised", max_steps=2)
     run = train(str(task), tmp_path / "run", **settings).path
     before = {file: file.stat().st_mtime_ns for file in run.rglob("*")}
@@ -117,8 +117,13 @@ def test_finished_run_is_not_trained_again(task, tmp_path, encoder, capsys):
     assert train(str(task), run, resume=True, **settings).path == run
     assert {file: file.stat().st_mtime_ns for file in run.rglob("*")} == before
     assert "this run is finished; there is nothing to resume" in capsys.readouterr().err
-    with pytest.raises(UserError, match=r"other settings: seed \(0, now 3\).* or start a new run with another --output"):
+    with pytest.raises(
+        UserError, match=r"other settings: seed \(0, now 3\).* or start a new run with another --output"
+    ):
         train(str(task), run, resume=True, **{**settings, "seed": 3})
+    capsys.readouterr()
+    assert command(monkeypatch, "train", task, "--output", run, "--resume") == 0
+    assert capsys.readouterr().err.endswith(f"\nnext: electra-ie evaluate {run}\n")
 
 
 @pytest.mark.parametrize("arguments", [["serve"], ["extract", "-"], ["evaluate"]])
