@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import assert_type
 
 import pytest
+from command_line import command
 
 import electra_ie
 from electra_ie import (
@@ -159,6 +160,11 @@ def test_what_users_write_fits_the_signatures() -> None:
         "Task.load",
         "TrainSettings.build",
     } <= seen
+
+
+def test_the_command_line_says_its_version(monkeypatch, capsys) -> None:
+    assert command(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"electra-ie {version('electra_ie')}\n"
 
 
 def test_every_public_name_is_there_and_typed() -> None:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import refuse_within
 from electra_ie.common.logs import notice, warn
-from electra_ie.config.train import PRESETS
+from electra_ie.config.base import LOSS_FIELDS, check_same_settings
+from electra_ie.config.train import PRESETS, TrainSettings
 from electra_ie.data.declaration.task_yaml import UNLABELED
 from electra_ie.data.in_memory import Data, Unlabeled, resolve
 from electra_ie.runs.layout import SETTINGS, check_output, is_finished
 
 if TYPE_CHECKING:  # these load torch: each function imports what it needs
+    from electra_ie.config.pretrain import PretrainSettings
     from electra_ie.inference.extractor import Extractor
     from electra_ie.inference.scoring import RunScores
     from electra_ie.training.callbacks import Callback
@@ -114,6 +116,8 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
         data, settings, overrides, fields=fields, descriptions=descriptions, hints=hints, unlabeled=unlabeled, **kwargs
     )
     if preset == AUTO:
+        if resume and output and is_finished(Path(output)):
+            _check_same_as_finished(Path(output), plan, ("task", "preset", *LOSS_FIELDS))
         return result_of(train_winner(task, plan, output, resume))
     in_memory = any(name in task.memory for name in task.files.get(UNLABELED, ()))
     if unlabeled is not None and in_memory and not plan.uses_unlabeled(field.kind for field in task.fields):
@@ -121,8 +125,22 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
     if task.hints and not plan.has_teacher:
         notice(f"the preset {plan.preset} uses no hints; --preset self_training does.")
     folder = Path(output or f"runs/{task.name}-{plan.preset}-{plan.seed}")
+    if resume and is_finished(folder):
+        _check_same_as_finished(folder, plan, ("task",))
     train_run(task, plan, folder, resume, track, Path(teacher) if teacher else None, callbacks, plan_adaptation)
     return result_of(folder)
+
+
+def _check_same_as_finished(folder: Path, plan: TrainSettings | PretrainSettings, ignored: Sequence[str] = ()) -> None:
+    """Raise UserError if what is finished in a folder, and is to be resumed, was trained with other settings.
+
+    An encoder on the Hub may be given without its commit, which is not looked up here.
+    """
+    trained_with = type(plan).build(folder / SETTINGS)
+    same = {name: getattr(trained_with, name) for name in ignored}
+    if (trained_with.encoder or "").partition("@")[0] == plan.encoder:
+        same["encoder"] = trained_with.encoder
+    check_same_settings(trained_with, plan.replace(**same), folder)
 
 
 def result_of(folder: Path) -> TrainResult:
@@ -170,14 +188,15 @@ def pretrain(
     folder = Path(output)
     check_tracker(track)
     check_output(folder, resume)
-    if resume and is_finished(folder):
-        notice(f"{folder}: this encoder is finished; there is nothing to resume.")
-        return folder
     if resume and settings is None:
         settings = folder / SETTINGS
     several = [paths] if isinstance(paths, (str, os.PathLike)) else paths
     texts = tuple(os.fspath(path) for path in several) or None
     plan = PretrainSettings.build(settings, tuple(overrides), paths=texts, **kwargs)
+    if resume and is_finished(folder):
+        _check_same_as_finished(folder, plan)
+        notice(f"{folder}: this encoder is finished; there is nothing to resume.")
+        return folder
     if not plan.paths:
         raise UserError("no text is given.", remedy="Give files or folders of text.")
     refuse_within(folder, plan.paths)

@@ -42,7 +42,8 @@ def parse_goals(texts: Sequence[str], fields: Sequence[AnyField]) -> list[Goal]:
     for text in texts:
         goal = _parse(text, fields)
         if any((goal.measure, goal.field, goal.label) == (each.measure, each.field, each.label) for each in goals):
-            raise UserError(f'the goal "{text}" is the second one for {goal.measure} of {goal.field}.{goal.label}.')
+            message = f'the goal "{text}" is the second one for {goal.measure} of {goal.field}.{goal.label}.'
+            raise UserError(message, remedy="Give one of them.")
         goals.append(goal)
     return goals
 

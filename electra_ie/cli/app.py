@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from typing import Annotated
 
 import typer
 
@@ -24,6 +25,7 @@ from electra_ie.cli.tasks import hints, init, tasks
 from electra_ie.cli.training import compare, encoder, pretrain, settings, train
 from electra_ie.cli.values import value
 from electra_ie.common.errors import UserError
+from electra_ie.common.hashing import package_version
 from electra_ie.common.logs import use_cli_format
 from electra_ie.common.processes import is_main_process
 
@@ -40,6 +42,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help starts faster and keeps square brackets
 )
+
+
+def _print_version(is_asked: bool) -> None:
+    """Print the version and end."""
+    if is_asked:
+        typer.echo(f"electra-ie {package_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Declare the options that come before a command."""
+
+
 for command in COMMANDS:
     # A text such as "-5 USD" is no option.
     app.command(context_settings={"ignore_unknown_options": command is value})(command)

@@ -11,6 +11,7 @@ import typer
 from electra_ie.cli.options import Data, Encoder, TaskName, Unlabeled, as_paths
 from electra_ie.cli.tables import print_table, use_utf8
 from electra_ie.common.escaping import escape_controls, escape_json
+from electra_ie.common.folders import count
 from electra_ie.common.logs import notice
 from electra_ie.common.progress import output
 
@@ -78,7 +79,7 @@ def _show(report: CheckReport, show_text: bool) -> None:
         _show_issue(issue, show_text)
     for sentence in report.skipped:
         notice(sentence)
-    counts = ", ".join(f"{report.count(severity)} {severity}s" for severity in STYLES)
+    counts = ", ".join(count(report.count(severity), severity, f"{severity}s") for severity in STYLES)
     notice(f"{counts}; --html and --json list the places of all")
 
 

@@ -13,7 +13,7 @@ from electra_ie.common.escaping import escape_controls
 from electra_ie.common.files import CARD
 from electra_ie.common.logs import notice, warn
 from electra_ie.common.progress import output
-from electra_ie.data.declaration.task_yaml import UNLABELED, list_tasks
+from electra_ie.data.declaration.task_yaml import UNLABELED, list_tasks, shipped
 from electra_ie.data.fields import count_labels
 from electra_ie.data.hint_scores import HintScore, score_hints
 from electra_ie.data.label_budget import check_budget, keep_labels
@@ -40,12 +40,20 @@ def list_all() -> None:
                 "task": name,
                 "fields": ", ".join(f"{field.name} ({field.kind}, {len(field.labels)})" for field in task.all_fields),
                 "splits": ", ".join(task.splits),
-                "data": "shipped" if task.folder.is_dir() else "--data, or the hub" if task.hub else "give --data",
+                "data": _data(task),
                 "description": task.description,
             }
         )
     print_table(rows)
     notice("Details of a task: electra-ie tasks NAME. To train on your own data: electra-ie train path/to/task.yaml")
+
+
+def _data(task: Task) -> str:
+    """Return where the data of a task are."""
+    if task.folder.is_dir():
+        is_shipped = task.folder.resolve().is_relative_to(shipped("tasks").resolve())
+        return "shipped" if is_shipped else f"found in {task.folder}"
+    return "--data, or the hub" if task.hub else "give --data"
 
 
 def show(name: str) -> None:

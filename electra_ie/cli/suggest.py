@@ -8,6 +8,7 @@ import typer
 
 from electra_ie.cli.convert import report
 from electra_ie.cli.options import Data, Encoder, Lossy, Seed, TargetFormat, TargetOptions, TaskName
+from electra_ie.common.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,9 @@ def suggest(  # noqa: PLR0913 - an argument for each option of the command
     """
     from electra_ie import api
 
+    for option, value in {"--to": to, "--write": write, "--lossy": lossy}.items():
+        if value and not output:
+            raise UserError(f"{option} needs --output FILE.", remedy=f"Add it, or omit {option} to print a table.")
     outcome = api.suggest(
         task,
         paths or (),

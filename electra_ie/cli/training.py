@@ -71,6 +71,7 @@ def train(
     from electra_ie import api
     from electra_ie.cli.listing import show_scores
     from electra_ie.common.logs import notice
+    from electra_ie.runs.layout import load_task
 
     kwargs: dict[str, Any] = {
         "encoder": encoder,
@@ -89,6 +90,9 @@ def train(
             show_scores(result.scores["dev"], "dev")
         files = "model folders, run.yaml, scores.json, audit.json, log.jsonl, curves.png, README.md"
         notice(f"run saved in {result.path}: {files}")
+        has_test = "test" in load_task(result.path).splits
+        following = f"evaluate {result.path}" if has_test else f"extract {result.path} PATH"
+        notice(f"next: electra-ie {following}")
 
 
 def pretrain(

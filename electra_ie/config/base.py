@@ -293,7 +293,7 @@ def check_same_settings(before: BaseSettings, now: BaseSettings, folder: Path) -
         UserError: a setting differs.
     """
     if changed := differences(before, now):
-        remedy = "Resume without these options, or start a new run."
+        remedy = "Resume without these options, or start a new run with another --output."
         raise UserError(f"the run was started with other settings: {', '.join(changed)}.", file=folder, remedy=remedy)
 
 

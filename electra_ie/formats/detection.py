@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.folders import count
 from electra_ie.common.text_files import lines, reading
 from electra_ie.formats import FORMATS
 from electra_ie.formats.base import Format
 
 CHOOSE = "Name the format: --format NAME for init, --from NAME for convert."
+
+SHOWN = 5
+"""Files of a folder that an error names."""
 
 
 def candidates(path: Path) -> list[Format]:
@@ -33,8 +37,30 @@ def detect(path: Path) -> Format:
         raise UserError(f"this may have several formats: {names}.", file=path, remedy=CHOOSE)
     if path.is_file() and next(lines(path), None) is None:  # binary data, UTF-16 and so on are errors of their own
         raise UserError("this file is empty.", file=path, remedy="Give a file with at least one record.")
+    if path.is_dir():
+        _refuse_folder(path)
     known = ", ".join(f"{format.name} ({format.title})" for format in FORMATS.values())
     raise UserError(f"the format is not known by what is in it. Formats: {known}.", file=path, remedy=CHOOSE)
+
+
+def _refuse_folder(path: Path) -> None:
+    """Raise UserError for a folder without files, not counting hidden ones, or with files that have formats."""
+    files = [
+        file
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    ]
+    if not files:
+        raise UserError("this folder has no files.", file=path, remedy="Give a file or folder of annotated data.")
+    known = [
+        (file.relative_to(path).as_posix(), found[0].name) for file in files[:SHOWN] if (found := candidates(file))
+    ]
+    if known:
+        others = len(files) - len(known)
+        more = f" and {count(others, 'other file', 'other files')}" if others else ""
+        shown = ", ".join(f"{name} ({format})" for name, format in known)
+        message = f"no format reads this folder as a whole; it contains {shown}{more}."
+        raise UserError(message, file=path, remedy="Give one file: convert reads one file of such a format.")
 
 
 def by_ending(path: Path) -> Format:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from huggingface_hub import constants
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
@@ -181,8 +182,8 @@ def translate_load_errors(name: str) -> Iterator[None]:
 
 def _not_found(name: str, reason: str) -> UserError:
     """Return the error for an encoder that is neither a folder nor can be downloaded."""
+    offline = "" if constants.HF_HUB_OFFLINE else " HF_HUB_OFFLINE=1 avoids the attempts."
     return UserError(
         f'the encoder "{name}" is not a folder and cannot be downloaded from the Hub ({reason.rstrip(". ")}).',
-        remedy=f'Check the name and the network, or give a folder; "{EMBEDDED}" needs no network. '
-        "HF_HUB_OFFLINE=1 avoids the attempts.",
+        remedy=f'Check the name and the network, or give a folder; "{EMBEDDED}" needs no network.{offline}',
     )

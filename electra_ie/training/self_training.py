@@ -99,9 +99,12 @@ def supervised_data(setup: TrainingSetup) -> TrainingData:
 
 
 def refuse_unfinished(run: Path) -> None:
-    """Raise UserError if there is no finished run in a folder."""
+    """Raise UserError if there is no finished run in a folder, or one that is not supervised."""
     if not (run / SETTINGS).is_file() or not is_finished(run):
         raise UserError("there is no finished run to be the teacher.", file=run, remedy=REMEDY)
+    preset = TrainSettings.build(run / SETTINGS).preset
+    if preset != "supervised":
+        raise UserError(f"this is a {preset} run; a teacher must be supervised.", file=run, remedy=REMEDY)
 
 
 def _same_initial_weights(teacher: Discriminator, student: Discriminator) -> bool:

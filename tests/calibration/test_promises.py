@@ -182,7 +182,10 @@ def test_goals_name_labels_or_fields_with_labels():
         (["precision=nan:person"], "must be above 0 and below 1"),
         (["recall=high:person"], 'has the value "high"'),
         (["recall=0.9:pays"], "is for a label of relations, whose scores are not calibrated"),
-        (["recall=0.9:person", "recall=0.8:names.person"], "is the second one for recall of names.person"),
+        (
+            ["recall=0.9:person", "recall=0.8:names.person"],
+            "is the second one for recall of names.person. Give one of them.",
+        ),
     ],
 )
 def test_a_goal_that_cannot_be_is_refused_in_one_line(goals, message):

@@ -60,6 +60,9 @@ def test_a_task_without_faults_passes(task, encoder):
     assert result.exit_code == 0, result.output
     assert "0 errors, 0 warnings" in result.stderr
     assert "train" in result.stdout and "Latin" in result.stdout
+    with (task.parent / "train.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"id": "empty", "text": " ", "topic": "trade"}\n')
+    assert "0 errors, 1 warning, 0 notes;" in check(encoder, task).stderr
 
 
 def test_findings_give_exit_code_1_and_are_named_without_texts(faulty, encoder):

@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import tiny
+from command_line import command
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.declaration.task_yaml import list_tasks
@@ -196,6 +198,26 @@ def test_a_field_without_any_value_is_named_in_a_warning(task, tmp_path, capsys)
 def test_reading_a_task_needs_no_torch():
     code = "import sys, electra_ie.data.task; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_folder_without_a_task_is_refused_with_the_command_that_writes_one(tmp_path):
+    with pytest.raises(UserError, match=r"no task\.yaml in this folder\..* electra-ie init DATA writes one"):
+        Task.load(tmp_path)
+
+
+def test_the_list_tells_shipped_data_from_data_found_elsewhere(tmp_path, monkeypatch, capsys):
+    for name in ("inside", "outside"):
+        tiny.write_task(tmp_path / "tasks" / name)
+    file = tmp_path / "tasks" / "outside" / "task.yaml"
+    elsewhere = tmp_path / "data"
+    elsewhere.mkdir()
+    file.write_text(f"data: ../../data\n{file.read_text('utf-8')}", "utf-8")
+    monkeypatch.setattr("electra_ie.data.declaration.task_yaml.ROOT", tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
+    assert command(monkeypatch, "tasks") == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert any("inside" in row and " shipped " in row for row in rows)
+    assert any("outside" in row and f" found in {elsewhere} " in row for row in rows)
 
 
 # --- The shipped tasks

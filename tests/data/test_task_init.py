@@ -517,3 +517,32 @@ def test_the_task_of_the_command_trains(tmp_path, monkeypatch, encoder):
     assert "electra-ie train memos_task" in result.output
     run = train("memos_task", "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2))
     assert set(run.scores["dev"].fields) == {"topic", "risks", "names"}
+
+
+def test_small_splits_are_warned_of_with_the_labels_they_hardly_have(tmp_path, caplog):
+    topics = ["trade"] * 30 + ["travel"] * 29 + ["fraud"]
+    data = write(tmp_path, "a.jsonl", lines(*({"text": f"t{n}", "topic": topic} for n, topic in enumerate(topics))))
+    init_task(data, tmp_path / "out")
+    [warning] = caplog.messages
+    assert warning == (
+        "scores are rough on so few documents: 12 for dev and 12 for test. Labels with one example or none: "
+        "fraud (0 in dev, 0 in test). With few labels: --test 0, so that train and dev have more."
+    )
+    caplog.clear()
+    init_task(data, tmp_path / "dev", test=0)
+    many = [{"text": f"t{n}", "topic": topic} for n, topic in enumerate(topics * 2)]
+    init_task(write(tmp_path, "b.jsonl", lines(*many)), tmp_path / "many")
+    assert not caplog.messages
+
+
+def test_one_document_without_labels_is_said_in_the_singular(tmp_path):
+    rows = [{"text": f"t{n}", "topic": "ab"[n % 2]} for n in range(4)]
+    done = init_task(write(tmp_path, "a.jsonl", lines(*rows, {"text": "x"})), tmp_path / "out", dev=0, test=0)
+    assert "1 document without labels is in the split unlabeled" in done.assumptions
+
+
+def test_a_folder_without_files_is_refused(tmp_path):
+    write(tmp_path / "data" / "sub", ".hidden", "x")
+    assert refused(tmp_path / "data") == (
+        f"{tmp_path / 'data'}: this folder has no files. Give a file or folder of annotated data."
+    )

@@ -44,6 +44,17 @@ def test_formats_are_detected_and_the_result_is_checked(source, tmp_path, caplog
     assert (tmp_path / "again" / "1.ann").read_bytes() == (source / "1.ann").read_bytes()
 
 
+def test_a_folder_of_files_that_are_read_singly_is_refused_with_their_names(source, tmp_path):
+    folder = tmp_path / "lines"
+    folder.mkdir()
+    convert(source, folder / "a.jsonl")
+    result = convert(folder, tmp_path / "again", "--to", "brat")
+    assert str(result.exception) == (
+        f"{folder}: no format reads this folder as a whole; it contains a.jsonl (jsonl). "
+        "Give one file: convert reads one file of such a format."
+    )
+
+
 def test_loss_ends_with_exit_code_1_and_the_counts(source, tmp_path, caplog):
     result = convert(source, tmp_path / "out.conll")
     assert result.exit_code == 1

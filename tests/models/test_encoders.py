@@ -32,6 +32,13 @@ def test_a_missing_encoder_is_named(name, words):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("is_offline", [True, False])
+def test_attempts_are_to_be_avoided_only_if_they_are_made(monkeypatch, is_offline):
+    monkeypatch.setattr(encoders.constants, "HF_HUB_OFFLINE", is_offline)
+    said = str(encoders._not_found("nosuch", "not in the cache"))
+    assert ("HF_HUB_OFFLINE=1 avoids the attempts." in said) is not is_offline
+
+
 def test_a_folder_without_an_encoder_is_named(tmp_path, encoder):
     with pytest.raises(UserError, match="has no config.json"):
         resolve_encoder(str(tmp_path))

@@ -347,6 +347,8 @@ def test_run_resumes_only_with_the_same_settings_and_texts(corpus, tmp_path, enc
     pretrain([], output, resume=True)
     assert {file: file.stat().st_mtime_ns for file in output.rglob("*")} == before
     assert "this encoder is finished" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"started with other settings: seed \(0, now 3\)"):
+        pretrain([], output, resume=True, seed=3)
 
 
 def test_gradient_accumulation_reads_as_many_tokens(corpus, tmp_path, encoder):

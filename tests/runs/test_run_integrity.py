@@ -14,6 +14,7 @@ import pytest
 import tiny
 import torch
 import yaml
+from command_line import command
 from safetensors.torch import load_file, save_file
 
 from electra_ie import Extractor, UserError, evaluate, extract, train
@@ -108,7 +109,7 @@ def begun(task, tmp_path, encoder, monkeypatch):
     return task, tmp_path / "begun", settings
 
 
-def test_finished_run_is_not_trained_again(task, tmp_path, encoder, capsys):
+def test_finished_run_is_not_trained_again(task, tmp_path, encoder, monkeypatch, capsys):
     settings = tiny.settings(encoder("bert"), "supervised", max_steps=2)
     run = train(str(task), tmp_path / "run", **settings).path
     before = {file: file.stat().st_mtime_ns for file in run.rglob("*")}
@@ -116,6 +117,21 @@ def test_finished_run_is_not_trained_again(task, tmp_path, encoder, capsys):
     assert train(str(task), run, resume=True, **settings).path == run
     assert {file: file.stat().st_mtime_ns for file in run.rglob("*")} == before
     assert "this run is finished; there is nothing to resume" in capsys.readouterr().err
+    with pytest.raises(
+        UserError, match=r"other settings: seed \(0, now 3\).* or start a new run with another --output"
+    ):
+        train(str(task), run, resume=True, **{**settings, "seed": 3})
+    capsys.readouterr()
+    assert command(monkeypatch, "train", task, "--output", run, "--resume") == 0
+    assert capsys.readouterr().err.endswith(f"\nnext: electra-ie evaluate {run}\n")
+
+
+@pytest.mark.parametrize("arguments", [["serve"], ["extract", "-"], ["evaluate"]])
+def test_a_task_is_no_run(arguments, task, monkeypatch, capsys):
+    name, *paths = arguments
+    assert command(monkeypatch, name, task.parent, *paths) == 2
+    train = f"electra-ie train {task.parent} --output runs/NAME."
+    assert capsys.readouterr().err == f"error: {task.parent}: this is a task, not a run. Train it: {train}\n"
 
 
 def test_run_is_not_resumed_with_another_task_or_other_texts(begun):

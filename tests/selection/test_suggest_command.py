@@ -47,6 +47,12 @@ def test_the_file_of_a_run_has_its_predictions_and_comes_back_as_training_data(r
     assert (ways.count("uncertain"), ways.count("random")) == (8, 2)
 
 
+@pytest.mark.parametrize("option", [["--to", "label_studio"], ["--write", "a=b"], ["--lossy"]])
+def test_options_of_a_file_need_one(task, option):
+    with pytest.raises(UserError, match=rf"^{option[0]} needs --output FILE\. Add it, or omit {option[0]}"):
+        call(task, *option)
+
+
 def test_a_run_stands_for_its_task(run, task, tmp_path):
     moved = ["--data", task.parent]
     texts = ["--count", 4, "--to", "jsonl"]

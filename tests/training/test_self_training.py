@@ -297,6 +297,12 @@ def test_a_run_that_would_be_trained_otherwise_now_cannot_be_the_teacher(task, t
     assert not (tmp_path / "run").exists()
 
 
+def test_a_teacher_must_be_supervised(task, tmp_path, encoder, run):
+    with pytest.raises(UserError, match=f"^{run}: this is a latent run; a teacher must be supervised"):
+        train(str(task), tmp_path / "run", teacher=run, **tiny.settings(encoder("bert"), "adversarial"))
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_teacher_must_exist_and_the_preset_must_have_one(task, tmp_path, encoder):
     settings = tiny.settings(encoder("bert"), "adversarial")
     with pytest.raises(UserError, match="no finished run to be the teacher"):

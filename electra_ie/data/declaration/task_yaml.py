@@ -98,7 +98,8 @@ def locate_task(name_or_path: str | os.PathLike[str]) -> Path:
         if file.is_file():
             return file
     if path.is_dir():
-        raise UserError(f"there is no {TASK_FILE} in this folder.", file=path, remedy="Write one, as the README shows.")
+        remedy = "Write one, as the README shows; electra-ie init DATA writes one for annotated data."
+        raise UserError(f"there is no {TASK_FILE} in this folder.", file=path, remedy=remedy)
     names = list_tasks()
     remedy = f"{nearest(str(path), names)} Or give the path of a {TASK_FILE}."
     raise UserError(f'there is no task "{os.fspath(name_or_path)}".', remedy=remedy)

@@ -21,8 +21,9 @@ import yaml
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.escaping import escape_controls
 from electra_ie.common.files import atomic_path, write
+from electra_ie.common.folders import count
 from electra_ie.common.hub_client import HubName, parse_hub_name
-from electra_ie.common.logs import silenced
+from electra_ie.common.logs import silenced, warn
 from electra_ie.data.declaration.task_yaml import DATA_SETS, DEV, SPLITS, TASK_FILE, TEST, TRAIN, UNLABELED, declaration
 from electra_ie.data.document import Document, is_biased
 from electra_ie.data.document_ids import repeated_ids
@@ -31,7 +32,7 @@ from electra_ie.data.in_memory import SPLIT_NAMES
 from electra_ie.data.init.field_inference import infer
 from electra_ie.data.init.from_hub import documents_of_hub
 from electra_ie.data.init.from_pushed import Pushed, pushed_task
-from electra_ie.data.init.split_drawing import draw_splits
+from electra_ie.data.init.split_drawing import draw_splits, rough_scores
 from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.jsonl import record_of
 from electra_ie.data.task import Task
@@ -412,7 +413,8 @@ def _splits(
         not document.gold for source, docs in by_source.items() if source.split != UNLABELED for document in docs
     )
     if moved and splits[UNLABELED]:
-        assumed.append(f"{moved:,} documents without labels are in the split unlabeled")
+        without = count(moved, "document without labels is", "documents without labels are")
+        assumed.append(f"{without} in the split unlabeled")
     missing = {split: share for split, share in shares.items() if share and not splits[split]}
     if missing:
         train = splits[TRAIN]
@@ -425,6 +427,8 @@ def _splits(
         )
         if biased := sum(map(is_biased, train)):
             assumed.append(f"{biased:,} documents that were chosen as typical or uncertain stay in {TRAIN}")
+        if warning := rough_scores(drawn, fields):
+            warn(warning)
         assumed += [f"too few documents for a split {split}" for split in missing if not drawn[split]]
     assumed += list(_unseen(splits, fields))
     return {split: documents for split, documents in splits.items() if documents}, assumed

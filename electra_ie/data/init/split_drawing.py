@@ -5,12 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from electra_ie.data.declaration.task_yaml import TRAIN
+from electra_ie.data.declaration.task_yaml import DEV, TEST, TRAIN
 from electra_ie.data.document import Document, is_biased
 from electra_ie.data.fields import Field, count_labels
 
 Label = tuple[str, str]
 """A field and one of its labels."""
+FEW = 20
+"""With fewer documents than this, the standard error of a share of correct answers is about ten points or more."""
+SHOWN = 5
+"""Labels that a warning names."""
 
 
 def draw_splits(
@@ -45,6 +49,32 @@ def draw_splits(
         split: [document for document in documents if split_of[" ".join(document.text.split())] == split]
         for split in shares
     }
+
+
+def rough_scores(drawn: Mapping[str, Sequence[Document]], fields: Sequence[Field]) -> str:
+    """Return a warning if scores on the drawn test split are rough, since it is small; else "".
+
+    It says how small dev and test are, and which labels they hardly have.
+    """
+    if not 0 < len(drawn.get(TEST, ())) < FEW:
+        return ""
+    few = {split: drawn[split] for split in (DEV, TEST) if 0 < len(drawn.get(split, ())) < FEW}
+    counts: dict[Label, dict[str, int]] = {}
+    for split, documents in few.items():
+        for field in fields:
+            found = count_labels(field, [each.gold[field.name] for each in documents if field.name in each.gold])
+            for label in field.labels:
+                counts.setdefault((field.name, label), {})[split] = found[label]
+    rare = [
+        f"{label} ({', '.join(f'{number} in {split}' for split, number in of_label.items())})"
+        for (_, label), of_label in counts.items()
+        if min(of_label.values()) <= 1
+    ]
+    more = f" and {len(rare) - SHOWN:,} more" if len(rare) > SHOWN else ""
+    examples = f" Labels with one example or none: {', '.join(rare[:SHOWN])}{more}." if rare else ""
+    sizes = " and ".join(f"{len(documents)} for {split}" for split, documents in few.items())
+    remedy = "With few labels: --test 0, so that train and dev have more."
+    return f"scores are rough on so few documents: {sizes}.{examples} {remedy}"
 
 
 def _labels(documents: Sequence[Document], fields: Sequence[Field]) -> list[Label]:
