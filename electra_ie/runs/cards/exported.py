@@ -80,8 +80,11 @@ def _export(audit: Mapping[str, Any], size: float) -> Iterator[str]:
     yield f"| made with | {', '.join(f'{name} {version}' for name, version in export['made_with'].items())} |"
     yield f"| texts on which it was compared with the run | {compared['texts']:,} |"
     yield f"| largest difference of a logit | {compared['largest']:.1e} |"
+    yield f"| largest difference of a score | {compared['largest_score']:.1e} |"
     yield f"| texts with other findings | {compared['other_findings']:,} |"
     yield f"| texts with the same findings, but a score that rounds differently | {compared['other_scores']:,} |"
+    decided = "texts with the same findings, of which one is on the other side of a threshold"
+    yield f"| {decided} | {compared['other_decisions']:,} |"
     yield f"| texts with other findings alone than among others | {compared['other_alone']:,} |"
     if export["bits"] == max(WEIGHT_FORMS):
         return
