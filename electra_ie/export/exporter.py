@@ -24,11 +24,11 @@ from electra_ie.export.graph import OPSET, quantize, require, write_graph
 from electra_ie.inference.engine.exported import ExportedExtractor, model_sum, save_settings
 from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.inference.extractor import Extractor
-from electra_ie.inference.scoring import read, score_answers
-from electra_ie.runs.cards.exported import exported_card
+from electra_ie.inference.scoring import read, score_anchored, score_answers
+from electra_ie.runs.cards.exported import export_size, exported_card
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.export_audit import write_export_audit
-from electra_ie.runs.layout import TASK, announce_data_folder, load_task
+from electra_ie.runs.layout import TASK, announce_data_folder, load_task, model_names
 from electra_ie.runs.storage import model_files
 
 BITS = (32, 8)
@@ -44,7 +44,7 @@ class Export:
 
     Attributes:
         path: Its folder.
-        megabytes: The size of model.onnx.
+        megabytes: The size of its models.
         comparison: How it compares with the run.
         lost: F1 that it has less than the run on dev, by field and label, from 0 to 1; empty without labeled dev data,
             and in fp32.
@@ -63,7 +63,9 @@ def export_run(
     bits: int = 32,
     texts: Sequence[str | os.PathLike[str]] = (),
 ) -> Export:
-    """Export a run as ONNX, one file for all fields, to be read by `electra-ie extract` without torch.
+    """Export a run as ONNX, to be read by `electra-ie extract` without torch.
+
+    One file is for all fields but those of relations and attributes; each of these has a folder with its own model.
 
     Args:
         run: A folder, or `ORG/NAME[@REVISION]` on the Hub.
@@ -83,7 +85,6 @@ def export_run(
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
         raise UserError("the output exists.", file=target, remedy="Give a new folder with --output.")
     task = load_task(folder)
-    task.refuse_anchored("exported", folder, "Use the run itself, or train one without them.")
     extractor = Extractor.from_pretrained(folder, device="cpu")
     documents = _documents(folder, task, texts)
     part = target.with_name(f".{target.name}.part")
@@ -94,17 +95,17 @@ def export_run(
         comparison = compare(extractor, exported, documents)
         comparison.check(exact=bits == max(BITS))
         lost = _measure(extractor, exported, _labeled(folder, task), part) if bits < max(BITS) else {}
-        weights = model_files(folder, [field.name for field in extractor.fields])
+        weights = model_files(folder, model_names(task))
         facts = {"comparison": asdict(comparison), "f1_lost": lost}
         write_export_audit(part, folder, weights, {"format": "onnx", "opset": OPSET, "bits": bits}, facts)
         write(part / CARD, exported_card(part, folder))
-        size = (part / EXPORT_MODEL).stat().st_size / 1e6
+        size = export_size(part)
         if target.is_dir():
             target.rmdir()
         os.replace(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return Export(target, round(size, 1), comparison, lost)
+    return Export(target, size, comparison, lost)
 
 
 def _documents(folder: Path, task: Task, texts: Sequence[str | os.PathLike[str]]) -> list[Document]:
@@ -124,16 +125,26 @@ def _documents(folder: Path, task: Task, texts: Sequence[str | os.PathLike[str]]
 
 
 def _write(extractor: Extractor, task: Task, folder: Path, bits: int) -> ExportedExtractor:
-    write_graph(extractor.discriminator, folder / EXPORT_MODEL)
-    if bits < max(BITS):
-        quantize(folder / EXPORT_MODEL)
-    save_settings(folder, extractor.windower, tuple(extractor.fields), extractor.edges, bits)
+    _write_model(extractor, folder, bits)
+    for each in extractor.anchored_extractors:
+        (field,) = each.fields
+        (folder / field.name).mkdir()
+        _write_model(each, folder / field.name, bits)
     write(folder / TASK, yaml.safe_dump(task.shareable(), sort_keys=False, allow_unicode=True))
     exported = ExportedExtractor.from_pretrained(folder)
     if extractor.calibration:
         exported.calibration = replace(extractor.calibration, model=model_sum(folder))
         exported.calibration.save(folder)
     return exported
+
+
+def _write_model(extractor: Extractor, folder: Path, bits: int) -> None:
+    """Write the model of an extractor with its settings, without those of its relations and attributes."""
+    write_graph(extractor.discriminator, folder / EXPORT_MODEL)
+    if bits < max(BITS):
+        quantize(folder / EXPORT_MODEL)
+    fields = tuple(extractor.fields)
+    save_settings(folder, extractor.windower, fields, extractor.edges, extractor.anchored_readers, bits)
 
 
 def _labeled(folder: Path, task: Task) -> list[Document]:
@@ -167,19 +178,25 @@ def _measure(
     if exported.calibration:
         exported.calibration = measured_again(exported.calibration, exported.fields, documents, results)
         exported.calibration.save(folder)
-    return _lost(extractor, documents[:SCORED], results[:SCORED])
+    return _lost(extractor, exported, documents[:SCORED], results[:SCORED])
 
 
 def _lost(
-    extractor: Extractor, documents: Sequence[Document], results: Sequence[DocumentResult]
+    extractor: Extractor,
+    exported: ExportedExtractor,
+    documents: Sequence[Document],
+    results: Sequence[DocumentResult],
 ) -> dict[str, dict[str, float]]:
     """Return how much F1 an exported model has less than its run on documents, by field and label.
 
     results: those of the exported model.
     """
     of_run, of_export = (
-        score_answers(extractor.fields, documents, [result.answers for result in each])
-        for each in (read(extractor, documents), results)
+        {
+            **score_answers(each.fields, documents, [result.answers for result in found]),
+            **score_anchored(each, documents, found),
+        }
+        for each, found in ((extractor, read(extractor, documents)), (exported, results))
     )
     return {
         name: {

@@ -235,7 +235,7 @@ def test_what_cannot_be_exported_or_loaded_is_one_error(run, folder, tmp_path):
     for name, content, message in (
         ("model.onnx", b"no model", "the model cannot be loaded"),
         ("tokenizer.json", b"{}", "the settings or the tokenizer of the exported model are invalid"),
-        ("export.json", b'{"format": 99}', "exported by another version of electra_ie .format 99, not 1"),
+        ("export.json", b'{"format": 99}', "exported by another version of electra_ie .format 99, not 2"),
     ):
         good = (broken / name).read_bytes()
         (broken / name).write_bytes(content)
