@@ -198,7 +198,7 @@ def test_a_changed_or_missing_file_is_named(exported, tmp_path):
         load_extractor(damaged)
 
 
-def test_all_models_go_through_the_hub(exported, documents, tmp_path, monkeypatch):
+def test_all_models_go_through_the_hub(run, exported, documents, tmp_path, monkeypatch):
     expected = load_extractor(exported)
     sent = sorted(plan_upload(exported).files)
     assert sent == sorted([*FILES, "README.md", "audit.json", "calibration.json", "task.yaml"])
@@ -213,6 +213,11 @@ def test_all_models_go_through_the_hub(exported, documents, tmp_path, monkeypatc
             each.record() for each in expected.read(documents)
         ]
         assert verify(pushed).same
+        assert {"links/model.onnx", "links/export.json"} <= hub.files(NAME).keys()
+        electra_ie.push_to_hub(run, NAME, private=True)
+        assert not [name for name in hub.files(NAME) if name.endswith((".onnx", "export.json"))], (
+            "one replaces the other"
+        )
         close_session()
 
 
