@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ def calibrate(
         remedy = "Download it into a folder first: hf download ... --local-dir."
         raise UserError("the thresholds of a run on the Hub are not set.", file=os.fspath(run), remedy=remedy)
     if is_exported(folder):
-        remedy = "Set them for the run, and export it again."
+        remedy = "Calibrate the run, and export it again."
         raise UserError("the thresholds of an exported model are those of its run.", file=folder, remedy=remedy)
     if data is not None and reviewed is not None:
         raise UserError("goals are measured on dev or on reviewed documents.", remedy="Give --data or --reviewed.")
@@ -124,8 +125,11 @@ def drift(
         id: The key or column of the id (default: as in the run's task).
 
     Raises:
-        UserError: The run has no scores of dev, or an input cannot be read.
+        UserError: The run has no scores of dev, an input cannot be read, or scipy is not installed, which an exported
+            model does not need otherwise.
     """
+    if find_spec("scipy") is None:
+        raise UserError("drift needs scipy, which is not installed.", remedy="Install it with: pip install scipy.")
     from electra_ie.calibration.drift import compare
     from electra_ie.inference.jobs.inputs import Inbox
     from electra_ie.inference.loading import load_extractor

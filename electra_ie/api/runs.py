@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from electra_ie.api.outputs import check_outputs, data_files, refuse_own_outputs
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import EXPORT_FILES, descriptors, is_stream, refuse_overwriting, write
+from electra_ie.common.files import descriptors, export_files, is_stream, refuse_overwriting, write
 from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.logs import notice
 from electra_ie.data.in_memory import InMemory
@@ -235,7 +235,7 @@ def _record_maker(run: Path, task: Task, data: str | os.PathLike[str] | None) ->
 def _own_files(run: Path) -> list[Path]:
     """Return the files of a run or an exported model: models, settings and results."""
     files = [file for file in run.rglob("*") if run_path_field(file.relative_to(run).as_posix()) is not None]
-    return [*files, *(run / name for name in EXPORT_FILES)] if is_exported(run) else files
+    return [*files, *(run / name for name in export_files(run))] if is_exported(run) else files
 
 
 def _title(task: Task, run: str | os.PathLike[str]) -> str:

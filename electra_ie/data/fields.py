@@ -178,6 +178,21 @@ AnyField = Field | AnchoredField
 AnyFieldT = TypeVar("AnyFieldT", bound=AnyField)
 
 
+def anchored_as_saved(field: AnchoredField) -> dict[str, Any]:
+    """Return what a saved model says of its field of relations or attributes: without how the gold is read."""
+    own = {"symmetric": field.symmetric} if isinstance(field, RelationField) else {"of": field.of}
+    names = {name: list(values) for name, values in {"labels": field.labels, **own}.items()}
+    return {"name": field.name, "kind": field.kind, **names}
+
+
+def anchored_from_saved(saved: Mapping[str, Any]) -> AnchoredField:
+    """Return the field that `anchored_as_saved` describes. Raises KeyError or TypeError for anything else."""
+    name, labels = str(saved["name"]), tuple(saved["labels"])
+    if saved["kind"] == RELATIONS:
+        return RelationField(name, labels, symmetric=tuple(saved["symmetric"]))
+    return AttributeField(name, labels, tuple(saved["of"]))
+
+
 def count_labels(field: AnyField, gold: Iterable[Any]) -> Counter[str]:
     """Count each label of a field in the gold of documents; `(none)` counts those to which no flag applies."""
     counts: Counter[str] = Counter()

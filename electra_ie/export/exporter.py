@@ -8,29 +8,27 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import yaml
 
-from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import CARD, EXPORT_MODEL, write
 from electra_ie.common.logs import notice
-from electra_ie.data.declaration.task_yaml import UNLABELED
+from electra_ie.data.declaration.task_yaml import DEV, TRAIN, UNLABELED
 from electra_ie.data.document import Document
 from electra_ie.data.readers.plain import read_unlabeled
 from electra_ie.data.task import Task
+from electra_ie.export.comparison import Comparison, compare
+from electra_ie.export.goals import measured_again
 from electra_ie.export.graph import OPSET, quantize, require, write_graph
-from electra_ie.inference.engine.batches import Group
 from electra_ie.inference.engine.exported import ExportedExtractor, model_sum, save_settings
 from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.inference.extractor import Extractor
-from electra_ie.inference.scoring import predict, score_answers
-from electra_ie.runs.cards.exported import exported_card
+from electra_ie.inference.scoring import read, score_anchored, score_answers
+from electra_ie.runs.cards.exported import export_size, exported_card
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.export_audit import write_export_audit
-from electra_ie.runs.layout import TASK, announce_data_folder, load_task
+from electra_ie.runs.layout import TASK, announce_data_folder, load_task, model_names
 from electra_ie.runs.storage import model_files
 
 BITS = (32, 8)
@@ -38,27 +36,6 @@ TEXTS = 200
 """Texts on which an export is compared with the run."""
 SCORED = 500
 """Labeled documents of dev at most, on which the loss of 8 bits is measured."""
-TOLERANCE = 1e-4
-"""Difference of logits at most between torch and onnxruntime in fp32."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """An exported model and its run on the same texts.
-
-    Attributes:
-        texts: The number of texts.
-        largest: The largest difference of a logit.
-        other_findings: Texts with other findings; scores are not compared.
-        other_scores: Texts with the same findings, of which a score differs in the fourth decimal.
-        other_alone: Texts whose findings or scores are different if the exported model reads each of them alone.
-    """
-
-    texts: int
-    largest: float
-    other_findings: int
-    other_scores: int
-    other_alone: int
 
 
 @dataclass(frozen=True)
@@ -67,7 +44,7 @@ class Export:
 
     Attributes:
         path: Its folder.
-        megabytes: The size of model.onnx.
+        megabytes: The size of its models.
         comparison: How it compares with the run.
         lost: F1 that it has less than the run on dev, by field and label, from 0 to 1; empty without labeled dev data,
             and in fp32.
@@ -86,7 +63,9 @@ def export_run(
     bits: int = 32,
     texts: Sequence[str | os.PathLike[str]] = (),
 ) -> Export:
-    """Export a run as ONNX, one file for all fields, to be read by `electra-ie extract` without torch.
+    """Export a run as ONNX, to be read by `electra-ie extract` without torch.
+
+    One file is for all fields but those of relations and attributes; each of these has a folder with its own model.
 
     Args:
         run: A folder, or `ORG/NAME[@REVISION]` on the Hub.
@@ -96,8 +75,8 @@ def export_run(
             of the run's task, or else those of train).
 
     Raises:
-        UserError: A package is not installed, the encoder cannot be exported, there are no texts; or in fp32 logits
-            differ by more than 1e-4, or findings differ; or findings depend on other texts. Nothing is left.
+        UserError: A package is not installed, the encoder cannot be exported, there are no texts; or in fp32 logits or
+            scores differ by more than 1e-4, or findings differ; or findings depend on other texts. Nothing is left.
     """
     if bits not in BITS:
         raise UserError(f"bits is {bits}.", remedy="Give 32 or 8.")
@@ -106,7 +85,6 @@ def export_run(
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
         raise UserError("the output exists.", file=target, remedy="Give a new folder with --output.")
     task = load_task(folder)
-    task.refuse_anchored("exported", folder, "Use the run itself, or train one without them.")
     extractor = Extractor.from_pretrained(folder, device="cpu")
     documents = _documents(folder, task, texts)
     part = target.with_name(f".{target.name}.part")
@@ -115,19 +93,19 @@ def export_run(
     try:
         exported = _write(extractor, task, part, bits)
         comparison = compare(extractor, exported, documents)
-        _check(comparison, bits)
-        lost = _lost(extractor, exported, _labeled(folder, task)) if bits < max(BITS) else {}
-        weights = model_files(folder, [field.name for field in extractor.fields])
+        comparison.check(exact=bits == max(BITS))
+        lost = _measure(extractor, exported, _labeled(folder, task), part) if bits < max(BITS) else {}
+        weights = model_files(folder, model_names(task))
         facts = {"comparison": asdict(comparison), "f1_lost": lost}
         write_export_audit(part, folder, weights, {"format": "onnx", "opset": OPSET, "bits": bits}, facts)
         write(part / CARD, exported_card(part, folder))
-        size = (part / EXPORT_MODEL).stat().st_size / 1e6
+        size = export_size(part)
         if target.is_dir():
             target.rmdir()
         os.replace(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return Export(target, round(size, 1), comparison, lost)
+    return Export(target, size, comparison, lost)
 
 
 def _documents(folder: Path, task: Task, texts: Sequence[str | os.PathLike[str]]) -> list[Document]:
@@ -136,7 +114,7 @@ def _documents(folder: Path, task: Task, texts: Sequence[str | os.PathLike[str]]
         found = [document for path in texts for document in islice(read_unlabeled(path), TEXTS)]
     else:
         announce_data_folder(folder, task)
-        found = task.read(UNLABELED if UNLABELED in task.splits else "train")
+        found = task.read(UNLABELED if UNLABELED in task.splits else TRAIN)
     documents = [
         Document(str(number), document.text)
         for number, document in enumerate(islice((each for each in found if each.text.strip()), TEXTS))
@@ -147,66 +125,26 @@ def _documents(folder: Path, task: Task, texts: Sequence[str | os.PathLike[str]]
 
 
 def _write(extractor: Extractor, task: Task, folder: Path, bits: int) -> ExportedExtractor:
+    _write_model(extractor, folder, bits)
+    for each in extractor.anchored_extractors:
+        (field,) = each.fields
+        (folder / field.name).mkdir()
+        _write_model(each, folder / field.name, bits)
+    write(folder / TASK, yaml.safe_dump(task.shareable(), sort_keys=False, allow_unicode=True))
+    exported = ExportedExtractor.from_pretrained(folder)
+    if extractor.calibration:
+        exported.calibration = replace(extractor.calibration, model=model_sum(folder))
+        exported.calibration.save(folder)
+    return exported
+
+
+def _write_model(extractor: Extractor, folder: Path, bits: int) -> None:
+    """Write the model of an extractor with its settings, without those of its relations and attributes."""
     write_graph(extractor.discriminator, folder / EXPORT_MODEL)
     if bits < max(BITS):
         quantize(folder / EXPORT_MODEL)
-    save_settings(folder, extractor.windower, tuple(extractor.fields), extractor.edges, bits)
-    write(folder / TASK, yaml.safe_dump(task.shareable(), sort_keys=False, allow_unicode=True))
-    if extractor.calibration:
-        _calibration_of(extractor.calibration, bits, model_sum(folder)).save(folder)
-    return ExportedExtractor.from_pretrained(folder)
-
-
-def _calibration_of(calibration: Calibration, bits: int, model: str) -> Calibration:
-    """Return the calibration of a run for its exported model; with 8 bits without its promises, which were of 32."""
-    if bits == max(BITS) or not calibration.promises:
-        return replace(calibration, model=model)
-    notice("the goals of the run are left out: they were measured with 32 bits.")
-    return replace(calibration, model=model, promises=())
-
-
-def compare(extractor: Extractor, exported: ExportedExtractor, documents: Sequence[Document]) -> Comparison:
-    """Compare the logits and the findings of an exported model with those of its run."""
-    scored: list[Any] = []
-    largest = 0.0
-
-    def score(groups: Sequence[Group]) -> list[dict[str, np.ndarray]]:
-        nonlocal largest
-        expected, logits = extractor.score(groups), exported.score(groups)
-        for one, other in zip(expected, logits, strict=True):
-            largest = max(largest, *(float(np.abs(one[name] - other[name]).max()) for name in one))
-        scored.append(logits)
-        return expected
-
-    of_run = list(replace(extractor.reader(overlapped=False), score=score).read(documents))
-    again = replace(exported.reader(overlapped=False), score=lambda _: scored.pop(0))
-    of_export = list(again.read(documents))
-    pairs = list(zip(of_run, of_export, strict=True))
-    other_findings = sum(_without_scores(one) != _without_scores(other) for one, other in pairs)
-    other_scores = sum(one.findings != other.findings for one, other in pairs) - other_findings
-    alone = [next(exported.read([document])) for document in documents]
-    other_alone = sum(one.findings != other.findings for one, other in zip(alone, of_export, strict=True))
-    return Comparison(len(documents), largest, other_findings, other_scores, other_alone)
-
-
-def _without_scores(result: DocumentResult) -> list[Any]:
-    return [replace(finding, score=0.0) for finding in result.findings]
-
-
-def _check(comparison: Comparison, bits: int) -> None:
-    """Raise UserError if the exported model does not do what it should."""
-    remedy = "Run it with torch, and report this with the family of the encoder."
-    if not np.isfinite(comparison.largest):
-        raise UserError("the exported model gives logits that are not finite.", remedy=remedy)
-    if comparison.other_alone:
-        message = f"{comparison.other_alone} of {comparison.texts} texts have other findings alone than with others."
-        raise UserError(f"the exported model is not used: {message}", remedy=remedy)
-    if bits == max(BITS) and (comparison.largest > TOLERANCE or comparison.other_findings):
-        message = (
-            f"the exported model is not equal to the run: logits differ by up to {comparison.largest:.1e}, and "
-            f"{comparison.other_findings} of {comparison.texts} texts have other findings."
-        )
-        raise UserError(message, remedy=remedy)
+    fields = tuple(extractor.fields)
+    save_settings(folder, extractor.windower, fields, extractor.edges, extractor.anchored_readers, bits)
 
 
 def _labeled(folder: Path, task: Task) -> list[Document]:
@@ -214,21 +152,51 @@ def _labeled(folder: Path, task: Task) -> list[Document]:
     reason = "the task has no labeled documents of dev"
     try:
         announce_data_folder(folder, task)
-        documents = task.read("dev")[:SCORED] if "dev" in task.splits else []
+        documents = task.read(DEV) if DEV in task.splits else []
         if any(document.gold for document in documents):
             return documents
     except UserError as error:
         reason = str(error)
-    notice(f"the F1 that 8 bits lose is not measured: {reason}")
+    notice(f"the F1 that 8 bits lose is not measured: {reason.rstrip('.')}.")
     return []
 
 
-def _lost(
-    extractor: Extractor, exported: ExportedExtractor, documents: Sequence[Document]
+def _measure(
+    extractor: Extractor, exported: ExportedExtractor, documents: Sequence[Document], folder: Path
 ) -> dict[str, dict[str, float]]:
-    """Return how much F1 the exported model has less than the run on these documents, by field and label."""
+    """Write what a model of 8 bits keeps of the calibration of its run, and return the F1 that it has less.
+
+    The run is compared on the first documents of dev, and the goals are measured on all of them.
+
+    Args:
+        extractor: The run.
+        exported: The exported model.
+        documents: The documents of dev; none if they are not at hand.
+        folder: The folder of the exported model.
+    """
+    results = read(exported, documents)
+    if exported.calibration:
+        exported.calibration = measured_again(exported.calibration, exported.fields, documents, results)
+        exported.calibration.save(folder)
+    return _lost(extractor, exported, documents[:SCORED], results[:SCORED])
+
+
+def _lost(
+    extractor: Extractor,
+    exported: ExportedExtractor,
+    documents: Sequence[Document],
+    results: Sequence[DocumentResult],
+) -> dict[str, dict[str, float]]:
+    """Return how much F1 an exported model has less than its run on documents, by field and label.
+
+    results: those of the exported model.
+    """
     of_run, of_export = (
-        score_answers(extractor.fields, documents, predict(each, documents)) for each in (extractor, exported)
+        {
+            **score_answers(each.fields, documents, [result.answers for result in found]),
+            **score_anchored(each, documents, found),
+        }
+        for each, found in ((extractor, read(extractor, documents)), (exported, results))
     )
     return {
         name: {

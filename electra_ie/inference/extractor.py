@@ -19,16 +19,15 @@ from electra_ie.common.errors import UserError
 from electra_ie.common.files import CALIBRATION, repository_of, write
 from electra_ie.common.hashing import SHOWN, of_sums
 from electra_ie.data.batching import batch_of_tensors
-from electra_ie.data.fields import ATTRIBUTES, RELATIONS, Field
+from electra_ie.data.fields import Field
 from electra_ie.data.span_boundaries import Edges
 from electra_ie.data.task import Task
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference.engine.anchored import AnchoredReader
-from electra_ie.inference.engine.attributes import AttributeReader
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.batches import Group
 from electra_ie.inference.engine.reader import Reader
-from electra_ie.inference.engine.relations import RelationReader
+from electra_ie.inference.engine.readers import READERS
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.saved import check_save_directory
 from electra_ie.models.untrusted import CONFIG
@@ -37,8 +36,6 @@ from electra_ie.runs.layout import SETTINGS, TASK, is_exported, is_finished, loa
 from electra_ie.runs.storage import fields_sum, load_anchored, load_run, model_files, save_fields
 from electra_ie.runs.upload import push_models, push_run
 
-READERS: dict[str, type[AnchoredReader[Any]]] = {ATTRIBUTES: AttributeReader, RELATIONS: RelationReader}
-"""By the kind of the field, in the order in which they read: relations have findings with their attributes."""
 TOKENS_ON_CPU, TOKENS_ON_GPU = 4096, 16_384
 """Padded tokens in a forward pass: enough to keep the processor busy, few enough for the memory of any GPU."""
 
@@ -192,10 +189,14 @@ class Extractor(TextExtractor):
             scales=self.scales,
         )
 
+    @property
+    def anchored_extractors(self) -> list[Extractor]:
+        """The extractor of marked texts of each of the anchored readers."""
+        return [reader.reader.score.__self__ for reader in self.anchored_readers]  # type: ignore[attr-defined]
+
     def unmap(self) -> None:
         """Copy the weights, which safetensors maps from their files; see `TextExtractor.unmap`."""
-        anchored = [reader.reader.score.__self__ for reader in self.anchored_readers]  # type: ignore[attr-defined]
-        for extractor in (self, *anchored):
+        for extractor in (self, *self.anchored_extractors):
             for tensor in (*extractor.discriminator.parameters(), *extractor.discriminator.buffers()):
                 tensor.data = tensor.data.clone()
 

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import EXPORT_FILES, MODEL_FILES
+from electra_ie.common.files import EXPORT_PATTERNS, MODEL_FILES
 from electra_ie.common.hub_client import local_folder
 from electra_ie.runs.layout import RUN_FILES, TASK
 
-RUN_PATTERNS = (*RUN_FILES, *EXPORT_FILES, *(f"*/{name}" for name in MODEL_FILES))
+RUN_PATTERNS = (*RUN_FILES, *EXPORT_PATTERNS, *(f"*/{name}" for name in MODEL_FILES))
 """The files of a run or an exported model that are downloaded; no other file of the repository: no pickle, no code."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CALIBRATION, EXPORT_FILES, write
+from electra_ie.common.files import CALIBRATION, export_files, write
 from electra_ie.common.hashing import SHOWN, of_file, of_sums
 from electra_ie.runs.code import code_now, interpreter_now, versions
 from electra_ie.runs.layout import AUDIT, TASK, refuse_links
@@ -79,7 +79,7 @@ def verify_export(folder: Path) -> Verification:
 
 
 def _files(folder: Path) -> dict[str, str]:
-    return {name: of_file(folder / name) for name in EXPORT_FILES if (folder / name).is_file()}
+    return {name: of_file(folder / name) for name in export_files(folder) if (folder / name).is_file()}
 
 
 def _settings(folder: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CALIBRATION, CARD, EXPORT_FILES
+from electra_ie.common.files import CALIBRATION, CARD, EXPORT_FILES, export_files
 from electra_ie.common.hub_client import Content, HubName, parse_push_target, upload
 from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
@@ -35,8 +35,8 @@ from electra_ie.runs.layout import (
 )
 from electra_ie.runs.model_card import models_card
 
-EXPORTED = (*EXPORT_FILES, TASK, AUDIT, CARD)
-"""The files of an exported model, which may have a calibration too."""
+DESCRIPTION = (TASK, AUDIT, CARD)
+"""The files of an exported model besides those that decide what it finds; it may have a calibration too."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,12 @@ def plan_upload(folder: Path) -> Upload:
 
 
 def _plan_export_upload(folder: Path) -> Upload:
-    for name in EXPORTED:
+    names = [*export_files(folder), *DESCRIPTION]
+    for name in names:
         if not (folder / name).is_file():
             remedy = "Restore the file, or export the run again."
             raise UserError(f"the exported model has no {name}.", file=folder, remedy=remedy)
-    sent = [*EXPORTED, *([CALIBRATION] if (folder / CALIBRATION).is_file() else [])]
+    sent = [*names, *([CALIBRATION] if (folder / CALIBRATION).is_file() else [])]
     _refuse_link([folder / name for name in sent])
     others = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return Upload({name: folder / name for name in sent}, tuple(name for name in others if name not in sent))
@@ -158,7 +159,8 @@ def _push(planned: Upload, target: HubName, private: bool, token: str | None) ->
 
 def _is_ours(path: str) -> bool:
     """Return whether a file is one of a run or an exported model: one replaces the other."""
-    return run_path_field(path) is not None or path in EXPORTED
+    folder, _, name = path.rpartition("/")
+    return run_path_field(path) is not None or ("/" not in folder and name in EXPORT_FILES)
 
 
 def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CALIBRATION, EXPORT_FILES, MODEL_FILES
+from electra_ie.common.files import CALIBRATION, EXPORT_PATTERNS, MODEL_FILES
 from electra_ie.common.hashing import SHOWN, of_file, of_sums
 from electra_ie.common.logs import warn
 from electra_ie.data.task import Task
@@ -96,9 +96,8 @@ MISSING, CHANGED = "missing", "calibration"
 
 def _files(folder: Path) -> Sequence[Path]:
     """Return the files of a model, exported or not, with its calibration. Some may not exist."""
-    if is_exported(folder):
-        return [folder / name for name in (*EXPORT_FILES, CALIBRATION)]
-    return [folder / CALIBRATION, *sorted({file for name in MODEL_FILES for file in folder.glob(f"*/{name}")})]
+    patterns = EXPORT_PATTERNS if is_exported(folder) else [f"*/{name}" for name in MODEL_FILES]
+    return [folder / CALIBRATION, *sorted({file for pattern in patterns for file in folder.glob(pattern)})]
 
 
 def _signature(folder: Path) -> Signature:

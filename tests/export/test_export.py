@@ -21,7 +21,7 @@ import electra_ie
 from electra_ie import Document, Extractor, UserError, extract, verify
 from electra_ie.cli.app import app
 from electra_ie.common.hashing import of_file
-from electra_ie.export import exporter
+from electra_ie.export import comparison, exporter
 from electra_ie.export.exporter import export_run
 from electra_ie.inference.engine import reader as reading
 from electra_ie.inference.engine import sections as cutting
@@ -212,7 +212,7 @@ def test_eight_bits_say_what_they_lose(run, tmp_path):
 def test_an_export_that_differs_is_not_kept(run, folder, tmp_path, monkeypatch):
     # The graph takes long to write.
     monkeypatch.setattr(exporter, "write_graph", lambda _, file: shutil.copy(folder / "model.onnx", file))
-    monkeypatch.setattr(exporter, "TOLERANCE", 0.0)
+    monkeypatch.setattr(comparison, "TOLERANCE", 0.0)
     with pytest.raises(UserError, match="the exported model is not equal to the run: logits differ by up to"):
         export_run(run, tmp_path / "model")
     assert not list(tmp_path.iterdir())
@@ -235,7 +235,7 @@ def test_what_cannot_be_exported_or_loaded_is_one_error(run, folder, tmp_path):
     for name, content, message in (
         ("model.onnx", b"no model", "the model cannot be loaded"),
         ("tokenizer.json", b"{}", "the settings or the tokenizer of the exported model are invalid"),
-        ("export.json", b'{"format": 99}', "exported by another version of electra_ie .format 99, not 1"),
+        ("export.json", b'{"format": 99}', "exported by another version of electra_ie .format 99, not 2"),
     ):
         good = (broken / name).read_bytes()
         (broken / name).write_bytes(content)

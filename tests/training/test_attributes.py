@@ -22,7 +22,6 @@ from electra_ie.common.errors import UserError
 from electra_ie.data.anchored.marked_spans import marked
 from electra_ie.data.document import Document
 from electra_ie.data.in_memory import resolve
-from electra_ie.export.exporter import export_run
 from electra_ie.inference.attribute_scoring import score_attributes
 from electra_ie.inference.extractor import Extractor
 from electra_ie.runs.layout import is_finished, load_task
@@ -230,9 +229,7 @@ def test_check_counts_attributes(tmp_path):
     assert counts["negated"] == written.count("negated")
 
 
-def test_exported_and_distilled_models_have_no_attributes(run, tmp_path):
-    with pytest.raises(UserError, match=r"a run with attributes and relations \(assertion, links\) cannot be exported"):
-        export_run(run, tmp_path / "exported")
+def test_distilled_models_have_no_attributes(run, tmp_path):
     with pytest.raises(
         UserError, match=r"a run with attributes and relations \(assertion, links\) cannot be distilled"
     ):

@@ -14,29 +14,36 @@ import numpy as np
 from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import UserError, first_line
 from electra_ie.common.files import (
+    ANCHORED,
     CALIBRATION,
-    EXPORT_FILES,
     EXPORT_MODEL,
+    EXPORT_PATTERNS,
     EXPORT_SETTINGS,
     EXPORT_TOKENIZER,
+    export_files,
     parse,
     write,
 )  # fmt: skip
 from electra_ie.common.hashing import SHOWN, of_file, of_sums
 from electra_ie.common.hub_client import local_folder
-from electra_ie.data.fields import Field, as_saved, from_saved
+from electra_ie.data.anchored.rules import RULES
+from electra_ie.data.fields import Field, anchored_as_saved, anchored_from_saved, as_saved, from_saved
 from electra_ie.data.span_boundaries import Edges, edges_from
 from electra_ie.data.windowing import WindowTokenizer
+from electra_ie.inference.engine.anchored import AnchoredReader
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.batches import Group
 from electra_ie.inference.engine.reader import Reader
+from electra_ie.inference.engine.readers import READERS
 
-FORMAT = 1
+FORMAT = 2
 """The version of the files. A package reads only its own."""
 IDS, MASK = "input_ids", "attention_mask"
 """The inputs of the model, (B, L) each."""
 MIN_TOKENS = 4
 RESTORE = "Restore the file, or export the run again."
+CANDIDATES = "rules"
+"""The key of what the model of a field of relations or attributes considers (`SpanRules`)."""
 
 
 def output_name(field: str) -> str:
@@ -53,16 +60,27 @@ class PlainTokenizer:
 
 
 def model_sum(folder: Path) -> str:
-    """Return the hash of an exported model."""
-    return of_sums({name: of_file(folder / name) for name in EXPORT_FILES})
+    """Return the hash of an exported model. Raises UserError or OSError if a file is damaged or missing."""
+    return of_sums({name: of_file(folder / name) for name in export_files(folder)})
 
 
 def save_settings(
-    folder: Path, windower: WindowTokenizer, fields: tuple[Field, ...], edges: Mapping[str, Edges], bits: int
+    folder: Path,
+    windower: WindowTokenizer,
+    fields: tuple[Field, ...],
+    edges: Mapping[str, Edges],
+    anchored: Sequence[AnchoredReader[Any]],
+    bits: int,
 ) -> None:
     """Write tokenizer and settings of an exported model, as `ExportedExtractor.from_pretrained` reads them.
 
-    bits: the size of a weight of a matrix.
+    Args:
+        folder: The folder.
+        windower: Splits a text into windows of tokens.
+        fields: The fields of the model.
+        edges: The boundary rules for the spans of each field.
+        anchored: What finds relations and attributes, each with a model in the folder of its field.
+        bits: The size of a weight of a matrix.
     """
     tokenizer = windower.tokenizer.backend_tokenizer
     tokenizer.no_truncation()
@@ -77,6 +95,7 @@ def save_settings(
         "pad_token_id": windower.tokenizer.pad_token_id or 0,
         "fields": [as_saved(field) for field in fields],
         "edges": {field.name: asdict(edges[field.name]) for field in fields if field.kind == "spans"},
+        ANCHORED: [{**anchored_as_saved(each.field), CANDIDATES: each.rules.as_dict} for each in anchored],
     }
     write(folder / EXPORT_SETTINGS, json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
 
@@ -92,10 +111,16 @@ class ExportedExtractor(TextExtractor):
         edges: The boundary rules for the spans of each field.
         model: The first digits of the hash of the model's files.
         calibration: The calibration of the run; None if the run has none.
+        anchored_readers: What finds the attributes and relations of each such field of the run.
     """
 
     def __init__(
-        self, session: Any, windower: WindowTokenizer, fields: tuple[Field, ...], edges: Mapping[str, Edges], model: str
+        self,
+        session: Any,
+        windower: WindowTokenizer,
+        fields: tuple[Field, ...],
+        edges: Mapping[str, Edges],
+        model: str | None,
     ) -> None:
         """Combine the parts. session: an `onnxruntime.InferenceSession`."""
         self.session, self.windower, self.fields, self.edges, self.model = session, windower, fields, edges, model
@@ -121,12 +146,22 @@ class ExportedExtractor(TextExtractor):
             UserError: onnxruntime is not installed, it is no exported model, or a file is missing, damaged, or of
                 another version.
         """
-        names = (*EXPORT_FILES, CALIBRATION)
+        names = (*EXPORT_PATTERNS, CALIBRATION)
         folder, _ = local_folder(model, names, revision=revision, token=token, local_files_only=local_files_only)
         settings = _settings(folder)
-        missing = [name for name in EXPORT_FILES if not (folder / name).is_file()]
+        missing = [name for name in export_files(folder) if not (folder / name).is_file()]
         if missing:
             raise UserError(f"the exported model has no {missing[0]}.", file=folder, remedy=RESTORE)
+        extractor = cls._of_folder(folder, settings)
+        extractor.anchored_readers = [cls._anchored_reader(folder, saved) for saved in settings.get(ANCHORED, [])]
+        whole = model_sum(folder)
+        extractor.model = whole[:SHOWN]
+        extractor.calibration = Calibration.read(folder, whole)
+        return extractor
+
+    @classmethod
+    def _of_folder(cls, folder: Path, settings: Mapping[str, Any]) -> ExportedExtractor:
+        """Load the model of a folder, without hash, calibration, relations and attributes."""
         try:
             windower = _windower(folder, settings)
             fields = tuple(map(from_saved, settings["fields"]))
@@ -139,10 +174,22 @@ class ExportedExtractor(TextExtractor):
         outputs = {output.name for output in session.get_outputs()}
         if outputs != {output_name(field.name) for field in fields}:
             raise UserError("the model does not fit its settings.", file=folder / EXPORT_MODEL, remedy=RESTORE)
-        whole = model_sum(folder)
-        extractor = cls(session, windower, fields, edges, whole[:SHOWN])
-        extractor.calibration = Calibration.read(folder, whole)
-        return extractor
+        return cls(session, windower, fields, edges, None)
+
+    @classmethod
+    def _anchored_reader(cls, folder: Path, saved: Mapping[str, Any]) -> AnchoredReader[Any]:
+        """Load what finds the relations or attributes of a field. saved: what the settings say of it."""
+        try:
+            field = anchored_from_saved(saved)
+            rules = RULES[field.kind].from_dict(saved[CANDIDATES])
+        except (KeyError, TypeError, ValueError) as error:
+            message = f"the settings lack valid relations or attributes: {first_line(error)}."
+            raise UserError(message, file=folder / EXPORT_SETTINGS, remedy=RESTORE) from error
+        own = cls._of_folder(folder / field.name, _settings(folder / field.name))
+        if own.fields != (rules.classes(field),):
+            message = "the model does not fit the settings of the folder that it is in."
+            raise UserError(message, file=folder / field.name / EXPORT_SETTINGS, remedy=RESTORE)
+        return READERS[field.kind](field, rules, own.reader())
 
     def reader(self, overlapped: bool | None = None) -> Reader:
         """Return what reads texts with this model; see `TextExtractor.reader`."""

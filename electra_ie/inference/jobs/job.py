@@ -27,6 +27,7 @@ from electra_ie.common.progress import document_progress
 from electra_ie.data.document import Document
 from electra_ie.data.fields import RELATIONS
 from electra_ie.inference.engine.base import TextExtractor
+from electra_ie.inference.engine.exported import ExportedExtractor
 from electra_ie.inference.html_report import Page
 from electra_ie.inference.jobs.chunks import Chunk, read_chunks
 from electra_ie.inference.jobs.counts import KEPT, Extraction, as_record, from_record
@@ -96,7 +97,9 @@ class Job:
             remedy = "Write jsonl or parquet: --format jsonl."
             raise UserError(f"CSV has no columns for relations ({names}).", remedy=remedy)
         if self.queue and not (extractor.calibration and extractor.calibration.promises):
-            notice("no goal is set for this run (electra-ie calibrate), so that all findings are for review.")
+            exported = isinstance(extractor, ExportedExtractor)
+            goal = "no goal came with this exported model" if exported else "no goal is set for this run"
+            notice(f"{goal} (electra-ie calibrate RUN), so that all findings are for review.")
         return extractor
 
     def options(self, calibration: Calibration | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from electra_ie.common.files import EXPORT_MODEL
 from electra_ie.data.anchored.marked_spans import Anchors, marked
 from electra_ie.data.anchored.relation_pairs import NONE, PairRules
 from electra_ie.data.document import Span
@@ -23,17 +24,20 @@ CONVENTIONS = {
 ABOUT = {
     RELATIONS: (
         "Each field of relations has a model of its own, which classifies a text in which two spans are marked. It "
-        "was trained on pairs of gold spans, and reads the pairs of the spans that this run finds."
+        "was trained on pairs of gold spans, and reads the pairs of the spans that are found."
     ),
     ATTRIBUTES: (
         "Each field of attributes has a model of its own, which classifies a text in which a span is marked. It was "
-        "trained on gold spans, and reads the spans that this run finds."
+        "trained on gold spans, and reads the spans that are found."
     ),
 }
 
 
-def anchored_lines(facts: RunSummary, kind: str) -> Iterator[str]:
-    """Yield the section on the fields of a kind, relations or attributes: their models, scores and use."""
+def anchored_lines(facts: RunSummary, kind: str, exported: bool = False) -> Iterator[str]:
+    """Yield the section on the fields of a kind, relations or attributes: their models, scores and use.
+
+    exported: whether it is for the card of an exported model, whose models stock transformers cannot load.
+    """
     trained = facts.training.get(kind, {})  # they are trained after the other fields
     fields = [field for field in facts.task.anchored if field.kind == kind and field.name in trained]
     if not fields:
@@ -49,7 +53,7 @@ def anchored_lines(facts: RunSummary, kind: str) -> Iterator[str]:
                 yield ""
                 yield from _scores(field, split, facts.scores[split][field.name])
     yield ""
-    yield from _loading(fields[0], trained[fields[0].name])
+    yield from _loading(fields[0], trained[fields[0].name], exported)
 
 
 def _training(field: AnchoredField, training: Mapping[str, Any]) -> Iterator[str]:
@@ -118,8 +122,8 @@ def _beside_rule(field: AttributeField, scores: Mapping[str, Any]) -> Iterator[s
     )
 
 
-def _loading(field: AnchoredField, training: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the code that classifies a marked text with stock transformers."""
+def _loading(field: AnchoredField, training: Mapping[str, Any], exported: bool) -> Iterator[str]:
+    """Yield what a marked text is, with the code that classifies one with stock transformers."""
     anchors: Anchors
     if isinstance(field, RelationField):
         rules = PairRules.from_dict(training["rules"])
@@ -129,14 +133,18 @@ def _loading(field: AnchoredField, training: Mapping[str, Any]) -> Iterator[str]
         sentences = "sentences of both spans"
     else:
         anchors, meaning, sentences = (Span(9, 13, field.of[0]),), "", "sentences of the span"
+    example = marked("This and that.", anchors)
+    what = f"`{field.name}/{EXPORT_MODEL}`" if exported else "Stock transformers"
     yield (
-        f"Stock transformers classifies a marked text{meaning}. A mark has the label of its span in lower case, with "
-        f"blanks for underscores. The text is the {sentences}."
+        f"{what} classifies a marked text{meaning}. A mark has the label of its span in lower case, with blanks for "
+        f"underscores. The text is the {sentences}{f', such as `{example}`' if exported else ''}."
     )
+    if exported:
+        return
     yield ""
     yield "```python"
     yield "from transformers import pipeline"
     yield ""
     yield f'classify_{field.name} = pipeline("text-classification", model="{field.name}")'
-    yield f"classify_{field.name}({marked('This and that.', anchors)!r})"
+    yield f"classify_{field.name}({example!r})"
     yield "```"

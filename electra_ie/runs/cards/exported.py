@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.calibration.stored import Calibration
-from electra_ie.common.files import CALIBRATION, EXPORT_MODEL
+from electra_ie.common.files import CALIBRATION, EXPORT_MODEL, export_files
 from electra_ie.common.hashing import SHOWN, WEIGHTS
+from electra_ie.data.fields import ANCHORED_KINDS
 from electra_ie.data.task import Task
+from electra_ie.runs.cards.anchored import anchored_lines
 from electra_ie.runs.cards.calibration import calibration_lines
 from electra_ie.runs.cards.data import data_lines
 from electra_ie.runs.cards.distillation import distillation_lines
@@ -45,11 +47,16 @@ def exported_card(folder: Path, run: Path) -> str:
     facts = RunSummary.read(run) if all((run / name).is_file() for name in (AUDIT, SCORES, SETTINGS)) else None
     if facts and (folder / CALIBRATION).is_file():
         facts = replace(facts, promises=Calibration.of_file(folder / CALIBRATION).promises)
-    size = (folder / EXPORT_MODEL).stat().st_size / 1e6
-    what, export, fields = _what(task, audit, facts), _export(audit, size), field_lines(task)
+    what, export, fields = _what(task, audit, facts), _export(audit, export_size(folder)), field_lines(task)
     sections = [what, fields, export, *_of_run(audit, facts), _loading(), _hashes(audit)]
     front = exported_front_matter(task.fields, facts.training if facts else {}, facts.data_card if facts else None)
     return front + joined(sections)
+
+
+def export_size(folder: Path) -> float:
+    """Return the size of the models of an exported model, in units of 10^6 bytes."""
+    models = [folder / name for name in export_files(folder) if name.endswith(EXPORT_MODEL)]
+    return round(sum(file.stat().st_size for file in models) / 1e6, 1)
 
 
 def _what(task: Task, audit: Mapping[str, Any], facts: RunSummary | None) -> Iterator[str]:
@@ -80,8 +87,11 @@ def _export(audit: Mapping[str, Any], size: float) -> Iterator[str]:
     yield f"| made with | {', '.join(f'{name} {version}' for name, version in export['made_with'].items())} |"
     yield f"| texts on which it was compared with the run | {compared['texts']:,} |"
     yield f"| largest difference of a logit | {compared['largest']:.1e} |"
+    yield f"| largest difference of a score | {compared['largest_score']:.1e} |"
     yield f"| texts with other findings | {compared['other_findings']:,} |"
     yield f"| texts with the same findings, but a score that rounds differently | {compared['other_scores']:,} |"
+    decided = "texts with the same findings, of which one is on the other side of a threshold"
+    yield f"| {decided} | {compared['other_decisions']:,} |"
     yield f"| texts with other findings alone than among others | {compared['other_alone']:,} |"
     if export["bits"] == max(WEIGHT_FORMS):
         return
@@ -104,7 +114,9 @@ def _of_run(audit: Mapping[str, Any], facts: RunSummary | None) -> list[Iterable
     training = ("## Run", "", *training_lines(facts))
     limits = limits_of(facts, audit["model"], OF_AN_EXPORT)
     scores = score_lines(facts, "Scores of the run")
-    return [training, distillation_lines(facts), scores, calibration_lines(facts), limits, data_lines(facts)]
+    anchored = [anchored_lines(facts, kind, exported=True) for kind in ANCHORED_KINDS]
+    of_scores = [scores, calibration_lines(facts), *anchored]
+    return [training, distillation_lines(facts), *of_scores, limits, data_lines(facts)]
 
 
 def _loading() -> Iterator[str]:
