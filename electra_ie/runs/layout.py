@@ -138,7 +138,7 @@ def model_names(task: Task) -> list[str]:
 
 def check_models(folder: Path, fields: Sequence[AnyField]) -> None:
     """Raise UserError for a folder that is a task, and for the first model file of a field that a run lacks."""
-    if not (folder / SETTINGS).is_file() and not is_exported(folder):
+    if not any((folder / name).is_file() for name in (SETTINGS, CONFIG)) and not is_exported(folder):
         remedy = f"Train it: electra-ie train {folder} --output runs/NAME."
         raise UserError("this is a task, not a run.", file=folder, remedy=remedy)
     for field in fields:
