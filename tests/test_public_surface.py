@@ -162,7 +162,7 @@ def test_what_users_write_fits_the_signatures() -> None:
     } <= seen
 
 
-def test_the_command_line_says_its_version(monkeypatch, capsys) -> None:
+def test_the_command_line_says_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(monkeypatch, "--version") == 0
     assert capsys.readouterr().out == f"electra-ie {version('electra_ie')}\n"
 
