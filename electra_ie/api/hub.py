@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ def push_data(
 
     target = parse_push_target(repository)
     files = plan_data_upload(Task.load(task, data), repository).files
-    commit = upload(files, target, "dataset", private=private, token=token, replaces=is_data_path)
+    commit = upload(files, target, "dataset", private=private, token=token, owned=partial(filter, is_data_path))
     return f"{repository}@{commit}"
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from electra_ie.api.outputs import check_outputs, data_files, refuse_own_outputs
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import descriptors, export_files, is_stream, refuse_overwriting, write
+from electra_ie.common.export_files import export_files
+from electra_ie.common.files import descriptors, is_stream, refuse_overwriting, write
 from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.logs import notice
 from electra_ie.data.in_memory import InMemory

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import refuse_within
+from electra_ie.common.hub_client import COMMIT
 from electra_ie.common.logs import notice, warn
-from electra_ie.config.base import LOSS_FIELDS, check_same_settings
+from electra_ie.config.base import check_same_settings
 from electra_ie.config.train import PRESETS, TrainSettings
 from electra_ie.data.declaration.task_yaml import UNLABELED
 from electra_ie.data.in_memory import Data, Unlabeled, resolve
@@ -116,8 +117,6 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
         data, settings, overrides, fields=fields, descriptions=descriptions, hints=hints, unlabeled=unlabeled, **kwargs
     )
     if preset == AUTO:
-        if resume and output and is_finished(Path(output)):
-            _check_same_as_finished(Path(output), plan, ("task", "preset", *LOSS_FIELDS))
         return result_of(train_winner(task, plan, output, resume))
     in_memory = any(name in task.memory for name in task.files.get(UNLABELED, ()))
     if unlabeled is not None and in_memory and not plan.uses_unlabeled(field.kind for field in task.fields):
@@ -125,7 +124,8 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
     if task.hints and not plan.has_teacher:
         notice(f"the preset {plan.preset} uses no hints; --preset self_training does.")
     folder = Path(output or f"runs/{task.name}-{plan.preset}-{plan.seed}")
-    if resume and is_finished(folder):
+    if resume and output:  # otherwise the settings do not come from the run.yaml of the folder
+        check_output(folder, resume)
         _check_same_as_finished(folder, plan, ("task",))
     train_run(task, plan, folder, resume, track, Path(teacher) if teacher else None, callbacks, plan_adaptation)
     return result_of(folder)
@@ -134,12 +134,17 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
 def _check_same_as_finished(folder: Path, plan: TrainSettings | PretrainSettings, ignored: Sequence[str] = ()) -> None:
     """Raise UserError if what is finished in a folder, and is to be resumed, was trained with other settings.
 
-    An encoder on the Hub may be given without its commit, which is not looked up here.
+    An encoder on the Hub may be given without its commit or by a branch, whose commit is not looked up here.
     """
+    if not (is_finished(folder) and (folder / SETTINGS).is_file()):
+        return
     trained_with = type(plan).build(folder / SETTINGS)
     same = {name: getattr(trained_with, name) for name in ignored}
-    if (trained_with.encoder or "").partition("@")[0] == plan.encoder:
-        same["encoder"] = trained_with.encoder
+    for name in ("encoder", "generator_encoder"):
+        saved, given = (getattr(settings, name, None) or "" for settings in (trained_with, plan))
+        repository, _, revision = given.partition("@")
+        if repository and repository == saved.partition("@")[0] and not COMMIT.fullmatch(revision):
+            same[name] = saved
     check_same_settings(trained_with, plan.replace(**same), folder)
 
 

@@ -47,7 +47,7 @@ def export(
     notice(
         f"compared on {compared.texts} texts: logits differ by at most {compared.largest:.1e}; "
         f"{compared.other_findings} have other findings, {compared.other_scores} only another score, "
-        f"{compared.other_decisions} a finding on the other side of a threshold"
+        f"{compared.other_decisions} have a finding on the other side of a threshold"
     )
     for field, lost in done.lost.items():
         for label, value in lost.items():

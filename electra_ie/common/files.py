@@ -25,34 +25,8 @@ MODEL_FILES = (
     "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "*.model",
 )  # fmt: skip
 """The files of a model folder: weights as safetensors, and a tokenizer. `*.model` is SentencePiece's."""
-EXPORT_MODEL, EXPORT_TOKENIZER, EXPORT_SETTINGS = "model.onnx", "tokenizer.json", "export.json"
-EXPORT_FILES = (EXPORT_MODEL, EXPORT_TOKENIZER, EXPORT_SETTINGS)
-"""The files that decide what an exported model finds. A folder that has the last one is an exported model."""
-EXPORT_PATTERNS = (*EXPORT_FILES, *(f"*/{name}" for name in EXPORT_FILES))
-"""These files, and those of its fields of relations and attributes: each has a folder with the same ones."""
-ANCHORED = "anchored"
-"""The key of these fields in the settings of an exported model."""
 CALIBRATION = "calibration.json"
 """What makes probabilities of the scores of a run or an exported model, and its thresholds."""
-
-
-def export_files(folder: Path) -> list[str]:
-    """Return the paths of the files that decide what an exported model finds, whether they exist or not.
-
-    Raises:
-        UserError: its settings are damaged.
-    """
-    file = folder / EXPORT_SETTINGS
-    settings = parse(file.read_bytes(), file)
-    try:
-        names = [field["name"] for field in settings.get(ANCHORED, [])]
-        valid = all(name.isidentifier() for name in names)  # a name leads to no other folder
-    except (TypeError, KeyError, AttributeError):
-        valid = False
-    if not valid:
-        remedy = "Restore the file, or export the run again."
-        raise UserError("the list of relations and attributes is damaged.", file=file, remedy=remedy)
-    return [*EXPORT_FILES, *(f"{name}/{own}" for name in names for own in EXPORT_FILES)]
 
 
 def refuse_overwriting(outputs: Iterable[Path | int], inputs: Iterable[Path | int]) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -199,15 +199,15 @@ def upload(
     *,
     private: bool = False,
     token: str | None = None,
-    replaces: Callable[[str], bool],
+    owned: Callable[[Sequence[str]], Iterable[str]],
 ) -> str:
     """Upload files to a repository in a single commit and return its hash. The repository is created if missing.
 
     With one commit, readers see either the previous state or the complete new one. Large files that an interrupted
     push has already sent are not sent again.
 
-    replaces: selects the repository paths that this upload owns. Those that are not among `files` are deleted, so
-        that no file of an earlier push remains.
+    owned: selects, among the paths of the repository, those that this upload owns. Those that are not among `files` are
+        deleted, so that no file of an earlier push remains.
 
     Raises:
         UserError: a file contains an access token, the Hub rejects the upload or cannot be reached, or `private` is
@@ -228,9 +228,9 @@ def upload(
         if name.revision:
             api.create_branch(**repository, branch=name.revision, exist_ok=True)
             info = api.repo_info(**repository, revision=name.revision)
-        owned = [path for path in api.list_repo_files(**repository, revision=info.sha) if replaces(path)]
+        earlier = owned(api.list_repo_files(**repository, revision=info.sha))
         notice(f"sending {len(files)} files to {name}, which is {'private' if info.private else 'PUBLIC'}")
-        operations: list[Any] = [CommitOperationDelete(path) for path in owned if path not in files]
+        operations: list[Any] = [CommitOperationDelete(path) for path in earlier if path not in files]
         operations += [CommitOperationAdd(path, content) for path, content in files.items()]
         # The parent commit makes the server reject this push if another one has changed the branch since it was read.
         commit = api.create_commit(

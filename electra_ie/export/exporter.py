@@ -12,7 +12,8 @@ from pathlib import Path
 import yaml
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CARD, EXPORT_MODEL, write
+from electra_ie.common.export_files import EXPORT_MODEL
+from electra_ie.common.files import CARD, write
 from electra_ie.common.logs import notice
 from electra_ie.data.declaration.task_yaml import DEV, TRAIN, UNLABELED
 from electra_ie.data.document import Document
@@ -171,7 +172,7 @@ def _measure(
     Args:
         extractor: The run.
         exported: The exported model.
-        documents: The documents of dev; none if they are not at hand.
+        documents: The documents of dev; none if they are not available.
         folder: The folder of the exported model.
     """
     results = read(exported, documents)

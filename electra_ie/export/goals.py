@@ -15,8 +15,8 @@ from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.inference.engine.results import DocumentResult
 
-ANY = 0.9
-"""The confidence of a goal for the recall, which has none and does not read it."""
+UNUSED_CONFIDENCE = 0.9
+"""The confidence of a goal for the recall, which does not use it."""
 
 
 def measured_again(
@@ -30,7 +30,7 @@ def measured_again(
     Args:
         calibration: That of the run.
         fields: Its fields.
-        documents: The documents of dev; none if they are not at hand.
+        documents: The documents of dev; none if they are not available.
         results: What the model finds in them, with the scales of the run.
     """
     findings = [result.findings for result in results]
@@ -44,10 +44,10 @@ def _again(promise: Promise, found: Found) -> Promise | None:
     """Return a promise as it is for other findings, or None, with a notice."""
     goal = Goal(promise.measure, promise.level, promise.field, promise.label)
     if promise.data != DEV or not found.gold:
-        here = "which are not in the run" if promise.data != DEV else "which are not at hand"
+        here = "which are not in the run" if promise.data != DEV else "which are not available"
         notice(f"{goal}: left out, since it was measured with 32 bits, on {promise.data} documents, {here}.")
         return None
-    (outcome,) = promises([goal], {goal.field: found}, promise.confidence or ANY, DEV)
+    (outcome,) = promises([goal], {goal.field: found}, promise.confidence or UNUSED_CONFIDENCE, DEV)
     if outcome.promise is None:
         notice(f"{goal}: not promised with 8 bits: {outcome.price}.")
     return outcome.promise

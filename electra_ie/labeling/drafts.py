@@ -77,7 +77,7 @@ class Drafts:
 
         Raises:
             OSError: The file cannot be written: nothing changes.
-            UserError: It is damaged, or another process does not let it go.
+            UserError: It is damaged, or another process keeps it locked.
         """
         with self._changing():
             drafts = {name: value for name, value in self.by_key.items() if name != key}
@@ -91,7 +91,7 @@ class Drafts:
         """Remember the text that the page shows, and how it was chosen. A disk that is full forgets it at the end."""
         if key != self.current:
             self.current, self.chosen = key, chosen
-            with suppress(OSError), self._changing():
+            with suppress(OSError, UserError), self._changing():
                 self._write(self.by_key)
 
     def _write(self, drafts: dict[str, dict[str, Any]]) -> None:

@@ -197,8 +197,11 @@ class Session:
             self.check(task)
 
     def _forget(self, key: str) -> None:
-        """Forget the draft of a text that is saved. A full disk does not undo the save: the draft is the same."""
-        with suppress(OSError):
+        """Forget the draft of a text that is saved.
+
+        A full disk, or drafts that another process keeps locked, do not undo the save: the draft is the same.
+        """
+        with suppress(OSError, UserError):
             self.drafts.put(key, None)
 
     def undo(self) -> dict[str, Any]:

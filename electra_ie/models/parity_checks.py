@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -41,8 +42,15 @@ class HeadsOnEncoder(Protocol):
         ...
 
 
-def difference(values: torch.Tensor, expected: torch.Tensor, atol: float) -> str | None:
-    """Return what differs between two tensors that should agree up to `atol`; None if they do."""
+def difference(compute: Callable[[], tuple[torch.Tensor, torch.Tensor]], atol: float) -> str | None:
+    """Return what differs between two tensors that should agree up to `atol`, or why they cannot be computed.
+
+    None if they agree.
+    """
+    try:
+        values, expected = compute()
+    except FAILURES as error:
+        return str(error)
     if values.shape != expected.shape:
         return f"shape {tuple(values.shape)} instead of {tuple(expected.shape)}"
     if torch.allclose(values, expected, atol=atol):
@@ -61,15 +69,7 @@ def check_stock_parity(discriminator: HeadsOnEncoder, name: str) -> None:
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]], device=ids.device)
     with _evaluating(discriminator):
         for field in discriminator.fields:
-            try:
-                states = discriminator.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-                logits = discriminator.head(field)(states, mask)[0]
-                with discriminator.stock_model(field) as model:
-                    expected = model(input_ids=ids, attention_mask=mask).logits
-                fault = difference(logits, expected, atol=1e-5)
-            except FAILURES as error:
-                fault = str(error)
-            if fault is not None:
+            if (fault := difference(partial(_logits, discriminator, field, ids, mask), atol=1e-5)) is not None:
                 family = type(discriminator.head(field).model).__name__
                 raise UserError(
                     f'the encoder "{name}" cannot be used for the field "{field.name}" ({field.kind}): '
@@ -94,18 +94,29 @@ def check_maskable(discriminator: HeadsOnEncoder, name: str, mask_token_id: int)
     ids = _sample_ids(discriminator)
     mask = torch.ones_like(ids)
     with _evaluating(discriminator):
-        expected = discriminator.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        try:
-            embeddings = discriminator.encoder.get_input_embeddings()(ids)
-            states = discriminator.encoder(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
-            fault = difference(states, expected, atol=1e-5)
-        except FAILURES as error:
-            fault = str(error)
+        fault = difference(partial(_states, discriminator.encoder, ids, mask), atol=1e-5)
     if fault is not None:
         raise UserError(
             f'no token can be masked for the encoder "{name}": it does not accept word embeddings ({fault}).',
             remedy="Choose another encoder, or --preset supervised.",
         )
+
+
+def _logits(
+    discriminator: HeadsOnEncoder, field: Field, ids: torch.Tensor, mask: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the logits of a field by its head on the encoder's states, and by its complete stock model."""
+    states = discriminator.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+    logits = discriminator.head(field)(states, mask)[0]
+    with discriminator.stock_model(field) as model:
+        return logits, model(input_ids=ids, attention_mask=mask).logits
+
+
+def _states(encoder: Any, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the states of an encoder for word embeddings, and for token ids."""
+    embeddings = encoder.get_input_embeddings()(ids)
+    states = encoder(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
+    return states, encoder(input_ids=ids, attention_mask=mask).last_hidden_state
 
 
 def _sample_ids(discriminator: HeadsOnEncoder) -> torch.Tensor:

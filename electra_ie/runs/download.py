@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import EXPORT_PATTERNS, MODEL_FILES
+from electra_ie.common.export_files import EXPORT_PATTERNS
+from electra_ie.common.files import MODEL_FILES
 from electra_ie.common.hub_client import local_folder
 from electra_ie.runs.layout import RUN_FILES, TASK
 

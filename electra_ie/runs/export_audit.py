@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CALIBRATION, export_files, write
+from electra_ie.common.export_files import export_files
+from electra_ie.common.files import CALIBRATION, write
 from electra_ie.common.hashing import SHOWN, of_file, of_sums
 from electra_ie.runs.code import code_now, interpreter_now, versions
 from electra_ie.runs.layout import AUDIT, TASK, refuse_links

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.export_files import EXPORT_SETTINGS
 from electra_ie.common.files import (
     CALIBRATION,
     CARD,
-    EXPORT_SETTINGS,
     MODEL_FILES,
     RUN_SETTINGS,
     escapes_folder,
     parse,
     repository_of,
     write,
-)  # fmt: skip
+)
 from electra_ie.common.logs import notice
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.declaration.task_yaml import SPLITS

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CALIBRATION, CARD, EXPORT_FILES, export_files
+from electra_ie.common.export_files import EXPORT_FILES, EXPORT_SETTINGS, export_files
+from electra_ie.common.files import CALIBRATION, CARD
 from electra_ie.common.hub_client import Content, HubName, parse_push_target, upload
 from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
@@ -153,14 +154,22 @@ def push_models(
 
 
 def _push(planned: Upload, target: HubName, private: bool, token: str | None) -> str:
-    commit = upload(planned.files, target, private=private, token=token, replaces=_is_ours)
+    commit = upload(planned.files, target, private=private, token=token, owned=_ours)
     return f"{target.repository}@{commit}"
 
 
-def _is_ours(path: str) -> bool:
-    """Return whether a file is one of a run or an exported model: one replaces the other."""
-    folder, _, name = path.rpartition("/")
-    return run_path_field(path) is not None or ("/" not in folder and name in EXPORT_FILES)
+def _ours(paths: Sequence[str]) -> list[str]:
+    """Return the files of a run or an exported model, since one replaces the other.
+
+    Another program may have an ONNX model in a folder, which has no settings of ours beside it.
+    """
+    exports = {path.rpartition("/")[0] for path in paths if path.rpartition("/")[2] == EXPORT_SETTINGS}
+    own = {path for path in paths if path.count("/") <= 1 and path.rpartition("/")[2] in EXPORT_FILES}
+    return [
+        path
+        for path in paths
+        if run_path_field(path) is not None or (path in own and path.rpartition("/")[0] in exports)
+    ]
 
 
 def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:

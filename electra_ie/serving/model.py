@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
-from electra_ie.common.files import CALIBRATION, EXPORT_PATTERNS, MODEL_FILES
+from electra_ie.common.export_files import EXPORT_PATTERNS
+from electra_ie.common.files import CALIBRATION, MODEL_FILES
 from electra_ie.common.hashing import SHOWN, of_file, of_sums
 from electra_ie.common.logs import warn
 from electra_ie.data.task import Task

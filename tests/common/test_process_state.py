@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import pytest
 
@@ -24,7 +23,7 @@ CHANGES = {
     "hub client": lambda: translate_hub_errors(HubName("org/name", None)),
     "datasets": dataset._quiet,
     "exporter": graph._quiet,
-    "pypdf": lambda: conversion._converting(Path("x.pdf"), "PDF"),
+    "pypdf": conversion._quiet_pypdf,
     "matplotlib": plots._style,
 }
 

@@ -186,13 +186,15 @@ def test_push_refuses_links_tokens_and_unfinished_runs(hub, copy, tmp_path, dama
 def test_second_push_replaces_the_first(hub, copy):
     first = push_to_hub(copy, NAME)
     assert push_to_hub(copy, NAME) == first, "a commit was made without changes"
-    hub.repositories[NAME].commit("main", {**hub.files(NAME), "old/model.safetensors": b"old", "LICENSE": b"theirs"})
+    theirs = {"LICENSE": b"theirs", "onnx/model.onnx": b"theirs"}
+    ours = {"old/model.safetensors": b"old", "old/model.onnx": b"old", "old/export.json": b"{}"}
+    hub.repositories[NAME].commit("main", {**hub.files(NAME), **ours, **theirs})
     (copy / "log.jsonl").write_text("{}\n", encoding="utf-8")
     second = push_to_hub(copy, NAME)
     assert second != first
     assert hub.files(NAME)["log.jsonl"] == b"{}\n"
-    assert "old/model.safetensors" not in hub.files(NAME)
-    assert hub.files(NAME)["LICENSE"] == b"theirs"
+    assert not ours.keys() & hub.files(NAME).keys()
+    assert theirs.items() <= hub.files(NAME).items()
     (copy / "log.jsonl").write_text("[]\n", encoding="utf-8")
     third = push_to_hub(copy, NAME, revision="trial")
     assert hub.files(NAME)["log.jsonl"] == b"{}\n"
@@ -453,6 +455,8 @@ def test_encoder_of_the_hub_is_pinned_to_a_commit(hub, encoder, task, tmp_path):
     assert card.data.base_model == "acme/encoder"
     assert f"`acme/encoder`, revision `{commit}`," in card.text
     assert not [request for request in hub.requests if "pytorch_model" in request or "onnx" in request]
+    for name in ("acme/encoder", "acme/encoder@main"):  # the run is finished: its commit is not looked up
+        train(str(task), run, resume=True, **tiny.settings(name, "supervised", max_steps=2))
     hub.repositories["acme/encoder"].commit("main", {"config.json": b"{}"})
     count = len(hub.requests)
     cached = Path(resolve_encoder(settings["encoder"]))
@@ -589,6 +593,7 @@ def test_pushed_data_are_loaded_by_the_library_with_how_texts_were_chosen(full):
         b"format: jsonl\nfiles: {train: ../train.jsonl}\nfields: {topic: {kind: flags, labels: [trade]}}\n",
         b"format: jsonl\nfiles: {train: train.jsonl}\nfields: {}\nhints: {trade: {file: /etc/passwd}}\n",
         b"a: [",
+        b"- arithmetic",
     ],
 )
 def test_a_task_yaml_that_push_data_did_not_write_is_not_used(hub, full, tmp_path, monkeypatch, content):

@@ -140,7 +140,7 @@ def _of_pushed(pushed: Pushed, name: HubName, folder: Path) -> Initialized:
             shutil.copyfile(pushed.task.folder / file, part)
     assumed = [
         f"the data set is {name.repository} of the hub, at the commit {pushed.commit}",
-        "it was sent by push-data: fields and splits are those of its own task.yaml",
+        "it was sent by push-data: fields and splits are those of its own task.yaml; shares and seed are not used",
         f"the data are written as JSON lines in {folder}",
     ]
     _write_text(folder / TASK_FILE, assumed, pushed.yaml)

@@ -72,6 +72,8 @@ def _splits(file: Path) -> list[str]:
     with suppress(UserError):
         if file.is_file():
             mapping, _ = Source.read(file)
+            if not isinstance(mapping, dict):
+                return []
             files = mapping.get("files")
             written = {split: f"{split}.{LINES}" for split in files} if isinstance(files, dict) else {}
             if set(mapping) <= KEYS and mapping.get("format") == LINES and files == written and set(files) <= {*SPLITS}:

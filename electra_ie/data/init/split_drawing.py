@@ -54,7 +54,7 @@ def draw_splits(
 def rough_scores(drawn: Mapping[str, Sequence[Document]], fields: Sequence[Field]) -> str:
     """Return a warning if scores on the drawn test split are rough, since it is small; else "".
 
-    It says how small dev and test are, and which labels they hardly have.
+    It says how small dev and test are, and which labels have one example or none in them.
     """
     if not 0 < len(drawn.get(TEST, ())) < FEW:
         return ""

@@ -34,6 +34,7 @@ BEGINNING = 1 << 18
 _WHITE = re.compile(r"\s+")
 _TYPES: dict[type | UnionType, str] = {
     dict: "an object", list: "a list", str: "a text", int: "a whole number", bool: "true or false",
+    str | int: "a text or a whole number",
 }  # fmt: skip
 
 

@@ -13,17 +13,15 @@ import numpy as np
 
 from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import UserError, first_line
-from electra_ie.common.files import (
+from electra_ie.common.export_files import (
     ANCHORED,
-    CALIBRATION,
     EXPORT_MODEL,
     EXPORT_PATTERNS,
     EXPORT_SETTINGS,
     EXPORT_TOKENIZER,
     export_files,
-    parse,
-    write,
-)  # fmt: skip
+)
+from electra_ie.common.files import CALIBRATION, parse, write
 from electra_ie.common.hashing import SHOWN, of_file, of_sums
 from electra_ie.common.hub_client import local_folder
 from electra_ie.data.anchored.rules import RULES

@@ -62,7 +62,7 @@ def text_of_pdf(path: Path) -> str:
         UserError: It cannot be read, needs a password, or has no text, as a scan.
     """
     _require("pypdf", path)
-    with reading(path), path.open("rb") as file, _converting(path, "PDF"):
+    with reading(path), path.open("rb") as file, _quiet_pypdf(), _converting(path, "PDF"):
         from pypdf import PdfReader
 
         document = PdfReader(file)
@@ -88,17 +88,24 @@ def _require(package: str, path: Path) -> None:
 
 @contextmanager
 def _converting(path: Path, kind: str) -> Iterator[None]:
-    """Convert the errors of a library, which are of any type for a damaged file, and silence its messages."""
+    """Convert the errors of a library, which are of any type for a damaged file."""
+    try:
+        yield
+    except (UserError, OSError):
+        raise
+    except Exception as error:
+        message = f"this {kind} cannot be read ({type(error).__name__}: {first_line(error)})."
+        raise UserError(message, file=path, remedy="Save it again, or convert it to .txt.") from None
+
+
+@contextmanager
+def _quiet_pypdf() -> Iterator[None]:
+    """Silence the messages of pypdf, which name neither the file nor a remedy."""
     logger = logging.getLogger("pypdf")
     with PROCESS_STATE:
         level = logger.level
         logger.setLevel(logging.CRITICAL)
         try:
             yield
-        except (UserError, OSError):
-            raise
-        except Exception as error:
-            message = f"this {kind} cannot be read ({type(error).__name__}: {first_line(error)})."
-            raise UserError(message, file=path, remedy="Save it again, or convert it to .txt.") from None
         finally:
             logger.setLevel(level)

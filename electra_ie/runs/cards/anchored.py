@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from electra_ie.common.files import EXPORT_MODEL
+from electra_ie.common.export_files import EXPORT_MODEL
 from electra_ie.data.anchored.marked_spans import Anchors, marked
 from electra_ie.data.anchored.relation_pairs import NONE, PairRules
 from electra_ie.data.document import Span

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.calibration.stored import Calibration
-from electra_ie.common.files import CALIBRATION, EXPORT_MODEL, export_files
+from electra_ie.common.export_files import EXPORT_MODEL, export_files
+from electra_ie.common.files import CALIBRATION
 from electra_ie.common.hashing import SHOWN, WEIGHTS
 from electra_ie.data.fields import ANCHORED_KINDS
 from electra_ie.data.task import Task
@@ -97,7 +98,7 @@ def _export(audit: Mapping[str, Any], size: float) -> Iterator[str]:
         return
     yield ""
     if not audit["f1_lost"]:
-        yield "The F1 that 8 bits lose was not measured: no labeled documents of dev were at hand."
+        yield "The F1 that 8 bits lose was not measured: no labeled documents of dev were available."
         return
     yield "F1 points that it has less than the run on dev (negative: more):"
     yield ""

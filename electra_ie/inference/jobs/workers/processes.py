@@ -49,14 +49,16 @@ def extract_in_processes(run: Path, number: int, chunks: Iterator[Chunk], report
     except BaseException:
         for process in started.values():
             process.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)  # the pool may wait for the rest of a result
+        for process in started.values():
+            process.join()
         raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+    pool.shutdown()
 
 
 def _ended(number: int, codes: set[int | None]) -> UserError:
     """Return the error for a process that has ended. codes: the exit codes of all: the pool terminates the others."""
-    code = next((code for code in codes if code not in (None, 0, -signal.SIGTERM)), 0)
+    code = next((code for code in codes if code not in (None, 0, -signal.SIGTERM)), -signal.SIGTERM)
     message = f"one of {number} processes ended before its time (exit code {code})."
     if code == 1:  # an exception while it was started
         remedy = 'Its error is above. A script calls extract under `if __name__ == "__main__":`, since they import it.'
