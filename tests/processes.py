@@ -18,6 +18,7 @@ import runpy
 import socket
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,10 @@ def _fork(path: bytes, arguments: Sequence[str], descriptors: Sequence[int]) -> 
     if process:
         return process
     try:
-        sys.settrace(None)  # coverage does not measure the processes
+        # Coverage does not measure the processes. In their threads it would remove the modules that another thread is
+        # importing, since it restores sys.modules whenever sys.path has changed.
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type] # as for sys
         kept = sorted({0, 1, 2, *descriptors})
         for low, high in pairwise([*kept, os.sysconf("SC_OPEN_MAX")]):
             os.closerange(low + 1, high)

@@ -81,12 +81,22 @@ def until(page, selector, text):
     page.wait_for_selector(f"{selector}:has-text({json.dumps(text)})", state="attached")
 
 
+def is_save(request):
+    return request.method == "PUT" and not request.url.endswith("/draft")
+
+
 def save(page, key="Enter"):
-    with page.expect_response(
-        lambda answer: answer.request.method == "PUT" and not answer.url.endswith("/draft")
-    ) as answered:
-        page.keyboard.press(key)
-    assert answered.value.status == 200, answered.value.text()
+    from playwright.sync_api import TimeoutError as NoRequest
+
+    for seconds in (1, 3, 30):  # a key is ignored while the page still loads what it shows
+        try:
+            with page.expect_request(is_save, timeout=1000 * seconds) as asked:
+                page.keyboard.press(key)
+            break
+        except NoRequest:
+            assert seconds < 30, "the key did not save"
+    answer = asked.value.response()
+    assert answer.status == 200, answer.text()
     until(page, "#status", "Saved")
 
 
