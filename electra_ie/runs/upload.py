@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -163,13 +163,10 @@ def _ours(paths: Sequence[str]) -> list[str]:
 
     Another program may have an ONNX model in a folder, which has no settings of ours beside it.
     """
-    exports = {path.rpartition("/")[0] for path in paths if path.rpartition("/")[2] == EXPORT_SETTINGS}
-    own = {path for path in paths if path.count("/") <= 1 and path.rpartition("/")[2] in EXPORT_FILES}
-    return [
-        path
-        for path in paths
-        if run_path_field(path) is not None or (path in own and path.rpartition("/")[0] in exports)
-    ]
+    named = [path for path in map(PurePosixPath, paths) if path.name == EXPORT_SETTINGS]
+    settings = [path for path in named if path.parent.parent == PurePosixPath()]  # at the top, or in one folder
+    exported = {str(path.with_name(name)) for path in settings for name in EXPORT_FILES}
+    return [path for path in paths if path in exported or run_path_field(path) is not None]
 
 
 def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:

@@ -57,7 +57,7 @@ def mark(template: str) -> str:
 
 
 def is_statement(name: str) -> bool:
-    """Return whether what stands in braces is a `Statement`, which inserts nothing."""
+    """Return whether the content of a pair of braces is a `Statement`, which inserts no text."""
     return " " in name
 
 
