@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import refuse_within
-from electra_ie.common.hub_client import COMMIT
 from electra_ie.common.logs import notice, warn
 from electra_ie.config.base import check_same_settings
 from electra_ie.config.train import PRESETS, TrainSettings
@@ -132,20 +131,11 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
 
 
 def _check_same_as_finished(folder: Path, plan: TrainSettings | PretrainSettings, ignored: Sequence[str] = ()) -> None:
-    """Raise UserError if what is finished in a folder, and is to be resumed, was trained with other settings.
-
-    An encoder on the Hub may be given without its commit or by a branch, whose commit is not looked up here.
-    """
-    if not (is_finished(folder) and (folder / SETTINGS).is_file()):
-        return
-    trained_with = type(plan).build(folder / SETTINGS)
-    same = {name: getattr(trained_with, name) for name in ignored}
-    for name in ("encoder", "generator_encoder"):
-        saved, given = (getattr(settings, name, None) or "" for settings in (trained_with, plan))
-        repository, _, revision = given.partition("@")
-        if repository and repository == saved.partition("@")[0] and not COMMIT.fullmatch(revision):
-            same[name] = saved
-    check_same_settings(trained_with, plan.replace(**same), folder)
+    """Raise UserError if what is finished in a folder, and is to be resumed, was trained with other settings."""
+    if is_finished(folder) and (folder / SETTINGS).is_file():
+        trained_with = type(plan).build(folder / SETTINGS)
+        same = {name: getattr(trained_with, name) for name in ignored}
+        check_same_settings(trained_with, plan.replace(**same), folder)
 
 
 def result_of(folder: Path) -> TrainResult:

@@ -163,11 +163,19 @@ def train_winner(task: Task, base: TrainSettings, output: str | os.PathLike[str]
     if "dev" not in task.splits:
         notice(f"preset {AUTO}: {SUPERVISED} is trained, since presets cannot be compared without a dev split.")
         settings_of_run = _common(base).replace(label_budget=base.label_budget, seed=base.seed)
+        if resume and is_finished(folder):
+            began_with = TrainSettings.build(folder / SETTINGS)
+            check_same_settings(began_with.replace(task=base.task), settings_of_run, folder)
         train_run(task, settings_of_run, folder, resume, plan_adaptation=plan_adaptation)
         return folder
     if not resume:
         check_output(folder, resume)
     elif is_finished(folder):
+        known = parse((inner / CONFIG).read_bytes(), inner / CONFIG)
+        began_with = TrainSettings.build(
+            inner / BASE, label_budget=known["label_budgets"][0], seed=min(known["seeds"]), preset=base.preset
+        )
+        check_same_settings(began_with, base, folder)
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         _remove_runs(inner)
         return folder

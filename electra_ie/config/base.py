@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic.fields import FieldInfo
 
 from electra_ie.common.errors import UserError, nearest
+from electra_ie.common.hub_client import COMMIT
 from electra_ie.common.yaml_source import Source
 
 LOSS_FIELDS = ("discriminator", "generator")
@@ -298,15 +299,22 @@ def check_same_settings(before: BaseSettings, now: BaseSettings, folder: Path) -
 
 
 def differences(before: BaseSettings, now: BaseSettings) -> list[str]:
-    """Return the settings that differ, each as `max_steps (100, now 200)`. A value of None now is no difference."""
+    """Return the settings that differ, each as `max_steps (100, now 200)`.
+
+    A value of None now is no difference, nor is a model on the Hub without its commit or with a branch, which is not
+    looked up here.
+    """
     old, new = before.as_dict(), now.as_dict()
     return [f"{name} ({old[name]}, now {new[name]})" for name in new if not _is_same(old[name], new[name])]
 
 
 def _is_same(old: Any, new: Any) -> bool:
     """Compare two values of a setting. Two existing paths are the same if they lead to the same file."""
-    if isinstance(old, str) and isinstance(new, str) and os.path.exists(old) and os.path.exists(new):
-        return os.path.samefile(old, new)
+    if isinstance(old, str) and isinstance(new, str):
+        if os.path.exists(old) and os.path.exists(new):
+            return os.path.samefile(old, new)
+        (repository, _, commit), (name, _, revision) = old.partition("@"), new.partition("@")
+        return old == new or bool(name == repository and COMMIT.fullmatch(commit) and not COMMIT.fullmatch(revision))
     if isinstance(old, list) and isinstance(new, list):
         return len(old) == len(new) and all(map(_is_same, old, new))
     return new is None or bool(old == new)

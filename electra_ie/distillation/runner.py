@@ -13,6 +13,7 @@ from electra_ie.common.files import locked, refuse_within
 from electra_ie.common.hashing import of_sums
 from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.logs import notice, warn
+from electra_ie.config.base import check_same_settings
 from electra_ie.config.distill import Target, given_options, student_settings, with_steps
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.readers import read_unlabeled
@@ -31,6 +32,7 @@ from electra_ie.runs.provenance import split_sum
 from electra_ie.runs.storage import load_run, model_files
 from electra_ie.runs.verification import read_audit
 from electra_ie.training.callbacks import Callback
+from electra_ie.training.checkpoints import check_same_distillation
 from electra_ie.training.loop import own_states
 from electra_ie.training.pseudo_labels.predictions import PseudoLabel
 from electra_ie.training.setup import Start, TrainingSetup, set_up
@@ -100,12 +102,14 @@ def distill_run(
     settings = student_settings(of_run, target, unlabeled, data, overrides)
     options = given_options(of_run, settings, target)
     refuse_within(folder, [source, *task.paths, *settings.unlabeled])
+    teacher, facts = _load_teacher(source, task, target)
+    facts |= {"run": _shared_name(run, source), **options}
     if resume and is_finished(folder):
+        check_same_distillation(folder, facts)
+        check_same_settings(TrainSettings.build(folder / SETTINGS).replace(task=settings.task), settings, folder)
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         clear(folder)
         return
-    teacher, facts = _load_teacher(source, task, target)
-    facts |= {"run": _shared_name(run, source), **options}
     _refuse_empty(unlabeled)
     read = replace(TrainingData.read(task, settings), hints=())  # a student has the answers of its teacher only
     if (then := read_audit(source)["splits"].get("train")) != split_sum(read.train):

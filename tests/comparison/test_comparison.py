@@ -248,6 +248,9 @@ def test_preset_auto_is_the_winner_on_dev_or_supervised_without_dev(task, tmp_pa
     train(str(task), made, resume=True, **kwargs)
     assert "nothing to resume" in capsys.readouterr().err
     assert (made / "topic" / "model.safetensors").stat().st_mtime_ns == before
+    for name, value in (("seed", 5), ("label_budget", 12), ("max_steps", 77)):
+        with pytest.raises(UserError, match=rf"started with other settings: {name} \(\d+, now {value}\)"):
+            train(str(task), made, resume=True, **{**kwargs, name: value})
 
     content = yaml.safe_load(task.read_text("utf-8"))
     del content["files"]["dev"]
@@ -255,6 +258,9 @@ def test_preset_auto_is_the_winner_on_dev_or_supervised_without_dev(task, tmp_pa
     made = train(str(task), tmp_path / "other", **kwargs).path
     assert yaml.safe_load((made / "run.yaml").read_text("utf-8"))["preset"] == "supervised"
     assert "without a dev split" in capsys.readouterr().err
+    train(str(task), made, resume=True, **kwargs)
+    with pytest.raises(UserError, match=r"started with other settings: seed \(4, now 5\)"):
+        train(str(task), made, resume=True, **{**kwargs, "seed": 5})
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from electra_ie.cli.app import app
 from electra_ie.cli.settings import settings_markdown, show_settings
 from electra_ie.common.errors import UserError
-from electra_ie.config.base import LOSS_FIELDS, BaseSettings
+from electra_ie.config.base import LOSS_FIELDS, BaseSettings, differences
 from electra_ie.config.pretrain import OBJECTIVES, PretrainSettings
 from electra_ie.config.train import PRESETS, TrainSettings
 
@@ -366,3 +366,16 @@ def test_the_command_prints_the_page():
     result = CliRunner().invoke(app, ["settings", "--markdown"])
     assert (result.exit_code, result.stdout) == (0, settings_markdown())
     assert "GAN-BERT" in CliRunner().invoke(app, ["settings", "train"]).stdout
+
+
+def test_a_model_on_the_hub_is_the_same_without_its_commit_only():
+    def build(encoder):
+        return TrainSettings.build(encoder=encoder)
+
+    commit, other = "a" * 40, "b" * 40
+    pinned = build(f"acme/encoder@{commit}")
+    for name in ("acme/encoder", "acme/encoder@main", f"acme/encoder@{commit}"):
+        assert not differences(pinned, build(name)), name
+    for name in (f"acme/encoder@{other}", "acme/other", "acme/other@main"):
+        assert differences(pinned, build(name)) == [f"encoder (acme/encoder@{commit}, now {name})"], name
+    assert differences(build("acme/encoder@main"), build("acme/encoder@other"))

@@ -185,6 +185,15 @@ def test_an_interrupted_distillation_is_resumed_to_the_same_weights(teacher, one
         assert weights[0] == weights[1], name
 
 
+def test_a_finished_student_is_resumed_only_with_its_own_settings(teacher, one_layer, capsys):
+    distill(teacher, one_layer, layers=1, overrides=FAST, resume=True)
+    assert "there is nothing to resume" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"started with other settings: batch_size \(\d+, now 7\)"):
+        distill(teacher, one_layer, layers=1, overrides=[*FAST, "batch_size=7"], resume=True)
+    with pytest.raises(UserError, match="a distillation of another run or to another size"):
+        distill(teacher, one_layer, to="static", overrides=FAST, resume=True)
+
+
 # Static models
 
 
