@@ -8,16 +8,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import parse
 from electra_ie.labeling.annotations import Annotation
-from electra_ie.labeling.record_files import write_lines
+from electra_ie.labeling.record_files import acquired, lock_of, write_lines
 
 ENDING = ".drafts.json"
-WAIT = 20
-"""Seconds for which a change waits for that of another process."""
 
 
 class Drafts:
@@ -30,7 +26,7 @@ class Drafts:
     def __init__(self, folder: Path, annotator: str) -> None:
         """Read the drafts. Raises UserError for a damaged file."""
         self.path = folder / f"{annotator}{ENDING}"
-        self._lock = FileLock(folder / f".{annotator}.drafts.lock", timeout=WAIT, thread_local=False)
+        self._lock = lock_of(folder / f".{annotator}.drafts.lock")
         self.by_key: dict[str, dict[str, Any]] = {}
         self.current, self.chosen = self._read()
 
@@ -57,15 +53,9 @@ class Drafts:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Keep other processes from changing the file, and read it."""
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise UserError("another process is changing this file.", file=self.path, remedy="Try again.") from None
-        try:
+        with acquired(self._lock, self.path):
             self._read()
             yield
-        finally:
-            self._lock.release()
 
     def get(self, key: str) -> Annotation | None:
         """Return the draft of a text, None without one. Raises UserError for a damaged file."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import atomic_path
@@ -22,7 +25,27 @@ Record = dict[str, Any]
 """A record of a file, with the keys of the task."""
 KEY_DIGITS = 16
 """Hex digits of the hash by which a text is known: 64 bits."""
+WAIT = 20
+"""Seconds for which a change waits for that of another process."""
 Signature = tuple[int, int, int] | None
+
+
+def lock_of(path: Path) -> FileLock:
+    """Return the lock of files that several processes change, at a path of its own."""
+    return FileLock(path, timeout=WAIT, thread_local=False)
+
+
+@contextmanager
+def acquired(lock: FileLock, path: Path) -> Iterator[None]:
+    """Keep other processes from changing a file or folder. Raises UserError if another one does not release it."""
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError("another process is changing this.", file=path, remedy="Wait, and try again.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def key_of(text: str) -> str:

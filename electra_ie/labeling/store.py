@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from electra_ie.common.errors import UserError
 from electra_ie.common.hashing import of_text
 from electra_ie.common.logs import notice
@@ -29,14 +27,12 @@ from electra_ie.data.task import Task
 from electra_ie.formats.annotations import CHOSEN
 from electra_ie.labeling.annotations import Annotation, annotation_of, check_overlaps, with_annotation
 from electra_ie.labeling.journal import DECIDE, SAVE, SKIP, UNDO, Event, Journal, check_annotator, journals_of
-from electra_ie.labeling.record_files import KEY_DIGITS, Record, RecordFile, key_of
+from electra_ie.labeling.record_files import KEY_DIGITS, Record, RecordFile, acquired, key_of, lock_of
 
 LABELS = "labels"
 """The folder of the journals, beside task.yaml."""
 NOTHING = "-"
 """The version of a text without an annotation."""
-WAIT = 20
-"""Seconds for which a save waits for that of another process."""
 
 
 class Conflict(UserError):
@@ -116,7 +112,7 @@ class LabelStore:
         self.journals: dict[str, Journal] = {}
         self._mutex = threading.RLock()
         self.folder.mkdir(exist_ok=True)
-        self._lock = FileLock(self.folder / ".lock", timeout=WAIT, thread_local=False)
+        self._lock = lock_of(self.folder / ".lock")
         with self.locked():
             self._read_pool()
             self._complete()
@@ -137,22 +133,14 @@ class LabelStore:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes and threads from saving, and read what they have saved."""
-        with self._mutex:
-            try:
-                self._lock.acquire()
-            except Timeout:
-                remedy = "Save again."
-                raise UserError("another process is saving in this folder.", file=self.folder, remedy=remedy) from None
-            try:
-                for file in self.files:
-                    file.refresh()
-                for journal in journals_of(self.folder):
-                    self.journals.setdefault(journal.annotator, journal)
-                for journal in self.journals.values():
-                    journal.refresh()
-                yield
-            finally:
-                self._lock.release()
+        with self._mutex, acquired(self._lock, self.folder):
+            for file in self.files:
+                file.refresh()
+            for journal in journals_of(self.folder):
+                self.journals.setdefault(journal.annotator, journal)
+            for journal in self.journals.values():
+                journal.refresh()
+            yield
 
     def journal(self, annotator: str) -> Journal:
         """Return the journal of an annotator. Raises UserError for a name that a file cannot have."""

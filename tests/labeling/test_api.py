@@ -23,7 +23,7 @@ from test_store import AMOUNT, FIRST, KEY, PERSON, TEXTS, YAML, answer, lines, n
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.task import Task
-from electra_ie.labeling import drafts, store
+from electra_ie.labeling import drafts, record_files
 from electra_ie.labeling import session as sessions
 from electra_ie.labeling.record_files import key_of
 from electra_ie.labeling.server import build_app
@@ -394,7 +394,7 @@ def test_the_run_that_was_named_stays_after_an_earlier_training(folder):
 
 
 def test_the_next_text_after_a_change_of_the_task_waits_for_no_lock(folder, monkeypatch):
-    monkeypatch.setattr(store, "WAIT", 0.05)
+    monkeypatch.setattr(record_files, "WAIT", 0.05)
     for method in (Session.next, lambda session: session.skip(KEY)):
         with Client(folder) as client:
             yaml = folder / "task.yaml"
@@ -449,12 +449,12 @@ def test_a_draft_that_another_server_is_keeping_is_not_lost(folder, monkeypatch)
 
 
 def test_drafts_that_another_process_does_not_let_go_are_one_line(folder, monkeypatch):
-    monkeypatch.setattr(drafts, "WAIT", 0)
+    monkeypatch.setattr(record_files, "WAIT", 0)
     with Client(folder) as client, FileLock(folder / "labels/.annotator.drafts.lock"):
         marked = {"annotation": {"#page": {}}, "task": client.session.version}
         refused = client.put(f"/api/texts/{KEY}/draft", json=marked)
         assert refused.status_code == 422
-        assert "another process is changing this file" in refused.json()["error"]["message"]
+        assert "another process is changing this" in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
