@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 """The folder of this package."""
 CARD = "README.md"
 """The card of a model, a run or a data set, as the Hub names it."""
+LOCK = ".lock"
+"""The lock of a folder (see `locked`). A killed process leaves it."""
 RUN_SETTINGS = "run.yaml"
 """The settings of a run; a folder that has them is a run."""
 MODEL_FILES = (
@@ -113,7 +115,7 @@ def locked(folder: Path) -> Iterator[None]:
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout:
@@ -125,7 +127,7 @@ def locked(folder: Path) -> Iterator[None]:
         # Deleted while it is locked, so that no other process has locked it in the meantime. Windows does not delete an
         # open file; there `release` does.
         if sys.platform != "win32":
-            (folder / ".lock").unlink(missing_ok=True)
+            (folder / LOCK).unlink(missing_ok=True)
         lock.release()
 
 

@@ -21,8 +21,11 @@ from electra_ie.comparison.workers import run_processes
 from electra_ie.config.base import LOSS_FIELDS, check_same_settings
 from electra_ie.config.train import PRESETS, TrainSettings
 from electra_ie.data.declaration.task_yaml import UNLABELED
+from electra_ie.data.document import Document
+from electra_ie.data.fields import with_levels
+from electra_ie.data.gold_checks import refuse_unlabeled_fields
 from electra_ie.data.in_memory import Data, Unlabeled, resolve, task_name
-from electra_ie.data.label_budget import check_budget, sample
+from electra_ie.data.label_budget import check_budget, keep_labels, sample
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData, unlabeled
 from electra_ie.inference.scoring import mean_score, score_run, without_gold
@@ -33,6 +36,8 @@ from electra_ie.runs.code import code_now
 from electra_ie.runs.layout import COMPARED, COMPARISON, SETTINGS, WINNER, check_output, is_finished, read_scores
 from electra_ie.runs.model_card import model_card
 from electra_ie.runs.verification import read_audit
+from electra_ie.training.second_stage import check_anchored
+from electra_ie.training.setup import refuse_latent_tracks
 from electra_ie.training.trainer import train_run
 
 CONFIG, BASE, PLOT = "plan.json", "settings.yaml", "curve.png"
@@ -300,12 +305,31 @@ def _check(task: Task, base: TrainSettings, config: ComparisonConfig) -> dict[st
     # The pool is hashed apart from the labels, as presets that do not read it may run on without it.
     corpus = TrainingData.read(task, base.replace(unlabeled=()) if with_pool else base)
     check_budget(max((budget for budget in config.label_budgets if budget is not None), default=None), corpus.train)
+    _check_draws(task, base, config, corpus.train)
     return {
         "documents of train or dev": dataclasses.replace(corpus, pool=[]).parts["texts"],
         "descriptions": corpus.parts["descriptions"],
         "unlabeled texts": TrainingData([], unlabeled(task, base), []).parts["texts"] if with_pool else None,
         "hints": TrainingData([], [], [], task.read_hints()).parts["hints"] if has_teacher else None,
     }
+
+
+def _check_draws(task: Task, base: TrainSettings, config: ComparisonConfig, labeled: Sequence[Document]) -> None:
+    """Raise UserError for a run whose labeled documents leave nothing to learn for a field, or that its preset refuses.
+
+    labeled: the labeled documents of train, from which each budget is drawn by each seed.
+    """
+    for key in config.keys:
+        budget = key.label_budget or len(labeled)
+        train, _ = keep_labels(labeled, task.fields, budget, key.seed, base.label_draw)
+        try:
+            refuse_unlabeled_fields(task, train)
+            drawn = dataclasses.replace(task, fields=with_levels(task.fields, train))
+            check_anchored(drawn, TrainingData(train, [], []))
+            refuse_latent_tracks(TrainSettings.build(preset=key.preset), drawn.fields)
+        except UserError as error:
+            message = f"{key.name}: {error.message}"
+            raise UserError(message, file=error.file, line=error.line, remedy=error.remedy) from error
 
 
 def _refuse_unlabeled_split(task: Task, config: ComparisonConfig, base: TrainSettings) -> None:

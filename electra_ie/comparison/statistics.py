@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,8 @@ from electra_ie.metrics import MAIN, NAMES
 
 CONFIDENCE = 0.95
 """The confidence level of all intervals."""
+EQUAL = 1e-9
+"""Points below which two differences are equal."""
 MIN_GAIN = 0.05
 """The smallest gain that counts, in points: below it a gain is displayed as 0.0."""
 
@@ -56,7 +57,8 @@ class Difference:
 
     Attributes:
         mean: The mean over seeds of the paired differences.
-        low: The lower end of the 95 % interval (paired t-test over seeds); None for a single seed.
+        low: The lower end of the 95 % interval (paired t-test over seeds); None for a single seed, and for equal
+            differences of `MIN_GAIN` or more.
         high: The upper end.
         cost: The training time relative to that of the baseline.
     """
@@ -144,6 +146,9 @@ class Comparison:
             return f"{self.winner} adds {gain.mean:.1f} {self.unit} {between}: keep it."
         preset = max(self.presets[1:], key=lambda name: self.difference(name).mean)
         gain = self.difference(preset)
+        if gain.low is None and len(self.seeds) > 1:
+            result = f"all {len(self.seeds)} seeds have the same difference ({preset}: {gain.mean:+.1f} {self.unit})"
+            return f"{result}, which gives no interval: run more, and until then ship {self.baseline}."
         if gain.low is None:
             result = f"one seed proves nothing ({preset}: {gain.mean:+.1f} {self.unit})"
             return f"{result}: run three, and until then ship {self.baseline}."
@@ -214,17 +219,19 @@ def _seconds(runs: Iterable[Iterable[RunScore]]) -> float:
 
 
 def _interval(scores: Sequence[float], baseline: Sequence[float]) -> tuple[float | None, float | None]:
-    """Return the 95 % interval of the mean difference by a paired t-test; (None, None) for a single pair.
+    """Return the 95 % interval of the mean difference by a paired t-test.
 
-    With a baseline of zeros it is the interval of the mean score.
+    It is (None, None) for a single pair, and for equal differences of `MIN_GAIN` or more: a small dev split has few
+    possible scores, so that their variance of 0 does not mean certainty. With a baseline of zeros it is the interval of
+    the mean score.
     """
-    if len(scores) <= 1:
+    differences = [score - other for score, other in zip(scores, baseline, strict=True)]
+    equal, first = max(differences) - min(differences) < EQUAL, differences[0]
+    if len(scores) <= 1 or (equal and abs(first) >= MIN_GAIN):
         return None, None
-    with warnings.catch_warnings():
-        # Equal differences, such as zeros where runs kept their teacher, rightly give an interval of width 0; scipy
-        # warns that their variance is not precise.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        low, high = ttest_rel(scores, baseline).confidence_interval(CONFIDENCE)
+    if equal:  # such as runs that kept their teacher
+        return first, first
+    low, high = ttest_rel(scores, baseline).confidence_interval(CONFIDENCE)
     return float(low), float(high)
 
 

@@ -153,7 +153,7 @@ class PretrainSettings(BaseSettings):
         default=0.01, ge=0, description="Weight decay of all weights except biases and layer norms."
     )
     max_grad_norm: float = Field(
-        default=1.0, ge=0, description="Maximum gradient norm, of generator and discriminator together."
+        default=1.0, ge=0, description="Maximum gradient norm, of generator and discriminator together; 0 for none."
     )
     interpolation: float | None = Field(
         default=None,

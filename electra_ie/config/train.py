@@ -137,7 +137,7 @@ class TrainSettings(BaseSettings):
     )
     weight_decay: float = Field(default=0.01, ge=0, description="Weight decay of AdamW.")
     max_grad_norm: float = Field(
-        default=1.0, ge=0, description="Maximum gradient norm, of discriminator and generator separately."
+        default=1.0, ge=0, description="Maximum gradient norm, of discriminator and generator separately; 0 for none."
     )
     freeze_embeddings: bool = Field(default=True, description="Do not train the encoder's word embeddings.")
     self_training_rounds: int = Field(
@@ -163,7 +163,7 @@ class TrainSettings(BaseSettings):
     precision: Literal["auto", "bf16", "no"] = Field(
         default="auto",
         description="bf16, no (float32) or auto (bf16 on a GPU, and on a CPU with instructions for it: AMX or "
-        "AVX-512 BF16). Predictions are always computed in float32.",
+        "AVX-512 BF16). Findings and scores are always computed in float32.",
     )
     latent_size: int = Field(default=64, ge=1, description="Size of the generator's latent vector (preset latent).")
     num_evaluations: int = Field(

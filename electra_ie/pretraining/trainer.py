@@ -94,7 +94,9 @@ class Pretrainer:
     # Before the first step
 
     def _restore(self) -> None:
-        check_same_settings(PretrainSettings.build(self.folder / SETTINGS), self.settings, self.folder)
+        began_with = PretrainSettings.build(self.folder / SETTINGS)
+        check_same_settings(began_with, self.settings, self.folder)
+        self.settings = self.settings.derive(max_steps=began_with.max_steps)  # not estimated again from the hours
         check_same_corpus(self.folder, self.setup.blocks.hash)
         self.state.saved, self.state.log = restore(self.folder, self.setup.pair)
         self.state.step = self.state.saved.step

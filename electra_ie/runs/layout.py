@@ -15,6 +15,7 @@ from electra_ie.common.export_files import EXPORT_SETTINGS
 from electra_ie.common.files import (
     CALIBRATION,
     CARD,
+    LOCK,
     MODEL_FILES,
     RUN_SETTINGS,
     escapes_folder,
@@ -52,7 +53,7 @@ def check_output(folder: Path, resume: bool) -> None:
     """Raise UserError unless `folder` can take a new run, or with `resume` contains a run to resume."""
     if folder.exists() and not folder.is_dir():
         raise UserError("the output path is a file.", file=folder, remedy="Give a folder with --output.")
-    if not resume and folder.is_dir() and any(folder.iterdir()):
+    if not resume and folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
         remedy = "Add --resume to continue the run in it, or give another folder with --output."
         raise UserError("the output folder is not empty.", file=folder, remedy=remedy)
     if resume and not (folder / SETTINGS).is_file():

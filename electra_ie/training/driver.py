@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from accelerate.utils import broadcast_object_list
+
 from electra_ie.common.logs import notice
 from electra_ie.training.callbacks import Callback, LoopState
 from electra_ie.training.loop import AdversarialPair, LoopConfig, check_weights, training_steps
@@ -30,6 +32,8 @@ def drive(
             state.step = step.number + 1
             for callback in callbacks:
                 callback.on_step(state, step)
+            if pair.accelerator.num_processes > 1:  # scores are known in the first process only: all end, or none
+                state.stop = broadcast_object_list([state.stop])[0]
             if state.stop:
                 break
     finally:

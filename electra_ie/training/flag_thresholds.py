@@ -22,6 +22,8 @@ from electra_ie.models.discriminator import Discriminator
 
 SAMPLE_SIZE = 500
 """Unlabeled texts at most from which thresholds are set: a share of 5 % has a standard error of 1 %."""
+MIN_TEXTS = 3
+"""A flag keeps its threshold if fewer texts of the sample than this are expected to have it, or to lack it."""
 BATCH_SIZE = 32
 
 
@@ -68,6 +70,22 @@ class FlagThresholds:
         self.shares = {field.name: label_shares(labeled, field) for field in self.fields}
         self.sample, self.windower = sample, windower
 
+    @property
+    def unchanged(self) -> dict[str, list[str]]:
+        """The flags of each field that some labeled texts have, and that the sample is too small for."""
+        texts = len(set(document_indices(self.sample)))
+        return {
+            field.name: names
+            for field in self.fields
+            if (
+                names := [
+                    name
+                    for name, share in zip(field.labels, self.shares[field.name], strict=True)
+                    if 0 < share < 1 and not _is_large_enough(texts, share)
+                ]
+            )
+        }
+
     def set(self, discriminator: Discriminator) -> None:
         """Shift the biases of the flags. A flag that all labeled texts have, or none, is not changed."""
         with torch.no_grad():
@@ -107,13 +125,17 @@ class FlagThresholds:
         return pairs
 
 
+def _is_large_enough(texts: int, share: float) -> bool:
+    return min(share, 1 - share) * texts >= MIN_TEXTS
+
+
 def _threshold(logits: np.ndarray, share: float) -> float:
     """Return the value that the given share of logits (N,) exceeds, in the middle between two of them.
 
-    It is 0 for a share of 0 or 1, or an unknown one.
+    It is 0 if the logits are too few for the share, which includes a share of 0, 1 or NaN.
     """
-    if not 0 < share < 1:
+    if not _is_large_enough(len(logits), share):
         return 0.0
     ordered = np.sort(logits)[::-1]
-    count = min(max(round(share * len(ordered)), 1), len(ordered) - 1)
-    return float(ordered[count - 1 : count + 1].mean()) if len(ordered) > 1 else 0.0
+    count = round(share * len(ordered))
+    return float(ordered[count - 1 : count + 1].mean())

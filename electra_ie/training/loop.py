@@ -180,12 +180,16 @@ class AdversarialPair:
         return [model for model in models if next(model.parameters(), None) is not None]
 
     def step(self, clip: float) -> None:
-        """Clip the gradients of each model to the norm `clip`, take an optimizer step, and reset the gradients."""
+        """Clip the gradients of each model to the norm `clip`, take an optimizer step, and reset the gradients.
+
+        A norm of 0 clips nothing, as in the Trainer of transformers.
+        """
         if self.shared:
             self.shared.gather()
         weights = [list(model.parameters()) for model in self.models]
         for group in [sum(weights, [])] if self.clip_jointly else weights:
-            self.accelerator.clip_grad_norm_(group, clip)
+            if clip:
+                self.accelerator.clip_grad_norm_(group, clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.shared:
@@ -321,7 +325,7 @@ def make_accelerator(precision: str, tracker: str | None = None, home: Path | No
 def has_bf16() -> bool:
     """Return whether the GPU, or without one the CPU, has bf16 instructions. Emulated, bf16 is slower than float32."""
     if torch.cuda.is_available():
-        return True
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if not hasattr(torch.cpu, "get_capabilities"):  # an older version of torch
         return False
     capabilities = torch.cpu.get_capabilities()
@@ -414,7 +418,7 @@ def _distinct_labels(units: Mapping[str, Any], accelerator: Accelerator) -> dict
     """
     counts = {}
     for name, scores in units.items():
-        if isinstance(scores, UnitScores) and scores.logits.shape[-1] > 1:
+        if isinstance(scores, UnitScores) and (scores.field.kind == "flags" or scores.logits.shape[-1] > 1):
             of_processes = accelerator.reduce(_label_counts(scores), reduction="sum")
             counts[name] = DistinctLabels(*of_processes.count_nonzero(-1).tolist())
     return counts

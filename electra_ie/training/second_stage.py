@@ -12,6 +12,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -167,7 +168,9 @@ def _pool(
             for number, result in enumerate(extractor.read(documents[:DOCUMENTS]), start=1):
                 spans = (finding.span for finding in result.findings if finding.window is None)
                 candidates = rules.candidates(result.document.text, spans)
-                texts += islice(marked_documents(result.document, candidates), math.ceil(wanted) - len(texts))
+                # Ids of documents need not be unique across the sources of the pool; those of a task are.
+                document = replace(result.document, id=f"{result.document.id}#{number}")
+                texts += islice(marked_documents(document, candidates), math.ceil(wanted) - len(texts))
                 report(number)
                 if len(texts) >= wanted:
                     break

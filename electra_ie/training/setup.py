@@ -116,7 +116,7 @@ def set_up(
 
     Raises UserError for an encoder that cannot be loaded or used, and for loss terms that do not go together.
     """
-    _refuse_latent_tracks(settings, task.fields)
+    refuse_latent_tracks(settings, task.fields)
     check_terms({"discriminator": settings.discriminator, "generator": settings.generator}, ROW_TERMS)
     accelerator = make_accelerator(settings.precision, tracker, folder / TRACKING)
     latent = settings.has_generator and not settings.has_teacher
@@ -131,6 +131,12 @@ def set_up(
     init_bias_to_prior(discriminator, labeled)
     settings = settings.with_schedule(len(labeled), discriminator.hidden_size, _has(task.fields, "spans"))
     pool_documents, pool = data.unlabeled_windows(windower, _windows_needed(settings, task.fields), settings.seed)
+    rows = (settings.batch_size or 0) + (settings.unlabeled_batch_size or 0) * (settings.reads_unlabeled and bool(pool))
+    if rows < accelerator.num_processes:
+        raise UserError(
+            f"a batch has {rows} windows for {accelerator.num_processes} processes.",
+            remedy="Give a larger batch_size, or fewer processes.",
+        )
     if start:
         pool = [*pool, *(LabeledWindow(row.window, {}) for row in labeled)]
     sample = pool[: _index_after(pool, SAMPLE_SIZE)]
@@ -199,7 +205,7 @@ def _has(fields: Sequence[Field], *kinds: str) -> bool:
     return any(field.kind in kinds for field in fields)
 
 
-def _refuse_latent_tracks(settings: TrainSettings, fields: Sequence[Field]) -> None:
+def refuse_latent_tracks(settings: TrainSettings, fields: Sequence[Field]) -> None:
     """Raise UserError for generated states of tokens with several tags: the generator knows one tag a state."""
     for field in fields:
         if field.has_tracks and settings.has_generator and not settings.has_teacher:

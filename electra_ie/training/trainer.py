@@ -20,6 +20,7 @@ from electra_ie.common.logs import notice, silenced, warn
 from electra_ie.config.base import check_same_settings
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.batching import Batches
+from electra_ie.data.declaration.record_plan import RECORD
 from electra_ie.data.declaration.task_yaml import MEMORY
 from electra_ie.data.fields import with_levels
 from electra_ie.data.task import Task
@@ -168,7 +169,7 @@ class Trainer:
         check_same_settings(began_with.replace(task=self.setup.settings.task), self.setup.settings, self.folder)
         task = load_task(self.folder).as_dict()
         for key, value in self.setup.task.as_dict().items():
-            if key not in ("name", "description", "data", MEMORY) and task[key] != value:
+            if key not in ("name", "description", "data", MEMORY, RECORD) and task.get(key) != value:
                 raise UserError(
                     f"the run began with another task ({key} differs).", file=self.folder / TASK,
                     remedy="Give the task as it was, or start another run.",
@@ -267,6 +268,8 @@ class Trainer:
         self.select_final_weights()
         if self.state.saved.best_step is not None:
             load_best(self.folder, self.setup.discriminator)
+        else:  # as in `complete`: a student that collapses keeps these weights
+            self.setup.thresholds.set(self.setup.discriminator)
         write_log(self.folder, [*self.state.log, last_teacher_row(self.state.saved.step, self.collapsed)])
         save_weights(path, trained_state(self.setup.discriminator), self.state.saved)
         shutil.rmtree(self.folder / CHECKPOINT)
@@ -335,6 +338,7 @@ def train_run(
         assert plan_adaptation is not None
         adaptation = plan_adaptation(task, settings)
     setup = set_up(task, settings, data, folder, tracker, adaptation=adaptation)
+    _warn_of_thresholds(setup)
     given_teacher = load_teacher(teacher, setup) if teacher else None
     with locked(folder):
         if adaptation and adaptation.steps:
@@ -348,7 +352,7 @@ def train_run(
         else:
             trainer.run(resume)
         if task.anchored:
-            encoder = (setup.adaptation and setup.adaptation.folder) or settings.encoder
+            encoder = (setup.adaptation and setup.adaptation.folder) or setup.settings.encoder
             train_anchored(task, settings, data, folder, encoder, train_run)
 
 
@@ -360,6 +364,15 @@ def _warn_of_fields_without_dev(task: Task, data: TrainingData) -> None:
     elif bare:
         names = ", ".join(bare)
         warn(f"no document of dev has a label of {names}: no score is defined there, nor are weights chosen by it.")
+
+
+def _warn_of_thresholds(setup: TrainingSetup) -> None:
+    """Warn of flags whose threshold stays at one half, since there are too few unlabeled texts to set it."""
+    for field, flags in setup.thresholds.unchanged.items():
+        warn(
+            f"{field}: there are too few unlabeled texts to set the thresholds of {', '.join(flags)}, "
+            "which stay at one half. Add texts with --unlabeled."
+        )
 
 
 def clear(folder: Path) -> None:

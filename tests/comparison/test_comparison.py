@@ -67,6 +67,7 @@ def test_the_interval_is_that_of_a_paired_t_test():
     ([3.0, -1.0, 1.0], "supervised", r"no measurable gain from self_training \(\+1\.0 F1, -4\.0 to 6\.0, the mean over 50 and 100"),
     ([-3.0, -3.2, -2.8], "supervised", r"self_training loses \(-3\.0 F1, -3\.5 to -2\.5, the mean over 50 and 100 labels\): ship supervised\."),
     ([0.02, 0.02, 0.02], "supervised", r"no measurable gain from self_training \(\+0\.0 F1, 0\.0 to 0\.0"),
+    ([9.0, 9.0, 9.0], "supervised", r"all 3 seeds have the same difference \(self_training: \+9\.0 F1\), which gives no interval"),
     ([9.0], "supervised", r"one seed proves nothing \(self_training: \+9\.0 F1\): run three"),
 ])  # fmt: skip
 def test_verdict_is_one_plain_sentence(gains, winner, words):
@@ -336,6 +337,19 @@ def test_invalid_comparisons_are_refused(task, tmp_path, encoder, kwargs, words)
     with pytest.raises(UserError) as caught:
         compare(str(task), tmp_path / "made", **{"encoder": encoder("bert"), **SHORT, **kwargs})
     assert all(word in str(caught.value) for word in words), caught.value
+    assert not (tmp_path / "made").exists()
+
+
+def test_draws_without_gold_of_a_field_are_refused_before_anything_is_trained(task, tmp_path, encoder):
+    file = task.parent / "train.jsonl"
+    records = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    for record in records[1:]:  # one document has gold of this field
+        del record["risks"]
+    file.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    with pytest.raises(
+        UserError, match=r'5-supervised-\d: no labeled record of the split "train" has the field "risks"'
+    ):
+        compare(str(task), tmp_path / "made", encoder=encoder("bert"), label_budgets=[5, 40], **SHORT)
     assert not (tmp_path / "made").exists()
 
 

@@ -401,6 +401,33 @@ def test_max_hours_sets_the_steps_and_gives_a_complete_encoder(corpus, tmp_path,
     assert rows(again)[0]["discriminator"] == pytest.approx(rows(output)[0]["discriminator"], rel=1e-6)
 
 
+def test_a_resumed_run_keeps_the_steps_that_fit_into_its_hours(corpus, tmp_path, encoder, capsys):
+    class Stopped(Exception):
+        pass
+
+    class StopAfterCheckpoint(Callback):
+        def on_save(self, state, path):
+            raise Stopped
+
+    values = {name: value for name, value in SETTINGS.items() if name != "max_steps"}
+    settings = tmp_path / "mine.yaml"
+    settings.write_text(yaml.safe_dump({**values, "max_hours": 0.0005, "save_minutes": 0.0}), "utf-8")
+    given = {"settings": settings, "encoder": encoder("bert")}
+    with pytest.raises(Stopped):
+        pretrain([corpus], tmp_path / "output", callbacks=[StopAfterCheckpoint()], **given)
+    assert "steps in 0.0005 hours" in capsys.readouterr().err
+    steps = yaml.safe_load((tmp_path / "output" / "run.yaml").read_text("utf-8"))["max_steps"]
+    output = pretrain([corpus], tmp_path / "output", resume=True, **given)
+    assert "steps in 0.0005 hours" not in capsys.readouterr().err, "no trial, which resets the optimizer"
+    assert json.loads((output / "pretraining.json").read_text("utf-8"))["steps_planned"] == steps
+
+
+def test_a_folder_with_the_lock_of_a_killed_process_alone_is_empty(corpus, tmp_path, encoder):
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / ".lock").touch()
+    assert (pretrain([corpus], tmp_path / "output", encoder=encoder("bert"), **SETTINGS) / "README.md").is_file()
+
+
 def test_run_resumed_after_its_hours_trains_no_further(corpus, tmp_path, encoder, monkeypatch):
     class Stopped(Exception):
         pass

@@ -9,7 +9,8 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
 
 from electra_ie import pretrain, train
-from electra_ie.training.loop import make_accelerator, own_states
+from electra_ie.common.errors import UserError
+from electra_ie.training.loop import has_bf16, make_accelerator, own_states
 from electra_ie.training.trainer import Trainer
 
 CLASSES = (PartialState, AcceleratorState, GradientState)
@@ -114,3 +115,20 @@ def test_accelerators_of_different_precisions_coexist():
     assert (one.mixed_precision, other.mixed_precision) == ("bf16", "no")
     one.gradient_accumulation_steps = 5
     assert other.gradient_accumulation_steps == 1
+
+
+@pytest.mark.parametrize("emulated", [True, False])
+def test_bf16_is_chosen_on_a_gpu_with_instructions_for_it_only(monkeypatch, emulated):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or not emulated
+    )
+    assert has_bf16() is not emulated
+
+
+def test_a_batch_with_fewer_windows_than_processes_is_refused(task, tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr(Accelerator, "num_processes", 16)
+    settings = tiny.settings(encoder("bert"), "supervised", batch_size=8)
+    with pytest.raises(UserError, match="a batch has 8 windows for 16 processes. Give a larger batch_size"):
+        train(str(task), tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()

@@ -7,6 +7,7 @@ import json
 import pytest
 import tiny
 import torch
+from processes import run_two
 from safetensors.torch import load_file
 
 from electra_ie import Callback, pretrain, train
@@ -61,6 +62,21 @@ def test_a_callback_stops_a_run_which_is_then_complete(task, tmp_path, encoder, 
     assert "stopped after step 9 of 12: the score is good enough" in capsys.readouterr().err
     assert (run / "README.md").is_file()
     assert not (run / "checkpoint").exists()
+
+
+@pytest.mark.slow
+def test_a_callback_that_sees_scores_stops_both_of_two_processes(task, tmp_path, encoder):
+    """Scores are known in the first process only."""
+    program = """
+import json, sys, electra_ie
+class Stop(electra_ie.Callback):
+    def on_evaluate(self, state, scores):
+        state.stop = "the score is good enough"
+electra_ie.train(sys.argv[1], callbacks=[Stop()], **json.loads(sys.argv[2]))
+"""
+    settings = json.dumps({"output": str(tmp_path / "run"), **tiny.settings(encoder("bert"), "supervised")})
+    run_two(lambda rank: ["-c", program, str(task), settings])
+    assert json.loads((tmp_path / "run" / "scores.json").read_text("utf-8"))["training"]["steps"] == 9
 
 
 def test_a_callback_stops_a_pretraining_before_its_first_row_and_checkpoint(tmp_path, encoder, monkeypatch):

@@ -68,6 +68,23 @@ def test_texts_of_several_windows_count_once(encoder):
     np.testing.assert_allclose(share, SHARES, atol=0.5 / 30)
 
 
+def test_few_texts_change_no_threshold_and_are_reported(encoder):
+    """Two texts would put a rare flag on one of them, and so on every other text."""
+    folder = encoder("bert")
+    rare = [replace(each, gold={"risks": ("late",) if number == 0 else ("cash",) * (number < 20)})
+            for number, each in enumerate(LABELED)]  # fmt: skip
+    for count, changed in ((2, [False, False]), (9, [False, True]), (119, [False, True]), (120, [True, True])):
+        discriminator = biased(folder)
+        before = discriminator.head(tiny.RISKS).output_layer.bias.clone()
+        thresholds = thresholds_of(folder, unlabeled(count), rare)
+        thresholds.set(discriminator)
+        after = discriminator.head(tiny.RISKS).output_layer.bias
+        assert (after != before).tolist() == changed, count
+        kept = [name for name, each in zip(tiny.RISKS.labels, changed, strict=True) if not each]
+        assert thresholds.unchanged == ({"risks": kept} if kept else {}), count
+    assert not thresholds_of(folder, [], rare).unchanged, "without any unlabeled text nothing is to be set"
+
+
 @pytest.mark.parametrize("flags", [("late", "cash"), ()])
 def test_flags_of_all_texts_or_none_are_unchanged(encoder, flags):
     discriminator = biased(encoder("bert"))

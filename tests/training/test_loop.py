@@ -182,6 +182,17 @@ def test_gradients_are_clipped_for_each_model_or_jointly(adversarial_pair, monke
 
 
 @pytest.mark.parametrize("adversarial_pair", [LATENT], ids=["latent"], indirect=True)
+def test_a_gradient_norm_of_0_clips_nothing(adversarial_pair, monkeypatch):
+    pair, batches, settings = adversarial_pair
+    expected = own_gradients(pair, batches[0], settings)
+    applied = gradients_at_steps(pair, monkeypatch)
+    next(training_steps(pair, batches, settings.replace(max_grad_norm=0.0)))
+    for own, actual in zip(expected, applied, strict=True):
+        for name, grad in own.items():
+            torch.testing.assert_close(actual[name], grad, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("adversarial_pair", [LATENT], ids=["latent"], indirect=True)
 def test_accumulation_applies_the_mean_gradient_of_the_batches(adversarial_pair, monkeypatch):
     pair, batches, settings = adversarial_pair
     one, other = (own_gradients(pair, batches[number], settings) for number in (0, 1))

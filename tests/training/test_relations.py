@@ -153,6 +153,16 @@ def test_the_pool_teaches_relations_too(encoder, tmp_path):
     assert load_task(result.path).relations[0].labels == ("pays", "knows")
 
 
+@pytest.mark.slow
+def test_texts_of_the_pool_may_repeat_an_id(encoder, tmp_path):
+    """Here those without a label budget are also in a file of unlabeled texts."""
+    more = tmp_path / "more.jsonl"
+    records = [{"id": each["id"], "text": each["text"]} for each in linked.data()["train"]]
+    more.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    result = train(encoder, tmp_path / "run", "self_training", label_budget=12, unlabeled=[more])
+    assert result.scores.training["relations"]["links"]["unlabeled_pairs"] > 0
+
+
 def test_without_a_labeled_relation_nothing_is_written(encoder, tmp_path):
     data = linked.data()
     for record in data["train"]:

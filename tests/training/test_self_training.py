@@ -122,6 +122,27 @@ def test_training_that_collapses_ends_with_the_teachers_weights(task, tmp_path, 
 
 
 @pytest.mark.slow
+def test_a_teacher_that_is_kept_without_dev_has_the_thresholds_of_a_supervised_run(
+    task, tmp_path, encoder, monkeypatch
+):
+    from electra_ie.training import trainer as training
+
+    class DivergenceMonitor(training.DivergenceMonitor):
+        def see(self, step):
+            masks = any("distillation" in name for name in step.parts)
+            return "the loss has exploded" if masks and step.number == 2 else super().see(step)
+
+    task.write_text(task.read_text("utf-8").replace("dev: dev.jsonl, ", ""), encoding="utf-8")
+    tiny.without(task, "topic", "names")
+    supervised = train(str(task), tmp_path / "supervised", **tiny.settings(encoder("bert"), "supervised")).path
+    monkeypatch.setattr(training, "DivergenceMonitor", DivergenceMonitor)
+    kept = train(str(task), tmp_path / "kept", **tiny.settings(encoder("bert"), "self_training", max_steps=12)).path
+    assert json.loads((kept / "scores.json").read_text("utf-8"))["training"]["best_step"] == 0
+    one, other = (load_file(run / "risks" / "model.safetensors") for run in (supervised, kept))
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+@pytest.mark.slow
 def test_a_teacher_is_trained_once(task, tmp_path, encoder, monkeypatch, capsys):
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=4)
     tiny.without(task, "risks", "names")

@@ -67,3 +67,10 @@ def test_type_of_few_documents_is_not_raised():
     gold[[0, 1, 2, 20, 21]] = B_ORG
     before = teacher(0.4, 0.001)
     assert np.array_equal(raise_rare_types(FIELD, before, gold, LENGTHS), before)
+
+
+def test_one_document_does_not_raise_a_type():
+    gold = np.array([OUTSIDE] * 100)
+    gold[[0, 1, 2, 20, 21]] = B_ORG
+    before = teacher(0.4, 0.001)
+    assert np.array_equal(raise_rare_types(FIELD, before, gold, [100]), before)

@@ -33,8 +33,11 @@ def raise_rare_types(field: Field, teacher: np.ndarray, gold: np.ndarray, length
         field: A field of spans.
         teacher: (U, K) probabilities of the tags.
         gold: (W,) tags of labeled words.
-        lengths: The number of words of each labeled document, W together.
+        lengths: The number of words of each labeled document, W together. One document does not say how sure its shares
+            are, so that nothing is raised.
     """
+    if len(lengths) == 1:
+        return teacher
     begins, *others = (
         np.array([field.names.index(f"{tag}-{label}") for label in field.labels])
         for tag in ("BIC" if field.fragments else "BI")
@@ -63,5 +66,5 @@ def _shares(gold: np.ndarray, lengths: Sequence[int], begins: np.ndarray) -> tup
     words = np.array(lengths)
     counts = np.array([(tags[:, None] == begins).sum(0) for tags in np.split(gold, words.cumsum()[:-1])])
     shares = counts.sum(0) / words.sum()
-    squares = ((counts - words[:, None] * shares) ** 2).sum(0) * len(words) / max(len(words) - 1, 1)
+    squares = ((counts - words[:, None] * shares) ** 2).sum(0) * len(words) / (len(words) - 1)
     return shares, np.sqrt(squares) / words.sum()
