@@ -33,7 +33,16 @@ from electra_ie.models.encoders import load_tokenizer, mask_token, resolve_revis
 from electra_ie.pretraining.adaptation import plan_adaptation
 from electra_ie.runs import plots
 from electra_ie.runs.code import code_now
-from electra_ie.runs.layout import COMPARED, COMPARISON, SETTINGS, WINNER, check_output, is_finished, read_scores
+from electra_ie.runs.layout import (
+    COMPARED,
+    COMPARISON,
+    SETTINGS,
+    TEACHER_STEP,
+    WINNER,
+    check_output,
+    is_finished,
+    read_scores,
+)
 from electra_ie.runs.model_card import model_card
 from electra_ie.runs.verification import read_audit
 from electra_ie.training.second_stage import check_anchored
@@ -446,4 +455,4 @@ def _run_score(run: Path, split: str, task: Task) -> RunScore:
         raise UserError(f'no score on the split "{split}" is defined for this run.', file=run, remedy=remedy)
     training = scores["training"]
     points = None if dev is None else 100 * dev
-    return RunScore(100 * score, points, training["seconds"], training["best_step"] == 0)
+    return RunScore(100 * score, points, training["seconds"], training["best_step"] == TEACHER_STEP)

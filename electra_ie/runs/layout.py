@@ -41,6 +41,8 @@ CHECKPOINT = "checkpoint"
 LAST, BEST = f"{CHECKPOINT}/last.safetensors", f"{CHECKPOINT}/best.safetensors"
 TEACHER, TEACHER_WEIGHTS = f"{CHECKPOINT}/teacher", f"{CHECKPOINT}/teacher.safetensors"
 """The run of the teacher, and its final weights."""
+TEACHER_STEP = 0
+"""The `best_step` of a run that keeps the weights of its teacher."""
 CURVES = "curves.png"
 RUN_FILES = (CARD, CONFIG, SETTINGS, TASK, SCORES, CALIBRATION, LOG, CORPUS, AUDIT)
 """The files of a run besides its models and plots. A file with another name may hold texts and is never published."""
@@ -93,6 +95,15 @@ def reliability_plot(field: str) -> str:
     return f"{RELIABILITY}_{field}.png"
 
 
+# The state of a run follows from three files:
+#
+#     LAST (a checkpoint)  AUDIT  CARD    state
+#     -                    -      -       no step is saved yet
+#     yes                  any    any     it trains, or it was killed while it was completed
+#     -                    yes    -       the fields are trained, those anchored to spans are missing
+#     -                    yes    yes     finished
+
+
 def is_finished(folder: Path) -> bool:
     """Return whether a run is complete. The card is written last, after which the checkpoint is deleted."""
     return (folder / CARD).is_file() and not (folder / LAST).is_file()
@@ -103,7 +114,7 @@ def is_exported(folder: Path) -> bool:
     return (folder / EXPORT_SETTINGS).is_file()
 
 
-def has_fields(folder: Path) -> bool:
+def is_first_stage_finished(folder: Path) -> bool:
     """Return whether all fields of a run are trained but those anchored to spans, which come last, before the card."""
     return (folder / AUDIT).is_file() and not (folder / LAST).is_file()
 

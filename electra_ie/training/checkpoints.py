@@ -27,7 +27,11 @@ from electra_ie.training.loop import AdversarialPair, LossNotFinite
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Progress of a run: optimizer steps done, and step and dev score of the best weights (None before the first)."""
+    """Progress of a run.
+
+    step: optimizer steps done. best_step, best_score: step and dev score of the best weights, None before the first
+    score; `TEACHER_STEP` if the weights are those of the teacher.
+    """
 
     step: int = 0
     best_step: int | None = None

@@ -36,10 +36,11 @@ from electra_ie.runs.layout import (
     SETTINGS,
     TASK,
     TEACHER,
+    TEACHER_STEP,
     TEACHER_WEIGHTS,
     check_output,
-    has_fields,
     is_finished,
+    is_first_stage_finished,
     load_task,
     read_log,
     write_log,
@@ -277,7 +278,7 @@ class Trainer:
     def _keep_teacher(self) -> None:
         """Make the teacher's weights those that the run keeps."""
         assert self.teacher_state is not None
-        self.state.saved = TrainingState(self.state.saved.step, 0, self.teacher_state.best_score)
+        self.state.saved = TrainingState(self.state.saved.step, TEACHER_STEP, self.teacher_state.best_score)
         self.state.log.append({"step": self.state.saved.step, "kept": "teacher"})
         save_weights(self.folder / BEST, read_weights(self.folder / TEACHER_WEIGHTS)[0], self.state.saved)
 
@@ -288,7 +289,7 @@ class Trainer:
         comparison on the same dev split, which then has two draws against the baseline's one.
         """
         best, teacher = self.state.saved.best_score, self.teacher_state.best_score if self.teacher_state else None
-        if best is None or teacher is None or self.state.saved.best_step == 0:
+        if best is None or teacher is None or self.state.saved.best_step == TEACHER_STEP:
             return
         if best < teacher - math.sqrt(teacher * (1 - teacher) / len(self.setup.data.dev)):
             self._keep_teacher()
@@ -347,7 +348,7 @@ def train_run(
             with silenced():  # its warnings were printed above
                 setup = set_up(task, settings, data, folder, tracker, adaptation=adapted)
         trainer = Trainer(setup, folder, callbacks, given_teacher)
-        if resume and task.anchored and has_fields(folder):  # only the second stage is missing
+        if resume and task.anchored and is_first_stage_finished(folder):  # only the second stage is missing
             trainer.begin(resume)
         else:
             trainer.run(resume)

@@ -8,6 +8,7 @@ from pathlib import Path
 from electra_ie.common.hashing import SHOWN
 from electra_ie.runs.cards.facts import RunSummary
 from electra_ie.runs.cards.markdown import plain
+from electra_ie.runs.layout import TEACHER_STEP
 
 
 def origin_lines(facts: RunSummary) -> Iterator[str]:
@@ -27,7 +28,7 @@ def training_lines(facts: RunSummary) -> Iterator[str]:
     choice = ""
     if training["best_step"]:
         choice = f" (with the weights of step {training['best_step']}, the best on dev)"
-    elif training["best_step"] == 0 and not skipped:
+    elif training["best_step"] == TEACHER_STEP and not skipped:
         choice = " (with the weights of the teacher, from before self-training)"
     yield (
         f"Trained by electra_ie {facts.audit['code']['electra_ie']} on the encoder {_encoder(facts)} with "
