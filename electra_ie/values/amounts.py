@@ -24,8 +24,8 @@ MAX_FACTORS = 2
 """Magnitudes of one number: hundred thousand."""
 HYPHEN_BEFORE = re.compile(r"(?:[^\W\d_]-|\S - )$")
 """A hyphen between a word and a number that may be no minus: EUR-5, EUR - 5."""
-HYPHEN_AFTER = re.compile(r"-[^\W\d_]|.* -$")
-"""Likewise behind a number: 5-EUR, 5 EUR -."""
+HYPHEN_AFTER = re.compile(r" ?-[^\s\d)-]|.* -$")
+"""Likewise behind a number: 5-EUR, 5-%, 5 EUR -."""
 
 
 @dataclass(frozen=True, slots=True)

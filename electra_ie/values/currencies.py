@@ -26,12 +26,14 @@ class Currencies:
         usual: The one that it means where nothing else is said; empty if there is none.
         rule: How it was written: code, symbol, name.
         minor: Whether the word is a hundredth of the currency: pence.
+        side: The side of the number that it is on, `before` or `behind`; empty for both. P500 are pesos, 50p are pence.
     """
 
     codes: tuple[str, ...]
     usual: str = ""
     rule: str = "symbol"
     minor: bool = False
+    side: str = ""
 
 
 ONE = {
@@ -75,7 +77,6 @@ ONE = {
     "AZN": "\u20bc",
     "GEL": "\u20be",
     "BDT": "\u09f3",
-    "IDR": "rp|rp.",
     "MYR": "rm",
     "SEK": "skr",
     "NOK": "nkr",
@@ -94,6 +95,7 @@ SEVERAL = {
     "块": Currencies(("CNY", "TWD"), "CNY"),
     "lei": Currencies(("RON", "MDL")),
     **dict.fromkeys(("fr", "fr."), Currencies(FRANCS)),
+    **dict.fromkeys(("rp", "rp."), Currencies(("IDR",), side="before")),
 }
 """Symbols of several currencies."""
 SYMBOLS = {text: Currencies((code,)) for code, texts in ONE.items() for text in texts.split("|")} | SEVERAL
@@ -104,25 +106,38 @@ NAMES: dict[str, Currencies] = {
     **dict.fromkeys(("rupee", "rupees"), Currencies(RUPEES, rule="name")),
     **dict.fromkeys(("peso", "pesos"), Currencies(PESOS, rule="name")),
     **dict.fromkeys(("krona", "kronor", "krone", "kroner", "crowns"), Currencies(CROWNS, rule="name")),
-    **dict.fromkeys(("p", "pence", "penny"), Currencies(("GBP",), rule="minor_unit", minor=True)),
+    **dict.fromkeys(("p", "pence", "penny"), Currencies(("GBP",), "", "minor_unit", minor=True, side="behind")),
     **dict.fromkeys(
-        ("cent", "cents", "\u00a2", "ct", "ct."), Currencies(("EUR", *DOLLARS), rule="minor_unit", minor=True)
+        ("cent", "cents", "\u00a2", "ct", "ct."),
+        Currencies(("EUR", *DOLLARS), "", "minor_unit", minor=True, side="behind"),
     ),
 }
 NUMERALS = {"fr": ("cent", "cents")}
 """Names that are numbers in a language."""
-CASED: dict[str, Currencies] = {"R": Currencies(("ZAR",)), "Br": Currencies(("ETB", "BYN"))}
+CASED: dict[str, Currencies] = {
+    "R": Currencies(("ZAR",), side="before"),
+    "P": Currencies(("PHP", "BWP"), side="before"),
+    "Br": Currencies(("ETB", "BYN")),
+}
 """Symbols that are other words without their case."""
 LOWER_CASE = "usd eur gbp jpy chf cny cad aud hkd sgd sek nok dkk inr pln czk brl".split()
 """Codes that no other word is written like, without case."""
 THOUSANDS = ("TEUR", "T\u20ac", "TUSD", "TCHF", "TGBP")
 """A thousand of a currency, in German accounts."""
-FILLERS = (",-", ",--", ".-", ".--", "/-", "only", "整", "正")
-"""What follows a whole amount, on cheques and in Swiss, German and Indian prices."""
+FILLERS = ("/-", "only", "整", "正")
+"""What follows an amount, on cheques and in Indian prices."""
+DASHES = (",-", ",--", ".-", ".--", ":-")
+"""What follows a whole amount in the place of its fraction, in Swiss, German and Nordic prices."""
+NO_MAGNITUDES = {"es": ("mn", "mn.", "m$", "$b")}
+"""Words of a language that are magnitudes in others: MN is moneda nacional, M$ thousands in Chile, $b bolivianos."""
 CREDIT = (
     "the sign of a debit or credit is a convention of the account",
     ("dr", "dr.", "cr.", "debit", "credit", "soll", "haben"),
 )
+
+CAPITALS = "capitals"
+"""The meaning of CR, which is a credit or a crore."""
+HUNDREDTH, THOUSAND, CRORE = Decimal("0.01"), Decimal(1000), Decimal(10**7)
 
 
 @cache
@@ -139,9 +154,11 @@ def money_lexicon(language: str) -> Lexicon:
     thousands = {
         text: Word("thousands", SYMBOLS.get(text[1:]) or Currencies((text[1:],), rule="code")) for text in THOUSANDS
     }
-    fillers = {text: Word("filler") for text in FILLERS}
+    fillers = {text: Word("filler") for text in FILLERS} | {text: Word("whole") for text in DASHES}
     marks = {text: Word("refusal", ("debit_or_credit", CREDIT[0])) for text in CREDIT[1]} | {"cr": Word("crore")}
-    return base_lexicon(language, True).joined({**codes, **cased, **thousands}, {**folded, **lower, **fillers, **marks})
-
-
-HUNDREDTH, THOUSAND, CRORE = Decimal("0.01"), Decimal(1000), Decimal(10**7)
+    refused = Word("refusal", ("magnitude", "this is a magnitude in other languages only"))
+    not_in_language = dict.fromkeys(NO_MAGNITUDES.get(language, ()), refused)
+    return base_lexicon(language, True).joined(
+        {**codes, **cased, **thousands, "CR": Word("crore", CAPITALS)},
+        {**folded, **lower, **fillers, **marks, **not_in_language},
+    )

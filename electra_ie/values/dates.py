@@ -28,6 +28,8 @@ TIME = re.compile(
 YEAR_WORD = re.compile(r"(?<=\d{4}) ?(?:r\.?|\u0433\.?|\u0433\u043e\u0434\u0430|\u0440\.?|AD|CE)")
 """A word for year behind it, in Polish and Russian."""
 CENTURY = "the year has two digits"
+FINANCIAL_YEAR = re.compile(r"(?P<year>\d{4})[-/](?P<month>\d\d)")
+"""A year with the two digits of the next one, 2011-12, is written as a year with its month."""
 
 
 def read_date(text: str, settings: ValueSettings) -> Found:
@@ -71,12 +73,24 @@ def _checked(found: Found, weekday: int | None, steps: tuple[str, ...]) -> Found
     return Found(readings, (*found.steps, *steps), found.forms, found.libraries, reason)
 
 
-def _iso(text: str, settings: ValueSettings) -> Found | None:  # noqa: ARG001 - all readers have these arguments
+def _iso(text: str, settings: ValueSettings) -> Found | None:
     if not (match := ISO.fullmatch(text)):
         return None
     year, month, day = match["year"], match["month"], match["day"]
     value = iso(int(year), int(month) if month else None, int(day) if day else None)
-    return Found((Candidate(value),), ("iso",), (value,))
+    return _or_financial_year(text, Found((Candidate(value),), ("iso",), (value,)), settings)
+
+
+def _or_financial_year(text: str, month: Found, settings: ValueSettings) -> Found:
+    """Return a month, with the year in which the financial year begins that the text may be too.
+
+    The date order YMD says that the month is behind the year.
+    """
+    match = FINANCIAL_YEAR.fullmatch(text)
+    if not match or int(match["month"]) != (int(match["year"]) + 1) % 100 or settings.date_order == "YMD":
+        return month
+    readings = (*month.readings, Candidate(match["year"]))
+    return Found(readings, ("financial_year",), reason="a month, or the two years of a financial year")
 
 
 def _numeric(text: str, settings: ValueSettings) -> Found | None:
@@ -136,11 +150,11 @@ def _one_or_several(found: list[Candidate], step: str, two_digits: bool) -> Foun
     return Found(readings, ("no_order",), reason="day and month may change places: set the date order")
 
 
-def _month_and_year(text: str, settings: ValueSettings) -> Found | None:  # noqa: ARG001
+def _month_and_year(text: str, settings: ValueSettings) -> Found | None:
     if not (match := MONTH_YEAR.fullmatch(text)):
         return None
     value = iso(int(match["year"] or match["year2"]), int(match["month"] or match["month2"]))
-    return Found((Candidate(value),), ("month_and_year",))
+    return _or_financial_year(text, Found((Candidate(value),), ("month_and_year",)), settings)
 
 
 def _named(text: str, settings: ValueSettings) -> Found | None:

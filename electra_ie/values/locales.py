@@ -55,6 +55,12 @@ def number_style(locale: str | None) -> NumberStyle:
 
 
 @cache
+def groups_by_blanks(locale: str) -> bool:
+    """Return whether a blank separates groups of three digits in a locale, and nothing else does."""
+    return locale_of(locale).number_symbols["latn"]["group"].isspace()
+
+
+@cache
 def has_minus_behind_currency(locale: str) -> bool:
     """Return whether a negative amount is written `CHF-5` in a locale."""
     return "".join(locale_of(locale).currency_formats["standard"].prefix[1].split()).startswith("\u00a4-")

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from decimal import Decimal
 
-from electra_ie.values.amounts import Word, read_amount, times
+from electra_ie.values.amounts import Amount, Word, read_amount, times
 from electra_ie.values.cleaning import clean
-from electra_ie.values.currencies import CREDIT, CRORE, HUNDREDTH, THOUSAND, Currencies, money_lexicon
+from electra_ie.values.currencies import CAPITALS, CREDIT, CRORE, HUNDREDTH, THOUSAND, Currencies, money_lexicon
 from electra_ie.values.locales import country_currencies
 from electra_ie.values.number_words import with_fraction
 from electra_ie.values.settings import ValueSettings
 from electra_ie.values.value import Candidate, Found, Refused, decimal_text
 
 SEVERAL_CURRENCIES = "the symbol stands for several currencies: set the currency or a locale with its country"
+CREDIT_OR_CRORE = "Cr may be a credit or a crore"
+NO_WHOLE = re.compile(r"-[.,]\d")
+"""A hyphen that may be a minus, or stand for no francs: Fr. -.80."""
+CENTS = 2
+"""The digits of a fraction that a bank statement writes, and a number of crores mostly not."""
 
 
 def read_money(text: str, settings: ValueSettings) -> Found:
@@ -21,20 +28,25 @@ def read_money(text: str, settings: ValueSettings) -> Found:
     Raises:
         Refused: there is no amount or more than one, two currencies, or a word that is not understood.
     """
-    amount = read_amount(with_fraction(clean(text)), settings, money_lexicon(settings.language))
+    cleaned = with_fraction(clean(text))
+    amount = _of_prices(cleaned, read_amount(cleaned, settings, money_lexicon(settings.language)))
     words = (*amount.before, *amount.after)
-    factor, factor_steps = _factor(words)
+    factors, factor_steps = _factors(amount)
     codes, steps = _currencies([word.meaning for word in words if isinstance(word.meaning, Currencies)], settings)
-    numbers = [times(number, factor) for number in amount.readings]
+    numbers = [times(number, factor) for factor in factors for number in amount.readings]
     candidates = [Candidate(number, currency=code) for number in numbers for code in codes]
     forms = [_form for number in numbers[:1] for code in codes[:1] for _form in _forms(number, code)]
-    reasons = [reason for reason in (SEVERAL_CURRENCIES if len(codes) > 1 else "", amount.reason) if reason]
+    several = (
+        SEVERAL_CURRENCIES if len(codes) > 1 else "",
+        CREDIT_OR_CRORE if len(factors) > 1 else "",
+        amount.reason,
+    )
     return Found(
         tuple(candidates),
         (*steps, *amount.steps, *factor_steps),
         tuple(forms),
         ("babel", *amount.libraries),
-        "; ".join(reasons),
+        "; ".join(filter(None, several)),
     )
 
 
@@ -43,18 +55,54 @@ def _forms(number: Decimal, code: str | None) -> tuple[str, ...]:
     return (f"{code} {digits}", f"{digits} {code}") if code else (digits,)
 
 
-def _factor(words: tuple[Word, ...]) -> tuple[Decimal, tuple[str, ...]]:
-    """Return what the words of the currency multiply the number by: TEUR, pence, crore."""
+def _of_prices(text: str, amount: Amount) -> Amount:
+    """Return an amount whose dash may stand for what is left out: no francs in -.80, no centimes in 5.-.
+
+    Raises:
+        Refused: there is a dash in the place of the fraction, and a fraction.
+    """
+    if any(word.kind == "whole" for word in amount.after):
+        whole = tuple(number for number in amount.readings if not _fraction_digits(number))
+        if not whole:
+            raise Refused("separators", "the dash stands for a fraction, and the number has one")
+        return replace(amount, readings=whole)
+    if "minus" in amount.steps and NO_WHOLE.search(text):
+        numbers = (*amount.readings, *(number.copy_negate() for number in amount.readings))
+        return replace(amount, readings=numbers, steps=(*amount.steps, "hyphen"))
+    return amount
+
+
+def _factors(amount: Amount) -> tuple[tuple[Decimal, ...], tuple[str, ...]]:
+    """Return what the words of the currency may multiply the number by: TEUR, pence, crore."""
+    words = (*amount.before, *amount.after)
     if any(word.kind == "thousands" for word in words):
-        return THOUSAND, ("magnitude",)
-    if any(word.kind == "crore" for word in words):
-        if not any(isinstance(word.meaning, Currencies) and "INR" in word.meaning.codes for word in words):
-            raise Refused("debit_or_credit", CREDIT[0])
-        return CRORE, ("magnitude",)
+        return (THOUSAND,), ("magnitude",)
+    if crores := [word for word in words if word.kind == "crore"]:
+        return _credit_or_crore(amount, crores)
+    for side, found in (("before", amount.before), ("behind", amount.after)):
+        if any(isinstance(word.meaning, Currencies) and word.meaning.side not in ("", side) for word in found):
+            raise Refused("side", "a sign of a currency on the side of the number where it is none")
     minor = [word.meaning.minor for word in words if isinstance(word.meaning, Currencies)]
     if any(minor) and not all(minor):
         raise Refused("minor_unit", "a minor unit beside another currency")
-    return (HUNDREDTH, ()) if any(minor) else (Decimal(1), ())
+    return ((HUNDREDTH,), ()) if any(minor) else ((Decimal(1),), ())
+
+
+def _credit_or_crore(amount: Amount, crores: list[Word]) -> tuple[tuple[Decimal, ...], tuple[str, ...]]:
+    """Return the factors of Cr, which is a credit in a bank statement and ten million behind a short number."""
+    words = (*amount.before, *amount.after)
+    if not any(isinstance(word.meaning, Currencies) and "INR" in word.meaning.codes for word in words):
+        raise Refused("debit_or_credit", CREDIT[0])
+    has_cents = any(_fraction_digits(number) == CENTS for number in amount.readings)
+    is_before = any(word.kind == "crore" for word in amount.before)
+    if has_cents or is_before or any(word.meaning == CAPITALS for word in crores):
+        return (Decimal(1), CRORE), ("credit_or_crore",)
+    return (CRORE,), ("magnitude",)
+
+
+def _fraction_digits(number: Decimal) -> int:
+    """Return how many digits are behind the point."""
+    return len(decimal_text(number).partition(".")[2])
 
 
 def _currencies(found: list[Currencies], settings: ValueSettings) -> tuple[list[str | None], tuple[str, ...]]:

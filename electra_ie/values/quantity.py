@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 from electra_ie.values.amounts import Amount
 from electra_ie.values.cleaning import clean
 from electra_ie.values.decimals import read_number
+from electra_ie.values.locales import groups_by_blanks
 from electra_ie.values.numerals import NUMBER, refuse_several
 from electra_ie.values.settings import ValueSettings
 from electra_ie.values.units import codes_of
@@ -15,8 +17,16 @@ from electra_ie.values.value import Candidate, Found, Refused, decimal_text
 
 POWER_ALONE = re.compile(r"10 ?(?:\^|\*{1,2}) ?\d{1,2}(?!\d)")
 EXPONENT = re.compile(r"[eE](?P<power>[+-]?\d{1,2})(?![\d])")
+TEN = re.compile(r"10[eE]\+?\d{1,2}(?!\d)")
+"""A number in scientific notation, or a power of ten: 10E9/L is 10^9/L in laboratories."""
+COUNT = re.compile(r"\d{1,2} (?=[1-9]\d\d(?!\d))")
+"""The first group of a number with blanks, which may be a count: 2 500 mg are two tablets of 500 mg in English."""
+NO_BREAK = re.compile(r"\d[\u00a0\u2009\u202f]\d")
+"""Digits in groups, by the blanks of typography."""
 BEFORE = re.compile(r"pH\b\s*[=:]?\s*")
 SEVERAL_UNITS = "the unit has several meanings"
+MAY_COUNT = "the number before the blank may be a count: set a locale that groups digits by blanks"
+MAY_BE_POWER = "10E9 may be a power of ten of the unit"
 
 
 def read_quantity(text: str, settings: ValueSettings) -> Found:
@@ -27,7 +37,7 @@ def read_quantity(text: str, settings: ValueSettings) -> Found:
     """
     cleaned = clean(text)
     if POWER_ALONE.match(cleaned):
-        return _found(Amount((Decimal(1),), ("power_of_ten",)), codes_of(cleaned))
+        return _found(Amount((Decimal(1),), ("power_of_ten",)), codes_of(cleaned, settings.language))
     unit_before = BEFORE.match(cleaned)
     cleaned = cleaned[unit_before.end() :] + " pH" if unit_before else cleaned
     match = NUMBER.search(cleaned)
@@ -38,13 +48,26 @@ def read_quantity(text: str, settings: ValueSettings) -> Found:
     amount = read_number(cleaned[: match.end()], settings)
     if not unit.strip(" ."):
         raise Refused("no_unit", "there is no unit")
-    return _found(amount.scaled(int(exponent["power"])) if exponent else amount, _codes(unit))
+    found = _found(amount.scaled(int(exponent["power"])) if exponent else amount, _codes(unit, settings.language))
+    if TEN.match(cleaned):
+        power = _found(Amount((Decimal(1),), ("power_of_ten",)), codes_of(cleaned, settings.language))
+        return _joined(found, power, MAY_BE_POWER)
+    count = COUNT.match(cleaned)
+    if count and not NO_BREAK.search(text) and not (settings.locale and groups_by_blanks(settings.locale)):
+        return _joined(found, read_quantity(cleaned[count.end() :], settings), MAY_COUNT)
+    return found
 
 
-def _codes(unit: str) -> tuple[str, ...]:
+def _joined(found: Found, other: Found, reason: str) -> Found:
+    """Return the readings of a text that may be read in another way too."""
+    reasons = "; ".join(filter(None, (reason, found.reason)))
+    return replace(found, readings=(*found.readings, *other.readings), reason=reasons)
+
+
+def _codes(unit: str, language: str) -> tuple[str, ...]:
     """Return the codes of what follows a number, or refuse a second number by what stands before it."""
     try:
-        return codes_of(unit)
+        return codes_of(unit, language)
     except Refused:
         if second := NUMBER.search(unit):
             refuse_several(unit[: second.start()])
@@ -58,7 +81,7 @@ def _in_words(text: str, settings: ValueSettings) -> Found:
     )
     if not match:
         raise Refused("no_number", "there is no number")
-    return _found(read_number(match["number"], settings), codes_of(match["unit"]))
+    return _found(read_number(match["number"], settings), codes_of(match["unit"], settings.language))
 
 
 def _found(amount: Amount, codes: tuple[str, ...]) -> Found:

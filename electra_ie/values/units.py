@@ -1,192 +1,42 @@
-"""Spellings of units, with their codes in UCUM, the Unified Code for Units of Measure.
+"""The codes of units in UCUM, the Unified Code for Units of Measure.
 
-A unit is read part by part between slashes. A part is looked up in `SPELLINGS`, then in capitals in `CAPITALS`
-(laboratory printers have no small letters, and in the codes of UCUM in capitals MG is a milligram), and is otherwise a
-code of UCUM itself, which ucumvert checks.
+A unit is read part by part between slashes. A part is looked up in the spellings, then in capitals (laboratory printers
+have no small letters, and in the codes of UCUM in capitals MG is a milligram). Otherwise it is a code of UCUM, if texts
+use it: UCUM makes a code of nearly every short word, as megatesla of MT and hour times second of h.s.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import product
 from typing import Any
 
+from electra_ie.values.unit_names import (
+    AS_WRITTEN,
+    METRIC,
+    NOT_IN_CAPITALS,
+    OTHER_NAMES,
+    SEVERAL,
+    SEVERAL_IN_PARTS,
+    SEVERAL_OF_LANGUAGE,
+    WHOLE,
+)
 from electra_ie.values.value import Refused
 
-METRIC = {
-    "g": ("", "k", "m", "u", "n", "p"),
-    "L": ("", "d", "c", "m", "u", "n", "f"),
-    "mol": ("", "k", "m", "u", "n", "p", "f"),
-    "m": ("", "k", "d", "c", "m", "u", "n"),
-    "[IU]": ("", "k", "m", "u"),
-    "eq": ("", "m", "u"),
-    "osm": ("", "m"),
-    "kat": ("", "m", "u", "n"),
-    "Pa": ("", "h", "k", "M"),
-    "Bq": ("", "k", "M", "G"),
-    "Gy": ("", "c", "m"),
-    "Sv": ("", "m", "u"),
-    "J": ("", "k", "M"),
-    "W": ("", "m", "k", "M"),
-    "V": ("", "m", "k", "u"),
-    "A": ("", "m", "u"),
-    "Hz": ("", "k", "M", "G"),
-    "s": ("", "m", "u", "n"),
-    "cal": ("", "k"),
-    "N": ("", "k", "m"),
-}
-"""Units of UCUM with the prefixes that texts use."""
-OTHER_NAMES = {
-    "g": "克|gm|gms|gram|grams|gramme|grammes|Gramm",
-    "kg": "公斤|千克|kgs|kilo|kilos|kilogram|kilograms|Kilogramm|KG|Kg",
-    "mg": "毫克|mgs|milligram|milligrams|Milligramm|mgr",
-    "ug": "微克|mcg|mcgs|microgram|micrograms|Mikrogramm",
-    "ng": "nanogram|nanograms",
-    "L": "升|l|liter|liters|litre|litres|Liter|lt|ltr",
-    "mL": "毫升|cc|ccm|milliliter|milliliters|millilitre|millilitres|Milliliter|mls",
-    "uL": "mcL|mcl|microliter|microliters|microlitre|λ",
-    "mmol": "毫摩尔|mMol|millimol|millimole|millimoles",
-    "umol": "微摩尔|uMol|mcmol|micromol|micromole",
-    "m": "米|meter|meters|metre|metres|Meter",
-    "cm": "厘米|centimeter|centimeters|centimetre|centimetres|Zentimeter",
-    "mm": "毫米|millimeter|millimeters|millimetre|millimetres|Millimeter",
-    "km": "公里|千米|kilometer|kilometers|kilometre|kilometres|Kilometer",
-    "[IU]": "国际单位|IU|iu|I.U.|IE|I.E.|UI|U.I.|international units|international unit",
-    "meq": "mEq|mval",
-    "eq": "Eq",
-    "mosm": "mOsm|mOsmol|mosmol",
-    "osm": "Osm|osmol",
-    "cal": "calories|calorie",
-    "kcal": "Kcal|千卡|大卡|kilocalories",
-    "Pa": "pascal|Pascal",
-    "mm[Hg]": "毫米汞柱|mmHg|mm Hg|mmhg|mm hg|MMHG|torr|Torr|mm[Hg]",
-    "cm[H2O]": "cmH2O|cm H2O|cmH20|cm[H2O]",
-    "bar": "",
-    "mbar": "",
-    "Cel": "°c|°C|° C|ºC|º C|℃|degC|deg C|"
-    "degrees C|degrees Celsius|degree Celsius|celsius|Celsius|Grad Celsius|oC|摄氏度",
-    "[degF]": "°F|° F|ºF|℉|degF|deg F|degrees F|degrees Fahrenheit|fahrenheit|Fahrenheit|oF",
-    "K": "kelvin|Kelvin",
-    "%": "%|percent|vol%|Vol.-%|vol-%",
-    "/min": "次/分|次/分钟|bpm|BPM|beats/min|beats per minute|breaths/min|breaths per minute|Schläge/min|"
-    "beats/minute|breaths/minute|x/min|/minute|/Minute",
-    "s": "秒|sec|secs|sec.|second|seconds|Sek|Sek.|Sekunden",
-    "ms": "msec|msecs|milliseconds",
-    "min": "分钟|min|min.|mins|minute|minutes|Minute|Minuten",
-    "h": "小时|个小时|h|hr|hrs|hour|hours|Std|Std.|Stunde|Stunden",
-    "d": "d|day|days|Tag|Tage|jour|jours|días|天",
-    "wk": "个星期|星期|wk|wks|week|weeks|Woche|Wochen|周",
-    "mo": "个月|mo|month|months|Monat|Monate",
-    "a": "年|a|y|yr|yrs|year|years|y.o.|yo|Jahr|Jahre|ans|años|岁",
-    "[pH]": "pH",
-    "[lb_av]": "lb|lbs|lb.|lbs.|pound|pounds",
-    "[oz_av]": "oz|oz.|ounce|ounces",
-    "[foz_us]": "fl oz|fl. oz.",
-    "[in_i]": "in|inch|inches|Zoll",
-    "[ft_i]": "ft|foot|feet",
-    "[mi_i]": "mi|mile|miles",
-    "[stone_av]": "stone|stones",
-    "[drp]": "gtt|gtts|drop|drops|Tropfen|Tr.",
-    "[Ch]": "Fr|Ch|Charr",
-    "[diop]": "dpt|diopters|dioptres",
-    "[ppm]": "ppm",
-    "[ppb]": "ppb",
-    "t": "t|tonne|tonnes|Tonnen",
-    "har": "ha|hectares",
-    "mm3": "mm3|cmm",
-    "cm3": "cm3",
-    "m3": "m3|cbm",
-    "m2": "m2|sqm",
-    "mm2": "mm2",
-    "cm2": "cm2",
-    "[HPF]": "HPF|hpf|GF",
-    "[LPF]": "LPF|lpf",
-    "{1.73_m2}": "1.73m2|1.73 m2|1,73m2|1,73 m2|1.73sqm",
-    "(24.h)": "24h|24 h|24 hr|24hr|24 hours|24hrs|24 Std",
-    "dB": "dB",
-    "rad": "rad",
-    "deg": "deg",
-    "kW.h": "kWh|kWh.",
-    "MW.h": "MWh",
-    "U": "",
-    "kU": "",
-    "mU": "",
-    "uU": "",
-    "dL": "100 mL|100mL|100 ml|100ml|deciliter|decilitre",
-    "{copies}": "copies|cp",
-    "": "cells|cell|Zellen",
-    "[CFU]": "CFU|KBE",
-    "10*9": "Gpt|Gpt.|Giga",
-    "10*12": "Tpt|Tpt.|Tera",
-    "10*3": "thousand|thou|Tsd|Tsd.",
-    "10*6": "Mpt|million|Mio|Mio.",
-}
-"""Other spellings of units of UCUM, divided by |."""
-WHOLE = {
-    **dict.fromkeys(("LPM", "lpm"), "L/min"),
-    "K/uL": "10*3/uL",
-    "k/uL": "10*3/uL",
-    "K/ul": "10*3/uL",
-    "k/ul": "10*3/uL",
-    "K/mm3": "10*3/mm3",
-    "M/uL": "10*6/uL",
-    "M/ul": "10*6/uL",
-    "Th/uL": "10*3/uL",
-    "G/l": "10*9/L",
-    "T/l": "10*12/L",
-    "T/L": "10*12/L",
-    "mm/hr": "mm/h",
-    "mm/1h": "mm/h",
-    "mg%": "mg/dL",
-    "mg %": "mg/dL",
-    "gm%": "g/dL",
-    "mM": "mmol/L",
-    "uM": "umol/L",
-    "nM": "nmol/L",
-    "pM": "pmol/L",
-}
-"""Whole units that mean something else than their parts."""
-SEVERAL = {
-    **dict.fromkeys(
-        ("U", "units", "unit", "Units", "Unit", "E", "Einheiten", "unidades", "UNITS", "单位"), ("[IU]", "U")
-    ),
-    **dict.fromkeys(("U/mL", "U/ml", "units/mL", "units/ml"), ("[IU]/mL", "U/mL")),
-    **dict.fromkeys(("U/h", "units/h", "units/hr"), ("[IU]/h", "U/h")),
-    **dict.fromkeys(("U/kg", "units/kg"), ("[IU]/kg", "U/kg")),
-    **dict.fromkeys(("ton", "tons"), ("[ston_av]", "[lton_av]", "t")),
-    **dict.fromkeys(("gal", "gallon", "gallons"), ("[gal_us]", "[gal_br]")),
-    **dict.fromkeys(("pint", "pints"), ("[pt_us]", "[pt_br]")),
-    "F": ("[degF]", "F"),
-    "C": ("Cel", "C"),
-    "Grad": ("Cel", "deg"),
-    "\u00b0": ("Cel", "[degF]", "deg"),
-    "u": ("[IU]", "U", "u"),
-    "Ml": ("mL", "ML"),
-    "G": ("g", "G"),
-    "M": ("m", "mol/L"),
-    "H": ("h", "H"),
-    "S": ("s", "S"),
-    "D": ("d", "[diop]"),
-    "G/L": ("10*9/L", "g/L"),
-    "MV": ("mV", "MV"),
-    "MU": ("mU", "MU"),
-    "MIU": ("m[IU]", "M[IU]"),
-    "gr": ("g", "[gr]"),
-    "pt": ("[pt_us]", "[pt_br]"),
-    "'": ("[ft_i]", "'"),
-    '"': ("[in_i]", "''"),
-    **dict.fromkeys(("degrees", "degree"), ("Cel", "[degF]", "deg")),
-    **{f"AU{per}": (f"[arb'U]{per}", f"AU{per}") for per in ("", "/mL", "/L")},
-    "Cal": ("kcal", "cal"),
-}
-"""Units with several meanings: F is Fahrenheit, and farad in UCUM, a unit is of insulin or of an enzyme."""
-MEGA = re.compile(r"(?<![A-Za-z])M(?=(?:g|L|l|m|mol|eq|s)(?![A-Za-z]))")
-"""A capital that makes a megagram of a milligram, which no laboratory measures in."""
-NO_UNITS = ("am", "pm", "as", "at", "fa", "pa", "pat", "das")
-"""Codes of UCUM that are words or times in a text: 5 pm is no picometer."""
 POWER = re.compile(r"(?:[x*\u00b7] ?)?10 ?(?:\^|\*{1,2}|[Ee]\+?|exp) ?0?(?P<power>\d{1,2})")
 """A power of ten before a unit: x10^9/L, 10E9/L."""
 PER = re.compile(r" ?/ ?| (?:per|pro|par|por) ")
+FACTOR = re.compile(r"(?P<code>[A-Za-z%]*(?:\[[^\[\] ]+\])?)(?:-?[1-5])?")
+"""A code of UCUM with its power: kg, kg-1, m2."""
+LETTERS = ("A.h", "A.s", "J.s", "N.m", "V.A", "W.h", "W.s")
+"""Products of two letters that are units: others are abbreviations, as a.m. and h.s."""
+WITH_STOP = ("g", "h", "l", "L")
+"""Letters that are the same unit with a full stop behind them: others are abbreviations, as J. of German years."""
+COUNTS = {"K": "10*3", "k": "10*3", "M": "10*6"}
+"""Letters that are a power of ten before a volume of blood."""
+VOLUMES = ("L", "dL", "mL", "uL", "nL", "mm3")
+COUNTED_VOLUMES = ("mL", "uL", "mm3")
 
 
 def _spellings() -> dict[str, str]:
@@ -199,58 +49,87 @@ def _spellings() -> dict[str, str]:
 
 SPELLINGS = _spellings()
 """The code of each spelling of a part; micro is written u."""
-CAPITALS = {name.upper(): unit for name, unit in reversed(SPELLINGS.items()) if len(name) > 1} | {
-    unit.upper(): unit for unit in ("g", "m", "h", "d", "s")
-}
+CAPITALS = {
+    name.upper(): unit
+    for name, unit in reversed(SPELLINGS.items())
+    if len(name) > 1 and name.upper() not in NOT_IN_CAPITALS
+} | {unit.upper(): unit for unit in ("g", "m", "h", "d", "s")}
 """The code of each spelling in capitals."""
+USED = {*SPELLINGS.values()} | {prefix + unit for unit, prefixes in AS_WRITTEN.items() for prefix in prefixes}
+"""The codes of UCUM that are read as they are written; those with brackets are read too."""
 
 
-def codes_of(text: str) -> tuple[str, ...]:
+def codes_of(text: str, language: str = "en") -> tuple[str, ...]:
     """Return the codes of UCUM that a unit may mean.
 
     Args:
         text: A unit that `cleaning.clean` has returned.
+        language: The language of the text, in which a letter may be an abbreviation.
 
     Raises:
         Refused: there is no such unit.
     """
-    unit = re.sub(r"[\u00b5\u03bc](?=[A-Za-z\[])", "u", text.strip())
+    unit = re.sub(r"[\u00b5\u03bc](?=[A-Za-z\[])", "u", text.strip()).replace("\u03a9", "Ohm").replace("\u2126", "Ohm")
     unit = re.sub(r"(?<=[a-zA-Z])\^(?=-?\d)", "", unit)  # m^2 is m2 in UCUM
-    for spelled in (unit, unit.removesuffix(".")):
-        if spelled in SEVERAL:
-            return SEVERAL[spelled]
-        code = WHOLE.get(spelled) or _code(spelled)
-        if code is not None and is_ucum(code):
-            small = MEGA.sub("m", code)
-            return (code,) if small == code else (small, code)
-    raise Refused("unknown_unit", f'"{text.strip()}" is neither a unit of UCUM nor a spelling that is known')
+    without_stop = unit.removesuffix(".")
+    of_language = SEVERAL_OF_LANGUAGE.get(language, {})
+    for spelled in (unit, without_stop) if len(without_stop) > 1 or without_stop in WITH_STOP else (unit,):
+        if several := of_language.get(spelled) or SEVERAL.get(spelled):
+            return several
+        codes = (WHOLE[spelled],) if spelled in WHOLE else _codes(spelled)
+        if codes and all(map(is_ucum, codes)):
+            return codes
+    raise Refused("unknown_unit", f'"{text.strip()}" is neither a known spelling of a unit nor a code of UCUM in use')
 
 
-def _code(unit: str) -> str | None:
-    """Return the code of a unit, part by part; None if a part has none."""
+def _codes(unit: str) -> tuple[str, ...]:
+    """Return the codes that a unit may mean, part by part; none if a part has none."""
     if unit in SPELLINGS:
-        return SPELLINGS[unit]
+        return (SPELLINGS[unit],)
     match = POWER.match(unit)
     power = f"10*{int(match['power'])}" if match else ""
     rest = unit[match.end() :].strip() if match else unit
-    in_capitals = rest == rest.upper()
-    parts = [_part(part, in_capitals) for part in PER.split(rest)]
-    if None in parts or not (power or rest):
-        return None
+    if not (power or rest):
+        return ()
+    parts = PER.split(rest)
+    options = [_part(part, in_capitals=rest == rest.upper()) for part in parts]
+    if len(parts) > 1:
+        options[0] = _first(parts[0], options)
     between = "." if power and parts[0] else ""
-    return power + between + "/".join(map(str, parts))
+    return tuple(power + between + "/".join(codes) for codes in product(*options))
 
 
-def _part(part: str, in_capitals: bool) -> str | None:
-    """Return the code of a part of a unit; None for one that cannot have one."""
+def _part(part: str, in_capitals: bool) -> tuple[str, ...]:
+    """Return the codes that a part of a unit may mean."""
     if part == "" or part in SPELLINGS:
-        return SPELLINGS.get(part, "")
+        return (SPELLINGS.get(part, ""),)
     if in_capitals and part in CAPITALS:
-        return CAPITALS[part]
-    if part in NO_UNITS:
-        return None
-    is_code = part.isascii() and not part[0].isdigit() and not re.search(r"[ {}]", part)
-    return part if is_code else None
+        return (CAPITALS[part],)
+    if several := SEVERAL.get(part) or SEVERAL_IN_PARTS.get(part):
+        return several
+    return (part,) if _is_used(part) else ()
+
+
+def _first(part: str, options: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the codes of the part before the first slash, which what is behind it may decide: K/uL, U/h."""
+    per = options[1]
+    if part in COUNTS and per and set(per) <= set(COUNTED_VOLUMES):
+        return (COUNTS[part],)
+    if part in ("K", "k", "M", "m") and set(per) & set(VOLUMES):
+        return ()
+    if part == "U" and not set(per) & {"L", "dL"}:
+        return SEVERAL["U"]
+    return options[0]
+
+
+def _is_used(part: str) -> bool:
+    """Return whether a part is a code of UCUM that texts use, or a product of such codes."""
+    inner = part[1:-1] if part[0] == "(" and part[-1] == ")" else part
+    factors = inner.split(".")
+    matches = [FACTOR.fullmatch(factor) for factor in factors]
+    if not all(match and (match["code"] in USED or "[" in match["code"]) for match in matches):
+        return False
+    return len(factors) == 1 or inner in LETTERS or any(len(factor) > 1 for factor in factors)
 
 
 @cache

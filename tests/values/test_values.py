@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 import electra_ie
 from electra_ie import UserError
 from electra_ie.values import VALUE_TYPES, CodeList, ValueSettings, check_type, read_value
-from electra_ie.values.units import SEVERAL, SPELLINGS, WHOLE, is_ucum
+from electra_ie.values.unit_names import SEVERAL, SEVERAL_IN_PARTS, SEVERAL_OF_LANGUAGE, WHOLE
+from electra_ie.values.units import SPELLINGS, USED, is_ucum
 
 CODES = CodeList.read(Path(__file__).parent / "codes.csv")
 SETTINGS = [
@@ -113,7 +114,9 @@ def test_what_cldr_writes_is_read_in_its_locale(locale):
 
 
 def test_every_unit_of_the_tables_is_ucum():
-    codes = {*SPELLINGS.values(), *WHOLE.values(), *(code for codes in SEVERAL.values() for code in codes)} - {""}
+    several = [*SEVERAL.values(), *SEVERAL_IN_PARTS.values()]
+    several += [codes for spellings in SEVERAL_OF_LANGUAGE.values() for codes in spellings.values()]
+    codes = {*SPELLINGS.values(), *WHOLE.values(), *USED, *(code for codes in several for code in codes)} - {""}
     assert not [code for code in sorted(codes) if not is_ucum(code)]
     assert not is_ucum("mcg")
 
