@@ -157,6 +157,8 @@ def _combine(
     _refuse_words((*before, *after))
     if any(word.kind == "stop" for word in before):
         raise Refused("unknown_words", "a full stop before the number")
+    if sum(word.kind == "stop" for word in after) > 1:
+        raise Refused("unknown_words", "an abbreviation behind the number")
     negative, named = _sign(before, after)
     factor = _factor(before, after)
     if factor != 1:
@@ -202,6 +204,8 @@ def _sign(before: tuple[Word, ...], after: tuple[Word, ...]) -> tuple[bool, tupl
     stray = [sum(word.kind == kind for word in words) for words, kind in ((before, "close"), (after, "open"))]
     if opened[0] != opened[1] or any(stray) or opened[0] + len(signs) > 1:
         raise Refused("sign", "the signs or brackets contradict each other")
+    if any(word.kind == "sign" and word.meaning == 1 for word in after):
+        raise Refused("bound", "a plus behind a number is a bound: 5 or more")
     if opened[0]:
         return True, ("brackets",)
     return -1 in signs, ("minus",) if -1 in signs else ("plus",) if signs else ()

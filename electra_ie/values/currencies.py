@@ -60,7 +60,7 @@ ONE = {
     "CHF": "sfr|sfr.|fr.s.|瑞士法郎",
     "PLN": "zł|zl|złotych|złote|złoty",
     "CZK": "kč",
-    "HUF": "ft|forint",
+    "HUF": "forint",
     "BGN": "лв|лв.",
     "ILS": "\u20aa|nis",
     "TRY": "\u20ba|tl",
@@ -118,6 +118,9 @@ CASED: dict[str, Currencies] = {
     "R": Currencies(("ZAR",), side="before"),
     "P": Currencies(("PHP", "BWP"), side="before"),
     "Br": Currencies(("ETB", "BYN")),
+    "Ft": Currencies(("HUF",)),
+    **dict.fromkeys(("GBp", "GBX"), Currencies(("GBP",), "", "minor_unit", minor=True)),
+    **dict.fromkeys(("ZAc", "ZAC"), Currencies(("ZAR",), "", "minor_unit", minor=True)),
 }
 """Symbols that are other words without their case."""
 LOWER_CASE = "usd eur gbp jpy chf cny cad aud hkd sgd sek nok dkk inr pln czk brl".split()
@@ -141,8 +144,11 @@ HUNDREDTH, THOUSAND, CRORE = Decimal("0.01"), Decimal(1000), Decimal(10**7)
 
 
 @cache
-def money_lexicon(language: str) -> Lexicon:
-    """Return the words beside an amount of money in a language."""
+def money_lexicon(language: str, any_magnitude: bool = True) -> Lexicon:
+    """Return the words beside an amount of money in a language.
+
+    any_magnitude: also the letters that mean a magnitude beside a currency only: 5m, 3b.
+    """
     names = {**currency_names("en"), **currency_names(language)}
     of_cldr = {name: Currencies(tuple(sorted(codes)), rule="name") for name, codes in names.items()}
     folded = {text: Word("currency", found) for text, found in (of_cldr | SYMBOLS | NAMES).items()}
@@ -158,7 +164,7 @@ def money_lexicon(language: str) -> Lexicon:
     marks = {text: Word("refusal", ("debit_or_credit", CREDIT[0])) for text in CREDIT[1]} | {"cr": Word("crore")}
     refused = Word("refusal", ("magnitude", "this is a magnitude in other languages only"))
     not_in_language = dict.fromkeys(NO_MAGNITUDES.get(language, ()), refused)
-    return base_lexicon(language, True).joined(
+    return base_lexicon(language, any_magnitude).joined(
         {**codes, **cased, **thousands, "CR": Word("crore", CAPITALS)},
         {**folded, **lower, **fillers, **marks, **not_in_language},
     )

@@ -15,7 +15,7 @@ FORMS = {
     "bic": re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?"),
     "lei": re.compile(r"[A-Z0-9]{18}[0-9]{2}"),
     "isin": re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]"),
-    "luhn": re.compile(r"[0-9]{12,19}"),
+    "luhn": re.compile(r"(?!0+$)[0-9]{12,19}"),
 }
 """What an identifier looks like, without blanks."""
 NAMES = {"iban": "IBAN", "bic": "BIC", "lei": "LEI", "isin": "ISIN", "luhn": "card number"}

@@ -57,7 +57,7 @@ def number_style(locale: str | None) -> NumberStyle:
 @cache
 def groups_by_blanks(locale: str) -> bool:
     """Return whether a blank separates groups of three digits in a locale, and nothing else does."""
-    return locale_of(locale).number_symbols["latn"]["group"].isspace()
+    return str(locale_of(locale).number_symbols["latn"]["group"]).isspace()
 
 
 @cache

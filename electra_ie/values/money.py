@@ -18,6 +18,8 @@ SEVERAL_CURRENCIES = "the symbol stands for several currencies: set the currency
 CREDIT_OR_CRORE = "Cr may be a credit or a crore"
 NO_WHOLE = re.compile(r"-[.,]\d")
 """A hyphen that may be a minus, or stand for no francs: Fr. -.80."""
+NO_FRACTION = re.compile(r"\S-(?=[\s)]|$)")
+"""A hyphen behind a whole amount that may be a minus, or end the amount: ¥1,500-."""
 CENTS = 2
 """The digits of a fraction that a bank statement writes, and a number of crores mostly not."""
 
@@ -28,8 +30,7 @@ def read_money(text: str, settings: ValueSettings) -> Found:
     Raises:
         Refused: there is no amount or more than one, two currencies, or a word that is not understood.
     """
-    cleaned = with_fraction(clean(text))
-    amount = _of_prices(cleaned, read_amount(cleaned, settings, money_lexicon(settings.language)))
+    amount = _amount(with_fraction(clean(text)), settings)
     words = (*amount.before, *amount.after)
     factors, factor_steps = _factors(amount)
     codes, steps = _currencies([word.meaning for word in words if isinstance(word.meaning, Currencies)], settings)
@@ -55,6 +56,15 @@ def _forms(number: Decimal, code: str | None) -> tuple[str, ...]:
     return (f"{code} {digits}", f"{digits} {code}") if code else (digits,)
 
 
+def _amount(text: str, settings: ValueSettings) -> Amount:
+    """Return the number of a text with its words; m and b are magnitudes beside a currency only."""
+    amount = read_amount(text, settings, money_lexicon(settings.language))
+    has_currency = settings.currency or any(word.meaning for word in (*amount.before, *amount.after))
+    if "magnitude" in amount.steps and not has_currency:
+        amount = read_amount(text, settings, money_lexicon(settings.language, any_magnitude=False))
+    return _of_prices(text, amount)
+
+
 def _of_prices(text: str, amount: Amount) -> Amount:
     """Return an amount whose dash may stand for what is left out: no francs in -.80, no centimes in 5.-.
 
@@ -66,10 +76,11 @@ def _of_prices(text: str, amount: Amount) -> Amount:
         if not whole:
             raise Refused("separators", "the dash stands for a fraction, and the number has one")
         return replace(amount, readings=whole)
-    if "minus" in amount.steps and NO_WHOLE.search(text):
-        numbers = (*amount.readings, *(number.copy_negate() for number in amount.readings))
-        return replace(amount, readings=numbers, steps=(*amount.steps, "hyphen"))
-    return amount
+    before, behind = NO_WHOLE.search(text), NO_FRACTION.search(text)
+    positive = tuple(number.copy_negate() for number in amount.readings if before or not _fraction_digits(number))
+    if "minus" not in amount.steps or not (before or behind) or not positive:
+        return amount
+    return replace(amount, readings=(*amount.readings, *positive), steps=(*amount.steps, "hyphen"))
 
 
 def _factors(amount: Amount) -> tuple[tuple[Decimal, ...], tuple[str, ...]]:
@@ -83,8 +94,8 @@ def _factors(amount: Amount) -> tuple[tuple[Decimal, ...], tuple[str, ...]]:
         if any(isinstance(word.meaning, Currencies) and word.meaning.side not in ("", side) for word in found):
             raise Refused("side", "a sign of a currency on the side of the number where it is none")
     minor = [word.meaning.minor for word in words if isinstance(word.meaning, Currencies)]
-    if any(minor) and not all(minor):
-        raise Refused("minor_unit", "a minor unit beside another currency")
+    if any(minor) and (not all(minor) or "magnitude" in amount.steps):
+        raise Refused("minor_unit", "a minor unit beside another currency or a magnitude")
     return ((HUNDREDTH,), ()) if any(minor) else ((Decimal(1),), ())
 
 

@@ -34,7 +34,7 @@ def read_words(text: str, language: str) -> tuple[Decimal, str]:
     chinese = text.translate(SIMPLIFIED)
     if CHINESE.fullmatch(chinese) or WITH_POINT.fullmatch(chinese):
         return _chinese(chinese), "cn2an"
-    if not LETTERS.fullmatch(text) or len(text) > MAX_LENGTH or language not in LANGUAGES:
+    if not LETTERS.fullmatch(text) or not 1 < len(text) <= MAX_LENGTH or language not in LANGUAGES:  # o is no zero
         raise Refused("no_number", f'there is no number in "{text}"' if text else "there is no number")
     _require("text_to_num", "text2num")
     from text_to_num import text2num

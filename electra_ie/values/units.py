@@ -95,8 +95,17 @@ def _codes(unit: str) -> tuple[str, ...]:
     options = [_part(part, in_capitals=rest == rest.upper()) for part in parts]
     if len(parts) > 1:
         options[0] = _first(parts[0], options)
+    options[1:] = [_below(part, codes) for part, codes in zip(parts[1:], options[1:], strict=True)]
     between = "." if power and parts[0] else ""
     return tuple(power + between + "/".join(codes) for codes in product(*options))
+
+
+def _below(part: str, codes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a part behind a slash may mean: in UCUM mg/kg.d is mg/kg times d, in texts mostly mg/(kg.d)."""
+    if all("." not in code or code[0] in "({" for code in codes):
+        return codes
+    whole = tuple(f"({code})" for code in codes)
+    return (*whole, *codes) if part in codes else whole
 
 
 def _part(part: str, in_capitals: bool) -> tuple[str, ...]:
@@ -124,7 +133,7 @@ def _first(part: str, options: list[tuple[str, ...]]) -> tuple[str, ...]:
 
 def _is_used(part: str) -> bool:
     """Return whether a part is a code of UCUM that texts use, or a product of such codes."""
-    inner = part[1:-1] if part[0] == "(" and part[-1] == ")" else part
+    inner = part[1:-1] if part[0] == "(" and part[-1] == ")" and "." in part else part
     factors = inner.split(".")
     matches = [FACTOR.fullmatch(factor) for factor in factors]
     if not all(match and (match["code"] in USED or "[" in match["code"]) for match in matches):

@@ -8,7 +8,7 @@ from electra_ie.values.value import Candidate, Found, Refused
 
 YES = frozenset(
     (
-        "yes y true 1 ja j jawohl wahr oui o vrai sí si sim sì vero tak tá ano да kyllä igen da evet ναι نعم כן "
+        "yes y true 1 ja j jawohl wahr oui vrai sí si sim sì vero tak tá ano да kyllä igen da evet ναι نعم כן "
         "हाँ हां ใช่ có ya 是 是的 对 對 有 真 はい 有り 예 네 \u2611 \u2713 \u2714 \u2705 [x] (x)"
     ).split()
 )
@@ -20,9 +20,11 @@ NO = frozenset(
 ) | {"[ ]", "( )"}
 CROSSED = ("\u2612", "\u274c", "x")
 """A crossed box: ticked on a German form, and false elsewhere."""
+OUI = "o"
+"""Yes on a French form, and an empty circle elsewhere."""
 
 
-def read_yes_no(text: str, settings: ValueSettings) -> Found:  # noqa: ARG001 - all readers have these arguments
+def read_yes_no(text: str, settings: ValueSettings) -> Found:
     """Return True for yes and False for no.
 
     Raises:
@@ -32,6 +34,9 @@ def read_yes_no(text: str, settings: ValueSettings) -> Found:  # noqa: ARG001 - 
     if word in CROSSED:
         both = (Candidate(True), Candidate(False))
         return Found(both, ("crossed_box",), reason="a crossed box is ticked, or it is false")
+    if word == OUI:
+        readings = (Candidate(True),) if settings.language == "fr" else (Candidate(True), Candidate(False))
+        return Found(readings, ("word",), reason="" if len(readings) == 1 else "yes in French, or an empty circle")
     if word not in YES | NO:
         raise Refused("unknown_word", "this is neither yes nor no")
     return Found((Candidate(word in YES),), ("word",), ("true",) if word in YES else ("false",))
