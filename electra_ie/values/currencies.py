@@ -63,7 +63,7 @@ ONE = {
     "HUF": "forint",
     "BGN": "лв|лв.",
     "ILS": "\u20aa|nis",
-    "TRY": "\u20ba|tl",
+    "TRY": "\u20ba",
     "VND": "\u20ab|đ",
     "THB": "\u0e3f|baht|泰铢",
     "NGN": "\u20a6",
@@ -77,11 +77,9 @@ ONE = {
     "AZN": "\u20bc",
     "GEL": "\u20be",
     "BDT": "\u09f3",
-    "MYR": "rm",
     "SEK": "skr",
     "NOK": "nkr",
     "DKK": "dkr",
-    "AED": "dhs|dhs.",
 }
 """Symbols and short words of one currency, divided by |, without case. CLDR has the names in many languages."""
 SEVERAL = {
@@ -95,6 +93,7 @@ SEVERAL = {
     "块": Currencies(("CNY", "TWD"), "CNY"),
     "lei": Currencies(("RON", "MDL")),
     **dict.fromkeys(("fr", "fr."), Currencies(FRANCS)),
+    **dict.fromkeys(("dhs", "dhs."), Currencies(("AED", "MAD"))),
     **dict.fromkeys(("rp", "rp."), Currencies(("IDR",), side="before")),
 }
 """Symbols of several currencies."""
@@ -119,6 +118,8 @@ CASED: dict[str, Currencies] = {
     "P": Currencies(("PHP", "BWP"), side="before"),
     "Br": Currencies(("ETB", "BYN")),
     "Ft": Currencies(("HUF",)),
+    "RM": Currencies(("MYR",)),
+    "TL": Currencies(("TRY",)),
     **dict.fromkeys(("GBp", "GBX"), Currencies(("GBP",), "", "minor_unit", minor=True)),
     **dict.fromkeys(("ZAc", "ZAC"), Currencies(("ZAR",), "", "minor_unit", minor=True)),
 }

@@ -172,7 +172,7 @@ WHOLE = {
     "pM": "pmol/L",
 }
 """Whole units that mean something else than their parts, or have none."""
-NOT_IN_CAPITALS = "CP DM KN MA MN MS MV NL NS OF PA US".split()
+NOT_IN_CAPITALS = "CP DM KN MA MN MS MV NL NS OC OF PA SEK UA US UU".split()
 """Names in capitals that are more often something else: PA is a year or an area, MN is a meganewton."""
 SEVERAL = {
     **dict.fromkeys(
@@ -215,7 +215,8 @@ SEVERAL = {
     "MS": ("ms", "mS"),
     "MU": ("mU", "MU"),
     "MV": ("mV", "MV"),
-    "MIU": ("m[IU]", "M[IU]"),
+    **dict.fromkeys(("MIU", "MUI", "MIE"), ("m[IU]", "M[IU]")),
+    **dict.fromkeys(("Ch", "CH"), ("[Ch]", "[hp'_C]")),
     "nm": ("nm", "[nmi_i]"),
     "NM": ("nm", "nmol/L", "[nmi_i]"),
     "UM": ("um", "umol/L"),
