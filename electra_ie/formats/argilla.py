@@ -4,9 +4,11 @@ The answer to a span question is a layer, and a label or a list of labels is tha
 answers (ratings, rankings) are metadata, and so are other fields than the text. Which texts answer a label question and
 which a text question, the records do not say: the option `metadata` names the text questions. Both forms of responses
 are read: by question, as `records.to_json` writes them, and a list with a `status`, as the server has them. Only
-submitted ones count. A record without a response that has suggestions is returned as `predicted`: suggestions are no
-labels. A span that was suggested to the person has the origin `model`, one that overlaps a suggestion of its question
-`corrected`; the labels of a question have the origin `model` if they are the suggested ones, else `corrected`.
+submitted ones count. The client leaves out the status of a response: in a record that is `pending` it may be a draft
+and is no label; in a completed one, a discarded response cannot be told from a submitted one. A record without a
+response that has suggestions is returned as `predicted`: suggestions are no labels. A span that was suggested to the
+person has the origin `model`, one that overlaps a suggestion of its question `corrected`; the labels of a question have
+the origin `model` if they are the suggested ones, else `corrected`.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ OPTIONS = {
 of the person whose responses are written, which Argilla requires."""
 ONE_LAYER = "spans"
 """The span question of a layer without a name."""
-SUBMITTED = "submitted"
+SUBMITTED, PENDING = "submitted", "pending"
 HOLDS = frozenset((
     Feature.IDS, Feature.SPANS, Feature.NESTED, Feature.CROSSING, Feature.EQUAL, Feature.LAYERS, Feature.UNANNOTATED,
     Feature.LABELS, Feature.QUESTIONS, Feature.SCORES, Feature.PREDICTED, Feature.METADATA,
@@ -80,7 +82,7 @@ class _Reader:
         text = text_of(fields, self.options["text"], source)
         further = {key: value for key, value in fields.items() if key != self.options["text"]}
         self.file.left["vectors are"] += len(value_of(record, "vectors", dict | list, source, {}))
-        people = self._responses(value_of(record, "responses", dict | list, source, {}), source)
+        people = self._responses(record, source)
         suggested = _suggestions(value_of(record, "suggestions", dict | list, source, {}), source)
         metadata = further | value_of(record, "metadata", dict, source, {})
         bare = AnnotatedDocument(
@@ -93,20 +95,25 @@ class _Reader:
         candidates = [_with_origins(self._answered(bare, answers, source), prediction) for answers in people.values()]
         return chosen(candidates, self.options["annotation"], people, source)
 
-    def _responses(self, responses: Any, source: SourceLine) -> dict[str, Answers]:
+    def _responses(self, record: Mapping[str, Any], source: SourceLine) -> dict[str, Answers]:
         """Return the answers of each person."""
         people: dict[str, Answers] = {}
+        responses = value_of(record, "responses", dict | list, source, {})
+        is_pending = value_of(record, "status", str, source, "") == PENDING
         if isinstance(responses, dict):
             responses = [
-                {"values": {name: item}, "user_id": item.get("user_id"), "status": item.get("status", SUBMITTED)}
+                {"values": {name: item}, "user_id": item.get("user_id"), "status": item.get("status")}
                 for name in responses
                 for item in value_of(responses, name, list, source)
                 if isinstance(item, dict)
             ]
         for item in responses:
             values = value_of(item, "values", dict, source, {})
-            if value_of(item, "status", str, source, SUBMITTED) != SUBMITTED:
-                self.file.left["answers that were not submitted are"] += len(values)
+            status = value_of(item, "status", str, source, PENDING if is_pending else SUBMITTED)
+            if status != SUBMITTED:
+                drafts = status == PENDING
+                what = "of pending records, which may be drafts," if drafts else "that were not submitted"
+                self.file.left[f"answers {what} are"] += len(values)
                 continue
             own = people.setdefault(str(item.get("user_id")), {})
             own |= {name: (value_of(values, name, dict, source).get("value"), None) for name in values}

@@ -3,7 +3,7 @@
 `{"id": "1", "text": "ACME paid", "risk": ["fraud"], "names": [{"start": 0, "end": 4, "label": "PAYER"}]}` has a
 question `risk` and a layer `names`: it is what `data.readers.jsonl` reads for the fields of a task. Keys with a
 leading `_` hold everything else, so that nothing is lost; `_layers` names the layers, since an empty list could be a
-question too.
+question too. In a record without it an empty list is a layer if another record of the file has spans under that key.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -48,21 +49,43 @@ OF_SPAN = (
 )  # fmt: skip
 """The keys of a span. Another one with a text is an attribute, as a task has them."""
 RESERVED = ("_layers", "_relations", "_events", "_notes", "_metadata", "_scores", "_origins", "_predicted")
-FOREIGN = ("answer", "annotation_id", "annotations", "annotator", "_input_hash", "_task_hash")
-"""Keys of records of Prodigy and Label Studio. Those of doccano have spans as lists, or with a `start_offset`."""
+FOREIGN = ("answer", "annotation_id", "annotations", "annotator", "_input_hash", "_task_hash", "Comments")
+"""Keys of records of Prodigy, Label Studio and doccano, which also has spans as lists, or with a `start_offset`."""
 LOOKED_AT, HEAD = 50, 2**20
 """Records, and bytes, from which the format of a file is detected."""
 
 
 def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[AnnotatedDocument]:
-    """Yield the documents of a file of JSON lines, or of a JSON array of the same objects."""
+    """Yield the documents of a file of JSON lines, or of a JSON array of the same objects.
+
+    Where no `_layers` says it, an empty list is a layer without a span if another record has spans under that key.
+    """
     spans = SpanReader(str(path))
+    read_documents: list[tuple[AnnotatedDocument, bool]] = []
     for record, source in records(path, on_error):
         try:
-            yield document_of(record, options, spans, source)
+            read_documents.append((document_of(record, options, spans, source), record.get("_layers") is None))
         except UserError as error:
             on_error(error)
     spans.report()
+    layers = {"": None} | {layer: None for document, _ in read_documents for layer in document.layers or ()}
+    for document, is_open in read_documents:
+        yield _with_empty_layers(document, layers) if is_open else document
+
+
+def _with_empty_layers(document: AnnotatedDocument, layers: Iterable[str]) -> AnnotatedDocument:
+    """Return a document whose empty lists under the key of a layer are layers, and no questions without labels."""
+    empty = {layer or ONE_LAYER: layer for layer in layers if document.labels.get(layer or ONE_LAYER) == ()}
+    if not empty:
+        return document
+    kept, scores, origins = (
+        {name: value for name, value in values.items() if name not in empty}
+        for values in (document.labels, document.label_scores, document.label_origins)
+    )
+    return replace(
+        document, labels=kept, label_scores=scores, label_origins=origins,
+        layers=(*(document.layers or ()), *empty.values()),
+    )  # fmt: skip
 
 
 def document_of(
@@ -112,7 +135,7 @@ def _document(
                     trigger=str(value_of(item, "trigger", str | int, source)))
               for number, item in enumerate(value_of(record, "_events", list, source, []), start=1)),
         labels, {name: tuple(value_of(scores, name, list, source)) for name in scores if scores[name] is not None},
-        tuple("" if key == ONE_LAYER else key for key in layers) if layers or stated is None else None,
+        tuple("" if key == ONE_LAYER else key for key in layers) or None,
         _texts(record, "_notes", source), metadata, value_of(record, "_predicted", bool, source, False),
         *source.position, label_origins={name: value_of(origins, name, str, source) for name in origins
                                          if origins[name] is not None},

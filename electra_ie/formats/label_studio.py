@@ -6,8 +6,9 @@ texts, ratings and taxonomies of the whole text are metadata. The keys of `data`
 too, and so is the person (`completed_by`, as `annotator`). Dates, durations and counters of the tool are not read.
 
 A task without an annotation is not annotated. If it has a prediction, that is returned as `predicted`: predictions are
-no labels. A region quotes its text, which must be the text at its offsets; the versions that lose repeated white space
-there (label-studio#3078) are accepted, with a warning that counts the spans.
+no labels. The tool exports the ids of predictions only; a task with those alone is not annotated. A region quotes its
+text, which must be the text at its offsets; the versions that lose repeated white space there (label-studio#3078) are
+accepted, with a warning that counts the spans. A path of nested choices is one label, joined by slashes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from electra_ie.formats.parts.annotation_tools import (
     SourceTask,
     ToolFile,
     add_values,
+    choices_of,
     chosen,
     first_record,
     lowest_score,
@@ -107,9 +109,7 @@ class _Reader:
         kept = [item for item in made if not value_of(item, "was_cancelled", bool, source, False)]
         if len(kept) < len(made):
             self.file.left["annotations that a person skipped are"] += len(made) - len(kept)
-        predictions = value_of(record, "predictions", list, source, [])
-        if not all(isinstance(item, dict) for item in predictions):
-            raise source.error("a prediction is not an object.", "Export the file again.")
+        predictions = self._predictions(record, source)
         metadata = {key: value for key, value in data.items() if key not in (self.options["text"], self.options["id"])}
         bare = AnnotatedDocument(
             id, text, layers=None, metadata=metadata, predicted=bool(predictions and not kept), file=source.file,
@@ -128,6 +128,16 @@ class _Reader:
         self.open_layers.append(bool(taken) and (by_person or "layers" not in meta))
         return document
 
+    def _predictions(self, record: Mapping[str, Any], source: SourceLine) -> list[Mapping[str, Any]]:
+        """Return the predictions of a task. The export of the tool has only their ids, which are counted."""
+        stated = value_of(record, "predictions", list, source, [])
+        found = [item for item in stated if type(item) is not int]
+        if len(found) < len(stated):
+            self.file.left["predictions of which the export has only the ids are"] += len(stated) - len(found)
+        if not all(isinstance(item, dict) for item in found):
+            raise source.error("a prediction is not an object.", "Export the file again.")
+        return found
+
     def _annotated(
         self,
         document: AnnotatedDocument,
@@ -137,8 +147,9 @@ class _Reader:
         source: SourceLine,
     ) -> AnnotatedDocument:
         """Return a document with one of its annotations."""
-        begun_with = annotation.get("parent_prediction")
-        parents = [item for item in predictions if begun_with is not None and item.get("id") == begun_with]
+        begun_with, seen = annotation.get("parent_prediction"), value_of(annotation, "prediction", dict, source, {})
+        known = [*predictions, seen]  # the annotation has a copy of the prediction that the person saw
+        parents = [item for item in known if begun_with is not None and item.get("id") == begun_with]
         items = [_with_origin(item, parents, source) for item in value_of(annotation, "result", list, source, [])]
         results = _Results()
         for number, item in enumerate(items):
@@ -152,8 +163,8 @@ class _Reader:
         spans = tuple(span for region in results.regions.values() for span in region)
         self.layers |= dict.fromkeys(span.layer for span in spans)
         named = () if meta.get("layers") is None else texts_of(meta, "layers", source)
-        known = ("" if layer == ONE_LAYER else layer for layer in named)
-        layers = tuple(dict.fromkeys((*known, *(span.layer for span in spans))))
+        declared = ("" if layer == ONE_LAYER else layer for layer in named)
+        layers = tuple(dict.fromkeys((*declared, *(span.layer for span in spans))))
         annotator = {} if annotation.get("completed_by") is None else {"annotator": annotation["completed_by"]}
         return replace(
             document, spans=spans, relations=tuple(results.relations), labels=results.labels,
@@ -222,7 +233,7 @@ class _Reader:
             added = tuple(Attribute(name, None if kind == "choices" and text == name else text) for text in texts)
             region[:] = [replace(span, attributes=span.attributes + added) for span in region]
         elif kind == "choices":
-            labels = texts_of(value, "choices", source)
+            labels = choices_of(value, source)
             scores = value_of(item, "scores", list, source, [item.get("score")])
             read_scores = [self.file.score(score) for score in scores]
             before = results.origins.setdefault(name, item["origin"])

@@ -3,12 +3,14 @@
 `{"text": "ACME paid", "label": [{"start": 0, "end": 4, "text": "ACME", "labels": ["PAYER"]}], "risk": "fraud"}`:
 several labels of one question are `{"choices": [...]}`, and choices with offsets are attributes of the spans there. The
 format has no relations, and no mark for a text of the data: a text is the answer to a question, unless the option
-`metadata` names its key or the tool itself adds it. Numbers are metadata, as the ratings of the tool.
+`metadata` names its key or the tool itself adds it. Numbers are metadata, as the ratings of the tool, and so are lists
+of texts: the tool writes a single nested choice as one, but a list of the data looks the same. The tool writes no empty
+list for a layer: in its records one is metadata, unless others have spans under that key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from electra_ie.formats.parts.annotation_tools import (
     SourceTask,
     ToolFile,
     add_values,
+    choices_of,
     chosen,
     first_record,
     nameless_layer,
@@ -60,15 +63,22 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
         by_id.setdefault(document.id or f"record {number} without id", []).append(document)
     for documents in by_id.values():
         try:
-            document = _chosen(documents, options["annotation"])
+            yield _chosen([_in_layers(document, reader.layers) for document in documents], options["annotation"])
         except UserError as error:
             on_error(error)
-            continue
-        if BY_TOOL in document.metadata:
-            layers = tuple(dict.fromkeys((*(document.layers or ()), *reader.layers)))
-            yield replace(document, layers=layers or None)
-        else:
-            yield document
+
+
+def _in_layers(document: AnnotatedDocument, layers: Iterable[str]) -> AnnotatedDocument:
+    """Return a document that is annotated with all layers of its file if the tool exported it.
+
+    Its empty lists under the name of a layer are then no metadata.
+    """
+    if BY_TOOL not in document.metadata:
+        return document
+    every = tuple(dict.fromkeys((*(document.layers or ()), *layers)))
+    names = [layer or ONE_LAYER for layer in every]
+    metadata = {key: value for key, value in document.metadata.items() if value != [] or key not in names}
+    return replace(document, layers=every or None, metadata=metadata)
 
 
 def _chosen(documents: Sequence[AnnotatedDocument], which: str) -> AnnotatedDocument:
@@ -105,14 +115,14 @@ class _Reader:
                 continue
             if key in BOOKKEEPING or key in self.options["metadata"]:
                 metadata[key] = value
-            elif _is_layer(value):
+            elif _is_layer(value) and (value or BY_TOOL not in record):
                 layers.append("" if key == ONE_LAYER else key)
                 for item in value:
                     self._add_spans(item, layers[-1], text, spans, source)
-            elif _has_choices(value):
+            elif value and _has_choices(value):
                 attributes += [(key, item) for item in value]
             elif isinstance(value, str) or (isinstance(value, dict) and set(value) == {"choices"}):
-                labels[key] = (value,) if isinstance(value, str) else texts_of(value, "choices", source)
+                labels[key] = (value,) if isinstance(value, str) else choices_of(value, source)
             else:
                 metadata[key] = value
         self.layers |= dict.fromkeys(layers)
@@ -144,7 +154,7 @@ class _Reader:
     ) -> list[AnnotatedSpan]:
         """Return spans with the choices for a region. It has no id in this format: all with its offsets have them."""
         fragments = self._fragments(item, text, source)
-        added = tuple(Attribute(name, value) for value in texts_of(item, "choices", source))
+        added = tuple(Attribute(name, value) for value in choices_of(item, source))
         if all(span.fragments != fragments for span in spans):
             self.file.left["answers for regions without a label are"] += 1
         return [
@@ -154,7 +164,7 @@ class _Reader:
 
 
 def _is_layer(value: Any) -> bool:
-    """Return whether a value is the list of the spans of a layer, which is empty if it was annotated without any."""
+    """Return whether a value can be the list of the spans of a layer, which may be empty."""
     return isinstance(value, list) and all(
         isinstance(item, dict) and "choices" not in item and any(key in item for key in SPANS) for item in value
     )

@@ -92,6 +92,23 @@ def test_responses_of_the_server_count_if_they_are_submitted(tmp_path, caplog):
     assert "1 answers that were not submitted are not read" in caplog.text
 
 
+def test_responses_without_a_status_in_a_pending_record_are_no_labels(tmp_path, caplog):
+    """`records.to_json` of the client 2.8.0 writes a draft without its status, in a record that is pending."""
+    suggested = {"risk": suggestion("none")}
+    stated = record("d", risk="fraud") | {"status": "pending"}
+    stated["responses"]["risk"][0]["status"] = "submitted"
+    path = write_array(
+        tmp_path / "x.json", record(risk="fraud", spans=[ACME]) | {"status": "pending"},
+        record("b", suggestions=suggested, risk="fraud") | {"status": "pending"},
+        record("c", risk="fraud") | {"status": "completed"}, stated,
+    )  # fmt: skip
+    draft, predicted, completed, submitted = read("argilla", path)
+    assert (draft.layers, draft.labels, draft.predicted) == (None, {}, False)
+    assert predicted.predicted and predicted.labels == {"risk": ("none",)}
+    assert completed.labels == submitted.labels == {"risk": ("fraud",)}
+    assert "3 answers of pending records, which may be drafts, are not read" in caplog.text
+
+
 def test_people_who_differ_are_an_error_or_a_choice(tmp_path):
     answers = [{"value": value, "user_id": user} for user, value in (("u1", "fraud"), ("u2", "none"))]
     path = write_array(tmp_path / "x.json", record(risk="x") | {"responses": {"risk": answers}})

@@ -120,6 +120,29 @@ def test_origins_are_found_by_the_prediction_that_the_annotation_began_with(tmp_
     assert [span.origin for span in document.spans] == ["model", "corrected", "person"]
 
 
+def test_ids_of_predictions_are_counted_and_origins_are_read_of_the_copy_in_the_annotation(tmp_path, caplog):
+    """The export of the tool expands drafts only, so that `predictions` is a list of ids."""
+    result = region(2, 10, "ACME Ltd", "PAYER")
+    del result["origin"]
+    done = annotation(result, parent_prediction=12, prediction={"id": 12, "model_version": "m1", "result": [result]})
+    other = annotation(result, parent_prediction=13, prediction={"id": 12, "model_version": "m1", "result": [result]})
+    path = write_array(
+        tmp_path / "x.json", task(done, predictions=[12]), task(predictions=[13, 14], id=2),
+        task(other, predictions=[13], id=3),
+    )  # fmt: skip
+    corrected, open_task, unknown = read("label_studio", path)
+    assert [span.origin for span in corrected.spans] == ["model"]
+    assert open_task.layers is None and not open_task.predicted
+    assert [span.origin for span in unknown.spans] == [""], "the copy is of another prediction"
+    assert "4 predictions of which the export has only the ids are not read" in caplog.text
+
+
+def test_nested_choices_are_read_as_paths(tmp_path):
+    whole = {"value": {"choices": [["A", "B"], ["C"]]}, "from_name": "topic", "type": "choices", "id": "c"}
+    (document,) = read("label_studio", write_array(tmp_path / "x.json", task(annotation(whole))))
+    assert document.labels == {"topic": ("A / B", "C")}
+
+
 def test_labels_of_texts_have_an_origin(tmp_path):
     def choice(name, *labels, **further):
         return {
@@ -190,6 +213,8 @@ def _logs(caplog, monkeypatch):
         (task(annotation(region(2, 6, "ACME", "X"), region(2, 10, "ACME Ltd", "Y"))), 'two regions have the id "r1"'),
         (task(annotation({"from_id": "a", "to_id": "b", "type": "relation"})), 'a relation needs the region "a"'),
         (task(annotation({"value": 3, "from_name": "a", "type": "choices"})), '"value" is 3'),
+        (task(annotation({"value": {"choices": [[3]]}, "from_name": "a", "type": "choices"})), '"choices" is [[3]]'),
+        (task(predictions=[True]), "a prediction is not an object"),
         ({"id": 1, "annotations": []}, 'there is no "data"'),
         ({"id": 1, "data": {"html": "x"}}, 'the record has no "text"'),
         (task(annotation(result=None)) | {"annotations": {}}, '"annotations" is {}'),

@@ -56,6 +56,22 @@ def test_a_text_is_an_answer_unless_it_is_named_as_metadata(tmp_path):
     assert document.labels == {"source": ("mail",)}
 
 
+def test_an_empty_list_of_the_data_is_no_layer(tmp_path):
+    spans_there = record(2, label=[region(5, 9, "ACME", "ORG")], keywords=["a"])
+    path = write_array(tmp_path / "x.json", record(keywords=[], label=[]), spans_there)
+    first, second = read("label_studio_min", path)
+    assert first.layers == second.layers == ("",)
+    assert first.metadata["keywords"] == [] and "label" not in first.metadata
+
+
+def test_nested_choices_are_read_as_paths(tmp_path):
+    choice = [{"start": 5, "end": 9, "text": "ACME", "choices": [["firm", "bank"]]}]
+    told = record(topics={"choices": [["A", "B"], ["C"]]}, label=[region(5, 9, "ACME", "ORG")], kind=choice)
+    (document,) = read("label_studio_min", write_array(tmp_path / "x.json", told))
+    assert document.labels == {"topics": ("A / B", "C")}
+    assert document.spans[0].attributes == (Attribute("kind", "firm / bank"),)
+
+
 def test_people_who_differ_are_an_error_or_a_choice(tmp_path):
     one, other = record(label=[region(5, 9, "ACME", "A")]), record(label=[], risk="x") | {"annotator": 9}
     path = write_array(tmp_path / "x.json", one, record(2), other, record(2))

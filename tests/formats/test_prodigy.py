@@ -65,6 +65,16 @@ def test_answers_decide_whether_a_record_is_annotated(tmp_path, caplog):
     assert 'records with the answer "reject" are unannotated' in caplog.text
 
 
+def test_an_accepted_suggestion_of_a_span_does_not_annotate_the_text(tmp_path, caplog):
+    """Records as `db-out` returns them after `ner.teach`: the other entities of the text are unmarked."""
+    shown = {"spans": [{**ACME, "score": 0.5}], "tokens": TOKENS, "meta": {"score": 0.5}}
+    path = write_lines(tmp_path / "x.jsonl", record(_view_id="ner", **shown), record(_view_id="ner_manual", **shown))
+    taught, manual = read("prodigy", path)
+    assert (taught.layers, taught.spans, taught.predicted) == (None, (), False)
+    assert manual.layers == ("",) and manual.spans
+    assert "1 spans of ner.teach, where other entities of the text are unmarked, are not read" in caplog.text
+
+
 def test_an_accepted_or_rejected_prediction_of_a_label_has_its_origin(tmp_path):
     """Records as `db-out` returns them after `textcat.teach`."""
     shown = {"label": "POS", "score": 0.25, "priority": 0.25, "spans": [], "meta": {"score": 0.25}}

@@ -137,6 +137,20 @@ def texts_of(record: Any, key: str, source: SourceLine) -> tuple[str, ...]:
     return tuple(value)
 
 
+def choices_of(value: Mapping[str, Any], source: SourceLine) -> tuple[str, ...]:
+    """Return the choices of an answer in Label Studio, a path of nested ones joined by slashes."""
+    stated = value.get("choices")
+    choices = [stated] if isinstance(stated, str) else stated or []
+    if not isinstance(choices, list):
+        return texts_of(value, "choices", source)  # raises
+    paths = [" / ".join(item) if _is_path(item) else item for item in choices]
+    return texts_of({"choices": paths}, "choices", source)
+
+
+def _is_path(choice: Any) -> bool:
+    return isinstance(choice, list) and bool(choice) and all(isinstance(step, str) for step in choice)
+
+
 def chosen(
     candidates: Sequence[AnnotatedDocument], which: str, names: Iterable[object], source: SourceLine
 ) -> AnnotatedDocument:
