@@ -1,9 +1,10 @@
 """BioC, XML and JSON, by the package bioc: passages of a text, annotations with infons, relations with nodes.
 
 The passages, or their sentences, are joined to one text, each at its offset. What BioC has no place for is written as
-infons whose key begins with `_` and whose value is JSON; an event is a relation with the infon `trigger_id`, as bioc
-converts those of brat. Relations that name concepts and not annotations, as those of BioRED, BC5CDR and PubTator 3, are
-relations of concepts (see `concepts`, `bioc_concepts`).
+infons whose key begins with `_` and whose value is JSON. Annotations without an id are numbered, and ids that repeat in
+other passages have the number of their passage before them, also where its relations name them. An event is a relation
+with the infon `trigger_id`, as bioc converts those of brat. Relations that name concepts and not annotations, as those
+of BioRED, BC5CDR and PubTator 3, are relations of concepts (see `concepts`, `bioc_concepts`).
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def _json_records(path: Path, on_error: OnError) -> Iterator[_Record]:
         inner = record.get("documents", [record])
         for item in inner if isinstance(inner, list) else [inner]:
             try:
-                yield _Record(biocjson.fromJSON(_with_nodes(item), "BioCDocument"), source, {})
+                yield _Record(biocjson.fromJSON(_completed(item), "BioCDocument"), source, {})
             except KeyError as error:
                 remedy = "Documents, passages and annotations need the keys of BioC JSON."
                 on_error(source.error(f"an object of this BioC document has no key {error}.", remedy))
@@ -128,12 +129,22 @@ def _json_records(path: Path, on_error: OnError) -> Iterator[_Record]:
                 on_error(source.error(f"this is not a document of BioC: {error}.", "Correct it."))
 
 
-def _with_nodes(document: Any) -> Any:
-    """Return a document of JSON whose relations have lists of nodes, which those of BioRED lack."""
-    for part in (document, *document.get("passages", ())):
-        for relation in part.get("relations", ()):
-            relation.setdefault("nodes", [])
+def _completed(document: Any) -> Any:
+    """Return a document of JSON whose annotations have ids, and whose relations have nodes, which BioRED lacks."""
+    passages = document.get("passages", ())
+    parts = [document, *passages, *(sentence for passage in passages for sentence in passage.get("sentences", ()))]
+    for relation in (relation for part in parts for relation in part.get("relations", ())):
+        relation.setdefault("nodes", [])
+        relation.setdefault("id", "")
+    _number(item for part in parts for item in part.get("annotations", ()))
     return document
+
+
+def _number(annotations: Iterable[Any]) -> None:
+    """Give the annotations of a document that have no id, which BioC allows, their number: objects or attributes."""
+    for number, item in enumerate(annotations, start=1):
+        if item.get("id") in (None, ""):
+            item["id"] = f"annotation {number}"
 
 
 def _xml_records(path: Path, on_error: OnError) -> Iterator[_Record]:
@@ -151,6 +162,7 @@ def _xml_records(path: Path, on_error: OnError) -> Iterator[_Record]:
             at = SourceLine(str(path), mixed.sourceline)
             on_error(at.error("this <text> has elements or entities in it.", "Replace them by text."))
             continue
+        _number(item.attrib for item in element.iter("annotation"))
         lines = {item.get("id"): item.sourceline for item in element.iter("annotation", "relation")}
         xml = etree.tostring(element, encoding="unicode", with_tail=False)
         try:
@@ -164,6 +176,7 @@ def _xml_records(path: Path, on_error: OnError) -> Iterator[_Record]:
 def _document(record: _Record, file: _File) -> AnnotatedDocument:
     document, source = record.document, record.source
     try:
+        _distinguish(document)
         infons = dict(document.infons)
         own = (_of_json(infons, key, source) for key in OF_DOCUMENT)
         labels, scores, layers, notes, metadata, predicted, origins = own
@@ -187,6 +200,28 @@ def _document(record: _Record, file: _File) -> AnnotatedDocument:
         if isinstance(error, UserError):
             raise
         raise source.error(f"this document is invalid: {error}.", "Correct it.") from None
+
+
+def _distinguish(document: Any) -> None:
+    """Put the number of the passage before ids that other passages have, too, also in the relations of the passage."""
+    scopes = [[document], *([passage, *passage.sentences] for passage in document.passages)]
+    named = [
+        {str(item.id) for part in scope for item in part.annotations}
+        | {str(item.id) for part in scope for item in part.relations if TRIGGER in item.infons}
+        for scope in scopes
+    ]
+    counts = Counter(id for ids in named for id in ids)
+    for number, (scope, ids) in enumerate(zip(scopes[1:], named[1:], strict=True), start=1):
+        renamed = {id: f"passage {number} {id}" for id in ids if counts[id] > 1}
+        relations = [relation for part in scope for relation in part.relations]
+        for item in (*relations, *(annotation for part in scope for annotation in part.annotations)):
+            item.id = renamed.get(str(item.id), item.id)
+        for relation in relations:
+            if TRIGGER in relation.infons:
+                trigger = str(relation.infons[TRIGGER])
+                relation.infons[TRIGGER] = renamed.get(trigger, trigger)
+            for node in relation.nodes:
+                node.refid = renamed.get(str(node.refid), node.refid)
 
 
 def _of_json(infons: dict[str, Any], key: str, source: SourceLine) -> Any:

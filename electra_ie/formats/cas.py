@@ -9,6 +9,7 @@ from __future__ import annotations
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.logs import warn
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format
-from electra_ie.formats.cas_files import cas_of, sources
+from electra_ie.formats.cas_files import PROJECT, cas_of, sources
 from electra_ie.formats.cas_reading import document_of
 from electra_ie.formats.cas_writing import LABEL, write
 from electra_ie.formats.features import Feature
@@ -34,27 +35,35 @@ what is written."""
 
 
 def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[AnnotatedDocument]:
-    """Yield the documents of a file, a `.zip` or a folder of XMI or JSON files, each a CAS."""
+    """Yield the documents of a file, a `.zip` or a folder of XMI or JSON files, each a CAS.
+
+    A document that does not say its layers is annotated with those of the others, too.
+    """
     unread, types = Counter[str](), dict[bytes, Any]()
+    found: list[tuple[AnnotatedDocument, bool]] = []
     for source in sources(path):
         try:
-            yield document_of(*cas_of(source, types), options, unread)
+            found.append(document_of(*cas_of(source, types), options, unread))
         except UserError as error:
             if source.name == str(path):  # then nothing else is in the file
                 raise
             on_error(error)
+    layers = {layer: None for document, _ in found for layer in document.layers or ()}
+    for document, says_layers in found:
+        every = tuple(dict.fromkeys((*(document.layers or ()), *layers)))
+        yield document if says_layers or not every else replace(document, layers=every)
     for what, number in unread.items():
         warn(f"{path}: {number} {what} are not read.")
 
 
 def detect(path: Path) -> bool:
-    """Return whether a path is XMI or CAS JSON, or a .zip or folder with an .xmi file."""
+    """Return whether a path is XMI or CAS JSON, a .zip or folder with an .xmi file, or a project of INCEpTION."""
     try:
         if path.is_dir():
             return any(path.glob("*.xmi"))
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                return any(name.endswith(".xmi") for name in archive.namelist())
+                return any(name.endswith((".xmi", PROJECT)) for name in archive.namelist())
     except (OSError, zipfile.BadZipFile):
         return False
     return any(part in beginning(path) for part in (b"http://www.omg.org/XMI", b'"%TYPES"', b'"%FEATURE_STRUCTURES"'))

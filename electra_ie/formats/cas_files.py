@@ -22,6 +22,8 @@ from electra_ie.formats.parts.json_values import check_pairs, refuse_constant
 from electra_ie.formats.parts.xml_files import parse_xml
 
 TYPE_SYSTEM = "TypeSystem.xml"
+PROJECT = "exportedproject.json"
+"""The file by which the export of a whole project of INCEpTION is known."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*(\[\])?")
 """Names of types and features. cassis makes Python code of them, so that no other is handed to it."""
 ROOT = "{http://www.omg.org/XMI}XMI"
@@ -81,6 +83,13 @@ def _zipped(path: Path) -> Iterator[Source]:
         raise UserError(message, file=path, remedy="Copy it again.") from None
     with archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
+        if any(PurePosixPath(name).name == PROJECT for name in names):
+            remedy = (
+                "Unpack it, then annotation/DOCUMENT/USER.zip of one person for each document, each into a folder of "
+                "its own below one folder, and give that folder."
+            )
+            message = "this is a whole project of INCEpTION, whose annotations are in .zip files within it."
+            raise UserError(message, file=path, remedy=remedy)
         systems = {PurePosixPath(name).parent: name for name in names if name.endswith(TYPE_SYSTEM)}
         texts = sorted(name for name in names if name.endswith((".xmi", ".json")))
         if others := len(names) - len(systems) - len(texts):

@@ -75,14 +75,17 @@ class _Parts:
     """The feature structures of a CAS: spans, relations, others, and what belongs to the document as a whole."""
 
     id: str
+    annotator: str = ""
     own: dict[str, Any] = field(default_factory=dict)
     spans: list[Any] = field(default_factory=list)
     relations: list[Any] = field(default_factory=list)
     others: list[Any] = field(default_factory=list)
 
 
-def document_of(cas: Any, lines: Lines, options: Mapping[str, Any], unread: Counter[str]) -> AnnotatedDocument:
-    """Return the document of a CAS, and count in `unread` what is not read.
+def document_of(
+    cas: Any, lines: Lines, options: Mapping[str, Any], unread: Counter[str]
+) -> tuple[AnnotatedDocument, bool]:
+    """Return the document of a CAS, and whether it says its layers itself; count in `unread` what is not read.
 
     Raises:
         UserError: it has no text, or an annotation is invalid.
@@ -106,9 +109,10 @@ def document_of(cas: Any, lines: Lines, options: Mapping[str, Any], unread: Coun
             "id": parts.id,
             "labels": _labels(parts.others, state),
             "layers": layers.custom() or None,
+            "metadata": {"annotator": parts.annotator} if parts.annotator else {},
         }
         named = list(dict.fromkeys([*(fields["layers"] or ()), *sorted({span.layer for span in spans})]))
-        return AnnotatedDocument(
+        document = AnnotatedDocument(
             fields["id"], view.sofa_string, tuple(spans), tuple(relations), tuple(events),
             labels={name: tuple(values) for name, values in fields.get("labels", {}).items()},
             label_scores={name: tuple(values) for name, values in fields.get("scores", {}).items()},
@@ -116,6 +120,7 @@ def document_of(cas: Any, lines: Lines, options: Mapping[str, Any], unread: Coun
             notes=tuple(fields.get("notes", ())), metadata=fields.get("metadata", {}),
             predicted=fields.get("predicted", False), file=lines.file, label_origins=fields.get("origins", {}),
         )  # fmt: skip
+        return document, bool(parts.own)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, UserError):
             raise
@@ -129,7 +134,7 @@ def _parts(view: Any, whole: SourceLine, state: _State) -> _Parts:
         if fs.type.name == DOCUMENT:
             parts.own = parse(fs[CARRIED] or "", whole)
         elif fs.type.name == METADATA:
-            parts.id = fs["documentId"] or fs["documentTitle"] or parts.id
+            parts.id, parts.annotator = _identified(fs, parts.id)
         elif is_part(fs):  # those to which it belongs refer to it
             continue
         elif not is_kind(fs, DOCUMENT_ANNOTATION) and not is_layer(fs.type, state.options["types"]):
@@ -139,6 +144,22 @@ def _parts(view: Any, whole: SourceLine, state: _State) -> _Parts:
         elif not is_kind(fs, DOCUMENT_ANNOTATION):
             (parts.relations if is_relation(fs.type) else parts.spans).append(fs)
     return parts
+
+
+def _identified(metadata: Any, stem: str) -> tuple[str, str]:
+    """Return the id of a document, and the annotator if the metadata name one.
+
+    INCEpTION writes the annotator as `documentId`, the name of the file as `documentTitle`, and as `documentUri` the
+    `documentBaseUri`, which is the project, with that name.
+    """
+    names = features_of(metadata.type)
+    id, title, uri, base = (
+        (metadata[name] if name in names else None) or ""
+        for name in ("documentId", "documentTitle", "documentUri", "documentBaseUri")
+    )
+    if title and base and uri == f"{base}/{title}":
+        return title, id if id != title else ""
+    return id or title or stem, ""
 
 
 @dataclass

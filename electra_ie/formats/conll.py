@@ -166,6 +166,8 @@ class _Reader:
     def report(self) -> None:
         """Warn of texts that may not be those of the source, and of tags that are not read."""
         others = self.file.others
+        if self.file.is_counted:
+            warn(f"{self.path}: the first column numbers the words, which are read from column {self.file.word}.")
         if others:
             listed = ", ".join(map(str, others))
             several = ", ".join(map(str, [*others, *self.file.tags.values()]))

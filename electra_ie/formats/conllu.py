@@ -2,8 +2,9 @@ r"""CoNLL-U and CoNLL-U Plus: spans as tags of words, in MISC (`NER=B-PER`) or a
 
 A document begins at `# newdoc id = ...`; a file without it has a document for each sentence. White space is exact by
 `SpaceAfter=No`, and by `SpacesAfter` and `SpacesBefore` as UDPipe writes them (`\s`, `\t`, `\n`, `\r`), else as in
-`# text`. Each line of a text is written as a sentence, unless a span goes on in the next line. A document that was not
-annotated has the comment `# annotated = no`; the words of the others all have a tag.
+`# text`. The key of the tags may differ in its case (`ner`, as Stanza writes it), and the tag of a multiword token is
+that of all its parts. Each line of a text is written as a sentence, unless a span goes on in the next line. A document
+that was not annotated has the comment `# annotated = no`; the words of the others all have a tag.
 
 The brackets of entities of CorefUD (see `conllu_entities`) are read as spans of the layer `Entity`. Their type is the
 label, and the cluster (`eid`) and the other fields are attributes. They are not written.
@@ -27,7 +28,18 @@ from electra_ie.formats.base import Format
 from electra_ie.formats.conllu_entities import FIELDS, KEY, Mention, Node, fields_of, has_brackets, mentions
 from electra_ie.formats.features import Feature, Losses
 from electra_ie.formats.parts.options import Option
-from electra_ie.formats.parts.tagged_words import SCHEMES, Tags, aligned, chunks, on_words, spans_of, tags, words
+from electra_ie.formats.parts.tagged_words import (
+    OUTSIDE,
+    SCHEMES,
+    TAG,
+    Tags,
+    aligned,
+    chunks,
+    on_words,
+    spans_of,
+    tags,
+    words,
+)
 from electra_ie.formats.parts.text_output import text_output
 from electra_ie.formats.parts.writable import refuse_other_than_text
 
@@ -65,6 +77,11 @@ class _Sentence:
     tags: list[str] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
 
+    def add_tag(self, tag: str) -> None:
+        """Add the tag of the last word, or of a part of it."""
+        self.parts.append(len(self.surfaces) - 1)
+        self.tags.append(tag)
+
 
 # Reading
 
@@ -75,6 +92,11 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
     sentences = list(reader.sentences(on_error))
     found = {tag for sentence in sentences for tag in sentence.tags} - {NO_VALUE}
     scheme = Tags(found) if found else None
+    if others := [] if found else reader.like_tags():
+        warn(
+            f"{path}: no word has a tag under {options['tags']}, and {', '.join(others)} may have some, which are not "
+            f"read. Set the option tags: {others[0]}."
+        )
     for group in _documents(sentences):
         try:
             yield _document(path, group, scheme, reader)
@@ -91,6 +113,11 @@ class _Reader:
         self.path, self.key, self.columns = path, tags, COLUMNS
         self.fields: tuple[str, ...] = ()
         self.has_entities, self.unread = False, Counter[str]()
+        self.looks: dict[str, set[bool]] = {}
+
+    def like_tags(self) -> list[str]:
+        """Return the keys of MISC, and the columns, all of whose values look like tags, some with a prefix."""
+        return [name for name, looks in self.looks.items() if looks == {True}]
 
     def sentences(self, on_error: OnError) -> Iterator[_Sentence]:
         """Yield sentences; one with an invalid line is an error."""
@@ -130,20 +157,21 @@ class _Reader:
             raise source.error(message, "Correct its lines.") from None
         keys = {key: value or "" for key, value in tokens.metadata.items()}
         sentence = _Sentence(source, keys)
-        last, nodes = 0, list[Node]()
+        last, is_tagged, nodes = 0, False, list[Node]()
         numbers = [number for number, line in block if not line.startswith("#")]
         for number, token in zip(numbers, tokens, strict=True):
             id = token["id"]
             if id is None:
                 raise source.error(f'the word "{token["form"][:40]}" has no id.', "Number the words from 1.")
-            if isinstance(id, tuple) and id[1] == "-":
+            is_range = isinstance(id, tuple) and id[1] == "-"
+            if is_range or (isinstance(id, int) and id > last):
                 self._word(sentence, token)
-                last = id[2]
-            elif isinstance(id, int):
-                if id > last:
-                    self._word(sentence, token)
-                sentence.parts.append(len(sentence.surfaces) - 1)
-                sentence.tags.append(self._tag(token))
+                last, is_tagged = id[2] if is_range else last, False
+            if isinstance(id, int) and not is_tagged:
+                sentence.add_tag(self._tag(token))
+            elif is_range and (tag := self._tag(token)) not in (NO_VALUE, *OUTSIDE):
+                sentence.add_tag(tag)  # Stanza tags tokens: a multiword token, and not its parts
+                is_tagged = True
             word = len(sentence.surfaces) - 1 if isinstance(id, int) else None
             nodes.append(Node(word, (token.get("misc") or {}).get(KEY, ""), SourceLine(str(self.path), number)))
         if self.key != KEY:
@@ -172,8 +200,13 @@ class _Reader:
         for key in ("Bridge", "SplitAnte"):
             if key in misc and self.key != key:
                 self.unread[f"words with links of entities ({key})"] += 1
+        cells = {name: token[name] for name in self.columns if name not in ("id", "form", "misc")}
+        for name, cell in (cells | misc).items():
+            if cell not in (None, "", NO_VALUE, *OUTSIDE):
+                self.looks.setdefault(name, set()).add(bool(TAG.fullmatch(cell)))
         column = self.key.lower()
-        value = token[column] if column in self.columns and column != "misc" else misc.get(self.key)
+        other_case = (cell for key, cell in misc.items() if key.lower() == column)
+        value = cells[column] if column in cells else misc.get(self.key, next(other_case, NO_VALUE))
         return value or NO_VALUE
 
     def _word(self, sentence: _Sentence, token: Mapping[str, Any]) -> None:

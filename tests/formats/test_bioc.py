@@ -208,7 +208,7 @@ def test_json_of_all_shapes_is_read(tmp_path, wrap):
         ("<offset>0</offset><text>ACME", "<offset>x</offset><text>ACME", 2, "not a document of BioC"),
         ("<offset>0</offset><text>ACME", "<offset>999999999</offset><text>ACME", 2, "must not overlap"),
         ('<infon key="type">P</infon>', '<infon key="kind">P</infon>', 4, 'has no infon "type", but kind'),
-        ('annotation id="1"', "annotation", 2, "has no attribute 'id'"),
+        ('<infon key="type">P', "<infon>P", 2, "has no attribute 'key'"),
         ("ACME paid", "ACME <b>paid</b>", 3, "has elements or entities in it"),
         ("ACME paid", "ACME &auml; paid", 0, ""),
     ],
@@ -232,6 +232,48 @@ def test_an_id_that_occurs_twice_and_passages_that_overlap_are_errors(tmp_path):
     assert 'x.xml:5: the annotation id "1" occurs twice' in read(tmp_path, twice)[1][0]
     second = MINIMAL.replace("</passage>", "</passage><passage><offset>5</offset><text>more</text></passage>", 1)
     assert "x.xml:2: the passage at 5 follows 9 characters" in read(tmp_path, second)[1][0]
+
+
+def test_annotations_without_an_id_are_numbered(tmp_path):
+    """The DTD does not require the attribute."""
+    twice = '<annotation><infon key="type">Q</infon><location offset="5" length="4"/><text>paid</text></annotation>'
+    text = MINIMAL.replace('annotation id="1"', "annotation").replace("</passage>", twice + "</passage>", 1)
+    documents, errors = read(tmp_path, text)
+    assert not errors and [span.id for span in documents[0].spans] == ["annotation 1", "annotation 2"]
+    entry = {"infons": {"type": "P"}, "text": "ACME", "locations": [{"offset": 0, "length": 4}]}
+    passage = {"offset": 0, "infons": {}, "text": "ACME", "sentences": [], "annotations": [entry], "relations": []}
+    relation = {"infons": {}, "nodes": [{"refid": "annotation 1", "role": ""}] * 2}
+    whole = {"id": "1", "infons": {}, "passages": [passage], "annotations": [], "relations": [relation]}
+    [document], errors = read(tmp_path, json.dumps({"documents": [whole]}), "x.json")
+    assert not errors and [span.id for span in document.spans] == ["annotation 1"] and document.relations
+
+
+def test_ids_that_are_unique_in_their_passage_only_are_distinguished(tmp_path):
+    def passage(offset, *relations):
+        items = "".join(
+            f'<annotation id="{id}"><infon key="type">P</infon><location offset="{offset + start}" length="4"/>'
+            f"<text>{text}</text></annotation>"
+            for id, start, text in (("1", 0, "ACME"), ("2", 5, "paid"))
+        )
+        return f"<passage><offset>{offset}</offset><text>ACME paid</text>{items}{''.join(relations)}</passage>"
+
+    relation = (
+        '<relation id="R1"><infon key="type">r</infon><node refid="1" role="a"/><node refid="2" role="b"/></relation>'
+    )
+    event = (
+        '<relation id="E1"><infon key="type">P</infon><infon key="trigger_id">2</infon><node refid="2" role="P"/>'
+        '<node refid="1" role="a"/></relation>'
+    )
+    parts = [passage(0, relation, event), passage(10, relation, event)]
+    [document], errors = read(
+        tmp_path, f"<collection><source/><date/><key/><document><id>1</id>{''.join(parts)}</document></collection>"
+    )
+    assert not errors
+    starts = {span.id: span.start for span in document.spans}
+    assert list(starts.values()) == [0, 5, 10, 15]
+    ends = [[starts[target] for _, target in item.arguments] for item in document.relations]
+    assert ends == [[0, 5], [10, 15]]
+    assert [(starts[event.trigger], starts[event.arguments[0][1]]) for event in document.events] == [(5, 0), (15, 10)]
 
 
 @pytest.mark.parametrize(

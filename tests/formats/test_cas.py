@@ -118,6 +118,38 @@ def test_a_single_file_json_and_a_zip_hold_the_same(folder, tmp_path):
         check_memo(sorted_spans(document))
 
 
+INCEPTION = TYPE_SYSTEM.replace(
+    feature("documentTitle"), feature("documentTitle") + feature("documentUri") + feature("documentBaseUri")
+)
+
+
+def test_documents_of_inception_are_known_by_their_title_and_share_their_layers(folder):
+    """INCEpTION writes the annotator as documentId; named entities are a type of every project."""
+    (folder / "TypeSystem.xml").write_text(INCEPTION, encoding="utf-8")
+    for number, (old, new) in enumerate([("", ""), ('<ner:NamedEntity xmi:id="[45]"[^>]*>', "")]):
+        name = f"memo {number}.txt"
+        stated = f'documentTitle="{name}" documentId="ann" documentUri="loans/{name}" documentBaseUri="loans"'
+        xmi = XMI.replace('documentTitle="memo.txt" documentId="memo 7"', stated)
+        xmi = re.sub(r"<custom:(Pays|Amount)[^>]*>\n", "", xmi).replace("2 3 4 5 6 7 8 9 10", "2 3 10")
+        xmi = re.sub(old, new, xmi) if old else xmi.replace("2 3 10", "2 3 4 5 10")
+        (folder / f"{number}.xmi").write_text(xmi, encoding="utf-8")
+    (folder / "memo.xmi").unlink()
+    first, second = CAS.documents(folder)
+    assert [first.id, second.id] == ["memo 0.txt", "memo 1.txt"]
+    assert first.metadata == second.metadata == {"annotator": "ann"}
+    assert len(first.spans) == 2 and not second.spans
+    assert set(first.layers) == set(second.layers) == {"NamedEntity", "Amount", "Empty"}
+
+
+def test_the_export_of_a_whole_project_says_what_to_unpack(tmp_path):
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        archive.writestr("exportedproject.json", "{}")
+        archive.writestr("annotation/a.txt/ann.zip", b"PK")
+    assert CAS.detect(tmp_path / "p.zip")
+    with pytest.raises(UserError, match=r"a whole project of INCEpTION.* Unpack it, then annotation/DOCUMENT/USER.zip"):
+        list(CAS.documents(tmp_path / "p.zip"))
+
+
 def test_options_name_the_feature_with_the_label_and_the_types(folder):
     [document] = CAS.documents(folder, {"label": "currency", "types": ["Amount"]})
     [span] = document.spans

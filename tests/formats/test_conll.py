@@ -138,6 +138,17 @@ def test_last_column_of_tags_is_the_default_and_a_message_names_the_others(tmp_p
     assert not caplog.text
 
 
+def test_words_are_read_after_a_column_that_counts_them(tmp_path, caplog):
+    """GermEval 2014 and Universal NER number the words of a sentence; a text of numbers is read as it is."""
+    content = "# http://x [2009]\n1 Auf O O\n2 Rom B-LOC O\n\n1 In O O\n1-2 zum O O\n2 Rom B-LOC O\n"
+    first, second = read(tmp_path, content, tag=2)
+    assert (first.text, labeled(first)) == ("Auf Rom", [("Rom", "LOC")])
+    assert (second.text, labeled(second)) == ("In Rom", [("Rom", "LOC")])
+    assert "the first column numbers the words, which are read from column 1" in caplog.text
+    for rows, text in (("1 O\n2 O", "1 2"), ("1 CD O\n3 CD O", "1 3"), ("1 CD O", "1")):
+        assert read(tmp_path, rows)[0].text == text
+
+
 @pytest.mark.parametrize(
     ("options", "layers"),
     [

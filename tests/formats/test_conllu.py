@@ -63,6 +63,27 @@ def test_file_without_tags_is_not_annotated(tmp_path):
     assert [result.layers for result in read(tmp_path, rows("1 Ann _"))] == [None]
 
 
+def test_tags_of_stanza_are_read(tmp_path):
+    """Stanza writes `ner=` in BIOES, and tags a multiword token instead of its parts."""
+    (result,) = read(
+        tmp_path,
+        rows(
+            "1-2 Zum ner=B-ORG", "1 zu _", "2 dem _", "3 Amt ner=E-ORG", "4-5 vom ner=O", "4 von _", "5 dem _",
+            "6 Rio ner=S-LOC", "7-8 al NER=S-PER", "7 a _", "8 l _",
+        ),
+    )  # fmt: skip
+    assert labeled(result) == [("Zum Amt", "ORG"), ("Rio", "LOC"), ("al", "PER")]
+
+
+def test_tags_under_another_key_are_named(tmp_path, caplog):
+    (result,) = read(tmp_path, rows("1 Ann Ent=B-PER|Gloss=B-x", "2 so Ent=O|Gloss=so"))
+    assert result.layers is None
+    assert "no word has a tag under NER, and Ent may have some, which are not read. Set the option tags: Ent." in (
+        caplog.text
+    )
+    assert labeled(read(tmp_path / "b", rows("1 Ann Ent=B-PER"), tags="Ent")[0]) == [("Ann", "PER")]
+
+
 def test_multiword_tokens_and_empty_nodes(tmp_path):
     content = "# text = va al mare.\n" + rows(
         "1 va NER=O", "1.1 lui _", "2-3 al _", "2 a NER=B-LOC", "3 il NER=I-LOC", "4 mare SpaceAfter=No|NER=I-LOC",

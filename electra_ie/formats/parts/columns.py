@@ -30,7 +30,8 @@ COLUMNS = {
     "join": Option("auto", choices=("auto", "blank", "none")),
 }
 """delimiter: the character between columns; by default any run of blanks and tabs. columns: the names of all columns.
-word, tag: the columns of words and tags, by number from 0, from the end (-1 is the last) or by name. tag: a list of
+word, tag: the columns of words and tags, by number from 0, from the end (-1 is the last) or by name. word: where column
+0 counts the words of each sentence (1, 2, 3), the next one is read. tag: a list of
 columns is read as layers with their names or numbers; with an empty list no tags are read. labels: the labels of the
 tags, for those with blanks or with the look of a prefix. join: what is put between the words of a text, a blank or
 nothing; auto is a blank, and nothing in sentences of a script without blanks (see `join`)."""
@@ -72,6 +73,7 @@ class ColumnFile:
         tags: The number of the column of tags of each layer; "" is the layer of a single one.
         has_layers: Whether a comment in the first line names the layers of all columns after that of the words.
         others: The numbers of columns that have tags, too, and that are not read because the options name none.
+        is_counted: Whether the first column has the numbers of the words, so that the next one is read.
     """
 
     def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
@@ -101,9 +103,16 @@ class ColumnFile:
             self.tags = {(names[number] if names else str(number)) if several else "": number for number in numbers}
         elif self.tagged:
             refuse_other_delimiter(self.filled)
+        self.is_counted = declared is None and self._counts_words()
+        self.word += self.is_counted
         if options["tag"] == LAST and declared is None:
             others = set(range(self.width)) - {self.word, *self.tags.values()}
             self.others = [number for number in sorted(others) if self.has_tags(number)]
+
+    def _counts_words(self) -> bool:
+        """Return whether the column of words has only their numbers, and another column can have the words."""
+        free = set(range(1, self.width)) - set(self.tags.values())
+        return self.word == 0 and 1 in free and is_counted(self.filled)
 
     def has_tags(self, number: int) -> bool:
         """Return whether a column has tags with prefixes, and nothing else."""
@@ -260,6 +269,17 @@ def is_numbered(filled: Sequence[Row]) -> bool:
     """Return whether the first column has the ids of CoNLL-U: whole numbers, multiword tokens and empty nodes."""
     ids = [row.cells[0] for row in filled if not row.line.startswith("#")]
     return any(map(str.isdecimal, ids)) and all(id.isdecimal() or RANGE.fullmatch(id) for id in ids)
+
+
+def is_counted(filled: Sequence[Row]) -> bool:
+    """Return whether the first column counts the words of each sentence, as in GermEval 2014 and Universal NER."""
+    if not is_numbered(filled):
+        return False
+    numbers = [int(row.cells[0]) for row in filled if row.cells[0].isdecimal()]
+    next_to = [second == first + 1 for first, second in pairwise(numbers)]
+    begins = [second == numbers[0] for second in numbers[1:]]
+    regular = all(after or first for after, first in zip(next_to, begins, strict=True))
+    return numbers[0] in (0, 1) and any(next_to) and regular
 
 
 def refuse_other_delimiter(filled: Sequence[Row]) -> None:
