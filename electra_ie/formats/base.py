@@ -105,11 +105,14 @@ class Format:
         return document, losses + others
 
     def check_writable(self, path: Path) -> None:
-        """Raise UserError if the format is only read, the path exists, or a package is missing."""
+        """Raise UserError if the format is only read, the path exists, its folder does not, or a package is missing."""
         if self.write is None:
             raise UserError(f"the format {self.name} is only read.", remedy="Choose another format to write.")
         if os.path.lexists(path):
             raise UserError("this path exists.", file=path, remedy="Give another path, or remove it.")
+        if not path.absolute().parent.is_dir():
+            remedy = "Create it, or write elsewhere."
+            raise UserError("the folder of the output does not exist.", file=path, remedy=remedy)
         self.check_installed()
 
     def reduced_all(

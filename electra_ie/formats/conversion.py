@@ -120,9 +120,20 @@ def write_all(
         different = _different(kept, Side(part, target.format, target.options)) if check else None
         if not different:
             os.replace(part, target.path)
+    except UserError as error:
+        raise _at(error, part, target.path) from None
     finally:
         _remove(part)
     return replace(outcome, written=not different, different=different)
+
+
+def _at(error: UserError, part: Path, path: Path) -> UserError:
+    """Return the error of a temporary file or folder, which is removed, as that of the path to write."""
+    file = error.file and os.fspath(error.file)
+    if file and file.startswith(str(part)):
+        file = f"{path}{file.removeprefix(str(part))}"
+    inner = [_at(single, part, path) for single in error.errors]
+    return UserError(error.message, file=file, line=error.line, remedy=error.remedy, errors=inner)
 
 
 def read_all(source: Side) -> list[AnnotatedDocument]:

@@ -79,12 +79,16 @@ class _Reader:
         text = text_of(record, self.options["text"], source)
         id = id_of(record, self.options["id"], source)
         self.file.check_id(id, source)
-        key = next((key for key in EITHER if record.get(key) is not None), "")
-        either = [record[key]] if key and isinstance(record[key], str) else value_of(record, key, list, source, [])
+        keys = [key for key in EITHER if record.get(key) is not None]
+        either = [
+            item
+            for key in keys
+            for item in ([record[key]] if isinstance(record[key], str) else value_of(record, key, list, source))
+        ]
         as_spans = [item for item in either if not isinstance(item, str | int)]
         self.spans_in_labels |= bool(as_spans)
-        named = next((name for name in SPANS if record.get(name) is not None), "")
-        items = [*value_of(record, named, list, source, []), *as_spans]
+        named = [name for name in SPANS if record.get(name) is not None]
+        items = [*(item for name in named for item in value_of(record, name, list, source)), *as_spans]
         spans = tuple(self._span(item, number, text, source) for number, item in enumerate(items, start=1))
         labels = [str(item) for item in either if isinstance(item, str | int)]
         labels += texts_of(record, CATEGORIES, source)
@@ -99,7 +103,7 @@ class _Reader:
             metadata={name: value for name, value in record.items() if name not in (*self.options.values(), *RESERVED)},
             file=source.file, line=source.line,
         )  # fmt: skip
-        self.empty.append(bool(key) and not either and not named and not has_labels)
+        self.empty.append(bool(keys) and not either and not named and not has_labels)
         return document
 
     def _span(self, item: Any, number: int, text: str, source: SourceLine) -> AnnotatedSpan:

@@ -8,6 +8,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,10 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
     """Yield the documents of a sheet, whose first row that is not blank has the names of the columns."""
     sheet = _sheet(_workbook(path), options["sheet"], path)
     counts = {"formulas": 0, "hidden rows": 0}
-    rows = _rows(sheet, path, counts)
-    source, header = next(rows, (SourceLine(str(path), 0), []))
+    (source, header), *rows = [*_rows(sheet, path, counts)] or [(SourceLine(str(path), 0), [])]
+    if _is_index(header, [cells for _, cells in rows]):
+        warn(f'{path}: the first column of the sheet "{sheet.title}" has no name and numbers the rows: it is left out.')
+        header, rows = header[1:], [(place, cells[1:]) for place, cells in rows]
     columns = [name for name in header if name]
     check_columns(columns, options, source)
     records = Records(columns, options, source)
@@ -114,6 +117,14 @@ def _text(value: Any) -> str:
     if hasattr(value, "ref"):  # a formula of several cells
         return str(getattr(value, "text", None) or "=")
     return ESCAPED.sub(lambda match: chr(int(match[1], 16)), str(value))
+
+
+def _is_index(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether the first column is the index that pandas writes: without a name, of rising whole numbers."""
+    first = [cells[0] for cells in rows]
+    if not header or header[0] or not first or not all(map(str.isdecimal, first)):
+        return False
+    return all(int(before) < int(after) for before, after in pairwise(first))
 
 
 def _refuse_unnamed(cells: Sequence[str], header: Sequence[str], source: SourceLine) -> None:

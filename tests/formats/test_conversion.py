@@ -98,6 +98,21 @@ def test_existing_target_is_not_overwritten(source, tmp_path):
     assert (tmp_path / "out.jsonl").read_text("utf-8") == "mine"
 
 
+def test_errors_of_writing_name_the_target_and_not_a_temporary_path(source, tmp_path):
+    with pytest.raises(UserError) as caught:
+        convert(source, Side(tmp_path / "none" / "out.jsonl", JSON_LINES))
+    assert str(caught.value).startswith(f"{tmp_path}/none/out.jsonl: the folder of the output does not exist.")
+
+    def failing(documents, path, options):
+        inner = UserError("a line is wrong.", file=path / "x.txt", line=3)
+        raise UserError("this cannot be written.", file=path, remedy="Change it.", errors=[inner])
+
+    target = tmp_path / "out.jsonl"
+    with pytest.raises(UserError) as caught:
+        convert(source, Side(target, replace(JSON_LINES, write=failing)))
+    assert str(caught.value) == f"{target}: this cannot be written. Change it.\n{target}/x.txt:3: a line is wrong."
+
+
 def test_format_that_is_only_read_is_refused(source, tmp_path):
     with pytest.raises(UserError, match="only read"):
         convert(source, Side(tmp_path / "out", Format("old", "Old", JSON_LINES.read)))

@@ -37,6 +37,16 @@ def test_spans_of_all_versions_are_read(tmp_path, record):
     assert FORMATS["doccano"].detect(path)
 
 
+def test_annotations_under_both_keys_are_read(tmp_path):
+    records = [
+        {"id": 1, "text": TEXT, "label": [[3, 7, "ORG"]], "labels": ["pos"]},
+        {"id": 2, "text": TEXT, "entities": [[3, 7, "ORG"]], "spans": [[14, 19, "ORG"]]},
+    ]
+    both, apart = read("doccano", write_lines(tmp_path / "x.jsonl", *records))
+    assert (spans(both), both.labels) == ([("", "ORG", "ACME")], {"labels": ("pos",)})
+    assert spans(apart) == [("", "ORG", "ACME"), ("", "ORG", "Brook")]
+
+
 def test_relations_use_the_ids_of_entities_which_relations_may_have_too(tmp_path):
     entities = [{"id": id, "label": "ORG", "start_offset": 3, "end_offset": 7} for id in (5, 6)]
     relations = [{"id": 5, "from_id": 6, "to_id": 5, "type": "pays"}]

@@ -288,6 +288,14 @@ def test_truncated_workbook_is_refused(tmp_path):
     assert "not a workbook" in refusal("xlsx", text_file(tmp_path, whole[: len(whole) // 2], "b.xlsx"))
 
 
+def test_an_index_column_of_pandas_is_left_out(tmp_path, capsys):
+    path = workbook(tmp_path, [None, "text", "page"], [0, "a", 1], [2, "b", 2])
+    assert [(item.text, item.metadata) for item in read("xlsx", path)] == [("a", {"page": "1"}), ("b", {"page": "2"})]
+    assert "the first column of the sheet" in capsys.readouterr().err
+    path = workbook(tmp_path, [None, "text"], [1, "a"], [1, "b"])
+    assert "in a column without a name" in refusal("xlsx", path)
+
+
 def test_cell_in_a_column_without_a_name_is_a_fault(tmp_path):
     path = workbook(tmp_path, ["text", None, "page"], ["a", "lost", 1], ["b", None, 2], ["c", None, 3, "beyond"])
     faults: list[UserError] = []
