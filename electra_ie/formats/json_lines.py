@@ -78,14 +78,13 @@ def _with_empty_layers(document: AnnotatedDocument, layers: Iterable[str]) -> An
     empty = {layer or ONE_LAYER: layer for layer in layers if document.labels.get(layer or ONE_LAYER) == ()}
     if not empty:
         return document
-    kept, scores, origins = (
-        {name: value for name, value in values.items() if name not in empty}
-        for values in (document.labels, document.label_scores, document.label_origins)
-    )
     return replace(
-        document, labels=kept, label_scores=scores, label_origins=origins,
+        document,
+        labels={name: labels for name, labels in document.labels.items() if name not in empty},
+        label_scores={name: scores for name, scores in document.label_scores.items() if name not in empty},
+        label_origins={name: origin for name, origin in document.label_origins.items() if name not in empty},
         layers=(*(document.layers or ()), *empty.values()),
-    )  # fmt: skip
+    )
 
 
 def document_of(

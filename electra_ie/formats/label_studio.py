@@ -109,6 +109,7 @@ class _Reader:
         kept = [item for item in made if not value_of(item, "was_cancelled", bool, source, False)]
         if len(kept) < len(made):
             self.file.left["annotations that a person skipped are"] += len(made) - len(kept)
+        self.file.left["drafts that nobody submitted are"] += len(value_of(record, "drafts", list, source, []))
         predictions = self._predictions(record, source)
         metadata = {key: value for key, value in data.items() if key not in (self.options["text"], self.options["id"])}
         bare = AnnotatedDocument(
@@ -147,8 +148,8 @@ class _Reader:
         source: SourceLine,
     ) -> AnnotatedDocument:
         """Return a document with one of its annotations."""
-        begun_with, seen = annotation.get("parent_prediction"), value_of(annotation, "prediction", dict, source, {})
-        known = [*predictions, seen]  # the annotation has a copy of the prediction that the person saw
+        begun_with, seen = annotation.get("parent_prediction"), annotation.get("prediction")
+        known = [*predictions, *([seen] if isinstance(seen, dict) else [])]  # a copy of the one that the person saw
         parents = [item for item in known if begun_with is not None and item.get("id") == begun_with]
         items = [_with_origin(item, parents, source) for item in value_of(annotation, "result", list, source, [])]
         results = _Results()

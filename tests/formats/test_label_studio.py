@@ -252,7 +252,8 @@ def test_what_is_not_read_is_counted(tmp_path, caplog):
     value = {"start": 2, "end": 6, "text": "ACME", "choices": ["high"]}
     trust = [{"value": value, "from_name": "trust", "type": "choices", "id": id} for id in ("r1", "r9")]
     path = write_array(
-        tmp_path / "x.json", task(annotation(box, region(2, 6, "ACME"), *trust), annotation(was_cancelled=True))
+        tmp_path / "x.json",
+        task(annotation(box, region(2, 6, "ACME"), *trust), annotation(was_cancelled=True)) | {"drafts": [{"id": 3}]},
     )
     (document,) = read("label_studio", path)
     assert not document.spans and not document.labels
@@ -261,6 +262,7 @@ def test_what_is_not_read_is_counted(tmp_path, caplog):
         "1 results of the type rectanglelabels are",
         "1 regions without a label are",
         "1 annotations that a person skipped are",
+        "1 drafts that nobody submitted are",
     ):
         assert f"{counted} not read" in caplog.text
 
