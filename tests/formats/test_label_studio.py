@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -13,6 +14,7 @@ from electra_ie.formats import FORMATS
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Attribute, Relation
 from electra_ie.formats.label_studio_config import labeling_config
 
+EXPORTS = Path(__file__).parent / "exports"
 TEXT = "\N{GRINNING FACE} ACME Ltd paid Brook"
 
 
@@ -356,3 +358,30 @@ def test_the_tools_are_told_apart(tmp_path, name):
     assert name in detected and not {*detected} & (
         {"label_studio", "argilla", "doccano", "prodigy", "label_studio_min"} - {name}
     )
+
+
+@pytest.mark.parametrize("export", ["annotated", "predicted"])
+def test_an_export_of_the_tool_is_read_as_it_was_written(export):
+    """Label Studio 1.23.2: texts of this package's writer, submitted in its page; the last mark of `annotated` by mouse."""
+    documents = {each.id: each for each in read("label_studio", EXPORTS / f"label_studio_{export}.json")}
+    by_hand = {"emoji": "Ltd", "crlf": "more", "zh": "\u4ed8\u6b3e", "ar": "\u062f\u0641\u0639\u062a"}
+    imported = {
+        "emoji": [("PARTY", "ACME"), ("PARTY", "Brook"), ("AMOUNT", "9,800"), ("MONEY", "EUR 9,800")],
+        "crlf": [("PARTY", "ACME"), ("PARTY", "Brook"), ("AMOUNT", "EUR 5")],
+        "zh": [("PARTY", "ACME"), ("AMOUNT", "9,800")],
+        "ar": [("PARTY", "ACME"), ("AMOUNT", "EUR 7")],
+    }
+    origin = "person" if export == "annotated" else "model"
+    for id, marks in imported.items():
+        document = documents[id]
+        expected = [("entities", *mark) for mark in marks]
+        if export == "annotated":
+            expected.append(("entities", "PARTY", by_hand[id]))
+        assert spans(document) == expected
+        assert {span.origin for span in document.spans} == {origin}
+        assert document.spans[0].attributes == (Attribute("trust", "high"),)
+        assert document.labels == {"risks": ("late", "fraud") if id == "emoji" else (), "topic": ("goods",)}
+        assert [(each.label, each.arguments) for each in document.relations] == [
+            ("pays", (("Arg1", "T1"), ("Arg2", "T2")))
+        ]
+    assert "\r\n" in documents["crlf"].text and not any(each.predicted for each in documents.values())
