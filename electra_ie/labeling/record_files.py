@@ -207,7 +207,7 @@ def signature_of(path: Path) -> Signature:
 
 def write_lines(path: Path, lines: Iterable[str], marked: bool = False) -> None:
     """Replace a file, or the one that a link names, by these lines, which are on the disk when this returns."""
-    path = path.resolve()
+    path = path.resolve()  # a link within the folder stays one; `LabelStore` refuses one that leads out
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as part:
         with part.open("wb") as file:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import yaml
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import parse, write
+from electra_ie.common.logs import warn
 from electra_ie.runs.layout import SETTINGS, is_finished, read_log, read_scores
 
 STATE = "training.json"
@@ -94,14 +95,21 @@ class Training:
         self._run, self._stopped = "", False
         self._mutex = threading.Lock()
         if (folder / STATE).is_file():
-            state = parse((folder / STATE).read_bytes(), folder / STATE)
-            self._run = str(state.get("run", ""))
-            try:
-                process = psutil.Process(int(state["pid"]))
-                if process.create_time() == state["created"] and process.status() != psutil.STATUS_ZOMBIE:
-                    self._process = process
-            except (KeyError, TypeError, ValueError, psutil.Error):
-                pass  # it has ended
+            self._find(parse((folder / STATE).read_bytes(), folder / STATE))
+
+    def _find(self, state: Mapping[str, Any]) -> None:
+        """Take the run of an earlier server, and its process if it still runs."""
+        run = state.get("run")
+        if not (isinstance(run, str) and NAME.fullmatch(run)):  # a path may lead anywhere
+            warn(f'{self.folder / STATE}: it is ignored: "run" is {json.dumps(run)[:40]}, not the name of a run (001).')
+            return
+        self._run = run
+        try:
+            process = psutil.Process(int(state["pid"]))
+            if process.create_time() == state["created"] and process.status() != psutil.STATUS_ZOMBIE:
+                self._process = process
+        except (KeyError, TypeError, ValueError, psutil.Error):
+            pass  # it has ended, or it runs on another machine
 
     def start(self) -> str:
         """Start a training on the labels that there are, and return the name of the run.
@@ -168,7 +176,8 @@ class Training:
             if running:
                 step, steps, dev = self._steps(folder)
                 return Progress(RUNNING, self._run, step, steps, dev)
-            self._remove_unfinished()
+            if self._process is not None:  # any other may be running, on another machine that shares the folder
+                self._remove_unfinished()
             if self._stopped:
                 return Progress(STOPPED, self._run)
             return Progress(FAILED, self._run, message=self._error())

@@ -89,6 +89,8 @@ class _State:
 class LabelStore:
     """The texts of a task with their annotations, for the annotators of one or several processes.
 
+    Its files are in the folder of the data: a link out of it is refused, as `train` refuses it.
+
     Attributes:
         task: The task.
         fields: Its fields that are labeled on the page: all but the attributes of spans, which are kept as they are.
@@ -118,6 +120,7 @@ class LabelStore:
             self._complete()
 
     def _file(self, name: str) -> RecordFile:
+        self.task.check_data_files(self.task.folder / name)
         required = [field.name for field in self.fields]
         return RecordFile(self.task.folder / name, self.task.all_fields, required, self.options)
 
@@ -208,13 +211,16 @@ class LabelStore:
         """Return the keys of the texts that annotators have labeled differently, and nobody has settled."""
         if sum(bool(journal.events) for journal in self.journals.values()) <= 1:
             return []  # at once, since this is asked for each text that is shown
-        found: dict[str, list[Annotation]] = {}
-        decided: set[str] = set()
-        for name, journal in self.journals.items():
-            for key, event in journal.saved().items():
-                found.setdefault(key, []).append(self.view(name, key).annotation)
-                decided |= {key} if event.event == DECIDE else set()
-        return [key for key, each in found.items() if key not in decided and any(one != each[0] for one in each[1:])]
+        keys = dict.fromkeys(key for journal in self.journals.values() for key in journal.saved())
+        return [key for key in keys if self._is_disputed(key)]
+
+    def _is_disputed(self, key: str) -> bool:
+        """Return whether the annotations of a text that count differ, and nobody has decided between them."""
+        state = self._state(key)
+        if any(event.event == DECIDE for event in state.saved.values()):
+            return False
+        each = [self._view(name, key, state).annotation for name in state.saved]
+        return any(one != each[0] for one in each[1:])
 
     def annotations(self) -> dict[str, dict[str, Event]]:
         """Return the last save of each text by each annotator, by annotator and key."""

@@ -383,6 +383,28 @@ def test_the_training_of_another_server_is_left_running(folder):
         other.wait()
 
 
+@pytest.mark.parametrize("run", [".", "..", "../../..", 1, None, "ABSOLUTE"])
+def test_only_a_run_is_taken_from_the_state_of_a_training(folder, tmp_path, capsys, run):
+    other = tmp_path / "documents"
+    for each in (other, folder / "labels/runs"):
+        each.mkdir(parents=True)
+        (each / "kept.txt").write_text("kept", "utf-8")
+    state = {"run": str(other) if run == "ABSOLUTE" else run, "pid": 1, "created": 0}
+    (folder / "labels/runs/training.json").write_text(json.dumps(state), "utf-8")
+    with Client(folder) as client:
+        assert client.get("/api/status").json()["training"]["state"] == "idle"
+    assert (other / "kept.txt").is_file() and (folder / "labels/runs/kept.txt").is_file()
+    assert "not the name of a run" in capsys.readouterr().err
+
+
+def test_an_unfinished_run_whose_process_is_not_of_this_machine_is_kept(folder):
+    (folder / "labels/runs/001").mkdir(parents=True)
+    (folder / "labels/runs/training.json").write_text('{"run": "001", "pid": 1, "created": 0}', "utf-8")
+    with Client(folder) as client:
+        assert client.get("/api/status").json()["training"]["state"] == "failed"
+    assert (folder / "labels/runs/001").is_dir()
+
+
 def test_the_run_that_was_named_stays_after_an_earlier_training(folder):
     for run in (folder / "labels/runs/001", folder / "best"):
         run.mkdir(parents=True)

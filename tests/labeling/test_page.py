@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 from test_api import unordered  # noqa: F401 (a fixture of all tests)
@@ -271,6 +273,23 @@ def test_what_is_marked_survives_a_reload_and_a_restart(browser, tmp_path):
             press(page, "q")
     with labeling(folder, [ENGLISH, "next"], {}) as (address, _), opened(browser, address) as page:
         assert page.locator(".label[aria-pressed=true]").all_text_contents() == ["lateq", "cashw"]
+
+
+@pytest.mark.slow
+def test_a_draft_that_is_being_kept_does_not_outlive_its_save(browser, tmp_path):
+    with labeling(tmp_path / "t", [ENGLISH, "next"]) as (address, session), opened(browser, address) as page:
+        keep, kept = session.keep_draft, Event()
+
+        def slow(*values):
+            time.sleep(0.5)
+            keep(*values)
+            kept.set()
+
+        session.keep_draft = slow
+        with page.expect_request("**/draft"):
+            press(page, "1")
+        save(page)
+        assert kept.wait(30) and session.drafts.get(key_of(ENGLISH)) is None
 
 
 @pytest.mark.slow

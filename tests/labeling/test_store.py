@@ -452,10 +452,35 @@ def test_files_among_the_journals_are_refused(tmp_path):
 
 def test_a_link_stays_a_link(tmp_path):
     folder = new_task(tmp_path / "t", train=None)
-    (tmp_path / "real.jsonl").touch()
-    (folder / "train.jsonl").symlink_to(tmp_path / "real.jsonl")
+    (folder / "real.jsonl").touch()
+    (folder / "train.jsonl").symlink_to("real.jsonl")
     store_of(folder).save("ann", KEY, answer(topic="trade"), NOTHING)
-    assert (folder / "train.jsonl").is_symlink() and len(lines(tmp_path, "real.jsonl")) == 1
+    assert (folder / "train.jsonl").is_symlink() and len(lines(folder, "real.jsonl")) == 1
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "dev.jsonl"])
+def test_a_link_out_of_the_folder_is_refused(tmp_path, name):
+    folder = new_task(tmp_path / "t", train=None)
+    (folder / name).symlink_to("../outside.jsonl")
+    with pytest.raises(UserError, match="this link leads out of the folder of the data"):
+        store_of(folder).save("ann", KEY, answer(topic="trade"), NOTHING)
+    assert not (tmp_path / "outside.jsonl").exists()
+
+
+def test_what_another_program_has_replaced_is_not_disputed(tmp_path):
+    folder = new_task(tmp_path / "t")
+    store = store_of(folder)
+    store.save("ann", KEY, answer(topic="trade"), NOTHING)
+    store.save("bob", KEY, answer(topic="travel"), NOTHING)
+    assert store.disputed() == [KEY]
+    file = folder / "train.jsonl"
+    file.write_text(file.read_text("utf-8").replace('"topic": "trade"', '"topic": "travel"'), "utf-8")
+    with store.locked():
+        seen = store.view("bob", KEY)
+    store.save("bob", KEY, seen.annotation, seen.version)
+    assert store.disputed() == [], "what ann has saved no longer counts"
+    store.save("ann", KEY, answer(topic="trade"), store.view("ann", KEY).version)
+    assert store.disputed() == [KEY]
 
 
 def test_a_span_with_white_space_at_its_edges_keeps_its_keys(tmp_path):

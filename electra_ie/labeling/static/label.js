@@ -9,7 +9,7 @@ const $ = id => document.getElementById(id);
 const RESERVED = 'rxz', LETTERS = [...'qwertyuiopasdfghjklcvbnm'].filter(key => !RESERVED.includes(key)), DIGITS = [...'1234567890'];
 const JUMP = 5, DRAFT_DELAY = 300, POLL = 1500, POLL_SLOWLY = 10_000, FEW_LABELS = 12;
 const page = {task: null, item: null, points: null, words: [], marks: null, colors: new Map(), keys: new Map(), range: null,
-  current: null, relating: null, history: [], busy: false, dirty: false, timer: null, training: '', run: ''};
+  current: null, relating: null, history: [], busy: false, dirty: false, timer: null, keeping: Promise.resolve(), training: '', run: ''};
 
 /* The task and its labels */
 
@@ -190,8 +190,14 @@ function change(action, message) {
 
 const draft = () => ({annotation: {'#page': page.marks.snapshot()}, task: page.task.version});
 
-async function keepDraft() {
+/** Keep the marks as a draft, after the one that is being kept: the last one sent is the last one kept. */
+function keepDraft() {
   clearTimeout(page.timer);
+  page.keeping = page.keeping.then(sendDraft);
+  return page.keeping;
+}
+
+async function sendDraft() {
   if (!page.dirty || !page.item) return;
   page.dirty = false;
   try {
@@ -367,6 +373,7 @@ async function save() {
   if (page.marks.suggestions().length) change(() => page.marks.acceptAll(), 'All suggestions are accepted.');
   await attempt(async () => {
     clearTimeout(page.timer);
+    await page.keeping;  // a draft that arrives after the save would outlive it
     const body = {annotation: page.marks.annotation(), version, task: page.task.version, decide: Object.keys(found).length > 0};
     const answer = await request(`/api/texts/${text.key}`, {method: 'PUT', body});
     await show(answer);
