@@ -98,14 +98,16 @@ class DriftResult:
     Attributes:
         documents: The number of new texts.
         comparisons: What was compared, for each field.
+        goals: The number of goals that are promised for the run.
     """
 
     documents: int
     comparisons: Sequence[Comparison]
+    goals: int
 
     @property
     def lapsed(self) -> list[Comparison]:
-        """The comparisons that differ by more than chance: what was promised holds no longer."""
+        """The comparisons that differ by more than chance: what was promised, if anything, holds no longer."""
         return [comparison for comparison in self.comparisons if comparison.differs]
 
 
@@ -153,4 +155,5 @@ def drift(
             report(number)
     if not number:
         raise UserError("there is no text to compare.", remedy="Give files or folders of new texts.")
-    return DriftResult(number, compare(calibration.reference, found, calibration.thresholds))
+    compared = compare(calibration.reference, found, calibration.thresholds)
+    return DriftResult(number, compared, len(calibration.promises))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
@@ -11,10 +11,10 @@ from electra_ie.data.declaration.task_yaml import TASK_FILE
 from electra_ie.data.task import Task
 
 
-def check_outputs(files: Sequence[Path]) -> None:
-    """Raise UserError for outputs that cannot be written, before anything is read."""
+def check_outputs(files: Sequence[Path], folders: Container[Path] = ()) -> None:
+    """Raise UserError for outputs that cannot be written, before anything is read. folders: those that are folders."""
     for file in files:
-        if file.is_dir():
+        if file.is_dir() and file not in folders:
             raise UserError("the output is a folder.", file=file, remedy="Give the name of a file.")
         if not file.absolute().parent.is_dir():
             remedy = "Create it, or write elsewhere."

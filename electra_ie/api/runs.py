@@ -16,6 +16,7 @@ from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.logs import notice
 from electra_ie.data.in_memory import InMemory
 from electra_ie.data.task import Task
+from electra_ie.formats import FORMATS
 from electra_ie.formats.detection import by_ending
 from electra_ie.inference.jobs.counts import Extraction
 from electra_ie.inference.jobs.filters import Filters
@@ -144,7 +145,8 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
         remedy = "Give --records, or leave --data out."
         raise UserError("the folder of data is only read for records.", file=data, remedy=remedy)
     files = [Path(file) for file in (output, html, records, review) if isinstance(file, (str, os.PathLike))]
-    check_outputs(files)
+    of_queue = FORMATS.get(review_format or "")
+    check_outputs(files, [Path(review)] if review is not None and of_queue and of_queue.writes_folder else [])
     target = Path(output) if isinstance(output, (str, os.PathLike)) else None
     if html is not None and is_stream(Path(html)):
         message = "a page is not written to a device or a pipe."

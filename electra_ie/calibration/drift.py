@@ -50,8 +50,8 @@ def compare(reference: Reference, new: Reference, thresholds: Table) -> list[Com
     """Return the comparisons of all fields, with p-values by Holm's method.
 
     For each field: the distribution of the mean score of a document (Kolmogorov and Smirnov), the share of documents
-    without a finding (Fisher's exact test), and with a goal for the precision the share of accepted findings of a
-    document (Mann and Whitney).
+    without a finding (Fisher's exact test) if there are any, and with a goal for the precision the share of accepted
+    findings of a document (Mann and Whitney).
 
     Args:
         reference: The findings in the documents of dev, by field.
@@ -92,8 +92,8 @@ def _scores(field: str, dev: Documents, new: Documents) -> Comparison | None:
 def _without(field: str, dev: Documents, new: Documents) -> Comparison | None:
     from scipy.stats import fisher_exact
 
-    if not dev or not new:
-        return None
+    if not dev or not new or all(found for each in (dev, new) for found in each):
+        return None  # a class is found in every text: such a test would only make the others weaker
     table = [[sum(not found for found in each), sum(bool(found) for found in each)] for each in (dev, new)]
     before, now = (none / (none + some) for none, some in table)
     return Comparison(field, "share of texts without a finding", before, now, float(fisher_exact(table)[1]))

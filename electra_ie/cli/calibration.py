@@ -103,6 +103,7 @@ def drift(
         notice(f"{run}: {result.documents:,} texts are like those of dev, as far as the scores show.")
         return
     differences = "; ".join(map(str, result.lapsed))
-    line = f"The promise no longer holds: the texts are not like those of dev. {differences}."
+    promised = "The promise no longer holds: the" if result.goals else "The"
+    line = f"{promised} texts are not like those of dev. {differences}."
     output().print(line, markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(1)

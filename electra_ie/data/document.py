@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Self
 
-BIASED = ("typical", "uncertain")
-"""The ways of choosing a text to be labeled that make scores on it biased."""
+from electra_ie.formats.annotations import FOUND
 
+BIASED = ("typical", "uncertain", FOUND)
+"""The ways of choosing a text to be labeled that make scores on it biased."""
 
 Offsets = tuple[int, int]
 """First character and the one after the last, in Unicode code points."""

@@ -241,7 +241,8 @@ class Task:
         if biased and split != TRAIN:
             warn(
                 f"{self.name}: {biased:,} of {len(documents):,} documents of {split} were chosen to be labeled because "
-                "they are typical or uncertain. Scores on them are biased: move them to train."
+                "they are typical or uncertain, or a model found something in them. Scores on them are biased: move "
+                "them to train."
             )
         for declared in self.all_fields:
             if not any(declared.name in document.gold for document in documents):

@@ -17,7 +17,9 @@ ORIGINS = ("", "person", "model", "corrected")
 """Who made an annotation: unknown, a person, a model (a person left it as it was), a person who changed a model's."""
 CHOSEN = "chosen"
 """The key of the metadata that says how a text was chosen to be labeled, one of `CHOICES`."""
-CHOICES = ("typical", "uncertain", "random")
+FOUND = "found"
+"""How a text of a review queue was chosen: a model has found something in it."""
+CHOICES = ("typical", "uncertain", "random", FOUND)
 AnyAnnotation = TypeVar("AnyAnnotation", bound="Annotation")
 
 

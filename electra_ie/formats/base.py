@@ -48,6 +48,7 @@ class Format:
         extra: The extra of electra_ie that installs it.
         reduce: Removes and counts what the format cannot hold beyond the missing features, such as white space.
         endings: The endings of its files by which a writer is chosen, in lower case with their dot.
+        writes_folder: Whether the writer makes a folder.
         for_layers: Returns the options for a reader of which only some layers of spans are wanted, each with its
             labels.
     """
@@ -63,6 +64,7 @@ class Format:
     extra: str = ""
     reduce: Callable[[AnnotatedDocument, Mapping[str, Any]], tuple[AnnotatedDocument, Losses]] = nothing_more
     endings: tuple[str, ...] = ()
+    writes_folder: bool = False
     for_layers: Callable[[Mapping[str, Any], Mapping[str, Sequence[str]]], Mapping[str, Any]] = as_they_are
 
     def check_installed(self) -> None:

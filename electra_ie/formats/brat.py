@@ -496,4 +496,4 @@ def _detail_lines(annotation: Annotation, id: str) -> Iterator[str]:
         yield f"#AnnotatorNotes {id}\t{note}"
 
 
-BRAT = Format("brat", "brat", read, write, HOLDS, detect=detect, reduce=reduce)
+BRAT = Format("brat", "brat", read, write, HOLDS, detect=detect, reduce=reduce, writes_folder=True)

@@ -70,4 +70,6 @@ def detect(path: Path) -> bool:
 
 
 HOLDS = frozenset(Feature) - {Feature.FRAGMENTS, Feature.MANY_ARGUMENTS}
-CAS = Format("cas", "UIMA CAS", read, write, HOLDS, OPTIONS, detect, package="cassis", extra="formats")
+CAS = Format(
+    "cas", "UIMA CAS", read, write, HOLDS, OPTIONS, detect, package="cassis", extra="formats", writes_folder=True
+)

@@ -107,7 +107,10 @@ def convert(source: Side, target: Side, lossy: bool = False, check: bool = False
 def write_all(
     documents: Sequence[AnnotatedDocument], target: Side, lossy: bool = False, check: bool = False
 ) -> Conversion:
-    """Write documents, as `convert` does with those of its source."""
+    """Write documents, as `convert` does with those of its source.
+
+    What is in the place of the target is replaced: callers check that it may be.
+    """
     kept, losses = target.format.reduced_all(documents, target.options)
     annotations = sum(1 for document in documents for _ in document.annotations)
     outcome = Conversion(len(documents), annotations, losses, written=False, target_format=target.format.name)
@@ -119,6 +122,8 @@ def write_all(
         target.format.save_reduced(kept, part, target.options)
         different = _different(kept, Side(part, target.format, target.options)) if check else None
         if not different:
+            if part.is_dir():  # which replaces an empty folder only
+                _remove(target.path)
             os.replace(part, target.path)
     except UserError as error:
         raise _at(error, part, target.path) from None

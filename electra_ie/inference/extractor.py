@@ -135,10 +135,11 @@ class Extractor(TextExtractor):
         (folder / CALIBRATION).unlink(missing_ok=True)  # of the models that are replaced
         if self.calibration:
             replace(self.calibration, model=fields_sum(folder, self.fields)).save(folder)
-        for name in anchored:
-            assert self.folder  # they are only read from a folder
+        source = self.folder
+        for name in anchored if source and folder.resolve() != source.resolve() else ():  # they are there already
+            assert source
             shutil.rmtree(folder / name, ignore_errors=True)
-            shutil.copytree(self.folder / name, folder / name)
+            shutil.copytree(source / name, folder / name)
         write(folder / TASK, yaml.safe_dump(self._task().shareable(), sort_keys=False, allow_unicode=True))
 
     def _task(self) -> Task:

@@ -20,9 +20,10 @@ from electra_ie.data.document import Document, is_biased
 from electra_ie.data.leakage import digest_of
 from electra_ie.data.readers import READERS
 from electra_ie.data.task import Task
+from electra_ie.formats.annotations import FOUND
 from electra_ie.formats.detection import detect
 from electra_ie.inference.extractor import Extractor
-from electra_ie.inference.review import check_fragments, is_queue, read_queue
+from electra_ie.inference.review import check_fragments, is_queue, read_queue, unreviewed
 from electra_ie.inference.scoring import read
 from electra_ie.runs.layout import AUDIT, announce_data_folder, model_names
 from electra_ie.runs.model_card import is_generated, model_card
@@ -53,11 +54,12 @@ def labeled_documents(run: Path, task: Task, goals: Sequence[Goal], data: str | 
     """
     if reviewed is not None:
         if not is_queue(reviewed):
-            return Labeled(_honest(_read_any(reviewed, task, goals), task, reviewed), REVIEWED)
-        if any(goal.measure == RECALL for goal in goals):
-            message = "a review queue has no texts without findings, so that it says nothing about the recall."
-            remedy = "Label texts that were drawn at random, and give them with --reviewed."
-            raise UserError(message, file=reviewed, remedy=remedy)
+            documents = _read_any(reviewed, task, goals)
+            if queued := [document for document in documents if document.chosen == FOUND]:
+                _refuse_recall(goals, reviewed)
+                _refuse_unreviewed(queued, goals, reviewed)
+            return Labeled(_honest(documents, task, reviewed), REVIEWED)
+        _refuse_recall(goals, reviewed)
         model = of_sums(model_files(run, model_names(task)))[:SHOWN]
         return Labeled(_honest(read_queue(reviewed, task.fields, model), task, reviewed), REVIEWED)
     if data is None:
@@ -66,6 +68,21 @@ def labeled_documents(run: Path, task: Task, goals: Sequence[Goal], data: str | 
         remedy = "Give labeled documents with --reviewed."
         raise UserError("the run has no split dev to measure goals on.", file=run, remedy=remedy)
     return Labeled(task.read(DEV), DEV)
+
+
+def _refuse_recall(goals: Sequence[Goal], file: Path) -> None:
+    """Raise UserError if a goal for the recall is to be measured on a review queue."""
+    if any(goal.measure == RECALL for goal in goals):
+        message = "a review queue has no texts without findings, so that it says nothing about the recall."
+        remedy = "Label texts that were drawn at random, and give them with --reviewed."
+        raise UserError(message, file=file, remedy=remedy)
+
+
+def _refuse_unreviewed(queued: Sequence[Document], goals: Sequence[Goal], file: Path) -> None:
+    """Raise UserError if texts of a review queue lack the labels of a goal's field."""
+    wanted = {goal.field for goal in goals}
+    if waiting := sum(not wanted <= document.gold.keys() for document in queued):
+        raise unreviewed(file, waiting, len(queued))
 
 
 def _read_any(path: Path, task: Task, goals: Sequence[Goal]) -> list[Document]:
@@ -88,9 +105,10 @@ def _read_any(path: Path, task: Task, goals: Sequence[Goal]) -> list[Document]:
 def _honest(documents: Sequence[Document], task: Task, file: Path) -> list[Document]:
     """Return the documents that say something of others: not those chosen by what they say, and none of train.
 
-    What is left out is counted in a warning. Raises UserError if none is left.
+    Texts in which a model has found something are kept: they say what the precision is. What is left out is counted in
+    a warning. Raises UserError if none is left.
     """
-    drawn = [document for document in documents if not is_biased(document)]
+    drawn = [document for document in documents if not is_biased(document) or document.chosen == FOUND]
     if biased := len(documents) - len(drawn):
         warn(f"{file}: {biased:,} documents are left out, since they were chosen as typical or uncertain ones.")
     trained: set[bytes] = set()

@@ -15,13 +15,13 @@ from electra_ie.calibration.stored import Calibration
 from electra_ie.common.errors import ErrorCollector, UserError, nearest
 from electra_ie.common.escaping import escape_json
 from electra_ie.common.files import atomic_path
-from electra_ie.common.hashing import of_file
+from electra_ie.common.hashing import of_path
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.formats import FORMATS
-from electra_ie.formats.annotations import CHOSEN, AnnotatedDocument
+from electra_ie.formats.annotations import CHOSEN, FOUND, AnnotatedDocument
 from electra_ie.formats.conversion import Side, write_all
 from electra_ie.formats.features import Feature
 from electra_ie.formats.parts.json_values import check_pairs
@@ -61,14 +61,14 @@ class Queue:
         side.format.check_installed()
 
     def refuse_existing(self, written: Mapping[str, Any] | None) -> None:
-        """Raise UserError if there is a file of an annotation tool in this place, which may have people's work in it.
+        """Raise UserError for a file or folder of an annotation tool in this place: it may have people's work in it.
 
         written: SHA-256 (`sha256`) of the queue that the last job of the same output wrote; that file may be replaced.
         """
         if self.format == LINES or not self.path.exists():
             return
-        if written is None or of_file(self.path) != written["sha256"]:
-            message = "this file exists and may have annotations of people, which are kept."
+        if written is None or of_path(self.path) != written["sha256"]:
+            message = "this exists and may have annotations of people, which are kept."
             raise UserError(message, file=self.path, remedy=MOVE)
 
     def split(self, record: dict[str, Any], text: str, calibration: Calibration | None) -> dict[str, Any] | None:
@@ -116,8 +116,10 @@ class Queue:
 
     def _convert(self, records: Sequence[Mapping[str, Any]]) -> None:
         side = Side.of_target(self.path, self.format, ())
-        chosen = {ALL: {}, LEFT: {CHOSEN: "uncertain"}}  # as little follows from it for other texts as by `suggest`
-        texts = [AnnotatedDocument(each["id"], each["text"], metadata=chosen[each[DRAWN]]) for each in records]
+        chosen = {ALL: FOUND, LEFT: "uncertain"}  # from LEFT as little follows for other texts as by `suggest`
+        texts = [
+            AnnotatedDocument(each["id"], each["text"], metadata={CHOSEN: chosen[each[DRAWN]]}) for each in records
+        ]
         kept = [
             {**record, "characters": len(record["text"]), "findings": [
                 finding for finding in record["findings"] if finding["decision"] != DROPPED
@@ -208,7 +210,7 @@ def read_queue(path: Path, fields: Sequence[Field], model: str | None = None) ->
     """Return the reviewed texts of a queue with what people found right as gold.
 
     A text counts as reviewed when each of its findings has a decision. A finding that a person has added has no score.
-    Texts without all decisions are left out, with a warning.
+    All texts must be: the first ones of a queue have the lowest scores, so that they are not like the others.
 
     Args:
         path: The file.
@@ -216,8 +218,8 @@ def read_queue(path: Path, fields: Sequence[Field], model: str | None = None) ->
         model: The model whose findings they must be, if the queue says it: people have not seen those of another one.
 
     Raises:
-        UserError: A line is damaged, nothing was decided, or thresholds have chosen the texts. Several faults are one
-            error with the first ten.
+        UserError: A line is damaged, a text is not reviewed, or thresholds have chosen the texts. Several faults are
+            one error with the first ten.
     """
     errors, documents, waiting = ErrorCollector(), [], 0
     lines = path.read_bytes().splitlines()
@@ -245,8 +247,18 @@ def read_queue(path: Path, fields: Sequence[Field], model: str | None = None) ->
         remedy = f'Set "{CORRECT}" of each finding of a text to true or false.'
         raise UserError("no text of this queue is reviewed.", file=path, remedy=remedy)
     if waiting:
-        warn(f"{path}: {waiting:,} texts are left out, since not all of their findings have a decision.")
+        raise unreviewed(path, waiting, waiting + len(documents))
     return documents
+
+
+def unreviewed(path: Path, waiting: int, texts: int) -> UserError:
+    """Return the error for a queue of which only some texts are reviewed."""
+    message = (
+        f"{waiting:,} of the {texts:,} texts of this queue are not reviewed. It begins with the lowest scores, so that "
+        "those that are reviewed are not like the others."
+    )
+    remedy = "Review all of them. If they are too many, extract a queue of fewer texts, drawn at random."
+    return UserError(message, file=path, remedy=remedy)
 
 
 def _checked(content: bytes, path: Path, line: int) -> dict[str, Any]:

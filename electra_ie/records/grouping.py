@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.hashing import SHOWN, of_text
 from electra_ie.data.declaration.record_plan import Only, Place, RecordField, RecordPlan
 from electra_ie.data.document import Document, Offsets, Span, passage_of
 from electra_ie.data.task import Task
@@ -119,6 +121,12 @@ class RecordMaker:
         self.settings: dict[str, ValueSettings] = {each.name: each.settings(task.folder) for each in plan.fields}
         for each in plan.fields:
             check_type(each.type, self.settings[each.name])
+
+    @property
+    def digest(self) -> str:
+        """The first digits of a hash of what decides the records: the plan, and the codes of its lists."""
+        codes = {name: [*each.codes.codes.items()] for name, each in self.settings.items() if each.codes}
+        return of_text(json.dumps([self.plan.declaration, codes], default=str))[:SHOWN]
 
     def of_findings(self, record: Mapping[str, Any]) -> list[Record]:
         """Return the records of a text from a line of `electra-ie extract`."""

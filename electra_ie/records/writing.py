@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from electra_ie.data.document import in_a_cell
 from electra_ie.records.grouping import Entry, Mention, Record, RecordMaker
 
 FORMATS = ("jsonl", "csv", "parquet")
+ROWS = 10_000
+"""The records of a row group of Parquet."""
 BETWEEN = " | "
 """What is between several values of a field in a cell."""
 CONFLICT = "conflict"
@@ -178,4 +181,7 @@ def _write_parquet(rows: Iterator[dict[str, Any]], target: Path, names: Sequence
     from pyarrow import parquet
 
     types = {name: pyarrow.int64() if name == RECORD else pyarrow.string() for name in names}
-    parquet.write_table(pyarrow.Table.from_pylist(list(rows), pyarrow.schema(types)), target)
+    schema = pyarrow.schema(types)
+    with parquet.ParquetWriter(target, schema) as writer:
+        while group := list(islice(rows, ROWS)):
+            writer.write_table(pyarrow.Table.from_pylist(group, schema))

@@ -99,8 +99,8 @@ def _gain_on(scale: Callable[[np.ndarray], np.ndarray], points: Sequence[Point],
 def outlook(run: Path) -> Outlook:
     """Return what more labels would bring to a run, by the finished runs in the same folder as it.
 
-    Those with the same preset, the same fields and the same dev documents count. Scores on dev are a little too high,
-    since dev selects the checkpoint, but in all of these runs alike.
+    Those with the same preset, encoder, fields and dev documents count, and no distilled students of them. Scores on
+    dev are a little too high, since dev selects the checkpoint, but in all of these runs alike.
 
     Raises:
         UserError: The run is damaged.
@@ -114,7 +114,7 @@ def outlook(run: Path) -> Outlook:
     budgets = len({labels for labels, _ in points})
     if budgets < BUDGETS:
         needed = f"it takes runs with at least {BUDGETS} numbers of labels"
-        same = "the same preset, fields and dev documents"
+        same = "the same preset, encoder, fields and dev documents"
         return Outlook(points, None, f"{needed} beside each other, with {same}, and here is {budgets}")
     return Outlook(points, gain_of(points))
 
@@ -125,11 +125,12 @@ def _is_run(folder: Path) -> bool:
 
 def _key(run: Path) -> tuple[object, ...]:
     """Return what runs of one learning curve have in common; () for a run without a score on dev."""
-    dev = read_audit(run).get("splits", {}).get("dev", {})
+    audit = read_audit(run)
     if mean_score(read_scores(run).get("dev", {})) is None:
         return ()
     fields = tuple((field.name, field.kind, field.labels) for field in load_task(run).all_fields)
-    return TrainSettings.build(run / SETTINGS).preset, fields, str(dev)
+    settings, student = TrainSettings.build(run / SETTINGS), (audit.get("distillation") or {}).get("name", "")
+    return settings.preset, settings.encoder, student, fields, str(audit.get("splits", {}).get("dev", {}))
 
 
 def _point_of_curve(run: Path, key: tuple[object, ...]) -> Point | None:

@@ -48,6 +48,14 @@ def test_p_values_are_corrected_for_the_number_of_tests():
     assert all(each.p <= 1 for each in many)
 
 
+def test_a_share_that_is_zero_in_all_texts_does_not_weaken_the_other_tests():
+    draw = np.random.default_rng(3)
+    one, other = (documents(draw, 60, shift=shift, without=0.0) for shift in (0.0, 0.6))
+    (scores,) = compare(one, other, {})
+    assert scores.what == "mean score of a text"
+    assert 0 < scores.p < compare({"names": [*one["names"], []]}, other, {})[0].p, "two tests"
+
+
 def test_fields_without_documents_or_findings_are_left_out():
     assert compare({"names": []}, {"names": [[]]}, TABLE) == []
     (without,) = compare({"names": [[], []]}, {"names": [[]]}, TABLE)

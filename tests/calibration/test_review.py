@@ -173,10 +173,14 @@ def test_without_goals_everything_is_for_review_and_decisions_are_read_back(copy
     }
     queue[0]["findings"].append(added)
     tiny.write_records(tmp_path / "queue.jsonl", queue)
+    with pytest.raises(UserError, match="1 of the 40 texts of this queue are not reviewed. It begins with the lowest"):
+        read_queue(tmp_path / "queue.jsonl", tiny.FIELDS)
+    for finding in queue[-1]["findings"]:
+        finding["correct"] = finding["label"] != "amount"
+    tiny.write_records(tmp_path / "queue.jsonl", queue)
     documents = read_queue(tmp_path / "queue.jsonl", tiny.FIELDS)
-    assert len(documents) == 39 and "1 texts are left out" in capsys.readouterr().err
     amounts = [[span for span in each.gold["names"] if span.label == "amount"] for each in documents]
-    assert [len(each) for each in amounts] == [1] + [0] * 38
+    assert [len(each) for each in amounts] == [1] + [0] * 39
     result = invoke("calibrate", copy, "--goal", "precision=0.9:person", "--reviewed", tmp_path / "queue.jsonl")
     assert result.exit_code == 0, result.output
     (promise,) = Extractor.from_pretrained(copy).calibration.promises
@@ -323,6 +327,50 @@ def test_a_queue_that_thresholds_have_chosen_is_marked_for_annotation_tools(copy
     assert read and {document.metadata.get("chosen") for document in read} == {"uncertain"}
 
 
+@pytest.mark.parametrize(("name", "file"), [("doccano", "queue.jsonl"), ("label_studio", "queue.json")])
+def test_a_queue_of_an_annotation_tool_promises_a_precision_and_no_recall(copy, inbox, tmp_path, name, file):
+    queue = tmp_path / file
+    extract(copy, inbox, tmp_path / "out.jsonl", review=queue, review_format=name)
+    assert {document.metadata.get("chosen") for document in FORMATS[name].documents(queue)} == {"found"}
+    task = load_task(copy)
+    precision, recall = (parse_goals([f"{each}=0.5:person"], task.all_fields) for each in ("precision", "recall"))
+    if name == "label_studio":
+        with pytest.raises(UserError, match="40 of the 40 texts of this queue are not reviewed"):
+            labeled_documents(copy, task, precision, None, queue)
+        tasks = json.loads(queue.read_text("utf-8"))
+        for each in tasks:
+            each["annotations"] = [{"result": each["predictions"][0]["result"]}]
+        queue.write_text(json.dumps(tasks), "utf-8")
+    with pytest.raises(UserError, match="a review queue has no texts without findings"):
+        labeled_documents(copy, task, recall, None, queue)
+    assert len(labeled_documents(copy, task, precision, None, queue).documents) == 40
+
+
+@pytest.mark.parametrize("name", ["doccano", "brat"])
+def test_a_queue_in_the_folder_of_the_inputs_is_no_input_and_the_same_command_does_nothing(
+    copy, tmp_path, capsys, name
+):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Arden paid 5.975,74 to Brisk.", "utf-8")
+    queue = folder / ("queue.jsonl" if name == "doccano" else "queue")
+    words = {"review": queue, "review_format": name}
+    extract(copy, folder, folder / "out.jsonl", **words)
+    written = jobs.files_of(folder)
+    assert any(path.startswith("queue") for path in written)
+    counts = extract(copy, folder, folder / "out.jsonl", **words)
+    assert counts["documents"] == 1 and "written already" in capsys.readouterr().err
+    assert jobs.files_of(folder) == written
+    extract(copy, folder, folder / "out.jsonl", **words, overwrite=True)
+    assert jobs.files_of(folder).keys() == written.keys()
+    if name == "brat":
+        (queue / "work.ann").write_text("T1", "utf-8")
+        with pytest.raises(UserError, match="may have annotations of people"):
+            extract(copy, folder, folder / "out.jsonl", **words, overwrite=True)
+        with pytest.raises(UserError, match="queue: the output is a folder"):
+            extract(copy, folder, folder / "out.jsonl", review=queue)
+
+
 def test_a_queue_that_people_have_worked_on_is_kept(copy, inbox, tmp_path):
     queue, tool = tmp_path / "queue.jsonl", tmp_path / "queue.json"
     extract(copy, inbox, tmp_path / "out.jsonl", review=queue)
@@ -393,6 +441,10 @@ def test_drift_is_reported_for_other_texts_and_not_for_like_ones(copy, inbox, tm
     result = invoke("drift", copy, tmp_path / "other.jsonl")
     assert result.exit_code == 1
     assert "The promise no longer holds: the texts are not like those of dev. " in result.output
+    calibrate(copy, ["precision=0.99:amount"])
+    result = invoke("drift", copy, tmp_path / "other.jsonl")
+    assert result.exit_code == 1 and "promise" not in result.output, "the run has no goal"
+    assert "The texts are not like those of dev. " in result.output
     (copy / "calibration.json").unlink()
     result = invoke("drift", copy, inbox)
     assert "the run has no scores of dev to compare with" in str(result.exception)

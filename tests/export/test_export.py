@@ -218,6 +218,17 @@ def test_an_export_that_differs_is_not_kept(run, folder, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_logits_of_the_export_alone_that_are_not_finite_are_not_blamed_on_the_weights(run, folder):
+    extractor, exported = Extractor.from_pretrained(run), ExportedExtractor.from_pretrained(folder)
+    exported.score = lambda groups: [
+        {name: values * float("nan") for name, values in each.items()} for each in extractor.score(groups)
+    ]
+    with pytest.raises(
+        UserError, match="the exported model gives logits of the field .* Run it with torch, and report"
+    ):
+        comparison.compare(extractor, exported, texts()[:2])
+
+
 def test_what_cannot_be_exported_or_loaded_is_one_error(run, folder, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()

@@ -423,7 +423,7 @@ def test_outputs_and_earlier_findings_in_the_input_folder_are_not_read(run, at_h
     put(at_home / "inbox" / "a.txt")
     for _ in range(2):
         assert extract(run, ["inbox"], "inbox/findings.jsonl", "inbox/page.html", overwrite=True)["documents"] == 1
-    assert "warning: left out: 1 file of findings, written by extract." in capsys.readouterr().err
+    assert "warning: left out: 1 file, written by extract." in capsys.readouterr().err
     assert [record["id"] for record in read(Path("inbox/findings.jsonl"))] == ["a.txt"]
     (at_home / "inbox" / "a.txt").unlink()
     with pytest.raises(UserError, match="there is no .txt, .jsonl, .txt.gz or .jsonl.gz in this folder"):

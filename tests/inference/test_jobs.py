@@ -235,7 +235,9 @@ def test_input_with_the_same_size_and_time_but_other_content_is_refused(untraine
 def test_output_that_was_changed_is_not_replaced(untrained, home):
     extract(untrained, ["inbox"], "findings.jsonl")
     Path("findings.jsonl").write_text("edited", encoding="utf-8")
-    with pytest.raises(UserError, match="findings.jsonl: this file was changed after extract wrote it. .*--overwrite"):
+    with pytest.raises(
+        UserError, match="findings.jsonl: this output was changed after extract wrote it. .*--overwrite"
+    ):
         extract(untrained, ["inbox"], "findings.jsonl")
     assert Path("findings.jsonl").read_text("utf-8") == "edited"
 

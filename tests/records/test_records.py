@@ -19,6 +19,8 @@ from electra_ie.common.errors import UserError
 from electra_ie.data.declaration.record_plan import columns
 from electra_ie.data.document import Document, Relation, Span
 from electra_ie.data.task import Task
+from electra_ie.inference.jobs.own_files import is_own
+from electra_ie.records import writing
 from electra_ie.records.grouping import RecordMaker
 from electra_ie.records.scoring import score_records
 from electra_ie.records.writing import Written, as_dict, row, shown, write_records
@@ -320,6 +322,18 @@ def test_records_are_written_in_each_format(tmp_path):
     assert table[0]["record"] == 1
 
 
+def test_parquet_is_written_in_groups_of_rows(tmp_path, monkeypatch):
+    import pyarrow.parquet
+
+    monkeypatch.setattr(writing, "ROWS", 2)
+    findings = tmp_path / "findings.jsonl"
+    findings.write_text((json.dumps(line(*SPANS)) + "\n") * 5, encoding="utf-8")
+    write_records(RecordMaker(task(tmp_path)), findings, tmp_path / "r.parquet")
+    file = pyarrow.parquet.ParquetFile(tmp_path / "r.parquet")
+    assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [2, 2, 1]
+    assert file.read().column("amount").to_pylist() == ["10 GBP | 1200000 GBP"] * 5
+
+
 def test_tables_have_the_fragments_of_fields_that_may_have_them(tmp_path):
     import pyarrow.parquet
 
@@ -586,6 +600,19 @@ def test_extract_writes_records_beside_the_findings(run_with_records, tmp_path, 
     assert "records are made of findings in JSON lines. Give a file for the findings, too" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["records.jsonl", "records.csv"])
+def test_records_in_the_folder_of_the_inputs_are_no_inputs(run_with_records, tmp_path, monkeypatch, capsys, name):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    (inbox / "a.txt").write_text("Arden paid 3.456,78.", encoding="utf-8")
+    extract = ("extract", run_with_records, inbox, "--output", inbox / "f.jsonl", "--records", inbox / name)
+    assert command(monkeypatch, *extract) == 0
+    before = (inbox / name).read_bytes()
+    assert command(monkeypatch, *extract) == 0
+    assert "written already" in capsys.readouterr().err and (inbox / name).read_bytes() == before
+    assert is_own(inbox / name), "tables are read of a task of tables"
+
+
 def test_extract_says_how_many_findings_are_in_no_record(run_with_records, tmp_path, monkeypatch, capsys):
     run = shutil.copytree(run_with_records, tmp_path / "run")
     content = yaml.safe_load((run / "task.yaml").read_text("utf-8"))
@@ -695,6 +722,14 @@ def test_the_page_shows_records_beside_the_text(run_with_records, tmp_path, monk
     for name in ("who", "sum", "topic"):
         assert f'<th scope="row">{name}' in html
     assert "&lt;b&gt;" in html
+    # With another plan, too: its values would be those of the earlier one.
+    run = shutil.copytree(run_with_records, tmp_path / "run")
+    content = yaml.safe_load((run / "task.yaml").read_text("utf-8"))
+    content["record"]["locale"] = "de_DE"
+    (run / "task.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    changed = [run if each == run_with_records else each for each in arguments]
+    assert command(monkeypatch, *arguments, "--records", tmp_path / "records.jsonl") == 0
+    assert command(monkeypatch, *changed, "--records", tmp_path / "records.jsonl") == 2
     # Without records the page is another one, so that the finished job does not stand for it.
     assert command(monkeypatch, *arguments) == 2
     assert command(monkeypatch, *arguments, "--overwrite") == 0

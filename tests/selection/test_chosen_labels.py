@@ -20,9 +20,9 @@ SHARES = {"train": 0.6, "dev": 0.2, "test": 0.2}
 
 
 def labeled(count):
-    """Return labeled documents of the tiny task, the first of which were chosen in the three ways in turn."""
+    """Return labeled documents of the tiny task, the first of which were chosen in the four ways in turn."""
     return [
-        replace(document, id=f"d{number}", chosen=[*CHOICES, ""][number % 4])
+        replace(document, id=f"d{number}", chosen=[*CHOICES, "", ""][number % 6])
         for number, document in enumerate(tiny.documents(count))
     ]
 
@@ -106,4 +106,4 @@ def test_a_split_of_chosen_texts_is_read_with_one_warning_and_the_run_counts_the
     counts = {"random": 2, "typical": 2, "uncertain": 2}
     assert audit["chosen"] == {"train": counts, "dev": counts}
     card = (result.path / "README.md").read_text("utf-8")
-    assert "Documents of train that `suggest` chose to be labeled: 2 drawn at random, 2 as typical of a" in card
+    assert "Documents of train by how they were chosen to be labeled: 2 drawn at random, 2 as typical of a" in card

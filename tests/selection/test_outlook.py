@@ -54,7 +54,7 @@ def test_the_interval_holds_the_true_gain_as_often_as_it_says(truth, budgets):
 def runs(run, tmp_path):
     """Return a function that copies the run with another number of labels and dev score; all lie in one folder."""
 
-    def copy(name, labels, score, preset=None, dev=None):
+    def copy(name, labels, score, dev=None, distillation=None, **settings):
         folder = tmp_path / "runs" / name
         shutil.copytree(run, folder)
         scores = json.loads((folder / "scores.json").read_text("utf-8"))
@@ -62,13 +62,12 @@ def runs(run, tmp_path):
         for of_field in scores["dev"].values():
             of_field[of_field["main"]] = score
         (folder / "scores.json").write_text(json.dumps(scores), "utf-8")
-        if preset:
-            settings = yaml.safe_load((folder / "run.yaml").read_text("utf-8"))
-            (folder / "run.yaml").write_text(yaml.safe_dump({**settings, "preset": preset}), "utf-8")
-        if dev:
-            audit = json.loads((folder / "audit.json").read_text("utf-8"))
-            audit["splits"]["dev"] = dev
-            (folder / "audit.json").write_text(json.dumps(audit), "utf-8")
+        if settings:
+            of_run = yaml.safe_load((folder / "run.yaml").read_text("utf-8"))
+            (folder / "run.yaml").write_text(yaml.safe_dump({**of_run, **settings}), "utf-8")
+        audit = json.loads((folder / "audit.json").read_text("utf-8"))
+        audit["splits"]["dev"] = dev or audit["splits"]["dev"]
+        (folder / "audit.json").write_text(json.dumps({**audit, "distillation": distillation}), "utf-8")
         return folder
 
     return copy
@@ -82,6 +81,8 @@ def test_finished_runs_beside_the_run_give_the_curve(runs):
     runs("third", 80, 0.71)
     runs("other preset", 160, 0.99, preset="adversarial")
     runs("other dev", 160, 0.99, dev="another")
+    runs("other encoder", 160, 0.99, encoder="another")
+    runs("student", 160, 0.99, distillation={"name": "3 layers"})
     (runs("unfinished", 160, 0.99) / "README.md").unlink()
     (first.parent / "notes").mkdir()
     found = outlook(first)

@@ -48,6 +48,16 @@ def extractor(run):
     return Extractor.from_pretrained(run)
 
 
+def test_an_extractor_that_is_saved_into_its_own_folder_keeps_all_models(extractor, tmp_path):
+    extractor.save_pretrained(tmp_path / "saved")
+    again = Extractor.from_pretrained(tmp_path / "saved")
+    (before,) = again.read([Document("d", TEXT)])
+    assert any(finding.attributes for finding in before.findings)
+    again.save_pretrained(tmp_path / "saved" / ".." / "saved")
+    (after,) = Extractor.from_pretrained(tmp_path / "saved").read([Document("d", TEXT)])
+    assert after.record() == before.record()
+
+
 def test_each_finding_has_the_attribute_of_a_stock_model(run, extractor):
     assert not (run / "checkpoint").exists()
     (result,) = extractor.read([Document("d", TEXT)])

@@ -426,7 +426,7 @@ def _splits(
             "texts together; each record counts as a document of its own"
         )
         if biased := sum(map(is_biased, train)):
-            assumed.append(f"{biased:,} documents that were chosen as typical or uncertain stay in {TRAIN}")
+            assumed.append(f"{biased:,} documents that were chosen by what they say stay in {TRAIN}")
         if warning := rough_scores(drawn, fields):
             warn(warning)
         assumed += [f"too few documents for a split {split}" for split in missing if not drawn[split]]

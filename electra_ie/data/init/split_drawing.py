@@ -27,9 +27,9 @@ def draw_splits(
     as it can be, first in that of the largest share. Documents with the same text, ignoring white space, are in the
     same split.
 
-    Texts that were chosen to be labeled because they are typical or uncertain stay in train: the scores on them are not
-    those on other texts. So dev and test are drawn from the others, as many as their share of all documents, if there
-    are as many.
+    Texts that were chosen to be labeled because of what they say (`document.BIASED`) stay in train: the scores on them
+    are not those on other texts. So dev and test are drawn from the others, as many as their share of all documents, if
+    there are as many.
 
     Args:
         documents: The documents.

@@ -84,7 +84,7 @@ class AnnotationReader:
         id = document.id or f"{self.path.stem}-{number}"  # all records of a JSON array may be in one line
         if document.predicted:
             self.predicted += 1
-            return Document(id, document.text, {}, *source.position)
+            return Document(id, document.text, {}, *source.position, chosen=choice_of(document.metadata))
         counts = reduced(document, EXPRESSED)[1]
         lost = {feature.value: counts[feature.value] for feature in self.not_expressed}
         self.not_read.update({name: number for name, number in lost.items() if number})

@@ -22,7 +22,7 @@ from electra_ie.data.readers.plain import ENDINGS
 from electra_ie.data.task import Task
 from electra_ie.formats.parts.record_ids import repeated
 from electra_ie.inference.jobs.kinds import RECORDS, STANDARD_INPUT, TABLES, is_saved, kind_of, suffix_of
-from electra_ie.inference.jobs.own_files import is_own
+from electra_ie.inference.jobs.own_files import without_own
 from electra_ie.inference.jobs.reading import Reading
 from electra_ie.inference.jobs.seen_ids import SeenIds
 
@@ -159,7 +159,7 @@ class Inbox:
         listing = walk(folder, self.endings)
         self.folders.append(folder)
         self.listings.append(listing)
-        texts = [file for file in listing.files if not is_own(file)]
+        texts = without_own(listing.files)
         self.own_files += len(listing.files) - len(texts)
         listing.files = texts[:1]  # whether there is one is all that is asked later
         start = len(str(folder / "x")) - 1 if str(folder) != "." else 0
@@ -210,7 +210,7 @@ class Inbox:
             if listing.files:
                 listing.report()
         if self.own_files:
-            warn(f"left out: {count(self.own_files, 'file of findings', 'files of findings')}, written by extract.")
+            warn(f"left out: {count(self.own_files, 'file', 'files')}, written by extract.")
         if self.repeated:
             warn(f"{count(self.repeated, 'file is', 'files are')} named more than once and read once.")
 

@@ -108,7 +108,8 @@ class Job:
         return {
             **own,
             **self.keys,
-            "html": [str(self.html), self.title, *(["records"] if self.records else [])] if self.html else None,
+            "html": [str(self.html), self.title] if self.html else None,
+            "records_of_html": self.records.digest if self.html and self.records else None,
             "review": [str(self.queue.path), self.queue.format] if self.queue else None,
             "calibration": calibration.digest(decisions=self.queue is not None) if calibration else None,
         }
@@ -235,8 +236,8 @@ def _is_there(manifest: Manifest, output: Path) -> bool:
     """Return whether all files of a finished job are there. Raises UserError if one was changed."""
     for name, written in manifest.outputs.items():
         file = output.parent / name
-        if file.exists() and file.stat().st_size != written["bytes"]:
-            raise UserError("this file was changed after extract wrote it.", file=file, remedy=OVERWRITE)
+        if file.exists() and _size(file) != written["bytes"]:
+            raise UserError("this output was changed after extract wrote it.", file=file, remedy=OVERWRITE)
     return all((output.parent / name).exists() for name in manifest.outputs)
 
 

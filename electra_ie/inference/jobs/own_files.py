@@ -1,12 +1,14 @@
-"""The files that `extract` writes beside its output, and how an input folder tells them from texts."""
+"""The files that `extract` writes, and how an input folder tells them from texts."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from electra_ie.common.text_files import open_bytes
+from electra_ie.data.declaration.record_plan import OF_TEXT, RECORD
 
 FINDINGS = {"id", "file", "characters", "windows", "findings"}
 """Keys of a record of findings."""
@@ -21,6 +23,14 @@ ROW = (
     "version",
 )  # fmt: skip
 """The columns of findings as csv."""
+RECORDS = {*OF_TEXT, "records"}
+"""Keys of a text with its records."""
+ROW_OF_RECORD = ",".join(f'"{name}"' for name in (*OF_TEXT, RECORD))
+"""The beginning of records as csv."""
+OF_MANIFEST = {"version", "model", "options", "inputs", "outputs", "layout"}
+"""Keys of a manifest."""
+MANIFEST = ".manifest.json"
+"""The end of the name of a manifest."""
 BEGINNING = 2**20
 """The bytes of a first line that are looked at."""
 
@@ -37,7 +47,7 @@ def texts_file(output: Path) -> Path:
 
 def manifest_file(output: Path) -> Path:
     """Return the file that says what was read, by which model, and what was written."""
-    return output.with_name(f"{output.name}.manifest.json")
+    return output.with_name(f"{output.name}{MANIFEST}")
 
 
 def job_folder(output: Path) -> Path:
@@ -54,11 +64,37 @@ def is_own(file: Path) -> bool:
         with open_bytes(file) as stream:
             line = stream.readline(BEGINNING)
         if name.endswith(".csv"):
-            return line.decode().startswith(",".join(ROW))  # behind it are the columns of attributes
+            return line.decode().startswith((",".join(ROW), ROW_OF_RECORD))  # behind it are columns of the task
         record = json.loads(line)
     except (OSError, EOFError, ValueError, RecursionError):
         return False
     if not isinstance(record, Mapping):
         return False
     keys = record.keys()
-    return (keys >= FINDINGS and "text" not in record) or keys in (FAULT, CONVERTED_TEXT, QUEUED, QUEUED - {"model"})
+    others = (FAULT, CONVERTED_TEXT, QUEUED, QUEUED - {"model"}, RECORDS)
+    return (keys >= FINDINGS and "text" not in record) or keys in others
+
+
+def without_own(files: Sequence[Path]) -> list[Path]:
+    """Return the files of an input folder that `extract` has not written, as their content or a manifest says."""
+    written = {output for folder in {file.parent for file in files} for output in _outputs_in(folder)}
+    others = [file for file in files if not is_own(file)]
+    if not written:
+        return others
+    return [file for file in others if not _is_in(Path(os.path.normpath(file)), written)]
+
+
+def _is_in(file: Path, outputs: set[Path]) -> bool:
+    """Return whether a file is one of the outputs, or in one that is a folder, as the queue of brat is."""
+    return not outputs.isdisjoint((file, *file.parents))
+
+
+def _outputs_in(folder: Path) -> Iterator[Path]:
+    """Yield the outputs that the manifests in a folder name."""
+    for manifest in folder.glob(f"*{MANIFEST}"):
+        try:
+            content = json.loads(manifest.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            continue
+        if isinstance(content, dict) and content.keys() >= OF_MANIFEST and isinstance(content["outputs"], dict):
+            yield from (Path(os.path.normpath(folder / name)) for name in content["outputs"])

@@ -22,6 +22,7 @@ CHOSEN_AS = {
     "random": "drawn at random",
     "typical": "as typical of a cluster of texts",
     "uncertain": "as uncertain to a model",
+    "found": "since a model found something in them",
 }
 """Descriptions of how texts were chosen."""
 
@@ -76,7 +77,7 @@ def _chosen(facts: RunSummary) -> Iterator[str]:
     for split, counts in facts.audit.get("chosen", {}).items():
         listed = ", ".join(f"{count:,} {CHOSEN_AS[name]}" for name, count in counts.items())
         yield ""
-        yield f"Documents of {split} that `suggest` chose to be labeled: {listed}."
+        yield f"Documents of {split} by how they were chosen to be labeled: {listed}."
 
 
 def _hints(facts: RunSummary) -> Iterator[str]:
