@@ -184,18 +184,18 @@ def train_winner(task: Task, base: TrainSettings, output: str | os.PathLike[str]
         return folder
     if not resume:
         check_output(folder, resume)
+    elif not (inner / CONFIG).is_file():
+        remedy = "Omit --resume to begin one."
+        raise UserError(f"there is no run of the preset {AUTO} to resume.", file=folder, remedy=remedy)
     elif is_finished(folder):
         known = parse((inner / CONFIG).read_bytes(), inner / CONFIG)
         began_with = TrainSettings.build(
             inner / BASE, label_budget=known["label_budgets"][0], seed=min(known["seeds"]), preset=base.preset
         )
-        check_same_settings(began_with, base, folder)
+        check_same_settings(began_with.replace(task=base.task), base, folder)
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         _remove_runs(inner)
         return folder
-    elif not (inner / CONFIG).is_file():
-        remedy = "Omit --resume to begin one."
-        raise UserError(f"there is no run of the preset {AUTO} to resume.", file=folder, remedy=remedy)
     requested = {
         "label_budgets": [base.label_budget],
         "seeds": [base.seed + offset for offset in range(3)],

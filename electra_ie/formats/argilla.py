@@ -5,7 +5,7 @@ answers (ratings, rankings) are metadata, and so are other fields than the text.
 which a text question, the records do not say: the option `metadata` names the text questions. Both forms of responses
 are read: by question, as `records.to_json` writes them, and a list with a `status`, as the server has them. Only
 submitted ones count. The client leaves out the status of a response: in a record that is `pending` it may be a draft
-and is no label; in a completed one, a discarded response cannot be told from a submitted one. A record without a
+and is no label; in a completed one, a discarded response looks like a submitted one. A record without a
 response that has suggestions is returned as `predicted`: suggestions are no labels. A span that was suggested to the
 person has the origin `model`, one that overlaps a suggestion of its question `corrected`; the labels of a question have
 the origin `model` if they are the suggested ones, else `corrected`.

@@ -85,7 +85,10 @@ class _Reader:
             for key in keys
             for item in ([record[key]] if isinstance(record[key], str) else value_of(record, key, list, source))
         ]
-        as_spans = [item for item in either if not isinstance(item, str | int)]
+        as_spans: list[Any] = []  # the same span may be under both keys
+        for item in either:
+            if not isinstance(item, str | int) and item not in as_spans:
+                as_spans.append(item)
         self.spans_in_labels |= bool(as_spans)
         named = [name for name in SPANS if record.get(name) is not None]
         items = [*(item for name in named for item in value_of(record, name, list, source)), *as_spans]

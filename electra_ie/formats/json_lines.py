@@ -49,8 +49,10 @@ OF_SPAN = (
 )  # fmt: skip
 """The keys of a span. Another one with a text is an attribute, as a task has them."""
 RESERVED = ("_layers", "_relations", "_events", "_notes", "_metadata", "_scores", "_origins", "_predicted")
-FOREIGN = ("answer", "annotation_id", "annotations", "annotator", "_input_hash", "_task_hash", "Comments")
-"""Keys of records of Prodigy, Label Studio and doccano, which also has spans as lists, or with a `start_offset`."""
+FOREIGN = ("answer", "annotation_id", "annotations", "annotator", "_input_hash", "_task_hash")
+"""Keys of records of Prodigy and Label Studio. Those of doccano have spans as lists, or with a `start_offset`."""
+OF_DOCCANO = {"id", "text", "label", "labels", "Comments"}
+"""The keys of a text of doccano that is classified, whose `Comments` are a list."""
 LOOKED_AT, HEAD = 50, 2**20
 """Records, and bytes, from which the format of a file is detected."""
 
@@ -308,6 +310,7 @@ def _is_own(record: Mapping[str, Any]) -> bool:
     return (
         isinstance(record.get(OPTIONS["text"].default), str)
         and not any(key in record for key in FOREIGN)
+        and not (isinstance(record.get("Comments"), list) and record.keys() <= OF_DOCCANO)
         and not any(isinstance(item, list) or (isinstance(item, dict) and "start_offset" in item) for item in items)
     )
 

@@ -2,8 +2,9 @@
 
 `accept` means that the record is annotated, `ignore` that it is not. `reject` says that something is wrong, not what is
 right: the record is not annotated, but for one `label`, which does not hold. A record without an answer that has
-annotations is `predicted`: it waits for a person. A record with one `label` and no span has no annotation of spans. Nor
-has a record of `ner.teach` (`_view_id` is `ner`): people accept one suggestion there, and other entities stay unmarked.
+annotations is `predicted`: it waits for a person. A record with one `label` and no span has no annotation of spans. A
+record of `ner.teach` (`_view_id` is `ner`) has none either: people accept one suggestion there, and other entities stay
+unmarked.
 
 A `label` with a `score`, as `textcat.teach` shows it, was predicted: its origin is `model` if a person accepted it, and
 `corrected` if a person rejected it. Other records do not say who made their annotations. `meta` and further keys, such
@@ -25,6 +26,8 @@ from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Rel
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import ONE_QUESTION, Feature, Losses
 from electra_ie.formats.parts.annotation_tools import (
+    ONE_SUGGESTION,
+    PRODIGY_VIEW,
     ROLES,
     ToolFile,
     add_values,
@@ -40,8 +43,6 @@ from electra_ie.formats.parts.options import Option
 
 OPTIONS = {"text": Option("text"), "id": Option("id")}
 """text, id: the keys of text and id."""
-ONE_SUGGESTION = "ner"
-"""The `_view_id` of records in which a person accepts or rejects a suggested span, and cannot mark others."""
 ANSWERS = ("accept", "reject", "ignore")
 ANNOTATIONS = ("spans", "relations", "label", "accept")
 RESERVED = (*ANNOTATIONS, "answer", "options", "tokens", "meta")
@@ -104,7 +105,7 @@ class _Reader:
             document = bare
         else:
             document = replace(self._annotated(bare, record, label, source), predicted=annotated and not answer)
-            if answer and record.get("_view_id") == ONE_SUGGESTION:
+            if answer and record.get(PRODIGY_VIEW) == ONE_SUGGESTION:
                 self.file.left["spans of ner.teach, where other entities of the text are unmarked, are"] += len(
                     document.spans
                 )

@@ -439,7 +439,7 @@ def seeds_figure(budget: Mapping[str, Any], unit: str, title: str) -> Figure:
     """Plot one dot per seed for each preset, lines joining equal seeds, and the mean with its 95 % interval.
 
     budget: as in compare.json: `labels` (None: all) and, by preset, `mean`, `scores` (one per seed, in the same order
-        for every preset), `low` and `high` (None: one seed).
+        for every preset), `low` and `high` (None: no interval).
     """
     presets = budget["presets"]
     figure = Figure(figsize=(2.6 + 1.6 * len(presets), 4.2), layout="constrained")
@@ -458,7 +458,9 @@ def seeds_figure(budget: Mapping[str, Any], unit: str, title: str) -> Figure:
     panel.grid(visible=False, axis="x")
     labels = "all labels" if budget["labels"] is None else f"{budget['labels']:,} labeled documents"
     seeds = len(next(iter(presets.values()))["scores"])
-    legend = "one seed" if seeds == 1 else "one dot per seed, equal seeds joined; mean and 95 % interval"
+    has_interval = any(preset["low"] is not None for preset in presets.values())
+    legend = "one dot per seed, equal seeds joined; mean" + (" and 95 % interval" if has_interval else "")
+    legend = "one seed" if seeds == 1 else legend
     panel.set_title(f"{title}: {labels}\n({legend})", parse_math=False)
     return figure
 

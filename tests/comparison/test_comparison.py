@@ -340,6 +340,12 @@ def test_invalid_comparisons_are_refused(task, tmp_path, encoder, kwargs, words)
     assert not (tmp_path / "made").exists()
 
 
+def test_a_finished_run_of_another_preset_is_no_run_of_auto(task, tmp_path, finished):
+    run = finished(tmp_path / "run", "supervised")
+    with pytest.raises(UserError, match="there is no run of the preset auto to resume"):
+        train(str(task), run, preset="auto", resume=True)
+
+
 def test_draws_without_gold_of_a_field_are_refused_before_anything_is_trained(task, tmp_path, encoder):
     file = task.parent / "train.jsonl"
     records = [json.loads(line) for line in file.read_text("utf-8").splitlines()]

@@ -284,6 +284,13 @@ def test_records_that_prodigy_rejects_or_ignores_are_unlabeled(tmp_path, capsys)
     assert f'{odd}:1: "answer" is "maybe". It must be accept, reject or ignore.' == refusal("jsonl", odd, NAMES)
 
 
+def test_spans_of_a_record_that_shows_one_suggestion_are_not_read(tmp_path, capsys):
+    record = {**GOOD, "_task_hash": 1, "answer": "accept", "_view_id": "ner"}
+    path = write(tmp_path, "a.jsonl", lines_of(record, {**record, "_view_id": "ner_manual"}))
+    assert [document.gold for document in read("jsonl", path, NAMES)] == [{}, {"names": (Span(0, 3, "PER"),)}]
+    assert "the spans of 1 records are not read: in ner.teach of Prodigy" in capsys.readouterr().err
+
+
 def test_field_or_text_called_answer_is_not_that_of_prodigy(tmp_path):
     field = Field("answer", "classes", ("accept", "reject"))
     path = write(tmp_path, "a.jsonl", lines_of({"text": "x", "answer": "reject", "_task_hash": 1}))

@@ -41,10 +41,12 @@ def test_annotations_under_both_keys_are_read(tmp_path):
     records = [
         {"id": 1, "text": TEXT, "label": [[3, 7, "ORG"]], "labels": ["pos"]},
         {"id": 2, "text": TEXT, "entities": [[3, 7, "ORG"]], "spans": [[14, 19, "ORG"]]},
+        {"id": 3, "text": TEXT, "label": [[3, 7, "ORG"]], "labels": [[3, 7, "ORG"]]},
     ]
-    both, apart = read("doccano", write_lines(tmp_path / "x.jsonl", *records))
+    both, apart, twice = read("doccano", write_lines(tmp_path / "x.jsonl", *records))
     assert (spans(both), both.labels) == ([("", "ORG", "ACME")], {"labels": ("pos",)})
     assert spans(apart) == [("", "ORG", "ACME"), ("", "ORG", "Brook")]
+    assert spans(twice) == [("", "ORG", "ACME")]
 
 
 def test_relations_use_the_ids_of_entities_which_relations_may_have_too(tmp_path):

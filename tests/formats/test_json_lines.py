@@ -44,3 +44,5 @@ def test_stated_layers_are_obeyed(tmp_path):
 def test_a_file_of_classified_texts_of_doccano_is_detected(tmp_path):
     path = write_lines(tmp_path / "x.jsonl", {"id": 1, "text": "ACME paid", "label": ["pos"], "Comments": []})
     assert detect(path).name == "doccano"
+    own = write_lines(tmp_path / "y.jsonl", {"id": 1, "text": "ACME paid", "risk": ["fraud"], "Comments": "checked"})
+    assert FORMATS["jsonl"].detect(own)

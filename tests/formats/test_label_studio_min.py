@@ -66,8 +66,8 @@ def test_an_empty_list_of_the_data_is_no_layer(tmp_path):
 
 def test_nested_choices_are_read_as_paths(tmp_path):
     choice = [{"start": 5, "end": 9, "text": "ACME", "choices": [["firm", "bank"]]}]
-    told = record(topics={"choices": [["A", "B"], ["C"]]}, label=[region(5, 9, "ACME", "ORG")], kind=choice)
-    (document,) = read("label_studio_min", write_array(tmp_path / "x.json", told))
+    nested = record(topics={"choices": [["A", "B"], ["C"]]}, label=[region(5, 9, "ACME", "ORG")], kind=choice)
+    (document,) = read("label_studio_min", write_array(tmp_path / "x.json", nested))
     assert document.labels == {"topics": ("A / B", "C")}
     assert document.spans[0].attributes == (Attribute("kind", "firm / bank"),)
 

@@ -235,8 +235,9 @@ def test_descriptions_are_escaped(run_copy):
 
 
 def test_card_of_the_winner_contains_the_comparison(run_copy):
-    run_scores = {RunKey(40, seed, preset): RunScore(60.0 + seed + 3 * (preset == "self_training"), 50.0, 5.0)
-             for preset in ("supervised", "self_training") for seed in range(3)}  # fmt: skip
+    gains = {"supervised": (0.0, 0.0, 0.0), "self_training": (3.0, 3.2, 2.8)}
+    run_scores = {RunKey(40, seed, preset): RunScore(60.0 + seed + gain, 50.0, 5.0)
+                  for preset, each in gains.items() for seed, gain in enumerate(each)}  # fmt: skip
     comparison = Comparison(run_scores, ["supervised", "self_training"], ["spans"])
     assert "It was not compared" in model_card(run_copy)
     content = json.dumps({"task": "t", "split": "dev", **comparison.as_dict()})
@@ -244,7 +245,7 @@ def test_card_of_the_winner_contains_the_comparison(run_copy):
     (run_copy / "comparison" / "compare.json").write_text(content, encoding="utf-8")
     card = model_card(run_copy)
     assert comparison.verdict in card
-    assert "| 40 | self_training | 64.0 | 1.0 | +3.0 (3.0 to 3.0) |" in card
+    assert "| 40 | self_training | 64.0 | 0.9 | +3.0 (2.5 to 3.5) |" in card
     assert "kept the weights of their teacher" not in card
     key = RunKey(40, 2, "self_training")
     comparison.run_scores[key] = dataclasses.replace(comparison.run_scores[key], teachers=True)

@@ -85,6 +85,15 @@ def test_few_texts_change_no_threshold_and_are_reported(encoder):
     assert not thresholds_of(folder, [], rare).unchanged, "without any unlabeled text nothing is to be set"
 
 
+def test_a_run_with_few_texts_says_which_thresholds_stay(task, tmp_path, encoder, capsys):
+    tiny.without(task, "topic", "names")
+    (task.parent / "pool.jsonl").write_text('{"text": "Arden pays Berg."}\n', "utf-8")
+    train(str(task), tmp_path / "run", **tiny.settings(encoder("bert"), "supervised", max_steps=2))
+    message = "risks: the thresholds of late, cash stay at one half: 1 unlabeled texts are too few"
+    shown = capsys.readouterr().err
+    assert message in shown and "Add texts with --unlabeled." in shown
+
+
 @pytest.mark.parametrize("flags", [("late", "cash"), ()])
 def test_flags_of_all_texts_or_none_are_unchanged(encoder, flags):
     discriminator = biased(encoder("bert"))

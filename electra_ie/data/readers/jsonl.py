@@ -22,7 +22,7 @@ from electra_ie.data.readers.parts.keys import Keys, is_misspelling
 from electra_ie.data.readers.parts.relations import relations_of
 from electra_ie.formats import doccano
 from electra_ie.formats.annotations import CHOSEN, ORIGINS, choice_of
-from electra_ie.formats.parts.annotation_tools import value_of
+from electra_ie.formats.parts.annotation_tools import ONE_SUGGESTION, PRODIGY_VIEW, value_of
 from electra_ie.formats.parts.json_values import id_of, parse, text_of
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.spans import FRAGMENTS, explain_offsets, fragments_of, is_quotation
@@ -105,7 +105,7 @@ class Records:
         self.divided = DividedSpans(Spans(name), options["discontinuous"])
         # The heads and tails of relations are spans of the record, too, which are counted once.
         self.ends = DividedSpans(Spans(name), options["discontinuous"])
-        self.answers = Counter[str]()
+        self.answers, self.single = Counter[str](), 0
         self.unread_attributes, self.unread_relations = 0, 0
 
     def document(self, record: Mapping[str, Any], source: SourceLine) -> Document:
@@ -123,6 +123,9 @@ class Records:
             raise source.error(f'the record has no "{self.options["id"]}".', "Name the key of the id with --id.")
         # Rejected and ignored records keep their text, as unlabeled.
         labeled = () if answer in ("reject", "ignore") else self.fields
+        if answer and record.get(PRODIGY_VIEW) == ONE_SUGGESTION:  # other spans of the text are unmarked
+            self.single += any(record.get(field.column) for field in self.fields if field.kind == "spans")
+            labeled = [field for field in labeled if field.kind in ("classes", "flags")]
         gold = self._gold(record, labeled, text, source)
         self.answers[answer] += 1
         origins = origins_of(record, labeled)
@@ -175,6 +178,11 @@ class Records:
             counted = " and ".join(f"{name} in {answers[name]}" for name in ("reject", "ignore") if answers[name])
             warn(
                 f'{self.name}: "{ANSWER}" (of Prodigy) is {counted} of {answers.total()} records: these are unlabeled.'
+            )
+        if self.single:
+            warn(
+                f"{self.name}: the spans of {self.single} records are not read: in ner.teach of Prodigy, where other "
+                "entities of the text are unmarked."
             )
 
 

@@ -29,6 +29,8 @@ ROLES = ("Arg1", "Arg2")
 """The roles of a relation in tools that name none: from and to."""
 ANNOTATION = Option("error", choices=("error", "first", "last"))
 """Which annotation of a text is read if several people annotated it differently."""
+PRODIGY_VIEW, ONE_SUGGESTION = "_view_id", "ner"
+"""The key of Prodigy's interface, and that of `ner.teach`: a person decides about one span and cannot mark others."""
 BEGINNING = 1 << 18
 """The bytes of a file that show its format."""
 _WHITE = re.compile(r"\s+")
