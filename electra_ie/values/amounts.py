@@ -22,6 +22,7 @@ GRAMMAR = ("sign", "open", "close", "magnitude", "filler", "stop")
 """The kinds of words of the grammar itself."""
 MAX_FACTORS = 2
 """Magnitudes of one number: hundred thousand."""
+PLUS_BEHIND = ("bound", "a plus behind a number is a bound: 5 or more")
 HYPHEN_BEFORE = re.compile(r"(?:[^\W\d_]-|\S - )$")
 """A hyphen between a word and a number that may be no minus: EUR-5, EUR - 5."""
 HYPHEN_AFTER = re.compile(r" ?-[^\s\d)-]|.* -$")
@@ -205,7 +206,7 @@ def _sign(before: tuple[Word, ...], after: tuple[Word, ...]) -> tuple[bool, tupl
     if opened[0] != opened[1] or any(stray) or opened[0] + len(signs) > 1:
         raise Refused("sign", "the signs or brackets contradict each other")
     if any(word.kind == "sign" and word.meaning == 1 for word in after):
-        raise Refused("bound", "a plus behind a number is a bound: 5 or more")
+        raise Refused(*PLUS_BEHIND)
     if opened[0]:
         return True, ("brackets",)
     return -1 in signs, ("minus",) if -1 in signs else ("plus",) if signs else ()

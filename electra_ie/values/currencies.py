@@ -145,9 +145,10 @@ HUNDREDTH, THOUSAND, CRORE = Decimal("0.01"), Decimal(1000), Decimal(10**7)
 
 
 @cache
-def money_lexicon(language: str, any_magnitude: bool = True) -> Lexicon:
+def money_lexicon(language: str, home: frozenset[str] = frozenset(), any_magnitude: bool = True) -> Lexicon:
     """Return the words beside an amount of money in a language.
 
+    home: the currencies of the country, whose symbols are read in small letters too: 5000 ft in Hungary.
     any_magnitude: also the letters that mean a magnitude beside a currency only: 5m, 3b.
     """
     names = {**currency_names("en"), **currency_names(language)}
@@ -158,6 +159,7 @@ def money_lexicon(language: str, any_magnitude: bool = True) -> Lexicon:
     codes = {code: Word("currency", Currencies((code,), rule="code"), fused=True) for code in all_currencies()}
     lower = {code: codes[code.upper()] for code in LOWER_CASE}
     cased = {text: Word("currency", found) for text, found in CASED.items()}
+    at_home = {text.casefold(): word for text, word in cased.items() if home.intersection(word.meaning.codes)}
     thousands = {
         text: Word("thousands", SYMBOLS.get(text[1:]) or Currencies((text[1:],), rule="code")) for text in THOUSANDS
     }
@@ -167,5 +169,5 @@ def money_lexicon(language: str, any_magnitude: bool = True) -> Lexicon:
     not_in_language = dict.fromkeys(NO_MAGNITUDES.get(language, ()), refused)
     return base_lexicon(language, any_magnitude).joined(
         {**codes, **cased, **thousands, "CR": Word("crore", CAPITALS)},
-        {**folded, **lower, **fillers, **marks, **not_in_language},
+        {**at_home, **folded, **lower, **fillers, **marks, **not_in_language},
     )

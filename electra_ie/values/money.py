@@ -6,11 +6,12 @@ import re
 from dataclasses import replace
 from decimal import Decimal
 
-from electra_ie.values.amounts import Amount, Word, read_amount, times
+from electra_ie.values.amounts import PLUS_BEHIND, Amount, Word, read_amount, times
 from electra_ie.values.cleaning import clean
 from electra_ie.values.currencies import CAPITALS, CREDIT, CRORE, HUNDREDTH, THOUSAND, Currencies, money_lexicon
 from electra_ie.values.locales import country_currencies
 from electra_ie.values.number_words import with_fraction
+from electra_ie.values.numerals import NUMBER
 from electra_ie.values.settings import ValueSettings
 from electra_ie.values.value import Candidate, Found, Refused, decimal_text
 
@@ -20,6 +21,8 @@ NO_WHOLE = re.compile(r"-[.,]\d")
 """A hyphen that may be a minus, or stand for no francs: Fr. -.80."""
 NO_FRACTION = re.compile(r"\S-(?=[\s)]|$)")
 """A hyphen behind a whole amount that may be a minus, or end the amount: ¥1,500-."""
+CREDIT_MARK = re.compile(rf"({NUMBER.pattern})(?<=[.,]\d\d) ?\+(?= ?(?:[^\s\d.,/+-]|$))")
+"""A plus behind two digits of a fraction: bank statements write 1,200.50+ and 1,200.50-."""
 CENTS = 2
 """The digits of a fraction that a bank statement writes, and a number of crores mostly not."""
 
@@ -58,10 +61,14 @@ def _forms(number: Decimal, code: str | None) -> tuple[str, ...]:
 
 def _amount(text: str, settings: ValueSettings) -> Amount:
     """Return the number of a text with its words; m and b are magnitudes beside a currency only."""
-    amount = read_amount(text, settings, money_lexicon(settings.language))
+    marked, text = text, CREDIT_MARK.sub(r"+\1", text)
+    home = country_currencies(settings.locale)
+    amount = read_amount(text, settings, money_lexicon(settings.language, home))
     has_currency = settings.currency or any(word.meaning for word in (*amount.before, *amount.after))
     if "magnitude" in amount.steps and not has_currency:
-        amount = read_amount(text, settings, money_lexicon(settings.language, any_magnitude=False))
+        amount = read_amount(text, settings, money_lexicon(settings.language, home, any_magnitude=False))
+    if text != marked and "magnitude" in amount.steps:
+        raise Refused(*PLUS_BEHIND)
     return _of_prices(text, amount)
 
 

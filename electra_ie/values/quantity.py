@@ -19,13 +19,17 @@ POWER_ALONE = re.compile(r"10 ?(?:\^|\*{1,2}) ?\d{1,2}(?!\d)")
 EXPONENT = re.compile(r"[eE](?P<power>[+-]?\d{1,2})(?![\d])")
 TEN = re.compile(r"10[eE]\+?\d{1,2}(?!\d)")
 """A number in scientific notation, or a power of ten: 10E9/L is 10^9/L in laboratories."""
-COUNT = re.compile(r"\d{1,2} (?=[1-9]\d\d(?!\d))")
-"""The first group of a number with blanks, which may be a count: 2 500 mg are two tablets of 500 mg in English."""
+COUNT = re.compile(r"\d{1,2} (?=[1-9]\d\d(?!\d)(?! \d{3}))")
+"""The first group of two, which may be a count: 2 500 mg are two tablets of 500 mg in English."""
+DOSE = re.compile(r"(?:[mun]?g|mL|[kM]?\[IU\]|k?U|mmol|meq)(?:/d)?")
+"""Units of what is given in pieces. Nobody writes a count before a distance or a laboratory value."""
 NO_BREAK = re.compile(r"\d[\u00a0\u2009\u202f]\d")
 """Digits in groups, by the blanks of typography."""
 BEFORE = re.compile(r"pH\b\s*[=:]?\s*")
+POWER_OF_UNIT = re.compile(r"[A-Za-z](?:\^-?)?\d$")
+"""A digit that belongs to a unit: cd/m2, m^-2, H2O."""
 SEVERAL_UNITS = "the unit has several meanings"
-MAY_COUNT = "the number before the blank may be a count: set a locale that groups digits by blanks"
+MAY_COUNT = "the number before the blank may be a count"
 MAY_BE_POWER = "10E9 may be a power of ten of the unit"
 
 
@@ -50,12 +54,32 @@ def read_quantity(text: str, settings: ValueSettings) -> Found:
         raise Refused("no_unit", "there is no unit")
     found = _found(amount.scaled(int(exponent["power"])) if exponent else amount, _codes(unit, settings.language))
     if TEN.match(cleaned):
-        power = _found(Amount((Decimal(1),), ("power_of_ten",)), codes_of(cleaned, settings.language))
-        return _joined(found, power, MAY_BE_POWER)
+        return _or_power(found, cleaned, settings)
     count = COUNT.match(cleaned)
-    if count and not NO_BREAK.search(text) and not (settings.locale and groups_by_blanks(settings.locale)):
-        return _joined(found, read_quantity(cleaned[count.end() :], settings), MAY_COUNT)
+    if count and not NO_BREAK.search(text) and any(DOSE.fullmatch(each.unit or "") for each in found.readings):
+        return _or_count(found, cleaned[count.end() :], settings)
     return found
+
+
+def _or_power(found: Found, text: str, settings: ValueSettings) -> Found:
+    """Return the readings of a number such as 10E9, which may be a power of ten of its unit."""
+    try:
+        codes = codes_of(text, settings.language)
+    except Refused:
+        return found
+    return _joined(found, _found(Amount((Decimal(1),), ("power_of_ten",)), codes), MAY_BE_POWER)
+
+
+def _or_count(found: Found, piece: str, settings: ValueSettings) -> Found:
+    """Return the readings of a number whose first group may be a count, unless the locale groups digits by blanks."""
+    if settings.locale and groups_by_blanks(settings.locale):
+        return found
+    remedy = (
+        f"the locale {settings.locale} does not group digits by blanks"
+        if settings.locale
+        else "set a locale that groups digits by blanks"
+    )
+    return _joined(found, read_quantity(piece, settings), f"{MAY_COUNT}: {remedy}")
 
 
 def _joined(found: Found, other: Found, reason: str) -> Found:
@@ -69,8 +93,9 @@ def _codes(unit: str, language: str) -> tuple[str, ...]:
     try:
         return codes_of(unit, language)
     except Refused:
-        if second := NUMBER.search(unit):
-            refuse_several(unit[: second.start()])
+        for match in NUMBER.finditer(unit):
+            if not POWER_OF_UNIT.search(unit[: match.end()]):
+                refuse_several(unit[: match.start()])
         raise
 
 

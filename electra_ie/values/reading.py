@@ -31,7 +31,7 @@ class ValueType:
         description: One line for people.
         packages: The packages without which no text can be read.
         limit: The characters that a text may have: a longer one is refused before it is read.
-        version: Of its rules; it is counted up when a text gets another value.
+        version: Of its rules; it is counted up when a text gets another value, from the first release on.
     """
 
     name: str

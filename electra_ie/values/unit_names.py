@@ -42,10 +42,12 @@ AS_WRITTEN = {
     "Hz": ("m", "T"),
     "eV": ("", "k", "M", "G"),
     "F": ("m", "u", "n", "p"),
+    "C": ("m", "u", "n", "p"),
     "H": ("m", "u"),
     "S": ("m", "u"),
     "T": ("u", "n"),
-    "Ohm": ("", "m", "k", "M", "G"),
+    "Wb": ("", "m"),
+    "Ohm": ("", "m", "u", "k", "M", "G"),
     "P": ("c",),
     "St": ("c",),
     "K": ("m",),
@@ -53,7 +55,10 @@ AS_WRITTEN = {
     "bit": ("", "k", "M", "G"),
     "lm": ("", "k"),
     "lx": ("", "k"),
+    "cd": ("", "m"),
+    "atm": ("",),
     "dyn": ("",),
+    "erg": ("",),
     "gf": ("k",),
 }
 """Further units and prefixes, which are read in the case of UCUM only."""
@@ -129,6 +134,12 @@ OTHER_NAMES = {
     "{1.73_m2}": "1.73m2|1.73 m2|1,73m2|1,73 m2|1.73sqm",
     "(24.h)": "24h|24 h|24 hr|24hr|24 hours|24hrs|24 Std",
     "dB": "dB",
+    "mREM": "mrem",
+    "[hnsf'U]": "HU",
+    "[MET]": "MET|METs",
+    "[Btu]": "Btu|BTU",
+    "[in_i'Hg]": "inHg",
+    "lx": "lux",
     "rad": "rad",
     "deg": "deg",
     "W.h": "Wh",
@@ -137,6 +148,9 @@ OTHER_NAMES = {
     "GW.h": "GWh",
     "TW.h": "TWh",
     "mA.h": "mAh",
+    "mA.s": "mAs",
+    "mGy.cm": "mGy*cm|mGy\u00b7cm|mGycm",
+    "cGy.cm2": "cGy*cm2|cGy\u00b7cm2|cGycm2",
     "U": "",
     "kU": "",
     "mU": "",
@@ -172,7 +186,7 @@ WHOLE = {
     "pM": "pmol/L",
 }
 """Whole units that mean something else than their parts, or have none."""
-NOT_IN_CAPITALS = "CP DM KN MA MN MS MV NL NS OC OF PA SEK UA US UU".split()
+NOT_IN_CAPITALS = "CP DM KN LX MA MAS METS MN MS MV NL NS OC OF PA SEK UA US UU".split()
 """Names in capitals that are more often something else: PA is a year or an area, MN is a meganewton."""
 SEVERAL = {
     **dict.fromkeys(
@@ -233,5 +247,5 @@ SEVERAL = {
 """Units with several meanings: F is Fahrenheit, and farad in UCUM; a unit is of insulin or of an enzyme."""
 SEVERAL_IN_PARTS = {"ML": ("mL", "ML")}
 """Parts with several meanings where other parts are not in capitals: ML/kg."""
-SEVERAL_OF_LANGUAGE = {"de": {"J": ("a", "J"), "M": ("mo", "m", "mol/L"), "T": ("d", "t", "T"), "W": ("wk", "W")}}
+SEVERAL_OF_LANGUAGE = {"de": {"J": ("a", "J"), "M": ("mo", "m", "mol/L"), "T": ("d", "t", "T")}}
 """Letters that are a time in a language, and a unit."""

@@ -27,9 +27,11 @@ from electra_ie.values.value import Refused
 POWER = re.compile(r"(?:[x*\u00b7] ?)?10 ?(?:\^|\*{1,2}|[Ee]\+?|exp) ?0?(?P<power>\d{1,2})")
 """A power of ten before a unit: x10^9/L, 10E9/L."""
 PER = re.compile(r" ?/ ?| (?:per|pro|par|por) ")
-FACTOR = re.compile(r"(?P<code>[A-Za-z%]*(?:\[[^\[\] ]+\])?)(?:-?[1-5])?")
-"""A code of UCUM with its power: kg, kg-1, m2."""
-LETTERS = ("A.h", "A.s", "J.s", "N.m", "V.A", "W.h", "W.s")
+FACTOR = re.compile(r"(?P<code>[A-Za-z%]*(?:\[[^\[\] ]+\])?)(?:-?[1-5])?(?:(?<=[\w%\]])\{[^{} ]+\})?")
+"""A code of UCUM with its power and annotation: kg, kg-1, m2, g{creat}."""
+TIMES = re.compile(r"[1-9]\d{0,2}\.")
+"""The number in brackets before a code: mg/(8.h), g/(100.g)."""
+LETTERS = ("A.h", "A.s", "J.s", "N.m", "N.s", "V.A", "W.h", "W.s")
 """Products of two letters that are units: others are abbreviations, as a.m. and h.s."""
 WITH_STOP = ("g", "h", "l", "L")
 """Letters that are the same unit with a full stop behind them: others are abbreviations, as J. of German years."""
@@ -91,6 +93,8 @@ def _codes(unit: str) -> tuple[str, ...]:
     rest = unit[match.end() :].strip() if match else unit
     if not (power or rest):
         return ()
+    if power and rest in WHOLE:
+        return (f"{power}.{WHOLE[rest]}",)
     parts = PER.split(rest)
     options = [_part(part, in_capitals=rest == rest.upper()) for part in parts]
     if len(parts) > 1:
@@ -126,14 +130,14 @@ def _first(part: str, options: list[tuple[str, ...]]) -> tuple[str, ...]:
         return (COUNTS[part],)
     if part in ("K", "k", "M", "m") and set(per) & set(VOLUMES):
         return ()
-    if part == "U" and not set(per) & {"L", "dL"}:
-        return SEVERAL["U"]
+    if part in ("U", "u"):  # with a slash, u is no atomic mass
+        return ("U",) if set(per) & {"L", "dL"} else SEVERAL["U"]
     return options[0]
 
 
 def _is_used(part: str) -> bool:
     """Return whether a part is a code of UCUM that texts use, or a product of such codes."""
-    inner = part[1:-1] if part[0] == "(" and part[-1] == ")" and "." in part else part
+    inner = TIMES.sub("", part[1:-1], count=1) if part[0] == "(" and part[-1] == ")" and "." in part else part
     factors = inner.split(".")
     matches = [FACTOR.fullmatch(factor) for factor in factors]
     if not all(match and (match["code"] in USED or "[" in match["code"]) for match in matches):

@@ -121,6 +121,21 @@ def test_every_unit_of_the_tables_is_ucum():
     assert not is_ucum("mcg")
 
 
+@pytest.mark.parametrize(
+    ("text", "locale", "reason"),
+    [
+        ("2 500 mg", None, "may be a count: set a locale that groups digits by blanks"),
+        ("2 500 mg", "de_DE", "may be a count: the locale de_DE does not group digits by blanks"),
+        ("250 xy/m2", None, '"xy/m2" is neither a known spelling'),
+        ("10E3 x10^9/L", None, ""),
+    ],
+)
+def test_a_quantity_says_why_it_has_no_value(text, locale, reason):
+    """No remedy is named that has been taken, and a power of a unit is no second number."""
+    value = read_value("quantity", text, ValueSettings(locale))
+    assert reason in value.reason and value.is_certain == (not reason)
+
+
 # Settings
 
 
