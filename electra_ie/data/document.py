@@ -110,10 +110,12 @@ class Document:
     """The number of its labels by who made them, where the format says it: `person`, `model`, `corrected`."""
     chosen: str = field(default="", compare=False)
     """How it was chosen to be labeled, one of `formats.annotations.CHOICES`, or "" if that is not known."""
+    submitted: bool = field(default=False, compare=False)
+    """Whether a person has submitted it in an annotation tool, which may leave out a question without a choice."""
 
     def unlabeled(self) -> Document:
         """Return the document without gold."""
-        return replace(self, gold={}, origins={}, chosen="")
+        return replace(self, gold={}, origins={}, chosen="", submitted=False)
 
 
 @dataclass(frozen=True, slots=True)

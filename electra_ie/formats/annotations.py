@@ -138,6 +138,8 @@ class AnnotatedDocument:
         notes: Notes on the document.
         metadata: Other values of the record, as JSON has them.
         predicted: Whether the annotation is that of a model, for a person to correct.
+        submitted: Whether a person has submitted it in an annotation tool, which may leave out a question without a
+            choice, and a layer without a span.
         label_origins: Who made the labels of a question, one of `ORIGINS`, for the questions where the format says it.
         file: The file, for messages.
         line: The first line of the record (from 1), or 0.
@@ -157,6 +159,7 @@ class AnnotatedDocument:
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
     label_origins: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    submitted: bool = field(default=False, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
         annotations = list(self.annotations)

@@ -87,7 +87,7 @@ class _Reader:
         metadata = further | value_of(record, "metadata", dict, source, {})
         bare = AnnotatedDocument(
             id, text, layers=None, metadata=metadata, predicted=bool(suggested and not people), file=source.file,
-            line=source.line,
+            line=source.line, submitted=bool(people),
         )  # fmt: skip
         prediction = self._answered(bare, suggested, source)
         if not people:

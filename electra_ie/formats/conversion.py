@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from electra_ie.formats.detection import by_ending, detect
 from electra_ie.formats.features import Losses
 from electra_ie.formats.parts.record_ids import RecordIds
 
+TEMPORARY = ("part", "earlier")
+"""In the names of what is written, and of a folder that it replaces, until it is in its place."""
 Options = Mapping[str, Any] | Sequence[str]
 """The options of a format: values by name, or texts `key=value` as on the command line."""
 
@@ -105,26 +107,35 @@ def convert(source: Side, target: Side, lossy: bool = False, check: bool = False
 
 
 def write_all(
-    documents: Sequence[AnnotatedDocument], target: Side, lossy: bool = False, check: bool = False
+    documents: Sequence[AnnotatedDocument],
+    target: Side,
+    lossy: bool = False,
+    check: bool = False,
+    may_replace: Callable[[Path], None] | None = None,
 ) -> Conversion:
     """Write documents, as `convert` does with those of its source.
 
-    What is in the place of the target is replaced: callers check that it may be.
+    What is in the place of the target is replaced: callers check that it may be, before the call, or in `may_replace`,
+    which is called directly before with the path of what takes the place. If it raises, nothing is replaced.
     """
     kept, losses = target.format.reduced_all(documents, target.options)
     annotations = sum(1 for document in documents for _ in document.annotations)
     outcome = Conversion(len(documents), annotations, losses, written=False, target_format=target.format.name)
     if losses and not lossy:
         return outcome
-    part = target.path.with_name(f".{target.path.name}.part{target.path.suffix}")
+    part, earlier = (target.path.with_name(f".{target.path.name}.{name}{target.path.suffix}") for name in TEMPORARY)
     _remove(part)
     try:
         target.format.save_reduced(kept, part, target.options)
         different = _different(kept, Side(part, target.format, target.options)) if check else None
         if not different:
-            if part.is_dir():  # which replaces an empty folder only
-                _remove(target.path)
+            if may_replace:
+                may_replace(part)
+            _remove(earlier)
+            if part.is_dir() and os.path.lexists(target.path):  # a folder replaces an empty one only
+                os.replace(target.path, earlier)  # at once: a process that is killed leaves all of it, or nothing
             os.replace(part, target.path)
+            _remove(earlier)
     except UserError as error:
         raise _at(error, part, target.path) from None
     finally:

@@ -127,7 +127,7 @@ class _Reader:
         document = chosen(candidates, which, names, source) if candidates else bare
         by_person = any("completed_by" in item for item in kept)
         self.open_layers.append(bool(taken) and (by_person or "layers" not in meta))
-        return document
+        return replace(document, submitted=by_person)
 
     def _predictions(self, record: Mapping[str, Any], source: SourceLine) -> list[Mapping[str, Any]]:
         """Return the predictions of a task. The export of the tool has only their ids, which are counted."""

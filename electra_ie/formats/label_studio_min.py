@@ -130,7 +130,7 @@ class _Reader:
             spans = self._with_attribute(spans, name, item, text, source)
         return AnnotatedDocument(
             id, text, tuple(spans), labels=labels, layers=tuple(layers) or None, metadata=metadata, file=source.file,
-            line=source.line,
+            line=source.line, submitted=BY_TOOL in record,
         )  # fmt: skip
 
     def _add_spans(

@@ -54,7 +54,7 @@ def labeled_documents(run: Path, task: Task, goals: Sequence[Goal], data: str | 
     """
     if reviewed is not None:
         if not is_queue(reviewed):
-            documents = _read_any(reviewed, task, goals)
+            documents = [_with_rejected(document, task, goals) for document in _read_any(reviewed, task, goals)]
             if queued := [document for document in documents if document.chosen == FOUND]:
                 _refuse_recall(goals, reviewed)
                 _refuse_unreviewed(queued, goals, reviewed)
@@ -76,6 +76,19 @@ def _refuse_recall(goals: Sequence[Goal], file: Path) -> None:
         message = "a review queue has no texts without findings, so that it says nothing about the recall."
         remedy = "Label texts that were drawn at random, and give them with --reviewed."
         raise UserError(message, file=file, remedy=remedy)
+
+
+def _with_rejected(document: Document, task: Task, goals: Sequence[Goal]) -> Document:
+    """Return a text of a review queue that a person has submitted, with empty gold for the fields that it lacks.
+
+    An annotation tool leaves out a question of which no flag is chosen, and may leave out a layer without a span: the
+    person has rejected what was found. A class is not rejected without another one: without it, the text is unreviewed.
+    """
+    if not document.submitted or document.chosen != FOUND:
+        return document
+    wanted = {goal.field for goal in goals}
+    none = {field.name: () for field in task.fields if field.name in wanted and field.kind in ("flags", "spans")}
+    return replace(document, gold={**none, **document.gold})
 
 
 def _refuse_unreviewed(queued: Sequence[Document], goals: Sequence[Goal], file: Path) -> None:

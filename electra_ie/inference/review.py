@@ -34,6 +34,8 @@ DRAWN, ALL, LEFT = "drawn", "all", "to_review"
 CORRECT = "correct"
 """The key of a person's decision on a finding: true, false, or null for none yet."""
 MOVE = "Give another name for the new queue, or move this one."
+MOVE_ONLY = "Move it, and give the same command without --overwrite: the new queue is written then."
+"""The remedy when all findings are there, and only their queue has no place."""
 MODEL = "model"
 """The key of the model whose findings they are: the first digits of the hash of its files; null if it has none."""
 KEYS = ("id", "file", "text", DRAWN, "findings")
@@ -60,16 +62,19 @@ class Queue:
             raise UserError(f"the format {self.format} is only read.", remedy="Choose another one for the queue.")
         side.format.check_installed()
 
-    def refuse_existing(self, written: Mapping[str, Any] | None) -> None:
+    def refuse_existing(self, written: Mapping[str, Any] | None, part: Path | None = None) -> None:
         """Raise UserError for a file or folder of an annotation tool in this place: it may have people's work in it.
 
-        written: SHA-256 (`sha256`) of the queue that the last job of the same output wrote; that file may be replaced.
+        Args:
+            written: SHA-256 (`sha256`) of the queue that the last job of the same output wrote, which may be replaced.
+            part: What takes its place; if it is the same, a job that was killed has written it, and it may be replaced.
         """
         if self.format == LINES or not self.path.exists():
             return
-        if written is None or of_path(self.path) != written["sha256"]:
+        known = [*([written["sha256"]] if written else []), *([of_path(part)] if part else [])]
+        if of_path(self.path) not in known:
             message = "this exists and may have annotations of people, which are kept."
-            raise UserError(message, file=self.path, remedy=MOVE)
+            raise UserError(message, file=self.path, remedy=MOVE_ONLY if part else MOVE)
 
     def split(self, record: dict[str, Any], text: str, calibration: Calibration | None) -> dict[str, Any] | None:
         """Keep the accepted findings in a record of `extract`, and return the record of the queue, if there is one.
@@ -92,13 +97,15 @@ class Queue:
             record["relations"] = [each for each in related if places >= {place(each["head"]), place(each["tail"])}]
         return whole if any(finding["decision"] == REVIEW for finding in whole["findings"]) else None
 
-    def write(self, lines: Path) -> None:
+    def write(self, lines: Path, written: Mapping[str, Any] | None = None) -> None:
         """Write the queue, the text with the lowest score for review first.
 
-        lines: its records as JSON lines, in the order of the inputs.
+        Args:
+            lines: Its records as JSON lines, in the order of the inputs.
+            written: As for `refuse_existing`, which is asked again: a job takes long.
 
         Raises:
-            UserError: The format cannot hold a record.
+            UserError: The format cannot hold a record, or what is in this place may have people's work in it.
         """
         with lines.open("rb") as source:
             order = sorted(_places_of(source))
@@ -107,14 +114,15 @@ class Queue:
                     for _, _, start, size in order:
                         source.seek(start)
                         target.write(source.read(size))
+                    _refuse_decided(self.path, MOVE_ONLY)
                 return
             records = []
             for _, _, start, size in order:
                 source.seek(start)
                 records.append(json.loads(source.read(size)))
-        self._convert(records)
+        self._convert(records, written)
 
-    def _convert(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def _convert(self, records: Sequence[Mapping[str, Any]], written: Mapping[str, Any] | None) -> None:
         side = Side.of_target(self.path, self.format, ())
         chosen = {ALL: FOUND, LEFT: "uncertain"}  # from LEFT as little follows for other texts as by `suggest`
         texts = [
@@ -128,7 +136,7 @@ class Queue:
         ]  # fmt: skip
         position = {record["id"]: number for number, record in enumerate(records)}
         documents = sorted(preannotations(texts, kept), key=lambda document: position[document.id])
-        losses = write_all(documents, side, lossy=True).losses
+        losses = write_all(documents, side, lossy=True, may_replace=partial(self.refuse_existing, written)).losses
         if losses:
             lost = ", ".join(f"{count:,} {kind}" for kind, count in losses.items())
             warn(f"{self.path}: the format {self.format} cannot hold {lost}; they are left out.")
@@ -185,7 +193,7 @@ def _first_record(path: Path) -> Mapping[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def _refuse_decided(path: Path) -> None:
+def _refuse_decided(path: Path, remedy: str = MOVE) -> None:
     """Raise UserError if a queue in this place has decisions of people, or something else is there."""
     if not path.exists() or not os.path.isfile(path) or not path.stat().st_size:
         return
@@ -195,7 +203,7 @@ def _refuse_decided(path: Path) -> None:
         for number, line in enumerate(lines, start=1):
             if line.strip() and not _is_untouched(line):
                 message = "this queue has decisions of people, which are kept."
-                raise UserError(message, file=path, line=number, remedy=MOVE)
+                raise UserError(message, file=path, line=number, remedy=remedy)
 
 
 def _is_untouched(line: bytes) -> bool:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
+from electra_ie.common.files import escapes_folder, repository_of
 from electra_ie.common.hashing import of_text
 from electra_ie.common.logs import notice
 from electra_ie.common.text_files import SourceLine
@@ -89,7 +90,8 @@ class _State:
 class LabelStore:
     """The texts of a task with their annotations, for the annotators of one or several processes.
 
-    Its files are in the folder of the data: a link out of it is refused, as `train` refuses it.
+    Its files are in the folder of the data, and the journals beside task.yaml: a link out of these folders is refused,
+    as `train` refuses it.
 
     Attributes:
         task: The task.
@@ -113,6 +115,7 @@ class LabelStore:
         self.pool: dict[str, Document] = {}
         self.journals: dict[str, Journal] = {}
         self._mutex = threading.RLock()
+        _refuse_links_out(self.folder)
         self.folder.mkdir(exist_ok=True)
         self._lock = lock_of(self.folder / ".lock")
         with self.locked():
@@ -413,6 +416,18 @@ class LabelStore:
 def now() -> str:
     """Return the time in UTC."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _refuse_links_out(labels: Path) -> None:
+    """Raise UserError if the folder of the labels, or anything directly in it, is a link out of the folder of the task.
+
+    Journals, drafts, locks and runs would be written through it. The folder of the task may be a link itself.
+    """
+    home = repository_of(labels.parent) or labels.parent.resolve()
+    for path in (labels, *(sorted(labels.iterdir()) if labels.is_dir() else ())):
+        if escapes_folder(path, home):
+            remedy = "Replace it by what it leads to. Runs are written elsewhere with --output."
+            raise UserError("this link leads out of the folder of the task.", file=path, remedy=remedy)
 
 
 def check_task(task: Task) -> None:

@@ -15,6 +15,7 @@ from electra_ie import Extractor, UserError, calibrate, extract, verify
 from electra_ie.calibration.goals import parse_goals
 from electra_ie.calibration.stored import Calibration
 from electra_ie.cli.app import app
+from electra_ie.common.hashing import of_path
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.formats import FORMATS
@@ -346,6 +347,60 @@ def test_a_queue_of_an_annotation_tool_promises_a_precision_and_no_recall(copy, 
     assert len(labeled_documents(copy, task, precision, None, queue).documents) == 40
 
 
+def exported(tasks, kind, rejected, unreviewed=()):
+    """Return tasks of Label Studio as the tool exports them when people have rejected some fields of all but ten texts.
+
+    It exports no result for a question without a choice, and of predictions that nobody submitted only the ids.
+    """
+    tasks = [{**each, "id": number} for number, each in enumerate(tasks)]
+    for each in tasks:
+        results = each["predictions"][0]["result"]
+        kept = [item for item in results if each["id"] < 10 or item["from_name"] not in rejected]
+        kept = [item for item in kept if item["value"].get("choices") != []]
+        each["annotations"] = [] if each["id"] in unreviewed else [{"completed_by": 1, "result": kept}]
+        each["predictions"] = [each["id"]]
+    if kind == "label_studio":
+        return tasks
+    flat = []
+    for each in tasks:
+        record = {**each["data"], "id": each["id"], "annotator": 1, "annotation_id": each["id"]}
+        for item in each["annotations"][0]["result"] if each["annotations"] else ():
+            if item["type"] == "labels":
+                place = {key: value for key, value in item["value"].items() if key != "choices"}
+                record.setdefault(item["from_name"], []).append(place)
+            else:
+                several = len(item["value"]["choices"]) > 1
+                record[item["from_name"]] = (
+                    {"choices": item["value"]["choices"]} if several else item["value"]["choices"][0]
+                )
+        flat.append(record)
+    return flat
+
+
+@pytest.mark.parametrize("kind", ["label_studio", "label_studio_min"])
+def test_what_people_have_rejected_in_label_studio_is_reviewed(copy, inbox, tmp_path, kind):
+    queue, task = tmp_path / "queue.json", load_task(copy)
+    extract(copy, inbox, tmp_path / "out.jsonl", review=queue, review_format="label_studio")
+    tasks = json.loads(queue.read_text("utf-8"))
+    goals = {name: parse_goals([f"precision=0.5:{name}"], task.all_fields) for name in ("late", "person", "trade")}
+
+    def read_gold(name, *parts):
+        queue.write_text(json.dumps(exported(tasks, kind, *parts)), "utf-8")
+        return [document.gold for document in labeled_documents(copy, task, goals[name], None, queue).documents]
+
+    gold = read_gold("late", ())
+    assert len(gold) == 40 and {each["risks"] for each in gold} == {(), ("late",), ("cash",), ("late", "cash")}
+    assert {each["risks"] for each in read_gold("late", ("topic", "names", "risks"))[10:]} == {()}
+    assert {each["names"] for each in read_gold("person", ("topic", "names", "risks"))[10:]} == {()}
+    assert all(each["names"] for each in read_gold("person", ("risks",)))
+    with pytest.raises(UserError, match="30 of the 40 texts of this queue are not reviewed"):
+        read_gold("trade", ("topic", "risks"))
+    if kind == "label_studio":
+        for name in goals:
+            with pytest.raises(UserError, match="1 of the 40 texts of this queue are not reviewed"):
+                read_gold(name, (), [7])
+
+
 @pytest.mark.parametrize("name", ["doccano", "brat"])
 def test_a_queue_in_the_folder_of_the_inputs_is_no_input_and_the_same_command_does_nothing(
     copy, tmp_path, capsys, name
@@ -387,6 +442,91 @@ def test_a_queue_that_people_have_worked_on_is_kept(copy, inbox, tmp_path):
         with pytest.raises(UserError, match="may have annotations of people"):
             extract(copy, inbox, tmp_path / output, **words, overwrite=True)
     assert tool.read_bytes() == before
+
+
+def brat_folder(copy, tmp_path):
+    """Return a folder with a text, the words of a command with a queue for brat, and what it has written."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "a.txt").write_text("Arden paid 5.975,74 to Brisk.", "utf-8")
+    words = {"review": home / "q", "review_format": "brat"}
+    extract(copy, home / "a.txt", home / "out.jsonl", **words)
+    return home, words, jobs.files_of(home)
+
+
+def annotate(queue):
+    """Work on a queue as a person does, and return the file and its content."""
+    file = next(queue.rglob("*.ann"))
+    file.write_bytes(work := file.read_bytes() + b"#1\tAnnotatorNotes T1\tchecked\n")
+    return file, work
+
+
+def test_a_queue_that_people_work_on_while_a_job_overwrites_it_is_kept(copy, tmp_path, monkeypatch, capsys):
+    home, words, written = brat_folder(copy, tmp_path)
+    finish, work = job._finish, []
+    monkeypatch.setattr(job, "_finish", lambda *parts: (work.append(annotate(home / "q")), finish(*parts)))
+    arguments = ["extract", copy, home / "a.txt", "-o", home / "out.jsonl", "--review", home / "q"]
+    result = invoke(*arguments, "--review-format", "brat", "--overwrite")
+    assert isinstance(result.exception, UserError)
+    assert str(result.exception) == (
+        f"{home / 'q'}: this exists and may have annotations of people, which are kept. Move it, and give the same "
+        "command without --overwrite: the new queue is written then."
+    )
+    assert "The same command without --overwrite goes on from there" in capsys.readouterr().err + result.output
+    ((file, content),) = work
+    assert file.read_bytes() == content
+    monkeypatch.setattr(job, "_finish", finish)
+    with pytest.raises(UserError, match="may have annotations of people"):
+        extract(copy, home / "a.txt", home / "out.jsonl", **words)
+    assert file.read_bytes() == content
+    (home / "q").rename(tmp_path / "moved")
+    extract(copy, home / "a.txt", home / "out.jsonl", **words)
+    assert jobs.files_of(home) == written
+
+
+@pytest.mark.parametrize("work", [False, True])
+def test_a_job_that_was_killed_replaces_its_own_queue_and_no_other(copy, tmp_path, monkeypatch, work):
+    home, words, written = brat_folder(copy, tmp_path)
+    (home / "q" / "annotation.conf").write_text("of another version", "utf-8")
+    manifest = home / "out.jsonl.manifest.json"
+    content = json.loads(manifest.read_text("utf-8"))
+    content["outputs"]["q"]["sha256"] = of_path(home / "q")
+    manifest.write_text(json.dumps(content), "utf-8")
+
+    def kill(*parts):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "_size", kill)  # the queue is written, and no manifest says so
+        with pytest.raises(KeyboardInterrupt):
+            extract(copy, home / "a.txt", home / "out.jsonl", **words, overwrite=True)
+    queue = {name: written[name] for name in written if name.startswith("q/")}
+    assert {name: each for name, each in jobs.files_of(home).items() if name.startswith("q/")} == queue
+    if work:
+        file, content = annotate(home / "q")
+        with pytest.raises(UserError, match="may have annotations of people"):
+            extract(copy, home / "a.txt", home / "out.jsonl", **words)
+        assert file.read_bytes() == content
+    else:
+        extract(copy, home / "a.txt", home / "out.jsonl", **words)
+        assert jobs.files_of(home) == written
+
+
+def test_decisions_in_a_queue_of_lines_during_a_job_are_kept(copy, inbox, tmp_path, monkeypatch):
+    queue, finish = tmp_path / "queue.jsonl", job._finish
+    extract(copy, inbox, tmp_path / "out.jsonl", review=queue)
+
+    def decide(*parts):
+        records = lines(queue)
+        records[0]["findings"][0]["correct"] = True
+        tiny.write_records(queue, records)
+        finish(*parts)
+
+    monkeypatch.setattr(job, "_finish", decide)
+    with pytest.raises(UserError, match=r"queue\.jsonl:1: this queue has decisions of people, which are kept. Move it"):
+        extract(copy, inbox, tmp_path / "out.jsonl", review=queue, overwrite=True)
+    assert lines(queue)[0]["findings"][0]["correct"]
+    assert sorted(file.name for file in tmp_path.glob("*queue*")) == ["queue.jsonl"]
 
 
 def test_a_queue_needs_a_file_of_findings_and_a_format_that_is_written(copy, inbox, tmp_path):

@@ -113,6 +113,12 @@ def test_relations_are_counted_since_fields_do_not_have_them(tmp_path, capsys):
     assert "not read, since fields cannot express them: 1 relations" in capsys.readouterr().err
 
 
+def test_a_question_may_first_be_answered_after_another_one(tmp_path):
+    answers = ({"topic": ("loan",)}, {"topic": ("card",), "risk": ("fraud",)})
+    documents = [replace(DOCUMENT, id=str(number), labels=labels) for number, labels in enumerate(answers)]
+    assert gold_of(tmp_path, documents, [RISK]) == [{}, {"risk": ("fraud",)}]
+
+
 def test_json_lines_are_read_by_both_readers_alike(tmp_path):
     path = tmp_path / "data.jsonl"
     layered = replace(

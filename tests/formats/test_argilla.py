@@ -89,6 +89,7 @@ def test_responses_of_the_server_count_if_they_are_submitted(tmp_path, caplog):
     path = write_array(tmp_path / "x.json", record() | {"responses": responses, "suggestions": suggestions})
     (document,) = read("argilla", path)
     assert document.labels == {"risk": ("fraud",)} and spans(document) == [("", "ORG", "ACME")]
+    assert document.submitted
     assert "1 answers that were not submitted are not read" in caplog.text
 
 

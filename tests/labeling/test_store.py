@@ -23,6 +23,7 @@ from electra_ie.data.in_memory import resolve
 from electra_ie.data.task import Task
 from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.labeling.record_files import key_of
+from electra_ie.labeling.session import Options, Session
 from electra_ie.labeling.store import NOTHING, Conflict, LabelStore
 from electra_ie.labeling.suggester import suggested
 
@@ -465,6 +466,38 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path, name):
     with pytest.raises(UserError, match="this link leads out of the folder of the data"):
         store_of(folder).save("ann", KEY, answer(topic="trade"), NOTHING)
     assert not (tmp_path / "outside.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", ["", "ann.jsonl", "ann.drafts.json", "runs", ".lock", ".ann.drafts.lock"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_no_label_is_written_through_a_link_out_of_the_folder_of_the_labels(tmp_path, name, is_there):
+    folder, outside = new_task(tmp_path / "t"), tmp_path / "outside"
+    if is_there and name in ("", "runs"):
+        outside.mkdir()
+    elif is_there:
+        outside.touch()
+    (folder / "labels" / name).parent.mkdir(exist_ok=True)
+    (folder / "labels" / name).symlink_to(outside)
+    with pytest.raises(UserError, match=rf"labels.*{name}: this link leads out of the folder of the task"):
+        Session(Task.load(folder), Options("ann"))
+    assert outside.exists() == is_there and not (outside.is_dir() and list(outside.iterdir()))
+
+
+def test_links_within_the_folder_and_of_the_whole_folder_are_followed(tmp_path):
+    folder = new_task(tmp_path / "t")
+    (folder / "kept").mkdir()
+    (folder / "labels").symlink_to("kept")
+    (tmp_path / "link").symlink_to("t")
+    store_of(tmp_path / "link").save("ann", KEY, answer(topic="trade"), NOTHING)
+    assert len(lines(folder)) == 2 and len(lines(folder / "kept", "ann.jsonl")) == 1
+
+
+def test_a_link_in_the_place_of_a_temporary_file_is_not_followed(tmp_path):
+    folder = new_task(tmp_path / "t")
+    (tmp_path / "outside").write_text("mine", "utf-8")
+    (folder / ".train.jsonl.part").symlink_to("../outside")
+    store_of(folder).save("ann", KEY, answer(topic="trade"), NOTHING)
+    assert (tmp_path / "outside").read_text("utf-8") == "mine" and len(lines(folder)) == 2
 
 
 def test_what_another_program_has_replaced_is_not_disputed(tmp_path):

@@ -98,14 +98,15 @@ class AnnotationReader:
             if self.attribute_fields and attributes.unread:
                 self.not_read[Feature.SPAN_ATTRIBUTES.value] += attributes.unread
         origins = Counter(span.origin for span in document.spans if span.origin)
-        self.questions.update(document.labels)
+        self.questions.update(list(document.labels))  # of a mapping, the values would be added
         for field in self.others:
             question = self._question(field, document.labels)
             if question in document.labels:
                 gold[field.name] = self._labels(document.labels[question], field, source)
                 self.answered[field.name] += 1
                 origins.update([document.label_origins[question]] if question in document.label_origins else [])
-        return Document(id, document.text, gold, *source.position, origins, choice_of(document.metadata))
+        chosen = choice_of(document.metadata)
+        return Document(id, document.text, gold, *source.position, origins, chosen, document.submitted)
 
     def _span_gold(
         self,

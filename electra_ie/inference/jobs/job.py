@@ -209,27 +209,27 @@ def _extract_locked(job: Job, output: Path, folder: Path) -> Extraction:
             notice(f"{output}: written already, from the same inputs by the same model. --overwrite writes it again.")
             return _counts_of(before, output)
     if begun is None:
-        _refuse_queue(job, output)
+        if job.queue:
+            job.queue.refuse_existing(_earlier_queue(job.queue, output))
         _empty(folder)  # its manifest would describe files that this job writes
     try:
         return _run(job, extractor, begun or now, output, folder)
     except BaseException:
         if (folder / MANIFEST).exists():
-            notice(f"{folder}: keeps what was extracted so far. The same command goes on from there.")
+            without = " without --overwrite" if job.overwrite else ""
+            notice(f"{folder}: keeps what was extracted so far. The same command{without} goes on from there.")
         else:
             _empty(folder)
         raise
 
 
-def _refuse_queue(job: Job, output: Path) -> None:
-    """Raise UserError if a new job would replace a queue that may have people's work in it."""
-    if job.queue:
-        try:
-            earlier = Manifest.read(manifest_file(output))
-        except UserError:  # of another version, whose outputs are not known
-            earlier = None
-        name = os.path.relpath(job.queue.path, output.parent)
-        job.queue.refuse_existing(earlier.outputs.get(name) if earlier else None)
+def _earlier_queue(queue: Queue, output: Path) -> Mapping[str, Any] | None:
+    """Return size and hash of the queue that the last finished job of an output wrote in this place, if it did."""
+    try:
+        earlier = Manifest.read(manifest_file(output))
+    except UserError:  # of another version, whose outputs are not known
+        earlier = None
+    return earlier.outputs.get(os.path.relpath(queue.path, output.parent)) if earlier else None
 
 
 def _is_there(manifest: Manifest, output: Path) -> bool:
@@ -352,7 +352,7 @@ def _finish(job: Job, manifest: Manifest, output: Path, folder: Path, columns: C
     if job.html:
         written[os.path.relpath(job.html, output.parent)] = job.html
     if job.queue:
-        job.queue.write(folder / QUEUE)
+        job.queue.write(folder / QUEUE, _earlier_queue(job.queue, output))
         written[os.path.relpath(job.queue.path, output.parent)] = job.queue.path
     manifest.outputs = {name: {"bytes": _size(file), "sha256": of_path(file)} for name, file in written.items()}
     manifest.finished, manifest.sizes = True, {}
