@@ -20,6 +20,7 @@ import floors  # noqa: E402
 import label_replay  # noqa: E402
 import out_of_domain  # noqa: E402
 import pooling  # noqa: E402
+import relations  # noqa: E402
 import scratch  # noqa: E402
 import serving  # noqa: E402
 import steps  # noqa: E402
@@ -59,7 +60,7 @@ def contains_table(text: str, table: str) -> bool:
 
 
 def test_results_tables_are_printed_by_the_scripts():
-    for script in (distillation, extraction, floors, pooling, serving, steps, stock_reading, training_cost):
+    for script in (distillation, extraction, floors, pooling, relations, serving, steps, stock_reading, training_cost):
         assert contains_table(RESULTS, script.table()), script.__name__
     assert extraction.sentences() in " ".join(RESULTS.split())
 
