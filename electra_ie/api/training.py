@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import refuse_within
 from electra_ie.common.logs import notice, warn
-from electra_ie.config.base import check_same_settings
-from electra_ie.config.train import PRESETS, TrainSettings
+from electra_ie.config.train import PRESETS
 from electra_ie.data.declaration.task_yaml import UNLABELED
 from electra_ie.data.in_memory import Data, Unlabeled, resolve
-from electra_ie.runs.layout import SETTINGS, check_output, is_finished
+from electra_ie.runs.layout import SETTINGS, check_output, check_same_as_finished, is_finished
 
 if TYPE_CHECKING:  # these load torch: each function imports what it needs
-    from electra_ie.config.pretrain import PretrainSettings
     from electra_ie.inference.extractor import Extractor
     from electra_ie.inference.scoring import RunScores
     from electra_ie.training.callbacks import Callback
@@ -125,17 +123,9 @@ def train(  # noqa: PLR0913 - the options of a public function, all but two by k
     folder = Path(output or f"runs/{task.name}-{plan.preset}-{plan.seed}")
     if resume and output:  # otherwise the settings do not come from the run.yaml of the folder
         check_output(folder, resume)
-        _check_same_as_finished(folder, plan, ("task",))
+        check_same_as_finished(folder, plan, ("task",))
     train_run(task, plan, folder, resume, track, Path(teacher) if teacher else None, callbacks, plan_adaptation)
     return result_of(folder)
-
-
-def _check_same_as_finished(folder: Path, plan: TrainSettings | PretrainSettings, ignored: Sequence[str] = ()) -> None:
-    """Raise UserError if what is finished in a folder, and is to be resumed, was trained with other settings."""
-    if is_finished(folder) and (folder / SETTINGS).is_file():
-        trained_with = type(plan).build(folder / SETTINGS)
-        same = {name: getattr(trained_with, name) for name in ignored}
-        check_same_settings(trained_with, plan.replace(**same), folder)
 
 
 def result_of(folder: Path) -> TrainResult:
@@ -189,7 +179,7 @@ def pretrain(
     texts = tuple(os.fspath(path) for path in several) or None
     plan = PretrainSettings.build(settings, tuple(overrides), paths=texts, **kwargs)
     if resume and is_finished(folder):
-        _check_same_as_finished(folder, plan)
+        check_same_as_finished(folder, plan)
         notice(f"{folder}: this encoder is finished; there is nothing to resume.")
         return folder
     if not plan.paths:

@@ -139,6 +139,7 @@ def atomic_path(path: Path, shared: bool = False) -> Iterator[Path]:
     processes may write the file at once, the name contains the process id.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part" if shared else f".{path.name}.part")
+    part.unlink(missing_ok=True)  # it may be a link, through which nothing is written
     try:
         yield part
         os.replace(part, path)

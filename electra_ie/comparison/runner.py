@@ -40,6 +40,7 @@ from electra_ie.runs.layout import (
     TEACHER_STEP,
     WINNER,
     check_output,
+    check_same_as_finished,
     is_finished,
     read_scores,
 )
@@ -177,9 +178,8 @@ def train_winner(task: Task, base: TrainSettings, output: str | os.PathLike[str]
     if "dev" not in task.splits:
         notice(f"preset {AUTO}: {SUPERVISED} is trained, since presets cannot be compared without a dev split.")
         settings_of_run = _common(base).replace(label_budget=base.label_budget, seed=base.seed)
-        if resume and is_finished(folder):
-            began_with = TrainSettings.build(folder / SETTINGS)
-            check_same_settings(began_with.replace(task=base.task), settings_of_run, folder)
+        if resume:
+            check_same_as_finished(folder, settings_of_run, ("task",))
         train_run(task, settings_of_run, folder, resume, plan_adaptation=plan_adaptation)
         return folder
     if not resume:

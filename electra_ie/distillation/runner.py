@@ -13,7 +13,6 @@ from electra_ie.common.files import locked, refuse_within
 from electra_ie.common.hashing import of_sums
 from electra_ie.common.hub_client import parse_hub_name
 from electra_ie.common.logs import notice, warn
-from electra_ie.config.base import check_same_settings
 from electra_ie.config.distill import Target, given_options, student_settings, with_steps
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.readers import read_unlabeled
@@ -27,7 +26,15 @@ from electra_ie.distillation.token_vectors import MAX_CONTEXTS
 from electra_ie.metrics import MAIN
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.runs.download import run_folder
-from electra_ie.runs.layout import SETTINGS, announce_data_folder, check_output, is_finished, load_task, read_scores
+from electra_ie.runs.layout import (
+    SETTINGS,
+    announce_data_folder,
+    check_output,
+    check_same_as_finished,
+    is_finished,
+    load_task,
+    read_scores,
+)
 from electra_ie.runs.provenance import split_sum
 from electra_ie.runs.storage import load_run, model_files
 from electra_ie.runs.verification import read_audit
@@ -106,7 +113,7 @@ def distill_run(
     facts |= {"run": _shared_name(run, source), **options}
     if resume and is_finished(folder):
         check_same_distillation(folder, facts)
-        check_same_settings(TrainSettings.build(folder / SETTINGS).replace(task=settings.task), settings, folder)
+        check_same_as_finished(folder, settings, ("task",))
         notice(f"{folder}: this run is finished; there is nothing to resume.")
         clear(folder)
         return

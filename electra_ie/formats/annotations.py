@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from electra_ie.common.text_files import SourceLine
 
@@ -160,6 +160,10 @@ class AnnotatedDocument:
     line: int = field(default=0, compare=False)
     label_origins: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     submitted: bool = field(default=False, compare=False, kw_only=True)
+
+    def with_layers(self, layers: Iterable[str]) -> Self:
+        """Return the document as one that is annotated with these layers, too, with or without spans in them."""
+        return replace(self, layers=tuple(dict.fromkeys((*(self.layers or ()), *layers))) or None)
 
     def __post_init__(self) -> None:
         annotations = list(self.annotations)

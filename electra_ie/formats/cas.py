@@ -9,7 +9,6 @@ from __future__ import annotations
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +49,7 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
             on_error(error)
     layers = {layer: None for document, _ in found for layer in document.layers or ()}
     for document, says_layers in found:
-        every = tuple(dict.fromkeys((*(document.layers or ()), *layers)))
-        yield document if says_layers or not every else replace(document, layers=every)
+        yield document if says_layers or not layers else document.with_layers(layers)
     for what, number in unread.items():
         warn(f"{path}: {number} {what} are not read.")
 

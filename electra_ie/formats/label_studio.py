@@ -78,11 +78,7 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
     reader = _Reader(path, options)
     documents = list(reader.file.read(on_error, reader.document))
     for document, open_layers in zip(documents, reader.open_layers, strict=True):
-        if open_layers:
-            layers = dict.fromkeys((*(document.layers or ()), *reader.layers))
-            yield replace(document, layers=tuple(layers) or None)
-        else:
-            yield document
+        yield document.with_layers(reader.layers) if open_layers else document
 
 
 class _Reader:

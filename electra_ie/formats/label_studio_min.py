@@ -75,10 +75,10 @@ def _in_layers(document: AnnotatedDocument, layers: Iterable[str]) -> AnnotatedD
     """
     if BY_TOOL not in document.metadata:
         return document
-    every = tuple(dict.fromkeys((*(document.layers or ()), *layers)))
-    names = [layer or ONE_LAYER for layer in every]
+    document = document.with_layers(layers)
+    names = [layer or ONE_LAYER for layer in document.layers or ()]
     metadata = {key: value for key, value in document.metadata.items() if value != [] or key not in names}
-    return replace(document, layers=every or None, metadata=metadata)
+    return replace(document, metadata=metadata)
 
 
 def _chosen(documents: Sequence[AnnotatedDocument], which: str) -> AnnotatedDocument:

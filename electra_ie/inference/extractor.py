@@ -135,11 +135,10 @@ class Extractor(TextExtractor):
         (folder / CALIBRATION).unlink(missing_ok=True)  # of the models that are replaced
         if self.calibration:
             replace(self.calibration, model=fields_sum(folder, self.fields)).save(folder)
-        source = self.folder
-        for name in anchored if source and folder.resolve() != source.resolve() else ():  # they are there already
-            assert source
-            shutil.rmtree(folder / name, ignore_errors=True)
-            shutil.copytree(source / name, folder / name)
+        if self.folder and folder.resolve() != self.folder.resolve():  # otherwise they are there already
+            for name in anchored:
+                shutil.rmtree(folder / name, ignore_errors=True)
+                shutil.copytree(self.folder / name, folder / name)
         write(folder / TASK, yaml.safe_dump(self._task().shareable(), sort_keys=False, allow_unicode=True))
 
     def _task(self) -> Task:

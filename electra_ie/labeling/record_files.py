@@ -210,7 +210,6 @@ def write_lines(path: Path, lines: Iterable[str], marked: bool = False) -> None:
     path = path.resolve()  # a link within the folder stays one; `LabelStore` refuses one that leads out
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as part:
-        part.unlink(missing_ok=True)  # what a killed process left, or a link, through which nothing is written
         with part.open("wb") as file:
             file.write(UTF_8_MARK if marked else b"")
             file.writelines(line.encode("utf-8") for line in lines)

@@ -25,6 +25,7 @@ from electra_ie.common.files import (
 )
 from electra_ie.common.logs import notice
 from electra_ie.common.yaml_source import Source
+from electra_ie.config.base import BaseSettings, check_same_settings
 from electra_ie.data.declaration.task_yaml import SPLITS
 from electra_ie.data.fields import AnyField
 from electra_ie.data.task import Task
@@ -107,6 +108,17 @@ def reliability_plot(field: str) -> str:
 def is_finished(folder: Path) -> bool:
     """Return whether a run is complete. The card is written last, after which the checkpoint is deleted."""
     return (folder / CARD).is_file() and not (folder / LAST).is_file()
+
+
+def check_same_as_finished(folder: Path, settings: BaseSettings, ignored: Sequence[str] = ()) -> None:
+    """Raise UserError if what is finished in a folder, and is to be resumed, was trained with other settings.
+
+    ignored: the names of settings that may differ.
+    """
+    if is_finished(folder) and (folder / SETTINGS).is_file():
+        trained_with = type(settings).build(folder / SETTINGS)
+        same = {name: getattr(trained_with, name) for name in ignored}
+        check_same_settings(trained_with, settings.replace(**same), folder)
 
 
 def is_exported(folder: Path) -> bool:

@@ -458,9 +458,8 @@ def seeds_figure(budget: Mapping[str, Any], unit: str, title: str) -> Figure:
     panel.grid(visible=False, axis="x")
     labels = "all labels" if budget["labels"] is None else f"{budget['labels']:,} labeled documents"
     seeds = len(next(iter(presets.values()))["scores"])
-    has_interval = any(preset["low"] is not None for preset in presets.values())
-    legend = "one dot per seed, equal seeds joined; mean" + (" and 95 % interval" if has_interval else "")
-    legend = "one seed" if seeds == 1 else legend
+    interval = " and 95 % interval" if any(preset["low"] is not None for preset in presets.values()) else ""
+    legend = "one seed" if seeds == 1 else f"one dot per seed, equal seeds joined; mean{interval}"
     panel.set_title(f"{title}: {labels}\n({legend})", parse_math=False)
     return figure
 

@@ -71,9 +71,14 @@ class FlagThresholds:
         self.sample, self.windower = sample, windower
 
     @property
+    def texts(self) -> int:
+        """The number of unlabeled texts in the sample."""
+        return len(set(document_indices(self.sample)))
+
+    @property
     def unchanged(self) -> dict[str, list[str]]:
         """The flags of each field that some labeled texts have, and that the sample is too small for."""
-        texts = len(set(document_indices(self.sample)))
+        texts = self.texts
         return {
             field.name: names
             for field in self.fields

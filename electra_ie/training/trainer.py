@@ -25,7 +25,6 @@ from electra_ie.data.declaration.task_yaml import MEMORY
 from electra_ie.data.fields import with_levels
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData
-from electra_ie.data.windowing import document_indices
 from electra_ie.inference.scoring import without_gold
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.masking_generator import MaskingGenerator
@@ -370,7 +369,7 @@ def _warn_of_fields_without_dev(task: Task, data: TrainingData) -> None:
 
 def _warn_of_thresholds(setup: TrainingSetup) -> None:
     """Warn of flags whose threshold stays at one half, since there are too few unlabeled texts to set it."""
-    texts = len(set(document_indices(setup.thresholds.sample)))
+    texts = setup.thresholds.texts
     remedy = " Add texts with --unlabeled." if texts == len(setup.data.pool) else ""
     for field, flags in setup.thresholds.unchanged.items():
         warn(
