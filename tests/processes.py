@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import AnyStr, BinaryIO, Generic
@@ -42,6 +43,11 @@ READ_THE_ENVIRONMENT = ("electra_ie", "datasets", "huggingface_hub")
 """Packages that read the environment when they are imported: address, token and cache of the hub."""
 FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 CONTEXT = multiprocessing.get_context("forkserver" if FORKS else "spawn")
+LOCK = threading.Lock()
+"""Held while an exit code is read: a second thread that reads it as well finds nothing left and gets 255.
+
+Starting a process reads the codes of all others that have ended.
+"""
 CAPTURED: list[object] = []
 """The streams and handlers of pytest, kept in the server: once deleted, they would close descriptors of others."""
 PRELOADED = ["electra_ie.training.trainer", "electra_ie.pretraining.trainer", "electra_ie.cli.app"]
@@ -114,7 +120,8 @@ def start(
     process = CONTEXT.Process(
         target=_execute, args=(list(arguments), str(messages), str(output), environment, tuple(again), whole)
     )
-    process.start()
+    with LOCK:
+        process.start()
     return process
 
 
@@ -149,7 +156,7 @@ class Popen(Generic[AnyStr]):
         self.terminate = self.process.terminate
 
     def poll(self) -> int | None:
-        return self.process.exitcode
+        return _exit_code(self.process)
 
     def wait(self) -> int:
         return _join(self.process)
@@ -187,11 +194,18 @@ def stop() -> None:
 
 
 def _join(process: BaseProcess) -> int:
-    process.join(SECONDS)
-    if process.exitcode is None:
+    if not wait([process.sentinel], SECONDS):
         process.kill()
         raise TimeoutError(f"a process did not end within {SECONDS} seconds")
-    return process.exitcode
+    code = _exit_code(process)
+    assert code is not None
+    return code
+
+
+def _exit_code(process: BaseProcess) -> int | None:
+    """Exit code of a process, or None while it runs."""
+    with LOCK:
+        return process.exitcode
 
 
 def _execute(
