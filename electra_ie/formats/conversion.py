@@ -31,7 +31,7 @@ class Conversion:
 
     Attributes:
         documents: The number of documents.
-        annotations: The number of spans, relations and events in the input.
+        annotations: The number of spans, relations, events and labels of texts in the input.
         losses: What the target format cannot hold, counted by kind.
         written: Whether the target was written: not if something would be lost, unless that is allowed.
         different: The ids of documents that differ from what was written when the target is read again; None if this
@@ -119,7 +119,9 @@ def write_all(
     which is called directly before with the path of what takes the place. If it raises, nothing is replaced.
     """
     kept, losses = target.format.reduced_all(documents, target.options)
-    annotations = sum(1 for document in documents for _ in document.annotations)
+    annotations = sum(
+        len(list(document.annotations)) + sum(map(len, document.labels.values())) for document in documents
+    )
     outcome = Conversion(len(documents), annotations, losses, written=False, target_format=target.format.name)
     if losses and not lossy:
         return outcome

@@ -3,8 +3,10 @@
 Spans are lists `[start, end, label]` under `label` or `labels`, or objects with `start_offset` and `end_offset` under
 `entities`, with `relations` of their ids. Categories are texts under `label` or `labels`, or under `cats` beside spans.
 `Comments` (or `comments`) are notes, and other keys are metadata. The writer writes the form of the current version:
-`entities` and `relations`, categories as `label`, and beside spans as `cats`. An entity quotes its text, which proves
-the unit of its offsets; doccano ignores it.
+`entities` and `relations`, categories as `label`, and beside spans as `cats`.
+
+doccano's page shows and makes spans in UTF-16 code units, and its server stores what it is given (doccano#2039). So the
+writer counts these units, and quotes the text of an entity, which proves the unit here and which doccano ignores.
 """
 
 from __future__ import annotations
@@ -33,9 +35,12 @@ from electra_ie.formats.parts.annotation_tools import (
 )
 from electra_ie.formats.parts.json_values import id_of, text_of
 from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.units import UTF_16, convert, convert_back, on_word_edges
 
-OPTIONS = {"text": Option("text"), "id": Option("id")}
-"""text, id: the keys of text and id. In old versions and with a column that was named so at the import: `data`."""
+CODE_POINTS, PAGE = "code_points", "utf16"
+OPTIONS = {"text": Option("text"), "id": Option("id"), "offsets": Option("error", choices=("error", CODE_POINTS, PAGE))}
+"""text, id: the keys of text and id. In old versions and with a column that was named so at the import: `data`.
+offsets: what offsets count, where characters beyond U+FFFF make a difference and the spans do not show it."""
 SPANS, EITHER, CATEGORIES = ("entities", "spans"), ("label", "labels"), "cats"
 NOTES = ("Comments", "comments")
 RESERVED = (*SPANS, *EITHER, CATEGORIES, *NOTES, RELATIONS)
@@ -97,6 +102,11 @@ class _Reader:
         labels += texts_of(record, CATEGORIES, source)
         has_labels = bool(labels) or record.get(CATEGORIES) is not None
         relations = value_of(record, "relations", list, source, [])
+        has_ids = bool(named) and all(isinstance(item, dict) and "id" in item for item in items)
+        if relations and not has_ids:
+            # A project without relations passes on those of the file that was imported, with the ids of its spans.
+            self.file.left["relations of spans without ids are"] += len(relations)
+            relations = []
         document = AnnotatedDocument(
             id, text, spans,
             tuple(_relation(item, number, source) for number, item in enumerate(relations, start=1)),
@@ -115,7 +125,39 @@ class _Reader:
         label = str(value_of(item, "label", str, source))
         pair = (item.get("start_offset", item.get("start")), item.get("end_offset", item.get("end")))
         id = f"T{item.get('id', number)}"
-        return AnnotatedSpan(id, label, self.file.offsets(text, pair, source, item.get("text")))
+        quoted = item.get("text")
+        if [type(offset) for offset in pair] == [int, int]:
+            converted = convert(text, UTF_16, *pair)
+            if converted and text[slice(*converted)] == quoted:  # as `write` counts
+                pair = converted
+            elif quoted is None:
+                pair = self._in_code_points(text, *pair, source)
+        return AnnotatedSpan(id, label, self.file.offsets(text, pair, source, quoted))
+
+    def _in_code_points(self, text: str, start: int, end: int, source: SourceLine) -> tuple[int, int]:
+        """Return offsets without a quoted text as code points.
+
+        Raises:
+            UserError: They are other characters in UTF-16, and it is not clear which are meant.
+        """
+        unit = self.options["offsets"]
+        converted = convert(text, UTF_16, start, end)
+        if unit == CODE_POINTS or converted == (start, end) or max(text, default="") <= "\uffff":
+            return start, end
+        if unit == PAGE and converted is None:
+            raise source.error(f"the span {start} to {end} is outside the text, or cuts a character, in UTF-16.")
+        if converted and unit == PAGE:
+            return converted
+        if converted is None or (on_word_edges(text, start, end) and not on_word_edges(text, *converted)):
+            return start, end
+        message = (
+            f"the text has characters beyond U+FFFF, such as emoji, before the end of the span {start} to {end}, "
+            "which the page of doccano counts twice."
+        )
+        remedy = (
+            f"Set the option offsets to {PAGE} if people marked spans on the page, or to {CODE_POINTS} if none did."
+        )
+        raise source.error(message, remedy)
 
 
 def _relation(item: Any, number: int, source: SourceLine) -> Relation:
@@ -148,9 +190,10 @@ def _records(
         if document.layers is not None:
             numbers = {span.id: spans + index for index, span in enumerate(document.spans, start=1)}
             record["entities"] = [
-                {"id": numbers[span.id], "label": span.label, "start_offset": span.start, "end_offset": span.end,
+                {"id": numbers[span.id], "label": span.label, "start_offset": start, "end_offset": end,
                  "text": document.passage(span)}
                 for span in document.spans
+                for start, end in [convert_back(document.text, UTF_16, span.start, span.end)]
             ]  # fmt: skip
             record["relations"] = [
                 {"id": relations + index, "from_id": numbers[item.arguments[0][1]],

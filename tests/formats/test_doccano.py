@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from tool_files import faults, read, spans, write_lines
@@ -11,6 +12,7 @@ from electra_ie.common.errors import UserError
 from electra_ie.formats import FORMATS
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Relation
 
+EXPORTS = Path(__file__).parent / "exports"
 TEXT = "\u4e2d\u6587 ACME\r\npaid Brook"
 
 
@@ -114,10 +116,64 @@ def test_an_id_twice_is_refused(tmp_path):
     assert len(documents) == 1 and error.startswith('2: the id "1" is also that of line 1.')
 
 
-def test_utf_16_offsets_are_refused(tmp_path):
-    text = "\N{GRINNING FACE} Customer Mara Lind called."
-    with pytest.raises(UserError, match="x.jsonl:1: the offsets seem to count UTF-16 code units"):
-        read("doccano", write_lines(tmp_path / "x.jsonl", {"id": 0, "text": text, "label": [[12, 21, "PER"]]}))
+EMOJI, HANZI = "\N{GRINNING FACE} Customer Mara Lind called.", "\U00020bb7\u91ce\u5bb6\u4ed8\u6b3e"
+
+
+@pytest.mark.parametrize(
+    ("text", "span", "marked"),
+    [(EMOJI, [12, 21], "Mara Lind"), (EMOJI, [11, 20], " Mara Lin"), (HANZI, [4, 6], "\u4ed8\u6b3e")],
+)
+def test_marks_of_the_page_behind_emoji_need_an_option(tmp_path, text, span, marked):
+    """The page counts UTF-16. Only the first is sure to; the second is in code points, and the third may be either."""
+    path = write_lines(tmp_path / "x.jsonl", {"id": 0, "text": text, "label": [[*span, "PER"]]})
+    if span != [11, 20]:
+        with pytest.raises(UserError, match="x.jsonl:1: the text has characters .* Set the option offsets to utf16 if"):
+            read("doccano", path)
+    (document,) = read("doccano", path, offsets="utf16")
+    assert spans(document) == [("", "PER", marked)]
+
+
+def test_offsets_in_code_points_behind_emoji_are_read_if_they_are_sure_or_the_option_says_so(tmp_path):
+    path = write_lines(tmp_path / "x.jsonl", {"id": 0, "text": EMOJI, "label": [[11, 20, "PER"], [0, 1, "X"]]})
+    (document,) = read("doccano", path)
+    assert spans(document) == [("", "PER", "Mara Lind"), ("", "X", EMOJI[0])]
+    path = write_lines(tmp_path / "y.jsonl", {"id": 0, "text": HANZI, "label": [[3, 5, "V"]]})
+    (document,) = read("doccano", path, offsets="code_points")
+    assert spans(document) == [("", "V", "\u4ed8\u6b3e")]
+
+
+def test_an_offset_of_utf_16_in_a_character_is_an_error(tmp_path):
+    path = write_lines(tmp_path / "x.jsonl", {"id": 0, "text": EMOJI, "label": [[1, 10, "PER"]]})
+    with pytest.raises(UserError, match="x.jsonl:1: the span 1 to 10 is outside the text, or cuts a character"):
+        read("doccano", path, offsets="utf16")
+
+
+def test_spans_are_written_as_the_page_counts(tmp_path):
+    document = AnnotatedDocument("x", EMOJI, (AnnotatedSpan("a", "PER", ((11, 20),)),))
+    assert not FORMATS["doccano"].save([document], tmp_path / "x.jsonl")
+    (entity,) = json.loads((tmp_path / "x.jsonl").read_text("utf-8"))["entities"]
+    assert (entity["start_offset"], entity["end_offset"], entity["text"]) == (12, 21, "Mara Lind")
+    (again,) = read("doccano", tmp_path / "x.jsonl")
+    assert spans(again) == [("", "PER", "Mara Lind")]
+
+
+@pytest.mark.parametrize("export", ["relations", "spans"])
+def test_an_export_of_the_tool_is_read_as_it_was_written(export, caplog):
+    """Version 1.8.4: texts of this package's writer, the spans of label L in the first five marked by mouse in its page."""
+    documents = {each.id: each for each in read("doccano", EXPORTS / f"doccano_{export}.jsonl", offsets="utf16")}
+    marked = {"emoji": "Brisk", "crlf": "paid", "zh": "\u4ed8\u6b3e", "ar": "500", "nfd": "paid"}
+    for id, word in marked.items():
+        assert ("", "L", word) in spans(documents[id])
+    assert ("", "P", "ACME") in spans(documents["emoji"]) and ("", "P", "\U00020bb7\u91ce\u5bb6") in spans(
+        documents["zh"]
+    )
+    assert len(spans(documents["nested"])) == 3 and documents["empty-spans"].layers == ("",)
+    assert "\r\n" in documents["crlf"].text and documents["lead"].text.endswith(" \n")
+    assert all(document.metadata == {"source": "x", "n": 3} for document in documents.values())
+    related = [len(document.relations) for document in documents.values()]
+    assert sum(related) == (2 if export == "relations" else 0)
+    stale = "2 relations of spans without ids are not read" in caplog.text
+    assert stale == (export == "spans")
 
 
 def test_documents_are_written_as_the_current_version_exports_them(tmp_path):

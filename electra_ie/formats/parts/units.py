@@ -63,9 +63,9 @@ class Units:
 
     def add(self, text: str, start: int, end: int, source: SourceLine) -> None:
         """Add one span of a text."""
-        fits = _on_word_edges(text, start, end)
+        fits = on_word_edges(text, start, end)
         for unit, (first, last) in _conversions(text, start, end):
-            fits_converted = _on_word_edges(text, first, last)
+            fits_converted = on_word_edges(text, first, last)
             if fits_converted and not fits:
                 self.evidence[unit].spans.append((source, start, end))
             elif fits and not fits_converted:
@@ -89,7 +89,7 @@ class Units:
 def hint(text: str, start: int, end: int) -> str:
     """Return a sentence with the unit in which an invalid span would be at word edges, or ""."""
     for unit, (first, last) in _conversions(text, start, end):
-        if unit != INCLUSIVE and _on_word_edges(text, first, last):
+        if unit != INCLUSIVE and on_word_edges(text, first, last):
             return f" The span would fall on words if its offsets counted {unit}: convert them."
     return ""
 
@@ -110,6 +110,12 @@ def convert(text: str, unit: str, start: int, end: int) -> tuple[int, int] | Non
     return None if first is None or last is None else (first, last)
 
 
+def convert_back(text: str, unit: str, start: int, end: int) -> tuple[int, int]:
+    """Return offsets in code points as `unit`."""
+    starts = _starts(text, unit)
+    return starts[start], starts[end]
+
+
 def _code_point(text: str, unit: str, offset: int) -> int | None:
     """Return the index of the character that begins after `offset` units; None if there is none."""
     starts = _starts(text, unit)
@@ -126,7 +132,7 @@ def _starts(text: str, unit: str) -> Sequence[int]:
     return [0, *accumulate(width(text, index) for index in range(len(text)))]
 
 
-def _on_word_edges(text: str, start: int, end: int) -> bool:
+def on_word_edges(text: str, start: int, end: int) -> bool:
     """Return whether a span is inside the text, has no white space at its edges, and cuts no word.
 
     A number directly before its unit ("5g") is a word of its own.
