@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from electra_ie.common.errors import OnError
+from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, single_questions
 from electra_ie.formats.base import Format
@@ -36,13 +37,15 @@ from electra_ie.formats.parts.annotation_tools import (
 )
 from electra_ie.formats.parts.json_values import id_of, text_of
 from electra_ie.formats.parts.options import Option
+from electra_ie.formats.parts.page_offsets import CODE_POINTS, PAGE, from_page, may_be_of_page
 
 OPTIONS = {
     "text": Option("text"), "annotation": ANNOTATION, "metadata": Option([]),
     "user": Option("00000000-0000-0000-0000-000000000000"),
+    "offsets": Option(CODE_POINTS, choices=(CODE_POINTS, PAGE)),
 }  # fmt: skip
 """text: the field. annotation: the response that is read if people differ. metadata: the text questions. user: the id
-of the person whose responses are written, which Argilla requires."""
+of the person whose responses are written, which Argilla requires. offsets: what they count, when they are read."""
 ONE_LAYER = "spans"
 """The span question of a layer without a name."""
 SUBMITTED, PENDING = "submitted", "pending"
@@ -60,18 +63,30 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
     An empty list is the answer to a span question, unless other records answer the question with labels.
     """
     reader = _Reader(path, options)
-    for document in list(reader.file.read(on_error, reader.document)):
+    documents = list(reader.file.read(on_error, reader.document))
+    if reader.doubtful:
+        warn(
+            f"{path}: {reader.doubtful} spans are behind characters beyond U+FFFF, such as emoji, which the page of "
+            f"Argilla counts twice. Set the option offsets to {PAGE} if people marked them there."
+        )
+    for document in documents:
         empty = [layer for layer in document.layers or () if layer in reader.questions]
         layers = tuple(layer for layer in document.layers or () if layer not in empty)
         yield replace(document, layers=layers or None, labels={**document.labels, **dict.fromkeys(empty, ())})
 
 
 class _Reader:
-    """Reads the records of one file. `questions` are those that a record answers with labels."""
+    """Reads the records of one file.
+
+    Attributes:
+        questions: Those that a record answers with labels.
+        doubtful: The number of spans whose offsets may count what the page counts.
+    """
 
     def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
         self.file, self.options = ToolFile(path), options
         self.questions: set[str] = set()
+        self.doubtful = 0
 
     def document(self, record: Mapping[str, Any], line: SourceLine) -> AnnotatedDocument:
         """Return the document of a record."""
@@ -92,7 +107,10 @@ class _Reader:
         prediction = self._answered(bare, suggested, source)
         if not people:
             return prediction
-        candidates = [_with_origins(self._answered(bare, answers, source), prediction) for answers in people.values()]
+        candidates = [
+            _with_origins(self._answered(bare, answers, source, by_person=True), prediction)
+            for answers in people.values()
+        ]
         return chosen(candidates, self.options["annotation"], people, source)
 
     def _responses(self, record: Mapping[str, Any], source: SourceLine) -> dict[str, Answers]:
@@ -119,8 +137,10 @@ class _Reader:
             own |= {name: (value_of(values, name, dict, source).get("value"), None) for name in values}
         return people
 
-    def _answered(self, document: AnnotatedDocument, answers: Answers, source: SourceLine) -> AnnotatedDocument:
-        """Return a document with the answers to its questions."""
+    def _answered(
+        self, document: AnnotatedDocument, answers: Answers, source: SourceLine, by_person: bool = False
+    ) -> AnnotatedDocument:
+        """Return a document with the answers to its questions. by_person: their spans may be marks of the page."""
         spans: list[AnnotatedSpan] = []
         layers, labels, metadata = [], {}, dict(document.metadata)
         label_scores: dict[str, tuple[float, ...]] = {}
@@ -132,6 +152,8 @@ class _Reader:
                 own = known if len(known) == len(value) else [None] * len(value)
                 for item, one in zip(value, own, strict=True):
                     pair, label = (item["start"], item.get("end")), value_of(item, "label", str, source)
+                    if by_person and [type(offset) for offset in pair] == [int, int] and item.get("text") is None:
+                        pair = self._in_code_points(document.text, *pair, source)
                     offsets = self.file.offsets(document.text, pair, source, item.get("text"))
                     spans.append(AnnotatedSpan(f"T{len(spans) + 1}", label, offsets, layer=layers[-1], score=one))
             elif name not in self.options["metadata"] and (texts := _labels(value)):
@@ -144,6 +166,13 @@ class _Reader:
             document, spans=tuple(spans), labels=labels, label_scores=label_scores, layers=tuple(layers) or None,
             metadata=metadata,
         )  # fmt: skip
+
+    def _in_code_points(self, text: str, start: int, end: int, source: SourceLine) -> tuple[int, int]:
+        """Return the offsets of a person's span as code points, and count those that may be others."""
+        if self.options["offsets"] == PAGE:
+            return from_page(text, start, end, source)
+        self.doubtful += may_be_of_page(text, start, end)
+        return start, end
 
 
 def _labels(value: Any) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ Spans are lists `[start, end, label]` under `label` or `labels`, or objects with
 `Comments` (or `comments`) are notes, and other keys are metadata. The writer writes the form of the current version:
 `entities` and `relations`, categories as `label`, and beside spans as `cats`.
 
-doccano's page shows and makes spans in UTF-16 code units, and its server stores what it is given (doccano#2039). So the
-writer counts these units, and quotes the text of an entity, which proves the unit here and which doccano ignores.
+The writer counts offsets as doccano's page does (see `parts.page_offsets`), and quotes the text of an entity, which
+proves the unit here and which doccano ignores.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from electra_ie.formats.parts.annotation_tools import (
 )
 from electra_ie.formats.parts.json_values import id_of, text_of
 from electra_ie.formats.parts.options import Option
-from electra_ie.formats.parts.units import UTF_16, convert, convert_back, on_word_edges
+from electra_ie.formats.parts.page_offsets import CODE_POINTS, PAGE, as_on_page, from_page, may_be_of_page
+from electra_ie.formats.parts.units import UTF_16, convert
 
-CODE_POINTS, PAGE = "code_points", "utf16"
 OPTIONS = {"text": Option("text"), "id": Option("id"), "offsets": Option("error", choices=("error", CODE_POINTS, PAGE))}
 """text, id: the keys of text and id. In old versions and with a column that was named so at the import: `data`.
 offsets: what offsets count, where characters beyond U+FFFF make a difference and the spans do not show it."""
@@ -81,8 +81,8 @@ class _Reader:
 
     def document(self, record: Mapping[str, Any], source: SourceLine) -> AnnotatedDocument:
         """Return the document of a record."""
-        text = text_of(record, self.options["text"], source)
-        id = id_of(record, self.options["id"], source)
+        own_keys = self.options["text"], self.options["id"]
+        text, id = text_of(record, own_keys[0], source), id_of(record, own_keys[1], source)
         self.file.check_id(id, source)
         keys = [key for key in EITHER if record.get(key) is not None]
         either = [
@@ -113,7 +113,7 @@ class _Reader:
             labels={ONE_QUESTION: tuple(dict.fromkeys(labels))} if has_labels else {},
             layers=("",) if spans or named else None,
             notes=tuple(note for name in NOTES for note in _notes(record, name, source)),
-            metadata={name: value for name, value in record.items() if name not in (*self.options.values(), *RESERVED)},
+            metadata={name: value for name, value in record.items() if name not in (*own_keys, *RESERVED)},
             file=source.file, line=source.line,
         )  # fmt: skip
         self.empty.append(bool(keys) and not either and not named and not has_labels)
@@ -127,36 +127,28 @@ class _Reader:
         id = f"T{item.get('id', number)}"
         quoted = item.get("text")
         if [type(offset) for offset in pair] == [int, int]:
-            converted = convert(text, UTF_16, *pair)
-            if converted and text[slice(*converted)] == quoted:  # as `write` counts
-                pair = converted
-            elif quoted is None:
-                pair = self._in_code_points(text, *pair, source)
+            pair = self._in_code_points(text, *pair, quoted, source)
         return AnnotatedSpan(id, label, self.file.offsets(text, pair, source, quoted))
 
-    def _in_code_points(self, text: str, start: int, end: int, source: SourceLine) -> tuple[int, int]:
-        """Return offsets without a quoted text as code points.
+    def _in_code_points(self, text: str, start: int, end: int, quoted: Any, source: SourceLine) -> tuple[int, int]:
+        """Return offsets as code points, unless their quoted text will show the unit.
 
         Raises:
-            UserError: They are other characters in UTF-16, and it is not clear which are meant.
+            UserError: They may be those of the page or not, or they are not in the text.
         """
+        if quoted is not None:
+            converted = convert(text, UTF_16, start, end)
+            return converted if converted and text[slice(*converted)] == quoted else (start, end)  # `write` quotes
         unit = self.options["offsets"]
-        converted = convert(text, UTF_16, start, end)
-        if unit == CODE_POINTS or converted == (start, end) or max(text, default="") <= "\uffff":
-            return start, end
-        if unit == PAGE and converted is None:
-            raise source.error(f"the span {start} to {end} is outside the text, or cuts a character, in UTF-16.")
-        if converted and unit == PAGE:
-            return converted
-        if converted is None or (on_word_edges(text, start, end) and not on_word_edges(text, *converted)):
+        if unit == PAGE:
+            return from_page(text, start, end, source)
+        if unit == CODE_POINTS or not may_be_of_page(text, start, end):
             return start, end
         message = (
             f"the text has characters beyond U+FFFF, such as emoji, before the end of the span {start} to {end}, "
             "which the page of doccano counts twice."
         )
-        remedy = (
-            f"Set the option offsets to {PAGE} if people marked spans on the page, or to {CODE_POINTS} if none did."
-        )
+        remedy = f"Set the option offsets to {PAGE} if people marked spans there, or to {CODE_POINTS} if nobody did."
         raise source.error(message, remedy)
 
 
@@ -193,7 +185,7 @@ def _records(
                 {"id": numbers[span.id], "label": span.label, "start_offset": start, "end_offset": end,
                  "text": document.passage(span)}
                 for span in document.spans
-                for start, end in [convert_back(document.text, UTF_16, span.start, span.end)]
+                for start, end in [as_on_page(document.text, span.start, span.end)]
             ]  # fmt: skip
             record["relations"] = [
                 {"id": relations + index, "from_id": numbers[item.arguments[0][1]],

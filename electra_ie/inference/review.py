@@ -265,7 +265,10 @@ def unreviewed(path: Path, waiting: int, texts: int) -> UserError:
         f"{waiting:,} of the {texts:,} texts of this queue are not reviewed. It begins with the lowest scores, so that "
         "those that are reviewed are not like the others."
     )
-    remedy = "Review all of them. If they are too many, extract a queue of fewer texts, drawn at random."
+    remedy = (
+        "Review all of them, and reject what nobody can decide. If they are too many, extract a queue of fewer texts, "
+        "drawn at random."
+    )
     return UserError(message, file=path, remedy=remedy)
 
 

@@ -54,6 +54,21 @@ def test_all_kinds_of_questions_are_read(tmp_path, caplog):
     assert FORMATS["argilla"].detect(path)
 
 
+def test_marks_of_the_page_behind_emoji_are_read_by_an_option(tmp_path, caplog):
+    """The page counts UTF-16 (argilla#5729), in which an emoji is two; suggestions are what a script has sent."""
+    text = "\U00020bb7\u91ce\u5bb6\u4ed8\u6b3e1"
+    marked, sent = {"start": 4, "end": 6, "label": "V"}, {"start": 3, "end": 5, "label": "V"}
+    path = write_array(
+        tmp_path / "x.json",
+        record("a", fields={"text": text}, spans=[marked]),
+        record("b", fields={"text": text}, suggestions={"spans": suggestion([sent])}),
+    )
+    (shifted, _) = read("argilla", path)
+    assert spans(shifted) == [("", "V", "\u6b3e1")] and "1 spans are behind characters beyond U+FFFF" in caplog.text
+    read_right = read("argilla", path, offsets="utf16")
+    assert [spans(document) for document in read_right] == [[("", "V", "\u4ed8\u6b3e")]] * 2
+
+
 def test_suggestions_are_no_labels(tmp_path):
     suggested = {"spans": suggestion([ACME, BROOK], [0.5, 0.75]), "risk": suggestion("fraud", 0.25)}
     changed = [ACME, {**BROOK, "label": "PER"}, {"start": 10, "end": 14, "label": "VERB"}]
