@@ -230,7 +230,9 @@ def upload(
             info = api.repo_info(**repository, revision=name.revision)
         earlier = owned(api.list_repo_files(**repository, revision=info.sha))
         notice(f"sending {len(files)} files to {name}, which is {'private' if info.private else 'PUBLIC'}")
-        operations: list[Any] = [CommitOperationDelete(path) for path in earlier if path not in files]
+        if left := [path for path in earlier if path not in files]:
+            notice(f"deleting {len(left)} files of an earlier push: {', '.join(left)}")
+        operations: list[Any] = [CommitOperationDelete(path) for path in left]
         operations += [CommitOperationAdd(path, content) for path, content in files.items()]
         # The parent commit makes the server reject this push if another one has changed the branch since it was read.
         commit = api.create_commit(

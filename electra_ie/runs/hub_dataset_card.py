@@ -18,6 +18,7 @@ from electra_ie.data.fields import RELATIONS, AnyField, AttributeField, Field
 from electra_ie.data.readers import jsonl
 from electra_ie.data.task import Task
 from electra_ie.formats.annotations import CHOSEN
+from electra_ie.runs.cards.markdown import plain
 from electra_ie.runs.cards.usage_snippets import PIPELINES
 
 if TYPE_CHECKING:
@@ -48,10 +49,10 @@ def features(fields: Sequence[AnyField], documents: Sequence[Document]) -> Featu
     from datasets import Features, List, Value
 
     text, position = Value("string"), Value("int64")
-    plain = {"start": position, "end": position, "label": text}
-    divided = {**plain, "fragments": List(List(position))}
+    whole = {"start": position, "end": position, "label": text}
+    divided = {**whole, "fragments": List(List(position))}
     spans = [field for field in fields if isinstance(field, Field) and field.kind == "spans"]
-    end = divided if any(field.fragments for field in spans) else plain
+    end = divided if any(field.fragments for field in spans) else whole
     types = {"classes": text, "flags": List(text), RELATIONS: List({"head": end, "tail": end, "label": text})}
     columns = {"id": text, "text": text}
     if any(document.chosen for document in documents):
@@ -60,7 +61,7 @@ def features(fields: Sequence[AnyField], documents: Sequence[Document]) -> Featu
     for field in fields:
         if isinstance(field, Field) and field.kind == "spans":
             said = {each.name: text for each in attributes if set(each.of) & set(field.labels)}
-            columns[field.name] = List({**(divided if field.fragments else plain), **said})
+            columns[field.name] = List({**(divided if field.fragments else whole), **said})
         elif not isinstance(field, AttributeField):
             columns[field.name] = types[field.kind]
         elif any(jsonl.is_unlabeled(document, field, fields) for document in documents):
@@ -114,7 +115,7 @@ def _generated_card(task: Task, documents: Mapping[str, Sequence[Document]]) -> 
     for split, members in documents.items():
         lines.append(f"| {split} | {len(members):,} | {sum(bool(document.gold) for document in members):,} |")
     lines += ["", "| field | kind | labels |", "| --- | --- | --- |"]
-    lines += [f"| {field.name} | {field.kind} | {', '.join(field.labels)} |" for field in task.all_fields]
+    lines += [f"| {field.name} | {field.kind} | {plain(', '.join(field.labels))} |" for field in task.all_fields]
     lines += ["", "Source, license and annotation method are not stated: ask the publisher."]
     return "\n".join(lines)
 

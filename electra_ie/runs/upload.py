@@ -21,6 +21,7 @@ from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import jsonl
 from electra_ie.data.task import Task
+from electra_ie.models.untrusted import CONFIG
 from electra_ie.runs.hub_dataset_card import dataset_page
 from electra_ie.runs.layout import (
     AUDIT,
@@ -161,12 +162,24 @@ def _push(planned: Upload, target: HubName, private: bool, token: str | None) ->
 def _ours(paths: Sequence[str]) -> list[str]:
     """Return the files of a run or an exported model, since one replaces the other.
 
-    Another program may have an ONNX model in a folder, which has no settings of ours beside it.
+    Another program may have an ONNX model in a folder, which has no settings of ours beside it, or parts of a model in
+    folders: those of a field are a whole model, in a repository with a task.yaml.
     """
     named = [path for path in map(PurePosixPath, paths) if path.name == EXPORT_SETTINGS]
     settings = [path for path in named if path.parent.parent == PurePosixPath()]  # at the top, or in one folder
     exported = {str(path.with_name(name)) for path in settings for name in EXPORT_FILES}
-    return [path for path in paths if path in exported or run_path_field(path) is not None]
+    models = {
+        folder
+        for folder in {path.rpartition("/")[0] for path in paths}
+        if TASK in paths
+        and f"{folder}/{CONFIG}" in paths
+        and any(path.startswith(f"{folder}/model") and path.endswith(".safetensors") for path in paths)
+    }
+    return [
+        path
+        for path in paths
+        if path in exported or (run_path_field(path) is not None and path.rpartition("/")[0] in (*models, ""))
+    ]
 
 
 def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:
@@ -191,6 +204,8 @@ def plan_data_upload(task: Task, repository: str) -> Upload:
         if field.name in ("id", "text"):
             message = f'the field "{field.name}" has the name of a column of every record.'
             raise UserError(message, file=task.file, remedy="Rename the field.")
+    if task.record and task.record.code_files:
+        warn(f"lists of codes are not sent: {', '.join(task.record.code_files)}. Records need them in --data.")
     documents = task.read_splits(task.splits)
     files: dict[str, Content] = {CARD: dataset_page(task, documents, repository).encode()}
     files[TASK] = yaml.safe_dump(_as_jsonl(task), sort_keys=False, allow_unicode=True).encode()

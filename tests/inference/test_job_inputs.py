@@ -7,8 +7,10 @@ import importlib.util
 import io
 import json
 import os
+import random
 import shutil
 import sys
+import threading
 from pathlib import Path
 
 import datasets
@@ -21,6 +23,7 @@ from hypothesis import strategies as st
 from electra_ie import Task, UserError, extract
 from electra_ie.common import text_files
 from electra_ie.common.text_files import LINE, lines
+from electra_ie.inference.jobs import chunks
 from electra_ie.inference.jobs.inputs import Inbox
 from electra_ie.inference.jobs.seen_ids import SeenIds
 
@@ -277,3 +280,64 @@ def test_progress_reaches_the_size_of_the_inputs(home, task):
     assert shares == sorted(shares)
     assert shares[1500] == pytest.approx(0.5, abs=0.05)
     assert inbox.progress() == total
+
+
+def test_ids_of_a_pattern_do_not_depend_on_how_its_folders_are_written(home, task):
+    put("in/a/x.txt"), put("in/y.txt")
+    for pattern in ("in/**/*.txt", "./in/**/*.txt", ".//in//**/*.txt", f"{home}/in/**/*.txt"):
+        assert [id for id, _ in documents(task, pattern)[0]] == ["a/x.txt", "y.txt"], pattern
+    put("folders/a/x.txt"), put("folders/b/x.txt")
+    assert [id for id, _ in documents(task, "folders/*")[0]] == ["a/x.txt", "b/x.txt"]
+    assert [id for id, _ in documents(task, "./folders/[a]")[0]] == ["a/x.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes")
+@pytest.mark.parametrize("first", ["", "not JSON\n"])
+def test_a_pipe_is_read_once(home, task, monkeypatch, first):
+    monkeypatch.setattr(chunks, "CHARACTERS", 1000)
+    os.mkfifo("lines.jsonl")
+    content = first + "".join(json.dumps({"id": str(number), "text": TEXT}) + "\n" for number in range(3000))
+
+    def write() -> None:
+        with open("lines.jsonl", "w", encoding="utf-8") as pipe:  # noqa: PTH123 - Path.open is the same
+            pipe.write(content)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    inbox = Inbox(["lines.jsonl"], task)
+    read = [document.id for chunk in chunks.read_chunks(inbox, False) for document in chunk.documents]
+    assert read == [str(number) for number in range(3000)]
+    writer.join(10)
+
+
+def test_lines_before_one_that_is_not_text_are_listed_and_read(home, task):
+    put("x.jsonl", b'{bad\n{"id": "1", "text": "one"}\n{"text": "\xff"}\n{"id": "2", "text": "two"}\n')
+    texts, faults = documents(task, "x.jsonl")
+    assert texts == [("1", "one"), ("2", "two")]
+    assert [fault.split(": ")[0] for fault in faults] == ["x.jsonl:1", "x.jsonl:3"]
+
+
+def test_a_damaged_archive_is_one_fault_while_its_progress_is_estimated(home, task, monkeypatch):
+    monkeypatch.setattr(chunks, "CHARACTERS", 1000)
+    draw = random.Random(0)
+    lines_of = [json.dumps({"text": "".join(draw.choices("abcdefgh ", k=900))}) + "\n" for _ in range(900)]
+    whole = gzip.compress("".join(lines_of).encode())
+    put("x.jsonl.gz", whole[: len(whole) // 2])
+    faults = [fault for chunk in chunks.read_chunks(Inbox(["x.jsonl.gz"], task), False) for fault in chunk.faults]
+    assert len(faults) == 1 and "damaged or truncated" in str(faults[0])
+
+
+def test_a_saved_data_set_with_other_rows_is_another_input(home, task):
+    splits = {"train": datasets.Dataset.from_dict({"text": ["one"]})}
+    datasets.DatasetDict(splits).save_to_disk("saved")
+    before = Inbox(["saved"], task).fingerprint()
+    datasets.Dataset.from_dict({"text": ["one", "two"]}).save_to_disk("saved/train")
+    after = Inbox(["saved"], task).fingerprint()
+    assert before.digest != after.digest and after.bytes > 100
+
+
+def test_whole_numbers_that_pandas_has_made_floats_are_ids(home, task):
+    pandas.DataFrame({"n": [1.0, None, 2.5], "text": ["one", "two", "three"]}).to_parquet("m.parquet")
+    texts, faults = documents(task, "m.parquet", id="n")
+    assert texts == [("1", "one")]
+    assert faults[1] == 'm.parquet:3: "n" is a float, not a text. Name a column of texts.'

@@ -29,6 +29,7 @@ from electra_ie.inference.jobs.manifest import Manifest
 from electra_ie.inference.jobs.workers import in_order
 from electra_ie.inference.jobs.workers.processes import _ended as ended_error
 from electra_ie.inference.jobs.workers.processes import extract_in_processes
+from electra_ie.inference.loading import load_extractor
 
 OUTPUTS = {
     "jsonl": ("findings.jsonl", None),
@@ -234,12 +235,14 @@ def test_input_with_the_same_size_and_time_but_other_content_is_refused(untraine
 
 def test_output_that_was_changed_is_not_replaced(untrained, home):
     extract(untrained, ["inbox"], "findings.jsonl")
-    Path("findings.jsonl").write_text("edited", encoding="utf-8")
-    with pytest.raises(
-        UserError, match="findings.jsonl: this output was changed after extract wrote it. .*--overwrite"
-    ):
-        extract(untrained, ["inbox"], "findings.jsonl")
-    assert Path("findings.jsonl").read_text("utf-8") == "edited"
+    written = Path("findings.jsonl").read_text("utf-8")
+    for edited in ("edited", written.replace("inbox", "inbax")):  # the second has as many bytes
+        Path("findings.jsonl").write_text(edited, encoding="utf-8")
+        with pytest.raises(
+            UserError, match="findings.jsonl: this output was changed after extract wrote it. .*--overwrite"
+        ):
+            extract(untrained, ["inbox"], "findings.jsonl")
+        assert Path("findings.jsonl").read_text("utf-8") == edited != written
 
 
 def test_strict_keeps_what_was_written_before(untrained, home, capsys):
@@ -339,17 +342,28 @@ def test_process_that_cannot_load_the_run_says_why(tmp_path, monkeypatch):
     """A run can become unreadable between the start of the job and that of its processes."""
     monkeypatch.setattr(multiprocessing, "get_context", lambda _: processes.CONTEXT)
     (tmp_path / "gone").mkdir()
-    results = extract_in_processes(tmp_path / "gone", 1, iter([chunks.Chunk()]), lambda *_: None)
+    results = extract_in_processes(tmp_path / "gone", None, 1, iter([chunks.Chunk()]), lambda *_: None)
     with pytest.raises(UserError, match="gone: this is not the folder of a run") as error:
         list(results)
     assert error.value.file == tmp_path / "gone"
+
+
+def test_processes_with_another_model_than_the_job_are_refused(untrained, other_model, home, monkeypatch):
+    """A run can be replaced between the start of the job and that of its processes."""
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: processes.CONTEXT)
+    model = load_extractor(other_model).model
+    results = extract_in_processes(untrained, model, 1, iter([chunks.Chunk()]), lambda *_: None)
+    with pytest.raises(UserError, match="the model has changed since the job began"):
+        list(results)
 
 
 def test_processes_do_not_finish_their_work_for_a_caller_that_has_ended(untrained, home, monkeypatch):
     monkeypatch.setattr(multiprocessing, "get_context", lambda _: processes.CONTEXT)
     text = Document("long", "Acme paid 5 USD. " * 4000)
     before = multiprocessing.active_children()
-    results = extract_in_processes(untrained, 1, iter([chunks.Chunk([text]) for _ in range(9)]), lambda *_: None)
+    results = extract_in_processes(
+        untrained, load_extractor(untrained).model, 1, iter([chunks.Chunk([text]) for _ in range(9)]), lambda *_: None
+    )
     next(results)
     (process,) = [each for each in multiprocessing.active_children() if each not in before]
     results.close()

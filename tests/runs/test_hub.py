@@ -183,15 +183,21 @@ def test_push_refuses_links_tokens_and_unfinished_runs(hub, copy, tmp_path, dama
     assert hub.requests == []
 
 
-def test_second_push_replaces_the_first(hub, copy):
+def test_second_push_replaces_the_first(hub, copy, caplog):
     first = push_to_hub(copy, NAME)
     assert push_to_hub(copy, NAME) == first, "a commit was made without changes"
-    theirs = {"LICENSE": b"theirs", "onnx/model.onnx": b"theirs"}
-    ours = {"old/model.safetensors": b"old", "old/model.onnx": b"old", "old/export.json": b"{}"}
+    theirs = {
+        "LICENSE": b"theirs", "onnx/model.onnx": b"theirs", "1_Pooling/config.json": b"{}",
+        "unet/tokenizer.json": b"{}", "vae/config.json": b"{}",
+    }  # fmt: skip
+    ours = {
+        "old/config.json": b"{}", "old/model.safetensors": b"old", "old/model.onnx": b"old", "old/export.json": b"{}",
+    }  # fmt: skip
     hub.repositories[NAME].commit("main", {**hub.files(NAME), **ours, **theirs})
     (copy / "log.jsonl").write_text("{}\n", encoding="utf-8")
     second = push_to_hub(copy, NAME)
     assert second != first
+    assert "deleting 4 files of an earlier push: old/config.json, old/model.safetensors, " in caplog.text
     assert hub.files(NAME)["log.jsonl"] == b"{}\n"
     assert not ours.keys() & hub.files(NAME).keys()
     assert theirs.items() <= hub.files(NAME).items()
@@ -230,7 +236,9 @@ def test_failed_second_push_leaves_the_first_unchanged(hub, copy, request_, stat
     """The push has new weights, a changed log and a removed file, which are applied by one commit or not at all."""
     push_to_hub(copy, NAME)
     assert sent(hub, "/commit/") == 1
-    hub.repositories[NAME].commit("main", {**hub.files(NAME), "old/model.safetensors": b"old"})
+    hub.repositories[NAME].commit(
+        "main", {**hub.files(NAME), "old/config.json": b"{}", "old/model.safetensors": b"old"}
+    )
     files, head = dict(hub.files(NAME)), hub.repositories[NAME].branches["main"]
     weights = load_file(copy / "names" / "model.safetensors")
     save_file(

@@ -187,8 +187,13 @@ class Records:
 
 
 def refuse_other_json(path: Path, line: str, fields: Sequence[AnyField]) -> None:
-    """Raise UserError for a JSON file with a layout other than one object a line. `line`: its first, not blank."""
-    beginning = "".join(text for _, text in islice(lines(path), MAX_LINES)).lstrip()
+    """Raise UserError for a JSON file with a layout other than one object a line. `line`: its first, not blank.
+
+    Lines that cannot be read are left out here, and so is a pipe, which would lose what is read from it.
+    """
+    if not path.is_file():
+        return
+    beginning = "".join(text for _, text in islice(lines(path, lambda error: None), MAX_LINES)).lstrip()
     source = SourceLine(str(path), 0)
     if beginning.startswith("[") and beginning[1:].lstrip().startswith(("{", "]")):
         message = "this is a JSON array, not one JSON object a line."

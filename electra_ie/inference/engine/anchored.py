@@ -61,11 +61,16 @@ class AnchoredReader(ABC, Generic[FieldT]):
 
     def of_findings(
         self, results: Sequence[DocumentResult]
-    ) -> Iterator[tuple[dict[Span, Finding], list[tuple[Anchors, str, float]]]]:
-        """Yield the findings of spans of each result, and `classified` for them."""
-        by_span = [
-            {finding.span: finding for finding in result.findings if finding.window is None} for result in results
-        ]
+    ) -> Iterator[tuple[dict[Span, list[Finding]], list[tuple[Anchors, str, float]]]]:
+        """Yield the findings of each span of each result, and `classified` for the spans.
+
+        A span has several findings if several fields have found it with the same label.
+        """
+        by_span: list[dict[Span, list[Finding]]] = [{} for _ in results]
+        for spans, result in zip(by_span, results, strict=True):
+            for finding in result.findings:
+                if finding.window is None:
+                    spans.setdefault(finding.span, []).append(finding)
         found = self.classified((result.document, list(spans)) for result, spans in zip(results, by_span, strict=True))
         yield from zip(by_span, found, strict=True)
 

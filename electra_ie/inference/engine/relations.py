@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 
 from electra_ie.data.anchored.marked_spans import Anchors
 from electra_ie.data.anchored.relation_pairs import NONE, normalized
@@ -30,17 +31,17 @@ class RelationReader(AnchoredReader[RelationField]):
     def add(self, results: Sequence[DocumentResult]) -> None:
         """Add the relations between the findings of each result, in the order of the text."""
         for result, (findings, found) in zip(results, self.of_findings(results), strict=True):
-            best: dict[tuple[Span, Span, str], RelationFinding] = {}
+            best: dict[tuple[Span, Span, str, str, str], RelationFinding] = {}
             for pair, label, probability in found:
                 if label == NONE:
                     continue
-                head, tail = (findings[span] for span in pair)
-                score = rounded(head.score * tail.score * probability)
-                finding = RelationFinding(self.field.name, label, head, tail, score)
-                (relation,) = normalized(self.field, [finding.relation])
-                if relation.head != pair[0]:
-                    finding = replace(finding, head=tail, tail=head)
-                key = (relation.head, relation.tail, label)
-                if key not in best or best[key].score < score:  # a pair without a direction may be read twice
-                    best[key] = finding
+                for head, tail in product(*(findings[span] for span in pair)):
+                    score = rounded(head.score * tail.score * probability)
+                    finding = RelationFinding(self.field.name, label, head, tail, score)
+                    (relation,) = normalized(self.field, [finding.relation])
+                    if relation.head != pair[0]:
+                        finding = replace(finding, head=tail, tail=head)
+                    key = (relation.head, relation.tail, label, finding.head.field, finding.tail.field)
+                    if key not in best or best[key].score < score:  # a pair without a direction may be read twice
+                        best[key] = finding
             result.relations = [*(result.relations or ()), *(best[key] for key in sorted(best))]

@@ -87,6 +87,8 @@ def _value(cell: Any, name: str, source: SourceLine) -> Any:
         value = cell.as_py()
     except UnicodeDecodeError:
         raise source.error(f'"{name}" is not UTF-8 text.', "Write it as UTF-8.") from None
+    if isinstance(value, float) and value.is_integer():  # whole numbers with a null, as pandas writes them
+        return int(value)
     if value is not None and not isinstance(value, str | int):
         raise source.error(f'"{name}" is a {type(value).__name__}, not a text.', "Name a column of texts.")
     return value

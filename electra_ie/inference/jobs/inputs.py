@@ -139,7 +139,7 @@ class Inbox:
         if path == str(STANDARD_INPUT):
             self.files.append(_File(path, 0))
         elif os.path.lexists(path):
-            self._add_existing(path, len(path) - len(Path(path).name))
+            self._add_existing(path)
         elif has_magic(path):
             matches = sorted(glob(path, recursive=True))
             if not matches:
@@ -151,10 +151,11 @@ class Inbox:
         else:
             raise UserError("there is no such file or folder.", file=path, remedy="Check the path.")
 
-    def _add_existing(self, path: str, start: int) -> None:
+    def _add_existing(self, path: str, start: int | None = None) -> None:
+        """Add a file, or what a folder has. start: where the ids begin in the path, if it is one of a pattern."""
         folder = Path(path)
         if not folder.is_dir() or is_saved(folder):
-            self.files.append(_File(str(folder), min(start, len(str(folder)) - len(folder.name))))
+            self.files.append(_File(str(folder), len(str(folder)) - len(folder.name) if start is None else start))
             return
         listing = walk(folder, self.endings)
         self.folders.append(folder)
@@ -162,8 +163,8 @@ class Inbox:
         texts = without_own(listing.files)
         self.own_files += len(listing.files) - len(texts)
         listing.files = texts[:1]  # whether there is one is all that is asked later
-        start = len(str(folder / "x")) - 1 if str(folder) != "." else 0
-        self.files += [_File(str(file), start) for file in texts]
+        begin = _length_below(folder) if start is None else start
+        self.files += [_File(str(file), begin) for file in texts]
 
     def _drop_repeated(self) -> None:
         """Keep the first of several paths to the same file."""
@@ -266,13 +267,15 @@ class Inbox:
 
 
 def _fixed_length(pattern: str) -> int:
-    """Return the length of the folders at the beginning of a pattern that have no `*`, `?` or `[`."""
-    length = 0
-    for part in pattern.split(os.sep)[:-1]:
-        if has_magic(part):
-            break
-        length += len(part) + len(os.sep)
-    return length
+    """Return the length of the folders at the beginning of a pattern without `*`, `?` or `[`, as `Path` has them."""
+    parts = pattern.split(os.sep)[:-1]
+    magic = next((number for number, part in enumerate(parts) if has_magic(part)), len(parts))
+    return _length_below(Path(os.sep.join([*parts[:magic], ""])))
+
+
+def _length_below(folder: Path) -> int:
+    """Return the length of what comes before the names of files in the path of a folder."""
+    return 0 if folder == Path() else len(str(folder / "x")) - 1
 
 
 def _check_name(file: _File) -> None:
@@ -291,8 +294,8 @@ def _size(file: _File) -> int:
 def _status(file: _File) -> tuple[int, int]:
     """Return size and time of change of a file, or of all files of a data set; zeros if there is no access."""
     try:
-        files = sorted(file.path.iterdir()) if file.path.is_dir() else [file.path]
-        states = [os.stat(each) for each in files]
+        files = sorted(file.path.rglob("*")) if file.path.is_dir() else [file.path]
+        states = [os.stat(each) for each in files if not each.is_dir()]
     except OSError:
         return 0, 0
     return sum(state.st_size for state in states), max((state.st_mtime_ns for state in states), default=0)

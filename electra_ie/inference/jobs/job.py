@@ -173,6 +173,8 @@ def extract_to_stream(job: Job, stream: TextIO) -> Extraction:
             for record, document in zip(records, chunk.documents, strict=True):
                 stream.write(csv_lines(record, columns) if job.format == "csv" else json_line(record))
                 add_to_page(record, document)
+        if job.format == "csv" and not counts["documents"]:
+            stream.write(header(columns))
         counts.refuse_nothing()
     counts.report()
     return counts
@@ -236,7 +238,7 @@ def _is_there(manifest: Manifest, output: Path) -> bool:
     """Return whether all files of a finished job are there. Raises UserError if one was changed."""
     for name, written in manifest.outputs.items():
         file = output.parent / name
-        if file.exists() and _size(file) != written["bytes"]:
+        if file.exists() and (_size(file) != written["bytes"] or of_path(file) != written["sha256"]):
             raise UserError("this output was changed after extract wrote it.", file=file, remedy=OVERWRITE)
     return all((output.parent / name).exists() for name in manifest.outputs)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from electra_ie.inference.jobs.conversion import text_of_page, text_of_pdf
 from electra_ie.inference.jobs.kinds import RECORDS, kind_of, suffix_of
 
 Rows = Callable[[Path, Mapping[str, Any], OnError, str], Iterator[Document]]
+BEGINNING = 1 << 20
+"""The bytes from which the number of lines is estimated."""
 CONVERT = "Convert it to .txt, or to .jsonl with one text per line."
 
 
@@ -97,14 +99,22 @@ def _rows(path: Path, options: Mapping[str, Any], fail: OnError, stem: str) -> I
 
 
 def _number_of_lines(path: Path) -> float:
-    """Return the number of lines of a file, estimated from its beginning, or the number of its rows."""
+    """Return the number of lines of a file, estimated from its beginning, or the number of its rows.
+
+    It is 1 for a file that cannot be read, and for a pipe, which would lose what is read from it here.
+    """
     if kind_of(path) in ("parquet", "datasets"):
         return float(number_of_rows(path))
-    with open_bytes(path) as file:
-        lines = list(islice(file, 1000))
-        beginning = sum(map(len, lines))
-        is_compressed = suffix_of(path.name).lower().endswith(".gz")
-        read = file.fileobj.tell() if is_compressed else beginning  # type: ignore[attr-defined]
-    size = path.stat().st_size
+    if not path.is_file():
+        return 1.0
+    try:
+        with open_bytes(path) as file:
+            beginning = file.read(BEGINNING)
+            is_compressed = suffix_of(path.name).lower().endswith(".gz")
+            read = file.fileobj.tell() if is_compressed else len(beginning)  # type: ignore[attr-defined]
+        size = path.stat().st_size
+    except (OSError, EOFError, zlib.error):
+        return 1.0
     # The decompressor reads ahead, so that a small file is read as a whole.
-    return len(lines) * (size / max(read, 1) if read > BLOCK or read < size else 1.0)
+    lines = max(1, beginning.count(b"\n"))
+    return lines * (size / max(read, 1) if read > BLOCK or read < size else 1.0)
