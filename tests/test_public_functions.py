@@ -224,7 +224,8 @@ def test_suggest_writes_the_findings_of_a_run_as_predictions(run, texts, tmp_pat
     found = {
         document.text: len([each for each in extractor(document.text) if each.text is not None]) for document in read
     }
-    assert outcome.annotations == sum(found.values())
+    labels = sum(len(answers) for document in read for answers in document.labels.values())
+    assert outcome.annotations == sum(found.values()) + labels
     assert all(document.predicted and len(document.spans) == found[document.text] for document in read)
     assert all(document.metadata["chosen"] == "uncertain" for document in read)
 
