@@ -4,7 +4,8 @@
 right: the record is not annotated, but for one `label`, which does not hold. A record without an answer that has
 annotations is `predicted`: it waits for a person. A record with one `label` and no span has no annotation of spans. A
 record of `ner.teach` (`_view_id` is `ner`) has none either: people accept one suggestion there, and other entities stay
-unmarked.
+unmarked. The same holds for spans with an `answer` of their own. Spans of a record that is to be classified (`_view_id` is
+`classification`) are highlights, and no annotation.
 
 A `label` with a `score`, as `textcat.teach` shows it, was predicted: its origin is `model` if a person accepted it, and
 `corrected` if a person rejected it. Other records do not say who made their annotations. `meta` and further keys, such
@@ -44,6 +45,8 @@ from electra_ie.formats.parts.options import Option
 OPTIONS = {"text": Option("text"), "id": Option("id")}
 """text, id: the keys of text and id."""
 ANSWERS = ("accept", "reject", "ignore")
+CLASSIFICATION = "classification"
+"""The interface of a `label`, where spans are highlights, as those of the patterns of `textcat.teach`."""
 ANNOTATIONS = ("spans", "relations", "label", "accept")
 RESERVED = (*ANNOTATIONS, "answer", "options", "tokens", "meta")
 HOLDS = frozenset((
@@ -99,16 +102,20 @@ class _Reader:
             file=source.file, line=source.line,
         )  # fmt: skip
         label = value_of(record, "label", str, source, "")
+        if record.get(PRODIGY_VIEW) == CLASSIFICATION and (highlights := value_of(record, "spans", list, source, [])):
+            self.file.left["highlighted passages of texts to be classified are"] += len(highlights)
+            record = {**record, "spans": None}
         annotated = any(record.get(key) is not None for key in ANNOTATIONS)
         if answer in ("reject", "ignore"):
             self.file.left[f'records with the answer "{answer}" are unannotated: their annotations are'] += 1
             document = bare
         else:
             document = replace(self._annotated(bare, record, label, source), predicted=annotated and not answer)
-            if answer and record.get(PRODIGY_VIEW) == ONE_SUGGESTION:
-                self.file.left["spans of ner.teach, where other entities of the text are unmarked, are"] += len(
-                    document.spans
-                )
+            taught = record.get(PRODIGY_VIEW) == ONE_SUGGESTION
+            if answer and (taught or any(item.get("answer") for item in record.get("spans") or ())):
+                which = "of ner.teach" if taught else "with answers of their own"
+                left = f"spans {which}, where other entities of the text are unmarked, are"
+                self.file.left[left] += len(document.spans)
                 document = replace(document, spans=(), relations=(), layers=None)
             if answer and label and _is_scored(document) and document.labels[ONE_QUESTION] == (label,):
                 document = replace(document, label_origins={ONE_QUESTION: "model"})
@@ -122,6 +129,9 @@ class _Reader:
         """Return a document with the annotations of its record."""
         spans: dict[str, AnnotatedSpan] = {}
         for number, item in enumerate(value_of(record, "spans", list, source, []), start=1):
+            if (answer := value_of(item, "answer", str, source, "")) in ANSWERS[1:]:
+                self.file.left[f'spans with the answer "{answer}" are'] += 1
+                continue
             span = AnnotatedSpan(
                 str(value_of(item, "id", object, source, f"T{number}")), value_of(item, "label", str, source),
                 self.file.offsets(document.text, (item.get("start"), item.get("end")), source, item.get("text")),

@@ -195,3 +195,36 @@ def test_words_and_numbers_are_tokens():
         "\u6587",
         ".",
     ]
+
+
+def test_answers_to_single_spans_do_not_annotate_the_text(tmp_path, caplog):
+    """Spans that a person accepted and rejected one by one, merged into a record: other entities are unmarked."""
+    answers = [{**ACME, "answer": "accept"}, {**BROOK, "answer": "reject"}, {**BROOK, "answer": "ignore"}]
+    relation = {"head": 1, "child": 4, "head_span": ACME, "child_span": BROOK, "label": "pays"}
+    path = write_lines(
+        tmp_path / "x.jsonl", record(spans=answers, relations=[relation], tokens=TOKENS), record(spans=[ACME]),
+        {"text": TEXT, "spans": answers},
+    )  # fmt: skip
+    answered, marked, open_ = read("prodigy", path)
+    assert (answered.layers, answered.spans, answered.relations) == (None, (), ())
+    assert marked.layers == ("",) and marked.spans
+    assert open_.predicted and spans(open_) == [("", "ORG", "ACME")]
+    for answer in ("reject", "ignore"):
+        assert f'2 spans with the answer "{answer}" are not read' in caplog.text
+    assert (
+        "1 spans with answers of their own, where other entities of the text are unmarked, are not read" in caplog.text
+    )
+
+
+def test_highlights_of_patterns_are_no_spans(tmp_path, caplog):
+    """Records as `db-out` returns them after `textcat.teach` with patterns."""
+    shown = {"label": "POS", "spans": [{**ACME, "label": "POS", "pattern": 3}], "_view_id": "classification"}
+    path = write_lines(
+        tmp_path / "x.jsonl", record(**shown), record(answer="reject", text="ACME none", **{**shown, "spans": []}),
+        record(answer="reject", text="a ACME", **shown), record("b ACME", answer="", **shown),
+    )  # fmt: skip
+    documents = read("prodigy", path)
+    assert all((document.layers, document.spans) == (None, ()) for document in documents)
+    assert [document.labels["labels"] for document in documents] == [("POS",), (), (), ("POS",)]
+    assert [document.predicted for document in documents] == [False, False, False, True]
+    assert "3 highlighted passages of texts to be classified are not read" in caplog.text
