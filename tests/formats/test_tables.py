@@ -522,3 +522,13 @@ def test_parquet_of_argilla_is_refused(tmp_path, column, beside):
     assert "Export the records with records.to_json, and read that file as argilla." in str(error.value)
     pq.write_table(pa.Table.from_pylist([{"text": "a", column: ["pay"]}]), tmp_path / "b.parquet")
     assert read("parquet", tmp_path / "b.parquet")[0].labels == {column: ("pay",)}
+
+
+def test_quoted_cells_of_tsv_are_text_with_a_warning(tmp_path, capsys):
+    rows = 'id\ttext\n1\t"c, d"\n2\t"say ""yes"""\n3\t"a" and "b"\n4\t5"\n'
+    items = read("tsv", text_file(tmp_path, rows.encode(), "a.tsv"))
+    assert items[0].text == '"c, d"'
+    warned = capsys.readouterr().err
+    assert (
+        "a.tsv: 2 rows have a cell in quotes, which are read as part of the text. Set the option quotes: true" in warned
+    )
