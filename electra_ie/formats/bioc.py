@@ -306,7 +306,7 @@ def _fragments(item: Any, segments: Sequence[_Segment], spans: SpanReader, sourc
         placed.append((before[-1], (start, start + location.length)))
     if len(placed) == 1:
         segment, pair = placed[0]
-        found = [spans.offsets(segment.text, *pair, source, item.text or None)]
+        found = [spans.offsets(segment.text, *pair, source, item.text or None, folds=True)]
     elif item.text:
         found = _of_several(item, placed, spans, source)
     else:

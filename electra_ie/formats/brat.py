@@ -38,6 +38,7 @@ from electra_ie.formats.base import Format
 from electra_ie.formats.features import PAIR, Feature, Losses
 from electra_ie.formats.parts.spans import SpanReader, explain_offsets
 from electra_ie.formats.parts.units import UTF_8, UTF_16, convert
+from electra_ie.formats.parts.unseen import Unseen
 from electra_ie.formats.parts.writable import BLANK, name, one_line, refuse_other_than_text
 
 HOLDS = frozenset(Feature) - {
@@ -150,7 +151,7 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
 
     Every invalid line of an `.ann` is an error, and its document is left out.
     """
-    spans, unread = SpanReader(str(path)), Counter[str]()
+    spans, unread, unseen = SpanReader(str(path)), Counter[str](), Unseen()
     for file, ann_file in texts(path, on_error):
         path_name = relative(file.with_suffix(""), path)
         try:
@@ -161,8 +162,11 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
                 on_error(single)
             continue
         id = "" if UNNAMED.fullmatch(path_name) else path_name
-        yield AnnotatedDocument(id, text, **parts, file=str(file), line=1)
+        document = AnnotatedDocument(id, text, **parts, file=str(file), line=1)
+        unseen.add(document)
+        yield document
     spans.report()
+    unseen.report(path, "remove their .ann")
     if counted := +unread:
         warn(f"{path}: not read: {', '.join(f'{number} {kind}' for kind, number in counted.items())}.")
 

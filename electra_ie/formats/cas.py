@@ -18,7 +18,8 @@ from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format
 from electra_ie.formats.cas_files import PROJECT, cas_of, sources
 from electra_ie.formats.cas_reading import document_of
-from electra_ie.formats.cas_writing import LABEL, write
+from electra_ie.formats.cas_types import LABEL
+from electra_ie.formats.cas_writing import write
 from electra_ie.formats.features import Feature
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.xml_files import beginning
@@ -28,7 +29,8 @@ OPTIONS = {
     "types": Option([]),
     "form": Option("xmi", choices=("xmi", "json")),
 }
-"""label: the feature with the label; an annotation without it has the name of its type. types: the types that are
+"""label: the feature with the label, by default `value`, or `label` in types without it; an annotation without one has
+the name of its type. types: the types that are
 layers, by short or full name; by default named entities, coreference and all that are not of UIMA and DKPro. form: of
 what is written."""
 
@@ -38,11 +40,11 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
 
     A document that does not say its layers is annotated with those of the others, too.
     """
-    unread, types = Counter[str](), dict[bytes, Any]()
+    unread, unlabeled, types = Counter[str](), dict[str, list[str]](), dict[bytes, Any]()
     found: list[tuple[AnnotatedDocument, bool]] = []
     for source in sources(path):
         try:
-            found.append(document_of(*cas_of(source, types), options, unread))
+            found.append(document_of(*cas_of(source, types), options, unread, unlabeled))
         except UserError as error:
             if source.name == str(path):  # then nothing else is in the file
                 raise
@@ -52,6 +54,11 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
         yield document if says_layers or not layers else document.with_layers(layers)
     for what, number in unread.items():
         warn(f"{path}: {number} {what} are not read.")
+    for name, features in unlabeled.items():
+        label = (
+            f'the type {name} has no feature "{options["label"]}", so that the label of its annotations is "{name}".'
+        )
+        warn(f"{path}: {label} It has {', '.join(features)} (option label).")
 
 
 def detect(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """What a UIMA CAS says, as an annotated document.
 
-A type is a layer of spans, its feature `value` the label, its other features attributes; a type with the features
-Governor and Dependent is one of relations.
+A type is a layer of spans, its feature `value` (or in a type without it, `label`) the label, its other features
+attributes; a type with the features Governor and Dependent is one of relations.
 
 A span with links in a slot feature is the trigger of an event: its label is that of the span, and its arguments are the
 targets by their roles, or by the name of the feature where a link has no role. A span with several slot features has an
@@ -38,11 +38,13 @@ from electra_ie.formats.cas_types import (
     DOCUMENT_ANNOTATION,
     GOVERNOR,
     IDENTIFIER,
+    LABEL,
     LINGUISTIC,
     LINK_LABEL,
     LINK_RELATION,
     METADATA,
     NEXT,
+    OTHER_LABEL,
     ROLE,
     TARGET,
     event_id,
@@ -64,10 +66,22 @@ OTHERS = "other annotations than those of layers"
 
 @dataclass(frozen=True)
 class _State:
-    """The options of the reader, and the counts of what is not read."""
+    """The options of the reader, counts of what is not read, and the features of types without one for the label."""
 
     options: Mapping[str, Any]
     unread: Counter[str]
+    unlabeled: dict[str, list[str]]
+
+    def label_feature(self, type_: Any) -> str:
+        """Return the name of the feature with the label, which the type may lack."""
+        names = features_of(type_)
+        name = str(self.options["label"])
+        if name == LABEL and LABEL not in names and OTHER_LABEL in names:
+            return OTHER_LABEL
+        others = sorted(names - {"begin", "end", "sofa", GOVERNOR, DEPENDENT, CARRIED, IDENTIFIER, *slots_of(type_)})
+        if name not in names and others and not is_chain_link(type_):
+            self.unlabeled[layer_name(type_)] = others
+        return name
 
 
 @dataclass
@@ -83,14 +97,16 @@ class _Parts:
 
 
 def document_of(
-    cas: Any, lines: Lines, options: Mapping[str, Any], unread: Counter[str]
+    cas: Any, lines: Lines, options: Mapping[str, Any], unread: Counter[str], unlabeled: dict[str, list[str]]
 ) -> tuple[AnnotatedDocument, bool]:
     """Return the document of a CAS, and whether it says its layers itself; count in `unread` what is not read.
+
+    unlabeled: receives the types that lack the feature with the label, with the features that they have.
 
     Raises:
         UserError: it has no text, or an annotation is invalid.
     """
-    state, whole = _State(options, unread), SourceLine(lines.file, 0)
+    state, whole = _State(options, unread, unlabeled), SourceLine(lines.file, 0)
     with_text = [view.sofa for view in cas.views if view.sofa.sofaString is not None]
     if not with_text:
         raise whole.error("this CAS has no text.", "Export it with its sofa string.")
@@ -282,7 +298,7 @@ def _details(fs: Any, state: _State) -> tuple[dict[str, Any], dict[str, Any]]:
         else:
             state.unread[f"values of the feature {feature.name}, which refers to others,"] += 1
     own = json.loads(values.pop(CARRIED, "{}"))
-    label = values.pop(state.options["label"], "") or (values.pop(LINK_LABEL, "") if chained else "")
+    label = values.pop(state.label_feature(fs.type), "") or (values.pop(LINK_LABEL, "") if chained else "")
     known = values.pop(IDENTIFIER, "")
     references = [reference_of(known)] if known else []
     attributes = [Attribute(name, value or None) for name, value in values.items()]
@@ -309,7 +325,7 @@ def _labels(rest: Iterable[Any], state: _State) -> dict[str, list[str]]:
     """Return the labels of the document: annotations without offsets, by the short name of their type."""
     labels: dict[str, list[str]] = {}
     for fs in rest:
-        feature = fs.type.get_feature(state.options["label"])
+        feature = fs.type.get_feature(state.label_feature(fs.type))
         if feature is not None and isinstance(fs[feature.name], str):
             labels.setdefault(fs.type.short_name, []).append(fs[feature.name])
         else:

@@ -39,6 +39,7 @@ from electra_ie.formats.cas_types import (
     FIRST,
     GOVERNOR,
     IDENTIFIER,
+    LABEL,
     LINK,
     LINK_LABEL,
     LINK_RELATION,
@@ -55,8 +56,6 @@ from electra_ie.formats.cas_types import (
 from electra_ie.formats.parts.references import identifier, reference_of
 from electra_ie.formats.parts.xml_files import refuse_invalid
 
-LABEL = "value"
-"""The feature with the label by default."""
 RELATION, CHAIN, SLOT_LINK = "Relation", "Chain", "ArgumentsLink"
 """The name of the type of relations, and the ends of the names of types of chains and of the links of slot features."""
 

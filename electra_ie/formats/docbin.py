@@ -1,8 +1,9 @@
 """DocBin, the files of spaCy (`.spacy`): entities, groups of spans and categories of tokenized texts.
 
 `doc.ents` is the layer "", a group of `doc.spans` the layer of its key, `doc.cats` the labels of a question. What a Doc
-has no place for is JSON in `doc.user_data`. A DocBin is msgpack, and runs no code when it is read. Importing spaCy
-imports torch where it is installed.
+has no place for is JSON in `doc.user_data`. Entities of a text are not read if other tokens of it are
+not annotated. A DocBin is msgpack, and runs no code when it is read. Importing spaCy imports torch where it is
+installed.
 """
 
 from __future__ import annotations
@@ -72,8 +73,11 @@ def _document(doc: Any, source: SourceLine, unread: Counter[str]) -> AnnotatedDo
     unread.update({"texts with unknown white space between tokens": 1} if doc.has_unknown_spaces else {})
     values = carried or {"id": user.pop("id", None), "metadata": user}
     names = values.get("groups", {})
+    partial = _is_partial(doc)
+    if partial and doc.ents:
+        unread["entities of texts in which other tokens are not annotated (ent_iob 0)"] += len(doc.ents)
     try:
-        spans = [_span(span, "", None) for span in doc.ents]
+        spans = [] if partial else [_span(span, "", None) for span in doc.ents]
         for key, group in doc.spans.items():
             scores = group.attrs.get("scores")
             scores = [None] * len(group) if scores is None else list(scores)
@@ -81,6 +85,8 @@ def _document(doc: Any, source: SourceLine, unread: Counter[str]) -> AnnotatedDo
             spans += [_span(span, layer, score) for span, score in zip(group, scores, strict=True)]
         found = ([""] if doc.ents or doc.has_annotation("ENT_IOB") else []) + list(doc.spans)
         layers = values["layers"] if carried else found or None
+        if partial and "" not in [names.get(key, key) for key in doc.spans]:
+            layers = [layer for layer in layers or () if layer] or None
         labels, label_scores = _labels(doc.cats, carried, unread)
         return AnnotatedDocument(
             id_of(values, "id", source) if values.get("id") else "", doc.text,
@@ -93,6 +99,11 @@ def _document(doc: Any, source: SourceLine, unread: Counter[str]) -> AnnotatedDo
         if isinstance(error, UserError):
             raise
         raise source.error(f"this document is invalid: {first_line(error)}.", "Write it with spaCy again.") from None
+
+
+def _is_partial(doc: Any) -> bool:
+    """Return whether some tokens have a value of entities, if only that they are none, and others are missing it."""
+    return len({token.ent_iob == 0 for token in doc if not token.text.isspace()}) > 1
 
 
 def _user_data(doc: Any, unread: Counter[str]) -> dict[str, Any]:

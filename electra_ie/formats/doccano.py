@@ -37,6 +37,7 @@ from electra_ie.formats.parts.json_values import id_of, text_of
 from electra_ie.formats.parts.options import Option
 from electra_ie.formats.parts.page_offsets import CODE_POINTS, PAGE, as_on_page, from_page, may_be_of_page
 from electra_ie.formats.parts.units import UTF_16, convert
+from electra_ie.formats.parts.unseen import Unseen
 
 OPTIONS = {"text": Option("text"), "id": Option("id"), "offsets": Option("error", choices=("error", CODE_POINTS, PAGE))}
 """text, id: the keys of text and id. In old versions and with a column that was named so at the import: `data`.
@@ -57,13 +58,16 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
     """
     reader = _Reader(path, options)
     documents = list(reader.file.read(on_error, reader.document))
+    unseen = Unseen()
     for document, empty in zip(documents, reader.empty, strict=True):
+        known = document
         if empty and reader.spans_in_labels:
-            yield replace(document, layers=("",))
+            known = replace(document, layers=("",))
         elif empty:
-            yield replace(document, labels={ONE_QUESTION: ()})
-        else:
-            yield document
+            known = replace(document, labels={ONE_QUESTION: ()})
+        unseen.add(known)
+        yield known
+    unseen.report(path, "remove them, or move them to a file that task.yaml lists as unlabeled")
 
 
 class _Reader:

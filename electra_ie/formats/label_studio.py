@@ -9,6 +9,9 @@ A task without an annotation is not annotated. If it has a prediction, that is r
 no labels. The tool exports the ids of predictions only; a task with those alone is not annotated. A region quotes its
 text, which must be the text at its offsets; the versions that lose repeated white space there (label-studio#3078) are
 accepted, with a warning that counts the spans. A path of nested choices is one label, joined by slashes.
+
+Annotations that a person skipped or a reviewer rejected are counted and not read. Of several that differ, the only one
+that is marked as ground truth counts, unless the option `annotation` chooses the first or the last.
 """
 
 from __future__ import annotations
@@ -102,9 +105,9 @@ class _Reader:
         id = id_of(data, self.options["id"], source) or id_of(record, "id", source)
         self.file.check_id(id, source)
         made = value_of(record, "annotations", list, source, value_of(record, "completions", list, source, []))
-        kept = [item for item in made if not value_of(item, "was_cancelled", bool, source, False)]
+        kept = [item for item in made if not _is_left_out(item, source)]
         if len(kept) < len(made):
-            self.file.left["annotations that a person skipped are"] += len(made) - len(kept)
+            self.file.left["annotations that a person skipped or rejected are"] += len(made) - len(kept)
         self.file.left["drafts that nobody submitted are"] += len(value_of(record, "drafts", list, source, []))
         predictions = self._predictions(record, source)
         metadata = {key: value for key, value in data.items() if key not in (self.options["text"], self.options["id"])}
@@ -120,7 +123,15 @@ class _Reader:
         if not kept and len(predictions) > 1 and which == "error":
             which = "last"
             self.file.left["predictions before the last of a task are"] += len(predictions) - 1
-        document = chosen(candidates, which, names, source) if candidates else bare
+        true = [
+            candidate
+            for candidate, item in zip(candidates, taken, strict=True)
+            if value_of(item, "ground_truth", bool, source, False)
+        ]
+        if which == "error" and len(true) == 1:
+            document = true[0]
+        else:
+            document = chosen(candidates, which, names, source) if candidates else bare
         by_person = any("completed_by" in item for item in kept)
         self.open_layers.append(bool(taken) and (by_person or "layers" not in meta))
         return replace(document, submitted=by_person)
@@ -244,6 +255,12 @@ class _Reader:
                 results.scores.pop(name, None)
         else:
             results.metadata[name] = value.get(FREE[kind])
+
+
+def _is_left_out(annotation: Any, source: SourceLine) -> bool:
+    """Return whether a person skipped an annotation (`skipped` in old exports), or a reviewer rejected it."""
+    skipped = any(value_of(annotation, key, bool, source, False) for key in ("was_cancelled", "skipped"))
+    return skipped or annotation.get("last_action") == "rejected"
 
 
 def _answers(value: Mapping[str, Any], key: str, source: SourceLine) -> list[str]:

@@ -5,7 +5,8 @@ several labels of one question are `{"choices": [...]}`, and choices with offset
 format has no relations, and no mark for a text of the data: a text is the answer to a question, unless the option
 `metadata` names its key or the tool itself adds it. Numbers are metadata, as the ratings of the tool, and so are lists
 of texts: the tool writes a single nested choice as one, but a list of the data looks the same. The tool writes no empty
-list for a layer: in its records one is metadata, unless others have spans under that key.
+list for a layer: in its records one is metadata, unless others have spans under that key. A task that nobody annotated,
+whose `annotation_id` is null, is not annotated.
 """
 
 from __future__ import annotations
@@ -48,7 +49,10 @@ BOOKKEEPING = (
 )  # fmt: skip
 """Keys that the tool adds, which are metadata, and the one that says how `suggest` chose the text."""
 BY_TOOL = "annotation_id"
-"""The key of a record that the tool exported: it was annotated with all layers, and lacks those without a span."""
+"""The key of a record that the tool exported: it was annotated with all layers, and lacks those without a span.
+
+It is null in a task that nobody annotated.
+"""
 HOLDS = frozenset((
     Feature.IDS, Feature.SPANS, Feature.NESTED, Feature.CROSSING, Feature.EQUAL, Feature.LAYERS, Feature.UNANNOTATED,
     Feature.LABELS, Feature.QUESTIONS, Feature.METADATA,
@@ -107,6 +111,8 @@ class _Reader:
         id = id_of(record, self.options["id"], line)
         source = SourceTask(line.file, line.line, id or "without id")
         text = text_of(record, self.options["text"], source)
+        if BY_TOOL in record and record[BY_TOOL] is None:
+            return self._unannotated(record, id, text, source)
         spans: list[AnnotatedSpan] = []
         attributes: list[tuple[str, Mapping[str, Any]]] = []
         layers, labels, metadata = [], {}, {}
@@ -132,6 +138,14 @@ class _Reader:
             id, text, tuple(spans), labels=labels, layers=tuple(layers) or None, metadata=metadata, file=source.file,
             line=source.line, submitted=BY_TOOL in record,
         )  # fmt: skip
+
+    def _unannotated(self, record: Mapping[str, Any], id: str, text: str, source: SourceLine) -> AnnotatedDocument:
+        """Return the document of a task that nobody annotated: its values are those of the data."""
+        own = (self.options["text"], self.options["id"])
+        metadata = {
+            key: value for key, value in record.items() if key not in own and not (key in BOOKKEEPING and value is None)
+        }
+        return AnnotatedDocument(id, text, layers=None, metadata=metadata, file=source.file, line=source.line)
 
     def _add_spans(
         self, item: Mapping[str, Any], layer: str, text: str, spans: list[AnnotatedSpan], source: SourceLine

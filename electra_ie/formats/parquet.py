@@ -39,6 +39,8 @@ HUGGING_FACE = b"huggingface"
 """The key of a file's metadata in which `datasets` stores features as JSON."""
 MARK = b"PAR1"
 SCALARS = (bool, int, float, str)
+ARGILLA = (".responses", ".status"), (".suggestion", ".agent")
+"""The ends of the names of columns that Argilla's `to_datasets` writes, `X.responses` beside `X.responses.status`."""
 UNKNOWN = -1
 """The number of a ClassLabel that is unknown."""
 
@@ -95,6 +97,7 @@ class _Records:
     """Makes documents of the rows of one file."""
 
     def __init__(self, schema: Any, options: Mapping[str, Any], source: SourceLine) -> None:
+        _refuse_argilla(schema.names, source)
         check_options(options, source)
         check_columns(schema.names, options, source)
         check_label_columns(schema.names, options, source)
@@ -153,6 +156,19 @@ class _Records:
             value = row[name]
             if value is not None:
                 yield name, json.loads(value) if name in self.json else _json_value(value)
+
+
+def _refuse_argilla(names: Sequence[str], source: SourceLine) -> None:
+    """Raise UserError if Argilla's `to_datasets` has written these columns.
+
+    Suggestions would be read as labels, and answers without their status as other values.
+    """
+    found = [f'"{name}"' for name in names for end, more in ARGILLA if name.endswith(end) and name + more in names]
+    if found:
+        raise source.error(
+            f"the columns {', '.join(found)} are answers and suggestions of Argilla, which are no labels here.",
+            "Export the records with records.to_json, and read that file as argilla.",
+        )
 
 
 def _id(value: Any, source: SourceLine) -> str:

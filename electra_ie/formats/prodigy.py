@@ -4,7 +4,13 @@
 right: the record is not annotated, but for one `label`, which does not hold. A record without an answer that has
 annotations is `predicted`: it waits for a person. A record with one `label` and no span has no annotation of spans. A
 record of `ner.teach` (`_view_id` is `ner`) has none either: people accept one suggestion there, and other entities stay
-unmarked.
+unmarked. The same holds for spans with an `answer` of their own. Spans of a record that is to be classified
+(`_view_id` is `classification`) are highlights, and no annotation.
+
+Records of a file with the same text, `_input_hash` and `_view_id` are one document if people differ (`_session_id`,
+`_annotator_id`): the option `annotation` says which one is read. Where each record is about one label, as in
+`textcat.teach` with several labels, the document has all labels that were accepted; people differ if the same label was
+rejected, too.
 
 A `label` with a `score`, as `textcat.teach` shows it, was predicted: its origin is `model` if a person accepted it, and
 `corrected` if a person rejected it. Other records do not say who made their annotations. `meta` and further keys, such
@@ -19,18 +25,20 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from electra_ie.common.errors import OnError
+from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.scripts import continues_word
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Relation
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import ONE_QUESTION, Feature, Losses
 from electra_ie.formats.parts.annotation_tools import (
+    ANNOTATION,
     ONE_SUGGESTION,
     PRODIGY_VIEW,
     ROLES,
     ToolFile,
     add_values,
+    chosen,
     first_record,
     number_or_text,
     texts_of,
@@ -41,31 +49,101 @@ from electra_ie.formats.parts.annotation_tools import (
 from electra_ie.formats.parts.json_values import id_of, text_of
 from electra_ie.formats.parts.options import Option
 
-OPTIONS = {"text": Option("text"), "id": Option("id")}
-"""text, id: the keys of text and id."""
+OPTIONS = {"text": Option("text"), "id": Option("id"), "annotation": ANNOTATION}
+"""text, id: the keys of text and id. annotation: the one that is read if people differ."""
 ANSWERS = ("accept", "reject", "ignore")
+CLASSIFICATION = "classification"
+"""The interface of a `label`, where spans are highlights, as those of the patterns of `textcat.teach`."""
 ANNOTATIONS = ("spans", "relations", "label", "accept")
 RESERVED = (*ANNOTATIONS, "answer", "options", "tokens", "meta")
 HOLDS = frozenset((
     Feature.IDS, Feature.SPANS, Feature.NESTED, Feature.CROSSING, Feature.EQUAL, Feature.UNANNOTATED, Feature.RELATIONS,
     Feature.LABELS, Feature.SCORES, Feature.PREDICTED, Feature.METADATA,
 ))  # fmt: skip
+INPUT = "_input_hash"
+"""The key of the number of a text, which is the same in all records of it."""
+PERSONS = ("_session_id", "_annotator_id")
+"""The keys that say who answered a record."""
 Token = dict[str, Any]
+_Record = tuple[AnnotatedDocument, str]
+"""The document of a record, and the `label` that was rejected, or ""."""
 
 
 def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[AnnotatedDocument]:
     """Yield the records of a data set.
 
-    A rejected `label` means that no label applies if it is the only one in the file, otherwise nothing is known.
+    A rejected `label` means that no label applies if it is the only one in the file, otherwise nothing is known. The
+    records of one text are one document if several people answered them, or if each is about one label.
     """
     reader = _Reader(path, options)
     documents = list(reader.file.read(on_error, reader.document))
-    for document, rejected in zip(documents, reader.rejected, strict=True):
+    by_text: dict[Any, list[_Record]] = {}
+    for number, (document, rejected) in enumerate(zip(documents, reader.rejected, strict=True)):
+        known = document
         if rejected and len(reader.single) == 1:
             origins = {ONE_QUESTION: "corrected"} if _is_scored(document) else {}
-            yield replace(document, labels={ONE_QUESTION: ()}, label_origins=origins)
-        else:
-            yield document
+            known = replace(document, labels={ONE_QUESTION: ()}, label_origins=origins)
+        input, view = (document.metadata.get(key) for key in (INPUT, PRODIGY_VIEW))
+        alone = document.predicted or input is None
+        key = (number,) if alone else (document.id, document.text, repr(input), repr(view))
+        by_text.setdefault(key, []).append((known, rejected))
+    for records in by_text.values():
+        try:
+            yield from _of_text(records, options["annotation"])
+        except UserError as error:
+            on_error(error)
+
+
+def _of_text(records: Sequence[_Record], which: str) -> Sequence[AnnotatedDocument]:
+    """Return the records of one text as one document, if several people answered or the records are about labels.
+
+    Raises:
+        UserError: answers differ, and the option `annotation` (which) is `error`.
+    """
+    documents = [document for document, _ in records]
+    if documents[0].metadata.get(PRODIGY_VIEW) == CLASSIFICATION:
+        return [_with_all_labels(records, which)]
+    if len({_person(document) for document in documents}) == 1:
+        return documents
+    known = [document for document in documents if document.labels or document.layers is not None]
+    return [_chosen(known or documents[:1], which)]
+
+
+def _chosen(documents: Sequence[AnnotatedDocument], which: str) -> AnnotatedDocument:
+    last = documents[-1]
+    return chosen(documents, which, [_person(document) for document in documents], SourceLine(last.file, last.line))
+
+
+def _person(document: AnnotatedDocument) -> str:
+    """Return the name of the person who answered a record, or of the session."""
+    return next((str(document.metadata[key]) for key in PERSONS if document.metadata.get(key) is not None), "a person")
+
+
+def _with_all_labels(records: Sequence[_Record], which: str) -> AnnotatedDocument:
+    """Return the records of one text, each about one label, as a document with all labels that were accepted.
+
+    It has the metadata that are the same in all records with an accepted label. Records of one label may differ.
+    """
+    by_label: dict[str, list[AnnotatedDocument]] = {}
+    for document, rejected in records:
+        if label := rejected or next(iter(document.labels.get(ONE_QUESTION, ())), ""):
+            by_label.setdefault(label, []).append(document)
+    decided = [_chosen(documents, which) for documents in by_label.values()]
+    accepted = [document for document in decided if document.labels.get(ONE_QUESTION)]
+    first, *others = accepted or decided[:1] or [records[0][0]]
+    if not others:
+        return first
+    labels = (label for document in accepted for label in document.labels[ONE_QUESTION])
+    origins = {document.label_origins.get(ONE_QUESTION) for document in accepted}
+    metadata = {
+        key: value
+        for key, value in first.metadata.items()
+        if all(key in other.metadata and other.metadata[key] == value for other in others)
+    }
+    return replace(
+        first, labels={ONE_QUESTION: tuple(dict.fromkeys(labels))}, label_scores={}, metadata=metadata,
+        label_origins=first.label_origins if len(origins) == 1 else {},
+    )  # fmt: skip
 
 
 class _Reader:
@@ -73,13 +151,13 @@ class _Reader:
 
     Attributes:
         single: The values of `label` in the file.
-        rejected: For each document, whether its `label` was rejected.
+        rejected: For each document, its `label` if that was rejected, or "".
     """
 
     def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
         self.file, self.options = ToolFile(path), options
         self.single: set[str] = set()
-        self.rejected: list[bool] = []
+        self.rejected: list[str] = []
 
     def document(self, record: Mapping[str, Any], source: SourceLine) -> AnnotatedDocument:
         """Return the document of a record."""
@@ -87,7 +165,7 @@ class _Reader:
         answer = value_of(record, "answer", str, source, "")
         if answer and answer not in ANSWERS:
             raise source.error(f'"answer" is "{answer}".', f"It must be {', '.join(ANSWERS)}.")
-        own = (*self.options.values(), *RESERVED)
+        own = (self.options["text"], self.options["id"], *RESERVED)
         meta = value_of(record, "meta", dict, source, {})
         further = {key: value for key, value in record.items() if key not in own}
         if both := sorted(key for key in set(meta) & set(further) if meta[key] != further[key]):
@@ -99,21 +177,25 @@ class _Reader:
             file=source.file, line=source.line,
         )  # fmt: skip
         label = value_of(record, "label", str, source, "")
+        if record.get(PRODIGY_VIEW) == CLASSIFICATION and (highlights := value_of(record, "spans", list, source, [])):
+            self.file.left["highlighted passages of texts to be classified are"] += len(highlights)
+            record = {**record, "spans": None}
         annotated = any(record.get(key) is not None for key in ANNOTATIONS)
         if answer in ("reject", "ignore"):
             self.file.left[f'records with the answer "{answer}" are unannotated: their annotations are'] += 1
             document = bare
         else:
             document = replace(self._annotated(bare, record, label, source), predicted=annotated and not answer)
-            if answer and record.get(PRODIGY_VIEW) == ONE_SUGGESTION:
-                self.file.left["spans of ner.teach, where other entities of the text are unmarked, are"] += len(
-                    document.spans
-                )
+            taught = record.get(PRODIGY_VIEW) == ONE_SUGGESTION
+            if answer and (taught or any(item.get("answer") for item in record.get("spans") or ())):
+                which = "of ner.teach" if taught else "with answers of their own"
+                left = f"spans {which}, where other entities of the text are unmarked, are"
+                self.file.left[left] += len(document.spans)
                 document = replace(document, spans=(), relations=(), layers=None)
             if answer and label and _is_scored(document) and document.labels[ONE_QUESTION] == (label,):
                 document = replace(document, label_origins={ONE_QUESTION: "model"})
         self.single |= {label} if label else set()
-        self.rejected.append(bool(label) and answer == "reject" and not record.get("spans"))
+        self.rejected.append(label if answer == "reject" and not record.get("spans") else "")
         return document
 
     def _annotated(
@@ -122,6 +204,9 @@ class _Reader:
         """Return a document with the annotations of its record."""
         spans: dict[str, AnnotatedSpan] = {}
         for number, item in enumerate(value_of(record, "spans", list, source, []), start=1):
+            if (answer := value_of(item, "answer", str, source, "")) in ANSWERS[1:]:
+                self.file.left[f'spans with the answer "{answer}" are'] += 1
+                continue
             span = AnnotatedSpan(
                 str(value_of(item, "id", object, source, f"T{number}")), value_of(item, "label", str, source),
                 self.file.offsets(document.text, (item.get("start"), item.get("end")), source, item.get("text")),

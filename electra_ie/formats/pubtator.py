@@ -124,7 +124,7 @@ def _document(article: _Article, spans: SpanReader, unread: Counter[str]) -> Ann
     blank = SPACE.sub(" ", text)
     found = []
     for number, (columns, source) in enumerate(article.annotations, start=1):
-        offsets = spans.offsets(blank, int(columns[1]), int(columns[2]), source, columns[3])
+        offsets = spans.offsets(blank, int(columns[1]), int(columns[2]), source, columns[3], folds=True)
         if len(columns) > NAMES + 1:
             unread["further columns"] += 1
         references = _references(columns[ID:])

@@ -359,3 +359,12 @@ def test_detect_never_raises(tmp_path):
     (tmp_path / "bytes").write_bytes(b"\xff\x00")
     (tmp_path / "lines.jsonl").write_text('{"text": "a"}\n')
     assert not any(BIOC.detect(tmp_path / name) for name in ("bytes", "lines.jsonl", "none", "."))
+
+
+def test_quotations_with_other_dashes_and_greek_letters_are_accepted_and_counted(tmp_path, capsys):
+    [document, _], errors = read(
+        tmp_path,
+        MINIMAL.replace("ACME paid", "TNF-\u03b1 ok").replace(">ACME<", ">TNF-a<").replace('length="4"', 'length="5"'),
+    )
+    assert not errors and document.passage(document.spans[0]) == "TNF-\u03b1"
+    assert "the quoted texts of 1 spans have other dashes or Greek letters" in capsys.readouterr().err

@@ -202,3 +202,20 @@ def test_real_folder_is_written_back_unchanged(tmp_path):
     assert BRAT.save(documents, tmp_path / "out") == {}
     result = list(BRAT.documents(tmp_path / "out"))
     assert [canonical(document) for document in result] == [canonical(document) for document in documents]
+
+
+def test_texts_that_may_not_have_been_seen_are_counted(tmp_path, capsys):
+    """Collections of brat need an empty `.ann` for each text before a person opens it."""
+    for name in "abc":
+        (tmp_path / f"{name}.txt").write_text("ACME paid")
+        if name != "c":
+            (tmp_path / f"{name}.ann").touch()
+    list(FORMATS["brat"].documents(tmp_path))
+    assert "without an annotation" not in capsys.readouterr().err
+    (tmp_path / "d.txt").write_text("ACME paid")
+    (tmp_path / "d.ann").write_text("T1\tORG 0 4\tACME\n")
+    layers = [document.layers for document in FORMATS["brat"].documents(tmp_path)]
+    assert layers == [("",), ("",), None, ("",)]
+    warned = capsys.readouterr().err
+    assert "2 texts without an annotation are read as seen by a person, who found nothing." in warned
+    assert "If nobody has seen them, remove their .ann" in warned

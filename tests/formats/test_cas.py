@@ -287,3 +287,43 @@ def test_detect_never_raises(tmp_path, folder):
     (tmp_path / "x").write_bytes(b"PK\x03\x04")
     assert CAS.detect(folder)
     assert not any(CAS.detect(tmp_path / name) for name in ("x", "none", "."))
+
+
+@pytest.fixture
+def basic(tmp_path):
+    """Write a CAS with the types of INCEpTION's template of a basic project, whose feature is `label`, and another."""
+    types = cassis.TypeSystem()
+    span, other = (types.create_type(name, "uima.tcas.Annotation") for name in ("custom.Span", "webanno.custom.Sum"))
+    relation = types.create_type("custom.Relation", "uima.tcas.Annotation")
+    plain = types.create_type("webanno.custom.Mark", "uima.tcas.Annotation")
+    for name in ("Governor", "Dependent"):
+        types.create_feature(relation, name, "uima.tcas.Annotation")
+    for type_, name in ((span, "label"), (relation, "label"), (other, "currency"), (other, "kind")):
+        types.create_feature(type_, name, "uima.cas.String")
+    cas = cassis.Cas(types)
+    cas.sofa_string, cas.sofa_mime = "ACME paid Bob", "text/plain"
+    ends = [span(begin=0, end=4, label="ORG"), span(begin=10, end=13, label="PER")]
+    cas.add_all([*ends, relation(begin=10, end=13, Governor=ends[0], Dependent=ends[1], label="pays")])
+    cas.add_all([other(begin=5, end=9, currency="EUR", kind="net"), plain(begin=5, end=9)])
+    cas.to_json(tmp_path / "basic.json")
+    return tmp_path / "basic.json"
+
+
+def test_the_feature_label_counts_where_a_type_has_no_value(basic, capsys):
+    (document,) = CAS.documents(basic)
+    assert [(span.layer, span.label, span.attributes) for span in document.spans if span.layer == "Span"] == [
+        ("Span", "ORG", ()), ("Span", "PER", ()),
+    ]  # fmt: skip
+    assert [relation.label for relation in document.relations] == ["pays"]
+    assert {span.label for span in document.spans} == {"ORG", "PER", "Sum", "Mark"}
+    warned = capsys.readouterr().err
+    assert 'the type Sum has no feature "value", so that the label of its annotations is "Sum"' in warned
+    assert "It has currency, kind (option label)." in warned
+    assert warned.count("has no feature") == 1, "a type without features has no other label than its name"
+
+
+def test_a_feature_that_the_option_names_has_no_substitute(basic, capsys):
+    (document,) = CAS.documents(basic, {"label": "kind"})
+    assert {span.label for span in document.spans} == {"Span", "net", "Mark"}
+    warned = capsys.readouterr().err
+    assert 'the type Span has no feature "kind"' in warned and "It has label (option label)." in warned

@@ -190,3 +190,20 @@ def test_detect(doc, tmp_path):
     (tmp_path / "z").write_bytes(zlib.compress(b"hello"))
     (tmp_path / "t").write_bytes(b"hello")
     assert not any(DOCBIN.detect(tmp_path / name) for name in ("z", "t", "none", "."))
+
+
+def test_entities_of_a_text_with_missing_values_are_no_complete_annotation(doc, tmp_path, capsys):
+    partial, spaced, groups = doc, spacy.blank("en")("ACME  paid"), spacy.blank("en")("ACME paid Jo")
+    partial.set_ents([Span(partial, 0, 2, "ORG")], missing=[partial[3:5]], default="outside")
+    spaced.set_ents([Span(spaced, 0, 1, "ORG")], missing=[spaced[1:2]], default="outside")
+    assert spaced[1].text == " " and not spaced[1].ent_iob
+    groups.set_ents([Span(groups, 0, 1, "ORG")], default="missing")
+    groups.spans["people"] = [Span(groups, 2, 3, "PER")]
+    first, second, third = DOCBIN.documents(save(tmp_path / "x.spacy", partial, spaced, groups))
+    assert (first.layers, first.spans) == (None, ())
+    assert second.layers == ("",) and second.spans, "white space is no entity"
+    assert third.layers == ("people",) and [span.label for span in third.spans] == ["PER"]
+    assert (
+        "2 entities of texts in which other tokens are not annotated (ent_iob 0) are not read"
+        in capsys.readouterr().err
+    )

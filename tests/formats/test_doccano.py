@@ -202,3 +202,18 @@ def test_documents_are_written_as_the_current_version_exports_them(tmp_path):
         "cats": ["y"],
     }
     assert records[2] == {"id": 3, "text": "z", "label": ["y"]}
+
+
+@pytest.mark.parametrize("key", ["label", "entities"])
+def test_texts_that_may_not_have_been_seen_are_counted(tmp_path, capsys, key):
+    """Texts that nobody has opened are exported as those in which a person found nothing."""
+    path = write_lines(tmp_path / "x.jsonl", *({"id": id, "text": "x", key: []} for id in (1, 2)))
+    read("doccano", path)
+    assert "without an annotation" not in capsys.readouterr().err, "then nobody annotates here, or all was seen"
+    span = {"start_offset": 0, "end_offset": 1, "label": "A"}
+    marked = [{"id": 3, "text": "x", key: [span]}, {"id": 4, "text": "y"}]
+    path = write_lines(tmp_path / "y.jsonl", *({"id": id, "text": "x", key: []} for id in (1, 2)), *marked)
+    assert [document.layers for document in read("doccano", path)] == [("",), ("",), ("",), None]
+    warned = capsys.readouterr().err
+    assert "y.jsonl: 2 texts without an annotation are read as seen by a person, who found nothing." in warned
+    assert "remove them, or move them to a file that task.yaml lists as unlabeled" in warned

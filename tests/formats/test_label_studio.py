@@ -253,9 +253,12 @@ def test_what_is_not_read_is_counted(tmp_path, caplog):
     box = {"value": {"x": 1}, "from_name": "box", "to_name": "img", "type": "rectanglelabels", "id": "z"}
     value = {"start": 2, "end": 6, "text": "ACME", "choices": ["high"]}
     trust = [{"value": value, "from_name": "trust", "type": "choices", "id": id} for id in ("r1", "r9")]
+    brook = region(16, 21, "Brook", "PAYEE")
+    states = ({"was_cancelled": True}, {"skipped": True}, {"last_action": "rejected"})
+    left_out = [annotation(brook, **state) for state in states]
     path = write_array(
         tmp_path / "x.json",
-        task(annotation(box, region(2, 6, "ACME"), *trust), annotation(was_cancelled=True)) | {"drafts": [{"id": 3}]},
+        task(annotation(box, region(2, 6, "ACME"), *trust), *left_out) | {"drafts": [{"id": 3}]},
     )
     (document,) = read("label_studio", path)
     assert not document.spans and not document.labels
@@ -263,7 +266,7 @@ def test_what_is_not_read_is_counted(tmp_path, caplog):
     for counted in (
         "1 results of the type rectanglelabels are",
         "1 regions without a label are",
-        "1 annotations that a person skipped are",
+        "3 annotations that a person skipped or rejected are",
         "1 drafts that nobody submitted are",
     ):
         assert f"{counted} not read" in caplog.text
@@ -385,3 +388,13 @@ def test_an_export_of_the_tool_is_read_as_it_was_written(export):
             ("pays", (("Arg1", "T1"), ("Arg2", "T2")))
         ]
     assert "\r\n" in documents["crlf"].text and not any(each.predicted for each in documents.values())
+
+
+def test_the_only_ground_truth_counts_if_people_differ(tmp_path):
+    acme, brook = region(2, 10, "ACME Ltd", "PAYER"), region(16, 21, "Brook", "PAYEE")
+    one, truth, none = annotation(acme), annotation(brook, ground_truth=True), annotation()
+    path = write_array(tmp_path / "x.json", task(one, truth, none))
+    read_spans = {which: spans(read("label_studio", path, annotation=which)[0]) for which in ("error", "first", "last")}
+    assert read_spans == {"error": [("", "PAYEE", "Brook")], "first": [("", "PAYER", "ACME Ltd")], "last": []}
+    two = write_array(tmp_path / "y.json", task(one | {"ground_truth": True}, truth))
+    assert "2 annotations of one text differ" in faults("label_studio", two)[1][0]

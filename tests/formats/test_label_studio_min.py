@@ -133,3 +133,14 @@ def test_a_layer_with_the_name_of_a_question_is_refused(tmp_path):
     document = AnnotatedDocument("1", "ACME", labels={"risk": ("x",)}, layers=("risk",))
     with pytest.raises(UserError, match='the name "risk" of a layer, question or value'):
         FORMATS["label_studio_min"].save([document], tmp_path / "x.json")
+
+
+def test_a_task_that_nobody_annotated_is_not_annotated(tmp_path):
+    """With `download_all_tasks` the tool exports it with nulls in its own keys."""
+    bare = record(2, source="mail", keywords=[])
+    bare |= {key: None for key in ("annotator", "annotation_id", "created_at", "updated_at", "lead_time")}
+    path = write_array(tmp_path / "x.json", record(label=[region(5, 9, "ACME", "ORG")], risk="x"), bare)
+    labeled, untouched = read("label_studio_min", path)
+    assert (labeled.layers, labeled.labels, labeled.submitted) == (("",), {"risk": ("x",)}, True)
+    assert (untouched.layers, untouched.labels, untouched.submitted) == (None, {}, False)
+    assert untouched.metadata == {"source": "mail", "keywords": []}

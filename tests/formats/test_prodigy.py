@@ -195,3 +195,93 @@ def test_words_and_numbers_are_tokens():
         "\u6587",
         ".",
     ]
+
+
+def test_answers_to_single_spans_do_not_annotate_the_text(tmp_path, caplog):
+    """Spans that a person accepted and rejected one by one, merged into a record: other entities are unmarked."""
+    answers = [{**ACME, "answer": "accept"}, {**BROOK, "answer": "reject"}, {**BROOK, "answer": "ignore"}]
+    relation = {"head": 1, "child": 4, "head_span": ACME, "child_span": BROOK, "label": "pays"}
+    path = write_lines(
+        tmp_path / "x.jsonl", record(spans=answers, relations=[relation], tokens=TOKENS), record(spans=[ACME]),
+        {"text": TEXT, "spans": answers},
+    )  # fmt: skip
+    answered, marked, open_ = read("prodigy", path)
+    assert (answered.layers, answered.spans, answered.relations) == (None, (), ())
+    assert marked.layers == ("",) and marked.spans
+    assert open_.predicted and spans(open_) == [("", "ORG", "ACME")]
+    for answer in ("reject", "ignore"):
+        assert f'2 spans with the answer "{answer}" are not read' in caplog.text
+    assert (
+        "1 spans with answers of their own, where other entities of the text are unmarked, are not read" in caplog.text
+    )
+
+
+def test_highlights_of_patterns_are_no_spans(tmp_path, caplog):
+    """Records as `db-out` returns them after `textcat.teach` with patterns."""
+    shown = {"label": "POS", "spans": [{**ACME, "label": "POS", "pattern": 3}], "_view_id": "classification"}
+    path = write_lines(
+        tmp_path / "x.jsonl", record(**shown), record(answer="reject", text="ACME none", **{**shown, "spans": []}),
+        record(answer="reject", text="a ACME", **shown), record("b ACME", answer="", **shown),
+    )  # fmt: skip
+    documents = read("prodigy", path)
+    assert all((document.layers, document.spans) == (None, ()) for document in documents)
+    assert [document.labels["labels"] for document in documents] == [("POS",), (), (), ("POS",)]
+    assert [document.predicted for document in documents] == [False, False, False, True]
+    assert "3 highlighted passages of texts to be classified are not read" in caplog.text
+
+
+def by(person, **further):
+    return record(_session_id=f"mails-{person}", _annotator_id=person, _view_id="ner_manual", **further)
+
+
+def test_annotators_who_differ_are_an_error_or_a_choice(tmp_path):
+    path = write_lines(
+        tmp_path / "x.jsonl", by("a", spans=[ACME]), record(text="other", spans=[]), by("b", spans=[BROOK]),
+        by("c", spans=[BROOK], answer="reject"),
+    )  # fmt: skip
+    documents, (error,) = faults("prodigy", path)
+    assert [document.text for document in documents] == ["other"]
+    assert error.startswith("3: 2 annotations of one text differ (of mails-a, mails-b).")
+    for which, passage in (("first", "ACME"), ("last", "Brook")):
+        document, _ = read("prodigy", path, annotation=which)
+        assert spans(document) == [("", "ORG", passage)]
+
+
+def test_annotators_who_agree_give_one_document(tmp_path):
+    same = write_lines(tmp_path / "x.jsonl", by("a", spans=[ACME]), by("b", spans=[ACME]), by("c", answer="ignore"))
+    (document,) = read("prodigy", same)
+    assert spans(document) == [("", "ORG", "ACME")]
+    apart = write_lines(
+        tmp_path / "y.jsonl", by("a", spans=[ACME], id=1), by("b", spans=[BROOK], id=2),
+        by("b", text=TEXT + " later", spans=[]), {**by("b", spans=[]), "_view_id": "spans_manual"},
+        {**by("b", spans=[]), "_input_hash": 5}, {"text": TEXT, "spans": [BROOK], "_input_hash": 976389336},
+    )  # fmt: skip
+    assert len(read("prodigy", apart)) == 6, "other ids, texts, views, inputs and predictions are other documents"
+
+
+def test_accepted_labels_of_one_text_are_one_document(tmp_path):
+    """Records as `db-out` returns them after `textcat.teach` with several labels."""
+
+    def shown(label, answer, task, score=0.5, **further):
+        return record(answer=answer, label=label, score=score, _view_id="classification", **further) | {
+            "_task_hash": task
+        }
+
+    path = write_lines(
+        tmp_path / "x.jsonl", shown("A", "accept", 1), shown("C", "reject", 2), shown("B", "accept", 3, score=0.25),
+        shown("A", "reject", 4, text="x"), shown("B", "reject", 5, text="x"),
+    )  # fmt: skip
+    document, *rejected = read("prodigy", path)
+    assert document.labels == {"labels": ("A", "B")} and document.label_origins == {"labels": "model"}
+    assert document.metadata["_input_hash"] == 976389336 and not {"_task_hash", "score"} & set(document.metadata)
+    assert [document.labels for document in rejected] == [{}]
+    people = write_lines(
+        tmp_path / "y.jsonl", shown("A", "accept", 1, _session_id="a"), shown("B", "accept", 2, _session_id="a"),
+        shown("B", "accept", 2, _session_id="b"), shown("A", "reject", 1, _session_id="b"),
+    )  # fmt: skip
+    documents, (error,) = faults("prodigy", people)
+    assert not documents and error.startswith("4: 2 annotations of one text differ (of a, b).")
+    labels = [read("prodigy", people, annotation=which)[0].labels["labels"] for which in ("first", "last")]
+    assert labels == [("A", "B"), ("B",)]
+    one = write_lines(tmp_path / "z.jsonl", *(shown("A", "reject", 1, _session_id=person) for person in "ab"))
+    assert [document.labels for document in read("prodigy", one)] == [{"labels": ()}]

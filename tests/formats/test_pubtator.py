@@ -133,3 +133,17 @@ def test_a_label_with_a_tab_is_refused(tmp_path):
     with pytest.raises(UserError, match='document "1" has a tab'):
         PUBTATOR.save([document], tmp_path / "x.txt")
     assert not (tmp_path / "x.txt").exists()
+
+
+def test_quotations_with_other_dashes_and_greek_letters_are_accepted_and_counted(tmp_path, capsys):
+    """Tools write the quotation in ASCII, and the text as it is."""
+    text = "1|t|TNF-\u03b1 and 5 \u03bcm \u2013 IL\u20111\u03b2\n1\t0\t5\tTNF-a\tG\n1\t10\t14\t5 um\tG\n1\t17\t22\tIL-1b\tG\n"
+    [document], errors = read(tmp_path, text)
+    assert not errors
+    assert [document.passage(span) for span in document.spans] == ["TNF-\u03b1", "5 \u03bcm", "IL\u20111\u03b2"]
+    counted = "the quoted texts of 3 spans have other dashes or Greek letters than the text; accepted."
+    assert counted in capsys.readouterr().err
+    for quoted in ("TNF-b", "TNF-alpha", "TNFa", "tnf-a"):
+        assert "is 'TNF-\u03b1', not" in read(tmp_path, f"1|t|TNF-\u03b1 and\n1\t0\t5\t{quoted}\tG\n")[1][0]
+    emoji = read(tmp_path, "1|t|\U0001f600 TNF-\u03b1 b\n1\t3\t8\tTNF-a\tG\n")[1][0]
+    assert "is 'NF-\u03b1 ', not" in emoji, "offsets in another unit are not converted by a quotation that differs"

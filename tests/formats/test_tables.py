@@ -510,3 +510,25 @@ def test_formats_are_recognized(tmp_path):
         path = tmp_path / f"a.{name}"
         FORMATS[name].save([document()], path)
         assert [other for other in TABLES if FORMATS[other].detect(path)] == [name]
+
+
+@pytest.mark.parametrize(("column", "beside"), [("topic.responses", "status"), ("topic.suggestion", "agent")])
+def test_parquet_of_argilla_is_refused(tmp_path, column, beside):
+    """Its `to_datasets` writes suggestions as lists of texts, as answers are, and the status of answers apart."""
+    row = {"id": "1", "text": "a", column: ["pay"], f"{column}.{beside}": ["x"]}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=f'the columns "{column}" are answers and suggestions of Argilla') as error:
+        read("parquet", tmp_path / "a.parquet")
+    assert "Export the records with records.to_json, and read that file as argilla." in str(error.value)
+    pq.write_table(pa.Table.from_pylist([{"text": "a", column: ["pay"]}]), tmp_path / "b.parquet")
+    assert read("parquet", tmp_path / "b.parquet")[0].labels == {column: ("pay",)}
+
+
+def test_quoted_cells_of_tsv_are_text_with_a_warning(tmp_path, capsys):
+    rows = 'id\ttext\n1\t"c, d"\n2\t"say ""yes"""\n3\t"a" and "b"\n4\t5"\n'
+    items = read("tsv", text_file(tmp_path, rows.encode(), "a.tsv"))
+    assert items[0].text == '"c, d"'
+    warned = capsys.readouterr().err
+    assert (
+        "a.tsv: 2 rows have a cell in quotes, which are read as part of the text. Set the option quotes: true" in warned
+    )

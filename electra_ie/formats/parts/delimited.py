@@ -19,8 +19,8 @@ MAX_CELL = 2**25
 no limit a quote that is not closed would take the rest of the file into memory."""
 DELIMITERS = ",;\t|"
 NO_QUOTES = "If quotes are ordinary characters in this file, set the option quotes: false."
-QUOTED_CELL = re.compile(r'"[^"]*(?:""[^"]*)+"')
-"""A cell that contains quotes, as csv writes it."""
+QUOTED_CELL = re.compile(r'"[^"]*(?:""[^"]*)*"')
+"""A cell in quotes, with those in it doubled, as csv writes it."""
 LabelColumns = Sequence[tuple[str, Collection[str]]]
 """The columns of labels, each with all labels that it may have."""
 
@@ -65,8 +65,8 @@ class Table:
             yield row
         if self.quoted:
             warn(
-                f"{self.path}: {self.quoted} rows have a cell in quotes with doubled quotes in it, which are read as "
-                "part of the text. Set the option quotes: true if they are quotes as in csv."
+                f"{self.path}: {self.quoted} rows have a cell in quotes, which are read as part of the "
+                "text. Set the option quotes: true if they are quotes as in csv."
             )
 
 

@@ -6,8 +6,14 @@ import re
 
 from electra_ie.formats.annotations import Reference
 
-SEPARATORS = re.compile(r"[|;,]")
-"""What producers put between several identifiers."""
+SEPARATORS = re.compile(r"[|;,]|\+(?=[A-Za-z][\w.]*:)")
+"""What producers put between several identifiers; a plus only before one with its resource (`OMIM:2+MESH:D3`)."""
+VARIANTS = "tmVar"
+"""The resource of variants, as PubTator 3 names it before them."""
+VARIANT = re.compile(r"[a-z]?\|(?:SUB|DEL|INS|INDEL|DUP|FS|Allele|SSR)\|")
+"""The beginning of a variant without its resource, as PubTator 2 writes it."""
+SPECIES = re.compile(r"\s*\(Tax:\d+\)$")
+"""The species of a gene, which is no part of its id."""
 UNKNOWN = ("", "-", "-1")
 """Identifiers that mean that no entry is known."""
 
@@ -25,9 +31,12 @@ def reference_of(identifier: str, name: str = "") -> Reference:
 
 
 def references_of(identifiers: str) -> list[Reference]:
-    """Return the references of several identifiers in one text. A variant (`tmVar:c|SUB|...`) is one."""
-    parts = [identifiers] if identifiers.startswith("tmVar:") else SEPARATORS.split(identifiers)
-    return [reference_of(part.strip()) for part in parts if part.strip() not in UNKNOWN]
+    """Return the references of several identifiers in one text. A variant (`c|SUB|...`) is one, of `VARIANTS`."""
+    if VARIANT.match(identifiers):
+        return [Reference(VARIANTS, identifiers.strip())]
+    parts = [identifiers] if identifiers.startswith(f"{VARIANTS}:") else SEPARATORS.split(identifiers)
+    bare = (SPECIES.sub("", part.strip()) for part in parts)
+    return [reference_of(part) for part in bare if part not in UNKNOWN]
 
 
 def is_exact(reference: Reference) -> bool:

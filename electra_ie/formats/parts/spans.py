@@ -12,6 +12,16 @@ from electra_ie.common.text_files import SourceLine
 from electra_ie.formats.annotations import Offsets
 from electra_ie.formats.parts.units import UTF_8, UTF_16, Units, convert, hint
 
+GREEK = (
+    "\u03b1\u03b2\u03b3\u03b4\u03b5\u03b6\u03b7\u03b8\u03b9\u03ba\u03bb\u03bc"
+    "\u03bd\u03be\u03bf\u03c0\u03c1\u03c3\u03c4\u03c5\u03c6\u03c7\u03c8\u03c9"
+)
+LATIN = "abgdezetiklunxoprstupcpo"
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+FOLDED = str.maketrans(
+    GREEK + GREEK.upper() + "\u00b5\u03c2" + DASHES, LATIN + LATIN.upper() + "us" + "-" * len(DASHES)
+)
+"""Dashes and Greek letters, with the characters that tools for ASCII write for them: mostly the first of their name."""
 FRAGMENTS = "fragments"
 """The key of the fragments of a span."""
 
@@ -21,17 +31,22 @@ class SpanReader:
 
     Attributes:
         unread: Keys of spans, with the number of their values that are not read.
+        folded: The number of spans whose quoted text has other dashes or Greek letters.
     """
 
     def __init__(self, file: str) -> None:
         self.file, self.units, self.converted = file, Units(), Counter[str]()
         self.unread = Counter[str]()
+        self.folded = 0
 
-    def offsets(self, text: str, start: int, end: int, source: SourceLine, quoted: str | None = None) -> Offsets:
+    def offsets(
+        self, text: str, start: int, end: int, source: SourceLine, quoted: str | None = None, *, folds: bool = False
+    ) -> Offsets:
         """Return the offsets of a continuous span in code points.
 
         quoted: its text, if the file states it. Offsets that match it only as UTF-16 code units or UTF-8 bytes are
-        converted; without a quotation, evidence for another unit is collected for `report`.
+        converted; without a quotation, evidence for another unit is collected for `report`. folds: it may have other
+        dashes than the text, and Latin letters for Greek ones; such spans are counted.
 
         Raises:
             UserError: the span is empty or outside the text, or its text is not the quoted one in any unit.
@@ -42,6 +57,10 @@ class SpanReader:
                 if converted and quoted and text[slice(*converted)] == quoted:
                     self.converted[unit] += 1
                     return converted
+            own = text[max(start, 0) : max(end, 0)]
+            if folds and quoted and len(own) == end - start and own.translate(FOLDED) == quoted.translate(FOLDED):
+                self.folded += 1
+                return start, end
             message = f"the span {start} to {end} is {text[max(start, 0) : max(end, 0)][:40]!r}, not {quoted[:40]!r}."
             raise source.error(message, explain_offsets(text, start, end, quoted))
         check_range(text, start, end, source)
@@ -95,6 +114,9 @@ class SpanReader:
             UserError: offsets without a quoted text seem to count another unit than code points (see `units`).
         """
         self.units.check()
+        if self.folded:
+            differ = f"the quoted texts of {self.folded} spans have other dashes or Greek letters than the text"
+            warn(f"{self.file}: {differ}; accepted.")
         for unit, number in self.converted.items():
             warn(f"{self.file}: the offsets of {number} spans count {unit}, by their quoted texts; converted.")
         for key, number in self.unread.items():
