@@ -49,6 +49,7 @@ def calibrate(
     confidence: float = 0.9,
     data: str | os.PathLike[str] | None = None,
     reviewed: str | os.PathLike[str] | None = None,
+    options: Sequence[str] = (),
 ) -> CalibrationResult:
     """Set thresholds for labels of a run, so that goals hold: `precision=0.95:AMOUNT`, `recall=0.9:FIELD.LABEL`.
 
@@ -61,6 +62,7 @@ def calibrate(
         confidence: The confidence of goals for the precision, between 0 and 1. The recall is promised in the mean.
         data: The folder of the task's files, of which dev is read, instead of the one that the run was trained from.
         reviewed: Labeled documents in any format, or a review queue of `extract` with decisions, in place of dev.
+        options: Options of the format of `reviewed`, as texts `key=value`.
 
     Raises:
         UserError: A goal is malformed or names no label, documents cannot be read, or it is an exported model or a run
@@ -86,7 +88,7 @@ def calibrate(
     from electra_ie.inference.goal_setting import labeled_documents, set_goals
 
     of_data = None if data is None else os.fspath(data)
-    labeled = labeled_documents(folder, task, wanted, of_data, None if reviewed is None else Path(reviewed))
+    labeled = labeled_documents(folder, task, wanted, of_data, None if reviewed is None else Path(reviewed), options)
     extractor = Extractor.from_pretrained(folder, anchored=False)
     return CalibrationResult(set_goals(folder, extractor, wanted, labeled, confidence))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +67,9 @@ def push_data(
 
     target = parse_push_target(repository)
     files = plan_data_upload(Task.load(task, data), repository).files
-    commit = upload(files, target, "dataset", private=private, token=token, owned=partial(filter, is_data_path))
+    commit = upload(
+        files, target, "dataset", private=private, token=token, owned=lambda paths, _: filter(is_data_path, paths)
+    )
     return f"{repository}@{commit}"
 
 

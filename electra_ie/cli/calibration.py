@@ -31,6 +31,12 @@ def calibrate(
             show_default=False,
         ),
     ] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="Option of the format of --reviewed. Can be repeated.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Set thresholds of a run, so that goals hold for its labels.
 
@@ -43,7 +49,7 @@ def calibrate(
     from electra_ie.cli.tables import print_table
     from electra_ie.common.progress import output
 
-    result = api.calibrate(run, goal or (), confidence=confidence, data=data, reviewed=reviewed)
+    result = api.calibrate(run, goal or (), confidence=confidence, data=data, reviewed=reviewed, options=read or ())
     met = [outcome.promise for outcome in result.outcomes if outcome.promise]
     if met:
         rows = [

@@ -199,15 +199,15 @@ def upload(
     *,
     private: bool = False,
     token: str | None = None,
-    owned: Callable[[Sequence[str]], Iterable[str]],
+    owned: Callable[[Sequence[str], Callable[[str], bytes]], Iterable[str]],
 ) -> str:
     """Upload files to a repository in a single commit and return its hash. The repository is created if missing.
 
     With one commit, readers see either the previous state or the complete new one. Large files that an interrupted
     push has already sent are not sent again.
 
-    owned: selects, among the paths of the repository, those that this upload owns. Those that are not among `files` are
-        deleted, so that no file of an earlier push remains.
+    owned: selects, among the paths of the repository, those that this upload owns, and may read their files with its
+        second argument. Those that are not among `files` are deleted, so that no file of an earlier push remains.
 
     Raises:
         UserError: a file contains an access token, the Hub rejects the upload or cannot be reached, or `private` is
@@ -228,7 +228,10 @@ def upload(
         if name.revision:
             api.create_branch(**repository, branch=name.revision, exist_ok=True)
             info = api.repo_info(**repository, revision=name.revision)
-        earlier = owned(api.list_repo_files(**repository, revision=info.sha))
+        earlier = owned(
+            api.list_repo_files(**repository, revision=info.sha),
+            lambda path: Path(api.hf_hub_download(filename=path, **repository, revision=info.sha)).read_bytes(),
+        )
         notice(f"sending {len(files)} files to {name}, which is {'private' if info.private else 'PUBLIC'}")
         if left := [path for path in earlier if path not in files]:
             notice(f"deleting {len(left)} files of an earlier push: {', '.join(left)}")

@@ -13,7 +13,7 @@ the origin `model` if they are the suggested ones, else `corrected`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ from electra_ie.formats.parts.annotation_tools import (
 )
 from electra_ie.formats.parts.json_values import id_of, text_of
 from electra_ie.formats.parts.options import Option
-from electra_ie.formats.parts.page_offsets import CODE_POINTS, PAGE, from_page, may_be_of_page
+from electra_ie.formats.parts.page_offsets import CODE_POINTS, PAGE, from_page, is_of_page, may_be_of_page
+from electra_ie.formats.parts.units import UTF_16
 
 OPTIONS = {
     "text": Option("text"), "annotation": ANNOTATION, "metadata": Option([]),
@@ -85,6 +86,7 @@ class _Reader:
 
     def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
         self.file, self.options = ToolFile(path), options
+        self.file.spans.units.known.add(UTF_16)
         self.questions: set[str] = set()
         self.doubtful = 0
 
@@ -107,9 +109,14 @@ class _Reader:
         prediction = self._answered(bare, suggested, source)
         if not people:
             return prediction
+        sent = {
+            (name, item.get("start"), item.get("end"), item.get("label"))
+            for name, (value, _) in suggested.items()
+            for item in (value if isinstance(value, list) else ())
+            if isinstance(item, dict)
+        }
         candidates = [
-            _with_origins(self._answered(bare, answers, source, by_person=True), prediction)
-            for answers in people.values()
+            _with_origins(self._answered(bare, answers, source, sent), prediction) for answers in people.values()
         ]
         return chosen(candidates, self.options["annotation"], people, source)
 
@@ -138,9 +145,17 @@ class _Reader:
         return people
 
     def _answered(
-        self, document: AnnotatedDocument, answers: Answers, source: SourceLine, by_person: bool = False
+        self,
+        document: AnnotatedDocument,
+        answers: Answers,
+        source: SourceLine,
+        sent: Set[tuple[Any, ...]] | None = None,
     ) -> AnnotatedDocument:
-        """Return a document with the answers to its questions. by_person: their spans may be marks of the page."""
+        """Return a document with the answers to its questions.
+
+        sent: for the answers of a person, the question, offsets and label of each span that was suggested: it is as it
+            was sent if the person has accepted it; other spans are marks of the page. None for suggestions.
+        """
         spans: list[AnnotatedSpan] = []
         layers, labels, metadata = [], {}, dict(document.metadata)
         label_scores: dict[str, tuple[float, ...]] = {}
@@ -152,7 +167,8 @@ class _Reader:
                 own = known if len(known) == len(value) else [None] * len(value)
                 for item, one in zip(value, own, strict=True):
                     pair, label = (item["start"], item.get("end")), value_of(item, "label", str, source)
-                    if by_person and [type(offset) for offset in pair] == [int, int] and item.get("text") is None:
+                    marked = sent is not None and (name, *pair, label) not in sent and item.get("text") is None
+                    if marked and [type(offset) for offset in pair] == [int, int]:
                         pair = self._in_code_points(document.text, *pair, source)
                     offsets = self.file.offsets(document.text, pair, source, item.get("text"))
                     spans.append(AnnotatedSpan(f"T{len(spans) + 1}", label, offsets, layer=layers[-1], score=one))
@@ -168,9 +184,16 @@ class _Reader:
         )  # fmt: skip
 
     def _in_code_points(self, text: str, start: int, end: int, source: SourceLine) -> tuple[int, int]:
-        """Return the offsets of a person's span as code points, and count those that may be others."""
+        """Return the offsets of a mark as code points, and count those that may be others.
+
+        Raises:
+            UserError: They are those of the page, and the option does not say so.
+        """
         if self.options["offsets"] == PAGE:
             return from_page(text, start, end, source)
+        if is_of_page(text, start, end):
+            message = f"the span {start} to {end} is behind an emoji, which the page of Argilla counts twice."
+            raise source.error(message, f"Set the option offsets to {PAGE}.")
         self.doubtful += may_be_of_page(text, start, end)
         return start, end
 

@@ -80,6 +80,7 @@ class _Reader:
 
     def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
         self.file, self.options = ToolFile(path), options
+        self.file.spans.units.known.add(UTF_16)
         self.spans_in_labels = False
         self.empty: list[bool] = []
 
@@ -106,11 +107,14 @@ class _Reader:
         labels += texts_of(record, CATEGORIES, source)
         has_labels = bool(labels) or record.get(CATEGORIES) is not None
         relations = value_of(record, "relations", list, source, [])
-        has_ids = bool(named) and all(isinstance(item, dict) and "id" in item for item in items)
-        if relations and not has_ids:
+        ids = {item.get("id") for item in items if isinstance(item, dict)} - {None}
+        if relations and (not ids or any(not isinstance(item, dict) or "id" not in item for item in items)):
             # A project without relations passes on those of the file that was imported, with the ids of its spans.
-            self.file.left["relations of spans without ids are"] += len(relations)
-            relations = []
+            kept = [
+                item for item in relations if isinstance(item, dict) and {item.get("from_id"), item.get("to_id")} <= ids
+            ]
+            self.file.left["relations of spans without ids are"] += len(relations) - len(kept)
+            relations = kept
         document = AnnotatedDocument(
             id, text, spans,
             tuple(_relation(item, number, source) for number, item in enumerate(relations, start=1)),
@@ -140,10 +144,12 @@ class _Reader:
         Raises:
             UserError: They may be those of the page or not, or they are not in the text.
         """
+        unit = self.options["offsets"]
         if quoted is not None:
+            if unit == CODE_POINTS and text[start:end] == quoted:
+                return start, end
             converted = convert(text, UTF_16, start, end)
             return converted if converted and text[slice(*converted)] == quoted else (start, end)  # `write` quotes
-        unit = self.options["offsets"]
         if unit == PAGE:
             return from_page(text, start, end, source)
         if unit == CODE_POINTS or not may_be_of_page(text, start, end):

@@ -22,6 +22,7 @@ from electra_ie.data.readers import READERS
 from electra_ie.data.task import Task
 from electra_ie.formats.annotations import FOUND
 from electra_ie.formats.detection import detect
+from electra_ie.formats.parts.options import parse
 from electra_ie.inference.extractor import Extractor
 from electra_ie.inference.review import check_fragments, is_queue, read_queue, unreviewed
 from electra_ie.inference.scoring import read
@@ -39,7 +40,14 @@ class Labeled:
     data: str
 
 
-def labeled_documents(run: Path, task: Task, goals: Sequence[Goal], data: str | None, reviewed: Path | None) -> Labeled:
+def labeled_documents(
+    run: Path,
+    task: Task,
+    goals: Sequence[Goal],
+    data: str | None,
+    reviewed: Path | None,
+    options: Sequence[str] = (),
+) -> Labeled:
     """Return the documents that goals are measured on: those that were reviewed, or those of dev.
 
     Args:
@@ -48,13 +56,19 @@ def labeled_documents(run: Path, task: Task, goals: Sequence[Goal], data: str | 
         goals: The goals.
         data: The folder of the task's files, in place of the one in task.yaml.
         reviewed: A review queue, or labeled documents in any format.
+        options: Options of that format, as texts `key=value`.
 
     Raises:
         UserError: There are none, or something in them is invalid.
     """
+    if options and (reviewed is None or is_queue(reviewed)):
+        message = f"options of a format ({', '.join(options)}) are for labeled documents in a format of another tool."
+        raise UserError(message, remedy="Give them with --reviewed, or no --read.")
     if reviewed is not None:
         if not is_queue(reviewed):
-            documents = [_with_rejected(document, task, goals) for document in _read_any(reviewed, task, goals)]
+            documents = [
+                _with_rejected(document, task, goals) for document in _read_any(reviewed, task, goals, options)
+            ]
             if queued := [document for document in documents if document.chosen == FOUND]:
                 _refuse_recall(goals, reviewed)
                 _refuse_unreviewed(queued, goals, reviewed)
@@ -98,7 +112,7 @@ def _refuse_unreviewed(queued: Sequence[Document], goals: Sequence[Goal], file: 
         raise unreviewed(file, waiting, len(queued))
 
 
-def _read_any(path: Path, task: Task, goals: Sequence[Goal]) -> list[Document]:
+def _read_any(path: Path, task: Task, goals: Sequence[Goal], options: Sequence[str]) -> list[Document]:
     """Return the documents of a file or folder in any format, with the gold of the fields that it can express."""
     name = detect(path).name
     reader, errors = READERS[name], ErrorCollector()
@@ -110,7 +124,8 @@ def _read_any(path: Path, task: Task, goals: Sequence[Goal]) -> list[Document]:
         kinds = ", ".join(sorted(missing))
         raise UserError(f"the format {name} cannot express the fields of the goals ({kinds}).", file=path)
     check_fragments(name, [field for field in task.fields if field.name in wanted], path)
-    documents = list(reader.read(path, fields, task.options if task.format == name else {}, errors.add))
+    own = {**(task.options if task.format == name else {}), **parse(options, reader.options, name)}
+    documents = list(reader.read(path, fields, own, errors.add))
     errors.raise_any(str(path))
     return documents
 

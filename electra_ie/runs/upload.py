@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,7 +21,6 @@ from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import jsonl
 from electra_ie.data.task import Task
-from electra_ie.models.untrusted import CONFIG
 from electra_ie.runs.hub_dataset_card import dataset_page
 from electra_ie.runs.layout import (
     AUDIT,
@@ -159,27 +158,30 @@ def _push(planned: Upload, target: HubName, private: bool, token: str | None) ->
     return f"{target.repository}@{commit}"
 
 
-def _ours(paths: Sequence[str]) -> list[str]:
+def _ours(paths: Sequence[str], read: Callable[[str], bytes]) -> list[str]:
     """Return the files of a run or an exported model, since one replaces the other.
 
-    Another program may have an ONNX model in a folder, which has no settings of ours beside it, or parts of a model in
-    folders: those of a field are a whole model, in a repository with a task.yaml.
+    They are those of a repository with a task.yaml, and of the fields that it names. Another program may have an ONNX
+    model in a folder, which has no settings of ours beside it, or parts of a model in other folders.
+
+    Args:
+        paths: The paths of the repository.
+        read: Returns the content of one.
     """
     named = [path for path in map(PurePosixPath, paths) if path.name == EXPORT_SETTINGS]
     settings = [path for path in named if path.parent.parent == PurePosixPath()]  # at the top, or in one folder
     exported = {str(path.with_name(name)) for path in settings for name in EXPORT_FILES}
-    models = {
-        folder
-        for folder in {path.rpartition("/")[0] for path in paths}
-        if TASK in paths
-        and f"{folder}/{CONFIG}" in paths
-        and any(path.startswith(f"{folder}/model") and path.endswith(".safetensors") for path in paths)
-    }
-    return [
-        path
-        for path in paths
-        if path in exported or (run_path_field(path) is not None and path.rpartition("/")[0] in (*models, ""))
-    ]
+    fields = _fields_of(read(TASK)) if TASK in paths else None
+    return [path for path in paths if path in exported or (fields is not None and run_path_field(path) in fields)]
+
+
+def _fields_of(content: bytes) -> set[str]:
+    """Return the names of the fields of a task.yaml, and "" for the files of the whole run; none if it is not ours."""
+    try:
+        declared = yaml.safe_load(content)["fields"]
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError):
+        return set()
+    return {"", *map(str, declared)} if isinstance(declared, dict) else set()
 
 
 def _warn_of_paths(file: Path, settings: Mapping[str, Any]) -> None:

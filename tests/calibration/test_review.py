@@ -347,6 +347,19 @@ def test_a_queue_of_an_annotation_tool_promises_a_precision_and_no_recall(copy, 
     assert len(labeled_documents(copy, task, precision, None, queue).documents) == 40
 
 
+def test_options_of_the_format_of_reviewed_documents_are_given(copy, tmp_path):
+    file, task = tmp_path / "labeled.jsonl", load_task(copy)
+    record = {"id": 1, "text": "\N{GRINNING FACE} Arden paid", "label": [[3, 8, "person"]], "Comments": []}
+    tiny.write_records(file, [record])  # as marked on the page of doccano, which counts an emoji twice
+    goals = parse_goals(["precision=0.5:person"], task.all_fields)
+    with pytest.raises(UserError, match="Set the option offsets to utf16"):
+        labeled_documents(copy, task, goals, None, file)
+    (document,) = labeled_documents(copy, task, goals, None, file, ["offsets=utf16"]).documents
+    assert [document.text[span.start : span.end] for span in document.gold["names"]] == ["Arden"]
+    with pytest.raises(UserError, match=r"options of a format \(offsets=utf16\) are for labeled documents"):
+        labeled_documents(copy, task, goals, None, None, ["offsets=utf16"])
+
+
 def exported(tasks, kind, rejected, unreviewed=()):
     """Return tasks of Label Studio as the tool exports them when people have rejected some fields of all but ten texts.
 

@@ -7,6 +7,7 @@ import json
 import pytest
 from tool_files import faults, read, spans, write_array
 
+from electra_ie.common.errors import UserError
 from electra_ie.formats import FORMATS
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan
 
@@ -67,6 +68,21 @@ def test_marks_of_the_page_behind_emoji_are_read_by_an_option(tmp_path, caplog):
     assert spans(shifted) == [("", "V", "\u6b3e1")] and "1 spans are behind characters beyond U+FFFF" in caplog.text
     read_right = read("argilla", path, offsets="utf16")
     assert [spans(document) for document in read_right] == [[("", "V", "\u4ed8\u6b3e")]] * 2
+
+
+def test_marks_of_the_page_and_accepted_suggestions_are_kept_apart(tmp_path):
+    text = "\N{GRINNING FACE} Customer Mara Lind called."
+    sent = {"start": 11, "end": 20, "label": "PER"}  # in code points, and accepted as it is
+    marked = {"start": 22, "end": 28, "label": "VERB"}
+    path = write_array(
+        tmp_path / "x.json",
+        record("a", fields={"text": text}, suggestions={"spans": suggestion([sent])}, spans=[sent, marked]),
+    )
+    with pytest.raises(UserError, match="the span 22 to 28 is behind an emoji, .* Set the option offsets to utf16"):
+        read("argilla", path)
+    (document,) = read("argilla", path, offsets="utf16")
+    assert spans(document) == [("", "PER", "Mara Lind"), ("", "VERB", "called")]
+    assert [span.origin for span in document.spans] == ["model", "person"]
 
 
 def test_suggestions_are_no_labels(tmp_path):

@@ -91,7 +91,10 @@ def test_an_empty_list_beside_spans_means_no_span(tmp_path):
         ({"label": {"a": 1}}, '"label" is {"a": 1}'),
         ({"entities": [{"id": 1, "label": "ORG", "start_offset": 3}]}, "a span has start 3 and end null"),
         (
-            {"entities": [], "relations": [{"id": 1, "from_id": 1, "to_id": 2, "type": "x"}]},
+            {
+                "entities": [{"id": 2, "label": "ORG", "start_offset": 3, "end_offset": 7}],
+                "relations": [{"id": 1, "from_id": 1, "to_id": 2, "type": "x"}],
+            },
             'there is no annotation "T1"',
         ),
         (
@@ -140,6 +143,28 @@ def test_offsets_in_code_points_behind_emoji_are_read_if_they_are_sure_or_the_op
     path = write_lines(tmp_path / "y.jsonl", {"id": 0, "text": HANZI, "label": [[3, 5, "V"]]})
     (document,) = read("doccano", path, offsets="code_points")
     assert spans(document) == [("", "V", "\u4ed8\u6b3e")]
+
+
+def test_the_option_is_obeyed_whatever_the_words_are(tmp_path):
+    path = write_lines(tmp_path / "x.jsonl", {"id": 0, "text": "\N{GRINNING FACE} Acme Ltd", "label": [[4, 8, "X"]]})
+    assert spans(*read("doccano", path, offsets="utf16")) == [("", "X", "cme ")]
+    path = write_lines(tmp_path / "y.jsonl", {"id": 0, "text": EMOJI, "label": [[12, 21, "X"]]})
+    assert spans(*read("doccano", path, offsets="code_points")) == [("", "X", "ara Lind ")]
+    entity = {"id": 1, "label": "X", "start_offset": 5, "end_offset": 6, "text": "5"}
+    text = "\N{GRINNING FACE}\N{GRINNING FACE} 5 5 x"
+    path = write_lines(tmp_path / "z.jsonl", {"id": 0, "text": text, "entities": [entity]})
+    starts = [read("doccano", path, offsets=unit)[0].spans[0].start for unit in ("error", "utf16", "code_points")]
+    assert starts == [3, 3, 5]  # both are quoted right: the writer counts as the page
+
+
+def test_relations_between_spans_with_ids_are_kept_beside_spans_without(tmp_path, caplog):
+    pair = [{"id": id, "label": "X", "start_offset": 3, "end_offset": id} for id in (7, 8)]
+    related = [{"id": 1, "from_id": 7, "to_id": 8, "type": "r"}, {"id": 2, "from_id": 7, "to_id": 9, "type": "r"}]
+    mixed = {"id": 0, "text": TEXT, "entities": pair, "label": [[0, 2, "Y"]], "relations": related}
+    stale = {"id": 1, "text": TEXT, "entities": [], "relations": related}
+    first, second = read("doccano", write_lines(tmp_path / "x.jsonl", mixed, stale))
+    assert len(first.relations) == 1 and not second.relations
+    assert "3 relations of spans without ids are not read" in caplog.text
 
 
 def test_an_offset_of_utf_16_in_a_character_is_an_error(tmp_path):

@@ -337,7 +337,8 @@ def test_a_saved_data_set_with_other_rows_is_another_input(home, task):
 
 
 def test_whole_numbers_that_pandas_has_made_floats_are_ids(home, task):
-    pandas.DataFrame({"n": [1.0, None, 2.5], "text": ["one", "two", "three"]}).to_parquet("m.parquet")
+    pandas.DataFrame({"n": [1.0, None, 2.5, 2.0**53], "text": ["one", "two", "three", "four"]}).to_parquet("m.parquet")
     texts, faults = documents(task, "m.parquet", id="n")
     assert texts == [("1", "one")]
+    assert len(faults) == 3
     assert faults[1] == 'm.parquet:3: "n" is a float, not a text. Name a column of texts.'

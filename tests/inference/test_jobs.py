@@ -338,11 +338,13 @@ def test_several_processes_write_the_same_bytes(untrained, home, monkeypatch):
     assert Path("one.jsonl.errors.jsonl").read_bytes() == Path("two.jsonl.errors.jsonl").read_bytes()
 
 
-def test_process_that_cannot_load_the_run_says_why(tmp_path, monkeypatch):
+def test_process_that_cannot_load_the_run_says_why(untrained, tmp_path, monkeypatch):
     """A run can become unreadable between the start of the job and that of its processes."""
     monkeypatch.setattr(multiprocessing, "get_context", lambda _: processes.CONTEXT)
     (tmp_path / "gone").mkdir()
-    results = extract_in_processes(tmp_path / "gone", None, 1, iter([chunks.Chunk()]), lambda *_: None)
+    results = extract_in_processes(
+        tmp_path / "gone", load_extractor(untrained), 1, iter([chunks.Chunk()]), lambda *_: None
+    )
     with pytest.raises(UserError, match="gone: this is not the folder of a run") as error:
         list(results)
     assert error.value.file == tmp_path / "gone"
@@ -351,8 +353,7 @@ def test_process_that_cannot_load_the_run_says_why(tmp_path, monkeypatch):
 def test_processes_with_another_model_than_the_job_are_refused(untrained, other_model, home, monkeypatch):
     """A run can be replaced between the start of the job and that of its processes."""
     monkeypatch.setattr(multiprocessing, "get_context", lambda _: processes.CONTEXT)
-    model = load_extractor(other_model).model
-    results = extract_in_processes(untrained, model, 1, iter([chunks.Chunk()]), lambda *_: None)
+    results = extract_in_processes(untrained, load_extractor(other_model), 1, iter([chunks.Chunk()]), lambda *_: None)
     with pytest.raises(UserError, match="the model has changed since the job began"):
         list(results)
 
@@ -362,7 +363,7 @@ def test_processes_do_not_finish_their_work_for_a_caller_that_has_ended(untraine
     text = Document("long", "Acme paid 5 USD. " * 4000)
     before = multiprocessing.active_children()
     results = extract_in_processes(
-        untrained, load_extractor(untrained).model, 1, iter([chunks.Chunk([text]) for _ in range(9)]), lambda *_: None
+        untrained, load_extractor(untrained), 1, iter([chunks.Chunk([text]) for _ in range(9)]), lambda *_: None
     )
     next(results)
     (process,) = [each for each in multiprocessing.active_children() if each not in before]

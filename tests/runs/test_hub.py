@@ -183,17 +183,32 @@ def test_push_refuses_links_tokens_and_unfinished_runs(hub, copy, tmp_path, dama
     assert hub.requests == []
 
 
+def with_old_field(hub) -> bytes:
+    """Return the task.yaml of the repository with one more field, whose model is in the folder `old`."""
+    task = yaml.safe_load(hub.files(NAME)["task.yaml"])
+    task["fields"]["old"] = {"kind": "spans", "labels": ["x"]}
+    return yaml.safe_dump(task).encode()
+
+
+def test_a_first_push_deletes_nothing(hub, copy):
+    theirs = {"config.json": b"{}", "2_Dense/config.json": b"{}", "2_Dense/model.safetensors": b"x", "test_a.png": b""}
+    push_to_hub(copy, NAME)
+    hub.repositories[NAME].commit("main", theirs)  # the repository of another program
+    push_to_hub(copy, NAME)
+    assert {name for name in theirs if hub.files(NAME).get(name) == theirs[name]} == set(theirs) - {"config.json"}
+
+
 def test_second_push_replaces_the_first(hub, copy, caplog):
     first = push_to_hub(copy, NAME)
     assert push_to_hub(copy, NAME) == first, "a commit was made without changes"
     theirs = {
-        "LICENSE": b"theirs", "onnx/model.onnx": b"theirs", "1_Pooling/config.json": b"{}",
-        "unet/tokenizer.json": b"{}", "vae/config.json": b"{}",
+        "LICENSE": b"theirs", "onnx/model.onnx": b"theirs", "2_Dense/config.json": b"{}", "train_loss.png": b"",
+        "2_Dense/model.safetensors": b"theirs",
     }  # fmt: skip
     ours = {
         "old/config.json": b"{}", "old/model.safetensors": b"old", "old/model.onnx": b"old", "old/export.json": b"{}",
     }  # fmt: skip
-    hub.repositories[NAME].commit("main", {**hub.files(NAME), **ours, **theirs})
+    hub.repositories[NAME].commit("main", {**hub.files(NAME), **ours, **theirs, "task.yaml": with_old_field(hub)})
     (copy / "log.jsonl").write_text("{}\n", encoding="utf-8")
     second = push_to_hub(copy, NAME)
     assert second != first
@@ -237,7 +252,7 @@ def test_failed_second_push_leaves_the_first_unchanged(hub, copy, request_, stat
     push_to_hub(copy, NAME)
     assert sent(hub, "/commit/") == 1
     hub.repositories[NAME].commit(
-        "main", {**hub.files(NAME), "old/config.json": b"{}", "old/model.safetensors": b"old"}
+        "main", {**hub.files(NAME), "old/model.safetensors": b"old", "task.yaml": with_old_field(hub)}
     )
     files, head = dict(hub.files(NAME)), hub.repositories[NAME].branches["main"]
     weights = load_file(copy / "names" / "model.safetensors")

@@ -28,9 +28,19 @@ def as_on_page(text: str, start: int, end: int) -> tuple[int, int]:
 
 def may_be_of_page(text: str, start: int, end: int) -> bool:
     """Return whether offsets mean other characters on the page, and nothing shows that they are code points."""
+    offsets = _others(text, start, end)
+    return offsets is not None and (on_word_edges(text, *offsets) or not on_word_edges(text, start, end))
+
+
+def is_of_page(text: str, start: int, end: int) -> bool:
+    """Return whether offsets are at the edges of words on the page, and not as code points."""
+    offsets = _others(text, start, end)
+    return offsets is not None and on_word_edges(text, *offsets) and not on_word_edges(text, start, end)
+
+
+def _others(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Return the characters that offsets mean on the page if those are others than in code points, else None."""
     if max(text, default="") <= "\uffff":
-        return False
+        return None
     offsets = convert(text, UTF_16, start, end)
-    if offsets is None or offsets == (start, end):
-        return False
-    return on_word_edges(text, *offsets) or not on_word_edges(text, start, end)
+    return None if offsets == (start, end) else offsets

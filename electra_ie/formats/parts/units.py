@@ -56,19 +56,24 @@ class _Evidence:
 
 
 class Units:
-    """Collector of evidence, from the unquoted spans of a file, for the unit of its offsets."""
+    """Collector of evidence, from the unquoted spans of a file, for the unit of its offsets.
+
+    Attributes:
+        known: Units that the reader of a format tells apart itself.
+    """
 
     def __init__(self) -> None:
         self.evidence: dict[str, _Evidence] = defaultdict(_Evidence)
+        self.known: set[str] = set()
 
     def add(self, text: str, start: int, end: int, source: SourceLine) -> None:
         """Add one span of a text."""
         fits = on_word_edges(text, start, end)
         for unit, (first, last) in _conversions(text, start, end):
-            fits_converted = on_word_edges(text, first, last)
+            fits_converted = unit not in self.known and on_word_edges(text, first, last)
             if fits_converted and not fits:
                 self.evidence[unit].spans.append((source, start, end))
-            elif fits and not fits_converted:
+            elif fits and not fits_converted and unit not in self.known:
                 self.evidence[unit].against += 1
 
     def check(self) -> None:

@@ -11,6 +11,8 @@ from electra_ie.common.text_files import SourceLine, reading
 from electra_ie.data.document import Document
 from electra_ie.formats.parts.json_values import id_of, text_of
 
+EXACT = 2**53
+"""From here on a float is not every whole number."""
 ROWS = 256
 """Rows that are read at once."""
 
@@ -70,7 +72,9 @@ def _documents(
             number += 1
             source = SourceLine(file, number)
             try:
-                record = {name: _value(column[row], name, source) for name, column in columns.items()}
+                record = {
+                    name: _value(column[row], name, source, name == options["id"]) for name, column in columns.items()
+                }
                 text = text_of(record, options["text"], source)
                 id = id_of(record, options["id"], source)
                 if require_id and not id:
@@ -81,14 +85,14 @@ def _documents(
             yield Document(id or f"{stem}-{number}", text, {}, file, number)
 
 
-def _value(cell: Any, name: str, source: SourceLine) -> Any:
+def _value(cell: Any, name: str, source: SourceLine, is_id: bool) -> Any:
     """Return the value of a cell as JSON has it, so that the checks of records apply."""
     try:
         value = cell.as_py()
     except UnicodeDecodeError:
         raise source.error(f'"{name}" is not UTF-8 text.', "Write it as UTF-8.") from None
-    if isinstance(value, float) and value.is_integer():  # whole numbers with a null, as pandas writes them
-        return int(value)
+    if is_id and isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
+        return int(value)  # whole numbers with a null, as pandas writes them
     if value is not None and not isinstance(value, str | int):
         raise source.error(f'"{name}" is a {type(value).__name__}, not a text.', "Name a column of texts.")
     return value

@@ -167,14 +167,12 @@ def extract_to_stream(job: Job, stream: TextIO) -> Extraction:
     columns = Columns.of(extractor.all_fields)
     extracted = job.extracted(extractor, read_chunks(job.inbox, job.strict), counts)
     with job.page(extractor) as add_to_page, closing(extracted):
+        if job.format == "csv":
+            stream.write(header(columns))
         for chunk, records, _ in extracted:
-            if job.format == "csv" and counts["documents"] == len(records):
-                stream.write(header(columns))
             for record, document in zip(records, chunk.documents, strict=True):
                 stream.write(csv_lines(record, columns) if job.format == "csv" else json_line(record))
                 add_to_page(record, document)
-        if job.format == "csv" and not counts["documents"]:
-            stream.write(header(columns))
         counts.refuse_nothing()
     counts.report()
     return counts

@@ -60,7 +60,7 @@ class Workers:
         if self.engine == "ray":
             return extract_on_ray(run, extractor, self.number, chunks, report)
         if self.processes > 1:
-            return extract_in_processes(run, extractor.model, self.processes, chunks, report)
+            return extract_in_processes(run, extractor, self.processes, chunks, report)
         return _extract_here(extractor, chunks, report)
 
 

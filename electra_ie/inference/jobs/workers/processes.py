@@ -23,19 +23,21 @@ ORPHANED = 70
 """The exit code of a process whose parent has ended."""
 
 
-def extract_in_processes(run: Path, model: str | None, number: int, chunks: Iterator[Chunk], report: Report) -> Results:
+def extract_in_processes(
+    run: Path, loaded: TextExtractor, number: int, chunks: Iterator[Chunk], report: Report
+) -> Results:
     """Yield each chunk with its records, in the order of the input, from several processes that each load the run.
 
     If the caller ends before the last chunk, for example by Ctrl-C, the processes do not finish theirs.
 
-    model: the hash of the run's model, as the caller has loaded it.
+    loaded: the extractor that the caller has loaded; those of the processes must be the same.
 
     Raises:
         UserError: A process ended, for example because the memory is full, or has loaded another model.
     """
     threads = max(1, (os.cpu_count() or 1) // number)
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    pool = ProcessPoolExecutor(number, context, _load, (str(run), model, threads))
+    pool = ProcessPoolExecutor(number, context, _load, (str(run), _version(loaded), threads))
     started: dict[int, multiprocessing.Process] = {}
 
     def submit(documents: list[Document]) -> Future[Records]:
@@ -73,7 +75,13 @@ _extractor: TextExtractor | Exception | None = None
 """The extractor of a process that `extract_in_processes` started, or why it could not be loaded."""
 
 
-def _load(run: str, model: str | None, threads: int) -> None:
+def _version(extractor: TextExtractor) -> str:
+    """Return the hashes of a model and of its calibration."""
+    calibration = extractor.calibration
+    return f"{extractor.model}, {calibration.digest(decisions=True) if calibration else 'not calibrated'}"
+
+
+def _load(run: str, version: str, threads: int) -> None:
     """Load the extractor of a process, which ends when its parent does, even if that is killed."""
     global _extractor  # noqa: PLW0603 - an initializer has no other way to leave something for the calls
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C the parent takes care
@@ -83,8 +91,8 @@ def _load(run: str, model: str | None, threads: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)  # before the library that reads it is imported
     try:
         _extractor = load_extractor(Path(run))
-        if _extractor.model != model:
-            message = f"the model has changed since the job began ({_extractor.model}, not {model})."
+        if (own := _version(_extractor)) != version:
+            message = f"the model has changed since the job began ({own}; before: {version})."
             raise UserError(message, file=run, remedy="Give the same command again, with --overwrite.")
     except Exception as error:  # noqa: BLE001 - raised in an initializer, it would be lost with the process
         _extractor = error
