@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 from electra_ie.common.errors import UserError
@@ -93,12 +94,9 @@ def comparable_gold(document: Document, field: Field) -> Any:
     gold, text = document.gold[field.name], document.text
     if field.kind != "spans":
         return gold
+    before = list(accumulate((not character.isspace() for character in text), initial=0))
     return sorted(
-        (
-            [(len("".join(text[:start].split())), "".join(text[start:end].split())) for start, end in span.ranges],
-            span.label,
-        )
-        for span in gold
+        ([(before[start], "".join(text[start:end].split())) for start, end in span.ranges], span.label) for span in gold
     )
 
 
@@ -109,6 +107,8 @@ def warn_of_conflicts(train: Sequence[Document], fields: Sequence[Field]) -> Non
     for document in train:
         digest = digest_of(document.text)
         other = first.setdefault(digest, document)
+        if other is document:
+            continue
         known = [field for field in fields if field.name in document.gold and field.name in other.gold]
         if any(comparable_gold(document, field) != comparable_gold(other, field) for field in known):
             conflicts.setdefault(digest, (other, document))

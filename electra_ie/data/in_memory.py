@@ -333,6 +333,9 @@ def _read(
 
 def _check_columns(columns: Sequence[str], name: str, text_key: str, table: str) -> None:
     """Raise UserError for a table without a column of texts: one error in place of one for each record."""
+    if twice := sorted({column for column in columns if columns.count(column) > 1}):
+        message = f"{name}: the {table} has several columns of one name: {', '.join(twice)}."
+        raise UserError(message, remedy="Rename them: one would hide the others.")
     if text_key not in columns and TOKENS not in columns:
         method = "rename(columns={...})" if table == "DataFrame" else 'rename_column("...", "text")'
         remedy = f"{nearest(text_key, columns)} Rename the column of the texts: data.{method}."

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from datasketch import MinHash, MinHashLSH
 
+from electra_ie.common.scripts import is_unspaced
 from electra_ie.data.document import Document
 
 ORDER = ("test", "dev", "train", "pool")
@@ -166,8 +167,14 @@ def sketch_of(pieces: Sequence[bytes]) -> MinHash:
 
 
 def shingles(text: str) -> list[bytes]:
-    """Return the distinct runs of `SHINGLE_WORDS` words, regardless of case; a shorter text is one shingle."""
-    words = text.casefold().split()
+    """Return the distinct runs of `SHINGLE_WORDS` words, regardless of case; a shorter text is one shingle.
+
+    A character of a script without blanks between words is one word.
+    """
+    folded = text.casefold()
+    if any(map(is_unspaced, set(folded))):
+        folded = "".join(f" {character} " if is_unspaced(character) else character for character in folded)
+    words = folded.split()
     starts = range(max(1, len(words) - SHINGLE_WORDS + 1))
     return sorted({" ".join(words[start : start + SHINGLE_WORDS]).encode("utf-8") for start in starts})
 

@@ -92,8 +92,9 @@ class TrainingData:
         check_budget(settings.label_budget, train)
         budget = settings.label_budget or len(train)
         train, rest = keep_labels(documents, task.fields, budget, settings.seed, settings.label_draw)
-        dev = sample(read.get("dev", []), settings.max_dev_documents, settings.seed)
-        if dev and not any(document.gold for document in dev):
+        labeled = [document for document in read.get("dev", []) if document.gold]
+        dev = sample(labeled, settings.max_dev_documents, settings.seed)
+        if read.get("dev") and not dev:
             raise UserError(
                 'no record of the split "dev" has a label.',
                 file=task.origin,

@@ -199,13 +199,8 @@ def plan_data_upload(task: Task, repository: str) -> Upload:
     """Return the files of a data set repository for a task: one .jsonl per split, a task.yaml for them, the data card.
 
     Documents are written as the task's reader returns them, offsets included, whatever their format on disk. A field
-    is null in documents for which it is unknown. Raises UserError for faults in the files, and for a field named like
-    one of the columns `id` and `text`.
+    is null in documents for which it is unknown. Raises UserError for faults in the files.
     """
-    for field in task.all_fields:
-        if field.name in ("id", "text"):
-            message = f'the field "{field.name}" has the name of a column of every record.'
-            raise UserError(message, file=task.file, remedy="Rename the field.")
     if task.record and task.record.code_files:
         warn(f"lists of codes are not sent: {', '.join(task.record.code_files)}. Records need them in --data.")
     documents = task.read_splits(task.splits)

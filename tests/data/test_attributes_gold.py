@@ -258,3 +258,10 @@ def test_records_in_memory_have_attributes_with_collected_labels():
         loaded, _ = resolve(data, None, (), fields=fields)
         assert loaded.attributes[0].labels == ("negated", "present")
         assert loaded.read("train")[0].gold["assertion"] == (Attribute(FEVER, "negated"), Attribute(ASTHMA, "present"))
+
+
+def test_a_field_of_attributes_may_have_a_name_like_a_key_of_spans(tmp_path):
+    status = "  status: {kind: attributes, labels: [present, negated], of: [CONDITION], default: present}\n"
+    record = {"id": "1", "text": TEXT, "names": spans(fever={"status": "negated"})}
+    (document,) = Task.load(task(tmp_path, NAMES + status, record)).read("train")
+    assert sorted(each.label for each in document.gold["status"]) == ["negated", "present"]

@@ -578,3 +578,9 @@ def test_invalid_tokens_and_tags_are_refused_by_record(record, words):
     with pytest.raises(UserError, match="train, record 2") as caught:
         task_of(data, {"names": {"kind": "spans", "from": "tags", "labels": ["PER", "ORG"]}})
     assert words in str(caught.value)
+
+
+def test_a_table_with_two_columns_of_one_name_is_refused():
+    table = pd.DataFrame([["one", "a", "b"]], columns=["text", "topic", "topic"])
+    with pytest.raises(UserError, match="several columns of one name: topic. Rename them"):
+        resolve(table, fields={"topic": {"kind": "classes"}})

@@ -109,3 +109,10 @@ def test_large_pool_is_compared_in_part_and_reported(monkeypatch):
 def test_short_texts_have_one_shingle(text):
     assert len(shingles(text)) == 1
     assert jaccard(shingles(text), shingles(text)) == 1
+
+
+def test_near_duplicates_of_scripts_without_blanks_are_found():
+    text = "".join(chr(DRAW.randint(0x4E00, 0x9FA5)) for _ in range(165))
+    result = overlaps({"train": documents("train", [text]), "test": documents("test", [text[:-1] + "\u4e00"])})
+    assert pair(result, "test", "train")["near"] == 1
+    assert len(shingles(text)) > 100 and shingles("one two") == [b"one two"]

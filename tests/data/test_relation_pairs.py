@@ -111,3 +111,15 @@ def test_a_text_of_many_spans_has_only_pairs_within_the_distance():
     pairs = PairRules((("PER", "PER"),), (), 0).candidates(text, spans)
     assert len(pairs) == 6000
     assert next(marked_documents(Document("d", text), pairs)).text == "@ * per * Ann @ met # ^ per ^ Bo #."
+
+
+def test_a_relation_without_a_direction_is_considered_whichever_span_comes_first():
+    text = "Acme with Ann. Bo with Corp."
+    acme, ann, bo, corp = Span(0, 4, "ORG"), Span(10, 13, "PER"), Span(15, 17, "PER"), Span(23, 27, "ORG")
+    gold = (Relation(acme, ann, "ally"),)
+    for between in ((), (("PER", "ORG"),)):
+        field = RelationField("ties", ("ally",), between, ("ally",))
+        rules = PairRules.learn(field, [Document("d", "Acme with Ann.", {"ties": normalized(field, gold)})])
+        assert rules.candidates(text, [acme, ann, bo, corp]) == [(acme, ann), (bo, corp)], between
+        labels, lost = rules.labeled(field, Document("d", text, {"ties": gold}), [acme, ann, bo, corp])
+        assert labels == {(acme, ann): "ally", (bo, corp): NONE} and not lost

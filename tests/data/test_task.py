@@ -301,3 +301,27 @@ def test_medical_cases_relations_reads_as_its_card_says():
         relations = [each for document in splits[split] for each in document.gold["relations"]]
         assert Counter(relation.label for relation in relations) == expected
         assert not any(lost_by_overlap(field, document.gold["spans"]) for document in splits[split])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("", "the task has no fields"),
+        ("fields: [a]\n", "fields"),
+        ("fields: {a: {kind: spans}}\n", "the field a has no list of labels"),
+        ("fields: {a: }\n", "the field a has no list of labels"),
+    ],
+)
+def test_a_task_with_the_key_hub_is_checked_before_it_is_changed(tmp_path, fields, message):
+    hub = "hub: {options: {name: acme/data}, files: {train: train}, fields: {a: {labels: [x]}}}\n"
+    (tmp_path / "task.yaml").write_text(f"format: jsonl\nfiles: {{train: train.jsonl}}\n{fields}{hub}", "utf-8")
+    with pytest.raises(UserError, match=message):
+        Task.load(tmp_path / "task.yaml")
+
+
+@pytest.mark.parametrize("name", ["id", "text"])
+def test_a_field_has_no_name_of_a_key_of_every_record(tmp_path, name):
+    content = f"format: jsonl\nfiles: {{train: train.jsonl}}\nfields: {{{name}: {{kind: flags, labels: [a]}}}}\n"
+    (tmp_path / "task.yaml").write_text(content, "utf-8")
+    with pytest.raises(UserError, match=f'"{name}" cannot be the name of a field: every record has a key'):
+        Task.load(tmp_path / "task.yaml")

@@ -9,9 +9,10 @@ import tiny
 
 from electra_ie.common.errors import UserError
 from electra_ie.config.train import TrainSettings
+from electra_ie.data import gold_checks
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
-from electra_ie.data.gold_checks import warn_of_rare_labels
+from electra_ie.data.gold_checks import comparable_gold, warn_of_conflicts, warn_of_rare_labels
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData
 from electra_ie.data.windowing import WindowTokenizer
@@ -257,3 +258,23 @@ def test_hash_depends_on_texts_and_gold(task):
     file = task.parent / "train.jsonl"
     file.write_text(file.read_text("utf-8").replace('"risks": ["late"]', '"risks": []'), encoding="utf-8")
     assert read(task).hash != before
+
+
+def test_dev_documents_without_gold_take_no_place_in_its_sample(tmp_path):
+    file = tiny.write_task(tmp_path / "task")
+    add(file, "dev.jsonl", *({"id": f"u{number}", "text": f"nothing {number}"} for number in range(300)))
+    labeled = {document.id for document in Task.load(file).read("dev") if document.gold}
+    data = TrainingData.read(Task.load(file), TrainSettings.build(None, ("max_dev_documents=10",)))
+    assert len(data.dev) == min(10, len(labeled)) and {document.id for document in data.dev} <= labeled
+
+
+def test_conflicts_of_long_documents_are_looked_for_in_linear_time(monkeypatch):
+    """The positions of spans are compared only where a text occurs twice, and counted once for a text."""
+    text = "word " * 40_000
+    spans = tuple(Span(start, start + 4, "x") for start in range(0, len(text), 50))
+    field = Field("names", "spans", ("x",))
+    one, two = (Document(id, text, {"names": spans}) for id in "ab")
+    assert comparable_gold(one, field) == comparable_gold(two, field)
+    assert comparable_gold(one, field)[1] == ([(40, "word")], "x")
+    monkeypatch.setattr(gold_checks, "comparable_gold", lambda *_: pytest.fail("nothing is to be compared"))
+    warn_of_conflicts([one], [field])

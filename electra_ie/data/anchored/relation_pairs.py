@@ -26,7 +26,8 @@ class PairRules(SpanRules[RelationField]):
 
     Attributes:
         between: Pairs of span labels, head and tail, wherever the two spans are.
-        in_order: Pairs of span labels that only have relations without a direction: the head comes first in the text.
+        in_order: Pairs of span labels that only have relations without a direction, in any order: the head comes first
+            in the text.
         sentences: The largest number of sentence ends between the spans.
     """
 
@@ -46,12 +47,17 @@ class PairRules(SpanRules[RelationField]):
             for relation in document.gold.get(field.name, ()):
                 has_direction = relation.label not in field.symmetric
                 labels = relation.head.label, relation.tail.label
-                if not field.between or labels in field.between:
+                either = labels if has_direction else labels[::-1]
+                if not field.between or labels in field.between or either in field.between:
                     (directed if has_direction else undirected)[labels] = True
                 distances.append(sentences.distance(relation.head, relation.tail))
         distances.sort()
         covered = distances[math.ceil(COVERED * len(distances)) - 1] if distances else 0
-        between = [labels for labels, seen in directed.items() if seen or labels not in undirected]
+        between = [
+            labels
+            for labels, seen in directed.items()
+            if seen or (labels not in undirected and labels[::-1] not in undirected)
+        ]
         return cls(tuple(sorted(between)), tuple(sorted(set(undirected) - set(between))), covered)
 
     @property
@@ -80,7 +86,7 @@ class PairRules(SpanRules[RelationField]):
         """Return the pairs of these spans that are considered, head and tail, in the order of the text."""
         ordered, sentences = sorted(set(spans)), Sentences(text)
         places = [sentences.of(span) for span in ordered]
-        between, in_order = set(self.between), set(self.in_order)
+        between, in_order = set(self.between), self._in_any_order()
         pairs: list[Anchors] = []
         for index, first in enumerate(ordered):
             for other in range(index + 1, len(ordered)):
@@ -93,6 +99,9 @@ class PairRules(SpanRules[RelationField]):
                     pairs.append((second, first))
         return sorted(pairs)
 
+    def _in_any_order(self) -> set[tuple[str, str]]:
+        return {*self.in_order, *((tail, head) for head, tail in self.in_order)}
+
     def labeled(
         self, field: RelationField, document: Document, spans: Iterable[Span]
     ) -> tuple[dict[Anchors, str], Counter[str]]:
@@ -101,7 +110,10 @@ class PairRules(SpanRules[RelationField]):
         Of several relations of a pair, the one with the first label of the field is kept.
         """
         order = {label: index for index, label in enumerate(field.labels)}
-        labels, allowed = dict.fromkeys(self.candidates(document.text, spans), NONE), {*self.between, *self.in_order}
+        labels, allowed = (
+            dict.fromkeys(self.candidates(document.text, spans), NONE),
+            {*self.between, *self._in_any_order()},
+        )
         lost: Counter[str] = Counter()
         for relation in sorted(document.gold[field.name], key=lambda relation: order[relation.label]):
             pair = relation.head, relation.tail

@@ -61,6 +61,8 @@ TRAIN, DEV, TEST, UNLABELED = SPLITS = ("train", "dev", "test", "unlabeled")
 TASK_FILE = "task.yaml"
 RESERVED_NAMES = ("checkpoint", "generator", "comparison", "tracking", "records", "mean")
 """Folders that runs and encoders have next to those of the fields, and the keys of scores of records and their mean."""
+OF_RECORDS = ("id", "text")
+"""Keys of every record, which a field of the same name would replace where records are written."""
 WINDOWS_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 """Names that Windows reserves for devices, so that no folder can have them."""
 
@@ -117,6 +119,9 @@ def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLi
     Raises:
         UserError: a value is missing or invalid, by file and line.
     """
+    for key in ("format", "files", "fields") if "hub" in mapping else ():
+        if key not in mapping:
+            raise source.error((), f"the task has no {key}.", f"Add the key {key}.")
     hub = _parse_hub(mapping, source) if "hub" in mapping else None
     if isinstance(data, str) and data.startswith(HUB):
         return _on_hub(hub, parse_data_set(data), source)
@@ -182,11 +187,16 @@ def _parse_hub(mapping: Mapping[str, Any], source: Source) -> TaskParts:
         raise source.error(keys, "hub lacks files, or options.name.", "Give options: {name: ORG/NAME}, and files.")
     parse_data_set(options["name"])
     changes = hub.get("fields", {})
+    source.check_mapping(("fields",), mapping["fields"])
     source.check_keys((*keys, "fields"), changes, mapping["fields"])
     names: dict[str, str] = {}
     fields = dict(mapping["fields"])
     for field, change in changes.items():
         source.check_keys((*keys, "fields", field), change, HUB_FIELD_KEYS)
+        if not isinstance(mapping["fields"][field], Mapping) or not isinstance(
+            mapping["fields"][field].get("labels"), list
+        ):
+            raise source.error(("fields", field), f"the field {field} has no list of labels.", "Add the key labels.")
         fields[field] = {**fields[field], **change}
         names |= _renamed(field, mapping["fields"][field]["labels"], fields[field]["labels"], source)
     task = {key: mapping[key] for key in KEYS if key in mapping and key not in ("data", "hub")}
@@ -296,6 +306,9 @@ def _check_field_name(name: str, source: Source) -> None:
     if not FIELD_NAME.fullmatch(name):
         remedy = "Use letters, digits and _, not starting with a digit, at most 64."
         raise source.error(keys, f'"{name[:80]}" cannot be the name of a field.', remedy)
+    if name in OF_RECORDS:
+        message = f'"{name}" cannot be the name of a field: every record has a key of this name.'
+        raise source.error(keys, message, f"Rename the field, and set from: {name} in it.")
     if WINDOWS_DEVICE.fullmatch(name):
         message = f'"{name}" cannot be the name of a field: Windows reserves it for a device.'
         raise source.error(keys, message, "Rename the field.")

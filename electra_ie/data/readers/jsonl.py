@@ -245,6 +245,10 @@ def gold_of(
     raise shape_error(value, field, source)
 
 
+OF_SPANS = ("start", "end", "label", "text", "fragments", "origin", "id", "attributes")
+"""Keys of spans themselves, which no field of attributes is a misspelling of: `status` is like `start`."""
+
+
 def _said(
     item: Mapping[str, Any], field: Field, attributes: Collection[AttributeField], source: SourceLine
 ) -> Iterator[Said]:
@@ -257,7 +261,7 @@ def _said(
     for of in attributes:
         if item.get(of.column) is not None:
             entries.append([of.column, item[of.column]])
-        elif similar := [key for key in item if key != of.column and is_misspelling(key, of.column)]:
+        elif similar := [key for key in item if key not in (*OF_SPANS, of.column) and is_misspelling(key, of.column)]:
             message = f'a span of "{field.column}" has no "{of.column}", but "{similar[0]}".'
             raise source.error(message, f'Rename it, or set from: "{similar[0]}" in the field {of.name}.')
     for entry in entries:

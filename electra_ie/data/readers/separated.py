@@ -24,8 +24,9 @@ def options(delimiter: str, quotes: bool) -> dict[str, Option]:
     """Return the options of a table with this delimiter by default.
 
     Those of `delimited.layout`, and text: the column of the text, or several, composed as lines "name: value". id: the
-    column of the ids. unlabeled: values that mean "unknown". separator: the character between the flags of a cell.
-    blank: what an empty cell of flags means, `none` (no flag applies) or `unknown`; by default unknown, with a warning.
+    column of the ids. unlabeled: values that mean "unknown". separator: the character between the flags of a
+    cell, or nothing for one a cell. blank: what an empty cell of flags means, `none` (no flag applies) or `unknown`; by
+    default unknown, with a warning.
     """
     return {
         **layout(delimiter, quotes),
@@ -118,7 +119,8 @@ def document_of(
             gold[field.name] = check_label(cell, field, source)
         elif field.kind == "flags" and cell.strip():
             blanks.filled[field.name] += 1
-            names = [name.strip() for name in cell.split(options["separator"])]
+            separator = options["separator"]
+            names = [name.strip() for name in (cell.split(separator) if separator else [cell])]
             refuse_other_separator(names, field, source)
             gold[field.name] = flags(names, field, source)
         elif field.kind == "flags":

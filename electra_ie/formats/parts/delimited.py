@@ -210,7 +210,10 @@ def swallows(row: Row, columns: Sequence[str], labels: LabelColumns, options: Ma
             continue
         values = [cells[index].strip('"') for cells in inner if len(cells) >= width]
         valid = {*names, *options["unlabeled"]}
-        if any(value and set(value.split(options["separator"])) <= valid for value in values):
+        if any(
+            value and set(value.split(options["separator"]) if options["separator"] else [value]) <= valid
+            for value in values
+        ):
             return True
         if any(not cells[index].strip() for cells in lines_with_id):
             return True
