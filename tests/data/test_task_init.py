@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from electra_ie.cli.app import app
 from electra_ie.common.errors import UserError, raise_error
+from electra_ie.common.files import locked
 from electra_ie.data.declaration.task_yaml import validated_fields
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
@@ -546,3 +547,13 @@ def test_a_folder_without_files_is_refused(tmp_path):
     assert refused(tmp_path / "data") == (
         f"{tmp_path / 'data'}: this folder has no files. Give a file or folder of annotated data."
     )
+
+
+def test_two_commands_do_not_write_one_task(tmp_path):
+    records = [{"id": str(number), "text": f"Acme {number}", "topic": "ab"[number % 2]} for number in range(20)]
+    tiny.write_records(tmp_path / "notes.jsonl", records)
+    with locked(tmp_path / "out"), pytest.raises(UserError, match="another process is writing to this folder"):
+        init_task(tmp_path / "notes.jsonl", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+    assert init_task(tmp_path / "notes.jsonl", tmp_path / "out").task.splits
+    assert not (tmp_path / "out" / ".lock").exists()

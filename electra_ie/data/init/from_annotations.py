@@ -20,7 +20,7 @@ import yaml
 
 from electra_ie.common.errors import ErrorCollector, UserError
 from electra_ie.common.escaping import escape_controls
-from electra_ie.common.files import atomic_path, write
+from electra_ie.common.files import atomic_path, locked, write
 from electra_ie.common.folders import count
 from electra_ie.common.hub_client import HubName, parse_hub_name
 from electra_ie.common.logs import silenced, warn
@@ -121,12 +121,14 @@ def init_task(
     )
     by_source, renamed = _with_ids(read)
     splits, drawn = _splits(by_source, inferred.fields, {DEV: dev, TEST: test}, seed)
-    task = _in_place(found, folder, by_source, splits, inferred.fields)
-    where = [found.in_place] if task else [*renamed, f"the data are written as JSON lines in {folder}"]
-    task = task or _converted(found, folder, splits, inferred.fields)
-    assumed = [*found.assumed, *inferred.assumptions, *left_out, *drawn, *where]
-    assumed = [escape_controls(" ".join(line.split())) for line in assumed]
-    _write_task(task, assumed)
+    with locked(folder):
+        _refuse_existing(folder / TASK_FILE)  # again: another process may have written it in the meantime
+        task = _in_place(found, folder, by_source, splits, inferred.fields)
+        where = [found.in_place] if task else [*renamed, f"the data are written as JSON lines in {folder}"]
+        task = task or _converted(found, folder, splits, inferred.fields)
+        assumed = [*found.assumed, *inferred.assumptions, *left_out, *drawn, *where]
+        assumed = [escape_controls(" ".join(line.split())) for line in assumed]
+        _write_task(task, assumed)
     return Initialized(Task.load(folder), assumed)
 
 
