@@ -47,8 +47,8 @@ class PairRules(SpanRules[RelationField]):
             for relation in document.gold.get(field.name, ()):
                 has_direction = relation.label not in field.symmetric
                 labels = relation.head.label, relation.tail.label
-                either = labels if has_direction else labels[::-1]
-                if not field.between or labels in field.between or either in field.between:
+                orders = {labels} if has_direction else {labels, labels[::-1]}
+                if not field.between or not orders.isdisjoint(field.between):
                     (directed if has_direction else undirected)[labels] = True
                 distances.append(sentences.distance(relation.head, relation.tail))
         distances.sort()
@@ -110,10 +110,8 @@ class PairRules(SpanRules[RelationField]):
         Of several relations of a pair, the one with the first label of the field is kept.
         """
         order = {label: index for index, label in enumerate(field.labels)}
-        labels, allowed = (
-            dict.fromkeys(self.candidates(document.text, spans), NONE),
-            {*self.between, *self._in_any_order()},
-        )
+        labels = dict.fromkeys(self.candidates(document.text, spans), NONE)
+        allowed = {*self.between, *self._in_any_order()}
         lost: Counter[str] = Counter()
         for relation in sorted(document.gold[field.name], key=lambda relation: order[relation.label]):
             pair = relation.head, relation.tail

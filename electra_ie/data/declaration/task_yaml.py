@@ -119,15 +119,12 @@ def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLi
     Raises:
         UserError: a value is missing or invalid, by file and line.
     """
-    for key in ("format", "files", "fields") if "hub" in mapping else ():
+    for key in ("format", "files", "fields"):
         if key not in mapping:
             raise source.error((), f"the task has no {key}.", f"Add the key {key}.")
     hub = _parse_hub(mapping, source) if "hub" in mapping else None
     if isinstance(data, str) and data.startswith(HUB):
         return _on_hub(hub, parse_data_set(data), source)
-    for key in ("format", "files", "fields"):
-        if key not in mapping:
-            raise source.error((), f"the task has no {key}.", f"Add the key {key}.")
     for key in ("format", "description", "data"):
         if not isinstance(mapping.get(key, ""), str):
             raise source.error((key,), f"{key} is {mapping[key]!r}, not text.", "Put it in quotes.")
@@ -193,12 +190,11 @@ def _parse_hub(mapping: Mapping[str, Any], source: Source) -> TaskParts:
     fields = dict(mapping["fields"])
     for field, change in changes.items():
         source.check_keys((*keys, "fields", field), change, HUB_FIELD_KEYS)
-        if not isinstance(mapping["fields"][field], Mapping) or not isinstance(
-            mapping["fields"][field].get("labels"), list
-        ):
+        declared = fields[field]
+        if not isinstance(declared, Mapping) or not isinstance(declared.get("labels"), list):
             raise source.error(("fields", field), f"the field {field} has no list of labels.", "Add the key labels.")
-        fields[field] = {**fields[field], **change}
-        names |= _renamed(field, mapping["fields"][field]["labels"], fields[field]["labels"], source)
+        fields[field] = {**declared, **change}
+        names |= _renamed(field, declared["labels"], fields[field]["labels"], source)
     task = {key: mapping[key] for key in KEYS if key in mapping and key not in ("data", "hub")}
     for key in ("descriptions", "hints"):
         if isinstance(task.get(key), Mapping):

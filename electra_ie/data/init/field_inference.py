@@ -11,7 +11,7 @@ from pathlib import Path
 
 from electra_ie.common.errors import OnError, UserError
 from electra_ie.common.text_files import SourceLine
-from electra_ie.data.declaration.task_yaml import RESERVED_NAMES, WINDOWS_DEVICE
+from electra_ie.data.declaration.task_yaml import OF_RECORDS, RESERVED_NAMES, WINDOWS_DEVICE
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import FIELD_NAME, LEVELS, TRACKS, Field, count_labels, drop_overlapping, lost_by_overlap
 from electra_ie.data.readers.parts.gold import Spans
@@ -28,7 +28,6 @@ EXPRESSED = frozenset(
 """What a task can express, or what is distinguished below. Everything else is counted as lost."""
 UNNAMED = "entities"
 """The field of spans in formats whose spans have no name."""
-RECORD_KEYS = ("id", "text")
 MAX_LABELS = 500
 MIN_REPETITION, MIN_ANSWERS = 2, 10
 """From this number of answers on, the labels of a question need to be given this often on average: otherwise they are
@@ -289,7 +288,7 @@ def valid_name(name: str, taken: Collection[str] = ()) -> str:
     words = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")
     made = name if FIELD_NAME.fullmatch(name) else words or "field"
     made = f"_{made}" if made[0].isdigit() else made
-    if WINDOWS_DEVICE.fullmatch(made) or made.lower() in (*RESERVED_NAMES, *RECORD_KEYS):
+    if WINDOWS_DEVICE.fullmatch(made) or made.lower() in (*RESERVED_NAMES, *OF_RECORDS):
         made += "_field"
     return next(free for free in _numbered(made[:60]) if free.lower() not in {other.lower() for other in taken})
 
