@@ -106,18 +106,19 @@ class _Reader:
         labels = [str(item) for item in either if isinstance(item, str | int)]
         labels += texts_of(record, CATEGORIES, source)
         has_labels = bool(labels) or record.get(CATEGORIES) is not None
-        relations = value_of(record, "relations", list, source, [])
-        ids = {item.get("id") for item in items if isinstance(item, dict)} - {None}
-        if relations and (not ids or any(not isinstance(item, dict) or "id" not in item for item in items)):
+        relations = tuple(
+            _relation(item, number, source)
+            for number, item in enumerate(value_of(record, "relations", list, source, []), start=1)
+        )
+        with_ids = [isinstance(item, dict) and item.get("id") is not None for item in items]
+        if relations and not (with_ids and all(with_ids)):
             # A project without relations passes on those of the file that was imported, with the ids of its spans.
-            kept = [
-                item for item in relations if isinstance(item, dict) and {item.get("from_id"), item.get("to_id")} <= ids
-            ]
+            ids = {span.id for span, has_id in zip(spans, with_ids, strict=True) if has_id}
+            kept = tuple(relation for relation in relations if {id for _, id in relation.arguments} <= ids)
             self.file.left["relations of spans without ids are"] += len(relations) - len(kept)
             relations = kept
         document = AnnotatedDocument(
-            id, text, spans,
-            tuple(_relation(item, number, source) for number, item in enumerate(relations, start=1)),
+            id, text, spans, relations,
             labels={ONE_QUESTION: tuple(dict.fromkeys(labels))} if has_labels else {},
             layers=("",) if spans or named else None,
             notes=tuple(note for name in NOTES for note in _notes(record, name, source)),
@@ -132,7 +133,7 @@ class _Reader:
             item = dict(zip(("start_offset", "end_offset", "label"), item, strict=False))
         label = str(value_of(item, "label", str, source))
         pair = (item.get("start_offset", item.get("start")), item.get("end_offset", item.get("end")))
-        id = f"T{item.get('id', number)}"
+        id = f"T{id_of(item, 'id', source) or number}"
         quoted = item.get("text")
         if [type(offset) for offset in pair] == [int, int]:
             pair = self._in_code_points(text, *pair, quoted, source)
@@ -165,7 +166,7 @@ class _Reader:
 def _relation(item: Any, number: int, source: SourceLine) -> Relation:
     ends = [value_of(item, key, int, source) for key in ("from_id", "to_id")]
     arguments = tuple((role, f"T{end}") for role, end in zip(ROLES, ends, strict=True))
-    return Relation(f"R{item.get('id', number)}", value_of(item, "type", str, source), arguments)
+    return Relation(f"R{id_of(item, 'id', source) or number}", value_of(item, "type", str, source), arguments)
 
 
 def _notes(record: Mapping[str, Any], key: str, source: SourceLine) -> Sequence[str]:
