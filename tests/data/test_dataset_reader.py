@@ -124,6 +124,16 @@ def test_folder_of_the_data_itself_may_be_the_data_set(tmp_path):
     assert task.files["unlabeled"] == ("unlabeled",)
 
 
+def test_words_for_null_are_texts_and_labels_in_csv_files(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train.csv").write_text("id,text,topic\n1,NA,None\n2,x,\n3,None,nan\n", encoding="utf-8")
+    task = task_file(
+        tmp_path, "name: set", "{train: train}", "\nfields: {topic: {kind: classes, labels: [None, nan]}}\n"
+    )
+    found = [(document.text, document.gold) for document in task.read("train")]
+    assert found == [("NA", {"topic": "None"}), ("x", {}), ("None", {"topic": "nan"})]
+
+
 @pytest.mark.parametrize(("options", "files", "fields", "words"), [
     ("name: set", "{train: trian}", FIELDS, 'no split "trian". Did you mean "train"'),
     ("name: set", "{train: train}", FIELDS.replace("topic:", "topics:"), 'no column "topics" for the field topics. Did you mean "topic"'),

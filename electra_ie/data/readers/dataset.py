@@ -199,7 +199,11 @@ def _of_folder(path: Path, options: Mapping[str, Any]) -> Mapping[str, Any]:
         if (path / SAVED_SPLIT).is_file():
             table = datasets.load_from_disk(str(path))
             return {str(table.split or ONE_SPLIT): table}
-        return dict(datasets.load_dataset(str(path), options["configuration"] or None, streaming=True))
+        builder = datasets.load_dataset_builder(str(path), options["configuration"] or None)
+        if hasattr(builder.config, "keep_default_na"):
+            # Of CSV files the library reads words such as None, NA and nan as null, which would lose texts and labels.
+            builder.config.keep_default_na, builder.config.na_values = False, [""]
+        return dict(builder.as_streaming_dataset())
 
 
 def _of_hub(folder: Path, options: Mapping[str, Any]) -> Mapping[str, Any]:
