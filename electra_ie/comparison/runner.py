@@ -455,4 +455,5 @@ def _run_score(run: Path, split: str, task: Task) -> RunScore:
         raise UserError(f'no score on the split "{split}" is defined for this run.', file=run, remedy=remedy)
     training = scores["training"]
     points = None if dev is None else 100 * dev
-    return RunScore(100 * score, points, training["seconds"], training["best_step"] == TEACHER_STEP)
+    kept = training["best_step"] == TEACHER_STEP
+    return RunScore(100 * score, points, training["seconds"], kept, training.get("adaptation", {}).get("steps", 0))

@@ -43,12 +43,15 @@ class RunScore:
         seconds: The training time.
         teachers: True if the run kept the weights of its teacher, because self-training scored lower on dev, diverged,
             or was skipped.
+        adaptation: The steps in which its encoder was adapted to the text of the task, once for all such runs; they are
+            not in `seconds`.
     """
 
     score: float
     dev: float | None
     seconds: float
     teachers: bool = False
+    adaptation: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Difference:
         low: The lower end of the 95 % interval (paired t-test over seeds); None for a single seed, and for equal
             differences of `MIN_GAIN` or more.
         high: The upper end.
-        cost: The training time relative to that of the baseline.
+        cost: The training time relative to that of the baseline, without the adaptation of encoders.
     """
 
     mean: float
@@ -166,6 +169,12 @@ class Comparison:
     def notes(self) -> list[str]:
         """Further remarks on the comparison, one sentence each."""
         sentences = []
+        if steps := max(run.adaptation for run in self.run_scores.values()):
+            adapted = [key.preset for key, run in self.run_scores.items() if run.adaptation]
+            sentences.append(
+                f"cost: leaves out the adaptation of the encoder of {', '.join(dict.fromkeys(adapted))} to the text of "
+                f"the task, {steps} steps, which is done once and kept in the cache."
+            )
         for preset in self.presets[1:]:
             runs = [run for key, run in self.run_scores.items() if key.preset == preset]
             if kept := sum(run.teachers for run in runs):

@@ -98,6 +98,18 @@ def test_a_preset_that_loses_at_the_budget_of_the_shipped_run_does_not_win():
     assert re.fullmatch(verdict, comparison.verdict), comparison.verdict
 
 
+def test_cost_without_the_adaptation_of_an_encoder_is_stated():
+    comparison = comparison_of({"supervised": [[60.0, 61.0]], "thorough": [[63.0, 61.0]]})
+    comparison.run_scores = {
+        key: dataclasses.replace(run, adaptation=500 * (key.preset == "thorough"))
+        for key, run in comparison.run_scores.items()
+    }
+    (note,) = comparison.notes
+    assert note.startswith(
+        "cost: leaves out the adaptation of the encoder of thorough to the text of the task, 500 steps"
+    )
+
+
 def test_runs_that_kept_their_teachers_weights_are_counted():
     comparison = comparison_of({"supervised": [[60.0, 61.0]], "self_training": [[63.0, 61.0]]})
     assert comparison.notes == []
