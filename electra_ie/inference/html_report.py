@@ -172,15 +172,17 @@ class Page:
         return f'<li><a {style} href="#d{self.documents}w{window}" data-window="{window}">{inside} {where}</a></li>'
 
     def _relations(self, relations: list[Mapping[str, Any]]) -> str:
-        """Return the relations as a table: head, label, tail."""
+        """Return the relations as a table: head, label, tail, and the field before them if there are several."""
+        several = sum(kind == "relations" for kind in self.kinds.values()) > 1
         rows = []
         for relation in relations:
             head, tail = (f"<td>{self._end(relation[end])}</td>" for end in ("head", "tail"))
             inside = f"{_plain(relation['label'])} <small>{relation['score']:.2f}</small>"
-            rows.append(
-                f'<tr>{head}<td><span class="chip label{self._label(relation)}">{inside}</span></td>{tail}</tr>'
-            )
-        heading = "<thead><tr><th>from</th><th>relation</th><th>to</th></tr></thead>"
+            field = f"<td>{_plain(relation['field'])}</td>" if several else ""
+            chip = f'<span class="chip label{self._label(relation)}">{inside}</span>'
+            rows.append(f"<tr>{field}{head}<td>{chip}</td>{tail}</tr>")
+        names = (*(["field"] if several else []), "from", "relation", "to")
+        heading = f"<thead><tr>{''.join(f'<th>{name}</th>' for name in names)}</tr></thead>"
         return f'<table class="relations">{heading}<tbody>{"".join(rows)}</tbody></table>' if rows else ""
 
     @staticmethod

@@ -182,6 +182,17 @@ def test_relations_show_the_fragments_of_their_ends_only(tmp_path):
     assert "<bdi>7 goods</bdi> <small>AMOUNT, characters 9–10, 17–22</small>" in table
 
 
+def test_relations_of_several_fields_name_theirs(tmp_path):
+    text = "Ann pays Bob"
+    head, tail = finding(text, 0, 3, "A"), finding(text, 9, 12, "A")
+    links = [{"field": name, "label": "to", "head": head, "tail": tail, "score": 0.5} for name in ("payments", "loans")]
+    with Page(tmp_path / "page.html", "Review", {**KINDS, "payments": "relations", "loans": "relations"}) as page:
+        page.add({**record(text, head, tail), "relations": links}, text)
+    html = (tmp_path / "page.html").read_text("utf-8")
+    assert "<th>field</th><th>from</th>" in html
+    assert "<tr><td>payments</td><td>" in html and "<tr><td>loans</td><td>" in html
+
+
 def test_legend_counts_by_field_and_label_and_articles_list_their_labels(written):
     text = "abcdef"
     one = record(text, finding(text, 0, 1, "A"), finding(text, 2, 3, "A"), finding(text, 1, 2, "A", "parties"))

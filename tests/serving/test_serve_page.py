@@ -372,6 +372,18 @@ def test_relations_are_shown(browser, linked_run):
         shown = f"{head.text[0]} {head.text[-1]} {head.label}, {head.start}–{head.start + 1}, {head.end - 1}–{head.end}"
         assert rows.first.locator("td").first.inner_text() == shown
 
+        def add_field(route):
+            """Answer with another field of relations."""
+            response = route.fetch()
+            info = response.json()
+            other = next(field for field in info["fields"] if field["kind"] == "relations") | {"name": "other"}
+            route.fulfill(response=response, json={**info, "fields": [*info["fields"], other]})
+
+        page.route("**/info", add_field)
+        opened(page, str(client.base_url))
+        extract(page, text)
+        assert rows.first.locator("td").first.inner_text() == relations[0].field
+
 
 @pytest.mark.slow
 def test_decisions_about_findings_that_need_none_are_downloaded(browser, model):

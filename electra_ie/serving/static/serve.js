@@ -186,11 +186,14 @@ function chipOf(finding, review, name = 'span') {
   return paint(chip, colors.get(key(finding.field, finding.label)) ?? 0);
 }
 
+/** The relations of a text as a table, with the names of their fields if there are several. */
 function relationsOf(owner) {
-  const rows = (owner.record.relations ?? []).map(relation => make('tr', {}, make('td', {}, endOf(relation.head)),
+  const several = info.fields.filter(each => each.kind === 'relations').length > 1;
+  const fieldOf = relation => several ? [make('td', {}, visible(relation.field))] : [];
+  const rows = (owner.record.relations ?? []).map(relation => make('tr', {}, ...fieldOf(relation), make('td', {}, endOf(relation.head)),
     make('td', {}, chipOf(relation, OPEN)), make('td', {}, endOf(relation.tail))));
   if (!rows.length) return null;
-  const heads = ['from', 'relation', 'to'].map(name => make('th', {scope: 'col'}, name));
+  const heads = [...(several ? ['field'] : []), 'from', 'relation', 'to'].map(name => make('th', {scope: 'col'}, name));
   return make('div', {class: 'wide'}, make('table', {class: 'relations'}, make('thead', {}, make('tr', {}, ...heads)), make('tbody', {}, ...rows)));
 }
 
