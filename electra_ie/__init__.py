@@ -5,6 +5,8 @@ The functions are those behind the commands: `init`, `convert`, `check`, `pretra
 `push_to_hub` and `push_data`. `train` returns a `TrainResult`; an `Extractor` applies a trained model to texts, and an
 `ExportedExtractor` an exported one, without torch. Public names are imported on first use, so that `import electra_ie`
 alone imports no other package.
+
+docs/design.md lists the folders in their import order, and tests/test_house.py keeps it.
 """
 
 from __future__ import annotations

@@ -102,10 +102,8 @@ def test_the_modules_form_no_cycle(graph):
 @pytest.mark.parametrize(
     "folder", sorted(path.parent.relative_to(ROOT).as_posix() for path in ROOT.rglob("__init__.py"))
 )
-def test_every_folder_says_what_it_holds_and_what_it_may_import(folder):
-    said = ast.get_docstring(ast.parse((ROOT / folder / "__init__.py").read_text("utf-8")))
-    assert said
-    assert folder == "." or "mport" in said
+def test_every_folder_says_what_it_holds(folder):
+    assert ast.get_docstring(ast.parse((ROOT / folder / "__init__.py").read_text("utf-8")))
 
 
 def test_torch_is_not_imported_where_nothing_is_computed():

@@ -1,4 +1,1 @@
-"""Checks of a data set before training: counts, duplicates, spans, tokens, scripts, suspect labels, and their report.
-
-May import everything from `common` to `inference`, but no training.
-"""
+"""Checks of a data set before training: counts, duplicates, spans, tokens, scripts, suspect labels, and their report."""

@@ -1,5 +1,5 @@
 """Comparison of presets over label budgets and seeds, by paired statistics.
 
 `runner` trains and scores the runs, `workers` runs several trainings at once, `statistics` computes intervals and the
-verdict. `finished` measures finished runs. May import everything from `common` to `pretraining`.
+verdict. `finished` measures finished runs.
 """

@@ -1,5 +1,4 @@
 """Data, from files to batches: documents, fields, tasks, readers, checks of the gold, windows of tokens, and batches.
 
-It imports `common` and `config`. Offsets count characters (Unicode code points) everywhere. Only `batching` imports
-torch.
+Offsets count characters (Unicode code points) everywhere. Only `batching` imports torch.
 """

@@ -1,4 +1,4 @@
 """Export of a run to ONNX, so that it runs without torch; the check that it finds the same, and the cost of 8 bits.
 
-May import everything up to `inference`. What runs an exported model is `inference.engine.exported`.
+What runs an exported model is `inference.engine.exported`.
 """

@@ -1,7 +1,7 @@
 """Formats of annotated text, both ways: a module for each reads and writes all that the format can hold.
 
 `annotations` is what they have in common, `features` computes what a conversion loses. The formats that tasks are
-trained on are in `data.readers`, which reads documents of this folder for the fields of a task. They import `common`.
+trained on are in `data.readers`, which reads documents of this folder for the fields of a task.
 """
 
 from __future__ import annotations

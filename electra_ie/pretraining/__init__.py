@@ -2,6 +2,4 @@
 
 The objectives are replaced-token detection (ELECTRA, Clark et al., ICLR 2020, arXiv 2003.10555) and masked language
 modeling.
-
-May import everything from `common` to `training`.
 """

@@ -1,5 +1,4 @@
 """A finished run as a local server: requests in a bounded queue, one thread with the model, counts, and a page.
 
-Imports `web` and everything before it in the order of the package. Its modules need the packages of the extra `serve`,
-and torch only where the model is a run.
+Its modules need the packages of the extra `serve`, and torch only where the model is a run.
 """

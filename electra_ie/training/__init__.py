@@ -1,5 +1,5 @@
 """Fine-tuning on a task: the adversarial loop, checkpoints, self-training, and what completes a run.
 
-May import everything from `common` to `inference`. `loop` holds the training step of every preset and objective,
-`pseudo_labels` what a student learns on unlabeled text, with co-training.
+`loop` holds the training step of every preset and objective, `pseudo_labels` what a student learns on unlabeled text,
+with co-training.
 """

@@ -1,8 +1,8 @@
 """Typed values: what a text says as a number, an amount of money, a date, a quantity, an identifier or a code.
 
 `read_value` is a function of a text, a type and settings: it reads no clock, raises for no text, and refuses what it
-does not know. A text with several readings is ambiguous. A type is a module and an entry of `VALUE_TYPES`. This package
-may import `common` only; the packages of the extras are imported inside functions.
+does not know. A text with several readings is ambiguous. A type is a module and an entry of `VALUE_TYPES`. The
+packages of the extras are imported inside functions.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
 """What the local servers share: the application with its protections, style, scripts, errors, and how it is run.
 
-Imports everything before it in the order of the package, and no torch. Its modules need the packages of the extra
-`serve`; `web.installed` says so where they are missing.
+It imports no torch. Its modules need the packages of the extra `serve`; `web.installed` says so where they are missing.
 """

@@ -1,4 +1,1 @@
-"""The keys of a task.yaml: their parsing and checking, with file and line of every fault.
-
-It may import what `data` may, and `fields` and `hints` of it.
-"""
+"""The keys of a task.yaml: their parsing and checking, with file and line of every fault."""

@@ -1,4 +1,1 @@
-"""What `electra-ie init` does: a task made from annotations, from a data set of the hub, or from texts without labels.
-
-It may import what `data` may, and the other modules of `data` but `readers` of tasks.
-"""
+"""What `electra-ie init` does: a task made from annotations, from a data set of the hub, or from texts without labels."""

@@ -3,7 +3,6 @@
 `annotated` reads every format of `formats`, such as brat and CoNLL, for the fields of a task. The other modules are
 formats that belong to tasks: `jsonl`, `separated` (csv, tsv), `dataset` (the library `datasets`) and `plain` (texts
 without labels). `parts` is what they share. A new annotation format is a module of `formats` and needs nothing here.
-They import `common` and `formats`, and the documents and fields of `data`.
 """
 
 from __future__ import annotations

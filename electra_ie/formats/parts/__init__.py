@@ -1,4 +1,1 @@
-"""Parts that several formats share: records of files, offsets, tags of words, names and texts that can be written.
-
-They import `common`, and the annotations and features of `formats`.
-"""
+"""Parts that several formats share: records of files, offsets, tags of words, names and texts that can be written."""

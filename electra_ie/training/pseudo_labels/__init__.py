@@ -2,5 +2,5 @@
 
 They are the teacher's probabilities, combined by co-training with those of simpler classifiers where these help, and
 with the evidence of hints. `pool` makes them; the modules `classes`, `flags` and `spans` have what is done for each
-kind of field. It may import what `training` may, and `setup` and `flag_thresholds` of it.
+kind of field.
 """
