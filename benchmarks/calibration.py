@@ -62,9 +62,9 @@ def measure(name: str, labels: int, run: Path | None) -> dict[str, Any]:
 
 def cost(extractor: Any, scales: Any, documents: Sequence[Any]) -> float:
     """Return how much longer an extraction takes with scales, in percent. Decoding is repeated, the rest timed once."""
-    reader = extractor.reader(overlapped=False)
+    reader = extractor.pipeline(overlapped=False)
     start = time.process_time()
-    pools = list(reader._pools(document.unlabeled() for document in documents))
+    pools = list(reader._portions(document.unlabeled() for document in documents))
     for pool in pools:
         reader._tokenize(pool)
         reader._run(pool)

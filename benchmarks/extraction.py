@@ -93,7 +93,7 @@ def measure(run: Path) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {"ours": {}, "pipeline": {}}
 
     def ours(part: list[Any], overlapped: bool = False) -> None:
-        found["ours"] |= {result.document.id: result for result in extractor.reader(overlapped).read(part)}
+        found["ours"] |= {result.document.id: result for result in extractor.pipeline(overlapped).read(part)}
 
     def by_pipeline(part: list[Any]) -> None:
         for text, spans in zip(part, stock([text.text for text in part]), strict=True):

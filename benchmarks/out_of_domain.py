@@ -47,7 +47,7 @@ def signals(extractor: Any, texts: Sequence[str]) -> dict[str, list[float]]:
         kept.extend(scored)
         return list(scored)
 
-    reader = replace(extractor.reader(overlapped=False), score=score)
+    reader = replace(extractor.pipeline(overlapped=False), score=score)
     found: dict[str, list[float]] = {name: [] for name in SIGNALS}
     for text in texts:
         kept.clear()

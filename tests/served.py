@@ -30,8 +30,8 @@ class Held(TextExtractor):
         self.fields, self.model = extractor.fields, extractor.model
         self.let, self.begun, self.calls = threading.Event(), threading.Event(), []
 
-    def reader(self, overlapped=None):
-        return self.extractor.reader(overlapped)
+    def pipeline(self, overlapped=None):
+        return self.extractor.pipeline(overlapped)
 
     def read(self, documents):
         self.calls.append([document.text for document in documents])

@@ -1,7 +1,7 @@
 """The public functions, a module for each stage: annotated data, labeling, training, runs, the Hub, typed values.
 
-`compare` is in `comparison.runner`, `compare_runs` in `comparison.finished`. Modules that load torch are imported inside
-the functions.
+`compare` is in `comparison.runner`, `compare_runs` in `comparison.finished`. Modules that load torch are imported
+inside the functions.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Checks of a data set before training: counts, duplicates, spans, tokens, scripts, suspect labels, and their report."""
+"""Checks of a data set before training: counts, duplicates, spans, tokens, scripts, suspect labels, and a report."""

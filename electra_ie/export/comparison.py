@@ -14,7 +14,7 @@ from electra_ie.data.document import Document, Finding, RelationFinding
 from electra_ie.inference.engine.anchored import read_again
 from electra_ie.inference.engine.batches import Group
 from electra_ie.inference.engine.exported import ExportedExtractor
-from electra_ie.inference.engine.reader import Score
+from electra_ie.inference.engine.pipeline import Score
 from electra_ie.inference.engine.results import DocumentResult
 from electra_ie.inference.extractor import Extractor
 
@@ -106,13 +106,13 @@ def compare(extractor: Extractor, exported: ExportedExtractor, documents: Sequen
         UserError: Logits of either are not finite.
     """
     beside = _Beside(extractor.score, exported.score)
-    first = replace(extractor.reader(overlapped=False), score=beside).read(documents)
+    first = replace(extractor.pipeline(overlapped=False), score=beside).read(documents)
     readers, second = [], [beside]
     for one, other in zip(extractor.anchored_readers, exported.anchored_readers, strict=True):
-        second.append(_Beside(one.reader.score, other.reader.score))
-        readers.append(replace(one, reader=replace(one.reader, score=second[-1], overlapped=False)))
+        second.append(_Beside(one.pipeline.score, other.pipeline.score))
+        readers.append(replace(one, pipeline=replace(one.pipeline, score=second[-1], overlapped=False)))
     of_run = list(read_again(first, readers))
-    again = replace(exported.reader(overlapped=False), score=lambda _: beside.kept.pop(0)).read(documents)
+    again = replace(exported.pipeline(overlapped=False), score=lambda _: beside.kept.pop(0)).read(documents)
     of_export = list(read_again(again, exported.anchored_readers))
     same = [
         (one, other)

@@ -26,7 +26,7 @@ NO_DEV = "there was no labeled document of dev"
 
 def read_with_evidence(extractor: TextExtractor, documents: Sequence[Document]) -> list[DocumentResult]:
     """Return the results for documents, with what their scores are made of. The gold is not read."""
-    reader = replace(extractor.reader(), with_evidence=True)
+    reader = replace(extractor.pipeline(), with_evidence=True)
     return list(reader.read(document.unlabeled() for document in documents))
 
 

@@ -24,10 +24,10 @@ from electra_ie.data.span_boundaries import Edges
 from electra_ie.data.task import Task
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference.engine.anchored import AnchoredReader
+from electra_ie.inference.engine.anchored_readers import ANCHORED_READERS
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.batches import Group
-from electra_ie.inference.engine.reader import Reader
-from electra_ie.inference.engine.readers import READERS
+from electra_ie.inference.engine.pipeline import ExtractionPipeline
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.saved import check_save_directory
 from electra_ie.models.untrusted import CONFIG
@@ -174,10 +174,10 @@ class Extractor(TextExtractor):
             self.save_pretrained(temporary)
             return push_models(Path(temporary), self.fields, repository, **options)
 
-    def reader(self, overlapped: bool | None = None) -> Reader:
-        """Return what reads texts with this model; see `TextExtractor.reader`."""
+    def pipeline(self, overlapped: bool | None = None) -> ExtractionPipeline:
+        """Return what reads texts with this model; see `TextExtractor.pipeline`."""
         on_cpu = self.discriminator.encoder.device.type == "cpu"
-        return Reader(
+        return ExtractionPipeline(
             self.windower,
             self.fields,
             self.edges,
@@ -192,7 +192,7 @@ class Extractor(TextExtractor):
     @property
     def anchored_extractors(self) -> list[Extractor]:
         """The extractor of marked texts of each of the anchored readers."""
-        return [reader.reader.score.__self__ for reader in self.anchored_readers]  # type: ignore[attr-defined]
+        return [reader.pipeline.score.__self__ for reader in self.anchored_readers]  # type: ignore[attr-defined]
 
     def unmap(self) -> None:
         """Copy the weights, which safetensors maps from their files; see `TextExtractor.unmap`."""
@@ -201,7 +201,7 @@ class Extractor(TextExtractor):
                 tensor.data = tensor.data.clone()
 
     def score(self, groups: Sequence[Group]) -> list[dict[str, np.ndarray]]:
-        """Run the model on a batch, as `reader.Score`."""
+        """Run the model on a batch, as `pipeline.Score`."""
         if was_training := self.discriminator.training:
             self.discriminator.eval()
         device = self.discriminator.encoder.device
@@ -222,9 +222,9 @@ def anchored_readers(run: Path, task: Task, device: str) -> list[AnchoredReader[
         UserError: a model is missing, altered or unsafe.
     """
     readers = []
-    for field in sorted(task.anchored, key=lambda field: list(READERS).index(field.kind)):
+    for field in sorted(task.anchored, key=lambda field: list(ANCHORED_READERS).index(field.kind)):
         discriminator, windower, rules = load_anchored(run, field)
         discriminator.to(device)  # type: ignore[arg-type]
         extractor = Extractor(discriminator, windower, discriminator.fields)
-        readers.append(READERS[field.kind](field, rules, extractor.reader()))
+        readers.append(ANCHORED_READERS[field.kind](field, rules, extractor.pipeline()))
     return readers

@@ -97,7 +97,7 @@ def choose(
     wanted, texts = count - len(drawn), Encoded(encoder)
     chosen: Chosen = "uncertain" if extractor else "typical"
     if extractor:
-        scores = mean_rank(list(extractor.reader().uncertainties(pool)))
+        scores = mean_rank(list(extractor.pipeline().uncertainties(pool)))
         rows = _uncertain(pool, scores, drawn, wanted, seed, texts, take)
     else:
         scores, rows = _typical(pool, labeled, drawn, wanted, seed, texts, take)
@@ -117,7 +117,7 @@ def by_uncertainty(
     pool = _pool(documents, labeled)
     if not pool:
         return []
-    scores = mean_rank(list(extractor.reader().uncertainties(pool)))
+    scores = mean_rank(list(extractor.pipeline().uncertainties(pool)))
     return [Choice(pool[row], "uncertain", float(scores[row])) for row in np.argsort(-scores, kind="stable")]
 
 

@@ -137,7 +137,7 @@ def test_a_difference_of_the_second_stage_is_seen(run, exported):
     """Logits, attributes and relations of another second model are compared with those of the run."""
     extractor, other = load_extractor(run), load_extractor(exported)
     texts = [Document(str(n), each["text"]) for n, each in enumerate(asserted.records(4, 9))]
-    score = other.anchored_readers[1].reader.score
+    score = other.anchored_readers[1].pipeline.score
 
     def shifted(groups):
         return [{"links": logits["links"] + np.float32(2e-4)} for logits in score(groups)]
@@ -149,7 +149,7 @@ def test_a_difference_of_the_second_stage_is_seen(run, exported):
         (shifted, "logits differ by up to 2.0e-04"),
         (turned, r"4 of 4 texts have other findings"),
     ):
-        object.__setattr__(other.anchored_readers[1].reader, "score", changed)
+        object.__setattr__(other.anchored_readers[1].pipeline, "score", changed)
         with pytest.raises(UserError, match=message):
             compare(extractor, other, texts).check(exact=True)
 

@@ -23,7 +23,7 @@ from electra_ie.cli.app import app
 from electra_ie.common.hashing import of_file
 from electra_ie.export import comparison, exporter
 from electra_ie.export.exporter import export_run
-from electra_ie.inference.engine import reader as reading
+from electra_ie.inference.engine import pipeline
 from electra_ie.inference.engine import sections as cutting
 from electra_ie.inference.engine.exported import ExportedExtractor
 from electra_ie.inference.jobs import chunks
@@ -74,9 +74,9 @@ def test_one_answer_everywhere(run, folder, monkeypatch):
         expected[reader] = {key: value for each in documents for key, value in records(reader, [each]).items()}
         for overlapped in (False, True):
             for characters in (1, 500, 1 << 18):
-                monkeypatch.setattr(reading, "CHARACTERS_AT_ONCE", characters)
+                monkeypatch.setattr(pipeline, "CHARACTERS_AT_ONCE", characters)
                 mixed = draw.sample(documents, len(documents))
-                assert records(reader.reader(overlapped), mixed) == expected[reader]
+                assert records(reader.pipeline(overlapped), mixed) == expected[reader]
     differ = 0
     for id, record in expected[extractor].items():
         one, other = (json.loads(each)["findings"] for each in (record, expected[exported][id]))

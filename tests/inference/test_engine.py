@@ -55,6 +55,6 @@ def test_logits_that_are_not_finite_are_an_error(encoder):
     def damaged(groups):
         return [{**logits, "names": logits["names"] * np.nan} for logits in extractor.score(groups)]
 
-    reader = dataclasses.replace(extractor.reader(), score=damaged)
+    reader = dataclasses.replace(extractor.pipeline(), score=damaged)
     with pytest.raises(UserError, match='the logits of the field "names" are not finite: the weights are damaged'):
         list(reader.read([Document("", "Arden paid")]))

@@ -17,7 +17,7 @@ from electra_ie import UserError
 from electra_ie.data.document import Document, Span
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference import extractor as module
-from electra_ie.inference.engine import reader as reading
+from electra_ie.inference.engine import pipeline
 from electra_ie.inference.extractor import Extractor
 from electra_ie.metrics import score
 
@@ -134,7 +134,7 @@ def test_other_documents_in_the_batch_do_not_change_the_answers(reader, monkeypa
     assert len(names) >= 3, f"answers so alike that any would do: {names}"
     for tokens, characters in ((4096, 1 << 18), (64, 300), (1, 1), (300, 1000)):
         monkeypatch.setattr(module, "TOKENS_ON_CPU", tokens)
-        monkeypatch.setattr(reading, "CHARACTERS_AT_ONCE", characters)
+        monkeypatch.setattr(pipeline, "CHARACTERS_AT_ONCE", characters)
         draw.shuffle(documents)
         for result in reader.read(documents):
             expected = alone[result.document.id]

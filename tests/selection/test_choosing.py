@@ -92,9 +92,9 @@ def test_a_large_pool_is_sampled_with_a_notice(bert, monkeypatch, capsys):
 
 def test_uncertainty_does_not_depend_on_the_other_texts_and_is_there_without_a_finding(extractor):
     documents = [*named(8), Document("nothing", "the quiet"), Document("blank", "")]
-    together = list(extractor.reader().uncertainties(documents))
-    assert [list(extractor.reader().uncertainties([document]))[0] for document in documents] == together
-    assert list(extractor.reader().uncertainties(documents[::-1])) == together[::-1]
+    together = list(extractor.pipeline().uncertainties(documents))
+    assert [list(extractor.pipeline().uncertainties([document]))[0] for document in documents] == together
+    assert list(extractor.pipeline().uncertainties(documents[::-1])) == together[::-1]
     assert all(set(each) == {"topic", "risks", "names"} for each in together)
     assert all(0 <= value <= 1 for each in together for value in each.values())
     assert not extractor("the quiet").result.answers["names"]
@@ -105,7 +105,7 @@ def test_uncertainty_does_not_depend_on_the_other_texts_and_is_there_without_a_f
 def test_uncertainty_is_that_of_the_formulas(extractor):
     """The tiny run scores each text in one window, whose probabilities give all three numbers."""
     document = named(1)[0]
-    reader = extractor.reader()
+    reader = extractor.pipeline()
     seen = {}
 
     def score(groups):

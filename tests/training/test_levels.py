@@ -230,7 +230,7 @@ def test_scores_are_calibrated_and_uncertainty_is_measured(run, tmp_path):
     result = electra_ie.calibrate(copy, ["recall=0.05:amount"], data=tmp_path)
     assert result.met
     documents = [Document("d", TEXT["text"]), Document("e", "later")]
-    assert all(0 <= each["names"] <= 1 for each in run.extractor().reader().uncertainties(documents))
+    assert all(0 <= each["names"] <= 1 for each in run.extractor().pipeline().uncertainties(documents))
 
 
 def test_the_server_and_the_hub_give_the_same_findings(run, tmp_path, monkeypatch):

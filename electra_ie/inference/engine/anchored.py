@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from electra_ie.data.anchored.marked_spans import Anchors, FieldT, SpanRules, marked_documents
 from electra_ie.data.document import Document, Finding, Span
 from electra_ie.data.fields import documents_by_field
-from electra_ie.inference.engine.reader import Reader
+from electra_ie.inference.engine.pipeline import ExtractionPipeline
 from electra_ie.inference.engine.results import DocumentResult
 
 SPANS_AT_ONCE = 1024
@@ -25,12 +25,12 @@ class AnchoredReader(ABC, Generic[FieldT]):
     Attributes:
         field: The field.
         rules: The findings that are considered.
-        reader: Reads marked texts; its model has one field of classes (`SpanRules.classes`).
+        pipeline: Reads marked texts; its model has one field of classes (`SpanRules.classes`).
     """
 
     field: FieldT
     rules: SpanRules[FieldT]
-    reader: Reader
+    pipeline: ExtractionPipeline
 
     def classified(
         self, documents: Iterable[tuple[Document, Sequence[Span]]]
@@ -47,7 +47,7 @@ class AnchoredReader(ABC, Generic[FieldT]):
                 yield from marked_documents(document, begun[-1])
 
         found = list[tuple[Anchors, str, float]]()
-        for result in self.reader.read(marked()):
+        for result in self.pipeline.read(marked()):
             while not begun[0]:
                 begun.popleft()
                 yield []
@@ -93,18 +93,18 @@ def labeled_for(
 
 def read_again(results: Iterable[DocumentResult], readers: Sequence[AnchoredReader[Any]]) -> Iterator[DocumentResult]:
     """Yield the results with what all readers find, in the same order."""
-    pool: list[DocumentResult] = []
+    held: list[DocumentResult] = []
     spans = 0
     for result in results:
-        pool.append(result)
+        held.append(result)
         spans += len(result.findings)
-        if len(pool) + spans >= SPANS_AT_ONCE:
-            yield from _read(pool, readers)
-            pool, spans = [], 0
-    yield from _read(pool, readers)
+        if len(held) + spans >= SPANS_AT_ONCE:
+            yield from _read(held, readers)
+            held, spans = [], 0
+    yield from _read(held, readers)
 
 
-def _read(pool: list[DocumentResult], readers: Sequence[AnchoredReader[Any]]) -> list[DocumentResult]:
+def _read(held: list[DocumentResult], readers: Sequence[AnchoredReader[Any]]) -> list[DocumentResult]:
     for reader in readers:
-        reader.add(pool)
-    return pool
+        reader.add(held)
+    return held

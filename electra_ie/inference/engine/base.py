@@ -11,7 +11,7 @@ from electra_ie.calibration.stored import Calibration
 from electra_ie.data.document import Document
 from electra_ie.data.fields import AnyField, Field
 from electra_ie.inference.engine.anchored import AnchoredReader, read_again
-from electra_ie.inference.engine.reader import Reader
+from electra_ie.inference.engine.pipeline import ExtractionPipeline
 from electra_ie.inference.engine.results import DocumentResult, Findings, documents_of
 
 
@@ -41,7 +41,7 @@ class TextExtractor(ABC):
         return self.calibration.scales if self.calibration else {}
 
     @abstractmethod
-    def reader(self, overlapped: bool | None = None) -> Reader:
+    def pipeline(self, overlapped: bool | None = None) -> ExtractionPipeline:
         """Return what reads texts with this model.
 
         Args:
@@ -69,5 +69,5 @@ class TextExtractor(ABC):
         Windows of several documents share a forward pass. On a CPU the result of a document does not depend on the
         others, bit for bit (see `engine.batches`); on a GPU, scores may differ in the fourth decimal.
         """
-        results = self.reader().read(documents)
+        results = self.pipeline().read(documents)
         return read_again(results, self.anchored_readers) if self.anchored_readers else results

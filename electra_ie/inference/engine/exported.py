@@ -29,10 +29,10 @@ from electra_ie.data.fields import Field, anchored_as_saved, anchored_from_saved
 from electra_ie.data.span_boundaries import Edges, edges_from
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference.engine.anchored import AnchoredReader
+from electra_ie.inference.engine.anchored_readers import ANCHORED_READERS
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.batches import Group
-from electra_ie.inference.engine.reader import Reader
-from electra_ie.inference.engine.readers import READERS
+from electra_ie.inference.engine.pipeline import ExtractionPipeline
 
 FORMAT = 2
 """The version of the files. A package reads only its own."""
@@ -187,17 +187,17 @@ class ExportedExtractor(TextExtractor):
         if own.fields != (rules.classes(field),):
             message = "the model does not fit the settings of the folder that it is in."
             raise UserError(message, file=folder / field.name / EXPORT_SETTINGS, remedy=RESTORE)
-        return READERS[field.kind](field, rules, own.reader())
+        return ANCHORED_READERS[field.kind](field, rules, own.pipeline())
 
-    def reader(self, overlapped: bool | None = None) -> Reader:
-        """Return what reads texts with this model; see `TextExtractor.reader`."""
+    def pipeline(self, overlapped: bool | None = None) -> ExtractionPipeline:
+        """Return what reads texts with this model; see `TextExtractor.pipeline`."""
         if overlapped is None:
             overlapped = (os.cpu_count() or 1) > 1
         parts = self.windower, self.fields, self.edges, self.score, self.model
-        return Reader(*parts, overlapped=overlapped, scales=self.scales)
+        return ExtractionPipeline(*parts, overlapped=overlapped, scales=self.scales)
 
     def score(self, groups: Sequence[Group]) -> list[dict[str, np.ndarray]]:
-        """Run the model on a batch, as `reader.Score`."""
+        """Run the model on a batch, as `pipeline.Score`."""
         outputs = [output_name(field.name) for field in self.fields]
         scored = []
         for ids, mask in groups:

@@ -9,5 +9,5 @@ from electra_ie.inference.engine.anchored import AnchoredReader
 from electra_ie.inference.engine.attributes import AttributeReader
 from electra_ie.inference.engine.relations import RelationReader
 
-READERS: dict[str, type[AnchoredReader[Any]]] = {ATTRIBUTES: AttributeReader, RELATIONS: RelationReader}
+ANCHORED_READERS: dict[str, type[AnchoredReader[Any]]] = {ATTRIBUTES: AttributeReader, RELATIONS: RelationReader}
 """By the kind of the field, in the order in which they read: relations have findings with their attributes."""

@@ -1,4 +1,4 @@
-"""The reader: a stream of documents through a model, with results in the order of the input and bounded memory."""
+"""The pipeline: a stream of documents through a model, with results in the order of the input and bounded memory."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """What reading a text needs, whichever library runs the model.
+class ExtractionPipeline:
+    """Reads texts with a model, which any library may run.
 
     Attributes:
         windower: Splits a text into windows of tokens.
@@ -109,54 +109,54 @@ class Reader:
     def _results(
         self, documents: Iterable[Document], finish: Callable[[Sequence[_Part]], list[OfDocument]]
     ) -> Iterator[OfDocument]:
-        """Run the model on documents, and yield what `finish` makes of the sections of each pool."""
-        pools = self._pools(documents)
-        pool, fault = _next(pools)
-        self._tokenize(pool)
+        """Run the model on documents, and yield what `finish` makes of the sections of each portion."""
+        portions = self._portions(documents)
+        portion, fault = _next(portions)
+        self._tokenize(portion)
         with ThreadPoolExecutor(1) as helper:  # its thread starts with the first task
             decoded = None
-            while pool:
-                following, fault = _next(pools)
+            while portion:
+                following, fault = _next(portions)
                 tokenized = helper.submit(self._tokenize, following) if self.overlapped and following else None
-                self._run(pool)
+                self._run(portion)
                 if decoded:
                     yield from decoded.result()
                     decoded = None
                 if tokenized:
                     tokenized.result()
-                    decoded = helper.submit(finish, pool)
+                    decoded = helper.submit(finish, portion)
                 else:
-                    yield from finish(pool)
+                    yield from finish(portion)
                     self._tokenize(following)
-                pool = following
+                portion = following
         if fault:
             raise fault
 
     @staticmethod
-    def _pools(documents: Iterable[Document]) -> Iterator[list[_Part]]:
+    def _portions(documents: Iterable[Document]) -> Iterator[list[_Part]]:
         """Yield the sections of all documents in groups that are read together."""
-        pool: list[_Part] = []
+        portion: list[_Part] = []
         characters = 0
         for document in documents:
             of = _Text(document)
             for start, text in sections(document.text):
-                pool.append(_Part(of, start, text, start + len(text) == len(document.text)))
+                portion.append(_Part(of, start, text, start + len(text) == len(document.text)))
                 characters += len(text)
-                if characters >= CHARACTERS_AT_ONCE or len(pool) >= DOCUMENTS_AT_ONCE:
-                    yield pool
-                    pool, characters = [], 0
-        if pool:
-            yield pool
+                if characters >= CHARACTERS_AT_ONCE or len(portion) >= DOCUMENTS_AT_ONCE:
+                    yield portion
+                    portion, characters = [], 0
+        if portion:
+            yield portion
 
-    def _tokenize(self, pool: Sequence[_Part]) -> None:
-        for part in pool:
+    def _tokenize(self, portion: Sequence[_Part]) -> None:
+        for part in portion:
             part.windows = self.windower(part.text)
 
-    def _run(self, pool: Sequence[_Part]) -> None:
+    def _run(self, portion: Sequence[_Part]) -> None:
         """Run the model on all windows of these sections and store the logits with them."""
-        for part in pool:
+        for part in portion:
             part.logits = [{} for _ in part.windows]
-        rows = [(part, index) for part in pool for index in range(len(part.windows))]
+        rows = [(part, index) for part in portion for index in range(len(part.windows))]
         special = len(self.windower.before) + len(self.windower.after)
         lengths = [len(part.windows[index].ids) + special for part, index in rows]
         for batch in plan(lengths, self.tokens, self.equal_lengths):
@@ -179,19 +179,19 @@ class Reader:
                 owned = slice(offset + window.first, offset + window.last)
                 part.logits[index][field.name] = values[row, owned] if field.kind == "spans" else values[row]
 
-    def _decode(self, pool: Sequence[_Part]) -> list[DocumentResult]:
+    def _decode(self, portion: Sequence[_Part]) -> list[DocumentResult]:
         """Return the results of the documents that end in these sections."""
         results = []
-        for part in pool:
+        for part in portion:
             self._decode_part(part)
             if part.last:
                 results.append(self._result(part.of))
         return results
 
-    def _measure(self, pool: Sequence[_Part]) -> list[dict[str, float]]:
+    def _measure(self, portion: Sequence[_Part]) -> list[dict[str, float]]:
         """Return the uncertainties of the documents that end in these sections."""
         measured = []
-        for part in pool:
+        for part in portion:
             of = part.of
             for field in self.fields:
                 logits = [window[field.name] for window in part.logits]
@@ -250,9 +250,9 @@ class Reader:
         return mean
 
 
-def _next(pools: Iterator[list[_Part]]) -> tuple[list[_Part], UserError | None]:
-    """Return the next pool, empty at the end, and the fault that ended the input: the pools before it are finished."""
+def _next(portions: Iterator[list[_Part]]) -> tuple[list[_Part], UserError | None]:
+    """Return the next portion, empty at the end, and the fault that ended the input; those before it are finished."""
     try:
-        return next(pools, []), None
+        return next(portions, []), None
     except UserError as error:
         return [], error
