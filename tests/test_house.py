@@ -45,7 +45,7 @@ WITHOUT_TORCH = (
     "common.errors", "common.escaping", "common.files", "common.hashing", "common.hub_client", "common.logs",
     "common.processes", "common.progress", "common.randomness", "common.text_files", "common.yaml_source", "config.base", "config.distill", "config.train", "config.pretrain", "data.document", "data.fields",
     "formats", "formats.conversion", "formats.detection", "formats.preannotations", "cli.formats", "data.init.from_annotations", "data.hints", "data.declaration.hints_yaml", "data.hint_scores",
-    "data.bio", "data.token_offsets", "data.windowing", "data.readers", "data.task", "data.declaration.task_yaml", "data.in_memory", "data.label_budget", "data.dataset_card", "metrics", "runs.layout", "runs.download", "runs.export_audit",
+    "data.bio", "data.token_offsets", "data.windowing", "data.readers", "data.task", "data.task_files", "data.splits", "data.declaration.task_yaml", "data.in_memory", "data.label_budget", "data.dataset_card", "metrics", "runs.layout", "runs.download", "runs.export_audit",
     "runs.hub_dataset_card", "inference.html_report", "inference.jobs.inputs", "inference.jobs.job", "inference.engine.exported", "inference.loading", "cli.tables", "cli.listing", "cli.settings", "cli.values", "values", "values.reading", "api",
 )  # fmt: skip
 """Modules that are imported before anything is computed, so that they must load no torch."""

@@ -7,8 +7,8 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from electra_ie.common.errors import UserError
-from electra_ie.data.declaration.task_yaml import TASK_FILE
 from electra_ie.data.task import Task
+from electra_ie.data.task_files import TASK_FILE
 
 
 def check_outputs(files: Sequence[Path], folders: Container[Path] = ()) -> None:

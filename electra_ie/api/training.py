@@ -12,8 +12,8 @@ from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import refuse_within
 from electra_ie.common.logs import notice, warn
 from electra_ie.config.train import PRESETS
-from electra_ie.data.declaration.task_yaml import UNLABELED
 from electra_ie.data.in_memory import Data, Unlabeled, resolve
+from electra_ie.data.splits import UNLABELED
 from electra_ie.runs.layout import SETTINGS, check_output, check_same_as_finished, is_finished
 
 if TYPE_CHECKING:  # these load torch: each function imports what it needs

@@ -12,7 +12,7 @@ from electra_ie.calibration.goals import Goal
 from electra_ie.calibration.stored import PRECISION, Promise
 from electra_ie.calibration.thresholds import Price, Threshold, precision_threshold, recall_threshold
 from electra_ie.common.errors import UserError
-from electra_ie.data.declaration.task_yaml import DEV
+from electra_ie.data.splits import DEV
 
 REVIEWED = "reviewed"
 """The name of documents that were labeled after the training, beside the split dev."""

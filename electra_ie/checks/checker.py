@@ -31,8 +31,8 @@ from electra_ie.checks.tokens import LengthCount, count_lengths, count_tokens, l
 from electra_ie.common.logs import collected_warnings, silenced
 from electra_ie.common.progress import progress
 from electra_ie.config.train import TrainSettings
-from electra_ie.data.declaration.task_yaml import UNLABELED
 from electra_ie.data.fields import with_levels
+from electra_ie.data.splits import UNLABELED
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData, unlabeled
 from electra_ie.data.windowing import WindowTokenizer

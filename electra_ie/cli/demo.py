@@ -17,9 +17,9 @@ from electra_ie.common.errors import UserError
 from electra_ie.common.logs import use_cli_format
 from electra_ie.common.progress import output
 from electra_ie.config.train import TrainSettings
-from electra_ie.data.declaration.task_yaml import shipped
 from electra_ie.data.document import Document, Span
 from electra_ie.data.task import Task
+from electra_ie.data.task_files import shipped
 
 if TYPE_CHECKING:
     from electra_ie.inference.extractor import Extractor

@@ -13,11 +13,12 @@ from electra_ie.common.escaping import escape_controls
 from electra_ie.common.files import CARD
 from electra_ie.common.logs import notice, warn
 from electra_ie.common.progress import output
-from electra_ie.data.declaration.task_yaml import UNLABELED, list_tasks, shipped
 from electra_ie.data.fields import count_labels
 from electra_ie.data.hint_scores import HintScore, score_hints
 from electra_ie.data.label_budget import check_budget, keep_labels
+from electra_ie.data.splits import UNLABELED
 from electra_ie.data.task import Task
+from electra_ie.data.task_files import list_tasks, shipped
 from electra_ie.metrics import with_fragments
 from electra_ie.runs.layout import COMPARED, PRETRAINING
 

@@ -20,12 +20,12 @@ from electra_ie.comparison.statistics import Comparison, RunKey, RunScore
 from electra_ie.comparison.workers import run_processes
 from electra_ie.config.base import LOSS_FIELDS, check_same_settings
 from electra_ie.config.train import PRESETS, TrainSettings
-from electra_ie.data.declaration.task_yaml import UNLABELED
 from electra_ie.data.document import Document
 from electra_ie.data.fields import with_levels
 from electra_ie.data.gold_checks import refuse_unlabeled_fields
 from electra_ie.data.in_memory import Data, Unlabeled, resolve, task_name
 from electra_ie.data.label_budget import check_budget, keep_labels, sample
+from electra_ie.data.splits import UNLABELED
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData, unlabeled
 from electra_ie.inference.scoring import mean_score, score_run, without_gold

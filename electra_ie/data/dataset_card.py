@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from electra_ie.common.files import CARD
-from electra_ie.data.declaration.task_yaml import list_tasks
 from electra_ie.data.fields import without_levels
 from electra_ie.data.task import Task
+from electra_ie.data.task_files import list_tasks
 
 LICENSES = (
     "apache-2.0", "mit", "cc0-1.0", "cc-by-3.0", "cc-by-sa-3.0", "cc-by-nc-3.0", "cc-by-4.0", "cc-by-sa-4.0",

@@ -14,13 +14,15 @@ from electra_ie.common.text_files import SourceRecord
 from electra_ie.common.yaml_source import Source
 from electra_ie.config.train import TrainSettings
 from electra_ie.data.declaration.hints_yaml import parse_descriptions, parse_hints
-from electra_ie.data.declaration.task_yaml import DATA_SETS, UNLABELED, list_tasks, locate_task, parse_task
+from electra_ie.data.declaration.task_yaml import DATA_SETS, parse_task
 from electra_ie.data.document import Document
 from electra_ie.data.fields import ALL_KINDS, ATTRIBUTES, AnyField
 from electra_ie.data.readers import jsonl
 from electra_ie.data.readers.parts.table_rows import element, feature_names, is_a, record_of_row, type_name
 from electra_ie.data.readers.parts.token_tags import TOKENS, labels_of_tags, with_texts
+from electra_ie.data.splits import UNLABELED
 from electra_ie.data.task import Task
+from electra_ie.data.task_files import list_tasks, locate_task
 
 if TYPE_CHECKING:
     from datasets import Dataset

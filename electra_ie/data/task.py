@@ -14,19 +14,7 @@ from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.declaration.hints_yaml import declared_descriptions, declared_hints
 from electra_ie.data.declaration.record_plan import RECORD, RecordPlan
-from electra_ie.data.declaration.task_yaml import (
-    DATA_SETS,
-    KEYS,
-    MEMORY,
-    SPLITS,
-    TASK_FILE,
-    TRAIN,
-    UNLABELED,
-    declaration,
-    locate_task,
-    parse_task,
-    shipped,
-)
+from electra_ie.data.declaration.task_yaml import DATA_SETS, KEYS, MEMORY, declaration, parse_task
 from electra_ie.data.document import Document, is_biased
 from electra_ie.data.document_ids import repeated_ids, with_paths
 from electra_ie.data.fields import AnchoredField, AnyField, AttributeField, Field, RelationField
@@ -34,6 +22,8 @@ from electra_ie.data.hints import Hint, read_terms
 from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.dataset import local_path
 from electra_ie.data.readers.plain import ENDINGS
+from electra_ie.data.splits import SPLITS, TRAIN, UNLABELED
+from electra_ie.data.task_files import TASK_FILE, locate_task, shipped
 
 
 @dataclass(frozen=True)

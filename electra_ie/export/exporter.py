@@ -15,9 +15,9 @@ from electra_ie.common.errors import UserError
 from electra_ie.common.export_files import EXPORT_MODEL
 from electra_ie.common.files import CARD, write
 from electra_ie.common.logs import notice
-from electra_ie.data.declaration.task_yaml import DEV, TRAIN, UNLABELED
 from electra_ie.data.document import Document
 from electra_ie.data.readers.plain import read_unlabeled
+from electra_ie.data.splits import DEV, TRAIN, UNLABELED
 from electra_ie.data.task import Task
 from electra_ie.export.comparison import Comparison, compare
 from electra_ie.export.goals import measured_again

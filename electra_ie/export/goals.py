@@ -10,9 +10,9 @@ from electra_ie.calibration.goals import Goal
 from electra_ie.calibration.promises import promises
 from electra_ie.calibration.stored import Calibration, Promise
 from electra_ie.common.logs import notice
-from electra_ie.data.declaration.task_yaml import DEV
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
+from electra_ie.data.splits import DEV
 from electra_ie.inference.engine.results import DocumentResult
 
 UNUSED_CONFIDENCE = 0.9

@@ -15,10 +15,10 @@ from electra_ie.common.files import CARD, write
 from electra_ie.common.hashing import SHOWN, of_sums
 from electra_ie.common.logs import warn
 from electra_ie.common.progress import progress
-from electra_ie.data.declaration.task_yaml import DEV, TRAIN
 from electra_ie.data.document import Document, is_biased
 from electra_ie.data.leakage import digest_of
 from electra_ie.data.readers import READERS
+from electra_ie.data.splits import DEV, TRAIN
 from electra_ie.data.task import Task
 from electra_ie.formats.annotations import FOUND
 from electra_ie.formats.detection import detect

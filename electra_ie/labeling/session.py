@@ -15,8 +15,8 @@ from electra_ie.common.hashing import of_text
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.config.train import EMBEDDED
-from electra_ie.data.declaration.task_yaml import DEV, TRAIN
 from electra_ie.data.document import Document
+from electra_ie.data.splits import DEV, TRAIN
 from electra_ie.data.task import Task
 from electra_ie.labeling.agreement import Agreement, agreements
 from electra_ie.labeling.annotations import Annotation, annotation_of

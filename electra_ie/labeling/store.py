@@ -20,11 +20,12 @@ from electra_ie.common.files import escapes_folder, repository_of
 from electra_ie.common.hashing import of_text
 from electra_ie.common.logs import notice
 from electra_ie.common.text_files import SourceLine
-from electra_ie.data.declaration.task_yaml import DEV, TEST, TRAIN, UNLABELED, list_tasks, shipped
 from electra_ie.data.document import Document
 from electra_ie.data.fields import AttributeField
 from electra_ie.data.readers import READERS
+from electra_ie.data.splits import DEV, TEST, TRAIN, UNLABELED
 from electra_ie.data.task import Task
+from electra_ie.data.task_files import list_tasks, shipped
 from electra_ie.formats.annotations import CHOSEN
 from electra_ie.labeling.annotations import Annotation, annotation_of, check_overlaps, with_annotation
 from electra_ie.labeling.journal import DECIDE, SAVE, SKIP, UNDO, Event, Journal, check_annotator, journals_of

@@ -20,8 +20,9 @@ from electra_ie.common.folders import files_of
 from electra_ie.common.hub_client import HUB
 from electra_ie.common.logs import notice
 from electra_ie.common.text_files import SourceLine, lines, reading
-from electra_ie.data.declaration.task_yaml import TASK_FILE, UNLABELED, list_tasks
+from electra_ie.data.splits import UNLABELED
 from electra_ie.data.task import Task
+from electra_ie.data.task_files import TASK_FILE, list_tasks
 from electra_ie.formats.parts.json_values import parse, text_of
 
 HUB_KEYS = ("config", "split", "column", "revision")

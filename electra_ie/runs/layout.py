@@ -26,8 +26,8 @@ from electra_ie.common.files import (
 from electra_ie.common.logs import notice
 from electra_ie.common.yaml_source import Source
 from electra_ie.config.base import BaseSettings, check_same_settings
-from electra_ie.data.declaration.task_yaml import SPLITS
 from electra_ie.data.fields import AnyField
+from electra_ie.data.splits import SPLITS
 from electra_ie.data.task import Task
 from electra_ie.models.untrusted import CONFIG
 

@@ -21,10 +21,10 @@ from electra_ie.common.errors import UserError
 from electra_ie.common.files import CALIBRATION, ROOT, repository_of, write
 from electra_ie.common.logs import notice, silenced, warn
 from electra_ie.config.train import TrainSettings
-from electra_ie.data.declaration.task_yaml import TEST, UNLABELED
 from electra_ie.data.document import Document, of_documents
 from electra_ie.data.hints import Hint
 from electra_ie.data.leakage import overlaps
+from electra_ie.data.splits import TEST, UNLABELED
 from electra_ie.data.task import Task
 from electra_ie.data.training_data import TrainingData
 from electra_ie.runs.code import code_now, interpreter_now, versions

@@ -16,10 +16,10 @@ from electra_ie.common.files import CALIBRATION, CARD
 from electra_ie.common.hub_client import Content, HubName, parse_push_target, upload
 from electra_ie.common.logs import warn
 from electra_ie.common.yaml_source import Source
-from electra_ie.data.declaration.task_yaml import SPLITS
 from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import jsonl
+from electra_ie.data.splits import SPLITS
 from electra_ie.data.task import Task
 from electra_ie.runs.hub_dataset_card import dataset_page
 from electra_ie.runs.layout import (

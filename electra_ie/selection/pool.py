@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from electra_ie.data.declaration.task_yaml import TRAIN, UNLABELED
 from electra_ie.data.document import Document
 from electra_ie.data.leakage import digest_of
+from electra_ie.data.splits import TRAIN, UNLABELED
 from electra_ie.data.task import Task
 
 

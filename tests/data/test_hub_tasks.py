@@ -20,12 +20,12 @@ from huggingface_hub import close_session
 
 from electra_ie.common.errors import UserError
 from electra_ie.common.yaml_source import Source
-from electra_ie.data.declaration.task_yaml import list_tasks
 from electra_ie.data.fields import Field
 from electra_ie.data.in_memory import resolve
 from electra_ie.data.init.from_annotations import init_task
 from electra_ie.data.readers.dataset import CONVERTED, load_from_hub
 from electra_ie.data.task import Task
+from electra_ie.data.task_files import list_tasks
 from electra_ie.runs.hub_dataset_card import features
 
 ENTITIES = ClassLabel(names=["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC"])

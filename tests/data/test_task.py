@@ -14,10 +14,10 @@ import tiny
 from command_line import command
 
 from electra_ie.common.errors import UserError
-from electra_ie.data.declaration.task_yaml import list_tasks
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import lost_by_overlap, with_levels
 from electra_ie.data.task import Task
+from electra_ie.data.task_files import list_tasks
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("ELECTRA_IE_DATA", ROOT.parent / "shared" / "data"))
@@ -212,7 +212,7 @@ def test_the_list_tells_shipped_data_from_data_found_elsewhere(tmp_path, monkeyp
     elsewhere = tmp_path / "data"
     elsewhere.mkdir()
     file.write_text(f"data: ../../data\n{file.read_text('utf-8')}", "utf-8")
-    monkeypatch.setattr("electra_ie.data.declaration.task_yaml.ROOT", tmp_path)
+    monkeypatch.setattr("electra_ie.data.task_files.ROOT", tmp_path)
     monkeypatch.setenv("COLUMNS", "400")
     assert command(monkeypatch, "tasks") == 0
     rows = capsys.readouterr().out.splitlines()

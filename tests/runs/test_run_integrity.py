@@ -18,7 +18,10 @@ from command_line import command
 from safetensors.torch import load_file, save_file
 
 from electra_ie import Extractor, UserError, evaluate, extract, train
+from electra_ie.data.declaration.task_yaml import RESERVED_NAMES
 from electra_ie.data.readers import read_unlabeled
+from electra_ie.inference import scoring
+from electra_ie.runs import layout
 from electra_ie.runs.layout import read_log
 from electra_ie.training.callbacks import Callback
 
@@ -29,6 +32,11 @@ TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 def run_copy(run, tmp_path) -> Path:
     """Return a copy of the finished run, to be damaged."""
     return Path(shutil.copytree(run, tmp_path / "copy"))
+
+
+def test_names_that_a_run_uses_cannot_be_those_of_fields():
+    used = {layout.CHECKPOINT, layout.COMPARISON, layout.TRACKING, scoring.RECORDS}
+    assert used <= set(RESERVED_NAMES)
 
 
 def change_yaml(file: Path, change) -> None:

@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from electra_ie.common.errors import UserError, nearest
-from electra_ie.common.files import ROOT
 from electra_ie.common.hub_client import HUB, HubName, parse_data_set
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.declaration.anchored_yaml import declaration_of, is_anchored, parse_anchored
@@ -47,6 +46,7 @@ from electra_ie.data.fields import (
 )
 from electra_ie.data.hints import Hint
 from electra_ie.data.readers import READERS
+from electra_ie.data.splits import SPLITS
 
 KEYS = ("description", "format", "data", "files", "options", "fields", "descriptions", "hints", RECORD, "hub")
 DATA_SETS = "datasets"
@@ -57,10 +57,9 @@ MEMORY = "in_memory"
 FIELD_KEYS = ("kind", "labels", "from", "overlaps", "scheme", "levels", "fragments")
 OVERLAPS = ("error", "count")
 SCHEMES = (BIO, TRACKS, LEVELS)
-TRAIN, DEV, TEST, UNLABELED = SPLITS = ("train", "dev", "test", "unlabeled")
-TASK_FILE = "task.yaml"
 RESERVED_NAMES = ("checkpoint", "generator", "comparison", "tracking", "records", "mean")
-"""Folders that runs and encoders have next to those of the fields, and the keys of scores of records and their mean."""
+"""Folders that runs and encoders have next to those of the fields, and the keys of scores of records and their mean.
+Later packages own them (runs/layout.py, inference/scoring.py)."""
 OF_RECORDS = ("id", "text")
 """Keys of every record, which a field of the same name would replace where records are written."""
 WINDOWS_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
@@ -81,30 +80,6 @@ class TaskParts(NamedTuple):
     hub: str
     anchored: tuple[AnchoredField, ...]
     record: RecordPlan | None
-
-
-def shipped(folder: str) -> Path:
-    """Return the path of a shipped folder: in the package of an installed wheel, next to the package in a checkout."""
-    return ROOT / folder if (ROOT / folder).is_dir() else ROOT.parent / folder
-
-
-def list_tasks() -> list[str]:
-    """Return the names of the shipped tasks."""
-    return sorted(file.parent.name for file in shipped("tasks").glob(f"*/{TASK_FILE}"))
-
-
-def locate_task(name_or_path: str | os.PathLike[str]) -> Path:
-    """Return the task file for its path, its folder or a shipped name. Raises UserError if there is none."""
-    path = Path(name_or_path)
-    for file in (path, path / TASK_FILE, shipped("tasks") / path / TASK_FILE):
-        if file.is_file():
-            return file
-    if path.is_dir():
-        remedy = "Write one, as the README shows; electra-ie init DATA writes one for annotated data."
-        raise UserError(f"there is no {TASK_FILE} in this folder.", file=path, remedy=remedy)
-    names = list_tasks()
-    remedy = f"{nearest(str(path), names)} Or give the path of a {TASK_FILE}."
-    raise UserError(f'there is no task "{os.fspath(name_or_path)}".', remedy=remedy)
 
 
 def parse_task(mapping: Mapping[str, Any], source: Source, data: str | os.PathLike[str] | None) -> TaskParts:

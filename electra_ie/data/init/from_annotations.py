@@ -24,7 +24,7 @@ from electra_ie.common.files import atomic_path, locked, write
 from electra_ie.common.folders import count
 from electra_ie.common.hub_client import HubName, parse_hub_name
 from electra_ie.common.logs import silenced, warn
-from electra_ie.data.declaration.task_yaml import DATA_SETS, DEV, SPLITS, TASK_FILE, TEST, TRAIN, UNLABELED, declaration
+from electra_ie.data.declaration.task_yaml import DATA_SETS, declaration
 from electra_ie.data.document import Document, is_biased
 from electra_ie.data.document_ids import repeated_ids
 from electra_ie.data.fields import Field
@@ -35,7 +35,9 @@ from electra_ie.data.init.from_pushed import Pushed, pushed_task
 from electra_ie.data.init.split_drawing import draw_splits, rough_scores
 from electra_ie.data.readers import READERS, read_unlabeled
 from electra_ie.data.readers.jsonl import record_of
+from electra_ie.data.splits import DEV, SPLITS, TEST, TRAIN, UNLABELED
 from electra_ie.data.task import Task
+from electra_ie.data.task_files import TASK_FILE
 from electra_ie.formats import FORMATS, format_of
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format

@@ -12,8 +12,9 @@ from electra_ie.common.hub_client import HubName, data_set_commit, download
 from electra_ie.common.logs import notice
 from electra_ie.common.yaml_source import Source
 from electra_ie.data.declaration.record_plan import RECORD
-from electra_ie.data.declaration.task_yaml import SPLITS, TASK_FILE
+from electra_ie.data.splits import SPLITS
 from electra_ie.data.task import Task
+from electra_ie.data.task_files import TASK_FILE
 
 LINES = "jsonl"
 KEYS = {"description", "format", "files", "fields", "descriptions", RECORD}

@@ -12,13 +12,14 @@ import yaml
 
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.files import write
-from electra_ie.data.declaration.task_yaml import SPLITS, TASK_FILE, UNLABELED
 from electra_ie.data.document import Document
 from electra_ie.data.document_ids import repeated_ids
 from electra_ie.data.fields import KINDS, RELATIONS
 from electra_ie.data.readers import read_unlabeled
 from electra_ie.data.readers.jsonl import record_of
+from electra_ie.data.splits import SPLITS, UNLABELED
 from electra_ie.data.task import Task
+from electra_ie.data.task_files import TASK_FILE
 
 SHAPE = "Give NAME=KIND:LABEL,LABEL, such as entities=spans:PERSON,AMOUNT."
 TEXTS = f"{UNLABELED}.jsonl"

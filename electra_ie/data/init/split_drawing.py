@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from electra_ie.data.declaration.task_yaml import DEV, TEST, TRAIN
 from electra_ie.data.document import Document, is_biased
 from electra_ie.data.fields import Field, count_labels
+from electra_ie.data.splits import DEV, TEST, TRAIN
 
 Label = tuple[str, str]
 """A field and one of its labels."""
