@@ -141,22 +141,13 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     """
     from electra_ie.runs.layout import load_task
 
-    if data is not None and records is None:
-        remedy = "Give --records, or leave --data out."
-        raise UserError("the folder of data is only read for records.", file=data, remedy=remedy)
+    filters = Filters(tuple(labels), min_score)
+    _refuse_combinations(html, data, records, review, filters)
     files = [Path(file) for file in (output, html, records, review) if isinstance(file, (str, os.PathLike))]
     of_queue = FORMATS.get(review_format or "")
     check_outputs(files, [Path(review)] if review is not None and of_queue and of_queue.writes_folder else [])
     target = Path(output) if isinstance(output, (str, os.PathLike)) else None
-    if html is not None and is_stream(Path(html)):
-        message = "a page is not written to a device or a pipe."
-        raise UserError(message, file=html, remedy="Give a file: --html page.html.")
-    if review is not None and (labels or min_score):
-        message = "a queue for review has all findings of its texts, without --label and --min-score."
-        raise UserError(message, file=review, remedy="Leave these out; goals decide what is left for review.")
-    extracting = Workers(engine, processes, workers)
-    written, filters = format_of(target, format), Filters(tuple(labels), min_score)
-    folder = run_folder(run)
+    extracting, written, folder = Workers(engine, processes, workers), format_of(target, format), run_folder(run)
     task = load_task(folder)
     maker = None
     if records is not None:
@@ -168,8 +159,20 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     refuse_own_outputs(files, beside)
     # The descriptor of an open output, so that `extract RUN inbox > inbox/findings.jsonl` is refused too.
     refuse_overwriting([*files, *beside, *descriptors(output)], [*_own_files(folder), *inbox.sources()])
-    page, title, keys = (Path(html) if html else None), _title(task, run), {"text": text, "id": id}
-    job = Job(folder, inbox, written, filters, page, title, strict, overwrite, extracting, keys, maker, queue)
+    job = Job(
+        folder,
+        inbox,
+        format=written,
+        filters=filters,
+        html=Path(html) if html else None,
+        title=_title(task, run),
+        strict=strict,
+        overwrite=overwrite,
+        workers=extracting,
+        keys={"text": text, "id": id},
+        records=maker,
+        queue=queue,
+    )
     if target is None:
         return extract_to_stream(job, cast(TextIO, output))
     if is_stream(target):
@@ -204,6 +207,25 @@ def verify(run: str | os.PathLike[str], *, data: str | None = None) -> Verificat
     from electra_ie.runs.provenance import verify as check
 
     return check(folder, data)
+
+
+def _refuse_combinations(
+    html: str | os.PathLike[str] | None,
+    data: str | os.PathLike[str] | None,
+    records: str | os.PathLike[str] | None,
+    review: str | os.PathLike[str] | None,
+    filters: Filters,
+) -> None:
+    """Raise UserError for options of `extract` that do not go together."""
+    if data is not None and records is None:
+        remedy = "Give --records, or leave --data out."
+        raise UserError("the folder of data is only read for records.", file=data, remedy=remedy)
+    if html is not None and is_stream(Path(html)):
+        message = "a page is not written to a device or a pipe."
+        raise UserError(message, file=html, remedy="Give a file: --html page.html.")
+    if review is not None and filters != Filters():
+        message = "a queue for review has all findings of its texts, without --label and --min-score."
+        raise UserError(message, file=review, remedy="Leave these out; goals decide what is left for review.")
 
 
 def _queue(review: str | os.PathLike[str] | None, format: str | None, output: Path | None, task: Task) -> Queue | None:
