@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from electra_ie.api.outputs import check_outputs, data_files
+from electra_ie.common.errors import UserError
 from electra_ie.common.files import refuse_overwriting, write
 from electra_ie.data.in_memory import Data, Unlabeled, resolve
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:  # the checks load torch: each function imports what it needs
     from electra_ie.formats.conversion import Conversion, Options
 
 
-def init(
+def init(  # noqa: PLR0913 - the options of a public function, all but two by keyword
     path: str | os.PathLike[str],
     output: str | os.PathLike[str] | None = None,
     *,
@@ -27,6 +28,7 @@ def init(
     dev: float = 0.2,
     test: float = 0.2,
     fields: Mapping[str, Any] | None = None,
+    options: Options = (),
 ) -> Initialized:
     """Write a task for annotated data: a folder with a task.yaml that names its fields, labels and splits.
 
@@ -44,6 +46,7 @@ def init(
         test: Likewise for test.
         fields: The fields of texts without labels, as in task.yaml: the texts are written as the split `unlabeled`, and
             their labels are made with `label`. The path is a .txt, a .jsonl or a folder of them.
+        options: Options of the format of the files, as of `convert`: `{"text": "Message"}` names the column of a text.
 
     Returns:
         The task, and one line for each assumption that was made. The lines are also comments in task.yaml.
@@ -56,8 +59,11 @@ def init(
     from electra_ie.data.init.from_texts import init_unlabeled
 
     if fields is not None:
+        if options:
+            message = "options of a format (--read) are given, and texts without labels are read."
+            raise UserError(message, file=path, remedy="Omit them.")
         return Initialized(*init_unlabeled(path, output, fields))
-    return init_task(path, output, format, seed, dev, test, configuration or "")
+    return init_task(path, output, format, seed, dev, test, configuration or "", options)
 
 
 def convert(

@@ -72,6 +72,14 @@ def init(
             show_default=False,
         ),
     ] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Option of the format, such as text=Message for the column of the text. Can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write a task.yaml for annotated data: fields, labels, splits; or, with --field, for texts without labels.
 
@@ -85,8 +93,9 @@ def init(
 
     fields = declared_fields(field) if field else None
     done = api.init(
-        path, output, format=format, configuration=configuration, seed=seed, dev=dev, test=test, fields=fields
-    )
+        path, output, format=format, configuration=configuration, seed=seed, dev=dev, test=test, fields=fields,
+        options=read or (),
+    )  # fmt: skip
     for line in done.assumptions:
         standard_output().print(f"assumed: {line}", markup=False, highlight=False, soft_wrap=True)
     folder = str(done.task.file.parent)

@@ -51,6 +51,7 @@ class Format:
         writes_folder: Whether the writer makes a folder.
         for_layers: Returns the options for a reader of which only some layers of spans are wanted, each with its
             labels.
+        columns: Returns the names of the columns of a file, if the option `labels` says which of them have labels.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Format:
     endings: tuple[str, ...] = ()
     writes_folder: bool = False
     for_layers: Callable[[Mapping[str, Any], Mapping[str, Sequence[str]]], Mapping[str, Any]] = as_they_are
+    columns: Callable[[Path, Mapping[str, Any]], Sequence[str]] | None = None
 
     def check_installed(self) -> None:
         """Raise UserError if the package that the format needs is not installed."""

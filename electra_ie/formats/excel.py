@@ -7,6 +7,7 @@ import re
 import warnings
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -38,7 +39,7 @@ OLD = b"\xd0\xcf\x11\xe0"
 def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[AnnotatedDocument]:
     """Yield the documents of a sheet, whose first row that is not blank has the names of the columns."""
     sheet = _sheet(_workbook(path), options["sheet"], path)
-    counts = {"formulas": 0, "hidden rows": 0}
+    counts = Counter[str]()
     (source, header), *rows = [*_rows(sheet, path, counts)] or [(SourceLine(str(path), 0), [])]
     if _is_index(header, [cells for _, cells in rows]):
         warn(f'{path}: the first column of the sheet "{sheet.title}" has no name and numbers the rows: it is left out.')
@@ -59,6 +60,12 @@ def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[
         yield document
     records.report(str(path))
     _report(sheet, counts, path)
+
+
+def column_names(path: Path, options: Mapping[str, Any]) -> list[str]:
+    """Return the names of the columns: the first row that is not blank."""
+    rows = _rows(_sheet(_workbook(path), options["sheet"], path), path, Counter())
+    return [name for name in next(rows, (None, []))[1] if name]
 
 
 def _workbook(path: Path) -> Any:
@@ -94,7 +101,7 @@ def _sheet(workbook: Any, name: str, path: Path) -> Any:
     return sheets[chosen]
 
 
-def _rows(sheet: Any, path: Path, counts: dict[str, int]) -> Iterator[tuple[SourceLine, list[str]]]:
+def _rows(sheet: Any, path: Path, counts: Counter[str]) -> Iterator[tuple[SourceLine, list[str]]]:
     """Yield the cells of each row that is not blank, with its number as the line."""
     for number, cells in enumerate(sheet.iter_rows(), start=1):
         texts = [_text(cell.value) for cell in cells]
@@ -212,4 +219,5 @@ EXCEL = Format(
     extra="formats",
     reduce=reduce,
     endings=(".xlsx",),
+    columns=column_names,
 )

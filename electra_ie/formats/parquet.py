@@ -10,6 +10,7 @@ import decimal
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,30 +68,45 @@ class _Labels:
         raise source.error(f'"{name}" contains the label {item!r}.', f"It must be {expected}.")
 
 
+def column_names(path: Path, options: Mapping[str, Any]) -> list[str]:
+    """Return the names of the columns."""
+    from pyarrow import parquet
+
+    with _translated(path), reading(path), path.open("rb") as file:
+        return list(parquet.read_schema(file).names)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Translate the errors of the library into one line."""
+    import pyarrow
+
+    try:
+        yield
+    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
+        message = f"this is not a Parquet file, or it is damaged ({type(error).__name__})."
+        raise SourceLine(str(path), 0).error(message, "Write it again.") from None
+
+
 def read(path: Path, options: Mapping[str, Any], on_error: OnError) -> Iterator[AnnotatedDocument]:
     """Yield the documents of a file, some rows at a time."""
-    import pyarrow
     from pyarrow import parquet
 
     source = SourceLine(str(path), 0)
-    try:
-        with reading(path), path.open("rb") as file, parquet.ParquetFile(file) as table:
-            schema = table.schema_arrow
-            records = _Records(schema, options, source)
-            number = 0
-            for batch in table.iter_batches():
-                for row in batch.to_pylist():
-                    number += 1
-                    try:
-                        document = records.document(row, SourceRecord(str(path), number))
-                    except UserError as error:
-                        on_error(error)
-                        continue
-                    yield document
-            records.spans.report()
-    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        message = f"this is not a Parquet file, or it is damaged ({type(error).__name__})."
-        raise source.error(message, "Write it again.") from None
+    with _translated(path), reading(path), path.open("rb") as file, parquet.ParquetFile(file) as table:
+        schema = table.schema_arrow
+        records = _Records(schema, options, source)
+        number = 0
+        for batch in table.iter_batches():
+            for row in batch.to_pylist():
+                number += 1
+                try:
+                    document = records.document(row, SourceRecord(str(path), number))
+                except UserError as error:
+                    on_error(error)
+                    continue
+                yield document
+        records.spans.report()
 
 
 class _Records:
@@ -313,5 +329,14 @@ def detect(path: Path) -> bool:
 
 
 PARQUET = Format(
-    "parquet", "Parquet", read, write, frozenset(Feature), COLUMNS, detect, reduce=reduce, endings=(".parquet",)
+    "parquet",
+    "Parquet",
+    read,
+    write,
+    frozenset(Feature),
+    COLUMNS,
+    detect,
+    reduce=reduce,
+    endings=(".parquet",),
+    columns=column_names,
 )

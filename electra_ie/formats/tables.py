@@ -38,10 +38,15 @@ from electra_ie.formats.parts.text_output import text_output
 COLUMNS = {"text": Option("text", (str, list)), "id": Option(""), "labels": Option([])}
 """text: the column of the text, or several, composed as lines "name: value", which are only read. id: the column of the
 ids, by default `id` if there is one. labels: the columns of labels, each a question. All others are metadata."""
-CELLS = {"separator": Option("|"), "unlabeled": Option([]), "blank": Option("", choices=("none", "unknown"))}
+CELLS = {
+    "separator": Option("|"),
+    "unlabeled": Option([]),
+    "none": Option([]),
+    "blank": Option("", choices=("none", "unknown")),
+}
 """separator: the character between the labels of a cell, or nothing for one label a cell. unlabeled: cells of labels
-that mean "unknown". blank: what an empty cell of labels means, `none` (no label applies) or `unknown`; by default
-unknown, with a warning."""
+that mean "unknown". none: cells that mean "no label applies", such as `-`. blank: what an empty cell of labels means,
+`none` (no label applies) or `unknown`; by default unknown, with a warning."""
 HOLDS = frozenset({Feature.IDS, Feature.LABELS, Feature.QUESTIONS, Feature.METADATA})
 
 NOT_NAMED = "labels in columns that the option labels does not name, read as other values"
@@ -111,6 +116,8 @@ class Records:
             self.empty[name] += 1
             return () if self.options["blank"] == "none" else None
         self.filled[name] += 1
+        if cell.strip() in self.options["none"]:
+            return ()
         separator = self.options["separator"]
         labels = [label.strip() for label in (cell.split(separator) if separator else [cell])]
         if not all(labels):
@@ -170,6 +177,8 @@ def _answers(
     labels: dict[str, tuple[str, ...]], options: Mapping[str, Any], losses: Losses
 ) -> dict[str, tuple[str, ...]]:
     """Return the labels of a document as cells express them: an empty one has one meaning."""
+    if options["blank"] != "none" and options["none"]:
+        return labels
     if options["blank"] != "none":
         losses[NONE_APPLIES] += sum(not answer for answer in labels.values())
         return {name: answer for name, answer in labels.items() if answer}
@@ -232,11 +241,13 @@ def _cell(answer: Sequence[str] | None, name: str, options: Mapping[str, Any], p
     separator = options["separator"]
     if answer is None:
         return str(options["unlabeled"][0]) if options["blank"] == "none" else ""
+    if not answer and options["blank"] != "none":
+        return str(options["none"][0])
     cell = str(separator.join(answer))
     parts = [part.strip() for part in cell.split(separator)] if separator and answer else [cell.strip()][: len(answer)]
-    if parts != list(answer) or not all(answer) or (answer and cell in options["unlabeled"]):
+    if parts != list(answer) or not all(answer) or (answer and cell in [*options["unlabeled"], *options["none"]]):
         message = f'the labels {", ".join(map(repr, answer))} of "{name}" would be read as others.'
-        remedy = f"Set another option separator, which is {separator!r}, or unlabeled."
+        remedy = f"Set another option separator, which is {separator!r}, unlabeled or none."
         raise UserError(message, file=path, remedy=remedy)
     return cell
 

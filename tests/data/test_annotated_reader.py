@@ -175,5 +175,24 @@ def test_every_invalid_span_is_an_error_with_its_own_line(tmp_path):
     assert 'no field has the label "AMOUND". Did you mean "AMOUNT"?' in str(errors[1])
 
 
+@pytest.mark.parametrize("name", ["xlsx", "parquet"])
+def test_columns_of_fields_have_labels_without_the_option(tmp_path, capsys, name):
+    rows = [
+        AnnotatedDocument("1", "a", metadata={"risk": "x", "topic": "b", "page": "3"}),
+        AnnotatedDocument("2", "b", metadata={"risk": "y", "topic": "c", "page": "4"}),
+    ]
+    path = tmp_path / f"data.{name}"
+    FORMATS[name].save(rows, path)
+    fields = [Field("kind", "classes", ("b", "c"), "topic"), Field("risk", "flags", ("x", "y"))]
+    assert [document.gold for document in READERS[name].read(path, fields)] == [
+        {"kind": "b", "risk": ("x",)}, {"kind": "c", "risk": ("y",)},
+    ]  # fmt: skip
+    said = capsys.readouterr().err
+    assert ('the column "page" is not read' in said) == (name == "xlsx")
+    if name == "xlsx":
+        with pytest.raises(UserError, match='there is no column "risks" for the field risks, but "risk"'):
+            list(READERS[name].read(path, [Field("risks", "flags", ("x", "y"))]))
+
+
 def test_every_annotation_format_can_be_that_of_a_task():
     assert FORMATS.keys() <= READERS.keys()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reading import write
 from typer.testing import CliRunner
 
+import electra_ie
 from electra_ie.cli.app import app
 from electra_ie.common.errors import UserError, raise_error
 from electra_ie.common.files import locked
@@ -261,6 +262,38 @@ def test_columns_of_a_table_are_labels_if_nothing_else_is():
     ]
     marked = AnnotatedDocument("x", TEXT, spans((0, 8, "PAYER")))
     assert [field.name for field in inferred(marked, *documents).fields] == ["entities"]
+
+
+def test_cells_of_several_labels_are_flags_and_dates_are_no_labels():
+    cells = ["late; cash", "cash", "cash ;late", "late", "", "cash"]
+    days = ["2024-05-03", "2024-05-04", "2024-05-03", "2024-05-03", "2024-05-04T10:00", "2024-05-03"]
+    documents = [
+        AnnotatedDocument(str(number), TEXT, layers=None, metadata={"flags": cell, "day": day, "who": "Smith, Ann"})
+        for number, (cell, day) in enumerate(zip(cells, days, strict=True))
+    ]
+    result = inferred(*documents)
+    assert result.fields == (Field("flags", "flags", ("cash", "late")),) and result.separators == (";",)
+    gold = [document.gold.get("flags") for document in result.documents]
+    assert gold == [("cash", "late"), ("cash",), ("cash", "late"), ("late",), None, ("cash",)]
+    assert "dates are no labels: day" in result.assumptions
+    assert (
+        'the labels in a cell of "flags" are separated by ";"; 1 empty ones are unknown '
+        "(the option blank: none says that no label applies)"
+    ) in result.assumptions
+
+
+def test_a_table_with_other_columns_and_separators_becomes_a_task(tmp_path):
+    rows = [f"M{number},sent {number},{'late;cash' if number % 3 else 'late'},-" for number in range(12)]
+    for split in ("train", "dev"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{split}.csv").write_text("\n".join(["Ref,Message,Flags,Rest", *rows]), encoding="utf-8")
+    with pytest.raises(UserError, match='no column "text".* with --read of init'):
+        electra_ie.init(tmp_path / "in", tmp_path / "task")
+    done = electra_ie.init(tmp_path / "in", tmp_path / "task", options={"text": "Message", "id": "Ref"}, test=0)
+    assert done.task.options == {"text": "Message", "id": "Ref", "separator": ";"}
+    assert done.task.read("dev")[1].gold == {"Flags": ("cash", "late")}
+    with pytest.raises(UserError, match="texts without labels are read"):
+        electra_ie.init(tmp_path / "in", tmp_path / "b", options={"text": "x"}, fields={"a": {"kind": "spans"}})
 
 
 def test_white_space_at_edges_is_no_part_of_a_span_and_a_span_of_it_is_an_error():

@@ -153,6 +153,19 @@ def test_empty_cells_of_labels_are_unknown_with_a_warning(tmp_path, capsys):
     assert not capsys.readouterr().err
 
 
+@pytest.mark.parametrize("blank", ["", "unknown", "none"])
+def test_cells_of_the_option_none_say_that_no_label_applies(tmp_path, blank):
+    options = {"labels": ["risk"], "none": ["-", "n/a"], "unlabeled": ["?"]} | ({"blank": blank} if blank else {})
+    path = text_file(tmp_path, "id,text,risk\n1,a,-\n2,b,fraud\n3,c, n/a\n")
+    documents = read("csv", path, **options)
+    assert [item.labels for item in documents] == [{"risk": ()}, {"risk": ("fraud",)}, {"risk": ()}]
+    documents.append(document("d", "4"))
+    assert not FORMATS["csv"].save(documents, tmp_path / "again.csv", options)
+    assert [item.labels for item in read("csv", tmp_path / "again.csv", **options)] == [
+        item.labels for item in documents
+    ]
+
+
 def test_text_of_several_columns_is_read_and_not_written(tmp_path):
     path = text_file(tmp_path, "payer,memo,page\nACME,cash,3\n")
     assert [(item.text, item.metadata) for item in read("csv", path, text=["payer", "memo"])] == [
@@ -205,6 +218,7 @@ def test_compressed_file_is_read_written_and_refused_if_truncated(tmp_path):
     ([document(labels={"topic": ("a|b",)})], {"labels": ["topic"]}, "would be read as others"),
     ([document(labels={"topic": (" a",)})], {"labels": ["topic"]}, "would be read as others"),
     ([document(labels={"topic": ("?",)})], {"labels": ["topic"], "unlabeled": ["?"]}, "would be read as others"),
+    ([document(labels={"topic": ("-",)})], {"labels": ["topic"], "none": ["-"]}, "would be read as others"),
     ([document(labels={"topic": ("a", "b")})], {"labels": ["topic"], "separator": ""}, "would be read as others"),
     ([document("a\0b")], {}, "a NUL character"),
     ([document("a\nb1,c\nd", "1")], {}, "look like rows"),

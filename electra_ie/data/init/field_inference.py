@@ -14,6 +14,7 @@ from electra_ie.common.text_files import SourceLine
 from electra_ie.data.declaration.task_yaml import OF_RECORDS, RESERVED_NAMES, WINDOWS_DEVICE
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import FIELD_NAME, LEVELS, TRACKS, Field, count_labels, drop_overlapping, lost_by_overlap
+from electra_ie.data.init.cell_labels import are_dates, labels_in, separator_of
 from electra_ie.data.readers.parts.gold import Spans
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.features import Feature, Losses, reduced
@@ -39,11 +40,12 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Inferred:
-    """Fields, the documents with their gold, and one line for each assumption that was made."""
+    """Fields, the documents with their gold, one line for each assumption, and what separates labels in cells."""
 
     fields: tuple[Field, ...]
     documents: list[Document]
     assumptions: list[str]
+    separators: tuple[str, ...] = ()
 
 
 def infer(documents: Sequence[AnnotatedDocument], on_error: OnError) -> Inferred:
@@ -68,6 +70,7 @@ class _Inference:
 
     def __init__(self, documents: Sequence[AnnotatedDocument], on_error: OnError) -> None:
         self.assumed: list[str] = []
+        self.separators: dict[str, None] = {}
         self.fields: list[Field] = []
         self.documents = [self._bare(document) for document in documents]
         self.gold: list[dict[str, object]] = [{} for _ in documents]
@@ -91,7 +94,7 @@ class _Inference:
             Document(document.id, document.text, gold, document.file, document.line)
             for document, gold in zip(self.documents, self.gold, strict=True)
         ]
-        return Inferred(tuple(self.fields), found, list(dict.fromkeys(self.assumed)))
+        return Inferred(tuple(self.fields), found, list(dict.fromkeys(self.assumed)), tuple(self.separators))
 
     def _find_fields(self) -> None:
         """Add the fields of all layers and questions."""
@@ -110,24 +113,41 @@ class _Inference:
     def _take_values(self) -> bool:
         """Take the texts among the other values of records, such as columns of tables, as answers to questions."""
         texts = [
-            {key: (value,) for key, value in document.metadata.items() if isinstance(value, str) and value.strip()}
+            {key: value.strip() for key, value in document.metadata.items() if isinstance(value, str) and value.strip()}
             for document in self.documents
         ]
-        if not any(texts):
+        cells: dict[str, list[str]] = {}
+        for values in texts:
+            for key, value in values.items():
+                cells.setdefault(key, []).append(value)
+        if dates := [key for key, values in cells.items() if are_dates(values)]:
+            self.assumed.append(f"dates are no labels: {', '.join(dates)}")
+        keys = Counter({key: len(values) for key, values in cells.items() if key not in dates})
+        if not keys:
             return False
-        keys = Counter(key for labels in texts for key in labels)
         self.assumed.append(
             f"nothing is marked as a label, so columns and other values count as labels: {_listed(keys)}"
         )
+        separators = {key: separator for key in keys if (separator := separator_of(cells[key]))}
+        self.separators |= dict.fromkeys(separators.values())
+        for key, separator in separators.items():
+            self._note_separator(key, separator, len(texts) - keys[key])
         self.documents = [
             replace(
                 document,
-                labels={**labels, **document.labels},
-                metadata={key: value for key, value in document.metadata.items() if key not in labels},
+                labels={
+                    **{key: labels_in(values[key], separators.get(key, "")) for key in keys if key in values},
+                    **document.labels,
+                },
+                metadata={key: value for key, value in document.metadata.items() if key not in values or key in dates},
             )
-            for document, labels in zip(self.documents, texts, strict=True)
+            for document, values in zip(self.documents, texts, strict=True)
         ]
         return True
+
+    def _note_separator(self, key: str, separator: str, empty: int) -> None:
+        unknown = f"; {empty:,} empty ones are unknown (the option blank: none says that no label applies)"
+        self.assumed.append(f'the labels in a cell of "{key}" are separated by "{separator}"{unknown if empty else ""}')
 
     def _bare(self, document: AnnotatedDocument) -> AnnotatedDocument:
         """Return a document as a person has labeled it."""

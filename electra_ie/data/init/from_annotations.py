@@ -41,6 +41,7 @@ from electra_ie.data.task_files import TASK_FILE
 from electra_ie.formats import FORMATS, format_of
 from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.base import Format
+from electra_ie.formats.conversion import Options
 from electra_ie.formats.detection import detect
 
 SHOWN = 5
@@ -87,6 +88,7 @@ def init_task(
     dev: float = 0.2,
     test: float = 0.2,
     configuration: str = "",
+    options: Options = (),
 ) -> Initialized:
     """Write a task for annotated data, as `electra_ie.init` describes.
 
@@ -109,7 +111,10 @@ def init_task(
     _refuse_existing(folder / TASK_FILE)
     if hub_name and not configuration and (pushed := pushed_task(hub_name)):
         return _of_pushed(pushed, hub_name, folder)
-    found, documents = _read_hub(hub_name, configuration, folder) if hub_name else _read_files(root, format)
+    if hub_name and options:
+        remedy = "Omit them: the features of the data set say what its columns are."
+        raise UserError(f"options of a format (--read) are given, and {hub_name} is on the hub.", remedy=remedy)
+    found, documents = _read_hub(hub_name, configuration, folder) if hub_name else _read_files(root, format, options)
     errors = ErrorCollector()
     inferred = infer([document for own in documents.values() for document in own], errors.add)
     errors.raise_any(f"the data in {path}")
@@ -125,7 +130,7 @@ def init_task(
     splits, drawn = _splits(by_source, inferred.fields, {DEV: dev, TEST: test}, seed)
     with locked(folder):
         _refuse_existing(folder / TASK_FILE)  # again: another process may have written it in the meantime
-        task = _in_place(found, folder, by_source, splits, inferred.fields)
+        task = _in_place(found.with_separators(inferred.separators), folder, by_source, splits, inferred.fields)
         where = [found.in_place] if task else [*renamed, f"the data are written as JSON lines in {folder}"]
         task = task or _converted(found, folder, splits, inferred.fields)
         assumed = [*found.assumed, *inferred.assumptions, *left_out, *drawn, *where]
@@ -208,6 +213,11 @@ class _Found:
     in_place: str
     assumed: list[str]
 
+    def with_separators(self, separators: Iterable[str]) -> _Found:
+        """Return what is found, also to be read with each of these separators of the labels in a cell."""
+        more = [{**options, "separator": separator} for separator in separators for options in self.options]
+        return replace(self, options=(*self.options, *more))
+
 
 Documents = dict[_Source, list[AnnotatedDocument]]
 
@@ -223,14 +233,21 @@ def _read_hub(name: HubName, configuration: str, folder: Path) -> tuple[_Found, 
     return _Found(DATA_SETS, description, folder, (found.options,), where, [*found.assumed, *by_name]), documents
 
 
-def _read_files(root: Path, name: str | None) -> tuple[_Found, Documents]:
-    """Return the files of a folder, or one file, and the documents in them. name: the format, if it is given."""
+def _read_files(root: Path, name: str | None, options: Options) -> tuple[_Found, Documents]:
+    """Return the files of a folder, or one file, and the documents in them.
+
+    name: the format, if it is given. options: those of its reader.
+    """
     format, sources, plain, assumed = _find(root, name)
-    documents = _read(format, sources, plain, root)
+    given = options if isinstance(options, Mapping) else format.parse(options)
+    documents = _read(format, sources, plain, root, given)
+    of_task = READERS[format.name].options if format.name in READERS else ()
+    kept = {key: value for key, value in given.items() if key in of_task}
     home = root if root.is_dir() else root.parent
     where = f"the data stay in {home}"
     description = f"Labels of {root.resolve().name} ({format.title})."
-    return _Found(format.name, description, home, OPTIONS_IN_PLACE, where, assumed), documents
+    tried = tuple({**kept, **own} for own in OPTIONS_IN_PLACE)
+    return _Found(format.name, description, home, tried, where, assumed), documents
 
 
 def _find(root: Path, name: str | None) -> tuple[Format, list[_Source], list[Path], list[str]]:
@@ -333,14 +350,16 @@ def _relative(path: Path, root: Path) -> str:
     return path.name if path == root else path.relative_to(root).as_posix()
 
 
-def _read(format: Format, sources: Sequence[_Source], plain: Sequence[Path], root: Path) -> Documents:
+def _read(
+    format: Format, sources: Sequence[_Source], plain: Sequence[Path], root: Path, options: Mapping[str, Any]
+) -> Documents:
     """Return the documents of each source. Raises UserError with the first ten errors in all of them."""
     errors = ErrorCollector()
     documents: Documents = {}
     for source in sources:
         documents[source] = []
         try:
-            documents[source] += format.documents(source.path, on_error=errors.add)
+            documents[source] += format.documents(source.path, options, errors.add)
         except UserError as error:
             errors.add(error)
     for path in plain:

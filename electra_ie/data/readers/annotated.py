@@ -16,12 +16,15 @@ from electra_ie.data.fields import AnyField, AttributeField, Field, RelationFiel
 from electra_ie.data.readers.parts.attributes import SpanAttributes
 from electra_ie.data.readers.parts.divided_spans import DISCONTINUOUS, DividedSpans
 from electra_ie.data.readers.parts.gold import Spans, check_label, fields_with_label, flags
+from electra_ie.data.readers.parts.keys import Keys
 from electra_ie.data.readers.parts.relations import check_relation
 from electra_ie.formats.annotations import AnnotatedDocument, Arguments, choice_of
 from electra_ie.formats.base import Format
 from electra_ie.formats.features import ONE_QUESTION, Feature, reduced
 from electra_ie.formats.parts.annotation_tools import ROLES
+from electra_ie.formats.parts.delimited import text_columns
 from electra_ie.formats.parts.options import Option
+from electra_ie.formats.tables import id_column
 
 OPTIONS = {"ignore": Option([]), "discontinuous": DISCONTINUOUS}
 """ignore: labels of spans to skip. discontinuous: see `parts.divided_spans`."""
@@ -36,9 +39,17 @@ def read(
     """Yield the documents of a file or folder in an annotation format, with the gold of the fields.
 
     A field of spans is the layer of its name, or without one, all spans with its labels. A field of classes or flags is
-    the question of its name; where questions have no names, it is the only one. Predictions are not gold.
+    the question of its name; where questions have no names, it is the only one. In a table, the columns of fields have
+    labels, unless the option `labels` names others. Predictions are not gold.
     """
     of_format = {name: value for name, value in options.items() if name in format.options}
+    keys = None
+    if format.columns and fields and not of_format["labels"]:
+        columns = format.columns(path, of_format)
+        of_format["labels"] = [field.column for field in fields if _is_cell(field) and field.column in columns]
+        if Feature.SPANS not in format.holds:
+            keys = Keys(str(path), fields, [*text_columns(of_format), id_column(of_format)], "column")
+            keys.check(columns, SourceLine(str(path), 1))
     layers = {field.column: [*field.labels, *options["ignore"]] for field in fields if field.kind == "spans"}
     reader = AnnotationReader(path, fields, options)
     for number, document in enumerate(format.documents(path, format.for_layers(of_format, layers), on_error), start=1):
@@ -48,6 +59,13 @@ def read(
             for single in error.errors or (error,):
                 on_error(single)
     reader.report()
+    if keys:
+        keys.report()
+
+
+def _is_cell(field: AnyField) -> bool:
+    """Return whether the gold of a field is a cell of labels."""
+    return isinstance(field, Field) and field.kind != "spans"
 
 
 def _in_order(arguments: Arguments) -> Arguments:

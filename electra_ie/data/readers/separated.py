@@ -25,8 +25,8 @@ def options(delimiter: str, quotes: bool) -> dict[str, Option]:
 
     Those of `delimited.layout`, and text: the column of the text, or several, composed as lines "name: value". id: the
     column of the ids. unlabeled: values that mean "unknown". separator: the character between the flags of a
-    cell, or nothing for one a cell. blank: what an empty cell of flags means, `none` (no flag applies) or `unknown`; by
-    default unknown, with a warning.
+    cell, or nothing for one a cell. none: cells of flags that mean "no flag applies", such as `-`. blank: what an empty
+    cell of flags means, `none` (no flag applies) or `unknown`; by default unknown, with a warning.
     """
     return {
         **layout(delimiter, quotes),
@@ -34,6 +34,7 @@ def options(delimiter: str, quotes: bool) -> dict[str, Option]:
         "id": Option(""),
         "unlabeled": Option([]),
         "separator": Option("|"),
+        "none": Option([]),
         "blank": Option("", choices=("none", "unknown")),
     }
 
@@ -119,6 +120,9 @@ def document_of(
             gold[field.name] = check_label(cell, field, source)
         elif field.kind == "flags" and cell.strip():
             blanks.filled[field.name] += 1
+            if cell.strip() in options["none"]:
+                gold[field.name] = ()
+                continue
             separator = options["separator"]
             names = [name.strip() for name in (cell.split(separator) if separator else [cell])]
             refuse_other_separator(names, field, source)

@@ -161,7 +161,10 @@ def check_columns(columns: Sequence[str], options: Mapping[str, Any], source: So
             elif f'"{name}"' in columns:
                 remedy = "The cells are in quotes: set the option quotes: true."
             else:
-                remedy = f"{nearest(name, columns)} See the options text, id and columns, for extract --text and --id."
+                remedy = (
+                    f"{nearest(name, columns)} The options text and id name other columns: in task.yaml, with --read "
+                    "of init and convert, or as --text and --id of extract."
+                )
             raise source.error(f'there is no column "{name}".', remedy)
 
 

@@ -28,12 +28,12 @@ class Option:
     items: tuple[type, ...] = (str,)
 
     def accepts(self, value: Any) -> bool:
-        """Return whether a value is allowed. A bool is not a whole number."""
+        """Return whether a value is allowed, as the default always is. A bool is not a whole number."""
         if type(value) not in (self.types or (type(self.default),)):
             return False
         if isinstance(value, list) and not all(type(item) in self.items for item in value):
             return False
-        return not self.choices or value in self.choices
+        return not self.choices or value in (*self.choices, self.default)
 
     def __str__(self) -> str:
         if self.choices:
@@ -72,6 +72,8 @@ def settle(
 def parse(texts: Sequence[str], declared: Mapping[str, Option], format: str) -> dict[str, Any]:
     """Return the options in texts `key=value`. A value is read as YAML, unless the default of the option is a text.
 
+    One text is also a list of it.
+
     Raises:
         UserError: a text is not `key=value`, its option does not exist, or its value is not YAML.
     """
@@ -83,6 +85,8 @@ def parse(texts: Sequence[str], declared: Mapping[str, Option], format: str) -> 
         _check_name(name, declared, format)
         try:
             values[name] = value if isinstance(declared[name].default, str) else yaml.safe_load(value)
+            if isinstance(declared[name].default, list) and isinstance(values[name], str):
+                values[name] = [values[name]]
         except yaml.YAMLError:
             raise UserError(f'the option {name} is "{value}".', remedy=f"It must be {declared[name]}.") from None
     return values
