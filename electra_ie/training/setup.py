@@ -63,19 +63,32 @@ class Start:
 class TrainingSetup:
     """What a run trains, and on what.
 
-    settings: with every value that follows from data and encoder filled in. labeled, pool: windows with and without
-    labels. label_texts, label_windows: labeled documents about the labels, and their windows. pool_documents: the
-    unlabeled documents of the windows in `pool`; that of a distillation has the labeled windows behind them, without
-    their labels, since the student also learns the answers of the run to those. generator: None for the supervised
-    preset, and where there is no unlabeled text for a teacher to label. frozen_encoder: for co-training; None without
-    it. description: how messages call the run. adaptation: that of the encoder; None without it. distillation: the
-    facts about it; None for any other run.
+    Attributes:
+        task: The task.
+        settings: The settings, with every value that follows from data and encoder filled in.
+        data: The documents and hints.
+        windower: The tokenizer of all windows.
+        labeled: The windows of the labeled documents.
+        label_texts: Labeled documents about the labels.
+        label_windows: Their windows.
+        pool: Windows without labels. In a distillation the labeled windows, without their labels, follow those of the
+            unlabeled documents, since the student also learns the answers of the run to those.
+        pool_documents: The unlabeled documents of the windows in `pool`, never the labeled ones.
+        discriminator: The model that is trained, as it is before it is prepared.
+        generator: The generator, which has no weights that are trained if it masks at random. None for the supervised
+            preset, and where there is no unlabeled text for a teacher to label.
+        pair: Both models and their optimizer, prepared.
+        frozen_encoder: The encoder as pretrained, for co-training; None without it.
+        thresholds: What sets the thresholds of flags.
+        extractor: Predicts with the discriminator.
+        description: How messages call the run.
+        adaptation: The adaptation of the encoder; None without it.
+        distillation: The facts about the distillation; None for any other run.
     """
 
     task: Task
     settings: TrainSettings
     data: TrainingData
-    accelerator: Accelerator
     windower: WindowTokenizer
     labeled: list[LabeledWindow]
     label_texts: list[Document]
@@ -91,6 +104,11 @@ class TrainingSetup:
     description: str
     adaptation: EncoderAdaptation | None
     distillation: Mapping[str, Any] | None
+
+    @property
+    def accelerator(self) -> Accelerator:
+        """The Accelerator that has prepared the models."""
+        return self.pair.accelerator
 
     @property
     def is_main_process(self) -> bool:
@@ -152,7 +170,6 @@ def set_up(
         task=task,
         settings=settings,
         data=data,
-        accelerator=accelerator,
         windower=windower,
         labeled=labeled,
         label_texts=about_labels,
