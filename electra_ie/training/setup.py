@@ -13,7 +13,6 @@ from transformers import PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
 from electra_ie.config.train import TrainSettings
-from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.label_texts import label_texts
 from electra_ie.data.span_boundaries import edges_of
@@ -35,6 +34,7 @@ from electra_ie.runs.layout import TRACKING
 from electra_ie.training.encoder_adaptation import EncoderAdaptation
 from electra_ie.training.flag_thresholds import SAMPLE_SIZE, FlagThresholds
 from electra_ie.training.loop import AdversarialPair, make_accelerator, prepare
+from electra_ie.training.windows import TrainingWindows
 
 Generator = LatentGenerator | MaskingGenerator
 
@@ -67,13 +67,7 @@ class TrainingSetup:
         task: The task.
         settings: The settings, with every value that follows from data and encoder filled in.
         data: The documents and hints.
-        windower: The tokenizer of all windows.
-        labeled: The windows of the labeled documents.
-        label_texts: Labeled documents about the labels.
-        label_windows: Their windows.
-        pool: Windows without labels. In a distillation the labeled windows, without their labels, follow those of the
-            unlabeled documents, since the student also learns the answers of the run to those.
-        pool_documents: The unlabeled documents of the windows in `pool`, never the labeled ones.
+        windows: The windows of the documents.
         discriminator: The model that is trained, as it is before it is prepared.
         generator: The generator, which has no weights that are trained if it masks at random. None for the supervised
             preset, and where there is no unlabeled text for a teacher to label.
@@ -89,12 +83,7 @@ class TrainingSetup:
     task: Task
     settings: TrainSettings
     data: TrainingData
-    windower: WindowTokenizer
-    labeled: list[LabeledWindow]
-    label_texts: list[Document]
-    label_windows: list[LabeledWindow]
-    pool: list[LabeledWindow]
-    pool_documents: list[Document]
+    windows: TrainingWindows
     discriminator: Discriminator
     generator: Generator | None
     pair: AdversarialPair
@@ -143,26 +132,18 @@ def set_up(
         discriminator, windower, tokenizer = start.discriminator, start.windower, start.windower.tokenizer
     else:
         settings, discriminator, tokenizer = _on_encoder(settings, task.fields, latent, adaptation)
-        windower = student.windower if student else _windower(tokenizer, settings, data, task.fields)
+        windower = student.windows.windower if student else _windower(tokenizer, settings, data, task.fields)
     labeled = windows_of(data.train, windower, task.fields)
-    about_labels = label_texts(task.fields, data.descriptions) if settings.label_texts else []
     init_bias_to_prior(discriminator, labeled)
     settings = settings.with_schedule(len(labeled), discriminator.hidden_size, _has(task.fields, "spans"))
-    pool_documents, pool = data.unlabeled_windows(windower, _windows_needed(settings, task.fields), settings.seed)
-    rows = (settings.batch_size or 0) + (settings.unlabeled_batch_size or 0) * (settings.reads_unlabeled and bool(pool))
-    if rows < accelerator.num_processes:
-        raise UserError(
-            f"a batch has {rows} windows for {accelerator.num_processes} processes.",
-            remedy="Give a larger batch_size, or fewer processes.",
-        )
-    if start:
-        pool = [*pool, *(LabeledWindow(row.window, {}) for row in labeled)]
-    sample = pool[: _index_after(pool, SAMPLE_SIZE)]
+    windows = _windows(settings, task.fields, data, windower, labeled, pool_has_labeled=start is not None)
+    _refuse_small_batch(settings, windows, accelerator.num_processes)
+    sample = windows.pool[: _index_after(windows.pool, SAMPLE_SIZE)]
     generator: Generator | None = None
     if latent:
         size, seed = settings.latent_size, settings.training_seed
         generator = LatentGenerator(LatentGeneratorConfig(task.fields, discriminator.hidden_size, size, seed))
-    elif settings.has_teacher and pool:  # on labeled text a teacher adds nothing to the labels
+    elif settings.has_teacher and windows.pool:  # on labeled text a teacher adds nothing to the labels
         generator = _masking_generator(discriminator, tokenizer, settings)
     pair = prepare(accelerator, discriminator, generator, settings)
     co_training = settings.co_training and generator and settings.has_teacher and _has(task.fields, "classes", "flags")
@@ -170,12 +151,7 @@ def set_up(
         task=task,
         settings=settings,
         data=data,
-        windower=windower,
-        labeled=labeled,
-        label_texts=about_labels,
-        label_windows=windows_of(about_labels, windower, task.fields),
-        pool=pool,
-        pool_documents=pool_documents,
+        windows=windows,
         discriminator=discriminator,
         generator=generator,
         pair=pair,
@@ -205,6 +181,39 @@ def _on_encoder(
         .with_window(max_length(tokenizer, discriminator.encoder.config), _has(fields, "classes", "flags"))
     )
     return settings, discriminator, tokenizer
+
+
+def _windows(
+    settings: TrainSettings,
+    fields: Sequence[Field],
+    data: TrainingData,
+    windower: WindowTokenizer,
+    labeled: list[LabeledWindow],
+    pool_has_labeled: bool,
+) -> TrainingWindows:
+    """Return the windows of a run, given those of its labeled documents, on which the settings depend."""
+    about_labels = label_texts(fields, data.descriptions) if settings.label_texts else []
+    documents, pool = data.unlabeled_windows(windower, _windows_needed(settings, fields), settings.seed)
+    if pool_has_labeled:
+        pool = [*pool, *(LabeledWindow(row.window, {}) for row in labeled)]
+    return TrainingWindows(
+        windower=windower,
+        labeled=labeled,
+        label_texts=about_labels,
+        label_windows=windows_of(about_labels, windower, fields),
+        pool=pool,
+        pool_documents=documents,
+        pool_has_labeled=pool_has_labeled,
+    )
+
+
+def _refuse_small_batch(settings: TrainSettings, windows: TrainingWindows, processes: int) -> None:
+    """Raise UserError if there are more processes than windows in a batch."""
+    reads_pool = settings.reads_unlabeled and windows.unlabeled_count > 0
+    rows = (settings.batch_size or 0) + (settings.unlabeled_batch_size or 0) * reads_pool
+    if rows < processes:
+        remedy = "Give a larger batch_size, or fewer processes."
+        raise UserError(f"a batch has {rows} windows for {processes} processes.", remedy=remedy)
 
 
 def _windows_needed(settings: TrainSettings, fields: Sequence[Field]) -> int:

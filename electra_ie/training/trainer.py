@@ -135,7 +135,7 @@ class Trainer:
         if self.setup.settings.has_teacher:
             teacher = self.prepare_teacher()
             began = time.monotonic()
-            if not self.setup.pool:
+            if not self.setup.windows.pool:
                 warn(
                     f"{self.setup.description}: there is no unlabeled text to learn from; the teacher's weights are "
                     "kept. Add texts with --unlabeled."
@@ -181,11 +181,11 @@ class Trainer:
 
     def _train(self, preparation: float) -> None:
         """Run the loop. preparation: seconds spent on the pseudo-labels, which count as training."""
-        setup, settings, state = self.setup, self.setup.settings, self.state
-        pool = setup.pool if settings.reads_unlabeled else ()
+        setup, settings, windows, state = self.setup, self.setup.settings, self.setup.windows, self.state
+        pool = windows.pool if settings.reads_unlabeled else ()
         batches = Batches(
-            [*setup.labeled, *setup.label_windows], pool,
-            (settings.batch_size or 0, settings.unlabeled_batch_size or 0), setup.windower,
+            [*windows.labeled, *windows.label_windows], pool,
+            (settings.batch_size or 0, settings.unlabeled_batch_size or 0), windows.windower,
             setup.task.fields, settings.training_seed, setup.accelerator.process_index,
             setup.accelerator.num_processes,
         )  # fmt: skip
@@ -239,7 +239,7 @@ class Trainer:
         It is trained in a run within this one, unless it was trained before or a finished run is given.
         """
         setup, folder, weights = self.setup, self.folder / TEACHER, self.folder / TEACHER_WEIGHTS
-        settings = setup.settings.of_teacher if setup.pool else setup.settings.supervised
+        settings = setup.settings.of_teacher if setup.windows.pool else setup.settings.supervised
         data = setup.data if settings.has_teacher else supervised_data(setup)
         teacher = Trainer(set_up(setup.task, settings, data, folder, student=setup), folder, (), self.given_teacher)
         discriminator = teacher.setup.discriminator
