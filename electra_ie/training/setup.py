@@ -126,12 +126,11 @@ def set_up(
     refuse_latent_tracks(settings, task.fields)
     check_terms({"discriminator": settings.discriminator, "generator": settings.generator}, ROW_TERMS)
     accelerator = make_accelerator(settings.precision, tracker, folder / TRACKING)
-    latent = settings.has_generator and not settings.has_teacher
     adaptation = student.adaptation if student else adaptation
     if start:
         discriminator, windower, tokenizer = start.discriminator, start.windower, start.windower.tokenizer
     else:
-        settings, discriminator, tokenizer = _on_encoder(settings, task.fields, latent, adaptation)
+        settings, discriminator, tokenizer = _on_encoder(settings, task.fields, adaptation)
         windower = student.windows.windower if student else _windower(tokenizer, settings, data, task.fields)
     labeled = windows_of(data.train, windower, task.fields)
     init_bias_to_prior(discriminator, labeled)
@@ -140,7 +139,7 @@ def set_up(
     _refuse_small_batch(settings, windows, accelerator.num_processes)
     sample = windows.pool[: _index_after(windows.pool, SAMPLE_SIZE)]
     generator: Generator | None = None
-    if latent:
+    if settings.generates_states:
         size, seed = settings.latent_size, settings.training_seed
         generator = LatentGenerator(LatentGeneratorConfig(task.fields, discriminator.hidden_size, size, seed))
     elif settings.has_teacher and windows.pool:  # on labeled text a teacher adds nothing to the labels
@@ -166,7 +165,7 @@ def set_up(
 
 
 def _on_encoder(
-    settings: TrainSettings, fields: Sequence[Field], latent: bool, adaptation: EncoderAdaptation | None
+    settings: TrainSettings, fields: Sequence[Field], adaptation: EncoderAdaptation | None
 ) -> tuple[TrainSettings, Discriminator, PreTrainedTokenizerBase]:
     """Return new heads on the encoder of the settings, its tokenizer, and the settings with what follows from both."""
     encoder = resolve_revision(settings.encoder)
@@ -174,7 +173,9 @@ def _on_encoder(
     pooling = choose_pooling(encoder, settings.pooling)
     torch.manual_seed(settings.training_seed)  # decides the weights of the new heads and of the generator
     weights = adaptation.folder if adaptation and adaptation.folder else encoder
-    discriminator = Discriminator.from_encoder(weights, fields, pooling=pooling, realness_head=latent)
+    discriminator = Discriminator.from_encoder(
+        weights, fields, pooling=pooling, realness_head=settings.generates_states
+    )
     settings = (
         settings.replace(encoder=encoder)
         .derive(pooling=pooling, adapt_encoder=settings.adapts_encoder)
@@ -234,7 +235,7 @@ def _has(fields: Sequence[Field], *kinds: str) -> bool:
 def refuse_latent_tracks(settings: TrainSettings, fields: Sequence[Field]) -> None:
     """Raise UserError for generated states of tokens with several tags: the generator knows one tag a state."""
     for field in fields:
-        if field.has_tracks and settings.has_generator and not settings.has_teacher:
+        if field.has_tracks and settings.generates_states:
             message = (
                 f"the preset {settings.preset} does not generate states for the scheme {field.scheme} ({field.name})."
             )
@@ -254,7 +255,7 @@ def _masking_generator(
     token = mask_token(tokenizer, settings.encoder)
     check_maskable(discriminator, settings.encoder, token)
     size, special, seed = discriminator.hidden_size, tokenizer.all_special_ids, settings.training_seed
-    learned = settings.has_generator
+    learned = settings.trains_generator
     return MaskingGenerator(MaskingGeneratorConfig(size, token, special, settings.mask_ratio, seed, learned))
 
 
