@@ -72,7 +72,7 @@ class TrainingSetup:
         generator: The generator, which has no weights that are trained if it masks at random. None for the supervised
             preset, and where there is no unlabeled text for a teacher to label.
         pair: Both models and their optimizer, prepared.
-        frozen_encoder: The encoder as pretrained, for co-training; None without it.
+        frozen_encoder: The encoder as it is before the first step, for co-training; None without it.
         thresholds: What sets the thresholds of flags.
         extractor: Predicts with the discriminator.
         description: How messages call the run.
@@ -138,12 +138,7 @@ def set_up(
     windows = _windows(settings, task.fields, data, windower, labeled, pool_has_labeled=start is not None)
     _refuse_small_batch(settings, windows, accelerator.num_processes)
     sample = windows.pool[: _index_after(windows.pool, SAMPLE_SIZE)]
-    generator: Generator | None = None
-    if settings.generates_states:
-        size, seed = settings.latent_size, settings.training_seed
-        generator = LatentGenerator(LatentGeneratorConfig(task.fields, discriminator.hidden_size, size, seed))
-    elif settings.has_teacher and windows.pool:  # on labeled text a teacher adds nothing to the labels
-        generator = _masking_generator(discriminator, tokenizer, settings)
+    generator = _generator(settings, task.fields, discriminator, tokenizer, windows)
     pair = prepare(accelerator, discriminator, generator, settings)
     co_training = settings.co_training and generator and settings.has_teacher and _has(task.fields, "classes", "flags")
     return TrainingSetup(
@@ -246,6 +241,22 @@ def _windower(
     tokenizer: PreTrainedTokenizerBase, settings: TrainSettings, data: TrainingData, fields: Sequence[Field]
 ) -> WindowTokenizer:
     return data.windower(tokenizer, settings.window or 0, settings.context_overlap, fields, settings.units)
+
+
+def _generator(
+    settings: TrainSettings,
+    fields: Sequence[Field],
+    discriminator: Discriminator,
+    tokenizer: PreTrainedTokenizerBase,
+    windows: TrainingWindows,
+) -> Generator | None:
+    """Return the generator, or None (see `TrainingSetup`)."""
+    if settings.generates_states:
+        size, seed = settings.latent_size, settings.training_seed
+        return LatentGenerator(LatentGeneratorConfig(fields, discriminator.hidden_size, size, seed))
+    if settings.has_teacher and windows.pool:  # on labeled text a teacher adds nothing to the labels
+        return _masking_generator(discriminator, tokenizer, settings)
+    return None
 
 
 def _masking_generator(
