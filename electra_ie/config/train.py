@@ -203,14 +203,22 @@ class TrainSettings(BaseSettings):
     """The settings that supervised training does not use."""
 
     @property
-    def has_generator(self) -> bool:
-        """Whether there is a generator."""
+    def trains_generator(self) -> bool:
+        """Whether the generator has loss terms. One that masks at random, as in `self_training`, has none."""
         return bool(self.generator)
+
+    @property
+    def generates_states(self) -> bool:
+        """Whether a generator of encoder states is trained (see `models.latent_generator`).
+
+        With a teacher, the generator masks tokens instead.
+        """
+        return self.trains_generator and not self.has_teacher
 
     @property
     def reads_unlabeled(self) -> bool:
         """Whether unlabeled texts are in the batches."""
-        return self.has_generator or self.has_teacher
+        return self.trains_generator or self.has_teacher
 
     def uses_unlabeled(self, kinds: Iterable[str]) -> bool:
         """Whether a run on fields of these kinds uses unlabeled texts.
@@ -226,7 +234,10 @@ class TrainSettings(BaseSettings):
 
     @property
     def has_teacher(self) -> bool:
-        """Whether the discriminator also learns from the predictions of a teacher."""
+        """Whether the discriminator also learns from the predictions of a teacher.
+
+        It does if it has the loss term `distillation`: in self-training as in the package `distillation`.
+        """
         return "distillation" in self.discriminator
 
     @property

@@ -21,7 +21,8 @@ def soft_labels(setup: TrainingSetup, teacher: Discriminator) -> list[PseudoLabe
     """
     result: list[list[PseudoLabel] | None] = [None]
     if setup.is_main_process:
-        labels, documents = predict(setup, teacher, setup.pool), np.array(document_indices(setup.pool))
+        pool = setup.windows.pool
+        labels, documents = predict(setup, teacher, pool), np.array(document_indices(pool))
         for field in setup.task.fields:
             if field.kind == "flags":
                 logits = logits_of_documents(labels, field, documents)

@@ -10,7 +10,7 @@ from accelerate.utils import broadcast_object_list
 
 from electra_ie.pretraining.scoring import score
 from electra_ie.pretraining.setup import PretrainingSetup
-from electra_ie.training.callbacks import Callback, LoopState, save_checkpoint_of
+from electra_ie.training.callbacks import Callback, LoopState, save_checkpoint_and_log
 from electra_ie.training.loop import Step
 
 
@@ -114,5 +114,5 @@ class SaveByTime(Callback):
         if state.step not in self.steps or not self.setup.is_main_process:
             return
         if state.step == state.max_steps or state.stop or time.monotonic() - self.saved > 60 * self.minutes:
-            save_checkpoint_of(state, self.setup.pair)
+            save_checkpoint_and_log(state, self.setup.pair)
             self.saved = time.monotonic()

@@ -30,7 +30,7 @@ from electra_ie.pretraining.setup import PretrainingSetup, set_up
 from electra_ie.runs import plots
 from electra_ie.runs.layout import CHECKPOINT, CORPUS, CURVES, PRETRAINING, SETTINGS, write_log
 from electra_ie.training.callbacks import Callback, FiniteWeights, LoopState, ProgressBar, Tracker
-from electra_ie.training.checkpoints import check_same_corpus, not_finite_error, restore
+from electra_ie.training.checkpoints import check_same_corpus, load_checkpoint_and_log, not_finite_error
 from electra_ie.training.driver import drive
 from electra_ie.training.loop import LossNotFinite, own_states, training_steps
 
@@ -98,7 +98,7 @@ class Pretrainer:
         check_same_settings(began_with, self.settings, self.folder)
         self.settings = self.settings.derive(max_steps=began_with.max_steps)  # not estimated again from the hours
         check_same_corpus(self.folder, self.setup.blocks.hash)
-        self.state.saved, self.state.log = restore(self.folder, self.setup.pair)
+        self.state.saved, self.state.log = load_checkpoint_and_log(self.folder, self.setup.pair)
         self.state.step = self.state.saved.step
 
     def _write_beginning(self) -> None:

@@ -21,7 +21,8 @@ from typing import Any
 
 from electra_ie.common.progress import Report, progress
 from electra_ie.config.base import BaseSettings
-from electra_ie.training.checkpoints import TrainingState, checkpoint
+from electra_ie.runs.layout import LAST, write_log
+from electra_ie.training.checkpoints import CheckpointHeader, save_checkpoint
 from electra_ie.training.loop import AdversarialPair, Step, check_weights
 from electra_ie.training.tracking import Track, tracking
 
@@ -30,15 +31,22 @@ from electra_ie.training.tracking import Track, tracking
 class LoopState:
     """The state of a run while it trains, shared by all callbacks.
 
-    step: optimizer steps done. log: the rows of log.jsonl, filled in the first process only. saved: what the last
-    checkpoint holds. stop: set by a callback, the reason to end before `max_steps`; the run is completed with its best
-    weights so far. diverged: the reason if the training has collapsed. callbacks: the list that is called.
+    Attributes:
+        max_steps: The number of steps planned.
+        folder: The folder of the run.
+        log: The rows of log.jsonl, filled in the first process only.
+        saved: The header of the checkpoint that was written last.
+        step: Optimizer steps done.
+        stop: Set by a callback, the reason to end before `max_steps`; the run is completed with its best weights so
+            far.
+        diverged: The reason if the training has collapsed.
+        callbacks: The list that is called.
     """
 
     max_steps: int
     folder: Path
     log: list[dict[str, Any]] = field(default_factory=list)
-    saved: TrainingState = field(default_factory=TrainingState)
+    saved: CheckpointHeader = field(default_factory=CheckpointHeader)
     step: int = 0
     stop: str | None = None
     diverged: str | None = None
@@ -166,11 +174,12 @@ class SaveCheckpoints(Callback):
     def on_step(self, state: LoopState, step: Step) -> None:
         """Write a checkpoint if this is one of the given steps."""
         if state.step in self.steps and self.pair.accelerator.is_main_process and self.may_save():
-            save_checkpoint_of(state, self.pair)
+            save_checkpoint_and_log(state, self.pair)
 
 
-def save_checkpoint_of(state: LoopState, pair: AdversarialPair) -> None:
-    """Write log and checkpoint of the present step, and call `on_save`."""
+def save_checkpoint_and_log(state: LoopState, pair: AdversarialPair) -> None:
+    """Write log and checkpoint of the present step, whose weights `check_weights` has passed, and call `on_save`."""
     state.saved = replace(state.saved, step=state.step)
-    path = checkpoint(state.folder, pair, state.saved, state.log)
-    state.checkpointed(path)
+    write_log(state.folder, state.log)  # first: a run is resumed with the rows up to the step of its checkpoint
+    save_checkpoint(state.folder, pair, state.saved)
+    state.checkpointed(state.folder / LAST)

@@ -9,7 +9,7 @@ renamed, so that a checkpoint is complete or absent.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,19 @@ from safetensors.torch import save_file
 from electra_ie.common.errors import UserError
 from electra_ie.common.files import atomic_path, parse
 from electra_ie.models.discriminator import Discriminator
-from electra_ie.runs.layout import BEST, CORPUS, LAST, read_log, write_log
+from electra_ie.runs.layout import BEST, CORPUS, LAST, read_log
 from electra_ie.training.loop import AdversarialPair, LossNotFinite
 
 
 @dataclass(frozen=True)
-class TrainingState:
-    """Progress of a run.
+class CheckpointHeader:
+    """The progress of a run, which the header of each of its checkpoints holds.
 
-    step: optimizer steps done. best_step, best_score: step and dev score of the best weights, None before the first
-    score; `TEACHER_STEP` if the weights are those of the teacher.
+    Attributes:
+        step: Optimizer steps done.
+        best_step: The step of the weights that score best on dev, None before the first score; `TEACHER_STEP` for
+            those of the teacher.
+        best_score: The dev score of these weights.
     """
 
     step: int = 0
@@ -44,39 +47,39 @@ def trained_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.detach() for name, value in module.state_dict().items() if name not in frozen}
 
 
-def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], state: TrainingState) -> None:
-    """Write one safetensors file, with the progress of the run in its header."""
+def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], header: CheckpointHeader) -> None:
+    """Write one safetensors file with its header."""
     path.parent.mkdir(parents=True, exist_ok=True)
     on_cpu = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     with atomic_path(path) as part:
-        save_file(on_cpu, part, metadata={"progress": json.dumps(vars(state))})
+        save_file(on_cpu, part, metadata={"progress": json.dumps(vars(header))})
 
 
-def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], TrainingState]:
-    """Read tensors and progress of a checkpoint. Raises UserError for a damaged file."""
+def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], CheckpointHeader]:
+    """Read tensors and header of a checkpoint. Raises UserError for a damaged file."""
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            return tensors, TrainingState(**json.loads(file.metadata()["progress"]))
+            return tensors, CheckpointHeader(**json.loads(file.metadata()["progress"]))
     except (SafetensorError, OSError, TypeError, KeyError, json.JSONDecodeError) as error:
         raise UserError(
             "the checkpoint cannot be read.", file=path, remedy="Delete the run and train again."
         ) from error
 
 
-def save_checkpoint(run: Path, pair: AdversarialPair, state: TrainingState) -> None:
+def save_checkpoint(run: Path, pair: AdversarialPair, header: CheckpointHeader) -> None:
     """Write the weights of both models and the moments of the optimizer."""
     tensors = {f"discriminator.{name}": value for name, value in trained_state(pair.unwrapped_discriminator).items()}
     if pair.generator is not None:
         tensors |= {f"generator.{name}": value for name, value in pair.unwrapped_generator.state_dict().items()}
     for index, moments in pair.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
-    save_weights(run / LAST, tensors, state)
+    save_weights(run / LAST, tensors, header)
 
 
-def load_checkpoint(run: Path, pair: AdversarialPair) -> TrainingState:
-    """Restore both models and the optimizer from the last checkpoint, and return its progress."""
-    tensors, state = read_weights(run / LAST)
+def load_checkpoint(run: Path, pair: AdversarialPair) -> CheckpointHeader:
+    """Load both models and the optimizer from the last checkpoint, and return its header."""
+    tensors, header = read_weights(run / LAST)
     parts: dict[str, dict[str, torch.Tensor]] = {"discriminator": {}, "generator": {}, "optimizer": {}}
     for name, value in tensors.items():
         part, _, rest = name.partition(".")
@@ -90,7 +93,7 @@ def load_checkpoint(run: Path, pair: AdversarialPair) -> TrainingState:
         moments.setdefault(int(index), {})[moment] = value
     groups = pair.optimizer.state_dict()["param_groups"]
     pair.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    return state
+    return header
 
 
 def check_same_corpus(folder: Path, corpus_hash: str, parts: Mapping[str, str] | None = None) -> None:
@@ -131,34 +134,29 @@ def _identity(facts: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (facts or {}).items() if name not in ("run", "settings", "unlabeled")}
 
 
-def checkpoint(run: Path, pair: AdversarialPair, state: TrainingState, log: Sequence[Mapping[str, Any]]) -> Path:
-    """Write log and checkpoint of a step whose weights `check_weights` has passed; return the path of the weights."""
-    write_log(run, log)
-    save_checkpoint(run, pair, state)
-    return run / LAST
-
-
-def restore(run: Path, pair: AdversarialPair) -> tuple[TrainingState, list[dict[str, Any]]]:
-    """Restore the last checkpoint, and return its progress and the rows of the log up to there.
+def load_checkpoint_and_log(run: Path, pair: AdversarialPair) -> tuple[CheckpointHeader, list[dict[str, Any]]]:
+    """Load the last checkpoint, and return its header and the rows of the log up to its step.
 
     A run without a checkpoint starts at step 0 with an empty log.
     """
     if not (run / LAST).is_file():
-        return TrainingState(), []
-    state = load_checkpoint(run, pair)
-    return state, [row for row in read_log(run) if row["step"] <= state.step]
+        return CheckpointHeader(), []
+    header = load_checkpoint(run, pair)
+    return header, [row for row in read_log(run) if row["step"] <= header.step]
 
 
-def not_finite_error(error: LossNotFinite, run: Path, state: TrainingState, learning_rate: float | None) -> UserError:
+def not_finite_error(
+    error: LossNotFinite, run: Path, saved: CheckpointHeader, learning_rate: float | None
+) -> UserError:
     """Return the error for a loss or a weight that is NaN or infinite: where the last good weights are, what to set."""
-    kept = f"The weights of step {state.step} are in {run / LAST}. " if (run / LAST).is_file() else ""
+    kept = f"The weights of step {saved.step} are in {run / LAST}. " if (run / LAST).is_file() else ""
     lower = min((learning_rate or 0) / 10, 1e-4)
     return UserError(f"{error}.", file=run, remedy=f"{kept}Lower the learning rate: --set learning_rate={lower:g}")
 
 
-def save_best(run: Path, discriminator: Discriminator, state: TrainingState) -> None:
+def save_best(run: Path, discriminator: Discriminator, header: CheckpointHeader) -> None:
     """Write the weights that score best on dev so far."""
-    save_weights(run / BEST, trained_state(discriminator), state)
+    save_weights(run / BEST, trained_state(discriminator), header)
 
 
 def load_best(run: Path, discriminator: Discriminator) -> None:

@@ -47,7 +47,7 @@ def complete(
     else:  # the best weights were saved with their thresholds
         setup.thresholds.set(setup.discriminator)
     (folder / CALIBRATION).unlink(missing_ok=True)  # of a completion that was killed
-    save_fields(folder, setup.discriminator, setup.windower, setup.extractor.edges)
+    save_fields(folder, setup.discriminator, setup.windows.windower, setup.extractor.edges)
     saved = Extractor.from_pretrained(folder, device=str(setup.accelerator.device), anchored=False)
     _verify_logits(setup, saved)
     results = read_with_evidence(saved, dev)
@@ -57,11 +57,11 @@ def complete(
     constant = _constant_fields(setup, saved, answers)
     adaptation = setup.adaptation.summary if setup.adaptation else None
     summary = {
-        "labeled": {"documents": len(setup.data.train), "windows": len(setup.labeled)},
-        "label_texts": len(setup.label_texts),
-        "unlabeled": {"documents": len(setup.pool_documents), "windows": _unlabeled_windows(setup)},
+        "labeled": {"documents": len(setup.data.train), "windows": len(setup.windows.labeled)},
+        "label_texts": len(setup.windows.label_texts),
+        "unlabeled": {"documents": len(setup.windows.pool_documents), "windows": setup.windows.unlabeled_count},
         "labels": setup.data.label_counts(fields),
-        "not_expressed": setup.data.not_expressed(setup.windower, fields),
+        "not_expressed": setup.data.not_expressed(setup.windows.windower, fields),
         "base_model": base_model(setup.settings.encoder),
         **({"adaptation": adaptation} if adaptation else {}),
         **({"distillation": setup.distillation} if setup.distillation else {}),
@@ -89,11 +89,6 @@ def complete(
         write(folder / CARD, model_card(folder))
 
 
-def _unlabeled_windows(setup: TrainingSetup) -> int:
-    """Return the number of windows of unlabeled documents; the pool of a distillation also has the labeled ones."""
-    return len(setup.pool) - (len(setup.labeled) if setup.distillation else 0)
-
-
 def _constant_fields(setup: TrainingSetup, saved: Extractor, dev_answers: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the fields that get the same answer in every document though their gold differs; warn of each.
 
@@ -119,7 +114,7 @@ def _constant_fields(setup: TrainingSetup, saved: Extractor, dev_answers: Sequen
 @torch.no_grad()
 def _verify_logits(setup: TrainingSetup, saved: Extractor) -> None:
     """Raise RuntimeError if the saved folders, loaded again, give other logits than the model in memory."""
-    batch = collate(setup.labeled[:16], setup.windower, setup.task.fields).to(setup.accelerator.device)
+    batch = collate(setup.windows.labeled[:16], setup.windows.windower, setup.task.fields).to(setup.accelerator.device)
     setup.discriminator.eval()
     saved.discriminator.eval()
     loaded = saved.discriminator.predict_logits(batch)

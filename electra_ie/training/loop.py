@@ -207,12 +207,12 @@ def prepare(
         {"params": encoder, "peak": settings.learning_rate},
         {"params": list(discriminator.heads.parameters()), "peak": settings.head_learning_rate},
     ]
-    if generator is not None and settings.has_generator:
+    if generator is not None and settings.trains_generator:
         groups.append({"params": list(generator.parameters()), "peak": settings.generator_learning_rate})
     optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=settings.weight_decay, fused=True)
     prepared_discriminator = accelerator.prepare(discriminator)
     prepared_generator = generator
-    if generator is not None and settings.has_generator:  # otherwise it has no weights to distribute
+    if generator is not None and settings.trains_generator:  # otherwise it has no weights to distribute
         prepared_generator = accelerator.prepare(generator)
     return AdversarialPair(accelerator, prepared_discriminator, prepared_generator, accelerator.prepare(optimizer))
 

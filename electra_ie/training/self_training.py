@@ -33,7 +33,7 @@ from electra_ie.runs.layout import (
 from electra_ie.runs.provenance import environment_now
 from electra_ie.runs.storage import load_run, model_files
 from electra_ie.runs.verification import read_audit
-from electra_ie.training.checkpoints import TrainingState
+from electra_ie.training.checkpoints import CheckpointHeader
 from electra_ie.training.setup import TrainingSetup
 
 Log = Sequence[Mapping[str, Any]]
@@ -45,10 +45,10 @@ REMEDY = (
 
 @dataclass
 class FinishedTeacher:
-    """A finished supervised run: its model, the progress it ended with, and its log."""
+    """A finished supervised run: its model, the header that its last checkpoint had, and its log."""
 
     discriminator: Discriminator
-    state: TrainingState
+    header: CheckpointHeader
     log: Log
 
 
@@ -88,8 +88,8 @@ def load_teacher(run: Path, setup: TrainingSetup) -> FinishedTeacher:
         raise UserError("its log.jsonl or scores.json lacks the steps or dev scores.", file=run, remedy=REMEDY)
     if collapse := summary.get("collapsed"):
         warn(f"{run}: the teacher collapsed at step {collapse['step']}: {collapse['what']}.")
-    state = TrainingState(summary["steps"], summary["best_step"], best[-1] if best else None)
-    return FinishedTeacher(teacher, state, [*log, last_teacher_row(state.step, collapse)])
+    header = CheckpointHeader(summary["steps"], summary["best_step"], best[-1] if best else None)
+    return FinishedTeacher(teacher, header, [*log, last_teacher_row(header.step, collapse)])
 
 
 def supervised_data(setup: TrainingSetup) -> TrainingData:

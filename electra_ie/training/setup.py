@@ -13,7 +13,6 @@ from transformers import PreTrainedTokenizerBase
 
 from electra_ie.common.errors import UserError
 from electra_ie.config.train import TrainSettings
-from electra_ie.data.document import Document
 from electra_ie.data.fields import Field
 from electra_ie.data.label_texts import label_texts
 from electra_ie.data.span_boundaries import edges_of
@@ -35,6 +34,7 @@ from electra_ie.runs.layout import TRACKING
 from electra_ie.training.encoder_adaptation import EncoderAdaptation
 from electra_ie.training.flag_thresholds import SAMPLE_SIZE, FlagThresholds
 from electra_ie.training.loop import AdversarialPair, make_accelerator, prepare
+from electra_ie.training.windows import TrainingWindows
 
 Generator = LatentGenerator | MaskingGenerator
 
@@ -63,25 +63,27 @@ class Start:
 class TrainingSetup:
     """What a run trains, and on what.
 
-    settings: with every value that follows from data and encoder filled in. labeled, pool: windows with and without
-    labels. label_texts, label_windows: labeled documents about the labels, and their windows. pool_documents: the
-    unlabeled documents of the windows in `pool`; that of a distillation has the labeled windows behind them, without
-    their labels, since the student also learns the answers of the run to those. generator: None for the supervised
-    preset, and where there is no unlabeled text for a teacher to label. frozen_encoder: for co-training; None without
-    it. description: how messages call the run. adaptation: that of the encoder; None without it. distillation: the
-    facts about it; None for any other run.
+    Attributes:
+        task: The task.
+        settings: The settings, with every value that follows from data and encoder filled in.
+        data: The documents and hints.
+        windows: The windows of the documents.
+        discriminator: The model that is trained, as it is before it is prepared.
+        generator: The generator, which has no weights that are trained if it masks at random. None for the supervised
+            preset, and where there is no unlabeled text for a teacher to label.
+        pair: Both models and their optimizer, prepared.
+        frozen_encoder: The encoder as it is before the first step, for co-training; None without it.
+        thresholds: What sets the thresholds of flags.
+        extractor: Predicts with the discriminator.
+        description: How messages call the run.
+        adaptation: The adaptation of the encoder; None without it.
+        distillation: The facts about the distillation; None for any other run.
     """
 
     task: Task
     settings: TrainSettings
     data: TrainingData
-    accelerator: Accelerator
-    windower: WindowTokenizer
-    labeled: list[LabeledWindow]
-    label_texts: list[Document]
-    label_windows: list[LabeledWindow]
-    pool: list[LabeledWindow]
-    pool_documents: list[Document]
+    windows: TrainingWindows
     discriminator: Discriminator
     generator: Generator | None
     pair: AdversarialPair
@@ -91,6 +93,11 @@ class TrainingSetup:
     description: str
     adaptation: EncoderAdaptation | None
     distillation: Mapping[str, Any] | None
+
+    @property
+    def accelerator(self) -> Accelerator:
+        """The Accelerator that has prepared the models."""
+        return self.pair.accelerator
 
     @property
     def is_main_process(self) -> bool:
@@ -119,46 +126,26 @@ def set_up(
     refuse_latent_tracks(settings, task.fields)
     check_terms({"discriminator": settings.discriminator, "generator": settings.generator}, ROW_TERMS)
     accelerator = make_accelerator(settings.precision, tracker, folder / TRACKING)
-    latent = settings.has_generator and not settings.has_teacher
     adaptation = student.adaptation if student else adaptation
     if start:
         discriminator, windower, tokenizer = start.discriminator, start.windower, start.windower.tokenizer
     else:
-        settings, discriminator, tokenizer = _on_encoder(settings, task.fields, latent, adaptation)
-        windower = student.windower if student else _windower(tokenizer, settings, data, task.fields)
+        settings, discriminator, tokenizer = _on_encoder(settings, task.fields, adaptation)
+        windower = student.windows.windower if student else _windower(tokenizer, settings, data, task.fields)
     labeled = windows_of(data.train, windower, task.fields)
-    about_labels = label_texts(task.fields, data.descriptions) if settings.label_texts else []
     init_bias_to_prior(discriminator, labeled)
     settings = settings.with_schedule(len(labeled), discriminator.hidden_size, _has(task.fields, "spans"))
-    pool_documents, pool = data.unlabeled_windows(windower, _windows_needed(settings, task.fields), settings.seed)
-    rows = (settings.batch_size or 0) + (settings.unlabeled_batch_size or 0) * (settings.reads_unlabeled and bool(pool))
-    if rows < accelerator.num_processes:
-        raise UserError(
-            f"a batch has {rows} windows for {accelerator.num_processes} processes.",
-            remedy="Give a larger batch_size, or fewer processes.",
-        )
-    if start:
-        pool = [*pool, *(LabeledWindow(row.window, {}) for row in labeled)]
-    sample = pool[: _index_after(pool, SAMPLE_SIZE)]
-    generator: Generator | None = None
-    if latent:
-        size, seed = settings.latent_size, settings.training_seed
-        generator = LatentGenerator(LatentGeneratorConfig(task.fields, discriminator.hidden_size, size, seed))
-    elif settings.has_teacher and pool:  # on labeled text a teacher adds nothing to the labels
-        generator = _masking_generator(discriminator, tokenizer, settings)
+    windows = _windows(settings, task.fields, data, windower, labeled, pool_has_labeled=start is not None)
+    _refuse_small_batch(settings, windows, accelerator.num_processes)
+    sample = windows.pool[: _index_after(windows.pool, SAMPLE_SIZE)]
+    generator = _generator(settings, task.fields, discriminator, tokenizer, windows)
     pair = prepare(accelerator, discriminator, generator, settings)
     co_training = settings.co_training and generator and settings.has_teacher and _has(task.fields, "classes", "flags")
     return TrainingSetup(
         task=task,
         settings=settings,
         data=data,
-        accelerator=accelerator,
-        windower=windower,
-        labeled=labeled,
-        label_texts=about_labels,
-        label_windows=windows_of(about_labels, windower, task.fields),
-        pool=pool,
-        pool_documents=pool_documents,
+        windows=windows,
         discriminator=discriminator,
         generator=generator,
         pair=pair,
@@ -173,7 +160,7 @@ def set_up(
 
 
 def _on_encoder(
-    settings: TrainSettings, fields: Sequence[Field], latent: bool, adaptation: EncoderAdaptation | None
+    settings: TrainSettings, fields: Sequence[Field], adaptation: EncoderAdaptation | None
 ) -> tuple[TrainSettings, Discriminator, PreTrainedTokenizerBase]:
     """Return new heads on the encoder of the settings, its tokenizer, and the settings with what follows from both."""
     encoder = resolve_revision(settings.encoder)
@@ -181,13 +168,48 @@ def _on_encoder(
     pooling = choose_pooling(encoder, settings.pooling)
     torch.manual_seed(settings.training_seed)  # decides the weights of the new heads and of the generator
     weights = adaptation.folder if adaptation and adaptation.folder else encoder
-    discriminator = Discriminator.from_encoder(weights, fields, pooling=pooling, realness_head=latent)
+    discriminator = Discriminator.from_encoder(
+        weights, fields, pooling=pooling, realness_head=settings.generates_states
+    )
     settings = (
         settings.replace(encoder=encoder)
         .derive(pooling=pooling, adapt_encoder=settings.adapts_encoder)
         .with_window(max_length(tokenizer, discriminator.encoder.config), _has(fields, "classes", "flags"))
     )
     return settings, discriminator, tokenizer
+
+
+def _windows(
+    settings: TrainSettings,
+    fields: Sequence[Field],
+    data: TrainingData,
+    windower: WindowTokenizer,
+    labeled: list[LabeledWindow],
+    pool_has_labeled: bool,
+) -> TrainingWindows:
+    """Return the windows of a run, given those of its labeled documents, on which the settings depend."""
+    about_labels = label_texts(fields, data.descriptions) if settings.label_texts else []
+    documents, pool = data.unlabeled_windows(windower, _windows_needed(settings, fields), settings.seed)
+    if pool_has_labeled:
+        pool = [*pool, *(LabeledWindow(row.window, {}) for row in labeled)]
+    return TrainingWindows(
+        windower=windower,
+        labeled=labeled,
+        label_texts=about_labels,
+        label_windows=windows_of(about_labels, windower, fields),
+        pool=pool,
+        pool_documents=documents,
+        pool_has_labeled=pool_has_labeled,
+    )
+
+
+def _refuse_small_batch(settings: TrainSettings, windows: TrainingWindows, processes: int) -> None:
+    """Raise UserError if there are more processes than windows in a batch."""
+    reads_pool = settings.reads_unlabeled and windows.unlabeled_count > 0
+    rows = (settings.batch_size or 0) + (settings.unlabeled_batch_size or 0) * reads_pool
+    if rows < processes:
+        remedy = "Give a larger batch_size, or fewer processes."
+        raise UserError(f"a batch has {rows} windows for {processes} processes.", remedy=remedy)
 
 
 def _windows_needed(settings: TrainSettings, fields: Sequence[Field]) -> int:
@@ -208,7 +230,7 @@ def _has(fields: Sequence[Field], *kinds: str) -> bool:
 def refuse_latent_tracks(settings: TrainSettings, fields: Sequence[Field]) -> None:
     """Raise UserError for generated states of tokens with several tags: the generator knows one tag a state."""
     for field in fields:
-        if field.has_tracks and settings.has_generator and not settings.has_teacher:
+        if field.has_tracks and settings.generates_states:
             message = (
                 f"the preset {settings.preset} does not generate states for the scheme {field.scheme} ({field.name})."
             )
@@ -221,6 +243,22 @@ def _windower(
     return data.windower(tokenizer, settings.window or 0, settings.context_overlap, fields, settings.units)
 
 
+def _generator(
+    settings: TrainSettings,
+    fields: Sequence[Field],
+    discriminator: Discriminator,
+    tokenizer: PreTrainedTokenizerBase,
+    windows: TrainingWindows,
+) -> Generator | None:
+    """Return the generator, or None (see `TrainingSetup`)."""
+    if settings.generates_states:
+        size, seed = settings.latent_size, settings.training_seed
+        return LatentGenerator(LatentGeneratorConfig(fields, discriminator.hidden_size, size, seed))
+    if settings.has_teacher and windows.pool:  # on labeled text a teacher adds nothing to the labels
+        return _masking_generator(discriminator, tokenizer, settings)
+    return None
+
+
 def _masking_generator(
     discriminator: Discriminator, tokenizer: PreTrainedTokenizerBase, settings: TrainSettings
 ) -> MaskingGenerator:
@@ -228,7 +266,7 @@ def _masking_generator(
     token = mask_token(tokenizer, settings.encoder)
     check_maskable(discriminator, settings.encoder, token)
     size, special, seed = discriminator.hidden_size, tokenizer.all_special_ids, settings.training_seed
-    learned = settings.has_generator
+    learned = settings.trains_generator
     return MaskingGenerator(MaskingGeneratorConfig(size, token, special, settings.mask_ratio, seed, learned))
 
 

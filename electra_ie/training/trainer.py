@@ -47,14 +47,14 @@ from electra_ie.runs.layout import (
 )
 from electra_ie.training.callbacks import Callback, FiniteWeights, LoopState, ProgressBar, SaveCheckpoints, Tracker
 from electra_ie.training.checkpoints import (
-    TrainingState,
+    CheckpointHeader,
     check_same_adaptation,
     check_same_corpus,
     check_same_distillation,
     load_best,
     load_checkpoint,
+    load_checkpoint_and_log,
     read_weights,
-    restore,
     save_weights,
     trained_state,
 )
@@ -101,7 +101,7 @@ class Trainer:
         self.setup, self.folder, self.callbacks, self.given_teacher = setup, folder, callbacks, given_teacher
         self.state = LoopState(setup.settings.max_steps or 0, folder)
         self.collapsed: dict[str, Any] | None = None
-        self.teacher_state: TrainingState | None = None
+        self.teacher_header: CheckpointHeader | None = None
         self.pseudo_labels: list[PseudoLabel] | None = None
         self.co_trained: list[str] = []
 
@@ -129,13 +129,13 @@ class Trainer:
         """Train up to the last step; the weights to keep are in the run's checkpoints."""
         self.begin(resume)
         if resume:
-            self.state.saved, self.state.log = restore(self.folder, self.setup.pair)
+            self.state.saved, self.state.log = load_checkpoint_and_log(self.folder, self.setup.pair)
             self.state.step = self.state.saved.step
         preparation = 0.0
         if self.setup.settings.has_teacher:
             teacher = self.prepare_teacher()
             began = time.monotonic()
-            if not self.setup.pool:
+            if not self.setup.windows.pool:
                 warn(
                     f"{self.setup.description}: there is no unlabeled text to learn from; the teacher's weights are "
                     "kept. Add texts with --unlabeled."
@@ -181,11 +181,11 @@ class Trainer:
 
     def _train(self, preparation: float) -> None:
         """Run the loop. preparation: seconds spent on the pseudo-labels, which count as training."""
-        setup, settings, state = self.setup, self.setup.settings, self.state
-        pool = setup.pool if settings.reads_unlabeled else ()
+        setup, settings, windows, state = self.setup, self.setup.settings, self.setup.windows, self.state
+        pool = windows.pool if settings.reads_unlabeled else ()
         batches = Batches(
-            [*setup.labeled, *setup.label_windows], pool,
-            (settings.batch_size or 0, settings.unlabeled_batch_size or 0), setup.windower,
+            [*windows.labeled, *windows.label_windows], pool,
+            (settings.batch_size or 0, settings.unlabeled_batch_size or 0), windows.windower,
             setup.task.fields, settings.training_seed, setup.accelerator.process_index,
             setup.accelerator.num_processes,
         )  # fmt: skip
@@ -212,7 +212,7 @@ class Trainer:
     def _restore_last_good(self, step: int, reason: str) -> None:
         """End a collapsed run with the last good weights. Raises UserError, in every process, if there are none."""
         saved, main = self.state.saved, self.setup.is_main_process
-        if self.teacher_state and saved.best_step is None and main:
+        if self.teacher_header and saved.best_step is None and main:
             self._keep_teacher()
             saved = self.state.saved
         good = saved.step if saved.best_step is None else saved.best_step
@@ -239,7 +239,7 @@ class Trainer:
         It is trained in a run within this one, unless it was trained before or a finished run is given.
         """
         setup, folder, weights = self.setup, self.folder / TEACHER, self.folder / TEACHER_WEIGHTS
-        settings = setup.settings.of_teacher if setup.pool else setup.settings.supervised
+        settings = setup.settings.of_teacher if setup.windows.pool else setup.settings.supervised
         data = setup.data if settings.has_teacher else supervised_data(setup)
         teacher = Trainer(set_up(setup.task, settings, data, folder, student=setup), folder, (), self.given_teacher)
         discriminator = teacher.setup.discriminator
@@ -248,13 +248,13 @@ class Trainer:
             discriminator.load_state_dict(self.given_teacher.discriminator.state_dict())
             if setup.is_main_process:
                 write_log(folder, self.given_teacher.log)
-                save_weights(weights, trained_state(discriminator), self.given_teacher.state)
+                save_weights(weights, trained_state(discriminator), self.given_teacher.header)
         elif not trained:
             teacher.learn(begun)
             if setup.is_main_process:
                 teacher.save_as_teacher(weights)
         setup.accelerator.wait_for_everyone()
-        tensors, self.teacher_state = read_weights(weights)
+        tensors, self.teacher_header = read_weights(weights)
         discriminator.load_state_dict(tensors, strict=False)
         if setup.is_main_process and not self.state.step:
             self.state.log = [teacher_log_row(read_log(folder))]
@@ -277,8 +277,8 @@ class Trainer:
 
     def _keep_teacher(self) -> None:
         """Make the teacher's weights those that the run keeps."""
-        assert self.teacher_state is not None
-        self.state.saved = TrainingState(self.state.saved.step, TEACHER_STEP, self.teacher_state.best_score)
+        assert self.teacher_header is not None
+        self.state.saved = CheckpointHeader(self.state.saved.step, TEACHER_STEP, self.teacher_header.best_score)
         self.state.log.append({"step": self.state.saved.step, "kept": "teacher"})
         save_weights(self.folder / BEST, read_weights(self.folder / TEACHER_WEIGHTS)[0], self.state.saved)
 
@@ -288,7 +288,7 @@ class Trainer:
         The standard error is that of a share. To keep whichever scores higher would favor self-training in a
         comparison on the same dev split, which then has two draws against the baseline's one.
         """
-        best, teacher = self.state.saved.best_score, self.teacher_state.best_score if self.teacher_state else None
+        best, teacher = self.state.saved.best_score, self.teacher_header.best_score if self.teacher_header else None
         if best is None or teacher is None or self.state.saved.best_step == TEACHER_STEP:
             return
         if best < teacher - math.sqrt(teacher * (1 - teacher) / len(self.setup.data.dev)):

@@ -159,10 +159,10 @@ def test_another_preset_than_the_files_brings_its_own_terms(tmp_path):
     file = tmp_path / "run.yaml"
     file.write_text(TrainSettings(preset="adversarial", max_steps=9).to_yaml(), encoding="utf-8")
     supervised = TrainSettings.build(file, preset="supervised")
-    assert (supervised.preset, supervised.max_steps, supervised.has_generator) == ("supervised", 9, False)
+    assert (supervised.preset, supervised.max_steps, supervised.trains_generator) == ("supervised", 9, False)
     assert supervised.discriminator == PRESETS["supervised"]["discriminator"]
     same = TrainSettings.build(file, preset="adversarial")
-    assert same.has_generator
+    assert same.trains_generator
     assert same.discriminator == PRESETS["adversarial"]["discriminator"]
     assert TrainSettings.build(file, ("preset=supervised",)) == supervised, "--set preset= is --preset"
     own = {"classification": 2.0}

@@ -72,7 +72,7 @@ def test_training_starts_at_the_label_shares(family, preset, encoder, tmp_path):
     training = set_up(task, settings, TrainingData.read(task, settings), tmp_path / "run")
     for field in training.task.fields:
         bias = training.discriminator.head(field).output_layer.bias.detach()
-        torch.testing.assert_close(bias, prior_logits(training.labeled, field))
+        torch.testing.assert_close(bias, prior_logits(training.windows.labeled, field))
         assert bias.abs().max() > 0.1, "the shares are too even to show a difference"
 
 

@@ -21,7 +21,7 @@ from electra_ie.config.train import TrainSettings
 from electra_ie.models.losses import TERMS
 from electra_ie.runs.storage import load_run
 from electra_ie.training import callbacks, dev_scoring, finalize
-from electra_ie.training.checkpoints import TrainingState, read_weights, save_weights
+from electra_ie.training.checkpoints import CheckpointHeader, read_weights, save_weights
 
 NAMES = [field.name for field in tiny.FIELDS]
 LAST, TEACHER = Path("checkpoint/last.safetensors"), Path("checkpoint/teacher")
@@ -53,7 +53,7 @@ class Stopped(Exception):
 
 def stop_after(monkeypatch, saves: int) -> None:
     """End the run after `saves` checkpoints."""
-    save, done = callbacks.save_checkpoint_of, []
+    save, done = callbacks.save_checkpoint_and_log, []
 
     def save_and_stop(state, pair):
         save(state, pair)
@@ -61,7 +61,7 @@ def stop_after(monkeypatch, saves: int) -> None:
         if len(done) == saves:
             raise Stopped
 
-    monkeypatch.setattr(callbacks, "save_checkpoint_of", save_and_stop)
+    monkeypatch.setattr(callbacks, "save_checkpoint_and_log", save_and_stop)
 
 
 @pytest.mark.parametrize(
@@ -229,13 +229,13 @@ def test_damaged_checkpoint_is_an_error(task, tmp_path, rough, monkeypatch):
 
 def test_checkpoint_is_complete_or_absent(tmp_path, monkeypatch):
     file = tmp_path / "deep" / "last.safetensors"
-    save_weights(file, {"a": torch.ones(3)}, TrainingState(4, 3, 0.5))
+    save_weights(file, {"a": torch.ones(3)}, CheckpointHeader(4, 3, 0.5))
     monkeypatch.setattr("electra_ie.common.files.os.replace", lambda *_: (_ for _ in ()).throw(Stopped))
     with pytest.raises(Stopped):
-        save_weights(file, {"a": torch.zeros(3)}, TrainingState(5))
-    tensors, progress = read_weights(file)
+        save_weights(file, {"a": torch.zeros(3)}, CheckpointHeader(5))
+    tensors, header = read_weights(file)
     assert tensors["a"].tolist() == [1, 1, 1]
-    assert progress == TrainingState(4, 3, 0.5)
+    assert header == CheckpointHeader(4, 3, 0.5)
 
 
 @pytest.mark.slow

@@ -120,12 +120,12 @@ def test_run_resumed_during_a_collapse_detects_it_at_the_same_step(task, tmp_pat
     collapsed = json.loads((whole / "scores.json").read_text("utf-8"))["training"]["collapsed"]
 
     def stop(state, pair):
-        checkpoint(state, pair)
+        save(state, pair)
         if state.step >= collapsed["kept"]:
             raise KeyboardInterrupt
 
-    checkpoint, see = callbacks.save_checkpoint_of, DivergenceMonitor.see
-    monkeypatch.setattr(callbacks, "save_checkpoint_of", stop)
+    save, see = callbacks.save_checkpoint_and_log, DivergenceMonitor.see
+    monkeypatch.setattr(callbacks, "save_checkpoint_and_log", stop)
     with pytest.raises(KeyboardInterrupt):
         train(str(task), tmp_path / "again", **settings)
     monkeypatch.undo()

@@ -152,7 +152,7 @@ def test_supervised_run_with_thresholds_is_the_teacher_of_an_adversarial_one(tas
     supervised = tiny.settings(encoder("bert"), "supervised", max_steps=4)
     supervised = train(str(task), tmp_path / "supervised", **supervised).path
     monkeypatch.setattr(
-        Trainer, "select_final_weights", lambda self: self._keep_teacher() if self.teacher_state else None
+        Trainer, "select_final_weights", lambda self: self._keep_teacher() if self.teacher_header else None
     )
     settings = tiny.settings(encoder("bert"), "adversarial", max_steps=4)
     for name, teacher in (("given", supervised), ("trained", None)):

@@ -41,11 +41,10 @@ STATES = (PartialState, AcceleratorState, GradientState)
 
 def pair_of(folder, settings, pooling="stock"):
     """Return a pair with weights from a fixed seed, without dropout, prepared for the processes."""
-    latent = settings.has_generator and not settings.has_teacher
-    discriminator = tiny.discriminator_of(folder, pooling=pooling, realness_head=latent)
+    discriminator = tiny.discriminator_of(folder, pooling=pooling, realness_head=settings.generates_states)
     torch.manual_seed(2)
     generator = None
-    if latent:
+    if settings.generates_states:
         generator = LatentGenerator(LatentGeneratorConfig(tiny.FIELDS, 32, settings.latent_size, settings.seed))
     if settings.has_teacher:
         generator = MaskingGenerator(MaskingGeneratorConfig(32, 4, (0, 1, 2, 3, 4), 0.3, settings.seed))
@@ -74,7 +73,7 @@ def losses_of(folder, terms, parts, process=0, processes=1):
     The odd number gives two processes different shares.
     """
     settings = settings_of(terms, max_steps=5)
-    batches = tiny.batches_of(tiny.windower_of(folder), (5, 4 if settings.has_generator else 0), process, processes)
+    batches = tiny.batches_of(tiny.windower_of(folder), (5, 4 if settings.trains_generator else 0), process, processes)
     pair = pair_of(folder, settings)
     pair.accumulation_steps = parts
     assert pair.accelerator.num_processes == processes

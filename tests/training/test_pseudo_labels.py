@@ -23,6 +23,7 @@ from electra_ie.models.frozen_encoder import FrozenEncoder
 from electra_ie.training.flag_thresholds import document_logits, label_shares
 from electra_ie.training.pseudo_labels import pool as module
 from electra_ie.training.pseudo_labels.pool import pseudo_labels
+from electra_ie.training.windows import TrainingWindows
 
 GOLD = tiny.documents(30, seed=8)
 POOL = [document.unlabeled() for document in GOLD]
@@ -34,10 +35,9 @@ def setup_of(folder: str, labeled=None, pool=POOL, co_training: bool = False, si
     labeled = tiny.documents(40) if labeled is None else labeled
     setup = SimpleNamespace(
         is_main_process=Accelerator(cpu=True).is_main_process, accelerator=Accelerator(cpu=True),
-        task=SimpleNamespace(fields=tiny.FIELDS), settings=SimpleNamespace(seed=0, co_training=co_training), windower=windower,
-        data=TrainingData(labeled, list(pool), []), labeled=tiny.rows(windower, labeled),
-        label_texts=[], label_windows=[],
-        pool=tiny.rows(windower, pool), pool_documents=list(pool),
+        task=SimpleNamespace(fields=tiny.FIELDS), settings=SimpleNamespace(seed=0, co_training=co_training),
+        data=TrainingData(labeled, list(pool), []),
+        windows=TrainingWindows(windower, tiny.rows(windower, labeled), [], [], tiny.rows(windower, pool), list(pool)),
         frozen_encoder=FrozenEncoder(teacher.encoder, windower) if co_training else None,
     )  # fmt: skip
     return setup, teacher
@@ -49,8 +49,8 @@ def test_pseudo_labels_are_the_probabilities_of_the_teacher(encoder):
     setup, teacher = setup_of(encoder("bert"), labeled=labeled)
     labels, fields = pseudo_labels(setup, teacher)
     assert fields == []
-    for row, label in zip(setup.pool, labels, strict=True):
-        _, expected = teacher.predict(collate([row], setup.windower, ()))
+    for row, label in zip(setup.windows.pool, labels, strict=True):
+        _, expected = teacher.predict(collate([row], setup.windows.windower, ()))
         torch.testing.assert_close(label["topic"], expected["topic"][0], atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(label["names"], expected["names"][0], atol=1e-5, rtol=1e-4)
 
@@ -63,11 +63,11 @@ def test_types_of_spans_that_the_teacher_rarely_predicts_are_raised_toward_their
         teacher.head(field).output_layer.weight *= 0.05  # the teacher is not so sure that no shift changes it
         teacher.head(field).output_layer.bias[begin] -= 1.5
     labels, _ = pseudo_labels(setup, teacher)
-    tags = [tag for row in setup.labeled for tag in row.gold["names"]]
+    tags = [tag for row in setup.windows.labeled for tag in row.gold["names"]]
     share = tags.count(begin) / sum(tag >= 0 for tag in tags)
     words = [
-        label["names"][len(setup.windower.before) + token, begin]
-        for row, label in zip(setup.pool, labels, strict=True)
+        label["names"][len(setup.windows.windower.before) + token, begin]
+        for row, label in zip(setup.windows.pool, labels, strict=True)
         for token, (start, end) in enumerate(row.window.offsets)
         if start < end
     ]
@@ -82,7 +82,7 @@ def test_flags_are_aligned_to_the_label_shares(encoder):
         teacher.head(tiny.RISKS).output_layer.bias.copy_(torch.tensor([-4.0, 3.0]))
     labels, _ = pseudo_labels(setup, teacher)
     by_text: dict[str, list[torch.Tensor]] = {}
-    documents = [document.id for document in pool for _ in setup.windower(document.text)]
+    documents = [document.id for document in pool for _ in setup.windows.windower(document.text)]
     for document, label in zip(documents, labels, strict=True):
         by_text.setdefault(document, []).append(label["risks"])
     assert len(labels) > 1.5 * len(pool)
@@ -92,8 +92,8 @@ def test_flags_are_aligned_to_the_label_shares(encoder):
     torch.testing.assert_close(probabilities.mean(0), shares, atol=1e-4, rtol=1e-3)
     logits = []
     for document in pool:
-        windows = tiny.rows(setup.windower, [document])
-        logits.append(teacher.predict_logits(collate(windows, setup.windower, ()))["risks"].mean(0))
+        windows = tiny.rows(setup.windows.windower, [document])
+        logits.append(teacher.predict_logits(collate(windows, setup.windows.windower, ()))["risks"].mean(0))
     assert torch.equal(torch.stack(logits).argsort(0), probabilities.argsort(0))
 
 
@@ -102,8 +102,8 @@ def test_flags_of_all_labeled_texts_or_none_are_those_of_the_teacher(encoder, fl
     labeled = [replace(document, gold={**document.gold, "risks": flags}) for document in tiny.documents(12)]
     setup, teacher = setup_of(encoder("bert"), labeled)
     labels, _ = pseudo_labels(setup, teacher)
-    row, label = setup.pool[0], labels[0]
-    _, expected = teacher.predict(collate([row], setup.windower, ()))
+    row, label = setup.windows.pool[0], labels[0]
+    _, expected = teacher.predict(collate([row], setup.windows.windower, ()))
     torch.testing.assert_close(label["risks"], expected["risks"][0], atol=1e-4, rtol=1e-3)
 
 
@@ -126,8 +126,8 @@ def test_co_training_of_flags_must_improve_the_predictions_for_dev(encoder):
     documents = tiny.documents(30, seed=21)
     for right in (True, False):
         setup, teacher = setup_of(encoder("bert"), co_training=True)
-        windows = tiny.rows(setup.windower, documents)
-        logits = document_logits(teacher.eval(), windows, setup.windower, [tiny.RISKS])["risks"]
+        windows = tiny.rows(setup.windows.windower, documents)
+        logits = document_logits(teacher.eval(), windows, setup.windows.windower, [tiny.RISKS])["risks"]
         of_teacher = logits > np.median(logits, axis=0)
         labels = [tuple(np.array(tiny.RISKS.labels)[row].tolist()) for row in (of_teacher if right else ~of_teacher)]
         dev = [replace(document, gold={"risks": flags}) for document, flags in zip(documents, labels, strict=True)]
@@ -152,9 +152,10 @@ def test_flags_are_better_with_co_training(encoder):
 def test_batches_have_the_pseudo_labels_of_their_unlabeled_rows(encoder, process, processes):
     setup, teacher = setup_of(encoder("bert"))
     labels, _ = pseudo_labels(setup, teacher)
-    batches = Batches(setup.labeled, setup.pool, (5, 4), setup.windower, tiny.FIELDS, 0, process, processes)
+    windows = setup.windows
+    batches = Batches(windows.labeled, windows.pool, (5, 4), windows.windower, tiny.FIELDS, 0, process, processes)
     batches.pseudo_labels = labels
-    by_ids = {row.window.ids: label for row, label in zip(setup.pool, labels, strict=True)}
+    by_ids = {row.window.ids: label for row, label in zip(windows.pool, labels, strict=True)}
     for index in range(3):
         batch = batches[index]
         texts = batch.rows(~batch.known())

@@ -82,8 +82,8 @@ def test_a_student_that_is_slightly_worse_than_its_teacher_is_kept(task, tmp_pat
     original = Trainer.select_final_weights
 
     def select(self):
-        if self.teacher_state:
-            self.teacher_state = replace(self.teacher_state, best_score=self.state.saved.best_score + 0.01)
+        if self.teacher_header:
+            self.teacher_header = replace(self.teacher_header, best_score=self.state.saved.best_score + 0.01)
         original(self)
 
     monkeypatch.setattr(Trainer, "select_final_weights", select)

@@ -136,12 +136,12 @@ def test_pseudo_labels_of_spans_are_the_mean_of_teacher_and_spelling(encoder, si
     labels, fields = pseudo_labels(setup, teacher)
     assert fields == ["names"]
     gold = [document.gold["names"] for document in tiny.documents(30, seed=8)]
-    words = words_of([document.text for document in POOL], setup.pool)
-    before = len(setup.windower.before)
+    words = words_of([document.text for document in POOL], setup.windows.pool)
+    before = len(setup.windows.windower.before)
     right: dict[str, list[bool]] = {"plain": [], "combined": []}
     for spans, row in zip(gold, words, strict=True):
         for window, token in row.positions:
-            start, end = setup.pool[window].window.offsets[token]
+            start, end = setup.windows.pool[window].window.offsets[token]
             in_span = any(span.start < end and start < span.end for span in spans)
             for name, source in (("plain", plain), ("combined", labels)):
                 right[name].append((int(source[window]["names"][before + token].argmax()) > 0) == in_span)
@@ -171,7 +171,8 @@ def test_dev_is_predicted_once_for_all_tracks(encoder, monkeypatch):
     field, folder = replace(tiny.NAMED, scheme="tracks"), encoder("bert")
     setup, _ = setup_of(folder)
     setup.settings.co_training, setup.task.fields = True, (field,)
-    setup.labeled = tiny.rows(setup.windower, tiny.documents(40), (field,))
+    rows = tiny.rows(setup.windows.windower, tiny.documents(40), (field,))
+    setup.windows = replace(setup.windows, labeled=rows)
     setup.data = replace(setup.data, dev=tiny.documents(20, seed=21))
     predicted, helped = [], []
     predict, helps = spans_module.predict, spans_module._helps

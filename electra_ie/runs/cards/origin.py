@@ -71,7 +71,7 @@ def _teacher(facts: RunSummary) -> str:
     settings, teacher = facts.settings, facts.training["teacher"]
     supervised, previous_round = "the supervised run with the same seed", settings.self_training_rounds - 1
     name = f"the model of self-training round {previous_round}" if previous_round else supervised
-    selected = "selected by a generator" if settings.has_generator else "selected at random"
+    selected = "selected by a generator" if settings.trains_generator else "selected at random"
     share = settings.mask_ratio
     masked = f" with {100 * share:g} % of the tokens masked ({selected})" if share else ""
     sentences = (

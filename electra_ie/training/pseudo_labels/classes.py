@@ -20,14 +20,15 @@ def class_regression(setup: TrainingSetup, teacher: Discriminator) -> FeatureCla
     """Return the classifier of co-training for the fields of kind `classes`; None if it helps in none of them."""
     if setup.frozen_encoder is None:
         return None
-    dev = windows_of(setup.data.dev, setup.windower, setup.task.fields)
+    dev = windows_of(setup.data.dev, setup.windows.windower, setup.task.fields)
     classifier = FeatureClassifier(setup.task.fields, setup.frozen_encoder)
-    classifier.fit(setup.labeled, setup.label_windows, setup.pool, dev, teacher, setup.settings.seed)
+    windows = setup.windows
+    classifier.fit(windows.labeled, windows.label_windows, windows.pool, dev, teacher, setup.settings.seed)
     return classifier if classifier.layers else None
 
 
 def add_evidence(setup: TrainingSetup, labels: Sequence[PseudoLabel], field: Field) -> None:
     """Add the evidence of the hints of a field of kind `classes` to the probabilities of its pseudo-labels."""
     evidence = torch.tensor(evidence_of(setup, field), dtype=torch.float32)
-    for label, document in zip(labels, document_indices(setup.pool), strict=True):
+    for label, document in zip(labels, document_indices(setup.windows.pool), strict=True):
         label[field.name] = (label[field.name].clamp_min(MIN_PROBABILITY).log() + evidence[document]).softmax(-1)

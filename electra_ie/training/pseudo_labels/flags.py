@@ -38,12 +38,12 @@ def align_flags(setup: TrainingSetup, teacher: Discriminator, labels: Sequence[P
     Return whether they are combined with those of co-training. A flag that all labeled texts have, or none, is not
     aligned.
     """
-    documents = np.array(document_indices(setup.pool))
+    documents = np.array(document_indices(setup.windows.pool))
     logits = logits_of_documents(labels, field, documents)
     evidence = evidence_of(setup, field)
     views = _views(setup, teacher, field, evidence)
     if views:
-        logits = views.combine_with_teacher(logits, texts_of(setup.pool_documents))
+        logits = views.combine_with_teacher(logits, texts_of(setup.windows.pool_documents))
     logits = logits + evidence
     shares = label_shares(setup.data.train, field)
     columns = np.flatnonzero((shares > 0) & (shares < 1))
@@ -68,14 +68,14 @@ def _views(setup: TrainingSetup, teacher: Discriminator, field: Field, evidence:
     views = CoTrainedFlags(indicators(labeled, field), setup.frozen_encoder.read_sentences)
     if not len(views.columns):
         return None
-    drawn = list(range(len(setup.pool_documents)))
+    drawn = list(range(len(setup.windows.pool_documents)))
     random.Random(f"flag views {setup.settings.seed}").shuffle(drawn)
     del drawn[MAX_TEXTS:]
     about_flags = {
         field.labels.index(document.gold[field.name][0]): document.text
-        for document in labeled_for(setup.label_texts, field)
+        for document in labeled_for(setup.windows.label_texts, field)
     }
-    unlabeled = [setup.pool_documents[index].text for index in drawn]
+    unlabeled = [setup.windows.pool_documents[index].text for index in drawn]
     views.fit(texts_of(labeled), unlabeled, about_flags, evidence[drawn])
     return views if _help(views, setup, teacher, field) else None
 
@@ -85,8 +85,8 @@ def _help(views: CoTrainedFlags, setup: TrainingSetup, teacher: Discriminator, f
     dev = labeled_for(setup.data.dev, field)
     if not dev:
         return True
-    windows = windows_of(dev, setup.windower, ())
-    alone = document_logits(teacher, windows, setup.windower, [field])[field.name]
+    windows = windows_of(dev, setup.windows.windower, ())
+    alone = document_logits(teacher, windows, setup.windows.windower, [field])[field.name]
     combined = views.combine_with_teacher(alone, texts_of(dev))
     gold = indicators(dev, field)
     columns = views.columns

@@ -20,7 +20,7 @@ def pseudo_labels(setup: TrainingSetup, teacher: Discriminator) -> tuple[list[Ps
     result: list[tuple[list[PseudoLabel], list[str]] | None] = [None]
     if setup.is_main_process:
         classifier = class_regression(setup, teacher)
-        labels = predict(setup, teacher, setup.pool, classifier)
+        labels = predict(setup, teacher, setup.windows.pool, classifier)
         fields = list(classifier.layers) if classifier else []
         for field in setup.task.fields:
             if field.kind == "classes" and hints_of(setup, field):

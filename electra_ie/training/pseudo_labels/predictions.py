@@ -35,7 +35,7 @@ def predict(
 
     For flags they are logits still, since probabilities near 1 lose the order of the texts.
     """
-    windower = setup.windower
+    windower = setup.windows.windower
     labels: list[PseudoLabel] = [{}] * len(windows)
     special, done = len(windower.before) + len(windower.after), 0
     fields = {field.name: field for field in setup.task.fields}
@@ -95,4 +95,4 @@ def evidence_of(setup: TrainingSetup, field: Field) -> np.ndarray:
     """Return the evidence of the hints of a field of kind `classes` or `flags` for the unlabeled documents, (D, K)."""
     labeled = labeled_for(setup.data.train, field)
     evidence = HintEvidence(field, setup.data.hints, texts_of(labeled), indicators(labeled, field))
-    return evidence.logits(texts_of(setup.pool_documents))
+    return evidence.logits(texts_of(setup.windows.pool_documents))

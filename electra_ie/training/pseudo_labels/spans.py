@@ -28,9 +28,9 @@ def improve_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequence
     Return whether they are combined: not without co-training, and with dev only if this reduces the loss there.
     """
     hints = hints_of(setup, field)
-    pool = words_of(texts_of(setup.pool_documents), setup.pool, hints)
+    pool = words_of(texts_of(setup.windows.pool_documents), setup.windows.pool, hints)
     of_teacher = _probabilities(setup, labels, pool, field)
-    rows = [row for row in setup.labeled if field.name in row.gold]
+    rows = [row for row in setup.windows.labeled if field.name in row.gold]
     labeled = words_of(texts_of(labeled_for(setup.data.train, field)), rows, hints)
     gold = _gold(rows, labeled, field)
     lengths = [len(words.texts) for words in labeled]
@@ -49,7 +49,7 @@ def improve_spans(setup: TrainingSetup, teacher: Discriminator, labels: Sequence
             if on_dev is None or _helps(classifier, on_dev, index, columns):
                 raised, is_combined = classifier.combine_with_teacher(raised, pool), True
         improved[:, columns] = raised
-    before = len(setup.windower.before)
+    before = len(setup.windows.windower.before)
     for (window, token), probabilities in zip(_positions(pool), improved, strict=True):
         labels[window][field.name][before + token] = torch.tensor(probabilities, dtype=torch.float32)
     return is_combined
@@ -76,7 +76,7 @@ def _probabilities(
     setup: TrainingSetup, labels: Sequence[PseudoLabel], documents: Sequence[Words], field: Field
 ) -> np.ndarray:
     """Return the probabilities of the tags of all words, (W, K), those of all tracks side by side."""
-    before = len(setup.windower.before)
+    before = len(setup.windows.windower.before)
     return np.array([labels[window][field.name][before + token].numpy() for window, token in _positions(documents)])
 
 
@@ -94,7 +94,7 @@ def _on_dev(setup: TrainingSetup, teacher: Discriminator, field: Field, hints: S
     dev = labeled_for(setup.data.dev, field)
     if not dev:
         return None
-    rows = windows_of(dev, setup.windower, [field])
+    rows = windows_of(dev, setup.windows.windower, [field])
     words = words_of(texts_of(dev), rows, hints)
     return _OnDev(words, _probabilities(setup, predict(setup, teacher, rows), words, field), _gold(rows, words, field))
 
