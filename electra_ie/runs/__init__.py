@@ -1,4 +1,5 @@
-"""A run on disk and what is published of it: file layout, saved models, provenance, plots, model card, Hub uploads.
+"""A run on disk and what is published of it.
 
-May import everything from `common` to `models`. Nothing here trains or extracts.
+Here are file layout, saved models, facts about the training, provenance, plots, model card and Hub uploads. May import
+everything from `common` to `models`. Nothing here trains or extracts.
 """
