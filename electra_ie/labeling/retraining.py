@@ -76,7 +76,7 @@ class Point:
     fields: dict[str, float | None]
 
 
-class Training:
+class TrainingProcess:
     """The trainings of a session, in the folder of its runs.
 
     Attributes:
