@@ -117,8 +117,9 @@ def replay(records: list[dict[str, Any]], run: Path | None, folder: Path) -> dic
     from web_servers import chromium, page_of, serving
 
     from electra_ie.data.task import Task
-    from electra_ie.labeling import session as sessions
+    from electra_ie.labeling import text_order
     from electra_ie.labeling.server import build_app
+    from electra_ie.labeling.session import Options, Session
     from electra_ie.web.access import Access
 
     fields = {field.name: field for field in Task.load(TASK).fields}
@@ -127,8 +128,8 @@ def replay(records: list[dict[str, Any]], run: Path | None, folder: Path) -> dic
     (folder / "task.yaml").write_text(YAML.format(**listed), "utf-8")
     texts = [json.dumps({"id": each["id"], "text": each["text"]}) + "\n" for each in records]
     (folder / "unlabeled.jsonl").write_text("".join(texts), "utf-8")
-    sessions.FEW = 0  # the order is that of the seed, the same with suggestions and without
-    session = sessions.Session(Task.load(folder), sessions.Options(run=run))
+    text_order.FEW = 0  # the order is that of the seed, the same with suggestions and without
+    session = Session(Task.load(folder), Options(run=run))
     if session.loading:
         session.loading.result()
     gold = {each["text"]: each for each in records}

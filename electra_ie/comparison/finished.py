@@ -19,6 +19,7 @@ from electra_ie.common.progress import progress
 from electra_ie.data.fields import without_levels
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.layout import SETTINGS, TASK, announce_data_folder, is_finished, load_task, read_scores
+from electra_ie.runs.training_facts import TrainingFacts
 
 WARM_UP = 8
 """Documents that are read before the time is taken."""
@@ -110,7 +111,8 @@ def _made_by(folder: Path) -> str:
     """Return the preset of a run, or what it was distilled to."""
     from electra_ie.config.train import TrainSettings
 
-    distillation = read_scores(folder).get("training", {}).get("distillation")
+    facts: TrainingFacts = read_scores(folder).get("training", {})
+    distillation = facts.get("distillation")
     return distillation["name"] if distillation else TrainSettings.build(folder / SETTINGS).preset
 
 

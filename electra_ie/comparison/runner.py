@@ -45,6 +45,7 @@ from electra_ie.runs.layout import (
     read_scores,
 )
 from electra_ie.runs.model_card import model_card
+from electra_ie.runs.training_facts import TrainingFacts
 from electra_ie.runs.verification import read_audit
 from electra_ie.training.second_stage import check_anchored
 from electra_ie.training.setup import refuse_latent_tracks
@@ -453,7 +454,7 @@ def _run_score(run: Path, split: str, task: Task) -> RunScore:
     if score is None:
         remedy = "Label documents of this split, or compare on another one with --split."
         raise UserError(f'no score on the split "{split}" is defined for this run.', file=run, remedy=remedy)
-    training = scores["training"]
+    training: TrainingFacts = scores["training"]
     points = None if dev is None else 100 * dev
     kept = training["best_step"] == TEACHER_STEP
     return RunScore(100 * score, points, training["seconds"], kept, training.get("adaptation", {}).get("steps", 0))

@@ -37,6 +37,7 @@ from electra_ie.runs.layout import (
 )
 from electra_ie.runs.provenance import split_sum
 from electra_ie.runs.storage import load_run, model_files
+from electra_ie.runs.training_facts import DistillationFacts
 from electra_ie.runs.verification import read_audit
 from electra_ie.training.callbacks import Callback
 from electra_ie.training.checkpoints import check_same_distillation
@@ -110,7 +111,7 @@ def distill_run(
     options = given_options(of_run, settings, target)
     refuse_within(folder, [source, *task.paths, *settings.unlabeled])
     teacher, facts = _load_teacher(source, task, target)
-    facts |= {"run": _shared_name(run, source), **options}
+    facts |= {"run": _shared_name(run, source), "settings": options["settings"], "unlabeled": options["unlabeled"]}
     if resume and is_finished(folder):
         check_same_distillation(folder, facts)
         check_same_as_finished(folder, settings, ("task",))
@@ -152,7 +153,7 @@ def _shared_name(run: str | os.PathLike[str], folder: Path) -> str:
     return f"{name.repository}@{folder.name}" if name else folder.resolve().name
 
 
-def _load_teacher(run: Path, task: Task, target: Target) -> tuple[Teacher, dict[str, Any]]:
+def _load_teacher(run: Path, task: Task, target: Target) -> tuple[Teacher, DistillationFacts]:
     """Return the teacher, and the facts about the distillation. Raises UserError for what cannot be distilled."""
     discriminator, windower, fields, _ = load_run(run)
     discriminator.eval()
@@ -164,7 +165,7 @@ def _load_teacher(run: Path, task: Task, target: Target) -> tuple[Teacher, dict[
         discriminator, windower, of_sums(files), {**dev, "mean": sum(defined) / len(defined)} if defined else {}
     )
     preset = TrainSettings.build(run / SETTINGS).preset
-    facts: dict[str, Any] = {"name": target.name, "teacher": teacher.hash, "preset": preset}
+    facts: DistillationFacts = {"name": target.name, "teacher": teacher.hash, "preset": preset}
     if target.layers is None:
         return teacher, {**facts, "vectors": target.vectors}
     total = number_of_layers(discriminator)

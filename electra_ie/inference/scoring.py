@@ -29,6 +29,7 @@ from electra_ie.records.scoring import score_records
 from electra_ie.runs import plots
 from electra_ie.runs.download import run_folder
 from electra_ie.runs.layout import announce_data_folder, load_task, read_scores, refuse_foreign_codes, write_scores
+from electra_ie.runs.training_facts import TrainingFacts
 
 Scores = dict[str, dict[str, Any]]
 """The result of `metrics.score` for each field, and under `RECORDS` that of `score_records`, as in scores.json."""
@@ -91,11 +92,11 @@ class RunScores:
 
     Attributes:
         splits: The scores on each split that the run was scored on.
-        training: The summary of the training: steps, seconds, number of documents, counts of labels.
+        training: The facts about the training: steps, seconds, number of documents, counts of labels.
     """
 
     splits: Mapping[str, SplitScores]
-    training: Mapping[str, Any] = dataclasses.field(repr=False)
+    training: TrainingFacts = dataclasses.field(repr=False)
 
     @classmethod
     def read(cls, run: Path) -> RunScores:

@@ -24,6 +24,7 @@ from electra_ie.common.errors import UserError
 from electra_ie.common.files import parse, write
 from electra_ie.common.logs import warn
 from electra_ie.runs.layout import SETTINGS, is_finished, read_log, read_scores
+from electra_ie.runs.training_facts import TrainingFacts
 
 STATE = "training.json"
 """The process that trains, in the folder of the runs."""
@@ -75,7 +76,7 @@ class Point:
     fields: dict[str, float | None]
 
 
-class Training:
+class TrainingProcess:
     """The trainings of a session, in the folder of its runs.
 
     Attributes:
@@ -229,13 +230,14 @@ class Training:
 
         points = []
         for run in self.runs():
-            scores: dict[str, Any] = read_scores(run)
+            scores = read_scores(run)
+            training: TrainingFacts = scores.get("training", {})
             dev = {name: score for name, score in (scores.get("dev") or {}).items() if "main" in score}
             values = {name: score.get(score["main"]) for name, score in dev.items()}
             points.append(
                 Point(
                     run.name,
-                    scores.get("training", {}).get("labeled", {}).get("documents", 0),
+                    training.get("labeled", {}).get("documents", 0),
                     max((score.get("documents", 0) for score in dev.values()), default=0),
                     mean_score(dev),
                     values,

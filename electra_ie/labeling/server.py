@@ -81,7 +81,7 @@ def _add_texts(app: FastAPI, session: Session) -> None:
             "version": session.version,
             "annotator": session.annotator,
             "fields": [_field(field, session) for field in session.store.fields],
-            "grows_dev": session.grows_dev,
+            "grows_dev": session.order.grows_dev,
         }
 
     @app.get("/api/next", responses=error_responses(CHANGED, 422, FULL))
@@ -145,7 +145,7 @@ def _add_results(app: FastAPI, session: Session) -> None:
             "curve": [asdict(point) for point in session.training.curve()],
             "run": run.name if run else "",
             "failure": session.suggester.failure,
-            "order_failure": session.order_failure,
+            "order_failure": session.order.failure,
         }
 
     @app.get("/api/agreement", responses=error_responses(422))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
-from concurrent.futures import Future
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,27 +14,20 @@ from electra_ie.common.hashing import of_text
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
 from electra_ie.config.train import EMBEDDED
-from electra_ie.data.document import Document
 from electra_ie.data.splits import DEV, TRAIN
 from electra_ie.data.task import Task
 from electra_ie.labeling.agreement import Agreement, agreements
 from electra_ie.labeling.annotations import Annotation, annotation_of
 from electra_ie.labeling.drafts import Drafts
 from electra_ie.labeling.journal import SKIP, Event, check_annotator
-from electra_ie.labeling.record_files import Signature, key_of, signature_of
-from electra_ie.labeling.retraining import Training
+from electra_ie.labeling.record_files import Signature, signature_of
+from electra_ie.labeling.retraining import TrainingProcess
 from electra_ie.labeling.store import LabelStore
 from electra_ie.labeling.suggester import Suggester
+from electra_ie.labeling.text_order import RANDOM, TextOrder
 
 RUNS = "runs"
 """The folder of the runs, in the folder of the labels."""
-RANDOM = "random"
-DEV_SHARE = 0.25
-"""The share of the texts that go to dev, if dev has no labels of its own: drawn at random, never chosen."""
-SHARED_SHARE = 0.2
-"""The share of the texts of an annotator that another one has labeled, so that agreement can be measured."""
-FEW = 5
-"""Texts left in the order at which the next ones are chosen."""
 RECENT = 100
 """Texts in the list of those that were labeled."""
 SHOWN = 80
@@ -73,8 +65,8 @@ class Session:
     Attributes:
         task: The task.
         version: The version of its task.yaml.
+        order: The order of the texts.
         loading: Done when the first run is loaded; None without one.
-        order_failure: Why no order could be computed, so that texts come in a random one; "" if it could.
     """
 
     def __init__(self, task: Task, options: Options) -> None:
@@ -86,14 +78,14 @@ class Session:
         self.options, self.annotator = options, check_annotator(options.annotator)
         self._mutex = threading.RLock()
         self._file, self._signature = task.file, signature_of(task.file)
-        self._chosen: dict[str, str] = {}
         self._open(task)
         self.drafts = Drafts(self.store.folder, self.annotator)
-        self._chosen[self.drafts.current] = self.drafts.chosen
         encoder = ["--encoder", options.encoder] if options.encoder else []
         folder = options.output or self.store.folder / RUNS
-        self.training = Training(folder.absolute(), task.file.absolute(), [*encoder, *options.training])
+        self.training = TrainingProcess(folder.absolute(), task.file.absolute(), [*encoder, *options.training])
         self.suggester = Suggester(self.store.fields, options.encoder or EMBEDDED)
+        self.order = TextOrder(self.store, self.suggester, self.annotator, options.seed)
+        self.order.chosen[self.drafts.current] = self.drafts.chosen
         run = options.run or next(reversed([*self.training.runs()]), None)
         self.loading = self.suggester.use(run) if run else None
 
@@ -103,11 +95,6 @@ class Session:
             names = ", ".join(field.name for field in task.attributes)
             warn(f"the page does not show attributes ({names}): spans keep theirs, and new ones have none.")
         self.version = of_text(self._file.read_text("utf-8"))
-        self._order: list[str] = []
-        self._places: dict[str, float] = {}
-        self._choice: Future[list[tuple[Document, str]]] | None = None
-        self._choices, self._stale, self.order_failure = 0, False, ""
-        self.grows_dev = self.store.dev is not None and self.store.has_only_new(self.store.dev)
 
     def check(self, version: str | None = None) -> None:
         """Read a task.yaml that has changed, and check that the page has the same version.
@@ -125,6 +112,7 @@ class Session:
                     raise TaskChanged(message, remedy="Correct it; what you have marked is kept.") from error
                 self._signature = signature
                 self.suggester.take_fields(self.store.fields)
+                self.order.take_store(self.store)
             if version is not None and version != self.version:
                 message = "task.yaml was changed since the page was loaded."
                 raise TaskChanged(message, remedy="Reload the page; what you have marked is kept as a draft.")
@@ -136,10 +124,10 @@ class Session:
         with self._mutex:
             self.check()  # first, since it opens another store, which waits for the lock of this one
             with self.store.locked():
-                open_keys = self._open_keys()
-                self._follow_order(open_keys)
-                shared, current = self._shared(self.store.journal(self.annotator).saved()), self.drafts.current
-                key = current if current in open_keys or current in shared else self._next_key(open_keys, shared)
+                open_keys = self.order.open_keys()
+                self.order.follow(open_keys)
+                shared, current = self.order.shared(), self.drafts.current
+                key = current if current in open_keys or current in shared else self.order.next_key(open_keys, shared)
                 if key is None:
                     return {"text": None, "progress": self.progress(open_keys)}
                 return self.show(key, open_keys)
@@ -148,8 +136,8 @@ class Session:
         """Return a text with what the annotator has saved of it, and the draft. open_keys: as for `progress`."""
         with self._mutex, self.store.locked():
             text, view = self.store.text(key), self.store.view(self.annotator, key)
-            self.drafts.show(key, self._chosen.get(key, ""))
-            part = text.part if key not in self.store.pool else self._part(key)
+            self.drafts.show(key, self.order.chosen.get(key, ""))
+            part = text.part if key not in self.store.pool else self.order.part(key)
             others = self.store.others(self.annotator, key) if key in self.store.disputed() else {}
             return {
                 "text": {
@@ -157,7 +145,7 @@ class Session:
                     "id": text.document.id,
                     "text": text.document.text,
                     "part": part,
-                    "chosen": self._chosen.get(key, ""),
+                    "chosen": self.order.chosen.get(key, ""),
                     "skipped": key in self.store.journal(self.annotator).skipped(),
                 },
                 "annotation": view.annotation,
@@ -177,10 +165,9 @@ class Session:
         with self._mutex:
             self.check(task)
             with self.store.locked():
-                chosen = self._chosen.get(key) or (RANDOM if self._part(key) == DEV else "")
-                self.store.save(
-                    self.annotator, key, annotation, version, part=self._part(key), chosen=chosen, adjudicate=decide
-                )
+                part = self.order.part(key)
+                chosen = self.order.chosen.get(key) or (RANDOM if part == DEV else "")
+                self.store.save(self.annotator, key, annotation, version, part=part, chosen=chosen, adjudicate=decide)
             self._forget(key)
             return self.next()
 
@@ -238,93 +225,6 @@ class Session:
             return None
         return annotation_of(document, self.store.fields)
 
-    # The order
-
-    def _saved(self) -> set[str]:
-        """Return the keys of the texts that anybody has saved."""
-        return {key for own in self.store.annotations().values() for key in own}
-
-    def _open_keys(self) -> dict[str, Document]:
-        """Return the texts that the annotator may be given, by key: not labeled by anybody, and not skipped."""
-        done = self._saved() | set(self.store.journal(self.annotator).skipped())
-        return {key: document for key, document in self.store.unlabeled().items() if key not in done}
-
-    def _part(self, key: str) -> str:
-        """Return the split of a new text: a share drawn by its hash goes to dev."""
-        if self.store.dev is not None and key in self.store.dev:
-            return DEV
-        is_new = self.grows_dev and not any(key in file for file in self.store.train)
-        return DEV if is_new and self._place(key) < DEV_SHARE else TRAIN
-
-    def _place(self, key: str) -> float:
-        """Return a number from 0 to 1 that is drawn by the seed: the place of a text in a random order."""
-        if key not in self._places:
-            self._places[key] = int(of_text(f"electra_ie label {self.options.seed} {key}")[:8], 16) / 2**32
-        return self._places[key]
-
-    def _next_key(self, open_keys: Mapping[str, Document], shared: list[str]) -> str | None:
-        """Return the key of the next text, and note how it was drawn; None if all are labeled."""
-        mine = self.store.journal(self.annotator).saved()
-        if shared and self._is_due(sum(key in self._others() for key in mine), SHARED_SHARE, len(mine)):
-            return shared[0]
-        dev = [key for key in open_keys if self._part(key) == DEV]
-        in_dev = len(self.store.dev.labeled) if self.store.dev else 0
-        labeled = in_dev + sum(len(file.labeled) for file in self.store.train)
-        if dev and self._is_due(in_dev, DEV_SHARE, labeled):
-            return self._drawn(dev)
-        self._order = [key for key in self._order if key in open_keys]
-        if self._order:
-            return self._order[0]
-        train = [key for key in open_keys if self._part(key) == TRAIN]
-        if train or dev:
-            return self._drawn(train or dev)
-        return shared[0] if shared else None
-
-    def _drawn(self, keys: list[str]) -> str:
-        key = min(keys, key=self._place)
-        self._chosen[key] = RANDOM
-        return key
-
-    @staticmethod
-    def _is_due(done: int, share: float, total: int) -> bool:
-        return done < share * total
-
-    def _others(self) -> set[str]:
-        return {key for name, own in self.store.annotations().items() if name != self.annotator for key in own}
-
-    def _shared(self, mine: Mapping[str, Event]) -> list[str]:
-        """Return the texts that others have labeled and the annotator has not, in the order of their labeling."""
-        skipped = set(self.store.journal(self.annotator).skipped())
-        others = sorted(
-            (event.number, key)
-            for name, own in self.store.annotations().items()
-            if name != self.annotator
-            for key, event in own.items()
-        )
-        return list(
-            dict.fromkeys(key for _, key in others if key not in mine and key not in skipped and self.store.has(key))
-        )
-
-    def _follow_order(self, open_keys: Mapping[str, Document]) -> None:
-        """Take the texts that were chosen, and have more chosen when few are left."""
-        if self._choice is not None and self._choice.done():
-            choice, self._choice = self._choice, None
-            if choice.exception() is not None:
-                self.order_failure = first_line(choice.exception() or "")
-            else:
-                self._order, self._stale = ([] if self._stale else self._order), False
-                for document, how in choice.result():
-                    key = key_of(document.text)
-                    if key in open_keys and key not in self._order:
-                        self._order.append(key)
-                        self._chosen[key] = how
-        candidates = [document for key, document in open_keys.items() if self._part(key) == TRAIN]
-        few = len(self._order) < min(FEW, len(candidates))
-        if self._choice is None and (few or self._stale) and candidates and not self.order_failure:
-            labeled = [document for file in self.store.train for document in file.documents() if document.gold]
-            self._choices += 1
-            self._choice = self.suggester.choose(candidates, labeled, self.options.seed + self._choices)
-
     # Suggestions, training and results
 
     def suggest(self, key: str, seconds: float) -> dict[str, Any] | None:
@@ -332,7 +232,7 @@ class Session:
         with self._mutex:
             document = self.store.text(key).document
             future = self.suggester.suggest(key, document)
-            for other in self._order[:2]:
+            for other in self.order.coming(2):
                 self.suggester.suggest(other, self.store.text(other).document)
         try:
             return future.result(seconds)
@@ -363,18 +263,19 @@ class Session:
             trained = self.training.progress().run if self.training.has_seen_it_run else ""
             if last is not None and last.name == trained and last != self.suggester.run:
                 self.suggester.use(last)
-                self._choice, self._stale, self.order_failure = None, True, ""
+                self.order.choose_again()
 
     def progress(self, open_keys: Collection[str] | None = None) -> dict[str, int]:
         """Return how many texts are labeled, and how many are open. open_keys: the latter, if they are known."""
         with self._mutex:
             journal = self.store.journal(self.annotator)
+            is_open = self.order.open_keys() if open_keys is None else open_keys
             return {
                 "train": sum(len(file.labeled) for file in self.store.train),
                 "dev": len(self.store.dev.labeled) if self.store.dev else 0,
                 "own": len(journal.saved()),
                 "skipped": len(journal.skipped()),
-                "open": len(self._open_keys() if open_keys is None else open_keys) + len(self._shared(journal.saved())),
+                "open": len(is_open) + len(self.order.shared()),
             }
 
     def agreement(self) -> tuple[list[Agreement], list[str]]:

@@ -1,4 +1,5 @@
-"""A run on disk and what is published of it: file layout, saved models, provenance, plots, model card, Hub uploads.
+"""A run on disk and what is published of it.
 
-Nothing here trains or extracts.
+Here are file layout, saved models, facts about the training, provenance, plots, model card and Hub uploads. Nothing
+here trains or extracts.
 """

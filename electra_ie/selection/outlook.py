@@ -15,6 +15,7 @@ from electra_ie.common.logs import warn
 from electra_ie.config.train import TrainSettings
 from electra_ie.inference.scoring import mean_score
 from electra_ie.runs.layout import AUDIT, SETTINGS, TASK, is_finished, load_task, read_scores
+from electra_ie.runs.training_facts import TrainingFacts
 from electra_ie.runs.verification import read_audit
 
 MORE = 20
@@ -146,4 +147,5 @@ def _point(run: Path) -> Point:
     scores = read_scores(run)
     score = mean_score(scores["dev"])
     assert score is not None  # see `_key`
-    return scores["training"]["labeled"]["documents"], score
+    training: TrainingFacts = scores["training"]
+    return training["labeled"]["documents"], score

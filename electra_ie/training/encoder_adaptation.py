@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+
+from electra_ie.runs.training_facts import AdaptationFacts
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,6 @@ class EncoderAdaptation:
         return replace(self, folder=self.train())
 
     @property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> AdaptationFacts:
         """The facts for scores.json and audit.json."""
         return {"hash": self.hash, "documents": self.documents, "tokens": self.tokens, "steps": self.steps}

@@ -23,23 +23,22 @@ from electra_ie.runs.layout import CURVES, write_log, write_scores
 from electra_ie.runs.model_card import model_card
 from electra_ie.runs.provenance import write_audit
 from electra_ie.runs.storage import fields_sum, save_fields
+from electra_ie.runs.training_facts import Collapse, TrainingFacts
 from electra_ie.training.callbacks import LoopState
 from electra_ie.training.checkpoints import load_best
-from electra_ie.training.self_training import teacher_summary
+from electra_ie.training.self_training import teacher_facts
 from electra_ie.training.setup import TrainingSetup
 
 SAMPLE = 100
 """Labeled documents that are answered, without a dev split, to detect a field that always gets the same answer."""
 
 
-def complete(
-    setup: TrainingSetup, state: LoopState, collapsed: Mapping[str, Any] | None, co_trained: Sequence[str]
-) -> None:
+def complete(setup: TrainingSetup, state: LoopState, collapsed: Collapse | None, co_trained: Sequence[str]) -> None:
     """Save the chosen weights as stock folders, verify them, and write scores, plots, provenance and card.
 
     The card, with which a run is finished, is not written if there are relations or attributes to train.
 
-    collapsed: step, reason and kept step of a training that collapsed. co_trained: the fields with co-training.
+    collapsed: how the training collapsed, if it did. co_trained: the fields with co-training.
     """
     folder, fields, dev = state.folder, setup.task.fields, setup.data.dev
     if state.saved.best_step is not None:
@@ -56,7 +55,7 @@ def complete(
     _verify_scores(state, scores)
     constant = _constant_fields(setup, saved, answers)
     adaptation = setup.adaptation.summary if setup.adaptation else None
-    summary = {
+    facts: TrainingFacts = {
         "labeled": {"documents": len(setup.data.train), "windows": len(setup.windows.labeled)},
         "label_texts": len(setup.windows.label_texts),
         "unlabeled": {"documents": len(setup.windows.pool_documents), "windows": setup.windows.unlabeled_count},
@@ -66,19 +65,19 @@ def complete(
         **({"adaptation": adaptation} if adaptation else {}),
         **({"distillation": setup.distillation} if setup.distillation else {}),
         "dataset": dataset_on_hub(setup.task),
-        "steps": state.step if state.stop and not state.diverged else setup.settings.max_steps,
+        "steps": state.step if state.stop and not state.diverged else setup.settings.max_steps or 0,
         "best_step": state.saved.best_step,
         **({"collapsed": collapsed} if collapsed else {}),
         **({"constant_answers": constant} if constant else {}),
         "calibration": calibrate_run(folder, fields, dev, results, fields_sum(folder, fields)),
-        **({"teacher": teacher_summary(state.log)} if setup.settings.has_teacher else {}),
+        **({"teacher": teacher_facts(state.log)} if setup.settings.has_teacher else {}),
         **({"co_training": list(co_trained)} if setup.settings.co_training and setup.settings.has_teacher else {}),
         "seconds": round(state.seconds, 1),
         "seconds_scoring": round(sum(row.get("seconds_scoring", 0.0) for row in state.log), 1),
         "processes": setup.accelerator.num_processes,
         "threads": torch.get_num_threads(),
     }
-    write_scores(folder, "training", summary)
+    write_scores(folder, "training", facts)
     if scores:
         write_scores(folder, "dev", with_intervals(scores, fields, dev, answers))
         plot_scores(folder, "dev", fields, dev, answers)

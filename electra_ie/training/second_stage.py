@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
@@ -38,6 +38,7 @@ from electra_ie.runs.layout import CHECKPOINT, SETTINGS, TASK, read_scores, writ
 from electra_ie.runs.model_card import model_card
 from electra_ie.runs.provenance import rewrite_weights
 from electra_ie.runs.storage import add_anchored
+from electra_ie.runs.training_facts import SecondStageFacts, TrainingFacts, second_stage_facts
 
 TEXTS_PER_ROOT = 320
 """Unlabeled texts that are collected, times the square root of the labeled ones: as many as a training reads."""
@@ -82,9 +83,9 @@ def train_anchored(
         train_run: Trains one of them; a run that was interrupted is resumed.
     """
     state = PartialState()
-    done = read_scores(folder)["training"]
+    done: TrainingFacts = read_scores(folder)["training"]
     for field in task.anchored:
-        if field.name not in done.get(field.kind, {}):
+        if field.name not in second_stage_facts(done, field.kind):
             rules = RULES[field.kind].learn(field, data.train)
             texts, lost = _task(field, task, rules, data, _pool(field, rules, settings, data, folder))
             if lost:
@@ -183,20 +184,26 @@ def _add(
     folder: Path, nested: Path, field: AnchoredField, rules: SpanRules[Any], texts: Task, lost: Mapping[str, int]
 ) -> None:
     """Move the trained model of a field into the run, and note how it was trained in scores.json."""
-    training = read_scores(nested)["training"]
+    training: TrainingFacts = read_scores(nested)["training"]
     gold = Counter(document.gold[field.name] for document in texts.memory["train.jsonl"] or ())
-    summary = {
-        rules.unit: gold.total(),
-        **rules.counted(gold),
+    unlabeled = {f"unlabeled_{rules.unit}": training["unlabeled"]["documents"]}
+    facts: SecondStageFacts = {
+        # The names of these follow from the unit, which mypy cannot check: tests do.
+        **cast(SecondStageFacts, {rules.unit: gold.total(), **rules.counted(gold)}),
         "not_expressed": dict(lost),
-        f"unlabeled_{rules.unit}": training["unlabeled"]["documents"],
-        **{name: training[name] for name in ("steps", "best_step", "seconds", "seconds_scoring")},
-        **{name: training[name] for name in ("collapsed", "constant_answers") if name in training},
+        **cast(SecondStageFacts, unlabeled),
+        "steps": training["steps"],
+        "best_step": training["best_step"],
+        "seconds": training["seconds"],
+        "seconds_scoring": training["seconds_scoring"],
+        **({"collapsed": training["collapsed"]} if "collapsed" in training else {}),
+        **({"constant_answers": training["constant_answers"]} if "constant_answers" in training else {}),
         "rules": rules.as_dict,
     }
     add_anchored(folder, nested, field, rules)
-    of_run = read_scores(folder)["training"]
-    write_scores(folder, "training", {**of_run, field.kind: {**of_run.get(field.kind, {}), field.name: summary}})
+    of_run: TrainingFacts = read_scores(folder)["training"]
+    of_kind = {**second_stage_facts(of_run, field.kind), field.name: facts}
+    write_scores(folder, "training", {**of_run, field.kind: of_kind})
 
 
 def _complete(task: Task, data: TrainingData, folder: Path) -> None:

@@ -32,6 +32,7 @@ from electra_ie.runs.layout import (
 )
 from electra_ie.runs.provenance import environment_now
 from electra_ie.runs.storage import load_run, model_files
+from electra_ie.runs.training_facts import Collapse, TeacherFacts, TrainingFacts
 from electra_ie.runs.verification import read_audit
 from electra_ie.training.checkpoints import CheckpointHeader
 from electra_ie.training.setup import TrainingSetup
@@ -82,13 +83,14 @@ def load_teacher(run: Path, setup: TrainingSetup) -> FinishedTeacher:
         other.append("the weights of its encoder")
     if other:
         raise UserError(f"this run cannot be the teacher, it differs in {', '.join(other)}.", file=run, remedy=REMEDY)
-    log, summary = read_log(run), read_scores(run).get("training", {})
+    log = read_log(run)
+    facts: TrainingFacts = read_scores(run).get("training", {})
     best = [row["dev"]["mean"] for row in log if row.get("best")]
-    if "steps" not in summary or (summary.get("best_step") is not None and not best):
+    if "steps" not in facts or (facts.get("best_step") is not None and not best):
         raise UserError("its log.jsonl or scores.json lacks the steps or dev scores.", file=run, remedy=REMEDY)
-    if collapse := summary.get("collapsed"):
+    if collapse := facts.get("collapsed"):
         warn(f"{run}: the teacher collapsed at step {collapse['step']}: {collapse['what']}.")
-    header = CheckpointHeader(summary["steps"], summary["best_step"], best[-1] if best else None)
+    header = CheckpointHeader(facts["steps"], facts["best_step"], best[-1] if best else None)
     return FinishedTeacher(teacher, header, [*log, last_teacher_row(header.step, collapse)])
 
 
@@ -116,7 +118,7 @@ def _same_initial_weights(teacher: Discriminator, student: Discriminator) -> boo
     return all(torch.equal(ours[name].cpu(), theirs[name].cpu()) for name in frozen)
 
 
-def last_teacher_row(step: int, collapsed: Mapping[str, Any] | None) -> dict[str, Any]:
+def last_teacher_row(step: int, collapsed: Collapse | None) -> dict[str, Any]:
     """Return the last row of a teacher's log."""
     return {"step": step, "collapsed": collapsed}
 
@@ -138,7 +140,7 @@ def teacher_log_row(log: Log) -> dict[str, Any]:
     }
 
 
-def teacher_summary(log: Log) -> dict[str, Any]:
+def teacher_facts(log: Log) -> TeacherFacts:
     """Return the dev scores of the teacher and how it collapsed, where defined, from the log of its student."""
-    summary = {"dev": log[0].get("teacher"), "collapsed": log[0]["collapsed"]}
-    return {name: value for name, value in summary.items() if value}
+    dev, collapsed = log[0].get("teacher"), log[0]["collapsed"]
+    return {**({"dev": dev} if dev else {}), **({"collapsed": collapsed} if collapsed else {})}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -31,6 +30,7 @@ from electra_ie.models.masking_generator import MaskingGenerator
 from electra_ie.models.parity_checks import check_maskable
 from electra_ie.models.pooling import choose_pooling
 from electra_ie.runs.layout import TRACKING
+from electra_ie.runs.training_facts import DistillationFacts
 from electra_ie.training.encoder_adaptation import EncoderAdaptation
 from electra_ie.training.flag_thresholds import SAMPLE_SIZE, FlagThresholds
 from electra_ie.training.loop import AdversarialPair, make_accelerator, prepare
@@ -51,7 +51,7 @@ class Start:
 
     discriminator: Discriminator
     windower: WindowTokenizer
-    facts: Mapping[str, Any]
+    facts: DistillationFacts
 
     @property
     def description(self) -> str:
@@ -92,7 +92,7 @@ class TrainingSetup:
     extractor: Extractor
     description: str
     adaptation: EncoderAdaptation | None
-    distillation: Mapping[str, Any] | None
+    distillation: DistillationFacts | None
 
     @property
     def accelerator(self) -> Accelerator:

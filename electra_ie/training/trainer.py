@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 from accelerate.utils import broadcast_object_list
@@ -45,6 +44,7 @@ from electra_ie.runs.layout import (
     read_log,
     write_log,
 )
+from electra_ie.runs.training_facts import Collapse
 from electra_ie.training.callbacks import Callback, FiniteWeights, LoopState, ProgressBar, SaveCheckpoints, Tracker
 from electra_ie.training.checkpoints import (
     CheckpointHeader,
@@ -100,7 +100,7 @@ class Trainer:
     ) -> None:
         self.setup, self.folder, self.callbacks, self.given_teacher = setup, folder, callbacks, given_teacher
         self.state = LoopState(setup.settings.max_steps or 0, folder)
-        self.collapsed: dict[str, Any] | None = None
+        self.collapsed: Collapse | None = None
         self.teacher_header: CheckpointHeader | None = None
         self.pseudo_labels: list[PseudoLabel] | None = None
         self.co_trained: list[str] = []

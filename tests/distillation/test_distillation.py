@@ -13,6 +13,7 @@ import tiny
 import torch
 from command_line import command
 from safetensors.torch import load_file, save_file
+from training_facts import check_facts
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 
 import electra_ie
@@ -89,6 +90,7 @@ def test_a_student_is_an_ordinary_run(one_layer, teacher):
     assert audit["distillation"] == facts
     scores = json.loads((one_layer / "scores.json").read_text("utf-8"))
     assert scores["training"]["distillation"] == facts
+    check_facts(one_layer, "distillation", "teacher")
     assert set(scores["dev"]) == {"topic", "risks", "names"}
     assert scores["training"]["unlabeled"] == {"documents": 30, "windows": 30}
     assert verify(one_layer).same

@@ -23,8 +23,7 @@ from test_store import AMOUNT, FIRST, KEY, PERSON, TEXTS, YAML, answer, lines, n
 
 from electra_ie.common.errors import UserError
 from electra_ie.data.task import Task
-from electra_ie.labeling import drafts, record_files
-from electra_ie.labeling import session as sessions
+from electra_ie.labeling import drafts, record_files, text_order
 from electra_ie.labeling.record_files import key_of
 from electra_ie.labeling.server import build_app
 from electra_ie.labeling.session import Options, Session
@@ -61,7 +60,7 @@ def folder(tmp_path):
 def unordered(request, monkeypatch):
     """Do not choose texts, which loads an encoder, but in tests of the order."""
     if "order" not in request.node.name:
-        monkeypatch.setattr(sessions, "FEW", 0)
+        monkeypatch.setattr(text_order, "FEW", 0)
 
 
 def test_a_text_is_saved_and_the_next_one_is_given(folder):
@@ -94,7 +93,7 @@ def test_all_texts_are_given_once_and_a_share_of_them_for_dev(tmp_path):
     assert {each["chosen"] for each in dev} == {"random"}, "what is chosen never becomes dev"
     assert [index for index, text in enumerate(seen) if text in {each["text"] for each in dev}][0] == 1
     with Client(folder) as client:
-        assert client.session.grows_dev
+        assert client.session.order.grows_dev
 
 
 def test_a_dev_split_of_its_own_does_not_grow(folder):
@@ -102,7 +101,7 @@ def test_a_dev_split_of_its_own_does_not_grow(folder):
         '{"text": "held out", "topic": "trade"}\n' + json.dumps({"text": TEXTS[3]}), "utf-8"
     )
     with Client(folder) as client:
-        assert not client.session.grows_dev
+        assert not client.session.order.grows_dev
         for _ in range(5):
             client.label_next()
         assert client.next()["text"] is None
@@ -250,9 +249,9 @@ def test_the_order_and_the_suggestions_are_those_of_a_run(tmp_path, run):
         assert client.get("/api/status").json()["run"] == run.name
         shown = client.next()
         assert shown["text"]["chosen"] == "random", "until the order is computed"
-        client.session._choice.result(300)
+        client.session.order._choice.result(300)
         client.next()
-        assert set(client.session._chosen.values()) >= {"uncertain"}
+        assert set(client.session.order.chosen.values()) >= {"uncertain"}
         found = client.get(f"/api/texts/{shown['text']['key']}/suggestions").json()["suggestions"]
         assert set(found) <= {"topic", "risks", "names"} and 0 < found["topic"]["score"] <= 1
         kept = (
@@ -263,7 +262,7 @@ def test_the_order_and_the_suggestions_are_those_of_a_run(tmp_path, run):
         assert kept
         client.save(shown["text"]["key"], {"topic": found["topic"]["label"], "risks": [], "names": []})
         client.next()
-        assert client.session.order_failure == ""
+        assert client.session.order.failure == ""
 
 
 def test_a_run_that_cannot_be_read_is_said(folder, tmp_path):
@@ -362,11 +361,11 @@ def test_attributes_are_not_shown(folder, capsys):
 def test_dev_of_texts_of_the_pool_does_not_grow(folder):
     tiny.write_records(folder / "dev.jsonl", [{"id": "d", "text": TEXTS[3], "topic": "trade"}])
     with Client(folder) as client:
-        assert not client.session.grows_dev
+        assert not client.session.order.grows_dev
         shown = client.get(f"/api/texts/{key_of(TEXTS[3])}").json()
         client.save(key_of(TEXTS[3]), answer(topic="travel"), shown["version"])
     with Client(folder) as client:
-        assert not client.session.grows_dev, "a correction adds nothing"
+        assert not client.session.order.grows_dev, "a correction adds nothing"
 
 
 def test_the_training_of_another_server_is_left_running(folder):

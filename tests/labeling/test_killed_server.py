@@ -17,7 +17,7 @@ from test_api import Forked
 from test_store import NOTHING, lines, new_task
 
 from electra_ie.data.task import Task
-from electra_ie.labeling.retraining import Training
+from electra_ie.labeling.retraining import TrainingProcess
 from electra_ie.labeling.store import LabelStore
 
 ANSWER = {"topic": "trade", "risks": [], "names": [], "links": []}
@@ -99,10 +99,10 @@ def test_a_training_that_outlives_a_killed_server_is_found(tmp_path):
         state = {"run": "001", "pid": left.pid, "created": psutil.Process(left.pid).create_time()}
         (tmp_path / "training.json").write_text(json.dumps(state), "utf-8")
         (tmp_path / "001").mkdir()
-        training = Training(tmp_path, tmp_path / "task.yaml", ())
+        training = TrainingProcess(tmp_path, tmp_path / "task.yaml", ())
         assert training.progress().state == "running"
         training.stop()
         assert training.progress().state == "stopped" and not (tmp_path / "001").exists()
-        assert Training(tmp_path, tmp_path / "task.yaml", ()).progress().state == "failed"
+        assert TrainingProcess(tmp_path, tmp_path / "task.yaml", ()).progress().state == "failed"
     finally:
         left.kill()

@@ -57,7 +57,7 @@ def labeling(folder: Path, texts, suggestions=None, **options):
         )
     session = Session(Task.load(folder), Options(**options))
     order = {key_of(text): place for place, text in enumerate(texts)}
-    session._place = lambda key: order[key]
+    session.order.place = lambda key: order[key]
     if suggestions is not None:
         session.suggest = Suggests({key_of(text): found for text, found in suggestions.items()})
     with serving(build_app(session, Access())) as address:

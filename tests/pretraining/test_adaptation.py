@@ -15,6 +15,7 @@ import tiny
 import torch
 from processes import run_two
 from safetensors.torch import load_file
+from training_facts import check_facts
 from transformers import AutoModelForSequenceClassification
 
 from electra_ie import Task, compare, evaluate, train, verify
@@ -337,6 +338,7 @@ def test_card_audit_and_settings_name_the_encoder_and_its_adaptation_but_no_path
     assert facts["steps"] == 3
     assert facts["tokens"] > 500
     assert scores_of(run)["adaptation"] == facts
+    check_facts(run, "adaptation", "teacher", "co_training")
     assert json.loads((run / "audit.json").read_text("utf-8"))["adaptation"] == facts
     card = (run / "README.md").read_text("utf-8")
     assert "on the encoder `bert`, adapted to the task's text, with" in card

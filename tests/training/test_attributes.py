@@ -15,6 +15,7 @@ from huggingface_hub import close_session
 from processes import run_two
 from safetensors.torch import load_file
 from second_stage_runs import check_audit, check_damage
+from training_facts import check_facts
 from transformers import pipeline
 
 import electra_ie
@@ -145,6 +146,10 @@ def test_the_card_has_scores_beside_the_rule_and_code_that_runs(run, monkeypatch
 
 def test_a_damaged_or_missing_model_is_one_line(run, tmp_path):
     check_damage(run, tmp_path / "run", "assertion", "spans")
+
+
+def test_the_run_writes_the_facts_of_their_type(run):
+    check_facts(run, "relations", "attributes")
 
 
 def test_the_audit_covers_the_model(run, tmp_path):

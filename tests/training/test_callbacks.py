@@ -9,6 +9,7 @@ import tiny
 import torch
 from processes import run_two
 from safetensors.torch import load_file
+from training_facts import check_facts
 
 from electra_ie import Callback, pretrain, train
 
@@ -112,6 +113,7 @@ def test_weights_that_are_not_finite_are_not_those_of_a_stopped_run(task, tmp_pa
     run = train(str(task), tmp_path / "run", callbacks=[BreakAndStop()], **settings).path
     collapsed = json.loads((run / "scores.json").read_text("utf-8"))["training"]["collapsed"]
     assert collapsed["step"] == collapsed["kept"] == 1
+    check_facts(run, "collapsed")
     assert "weights are not a finite number" in collapsed["what"]
     for field in tiny.FIELDS:
         saved = load_file(run / field.name / "model.safetensors")

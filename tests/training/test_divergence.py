@@ -8,6 +8,7 @@ import math
 import pytest
 import tiny
 import torch
+from training_facts import check_facts
 
 from electra_ie import train
 from electra_ie.common.errors import UserError
@@ -90,6 +91,7 @@ def test_constant_answers_are_reported(task, tmp_path, encoder, capsys, monkeypa
     messages = capsys.readouterr().err
     constant = json.loads((run / "scores.json").read_text("utf-8"))["training"]["constant_answers"]
     assert sorted(constant) == ["names", "topic"]
+    check_facts(run, "constant_answers")
     assert "(supervised): the field names gets the same answer in every text. Label more" in messages
     assert "Do not rely on its predictions for `topic` and `names`" in (run / "README.md").read_text("utf-8")
     trained = train(str(task), tmp_path / "trained", **tiny.settings(encoder("bert"), "supervised", max_steps=60)).path

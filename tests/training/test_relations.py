@@ -10,6 +10,7 @@ import tiny
 import yaml
 from command_line import command
 from second_stage_runs import check_audit, check_damage
+from training_facts import check_facts
 from transformers import pipeline
 
 import electra_ie
@@ -100,6 +101,10 @@ def test_texts_without_pairs_have_no_relations_and_keep_their_place(extractor):
 
 def test_a_damaged_or_missing_model_is_one_line(run, tmp_path):
     check_damage(run, tmp_path / "run", "links", "pairs")
+
+
+def test_the_run_writes_the_facts_of_their_type(run):
+    check_facts(run, "relations")
 
 
 def test_the_audit_covers_the_models_of_relations(run, tmp_path):

@@ -14,6 +14,7 @@ from electra_ie.metrics import COUNTS
 from electra_ie.runs.cards.facts import RunSummary
 from electra_ie.runs.cards.markdown import between, number, plain
 from electra_ie.runs.cards.metadata import SCORED
+from electra_ie.runs.training_facts import SecondStageFacts, second_stage_facts
 
 CONVENTIONS = {
     "strict": "label, both spans and their labels",
@@ -38,7 +39,7 @@ def anchored_lines(facts: RunSummary, kind: str, exported: bool = False) -> Iter
 
     exported: whether it is for the card of an exported model, whose models stock transformers cannot load.
     """
-    trained = facts.training.get(kind, {})  # they are trained after the other fields
+    trained = second_stage_facts(facts.training, kind)  # they are trained after the other fields
     fields = [field for field in facts.task.anchored if field.kind == kind and field.name in trained]
     if not fields:
         return
@@ -56,25 +57,26 @@ def anchored_lines(facts: RunSummary, kind: str, exported: bool = False) -> Iter
     yield from _loading(fields[0], trained[fields[0].name], exported)
 
 
-def _training(field: AnchoredField, training: Mapping[str, Any]) -> Iterator[str]:
+def _training(field: AnchoredField, training: SecondStageFacts) -> Iterator[str]:
     """Yield what a model was trained on, and what it considers."""
     if isinstance(field, RelationField):
-        unit, rules = "pairs", PairRules.from_dict(training["rules"])
+        rules = PairRules.from_dict(training["rules"])
         pairs = [f"{plain(head)} to {plain(tail)}" for head, tail in rules.between]
         pairs += [f"{plain(first)} and {plain(second)} (in the order of the text)" for first, second in rules.in_order]
         where = "in one sentence" if not rules.sentences else f"at most {rules.sentences} sentence ends apart"
-        of = f", of which {training['related']:,} are related"
+        texts = f"{training['pairs']:,} pairs, of which {training['related']:,} are related"
+        count = training["unlabeled_pairs"]
         considers = f"It considers the pairs {', '.join(pairs)}, {where}. Other relations are missed."
     else:
-        unit, counts = "spans", ", ".join(f"{plain(label)} {count:,}" for label, count in training["labels"].items())
-        of = f" ({counts})"
+        counts = ", ".join(f"{plain(label)} {count:,}" for label, count in training["labels"].items())
+        texts, count = f"{training['spans']:,} spans ({counts})", training["unlabeled_spans"]
         considers = f"It reads the spans {', '.join(map(plain, field.of))}."
         if field.default:
             considers += f" A gold span of which nothing was said counted as {plain(field.default)}."
-    unlabeled = f", and {count:,} without labels" if (count := training[f"unlabeled_{unit}"]) else ""
+    unlabeled = f", and {count:,} without labels" if count else ""
     yield (
-        f"**{field.name}**: {', '.join(map(plain, field.labels))}. Trained on {training[unit]:,} {unit}{of}"
-        f"{unlabeled}, in {training['steps']:,} steps. {considers}"
+        f"**{field.name}**: {', '.join(map(plain, field.labels))}. Trained on {texts}{unlabeled}, "
+        f"in {training['steps']:,} steps. {considers}"
     )
     if lost := training["not_expressed"]:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in lost.items())
@@ -122,7 +124,7 @@ def _beside_rule(field: AttributeField, scores: Mapping[str, Any]) -> Iterator[s
     )
 
 
-def _loading(field: AnchoredField, training: Mapping[str, Any], exported: bool) -> Iterator[str]:
+def _loading(field: AnchoredField, training: SecondStageFacts, exported: bool) -> Iterator[str]:
     """Yield what a marked text is, with the code that classifies one with stock transformers."""
     anchors: Anchors
     if isinstance(field, RelationField):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from electra_ie.common.hashing import SHOWN
 from electra_ie.config.distill import STATIC
 from electra_ie.runs.cards.facts import RunSummary
 from electra_ie.runs.cards.markdown import plain
+from electra_ie.runs.training_facts import DistillationFacts
 
 TRAINING = (
     "max_steps", "batch_size", "unlabeled_batch_size", "learning_rate", "head_learning_rate", "mask_ratio",
@@ -47,7 +48,7 @@ def distillation_lines(facts: RunSummary) -> Iterator[str]:
         yield f"| `{name}` | {'derived' if value is None else value}{given} |"
 
 
-def _student(distillation: Mapping[str, Any]) -> Iterator[str]:
+def _student(distillation: DistillationFacts) -> Iterator[str]:
     """Yield what the student is, and how stock transformers takes it."""
     if "layers" in distillation:
         kept = ", ".join(str(index + 1) for index in distillation["layers"])
@@ -66,7 +67,7 @@ def _student(distillation: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def distill_command(distillation: Mapping[str, Any], data: str) -> str:
+def distill_command(distillation: DistillationFacts, data: str) -> str:
     """Return the command that distills the student again, of a run TEACHER. data: the option of the data folder."""
     form = f"--layers {len(distillation['layers'])}" if "layers" in distillation else f"--to {STATIC}"
     form += " --vectors fasttext" if distillation.get("vectors") == "fasttext" else ""

@@ -14,6 +14,7 @@ from electra_ie.data.dataset_card import DataCard
 from electra_ie.data.task import Task
 from electra_ie.runs.cards.usage_snippets import StockFolder
 from electra_ie.runs.layout import COMPARED, COMPARISON, SCORES, SETTINGS, load_task
+from electra_ie.runs.training_facts import TrainingFacts
 from electra_ie.runs.verification import read_audit
 
 
@@ -50,9 +51,9 @@ class RunSummary:
         )
 
     @property
-    def training(self) -> Mapping[str, Any]:
+    def training(self) -> TrainingFacts:
         """The facts about the training in scores.json."""
-        facts: Mapping[str, Any] = self.scores["training"]
+        facts: TrainingFacts = self.scores["training"]
         return facts
 
 

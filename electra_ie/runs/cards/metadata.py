@@ -18,6 +18,7 @@ from electra_ie.metrics import MAIN, NAMES
 from electra_ie.models.encoders import EMBEDDED_NAMES, INSTALL_COMMANDS
 from electra_ie.models.multilingual_encoder import NAME, REPOSITORY
 from electra_ie.runs.cards.usage_snippets import PIPELINES
+from electra_ie.runs.training_facts import TrainingFacts
 
 SCORED = ("dev", "test")
 """The splits whose scores a card shows, in order."""
@@ -40,16 +41,17 @@ def base_model(encoder: str) -> str | None:
 
 def front_matter(task: Task, settings: TrainSettings, scores: Mapping[str, Any], card: DataCard | None) -> str:
     """Return the metadata between two lines of `---`. scores: the content of scores.json."""
-    distillation = scores["training"].get("distillation")
+    training: TrainingFacts = scores["training"]
+    distillation = training.get("distillation")
     made_by = distillation["name"] if distillation else settings.preset
     library = "electra_ie" if made_by == STATIC else "transformers"  # stock transformers cannot load a static model
-    data = _metadata(task.fields, library) | _origins(scores["training"], card)
+    data = _metadata(task.fields, library) | _origins(training, card)
     if results := list(_results(task, scores)):
         data |= {"model_name": f"{task.name}-{made_by}", "eval_results": results}
     return _block(data) + "\n"
 
 
-def exported_front_matter(fields: Sequence[Field], training: Mapping[str, Any], card: DataCard | None) -> str:
+def exported_front_matter(fields: Sequence[Field], training: TrainingFacts, card: DataCard | None) -> str:
     """Return the metadata of an exported model: origins and license as in the card of its run, without scores.
 
     training: the facts about the training in scores.json; empty for a run without scores.
@@ -73,7 +75,7 @@ def _metadata(fields: Sequence[Field], library: str, *tags: str) -> dict[str, An
     }
 
 
-def _origins(training: Mapping[str, Any], card: DataCard | None) -> dict[str, Any]:
+def _origins(training: TrainingFacts, card: DataCard | None) -> dict[str, Any]:
     """Return language, license, encoder and data set of a run, as far as they are known."""
     dataset = training.get("dataset")
     known = {
