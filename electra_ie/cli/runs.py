@@ -175,7 +175,9 @@ def extract(
         review=review,
         review_format=review_format,
     )
-    summary = ", ".join(f"{count:,} {name}" for name, count in counts.items()) + (f" -> {output}" if output else "")
+    summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    summary += f" ({counts.relations:,} of them relations)" if counts.relations else ""
+    summary += f" -> {output}" if output else ""
     if review:
         summary += f"; {counts.to_review:,} findings to review -> {review}; {counts.dropped:,} dropped"
     if not counts.failed:

@@ -247,7 +247,10 @@ class Page:
         style, title = self._style(), _plain(self.title)
         policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(SCRIPT)}; {POLICY}"
         totals = (_count(self.documents, "document"), _count(self.characters, "character"))
-        facts = " · ".join((*totals, _count(self.counts.total(), "finding")))
+        findings = _count(self.counts.total(), "finding")
+        related = sum(number for (field, _), number in self.counts.items() if self.kinds.get(field) == "relations")
+        findings += f" ({related:,} of them relations)" if related else ""
+        facts = " · ".join((*totals, findings))
         return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

@@ -200,13 +200,18 @@ def test_csv_has_no_place_for_relations(run, tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_filters_apply_to_relations(run, tmp_path, monkeypatch):
+def test_filters_apply_to_relations_and_these_are_counted(run, tmp_path, monkeypatch, capsys):
     (tmp_path / "inbox.txt").write_text(TEXT, encoding="utf-8")
     arguments = ("extract", run, tmp_path / "inbox.txt", "--output", tmp_path / "out.jsonl", "--label", "knows")
     assert command(monkeypatch, *arguments) == 0
     record = json.loads((tmp_path / "out.jsonl").read_text("utf-8"))
     assert record["findings"] == []
-    assert {each["label"] for each in record["relations"]} <= {"knows"}
+    related = record["relations"]
+    assert related and {each["label"] for each in related} == {"knows"}
+    shown = f"{len(related)} findings ({len(related)} of them relations) -> "
+    assert shown in capsys.readouterr().err
+    assert command(monkeypatch, *arguments) == 0
+    assert shown in capsys.readouterr().err, "from the manifest"
 
 
 def test_check_and_tasks_count_relations(tmp_path, monkeypatch, capsys):

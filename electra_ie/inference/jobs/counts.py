@@ -32,17 +32,19 @@ class Extraction(dict[str, int]):
         to_review: The number of findings that are left for review; `findings` are then those that are accepted. A
             relation of which a span is left for review, and none dropped, counts as one; the queue has its spans only.
         dropped: The number of findings that are neither accepted nor left for review.
+        relations: The number of the findings that are relations, which have a list of their own in the output.
     """
 
     def __init__(self) -> None:
         """Set all counts to 0."""
         super().__init__(dict.fromkeys(("documents", "characters", "windows", "findings"), 0))
         self.faults: list[UserError] = []
-        self.failed = self.left_out = self.to_review = self.dropped = 0
+        self.failed = self.left_out = self.to_review = self.dropped = self.relations = 0
 
     def all(self) -> dict[str, int]:
         """Return all counts, as a manifest has them."""
         decided = {"to_review": self.to_review, "dropped": self.dropped}
+        decided |= {"relations": self.relations} if self.relations else {}
         return {**self, "left_out": self.left_out, "errors": self.failed, **decided}
 
     def set(self, counts: Mapping[str, int]) -> None:
@@ -50,6 +52,7 @@ class Extraction(dict[str, int]):
         self.update({name: counts[name] for name in self})
         self.left_out, self.failed = counts["left_out"], counts["errors"]
         self.to_review, self.dropped = counts.get("to_review", 0), counts.get("dropped", 0)
+        self.relations = counts.get("relations", 0)
 
     def keep(self, faults: Sequence[UserError]) -> None:
         """Keep inputs that could not be read, without counting them."""
@@ -65,6 +68,7 @@ class Extraction(dict[str, int]):
                 related = record["relations"]
                 record["relations"] = filters.kept(related)
                 self.left_out += len(related) - len(record["relations"])
+                self.relations += len(record["relations"])
                 self["findings"] += len(record["relations"])
             self["findings"] += len(record["findings"])
             self["windows"] += record["windows"]
@@ -89,6 +93,7 @@ class Extraction(dict[str, int]):
             self.to_review += waiting
             self.dropped += left - waiting
             self["findings"] -= left
+            self.relations -= len(related) - len(record.get("relations", ()))
             lines += [queue_line(queued)] if queued else []
         return lines
 

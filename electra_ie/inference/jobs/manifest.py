@@ -17,7 +17,7 @@ LAYOUT = 1
 OVERWRITE = "Give another --output, or --overwrite to write it again."
 COUNTS = ("documents", "characters", "windows", "findings", "left_out", "errors", "to_review", "dropped")
 """What is counted; left_out: the findings that do not pass the filters; the last two: what thresholds leave for review
-or drop."""
+or drop. `relations`, how many of the findings are relations, is only there if some are."""
 
 
 @dataclass
