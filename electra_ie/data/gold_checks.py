@@ -17,7 +17,6 @@ from electra_ie.data.leakage import digest_of
 from electra_ie.data.task import Task
 from electra_ie.data.windowing import WindowTokenizer, window_starts
 
-LIST_THEM = "`electra-ie check` lists them."
 SHOWN = 5
 """Gold spans that a warning names."""
 
@@ -67,14 +66,13 @@ def better_scheme(field: Field, documents: Sequence[Document]) -> str:
     return f"`scheme: {LEVELS}`{number}"
 
 
-def warn_of_shared_texts(dev: Sequence[Document], train: Sequence[Document]) -> None:
-    """Warn of documents of dev that are also in train: scores on them measure memory."""
+def warn_of_shared_texts(dev: Sequence[Document], train: Sequence[Document], remedy: str = "") -> None:
+    """Warn of texts of dev that are also in train: scores on them measure memory."""
     texts = {document.text for document in train}
     shared = sum(document.text in texts for document in dev)
     if shared:
         warn(
-            f"{shared} of {len(dev)} documents of dev are also in train, word for word: scores on dev are too high. "
-            f"{LIST_THEM}"
+            f"{shared} of {len(dev)} texts of dev are also in train, word for word: scores on dev are too high.{remedy}"
         )
 
 
@@ -100,7 +98,7 @@ def comparable_gold(document: Document, field: Field) -> Any:
     )
 
 
-def warn_of_conflicts(train: Sequence[Document], fields: Sequence[Field]) -> None:
+def warn_of_conflicts(train: Sequence[Document], fields: Sequence[Field], remedy: str = "") -> None:
     """Warn of equal texts in train, regardless of white space, that have different labels."""
     first: dict[bytes, Document] = {}
     conflicts: dict[bytes, tuple[Document, Document]] = {}
@@ -115,7 +113,7 @@ def warn_of_conflicts(train: Sequence[Document], fields: Sequence[Field]) -> Non
     if conflicts:
         one, two = next(iter(conflicts.values()))
         several = "1 text is" if len(conflicts) == 1 else f"{len(conflicts):,} texts are"
-        warn(f"{several} in train several times with different labels (first: {one.id} and {two.id}). {LIST_THEM}")
+        warn(f"{several} in train several times with different labels (first: {one.id} and {two.id}).{remedy}")
 
 
 def warn_of_rare_labels(field: Field, train: Sequence[Document]) -> None:

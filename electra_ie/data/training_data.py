@@ -101,8 +101,10 @@ class TrainingData:
                 remedy="Label some records, or remove the split to keep the weights of the last step.",
             )
         refuse_unlabeled_fields(task, train)
-        warn_of_shared_texts(dev, documents)
-        warn_of_conflicts(train, task.fields)
+        # Those in memory, such as texts with marked spans, are not what the command reads.
+        remedy = "" if task.memory else " `electra-ie check` lists them."
+        warn_of_shared_texts(dev, documents, remedy)
+        warn_of_conflicts(train, task.fields, remedy)
         pool: list[Document] = []
         if settings.uses_unlabeled(field.kind for field in task.fields):
             pool = [*rest, *unlabeled(task, settings)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -241,7 +242,12 @@ def test_texts_of_dev_in_train_are_counted(task, capsys):
     first = json.loads((task.parent / "train.jsonl").read_text("utf-8").splitlines()[0])
     add(task, "dev.jsonl", {**first, "id": "again"})
     read(task)
-    assert "1 of 21 documents of dev are also in train" in capsys.readouterr().err
+    said = "1 of 21 texts of dev are also in train, word for word: scores on dev are too high."
+    assert f"{said} `electra-ie check` lists them." in capsys.readouterr().err
+    of_files = Task.load(task)
+    memory = {name: of_files.read(split) for split in of_files.splits for name in of_files.files[split]}
+    TrainingData.read(replace(of_files, memory=memory), TrainSettings.build(None))
+    assert f"{said}\n" in capsys.readouterr().err, "the command reads files"
 
 
 def test_supervised_preset_warns_of_unused_unlabeled_text(task, capsys):
