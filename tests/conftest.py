@@ -177,6 +177,15 @@ def run(trained_once: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def exported_run(run: Path, made_once: Callable[..., Path]) -> Path:
+    """Return the folder of `run` exported to ONNX, which takes longer than to train it. It must not be changed."""
+    pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
+    from electra_ie.export.exporter import export_run
+
+    return made_once("exported", lambda folder: export_run(run, folder))
+
+
+@pytest.fixture(scope="session")
 def finished(trained_once: Callable[..., Path]) -> Callable[..., Path]:
     """Return a function `finished(folder, preset, **settings)` that copies a run of `trained_once` to `folder`, to be changed.
 

@@ -48,7 +48,7 @@ def packages() -> str:
 
 def lighten(patch: pytest.MonkeyPatch) -> dict[str, Callable[..., None]]:
     """Make the runs of this process light, and return the functions that draw."""
-    from electra_ie.runs import plots, provenance
+    from electra_ie.runs import code, plots, provenance
     from electra_ie.training.pseudo_labels import spelling
 
     packages()
@@ -57,4 +57,5 @@ def lighten(patch: pytest.MonkeyPatch) -> dict[str, Callable[..., None]]:
         patch.setattr(plots, name, placeholder_saver(saver))
     patch.setattr(spelling, "FEATURES", FEATURES)
     patch.setattr(provenance, "packages_sum", packages)
+    patch.setattr(code, "version", functools.cache(code.version))
     return savers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import socket
@@ -44,15 +45,36 @@ def chromium():
 
 
 @contextmanager
-def page_of(browser, expected=None, **settings):
-    """Yield a new page that fails the test if it logs another error than `expected`, such as a violation of the policy."""
-    context = browser.new_context(**settings)
-    page, errors = context.new_page(), []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-    yield page
-    context.close()
+def without_errors(page, expected=None):
+    """Fail if the page logs another error than `expected` meanwhile, such as a violation of the policy."""
+    errors = []
+    listeners = {
+        "pageerror": lambda error: errors.append(str(error)),
+        "console": lambda line: errors.append(line.text) if line.type == "error" else None,
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    yield
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
     assert not [error for error in errors if expected is None or expected not in error]
+
+
+@contextmanager
+def page_of(browser, expected=None, **settings):
+    """Yield a new page that fails the test if it logs another error than `expected`."""
+    context = browser.new_context(**settings)
+    page = context.new_page()
+    with without_errors(page, expected):
+        yield page
+        context.close()
+
+
+@contextmanager
+def tab_of(browser):
+    """Yield a page for several tests, each of which loads its site: a new page costs more than most of them."""
+    with contextlib.closing(browser.new_context()) as context:
+        yield context.new_page()
 
 
 def raw(address: str, sent: bytes, seconds: float = 20) -> bytes:

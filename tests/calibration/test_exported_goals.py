@@ -150,6 +150,7 @@ def test_a_decision_on_the_other_side_of_a_threshold_is_counted(run, exported):
         found.check(exact=True)
 
 
+@pytest.mark.slow
 def test_with_8_bits_goals_are_measured_again(run, tmp_path, capsys):
     """On dev; those of reviewed documents, and those that dev does not allow for this model, are named and left out."""
     copy = shutil.copytree(run, tmp_path / "run")

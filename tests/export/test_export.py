@@ -35,9 +35,9 @@ pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
 TEXT = "invoice goods Arden paid 5.975,74 later than monday."
 
 
-@pytest.fixture(scope="module")
-def folder(run, tmp_path_factory):
-    return export_run(run, tmp_path_factory.mktemp("exported") / "model").path
+@pytest.fixture
+def folder(exported_run):
+    return exported_run
 
 
 def texts():

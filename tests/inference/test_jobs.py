@@ -101,9 +101,10 @@ def test_job_killed_in_any_state_goes_on_to_the_same_bytes(snapshots, tmp_path_f
     shutil.rmtree(home)
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow  # test_job_killed_in_any_state has the states of a job one by one, in this process
 @pytest.mark.unix("SIGKILL")
-def test_process_killed_at_random_moments_goes_on_to_the_same_bytes(untrained, tmp_path, monkeypatch, kills):
+def test_process_killed_at_random_moments_goes_on_to_the_same_bytes(untrained, tmp_path, monkeypatch):
+    kills = 20
     jobs.put_inbox(tmp_path, documents=30 * kills)
     shutil.copytree(tmp_path / "inbox", tmp_path / "whole" / "inbox")
     monkeypatch.chdir(tmp_path / "whole")

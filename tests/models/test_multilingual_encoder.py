@@ -30,6 +30,11 @@ needs_package = pytest.mark.skipif(
 )
 
 
+def of_the_package(test):
+    """Mark a test of the encoder itself, whose conversion takes seven CPU seconds."""
+    return pytest.mark.slow(needs_package(test))
+
+
 @pytest.fixture(scope="session")
 def folder(cache) -> str:
     """The converted encoder, in the cache of the tests."""
@@ -63,7 +68,7 @@ json.dump([[engine.token_count(text), engine.passage(text).tolist()] for text in
 """
 
 
-@needs_package
+@of_the_package
 def test_tokens_and_vectors_are_those_of_the_engine_in_the_package(model, tokenizer):
     """In another process, since the engine brings an OpenMP of its own. It does not compose letters, as XLM-R does."""
     texts = [text.replace("ﾋﾟ", "ピ") for text in SCRIPTS.values()]
@@ -78,8 +83,7 @@ def test_tokens_and_vectors_are_those_of_the_engine_in_the_package(model, tokeni
         assert vector(model, tokenizer, f"passage: {text}") @ np.array(expected) > 0.9995, text
 
 
-@pytest.mark.slow
-@needs_package
+@of_the_package
 def test_stock_transformers_loads_the_folder(folder, model):
     assert type(model).__name__ == "BertModel" and model.dtype == torch.float32
     stock = AutoTokenizer.from_pretrained(folder)
@@ -91,7 +95,7 @@ def test_stock_transformers_loads_the_folder(folder, model):
     assert multilingual_encoder.PACKAGE not in sys.modules, "the package was imported"
 
 
-@needs_package
+@of_the_package
 def test_the_tokenizer_normalizes_as_xlm_r_does(tokenizer):
     def same(one: str, other: str) -> bool:
         return tokenizer(one)["input_ids"] == tokenizer(other)["input_ids"]
@@ -113,7 +117,7 @@ CHARACTER = st.one_of(
 
 
 @pytest.mark.parametrize("whole", [False, True])
-@needs_package
+@of_the_package
 @given(text=st.text(CHARACTER, max_size=25))
 @example("病人 胸痛")
 @example("Müller, ｶﾞ ﬁ ½ ㈱会社")
@@ -125,7 +129,7 @@ def test_every_letter_and_digit_has_exactly_one_token(tokenizer, whole, text):
     assert {place for place, each in enumerate(text) if each.isalnum()} <= covered
 
 
-@needs_package
+@of_the_package
 @pytest.mark.parametrize(("text", "expected"), [
     ("病人胸痛", ["病人", "胸", "痛"]),
     ("paid 300 to 病人", ["paid", "300", "to", "病人"]),
@@ -137,14 +141,13 @@ def test_a_bare_word_start_takes_no_character_from_the_word(tokenizer, text, exp
         assert [text[start:end] for start, end in offsets if start < end] == expected
 
 
-@needs_package
+@of_the_package
 def test_meanings_agree_between_languages(model, tokenizer):
     pain, same, other = (vector(model, tokenizer, text) for text in ("病人胸痛", "chest pain", "The bank sent money"))
     assert pain @ same > pain @ other + 0.05
 
 
-@pytest.mark.slow
-@needs_package
+@of_the_package
 def test_a_cut_vocabulary_changes_nothing_for_its_text(folder, model, tokenizer, tmp_path):
     texts = [SCRIPTS["Chinese"], "病人胸痛三天，伴发热。给予阿司匹林 100mg 口服。"]
     (tmp_path / "a.txt").write_text("\n".join(texts), encoding="utf-8")

@@ -736,23 +736,14 @@ def test_an_extractor_is_not_pushed_where_a_run_would_not_be(hub, run):
     assert NAME not in hub.repositories
 
 
-@pytest.fixture(scope="module")
-def exported(run, tmp_path_factory) -> Path:
-    """Return the folder of an exported model. It must not be changed."""
-    pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
-    from electra_ie.export.exporter import export_run
-
-    return export_run(run, tmp_path_factory.mktemp("exported") / "model").path
-
-
-def test_an_exported_model_loads_from_the_hub_and_from_the_cache(hub, exported, tmp_path, monkeypatch, capsys):
-    pushed = push_to_hub(exported, NAME, private=True)
+def test_an_exported_model_loads_from_the_hub_and_from_the_cache(hub, exported_run, tmp_path, monkeypatch, capsys):
+    pushed = push_to_hub(exported_run, NAME, private=True)
     assert f"sending 7 files to {NAME}, which is private" in capsys.readouterr().err
     assert sent(hub, "/commit/") == 1
     remote = hub.files(NAME)
     del remote[".gitattributes"]
-    assert remote == {path.name: path.read_bytes() for path in exported.iterdir()}
-    expected = ExportedExtractor.from_pretrained(exported)
+    assert remote == {path.name: path.read_bytes() for path in exported_run.iterdir()}
+    expected = ExportedExtractor.from_pretrained(exported_run)
     assert expected(TEXT)
     assert ExportedExtractor.from_pretrained(NAME)(TEXT) == expected(TEXT)
     loaded = ExportedExtractor.from_pretrained(NAME, revision=pushed.partition("@")[2])
@@ -771,20 +762,20 @@ def test_an_exported_model_loads_from_the_hub_and_from_the_cache(hub, exported, 
         Extractor.from_pretrained(NAME)
 
 
-def test_a_run_and_an_exported_model_replace_each_other(hub, run, exported):
-    push_to_hub(exported, NAME)
+def test_a_run_and_an_exported_model_replace_each_other(hub, run, exported_run):
+    push_to_hub(exported_run, NAME)
     push_to_hub(run, NAME)
     assert not {"model.onnx", "export.json", "tokenizer.json"} & set(hub.files(NAME))
     assert Extractor.from_pretrained(NAME)(TEXT) == Extractor.from_pretrained(run)(TEXT)
     with pytest.raises(UserError, match="this is no exported model"):
         ExportedExtractor.from_pretrained(NAME)
-    push_to_hub(exported, NAME)
+    push_to_hub(exported_run, NAME)
     assert not [path for path in hub.files(NAME) if path.endswith((".safetensors", ".yaml")) and path != "task.yaml"]
-    assert ExportedExtractor.from_pretrained(NAME)(TEXT) == ExportedExtractor.from_pretrained(exported)(TEXT)
+    assert ExportedExtractor.from_pretrained(NAME)(TEXT) == ExportedExtractor.from_pretrained(exported_run)(TEXT)
 
 
-def test_only_the_files_of_an_exported_model_are_sent(hub, exported, tmp_path, monkeypatch, capsys):
-    copy = Path(shutil.copytree(exported, tmp_path / "copy"))
+def test_only_the_files_of_an_exported_model_are_sent(hub, exported_run, tmp_path, monkeypatch, capsys):
+    copy = Path(shutil.copytree(exported_run, tmp_path / "copy"))
     (copy / "findings.jsonl").write_text("not to be sent", encoding="utf-8")
     assert command(monkeypatch, "push", copy, NAME, "--dry-run") == 0
     shown = capsys.readouterr().out
@@ -803,8 +794,8 @@ def test_only_the_files_of_an_exported_model_are_sent(hub, exported, tmp_path, m
 
 
 @pytest.mark.slow
-def test_a_pushed_export_is_extracted_with_and_verified_without_torch(hub, exported, tmp_path):
-    pushed = push_to_hub(exported, NAME)
+def test_a_pushed_export_is_extracted_with_and_verified_without_torch(hub, exported_run, tmp_path):
+    pushed = push_to_hub(exported_run, NAME)
     (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
     script = (
         "import sys\n"

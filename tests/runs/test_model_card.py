@@ -35,15 +35,13 @@ EXECUTE = """
 import json, sys
 sys.modules["electra_ie"] = None  # makes its import fail
 import os
-results = {}
-for run, (folder, blocks, texts) in json.loads(open(sys.argv[1], encoding="utf-8").read()).items():
-    os.chdir(folder)
-    names = {}
-    for block in blocks:
-        exec(block, names)
-    functions = {name: value for name, value in names.items() if name.startswith(("read_", "find_"))}
-    results[run] = {name: [function(text) for text in texts] for name, function in functions.items()}
-print(json.dumps(results, default=float))
+folder, blocks, texts = json.loads(open(sys.argv[1], encoding="utf-8").read())
+os.chdir(folder)
+names = {}
+for block in blocks:
+    exec(block, names)
+functions = {name: value for name, value in names.items() if name.startswith(("read_", "find_"))}
+print(json.dumps({name: [function(text) for text in texts] for name, function in functions.items()}, default=float))
 """
 
 
@@ -71,39 +69,44 @@ def has_valid_tags(extractor: Extractor, text: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def runs(run, encoder, tmp_path_factory) -> dict[str, Path]:
-    """Return runs by name: WordPiece with labels on words or on tokens, and a tokenizer whose words no pipeline supports."""
+def card_run(request, run, encoder, tmp_path_factory) -> Path:
+    """Return a run by name: WordPiece with labels on words or on tokens, or a tokenizer whose words no pipeline supports."""
+    if request.param == "words":
+        return run
     folder = tmp_path_factory.mktemp("cards")
     task = str(tiny.write_task(folder / "task"))
     settings = {"preset": "supervised", "pooling": "stock"}
-    other = train(task, folder / "bytes", **tiny.settings(encoder("roberta"), max_steps=60, **settings)).path
+    if request.param == "bytes":
+        return train(task, folder / "bytes", **tiny.settings(encoder("roberta"), max_steps=60, **settings)).path
     with pytest.MonkeyPatch.context() as patch:  # as if words could not express the gold
         patch.setattr(
             TrainingData,
             "windower",
             lambda _, tokenizer, size, context_overlap, *others: WindowTokenizer(tokenizer, size, context_overlap),
         )
-        tokens = train(task, folder / "tokens", **tiny.settings(encoder("bert"), max_steps=140, **settings)).path
-    return {"words": run, "tokens": tokens, "bytes": other}
+        return train(task, folder / "tokens", **tiny.settings(encoder("bert"), max_steps=140, **settings)).path
 
 
-@pytest.fixture(scope="module")
-def answers(runs, tmp_path_factory) -> dict[str, dict[str, list]]:
-    """Return what the code of each card gives for each text. One process runs all, with a transformers of its own."""
-    inputs = {
-        name: [str(run), blocks((run / "README.md").read_text("utf-8")), texts_of(Extractor.from_pretrained(run))]
-        for name, run in runs.items()
-    }
-    file = tmp_path_factory.mktemp("inputs") / "inputs.json"
-    file.write_text(json.dumps(inputs), encoding="utf-8")
-    ended = processes.run(["-c", EXECUTE, str(file)], again=("electra_ie", "transformers"))
+def answers(run: Path, folder: Path) -> dict[str, list]:
+    """Return what the code of a card gives for each text, in a process with a transformers of its own."""
+    inputs = [str(run), blocks((run / "README.md").read_text("utf-8")), texts_of(Extractor.from_pretrained(run))]
+    (folder / "inputs.json").write_text(json.dumps(inputs), encoding="utf-8")
+    ended = processes.run(["-c", EXECUTE, str(folder / "inputs.json")], again=("electra_ie", "transformers"))
     assert ended.code == 0, ended.messages
     return json.loads(ended.output)
 
 
-@pytest.mark.parametrize(("name", "strategy"), [("words", "first"), ("tokens", "simple"), ("bytes", None)])
-def test_code_of_the_card_gives_the_findings_of_extract(runs, answers, name, strategy):
-    run, results = runs[name], answers[name]
+@pytest.mark.parametrize(
+    ("card_run", "strategy"),
+    [
+        ("words", "first"),
+        pytest.param("tokens", "simple", marks=pytest.mark.slow),
+        pytest.param("bytes", None, marks=pytest.mark.slow),
+    ],
+    indirect=["card_run"],
+)
+def test_code_of_the_card_gives_the_findings_of_extract(card_run, tmp_path, strategy):
+    run, results = card_run, answers(card_run, tmp_path)
     assert StockFolder.read(run, tiny.NAMED).strategy == strategy
     assert set(results) == {"read_topic", "read_risks", "find_names"} | ({"read_names"} if strategy else set())
     extractor = Extractor.from_pretrained(run)

@@ -184,7 +184,10 @@ def losses(run: Path) -> list[float]:
     return [row["discriminator"] for row in read_log(run) if "discriminator" in row]
 
 
-@pytest.mark.parametrize("preset", ["supervised", "latent", pytest.param("adversarial", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "preset",
+    [pytest.param("supervised", marks=pytest.mark.slow), "latent", pytest.param("adversarial", marks=pytest.mark.slow)],
+)
 def test_all_presets_train_in_bf16(task, tmp_path, encoder, finished, monkeypatch, preset):
     """bf16 is the default on GPUs. Its relative error is up to 0.4 %; the loss of a step is a mean."""
     from electra_ie.training import setup

@@ -29,10 +29,16 @@ def site(client):
     return str(client.base_url)
 
 
+@pytest.fixture(scope="module")
+def tab(browser):
+    with web_servers.tab_of(browser) as found:
+        yield found
+
+
 @pytest.fixture
-def page(browser, site):
-    with web_servers.page_of(browser) as found:
-        yield opened(found, site)
+def page(tab, site):
+    with web_servers.without_errors(tab):
+        yield opened(tab, site)
 
 
 def opened(page, site):
@@ -197,8 +203,7 @@ def test_a_text_without_findings_and_a_blank_one(page):
     assert page.locator("#empty").is_visible() and not page.locator("#current").is_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colors_have_contrast(browser, site, scheme):
+def test_colors_have_contrast(browser, site):
     """The contrast of all texts in panels is at least 4.5, as WCAG AA asks for."""
     script = """() => {
         const channel = value => (value /= 255) <= .03928 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4;
@@ -220,11 +225,13 @@ def test_colors_have_contrast(browser, site, scheme):
         }
         return worst.sort((a, b) => a[0] - b[0])[0];
     }"""
-    with web_servers.page_of(browser, color_scheme=scheme) as page:
-        opened(page, site)
-        extract(page, TEXT)
-        ratio, element = page.evaluate(script)
-    assert ratio >= 4.5, element
+    with web_servers.page_of(browser) as page:
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            opened(page, site)
+            extract(page, TEXT)
+            ratio, element = page.evaluate(script)
+            assert ratio >= 4.5, (scheme, element)
 
 
 def test_a_narrow_page_does_not_scroll_sideways(browser, site):

@@ -69,7 +69,7 @@ def stop_after(monkeypatch, saves: int) -> None:
     [  # 3 is before the first dev score, 8 right after it; the 10 checkpoints of a teacher come first
         ("supervised", "mean", NAMES, True, (8,)),
         ("latent", "stock", NAMES[:1], True, (3,)),
-        ("adversarial", "mean", NAMES[:1], True, (13,)),
+        pytest.param("adversarial", "mean", NAMES[:1], True, (13,), marks=pytest.mark.slow),
         pytest.param("supervised", "mean", NAMES, True, (3,), marks=pytest.mark.slow),
         pytest.param("latent", "stock", NAMES, True, (8,), marks=pytest.mark.slow),
         pytest.param("adversarial", "mean", NAMES, True, (8, 18), marks=pytest.mark.slow),

@@ -181,7 +181,9 @@ def test_two_processes_train_teacher_and_student_like_one(task, tmp_path, encode
             assert both[name] == pytest.approx(one[name], abs=2e-3), (one["step"], name)
 
 
-@pytest.mark.parametrize(("rounds", "dev"), [(1, True), pytest.param(1, False, marks=pytest.mark.slow), (2, True)])
+@pytest.mark.parametrize(("rounds", "dev"), [
+    (1, True), pytest.param(1, False, marks=pytest.mark.slow), pytest.param(2, True, marks=pytest.mark.slow),
+])  # fmt: skip
 def test_without_unlabeled_texts_the_run_equals_the_supervised_one(task, tmp_path, encoder, capsys, rounds, dev):
     bare = task.read_text("utf-8").replace(", unlabeled: pool.jsonl", "")
     task.write_text(bare if dev else bare.replace("dev: dev.jsonl, ", ""), encoding="utf-8")

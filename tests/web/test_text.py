@@ -6,7 +6,7 @@ import json
 
 import pytest
 from fastapi.responses import HTMLResponse
-from web_servers import page_of, serving
+from web_servers import page_of, serving, tab_of, without_errors
 
 from electra_ie.web.access import Access
 from electra_ie.web.app import create_app
@@ -36,11 +36,17 @@ def site():
         yield address
 
 
-@pytest.fixture
-def page(browser, site):
-    with page_of(browser) as found:
-        found.goto(site)
+@pytest.fixture(scope="module")
+def tab(browser):
+    with tab_of(browser) as found:
         yield found
+
+
+@pytest.fixture
+def page(tab, site):
+    with without_errors(tab):
+        tab.goto(site)
+        yield tab
 
 
 def show(page, text, spans):
@@ -156,12 +162,12 @@ def test_labels_have_colors_and_lines_that_differ(page):
     assert len(set(looks)) == 32
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_follows_the_color_scheme(browser, site, scheme):
-    with page_of(browser, color_scheme=scheme) as page:
-        page.goto(site)
-        color = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
-    assert color == {"light": "rgb(243, 245, 248)", "dark": "rgb(17, 21, 27)"}[scheme]
+def test_a_page_follows_the_color_scheme(browser, site):
+    with page_of(browser) as page:
+        for scheme, expected in (("light", "rgb(243, 245, 248)"), ("dark", "rgb(17, 21, 27)")):
+            page.emulate_media(color_scheme=scheme)
+            page.goto(site)
+            assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == expected
 
 
 def test_a_narrow_page_does_not_scroll_sideways(browser, site):
