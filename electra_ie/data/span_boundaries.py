@@ -21,7 +21,7 @@ LAST = re.compile(rf"(?:\s*{_PICTURE})+\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Edges:
+class BoundaryRules:
     """Rules for the spans of a field. A rule is applied if all gold spans of the training texts follow it.
 
     lines: a span ends at the end of its line. pictures: a span, or one of its fragments, does not begin or end with an
@@ -34,7 +34,7 @@ class Edges:
     pictures: bool = True
 
     @classmethod
-    def of(cls, gold: Iterable[tuple[str, Iterable[Span]]]) -> Edges:
+    def of(cls, gold: Iterable[tuple[str, Iterable[Span]]]) -> BoundaryRules:
         """Return the rules that all gold spans of these texts follow."""
         listed = [(text, span) for text, spans in gold for span in spans]
         pieces = [text[start:end] for text, span in listed for start, end in span.ranges]
@@ -72,18 +72,20 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return start, last.start() if last else end
 
 
-def edges_of(documents: Sequence[Document], fields: Sequence[Field]) -> dict[str, Edges]:
+def edges_of(documents: Sequence[Document], fields: Sequence[Field]) -> dict[str, BoundaryRules]:
     """Return the rules of each field of spans, from the gold of `documents`."""
     spans = [field.name for field in fields if field.kind == "spans"]
-    return {name: Edges.of((document.text, document.gold.get(name, ())) for document in documents) for name in spans}
+    return {
+        name: BoundaryRules.of((document.text, document.gold.get(name, ())) for document in documents) for name in spans
+    }
 
 
-def edges_from(value: object) -> Edges:
+def edges_from(value: object) -> BoundaryRules:
     """Return the rules of a saved configuration. Raises ValueError if it is not a mapping of two booleans."""
     if (
         isinstance(value, Mapping)
         and set(value) == {"lines", "pictures"}
         and all(isinstance(rule, bool) for rule in value.values())
     ):
-        return Edges(**value)
+        return BoundaryRules(**value)
     raise ValueError(f"edges is {value!r}, not a mapping of lines and pictures to booleans")

@@ -20,7 +20,7 @@ from electra_ie.common.files import CALIBRATION, repository_of, write
 from electra_ie.common.hashing import SHOWN, of_sums
 from electra_ie.data.batching import batch_of_tensors
 from electra_ie.data.fields import Field
-from electra_ie.data.span_boundaries import Edges
+from electra_ie.data.span_boundaries import BoundaryRules
 from electra_ie.data.task import Task
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference.engine.anchored import AnchoredReader
@@ -62,13 +62,13 @@ class Extractor(TextExtractor):
         windower: WindowTokenizer,
         fields: Sequence[Field],
         model: str | None = None,
-        edges: Mapping[str, Edges] | None = None,
+        edges: Mapping[str, BoundaryRules] | None = None,
         folder: Path | None = None,
     ) -> None:
         """Combine the parts. Fields that `edges` does not contain have the default boundary rules."""
         self.folder = folder
         self.discriminator, self.windower, self.fields, self.model = discriminator, windower, tuple(fields), model
-        self.edges = {field.name: (edges or {}).get(field.name, Edges()) for field in fields}
+        self.edges = {field.name: (edges or {}).get(field.name, BoundaryRules()) for field in fields}
 
     @classmethod
     def from_pretrained(

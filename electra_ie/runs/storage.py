@@ -16,7 +16,7 @@ from electra_ie.common.hashing import of_file, of_sums
 from electra_ie.data.anchored.marked_spans import SpanRules
 from electra_ie.data.anchored.rules import RULES
 from electra_ie.data.fields import AnchoredField, Field
-from electra_ie.data.span_boundaries import Edges, edges_from
+from electra_ie.data.span_boundaries import BoundaryRules, edges_from
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.models.discriminator import Discriminator
 from electra_ie.models.encoders import load_tokenizer, max_length
@@ -27,7 +27,9 @@ from electra_ie.runs.layout import check_models, load_task, refuse_links
 RESTORE = "Restore the file, or train the run again."
 
 
-def save_fields(run: Path, discriminator: Discriminator, windower: WindowTokenizer, edges: Mapping[str, Edges]) -> None:
+def save_fields(
+    run: Path, discriminator: Discriminator, windower: WindowTokenizer, edges: Mapping[str, BoundaryRules]
+) -> None:
     """Save the discriminator: a stock transformers folder for each field, with its tokenizer, and one config.json.
 
     The `electra_ie` block of each field's config records how texts are cut into windows and how tags are decoded.
@@ -46,7 +48,9 @@ def save_fields(run: Path, discriminator: Discriminator, windower: WindowTokeniz
     discriminator.write(run, windower.tokenizer, metadata)
 
 
-def load_run(run: str | os.PathLike[str]) -> tuple[Discriminator, WindowTokenizer, tuple[Field, ...], dict[str, Edges]]:
+def load_run(
+    run: str | os.PathLike[str],
+) -> tuple[Discriminator, WindowTokenizer, tuple[Field, ...], dict[str, BoundaryRules]]:
     """Load a finished run: discriminator, window tokenizer, fields, and the span boundary rules of each span field.
 
     Reads only files in the folder of the run. Raises UserError for a missing, altered or unsafe file.
@@ -113,7 +117,7 @@ def _load_windower(folder: Path, discriminator: Discriminator) -> WindowTokenize
         raise UserError(message, file=folder, remedy=RESTORE) from error
 
 
-def _edges(folder: Path, config: Any) -> Edges:
+def _edges(folder: Path, config: Any) -> BoundaryRules:
     """Return the span boundary rules in a field's config. Raises UserError if they are missing or invalid."""
     try:
         return edges_from(config.electra_ie["edges"])

@@ -33,7 +33,7 @@ from electra_ie.data.bio import to_spans, to_tags
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import READERS
-from electra_ie.data.span_boundaries import Edges, edges_of
+from electra_ie.data.span_boundaries import BoundaryRules, edges_of
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference.extractor import Extractor
 from electra_ie.runs.cards.usage_snippets import StockFolder
@@ -248,15 +248,15 @@ def test_combining_marks_belong_to_the_preceding_letter(tokenizer):
     assert not any(unicodedata.category(each[0]).startswith("M") for each in found)
 
 
-# Edges: line ends and pictures
+# BoundaryRules: line ends and pictures
 
 
 @pytest.mark.parametrize(("text", "gold", "rules"), [
-    ("1 EUR\n2 EUR", [(0, 5), (6, 11)], Edges()),
-    ("Mara\nLind 🏦", [(0, 9)], Edges(lines=False)),
-    ("🏦 Mara\r\nLind", [(0, 6)], Edges(pictures=False)),
-    ("a\u2028b", [(0, 3)], Edges(lines=False)),
-    ("Acme™ 5 °C €3", [(0, 5), (6, 10), (11, 13)], Edges()),
+    ("1 EUR\n2 EUR", [(0, 5), (6, 11)], BoundaryRules()),
+    ("Mara\nLind 🏦", [(0, 9)], BoundaryRules(lines=False)),
+    ("🏦 Mara\r\nLind", [(0, 6)], BoundaryRules(pictures=False)),
+    ("a\u2028b", [(0, 3)], BoundaryRules(lines=False)),
+    ("Acme™ 5 °C €3", [(0, 5), (6, 10), (11, 13)], BoundaryRules()),
 ])  # fmt: skip
 def test_a_boundary_rule_applies_if_no_gold_span_breaks_it(text, gold, rules):
     document = Document("d", text, {"who": tuple(Span(start, end, "PAYEE") for start, end in gold)})
@@ -268,9 +268,9 @@ def test_a_boundary_rule_applies_if_no_gold_span_breaks_it(text, gold, rules):
     ("👩\u200d⚕️ Karl 👍🏽", "Karl"), ("🏦", None), ("㈱北京", "㈱北京"), ("Acme™", "Acme™"), ("→ Malta ", "Malta "),
 ])  # fmt: skip
 def test_emoji_at_the_edges_are_trimmed(text, kept):
-    span = Edges().trim(text, Span(0, len(text), "PAYEE"))
+    span = BoundaryRules().trim(text, Span(0, len(text), "PAYEE"))
     assert (text[span.start : span.end] if span else None) == kept
-    assert Edges(pictures=False).trim(text, Span(0, len(text), "PAYEE")) == Span(0, len(text), "PAYEE")
+    assert BoundaryRules(pictures=False).trim(text, Span(0, len(text), "PAYEE")) == Span(0, len(text), "PAYEE")
 
 
 def constant(tokenizer, tag, edges=None):
@@ -297,7 +297,7 @@ def test_a_line_end_splits_a_finding_unless_gold_crosses_one(tokenizer, end):
         assert "".join(each for each, _ in found).count("EUR") == 2  # a piece may hold a line end
     else:
         assert found == [("300 EUR", "SUM"), ("700 USD", "SUM"), ("300 EUR", "SUM")]
-    whole = constant(tokenizer, inside, {"who": Edges(lines=False, pictures=False)})(text)
+    whole = constant(tokenizer, inside, {"who": BoundaryRules(lines=False, pictures=False)})(text)
     assert [(each.start, each.end) for each in whole] == [(0, len(text))]
 
 
@@ -309,7 +309,7 @@ def test_a_run_saves_boundary_rules_and_evaluate_counts_inexpressible_gold(tmp_p
         "format: jsonl\nfiles: {train: train.jsonl, test: test.jsonl}\nfields: {who: {kind: spans, labels: [PAYEE]}}\n"
     )
     run = train(str(tmp_path), tmp_path / "run", encoder=encoder("bert"), max_steps=2).path
-    assert Extractor.from_pretrained(run).edges == {"who": Edges(lines=False, pictures=True)}
+    assert Extractor.from_pretrained(run).edges == {"who": BoundaryRules(lines=False, pictures=True)}
     assert "A span of `who` may continue on the next line, and neither begins nor ends with" in (
         run / "README.md"
     ).read_text("utf-8")

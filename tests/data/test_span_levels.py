@@ -36,7 +36,7 @@ from electra_ie.data.fields import (
 )
 from electra_ie.data.gold_checks import across_windows, misaligned, refuse_lost_spans, warn_of_fragments
 from electra_ie.data.readers.jsonl import record_of
-from electra_ie.data.span_boundaries import Edges
+from electra_ie.data.span_boundaries import BoundaryRules
 from electra_ie.data.task import Task
 from electra_ie.data.windowing import Window, WindowTokenizer, label
 from electra_ie.inference.engine.decoding import decode_spans
@@ -409,11 +409,11 @@ def test_a_span_whose_fragments_are_in_different_windows_is_counted_and_not_taug
 def test_edges_of_fragments_are_those_of_spans():
     text = "a \U0001f600b\n and c\U0001f600"
     span = Span.of([(2, 4), (10, 12)], "x")
-    edges = Edges()
+    edges = BoundaryRules()
     assert edges.trim(text, span) == Span.of([(3, 4), (10, 11)], "x")
     assert edges.trim(text, Span.of([(2, 3), (10, 12)], "x")) == Span(10, 11, "x")
-    assert Edges.of([(text, [span])]) == Edges(lines=False, pictures=False)
-    assert Edges.of([(text, [Span.of([(0, 1), (3, 4)], "x")])]) == Edges()
+    assert BoundaryRules.of([(text, [span])]) == BoundaryRules(lines=False, pictures=False)
+    assert BoundaryRules.of([(text, [Span.of([(0, 1), (3, 4)], "x")])]) == BoundaryRules()
 
 
 # Models and scores
@@ -452,7 +452,7 @@ def test_what_two_levels_find_equally_is_one_finding():
                 logits[token, 3 * level + tag - 1] = 5.0
     offsets = tuple((2 * token, 2 * token + 1) for token in range(6))
     window, evidence = Window((1,) * 6, offsets, 0, 6, 1.0), []
-    found = decode_spans(field, "a b c d e f", [window], [logits], Edges(), 100, evidence=evidence)
+    found = decode_spans(field, "a b c d e f", [window], [logits], BoundaryRules(), 100, evidence=evidence)
     assert [finding.span for finding in found] == [
         Span(100, 107, "x", ((100, 103), (106, 107))),
         Span(110, 111, "x"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from electra_ie.data.anchored.marked_spans import Anchors, SpanRules
+from electra_ie.data.anchored.marked_spans import MarkedSpans, SpanRules
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import AttributeField, Field
 
@@ -47,13 +47,13 @@ class AttributeRules(SpanRules[AttributeField]):
         """Return the classes of marked spans: the labels of the field."""
         return Field(field.name, "classes", field.labels)
 
-    def candidates(self, text: str, spans: Iterable[Span]) -> list[Anchors]:  # noqa: ARG002 - as for pairs
+    def candidates(self, text: str, spans: Iterable[Span]) -> list[MarkedSpans]:  # noqa: ARG002 - as for pairs
         """Return the spans of the labels of the field, in the order of the text."""
         return [(span,) for span in sorted(set(spans)) if span.label in self.of]
 
     def labeled(
         self, field: AttributeField, document: Document, spans: Iterable[Span]
-    ) -> tuple[dict[Anchors, str], Counter[str]]:
+    ) -> tuple[dict[MarkedSpans, str], Counter[str]]:
         """Return the spans with a gold attribute; each has a candidate."""
         labels = {each.span: each.label for each in document.gold[field.name]}
         return {(span,): labels[span] for (span,) in self.candidates(document.text, spans) if span in labels}, Counter()

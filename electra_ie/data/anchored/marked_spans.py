@@ -25,7 +25,7 @@ HEAD, TAIL = ("@ * {} * ", " @"), ("# ^ {} ^ ", " #")
 """What is before and after the head, or the only span, and the tail in a marked text."""
 CONTEXT = 300
 """Characters that a marked text has at most before the first span and after the last one."""
-Anchors = tuple[Span, ...]
+MarkedSpans = tuple[Span, ...]
 """The spans that are marked in a text: head and tail of a relation, or the span of an attribute."""
 FieldT = TypeVar("FieldT", bound=AnchoredField)
 
@@ -49,7 +49,7 @@ class Sentences:
         """Return the number of sentence ends between two spans."""
         return abs(self.of(first) - self.of(second))
 
-    def around(self, anchors: Anchors) -> tuple[int, int]:
+    def around(self, anchors: MarkedSpans) -> tuple[int, int]:
         """Return the characters of the sentences that the spans are in, at most `CONTEXT` before and after them."""
         first, last = min(span.start for span in anchors), max(span.end for span in anchors)
         begin, end = bisect_left(self.ends, first + 1), bisect_left(self.ends, last)
@@ -86,13 +86,13 @@ class SpanRules(ABC, Generic[FieldT]):
         """Return the field of classes that the model of marked texts predicts."""
 
     @abstractmethod
-    def candidates(self, text: str, spans: Iterable[Span]) -> Sequence[Anchors]:
+    def candidates(self, text: str, spans: Iterable[Span]) -> Sequence[MarkedSpans]:
         """Return what of these spans is considered, in the order of the text."""
 
     @abstractmethod
     def labeled(
         self, field: FieldT, document: Document, spans: Iterable[Span]
-    ) -> tuple[dict[Anchors, str], Counter[str]]:
+    ) -> tuple[dict[MarkedSpans, str], Counter[str]]:
         """Return the labeled candidates of a document, and its gold that has no candidate, counted by reason.
 
         spans: the gold spans of the document.
@@ -104,7 +104,7 @@ class SpanRules(ABC, Generic[FieldT]):
         return {"labels": dict(sorted(labels.items()))}
 
 
-def marked(text: str, anchors: Anchors, sentences: Sentences | None = None) -> str:
+def marked(text: str, anchors: MarkedSpans, sentences: Sentences | None = None) -> str:
     """Return the sentences around one or two spans with these spans marked, each fragment by itself.
 
     sentences: those of the text, if they are known.
@@ -125,7 +125,10 @@ def marked(text: str, anchors: Anchors, sentences: Sentences | None = None) -> s
 
 
 def marked_documents(
-    document: Document, candidates: Iterable[Anchors], labels: Mapping[Anchors, str] | None = None, field: str = ""
+    document: Document,
+    candidates: Iterable[MarkedSpans],
+    labels: Mapping[MarkedSpans, str] | None = None,
+    field: str = "",
 ) -> Iterator[Document]:
     """Yield a document for each candidate: its marked text, with its label in `labels` as the gold of `field`.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from electra_ie.data.anchored.marked_spans import Anchors, Sentences, SpanRules
+from electra_ie.data.anchored.marked_spans import MarkedSpans, Sentences, SpanRules
 from electra_ie.data.document import Document, Relation, Span
 from electra_ie.data.fields import Field, RelationField
 
@@ -82,12 +82,12 @@ class PairRules(SpanRules[RelationField]):
         """Return the classes of marked pairs: `NONE` and the labels of relations."""
         return Field(field.name, "classes", (NONE, *field.labels))
 
-    def candidates(self, text: str, spans: Iterable[Span]) -> list[Anchors]:
+    def candidates(self, text: str, spans: Iterable[Span]) -> list[MarkedSpans]:
         """Return the pairs of these spans that are considered, head and tail, in the order of the text."""
         ordered, sentences = sorted(set(spans)), Sentences(text)
         places = [sentences.of(span) for span in ordered]
         between, in_order = set(self.between), self._in_any_order()
-        pairs: list[Anchors] = []
+        pairs: list[MarkedSpans] = []
         for index, first in enumerate(ordered):
             for other in range(index + 1, len(ordered)):
                 if places[other] - places[index] > self.sentences:  # all further ones are too far, too
@@ -104,7 +104,7 @@ class PairRules(SpanRules[RelationField]):
 
     def labeled(
         self, field: RelationField, document: Document, spans: Iterable[Span]
-    ) -> tuple[dict[Anchors, str], Counter[str]]:
+    ) -> tuple[dict[MarkedSpans, str], Counter[str]]:
         """Return the label of each pair, `NONE` if it is not related, and the relations without a pair, by reason.
 
         Of several relations of a pair, the one with the first label of the field is kept.

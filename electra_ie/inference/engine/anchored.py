@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from electra_ie.data.anchored.marked_spans import Anchors, FieldT, SpanRules, marked_documents
+from electra_ie.data.anchored.marked_spans import FieldT, MarkedSpans, SpanRules, marked_documents
 from electra_ie.data.document import Document, Finding, Span
 from electra_ie.data.fields import documents_by_field
 from electra_ie.inference.engine.pipeline import ExtractionPipeline
@@ -34,19 +34,19 @@ class AnchoredReader(ABC, Generic[FieldT]):
 
     def classified(
         self, documents: Iterable[tuple[Document, Sequence[Span]]]
-    ) -> Iterator[list[tuple[Anchors, str, float]]]:
+    ) -> Iterator[list[tuple[MarkedSpans, str, float]]]:
         """Yield what is considered of each document, in the order of the text, each with label and probability.
 
         documents: each with its spans.
         """
-        begun: deque[Sequence[Anchors]] = deque()  # of the documents whose texts the reader has taken
+        begun: deque[Sequence[MarkedSpans]] = deque()  # of the documents whose texts the reader has taken
 
         def marked() -> Iterator[Document]:
             for document, spans in documents:
                 begun.append(self.rules.candidates(document.text, spans))
                 yield from marked_documents(document, begun[-1])
 
-        found = list[tuple[Anchors, str, float]]()
+        found = list[tuple[MarkedSpans, str, float]]()
         for result in self.pipeline.read(marked()):
             while not begun[0]:
                 begun.popleft()
@@ -61,7 +61,7 @@ class AnchoredReader(ABC, Generic[FieldT]):
 
     def of_findings(
         self, results: Sequence[DocumentResult]
-    ) -> Iterator[tuple[dict[Span, list[Finding]], list[tuple[Anchors, str, float]]]]:
+    ) -> Iterator[tuple[dict[Span, list[Finding]], list[tuple[MarkedSpans, str, float]]]]:
         """Yield the findings of each span of each result, and `classified` for the spans.
 
         A span has several findings if several fields have found it with the same label.

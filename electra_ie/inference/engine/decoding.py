@@ -11,7 +11,7 @@ from electra_ie.calibration.scales import Scale, sigmoid
 from electra_ie.data.bio import inside_tags, to_spans, track_logits, viterbi
 from electra_ie.data.document import Finding, Span
 from electra_ie.data.fields import Field
-from electra_ie.data.span_boundaries import Edges
+from electra_ie.data.span_boundaries import BoundaryRules
 from electra_ie.data.windowing import Window, window_starts
 from electra_ie.inference.engine.evidence import span_evidence
 
@@ -26,7 +26,7 @@ def decode_spans(
     text: str,
     windows: Sequence[Window],
     logits: Sequence[np.ndarray],
-    edges: Edges,
+    edges: BoundaryRules,
     shift: int = 0,
     scale: Scale | None = None,
     evidence: list[np.ndarray] | None = None,

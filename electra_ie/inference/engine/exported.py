@@ -26,7 +26,7 @@ from electra_ie.common.hashing import SHOWN, of_file, of_sums
 from electra_ie.common.hub_client import local_folder
 from electra_ie.data.anchored.rules import RULES
 from electra_ie.data.fields import Field, anchored_as_saved, anchored_from_saved, as_saved, from_saved
-from electra_ie.data.span_boundaries import Edges, edges_from
+from electra_ie.data.span_boundaries import BoundaryRules, edges_from
 from electra_ie.data.windowing import WindowTokenizer
 from electra_ie.inference.engine.anchored import AnchoredReader
 from electra_ie.inference.engine.anchored_readers import ANCHORED_READERS
@@ -66,7 +66,7 @@ def save_settings(
     folder: Path,
     windower: WindowTokenizer,
     fields: tuple[Field, ...],
-    edges: Mapping[str, Edges],
+    edges: Mapping[str, BoundaryRules],
     anchored: Sequence[AnchoredReader[Any]],
     bits: int,
 ) -> None:
@@ -117,7 +117,7 @@ class ExportedExtractor(TextExtractor):
         session: Any,
         windower: WindowTokenizer,
         fields: tuple[Field, ...],
-        edges: Mapping[str, Edges],
+        edges: Mapping[str, BoundaryRules],
         model: str | None,
     ) -> None:
         """Combine the parts. session: an `onnxruntime.InferenceSession`."""
@@ -164,7 +164,7 @@ class ExportedExtractor(TextExtractor):
             windower = _windower(folder, settings)
             fields = tuple(map(from_saved, settings["fields"]))
             edges = {name: edges_from(rules) for name, rules in settings["edges"].items()}
-            edges = {field.name: edges.get(field.name, Edges()) for field in fields}
+            edges = {field.name: edges.get(field.name, BoundaryRules()) for field in fields}
         except Exception as error:  # the tokenizers library raises Exception itself
             message = f"the settings or the tokenizer of the exported model are invalid: {first_line(error)}."
             raise UserError(message, file=folder, remedy=RESTORE) from error

@@ -14,7 +14,7 @@ from electra_ie.calibration.scales import Scale
 from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document, Finding
 from electra_ie.data.fields import Field
-from electra_ie.data.span_boundaries import Edges
+from electra_ie.data.span_boundaries import BoundaryRules
 from electra_ie.data.windowing import Window, WindowTokenizer
 from electra_ie.inference.engine.batches import Group, pad, plan
 from electra_ie.inference.engine.decoding import Range, characters_of, decode_spans, decode_text
@@ -79,7 +79,7 @@ class ExtractionPipeline:
 
     windower: WindowTokenizer
     fields: Sequence[Field]
-    edges: Mapping[str, Edges]
+    edges: Mapping[str, BoundaryRules]
     score: Score
     model: str | None = None
     tokens: int = 4096

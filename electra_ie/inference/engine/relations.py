@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
-from electra_ie.data.anchored.marked_spans import Anchors
+from electra_ie.data.anchored.marked_spans import MarkedSpans
 from electra_ie.data.anchored.relation_pairs import NONE, normalized
 from electra_ie.data.document import Document, RelationFinding, Span
 from electra_ie.data.fields import RelationField
@@ -20,7 +20,7 @@ class RelationReader(AnchoredReader[RelationField]):
 
     def related(
         self, documents: Iterable[tuple[Document, Sequence[Span]]]
-    ) -> Iterator[list[tuple[Anchors, str, float]]]:
+    ) -> Iterator[list[tuple[MarkedSpans, str, float]]]:
         """Yield the related pairs of each document, in the order of the text, each with label and probability.
 
         documents: each with the spans that may be related.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from electra_ie.common.export_files import EXPORT_MODEL
-from electra_ie.data.anchored.marked_spans import Anchors, marked
+from electra_ie.data.anchored.marked_spans import MarkedSpans, marked
 from electra_ie.data.anchored.relation_pairs import NONE, PairRules
 from electra_ie.data.document import Span
 from electra_ie.data.fields import ATTRIBUTES, RELATIONS, AnchoredField, AttributeField, RelationField
@@ -126,7 +126,7 @@ def _beside_rule(field: AttributeField, scores: Mapping[str, Any]) -> Iterator[s
 
 def _loading(field: AnchoredField, training: SecondStageFacts, exported: bool) -> Iterator[str]:
     """Yield what a marked text is, with the code that classifies one with stock transformers."""
-    anchors: Anchors
+    anchors: MarkedSpans
     if isinstance(field, RelationField):
         rules = PairRules.from_dict(training["rules"])
         head, tail = (rules.between or rules.in_order)[0]

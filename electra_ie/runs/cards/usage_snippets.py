@@ -11,7 +11,7 @@ from typing import Any
 from electra_ie.common.scripts import COMBINING, UNSPACED
 from electra_ie.config.distill import STATIC_MODEL
 from electra_ie.data.fields import LEVELS, TRACKS, Field
-from electra_ie.data.span_boundaries import FIRST, LAST, LINE_END, Edges, edges_from
+from electra_ie.data.span_boundaries import FIRST, LAST, LINE_END, BoundaryRules, edges_from
 
 PIPELINES = {"classes": "text-classification", "flags": "text-classification", "spans": "token-classification"}
 
@@ -271,7 +271,7 @@ class StockFolder:
         return f'read_{name} = pipeline("{self.task}", model="{name}", {arguments})'
 
     @property
-    def edges(self) -> Edges:
+    def edges(self) -> BoundaryRules:
         """The span boundary rules of a field of spans."""
         return edges_from(self.config["electra_ie"]["edges"])
 
