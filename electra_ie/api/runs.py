@@ -142,10 +142,10 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
     from electra_ie.runs.layout import load_task
 
     filters = Filters(tuple(labels), min_score)
-    _refuse_combinations(html, data, records, review, filters)
     files = [Path(file) for file in (output, html, records, review) if isinstance(file, (str, os.PathLike))]
     of_queue = FORMATS.get(review_format or "")
     check_outputs(files, [Path(review)] if review is not None and of_queue and of_queue.writes_folder else [])
+    _refuse_combinations(html, data, records, review, filters)
     target = Path(output) if isinstance(output, (str, os.PathLike)) else None
     extracting, written, folder = Workers(engine, processes, workers), format_of(target, format), run_folder(run)
     task = load_task(folder)

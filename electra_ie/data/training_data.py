@@ -33,6 +33,7 @@ from electra_ie.data.gold_checks import (
     warn_of_shared_texts,
 )
 from electra_ie.data.hints import Hint
+from electra_ie.data.in_memory import NAME as IN_MEMORY
 from electra_ie.data.label_budget import check_budget, keep_labels, sample
 from electra_ie.data.readers import read_unlabeled
 from electra_ie.data.task import Task
@@ -101,8 +102,8 @@ class TrainingData:
                 remedy="Label some records, or remove the split to keep the weights of the last step.",
             )
         refuse_unlabeled_fields(task, train)
-        # Those in memory, such as texts with marked spans, are not what the command reads.
-        remedy = "" if task.memory else " `electra-ie check` lists them."
+        # A task of texts with marked spans is not what the command reads.
+        remedy = " `electra-ie check` lists them." if not task.memory or task.name == IN_MEMORY else ""
         warn_of_shared_texts(dev, documents, remedy)
         warn_of_conflicts(train, task.fields, remedy)
         pool: list[Document] = []

@@ -246,8 +246,8 @@ def test_texts_of_dev_in_train_are_counted(task, capsys):
     assert f"{said} `electra-ie check` lists them." in capsys.readouterr().err
     of_files = Task.load(task)
     memory = {name: of_files.read(split) for split in of_files.splits for name in of_files.files[split]}
-    TrainingData.read(replace(of_files, memory=memory), TrainSettings.build(None))
-    assert f"{said}\n" in capsys.readouterr().err, "the command reads files"
+    TrainingData.read(replace(of_files, name="relations", memory=memory), TrainSettings.build(None))
+    assert f"{said}\n" in capsys.readouterr().err, "the command does not read texts with marked spans"
 
 
 def test_supervised_preset_warns_of_unused_unlabeled_text(task, capsys):

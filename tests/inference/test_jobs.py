@@ -369,7 +369,8 @@ def test_processes_do_not_finish_their_work_for_a_caller_that_has_ended(untraine
     next(results)
     (process,) = [each for each in multiprocessing.active_children() if each not in before]
     results.close()
-    assert process.exitcode == -signal.SIGTERM
+    # Not 0, which it has at the end of its work. A thread of the pool may have read the code of SIGTERM first: then 255.
+    assert process.exitcode in (-signal.SIGTERM, 255)
 
 
 def test_an_error_while_a_process_is_started_names_the_guard_that_a_script_needs():
