@@ -629,6 +629,14 @@ def test_extract_says_how_many_findings_are_in_no_record(run_with_records, tmp_p
     assert f"0 records; {persons} findings of their fields are in no record -> {records}" in capsys.readouterr().err
 
 
+def test_without_a_goal_a_queue_leaves_nothing_for_records(run_with_records, tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.txt").write_text("Arden paid 3.456,78.", encoding="utf-8")
+    arguments = ("extract", run_with_records, tmp_path / "a.txt", "--output", tmp_path / "out.jsonl")
+    queue = ("--review", tmp_path / "queue.jsonl", "--records", tmp_path / "records.jsonl")
+    assert command(monkeypatch, *arguments, *queue) == 0
+    assert "so that all findings are for review, and records have none." in capsys.readouterr().err
+
+
 def test_records_need_a_file_of_findings_and_a_name_of_their_own(run_with_records, tmp_path, monkeypatch, capsys):
     (tmp_path / "a.txt").write_text("Arden paid 3.456,78.", encoding="utf-8")
     os.mkfifo(tmp_path / "pipe.jsonl")

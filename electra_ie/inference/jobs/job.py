@@ -99,7 +99,8 @@ class Job:
         if self.queue and not (extractor.calibration and extractor.calibration.promises):
             exported = isinstance(extractor, ExportedExtractor)
             goal = "no goal came with this exported model" if exported else "no goal is set for this run"
-            notice(f"{goal} (electra-ie calibrate RUN), so that all findings are for review.")
+            rest = ", and records have none" if self.records else ""
+            notice(f"{goal} (electra-ie calibrate RUN), so that all findings are for review{rest}.")
         return extractor
 
     def options(self, calibration: Calibration | None) -> dict[str, Any]:
