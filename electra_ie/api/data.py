@@ -15,7 +15,8 @@ from electra_ie.data.in_memory import Data, Unlabeled, resolve
 if TYPE_CHECKING:  # the checks load torch: each function imports what it needs
     from electra_ie.checks.checker import CheckReport
     from electra_ie.data.init.from_annotations import Initialized
-    from electra_ie.formats.conversion import Conversion, Options
+    from electra_ie.formats.base import Options
+    from electra_ie.formats.conversion import Conversion
 
 
 def init(  # noqa: PLR0913 - the options of a public function, all but two by keyword

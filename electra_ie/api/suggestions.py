@@ -17,7 +17,8 @@ from electra_ie.runs.download import run_folder
 from electra_ie.runs.layout import SETTINGS, TASK, announce_data_folder, is_exported, load_task
 
 if TYPE_CHECKING:  # these load torch: the function imports what it needs
-    from electra_ie.formats.conversion import Conversion, Options, Side
+    from electra_ie.formats.base import Options
+    from electra_ie.formats.conversion import Conversion, Side
     from electra_ie.inference.engine.base import TextExtractor
     from electra_ie.selection.choosing import Choice
     from electra_ie.selection.outlook import Outlook

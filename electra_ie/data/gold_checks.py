@@ -72,7 +72,8 @@ def warn_of_shared_texts(dev: Sequence[Document], train: Sequence[Document], rem
     shared = sum(document.text in texts for document in dev)
     if shared:
         warn(
-            f"{shared} of {len(dev)} texts of dev are also in train, word for word: scores on dev are too high.{remedy}"
+            f"{shared} of {len(dev)} texts of dev are also in train, word for word: scores on dev are too high. "
+            f"{remedy}".rstrip()
         )
 
 
@@ -113,7 +114,9 @@ def warn_of_conflicts(train: Sequence[Document], fields: Sequence[Field], remedy
     if conflicts:
         one, two = next(iter(conflicts.values()))
         several = "1 text is" if len(conflicts) == 1 else f"{len(conflicts):,} texts are"
-        warn(f"{several} in train several times with different labels (first: {one.id} and {two.id}).{remedy}")
+        warn(
+            f"{several} in train several times with different labels (first: {one.id} and {two.id}). {remedy}".rstrip()
+        )
 
 
 def warn_of_rare_labels(field: Field, train: Sequence[Document]) -> None:

@@ -103,7 +103,7 @@ class TrainingData:
             )
         refuse_unlabeled_fields(task, train)
         # A task of texts with marked spans is not what the command reads.
-        remedy = " `electra-ie check` lists them." if not task.memory or task.name == IN_MEMORY else ""
+        remedy = "`electra-ie check` lists them." if not task.memory or task.name == IN_MEMORY else ""
         warn_of_shared_texts(dev, documents, remedy)
         warn_of_conflicts(train, task.fields, remedy)
         pool: list[Document] = []

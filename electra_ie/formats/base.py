@@ -14,6 +14,8 @@ from electra_ie.formats.annotations import AnnotatedDocument
 from electra_ie.formats.features import Feature, Losses, reduced
 from electra_ie.formats.parts.options import Option, parse, settle
 
+Options = Mapping[str, Any] | Sequence[str]
+"""The options of a format: values by name, or texts `key=value` as on the command line."""
 Read = Callable[[Path, Mapping[str, Any], OnError], Iterator[AnnotatedDocument]]
 """Reads the documents of a file or folder, one at a time. The last argument is called for each invalid record; the next
 record follows if it does not raise. UserError is raised for anything that makes the rest of the file unreadable."""
@@ -81,9 +83,13 @@ class Format:
         """Return a value for every option; `file` and `line` are the position of `values`, for errors."""
         return settle(values, self.options, self.name, file, line)
 
-    def parse(self, texts: Sequence[str]) -> dict[str, Any]:
-        """Return the options in texts `key=value`, as on the command line. Raises UserError for an invalid one."""
-        return parse(texts, self.options, self.name)
+    def parse(self, options: Options) -> Mapping[str, Any]:
+        """Return options by name; texts `key=value` are read as on the command line.
+
+        Raises:
+            UserError: One of the texts is invalid.
+        """
+        return options if isinstance(options, Mapping) else parse(options, self.options, self.name)
 
     def documents(
         self, path: Path, options: Mapping[str, Any] | None = None, on_error: OnError = raise_error

@@ -14,15 +14,13 @@ from electra_ie.common.files import refuse_within
 from electra_ie.common.text_files import SourceLine
 from electra_ie.formats import format_of
 from electra_ie.formats.annotations import AnnotatedDocument, canonical
-from electra_ie.formats.base import Format
+from electra_ie.formats.base import Format, Options
 from electra_ie.formats.detection import by_ending, detect
 from electra_ie.formats.features import Losses
 from electra_ie.formats.parts.record_ids import RecordIds
 
 TEMPORARY = ("part", "earlier")
 """In the names of what is written, and of a folder that it replaces, until it is in its place."""
-Options = Mapping[str, Any] | Sequence[str]
-"""The options of a format: values by name, or texts `key=value` as on the command line."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Side:
 
     @classmethod
     def _of(cls, path: Path, format: Format, options: Options) -> Side:
-        values = options if isinstance(options, Mapping) else format.parse(options)
+        values = format.parse(options)
         format.settle(values)  # so that an invalid option is an error before anything is read
         return cls(path, format, values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from electra_ie.common.errors import UserError
 from electra_ie.data.document import Span
 from electra_ie.data.fields import Field
 from electra_ie.data.readers import READERS, annotated
-from electra_ie.formats import FORMATS
+from electra_ie.formats import FORMATS, base
 from electra_ie.formats.annotations import AnnotatedDocument, AnnotatedSpan, Relation
 
 NAMES = Field("names", "spans", ("PAYER", "AMOUNT"))
@@ -192,6 +193,15 @@ def test_columns_of_fields_have_labels_without_the_option(tmp_path, capsys, name
     if name == "xlsx":
         with pytest.raises(UserError, match='there is no column "risks" for the field risks, but "risk"'):
             list(READERS[name].read(path, [Field("risks", "flags", ("x", "y"))]))
+
+
+def test_a_package_that_is_missing_is_named_before_the_columns_are_read(tmp_path, monkeypatch):
+    path = tmp_path / "data.xlsx"
+    FORMATS["xlsx"].save([AnnotatedDocument("1", "a", metadata={"risk": "x"})], path)
+    monkeypatch.setattr(base, "find_spec", lambda package: None)
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(UserError, match="the format xlsx needs the package openpyxl"):
+        list(READERS["xlsx"].read(path, [Field("risk", "flags", ("x",))]))
 
 
 def test_every_annotation_format_can_be_that_of_a_task():

@@ -292,6 +292,8 @@ def test_a_table_with_other_columns_and_separators_becomes_a_task(tmp_path):
     done = electra_ie.init(tmp_path / "in", tmp_path / "task", options={"text": "Message", "id": "Ref"}, test=0)
     assert done.task.options == {"text": "Message", "id": "Ref", "separator": ";"}
     assert done.task.read("dev")[1].gold == {"Flags": ("cash", "late")}
+    with pytest.raises(UserError, match="are given, and ORG/NAME is on the hub"):
+        electra_ie.init("ORG/NAME", tmp_path / "b", options={"text": "x"})
     with pytest.raises(UserError, match="texts without labels are read"):
         electra_ie.init(tmp_path / "in", tmp_path / "b", options={"text": "x"}, fields={"a": {"kind": "spans"}})
 

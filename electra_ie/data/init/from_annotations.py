@@ -40,8 +40,7 @@ from electra_ie.data.task import Task
 from electra_ie.data.task_files import TASK_FILE
 from electra_ie.formats import FORMATS, format_of
 from electra_ie.formats.annotations import AnnotatedDocument
-from electra_ie.formats.base import Format
-from electra_ie.formats.conversion import Options
+from electra_ie.formats.base import Format, Options
 from electra_ie.formats.detection import detect
 
 SHOWN = 5
@@ -101,7 +100,7 @@ def init_task(
     """
     root = Path(path)
     _refuse_plain_texts(root, format)
-    hub_name = _hub_name(path, format, configuration)
+    hub_name = _hub_name(path, format, configuration, options)
     name = hub_name.repository.partition("/")[2] if hub_name else root.resolve().name.partition(".")[0]
     folder = Path(output) if output is not None else Path(f"{name}_task")
     for option, share in (("dev", dev), ("test", test)):
@@ -111,9 +110,6 @@ def init_task(
     _refuse_existing(folder / TASK_FILE)
     if hub_name and not configuration and (pushed := pushed_task(hub_name)):
         return _of_pushed(pushed, hub_name, folder)
-    if hub_name and options:
-        remedy = "Omit them: the features of the data set say what its columns are."
-        raise UserError(f"options of a format (--read) are given, and {hub_name} is on the hub.", remedy=remedy)
     found, documents = _read_hub(hub_name, configuration, folder) if hub_name else _read_files(root, format, options)
     errors = ErrorCollector()
     inferred = infer([document for own in documents.values() for document in own], errors.add)
@@ -164,11 +160,12 @@ def _refuse_plain_texts(root: Path, format: str | None) -> None:
         raise UserError("these are texts without labels.", file=root, remedy=remedy)
 
 
-def _hub_name(path: str | os.PathLike[str], format: str | None, configuration: str) -> HubName | None:
+def _hub_name(path: str | os.PathLike[str], format: str | None, configuration: str, options: Options) -> HubName | None:
     """Return the data set on the hub that is meant; None for a path.
 
     Raises:
-        UserError: the name may be a mistyped path, or a format is given for a data set, or a configuration for files.
+        UserError: the name may be a mistyped path, or a format or options of one are given for a data set, or a
+            configuration for files.
     """
     # A name like that of a file is not sent to a server, unless a revision says what it is.
     is_file = Path(path).suffix.lower() in ENDINGS
@@ -176,6 +173,9 @@ def _hub_name(path: str | os.PathLike[str], format: str | None, configuration: s
     if name and format:
         remedy = "Omit it: the features of the data set say what its columns are."
         raise UserError(f"--format is {format}, and {name} is a data set on the hub.", remedy=remedy)
+    if name and options:
+        remedy = "Omit them: the features of the data set say what its columns are."
+        raise UserError(f"options of a format (--read) are given, and {name} is on the hub.", remedy=remedy)
     if configuration and not name:
         remedy = "Omit it, or give a data set on the hub: ORG/NAME or ORG/NAME@REVISION."
         raise UserError(
@@ -239,7 +239,7 @@ def _read_files(root: Path, name: str | None, options: Options) -> tuple[_Found,
     name: the format, if it is given. options: those of its reader.
     """
     format, sources, plain, assumed = _find(root, name)
-    given = options if isinstance(options, Mapping) else format.parse(options)
+    given = format.parse(options)
     documents = _read(format, sources, plain, root, given)
     of_task = READERS[format.name].options if format.name in READERS else ()
     kept = {key: value for key, value in given.items() if key in of_task}

@@ -43,15 +43,15 @@ def read(
     labels, unless the option `labels` names others. Predictions are not gold.
     """
     of_format = {name: value for name, value in options.items() if name in format.options}
-    keys = None
+    reader, keys = AnnotationReader(path, fields, options), None
     if format.columns and fields and not of_format["labels"]:
+        format.check_installed()
         columns = format.columns(path, of_format)
-        of_format["labels"] = [field.column for field in fields if _is_cell(field) and field.column in columns]
+        of_format["labels"] = [field.column for field in reader.others if field.column in columns]
         if Feature.SPANS not in format.holds:
             keys = Keys(str(path), fields, [*text_columns(of_format), id_column(of_format)], "column")
             keys.check(columns, SourceLine(str(path), 1))
     layers = {field.column: [*field.labels, *options["ignore"]] for field in fields if field.kind == "spans"}
-    reader = AnnotationReader(path, fields, options)
     for number, document in enumerate(format.documents(path, format.for_layers(of_format, layers), on_error), start=1):
         try:
             yield reader.document(document, number)
@@ -61,11 +61,6 @@ def read(
     reader.report()
     if keys:
         keys.report()
-
-
-def _is_cell(field: AnyField) -> bool:
-    """Return whether the gold of a field is a cell of labels."""
-    return isinstance(field, Field) and field.kind != "spans"
 
 
 def _in_order(arguments: Arguments) -> Arguments:
