@@ -20,9 +20,12 @@ import pytest
 from command_line import command
 
 from electra_ie import Extractor, UserError, extract
+from electra_ie.calibration.stored import Calibration
 from electra_ie.common.hashing import package_version
 from electra_ie.data.document import Document
 from electra_ie.inference.jobs.workers import on_ray
+from electra_ie.inference.jobs.workers.in_order import identity_of
+from electra_ie.runs.storage import fields_sum
 
 DOCUMENTS = [Document("a", "Arden paid 5.975,74 to the bank."), Document("b", "")]
 
@@ -181,17 +184,18 @@ def test_cluster_that_cannot_be_used_is_one_line(ray, untrained, home, monkeypat
 
 def test_worker_extracts_what_the_driver_would(untrained):
     local = Extractor.from_pretrained(untrained)
-    remote = on_ray.RemoteExtractor(str(untrained), local.model, package_version())
+    remote = on_ray.RemoteExtractor(str(untrained), identity_of(local), package_version())
     assert remote.is_loaded() is True
     assert remote.records_of(DOCUMENTS) == [result.record() for result in local.read(DOCUMENTS)]
 
 
 def test_worker_with_another_model_or_version_or_no_run_is_an_error(untrained, other_model, tmp_path):
-    model = Extractor.from_pretrained(untrained).model
+    model = identity_of(Extractor.from_pretrained(untrained))
     other = on_ray.RemoteExtractor(str(other_model), model, package_version())
-    with pytest.raises(
-        UserError, match=f"the run has the model [0-9a-f]{{16}}, and here it has {model}. Every machine"
-    ):
+    expected = (
+        rf"another model or calibration \([0-9a-f]{{16}}, not calibrated; the driver has {model}\). Every machine"
+    )
+    with pytest.raises(UserError, match=expected):
         other.is_loaded()
     old = on_ray.RemoteExtractor(str(untrained), model, "0.0.1")
     with pytest.raises(UserError, match=f"electra_ie has version {package_version()}, and this is 0.0.1. Install the"):
@@ -199,6 +203,16 @@ def test_worker_with_another_model_or_version_or_no_run_is_an_error(untrained, o
     missing = on_ray.RemoteExtractor(str(tmp_path / "none"), model, package_version())
     with pytest.raises(UserError, match=f"on the machine {socket.gethostname()} .*none.*Every machine must see the"):
         missing.is_loaded()
+
+
+def test_worker_with_another_calibration_is_an_error(untrained, tmp_path):
+    local = Extractor.from_pretrained(untrained)
+    calibrated = tmp_path / "calibrated"
+    shutil.copytree(untrained, calibrated)
+    Calibration(fields_sum(calibrated, local.fields)).save(calibrated)
+    remote = on_ray.RemoteExtractor(str(calibrated), identity_of(local), package_version())
+    with pytest.raises(UserError, match="another model or calibration"):
+        remote.is_loaded()
 
 
 class Pool:

@@ -30,6 +30,12 @@ def records_of(extractor: TextExtractor, documents: list[Document]) -> Records:
     return [result.record() for result in extractor.read(documents)]
 
 
+def identity_of(extractor: TextExtractor) -> str:
+    """Return the hashes of a model and of its calibration, by which all workers of a job must agree."""
+    calibration = extractor.calibration
+    return f"{extractor.model}, {calibration.digest(decisions=True) if calibration else 'not calibrated'}"
+
+
 def extract_in_order(
     chunks: Iterator[Chunk], submit: Callable[[list[Document]], Pending], most: int, report: Report
 ) -> Results:

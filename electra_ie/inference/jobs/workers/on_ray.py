@@ -29,7 +29,15 @@ from electra_ie.data.document import Document
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.engine.exported import ExportedExtractor
 from electra_ie.inference.jobs.chunks import Chunk
-from electra_ie.inference.jobs.workers.in_order import AHEAD, Records, Report, Results, extract_in_order, records_of
+from electra_ie.inference.jobs.workers.in_order import (
+    AHEAD,
+    Records,
+    Report,
+    Results,
+    extract_in_order,
+    identity_of,
+    records_of,
+)
 from electra_ie.inference.loading import load_extractor
 
 REPEATS = 3
@@ -61,8 +69,8 @@ def extract_on_ray(
         report: Called for each chunk whose records are there.
 
     Raises:
-        UserError: The cluster cannot be reached; or a worker has another model or another version of this package, or
-            cannot load the run; or the workers that extract a chunk end again and again.
+        UserError: The cluster cannot be reached; or a worker has another model, calibration or version of this package,
+            or cannot load the run; or the workers that extract a chunk end again and again.
     """
     with _connected(number):
         pool = _Pool(run.absolute(), extractor, number)
@@ -168,9 +176,9 @@ def _handler_kept() -> Iterator[None]:
 class RemoteExtractor:
     """The actor: an extractor that is loaded from its folder when it is needed first."""
 
-    def __init__(self, run: str, model: str | None, version: str) -> None:
-        """Set the folder, and the model and the version of this package that the driver has."""
-        self.run, self.model, self.version = Path(run), model, version
+    def __init__(self, run: str, identity: str, version: str) -> None:
+        """Set the folder, and the identity of the extractor and the version of this package that the driver has."""
+        self.run, self.identity, self.version = Path(run), identity, version
         self.extractor: TextExtractor | None = None
 
     def load(self) -> TextExtractor:
@@ -190,8 +198,8 @@ class RemoteExtractor:
             extractor = load_extractor(self.run)
         except UserError as error:
             raise UserError(f"{here}: {error}", remedy=same) from None
-        if extractor.model != self.model:
-            message = f"{here}, the run has the model {extractor.model}, and here it has {self.model}."
+        if (own := identity_of(extractor)) != self.identity:
+            message = f"{here}, the run has another model or calibration ({own}; the driver has {self.identity})."
             raise UserError(message, file=self.run, remedy=same)
         self.extractor = extractor
         return extractor
@@ -264,7 +272,7 @@ class _Pool:
 
         number, resources = share_of(ray.nodes(), number, not isinstance(extractor, ExportedExtractor))
         actor = ray.remote(RemoteExtractor).options(max_restarts=-1, **resources)
-        given = str(run), extractor.model, package_version()
+        given = str(run), identity_of(extractor), package_version()
         self.workers = [_Worker(actor.remote(*given)) for _ in range(number)]
         self.resources = resources
 

@@ -16,7 +16,15 @@ from electra_ie.common.errors import UserError
 from electra_ie.data.document import Document
 from electra_ie.inference.engine.base import TextExtractor
 from electra_ie.inference.jobs.chunks import Chunk
-from electra_ie.inference.jobs.workers.in_order import AHEAD, Records, Report, Results, extract_in_order, records_of
+from electra_ie.inference.jobs.workers.in_order import (
+    AHEAD,
+    Records,
+    Report,
+    Results,
+    extract_in_order,
+    identity_of,
+    records_of,
+)
 from electra_ie.inference.loading import load_extractor
 
 ORPHANED = 70
@@ -37,7 +45,7 @@ def extract_in_processes(
     """
     threads = max(1, (os.cpu_count() or 1) // number)
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    pool = ProcessPoolExecutor(number, context, _load, (str(run), _version(loaded), threads))
+    pool = ProcessPoolExecutor(number, context, _load, (str(run), identity_of(loaded), threads))
     started: dict[int, multiprocessing.Process] = {}
 
     def submit(documents: list[Document]) -> Future[Records]:
@@ -75,13 +83,7 @@ _extractor: TextExtractor | Exception | None = None
 """The extractor of a process that `extract_in_processes` started, or why it could not be loaded."""
 
 
-def _version(extractor: TextExtractor) -> str:
-    """Return the hashes of a model and of its calibration."""
-    calibration = extractor.calibration
-    return f"{extractor.model}, {calibration.digest(decisions=True) if calibration else 'not calibrated'}"
-
-
-def _load(run: str, version: str, threads: int) -> None:
+def _load(run: str, identity: str, threads: int) -> None:
     """Load the extractor of a process, which ends when its parent does, even if that is killed."""
     global _extractor  # noqa: PLW0603 - an initializer has no other way to leave something for the calls
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C the parent takes care
@@ -91,8 +93,8 @@ def _load(run: str, version: str, threads: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)  # before the library that reads it is imported
     try:
         _extractor = load_extractor(Path(run))
-        if (own := _version(_extractor)) != version:
-            message = f"the model has changed since the job began ({own}; before: {version})."
+        if (own := identity_of(_extractor)) != identity:
+            message = f"the model has changed since the job began ({own}; before: {identity})."
             raise UserError(message, file=run, remedy="Give the same command again, with --overwrite.")
     except Exception as error:  # noqa: BLE001 - raised in an initializer, it would be lost with the process
         _extractor = error
