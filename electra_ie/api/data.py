@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # the checks load torch: each function imports what it needs
     from electra_ie.formats.base import Options
     from electra_ie.formats.conversion import Conversion
 
+SHARE = 0.2
+"""The share of the labeled documents that `init` draws for dev, and for test."""
+
 
 def init(  # noqa: PLR0913 - the options of a public function, all but two by keyword
     path: str | os.PathLike[str],
@@ -26,8 +29,8 @@ def init(  # noqa: PLR0913 - the options of a public function, all but two by ke
     format: str | None = None,
     configuration: str | None = None,
     seed: int = 0,
-    dev: float = 0.2,
-    test: float = 0.2,
+    dev: float = SHARE,
+    test: float = SHARE,
     fields: Mapping[str, Any] | None = None,
     options: Options = (),
 ) -> Initialized:
@@ -60,9 +63,17 @@ def init(  # noqa: PLR0913 - the options of a public function, all but two by ke
     from electra_ie.data.init.from_texts import init_unlabeled
 
     if fields is not None:
-        if options:
-            message = "options of a format (--read) are given, and texts without labels are read."
-            raise UserError(message, file=path, remedy="Omit them.")
+        of_annotations = {
+            "format": format is not None,
+            "configuration": configuration is not None,
+            "seed": seed != 0,
+            "dev": dev != SHARE,
+            "test": test != SHARE,
+            "read": bool(options),
+        }
+        if given := [f"--{name}" for name, is_given in of_annotations.items() if is_given]:
+            message = f"with --field, texts without labels are read; {', '.join(given)} is for annotated data."
+            raise UserError(message, file=path, remedy="Omit it, or omit --field.")
         return Initialized(*init_unlabeled(path, output, fields))
     return init_task(path, output, format, seed, dev, test, configuration or "", options)
 

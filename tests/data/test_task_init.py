@@ -294,8 +294,11 @@ def test_a_table_with_other_columns_and_separators_becomes_a_task(tmp_path):
     assert done.task.read("dev")[1].gold == {"Flags": ("cash", "late")}
     with pytest.raises(UserError, match="are given, and ORG/NAME is on the hub"):
         electra_ie.init("ORG/NAME", tmp_path / "b", options={"text": "x"})
-    with pytest.raises(UserError, match="texts without labels are read"):
-        electra_ie.init(tmp_path / "in", tmp_path / "b", options={"text": "x"}, fields={"a": {"kind": "spans"}})
+    fields = {"a": {"kind": "spans"}}
+    with pytest.raises(UserError, match="texts without labels are read; --read is for annotated data.*or omit --field"):
+        electra_ie.init(tmp_path / "in", tmp_path / "b", options={"text": "x"}, fields=fields)
+    with pytest.raises(UserError, match="--format, --seed, --dev is for annotated data"):
+        electra_ie.init(tmp_path / "in", tmp_path / "b", format="csv", seed=1, dev=0.1, fields=fields)
 
 
 def test_white_space_at_edges_is_no_part_of_a_span_and_a_span_of_it_is_an_error():
