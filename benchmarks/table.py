@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import measurements
-from cell_data import CELLS, ENCODER_CELLS, Cell
+from cell_data import CELLS, ENCODER_CELLS, SCHEME_CELLS, Cell
 from cells import spread
 from intervals import Difference, difference
 from measurements import Result
@@ -114,6 +114,7 @@ def table() -> str:
         "### Other methods", peers(table_rows, processors),
         f"### `{MAIN}` against each method", summary(table_rows),
         "### Encoders", encoders(table_rows, processors),
+        "### Schemes of nested spans", schemes(table_rows, processors),
         *(f"Processor {letter}: {name}." for name, letter in processors.items()), missing(table_rows),
     ]  # fmt: skip
     return "\n\n".join(parts)
@@ -207,10 +208,29 @@ def _measured(table_rows: Sequence[Row], methods: Iterable[str]) -> list[str]:
 
 
 def encoders(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
-    """Return the table of cells with two encoders, on the seeds that both have. processors: a letter for each."""
-    lines = []
-    for other in rows(ENCODER_CELLS.values()):
-        name, _, encoder = other.cell.name.partition("/")
+    """Return the table of cells with two encoders. processors: a letter for each, extended."""
+    lines = _variants(table_rows, ENCODER_CELLS, processors)
+    head = (
+        "set | field | encoder | method | seeds | default encoder | this encoder | gain | interval "
+        "| CPU s, default | CPU s | code | processor"
+    )
+    return _markdown(head, "llll" + "r" * 7 + "ll", lines)
+
+
+def schemes(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
+    """Return the table of cells with two schemes of nested spans. processors: a letter for each, extended."""
+    lines = [line for line in _variants(table_rows, SCHEME_CELLS, processors) if line[4] != "0"]
+    head = (
+        "set | field | scheme | method | seeds | bio | this scheme | gain | interval "
+        "| CPU s, bio | CPU s | code | processor"
+    )
+    return _markdown(head, "llll" + "r" * 7 + "ll", lines)
+
+
+def _variants(table_rows: Sequence[Row], cells: Mapping[str, Cell], processors: dict[str, str]) -> Iterator[list[str]]:
+    """Yield a line for each field and method of cells that differ in one thing, on the seeds that both have."""
+    for other in rows(cells.values()):
+        name, _, variant = other.cell.name.partition("/")
         default = next(row for row in table_rows if row.cell.name == name and row.field == other.field)
         for method in (SUPERVISED, MAIN):
             seeds = sorted(default.scores(method).keys() & other.scores(method).keys())
@@ -221,15 +241,10 @@ def encoders(table_rows: Sequence[Row], processors: dict[str, str]) -> str:
             scores = [spread(row.scores(method)[seed] for seed in seeds) for row in (default, other)]
             gain = difference(*counts, other.cell.same_test) if seeds else None
             origin = _origin(other, [method], processors)
-            lines.append(
-                [name, other.field, encoder, method, str(len(seeds)), *scores, *_shown_gain(gain, len(seeds)),
-                 _seconds(default, method), _seconds(other, method), *origin]
-            )  # fmt: skip
-    head = (
-        "set | field | encoder | method | seeds | default encoder | this encoder | gain | interval "
-        "| CPU s, default | CPU s | code | processor"
-    )
-    return _markdown(head, "llll" + "r" * 7 + "ll", lines)
+            yield [
+                name, other.field, variant, method, str(len(seeds)), *scores, *_shown_gain(gain, len(seeds)),
+                _seconds(default, method), _seconds(other, method), *origin
+            ]  # fmt: skip
 
 
 def summary(table_rows: Sequence[Row]) -> str:

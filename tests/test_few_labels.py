@@ -410,6 +410,7 @@ def bench(monkeypatch, tmp_path, encoder):
     for module in (cell_data, few_labels, table):
         monkeypatch.setattr(module, "CELLS", {cell.name: cell})
         monkeypatch.setattr(module, "ENCODER_CELLS", {})
+        monkeypatch.setattr(module, "SCHEME_CELLS", {})
     monkeypatch.setattr(measurements, "RESULTS", tmp_path / "results")
 
     def run(*arguments):
