@@ -49,7 +49,7 @@ class Schedule:
     freeze_embeddings: bool
 
 
-LAYERS_SCHEDULE = Schedule(3, 4, 16, None, 1e-3, True)
+LAYERS_SCHEDULE = Schedule(10, 4, 16, None, 1e-3, True)
 STATIC_SCHEDULE = Schedule(12, 8, 32, 2e-3, 2e-3, False)
 
 

@@ -341,7 +341,7 @@ def test_settings_of_a_student_follow_from_its_teacher():
     assert settings.unlabeled == ("a", "b") and settings.data == "elsewhere"
     assert settings.has_teacher and not settings.trains_generator and not settings.adapts_encoder
     assert not settings.co_training and not settings.label_texts and settings.mask_ratio == 0.1
-    assert settings.max_steps is None and with_steps(settings, Target(3), 3200).max_steps == 600
+    assert settings.max_steps is None and with_steps(settings, Target(3), 3200).max_steps == 2000
     with pytest.raises(UserError, match="window follows from the run"):
         student_settings(teacher, Target(3), [], None, ["window=32"])
 
