@@ -180,9 +180,10 @@ def extract(  # noqa: PLR0913 - the options of a public function, all but four b
             return extract_to_stream(job, stream)
     extraction = extract_to_file(job, target)
     if maker and records is not None:
-        made = write_records(maker, target, Path(records))
+        made = write_records(maker, target, Path(records), queued=queue is not None)
         outside = f"; {made.outside:,} findings of their fields are in no record" if made.outside else ""
-        notice(f"{made.records:,} records{outside} -> {os.fspath(records)}")
+        waiting = f"; {made.waiting:,} findings wait for review and are in no record" if made.waiting else ""
+        notice(f"{made.records:,} records{outside}{waiting} -> {os.fspath(records)}")
     return extraction
 
 

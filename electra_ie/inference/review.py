@@ -18,6 +18,7 @@ from electra_ie.common.files import atomic_path
 from electra_ie.common.hashing import of_path
 from electra_ie.common.logs import warn
 from electra_ie.common.text_files import SourceLine
+from electra_ie.data.declaration.record_plan import TO_REVIEW
 from electra_ie.data.document import Document, Span
 from electra_ie.data.fields import Field
 from electra_ie.formats import FORMATS
@@ -29,7 +30,7 @@ from electra_ie.formats.preannotations import preannotations
 
 LINES = "jsonl"
 """The format of a queue of this package; any other is one of `formats`."""
-DRAWN, ALL, LEFT = "drawn", "all", "to_review"
+DRAWN, ALL, LEFT = "drawn", "all", TO_REVIEW
 """How the texts of a queue were drawn: all with a finding, or those of which thresholds left a finding for review."""
 CORRECT = "correct"
 """The key of a person's decision on a finding: true, false, or null for none yet."""
@@ -79,7 +80,8 @@ class Queue:
     def split(self, record: dict[str, Any], text: str, calibration: Calibration | None) -> dict[str, Any] | None:
         """Keep the accepted findings in a record of `extract`, and return the record of the queue, if there is one.
 
-        A relation is kept if both of its spans are accepted. A record of the queue has all findings of its text.
+        A relation is kept if both of its spans are accepted. The record gets the number of findings that wait for
+        review. A record of the queue has all findings of its text.
         """
         decided = calibration or Calibration("")
         for finding in record["findings"]:
@@ -91,11 +93,13 @@ class Queue:
             "findings": [{**finding, CORRECT: None} for finding in record["findings"]],
         }
         record["findings"] = [finding for finding in record["findings"] if finding["decision"] == ACCEPTED]
+        waiting = sum(finding["decision"] == REVIEW for finding in whole["findings"])
+        record[TO_REVIEW] = waiting
         places = {place(finding) for finding in record["findings"]}
         if "relations" in record:
             related = record["relations"]
             record["relations"] = [each for each in related if places >= {place(each["head"]), place(each["tail"])}]
-        return whole if any(finding["decision"] == REVIEW for finding in whole["findings"]) else None
+        return whole if waiting else None
 
     def write(self, lines: Path, written: Mapping[str, Any] | None = None) -> None:
         """Write the queue, the text with the lowest score for review first.

@@ -14,7 +14,7 @@ from typing import Any
 from electra_ie.common.errors import UserError, nearest
 from electra_ie.common.escaping import escape_json, no_formula
 from electra_ie.common.files import atomic_path, is_stream
-from electra_ie.data.declaration.record_plan import CELLS, FRAGMENTS, OF_TEXT, RECORD, columns
+from electra_ie.data.declaration.record_plan import CELLS, FRAGMENTS, OF_TEXT, RECORD, TO_REVIEW, columns
 from electra_ie.data.document import in_a_cell
 from electra_ie.records.grouping import Entry, Mention, Record, RecordMaker
 
@@ -112,25 +112,34 @@ def _ending(target: Path) -> str:
 
 @dataclass
 class Written:
-    """What is written: the number of records, and that of findings of their fields that are in no record."""
+    """What is written.
+
+    Attributes:
+        records: The number of records.
+        outside: The number of accepted findings of their fields that are in no record.
+        waiting: The number of findings that wait for review, and are in no record therefore.
+    """
 
     records: int = 0
     outside: int = 0
+    waiting: int = 0
 
 
-def write_records(maker: RecordMaker, findings: Path, target: Path) -> Written:
+def write_records(maker: RecordMaker, findings: Path, target: Path, *, queued: bool = False) -> Written:
     """Write the records of the texts of a file of findings, and return the counts.
 
     Args:
         maker: Makes the records.
         findings: JSON lines as `electra-ie extract` writes them.
         target: The file (see `check_target`). Its ending chooses the format.
+        queued: Whether findings wait in a queue for review: each text then has their number, so that an empty field of
+            a record is not mistaken for a text that does not say it.
 
     Raises:
         UserError: the file cannot be written. An earlier file is as it was.
     """
     ending, written = _ending(target), Written()
-    names = columns(maker.plan.fields)
+    names = columns(maker.plan.fields, queued=queued)
     with findings.open(encoding="utf-8") as lines, atomic_path(target) as part:
         texts = _made(maker, map(json.loads, lines), written)
         if ending == "jsonl":
@@ -148,19 +157,26 @@ def _made(maker: RecordMaker, texts: Iterable[Mapping[str, Any]], written: Writt
         records = maker.of_findings(text)
         written.records += len(records)
         written.outside += maker.count_outside(text, records)
+        written.waiting += text.get(TO_REVIEW, 0)
         yield text, records
 
 
 def _rows(texts: Iterable[Made]) -> Iterator[dict[str, Any]]:
     for text, records in texts:
         for number, record in enumerate(records, start=1):
-            yield {**{key: text[key] for key in OF_TEXT}, RECORD: number, **row(record)}
+            yield {**{key: text[key] for key in OF_TEXT}, RECORD: number, **row(record), **_waiting(text)}
+
+
+def _waiting(text: Mapping[str, Any]) -> dict[str, int]:
+    """Return the number of findings of a text that wait for review, if there is a queue."""
+    return {TO_REVIEW: text[TO_REVIEW]} if TO_REVIEW in text else {}
 
 
 def _write_lines(texts: Iterable[Made], target: Path) -> None:
     with target.open("w", encoding="utf-8") as file:
         for text, records in texts:
-            line = {**{key: text[key] for key in OF_TEXT}, "records": [as_dict(record) for record in records]}
+            made = [as_dict(record) for record in records]
+            line = {**{key: text[key] for key in OF_TEXT}, "records": made, **_waiting(text)}
             file.write(escape_json(json.dumps(line, ensure_ascii=False)) + "\n")
 
 
@@ -180,7 +196,7 @@ def _write_parquet(rows: Iterator[dict[str, Any]], target: Path, names: Sequence
     import pyarrow
     from pyarrow import parquet
 
-    types = {name: pyarrow.int64() if name == RECORD else pyarrow.string() for name in names}
+    types = {name: pyarrow.int64() if name in (RECORD, TO_REVIEW) else pyarrow.string() for name in names}
     schema = pyarrow.schema(types)
     with parquet.ParquetWriter(target, schema) as writer:
         while group := list(islice(rows, ROWS)):

@@ -13,6 +13,7 @@ import yaml
 from command_line import command
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 import electra_ie
 from electra_ie.common.errors import UserError
@@ -634,7 +635,23 @@ def test_without_a_goal_a_queue_leaves_nothing_for_records(run_with_records, tmp
     arguments = ("extract", run_with_records, tmp_path / "a.txt", "--output", tmp_path / "out.jsonl")
     queue = ("--review", tmp_path / "queue.jsonl", "--records", tmp_path / "records.jsonl")
     assert command(monkeypatch, *arguments, *queue) == 0
-    assert "so that all findings are for review, and records have none." in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "so that all findings are for review, and records have none." in said
+    (queued,) = map(json.loads, (tmp_path / "queue.jsonl").read_text("utf-8").splitlines())
+    number = len(queued["findings"])
+    assert number and f"; {number} findings wait for review and are in no record -> " in said
+    for name in ("out.jsonl", "records.jsonl"):
+        (text,) = map(json.loads, (tmp_path / name).read_text("utf-8").splitlines())
+        assert text["to_review"] == number
+    for name in ("records.csv", "records.parquet"):
+        assert command(monkeypatch, *arguments, *queue[:3], tmp_path / name, "--overwrite") == 0
+    (cells,) = csv.DictReader(io.StringIO((tmp_path / "records.csv").read_text("utf-8")))
+    assert cells["to_review"] == str(number)
+    assert parquet.read_table(tmp_path / "records.parquet")["to_review"].to_pylist() == [number]
+    (tmp_path / "inbox").mkdir()
+    for name in ("records.jsonl", "records.csv"):
+        shutil.copy(tmp_path / name, tmp_path / "inbox")
+        assert is_own(tmp_path / "inbox" / name)
 
 
 def test_records_need_a_file_of_findings_and_a_name_of_their_own(run_with_records, tmp_path, monkeypatch, capsys):

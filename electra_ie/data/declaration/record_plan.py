@@ -36,6 +36,8 @@ TEXT = "text"
 """The type of values by default."""
 OF_TEXT = ("id", "file", "model", "version")
 """The keys of a text that each of its records has."""
+TO_REVIEW = "to_review"
+"""The key of the number of findings of a text that wait for review, and are in no record; with a queue only."""
 Only = Mapping[str, tuple[str, ...]]
 """The labels that an attribute of a span may have, by the name of its field."""
 CELLS = ("", "_status", "_text", "_start", "_end", "_score")
@@ -147,9 +149,10 @@ class _Spans(NamedTuple):
     relation: str
 
 
-def columns(fields: Iterable[RecordField]) -> list[str]:
-    """Return the columns of a table of records with these fields."""
-    return [*OF_TEXT, RECORD, *(column for each in fields for column in each.columns)]
+def columns(fields: Iterable[RecordField], *, queued: bool = False) -> list[str]:
+    """Return the columns of a table of records with these fields. queued: whether findings wait in a queue."""
+    of_fields = [column for each in fields for column in each.columns]
+    return [*OF_TEXT, RECORD, *of_fields, *([TO_REVIEW] if queued else [])]
 
 
 def parse_record(value: Any, fields: Sequence[Field], anchored: Sequence[AnchoredField], source: Source) -> RecordPlan:
@@ -201,7 +204,7 @@ def parse_record(value: Any, fields: Sequence[Field], anchored: Sequence[Anchore
 
 def _check_columns(fields: Iterable[RecordField], source: Source) -> None:
     """Raise UserError for a field whose columns in a table are also those of the text or of a field before it."""
-    taken = set(columns(()))
+    taken = set(columns((), queued=True))
     for each in fields:
         twice = next((column for column in each.columns if column in taken), None)
         if twice:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from electra_ie.common.text_files import open_bytes
-from electra_ie.data.declaration.record_plan import OF_TEXT, RECORD
+from electra_ie.data.declaration.record_plan import OF_TEXT, RECORD, TO_REVIEW
 
 FINDINGS = {"id", "file", "characters", "windows", "findings"}
 """Keys of a record of findings."""
@@ -71,7 +71,7 @@ def is_own(file: Path) -> bool:
     if not isinstance(record, Mapping):
         return False
     keys = record.keys()
-    others = (FAULT, CONVERTED_TEXT, QUEUED, QUEUED - {"model"}, RECORDS)
+    others = (FAULT, CONVERTED_TEXT, QUEUED, QUEUED - {"model"}, RECORDS, RECORDS | {TO_REVIEW})
     return (keys >= FINDINGS and "text" not in record) or keys in others
 
 
